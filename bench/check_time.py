@@ -1,0 +1,59 @@
+"""`cifar-dsl check` against `python -c "import torch"`.
+
+    python bench/check_time.py
+
+Claim: checking all shipped specs of the reference table takes at most a tenth of importing torch, because it
+doesn't. Both sides are processes of their own, interleaved; the median of `--rounds` is taken. Also printed:
+how many specs a second a warm process checks.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+from measure import child, interleaved, report
+
+_SPECS = sorted((Path(__file__).parents[1] / "specs").glob("*.arch"))
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9)
+    options = parser.parse_args()
+
+    def timed(arguments: list[str]) -> float:
+        start = time.perf_counter()
+        child(arguments)
+        return 1000 * (time.perf_counter() - start)
+
+    names = [str(path) for path in _SPECS]
+    sides = {
+        "import torch": lambda: timed(["-c", "import torch"]),
+        f"check of {len(names)} specs": lambda: timed(["-m", "cifar_dsl", "check", "-q", *names]),
+    }
+    for run in sides.values():
+        run()  # once unmeasured: the files come into memory
+    report(
+        "check against import torch", interleaved(sides, options.rounds), "ms", reference=f"check of {len(names)} specs"
+    )
+    print(f"\nwarm: {_warm_rate():.0f} specs a second")
+
+
+def _warm_rate() -> float:
+    from cifar_dsl.semantics import analyze
+    from cifar_dsl.syntax import parse_spec
+
+    for path in _SPECS:
+        analyze(path)
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < 2:
+        parse_spec.cache_clear()
+        for path in _SPECS:
+            analyze(path)
+        count += len(_SPECS)
+    return count / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main()

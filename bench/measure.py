@@ -1,0 +1,52 @@
+"""What the benchmarks share: sides that run interleaved, each in a process of its own, and the report."""
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+
+
+def interleaved(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Run every side once a round, so that a slow minute of the machine hits all of them."""
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds):
+        for name, run in sides.items():
+            times[name].append(run())
+            print(f"round {number + 1}/{rounds}  {name}: {times[name][-1]:.4g}", file=sys.stderr)
+    return times
+
+
+def child(arguments: list[str], threads: int | None = None) -> str:
+    """The output of this Python with `arguments`, in a process of its own."""
+    environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled once, as on a user's machine
+    if threads is not None:
+        environment["OMP_NUM_THREADS"] = str(threads)
+    done = subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True, env=environment)
+    return done.stdout
+
+
+def report(title: str, times: Mapping[str, list[float]], unit: str, reference: str) -> None:
+    """Median and range of each side, and its ratio to the reference."""
+    print(f"{title}\n{hardware()}\n")
+    base = statistics.median(times[reference])
+    width = max(map(len, times))
+    for name, values in times.items():
+        median = statistics.median(values)
+        print(
+            f"{name:<{width}}  median {median:8.2f} {unit}  ({min(values):.2f} to {max(values):.2f}, n={len(values)})  "
+            f"{reference} / this: {base / median:.3f}"
+        )
+
+
+def hardware() -> str:
+    """Processor, cores, versions."""
+    from importlib.metadata import version
+
+    from cifar_dsl.training.device import processor_name
+
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "torchvision", "cifar-dsl"))
+    machine = f"{processor_name()}, {os.cpu_count()} cores, {platform.system()}"
+    return f"{machine}; Python {platform.python_version()}, {versions}"

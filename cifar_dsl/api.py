@@ -1,0 +1,226 @@
+"""The Python interface: `load` a spec, look at it, `build` its module, `train` it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from cifar_dsl.diagnostics import nearest
+from cifar_dsl.errors import UserError
+from cifar_dsl.ir import Graph, Recipe
+from cifar_dsl.recipes import DATASETS
+from cifar_dsl.runs import Run, RunError, find_runs, open_run, run_path
+from cifar_dsl.semantics import Analysis, analyze, analyze_text, changes
+from cifar_dsl.syntax import print_spec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from cifar_dsl.data import Dataset
+    from cifar_dsl.data.progress import Progress
+    from cifar_dsl.training.session import Listener
+
+PathLike = str | os.PathLike[str]
+
+
+@frozen
+class Spec:
+    """A spec that was read, checked and expanded. Made by `load`; needs no torch until `build`."""
+
+    path: Path
+    analysis: Analysis
+    root: Path | None = None
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the spec calls itself."""
+        return self.analysis.program.name.text
+
+    @property
+    def graph(self) -> Graph:
+        """The network, with shapes and costs."""
+        return self.analysis.graph
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """How it is trained; None where neither the spec nor a base says it."""
+        return self.analysis.recipe
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve digits that stand for graph and recipe, however the spec is laid out."""
+        return self.analysis.fingerprint
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What it says that its base doesn't, a phrase each."""
+        return changes(self.analysis.program)
+
+    @property
+    def text(self) -> str:
+        """The resolved spec: one canonical text with the same meaning that extends nothing."""
+        return print_spec(self.analysis.program.as_spec())
+
+    def build(self, seed: int = 0) -> "nn.Module":
+        """The network as a `torch.nn.Module` on the CPU: (N, C, H, W) -> (N, classes).
+
+        The weights are those that a training with `seed` starts from.
+        """
+        from cifar_dsl.backends.torch_module import build_module
+
+        return build_module(self.graph, self.name, seed)
+
+
+def load(path: PathLike, *, root: PathLike | None = None, overrides: Sequence[str] = ()) -> Spec:
+    """Read and check the spec at `path`.
+
+    `root` is the folder that `extends` may not leave (default: the spec's own); `overrides` are written as
+    after `--set`. Raises SpecError, which carries everything that is wrong, with its place.
+    """
+    if isinstance(overrides, str):
+        overrides = (overrides,)
+    root_path = Path(root) if root is not None else None
+    return Spec(Path(path), analyze(Path(path), root_path, overrides), root_path, tuple(overrides))
+
+
+def open_data(
+    spec: Spec, data: str | None = None, *, data_dir: PathLike | None = None, progress: "Progress | None" = None
+) -> "tuple[Spec, Dataset]":
+    """The data set to train `spec` on, and the spec as it is trained with it.
+
+    `data` replaces what the spec says: a name such as `shapes`, or `npz:PATH`. Raises DataError, SpecError.
+    """
+    ((opened, dataset),) = open_data_for_all([spec], data, data_dir=data_dir, progress=progress)
+    return opened, dataset
+
+
+def open_data_for_all(
+    specs: Sequence[Spec],
+    data: str | None = None,
+    *,
+    data_dir: PathLike | None = None,
+    progress: "Progress | None" = None,
+) -> "list[tuple[Spec, Dataset]]":
+    """The same for several specs; every data set is loaded once."""
+    from cifar_dsl.data import DataError, Dataset, load_dataset
+    from cifar_dsl.training.session import required_recipe
+
+    folder = Path(data_dir) if data_dir is not None else None
+    loaded: dict[str, Dataset] = {}
+    opened: list[tuple[Spec, Dataset]] = []
+    for spec in specs:
+        required_recipe(spec.analysis)
+        if data is not None and data.startswith("npz:"):
+            if data not in loaded:
+                loaded[data] = load_dataset("npz", path=Path(data.removeprefix("npz:")).expanduser())
+            dataset = loaded[data]
+            opened.append((with_overrides(spec, f'train.data=npz("{dataset.digest[:16]}")'), dataset))
+            continue
+        if data is not None and (data not in DATASETS or data == "npz"):
+            raise _unknown_data(data)
+        trained = spec if data is None else with_overrides(spec, f"train.data={data}")
+        call = required_recipe(trained.analysis).data
+        if call.name == "npz":
+            raise DataError(
+                f"`{spec.name}` is trained on a file of arrays, and the spec can't say where it lies",
+                f"specs name such data by its content, here {call.keywords()['digest']}",
+                ("say where the file is: --data npz:PATH",),
+            )
+        if call.name not in loaded:
+            loaded[call.name] = load_dataset(call.name, data_dir=folder, progress=progress)
+        opened.append((trained, loaded[call.name]))
+    return opened
+
+
+def _unknown_data(data: str) -> UserError:
+    near = nearest(data, DATASETS)
+    return UserError(
+        f"there is no data set `{data}`",
+        f"did you mean `{near}`?" if near else f"there are {', '.join(name for name in DATASETS if name != 'npz')}",
+        "a file of arrays is named by its path: --data npz:PATH",
+    )
+
+
+def train(
+    spec: "Spec | PathLike",
+    *,
+    data: str | None = None,
+    data_dir: PathLike | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+    runs: PathLike = "runs",
+    overrides: Sequence[str] = (),
+    retrain: bool = False,
+    listener: "Listener | None" = None,
+) -> Run:
+    """Train a spec with one seed, and give back the run; a run that is there already is given back as it is.
+
+    `overrides` are written as after `--set`. `threads` are those of one CPU process (default: torch's choice);
+    the number changes the last digits of results and is recorded. Raises SpecError, DataError, DeviceError,
+    RunError.
+    """
+    from cifar_dsl.training.device import choose_device
+    from cifar_dsl.training.session import train_run
+
+    choice = choose_device(device)
+    loaded = with_overrides(spec, *overrides) if isinstance(spec, Spec) else load(spec, overrides=overrides)
+    spec, dataset = open_data(loaded, data, data_dir=data_dir)
+    if not retrain and (found := find_run(spec, Path(runs), seed, dataset.digest)):
+        return found
+    set_threads(threads)
+    return train_run(
+        spec.analysis,
+        dataset,
+        root=Path(runs),
+        seed=seed,
+        choice=choice,
+        overrides=spec.overrides,
+        listener=listener,
+    )
+
+
+def load_trained(run: "Run | PathLike") -> "nn.Module":
+    """The trained network of a run, or of the run at a path, as a module on the CPU in evaluation mode.
+
+    Raises RunError.
+    """
+    from cifar_dsl.training.session import load_weights
+
+    opened = run if isinstance(run, Run) else open_run(Path(run))
+    return load_weights(opened, analyze_text(opened.spec_text, str(opened.path / "spec.arch"))).eval()
+
+
+def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> Run | None:
+    """The complete run of this spec and seed, whatever name it was trained under; None if there is none.
+
+    Where `digest` is given, the run must have used this very data. Raises RunError if the run in the place
+    where this one would be kept used other data of the same name.
+    """
+    for run in find_runs(runs, spec.fingerprint):
+        record = run.record()
+        if record.seed == seed and digest in {None, record.data.digest}:
+            return run
+    place = run_path(runs, spec.name, spec.fingerprint, seed)
+    if place.exists():
+        raise RunError(
+            f"{place} was trained on other data that is also called {open_run(place).record().data.name}",
+            "keep the runs apart with --runs, or replace the old one with --retrain",
+        )
+    return None
+
+
+def set_threads(threads: int | None) -> None:
+    """Pin torch's CPU threads; None leaves torch's choice."""
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+def with_overrides(spec: Spec, *overrides: str) -> Spec:
+    """The spec, loaded again with further overrides. Raises SpecError."""
+    return load(spec.path, root=spec.root, overrides=(*spec.overrides, *overrides))

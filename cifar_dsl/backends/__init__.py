@@ -1,0 +1,1 @@
+"""IR -> something that runs. Backends don't import each other."""

@@ -1,0 +1,38 @@
+"""First values of weights, as the layers declare them."""
+
+import hashlib
+
+import torch
+from torch import nn
+
+from cifar_dsl.ir import Call, Graph
+
+
+def initialize(module: nn.Module, graph: Graph, seed: int) -> None:
+    """Fill every parameter and buffer of `module` in place.
+
+    Each is drawn from a generator of its own, seeded with (seed, path), so that no weight depends on
+    another's being there.
+    """
+    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
+    with torch.no_grad():
+        for node in graph.nodes:
+            for parameter in node.parameters:
+                path = f"{node.path}.{parameter.name}"
+                _fill(tensors.pop(path), parameter.initial, seed, path)
+    if tensors:
+        raise AssertionError(f"tensors without a declaration: {', '.join(tensors)}")
+
+
+def _fill(tensor: torch.Tensor, initial: Call, seed: int, path: str) -> None:
+    arguments = initial.keywords()
+    match initial.name:
+        case "constant":
+            tensor.fill_(float(str(arguments["value"])))
+        case "uniform":
+            bound = float(str(arguments["bound"]))
+            digest = hashlib.sha256(f"{seed}/{path}".encode()).digest()
+            generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+            tensor.uniform_(-bound, bound, generator=generator)
+        case name:
+            raise AssertionError(f"no initialisation is called {name}")

@@ -1,0 +1,69 @@
+"""`cifar-dsl evaluate`: a run's weights, measured again."""
+
+import json
+from pathlib import Path
+
+import click
+
+from cifar_dsl.cli import options
+from cifar_dsl.cli.output import note
+
+
+@click.command(name="evaluate")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--data", metavar="npz:PATH", help="Where the run's file of arrays lies now, if it has moved.")
+@options.data_dir
+@options.device
+@options.threads
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    run: Path,
+    data: str | None,
+    data_dir: Path | None,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+) -> int:
+    """Reload the weights of RUN and measure them on the test images of the data that it was trained on."""
+    from cifar_dsl import api
+    from cifar_dsl.cli.progress import DownloadProgress
+    from cifar_dsl.data import load_dataset
+    from cifar_dsl.runs import RunError, open_run
+    from cifar_dsl.training.device import choose_device
+    from cifar_dsl.training.session import evaluate_run
+
+    opened = open_run(run)
+    record, result = opened.record(), opened.result()
+    if result.accuracy is None:
+        raise RunError(f"{opened.path} diverged and kept no weights", "train it again with a lower learning rate")
+    choice = choose_device(device)
+    path = None
+    if record.data.name == "npz":
+        if data is not None and not data.startswith("npz:"):
+            raise click.UsageError(f"--data takes npz:PATH, not {data}.")
+        where = data.removeprefix("npz:") if data else record.data.path
+        path = Path(where).expanduser() if where else None
+        if path is None or not path.is_file():
+            what = f"is not at {path}" if path else "it doesn't say the place of"
+            raise RunError(f"{opened.path} used a file of arrays that {what}", "--data npz:PATH says where it is")
+    elif data:
+        raise click.UsageError("--data is for runs on a file of arrays (npz); this run used " + record.data.name)
+    with DownloadProgress(quiet=as_json) as download:
+        dataset = load_dataset(record.data.name, path=path, data_dir=data_dir, progress=download)
+    api.set_threads(threads or record.environment.threads)
+    loss, accuracy = evaluate_run(opened, dataset, choice)
+    if as_json:
+        fields = {
+            "run": str(opened.path),
+            "accuracy": accuracy,
+            "loss": loss,
+            "recorded_accuracy": result.accuracy,
+        }
+        click.echo(json.dumps(fields))
+    else:
+        click.echo(f"{record.name} on {record.data.name}, seed {record.seed}: accuracy {accuracy:.4f}, loss {loss:.4f}")
+        if accuracy == result.accuracy:
+            click.echo("the same accuracy as when it was trained")
+        else:
+            note(f"when it was trained it was {result.accuracy:.4f} (on {record.environment.device_name})")
+    return 0

@@ -1,0 +1,110 @@
+"""The group of commands, and what becomes of errors."""
+
+import gc
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from cifar_dsl.cli.output import fail, note
+
+EXIT_WRONG = 1  # a spec, a data set or a run is wrong
+EXIT_USAGE = 2  # the command line is wrong
+EXIT_BUG = 101  # this program is wrong
+EXIT_INTERRUPTED = 130
+
+_COMMANDS = {
+    "check": "Check specs; say everything that is wrong with them, and where.",
+    "show": "Show a spec's layers with shapes, parameters and multiply-accumulates.",
+    "train": "Train a spec, and keep the run.",
+    "evaluate": "Measure a run's weights on the test images again.",
+    "compare": "Train what has no run yet, and compare specs in a table and a chart.",
+    "data": "Show, download and import data sets.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when it is called, so that `check` doesn't wait for what `train` needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        gc.disable()  # importing makes no garbage, and looking for it takes a tenth of a short command's time
+        module = importlib.import_module(f"cifar_dsl.cli.{cmd_name}")
+        gc.freeze()
+        gc.enable()
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from cifar_dsl.diagnostics import nearest
+
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            near = nearest(args[0], _COMMANDS)
+            advice = f"Did you mean '{near}'?" if near else f"Commands: {', '.join(_COMMANDS)}."
+            raise click.UsageError(f"No such command '{args[0]}'. {advice}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from cifar_dsl.version import __version__
+
+        click.echo(f"cifar-dsl {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version.",
+)
+def group() -> None:
+    """Compile, train and compare image classifiers that are written as small text files."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give back the exit code."""
+    try:
+        code = group.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as request:
+        return request.exit_code
+    except click.UsageError as error:
+        error.show()
+        return EXIT_USAGE
+    except click.ClickException as error:
+        error.show()
+        return EXIT_WRONG
+    except (click.Abort, KeyboardInterrupt):
+        note("interrupted")  # click has ended the line that ^C stands on
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # `cifar-dsl show x.arch | head`
+        sys.stderr.close()
+        return EXIT_WRONG
+    except Exception as error:  # noqa: BLE001  # the last resort: what is not a user's error is ours
+        if fail(error):
+            return EXIT_WRONG
+        import traceback
+
+        traceback.print_exc()
+        note("cifar-dsl: this is a bug of cifar-dsl, not of your spec; please report it with the lines above")
+        return EXIT_BUG

@@ -1,0 +1,87 @@
+"""Options and arguments that several commands take."""
+
+import glob
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from attrs import frozen
+
+from cifar_dsl.diagnostics import nearest
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+overrides: Decorator = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Override a param (head=[512]) or a setting (train.batch=128, train.optimizer.lr=1e-3).",
+)
+
+
+class _SpecFile(click.Path):
+    """A file that is there; else the nearest name that is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not Path(value).exists():
+            raise click.UsageError(_missing(Path(value)), ctx)
+        return super().convert(value, param, ctx)
+
+
+spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path))
+runs: Decorator = click.option(
+    "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs."
+)
+data: Decorator = click.option(
+    "--data", metavar="NAME", help="Data in place of the spec's: cifar10, cifar100, shapes, or npz:PATH."
+)
+data_dir: Decorator = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="Where downloaded data is kept [default: $CIFAR_DSL_DATA, else the user's cache].",
+)
+device: Decorator = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:<n> or mps."
+)
+threads: Decorator = click.option(
+    "--threads", type=click.IntRange(1), help="CPU threads [default: torch's choice]; recorded with the run."
+)
+
+
+@frozen
+class SpecPath:
+    """A spec that the command line names, and the folder that its `extends` may not leave."""
+
+    path: Path
+    root: Path
+
+
+def spec_paths(names: Sequence[str]) -> list[SpecPath]:
+    """The specs that files, folders and globs stand for, each once. Raises UsageError for what is none.
+
+    A folder stands for the specs right in it, and is the root of what they may extend.
+    """
+    found: dict[Path, SpecPath] = {}
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            inside = [SpecPath(file, path) for file in sorted(path.glob("*.arch"))]
+            if not inside:
+                raise click.UsageError(f"There is no spec (*.arch) in {name}.")
+        elif path.exists():
+            inside = [SpecPath(path, path.parent)]
+        else:
+            inside = [SpecPath(Path(match), Path(match).parent) for match in sorted(glob.glob(name, recursive=True))]
+            if not inside:
+                raise click.UsageError(_missing(path))
+        for item in inside:
+            found.setdefault(item.path, item)
+    return list(found.values())
+
+
+def _missing(path: Path) -> str:
+    there = [file.name for file in path.parent.glob("*.arch")] if path.parent.is_dir() else []
+    near = nearest(path.name, there)
+    return f"There is no file {path}." + (f" Did you mean {path.parent / near}?" if near else "")

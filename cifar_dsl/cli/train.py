@@ -1,0 +1,151 @@
+"""`cifar-dsl train`: a spec becomes a run."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cifar_dsl.cli import options
+from cifar_dsl.cli.output import note
+from cifar_dsl.diagnostics.render import visible
+from cifar_dsl.text import columns, duration, in_short
+
+if TYPE_CHECKING:
+    from cifar_dsl.api import Spec
+    from cifar_dsl.runs import Run
+
+
+@click.command(name="train")
+@options.spec
+@options.data
+@options.data_dir
+@options.overrides
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of weights, order and draws.")
+@options.device
+@options.threads
+@options.runs
+@click.option("--retrain", is_flag=True, help="Train again though the run is there; the old one is replaced.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show shapes, counts, recipe and memory; train nothing, download nothing."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print each epoch and the result as a line of JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the result.")
+@click.option("-v", "--verbose", is_flag=True, help="Also show the network and its recipe.")
+def command(
+    spec: Path,
+    data: str | None,
+    data_dir: Path | None,
+    overrides: tuple[str, ...],
+    seed: int,
+    device: str,
+    threads: int | None,
+    runs: Path,
+    retrain: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Train SPEC and keep the run in RUNS/<name>-<fingerprint>/seed-<n>/.
+
+    A run that is there already is not trained again.
+    """
+    from cifar_dsl import api
+
+    loaded = api.load(spec, overrides=overrides)
+    if dry_run:
+        return _dry_run(loaded, data)
+    if verbose:
+        _show(loaded)
+
+    from cifar_dsl.cli.progress import DownloadProgress, EpochProgress
+    from cifar_dsl.training.device import choose_device
+    from cifar_dsl.training.session import required_recipe, train_run
+
+    required_recipe(loaded.analysis)
+    choice = choose_device(device)
+    with DownloadProgress(quiet=quiet or as_json) as download:
+        loaded, dataset = api.open_data(loaded, data, data_dir=data_dir, progress=download)
+    found = None if retrain else api.find_run(loaded, runs, seed, dataset.digest)
+    if found:
+        if not quiet:
+            note(f"{loaded.name} is trained already with seed {seed} on this data (--retrain trains it again)")
+        return _report(found, as_json=as_json)
+    api.set_threads(threads)
+    if not quiet:
+        cost = loaded.graph.cost
+        note(f"{loaded.name}  {loaded.fingerprint}  {cost.parameters:,} parameters, {in_short(cost.macs)} macs")
+        images = f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images"
+        note(f"data    {dataset.name}: {visible(dataset.origin)}; {images}")
+        note(f"device  {choice.device} ({choice.name}); {choice.reason}")
+    recipe = required_recipe(loaded.analysis)
+    with EpochProgress(recipe.epochs, quiet=quiet, as_json=as_json) as progress:
+        run = train_run(
+            loaded.analysis,
+            dataset,
+            root=runs,
+            seed=seed,
+            choice=choice,
+            overrides=loaded.overrides,
+            listener=progress.listener(),
+        )
+    return _report(run, as_json=as_json)
+
+
+def _report(run: "Run", *, as_json: bool) -> int:
+    """Say what came out; gives back the exit code."""
+    import cattrs
+
+    result, record = run.result(), run.record()
+    code = 0 if result.status == "finished" else 1
+    if as_json:
+        fields = cattrs.unstructure(result) | {
+            "event": "result",
+            "run": str(run.path),
+            "data": record.data.name,
+        }
+        click.echo(json.dumps(fields))
+        return code
+    if result.accuracy is None:
+        note(f"{record.name} diverged after {result.epochs} epochs: the loss was no longer a finite number")
+        note("  = help: lower the learning rate (--set train.optimizer.lr=...), or clip (--set 'train.clip=norm(1)')")
+        return code
+    click.echo(
+        f"{record.name} on {record.data.name}, seed {record.seed}: accuracy {result.accuracy:.4f} "
+        f"after {result.epochs} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s)"
+    )
+    click.echo(f"run: {run.path}")
+    return code
+
+
+def _show(spec: "Spec") -> None:
+    from cifar_dsl.cli.show import table
+
+    for line in table(spec.analysis):
+        note(line)
+    note("")
+
+
+def _dry_run(spec: "Spec", data: str | None) -> int:
+    from cifar_dsl import api
+    from cifar_dsl.cli.show import table
+    from cifar_dsl.memory import estimate
+
+    images = None
+    if data is not None and data.startswith("npz:"):  # only the file's content says what it is called
+        spec, dataset = api.open_data(spec, data)
+        images = len(dataset.y_train) + len(dataset.y_test)
+    elif data is not None:
+        spec = api.with_overrides(spec, f"train.data={data}")
+    for line in table(spec.analysis):
+        click.echo(line)
+    if spec.recipe is None:
+        return 0
+    rows = [[what, in_short(number, "B")] for what, number in estimate(spec.graph, spec.recipe, images).items()]
+    click.echo("\nmemory of training, estimated")
+    for line in columns(rows, right=frozenset({1}), indent="  "):
+        click.echo(line)
+    sys.stdout.flush()
+    return 0

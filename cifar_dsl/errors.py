@@ -1,0 +1,14 @@
+"""The base of what a person at the keyboard can mend; a spec's own mistakes are `diagnostics`."""
+
+
+class UserError(Exception):
+    """Something is not as it must be: `message` says what and where, `reason` why, `help` what to do.
+
+    The command line shows it without a traceback and ends with 1.
+    """
+
+    def __init__(self, message: str, *help: str, reason: str = "") -> None:  # noqa: A002
+        super().__init__(message)
+        self.message = message
+        self.reason = reason
+        self.help = help

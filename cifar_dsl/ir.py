@@ -1,0 +1,192 @@
+"""What a spec means, as plain immutable data: the graph of layers and the training recipe.
+
+Nothing here knows what any layer does. Everything downstream (counter, module builder, tables, pictures)
+walks these objects, and the fingerprint is a hash of them.
+"""
+
+import json
+from functools import cached_property
+from math import prod
+
+import attrs
+from attrs import field, frozen
+
+from cifar_dsl.source import Span
+
+
+class Symbol(str):
+    """A bare word used as a value: `same`, `none`."""
+
+    __slots__ = ()
+
+
+class Size(tuple[int, ...]):
+    """A literal such as `3x3` or `3x32x32`."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "x".join(map(str, self))
+
+
+Value = int | float | bool | str | tuple["Value", ...]
+
+_FINGERPRINT_FORMAT = 1  # raised when the same text begins to mean another computation
+
+
+@frozen
+class Shape:
+    """Extents of one sample's tensor without its batch: (C, H, W) for images, (F,) for features."""
+
+    extents: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return "x".join(map(str, self.extents))
+
+    @property
+    def elements(self) -> int:
+        """How many numbers the tensor holds."""
+        return prod(self.extents)
+
+
+@frozen
+class Call:
+    """A name with its arguments, all of them, defaults included, in the order of the declaration."""
+
+    name: str
+    arguments: tuple[tuple[str, Value], ...] = ()
+
+    def keywords(self) -> dict[str, Value]:
+        """The arguments by name."""
+        return dict(self.arguments)
+
+    def __str__(self) -> str:
+        inside = ", ".join(f"{name}={value}" for name, value in self.arguments)
+        return f"{self.name}({inside})" if inside else self.name
+
+
+@frozen
+class Parameter:
+    """A tensor that a layer owns: a trained parameter, or a buffer such as a running mean.
+
+    `initial` names how it is filled at first: uniform(bound), constant(value).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    initial: Call
+    is_buffer: bool = False
+
+    @property
+    def elements(self) -> int:
+        """How many numbers the tensor holds."""
+        return prod(self.shape)
+
+
+@frozen
+class Cost:
+    """What a graph or a part of it costs for one image.
+
+    `parameters`: trained numbers. `macs`: multiply-accumulates of convolutions and dense layers.
+    `activations`: numbers kept between layers (times 4 bytes in float32).
+    """
+
+    parameters: int = 0
+    macs: int = 0
+    activations: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.parameters + other.parameters, self.macs + other.macs, self.activations + other.activations)
+
+
+@frozen
+class Node:
+    """One layer in its place.
+
+    `path` is the stable name of the stage, and the prefix of its weights' names. `inputs` are numbers of
+    values: 0 is the graph's input, k+1 the output of node k. `span` is where the spec says it.
+    """
+
+    path: str
+    call: Call
+    inputs: tuple[int, ...]
+    shape: Shape
+    cost: Cost
+    parameters: tuple[Parameter, ...] = ()
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
+class Scope:
+    """A part of the graph that has a name of its own: a block call, a join, a branch, a named tensor.
+
+    The nodes whose paths begin with `path` belong to it; `label` is how the spec says it; `output` is the
+    number of a value, as in `Node`.
+    """
+
+    path: str
+    label: str
+    output: int
+
+
+@frozen(slots=False)
+class Graph:
+    """The network: nodes in an order in which they can be computed, and the value that is its output."""
+
+    input: Shape
+    nodes: tuple[Node, ...]
+    scopes: tuple[Scope, ...]
+    output: int
+
+    def shape_of(self, value: int) -> Shape:
+        """Shape of a value: 0 is the input, k+1 the output of node k."""
+        return self.input if value == 0 else self.nodes[value - 1].shape
+
+    @cached_property
+    def cost(self) -> Cost:
+        """Parameters, multiply-accumulates and activations of the whole network, for one image."""
+        return sum((node.cost for node in self.nodes), Cost(activations=self.input.elements))
+
+
+@frozen
+class Recipe:
+    """How the network is trained: all that decides the result, but the seed."""
+
+    data: Call
+    normalize: Call
+    augment: tuple[Call, ...]
+    epochs: int
+    batch: int
+    optimizer: Call
+    schedule: Call
+    loss: Call
+    clip: Call
+    precision: str
+
+
+def fingerprint(graph: Graph, recipe: Recipe | None) -> str:
+    """Twelve hexadecimal digits that stand for the meaning: equal for equal graphs and recipes.
+
+    Layout, comments, the spec's name and the use of `extends` don't enter.
+    """
+    import hashlib  # brings OpenSSL along, which `check` need not wait for
+
+    meaning = {
+        "format": _FINGERPRINT_FORMAT,
+        "input": graph.input.extents,
+        "nodes": [(node.path, _plain(node.call), node.inputs) for node in graph.nodes],
+        "output": graph.output,
+        "recipe": recipe and {name: _plain(value) for name, value in attrs.asdict(recipe, recurse=False).items()},
+    }
+    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _plain(value: Call | Value | tuple[Call, ...]) -> object:
+    match value:
+        case Call(name=name, arguments=arguments):
+            return [name, *([key, argument] for key, argument in arguments)]
+        case tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return value

@@ -1,0 +1,18 @@
+"""How large a spec and what it stands for may be; every bound is checked before anything is allocated."""
+
+FILE_BYTES = 64 * 1024
+INCLUDED_BYTES = 256 * 1024
+EXTENDS_DEPTH = 8
+TOKEN_CHARACTERS = 1024
+IDENTIFIER_CHARACTERS = 64
+NESTING = 64
+INTEGER_MAGNITUDE = 10**12
+LAYERS = 10_000
+STEPS = 200_000  # stages and loop rounds that an expansion may take, layers or not
+EVALUATIONS = 1_000_000  # parts of expressions that are worked out, those of every round of a loop
+LIST_ITEMS = 10_000
+BLOCK_DEPTH = 64
+BODY_DEPTH = 100  # of bodies in each other, through block calls too
+PARAM_DEPTH = 64  # of params that use each other
+PARAMETERS = 2_000_000_000
+DIAGNOSTICS = 20

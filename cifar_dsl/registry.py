@@ -1,0 +1,364 @@
+"""How anything with a name in the language is declared: its arguments, their kinds, and where to find it.
+
+A layer, an optimizer, a schedule or an augmentation is one frozen class in one place. Argument checking,
+defaults, documentation, and the generators of the tests all follow from its fields.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, dataclass_transform
+
+import attrs
+from attrs import field, frozen
+
+from cifar_dsl.ir import Call, Size, Symbol, Value
+
+T = TypeVar("T")
+
+_KIND = "kind"
+_DOC = "doc"
+
+
+class UnfitError(Exception):
+    """A value that is not of the kind asked for; the text says what was expected."""
+
+
+class MisfitError(Exception):
+    """An argument, or none in particular, that does not go with the layer's input.
+
+    `argument` is the name of the field at fault; `label` is what to write beneath it.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        argument: str | None = None,
+        label: str = "",
+        help: tuple[str, ...] = (),  # noqa: A002
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.argument = argument
+        self.label = label
+        self.help = help
+
+
+# ---- kinds of arguments
+
+
+class Kind(Protocol):
+    """What values an argument takes."""
+
+    def accept(self, value: Value) -> Value:
+        """The value in its canonical form. Raises UnfitError."""
+        ...
+
+    def describe(self) -> str:
+        """What is expected, as in "an integer of at least 1"."""
+        ...
+
+    def symbols(self) -> tuple[str, ...]:
+        """The bare words that it takes."""
+        ...
+
+
+@frozen
+class Int:
+    """An integer between `low` and `high`, both allowed."""
+
+    low: int
+    high: int = 10**9
+
+    def accept(self, value: Value) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
+            raise UnfitError(self.describe())
+        return value
+
+    def describe(self) -> str:
+        return f"an integer of at least {self.low}" if self.high >= 10**9 else f"an integer {self.low} to {self.high:,}"
+
+    def symbols(self) -> tuple[str, ...]:
+        return ()
+
+
+@frozen
+class Float:
+    """A number between `low` and `high`; `open_low` and `open_high` exclude the ends."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+
+    def accept(self, value: Value) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UnfitError(self.describe())
+        is_low = value <= self.low if self.open_low else value < self.low
+        is_high = value >= self.high if self.open_high else value > self.high
+        if is_low or is_high or not math.isfinite(value):
+            raise UnfitError(self.describe())
+        return float(value) + 0.0  # -0.0 is 0.0, also for the fingerprint
+
+    def describe(self) -> str:
+        parts = []
+        if self.low > -math.inf:
+            parts.append(f"{'greater than' if self.open_low else 'at least'} {self.low:g}")
+        if self.high < math.inf:
+            parts.append(f"{'less than' if self.open_high else 'at most'} {self.high:g}")
+        return f"a number {' and '.join(parts)}".rstrip()
+
+    def symbols(self) -> tuple[str, ...]:
+        return ()
+
+
+@frozen
+class Bool:
+    """`true` or `false`."""
+
+    def accept(self, value: Value) -> bool:
+        if not isinstance(value, bool):
+            raise UnfitError(self.describe())
+        return value
+
+    def describe(self) -> str:
+        return "true or false"
+
+    def symbols(self) -> tuple[str, ...]:
+        return ()
+
+
+@frozen
+class Pair:
+    """Height and width: `3` stands for `3x3`. Canonical form: a tuple of two integers."""
+
+    low: int
+    high: int = 10_000
+
+    def accept(self, value: Value) -> tuple[int, int]:
+        extents = value if isinstance(value, Size) else (value, value)
+        if len(extents) != 2:
+            raise UnfitError(self.describe())
+        height, width = extents
+        for extent in extents:
+            if isinstance(extent, bool) or not isinstance(extent, int) or not self.low <= extent <= self.high:
+                raise UnfitError(self.describe())
+        return (height, width)  # type: ignore[return-value]
+
+    def describe(self) -> str:
+        return f"an integer of at least {self.low}, or a size such as 3x3"
+
+    def symbols(self) -> tuple[str, ...]:
+        return ()
+
+
+@frozen
+class Choice:
+    """One of some bare words."""
+
+    names: tuple[str, ...]
+
+    def accept(self, value: Value) -> str:
+        if not isinstance(value, Symbol) or value not in self.names:
+            raise UnfitError(self.describe())
+        return str(value)
+
+    def describe(self) -> str:
+        return " or ".join(f"`{name}`" for name in self.names)
+
+    def symbols(self) -> tuple[str, ...]:
+        return self.names
+
+
+@frozen
+class Text:
+    """Quoted text of hexadecimal digits, the only text that a spec may hold beside names of files."""
+
+    def accept(self, value: Value) -> str:
+        if isinstance(value, Symbol) or not isinstance(value, str) or not value:
+            raise UnfitError(self.describe())
+        if set(value) - set("0123456789abcdef"):
+            raise UnfitError(self.describe())
+        return value
+
+    def describe(self) -> str:
+        return "quoted hexadecimal digits"
+
+    def symbols(self) -> tuple[str, ...]:
+        return ()
+
+
+@frozen
+class ListOf:
+    """A list of values of one kind; a single value stands for a list of one."""
+
+    item: Kind
+    length: int | None = None
+
+    def accept(self, value: Value) -> tuple[Value, ...]:
+        items = value if isinstance(value, tuple) and not isinstance(value, Size) else (value,)
+        if self.length is not None and len(items) != self.length:
+            raise UnfitError(self.describe())
+        try:
+            return tuple(self.item.accept(item) for item in items)
+        except UnfitError:
+            raise UnfitError(self.describe()) from None
+
+    def describe(self) -> str:
+        return f"a list{f' of {self.length}' if self.length else ''}, each {self.item.describe()}"
+
+    def symbols(self) -> tuple[str, ...]:
+        return self.item.symbols()
+
+
+@frozen
+class OneOf:
+    """A value of any of some kinds; the first that takes it decides the canonical form."""
+
+    kinds: tuple[Kind, ...]
+
+    def accept(self, value: Value) -> Value:
+        for kind in self.kinds:
+            try:
+                return kind.accept(value)
+            except UnfitError:
+                continue
+        raise UnfitError(self.describe())
+
+    def describe(self) -> str:
+        return ", or ".join(kind.describe() for kind in self.kinds)
+
+    def symbols(self) -> tuple[str, ...]:
+        return tuple(symbol for kind in self.kinds for symbol in kind.symbols())
+
+
+# ---- declarations
+
+
+def argument(kind: Kind, doc: str, *, default: Any = attrs.NOTHING) -> Any:
+    """Declare a field of a declaration as an argument of the language. Fields stand in positional order."""
+    return field(default=default, metadata={_KIND: kind, _DOC: doc})
+
+
+@frozen
+class ArgumentInfo:
+    """One argument of a declaration, as `arguments_of` finds it."""
+
+    name: str
+    kind: Kind
+    doc: str
+    default: Any
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is attrs.NOTHING
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(argument,))
+def declared(cls: type[T]) -> type[T]:
+    """Make a frozen class of arguments."""
+    return attrs.frozen(repr=False)(cls)  # Declaration has one for all: generating each slows every start
+
+
+class Declaration:
+    """What every declared thing has: a name in the language, and arguments."""
+
+    name: ClassVar[str]
+    is_positional: ClassVar[bool] = False  # whether a person writes what is required without its name
+
+    def call(self) -> Call:
+        """Name and arguments as the IR holds them."""
+        return Call(self.name, tuple(attrs.asdict(cast("Any", self.canonical()), recurse=False).items()))
+
+    def canonical(self) -> Self:
+        """The same thing, said in the one way that stands for all ways to say it."""
+        return self
+
+    def changed(self, **arguments: Value) -> Self:
+        """The same thing with other values of some arguments."""
+        return cast("Self", attrs.evolve(cast("Any", self), **arguments))
+
+    def check(self) -> None:
+        """Do the arguments go with each other? Raises MisfitError."""
+
+    def __repr__(self) -> str:
+        return str(Call(self.name, tuple(attrs.asdict(cast("Any", self), recurse=False).items())))
+
+    def brief(self) -> str:
+        """The call as a person would write it: without what is the default anyway."""
+        shown = [
+            ("" if info.is_required and self.is_positional else f"{name}=") + written(value, info.kind)
+            for info, (name, value) in zip(arguments_of(type(self)), self.call().arguments, strict=True)
+            if info.is_required or value != info.default
+        ]
+        return f"{self.name}({', '.join(shown)})" if shown else self.name
+
+
+def written(value: Value, kind: Kind) -> str:
+    """A value of an argument of this kind, as a person writes it in a spec."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case (int(height), int(width)) if _takes_pairs(kind):
+            return str(height) if height == width else f"{height}x{width}"
+        case tuple():
+            item = kind.item if isinstance(kind, ListOf) else kind
+            return f"[{', '.join(written(part, item) for part in value)}]"
+        case float():
+            return f"{value:.12g}"
+        case str() if isinstance(kind, Text):
+            return f'"{value}"'
+        case _:
+            return str(value)
+
+
+def _takes_pairs(kind: Kind) -> bool:
+    return isinstance(kind, Pair) or (isinstance(kind, OneOf) and any(map(_takes_pairs, kind.kinds)))
+
+
+def arguments_of(declaration: type[Declaration]) -> tuple[ArgumentInfo, ...]:
+    """The arguments that a declared class takes, in positional order."""
+    return tuple(
+        ArgumentInfo(a.name, a.metadata[_KIND], a.metadata[_DOC], a.default)
+        for a in attrs.fields(cast("Any", declaration))
+    )
+
+
+D = TypeVar("D", bound=Declaration)
+C = TypeVar("C", bound=type[Declaration])
+
+
+class Registry(Generic[D]):
+    """The declared things of one sort, by name. `noun` is what messages call one of them."""
+
+    def __init__(self, noun: str) -> None:
+        self.noun = noun
+        self._declared: dict[str, type[D]] = {}
+
+    def register(self, name: str) -> Callable[[C], C]:
+        """Class decorator: enter a frozen class of arguments under `name`."""
+
+        def enter(declared: C) -> C:
+            if name in self._declared:
+                raise ValueError(f"{self.noun} {name!r} is declared twice")
+            declared.name = name
+            self._declared[name] = cast("type[D]", declared)
+            return declared
+
+        return enter
+
+    def __getitem__(self, name: str) -> type[D]:
+        return self._declared[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._declared
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._declared)
+
+    def of(self, call: Call) -> D:
+        """The declared thing that a call of the IR stands for."""
+        return self._declared[call.name](**call.keywords())

@@ -1,0 +1,22 @@
+"""The grammar and the shipped specs, found in a checkout and in an installed wheel alike."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _root() -> Path:
+    # Decided by where this very file lies: an editable install may leave a stale `_shipped` copy elsewhere
+    # on the path, and it must not win over the checkout.
+    checkout = _PACKAGE.parent
+    return checkout if (checkout / "grammar" / "arch.lark").is_file() else _PACKAGE / "_shipped"
+
+
+def grammar_path() -> Path:
+    """The file `arch.lark`."""
+    return _root() / "grammar" / "arch.lark"
+
+
+def specs_directory() -> Path:
+    """The folder of the specs that come with the package."""
+    return _root() / "specs"

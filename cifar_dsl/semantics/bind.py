@@ -1,0 +1,180 @@
+"""Arguments of a call -> an instance of what was called, checked against its declaration."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from attrs import frozen
+
+from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest
+from cifar_dsl.ir import Symbol
+from cifar_dsl.registry import ArgumentInfo, Declaration, MisfitError, UnfitError, arguments_of
+from cifar_dsl.semantics.evaluate import Evaluator, Failed
+from cifar_dsl.semantics.values import BlockValue, Bound, Environment, Tensor, describe
+from cifar_dsl.source import Span
+from cifar_dsl.syntax import nodes
+
+D = TypeVar("D", bound=Declaration)
+
+
+@frozen
+class Invocation:
+    """A call as it stands in the text: `callee(arguments)`, or the bare word."""
+
+    callee: str
+    callee_span: Span
+    arguments: tuple[nodes.Argument, ...]
+    span: Span
+
+    @classmethod
+    def of(cls, kind: nodes.Name | nodes.CallExpression) -> "Invocation":
+        """The invocation that a name or a call expression is."""
+        if isinstance(kind, nodes.Name):
+            return cls(kind.text, kind.span, (), kind.span)
+        return cls(kind.callee.text, kind.callee.span, kind.arguments, kind.span)
+
+    def span_of(self, argument: str | None, names: Sequence[str]) -> Span:
+        """Where `argument` stands, or the whole call when it isn't given. `names`: the positional order."""
+        for position, given in enumerate(self.arguments):
+            name = given.keyword.text if given.keyword else names[position] if position < len(names) else None
+            if name == argument:
+                return given.value.span
+        return self.span
+
+
+@frozen
+class Binder:
+    """Matches arguments to names, evaluates them, and reports all that is wrong with them."""
+
+    evaluator: Evaluator
+    reporter: Reporter
+
+    def declared(self, declaration: type[D], call: Invocation, names: Environment, flow: Tensor | None = None) -> D:
+        """The declared thing with these arguments. Raises Failed."""
+        infos = arguments_of(declaration)
+        given = self.matched([info.name for info in infos], call)
+        values: dict[str, Any] = {}
+        is_complete = self._require([info.name for info in infos if info.is_required], given, call, infos)
+        for info in infos:
+            if info.name in given:
+                try:
+                    values[info.name] = self._accepted(info, given[info.name], names, flow, call)
+                except Failed:
+                    is_complete = False
+        if not is_complete or len(given) != len(call.arguments):
+            raise Failed
+        made = declaration(**values)
+        try:
+            made.check()
+        except MisfitError as error:
+            span = call.span_of(error.argument, [info.name for info in infos])
+            self.reporter.report(Diagnostic(error.code, error.message, Label(span, error.label), help=error.help))
+            raise Failed from None
+        return made
+
+    def matched(self, names: Sequence[str], call: Invocation) -> dict[str, nodes.Argument]:
+        """The arguments by name; what matches no name is reported and left out."""
+        given: dict[str, nodes.Argument] = {}
+        for position, argument in enumerate(call.arguments):
+            if argument.keyword is None:
+                if position >= len(names) or any(a.keyword for a in call.arguments[:position]):
+                    self._misplaced(argument, names, call, is_late=position < len(names))
+                    continue
+                name = names[position]
+            else:
+                name = argument.keyword.text
+                if name not in names:
+                    self._unknown(argument.keyword, names, call)
+                    continue
+            if name in given:
+                self.reporter.report(
+                    Diagnostic(
+                        "E0305",
+                        f"`{name}` of `{call.callee}` is given twice",
+                        Label(argument.span, "again here"),
+                        secondary=(Label(given[name].span, "first here"),),
+                        help=("keep one of the two",),
+                    )
+                )
+            given[name] = argument
+        return given
+
+    def require(self, required: Sequence[str], given: dict[str, nodes.Argument], call: Invocation) -> bool:
+        """Whether all required arguments are there; the missing ones are reported."""
+        return self._require(required, given, call, ())
+
+    def _require(
+        self,
+        required: Sequence[str],
+        given: dict[str, nodes.Argument],
+        call: Invocation,
+        infos: Sequence[ArgumentInfo],
+    ) -> bool:
+        missing = [name for name in required if name not in given]
+        if missing and len(missing) <= len(call.arguments) - len(given):
+            return False  # an argument that was refused is most likely the missing one
+        docs = {info.name: f": {info.doc} ({info.kind.describe()})" for info in infos}
+        if missing:
+            self.reporter.report(
+                Diagnostic(
+                    "E0303",
+                    f"`{call.callee}` needs {' and '.join(f'`{name}`' for name in missing)}",
+                    Label(call.span),
+                    help=tuple(f"add `{name}=...`{docs.get(name, '')}" for name in missing),
+                )
+            )
+        return not missing
+
+    def _accepted(
+        self,
+        info: ArgumentInfo,
+        argument: nodes.Argument,
+        names: Environment,
+        flow: Tensor | None,
+        call: Invocation,
+    ) -> Bound:
+        value = self.evaluator.evaluate(argument.value, names, flow)
+        if not isinstance(value, BlockValue | Tensor):
+            try:
+                return info.kind.accept(value)
+            except UnfitError:
+                pass
+        near = nearest(value, info.kind.symbols()) if isinstance(value, Symbol) else None
+        self.reporter.report(
+            Diagnostic(
+                "E0304",
+                f"`{info.name}` of `{call.callee}` is {info.kind.describe()}",
+                Label(argument.value.span, f"this is {describe(value)}"),
+                help=(f"did you mean `{near}`?" if near else f"`{info.name}`: {info.doc}",),
+            )
+        )
+        raise Failed
+
+    def _unknown(self, keyword: nodes.Identifier, names: Sequence[str], call: Invocation) -> None:
+        near = nearest(keyword.text, names)
+        if near:
+            help_text = f"did you mean `{near}`?"
+        elif names:
+            help_text = f"`{call.callee}` takes {', '.join(f'`{name}`' for name in names)}"
+        else:
+            help_text = f"`{call.callee}` takes no arguments"
+        self.reporter.report(
+            Diagnostic(
+                "E0301",
+                f"`{call.callee}` has no argument `{keyword}`",
+                Label(keyword.span),
+                help=(help_text,),
+            )
+        )
+
+    def _misplaced(self, argument: nodes.Argument, names: Sequence[str], call: Invocation, *, is_late: bool) -> None:
+        if is_late:
+            message, help_text = (
+                "an argument without a name stands before those with one",
+                "name this one too",
+            )
+        elif names:
+            message = f"`{call.callee}` takes at most {len(names)} argument{'s' if len(names) > 1 else ''}"
+            help_text = f"they are {', '.join(f'`{name}`' for name in names)}"
+        else:
+            message, help_text = f"`{call.callee}` takes no arguments", "delete it"
+        self.reporter.report(Diagnostic("E0301", message, Label(argument.span), help=(help_text,)))

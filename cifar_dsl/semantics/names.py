@@ -1,0 +1,276 @@
+"""Are all names known? Asked of the whole text, also of what is never expanded."""
+
+from collections.abc import Iterable
+from itertools import chain
+
+from attrs import frozen
+
+from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest
+from cifar_dsl.layers import LAYERS
+from cifar_dsl.semantics.evaluate import FLOW_NAMES, FUNCTIONS
+from cifar_dsl.semantics.program import Program
+from cifar_dsl.semantics.values import SYMBOLS
+from cifar_dsl.syntax import KEYWORDS, nodes
+
+# Attributes of torch.nn.Module that a part of a model can't be called after; tests hold this against torch.
+MODULE_ATTRIBUTES = frozenset(
+    [
+        "T_destination",
+        "add_module",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extra_repr",
+        "float",
+        "forward",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "half",
+        "ipu",
+        "load_state_dict",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "register_backward_hook",
+        "register_buffer",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_module",
+        "register_parameter",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+    ]
+)
+# What other formats and PyTorch call things, where the nearest name would mislead.
+_SAID_ELSEWHERE = {
+    "true": "true",
+    "false": "false",
+    "none": "none",
+    "linear": "dense",
+    "fc": "dense",
+    "conv2d": "conv",
+    "batchnorm": "bn",
+    "batch_norm": "bn",
+    "batchnorm2d": "bn",
+    "max_pool": "maxpool",
+    "maxpool2d": "maxpool",
+    "maxpooling2d": "maxpool",
+    "avg_pool": "avgpool",
+    "avgpool2d": "avgpool",
+    "swish": "silu",
+}
+BUDGETS = ("params", "macs")  # what an `assert` may speak of
+
+
+@frozen
+class _Names:
+    """The names in scope: values, and things that tensors flow through."""
+
+    known: frozenset[str]
+    has_flow: bool = False  # whether there is a current tensor, for `in_channels` and the like
+
+    def plus(self, *names: str) -> "_Names":
+        return _Names(self.known.union(names), self.has_flow)
+
+    def values(self) -> frozenset[str]:
+        """What an expression may mention."""
+        return self.known | SYMBOLS | (frozenset(FLOW_NAMES) if self.has_flow else frozenset())
+
+
+def check_names(program: Program, reporter: Reporter) -> None:
+    """Report every name that nothing defines, and every definition that takes a reserved name."""
+    checker = _Checker(reporter, frozenset(program.blocks))
+    globals_ = _Names(frozenset(program.params) | frozenset(program.blocks))
+    flowing = _Names(globals_.known, has_flow=True)
+    for param in program.params.values():
+        checker.check_new(param.name)
+        checker.expression(param.value, globals_)
+    for block in program.blocks.values():
+        checker.check_new(block.name, is_stage=True)
+        names = flowing
+        for parameter in block.parameters:
+            checker.check_new(parameter.name)
+            if parameter.default:
+                checker.expression(parameter.default, names)
+            names = names.plus(parameter.name.text)
+        checker.body(block.body, names)
+    checker.body(program.model.body, flowing)
+    for assertion in program.assertions:
+        checker.expression(assertion.condition, globals_.plus(*BUDGETS))
+    for setting in program.settings.values():
+        for element in setting.chain.elements:
+            if isinstance(element.kind, nodes.CallExpression):
+                for argument in element.kind.arguments:
+                    checker.expression(argument.value, globals_)
+            elif not isinstance(element.kind, nodes.Name | nodes.Compound):
+                checker.expression(element.kind, globals_)
+
+
+@frozen
+class _Checker:
+    reporter: Reporter
+    blocks: frozenset[str]
+
+    def check_new(self, name: nodes.Identifier, *, is_stage: bool = False) -> None:
+        taken = ""
+        if name.text in LAYERS:
+            taken = "a layer has this name"
+        elif name.text in FUNCTIONS:
+            taken = "the language gives it a meaning"
+        elif is_stage and (name.text in MODULE_ATTRIBUTES or name.text.startswith("_")):
+            taken = "PyTorch uses it for its modules"
+        if taken:
+            self.reporter.report(
+                Diagnostic(
+                    "E0209",
+                    f"`{name}` can't be defined: {taken}",
+                    Label(name.span),
+                    help=("choose another name",),
+                )
+            )
+
+    def body(self, body: nodes.Body, names: _Names) -> None:
+        for stage in body.stages:
+            if isinstance(stage, nodes.Let):
+                self.check_new(stage.name, is_stage=True)
+                self.let(stage.chain, names)
+                names = names.plus(stage.name.text)
+            else:
+                self.chain(stage, names)
+
+    def let(self, chain_node: nodes.Chain, names: _Names) -> None:
+        """What a `let` names: a tensor, or (only this differs from a chain) a value that has a name already."""
+        kinds = [element.kind for element in chain_node.elements]
+        if len(kinds) == 1 and isinstance(kinds[0], nodes.Name) and kinds[0].text in names.values():
+            return
+        self.chain(chain_node, names)
+
+    def chain(self, chain_node: nodes.Chain, names: _Names) -> None:
+        for element in chain_node.elements:
+            if element.label:
+                self.check_label(element.label)
+            match element.kind:
+                case nodes.Join(branches=branches):
+                    for branch in branches:
+                        self.body(branch, names)
+                case nodes.For():
+                    self.loop(element.kind, names)
+                case nodes.Repeat(count=count, body=body):
+                    self.expression(count, names)
+                    self.body(body, names)
+                case nodes.If(arms=arms, otherwise=otherwise):
+                    for condition, body in arms:
+                        self.expression(condition, names)
+                        self.body(body, names)
+                    if otherwise:
+                        self.body(otherwise, names)
+                case nodes.Name(text=text):
+                    if text not in LAYERS:
+                        self.name(nodes.Identifier(text, element.kind.span), names, is_stage=True)
+                case nodes.CallExpression(callee=callee, arguments=arguments):
+                    if callee.text not in LAYERS and callee.text not in FUNCTIONS:
+                        self.name(callee, names, is_stage=True)
+                    for argument in arguments:
+                        self.expression(argument.value, names)
+                case _:
+                    self.expression(element.kind, names)
+
+    def check_label(self, label: nodes.Identifier) -> None:
+        if label.text in MODULE_ATTRIBUTES or label.text.startswith("_"):
+            message = f"a stage can't be called `{label}`: PyTorch uses it for its modules"
+            self.reporter.report(Diagnostic("E0209", message, Label(label.span), help=("choose another name",)))
+
+    def loop(self, loop: nodes.For, names: _Names) -> None:
+        self.expression(loop.start, names)
+        if loop.stop:
+            self.expression(loop.stop, names)
+        for target in loop.targets:
+            self.check_new(target)
+        self.body(loop.body, names.plus(*(target.text for target in loop.targets)))
+
+    def expression(self, root: nodes.Expression, names: _Names) -> None:
+        waiting: list[nodes.Expression] = [root]
+        while waiting:
+            node = waiting.pop()
+            match node:
+                case nodes.Name(text=text):
+                    self.name(nodes.Identifier(text, node.span), names, is_stage=False)
+                case nodes.CallExpression(callee=callee, arguments=arguments):
+                    if callee.text not in FUNCTIONS:
+                        self.function(callee, names)
+                    waiting.extend(argument.value for argument in arguments)
+                case nodes.Sequence(items=items):
+                    waiting.extend(items)
+                case nodes.Prefixed(operand=operand):
+                    waiting.append(operand)
+                case nodes.Operation(operands=operands):
+                    waiting.extend(operands)
+                case nodes.Conditional(arms=arms, otherwise=otherwise):
+                    waiting.extend((*chain.from_iterable(arms), otherwise))
+                case nodes.Index(value=value, indices=indices):
+                    waiting.extend((value, *indices))
+                case _:
+                    pass
+
+    def name(self, name: nodes.Identifier, names: _Names, *, is_stage: bool) -> None:
+        if name.text in (names.known if is_stage else names.values()):
+            return
+        if is_stage:
+            known: Iterable[str] = names.known.union(LAYERS)
+            self._unknown("E0201", f"unknown layer or block `{name}`", name, known)
+        elif name.text in LAYERS:
+            message = f"`{name}` is a layer, and a value is expected here"
+            help_text = f"to pass it to a block, wrap it: `block my_{name}() {{ {name} }}`"
+            self.reporter.report(Diagnostic("E0213", message, Label(name.span), help=(help_text,)))
+        else:
+            self._unknown("E0202", f"unknown name `{name}`", name, names.values())
+
+    def function(self, callee: nodes.Identifier, names: _Names) -> None:
+        if callee.text in names.known or callee.text in LAYERS:
+            message = f"`{callee}` makes a tensor, and a value is expected here"
+            help_text = f"functions of values: {', '.join(sorted(FUNCTIONS))}"
+            self.reporter.report(Diagnostic("E0213", message, Label(callee.span), help=(help_text,)))
+        else:
+            self._unknown("E0202", f"unknown function `{callee}`", callee, FUNCTIONS)
+
+    def _unknown(self, code: str, message: str, name: nodes.Identifier, known: Iterable[str]) -> None:
+        near = _SAID_ELSEWHERE.get(name.text.casefold()) or nearest(name.text, set(known) - KEYWORDS)
+        if name.text in FLOW_NAMES:
+            help_text = "only stages have a current tensor: use it in a model's or a block's body"
+        elif near:
+            help_text = f"did you mean `{near}`?"
+        elif code == "E0201":
+            help_text = f"layers: {', '.join(sorted(LAYERS))}; blocks here: {', '.join(sorted(self.blocks)) or 'none'}"
+        else:
+            help_text = "define it with `param`, `let` or as a block's parameter"
+        self.reporter.report(Diagnostic(code, message, Label(name.span), help=(help_text,)))

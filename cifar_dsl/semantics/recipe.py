@@ -1,0 +1,213 @@
+"""The settings of `train` -> the recipe, and whether it goes with the graph."""
+
+from typing import Any, NoReturn
+
+from attrs import frozen
+
+from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest
+from cifar_dsl.ir import Call, Graph, Recipe, Shape, Symbol
+from cifar_dsl.layers import LAYERS
+from cifar_dsl.recipes import DATASETS, NORMALIZATIONS, SETTINGS, Setting
+from cifar_dsl.registry import Declaration, MisfitError, UnfitError
+from cifar_dsl.semantics.bind import Binder, Invocation
+from cifar_dsl.semantics.evaluate import Evaluator, Failed
+from cifar_dsl.semantics.program import Program
+from cifar_dsl.semantics.values import BlockValue, Bound, Environment, Tensor, describe
+from cifar_dsl.source import Span
+from cifar_dsl.syntax import nodes
+
+
+def make_recipe(program: Program, names: Environment, reporter: Reporter) -> Recipe | None:
+    """The recipe of a program; None without `train`, and when something was wrong, which is then reported.
+
+    `names` are those of `params.global_names`.
+    """
+    if program.train is None:
+        return None
+    return _RecipeMaker(program, names, reporter).run(program.train)
+
+
+def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
+    """Report where the recipe doesn't go with the network."""
+    try:
+        NORMALIZATIONS.of(recipe.normalize).check_channels(graph.input.extents[0])
+    except MisfitError as error:
+        span = program.settings["normalize"].span
+        reporter.report(Diagnostic(error.code, error.message, Label(span), help=error.help))
+    info = DATASETS[recipe.data.name]
+    check_data(program, graph, recipe, DataShape(recipe.data.name, info.shape, info.classes, None), reporter)
+
+
+@frozen
+class DataShape:
+    """What is known of a data set: the shape of an image, the number of classes and of training images."""
+
+    name: str
+    image: Shape | None
+    classes: int | None
+    train_images: int | None
+
+
+def check_data(program: Program, graph: Graph, recipe: Recipe, data: DataShape, reporter: Reporter) -> None:
+    """Report where the network's input or output, or the size of a batch, doesn't go with the data."""
+    setting = program.settings.get("data")
+    secondary = (Label(setting.span, f"{data.name} is said here"),) if setting else ()
+    if data.image is not None and graph.input != data.image:
+        reporter.report(
+            Diagnostic(
+                "E0407",
+                f"the input is {graph.input}, and images of {data.name} are {data.image}",
+                Label(program.input.size.span),
+                secondary,
+                help=(f"write `input {data.image}`",),
+            )
+        )
+    output = graph.shape_of(graph.output)
+    if data.classes is not None and output.extents != (data.classes,):
+        span = graph.nodes[graph.output - 1].span if graph.output else None
+        what = f"{output.extents[0]} outputs" if len(output.extents) == 1 else f"an output of {output}"
+        end = f"dense({data.classes})" if len(output.extents) == 1 else f"flatten -> dense({data.classes})"
+        reporter.report(
+            Diagnostic(
+                "E0406",
+                f"the network has {what}, and {data.name} has {data.classes} classes",
+                Label(span or program.model.span, f"gives {output}"),
+                secondary,
+                help=(f"end the model with `{end}`",),
+            )
+        )
+    if data.train_images is not None and 1 in {recipe.batch, data.train_images % recipe.batch}:
+        _check_lone_image(program, graph, recipe, data.train_images, reporter)
+
+
+def _check_lone_image(program: Program, graph: Graph, recipe: Recipe, images: int, reporter: Reporter) -> None:
+    """Report a layer that can't be trained on one image, when the last batch of an epoch has but one."""
+    for node in graph.nodes:
+        if node.call.name in LAYERS and LAYERS.of(node.call).needs_batch(graph.shape_of(node.inputs[0])):
+            reporter.report(
+                Diagnostic(
+                    "E0403",
+                    f"with {images:,} training images and a batch of {recipe.batch} the last batch has one image, "
+                    f"and `{node.path}` can't be trained on one",
+                    Label(program.settings["batch"].span),
+                    (Label(node.span, "one number for each channel and image"),) if node.span else (),
+                    help=("choose another batch",),
+                )
+            )
+            return
+
+
+class _RecipeMaker:
+    def __init__(self, program: Program, names: Environment, reporter: Reporter) -> None:
+        self._settings = program.settings
+        self._errors = reporter
+        self._evaluator = Evaluator(reporter)
+        self._binder = Binder(self._evaluator, reporter)
+        self._names = names
+
+    def run(self, train: nodes.Train) -> Recipe | None:
+        for name, given in self._settings.items():
+            if name not in SETTINGS:
+                self._unknown_setting(given)
+        values: dict[str, Any] = {}
+        for name, setting in SETTINGS.items():
+            if name in self._settings:
+                try:
+                    values[name] = self._value(setting, self._settings[name])
+                except Failed:
+                    continue
+            elif setting.default is None:
+                self._missing(setting, train)
+            else:
+                values[name] = _plain(setting.default)
+        if len(values) < len(SETTINGS):
+            return None
+        return Recipe(**values)
+
+    def _value(self, setting: Setting, given: nodes.Setting) -> object:
+        elements = given.chain.elements
+        if setting.is_chain:
+            if len(elements) == 1 and elements[0].kind == nodes.Name("none", given.span):
+                return ()
+            return tuple(self._choice(setting, element) for element in elements)
+        if len(elements) > 1:
+            self._fail("E0403", f"`{setting.name}` takes one value", given.chain.span, "delete what follows `->`")
+        return self._choice(setting, elements[0]) if setting.registry else self._plain_value(setting, elements[0])
+
+    def _choice(self, setting: Setting, element: nodes.Element) -> Call:
+        assert setting.registry is not None
+        registry = setting.registry
+        kind = element.kind
+        choices = ", ".join(registry)
+        if not isinstance(kind, nodes.Name | nodes.CallExpression) or element.label or element.claim:
+            self._fail(
+                "E0403",
+                f"`{setting.name}` is one of {choices}",
+                element.span,
+                f"{setting.name}: {setting.doc}",
+            )
+        call = Invocation.of(kind)
+        if call.callee not in registry:
+            near = nearest(call.callee, registry)
+            help_text = f"did you mean `{near}`?" if near else f"there are {choices}"
+            self._fail("E0404", f"unknown {registry.noun} `{call.callee}`", call.callee_span, help_text)
+        declared: Declaration = self._binder.declared(registry[call.callee], call, self._names)
+        return declared.call()
+
+    def _plain_value(self, setting: Setting, element: nodes.Element) -> object:
+        assert setting.kind is not None
+        kind = element.kind
+        if isinstance(kind, nodes.Compound) or element.label or element.claim:
+            self._fail("E0403", f"`{setting.name}` is {setting.kind.describe()}", element.span, setting.doc)
+        known = setting.kind.symbols()
+        if isinstance(kind, nodes.Name) and self._names.lookup(kind.text) is None:
+            value: Bound = Symbol(kind.text)
+        else:
+            value = self._evaluator.evaluate(kind, self._names)
+            if isinstance(value, Tensor):
+                raise Failed  # a param that could not be worked out, which has been reported
+        if not isinstance(value, BlockValue | Tensor):
+            try:
+                return setting.kind.accept(value)
+            except UnfitError:
+                pass
+        near = nearest(value, known) if isinstance(value, Symbol) else None
+        self._fail(
+            "E0404" if isinstance(value, Symbol) and known else "E0403",
+            f"`{setting.name}` is {setting.kind.describe()}",
+            kind.span,
+            f"did you mean `{near}`?" if near else f"{setting.name}: {setting.doc}",
+            label=f"this is {describe(value)}",
+        )
+
+    def _unknown_setting(self, given: nodes.Setting) -> None:
+        name = given.target[0]
+        near = nearest(name.text, SETTINGS)
+        self._errors.report(
+            Diagnostic(
+                "E0401",
+                f"unknown setting `{name}`",
+                Label(name.span),
+                help=(f"did you mean `{near}`?" if near else f"settings: {', '.join(SETTINGS)}",),
+            )
+        )
+
+    def _missing(self, setting: Setting, train: nodes.Train) -> None:
+        expected = f"one of {', '.join(setting.registry)}" if setting.registry else ""
+        expected = setting.kind.describe() if setting.kind else expected
+        self._errors.report(
+            Diagnostic(
+                "E0402",
+                f"`train` does not say `{setting.name}`: {setting.doc}",
+                Label(Span(train.span.source, train.span.start, train.span.start + len("train"))),
+                help=(f"add `{setting.name} ...`, {expected}",),
+            )
+        )
+
+    def _fail(self, code: str, message: str, span: Span, help_text: str, *, label: str = "") -> NoReturn:
+        self._errors.report(Diagnostic(code, message, Label(span, label), help=(help_text,)))
+        raise Failed
+
+
+def _plain(default: Declaration | str | tuple[()]) -> object:
+    return default.call() if isinstance(default, Declaration) else default

@@ -1,0 +1,16 @@
+"""Text of specs -> syntax trees, and back. Nothing else imports lark."""
+
+from cifar_dsl.syntax import nodes
+from cifar_dsl.syntax.parser import KEYWORDS, parse_override, parse_spec
+from cifar_dsl.syntax.printer import print_body, print_chain, print_expression, print_spec
+
+__all__ = [
+    "KEYWORDS",
+    "nodes",
+    "parse_override",
+    "parse_spec",
+    "print_body",
+    "print_chain",
+    "print_expression",
+    "print_spec",
+]

@@ -1,0 +1,32 @@
+"""Figures and tables as text for people."""
+
+from collections.abc import Sequence
+
+
+def columns(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset(), indent: str = "") -> list[str]:
+    """Rows of cells as lines with aligned columns; those numbered in `right` are flush right."""
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return [
+        indent
+        + "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def in_short(number: float, unit: str = "") -> str:
+    """A quantity with three digits: 4.55 M, 1.77 MB."""
+    for factor, prefix in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if abs(number) >= 0.9995 * factor:  # what three digits would round up to it
+            return f"{number / factor:.3g} {prefix}{unit}"
+    return f"{number:.3g} {unit}".rstrip()
+
+
+def duration(seconds: float) -> str:
+    """A time for people: 12.3 s, 4 min 05 s, 1 h 02 min."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"

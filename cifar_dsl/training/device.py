@@ -1,0 +1,65 @@
+"""Where to compute, and what is there."""
+
+import platform
+from pathlib import Path
+
+import torch
+from attrs import frozen
+
+from cifar_dsl.errors import UserError
+
+_BEST = "`--device auto` takes the best there is"
+
+
+class DeviceError(UserError):
+    """The device asked for is not there."""
+
+
+@frozen
+class Choice:
+    """A device, and why it was chosen."""
+
+    device: torch.device
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """The device as its maker calls it."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return processor_name()
+
+
+def choose_device(wanted: str) -> Choice:
+    """`auto`, `cpu`, `cuda`, `cuda:<n>` or `mps` -> a device. Raises DeviceError."""
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return Choice(torch.device("cuda", 0), "auto: a CUDA GPU is there")
+        if torch.backends.mps.is_available():
+            return Choice(torch.device("mps"), "auto: no CUDA GPU, but Apple's MPS is there")
+        return Choice(torch.device("cpu"), "auto: no GPU that torch can use")
+    if wanted == "cpu":
+        return Choice(torch.device("cpu"), "asked for")
+    if wanted == "mps":
+        if not torch.backends.mps.is_available():
+            raise DeviceError("there is no MPS device here (it needs macOS on Apple silicon)", _BEST)
+        return Choice(torch.device("mps"), "asked for")
+    kind, colon, number = wanted.partition(":")
+    if kind != "cuda" or (colon and not number.isdecimal()):
+        raise DeviceError(f"{wanted!r} is not a device; use auto, cpu, cuda, cuda:0 or mps", _BEST)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(number or 0) >= count:
+        there = f"it sees {count} GPUs" if count else "torch sees no CUDA GPU here"
+        raise DeviceError(f"there is no device {wanted}: {there}", _BEST)
+    return Choice(torch.device("cuda", int(number or 0)), "asked for")
+
+
+def processor_name() -> str:
+    """The CPU's name."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,48 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from attrs import frozen
+
+from cifar_dsl.cli import main
+
+
+@frozen
+class Outcome:
+    """What a command gave back and said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run a command in an empty folder, where no data has been downloaded."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CIFAR_DSL_DATA", str(tmp_path / "data"))
+
+    def run(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        threads = torch.get_num_threads()
+        try:
+            code = main([str(argument) for argument in arguments])
+        finally:
+            torch.set_num_threads(threads)
+        said = capsys.readouterr()
+        return Outcome(code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def train(cli, tiny, pictures) -> Callable[..., Outcome]:
+    """Run `train` with the tiny spec on the pictures."""
+    return lambda *more: cli("train", tiny, "--data", f"npz:{pictures}", "--device", "cpu", *more)
+
+
+@pytest.fixture
+def wrong(make_spec) -> Path:
+    """A spec with one error, in line 3."""
+    return make_spec("wrong", "arch wrong\ninput 3x32x32\nmodel { flatten -> dens(10) }\n")

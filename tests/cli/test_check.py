@@ -1,0 +1,84 @@
+"""`cifar-dsl check`."""
+
+import json
+
+
+def test_a_right_spec_is_one_line(cli, tiny):
+    outcome = cli("check", tiny)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == f"{tiny}: ok; 3x32x32 -> 10, 2,682 parameters, 9.47 k multiply-accumulates\n"
+
+
+def test_quiet_says_nothing_of_what_is_right(cli, tiny, wrong):
+    assert cli("check", "-q", tiny).out == ""
+    assert cli("check", "-q", tiny, wrong).out.startswith("error[")
+
+
+def test_a_wrong_spec_ends_with_1_and_its_place(cli, wrong):
+    outcome = cli("check", wrong)
+    assert outcome.code == 1
+    assert f"--> {wrong}:3:20" in outcome.out
+    assert "^^^^" in outcome.out
+    assert "dense" in outcome.out
+    assert outcome.err == "1 error in 1 of 1 spec\n"
+
+
+def test_concise_errors_are_a_line_each(cli, wrong):
+    outcome = cli("check", "--format", "concise", wrong)
+    assert outcome.code == 1
+    (line,) = outcome.out.splitlines()
+    assert line.startswith(f"{wrong}:3:20: E")
+
+
+def test_json_is_an_array_of_errors_and_nothing_else(cli, tiny, wrong):
+    (error,) = json.loads(cli("check", "--format", "json", tiny, wrong).out)
+    (label,) = [label for label in error["labels"] if label["primary"]]
+    assert (label["file"], label["line"], label["column"], label["end_column"]) == (str(wrong), 3, 20, 24)
+    outcome = cli("check", "--format", "json", tiny)
+    assert (outcome.code, json.loads(outcome.out)) == (0, [])
+
+
+def test_a_wrong_spec_does_not_hide_those_after_it(cli, tiny, wrong):
+    outcome = cli("check", wrong, tiny)
+    assert outcome.code == 1
+    assert f"{tiny}: ok" in outcome.out
+    assert outcome.err == "1 error in 1 of 2 specs\n"
+
+
+def test_folders_and_globs_stand_for_their_specs_and_each_is_checked_once(cli, make_spec, tiny, tmp_path):
+    make_spec("second", tiny.read_text())
+    outcome = cli("check", tmp_path, tmp_path / "*.arch", tiny)
+    assert outcome.code == 0
+    assert len(outcome.out.splitlines()) == 2
+
+
+def test_a_missing_file_is_told_the_nearest(cli, tiny):
+    outcome = cli("check", "tinny.arch")
+    assert outcome.code == 2
+    assert "There is no file tinny.arch. Did you mean tiny.arch?" in outcome.err
+
+
+def test_a_folder_without_specs_is_a_usage_error(cli, tmp_path):
+    (tmp_path / "empty").mkdir()
+    outcome = cli("check", tmp_path / "empty")
+    assert outcome.code == 2
+    assert "There is no spec (*.arch) in" in outcome.err
+
+
+def test_no_spec_at_all_is_a_usage_error(cli):
+    assert cli("check").code == 2
+
+
+def test_overrides_are_checked_with_the_spec(cli, tiny):
+    assert cli("check", tiny, "--set", "train.batch=8").code == 0
+    outcome = cli("check", tiny, "--set", "train.batch=0")
+    assert outcome.code == 1
+    assert "--> --set:1:" in outcome.out
+
+
+def test_the_shipped_specs_are_right(cli):
+    from cifar_dsl.resources import specs_directory
+
+    outcome = cli("check", specs_directory())
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len(outcome.out.splitlines()) >= 8

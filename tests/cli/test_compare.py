@@ -1,0 +1,190 @@
+"""`cifar-dsl compare`."""
+
+import csv
+import json
+import sys
+
+import pytest
+
+from cifar_dsl import api
+from cifar_dsl.data import load_dataset
+from cifar_dsl.runs import find_runs
+
+WIDER = 'arch wider extends "tiny.arch"\n\nmodel {\n    conv(8, 3, stride=4) -> relu -> flatten -> dense(10)\n}\n'
+LONGER = 'arch longer extends "tiny.arch"\n\ntrain { epochs 3 }\n'
+
+
+@pytest.fixture
+def specs(make_spec, tiny):
+    """A base and two specs that extend it; the base is not the first by name."""
+    make_spec("wider", WIDER)
+    make_spec("longer", LONGER)
+    return tiny.parent
+
+
+@pytest.fixture
+def compare(cli, specs, pictures):
+    return lambda *more: cli("compare", specs, "--data", f"npz:{pictures}", "--device", "cpu", *more)
+
+
+def table(outcome) -> dict[str, list[str]]:
+    """The table's lines by the spec's name."""
+    return {line.split()[0]: line.split() for line in outcome.out.split("\n\n")[0].splitlines()[1:]}
+
+
+def test_every_spec_is_trained_and_compared_with_what_they_extend(compare, tmp_path):
+    outcome = compare("--seeds", 2)
+    assert outcome.code == 0
+    assert list(table(outcome)) == ["tiny", "longer", "wider"]
+    assert "difference: from tiny" in outcome.out
+    assert "runs: 0 are there, 6 to train" in outcome.err
+    assert len(list(tmp_path.glob("runs/*/seed-?"))) == 6
+
+
+def test_only_what_is_missing_is_trained(compare, train, specs):
+    train("-q")
+    assert "runs: 1 are there, 2 to train" in compare().err
+    assert "runs: 3 are there, 0 to train" in compare().err
+    assert "runs: 3 are there, 3 to train" in compare("--seeds", 2).err
+
+
+def test_no_train_compares_what_is_there(compare, train, tmp_path):
+    train("-q")
+    outcome = compare("--no-train")
+    assert outcome.code == 1  # two specs have nothing to compare
+    assert "no run" not in " ".join(table(outcome)["tiny"])
+    assert all("no run" in " ".join(table(outcome)[name]) for name in ("wider", "longer"))
+    assert len(list(tmp_path.glob("runs/*/seed-?"))) == 1
+
+
+def test_all_outputs_agree(compare, tmp_path):
+    outcome = compare("--seeds", 2)
+    folder = tmp_path / "comparison"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"comparison.{suffix}" for suffix in ("csv", "json", "md", "png", "svg")
+    ]
+    with (folder / "comparison.csv").open() as file:
+        lines = {line["spec"]: line for line in csv.DictReader(file)}
+    rows = {row["name"]: row for row in json.loads((folder / "comparison.json").read_text())["rows"]}
+    markdown = (folder / "comparison.md").read_text()
+    assert set(lines) == set(rows) == set(table(outcome)) == {"tiny", "wider", "longer"}
+    for name, row in rows.items():
+        assert float(lines[name]["mean"]) == row["mean"]
+        assert [float(text) for text in lines[name]["accuracies"].split()] == row["accuracies"]
+        shown = f"{row['mean']:.4f} ± {row['deviation']:.4f}"
+        assert shown in outcome.out
+        assert f"| {name} | " in markdown
+        assert f" | {shown} | 2 | {row['difference']:+.4f} | " in markdown
+
+
+def test_figures_are_those_of_the_runs(compare, tmp_path):
+    compare("--no-chart")
+    rows = json.loads((tmp_path / "comparison" / "comparison.json").read_text())["rows"]
+    for row in rows:
+        (run,) = find_runs(tmp_path / "runs", row["fingerprint"])
+        assert row["accuracies"] == [run.result().accuracy]
+        assert row["parameters"] == run.result().parameters
+
+
+def test_another_baseline_can_be_chosen(compare):
+    outcome = compare("--baseline", "wider")
+    assert next(iter(table(outcome))) == "wider"
+    assert "difference: from wider" in outcome.out
+
+
+def test_a_baseline_that_is_none_of_the_specs_is_refused_before_training(compare, tmp_path):
+    outcome = compare("--baseline", "widr")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "error: the baseline widr is not among the specs" in outcome.err
+    assert "choose one of longer, tiny, wider" in outcome.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_one_wrong_spec_stops_everything_before_training(compare, wrong, tmp_path):
+    outcome = compare()
+    assert (outcome.code, outcome.out) == (1, "")
+    assert f"{wrong.name}:3:20" in outcome.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_that_diverged_is_shown_and_not_averaged(compare, tmp_path):
+    outcome = compare("--set", "train.optimizer=sgd(lr=1e12)", "--set", "train.clip=none", "--seeds", 2)
+    rows = json.loads((tmp_path / "comparison" / "comparison.json").read_text())["rows"]
+    assert any(row["diverged"] == 2 for row in rows)
+    for row in rows:
+        assert len(row["accuracies"]) + row["diverged"] == 2
+        if row["diverged"] == 2:
+            assert row["mean"] is None
+            assert "diverged" in table(outcome)[row["name"]]
+            assert outcome.code == 1
+
+
+def test_without_matplotlib_the_extra_is_named_before_training(compare, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    outcome = compare()
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "pip install 'cifar-dsl[plots]'" in outcome.err
+    assert "--no-chart" in outcome.err
+    assert not (tmp_path / "runs").exists()
+    assert compare("--no-chart").code == 0
+    assert not list((tmp_path / "comparison").glob("*.png"))
+
+
+def pretend_other_data(record) -> None:
+    fields = json.loads(record.read_text())
+    fields["data"]["digest"] = "0" * 64
+    record.write_text(json.dumps(fields))
+
+
+def test_runs_on_different_data_are_refused_where_none_was_opened(cli, specs, compare, pictures, tmp_path):
+    compare()
+    pretend_other_data(next(tmp_path.glob("runs/wider-*/seed-0/run.json")))
+    digest = load_dataset("npz", path=pictures).digest[:16]
+    outcome = cli("compare", specs, "--no-train", "--set", f'train.data=npz("{digest}")')
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "error: the runs used different data" in outcome.err
+
+
+def test_a_stray_run_on_other_data_takes_no_part(compare, tmp_path):
+    compare("--seeds", 2)
+    pretend_other_data(next(tmp_path.glob("runs/wider-*/seed-1/run.json")))
+    for more in ((), ("--no-train",)):
+        outcome = compare(*more)
+        assert outcome.code == 0
+        rows = json.loads((tmp_path / "comparison" / "comparison.json").read_text())["rows"]
+        assert {row["name"]: len(row["accuracies"]) for row in rows} == {"tiny": 2, "longer": 2, "wider": 1}
+
+
+def test_specs_of_one_meaning_share_their_runs(compare, make_spec, tiny, tmp_path):
+    make_spec("twin", tiny.read_text().replace("arch tiny", "arch twin"))
+    outcome = compare("--seeds", 2)
+    assert outcome.code == 0
+    assert "runs: 0 are there, 6 to train" in outcome.err
+    assert table(outcome)["twin"][1:4] == table(outcome)["tiny"][1:4]
+    assert len(list(tmp_path.glob("runs/*/seed-?"))) == 6
+
+
+def test_a_run_that_came_meanwhile_is_not_trained_again(compare, monkeypatch, tmp_path):
+    compare()
+    looks = iter([None, None, None])  # the first look at each spec finds nothing
+    find = api.find_run
+    monkeypatch.setattr(
+        api, "find_run", lambda *arguments: next(looks) if looks.__length_hint__() else find(*arguments)
+    )
+    written = {path: path.stat().st_ino for path in tmp_path.glob("runs/*/seed-0/run.json")}
+    assert "3 to train" in compare().err
+    assert {path: path.stat().st_ino for path in tmp_path.glob("runs/*/seed-0/run.json")} == written
+
+
+def test_the_same_comparison_is_the_same_bytes(compare, tmp_path):
+    compare()
+    folder = tmp_path / "comparison"
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    compare("--out", tmp_path / "again")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == first
+
+
+def test_quiet_shows_the_table_and_no_progress(compare):
+    outcome = compare("-q")
+    assert len(table(outcome)) == 3
+    assert "epoch" not in outcome.err

@@ -1,0 +1,103 @@
+"""The group of commands: help, exit codes, and what becomes of errors."""
+
+import subprocess
+import sys
+
+import pytest
+
+import cifar_dsl
+from cifar_dsl.cli import check
+
+COMMANDS = ("check", "show", "train", "evaluate", "compare", "data")
+
+
+def test_the_version_is_shown(cli):
+    outcome = cli("--version")
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"cifar-dsl {cifar_dsl.__version__}\n", "")
+
+
+def test_help_lists_every_command(cli):
+    outcome = cli("--help")
+    assert outcome.code == 0
+    assert all(f"\n  {name}  " in outcome.out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(cli, name):
+    outcome = cli(name, "--help")
+    assert outcome.code == 0
+    assert outcome.out.startswith("Usage: ")
+
+
+def test_an_unknown_command_is_told_the_nearest(cli):
+    outcome = cli("trian")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "No such command 'trian'. Did you mean 'train'?" in outcome.err
+
+
+def test_an_unknown_command_with_none_near_is_told_them_all(cli):
+    outcome = cli("xyzzy")
+    assert outcome.code == 2
+    assert f"Commands: {', '.join(COMMANDS)}." in outcome.err
+
+
+def test_an_unknown_option_is_a_usage_error(cli, tiny):
+    outcome = cli("check", "--formt=full", tiny)
+    assert outcome.code == 2
+    assert "--format" in outcome.err
+
+
+def test_ctrl_c_ends_with_130(cli, tiny, monkeypatch):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(check, "analyze", interrupt)
+    outcome = cli("check", tiny)
+    assert (outcome.code, outcome.out, outcome.err) == (130, "", "\ninterrupted\n")
+
+
+def test_a_bug_ends_with_101_and_everything_needed_to_report_it(cli, tiny, monkeypatch):
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("something")
+
+    monkeypatch.setattr(check, "analyze", fail)
+    outcome = cli("check", tiny)
+    assert (outcome.code, outcome.out) == (101, "")
+    assert "Traceback" in outcome.err
+    assert "ZeroDivisionError: something" in outcome.err
+    assert outcome.err.endswith("this is a bug of cifar-dsl, not of your spec; please report it with the lines above\n")
+
+
+def test_a_disk_that_is_full_is_no_bug(cli, tiny, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device", "somewhere")
+
+    monkeypatch.setattr(check, "analyze", fail)
+    outcome = cli("check", tiny)
+    assert (outcome.code, outcome.err) == (1, "error: somewhere: No space left on device\n")
+
+
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_commands_that_need_no_torch_import_none(tiny, command):
+    code = (
+        "import sys; from cifar_dsl.cli import main; code = main(sys.argv[1:]); "
+        "heavy = {'torch', 'numpy', 'matplotlib', 'rich'} & set(sys.modules); "
+        "sys.exit(f'imported {heavy}' if heavy else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, command, tiny], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_program_is_run_as_a_module_too(tiny):
+    done = subprocess.run(
+        [sys.executable, "-m", "cifar_dsl", "check", tiny, "missing.arch"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "There is no file missing.arch." in done.stderr
+
+
+def test_a_reader_that_stops_reading_is_no_error_to_speak_of(tiny):
+    done = subprocess.run(
+        f"{sys.executable} -m cifar_dsl show {tiny} --json | head -c 1", shell=True, capture_output=True, check=False
+    )
+    assert (done.stdout, done.stderr) == (b"{", b"")

@@ -1,0 +1,234 @@
+"""`cifar-dsl train` and `cifar-dsl evaluate`."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from cifar_dsl.runs import open_run
+from cifar_dsl.training.loop import Trainer
+
+
+def the_run(tmp_path):
+    return open_run(tmp_path / "runs")
+
+
+def test_results_go_to_stdout_and_everything_else_to_stderr(train, tmp_path):
+    outcome = train()
+    assert outcome.code == 0
+    result, place = outcome.out.splitlines()
+    assert result.startswith("tiny on npz, seed 0: accuracy 0.")
+    assert place == f"run: {the_run(tmp_path).path.relative_to(tmp_path)}"
+    assert "epoch 1/2  train loss" in outcome.err
+    assert "60 + 20 images" in outcome.err
+    assert "device  cpu" in outcome.err
+
+
+def test_quiet_says_the_result_alone(train):
+    outcome = train("-q")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len(outcome.out.splitlines()) == 2
+
+
+def test_verbose_also_shows_the_network(train):
+    outcome = train("-v")
+    assert "conv(4, 3, stride=4)" in outcome.err
+    assert len(outcome.out.splitlines()) == 2
+
+
+def test_json_is_a_line_for_each_epoch_and_one_for_the_result(train, tmp_path):
+    *epochs, result = map(json.loads, train("--json").out.splitlines())
+    run = the_run(tmp_path)
+    assert [line["event"] for line in epochs] == ["epoch", "epoch"]
+    assert [line["test_loss"] for line in epochs] == [metrics.test_loss for metrics in run.metrics()]
+    assert (result["event"], result["status"], result["accuracy"]) == ("result", "finished", run.result().accuracy)
+    assert result["data"] == "npz"
+    assert tmp_path / result["run"] == run.path
+
+
+def test_a_run_that_is_there_is_reported_and_not_trained_again(train, tmp_path):
+    first = train()
+    written = the_run(tmp_path).weights.stat().st_ino
+    second = train()
+    assert (second.code, second.out) == (0, first.out)
+    assert "is trained already with seed 0" in second.err
+    assert the_run(tmp_path).weights.stat().st_ino == written
+    assert "epoch 1/2" in train("--retrain").err
+
+
+def test_seed_and_overrides_are_used_and_recorded(train, tmp_path):
+    assert train("--seed", 7, "--set", "train.epochs=1", "--set", "train.optimizer.lr=1e-4").code == 0
+    run = the_run(tmp_path)
+    assert run.record().seed == 7
+    assert run.record().overrides[:2] == ("train.epochs=1", "train.optimizer.lr=1e-4")
+    assert [metrics.lr for metrics in run.metrics()] == [1e-4]
+
+
+def test_a_dry_run_reads_no_data_and_leaves_nothing(cli, tiny, tmp_path):
+    outcome = cli("train", tiny, "--dry-run", "--data", "cifar10")
+    assert outcome.code == 0
+    assert "2,682" in outcome.out
+    assert "data       cifar10" in outcome.out
+    assert "memory of training, estimated" in outcome.out
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.arch"]
+
+
+def test_a_dry_run_on_a_file_shows_the_fingerprint_and_the_size_that_training_has(cli, train, tiny, pictures, tmp_path):
+    outcome = cli("train", tiny, "--dry-run", "--data", f"npz:{pictures}")
+    assert outcome.code == 0
+    assert f"data set {(60 + 20) * 3072 / 1e3:.0f}" in " ".join(outcome.out.split())
+    assert not (tmp_path / "runs").exists()
+    train()
+    assert the_run(tmp_path).record().fingerprint in outcome.out.splitlines()[0]
+
+
+def test_training_that_diverges_ends_with_1_and_advice_and_is_kept(cli, make_spec, tiny, pictures, tmp_path):
+    text = tiny.read_text().replace("lr=1e-3", "lr=1e12").replace("-> relu", "-> relu -> conv(4, 3) -> conv(4, 3)")
+    arguments = ("train", make_spec("wild", text), "--data", f"npz:{pictures}", "--device", "cpu")
+    outcome = cli(*arguments)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "diverged" in outcome.err
+    assert "= help: lower the learning rate" in outcome.err
+    assert the_run(tmp_path).result().status == "diverged"
+    assert json.loads(cli(*arguments, "--json").out)["status"] == "diverged"
+
+
+def test_a_run_that_diverged_is_still_a_failure_when_it_is_there_already(cli, make_spec, tiny, pictures):
+    text = tiny.read_text().replace("lr=1e-3", "lr=1e12").replace("-> relu", "-> relu -> conv(4, 3) -> conv(4, 3)")
+    arguments = ("train", make_spec("wild", text), "--data", f"npz:{pictures}", "--device", "cpu")
+    assert [cli(*arguments).code, cli(*arguments).code] == [1, 1]
+
+
+def test_ctrl_c_ends_with_130_and_leaves_no_run(train, tmp_path, monkeypatch):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "_epoch", interrupt)
+    outcome = train()
+    assert outcome.code == 130
+    assert outcome.out == ""
+    assert outcome.err.endswith("\ninterrupted\n")
+    assert [path.suffix.split("-")[0] for path in tmp_path.glob("runs/*/*")] == [".partial"]
+    monkeypatch.undo()
+
+
+def test_control_characters_of_a_file_never_reach_the_terminal(cli, tiny, make_pictures):
+    hostile = make_pictures("hostile.npz", origin=np.array("\x1b[31mred\u202e\r"))
+    outcome = cli("train", tiny, "--data", f"npz:{hostile}", "--device", "cpu")
+    assert outcome.code == 0
+    assert not {"\x1b", "\u202e", "\r"} & set(outcome.out + outcome.err)
+
+
+# ---- what is wrong
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("tinny.arch",), 2, "There is no file tinny.arch. Did you mean tiny.arch?"),
+        (("tiny.arch", "--data", "cifra10"), 1, "cifar10"),
+        (("tiny.arch", "--data", "npz:missing.npz"), 1, "error: cannot read missing.npz"),
+        (("tiny.arch", "--data", "npz:tiny.arch"), 1, "error: tiny.arch is damaged, or no .npz file"),
+        (("tiny.arch", "--device", "gpu"), 1, "'gpu' is not a device; use auto, cpu, cuda"),
+        (("tiny.arch", "--seed", "-1"), 2, "--seed"),
+        (("tiny.arch", "--threads", "0"), 2, "--threads"),
+        (("tiny.arch", "--set", "train.bach=1"), 1, "--> --set:1:"),
+        (("tiny.arch", "--set", "nonsense"), 1, "--> --set:1:"),
+        ((".",), 2, "is a directory"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_is_wrong_is_said_on_stderr_and_nothing_is_left(cli, tiny, tmp_path, arguments, code, said):
+    outcome = cli("train", *arguments)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert said in outcome.err
+    assert "Traceback" not in outcome.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_gpu_that_is_not_there_is_not_replaced(train, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    outcome = train("--device", "cuda")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == (
+        "error: there is no device cuda: torch sees no CUDA GPU here\n"
+        "  = help: `--device auto` takes the best there is\n"
+    )
+
+
+def test_a_spec_without_a_recipe_is_told_so_before_data_is_read(cli, make_spec):
+    bare = make_spec("bare", "arch bare\ninput 3x32x32\nmodel { flatten -> dense(10) }\n")
+    outcome = cli("train", bare, "--data", "npz:missing.npz")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "`bare` says no recipe" in outcome.err
+
+
+# ---- evaluate
+
+
+def test_a_run_is_evaluated_to_the_same_figures(cli, train, tmp_path):
+    train()
+    outcome = cli("evaluate", the_run(tmp_path).path, "--device", "cpu")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.endswith("the same accuracy as when it was trained\n")
+    figures = json.loads(cli("evaluate", "runs", "--device", "cpu", "--json").out)
+    result = the_run(tmp_path).result()
+    assert (figures["accuracy"], figures["loss"]) == (result.accuracy, result.loss)
+    assert figures["recorded_accuracy"] == result.accuracy
+
+
+def test_data_that_has_moved_is_asked_for_and_taken_from_its_new_place(cli, train, pictures, tmp_path):
+    train()
+    shutil.move(pictures, tmp_path / "moved.npz")
+    outcome = cli("evaluate", "runs", "--device", "cpu")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "--data npz:PATH" in outcome.err
+    assert cli("evaluate", "runs", "--device", "cpu", "--data", "npz:moved.npz").code == 0
+
+
+def test_what_a_file_says_of_its_origin_is_no_path(cli, tiny, make_pictures, tmp_path, monkeypatch):
+    hearsay = make_pictures("hearsay.npz", origin=np.array("imported from elsewhere"))
+    cli("train", tiny, "--data", f"npz:{hearsay.name}", "--device", "cpu")
+    monkeypatch.chdir(tmp_path / "runs")
+    assert cli("evaluate", ".", "--device", "cpu").code == 0
+
+
+def test_a_run_that_does_not_say_where_its_file_lay_asks_for_it(cli, train, tmp_path):
+    train()
+    record = the_run(tmp_path).path / "run.json"
+    fields = json.loads(record.read_text())
+    del fields["data"]["path"]
+    record.write_text(json.dumps(fields))
+    outcome = cli("evaluate", "runs", "--device", "cpu")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "--data npz:PATH" in outcome.err
+
+
+def test_a_path_without_npz_is_a_mistake_of_usage(cli, train, pictures):
+    train()
+    outcome = cli("evaluate", "runs", "--device", "cpu", "--data", pictures)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--data takes npz:PATH" in outcome.err
+
+
+def test_other_data_is_refused(cli, train, make_pictures):
+    train()
+    outcome = cli("evaluate", "runs", "--device", "cpu", "--data", f"npz:{make_pictures('other.npz', seed=1)}")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "this is not the data that" in outcome.err
+
+
+def test_damaged_weights_are_refused(cli, train, tmp_path):
+    train()
+    weights = the_run(tmp_path).weights
+    weights.write_bytes(weights.read_bytes()[:-1])
+    outcome = cli("evaluate", "runs", "--device", "cpu")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "the weights of" in outcome.err
+
+
+def test_what_is_no_run_is_refused(cli):
+    outcome = cli("evaluate", "nothing")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "error: nothing is not a run" in outcome.err

@@ -1,0 +1,92 @@
+"""What a comparison computes, against figures worked out by hand."""
+
+import pytest
+
+from cifar_dsl.compare import Comparison, Entry, check_baseline, compare
+from cifar_dsl.runs import RunError
+
+
+def names(comparison: Comparison) -> list[str]:
+    return [row.name for row in comparison.rows]
+
+
+def test_mean_deviation_and_difference(entry):
+    comparison = compare([entry("base", accuracies=[0.5, 0.7]), entry("trick", accuracies=[0.7, 0.8, 0.9])])
+    base, trick = comparison.rows
+    assert (base.mean, base.difference) == (pytest.approx(0.6), 0)
+    assert base.deviation == pytest.approx(0.1 * 2**0.5)  # divided by n - 1
+    assert (trick.mean, trick.deviation) == (pytest.approx(0.8), pytest.approx(0.1))
+    assert trick.difference == pytest.approx(0.2)
+    assert (trick.seeds, trick.accuracies) == ((0, 1, 2), (0.7, 0.8, 0.9))
+
+
+def test_gain_is_difference_for_each_added_parameter(entry):
+    base = entry("base", parameters=1000, accuracies=[0.5])
+    larger, same, smaller = (entry(f"with_{n}", parameters=n, accuracies=[0.6]) for n in (1500, 1000, 900))
+    rows = compare([base, larger, same, smaller]).rows
+    assert [row.gain_per_parameter for row in rows] == [None, pytest.approx(0.1 / 500), None, None]
+    worse = compare([base, entry("worse", parameters=1100, accuracies=[0.4])]).rows[1]
+    assert worse.gain_per_parameter == pytest.approx(-0.1 / 100)
+
+
+def test_one_run_has_no_deviation(entry):
+    assert compare([entry("base", accuracies=[0.5])]).rows[0].deviation is None
+
+
+def test_runs_that_diverged_are_counted_and_not_averaged(entry):
+    rows = compare([entry("base", accuracies=[0.5, None, 0.7]), entry("wild", accuracies=[None])]).rows
+    assert (rows[0].mean, rows[0].diverged, rows[0].seeds) == (pytest.approx(0.6), 1, (0, 2))
+    assert (rows[1].mean, rows[1].diverged, rows[1].difference) == (None, 1, None)
+
+
+def test_without_a_run_of_the_baseline_there_is_no_difference(entry):
+    rows = compare([entry("base"), entry("trick", accuracies=[0.7])], "base").rows
+    assert [row.difference for row in rows] == [None, None]
+    assert rows[1].mean == 0.7
+
+
+def test_time_is_the_mean_of_a_run(entry):
+    assert compare([entry("base", accuracies=[0.5, 0.6], times=[10.0, 30.0])]).rows[0].time_s == 20
+
+
+def test_the_baseline_is_what_most_others_extend_and_comes_first(entry):
+    entries = [
+        entry("a", lineage=("a", "base")),
+        entry("b", lineage=("b", "a", "base")),
+        entry("base"),
+        entry("c", lineage=("c", "a", "base")),
+    ]
+    assert compare(entries).baseline == "base"
+    assert names(compare(entries)) == ["base", "a", "b", "c"]
+    assert names(compare(entries, "c")) == ["c", "a", "b", "base"]
+
+
+def test_without_a_common_base_the_first_is_the_baseline(entry):
+    assert compare([entry("z"), entry("a")]).baseline == "z"
+
+
+def test_an_unknown_baseline_is_refused_with_the_names(entry):
+    with pytest.raises(RunError, match="the baseline c is not among") as caught:
+        compare([entry("a"), entry("b")], "c")
+    assert caught.value.help == ("choose one of a, b",)
+    check_baseline(["a", "b"], None)
+    check_baseline(["a", "b"], "b")
+
+
+def test_runs_on_different_data_are_refused(entry):
+    entries: list[Entry] = [entry("a", accuracies=[0.5]), entry("b", accuracies=[0.5], digest="cd" * 32)]
+    with pytest.raises(RunError, match=r"different data: .*abababababab.*cdcdcdcdcdcd"):
+        compare(entries)
+
+
+def test_devices_are_listed_once_each(entry):
+    entries = [entry("a", accuracies=[0.5, 0.6]), entry("b", accuracies=[0.5], device="another")]
+    assert compare(entries).devices == ("a processor", "another")
+    assert compare([entry("a")]).devices == ()
+
+
+def test_a_seed_that_was_trained_under_two_names_counts_once(entry):
+    runs = [run for name in ("a", "b") for run in entry(name, accuracies=[0.5, 0.7]).runs]
+    twice = Entry("a", ("a",), (), runs[0].record().fingerprint, 1000, 2000, tuple(runs))
+    (row,) = compare([twice]).rows
+    assert (row.seeds, row.accuracies) == ((0, 1), (0.5, 0.7))

@@ -1,0 +1,85 @@
+"""Options and fixtures that all tests share."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="Write the expected renderings of tests/diagnostics/cases anew; review the difference.",
+    )
+
+
+TINY = """\
+arch tiny
+
+input 3x32x32
+
+model {
+    conv(4, 3, stride=4) -> relu
+    flatten
+    dense(10)
+}
+
+train {
+    data       shapes
+    epochs     2
+    batch      16
+    optimizer  adam(lr=1e-3)
+}
+"""
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """No test depends on chance: torch's generators start alike in each."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
+
+
+@pytest.fixture
+def make_spec(tmp_path: Path) -> Callable[..., Path]:
+    """Write a spec, a network that trains in a moment unless `text` says otherwise."""
+
+    def make(name: str = "tiny", text: str = TINY) -> Path:
+        path = tmp_path / f"{name}.arch"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return make
+
+
+@pytest.fixture
+def tiny(make_spec: Callable[..., Path]) -> Path:
+    """A spec that trains in a moment."""
+    return make_spec()
+
+
+@pytest.fixture
+def make_pictures(tmp_path: Path) -> Callable[..., Path]:
+    """Write a file of 60 + 20 random pictures."""
+
+    def make(name: str = "pictures.npz", seed: int = 0, **more: np.ndarray) -> Path:
+        random = np.random.default_rng(seed)
+        arrays = {
+            "x_train": random.integers(0, 256, (60, 32, 32, 3), np.uint8),
+            "y_train": np.arange(60) % 10,
+            "x_test": random.integers(0, 256, (20, 32, 32, 3), np.uint8),
+            "y_test": np.arange(20) % 10,
+        }
+        np.savez(tmp_path / name, **arrays, **more)
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture
+def pictures(make_pictures: Callable[..., Path]) -> Path:
+    """A file of 60 + 20 random pictures."""
+    return make_pictures()

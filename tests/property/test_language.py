@@ -1,0 +1,57 @@
+"""Laws of the language that hold for every valid spec."""
+
+import random
+
+from helpers.networks import networks, specs
+from helpers.specs import parse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cifar_dsl.layers import LAYERS
+from cifar_dsl.semantics import analyze_text
+from cifar_dsl.syntax import print_spec
+
+
+@settings(deadline=None, max_examples=150)
+@given(specs())
+def test_parsing_undoes_printing(text: str) -> None:
+    spec = parse(text)
+    printed = print_spec(spec)
+    assert parse(printed) == spec
+    assert print_spec(parse(printed)) == printed
+
+
+@settings(deadline=None, max_examples=100)
+@given(specs(), st.randoms(use_true_random=False))
+def test_fingerprint_does_not_see_layout(text: str, draws: random.Random) -> None:
+    fingerprint = analyze_text(text).fingerprint
+    noise = ["  ", "\n", "\n\n", "  # comment { ( [\n", "\t"]
+    reformatted = "".join(line + draws.choice(noise).rstrip(" \t") + "\n" for line in text.splitlines())
+    assert analyze_text(reformatted).fingerprint == fingerprint
+    assert analyze_text(print_spec(parse(text))).fingerprint == fingerprint
+
+
+@settings(deadline=None, max_examples=100)
+@given(specs())
+def test_the_resolved_spec_means_the_same(text: str) -> None:
+    analysis = analyze_text(text)
+    resolved = print_spec(analysis.program.as_spec())
+    again = analyze_text(resolved)
+    assert again.fingerprint == analysis.fingerprint
+    assert (again.graph, again.recipe) == (analysis.graph, analysis.recipe)
+
+
+@settings(deadline=None, max_examples=60)
+@given(networks(), st.sampled_from(sorted(set(LAYERS) - {"conv", "dense", "maxpool", "avgpool", "global_avgpool"})))
+def test_appending_a_stage_renames_nothing(text: str, layer: str) -> None:
+    before = [node.path for node in analyze_text(text).graph.nodes]
+    appended = text.rstrip().removesuffix("}") + f"{layer}\n}}\n"
+    assert [node.path for node in analyze_text(appended).graph.nodes][:-1] == before
+
+
+@settings(deadline=None, max_examples=60)
+@given(networks())
+def test_paths_are_unique_and_inputs_come_first(text: str) -> None:
+    graph = analyze_text(text).graph
+    assert len({node.path for node in graph.nodes}) == len(graph.nodes)
+    assert all(value <= number for number, node in enumerate(graph.nodes) for value in node.inputs)

@@ -1,0 +1,273 @@
+"""The Python interface, from a file to a trained and evaluated run."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+import cifar_dsl
+from cifar_dsl.api import open_data, open_data_for_all
+from cifar_dsl.data import DataError, load_dataset
+from cifar_dsl.runs import Run, RunError, find_runs
+from cifar_dsl.semantics import analyze_text
+from cifar_dsl.training.device import DeviceError, choose_device
+from cifar_dsl.training.session import evaluate_run
+
+CPU = choose_device("cpu")
+
+
+@pytest.fixture
+def train(tiny, pictures, tmp_path):
+    """Trains the tiny spec on the pictures unless told otherwise."""
+
+    def train(spec=tiny, **keywords) -> Run:
+        keywords = {"data": f"npz:{pictures}", "device": "cpu", "threads": 1, "runs": tmp_path / "runs"} | keywords
+        return cifar_dsl.train(spec, **keywords)
+
+    return train
+
+
+def evaluate(run: Run, path) -> tuple[float, float]:
+    return evaluate_run(run, load_dataset("npz", path=path), CPU)
+
+
+# ---- load
+
+
+def test_a_spec_is_loaded_with_its_graph_and_recipe(tiny):
+    spec = cifar_dsl.load(tiny)
+    assert spec.name == "tiny"
+    assert [node.path for node in spec.graph.nodes] == ["conv", "relu", "flatten", "dense"]
+    assert spec.recipe.batch == 16
+    assert cifar_dsl.load(str(tiny)) == spec
+
+
+def test_what_is_wrong_is_raised_with_its_place(make_spec):
+    with pytest.raises(cifar_dsl.SpecError) as caught:
+        cifar_dsl.load(make_spec(text="arch wrong\ninput 3x32x32\nmodel { flatten -> dens(10) }\n"))
+    span = caught.value.diagnostics[0].label.span
+    assert (span.line, span.column) == (3, 20)
+
+
+def test_the_resolved_text_means_the_same_and_extends_nothing(tiny, make_spec):
+    child = make_spec("child", 'arch child extends "tiny.arch"\ntrain { epochs 3 }\n')
+    spec = cifar_dsl.load(child, overrides=["train.batch=7"])
+    assert "extends" not in spec.text
+    assert "batch 7" in spec.text
+    assert analyze_text(spec.text).fingerprint == spec.fingerprint
+    assert spec.changes == ("epochs 3",)
+
+
+def test_the_fingerprint_follows_the_meaning_and_not_the_name(tiny, make_spec):
+    spec = cifar_dsl.load(tiny)
+    same = make_spec("other", "# a comment\n" + tiny.read_text().replace("arch tiny", "arch other"))
+    assert cifar_dsl.load(same).fingerprint == spec.fingerprint
+    assert cifar_dsl.load(tiny, overrides=["train.epochs=3"]).fingerprint != spec.fingerprint
+
+
+def test_the_module_is_an_ordinary_one_with_the_weights_that_training_starts_from(tiny):
+    spec = cifar_dsl.load(tiny)
+    module = spec.build(seed=3)
+    assert isinstance(module, torch.nn.Module)
+    assert module(torch.zeros(5, 3, 32, 32)).shape == (5, 10)
+    assert sum(p.numel() for p in module.parameters()) == spec.graph.cost.parameters
+    again, other = spec.build(seed=3).state_dict(), spec.build(seed=4).state_dict()
+    assert torch.equal(module.state_dict()["conv.weight"], again["conv.weight"])
+    assert not torch.equal(module.state_dict()["conv.weight"], other["conv.weight"])
+
+
+# ---- train
+
+
+def test_a_run_records_what_it_was(train, tiny, pictures):
+    run = train(seed=5)
+    record, result = run.record(), run.result()
+    assert (record.name, record.seed, record.lineage) == ("tiny", 5, ("tiny",))
+    assert record.data.digest == load_dataset("npz", path=pictures).digest
+    assert (record.data.train_images, record.data.test_images) == (60, 20)
+    assert record.data.path == str(pictures)
+    assert (record.environment.device, record.environment.threads) == ("cpu", 1)
+    assert (result.status, result.epochs) == ("finished", 2)
+    assert result.accuracy == run.metrics()[-1].test_accuracy
+    assert result.parameters == cifar_dsl.load(tiny).graph.cost.parameters
+    assert analyze_text(run.spec_text).fingerprint == record.fingerprint
+
+
+def test_the_spec_travels_in_the_file_of_weights(train):
+    run = train()
+    with safe_open(run.weights, "pt") as file:
+        assert file.metadata() == {"spec": run.spec_text}
+        assert set(file.keys()) == {"conv.weight", "conv.bias", "dense.weight", "dense.bias"}
+
+
+def test_a_run_that_is_there_is_given_back_and_not_trained_again(train):
+    run = train()
+    written = run.weights.stat().st_ino
+    assert train() == run
+    assert run.weights.stat().st_ino == written
+
+
+def test_a_run_that_is_trained_again_has_the_same_bytes(train):
+    run = train()
+    first = run.weights.read_bytes()
+    (run.path / "old").touch()
+    assert train(retrain=True) == run
+    assert not (run.path / "old").exists()
+    assert run.weights.read_bytes() == first
+
+
+def test_every_seed_and_every_spec_has_a_run_of_its_own(train, tiny, tmp_path):
+    runs = [train(), train(seed=1), train(cifar_dsl.load(tiny, overrides=["train.epochs=1"]))]
+    assert len({run.path for run in runs}) == 3
+    assert len({run.weights.read_bytes() for run in runs}) == 3
+    assert len(find_runs(tmp_path / "runs", runs[0].record().fingerprint)) == 2
+
+
+def test_a_run_is_found_whatever_name_its_spec_had(train, tiny, make_spec):
+    run = train()
+    renamed = make_spec("other", tiny.read_text().replace("arch tiny", "arch other"))
+    assert train(renamed) == run
+
+
+def test_overrides_are_recorded_and_are_in_the_spec(train, tiny):
+    run = train(cifar_dsl.load(tiny, overrides=["train.batch=20"]))
+    assert run.record().overrides[0] == "train.batch=20"
+    assert "batch 20" in run.spec_text
+
+
+def test_training_goes_to_the_listener(train):
+    from cifar_dsl.training.session import Listener
+
+    epochs, steps = [], []
+    train(listener=Listener(epochs.append, steps.append))
+    assert [metrics.epoch for metrics in epochs] == [1, 2]
+    assert len(steps) == 2 * 4
+
+
+def test_an_interrupted_training_leaves_nothing_in_the_place(train, tmp_path):
+    from cifar_dsl.training.session import Listener
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(listener=Listener(on_epoch=interrupt))
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert [path.suffix.split("-")[0] for path in folder.iterdir()] == [".partial"]
+    assert train().path == folder / "seed-0"
+    assert [path.name for path in folder.iterdir()] == ["seed-0"]
+
+
+def test_training_that_diverges_is_a_run_without_weights(train, make_spec, tiny):
+    text = tiny.read_text().replace("lr=1e-3", "lr=1e12").replace("-> relu", "-> relu -> conv(4, 3) -> conv(4, 3)")
+    run = train(make_spec("wild", text))
+    assert run.result().status == "diverged"
+    assert run.result().accuracy is None
+    assert run.result().loss is None
+    assert not run.weights.exists()
+    assert run.metrics() == []
+    assert train(make_spec("wild", text)) == run
+
+
+def test_a_spec_without_a_recipe_cannot_be_trained(make_spec, train):
+    spec = make_spec("bare", "arch bare\ninput 3x32x32\nmodel { flatten -> dense(10) }\n")
+    with pytest.raises(RunError, match="`bare` says no recipe"):
+        train(spec)
+
+
+def test_a_device_that_is_not_there_is_told_before_data_is_read(train):
+    with pytest.raises(DeviceError, match="'gpu' is not a device"):
+        train(data="npz:missing.npz", device="gpu")
+
+
+# ---- data
+
+
+def test_a_file_of_arrays_is_named_by_its_content(tiny, make_pictures, tmp_path):
+    def fingerprint(path) -> str:
+        return open_data(cifar_dsl.load(tiny), f"npz:{path}")[0].fingerprint
+
+    first, second = make_pictures("first.npz"), make_pictures("second.npz", seed=1)
+    before = fingerprint(first)
+    assert fingerprint(second) != before
+    assert fingerprint(shutil.move(first, tmp_path / "moved.npz")) == before
+
+
+def test_a_data_set_is_loaded_once_for_all_specs(tiny, pictures):
+    opened = open_data_for_all([cifar_dsl.load(tiny)] * 3, f"npz:{pictures}")
+    assert len({id(dataset) for _, dataset in opened}) == 1
+
+
+def test_a_spec_trained_on_a_file_asks_where_it_lies(tiny, pictures):
+    spec, _ = open_data(cifar_dsl.load(tiny), f"npz:{pictures}")
+    with pytest.raises(DataError, match="can't say where it lies") as caught:
+        open_data(spec)
+    assert caught.value.help == ("say where the file is: --data npz:PATH",)
+
+
+def test_data_that_does_not_fit_the_network_is_refused(make_spec, tiny, pictures, train):
+    small = make_spec("small", tiny.read_text().replace("3x32x32", "3x16x16").replace("shapes", 'npz("00")'))
+    with pytest.raises(cifar_dsl.SpecError, match="3x32x32"):
+        train(small)
+    few = make_spec("few", tiny.read_text().replace("dense(10)", "dense(7)").replace("shapes", 'npz("00")'))
+    with pytest.raises(cifar_dsl.SpecError, match="10"):
+        train(few)
+
+
+# ---- evaluate
+
+
+def test_evaluating_a_run_repeats_its_figures_exactly(train, pictures):
+    run = train()
+    assert evaluate(run, pictures) == (run.result().loss, run.result().accuracy)
+
+
+def test_other_data_is_refused(train, make_pictures):
+    with pytest.raises(DataError, match=r"not the data that .* was trained on"):
+        evaluate(train(), make_pictures("other.npz", seed=1))
+
+
+def test_a_spec_that_means_something_else_is_refused(train, pictures):
+    run = train()
+    (run.path / "spec.arch").write_text(run.spec_text.replace("relu", "gelu"))
+    with pytest.raises(RunError, match="means something else"):
+        evaluate(run, pictures)
+
+
+@pytest.mark.parametrize("place", [0, 8, 20, 400, 1000, -1])
+def test_a_flipped_bit_in_the_weights_is_noticed(train, pictures, place):
+    run = train()
+    content = bytearray(run.weights.read_bytes())
+    content[place] ^= 1
+    run.weights.write_bytes(content)
+    with pytest.raises(RunError, match="weights"):
+        evaluate(run, pictures)
+
+
+@pytest.mark.parametrize("place", [0, 8, 20, -1])
+def test_damage_is_noticed_without_a_digest_too_where_the_format_is_hurt(train, pictures, place):
+    run = train()
+    result = json.loads((run.path / "result.json").read_text())
+    (run.path / "result.json").write_text(json.dumps(result | {"weights_digest": None}))
+    run.weights.write_bytes(run.weights.read_bytes()[:place])
+    with pytest.raises(RunError, match="weights"):
+        evaluate(run, pictures)
+
+
+def test_missing_weights_are_named(train, pictures):
+    run = train()
+    run.weights.unlink()
+    with pytest.raises(RunError, match=r"the weights of .* can't be read"):
+        evaluate(run, pictures)
+
+
+def test_a_trained_network_is_loaded_again(train):
+    run = train(overrides=["train.epochs=2"])
+    assert len(run.metrics()) == 2
+    module = cifar_dsl.load_trained(run.path)
+    weights = load_file(run.weights)
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in module.state_dict().items())
+    assert not module.training

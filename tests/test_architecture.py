@@ -1,0 +1,141 @@
+"""Which part of the package may know which: read from its imports, so that no one has to remember."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cifar_dsl
+
+PACKAGE = Path(cifar_dsl.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# A part imports only from the lines above its own; those of one line don't import each other.
+LAYERS = (
+    {"source", "limits", "errors", "text"},
+    {"resources", "version"},
+    {"diagnostics"},
+    {"syntax"},
+    {"ir"},
+    {"registry"},
+    {"layers"},
+    {"recipes"},
+    {"semantics"},
+    {"memory"},
+    {"reference"},
+    {"runs"},
+    {"backends"},
+    {"data"},
+    {"training"},
+    {"compare"},
+    {"api"},
+    {"cli"},
+)
+RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
+WITH_TORCH = {"backends", "training"}
+IMPORTS_TORCH_LATE = {"api", "cli"}  # inside the function that needs it
+
+
+def module_of(path: Path) -> str:
+    return ".".join(("cifar_dsl", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def part_of(module: str) -> str:
+    """`cifar_dsl.syntax.parser` -> `syntax`; the package itself, which only passes names on, is ``."""
+    return [*module.split("."), ""][1]
+
+
+def imports(path: Path) -> list[tuple[str, bool]]:
+    """What a file imports, and whether that happens as soon as it is imported itself."""
+    found: list[tuple[str, bool]] = []
+
+    def visit(node: ast.AST, *, at_once: bool) -> None:
+        match node:
+            case ast.Import(names=names):
+                found.extend((alias.name, at_once) for alias in names)
+            case ast.ImportFrom(module=str(module), names=names):
+                assert node.level == 0, f"{path}: relative import"
+                inside = PACKAGE.parent.joinpath(*module.split("."))
+                for alias in names:
+                    is_module = inside.joinpath(alias.name).is_dir() or inside.joinpath(f"{alias.name}.py").is_file()
+                    found.append((f"{module}.{alias.name}" if is_module else module, at_once))
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                return
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                at_once = False
+        for child in ast.iter_child_nodes(node):
+            visit(child, at_once=at_once)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")), at_once=True)
+    return found
+
+
+def test_every_part_has_a_rank() -> None:
+    parts = {part_of(module_of(path)) for path in FILES} - {"", "__main__"}
+    assert parts <= set(RANK)
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_a_part_knows_only_those_above_it(path: Path) -> None:
+    part = part_of(module_of(path))
+    if part in {"", "__main__"}:
+        return
+    for module, _ in imports(path):
+        other = part_of(module)
+        if module.startswith("cifar_dsl.") and other != part:
+            assert RANK[other] < RANK[part], f"{module_of(path)} imports {module}"
+
+
+def test_only_syntax_imports_lark() -> None:
+    assert {part_of(module_of(p)) for p in FILES for name, _ in imports(p) if name.split(".")[0] == "lark"} == {
+        "syntax"
+    }
+
+
+def test_torch_stays_below_the_language() -> None:
+    for path in FILES:
+        for name, at_once in imports(path):
+            if name.split(".")[0] in {"torch", "torchvision", "safetensors"}:
+                part = part_of(module_of(path))
+                assert part in WITH_TORCH or (part in IMPORTS_TORCH_LATE and not at_once), f"{path} imports {name}"
+
+
+def test_backends_do_not_import_each_other() -> None:
+    for path in (PACKAGE / "backends").glob("*.py"):
+        others = {name for name, _ in imports(path) if name.startswith("cifar_dsl.backends.")}
+        assert others <= ({"cifar_dsl.backends.initialization"} if path.stem == "torch_module" else set())
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_nothing_in_a_spec_can_become_code(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"eval", "exec", "compile", "__import__"}
+    forbidden = {"pickle", "marshal", "shelve", "dill", "joblib"}
+    assert not forbidden & {name.split(".")[0] for name, _ in imports(path)}
+
+
+def loaded_after(code: str) -> set[str]:
+    """The packages that are in memory after `code` has run in an interpreter of its own."""
+    script = f"import sys\n{code}\nprint('\\n' + ' '.join(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=True)
+    return set(result.stdout.splitlines()[-1].split())
+
+
+SPEC = str(PACKAGE.parent / "specs" / "residual.arch")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import cifar_dsl.semantics",
+        "import cifar_dsl; cifar_dsl.load",
+        f"from cifar_dsl.cli import main; assert main(['check', {SPEC!r}]) == 0",
+        f"from cifar_dsl.cli import main; assert main(['show', {SPEC!r}]) == 0",
+        f"from cifar_dsl.cli import main; assert main(['show', '--resolved', {SPEC!r}]) == 0",
+    ],
+)
+def test_torch_is_not_imported_by(code: str) -> None:
+    assert not {"torch", "torchvision"} & loaded_after(code)

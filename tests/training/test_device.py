@@ -1,0 +1,58 @@
+"""A device is there, or the message says what is."""
+
+import pytest
+import torch
+
+from cifar_dsl.training.device import DeviceError, choose_device, processor_name
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch):
+    def pretend(cuda: int = 0, *, mps: bool = False) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "chosen"), [(0, False, "cpu"), (2, False, "cuda:0"), (0, True, "mps"), (1, True, "cuda:0")]
+)
+def test_auto_takes_the_best_there_is_and_says_why(gpus, cuda, mps, chosen):
+    gpus(cuda, mps=mps)
+    choice = choose_device("auto")
+    assert str(choice.device) == chosen
+    assert choice.reason.startswith("auto: ")
+
+
+@pytest.mark.parametrize(("wanted", "device"), [("cpu", "cpu"), ("cuda", "cuda:0"), ("cuda:1", "cuda:1")])
+def test_what_is_asked_for_is_taken(gpus, wanted, device):
+    gpus(2, mps=True)
+    assert str(choose_device(wanted).device) == device
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cuda", "message"),
+    [
+        ("cuda", 0, "there is no device cuda: torch sees no CUDA GPU here"),
+        ("cuda:2", 2, "there is no device cuda:2: it sees 2 GPUs"),
+        ("mps", 0, r"there is no MPS device here \(it needs macOS on Apple silicon\)"),
+    ],
+)
+def test_a_device_that_is_not_there_is_never_replaced_by_another(gpus, wanted, cuda, message):
+    gpus(cuda)
+    with pytest.raises(DeviceError, match=message):
+        choose_device(wanted)
+
+
+@pytest.mark.parametrize("wanted", ["gpu", "cuda:", "cuda:x", "cuda:-1", "CPU", "", "cpu:0", "cuda:1:2"])
+def test_what_is_no_name_of_a_device_is_told_the_names(gpus, wanted):
+    gpus(4)
+    with pytest.raises(DeviceError, match=r"is not a device; use auto, cpu, cuda, cuda:0 or mps"):
+        choose_device(wanted)
+
+
+def test_the_processor_has_a_name():
+    assert processor_name()
+    assert choose_device("cpu").name == processor_name()

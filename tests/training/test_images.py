@@ -1,0 +1,92 @@
+"""Bytes in memory become the numbers that a recipe declares."""
+
+import numpy as np
+import pytest
+import torch
+
+from cifar_dsl.recipes import NORMALIZATIONS
+from cifar_dsl.semantics import analyze_text
+from cifar_dsl.training.images import Images, load_images
+
+SPEC = """
+arch any
+input 3x5x4
+model { flatten -> dense(2) }
+train {
+    data npz("00")
+    epochs 1
+    batch 1
+    optimizer sgd(lr=1)
+}
+"""
+LABELS = np.array([0, 1] * 10)
+
+
+def pictures(seed: int, count: int = 20) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return random.integers(0, [[[[80, 160, 256]]]] * count, (count, 5, 4, 3)).astype(np.uint8)
+
+
+def load(normalize: str, train: np.ndarray, test: np.ndarray) -> tuple[Images, Images]:
+    recipe = analyze_text(SPEC, overrides=[f"train.normalize={normalize}"]).recipe
+    assert recipe is not None
+    return load_images(recipe, (train, LABELS), (test, LABELS), torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("normalize", "expected"),
+    [
+        ("unit", lambda x, _: x / 255),
+        ("signed", lambda x, _: x / 127.5 - 1),
+        ("per_channel", lambda x, train: (x - train.mean((0, 1, 2))) / train.std((0, 1, 2))),
+        ("standardize([0.5, 0.4, 0.3], [0.2, 0.3, 0.4])", lambda x, _: (x / 255 - [0.5, 0.4, 0.3]) / [0.2, 0.3, 0.4]),
+    ],
+)
+def test_images_are_normalised_as_declared(normalize, expected):
+    train, test = pictures(0), pictures(1)
+    for split, images in zip((train, test), load(normalize, train, test), strict=True):
+        wanted = torch.from_numpy(expected(split.astype(np.float64), train.astype(np.float64))).permute(0, 3, 1, 2)
+        torch.testing.assert_close(images.batch(torch.arange(20)), wanted.float(), rtol=1e-5, atol=1e-5)
+
+
+def test_every_declared_normalisation_is_among_those_tested():
+    assert set(NORMALIZATIONS) == {"unit", "signed", "per_channel", "standardize"}
+
+
+def test_measured_training_images_have_mean_0_and_deviation_1():
+    train, _ = load("per_channel", pictures(0), pictures(1))
+    batch = train.batch(torch.arange(20))
+    torch.testing.assert_close(batch.mean((0, 2, 3)), torch.zeros(3), rtol=0, atol=1e-5)
+    torch.testing.assert_close(batch.std((0, 2, 3), correction=0), torch.ones(3), rtol=1e-5, atol=0)
+
+
+def test_test_images_have_no_part_in_what_is_measured():
+    train, _ = load("per_channel", pictures(0), pictures(1))
+    again, _ = load("per_channel", pictures(0), np.zeros_like(pictures(1)))
+    assert torch.equal(train.scale, again.scale)
+    assert torch.equal(train.offset, again.offset)
+
+
+def test_a_channel_that_never_varies_becomes_0():
+    train = pictures(0)
+    train[..., 1] = 77
+    images, _ = load("per_channel", train, pictures(1))
+    batch = images.batch(torch.arange(20))
+    assert batch.isfinite().all()
+    torch.testing.assert_close(batch[:, 1], torch.zeros(20, 5, 4), rtol=0, atol=1e-6)
+
+
+def test_images_stay_bytes_in_memory_and_a_batch_is_channels_last():
+    images, _ = load("unit", pictures(0), pictures(1))
+    assert images.pixels.dtype == torch.uint8
+    assert images.pixels.shape == (20, 5, 4, 3)
+    batch = images.batch(torch.arange(6))
+    assert batch.shape == (6, 3, 5, 4)
+    assert batch.dtype == torch.float32
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_batch_holds_the_images_asked_for_in_their_order():
+    images, _ = load("unit", pictures(0), pictures(1))
+    index = torch.tensor([3, 0, 3, 19])
+    assert torch.equal(images.batch(index), torch.stack([images.batch(torch.tensor([i]))[0] for i in index]))

@@ -1,0 +1,53 @@
+"""A network that is trained has learnt something."""
+
+import os
+
+import numpy as np
+
+import cifar_dsl
+from cifar_dsl.data import load_dataset
+
+SPEC = """
+arch learner
+
+input 3x32x32
+
+model {
+    for c in [16, 32, 32] { conv(c, 3) -> bn -> relu -> maxpool(2) }
+    flatten
+    dense(64) -> relu -> dense(10)
+}
+
+train {
+    data      shapes
+    augment   flip
+    epochs    4
+    batch     32
+    optimizer adam(lr=2e-3)
+    schedule  one_cycle
+}
+"""
+
+
+SPLITS = ("x_train", "y_train", "x_test", "y_test")
+
+
+def pictures() -> dict[str, np.ndarray]:
+    """Real pictures from the file that $CIFAR_DSL_TEST_NPZ names; else drawn shapes."""
+    named = os.environ.get("CIFAR_DSL_TEST_NPZ")
+    if named:
+        with np.load(named) as arrays:
+            return {name: arrays[name] for name in SPLITS}
+    return {name: getattr(load_dataset("shapes"), name) for name in SPLITS}
+
+
+def test_a_small_network_learns_in_four_epochs(tmp_path):
+    some = np.random.default_rng(0).permutation(5000)[:4000]
+    arrays = {name: array[some] if name.endswith("train") else array[:1000] for name, array in pictures().items()}
+    np.savez(tmp_path / "some.npz", **arrays)
+    spec = tmp_path / "learner.arch"
+    spec.write_text(SPEC, encoding="utf-8")
+    run = cifar_dsl.train(spec, data=f"npz:{tmp_path / 'some.npz'}", device="cpu", threads=1, runs=tmp_path / "runs")
+    first, *_, last = run.metrics()
+    assert last.test_accuracy > 0.3  # chance is 0.1
+    assert last.train_loss < first.train_loss

@@ -1,0 +1,280 @@
+"""The loop is the ordinary one: seeded, repeatable, and step by step what a plain PyTorch loop computes."""
+
+import math
+import random
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+import torch
+from attrs import frozen
+from torch import Tensor, nn
+
+from cifar_dsl.backends.torch_module import build_module
+from cifar_dsl.ir import Graph, Recipe
+from cifar_dsl.runs import EpochMetrics
+from cifar_dsl.semantics import analyze_text
+from cifar_dsl.training import draws
+from cifar_dsl.training.images import load_images
+from cifar_dsl.training.loop import EVALUATION_BATCH, DivergedError, StepProgress, Trainer, evaluate, generators_kept
+
+CPU = torch.device("cpu")
+COUNT, BATCH, EPOCHS = 50, 16, 3  # the last batch holds 2 images
+
+SPEC = """
+arch small
+input 3x8x8
+model {
+    conv(4, 3) -> relu
+    conv(6, 3, stride=2) -> relu
+    flatten
+    dense(10)
+}
+train {
+    data npz("00")
+    normalize signed
+    epochs 3
+    batch 16
+    optimizer sgd(lr=0.05)
+}
+"""
+RANDOM_SPEC = SPEC.replace("flatten", "bn -> dropout(0.3) -> flatten").replace(
+    "batch 16", "batch 16\n    augment crop(padding=2) -> flip -> cutout(3)"
+)
+
+
+def pictures(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    random_numbers = np.random.default_rng(seed)
+    return random_numbers.integers(0, 256, (count, 8, 8, 3), np.uint8), random_numbers.integers(0, 10, count)
+
+
+TRAIN, TEST = pictures(0, COUNT), pictures(1, 30)
+
+
+@frozen
+class Outcome:
+    module: nn.Module
+    metrics: list[EpochMetrics]
+    steps: list[StepProgress]
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        return self.module.state_dict()
+
+
+def meaning(text: str, overrides: Sequence[str]) -> tuple[Graph, Recipe]:
+    analysis = analyze_text(text, overrides=overrides)
+    assert analysis.recipe is not None
+    return analysis.graph, analysis.recipe
+
+
+def train(
+    *overrides: str,
+    text: str = SPEC,
+    seed: int = 0,
+    test: tuple[np.ndarray, np.ndarray] = TEST,
+    metrics: list[EpochMetrics] | None = None,
+) -> Outcome:
+    graph, recipe = meaning(text, overrides)
+    metrics = [] if metrics is None else metrics
+    steps: list[StepProgress] = []
+    trainer = Trainer(graph, recipe, "small", seed, CPU, *load_images(recipe, TRAIN, test, CPU))
+    return Outcome(trainer.run(metrics.append, steps.append), metrics, steps)
+
+
+def plain(
+    make_optimizer: Callable[..., torch.optim.Optimizer],
+    *,
+    change_gradients: Callable[[list[nn.Parameter]], object] = lambda _: None,
+    factor: Callable[[float], float] = lambda _: 1.0,
+    smoothing: float = 0.0,
+) -> dict[str, Tensor]:
+    """The same training as anybody would write it."""
+    module = build_module(meaning(SPEC, ())[0], "small", seed=0)
+    x = torch.from_numpy(TRAIN[0]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    y = torch.from_numpy(TRAIN[1])
+    optimizer = make_optimizer(module.parameters())
+    rate = optimizer.param_groups[0]["lr"]
+    steps = math.ceil(COUNT / BATCH)
+    for epoch in range(EPOCHS):
+        order = draws.permutation(0, epoch + 1, COUNT)
+        for step in range(steps):
+            index = order[step * BATCH : (step + 1) * BATCH]
+            optimizer.param_groups[0]["lr"] = rate * factor(epoch + step / steps)
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(module(x[index]), y[index], label_smoothing=smoothing).backward()
+            change_gradients(list(module.parameters()))
+            optimizer.step()
+    return module.state_dict()
+
+
+def sgd(parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+    return torch.optim.SGD(parameters, lr=0.05)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ((), lambda: plain(sgd)),
+        (
+            ("train.optimizer=sgd(lr=0.05, momentum=0.9, nesterov=true, weight_decay=0.1)",),
+            lambda: plain(lambda p: torch.optim.SGD(p, 0.05, momentum=0.9, nesterov=True, weight_decay=0.1)),
+        ),
+        (
+            ("train.optimizer=adam(lr=0.003, eps=1e-4, weight_decay=0.1)",),
+            lambda: plain(lambda p: torch.optim.Adam(p, 0.003, eps=1e-4, weight_decay=0.1, fused=False, foreach=False)),
+        ),
+        (
+            ("train.optimizer=adamw(lr=0.003, eps=1e-4, weight_decay=0.5)",),
+            lambda: plain(
+                lambda p: torch.optim.AdamW(p, 0.003, eps=1e-4, weight_decay=0.5, fused=False, foreach=False)
+            ),
+        ),
+        (
+            ("train.optimizer=rmsprop(lr=0.003, eps=1e-2)",),
+            lambda: plain(lambda p: torch.optim.RMSprop(p, 0.003, eps=1e-2)),
+        ),
+        (
+            ("train.clip=norm(0.5)",),
+            lambda: plain(sgd, change_gradients=lambda p: nn.utils.clip_grad_norm_(p, 0.5)),
+        ),
+        (
+            ("train.clip=value(0.02)",),
+            lambda: plain(sgd, change_gradients=lambda p: nn.utils.clip_grad_value_(p, 0.02)),
+        ),
+        (
+            ("train.schedule=cosine",),
+            lambda: plain(sgd, factor=lambda epoch: (1 + math.cos(math.pi * epoch / EPOCHS)) / 2),
+        ),
+        (
+            ("train.schedule=linear(warmup=1)",),
+            lambda: plain(sgd, factor=lambda epoch: epoch if epoch < 1 else 1 - (epoch - 1) / (EPOCHS - 1)),
+        ),
+        (("train.loss=cross_entropy(label_smoothing=0.2)",), lambda: plain(sgd, smoothing=0.2)),
+    ],
+    ids=lambda value: ", ".join(value) if isinstance(value, tuple) else "",
+)
+def test_training_is_what_a_plain_loop_computes(overrides, expected):
+    weights = expected()
+    torch.testing.assert_close(train(*overrides).weights, weights, rtol=1e-3, atol=1e-5)
+    if overrides:  # else the comparison might hold whatever the setting does
+        with pytest.raises(AssertionError):
+            torch.testing.assert_close(train().weights, weights, rtol=1e-3, atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_bits():
+    first, second = train(text=RANDOM_SPEC), train(text=RANDOM_SPEC)
+    assert all(torch.equal(tensor, second.weights[name]) for name, tensor in first.weights.items())
+    assert [m.train_loss for m in first.metrics] == [m.train_loss for m in second.metrics]
+    assert [m.test_loss for m in first.metrics] == [m.test_loss for m in second.metrics]
+
+
+def test_the_state_of_other_generators_plays_no_part():
+    torch.manual_seed(1)
+    first = train(text=RANDOM_SPEC)
+    torch.manual_seed(2)
+    second = train(text=RANDOM_SPEC)
+    assert all(torch.equal(tensor, second.weights[name]) for name, tensor in first.weights.items())
+
+
+def test_another_seed_starts_from_other_weights():
+    still = "train.optimizer.lr=1e-12"
+    first, second = train(still, seed=0), train(still, seed=1)
+    assert (first.weights["conv.weight"] - second.weights["conv.weight"]).abs().max() > 0.01
+
+
+def test_training_leaves_every_global_generator_as_it_was():
+    torch.manual_seed(3)
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    train(text=RANDOM_SPEC)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (np.random.get_state()[1] == before[1]).all()
+    assert random.getstate() == before[2]
+
+
+def test_the_generator_of_mps_is_left_as_it_was_too(monkeypatch):
+    before, restored = torch.arange(3), []
+    monkeypatch.setattr(torch.mps, "get_rng_state", lambda: before)
+    monkeypatch.setattr(torch.mps, "set_rng_state", restored.append)
+    with pytest.raises(KeyboardInterrupt), generators_kept(torch.device("mps")):
+        raise KeyboardInterrupt
+    assert restored == [before]
+
+
+def test_dropout_is_drawn_anew_in_every_epoch():
+    zeros: list[int] = []
+
+    def count(module: nn.Module, _inputs: object, output: Tensor) -> None:
+        if isinstance(module, nn.Dropout) and module.training:
+            zeros.append(int((output == 0).sum()))
+
+    handle = nn.modules.module.register_module_forward_hook(count)
+    try:
+        train("train.batch=50", "train.augment=none", "train.optimizer.lr=1e-12", text=RANDOM_SPEC)
+    finally:
+        handle.remove()
+    assert len(set(zeros)) == len(zeros) == EPOCHS
+
+
+def test_metrics_of_training_are_means_over_images_however_they_fall_into_batches():
+    outcome = train("train.optimizer.lr=1e-12")
+    x = torch.from_numpy(TRAIN[0]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.no_grad():
+        scores = outcome.module(x)
+    y = torch.from_numpy(TRAIN[1])
+    for metrics in outcome.metrics:
+        assert metrics.train_loss == pytest.approx(nn.functional.cross_entropy(scores, y).item(), rel=1e-5)
+        assert metrics.train_accuracy == pytest.approx((scores.argmax(1) == y).double().mean().item())
+
+
+def test_metrics_of_testing_are_means_over_images_in_evaluation_mode():
+    test = pictures(2, 2 * EVALUATION_BATCH + 7)
+    outcome = train(text=RANDOM_SPEC, test=test)
+    module = outcome.module.eval()
+    x = torch.from_numpy(test[0]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.no_grad():
+        scores = module(x)
+    y = torch.from_numpy(test[1])
+    last = outcome.metrics[-1]
+    assert last.test_loss == pytest.approx(nn.functional.cross_entropy(scores, y).item(), rel=1e-4)
+    assert last.test_accuracy == pytest.approx((scores.argmax(1) == y).double().mean().item())
+
+
+def test_evaluating_changes_nothing():
+    graph, recipe = meaning(RANDOM_SPEC, ())
+    module = build_module(graph, "small", 0)
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    images = load_images(recipe, TRAIN, TEST, CPU)[1]
+    assert evaluate(module, images, recipe) == evaluate(module, images, recipe)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+
+
+def test_progress_counts_every_step_of_every_epoch():
+    outcome = train()
+    counted = [(p.epoch, p.epochs, p.step, p.steps) for p in outcome.steps]
+    assert counted == [(epoch, 3, step, 4) for epoch in (1, 2, 3) for step in (1, 2, 3, 4)]
+    assert [m.epoch for m in outcome.metrics] == [1, 2, 3]
+
+
+def test_the_recorded_rate_is_that_of_the_last_step():
+    rates = [metrics.lr for metrics in train("train.schedule=linear").metrics]
+    assert rates == pytest.approx([0.05 * (1 - (epoch + 0.75) / 3) for epoch in range(3)])
+
+
+def test_a_loss_that_is_no_number_ends_training():
+    with pytest.raises(DivergedError, match="not a finite number in epoch 1"):
+        train("train.optimizer.lr=1e12")
+
+
+def test_weights_that_the_last_step_spoils_end_training_though_its_loss_was_a_number():
+    metrics: list[EpochMetrics] = []
+    with pytest.raises(DivergedError):
+        train("train.optimizer=adam(lr=1e12)", "train.batch=50", "train.epochs=1", metrics=metrics)
+    assert metrics == []
+
+
+def test_bf16_computes_with_fewer_digits_and_keeps_weights_in_float32():
+    full, half = train(), train("train.precision=bf16")
+    assert all(tensor.dtype == torch.float32 for tensor in half.weights.values())
+    assert half.metrics[0].train_loss != full.metrics[0].train_loss
+    assert half.metrics[0].train_loss == pytest.approx(full.metrics[0].train_loss, rel=0.02)

@@ -1,0 +1,61 @@
+"""What a run's record says of the code that computed it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import cifar_dsl
+from cifar_dsl.training.device import choose_device
+from cifar_dsl.training.session import commit_of, environment
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A package in a repository of one commit."""
+    if not shutil.which("git"):
+        pytest.skip("git is not here")
+    package = tmp_path / "checkout" / "package"
+    package.mkdir(parents=True)
+    (package / "code.py").write_text("1\n")
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+    for arguments in (("init", "-q"), ("add", "."), (*identity, "commit", "-q", "-m", "first")):
+        subprocess.run(["git", *arguments], cwd=package.parent, check=True)
+    return package
+
+
+def head(package: Path) -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, cwd=package, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_commit_of_a_checkout_is_named(checkout):
+    assert commit_of(checkout) == head(checkout)
+
+
+def test_changed_files_make_it_dirty(checkout):
+    (checkout / "code.py").write_text("2\n")
+    assert commit_of(checkout) == f"{head(checkout)}-dirty"
+
+
+def test_a_package_below_someone_elses_repository_has_no_commit(checkout):
+    installed = checkout / "site-packages" / "package"
+    installed.mkdir(parents=True)
+    assert commit_of(installed) is None
+
+
+@pytest.mark.parametrize(
+    "failure", [FileNotFoundError(), subprocess.TimeoutExpired("git", 1), subprocess.CalledProcessError(128, "git")]
+)
+def test_where_git_fails_there_is_no_commit(tmp_path, monkeypatch, failure):
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(subprocess, "run", fail)
+    (tmp_path / ".git").mkdir()
+    assert commit_of(tmp_path / "package") is None
+
+
+def test_the_environment_names_the_commit_of_this_package():
+    assert environment(choose_device("cpu")).commit == commit_of(Path(cifar_dsl.__file__).parent)
