@@ -61,6 +61,8 @@ _TABLE = (
     Code("E0405", "no such part of a setting", "an override must change something that exists"),
     Code("E0406", "outputs don't match the classes", "the last layer gives one score for each class"),
     Code("E0407", "input doesn't match the images", "the network is built for the size of its images"),
+    Code("E0408", "group without parameters", "a group that selects nothing is most likely a misspelt path"),
+    Code("E0409", "optimizer can't train this", "some optimizers work on matrices alone"),
 )
 
 CODES = {code.id: code for code in _TABLE}

@@ -2,7 +2,7 @@
 
 from cifar_dsl.syntax import nodes
 from cifar_dsl.syntax.parser import KEYWORDS, parse_override, parse_spec
-from cifar_dsl.syntax.printer import print_body, print_chain, print_expression, print_spec
+from cifar_dsl.syntax.printer import print_body, print_chain, print_expression, print_head, print_spec
 
 __all__ = [
     "KEYWORDS",
@@ -12,5 +12,6 @@ __all__ = [
     "print_body",
     "print_chain",
     "print_expression",
+    "print_head",
     "print_spec",
 ]

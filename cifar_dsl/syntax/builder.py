@@ -61,16 +61,30 @@ class Builder(Transformer_NonRecursive[Token, Any]):
 
     # override: target "=" chain
     def override(self, meta: Meta, children: Children) -> nodes.Override:
-        return nodes.Override(in_train=False, target=children[0], chain=children[1], span=self._span(meta))
+        return nodes.Override(
+            in_train=False, in_group=False, target=children[0], chain=children[1], span=self._span(meta)
+        )
 
     # override: "train" "." target "=" chain -> train_override
     def train_override(self, meta: Meta, children: Children) -> nodes.Override:
-        return nodes.Override(in_train=True, target=children[0], chain=children[1], span=self._span(meta))
+        return nodes.Override(
+            in_train=True, in_group=False, target=children[0], chain=children[1], span=self._span(meta)
+        )
+
+    # override: "train" "." "group" "." target "=" chain -> group_override
+    def group_override(self, meta: Meta, children: Children) -> nodes.Override:
+        return nodes.Override(
+            in_train=True, in_group=True, target=children[0], chain=children[1], span=self._span(meta)
+        )
 
     # header: "arch" NAME ["extends" base]
     def header(self, meta: Meta, children: Children) -> nodes.Header:
         name, base = children
-        return nodes.Header(self._identifier(name), base, self._span(meta))
+        return nodes.Header(self._identifier(name), base, is_library=False, span=self._span(meta))
+
+    # header: "library" NAME -> library_header
+    def library_header(self, meta: Meta, children: Tokens) -> nodes.Header:
+        return nodes.Header(self._identifier(children[0]), None, is_library=True, span=self._span(meta))
 
     # base: STRING | NAME
     def base(self, meta: Meta, children: Tokens) -> nodes.Base:
@@ -91,17 +105,32 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         given = tuple(parameter for parameter in parameters if parameter is not None)
         return nodes.Block(self._identifier(name), given, body, self._span(meta))
 
-    # parameter: NAME ["=" expr]
+    # parameter: NAME [":" type] ["=" expr]
     def parameter(self, meta: Meta, children: Children) -> nodes.BlockParameter:
-        return nodes.BlockParameter(self._identifier(children[0]), children[1], self._span(meta))
+        name, types, default = children
+        return nodes.BlockParameter(self._identifier(name), types or (), default, self._span(meta))
+
+    # type: type_name ("|" type_name)*
+    def type(self, _meta: Meta, children: Children) -> tuple[nodes.Identifier, ...]:
+        return tuple(children)
+
+    # type_name: NAME | "block"
+    def type_name(self, _meta: Meta, children: Tokens) -> nodes.Identifier:
+        return self._identifier(children[0])
 
     # model: "model" body
     def model(self, meta: Meta, children: Children) -> nodes.Model:
         return nodes.Model(children[0], self._span(meta))
 
-    # train: "train" "{" [setting (_NL setting)*] "}"
+    # train: "train" "{" [_train_item (_NL _train_item)*] "}"
     def train(self, meta: Meta, children: Children) -> nodes.Train:
         return nodes.Train(tuple(child for child in children if child is not None), self._span(meta))
+
+    # group: "group" NAME "{" [setting (_NL setting)*] "}"
+    def group(self, meta: Meta, children: Children) -> nodes.Group:
+        name, *settings = children
+        given = tuple(setting for setting in settings if setting is not None)
+        return nodes.Group(self._identifier(name), given, self._span(meta))
 
     # setting: target chain
     def setting(self, meta: Meta, children: Children) -> nodes.Setting:
@@ -126,6 +155,10 @@ class Builder(Transformer_NonRecursive[Token, Any]):
     # let: "let" NAME "=" chain
     def let(self, meta: Meta, children: Children) -> nodes.Let:
         return nodes.Let(self._identifier(children[0]), children[1], self._span(meta))
+
+    # assignment: NAME "=" chain
+    def assignment(self, meta: Meta, children: Children) -> nodes.Assignment:
+        return nodes.Assignment(self._identifier(children[0]), children[1], self._span(meta))
 
     # chain: element ("->" element)*
     def chain(self, meta: Meta, children: Children) -> nodes.Chain:
@@ -203,7 +236,12 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         *pairs, otherwise = children
         return nodes.Conditional(tuple(zip(pairs[::2], pairs[1::2], strict=True)), otherwise, self._span(meta))
 
-    # postfix: _atom ("[" expr "]")+ -> index
+    # slice: [expr] ":" [expr]
+    def slice(self, meta: Meta, children: Children) -> nodes.Slice:
+        start, stop = children
+        return nodes.Slice(start, stop, self._span(meta))
+
+    # postfix: _atom ("[" _subscript "]")+ -> index
     def index(self, meta: Meta, children: Children) -> nodes.Index:
         value, *indices = children
         return nodes.Index(value, tuple(indices), self._span(meta))

@@ -3,6 +3,7 @@
 Two trees are equal when they say the same; spans don't take part.
 """
 
+from collections.abc import Iterable
 from typing import Any, TypeVar, cast, dataclass_transform
 
 import attrs
@@ -151,11 +152,20 @@ class Conditional:
 
 
 @node
+class Slice:
+    """`start:stop` in brackets; what isn't there is an end of the whole."""
+
+    start: "Expression | None"
+    stop: "Expression | None"
+    span: Span = SPAN
+
+
+@node
 class Index:
-    """`values[i]`, or `values[i][j]`."""
+    """`values[i]`, `values[i][j]`, or `values[1:]`; of a tensor, a slice of its channels."""
 
     value: "Expression"
-    indices: tuple["Expression", ...]
+    indices: tuple["Expression | Slice", ...]
     span: Span = SPAN
 
 
@@ -261,7 +271,16 @@ class Let:
     span: Span = SPAN
 
 
-Stage = Let | Chain
+@node
+class Assignment:
+    """`name = chain`: a named tensor is from here on another one."""
+
+    name: Identifier
+    chain: Chain
+    span: Span = SPAN
+
+
+Stage = Let | Assignment | Chain
 
 
 # ---- items of a file
@@ -278,10 +297,11 @@ class Base:
 
 @node
 class Header:
-    """`arch name extends "base.arch"`."""
+    """`arch name extends "base.arch"`, or `library name`."""
 
     name: Identifier
     base: Base | None
+    is_library: bool
     span: Span = SPAN
 
 
@@ -304,9 +324,10 @@ class Param:
 
 @node
 class BlockParameter:
-    """A parameter of a block, and its default."""
+    """A parameter of a block: the types or words that it takes (all if none are said), and its default."""
 
     name: Identifier
+    types: tuple[Identifier, ...]
     default: Expression | None
     span: Span = SPAN
 
@@ -339,10 +360,19 @@ class Setting:
 
 
 @node
+class Group:
+    """`group name { }` in `train`: parameters that are trained in a way of their own."""
+
+    name: Identifier
+    settings: tuple[Setting, ...]
+    span: Span = SPAN
+
+
+@node
 class Train:
     """`train { }`."""
 
-    settings: tuple[Setting, ...]
+    settings: tuple[Setting | Group, ...]
     span: Span = SPAN
 
 
@@ -368,9 +398,40 @@ class Spec:
 
 @node
 class Override:
-    """One `--set`: a param (`in_train` false) or a setting of `train`."""
+    """One `--set`: a param (`in_train` false), a setting of `train`, or with `in_group` one of a group."""
 
     in_train: bool
+    in_group: bool
     target: tuple[Identifier, ...]
     chain: Chain
     span: Span = SPAN
+
+
+def references(items: Iterable[object]) -> set[str]:
+    """Every name that the items, or expressions, mention."""
+    found: set[str] = set()
+    waiting: list[object] = list(items)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Name):
+            found.add(node.text)
+        elif isinstance(node, CallExpression):
+            found.add(node.callee.text)
+            waiting.extend(node.arguments)
+        else:
+            waiting.extend(children(node))
+    return found
+
+
+def bound_names(items: Iterable[object]) -> set[str]:
+    """Every name that something inside of the items defines: parameters of blocks, lets and targets of loops."""
+    found: set[str] = set()
+    waiting: list[object] = list(items)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Let | BlockParameter):
+            found.add(node.name.text)
+        elif isinstance(node, For):
+            found.update(target.text for target in node.targets)
+        waiting.extend(children(node))
+    return found

@@ -17,12 +17,14 @@ from cifar_dsl.syntax.tables import START_OVERRIDE, START_SPEC, parser
 KEYWORDS = frozenset(
     [
         "arch",
+        "library",
         "extends",
         "input",
         "param",
         "block",
         "model",
         "train",
+        "group",
         "assert",
         "let",
         "as",
@@ -42,7 +44,21 @@ KEYWORDS = frozenset(
     ]
 )
 SETTING_WORDS = frozenset(
-    ["data", "normalize", "augment", "epochs", "batch", "optimizer", "schedule", "loss", "clip", "precision"]
+    [
+        "data",
+        "normalize",
+        "augment",
+        "epochs",
+        "batch",
+        "drop_last",
+        "optimizer",
+        "schedule",
+        "loss",
+        "clip",
+        "average",
+        "test_augment",
+        "precision",
+    ]
 )  # syntax may not know recipes; a test holds this against them
 _ITEMS = ("input", "param", "block", "model", "train", "assert")
 _ADVICE_FOR = {
@@ -232,8 +248,10 @@ def _end_of_text_before(source: Source, token: Token) -> Span:
 def _advice(source: Source, token: Token, span: Span, expected: str, *, in_body: bool) -> tuple[str, ...]:
     line = source.line_text(span.line).strip()
     first_word = line.split(maxsplit=1)[0] if line else ""
-    if expected == "`arch`":
+    if expected == "`arch` or `library`":
         return ("a spec starts with its name: `arch NAME`",)
+    if first_word == "group" and expected == "a name":
+        return ("a group has a name, by which it is overridden: `group NAME {`",)
     if token == first_word and token.type == "NAME" and (near := nearest(str(token), _ITEMS)):
         return (f"did you mean `{near}`?",)
     if str(token) in KEYWORDS:

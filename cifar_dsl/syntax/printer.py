@@ -9,7 +9,7 @@ _INDENT = "    "
 
 def print_spec(spec: nodes.Spec) -> str:
     """The canonical text of a file, without comments."""
-    header = f"arch {spec.header.name}"
+    header = f"{'library' if spec.header.is_library else 'arch'} {spec.header.name}"
     if spec.header.base:
         header += " extends " + (f'"{spec.header.base.name}"' if spec.header.base.is_file else spec.header.base.name)
     parts: list[str] = [header]
@@ -52,6 +52,11 @@ def print_expression(expression: nodes.Expression) -> str:
     return _expression(expression)
 
 
+def print_head(block: nodes.Block) -> str:
+    """What stands before a block's body: its name and parameters."""
+    return f"block {block.name}({', '.join(map(_block_parameter, block.parameters))})"
+
+
 def _item_lines(item: nodes.Item) -> list[str]:
     match item:
         case nodes.Input(size=size):
@@ -60,8 +65,8 @@ def _item_lines(item: nodes.Item) -> list[str]:
             return [f"param {name} = {_expression(value)}"]
         case nodes.Assertion(condition=condition):
             return [f"assert {_expression(condition)}"]
-        case nodes.Block(name=name, parameters=parameters, body=body):
-            return _braced(f"block {name}({', '.join(map(_block_parameter, parameters))})", _body_lines(body))
+        case nodes.Block(body=body):
+            return _braced(print_head(item), _body_lines(body))
         case nodes.Model(body=body):
             return _braced("model", _body_lines(body))
         case nodes.Train(settings=settings):
@@ -69,11 +74,15 @@ def _item_lines(item: nodes.Item) -> list[str]:
 
 
 def _block_parameter(parameter: nodes.BlockParameter) -> str:
-    default = "" if parameter.default is None else f"={_expression(parameter.default)}"
-    return f"{parameter.name}{default}"
+    types = f": {' | '.join(map(str, parameter.types))}" if parameter.types else ""
+    equals = " = " if types else "="
+    default = "" if parameter.default is None else equals + _expression(parameter.default)
+    return f"{parameter.name}{types}{default}"
 
 
-def _setting_lines(setting: nodes.Setting) -> list[str]:
+def _setting_lines(setting: nodes.Setting | nodes.Group) -> list[str]:
+    if isinstance(setting, nodes.Group):
+        return _braced(f"group {setting.name}", [line for part in setting.settings for line in _setting_lines(part)])
     return _prefixed(f"{'.'.join(map(str, setting.target))} ", _chain_lines(setting.chain))
 
 
@@ -94,6 +103,8 @@ def _body_lines(body: nodes.Body) -> list[str]:
 def _stage_lines(stage: nodes.Stage) -> list[str]:
     if isinstance(stage, nodes.Let):
         return _prefixed(f"let {stage.name} = ", _chain_lines(stage.chain))
+    if isinstance(stage, nodes.Assignment):
+        return _prefixed(f"{stage.name} = ", _chain_lines(stage.chain))
     return _chain_lines(stage)
 
 
@@ -177,7 +188,7 @@ def _with_level(node: nodes.Expression) -> tuple[str, int]:
             # `a[0]` and `(a[0])[0]` are different trees, so an indexed value that is indexed again keeps its brackets.
             text = _expression(value, _TIGHTEST)
             text = f"({text})" if isinstance(value, nodes.Index) else text
-            return text + "".join(f"[{_expression(index)}]" for index in indices), _TIGHTEST
+            return text + "".join(f"[{_subscript(index)}]" for index in indices), _TIGHTEST
         case nodes.Prefixed(operator="not", count=count, operand=operand):
             return "not " * count + _expression(operand, _COMPARE), _NOT
         case nodes.Prefixed(operator=operator, count=count, operand=operand):
@@ -191,6 +202,12 @@ def _with_level(node: nodes.Expression) -> tuple[str, int]:
         case nodes.Conditional(arms=arms, otherwise=otherwise):
             chosen = "".join(f"{_expression(value, _OR)} if {_expression(test, _OR)} else " for value, test in arms)
             return chosen + _expression(otherwise, _OR), _LOOSEST
+
+
+def _subscript(index: nodes.Expression | nodes.Slice) -> str:
+    if not isinstance(index, nodes.Slice):
+        return _expression(index)
+    return ":".join("" if end is None else _expression(end) for end in (index.start, index.stop))
 
 
 def _argument(argument: nodes.Argument) -> str:

@@ -41,6 +41,7 @@ def _composed(inner: st.SearchStrategy[nodes.Expression]) -> st.SearchStrategy[n
     arguments = st.lists(st.builds(nodes.Argument, st.none() | identifiers, inner, st.just(NOWHERE)), max_size=3).map(
         tuple
     )
+    slices = st.builds(nodes.Slice, st.none() | inner, st.none() | inner, st.just(NOWHERE))
     return st.one_of(
         st.builds(nodes.CallExpression, identifiers, arguments, st.just(NOWHERE)),
         some.map(lambda items: nodes.Sequence(items, is_tuple=len(items) > 1, span=NOWHERE)),
@@ -52,7 +53,7 @@ def _composed(inner: st.SearchStrategy[nodes.Expression]) -> st.SearchStrategy[n
             inner,
             st.just(NOWHERE),
         ),
-        st.builds(nodes.Index, inner, st.lists(inner, min_size=1, max_size=2).map(tuple), st.just(NOWHERE)),
+        st.builds(nodes.Index, inner, st.lists(inner | slices, min_size=1, max_size=2).map(tuple), st.just(NOWHERE)),
     )
 
 
@@ -67,7 +68,8 @@ def _chains(kinds: st.SearchStrategy[object]) -> st.SearchStrategy[nodes.Chain]:
 
 def _bodies(kinds: st.SearchStrategy[object], least: int = 0) -> st.SearchStrategy[nodes.Body]:
     lets = st.builds(nodes.Let, identifiers, _chains(kinds), st.just(NOWHERE))
-    stages = st.lists(lets | _chains(kinds), min_size=least, max_size=3).map(tuple)
+    assignments = st.builds(nodes.Assignment, identifiers, _chains(kinds), st.just(NOWHERE))
+    stages = st.lists(lets | assignments | _chains(kinds), min_size=least, max_size=3).map(tuple)
     return st.builds(nodes.Body, stages, st.just(NOWHERE))
 
 
@@ -85,7 +87,8 @@ def _compounds(kinds: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
 
 
 _kinds = st.recursive(expressions, lambda kinds: _compounds(kinds) | expressions, max_leaves=4)
-_parameters = st.builds(nodes.BlockParameter, identifiers, st.none() | expressions, st.just(NOWHERE))
+_types = st.lists(identifiers | st.just(nodes.Identifier("block", NOWHERE)), max_size=3).map(tuple)
+_parameters = st.builds(nodes.BlockParameter, identifiers, _types, st.none() | expressions, st.just(NOWHERE))
 _settings = st.builds(
     nodes.Setting,
     st.lists(identifiers, min_size=1, max_size=2).map(tuple),
@@ -93,6 +96,7 @@ _settings = st.builds(
     _chains(_words.map(lambda word: nodes.Name(word, NOWHERE))),
     st.just(NOWHERE),
 )
+_groups = st.builds(nodes.Group, identifiers, st.lists(_settings, max_size=2).map(tuple), st.just(NOWHERE))
 _items = st.one_of(
     st.builds(nodes.Input, _sizes, st.just(NOWHERE)),
     st.builds(nodes.Param, identifiers, expressions, st.just(NOWHERE)),
@@ -100,7 +104,7 @@ _items = st.one_of(
         nodes.Block, identifiers, st.lists(_parameters, max_size=3).map(tuple), _bodies(_kinds), st.just(NOWHERE)
     ),
     st.builds(nodes.Model, _bodies(_kinds), st.just(NOWHERE)),
-    st.builds(nodes.Train, st.lists(_settings, max_size=3).map(tuple), st.just(NOWHERE)),
+    st.builds(nodes.Train, st.lists(_settings | _groups, max_size=3).map(tuple), st.just(NOWHERE)),
     st.builds(nodes.Assertion, expressions, st.just(NOWHERE)),
 )
 _bases = st.one_of(
@@ -112,5 +116,7 @@ _bases = st.one_of(
 
 def specs() -> st.SearchStrategy[nodes.Spec]:
     """Whole files."""
-    headers = st.builds(nodes.Header, identifiers, _bases, st.just(NOWHERE))
+    specs = st.builds(nodes.Header, identifiers, _bases, st.just(False), st.just(NOWHERE))
+    libraries = st.builds(nodes.Header, identifiers, st.none(), st.just(True), st.just(NOWHERE))
+    headers = specs | libraries
     return st.builds(nodes.Spec, headers, st.lists(_items, max_size=3).map(tuple), st.just(NOWHERE))

@@ -16,6 +16,10 @@ CASES = [
     text_of("let k = (a[0])[1] + ((b, c)[0]) - 1.5k * 1_000\nlet l = not (not a) == true"),
     text_of("let y = (a or b) and not (c < d)\nlet z = ((a if p else b) == c) + -(-1)"),
     "arch a\nblock u() { }\nblock v(a, b=[1, 2], c=w) { a(b) }\nassert params < 5M\nassert macs < 1G and true\n",
+    text_of("let a = b\nrepeat 2 { a = a -> c\nd }\nadd { a = d -> e\n f | a }"),
+    "library a\nblock u(c: int, f: block | none = none, m: before | after = after, k=1) { f(c) -> g }\n",
+    text_of("let a = x[:16] -> y\nx[16:] -> z\nlet k = w[1:2][0] + w[:][i]"),
+    'arch a\ntrain {\n batch 64\n group rest { select ["stem.*", bias]\n optimizer.lr 1e-3 }\n group none { }\n}\n',
     "arch a\ntrain {\n batch 64\n augment crop(4) -> flip\n optimizer.lr 1e-3\n}\n",
 ]
 
