@@ -7,6 +7,7 @@ walks these objects, and the fingerprint is a hash of them.
 import json
 from functools import cached_property
 from math import prod
+from typing import Union
 
 import attrs
 from attrs import field, frozen
@@ -29,14 +30,17 @@ class Size(tuple[int, ...]):
         return "x".join(map(str, self))
 
 
-Value = int | float | bool | str | tuple["Value", ...]
+Value = Union[int, float, bool, str, tuple["Value", ...], "Call"]
 
-_FINGERPRINT_FORMAT = 1  # raised when the same text begins to mean another computation
+_FINGERPRINT_FORMAT = 2  # raised when the same text begins to mean another computation
 
 
 @frozen
 class Shape:
-    """Extents of one sample's tensor without its batch: (C, H, W) for images, (F,) for features."""
+    """Extents of one sample's tensor without its batch.
+
+    (C, H, W) for images, (F,) for features, (T, D) for T tokens of D features each.
+    """
 
     extents: tuple[int, ...]
 
@@ -48,13 +52,33 @@ class Shape:
         """How many numbers the tensor holds."""
         return prod(self.extents)
 
+    @property
+    def is_image(self) -> bool:
+        """Whether it has channels, height and width."""
+        return len(self.extents) == 3
+
+    @property
+    def is_tokens(self) -> bool:
+        """Whether it is a sequence of tokens."""
+        return len(self.extents) == 2
+
+    @property
+    def channels(self) -> int:
+        """Channels of an image, features of a vector or of each token."""
+        return self.extents[-1] if self.is_tokens else self.extents[0]
+
 
 @frozen
 class Call:
-    """A name with its arguments, all of them, defaults included, in the order of the declaration."""
+    """A name with its arguments, all of them, defaults included, in the order of the declaration.
+
+    `defaults` names those that are as the declaration has them anyway. They don't enter the fingerprint, so
+    that an argument which the language gains later changes no identity.
+    """
 
     name: str
     arguments: tuple[tuple[str, Value], ...] = ()
+    defaults: frozenset[str] = field(default=frozenset(), eq=False, repr=False)
 
     def keywords(self) -> dict[str, Value]:
         """The arguments by name."""
@@ -69,13 +93,20 @@ class Call:
 class Parameter:
     """A tensor that a layer owns: a trained parameter, or a buffer such as a running mean.
 
-    `initial` names how it is filled at first: uniform(bound), constant(value).
+    `initial` names how it is filled at first: uniform(bound), constant(value) ... `kind` is what `train` may
+    select it by: filter, matrix, bias, scale, embedding, or buffer. A frozen one keeps its first values.
     """
 
     name: str
     shape: tuple[int, ...]
     initial: Call
-    is_buffer: bool = False
+    kind: str
+    is_frozen: bool = False
+
+    @property
+    def is_buffer(self) -> bool:
+        """Whether it is kept beside the parameters and never trained."""
+        return self.kind == "buffer"
 
     @property
     def elements(self) -> int:
@@ -87,7 +118,8 @@ class Parameter:
 class Cost:
     """What a graph or a part of it costs for one image.
 
-    `parameters`: trained numbers. `macs`: multiply-accumulates of convolutions and dense layers.
+    `parameters`: numbers in weights, frozen ones included. `macs`: multiply-accumulates of convolutions, dense
+    layers and attention.
     `activations`: numbers kept between layers (times 4 bytes in float32).
     """
 
@@ -118,13 +150,15 @@ class Node:
 
 @frozen
 class Scope:
-    """A part of the graph that has a name of its own: a block call, a join, a branch, a named tensor.
+    """A part of the graph that has a name of its own.
 
-    The nodes whose paths begin with `path` belong to it; `label` is how the spec says it; `output` is the
-    number of a value, as in `Node`.
+    `kind` is block (a call), join, branch, let (a named tensor) or part (a loop or condition with a name). The
+    nodes whose paths begin with `path` belong to it; `label` is how the spec says it; `output` is the number of
+    a value, as in `Node`.
     """
 
     path: str
+    kind: str
     label: str
     output: int
 
@@ -149,19 +183,41 @@ class Graph:
 
 
 @frozen
+class Group:
+    """Parameters that are trained in a way of their own.
+
+    `select`: kinds of parameters and patterns of their paths; any one suffices. `epochs`: how long they are
+    trained, after which they stay as they are; None is to the end.
+    """
+
+    name: str
+    select: tuple[str, ...]
+    optimizer: Call
+    schedule: Call
+    epochs: int | float | None = None
+
+
+@frozen
 class Recipe:
-    """How the network is trained: all that decides the result, but the seed."""
+    """How the network is trained: all that decides the result, but the seed.
+
+    A field that has a default here came to the language later; it enters the fingerprint where it differs.
+    """
 
     data: Call
     normalize: Call
     augment: tuple[Call, ...]
-    epochs: int
+    epochs: int | float
     batch: int
     optimizer: Call
     schedule: Call
     loss: Call
     clip: Call
     precision: str
+    drop_last: bool = False
+    average: tuple[Call, ...] = ()
+    test_augment: tuple[Call, ...] = ()
+    groups: tuple[Group, ...] = ()
 
 
 def fingerprint(graph: Graph, recipe: Recipe | None) -> str:
@@ -176,16 +232,24 @@ def fingerprint(graph: Graph, recipe: Recipe | None) -> str:
         "input": graph.input.extents,
         "nodes": [(node.path, _plain(node.call), node.inputs) for node in graph.nodes],
         "output": graph.output,
-        "recipe": recipe and {name: _plain(value) for name, value in attrs.asdict(recipe, recurse=False).items()},
+        "recipe": recipe and _recipe_meaning(recipe),
     }
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _plain(value: Call | Value | tuple[Call, ...]) -> object:
+def _recipe_meaning(recipe: Recipe) -> dict[str, object]:
+    values = ((info, getattr(recipe, info.name)) for info in attrs.fields(Recipe))
+    return {info.name: _plain(value) for info, value in values if value != info.default}
+
+
+def _plain(value: Call | Group | Value | None) -> object:
     match value:
         case Call(name=name, arguments=arguments):
-            return [name, *([key, argument] for key, argument in arguments)]
+            return [name, *([key, _plain(argument)] for key, argument in arguments if key not in value.defaults)]
+        case Group():
+            # What a group is called means nothing.
+            return [_plain(part) for part in (value.select, value.optimizer, value.schedule, value.epochs)]
         case tuple():
             return [_plain(item) for item in value]
         case _:

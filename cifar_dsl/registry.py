@@ -5,7 +5,9 @@ defaults, documentation, and the generators of the tests all follow from its fie
 """
 
 import math
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Hashable, Iterator
+from functools import cache, cached_property
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, dataclass_transform
 
 import attrs
@@ -52,8 +54,8 @@ class MisfitError(Exception):
 class Kind(Protocol):
     """What values an argument takes."""
 
-    def accept(self, value: Value) -> Value:
-        """The value in its canonical form. Raises UnfitError."""
+    def accept(self, value: Value) -> Any:
+        """The value in its canonical form: a Value, or what a call of the language declares. Raises UnfitError."""
         ...
 
     def describe(self) -> str:
@@ -86,20 +88,26 @@ class Int:
 
 @frozen
 class Float:
-    """A number between `low` and `high`; `open_low` and `open_high` exclude the ends."""
+    """A number between `low` and `high`; `open_low` and `open_high` exclude the ends.
+
+    Where `whole`, a number without a fraction is an integer in its canonical form.
+    """
 
     low: float = -math.inf
     high: float = math.inf
     open_low: bool = False
     open_high: bool = False
+    whole: bool = False
 
-    def accept(self, value: Value) -> float:
+    def accept(self, value: Value) -> int | float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UnfitError(self.describe())
         is_low = value <= self.low if self.open_low else value < self.low
         is_high = value >= self.high if self.open_high else value > self.high
         if is_low or is_high or not math.isfinite(value):
             raise UnfitError(self.describe())
+        if self.whole and value == int(value):
+            return int(value)
         return float(value) + 0.0  # -0.0 is 0.0, also for the fingerprint
 
     def describe(self) -> str:
@@ -174,7 +182,7 @@ class Choice:
 
 @frozen
 class Text:
-    """Quoted text of hexadecimal digits, the only text that a spec may hold beside names of files."""
+    """Quoted text of hexadecimal digits."""
 
     def accept(self, value: Value) -> str:
         if isinstance(value, Symbol) or not isinstance(value, str) or not value:
@@ -185,6 +193,22 @@ class Text:
 
     def describe(self) -> str:
         return "quoted hexadecimal digits"
+
+    def symbols(self) -> tuple[str, ...]:
+        return ()
+
+
+@frozen
+class Pattern:
+    """Quoted text that stands for paths of parameters, in which `*` is anything: `"stem.*.bias"`."""
+
+    def accept(self, value: Value) -> str:
+        if not isinstance(value, str) or isinstance(value, Symbol) or not re.fullmatch(r"[A-Za-z0-9_.*]+", value):
+            raise UnfitError(self.describe())
+        return value
+
+    def describe(self) -> str:
+        return 'a quoted path of parameters such as "stem.*.bias"'
 
     def symbols(self) -> tuple[str, ...]:
         return ()
@@ -219,7 +243,7 @@ class OneOf:
 
     kinds: tuple[Kind, ...]
 
-    def accept(self, value: Value) -> Value:
+    def accept(self, value: Value) -> Any:
         for kind in self.kinds:
             try:
                 return kind.accept(value)
@@ -234,6 +258,29 @@ class OneOf:
         return tuple(symbol for kind in self.kinds for symbol in kind.symbols())
 
 
+@frozen
+class CallOf:
+    """A choice from a registry, or from some `names` of it, with arguments of its own: `normal(std=0.02)`."""
+
+    registry: "Registry[Any]"
+    names: tuple[str, ...] | None = None
+
+    def accept(self, value: Value) -> "Declaration":
+        if isinstance(value, Call) and value.name in self.symbols():
+            return cast("Declaration", self.registry.of(value))
+        if isinstance(value, Symbol) and value in self.symbols():
+            declaration = self.registry[value]
+            if not any(info.is_required for info in arguments_of(declaration)):
+                return cast("Declaration", declaration())
+        raise UnfitError(self.describe())
+
+    def describe(self) -> str:
+        return f"one of {', '.join(self.symbols())}"
+
+    def symbols(self) -> tuple[str, ...]:
+        return self.names or tuple(self.registry)
+
+
 # ---- declarations
 
 
@@ -242,7 +289,7 @@ def argument(kind: Kind, doc: str, *, default: Any = attrs.NOTHING) -> Any:
     return field(default=default, metadata={_KIND: kind, _DOC: doc})
 
 
-@frozen
+@frozen(slots=False)
 class ArgumentInfo:
     """One argument of a declaration, as `arguments_of` finds it."""
 
@@ -255,6 +302,11 @@ class ArgumentInfo:
     def is_required(self) -> bool:
         """Whether it has no default."""
         return self.default is attrs.NOTHING
+
+    @cached_property
+    def default_in_call(self) -> Value:
+        """The default as a call of the IR holds it."""
+        return _as_call(self.default)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(argument,))
@@ -271,7 +323,17 @@ class Declaration:
 
     def call(self) -> Call:
         """Name and arguments as the IR holds them."""
-        return Call(self.name, tuple(attrs.asdict(cast("Any", self.canonical()), recurse=False).items()))
+        canonical = self.canonical()
+        arguments: list[tuple[str, Value]] = []
+        defaults: list[str] = []
+        for info in arguments_of(type(self)):
+            value = getattr(canonical, info.name)
+            if value is info.default or value == info.default:
+                arguments.append((info.name, info.default_in_call))
+                defaults.append(info.name)
+            else:
+                arguments.append((info.name, _as_call(value)))
+        return Call(self.name, tuple(arguments), frozenset(defaults))
 
     def canonical(self) -> Self:
         """The same thing, said in the one way that stands for all ways to say it."""
@@ -285,21 +347,31 @@ class Declaration:
         """Do the arguments go with each other? Raises MisfitError."""
 
     def __repr__(self) -> str:
-        return str(Call(self.name, tuple(attrs.asdict(cast("Any", self), recurse=False).items())))
+        return self.brief()
 
     def brief(self) -> str:
         """The call as a person would write it: without what is the default anyway."""
+        call = self.call()
         shown = [
             ("" if info.is_required and self.is_positional else f"{name}=") + written(value, info.kind)
-            for info, (name, value) in zip(arguments_of(type(self)), self.call().arguments, strict=True)
-            if info.is_required or value != info.default
+            for info, (name, value) in zip(arguments_of(type(self)), call.arguments, strict=True)
+            if name not in call.defaults
         ]
         return f"{self.name}({', '.join(shown)})" if shown else self.name
+
+
+def _as_call(value: Any) -> Value:
+    return value.call() if isinstance(value, Declaration) else cast("Value", value)
 
 
 def written(value: Value, kind: Kind) -> str:
     """A value of an argument of this kind, as a person writes it in a spec."""
     match value:
+        case Call():
+            assert isinstance(kind, CallOf)
+            return cast("Declaration", kind.registry.of(value)).brief()
+        case Declaration():
+            return value.brief()
         case bool():
             return "true" if value else "false"
         case (int(height), int(width)) if _takes_pairs(kind):
@@ -309,10 +381,17 @@ def written(value: Value, kind: Kind) -> str:
             return f"[{', '.join(written(part, item) for part in value)}]"
         case float():
             return f"{value:.12g}"
-        case str() if isinstance(kind, Text):
+        case str() if _is_quoted(value, kind):
             return f'"{value}"'
         case _:
             return str(value)
+
+
+def _is_quoted(value: str, kind: Kind) -> bool:
+    """Whether a value is text and no bare word."""
+    if isinstance(kind, OneOf):
+        return value not in kind.symbols() and any(_is_quoted(value, one) for one in kind.kinds)
+    return isinstance(kind, Text | Pattern)
 
 
 def _takes_pairs(kind: Kind) -> bool:
@@ -321,9 +400,13 @@ def _takes_pairs(kind: Kind) -> bool:
 
 def arguments_of(declaration: type[Declaration]) -> tuple[ArgumentInfo, ...]:
     """The arguments that a declared class takes, in positional order."""
+    return _arguments_of(cast("Hashable", declaration))
+
+
+@cache
+def _arguments_of(declaration: Any) -> tuple[ArgumentInfo, ...]:
     return tuple(
-        ArgumentInfo(a.name, a.metadata[_KIND], a.metadata[_DOC], a.default)
-        for a in attrs.fields(cast("Any", declaration))
+        ArgumentInfo(a.name, a.metadata[_KIND], a.metadata[_DOC], a.default) for a in attrs.fields(declaration)
     )
 
 
@@ -361,4 +444,10 @@ class Registry(Generic[D]):
 
     def of(self, call: Call) -> D:
         """The declared thing that a call of the IR stands for."""
-        return self._declared[call.name](**call.keywords())
+        declaration = self._declared[call.name]
+        kinds = {info.name: info.kind for info in arguments_of(declaration)}
+        return declaration(**{name: _restored(kinds[name], value) for name, value in call.arguments})
+
+
+def _restored(kind: Kind, value: Value) -> Any:
+    return kind.accept(value) if isinstance(value, Call) else value

@@ -25,14 +25,26 @@ def initialize(module: nn.Module, graph: Graph, seed: int) -> None:
 
 
 def _fill(tensor: torch.Tensor, initial: Call, seed: int, path: str) -> None:
-    arguments = initial.keywords()
+    arguments = {name: float(str(value)) for name, value in initial.arguments}
+    digest = hashlib.sha256(f"{seed}/{path}".encode()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
     match initial.name:
         case "constant":
-            tensor.fill_(float(str(arguments["value"])))
-        case "uniform":
-            bound = float(str(arguments["bound"]))
-            digest = hashlib.sha256(f"{seed}/{path}".encode()).digest()
-            generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
-            tensor.uniform_(-bound, bound, generator=generator)
+            tensor.fill_(arguments["value"])
+        case "uniform" | "whitening":  # the data for whitening is known when training starts
+            tensor.uniform_(-arguments["bound"], arguments["bound"], generator=generator)
+        case "normal":
+            tensor.normal_(0, arguments["std"], generator=generator)
+        case "truncated_normal":
+            nn.init.trunc_normal_(tensor, std=arguments["std"], generator=generator)
+        case "orthogonal":
+            nn.init.orthogonal_(tensor, gain=arguments["gain"], generator=generator)
+        case "unit_variance":
+            tensor.uniform_(-arguments["bound"], arguments["bound"], generator=generator)
+            tensor /= tensor.std()
+        case "dirac":
+            tensor.uniform_(-arguments["bound"], arguments["bound"], generator=generator)
+            identity = nn.init.eye_ if tensor.dim() == 2 else nn.init.dirac_
+            identity(tensor[: tensor.shape[1]])
         case name:
             raise AssertionError(f"no initialisation is called {name}")

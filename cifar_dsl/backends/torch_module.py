@@ -9,12 +9,13 @@ import importlib
 from typing import Any
 
 import torch
-from attrs import define, field, frozen
+from attrs import frozen
 from torch import Tensor, nn
 
 from cifar_dsl.backends.initialization import initialize
 from cifar_dsl.ir import Call, Graph, Node
 from cifar_dsl.layers import JOINS, LAYERS
+from cifar_dsl.outline import Part, outline
 
 
 @frozen
@@ -60,9 +61,13 @@ def build_module(graph: Graph, name: str, seed: int) -> nn.Module:
     starts from the same weights in both.
     """
     with torch.device("meta"):
-        module = _Builder(graph).body("", name, (0,), graph.output)
+        module = _Builder(graph).body(outline(graph), name, (0,), graph.output)
     module.to_empty(device="cpu")
     initialize(module, graph, seed)
+    for node in graph.nodes:
+        for parameter in node.parameters:
+            if parameter.is_frozen:
+                module.get_parameter(f"{node.path}.{parameter.name}").requires_grad_(False)
     return module
 
 
@@ -77,52 +82,36 @@ def resolve(name: str) -> Any:
     return vars(importlib.import_module(module_name))[attribute]
 
 
-@define
-class _Part:
-    """What lies directly below a path: a node, or a scope with parts of its own, or (a join) both."""
-
-    node: int | None = None  # index into graph.nodes
-    parts: "dict[str, _Part]" = field(factory=dict)
-
-
 class _Builder:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._scopes = {scope.path: scope for scope in graph.scopes}
-        self._root = _Part()
-        for path, index in _by_place(graph):
-            part = self._root
-            for name in path.split("."):
-                part = part.parts.setdefault(name, _Part())
-            part.node = index
 
-    def body(self, path: str, label: str, inputs: tuple[int, ...], output: int) -> nn.Module:
-        """The module of the scope at `path`, which takes the graph's values `inputs`."""
+    def body(self, part: Part, label: str, inputs: tuple[int, ...], output: int) -> nn.Module:
+        """The module of a part, which takes the graph's values `inputs`."""
         numbers = {value: i for i, value in enumerate(inputs)}  # of the graph's values, among the body's
         children: dict[str, nn.Module] = {}
         steps: list[Step] = []
-        for name, part in self._part(path).parts.items():
-            child_path = f"{path}.{name}" if path else name
-            child, child_inputs, child_output = self._child(child_path, part)
+        for name, inner in part.parts.items():
+            child, child_inputs, child_output = self._child(inner)
             children[name] = child
             steps.append(Step(name, tuple(numbers[value] for value in child_inputs)))
             numbers[child_output] = len(inputs) + len(steps) - 1
         return Body(label, children, _with_spent(steps, len(inputs), numbers[output]), numbers[output])
 
-    def _child(self, path: str, part: _Part) -> tuple[nn.Module, tuple[int, ...], int]:
+    def _child(self, part: Part) -> tuple[nn.Module, tuple[int, ...], int]:
         """A module, the values of the graph that it takes, and the one that it gives."""
-        if path in self._scopes:
-            scope = self._scopes[path]
-            inputs = self._inputs_of(part, scope.output)
+        if part.scope is not None:
+            output = part.scope.output
+            inputs = part.inputs(self._graph, output)
             if part.node is not None:
-                return self._join(path, self._graph.nodes[part.node], inputs), inputs, scope.output
-            return self.body(path, scope.label, inputs, scope.output), inputs, scope.output
+                return self._join(part, self._graph.nodes[part.node], inputs), inputs, output
+            return self.body(part, part.scope.label, inputs, output), inputs, output
         assert part.node is not None
         node = self._graph.nodes[part.node]
         x = self._graph.shape_of(node.inputs[0])
         return make(LAYERS.of(node.call).emit(x)), node.inputs, part.node + 1
 
-    def _join(self, path: str, node: Node, inputs: tuple[int, ...]) -> nn.Module:
+    def _join(self, part: Part, node: Node, inputs: tuple[int, ...]) -> nn.Module:
         """A join: its branches are its children, and the joining function is the last of them."""
         numbers = {value: i for i, value in enumerate(inputs)}
         children: dict[str, nn.Module] = {}
@@ -130,42 +119,15 @@ class _Builder:
         outputs: list[int] = []
         for i, value in enumerate(node.inputs, start=1):
             name = f"branch{i}"
-            part = self._part(path).parts.get(name, _Part())
-            child_inputs = self._inputs_of(part, value)
-            children[name] = self.body(f"{path}.{name}", name, child_inputs, value)
+            branch = part.parts.get(name, Part(f"{part.path}.{name}"))
+            child_inputs = branch.inputs(self._graph, value)
+            children[name] = self.body(branch, name, child_inputs, value)
             steps.append(Step(name, tuple(numbers[v] for v in child_inputs)))
             outputs.append(len(inputs) + len(steps) - 1)
         children["join"] = make(JOINS.of(node.call).emit())
         steps.append(Step("join", tuple(outputs)))
         output = len(inputs) + len(steps) - 1
         return Body(node.call.name, children, _with_spent(steps, len(inputs), output), output)
-
-    def _part(self, path: str) -> _Part:
-        part = self._root
-        for name in path.split(".") if path else ():
-            part = part.parts.get(name, _Part())
-        return part
-
-    def _inputs_of(self, part: _Part, output: int) -> tuple[int, ...]:
-        """The values that flow into a part from outside, in the order in which they are made."""
-        inside = {index + 1 for index in _nodes_of(part)}
-        needed = {value for index in _nodes_of(part) for value in self._graph.nodes[index].inputs} | {output}
-        return tuple(sorted(needed - inside))
-
-
-def _by_place(graph: Graph) -> list[tuple[str, int]]:
-    return [(node.path, index) for index, node in enumerate(graph.nodes)]
-
-
-def _nodes_of(part: _Part) -> list[int]:
-    found: list[int] = []
-    waiting = [part]
-    while waiting:
-        current = waiting.pop()
-        if current.node is not None:
-            found.append(current.node)
-        waiting.extend(current.parts.values())
-    return found
 
 
 def _with_spent(steps: list[Step], inputs: int, output: int) -> tuple[Step, ...]:

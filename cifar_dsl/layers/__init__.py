@@ -1,19 +1,26 @@
 """Every layer of the language, each declared in one class; importing this package enters them all."""
 
-from cifar_dsl.layers import activation, conv, dense, join, norm, pool, shaping
+from cifar_dsl.layers import activation, attention, conv, dense, dropout, join, norm, pool, scale, shaping
 from cifar_dsl.layers.base import JOINS, LAYERS, Join, JoinError, Layer
+from cifar_dsl.layers.initializer import INITIALIZERS, Initializer, Whitening
 
 __all__ = [
+    "INITIALIZERS",
     "JOINS",
     "LAYERS",
+    "Initializer",
     "Join",
     "JoinError",
     "Layer",
+    "Whitening",
     "activation",
+    "attention",
     "conv",
     "dense",
+    "dropout",
     "join",
     "norm",
     "pool",
+    "scale",
     "shaping",
 ]

@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from cifar_dsl.ir import Call, Cost, Parameter, Shape
-from cifar_dsl.registry import Declaration, MisfitError, Registry
+from cifar_dsl.layers.initializer import INITIALIZERS, Initializer, Standard
+from cifar_dsl.registry import CallOf, Choice, Declaration, MisfitError, Registry
 
 
 class Layer(Declaration):
@@ -20,11 +21,15 @@ class Layer(Declaration):
         return ()
 
     def macs(self, x: Shape, y: Shape) -> int:
-        """Multiply-accumulates for one image; zero for all but convolutions and dense layers."""
+        """Multiply-accumulates for one image; zero for all but convolutions, dense layers and attention."""
         return 0
 
     def needs_batch(self, x: Shape) -> bool:
         """Whether training needs more than one image in a batch."""
+        return False
+
+    def is_first(self) -> bool:
+        """Whether it must be what the network's input arrives at first."""
         return False
 
     def activations(self, y: Shape) -> int:
@@ -70,23 +75,53 @@ LAYERS: Registry[Layer] = Registry("layer")
 JOINS: Registry[Join] = Registry("join")
 
 
-def uniform(bound: float) -> Call:
-    """Initial values drawn evenly from (-bound, bound)."""
-    return Call("uniform", (("bound", bound),))
+BIAS_INIT = CallOf(INITIALIZERS, ("standard", "zeros", "ones", "constant", "normal", "truncated_normal", "uniform"))
+FROZEN = Choice(("none", "weight", "bias", "all"))
+FROZEN_DOC = "what keeps its first values throughout training"
 
 
-def constant(value: float) -> Call:
-    """Initial values that are all the same."""
-    return Call("constant", (("value", value),))
+def weight_and_bias(
+    layer: Layer,
+    weight: tuple[int, ...],
+    bias: tuple[int, ...] | None,
+    *,
+    kind: str,
+    init: Initializer,
+    bias_init: Initializer,
+    frozen: str,
+) -> tuple[Parameter, ...]:
+    """The two tensors that most layers own; `bias` None where there is none. Raises MisfitError."""
+    if frozen == "bias" and bias is None:
+        raise MisfitError("E0304", f"this {layer.name} has no bias to freeze", argument="frozen")
+    found = [Parameter("weight", weight, init.fill(weight), kind, frozen in {"weight", "all"})]
+    if bias is not None:
+        # A bias has no fan of its own: `standard` takes the weight's.
+        fill = bias_init.fill(weight if isinstance(bias_init, Standard) else bias)
+        found.append(Parameter("bias", bias, fill, "bias", frozen in {"bias", "all"}))
+    return tuple(found)
 
 
 def require_image(layer: Layer, x: Shape) -> tuple[int, int, int]:
     """Channels, height and width of `x`. Raises MisfitError if it is not an image."""
-    if len(x.extents) != 3:
-        raise MisfitError(
-            "E0306",
-            f"{layer.name} works on images, not on a vector of features",
-            help=(f"put {layer.name} before the stage that flattens the image",),
-        )
+    if not x.is_image:
+        before = f"put {layer.name} before the stage that flattens the image"
+        help_text = "make an image of them with `grid`" if x.is_tokens else before
+        raise MisfitError("E0306", f"{layer.name} works on images, not on {noun(x)}", help=(help_text,))
     channels, height, width = x.extents
     return channels, height, width
+
+
+def require_tokens(layer: Layer, x: Shape) -> tuple[int, int]:
+    """How many tokens, and the features of each. Raises MisfitError if `x` is something else."""
+    if not x.is_tokens:
+        help_text = ("make tokens of the image with `patches` or `tokens`",) if x.is_image else ()
+        raise MisfitError("E0306", f"{layer.name} works on tokens, not on {noun(x)}", help=help_text)
+    tokens, features = x.extents
+    return tokens, features
+
+
+def noun(x: Shape) -> str:
+    """What messages call a tensor of this shape."""
+    if x.is_image:
+        return "an image"
+    return "tokens" if x.is_tokens else "a vector of features"

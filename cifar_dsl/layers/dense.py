@@ -1,41 +1,54 @@
 """Dense (fully connected) layers."""
 
 from cifar_dsl.ir import Call, Parameter, Shape
-from cifar_dsl.layers.base import LAYERS, Layer, uniform
-from cifar_dsl.registry import Bool, Int, MisfitError, argument, declared
+from cifar_dsl.layers.base import BIAS_INIT, FROZEN, FROZEN_DOC, LAYERS, Layer, weight_and_bias
+from cifar_dsl.layers.initializer import INITIALIZERS, Initializer, Standard, Whitening
+from cifar_dsl.registry import Bool, CallOf, Int, MisfitError, argument, declared
 
 
 @LAYERS.register("dense")
 @declared
 class Dense(Layer):
-    """Every output is a weighted sum of all inputs: (F,) -> (features,).
+    """Every output is a weighted sum of all inputs: (F,) -> (features,), and of each token (T, D) -> (T, features).
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
 
     features: int = argument(Int(1), "how many outputs")
     bias: bool = argument(Bool(), "whether each output has an offset", default=True)
+    init: Initializer = argument(CallOf(INITIALIZERS), "first values of the weight", default=Standard())
+    bias_init: Initializer = argument(BIAS_INIT, "first values of the bias", default=Standard())
+    frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+
+    def check(self) -> None:
+        if isinstance(self.init, Whitening):
+            raise MisfitError("E0304", "only a convolution can be initialised for whitening", argument="init")
 
     def infer(self, x: Shape) -> Shape:
-        if len(x.extents) != 1:
+        if x.is_image:
             raise MisfitError(
                 "E0306",
                 f"{self.name} works on a vector of features, not on an image",
                 help=("put `flatten` or `global_avgpool` before it",),
             )
-        return Shape((self.features,))
+        return Shape((*x.extents[:-1], self.features))
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
-        (in_features,) = x.extents
-        bound = in_features**-0.5  # torch's default: kaiming_uniform(a=sqrt(5)) on the fan-in
-        weight = Parameter("weight", (self.features, in_features), uniform(bound))
-        return (weight, Parameter("bias", (self.features,), uniform(bound))) if self.bias else (weight,)
+        return weight_and_bias(
+            self,
+            (self.features, x.channels),
+            (self.features,) if self.bias else None,
+            kind="matrix",
+            init=self.init,
+            bias_init=self.bias_init,
+            frozen=self.frozen,
+        )
 
     def macs(self, x: Shape, y: Shape) -> int:
-        return x.elements * y.elements
+        return x.channels * y.elements
 
     def emit(self, x: Shape) -> Call:
         return Call(
             "torch.nn.Linear",
-            (("in_features", x.elements), ("out_features", self.features), ("bias", self.bias)),
+            (("in_features", x.channels), ("out_features", self.features), ("bias", self.bias)),
         )

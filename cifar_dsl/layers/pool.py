@@ -3,9 +3,9 @@
 from typing import Self
 
 from cifar_dsl.ir import Call, Shape
-from cifar_dsl.layers.base import LAYERS, Layer, require_image
+from cifar_dsl.layers.base import LAYERS, Layer, noun, require_image
 from cifar_dsl.layers.window import slide
-from cifar_dsl.registry import Bool, Choice, MisfitError, OneOf, Pair, argument, declared
+from cifar_dsl.registry import Bool, Choice, Float, MisfitError, OneOf, Pair, argument, declared
 
 _STRIDE = OneOf((Choice(("kernel",)), Pair(1)))
 
@@ -13,7 +13,7 @@ _STRIDE = OneOf((Choice(("kernel",)), Pair(1)))
 class _Pool(Layer):
     kernel: tuple[int, int]
     stride: tuple[int, int] | str
-    pad: tuple[int, int]
+    pad: tuple[int, int] = (0, 0)
     ceil: bool
 
     def infer(self, x: Shape) -> Shape:
@@ -88,14 +88,135 @@ class AvgPool(_Pool):
         )
 
 
-@LAYERS.register("global_avgpool")
+@LAYERS.register("lppool")
 @declared
-class GlobalAvgPool(Layer):
-    """The mean of each channel over the whole image: (C, H, W) -> (C,)."""
+class LpPool(_Pool):
+    """The p-norm of each window: (C, H, W) -> (C, H', W').
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LPPool2d.html, of the magnitudes. Of an
+    incomplete window, the numbers that it lacks are taken to be like those that it has.
+    """
+
+    p: float = argument(Float(1, 16, whole=True), "the exponent: 1 for the sum, 2 for the Euclidean norm")
+    kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
+    stride: tuple[int, int] | str = argument(_STRIDE, "step of the window; `kernel`: as large as it", default="kernel")
+    ceil: bool = argument(Bool(), "whether a last, incomplete window counts", default=False)
+
+    def emit(self, x: Shape) -> Call:
+        return Call(
+            "cifar_dsl.backends.modules.LpPool",
+            (
+                ("norm_type", self.p),
+                ("kernel_size", self.kernel),
+                ("stride", self._steps()),
+                ("ceil_mode", self.ceil),
+            ),
+        )
+
+
+class _AdaptivePool(Layer):
+    size: tuple[int, int]
 
     def infer(self, x: Shape) -> Shape:
         channels, _, _ = require_image(self, x)
-        return Shape((channels,))
+        return Shape((channels, *self.size))
+
+
+@LAYERS.register("adaptive_avgpool")
+@declared
+class AdaptiveAvgPool(_AdaptivePool):
+    """The means of windows that divide the image evenly: (C, H, W) -> (C, *size).
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html
+    """
+
+    size: tuple[int, int] = argument(Pair(1), "height and width of the output")
 
     def emit(self, x: Shape) -> Call:
-        return Call("cifar_dsl.backends.modules.GlobalAvgPool")
+        return Call("torch.nn.AdaptiveAvgPool2d", (("output_size", self.size),))
+
+
+@LAYERS.register("adaptive_maxpool")
+@declared
+class AdaptiveMaxPool(_AdaptivePool):
+    """The largest numbers of windows that divide the image evenly: (C, H, W) -> (C, *size).
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool2d.html
+    """
+
+    size: tuple[int, int] = argument(Pair(1), "height and width of the output")
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.AdaptiveMaxPool2d", (("output_size", self.size),))
+
+
+_KEEP_DOC = "whether what is pooled stays as extents of 1: (C, 1, 1), (1, D)"
+
+
+class _GlobalPool(Layer):
+    keep: bool
+
+    def infer(self, x: Shape) -> Shape:
+        if x.is_image:
+            return Shape((x.channels, 1, 1) if self.keep else (x.channels,))
+        if x.is_tokens:
+            return Shape((1, x.channels) if self.keep else (x.channels,))
+        raise MisfitError(
+            "E0306",
+            f"{self.name} works on images and tokens, not on {noun(x)}",
+            help=(f"put {self.name} before the stage that flattens the image",),
+        )
+
+
+@LAYERS.register("global_avgpool")
+@declared
+class GlobalAvgPool(_GlobalPool):
+    """The mean of each channel over the whole image, or of each feature over all tokens.
+
+    (C, H, W) -> (C,), (T, D) -> (D,); Lin et al. 2013, https://arxiv.org/abs/1312.4400.
+    """
+
+    keep: bool = argument(Bool(), _KEEP_DOC, default=False)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("cifar_dsl.backends.modules.GlobalAvgPool", (("keep", self.keep),))
+
+
+@LAYERS.register("global_maxpool")
+@declared
+class GlobalMaxPool(_GlobalPool):
+    """The largest number of each channel of an image, or of each feature among all tokens.
+
+    (C, H, W) -> (C,), (T, D) -> (D,); as one half of CBAM's channel attention, Woo et al. 2018,
+    https://arxiv.org/abs/1807.06521.
+    """
+
+    keep: bool = argument(Bool(), _KEEP_DOC, default=False)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("cifar_dsl.backends.modules.GlobalMaxPool", (("keep", self.keep),))
+
+
+@LAYERS.register("blurpool")
+@declared
+class BlurPool(Layer):
+    """Each channel blurred by the filter [1, 2, 1] x [1, 2, 1] / 16, then subsampled: (C, H, W) -> (C, H', W').
+
+    The image is reflected at its border by one pixel, and H' = floor((H - 1) / stride) + 1;
+    Zhang 2019, https://arxiv.org/abs/1904.11486.
+    """
+
+    stride: tuple[int, int] = argument(Pair(1), "step of the filter", default=(2, 2))
+
+    def infer(self, x: Shape) -> Shape:
+        channels, height, width = require_image(self, x)
+        if min(height, width) < 2:
+            raise MisfitError(
+                "E0307",
+                f"{self.name} can't reflect an image of {x} at its border",
+                help=("put it where height and width are at least 2",),
+            )
+        return Shape((channels, *((e - 1) // s + 1 for e, s in zip((height, width), self.stride, strict=True))))
+
+    def emit(self, x: Shape) -> Call:
+        return Call("cifar_dsl.backends.modules.BlurPool", (("stride", self.stride),))

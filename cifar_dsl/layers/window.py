@@ -2,9 +2,23 @@
 
 from cifar_dsl.ir import Shape
 from cifar_dsl.layers.base import Layer
-from cifar_dsl.registry import MisfitError
+from cifar_dsl.registry import Choice, MisfitError
 
 Extents = tuple[int, int]
+PAD_MODE = Choice(("zeros", "reflect", "replicate", "circular"))
+
+
+def check_padding(layer: Layer, x: Shape, pad: Extents, mode: str) -> None:
+    """Raise MisfitError where the image is too small to be continued beyond its border in this way."""
+    for extent, added in zip(x.extents[1:], pad, strict=True):
+        most = {"reflect": extent - 1, "circular": extent}.get(mode, added)
+        if added > most:
+            raise MisfitError(
+                "E0304",
+                f"{layer.name} can add at most {most} in mode `{mode}` to an image of {x}",
+                argument="pad_mode",
+                help=("use a smaller padding, or `pad_mode=zeros`",),
+            )
 
 
 def slide(

@@ -18,6 +18,12 @@ from cifar_dsl.ir import Cost
         ("maxpool(3, 2, ceil=true)", "4x8x8", (4, 4, 4), 0, 0),
         ("avgpool(2, pad=1)", "4x8x8", (4, 5, 5), 0, 0),
         ("global_avgpool", "4x8x8", (4,), 0, 0),
+        ("prelu", "4x8x8", (4, 8, 8), 4, 0),
+        ("prelu(channelwise=false)", "4x8x8", (4, 8, 8), 1, 0),
+        ("layer_scale", "4x8x8", (4, 8, 8), 4, 0),
+        ("lppool(2, 3, 2, ceil=true)", "4x8x8", (4, 4, 4), 0, 0),
+        ("blurpool", "4x7x8", (4, 4, 4), 0, 0),
+        ("patches(8, 4)", "4x8x8", (4, 8), 8 * 4 * 16 + 8, 4 * 8 * 4 * 16),
     ],
 )
 def test_a_layers_cost(stage: str, size: str, shape: tuple[int, ...], parameters: int, macs: int) -> None:
@@ -30,3 +36,38 @@ def test_an_identity_keeps_nothing() -> None:
     graph = graph_of("identity -> flatten -> dense(10)")
     assert graph.nodes[0].cost == Cost()
     assert graph.cost == Cost(192 * 10 + 10, 192 * 10, activations=192 + 192 + 10)
+
+
+def test_attention_costs_its_projections_and_the_products_of_all_pairs_of_tokens() -> None:
+    graph = graph_of("tokens -> class_token -> position_embedding -> attention(2)", size="4x8x8")
+    tokens, class_token, position, attention = (node.cost for node in graph.nodes)
+    assert tokens == Cost()
+    assert class_token == Cost(4, 0, activations=65 * 4)
+    assert position == Cost(65 * 4, 0, activations=65 * 4)
+    assert attention == Cost(4 * 4 * 4 + 4 * 4, 4 * 65 * 4 * 4 + 2 * 65 * 65 * 4, activations=5 * 65 * 4)
+
+
+@pytest.mark.parametrize(
+    "stage", ["tokens", "tokens -> grid", "tokens -> transpose", "tokens -> token(3)", "slice(1, 2)"]
+)
+def test_a_view_keeps_nothing(stage: str) -> None:
+    assert graph_of(stage).cost == Cost(activations=3 * 8 * 8)
+
+
+def test_kinds_of_parameters_are_what_they_are_trained_by() -> None:
+    stages = "prelu -> layer_scale -> patches(4, 2) -> class_token -> position_embedding -> attention(2, frozen=weight)"
+    kinds = {f"{node.path}.{p.name}": p.kind for node in graph_of(stages).nodes for p in node.parameters}
+    assert kinds == {
+        "prelu.weight": "scale",
+        "layer_scale.weight": "scale",
+        "patches.weight": "filter",
+        "patches.bias": "bias",
+        "class_token.weight": "embedding",
+        "position_embedding.weight": "embedding",
+        "attention.in_weight": "matrix",
+        "attention.in_bias": "bias",
+        "attention.out_weight": "matrix",
+        "attention.out_bias": "bias",
+    }
+    frozen = [p.name for node in graph_of(stages).nodes for p in node.parameters if p.is_frozen]
+    assert frozen == ["in_weight", "out_weight"]

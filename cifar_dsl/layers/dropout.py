@@ -1,0 +1,69 @@
+"""Stages that drop numbers at random while training, and do nothing afterwards."""
+
+from cifar_dsl.ir import Call, Shape
+from cifar_dsl.layers.base import LAYERS, Layer, require_image
+from cifar_dsl.registry import Float, argument, declared
+
+_SHARE = Float(0, 1, open_high=True)
+
+
+@LAYERS.register("dropout")
+@declared
+class Dropout(Layer):
+    """Zeroes numbers at random while training, and scales up the rest.
+
+    Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
+    """
+
+    p: float = argument(_SHARE, "the share of numbers that are zeroed", default=0.5)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Dropout", (("p", self.p),))
+
+
+@LAYERS.register("channel_dropout")
+@declared
+class ChannelDropout(Layer):
+    """Zeroes whole channels of an image at random while training, and scales up the rest.
+
+    Tompson et al. 2014, https://arxiv.org/abs/1411.4280.
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html
+    """
+
+    p: float = argument(_SHARE, "the share of channels that are zeroed", default=0.5)
+
+    def infer(self, x: Shape) -> Shape:
+        require_image(self, x)
+        return x
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Dropout2d", (("p", self.p),))
+
+
+@LAYERS.register("alpha_dropout")
+@declared
+class AlphaDropout(Layer):
+    """Dropout that keeps mean and variance, for use with `selu`; Klambauer et al. 2017, https://arxiv.org/abs/1706.02515.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AlphaDropout.html
+    """
+
+    p: float = argument(_SHARE, "the share of numbers that are dropped", default=0.5)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.AlphaDropout", (("p", self.p),))
+
+
+@LAYERS.register("drop_path")
+@declared
+class DropPath(Layer):
+    """Stochastic depth: zeroes all of an image's numbers at random while training, and scales up other images'.
+
+    It ends the branch of a residual block, `add { ... -> drop_path(0.1) | identity }`;
+    Huang et al. 2016, https://arxiv.org/abs/1603.09382.
+    """
+
+    p: float = argument(_SHARE, "the share of images for which the branch is dropped")
+
+    def emit(self, x: Shape) -> Call:
+        return Call("cifar_dsl.backends.modules.DropPath", (("p", self.p),))

@@ -1,0 +1,37 @@
+"""Multiplication by a factor, constant or learned."""
+
+from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.layers.base import LAYERS, Layer
+from cifar_dsl.layers.initializer import constant
+from cifar_dsl.registry import Float, argument, declared
+
+
+@LAYERS.register("scale")
+@declared
+class Scale(Layer):
+    """Every number times a constant; of logits, the factor is the inverse of a temperature.
+
+    Of logits as in Guo et al. 2017, https://arxiv.org/abs/1706.04599.
+    """
+
+    factor: float = argument(Float(), "what is multiplied by")
+
+    def emit(self, x: Shape) -> Call:
+        return Call("cifar_dsl.backends.modules.Scale", (("factor", self.factor),))
+
+
+@LAYERS.register("layer_scale")
+@declared
+class LayerScale(Layer):
+    """Each channel (or feature) times a learned factor, at the end of a residual block's branch.
+
+    Touvron et al. 2021, https://arxiv.org/abs/2103.17239.
+    """
+
+    init: float = argument(Float(), "first value of the factors", default=1e-6)
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        return (Parameter("weight", (x.channels,), constant(self.init), "scale"),)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("cifar_dsl.backends.modules.LayerScale", (("channels", x.channels),))
