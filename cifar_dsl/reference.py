@@ -8,78 +8,101 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cifar_dsl.layers import JOINS, LAYERS
-from cifar_dsl.recipes import SETTINGS
+from cifar_dsl.layers import INITIALIZERS, JOINS, LAYERS
+from cifar_dsl.recipes import GROUP_SETTINGS, SETTINGS
 from cifar_dsl.recipes.settings import Setting
 from cifar_dsl.registry import Declaration, Registry, arguments_of, written
+from cifar_dsl.semantics.library import library_files
 
 _HEAD = """# Reference
 
 Everything that a spec can name, with its arguments. Written from the declarations in `cifar_dsl/layers` and
-`cifar_dsl/recipes` by `python -m cifar_dsl.reference`; how the parts are put together is in the README.
+`cifar_dsl/recipes` and from `specs/library` by `python -m cifar_dsl.reference`; how the parts are put together is in
+[language.md](language.md). `cifar-dsl reference NAME` prints a part of this page.
 
 Arguments may be given in this order without their names, or by name. An argument without a default must be given.
 """
+_INTRODUCTIONS = {
+    "Layers": "",
+    "Joins": "Written with branches: `add { conv(64, 3, pad=1) -> bn | identity }`.\n",
+    "Initialisers": "What `init` and `bias_init` of layers take: `conv(64, 3, init=kaiming(mode=fan_out))`.\n",
+    "Library": "Blocks that every spec may call, written in the language itself; a block of the same name in a spec "
+    "takes their place. `cifar-dsl show --expand` prints what they stand for.\n",
+}
+
+
+def entries() -> dict[str, dict[str, str]]:
+    """All entries: title of a section -> name -> Markdown."""
+    sections = {
+        "Layers": _declared(LAYERS),
+        "Joins": _declared(JOINS),
+        "Initialisers": _declared(INITIALIZERS),
+        "Library": {name: text for blocks in library_files().values() for name, text in blocks.items()},
+        "Settings of `train`": {setting.name: _setting(setting) for setting in SETTINGS.values()},
+        "Settings of a `group`": {setting.name: _setting(setting) for setting in GROUP_SETTINGS.values()},
+    }
+    for setting in SETTINGS.values():
+        if setting.registry:
+            sections[f"Choices of `{setting.name}`"] = _declared(setting.registry)
+    return sections
 
 
 def markdown() -> str:
     """The text of docs/reference.md."""
-    return "\n".join([_HEAD, *_layers(), *_settings()]) + "\n"
+    lines = [_HEAD]
+    for title, section in entries().items():
+        lines += [f"## {title}\n", _INTRODUCTIONS.get(title, "")]
+        for name, text in section.items():
+            lines += [f"### `{name}`\n", text]
+    return "\n".join(line for line in lines if line).rstrip("\n") + "\n"
 
 
-def _layers() -> Iterator[str]:
-    yield "## Layers\n"
-    yield from _declared(LAYERS)
-    yield "## Joins\n"
-    yield "Written with branches: `add { conv(64, 3, pad=1) -> bn | identity }`.\n"
-    yield from _declared(JOINS)
+def _setting(setting: Setting) -> str:
+    return f"{_sentence(setting.doc)}\n\nTakes {_takes(setting)}. {_default(setting)}\n"
 
 
-def _settings() -> Iterator[str]:
-    yield "## Settings of `train`\n"
-    rows = [[f"`{setting.name}`", setting.doc, _takes(setting), _default(setting)] for setting in SETTINGS.values()]
-    yield from _table(["setting", "what it says", "takes", "default"], rows)
-    for setting in SETTINGS.values():
-        if setting.registry:
-            yield f"### `{setting.name}`\n"
-            yield from _declared(setting.registry, level="####")
+def _sentence(doc: str) -> str:
+    return f"{doc[0].upper()}{doc[1:]}."
 
 
 def _takes(setting: Setting) -> str:
     if setting.registry is None:
         return setting.kind.describe() if setting.kind else ""
     choices = ", ".join(f"`{name}`" for name in setting.registry)
-    return f"{choices}; several are joined by `->`, `none` stands for none" if setting.is_chain else choices
+    return f"some of {choices}, joined by `->`, or `none`" if setting.is_chain else f"one of {choices}"
 
 
 def _default(setting: Setting) -> str:
     match setting.default:
         case None:
-            return "must be said"
+            return "It must be said."
         case Declaration():
-            return f"`{setting.default.brief()}`"
+            return f"Default: `{setting.default.brief()}`."
         case ():
-            return "`none`"
+            return "Default: `none`."
+        case str() if " " in setting.default:
+            return f"Default: {setting.default}."
         case _:
-            return f"`{setting.default}`"
+            return f"Default: `{setting.default}`."
 
 
-def _declared(registry: Registry[Any], level: str = "###") -> Iterator[str]:
-    for name in registry:
-        declaration = registry[name]
-        yield f"{level} `{name}`\n"
-        yield inspect.cleandoc(declaration.__doc__ or "") + "\n"
-        rows = [
-            [
-                f"`{info.name}`",
-                info.kind.describe(),
-                "" if info.is_required else f"`{written(info.default, info.kind)}`",
-                info.doc,
-            ]
-            for info in arguments_of(declaration)
+def _declared(registry: Registry[Any]) -> dict[str, str]:
+    return {name: "\n".join(_declaration(registry[name])) for name in registry}
+
+
+def _declaration(declaration: type[Declaration]) -> Iterator[str]:
+    yield inspect.cleandoc(declaration.__doc__ or "") + "\n"
+    rows = [
+        [
+            f"`{info.name}`",
+            info.kind.describe(),
+            "" if info.is_required else f"`{written(info.default, info.kind)}`",
+            info.doc,
         ]
-        if rows:
-            yield from _table(["argument", "takes", "default", "what it is"], rows)
+        for info in arguments_of(declaration)
+    ]
+    if rows:
+        yield from _table(["argument", "takes", "default", "what it is"], rows)
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> Iterator[str]:

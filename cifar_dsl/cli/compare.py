@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @options.data
 @options.data_dir
 @options.overrides
+@options.root
 @options.device
 @options.threads
 @options.runs
@@ -45,6 +46,7 @@ def command(
     data: str | None,
     data_dir: Path | None,
     overrides: tuple[str, ...],
+    root: Path | None,
     device: str,
     threads: int | None,
     runs: Path,
@@ -60,7 +62,7 @@ def command(
 
     if not no_chart:
         require_matplotlib()
-    loaded = _load(specs, overrides)
+    loaded = _load(specs, overrides, root)
     if loaded is None:
         return 1
     check_baseline([spec.name for spec in loaded], baseline)
@@ -77,13 +79,13 @@ def command(
     return 0 if all(row.mean is not None for row in comparison.rows) else 1
 
 
-def _load(names: tuple[str, ...], overrides: tuple[str, ...]) -> "list[Spec] | None":
+def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None) -> "list[Spec] | None":
     """The specs; None when one was wrong. All are checked before any is trained."""
     from cifar_dsl import api
 
     loaded: list[Spec] = []
     is_wrong = False
-    for item in options.spec_paths(names):
+    for item in options.spec_paths(names, root):
         try:
             loaded.append(api.load(item.path, root=item.root, overrides=overrides))
         except SpecError as error:

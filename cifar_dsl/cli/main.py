@@ -20,6 +20,7 @@ _COMMANDS = {
     "train": "Train a spec, and keep the run.",
     "evaluate": "Measure a run's weights on the test images again.",
     "compare": "Train what has no run yet, and compare specs in a table and a chart.",
+    "reference": "Say what a layer, a block of the library, a setting ... is, and what it takes.",
     "data": "Show, download and import data sets.",
 }
 

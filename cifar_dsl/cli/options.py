@@ -21,6 +21,13 @@ overrides: Decorator = click.option(
 )
 
 
+root: Decorator = click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder that `extends` may not leave [default: the spec's own].",
+)
+
+
 class _SpecFile(click.Path):
     """A file that is there; else the nearest name that is."""
 
@@ -58,22 +65,24 @@ class SpecPath:
     root: Path
 
 
-def spec_paths(names: Sequence[str]) -> list[SpecPath]:
+def spec_paths(names: Sequence[str], root: Path | None = None) -> list[SpecPath]:
     """The specs that files, folders and globs stand for, each once. Raises UsageError for what is none.
 
-    A folder stands for the specs right in it, and is the root of what they may extend.
+    A folder stands for the specs right in it, and is the root of what they may extend where `root` says no other.
     """
     found: dict[Path, SpecPath] = {}
     for name in names:
         path = Path(name)
         if path.is_dir():
-            inside = [SpecPath(file, path) for file in sorted(path.glob("*.arch"))]
+            inside = [SpecPath(file, root or path) for file in sorted(path.glob("*.arch"))]
             if not inside:
                 raise click.UsageError(f"There is no spec (*.arch) in {name}.")
         elif path.exists():
-            inside = [SpecPath(path, path.parent)]
+            inside = [SpecPath(path, root or path.parent)]
         else:
-            inside = [SpecPath(Path(match), Path(match).parent) for match in sorted(glob.glob(name, recursive=True))]
+            inside = [
+                SpecPath(Path(match), root or Path(match).parent) for match in sorted(glob.glob(name, recursive=True))
+            ]
             if not inside:
                 raise click.UsageError(_missing(path))
         for item in inside:

@@ -1,6 +1,7 @@
 """How training and downloads show that they go on: live bars on a terminal, a line now and then elsewhere."""
 
 import json
+import math
 import sys
 import time
 from types import TracebackType
@@ -23,8 +24,9 @@ _REFRESH_S = 0.1
 class EpochProgress:
     """One line an epoch, and on a terminal a bar with the time that is left."""
 
-    def __init__(self, epochs: int, *, quiet: bool = False, as_json: bool = False, label: str = "") -> None:
+    def __init__(self, epochs: int | float, *, quiet: bool = False, as_json: bool = False, label: str = "") -> None:
         self._epochs = epochs
+        self._begun = math.ceil(epochs)  # the last one may be a part
         self._speaks = not (quiet or as_json)
         self._as_json = as_json
         self._label = label
@@ -45,7 +47,7 @@ class EpochProgress:
                 transient=True,
             )
             self._bar.start()
-            self._task = self._bar.add_task(f"{self._label}epoch 1/{self._epochs}", total=self._epochs)
+            self._task = self._bar.add_task(f"{self._label}epoch 1/{self._begun}", total=self._epochs)
         return self
 
     def __exit__(
@@ -67,7 +69,7 @@ class EpochProgress:
         self._shown_at = now
         self._bar.update(
             self._task,
-            completed=progress.epoch - 1 + progress.step / progress.steps,
+            completed=progress.epoch - 1 + progress.step / progress.steps * self._length(progress.epoch),
             description=f"{self._label}epoch {progress.epoch}/{progress.epochs}{self._latest}",
         )
 
@@ -78,9 +80,9 @@ class EpochProgress:
         if not self._speaks:
             return
         self._spent_s.append(metrics.time_s + metrics.evaluation_time_s)
-        left_s = (self._epochs - metrics.epoch) * sum(self._spent_s) / len(self._spent_s)
+        left_s = max(0, self._epochs - metrics.epoch) * sum(self._spent_s) / len(self._spent_s)
         line = (
-            f"{self._label}epoch {metrics.epoch:>{len(str(self._epochs))}}/{self._epochs}  "
+            f"{self._label}epoch {metrics.epoch:>{len(str(self._begun))}}/{self._begun}  "
             f"train loss {metrics.train_loss:.4f}, accuracy {metrics.train_accuracy:.4f}  "
             f"test loss {metrics.test_loss:.4f}, accuracy {metrics.test_accuracy:.4f}  "
             f"{duration(self._spent_s[-1])}" + (f", {duration(left_s)} left" if left_s else "")
@@ -90,6 +92,10 @@ class EpochProgress:
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
             note(line)
+
+    def _length(self, epoch: int) -> float:
+        """Which part of an epoch this one is."""
+        return min(1, self._epochs - (epoch - 1))
 
 
 class DownloadProgress:

@@ -6,8 +6,10 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import options
-from cifar_dsl.cli.summary import layer_text, recipe_lines, recipe_values
-from cifar_dsl.ir import Graph
+from cifar_dsl.cli.summary import recipe_lines
+from cifar_dsl.expansion import expanded, layer_text, recipe_values
+from cifar_dsl.ir import Call, Graph, Value
+from cifar_dsl.layers import INITIALIZERS
 from cifar_dsl.semantics import Analysis, analyze
 from cifar_dsl.syntax import print_spec
 from cifar_dsl.text import columns, in_short
@@ -16,12 +18,18 @@ from cifar_dsl.text import columns, in_short
 @click.command(name="show")
 @options.spec
 @options.overrides
+@options.root
+@click.option("--expand", is_flag=True, help="Print what blocks, loops and conditions stand for, as one flat spec.")
 @click.option("--resolved", is_flag=True, help="Print the one text that spec, bases and overrides amount to.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def command(spec: Path, overrides: tuple[str, ...], resolved: bool, as_json: bool) -> None:
+def command(
+    spec: Path, overrides: tuple[str, ...], root: Path | None, expand: bool, resolved: bool, as_json: bool
+) -> None:
     """Show SPEC layer by layer: path, output shape, parameters, multiply-accumulates. Needs no torch."""
-    analysis = analyze(spec, overrides=overrides)
-    if resolved:
+    analysis = analyze(spec, root, overrides)
+    if expand:
+        click.echo(expanded(analysis.graph, analysis.recipe, analysis.program.name.text), nl=False)
+    elif resolved:
         click.echo(print_spec(analysis.program.as_spec()), nl=False)
     elif as_json:
         click.echo(json.dumps(_as_data(analysis), indent=2))
@@ -55,6 +63,10 @@ def table(analysis: Analysis) -> list[str]:
     ]
 
 
+def _plain(value: Value) -> Value:
+    return INITIALIZERS.of(value).brief() if isinstance(value, Call) else value
+
+
 def _count(number: int) -> str:
     return f"{number:,}" if number else ""
 
@@ -74,7 +86,7 @@ def _as_data(analysis: Analysis) -> dict[str, object]:
             {
                 "path": node.path,
                 "layer": node.call.name,
-                "arguments": node.call.keywords(),
+                "arguments": {name: _plain(value) for name, value in node.call.arguments},
                 "inputs": [graph.nodes[value - 1].path if value else "input" for value in node.inputs],
                 "output": node.shape.extents,
                 "parameters": node.cost.parameters,

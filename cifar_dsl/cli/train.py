@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @options.data
 @options.data_dir
 @options.overrides
+@options.root
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of weights, order and draws.")
 @options.device
 @options.threads
@@ -38,6 +39,7 @@ def command(
     data: str | None,
     data_dir: Path | None,
     overrides: tuple[str, ...],
+    root: Path | None,
     seed: int,
     device: str,
     threads: int | None,
@@ -54,7 +56,7 @@ def command(
     """
     from cifar_dsl import api
 
-    loaded = api.load(spec, overrides=overrides)
+    loaded = api.load(spec, root=root, overrides=overrides)
     if dry_run:
         return _dry_run(loaded, data)
     if verbose:

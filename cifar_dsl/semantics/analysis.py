@@ -1,18 +1,23 @@
 """The whole way from a file to the IR, with all mistakes told at once."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import frozen
 
-from cifar_dsl.diagnostics import Reporter
+from cifar_dsl.diagnostics import Diagnostic, Label, Reporter
 from cifar_dsl.ir import Graph, Recipe, fingerprint
 from cifar_dsl.semantics.evaluate import Evaluator
 from cifar_dsl.semantics.expand import expand
-from cifar_dsl.semantics.names import check_names
+from cifar_dsl.semantics.files import Reader
+from cifar_dsl.semantics.library import library_blocks
+from cifar_dsl.semantics.names import check_block_names, check_names
 from cifar_dsl.semantics.params import global_names
 from cifar_dsl.semantics.program import Program, load_program, program_of_text
 from cifar_dsl.semantics.recipe import DataShape, check_data, check_fit, make_recipe
+from cifar_dsl.syntax import nodes, parse_spec
 
 
 @frozen
@@ -42,16 +47,62 @@ def analyze(path: Path, root: Path | None = None, overrides: Sequence[str] = ())
     return _analyze(load_program(path, root, overrides, reporter), reporter)
 
 
+@frozen
+class Library:
+    """A library that was found right: its name, and its blocks by theirs."""
+
+    name: str
+    blocks: dict[str, nodes.Block]
+
+
+def examine(path: Path, root: Path | None = None, overrides: Sequence[str] = ()) -> Analysis | Library:
+    """Read and check what is at `path`, a spec or a library. Raises SpecError with everything that is wrong."""
+    spec = parse_spec(Reader(root or path.parent).read(path))
+    return _check_library(spec) if spec.header.is_library else analyze(path, root, overrides)
+
+
+def _check_library(spec: nodes.Spec) -> Library:
+    reporter = Reporter()
+    blocks: dict[str, nodes.Block] = {}
+    for item in spec.items:
+        if isinstance(item, nodes.Block) and item.name.text not in blocks:
+            blocks[item.name.text] = item
+            continue
+        message = "this block stands here twice" if isinstance(item, nodes.Block) else "a library has blocks alone"
+        code = "E0207" if isinstance(item, nodes.Block) else "E0106"
+        reporter.report(Diagnostic(code, message, Label(item.span), help=("delete it",)))
+    mentioned = nodes.references(blocks.values()) - blocks.keys() - nodes.bound_names(blocks.values())
+    check_block_names(library_blocks(mentioned) | blocks, reporter)
+    reporter.raise_if_any()
+    return Library(spec.header.name.text, blocks)
+
+
 def analyze_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> Analysis:
     """The same for the text of a spec that extends nothing. Raises SpecError."""
     reporter = Reporter()
     return _analyze(program_of_text(text, name, overrides, reporter), reporter)
 
 
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Keep Python from looking for garbage, again and again, among the nodes of a graph that grows.
+
+    The work inside is bounded and makes no cycles; with collections its time would grow faster than the network.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def _analyze(program: Program, reporter: Reporter) -> Analysis:
     check_names(program, reporter)
     names = global_names(program, Evaluator(reporter))
-    graph = expand(program, names, reporter)
+    with _without_collections():
+        graph = expand(program, names, reporter)
     recipe = make_recipe(program, names, reporter)
     if graph and recipe:
         check_fit(program, graph, recipe, reporter)

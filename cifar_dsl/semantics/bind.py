@@ -1,15 +1,14 @@
 """Arguments of a call -> an instance of what was called, checked against its declaration."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from attrs import frozen
 
 from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest
 from cifar_dsl.ir import Symbol
 from cifar_dsl.registry import ArgumentInfo, Declaration, MisfitError, UnfitError, arguments_of
-from cifar_dsl.semantics.evaluate import Evaluator, Failed
-from cifar_dsl.semantics.values import BlockValue, Bound, Environment, Tensor, describe
+from cifar_dsl.semantics.values import BlockValue, Bound, Environment, Failed, Tensor, describe
 from cifar_dsl.source import Span
 from cifar_dsl.syntax import nodes
 
@@ -41,11 +40,19 @@ class Invocation:
         return self.span
 
 
+class Evaluates(Protocol):
+    """Whatever works out the values of arguments."""
+
+    def evaluate(self, node: nodes.Expression, names: Environment, flow: Tensor | None = None) -> Bound:
+        """The value of `node`. Raises Failed."""
+        ...
+
+
 @frozen
 class Binder:
     """Matches arguments to names, evaluates them, and reports all that is wrong with them."""
 
-    evaluator: Evaluator
+    evaluator: Evaluates
     reporter: Reporter
 
     def declared(self, declaration: type[D], call: Invocation, names: Environment, flow: Tensor | None = None) -> D:
@@ -112,8 +119,8 @@ class Binder:
         missing = [name for name in required if name not in given]
         if missing and len(missing) <= len(call.arguments) - len(given):
             return False  # an argument that was refused is most likely the missing one
-        docs = {info.name: f": {info.doc} ({info.kind.describe()})" for info in infos}
         if missing:
+            docs = {info.name: f": {info.doc} ({info.kind.describe()})" for info in infos}
             self.reporter.report(
                 Diagnostic(
                     "E0303",
@@ -135,7 +142,7 @@ class Binder:
         value = self.evaluator.evaluate(argument.value, names, flow)
         if not isinstance(value, BlockValue | Tensor):
             try:
-                return info.kind.accept(value)
+                return cast("Bound", info.kind.accept(value))
             except UnfitError:
                 pass
         near = nearest(value, info.kind.symbols()) if isinstance(value, Symbol) else None

@@ -23,9 +23,13 @@ def changes(program: Program) -> tuple[str, ...]:
             case nodes.Input(size=size):
                 found.append(f"input {print_expression(size)}")
             case nodes.Train(settings=settings):
-                found.extend(
-                    f"{'.'.join(map(str, setting.target))} {print_chain(setting.chain)}" for setting in settings
-                )
+                found.extend(phrase for setting in settings for phrase in _setting(setting))
             case nodes.Assertion():
                 pass
     return tuple(found)
+
+
+def _setting(setting: nodes.Setting | nodes.Group) -> list[str]:
+    if isinstance(setting, nodes.Group):
+        return [f"{setting.name}: {phrase}" for inner in setting.settings for phrase in _setting(inner)]
+    return [f"{'.'.join(map(str, setting.target))} {print_chain(setting.chain)}"]

@@ -9,19 +9,28 @@ from attrs import define, field
 
 from cifar_dsl.diagnostics import Diagnostic, Label, Reporter
 from cifar_dsl.ir import Size, Symbol, Value
+from cifar_dsl.layers import INITIALIZERS, LAYERS
 from cifar_dsl.limits import EVALUATIONS, INTEGER_MAGNITUDE, LIST_ITEMS
-from cifar_dsl.semantics.values import SYMBOLS, BlockValue, Bound, Environment, Tensor, describe
+from cifar_dsl.semantics.bind import Binder, Invocation
+from cifar_dsl.semantics.values import SYMBOLS, BlockValue, Bound, Environment, Failed, Tensor, describe
 from cifar_dsl.source import Span
 from cifar_dsl.syntax import nodes
 
-FLOW_NAMES = ("in_channels", "height", "width")  # of the tensor that arrives at the stage
-
-
-class Failed(Exception):  # noqa: N818  # not an error of its own: the diagnostic has been reported
-    """Evaluation stopped; why has been reported."""
+FLOW_NAMES = ("in_channels", "height", "width", "length")  # of the tensor that arrives at the stage
 
 
 _Number = int | float
+
+
+def _round_to(x: _Number, multiple: _Number) -> _Number:
+    """The nearest multiple, at least one, and never less than 0.9 x: widths of mobile networks.
+
+    As in https://github.com/tensorflow/models/blob/master/research/slim/nets/mobilenet/mobilenet.py
+    """
+    rounded = max(multiple, math.floor(x / multiple + 0.5) * multiple)
+    return rounded + multiple if rounded < 0.9 * x else rounded
+
+
 _FUNCTIONS: dict[str, tuple[int, int | None, Callable[..., _Number]]] = {
     "min": (1, None, lambda *xs: min(xs)),
     "max": (1, None, lambda *xs: max(xs)),
@@ -29,6 +38,9 @@ _FUNCTIONS: dict[str, tuple[int, int | None, Callable[..., _Number]]] = {
     "floor": (1, 1, math.floor),
     "ceil": (1, 1, math.ceil),
     "round": (1, 1, lambda x: math.floor(x + 0.5)),  # halves go up, as people are taught
+    "sqrt": (1, 1, math.sqrt),
+    "sum": (1, None, lambda *xs: sum(xs)),
+    "round_to": (2, 2, _round_to),
 }
 FUNCTIONS = frozenset([*_FUNCTIONS, "len"])
 
@@ -46,6 +58,10 @@ _ORDER: dict[str, Callable[[_Number, _Number], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+
+
+def _is_list(value: Bound) -> bool:
+    return isinstance(value, tuple) and not isinstance(value, Size)
 
 
 @define
@@ -115,17 +131,21 @@ class Evaluator:
             return bound
         if node.text in FLOW_NAMES and flow is not None:
             return self._of_flow(node, flow)
-        if node.text in SYMBOLS:
+        if node.text in SYMBOLS or node.text in LAYERS:
             return Symbol(node.text)
         raise Failed  # reported by semantics.names, which sees code that is never expanded too
 
     def _of_flow(self, node: nodes.Name, flow: Tensor) -> int:
         if flow.shape is None:
             raise Failed
-        place = FLOW_NAMES.index(node.text)
-        if place and len(flow.shape.extents) != 3:
-            self.fail(node.span, f"the tensor here is {flow.shape} and has no {node.text}")
-        return flow.shape.extents[place]
+        shape = flow.shape
+        if node.text == "in_channels":
+            return shape.channels
+        if node.text == "length" and shape.is_tokens:
+            return shape.extents[0]
+        if node.text == "length" or not shape.is_image:
+            self.fail(node.span, f"the tensor here is {shape} and has no {node.text}")
+        return shape.extents[FLOW_NAMES.index(node.text)]
 
     def _number(self, node: nodes.Expression, names: Environment, flow: Tensor | None, sign: str) -> _Number:
         return self._as_number(self.evaluate(node, names, flow), node.span, sign)
@@ -182,9 +202,12 @@ class Evaluator:
         if first in _ORDER:
             numbers = [self._number(operand, names, flow, first) for operand in node.operands]
             return _ORDER[first](*numbers)
-        total = self._number(node.operands[0], names, flow, first)
-        for sign, operand in zip(node.operators, node.operands[1:], strict=True):
-            number = self._number(operand, names, flow, sign)
+        values = [self.evaluate(operand, names, flow) for operand in node.operands]
+        if set(node.operators) == {"+"} and all(_is_list(value) for value in values):
+            return self._bounded_list(tuple(item for value in values for item in value), node.span)  # type: ignore[union-attr]
+        total = self._as_number(values[0], node.operands[0].span, first)
+        for sign, operand, value in zip(node.operators, node.operands[1:], values[1:], strict=True):
+            number = self._as_number(value, operand.span, sign)
             if sign in {"/", "//", "%"} and number == 0:
                 self.fail(operand.span, "division by zero")
             total = self._bounded(_ARITHMETIC[sign](total, number), node.span)
@@ -193,16 +216,32 @@ class Evaluator:
     def _index(self, node: nodes.Index, names: Environment, flow: Tensor | None) -> Bound:
         value = self.evaluate(node.value, names, flow)
         for number in node.indices:
-            index = self.integer(number, names, flow)
             if not isinstance(value, tuple):
-                self.fail(node.value.span, f"only lists have items, and this is {describe(value)}")
+                message = f"only lists have items, and this is {describe(value)}"
+                self.fail(node.value.span, message, "a slice of a tensor's channels stands at the start of a chain")
+            if isinstance(number, nodes.Slice):
+                start, stop = self.slice(number, len(value), names, flow)
+                value = value[start:stop]
+                continue
+            index = self.integer(number, names, flow)
             if not 0 <= index < len(value):
                 self.fail(number.span, f"there is no item {index} in a list of {len(value)}; they count from 0")
             value = value[index]
         return value
 
+    def slice(self, node: nodes.Slice, length: int, names: Environment, flow: Tensor | None) -> tuple[int, int]:
+        """Start and stop of a slice of something that has `length` parts. Raises Failed."""
+        start = 0 if node.start is None else self.integer(node.start, names, flow)
+        stop = length if node.stop is None else self.integer(node.stop, names, flow)
+        if not 0 <= start <= stop <= length:
+            self.fail(node.span, f"there is no slice {start}:{stop} of {length}; they count from 0 up to the stop")
+        return start, stop
+
     def _call(self, node: nodes.CallExpression, names: Environment, flow: Tensor | None) -> Value:
         name = node.callee.text
+        if name in INITIALIZERS and names.lookup(name) is None:
+            binder = Binder(self, self.reporter)
+            return binder.declared(INITIALIZERS[name], Invocation.of(node), names, flow).call()
         if name not in FUNCTIONS:
             if names.lookup(name) is not None:
                 self.fail(node.span, f"`{name}` makes a tensor, and a value is expected here", code="E0213")
@@ -216,7 +255,8 @@ class Evaluator:
         if not low <= len(arguments) <= (high or len(arguments)):
             self.fail(
                 node.span,
-                f"`{name}` takes {low if high else 'at least 1'} argument, and gets {len(arguments)}",
+                f"`{name}` takes {low if high else 'at least 1'} argument{'s' if low > 1 else ''}, "
+                f"and gets {len(arguments)}",
             )
         values = [self.evaluate(argument.value, names, flow) for argument in arguments]
         if high is None and len(values) == 1 and isinstance(values[0], tuple):
@@ -224,7 +264,12 @@ class Evaluator:
         numbers = [self._as_number(value, node.span, name) for value in values]
         if not numbers:
             self.fail(node.span, f"`{name}` of an empty list is nothing")
-        return self._bounded(function(*numbers), node.span)
+        try:
+            return self._bounded(function(*numbers), node.span)
+        except ValueError:
+            self.fail(node.span, f"`{name}` of a negative number is nothing")
+        except ZeroDivisionError:
+            self.fail(node.span, "division by zero")
 
     def _len(self, node: nodes.CallExpression, names: Environment, flow: Tensor | None) -> int:
         values = [self.evaluate(argument.value, names, flow) for argument in node.arguments]

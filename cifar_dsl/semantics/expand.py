@@ -1,35 +1,23 @@
 """Program -> graph: blocks, loops and conditions are expanded, shapes inferred, weights counted."""
 
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
-from attrs import frozen
+from attrs import evolve
 
-from cifar_dsl.diagnostics import Diagnostic, Label, Reporter
-from cifar_dsl.ir import Graph, Node, Scope, Shape
-from cifar_dsl.layers import JOINS, LAYERS, JoinError
-from cifar_dsl.limits import BLOCK_DEPTH, BODY_DEPTH, PARAMETERS, STEPS
-from cifar_dsl.limits import LAYERS as MOST_LAYERS
-from cifar_dsl.registry import MisfitError, arguments_of
+from cifar_dsl.diagnostics import Label, Reporter, nearest
+from cifar_dsl.ir import Call, Graph, Shape, Symbol
+from cifar_dsl.layers import INITIALIZERS, JOINS, LAYERS
+from cifar_dsl.limits import BODY_DEPTH
 from cifar_dsl.semantics.bind import Binder, Invocation
-from cifar_dsl.semantics.evaluate import FUNCTIONS, Evaluator, Failed
+from cifar_dsl.semantics.draft import Draft, TooLargeError
+from cifar_dsl.semantics.evaluate import FUNCTIONS, Evaluator
 from cifar_dsl.semantics.paths import Place
 from cifar_dsl.semantics.program import Program
-from cifar_dsl.semantics.values import BlockValue, Bound, Environment, Tensor, describe, write
+from cifar_dsl.semantics.types import describe_types, fits, is_stage
+from cifar_dsl.semantics.values import BlockValue, Bound, Environment, Failed, Tensor, describe, write
 from cifar_dsl.source import Span
-from cifar_dsl.syntax import nodes
-
-
-class _TooLargeError(Exception):
-    """The expansion was stopped; why has been reported."""
-
-
-@frozen
-class _Frame:
-    """A block call that is being expanded."""
-
-    block: nodes.Block
-    label: str
-    span: Span
+from cifar_dsl.syntax import nodes, print_expression
 
 
 def expand(program: Program, names: Environment, reporter: Reporter) -> Graph | None:
@@ -47,31 +35,27 @@ class _Expander:
         self._evaluator = Evaluator(reporter)
         self._binder = Binder(self._evaluator, reporter)
         self._globals = names
-        self._input = Shape(program.input.size.extents)
-        self._nodes: list[Node] = []
-        self._scopes: list[Scope] = []
-        self._frames: list[_Frame] = []
-        self._steps = 0
+        self._draft = Draft(Shape(program.input.size.extents), program.input.span, reporter)
         self._depth = 0  # of bodies that are being expanded
-        self._parameters = 0
 
     def run(self) -> Graph | None:
-        if not all(self._input.extents) or len(self._input.extents) != 3:
-            self._report(
+        size = self._draft.input
+        if not all(size.extents) or not size.is_image:
+            self._draft.report(
                 "E0304",
                 "the input is an image: channels, height and width, each at least 1",
                 self._program.input.size.span,
-                f"this is {self._input}",
+                f"this is {size}",
                 help=("write a size such as `3x32x32`",),
             )
             return None
         try:
-            output = self._body(self._program.model.body, self._globals, Tensor(0, self._input), Place(""))
-        except _TooLargeError:
+            output = self._body(self._program.model.body, self._globals, Tensor(0, size), Place(""))
+        except TooLargeError:
             return None
         if output.shape is None or self._errors:
             return None
-        graph = Graph(self._input, tuple(self._nodes), tuple(self._scopes), output.number)
+        graph = self._draft.finished(output)
         self._check_assertions(graph)
         return graph
 
@@ -80,12 +64,14 @@ class _Expander:
     def _body(self, body: nodes.Body, names: Environment, flow: Tensor, place: Place) -> Tensor:
         names = Environment(names)
         if self._depth >= BODY_DEPTH:
-            self._stop(f"a spec expands to bodies that are at most {BODY_DEPTH} deep in each other", body.span)
+            self._draft.stop(f"a spec expands to bodies that are at most {BODY_DEPTH} deep in each other", body.span)
         self._depth += 1
         for stage in body.stages:
-            self._step(stage.span)
+            self._draft.step(stage.span)
             if isinstance(stage, nodes.Let):
                 self._let(stage, names, flow, place)
+            elif isinstance(stage, nodes.Assignment):
+                self._assign(stage, names, flow, place)
             else:
                 flow = self._chain(stage, names, flow, place)
         self._depth -= 1
@@ -102,10 +88,30 @@ class _Expander:
             return
         if let.name.text in names.names:
             self._report_taken(let.name)
-        path = place.automatic(let.name.text)  # a loop's second round names it anew
-        tensor = self._chain(let.chain, names, flow, Place(path))
-        self._scopes.append(Scope(path, let.name.text, tensor.number))
-        names.names[let.name.text] = tensor
+        names.names[let.name.text] = self._named(let.name, let.chain, names, flow, place)
+
+    def _named(
+        self, name: nodes.Identifier, chain: nodes.Chain, names: Environment, flow: Tensor, place: Place
+    ) -> Tensor:
+        path = place.automatic(name.text)  # a loop's second round names it anew
+        tensor = self._chain(chain, names, flow, Place(path))
+        self._draft.scope(path, "let", name.text, tensor)
+        return tensor
+
+    def _assign(self, assignment: nodes.Assignment, names: Environment, flow: Tensor, place: Place) -> None:
+        name = assignment.name
+        scope = names.scope_of(name.text)
+        if scope is None:
+            return  # reported by semantics.names
+        if not isinstance(scope.names[name.text], Tensor):
+            self._draft.report(
+                "E0213",
+                f"`{name}` is {describe(scope.names[name.text])}: only a named tensor can be given another value",
+                name.span,
+                help=(f"name a tensor first: `let {name} = identity`",),
+            )
+            return
+        scope.names[name.text] = self._named(name, assignment.chain, names, flow, place)
 
     def _is_value(self, chain: nodes.Chain, names: Environment) -> bool:
         """Whether a `let` names a value and not a tensor."""
@@ -115,9 +121,13 @@ class _Expander:
             return False
         match kind:
             case nodes.CallExpression(callee=callee):
-                return callee.text in FUNCTIONS
+                is_value = callee.text in FUNCTIONS or callee.text in INITIALIZERS
+                return is_value and names.lookup(callee.text) is None
             case nodes.Name(text=text):
-                return text not in LAYERS and not isinstance(names.lookup(text), BlockValue | Tensor)
+                bound = names.lookup(text)
+                return text not in LAYERS and not isinstance(bound, Tensor) and not is_stage(bound)
+            case nodes.Index(value=nodes.Name(text=text)):
+                return not isinstance(names.lookup(text), Tensor)
             case _:
                 return True
 
@@ -140,12 +150,14 @@ class _Expander:
                 return self._join(kind, element.label, names, flow, place)
             case nodes.Name() | nodes.CallExpression():
                 return self._call(Invocation.of(kind), element.label, names, flow, place, is_first=is_first)
+            case nodes.Index(value=nodes.Name(text=text), indices=indices) if isinstance(names.lookup(text), Tensor):
+                return self._slice(kind, indices, element.label, names, flow, place, is_first=is_first)
             case nodes.For() | nodes.Repeat() | nodes.If():
                 if not element.label:
                     return self._control(kind, names, flow, place)
                 path = self._given_path(element.label, place)
                 flow = self._control(kind, names, flow, Place(path))
-                self._scopes.append(Scope(path, element.label.text, flow.number))
+                self._draft.scope(path, "part", element.label.text, flow)
                 return flow
             case _:
                 value = self._evaluator.evaluate(kind, names, flow)
@@ -157,11 +169,11 @@ class _Expander:
         match kind:
             case nodes.For(body=body):
                 for bound in self._rounds(kind, names, flow):
-                    self._step(kind.span)
+                    self._draft.step(kind.span)
                     flow = self._body(body, Environment(names, bound), flow, place)
             case nodes.Repeat(count=count, body=body):
                 for _ in range(self._evaluator.integer(count, names, flow)):
-                    self._step(kind.span)
+                    self._draft.step(kind.span)
                     flow = self._body(body, names, flow, place)
             case nodes.If(arms=arms, otherwise=otherwise):
                 for condition, body in arms:
@@ -215,17 +227,51 @@ class _Expander:
                 raise Failed  # reported by semantics.names
             case BlockValue(block=block):
                 return self._block(block, call, label, names, flow, place)
+            case Symbol() if bound in LAYERS:
+                return self._layer(evolve(call, callee=str(bound)), label, names, flow, place)
             case Tensor():
                 if is_first and not call.arguments and not label:
                     return bound
-                self._evaluator.fail(
-                    call.span,
-                    f"`{call.callee}` is a tensor: a chain can start from it, not run through it",
-                    f"start a line with `{call.callee} ->`, or join it: `add {{ identity | {call.callee} }}`",
-                    code="E0213",
-                )
+                self._not_first(call.callee, call.span)
             case _:
                 return self._not_a_stage(call.span, bound)
+
+    def _not_first(self, name: str, span: Span) -> NoReturn:
+        self._evaluator.fail(
+            span,
+            f"`{name}` is a tensor: a chain can start from it, not run through it",
+            f"start a line with `{name} ->`, or join it: `add {{ identity | {name} }}`",
+            code="E0213",
+        )
+
+    def _slice(
+        self,
+        index: nodes.Index,
+        subscripts: tuple[nodes.Expression | nodes.Slice, ...],
+        label: nodes.Identifier | None,
+        names: Environment,
+        flow: Tensor,
+        place: Place,
+        *,
+        is_first: bool,
+    ) -> Tensor:
+        """`x[:16]`: some channels of a named tensor, as the layer `slice` gives them."""
+        tensor = self._evaluator.evaluate(index.value, names, flow)
+        assert isinstance(tensor, Tensor)
+        if not is_first:
+            self._not_first(print_expression(index.value), index.span)
+        if tensor.shape is None:
+            raise Failed
+        subscript, *rest = subscripts
+        if rest or not isinstance(subscript, nodes.Slice):
+            help_text = "write a start, a stop or both: `x[:16]`, `x[16:]`, `x[16:32]`"
+            self._evaluator.fail(index.span, "of a tensor a slice of its channels can be taken", help_text)
+        path = self._path(label, "slice", place)
+        start, stop = self._evaluator.slice(subscript, tensor.shape.channels, names, tensor)
+        if start == stop:
+            self._evaluator.fail(subscript.span, f"the slice {start}:{stop} is empty")
+        layer = LAYERS.of(Call("slice", (("start", start), ("stop", stop))))
+        return self._draft.layer(layer, path, Invocation("slice", index.span, (), index.span), tensor)
 
     def _not_a_stage(self, span: Span, value: Bound) -> Tensor:
         self._evaluator.fail(
@@ -245,28 +291,7 @@ class _Expander:
     ) -> Tensor:
         path = self._path(label, call.callee, place)
         layer = self._binder.declared(LAYERS[call.callee], call, names, flow)
-        x = flow.shape
-        if x is None:
-            raise Failed
-        try:
-            shape = layer.infer(x)
-        except MisfitError as error:
-            order = [info.name for info in arguments_of(type(layer))]
-            span = call.span_of(error.argument, order) if error.argument else call.span
-            input_note = f"the input here is {x} ({self._origin(flow, span)})"
-            self._report(error.code, error.message, span, error.label, help=error.help, notes=(input_note,))
-            raise Failed from None
-        cost = layer.cost(x, shape)
-        return self._append(Node(path, layer.call(), (flow.number,), shape, cost, layer.parameters(x), call.span))
-
-    def _append(self, node: Node) -> Tensor:
-        self._nodes.append(node)
-        self._parameters += node.cost.parameters
-        if len(self._nodes) > MOST_LAYERS:
-            self._stop(f"a network has at most {MOST_LAYERS:,} layers", node.span)
-        if self._parameters > PARAMETERS:
-            self._stop(f"a network has at most {PARAMETERS:,} parameters", node.span)
-        return Tensor(len(self._nodes), node.shape)
+        return self._draft.layer(layer, path, call, flow)
 
     def _block(
         self,
@@ -277,15 +302,12 @@ class _Expander:
         flow: Tensor,
         place: Place,
     ) -> Tensor:
-        self._check_recursion(block, call)
+        self._draft.check_call(block, call)
         path = self._path(label, block.name.text, place)
         inner, text = self._block_arguments(block, call, names, flow)
-        self._frames.append(_Frame(block, text, call.span))
-        try:
+        with self._draft.call(block, text, call.span):
             flow = self._body(block.body, inner, flow, Place(path))
-        finally:
-            self._frames.pop()
-        self._scopes.append(Scope(path, text, flow.number))
+        self._draft.scope(path, "block", text, flow)
         return flow
 
     def _block_arguments(
@@ -302,9 +324,12 @@ class _Expander:
             name = parameter.name.text
             if name in given:
                 value = self._evaluator.evaluate(given[name].value, names, flow)
-                shown.append(f"{name}={write(value)}" if given[name].keyword else write(value))
+                self._check_type(parameter, block, value, given[name].value.span)
+                text = print_expression(given[name].value) if isinstance(value, Tensor) else write(value)
+                shown.append(f"{name}={text}" if given[name].keyword else text)
             elif parameter.default is not None:
                 value = self._evaluator.evaluate(parameter.default, inner, flow)
+                self._check_type(parameter, block, value, parameter.default.span)
             else:
                 continue
             inner.names[name] = value
@@ -312,15 +337,19 @@ class _Expander:
             raise Failed
         return inner, f"{block.name}({', '.join(shown)})"
 
-    def _check_recursion(self, block: nodes.Block, call: Invocation) -> None:
-        active = [frame.block for frame in self._frames]
-        if any(block is other for other in active):
-            cycle = [other.name.text for other in active[next(i for i, b in enumerate(active) if b is block) :]]
-            message = f"`{block.name}` calls itself: {' -> '.join([*cycle, block.name.text])}"
-            help_text = "to stack a block, call it several times: `repeat 3 { ... }`"
-            self._evaluator.fail(call.span, message, help_text, code="E0208")
-        if len(active) >= BLOCK_DEPTH:
-            self._stop(f"blocks call each other at most {BLOCK_DEPTH} deep", call.span)
+    def _check_type(self, parameter: nodes.BlockParameter, block: nodes.Block, value: Bound, span: Span) -> None:
+        if fits(value, parameter.types):
+            return
+        near = nearest(value, [one.text for one in parameter.types]) if isinstance(value, Symbol) else None
+        self._draft.report(
+            "E0304",
+            f"`{parameter.name}` of `{block.name}` is {describe_types(parameter.types)}",
+            span,
+            f"this is {describe(value)}",
+            help=(f"did you mean `{near}`?",) if near else (),
+            secondary=(Label(parameter.span, "declared here"),),
+        )
+        raise Failed
 
     # ---- joins
 
@@ -336,29 +365,9 @@ class _Expander:
         outputs: list[Tensor] = []
         for i, branch in enumerate(join.branches, start=1):
             output = self._body(branch, names, flow, Place(f"{path}.branch{i}"))
-            self._scopes.append(Scope(f"{path}.branch{i}", f"branch{i}", output.number))
+            self._draft.scope(f"{path}.branch{i}", "branch", f"branch{i}", output)
             outputs.append(output)
-        shapes = [output.shape for output in outputs if output.shape is not None]
-        if len(shapes) < len(outputs):
-            raise Failed
-        layer = JOINS[join.kind]()
-        try:
-            shape = layer.infer(*shapes)
-        except JoinError as error:
-            self._report(
-                error.code,
-                error.message,
-                join.branches[error.second].span,
-                f"this branch gives {shapes[error.second]}",
-                help=error.help,
-                notes=(f"the input of the branches is {flow.shape} ({self._origin(flow, join.span)})",),
-                secondary=(Label(join.branches[error.first].span, f"this branch gives {shapes[error.first]}"),),
-            )
-            raise Failed from None
-        inputs = tuple(output.number for output in outputs)
-        tensor = self._append(Node(path, layer.call(), inputs, shape, layer.cost(shape), span=join.span))
-        self._scopes.append(Scope(path, join.kind, tensor.number))
-        return tensor
+        return self._draft.join(JOINS[join.kind](), path, join, flow, outputs)
 
     # ---- names, checks, reports
 
@@ -373,7 +382,7 @@ class _Expander:
         return path
 
     def _report_taken(self, name: nodes.Identifier) -> None:
-        self._report(
+        self._draft.report(
             "E0212",
             f"another stage here is called `{name}` already",
             name.span,
@@ -382,13 +391,13 @@ class _Expander:
 
     def _check_claim(self, claim: nodes.ShapeClaim, flow: Tensor) -> None:
         if flow.shape is not None and flow.shape.extents != claim.extents:
-            self._report(
+            self._draft.report(
                 "E0309",
                 f"the shape here is {flow.shape}",
                 claim.span,
                 "stated here",
                 help=(f"write `: {flow.shape}`, or change what comes before",),
-                notes=(f"the tensor comes {self._origin(flow, claim.span)}",),
+                notes=(f"the tensor comes {self._draft.origin(flow, claim.span)}",),
             )
 
     def _check_assertions(self, graph: Graph) -> None:
@@ -401,35 +410,4 @@ class _Expander:
                 continue
             if not holds:
                 figures = ", ".join(f"{name} = {figure:,}" for name, figure in budgets.items())
-                self._report("E0310", "this assertion does not hold", assertion.condition.span, notes=(figures,))
-
-    def _step(self, span: Span) -> None:
-        self._steps += 1
-        if self._steps > STEPS:
-            self._stop(f"a spec expands to at most {STEPS:,} stages and loop rounds", span)
-
-    def _stop(self, message: str, span: Span | None) -> None:
-        assert span is not None
-        self._report("E0211", message, span)
-        raise _TooLargeError
-
-    def _origin(self, tensor: Tensor, asked_at: Span) -> str:
-        span = self._nodes[tensor.number - 1].span if tensor.number else self._program.input.span
-        assert span is not None
-        what = "" if tensor.number else "the spec's input, "
-        is_here = span.source is asked_at.source
-        return f"{what}from line {span.line}" if is_here else f"{what}from {span.source.name}:{span.line}"
-
-    def _report(
-        self,
-        code: str,
-        message: str,
-        span: Span,
-        label: str = "",
-        *,
-        help: tuple[str, ...] = (),  # noqa: A002
-        notes: tuple[str, ...] = (),
-        secondary: tuple[Label, ...] = (),
-    ) -> None:
-        trail = tuple(f"in `{frame.label}`, called at {frame.span}" for frame in reversed(self._frames))
-        self._errors.report(Diagnostic(code, message, Label(span, label), secondary, notes + trail, help))
+                self._draft.report("E0310", "this assertion does not hold", assertion.condition.span, notes=(figures,))

@@ -109,7 +109,7 @@ def _outside(base: nodes.Base, root: Path) -> SpecError:
                 f"`{base.name}` lies outside the folder `{root}`",
                 Label(base.span),
                 help=(
-                    "name a file below that folder by its relative path",
+                    "name a file below that folder by its relative path, or a wider folder with `--root`",
                     "a shipped spec is named without quotes: `extends baseline`",
                 ),
             )

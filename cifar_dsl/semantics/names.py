@@ -6,10 +6,11 @@ from itertools import chain
 from attrs import frozen
 
 from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest
-from cifar_dsl.layers import LAYERS
+from cifar_dsl.layers import INITIALIZERS, LAYERS
 from cifar_dsl.semantics.evaluate import FLOW_NAMES, FUNCTIONS
-from cifar_dsl.semantics.program import Program
-from cifar_dsl.semantics.values import SYMBOLS
+from cifar_dsl.semantics.library import library_index
+from cifar_dsl.semantics.program import LAYERS_AND_WORDS, Program
+from cifar_dsl.semantics.types import TYPES, words
 from cifar_dsl.syntax import KEYWORDS, nodes
 
 # Attributes of torch.nn.Module that a part of a model can't be called after; tests hold this against torch.
@@ -94,46 +95,49 @@ BUDGETS = ("params", "macs")  # what an `assert` may speak of
 
 @frozen
 class _Names:
-    """The names in scope: values, and things that tensors flow through."""
+    """The names in scope: values, and things that tensors flow through; and the words of blocks' types."""
 
     known: frozenset[str]
+    words: frozenset[str]
     has_flow: bool = False  # whether there is a current tensor, for `in_channels` and the like
 
     def plus(self, *names: str) -> "_Names":
-        return _Names(self.known.union(names), self.has_flow)
+        return _Names(self.known.union(names), self.words, self.has_flow)
 
     def values(self) -> frozenset[str]:
         """What an expression may mention."""
-        return self.known | SYMBOLS | (frozenset(FLOW_NAMES) if self.has_flow else frozenset())
+        return self.known | self.words | LAYERS_AND_WORDS | (frozenset(FLOW_NAMES) if self.has_flow else frozenset())
 
 
 def check_names(program: Program, reporter: Reporter) -> None:
     """Report every name that nothing defines, and every definition that takes a reserved name."""
     checker = _Checker(reporter, frozenset(program.blocks))
-    globals_ = _Names(frozenset(program.params) | frozenset(program.blocks))
-    flowing = _Names(globals_.known, has_flow=True)
+    globals_ = _Names(frozenset(program.params) | frozenset(program.blocks), words(program.blocks.values()))
+    flowing = _Names(globals_.known, globals_.words, has_flow=True)
     for param in program.params.values():
         checker.check_new(param.name)
         checker.expression(param.value, globals_)
     for block in program.blocks.values():
-        checker.check_new(block.name, is_stage=True)
-        names = flowing
-        for parameter in block.parameters:
-            checker.check_new(parameter.name)
-            if parameter.default:
-                checker.expression(parameter.default, names)
-            names = names.plus(parameter.name.text)
-        checker.body(block.body, names)
+        checker.block(block, flowing)
     checker.body(program.model.body, flowing)
     for assertion in program.assertions:
         checker.expression(assertion.condition, globals_.plus(*BUDGETS))
-    for setting in program.settings.values():
+    group_settings = (setting for group in program.groups.values() for setting in group.settings.values())
+    for setting in (*program.settings.values(), *group_settings):
         for element in setting.chain.elements:
             if isinstance(element.kind, nodes.CallExpression):
                 for argument in element.kind.arguments:
                     checker.expression(argument.value, globals_)
             elif not isinstance(element.kind, nodes.Name | nodes.Compound):
                 checker.expression(element.kind, globals_)
+
+
+def check_block_names(blocks: dict[str, nodes.Block], reporter: Reporter) -> None:
+    """The same for blocks that no spec is built from, those of a library."""
+    checker = _Checker(reporter, frozenset(blocks))
+    names = _Names(frozenset(blocks), words(blocks.values()), has_flow=True)
+    for block in blocks.values():
+        checker.block(block, names)
 
 
 @frozen
@@ -159,12 +163,33 @@ class _Checker:
                 )
             )
 
+    def block(self, block: nodes.Block, names: _Names) -> None:
+        self.check_new(block.name, is_stage=True)
+        for parameter in block.parameters:
+            self.check_new(parameter.name)
+            self.types(parameter.types)
+            if parameter.default:
+                self.expression(parameter.default, names)
+            names = names.plus(parameter.name.text)
+        self.body(block.body, names)
+
+    def types(self, types: tuple[nodes.Identifier, ...]) -> None:
+        """A single unknown type is more likely a slip than a parameter that takes one word alone."""
+        if len(types) == 1 and types[0].text not in TYPES:
+            near = nearest(types[0].text, TYPES)
+            help_text = f"did you mean `{near}`?" if near else f"types: {', '.join(TYPES)}; or words: `none | before`"
+            message = f"unknown type `{types[0]}`"
+            self.reporter.report(Diagnostic("E0202", message, Label(types[0].span), help=(help_text,)))
+
     def body(self, body: nodes.Body, names: _Names) -> None:
         for stage in body.stages:
             if isinstance(stage, nodes.Let):
                 self.check_new(stage.name, is_stage=True)
                 self.let(stage.chain, names)
                 names = names.plus(stage.name.text)
+            elif isinstance(stage, nodes.Assignment):
+                self.name(stage.name, names, is_stage=True)
+                self.chain(stage.chain, names)
             else:
                 self.chain(stage, names)
 
@@ -226,7 +251,7 @@ class _Checker:
                 case nodes.Name(text=text):
                     self.name(nodes.Identifier(text, node.span), names, is_stage=False)
                 case nodes.CallExpression(callee=callee, arguments=arguments):
-                    if callee.text not in FUNCTIONS:
+                    if callee.text not in FUNCTIONS and callee.text not in INITIALIZERS:
                         self.function(callee, names)
                     waiting.extend(argument.value for argument in arguments)
                 case nodes.Sequence(items=items):
@@ -238,7 +263,10 @@ class _Checker:
                 case nodes.Conditional(arms=arms, otherwise=otherwise):
                     waiting.extend((*chain.from_iterable(arms), otherwise))
                 case nodes.Index(value=value, indices=indices):
-                    waiting.extend((value, *indices))
+                    waiting.append(value)
+                    for index in indices:
+                        ends = (index.start, index.stop) if isinstance(index, nodes.Slice) else (index,)
+                        waiting.extend(end for end in ends if end is not None)
                 case _:
                     pass
 
@@ -246,19 +274,15 @@ class _Checker:
         if name.text in (names.known if is_stage else names.values()):
             return
         if is_stage:
-            known: Iterable[str] = names.known.union(LAYERS)
+            known: Iterable[str] = names.known.union(LAYERS, library_index())
             self._unknown("E0201", f"unknown layer or block `{name}`", name, known)
-        elif name.text in LAYERS:
-            message = f"`{name}` is a layer, and a value is expected here"
-            help_text = f"to pass it to a block, wrap it: `block my_{name}() {{ {name} }}`"
-            self.reporter.report(Diagnostic("E0213", message, Label(name.span), help=(help_text,)))
         else:
             self._unknown("E0202", f"unknown name `{name}`", name, names.values())
 
     def function(self, callee: nodes.Identifier, names: _Names) -> None:
         if callee.text in names.known or callee.text in LAYERS:
             message = f"`{callee}` makes a tensor, and a value is expected here"
-            help_text = f"functions of values: {', '.join(sorted(FUNCTIONS))}"
+            help_text = f"to pass it on, wrap it: `block my_{callee}() {{ {callee}(...) }}`, and pass `my_{callee}`"
             self.reporter.report(Diagnostic("E0213", message, Label(callee.span), help=(help_text,)))
         else:
             self._unknown("E0202", f"unknown function `{callee}`", callee, FUNCTIONS)
@@ -270,7 +294,9 @@ class _Checker:
         elif near:
             help_text = f"did you mean `{near}`?"
         elif code == "E0201":
-            help_text = f"layers: {', '.join(sorted(LAYERS))}; blocks here: {', '.join(sorted(self.blocks)) or 'none'}"
+            help_text = (
+                f"blocks here: {', '.join(sorted(self.blocks)) or 'none'}; `cifar-dsl reference` lists all layers"
+            )
         else:
             help_text = "define it with `param`, `let` or as a block's parameter"
         self.reporter.report(Diagnostic(code, message, Label(name.span), help=(help_text,)))

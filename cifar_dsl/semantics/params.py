@@ -3,15 +3,18 @@
 from attrs import define, field
 
 from cifar_dsl.diagnostics import Diagnostic, Label
+from cifar_dsl.ir import Symbol
 from cifar_dsl.limits import PARAM_DEPTH
-from cifar_dsl.semantics.evaluate import Evaluator, Failed
-from cifar_dsl.semantics.program import Program, references
-from cifar_dsl.semantics.values import BlockValue, Environment, Tensor
+from cifar_dsl.semantics.evaluate import Evaluator
+from cifar_dsl.semantics.program import Program
+from cifar_dsl.semantics.types import words
+from cifar_dsl.semantics.values import BlockValue, Environment, Failed, Tensor
+from cifar_dsl.syntax import nodes
 
 
 def global_names(program: Program, evaluator: Evaluator) -> Environment:
     """What params and blocks stand for. A param that could not be worked out stands for nothing further."""
-    names = Environment()
+    names = Environment(Environment(names={word: Symbol(word) for word in words(program.blocks.values())}))
     names.names.update((name, BlockValue(block)) for name, block in program.blocks.items())
     params = _Params(program, evaluator, names)
     for name in program.params:
@@ -32,7 +35,7 @@ class _Params:
             return
         value = self.program.params[name].value
         self._active.append(name)
-        for used in sorted(references([value]) & self.program.params.keys()):
+        for used in sorted(nodes.references([value]) & self.program.params.keys()):
             if used in self._active:
                 cycle = " -> ".join([*self._active[self._active.index(used) :], used])
                 self._give_up(used, "E0210", f"`{used}` depends on itself: {cycle}")

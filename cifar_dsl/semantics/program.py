@@ -7,12 +7,17 @@ from pathlib import Path
 from attrs import frozen
 
 from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, SpecError, nearest
+from cifar_dsl.layers import LAYERS
 from cifar_dsl.limits import EXTENDS_DEPTH
 from cifar_dsl.recipes import SETTINGS
 from cifar_dsl.registry import arguments_of
 from cifar_dsl.semantics.files import Reader
+from cifar_dsl.semantics.library import library_blocks
+from cifar_dsl.semantics.values import SYMBOLS
 from cifar_dsl.source import Source, Span
 from cifar_dsl.syntax import nodes, parse_override, parse_spec
+
+LAYERS_AND_WORDS = frozenset(LAYERS) | SYMBOLS
 
 
 @frozen
@@ -27,6 +32,7 @@ class Program:
     model: nodes.Model
     train: nodes.Train | None
     settings: dict[str, nodes.Setting]
+    groups: dict[str, "GroupSettings"]
     assertions: tuple[nodes.Assertion, ...]
     own: tuple[nodes.Item, ...]
 
@@ -35,8 +41,22 @@ class Program:
         items: list[nodes.Item] = [self.input, *self.params.values(), *self.blocks.values(), self.model]
         items += self.assertions
         if self.settings and self.train:
-            items.append(nodes.Train(tuple(self.settings.values()), self.train.span))
-        return nodes.Spec(nodes.Header(self.name, None, self.name.span), tuple(items), self.name.span)
+            groups = (
+                nodes.Group(group.name, tuple(group.settings.values()), group.name.span)
+                for group in self.groups.values()
+            )
+            items.append(nodes.Train((*self.settings.values(), *groups), self.train.span))
+        return nodes.Spec(
+            nodes.Header(self.name, None, is_library=False, span=self.name.span), tuple(items), self.name.span
+        )
+
+
+@frozen
+class GroupSettings:
+    """A `group` of `train`: what it says itself, with single arguments laid over the recipe's."""
+
+    name: nodes.Identifier
+    settings: dict[str, nodes.Setting]
 
 
 def load_program(path: Path, root: Path | None, overrides: Sequence[str], reporter: Reporter) -> Program:
@@ -86,6 +106,7 @@ class _Merger:
         self._params: dict[str, nodes.Param] = {}
         self._blocks: dict[str, nodes.Block] = {}
         self._settings: dict[str, nodes.Setting] = {}
+        self._groups: dict[str, tuple[nodes.Identifier, list[nodes.Setting]]] = {}
         self._assertions: list[nodes.Assertion] = []
 
     def take(self, spec: nodes.Spec, *, has_base: bool) -> None:
@@ -102,7 +123,10 @@ class _Merger:
                 case nodes.Train():
                     self._train = item
                     for setting in item.settings:
-                        self._set(setting)
+                        if isinstance(setting, nodes.Group):
+                            self._groups.setdefault(setting.name.text, (setting.name, []))[1].extend(setting.settings)
+                        else:
+                            self._set(setting, self._settings)
                 case nodes.Param():
                     if has_base:
                         self._check_redefines(item, "param", self._params, spec)
@@ -120,9 +144,12 @@ class _Merger:
             for diagnostic in error.diagnostics:
                 self._reporter.report(diagnostic)
             return
+        if override.in_group:
+            self._override_group(override)
+            return
         if override.in_train:
             self._train = self._train or nodes.Train((), override.span)
-            self._set(nodes.Setting(override.target, override.chain, override.span))
+            self._set(nodes.Setting(override.target, override.chain, override.span), self._settings)
             return
         name = override.target[0]
         value = _single_expression(override.chain)
@@ -143,9 +170,41 @@ class _Merger:
             return
         self._params[name.text] = nodes.Param(name, value, override.span)
 
+    def _override_group(self, override: nodes.Override) -> None:
+        name, *target = override.target
+        if name.text not in self._groups or not target:
+            near = nearest(name.text, self._groups)
+            known = f"groups: {', '.join(self._groups) or 'none'}"
+            self._reporter.report(
+                Diagnostic(
+                    "E0405",
+                    f"no group is called `{name}`" if target else "what of the group is to be set?",
+                    Label(name.span),
+                    help=(
+                        f"did you mean `{near}`?" if near and target else known,
+                        f"settings of a group are set like `train.group.{name}.optimizer.lr=0.1`",
+                    ),
+                )
+            )
+            return
+        setting = nodes.Setting(tuple(target), override.chain, override.span)
+        self._groups[name.text][1].append(setting)
+
+    def _group_settings(self, settings: Sequence[nodes.Setting]) -> dict[str, nodes.Setting]:
+        """A group's settings; one that changes an argument starts from the recipe's setting."""
+        found: dict[str, nodes.Setting] = {}
+        for setting in settings:
+            name = setting.target[0].text
+            if len(setting.target) > 1 and name not in found and name in self._settings:
+                found[name] = self._settings[name]
+            self._set(setting, found)
+        return found
+
     def program(self, specs: Sequence[nodes.Spec]) -> Program:
         """The whole. Raises SpecError, with all that was reported, when there is no input or no model."""
         own = specs[0]
+        if own.header.is_library:
+            raise SpecError([_library_alone(own)])
         for what, part in (("input", self._input), ("model", self._model)):
             if part is None:
                 example = "input 3x32x32" if what == "input" else "model { ... }"
@@ -155,15 +214,22 @@ class _Merger:
                 )
         if self._input is None or self._model is None:
             raise SpecError(self._reporter.diagnostics)
+        groups = {
+            key: GroupSettings(name, self._group_settings(settings)) for key, (name, settings) in self._groups.items()
+        }
+        everything = [*self._params.values(), *self._blocks.values(), self._model]
+        missing = nodes.references(everything) - self._blocks.keys() - self._params.keys() - LAYERS_AND_WORDS
+        library = library_blocks(missing - nodes.bound_names(everything)) if missing else {}
         return Program(
             name=own.header.name,
             lineage=tuple(spec.header.name.text for spec in specs),
             input=self._input,
             params=self._params,
-            blocks=self._blocks,
+            blocks=self._blocks | library,
             model=self._model,
             train=self._train,
             settings=self._settings,
+            groups=groups,
             assertions=tuple(self._assertions),
             own=own.items,
         )
@@ -187,7 +253,7 @@ class _Merger:
         self, item: nodes.Param | nodes.Block, what: str, known: Iterable[str], spec: nodes.Spec
     ) -> None:
         name = item.name.text
-        if name in known or name in references(other for other in spec.items if other is not item):
+        if name in known or name in nodes.references(other for other in spec.items if other is not item):
             return
         near = nearest(name, known)
         self._reporter.report(
@@ -199,16 +265,16 @@ class _Merger:
             )
         )
 
-    def _set(self, setting: nodes.Setting) -> None:
+    def _set(self, setting: nodes.Setting, settings: dict[str, nodes.Setting]) -> None:
         name, *path = setting.target
         if not path:
-            self._settings[name.text] = setting
+            settings[name.text] = setting
             return
-        whole = self._settings.get(name.text)
+        whole = settings.get(name.text)
         value = _single_expression(setting.chain)
         changed = whole and value and _with_argument(whole, path, value)
         if changed:
-            self._settings[name.text] = changed
+            settings[name.text] = changed
             return
         parts = _parts(whole) if whole else ()
         target = ".".join(map(str, setting.target))
@@ -238,25 +304,27 @@ def _definitions(spec: nodes.Spec) -> Iterator[tuple[tuple[str, str], Span]]:
             case nodes.Train(settings=settings):
                 yield ("train", ""), item.span
                 for setting in settings:
-                    yield ("setting", f"`{'.'.join(map(str, setting.target))}`"), setting.span
+                    if isinstance(setting, nodes.Group):
+                        yield ("group", f"`{setting.name}`"), setting.name.span
+                        for inner in setting.settings:
+                            yield (f"setting of `{setting.name}`", _target(inner)), inner.span
+                    else:
+                        yield ("setting", _target(setting)), setting.span
             case nodes.Assertion():
                 pass
 
 
-def references(items: Iterable[object]) -> set[str]:
-    """Every name that the items, or expressions, mention."""
-    found: set[str] = set()
-    waiting: list[object] = list(items)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, nodes.Name):
-            found.add(node.text)
-        elif isinstance(node, nodes.CallExpression):
-            found.add(node.callee.text)
-            waiting.extend(node.arguments)
-        else:
-            waiting.extend(nodes.children(node))
-    return found
+def _target(setting: nodes.Setting) -> str:
+    return f"`{'.'.join(map(str, setting.target))}`"
+
+
+def _library_alone(spec: nodes.Spec) -> Diagnostic:
+    return Diagnostic(
+        "E0106",
+        f"`{spec.header.name}` is a library: it has blocks, and no model to work with",
+        Label(spec.header.name.span),
+        help=("give a spec that uses its blocks", "`cifar-dsl check` takes libraries too"),
+    )
 
 
 def _single_expression(chain: nodes.Chain) -> nodes.Expression | None:

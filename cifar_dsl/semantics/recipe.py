@@ -1,18 +1,30 @@
 """The settings of `train` -> the recipe, and whether it goes with the graph."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 from attrs import frozen
 
 from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest
-from cifar_dsl.ir import Call, Graph, Recipe, Shape, Symbol
+from cifar_dsl.ir import Call, Graph, Group, Recipe, Shape, Symbol
 from cifar_dsl.layers import LAYERS
-from cifar_dsl.recipes import DATASETS, NORMALIZATIONS, SETTINGS, Setting
+from cifar_dsl.recipes import (
+    AUGMENTATIONS,
+    DATASETS,
+    GROUP_SETTINGS,
+    NORMALIZATIONS,
+    OPTIMIZERS,
+    SETTINGS,
+    Setting,
+)
+from cifar_dsl.recipes.augmentation import check_chain
+from cifar_dsl.recipes.groups import assign
 from cifar_dsl.registry import Declaration, MisfitError, UnfitError
 from cifar_dsl.semantics.bind import Binder, Invocation
-from cifar_dsl.semantics.evaluate import Evaluator, Failed
-from cifar_dsl.semantics.program import Program
-from cifar_dsl.semantics.values import BlockValue, Bound, Environment, Tensor, describe
+from cifar_dsl.semantics.evaluate import Evaluator
+from cifar_dsl.semantics.program import GroupSettings, Program
+from cifar_dsl.semantics.values import BlockValue, Bound, Environment, Failed, Tensor, describe
 from cifar_dsl.source import Span
 from cifar_dsl.syntax import nodes
 
@@ -29,13 +41,64 @@ def make_recipe(program: Program, names: Environment, reporter: Reporter) -> Rec
 
 def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
     """Report where the recipe doesn't go with the network."""
-    try:
-        NORMALIZATIONS.of(recipe.normalize).check_channels(graph.input.extents[0])
-    except MisfitError as error:
-        span = program.settings["normalize"].span
-        reporter.report(Diagnostic(error.code, error.message, Label(span), help=error.help))
+    channels = graph.input.channels
+
+    def check(setting: str, checks: Callable[[], None]) -> None:
+        try:
+            checks()
+        except MisfitError as error:
+            span = program.settings[setting].span
+            reporter.report(Diagnostic(error.code, error.message, Label(span), help=error.help))
+
+    check("normalize", lambda: NORMALIZATIONS.of(recipe.normalize).check_channels(channels))
+    check("augment", lambda: check_chain(recipe.augment))
+    for augmentation in recipe.augment:
+        check("augment", partial(AUGMENTATIONS.of(augmentation).check_channels, channels))
+    _check_groups(program, graph, recipe, reporter)
     info = DATASETS[recipe.data.name]
     check_data(program, graph, recipe, DataShape(recipe.data.name, info.shape, info.classes, None), reporter)
+
+
+def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
+    """Report groups that take nothing, and parameters that their optimizer can't train."""
+    assigned = assign(graph, recipe)
+    taken = set(assigned.values())
+    for place, group in enumerate(recipe.groups):
+        if place not in taken:
+            reporter.report(
+                Diagnostic(
+                    "E0408",
+                    f"group `{group.name}` takes no parameter",
+                    Label(program.groups[group.name].settings["select"].span),
+                    help=(
+                        "`cifar-dsl show` prints the paths of layers; a weight is called `PATH.weight`",
+                        "a group before this one may have taken them: the first that fits has them",
+                    ),
+                )
+            )
+    reported: set[int | None] = set()
+    for node in graph.nodes:
+        for parameter in node.parameters:
+            path = f"{node.path}.{parameter.name}"
+            if path not in assigned or assigned[path] in reported:
+                continue
+            number = assigned[path]
+            call = recipe.optimizer if number is None else recipe.groups[number].optimizer
+            if OPTIMIZERS.of(call).takes(parameter.shape):
+                continue
+            reported.add(number)
+            settings = program.settings if number is None else program.groups[recipe.groups[number].name].settings
+            reporter.report(
+                Diagnostic(
+                    "E0409",
+                    f"`{call.name}` can't train `{path}`: it is {'x'.join(map(str, parameter.shape))}, not a matrix",
+                    Label(settings.get("optimizer", program.settings["optimizer"]).span),
+                    secondary=(Label(node.span, "made here"),) if node.span else (),
+                    help=(
+                        f"give it to another optimizer: `group rest {{ select {parameter.kind}`, `optimizer ... }}`",
+                    ),
+                )
+            )
 
 
 @frozen
@@ -100,29 +163,49 @@ def _check_lone_image(program: Program, graph: Graph, recipe: Recipe, images: in
 class _RecipeMaker:
     def __init__(self, program: Program, names: Environment, reporter: Reporter) -> None:
         self._settings = program.settings
+        self._groups = program.groups
         self._errors = reporter
         self._evaluator = Evaluator(reporter)
         self._binder = Binder(self._evaluator, reporter)
         self._names = names
 
     def run(self, train: nodes.Train) -> Recipe | None:
-        for name, given in self._settings.items():
-            if name not in SETTINGS:
-                self._unknown_setting(given)
-        values: dict[str, Any] = {}
+        values = self._values(SETTINGS, self._settings)
         for name, setting in SETTINGS.items():
             if name in self._settings:
-                try:
-                    values[name] = self._value(setting, self._settings[name])
-                except Failed:
-                    continue
-            elif setting.default is None:
-                self._missing(setting, train)
+                continue
+            if setting.default is None:
+                self._missing(setting, "`train`", Span(train.span.source, train.span.start, train.span.start + 5))
             else:
                 values[name] = _plain(setting.default)
-        if len(values) < len(SETTINGS):
+        groups = [self._group(group, values) for group in self._groups.values()]
+        if len(values) < len(SETTINGS) or None in groups:
             return None
-        return Recipe(**values)
+        return Recipe(**values, groups=tuple(group for group in groups if group is not None))
+
+    def _values(self, known: dict[str, Setting], given: dict[str, nodes.Setting]) -> dict[str, Any]:
+        """The values of the settings that are given and right."""
+        values: dict[str, Any] = {}
+        for name, setting in given.items():
+            if name not in known:
+                self._unknown_setting(setting, known)
+                continue
+            try:
+                values[name] = self._value(known[name], setting)
+            except Failed:
+                continue
+        return values
+
+    def _group(self, given: GroupSettings, recipe: dict[str, Any]) -> Group | None:
+        """A group; what it doesn't say is as `recipe` has it."""
+        values = self._values(GROUP_SETTINGS, given.settings)
+        if "select" not in given.settings:
+            self._missing(GROUP_SETTINGS["select"], f"group `{given.name}`", given.name.span)
+        inherited = {name: recipe[name] for name in ("optimizer", "schedule") if name in recipe}
+        values = inherited | {"epochs": None} | values
+        if len(values) < len(GROUP_SETTINGS):
+            return None
+        return Group(name=given.name.text, **values)
 
     def _value(self, setting: Setting, given: nodes.Setting) -> object:
         elements = given.chain.elements
@@ -180,26 +263,26 @@ class _RecipeMaker:
             label=f"this is {describe(value)}",
         )
 
-    def _unknown_setting(self, given: nodes.Setting) -> None:
+    def _unknown_setting(self, given: nodes.Setting, known: dict[str, Setting]) -> None:
         name = given.target[0]
-        near = nearest(name.text, SETTINGS)
+        near = nearest(name.text, known)
         self._errors.report(
             Diagnostic(
                 "E0401",
                 f"unknown setting `{name}`",
                 Label(name.span),
-                help=(f"did you mean `{near}`?" if near else f"settings: {', '.join(SETTINGS)}",),
+                help=(f"did you mean `{near}`?" if near else f"settings: {', '.join(known)}",),
             )
         )
 
-    def _missing(self, setting: Setting, train: nodes.Train) -> None:
+    def _missing(self, setting: Setting, where: str, span: Span) -> None:
         expected = f"one of {', '.join(setting.registry)}" if setting.registry else ""
         expected = setting.kind.describe() if setting.kind else expected
         self._errors.report(
             Diagnostic(
                 "E0402",
-                f"`train` does not say `{setting.name}`: {setting.doc}",
-                Label(Span(train.span.source, train.span.start, train.span.start + len("train"))),
+                f"{where} does not say `{setting.name}`: {setting.doc}",
+                Label(span),
                 help=(f"add `{setting.name} ...`, {expected}",),
             )
         )
@@ -209,5 +292,5 @@ class _RecipeMaker:
         raise Failed
 
 
-def _plain(default: Declaration | str | tuple[()]) -> object:
+def _plain(default: object) -> object:
     return default.call() if isinstance(default, Declaration) else default

@@ -1,13 +1,14 @@
 """What names stand for while a spec is expanded."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from attrs import define, field, frozen
 
-from cifar_dsl.ir import Shape, Size, Symbol, Value
-from cifar_dsl.layers import LAYERS
-from cifar_dsl.recipes import SETTINGS
-from cifar_dsl.registry import arguments_of
+from cifar_dsl.ir import Call, Shape, Size, Symbol, Value
+from cifar_dsl.layers import INITIALIZERS, LAYERS
+from cifar_dsl.recipes import GROUP_SETTINGS, SETTINGS
+from cifar_dsl.registry import Registry, arguments_of
 from cifar_dsl.syntax import nodes
 
 
@@ -29,6 +30,10 @@ class Tensor:
 Bound = Value | BlockValue | Tensor
 
 
+class Failed(Exception):  # noqa: N818  # not an error of its own: the diagnostic has been reported
+    """Working something out has stopped; why has been reported."""
+
+
 @define
 class Environment:
     """Names and what they stand for; what isn't here is looked up in the parent."""
@@ -36,14 +41,19 @@ class Environment:
     parent: "Environment | None" = None
     names: dict[str, Bound] = field(factory=dict)
 
-    def lookup(self, name: str) -> Bound | None:
-        """What `name` stands for, or None."""
+    def scope_of(self, name: str) -> "Environment | None":
+        """The scope that defines `name`, or None."""
         scope: Environment | None = self
         while scope is not None:
             if name in scope.names:
-                return scope.names[name]
+                return scope
             scope = scope.parent
         return None
+
+    def lookup(self, name: str) -> Bound | None:
+        """What `name` stands for, or None."""
+        scope = self.scope_of(name)
+        return None if scope is None else scope.names[name]
 
 
 def describe(value: Bound) -> str:
@@ -51,6 +61,8 @@ def describe(value: Bound) -> str:
     match value:
         case BlockValue(block=block):
             return f"the block `{block.name}`"
+        case Call(name=name):
+            return f"`{name}(...)`"
         case Tensor():
             return "a tensor"
         case bool():
@@ -58,7 +70,7 @@ def describe(value: Bound) -> str:
         case int() | float():
             return f"the number {value}"
         case Symbol():
-            return f"the word `{value}`"
+            return f"the {'layer' if value in LAYERS else 'word'} `{value}`"
         case Size():
             return f"the size {value}"
         case tuple():
@@ -72,6 +84,8 @@ def write(value: Bound) -> str:
     match value:
         case BlockValue(block=block):
             return block.name.text
+        case Call():
+            return INITIALIZERS.of(value).brief()
         case Tensor():
             return "tensor"
         case bool():
@@ -87,15 +101,16 @@ def write(value: Bound) -> str:
 
 
 def _all_symbols() -> Iterator[str]:
-    for declaration in LAYERS:
-        for info in arguments_of(LAYERS[declaration]):
-            yield from info.kind.symbols()
-    for setting in SETTINGS.values():
+    registries: list[Registry[Any]] = [LAYERS, INITIALIZERS]
+    for setting in (*SETTINGS.values(), *GROUP_SETTINGS.values()):
         if setting.kind:
             yield from setting.kind.symbols()
-        for choice in setting.registry or ():
-            yield choice
-            for info in arguments_of(setting.registry[choice]):  # type: ignore[index]
+        if setting.registry:
+            registries.append(setting.registry)
+            yield from setting.registry
+    for registry in registries:
+        for name in registry:
+            for info in arguments_of(registry[name]):
                 yield from info.kind.symbols()
     yield "none"
 

@@ -82,3 +82,11 @@ def test_the_shipped_specs_are_right(cli):
     outcome = cli("check", specs_directory())
     assert (outcome.code, outcome.err) == (0, "")
     assert len(outcome.out.splitlines()) >= 8
+
+
+def test_a_library_is_checked(cli):
+    from cifar_dsl.resources import specs_directory
+
+    outcome = cli("check", specs_directory() / "library")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "convolution.arch: ok; a library of 4 blocks" in outcome.out

@@ -10,7 +10,7 @@ from cifar_dsl.semantics import analyze_text
 BASELINE = specs_directory() / "baseline.arch"
 
 TABLE = """\
-baseline  cdcf5827e9d7
+baseline  c2103d66e59b
 
 layer        path        output    parameters       macs
 --------------------------------------------------------
@@ -60,7 +60,7 @@ def test_the_resolved_text_is_a_spec_with_the_same_meaning(cli):
 
 def test_json_says_what_the_table_says(cli):
     shown = json.loads(cli("show", BASELINE, "--json").out)
-    assert (shown["name"], shown["fingerprint"]) == ("baseline", "cdcf5827e9d7")
+    assert (shown["name"], shown["fingerprint"]) == ("baseline", "c2103d66e59b")
     assert (shown["input"], shown["output"]) == ([3, 32, 32], [10])
     assert (shown["parameters"], shown["macs"]) == (122_570, 4_548_608)
     first = shown["layers"][0]
@@ -93,3 +93,24 @@ def test_a_missing_file_is_told_the_nearest(cli, tiny):
     outcome = cli("show", "tinny.arch")
     assert (outcome.code, outcome.out) == (2, "")
     assert "There is no file tinny.arch. Did you mean tiny.arch?" in outcome.err
+
+
+def test_expand_prints_one_flat_spec(cli):
+    outcome = cli("show", specs_directory() / "residual.arch", "--expand")
+    assert outcome.code == 0
+    assert "    # unit2: unit(64)\n    add {\n        conv(64, 3, pad=1)\n" in outcome.out
+    assert not {"block", "for", "param", "extends"} & set(outcome.out.split())
+
+
+def test_root_widens_what_a_spec_may_extend(cli, tmp_path, make_spec):
+    make_spec("base", BASELINE.read_text(encoding="utf-8"))
+    (tmp_path / "inner").mkdir()
+    inner = tmp_path / "inner" / "mine.arch"
+    inner.write_text('arch mine extends "../base.arch"\nparam head = [8]\n', encoding="utf-8")
+    refused = cli("show", inner)
+    assert refused.code == 1
+    assert "`--root`" in refused.err
+    assert cli("show", inner, "--root", tmp_path).code == 0
+    assert cli("check", inner, "--root", tmp_path).code == 0
+    assert cli("train", inner, "--root", tmp_path, "--dry-run").code == 0
+    assert cli("check", tmp_path / "inner", "--root", tmp_path).code == 0

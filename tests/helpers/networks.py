@@ -5,17 +5,19 @@ tracked while a network grows: a drawn layer is kept if its own `infer` takes it
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import define, field
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from cifar_dsl.ir import Shape, Size, Symbol, Value
-from cifar_dsl.layers import JOINS, LAYERS, Layer
-from cifar_dsl.recipes import SETTINGS, Setting
+from cifar_dsl.diagnostics import Reporter
+from cifar_dsl.ir import Shape, Size, Value
+from cifar_dsl.layers import JOINS, LAYERS
+from cifar_dsl.recipes import AUGMENTATIONS, SETTINGS, Setting
 from cifar_dsl.registry import (
     Bool,
+    CallOf,
     Choice,
     Declaration,
     Float,
@@ -28,8 +30,13 @@ from cifar_dsl.registry import (
     Text,
     arguments_of,
 )
-from cifar_dsl.semantics.values import write
+from cifar_dsl.semantics.bind import Binder, Invocation
+from cifar_dsl.semantics.evaluate import Evaluator
+from cifar_dsl.semantics.values import Environment, Failed, write
+from cifar_dsl.source import Source
+from cifar_dsl.syntax import nodes, parse_override
 
+D = TypeVar("D", bound=Declaration)
 LARGEST = 4096  # numbers that a drawn tensor holds at most
 
 
@@ -56,6 +63,8 @@ def values_of(kind: Kind, small: int = 6) -> st.SearchStrategy[Value]:
             return st.lists(values_of(item), **size).map(tuple)
         case OneOf(kinds):
             return st.one_of([values_of(one) for one in kinds])
+        case CallOf():
+            return st.sampled_from(kind.symbols()).flatmap(lambda name: calls(kind.registry[name])).map(_Word)
     raise AssertionError(f"no strategy for {kind}")
 
 
@@ -78,40 +87,46 @@ def text_of(value: Value) -> str:
     return str(value) if isinstance(value, _Word) else write(value)
 
 
-@st.composite
-def calls(draw: st.DrawFn, declaration: type[Declaration]) -> str:
+def calls(declaration: type[Declaration]) -> st.SearchStrategy[str]:
     """A call with all that is required and some of what isn't, by position or by name."""
+    return _calls(declaration).filter(lambda text: bound(declaration, text) is not None)
+
+
+@st.composite
+def _calls(draw: st.DrawFn, declaration: type[Declaration]) -> str:
+    """The same, where its arguments need not go with each other."""
     parts: list[str] = []
-    accepted: dict[str, Value] = {}
     by_name = draw(st.booleans())
     for info in arguments_of(declaration):
         if not info.is_required and draw(st.booleans()):
             by_name = True  # one was left out
             continue
-        value = draw(values_of(info.kind))
-        accepted[info.name] = info.kind.accept(Symbol(value) if isinstance(value, _Word) else value)
-        text = text_of(value)
+        text = text_of(draw(values_of(info.kind)))
         parts.append(f"{info.name}={text}" if by_name else text)
-    try:
-        declaration(**accepted).check()
-    except MisfitError:
-        reject()
     return f"{declaration.name}({', '.join(parts)})" if parts else declaration.name
 
 
-def _layer_of(text: str) -> Layer | None:
-    """The layer that a call stands for, as the language itself reads it."""
-    from cifar_dsl.diagnostics import Reporter
-    from cifar_dsl.semantics.bind import Binder, Invocation
-    from cifar_dsl.semantics.evaluate import Evaluator
-    from cifar_dsl.semantics.values import Environment
-    from cifar_dsl.source import Source
-    from cifar_dsl.syntax import parse_override
-
+def bound(declaration: type[D], text: str) -> D | None:
+    """What a call stands for, as the language itself reads it; None where arguments don't go with each other."""
     kind = parse_override(Source("drawn", f"x={text}")).chain.elements[0].kind
-    call = Invocation.of(kind)  # type: ignore[arg-type]
+    assert isinstance(kind, nodes.Name | nodes.CallExpression)
     reporter = Reporter()
-    return Binder(Evaluator(reporter), reporter).declared(LAYERS[call.callee], call, Environment())
+    try:
+        return Binder(Evaluator(reporter), reporter).declared(declaration, Invocation.of(kind), Environment())
+    except Failed:
+        return None
+
+
+def shape_after(stage: str, x: Shape) -> Shape | None:
+    """What a layer makes of `x`; None where it doesn't take it, or makes too much of it."""
+    layer = bound(LAYERS[stage.partition("(")[0]], stage)
+    assert layer is not None
+    try:
+        shape = layer.infer(x)
+        layer.parameters(x)
+    except MisfitError:
+        return None
+    return shape if shape.elements <= LARGEST else None
 
 
 @define
@@ -155,13 +170,8 @@ class Growth:
         """A layer that takes `x`."""
         for _ in range(3):
             text = self.draw(st.sampled_from(sorted(LAYERS)).flatmap(lambda name: calls(LAYERS[name])))
-            try:
-                layer = _layer_of(text)
-                assert layer is not None
-                shape = layer.infer(x)
-            except MisfitError:
-                continue
-            if shape.elements <= LARGEST:
+            shape = shape_after(text, x)
+            if shape and not text.count("whitening"):  # which an opening of `_spec` has
                 return Grown([text], shape)
         return Grown(["relu"], x)
 
@@ -214,8 +224,22 @@ class Growth:
         """A condition on the current tensor, of which one arm is taken."""
         taken, other = self.body(x, depth - 1), self.body(x, 0)
         if self.draw(st.booleans()):
-            return Grown([f"if in_channels == {x.extents[0]} {{", *taken.lines, "}"], taken.shape)
+            return Grown([f"if in_channels == {x.channels} {{", *taken.lines, "}"], taken.shape)
         return Grown(["if in_channels == 0 {", *other.lines, "} else {", *taken.lines, "}"], taken.shape)
+
+
+@st.composite
+def layers(draw: st.DrawFn, name: str) -> str:
+    """A spec with one layer of this name, on an image, a vector or tokens."""
+    channels, height = draw(st.integers(1, 6)), draw(st.integers(2, 9))
+    x = Shape((channels, height, draw(st.just(height) | st.integers(2, 9))))
+    inputs = {"": x, "flatten": Shape((x.elements,)), "tokens": Shape((x.elements // channels, channels))}
+    for opening in draw(st.permutations(list(inputs))):
+        for _ in range(3):
+            stage = draw(calls(LAYERS[name]))
+            if shape_after(stage, inputs[opening]) and not (opening and "whitening" in stage):
+                return f"arch drawn\ninput {x}\nmodel {{\n{opening}\n{stage}\n}}\n"
+    reject()
 
 
 @st.composite
@@ -226,9 +250,15 @@ def networks(draw: st.DrawFn, ending: tuple[str, ...] = ()) -> str:
 
 
 def _spec(draw: st.DrawFn, x: Shape, ending: tuple[str, ...]) -> str:
+    openings = {
+        "identity": x,
+        "conv(2, 3, pad=1, init=whitening)": Shape((2, *x.extents[1:])),
+        "tokens": Shape((x.elements // x.channels, x.channels)),
+    }
+    opening = draw(st.sampled_from(list(openings)))
     growth = Growth(draw)
-    grown = growth.body(x, depth=2, least=1)
-    lines = [*grown.lines, *ending]
+    grown = growth.body(openings[opening], depth=2, least=1)
+    lines = [opening, *grown.lines, *ending]
     return "\n".join(["arch drawn", f"input {x}", *growth.blocks, "model {", *lines, "}"]) + "\n"
 
 
@@ -236,15 +266,23 @@ def _spec(draw: st.DrawFn, x: Shape, ending: tuple[str, ...]) -> str:
 def specs(draw: st.DrawFn) -> str:
     """A spec with a network for CIFAR-10 and a whole recipe."""
     network = _spec(draw, Shape((3, 32, 32)), ("flatten", "dense(10)")) if draw(st.booleans()) else _SMALL
-    lines = [f"{setting.name} {draw(_settings_of(setting))}" for setting in SETTINGS.values() if _said(draw, setting)]
+    said = {s.name: draw(_settings_of(s)) for s in SETTINGS.values() if s.default is None or draw(st.booleans())}
+    lines = [f"{name} {value}" for name, value in said.items()]
+    if said["optimizer"].startswith("muon"):  # which trains no vectors
+        lines.append(_group("rest", "[bias, scale, embedding]", "optimizer adam(lr=1e-3)"))
+    else:
+        for select in draw(st.lists(st.sampled_from(["matrix", "bias"]), unique=True, max_size=2)):
+            optimizer = draw(_settings_of(SETTINGS["optimizer"]).filter(lambda text: not text.startswith("muon")))
+            own = [f"optimizer {optimizer}", f"schedule {draw(_settings_of(SETTINGS['schedule']))}", "epochs 0.5"]
+            lines.append(_group(f"some_{select}", select, *draw(st.lists(st.sampled_from(own), unique=True))))
     return network + "train {\n" + "\n".join(draw(st.permutations(lines))) + "\n}\n"
 
 
+def _group(name: str, select: str, *settings: str) -> str:
+    return "\n".join([f"group {name} {{", f"select {select}", *settings, "}"])
+
+
 _SMALL = "arch drawn\ninput 3x32x32\nmodel { flatten -> dense(10) }\n"
-
-
-def _said(draw: st.DrawFn, setting: Setting) -> bool:
-    return setting.default is None or draw(st.booleans())
 
 
 def _settings_of(setting: Setting) -> st.SearchStrategy[str]:
@@ -255,5 +293,11 @@ def _settings_of(setting: Setting) -> st.SearchStrategy[str]:
         return st.sampled_from(["cifar10", "shapes", 'npz("0123abcd")'])
     choice = st.sampled_from(sorted(registry)).flatmap(lambda name: calls(registry[name]))
     if setting.is_chain:
-        return st.lists(choice, min_size=1, max_size=3).map(" -> ".join) | st.just("none")
+        chains = st.lists(choice, min_size=1, max_size=3).map(lambda chain: sorted(chain, key=_mixes))
+        return chains.map(" -> ".join) | st.just("none")
     return choice
+
+
+def _mixes(augmentation: str) -> bool:
+    name = augmentation.partition("(")[0]
+    return name in AUGMENTATIONS and AUGMENTATIONS[name].mixes

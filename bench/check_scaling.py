@@ -1,0 +1,67 @@
+"""How the time of a check grows with the network.
+
+    python bench/check_scaling.py
+
+Claim: 10 times the layers takes at most 11 times as long, up to 10,000 layers, whether the layers come out of a
+loop, are written one by one, or nest in blocks and joins. One process, no torch; the sizes of a kind run
+interleaved, and the fastest of `--rounds` is taken, since whatever disturbs makes a run longer.
+"""
+
+import argparse
+import itertools
+import time
+from collections.abc import Callable
+
+from measure import hardware, interleaved
+
+_HEAD = "arch scaled\ninput 3x32x32\n"
+
+
+def looped(layers: int) -> str:
+    """Layers that a loop makes."""
+    return f"{_HEAD}model {{\nconv(8, 3, pad=1)\nrepeat {(layers - 1) // 2} {{ conv(8, 3, pad=1) -> relu }}\n}}\n"
+
+
+def written(layers: int) -> str:
+    """Layers that stand there one by one, as many as a file holds, and a loop around them."""
+    lines = "    bn -> relu\n" * 50
+    return f"{_HEAD}model {{\nrepeat {layers // 100} {{\n{lines}}}\n}}\n"
+
+
+def nested(layers: int) -> str:
+    """Residual blocks: calls, joins, scopes, inferred conditions. Eight nodes a block."""
+    return f"{_HEAD}model {{\nconv(8, 3, pad=1)\nrepeat {(layers - 1) // 8} {{ basic_block(in_channels) }}\n}}\n"
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    print(f"check of a network and of one with ten times the layers\n{hardware()}\n")
+    for make in (looped, written, nested):
+        sizes = (100, 1_000, 10_000)
+        times = interleaved({f"{make.__name__} {size:,}": _checked(make(size)) for size in sizes}, options.rounds)
+        best = [1000 * min(values) for values in times.values()]
+        ratios = [f"{larger / smaller:.1f}" for smaller, larger in itertools.pairwise(best)]
+        shown = ", ".join(f"{size:,} layers {ms:.1f} ms" for size, ms in zip(sizes, best, strict=True))
+        print(f"{make.__name__:<8} {shown}; ratios {' and '.join(ratios)}")
+
+
+def _checked(text: str) -> Callable[[], float]:
+    from cifar_dsl.semantics import analyze_text
+    from cifar_dsl.syntax import parse_spec
+
+    def run() -> float:
+        parse_spec.cache_clear()
+        start = time.perf_counter()
+        found = analyze_text(text)
+        assert found.fingerprint
+        return time.perf_counter() - start
+
+    run()
+    return run
+
+
+if __name__ == "__main__":
+    main()

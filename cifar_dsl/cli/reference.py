@@ -1,0 +1,25 @@
+"""`cifar-dsl reference`: what a spec can name."""
+
+import click
+
+from cifar_dsl.diagnostics import nearest
+from cifar_dsl.reference import entries
+
+
+@click.command(name="reference")
+@click.argument("name", required=False)
+def command(name: str | None) -> None:
+    """Print the reference of NAME: a layer, a block of the library, a setting, an optimizer ...
+
+    Without NAME, print all names by sections.
+    """
+    sections = entries()
+    if name is None:
+        for title, section in sections.items():
+            click.echo(f"{title}:\n  {', '.join(section)}\n")
+        return
+    found = [section[name] for section in sections.values() if name in section]
+    if not found:
+        near = nearest(name, {known for section in sections.values() for known in section})
+        raise click.UsageError(f"Nothing is called {name!r}." + (f" Did you mean {near!r}?" if near else ""))
+    click.echo("\n".join(found).rstrip())

@@ -1,0 +1,170 @@
+"""The graph while it grows: layers and joins enter it one after another, within the bounds of `limits`."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
+
+from attrs import define, field, frozen
+
+from cifar_dsl.diagnostics import Diagnostic, Label, Reporter
+from cifar_dsl.ir import Graph, Node, Scope, Shape
+from cifar_dsl.layers import Join, JoinError, Layer
+from cifar_dsl.limits import BLOCK_DEPTH, PARAMETERS, STEPS
+from cifar_dsl.limits import LAYERS as MOST_LAYERS
+from cifar_dsl.registry import MisfitError, arguments_of
+from cifar_dsl.semantics.bind import Invocation
+from cifar_dsl.semantics.values import Failed, Tensor
+from cifar_dsl.source import Span
+from cifar_dsl.syntax import nodes
+
+
+class TooLargeError(Exception):
+    """The expansion was stopped; why has been reported."""
+
+
+@frozen
+class _Frame:
+    """A block call that is being expanded."""
+
+    block: nodes.Block
+    label: str
+    span: Span
+
+
+@define
+class Draft:
+    """Nodes and scopes so far, and the block calls that are being expanded."""
+
+    input: Shape
+    input_span: Span
+    reporter: Reporter
+    _nodes: list[Node] = field(factory=list)
+    _scopes: list[Scope] = field(factory=list)
+    _frames: list[_Frame] = field(factory=list)
+    _steps: int = 0
+    _parameters: int = 0
+
+    def finished(self, output: Tensor) -> Graph:
+        """The whole graph."""
+        return Graph(self.input, tuple(self._nodes), tuple(self._scopes), output.number)
+
+    # ---- what enters
+
+    def layer(self, layer: Layer, path: str, call: Invocation, tensor: Tensor) -> Tensor:
+        """The output of `layer` on `tensor`. Raises Failed, TooLargeError."""
+        x = tensor.shape
+        if x is None:
+            raise Failed
+        try:
+            shape = layer.infer(x)
+            cost = layer.cost(x, shape)
+            parameters = layer.parameters(x)
+        except MisfitError as error:
+            order = [info.name for info in arguments_of(type(layer))]
+            span = call.span_of(error.argument, order) if error.argument else call.span
+            input_note = f"the input here is {x} ({self.origin(tensor, span)})"
+            self.report(error.code, error.message, span, error.label, help=error.help, notes=(input_note,))
+            raise Failed from None
+        if layer.is_first() and tensor.number:
+            self.report(
+                "E0306",
+                f"this {layer.name} is worked out from images, and what arrives here are none",
+                call.span,
+                help=("make it the first stage of the model",),
+            )
+            raise Failed
+        return self._append(Node(path, layer.call(), (tensor.number,), shape, cost, parameters, call.span))
+
+    def join(self, layer: Join, path: str, join: nodes.Join, flow: Tensor, outputs: Sequence[Tensor]) -> Tensor:
+        """The output of `layer` on the branches' `outputs`. Raises Failed, TooLargeError."""
+        shapes = [output.shape for output in outputs if output.shape is not None]
+        if len(shapes) < len(outputs):
+            raise Failed
+        try:
+            shape = layer.infer(*shapes)
+        except JoinError as error:
+            self.report(
+                error.code,
+                error.message,
+                join.branches[error.second].span,
+                f"this branch gives {shapes[error.second]}",
+                help=error.help,
+                notes=(f"the input of the branches is {flow.shape} ({self.origin(flow, join.span)})",),
+                secondary=(Label(join.branches[error.first].span, f"this branch gives {shapes[error.first]}"),),
+            )
+            raise Failed from None
+        inputs = tuple(output.number for output in outputs)
+        tensor = self._append(Node(path, layer.call(), inputs, shape, layer.cost(shape), span=join.span))
+        self.scope(path, "join", join.kind, tensor)
+        return tensor
+
+    def scope(self, path: str, kind: str, label: str, output: Tensor) -> None:
+        """Give a part of the graph that has just ended its name."""
+        self._scopes.append(Scope(path, kind, label, output.number))
+
+    @contextmanager
+    def call(self, block: nodes.Block, label: str, span: Span) -> Iterator[None]:
+        """While a block call is expanded, errors name it."""
+        self._frames.append(_Frame(block, label, span))
+        try:
+            yield
+        finally:
+            self._frames.pop()
+
+    def _append(self, node: Node) -> Tensor:
+        self._nodes.append(node)
+        self._parameters += node.cost.parameters
+        if len(self._nodes) > MOST_LAYERS:
+            self.stop(f"a network has at most {MOST_LAYERS:,} layers", node.span)
+        if self._parameters > PARAMETERS:
+            self.stop(f"a network has at most {PARAMETERS:,} parameters", node.span)
+        return Tensor(len(self._nodes), node.shape)
+
+    # ---- bounds
+
+    def step(self, span: Span) -> None:
+        """Take note of a stage or a loop round. Raises TooLargeError."""
+        self._steps += 1
+        if self._steps > STEPS:
+            self.stop(f"a spec expands to at most {STEPS:,} stages and loop rounds", span)
+
+    def check_call(self, block: nodes.Block, call: Invocation) -> None:
+        """Blocks don't call themselves, and calls are bounded in depth. Raises Failed, TooLargeError."""
+        active = [frame.block for frame in self._frames]
+        if any(block is other for other in active):
+            cycle = [other.name.text for other in active[next(i for i, b in enumerate(active) if b is block) :]]
+            message = f"`{block.name}` calls itself: {' -> '.join([*cycle, block.name.text])}"
+            help_text = "to stack a block, call it several times: `repeat 3 { ... }`"
+            self.reporter.report(Diagnostic("E0208", message, Label(call.span), help=(help_text,)))
+            raise Failed
+        if len(active) >= BLOCK_DEPTH:
+            self.stop(f"blocks call each other at most {BLOCK_DEPTH} deep", call.span)
+
+    def stop(self, message: str, span: Span | None) -> NoReturn:
+        """Report that a bound was passed, and raise TooLargeError."""
+        assert span is not None
+        self.report("E0211", message, span)
+        raise TooLargeError
+
+    def origin(self, tensor: Tensor, asked_at: Span) -> str:
+        """Where a tensor comes from, in words."""
+        span = self._nodes[tensor.number - 1].span if tensor.number else self.input_span
+        assert span is not None
+        what = "" if tensor.number else "the spec's input, "
+        is_here = span.source is asked_at.source
+        return f"{what}from line {span.line}" if is_here else f"{what}from {span.source.name}:{span.line}"
+
+    def report(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        label: str = "",
+        *,
+        help: tuple[str, ...] = (),  # noqa: A002
+        notes: tuple[str, ...] = (),
+        secondary: tuple[Label, ...] = (),
+    ) -> None:
+        """Report a mistake, with the trail of block calls that led to it."""
+        trail = tuple(f"in `{frame.label}`, called at {frame.span}" for frame in reversed(self._frames))
+        self.reporter.report(Diagnostic(code, message, Label(span, label), secondary, notes + trail, help))
