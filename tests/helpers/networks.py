@@ -163,7 +163,8 @@ class Growth:
         """One stage: a layer, or while `depth` lasts anything that holds stages."""
         kinds: list[Callable[[Shape, int], Grown]] = [self.layer]
         if depth:
-            kinds += [self.block, self.join, self.let, self.loop, self.condition, self.layer, self.layer]
+            kinds += [self.block, self.join, self.let, self.slices, self.carry, self.loop, self.condition]
+            kinds += [self.beside, self.library, self.layer, self.layer]
         return self.draw(st.sampled_from(kinds))(x, depth)
 
     def layer(self, x: Shape, depth: int) -> Grown:
@@ -176,13 +177,45 @@ class Growth:
         return Grown(["relu"], x)
 
     def block(self, x: Shape, depth: int) -> Grown:
-        """A call of a new block; one of its numbers is a parameter with a default."""
+        """A call of a new block, with parameters of several types, all with defaults."""
         body = self.body(x, depth - 1)
         name, lines = self.name("unit"), list(body.lines)
-        given = self.draw(st.sampled_from(["", "(1)", "(k=1)"]))
-        lines.append("leaky_relu(slope=k)")
-        self.blocks.append(f"block {name}(k=0) {{\n" + "\n".join(lines) + "\n}")
-        return Grown([name + given], body.shape)
+        parameters = "k: int = 0, act: block = relu, on: bool = true, norm: none | after = none, share: float = 0"
+        lines += ["leaky_relu(slope=k) -> act", "if on { dropout(share) }", "if norm == after { layernorm }"]
+        given = ["", "(1)", "(k=1)", "(1, tanh)", "(act=gelu, on=false)", "(norm=after, share=0.5)", "(2, noted)"]
+        call = self.draw(st.sampled_from(given))
+        if "noted" in call:
+            self.blocks.append(f"block {name}_act() {{ elu(0.5) }}")
+            call = call.replace("noted", f"{name}_act")
+        self.blocks.append(f"block {name}({parameters}) {{\n" + "\n".join(lines) + "\n}")
+        return Grown([name + call], body.shape)
+
+    def beside(self, x: Shape, depth: int) -> Grown:
+        """A block that gets a tensor from outside."""
+        block, tensor = self.name("joined"), self.name("other")
+        self.blocks.append(f"block {block}(other: tensor) {{ add {{ identity | other -> tanh }} }}")
+        return Grown([f"let {tensor} = sigmoid", f"{block}({tensor})"], x)
+
+    def library(self, x: Shape, depth: int) -> Grown:
+        """A block of the library."""
+        if not x.is_image:
+            return Grown(["identity"], x)
+        name = self.draw(st.sampled_from(["basic_block", "preact_block", "conv_block"]))
+        channels = self.draw(st.integers(1, 4))
+        return Grown([f"{name}({channels})"], Shape((channels, *x.extents[1:])))
+
+    def slices(self, x: Shape, depth: int) -> Grown:
+        """A tensor cut in two and put together the other way round."""
+        if x.channels == 1 or x.is_tokens:
+            return Grown(["identity"], x)
+        name, cut = self.name("whole"), self.draw(st.integers(1, x.channels - 1))
+        return Grown([f"let {name} = identity", f"concat {{ {name}[{cut}:] -> tanh | {name}[:{cut}] }}"], x)
+
+    def carry(self, x: Shape, depth: int) -> Grown:
+        """A loop that carries a tensor from round to round."""
+        last, here = self.name("last"), self.name("here")
+        body = [f"let {here} = identity", f"add {{ tanh | {last} }}", f"{last} = {here}"]
+        return Grown([f"let {last} = identity", "repeat 2 {", *body, "}"], x)
 
     def join(self, x: Shape, depth: int) -> Grown:
         """A join whose branches fit."""

@@ -1,0 +1,113 @@
+"""Networks of the zoo against an independent implementation of them.
+
+    git clone https://github.com/kuangliu/pytorch-cifar peer
+    python bench/zoo_equality.py --peer peer
+
+Claim: given the same weights in order, both compute the same outputs (in training and in evaluation mode) and the
+same gradients of a cross-entropy loss, in float32. Printed are the largest differences: of outputs relative to the
+largest output, of each gradient relative to its largest number (differences below 1e-6 count as none). Exits with 1
+where one is above 1e-4.
+"""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from measure import hardware
+from torch import nn
+from torch.nn import functional as F  # noqa: N812  # as everywhere
+
+import cifar_dsl
+
+_ZOO = Path(__file__).parents[1] / "specs" / "zoo"
+_CALLS = {
+    "lenet": "LeNet",
+    **{f"vgg{depth}": f"VGG:VGG{depth}" for depth in (11, 13, 16, 19)},
+    **{f"resnet{depth}": f"ResNet{depth}" for depth in (18, 34, 50, 101)},
+    "preact_resnet18": "PreActResNet18",
+    "googlenet": "GoogLeNet",
+    "resnext29_2x64d": "ResNeXt29_2x64d",
+    "resnext29_32x4d": "ResNeXt29_32x4d",
+    "mobilenet": "MobileNet",
+    "mobilenet_v2": "MobileNetV2",
+    "senet18": "SENet18",
+}  # its DenseNet puts new channels first, and the paper's and torchvision's last: see tests/zoo
+_LIMIT = 1e-4
+
+
+def main() -> int:
+    """Compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", type=Path, required=True, help="A checkout of pytorch-cifar.")
+    parser.add_argument("networks", nargs="*", help="[default: all]")
+    options = parser.parse_args()
+    sys.path.insert(0, str(options.peer))
+    models = importlib.import_module("models")
+    print(f"{hardware()}\n\n{'network':<16}  training  evaluation  gradients")
+    worst = 0.0
+    for name in options.networks or _CALLS:
+        differences = compared(name, _made(models, _CALLS[name]))
+        worst = max(worst, *differences)
+        print(f"{name:<16}  {differences[0]:8.1e}  {differences[1]:10.1e}  {differences[2]:9.1e}")
+    return int(worst > _LIMIT)
+
+
+def _made(models: Any, call: str) -> nn.Module:
+    name, _, argument = call.partition(":")
+    made: nn.Module = getattr(models, name)(*([argument] if argument else []))
+    return made
+
+
+def compared(name: str, peer: nn.Module) -> tuple[float, float, float]:
+    """Differences of outputs in training and in evaluation mode, and of gradients."""
+    torch.manual_seed(0)
+    ours = cifar_dsl.load(_ZOO / f"{name}.arch").build()
+    pairs = list(zip(_in_our_order(name, peer), ours.parameters(), strict=True))
+    with torch.no_grad():
+        for theirs, own in pairs:
+            own.copy_(theirs.view_as(own))
+    x, y = torch.randn(4, 3, 32, 32), torch.randint(10, (4,))
+    training = _difference(peer.train()(x), ours.train()(x), y)
+    gradients = [_relative(theirs.grad, own.grad, least=1e-6) for theirs, own in pairs]
+    with torch.no_grad():
+        evaluation = _relative(peer.eval()(x), ours.eval()(x))
+    return training, evaluation, max(gradients)
+
+
+def _difference(theirs: torch.Tensor, own: torch.Tensor, y: torch.Tensor) -> float:
+    for output in (theirs, own):
+        F.cross_entropy(output, y).backward()
+    return _relative(theirs.detach(), own.detach())
+
+
+def _relative(theirs: torch.Tensor | None, own: torch.Tensor | None, least: float = 0.0) -> float:
+    assert theirs is not None
+    assert own is not None
+    difference = (theirs.view_as(own) - own).abs().max().item()
+    return difference / theirs.abs().max().item() if difference > least else 0.0
+
+
+def _in_our_order(name: str, peer: nn.Module) -> list[nn.Parameter]:
+    """The peer's parameters in the order of our stages."""
+    parameters = list(peer.named_parameters())
+    if name != "senet18":
+        return [parameter for _, parameter in parameters]
+    # It makes the shortcut before the two layers of squeeze and excitation, which belong to the other branch.
+    order: list[nn.Parameter] = []
+    shortcut: list[nn.Parameter] = []
+    for path, parameter in parameters:
+        if "shortcut" in path:
+            shortcut.append(parameter)
+            continue
+        if shortcut and "fc" not in path:
+            order += shortcut
+            shortcut = []
+        order.append(parameter)
+    return order + shortcut
+
+
+if __name__ == "__main__":
+    sys.exit(main())
