@@ -119,7 +119,7 @@ class RunResult:
     status: Literal["finished", "diverged"]
     accuracy: float | None
     loss: float | None
-    epochs: int
+    epochs: float
     parameters: int
     macs: int
     time_s: float

@@ -111,12 +111,12 @@ def _report(run: "Run", *, as_json: bool) -> int:
         click.echo(json.dumps(fields))
         return code
     if result.accuracy is None:
-        note(f"{record.name} diverged after {result.epochs} epochs: the loss was no longer a finite number")
+        note(f"{record.name} diverged after {result.epochs:g} epochs: the loss was no longer a finite number")
         note("  = help: lower the learning rate (--set train.optimizer.lr=...), or clip (--set 'train.clip=norm(1)')")
         return code
     click.echo(
         f"{record.name} on {record.data.name}, seed {record.seed}: accuracy {result.accuracy:.4f} "
-        f"after {result.epochs} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s)"
+        f"after {result.epochs:g} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s)"
     )
     click.echo(f"run: {run.path}")
     return code

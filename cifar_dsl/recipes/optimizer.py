@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from cifar_dsl.ir import Call
-from cifar_dsl.registry import Bool, Declaration, Float, ListOf, MisfitError, Registry, argument, declared
+from cifar_dsl.registry import Bool, Declaration, Float, Int, ListOf, MisfitError, Registry, argument, declared
 
 _LR = Float(0, open_low=True)
 _BETAS = ListOf(Float(0, 1, open_high=True), length=2)
@@ -12,10 +12,18 @@ _DECAY = Float(0)
 
 
 class Optimizer(Declaration):
-    """An optimizer. Torch does the whole step of one that `has_fused` in one pass over the weights."""
+    """An optimizer. Torch does the whole step of one that `has_fused` in one pass over the weights.
+
+    `takes_only` says in words which parameters it `takes`, where that isn't any.
+    """
 
     has_fused: ClassVar[bool] = True
+    takes_only: ClassVar[str] = ""
     lr: float
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether it can train a parameter of this shape."""
+        return True
 
     @property
     def states(self) -> int:
@@ -48,13 +56,7 @@ class Sgd(Optimizer):
         return int(self.momentum > 0)
 
     def check(self) -> None:
-        if self.nesterov and not self.momentum:
-            raise MisfitError(
-                "E0304",
-                "Nesterov's step needs a momentum",
-                argument="nesterov",
-                help=("give `momentum=0.9`, or leave `nesterov` out",),
-            )
+        _check_nesterov(self.nesterov, self.momentum)
 
     def emit(self) -> Call:
         return Call(
@@ -65,6 +67,16 @@ class Sgd(Optimizer):
                 ("nesterov", self.nesterov),
                 ("weight_decay", self.weight_decay),
             ),
+        )
+
+
+def _check_nesterov(nesterov: bool, momentum: float) -> None:
+    if nesterov and not momentum:
+        raise MisfitError(
+            "E0304",
+            "Nesterov's step needs a momentum",
+            argument="nesterov",
+            help=("give `momentum=0.9`, or write `nesterov=false`",),
         )
 
 
@@ -140,3 +152,110 @@ class RmsProp(Optimizer):
                 ("weight_decay", self.weight_decay),
             ),
         )
+
+
+@OPTIMIZERS.register("nadam")
+@declared
+class NAdam(Optimizer):
+    """Adam with Nesterov's momentum; Dozat 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.optim.NAdam.html
+    """
+
+    has_fused = False
+    lr: float = argument(_LR, "learning rate")
+    betas: tuple[float, float] = argument(_BETAS, "memory of the two moments", default=(0.9, 0.999))
+    eps: float = argument(_EPS, "added to the denominator", default=1e-8)
+    weight_decay: float = argument(_DECAY, "pull towards zero, added to the gradient", default=0.0)
+    momentum_decay: float = argument(_DECAY, "how fast the momentum comes up to its full size", default=4e-3)
+
+    @property
+    def states(self) -> int:
+        return 2
+
+    def emit(self) -> Call:
+        return Call("torch.optim.NAdam", tuple(self.call().keywords().items()))
+
+
+@OPTIMIZERS.register("adagrad")
+@declared
+class Adagrad(Optimizer):
+    """Steps scaled by the sum of all squared gradients; Duchi et al. 2011, https://jmlr.org/papers/v12/duchi11a.html.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html
+    """
+
+    has_fused = False
+    lr: float = argument(_LR, "learning rate")
+    lr_decay: float = argument(_DECAY, "at step n the rate is divided by 1 + n times this", default=0.0)
+    eps: float = argument(_EPS, "added to the denominator", default=1e-10)
+    weight_decay: float = argument(_DECAY, "pull towards zero, added to the gradient", default=0.0)
+
+    @property
+    def states(self) -> int:
+        return 1
+
+    def emit(self) -> Call:
+        return Call("torch.optim.Adagrad", tuple(self.call().keywords().items()))
+
+
+@OPTIMIZERS.register("lion")
+@declared
+class Lion(Optimizer):
+    """Steps of one size, along the sign of a mean gradient; Chen et al. 2023, https://arxiv.org/abs/2302.06675."""
+
+    has_fused = False
+    lr: float = argument(_LR, "learning rate")
+    betas: tuple[float, float] = argument(_BETAS, "memory of the step, and of the momentum", default=(0.9, 0.99))
+    weight_decay: float = argument(_DECAY, "pull towards zero, times the learning rate", default=0.0)
+
+    @property
+    def states(self) -> int:
+        return 1
+
+    def emit(self) -> Call:
+        return Call("cifar_dsl.training.lion.Lion", tuple(self.call().keywords().items()))
+
+
+@OPTIMIZERS.register("muon")
+@declared
+class Muon(Optimizer):
+    """The momentum of each matrix is made orthogonal before it is a step; Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/.
+
+    A filter bank counts as a matrix with a row for each output channel. A few Newton-Schulz iterations in bfloat16
+    bring all singular values near 1, so that a step's size depends on the learning rate alone.
+    """
+
+    has_fused = False
+    takes_only = "tensors of two or more dimensions"
+    lr: float = argument(_LR, "learning rate")
+    momentum: float = argument(Float(0, 1, open_high=True), "how much of the last steps is kept", default=0.95)
+    nesterov: bool = argument(Bool(), "look ahead along the momentum", default=True)
+    steps: int = argument(Int(1, 100), "Newton-Schulz iterations", default=5)
+    weight_decay: float = argument(_DECAY, "pull towards zero, times the learning rate", default=0.0)
+    rescale: bool = argument(
+        Bool(),
+        "before each step, bring the weight to the Frobenius norm sqrt(output channels), as in "
+        "https://github.com/KellerJordan/cifar10-airbench",
+        default=False,
+    )
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        return len(shape) >= 2
+
+    @property
+    def states(self) -> int:
+        return 1
+
+    def check(self) -> None:
+        _check_nesterov(self.nesterov, self.momentum)
+        if self.rescale and self.weight_decay:
+            raise MisfitError(
+                "E0304",
+                "a weight that is rescaled at every step can't decay",
+                argument="weight_decay",
+                help=("leave `weight_decay` or `rescale` out",),
+            )
+
+    def emit(self) -> Call:
+        return Call("cifar_dsl.training.muon.Muon", tuple(self.call().keywords().items()))

@@ -1,8 +1,9 @@
 """Schedules: the learning rate at every step, as a factor of the optimizer's."""
 
 import math
+from itertools import pairwise
 
-from cifar_dsl.registry import Declaration, Float, Int, ListOf, Registry, argument, declared
+from cifar_dsl.registry import Declaration, Float, Int, ListOf, MisfitError, Registry, argument, declared
 
 _WARMUP = Float(0)
 _WARMUP_DOC = "epochs during which the rate rises from zero, linearly"
@@ -69,6 +70,37 @@ class Linear(_Warmed):
         return 1 + (self.final - 1) * progress
 
 
+@SCHEDULES.register("polynomial")
+@declared
+class Polynomial(_Warmed):
+    """Down along a power of the time that is left, as in Chen et al. 2016, https://arxiv.org/abs/1606.00915.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html
+    """
+
+    power: float = argument(Float(0, open_low=True), "the power; 1 is a straight line")
+    final: float = argument(_SHARE, "the factor at the end", default=0.0)
+    warmup: float = argument(_WARMUP, _WARMUP_DOC, default=0.0)
+
+    def after_warmup(self, progress: float) -> float:
+        return self.final + (1 - self.final) * math.pow(1 - progress, self.power)
+
+
+@SCHEDULES.register("exponential")
+@declared
+class Exponential(Schedule):
+    """Multiplied by `gamma` over each epoch, a little at every step.
+
+    Torch, which does it all at the epoch's end:
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html
+    """
+
+    gamma: float = argument(Float(0, 1, open_low=True), "what an epoch multiplies it by")
+
+    def factor(self, epoch: float, epochs: float) -> float:
+        return math.pow(self.gamma, epoch)
+
+
 @SCHEDULES.register("step")
 @declared
 class Step(Schedule):
@@ -76,9 +108,42 @@ class Step(Schedule):
 
     at: tuple[int, ...] = argument(ListOf(Int(1)), "after how many epochs it falls")
     gamma: float = argument(Float(0, 1, open_low=True), "what it is multiplied by", default=0.1)
+    warmup: float = argument(_WARMUP, _WARMUP_DOC, default=0.0)
 
     def factor(self, epoch: float, epochs: float) -> float:
-        return self.gamma ** sum(epoch >= start for start in self.at)
+        fallen = self.gamma ** sum(epoch >= start for start in self.at)
+        return fallen * epoch / self.warmup if epoch < self.warmup else fallen
+
+
+@SCHEDULES.register("piecewise")
+@declared
+class Piecewise(Schedule):
+    """Along straight lines from point to point; before the first and after the last as there."""
+
+    at: tuple[float, ...] = argument(ListOf(Float(0)), "after how many epochs each point is reached")
+    factors: tuple[float, ...] = argument(ListOf(_SHARE), "the factor at each point")
+
+    def check(self) -> None:
+        if not self.at:
+            raise MisfitError("E0304", "a curve needs a point", argument="at")
+        if len(self.at) != len(self.factors):
+            raise MisfitError(
+                "E0304",
+                f"`at` has {len(self.at)} points and `factors` {len(self.factors)}",
+                argument="factors",
+                help=("give one factor for each point",),
+            )
+        if any(later <= earlier for earlier, later in pairwise(self.at)):
+            raise MisfitError("E0304", "each point lies after the one before it", argument="at")
+
+    def factor(self, epoch: float, epochs: float) -> float:
+        points = list(zip(self.at, self.factors, strict=True))
+        if epoch <= self.at[0]:
+            return self.factors[0]
+        for (start, first), (end, second) in pairwise(points):
+            if epoch < end:
+                return first + (second - first) * (epoch - start) / (end - start)
+        return self.factors[-1]
 
 
 @SCHEDULES.register("one_cycle")

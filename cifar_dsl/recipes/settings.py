@@ -5,13 +5,18 @@ from typing import Any
 from attrs import frozen
 
 from cifar_dsl.recipes.augmentation import AUGMENTATIONS
+from cifar_dsl.recipes.average import AVERAGES
 from cifar_dsl.recipes.clip import CLIPS, NoClip
 from cifar_dsl.recipes.dataset import DATASETS
+from cifar_dsl.recipes.groups import KINDS
 from cifar_dsl.recipes.loss import LOSSES, CrossEntropy
 from cifar_dsl.recipes.normalization import NORMALIZATIONS, PerChannel
 from cifar_dsl.recipes.optimizer import OPTIMIZERS
 from cifar_dsl.recipes.schedule import SCHEDULES, Constant
-from cifar_dsl.registry import Choice, Declaration, Int, Kind, Registry
+from cifar_dsl.recipes.views import TEST_AUGMENTATIONS
+from cifar_dsl.registry import Bool, Choice, Declaration, Float, Int, Kind, ListOf, OneOf, Pattern, Registry
+
+EPOCHS = Float(0, 100_000, open_low=True, whole=True)
 
 
 @frozen
@@ -27,19 +32,27 @@ class Setting:
     kind: Kind | None = None
     registry: Registry[Any] | None = None
     is_chain: bool = False
-    default: Declaration | str | tuple[()] | None = None
+    default: Declaration | str | bool | tuple[()] | None = None
 
 
 _ALL = (
     Setting("data", "the data set that is trained and tested on", registry=DATASETS),
     Setting("normalize", "how bytes become numbers", registry=NORMALIZATIONS, default=PerChannel()),
     Setting("augment", "random changes to training images", registry=AUGMENTATIONS, is_chain=True, default=()),
-    Setting("epochs", "how often every training image is seen", kind=Int(1, 100_000)),
+    Setting("epochs", "how often every training image is seen; the last epoch may be a part", kind=EPOCHS),
     Setting("batch", "images in one step", kind=Int(1, 1_000_000)),
+    Setting(
+        "drop_last",
+        "whether what is left of an epoch after its last full batch is left out",
+        kind=Bool(),
+        default=False,
+    ),
     Setting("optimizer", "how gradients become steps", registry=OPTIMIZERS),
     Setting("schedule", "the learning rate over time", registry=SCHEDULES, default=Constant()),
     Setting("loss", "what training makes small", registry=LOSSES, default=CrossEntropy()),
     Setting("clip", "a bound on gradients", registry=CLIPS, default=NoClip()),
+    Setting("average", "means of the weights along the way", registry=AVERAGES, is_chain=True, default=()),
+    Setting("test_augment", "views of a test image to score", registry=TEST_AUGMENTATIONS, is_chain=True, default=()),
     Setting(
         "precision",
         "numbers of the forward and backward pass; weights stay float32",
@@ -49,3 +62,16 @@ _ALL = (
 )
 
 SETTINGS = {setting.name: setting for setting in _ALL}
+
+_OF_GROUP = (
+    Setting(
+        "select",
+        "which parameters it takes, by kind or by path",
+        kind=ListOf(OneOf((Choice(KINDS), Pattern()))),
+    ),
+    Setting("optimizer", "how their gradients become steps", registry=OPTIMIZERS, default="the recipe's"),
+    Setting("schedule", "their learning rate over time", registry=SCHEDULES, default="the recipe's"),
+    Setting("epochs", "how long they are trained; then they stay as they are", kind=EPOCHS, default="the recipe's"),
+)
+
+GROUP_SETTINGS = {setting.name: setting for setting in _OF_GROUP}

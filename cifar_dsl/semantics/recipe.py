@@ -11,6 +11,7 @@ from cifar_dsl.ir import Call, Graph, Group, Recipe, Shape, Symbol
 from cifar_dsl.layers import LAYERS
 from cifar_dsl.recipes import (
     AUGMENTATIONS,
+    AVERAGES,
     DATASETS,
     GROUP_SETTINGS,
     NORMALIZATIONS,
@@ -19,6 +20,7 @@ from cifar_dsl.recipes import (
     Setting,
 )
 from cifar_dsl.recipes.augmentation import check_chain
+from cifar_dsl.recipes.average import check_averages
 from cifar_dsl.recipes.groups import assign
 from cifar_dsl.registry import Declaration, MisfitError, UnfitError
 from cifar_dsl.semantics.bind import Binder, Invocation
@@ -54,6 +56,9 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
     check("augment", lambda: check_chain(recipe.augment))
     for augmentation in recipe.augment:
         check("augment", partial(AUGMENTATIONS.of(augmentation).check_channels, channels))
+    check("average", lambda: check_averages(recipe.average))
+    for average in recipe.average:
+        check("average", partial(AVERAGES.of(average).check_epochs, recipe.epochs))
     _check_groups(program, graph, recipe, reporter)
     info = DATASETS[recipe.data.name]
     check_data(program, graph, recipe, DataShape(recipe.data.name, info.shape, info.classes, None), reporter)
@@ -84,14 +89,16 @@ def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Repo
                 continue
             number = assigned[path]
             call = recipe.optimizer if number is None else recipe.groups[number].optimizer
-            if OPTIMIZERS.of(call).takes(parameter.shape):
+            optimizer = OPTIMIZERS.of(call)
+            if optimizer.takes(parameter.shape):
                 continue
             reported.add(number)
             settings = program.settings if number is None else program.groups[recipe.groups[number].name].settings
             reporter.report(
                 Diagnostic(
                     "E0409",
-                    f"`{call.name}` can't train `{path}`: it is {'x'.join(map(str, parameter.shape))}, not a matrix",
+                    f"`{call.name}` can't train `{path}`, {'x'.join(map(str, parameter.shape))}: "
+                    f"it takes {optimizer.takes_only}",
                     Label(settings.get("optimizer", program.settings["optimizer"]).span),
                     secondary=(Label(node.span, "made here"),) if node.span else (),
                     help=(
@@ -139,7 +146,18 @@ def check_data(program: Program, graph: Graph, recipe: Recipe, data: DataShape, 
                 help=(f"end the model with `{end}`",),
             )
         )
-    if data.train_images is not None and 1 in {recipe.batch, data.train_images % recipe.batch}:
+    if data.train_images is not None and recipe.drop_last and recipe.batch > data.train_images:
+        reporter.report(
+            Diagnostic(
+                "E0403",
+                f"a batch of {recipe.batch:,} takes more than the {data.train_images:,} training images, "
+                "and `drop_last` drops it",
+                Label(program.settings["batch"].span),
+                help=("use a smaller batch, or leave `drop_last` out",),
+            )
+        )
+    rest = 0 if data.train_images is None or recipe.drop_last else data.train_images % recipe.batch
+    if data.train_images is not None and 1 in {recipe.batch, rest}:
         _check_lone_image(program, graph, recipe, data.train_images, reporter)
 
 

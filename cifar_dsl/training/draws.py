@@ -8,6 +8,7 @@ https://doi.org/10.1145/2660193.2660195); int64 arithmetic wraps alike on every 
 import hashlib
 
 import torch
+from attrs import frozen
 from torch import Tensor
 
 _MULTIPLIER_1 = 0xBF58476D1CE4E5B9 - 2**64
@@ -34,14 +35,39 @@ def uniform(key: int, index: Tensor) -> Tensor:
     return _shift(hashed(key, index), 40).to(torch.float32) * 2.0**-24
 
 
-def integers(key: int, index: Tensor, count: int) -> Tensor:
-    """Integers in [0, count), one for each index: (N,) int64 -> (N,) int64."""
+def integers(key: int, index: Tensor, count: int | Tensor) -> Tensor:
+    """Integers in [0, count), one for each index: (N,) int64 -> (N,) int64; each may have a count of its own."""
     return _shift(hashed(key, index), 32) % count
 
 
 def permutation(seed: int, epoch: int, count: int) -> Tensor:
     """The order in which an epoch sees the images: (count,) int64, on the CPU."""
     return torch.argsort(hashed(key(seed, epoch, "order"), torch.arange(count)), stable=True)
+
+
+@frozen
+class Draws:
+    """What one stage of a chain of augmentations draws for the images at `index`, (N,) int64.
+
+    `stage` is the stage's name and place. Draws for different purposes are independent.
+    """
+
+    seed: int
+    epoch: int
+    stage: str
+    index: Tensor
+
+    def key(self, purpose: str = "") -> int:
+        """The key of one of its purposes."""
+        return key(self.seed, self.epoch, f"{self.stage} {purpose}".rstrip())
+
+    def uniform(self, purpose: str = "") -> Tensor:
+        """Numbers in [0, 1): (N,) float32."""
+        return uniform(self.key(purpose), self.index)
+
+    def integers(self, count: int | Tensor, purpose: str = "") -> Tensor:
+        """Integers in [0, count): (N,) int64."""
+        return integers(self.key(purpose), self.index, count)
 
 
 def _shift(x: Tensor, bits: int) -> Tensor:

@@ -6,9 +6,8 @@ from attrs import define, field
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cifar_dsl.ir import Call, Recipe
+from cifar_dsl.ir import Recipe
 from cifar_dsl.recipes import NORMALIZATIONS
-from cifar_dsl.training.augmentation import BLANK, source_map
 
 
 @define
@@ -16,38 +15,34 @@ class Images:
     """One split of a data set on a device.
 
     `pixels` is (N, H, W, C) uint8 and `labels` (N,) int64; a batch is (B, C, H, W) float32 in the
-    channels_last layout, which the storage order gives for free. `scale` and `offset` are (C,).
+    channels_last layout, which the storage order gives for free. `scale` and `offset` are (C,), and so is
+    `mean`: that of the training images, from 0 to 255. `rows` are the pixels, (N * H * W, C).
     """
 
     pixels: Tensor
     labels: Tensor
     scale: Tensor
     offset: Tensor
-    _rows: Tensor = field(init=False)
+    mean: Tensor
+    rows: Tensor = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._rows = self.pixels.flatten(0, 2)  # (N * H * W, C): one row a pixel
+        self.rows = self.pixels.flatten(0, 2)
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def at(self, index: Tensor) -> Tensor:
+        """The images at `index`, (B,) int64, as they are stored."""
+        return self.pixels.index_select(0, index)
+
     def batch(self, index: Tensor) -> Tensor:
         """The images at `index`, (B,) int64, normalised."""
-        return self._normalized(self.pixels.index_select(0, index))
+        return self.normalized(self.at(index))
 
-    def augmented(self, index: Tensor, augmentations: tuple[Call, ...], seed: int, epoch: int) -> Tensor:
-        """The images at `index`, changed at random as the recipe says, normalised."""
-        if not augmentations:
-            return self.batch(index)
-        _, height, width, channels = self.pixels.shape
-        source = source_map(augmentations, index, seed, epoch, height, width)
-        is_blank = source == BLANK
-        rows = source.clamp(min=0) + (index * (height * width))[:, None, None]
-        gathered = self._rows.index_select(0, rows.flatten()).view(len(index), height, width, channels)
-        return self._normalized(gathered.masked_fill(is_blank[..., None], 0))
-
-    def _normalized(self, pixels: Tensor) -> Tensor:
-        return torch.addcmul(self.offset, pixels.to(torch.float32), self.scale).permute(0, 3, 1, 2)
+    def normalized(self, values: Tensor) -> Tensor:
+        """(B, H, W, C), from 0 to 255 -> (B, C, H, W), as the network sees it."""
+        return torch.addcmul(self.offset, values.to(torch.float32), self.scale).permute(0, 3, 1, 2)
 
 
 def load_images(
@@ -59,7 +54,8 @@ def load_images(
     """Both splits on the device. The normalisation is measured on the training images alone."""
     mean, std = _statistics(train[0])
     scale, offset = NORMALIZATIONS.of(recipe.normalize).affine(mean, std)
-    constants = torch.tensor(scale, device=device), torch.tensor(offset, device=device)
+    means = tuple(255 * channel for channel in mean)
+    constants = [torch.tensor(figures, device=device) for figures in (scale, offset, means)]
 
     def move(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Images:
         pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device)

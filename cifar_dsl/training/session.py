@@ -34,6 +34,7 @@ from cifar_dsl.syntax import print_spec
 from cifar_dsl.training.device import Choice, processor_name
 from cifar_dsl.training.images import Images, load_images
 from cifar_dsl.training.loop import DivergedError, StepProgress, Trainer, evaluate
+from cifar_dsl.training.plan import Plan
 from cifar_dsl.version import __version__
 
 
@@ -57,13 +58,14 @@ def train_run(
 ) -> Run:
     """Train with one seed and write the run below `root`, in place of an older one with this seed.
 
-    Raises SpecError if the network doesn't go with the data.
+    Raises SpecError if the network or its recipe doesn't go with the data.
     """
     listener = listener or Listener()
     recipe = required_recipe(analysis)
     graph, name = analysis.graph, analysis.program.name.text
     images = DataShape(dataset.name, Shape(dataset.image_shape), len(dataset.classes), len(dataset.y_train))
     analysis.check_data(images)
+    plan = Plan.of(recipe, len(dataset.y_train))
     spec_text = print_spec(analysis.program.as_spec())
     writer = RunWriter(run_path(root, name, analysis.fingerprint, seed))
     writer.start(
@@ -93,12 +95,12 @@ def train_run(
     try:
         module = trainer.run(take, listener.on_step)
     except DivergedError:
-        return writer.commit(_result(graph, history, time.perf_counter() - start, len(train_images), weights=None))
+        return writer.commit(_result(graph, history, time.perf_counter() - start, plan, weights=None))
     weights = {key: tensor.detach().cpu().contiguous() for key, tensor in module.state_dict().items()}
     # One entry alone: safetensors writes several in any order, and the same run should be the same bytes.
     write_atomically(writer.weights, save(weights, metadata={"spec": spec_text}))
     time_s = time.perf_counter() - start
-    return writer.commit(_result(graph, history, time_s, len(train_images), weights=writer.weights))
+    return writer.commit(_result(graph, history, time_s, plan, weights=writer.weights))
 
 
 def evaluate_run(run: Run, dataset: Dataset, choice: Choice) -> tuple[float, float]:
@@ -197,18 +199,17 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _result(
-    graph: Graph, history: list[EpochMetrics], time_s: float, images: int, *, weights: Path | None
-) -> RunResult:
+def _result(graph: Graph, history: list[EpochMetrics], time_s: float, plan: Plan, *, weights: Path | None) -> RunResult:
     training_s = sum(metrics.time_s for metrics in history)
+    images = sum(plan.images_in(metrics.epoch) for metrics in history)
     return RunResult(
         status="finished" if weights else "diverged",
         accuracy=history[-1].test_accuracy if weights else None,
         loss=history[-1].test_loss if weights else None,
-        epochs=len(history),
+        epochs=plan.epochs if weights else len(history),
         parameters=graph.cost.parameters,
         macs=graph.cost.macs,
         time_s=time_s,
-        images_per_s=images * len(history) / training_s if training_s else 0.0,
+        images_per_s=images / training_s if training_s else 0.0,
         weights_digest=_file_digest(weights) if weights else None,
     )

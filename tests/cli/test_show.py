@@ -31,16 +31,19 @@ dense(10)    dense2      10               650        640
 total                    10           122,570  4,548,608
 
 activations of one image: 95,018 numbers, 380 kB in float32
-data       cifar10
-normalize  signed
-augment    none
-epochs     10
-batch      64
-optimizer  adam(lr=0.001)
-schedule   constant
-loss       cross_entropy
-clip       none
-precision  fp32
+data          cifar10
+normalize     signed
+augment       none
+epochs        10
+batch         64
+drop_last     false
+optimizer     adam(lr=0.001)
+schedule      constant
+loss          cross_entropy
+clip          none
+average       none
+test_augment  none
+precision     fp32
 """
 
 

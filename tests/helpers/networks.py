@@ -322,6 +322,8 @@ def _settings_of(setting: Setting) -> st.SearchStrategy[str]:
     if setting.kind:
         return values_of(setting.kind).map(text_of)
     registry: Any = setting.registry
+    if setting.name == "average":  # of which one alone may be tested, and none may come too late
+        return st.sampled_from(["none", "ema(0.9)", "swa(0)", "lookahead", "lookahead(2, rate=1) -> ema(0.5, every=3)"])
     if setting.name == "data":
         return st.sampled_from(["cifar10", "shapes", 'npz("0123abcd")'])
     choice = st.sampled_from(sorted(registry)).flatmap(lambda name: calls(registry[name]))

@@ -6,7 +6,18 @@ from torch import nn
 
 from cifar_dsl.backends.torch_module import make, resolve
 from cifar_dsl.recipes import CLIPS, LOSSES, OPTIMIZERS
-from cifar_dsl.registry import ArgumentInfo, Bool, Declaration, Float, ListOf, MisfitError, Registry, arguments_of
+from cifar_dsl.registry import (
+    ArgumentInfo,
+    Bool,
+    Choice,
+    Declaration,
+    Float,
+    Int,
+    ListOf,
+    MisfitError,
+    Registry,
+    arguments_of,
+)
 
 X, Y = torch.linspace(-1, 1, 24).view(8, 3), torch.tensor([0, 1] * 4)
 
@@ -18,6 +29,10 @@ def small(info: ArgumentInfo) -> object:
             return not info.default
         case Float():
             return 0.125
+        case Int():
+            return 3
+        case Choice(names=(first, second)):
+            return second if info.default == first else first
         case ListOf(item=Float(), length=int(length)):
             return tuple(0.5 + 0.125 * i for i in range(length))
         case kind:
@@ -40,7 +55,7 @@ def all_of(registry: Registry) -> pytest.MarkDecorator:
 @all_of(OPTIMIZERS)
 def test_every_optimizer_takes_steps_that_make_the_loss_smaller(declaration, fill):
     torch.manual_seed(0)
-    module = nn.Linear(3, 2)
+    module = nn.Linear(3, 2, bias=False)
     call = fill(declaration).emit()
     optimizer = resolve(call.name)(module.parameters(), **call.keywords())
     losses = []
@@ -57,13 +72,13 @@ def test_every_optimizer_takes_steps_that_make_the_loss_smaller(declaration, fil
 def test_every_argument_of_an_optimizer_reaches_torch(declaration):
     declared = without_defaults(declaration)
     call = declared.emit()
-    group = resolve(call.name)([torch.zeros(1, requires_grad=True)], **call.keywords()).param_groups[0]
+    group = resolve(call.name)([torch.zeros(1, 1, requires_grad=True)], **call.keywords()).param_groups[0]
     assert {info.name: group[info.name] for info in arguments_of(declaration)} == dict(declared.call().arguments)
 
 
 @all_of(OPTIMIZERS)
 def test_an_optimizer_keeps_no_more_numbers_than_the_estimate_of_memory_counts(declaration):
-    weight = torch.zeros(100, requires_grad=True)
+    weight = torch.zeros(10, 10, requires_grad=True)
     call = without_defaults(declaration).emit()
     optimizer = resolve(call.name)([weight], **call.keywords())
     weight.sum().backward()
@@ -72,18 +87,34 @@ def test_an_optimizer_keeps_no_more_numbers_than_the_estimate_of_memory_counts(d
     assert len(kept) == without_defaults(declaration).states
 
 
-def test_nesterov_without_momentum_is_refused():
+@pytest.mark.parametrize("name", ["sgd", "muon"])
+def test_nesterov_without_momentum_is_refused(name):
     with pytest.raises(MisfitError, match="momentum"):
-        OPTIMIZERS["sgd"](lr=1.0, nesterov=True).check()
+        OPTIMIZERS[name](lr=1.0, momentum=0.0, nesterov=True).check()
+
+
+def test_a_rescaled_weight_can_not_decay():
+    with pytest.raises(MisfitError, match="can't decay"):
+        OPTIMIZERS["muon"](lr=1.0, weight_decay=0.1, rescale=True).check()
+
+
+@all_of(OPTIMIZERS)
+def test_an_optimizer_that_takes_some_parameters_alone_says_which(declaration):
+    declared = with_defaults(declaration)
+    assert declared.takes((4, 3))
+    assert declared.takes((4, 3, 2, 2))
+    assert declared.takes((4,)) == (declaration is not OPTIMIZERS["muon"])
+    assert bool(declared.takes_only) == (not declared.takes((4,)))
 
 
 @all_of(LOSSES)
 @pytest.mark.parametrize("fill", [with_defaults, without_defaults])
-def test_every_loss_is_a_mean_over_the_batch(declaration, fill):
-    loss = make(fill(declaration).emit())
+def test_every_loss_is_a_mean_or_a_sum_over_the_batch(declaration, fill):
+    declared = fill(declaration)
+    loss = make(declared.emit())
     scores = torch.linspace(-2, 2, 16).view(8, 2)
     one_by_one = torch.stack([loss(scores[i : i + 1], Y[i : i + 1]) for i in range(8)])
-    torch.testing.assert_close(loss(scores, Y), one_by_one.mean())
+    torch.testing.assert_close(loss(scores, Y), getattr(one_by_one, declared.reduction)())
 
 
 @all_of(CLIPS)

@@ -3,12 +3,24 @@
 import math
 from collections.abc import Callable
 
+import numpy
 import pytest
 import torch
 from torch.optim import lr_scheduler
 
 from cifar_dsl.recipes import SCHEDULES
-from cifar_dsl.recipes.schedule import Constant, Cosine, Linear, OneCycle, Schedule, Step
+from cifar_dsl.recipes.schedule import (
+    Constant,
+    Cosine,
+    Exponential,
+    Linear,
+    OneCycle,
+    Piecewise,
+    Polynomial,
+    Schedule,
+    Step,
+)
+from cifar_dsl.registry import MisfitError
 
 EPOCHS = 12
 
@@ -19,11 +31,18 @@ ALL: list[Schedule] = [
     Cosine(warmup=2.5, final=0.1),
     Linear(),
     Linear(warmup=1, final=0.5),
+    Polynomial(power=2.0),
+    Polynomial(power=0.9, final=0.1, warmup=2.5),
+    Exponential(gamma=0.9),
     Step(at=(4, 8)),
+    Step(at=(4, 8), warmup=2.0),
+    Piecewise(at=(0.0, 3.0, 12.0), factors=(0.2, 1.0, 0.0)),
+    Piecewise(at=(4.0,), factors=(1.0,)),
     OneCycle(),
     OneCycle(peak=0.5, start=0.2, final=0.1),
 ]
-WARMED = [Constant(warmup=4), Cosine(warmup=4), Linear(warmup=4)]
+WARMED = [Constant(warmup=4), Cosine(warmup=4), Linear(warmup=4), Polynomial(power=2.0, warmup=4)]
+PLAIN = {schedule.name: schedule for schedule in (Constant(), Cosine(), Linear(), Polynomial(power=2.0))}
 
 
 def torch_rates(make: Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler], steps: int = EPOCHS) -> list[float]:
@@ -47,6 +66,9 @@ def torch_rates(make: Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler
         (Step(at=(3, 7, 8)), lambda o: lr_scheduler.MultiStepLR(o, [3, 7, 8])),
         (Step(at=(5,), gamma=0.5), lambda o: lr_scheduler.MultiStepLR(o, [5], gamma=0.5)),
         (Constant(), lambda o: lr_scheduler.ConstantLR(o, 1.0)),
+        (Exponential(gamma=0.9), lambda o: lr_scheduler.ExponentialLR(o, 0.9)),
+        (Polynomial(power=2.0), lambda o: lr_scheduler.PolynomialLR(o, EPOCHS, 2.0)),
+        (Polynomial(power=0.9), lambda o: lr_scheduler.PolynomialLR(o, EPOCHS, 0.9)),
     ],
     ids=str,
 )
@@ -73,7 +95,7 @@ def test_a_warm_up_rises_from_0_in_a_straight_line(schedule):
 
 @pytest.mark.parametrize("schedule", WARMED, ids=str)
 def test_after_the_warm_up_the_curve_has_the_rest_of_the_time(schedule):
-    plain = SCHEDULES[schedule.name]()
+    plain = PLAIN[schedule.name]
     for progress in (0, 0.25, 0.5, 0.75, 1):
         after = schedule.factor(4 + progress * (EPOCHS - 4), EPOCHS)
         assert after == pytest.approx(plain.factor(progress * EPOCHS, EPOCHS))
@@ -105,6 +127,32 @@ def test_a_step_falls_at_the_start_of_its_epoch_and_not_before():
     schedule = Step(at=(3,), gamma=0.1)
     assert schedule.factor(2.999, EPOCHS) == 1
     assert schedule.factor(3, EPOCHS) == pytest.approx(0.1)
+
+
+def test_a_step_may_have_a_warm_up_during_which_it_falls_too():
+    schedule = Step(at=(2, 6), gamma=0.5, warmup=4.0)
+    assert [schedule.factor(epoch, EPOCHS) for epoch in (0, 1, 2, 3, 4, 6)] == [0, 0.25, 0.25, 0.375, 0.5, 0.25]
+
+
+def test_piecewise_goes_straight_from_point_to_point():
+    schedule = Piecewise(at=(2.0, 4.0, 8.0), factors=(0.5, 1.0, 0.0))
+    epochs = [step / 4 for step in range(49)]
+    expected = numpy.interp(epochs, schedule.at, schedule.factors)
+    assert [schedule.factor(epoch, EPOCHS) for epoch in epochs] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("at", "factors", "message"),
+    [
+        ((), (), "needs a point"),
+        ((1.0, 2.0), (1.0,), "`at` has 2 points and `factors` 1"),
+        ((2.0, 2.0), (1.0, 0.5), "after the one before"),
+        ((3.0, 2.0), (1.0, 0.5), "after the one before"),
+    ],
+)
+def test_points_and_factors_go_with_each_other(at, factors, message):
+    with pytest.raises(MisfitError, match=message):
+        Piecewise(at=at, factors=factors).check()
 
 
 def test_one_cycle_goes_straight_up_to_its_peak_and_straight_down():

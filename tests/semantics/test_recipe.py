@@ -63,7 +63,9 @@ def test_augmentations_form_a_chain() -> None:
     ("line", "code"),
     [
         ("epochs 0", "E0403"),
-        ("epochs 0", "E0403"),
+        ("average ema(0.9) -> swa(1)", "E0403"),
+        ("average swa(10_000)", "E0403"),
+        ("augment mixup(0.2) -> flip", "E0403"),
         ("epochs many", "E0403"),
         ("epochs 100_001", "E0403"),
         ("batch 8 -> 9", "E0403"),

@@ -1,54 +1,94 @@
 """Batched augmentation against one image at a time, in numpy."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
+from helpers.pictures import HEIGHT, MEAN, WIDTH, images
 from torch import Tensor
 
 from cifar_dsl.ir import Call
 from cifar_dsl.recipes import AUGMENTATIONS
+from cifar_dsl.registry import MisfitError
 from cifar_dsl.training import draws
-from cifar_dsl.training.images import Images
+from cifar_dsl.training.augmentation import augmented as augmented_batch
+from cifar_dsl.training.augmentation.changes import CHANGES
+from cifar_dsl.training.augmentation.mixtures import MIXTURES
+from cifar_dsl.training.augmentation.moves import MOVES
 
-HEIGHT, WIDTH = 7, 6
 SEED, EPOCH = 5, 3
 
-CROP, CROP_REFLECT = AUGMENTATIONS["crop"](padding=2).call(), AUGMENTATIONS["crop"](padding=2, mode="reflect").call()
-FLIP, CUTOUT = AUGMENTATIONS["flip"]().call(), AUGMENTATIONS["cutout"](size=3).call()
+
+def call(name: str, **arguments: object) -> Call:
+    return AUGMENTATIONS[name](**arguments).call()
 
 
-def images(count: int = 40, *, height: int = HEIGHT, width: int = WIDTH) -> Images:
-    """Random pictures without a 0, so that what is blank shows; normalising changes nothing."""
-    pixels = np.random.default_rng(0).integers(1, 256, (count, height, width, 3), np.uint8)
-    return Images(torch.from_numpy(pixels), torch.zeros(count, dtype=torch.int64), torch.ones(3), torch.zeros(3))
+CROP, CROP_REFLECT = call("crop", padding=2), call("crop", padding=2, mode="reflect")
+FLIP, CUTOUT = call("flip"), call("cutout", size=3)
+TRANSLATE, ALTERNATING_FLIP = call("translate", pixels=2, mode="reflect"), call("alternating_flip")
+ERASING = call("random_erasing", p=0.9, area=(0.1, 0.5))
+NOISE = call("random_erasing", p=1.0, area=(0.4, 0.6), ratio=(0.8, 1.2), fill="noise")
+MOVED = [CROP, FLIP, CUTOUT, TRANSLATE, ALTERNATING_FLIP, ERASING, NOISE]
 
 
 def augmented(chain: tuple[Call, ...], index: Tensor, seed: int = SEED, epoch: int = EPOCH) -> Tensor:
-    return images().augmented(index, chain, seed, epoch)
+    return augmented_batch(images(), index, chain, seed, epoch).images
 
 
 def by_hand(chain: tuple[Call, ...], number: int) -> Tensor:
     """What becomes of one image, step by step."""
-    image, one = images().pixels[number].numpy().copy(), torch.tensor([number])
-    for place, call in enumerate(chain):
-        key = draws.key(SEED, EPOCH, f"augment {place} {call.name}")
-        match call.name, call.keywords():
+    image, one = images().pixels[number].numpy().astype(np.float32), torch.tensor([number])
+    for place, stage in enumerate(chain):
+        name = f"augment {place} {stage.name}"
+        key = draws.key(SEED, EPOCH, name)
+        match stage.name, stage.keywords():
             case "crop", {"padding": int(padding), "mode": mode}:
-                top, left = (draws.integers(k, one, 2 * padding + 1).item() for k in (key, ~key))
-                sides = ((padding, padding), (padding, padding), (0, 0))
-                padded = np.pad(image, sides, mode="reflect" if mode == "reflect" else "constant")
-                image = padded[top : top + HEIGHT, left : left + WIDTH]
+                image = window_by_hand(image, key, one, padding, mode)
+            case "translate", {"pixels": int(padding), "mode": mode}:
+                image = window_by_hand(image, key, one, padding, mode)
             case "flip", {"p": float(p)}:
                 if draws.uniform(key, one).item() < p:
                     image = image[:, ::-1]
-            case "cutout", {"size": int(size)}:
+            case "alternating_flip", _:
+                if draws.uniform(draws.key(SEED, 0, name), one).item() < 0.5:  # in odd epochs
+                    image = image[:, ::-1]
+            case "cutout", {"size": int(size), "fill": fill}:
                 image = image.copy()
                 top = draws.integers(key, one, HEIGHT).item() - size // 2
                 left = draws.integers(~key, one, WIDTH).item() - size // 2
-                image[max(0, top) : max(0, top + size), max(0, left) : max(0, left + size)] = 0
-            case name, _:
-                raise AssertionError(f"no reference for {name}")
+                hole = image[max(0, top) : max(0, top + size), max(0, left) : max(0, left + size)]
+                hole[:] = MEAN.numpy() if fill == "mean" else 0
+            case "random_erasing", keywords:
+                image = image.copy()
+                erase_by_hand(image, name, one, **keywords)
+            case other, _:
+                raise AssertionError(f"no reference for {other}")
     return torch.from_numpy(image.copy()).permute(2, 0, 1).float()
+
+
+def window_by_hand(image: np.ndarray, key: int, one: Tensor, padding: int, mode: object) -> np.ndarray:
+    top, left = (draws.integers(k, one, 2 * padding + 1).item() for k in (key, ~key))
+    sides = ((padding, padding), (padding, padding), (0, 0))
+    padded = np.pad(image, sides, mode="reflect" if mode == "reflect" else "constant")
+    return padded[top : top + HEIGHT, left : left + WIDTH]
+
+
+def erase_by_hand(image, name, one, p, area, ratio, fill) -> None:
+    def uniform(purpose: str) -> float:
+        return draws.uniform(draws.key(SEED, EPOCH, name + purpose), one).item()
+
+    if uniform("") >= p:
+        return
+    for attempt in range(10):
+        size = (area[0] + (area[1] - area[0]) * uniform(f" area {attempt}")) * HEIGHT * WIDTH
+        shape = ratio[0] + (ratio[1] - ratio[0]) * uniform(f" ratio {attempt}")
+        rows, columns = round(math.sqrt(size * shape)), round(math.sqrt(size / shape))
+        if rows < HEIGHT and columns < WIDTH:
+            top = draws.integers(draws.key(SEED, EPOCH, f"{name} top"), one, HEIGHT - rows + 1).item()
+            left = draws.integers(draws.key(SEED, EPOCH, f"{name} left"), one, WIDTH - columns + 1).item()
+            image[top : top + rows, left : left + columns] = MEAN.numpy() if fill == "mean" else 0
+            return
 
 
 @pytest.mark.parametrize(
@@ -56,16 +96,24 @@ def by_hand(chain: tuple[Call, ...], number: int) -> Tensor:
     [
         (CROP,),
         (CROP_REFLECT,),
-        (AUGMENTATIONS["crop"](padding=20).call(),),
-        (AUGMENTATIONS["crop"](padding=20, mode="reflect").call(),),
+        (call("crop", padding=20),),
+        (call("crop", padding=20, mode="reflect"),),
         (FLIP,),
         (CUTOUT,),
-        (AUGMENTATIONS["cutout"](size=2).call(),),
-        (AUGMENTATIONS["cutout"](size=100).call(),),
+        (call("cutout", size=2),),
+        (call("cutout", size=100),),
+        (call("cutout", size=3, fill="mean"),),
+        (TRANSLATE,),
+        (ALTERNATING_FLIP,),
+        (ERASING,),
+        (call("random_erasing", p=0.5, fill="mean"),),
+        (call("random_erasing", p=1.0, area=(0.6, 1.0), ratio=(0.1, 5.0)),),
         (CROP, FLIP, CUTOUT),
         (CUTOUT, FLIP, CROP_REFLECT),
         (CROP, CROP),
         (FLIP, FLIP),
+        (call("cutout", size=3, fill="mean"), TRANSLATE, CUTOUT),
+        (ERASING, CROP, ALTERNATING_FLIP),
     ],
     ids=lambda chain: " -> ".join(map(str, chain)),
 )
@@ -75,54 +123,118 @@ def test_a_batch_is_changed_as_one_image_at_a_time_would_be(chain):
     assert torch.equal(augmented(chain, index), expected)
 
 
+def test_every_declared_augmentation_is_implemented_once():
+    assert sorted([*MOVES, *CHANGES, *MIXTURES]) == sorted(AUGMENTATIONS)
+
+
 @pytest.mark.parametrize("name", list(AUGMENTATIONS))
-def test_every_declared_augmentation_is_implemented(name):
+def test_every_augmentation_changes_some_images_and_keeps_their_size(name):
     index = torch.arange(40)
-    changed = augmented((AUGMENTATIONS[name]().call(),), index)
+    changed = augmented((call(name),), index)
     assert changed.shape == (40, 3, HEIGHT, WIDTH)
+    assert changed.dtype == torch.float32
+    assert changed.isfinite().all()
+    assert changed.min() >= 0
+    assert changed.max() <= 255
     assert not torch.equal(changed, images().batch(index))
 
 
-@pytest.mark.parametrize("chain", [(CROP,), (FLIP,), (CUTOUT,), (CROP, FLIP, CUTOUT)], ids=str)
+CHAINS = [
+    *[(call(name),) for name in AUGMENTATIONS],
+    (CROP, FLIP, CUTOUT),
+    (NOISE, call("color_jitter"), CROP, call("grayscale"), NOISE, call("mixup")),
+    (FLIP, call("randaugment"), call("mixup"), call("cutmix")),
+]
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=lambda chain: " -> ".join(stage.name for stage in chain))
 def test_what_an_image_becomes_depends_on_no_other_image(chain):
     everything = augmented(chain, torch.arange(40))
     for batch in (torch.tensor([17]), torch.tensor([3, 17, 5]), torch.arange(39, -1, -1)):
         assert torch.equal(augmented(chain, batch), everything[batch])
 
 
-@pytest.mark.parametrize("call", [CROP, FLIP, CUTOUT], ids=str)
-def test_each_image_of_a_batch_has_its_own_draw(call):
+@pytest.mark.parametrize("stage", [*MOVED, *[call(name) for name in CHANGES]], ids=lambda stage: stage.name)
+def test_each_image_of_a_batch_has_its_own_draw(stage):
     one_picture = images()
     one_picture.pixels[:] = one_picture.pixels[0]
-    results = one_picture.augmented(torch.arange(40), (call,), SEED, EPOCH)
+    results = augmented_batch(one_picture, torch.arange(40), (stage,), SEED, EPOCH).images
     different = len({result.numpy().tobytes() for result in results})
-    assert different == 2 if call is FLIP else different > 10
+    assert different == 2 if stage.name in {"flip", "alternating_flip", "grayscale"} else different > 10
 
 
 @pytest.mark.parametrize(("seed", "epoch"), [(SEED + 1, EPOCH), (SEED, EPOCH + 1)])
-@pytest.mark.parametrize("call", [CROP, FLIP, CUTOUT], ids=str)
-def test_another_seed_or_epoch_draws_anew(call, seed, epoch):
+@pytest.mark.parametrize("name", list(AUGMENTATIONS))
+def test_another_seed_or_epoch_draws_anew(name, seed, epoch):
     index = torch.arange(40)
-    assert not torch.equal(augmented((call,), index), augmented((call,), index, seed, epoch))
+    assert not torch.equal(augmented((call(name),), index), augmented((call(name),), index, seed, epoch))
 
 
 def test_a_crop_takes_every_place_of_the_padded_image_equally_often():
     image = images(1, height=32, width=32)
     image.pixels[:] = torch.arange(32 * 32).view(1, 32, 32, 1).remainder(255) + 1
-    places = {image.augmented(torch.tensor([0]), (CROP,), 0, epoch).numpy().tobytes() for epoch in range(400)}
+    one = torch.tensor([0])
+    places = {augmented_batch(image, one, (CROP,), 0, epoch).images.numpy().tobytes() for epoch in range(400)}
     assert len(places) == 5 * 5
 
 
 @pytest.mark.parametrize("p", [0.0, 0.25, 1.0])
 def test_a_flip_happens_as_often_as_declared(p):
     many = images(4000)
-    flipped = many.augmented(torch.arange(4000), (AUGMENTATIONS["flip"](p=p).call(),), SEED, EPOCH)
+    flipped = augmented_batch(many, torch.arange(4000), (call("flip", p=p),), SEED, EPOCH).images
     share = (flipped != many.batch(torch.arange(4000))).flatten(1).any(1).double().mean().item()
     assert share == pytest.approx(p, abs=0.03 if 0 < p < 1 else 0)
 
 
-def test_what_is_blank_is_black_and_normalised_with_the_rest():
+def test_an_alternating_flip_shows_every_image_both_ways_in_two_epochs():
+    plain = images().batch(torch.arange(40))
+    epochs = [augmented((ALTERNATING_FLIP,), torch.arange(40), epoch=epoch) for epoch in (1, 2, 3, 4)]
+    assert torch.equal(epochs[0], epochs[2])
+    assert torch.equal(epochs[1], epochs[0].flip(3))
+    assert torch.equal(epochs[1], epochs[3])
+    assert 10 < (epochs[0] != plain).flatten(1).any(1).sum() < 30
+
+
+def test_a_translation_is_a_crop_by_another_name():
+    moved = augmented((call("translate", pixels=2),), torch.arange(40)) == 0
+    cropped = augmented((CROP,), torch.arange(40)) == 0
+    assert moved.any()
+    assert moved.double().mean().item() == pytest.approx(cropped.double().mean().item(), abs=0.05)
+
+
+def test_what_is_blank_is_normalised_with_the_rest():
     picture = images()
     picture.scale, picture.offset = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-1.0, -2.0, -3.0])
-    blank = picture.augmented(torch.arange(4), (AUGMENTATIONS["cutout"](size=100).call(),), SEED, EPOCH)
-    assert torch.equal(blank, torch.tensor([-1.0, -2.0, -3.0]).view(1, 3, 1, 1).expand(4, 3, HEIGHT, WIDTH))
+    whole = call("cutout", size=100)
+    black = augmented_batch(picture, torch.arange(4), (whole,), SEED, EPOCH).images
+    assert torch.equal(black, torch.tensor([-1.0, -2.0, -3.0]).view(1, 3, 1, 1).expand(4, 3, HEIGHT, WIDTH))
+    mean = augmented_batch(picture, torch.arange(4), (call("cutout", size=100, fill="mean"),), SEED, EPOCH).images
+    expected = MEAN * picture.scale + picture.offset
+    torch.testing.assert_close(mean, expected.view(1, 3, 1, 1).expand(4, 3, HEIGHT, WIDTH))
+
+
+def test_noise_is_even_over_all_bytes():
+    many = images(2000, height=8, width=8)
+    plain = many.batch(torch.arange(2000))
+    changed = augmented_batch(many, torch.arange(2000), (NOISE,), SEED, EPOCH).images
+    noise = changed[changed != plain]
+    assert len(noise) > 100_000
+    expected = len(noise) / 256
+    statistic = ((torch.bincount(noise.long(), minlength=256) - expected) ** 2 / expected).sum().item()
+    assert abs(statistic - 255) < 5 * math.sqrt(2 * 255)
+
+
+def test_erased_areas_are_as_large_as_declared():
+    many = images(2000, height=32, width=32)
+    chain = (call("random_erasing", p=1.0, area=(0.1, 0.3), ratio=(0.5, 2.0)),)
+    changed = augmented_batch(many, torch.arange(2000), chain, SEED, EPOCH).images
+    share = (changed == 0).all(1).double().mean((1, 2))
+    assert share.min() > 0.085
+    assert share.max() < 0.315
+    assert share.mean().item() == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.parametrize("arguments", [{"area": (0.5, 0.1)}, {"ratio": (2.0, 1.0)}])
+def test_bounds_of_erasing_go_upwards(arguments):
+    with pytest.raises(MisfitError, match="from the least to the largest"):
+        AUGMENTATIONS["random_erasing"](**arguments).check()

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ def plain(
     *,
     change_gradients: Callable[[list[nn.Parameter]], object] = lambda _: None,
     factor: Callable[[float], float] = lambda _: 1.0,
-    smoothing: float = 0.0,
+    loss: Callable[[Tensor, Tensor], Tensor] = nn.functional.cross_entropy,
 ) -> dict[str, Tensor]:
     """The same training as anybody would write it."""
     module = build_module(meaning(SPEC, ())[0], "small", seed=0)
@@ -102,7 +103,7 @@ def plain(
             index = order[step * BATCH : (step + 1) * BATCH]
             optimizer.param_groups[0]["lr"] = rate * factor(epoch + step / steps)
             optimizer.zero_grad()
-            nn.functional.cross_entropy(module(x[index]), y[index], label_smoothing=smoothing).backward()
+            loss(module(x[index]), y[index]).backward()
             change_gradients(list(module.parameters()))
             optimizer.step()
     return module.state_dict()
@@ -150,7 +151,28 @@ def sgd(parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
             ("train.schedule=linear(warmup=1)",),
             lambda: plain(sgd, factor=lambda epoch: epoch if epoch < 1 else 1 - (epoch - 1) / (EPOCHS - 1)),
         ),
-        (("train.loss=cross_entropy(label_smoothing=0.2)",), lambda: plain(sgd, smoothing=0.2)),
+        (
+            ("train.loss=cross_entropy(label_smoothing=0.2)",),
+            lambda: plain(sgd, loss=partial(nn.functional.cross_entropy, label_smoothing=0.2)),
+        ),
+        (
+            ("train.loss=cross_entropy(reduction=sum)", "train.optimizer.lr=0.003"),
+            lambda: plain(
+                lambda p: torch.optim.SGD(p, 0.003), loss=partial(nn.functional.cross_entropy, reduction="sum")
+            ),
+        ),
+        (
+            ("train.loss=mse",),
+            lambda: plain(sgd, loss=lambda x, y: nn.functional.mse_loss(x, nn.functional.one_hot(y, 10).float())),
+        ),
+        (
+            ("train.optimizer=nadam(lr=0.003, eps=1e-4)",),
+            lambda: plain(lambda p: torch.optim.NAdam(p, 0.003, eps=1e-4)),
+        ),
+        (
+            ("train.optimizer=adagrad(lr=0.01, eps=1e-2)",),
+            lambda: plain(lambda p: torch.optim.Adagrad(p, 0.01, eps=1e-2)),
+        ),
     ],
     ids=lambda value: ", ".join(value) if isinstance(value, tuple) else "",
 )
@@ -259,6 +281,97 @@ def test_progress_counts_every_step_of_every_epoch():
 def test_the_recorded_rate_is_that_of_the_last_step():
     rates = [metrics.lr for metrics in train("train.schedule=linear").metrics]
     assert rates == pytest.approx([0.05 * (1 - (epoch + 0.75) / 3) for epoch in range(3)])
+
+
+def test_a_part_of_an_epoch_has_a_part_of_its_steps():
+    outcome = train("train.epochs=1.5", "train.schedule=linear")
+    counted = [(p.epoch, p.epochs, p.step, p.steps) for p in outcome.steps]
+    assert counted == [(1, 2, step, 4) for step in (1, 2, 3, 4)] + [(2, 2, step, 2) for step in (1, 2)]
+    assert outcome.metrics[-1].lr == pytest.approx(0.05 * (1 - 1.25 / 1.5))
+    first = train("train.epochs=1")
+    assert not torch.equal(outcome.weights["conv.weight"], first.weights["conv.weight"])
+
+
+def test_what_is_left_of_an_epoch_can_be_dropped():
+    seen: list[int] = []
+
+    def count(module: nn.Module, inputs: tuple[Tensor], _output: object) -> None:
+        if isinstance(module, nn.Linear) and module.training:
+            seen.append(len(inputs[0]))
+
+    handle = nn.modules.module.register_module_forward_hook(count)
+    try:
+        outcome = train("train.drop_last=true", "train.optimizer.lr=1e-12")
+    finally:
+        handle.remove()
+    assert seen == [16] * 9
+    x = torch.from_numpy(TRAIN[0]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    index = draws.permutation(0, 1, COUNT)[:48]
+    with torch.no_grad():
+        scores = outcome.module(x[index])
+    expected = nn.functional.cross_entropy(scores, torch.from_numpy(TRAIN[1])[index]).item()
+    assert outcome.metrics[0].train_loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_reported_loss_is_a_mean_also_where_the_sum_is_minimised():
+    still = "train.optimizer.lr=1e-12"
+    mean, total = train(still), train(still, "train.loss=cross_entropy(reduction=sum)")
+    assert total.metrics[0].train_loss == pytest.approx(mean.metrics[0].train_loss, rel=1e-5)
+    assert total.metrics[0].test_loss == pytest.approx(mean.metrics[0].test_loss, rel=1e-5)
+
+
+def test_the_averaged_weights_are_tested_and_kept_while_training_goes_on_with_its_own():
+    live = train("train.epochs=3")
+    averaged = train("train.epochs=3", "train.average=swa(start=0)")
+    ends = [train(f"train.epochs={epochs}").weights for epochs in (1, 2, 3)]
+    for name, tensor in averaged.weights.items():
+        torch.testing.assert_close(tensor, torch.stack([end[name] for end in ends]).mean(0))
+    assert [m.train_loss for m in averaged.metrics] == [m.train_loss for m in live.metrics]
+    assert averaged.metrics[0].test_loss == pytest.approx(live.metrics[0].test_loss)
+    assert averaged.metrics[2].test_loss != live.metrics[2].test_loss
+
+
+def test_until_an_average_starts_the_weights_themselves_are_tested():
+    live, averaged = train(), train("train.average=ema(0.9, start=2)")
+    assert [m.test_loss for m in averaged.metrics][:2] == [m.test_loss for m in live.metrics][:2]
+    assert averaged.metrics[2].test_loss != live.metrics[2].test_loss
+
+
+@pytest.mark.parametrize("average", ["ema(0.9)", "swa(start=1)", "lookahead", "lookahead(every=2) -> ema(0.5)"])
+def test_averages_are_repeatable(average):
+    first, second = (train(f"train.average={average}", text=RANDOM_SPEC) for _ in range(2))
+    assert all(torch.equal(tensor, second.weights[name]) for name, tensor in first.weights.items())
+    assert [m.test_loss for m in first.metrics] == [m.test_loss for m in second.metrics]
+
+
+def test_views_of_test_images_change_what_is_measured_and_not_what_is_trained():
+    plain_run, viewed = train(), train("train.test_augment=mirror -> shift(1)")
+    assert all(torch.equal(tensor, viewed.weights[name]) for name, tensor in plain_run.weights.items())
+    x = torch.from_numpy(TEST[0]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    padded = nn.functional.pad(x, (1, 1, 1, 1), "reflect")
+    module = viewed.module
+    with torch.no_grad():
+        views = [(x, 1 / 2), (padded[:, :, :-2, :-2], 1 / 4), (padded[:, :, 2:, 2:], 1 / 4)]
+        scores = sum(weight / 2 * (module(view) + module(view.flip(3))) for view, weight in views)
+    expected = nn.functional.cross_entropy(scores, torch.from_numpy(TEST[1])).item()
+    assert viewed.metrics[-1].test_loss == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy(label_smoothing=0.1)", "mse", "bce", "focal"])
+def test_every_loss_trains_on_mixed_images(loss):
+    outcome = train("train.augment=flip -> mixup -> cutmix", f"train.loss={loss}", text=RANDOM_SPEC)
+    assert all(math.isfinite(m.train_loss) for m in outcome.metrics)
+    assert outcome.metrics[-1].train_loss != outcome.metrics[0].train_loss
+
+
+def test_a_first_convolution_whitens_the_training_images():
+    text = SPEC.replace("conv(4, 3) -> relu", "conv(24, 2, init=whitening, frozen=weight) -> relu")
+    outcome = train(text=text)
+    weight = outcome.weights["conv.weight"]
+    x = torch.from_numpy(TRAIN[0]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    outputs = nn.functional.conv2d(x, weight[:12]).transpose(0, 1).flatten(1)
+    torch.testing.assert_close(outputs @ outputs.T / outputs.shape[1], torch.eye(12), rtol=0, atol=0.02)
+    assert torch.equal(train(text=text, seed=1).weights["conv.weight"], weight)
 
 
 def test_a_loss_that_is_no_number_ends_training():

@@ -1,4 +1,4 @@
-"""What a run's record says of the code that computed it."""
+"""A run from start to end, and what its record says of the code that computed it."""
 
 import shutil
 import subprocess
@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import cifar_dsl
+from cifar_dsl.data import load_dataset
 from cifar_dsl.training.device import choose_device
-from cifar_dsl.training.session import commit_of, environment
+from cifar_dsl.training.session import commit_of, environment, evaluate_run
 
 
 @pytest.fixture
@@ -59,3 +60,26 @@ def test_where_git_fails_there_is_no_commit(tmp_path, monkeypatch, failure):
 
 def test_the_environment_names_the_commit_of_this_package():
     assert environment(choose_device("cpu")).commit == commit_of(Path(cifar_dsl.__file__).parent)
+
+
+def test_a_run_may_end_within_an_epoch_and_drop_what_is_left_of_one(tiny, pictures, tmp_path):
+    overrides = ("train.epochs=1.5", "train.batch=8", "train.drop_last=true")
+    run = cifar_dsl.train(tiny, data=f"npz:{pictures}", overrides=overrides, device="cpu", runs=tmp_path / "runs")
+    first, second = run.metrics()
+    assert (first.epoch, second.epoch) == (1, 2)
+    spent_s = first.time_s + second.time_s
+    assert run.result().images_per_s * spent_s == pytest.approx(7 * 8 + 4 * 8)
+
+
+def test_averaged_weights_are_what_is_stored_and_evaluated_again(tiny, pictures, tmp_path):
+    overrides = ("train.average=swa(start=0)", "train.test_augment=mirror -> shift(1)")
+    run = cifar_dsl.train(tiny, data=f"npz:{pictures}", overrides=overrides, device="cpu", runs=tmp_path / "runs")
+    measured = evaluate_run(run, load_dataset("npz", path=pictures), choose_device("cpu"))
+    assert measured == (run.result().loss, run.result().accuracy)
+
+
+def test_a_batch_that_takes_all_images_can_not_be_dropped(tiny, pictures, tmp_path):
+    overrides = ("train.batch=64", "train.drop_last=true")
+    with pytest.raises(cifar_dsl.SpecError, match="60 training images"):
+        cifar_dsl.train(tiny, data=f"npz:{pictures}", overrides=overrides, device="cpu", runs=tmp_path / "runs")
+    assert not list(tmp_path.glob("runs/*"))

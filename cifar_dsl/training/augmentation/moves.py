@@ -1,0 +1,120 @@
+"""Augmentations that move pixels, or blank them out.
+
+Each changes a map (N, H, W) that says for every pixel of the output from which pixel of its source image it
+comes: y * W + x, or with what it is filled: BLACK, MEAN or NOISE.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from cifar_dsl.training import draws
+from cifar_dsl.training.draws import Draws
+
+BLACK, MEAN, NOISE = -1, -2, -3
+_FILLS = {"black": BLACK, "mean": MEAN, "noise": NOISE}
+_ERASING_ATTEMPTS = 10
+
+
+def unmoved(count: int, height: int, width: int, device: torch.device) -> Tensor:
+    """The map (N, H, W) of images that stay as they are."""
+    return torch.arange(height * width, device=device).view(1, height, width).expand(count, height, width)
+
+
+def crop(source: Tensor, drawn: Draws, *, padding: int, mode: str) -> Tensor:
+    """A window of the padded image at a random place."""
+    _, height, width = source.shape
+    key, index = drawn.key(), drawn.index
+    top = draws.integers(key, index, 2 * padding + 1) - padding
+    left = draws.integers(~key, index, 2 * padding + 1) - padding
+    rows = torch.arange(height, device=index.device) + top[:, None]  # (N, H)
+    columns = torch.arange(width, device=index.device) + left[:, None]
+    if mode == "reflect":
+        rows, columns = reflected(rows, height), reflected(columns, width)
+    is_outside = ((rows < 0) | (rows >= height))[:, :, None] | ((columns < 0) | (columns >= width))[:, None, :]
+    inside_rows = rows.clamp(0, height - 1)[:, :, None].expand(-1, -1, width)
+    inside_columns = columns.clamp(0, width - 1)[:, None, :].expand(-1, height, -1)
+    window = source.gather(1, inside_rows).gather(2, inside_columns)
+    return window.masked_fill(is_outside, BLACK)
+
+
+def translate(source: Tensor, drawn: Draws, *, pixels: int, mode: str) -> Tensor:
+    """The image moved by up to `pixels` each way."""
+    return crop(source, drawn, padding=pixels, mode=mode)
+
+
+def flip(source: Tensor, drawn: Draws, *, p: float) -> Tensor:
+    """Left and right exchanged."""
+    return _mirrored(source, drawn.uniform() < p)
+
+
+def alternating_flip(source: Tensor, drawn: Draws) -> Tensor:
+    """Left and right exchanged for one half of the images in odd epochs, for the other half in even ones."""
+    once = Draws(drawn.seed, 0, drawn.stage, drawn.index)
+    is_first = once.uniform() < 0.5
+    return _mirrored(source, is_first if drawn.epoch % 2 else ~is_first)
+
+
+def _mirrored(source: Tensor, is_flipped: Tensor) -> Tensor:
+    return torch.where(is_flipped[:, None, None], source.flip(2), source)
+
+
+def cutout(source: Tensor, drawn: Draws, *, size: int, fill: str) -> Tensor:
+    """A square around a random pixel filled; at the border a part of it."""
+    _, height, width = source.shape
+    key, index = drawn.key(), drawn.index
+    top = draws.integers(key, index, height) - size // 2
+    left = draws.integers(~key, index, width) - size // 2
+    return source.masked_fill(rectangle(height, width, top, left, top + size, left + size), _FILLS[fill])
+
+
+def random_erasing(
+    source: Tensor, drawn: Draws, *, p: float, area: tuple[float, float], ratio: tuple[float, float], fill: str
+) -> Tensor:
+    """A rectangle filled: the first of some drawn ones that is smaller than the image, if there is one."""
+    _, height, width = source.shape
+    rows, columns = torch.zeros_like(drawn.index), torch.zeros_like(drawn.index)
+    is_found = torch.zeros_like(drawn.index, dtype=torch.bool)
+    for attempt in range(_ERASING_ATTEMPTS):
+        size = _between(area, drawn.uniform(f"area {attempt}")) * (height * width)
+        shape = _between(ratio, drawn.uniform(f"ratio {attempt}"))
+        drawn_rows, drawn_columns = (size * shape).sqrt().round().long(), (size / shape).sqrt().round().long()
+        is_taken = ~is_found & (drawn_rows < height) & (drawn_columns < width)
+        rows, columns = torch.where(is_taken, drawn_rows, rows), torch.where(is_taken, drawn_columns, columns)
+        is_found |= is_taken
+    top = drawn.integers(height - rows + 1, "top")
+    left = drawn.integers(width - columns + 1, "left")
+    is_erased = rectangle(height, width, top, left, top + rows, left + columns)
+    is_erased = is_erased & (drawn.uniform() < p)[:, None, None]
+    return source.masked_fill(is_erased, _FILLS[fill])
+
+
+def rectangle(height: int, width: int, top: Tensor, left: Tensor, bottom: Tensor, right: Tensor) -> Tensor:
+    """Which pixels lie in a rectangle, without its bottom row and right column: (N,) four times -> (N, H, W) bool."""
+    rows = torch.arange(height, device=top.device)
+    columns = torch.arange(width, device=top.device)
+    is_row = (rows >= top[:, None]) & (rows < bottom[:, None])
+    is_column = (columns >= left[:, None]) & (columns < right[:, None])
+    return is_row[:, :, None] & is_column[:, None, :]
+
+
+def reflected(place: Tensor, extent: int) -> Tensor:
+    """Places beyond an end mirrored at the last pixel, as torch's `reflect` padding does."""
+    period = max(1, 2 * (extent - 1))
+    folded = place.remainder(period)
+    return torch.where(folded < extent, folded, period - folded)
+
+
+def _between(bounds: tuple[float, float], share: Tensor) -> Tensor:
+    return bounds[0] + (bounds[1] - bounds[0]) * share
+
+
+MOVES: dict[str, Callable[..., Tensor]] = {
+    "crop": crop,
+    "translate": translate,
+    "flip": flip,
+    "alternating_flip": alternating_flip,
+    "cutout": cutout,
+    "random_erasing": random_erasing,
+}

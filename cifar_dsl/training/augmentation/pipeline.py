@@ -1,0 +1,118 @@
+"""A chain of augmentations, worked off."""
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from cifar_dsl.ir import Call
+from cifar_dsl.training.augmentation.changes import CHANGES
+from cifar_dsl.training.augmentation.mixtures import MIXTURES
+from cifar_dsl.training.augmentation.moves import BLACK, MEAN, MOVES, NOISE, unmoved
+from cifar_dsl.training.draws import Draws
+from cifar_dsl.training.images import Images
+from cifar_dsl.training.losses import one_hot
+
+
+@frozen
+class Batch:
+    """What a step trains on: images (N, C, H, W) and their own labels (N,).
+
+    `parts` are the labels of all that an image was mixed of, and the share of each: (N, K) int64 and float32;
+    None where nothing was mixed.
+    """
+
+    images: Tensor
+    labels: Tensor
+    parts: tuple[Tensor, Tensor] | None = None
+
+    def targets(self, classes: int) -> Tensor:
+        """What the loss is taken against: labels (N,), or the shares of classes (N, classes)."""
+        if self.parts is None:
+            return self.labels
+        labels, shares = self.parts
+        return (one_hot(labels, classes) * shares[..., None]).sum(1)
+
+
+def augmented(images: Images, index: Tensor, chain: tuple[Call, ...], seed: int, epoch: int) -> Batch:
+    """The training images at `index`, (N,) int64, changed at random as the chain says, normalised."""
+    if not chain:
+        return Batch(images.batch(index), images.labels.index_select(0, index))
+    values, parts = _Pipeline(images, chain, seed, epoch).run(index, len(chain))
+    return Batch(images.normalized(values), images.labels.index_select(0, index), parts)
+
+
+@frozen
+class _Pipeline:
+    images: Images
+    chain: tuple[Call, ...]
+    seed: int
+    epoch: int
+
+    def run(self, index: Tensor, stages: int) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """The first stages applied: values (N, H, W, C), uint8 or float32 from 0 to 255, and `Batch.parts`."""
+        call = self.chain[stages - 1]
+        if call.name not in MIXTURES:
+            return self._alone(index, stages), None
+        drawn = self._draws(stages - 1, index)
+        partners = drawn.integers(len(self.images), "partner")
+        (own, own_parts), (other, other_parts) = self._parts(index, stages - 1), self._parts(partners, stages - 1)
+        values, share = MIXTURES[call.name](own.float(), other.float(), drawn, **call.keywords())
+        labels = torch.cat([own_parts[0], other_parts[0]], dim=1)
+        shares = torch.cat([own_parts[1] * share[:, None], other_parts[1] * (1 - share)[:, None]], dim=1)
+        return values, (labels, shares)
+
+    def _parts(self, index: Tensor, stages: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """As `run`, and an image that isn't mixed is one part."""
+        values, parts = self.run(index, stages) if stages else (self.images.at(index), None)
+        labels = self.images.labels.index_select(0, index)[:, None]
+        return values, parts or (labels, torch.ones_like(labels, dtype=torch.float32))
+
+    def _alone(self, index: Tensor, stages: int) -> Tensor:
+        """The first stages, none of which mixes: (N, H, W, C)."""
+        values: Tensor | None = None
+        place = 0
+        while place < stages:
+            end = place
+            while end < stages and self.chain[end].name in MOVES:
+                end += 1
+            if end > place:
+                values = self._moved(values, index, range(place, end))
+            else:
+                end = place + 1
+                values = self.images.at(index) if values is None else values
+                call = self.chain[place]
+                values = CHANGES[call.name](values.float(), self._draws(place, index), **call.keywords())
+            place = end
+        assert values is not None
+        return values
+
+    def _moved(self, values: Tensor | None, index: Tensor, places: range) -> Tensor:
+        """Some moves in a row, of `values` or of the images as they are: (N, H, W, C)."""
+        _, height, width, channels = self.images.pixels.shape
+        source = unmoved(len(index), height, width, index.device)
+        for place in places:
+            call = self.chain[place]
+            source = MOVES[call.name](source, self._draws(place, index), **call.keywords())
+        if values is None:
+            pixels, image = self.images.rows, index
+        else:
+            pixels, image = values.flatten(0, 2), torch.arange(len(index), device=index.device)
+        rows = source.clamp(min=0) + (image * (height * width))[:, None, None]
+        gathered = pixels.index_select(0, rows.flatten()).view(len(index), height, width, channels)
+        gathered = gathered.masked_fill((source == BLACK)[..., None], 0)
+        fills = {self.chain[place].keywords().get("fill") for place in places}
+        if "mean" in fills:
+            gathered = torch.where((source == MEAN)[..., None], self.images.mean, gathered.float())
+        if "noise" in fills:
+            noise = self._noise(index, places[0]).to(gathered.dtype)
+            gathered = torch.where((source == NOISE)[..., None], noise, gathered)
+        return gathered
+
+    def _noise(self, index: Tensor, place: int) -> Tensor:
+        """A random byte for every pixel and channel: (N, H, W, C) int64."""
+        shape = self.images.pixels.shape[1:]
+        elements = index[:, None] * shape.numel() + torch.arange(shape.numel(), device=index.device)
+        return self._draws(place, elements).integers(256, "noise").view(len(index), *shape)
+
+    def _draws(self, place: int, index: Tensor) -> Draws:
+        return Draws(self.seed, self.epoch, f"augment {place} {self.chain[place].name}", index)

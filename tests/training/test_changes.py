@@ -1,0 +1,102 @@
+"""Changes of colours against torchvision's functions, and its policies against themselves."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from helpers.pictures import images
+from torch import Tensor
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
+
+from cifar_dsl.ir import Call
+from cifar_dsl.recipes import AUGMENTATIONS
+from cifar_dsl.registry import MisfitError
+from cifar_dsl.training import draws
+from cifar_dsl.training.augmentation import augmented
+from cifar_dsl.training.draws import Draws
+
+SEED, EPOCH, COUNT = 5, 3, 40
+INDEX = torch.arange(COUNT)
+COLOURED = ["color_jitter", "grayscale", "randaugment", "trivial_augment", "autoaugment"]
+
+
+def changed(call: Call) -> Tensor:
+    return augmented(images(), INDEX, (call,), SEED, EPOCH).images
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [
+        {"brightness": 0.8, "contrast": 0.0, "saturation": 0.0},
+        {"brightness": 0.0, "contrast": 0.8, "saturation": 0.0},
+        {"brightness": 0.0, "contrast": 0.0, "saturation": 0.8},
+        {"brightness": 0.4, "contrast": 1.5, "saturation": 0.4},
+    ],
+    ids=str,
+)
+def test_colours_change_as_torchvision_changes_them(reach):
+    drawn = Draws(SEED, EPOCH, "augment 0 color_jitter", INDEX)
+
+    def factors(name: str) -> list[float]:
+        least = max(0, 1 - reach[name])
+        return (least + (1 + reach[name] - least) * drawn.uniform(name)).tolist()
+
+    expected = []
+    for image, *own in zip(images().batch(INDEX), *map(factors, reach), strict=True):
+        x = functional.adjust_brightness(image / 255, own[0])
+        x = functional.adjust_contrast(x, own[1])
+        expected.append(functional.adjust_saturation(x, own[2]) * 255)
+    ours = changed(AUGMENTATIONS["color_jitter"](**reach).call())
+    torch.testing.assert_close(ours, torch.stack(expected), rtol=1e-4, atol=1e-2)
+
+
+def test_grey_is_torchvisions_grey():
+    everything = changed(AUGMENTATIONS["grayscale"](p=1.0).call())
+    expected = functional.rgb_to_grayscale(images().batch(INDEX), num_output_channels=3)
+    torch.testing.assert_close(everything, expected, rtol=1e-4, atol=1e-2)
+    some = changed(AUGMENTATIONS["grayscale"](p=0.5).call())
+    is_grey = (some == everything).flatten(1).all(1)
+    assert 10 < is_grey.sum() < 30
+    assert torch.equal(some[~is_grey], images().batch(INDEX)[~is_grey])
+
+
+@pytest.mark.parametrize(
+    ("call", "transform"),
+    [
+        (AUGMENTATIONS["randaugment"](ops=3, magnitude=20).call(), v2.RandAugment(3, 20)),
+        (AUGMENTATIONS["trivial_augment"]().call(), v2.TrivialAugmentWide()),
+        (AUGMENTATIONS["autoaugment"]().call(), v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)),
+    ],
+    ids=["randaugment", "trivial_augment", "autoaugment"],
+)
+def test_a_policy_is_torchvisions_with_a_seed_for_each_image(call, transform):
+    seeds = draws.hashed(draws.key(SEED, EPOCH, f"augment 0 {call.name}"), INDEX).tolist()
+    expected = []
+    for seed, image in zip(seeds, images().pixels, strict=True):
+        torch.manual_seed(seed)
+        expected.append(transform(image.permute(2, 0, 1)).float())
+    assert torch.equal(changed(call), torch.stack(expected))
+
+
+@pytest.mark.parametrize("name", COLOURED)
+def test_no_generator_plays_a_part_or_is_changed(name):
+    torch.manual_seed(1)
+    first = changed(AUGMENTATIONS[name]().call())
+    torch.manual_seed(2)
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    assert torch.equal(changed(AUGMENTATIONS[name]().call()), first)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (np.random.get_state()[1] == before[1]).all()
+    assert random.getstate() == before[2]
+
+
+@pytest.mark.parametrize("name", list(AUGMENTATIONS))
+def test_colours_need_three_channels(name):
+    AUGMENTATIONS[name]().check_channels(3)
+    if name in COLOURED:
+        with pytest.raises(MisfitError, match="works on 3 channels"):
+            AUGMENTATIONS[name]().check_channels(1)
+    else:
+        AUGMENTATIONS[name]().check_channels(1)

@@ -1,0 +1,92 @@
+"""Losses against their formulas, for labels and for shares of classes."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from cifar_dsl.backends.torch_module import make
+from cifar_dsl.ir import Call
+from cifar_dsl.recipes import LOSSES
+from cifar_dsl.training.losses import one_hot
+
+N, CLASSES = 8, 5
+
+
+@pytest.fixture
+def scores() -> Tensor:
+    return 3 * torch.randn(N, CLASSES)
+
+
+@pytest.fixture
+def labels() -> Tensor:
+    return torch.arange(N) % CLASSES
+
+
+@pytest.fixture
+def shares() -> Tensor:
+    return torch.rand(N, CLASSES).softmax(1)
+
+
+def loss(name: str, **arguments: object) -> nn.Module:
+    return make(LOSSES[name](**arguments).emit())
+
+
+def focal(scores: Tensor, shares: Tensor, gamma: float) -> Tensor:
+    p = scores.softmax(1)
+    return -(shares * (1 - p) ** gamma * p.log()).sum(1).mean()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("cross_entropy", lambda scores, shares: -(shares * scores.log_softmax(1)).sum(1).mean()),
+        ("mse", lambda scores, shares: ((scores - shares) ** 2).mean()),
+        ("bce", F.binary_cross_entropy_with_logits),
+        ("focal", lambda scores, shares: focal(scores, shares, 2.0)),
+    ],
+)
+def test_losses_follow_their_formulas(name, expected, scores, labels, shares):
+    torch.testing.assert_close(loss(name)(scores, shares), expected(scores, shares))
+    torch.testing.assert_close(loss(name)(scores, labels), expected(scores, F.one_hot(labels, CLASSES).float()))
+
+
+def test_every_declared_loss_is_among_those_tested():
+    assert set(LOSSES) == {"cross_entropy", "mse", "bce", "focal"}
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_a_sum_is_as_many_means_as_there_are_images(name, scores, shares):
+    total = loss(name, reduction="sum")(scores, shares)
+    torch.testing.assert_close(total, N * loss(name)(scores, shares))
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+@pytest.mark.parametrize("size", [0, 300])
+def test_gradients_are_finite_also_where_the_network_is_sure(name, size, labels):
+    scores = (size * F.one_hot(labels, CLASSES).float()).requires_grad_()
+    loss(name)(scores, labels).backward()
+    assert scores.grad is not None
+    assert scores.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 5.0])
+def test_focal_loss_has_the_gradient_of_its_formula(gamma, scores, labels):
+    ours, plain = scores.clone().requires_grad_(), scores.double().requires_grad_()
+    loss("focal", gamma=gamma)(ours, labels).backward()
+    focal(plain, F.one_hot(labels, CLASSES).double(), gamma).backward()
+    torch.testing.assert_close(ours.grad.double(), plain.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_without_a_gamma_focal_loss_is_cross_entropy(scores, labels):
+    torch.testing.assert_close(loss("focal", gamma=0.0)(scores, labels), F.cross_entropy(scores, labels))
+
+
+def test_defaults_are_no_part_of_what_a_loss_is():
+    call = LOSSES["cross_entropy"]().call()
+    assert call == Call("cross_entropy", (("label_smoothing", 0.0), ("reduction", "mean")))
+    assert call.defaults == {"label_smoothing", "reduction"}
+
+
+def test_one_hot_is_torchs(labels):
+    assert torch.equal(one_hot(labels, CLASSES), F.one_hot(labels, CLASSES).float())

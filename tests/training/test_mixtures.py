@@ -1,0 +1,127 @@
+"""Mixup and CutMix, image by image, and the distribution that they draw from."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from helpers.pictures import HEIGHT, WIDTH, images
+
+from cifar_dsl.ir import Call
+from cifar_dsl.recipes import AUGMENTATIONS
+from cifar_dsl.recipes.augmentation import check_chain
+from cifar_dsl.registry import MisfitError
+from cifar_dsl.training.augmentation import Batch, augmented
+from cifar_dsl.training.augmentation.mixtures import beta_values
+from cifar_dsl.training.draws import Draws
+
+SEED, EPOCH, COUNT, CLASSES = 5, 3, 40, 10
+INDEX = torch.arange(COUNT)
+
+
+def call(name: str, **arguments: object) -> Call:
+    return AUGMENTATIONS[name](**arguments).call()
+
+
+def batch(*chain: Call) -> Batch:
+    return augmented(images(), INDEX, chain, SEED, EPOCH)
+
+
+def drawn(place: int, name: str) -> Draws:
+    return Draws(SEED, EPOCH, f"augment {place} {name}", INDEX)
+
+
+def one_hot(labels: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.one_hot(labels, CLASSES).float()
+
+
+@pytest.mark.parametrize("before", [(), (call("flip"), call("cutout", size=3))], ids=["first", "after others"])
+@pytest.mark.parametrize("p", [1.0, 0.5])
+def test_mixup_is_the_weighted_mean_of_two_images_that_were_changed_alike(before, p):
+    place = len(before)
+    partners = drawn(place, "mixup").integers(COUNT, "partner")
+    shares = beta_values(0.4)[drawn(place, "mixup").integers(2**16, "share")]
+    shares = torch.where(drawn(place, "mixup").uniform() < p, shares, 1.0)
+    alone = batch(*before).images
+    mixed = batch(*before, call("mixup", alpha=0.4, p=p))
+    for number, (partner, share) in enumerate(zip(partners.tolist(), shares.tolist(), strict=True)):
+        expected = share * alone[number] + (1 - share) * alone[partner]
+        torch.testing.assert_close(mixed.images[number], expected, rtol=1e-5, atol=1e-3)
+        labels = images().labels
+        target = share * one_hot(labels[number]) + (1 - share) * one_hot(labels[partner])
+        torch.testing.assert_close(mixed.targets(CLASSES)[number], target)
+    assert torch.equal(mixed.labels, images().labels)
+
+
+def test_cutmix_has_a_rectangle_of_the_partner_and_its_label_by_area():
+    partners = drawn(0, "cutmix").integers(COUNT, "partner")
+    shares = beta_values(1.0)[drawn(0, "cutmix").integers(2**16, "share")]
+    middles = drawn(0, "cutmix").integers(HEIGHT, "row"), drawn(0, "cutmix").integers(WIDTH, "column")
+    pixels, labels = images().batch(INDEX), images().labels
+    mixed = batch(call("cutmix"))
+    for number, partner in enumerate(partners.tolist()):
+        side = math.sqrt(1 - shares[number].item())
+        half_height, half_width = int(HEIGHT * side) // 2, int(WIDTH * side) // 2
+        row, column = middles[0][number].item(), middles[1][number].item()
+        rows = slice(max(0, row - half_height), min(HEIGHT, row + half_height))
+        columns = slice(max(0, column - half_width), min(WIDTH, column + half_width))
+        expected = pixels[number].clone()
+        expected[:, rows, columns] = pixels[partner][:, rows, columns]
+        assert torch.equal(mixed.images[number], expected)
+        area = (rows.stop - rows.start) * (columns.stop - columns.start) / (HEIGHT * WIDTH)
+        target = (1 - area) * one_hot(labels[number]) + area * one_hot(labels[partner])
+        torch.testing.assert_close(mixed.targets(CLASSES)[number], target)
+
+
+def test_mixtures_can_be_mixed_again():
+    once, twice = batch(call("mixup")), batch(call("mixup"), call("cutmix"))
+    targets = twice.targets(CLASSES)
+    torch.testing.assert_close(targets.sum(1), torch.ones(COUNT))
+    assert not torch.equal(once.images, twice.images)
+    assert twice.parts is not None
+    assert twice.parts[0].shape == (COUNT, 4)
+
+
+def test_without_a_mixture_targets_are_labels():
+    assert torch.equal(batch(call("flip")).targets(CLASSES), images().labels)
+
+
+def test_a_mixture_that_never_happens_leaves_everything_as_it_is():
+    for name in ("mixup", "cutmix"):
+        mixed = batch(call(name, p=0.0))
+        assert torch.equal(mixed.images, images().batch(INDEX))
+        assert torch.equal(mixed.targets(CLASSES), one_hot(images().labels))
+
+
+@pytest.mark.parametrize(
+    ("alpha", "cumulated"),
+    [
+        (0.5, lambda x: 2 / np.pi * np.arcsin(np.sqrt(x))),
+        (1.0, lambda x: x),
+        (2.0, lambda x: 3 * x**2 - 2 * x**3),
+        (3.0, lambda x: 10 * x**3 - 15 * x**4 + 6 * x**5),
+    ],
+)
+def test_values_of_beta_have_its_distribution(alpha, cumulated):
+    values = beta_values(alpha).double().numpy()
+    middles = (np.arange(2**16) + 0.5) / 2**16
+    # Where the curve is steep the rounding of the values to float32 shows.
+    np.testing.assert_allclose(cumulated(values), middles, rtol=1e-6, atol=1e-4 if alpha < 1 else 1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.1, 0.2, 0.4, 0.8, 1.5, 8.0, 100.0])
+def test_values_of_beta_have_its_moments(alpha):
+    values = beta_values(alpha).double()
+    assert values.isfinite().all()
+    assert (values.diff() >= 0).all()
+    torch.testing.assert_close(values + values.flip(0), torch.ones_like(values), rtol=0, atol=1e-7)
+    assert values.var(correction=0).item() == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=2e-4)
+    fourth = ((values - 0.5) ** 4).mean().item()
+    assert fourth == pytest.approx(3 / (16 * (2 * alpha + 1) * (2 * alpha + 3)), rel=1e-3)
+
+
+def test_only_mixtures_follow_a_mixture():
+    check_chain(())
+    check_chain((call("crop"), call("flip"), call("mixup"), call("cutmix")))
+    with pytest.raises(MisfitError, match="after `mixup` there are two in each"):
+        check_chain((call("mixup"), call("flip")))

@@ -1,0 +1,107 @@
+"""Muon and Lion against their formulas, and against torch's Muon where that takes the weights."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from cifar_dsl.training.lion import Lion
+from cifar_dsl.training.muon import Muon, orthogonalized
+
+SHAPES = [(4, 6), (6, 4), (8, 3, 3, 3), (5, 5)]
+
+
+def quintic(values: Tensor, steps: int) -> Tensor:
+    """What Newton-Schulz does to singular values, worked out on the values themselves."""
+    for _ in range(steps):
+        values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
+    return values
+
+
+def weight_and_gradients(shape: tuple[int, ...], count: int = 3) -> tuple[Tensor, list[Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    made = [torch.randn(shape, generator=generator) for _ in range(count + 1)]
+    return made[0].requires_grad_(), made[1:]
+
+
+def trained(optimizer: torch.optim.Optimizer, weight: Tensor, gradients: list[Tensor]) -> Tensor:
+    for gradient in gradients:
+        weight.grad = gradient.clone()
+        optimizer.step()
+    return weight.detach()
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (6, 4), (16, 16), (3, 40)])
+@pytest.mark.parametrize("steps", [1, 3, 5])
+def test_singular_values_are_brought_near_1_and_vectors_stay(shape, steps):
+    matrix = torch.randn(shape)
+    u, values, vh = torch.linalg.svd(matrix, full_matrices=False)
+    expected = u @ torch.diag(quintic(values / values.norm(), steps)) @ vh
+    torch.testing.assert_close(orthogonalized(matrix, steps).float(), expected, rtol=0, atol=0.06)
+
+
+def test_five_steps_bring_every_value_between_a_half_and_three_halves():
+    values = torch.linalg.svdvals(orthogonalized(torch.randn(20, 30), 5).float())
+    assert values.min() > 0.5
+    assert values.max() < 1.5
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("nesterov", [True, False])
+@pytest.mark.parametrize("rescale", [True, False])
+def test_steps_follow_the_formula(shape, nesterov, rescale):
+    weight, gradients = weight_and_gradients(shape)
+    expected, momentum = weight.detach().clone(), torch.zeros(shape)
+    for gradient in gradients:
+        momentum = 0.6 * momentum + gradient
+        direction = gradient + 0.6 * momentum if nesterov else momentum
+        if rescale:
+            expected = expected / expected.norm() * shape[0] ** 0.5
+        update = orthogonalized(direction.flatten(1), 3).float().view(shape)
+        expected = expected - 0.24 * update
+    optimizer = Muon([weight], lr=0.24, momentum=0.6, nesterov=nesterov, steps=3, rescale=rescale)
+    torch.testing.assert_close(trained(optimizer, weight, gradients), expected)
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_on_wide_matrices_steps_are_those_of_torchs_muon(weight_decay):
+    weight, gradients = weight_and_gradients((4, 6))
+    theirs = weight.detach().clone().requires_grad_()
+    ours = trained(Muon([weight], lr=0.1, weight_decay=weight_decay), weight, gradients)
+    expected = trained(torch.optim.Muon([theirs], lr=0.1, weight_decay=weight_decay), theirs, gradients)
+    torch.testing.assert_close(ours, expected, rtol=0, atol=0.01)  # torch rounds to bfloat16 at other places
+
+
+def test_a_rescaled_weight_has_the_declared_norm_before_the_step():
+    weight, gradients = weight_and_gradients((8, 3, 3, 3))
+    after = trained(Muon([weight], lr=1e-9, rescale=True), weight, gradients)
+    assert after.norm().item() == pytest.approx(8**0.5, rel=1e-5)
+
+
+def test_a_weight_of_zeros_can_be_rescaled():
+    weight = torch.zeros(4, 6, requires_grad=True)
+    assert trained(Muon([weight], lr=0.1, rescale=True), weight, [torch.randn(4, 6)]).isfinite().all()
+
+
+def test_a_vector_is_refused():
+    with pytest.raises(ValueError, match="two or more dimensions"):
+        Muon([torch.zeros(4, requires_grad=True)], lr=0.1)
+
+
+def test_lion_follows_its_paper():
+    weight, gradients = weight_and_gradients((4, 6), count=5)
+    expected, momentum = weight.detach().clone(), torch.zeros(4, 6)
+    for gradient in gradients:
+        update = torch.sign(0.9 * momentum + 0.1 * gradient)
+        expected = expected - 0.01 * (update + 0.5 * expected)
+        momentum = 0.99 * momentum + 0.01 * gradient
+    optimizer = Lion([weight], lr=0.01, betas=(0.9, 0.99), weight_decay=0.5)
+    torch.testing.assert_close(trained(optimizer, weight, gradients), expected)
+
+
+@pytest.mark.parametrize("make", [lambda w: Muon(w, lr=0.1), lambda w: Lion(w, lr=0.1)], ids=["muon", "lion"])
+def test_a_weight_without_a_gradient_stays(make):
+    weights = [torch.ones(2, 2, requires_grad=True), torch.ones(2, 2, requires_grad=True)]
+    weights[0].grad = torch.randn(2, 2)
+    make(weights).step()
+    assert not torch.equal(weights[0], torch.ones(2, 2))
+    assert torch.equal(weights[1], torch.ones(2, 2))

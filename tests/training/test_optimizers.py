@@ -1,0 +1,166 @@
+"""Groups of parameters with an optimizer, a schedule and a time of their own."""
+
+import pytest
+import torch
+from helpers.pictures import images
+from torch import Tensor, nn
+
+from cifar_dsl.backends.torch_module import build_module
+from cifar_dsl.semantics import analyze_text
+from cifar_dsl.training import draws
+from cifar_dsl.training.loop import Trainer
+from cifar_dsl.training.optimizers import Optimizers
+from cifar_dsl.training.plan import Plan
+
+CPU = torch.device("cpu")
+COUNT, BATCH, STEPS = 40, 10, 4
+SPEC = """
+arch grouped
+input 3x7x6
+model {{ conv(4, 3) -> relu -> flatten -> dense(10) }}
+train {{
+    data npz("00")
+    normalize unit
+    epochs 3
+    batch 10
+    optimizer sgd(lr=0.001)
+    {more}
+}}
+"""
+
+
+def trainer(more: str) -> Trainer:
+    analysis = analyze_text(SPEC.format(more=more))
+    assert analysis.recipe is not None
+    return Trainer(analysis.graph, analysis.recipe, "grouped", 0, CPU, images(), images())
+
+
+def train(more: str, until: int = 3) -> dict[str, Tensor]:
+    """The weights after some of three epochs."""
+    made, kept = trainer(more), {}
+    networks: list[nn.Module] = []
+    handle = nn.modules.module.register_module_forward_pre_hook(lambda module, _: networks.append(module))
+    try:
+        made.run(
+            lambda metrics: kept.update(
+                {metrics.epoch: {name: tensor.clone() for name, tensor in networks[0].state_dict().items()}}
+            )
+        )
+    finally:
+        handle.remove()
+    return kept[until]
+
+
+def by_hand(make, factors, changes=lambda _module, _done: None) -> dict[str, Tensor]:
+    """The same training with torch's optimizers, written out: `factors` of each at every step."""
+    module = build()
+    optimizers = make(module)
+    rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
+    data = images()
+    for done in range(3 * STEPS):
+        epoch, step = divmod(done, STEPS)
+        index = draws.permutation(0, epoch + 1, COUNT)[step * BATCH : (step + 1) * BATCH]
+        module.zero_grad()
+        nn.functional.cross_entropy(module(data.batch(index)), data.labels[index]).backward()
+        changes(module, done)
+        for optimizer, rate, factor in zip(optimizers, rates, factors(done / STEPS), strict=True):
+            optimizer.param_groups[0]["lr"] = rate * factor
+            if factor:
+                optimizer.step()
+    return module.state_dict()
+
+
+def build() -> nn.Module:
+    return build_module(analyze_text(SPEC.format(more="")).graph, "grouped", 0)
+
+
+def close(ours: dict[str, Tensor], expected: dict[str, Tensor]) -> bool:
+    return all(torch.allclose(tensor, expected[name], rtol=1e-4, atol=1e-6) for name, tensor in ours.items())
+
+
+def group(name: str, *settings: str) -> str:
+    return "\n".join([f"group {name} {{", *settings, "}"])
+
+
+BIASES = group("biases", "select bias", "optimizer sgd(lr=0.01, momentum=0.9)", "schedule linear", "epochs 1.5")
+HEAD = group("head", 'select "dense.*"', "optimizer adam(lr=1e-3, eps=1e-3)")
+MUON = group("filters", "select filter", "optimizer muon(lr=0.05, momentum=0.6, steps=3, rescale=true)")
+
+
+def test_each_group_has_its_optimizer_its_schedule_and_its_time():
+    def make(module: nn.Module) -> list[torch.optim.Optimizer]:
+        biases = [module.get_parameter("conv.bias"), module.get_parameter("dense.bias")]
+        return [
+            torch.optim.SGD(biases, 0.01, momentum=0.9),
+            torch.optim.Adam([module.get_parameter("dense.weight")], 1e-3, eps=1e-3),
+            torch.optim.SGD([module.get_parameter("conv.weight")], 0.001),
+        ]
+
+    expected = by_hand(make, lambda passed: (max(0, 1 - passed / 1.5), 1, 1))
+    assert close(train(BIASES + "\n" + HEAD), expected)
+    assert not close(train(BIASES), expected)
+    assert not close(train(""), expected)
+
+
+def test_after_its_time_a_group_stays_as_it_is():
+    second, third = train(BIASES, 2), train(BIASES, 3)
+    assert torch.equal(second["conv.bias"], third["conv.bias"])
+    assert torch.equal(second["dense.bias"], third["dense.bias"])
+    assert not torch.equal(train(BIASES, 1)["conv.bias"], second["conv.bias"])
+    assert not torch.equal(second["conv.weight"], third["conv.weight"])
+
+
+def test_what_is_not_trained_has_no_part_in_the_norm_that_is_clipped():
+    def clip(module: nn.Module, done: int) -> None:
+        trained = [
+            parameter for name, parameter in module.named_parameters() if done < 2 * STEPS or name.startswith("dense")
+        ]
+        nn.utils.clip_grad_norm_(trained, 0.1)
+
+    def make(module: nn.Module) -> list[torch.optim.Optimizer]:
+        conv = [module.get_parameter("conv.weight"), module.get_parameter("conv.bias")]
+        dense = [module.get_parameter("dense.weight"), module.get_parameter("dense.bias")]
+        return [torch.optim.SGD(conv, 0.02), torch.optim.SGD(dense, 0.001)]
+
+    expected = by_hand(make, lambda passed: (passed < 2, 1), clip)
+    stem = group("stem", 'select "conv.*"', "optimizer sgd(lr=0.02)", "epochs 2")
+    assert close(train("clip norm(0.1)\n" + stem), expected)
+
+
+def test_nothing_is_trained_when_the_time_of_every_group_is_over():
+    more = group("everything", 'select "*"', "epochs 1")
+    assert all(torch.equal(tensor, train(more, 1)[name]) for name, tensor in train(more, 3).items())
+
+
+def test_frozen_parameters_are_in_no_optimizer_and_keep_their_values():
+    text = SPEC.format(more=group("every", "select [filter, bias]")).replace("conv(4, 3)", "conv(4, 3, frozen=weight)")
+    analysis = analyze_text(text)
+    assert analysis.recipe is not None
+    before = build().get_parameter("conv.weight")
+    made = Trainer(analysis.graph, analysis.recipe, "grouped", 0, CPU, images(), images())
+    module = made.run(lambda _: None)
+    assert torch.equal(module.get_parameter("conv.weight"), before)
+    optimizers = Optimizers(module, analysis.graph, analysis.recipe, Plan.of(analysis.recipe, COUNT))
+    assert len(optimizers.parameters) == 3
+
+
+def test_muon_and_sgd_train_one_network():
+    first, second = train(MUON), train(MUON)
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+    assert not close(first, train(""))
+
+
+@pytest.mark.parametrize("optimizer", ["lion(lr=1e-3)", "nadam(lr=1e-3)", "adagrad(lr=1e-2)", "muon(lr=1e-2)"])
+def test_rates_of_every_optimizer_follow_its_schedule(optimizer):
+    schedule = "schedule piecewise(at=[0, 1, 3], factors=[0, 1, 0])"
+    made = trainer(group("some", "select filter", f"optimizer {optimizer}", schedule))
+    module = build()
+    optimizers = Optimizers(module, made.graph, made.recipe, Plan.of(made.recipe, COUNT))
+    before = module.get_parameter("conv.weight").detach().clone()
+    nn.functional.cross_entropy(module(images().batch(torch.arange(10))), images().labels[:10]).backward()
+    optimizers.begin(1, 0)
+    optimizers.step()
+    assert torch.equal(module.get_parameter("conv.weight"), before)
+    optimizers.begin(2, 0)
+    optimizers.step()
+    assert not torch.equal(module.get_parameter("conv.weight"), before)

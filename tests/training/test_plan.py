@@ -1,0 +1,37 @@
+"""Images fall into steps, steps into epochs, and the last of each may be a part."""
+
+import pytest
+
+from cifar_dsl.training.plan import Plan
+
+
+def counts(plan: Plan) -> list[tuple[int, int]]:
+    return [(plan.steps_in(epoch), plan.images_in(epoch)) for epoch in range(1, plan.epochs_begun + 1)]
+
+
+@pytest.mark.parametrize(
+    ("plan", "expected"),
+    [
+        (Plan(50, 16, 2), [(4, 50), (4, 50)]),
+        (Plan(50, 16, 2, drop_last=True), [(3, 48), (3, 48)]),
+        (Plan(48, 16, 1, drop_last=True), [(3, 48)]),
+        (Plan(100, 10, 1.1), [(10, 100), (1, 10)]),
+        (Plan(100, 10, 9.9), [(10, 100)] * 9 + [(9, 90)]),
+        (Plan(100, 10, 0.01), [(1, 10)]),
+        (Plan(105, 10, 0.95), [(11, 105)]),
+        (Plan(50_000, 2000, 8, drop_last=True), [(25, 50_000)] * 8),
+        (Plan(5, 16, 1.5), [(1, 5), (1, 5)]),
+    ],
+)
+def test_steps_and_images_of_every_epoch(plan, expected):
+    assert counts(plan) == expected
+
+
+def test_a_fraction_of_the_steps_is_not_raised_by_the_last_digit_of_a_float():
+    assert 0.07 * 100 > 7
+    assert Plan(1000, 10, 1).steps_until(0.07) == 7
+    assert Plan(1000, 10, 1).steps_until(0.0701) == 8
+
+
+def test_a_batch_that_is_dropped_leaves_no_step():
+    assert Plan(10, 16, 1, drop_last=True).steps == 0
