@@ -80,6 +80,8 @@ def _default(setting: Setting) -> str:
             return f"Default: `{setting.default.brief()}`."
         case ():
             return "Default: `none`."
+        case bool():
+            return f"Default: `{'true' if setting.default else 'false'}`."
         case str() if " " in setting.default:
             return f"Default: {setting.default}."
         case _:

@@ -216,14 +216,15 @@ class Pattern:
 
 @frozen
 class ListOf:
-    """A list of values of one kind; a single value stands for a list of one."""
+    """A list of values of one kind, with so many items or at most so many; a single value stands for a list of one."""
 
     item: Kind
     length: int | None = None
+    most: int | None = None
 
     def accept(self, value: Value) -> tuple[Value, ...]:
         items = value if isinstance(value, tuple) and not isinstance(value, Size) else (value,)
-        if self.length is not None and len(items) != self.length:
+        if (self.length is not None and len(items) != self.length) or (self.most and len(items) > self.most):
             raise UnfitError(self.describe())
         try:
             return tuple(self.item.accept(item) for item in items)
@@ -231,7 +232,8 @@ class ListOf:
             raise UnfitError(self.describe()) from None
 
     def describe(self) -> str:
-        return f"a list{f' of {self.length}' if self.length else ''}, each {self.item.describe()}"
+        size = f" of {self.length}" if self.length else f" of at most {self.most}" if self.most else ""
+        return f"a list{size}, each {self.item.describe()}"
 
     def symbols(self) -> tuple[str, ...]:
         return self.item.symbols()

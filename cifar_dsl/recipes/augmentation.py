@@ -7,6 +7,7 @@ the device unless an augmentation says otherwise.
 from typing import ClassVar
 
 from cifar_dsl.ir import Call
+from cifar_dsl.limits import MIXTURES
 from cifar_dsl.registry import Choice, Declaration, Float, Int, ListOf, MisfitError, Registry, argument, declared
 
 _SHARE = Float(0, 1)
@@ -31,6 +32,10 @@ AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation")
 
 def check_chain(augmentations: tuple[Call, ...]) -> None:
     """Can these follow each other? Raises MisfitError."""
+    mixtures = [call.name for call in augmentations if AUGMENTATIONS[call.name].mixes]
+    if len(mixtures) > MIXTURES:
+        message = f"images are mixed at most {MIXTURES} times, and here {len(mixtures)} times"
+        raise MisfitError("E0403", message, help=("leave some out: each doubles the work",))
     mixing = ""
     for call in augmentations:
         if AUGMENTATIONS[call.name].mixes:

@@ -4,6 +4,8 @@ from typing import Any
 
 from attrs import frozen
 
+from cifar_dsl.limits import AVERAGES as MOST_AVERAGES
+from cifar_dsl.limits import CHANGES, SELECTED, VIEWS
 from cifar_dsl.recipes.augmentation import AUGMENTATIONS
 from cifar_dsl.recipes.average import AVERAGES
 from cifar_dsl.recipes.clip import CLIPS, NoClip
@@ -23,7 +25,7 @@ EPOCHS = Float(0, 100_000, open_low=True, whole=True)
 class Setting:
     """One line of `train`.
 
-    It takes either a value of a `kind`, or a choice from a `registry` (several, joined by `->`, or `none`,
+    It takes either a value of a `kind`, or a choice from a `registry` (up to `most`, joined by `->`, or `none`,
     where `is_chain`). `default` None stands for a setting that every recipe must say.
     """
 
@@ -32,13 +34,16 @@ class Setting:
     kind: Kind | None = None
     registry: Registry[Any] | None = None
     is_chain: bool = False
+    most: int = 1
     default: Declaration | str | bool | tuple[()] | None = None
 
 
 _ALL = (
     Setting("data", "the data set that is trained and tested on", registry=DATASETS),
     Setting("normalize", "how bytes become numbers", registry=NORMALIZATIONS, default=PerChannel()),
-    Setting("augment", "random changes to training images", registry=AUGMENTATIONS, is_chain=True, default=()),
+    Setting(
+        "augment", "random changes to training images", registry=AUGMENTATIONS, is_chain=True, most=CHANGES, default=()
+    ),
     Setting("epochs", "how often every training image is seen; the last epoch may be a part", kind=EPOCHS),
     Setting("batch", "images in one step", kind=Int(1, 1_000_000)),
     Setting(
@@ -51,8 +56,22 @@ _ALL = (
     Setting("schedule", "the learning rate over time", registry=SCHEDULES, default=Constant()),
     Setting("loss", "what training makes small", registry=LOSSES, default=CrossEntropy()),
     Setting("clip", "a bound on gradients", registry=CLIPS, default=NoClip()),
-    Setting("average", "means of the weights along the way", registry=AVERAGES, is_chain=True, default=()),
-    Setting("test_augment", "views of a test image to score", registry=TEST_AUGMENTATIONS, is_chain=True, default=()),
+    Setting(
+        "average",
+        "means of the weights along the way",
+        registry=AVERAGES,
+        is_chain=True,
+        most=MOST_AVERAGES,
+        default=(),
+    ),
+    Setting(
+        "test_augment",
+        "views of a test image to score",
+        registry=TEST_AUGMENTATIONS,
+        is_chain=True,
+        most=VIEWS,
+        default=(),
+    ),
     Setting(
         "precision",
         "numbers of the forward and backward pass; weights stay float32",
@@ -67,7 +86,7 @@ _OF_GROUP = (
     Setting(
         "select",
         "which parameters it takes, by kind or by path",
-        kind=ListOf(OneOf((Choice(KINDS), Pattern()))),
+        kind=ListOf(OneOf((Choice(KINDS), Pattern())), most=SELECTED),
     ),
     Setting("optimizer", "how their gradients become steps", registry=OPTIMIZERS, default="the recipe's"),
     Setting("schedule", "their learning rate over time", registry=SCHEDULES, default="the recipe's"),

@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 from cifar_dsl.diagnostics import Diagnostic, Label, Reporter
 from cifar_dsl.ir import Graph, Node, Scope, Shape
 from cifar_dsl.layers import Join, JoinError, Layer
-from cifar_dsl.limits import BLOCK_DEPTH, PARAMETERS, STEPS
+from cifar_dsl.limits import BLOCK_DEPTH, PARAMETERS, STEPS, TENSOR
 from cifar_dsl.limits import LAYERS as MOST_LAYERS
 from cifar_dsl.registry import MisfitError, arguments_of
 from cifar_dsl.semantics.bind import Invocation
@@ -116,6 +116,8 @@ class Draft:
         self._parameters += node.cost.parameters
         if len(self._nodes) > MOST_LAYERS:
             self.stop(f"a network has at most {MOST_LAYERS:,} layers", node.span)
+        if node.shape.elements > TENSOR:
+            self.stop(f"a tensor of one image has at most {TENSOR:,} numbers, and this has {node.shape}", node.span)
         if self._parameters > PARAMETERS:
             self.stop(f"a network has at most {PARAMETERS:,} parameters", node.span)
         return Tensor(len(self._nodes), node.shape)

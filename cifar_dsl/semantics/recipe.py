@@ -9,6 +9,7 @@ from attrs import frozen
 from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest
 from cifar_dsl.ir import Call, Graph, Group, Recipe, Shape, Symbol
 from cifar_dsl.layers import LAYERS
+from cifar_dsl.limits import GROUPS
 from cifar_dsl.recipes import (
     AUGMENTATIONS,
     AVERAGES,
@@ -196,6 +197,11 @@ class _RecipeMaker:
                 self._missing(setting, "`train`", Span(train.span.source, train.span.start, train.span.start + 5))
             else:
                 values[name] = _plain(setting.default)
+        if len(self._groups) > GROUPS:
+            span = list(self._groups.values())[GROUPS].name.span
+            message = f"a recipe has at most {GROUPS} groups, and here are {len(self._groups)}"
+            self._errors.report(Diagnostic("E0403", message, Label(span), help=("put some of them together",)))
+            return None
         groups = [self._group(group, values) for group in self._groups.values()]
         if len(values) < len(SETTINGS) or None in groups:
             return None
@@ -230,6 +236,9 @@ class _RecipeMaker:
         if setting.is_chain:
             if len(elements) == 1 and elements[0].kind == nodes.Name("none", given.span):
                 return ()
+            if len(elements) > setting.most:
+                message = f"`{setting.name}` has at most {setting.most} stages, and here are {len(elements)}"
+                self._fail("E0403", message, given.chain.span, "leave some out")
             return tuple(self._choice(setting, element) for element in elements)
         if len(elements) > 1:
             self._fail("E0403", f"`{setting.name}` takes one value", given.chain.span, "delete what follows `->`")

@@ -11,6 +11,7 @@ from attrs import define, field
 from hypothesis import reject
 from hypothesis import strategies as st
 
+from cifar_dsl import limits
 from cifar_dsl.diagnostics import Reporter
 from cifar_dsl.ir import Shape, Size, Value
 from cifar_dsl.layers import JOINS, LAYERS
@@ -329,6 +330,7 @@ def _settings_of(setting: Setting) -> st.SearchStrategy[str]:
     choice = st.sampled_from(sorted(registry)).flatmap(lambda name: calls(registry[name]))
     if setting.is_chain:
         chains = st.lists(choice, min_size=1, max_size=3).map(lambda chain: sorted(chain, key=_mixes))
+        chains = chains.filter(lambda chain: sum(map(_mixes, chain)) <= limits.MIXTURES)
         return chains.map(" -> ".join) | st.just("none")
     return choice
 

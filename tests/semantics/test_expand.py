@@ -311,6 +311,7 @@ def test_the_input_is_an_image(size: str) -> None:
     [
         (f"repeat {limits.LAYERS + 1} {{ relu }}", ""),
         (f"repeat {limits.STEPS + 1} {{ }}", ""),
+        (f"conv({limits.TENSOR // 64 + 1}, 1, bias=false)", ""),  # of 8x8
         ("repeat 1000 { repeat 1000 { } }", ""),
         ("for i in 0..1000G { }", ""),
         ("flatten -> dense(1_000_000) -> dense(1_000_000)", ""),
@@ -332,6 +333,7 @@ def test_expansion_takes_what_is_within_its_bounds() -> None:
     params = "\n".join(f"param a{i} = a{i + 1}" for i in range(limits.PARAM_DEPTH - 1)) + "\nparam a63 = 1"
     assert graph_of("b0", blocks + "\n" + params)
     assert len(graph_of(f"repeat {limits.LAYERS} {{ relu }}").nodes) == limits.LAYERS
+    assert graph_of(f"conv({limits.TENSOR // 64}, 1, bias=false)").nodes
 
 
 def test_lists_of_lists_do_not_explode() -> None:

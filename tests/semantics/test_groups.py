@@ -109,3 +109,9 @@ def test_mistakes(group: str, expected: list[str]) -> None:
 @pytest.mark.parametrize("override", ["train.group.h.epochs=1", "train.group.g=1", "train.group.g.lr.x=1"])
 def test_overrides_of_what_is_not_there(override: str) -> None:
     assert codes(spec("group g { select bias }"), override)[0] in {"E0405", "E0401"}
+
+
+def test_groups_and_what_they_select_are_bounded() -> None:
+    assert codes(spec(*(f"group g{i} {{ select bias }}" for i in range(65))))[0] == "E0403"
+    words = ", ".join(["bias"] * 65)
+    assert codes(spec(f"group g {{ select [{words}] }}")) == ["E0403"]
