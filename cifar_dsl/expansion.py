@@ -7,10 +7,11 @@ after a comment that names the call.
 from attrs import define, field
 
 from cifar_dsl.ir import Call, Graph, Group, Recipe
+from cifar_dsl.kinds import Kind
 from cifar_dsl.layers import JOINS, LAYERS
 from cifar_dsl.outline import Part, outline
 from cifar_dsl.recipes import GROUP_SETTINGS, SETTINGS, Setting
-from cifar_dsl.registry import Kind, written
+from cifar_dsl.registry import written
 from cifar_dsl.text import columns
 
 _INDENT = "    "

@@ -4,25 +4,20 @@ A layer, an optimizer, a schedule or an augmentation is one frozen class in one 
 defaults, documentation, and the generators of the tests all follow from its fields.
 """
 
-import math
-import re
 from collections.abc import Callable, Hashable, Iterator
 from functools import cache, cached_property
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, dataclass_transform
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast, dataclass_transform
 
 import attrs
 from attrs import field, frozen
 
-from cifar_dsl.ir import Call, Size, Symbol, Value
+from cifar_dsl.ir import Call, Symbol, Value
+from cifar_dsl.kinds import Kind, ListOf, OneOf, Pair, Pattern, Text, UnfitError
 
 T = TypeVar("T")
 
 _KIND = "kind"
 _DOC = "doc"
-
-
-class UnfitError(Exception):
-    """A value that is not of the kind asked for; the text says what was expected."""
 
 
 class MisfitError(Exception):
@@ -48,218 +43,6 @@ class MisfitError(Exception):
         self.help = help
 
 
-# ---- kinds of arguments
-
-
-class Kind(Protocol):
-    """What values an argument takes."""
-
-    def accept(self, value: Value) -> Any:
-        """The value in its canonical form: a Value, or what a call of the language declares. Raises UnfitError."""
-        ...
-
-    def describe(self) -> str:
-        """What is expected, as in "an integer of at least 1"."""
-        ...
-
-    def symbols(self) -> tuple[str, ...]:
-        """The bare words that it takes."""
-        ...
-
-
-@frozen
-class Int:
-    """An integer between `low` and `high`, both allowed."""
-
-    low: int
-    high: int = 10**9
-
-    def accept(self, value: Value) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
-            raise UnfitError(self.describe())
-        return value
-
-    def describe(self) -> str:
-        return f"an integer of at least {self.low}" if self.high >= 10**9 else f"an integer {self.low} to {self.high:,}"
-
-    def symbols(self) -> tuple[str, ...]:
-        return ()
-
-
-@frozen
-class Float:
-    """A number between `low` and `high`; `open_low` and `open_high` exclude the ends.
-
-    Where `whole`, a number without a fraction is an integer in its canonical form.
-    """
-
-    low: float = -math.inf
-    high: float = math.inf
-    open_low: bool = False
-    open_high: bool = False
-    whole: bool = False
-
-    def accept(self, value: Value) -> int | float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UnfitError(self.describe())
-        is_low = value <= self.low if self.open_low else value < self.low
-        is_high = value >= self.high if self.open_high else value > self.high
-        if is_low or is_high or not math.isfinite(value):
-            raise UnfitError(self.describe())
-        if self.whole and value == int(value):
-            return int(value)
-        return float(value) + 0.0  # -0.0 is 0.0, also for the fingerprint
-
-    def describe(self) -> str:
-        parts = []
-        if self.low > -math.inf:
-            parts.append(f"{'greater than' if self.open_low else 'at least'} {self.low:g}")
-        if self.high < math.inf:
-            parts.append(f"{'less than' if self.open_high else 'at most'} {self.high:g}")
-        return f"a number {' and '.join(parts)}".rstrip()
-
-    def symbols(self) -> tuple[str, ...]:
-        return ()
-
-
-@frozen
-class Bool:
-    """`true` or `false`."""
-
-    def accept(self, value: Value) -> bool:
-        if not isinstance(value, bool):
-            raise UnfitError(self.describe())
-        return value
-
-    def describe(self) -> str:
-        return "true or false"
-
-    def symbols(self) -> tuple[str, ...]:
-        return ()
-
-
-@frozen
-class Pair:
-    """Height and width: `3` stands for `3x3`. Canonical form: a tuple of two integers."""
-
-    low: int
-    high: int = 10_000
-
-    def accept(self, value: Value) -> tuple[int, int]:
-        extents = value if isinstance(value, Size) else (value, value)
-        if len(extents) != 2:
-            raise UnfitError(self.describe())
-        height, width = extents
-        for extent in extents:
-            if isinstance(extent, bool) or not isinstance(extent, int) or not self.low <= extent <= self.high:
-                raise UnfitError(self.describe())
-        return (height, width)  # type: ignore[return-value]
-
-    def describe(self) -> str:
-        return f"an integer of at least {self.low}, or a size such as 3x3"
-
-    def symbols(self) -> tuple[str, ...]:
-        return ()
-
-
-@frozen
-class Choice:
-    """One of some bare words."""
-
-    names: tuple[str, ...]
-
-    def accept(self, value: Value) -> str:
-        if not isinstance(value, Symbol) or value not in self.names:
-            raise UnfitError(self.describe())
-        return str(value)
-
-    def describe(self) -> str:
-        return " or ".join(f"`{name}`" for name in self.names)
-
-    def symbols(self) -> tuple[str, ...]:
-        return self.names
-
-
-@frozen
-class Text:
-    """Quoted text of hexadecimal digits."""
-
-    def accept(self, value: Value) -> str:
-        if isinstance(value, Symbol) or not isinstance(value, str) or not value:
-            raise UnfitError(self.describe())
-        if set(value) - set("0123456789abcdef"):
-            raise UnfitError(self.describe())
-        return value
-
-    def describe(self) -> str:
-        return "quoted hexadecimal digits"
-
-    def symbols(self) -> tuple[str, ...]:
-        return ()
-
-
-@frozen
-class Pattern:
-    """Quoted text that stands for paths of parameters, in which `*` is anything: `"stem.*.bias"`."""
-
-    def accept(self, value: Value) -> str:
-        if not isinstance(value, str) or isinstance(value, Symbol) or not re.fullmatch(r"[A-Za-z0-9_.*]+", value):
-            raise UnfitError(self.describe())
-        return value
-
-    def describe(self) -> str:
-        return 'a quoted path of parameters such as "stem.*.bias"'
-
-    def symbols(self) -> tuple[str, ...]:
-        return ()
-
-
-@frozen
-class ListOf:
-    """A list of values of one kind, with so many items or at most so many; a single value stands for a list of one."""
-
-    item: Kind
-    length: int | None = None
-    most: int | None = None
-
-    def accept(self, value: Value) -> tuple[Value, ...]:
-        items = value if isinstance(value, tuple) and not isinstance(value, Size) else (value,)
-        if (self.length is not None and len(items) != self.length) or (self.most and len(items) > self.most):
-            raise UnfitError(self.describe())
-        try:
-            return tuple(self.item.accept(item) for item in items)
-        except UnfitError:
-            raise UnfitError(self.describe()) from None
-
-    def describe(self) -> str:
-        size = f" of {self.length}" if self.length else f" of at most {self.most}" if self.most else ""
-        return f"a list{size}, each {self.item.describe()}"
-
-    def symbols(self) -> tuple[str, ...]:
-        return self.item.symbols()
-
-
-@frozen
-class OneOf:
-    """A value of any of some kinds; the first that takes it decides the canonical form."""
-
-    kinds: tuple[Kind, ...]
-
-    def accept(self, value: Value) -> Any:
-        for kind in self.kinds:
-            try:
-                return kind.accept(value)
-            except UnfitError:
-                continue
-        raise UnfitError(self.describe())
-
-    def describe(self) -> str:
-        return ", or ".join(kind.describe() for kind in self.kinds)
-
-    def symbols(self) -> tuple[str, ...]:
-        return tuple(symbol for kind in self.kinds for symbol in kind.symbols())
-
-
 @frozen
 class CallOf:
     """A choice from a registry, or from some `names` of it, with arguments of its own: `normal(std=0.02)`."""
@@ -281,9 +64,6 @@ class CallOf:
 
     def symbols(self) -> tuple[str, ...]:
         return self.names or tuple(self.registry)
-
-
-# ---- declarations
 
 
 def argument(kind: Kind, doc: str, *, default: Any = attrs.NOTHING) -> Any:

@@ -20,6 +20,7 @@ LAYERS = (
     {"syntax"},
     {"ir"},
     {"outline"},
+    {"kinds"},
     {"registry"},
     {"layers"},
     {"recipes"},

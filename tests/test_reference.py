@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from cifar_dsl.kinds import Float, Int, ListOf, OneOf, Pair, Text
 from cifar_dsl.reference import markdown
-from cifar_dsl.registry import Float, Int, ListOf, OneOf, Pair, Text, written
+from cifar_dsl.registry import written
 
 
 def test_docs_reference_is_not_stale() -> None:

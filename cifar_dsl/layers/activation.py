@@ -1,9 +1,10 @@
 """Activations."""
 
 from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.kinds import Bool, Choice, Float
 from cifar_dsl.layers.base import LAYERS, Layer
 from cifar_dsl.layers.initializer import constant
-from cifar_dsl.registry import Bool, Choice, Float, MisfitError, argument, declared
+from cifar_dsl.registry import MisfitError, argument, declared
 
 _THRESHOLD = Float(0)
 

@@ -5,6 +5,7 @@ from math import prod
 from attrs import evolve
 
 from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.kinds import Bool, Float, Int, Pair
 from cifar_dsl.layers.base import (
     BIAS_INIT,
     FROZEN,
@@ -17,7 +18,7 @@ from cifar_dsl.layers.base import (
 )
 from cifar_dsl.layers.divisible import check_divisible, check_tiles
 from cifar_dsl.layers.initializer import INITIALIZERS, Initializer, Normal, Standard
-from cifar_dsl.registry import Bool, CallOf, Float, Int, Pair, argument, declared
+from cifar_dsl.registry import CallOf, argument, declared
 
 _FILTER_INIT = CallOf(INITIALIZERS, tuple(name for name in INITIALIZERS if name != "whitening"))
 _MATRIX_INIT = CallOf(INITIALIZERS, tuple(name for name in _FILTER_INIT.symbols() if name != "dirac"))

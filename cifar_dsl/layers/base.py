@@ -3,8 +3,9 @@
 from typing import ClassVar
 
 from cifar_dsl.ir import Call, Cost, Parameter, Shape
+from cifar_dsl.kinds import Choice
 from cifar_dsl.layers.initializer import INITIALIZERS, Initializer, Standard
-from cifar_dsl.registry import CallOf, Choice, Declaration, MisfitError, Registry
+from cifar_dsl.registry import CallOf, Declaration, MisfitError, Registry
 
 
 class Layer(Declaration):

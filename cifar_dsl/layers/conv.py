@@ -4,11 +4,12 @@ from math import prod
 from typing import Self
 
 from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.kinds import Bool, Choice, Int, OneOf, Pair
 from cifar_dsl.layers.base import BIAS_INIT, FROZEN, FROZEN_DOC, LAYERS, Layer, require_image, weight_and_bias
 from cifar_dsl.layers.divisible import check_divisible
 from cifar_dsl.layers.initializer import INITIALIZERS, Initializer, Standard, Whitening
 from cifar_dsl.layers.window import PAD_MODE, check_padding, slide
-from cifar_dsl.registry import Bool, CallOf, Choice, Int, MisfitError, OneOf, Pair, argument, declared
+from cifar_dsl.registry import CallOf, MisfitError, argument, declared
 
 
 @LAYERS.register("conv")

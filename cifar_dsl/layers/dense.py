@@ -1,9 +1,10 @@
 """Dense (fully connected) layers."""
 
 from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.kinds import Bool, Int
 from cifar_dsl.layers.base import BIAS_INIT, FROZEN, FROZEN_DOC, LAYERS, Layer, weight_and_bias
 from cifar_dsl.layers.initializer import INITIALIZERS, Initializer, Standard, Whitening
-from cifar_dsl.registry import Bool, CallOf, Int, MisfitError, argument, declared
+from cifar_dsl.registry import CallOf, MisfitError, argument, declared
 
 
 @LAYERS.register("dense")

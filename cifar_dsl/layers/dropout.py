@@ -1,8 +1,9 @@
 """Stages that drop numbers at random while training, and do nothing afterwards."""
 
 from cifar_dsl.ir import Call, Shape
+from cifar_dsl.kinds import Float
 from cifar_dsl.layers.base import LAYERS, Layer, require_image
-from cifar_dsl.registry import Float, argument, declared
+from cifar_dsl.registry import argument, declared
 
 _SHARE = Float(0, 1, open_high=True)
 

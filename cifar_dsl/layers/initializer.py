@@ -4,7 +4,8 @@ from math import prod
 from typing import ClassVar
 
 from cifar_dsl.ir import Call
-from cifar_dsl.registry import Choice, Declaration, Float, MisfitError, Registry, argument, declared
+from cifar_dsl.kinds import Choice, Float
+from cifar_dsl.registry import Declaration, MisfitError, Registry, argument, declared
 
 _GAIN = Float(0, open_low=True)
 

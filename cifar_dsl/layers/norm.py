@@ -3,10 +3,11 @@
 from typing import NoReturn
 
 from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.kinds import Bool, Float, Int
 from cifar_dsl.layers.base import FROZEN, FROZEN_DOC, LAYERS, Layer, require_image
 from cifar_dsl.layers.divisible import check_divisible
 from cifar_dsl.layers.initializer import constant
-from cifar_dsl.registry import Bool, Float, Int, MisfitError, argument, declared
+from cifar_dsl.registry import MisfitError, argument, declared
 
 _EPS = Float(0, 1, open_low=True)
 _AFFINE_DOC = "whether there is a trained scale and offset"

@@ -3,9 +3,10 @@
 from typing import Self
 
 from cifar_dsl.ir import Call, Shape
+from cifar_dsl.kinds import Bool, Choice, Float, OneOf, Pair
 from cifar_dsl.layers.base import LAYERS, Layer, noun, require_image
 from cifar_dsl.layers.window import slide
-from cifar_dsl.registry import Bool, Choice, Float, MisfitError, OneOf, Pair, argument, declared
+from cifar_dsl.registry import MisfitError, argument, declared
 
 _STRIDE = OneOf((Choice(("kernel",)), Pair(1)))
 

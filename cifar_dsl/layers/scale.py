@@ -1,9 +1,10 @@
 """Multiplication by a factor, constant or learned."""
 
 from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.kinds import Float
 from cifar_dsl.layers.base import LAYERS, Layer
 from cifar_dsl.layers.initializer import constant
-from cifar_dsl.registry import Float, argument, declared
+from cifar_dsl.registry import argument, declared
 
 
 @LAYERS.register("scale")

@@ -4,10 +4,11 @@ from math import isqrt
 from typing import Self
 
 from cifar_dsl.ir import Call, Shape
+from cifar_dsl.kinds import Choice, Int, ListOf, OneOf, Pair
 from cifar_dsl.layers.base import LAYERS, Layer, require_image, require_tokens
 from cifar_dsl.layers.divisible import check_divisible, check_tiles
 from cifar_dsl.layers.window import PAD_MODE, check_padding
-from cifar_dsl.registry import Choice, Int, ListOf, MisfitError, OneOf, Pair, argument, declared
+from cifar_dsl.registry import MisfitError, argument, declared
 
 
 class _View(Layer):

@@ -1,8 +1,9 @@
 """The arithmetic that convolutions and poolings share: a window that slides over an image."""
 
 from cifar_dsl.ir import Shape
+from cifar_dsl.kinds import Choice
 from cifar_dsl.layers.base import Layer
-from cifar_dsl.registry import Choice, MisfitError
+from cifar_dsl.registry import MisfitError
 
 Extents = tuple[int, int]
 PAD_MODE = Choice(("zeros", "reflect", "replicate", "circular"))

@@ -7,8 +7,9 @@ the device unless an augmentation says otherwise.
 from typing import ClassVar
 
 from cifar_dsl.ir import Call
+from cifar_dsl.kinds import Choice, Float, Int, ListOf
 from cifar_dsl.limits import MIXTURES
-from cifar_dsl.registry import Choice, Declaration, Float, Int, ListOf, MisfitError, Registry, argument, declared
+from cifar_dsl.registry import Declaration, MisfitError, Registry, argument, declared
 
 _SHARE = Float(0, 1)
 _HOW_OFTEN = "how often"

@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from cifar_dsl.ir import Call
-from cifar_dsl.registry import Declaration, Float, Int, MisfitError, Registry, argument, declared
+from cifar_dsl.kinds import Float, Int
+from cifar_dsl.registry import Declaration, MisfitError, Registry, argument, declared
 
 _START = Float(0)
 

@@ -1,7 +1,8 @@
 """Gradient clipping."""
 
 from cifar_dsl.ir import Call
-from cifar_dsl.registry import Declaration, Float, Registry, argument, declared
+from cifar_dsl.kinds import Float
+from cifar_dsl.registry import Declaration, Registry, argument, declared
 
 
 class Clip(Declaration):

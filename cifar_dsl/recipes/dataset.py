@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from cifar_dsl.ir import Shape
-from cifar_dsl.registry import Declaration, Registry, Text, argument, declared
+from cifar_dsl.kinds import Text
+from cifar_dsl.registry import Declaration, Registry, argument, declared
 
 
 class DatasetInfo(Declaration):

@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from cifar_dsl.ir import Call
-from cifar_dsl.registry import Choice, Declaration, Float, Registry, argument, declared
+from cifar_dsl.kinds import Choice, Float
+from cifar_dsl.registry import Declaration, Registry, argument, declared
 
 _REDUCTION = Choice(("mean", "sum"))
 _REDUCTION_DOC = "what gradients are taken of: the batch's mean or its sum; the mean is what is reported"

@@ -3,7 +3,8 @@
 Each is x * scale + offset, one scale and one offset for each channel, with x from 0 to 255.
 """
 
-from cifar_dsl.registry import Declaration, Float, ListOf, MisfitError, Registry, argument, declared
+from cifar_dsl.kinds import Float, ListOf
+from cifar_dsl.registry import Declaration, MisfitError, Registry, argument, declared
 
 Affine = tuple[tuple[float, ...], tuple[float, ...]]
 

@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from cifar_dsl.ir import Call
-from cifar_dsl.registry import Bool, Declaration, Float, Int, ListOf, MisfitError, Registry, argument, declared
+from cifar_dsl.kinds import Bool, Float, Int, ListOf
+from cifar_dsl.registry import Declaration, MisfitError, Registry, argument, declared
 
 _LR = Float(0, open_low=True)
 _BETAS = ListOf(Float(0, 1, open_high=True), length=2)

@@ -3,7 +3,8 @@
 import math
 from itertools import pairwise
 
-from cifar_dsl.registry import Declaration, Float, Int, ListOf, MisfitError, Registry, argument, declared
+from cifar_dsl.kinds import Float, Int, ListOf
+from cifar_dsl.registry import Declaration, MisfitError, Registry, argument, declared
 
 _WARMUP = Float(0)
 _WARMUP_DOC = "epochs during which the rate rises from zero, linearly"

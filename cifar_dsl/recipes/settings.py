@@ -4,6 +4,7 @@ from typing import Any
 
 from attrs import frozen
 
+from cifar_dsl.kinds import Bool, Choice, Float, Int, Kind, ListOf, OneOf, Pattern
 from cifar_dsl.limits import AVERAGES as MOST_AVERAGES
 from cifar_dsl.limits import CHANGES, SELECTED, VIEWS
 from cifar_dsl.recipes.augmentation import AUGMENTATIONS
@@ -16,7 +17,7 @@ from cifar_dsl.recipes.normalization import NORMALIZATIONS, PerChannel
 from cifar_dsl.recipes.optimizer import OPTIMIZERS
 from cifar_dsl.recipes.schedule import SCHEDULES, Constant
 from cifar_dsl.recipes.views import TEST_AUGMENTATIONS
-from cifar_dsl.registry import Bool, Choice, Declaration, Float, Int, Kind, ListOf, OneOf, Pattern, Registry
+from cifar_dsl.registry import Declaration, Registry
 
 EPOCHS = Float(0, 100_000, open_low=True, whole=True)
 

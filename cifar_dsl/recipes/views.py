@@ -1,6 +1,7 @@
 """Test-time augmentation: the scores of a test image are weighted means over views of it."""
 
-from cifar_dsl.registry import Declaration, Int, Registry, argument, declared
+from cifar_dsl.kinds import Int
+from cifar_dsl.registry import Declaration, Registry, argument, declared
 
 
 class Views(Declaration):

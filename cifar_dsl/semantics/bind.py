@@ -7,7 +7,8 @@ from attrs import frozen
 
 from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest
 from cifar_dsl.ir import Symbol
-from cifar_dsl.registry import ArgumentInfo, Declaration, MisfitError, UnfitError, arguments_of
+from cifar_dsl.kinds import UnfitError
+from cifar_dsl.registry import ArgumentInfo, Declaration, MisfitError, arguments_of
 from cifar_dsl.semantics.values import BlockValue, Bound, Environment, Failed, Tensor, describe
 from cifar_dsl.source import Span
 from cifar_dsl.syntax import nodes

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest
 from cifar_dsl.ir import Call, Graph, Group, Recipe, Shape, Symbol
+from cifar_dsl.kinds import UnfitError
 from cifar_dsl.layers import LAYERS
 from cifar_dsl.limits import GROUPS
 from cifar_dsl.recipes import (
@@ -23,7 +24,7 @@ from cifar_dsl.recipes import (
 from cifar_dsl.recipes.augmentation import check_chain
 from cifar_dsl.recipes.average import check_averages
 from cifar_dsl.recipes.groups import assign
-from cifar_dsl.registry import Declaration, MisfitError, UnfitError
+from cifar_dsl.registry import Declaration, MisfitError
 from cifar_dsl.semantics.bind import Binder, Invocation
 from cifar_dsl.semantics.evaluate import Evaluator
 from cifar_dsl.semantics.program import GroupSettings, Program

@@ -14,23 +14,10 @@ from hypothesis import strategies as st
 from cifar_dsl import limits
 from cifar_dsl.diagnostics import Reporter
 from cifar_dsl.ir import Shape, Size, Value
+from cifar_dsl.kinds import Bool, Choice, Float, Int, Kind, ListOf, OneOf, Pair, Text
 from cifar_dsl.layers import JOINS, LAYERS
 from cifar_dsl.recipes import AUGMENTATIONS, SETTINGS, Setting
-from cifar_dsl.registry import (
-    Bool,
-    CallOf,
-    Choice,
-    Declaration,
-    Float,
-    Int,
-    Kind,
-    ListOf,
-    MisfitError,
-    OneOf,
-    Pair,
-    Text,
-    arguments_of,
-)
+from cifar_dsl.registry import CallOf, Declaration, MisfitError, arguments_of
 from cifar_dsl.semantics.bind import Binder, Invocation
 from cifar_dsl.semantics.evaluate import Evaluator
 from cifar_dsl.semantics.values import Environment, Failed, write

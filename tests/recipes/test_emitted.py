@@ -5,19 +5,9 @@ import torch
 from torch import nn
 
 from cifar_dsl.backends.torch_module import make, resolve
+from cifar_dsl.kinds import Bool, Choice, Float, Int, ListOf
 from cifar_dsl.recipes import CLIPS, LOSSES, OPTIMIZERS
-from cifar_dsl.registry import (
-    ArgumentInfo,
-    Bool,
-    Choice,
-    Declaration,
-    Float,
-    Int,
-    ListOf,
-    MisfitError,
-    Registry,
-    arguments_of,
-)
+from cifar_dsl.registry import ArgumentInfo, Declaration, MisfitError, Registry, arguments_of
 
 X, Y = torch.linspace(-1, 1, 24).view(8, 3), torch.tensor([0, 1] * 4)
 
