@@ -7,7 +7,7 @@ from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 from cifar_dsl.ir import Graph
 from cifar_dsl.training.images import Images
 
-_IMAGES = 5_000  # the first so many are measured
+_IMAGES = 5_000  # so many are measured, from all over the set: it may be in the order of its classes
 _CHUNK = 500
 
 
@@ -42,7 +42,8 @@ def whitening_filters(images: Images, shape: torch.Size, eps: float) -> Tensor:
 def _patch_covariance(images: Images, window: tuple[int, ...]) -> Tensor:
     """Mean of the products of any two numbers of a patch (C, h, w): (C * h * w,) squared, float64 on the CPU."""
     device = images.labels.device
-    index = torch.arange(min(_IMAGES, len(images)), device=device)
+    count = min(_IMAGES, len(images))
+    index = torch.arange(count, device=device) * len(images) // count
     products = []
     for chunk in torch.split(index, _CHUNK):
         patches = F.unfold(images.batch(chunk), window).transpose(0, 1).flatten(1)  # (C * h * w, patches)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812  # as everywhere
-from torchvision.models import DenseNet, VisionTransformer, resnet
+from torchvision.models import DenseNet, VisionTransformer, efficientnet_b0, resnet, shufflenet_v2_x1_0
 from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 from torchvision.models.vgg import VGG, cfgs, make_layers
 
@@ -54,6 +54,19 @@ def convnext_femto() -> nn.Module:
     return peer
 
 
+def efficientnet() -> nn.Module:
+    peer = efficientnet_b0(num_classes=10, dropout=0.0, stochastic_depth_prob=0.0)
+    peer.features[0][0].stride = (1, 1)
+    return peer
+
+
+def shufflenet_v2() -> nn.Module:
+    peer = shufflenet_v2_x1_0(num_classes=10)
+    peer.conv1[0].stride = (1, 1)
+    peer.maxpool = nn.Identity()
+    return peer
+
+
 PEERS: dict[str, Callable[[], nn.Module]] = {
     "resnet18": lambda: resnet_of(resnet.BasicBlock, [2, 2, 2, 2]),
     "resnet34": lambda: resnet_of(resnet.BasicBlock, [3, 4, 6, 3]),
@@ -66,8 +79,10 @@ PEERS: dict[str, Callable[[], nn.Module]] = {
     "densenet121": densenet121,
     "vit_tiny": vit_tiny,
     "convnext_femto": convnext_femto,
+    "efficientnet_b0": efficientnet,
+    "shufflenet_v2": shufflenet_v2,
 }
-WITHOUT_CHANCE = {"convnext_femto": ("drop=0",)}
+WITHOUT_CHANCE = {"convnext_femto": ("drop=0",), "efficientnet_b0": ("drop=0", "head_drop=0")}
 
 
 def in_our_order(name: str, peer: nn.Module) -> list[nn.Parameter]:
@@ -94,7 +109,7 @@ def test_outputs_and_gradients_are_torchvisions(name: str) -> None:
             if theirs.dim() > 1:  # some begin as zeros, which would hide what lies behind them
                 theirs.normal_(0, theirs[0].numel() ** -0.5)
             own.copy_(theirs.view_as(own))
-    x, y = torch.randn(2, 3, 32, 32), torch.tensor([3, 7])
+    x, y = torch.randn(8, 3, 32, 32), torch.randint(10, (8,))  # one pixel of two images is no batch to normalise
     outputs = []
     for module in (peer, ours):
         module.train()
