@@ -196,8 +196,8 @@ class Whitening(Initializer):
     """Worked out from the training images, so that the outputs are uncorrelated and have variance 1.
 
     For the first convolution of a network only. Half of the filters are eigenvectors of the covariance of the
-    images' patches, the others their negatives; after https://github.com/KellerJordan/cifar10-airbench. Until
-    training starts, the weight is as `standard`.
+    patches of 5,000 images from all over the training set, the others their negatives; after
+    https://github.com/KellerJordan/cifar10-airbench. Until training starts, the weight is as `standard`.
     """
 
     eps: float = argument(Float(0, open_low=True), "added to the eigenvalues", default=5e-4)
