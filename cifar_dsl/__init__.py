@@ -38,3 +38,10 @@ def __getattr__(name: str) -> Any:
             return __version__
         case _:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """What `%load_ext cifar_dsl` calls: it enters the cell magic `%%arch`."""
+    from cifar_dsl.notebook import register
+
+    register(ipython)

@@ -73,6 +73,26 @@ class Spec:
 
         return build_module(self.graph, self.name, seed)
 
+    def _repr_html_(self) -> str:
+        """The spec's own text in colours and its layers as a table: how a notebook shows it."""
+        from html import escape
+
+        from cifar_dsl.expansion import layer_text
+        from cifar_dsl.highlighting import html_of_source, html_of_table
+
+        graph, cost = self.graph, self.graph.cost
+        rows = [["layer", "path", "output", "parameters", "macs"], ["input", "", str(graph.input), "", ""]]
+        for node in graph.nodes:
+            costs = [f"{number:,}" if number else "" for number in (node.cost.parameters, node.cost.macs)]
+            rows.append([layer_text(node.call), node.path, str(node.shape), *costs])
+        rows.append(["total", "", str(graph.shape_of(graph.output)), f"{cost.parameters:,}", f"{cost.macs:,}"])
+        changed = "".join(f"<br><code>--set {escape(text)}</code>" for text in self.overrides)
+        return (
+            f"<p><strong>{escape(self.name)}</strong> <code>{self.fingerprint}</code>{changed}</p>"
+            + html_of_source(self.analysis.program.name.span.source.text)
+            + html_of_table(rows, right=frozenset({3, 4}))
+        )
+
 
 def load(path: PathLike, *, root: PathLike | None = None, overrides: Sequence[str] = ()) -> Spec:
     """Read and check the spec at `path`.

@@ -154,13 +154,14 @@ class Scope:
 
     `kind` is block (a call), join, branch, let (a named tensor) or part (a loop or condition with a name). The
     nodes whose paths begin with `path` belong to it; `label` is how the spec says it; `output` is the number of
-    a value, as in `Node`.
+    a value, as in `Node`. `span` is where the spec says a block's call.
     """
 
     path: str
     kind: str
     label: str
     output: int
+    span: Span | None = field(default=None, eq=False, repr=False)
 
 
 @frozen(slots=False)

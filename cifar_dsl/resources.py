@@ -1,4 +1,4 @@
-"""The grammar and the shipped specs, found in a checkout and in an installed wheel alike."""
+"""The grammar, the shipped specs and the page of codes, found in a checkout and in an installed wheel alike."""
 
 from pathlib import Path
 
@@ -20,3 +20,8 @@ def grammar_path() -> Path:
 def specs_directory() -> Path:
     """The folder of the specs that come with the package."""
     return _root() / "specs"
+
+
+def diagnostics_path() -> Path:
+    """The page `diagnostics.md`, with a section for each code."""
+    return _root() / "docs" / "diagnostics.md"

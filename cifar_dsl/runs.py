@@ -27,6 +27,7 @@ from typing import Any, Literal, TypeVar
 import cattrs
 from attrs import define, field, frozen
 
+from cifar_dsl.atomic import sync_folder, write_atomically
 from cifar_dsl.errors import UserError
 
 SPEC = "spec.arch"
@@ -242,33 +243,9 @@ class RunWriter:
             shutil.rmtree(replaced, ignore_errors=True)
             self.path.rename(replaced)
         self._partial.rename(self.path)
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
         shutil.rmtree(replaced, ignore_errors=True)
         return Run(self.path)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that either the old or the whole new content is there, also after a power cut."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _replaced(place: Path) -> Path:

@@ -10,11 +10,13 @@ from attrs import field, frozen
 class Source:
     """The text of one spec, or of one `--set` override.
 
-    `name` is what messages call it: the path as the user wrote it, or the override's flag.
+    `name` is what messages call it: the path as the user wrote it, or the override's flag. `is_library`: it
+    comes with the language, so that mistakes are told where it is used.
     """
 
     name: str
     text: str = field(repr=False)
+    is_library: bool = False
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -58,6 +60,10 @@ class Span:
     def text(self) -> str:
         """The characters themselves."""
         return self.source.text[self.start : self.end]
+
+    def __contains__(self, other: "Span") -> bool:
+        """Whether it holds all of another."""
+        return self.source is other.source and self.start <= other.start and other.end <= self.end
 
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"

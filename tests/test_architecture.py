@@ -14,10 +14,11 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A part imports only from the lines above its own; those of one line don't import each other.
 LAYERS = (
-    {"source", "limits", "errors", "text"},
+    {"atomic", "source", "limits", "errors", "text"},
     {"resources", "version"},
     {"diagnostics"},
     {"syntax"},
+    {"highlighting"},
     {"ir"},
     {"outline"},
     {"kinds"},
@@ -26,6 +27,8 @@ LAYERS = (
     {"recipes"},
     {"semantics"},
     {"expansion"},
+    {"lints"},
+    {"difference", "margin", "pictures"},
     {"memory"},
     {"reference"},
     {"runs"},
@@ -33,7 +36,9 @@ LAYERS = (
     {"data"},
     {"training"},
     {"compare"},
+    {"language_server"},
     {"api"},
+    {"notebook"},
     {"cli"},
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}

@@ -1,6 +1,5 @@
 """A run on disk is whole or not there, and says what is wrong with it."""
 
-import errno
 import json
 import os
 import subprocess
@@ -26,7 +25,6 @@ from cifar_dsl.runs import (
     find_runs,
     open_run,
     run_path,
-    write_atomically,
 )
 
 FINGERPRINT = "0123456789ab"
@@ -208,39 +206,6 @@ def test_a_run_that_is_just_being_replaced_is_left_to_its_writer(tmp_path, proce
     leave_partial(run.path, process.pid)
     assert find_runs(tmp_path, FINGERPRINT) == []
     assert not run.path.exists()
-
-
-# ---- files
-
-
-@pytest.mark.parametrize("broken", ["write", "fsync", "replace"])
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, broken):
-    path = tmp_path / "file"
-    write_atomically(path, b"old")
-
-    def fail(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    if broken == "fsync":
-        monkeypatch.setattr(os, "fsync", fail)
-    elif broken == "replace":
-        monkeypatch.setattr(Path, "replace", fail)
-    else:
-        monkeypatch.setattr(Path, "open", fail)
-    with pytest.raises(OSError, match="No space left"):
-        write_atomically(path, b"new")
-    monkeypatch.undo()
-    assert path.read_bytes() == b"old"
-    assert names_below(tmp_path) == ["file"]
-
-
-def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
-    events: list[str] = []
-    fsync, replace = os.fsync, Path.replace
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (events.append("fsync"), fsync(descriptor)))
-    monkeypatch.setattr(Path, "replace", lambda old, new: (events.append("replace"), replace(old, new))[1])
-    write_atomically(tmp_path / "file", b"new")
-    assert events == ["fsync", "replace", "fsync"]  # the last one is the folder's
 
 
 # ---- finding

@@ -4,11 +4,17 @@ from pathlib import Path
 
 import click
 
+from cifar_dsl.atomic import write_atomically
 from cifar_dsl.cli import options
-from cifar_dsl.cli.output import note
-from cifar_dsl.diagnostics import Diagnostic, SpecError, render_concise, render_full, render_json
-from cifar_dsl.semantics import Analysis, Library, examine
+from cifar_dsl.cli.output import counted, note, shown
+from cifar_dsl.diagnostics import Diagnostic, render_concise, render_github, render_json, render_sarif
+from cifar_dsl.lints import Inspection, fixed, inspect
+from cifar_dsl.semantics import Analysis, Library
 from cifar_dsl.text import in_short
+
+_LINES = {"full": lambda diagnostic: shown(diagnostic) + "\n", "concise": render_concise, "github": render_github}
+_DOCUMENTS = {"json": render_json, "sarif": render_sarif}
+_ROUNDS = 10  # of fixing: a fix may make room for another
 
 
 @click.command(name="check")
@@ -18,42 +24,70 @@ from cifar_dsl.text import in_short
 @click.option(
     "--format",
     "style",
-    type=click.Choice(["full", "concise", "json"]),
+    type=click.Choice([*_LINES, *_DOCUMENTS]),
     default="full",
     show_default=True,
-    help="How errors are shown.",
+    help="How findings are shown.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing about specs that are right.")
-def command(specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | None, style: str, quiet: bool) -> int:
+@click.option("--fix", is_flag=True, help="Mend what can be mended without changing what a spec means.")
+@click.option("--unsafe-fixes", is_flag=True, help="With --fix: also make changes of meaning, such as `did you mean`.")
+@click.option("--strict", is_flag=True, help="End with 1 for warnings too.")
+def command(
+    specs: tuple[str, ...],
+    overrides: tuple[str, ...],
+    root: Path | None,
+    style: str,
+    quiet: bool,
+    fix: bool,
+    unsafe_fixes: bool,
+    strict: bool,
+) -> int:
     """Check SPECS, files, folders or globs of specs and libraries.
 
-    Says everything that is wrong, with its place, and ends with 1 if there was anything. Needs no torch, no
-    data and no GPU.
+    Says everything that is wrong, and warns of what is most likely not meant, with its place; ends with 1 if
+    anything is wrong. A comment `# allow: W0203` lets a warning pass. Needs no torch, no data and no GPU.
     """
+    if unsafe_fixes and not fix:
+        raise click.UsageError("--unsafe-fixes goes with --fix.")
     found: list[Diagnostic] = []
-    wrong = 0
     paths = options.spec_paths(specs, root)
     for item in paths:
-        try:
-            found_right = examine(item.path, item.root, overrides)
-        except SpecError as error:
-            wrong += 1
-            found.extend(error.diagnostics)
-            if style == "full":
-                for diagnostic in error.diagnostics:
-                    click.echo(render_full(diagnostic) + "\n")
-            elif style == "concise":
-                for diagnostic in error.diagnostics:
-                    click.echo(render_concise(diagnostic))
-            continue
-        if not quiet and style != "json":
-            click.echo(f"{item.path}: ok; {_in_short(found_right)}")
-    if style == "json":
-        click.echo(render_json(found))
-    if wrong:
-        errors = f"{len(found)} error{'s' if len(found) > 1 else ''}"
-        note(f"{errors} in {wrong} of {len(paths)} spec{'s' if len(paths) > 1 else ''}")
-    return 1 if wrong else 0
+        inspection = inspect(item.path, item.root, overrides)
+        if fix:
+            inspection = _mended(item, overrides, inspection, also_unsafe=unsafe_fixes)
+        found.extend(inspection.diagnostics)
+        if style in _LINES:
+            for diagnostic in inspection.diagnostics:
+                click.echo(_LINES[style](diagnostic))
+            if inspection.found and not quiet and style != "github":
+                click.echo(f"{item.path}: ok; {_in_short(inspection.found)}")
+    if style in _DOCUMENTS:
+        click.echo(_DOCUMENTS[style](found))
+    errors = sum(diagnostic.severity == "error" for diagnostic in found)
+    if found:
+        counts = ((errors, "error"), (len(found) - errors, "warning"))
+        said = " and ".join(counted(count, what) for count, what in counts if count)
+        note(f"{said} in {counted(len(paths), 'spec')}")
+    return 1 if errors or (strict and found) else 0
+
+
+def _mended(
+    item: options.SpecPath, overrides: tuple[str, ...], inspection: Inspection, *, also_unsafe: bool
+) -> Inspection:
+    """Put fixes into the file until none is left, and inspect what it is then."""
+    for _ in range(_ROUNDS):
+        sources = {d.label.span.source for d in inspection.diagnostics if d.label and d.fixes}
+        source = next((source for source in sources if source.name == str(item.path)), None)
+        if source is None:
+            break
+        text = fixed(source, inspection.diagnostics, also_unsafe=also_unsafe)
+        if text == source.text:
+            break
+        write_atomically(item.path, text.encode())
+        note(f"{item.path}: mended")
+        inspection = inspect(item.path, item.root, overrides)
+    return inspection
 
 
 def _in_short(right: Analysis | Library) -> str:

@@ -165,9 +165,9 @@ def _compare(specs: "list[tuple[Spec, str | None]]", runs: Path, baseline: str |
 
 
 def _write(comparison: "Comparison", out: Path, *, with_chart: bool) -> None:
+    from cifar_dsl.atomic import write_atomically
     from cifar_dsl.compare.figures import draw_bars
     from cifar_dsl.compare.tables import as_csv, as_json, as_markdown, as_text
-    from cifar_dsl.runs import write_atomically
 
     for line in as_text(comparison):
         click.echo(line)

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -17,11 +18,15 @@ EXIT_INTERRUPTED = 130
 _COMMANDS = {
     "check": "Check specs; say everything that is wrong with them, and where.",
     "show": "Show a spec's layers with shapes, parameters and multiply-accumulates.",
+    "fmt": "Lay specs out in the one canonical way.",
+    "diff": "Say in what two specs differ in meaning.",
     "train": "Train a spec, and keep the run.",
     "evaluate": "Measure a run's weights on the test images again.",
     "compare": "Train what has no run yet, and compare specs in a table and a chart.",
+    "explain": "Say what a code such as E0302 means, and what to do about it.",
     "reference": "Say what a layer, a block of the library, a setting ... is, and what it takes.",
     "data": "Show, download and import data sets.",
+    "lsp": "Serve an editor: the language server, on standard input and output.",
 }
 
 
@@ -69,6 +74,10 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
         ctx.exit()
 
 
+def _set_color(ctx: click.Context, _parameter: click.Parameter, value: str) -> None:
+    ctx.color = {"auto": None, "always": True, "never": False}[value]
+
+
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--version",
@@ -78,12 +87,24 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
     callback=_print_version,
     help="Show the version.",
 )
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    expose_value=False,
+    is_eager=True,
+    callback=_set_color,
+    help="Colours: where the output is a terminal (and NO_COLOR is not set), always, or never.",
+)
 def group() -> None:
     """Compile, train and compare image classifiers that are written as small text files."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give back the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that can't show a letter shows its number
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = group.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
         return code if isinstance(code, int) else 0

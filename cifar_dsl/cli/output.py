@@ -1,10 +1,31 @@
 """How commands speak: results go to stdout, everything else to stderr."""
 
+import os
+import sys
+from typing import TextIO
+
 import click
 
-from cifar_dsl.diagnostics import SpecError, render_full
+from cifar_dsl.diagnostics import Diagnostic, SpecError, render_full
 from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.errors import UserError
+
+
+def shown(diagnostic: Diagnostic, *, err: bool = False) -> str:
+    """A diagnostic as it is shown on stdout, or on stderr: in colours where that is a terminal that wants them."""
+    return render_full(diagnostic, color=wants_color(sys.stderr if err else sys.stdout))
+
+
+def wants_color(stream: TextIO) -> bool:
+    """Whether to colour what goes to `stream`: as `--color` says, else on a terminal without NO_COLOR."""
+    context = click.get_current_context(silent=True)
+    said = context.find_root().color if context else None
+    return stream.isatty() and not os.environ.get("NO_COLOR") if said is None else said
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def note(message: str) -> None:
@@ -17,9 +38,8 @@ def fail(error: Exception) -> bool:
     match error:
         case SpecError():
             for diagnostic in error.diagnostics:
-                note(render_full(diagnostic) + "\n")
-            count = len(error.diagnostics)
-            note(f"{count} error{'s' if count > 1 else ''}")
+                note(shown(diagnostic, err=True) + "\n")
+            note(counted(len(error.diagnostics), "error"))
         case UserError():
             note(f"error: {visible(error.message)}")
             if error.reason:

@@ -5,16 +5,21 @@ from attrs import frozen
 
 @frozen
 class Code:
-    """A kind of error: the title says what it is, the reason why it can't be let pass."""
+    """A kind of finding: the title says what it is, the reason why it can't be let pass, or should not be."""
 
     id: str
     title: str
     reason: str
 
+    @property
+    def severity(self) -> str:
+        """`error`, or `warning` for what a line `# allow: W...` lets pass."""
+        return "error" if self.id.startswith("E") else "warning"
+
 
 _TABLE = (
     # E01: text and files
-    Code("E0101", "unexpected text", "the file does not follow the grammar from here on"),
+    Code("E0101", "unexpected text", "the text does not follow the grammar here"),
     Code("E0102", "unclosed bracket", "every `{`, `(` and `[` needs its partner"),
     Code("E0103", "character not allowed", "specs are plain text without control characters"),
     Code("E0104", "too large", "every size is bounded, so that any file is safe to check"),
@@ -42,6 +47,7 @@ _TABLE = (
     ),
     Code("E0212", "two stages with one name", "names of stages become names of weights and must differ"),
     Code("E0213", "not a stage", "tensors flow through stages; values are for arguments"),
+    Code("E0214", "parameter after a default", "an argument without a name could never reach it"),
     # E03: arguments and shapes
     Code("E0301", "unknown argument", "a misspelt argument is never silently dropped"),
     Code("E0302", "channels are not divisible by groups", "each group takes an equal share of the channels"),
@@ -63,6 +69,18 @@ _TABLE = (
     Code("E0407", "input doesn't match the images", "the network is built for the size of its images"),
     Code("E0408", "group without parameters", "a group that selects nothing is most likely a misspelt path"),
     Code("E0409", "optimizer can't train this", "some optimizers work on matrices alone"),
+    # W01: comments to this checker
+    Code("W0101", "allows nothing", "a warning is allowed here that isn't given, or that doesn't exist"),
+    # W02: definitions and stages without effect
+    Code("W0201", "unused definition", "what nothing uses has no effect, and readers look for one"),
+    Code("W0202", "tensor that goes nowhere", "it is computed at every step, and nothing comes of it"),
+    Code("W0203", "bias before batch norm", "the normalisation subtracts it again, so its parameters do nothing"),
+    Code("W0204", "pooling drops rows", "the last row or column of the input never reaches the output"),
+    Code("W0205", "activation twice", "the second one changes nothing or was meant to be something else"),
+    Code("W0206", "dead branch", "the condition is the same whatever the params are"),
+    Code("W0207", "softmax before the loss", "the cross-entropy takes scores and has a softmax of its own"),
+    # W04: recipes
+    Code("W0401", "learning rate never reached", "training ends before the schedule gets there"),
 )
 
 CODES = {code.id: code for code in _TABLE}

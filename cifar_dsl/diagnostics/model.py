@@ -1,12 +1,13 @@
 """A finding about a spec, and the reporter that gathers them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from cifar_dsl.diagnostics.codes import CODES
 from cifar_dsl.limits import DIAGNOSTICS
-from cifar_dsl.source import Span
+from cifar_dsl.source import Source, Span
 
 
 @frozen
@@ -18,8 +19,25 @@ class Label:
 
 
 @frozen
+class Edit:
+    """Text that is put in place of a span, which may be empty."""
+
+    span: Span
+    replacement: str
+
+
+@frozen
+class Fix:
+    """A change of the text that would mend it. A safe one leaves the meaning of a spec as it is."""
+
+    title: str
+    edits: tuple[Edit, ...]
+    is_safe: bool = False
+
+
+@frozen
 class Diagnostic:
-    """One error: what and where (`message`, `label`), why (`notes`), what to do (`help`).
+    """One finding: what and where (`message`, `label`), why (`notes`), what to do (`help`, `fixes`).
 
     `label` is None only where no text exists to point at, as when a file is missing.
     """
@@ -30,11 +48,17 @@ class Diagnostic:
     secondary: tuple[Label, ...] = ()
     notes: tuple[str, ...] = ()
     help: tuple[str, ...] = ()
+    fixes: tuple[Fix, ...] = ()
 
     @code.validator
     def _is_known(self, _attribute: object, value: str) -> None:
         if value not in CODES:
             raise AssertionError(f"{value} is not in the table of codes")
+
+    @property
+    def severity(self) -> str:
+        """`error`, or `warning` for what a spec may do and most likely should not."""
+        return CODES[self.code].severity
 
     @property
     def sort_key(self) -> tuple[str, int, str]:
@@ -64,17 +88,43 @@ class Reporter:
     The same mistake met again (a block's body is expanded at every call) counts once.
     """
 
+    main: Source | None = None  # the text that is being checked, whose mistakes are told first
     _found: dict[object, Diagnostic] = field(factory=dict)
+    _trail: list[tuple[str, Span]] = field(factory=list)
 
     def report(self, diagnostic: Diagnostic) -> None:
-        """Take a diagnostic down, unless this place already has one of this code."""
+        """Take a diagnostic down, with the trail that led to it, unless this place already has one of this code."""
         span = diagnostic.label.span if diagnostic.label else diagnostic.message
-        self._found.setdefault((diagnostic.code, span), diagnostic)
+        if (diagnostic.code, span) not in self._found:
+            trail = (f"in `{call}`, called at {place}" for call, place in reversed(self._trail))
+            told = evolve(diagnostic, notes=(*diagnostic.notes, *trail))
+            self._found[diagnostic.code, span] = self._at_the_call(told)
+
+    def _at_the_call(self, diagnostic: Diagnostic) -> Diagnostic:
+        """The same, told of the call in the author's own text, where its place is in a block of the library."""
+        label = diagnostic.label
+        calls = [place for _, place in reversed(self._trail) if not place.source.is_library]
+        if label is None or not label.span.source.is_library or not calls:
+            return diagnostic
+        return evolve(diagnostic, label=Label(calls[0], "in this call"), secondary=(label, *diagnostic.secondary))
+
+    @contextmanager
+    def within(self, call: str, place: Span) -> Iterator[None]:
+        """Note on everything reported inside in which call of a block it was come by."""
+        self._trail.append((call, place))
+        try:
+            yield
+        finally:
+            self._trail.pop()
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """The findings in the order of the text, at most 20."""
-        return tuple(sorted(self._found.values(), key=lambda d: d.sort_key)[:DIAGNOSTICS])
+        """The findings in the order of the text, those of the text that is checked first; at most 20."""
+        found = sorted(self._found.values(), key=lambda one: (not self._is_main(one), one.sort_key))
+        return tuple(found[:DIAGNOSTICS])
+
+    def _is_main(self, diagnostic: Diagnostic) -> bool:
+        return diagnostic.label is not None and diagnostic.label.span.source is self.main
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -83,6 +133,11 @@ class Reporter:
         """Raise `SpecError` with all that was reported."""
         if self._found:
             raise SpecError(self.diagnostics)
+
+
+def replacement(span: Span, text: str | None) -> tuple[Fix, ...]:
+    """The fix that puts `text` in place of `span`; none where there is no such text."""
+    return (Fix(f"write `{text}`", (Edit(span, text),)),) if text else ()
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -1,44 +1,55 @@
-"""Diagnostics as text for people (full, concise) and for programs (JSON)."""
+"""Diagnostics as text for people: excerpts with the places underlined."""
 
-import json
 import unicodedata
-from collections.abc import Iterable
+
+from attrs import frozen
 
 from cifar_dsl.diagnostics.codes import CODES
 from cifar_dsl.diagnostics.model import Diagnostic, Label
-from cifar_dsl.source import Span
 
 _LONGEST = 160  # characters of a line that are shown
 
 
-def render_full(diagnostic: Diagnostic) -> str:
-    """The excerpt with the place underlined, why, and what to type instead."""
-    lines = [f"error[{diagnostic.code}]: {visible(diagnostic.message)}"]
+def render_full(diagnostic: Diagnostic, *, color: bool = False) -> str:
+    """The excerpt with the place underlined, why, and what to type instead; `color`: with ANSI's colours."""
+    paint = _Paint(diagnostic.severity if color else None)
+    head = paint.strong(f"{diagnostic.severity}[{diagnostic.code}]") + paint.bold(f": {visible(diagnostic.message)}")
+    lines = [head]
     labels = [diagnostic.label, *diagnostic.secondary] if diagnostic.label else list(diagnostic.secondary)
     width = max((len(str(label.span.line)) for label in labels), default=1)
     margin = " " * width
     for i, (name, group) in enumerate(_by_source(labels)):
         primary = diagnostic.label if i == 0 else None
-        head = primary.span if primary else group[0].span
-        lines.append(f"{margin}{'-->' if i == 0 else ':::'} {visible(name)}:{head.line}:{head.column}")
-        lines.append(f"{margin} |")
-        lines.extend(_excerpt(group, primary, width))
-        lines.append(f"{margin} |")
-    lines.extend(f"{margin} = {visible(note)}" for note in diagnostic.notes)
-    lines.append(f"{margin} = why: {CODES[diagnostic.code].reason}")
-    lines.extend(f"{margin} = help: {visible(text)}" for text in diagnostic.help)
+        first = primary.span if primary else group[0].span
+        arrow = paint.dim(f"{margin}{'-->' if i == 0 else ':::'}")
+        lines.append(f"{arrow} {visible(name)}:{first.line}:{first.column}")
+        lines.append(paint.dim(f"{margin} |"))
+        lines.extend(_excerpt(group, primary, width, paint))
+        lines.append(paint.dim(f"{margin} |"))
+    mark = paint.dim(f"{margin} =")
+    lines.extend(f"{mark} {visible(note)}" for note in diagnostic.notes)
+    lines.append(f"{mark} {paint.bold('why')}: {CODES[diagnostic.code].reason}")
+    lines.extend(f"{mark} {paint.bold('help')}: {visible(text)}" for text in diagnostic.help)
     return "\n".join(lines)
 
 
-def render_concise(diagnostic: Diagnostic) -> str:
-    """One line: place, code, message."""
-    place = f"{diagnostic.label.span}: " if diagnostic.label else ""
-    return visible(f"{place}{diagnostic.code} {diagnostic.message}")
+@frozen
+class _Paint:
+    """Colours for the parts of a rendering; none where `severity` is None."""
 
+    severity: str | None
 
-def render_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """A JSON array with one object for each diagnostic; lines and columns count from 1."""
-    return json.dumps([_as_data(diagnostic) for diagnostic in diagnostics], indent=2)
+    def strong(self, text: str) -> str:
+        return self._with("1;31" if self.severity == "error" else "1;33", text)
+
+    def bold(self, text: str) -> str:
+        return self._with("1", text)
+
+    def dim(self, text: str) -> str:
+        return self._with("34", text)
+
+    def _with(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.severity else text
 
 
 def visible(text: str) -> str:
@@ -60,7 +71,7 @@ def _by_source(labels: list[Label]) -> list[tuple[str, list[Label]]]:
     return list(groups.items())
 
 
-def _excerpt(labels: list[Label], primary: Label | None, width: int) -> list[str]:
+def _excerpt(labels: list[Label], primary: Label | None, width: int, paint: _Paint) -> list[str]:
     """The lines that the labels stand on, each followed by its underlines."""
     lines: list[str] = []
     previous = cut = 0
@@ -74,11 +85,13 @@ def _excerpt(labels: list[Label], primary: Label | None, width: int) -> list[str
             whole = label.span.source.line_text(number)
             cut = max(0, min(start - _LONGEST // 2, len(whole) - _LONGEST))  # the part of a long line around the place
             text = whole[cut : cut + _LONGEST]
-            lines.append(f"{number:>{width}} | {_shown(text)}".rstrip())
+            lines.append(f"{paint.dim(f'{number:>{width}} |')} {_shown(text)}".rstrip())
         start = min(max(0, start - cut), len(text))
         end = min(len(text), start + max(1, label.span.end - label.span.start))
-        under = ("^" if label is primary else "-") * max(1, _columns(text[start:end]))
-        lines.append(f"{' ' * width} | {' ' * _columns(text[:start])}{under} {visible(label.text)}".rstrip())
+        mark = ("^" if label is primary else "-") * max(1, _columns(text[start:end]))
+        under = f"{mark} {visible(label.text)}".rstrip()
+        under = paint.strong(under) if label is primary else paint.dim(under)
+        lines.append(f"{paint.dim(' ' * width + ' |')} {' ' * _columns(text[:start])}{under}")
         previous = number
     return lines
 
@@ -92,29 +105,3 @@ def _columns(text: str) -> int:
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in _shown(text)
     )
-
-
-def _as_data(diagnostic: Diagnostic) -> dict[str, object]:
-    return {
-        "code": diagnostic.code,
-        "title": CODES[diagnostic.code].title,
-        "message": diagnostic.message,
-        "labels": [
-            _place(label.span) | {"text": label.text, "primary": label is diagnostic.label}
-            for label in ([diagnostic.label] if diagnostic.label else []) + list(diagnostic.secondary)
-        ],
-        "notes": list(diagnostic.notes),
-        "why": CODES[diagnostic.code].reason,
-        "help": list(diagnostic.help),
-    }
-
-
-def _place(span: Span) -> dict[str, object]:
-    end_line, end_column = span.source.position(span.end)
-    return {
-        "file": span.source.name,
-        "line": span.line,
-        "column": span.column,
-        "end_line": end_line,
-        "end_column": end_column,
-    }

@@ -4,7 +4,10 @@ from cifar_dsl.layers import activation, attention, conv, dense, dropout, join, 
 from cifar_dsl.layers.base import JOINS, LAYERS, Join, JoinError, Layer
 from cifar_dsl.layers.initializer import INITIALIZERS, Initializer, Whitening
 
+ACTIVATIONS = frozenset(name for name in LAYERS if LAYERS[name].__module__ == activation.__name__)
+
 __all__ = [
+    "ACTIVATIONS",
     "INITIALIZERS",
     "JOINS",
     "LAYERS",

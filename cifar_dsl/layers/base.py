@@ -33,6 +33,10 @@ class Layer(Declaration):
         """Whether it must be what the network's input arrives at first."""
         return False
 
+    def unseen(self, x: Shape) -> tuple[int, int]:
+        """How many rows at the bottom and columns at the right of its input have no part in the output."""
+        return 0, 0
+
     def activations(self, y: Shape) -> int:
         """Numbers that the output adds to what is kept for the backward pass."""
         return y.elements

@@ -87,7 +87,7 @@ class Conv(Layer):
             raise MisfitError(
                 "E0304",
                 "`same` needs a window with a middle",
-                argument="pad",
+                argument="kernel",
                 label=f"the window is {'x'.join(map(str, self.kernel))}",
                 help=("use an odd kernel, or give the padding as a number",),
             )

@@ -15,10 +15,10 @@ def _elementwise_help(first: Shape, second: Shape) -> tuple[str, ...]:
     if first.is_image:
         if first.extents[1:] != second.extents[1:]:
             return _SAME_WINDOWS
-        return (f"make the channels equal, e.g. end the other branch with `conv({first.channels}, 1)`",)
+        return (f"make the channels equal, e.g. end the branch of {second} with `conv({first.channels}, 1)`",)
     if first.extents[:-1] != second.extents[:-1]:
         return _SAME_TOKENS
-    return (f"make the features equal, e.g. end the other branch with `dense({first.channels})`",)
+    return (f"make the features equal, e.g. end the branch of {second} with `dense({first.channels})`",)
 
 
 def _scale_help(scaled: Shape, scale: Shape) -> tuple[str, ...]:

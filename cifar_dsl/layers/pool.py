@@ -30,6 +30,13 @@ class _Pool(Layer):
         height, width = slide(self, x, self.kernel, self._steps(), self.pad, ceil=self.ceil)
         return Shape((channels, height, width))
 
+    def unseen(self, x: Shape) -> tuple[int, int]:
+        if self.ceil:
+            return 0, 0
+        sides = zip(x.extents[1:], self.kernel, self._steps(), self.pad, strict=True)
+        rows, columns = (max(0, (extent + 2 * pad - kernel) % step - pad) for extent, kernel, step, pad in sides)
+        return rows, columns
+
     def canonical(self) -> Self:
         return self.changed(stride="kernel") if self.stride == self.kernel else self
 

@@ -18,12 +18,19 @@ class Schedule(Declaration):
         """Factor of the optimizer's rate when `epoch` of `epochs` have passed (fractions between steps)."""
         raise NotImplementedError(self.name, epoch, epochs)
 
+    def unreached(self, epochs: float) -> str | None:
+        """The argument that speaks of a time after so many epochs, when training has ended; None if none does."""
+        return None
+
 
 SCHEDULES: Registry[Schedule] = Registry("schedule")
 
 
 class _Warmed(Schedule):
     warmup: float
+
+    def unreached(self, epochs: float) -> str | None:
+        return "warmup" if self.warmup > epochs else None
 
     def factor(self, epoch: float, epochs: float) -> float:
         if epoch < self.warmup:
@@ -111,6 +118,11 @@ class Step(Schedule):
     gamma: float = argument(Float(0, 1, open_low=True), "what it is multiplied by", default=0.1)
     warmup: float = argument(_WARMUP, _WARMUP_DOC, default=0.0)
 
+    def unreached(self, epochs: float) -> str | None:
+        if any(start >= epochs for start in self.at):
+            return "at"
+        return "warmup" if self.warmup > epochs else None
+
     def factor(self, epoch: float, epochs: float) -> float:
         fallen = self.gamma ** sum(epoch >= start for start in self.at)
         return fallen * epoch / self.warmup if epoch < self.warmup else fallen
@@ -136,6 +148,9 @@ class Piecewise(Schedule):
             )
         if any(later <= earlier for earlier, later in pairwise(self.at)):
             raise MisfitError("E0304", "each point lies after the one before it", argument="at")
+
+    def unreached(self, epochs: float) -> str | None:
+        return "at" if self.at[-1] > epochs else None
 
     def factor(self, epoch: float, epochs: float) -> float:
         points = list(zip(self.at, self.factors, strict=True))

@@ -1,7 +1,7 @@
 """The whole way from a file to the IR, with all mistakes told at once."""
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from cifar_dsl.semantics.names import check_block_names, check_names
 from cifar_dsl.semantics.params import global_names
 from cifar_dsl.semantics.program import Program, load_program, program_of_text
 from cifar_dsl.semantics.recipe import DataShape, check_data, check_fit, make_recipe
+from cifar_dsl.source import Source
 from cifar_dsl.syntax import nodes, parse_spec
 
 
@@ -27,6 +28,11 @@ class Analysis:
     program: Program
     graph: Graph
     recipe: Recipe | None
+
+    @property
+    def source(self) -> Source:
+        """The text of the spec itself, without its bases."""
+        return self.program.name.span.source
 
     @property
     def fingerprint(self) -> str:
@@ -44,21 +50,31 @@ class Analysis:
 def analyze(path: Path, root: Path | None = None, overrides: Sequence[str] = ()) -> Analysis:
     """Read, check and expand the spec at `path`. Raises SpecError with everything that is wrong."""
     reporter = Reporter()
-    return _analyze(load_program(path, root, overrides, reporter), reporter)
+    return _analyze(load_program(path, Reader(root or path.parent), overrides, reporter), reporter)
 
 
 @frozen
 class Library:
-    """A library that was found right: its name, and its blocks by theirs."""
+    """A library that was found right: its text, its name, and its blocks by theirs."""
 
+    source: Source
     name: str
     blocks: dict[str, nodes.Block]
 
 
-def examine(path: Path, root: Path | None = None, overrides: Sequence[str] = ()) -> Analysis | Library:
-    """Read and check what is at `path`, a spec or a library. Raises SpecError with everything that is wrong."""
-    spec = parse_spec(Reader(root or path.parent).read(path))
-    return _check_library(spec) if spec.header.is_library else analyze(path, root, overrides)
+def examine(
+    path: Path, root: Path | None = None, overrides: Sequence[str] = (), texts: Mapping[Path, str] | None = None
+) -> Analysis | Library:
+    """Read and check what is at `path`, a spec or a library. Raises SpecError with everything that is wrong.
+
+    `texts`: see `Reader`.
+    """
+    root = root or path.parent
+    spec = parse_spec(Reader(root, texts or {}).read(path))
+    if spec.header.is_library:
+        return _check_library(spec)
+    reporter = Reporter()
+    return _analyze(load_program(path, Reader(root, texts or {}), overrides, reporter), reporter)
 
 
 def _check_library(spec: nodes.Spec) -> Library:
@@ -74,7 +90,7 @@ def _check_library(spec: nodes.Spec) -> Library:
     mentioned = nodes.references(blocks.values()) - blocks.keys() - nodes.bound_names(blocks.values())
     check_block_names(library_blocks(mentioned) | blocks, reporter)
     reporter.raise_if_any()
-    return Library(spec.header.name.text, blocks)
+    return Library(spec.span.source, spec.header.name.text, blocks)
 
 
 def analyze_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> Analysis:
@@ -99,6 +115,7 @@ def _without_collections() -> Iterator[None]:
 
 
 def _analyze(program: Program, reporter: Reporter) -> Analysis:
+    reporter.main = program.name.span.source
     check_names(program, reporter)
     names = global_names(program, Evaluator(reporter))
     with _without_collections():

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar, cast
 
-from attrs import frozen
+from attrs import field, frozen
 
-from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest
+from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest, replacement
 from cifar_dsl.ir import Symbol
 from cifar_dsl.kinds import UnfitError
 from cifar_dsl.registry import ArgumentInfo, Declaration, MisfitError, arguments_of
+from cifar_dsl.semantics.blame import Blame
 from cifar_dsl.semantics.values import BlockValue, Bound, Environment, Failed, Tensor, describe
 from cifar_dsl.source import Span
 from cifar_dsl.syntax import nodes
@@ -32,13 +33,18 @@ class Invocation:
             return cls(kind.text, kind.span, (), kind.span)
         return cls(kind.callee.text, kind.callee.span, kind.arguments, kind.span)
 
-    def span_of(self, argument: str | None, names: Sequence[str]) -> Span:
-        """Where `argument` stands, or the whole call when it isn't given. `names`: the positional order."""
+    def span_of(self, argument: str | None, order: Sequence[str]) -> Span:
+        """Where `argument` stands, or the whole call when it isn't given."""
+        given = self.given(argument, order)
+        return given.value.span if given else self.span
+
+    def given(self, argument: str | None, order: Sequence[str]) -> nodes.Argument | None:
+        """What is given for `argument`, or None. `order`: that of arguments without names."""
         for position, given in enumerate(self.arguments):
-            name = given.keyword.text if given.keyword else names[position] if position < len(names) else None
+            name = given.keyword.text if given.keyword else order[position] if position < len(order) else None
             if name == argument:
-                return given.value.span
-        return self.span
+                return given
+        return None
 
 
 class Evaluates(Protocol):
@@ -55,6 +61,7 @@ class Binder:
 
     evaluator: Evaluates
     reporter: Reporter
+    blame: Blame = field(factory=Blame)
 
     def declared(self, declaration: type[D], call: Invocation, names: Environment, flow: Tensor | None = None) -> D:
         """The declared thing with these arguments. Raises Failed."""
@@ -74,10 +81,19 @@ class Binder:
         try:
             made.check()
         except MisfitError as error:
-            span = call.span_of(error.argument, [info.name for info in infos])
-            self.reporter.report(Diagnostic(error.code, error.message, Label(span, error.label), help=error.help))
+            label, secondary = self.labels(call, error, [info.name for info in infos], names)
+            self.reporter.report(Diagnostic(error.code, error.message, label, secondary, help=error.help))
             raise Failed from None
         return made
+
+    def labels(
+        self, call: Invocation, error: MisfitError, order: Sequence[str], names: Environment
+    ) -> tuple[Label, tuple[Label, ...]]:
+        """Where to point for a misfit, and what else to show."""
+        given = call.given(error.argument, order)
+        if error.code == "E0307":  # what is wrong with a window is more often its input
+            return Label(given.value.span if given else call.span, error.label), ()
+        return self.blame.labels(call.span, given.value if given else None, call.arguments, names, error.label)
 
     def matched(self, names: Sequence[str], call: Invocation) -> dict[str, nodes.Argument]:
         """The arguments by name; what matches no name is reported and left out."""
@@ -147,12 +163,16 @@ class Binder:
             except UnfitError:
                 pass
         near = nearest(value, info.kind.symbols()) if isinstance(value, Symbol) else None
+        text = f"this is {describe(value)}"
+        label, secondary = self.blame.labels(call.span, argument.value, call.arguments, names, text)
         self.reporter.report(
             Diagnostic(
                 "E0304",
                 f"`{info.name}` of `{call.callee}` is {info.kind.describe()}",
-                Label(argument.value.span, f"this is {describe(value)}"),
+                label,
+                secondary,
                 help=(f"did you mean `{near}`?" if near else f"`{info.name}`: {info.doc}",),
+                fixes=replacement(label.span, near),
             )
         )
         raise Failed
@@ -171,6 +191,7 @@ class Binder:
                 f"`{call.callee}` has no argument `{keyword}`",
                 Label(keyword.span),
                 help=(help_text,),
+                fixes=replacement(keyword.span, near),
             )
         )
 

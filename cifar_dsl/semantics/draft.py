@@ -1,34 +1,36 @@
 """The graph while it grows: layers and joins enter it one after another, within the bounds of `limits`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-from cifar_dsl.diagnostics import Diagnostic, Label, Reporter
+from cifar_dsl.diagnostics import Diagnostic, Fix, Label, Reporter
 from cifar_dsl.ir import Graph, Node, Scope, Shape
 from cifar_dsl.layers import Join, JoinError, Layer
 from cifar_dsl.limits import BLOCK_DEPTH, PARAMETERS, STEPS, TENSOR
 from cifar_dsl.limits import LAYERS as MOST_LAYERS
 from cifar_dsl.registry import MisfitError, arguments_of
-from cifar_dsl.semantics.bind import Invocation
-from cifar_dsl.semantics.values import Failed, Tensor
+from cifar_dsl.semantics.bind import Binder, Invocation
+from cifar_dsl.semantics.branches import Branch, suspicion
+from cifar_dsl.semantics.values import Environment, Failed, Tensor
 from cifar_dsl.source import Span
 from cifar_dsl.syntax import nodes
+
+T = TypeVar("T")
 
 
 class TooLargeError(Exception):
     """The expansion was stopped; why has been reported."""
 
 
-@frozen
-class _Frame:
-    """A block call that is being expanded."""
+@define
+class _Loop:
+    """A loop that is being expanded."""
 
-    block: nodes.Block
-    label: str
     span: Span
+    rounds: int = 0
 
 
 @define
@@ -38,9 +40,11 @@ class Draft:
     input: Shape
     input_span: Span
     reporter: Reporter
+    binder: Binder
     _nodes: list[Node] = field(factory=list)
     _scopes: list[Scope] = field(factory=list)
-    _frames: list[_Frame] = field(factory=list)
+    _frames: list[nodes.Block] = field(factory=list)
+    _loops: list[_Loop] = field(factory=list)
     _steps: int = 0
     _parameters: int = 0
 
@@ -50,8 +54,8 @@ class Draft:
 
     # ---- what enters
 
-    def layer(self, layer: Layer, path: str, call: Invocation, tensor: Tensor) -> Tensor:
-        """The output of `layer` on `tensor`. Raises Failed, TooLargeError."""
+    def layer(self, layer: Layer, path: str, call: Invocation, names: Environment, tensor: Tensor) -> Tensor:
+        """The output of `layer`, called where `names` are known, on `tensor`. Raises Failed, TooLargeError."""
         x = tensor.shape
         if x is None:
             raise Failed
@@ -61,9 +65,11 @@ class Draft:
             parameters = layer.parameters(x)
         except MisfitError as error:
             order = [info.name for info in arguments_of(type(layer))]
-            span = call.span_of(error.argument, order) if error.argument else call.span
-            input_note = f"the input here is {x} ({self.origin(tensor, span)})"
-            self.report(error.code, error.message, span, error.label, help=error.help, notes=(input_note,))
+            label, secondary = self.binder.labels(call, error, order, names)
+            notes = (f"the input here is {x} ({self.origin(tensor, label.span)})",)
+            self.report(
+                error.code, error.message, label.span, label.text, help=error.help, notes=notes, secondary=secondary
+            )
             raise Failed from None
         if layer.is_first() and tensor.number:
             self.report(
@@ -73,6 +79,7 @@ class Draft:
                 help=("make it the first stage of the model",),
             )
             raise Failed
+        self.binder.blame.acquit(call.span)
         return self._append(Node(path, layer.call(), (tensor.number,), shape, cost, parameters, call.span))
 
     def join(self, layer: Join, path: str, join: nodes.Join, flow: Tensor, outputs: Sequence[Tensor]) -> Tensor:
@@ -83,14 +90,11 @@ class Draft:
         try:
             shape = layer.infer(*shapes)
         except JoinError as error:
+            branches = (self._branch(join.branches[i], flow, outputs[i]) for i in (error.first, error.second))
+            label, secondary = suspicion(*branches)
+            note = f"the input of the branches is {flow.shape} ({self.origin(flow, join.span)})"
             self.report(
-                error.code,
-                error.message,
-                join.branches[error.second].span,
-                f"this branch gives {shapes[error.second]}",
-                help=error.help,
-                notes=(f"the input of the branches is {flow.shape} ({self.origin(flow, join.span)})",),
-                secondary=(Label(join.branches[error.first].span, f"this branch gives {shapes[error.first]}"),),
+                error.code, error.message, label.span, label.text, help=error.help, notes=(note,), secondary=secondary
             )
             raise Failed from None
         inputs = tuple(output.number for output in outputs)
@@ -98,16 +102,32 @@ class Draft:
         self.scope(path, "join", join.kind, tensor)
         return tensor
 
-    def scope(self, path: str, kind: str, label: str, output: Tensor) -> None:
-        """Give a part of the graph that has just ended its name."""
-        self._scopes.append(Scope(path, kind, label, output.number))
+    def _branch(self, body: nodes.Body, flow: Tensor, output: Tensor) -> Branch:
+        """A branch with the stages that lead back from its output to the tensor that comes into the join."""
+        assert flow.shape is not None
+        assert output.shape is not None
+        stages = []
+        number = output.number
+        here = self._frames[-1].body.span if self._frames else None
+        while number != flow.number and number:
+            node = self._nodes[number - 1]
+            number = node.inputs[0]
+            x = self._nodes[number - 1].shape if number else self.input
+            is_here = node.span is not None and (here is None or node.span in here)
+            stages.append((x, node.shape, node.span if is_here else None))
+        return Branch(body.span, flow.shape, output.shape, stages)
+
+    def scope(self, path: str, kind: str, label: str, output: Tensor, span: Span | None = None) -> None:
+        """Give a part of the graph that has just ended its name; `span` is that of a block's call."""
+        self._scopes.append(Scope(path, kind, label, output.number, span))
 
     @contextmanager
     def call(self, block: nodes.Block, label: str, span: Span) -> Iterator[None]:
         """While a block call is expanded, errors name it."""
-        self._frames.append(_Frame(block, label, span))
+        self._frames.append(block)
         try:
-            yield
+            with self.reporter.within(label, span):
+                yield
         finally:
             self._frames.pop()
 
@@ -132,7 +152,7 @@ class Draft:
 
     def check_call(self, block: nodes.Block, call: Invocation) -> None:
         """Blocks don't call themselves, and calls are bounded in depth. Raises Failed, TooLargeError."""
-        active = [frame.block for frame in self._frames]
+        active = self._frames
         if any(block is other for other in active):
             cycle = [other.name.text for other in active[next(i for i, b in enumerate(active) if b is block) :]]
             message = f"`{block.name}` calls itself: {' -> '.join([*cycle, block.name.text])}"
@@ -143,10 +163,24 @@ class Draft:
             self.stop(f"blocks call each other at most {BLOCK_DEPTH} deep", call.span)
 
     def stop(self, message: str, span: Span | None) -> NoReturn:
-        """Report that a bound was passed, and raise TooLargeError."""
+        """Report that a bound was passed, at the loop with the most rounds if any, and raise TooLargeError."""
         assert span is not None
-        self.report("E0211", message, span)
+        if self._loops:
+            loop = max(self._loops, key=lambda loop: loop.rounds)
+            self.report("E0211", message, loop.span, "in this loop", secondary=(Label(span, "passed here"),))
+        else:
+            self.report("E0211", message, span)
         raise TooLargeError
+
+    def rounds(self, loop: Span, items: Iterable[T]) -> Iterator[T]:
+        """The items of a loop, one for each of its rounds, which are bounded. Raises TooLargeError."""
+        active = _Loop(loop)
+        self._loops.append(active)
+        for item in items:
+            active.rounds += 1
+            self.step(loop)
+            yield item
+        self._loops.pop()
 
     def origin(self, tensor: Tensor, asked_at: Span) -> str:
         """Where a tensor comes from, in words."""
@@ -166,7 +200,7 @@ class Draft:
         help: tuple[str, ...] = (),  # noqa: A002
         notes: tuple[str, ...] = (),
         secondary: tuple[Label, ...] = (),
+        fixes: tuple[Fix, ...] = (),
     ) -> None:
-        """Report a mistake, with the trail of block calls that led to it."""
-        trail = tuple(f"in `{frame.label}`, called at {frame.span}" for frame in reversed(self._frames))
-        self.reporter.report(Diagnostic(code, message, Label(span, label), secondary, notes + trail, help))
+        """Report a mistake."""
+        self.reporter.report(Diagnostic(code, message, Label(span, label), secondary, notes, help, fixes))

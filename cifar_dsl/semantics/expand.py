@@ -1,11 +1,12 @@
 """Program -> graph: blocks, loops and conditions are expanded, shapes inferred, weights counted."""
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import NoReturn
 
 from attrs import evolve
 
-from cifar_dsl.diagnostics import Label, Reporter, nearest
+from cifar_dsl.diagnostics import Label, Reporter, nearest, replacement
 from cifar_dsl.ir import Call, Graph, Shape, Symbol
 from cifar_dsl.layers import INITIALIZERS, JOINS, LAYERS
 from cifar_dsl.limits import BODY_DEPTH
@@ -35,7 +36,7 @@ class _Expander:
         self._evaluator = Evaluator(reporter)
         self._binder = Binder(self._evaluator, reporter)
         self._globals = names
-        self._draft = Draft(Shape(program.input.size.extents), program.input.span, reporter)
+        self._draft = Draft(Shape(program.input.size.extents), program.input.span, reporter, self._binder)
         self._depth = 0  # of bodies that are being expanded
 
     def run(self) -> Graph | None:
@@ -83,6 +84,7 @@ class _Expander:
             assert not isinstance(kind, nodes.Compound)
             try:
                 names.names[let.name.text] = self._evaluator.evaluate(kind, names, flow)
+                names.origins[let.name.text] = names.origin(kind)
             except Failed:
                 names.names[let.name.text] = Tensor(0, None)
             return
@@ -168,12 +170,12 @@ class _Expander:
     ) -> Tensor:
         match kind:
             case nodes.For(body=body):
-                for bound in self._rounds(kind, names, flow):
-                    self._draft.step(kind.span)
-                    flow = self._body(body, Environment(names, bound), flow, place)
+                head = _head(kind.span, kind.stop or kind.start)
+                for inner in self._draft.rounds(head, self._rounds(kind, names, flow)):
+                    flow = self._body(body, inner, flow, place)
             case nodes.Repeat(count=count, body=body):
-                for _ in range(self._evaluator.integer(count, names, flow)):
-                    self._draft.step(kind.span)
+                times = self._evaluator.integer(count, names, flow)
+                for _ in self._draft.rounds(_head(kind.span, count), range(times)):
                     flow = self._body(body, names, flow, place)
             case nodes.If(arms=arms, otherwise=otherwise):
                 for condition, body in arms:
@@ -183,8 +185,9 @@ class _Expander:
                     return self._body(otherwise, names, flow, place)
         return flow
 
-    def _rounds(self, loop: nodes.For, names: Environment, flow: Tensor) -> Iterator[dict[str, Bound]]:
+    def _rounds(self, loop: nodes.For, names: Environment, flow: Tensor) -> Iterator[Environment]:
         """What the targets of a loop stand for, round by round."""
+        written: tuple[nodes.Expression, ...] = ()  # the items, where they stand in the text one by one
         if loop.stop:
             start = self._evaluator.integer(loop.start, names, flow)
             items: Sequence[object] = range(start, self._evaluator.integer(loop.stop, names, flow))
@@ -196,16 +199,31 @@ class _Expander:
                     loop.start.span, f"a loop goes over a list, and this is {describe(value)}", help_text
                 )
             items = value
-        for item in items:
-            if len(loop.targets) == 1:
-                yield {loop.targets[0].text: item}  # type: ignore[dict-item]
+            literal = self._literal(loop.start)
+            written = literal.items if literal and len(literal.items) == len(items) else ()
+        targets = [target.text for target in loop.targets]
+        for item, source in zip_longest(items, written):
+            inner = Environment(names)
+            if len(targets) == 1:
+                inner.names[targets[0]] = item  # type: ignore[assignment]
+                inner.origins[targets[0]] = names.origin(source or loop.start)
+                yield inner
                 continue
             if not isinstance(item, tuple) or len(item) != len(loop.targets):
                 self._evaluator.fail(
                     loop.start.span,
                     f"every item gives {len(loop.targets)} values to the loop, and this one is {describe(item)}",  # type: ignore[arg-type]
                 )
-            yield dict(zip((target.text for target in loop.targets), item, strict=True))
+            inner.names.update(zip(targets, item, strict=True))
+            parts = source.items if isinstance(source, nodes.Sequence) else ()
+            inner.origins.update((target, names.origin(part)) for target, part in zip(targets, parts, strict=False))
+            yield inner
+
+    def _literal(self, expression: nodes.Expression) -> nodes.Sequence | None:
+        """The list that an expression is, or the value of the param that it names."""
+        if isinstance(expression, nodes.Name) and expression.text in self._program.params:
+            expression = self._program.params[expression.text].value
+        return expression if isinstance(expression, nodes.Sequence) else None
 
     # ---- calls
 
@@ -271,7 +289,7 @@ class _Expander:
         if start == stop:
             self._evaluator.fail(subscript.span, f"the slice {start}:{stop} is empty")
         layer = LAYERS.of(Call("slice", (("start", start), ("stop", stop))))
-        return self._draft.layer(layer, path, Invocation("slice", index.span, (), index.span), tensor)
+        return self._draft.layer(layer, path, Invocation("slice", index.span, (), index.span), names, tensor)
 
     def _not_a_stage(self, span: Span, value: Bound) -> Tensor:
         self._evaluator.fail(
@@ -291,7 +309,7 @@ class _Expander:
     ) -> Tensor:
         path = self._path(label, call.callee, place)
         layer = self._binder.declared(LAYERS[call.callee], call, names, flow)
-        return self._draft.layer(layer, path, call, flow)
+        return self._draft.layer(layer, path, call, names, flow)
 
     def _block(
         self,
@@ -307,7 +325,7 @@ class _Expander:
         inner, text = self._block_arguments(block, call, names, flow)
         with self._draft.call(block, text, call.span):
             flow = self._body(block.body, inner, flow, Place(path))
-        self._draft.scope(path, "block", text, flow)
+        self._draft.scope(path, "block", text, flow, call.span)
         return flow
 
     def _block_arguments(
@@ -324,11 +342,13 @@ class _Expander:
             name = parameter.name.text
             if name in given:
                 value = self._evaluator.evaluate(given[name].value, names, flow)
-                self._check_type(parameter, block, value, given[name].value.span)
+                inner.origins[name] = names.origin(given[name].value)
+                self._check_type(parameter, block, value, inner.origins[name])
                 text = print_expression(given[name].value) if isinstance(value, Tensor) else write(value)
                 shown.append(f"{name}={text}" if given[name].keyword else text)
             elif parameter.default is not None:
                 value = self._evaluator.evaluate(parameter.default, inner, flow)
+                inner.origins[name] = inner.origin(parameter.default)
                 self._check_type(parameter, block, value, parameter.default.span)
             else:
                 continue
@@ -347,6 +367,7 @@ class _Expander:
             span,
             f"this is {describe(value)}",
             help=(f"did you mean `{near}`?",) if near else (),
+            fixes=replacement(span, near),
             secondary=(Label(parameter.span, "declared here"),),
         )
         raise Failed
@@ -411,3 +432,8 @@ class _Expander:
             if not holds:
                 figures = ", ".join(f"{name} = {figure:,}" for name, figure in budgets.items())
                 self._draft.report("E0310", "this assertion does not hold", assertion.condition.span, notes=(figures,))
+
+
+def _head(loop: Span, last: nodes.Expression) -> Span:
+    """A loop up to the end of what says its rounds."""
+    return Span(loop.source, loop.start, last.span.end)

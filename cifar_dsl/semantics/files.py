@@ -1,11 +1,12 @@
 """Reading specs from disk: bounded, regular files only, and never outside the root."""
 
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import define, field
 
-from cifar_dsl.diagnostics import Diagnostic, Label, SpecError, nearest
+from cifar_dsl.diagnostics import Diagnostic, Label, SpecError, nearest, replacement
 from cifar_dsl.limits import FILE_BYTES, INCLUDED_BYTES
 from cifar_dsl.resources import specs_directory
 from cifar_dsl.source import Source
@@ -14,14 +15,21 @@ from cifar_dsl.syntax import nodes
 
 @define
 class Reader:
-    """Reads a spec and the specs that it extends; all of them together are bounded too."""
+    """Reads a spec and the specs that it extends; all of them together are bounded too.
+
+    `texts` stands for files whose text is another than on disk, by their resolved paths: what an editor holds
+    and has not saved.
+    """
 
     root: Path
+    texts: Mapping[Path, str] = field(factory=dict)
     _bytes_read: int = field(default=0, init=False)
 
     def read(self, path: Path, mention: nodes.Base | None = None) -> Source:
         """The text at `path`. `mention` is the `extends` that names it. Raises SpecError."""
         label = Label(mention.span) if mention else None
+        if self.texts and (text := self.texts.get(path.resolve())) is not None:
+            return self._source(path, text.encode(), label)
         try:
             status = path.stat()
             if not stat.S_ISREG(status.st_mode):
@@ -35,6 +43,9 @@ class Reader:
             raise _missing(path, label) from None
         except OSError as error:
             raise _unreadable(f"{path}: {error.strerror}", label) from None
+        return self._source(path, content, label)
+
+    def _source(self, path: Path, content: bytes, label: Label | None) -> Source:
         self._bytes_read += len(content)
         if len(content) > FILE_BYTES or self._bytes_read > INCLUDED_BYTES:
             limit = FILE_BYTES if len(content) > FILE_BYTES else INCLUDED_BYTES
@@ -73,6 +84,7 @@ class Reader:
                             f"did you mean `{near}`?" if near else f"there are {', '.join(shipped)}",
                             f'for a file of yours, quote its name: "{base.name}.arch"',
                         ),
+                        fixes=replacement(base.span, near),
                     )
                 ]
             )

@@ -48,5 +48,5 @@ def library_files() -> dict[str, dict[str, str]]:
 
 @cache
 def _file(path: Path) -> dict[str, nodes.Block]:
-    spec = parse_spec(Source(str(path), path.read_text(encoding="utf-8")))
+    spec = parse_spec(Source(str(path), path.read_text(encoding="utf-8"), is_library=True))
     return {item.name.text: item for item in spec.items if isinstance(item, nodes.Block)}

@@ -5,7 +5,7 @@ from itertools import chain
 
 from attrs import frozen
 
-from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest
+from cifar_dsl.diagnostics import Diagnostic, Fix, Label, Reporter, nearest, replacement
 from cifar_dsl.layers import INITIALIZERS, LAYERS
 from cifar_dsl.semantics.evaluate import FLOW_NAMES, FUNCTIONS
 from cifar_dsl.semantics.library import library_index
@@ -165,13 +165,28 @@ class _Checker:
 
     def block(self, block: nodes.Block, names: _Names) -> None:
         self.check_new(block.name, is_stage=True)
+        with_default: nodes.BlockParameter | None = None
         for parameter in block.parameters:
             self.check_new(parameter.name)
             self.types(parameter.types)
             if parameter.default:
                 self.expression(parameter.default, names)
+                with_default = with_default or parameter
+            elif with_default:
+                self._stands_after(parameter, with_default)
             names = names.plus(parameter.name.text)
         self.body(block.body, names)
+
+    def _stands_after(self, parameter: nodes.BlockParameter, with_default: nodes.BlockParameter) -> None:
+        self.reporter.report(
+            Diagnostic(
+                "E0214",
+                f"`{parameter.name}` has no default and stands after `{with_default.name}`, which has one",
+                Label(parameter.span),
+                secondary=(Label(with_default.span, "may be left out"),),
+                help=(f"put `{parameter.name}` before `{with_default.name}`, or give it a default",),
+            )
+        )
 
     def types(self, types: tuple[nodes.Identifier, ...]) -> None:
         """A single unknown type is more likely a slip than a parameter that takes one word alone."""
@@ -179,7 +194,8 @@ class _Checker:
             near = nearest(types[0].text, TYPES)
             help_text = f"did you mean `{near}`?" if near else f"types: {', '.join(TYPES)}; or words: `none | before`"
             message = f"unknown type `{types[0]}`"
-            self.reporter.report(Diagnostic("E0202", message, Label(types[0].span), help=(help_text,)))
+            fixes = replacement(types[0].span, near)
+            self.reporter.report(Diagnostic("E0202", message, Label(types[0].span), help=(help_text,), fixes=fixes))
 
     def body(self, body: nodes.Body, names: _Names) -> None:
         for stage in body.stages:
@@ -289,14 +305,15 @@ class _Checker:
 
     def _unknown(self, code: str, message: str, name: nodes.Identifier, known: Iterable[str]) -> None:
         near = _SAID_ELSEWHERE.get(name.text.casefold()) or nearest(name.text, set(known) - KEYWORDS)
+        fixes: tuple[Fix, ...] = ()
         if name.text in FLOW_NAMES:
             help_text = "only stages have a current tensor: use it in a model's or a block's body"
         elif near:
-            help_text = f"did you mean `{near}`?"
+            help_text, fixes = f"did you mean `{near}`?", replacement(name.span, near)
         elif code == "E0201":
             help_text = (
                 f"blocks here: {', '.join(sorted(self.blocks)) or 'none'}; `cifar-dsl reference` lists all layers"
             )
         else:
             help_text = "define it with `param`, `let` or as a block's parameter"
-        self.reporter.report(Diagnostic(code, message, Label(name.span), help=(help_text,)))
+        self.reporter.report(Diagnostic(code, message, Label(name.span), help=(help_text,), fixes=fixes))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, SpecError, nearest
+from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, SpecError, nearest, replacement
 from cifar_dsl.layers import LAYERS
 from cifar_dsl.limits import EXTENDS_DEPTH
 from cifar_dsl.recipes import SETTINGS
@@ -59,12 +59,11 @@ class GroupSettings:
     settings: dict[str, nodes.Setting]
 
 
-def load_program(path: Path, root: Path | None, overrides: Sequence[str], reporter: Reporter) -> Program:
+def load_program(path: Path, reader: Reader, overrides: Sequence[str], reporter: Reporter) -> Program:
     """Read the spec at `path` and all that it extends, and apply `--set` overrides.
 
     Mistakes are reported; raises SpecError only where nothing is left to go on with.
     """
-    reader = Reader(root or path.parent)
     source = reader.read(path)
     files: list[tuple[Path, nodes.Spec]] = [(path, parse_spec(source))]
     while base := files[-1][1].header.base:
@@ -262,6 +261,7 @@ class _Merger:
                 f"{what} `{name}` redefines nothing: no base has it, and nothing here uses it",
                 Label(item.name.span),
                 help=(f"did you mean `{near}`?" if near else f"{what}s of the base: {', '.join(known) or 'none'}",),
+                fixes=replacement(item.name.span, near),
             )
         )
 

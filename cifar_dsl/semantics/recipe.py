@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from attrs import frozen
 
-from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest
+from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest, replacement
 from cifar_dsl.ir import Call, Graph, Group, Recipe, Shape, Symbol
 from cifar_dsl.kinds import UnfitError
 from cifar_dsl.layers import LAYERS
@@ -191,8 +191,9 @@ class _RecipeMaker:
 
     def run(self, train: nodes.Train) -> Recipe | None:
         values = self._values(SETTINGS, self._settings)
+        meant = {nearest(name, SETTINGS) for name in self._settings.keys() - SETTINGS.keys()}
         for name, setting in SETTINGS.items():
-            if name in self._settings:
+            if name in self._settings or name in meant:
                 continue
             if setting.default is None:
                 self._missing(setting, "`train`", Span(train.span.source, train.span.start, train.span.start + 5))
@@ -224,7 +225,8 @@ class _RecipeMaker:
     def _group(self, given: GroupSettings, recipe: dict[str, Any]) -> Group | None:
         """A group; what it doesn't say is as `recipe` has it."""
         values = self._values(GROUP_SETTINGS, given.settings)
-        if "select" not in given.settings:
+        meant = {nearest(name, GROUP_SETTINGS) for name in given.settings.keys() - GROUP_SETTINGS.keys()}
+        if not {"select"} & (given.settings.keys() | meant):
             self._missing(GROUP_SETTINGS["select"], f"group `{given.name}`", given.name.span)
         inherited = {name: recipe[name] for name in ("optimizer", "schedule") if name in recipe}
         values = inherited | {"epochs": None} | values
@@ -260,8 +262,8 @@ class _RecipeMaker:
         call = Invocation.of(kind)
         if call.callee not in registry:
             near = nearest(call.callee, registry)
-            help_text = f"did you mean `{near}`?" if near else f"there are {choices}"
-            self._fail("E0404", f"unknown {registry.noun} `{call.callee}`", call.callee_span, help_text)
+            message = f"unknown {registry.noun} `{call.callee}`"
+            self._fail("E0404", message, call.callee_span, f"there are {choices}", meant=near)
         declared: Declaration = self._binder.declared(registry[call.callee], call, self._names)
         return declared.call()
 
@@ -287,8 +289,9 @@ class _RecipeMaker:
             "E0404" if isinstance(value, Symbol) and known else "E0403",
             f"`{setting.name}` is {setting.kind.describe()}",
             kind.span,
-            f"did you mean `{near}`?" if near else f"{setting.name}: {setting.doc}",
+            f"{setting.name}: {setting.doc}",
             label=f"this is {describe(value)}",
+            meant=near,
         )
 
     def _unknown_setting(self, given: nodes.Setting, known: dict[str, Setting]) -> None:
@@ -300,6 +303,7 @@ class _RecipeMaker:
                 f"unknown setting `{name}`",
                 Label(name.span),
                 help=(f"did you mean `{near}`?" if near else f"settings: {', '.join(known)}",),
+                fixes=replacement(name.span, near),
             )
         )
 
@@ -315,8 +319,12 @@ class _RecipeMaker:
             )
         )
 
-    def _fail(self, code: str, message: str, span: Span, help_text: str, *, label: str = "") -> NoReturn:
-        self._errors.report(Diagnostic(code, message, Label(span, label), help=(help_text,)))
+    def _fail(
+        self, code: str, message: str, span: Span, help_text: str, *, label: str = "", meant: str | None = None
+    ) -> NoReturn:
+        help_text = f"did you mean `{meant}`?" if meant else help_text
+        fixes = replacement(span, meant)
+        self._errors.report(Diagnostic(code, message, Label(span, label), help=(help_text,), fixes=fixes))
         raise Failed
 
 

@@ -9,6 +9,7 @@ from cifar_dsl.ir import Call, Shape, Size, Symbol, Value
 from cifar_dsl.layers import INITIALIZERS, LAYERS
 from cifar_dsl.recipes import GROUP_SETTINGS, SETTINGS
 from cifar_dsl.registry import Registry, arguments_of
+from cifar_dsl.source import Span
 from cifar_dsl.syntax import nodes
 
 
@@ -36,10 +37,15 @@ class Failed(Exception):  # noqa: N818  # not an error of its own: the diagnosti
 
 @define
 class Environment:
-    """Names and what they stand for; what isn't here is looked up in the parent."""
+    """Names and what they stand for; what isn't here is looked up in the parent.
+
+    `origins` says where the values of some were written: the argument of a call, the item of a list. A value
+    that doesn't do is told there.
+    """
 
     parent: "Environment | None" = None
     names: dict[str, Bound] = field(factory=dict)
+    origins: dict[str, Span] = field(factory=dict)
 
     def scope_of(self, name: str) -> "Environment | None":
         """The scope that defines `name`, or None."""
@@ -54,6 +60,12 @@ class Environment:
         """What `name` stands for, or None."""
         scope = self.scope_of(name)
         return None if scope is None else scope.names[name]
+
+    def origin(self, expression: nodes.Expression) -> Span:
+        """Where the value of an expression was written: for a name perhaps elsewhere, else right here."""
+        if isinstance(expression, nodes.Name) and (scope := self.scope_of(expression.text)):
+            return scope.origins.get(expression.text, expression.span)
+        return expression.span
 
 
 def describe(value: Bound) -> str:

@@ -14,7 +14,10 @@ _JOINS_PREVIOUS = frozenset({"{", "}", "->", "|", "else"})  # nor before one of 
 
 
 class UnbalancedError(Exception):
-    """A bracket without its partner. `opening` is the bracket left open, None for a stray closing one."""
+    """A bracket without its partner. `opening` is the bracket left open, None for a stray closing one.
+
+    `token` shows it: a bracket that closes another kind, a `{` where only values can be; None is the end.
+    """
 
     def __init__(self, opening: Token | None, token: Token | None) -> None:
         super().__init__(opening, token)
@@ -39,14 +42,9 @@ class Layout:
 
     always_accept = (NEW_LINE,)
 
-    def __init__(self) -> None:
-        self.open_brackets: list[Token] = []  # as far as the parser has come
-        self.pairs: list[tuple[Token, Token]] = []  # brackets and what closed them
-
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         """Yield the tokens that the grammar is written for."""
-        open_brackets = self.open_brackets = []
-        self.pairs = []
+        open_brackets: list[Token] = []
         previous: str | None = None
         pending: Token | None = None
         for token in stream:
@@ -59,7 +57,7 @@ class Layout:
                 if not (previous is None or previous in _JOINS_NEXT or token in _JOINS_PREVIOUS):
                     yield pending
                 pending = None
-            self._track(token)
+            self._track(token, open_brackets)
             previous = str(token)
             yield token
         if open_brackets:
@@ -74,13 +72,15 @@ class Layout:
         if token.type == "NAME" and len(token) > IDENTIFIER_CHARACTERS:
             raise OversizeError(token, f"a name has at most {IDENTIFIER_CHARACTERS} characters")
 
-    def _track(self, token: Token) -> None:
-        open_brackets = self.open_brackets
+    @staticmethod
+    def _track(token: Token, open_brackets: list[Token]) -> None:
         if token in _OPENING:
+            if _OPENING[token] == "}" and open_brackets and open_brackets[-1] != "{":
+                raise UnbalancedError(open_brackets[-1], token)
             open_brackets.append(token)
             if len(open_brackets) > NESTING:
                 raise OversizeError(token, f"brackets are nested at most {NESTING} deep")
         elif token in _CLOSING:
             if not open_brackets or _OPENING[str(open_brackets[-1])] != token:
                 raise UnbalancedError(open_brackets[-1] if open_brackets else None, token)
-            self.pairs.append((open_brackets.pop(), token))
+            open_brackets.pop()

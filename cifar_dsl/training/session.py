@@ -14,6 +14,7 @@ from attrs import frozen
 from safetensors.torch import load_file, save
 from torch import nn
 
+from cifar_dsl.atomic import write_atomically
 from cifar_dsl.backends.torch_module import build_module
 from cifar_dsl.data import DataError, Dataset
 from cifar_dsl.ir import Graph, Recipe, Shape
@@ -27,7 +28,6 @@ from cifar_dsl.runs import (
     RunResult,
     RunWriter,
     run_path,
-    write_atomically,
 )
 from cifar_dsl.semantics import Analysis, DataShape, analyze_text, changes
 from cifar_dsl.syntax import print_spec

@@ -8,7 +8,7 @@ import pytest
 import cifar_dsl
 from cifar_dsl.cli import check
 
-COMMANDS = ("check", "show", "train", "evaluate", "compare", "reference", "data")
+COMMANDS = ("check", "show", "fmt", "diff", "train", "evaluate", "compare", "explain", "reference", "data", "lsp")
 
 
 def test_the_version_is_shown(cli):

@@ -6,7 +6,7 @@ from cifar_dsl.limits import FILE_BYTES, IDENTIFIER_CHARACTERS, INTEGER_MAGNITUD
 from cifar_dsl.recipes import SETTINGS
 from cifar_dsl.source import Source
 from cifar_dsl.syntax import nodes, parse_override
-from cifar_dsl.syntax.parser import SETTING_WORDS
+from cifar_dsl.syntax import SETTING_WORDS
 
 
 def refused(text: str) -> str:
@@ -104,7 +104,7 @@ def test_literals(text: str, expected: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["\u0663", "\uff13", "1_000x3", ".5", "1.", "1e", "0b1", "5m", "1x", "'a'", '"a', "1__k0"]
+    "text", ["\u0663", "\uff13", "1_000x3", ".5", "1.", "1e", "0b1", "5m", "1x", "'a", '"a', "1__k0"]
 )
 def test_what_is_no_literal_is_refused(text: str) -> None:
     assert refused(f"arch a\nparam p = {text}\n") == "E0101"

@@ -1,0 +1,64 @@
+"""`cifar-dsl diff`: in what do two specs differ?"""
+
+import json
+from pathlib import Path
+
+import click
+
+from cifar_dsl.cli import options
+from cifar_dsl.cli.output import fail
+from cifar_dsl.diagnostics import SpecError, nearest
+from cifar_dsl.diagnostics.render import visible
+from cifar_dsl.difference import as_data, as_lines, difference
+from cifar_dsl.errors import UserError
+from cifar_dsl.resources import specs_directory
+from cifar_dsl.runs import SPEC, open_run
+from cifar_dsl.semantics import Analysis, analyze, analyze_text
+
+_DIFFERENT = 1
+_TROUBLE = 2
+
+
+@click.command(name="diff")
+@click.argument("a")
+@click.argument("b")
+@options.overrides
+@options.root
+@click.option("--full", is_flag=True, help="List every change of the network, however many there are.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def command(a: str, b: str, overrides: tuple[str, ...], root: Path | None, full: bool, as_json: bool) -> int:
+    """Say in what B differs from A: network, shapes, counts, recipe; not in what the texts differ.
+
+    A and B are specs, shipped specs by their bare names (`baseline`), or folders of runs, which stand for the spec
+    that was trained. --set applies to both. Ends with 0 if they mean the same, with 1 if they differ, and with 2
+    if one of them can't be read or is wrong.
+    """
+    try:
+        found = difference(*(_analyzed(name, root, overrides) for name in (a, b)))
+    except (SpecError, UserError, OSError) as error:
+        if not fail(error):
+            raise
+        return _TROUBLE
+    if as_json:
+        click.echo(json.dumps(as_data(found), indent=2))
+    else:
+        for line in as_lines(found, in_full=full):
+            click.echo(visible(line))
+    return 0 if found.is_empty else _DIFFERENT
+
+
+def _analyzed(name: str, root: Path | None, overrides: tuple[str, ...]) -> Analysis:
+    """What a file, a run or a shipped spec means. Raises SpecError, RunError, UsageError."""
+    path = Path(name)
+    if path.is_dir():
+        run = open_run(path)
+        return analyze_text(run.spec_text, str(run.path / SPEC), overrides)
+    if path.exists():
+        return analyze(path, root, overrides)
+    shipped = {file.stem: file for file in sorted(specs_directory().rglob("*.arch"))}
+    if name in shipped:
+        return analyze(shipped[name], None, overrides)
+    beside = {str(file): file for file in path.parent.glob("*.arch")} if path.parent.is_dir() else {}
+    near = nearest(name, [*beside, *shipped])
+    advice = f" Did you mean {near}?" if near else ""
+    raise click.UsageError(f"There is no file {name}, nor a shipped spec of this name.{advice}")

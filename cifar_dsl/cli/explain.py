@@ -1,0 +1,44 @@
+"""`cifar-dsl explain`: what a code means."""
+
+import re
+import sys
+
+import click
+
+from cifar_dsl.cli.output import wants_color
+from cifar_dsl.diagnostics import CODES, nearest
+from cifar_dsl.resources import diagnostics_path
+
+_SECTION = re.compile(r"^## (?P<code>[EW][0-9]{4}): .*\n(?P<body>(?:(?!## ).*\n)*)", re.MULTILINE)
+_LISTS = {"error": "Errors", "warning": "Warnings, which a comment such as `# allow: W0203` lets pass"}
+
+
+@click.command(name="explain")
+@click.argument("codes", nargs=-1)
+def command(codes: tuple[str, ...]) -> None:
+    """Print what CODES such as E0302 mean, why it matters, and what to do, with an example.
+
+    Without CODES, list them all.
+    """
+    if not codes:
+        click.echo("\n\n".join(_list(severity, head) for severity, head in _LISTS.items()))
+        return
+    for code in codes:
+        if code.upper() not in CODES:
+            near = nearest(code, CODES)
+            advice = f"Did you mean {near!r}?" if near else "`cifar-dsl explain` lists them all."
+            raise click.UsageError(f"There is no code {code!r}. {advice}")
+    page = diagnostics_path().read_text(encoding="utf-8")
+    sections = {section["code"]: section for section in _SECTION.finditer(page)}
+    wanted = dict.fromkeys(code.upper() for code in codes)  # each once
+    click.echo("\n\n".join(f"{_heading(code)}\n\n{sections[code]['body'].strip()}" for code in wanted))
+
+
+def _list(severity: str, head: str) -> str:
+    lines = [f"  {code.id}  {code.title}" for code in CODES.values() if code.severity == severity]
+    return "\n".join([f"{head}:", *lines])
+
+
+def _heading(code: str) -> str:
+    text = f"{code}: {CODES[code].title}"
+    return click.style(text, bold=True) if wants_color(sys.stdout) else text

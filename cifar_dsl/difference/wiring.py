@@ -1,0 +1,52 @@
+"""Whether two layers get the same tensors, if stages between were put in or taken out."""
+
+from collections.abc import Mapping, Sequence
+
+from attrs import define, field
+
+from cifar_dsl.ir import Graph
+
+
+@define
+class Wiring:
+    """Two graphs, some of whose values are partners."""
+
+    a: Graph
+    b: Graph
+    partners: Mapping[int, int]
+    _partners: dict[int, int] = field(init=False)
+    _inverse: dict[int, int] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._partners = {0: 0, **self.partners}
+        self._inverse = {b: a for a, b in self._partners.items()}
+
+    def is_changed(self, a: Sequence[int], b: Sequence[int]) -> bool:
+        """Whether values of the first graph became others in the second, and no edit in between says so."""
+        direct_a = [value for value in a if value in self._partners]
+        direct_b = [value for value in b if value in self._inverse]
+        if len(direct_a) == len(a) and len(direct_b) == len(b):
+            return [self._partners[value] for value in a] != list(b)
+        if len(a) != len(b):
+            return [self._partners[value] for value in direct_a] != direct_b
+        return any(not self._have_common_source(x, y) for x, y in zip(a, b, strict=True))
+
+    def _have_common_source(self, a: int, b: int) -> bool:
+        before = _sources(self.a, a, self._partners)
+        return not before.isdisjoint({self._inverse[value] for value in _sources(self.b, b, self._inverse)})
+
+
+def _sources(graph: Graph, value: int, known: Mapping[int, int]) -> set[int]:
+    """The nearest values with partners that a value is made of."""
+    found: set[int] = set()
+    seen = {value}
+    waiting = [value]
+    while waiting:
+        current = waiting.pop()
+        if current in known:
+            found.add(current)
+            continue
+        new = set(graph.nodes[current - 1].inputs) - seen
+        seen |= new
+        waiting.extend(new)
+    return found

@@ -1,0 +1,84 @@
+"""Specs in notebooks: `%load_ext cifar_dsl`, then cells that begin with `%%arch`."""
+
+from collections.abc import Sequence
+from html import escape
+from keyword import iskeyword
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from IPython.core.error import UsageError
+from IPython.display import display
+
+from cifar_dsl.api import Spec
+from cifar_dsl.diagnostics import Diagnostic, SpecError, render_full
+from cifar_dsl.semantics import Library, examine
+from cifar_dsl.text import in_short
+
+_CELL = Path("<cell>")  # what messages call the text
+_DEFAULT = "spec"
+
+
+@frozen(repr=False)
+class _Findings:
+    """What is wrong with a cell."""
+
+    diagnostics: tuple[Diagnostic, ...]
+
+    def __repr__(self) -> str:
+        return "\n\n".join(map(render_full, self.diagnostics))
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre>"
+
+
+@frozen(repr=False)
+class _Made:
+    """What a cell stands for."""
+
+    spec: Spec
+
+    def __repr__(self) -> str:
+        graph, cost = self.spec.graph, self.spec.graph.cost
+        return (
+            f"{self.spec.name}  {self.spec.fingerprint}: {graph.input} -> {graph.shape_of(graph.output)}, "
+            f"{cost.parameters:,} parameters, {in_short(cost.macs)} multiply-accumulates"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.spec._repr_html_()
+
+
+def register(ipython: Any) -> None:  # IPython has no types for what is called here
+    """Enter the cell magic `%%arch` in an `InteractiveShell`."""
+
+    def arch(line: str, cell: str) -> None:
+        """Check the cell as a spec, and bind it to a variable.
+
+        %%arch [NAME]: the variable is called NAME, or `spec`. The spec may extend shipped specs by their bare names
+        and files in the notebook's folder or below it.
+        """
+        name = line.strip() or _DEFAULT
+        if not name.isidentifier() or iskeyword(name):
+            raise UsageError(f"%%arch takes the name of a variable, and `{name}` can't be one")
+        try:
+            spec = spec_of_text(cell)
+        except SpecError as error:
+            display(_Findings(error.diagnostics))  # type: ignore[no-untyped-call]
+            raise UsageError(f"{_counted(error.diagnostics)}; `{name}` is not bound to this cell") from None
+        ipython.push({name: spec})
+        display(_Made(spec))  # type: ignore[no-untyped-call]
+
+    ipython.register_magic_function(arch, magic_kind="cell", magic_name="arch")
+
+
+def spec_of_text(text: str) -> Spec:
+    """The spec that a text says, as if it were a file in the working folder. Raises SpecError, UsageError."""
+    found = examine(_CELL, texts={_CELL.resolve(): text})
+    if isinstance(found, Library):
+        raise UsageError("this is a library: it has blocks alone, and no model to work with")
+    return Spec(_CELL, found)
+
+
+def _counted(diagnostics: Sequence[Diagnostic]) -> str:
+    return f"{len(diagnostics)} error{'s' if len(diagnostics) > 1 else ''}"

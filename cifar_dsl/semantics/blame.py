@@ -1,0 +1,59 @@
+"""Where to point when a call can't be: at an argument, or at what gives it the wrong value."""
+
+from collections.abc import Iterator
+
+from attrs import define, field
+
+from cifar_dsl.diagnostics import Label
+from cifar_dsl.semantics.values import Environment
+from cifar_dsl.source import Span
+from cifar_dsl.syntax import nodes
+
+
+@define
+class Blame:
+    """Points at what is most likely wrong. It remembers the calls that were right.
+
+    A call that was right in an earlier round of a loop, or in another call of its block, is so in principle; then
+    what it is given now is wrong.
+    """
+
+    _right: set[Span] = field(factory=set)
+
+    def acquit(self, call: Span) -> None:
+        """Take note that a call was right."""
+        self._right.add(call)
+
+    def labels(
+        self,
+        call: Span,
+        argument: nodes.Expression | None,
+        arguments: tuple[nodes.Argument, ...],
+        names: Environment,
+        text: str,
+    ) -> tuple[Label, tuple[Label, ...]]:
+        """The first label and the others for a mistake of a call, of which `text` is said.
+
+        `argument` is the one that can't be, if one is known.
+        """
+        place = argument.span if argument else call
+        if isinstance(argument, nodes.Name):
+            origin = names.origin(argument)
+            if origin != place:
+                return Label(origin, text), (Label(place, "taken here"),)
+        if call in self._right:
+            expressions = [argument] if argument else []
+            expressions += [one.value for one in arguments]
+            for origin in _origins(expressions, names):
+                if origin != place:
+                    return Label(origin, "with this"), (Label(place, text),)
+        return Label(place, text), ()
+
+
+def _origins(expressions: list[nodes.Expression], names: Environment) -> Iterator[Span]:
+    """Where the values were written that the expressions name, if elsewhere."""
+    for expression in expressions:
+        for name in sorted(nodes.references([expression])):
+            scope = names.scope_of(name)
+            if scope is not None and name in scope.origins:
+                yield scope.origins[name]

@@ -1,0 +1,49 @@
+"""The words of the language. A test holds the keywords against the grammar, the settings against the recipes."""
+
+KEYWORDS = frozenset(
+    [
+        "arch",
+        "library",
+        "extends",
+        "input",
+        "param",
+        "block",
+        "model",
+        "train",
+        "group",
+        "assert",
+        "let",
+        "as",
+        "add",
+        "concat",
+        "mul",
+        "for",
+        "in",
+        "repeat",
+        "if",
+        "else",
+        "and",
+        "or",
+        "not",
+        "true",
+        "false",
+    ]
+)
+SETTING_WORDS = frozenset(
+    [
+        "data",
+        "normalize",
+        "augment",
+        "epochs",
+        "batch",
+        "drop_last",
+        "optimizer",
+        "schedule",
+        "loss",
+        "clip",
+        "average",
+        "test_augment",
+        "precision",
+    ]
+)  # syntax may not know recipes
+ITEMS = ("input", "param", "block", "model", "train", "assert")  # what a spec is made of

@@ -1,0 +1,111 @@
+/** The extension's client, in a stand-in for the editor. */
+import assert from "node:assert/strict";
+import path from "node:path";
+import { afterEach, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+
+import { type Editor, openEditor } from "./editor";
+import { EXTENSION } from "./repository";
+
+const STUB = [process.execPath, path.join(EXTENSION, "test/stub-server.cjs")];
+
+let editor: Editor;
+
+afterEach(async () => {
+    const told = editor.messages.length;
+    await editor.deactivate();
+    assert.equal(editor.messages.length, told);
+});
+
+test("a server that isn't installed is told once, with what to install", async () => {
+    editor = openEditor(["no-such-program", "lsp"]);
+    editor.activate();
+    await until(() => editor.messages.length > 0);
+    assert.match(editor.messages[0] ?? "", /`no-such-program lsp` was not found.*pip install 'cifar-dsl\[lsp\]'/);
+});
+
+test("a server that ends at once is told once, and what it said is in the output", async () => {
+    editor = openEditor([process.execPath, "-e", "console.error('pygls is missing'); process.exit(1)"]);
+    editor.activate();
+    await until(() => editor.messages.length > 0);
+    assert.match(editor.messages[0] ?? "", /ended with code 1\. Install it with `pip install 'cifar-dsl\[lsp\]'`/);
+    assert.ok(editor.lines.some((line) => line.includes("pygls is missing")), editor.lines.join("\n"));
+});
+
+test("a setting that is no command is told", async () => {
+    editor = openEditor("cifar-dsl lsp");
+    editor.activate();
+    await until(() => editor.messages.length > 0);
+    assert.equal(editor.messages.length, 1);
+    assert.match(editor.messages[0] ?? "", /The setting cifar-dsl\.command must be a list such as/);
+});
+
+test("another command starts another server, and the command of the editor starts it anew", async () => {
+    editor = openEditor(["no-such-program"]);
+    editor.activate();
+    await until(() => editor.messages.length > 0);
+    await editor.setCommand(STUB);
+    const [first] = await servers(1);
+    await editor.run("cifar-dsl.restartServer");
+    const [, second] = await servers(2);
+    assert.notEqual(first, second);
+    await gone(first);
+    await editor.deactivate();
+    await gone(second);
+    assert.equal(editor.messages.length, 1);
+});
+
+test("a server that never answers does not stand in the way of the next", async () => {
+    editor = openEditor([process.execPath, "-e", "console.error(`process ${process.pid}`); process.stdin.resume()"]);
+    editor.activate();
+    const [silent] = await servers(1);
+    await editor.setCommand(STUB);
+    await servers(2);
+    await gone(silent);
+    assert.deepEqual(editor.messages, []);
+});
+
+test("the editor closes while a server is starting", async () => {
+    editor = openEditor([process.execPath, "-e", "process.stdin.resume()"]);
+    editor.activate();
+    await editor.deactivate();
+    assert.deepEqual(editor.messages, []);
+});
+
+test("a server that crashes is started again, until it has crashed too often", async () => {
+    editor = openEditor([...STUB, "crash"]);
+    editor.activate();
+    await servers(5);
+    await until(() => editor.messages.length > 0);
+    assert.match(editor.messages[0] ?? "", /crashed 5 times/);
+    assert.equal(editor.messages.length, 1);
+    await editor.setCommand(STUB);
+    await servers(6);
+});
+
+/** The processes of the servers that have started, once there are so many. */
+async function servers(count: number): Promise<number[]> {
+    const found = () => editor.lines.flatMap((line) => /process (\d+)/.exec(line)?.[1] ?? []).map(Number);
+    await until(() => found().length >= count);
+    assert.equal(found().length, count);
+    return found();
+}
+
+async function gone(process_: number | undefined): Promise<void> {
+    assert.ok(process_);
+    await until(() => {
+        try {
+            process.kill(process_, 0);
+            return false;
+        } catch {
+            return true;
+        }
+    });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+    for (let round = 0; !condition(); round++) {
+        assert.ok(round < 200, `waited too long; the output says:\n${editor.lines.join("\n")}`);
+        await setTimeout(50);
+    }
+}

@@ -1,0 +1,39 @@
+/** The command that the settings say. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { explainFailure, readCommand } from "../src/command";
+import { startServer } from "../src/server";
+
+test("the setting is a program and its arguments", () => {
+    assert.deepEqual(readCommand(["cifar-dsl", "lsp"], undefined), { program: "cifar-dsl", arguments: ["lsp"] });
+});
+
+test("the folder of the workspace is filled in as it is", () => {
+    const command = readCommand(["${workspaceFolder}/.venv/bin/cifar-dsl", "lsp"], "/a $& b");
+    assert.equal(command.program, "/a $& b/.venv/bin/cifar-dsl");
+});
+
+test("without a folder, a command that needs one is an error", () => {
+    assert.throws(() => readCommand(["${workspaceFolder}/cifar-dsl"], undefined), /no folder is open/);
+});
+
+for (const setting of [undefined, "cifar-dsl lsp", [], [""], ["cifar-dsl", 1]]) {
+    test(`${JSON.stringify(setting)} is no command`, () => {
+        assert.throws(() => readCommand(setting, undefined), /must be a list such as/);
+    });
+}
+
+test("a failure tells what to install", () => {
+    const message = explainFailure({ program: "cifar-dsl", arguments: ["lsp"] }, "was not found");
+    assert.match(message, /`cifar-dsl lsp` was not found\. Install it with `pip install 'cifar-dsl\[lsp\]'`/);
+});
+
+test("a program that isn't there can't be started", async () => {
+    await assert.rejects(startServer({ program: "no-such-program", arguments: [] }), /^Error: was not found$/);
+});
+
+test("a server tells how it ended", async () => {
+    const server = await startServer({ program: process.execPath, arguments: ["-e", "process.exit(3)"] });
+    assert.equal(await server.ending, "ended with code 3");
+});

@@ -1,0 +1,64 @@
+"""Prints what the language itself says about texts, for the tests of the highlighting.
+
+`tokens.py FILE ...` prints a JSON list with the tokens of each file. The lexer is made from grammar/arch.lark as it
+stands, and comments are kept. A character that no token begins with is left out, and the text goes on behind it.
+Offsets count UTF-16 units, as editors do. `tokens.py --words` prints the words that the highlighting lists.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lark import Lark
+from lark.exceptions import UnexpectedCharacters
+
+from cifar_dsl.recipes.settings import GROUP_SETTINGS, SETTINGS
+from cifar_dsl.syntax import KEYWORDS, tables
+
+_UNSEEN = {"SPACE", "_NL"}
+
+
+def _tokens(lexer: Lark, text: str) -> Iterator[dict[str, Any]]:
+    units = [0]
+    for character in text:
+        units.append(units[-1] + (2 if ord(character) > 0xFFFF else 1))
+    start = 0
+    while start < len(text):
+        try:
+            for token in lexer.lex(text[start:], dont_ignore=True):
+                begin = start + (token.start_pos or 0)
+                end = begin + len(token)
+                if token.type not in _UNSEEN:
+                    yield {"type": token.type, "start": units[begin], "end": units[end], "text": str(token)}
+        except UnexpectedCharacters as error:
+            start += (error.pos_in_stream or 0) + 1
+        else:
+            return
+
+
+def _literals(lexer: Lark) -> list[str]:
+    """The words that the grammar reserves."""
+    values = (terminal.pattern.value for terminal in lexer.terminals if terminal.pattern.type == "str")
+    return sorted(value for value in values if value.isidentifier())
+
+
+def main() -> None:
+    """Print what the command line asks for."""
+    lexer = tables.build()
+    if sys.argv[1:] == ["--words"]:
+        found: Any = {
+            "literals": _literals(lexer),
+            "keywords": sorted(KEYWORDS),
+            "settings": sorted(SETTINGS),
+            "group_settings": sorted(GROUP_SETTINGS),
+        }
+    else:
+        texts = [Path(name).read_bytes().decode("utf-8") for name in sys.argv[1:]]
+        found = [list(_tokens(lexer, text)) for text in texts]
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

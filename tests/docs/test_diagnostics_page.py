@@ -1,0 +1,58 @@
+"""docs/diagnostics.md has a section for each code, whose examples are what they say."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cifar_dsl.diagnostics import CODES
+from cifar_dsl.lints import inspect
+from cifar_dsl.resources import diagnostics_path
+
+PAGE = diagnostics_path().read_text(encoding="utf-8")
+HEADING = re.compile(r"^## ([A-Z][0-9]+): (.*)$", re.MULTILINE)
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(r"^(\w+):\n\n```arch\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ALLOWED = FENCE.findall(PAGE[: HEADING.search(PAGE).start()])  # the examples of the introduction
+PARTS = HEADING.split(PAGE)[1:]
+SECTIONS = dict(zip(PARTS[::3], PARTS[2::3], strict=True))
+# They need a byte or a character that a page can't show.
+IN_WORDS = {"E0103", "E0105"}
+
+
+def codes_of(text: str, folder: Path) -> list[str]:
+    """The codes of what is said about a text that stands in `example.arch`."""
+    path = folder / "example.arch"
+    path.write_text(text, encoding="utf-8")
+    return [diagnostic.code for diagnostic in inspect(path).diagnostics]
+
+
+def test_every_code_has_one_section_in_the_order_of_the_table():
+    assert list(zip(PARTS[::3], PARTS[1::3], strict=True)) == [(code.id, code.title) for code in CODES.values()]
+
+
+def test_there_are_no_other_sections_between_them():
+    assert len(re.findall(r"^## ", PAGE[HEADING.search(PAGE).start() :], re.MULTILINE)) == len(CODES)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_section_says_something_and_shows_a_wrong_and_a_right_example(code):
+    section = SECTIONS[code]
+    assert len(section.split("\n\n")[1]) > 60
+    titles = [title for title, _ in EXAMPLE.findall(section)]
+    assert titles == ([] if code in IN_WORDS else ["Wrong", "Right"])
+    assert len(FENCE.findall(section)) == max(1, len(titles))  # no example that isn't headed
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if code not in IN_WORDS])
+def test_the_examples(code, tmp_path):
+    examples = dict(EXAMPLE.findall(SECTIONS[code]))
+    assert codes_of(examples["Wrong"], tmp_path)[:1] == [code]
+    assert codes_of(examples["Right"], tmp_path) == []
+
+
+def test_the_introduction_shows_how_to_allow_warnings(tmp_path):
+    assert [kind for kind, _ in ALLOWED] == ["arch", "arch"]
+    for _, text in ALLOWED:
+        assert codes_of(text, tmp_path) == []
+        assert codes_of(re.sub("#.*", "", text), tmp_path) == ["W0203", "W0204"]

@@ -1,0 +1,146 @@
+"""Comments that allow warnings, and W0101 for those that allow nothing."""
+
+import pytest
+from helpers.findings import inspected, mended, said_of
+
+BIAS = "W0203"
+POOL = "W0204"
+TEXT = """\
+arch test
+
+input 3x9x9
+
+model {
+    conv(8, 1) -> bn
+    relu
+    maxpool(2)
+    flatten
+    dense(10)
+}
+"""
+STAGE = "    conv(8, 1) -> bn\n"
+
+
+def codes_with(old: str, new: str) -> list[str]:
+    assert TEXT.count(old) == 1
+    return [code for code, _ in said_of(TEXT.replace(old, new))]
+
+
+def test_without_comments_both_are_given() -> None:
+    assert said_of(TEXT) == [(BIAS, "conv(8, 1)"), (POOL, "maxpool(2)")]
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# allow: W0203",
+        "#allow:W0203",
+        "#  allow:   W0203   ",
+        "# allow: W0203 (as published)",
+        "# allow: W0203 as published",
+        "# allow: W0203: as published",
+        "# allow: W0203 # and more",
+    ],
+)
+def test_at_the_end_of_a_line_it_speaks_of_that_line(comment: str) -> None:
+    assert codes_with(STAGE, f"    conv(8, 1) -> bn  {comment}\n") == [POOL]
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["    # allow: W0203\n", "# allow: W0203\n\n", "    # allow: W0203\n    # more\n\n", "    # allow: W0203\n  \t \n"],
+)
+def test_alone_on_a_line_it_speaks_of_the_next_with_code(before: str) -> None:
+    assert codes_with(STAGE, before + STAGE) == [POOL]
+
+
+@pytest.mark.parametrize(
+    "before", ["# allow: W0203\n", "# A network.\n# allow: W0203\n\n# More.\n", "\n# allow: W0203\n"]
+)
+def test_above_the_head_it_speaks_of_the_whole_file(before: str) -> None:
+    assert codes_with("arch test\n", f"{before}arch test\n") == [POOL]
+
+
+@pytest.mark.parametrize("comment", ["# allow: W0203, W0204", "# allow: W0203 , W0204 (both)", "# allow: W0204,W0203"])
+def test_several_codes(comment: str) -> None:
+    assert codes_with("arch test\n", f"{comment}\narch test\n") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("relu\n", "relu  # allow: W0203\n"),
+        ("    relu\n", "    # allow: W0203\n    relu\n"),  # below the line that it is about
+        ("arch test\n", "arch test  # allow: W0203\n"),  # beside the head, not above it
+        ("input", "# allow: W0203\ninput"),
+        ("dense(10)\n}\n", "dense(10)\n}\n# allow: W0203\n"),
+    ],
+)
+def test_on_another_line_it_allows_nothing(old: str, new: str) -> None:
+    assert sorted(codes_with(old, new)) == ["W0101", BIAS, POOL]
+
+
+@pytest.mark.parametrize("comment", ["# Allow: W0203", "# allow W0203", "# allowed: W0203", "# I allow: W0203"])
+def test_other_comments_allow_nothing_and_are_left_alone(comment: str) -> None:
+    assert codes_with(STAGE, f"    conv(8, 1) -> bn  {comment}\n") == [BIAS, POOL]
+
+
+def test_quoted_text_is_no_comment() -> None:
+    base = {"a # allow: W0203": TEXT}
+    assert said_of('arch derived extends "a # allow: W0203.arch"\n', **base) == []
+
+
+def test_a_base_allows_nothing_in_what_extends_it() -> None:
+    base = "# allow: W0203, W0204\n" + TEXT.replace("conv(8, 1) -> bn", "unit").replace(
+        "input", "block unit() { conv(8, 1) -> bn }\ninput"
+    )
+    assert said_of(base) == []
+    derived = 'arch derived extends "base.arch"\nblock unit() { conv(4, 1) -> bn }\n'
+    assert said_of(derived, base=base) == [(BIAS, "conv(4, 1)")]
+
+
+def test_errors_are_told_before_comments_count() -> None:
+    assert codes_with("flatten\n", "flaten  # allow: E0201\n") == ["E0201"]
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("W0205", "`W0205` is allowed here and is not given here"),
+        ("W0999", "there is no warning `W0999`"),
+        ("w0205", "there is no warning `w0205`"),
+        ("E0302", "`E0302` is an error, which can't be allowed"),
+    ],
+)
+def test_what_allows_nothing(code: str, message: str) -> None:
+    text = TEXT.replace("relu", f"relu  # allow: {code}")
+    (diagnostic,) = [one for one in inspected(text).diagnostics if one.code == "W0101"]
+    assert diagnostic.message == message
+    assert diagnostic.label.span.text == code
+
+
+def test_one_of_two_codes_allows_nothing() -> None:
+    text = TEXT.replace("-> bn", "-> bn  # allow: W0203, W0205")
+    assert said_of(text) == [("W0101", "W0205"), (POOL, "maxpool(2)")]
+    assert mended(text) == text  # what else it allows is left to the author
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    relu\n", "    relu  # allow: W0205\n"),
+        ("    relu\n", "    # allow: W0205\n    relu\n"),
+        ("arch", "# allow: W0205\narch"),
+        ("    dense(10)\n}\n", "    dense(10)\n}\n# allow: W0205\n"),
+        ("    dense(10)\n}\n", "    dense(10)\n}  # allow: W0205\n"),
+    ],
+)
+def test_the_fix_deletes_the_comment(old: str, new: str) -> None:
+    text = TEXT.replace(old, new)
+    assert text != TEXT
+    assert mended(text) == TEXT
+
+
+def test_a_comment_with_a_reason_is_left_to_the_author() -> None:
+    text = TEXT.replace("relu", "relu  # allow: W0205 (as published)")
+    assert mended(text) == text

@@ -1,0 +1,138 @@
+"""W0201: definitions that nothing uses."""
+
+import pytest
+from helpers.findings import inspected, mended, said_of
+from helpers.specs import TRAIN, text_of
+
+HEAD = "flatten -> dense(10)"
+UNIT = "block unit(c: int) { conv(c, 1) -> relu }"
+
+
+@pytest.mark.parametrize(
+    ("items", "model", "name"),
+    [
+        ("param width = 8", HEAD, "width"),
+        (UNIT, HEAD, "unit"),
+        ("block unit(c: int, k: int = 1) { conv(c, 1) -> relu }", f"unit(8) -> {HEAD}", "k"),
+        ("block unit(c: int) { let part = c // 2\nconv(c, 1) -> relu }", f"unit(8) -> {HEAD}", "part"),
+        ("", f"let part = height // 2\n{HEAD}", "part"),
+        ("", f"for i in 0..3 {{ conv(8, 1) }}\n{HEAD}", "i"),
+        ("", f"repeat 2 {{ for i in [1, 2] {{ conv(8, 1) }} }}\n{HEAD}", "i"),
+        ("", f"let y = conv(8, 1)\nadd {{ conv(8, 1) | let k = 2\ny }}\n{HEAD}", "k"),
+    ],
+)
+def test_what_nothing_uses(items: str, model: str, name: str) -> None:
+    assert said_of(text_of(model, items)) == [("W0201", name)]
+
+
+@pytest.mark.parametrize(
+    ("items", "model"),
+    [
+        ("param width = 8", f"conv(width, 1)\n{HEAD}"),
+        ("param deep = false", f"if deep {{ conv(8, 1) }}\n{HEAD}"),
+        ("param width = 8\nparam wide = 2 * width", f"conv(wide, 1)\n{HEAD}"),
+        ("param width = 8\nblock unit(c: int = width) { conv(c, 1) }", f"unit\n{HEAD}"),
+        ("param most = 50k\nassert params < most", HEAD),
+        ("param most = 1.0\n" + TRAIN.replace("}", "clip norm(most)\n}"), HEAD),
+        ("param rate = 0.1\n" + TRAIN.replace("}", "group b { select bias\n optimizer.lr rate }\n}"), HEAD),
+        (UNIT, f"repeat 2 {{ unit(8) }}\n{HEAD}"),
+        ("block twice(f: block) { f -> f }\nblock unit() { conv(8, 1) }", f"twice(unit)\n{HEAD}"),
+        ("block unit(c: int, twice: int = 2 * c) { conv(twice, 1) }", f"unit(4)\n{HEAD}"),
+        ("", f"for i in 0..3 {{ conv(8 + i, 1) }}\n{HEAD}"),
+        ("", f"for (c, k) in [(8, 1), (8, 3)] {{ conv(c, 1) }}\n{HEAD}"),  # one of several
+    ],
+)
+def test_what_something_uses(items: str, model: str) -> None:
+    assert said_of(text_of(model, items, size="3x32x32")) == []
+
+
+def test_a_param_that_only_an_override_uses() -> None:
+    text = text_of(f"conv(width, 1)\n{HEAD}", "param width = 8\nparam wide = 16")
+    assert said_of(text) == [("W0201", "wide")]
+    assert said_of(text, ["width=wide"]) == []
+
+
+def test_named_tensors_are_told_by_another_warning() -> None:
+    assert [code for code, _ in said_of(text_of(f"let y = conv(8, 1)\n{HEAD}"))] == ["W0202"]
+
+
+def test_a_block_that_only_an_unused_one_uses_is_told_when_that_is_gone() -> None:
+    text = text_of(HEAD, f"{UNIT}\nblock pair() {{ unit(4) -> unit(8) }}")
+    assert said_of(text) == [("W0201", "pair")]
+    assert "block" not in mended(text)
+
+
+def test_the_redefinition_of_what_a_base_uses() -> None:
+    base = text_of(f"conv(width, 1)\n{HEAD}", "param width = 8")
+    assert said_of('arch derived extends "base.arch"\nparam width = 16\n', base=base) == []
+
+
+def test_the_redefinition_of_what_the_base_alone_would_use() -> None:
+    base = text_of(f"conv(width, 1)\n{HEAD}", "param width = 8")
+    derived = f'arch derived extends "base.arch"\nparam width = 16\nmodel {{ {HEAD} }}\n'
+    assert said_of(derived, base=base) == [("W0201", "width")]
+
+
+def test_what_a_base_does_not_use_is_told_of_the_base() -> None:
+    base = text_of(HEAD, "param width = 8")
+    assert said_of('arch derived extends "base.arch"\n', base=base) == []
+    assert said_of(base) == [("W0201", "width")]
+
+
+def test_blocks_of_a_library_are_there_for_others() -> None:
+    assert said_of(f"library blocks\n{UNIT}\n") == []
+
+
+def test_inside_of_a_library() -> None:
+    text = "library blocks\nblock unit(c: int, k: int = 1) { for i in 0..2 { conv(c, 1) } }\n"
+    assert said_of(text) == [("W0201", "k"), ("W0201", "i")]
+    assert "{ repeat 2 { conv(c, 1) } }" in mended(text)
+
+
+@pytest.mark.parametrize(
+    ("items", "model", "gone"),
+    [
+        ("param width = 8", HEAD, "param"),
+        ("param width = 8   # channels", HEAD, "param"),
+        ("param one = 1\nparam two = 2\nparam three = 3", HEAD, "param"),
+        ("param one = 1\nparam two = one", HEAD, "param"),
+        (UNIT, HEAD, "block"),
+        ("block unit() { let part = in_channels // 2\n    relu }", f"unit\n{HEAD}", "let"),
+        ("", f"let part = (\n    height // 2\n)\n{HEAD}", "let"),
+        ("", f"for i in 0..3 {{ conv(8, 1) }}\n{HEAD}", "for"),
+        ("param n = 2", f"for i in 0..(n + 1) * 2 {{ conv(8, 1) }}\n{HEAD}", "for"),
+        ("", f"for i in 0..2 {{ for j in 0..2 {{ conv(8, 1) -> relu }} }}\n{HEAD}", "for"),
+        ("", f"for i in 0..-1 {{ conv(8, 1) -> relu }}\n{HEAD}", "for"),
+        pytest.param(
+            "",
+            f"for i in 0..(1 + 2) {{ conv(8, 1) }}\n{HEAD}",
+            "for",
+            marks=pytest.mark.xfail(strict=True, reason="the closing parenthesis stays behind"),
+        ),
+        pytest.param(
+            "",
+            f"add {{ let part = 2 | relu }}\n{HEAD}",
+            "let",
+            marks=pytest.mark.xfail(strict=True, reason="the branch is empty then"),
+        ),
+    ],
+)
+def test_the_fix_is_safe(items: str, model: str, gone: str) -> None:
+    text = text_of(model, items)
+    after = mended(text)
+    assert gone in text
+    assert gone not in after
+    assert inspected(after).found.fingerprint == inspected(text).found.fingerprint
+    assert said_of(after) == []
+
+
+@pytest.mark.parametrize("rounds", ["1..3", "[1, 2]", "n..3"])
+def test_loops_that_repeat_can_not_replace_are_left(rounds: str) -> None:
+    text = text_of(f"for i in {rounds} {{ conv(8, 1) }}\n{HEAD}", "param n = 1" if "n" in rounds else "")
+    assert said_of(text) == [("W0201", "i")]
+    assert mended(text, also_unsafe=True) == text
+
+
+def test_parameters_are_left_since_calls_may_give_them() -> None:
+    text = text_of(f"unit(8, 1)\n{HEAD}", "block unit(c: int, k: int) { conv(c, 1) }")
+    assert mended(text, also_unsafe=True) == text

@@ -1,0 +1,102 @@
+"""W0401: learning rates that training ends too early to reach."""
+
+import pytest
+from helpers.findings import inspected, said_of
+
+BASE = """\
+arch base
+input 3x32x32
+model { conv(8, 3) -> relu -> global_avgpool -> dense(10) }
+train {
+    data       cifar10
+    epochs     10
+    batch      64
+    optimizer  adam(lr=1e-3)
+"""
+
+
+def text_of(*settings: str) -> str:
+    return BASE + "".join(f"    {setting}\n" for setting in settings) + "}\n"
+
+
+def derived(*settings: str) -> str:
+    return 'arch derived extends "base.arch"\ntrain {\n' + "".join(f"    {setting}\n" for setting in settings) + "}\n"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "place"),
+    [
+        ("step(at=[5, 10])", "[5, 10]"),
+        ("step([5, 20])", "[5, 20]"),
+        ("step(at=[5], warmup=11)", "11"),
+        ("cosine(warmup=10.5)", "10.5"),
+        ("linear(11)", "11"),
+        ("piecewise(at=[0, 12], factors=[1, 0])", "[0, 12]"),
+    ],
+)
+def test_what_training_does_not_reach(schedule: str, place: str) -> None:
+    assert said_of(text_of(f"schedule {schedule}")) == [("W0401", place)]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "constant",
+        "cosine",
+        "step(at=[5, 9])",
+        "cosine(warmup=10)",  # to the very end
+        "piecewise(at=[0, 10], factors=[1, 0])",
+        "piecewise(at=[0, 4], factors=[1, 0.1])",
+        "one_cycle",
+    ],
+)
+def test_what_training_reaches(schedule: str) -> None:
+    assert said_of(text_of(f"schedule {schedule}")) == []
+
+
+def test_fewer_epochs_than_the_base_has() -> None:
+    base = text_of("schedule step(at=[5, 8])")
+    assert said_of(derived("epochs 6"), base=base) == [("W0401", "epochs 6")]
+    assert said_of(derived("epochs 9"), base=base) == []
+    assert said_of(base) == []
+
+
+@pytest.mark.xfail(strict=True, reason="the warning is lost: it points at the epochs of the base")
+@pytest.mark.parametrize(("setting", "place"), [("schedule step(at=[15])", "[15]"), ("schedule.warmup 15", "15")])
+def test_another_schedule_than_the_base_has(setting: str, place: str) -> None:
+    assert said_of(derived(setting), base=text_of("schedule cosine")) == [("W0401", place)]
+
+
+def test_both_said_anew() -> None:
+    text = derived("epochs 6", "schedule cosine(warmup=7)")
+    assert said_of(text, base=text_of("schedule step(at=[5, 8])")) == [("W0401", "7")]
+
+
+def test_what_is_wrong_in_the_base_is_told_of_the_base() -> None:
+    base = text_of("schedule step(at=[5, 20])")
+    assert said_of(base) == [("W0401", "[5, 20]")]
+    assert said_of(derived("batch 32"), base=base) == []
+
+
+def test_without_a_recipe() -> None:
+    assert said_of("arch test\ninput 3x32x32\nmodel { flatten -> dense(10) }\n") == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        (("schedule cosine(warmup=12)",), "12"),
+        (("epochs 3", "schedule cosine(warmup=5)"), "5"),
+        (("epochs 3", "schedule cosine(warmup=2)"), None),
+        (("epochs 3",), None),
+    ],
+)
+def test_a_group(settings: tuple[str, ...], place: str | None) -> None:
+    group = "group head { select matrix\n" + "\n".join(settings) + "\n}"
+    assert said_of(text_of(group)) == ([("W0401", place)] if place else [])
+
+
+def test_the_epochs_are_named() -> None:
+    (diagnostic,) = inspected(text_of("schedule step(at=[10])")).diagnostics
+    assert "10 epochs" in diagnostic.message
+    assert diagnostic.help == ("train longer, or change `at`",)
