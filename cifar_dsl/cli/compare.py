@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="compare")
-@click.argument("specs", nargs=-1, required=True)
+@options.specs
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Train seeds 0 to SEEDS-1.")
 @click.option("--baseline", metavar="NAME", help="What the others are measured against [default: what they extend].")
 @click.option("--no-train", is_flag=True, help="Compare the runs that are there; train nothing.")

@@ -7,8 +7,11 @@ from typing import Any
 
 import click
 from attrs import frozen
+from click.shell_completion import CompletionItem
 
+from cifar_dsl.cli.completing import spec_items
 from cifar_dsl.diagnostics import nearest
+from cifar_dsl.diagnostics.render import visible
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -28,6 +31,10 @@ root: Decorator = click.option(
 )
 
 
+def _complete_specs(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return spec_items(incomplete)
+
+
 class _SpecFile(click.Path):
     """A file that is there; else the nearest name that is."""
 
@@ -37,7 +44,8 @@ class _SpecFile(click.Path):
         return super().convert(value, param, ctx)
 
 
-spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path))
+spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path), shell_complete=_complete_specs)
+specs: Decorator = click.argument("specs", nargs=-1, required=True, shell_complete=_complete_specs)
 runs: Decorator = click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs."
 )
@@ -76,7 +84,7 @@ def spec_paths(names: Sequence[str], root: Path | None = None) -> list[SpecPath]
         if path.is_dir():
             inside = [SpecPath(file, root or path) for file in sorted(path.glob("*.arch"))]
             if not inside:
-                raise click.UsageError(f"There is no spec (*.arch) in {name}.")
+                raise click.UsageError(visible(f"There is no spec (*.arch) in {name}."))
         elif path.exists():
             inside = [SpecPath(path, root or path.parent)]
         else:
@@ -93,4 +101,5 @@ def spec_paths(names: Sequence[str], root: Path | None = None) -> list[SpecPath]
 def _missing(path: Path) -> str:
     there = [file.name for file in path.parent.glob("*.arch")] if path.parent.is_dir() else []
     near = nearest(path.name, there)
-    return f"There is no file {path}." + (f" Did you mean {path.parent / near}?" if near else "")
+    advice = f" Did you mean {path.parent / near}?" if near else ""
+    return visible(f"There is no file {path}.{advice}")

@@ -27,9 +27,10 @@ class TooLargeError(Exception):
 
 @define
 class _Loop:
-    """A loop that is being expanded."""
+    """A loop that is being expanded; `origin` is where the number of its rounds was written, if elsewhere."""
 
     span: Span
+    origin: Span | None
     rounds: int = 0
 
 
@@ -167,14 +168,21 @@ class Draft:
         assert span is not None
         if self._loops:
             loop = max(self._loops, key=lambda loop: loop.rounds)
-            self.report("E0211", message, loop.span, "in this loop", secondary=(Label(span, "passed here"),))
+            labels = [Label(loop.span, "in this loop"), Label(span, "passed here")]
+            if loop.origin:
+                labels.insert(0, Label(loop.origin, "so many rounds"))
+            first, *others = labels
+            self.report("E0211", message, first.span, first.text, secondary=tuple(others))
         else:
             self.report("E0211", message, span)
         raise TooLargeError
 
-    def rounds(self, loop: Span, items: Iterable[T]) -> Iterator[T]:
-        """The items of a loop, one for each of its rounds, which are bounded. Raises TooLargeError."""
-        active = _Loop(loop)
+    def rounds(self, loop: Span, items: Iterable[T], origin: Span | None = None) -> Iterator[T]:
+        """The items of a loop, one for each of its rounds, which are bounded. Raises TooLargeError.
+
+        `origin` is where their number was written, if elsewhere.
+        """
+        active = _Loop(loop, origin)
         self._loops.append(active)
         for item in items:
             active.rounds += 1

@@ -11,6 +11,7 @@ from cifar_dsl.ir import Call, Graph, Shape, Symbol
 from cifar_dsl.layers import INITIALIZERS, JOINS, LAYERS
 from cifar_dsl.limits import BODY_DEPTH
 from cifar_dsl.semantics.bind import Binder, Invocation
+from cifar_dsl.semantics.blame import origins
 from cifar_dsl.semantics.draft import Draft, TooLargeError
 from cifar_dsl.semantics.evaluate import FUNCTIONS, Evaluator
 from cifar_dsl.semantics.paths import Place
@@ -175,7 +176,8 @@ class _Expander:
                     flow = self._body(body, inner, flow, place)
             case nodes.Repeat(count=count, body=body):
                 times = self._evaluator.integer(count, names, flow)
-                for _ in self._draft.rounds(_head(kind.span, count), range(times)):
+                origin = next(origins([count], names), None)
+                for _ in self._draft.rounds(_head(kind.span, count), range(times), origin):
                     flow = self._body(body, names, flow, place)
             case nodes.If(arms=arms, otherwise=otherwise):
                 for condition, body in arms:
