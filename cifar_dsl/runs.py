@@ -97,7 +97,8 @@ class RunRecord:
 class EpochMetrics:
     """One epoch: mean loss and accuracy over the training images as they were seen, and over the test images.
 
-    `time_s` is the time of training without the evaluation; `lr` the learning rate of the last step.
+    `time_s` is the time of training without the evaluation, and of several seeds that are trained together the share
+    of one; `lr` the learning rate of the last step. `validation` is None where no images are held out.
     """
 
     epoch: int
@@ -108,6 +109,8 @@ class EpochMetrics:
     test_accuracy: float
     time_s: float
     evaluation_time_s: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
 
 
 @frozen
