@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cifar_dsl.data import Dataset
     from cifar_dsl.data.progress import Progress
-    from cifar_dsl.training.session import Listener
+    from cifar_dsl.training.recorder import Listener
 
 PathLike = str | os.PathLike[str]
 
@@ -126,7 +126,7 @@ def open_data_for_all(
 ) -> "list[tuple[Spec, Dataset]]":
     """The same for several specs; every data set is loaded once."""
     from cifar_dsl.data import DataError, Dataset, load_dataset
-    from cifar_dsl.training.session import required_recipe
+    from cifar_dsl.training.recipe import required_recipe
 
     folder = Path(data_dir) if data_dir is not None else None
     loaded: dict[str, Dataset] = {}
@@ -175,16 +175,18 @@ def train(
     runs: PathLike = "runs",
     overrides: Sequence[str] = (),
     retrain: bool = False,
+    engine: str = "auto",
     listener: "Listener | None" = None,
 ) -> Run:
     """Train a spec with one seed, and give back the run; a run that is there already is given back as it is.
 
-    `overrides` are written as after `--set`. `threads` are those of one CPU process (default: torch's choice);
-    the number changes the last digits of results and is recorded. Raises SpecError, DataError, DeviceError,
-    RunError.
+    One that was broken off goes on. `overrides` are written as after `--set`. `threads` are those of one CPU process
+    (default: torch's choice); the number changes the last digits of results and is recorded. `engine` is auto, eager
+    or graph. Raises SpecError, DataError, DeviceError, EngineError, RunError.
     """
     from cifar_dsl.training.device import choose_device
-    from cifar_dsl.training.session import train_run
+    from cifar_dsl.training.recorder import Listener
+    from cifar_dsl.training.session import Habits, Subject, train_runs
 
     choice = choose_device(device)
     loaded = with_overrides(spec, *overrides) if isinstance(spec, Spec) else load(spec, overrides=overrides)
@@ -192,15 +194,15 @@ def train(
     if not retrain and (found := find_run(spec, Path(runs), seed, dataset.digest)):
         return found
     set_threads(threads)
-    return train_run(
-        spec.analysis,
+    return train_runs(
+        Subject.of(spec.analysis, spec.overrides),
         dataset,
+        [seed],
         root=Path(runs),
-        seed=seed,
         choice=choice,
-        overrides=spec.overrides,
-        listener=listener,
-    )
+        habits=Habits(engine=engine),
+        listen=lambda _: listener or Listener(),
+    )[0]
 
 
 def load_trained(run: "Run | PathLike") -> "nn.Module":
@@ -208,7 +210,7 @@ def load_trained(run: "Run | PathLike") -> "nn.Module":
 
     Raises RunError.
     """
-    from cifar_dsl.training.session import load_weights
+    from cifar_dsl.training.weights import load_weights
 
     opened = run if isinstance(run, Run) else open_run(Path(run))
     return load_weights(opened, analyze_text(opened.spec_text, str(opened.path / "spec.arch"))).eval()

@@ -108,7 +108,8 @@ def _train(
     from cifar_dsl import api
     from cifar_dsl.cli.progress import DownloadProgress, EpochProgress
     from cifar_dsl.training.device import choose_device
-    from cifar_dsl.training.session import required_recipe, train_run
+    from cifar_dsl.training.recipe import required_recipe
+    from cifar_dsl.training.session import Subject, train_runs
 
     choice = choose_device(device)
     api.set_threads(threads)
@@ -132,14 +133,13 @@ def _train(
         label = f"[{number}/{len(missing)}] {spec.name} seed {seed}  "
         recipe = required_recipe(spec.analysis)
         with EpochProgress(recipe.epochs, quiet=quiet, label=label) as progress:
-            train_run(
-                spec.analysis,
+            train_runs(
+                Subject.of(spec.analysis, spec.overrides),
                 dataset,
+                [seed],
                 root=runs,
-                seed=seed,
                 choice=choice,
-                overrides=spec.overrides,
-                listener=progress.listener(),
+                listen=lambda _, progress=progress: progress.listener(),
             )
     return [(spec, dataset.digest) for spec, dataset in opened]
 

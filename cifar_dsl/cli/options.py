@@ -57,6 +57,33 @@ threads: Decorator = click.option(
 )
 
 
+engine: Decorator = click.option(
+    "--engine",
+    type=click.Choice(["auto", "eager", "graph"]),
+    default="auto",
+    show_default=True,
+    help="How steps are run: one by one, or recorded as CUDA graphs and replayed, where that is possible.",
+)
+checkpoint_every: Decorator = click.option(
+    "--checkpoint-every",
+    type=click.IntRange(0),
+    metavar="EPOCHS",
+    default=1,
+    show_default=True,
+    help="After how many epochs to write down everything from which training can go on; 0 for never.",
+)
+keep_last: Decorator = click.option(
+    "--keep-last", type=click.IntRange(1), default=2, show_default=True, help="Checkpoints to keep while training."
+)
+wait: Decorator = click.option("--wait", is_flag=True, help="Wait where another process is training the same run.")
+validation: Decorator = click.option(
+    "--validation",
+    type=click.IntRange(0),
+    metavar="IMAGES",
+    help="Hold out so many training images, and keep the weights that are best on them (train.validation).",
+)
+
+
 @frozen
 class SpecPath:
     """A spec that the command line names, and the folder that its `extends` may not leave."""

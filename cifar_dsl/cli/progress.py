@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from cifar_dsl.cli.output import note
+from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.runs import EpochMetrics
 from cifar_dsl.text import duration
 from cifar_dsl.training.loop import StepProgress
-from cifar_dsl.training.session import Listener
+from cifar_dsl.training.recorder import Listener
 
 _REFRESH_S = 0.1
 
@@ -58,7 +59,7 @@ class EpochProgress:
 
     def listener(self) -> Listener:
         """What to hand to the training."""
-        return Listener(on_epoch=self._epoch, on_step=self._step)
+        return Listener(on_epoch=self._epoch, on_step=self._step, on_note=self._note)
 
     def _step(self, progress: StepProgress) -> None:
         if not self._bar or self._task is None:
@@ -92,6 +93,10 @@ class EpochProgress:
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
             note(line)
+
+    def _note(self, text: str) -> None:
+        if self._speaks:
+            note(visible(text))
 
     def _length(self, epoch: int) -> float:
         """Which part of an epoch this one is."""

@@ -10,6 +10,7 @@ import click
 from cifar_dsl.cli import options
 from cifar_dsl.cli.output import note
 from cifar_dsl.diagnostics.render import visible
+from cifar_dsl.runs import partial_path, run_path
 from cifar_dsl.text import columns, duration, in_short
 
 if TYPE_CHECKING:
@@ -23,11 +24,19 @@ if TYPE_CHECKING:
 @options.data_dir
 @options.overrides
 @options.root
+@options.validation
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of weights, order and draws.")
 @options.device
 @options.threads
+@options.engine
 @options.runs
+@options.checkpoint_every
+@options.keep_last
+@options.wait
 @click.option("--retrain", is_flag=True, help="Train again though the run is there; the old one is replaced.")
+@click.option(
+    "--restart", is_flag=True, help="Begin anew where a training was broken off; go on with nothing."
+)
 @click.option(
     "--dry-run", is_flag=True, help="Show shapes, counts, recipe and memory; train nothing, download nothing."
 )
@@ -40,11 +49,17 @@ def command(
     data_dir: Path | None,
     overrides: tuple[str, ...],
     root: Path | None,
+    validation: int | None,
     seed: int,
     device: str,
     threads: int | None,
+    engine: str,
     runs: Path,
+    checkpoint_every: int,
+    keep_last: int,
+    wait: bool,
     retrain: bool,
+    restart: bool,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
@@ -52,10 +67,12 @@ def command(
 ) -> int:
     """Train SPEC and keep the run in RUNS/<name>-<fingerprint>/seed-<n>/.
 
-    A run that is there already is not trained again.
+    A run that is there already is not trained again, and one that was broken off goes on from its last checkpoint.
     """
     from cifar_dsl import api
 
+    if validation is not None:
+        overrides = (*overrides, f"train.validation={validation}")
     loaded = api.load(spec, root=root, overrides=overrides)
     if dry_run:
         return _dry_run(loaded, data)
@@ -63,13 +80,19 @@ def command(
         _show(loaded)
 
     from cifar_dsl.cli.progress import DownloadProgress, EpochProgress
+    from cifar_dsl.cli.stopping import stoppable
     from cifar_dsl.training.device import choose_device
-    from cifar_dsl.training.session import required_recipe, train_run
+    from cifar_dsl.training.engines import choose_engine
+    from cifar_dsl.training.loop import StoppedError
+    from cifar_dsl.training.recipe import required_recipe
+    from cifar_dsl.training.session import Habits, Subject, train_runs
 
     required_recipe(loaded.analysis)
     choice = choose_device(device)
     with DownloadProgress(quiet=quiet or as_json) as download:
         loaded, dataset = api.open_data(loaded, data, data_dir=data_dir, progress=download)
+    recipe = required_recipe(loaded.analysis)
+    chosen = choose_engine(engine, choice.device, loaded.graph, recipe)
     found = None if retrain else api.find_run(loaded, runs, seed, dataset.digest)
     if found:
         if not quiet:
@@ -82,17 +105,25 @@ def command(
         images = f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images"
         note(f"data    {dataset.name}: {visible(dataset.origin)}; {images}")
         note(f"device  {choice.device} ({choice.name}); {choice.reason}")
-    recipe = required_recipe(loaded.analysis)
-    with EpochProgress(recipe.epochs, quiet=quiet, as_json=as_json) as progress:
-        run = train_run(
-            loaded.analysis,
-            dataset,
-            root=runs,
-            seed=seed,
-            choice=choice,
-            overrides=loaded.overrides,
-            listener=progress.listener(),
-        )
+        note(f"engine  {chosen.engine.name}; {chosen.reason}")
+    habits = Habits(engine, checkpoint_every, keep_last, wait=wait, restart=restart)
+    with EpochProgress(recipe.epochs, quiet=quiet, as_json=as_json) as progress, stoppable() as stop:
+        try:
+            (run,) = train_runs(
+                Subject.of(loaded.analysis, loaded.overrides),
+                dataset,
+                [seed],
+                root=runs,
+                choice=choice,
+                habits=habits,
+                listen=lambda _: progress.listener(),
+                wants_stop=stop.wanted,
+            )
+        except StoppedError:
+            place = run_path(runs, loaded.name, loaded.fingerprint, seed)
+            note(f"stopped; all that was trained is kept in {partial_path(place)}")
+            note("  = help: the same command goes on from there (--restart begins anew)")
+            return stop.exit_code
     return _report(run, as_json=as_json)
 
 
@@ -118,6 +149,12 @@ def _report(run: "Run", *, as_json: bool) -> int:
         f"{record.name} on {record.data.name}, seed {record.seed}: accuracy {result.accuracy:.4f} "
         f"after {result.epochs:g} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s)"
     )
+    if result.best:
+        best = result.best
+        click.echo(
+            f"best on the held-out images: epoch {best.epoch}, accuracy {best.validation_accuracy:.4f} on those, "
+            f"{best.accuracy:.4f} on the test images"
+        )
     click.echo(f"run: {run.path}")
     return code
 

@@ -11,8 +11,8 @@ recording changes no result: every step is run exactly once, in its turn.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Protocol
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 import torch
 from attrs import define, field, frozen
@@ -45,7 +45,7 @@ class Engine(Protocol):
     def feed(self, seed: int) -> Feed:
         """What the steps of a network are fed by."""
 
-    def running(self) -> "contextmanager[None]":
+    def running(self) -> AbstractContextManager[None]:
         """Everything between steps, too, is done inside this."""
 
     def run(self, variant: Hashable, steps: Steps) -> None:
@@ -93,10 +93,10 @@ class Recorded:
     _met: set[Hashable] = field(factory=set, init=False)
     _stream: torch.cuda.Stream = field(init=False)
     _branches: list[torch.cuda.Stream] = field(factory=list, init=False)
-    _pool: object = field(default=None, init=False)
+    _pool: Any = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._stream = torch.cuda.Stream(self.device)
+        self._stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
 
     def feed(self, seed: int) -> Feed:
         """See `Engine`."""
@@ -139,7 +139,7 @@ class Recorded:
             steps[0]()
             return
         while len(self._branches) < len(steps):
-            self._branches.append(torch.cuda.Stream(self.device))
+            self._branches.append(torch.cuda.Stream(self.device))  # type: ignore[no-untyped-call]
         for branch, step in zip(self._branches, steps, strict=False):
             branch.wait_stream(self._stream)
             with torch.cuda.stream(branch):

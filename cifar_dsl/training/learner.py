@@ -148,10 +148,13 @@ class Learner:
         loss, accuracy = self.loss_sum.item() / seen, int(self.correct.item()) / seen
         for average in self._averages:
             average.after_epoch(self.epoch)
+        self._choose_tested()
+        return loss, accuracy
+
+    def _choose_tested(self) -> None:
         with precision(self.recipe, self.device):
             networks = [average.network() for average in self._averages]
         self.tested = next((network for network in networks if network is not None), self.module)
-        return loss, accuracy
 
     def go_on(self) -> None:
         """To the next epoch."""
@@ -183,6 +186,7 @@ class Learner:
         self.correct.copy_(state["sums.correct"])
         self._generator.restore(state["generator"])
         self.epoch, self.steps_done = epoch, steps_done
+        self._choose_tested()
 
 
 def _below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

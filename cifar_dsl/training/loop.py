@@ -140,8 +140,8 @@ class _Fit:
                 test_accuracy=test.accuracy,
                 time_s=learner.spent_s,
                 evaluation_time_s=evaluation_s,
-                validation_loss=validation and validation.loss,
-                validation_accuracy=validation and validation.accuracy,
+                validation_loss=validation.loss if validation else None,
+                validation_accuracy=validation.accuracy if validation else None,
             )
             learner.go_on()
             self.watcher.on_epoch(learner, Epoch(metrics, test, validation))
@@ -195,10 +195,10 @@ class _Guard:
             return []
         found: list[Learner] = []
         if self._arrived is not None:
-            if not self._arrived.query():
+            if not self._arrived.query():  # type: ignore[no-untyped-call]
                 return []
             found = [one for one, total in self._sums if one in learners and not math.isfinite(total.item())]
         self._sums = [(one, one.loss_sum.detach().to("cpu", non_blocking=True)) for one in learners]
-        self._arrived = torch.cuda.Event()
+        self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
         self._arrived.record()
         return found

@@ -31,7 +31,7 @@ class _Part:
         """Set the rate for the next step."""
         for group in self.optimizer.param_groups:
             if isinstance(group["lr"], Tensor):
-                group["lr"].copy_(rate)
+                group["lr"].copy_(torch.as_tensor(rate))
             else:
                 group["lr"] = rate
 
@@ -92,6 +92,7 @@ class Optimizers:
             if value is not None
         }
 
+    @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave."""
         for part in self._all:
@@ -99,7 +100,7 @@ class Optimizers:
             for key, value in state.items():
                 number, index, name = key.split(".", 2)
                 if int(number) == part.number:
-                    values.setdefault(int(index), {})[name] = value
+                    values.setdefault(int(index), {})[name] = _laid_out_as(part.parameters[int(index)], value)
             groups = part.optimizer.state_dict()["param_groups"]
             rates = [group["lr"] for group in part.optimizer.param_groups]
             part.optimizer.load_state_dict({"state": values, "param_groups": groups})
@@ -135,6 +136,13 @@ class Optimizers:
                 )
             )
         return parts
+
+
+def _laid_out_as(parameter: nn.Parameter, value: Tensor) -> Tensor:
+    """A value in the memory layout of its parameter: a fused step takes the numbers of both in their order there."""
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _make(call: Call, parameters: list[nn.Parameter], *, recorded: bool) -> torch.optim.Optimizer:

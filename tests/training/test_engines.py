@@ -53,7 +53,7 @@ RECIPES = {
     "clipping by value": ("train.clip=value(0.01)",),
     "no augmentation": ("train.augment=none",),
     "mixing": ("train.augment=flip -> mixup(0.4) -> cutmix",),
-    "colours and erasing": ('train.augment=color_jitter(brightness=0.5) -> random_erasing(p=0.5, fill=noise)',),
+    "colours and erasing": ("train.augment=color_jitter(brightness=0.5) -> random_erasing(p=0.5, fill=noise)",),
     "ema": ("train.average=ema(0.9, every=2, start=0.5)",),
     "swa": ("train.average=swa(start=1)",),
     "lookahead and ema": ("train.average=lookahead(every=3) -> ema(0.8)",),
@@ -129,7 +129,7 @@ def test_a_training_that_was_broken_off_between_two_steps_goes_on_as_if_it_had_n
     state: dict[str, torch.Tensor] = {}
 
     def keep(learner: Learner) -> None:
-        state.update({name: tensor.clone() for name, tensor in learner.state().items()})
+        state.update({name: tensor.contiguous().clone() for name, tensor in learner.state().items()})
 
     watcher = Watcher(wants_stop=lambda: next(remaining, None) is None, on_stop=keep)
     with pytest.raises(StoppedError):
