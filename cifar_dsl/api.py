@@ -10,10 +10,12 @@ from attrs import frozen
 from cifar_dsl.diagnostics import nearest
 from cifar_dsl.errors import UserError
 from cifar_dsl.ir import Graph, Recipe
+from cifar_dsl.jobs import Job
 from cifar_dsl.recipes import DATASETS
 from cifar_dsl.runs import Run, RunError, find_runs, open_run, run_path
 from cifar_dsl.semantics import Analysis, analyze, analyze_text, changes
 from cifar_dsl.syntax import print_spec
+from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:
     from torch import nn
@@ -126,7 +128,7 @@ def open_data_for_all(
 ) -> "list[tuple[Spec, Dataset]]":
     """The same for several specs; every data set is loaded once."""
     from cifar_dsl.data import DataError, Dataset, load_dataset
-    from cifar_dsl.training.recipe import required_recipe
+    from cifar_dsl.training.subject import required_recipe
 
     folder = Path(data_dir) if data_dir is not None else None
     loaded: dict[str, Dataset] = {}
@@ -186,7 +188,8 @@ def train(
     """
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.recorder import Listener
-    from cifar_dsl.training.session import Habits, Subject, train_runs
+    from cifar_dsl.training.session import train_runs
+    from cifar_dsl.training.subject import Subject
 
     choice = choose_device(device)
     loaded = with_overrides(spec, *overrides) if isinstance(spec, Spec) else load(spec, overrides=overrides)
@@ -200,7 +203,7 @@ def train(
         [seed],
         root=Path(runs),
         choice=choice,
-        habits=Habits(engine=engine),
+        habits=Habits(engine=engine, retrain=retrain),
         listen=lambda _: listener or Listener(),
     )[0]
 
@@ -233,6 +236,37 @@ def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> Ru
             "keep the runs apart with --runs, or replace the old one with --retrain",
         )
     return None
+
+
+def job(
+    spec: Spec,
+    dataset: "Dataset",
+    seeds: Sequence[int],
+    *,
+    runs: PathLike = "runs",
+    data_dir: PathLike | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    habits: Habits | None = None,
+) -> Job:
+    """The training of an opened spec with these seeds, as data that another process can work off."""
+    return Job(
+        spec_text=spec.text,
+        name=spec.name,
+        fingerprint=spec.fingerprint,
+        lineage=spec.analysis.program.lineage,
+        changes=spec.changes,
+        overrides=spec.overrides,
+        data=dataset.name,
+        digest=dataset.digest,
+        seeds=tuple(seeds),
+        runs=str(runs),
+        data_path=str(dataset.path) if dataset.path and dataset.name == "npz" else None,
+        data_dir=str(data_dir) if data_dir is not None else None,
+        device=device,
+        threads=threads,
+        habits=habits or Habits(),
+    )
 
 
 def set_threads(threads: int | None) -> None:

@@ -75,6 +75,11 @@ checkpoint_every: Decorator = click.option(
 keep_last: Decorator = click.option(
     "--keep-last", type=click.IntRange(1), default=2, show_default=True, help="Checkpoints to keep while training."
 )
+jobs: Decorator = click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Trainings at a time [default: one a core, each with one thread; on a GPU one spec, all its seeds together].",
+)
 wait: Decorator = click.option("--wait", is_flag=True, help="Wait where another process is training the same run.")
 validation: Decorator = click.option(
     "--validation",

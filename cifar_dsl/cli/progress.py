@@ -4,6 +4,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from cifar_dsl.cli.output import note
 from cifar_dsl.diagnostics.render import visible
+from cifar_dsl.jobs import Began, EpochEnded, Event, Failed, Finished, Job, Noted, Stepped, Stopped
 from cifar_dsl.runs import EpochMetrics
 from cifar_dsl.text import duration
 from cifar_dsl.training.loop import StepProgress
@@ -101,6 +103,102 @@ class EpochProgress:
     def _length(self, epoch: int) -> float:
         """Which part of an epoch this one is."""
         return min(1, self._epochs - (epoch - 1))
+
+
+class JobsProgress:
+    """Several trainings at a time: a line an epoch, and on a terminal a bar for each and one for all."""
+
+    def __init__(self, jobs: Sequence[Job], *, quiet: bool = False, as_json: bool = False) -> None:
+        self._jobs = jobs
+        self._speaks = not (quiet or as_json)
+        self._as_json = as_json
+        self._bar: Progress | None = None
+        self._whole: TaskID | None = None
+        self._tasks: dict[int, TaskID] = {}
+        self._epochs: dict[int, float] = {}  # of each job, in all
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        if self._speaks and self._jobs and sys.stderr.isatty():
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f} %", markup=False),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.start()
+            self._whole = self._bar.add_task(f"0 of {len(self._jobs)} done", total=len(self._jobs))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def take(self, number: int, event: Event) -> None:
+        """Show an event of a job."""
+        job = self._jobs[number]
+        match event:
+            case Began(epochs=epochs):
+                self._epochs[number] = epochs
+                if self._bar:
+                    self._tasks[number] = self._bar.add_task(visible(job.label), total=epochs)
+            case Stepped(epochs=epochs):
+                self._move(number, epochs)
+            case EpochEnded(seed=seed, metrics=metrics):
+                self._end_epoch(number, seed, metrics)
+            case Noted(text=text):
+                self._say(visible(text))
+            case Finished() | Stopped() | Failed():
+                self._end(number, event)
+
+    def _move(self, number: int, epochs: float) -> None:
+        if self._bar and number in self._tasks:
+            self._bar.update(self._tasks[number], completed=epochs)
+            self._update_whole()
+
+    def _update_whole(self) -> None:
+        """One bar over all jobs, those that run counted by their part."""
+        if self._bar is None or self._whole is None:
+            return
+        tasks = {task.id: task for task in self._bar.tasks}
+        running = sum(tasks[task].completed / max(1e-9, tasks[task].total or 1) for task in self._tasks.values())
+        self._bar.update(
+            self._whole, completed=self._done + running, description=f"{self._done} of {len(self._jobs)} done"
+        )
+
+    def _end_epoch(self, number: int, seed: int, metrics: EpochMetrics) -> None:
+        name = self._jobs[number].name
+        if self._as_json:
+            fields = {"event": "epoch", "spec": name, "seed": seed} | cattrs.unstructure(metrics)
+            click.echo(json.dumps(fields))
+            return
+        epochs = math.ceil(self._epochs.get(number, metrics.epoch))
+        self._say(
+            f"[{self._done + 1}/{len(self._jobs)}] {visible(name)} seed {seed}  epoch {metrics.epoch}/{epochs}  "
+            f"train loss {metrics.train_loss:.4f}, accuracy {metrics.train_accuracy:.4f}  "
+            f"test loss {metrics.test_loss:.4f}, accuracy {metrics.test_accuracy:.4f}  "
+            f"{duration(metrics.time_s + metrics.evaluation_time_s)}"
+        )
+
+    def _end(self, number: int, event: Event) -> None:
+        task = self._tasks.pop(number, None)
+        if self._bar and task is not None:
+            self._bar.remove_task(task)
+        if not isinstance(event, Stopped):
+            self._done += 1
+        self._update_whole()
+
+    def _say(self, line: str) -> None:
+        if not self._speaks:
+            return
+        if self._bar:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            note(line)
 
 
 class DownloadProgress:

@@ -1,6 +1,7 @@
 """`cifar-dsl train`: a spec becomes a run."""
 
 import json
+import statistics
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,17 +27,19 @@ if TYPE_CHECKING:
 @options.root
 @options.validation
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of weights, order and draws.")
+@click.option(
+    "--seeds", type=click.IntRange(1), default=1, show_default=True, help="Train so many seeds, from SEED on."
+)
 @options.device
 @options.threads
+@options.jobs
 @options.engine
 @options.runs
 @options.checkpoint_every
 @options.keep_last
 @options.wait
 @click.option("--retrain", is_flag=True, help="Train again though the run is there; the old one is replaced.")
-@click.option(
-    "--restart", is_flag=True, help="Begin anew where a training was broken off; go on with nothing."
-)
+@click.option("--restart", is_flag=True, help="Begin anew where a training was broken off; go on with nothing.")
 @click.option(
     "--dry-run", is_flag=True, help="Show shapes, counts, recipe and memory; train nothing, download nothing."
 )
@@ -51,8 +54,10 @@ def command(
     root: Path | None,
     validation: int | None,
     seed: int,
+    seeds: int,
     device: str,
     threads: int | None,
+    jobs: int | None,
     engine: str,
     runs: Path,
     checkpoint_every: int,
@@ -83,14 +88,25 @@ def command(
     from cifar_dsl.cli.stopping import stoppable
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.engines import choose_engine
+    from cifar_dsl.training.habits import Habits
     from cifar_dsl.training.loop import StoppedError
-    from cifar_dsl.training.recipe import required_recipe
-    from cifar_dsl.training.session import Habits, Subject, train_runs
+    from cifar_dsl.training.session import train_runs
+    from cifar_dsl.training.subject import Subject, required_recipe
 
     required_recipe(loaded.analysis)
     choice = choose_device(device)
     with DownloadProgress(quiet=quiet or as_json) as download:
         loaded, dataset = api.open_data(loaded, data, data_dir=data_dir, progress=download)
+    habits = Habits(engine, checkpoint_every, keep_last, wait=wait, retrain=retrain, restart=restart)
+    if seeds > 1:
+        from cifar_dsl.cli.trainings import Way, train_missing
+
+        way = Way(runs, data_dir, device, threads, jobs, habits)
+        outcome = train_missing([(loaded, dataset)], range(seed, seed + seeds), way, quiet=quiet, as_json=as_json)
+        if outcome.stop.wanted():
+            return outcome.stop.exit_code
+        there = [api.find_run(loaded, runs, number, dataset.digest) for number in range(seed, seed + seeds)]
+        return _report_all([run for run in there if run], as_json=as_json) or int(not outcome.is_complete)
     recipe = required_recipe(loaded.analysis)
     chosen = choose_engine(engine, choice.device, loaded.graph, recipe)
     found = None if retrain else api.find_run(loaded, runs, seed, dataset.digest)
@@ -106,7 +122,6 @@ def command(
         note(f"data    {dataset.name}: {visible(dataset.origin)}; {images}")
         note(f"device  {choice.device} ({choice.name}); {choice.reason}")
         note(f"engine  {chosen.engine.name}; {chosen.reason}")
-    habits = Habits(engine, checkpoint_every, keep_last, wait=wait, restart=restart)
     with EpochProgress(recipe.epochs, quiet=quiet, as_json=as_json) as progress, stoppable() as stop:
         try:
             (run,) = train_runs(
@@ -156,6 +171,16 @@ def _report(run: "Run", *, as_json: bool) -> int:
             f"{best.accuracy:.4f} on the test images"
         )
     click.echo(f"run: {run.path}")
+    return code
+
+
+def _report_all(runs: "list[Run]", *, as_json: bool) -> int:
+    """Say what came out of each seed, and of all of them; gives back the exit code."""
+    code = max((_report(run, as_json=as_json) for run in runs), default=1)
+    accuracies = [accuracy for run in runs if (accuracy := run.result().accuracy) is not None]
+    if len(accuracies) > 1 and not as_json:
+        mean, deviation = statistics.fmean(accuracies), statistics.stdev(accuracies)
+        click.echo(f"{len(accuracies)} seeds: accuracy {mean:.4f} ± {deviation:.4f}")
     return code
 
 

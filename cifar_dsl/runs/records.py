@@ -88,6 +88,10 @@ class RunRecord:
     together: int = 1
     resumed: tuple[Resumption, ...] = ()
 
+    def is_of_same_training(self, other: "RunRecord") -> bool:
+        """Whether both train one spec with one seed on the same data."""
+        return (self.fingerprint, self.seed, self.data.digest) == (other.fingerprint, other.seed, other.data.digest)
+
 
 @frozen
 class EpochMetrics:

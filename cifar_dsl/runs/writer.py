@@ -73,41 +73,42 @@ class RunWriter:
         """Where the predictions for the test images are to be written before `commit`."""
         return self.partial / PREDICTIONS
 
-    def start(self, record: RunRecord, spec_text: str, *, wait: bool = False, restart: bool = False) -> bool:
-        """Take the run, and say whether a part of it is there already: then `found` has its checkpoints.
-
-        What is there of another training is removed, and with `restart` what is there of this one too. Raises RunError
-        if another process is training it, unless this is to `wait` for that.
-        """
+    def take(self, *, wait: bool = False) -> None:
+        """Take the run, so that no other process trains it. Raises RunError if one does, or is to `wait` for it."""
         self._lock.acquire(wait=wait)
+        restore(self.path, is_ours=True)
+
+    def complete(self, record: RunRecord) -> Run | None:
+        """The complete run of this very training that is in the place, perhaps since a moment ago."""
+        run = Run(self.path)
         try:
-            restore(self.path, is_ours=True)
-            self.record, self.environment = record, record.environment
-            if self.partial.exists() and not restart and self._is_of_this_training(record):
-                self.record = read_record(self.partial / RECORD, RunRecord)
-                self._lock.sign()
-                return True
-            shutil.rmtree(self.partial, ignore_errors=True)
-            self.partial.mkdir(parents=True)
+            return run if (self.path / RESULT).is_file() and run.record().is_of_same_training(record) else None
+        except RunError:
+            return None
+
+    def start(self, record: RunRecord, spec_text: str, *, restart: bool = False) -> bool:
+        """Begin the run that was taken, and say whether a part of it is there already: then `found` has its checkpoints.
+
+        What is there of another training is removed, and with `restart` what is there of this one too.
+        """
+        self.record, self.environment = record, record.environment
+        if self.partial.exists() and not restart and self._is_of_this_training(record):
+            self.record = read_record(self.partial / RECORD, RunRecord)
             self._lock.sign()
-            write_atomically(self.partial / SPEC, spec_text.encode())
-            (self.partial / METRICS).touch()  # there also when not one epoch comes to its end
-            write_atomically(self.partial / RECORD, to_json(record))
-        except BaseException:
-            self._lock.release()
-            raise
+            return True
+        shutil.rmtree(self.partial, ignore_errors=True)
+        self.partial.mkdir(parents=True)
+        self._lock.sign()
+        write_atomically(self.partial / SPEC, spec_text.encode())
+        (self.partial / METRICS).touch()  # there also when not one epoch comes to its end
+        write_atomically(self.partial / RECORD, to_json(record))
         return False
 
     def _is_of_this_training(self, record: RunRecord) -> bool:
         try:
-            other = read_record(self.partial / RECORD, RunRecord)
+            return read_record(self.partial / RECORD, RunRecord).is_of_same_training(record)
         except RunError:
             return False
-        return (other.fingerprint, other.seed, other.data.digest) == (
-            record.fingerprint,
-            record.seed,
-            record.data.digest,
-        )
 
     def found(self) -> Iterator[tuple[Checkpoint, bytes]]:
         """The checkpoints that are whole, each with its content, the furthest first."""

@@ -7,55 +7,22 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from attrs import frozen
 
 from cifar_dsl.data import Dataset
 from cifar_dsl.errors import UserError
 from cifar_dsl.ir import Shape
 from cifar_dsl.runs import Run, RunRecord, RunWriter, run_path
-from cifar_dsl.semantics import Analysis, DataShape, changes
+from cifar_dsl.semantics import DataShape
 from cifar_dsl.syntax import print_spec
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.engines import choose_engine
 from cifar_dsl.training.environment import data_record, environment
+from cifar_dsl.training.habits import Habits
 from cifar_dsl.training.images import Splits, load_images
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import StepProgress, Watcher, fit
-from cifar_dsl.training.recipe import required_recipe
 from cifar_dsl.training.recorder import Listener, Recorder
-
-
-@frozen
-class Subject:
-    """What is trained: a spec, and what its record says of where it comes from."""
-
-    analysis: Analysis
-    name: str
-    lineage: tuple[str, ...]
-    changes: tuple[str, ...]
-    overrides: tuple[str, ...]
-
-    @classmethod
-    def of(cls, analysis: Analysis, overrides: Sequence[str] = ()) -> "Subject":
-        """A spec as it was read."""
-        program = analysis.program
-        return cls(analysis, program.name.text, program.lineage, changes(program), tuple(overrides))
-
-
-@frozen
-class Habits:
-    """How runs are trained and kept; nothing here changes a result.
-
-    A checkpoint is written after every `checkpoint_every` epochs (0: never), and the last `keep_last` of them are kept.
-    Where another process trains the same run, this one is to `wait` for it; what a broken-off training left is thrown
-    away on `restart`.
-    """
-
-    engine: str = "auto"
-    checkpoint_every: int = 1
-    keep_last: int = 2
-    wait: bool = False
-    restart: bool = False
+from cifar_dsl.training.subject import Subject
 
 
 def train_runs(
@@ -69,14 +36,14 @@ def train_runs(
     listen: Callable[[int], Listener] = lambda _: Listener(),
     wants_stop: Callable[[], bool] = lambda: False,
 ) -> list[Run]:
-    """Train with these seeds, side by side, and write the runs below `root`, in place of older ones.
+    """Train with these seeds, side by side, and write the runs below `root`.
 
-    A run that was broken off goes on. Raises SpecError if the network or its recipe doesn't go with the data, RunError,
+    A run that is there already is given back, and one that was broken off goes on. Raises SpecError if the network or its recipe doesn't go with the data, RunError,
     EngineError, and StoppedError where training stopped because somebody `wants_stop`; then all that was done is kept.
     """
     habits = habits or Habits()
     analysis = subject.analysis
-    recipe = required_recipe(analysis)
+    recipe = subject.recipe
     images = DataShape(dataset.name, Shape(dataset.image_shape), len(dataset.classes), len(dataset.y_train))
     analysis.check_data(images)
     engine = choose_engine(habits.engine, choice.device, analysis.graph, recipe, len(seeds)).engine
@@ -84,9 +51,12 @@ def train_runs(
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = print_spec(analysis.program.as_spec())
     with ExitStack() as stack, _memory_explained(recipe.batch):
-        writers: list[tuple[RunWriter, bool]] = []
+        complete: dict[int, Run] = {}
+        begun: list[tuple[RunWriter, bool]] = []
         for seed in seeds:
             writer = RunWriter(run_path(root, subject.name, analysis.fingerprint, seed), keep=habits.keep_last)
+            writer.take(wait=habits.wait)
+            stack.callback(writer.close)
             record = RunRecord(
                 name=subject.name,
                 fingerprint=analysis.fingerprint,
@@ -99,23 +69,26 @@ def train_runs(
                 started=now,
                 together=len(seeds),
             )
-            is_begun = writer.start(record, text, wait=habits.wait, restart=habits.restart)
-            stack.callback(writer.close)
-            writers.append((writer, is_begun))
+            run = None if habits.retrain else writer.complete(record)
+            if run:
+                complete[seed] = run
+            else:
+                begun.append((writer, writer.start(record, text, restart=habits.restart)))
         splits = load_images(
             recipe, (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test), choice.device
         )
         recorders = []
-        for writer, is_begun in writers:
+        for writer, is_broken_off in begun:
             seed = writer.record.seed
             new_learner = partial(Learner, analysis.graph, recipe, subject.name, seed, splits.train, engine)
             recorder = Recorder(new_learner(), writer, splits, text, listen(seed), habits.checkpoint_every)
-            if is_begun:
+            if is_broken_off:
                 recorder.resume(now, new_learner)
             recorders.append(recorder)
         for group in _side_by_side(recorders):
             _train(group, splits, wants_stop)
-        return [recorder.commit() for recorder in recorders]
+        complete |= {recorder.writer.record.seed: recorder.commit() for recorder in recorders}
+    return [complete[seed] for seed in seeds]
 
 
 def _side_by_side(recorders: list[Recorder]) -> list[list[Recorder]]:

@@ -15,7 +15,7 @@ from cifar_dsl.semantics import Analysis, analyze_text
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import Measured, evaluate
 from cifar_dsl.training.images import load_images
-from cifar_dsl.training.recipe import required_recipe
+from cifar_dsl.training.subject import required_recipe
 
 
 def write_weights(path: Path, module: nn.Module, spec_text: str) -> str:

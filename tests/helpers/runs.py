@@ -34,6 +34,7 @@ def record(name: str = "mine", seed: int = 0) -> RunRecord:
 
 def write(root: Path, name: str = "mine", seed: int = 0, spec: str = "arch mine\n") -> Run:
     writer = RunWriter(run_path(root, name, FINGERPRINT, seed))
+    writer.take()
     writer.start(record(name, seed), spec)
     writer.add_epoch(EPOCH)
     writer.weights.write_bytes(b"weights")

@@ -38,6 +38,7 @@ def place(tmp_path: Path) -> Path:
 def writer(place):
     """A writer that has begun, of a process that lives on."""
     made = RunWriter(place)
+    made.take()
     assert made.start(record(), "arch mine\n") is False
     yield made
     made.close()
@@ -46,6 +47,7 @@ def writer(place):
 def broken_off(place: Path, epochs: int = 3) -> None:
     """What a process leaves that is broken off after some epochs."""
     writer = RunWriter(place)
+    writer.take()
     writer.start(record(), "arch mine\n")
     for epoch in range(epochs):
         writer.add_checkpoint(epoch + 2, 0, b"state after epoch %d" % (epoch + 1))
@@ -57,6 +59,7 @@ def contents(place: Path) -> list[bytes]:
     """Of the checkpoints that the next process finds."""
     writer = RunWriter(place)
     try:
+        writer.take()
         assert writer.start(record(), "arch mine\n") is True
         return [content for _, content in writer.found()]
     finally:
@@ -93,6 +96,7 @@ def test_nothing_is_in_the_place_before_the_run_is_complete(tmp_path, place, wri
 def test_an_older_run_stays_until_the_new_one_takes_its_place(tmp_path, place):
     write(tmp_path, spec="arch old\n")
     writer = RunWriter(place)
+    writer.take()
     writer.start(record(), "arch new\n")
     assert open_run(place).spec_text == "arch old\n"
     writer.commit(RESULT_OF_RUN)
@@ -123,6 +127,7 @@ def test_a_run_whose_replacing_was_broken_off_is_put_back(tmp_path, act):
     run.path.rename(run.path.with_name("seed-0.replaced"))
     if act == "start":
         writer = RunWriter(run.path)
+        writer.take()
         writer.start(record(), "arch new\n")
         writer.close()
     elif act == "find":
@@ -144,6 +149,7 @@ def test_what_was_broken_off_is_found_the_furthest_first(place):
 def test_the_run_goes_on_with_the_epochs_of_its_checkpoint(place):
     broken_off(place)
     writer = RunWriter(place)
+    writer.take()
     writer.start(record(), "arch mine\n")
     resumption = Resumption(3, 0, "now", record().environment)
     writer.resume(resumption, [EPOCH, evolve(EPOCH, epoch=2)])
@@ -167,6 +173,7 @@ def test_the_run_goes_on_with_the_epochs_of_its_checkpoint(place):
 def test_what_is_left_of_another_training_is_removed(place, other):
     broken_off(place)
     writer = RunWriter(place)
+    writer.take()
     assert writer.start(other, "arch other\n") is False
     assert list(writer.found()) == []
     assert (writer.partial / SPEC).read_text() == "arch other\n"
@@ -176,6 +183,7 @@ def test_what_is_left_of_another_training_is_removed(place, other):
 def test_restart_removes_what_is_left_of_this_training(place):
     broken_off(place)
     writer = RunWriter(place)
+    writer.take()
     assert writer.start(record(), "arch mine\n", restart=True) is False
     assert list(writer.found()) == []
     writer.close()
@@ -186,12 +194,14 @@ def test_a_partial_run_whose_record_is_damaged_is_begun_anew(place, text):
     broken_off(place)
     (partial_path(place) / RECORD).write_text(text)
     writer = RunWriter(place)
+    writer.take()
     assert writer.start(record(), "arch mine\n") is False
     writer.close()
 
 
 def test_only_so_many_checkpoints_are_kept(place):
     writer = RunWriter(place, keep=3)
+    writer.take()
     writer.start(record(), "arch mine\n")
     for epoch in range(1, 8):
         writer.add_checkpoint(epoch, 0, b"state")
@@ -241,6 +251,7 @@ sys.path.insert(0, sys.argv[2])
 from helpers.runs import record
 from cifar_dsl.runs import RunWriter
 writer = RunWriter(Path(sys.argv[1]))
+writer.take()
 writer.start(record(), "arch mine\\n")
 print("begun", flush=True)
 time.sleep(float(sys.argv[3]))
@@ -261,7 +272,7 @@ def test_a_run_that_another_process_trains_is_refused_with_its_name(place):
     process = holding(place)
     try:
         with pytest.raises(RunError, match=f"seed-0 is being trained by process {process.pid} on ") as caught:
-            RunWriter(place).start(record(), "arch mine\n")
+            RunWriter(place).take()
         assert "--wait" in caught.value.help[0]
         assert partial_path(place).exists()
     finally:
@@ -274,6 +285,7 @@ def test_the_lock_of_a_process_that_was_killed_is_free(place):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     writer = RunWriter(place)
+    writer.take()
     assert writer.start(record(), "arch mine\n") is True
     writer.close()
 
@@ -282,7 +294,8 @@ def test_to_wait_is_to_begin_when_the_other_has_ended(place):
     process = holding(place, 1.5)
     begun = time.monotonic()
     writer = RunWriter(place)
-    assert writer.start(record(), "arch mine\n", wait=True) is True
+    writer.take(wait=True)
+    assert writer.start(record(), "arch mine\n") is True
     assert time.monotonic() - begun > 0.5
     writer.close()
     process.communicate()
