@@ -82,7 +82,8 @@ def command(
         opened = _open(loaded, data, data_dir, quiet=quiet)
         compared = [(spec, dataset.digest) for spec, dataset in opened]
         if not no_train:
-            from cifar_dsl.cli.trainings import Way, train_missing
+            from cifar_dsl.cli.trainings import train_missing
+            from cifar_dsl.cli.way import Way
             from cifar_dsl.training.habits import Habits
 
             habits = Habits(engine, checkpoint_every, keep_last, wait=wait)

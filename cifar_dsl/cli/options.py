@@ -38,6 +38,7 @@ class _SpecFile(click.Path):
 
 
 spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path))
+optional_spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path), required=False)
 runs: Decorator = click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs."
 )

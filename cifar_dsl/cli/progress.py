@@ -2,8 +2,8 @@
 
 import json
 import math
+import statistics
 import sys
-import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -18,91 +18,6 @@ from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.jobs import Began, EpochEnded, Event, Failed, Finished, Job, Noted, Stepped, Stopped
 from cifar_dsl.runs import EpochMetrics
 from cifar_dsl.text import duration
-from cifar_dsl.training.loop import StepProgress
-from cifar_dsl.training.recorder import Listener
-
-_REFRESH_S = 0.1
-
-
-class EpochProgress:
-    """One line an epoch, and on a terminal a bar with the time that is left."""
-
-    def __init__(self, epochs: int | float, *, quiet: bool = False, as_json: bool = False, label: str = "") -> None:
-        self._epochs = epochs
-        self._begun = math.ceil(epochs)  # the last one may be a part
-        self._speaks = not (quiet or as_json)
-        self._as_json = as_json
-        self._label = label
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
-        self._shown_at = 0.0
-        self._spent_s: list[float] = []
-        self._latest = ""  # what the last epoch gave, beside the bar
-
-    def __enter__(self) -> Self:
-        if self._speaks and sys.stderr.isatty():
-            self._bar = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                TextColumn("{task.percentage:>3.0f} %", markup=False),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._bar.start()
-            self._task = self._bar.add_task(f"{self._label}epoch 1/{self._begun}", total=self._epochs)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def listener(self) -> Listener:
-        """What to hand to the training."""
-        return Listener(on_epoch=self._epoch, on_step=self._step, on_note=self._note)
-
-    def _step(self, progress: StepProgress) -> None:
-        if not self._bar or self._task is None:
-            return
-        now = time.monotonic()
-        if now - self._shown_at < _REFRESH_S:
-            return
-        self._shown_at = now
-        self._bar.update(
-            self._task,
-            completed=progress.epoch - 1 + progress.step / progress.steps * self._length(progress.epoch),
-            description=f"{self._label}epoch {progress.epoch}/{progress.epochs}{self._latest}",
-        )
-
-    def _epoch(self, metrics: EpochMetrics) -> None:
-        if self._as_json:
-            click.echo(json.dumps({"event": "epoch"} | cattrs.unstructure(metrics)))
-            return
-        if not self._speaks:
-            return
-        self._spent_s.append(metrics.time_s + metrics.evaluation_time_s)
-        left_s = max(0, self._epochs - metrics.epoch) * sum(self._spent_s) / len(self._spent_s)
-        line = (
-            f"{self._label}epoch {metrics.epoch:>{len(str(self._begun))}}/{self._begun}  "
-            f"train loss {metrics.train_loss:.4f}, accuracy {metrics.train_accuracy:.4f}  "
-            f"test loss {metrics.test_loss:.4f}, accuracy {metrics.test_accuracy:.4f}  "
-            f"{duration(self._spent_s[-1])}" + (f", {duration(left_s)} left" if left_s else "")
-        )
-        self._latest = f"  loss {metrics.train_loss:.3f}, test accuracy {metrics.test_accuracy:.4f}"
-        if self._bar:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        else:
-            note(line)
-
-    def _note(self, text: str) -> None:
-        if self._speaks:
-            note(visible(text))
-
-    def _length(self, epoch: int) -> float:
-        """Which part of an epoch this one is."""
-        return min(1, self._epochs - (epoch - 1))
 
 
 class JobsProgress:
@@ -116,6 +31,7 @@ class JobsProgress:
         self._whole: TaskID | None = None
         self._tasks: dict[int, TaskID] = {}
         self._epochs: dict[int, float] = {}  # of each job, in all
+        self._spent_s: dict[tuple[int, int], list[float]] = {}  # by each job and seed on its epochs
         self._done = 0
 
     def __enter__(self) -> Self:
@@ -129,7 +45,8 @@ class JobsProgress:
                 transient=True,
             )
             self._bar.start()
-            self._whole = self._bar.add_task(f"0 of {len(self._jobs)} done", total=len(self._jobs))
+            if len(self._jobs) > 1:
+                self._whole = self._bar.add_task(f"0 of {len(self._jobs)} done", total=len(self._jobs))
         return self
 
     def __exit__(
@@ -171,17 +88,24 @@ class JobsProgress:
         )
 
     def _end_epoch(self, number: int, seed: int, metrics: EpochMetrics) -> None:
-        name = self._jobs[number].name
+        job = self._jobs[number]
         if self._as_json:
-            fields = {"event": "epoch", "spec": name, "seed": seed} | cattrs.unstructure(metrics)
+            fields = {"event": "epoch", "spec": job.name, "seed": seed} | cattrs.unstructure(metrics)
             click.echo(json.dumps(fields))
             return
-        epochs = math.ceil(self._epochs.get(number, metrics.epoch))
+        epochs = self._epochs.get(number, metrics.epoch)
+        spent_s = metrics.time_s + metrics.evaluation_time_s
+        self._spent_s.setdefault((number, seed), []).append(spent_s)
+        mean_s = statistics.fmean(self._spent_s[number, seed])
+        left_s = max(0, epochs - metrics.epoch) * mean_s
+        begun = math.ceil(epochs)  # the last one may be a part
+        is_alone = len(self._jobs) == len(job.seeds) == 1
+        label = "" if is_alone else f"[{self._done + 1}/{len(self._jobs)}] {visible(job.name)} seed {seed}  "
         self._say(
-            f"[{self._done + 1}/{len(self._jobs)}] {visible(name)} seed {seed}  epoch {metrics.epoch}/{epochs}  "
+            f"{label}epoch {metrics.epoch:>{len(str(begun))}}/{begun}  "
             f"train loss {metrics.train_loss:.4f}, accuracy {metrics.train_accuracy:.4f}  "
             f"test loss {metrics.test_loss:.4f}, accuracy {metrics.test_accuracy:.4f}  "
-            f"{duration(metrics.time_s + metrics.evaluation_time_s)}"
+            f"{duration(spent_s)}" + (f", {duration(left_s)} left" if left_s else "")
         )
 
     def _end(self, number: int, event: Event) -> None:

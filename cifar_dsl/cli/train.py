@@ -10,9 +10,12 @@ import click
 
 from cifar_dsl.cli import options
 from cifar_dsl.cli.output import note
+from cifar_dsl.cli.way import Way
 from cifar_dsl.diagnostics.render import visible
-from cifar_dsl.runs import partial_path, run_path
+from cifar_dsl.jobs import Finished, Job
+from cifar_dsl.runs import open_partial, open_run
 from cifar_dsl.text import columns, duration, in_short
+from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
@@ -20,7 +23,13 @@ if TYPE_CHECKING:
 
 
 @click.command(name="train")
-@options.spec
+@options.optional_spec
+@click.option(
+    "--resume",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="Go on with this run, which was broken off, in place of a SPEC.",
+)
 @options.data
 @options.data_dir
 @options.overrides
@@ -47,7 +56,8 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the result.")
 @click.option("-v", "--verbose", is_flag=True, help="Also show the network and its recipe.")
 def command(
-    spec: Path,
+    spec: Path | None,
+    resume: Path | None,
     data: str | None,
     data_dir: Path | None,
     overrides: tuple[str, ...],
@@ -76,6 +86,12 @@ def command(
     """
     from cifar_dsl import api
 
+    if (spec is None) == (resume is None):
+        raise click.UsageError("Give a SPEC, or a run to go on with: --resume RUN.")
+    if resume is not None:
+        habits = Habits(engine, checkpoint_every, keep_last, wait=wait)
+        return _resume(resume, data_dir, device, threads, habits, quiet=quiet, as_json=as_json)
+    assert spec is not None
     if validation is not None:
         overrides = (*overrides, f"train.validation={validation}")
     loaded = api.load(spec, root=root, overrides=overrides)
@@ -84,62 +100,63 @@ def command(
     if verbose:
         _show(loaded)
 
-    from cifar_dsl.cli.progress import DownloadProgress, EpochProgress
-    from cifar_dsl.cli.stopping import stoppable
+    habits = Habits(engine, checkpoint_every, keep_last, wait=wait, retrain=retrain, restart=restart)
+    way = Way(runs, data_dir, device, threads, jobs, habits)
+    return _train(loaded, range(seed, seed + seeds), data, way, quiet=quiet, as_json=as_json)
+
+
+def _train(spec: "Spec", seeds: range, data: str | None, way: Way, *, quiet: bool, as_json: bool) -> int:
+    """Train the seeds that are missing, and report all."""
+    from cifar_dsl import api
+    from cifar_dsl.cli.progress import DownloadProgress
+    from cifar_dsl.cli.trainings import train_missing
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.engines import choose_engine
-    from cifar_dsl.training.habits import Habits
-    from cifar_dsl.training.loop import StoppedError
-    from cifar_dsl.training.session import train_runs
-    from cifar_dsl.training.subject import Subject, required_recipe
+    from cifar_dsl.training.subject import required_recipe
 
-    required_recipe(loaded.analysis)
-    choice = choose_device(device)
+    recipe, choice = required_recipe(spec.analysis), choose_device(way.device)
+    chosen = choose_engine(way.habits.engine, choice.device, spec.graph, recipe, len(seeds))
     with DownloadProgress(quiet=quiet or as_json) as download:
-        loaded, dataset = api.open_data(loaded, data, data_dir=data_dir, progress=download)
-    habits = Habits(engine, checkpoint_every, keep_last, wait=wait, retrain=retrain, restart=restart)
-    if seeds > 1:
-        from cifar_dsl.cli.trainings import Way, train_missing
-
-        way = Way(runs, data_dir, device, threads, jobs, habits)
-        outcome = train_missing([(loaded, dataset)], range(seed, seed + seeds), way, quiet=quiet, as_json=as_json)
-        if outcome.stop.wanted():
-            return outcome.stop.exit_code
-        there = [api.find_run(loaded, runs, number, dataset.digest) for number in range(seed, seed + seeds)]
-        return _report_all([run for run in there if run], as_json=as_json) or int(not outcome.is_complete)
-    recipe = required_recipe(loaded.analysis)
-    chosen = choose_engine(engine, choice.device, loaded.graph, recipe)
-    found = None if retrain else api.find_run(loaded, runs, seed, dataset.digest)
-    if found:
-        if not quiet:
-            note(f"{loaded.name} is trained already with seed {seed} on this data (--retrain trains it again)")
-        return _report(found, as_json=as_json)
-    api.set_threads(threads)
+        spec, dataset = api.open_data(spec, data, data_dir=way.data_dir, progress=download)
     if not quiet:
-        cost = loaded.graph.cost
-        note(f"{loaded.name}  {loaded.fingerprint}  {cost.parameters:,} parameters, {in_short(cost.macs)} macs")
+        cost = spec.graph.cost
+        note(f"{spec.name}  {spec.fingerprint}  {cost.parameters:,} parameters, {in_short(cost.macs)} macs")
         images = f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images"
         note(f"data    {dataset.name}: {visible(dataset.origin)}; {images}")
-        note(f"device  {choice.device} ({choice.name}); {choice.reason}")
         note(f"engine  {chosen.engine.name}; {chosen.reason}")
-    with EpochProgress(recipe.epochs, quiet=quiet, as_json=as_json) as progress, stoppable() as stop:
-        try:
-            (run,) = train_runs(
-                Subject.of(loaded.analysis, loaded.overrides),
-                dataset,
-                [seed],
-                root=runs,
-                choice=choice,
-                habits=habits,
-                listen=lambda _: progress.listener(),
-                wants_stop=stop.wanted,
-            )
-        except StoppedError:
-            place = run_path(runs, loaded.name, loaded.fingerprint, seed)
-            note(f"stopped; all that was trained is kept in {partial_path(place)}")
-            note("  = help: the same command goes on from there (--restart begins anew)")
-            return stop.exit_code
-    return _report(run, as_json=as_json)
+    outcome = train_missing([(spec, dataset)], seeds, way, quiet=quiet, as_json=as_json)
+    if outcome.stop.wanted():
+        return outcome.stop.exit_code
+    if not outcome.jobs and not quiet:
+        note(f"{spec.name} is trained already on this data (--retrain trains it again)")
+    found = [api.find_run(spec, way.runs, seed, dataset.digest) for seed in seeds]
+    return _report_all([run for run in found if run], as_json=as_json) or int(not outcome.is_complete)
+
+
+def _resume(
+    path: Path,
+    data_dir: Path | None,
+    device: str,
+    threads: int | None,
+    habits: Habits,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Go on with a run; its record says all but where to compute."""
+    from cifar_dsl.cli.trainings import run_jobs
+
+    run = open_partial(path)
+    threads = threads or run.record().environment.threads
+    folder = str(data_dir) if data_dir else None
+    job = Job.of_run(run, data_dir=folder, device=device, threads=threads, habits=habits)
+    outcome = run_jobs([job], quiet=quiet, as_json=as_json)
+    if outcome.stop.wanted():
+        return outcome.stop.exit_code
+    match outcome.events:
+        case [Finished(paths=(finished,))]:
+            return _report(open_run(Path(finished)), as_json=as_json)
+    return 1
 
 
 def _report(run: "Run", *, as_json: bool) -> int:

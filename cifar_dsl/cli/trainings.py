@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,25 +11,13 @@ from cifar_dsl import api
 from cifar_dsl.cli.output import note
 from cifar_dsl.cli.progress import JobsProgress
 from cifar_dsl.cli.stopping import Stop, stoppable
+from cifar_dsl.cli.way import Way
 from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.jobs import Event, Failed, Finished, InlineExecutor, Job, LocalExecutor
 from cifar_dsl.training.device import Choice, choose_device
-from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:
     from cifar_dsl.data import Dataset
-
-
-@frozen
-class Way:
-    """How missing runs are to be trained. `jobs` is how many processes work at a time; None for a good number."""
-
-    runs: Path
-    data_dir: Path | None = None
-    device: str = "auto"
-    threads: int | None = None
-    jobs: int | None = None
-    habits: Habits = Habits()  # noqa: RUF009  # frozen
 
 
 @frozen
@@ -73,12 +60,18 @@ def train_missing(
     ]
     choice = choose_device(way.device)
     jobs, workers = _planned(missing, way, choice)
-    if not quiet:
-        note(f"runs: {len(wanted) * len(seeds) - len(missing)} are there, {len(missing)} to train")
-        together = (
-            f"; {workers} processes of {jobs[0].threads} thread{'s' * (jobs[0].threads != 1)}" if workers > 1 else ""
-        )
+    count = len(wanted) * len(seeds)
+    if not quiet and count > 1:
+        note(f"runs: {count - len(missing)} are there, {len(missing)} to train")
+    if not quiet and missing:
+        threads = f"{jobs[0].threads} thread{'' if jobs[0].threads == 1 else 's'}"
+        together = f"; {workers} processes of {threads}" if workers > 1 else ""
         note(f"device  {choice.device} ({choice.name}); {choice.reason}{together}")
+    return run_jobs(jobs, workers, quiet=quiet, as_json=as_json)
+
+
+def run_jobs(jobs: Sequence[Job], workers: int = 1, *, quiet: bool = False, as_json: bool = False) -> Outcome:
+    """Work jobs off, show how they go on, and say what failed."""
     with JobsProgress(jobs, quiet=quiet, as_json=as_json) as progress, stoppable() as stop:
         executor = LocalExecutor(workers) if workers > 1 else InlineExecutor()
         events = executor.run(jobs, progress.take, stop.wanted)

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from cifar_dsl.diagnostics import SpecError
 from cifar_dsl.errors import UserError
-from cifar_dsl.runs import EpochMetrics, RunError
+from cifar_dsl.runs import EpochMetrics, Run, RunError
 from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:
@@ -40,6 +40,28 @@ class Job:
     device: str = "auto"
     threads: int | None = None
     habits: Habits = field(factory=Habits)
+
+    @classmethod
+    def of_run(cls, run: Run, *, data_dir: str | None, device: str, threads: int | None, habits: Habits) -> "Job":
+        """The training of a run that was broken off, to go on with. Raises RunError."""
+        record = run.record()
+        return cls(
+            spec_text=run.spec_text,
+            name=record.name,
+            fingerprint=record.fingerprint,
+            lineage=record.lineage,
+            changes=record.changes,
+            overrides=record.overrides,
+            data=record.data.name,
+            digest=record.data.digest,
+            seeds=(record.seed,),
+            runs=str(run.path.parents[1]),
+            data_path=record.data.path,
+            data_dir=data_dir,
+            device=device,
+            threads=threads,
+            habits=habits,
+        )
 
     @property
     def label(self) -> str:

@@ -16,7 +16,7 @@ is always whole. Beside it lie at times
     seed-<n>.replaced/       the older run, while a new one takes its place
 """
 
-from cifar_dsl.runs.folder import Run, find_runs, open_run
+from cifar_dsl.runs.folder import Run, find_runs, open_partial, open_run
 from cifar_dsl.runs.places import (
     BEST,
     METRICS,
@@ -59,6 +59,7 @@ __all__ = [
     "RunResult",
     "RunWriter",
     "find_runs",
+    "open_partial",
     "open_run",
     "partial_path",
     "run_path",

@@ -8,7 +8,7 @@ import cattrs
 from attrs import frozen
 
 from cifar_dsl.runs.lock import is_locked
-from cifar_dsl.runs.places import METRICS, RECORD, RESULT, SPEC, WEIGHTS, replaced_path
+from cifar_dsl.runs.places import METRICS, RECORD, RESULT, SPEC, WEIGHTS, partial_path, replaced_path
 from cifar_dsl.runs.records import (
     EpochMetrics,
     RunError,
@@ -52,6 +52,21 @@ class Run:
             return [from_json(line, EpochMetrics) for line in read_text(path).splitlines()]
         except (ValueError, cattrs.BaseValidationError) as error:
             raise damaged(path) from error
+
+
+def open_partial(path: Path) -> Run:
+    """The run in `path`, or beside it while it is not complete; what was broken off can be gone on with.
+
+    Raises RunError.
+    """
+    place = path.with_suffix("") if path.suffix == partial_path(path).suffix else path
+    for folder in (partial_path(place), place):
+        if (folder / RECORD).is_file():
+            return Run(folder)
+    raise RunError(
+        f"{path} is not a run",
+        "a run that was broken off is a folder such as runs/baseline-0123456789ab/seed-0.partial",
+    )
 
 
 def open_run(path: Path) -> Run:

@@ -87,7 +87,7 @@ class RunWriter:
             return None
 
     def start(self, record: RunRecord, spec_text: str, *, restart: bool = False) -> bool:
-        """Begin the run that was taken, and say whether a part of it is there already: then `found` has its checkpoints.
+        """Begin the run that was taken, and say whether a part of it is there: then `found` has its checkpoints.
 
         What is there of another training is removed, and with `restart` what is there of this one too.
         """

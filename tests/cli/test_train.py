@@ -56,7 +56,7 @@ def test_a_run_that_is_there_is_reported_and_not_trained_again(train, tmp_path):
     written = the_run(tmp_path).weights.stat().st_ino
     second = train()
     assert (second.code, second.out) == (0, first.out)
-    assert "is trained already with seed 0" in second.err
+    assert "is trained already on this data" in second.err
     assert the_run(tmp_path).weights.stat().st_ino == written
     assert "epoch 1/2" in train("--retrain").err
 
@@ -126,7 +126,7 @@ def test_a_signal_stops_after_the_step_and_the_same_command_goes_on(train, tmp_p
     outcome = train()
     assert (outcome.code, outcome.out) == (code, "")
     assert "stopping after this step" in outcome.err
-    assert "stopped; all that was trained is kept in" in outcome.err
+    assert "stopped; all that was trained is kept" in outcome.err
     assert "the same command goes on" in outcome.err
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
@@ -298,3 +298,43 @@ def test_what_is_no_run_is_refused(cli):
     outcome = cli("evaluate", "nothing")
     assert (outcome.code, outcome.out) == (1, "")
     assert "error: nothing is not a run" in outcome.err
+
+
+# ---- several seeds, and going on by the run's name
+
+
+def test_several_seeds_are_trained_and_summed_up(train, tmp_path):
+    outcome = train("--seeds", 3, "--seed", 5, "--jobs", 1)
+    assert outcome.code == 0
+    assert sorted(path.name for path in tmp_path.glob("runs/*/seed-?")) == ["seed-5", "seed-6", "seed-7"]
+    *results, summary = outcome.out.splitlines()
+    assert len(results) == 6
+    assert re.fullmatch(r"3 seeds: accuracy 0\.\d{4} ± 0\.\d{4}", summary)
+    assert "runs: 3 are there, 0 to train" in train("--seeds", 3, "--seed", 5, "--jobs", 1).err
+
+
+def test_a_run_that_was_broken_off_goes_on_by_its_name_alone(cli, train, tmp_path, monkeypatch):
+    train("--runs", "uninterrupted")
+    expected = open_run(tmp_path / "uninterrupted")
+    signal_at(monkeypatch, 6)
+    train()
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    (partial,) = tmp_path.glob("runs/*/seed-0.partial")
+    outcome = cli("train", "--resume", partial)
+    assert outcome.code == 0
+    assert "accuracy" in outcome.out
+    assert the_run(tmp_path).weights.read_bytes() == expected.weights.read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [(), ("tiny.arch", "--resume", "runs")])
+def test_either_a_spec_or_a_run_is_trained(cli, tiny, arguments):
+    outcome = cli("train", *arguments)
+    assert outcome.code == 2
+    assert "--resume RUN" in outcome.err
+
+
+def test_what_is_no_run_can_not_be_gone_on_with(cli, tmp_path):
+    outcome = cli("train", "--resume", tmp_path / "nothing")
+    assert outcome.code == 1
+    assert "is not a run" in outcome.err
