@@ -7,6 +7,7 @@ from attrs import define, field, frozen
 
 from cifar_dsl.runs import Best, EpochMetrics, Resumption, Run, RunError, RunResult, RunWriter
 from cifar_dsl.training.checkpoints import CheckpointError, restored, to_bytes
+from cifar_dsl.training.device import peak_macs_per_s
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Epoch, StepProgress
@@ -116,6 +117,8 @@ class Recorder:
         training_s = sum(metrics.time_s for metrics in self._metrics)
         images = sum(plan.images_in(metrics.epoch) for metrics in self._metrics)
         last = self._metrics[-1] if digest else None
+        images_per_s = images / training_s if training_s else 0.0
+        peak = peak_macs_per_s(self.learner.device, self.learner.recipe.precision)
         return RunResult(
             status="finished" if digest else "diverged",
             accuracy=last.test_accuracy if last else None,
@@ -124,7 +127,8 @@ class Recorder:
             parameters=cost.parameters,
             macs=cost.macs,
             time_s=self._time_s,
-            images_per_s=images / training_s if training_s else 0.0,
+            images_per_s=images_per_s,
+            peak_share=3 * cost.macs * images_per_s / peak,  # forward once, backward twice
             weights_digest=digest,
             best=self._best if digest else None,
         )

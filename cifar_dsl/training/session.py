@@ -38,8 +38,9 @@ def train_runs(
 ) -> list[Run]:
     """Train with these seeds, side by side, and write the runs below `root`.
 
-    A run that is there already is given back, and one that was broken off goes on. Raises SpecError if the network or its recipe doesn't go with the data, RunError,
-    EngineError, and StoppedError where training stopped because somebody `wants_stop`; then all that was done is kept.
+    A run that is there already is given back, and one that was broken off goes on. Raises SpecError if the network or
+    its recipe doesn't go with the data, RunError, EngineError, and StoppedError where training stopped because somebody
+    `wants_stop`; then all that was done is kept.
     """
     habits = habits or Habits()
     analysis = subject.analysis
