@@ -35,6 +35,7 @@ LAYERS = (
     {"backends"},
     {"data"},
     {"training"},
+    {"jobs"},
     {"compare"},
     {"language_server"},
     {"api"},
@@ -43,7 +44,7 @@ LAYERS = (
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 WITH_TORCH = {"backends", "training"}
-IMPORTS_TORCH_LATE = {"api", "cli"}  # inside the function that needs it
+IMPORTS_TORCH_LATE = {"jobs", "api", "cli"}  # inside the function that needs it
 
 
 def module_of(path: Path) -> str:

@@ -34,7 +34,12 @@ if TYPE_CHECKING:
 @options.root
 @options.device
 @options.threads
+@options.jobs
+@options.engine
 @options.runs
+@options.checkpoint_every
+@options.keep_last
+@options.wait
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def command(
     specs: tuple[str, ...],
@@ -49,7 +54,12 @@ def command(
     root: Path | None,
     device: str,
     threads: int | None,
+    jobs: int | None,
+    engine: str,
     runs: Path,
+    checkpoint_every: int,
+    keep_last: int,
+    wait: bool,
     quiet: bool,
 ) -> int:
     """Train those of SPECS (files, folders or globs) that have no run yet, and compare all runs.
@@ -67,16 +77,32 @@ def command(
         return 1
     check_baseline([spec.name for spec in loaded], baseline)
     compared: list[tuple[Spec, str | None]] = [(spec, None) for spec in loaded]
-    if not no_train:
-        compared = _train(loaded, seeds, data, data_dir, device, threads, runs, quiet=quiet)
-    elif data is not None:
-        from cifar_dsl import api
-
-        opened = api.open_data_for_all(loaded, data, data_dir=data_dir)
+    is_complete = True
+    if not no_train or data is not None:
+        opened = _open(loaded, data, data_dir, quiet=quiet)
         compared = [(spec, dataset.digest) for spec, dataset in opened]
+        if not no_train:
+            from cifar_dsl.cli.trainings import train_missing
+            from cifar_dsl.cli.way import Way
+            from cifar_dsl.training.habits import Habits
+
+            habits = Habits(engine, checkpoint_every, keep_last, wait=wait)
+            way = Way(runs, data_dir, device, threads, jobs, habits)
+            outcome = train_missing(opened, range(seeds), way, quiet=quiet)
+            is_complete = outcome.is_complete
+            if outcome.stop.wanted():
+                return outcome.stop.exit_code
     comparison = _compare(compared, runs, baseline)
     _write(comparison, out, with_chart=not no_chart)
-    return 0 if all(row.mean is not None for row in comparison.rows) else 1
+    return 0 if is_complete and all(row.mean is not None for row in comparison.rows) else 1
+
+
+def _open(specs: "list[Spec]", data: str | None, data_dir: Path | None, *, quiet: bool) -> "list[tuple[Spec, Dataset]]":
+    from cifar_dsl import api
+    from cifar_dsl.cli.progress import DownloadProgress
+
+    with DownloadProgress(quiet=quiet) as download:
+        return api.open_data_for_all(specs, data, data_dir=data_dir, progress=download)
 
 
 def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None) -> "list[Spec] | None":
@@ -91,57 +117,6 @@ def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None)
         except SpecError as error:
             is_wrong = fail(error)
     return None if is_wrong else loaded
-
-
-def _train(
-    specs: "list[Spec]",
-    seeds: int,
-    data: str | None,
-    data_dir: Path | None,
-    device: str,
-    threads: int | None,
-    runs: Path,
-    *,
-    quiet: bool,
-) -> "list[tuple[Spec, str | None]]":
-    """Train what is missing; gives back the specs as they are trained, each with the digest of its data."""
-    from cifar_dsl import api
-    from cifar_dsl.cli.progress import DownloadProgress, EpochProgress
-    from cifar_dsl.training.device import choose_device
-    from cifar_dsl.training.session import required_recipe, train_run
-
-    choice = choose_device(device)
-    api.set_threads(threads)
-    with DownloadProgress(quiet=quiet) as download:
-        opened = api.open_data_for_all(specs, data, data_dir=data_dir, progress=download)
-    wanted: dict[tuple[str, int], tuple[Spec, Dataset, int]] = {}
-    for spec, dataset in opened:
-        for seed in range(seeds):
-            wanted.setdefault((spec.fingerprint, seed), (spec, dataset, seed))  # specs of one meaning share runs
-    missing = [
-        (spec, dataset, seed)
-        for spec, dataset, seed in wanted.values()
-        if not api.find_run(spec, runs, seed, dataset.digest)
-    ]
-    if not quiet:
-        note(f"runs: {len(wanted) - len(missing)} are there, {len(missing)} to train")
-        note(f"device  {choice.device} ({choice.name}); {choice.reason}")
-    for number, (spec, dataset, seed) in enumerate(missing, start=1):
-        if api.find_run(spec, runs, seed, dataset.digest):  # another process has trained it meanwhile
-            continue
-        label = f"[{number}/{len(missing)}] {spec.name} seed {seed}  "
-        recipe = required_recipe(spec.analysis)
-        with EpochProgress(recipe.epochs, quiet=quiet, label=label) as progress:
-            train_run(
-                spec.analysis,
-                dataset,
-                root=runs,
-                seed=seed,
-                choice=choice,
-                overrides=spec.overrides,
-                listener=progress.listener(),
-            )
-    return [(spec, dataset.digest) for spec, dataset in opened]
 
 
 def _compare(specs: "list[tuple[Spec, str | None]]", runs: Path, baseline: str | None) -> "Comparison":

@@ -45,6 +45,9 @@ class _SpecFile(click.Path):
 
 
 spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path), shell_complete=_complete_specs)
+optional_spec: Decorator = click.argument(
+    "spec", type=_SpecFile(dir_okay=False, path_type=Path), required=False, shell_complete=_complete_specs
+)
 specs: Decorator = click.argument("specs", nargs=-1, required=True, shell_complete=_complete_specs)
 runs: Decorator = click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs."
@@ -62,6 +65,38 @@ device: Decorator = click.option(
 )
 threads: Decorator = click.option(
     "--threads", type=click.IntRange(1), help="CPU threads [default: torch's choice]; recorded with the run."
+)
+
+
+engine: Decorator = click.option(
+    "--engine",
+    type=click.Choice(["auto", "eager", "graph"]),
+    default="auto",
+    show_default=True,
+    help="How steps are run: one by one, or recorded as CUDA graphs and replayed, where that is possible.",
+)
+checkpoint_every: Decorator = click.option(
+    "--checkpoint-every",
+    type=click.IntRange(0),
+    metavar="EPOCHS",
+    default=1,
+    show_default=True,
+    help="After how many epochs to write down everything from which training can go on; 0 for never.",
+)
+keep_last: Decorator = click.option(
+    "--keep-last", type=click.IntRange(1), default=2, show_default=True, help="Checkpoints to keep while training."
+)
+jobs: Decorator = click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Trainings at a time [default: one a core, each with one thread; on a GPU one spec, all its seeds together].",
+)
+wait: Decorator = click.option("--wait", is_flag=True, help="Wait where another process is training the same run.")
+validation: Decorator = click.option(
+    "--validation",
+    type=click.IntRange(0),
+    metavar="IMAGES",
+    help="Hold out so many training images, and keep the weights that are best on them (train.validation).",
 )
 
 

@@ -24,7 +24,7 @@ def specs(make_spec, tiny):
 
 @pytest.fixture
 def compare(cli, specs, pictures):
-    return lambda *more: cli("compare", specs, "--data", f"npz:{pictures}", "--device", "cpu", *more)
+    return lambda *more: cli("compare", specs, "--data", f"npz:{pictures}", "--device", "cpu", "--jobs", 1, *more)
 
 
 def table(outcome) -> dict[str, list[str]]:

@@ -31,6 +31,7 @@ def entry(tmp_path: Path) -> Callable[..., Entry]:
             writer = RunWriter(run_path(tmp_path, name, FINGERPRINT, seed))
             data = DataRecord("npz", digest, origin, 60, 20)
             environment = Environment("0", "2", "3", "here", "a processor", "cpu", device, 1)
+            writer.take()
             writer.start(
                 RunRecord(name, FINGERPRINT, seed, lineage, changes, (), data, environment, "2025-01-01"), "arch x\n"
             )
