@@ -67,6 +67,9 @@ BOMBS = {
         + "block b60() { relu }\nmodel { b0 }\n",
         "E0211",
     ),
+    "a mistake in every round": _text(
+        f"{_HEAD}block b(c) {{ relu -> conv(c, 3) }}\nmodel {{ repeat 1000000000000 {{ b(32) }} }}\n", "E0307"
+    ),
     "a wide layer": _stages("conv(1000000000, 1)"),
     "a large weight": _stages("flatten -> dense(100000000) -> dense(100000000)"),
     "a large input": _text("arch a\ninput 1000000x1000000x1000000\nmodel { relu }\n", "E0211"),
