@@ -111,10 +111,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as request:
         return request.exit_code
     except click.UsageError as error:
-        error.show()
+        _show(error)
         return EXIT_USAGE
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return EXIT_WRONG
     except (click.Abort, KeyboardInterrupt):
         note("interrupted")  # click has ended the line that ^C stands on
@@ -130,3 +130,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         note("cifar-dsl: this is a bug of cifar-dsl, not of your spec; please report it with the lines above")
         return EXIT_BUG
+
+
+def _show(error: click.ClickException) -> None:
+    """What click says of an error, in which names of files and options may hold anything."""
+    said = io.StringIO()
+    error.show(said)
+    note(said.getvalue().removesuffix("\n"))

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import options
+from cifar_dsl.cli.output import say
 from cifar_dsl.cli.summary import recipe_lines
 from cifar_dsl.expansion import expanded, layer_text, recipe_values
 from cifar_dsl.ir import Call, Graph, Value
@@ -35,7 +36,7 @@ def command(
         click.echo(json.dumps(_as_data(analysis), indent=2))
     else:
         for line in table(analysis):
-            click.echo(line)
+            say(line)
 
 
 def table(analysis: Analysis) -> list[str]:

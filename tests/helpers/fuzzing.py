@@ -199,7 +199,9 @@ class Fuzzer:
     # ---- smaller finds
 
     def smallest(self, find: Find) -> Find:
-        """The find with all taken away that it doesn't need."""
+        """The find with all taken away that it doesn't need; a slow one as it is, since each try takes its time."""
+        if isinstance(find.error, TooSlowError):
+            return find
         for split in (lines_of, TOKEN.findall, _single_bytes):
             find = self._reduced(find, split)
         for override in find.input.overrides:
