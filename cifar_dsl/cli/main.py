@@ -26,6 +26,7 @@ _COMMANDS = {
     "explain": "Say what a code such as E0302 means, and what to do about it.",
     "reference": "Say what a layer, a block of the library, a setting ... is, and what it takes.",
     "data": "Show, download and import data sets.",
+    "doctor": "Say what of the installation works: versions, device, data, folders.",
     "lsp": "Serve an editor: the language server, on standard input and output.",
 }
 
@@ -125,10 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  # the last resort: what is not a user's error is ours
         if fail(error):
             return EXIT_WRONG
-        import traceback
+        from cifar_dsl.cli.bugs import report_bug
 
-        traceback.print_exc()
-        note("cifar-dsl: this is a bug of cifar-dsl, not of your spec; please report it with the lines above")
+        report_bug(error, sys.argv[1:] if arguments is None else arguments)
         return EXIT_BUG
 
 
