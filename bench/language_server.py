@@ -84,6 +84,8 @@ class Editor:
         while line := self._server.stdout.readline().strip():
             if line.lower().startswith(b"content-length:"):
                 length = int(line.split(b":")[1])
+        if not length:
+            sys.exit("the server has ended")
         message: Message = json.loads(self._server.stdout.read(length))
         return message
 

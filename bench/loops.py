@@ -39,7 +39,9 @@ def _timed(device: torch.device, epoch: Callable[[], None]) -> Round:
     return run
 
 
-def ours(spec_path: Path, images: int, batch: int, device: torch.device, *overrides: str, engine: str = "auto") -> Round:
+def ours(
+    spec_path: Path, images: int, batch: int, device: torch.device, *overrides: str, engine: str = "auto"
+) -> Round:
     """The loop behind `cifar-dsl train`, without evaluation and checkpoints."""
     return ours_together(spec_path, images, batch, device, *overrides, engine=engine, seeds=1)
 
@@ -80,9 +82,7 @@ def ours_together(
     return _timed(device, epoch)
 
 
-def resident(
-    spec_path: Path, images: int, batch: int, device: torch.device, *, channels_last: bool = True
-) -> Round:
+def resident(spec_path: Path, images: int, batch: int, device: torch.device, *, channels_last: bool = True) -> Round:
     """Our network in a plain loop: tensors in the device's memory, Adam, nothing recorded."""
     torch.manual_seed(0)
     layout = torch.channels_last if channels_last else torch.contiguous_format

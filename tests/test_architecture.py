@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # A part imports only from the lines above its own; those of one line don't import each other.
 LAYERS = (
     {"atomic", "source", "limits", "errors", "text"},
-    {"resources", "version"},
+    {"installation", "resources", "version"},
     {"diagnostics"},
     {"syntax"},
     {"highlighting"},
@@ -38,13 +38,13 @@ LAYERS = (
     {"jobs"},
     {"compare"},
     {"language_server"},
-    {"api"},
+    {"api", "doctor"},
     {"notebook"},
     {"cli"},
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 WITH_TORCH = {"backends", "training"}
-IMPORTS_TORCH_LATE = {"jobs", "api", "cli"}  # inside the function that needs it
+IMPORTS_TORCH_LATE = {"jobs", "api", "cli", "doctor"}  # inside the function that needs it
 
 
 def module_of(path: Path) -> str:

@@ -6,7 +6,7 @@ import click
 
 from cifar_dsl.atomic import write_atomically
 from cifar_dsl.cli import options
-from cifar_dsl.cli.output import counted, note, shown
+from cifar_dsl.cli.output import counted, note, say, shown
 from cifar_dsl.diagnostics import Diagnostic, render_concise, render_github, render_json, render_sarif
 from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.lints import Inspection, fixed, inspect
@@ -64,7 +64,7 @@ def command(
             for diagnostic in inspection.diagnostics:
                 click.echo(_LINES[style](diagnostic))
             if inspection.found and not quiet and style != "github":
-                click.echo(f"{visible(str(item.path))}: ok; {_in_short(inspection.found)}")
+                say(f"{item.path}: ok; {_in_short(inspection.found)}")
     if style in _DOCUMENTS:
         click.echo(_DOCUMENTS[style](found))
     errors = sum(diagnostic.severity == "error" for diagnostic in found)

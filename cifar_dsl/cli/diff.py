@@ -8,9 +8,8 @@ from click.shell_completion import CompletionItem
 
 from cifar_dsl.cli import options
 from cifar_dsl.cli.completing import spec_items
-from cifar_dsl.cli.output import fail
+from cifar_dsl.cli.output import fail, say
 from cifar_dsl.diagnostics import SpecError, nearest
-from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.difference import as_data, as_lines, difference
 from cifar_dsl.errors import UserError
 from cifar_dsl.resources import shipped_specs
@@ -49,7 +48,7 @@ def command(a: str, b: str, overrides: tuple[str, ...], root: Path | None, full:
         click.echo(json.dumps(as_data(found), indent=2))
     else:
         for line in as_lines(found, in_full=full):
-            click.echo(visible(line))
+            say(line)
     return 0 if found.is_empty else _DIFFERENT
 
 

@@ -31,6 +31,7 @@ _COMMANDS = {
     "explain": "Say what a code such as E0302 means, and what to do about it.",
     "reference": "Say what a layer, a block of the library, a setting ... is, and what it takes.",
     "data": "Show, download and import data sets.",
+    "doctor": "Say what of the installation works: versions, device, data, folders.",
     "completion": "Print the script with which a shell completes what one types.",
     "lsp": "Serve an editor: the language server, on standard input and output.",
 }
@@ -132,10 +133,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as request:
         return request.exit_code
     except click.UsageError as error:
-        error.show()
+        _show(error)
         return EXIT_USAGE
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return EXIT_WRONG
     except (click.Abort, KeyboardInterrupt):
         note("interrupted")  # click has ended the line that ^C stands on
@@ -143,9 +144,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `cifar-dsl show x.arch | head`
         sys.stderr.close()
         return EXIT_WRONG
-    except Exception:  # noqa: BLE001  # the last resort: what is not a user's error is ours
-        import traceback
+    except Exception as error:  # noqa: BLE001  # the last resort: what is not a user's error is ours
+        from cifar_dsl.cli.bugs import report_bug
 
-        traceback.print_exc()
-        note("cifar-dsl: this is a bug of cifar-dsl, not of your spec; please report it with the lines above")
+        report_bug(error, sys.argv[1:] if arguments is None else arguments)
         return EXIT_BUG
+
+
+def _show(error: click.ClickException) -> None:
+    """What click says of an error, in which names of files and options may hold anything."""
+    said = io.StringIO()
+    error.show(said)
+    note(said.getvalue().removesuffix("\n"))

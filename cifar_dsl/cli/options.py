@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from cifar_dsl.cli.completing import spec_items
 from cifar_dsl.diagnostics import nearest
 from cifar_dsl.diagnostics.render import visible
+from cifar_dsl.errors import UserError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -109,7 +110,7 @@ class SpecPath:
 
 
 def spec_paths(names: Sequence[str], root: Path | None = None) -> list[SpecPath]:
-    """The specs that files, folders and globs stand for, each once. Raises UsageError for what is none.
+    """The specs that files, folders and globs stand for, each once. Raises UsageError for what is none, UserError.
 
     A folder stands for the specs right in it, and is the root of what they may extend where `root` says no other.
     """
@@ -118,6 +119,8 @@ def spec_paths(names: Sequence[str], root: Path | None = None) -> list[SpecPath]
         path = Path(name)
         if path.is_dir():
             inside = [SpecPath(file, root or path) for file in sorted(path.glob("*.arch"))]
+            for item in inside:
+                _check_inside(item.path, root or path)
             if not inside:
                 raise click.UsageError(visible(f"There is no spec (*.arch) in {name}."))
         elif path.exists():
@@ -131,6 +134,14 @@ def spec_paths(names: Sequence[str], root: Path | None = None) -> list[SpecPath]
         for item in inside:
             found.setdefault(item.path, item)
     return list(found.values())
+
+
+def _check_inside(file: Path, folder: Path) -> None:
+    """Whoever filled a folder may have planted links to files of whoever checks it. Raises UserError."""
+    if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            f"{file} is a link that leads out of {folder}", "name the file itself if it is meant to be read"
+        )
 
 
 def _missing(path: Path) -> str:

@@ -8,7 +8,7 @@ import click
 
 from cifar_dsl.atomic import write_atomically
 from cifar_dsl.cli import options
-from cifar_dsl.cli.output import note
+from cifar_dsl.cli.output import note, say
 from cifar_dsl.cli.summary import recipe_lines
 from cifar_dsl.expansion import expanded, layer_text, recipe_values
 from cifar_dsl.ir import Call, Graph, Value
@@ -73,25 +73,25 @@ def command(
         write_atomically(picture, _drawn(analysis, picture.suffix.lower(), depth))
         note(f"written to {picture}")
     else:
-        click.echo(_printed(analysis, *chosen, depth=depth), nl=False)
+        say(_printed(analysis, *chosen, depth=depth))
 
 
 def _printed(analysis: Analysis, form: str = "table", *, depth: int | None) -> str:
     match form:
         case "margin":
-            return "\n".join(margin(analysis)) + "\n"
+            return "\n".join(margin(analysis))
         case "expand":
-            return expanded(analysis.graph, analysis.recipe, analysis.program.name.text)
+            return expanded(analysis.graph, analysis.recipe, analysis.program.name.text).removesuffix("\n")
         case "resolved":
-            return print_spec(analysis.program.as_spec())
+            return print_spec(analysis.program.as_spec()).removesuffix("\n")
         case "json":
-            return json.dumps(_as_data(analysis), indent=2) + "\n"
+            return json.dumps(_as_data(analysis), indent=2)
         case "mermaid":
-            return _drawn(analysis, ".mmd", depth).decode()
+            return _drawn(analysis, ".mmd", depth).decode().removesuffix("\n")
         case "dot":
-            return _drawn(analysis, ".dot", depth).decode()
+            return _drawn(analysis, ".dot", depth).decode().removesuffix("\n")
         case _:
-            return "\n".join(table(analysis)) + "\n"
+            return "\n".join(table(analysis))
 
 
 def _drawn(analysis: Analysis, suffix: str, depth: int | None) -> bytes:

@@ -118,5 +118,6 @@ def _markdown_cell(text: str) -> str:
 
 
 def _inert(text: str) -> str:
-    """A spreadsheet takes a cell that begins with one of these for a formula."""
-    return "'" + text if text[:1] in {"=", "+", "-", "@"} else text
+    """A cell that a spreadsheet takes for no formula, as it would one that begins with one of these."""
+    shown = visible(text)  # tabs and carriage returns, which can stand before a formula, included
+    return "'" + shown if shown[:1] in {"=", "+", "-", "@"} else shown

@@ -16,7 +16,9 @@ def render_full(diagnostic: Diagnostic, *, color: bool = False, encoding: str = 
     `color`: with ANSI's colours. Characters that `encoding` lacks are escaped, and count as wide as they are then.
     """
     style = _Style(diagnostic.severity if color else None, encoding)
-    head = style.strong(f"{diagnostic.severity}[{diagnostic.code}]") + style.bold(f": {style.shown(diagnostic.message)}")
+    head = style.strong(f"{diagnostic.severity}[{diagnostic.code}]") + style.bold(
+        f": {style.shown(diagnostic.message)}"
+    )
     lines = [head]
     labels = [diagnostic.label, *diagnostic.secondary] if diagnostic.label else list(diagnostic.secondary)
     width = max((len(str(label.span.line)) for label in labels), default=1)

@@ -1,9 +1,10 @@
 """Arguments of a call -> an instance of what was called, checked against its declaration."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Protocol, TypeVar, cast
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest, replacement
 from cifar_dsl.ir import Symbol
@@ -62,6 +63,7 @@ class Binder:
     evaluator: Evaluates
     reporter: Reporter
     blame: Blame = field(factory=Blame)
+    sees_swaps: bool = True
 
     def declared(self, declaration: type[D], call: Invocation, names: Environment, flow: Tensor | None = None) -> D:
         """The declared thing with these arguments. Raises Failed."""
@@ -82,9 +84,31 @@ class Binder:
             made.check()
         except MisfitError as error:
             label, secondary = self.labels(call, error, [info.name for info in infos], names)
-            self.reporter.report(Diagnostic(error.code, error.message, label, secondary, help=error.help))
+            help_text = error.help
+            if swapped := self._swapped(declaration, call, names, flow):
+                label, secondary = Label(swapped, error.label), ()
+                help_text = (*help_text, f"`{swapped.text}` would fit the other way round")
+            self.reporter.report(Diagnostic(error.code, error.message, label, secondary, help=help_text))
             raise Failed from None
         return made
+
+    def _swapped(
+        self, declaration: type[D], call: Invocation, names: Environment, flow: Tensor | None
+    ) -> Span | None:
+        """Two neighbours without names with which the call would be right if they stood the other way round."""
+        if not self.sees_swaps:
+            return None
+        other = Binder(self.evaluator, Reporter(), sees_swaps=False)
+        for i, (first, second) in enumerate(pairwise(call.arguments)):
+            if second.keyword:
+                break
+            arguments = (*call.arguments[:i], second, first, *call.arguments[i + 2 :])
+            try:
+                other.declared(declaration, evolve(call, arguments=arguments), names, flow)
+            except Failed:
+                continue
+            return Span(first.span.source, first.span.start, second.span.end)
+        return None
 
     def labels(
         self, call: Invocation, error: MisfitError, order: Sequence[str], names: Environment

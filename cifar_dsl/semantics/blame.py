@@ -54,6 +54,12 @@ class Blame:
         return Label(place, text), ()
 
 
+def own_origin(expression: nodes.Expression, names: Environment) -> Span:
+    """Where a value was written, in the author's text where it is worked out in the library's of one from there."""
+    place = names.origin(expression)
+    return next(origins([expression], names), place) if place.source.is_library else place
+
+
 def origins(expressions: list[nodes.Expression], names: Environment) -> Iterator[Span]:
     """Where the values were written that the expressions name, if elsewhere."""
     for expression in expressions:

@@ -18,11 +18,13 @@ from cifar_dsl.semantics.values import Environment, Failed, Tensor
 from cifar_dsl.source import Span
 from cifar_dsl.syntax import nodes
 
+_MORE_STEPS = 10_000  # that are taken after a mistake, to find others; a loop would most likely find it again
+
 T = TypeVar("T")
 
 
 class TooLargeError(Exception):
-    """The expansion was stopped; why has been reported."""
+    """The expansion was stopped; why has been reported, or else a mistake before."""
 
 
 @define
@@ -47,6 +49,7 @@ class Draft:
     _frames: list[nodes.Block] = field(factory=list)
     _loops: list[_Loop] = field(factory=list)
     _steps: int = 0
+    _steps_wrong: int = 0  # those since the first mistake
     _parameters: int = 0
 
     def finished(self, output: Tensor) -> Graph:
@@ -148,6 +151,9 @@ class Draft:
     def step(self, span: Span) -> None:
         """Take note of a stage or a loop round. Raises TooLargeError."""
         self._steps += 1
+        self._steps_wrong += bool(self.reporter)
+        if self._steps_wrong > _MORE_STEPS:
+            raise TooLargeError
         if self._steps > STEPS:
             self.stop(f"a spec expands to at most {STEPS:,} stages and loop rounds", span)
 

@@ -11,7 +11,7 @@ from cifar_dsl.ir import Call, Graph, Shape, Symbol
 from cifar_dsl.layers import INITIALIZERS, JOINS, LAYERS
 from cifar_dsl.limits import BODY_DEPTH
 from cifar_dsl.semantics.bind import Binder, Invocation
-from cifar_dsl.semantics.blame import origins
+from cifar_dsl.semantics.blame import origins, own_origin
 from cifar_dsl.semantics.draft import Draft, TooLargeError
 from cifar_dsl.semantics.evaluate import FUNCTIONS, Evaluator
 from cifar_dsl.semantics.paths import Place
@@ -85,7 +85,7 @@ class _Expander:
             assert not isinstance(kind, nodes.Compound)
             try:
                 names.names[let.name.text] = self._evaluator.evaluate(kind, names, flow)
-                names.origins[let.name.text] = names.origin(kind)
+                names.origins[let.name.text] = own_origin(kind, names)
             except Failed:
                 names.names[let.name.text] = Tensor(0, None)
             return
@@ -344,7 +344,7 @@ class _Expander:
             name = parameter.name.text
             if name in given:
                 value = self._evaluator.evaluate(given[name].value, names, flow)
-                inner.origins[name] = names.origin(given[name].value)
+                inner.origins[name] = own_origin(given[name].value, names)
                 self._check_type(parameter, block, value, inner.origins[name])
                 text = print_expression(given[name].value) if isinstance(value, Tensor) else write(value)
                 shown.append(f"{name}={text}" if given[name].keyword else text)

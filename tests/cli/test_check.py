@@ -151,3 +151,19 @@ def test_sarif_is_one_log_of_all_specs(cli, make_spec, wrong):
     assert outcome.code == 1
     (run,) = json.loads(outcome.out)["runs"]
     assert [result["ruleId"] for result in run["results"]] == ["E0201", "W0201", "W0203"]
+
+
+def test_a_link_in_a_folder_does_not_lead_out_of_it(cli, make_spec, tmp_path):
+    (tmp_path / "secret.arch").write_text("the secret\n", encoding="utf-8")
+    folder = tmp_path / "taken"
+    folder.mkdir()
+    make_spec("taken/right")
+    (folder / "link.arch").symlink_to("right.arch")
+    assert cli("check", folder).code == 0
+    (folder / "link.arch").unlink()
+    (folder / "link.arch").symlink_to("../secret.arch")
+    outcome = cli("check", folder)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "link.arch is a link that leads out of" in outcome.err
+    assert "secret" not in outcome.err
+    assert "the secret" in cli("check", folder / "link.arch").out  # asked for by its name

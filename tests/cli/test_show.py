@@ -33,6 +33,7 @@ total                    10           122,570  4,548,608
 
 activations of one image: 95,018 numbers, 380 kB in float32
 data          cifar10
+validation    0
 normalize     signed
 augment       none
 epochs        10

@@ -181,7 +181,7 @@ class Restarting implements ErrorHandler {
             return { action: ErrorAction.Continue, handled: true };
         }
         if (this.hasStarted) {
-            tell("The language server said what no language server says, and stays off.");
+            tell("The language server can no longer be understood, and stays off.");
         }
         return { action: ErrorAction.Shutdown, handled: true };
     }

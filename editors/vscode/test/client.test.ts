@@ -106,7 +106,7 @@ test("a server that stops making sense is told once and ended", async () => {
     editor.activate();
     const [babbling] = await servers(1);
     await until(() => editor.messages.length > 0);
-    assert.match(editor.messages[0] ?? "", /said what no language server says, and stays off/);
+    assert.match(editor.messages[0] ?? "", /can no longer be understood, and stays off/);
     await gone(babbling);
     await editor.setCommand(STUB);
     await servers(2);
