@@ -1,0 +1,72 @@
+"""Several comparisons at once: how sure each claim must be, so that all of them together are sure enough."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from attrs import field, frozen
+from scipy import optimize, special, stats
+
+_MOST_SHARED = 0.995  # of a statistic's spread; nearer to 1, the integrand below has a step that no grid resolves
+_NORMAL = np.linspace(-8, 8, 101)
+_NORMAL_WEIGHTS = np.exp(-(_NORMAL**2) / 2) / np.exp(-(_NORMAL**2) / 2).sum()
+_SPREADS = 61  # nodes for the estimated standard error
+
+
+def _loadings(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    loadings: npt.NDArray[np.float64] = np.minimum(np.asarray(values, float), _MOST_SHARED)
+    return loadings
+
+
+@frozen(eq=False)
+class ManyToOne:
+    """The distribution of the largest |t| when several specs that equal one baseline are compared with it.
+
+    The statistics depend on each other since they share the baseline's mean: the correlation of two of them is the
+    product of their `loadings`, a loading being the square root of the baseline's part in a difference's variance.
+    Nothing asks for equal variances, so each statistic brings its own degrees of freedom (Hasler and Hothorn 2008,
+    "Multiple contrast tests in the presence of heteroscedasticity", Biometrical Journal 50). With equal variances
+    and pooled degrees of freedom this is Dunnett's distribution.
+    """
+
+    loadings: npt.NDArray[np.float64] = field(converter=_loadings)
+
+    def exceedance(self, t: float, degrees: float) -> float:
+        """The probability that the largest of the |t| exceeds `t`: the p that is adjusted for all of them."""
+        # Numerator: a normal variable that all share and one of each own. Denominator: a chi variable.
+        spreads, weights = chi(degrees)
+        bounds = t * spreads[:, None, None]
+        shared = _NORMAL[None, :, None] * self.loadings
+        own = np.sqrt(1 - self.loadings**2)
+        inside = special.ndtr((shared + bounds) / own) - special.ndtr((shared - bounds) / own)
+        exceeds = float(weights @ (1 - inside.prod(axis=2)) @ _NORMAL_WEIGHTS)
+        alone = 2 * float(stats.t.sf(t, degrees))
+        return min(1.0, max(alone, exceeds))  # what rounding of the sum would take below the one alone
+
+    def quantile(self, degrees: float, alpha: float) -> float:
+        """The t that the largest of the |t| exceeds with probability `alpha`."""
+        low = float(stats.t.isf(alpha / 2, degrees))
+        high = float(stats.t.isf(alpha / (2 * len(self.loadings)), degrees))  # Bonferroni's, which is never less
+        if self.exceedance(low, degrees) <= alpha or high <= low:
+            return low
+        if self.exceedance(high, degrees) >= alpha:
+            return high
+        return float(optimize.brentq(lambda t: self.exceedance(t, degrees) - alpha, low, high, rtol=1e-6))
+
+
+def chi(degrees: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Values of an estimated standard error divided by the true one, and their probabilities."""
+    low, high = np.log(stats.chi2.ppf(1e-12, degrees)), np.log(stats.chi2.isf(1e-14, degrees))
+    squares = np.exp(np.linspace(low, high, _SPREADS))
+    weights = stats.chi2.pdf(squares, degrees) * squares  # evenly spaced in the logarithm
+    return np.sqrt(squares / degrees), weights / weights.sum()
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """The p-values, adjusted for all of them together whatever depends on what (Holm 1979)."""
+    adjusted = [0.0] * len(values)
+    largest = 0.0
+    for rank, i in enumerate(sorted(range(len(values)), key=values.__getitem__)):
+        largest = max(largest, min(1.0, (len(values) - rank) * values[i]))
+        adjusted[i] = largest
+    return adjusted
