@@ -32,6 +32,7 @@ LAYERS = (
     {"memory"},
     {"reference"},
     {"runs"},
+    {"predictions"},
     {"backends"},
     {"data"},
     {"training"},

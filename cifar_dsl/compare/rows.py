@@ -6,9 +6,11 @@ from itertools import combinations
 
 from attrs import evolve, field, frozen
 
+from cifar_dsl.compare.curves import Curve, curve
 from cifar_dsl.compare.effects import ALPHA, Effect, Interval, Sample, Verdict, effects, seeds_needed, welch
+from cifar_dsl.compare.images import SpecImages, describe, read_answers
 from cifar_dsl.compare.multiplicity import holm
-from cifar_dsl.runs import DataRecord, Run, RunError, RunResult
+from cifar_dsl.runs import DataRecord, Environment, Run, RunError, RunResult
 
 
 def _one_of_each_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
@@ -44,7 +46,7 @@ class Row:
     runs; `interval` is Student's for the mean. `effect` is the difference from the baseline, None for the baseline
     itself, for a spec that means the same, and where one of the two has no accuracy. `gain_per_parameter` is
     the difference for each parameter more than the baseline has, and None where none was added. `time_s` and
-    `energy_j` are the means of a finished run.
+    `energy_j` are the means of a finished run. `images` is None where no predictions were kept.
     """
 
     name: str
@@ -63,6 +65,8 @@ class Row:
     gain_per_parameter: float | None
     time_s: float | None
     energy_j: float | None
+    curve: Curve
+    images: SpecImages | None
 
     @property
     def change(self) -> str:
@@ -98,13 +102,18 @@ class Pair:
 
 @frozen
 class Comparison:
-    """Specs side by side, the baseline first. All runs used `data`, and were computed on `devices`."""
+    """Specs side by side, the baseline first. All runs used `data`; `pairs` are empty unless asked for."""
 
     baseline: str
     data: DataRecord | None
-    devices: tuple[str, ...]
+    environments: tuple[Environment, ...]
     rows: tuple[Row, ...]
-    pairs: tuple[Pair, ...] = ()
+    pairs: tuple[Pair, ...]
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """What the runs were computed on, each once."""
+        return tuple(sorted({environment.device_name for environment in self.environments}))
 
     @property
     def base_row(self) -> Row:
@@ -123,12 +132,13 @@ def compare(entries: Sequence[Entry], baseline: str | None = None, *, all_pairs:
     if len(data) > 1:
         listed = ", ".join(f"{d.name} ({d.origin}; digest {d.digest[:12]})" for d in data.values())
         raise RunError(f"the runs used different data: {listed}", "train all specs on the same data")
-    first, *others = (_row(entry) for entry in sorted(entries, key=lambda entry: entry is not base))
+    ordered = sorted(entries, key=lambda entry: entry is not base)
+    first, *others = map(_row, ordered, _images(ordered))
     rows = (first, *_against(first, others))
     return Comparison(
         baseline=base.name,
         data=next(iter(data.values()), None),
-        devices=tuple(sorted({record.environment.device_name for record in records})),
+        environments=tuple(dict.fromkeys(record.environment for record in records)),
         rows=rows,
         pairs=_pairs(rows) if all_pairs else (),
     )
@@ -151,7 +161,7 @@ def _baseline(entries: Sequence[Entry], wanted: str | None) -> Entry:
     return max(entries, key=descendants)  # the first of equals
 
 
-def _row(entry: Entry) -> Row:
+def _row(entry: Entry, images: SpecImages | None) -> Row:
     results = [(run.record().seed, run.result()) for run in entry.runs]
     finished = [(seed, result, result.accuracy) for seed, result in results if result.accuracy is not None]
     diverged = sum(result.status == "diverged" for _, result in results)
@@ -174,6 +184,8 @@ def _row(entry: Entry) -> Row:
         gain_per_parameter=None,
         time_s=statistics.fmean(result.time_s for _, result, _ in finished) if finished else None,
         energy_j=statistics.fmean(energies) if energies and len(energies) == len(finished) else None,
+        curve=curve(entry.runs),
+        images=images,
     )
 
 
@@ -196,6 +208,12 @@ def _against(base: Row, others: Sequence[Row]) -> list[Row]:
         gain = effect.difference / added if effect and added > 0 else None
         compared.append(evolve(row, effect=effect, gain_per_parameter=gain))
     return compared
+
+
+def _images(entries: Sequence[Entry]) -> list[SpecImages | None]:
+    """Image by image, for the specs that kept their predictions; `entries` begin with the baseline."""
+    base, *others = (read_answers(entry.name, entry.runs) for entry in entries)
+    return [describe(each, base if each is not base else None) if each else None for each in (base, *others)]
 
 
 def _pairs(rows: Sequence[Row]) -> tuple[Pair, ...]:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -57,6 +57,7 @@ def test_more_comparisons_make_a_claim_harder():
     assert crowded.interval == effect(BASE, near).interval
 
 
+@settings(deadline=None)
 @given(samples, st.lists(samples, min_size=1, max_size=3))
 def test_claim_interval_and_p_never_contradict_each_other(base, others):
     for found in effects(base, others):
