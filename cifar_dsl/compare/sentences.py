@@ -5,14 +5,16 @@ from cifar_dsl.compare.rows import Comparison, Pair, Row
 
 
 def sentence(row: Row, base: Row) -> str:
-    """What is known of a spec against the baseline."""
+    """What is known of a spec against the baseline, or of the baseline itself: whether runs of it were lost."""
+    if row is base:
+        return f"{base.name}, the baseline{_lost(base)}"
     return f"{row.name}{_finding(row, base)}{_lost(row)}"
 
 
 def sentences(comparison: Comparison) -> list[str]:
     """One for each spec but the baseline, and for the baseline where runs of it were lost."""
     base = comparison.base_row
-    about_base = [f"{base.name}, the baseline{_lost(base)}"] if base.lost else []
+    about_base = [sentence(base, base)] if base.lost else []
     return [*about_base, *(sentence(row, base) for row in comparison.rows[1:])]
 
 
@@ -20,9 +22,9 @@ def pair_sentence(pair: Pair) -> str:
     """What is known of two specs, Holm's way."""
     if pair.verdict == "untested":
         return f"{pair.first} and {pair.second}: too few runs to tell"
-    interval, p = range_text(pair.interval, sign=True), p_text(pair.p_adjusted)
-    if pair.verdict == "unclear":
-        return f"{pair.first} and {pair.second}: no difference shown ({interval} points, {p})"
+    p = p_text(pair.p_adjusted)
+    if pair.verdict == "unclear":  # without the interval: that of one pair alone may leave out 0 nevertheless
+        return f"{pair.first} and {pair.second}: no difference shown ({points(pair.difference, sign=True)} points, {p})"
     winner, loser = (pair.second, pair.first) if pair.verdict == "better" else (pair.first, pair.second)
     size, digits = abs(pair.difference), _digits(pair.interval)
     return f"{winner} beats {loser} by {points(size, digits)} points ({range_text(_away(pair.interval))}), {p}"

@@ -22,11 +22,16 @@ Align = Literal["left", "right"]
 
 @frozen
 class Column:
-    """A column of a table for people."""
+    """A column of a table for people; by `key` its lines are ordered, by the text itself where there is none."""
 
     head: str
     cell: Callable[[Row], str]
-    align: Align = "right"
+    key: Callable[[Row], float | None] | None = None
+
+    @property
+    def align(self) -> Align:
+        """Figures are flush right."""
+        return "right" if self.key else "left"
 
 
 def accuracy_text(row: Row) -> str:
@@ -50,22 +55,43 @@ def superiority_text(row: Row) -> str:
     return f"{row.effect.superiority:.2f} ({low:.2f} to {high:.2f})"
 
 
-_SPEC = Column("spec", lambda row: row.name, "left")
-_CHANGE = Column("change", lambda row: row.change, "left")
-_PARAMETERS = Column("parameters", lambda row: f"{row.parameters:,}")
-_MACS = Column("macs", lambda row: in_short(row.macs))
-_ACCURACY = Column("accuracy", accuracy_text)
-_N = Column("n", count_text)
-_DIFFERENCE = Column("difference", lambda row: points(row.effect.difference, 2, sign=True) if row.effect else "")
-_INTERVAL = Column("95 % interval", lambda row: range_text(row.effect.simultaneous, sign=True) if row.effect else "")
-_P = Column("p", lambda row: p_text(row.effect.p_adjusted).removeprefix("p ").removeprefix("= ") if row.effect else "")
-_SUPERIORITY = Column("P(beats)", superiority_text)
+def _of(value: Callable[[Effect], float | None]) -> Callable[[Row], float | None]:
+    return lambda row: value(row.effect) if row.effect else None
+
+
+def _said(text: Callable[[Effect], str]) -> Callable[[Row], str]:
+    return lambda row: text(row.effect) if row.effect else ""
+
+
+_SPEC = Column("spec", lambda row: row.name)
+_CHANGE = Column("change", lambda row: row.change)
+_PARAMETERS = Column("parameters", lambda row: f"{row.parameters:,}", lambda row: row.parameters)
+_MACS = Column("macs", lambda row: in_short(row.macs), lambda row: row.macs)
+_ACCURACY = Column("accuracy", accuracy_text, lambda row: row.mean)
+_N = Column("n", count_text, lambda row: len(row.accuracies))
+_DIFFERENCE = Column(
+    "difference", _said(lambda effect: points(effect.difference, 2, sign=True)), _of(lambda effect: effect.difference)
+)
+_INTERVAL = Column(
+    "95 % interval",
+    _said(lambda effect: range_text(effect.simultaneous, sign=True)),
+    _of(lambda effect: effect.simultaneous[0] if effect.simultaneous else None),
+)
+_P = Column(
+    "p",
+    _said(lambda effect: p_text(effect.p_adjusted).removeprefix("p ").removeprefix("= ")),
+    _of(lambda effect: effect.p_adjusted),
+)
+_SUPERIORITY = Column("P(beats)", superiority_text, _of(lambda effect: effect.superiority))
 _GAIN = Column(
     "points/1k parameters",
     lambda row: "" if row.gain_per_parameter is None else f"{row.gain_per_parameter * 100 * 1000:+.3g}",
+    lambda row: row.gain_per_parameter,
 )
-_TIME = Column("time", lambda row: "" if row.time_s is None else duration(row.time_s))
-_ENERGY = Column("energy", lambda row: "" if row.energy_j is None else in_short(row.energy_j, "J"))
+_TIME = Column("time", lambda row: "" if row.time_s is None else duration(row.time_s), lambda row: row.time_s)
+_ENERGY = Column(
+    "energy", lambda row: "" if row.energy_j is None else in_short(row.energy_j, "J"), lambda row: row.energy_j
+)
 
 _WIDTH = 110  # of sentences on a terminal
 
