@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 
 import pytest
@@ -61,7 +62,8 @@ def test_all_outputs_agree(compare, tmp_path):
     outcome = compare("--seeds", 2)
     folder = tmp_path / "comparison"
     assert sorted(path.name for path in folder.iterdir()) == [
-        f"comparison.{suffix}" for suffix in ("csv", "json", "md", "png", "svg")
+        *(f"comparison.{suffix}" for suffix in ("csv", "json", "md", "png", "svg", "tex")),
+        "report.html",
     ]
     with (folder / "comparison.csv").open() as file:
         lines = {line["spec"]: line for line in csv.DictReader(file)}
@@ -74,7 +76,8 @@ def test_all_outputs_agree(compare, tmp_path):
         shown = f"{row['mean']:.4f} ± {row['deviation']:.4f}"
         assert shown in outcome.out
         assert f"| {name} | " in markdown
-        assert f" | {shown} | 2 | {row['difference']:+.4f} | " in markdown
+        difference = f"{100 * row['effect']['difference']:+.2f}" if row["effect"] else ""
+        assert f" | {shown} | 2 | {difference} | " in markdown
 
 
 def test_figures_are_those_of_the_runs(compare, tmp_path):
@@ -182,6 +185,30 @@ def test_the_same_comparison_is_the_same_bytes(compare, tmp_path):
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     compare("--out", tmp_path / "again")
     assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == first
+
+
+def test_what_is_known_stands_below_the_table(compare):
+    said = compare("--seeds", 2).out.split("\n\n")[1]
+    assert {line.split()[0].strip(":") for line in said.splitlines() if line[0] != " "} == {"longer", "wider"}
+    assert "one run of longer can't tell a trick from luck" in compare("--seeds", 1, "--runs", "fresh").out
+
+
+def test_pairs_are_told_when_asked_for(compare, tmp_path):
+    compare("--seeds", 2)
+    assert "longer and wider" not in compare("--seeds", 2).out
+    outcome = compare("--seeds", 2, "--pairs")
+    assert re.search(r"(longer and wider: no difference shown)|(longer beats wider)|(wider beats longer)", outcome.out)
+    pairs = json.loads((tmp_path / "comparison" / "comparison.json").read_text())["pairs"]
+    assert len(pairs) == 3
+
+
+def test_the_report_can_be_left_out_and_an_old_one_goes(compare, tmp_path):
+    compare()
+    report = tmp_path / "comparison" / "report.html"
+    assert "<strong>wider</strong>" in report.read_text()
+    assert str(report.name) in compare().err
+    assert "report.html" not in compare("--no-report").err
+    assert not report.exists()
 
 
 def test_quiet_shows_the_table_and_no_progress(compare):
