@@ -24,6 +24,11 @@ from cifar_dsl.runs import RunError
 PREDICTIONS = "predictions.npz"
 _LARGEST = 1 << 28  # bytes of an array, as the file itself says; nobody's test set is larger
 _ARRAYS = ("labels", "predicted", "truth_probability", "classes")
+# What zipfile and numpy raise over a file that isn't whole; RuntimeError for a flag that claims a password.
+_DAMAGE = (
+    *(ValueError, KeyError, TypeError, OSError, EOFError, MemoryError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 Integers = npt.NDArray[np.integer]
 
@@ -83,14 +88,17 @@ def read_predictions(path: Path) -> Predictions | None:
     except FileNotFoundError:
         return None
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as members:
-            if any(member.file_size > _LARGEST for member in members.infolist()):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if any(member.file_size > _LARGEST for member in archive.infolist()):
                 raise ValueError("too large")
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            labels, predicted, probability, classes = (arrays[name] for name in _ARRAYS)
+            members = [arrays[name] for name in _ARRAYS]
+        if not all(isinstance(member, np.ndarray) for member in members):
+            raise ValueError("no arrays")
+        labels, predicted, probability, classes = members
         found = Predictions(labels, predicted, probability, tuple(map(str, classes)))
         _check(found)
-    except (ValueError, KeyError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise RunError(f"{path} is damaged", "delete it, or train the spec again", reason=str(error)) from error
     return found
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 from attrs import frozen
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
-from cifar_dsl.compare.multiplicity import ManyToOne, chi
+from cifar_dsl.compare.multiplicity import ManyToOne, chi, p_value, t_quantile
 
 ALPHA = 0.05
 POWER = 0.8
@@ -47,7 +47,7 @@ class Sample:
         """Student's interval for the mean; None where nothing is known of the spread."""
         if not self.deviation or self.mean is None:
             return None
-        reach = float(stats.t.isf(ALPHA / 2, self.n - 1)) * self.deviation / math.sqrt(self.n)
+        reach = t_quantile(ALPHA, self.n - 1) * self.deviation / math.sqrt(self.n)
         return self.mean - reach, self.mean + reach
 
 
@@ -95,12 +95,12 @@ class Welch:
     @property
     def p(self) -> float:
         """Two-sided, for this test alone."""
-        return float(2 * stats.t.sf(abs(self.t), self.degrees))
+        return p_value(self.t, self.degrees)
 
     @property
     def interval(self) -> Interval:
         """For this difference alone."""
-        return self.within(float(stats.t.isf(ALPHA / 2, self.degrees)))
+        return self.within(t_quantile(ALPHA, self.degrees))
 
     def within(self, quantile: float) -> Interval:
         """The difference, `quantile` standard errors to either side."""
@@ -171,7 +171,7 @@ def superiority(baseline: Sample, other: Sample) -> tuple[float, Interval | None
     found = float(beats) / (n * m)
     if min(n, m) < 2:
         return found, None
-    z = float(stats.norm.isf(ALPHA / 2))
+    z = float(-special.ndtri(ALPHA / 2))
     many = (n + m) / 2 - 1
 
     def apart(p: float) -> float:

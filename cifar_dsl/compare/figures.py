@@ -60,7 +60,7 @@ def _accuracies(axes: "Axes", rows: list[Row], comparison: Comparison) -> None:
         words = f"{accuracy_text(row)}  (n = {count_text(row)})"
         axes.annotate(words, (end, i), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8, color=_TEXT)
     axes.set_yticks(range(len(rows)), [f"{row.name}\n{row.parameters:,} parameters" for row in rows], fontsize=8)
-    axes.set_xlim(0, 1.55 * max([0.1, *means]))
+    axes.set_xlim(0, 1.7 * max([0.1, *means]))
     axes.set_xticks([tick for tick in axes.get_xticks() if tick <= 1])
     data = comparison.data.name if comparison.data else "no data"
     axes.set_xlabel(
@@ -80,6 +80,9 @@ def _differences(axes: "Axes", rows: list[Row], comparison: Comparison) -> None:
         _line(axes, effect.interval, i, colour, 4, factor=100)
         fill = colour if effect.verdict in {"better", "worse"} else "white"
         axes.plot([100 * effect.difference], [i], _MARKERS[effect.verdict], ms=6, mfc=fill, mec=colour, mew=1.4)
+    low, high = axes.get_xlim()
+    reach = 400 * max([0.01, *(abs(row.effect.difference) for row in rows if row.effect)])
+    axes.set_xlim(max(low, -reach), min(high, reach))  # the interval of two seeds would squeeze all others
     axes.tick_params(left=False)
     axes.grid(axis="x", color="#e6e9ed")
     axes.set_axisbelow(True)

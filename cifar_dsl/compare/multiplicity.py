@@ -1,12 +1,13 @@
 """Several comparisons at once: how sure each claim must be, so that all of them together are sure enough."""
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from attrs import field, frozen
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 _MOST_SHARED = 0.995  # of a statistic's spread; nearer to 1, the integrand below has a step that no grid resolves
 _NORMAL = np.linspace(0, 8, 51)  # one half; the integrand is even
@@ -42,13 +43,12 @@ class ManyToOne:
         own = np.sqrt(1 - self.loadings**2)
         inside = special.ndtr((shared + bounds) / own) - special.ndtr((shared - bounds) / own)
         exceeds = float(weights @ (1 - inside.prod(axis=2)) @ _NORMAL_WEIGHTS)
-        alone = 2 * float(stats.t.sf(t, degrees))
-        return min(1.0, max(alone, exceeds))  # what rounding of the sum would take below the one alone
+        return min(1.0, max(p_value(t, degrees), exceeds))  # what rounding of the sum would take below the one alone
 
     def quantile(self, degrees: float, alpha: float) -> float:
         """The t that the largest of the |t| exceeds with probability `alpha`."""
-        low = float(stats.t.isf(alpha / 2, degrees))
-        high = float(stats.t.isf(alpha / (2 * len(self.loadings)), degrees))  # Bonferroni's, which is never less
+        low = t_quantile(alpha, degrees)
+        high = t_quantile(alpha / len(self.loadings), degrees)  # Bonferroni's, which is never less
         if self.exceedance(low, degrees) <= alpha or high <= low:
             return low
         if self.exceedance(high, degrees) >= alpha:
@@ -59,10 +59,22 @@ class ManyToOne:
 @lru_cache(maxsize=64)
 def chi(degrees: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Values of an estimated standard error divided by the true one, and their probabilities."""
-    low, high = np.log(stats.chi2.ppf(1e-12, degrees)), np.log(stats.chi2.isf(1e-14, degrees))
-    squares = np.exp(np.linspace(low, high, _SPREADS))
-    weights = stats.chi2.pdf(squares, degrees) * squares  # evenly spaced in the logarithm
-    return np.sqrt(squares / degrees), weights / weights.sum()
+    half = degrees / 2
+    low, high = special.gammaincinv(half, 1e-12), special.gammainccinv(half, 1e-14)  # of half the sum of squares
+    values = np.exp(np.linspace(math.log(low), math.log(high), _SPREADS))
+    logarithms = half * np.log(values) - values  # of the density, for values evenly spaced in their logarithm
+    weights = np.exp(logarithms - logarithms.max())
+    return np.sqrt(values / half), weights / weights.sum()
+
+
+def p_value(t: float, degrees: float) -> float:
+    """Student's two-sided p."""
+    return float(2 * special.stdtr(degrees, -abs(t)))
+
+
+def t_quantile(alpha: float, degrees: float) -> float:
+    """The t that Student's |t| exceeds with probability `alpha`."""
+    return float(-special.stdtrit(degrees, alpha / 2))
 
 
 def holm(values: Sequence[float]) -> list[float]:
