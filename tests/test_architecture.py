@@ -146,5 +146,5 @@ SPEC = str(PACKAGE.parent / "specs" / "residual.arch")
         f"from cifar_dsl.cli import main; assert main(['show', '--resolved', {SPEC!r}]) == 0",
     ],
 )
-def test_torch_is_not_imported_by(code: str) -> None:
-    assert not {"torch", "torchvision"} & loaded_after(code)
+def test_torch_and_scipy_are_not_imported_by(code: str) -> None:
+    assert not {"torch", "torchvision", "scipy", "jinja2", "matplotlib"} & loaded_after(code)

@@ -85,6 +85,7 @@ def command(
         comparison,
         [spec for spec, _ in compared],
         out,
+        data=data,
         data_dir=data_dir,
         with_chart=not no_chart,
         with_report=not no_report,

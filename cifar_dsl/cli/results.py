@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from cifar_dsl.api import Spec
     from cifar_dsl.compare import Comparison
     from cifar_dsl.compare.report import Pictures
-    from cifar_dsl.runs import DataRecord
 
 
 def show(comparison: "Comparison") -> None:
@@ -28,6 +27,7 @@ def write(
     specs: "Sequence[Spec]",
     out: Path,
     *,
+    data: str | None,
     data_dir: Path | None,
     with_chart: bool,
     with_report: bool,
@@ -51,31 +51,31 @@ def write(
         from cifar_dsl.compare.report import render_report
 
         analyses = {spec.fingerprint: spec.analysis for spec in specs}
-        write_atomically(report, render_report(comparison, analyses, _pictures(comparison, data_dir)).encode())
+        write_atomically(report, render_report(comparison, analyses, _pictures(comparison, data, data_dir)).encode())
     else:
         report.unlink(missing_ok=True)
     note(f"written to {out}/comparison.*" + (f" and {report}" if with_report else ""))
 
 
-def _pictures(comparison: "Comparison", data_dir: Path | None) -> "Pictures | None":
-    """The test images (N, H, W, C) that the report shows some of, where the data is at hand; nothing is downloaded."""
+def _pictures(comparison: "Comparison", data: str | None, data_dir: Path | None) -> "Pictures | None":
+    """The test images (N, H, W, C) that the report shows some of, where the data is at hand; nothing is downloaded.
+
+    A file of arrays is looked for where `data` says, else where the runs say that it was.
+    """
     from cifar_dsl.data import DataError, load_dataset
-
-    if comparison.data is None or not any(row.images and row.images.effect for row in comparison.rows):
-        return None
-    try:
-        if not _is_at_hand(comparison.data, data_dir):
-            return None
-        path = Path(comparison.data.path) if comparison.data.name == "npz" and comparison.data.path else None
-        dataset = load_dataset(comparison.data.name, path=path, data_dir=data_dir)
-    except DataError:
-        return None
-    return dataset.x_test if dataset.digest == comparison.data.digest else None
-
-
-def _is_at_hand(data: "DataRecord", data_dir: Path | None) -> bool:
     from cifar_dsl.data.load import cache_path
 
-    if data.name == "npz":
-        return data.path is not None and Path(data.path).is_file()
-    return data.name == "shapes" or cache_path(data.name, data_dir).exists()
+    used = comparison.data
+    if used is None or not any(row.images and row.images.effect for row in comparison.rows):
+        return None
+    path = None
+    if used.name == "npz":
+        where = data.removeprefix("npz:") if data and data.startswith("npz:") else used.path
+        path = Path(where).expanduser() if where else None
+    try:
+        if not (used.name == "shapes" or (path or cache_path(used.name, data_dir)).is_file()):
+            return None
+        dataset = load_dataset(used.name, path=path, data_dir=data_dir)
+    except DataError:
+        return None
+    return dataset.x_test if dataset.digest == used.digest else None

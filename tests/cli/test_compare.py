@@ -5,10 +5,13 @@ import json
 import re
 import sys
 
+import numpy as np
 import pytest
 
 from cifar_dsl import api
+from cifar_dsl.compare.images import SHOWN
 from cifar_dsl.data import load_dataset
+from cifar_dsl.predictions import PREDICTIONS, write_predictions
 from cifar_dsl.runs import find_runs
 
 WIDER = 'arch wider extends "tiny.arch"\n\nmodel {\n    conv(8, 3, stride=4) -> relu -> flatten -> dense(10)\n}\n'
@@ -209,6 +212,27 @@ def test_the_report_can_be_left_out_and_an_old_one_goes(compare, tmp_path):
     assert str(report.name) in compare().err
     assert "report.html" not in compare("--no-report").err
     assert not report.exists()
+
+
+def test_the_report_shows_the_images_of_the_data_where_they_are_at_hand(compare, pictures, tmp_path):
+    compare("--no-report", "--no-chart")
+    dataset = load_dataset("npz", path=pictures)
+    for run in tmp_path.glob("runs/*/seed-0"):
+        is_base = run.parent.name.startswith("tiny-")
+        write_predictions(
+            run / PREDICTIONS,
+            labels=dataset.y_test,
+            predicted=(dataset.y_test + is_base) % len(dataset.classes),
+            truth_probability=np.full(len(dataset.y_test), 0.5),
+            classes=dataset.classes,
+        )
+    report = tmp_path / "comparison" / "report.html"
+    compare("--no-chart", "--no-train")
+    assert f"fixes {len(dataset.y_test)} and breaks 0 of {len(dataset.y_test)} images" in report.read_text()
+    assert report.read_text().count("<img ") == 2 * min(SHOWN, len(dataset.y_test))
+    moved = pictures.rename(pictures.with_name("moved.npz"))
+    compare("--no-chart", "--no-train", "--data", f"npz:{moved}")
+    assert "<img " in report.read_text()
 
 
 def test_quiet_shows_the_table_and_no_progress(compare):

@@ -115,7 +115,7 @@ def test_the_interval_of_superiority_solves_newcombes_equation():
     for end in (low, high):
         n, m, many = 5, 4, 3.5
         variance = end * (1 - end) * (1 + many * ((1 - end) / (2 - end) + end / (1 + end))) / (n * m)
-        assert abs(found - end) == pytest.approx(1.959964 * math.sqrt(variance), rel=1e-5)
+        assert abs(found - end) == pytest.approx(stats.t.isf(0.025, 7) * math.sqrt(variance), rel=1e-5)
     assert superiority(BASE, GOOD)[1][0] < 0.9 < superiority(BASE, GOOD)[1][1] == 1  # complete, and yet not sure
     assert superiority(Sample((0.5,)), Sample((0.6,))) == (1.0, None)
 
