@@ -1,6 +1,6 @@
 """How often a comparison claims what isn't so, and how often its intervals hold: on recorded accuracies.
 
-    python bench/false_claims.py [--count 500] [--seed 0]
+    python bench/false_claims.py [--count 500] [--n 3 5 10] [--seed 0]
 
 bench/recorded/accuracies.csv holds accuracies of three small specs with many seeds each, recorded by
 bench/record_accuracies.py. A simulated comparison draws "runs" from them with replacement, so that the truth is known:
@@ -91,8 +91,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--n", type=int, nargs="+", default=[3, 5, 10], help="seeds of each spec")
     options = parser.parse_args()
-    draw = np.random.default_rng(options.seed)
     recorded = pools()
     for name, pool in recorded.items():
         print(f"{name}: {len(pool)} runs, mean {pool.mean():.4f}, standard deviation {pool.std(ddof=1):.4f}")
@@ -101,16 +101,17 @@ def main() -> None:
     level = rough - rough.mean() + small.mean()  # the same mean, another spread
     settings: list[tuple[str, Pool, list[Pool]]] = [
         ("one spec under two names", small, [small]),
+        ("really different: small, rough", small, [rough]),
         ("one spec under eight names", small, [small] * 7),
         ("equal means, two of seven scatter more", small, [small] * 5 + [level] * 2),
         ("equal means, the baseline scatters more", level, [small] * 7),
-        ("really different: small, rough", small, [rough]),
     ]
     print(f"\n% of {options.count} comparisons\n")
     heads = ("better", "claimed", "pooled"), ("interval", "together", "P(beats)")
     print(f"{'':<44}{''.join(f'{head:>9}' for head in heads[0])}{''.join(f'{head:>10}' for head in heads[1])}")
-    for title, base, others in settings:
-        for n in (3, 5, 10):
+    for number, (title, base, others) in enumerate(settings):
+        for n in options.n:
+            draw = np.random.default_rng((options.seed, number, n))
             print(simulate(base, others, n, options.count, draw).line(f"{title}, n = {n}"), flush=True)
 
 

@@ -48,12 +48,16 @@ class ManyToOne:
     def quantile(self, degrees: float, alpha: float) -> float:
         """The t that the largest of the |t| exceeds with probability `alpha`."""
         low = t_quantile(alpha, degrees)
-        high = t_quantile(alpha / len(self.loadings), degrees)  # Bonferroni's, which is never less
-        if self.exceedance(low, degrees) <= alpha or high <= low:
+        if len(self.loadings) == 1:
             return low
-        if self.exceedance(high, degrees) >= alpha:
-            return high
-        return float(optimize.brentq(lambda t: self.exceedance(t, degrees) - alpha, low, high, rtol=1e-5))
+        high = t_quantile(alpha / len(self.loadings), degrees)  # Bonferroni's, which is never less
+
+        def excess(logarithm: float) -> float:
+            """Nearly a straight line, which few steps solve."""
+            return math.log(self.exceedance(math.exp(logarithm), degrees) / alpha)
+
+        # A little apart, so that rounding can't put the solution outside.
+        return math.exp(optimize.brentq(excess, math.log(low) - 1e-3, math.log(high) + 1e-3, rtol=1e-6))
 
 
 @lru_cache(maxsize=64)

@@ -190,7 +190,7 @@ def _row(entry: Entry, images: SpecImages | None) -> Row:
 
 
 def _energy(result: RunResult) -> float | None:
-    """What a run took from the mains, in joules; only some devices tell, and old records don't know of it."""
+    """The energy that a run took, in joules; None where its device doesn't tell, or its record doesn't hold it."""
     return getattr(result, "energy_j", None)
 
 

@@ -226,13 +226,14 @@ def notes(comparison: Comparison) -> list[str]:
         else "no runs yet"
     )
     tested = sum(row.effect is not None and row.effect.p is not None for row in comparison.rows)
-    together = f"that hold for all {tested} together" if tested > 1 else "of this one comparison"
+    method = "; interval and p: Welch's" if tested else ""
+    if tested > 1:
+        method += f", with Dunnett's adjustment, for all {tested} together"
     lines = [
         f"data: {what}",
         f"computed on: {', '.join(comparison.devices) or 'nothing yet'}",
         "accuracy: on the test images after the last epoch, mean ± sample standard deviation over n seeds",
-        f"difference: from {comparison.baseline} in percentage points; interval and p: Welch's, with Dunnett's "
-        f"adjustment, {together}",
+        f"difference: from {comparison.baseline} in percentage points{method}",
     ]
     if comparison.pairs:
         lines.append(f"pairs: Welch's interval of each alone; p adjusted for all {len(comparison.pairs)} by Holm")

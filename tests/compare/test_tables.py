@@ -46,7 +46,7 @@ wild: no run finished; of 1 run, 1 diverged
 data: npz (drawn; 60 + 20 images, digest abababababab)
 computed on: a processor
 accuracy: on the test images after the last epoch, mean ± sample standard deviation over n seeds
-difference: from base in percentage points; interval and p: Welch's, with Dunnett's adjustment, of this one comparison
+difference: from base in percentage points; interval and p: Welch's
 """
 
 

@@ -15,11 +15,11 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from cifar_dsl.compare.effects import POWER
-from cifar_dsl.compare.efficiency import PRICES, front
+from cifar_dsl.compare.efficiency import PRICES
 from cifar_dsl.compare.images import Changed, SpecImages
 from cifar_dsl.compare.report import charts
 from cifar_dsl.compare.rows import Comparison, Row
-from cifar_dsl.compare.sentences import p_text, pair_sentence, points, range_text, sentence
+from cifar_dsl.compare.sentences import p_text, pair_sentence, points, sentence
 from cifar_dsl.compare.tables import full_columns, notes
 from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.difference import as_lines, difference
@@ -70,7 +70,6 @@ def render_report(
         bars=charts.accuracy_bars(comparison),
         forest=charts.difference_forest(comparison),
         tradeoffs=[chart for price in PRICES if (chart := charts.tradeoff(comparison, price))],
-        fronts={price.name: front(comparison.rows, price) for price in PRICES},
         curves=[c for row in comparison.rows if (c := charts.learning_curve(row, base, comparison.rows))],
         class_gains=charts.class_gains,
         pictures_of=lambda row, changed: _pictures(row.images, changed, pictures),
@@ -81,7 +80,6 @@ def render_report(
         changes=changes,
         texts={mark: print_spec(known[mark].program.as_spec()).splitlines() for mark in known},
         points=points,
-        range_text=range_text,
         p_text=p_text,
         data=cattrs.unstructure(comparison),
         style=Markup(style),  # noqa: S704  # ours
@@ -92,7 +90,7 @@ def render_report(
 
 
 def _environment() -> Environment:
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
         undefined=StrictUndefined,
@@ -100,8 +98,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_inert,
     )
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
-    return environment
 
 
 def _inert(value: object) -> object:

@@ -1,14 +1,12 @@
 """The little of SVG that the report's charts need: elements, axes and scales. Every text in them is inert."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from attrs import frozen
 from markupsafe import Markup, escape
 
 from cifar_dsl.diagnostics.render import visible
-
-Scale = Callable[[float], float]
 
 
 def element(name: str, *children: str, **attributes: str | float | None) -> Markup:
