@@ -32,6 +32,7 @@ LAYERS = (
     {"memory"},
     {"reference"},
     {"runs"},
+    {"predictions"},
     {"backends"},
     {"data"},
     {"training"},
@@ -182,8 +183,8 @@ RUN = "from cifar_dsl.cli import main; assert main({!r}) in (0, 1)"
         RUN.format(["completion", "bash"]),
     ],
 )
-def test_torch_is_not_imported_by(code: str) -> None:
-    assert not {"torch", "torchvision"} & loaded_after(code)
+def test_torch_and_scipy_are_not_imported_by(code: str) -> None:
+    assert not {"torch", "torchvision", "scipy", "jinja2", "matplotlib"} & loaded_after(code)
 
 
 def test_completing_imports_no_torch() -> None:

@@ -1,6 +1,6 @@
 """Arguments of a call -> an instance of what was called, checked against its declaration."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar, cast
 
@@ -63,7 +63,6 @@ class Binder:
     evaluator: Evaluates
     reporter: Reporter
     blame: Blame = field(factory=Blame)
-    sees_swaps: bool = True
 
     def declared(self, declaration: type[D], call: Invocation, names: Environment, flow: Tensor | None = None) -> D:
         """The declared thing with these arguments. Raises Failed."""
@@ -84,31 +83,24 @@ class Binder:
             made.check()
         except MisfitError as error:
             label, secondary = self.labels(call, error, [info.name for info in infos], names)
-            help_text = error.help
-            if swapped := self._swapped(declaration, call, names, flow):
-                label, secondary = Label(swapped, error.label), ()
-                help_text = (*help_text, f"`{swapped.text}` would fit the other way round")
-            self.reporter.report(Diagnostic(error.code, error.message, label, secondary, help=help_text))
+            self.reporter.report(Diagnostic(error.code, error.message, label, secondary, help=error.help))
             raise Failed from None
         return made
 
-    def _swapped(
-        self, declaration: type[D], call: Invocation, names: Environment, flow: Tensor | None
-    ) -> Span | None:
-        """Two neighbours without names with which the call would be right if they stood the other way round."""
-        if not self.sees_swaps:
-            return None
-        other = Binder(self.evaluator, Reporter(), sees_swaps=False)
+    def swaps(
+        self, declaration: type[D], call: Invocation, names: Environment, flow: Tensor
+    ) -> Iterator[tuple[Span, D]]:
+        """What would be declared if two neighbours without names stood the other way round, and the place of these."""
+        silent = Binder(self.evaluator, Reporter())
         for i, (first, second) in enumerate(pairwise(call.arguments)):
             if second.keyword:
-                break
-            arguments = (*call.arguments[:i], second, first, *call.arguments[i + 2 :])
+                return
+            swapped = evolve(call, arguments=(*call.arguments[:i], second, first, *call.arguments[i + 2 :]))
             try:
-                other.declared(declaration, evolve(call, arguments=arguments), names, flow)
+                made = silent.declared(declaration, swapped, names, flow)
             except Failed:
                 continue
-            return Span(first.span.source, first.span.start, second.span.end)
-        return None
+            yield Span(first.span.source, first.span.start, second.span.end), made
 
     def labels(
         self, call: Invocation, error: MisfitError, order: Sequence[str], names: Environment

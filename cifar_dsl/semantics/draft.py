@@ -70,9 +70,13 @@ class Draft:
         except MisfitError as error:
             order = [info.name for info in arguments_of(type(layer))]
             label, secondary = self.binder.labels(call, error, order, names)
+            help_text = error.help
+            if swapped := self._swapped(layer, call, names, tensor):
+                label, secondary = Label(swapped, error.label), ()
+                help_text = (*help_text, f"or write `{swapped.text}` the other way round")
             notes = (f"the input here is {x} ({self.origin(tensor, label.span)})",)
             self.report(
-                error.code, error.message, label.span, label.text, help=error.help, notes=notes, secondary=secondary
+                error.code, error.message, label.span, label.text, help=help_text, notes=notes, secondary=secondary
             )
             raise Failed from None
         if layer.is_first() and tensor.number:
@@ -85,6 +89,17 @@ class Draft:
             raise Failed
         self.binder.blame.acquit(call.span)
         return self._append(Node(path, layer.call(), (tensor.number,), shape, cost, parameters, call.span))
+
+    def _swapped(self, layer: Layer, call: Invocation, names: Environment, tensor: Tensor) -> Span | None:
+        """Two neighbouring arguments with which the layer would take the tensor if they stood the other way round."""
+        assert tensor.shape is not None
+        for place, other in self.binder.swaps(type(layer), call, names, tensor):
+            try:
+                other.infer(tensor.shape)
+            except MisfitError:
+                continue
+            return place
+        return None
 
     def join(self, layer: Join, path: str, join: nodes.Join, flow: Tensor, outputs: Sequence[Tensor]) -> Tensor:
         """The output of `layer` on the branches' `outputs`. Raises Failed, TooLargeError."""

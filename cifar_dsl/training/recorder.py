@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 from attrs import define, field, frozen
 
+from cifar_dsl.predictions import write_predictions
 from cifar_dsl.runs import Best, EpochMetrics, Resumption, Run, RunError, RunResult, RunWriter
 from cifar_dsl.training.checkpoints import CheckpointError, restored, to_bytes
 from cifar_dsl.training.device import peak_macs_per_s
+from cifar_dsl.training.evaluation import Measured, evaluate
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Epoch, StepProgress
@@ -34,12 +36,14 @@ class Recorder:
     learner: Learner
     writer: RunWriter
     splits: Splits
+    classes: tuple[str, ...]
     spec_text: str
     listener: Listener
     checkpoint_every: int = 1
     has_diverged: bool = field(default=False, init=False)
     _metrics: list[EpochMetrics] = field(factory=list, init=False)
     _best: Best | None = field(default=None, init=False)
+    _tested: Measured | None = field(default=None, init=False)  # after the last epoch
     _begun: float = field(factory=time.perf_counter, init=False)
     _time_before_s: float = field(default=0.0, init=False)  # of processes that were broken off
 
@@ -71,6 +75,7 @@ class Recorder:
     def take(self, epoch: Epoch) -> None:
         """Keep what an epoch gave; the learner stands at the beginning of the next."""
         self._metrics.append(epoch.metrics)
+        self._tested = epoch.test
         self._note_best(epoch)
         learner = self.learner
         is_last = learner.epoch > learner.plan.epochs_begun
@@ -104,13 +109,25 @@ class Recorder:
 
     def commit(self) -> Run:
         """Complete the run."""
-        digest = None if self.has_diverged else self._write_weights()
+        digest = None
+        if not self.has_diverged:
+            digest = write_weights(self.writer.weights, self.learner.tested, self.spec_text)
+            self._write_predictions()
         run = self.writer.commit(self._result(digest))
         self.writer.close()
         return run
 
-    def _write_weights(self) -> str:
-        return write_weights(self.writer.weights, self.learner.tested, self.spec_text)
+    def _write_predictions(self) -> None:
+        learner, images = self.learner, self.splits.test
+        # Where a process was broken off after the last epoch, the next has measured nothing yet.
+        measured = self._tested or evaluate(learner.tested, images, learner.recipe)
+        write_predictions(
+            self.writer.predictions,
+            labels=images.labels.cpu().numpy(),
+            predicted=measured.predicted.cpu().numpy(),
+            truth_probability=measured.confidence.cpu().numpy(),
+            classes=self.classes,
+        )
 
     def _result(self, digest: str | None) -> RunResult:
         plan, cost = self.learner.plan, self.learner.graph.cost
