@@ -3,10 +3,10 @@
     python bench/cpu_training.py                                # baseline.arch and residual.arch
     python bench/cpu_training.py specs/wider.arch --threads 1
 
-Claim: the usual loop takes at least twice as long as ours, and a plain in-memory channels_last loop of the same network at
-least as long. Every side is a process of its own that lives through all rounds; rounds are interleaved; the median of
-`--rounds` is taken after one that is left out, since the first few hundred steps of a process are slower on every side.
-A round is an epoch of `--steps` steps, on random bytes of CIFAR-10's shape.
+Claim: the usual loop takes at least twice as long as ours, and a plain in-memory channels_last loop of the same network
+at least as long. Every side is a process of its own that lives through all rounds; rounds are interleaved; the median
+of `--rounds` is taken after one that is left out: the first few hundred steps of a process are slower on every side. A
+round is an epoch of `--steps` steps, on random bytes of CIFAR-10's shape.
 
 Sides:
   ours           `cifar_dsl`: the training loop behind `cifar-dsl train`

@@ -1,7 +1,7 @@
 """Training loops that are timed against each other: ours, and those that people write by hand.
 
-Each is made once (`Loop(spec, device)`) and then trains an epoch of random bytes of CIFAR-10's shape at every call, which
-takes the same time as real images. The first calls of a process are slower on every side, and are left out.
+Each is made once and then trains an epoch of random bytes of CIFAR-10's shape at every call, which takes the same time
+as real images. The first calls of a process are slower on every side, and are left out.
 """
 
 import time
@@ -115,20 +115,49 @@ def usual(spec_path: Path, images: int, batch: int, device: torch.device) -> Rou
 
     The time that its workers take to start is left out: the clock starts with the second batch.
     """
+    torch.manual_seed(0)
+    model = cifar_dsl.load(spec_path).build().to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    return _with_loader(model, optimizer, [], images, batch, device)
+
+
+def kuangliu(checkout: Path, images: int, batch: int, device: torch.device) -> Round:
+    """ResNet-18 as https://github.com/kuangliu/pytorch-cifar trains it, from a checkout of it."""
+    import sys
+
+    from torchvision import transforms
+
+    sys.path.insert(0, str(checkout))
+    from models import ResNet18
+
+    torch.manual_seed(0)
+    torch.backends.cudnn.benchmark = True
+    model = ResNet18().to(device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
+    augmentation = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
+    return _with_loader(model, optimizer, augmentation, images, batch, device)
+
+
+def _with_loader(
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    augmentation: list[object],
+    images: int,
+    batch: int,
+    device: torch.device,
+) -> Round:
     from torchvision import transforms
     from torchvision.datasets import CIFAR10
 
-    torch.manual_seed(0)
     pixels, labels = random_images(images)
     dataset = CIFAR10.__new__(CIFAR10)  # its reading of items, without its download
     dataset.data, dataset.targets = pixels, labels.tolist()
-    dataset.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)])
+    normalization = [transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)]
+    dataset.transform = transforms.Compose([*augmentation, *normalization])
     dataset.target_transform = None
     loader = torch.utils.data.DataLoader(
         dataset, batch_size=batch, shuffle=True, num_workers=2, pin_memory=device.type == "cuda"
     )
-    model = cifar_dsl.load(spec_path).build().to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     loss_function = torch.nn.CrossEntropyLoss()
 
     def run() -> float:
@@ -137,9 +166,8 @@ def usual(spec_path: Path, images: int, batch: int, device: torch.device) -> Rou
             if step == 1:
                 wait(device)
                 start = time.perf_counter()
-            x, y = x.to(device, non_blocking=True), y.to(device, non_blocking=True)
             optimizer.zero_grad()
-            loss = loss_function(model(x), y)
+            loss = loss_function(model(x.to(device, non_blocking=True)), y.to(device, non_blocking=True))
             loss.backward()
             optimizer.step()
             running_loss += loss.item()

@@ -117,6 +117,14 @@ class Reporter:
         finally:
             self._trail.pop()
 
+    def put_down_to(self, place: Span, text: str, help_text: str) -> None:
+        """Put all that was found down to one cause, elsewhere: it is told first, and nothing that follows from it."""
+        diagnostic = self.diagnostics[0]
+        secondary = diagnostic.secondary if diagnostic.label is None else (diagnostic.label, *diagnostic.secondary)
+        label = Label(place, text)
+        told = evolve(diagnostic, label=label, secondary=secondary, help=(*diagnostic.help, help_text), fixes=())
+        self._found = {(told.code, place): told}
+
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """The findings in the order of the text, those of the text that is checked first; at most 20."""

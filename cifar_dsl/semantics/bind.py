@@ -1,10 +1,9 @@
 """Arguments of a call -> an instance of what was called, checked against its declaration."""
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar, cast
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from cifar_dsl.diagnostics import Diagnostic, Label, Reporter, nearest, replacement
 from cifar_dsl.ir import Symbol
@@ -48,6 +47,21 @@ class Invocation:
         return None
 
 
+    def crossed(self, order: Sequence[str]) -> Span | None:
+        """Two arguments without names that most likely stand the other way round.
+
+        One is a bare word which is the name of the other.
+        """
+        unnamed = [argument for argument in self.arguments if argument.keyword is None][: len(order)]
+        for i, argument in enumerate(unnamed):
+            if isinstance(argument.value, nodes.Name) and argument.value.text in order[: len(unnamed)]:
+                other = order.index(argument.value.text)
+                if other != i:
+                    first, last = unnamed[min(i, other)], unnamed[max(i, other)]
+                    return Span(first.span.source, first.span.start, last.span.end)
+        return None
+
+
 class Evaluates(Protocol):
     """Whatever works out the values of arguments."""
 
@@ -86,21 +100,6 @@ class Binder:
             self.reporter.report(Diagnostic(error.code, error.message, label, secondary, help=error.help))
             raise Failed from None
         return made
-
-    def swaps(
-        self, declaration: type[D], call: Invocation, names: Environment, flow: Tensor
-    ) -> Iterator[tuple[Span, D]]:
-        """What would be declared if two neighbours without names stood the other way round, and the place of these."""
-        silent = Binder(self.evaluator, Reporter())
-        for i, (first, second) in enumerate(pairwise(call.arguments)):
-            if second.keyword:
-                return
-            swapped = evolve(call, arguments=(*call.arguments[:i], second, first, *call.arguments[i + 2 :]))
-            try:
-                made = silent.declared(declaration, swapped, names, flow)
-            except Failed:
-                continue
-            yield Span(first.span.source, first.span.start, second.span.end), made
 
     def labels(
         self, call: Invocation, error: MisfitError, order: Sequence[str], names: Environment

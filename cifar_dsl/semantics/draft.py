@@ -71,9 +71,9 @@ class Draft:
             order = [info.name for info in arguments_of(type(layer))]
             label, secondary = self.binder.labels(call, error, order, names)
             help_text = error.help
-            if swapped := self._swapped(layer, call, names, tensor):
-                label, secondary = Label(swapped, error.label), ()
-                help_text = (*help_text, f"or write `{swapped.text}` the other way round")
+            if crossed := call.crossed(order):
+                label, secondary = Label(crossed, error.label), ()
+                help_text = (f"write `{crossed.text}` the other way round", *help_text)
             notes = (f"the input here is {x} ({self.origin(tensor, label.span)})",)
             self.report(
                 error.code, error.message, label.span, label.text, help=help_text, notes=notes, secondary=secondary
@@ -89,17 +89,6 @@ class Draft:
             raise Failed
         self.binder.blame.acquit(call.span)
         return self._append(Node(path, layer.call(), (tensor.number,), shape, cost, parameters, call.span))
-
-    def _swapped(self, layer: Layer, call: Invocation, names: Environment, tensor: Tensor) -> Span | None:
-        """Two neighbouring arguments with which the layer would take the tensor if they stood the other way round."""
-        assert tensor.shape is not None
-        for place, other in self.binder.swaps(type(layer), call, names, tensor):
-            try:
-                other.infer(tensor.shape)
-            except MisfitError:
-                continue
-            return place
-        return None
 
     def join(self, layer: Join, path: str, join: nodes.Join, flow: Tensor, outputs: Sequence[Tensor]) -> Tensor:
         """The output of `layer` on the branches' `outputs`. Raises Failed, TooLargeError."""
