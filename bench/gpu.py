@@ -14,8 +14,8 @@ Claims, as ratios of wall times in one run, each side a process of its own, roun
     airbench94_muon.py / specs/records/airbench94.arch                    at least 0.95, at a mean accuracy of 0.94
 
 It also compares recorded steps with eager ones for a recipe of every kind, and the estimate of memory with what is
-used. Peers are files of their authors, named on the command line, and never part of this repository. What a section finds is
-printed and written to OUT/gpu.json as soon as it is known; a section that fails says why, and the others go on.
+used. Peers are files of their authors, named on the command line, and never part of this repository. What a section
+finds is printed and written to OUT/gpu.json as soon as it is known; one that fails says why, and the others go on.
 """
 
 import argparse

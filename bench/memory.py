@@ -3,8 +3,9 @@
     python bench/memory.py                      # five networks of the zoo, on the CPU
     python bench/memory.py --device cuda specs/zoo/resnet18.arch
 
-Claim: the estimate is within 20 % of the peak. Each training runs a few steps in a process of its own, on random bytes of CIFAR-10's shape and number. On a CPU the peak is the largest resident size of the process, so the
-interpreter and torch count; on a GPU it is what torch's allocator has reserved.
+Claim: the estimate is within 20 % of the peak. Each training runs a few steps in a process of its own, on random bytes
+of CIFAR-10's shape and number. On a CPU the peak is the largest resident size of the process, so the interpreter and
+torch count; on a GPU it is what torch's allocator has reserved.
 """
 
 import argparse
