@@ -117,13 +117,23 @@ class Reporter:
         finally:
             self._trail.pop()
 
-    def put_down_to(self, place: Span, text: str, help_text: str) -> None:
-        """Put all that was found down to one cause, elsewhere: it is told first, and nothing that follows from it."""
-        diagnostic = self.diagnostics[0]
-        secondary = diagnostic.secondary if diagnostic.label is None else (diagnostic.label, *diagnostic.secondary)
-        label = Label(place, text)
-        told = evolve(diagnostic, label=label, secondary=secondary, help=(*diagnostic.help, help_text), fixes=())
-        self._found = {(told.code, place): told}
+    @contextmanager
+    def put_down_to(self, place: Span | None, text: str, help_text: str) -> Iterator[None]:
+        """Put everything reported inside down to one cause, if `place` is one: of all that only the first is told."""
+        if place is None:
+            yield
+            return
+        before = dict(self._found)
+        try:
+            yield
+        finally:
+            found = [diagnostic for key, diagnostic in self._found.items() if key not in before]
+            if found:
+                first = found[0]
+                secondary = (first.label, *first.secondary) if first.label else first.secondary
+                told = evolve(first, label=Label(place, text), secondary=secondary, help=(help_text,), fixes=())
+                self._found = before
+                self._found.setdefault(place, told)
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

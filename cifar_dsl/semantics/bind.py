@@ -46,7 +46,6 @@ class Invocation:
                 return given
         return None
 
-
     def crossed(self, order: Sequence[str]) -> Span | None:
         """Two arguments without names that most likely stand the other way round.
 

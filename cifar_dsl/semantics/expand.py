@@ -21,6 +21,7 @@ from cifar_dsl.semantics.values import BlockValue, Bound, Environment, Failed, T
 from cifar_dsl.source import Span
 from cifar_dsl.syntax import nodes, print_expression
 
+
 def expand(program: Program, names: Environment, reporter: Reporter) -> Graph | None:
     """The graph of a program; None when something was wrong, which is then reported.
 
@@ -324,14 +325,12 @@ class _Expander:
         self._draft.check_call(block, call)
         path = self._path(label, block.name.text, place)
         inner, text = self._block_arguments(block, call, names, flow)
-        was_right = not self._errors
-        with self._draft.call(block, text, call.span):
-            output = self._body(block.body, inner, flow, Place(path))
-        self._draft.scope(path, "block", text, output, call.span)
         crossed = call.crossed([parameter.name.text for parameter in block.parameters])
-        if was_right and self._errors and crossed:
-            self._errors.put_down_to(crossed, "with these", f"write `{crossed.text}` the other way round")
-        return output
+        advice = f"write `{crossed.text}` the other way round" if crossed else ""
+        with self._errors.put_down_to(crossed, "with these", advice), self._draft.call(block, text, call.span):
+            flow = self._body(block.body, inner, flow, Place(path))
+        self._draft.scope(path, "block", text, flow, call.span)
+        return flow
 
     def _block_arguments(
         self, block: nodes.Block, call: Invocation, names: Environment, flow: Tensor
