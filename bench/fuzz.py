@@ -2,8 +2,8 @@
 
     python bench/fuzz.py [--count 1000000] [--seed 0] [--processes 1] [--minutes M] [--keep FOLDER]
 
-Claim: of 1,000,000 inputs none ends in another exception than SpecError, none takes more than 20 s of a core or 2 GB, none is
-told with a character that acts on a terminal, and the formatter keeps the meaning of all that parse. Inputs are
+Claim: of 1,000,000 inputs none ends in another exception than SpecError, none takes more than 20 s of a core or 2 GB,
+none is told with a character that acts on a terminal, and the formatter keeps the meaning of all that parse. Inputs are
 mutations of all shipped specs and of the cases of tests/diagnostics, token by token and byte by byte, splices of
 them, derivations of the grammar, and random overrides; what parses is formatted, what is right also compared and
 drawn. Exits with 1 where something is found. --keep makes finds smaller and writes them into a folder, by default
