@@ -39,6 +39,11 @@ UNIT = "block unit(c: int = 3, k: int = 1) { conv(c, k, pad=same) -> relu }"
         ("repeat 2 { add { relu | identity } }", [("row", 2)]),
         # the second takes what came before the first
         ("let y = relu\nrelu\nadd { y | identity }", [("relu", 1), ("relu", 1), ("add", 1)]),
+        # both make something that is taken later, beside what flows on
+        (
+            "let a = tanh\nrelu\nlet b = tanh\nrelu\nadd { a | b | identity }",
+            [("tanh", 1), ("relu", 1), ("tanh", 1), ("relu", 1), ("add", 1)],
+        ),
         # what the first makes is taken later
         ("relu\nlet x = identity\nrelu\nrelu\nadd { x | identity }", [("relu", 1), ("relu", 2), ("add", 1)]),
         # the first makes something that is taken later, beside what flows on

@@ -73,6 +73,11 @@ def test_hostile_labels_stay_labels(text):
     assert all(map(LINES.fullmatch, lines))
 
 
+def test_underscores_that_would_set_words_in_italics_are_escaped():
+    text = as_mermaid(picture_of("global_avgpool _it_"))
+    assert '["global_avgpool #95;it#95;"]:::terminal' in text
+
+
 def test_no_class_has_a_reserved_name():
     _, lines = parts(RESIDUAL)
     classes = {name for line in lines for name in re.findall(r"(?::::|classDef |class \w+ )(\w+)", line)}

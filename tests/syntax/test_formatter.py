@@ -265,6 +265,11 @@ COMMENTS = [
         "arch a\nmodel {\nb    # 1\n     # 2\nc\n# 3\n}\n",
         in_model("    b".ljust(36) + "# 1\n" + " " * 36 + "# 2\n    c\n    # 3\n"),
     ),
+    # the blank line before an item of several lines comes behind it
+    (
+        "arch a # 1\n       # 2\nmodel {\nb\n}\n",
+        "arch a".ljust(36) + "# 1\n" + " " * 36 + "# 2\n\nmodel {\n    b\n}\n",
+    ),
     # what looks like one in a text, and what a text looks like in one
     ('arch a extends "#b"# "c"\n', 'arch a extends "#b"'.ljust(36) + '# "c"\n'),
     # longer than a line
