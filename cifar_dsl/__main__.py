@@ -4,4 +4,5 @@ import sys
 
 from cifar_dsl.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # a process that is started for a job imports this, too
+    sys.exit(main())

@@ -10,22 +10,25 @@ from attrs import frozen
 from cifar_dsl.diagnostics import nearest
 from cifar_dsl.errors import UserError
 from cifar_dsl.ir import Graph, Recipe
+from cifar_dsl.jobs import Job
 from cifar_dsl.recipes import DATASETS
 from cifar_dsl.runs import Run, RunError, find_runs, open_run, run_path
-from cifar_dsl.semantics import Analysis, analyze, analyze_text, changes
+from cifar_dsl.semantics import Analysis, Library, analyze, analyze_text, changes, examine
 from cifar_dsl.syntax import print_spec
+from cifar_dsl.text import in_short
+from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:
     from torch import nn
 
     from cifar_dsl.data import Dataset
     from cifar_dsl.data.progress import Progress
-    from cifar_dsl.training.session import Listener
+    from cifar_dsl.training.recorder import Listener
 
 PathLike = str | os.PathLike[str]
 
 
-@frozen
+@frozen(repr=False)
 class Spec:
     """A spec that was read, checked and expanded. Made by `load`; needs no torch until `build`."""
 
@@ -33,6 +36,7 @@ class Spec:
     analysis: Analysis
     root: Path | None = None
     overrides: tuple[str, ...] = ()
+    unsaved: str | None = None  # its own text, where no file holds it
 
     @property
     def name(self) -> str:
@@ -73,6 +77,16 @@ class Spec:
 
         return build_module(self.graph, self.name, seed)
 
+    def __repr__(self) -> str:
+        return f"<Spec {self.name} {self.fingerprint}: {self._summary()}>"
+
+    def _summary(self) -> str:
+        graph, cost = self.graph, self.graph.cost
+        return (
+            f"{graph.input} -> {graph.shape_of(graph.output)}, {cost.parameters:,} parameters, "
+            f"{in_short(cost.macs)} multiply-accumulates"
+        )
+
     def _repr_html_(self) -> str:
         """The spec's own text in colours and its layers as a table: how a notebook shows it."""
         from html import escape
@@ -88,7 +102,8 @@ class Spec:
         rows.append(["total", "", str(graph.shape_of(graph.output)), f"{cost.parameters:,}", f"{cost.macs:,}"])
         changed = "".join(f"<br><code>--set {escape(text)}</code>" for text in self.overrides)
         return (
-            f"<p><strong>{escape(self.name)}</strong> <code>{self.fingerprint}</code>{changed}</p>"
+            f"<p><strong>{escape(self.name)}</strong> <code>{self.fingerprint}</code> "
+            f"{escape(self._summary())}{changed}</p>"
             + html_of_source(self.analysis.program.name.span.source.text)
             + html_of_table(rows, right=frozenset({3, 4}))
         )
@@ -104,6 +119,15 @@ def load(path: PathLike, *, root: PathLike | None = None, overrides: Sequence[st
         overrides = (overrides,)
     root_path = Path(root) if root is not None else None
     return Spec(Path(path), analyze(Path(path), root_path, overrides), root_path, tuple(overrides))
+
+
+def spec_of_text(text: str, path: PathLike, overrides: Sequence[str] = ()) -> Spec:
+    """The spec that a text says, as if a file at `path` held it. Raises SpecError; UserError for a library."""
+    place = Path(path)
+    found = examine(place, overrides=overrides, texts={place.resolve(): text})
+    if isinstance(found, Library):
+        raise UserError("this is a library: it has blocks alone, and no model to work with")
+    return Spec(place, found, overrides=tuple(overrides), unsaved=text)
 
 
 def open_data(
@@ -126,7 +150,7 @@ def open_data_for_all(
 ) -> "list[tuple[Spec, Dataset]]":
     """The same for several specs; every data set is loaded once."""
     from cifar_dsl.data import DataError, Dataset, load_dataset
-    from cifar_dsl.training.session import required_recipe
+    from cifar_dsl.training.subject import required_recipe
 
     folder = Path(data_dir) if data_dir is not None else None
     loaded: dict[str, Dataset] = {}
@@ -175,16 +199,19 @@ def train(
     runs: PathLike = "runs",
     overrides: Sequence[str] = (),
     retrain: bool = False,
+    engine: str = "auto",
     listener: "Listener | None" = None,
 ) -> Run:
     """Train a spec with one seed, and give back the run; a run that is there already is given back as it is.
 
-    `overrides` are written as after `--set`. `threads` are those of one CPU process (default: torch's choice);
-    the number changes the last digits of results and is recorded. Raises SpecError, DataError, DeviceError,
-    RunError.
+    One that was broken off goes on. `overrides` are written as after `--set`. `threads` are those of one CPU process
+    (default: torch's choice); the number changes the last digits of results and is recorded. `engine` is auto, eager
+    or graph. Raises SpecError, DataError, DeviceError, EngineError, RunError.
     """
     from cifar_dsl.training.device import choose_device
-    from cifar_dsl.training.session import train_run
+    from cifar_dsl.training.recorder import Listener
+    from cifar_dsl.training.session import train_runs
+    from cifar_dsl.training.subject import Subject
 
     choice = choose_device(device)
     loaded = with_overrides(spec, *overrides) if isinstance(spec, Spec) else load(spec, overrides=overrides)
@@ -192,15 +219,15 @@ def train(
     if not retrain and (found := find_run(spec, Path(runs), seed, dataset.digest)):
         return found
     set_threads(threads)
-    return train_run(
-        spec.analysis,
+    return train_runs(
+        Subject.of(spec.analysis, spec.overrides),
         dataset,
+        [seed],
         root=Path(runs),
-        seed=seed,
         choice=choice,
-        overrides=spec.overrides,
-        listener=listener,
-    )
+        habits=Habits(engine=engine, retrain=retrain),
+        listen=lambda _: listener or Listener(),
+    )[0]
 
 
 def load_trained(run: "Run | PathLike") -> "nn.Module":
@@ -208,7 +235,7 @@ def load_trained(run: "Run | PathLike") -> "nn.Module":
 
     Raises RunError.
     """
-    from cifar_dsl.training.session import load_weights
+    from cifar_dsl.training.weights import load_weights
 
     opened = run if isinstance(run, Run) else open_run(Path(run))
     return load_weights(opened, analyze_text(opened.spec_text, str(opened.path / "spec.arch"))).eval()
@@ -233,6 +260,37 @@ def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> Ru
     return None
 
 
+def job(
+    spec: Spec,
+    dataset: "Dataset",
+    seeds: Sequence[int],
+    *,
+    runs: PathLike = "runs",
+    data_dir: PathLike | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    habits: Habits | None = None,
+) -> Job:
+    """The training of an opened spec with these seeds, as data that another process can work off."""
+    return Job(
+        spec_text=spec.text,
+        name=spec.name,
+        fingerprint=spec.fingerprint,
+        lineage=spec.analysis.program.lineage,
+        changes=spec.changes,
+        overrides=spec.overrides,
+        data=dataset.name,
+        digest=dataset.digest,
+        seeds=tuple(seeds),
+        runs=str(runs),
+        data_path=str(dataset.path) if dataset.path and dataset.name == "npz" else None,
+        data_dir=str(data_dir) if data_dir is not None else None,
+        device=device,
+        threads=threads,
+        habits=habits or Habits(),
+    )
+
+
 def set_threads(threads: int | None) -> None:
     """Pin torch's CPU threads; None leaves torch's choice."""
     import torch
@@ -243,4 +301,7 @@ def set_threads(threads: int | None) -> None:
 
 def with_overrides(spec: Spec, *overrides: str) -> Spec:
     """The spec, loaded again with further overrides. Raises SpecError."""
-    return load(spec.path, root=spec.root, overrides=(*spec.overrides, *overrides))
+    overrides = (*spec.overrides, *overrides)
+    if spec.unsaved is not None:
+        return spec_of_text(spec.unsaved, spec.path, overrides)
+    return load(spec.path, root=spec.root, overrides=overrides)

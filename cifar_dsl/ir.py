@@ -219,6 +219,7 @@ class Recipe:
     average: tuple[Call, ...] = ()
     test_augment: tuple[Call, ...] = ()
     groups: tuple[Group, ...] = ()
+    validation: int = 0
 
 
 def fingerprint(graph: Graph, recipe: Recipe | None) -> str:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_dsl.cli import options
-from cifar_dsl.cli.output import fail, note
+from cifar_dsl.cli import options, results
+from cifar_dsl.cli.output import fail
 from cifar_dsl.diagnostics import SpecError
 
 if TYPE_CHECKING:
@@ -16,17 +16,19 @@ if TYPE_CHECKING:
 
 
 @click.command(name="compare")
-@click.argument("specs", nargs=-1, required=True)
+@options.specs
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Train seeds 0 to SEEDS-1.")
 @click.option("--baseline", metavar="NAME", help="What the others are measured against [default: what they extend].")
 @click.option("--no-train", is_flag=True, help="Compare the runs that are there; train nothing.")
+@click.option("--pairs", is_flag=True, help="Also compare every spec with every other (Holm's adjustment).")
 @click.option("--no-chart", is_flag=True, help="Write no chart (it needs matplotlib).")
+@click.option("--no-report", is_flag=True, help="Write no report.html.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("comparison"),
     show_default=True,
-    help="Folder for the table and the chart.",
+    help="Folder for tables, charts and the report.",
 )
 @options.data
 @options.data_dir
@@ -34,14 +36,21 @@ if TYPE_CHECKING:
 @options.root
 @options.device
 @options.threads
+@options.jobs
+@options.engine
 @options.runs
+@options.checkpoint_every
+@options.keep_last
+@options.wait
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def command(
     specs: tuple[str, ...],
     seeds: int,
     baseline: str | None,
     no_train: bool,
+    pairs: bool,
     no_chart: bool,
+    no_report: bool,
     out: Path,
     data: str | None,
     data_dir: Path | None,
@@ -49,13 +58,19 @@ def command(
     root: Path | None,
     device: str,
     threads: int | None,
+    jobs: int | None,
+    engine: str,
     runs: Path,
+    checkpoint_every: int,
+    keep_last: int,
+    wait: bool,
     quiet: bool,
 ) -> int:
     """Train those of SPECS (files, folders or globs) that have no run yet, and compare all runs.
 
-    Every run that is there of a spec on the same data takes part. The table goes to the terminal, and as
-    Markdown, CSV and JSON with the chart (PNG, SVG) into OUT.
+    Every run that is there of a spec on the same data takes part. The table and what it says go to the terminal,
+    and into OUT as comparison.md, .csv, .json, .tex (LaTeX), with a chart (.png, .svg) and report.html, which
+    needs no other file.
     """
     from cifar_dsl.compare import check_baseline
     from cifar_dsl.compare.figures import require_matplotlib
@@ -67,16 +82,41 @@ def command(
         return 1
     check_baseline([spec.name for spec in loaded], baseline)
     compared: list[tuple[Spec, str | None]] = [(spec, None) for spec in loaded]
-    if not no_train:
-        compared = _train(loaded, seeds, data, data_dir, device, threads, runs, quiet=quiet)
-    elif data is not None:
-        from cifar_dsl import api
-
-        opened = api.open_data_for_all(loaded, data, data_dir=data_dir)
+    code = 0
+    if not no_train or data is not None:
+        opened = _open(loaded, data, data_dir, quiet=quiet)
         compared = [(spec, dataset.digest) for spec, dataset in opened]
-    comparison = _compare(compared, runs, baseline)
-    _write(comparison, out, with_chart=not no_chart)
-    return 0 if all(row.mean is not None for row in comparison.rows) else 1
+        if not no_train:
+            from cifar_dsl.cli.trainings import train_missing
+            from cifar_dsl.cli.way import Way
+            from cifar_dsl.training.habits import Habits
+
+            habits = Habits(engine, checkpoint_every, keep_last, wait=wait)
+            way = Way(runs, data_dir, device, threads, jobs, habits)
+            outcome = train_missing(opened, range(seeds), way, quiet=quiet)
+            code = outcome.exit_code
+            if outcome.stop.wanted():
+                return code
+    comparison = _compare(compared, runs, baseline, all_pairs=pairs)
+    results.show(comparison)
+    results.write(
+        comparison,
+        [spec for spec, _ in compared],
+        out,
+        data=data,
+        data_dir=data_dir,
+        with_chart=not no_chart,
+        with_report=not no_report,
+    )
+    return code or int(any(row.mean is None for row in comparison.rows))
+
+
+def _open(specs: "list[Spec]", data: str | None, data_dir: Path | None, *, quiet: bool) -> "list[tuple[Spec, Dataset]]":
+    from cifar_dsl import api
+    from cifar_dsl.cli.progress import DownloadProgress
+
+    with DownloadProgress(quiet=quiet) as download:
+        return api.open_data_for_all(specs, data, data_dir=data_dir, progress=download)
 
 
 def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None) -> "list[Spec] | None":
@@ -93,58 +133,9 @@ def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None)
     return None if is_wrong else loaded
 
 
-def _train(
-    specs: "list[Spec]",
-    seeds: int,
-    data: str | None,
-    data_dir: Path | None,
-    device: str,
-    threads: int | None,
-    runs: Path,
-    *,
-    quiet: bool,
-) -> "list[tuple[Spec, str | None]]":
-    """Train what is missing; gives back the specs as they are trained, each with the digest of its data."""
-    from cifar_dsl import api
-    from cifar_dsl.cli.progress import DownloadProgress, EpochProgress
-    from cifar_dsl.training.device import choose_device
-    from cifar_dsl.training.session import required_recipe, train_run
-
-    choice = choose_device(device)
-    api.set_threads(threads)
-    with DownloadProgress(quiet=quiet) as download:
-        opened = api.open_data_for_all(specs, data, data_dir=data_dir, progress=download)
-    wanted: dict[tuple[str, int], tuple[Spec, Dataset, int]] = {}
-    for spec, dataset in opened:
-        for seed in range(seeds):
-            wanted.setdefault((spec.fingerprint, seed), (spec, dataset, seed))  # specs of one meaning share runs
-    missing = [
-        (spec, dataset, seed)
-        for spec, dataset, seed in wanted.values()
-        if not api.find_run(spec, runs, seed, dataset.digest)
-    ]
-    if not quiet:
-        note(f"runs: {len(wanted) - len(missing)} are there, {len(missing)} to train")
-        note(f"device  {choice.device} ({choice.name}); {choice.reason}")
-    for number, (spec, dataset, seed) in enumerate(missing, start=1):
-        if api.find_run(spec, runs, seed, dataset.digest):  # another process has trained it meanwhile
-            continue
-        label = f"[{number}/{len(missing)}] {spec.name} seed {seed}  "
-        recipe = required_recipe(spec.analysis)
-        with EpochProgress(recipe.epochs, quiet=quiet, label=label) as progress:
-            train_run(
-                spec.analysis,
-                dataset,
-                root=runs,
-                seed=seed,
-                choice=choice,
-                overrides=spec.overrides,
-                listener=progress.listener(),
-            )
-    return [(spec, dataset.digest) for spec, dataset in opened]
-
-
-def _compare(specs: "list[tuple[Spec, str | None]]", runs: Path, baseline: str | None) -> "Comparison":
+def _compare(
+    specs: "list[tuple[Spec, str | None]]", runs: Path, baseline: str | None, *, all_pairs: bool
+) -> "Comparison":
     """Compare the runs on the data with a spec's digest; all its runs where no data was opened."""
     from cifar_dsl.compare import Entry, compare
     from cifar_dsl.runs import find_runs
@@ -161,23 +152,4 @@ def _compare(specs: "list[tuple[Spec, str | None]]", runs: Path, baseline: str |
         )
         for spec, digest in specs
     ]
-    return compare(entries, baseline)
-
-
-def _write(comparison: "Comparison", out: Path, *, with_chart: bool) -> None:
-    from cifar_dsl.atomic import write_atomically
-    from cifar_dsl.compare.figures import draw_bars
-    from cifar_dsl.compare.tables import as_csv, as_json, as_markdown, as_text
-
-    for line in as_text(comparison):
-        click.echo(line)
-    out.mkdir(parents=True, exist_ok=True)
-    for suffix, text in (("md", as_markdown), ("csv", as_csv), ("json", as_json)):
-        write_atomically(out / f"comparison.{suffix}", text(comparison).encode())
-    charts = (out / "comparison.png", out / "comparison.svg")
-    if with_chart and any(row.mean is not None for row in comparison.rows):
-        draw_bars(comparison, *charts)
-    else:
-        for chart in charts:
-            chart.unlink(missing_ok=True)  # one of another comparison would stand beside this table
-    note(f"written to {out}/comparison.*")
+    return compare(entries, baseline, all_pairs=all_pairs)

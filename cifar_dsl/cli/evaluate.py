@@ -30,7 +30,7 @@ def command(
     from cifar_dsl.data import load_dataset
     from cifar_dsl.runs import RunError, open_run
     from cifar_dsl.training.device import choose_device
-    from cifar_dsl.training.session import evaluate_run
+    from cifar_dsl.training.weights import evaluate_run
 
     opened = open_run(run)
     record, result = opened.record(), opened.result()
@@ -51,7 +51,8 @@ def command(
     with DownloadProgress(quiet=as_json) as download:
         dataset = load_dataset(record.data.name, path=path, data_dir=data_dir, progress=download)
     api.set_threads(threads or record.environment.threads)
-    loss, accuracy = evaluate_run(opened, dataset, choice)
+    measured = evaluate_run(opened, dataset, choice)
+    loss, accuracy = measured.loss, measured.accuracy
     if as_json:
         fields = {
             "run": str(opened.path),

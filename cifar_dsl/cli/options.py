@@ -7,8 +7,11 @@ from typing import Any
 
 import click
 from attrs import frozen
+from click.shell_completion import CompletionItem
 
+from cifar_dsl.cli.completing import spec_items
 from cifar_dsl.diagnostics import nearest
+from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.errors import UserError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -29,6 +32,10 @@ root: Decorator = click.option(
 )
 
 
+def _complete_specs(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return spec_items(incomplete)
+
+
 class _SpecFile(click.Path):
     """A file that is there; else the nearest name that is."""
 
@@ -38,7 +45,11 @@ class _SpecFile(click.Path):
         return super().convert(value, param, ctx)
 
 
-spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path))
+spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path), shell_complete=_complete_specs)
+optional_spec: Decorator = click.argument(
+    "spec", type=_SpecFile(dir_okay=False, path_type=Path), required=False, shell_complete=_complete_specs
+)
+specs: Decorator = click.argument("specs", nargs=-1, required=True, shell_complete=_complete_specs)
 runs: Decorator = click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs."
 )
@@ -55,6 +66,38 @@ device: Decorator = click.option(
 )
 threads: Decorator = click.option(
     "--threads", type=click.IntRange(1), help="CPU threads [default: torch's choice]; recorded with the run."
+)
+
+
+engine: Decorator = click.option(
+    "--engine",
+    type=click.Choice(["auto", "eager", "graph"]),
+    default="auto",
+    show_default=True,
+    help="How steps are run: one by one, or recorded as CUDA graphs and replayed, where that is possible.",
+)
+checkpoint_every: Decorator = click.option(
+    "--checkpoint-every",
+    type=click.IntRange(0),
+    metavar="EPOCHS",
+    default=1,
+    show_default=True,
+    help="After how many epochs to write down everything from which training can go on; 0 for never.",
+)
+keep_last: Decorator = click.option(
+    "--keep-last", type=click.IntRange(1), default=2, show_default=True, help="Checkpoints to keep while training."
+)
+jobs: Decorator = click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Trainings at a time [default: one a core, each with one thread; on a GPU one spec, all its seeds together].",
+)
+wait: Decorator = click.option("--wait", is_flag=True, help="Wait where another process is training the same run.")
+validation: Decorator = click.option(
+    "--validation",
+    type=click.IntRange(0),
+    metavar="IMAGES",
+    help="Hold out so many training images, and keep the weights that are best on them (train.validation).",
 )
 
 
@@ -79,7 +122,7 @@ def spec_paths(names: Sequence[str], root: Path | None = None) -> list[SpecPath]
             for item in inside:
                 _check_inside(item.path, root or path)
             if not inside:
-                raise click.UsageError(f"There is no spec (*.arch) in {name}.")
+                raise click.UsageError(visible(f"There is no spec (*.arch) in {name}."))
         elif path.exists():
             inside = [SpecPath(path, root or path.parent)]
         else:
@@ -104,4 +147,5 @@ def _check_inside(file: Path, folder: Path) -> None:
 def _missing(path: Path) -> str:
     there = [file.name for file in path.parent.glob("*.arch")] if path.parent.is_dir() else []
     near = nearest(path.name, there)
-    return f"There is no file {path}." + (f" Did you mean {path.parent / near}?" if near else "")
+    advice = f" Did you mean {path.parent / near}?" if near else ""
+    return visible(f"There is no file {path}.{advice}")

@@ -12,8 +12,9 @@ from cifar_dsl.errors import UserError
 
 
 def shown(diagnostic: Diagnostic, *, err: bool = False) -> str:
-    """A diagnostic as it is shown on stdout, or on stderr: in colours where that is a terminal that wants them."""
-    return render_full(diagnostic, color=wants_color(sys.stderr if err else sys.stdout))
+    """A diagnostic as it is shown on stdout, or on stderr: in the colours and letters that are wanted there."""
+    stream = sys.stderr if err else sys.stdout
+    return render_full(diagnostic, color=wants_color(stream), encoding=stream.encoding or "ascii")
 
 
 def wants_color(stream: TextIO) -> bool:

@@ -1,6 +1,7 @@
 """`cifar-dsl train`: a spec becomes a run."""
 
 import json
+import statistics
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +10,12 @@ import click
 
 from cifar_dsl.cli import options
 from cifar_dsl.cli.output import note
+from cifar_dsl.cli.way import Way
 from cifar_dsl.diagnostics.render import visible
+from cifar_dsl.jobs import Finished, Job
+from cifar_dsl.runs import open_partial, open_run
 from cifar_dsl.text import columns, duration, in_short
+from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
@@ -18,82 +23,185 @@ if TYPE_CHECKING:
 
 
 @click.command(name="train")
-@options.spec
+@options.optional_spec
+@click.option(
+    "--resume",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="Go on with this run, which was broken off, in place of a SPEC.",
+)
 @options.data
 @options.data_dir
 @options.overrides
 @options.root
+@options.validation
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of weights, order and draws.")
+@click.option(
+    "--seeds", type=click.IntRange(1), default=1, show_default=True, help="Train so many seeds, from SEED on."
+)
 @options.device
 @options.threads
+@options.jobs
+@options.engine
 @options.runs
+@options.checkpoint_every
+@options.keep_last
+@options.wait
 @click.option("--retrain", is_flag=True, help="Train again though the run is there; the old one is replaced.")
+@click.option("--restart", is_flag=True, help="Begin anew where a training was broken off; go on with nothing.")
 @click.option(
     "--dry-run", is_flag=True, help="Show shapes, counts, recipe and memory; train nothing, download nothing."
+)
+@click.option(
+    "--profile",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="TRACE.json",
+    help="Train a few steps only, show where the time goes, and write a trace for https://ui.perfetto.dev.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print each epoch and the result as a line of JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the result.")
 @click.option("-v", "--verbose", is_flag=True, help="Also show the network and its recipe.")
 def command(
-    spec: Path,
+    spec: Path | None,
+    resume: Path | None,
     data: str | None,
     data_dir: Path | None,
     overrides: tuple[str, ...],
     root: Path | None,
+    validation: int | None,
     seed: int,
+    seeds: int,
     device: str,
     threads: int | None,
+    jobs: int | None,
+    engine: str,
     runs: Path,
+    checkpoint_every: int,
+    keep_last: int,
+    wait: bool,
     retrain: bool,
+    restart: bool,
     dry_run: bool,
+    profile: Path | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
 ) -> int:
     """Train SPEC and keep the run in RUNS/<name>-<fingerprint>/seed-<n>/.
 
-    A run that is there already is not trained again.
+    A run that is there already is not trained again, and one that was broken off goes on from its last checkpoint.
     """
     from cifar_dsl import api
 
+    if (spec is None) == (resume is None):
+        raise click.UsageError("Give a SPEC, or a run to go on with: --resume RUN.")
+    if resume is not None:
+        habits = Habits(engine, checkpoint_every, keep_last, wait=wait)
+        return _resume(resume, data_dir, device, threads, habits, quiet=quiet, as_json=as_json)
+    assert spec is not None
+    if validation is not None:
+        overrides = (*overrides, f"train.validation={validation}")
     loaded = api.load(spec, root=root, overrides=overrides)
     if dry_run:
         return _dry_run(loaded, data)
     if verbose:
         _show(loaded)
 
-    from cifar_dsl.cli.progress import DownloadProgress, EpochProgress
-    from cifar_dsl.training.device import choose_device
-    from cifar_dsl.training.session import required_recipe, train_run
+    habits = Habits(engine, checkpoint_every, keep_last, wait=wait, retrain=retrain, restart=restart)
+    way = Way(runs, data_dir, device, threads, jobs, habits)
+    if profile is not None:
+        return _profile(loaded, data, way, profile)
+    return _train(loaded, range(seed, seed + seeds), data, way, quiet=quiet, as_json=as_json)
 
-    required_recipe(loaded.analysis)
-    choice = choose_device(device)
+
+def _train(spec: "Spec", seeds: range, data: str | None, way: Way, *, quiet: bool, as_json: bool) -> int:
+    """Train the seeds that are missing, and report all."""
+    from cifar_dsl import api
+    from cifar_dsl.cli.progress import DownloadProgress
+    from cifar_dsl.cli.trainings import train_missing
+    from cifar_dsl.training.device import choose_device
+    from cifar_dsl.training.engines import choose_engine
+    from cifar_dsl.training.subject import required_recipe
+
+    recipe, choice = required_recipe(spec.analysis), choose_device(way.device)
+    chosen = choose_engine(way.habits.engine, choice.device, spec.graph, recipe, len(seeds))
     with DownloadProgress(quiet=quiet or as_json) as download:
-        loaded, dataset = api.open_data(loaded, data, data_dir=data_dir, progress=download)
-    found = None if retrain else api.find_run(loaded, runs, seed, dataset.digest)
-    if found:
-        if not quiet:
-            note(f"{loaded.name} is trained already with seed {seed} on this data (--retrain trains it again)")
-        return _report(found, as_json=as_json)
-    api.set_threads(threads)
+        spec, dataset = api.open_data(spec, data, data_dir=way.data_dir, progress=download)
     if not quiet:
-        cost = loaded.graph.cost
-        note(f"{loaded.name}  {loaded.fingerprint}  {cost.parameters:,} parameters, {in_short(cost.macs)} macs")
+        cost = spec.graph.cost
+        note(f"{spec.name}  {spec.fingerprint}  {cost.parameters:,} parameters, {in_short(cost.macs)} macs")
         images = f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images"
         note(f"data    {dataset.name}: {visible(dataset.origin)}; {images}")
-        note(f"device  {choice.device} ({choice.name}); {choice.reason}")
-    recipe = required_recipe(loaded.analysis)
-    with EpochProgress(recipe.epochs, quiet=quiet, as_json=as_json) as progress:
-        run = train_run(
-            loaded.analysis,
-            dataset,
-            root=runs,
-            seed=seed,
-            choice=choice,
-            overrides=loaded.overrides,
-            listener=progress.listener(),
-        )
-    return _report(run, as_json=as_json)
+        note(f"engine  {chosen.engine.name}; {chosen.reason}")
+    outcome = train_missing([(spec, dataset)], seeds, way, quiet=quiet, as_json=as_json)
+    if outcome.stop.wanted():
+        return outcome.stop.exit_code
+    if not outcome.jobs and not quiet:
+        note(f"{spec.name} is trained already on this data (--retrain trains it again)")
+    found = [api.find_run(spec, way.runs, seed, dataset.digest) for seed in seeds]
+    return max(_report_all([run for run in found if run], as_json=as_json), outcome.exit_code)
+
+
+_PROFILED = 30  # steps
+
+
+def _profile(spec: "Spec", data: str | None, way: Way, trace: Path) -> int:
+    """Show where the time goes."""
+    from cifar_dsl import api
+    from cifar_dsl.training.device import choose_device
+    from cifar_dsl.training.profiling import profile_training
+    from cifar_dsl.training.subject import Subject
+
+    choice = choose_device(way.device)
+    spec, dataset = api.open_data(spec, data, data_dir=way.data_dir)
+    api.set_threads(way.threads)
+    subject = Subject.of(spec.analysis, spec.overrides)
+    found = profile_training(subject, dataset, choice, engine=way.habits.engine, steps=_PROFILED, trace=trace)
+    total_s = sum(found.phases.values())
+    rows = [["phase of a step, run eagerly", "time", "share"]]
+    rows += [[f"  {name}", _ms(time_s), f"{time_s / total_s:.0%}"] for name, time_s in found.phases.items()]
+    rows.append(["a step without looking at the phases", _ms(found.eager_step_s), ""])
+    rows.append([f"a step by the engine `{found.engine}`", _ms(found.step_s), ""])
+    if found.recording_s:
+        rows.append(["recording a step, once", _ms(found.recording_s), ""])
+    rows.append(["the steps of an epoch", duration(found.epoch_s), ""])
+    rows.append(["an evaluation", duration(found.evaluation_s), ""])
+    for line in columns(rows, right=frozenset({1, 2})):
+        click.echo(line)
+    click.echo(
+        f"{found.images_per_s:,.0f} images/s on {choice.name}: {found.peak_share:.1%} of the multiply-accumulates that "
+        "a large matrix product does there"
+    )
+    note(f"trace: {trace} (open it in https://ui.perfetto.dev)")
+    return 0
+
+
+def _ms(time_s: float) -> str:
+    return f"{1000 * time_s:.2f} ms"
+
+
+def _resume(
+    path: Path,
+    data_dir: Path | None,
+    device: str,
+    threads: int | None,
+    habits: Habits,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Go on with a run; its record says all but where to compute."""
+    from cifar_dsl.cli.trainings import run_jobs
+
+    run = open_partial(path)
+    threads = threads or run.record().environment.threads
+    folder = str(data_dir) if data_dir else None
+    job = Job.of_run(run, data_dir=folder, device=device, threads=threads, habits=habits)
+    outcome = run_jobs([job], quiet=quiet, as_json=as_json)
+    match outcome.events:
+        case [Finished(paths=(finished,))] if not outcome.stop.wanted():
+            return _report(open_run(Path(finished)), as_json=as_json)
+    return outcome.exit_code
 
 
 def _report(run: "Run", *, as_json: bool) -> int:
@@ -114,11 +222,28 @@ def _report(run: "Run", *, as_json: bool) -> int:
         note(f"{record.name} diverged after {result.epochs:g} epochs: the loss was no longer a finite number")
         note("  = help: lower the learning rate (--set train.optimizer.lr=...), or clip (--set 'train.clip=norm(1)')")
         return code
+    share = "" if result.peak_share is None else f", {result.peak_share:.0%} of the device's peak"
     click.echo(
         f"{record.name} on {record.data.name}, seed {record.seed}: accuracy {result.accuracy:.4f} "
-        f"after {result.epochs:g} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s)"
+        f"after {result.epochs:g} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s{share})"
     )
+    if result.best:
+        best = result.best
+        click.echo(
+            f"best on the held-out images: epoch {best.epoch}, accuracy {best.validation_accuracy:.4f} on those, "
+            f"{best.accuracy:.4f} on the test images"
+        )
     click.echo(f"run: {run.path}")
+    return code
+
+
+def _report_all(runs: "list[Run]", *, as_json: bool) -> int:
+    """Say what came out of each seed, and of all of them; gives back the exit code."""
+    code = max((_report(run, as_json=as_json) for run in runs), default=1)
+    accuracies = [accuracy for run in runs if (accuracy := run.result().accuracy) is not None]
+    if len(accuracies) > 1 and not as_json:
+        mean, deviation = statistics.fmean(accuracies), statistics.stdev(accuracies)
+        click.echo(f"{len(accuracies)} seeds: accuracy {mean:.4f} ± {deviation:.4f}")
     return code
 
 

@@ -129,6 +129,10 @@ class Attention(Layer):
     )
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 
+    @property
+    def is_random(self) -> bool:
+        return self.dropout > 0
+
     def infer(self, x: Shape) -> Shape:
         _, features = require_tokens(self, x)
         check_divisible(features, "features", self.heads, "heads")

@@ -33,6 +33,11 @@ class Layer(Declaration):
         """Whether it must be what the network's input arrives at first."""
         return False
 
+    @property
+    def is_random(self) -> bool:
+        """Whether it draws from torch's generator while training."""
+        return False
+
     def unseen(self, x: Shape) -> tuple[int, int]:
         """How many rows at the bottom and columns at the right of its input have no part in the output."""
         return 0, 0

@@ -8,9 +8,17 @@ from cifar_dsl.registry import argument, declared
 _SHARE = Float(0, 1, open_high=True)
 
 
+class _Dropping(Layer):
+    p: float
+
+    @property
+    def is_random(self) -> bool:
+        return self.p > 0
+
+
 @LAYERS.register("dropout")
 @declared
-class Dropout(Layer):
+class Dropout(_Dropping):
     """Zeroes numbers at random while training, and scales up the rest.
 
     Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
@@ -24,7 +32,7 @@ class Dropout(Layer):
 
 @LAYERS.register("channel_dropout")
 @declared
-class ChannelDropout(Layer):
+class ChannelDropout(_Dropping):
     """Zeroes whole channels of an image at random while training, and scales up the rest.
 
     Tompson et al. 2014, https://arxiv.org/abs/1411.4280.
@@ -43,7 +51,7 @@ class ChannelDropout(Layer):
 
 @LAYERS.register("alpha_dropout")
 @declared
-class AlphaDropout(Layer):
+class AlphaDropout(_Dropping):
     """Dropout that keeps mean and variance, for use with `selu`; Klambauer et al. 2017, https://arxiv.org/abs/1706.02515.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AlphaDropout.html
@@ -57,7 +65,7 @@ class AlphaDropout(Layer):
 
 @LAYERS.register("drop_path")
 @declared
-class DropPath(Layer):
+class DropPath(_Dropping):
     """Stochastic depth: zeroes all of an image's numbers at random while training, and scales up other images'.
 
     It ends the branch of a residual block, `add { ... -> drop_path(0.1) | identity }`;

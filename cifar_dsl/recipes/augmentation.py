@@ -19,10 +19,12 @@ _PADDING_MODE = Choice(("zeros", "reflect"))
 class Augmentation(Declaration):
     """A random change to images; each image of a batch gets its own.
 
-    One that `mixes` makes one picture of two training images, and one target of two labels.
+    One that `mixes` makes one picture of two training images, and one target of two labels. One that is `on_host`
+    works on the CPU, image by image.
     """
 
     mixes: ClassVar[bool] = False
+    on_host: ClassVar[bool] = False
 
     def check_channels(self, channels: int) -> None:
         """Does it go with images of so many channels? Raises MisfitError."""
@@ -191,6 +193,7 @@ class RandAugment(_Coloured):
     Torch: https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.RandAugment.html
     """
 
+    on_host = True
     ops: int = argument(Int(1, 100), "operations on each image", default=2)
     magnitude: int = argument(Int(0, 30), "strength of all operations", default=9)
 
@@ -204,6 +207,8 @@ class TrivialAugment(_Coloured):
     Torch: https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.TrivialAugmentWide.html
     """
 
+    on_host = True
+
 
 @AUGMENTATIONS.register("autoaugment")
 @declared
@@ -213,6 +218,8 @@ class AutoAugment(_Coloured):
     Torchvision's own, one image after another on the CPU, which is slow.
     Torch: https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.AutoAugment.html
     """
+
+    on_host = True
 
 
 # ---- two images in one

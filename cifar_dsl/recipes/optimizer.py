@@ -15,10 +15,12 @@ _DECAY = Float(0)
 class Optimizer(Declaration):
     """An optimizer. Torch does the whole step of one that `has_fused` in one pass over the weights.
 
-    `takes_only` says in words which parameters it `takes`, where that isn't any.
+    One that `has_capturable` has torch's argument of this name, which keeps its counters on the device. `takes_only`
+    says in words which parameters it `takes`, where that isn't any.
     """
 
     has_fused: ClassVar[bool] = True
+    has_capturable: ClassVar[bool] = False
     takes_only: ClassVar[str] = ""
     lr: float
 
@@ -30,6 +32,11 @@ class Optimizer(Declaration):
     def states(self) -> int:
         """How many numbers it keeps for each trained parameter."""
         raise NotImplementedError(self.name)
+
+    @property
+    def can_be_recorded(self) -> bool:
+        """Whether a step with its rate on the device never waits for the device."""
+        return True
 
     def emit(self) -> Call:
         """The torch class and its keyword arguments, as data."""
@@ -82,6 +89,7 @@ def _check_nesterov(nesterov: bool, momentum: float) -> None:
 
 
 class _Adaptive(Optimizer):
+    has_capturable = True
     target: ClassVar[str]
     lr: float
     betas: tuple[float, float]
@@ -132,6 +140,7 @@ class RmsProp(Optimizer):
     """
 
     has_fused = False
+    has_capturable = True
     lr: float = argument(_LR, "learning rate")
     alpha: float = argument(Float(0, 1, open_high=True), "memory of the running size", default=0.99)
     momentum: float = argument(Float(0, 1, open_high=True), "how much of the last step is kept", default=0.0)
@@ -141,6 +150,10 @@ class RmsProp(Optimizer):
     @property
     def states(self) -> int:
         return 1 + int(self.momentum > 0)
+
+    @property
+    def can_be_recorded(self) -> bool:
+        return not self.momentum  # with one, torch reads the rate
 
     def emit(self) -> Call:
         return Call(
@@ -164,6 +177,7 @@ class NAdam(Optimizer):
     """
 
     has_fused = False
+    has_capturable = True
     lr: float = argument(_LR, "learning rate")
     betas: tuple[float, float] = argument(_BETAS, "memory of the two moments", default=(0.9, 0.999))
     eps: float = argument(_EPS, "added to the denominator", default=1e-8)
@@ -195,6 +209,10 @@ class Adagrad(Optimizer):
     @property
     def states(self) -> int:
         return 1
+
+    @property
+    def can_be_recorded(self) -> bool:
+        return False  # torch reads its counter of steps
 
     def emit(self) -> Call:
         return Call("torch.optim.Adagrad", tuple(self.call().keywords().items()))

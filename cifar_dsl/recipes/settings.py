@@ -36,11 +36,17 @@ class Setting:
     registry: Registry[Any] | None = None
     is_chain: bool = False
     most: int = 1
-    default: Declaration | str | bool | tuple[()] | None = None
+    default: Declaration | str | bool | int | tuple[()] | None = None
 
 
 _ALL = (
     Setting("data", "the data set that is trained and tested on", registry=DATASETS),
+    Setting(
+        "validation",
+        "training images that are held out: they choose the best epoch, so that the test images don't have to",
+        kind=Int(0, 10_000_000),
+        default=0,
+    ),
     Setting("normalize", "how bytes become numbers", registry=NORMALIZATIONS, default=PerChannel()),
     Setting(
         "augment", "random changes to training images", registry=AUGMENTATIONS, is_chain=True, most=CHANGES, default=()

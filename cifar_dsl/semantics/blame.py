@@ -41,16 +41,26 @@ class Blame:
             origin = names.origin(argument)
             if origin != place:
                 return Label(origin, text), (Label(place, "taken here"),)
+        elif isinstance(argument, nodes.Operation):  # which is written for several values, of which this is none
+            for origin in origins([argument], names):
+                if origin != place:
+                    return Label(origin, "with this"), (Label(place, text),)
         if call in self._right:
             expressions = [argument] if argument else []
             expressions += [one.value for one in arguments]
-            for origin in _origins(expressions, names):
+            for origin in origins(expressions, names):
                 if origin != place:
                     return Label(origin, "with this"), (Label(place, text),)
         return Label(place, text), ()
 
 
-def _origins(expressions: list[nodes.Expression], names: Environment) -> Iterator[Span]:
+def own_origin(expression: nodes.Expression, names: Environment) -> Span:
+    """Where a value was written, in the author's text where it is worked out in the library's of one from there."""
+    place = names.origin(expression)
+    return next(origins([expression], names), place) if place.source.is_library else place
+
+
+def origins(expressions: list[nodes.Expression], names: Environment) -> Iterator[Span]:
     """Where the values were written that the expressions name, if elsewhere."""
     for expression in expressions:
         for name in sorted(nodes.references([expression])):

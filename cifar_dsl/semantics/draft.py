@@ -29,9 +29,10 @@ class TooLargeError(Exception):
 
 @define
 class _Loop:
-    """A loop that is being expanded."""
+    """A loop that is being expanded; `origin` is where the number of its rounds was written, if elsewhere."""
 
     span: Span
+    origin: Span | None
     rounds: int = 0
 
 
@@ -69,9 +70,13 @@ class Draft:
         except MisfitError as error:
             order = [info.name for info in arguments_of(type(layer))]
             label, secondary = self.binder.labels(call, error, order, names)
+            help_text = error.help
+            if crossed := call.crossed(order):
+                label, secondary = Label(crossed, error.label), ()
+                help_text = (f"write `{crossed.text}` the other way round", *help_text)
             notes = (f"the input here is {x} ({self.origin(tensor, label.span)})",)
             self.report(
-                error.code, error.message, label.span, label.text, help=error.help, notes=notes, secondary=secondary
+                error.code, error.message, label.span, label.text, help=help_text, notes=notes, secondary=secondary
             )
             raise Failed from None
         if layer.is_first() and tensor.number:
@@ -173,14 +178,21 @@ class Draft:
         assert span is not None
         if self._loops:
             loop = max(self._loops, key=lambda loop: loop.rounds)
-            self.report("E0211", message, loop.span, "in this loop", secondary=(Label(span, "passed here"),))
+            labels = [Label(loop.span, "in this loop"), Label(span, "passed here")]
+            if loop.origin:
+                labels.insert(0, Label(loop.origin, "so many rounds"))
+            first, *others = labels
+            self.report("E0211", message, first.span, first.text, secondary=tuple(others))
         else:
             self.report("E0211", message, span)
         raise TooLargeError
 
-    def rounds(self, loop: Span, items: Iterable[T]) -> Iterator[T]:
-        """The items of a loop, one for each of its rounds, which are bounded. Raises TooLargeError."""
-        active = _Loop(loop)
+    def rounds(self, loop: Span, items: Iterable[T], origin: Span | None = None) -> Iterator[T]:
+        """The items of a loop, one for each of its rounds, which are bounded. Raises TooLargeError.
+
+        `origin` is where their number was written, if elsewhere.
+        """
+        active = _Loop(loop, origin)
         self._loops.append(active)
         for item in items:
             active.rounds += 1

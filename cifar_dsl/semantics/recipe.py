@@ -148,19 +148,35 @@ def check_data(program: Program, graph: Graph, recipe: Recipe, data: DataShape, 
                 help=(f"end the model with `{end}`",),
             )
         )
-    if data.train_images is not None and recipe.drop_last and recipe.batch > data.train_images:
+    if data.train_images is not None:
+        _check_batches(program, graph, recipe, data.train_images, reporter)
+
+
+def _check_batches(program: Program, graph: Graph, recipe: Recipe, train_images: int, reporter: Reporter) -> None:
+    """Report where so many training images can't be split and put into batches as the recipe says."""
+    images = train_images - recipe.validation
+    if images <= 0:
         reporter.report(
             Diagnostic(
                 "E0403",
-                f"a batch of {recipe.batch:,} takes more than the {data.train_images:,} training images, "
-                "and `drop_last` drops it",
+                f"`validation` holds out {recipe.validation:,} images, and there are {train_images:,} to train on",
+                Label(program.settings["validation"].span),
+                help=("hold out fewer: a tenth of them is usual",),
+            )
+        )
+        return
+    if recipe.drop_last and recipe.batch > images:
+        reporter.report(
+            Diagnostic(
+                "E0403",
+                f"a batch of {recipe.batch:,} takes more than the {images:,} training images, and `drop_last` drops it",
                 Label(program.settings["batch"].span),
                 help=("use a smaller batch, or leave `drop_last` out",),
             )
         )
-    rest = 0 if data.train_images is None or recipe.drop_last else data.train_images % recipe.batch
-    if data.train_images is not None and 1 in {recipe.batch, rest}:
-        _check_lone_image(program, graph, recipe, data.train_images, reporter)
+    rest = 0 if recipe.drop_last else images % recipe.batch
+    if 1 in {recipe.batch, rest}:
+        _check_lone_image(program, graph, recipe, images, reporter)
 
 
 def _check_lone_image(program: Program, graph: Graph, recipe: Recipe, images: int, reporter: Reporter) -> None:

@@ -32,6 +32,7 @@ KEYWORDS = frozenset(
 SETTING_WORDS = frozenset(
     [
         "data",
+        "validation",
         "normalize",
         "augment",
         "epochs",

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +16,18 @@ _MEASURED_TOGETHER = 500  # images in a batch when the statistics of batch norm 
 
 
 class WeightAverage:
-    """An average of a network's weights. Steps and epochs are counted from 1."""
+    """An average of a network's weights. Steps and epochs are counted from 1.
 
-    def after_step(self, step: int) -> None:
-        """Take note of the weights after a step of the whole training."""
+    What it does after a step depends on `due` alone, which is known before the step: so steps for which the same is
+    due can be recorded and replayed.
+    """
+
+    def due(self, step: int) -> str:  # noqa: ARG002
+        """What is to be done after a step of the whole training; "" for nothing."""
+        return ""
+
+    def after_step(self, due: str) -> None:
+        """Do that."""
 
     def after_epoch(self, epoch: int) -> None:
         """Take note of the weights at the end of an epoch."""
@@ -27,6 +35,14 @@ class WeightAverage:
     def network(self) -> nn.Module | None:
         """The network with the averaged weights, if they are what is tested."""
         return None
+
+    def state(self) -> dict[str, Tensor]:
+        """What it keeps, by names of its own."""
+        raise NotImplementedError(type(self).__name__)
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        raise NotImplementedError(type(self).__name__)
 
 
 class Lookahead(WeightAverage):
@@ -38,13 +54,26 @@ class Lookahead(WeightAverage):
         self._slow = [weight.detach().clone() for weight in self._fast]
         self._approach = get_ema_multi_avg_fn(1 - rate)  # type: ignore[no-untyped-call]
 
+    def due(self, step: int) -> str:
+        """Whether fast and slow weights meet."""
+        return "meet" if step % self._every == 0 else ""
+
     @torch.no_grad()
-    def after_step(self, step: int) -> None:
-        """Let fast and slow weights meet."""
-        if step % self._every == 0:
+    def after_step(self, due: str) -> None:
+        """Let them meet."""
+        if due:
             self._approach(self._slow, self._fast, 0)
             for fast, slow in zip(self._fast, self._slow, strict=True):
                 fast.copy_(slow)
+
+    def state(self) -> dict[str, Tensor]:
+        """The slow weights."""
+        return {str(number): slow for number, slow in enumerate(self._slow)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on with these slow weights."""
+        for number, slow in enumerate(self._slow):
+            slow.copy_(state[str(number)])
 
 
 class _Tested(WeightAverage):
@@ -65,6 +94,23 @@ class _Tested(WeightAverage):
             self._update(list(self._averaged.parameters()), list(self._module.parameters()), self._count)
         self._count += 1
 
+    def state(self) -> dict[str, Tensor]:
+        """The averaged weights, if there are any yet, and of how many they are the average."""
+        kept = {"count": torch.tensor(self._count)}
+        if self._averaged is not None:
+            kept |= {f"averaged.{name}": tensor for name, tensor in self._averaged.state_dict().items()}
+        return kept
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on with these."""
+        self._count = int(state["count"])
+        if self._count:
+            self._averaged = copy.deepcopy(self._module)
+            prefix = "averaged."
+            self._averaged.load_state_dict(
+                {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+            )
+
 
 class Ema(_Tested):
     """An exponential moving average; its buffers are those of the network that is trained."""
@@ -75,9 +121,15 @@ class Ema(_Tested):
         self._first = plan.steps_until(start) + 1
         self._update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
 
-    def after_step(self, step: int) -> None:
-        """Move the average towards the weights."""
-        if step >= self._first and step % self._every == 0:
+    def due(self, step: int) -> str:
+        """Whether the average takes the weights as they are, or moves towards them."""
+        if step < self._first or step % self._every:
+            return ""
+        return "move" if self._count else "begin"
+
+    def after_step(self, due: str) -> None:
+        """Do that."""
+        if due:
             self._take()
 
     @torch.no_grad()

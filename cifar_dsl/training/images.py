@@ -2,12 +2,13 @@
 
 import numpy as np
 import torch
-from attrs import define, field
+from attrs import define, field, frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
 from cifar_dsl.ir import Recipe
 from cifar_dsl.recipes import NORMALIZATIONS
+from cifar_dsl.training import draws
 
 
 @define
@@ -45,14 +46,25 @@ class Images:
         return torch.addcmul(self.offset, values.to(torch.float32), self.scale).permute(0, 3, 1, 2)
 
 
+@frozen
+class Splits:
+    """The images of a data set as a recipe uses them; `validation` are training images that are not trained on."""
+
+    train: Images
+    test: Images
+    validation: Images | None = None
+
+
 def load_images(
     recipe: Recipe,
     train: tuple[NDArray[np.uint8], NDArray[np.int64]],
     test: tuple[NDArray[np.uint8], NDArray[np.int64]],
     device: torch.device,
-) -> tuple[Images, Images]:
-    """Both splits on the device. The normalisation is measured on the training images alone."""
-    mean, std = _statistics(train[0])
+) -> Splits:
+    """All splits on the device. The normalisation is measured on the images that are trained on."""
+    is_held_out = held_out(train[1], recipe.validation)
+    trained = (train[0][~is_held_out], train[1][~is_held_out]) if recipe.validation else train
+    mean, std = _statistics(trained[0])
     scale, offset = NORMALIZATIONS.of(recipe.normalize).affine(mean, std)
     means = tuple(255 * channel for channel in mean)
     constants = [torch.tensor(figures, device=device) for figures in (scale, offset, means)]
@@ -61,7 +73,23 @@ def load_images(
         pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device)
         return Images(pixels, torch.from_numpy(np.ascontiguousarray(labels)).to(device), *constants)
 
-    return move(*train), move(*test)
+    validation = move(train[0][is_held_out], train[1][is_held_out]) if recipe.validation else None
+    return Splits(move(*trained), move(*test), validation)
+
+
+def held_out(labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """Which training images are for validation, (N,): the same for every seed, and of each class an even share."""
+    scattered = np.argsort(
+        draws.hashed(draws.key(0, 0, "validation"), torch.arange(len(labels))).numpy(), kind="stable"
+    )
+    share = np.empty(len(labels))  # which part of its class comes before an image
+    for label in np.unique(labels):
+        members = scattered[labels[scattered] == label]
+        share[members] = (np.arange(len(members)) + 0.5) / len(members)
+    chosen = scattered[np.argsort(share[scattered], kind="stable")[:count]]
+    is_held_out = np.zeros(len(labels), dtype=bool)
+    is_held_out[chosen] = True
+    return is_held_out
 
 
 def _statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:

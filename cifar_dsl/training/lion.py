@@ -13,7 +13,7 @@ class Lion(torch.optim.Optimizer):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float,
+        lr: float | Tensor,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.0,
     ) -> None:
@@ -33,5 +33,5 @@ class Lion(torch.optim.Optimizer):
                     state["momentum_buffer"] = torch.zeros_like(gradient)
                 momentum = state["momentum_buffer"]
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.add_(momentum.lerp(gradient, 1 - beta_1).sign_(), alpha=-group["lr"])
+                weight.sub_(momentum.lerp(gradient, 1 - beta_1).sign_() * group["lr"])  # the rate may be a tensor
                 momentum.lerp_(gradient, 1 - beta_2)

@@ -2,35 +2,22 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import torch
-from attrs import define, frozen
-from torch import Tensor, nn
+from attrs import define, field, frozen
 
-from cifar_dsl.backends.torch_module import build_module, make, resolve
-from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.recipes import CLIPS, LOSSES, OPTIMIZERS, SCHEDULES
 from cifar_dsl.runs import EpochMetrics
-from cifar_dsl.training import draws
-from cifar_dsl.training.augmentation import augmented
-from cifar_dsl.training.averages import WeightAverage, make_average
-from cifar_dsl.training.images import Images
-from cifar_dsl.training.optimizers import Optimizers
-from cifar_dsl.training.plan import Plan
-from cifar_dsl.training.views import with_views
-from cifar_dsl.training.whitening import whiten
-
-EVALUATION_BATCH = 500  # images; a constant, so that evaluating a saved run repeats the very same sums
+from cifar_dsl.training.engines import Engine, draws_at_random
+from cifar_dsl.training.evaluation import Evaluation, Measured, measure
+from cifar_dsl.training.generators import generators_kept
+from cifar_dsl.training.images import Splits
+from cifar_dsl.training.learner import Learner
 
 
-class DivergedError(Exception):
-    """The loss is no longer a number."""
-
-    def __init__(self, epoch: int) -> None:
-        super().__init__(f"the loss was not a finite number in epoch {epoch}")
-        self.epoch = epoch
+class StoppedError(Exception):
+    """Training was asked to stop, and did so between two steps."""
 
 
 @frozen
@@ -43,173 +30,175 @@ class StepProgress:
     steps: int
 
 
+@frozen
+class Epoch:
+    """What an epoch gave; `test` and `validation` are what was measured after it."""
+
+    metrics: EpochMetrics
+    test: Measured
+    validation: Measured | None
+
+
+@frozen
+class Watcher:
+    """Who is told how training goes on, and may stop it.
+
+    `on_epoch` is called when the learner stands at the beginning of its next epoch. A learner of which
+    `on_divergence` tells trains no further; its `epoch` is the one in which the loss was no finite number. When
+    `wants_stop`, training stops after the step, and `on_stop` is told where each learner stands.
+    """
+
+    on_step: Callable[[StepProgress], None] = lambda _: None
+    on_epoch: Callable[[Learner, Epoch], None] = lambda *_: None
+    on_divergence: Callable[[Learner], None] = lambda _: None
+    wants_stop: Callable[[], bool] = lambda: False
+    on_stop: Callable[[Learner], None] = lambda _: None
+
+
+def fit(learners: Sequence[Learner], splits: Splits, watcher: Watcher) -> None:
+    """Train networks side by side, from where they all stand to the end of their recipe. Raises StoppedError.
+
+    They have one recipe, one engine and the same images, and differ in their seeds. Random streams are functions of
+    (seed, epoch), and torch's own generators are left as they were.
+    """
+    _Fit(list(learners), splits, watcher).run()
+
+
 @define
-class Trainer:
-    """Trains one network with one seed."""
+class _Fit:
+    learners: list[Learner]  # those that still train
+    splits: Splits
+    watcher: Watcher
+    _engine: Engine = field(init=False)
+    _guard: "_Guard" = field(init=False)
 
-    graph: Graph
-    recipe: Recipe
-    name: str
-    seed: int
-    device: torch.device
-    train_images: Images
-    test_images: Images
+    def __attrs_post_init__(self) -> None:
+        self._engine = self.learners[0].engine
+        self._guard = _Guard(self.learners[0].device)
 
-    def run(
-        self,
-        on_epoch: Callable[[EpochMetrics], None],
-        on_step: Callable[[StepProgress], None] = lambda _: None,
-    ) -> nn.Module:
-        """Train all epochs and give back the network. Raises DivergedError.
+    def run(self) -> None:
+        first = self.learners[0]
+        if len(self.learners) > 1 and draws_at_random(first.graph):
+            for learner in self.learners:
+                learner.share_generator()
+        tests = self._evaluations("test")
+        validations = self._evaluations("validation")
+        with generators_kept(first.device), self._engine.running():
+            while self.learners and first.epoch <= first.plan.epochs_begun:
+                self._train_epoch()
+                self._finish_epoch(tests, validations)
+                first = (self.learners or [first])[0]
 
-        Random streams are a function of (seed, epoch), and torch's own generators are left as they were.
-        """
-        module = build_module(self.graph, self.name, self.seed)
-        module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        whiten(module, self.graph, self.train_images)
-        plan = Plan.of(self.recipe, len(self.train_images))
-        optimizers = Optimizers(module, self.graph, self.recipe, plan)
-        averages = [make_average(call, module, plan, self.train_images) for call in self.recipe.average]
-        tested = module
-        with generators_kept(self.device):
-            for epoch in range(1, plan.epochs_begun + 1):
-                _seed_generator(self.device, draws.key(self.seed, epoch, "torch"))  # for dropout
-                start = time.perf_counter()
-                loss, accuracy, lr = self._epoch(module, optimizers, averages, plan, epoch, on_step)
-                trained = time.perf_counter()
-                tested = self._averaged(module, averages)
-                test_loss, test_accuracy = evaluate(tested, self.test_images, self.recipe)
-                if not math.isfinite(test_loss):  # the last steps may have spoilt weights whose loss was still a number
-                    raise DivergedError(epoch)
-                on_epoch(
-                    EpochMetrics(
-                        epoch=epoch,
-                        lr=lr,
-                        train_loss=loss,
-                        train_accuracy=accuracy,
-                        test_loss=test_loss,
-                        test_accuracy=test_accuracy,
-                        time_s=trained - start,
-                        evaluation_time_s=time.perf_counter() - trained,
-                    )
-                )
-        return tested
+    def _evaluations(self, split: str) -> dict[int, Evaluation]:
+        images = self.splits.validation if split == "validation" else self.splits.test
+        if images is None:
+            return {}
+        return {learner.seed: Evaluation(images, learner.recipe, self._engine) for learner in self.learners}
 
-    def _epoch(
-        self,
-        module: nn.Module,
-        optimizers: Optimizers,
-        averages: list[WeightAverage],
-        plan: Plan,
-        epoch: int,
-        on_step: Callable[[StepProgress], None],
-    ) -> tuple[float, float, float]:
-        """One epoch: mean loss, accuracy, and the recipe's rate at the last step. Raises DivergedError."""
-        recipe, images = self.recipe, self.train_images
-        loss_function = _Loss(recipe)
-        clip_call = CLIPS.of(recipe.clip).emit()
-        schedule, base_lr = SCHEDULES.of(recipe.schedule), OPTIMIZERS.of(recipe.optimizer).lr
-        steps, seen = plan.steps_in(epoch), plan.images_in(epoch)
-        order = draws.permutation(self.seed, epoch, len(images))[:seen].to(self.device)
-        loss_sum = torch.zeros((), device=self.device, dtype=torch.float64 if self.device.type != "mps" else None)
-        correct = torch.zeros((), device=self.device, dtype=torch.int64)
-        module.train()
-        for step, index in enumerate(torch.split(order, recipe.batch)):
-            optimizers.begin(epoch, step)
-            batch = augmented(images, index, recipe.augment, self.seed, epoch)
-            with self._precision():
-                scores = module(batch.images)
-                loss = loss_function(scores, batch.targets(scores.shape[1]))
-            module.zero_grad(set_to_none=True)
-            if optimizers.parameters:
-                loss.backward()  # type: ignore[no-untyped-call]
-            if clip_call:
-                resolve(clip_call.name)(optimizers.parameters, **clip_call.keywords())
-            optimizers.step()
-            for average in averages:
-                average.after_step((epoch - 1) * plan.steps + step + 1)
-            # Kept on the device and read once an epoch: reading would wait for the device at every step.
-            loss_sum += loss_function.total(loss.detach(), len(index))
-            correct += (scores.detach().argmax(1) == batch.labels).sum()
-            on_step(StepProgress(epoch, plan.epochs_begun, step + 1, steps))
-        for average in averages:
-            average.after_epoch(epoch)
-        loss_mean = loss_sum.item() / seen
-        if not math.isfinite(loss_mean):
-            raise DivergedError(epoch)
-        lr = base_lr * schedule.factor(epoch - 1 + (steps - 1) / plan.steps, recipe.epochs)
-        return loss_mean, int(correct.item()) / seen, lr
+    def _train_epoch(self) -> None:
+        first = self.learners[0]
+        epoch, plan = first.epoch, first.plan
+        steps = plan.steps_in(epoch)
+        begun = time.perf_counter()
+        for learner in self.learners:
+            learner.begin_epoch()
+        for step in range(first.steps_done, steps):
+            variant = tuple(learner.prepare() for learner in self.learners)
+            seeds = tuple(learner.seed for learner in self.learners)
+            self._engine.run(("train", seeds, variant), [learner.step for learner in self.learners])
+            self._drop(self._guard.diverged(self.learners))
+            self.watcher.on_step(StepProgress(epoch, plan.epochs_begun, step + 1, steps))
+            if not self.learners:
+                return
+            if self.watcher.wants_stop() and step + 1 < steps:  # the end of an epoch is a better place
+                self._count_time(begun)
+                self._stop()
+        self._drop([learner for learner in self.learners if not math.isfinite(learner.loss_sum.item())])
+        self._count_time(begun)
 
-    def _averaged(self, module: nn.Module, averages: list[WeightAverage]) -> nn.Module:
-        """The network that is tested and kept."""
-        with self._precision():
-            networks = [average.network() for average in averages]
-        return next((network for network in networks if network is not None), module)
+    def _finish_epoch(self, tests: dict[int, Evaluation], validations: dict[int, Evaluation]) -> None:
+        learners = self.learners
+        trained = {learner.seed: learner.end_epoch() for learner in learners}
+        begun = time.perf_counter()
+        tested = self._measured(tests)
+        validated = self._measured(validations)
+        evaluation_s = (time.perf_counter() - begun) / max(1, len(learners))
+        # The last steps may have spoilt weights whose loss was still a number.
+        self._drop([learner for learner in learners if not math.isfinite(tested[learner.seed].loss)])
+        for learner in self.learners:
+            (loss, accuracy), test, validation = (
+                trained[learner.seed],
+                tested[learner.seed],
+                validated.get(learner.seed),
+            )
+            metrics = EpochMetrics(
+                epoch=learner.epoch,
+                lr=learner.rate,
+                train_loss=loss,
+                train_accuracy=accuracy,
+                test_loss=test.loss,
+                test_accuracy=test.accuracy,
+                time_s=learner.spent_s,
+                evaluation_time_s=evaluation_s,
+                validation_loss=validation.loss if validation else None,
+                validation_accuracy=validation.accuracy if validation else None,
+            )
+            learner.go_on()
+            self.watcher.on_epoch(learner, Epoch(metrics, test, validation))
+        if self.learners and self.watcher.wants_stop() and self.learners[0].epoch <= self.learners[0].plan.epochs_begun:
+            self._stop()
 
-    def _precision(self) -> torch.autocast:
-        return precision(self.recipe, self.device)
+    def _stop(self) -> NoReturn:
+        for learner in self.learners:
+            self.watcher.on_stop(learner)
+        raise StoppedError
 
+    def _measured(self, evaluations: dict[int, Evaluation]) -> dict[int, Measured]:
+        if not evaluations or not self.learners:
+            return {}
+        seeds = [learner.seed for learner in self.learners]
+        measured = measure([evaluations[seed] for seed in seeds], [learner.tested for learner in self.learners])
+        return dict(zip(seeds, measured, strict=True))
 
-@contextmanager
-def generators_kept(device: torch.device) -> Iterator[None]:
-    """Leave torch's generators, of the CPU and of `device`, in the end as they were."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # knows nothing of mps
-        state = torch.mps.get_rng_state() if device.type == "mps" else None
-        try:
-            yield
-        finally:
-            if state is not None:
-                torch.mps.set_rng_state(state)
+    def _count_time(self, begun: float) -> None:
+        """Each of several learners has its share of the time that they trained together."""
+        for learner in self.learners:
+            learner.spent_s += (time.perf_counter() - begun) / len(self.learners)
+
+    def _drop(self, diverged: list[Learner]) -> None:
+        for learner in diverged:
+            self.learners.remove(learner)
+            self.watcher.on_divergence(learner)
 
 
-def _seed_generator(device: torch.device, seed: int) -> None:
-    """Seed the generator of `device` alone; `torch.manual_seed` would reseed those of all devices."""
-    match device.type:
-        case "cuda":
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        case "mps":
-            torch.mps.manual_seed(seed)
-        case _:
-            torch.default_generator.manual_seed(seed)
+class _Guard:
+    """Looks whether losses are still finite: after every step, or on a GPU as often as it can without waiting.
 
+    There the sums are copied to the host now and then, and looked at when they have arrived. Once a sum isn't finite
+    it stays so.
+    """
 
-def precision(recipe: Recipe, device: torch.device) -> torch.autocast:
-    """The context in which a network computes with the numbers that the recipe names."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
+    _EVERY = 16  # steps
 
+    def __init__(self, device: torch.device) -> None:
+        self._waits = device.type == "cuda"
+        self._steps = 0
+        self._arrived: torch.cuda.Event | None = None
+        self._sums: list[tuple[Learner, torch.Tensor]] = []
 
-class _Loss:
-    """The loss of a recipe."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        declared = LOSSES.of(recipe.loss)
-        self._function = make(declared.emit())
-        self._is_sum = declared.reduction == "sum"
-
-    def __call__(self, scores: Tensor, targets: Tensor) -> Tensor:
-        """The batch's loss, as the recipe reduces it."""
-        return self._function(scores, targets)  # type: ignore[no-any-return]
-
-    def total(self, loss: Tensor, count: int) -> Tensor:
-        """The sum over a batch of `count` images whose loss this is."""
-        return loss if self._is_sum else loss * count
-
-
-@torch.inference_mode()
-def evaluate(module: nn.Module, images: Images, recipe: Recipe) -> tuple[float, float]:
-    """Mean loss and accuracy of `module` on `images`, in evaluation mode, over the views that the recipe names."""
-    loss_function = _Loss(recipe)
-    device = images.labels.device
-    # Scores of several views are added, which takes more digits than bfloat16 has.
-    score = with_views(lambda x: module(x).float(), recipe.test_augment)
-    module.eval()
-    losses: list[Tensor] = []
-    correct = torch.zeros((), device=device, dtype=torch.int64)
-    for index in torch.split(torch.arange(len(images), device=device), EVALUATION_BATCH):
-        y = images.labels.index_select(0, index)
-        with precision(recipe, device):
-            scores = score(images.batch(index))
-            losses.append(loss_function.total(loss_function(scores, y), len(index)))
-        correct += (scores.argmax(1) == y).sum()
-    return torch.stack(losses).sum().item() / len(images), int(correct.item()) / len(images)
+    def diverged(self, learners: list[Learner]) -> list[Learner]:
+        """Those whose loss is known not to be a finite number."""
+        if not self._waits:
+            return [learner for learner in learners if not math.isfinite(learner.loss_sum.item())]
+        self._steps += 1
+        if self._steps % self._EVERY:
+            return []
+        found: list[Learner] = []
+        if self._arrived is not None:
+            if not self._arrived.query():  # type: ignore[no-untyped-call]
+                return []
+            found = [one for one, total in self._sums if one in learners and not math.isfinite(total.item())]
+        self._sums = [(one, one.loss_sum.detach().to("cpu", non_blocking=True)) for one in learners]
+        self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._arrived.record()
+        return found

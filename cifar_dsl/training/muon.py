@@ -20,7 +20,7 @@ class Muon(torch.optim.Optimizer):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float,
+        lr: float | Tensor,
         momentum: float = 0.95,
         nesterov: bool = True,
         steps: int = 5,
@@ -58,7 +58,7 @@ class Muon(torch.optim.Optimizer):
         elif group["weight_decay"]:
             weight.mul_(1 - group["lr"] * group["weight_decay"])
         update = orthogonalized(direction.reshape(len(direction), -1), group["steps"])
-        weight.add_(update.view(weight.shape), alpha=-group["lr"])
+        weight.sub_(update.view(weight.shape).to(weight.dtype) * group["lr"])  # the rate may be a tensor
 
 
 def orthogonalized(matrix: Tensor, steps: int) -> Tensor:

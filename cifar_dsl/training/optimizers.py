@@ -1,21 +1,25 @@
 """The optimizers of a recipe: one for each group of parameters, and one for all others."""
 
+from collections.abc import Mapping
+
 import torch
 from attrs import frozen
-from torch import nn
+from torch import Tensor, nn
 
 from cifar_dsl.backends.torch_module import resolve
 from cifar_dsl.ir import Call, Graph, Recipe
 from cifar_dsl.recipes import OPTIMIZERS, SCHEDULES
 from cifar_dsl.recipes.groups import assign
 from cifar_dsl.recipes.schedule import Schedule
+from cifar_dsl.training.feeds import Feed
 from cifar_dsl.training.plan import Plan
 
 
 @frozen
 class _Part:
-    """Parameters that are trained alike, for so many epochs and steps."""
+    """Parameters that are trained alike, for so many epochs and steps. `number` is its place among all parts."""
 
+    number: int
     optimizer: torch.optim.Optimizer
     parameters: tuple[nn.Parameter, ...]
     lr: float
@@ -23,10 +27,13 @@ class _Part:
     epochs: float
     steps: int
 
-    def set_rate(self, passed: float) -> None:
-        """Set the rate for the step at which so many epochs have passed."""
+    def set_rate(self, rate: float | Tensor) -> None:
+        """Set the rate for the next step."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.lr * self.schedule.factor(passed, self.epochs)
+            if isinstance(group["lr"], Tensor):
+                group["lr"].copy_(torch.as_tensor(rate))
+            else:
+                group["lr"] = rate
 
     def end(self) -> None:
         """Let the parameters be as they are: no gradient is worked out for them any more."""
@@ -36,19 +43,31 @@ class _Part:
 
 
 class Optimizers:
-    """All optimizers of a recipe for one network. `parameters` are those that are trained at present."""
+    """All optimizers of a recipe for one network. `parameters` are those that are trained at present.
 
-    def __init__(self, module: nn.Module, graph: Graph, recipe: Recipe, plan: Plan) -> None:
+    Where they are `recorded`, their rates lie on the device, and no step waits for it.
+    """
+
+    def __init__(self, module: nn.Module, graph: Graph, recipe: Recipe, plan: Plan, *, recorded: bool = False) -> None:
         self._module = module
         self._plan = plan
-        self._parts = self._made(graph, recipe)
+        self._all = self._made(graph, recipe, recorded=recorded)
+        self._parts = self._all
         self._find_parameters()
 
-    def begin(self, epoch: int, step: int) -> None:
-        """Set the rates for a step of an epoch, and end the groups whose time is over.
+    @property
+    def active(self) -> tuple[int, ...]:
+        """The numbers of the optimizers that take steps at present."""
+        return tuple(part.number for part in self._parts)
 
-        Epochs are counted from 1, steps within the epoch from 0.
-        """
+    def rates(self, epoch: int) -> list[list[float]]:
+        """The rate of every optimizer at each step of an epoch, which are counted from 1."""
+        steps = self._plan.steps
+        passed = [epoch - 1 + step / steps for step in range(self._plan.steps_in(epoch))]
+        return [[part.lr * part.schedule.factor(at, part.epochs) for part in self._all] for at in passed]
+
+    def prepare(self, epoch: int, step: int) -> None:
+        """End the groups whose time is over at a step of an epoch; steps are counted from 0."""
         done = (epoch - 1) * self._plan.steps + step
         ended = [part for part in self._parts if done >= part.steps]
         if ended:
@@ -56,24 +75,48 @@ class Optimizers:
                 part.end()
             self._parts = [part for part in self._parts if done < part.steps]
             self._find_parameters()
-        for part in self._parts:
-            part.set_rate(epoch - 1 + step / self._plan.steps)
 
-    def step(self) -> None:
-        """Take a step along the gradients."""
+    def step(self, feed: Feed) -> None:
+        """Take a step along the gradients, at the rates that are fed."""
         for part in self._parts:
+            part.set_rate(feed.rate(part.number))
             part.optimizer.step()
+
+    def state(self) -> dict[str, Tensor]:
+        """What the optimizers keep: `<optimizer>.<parameter>.<what>`, all by their numbers, to a tensor."""
+        return {
+            f"{part.number}.{index}.{name}": value
+            for part in self._all
+            for index, values in part.optimizer.state_dict()["state"].items()
+            for name, value in values.items()
+            if value is not None
+        }
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        for part in self._all:
+            values: dict[int, dict[str, Tensor]] = {}
+            for key, value in state.items():
+                number, index, name = key.split(".", 2)
+                if int(number) == part.number:
+                    values.setdefault(int(index), {})[name] = _laid_out_as(part.parameters[int(index)], value)
+            groups = part.optimizer.state_dict()["param_groups"]
+            rates = [group["lr"] for group in part.optimizer.param_groups]
+            part.optimizer.load_state_dict({"state": values, "param_groups": groups})
+            for group, rate in zip(part.optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate  # the very same tensor
 
     def _find_parameters(self) -> None:
         self.parameters = [parameter for parameter in self._module.parameters() if parameter.requires_grad]
 
-    def _made(self, graph: Graph, recipe: Recipe) -> list[_Part]:
+    def _made(self, graph: Graph, recipe: Recipe, *, recorded: bool) -> list[_Part]:
         assigned = assign(graph, recipe)
         members: dict[int | None, list[nn.Parameter]] = {}
         for path, parameter in self._module.named_parameters():
             if path in assigned:
                 members.setdefault(assigned[path], []).append(parameter)
-        parts = []
+        parts: list[_Part] = []
         for number, parameters in members.items():
             if number is None:
                 optimizer, schedule, epochs = recipe.optimizer, recipe.schedule, recipe.epochs
@@ -83,7 +126,8 @@ class Optimizers:
                 epochs = recipe.epochs if group.epochs is None else group.epochs
             parts.append(
                 _Part(
-                    optimizer=_make(optimizer, parameters),
+                    number=len(parts),
+                    optimizer=_make(optimizer, parameters, recorded=recorded),
                     parameters=tuple(parameters),
                     lr=OPTIMIZERS.of(optimizer).lr,
                     schedule=SCHEDULES.of(schedule),
@@ -94,11 +138,23 @@ class Optimizers:
         return parts
 
 
-def _make(call: Call, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+def _laid_out_as(parameter: nn.Parameter, value: Tensor) -> Tensor:
+    """A value in the memory layout of its parameter: a fused step takes the numbers of both in their order there."""
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+def _make(call: Call, parameters: list[nn.Parameter], *, recorded: bool) -> torch.optim.Optimizer:
     declared = OPTIMIZERS.of(call)
     emitted = declared.emit()
     keywords: dict[str, object] = dict(emitted.arguments)
     if declared.has_fused:
         keywords["fused"] = True  # the same arithmetic in one pass over the weights
+    if recorded:
+        assert declared.can_be_recorded
+        keywords["lr"] = torch.tensor(declared.lr, device=parameters[0].device)
+        if declared.has_capturable and parameters[0].device.type == "cuda":
+            keywords["capturable"] = True  # counts its steps on the device
     optimizer: torch.optim.Optimizer = resolve(emitted.name)(parameters, **keywords)
     return optimizer

@@ -42,3 +42,7 @@ class Plan:
     def images_in(self, epoch: int) -> int:
         """How many images an epoch trains on."""
         return min(self.images, self.steps_in(epoch) * self.batch)
+
+    def images_in_step(self, epoch: int, step: int) -> int:
+        """How many images a step of an epoch trains on; steps are counted from 0 here."""
+        return min(self.batch, self.images_in(epoch) - step * self.batch)

@@ -9,17 +9,8 @@ import cifar_dsl
 from cifar_dsl.cli import check
 
 COMMANDS = (
-    "check",
-    "show",
-    "fmt",
-    "diff",
-    "train",
-    "evaluate",
-    "compare",
-    "explain",
-    "reference",
-    "data",
-    "doctor",
+    *("check", "show", "fmt", "diff", "train", "evaluate", "compare", "explain", "reference", "data", "doctor"),
+    "completion",
     "lsp",
 )
 

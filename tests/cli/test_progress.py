@@ -1,15 +1,21 @@
 """What is said while training goes on."""
 
+import json
 import math
 
 import pytest
 
-from cifar_dsl.cli.progress import EpochProgress
+from cifar_dsl.cli.progress import JobsProgress
+from cifar_dsl.jobs import Began, EpochEnded, Finished, Job, Noted
 from cifar_dsl.runs import EpochMetrics
 
 
 def metrics(epoch: int, time_s: float) -> EpochMetrics:
     return EpochMetrics(epoch, 0.1, 2.0, 0.25, 1.5, 0.5, time_s=time_s, evaluation_time_s=0.0)
+
+
+def job(*seeds: int) -> Job:
+    return Job("arch tiny\n", "tiny", "0123456789ab", ("tiny",), (), (), "shapes", "ab" * 32, seeds, "runs")
 
 
 @pytest.mark.parametrize(
@@ -21,12 +27,33 @@ def metrics(epoch: int, time_s: float) -> EpochMetrics:
     ],
 )
 def test_a_part_of_an_epoch_takes_a_part_of_the_time(capsys, epochs, first, second):
-    listener = EpochProgress(epochs).listener()
-    listener.on_epoch(metrics(1, 10.0))
-    listener.on_epoch(metrics(2, 5.0))
+    progress = JobsProgress([job(0)])
+    for event in (Began(epochs), EpochEnded(0, metrics(1, 10.0)), EpochEnded(0, metrics(2, 5.0))):
+        progress.take(0, event)
     begun = math.ceil(epochs)
     line_1, line_2 = capsys.readouterr().err.splitlines()
     assert line_1.startswith(f"epoch 1/{begun} ")
     assert line_2.startswith(f"epoch 2/{begun} ")
     assert line_1.endswith(f"accuracy 0.5000  {first}")
     assert line_2.endswith(f"accuracy 0.5000  {second}")
+
+
+def test_each_of_several_trainings_is_named(capsys):
+    progress = JobsProgress([job(0), job(1, 2)])
+    for number, seed in ((0, 0), (1, 2)):
+        progress.take(number, Began(3))
+        progress.take(number, EpochEnded(seed, metrics(1, 10.0)))
+    progress.take(0, Finished(("somewhere",)))
+    progress.take(1, EpochEnded(1, metrics(2, 10.0)))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["[1/2] tiny seed 0", "[1/2] tiny seed 2", "[2/2] tiny seed 1"]
+
+
+def test_quiet_says_nothing_and_json_a_line_an_epoch(capsys):
+    for progress in (JobsProgress([job(0)], quiet=True), JobsProgress([job(0)], as_json=True)):
+        progress.take(0, EpochEnded(0, metrics(1, 10.0)))
+        progress.take(0, Noted("something"))
+    said = capsys.readouterr()
+    assert said.err == ""
+    (line,) = said.out.splitlines()
+    assert json.loads(line) | {"event": "epoch", "spec": "tiny", "seed": 0, "epoch": 1} == json.loads(line)

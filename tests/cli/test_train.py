@@ -1,14 +1,17 @@
 """`cifar-dsl train` and `cifar-dsl evaluate`."""
 
+import hashlib
+import itertools
 import json
 import re
 import shutil
+import signal
 
 import numpy as np
 import pytest
 
 from cifar_dsl.runs import open_run
-from cifar_dsl.training.loop import Trainer
+from cifar_dsl.training.learner import Learner
 
 
 def the_run(tmp_path):
@@ -53,7 +56,7 @@ def test_a_run_that_is_there_is_reported_and_not_trained_again(train, tmp_path):
     written = the_run(tmp_path).weights.stat().st_ino
     second = train()
     assert (second.code, second.out) == (0, first.out)
-    assert "is trained already with seed 0" in second.err
+    assert "is trained already on this data" in second.err
     assert the_run(tmp_path).weights.stat().st_ino == written
     assert "epoch 1/2" in train("--retrain").err
 
@@ -101,17 +104,79 @@ def test_a_run_that_diverged_is_still_a_failure_when_it_is_there_already(cli, ma
     assert [cli(*arguments).code, cli(*arguments).code] == [1, 1]
 
 
-def test_ctrl_c_ends_with_130_and_leaves_no_run(train, tmp_path, monkeypatch):
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+def signal_at(monkeypatch, *steps: int, number: int = signal.SIGINT) -> None:
+    """Send a signal in these steps of the training, counted from 1."""
+    taken = itertools.count(1)
+    step = Learner.step
 
-    monkeypatch.setattr(Trainer, "_epoch", interrupt)
+    def signalled(learner: Learner) -> None:
+        step(learner)
+        if next(taken) in steps:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(Learner, "step", signalled)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("step", [1, 4, 5, 7])
+def test_a_signal_stops_after_the_step_and_the_same_command_goes_on(train, tmp_path, monkeypatch, number, code, step):
+    train("--runs", "uninterrupted")
+    expected = open_run(tmp_path / "uninterrupted")
+    signal_at(monkeypatch, step, number=number)
+    outcome = train()
+    assert (outcome.code, outcome.out) == (code, "")
+    assert "stopping after this step" in outcome.err
+    assert "stopped; all that was trained is kept" in outcome.err
+    assert "the same command goes on" in outcome.err
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    outcome = train()
+    assert outcome.code == 0
+    assert "was broken off; it goes on with" in outcome.err
+    run = the_run(tmp_path)
+    assert run.weights.read_bytes() == expected.weights.read_bytes()
+    losses = [(metrics.train_loss, metrics.test_loss) for metrics in run.metrics()]
+    assert losses == [(metrics.train_loss, metrics.test_loss) for metrics in expected.metrics()]
+    (resumption,) = run.record().resumed
+    assert (resumption.epoch - 1) * 4 + resumption.steps_done == step
+
+
+def test_a_second_ctrl_c_stops_at_once(train, tmp_path, monkeypatch):
+    step = Learner.step
+
+    def twice(learner: Learner) -> None:
+        step(learner)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Learner, "step", twice)
     outcome = train()
     assert outcome.code == 130
-    assert outcome.out == ""
-    assert outcome.err.endswith("\ninterrupted\n")
-    assert [path.suffix.split("-")[0] for path in tmp_path.glob("runs/*/*")] == [".partial"]
+    assert outcome.err.endswith("interrupted\n")
+    assert not list(tmp_path.glob("runs/*/*/checkpoints/*"))
+
+
+def test_restart_begins_anew(train, tmp_path, monkeypatch):
+    signal_at(monkeypatch, 6)
+    train()
     monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    outcome = train("--restart")
+    assert outcome.code == 0
+    assert "broken off" not in outcome.err
+    assert the_run(tmp_path).record().resumed == ()
+
+
+def test_held_out_images_choose_the_best_epoch(train, tmp_path):
+    outcome = train("--validation", 20, "--set", "train.epochs=4")
+    run = the_run(tmp_path)
+    best = run.result().best
+    validated = [metrics.validation_accuracy for metrics in run.metrics()]
+    assert best.validation_accuracy == max(validated)
+    assert best.epoch == 1 + validated.index(max(validated))
+    assert best.accuracy == run.metrics()[best.epoch - 1].test_accuracy
+    assert f"best on the held-out images: epoch {best.epoch}" in outcome.out
+    assert hashlib.sha256((run.path / "best.safetensors").read_bytes()).hexdigest() == best.weights_digest
 
 
 def test_control_characters_of_a_file_never_reach_the_terminal(cli, tiny, make_pictures):
@@ -233,3 +298,53 @@ def test_what_is_no_run_is_refused(cli):
     outcome = cli("evaluate", "nothing")
     assert (outcome.code, outcome.out) == (1, "")
     assert "error: nothing is not a run" in outcome.err
+
+
+# ---- several seeds, and going on by the run's name
+
+
+def test_several_seeds_are_trained_and_summed_up(train, tmp_path):
+    outcome = train("--seeds", 3, "--seed", 5, "--jobs", 1)
+    assert outcome.code == 0
+    assert sorted(path.name for path in tmp_path.glob("runs/*/seed-?")) == ["seed-5", "seed-6", "seed-7"]
+    *results, summary = outcome.out.splitlines()
+    assert len(results) == 6
+    assert re.fullmatch(r"3 seeds: accuracy 0\.\d{4} ± 0\.\d{4}", summary)
+    assert "runs: 3 are there, 0 to train" in train("--seeds", 3, "--seed", 5, "--jobs", 1).err
+
+
+def test_a_run_that_was_broken_off_goes_on_by_its_name_alone(cli, train, tmp_path, monkeypatch):
+    train("--runs", "uninterrupted")
+    expected = open_run(tmp_path / "uninterrupted")
+    signal_at(monkeypatch, 6)
+    train()
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    (partial,) = tmp_path.glob("runs/*/seed-0.partial")
+    outcome = cli("train", "--resume", partial)
+    assert outcome.code == 0
+    assert "accuracy" in outcome.out
+    assert the_run(tmp_path).weights.read_bytes() == expected.weights.read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [(), ("tiny.arch", "--resume", "runs")])
+def test_either_a_spec_or_a_run_is_trained(cli, tiny, arguments):
+    outcome = cli("train", *arguments)
+    assert outcome.code == 2
+    assert "--resume RUN" in outcome.err
+
+
+def test_what_is_no_run_can_not_be_gone_on_with(cli, tmp_path):
+    outcome = cli("train", "--resume", tmp_path / "nothing")
+    assert outcome.code == 1
+    assert "is not a run" in outcome.err
+
+
+def test_a_profile_shows_where_the_time_goes_and_trains_nothing(train, tmp_path):
+    outcome = train("--set", "train.batch=2", "--profile", "trace.json")
+    assert outcome.code == 0
+    assert [line.split()[0] for line in outcome.out.splitlines()[1:5]] == ["data", "forward", "backward", "optimizer"]
+    assert "images/s on" in outcome.out
+    assert "perfetto" in outcome.err
+    assert (tmp_path / "trace.json").exists()
+    assert not (tmp_path / "runs").exists()

@@ -5,8 +5,7 @@ from cifar_dsl.diagnostics import SpecError
 from cifar_dsl.limits import FILE_BYTES, IDENTIFIER_CHARACTERS, INTEGER_MAGNITUDE, NESTING, TOKEN_CHARACTERS
 from cifar_dsl.recipes import SETTINGS
 from cifar_dsl.source import Source
-from cifar_dsl.syntax import nodes, parse_override
-from cifar_dsl.syntax import SETTING_WORDS
+from cifar_dsl.syntax import SETTING_WORDS, nodes, parse_override
 
 
 def refused(text: str) -> str:

@@ -16,6 +16,7 @@ from cifar_dsl.training.augmentation import augmented as augmented_batch
 from cifar_dsl.training.augmentation.changes import CHANGES
 from cifar_dsl.training.augmentation.mixtures import MIXTURES
 from cifar_dsl.training.augmentation.moves import MOVES
+from cifar_dsl.training.draws import DeviceKeys, HostKeys
 
 SEED, EPOCH = 5, 3
 
@@ -33,7 +34,7 @@ MOVED = [CROP, FLIP, CUTOUT, TRANSLATE, ALTERNATING_FLIP, ERASING, NOISE]
 
 
 def augmented(chain: tuple[Call, ...], index: Tensor, seed: int = SEED, epoch: int = EPOCH) -> Tensor:
-    return augmented_batch(images(), index, chain, seed, epoch).images
+    return augmented_batch(images(), index, chain, HostKeys(seed, epoch)).images
 
 
 def by_hand(chain: tuple[Call, ...], number: int) -> Tensor:
@@ -158,7 +159,7 @@ def test_what_an_image_becomes_depends_on_no_other_image(chain):
 def test_each_image_of_a_batch_has_its_own_draw(stage):
     one_picture = images()
     one_picture.pixels[:] = one_picture.pixels[0]
-    results = augmented_batch(one_picture, torch.arange(40), (stage,), SEED, EPOCH).images
+    results = augmented_batch(one_picture, torch.arange(40), (stage,), HostKeys(SEED, EPOCH)).images
     different = len({result.numpy().tobytes() for result in results})
     assert different == 2 if stage.name in {"flip", "alternating_flip", "grayscale"} else different > 10
 
@@ -174,14 +175,14 @@ def test_a_crop_takes_every_place_of_the_padded_image_equally_often():
     image = images(1, height=32, width=32)
     image.pixels[:] = torch.arange(32 * 32).view(1, 32, 32, 1).remainder(255) + 1
     one = torch.tensor([0])
-    places = {augmented_batch(image, one, (CROP,), 0, epoch).images.numpy().tobytes() for epoch in range(400)}
+    places = {augmented_batch(image, one, (CROP,), HostKeys(0, epoch)).images.numpy().tobytes() for epoch in range(400)}
     assert len(places) == 5 * 5
 
 
 @pytest.mark.parametrize("p", [0.0, 0.25, 1.0])
 def test_a_flip_happens_as_often_as_declared(p):
     many = images(4000)
-    flipped = augmented_batch(many, torch.arange(4000), (call("flip", p=p),), SEED, EPOCH).images
+    flipped = augmented_batch(many, torch.arange(4000), (call("flip", p=p),), HostKeys(SEED, EPOCH)).images
     share = (flipped != many.batch(torch.arange(4000))).flatten(1).any(1).double().mean().item()
     assert share == pytest.approx(p, abs=0.03 if 0 < p < 1 else 0)
 
@@ -206,9 +207,11 @@ def test_what_is_blank_is_normalised_with_the_rest():
     picture = images()
     picture.scale, picture.offset = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-1.0, -2.0, -3.0])
     whole = call("cutout", size=100)
-    black = augmented_batch(picture, torch.arange(4), (whole,), SEED, EPOCH).images
+    black = augmented_batch(picture, torch.arange(4), (whole,), HostKeys(SEED, EPOCH)).images
     assert torch.equal(black, torch.tensor([-1.0, -2.0, -3.0]).view(1, 3, 1, 1).expand(4, 3, HEIGHT, WIDTH))
-    mean = augmented_batch(picture, torch.arange(4), (call("cutout", size=100, fill="mean"),), SEED, EPOCH).images
+    mean = augmented_batch(
+        picture, torch.arange(4), (call("cutout", size=100, fill="mean"),), HostKeys(SEED, EPOCH)
+    ).images
     expected = MEAN * picture.scale + picture.offset
     torch.testing.assert_close(mean, expected.view(1, 3, 1, 1).expand(4, 3, HEIGHT, WIDTH))
 
@@ -216,7 +219,7 @@ def test_what_is_blank_is_normalised_with_the_rest():
 def test_noise_is_even_over_all_bytes():
     many = images(2000, height=8, width=8)
     plain = many.batch(torch.arange(2000))
-    changed = augmented_batch(many, torch.arange(2000), (NOISE,), SEED, EPOCH).images
+    changed = augmented_batch(many, torch.arange(2000), (NOISE,), HostKeys(SEED, EPOCH)).images
     noise = changed[changed != plain]
     assert len(noise) > 100_000
     expected = len(noise) / 256
@@ -227,7 +230,7 @@ def test_noise_is_even_over_all_bytes():
 def test_erased_areas_are_as_large_as_declared():
     many = images(2000, height=32, width=32)
     chain = (call("random_erasing", p=1.0, area=(0.1, 0.3), ratio=(0.5, 2.0)),)
-    changed = augmented_batch(many, torch.arange(2000), chain, SEED, EPOCH).images
+    changed = augmented_batch(many, torch.arange(2000), chain, HostKeys(SEED, EPOCH)).images
     share = (changed == 0).all(1).double().mean((1, 2))
     assert share.min() > 0.085
     assert share.max() < 0.315
@@ -238,3 +241,13 @@ def test_erased_areas_are_as_large_as_declared():
 def test_bounds_of_erasing_go_upwards(arguments):
     with pytest.raises(MisfitError, match="from the least to the largest"):
         AUGMENTATIONS["random_erasing"](**arguments).check()
+
+
+@pytest.mark.parametrize("stage", [*MOVED, call("mixup"), call("cutmix"), call("color_jitter", contrast=0.5)], ids=str)
+def test_keys_on_the_device_draw_the_same_in_every_epoch(stage):
+    keys = DeviceKeys(SEED, torch.device("cpu"))
+    index = torch.arange(40)
+    for epoch in (1, 2, 3):
+        keys.begin(epoch)
+        expected = augmented_batch(images(), index, (stage,), HostKeys(SEED, epoch))
+        assert torch.equal(augmented_batch(images(), index, (stage,), keys).images, expected.images)

@@ -15,7 +15,7 @@ from cifar_dsl.recipes import AUGMENTATIONS
 from cifar_dsl.registry import MisfitError
 from cifar_dsl.training import draws
 from cifar_dsl.training.augmentation import augmented
-from cifar_dsl.training.draws import Draws
+from cifar_dsl.training.draws import Draws, HostKeys
 
 SEED, EPOCH, COUNT = 5, 3, 40
 INDEX = torch.arange(COUNT)
@@ -23,7 +23,7 @@ COLOURED = ["color_jitter", "grayscale", "randaugment", "trivial_augment", "auto
 
 
 def changed(call: Call) -> Tensor:
-    return augmented(images(), INDEX, (call,), SEED, EPOCH).images
+    return augmented(images(), INDEX, (call,), HostKeys(SEED, EPOCH)).images
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def changed(call: Call) -> Tensor:
     ids=str,
 )
 def test_colours_change_as_torchvision_changes_them(reach):
-    drawn = Draws(SEED, EPOCH, "augment 0 color_jitter", INDEX)
+    drawn = Draws(HostKeys(SEED, EPOCH), "augment 0 color_jitter", INDEX)
 
     def factors(name: str) -> list[float]:
         least = max(0, 1 - reach[name])

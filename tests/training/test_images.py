@@ -30,7 +30,8 @@ def pictures(seed: int, count: int = 20) -> np.ndarray:
 def load(normalize: str, train: np.ndarray, test: np.ndarray) -> tuple[Images, Images]:
     recipe = analyze_text(SPEC, overrides=[f"train.normalize={normalize}"]).recipe
     assert recipe is not None
-    return load_images(recipe, (train, LABELS), (test, LABELS), torch.device("cpu"))
+    splits = load_images(recipe, (train, LABELS), (test, LABELS), torch.device("cpu"))
+    return splits.train, splits.test
 
 
 @pytest.mark.parametrize(

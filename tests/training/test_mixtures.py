@@ -13,7 +13,7 @@ from cifar_dsl.recipes.augmentation import check_chain
 from cifar_dsl.registry import MisfitError
 from cifar_dsl.training.augmentation import Batch, augmented
 from cifar_dsl.training.augmentation.mixtures import beta_values
-from cifar_dsl.training.draws import Draws
+from cifar_dsl.training.draws import Draws, HostKeys
 
 SEED, EPOCH, COUNT, CLASSES = 5, 3, 40, 10
 INDEX = torch.arange(COUNT)
@@ -24,11 +24,11 @@ def call(name: str, **arguments: object) -> Call:
 
 
 def batch(*chain: Call) -> Batch:
-    return augmented(images(), INDEX, chain, SEED, EPOCH)
+    return augmented(images(), INDEX, chain, HostKeys(SEED, EPOCH))
 
 
 def drawn(place: int, name: str) -> Draws:
-    return Draws(SEED, EPOCH, f"augment {place} {name}", INDEX)
+    return Draws(HostKeys(SEED, EPOCH), f"augment {place} {name}", INDEX)
 
 
 def one_hot(labels: torch.Tensor) -> torch.Tensor:

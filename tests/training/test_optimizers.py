@@ -3,16 +3,19 @@
 import pytest
 import torch
 from helpers.pictures import images
+from helpers.training import CPU, meaning
 from torch import Tensor, nn
 
 from cifar_dsl.backends.torch_module import build_module
-from cifar_dsl.semantics import analyze_text
 from cifar_dsl.training import draws
-from cifar_dsl.training.loop import Trainer
+from cifar_dsl.training.engines import Eager
+from cifar_dsl.training.feeds import HostFeed
+from cifar_dsl.training.images import Splits
+from cifar_dsl.training.learner import Learner
+from cifar_dsl.training.loop import Watcher, fit
 from cifar_dsl.training.optimizers import Optimizers
 from cifar_dsl.training.plan import Plan
 
-CPU = torch.device("cpu")
 COUNT, BATCH, STEPS = 40, 10, 4
 SPEC = """
 arch grouped
@@ -29,25 +32,18 @@ train {{
 """
 
 
-def trainer(more: str) -> Trainer:
-    analysis = analyze_text(SPEC.format(more=more))
-    assert analysis.recipe is not None
-    return Trainer(analysis.graph, analysis.recipe, "grouped", 0, CPU, images(), images())
+def learner(text: str) -> Learner:
+    return Learner(*meaning(text), "grouped", 0, images(), Eager(CPU))
 
 
 def train(more: str, until: int = 3) -> dict[str, Tensor]:
     """The weights after some of three epochs."""
-    made, kept = trainer(more), {}
-    networks: list[nn.Module] = []
-    handle = nn.modules.module.register_module_forward_pre_hook(lambda module, _: networks.append(module))
-    try:
-        made.run(
-            lambda metrics: kept.update(
-                {metrics.epoch: {name: tensor.clone() for name, tensor in networks[0].state_dict().items()}}
-            )
-        )
-    finally:
-        handle.remove()
+    made, kept = learner(SPEC.format(more=more)), {}
+
+    def keep(trained: Learner, _epoch: object) -> None:
+        kept[trained.epoch - 1] = {name: tensor.clone() for name, tensor in trained.module.state_dict().items()}
+
+    fit([made], Splits(images(), images()), Watcher(on_epoch=keep))
     return kept[until]
 
 
@@ -71,7 +67,7 @@ def by_hand(make, factors, changes=lambda _module, _done: None) -> dict[str, Ten
 
 
 def build() -> nn.Module:
-    return build_module(analyze_text(SPEC.format(more="")).graph, "grouped", 0)
+    return build_module(meaning(SPEC.format(more=""))[0], "grouped", 0)
 
 
 def close(ours: dict[str, Tensor], expected: dict[str, Tensor]) -> bool:
@@ -134,13 +130,11 @@ def test_nothing_is_trained_when_the_time_of_every_group_is_over():
 
 def test_frozen_parameters_are_in_no_optimizer_and_keep_their_values():
     text = SPEC.format(more=group("every", "select [filter, bias]")).replace("conv(4, 3)", "conv(4, 3, frozen=weight)")
-    analysis = analyze_text(text)
-    assert analysis.recipe is not None
     before = build().get_parameter("conv.weight")
-    made = Trainer(analysis.graph, analysis.recipe, "grouped", 0, CPU, images(), images())
-    module = made.run(lambda _: None)
-    assert torch.equal(module.get_parameter("conv.weight"), before)
-    optimizers = Optimizers(module, analysis.graph, analysis.recipe, Plan.of(analysis.recipe, COUNT))
+    made = learner(text)
+    fit([made], Splits(images(), images()), Watcher())
+    assert torch.equal(made.module.get_parameter("conv.weight"), before)
+    optimizers = Optimizers(made.module, made.graph, made.recipe, made.plan)
     assert len(optimizers.parameters) == 3
 
 
@@ -153,14 +147,15 @@ def test_muon_and_sgd_train_one_network():
 @pytest.mark.parametrize("optimizer", ["lion(lr=1e-3)", "nadam(lr=1e-3)", "adagrad(lr=1e-2)", "muon(lr=1e-2)"])
 def test_rates_of_every_optimizer_follow_its_schedule(optimizer):
     schedule = "schedule piecewise(at=[0, 1, 3], factors=[0, 1, 0])"
-    made = trainer(group("some", "select filter", f"optimizer {optimizer}", schedule))
+    graph, recipe = meaning(SPEC.format(more=group("some", "select filter", f"optimizer {optimizer}", schedule)))
     module = build()
-    optimizers = Optimizers(module, made.graph, made.recipe, Plan.of(made.recipe, COUNT))
+    optimizers = Optimizers(module, graph, recipe, Plan.of(recipe, COUNT))
+    feed = HostFeed(0, CPU)
     before = module.get_parameter("conv.weight").detach().clone()
     nn.functional.cross_entropy(module(images().batch(torch.arange(10))), images().labels[:10]).backward()
-    optimizers.begin(1, 0)
-    optimizers.step()
+    feed.begin(1, torch.arange(COUNT), optimizers.rates(1), 0, 0)
+    optimizers.step(feed)
     assert torch.equal(module.get_parameter("conv.weight"), before)
-    optimizers.begin(2, 0)
-    optimizers.step()
+    feed.begin(2, torch.arange(COUNT), optimizers.rates(2), 0, 0)
+    optimizers.step(feed)
     assert not torch.equal(module.get_parameter("conv.weight"), before)

@@ -51,9 +51,8 @@ def flip(source: Tensor, drawn: Draws, *, p: float) -> Tensor:
 
 def alternating_flip(source: Tensor, drawn: Draws) -> Tensor:
     """Left and right exchanged for one half of the images in odd epochs, for the other half in even ones."""
-    once = Draws(drawn.seed, 0, drawn.stage, drawn.index)
-    is_first = once.uniform() < 0.5
-    return _mirrored(source, is_first if drawn.epoch % 2 else ~is_first)
+    is_first = drawn.uniform_always() < 0.5
+    return _mirrored(source, is_first == drawn.keys.is_odd)
 
 
 def _mirrored(source: Tensor, is_flipped: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from cifar_dsl.ir import Call
 from cifar_dsl.training.augmentation.changes import CHANGES
 from cifar_dsl.training.augmentation.mixtures import MIXTURES
 from cifar_dsl.training.augmentation.moves import BLACK, MEAN, MOVES, NOISE, unmoved
-from cifar_dsl.training.draws import Draws
+from cifar_dsl.training.draws import Draws, Keys
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.losses import one_hot
 
@@ -33,11 +33,11 @@ class Batch:
         return (one_hot(labels, classes) * shares[..., None]).sum(1)
 
 
-def augmented(images: Images, index: Tensor, chain: tuple[Call, ...], seed: int, epoch: int) -> Batch:
+def augmented(images: Images, index: Tensor, chain: tuple[Call, ...], keys: Keys) -> Batch:
     """The training images at `index`, (N,) int64, changed at random as the chain says, normalised."""
     if not chain:
         return Batch(images.batch(index), images.labels.index_select(0, index))
-    values, parts = _Pipeline(images, chain, seed, epoch).run(index, len(chain))
+    values, parts = _Pipeline(images, chain, keys).run(index, len(chain))
     return Batch(images.normalized(values), images.labels.index_select(0, index), parts)
 
 
@@ -45,8 +45,7 @@ def augmented(images: Images, index: Tensor, chain: tuple[Call, ...], seed: int,
 class _Pipeline:
     images: Images
     chain: tuple[Call, ...]
-    seed: int
-    epoch: int
+    keys: Keys
 
     def run(self, index: Tensor, stages: int) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
         """The first stages applied: values (N, H, W, C), uint8 or float32 from 0 to 255, and `Batch.parts`."""
@@ -115,4 +114,4 @@ class _Pipeline:
         return self._draws(place, elements).integers(256, "noise").view(len(index), *shape)
 
     def _draws(self, place: int, index: Tensor) -> Draws:
-        return Draws(self.seed, self.epoch, f"augment {place} {self.chain[place].name}", index)
+        return Draws(self.keys, f"augment {place} {self.chain[place].name}", index)

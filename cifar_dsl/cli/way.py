@@ -1,0 +1,19 @@
+"""How runs are to be trained."""
+
+from pathlib import Path
+
+from attrs import field, frozen
+
+from cifar_dsl.training.habits import Habits
+
+
+@frozen
+class Way:
+    """How missing runs are to be trained. `jobs` is how many processes work at a time; None for a good number."""
+
+    runs: Path
+    data_dir: Path | None = None
+    device: str = "auto"
+    threads: int | None = None
+    jobs: int | None = None
+    habits: Habits = field(factory=Habits)

@@ -1,0 +1,205 @@
+"""One training as plain data, and what is told of it while it runs."""
+
+import traceback
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from cifar_dsl.diagnostics import SpecError
+from cifar_dsl.errors import UserError
+from cifar_dsl.runs import EpochMetrics, Run, RunError, run_path
+from cifar_dsl.training.habits import Habits
+
+if TYPE_CHECKING:
+    from cifar_dsl.data import Dataset
+
+
+@frozen
+class Job:
+    """A spec and seeds that are to be trained side by side.
+
+    The spec travels as its resolved text; `lineage`, `changes` and `overrides` say where it comes from. `data` is a
+    name, or npz with a `data_path`; `digest` is that of the images, so that no others are trained on.
+    """
+
+    spec_text: str
+    name: str
+    fingerprint: str
+    lineage: tuple[str, ...]
+    changes: tuple[str, ...]
+    overrides: tuple[str, ...]
+    data: str
+    digest: str
+    seeds: tuple[int, ...]
+    runs: str
+    data_path: str | None = None
+    data_dir: str | None = None
+    device: str = "auto"
+    threads: int | None = None
+    habits: Habits = field(factory=Habits)
+
+    @classmethod
+    def of_run(cls, run: Run, *, data_dir: str | None, device: str, threads: int | None, habits: Habits) -> "Job":
+        """The training of a run that was broken off, to go on with. Raises RunError."""
+        record, path = run.record(), run.path.absolute()
+        root = path.parents[min(1, len(path.parents) - 1)]
+        place = run_path(root, record.name, record.fingerprint, record.seed)
+        if path.with_suffix("") != place:  # a record that is someone else's may name any path
+            raise RunError(
+                f"{run.path} is not where its record says that it lies",
+                f"it is called {record.name}-{record.fingerprint}/seed-{record.seed}; give the folders these names",
+            )
+        return cls(
+            spec_text=run.spec_text,
+            name=record.name,
+            fingerprint=record.fingerprint,
+            lineage=record.lineage,
+            changes=record.changes,
+            overrides=record.overrides,
+            data=record.data.name,
+            digest=record.data.digest,
+            seeds=(record.seed,),
+            runs=str(root),
+            data_path=record.data.path,
+            data_dir=data_dir,
+            device=device,
+            threads=threads,
+            habits=habits,
+        )
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        seeds = f"seed {self.seeds[0]}" if len(self.seeds) == 1 else f"seeds {', '.join(map(str, self.seeds))}"
+        return f"{self.name} {seeds}"
+
+
+@frozen
+class Began:
+    """Training starts or goes on: so many epochs in all."""
+
+    epochs: float
+
+
+@frozen
+class Stepped:
+    """So many epochs have passed."""
+
+    epochs: float
+
+
+@frozen
+class EpochEnded:
+    """What an epoch of a seed gave."""
+
+    seed: int
+    metrics: EpochMetrics
+
+
+@frozen
+class Noted:
+    """A sentence for people."""
+
+    text: str
+
+
+@frozen
+class Finished:
+    """The runs are complete."""
+
+    paths: tuple[str, ...]
+
+
+@frozen
+class Stopped:
+    """It was asked to stop; what was trained is kept."""
+
+
+@frozen
+class Failed:
+    """It could not be trained. `trace` is the traceback where that is a bug of ours."""
+
+    message: str
+    help: tuple[str, ...] = ()
+    trace: str | None = None
+
+
+Event = Began | Stepped | EpochEnded | Noted | Finished | Stopped | Failed
+Report = Callable[[Event], None]
+_EVERY = 100  # of an epoch's steps that are told
+
+
+def run_job(job: Job, report: Report, wants_stop: Callable[[], bool] = lambda: False) -> None:
+    """Train, and tell everything; the last that is told is Finished, Stopped or Failed."""
+    from cifar_dsl.training.loop import StoppedError
+
+    try:
+        report(_trained(job, report, wants_stop))
+    except StoppedError:
+        report(Stopped())
+    except UserError as error:
+        reason = f": {error.reason}" if error.reason else ""
+        report(Failed(f"{error.message}{reason}", error.help))
+    except SpecError as error:
+        report(Failed("\n\n".join(map(str, error.diagnostics))))
+    except OSError as error:
+        report(Failed(f"{error.filename or job.runs}: {error.strerror or error}"))
+    except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs go on
+        report(Failed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()))
+
+
+def _trained(job: Job, report: Report, wants_stop: Callable[[], bool]) -> Finished:
+    import torch
+
+    from cifar_dsl.semantics import analyze_text
+    from cifar_dsl.training.device import choose_device
+    from cifar_dsl.training.loop import StepProgress
+    from cifar_dsl.training.recorder import Listener
+    from cifar_dsl.training.session import train_runs
+    from cifar_dsl.training.subject import Subject
+
+    if job.threads is not None:
+        torch.set_num_threads(job.threads)
+    analysis = analyze_text(job.spec_text, f"{job.name}.arch")
+    if analysis.fingerprint != job.fingerprint:
+        raise RunError(
+            f"{job.name} means something else here than where it was sent from", "use the same version of cifar_dsl"
+        )
+    dataset = _dataset(job.data, job.data_path, job.data_dir)
+    if dataset.digest != job.digest:
+        raise RunError(f"the images called {job.data} here are not those of the job")
+    subject = Subject(analysis, job.name, job.lineage, job.changes, job.overrides)
+    report(Began(subject.recipe.epochs))
+
+    def tell_step(progress: StepProgress) -> None:
+        if progress.step % max(1, progress.steps // _EVERY) == 0 or progress.step == progress.steps:
+            report(Stepped(min(progress.epoch - 1 + progress.step / progress.steps, subject.recipe.epochs)))
+
+    def listener(seed: int) -> Listener:
+        return Listener(
+            on_epoch=lambda metrics: report(EpochEnded(seed, metrics)),
+            on_step=tell_step if seed == job.seeds[0] else lambda _: None,
+            on_note=lambda text: report(Noted(text)),
+        )
+
+    runs = train_runs(
+        subject,
+        dataset,
+        job.seeds,
+        root=Path(job.runs),
+        choice=choose_device(job.device),
+        habits=job.habits,
+        listen=listener,
+        wants_stop=wants_stop,
+    )
+    return Finished(tuple(str(run.path) for run in runs))
+
+
+@lru_cache(maxsize=1)
+def _dataset(name: str, path: str | None, data_dir: str | None) -> "Dataset":
+    from cifar_dsl.data import load_dataset
+
+    return load_dataset(name, path=Path(path) if path else None, data_dir=Path(data_dir) if data_dir else None)

@@ -1,0 +1,68 @@
+"""What a run is on disk: one folder for a fingerprint and a seed; which data it used stands in its record.
+
+    runs/<name>-<fingerprint>/seed-<n>/
+        spec.arch            the resolved spec with overrides applied; it extends nothing
+        run.json             who, when, on what: RunRecord
+        metrics.jsonl        one EpochMetrics a line
+        weights.safetensors  the trained weights; the spec is in the metadata
+        best.safetensors     the weights of the best epoch, where images were held out
+        result.json          RunResult
+
+A run is written beside its place and moved there when it is complete, so that a folder called `seed-<n>`
+is always whole. Beside it lie at times
+
+    seed-<n>.partial/        the run while it is trained, or after it was broken off, with its checkpoints
+    seed-<n>.lock            is locked while a process trains it; the system lets go when the process ends, however
+    seed-<n>.replaced/       the older run, while a new one takes its place
+"""
+
+from cifar_dsl.runs.folder import Run, find_runs, open_partial, open_run
+from cifar_dsl.runs.places import (
+    BEST,
+    METRICS,
+    PREDICTIONS,
+    RECORD,
+    RESULT,
+    SPEC,
+    WEIGHTS,
+    partial_path,
+    run_path,
+)
+from cifar_dsl.runs.records import (
+    Best,
+    DataRecord,
+    Environment,
+    EpochMetrics,
+    Resumption,
+    RunError,
+    RunRecord,
+    RunResult,
+    written,
+)
+from cifar_dsl.runs.writer import RunWriter
+
+__all__ = [
+    "BEST",
+    "METRICS",
+    "PREDICTIONS",
+    "RECORD",
+    "RESULT",
+    "SPEC",
+    "WEIGHTS",
+    "Best",
+    "DataRecord",
+    "Environment",
+    "EpochMetrics",
+    "Resumption",
+    "Run",
+    "RunError",
+    "RunRecord",
+    "RunResult",
+    "RunWriter",
+    "find_runs",
+    "open_partial",
+    "open_run",
+    "partial_path",
+    "run_path",
+    "written",
+]

@@ -1,0 +1,32 @@
+"""Where the files of runs lie."""
+
+from pathlib import Path
+
+SPEC = "spec.arch"
+RECORD = "run.json"
+METRICS = "metrics.jsonl"
+WEIGHTS = "weights.safetensors"
+BEST = "best.safetensors"
+PREDICTIONS = "predictions.npz"
+RESULT = "result.json"
+HOLDER = "process.json"  # who trains a partial run
+
+
+def run_path(root: Path, name: str, fingerprint: str, seed: int) -> Path:
+    """Where the run of a spec and a seed lies, or will lie."""
+    return root / f"{name}-{fingerprint}" / f"seed-{seed}"
+
+
+def partial_path(place: Path) -> Path:
+    """Where the run that belongs in `place` lies until it is complete."""
+    return place.with_name(place.name + ".partial")
+
+
+def replaced_path(place: Path) -> Path:
+    """Where the older run of `place` lies while a new one takes its place."""
+    return place.with_name(place.name + ".replaced")
+
+
+def lock_path(place: Path) -> Path:
+    """The file that is locked while the run of `place` is trained."""
+    return place.with_name(place.name + ".lock")

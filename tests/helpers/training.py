@@ -1,0 +1,67 @@
+"""A training without a run folder: what tests of the loop look at."""
+
+from collections.abc import Sequence
+
+import torch
+from attrs import field, frozen
+from torch import Tensor, nn
+
+from cifar_dsl.ir import Graph, Recipe
+from cifar_dsl.runs import EpochMetrics
+from cifar_dsl.semantics import analyze_text
+from cifar_dsl.training.engines import Eager, Engine
+from cifar_dsl.training.images import Splits
+from cifar_dsl.training.learner import Learner
+from cifar_dsl.training.loop import Epoch, StepProgress, Watcher, fit
+
+CPU = torch.device("cpu")
+
+
+@frozen
+class Outcome:
+    """What came out of one seed."""
+
+    learner: Learner
+    epochs: list[Epoch] = field(factory=list)
+    steps: list[StepProgress] = field(factory=list)
+    diverged_in: list[int] = field(factory=list)  # the epoch, if it did
+
+    @property
+    def module(self) -> nn.Module:
+        return self.learner.tested
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        return self.module.state_dict()
+
+    @property
+    def metrics(self) -> list[EpochMetrics]:
+        return [epoch.metrics for epoch in self.epochs]
+
+
+def meaning(text: str, overrides: Sequence[str] = ()) -> tuple[Graph, Recipe]:
+    """Graph and recipe of a spec."""
+    analysis = analyze_text(text, overrides=overrides)
+    assert analysis.recipe is not None
+    return analysis.graph, analysis.recipe
+
+
+def fitted(
+    graph: Graph, recipe: Recipe, splits: Splits, seeds: Sequence[int] = (0,), engine: Engine | None = None
+) -> list[Outcome]:
+    """Train these seeds together."""
+    engine = engine or Eager(CPU)
+    outcomes = [Outcome(Learner(graph, recipe, "network", seed, splits.train, engine)) for seed in seeds]
+    of_learner = {outcome.learner: outcome for outcome in outcomes}
+
+    def note_step(progress: StepProgress) -> None:
+        for outcome in outcomes:
+            outcome.steps.append(progress)
+
+    watcher = Watcher(
+        on_step=note_step,
+        on_epoch=lambda learner, epoch: of_learner[learner].epochs.append(epoch),
+        on_divergence=lambda learner: of_learner[learner].diverged_in.append(learner.epoch),
+    )
+    fit([outcome.learner for outcome in outcomes], splits, watcher)
+    return outcomes

@@ -1,0 +1,112 @@
+"""Jobs in this process and in others: what is told, what comes out, and what becomes of those that fail."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from cifar_dsl import api
+from cifar_dsl.jobs import EpochEnded, Event, Failed, Finished, InlineExecutor, Job, LocalExecutor, Stepped, Stopped
+from cifar_dsl.runs import open_run, partial_path
+
+ENDS = (Finished, Failed, Stopped)
+
+
+@pytest.fixture
+def job(tiny, pictures, tmp_path):
+    """A job of the tiny spec with some seeds, in another folder of runs."""
+    spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
+
+    def make(*seeds: int, runs: str = "runs", epochs: int = 2) -> Job:
+        longer = api.with_overrides(spec, f"train.epochs={epochs}")
+        return api.job(longer, dataset, seeds or (0,), runs=tmp_path / runs, device="cpu", threads=1)
+
+    return make
+
+
+def result(event: Event) -> tuple[float, bytes]:
+    """Loss and weights of a job of one seed."""
+    assert isinstance(event, Finished), event
+    run = open_run(Path(event.paths[0]))
+    return run.result().loss, run.weights.read_bytes()
+
+
+def test_jobs_give_the_same_in_this_process_and_in_others(job):
+    told: list[tuple[int, Event]] = []
+    here = InlineExecutor().run([job(0), job(1)], lambda *event: None)
+    there = LocalExecutor(2).run([job(0, runs="b"), job(1, runs="b")], lambda *event: told.append(event))
+    assert [result(event) for event in here] == [result(event) for event in there]
+    for number in (0, 1):
+        events = [event for of, event in told if of == number]
+        assert [event.metrics.epoch for event in events if isinstance(event, EpochEnded)] == [1, 2]
+        assert [event.epochs for event in events if isinstance(event, Stepped)][-1] == 2
+        assert [event for event in events if isinstance(event, ENDS)] == [there[number]]
+
+
+def test_seeds_of_one_job_are_trained_side_by_side_with_the_same_results(job):
+    (together,) = InlineExecutor().run([job(0, 1, 2)], lambda *_: None)
+    assert isinstance(together, Finished)
+    for seed, path in enumerate(together.paths):
+        (alone,) = InlineExecutor().run([job(seed, runs="alone")], lambda *_: None)
+        run = open_run(Path(path))
+        assert (run.result().loss, run.weights.read_bytes()) == result(alone)
+        assert (run.record().seed, run.record().together) == (seed, 3)
+
+
+@pytest.mark.parametrize("executor", [InlineExecutor(), LocalExecutor(1)], ids=lambda one: type(one).__name__)
+def test_a_job_that_fails_lets_the_others_go_on(job, executor):
+    wrong = evolve(job(0), digest="ab" * 32)
+    first, second = executor.run([wrong, job(1)], lambda *_: None)
+    assert isinstance(first, Failed)
+    assert "are not those of the job" in first.message
+    assert first.trace is None
+    assert isinstance(second, Finished)
+
+
+def test_a_bug_is_told_with_its_traceback(job, monkeypatch):
+    monkeypatch.setattr("cifar_dsl.training.session.print_spec", lambda _: 1 / 0)
+    (event,) = InlineExecutor().run([job(0)], lambda *_: None)
+    assert isinstance(event, Failed)
+    assert "ZeroDivisionError" in event.message
+    assert "print_spec" in event.trace
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_process_that_is_killed_takes_its_job_alone_and_the_job_can_be_gone_on_with(job, tmp_path):
+    long = job(0, epochs=400)
+    killed: list[int] = []
+
+    def kill(number: int, event: Event) -> None:
+        if number == 0 and isinstance(event, EpochEnded) and event.metrics.epoch == 3 and not killed:
+            import json
+
+            (place,) = tmp_path.glob("runs/*/seed-0.partial/process.json")
+            killed.append(json.loads(place.read_text())["process"])
+            os.kill(killed[0], signal.SIGKILL)
+
+    first, second = LocalExecutor(1).run([long, job(1)], kill)
+    assert isinstance(first, Failed)
+    assert "ended by SIGKILL" in first.message
+    assert isinstance(second, Finished)
+    (partial,) = tmp_path.glob("runs/*/seed-0.partial")
+    assert len((partial / "metrics.jsonl").read_text().splitlines()) >= 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("executor", [InlineExecutor(), LocalExecutor(1)], ids=lambda one: type(one).__name__)
+def test_to_stop_keeps_what_was_trained_and_begins_nothing_more(job, executor, tmp_path):
+    seen: list[Event] = []
+    begun = time.monotonic()
+    events = executor.run(
+        [job(0, epochs=4000), job(1)],
+        lambda _, event: seen.append(event),
+        lambda: any(isinstance(event, EpochEnded) for event in seen),
+    )
+    assert [type(event) for event in events] == [Stopped, Stopped]
+    assert time.monotonic() - begun < 120
+    (partial,) = tmp_path.glob("runs/*/*.partial")
+    assert list(partial.glob("checkpoints/*"))
+    assert partial == partial_path(partial.with_suffix(""))

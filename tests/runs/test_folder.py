@@ -1,0 +1,100 @@
+"""A complete run can be found and read, or says what is wrong with it."""
+
+import json
+
+import pytest
+from helpers.runs import FINGERPRINT, RESULT_OF_RUN, record, write
+
+from cifar_dsl.runs import METRICS, RECORD, RESULT, Run, RunError, find_runs, open_run
+
+
+def test_runs_are_found_by_fingerprint_whatever_their_name_and_sorted_by_seed(tmp_path):
+    for name, seed in (("mine", 10), ("mine", 2), ("another-name", 1)):
+        write(tmp_path, name, seed)
+    assert [run.record().seed for run in find_runs(tmp_path, FINGERPRINT)] == [1, 2, 10]
+    assert find_runs(tmp_path, "ffffffffffff") == []
+    assert find_runs(tmp_path / "not there", FINGERPRINT) == []
+
+
+def test_leftovers_are_not_found(tmp_path):
+    run = write(tmp_path)
+    for name in ("seed-1.partial", "seed-0.replaced"):
+        leftover = run.path.with_name(name)
+        leftover.mkdir()
+        (leftover / RESULT).write_text((run.path / RESULT).read_text())
+    assert find_runs(tmp_path, FINGERPRINT) == [run]
+
+
+def test_the_only_run_below_a_folder_can_be_opened_by_the_folder(tmp_path):
+    run = write(tmp_path)
+    assert open_run(run.path) == open_run(run.path.parent) == open_run(tmp_path) == run
+
+
+def test_a_folder_of_several_runs_is_refused_with_their_names(tmp_path):
+    for seed in range(6):
+        write(tmp_path, seed=seed)
+    with pytest.raises(RunError, match="holds 6 runs") as caught:
+        open_run(tmp_path)
+    (advice,) = caught.value.help
+    assert str(tmp_path / "mine-0123456789ab" / "seed-0") in advice
+    assert advice.endswith(", ...")
+
+
+@pytest.mark.parametrize("name", ["not-there", "empty", "file"])
+def test_what_is_no_run_is_refused(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=f"{name} is not a run"):
+        open_run(tmp_path / name)
+
+
+# ---- damage
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"name": "mine"}', "\x00"])
+@pytest.mark.parametrize(("file", "read"), [(RECORD, Run.record), (RESULT, Run.result)])
+def test_damaged_json_is_said_to_be_damaged(tmp_path, file, read, text):
+    run = write(tmp_path)
+    (run.path / file).write_text(text)
+    with pytest.raises(RunError, match=f"{file} is damaged"):
+        read(run)
+
+
+def test_bytes_that_are_no_text_are_damage(tmp_path):
+    run = write(tmp_path)
+    (run.path / RECORD).write_bytes(b"\xff\xfe{}")
+    with pytest.raises(RunError, match=f"{RECORD} is damaged"):
+        run.record()
+
+
+@pytest.mark.parametrize("text", ["{}\n", "null\n", "nonsense\n", '{"epoch": 1}\n'])
+def test_damaged_metrics_are_said_to_be_damaged(tmp_path, text):
+    run = write(tmp_path)
+    with (run.path / METRICS).open("a") as file:
+        file.write(text)
+    with pytest.raises(RunError, match=f"{METRICS} is damaged"):
+        run.metrics()
+
+
+@pytest.mark.parametrize(("file", "read"), [(RECORD, Run.record), (RESULT, Run.result), (METRICS, Run.metrics)])
+def test_a_missing_file_is_named(tmp_path, file, read):
+    run = write(tmp_path)
+    (run.path / file).unlink()
+    with pytest.raises(RunError, match=f"{file} can't be read"):
+        read(run)
+
+
+def test_results_without_the_digest_of_weights_can_still_be_read(tmp_path):
+    run = write(tmp_path)
+    fields = json.loads((run.path / RESULT).read_text())
+    del fields["weights_digest"]
+    (run.path / RESULT).write_text(json.dumps(fields))
+    assert run.result() == RESULT_OF_RUN
+
+
+def test_records_without_path_and_commit_can_still_be_read(tmp_path):
+    run = write(tmp_path)
+    fields = json.loads((run.path / RECORD).read_text())
+    del fields["data"]["path"], fields["environment"]["commit"]
+    (run.path / RECORD).write_text(json.dumps(fields))
+    assert run.record() == record()

@@ -1,0 +1,393 @@
+"""A run is whole or not there; what is broken off can be gone on with; one process trains it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from filelock import FileLock
+from helpers.runs import EPOCH, FINGERPRINT, RESULT_OF_RUN, names_below, record, write
+
+from cifar_dsl.runs import (
+    METRICS,
+    RECORD,
+    RESULT,
+    SPEC,
+    WEIGHTS,
+    Resumption,
+    RunError,
+    RunResult,
+    RunWriter,
+    find_runs,
+    open_run,
+    partial_path,
+    run_path,
+)
+from cifar_dsl.runs.checkpoints import FOLDER, checkpoints
+from cifar_dsl.runs.places import lock_path
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return run_path(tmp_path, "mine", FINGERPRINT, 0)
+
+
+@pytest.fixture
+def writer(place):
+    """A writer that has begun, of a process that lives on."""
+    made = RunWriter(place)
+    made.take()
+    assert made.start(record(), "arch mine\n") is False
+    yield made
+    made.close()
+
+
+def broken_off(place: Path, epochs: int = 3) -> None:
+    """What a process leaves that is broken off after some epochs."""
+    writer = RunWriter(place)
+    writer.take()
+    writer.start(record(), "arch mine\n")
+    for epoch in range(epochs):
+        writer.add_checkpoint(epoch + 2, 0, b"state after epoch %d" % (epoch + 1))
+        writer.add_epoch(evolve(EPOCH, epoch=epoch + 1))
+    writer.close()
+
+
+def contents(place: Path) -> list[bytes]:
+    """Of the checkpoints that the next process finds."""
+    writer = RunWriter(place)
+    try:
+        writer.take()
+        assert writer.start(record(), "arch mine\n") is True
+        return [content for _, content in writer.found() if content is not None]
+    finally:
+        writer.close()
+
+
+# ---- complete runs
+
+
+def test_a_run_is_one_folder_of_five_files(tmp_path, place):
+    assert write(tmp_path).path == place
+    files = [SPEC, RECORD, METRICS, WEIGHTS, RESULT]
+    assert names_below(place) == sorted(files)
+    assert not partial_path(place).exists()
+
+
+def test_what_is_written_comes_back(tmp_path):
+    run = write(tmp_path)
+    assert run.record() == record()
+    assert run.result() == RESULT_OF_RUN
+    assert run.metrics() == [EPOCH]
+    assert run.spec_text == "arch mine\n"
+    assert run.weights.read_bytes() == b"weights"
+
+
+def test_nothing_is_in_the_place_before_the_run_is_complete(tmp_path, place, writer):
+    writer.add_epoch(EPOCH)
+    assert not place.exists()
+    assert find_runs(tmp_path, FINGERPRINT) == []
+    with pytest.raises(RunError, match="is not a run"):
+        open_run(place.parent)
+
+
+def test_an_older_run_stays_until_the_new_one_takes_its_place(tmp_path, place):
+    write(tmp_path, spec="arch old\n")
+    writer = RunWriter(place)
+    writer.take()
+    writer.start(record(), "arch new\n")
+    assert open_run(place).spec_text == "arch old\n"
+    writer.commit(RESULT_OF_RUN)
+    writer.close()
+    assert open_run(place).spec_text == "arch new\n"
+    assert [path.name for path in place.parent.iterdir() if path.is_dir()] == ["seed-0"]
+
+
+def test_a_run_whose_first_epoch_diverged_has_no_metrics_and_no_weights(writer):
+    run = writer.commit(RunResult("diverged", None, None, 0, 100, 1000, 2.0, 0.0))
+    assert run.metrics() == []
+    assert run.result().accuracy is None
+    assert not run.weights.exists()
+
+
+def test_every_epoch_is_on_the_disk_before_the_next(writer, monkeypatch):
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+    writer.add_epoch(EPOCH)
+    writer.add_epoch(EPOCH)
+    size = (writer.partial / METRICS).stat().st_size
+    assert sizes == [size / 2, size]
+
+
+@pytest.mark.parametrize("act", ["start", "find", "open", "open above"])
+def test_a_run_whose_replacing_was_broken_off_is_put_back(tmp_path, act):
+    run = write(tmp_path, spec="arch old\n")
+    run.path.rename(run.path.with_name("seed-0.replaced"))
+    if act == "start":
+        writer = RunWriter(run.path)
+        writer.take()
+        writer.start(record(), "arch new\n")
+        writer.close()
+    elif act == "find":
+        assert find_runs(tmp_path, FINGERPRINT) == [run]
+    else:
+        assert open_run(run.path if act == "open" else tmp_path) == run
+    assert run.spec_text == "arch old\n"
+    assert not run.path.with_name("seed-0.replaced").exists()
+
+
+# ---- what was broken off
+
+
+def test_what_was_broken_off_is_found_the_furthest_first(place):
+    broken_off(place)
+    assert contents(place) == [b"state after epoch 3", b"state after epoch 2"]
+
+
+def test_the_run_goes_on_with_the_epochs_of_its_checkpoint(place):
+    broken_off(place)
+    writer = RunWriter(place)
+    writer.take()
+    writer.start(record(), "arch mine\n")
+    resumption = Resumption(3, 0, "now", record().environment)
+    writer.resume(resumption, [EPOCH, evolve(EPOCH, epoch=2)])
+    writer.add_epoch(evolve(EPOCH, epoch=3))
+    run = writer.commit(RESULT_OF_RUN)
+    writer.close()
+    assert [metrics.epoch for metrics in run.metrics()] == [1, 2, 3]
+    assert run.record() == evolve(record(), resumed=(resumption,))
+    assert names_below(place) == sorted([SPEC, RECORD, METRICS, RESULT])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        evolve(record(), fingerprint="ffffffffffff"),
+        evolve(record(), data=evolve(record().data, digest="cd" * 32)),
+        evolve(record(), seed=1),
+    ],
+    ids=["fingerprint", "data", "seed"],
+)
+def test_what_is_left_of_another_training_is_removed(place, other):
+    broken_off(place)
+    writer = RunWriter(place)
+    writer.take()
+    assert writer.start(other, "arch other\n") is False
+    assert list(writer.found()) == []
+    assert (writer.partial / SPEC).read_text() == "arch other\n"
+    writer.close()
+
+
+def test_restart_removes_what_is_left_of_this_training(place):
+    broken_off(place)
+    writer = RunWriter(place)
+    writer.take()
+    assert writer.start(record(), "arch mine\n", restart=True) is False
+    assert list(writer.found()) == []
+    writer.close()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\x00"])
+def test_a_partial_run_whose_record_is_damaged_is_begun_anew(place, text):
+    broken_off(place)
+    (partial_path(place) / RECORD).write_text(text)
+    writer = RunWriter(place)
+    writer.take()
+    assert writer.start(record(), "arch mine\n") is False
+    writer.close()
+
+
+def test_only_so_many_checkpoints_are_kept(place):
+    writer = RunWriter(place, keep=3)
+    writer.take()
+    writer.start(record(), "arch mine\n")
+    for epoch in range(1, 8):
+        writer.add_checkpoint(epoch, 0, b"state")
+    writer.add_checkpoint(7, 120, b"state")
+    writer.close()
+    assert [(one.epoch, one.steps_done) for one in checkpoints(partial_path(place))] == [(7, 120), (7, 0), (6, 0)]
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_checkpoints_that_can_not_be_gone_on_from_make_room_for_those_that_can(place, keep):
+    broken_off(place)
+    for one in checkpoints(partial_path(place)):
+        one.path.write_bytes(b"damaged")
+    writer = RunWriter(place, keep)
+    writer.take()
+    writer.start(record(), "arch mine\n")  # goes on from nothing
+    for epoch in (2, 3):
+        writer.add_checkpoint(epoch, 0, b"new state %d" % epoch)
+        assert next(writer.found())[1] == b"new state %d" % epoch
+    writer.close()
+
+
+def test_what_a_process_left_that_was_killed_as_it_wrote_is_removed(place):
+    broken_off(place)
+    halves = [partial_path(place) / name for name in ("run.json.tmp", f"{FOLDER}/epoch.safetensors.tmp")]
+    for half in halves:
+        half.write_bytes(b"half")
+    assert contents(place) == [b"state after epoch 3", b"state after epoch 2"]
+    assert not any(half.exists() for half in halves)
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "swap"])
+def test_a_damaged_checkpoint_is_passed_over(place, damage):
+    broken_off(place)
+    newest, older = (one.path for one in checkpoints(partial_path(place)))
+    content = bytearray(newest.read_bytes())
+    if damage == "flip":
+        content[5] ^= 1
+    newest.write_bytes({"truncate": content[:-1], "empty": b"", "swap": older.read_bytes()}.get(damage, bytes(content)))
+    assert contents(place) == [b"state after epoch 2"]
+
+
+@pytest.mark.parametrize("failing", ["write", "fsync", "replace"])
+def test_where_a_checkpoint_can_not_be_written_the_ones_before_stay(place, writer, monkeypatch, failing):
+    for epoch in (1, 2):
+        writer.add_checkpoint(epoch, 0, b"state %d" % epoch)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if failing == "fsync":
+        monkeypatch.setattr(os, "fsync", full)
+    elif failing == "replace":
+        monkeypatch.setattr(Path, "replace", full)
+    else:
+        monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(RunError, match="No space left") as caught:
+        writer.add_checkpoint(3, 0, b"state 3")
+    assert "make room there, and give the same command again" in caught.value.help[0]
+    monkeypatch.undo()
+    assert [content for _, content in writer.found()] == [b"state 2", b"state 1"]
+    assert [path.suffix for path in (writer.partial / FOLDER).iterdir()] == [".safetensors"] * 2
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize("moment", [1, 2, 3])
+def test_a_run_that_is_broken_off_as_it_moves_to_its_place_is_complete(tmp_path, place, monkeypatch, older, moment):
+    if older:
+        write(tmp_path, spec="arch old\n")
+    broken_off(place)
+    writer = RunWriter(place)
+    writer.take()
+    writer.start(record(), "arch mine\n")
+    rename, renamed = Path.rename, []
+
+    def broken(path: Path, target: Path) -> Path:
+        renamed.append(path)
+        if len(renamed) == moment:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", broken)
+    if moment > 1 + older:
+        writer.commit(RESULT_OF_RUN)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            writer.commit(RESULT_OF_RUN)
+    writer.close()
+    monkeypatch.undo()
+    next_writer = RunWriter(place)
+    next_writer.take()
+    run = next_writer.complete(record())
+    next_writer.close()
+    assert run is not None
+    assert (run.spec_text, run.result()) == ("arch mine\n", RESULT_OF_RUN)
+    assert [path.name for path in place.parent.iterdir() if path.is_dir()] == ["seed-0"]
+
+
+def test_to_look_whether_a_run_is_trained_keeps_nobody_from_training_it(place, monkeypatch):
+    lock_path(place).parent.mkdir(parents=True)
+    look = FileLock(lock_path(place), thread_local=False)
+    look.acquire()
+    threading.Timer(0.1, look.release).start()
+    writer = RunWriter(place)
+    writer.take()
+    writer.close()
+
+
+# ---- several processes
+
+HOLD = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from helpers.runs import record
+from cifar_dsl.runs import RunWriter
+writer = RunWriter(Path(sys.argv[1]))
+writer.take()
+writer.start(record(), "arch mine\\n")
+print("begun", flush=True)
+time.sleep(float(sys.argv[3]))
+"""
+
+
+def holding(place: Path, seconds: float = 60) -> subprocess.Popen[str]:
+    """Another process that trains the run, until it is killed or the time is over."""
+    tests = str(Path(__file__).parents[1])
+    command = [sys.executable, "-c", HOLD, str(place), tests, str(seconds)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    return process
+
+
+def test_a_run_that_another_process_trains_is_refused_with_its_name(place):
+    process = holding(place)
+    try:
+        with pytest.raises(RunError, match=f"seed-0 is being trained by process {process.pid} on ") as caught:
+            RunWriter(place).take()
+        assert "--wait" in caught.value.help[0]
+        assert partial_path(place).exists()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_lock_of_a_process_that_was_killed_is_free(place):
+    process = holding(place)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    writer = RunWriter(place)
+    writer.take()
+    assert writer.start(record(), "arch mine\n") is True
+    writer.close()
+
+
+def test_to_wait_is_to_begin_when_the_other_has_ended(place):
+    process = holding(place, 1.5)
+    begun = time.monotonic()
+    writer = RunWriter(place)
+    writer.take(wait=True)
+    assert writer.start(record(), "arch mine\n") is True
+    assert time.monotonic() - begun > 0.5
+    writer.close()
+    process.communicate()
+
+
+def test_other_seeds_are_trained_meanwhile(tmp_path, place):
+    process = holding(place)
+    try:
+        assert write(tmp_path, seed=1).metrics() == [EPOCH]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_run_that_is_just_being_replaced_is_left_to_its_writer(tmp_path, place):
+    run = write(tmp_path)
+    process = holding(place)
+    try:
+        run.path.rename(run.path.with_name("seed-0.replaced"))
+        assert find_runs(tmp_path, FINGERPRINT) == []
+        assert not run.path.exists()
+    finally:
+        process.kill()
+        process.communicate()

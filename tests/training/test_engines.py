@@ -1,0 +1,214 @@
+"""However steps are run, with whatever beside them, and wherever they were broken off: the results are the same."""
+
+import numpy as np
+import pytest
+import torch
+from attrs import field, frozen
+from helpers.training import CPU, Outcome, fitted, meaning
+
+from cifar_dsl.training import draws
+from cifar_dsl.training.engines import Eager, EngineError, Recorded, choose_engine
+from cifar_dsl.training.feeds import DeviceFeed, HostFeed
+from cifar_dsl.training.images import Splits, load_images
+from cifar_dsl.training.learner import Learner
+from cifar_dsl.training.loop import StoppedError, Watcher, fit
+
+SPEC = """
+arch small
+input 3x8x8
+model {
+    conv(4, 3) -> bn -> relu
+    conv(6, 3, stride=2) -> relu -> dropout(0.3)
+    flatten
+    dense(10)
+}
+train {
+    data npz("00")
+    epochs 3
+    batch 16
+    augment crop(padding=2) -> flip -> alternating_flip -> cutout(3)
+    optimizer sgd(lr=0.05, momentum=0.9)
+    schedule linear(warmup=1)
+}
+"""
+GROUPS = """
+    group whole {
+        select filter
+        optimizer muon(lr=0.02)
+        epochs 1
+    }
+    group rest {
+        select bias
+        optimizer adamw(lr=1e-3)
+        schedule cosine
+        epochs 2
+    }
+"""
+# What the issue of equality is about: each is trained in every way.
+RECIPES = {
+    "ragged last batch": (),
+    "no ragged batch": ("train.drop_last=true",),
+    "a part of an epoch": ("train.epochs=2.5",),
+    "clipping by norm": ("train.clip=norm(0.1)",),
+    "clipping by value": ("train.clip=value(0.01)",),
+    "no augmentation": ("train.augment=none",),
+    "mixing": ("train.augment=flip -> mixup(0.4) -> cutmix",),
+    "colours and erasing": ("train.augment=color_jitter(brightness=0.5) -> random_erasing(p=0.5, fill=noise)",),
+    "ema": ("train.average=ema(0.9, every=2, start=0.5)",),
+    "swa": ("train.average=swa(start=1)",),
+    "lookahead and ema": ("train.average=lookahead(every=3) -> ema(0.8)",),
+    "adam": ("train.optimizer=adam(lr=0.003, eps=1e-3)",),
+    "adamw": ("train.optimizer=adamw(lr=0.003, eps=1e-3)",),
+    "rmsprop": ("train.optimizer=rmsprop(lr=0.003)",),
+    "nadam": ("train.optimizer=nadam(lr=0.003, eps=1e-3)",),
+    "lion": ("train.optimizer=lion(lr=0.001)",),
+    "nesterov and decay": ("train.optimizer=sgd(lr=0.05, momentum=0.9, nesterov=true, weight_decay=0.01)",),
+    "smoothed sum": ("train.loss=cross_entropy(label_smoothing=0.1, reduction=sum)", "train.optimizer.lr=0.003"),
+    "views of test images": ("train.test_augment=mirror -> shift(1)",),
+    "held-out images": ("train.validation=12",),
+    "bf16": ("train.precision=bf16",),
+}
+GROUPED = SPEC.replace("    schedule", GROUPS + "    schedule")
+
+
+def pictures(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    return random.integers(0, 256, (count, 8, 8, 3), np.uint8), random.integers(0, 10, count)
+
+
+@frozen
+class Case:
+    text: str
+    overrides: tuple[str, ...] = field(default=())
+
+    def splits(self) -> Splits:
+        return load_images(meaning(self.text, self.overrides)[1], pictures(0, 50), pictures(1, 30), CPU)
+
+    def train(self, *seeds: int, engine: Eager | None = None) -> list[Outcome]:
+        return fitted(*meaning(self.text, self.overrides), self.splits(), seeds or (0,), engine)
+
+    def learner(self, seed: int = 0) -> Learner:
+        return Learner(*meaning(self.text, self.overrides), "network", seed, self.splits().train, Eager(CPU))
+
+
+CASES = [pytest.param(Case(SPEC, overrides), id=name) for name, overrides in RECIPES.items()]
+CASES += [pytest.param(Case(GROUPED), id="groups that freeze")]
+
+
+def assert_equal(first: Outcome, second: Outcome) -> None:
+    """Bit for bit."""
+    for name, tensor in first.weights.items():
+        assert torch.equal(tensor, second.weights[name]), name
+    for one, other in zip(first.metrics, second.metrics, strict=True):
+        assert (one.train_loss, one.test_loss, one.lr) == (other.train_loss, other.test_loss, other.lr)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_steps_that_are_fed_on_the_device_compute_the_same(case):
+    host, device = case.train()[0], case.train(engine=Eager(CPU, on_device=True))[0]
+    for name, tensor in host.weights.items():
+        torch.testing.assert_close(tensor, device.weights[name], rtol=1e-4, atol=1e-5, msg=name)
+    for one, other in zip(host.metrics, device.metrics, strict=True):
+        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-4)
+        assert one.test_loss == pytest.approx(other.test_loss, rel=1e-4)
+        assert one.train_accuracy == pytest.approx(other.train_accuracy, abs=0.021)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_seed_gives_the_same_alone_and_together_with_others(case):
+    together = case.train(0, 1, 2)
+    for outcome in together[:2]:
+        assert_equal(outcome, case.train(outcome.learner.seed)[0])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_training_that_was_broken_off_between_two_steps_goes_on_as_if_it_had_not_been(case):
+    expected = case.train()[0]
+    broken = case.learner()
+    remaining = iter(range(5))  # steps: the second epoch has begun, and a group has ended
+    state: dict[str, torch.Tensor] = {}
+
+    def keep(learner: Learner) -> None:
+        state.update({name: tensor.contiguous().clone() for name, tensor in learner.state().items()})
+
+    watcher = Watcher(wants_stop=lambda: next(remaining, None) is None, on_stop=keep)
+    with pytest.raises(StoppedError):
+        fit([broken], case.splits(), watcher)
+    assert broken.epoch > 1
+    assert broken.steps_done > 0
+    torch.manual_seed(5)  # whatever happened to torch's generator meanwhile
+    resumed = case.learner()
+    resumed.restore(state, broken.epoch, broken.steps_done)
+    epochs = []
+    fit([resumed], case.splits(), Watcher(on_epoch=lambda _, epoch: epochs.append(epoch)))
+    for name, tensor in expected.weights.items():
+        assert torch.equal(tensor, resumed.tested.state_dict()[name]), name
+    assert [epoch.metrics.train_loss for epoch in epochs] == [m.train_loss for m in expected.metrics][-len(epochs) :]
+
+
+def test_a_seed_that_diverges_lets_the_others_go_on():
+    case = Case(SPEC, ("train.optimizer.lr=0.02",))
+    spoilt = case.learner(0)
+    with torch.no_grad():
+        spoilt.module.get_parameter("dense.weight").fill_(float("nan"))
+    other, kept, diverged = case.learner(1), [], []
+    watcher = Watcher(on_epoch=lambda learner, epoch: kept.append(learner), on_divergence=diverged.append)
+    fit([spoilt, other], case.splits(), watcher)
+    assert (diverged, kept) == ([spoilt], [other] * 3)
+    assert (spoilt.epoch, spoilt.steps_done) == (1, 1)
+    for name, tensor in case.train(1)[0].weights.items():
+        assert torch.equal(tensor, other.module.state_dict()[name])
+
+
+@pytest.mark.parametrize("feed", [HostFeed(3, CPU), DeviceFeed(3, CPU)], ids=lambda feed: type(feed).__name__)
+def test_a_feed_goes_through_an_epoch_from_any_step(feed):
+    order = torch.tensor([5, 3, 1, 0, 2, 4, 6])
+    rates = [[0.1, 1.0], [0.2, 2.0], [0.3, 3.0], [0.4, 4.0]]
+    for epoch, start in ((1, 0), (2, 2), (3, 1)):
+        feed.begin(epoch, order, rates, start, 2 * start)
+        for step in range(start, 4):
+            assert feed.take(min(2, 7 - 2 * step)).tolist() == order.tolist()[2 * step : 2 * step + 2]
+            assert [float(feed.rate(number)) for number in (0, 1)] == pytest.approx(rates[step])
+            feed.advance()
+        assert int(feed.keys.of("x")) == draws.key(3, epoch, "x")
+        assert bool(feed.keys.is_odd) == (epoch % 2 == 1)
+
+
+def test_only_a_gpu_records_and_the_reason_is_said():
+    graph, recipe = meaning(SPEC)
+    assert choose_engine("auto", CPU, graph, recipe).reason == "only a CUDA GPU records steps"
+    assert choose_engine("eager", CPU, graph, recipe).engine == Eager(CPU)
+    with pytest.raises(EngineError, match="only a CUDA GPU"):
+        choose_engine("graph", CPU, graph, recipe)
+    with pytest.raises(EngineError, match="use auto, eager, graph"):
+        choose_engine("fast", CPU, graph, recipe)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "networks", "reason"),
+    [
+        (("train.augment=randaugment",), 1, "`randaugment` works on the CPU"),
+        (("train.optimizer=adagrad(lr=0.1)",), 1, "`adagrad` waits"),
+        (("train.optimizer=rmsprop(lr=0.1, momentum=0.9)",), 1, "`rmsprop` waits"),
+        ((), 2, "draw at random"),
+    ],
+)
+def test_what_can_not_be_recorded_is_run_eagerly(overrides, networks, reason):
+    graph, recipe = meaning(SPEC, overrides)
+    choice = choose_engine("auto", torch.device("cuda", 0), graph, recipe, networks)
+    assert isinstance(choice.engine, Eager)
+    assert reason in choice.reason
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("case", CASES)
+def test_recorded_steps_compute_the_same(case):
+    device = torch.device("cuda", 0)
+    graph, recipe = meaning(case.text, case.overrides)
+    splits = load_images(recipe, pictures(0, 50), pictures(1, 30), device)
+    eager = fitted(graph, recipe, splits, engine=Eager(device))[0]
+    engine = Recorded(device)
+    recorded = fitted(graph, recipe, splits, engine=engine)[0]
+    assert engine.recordings > 0
+    for name, tensor in eager.weights.items():
+        torch.testing.assert_close(tensor, recorded.weights[name], rtol=1e-3, atol=1e-4, msg=name)
