@@ -11,7 +11,7 @@ def spec_items(incomplete: str, names: Iterable[str] = ()) -> list[CompletionIte
 
     Where folders begin so, too, or nothing does, the shell is asked to complete files as it always does.
     """
-    # Without `~` and `*`, which the shell expands before a command sees them.
+    # A `~` is in no path that is there, so that it is left to the shell.
     folder = incomplete[: incomplete.rfind("/") + 1]
     there = sorted(Path(folder or ".").glob("*")) if Path(folder or ".").is_dir() else []
     there = [path for path in there if path.name.startswith(incomplete[len(folder) :])]
