@@ -28,6 +28,7 @@ LAYERS = (
     {"semantics"},
     {"expansion"},
     {"lints"},
+    {"visits"},
     {"difference", "margin", "pictures"},
     {"memory"},
     {"reference"},
