@@ -21,7 +21,9 @@ from cifar_dsl.diagnostics import render_concise
 from cifar_dsl.lints import inspect
 
 _SPECS = Path(__file__).parents[1] / "specs"
-_TOKEN = re.compile(r'(?P<other>#[^\n]*|"[^"\n]*")|(?P<name>[A-Za-z_]\w*)|(?P<number>\d+(\.\d+)?)|(?P<bracket>[(){}\[\]])')
+_TOKEN = re.compile(
+    r'(?P<other>#[^\n]*|"[^"\n]*")|(?P<name>[A-Za-z_]\w*)|(?P<number>\d+(\.\d+)?)|(?P<bracket>[(){}\[\]])'
+)
 _ARGUMENTS = re.compile(r"\((?P<first>[^(),\n#]+), (?P<second>[^(),\n#]+)[,)]")
 _SHARE = 0.9
 
@@ -107,7 +109,11 @@ def _swapped_arguments(_: random.Random, text: str) -> Iterator[Slip]:
 def _wrong_numbers(random_: random.Random, text: str) -> Iterator[Slip]:
     for match in _tokens(text, "number"):
         number = match[0]
-        wrong = [number + random_.choice("0123456789"), number[:-1], number.replace(number[0], random_.choice("123456789"), 1)]
+        wrong = [
+            number + random_.choice("0123456789"),
+            number[:-1],
+            number.replace(number[0], random_.choice("123456789"), 1),
+        ]
         if number.isdigit():
             wrong += [str(int(number) + 1), str(max(0, int(number) - 1))]
         choice = random_.choice([one for one in wrong if one and one != number and not one.endswith(".")])

@@ -34,10 +34,7 @@ def references(documents: Documents, path: Path, meaning: Meaning) -> list[tuple
     """All mentions, definitions included, of what is meant in a file."""
     places = family(documents, path, meaning) if meaning.kind in _ACROSS_FILES else [path]
     return [
-        (place, mention)
-        for place in places
-        for mention in mentions_in(documents, place)
-        if mention.meaning == meaning
+        (place, mention) for place in places for mention in mentions_in(documents, place) if mention.meaning == meaning
     ]
 
 

@@ -7,6 +7,7 @@ from cifar_dsl.kinds import Bool, Float, Int
 from cifar_dsl.layers.base import FROZEN, FROZEN_DOC, LAYERS, Layer, require_image
 from cifar_dsl.layers.divisible import check_divisible
 from cifar_dsl.layers.initializer import constant
+from cifar_dsl.layers.kept import FLOAT_BYTES, INPUT, Kept
 from cifar_dsl.registry import MisfitError, argument, declared
 
 _EPS = Float(0, 1, open_low=True)
@@ -77,6 +78,9 @@ class BatchNorm(_Norm):
     def needs_batch(self, x: Shape) -> bool:
         return x.elements == x.channels  # one number a channel has no variance
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return INPUT
+
     def emit(self, x: Shape) -> Call:
         return Call(
             "torch.nn.BatchNorm2d" if x.is_image else "torch.nn.BatchNorm1d",
@@ -98,10 +102,14 @@ class LayerNorm(_Norm):
     together: `groupnorm(1)`.
     """
 
+    float32_on = frozenset({"cuda"})
     eps: float = argument(_EPS, "added to the variance", default=1e-5)
     affine: bool = argument(Bool(), _AFFINE_DOC, default=True)
     init: float = argument(Float(), _INIT_DOC, default=1.0)
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=True, fixed_bytes=2 * FLOAT_BYTES * (y.elements // y.channels))
 
     def emit(self, x: Shape) -> Call:
         if x.is_image:
@@ -120,6 +128,7 @@ class GroupNorm(_Norm):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html
     """
 
+    float32_on = frozenset({"cuda"})
     groups: int = argument(Int(1), "parts that the channels are split into")
     eps: float = argument(_EPS, "added to the variance", default=1e-5)
     affine: bool = argument(Bool(), _AFFINE_DOC, default=True)
@@ -133,6 +142,9 @@ class GroupNorm(_Norm):
         if x.elements == self.groups:
             _refuse_lone_numbers(self, x, "group", "use fewer groups")
         return x
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=True, fixed_bytes=2 * FLOAT_BYTES * self.groups)
 
     def emit(self, x: Shape) -> Call:
         return Call(
@@ -165,6 +177,13 @@ class InstanceNorm(_Norm):
             _refuse_lone_numbers(self, x, "channel", "put it where the image is larger, or use `groupnorm`")
         return x
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        # Torch takes each channel of each image for a channel of its own: with two statistics, and a scale.
+        statistics = (2 + self.affine) * x.channels
+        if x.channels == 1:
+            return Kept(inputs=True, numbers=statistics)
+        return Kept(numbers=x.elements + statistics)  # a copy of its input, channel by channel
+
     def emit(self, x: Shape) -> Call:
         arguments = (("num_features", x.channels), ("eps", self.eps), ("affine", self.affine))
         return Call("torch.nn.InstanceNorm2d", arguments)
@@ -179,6 +198,7 @@ class RmsNorm(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
     """
 
+    float32_on = frozenset({"cpu", "cuda"})
     eps: float = argument(_EPS, "added to the mean square", default=1e-6)
     affine: bool = argument(Bool(), "whether there is a trained scale", default=True)
 
@@ -189,6 +209,10 @@ class RmsNorm(Layer):
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         return (Parameter("weight", (x.channels,), constant(1.0), "scale"),) if self.affine else ()
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        rows = y.elements // y.channels
+        return Kept(inputs=True, numbers=y.elements if self.affine else 0, fixed_bytes=FLOAT_BYTES * rows)
 
     def emit(self, x: Shape) -> Call:
         arguments = (("normalized_shape", x.channels), ("eps", self.eps), ("elementwise_affine", self.affine))
@@ -203,6 +227,7 @@ class LocalResponseNorm(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
     """
 
+    float32_on = frozenset({"cpu", "cuda"})
     size: int = argument(Int(1, 1000), "channels that are summed over")
     alpha: float = argument(Float(0), "weight of the sum", default=1e-4)
     beta: float = argument(Float(0), "exponent", default=0.75)
@@ -211,6 +236,11 @@ class LocalResponseNorm(Layer):
     def infer(self, x: Shape) -> Shape:
         require_image(self, x)
         return x
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        channels, height, width = x.extents
+        padded = (channels + self.size - 1) * height * width
+        return Kept(inputs=True, fixed_bytes=FLOAT_BYTES * (padded + 2 * y.elements))
 
     def emit(self, x: Shape) -> Call:
         arguments = (("size", self.size), ("alpha", self.alpha), ("beta", self.beta), ("k", self.k))
