@@ -39,8 +39,8 @@ def main() -> int:
     options = parser.parse_args()
     random_ = random.Random(options.seed)
     files = sorted((_SPECS / "zoo").glob("*.arch"))
-    hits = {kind: 0 for kind in _KINDS}
-    drawn = {kind: 0 for kind in _KINDS}
+    hits = dict.fromkeys(_KINDS, 0)
+    drawn = dict.fromkeys(_KINDS, 0)
     for i in range(options.count):
         kind = list(_KINDS)[i % len(_KINDS)]
         path, (start, end, text), diagnostics = _broken(random_, files, _KINDS[kind])
@@ -60,7 +60,7 @@ def main() -> int:
     return int(sum(hits.values()) < _SHARE * options.count)
 
 
-def _broken(random_: random.Random, files: list[Path], slips: Callable[[random.Random, str], Iterator[Slip]]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _broken(random_: random.Random, files: list[Path], slips: Callable[[random.Random, str], Iterator[Slip]]):  # type: ignore[no-untyped-def]
     while True:
         path = random_.choice(files)
         text = path.read_text(encoding="utf-8")

@@ -338,3 +338,13 @@ def test_what_is_no_run_can_not_be_gone_on_with(cli, tmp_path):
     outcome = cli("train", "--resume", tmp_path / "nothing")
     assert outcome.code == 1
     assert "is not a run" in outcome.err
+
+
+def test_a_profile_shows_where_the_time_goes_and_trains_nothing(train, tmp_path):
+    outcome = train("--set", "train.batch=2", "--profile", "trace.json")
+    assert outcome.code == 0
+    assert [line.split()[0] for line in outcome.out.splitlines()[1:5]] == ["data", "forward", "backward", "optimizer"]
+    assert "images/s on" in outcome.out
+    assert "perfetto" in outcome.err
+    assert (tmp_path / "trace.json").exists()
+    assert not (tmp_path / "runs").exists()
