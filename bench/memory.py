@@ -4,16 +4,10 @@
     python bench/memory.py --device cuda specs/zoo/resnet18.arch
     python bench/memory.py --process            # what a process takes that trains next to nothing
 
-<<<<<<< HEAD
 Claim: the estimate is within 20 % of the peak. Each training runs a few steps and evaluates in a process of its own,
 on random bytes of CIFAR-10's shape and number. On a CPU the peak is the largest resident size of the process, so the
 interpreter and torch count; on a GPU it is what torch's allocator has reserved. Beside it, for the CPU, what torch's
 allocator gave out at most during a step beyond what was there before, against the same figure of the estimate.
-=======
-Claim: the estimate is within 20 % of the peak. Each training runs a few steps in a process of its own, on random bytes
-of CIFAR-10's shape and number. On a CPU the peak is the largest resident size of the process, so the interpreter and
-torch count; on a GPU it is what torch's allocator has reserved.
->>>>>>> main
 """
 
 import argparse

@@ -13,11 +13,8 @@ from cifar_dsl.cli.summary import recipe_lines
 from cifar_dsl.expansion import expanded, layer_text, recipe_values
 from cifar_dsl.ir import Call, Graph, Value
 from cifar_dsl.layers import INITIALIZERS
-<<<<<<< HEAD
-from cifar_dsl.memory import kept_bytes
-=======
 from cifar_dsl.margin import margin
->>>>>>> main
+from cifar_dsl.memory import kept_bytes
 from cifar_dsl.semantics import Analysis, analyze
 from cifar_dsl.syntax import print_spec
 from cifar_dsl.text import columns, in_short

@@ -57,13 +57,7 @@ def definition(documents: Documents, path: Path, meaning: Meaning) -> tuple[Path
 def references(documents: Documents, path: Path, meaning: Meaning) -> list[tuple[Path, Mention]]:
     """All mentions, definitions included, of what is meant in a file."""
     places = family(documents, path, meaning) if meaning.kind in _ACROSS_FILES else [path]
-<<<<<<< HEAD
-    return [
-        (place, mention) for place in places for mention in mentions_in(documents, place) if mention.meaning == meaning
-    ]
-=======
     return [(place, mention) for place in places for mention in documents.mentions(place) if mention.meaning == meaning]
->>>>>>> main
 
 
 def family(documents: Documents, path: Path, meaning: Meaning) -> list[Path]:
