@@ -5,6 +5,7 @@ walks these objects, and the fingerprint is a hash of them.
 """
 
 import json
+from collections.abc import Iterable
 from functools import cached_property
 from math import prod
 from typing import Union
@@ -179,6 +180,10 @@ class Graph:
     def cost(self) -> Cost:
         """Parameters and multiply-accumulates of the whole network, for one image."""
         return sum((node.cost for node in self.nodes), Cost())
+
+    def cost_of(self, nodes: Iterable[int]) -> Cost:
+        """What some of its nodes cost together; they are named by their indices."""
+        return sum((self.nodes[index].cost for index in nodes), Cost())
 
 
 @frozen

@@ -29,6 +29,7 @@ LAYERS = (
     {"expansion"},
     {"memory"},
     {"lints"},
+    {"visits"},
     {"difference", "margin", "pictures"},
     {"reference"},
     {"runs"},
