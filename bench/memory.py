@@ -6,14 +6,12 @@
 
 Claim: the estimate is within 20 % of the peak. Each training runs a few steps and evaluates in a process of its own,
 on random bytes of CIFAR-10's shape and number. On a CPU the peak is the largest resident size of the process, so the
-interpreter and torch count; on a GPU it is what torch's allocator has reserved. Beside it, for the CPU, what torch's
-allocator gave out at most during a step beyond what was there before, against the same figure of the estimate.
+interpreter and torch count; on a GPU it is what torch's allocator has reserved.
 """
 
 import argparse
 import json
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from measure import child, hardware
@@ -62,14 +60,11 @@ def main() -> None:
         found = _side(options, spec, _IMAGES)
         ratio = found["estimate"] / found["measured"]
         worst = max(worst, abs(ratio - 1))
-        line = (
+        print(
             f"{spec.stem:<14} batch {found['batch']:<5} estimated {found['estimate'] / 1e6:6,.0f} MB   "
-            f"measured {found['measured'] / 1e6:6,.0f} MB   ratio {ratio:.3f}"
+            f"measured {found['measured'] / 1e6:6,.0f} MB   ratio {ratio:.3f}",
+            flush=True,
         )
-        if "allocated" in found:
-            step = f"{found['step'] / 1e6:6,.0f} / {found['allocated'] / 1e6:6,.0f} MB"
-            line += f"   of a step {step}   ratio {found['step'] / found['allocated']:.3f}"
-        print(line, flush=True)
     print(f"\nfurthest from the measured peak: {100 * worst:.0f} %")
 
 
@@ -104,10 +99,6 @@ def _measured(options: argparse.Namespace) -> dict[str, float]:
     engine = choose_engine("auto", device, spec.graph, spec.recipe).engine
     learner = Learner(spec.graph, spec.recipe, spec.name, 0, splits.train, engine)
 
-    def step() -> None:
-        with engine.running():
-            engine.run(learner.prepare(), [learner.step])
-
     with engine.running():
         learner.begin_epoch()
         for _ in range(options.steps):
@@ -116,32 +107,13 @@ def _measured(options: argparse.Namespace) -> dict[str, float]:
     splits.test.labels, splits.test.pixels = splits.test.labels[:1000], splits.test.pixels[:1000]
     evaluate(learner.module, splits.test, spec.recipe)
     parts = estimate(spec.graph, spec.recipe, sum(options.side), device.type)
-    found: dict[str, float] = {"estimate": parts["together"], "batch": spec.recipe.batch, **parts}
-    if device.type == "cuda":
-        return found | {"measured": torch.cuda.max_memory_reserved(device)}
-    found["measured"] = _largest_resident_size()
-    learner.module.train()
-    learner.module.zero_grad(set_to_none=True)  # the profiler doesn't see that the gradients of the last step are freed
-    return found | {"step": _step_bytes(spec.graph, spec.recipe), "allocated": _allocated(step)}
+    measured = torch.cuda.max_memory_reserved(device) if device.type == "cuda" else _largest_resident_size()
+    return {"estimate": parts["together"], "measured": measured, "batch": spec.recipe.batch}
 
 
 def _largest_resident_size() -> int:
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
-
-
-def _allocated(step: Callable[[], None]) -> int:
-    """The most that torch's allocator gives out during a step beyond what is there."""
-    from torch.profiler import ProfilerActivity, profile
-
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        step()
-    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
-    there = peak = 0
-    for event in sorted(events, key=lambda event: event.start_ns()):
-        there += event.nbytes()
-        peak = max(peak, there)
-    return peak
 
 
 if __name__ == "__main__":

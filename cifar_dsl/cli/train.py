@@ -14,7 +14,7 @@ from cifar_dsl.cli.way import Way
 from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.jobs import Finished, Job
 from cifar_dsl.runs import open_partial, open_run
-from cifar_dsl.text import duration, in_short
+from cifar_dsl.text import columns, duration, in_short
 from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:

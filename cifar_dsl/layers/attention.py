@@ -80,6 +80,7 @@ class ClassToken(Layer):
     https://arxiv.org/abs/2010.11929.
     """
 
+    gives_float32 = True
     init: Initializer = argument(_EMBEDDING_INIT, "first values of the token", default=Normal())
 
     def infer(self, x: Shape) -> Shape:
@@ -105,6 +106,7 @@ class PositionEmbedding(Layer):
     Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
     """
 
+    gives_float32 = True
     init: Initializer = argument(_EMBEDDING_INIT, "first values of the positions", default=Normal())
 
     def infer(self, x: Shape) -> Shape:
@@ -164,8 +166,9 @@ class Attention(Layer):
         pairs = self.heads * tokens * tokens
         is_trained = self.frozen not in {"weight", "all"}
         if self.dropout:
-            # Queries and keys, both scaled, values, what the heads give; and weights, mask, and the product of both.
-            return Kept(inputs=is_trained, numbers=4 * x.elements + 3 * pairs)
+            # Queries and keys, both scaled, and values; weights, mask, and the product of both: all in float32.
+            attended = FLOAT_BYTES * 3 * (x.elements + pairs)
+            return Kept(inputs=is_trained, numbers=x.elements, fixed_bytes=attended)  # and what the heads give
         # Queries, keys and values, what the heads give; and the logarithm of each sum of a softmax.
         return Kept(inputs=is_trained, numbers=4 * x.elements, fixed_bytes=FLOAT_BYTES * self.heads * tokens)
 

@@ -2,6 +2,8 @@
 
 from typing import NoReturn
 
+from attrs import evolve
+
 from cifar_dsl.ir import Call, Parameter, Shape
 from cifar_dsl.kinds import Bool, Float, Int
 from cifar_dsl.layers.base import FROZEN, FROZEN_DOC, LAYERS, Layer, require_image
@@ -34,6 +36,12 @@ class _Norm(Layer):
             Parameter("weight", shape, constant(self.init), "scale", self.frozen in {"weight", "all"}),
             Parameter("bias", shape, constant(0.0), "bias", self.frozen in {"bias", "all"}),
         )
+
+    def _kept_statistics(self, count: int) -> Kept:
+        """The input and so many statistics, which are float32 where the scale and the offset are."""
+        if self.affine:
+            return Kept(inputs=True, fixed_bytes=FLOAT_BYTES * count)
+        return Kept(inputs=True, numbers=count)
 
 
 def _refuse_lone_numbers(layer: Layer, x: Shape, part: str, help_text: str) -> NoReturn:
@@ -109,7 +117,7 @@ class LayerNorm(_Norm):
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 
     def kept(self, x: Shape, y: Shape) -> Kept:
-        return Kept(inputs=True, fixed_bytes=2 * FLOAT_BYTES * (y.elements // y.channels))
+        return self._kept_statistics(2 * (y.elements // y.channels))
 
     def emit(self, x: Shape) -> Call:
         if x.is_image:
@@ -144,7 +152,7 @@ class GroupNorm(_Norm):
         return x
 
     def kept(self, x: Shape, y: Shape) -> Kept:
-        return Kept(inputs=True, fixed_bytes=2 * FLOAT_BYTES * self.groups)
+        return self._kept_statistics(2 * self.groups)
 
     def emit(self, x: Shape) -> Call:
         return Call(
@@ -179,10 +187,10 @@ class InstanceNorm(_Norm):
 
     def kept(self, x: Shape, y: Shape) -> Kept:
         # Torch takes each channel of each image for a channel of its own: with two statistics, and a scale.
-        statistics = (2 + self.affine) * x.channels
+        kept = self._kept_statistics((2 + self.affine) * x.channels)
         if x.channels == 1:
-            return Kept(inputs=True, numbers=statistics)
-        return Kept(numbers=x.elements + statistics)  # a copy of its input, channel by channel
+            return kept
+        return evolve(kept, inputs=False, numbers=kept.numbers + x.elements)  # a copy of its input, channel by channel
 
     def emit(self, x: Shape) -> Call:
         arguments = (("num_features", x.channels), ("eps", self.eps), ("affine", self.affine))
@@ -227,7 +235,7 @@ class LocalResponseNorm(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
     """
 
-    float32_on = frozenset({"cpu", "cuda"})
+    gives_float32 = True
     size: int = argument(Int(1, 1000), "channels that are summed over")
     alpha: float = argument(Float(0), "weight of the sum", default=1e-4)
     beta: float = argument(Float(0), "exponent", default=0.75)

@@ -5,7 +5,7 @@ import sys
 from attrs import evolve, frozen
 
 from cifar_dsl.ir import Graph, Node
-from cifar_dsl.layers import JOINS, LAYERS
+from cifar_dsl.layers import JOINS, LAYERS, Layer
 from cifar_dsl.layers.kept import BF16_BYTES, FLOAT_BYTES, Kept
 
 
@@ -92,20 +92,21 @@ class _Recorder:
         if node.call.name in JOINS:
             join = JOINS.of(node.call)
             kept, is_view, passes = join.kept(shapes, y), join.is_view(shapes), join.passes_gradients
-            width = max(widths)
+            width = output_width = max(widths)
             # What is multiplied is kept for the gradient of the others.
             is_kept = [any(differentiated[:i] + differentiated[i + 1 :]) for i in range(len(shapes))]
         else:
             layer = LAYERS.of(node.call)
             kept, is_view = layer.kept(shapes[0], y), layer.is_view(shapes[0])
             passes = is_view and y.elements == shapes[0].elements
-            width = self._width(widths[0], takes_bf16=layer.takes_bf16, float32_on=layer.float32_on)
+            width = self._width(widths[0], layer)
+            output_width = FLOAT_BYTES if layer.gives_float32 else width
             is_kept = [True]
         is_trained = any(not (p.is_frozen or p.is_buffer) for p in node.parameters)
         self._is_differentiated.append(is_trained or any(differentiated))
-        self._widths.append(width)
+        self._widths.append(output_width)
         self._tensors.append(self._tensors[node.inputs[0]] if is_view else value)
-        self.sizes.append(0 if is_view else width * y.elements)
+        self.sizes.append(0 if is_view else output_width * y.elements)
         if not self._is_differentiated[-1]:
             kept = Kept()
         own = kept.numbers * width + kept.fixed_bytes
@@ -120,10 +121,10 @@ class _Recorder:
                     own += width * shape.elements  # a converted copy
         return Step(self._tensors[value], frozenset(tensors), own, gradients, passes)
 
-    def _width(self, width: int, *, takes_bf16: bool, float32_on: frozenset[str]) -> int:
+    def _width(self, width: int, layer: Layer) -> int:
         """Bytes of each number that a layer computes with, of an input with this many."""
         if not self._is_mixed:
             return width
-        if takes_bf16:
+        if layer.takes_bf16:
             return BF16_BYTES
-        return FLOAT_BYTES if self._device in float32_on else width
+        return FLOAT_BYTES if self._device in layer.float32_on else width
