@@ -167,8 +167,12 @@ class Attention(Layer):
         is_trained = self.frozen not in {"weight", "all"}
         if self.dropout:
             # Queries and keys, both scaled, and values; weights, mask, and the product of both: all in float32.
-            attended = FLOAT_BYTES * 3 * (x.elements + pairs)
-            return Kept(inputs=is_trained, numbers=x.elements, fixed_bytes=attended)  # and what the heads give
+            # And what the heads give, for the gradient of the last projection.
+            return Kept(
+                inputs=is_trained,
+                numbers=x.elements if is_trained else 0,
+                fixed_bytes=FLOAT_BYTES * 3 * (x.elements + pairs),
+            )
         # Queries, keys and values, what the heads give; and the logarithm of each sum of a softmax.
         return Kept(inputs=is_trained, numbers=4 * x.elements, fixed_bytes=FLOAT_BYTES * self.heads * tokens)
 
