@@ -38,7 +38,8 @@ def estimate(graph: Graph, recipe: Recipe, images: int | None = None, device: st
     }
     if recipe.average:
         parts["averages"] = parts["weights"] * len(recipe.average)
-    heap, mapped = _activation_bytes(graph, recipe, min(EVALUATION_BATCH, images), device)
+    tested = min(EVALUATION_BATCH, images or EVALUATION_BATCH)  # together
+    heap, mapped = _activation_bytes(graph, recipe, tested, device)
     parts["activations"] = heap + mapped
     parts["data set"] = images * (graph.input.elements + _LABEL_BYTES)
     if device == "cpu":

@@ -85,18 +85,16 @@ class _Recorder:
         shapes = tuple(self._graph.shape_of(number) for number in node.inputs)
         widths = [self._widths[number] for number in node.inputs]
         differentiated = [self._is_differentiated[number] for number in node.inputs]
-        gradients = tuple(
-            width * shape.elements if wanted else None
-            for width, shape, wanted in zip(widths, shapes, differentiated, strict=True)
-        )
         if node.call.name in JOINS:
             join = JOINS.of(node.call)
             kept, is_view, passes = join.kept(shapes, y), join.is_view(shapes), join.passes_gradients
+            extents = [y.elements] * len(shapes)  # of a branch that is spread, before it is summed up
             width = output_width = max(widths)
             # What is multiplied is kept for the gradient of the others.
             is_kept = [any(differentiated[:i] + differentiated[i + 1 :]) for i in range(len(shapes))]
         else:
             layer = LAYERS.of(node.call)
+            extents = [shapes[0].elements]
             kept, is_view = layer.kept(shapes[0], y), layer.is_view(shapes[0])
             passes = is_view and y.elements == shapes[0].elements
             width = self._width(widths[0], layer)
@@ -119,6 +117,10 @@ class _Recorder:
                     tensors.add(self._tensors[number])
                 else:
                     own += width * shape.elements  # a converted copy
+        gradients = tuple(
+            own_width * elements if wanted else None
+            for own_width, elements, wanted in zip(widths, extents, differentiated, strict=True)
+        )
         return Step(self._tensors[value], frozenset(tensors), own, gradients, passes)
 
     def _width(self, width: int, layer: Layer) -> int:
