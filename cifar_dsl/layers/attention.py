@@ -34,7 +34,7 @@ class Patches(Layer):
     The patches don't overlap; Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
     """
 
-    takes_bf16 = True
+    takes_half = True
     features: int = argument(Int(1), "features of each token")
     size: tuple[int, int] = argument(Pair(1), "height and width of a patch")
     bias: bool = argument(Bool(), "whether each feature has an offset", default=True)
@@ -133,7 +133,7 @@ class Attention(Layer):
     out as in https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html.
     """
 
-    takes_bf16 = True
+    takes_half = True
     heads: int = argument(Int(1), "parts that the features are split into, each of which attends by itself")
     bias: bool = argument(Bool(), "whether the projections have offsets", default=True)
     init: Initializer = argument(_MATRIX_INIT, "first values of both weights", default=Standard())

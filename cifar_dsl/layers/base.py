@@ -13,7 +13,7 @@ class Layer(Declaration):
     """A stage of the language. Its fields are the arguments; `x` is the shape of its input."""
 
     is_positional: ClassVar[bool] = True
-    takes_bf16: ClassVar[bool] = False  # where the recipe's precision is bf16, its inputs are converted
+    takes_half: ClassVar[bool] = False  # where the recipe's precision is bf16 or fp16, inputs are converted
     float32_on: ClassVar[frozenset[str]] = frozenset()  # devices on which its inputs are converted back
     gives_float32: ClassVar[bool] = False  # its output is float32 though its inputs aren't, as its weights are
 

@@ -21,7 +21,7 @@ class Conv(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
     """
 
-    takes_bf16 = True
+    takes_half = True
     channels: int = argument(Int(1), "output channels")
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
     stride: tuple[int, int] = argument(Pair(1), "step of the window", default=(1, 1))
@@ -130,7 +130,7 @@ class ConvTranspose(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
     """
 
-    takes_bf16 = True
+    takes_half = True
     channels: int = argument(Int(1), "output channels")
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
     stride: tuple[int, int] = argument(Pair(1), "step of the window in the output", default=(1, 1))

@@ -16,7 +16,7 @@ class Dense(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
 
-    takes_bf16 = True
+    takes_half = True
     features: int = argument(Int(1), "how many outputs")
     bias: bool = argument(Bool(), "whether each output has an offset", default=True)
     init: Initializer = argument(CallOf(INITIALIZERS), "first values of the weight", default=Standard())

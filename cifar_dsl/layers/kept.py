@@ -23,4 +23,4 @@ INPUT = Kept(inputs=True)
 OUTPUT = Kept(output=True)
 INDEX_BYTES = 8
 FLOAT_BYTES = 4
-BF16_BYTES = 2
+HALF_BYTES = 2

@@ -2,7 +2,7 @@
 
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.layers import LAYERS
-from cifar_dsl.layers.kept import BF16_BYTES, FLOAT_BYTES
+from cifar_dsl.layers.kept import FLOAT_BYTES, HALF_BYTES
 from cifar_dsl.memory.peaks import WeightBytes, evaluation_peak, training_peak
 from cifar_dsl.memory.tape import record
 from cifar_dsl.recipes import DATASETS, OPTIMIZERS
@@ -74,9 +74,9 @@ def _weight_bytes(graph: Graph, precision: str, device: str) -> WeightBytes:
     gradients, converted, reordered = [], [], []
     for node in graph.nodes:
         gradients.append(FLOAT_BYTES * sum(p.elements for p in node.parameters if not (p.is_frozen or p.is_buffer)))
-        is_converted = precision == "bf16" and node.call.name in LAYERS and LAYERS[node.call.name].takes_bf16
-        converted.append(BF16_BYTES * node.cost.parameters if is_converted else 0)
-        width = BF16_BYTES if is_converted else FLOAT_BYTES
+        is_converted = precision != "fp32" and node.call.name in LAYERS and LAYERS[node.call.name].takes_half
+        converted.append(HALF_BYTES * node.cost.parameters if is_converted else 0)
+        width = HALF_BYTES if is_converted else FLOAT_BYTES
         filters = sum(p.elements for p in node.parameters if p.kind == "filter")
         reordered.append(width * filters if device == "cpu" else 0)
     return WeightBytes(tuple(gradients), tuple(converted), tuple(reordered))

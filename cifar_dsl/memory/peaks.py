@@ -10,9 +10,9 @@ from cifar_dsl.memory.tape import Tape
 class WeightBytes:
     """What each node's weights bring along, in bytes.
 
-    `gradients` are those of the trained ones. `converted` is a copy in bfloat16, which stays until the backward pass,
-    and `reordered` a copy of filters in the order in which a CPU's convolution wants them: it makes one in its forward
-    pass, and two beside the gradient in its backward pass.
+    `gradients` are those of the trained ones. `converted` is a copy in half the bytes, which stays until the backward
+    pass, and `reordered` a copy of filters in the order in which a CPU's convolution wants them: it makes one in its
+    forward pass, and two beside the gradient in its backward pass.
     """
 
     gradients: tuple[int, ...]

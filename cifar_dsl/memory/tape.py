@@ -6,7 +6,7 @@ from attrs import evolve, frozen
 
 from cifar_dsl.ir import Graph, Node
 from cifar_dsl.layers import JOINS, LAYERS, Layer
-from cifar_dsl.layers.kept import BF16_BYTES, FLOAT_BYTES, Kept
+from cifar_dsl.layers.kept import FLOAT_BYTES, HALF_BYTES, Kept
 
 
 @frozen
@@ -72,7 +72,7 @@ def record(graph: Graph, precision: str = "fp32", device: str = "cpu") -> Tape:
 class _Recorder:
     def __init__(self, graph: Graph, precision: str, device: str) -> None:
         self._graph = graph
-        self._is_mixed = precision == "bf16"
+        self._is_mixed = precision != "fp32"
         self._device = device
         self.sizes = [FLOAT_BYTES * graph.input.elements]
         self._tensors = [0]  # of each value, the one in whose memory it lies
@@ -127,6 +127,6 @@ class _Recorder:
         """Bytes of each number that a layer computes with, of an input with this many."""
         if not self._is_mixed:
             return width
-        if layer.takes_bf16:
-            return BF16_BYTES
+        if layer.takes_half:
+            return HALF_BYTES
         return FLOAT_BYTES if self._device in layer.float32_on else width

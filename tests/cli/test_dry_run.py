@@ -46,7 +46,7 @@ def test_of_a_file_it_shows_the_size_and_the_fingerprint_that_training_has(cli, 
     outcome = cli("train", tiny, "--dry-run", "--data", f"npz:{pictures}")
     assert outcome.code == 0
     assert f"data set {(60 + 20) * (3072 + 8) / 1e3:.0f} kB" in " ".join(outcome.out.split())
-    assert re.search(r'^data +npz\(digest=', outcome.out, re.MULTILINE)
+    assert re.search(r"^data +npz\(digest=", outcome.out, re.MULTILINE)
 
 
 def test_of_data_that_only_a_file_holds_it_shows_the_rest(cli, tiny):
