@@ -28,7 +28,8 @@ train {
     optimizer sgd(lr=0.01, momentum=0.9)
 }
 """
-GROUPED = SPEC.replace(
+GROUP = "    group rest {\n select [bias, scale]\n optimizer sgd(0.1)\n }\n"
+GROUPED = SPEC.replace("    precision", GROUP + "    precision")
     "    precision", "    group rest {\n select [bias, scale]\n optimizer sgd(0.1)\n }\n    precision"
 )
 CALLS = {
