@@ -30,8 +30,6 @@ train {
 """
 GROUP = "    group rest {\n select [bias, scale]\n optimizer sgd(0.1)\n }\n"
 GROUPED = SPEC.replace("    precision", GROUP + "    precision")
-    "    precision", "    group rest {\n select [bias, scale]\n optimizer sgd(0.1)\n }\n    precision"
-)
 CALLS = {
     **{name: f"{name}(lr=0.01)" for name in OPTIMIZERS},
     "rmsprop with momentum": "rmsprop(lr=0.01, momentum=0.9)",
