@@ -100,6 +100,7 @@ class PRelu(_KeepsInput):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html
     """
 
+    takes_half = True
     channelwise: bool = argument(Bool(), "whether each channel (or feature) has a slope of its own", default=True)
     init: float = argument(Float(), "first value of the slope", default=0.25)
 

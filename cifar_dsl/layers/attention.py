@@ -80,7 +80,7 @@ class ClassToken(Layer):
     https://arxiv.org/abs/2010.11929.
     """
 
-    gives_float32 = True
+    gives = "float32"
     init: Initializer = argument(_EMBEDDING_INIT, "first values of the token", default=Normal())
 
     def infer(self, x: Shape) -> Shape:
@@ -106,7 +106,7 @@ class PositionEmbedding(Layer):
     Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
     """
 
-    gives_float32 = True
+    gives = "float32"
     init: Initializer = argument(_EMBEDDING_INIT, "first values of the positions", default=Normal())
 
     def infer(self, x: Shape) -> Shape:

@@ -15,7 +15,7 @@ class Layer(Declaration):
     is_positional: ClassVar[bool] = True
     takes_half: ClassVar[bool] = False  # where the recipe's precision is bf16 or fp16, inputs are converted
     float32_on: ClassVar[frozenset[str]] = frozenset()  # devices on which its inputs are converted back
-    gives_float32: ClassVar[bool] = False  # its output is float32 though its inputs aren't, as its weights are
+    gives: ClassVar[str] = "computed"  # the precision of its output: what it computes with, "input" or "float32"
 
     def infer(self, x: Shape) -> Shape:
         """Shape of the output. Raises MisfitError where the input or an argument doesn't go with it."""

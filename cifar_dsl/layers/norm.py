@@ -207,6 +207,7 @@ class RmsNorm(Layer):
     """
 
     float32_on = frozenset({"cpu", "cuda"})
+    gives = "input"
     eps: float = argument(_EPS, "added to the mean square", default=1e-6)
     affine: bool = argument(Bool(), "whether there is a trained scale", default=True)
 
@@ -235,7 +236,7 @@ class LocalResponseNorm(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
     """
 
-    gives_float32 = True
+    gives = "float32"
     size: int = argument(Int(1, 1000), "channels that are summed over")
     alpha: float = argument(Float(0), "weight of the sum", default=1e-4)
     beta: float = argument(Float(0), "exponent", default=0.75)

@@ -33,7 +33,7 @@ class LayerScale(Layer):
     Touvron et al. 2021, https://arxiv.org/abs/2103.17239.
     """
 
-    gives_float32 = True
+    gives = "float32"
     init: float = argument(Float(), "first value of the factors", default=1e-6)
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:

@@ -5,8 +5,8 @@ import sys
 from attrs import evolve, frozen
 
 from cifar_dsl.ir import Graph, Node
-from cifar_dsl.layers import JOINS, LAYERS, Layer
-from cifar_dsl.layers.kept import FLOAT_BYTES, HALF_BYTES, Kept
+from cifar_dsl.layers import JOINS, LAYERS
+from cifar_dsl.layers.kept import FLOAT_BYTES, HALF_BYTES, NOTHING, Kept
 
 
 @frozen
@@ -69,6 +69,19 @@ def record(graph: Graph, precision: str = "fp32", device: str = "cpu") -> Tape:
     return Tape(tuple(recorder.sizes), steps)
 
 
+@frozen
+class _Use:
+    """What a node does with its inputs. `width` is of each number that it computes with, in bytes."""
+
+    kept: Kept
+    keeps: tuple[bool, ...]  # which of its inputs, where it keeps inputs
+    is_view: bool
+    passes_gradients: bool
+    gradients: tuple[int, ...]  # how many numbers the gradient of each input has
+    width: int
+    output_width: int
+
+
 class _Recorder:
     def __init__(self, graph: Graph, precision: str, device: str) -> None:
         self._graph = graph
@@ -81,52 +94,61 @@ class _Recorder:
 
     def step(self, node: Node) -> Step:
         """Follow a node, whose inputs have been followed."""
-        y, value = node.shape, len(self.sizes)
-        shapes = tuple(self._graph.shape_of(number) for number in node.inputs)
+        value = len(self.sizes)
         widths = [self._widths[number] for number in node.inputs]
         differentiated = [self._is_differentiated[number] for number in node.inputs]
-        if node.call.name in JOINS:
-            join = JOINS.of(node.call)
-            kept, is_view, passes = join.kept(shapes, y), join.is_view(shapes), join.passes_gradients
-            extents = [y.elements] * len(shapes)  # of a branch that is spread, before it is summed up
-            width = output_width = max(widths)
-            # What is multiplied is kept for the gradient of the others.
-            is_kept = [any(differentiated[:i] + differentiated[i + 1 :]) for i in range(len(shapes))]
-        else:
-            layer = LAYERS.of(node.call)
-            extents = [shapes[0].elements]
-            kept, is_view = layer.kept(shapes[0], y), layer.is_view(shapes[0])
-            passes = is_view and y.elements == shapes[0].elements
-            width = self._width(widths[0], layer)
-            output_width = FLOAT_BYTES if layer.gives_float32 else width
-            is_kept = [True]
+        use = self._join(node) if node.call.name in JOINS else self._layer(node)
         is_trained = any(not (p.is_frozen or p.is_buffer) for p in node.parameters)
-        self._is_differentiated.append(is_trained or any(differentiated))
-        self._widths.append(output_width)
-        self._tensors.append(self._tensors[node.inputs[0]] if is_view else value)
-        self.sizes.append(0 if is_view else output_width * y.elements)
-        if not self._is_differentiated[-1]:
-            kept = Kept()
-        own = kept.numbers * width + kept.fixed_bytes
+        is_differentiated = is_trained or any(differentiated)
+        self._is_differentiated.append(is_differentiated)
+        self._widths.append(use.output_width)
+        self._tensors.append(self._tensors[node.inputs[0]] if use.is_view else value)
+        self.sizes.append(0 if use.is_view else use.output_width * node.shape.elements)
+        kept = use.kept if is_differentiated else NOTHING
+        own = kept.numbers * use.width + kept.fixed_bytes
         tensors = {self._tensors[value]} if kept.output else set()
-        if kept.inputs:
-            for number, shape, own_width, is_it in zip(node.inputs, shapes, widths, is_kept, strict=True):
-                if not is_it:
-                    continue
-                if own_width == width:
-                    tensors.add(self._tensors[number])
-                else:
-                    own += width * shape.elements  # a converted copy
+        for number, width, is_kept in zip(node.inputs, widths, use.keeps, strict=True):
+            if kept.inputs and is_kept and width == use.width:
+                tensors.add(self._tensors[number])
+            elif kept.inputs and is_kept:
+                own += use.width * self._graph.shape_of(number).elements  # a converted copy
         gradients = tuple(
-            own_width * elements if wanted else None
-            for own_width, elements, wanted in zip(widths, extents, differentiated, strict=True)
+            width * count if wanted else None
+            for width, count, wanted in zip(widths, use.gradients, differentiated, strict=True)
         )
-        return Step(self._tensors[value], frozenset(tensors), own, gradients, passes)
+        return Step(self._tensors[value], frozenset(tensors), own, gradients, use.passes_gradients)
 
-    def _width(self, width: int, layer: Layer) -> int:
-        """Bytes of each number that a layer computes with, of an input with this many."""
-        if not self._is_mixed:
-            return width
-        if layer.takes_half:
-            return HALF_BYTES
-        return FLOAT_BYTES if self._device in layer.float32_on else width
+    def _layer(self, node: Node) -> _Use:
+        layer, number = LAYERS.of(node.call), node.inputs[0]
+        x, input_width = self._graph.shape_of(number), self._widths[number]
+        width = input_width
+        if self._is_mixed and layer.takes_half:
+            width = HALF_BYTES
+        elif self._is_mixed and self._device in layer.float32_on:
+            width = FLOAT_BYTES
+        is_view = layer.is_view(x)
+        return _Use(
+            kept=layer.kept(x, node.shape),
+            keeps=(True,),
+            is_view=is_view,
+            passes_gradients=is_view and node.shape.elements == x.elements,
+            gradients=(x.elements,),
+            width=width,
+            output_width={"computed": width, "input": input_width, "float32": FLOAT_BYTES}[layer.gives],
+        )
+
+    def _join(self, node: Node) -> _Use:
+        join, branches = JOINS.of(node.call), tuple(self._graph.shape_of(number) for number in node.inputs)
+        differentiated = [self._is_differentiated[number] for number in node.inputs]
+        width = max(self._widths[number] for number in node.inputs)
+        return _Use(
+            kept=join.kept(branches, node.shape),
+            # What is multiplied is kept for the gradient of the others.
+            keeps=tuple(any(differentiated[:i] + differentiated[i + 1 :]) for i in range(len(branches))),
+            is_view=join.is_view(branches),
+            passes_gradients=join.passes_gradients,
+            # Of a branch that is spread over the others, as of them, before it is summed up.
+            gradients=(node.shape.elements,) * len(branches),
+            width=width,
+            output_width=width,
+        )
