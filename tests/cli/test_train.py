@@ -10,6 +10,7 @@ import signal
 import numpy as np
 import pytest
 
+from cifar_dsl.cli import trainings
 from cifar_dsl.runs import open_run
 from cifar_dsl.training.learner import Learner
 
@@ -39,6 +40,12 @@ def test_verbose_also_shows_the_network(train):
     outcome = train("-v")
     assert "conv(4, 3, stride=4)" in outcome.err
     assert len(outcome.out.splitlines()) == 2
+
+
+def test_a_precision_that_is_slow_here_is_noted(train, monkeypatch):
+    monkeypatch.setattr(trainings, "why_slow", lambda name, _: "it is old" if name == "bf16" else None)
+    assert "slow" not in train("--set", "train.epochs=1").err
+    assert "warning: bf16 is slow here, because it is old" in train("--set", "train.precision=bf16").err
 
 
 def test_json_is_a_line_for_each_epoch_and_one_for_the_result(train, tmp_path):
