@@ -16,6 +16,7 @@ from cifar_dsl.cli.way import Way
 from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.jobs import Event, Failed, Finished, InlineExecutor, Job, LocalExecutor
 from cifar_dsl.training.device import Choice, choose_device
+from cifar_dsl.training.precision import why_slow
 
 if TYPE_CHECKING:
     from cifar_dsl.data import Dataset
@@ -77,6 +78,9 @@ def train_missing(
         threads = f"{jobs[0].threads} thread{'' if jobs[0].threads == 1 else 's'}"
         together = f"; {workers} processes of {threads}" if workers > 1 else ""
         note(f"device  {choice.device} ({choice.name}); {choice.reason}{together}")
+        for name in dict.fromkeys(spec.recipe.precision for spec, _, _ in missing if spec.recipe):
+            if reason := why_slow(name, choice.device):
+                note(f"warning: {name} is slow here, because {reason}; `--set train.precision=fp32` computes faster")
     return run_jobs(jobs, workers, quiet=quiet, as_json=as_json)
 
 
