@@ -77,7 +77,7 @@ def command(
         return 1
     check_baseline([spec.name for spec in loaded], baseline)
     compared: list[tuple[Spec, str | None]] = [(spec, None) for spec in loaded]
-    is_complete = True
+    code = 0
     if not no_train or data is not None:
         opened = _open(loaded, data, data_dir, quiet=quiet)
         compared = [(spec, dataset.digest) for spec, dataset in opened]
@@ -89,12 +89,12 @@ def command(
             habits = Habits(engine, checkpoint_every, keep_last, wait=wait)
             way = Way(runs, data_dir, device, threads, jobs, habits)
             outcome = train_missing(opened, range(seeds), way, quiet=quiet)
-            is_complete = outcome.is_complete
+            code = outcome.exit_code
             if outcome.stop.wanted():
-                return outcome.stop.exit_code
+                return code
     comparison = _compare(compared, runs, baseline)
     _write(comparison, out, with_chart=not no_chart)
-    return 0 if is_complete and all(row.mean is not None for row in comparison.rows) else 1
+    return code or int(any(row.mean is None for row in comparison.rows))
 
 
 def _open(specs: "list[Spec]", data: str | None, data_dir: Path | None, *, quiet: bool) -> "list[tuple[Spec, Dataset]]":

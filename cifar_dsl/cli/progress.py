@@ -25,6 +25,7 @@ class JobsProgress:
 
     def __init__(self, jobs: Sequence[Job], *, quiet: bool = False, as_json: bool = False) -> None:
         self._jobs = jobs
+        self._is_quiet = quiet
         self._speaks = not (quiet or as_json)
         self._as_json = as_json
         self._bar: Progress | None = None
@@ -68,7 +69,8 @@ class JobsProgress:
             case EpochEnded(seed=seed, metrics=metrics):
                 self._end_epoch(number, seed, metrics)
             case Noted(text=text):
-                self._say(visible(text))
+                if not self._is_quiet:
+                    self._say(visible(text))
             case Finished() | Stopped() | Failed():
                 self._end(number, event)
 
@@ -92,6 +94,8 @@ class JobsProgress:
         if self._as_json:
             fields = {"event": "epoch", "spec": job.name, "seed": seed} | cattrs.unstructure(metrics)
             click.echo(json.dumps(fields))
+            return
+        if not self._speaks:
             return
         epochs = self._epochs.get(number, metrics.epoch)
         spent_s = metrics.time_s + metrics.evaluation_time_s
@@ -117,8 +121,6 @@ class JobsProgress:
         self._update_whole()
 
     def _say(self, line: str) -> None:
-        if not self._speaks:
-            return
         if self._bar:
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from attrs import define, field
@@ -35,7 +35,8 @@ def stoppable() -> Iterator[Stop]:
         if stop.wanted():
             raise KeyboardInterrupt
         stop.signal = number
-        note("\nstopping after this step; once more stops at once")
+        with suppress(RuntimeError):  # the signal has come in the midst of another line
+            note("\nstopping after this step; once more stops at once")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

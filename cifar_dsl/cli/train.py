@@ -130,7 +130,7 @@ def _train(spec: "Spec", seeds: range, data: str | None, way: Way, *, quiet: boo
     if not outcome.jobs and not quiet:
         note(f"{spec.name} is trained already on this data (--retrain trains it again)")
     found = [api.find_run(spec, way.runs, seed, dataset.digest) for seed in seeds]
-    return _report_all([run for run in found if run], as_json=as_json) or int(not outcome.is_complete)
+    return max(_report_all([run for run in found if run], as_json=as_json), outcome.exit_code)
 
 
 def _resume(
@@ -151,12 +151,10 @@ def _resume(
     folder = str(data_dir) if data_dir else None
     job = Job.of_run(run, data_dir=folder, device=device, threads=threads, habits=habits)
     outcome = run_jobs([job], quiet=quiet, as_json=as_json)
-    if outcome.stop.wanted():
-        return outcome.stop.exit_code
     match outcome.events:
-        case [Finished(paths=(finished,))]:
+        case [Finished(paths=(finished,))] if not outcome.stop.wanted():
             return _report(open_run(Path(finished)), as_json=as_json)
-    return 1
+    return outcome.exit_code
 
 
 def _report(run: "Run", *, as_json: bool) -> int:

@@ -8,6 +8,7 @@ import click
 from attrs import frozen
 
 from cifar_dsl import api
+from cifar_dsl.cli.main import EXIT_BUG, EXIT_WRONG
 from cifar_dsl.cli.output import note
 from cifar_dsl.cli.progress import JobsProgress
 from cifar_dsl.cli.stopping import Stop, stoppable
@@ -38,6 +39,15 @@ class Outcome:
     def is_complete(self) -> bool:
         """Whether all were done."""
         return all(isinstance(event, Finished) for event in self.events)
+
+    @property
+    def exit_code(self) -> int:
+        """0 where all were done; else who is to blame."""
+        if self.stop.wanted():
+            return self.stop.exit_code
+        if any(failure.trace for _, failure in self.failures):
+            return EXIT_BUG
+        return 0 if self.is_complete else EXIT_WRONG
 
 
 def train_missing(

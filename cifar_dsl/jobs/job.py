@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from cifar_dsl.diagnostics import SpecError
 from cifar_dsl.errors import UserError
-from cifar_dsl.runs import EpochMetrics, Run, RunError
+from cifar_dsl.runs import EpochMetrics, Run, RunError, run_path
 from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:
@@ -44,7 +44,14 @@ class Job:
     @classmethod
     def of_run(cls, run: Run, *, data_dir: str | None, device: str, threads: int | None, habits: Habits) -> "Job":
         """The training of a run that was broken off, to go on with. Raises RunError."""
-        record = run.record()
+        record, path = run.record(), run.path.absolute()
+        root = path.parents[min(1, len(path.parents) - 1)]
+        place = run_path(root, record.name, record.fingerprint, record.seed)
+        if path.with_suffix("") != place:  # a record that is someone else's may name any path
+            raise RunError(
+                f"{run.path} is not where its record says that it lies",
+                f"it is called {record.name}-{record.fingerprint}/seed-{record.seed}; give the folders these names",
+            )
         return cls(
             spec_text=run.spec_text,
             name=record.name,
@@ -55,7 +62,7 @@ class Job:
             data=record.data.name,
             digest=record.data.digest,
             seeds=(record.seed,),
-            runs=str(run.path.parents[1]),
+            runs=str(root),
             data_path=record.data.path,
             data_dir=data_dir,
             device=device,

@@ -48,6 +48,10 @@ class LocalExecutor:
                     free.begin(*waiting.pop(0))
                 for worker in _speaking(workers):
                     self._listen(worker, workers, outcomes, on_event)
+        except KeyboardInterrupt:  # at once, without the checkpoints that `end` waits for
+            for worker in workers:
+                worker.process.kill()
+            raise
         finally:
             for worker in workers:
                 worker.end()
@@ -74,9 +78,11 @@ class LocalExecutor:
             worker.end()
             if worker.number is None:
                 return
-            event = Failed(
-                f"its process ended{_how(worker.process.exitcode)}", ("give the same command again: it goes on",)
-            )
+            event = Stopped()  # by the signal that asked it to stop, before it could take those
+            if not worker.is_asked:
+                event = Failed(
+                    f"its process ended{_how(worker.process.exitcode)}", ("give the same command again: it goes on",)
+                )
         number = worker.number
         if number is None:
             return
@@ -92,7 +98,7 @@ class _Worker:
     connection: Connection
     device: str | None
     number: int | None = None  # of the job that it works on
-    _is_asked: bool = False
+    is_asked: bool = False
 
     @classmethod
     def start(cls, context: multiprocessing.context.SpawnContext, device: str | None) -> "_Worker":
@@ -107,13 +113,13 @@ class _Worker:
         self.connection.send(evolve(job, device=self.device) if self.device else job)
 
     def ask_to_stop(self) -> None:
-        if not self._is_asked and self.process.pid is not None:
-            self._is_asked = True
+        if not self.is_asked and self.process.pid is not None:
+            self.is_asked = True
             self.process.terminate()  # SIGTERM, which a worker takes for the request to stop
 
     def end(self) -> None:
         self.connection.close()
-        self.process.join(_PATIENCE_S if self._is_asked else 5)
+        self.process.join(_PATIENCE_S if self.is_asked else 5)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()

@@ -12,7 +12,7 @@ A run is written beside its place and moved there when it is complete, so that a
 is always whole. Beside it lie at times
 
     seed-<n>.partial/        the run while it is trained, or after it was broken off, with its checkpoints
-    seed-<n>.lock            names the process that trains it; the lock is let go when the process ends, however it ends
+    seed-<n>.lock            is locked while a process trains it; the system lets go when the process ends, however
     seed-<n>.replaced/       the older run, while a new one takes its place
 """
 
@@ -37,6 +37,7 @@ from cifar_dsl.runs.records import (
     RunError,
     RunRecord,
     RunResult,
+    written,
 )
 from cifar_dsl.runs.writer import RunWriter
 
@@ -63,4 +64,5 @@ __all__ = [
     "open_run",
     "partial_path",
     "run_path",
+    "written",
 ]

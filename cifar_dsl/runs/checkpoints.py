@@ -12,7 +12,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from cifar_dsl.atomic import write_atomically
+from cifar_dsl.atomic import sync_folder, write_atomically
 
 FOLDER = "checkpoints"
 _NAME = re.compile(r"epoch-(?P<epoch>\d{6})-step-(?P<step>\d{9})-(?P<digest>[0-9a-f]{64})\.safetensors")
@@ -42,13 +42,21 @@ def checkpoints(partial: Path) -> list[Checkpoint]:
 
 
 def write_checkpoint(partial: Path, epoch: int, steps_done: int, content: bytes, keep: int) -> None:
-    """Write a checkpoint, then remove all but the `keep` that are furthest. Raises OSError, and loses nothing."""
+    """Write a checkpoint, then remove all but the last `keep`. Raises OSError, and loses nothing.
+
+    Training has come no further than this one: those that say so could not be gone on from.
+    """
     folder = partial / FOLDER
-    folder.mkdir(exist_ok=True)
-    digest = hashlib.sha256(content).hexdigest()
-    write_atomically(folder / f"epoch-{epoch:06}-step-{steps_done:09}-{digest}.safetensors", content)
-    for old in checkpoints(partial)[max(1, keep) :]:
-        old.path.unlink(missing_ok=True)
+    if not folder.is_dir():
+        folder.mkdir()
+        sync_folder(partial)
+    path = folder / f"epoch-{epoch:06}-step-{steps_done:09}-{hashlib.sha256(content).hexdigest()}.safetensors"
+    write_atomically(path, content)
+    others = [one for one in checkpoints(partial) if one.path != path]
+    before = [one for one in others if (one.epoch, one.steps_done) < (epoch, steps_done)]
+    for other in others:
+        if other not in before[: keep - 1]:
+            other.path.unlink(missing_ok=True)
 
 
 def _found(partial: Path) -> Iterator[Checkpoint]:

@@ -29,8 +29,11 @@ class Run:
 
     @property
     def spec_text(self) -> str:
-        """The resolved spec."""
-        return read_text(self.path / SPEC)
+        """The resolved spec. Raises RunError."""
+        try:
+            return read_text(self.path / SPEC)
+        except ValueError as error:
+            raise damaged(self.path / SPEC) from error
 
     @property
     def weights(self) -> Path:
@@ -59,7 +62,8 @@ def open_partial(path: Path) -> Run:
 
     Raises RunError.
     """
-    place = path.with_suffix("") if path.suffix == partial_path(path).suffix else path
+    whole = path.absolute()  # `.` has no name
+    place = whole.with_suffix("") if whole.suffix == ".partial" else whole
     for folder in (partial_path(place), place):
         if (folder / RECORD).is_file():
             return Run(folder)

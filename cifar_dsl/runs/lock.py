@@ -13,6 +13,7 @@ from cifar_dsl.runs.places import HOLDER, lock_path, partial_path
 from cifar_dsl.runs.records import RunError
 
 _BETWEEN_LOOKS_S = 0.5
+_GRACE_S = 0.3  # who looks whether a run is being trained holds its lock for a moment
 
 
 @define
@@ -30,11 +31,11 @@ class RunLock:
         lock_path(self.place).parent.mkdir(parents=True, exist_ok=True)
         while True:
             try:
-                self._lock.acquire(timeout=0)
+                self._lock.acquire(timeout=_GRACE_S, poll_interval=_GRACE_S / 6)
             except Timeout:
                 if not wait:
                     raise RunError(
-                        f"{self.place} is being trained by {_holder(self.place)}",
+                        f"{self.place} is being trained by {holder(self.place)}",
                         "wait for it (--wait does), or use another --runs",
                     ) from None
                 time.sleep(_BETWEEN_LOOKS_S)
@@ -67,9 +68,10 @@ def is_locked(place: Path) -> bool:
     return False
 
 
-def _holder(place: Path) -> str:
+def holder(place: Path) -> str:
+    """Who trains the run of `place`, in words."""
     try:
-        holder = json.loads((partial_path(place) / HOLDER).read_text(encoding="utf-8"))
-        return f"process {int(holder['process'])} on {holder['host']!s:.100}"
+        signed = json.loads((partial_path(place) / HOLDER).read_text(encoding="utf-8"))
+        return f"process {int(signed['process'])} on {signed['host']!s:.100}"
     except (OSError, ValueError, KeyError, TypeError):  # it is just being written
         return "another process"

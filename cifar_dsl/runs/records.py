@@ -1,6 +1,9 @@
 """What is written down of a run, and how it becomes JSON."""
 
+import errno
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -53,7 +56,7 @@ class Environment:
 
     def differs(self, other: "Environment") -> tuple[str, ...]:
         """What of it may give other bits there, in words."""
-        names = ("torch", "processor", "device", "device_name", "threads", "engine")
+        names = ("cifar_dsl", "torch", "processor", "device", "device_name", "threads", "engine")
         pairs = [(name, getattr(self, name), getattr(other, name)) for name in names]
         return tuple(f"{name} {one}, then {two}" for name, one, two in pairs if one != two)
 
@@ -158,7 +161,10 @@ def to_line(record: Any) -> bytes:
 
 def from_json(text: str, cls: type[T]) -> T:
     """The record of a class that JSON stands for. Raises ValueError, BaseValidationError."""
-    fields = json.loads(text)
+    try:
+        fields = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
     if not isinstance(fields, dict):
         raise ValueError("not an object")  # noqa: TRY004  # cattrs stumbles over it in many ways
     return cattrs.structure(fields, cls)
@@ -173,7 +179,9 @@ def read_record(path: Path, cls: type[T]) -> T:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file. Raises RunError."""
+    """The text of a file. Raises RunError, UnicodeDecodeError."""
+    if path.exists() and not path.is_file():  # to read a pipe would never end
+        raise RunError(f"{path} is no file", "delete the run's folder and train the spec again")
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
@@ -183,3 +191,17 @@ def read_text(path: Path) -> str:
 def damaged(path: Path) -> RunError:
     """The error that says that a file is."""
     return RunError(f"{path} is damaged", "delete the run's folder and train the spec again")
+
+
+@contextmanager
+def written(path: Path) -> Iterator[None]:
+    """While files of a run are written, `path` or others: where that fails, RunError says which, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        remedy = "make room there" if is_full else "see to it that it can be written"
+        raise RunError(
+            f"{error.filename or path} can't be written: {error.strerror or error}",
+            f"{remedy}, and give the same command again: it goes on from the last checkpoint",
+        ) from error

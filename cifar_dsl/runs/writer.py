@@ -33,6 +33,7 @@ from cifar_dsl.runs.records import (
     read_record,
     to_json,
     to_line,
+    written,
 )
 
 
@@ -40,6 +41,7 @@ from cifar_dsl.runs.records import (
 class RunWriter:
     """Writes the run that belongs in `path`. Until `commit` nothing is there, or the older run.
 
+    All its methods raise RunError where the disk is full or fails, and lose nothing of what is there.
     `keep` is how many checkpoints are kept while it is trained. `environment` is that of this process, and `record`
     what the run's record says, that of the process that began it.
     """
@@ -74,9 +76,19 @@ class RunWriter:
         return self.partial / PREDICTIONS
 
     def take(self, *, wait: bool = False) -> None:
-        """Take the run, so that no other process trains it. Raises RunError if one does, or is to `wait` for it."""
-        self._lock.acquire(wait=wait)
-        restore(self.path, is_ours=True)
+        """Take the run, so that no other process trains it. Raises RunError if one does, or is to `wait` for it.
+
+        A run that was broken off in its very last moment, when nothing but its moving was left, is moved.
+        """
+        with written(self.path):
+            self._lock.acquire(wait=wait)
+            try:
+                restore(self.path, is_ours=True)
+                if (self.partial / RESULT).is_file():
+                    self._move()
+            except OSError:
+                self.close()
+                raise
 
     def complete(self, record: RunRecord) -> Run | None:
         """The complete run of this very training that is in the place, perhaps since a moment ago."""
@@ -92,16 +104,20 @@ class RunWriter:
         What is there of another training is removed, and with `restart` what is there of this one too.
         """
         self.record, self.environment = record, record.environment
-        if self.partial.exists() and not restart and self._is_of_this_training(record):
-            self.record = read_record(self.partial / RECORD, RunRecord)
+        with written(self.partial):
+            if self.partial.exists() and not restart and self._is_of_this_training(record):
+                self.record = read_record(self.partial / RECORD, RunRecord)
+                self._lock.sign()
+                for half in self.partial.rglob("*.tmp"):  # of a process that was killed as it wrote
+                    half.unlink()
+                return True
+            shutil.rmtree(self.partial, ignore_errors=True)
+            self.partial.mkdir(parents=True)
+            sync_folder(self.partial.parent)
             self._lock.sign()
-            return True
-        shutil.rmtree(self.partial, ignore_errors=True)
-        self.partial.mkdir(parents=True)
-        self._lock.sign()
-        write_atomically(self.partial / SPEC, spec_text.encode())
-        (self.partial / METRICS).touch()  # there also when not one epoch comes to its end
-        write_atomically(self.partial / RECORD, to_json(record))
+            write_atomically(self.partial / SPEC, spec_text.encode())
+            (self.partial / METRICS).touch()  # there also when not one epoch comes to its end
+            write_atomically(self.partial / RECORD, to_json(record))
         return False
 
     def _is_of_this_training(self, record: RunRecord) -> bool:
@@ -110,33 +126,39 @@ class RunWriter:
         except RunError:
             return False
 
-    def found(self) -> Iterator[tuple[Checkpoint, bytes]]:
-        """The checkpoints that are whole, each with its content, the furthest first."""
-        for checkpoint in checkpoints(self.partial):
-            content = checkpoint.content()
-            if content is not None:
-                yield checkpoint, content
+    def found(self) -> Iterator[tuple[Checkpoint, bytes | None]]:
+        """The checkpoints, each with its content, or None where it is damaged; the furthest first."""
+        return ((checkpoint, checkpoint.content()) for checkpoint in checkpoints(self.partial))
 
     def resume(self, resumption: Resumption, metrics: Sequence[EpochMetrics]) -> None:
         """Note that training goes on after these epochs."""
         self.record = evolve(self.record, resumed=(*self.record.resumed, resumption))
-        write_atomically(self.partial / RECORD, to_json(self.record))
-        write_atomically(self.partial / METRICS, b"".join(map(to_line, metrics)))
+        with written(self.partial):
+            write_atomically(self.partial / RECORD, to_json(self.record))
+            write_atomically(self.partial / METRICS, b"".join(map(to_line, metrics)))
 
     def add_checkpoint(self, epoch: int, steps_done: int, content: bytes) -> None:
-        """Write a checkpoint. Raises OSError, after which the ones before are still there."""
-        write_checkpoint(self.partial, epoch, steps_done, content, self.keep)
+        """Write a checkpoint. Where that fails, the ones before are still there."""
+        with written(self.partial / FOLDER):
+            write_checkpoint(self.partial, epoch, steps_done, content, self.keep)
 
     def add_epoch(self, metrics: EpochMetrics) -> None:
         """Write down an epoch."""
-        with (self.partial / METRICS).open("ab") as file:
+        path = self.partial / METRICS
+        with written(path), path.open("ab") as file:
             file.write(to_line(metrics))
             file.flush()
             os.fsync(file.fileno())
 
     def commit(self, result: RunResult) -> Run:
         """Make the run appear in its place, in that of an older one if there is one."""
-        write_atomically(self.partial / RESULT, to_json(result))
+        with written(self.partial):
+            write_atomically(self.partial / RESULT, to_json(result))
+            self._move()
+        return Run(self.path)
+
+    def _move(self) -> None:
+        """Move the run, which is complete, to its place. Where that is broken off, `take` does it."""
         shutil.rmtree(self.partial / FOLDER, ignore_errors=True)
         (self.partial / HOLDER).unlink(missing_ok=True)
         replaced = replaced_path(self.path)
@@ -146,7 +168,6 @@ class RunWriter:
         self.partial.rename(self.path)
         sync_folder(self.path.parent)
         shutil.rmtree(replaced, ignore_errors=True)
-        return Run(self.path)
 
     def close(self) -> None:
         """Let the run go, complete or not."""

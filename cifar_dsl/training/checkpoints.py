@@ -4,14 +4,17 @@ import json
 from collections.abc import Sequence
 
 import cattrs
+import torch
 from attrs import frozen
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from cifar_dsl.runs import Best, EpochMetrics
 from cifar_dsl.training.learner import Learner
 
-_FORMAT = "1"
+_FORMAT = "2"
+_BEST = "best"
 
 
 class CheckpointError(Exception):
@@ -23,6 +26,7 @@ class Progress:
     """How far a training is, beside its tensors: finished epochs, and so many steps of the next.
 
     `time_s` is the time of all processes so far that trained it, `spent_s` that of the steps of the running epoch.
+    The file of the `best` weights is beside it.
     """
 
     metrics: tuple[EpochMetrics, ...] = ()
@@ -33,26 +37,36 @@ class Progress:
     best: Best | None = None
 
 
-def to_bytes(learner: Learner, metrics: Sequence[EpochMetrics], time_s: float, best: Best | None) -> bytes:
+def to_bytes(
+    learner: Learner, metrics: Sequence[EpochMetrics], time_s: float, best: Best | None, best_file: bytes
+) -> bytes:
     """What a training needs to go on from where it stands."""
     progress = Progress(tuple(metrics), learner.epoch, learner.steps_done, learner.spent_s, time_s, best)
     metadata = {"format": _FORMAT, "progress": json.dumps(cattrs.unstructure(progress))}
-    return save(_stored(learner.state()), metadata=metadata)
+    state = _stored(learner.state())
+    if best_file:
+        state[_BEST] = torch.frombuffer(bytearray(best_file), dtype=torch.uint8)
+    return save(state, metadata=metadata)
 
 
-def restored(learner: Learner, content: bytes) -> Progress:
-    """Let a new learner go on from there. Raises CheckpointError, after which it must not be used."""
+def restored(learner: Learner, content: bytes) -> tuple[Progress, bytes]:
+    """Let a new learner go on from there; how far it is, and the file of the best weights.
+
+    Raises CheckpointError, after which the learner must not be used.
+    """
     try:
         length = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + length])["__metadata__"]
         if metadata["format"] != _FORMAT:
             raise CheckpointError(f"format {metadata['format']}")
         progress = cattrs.structure(json.loads(metadata["progress"]), Progress)
-        learner.restore(load(content), progress.epoch, progress.steps_done)
-    except (ValueError, KeyError, RuntimeError, cattrs.BaseValidationError) as error:
+        state = load(content)
+        best_file = state.pop(_BEST).numpy().tobytes() if progress.best else b""
+        learner.restore(state, progress.epoch, progress.steps_done)
+    except (ValueError, TypeError, KeyError, RuntimeError, SafetensorError, cattrs.BaseValidationError) as error:
         raise CheckpointError(str(error)) from error
     learner.spent_s = progress.spent_s
-    return progress
+    return progress, best_file
 
 
 def _stored(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -23,8 +23,7 @@ class Generator:
     def seed(self, seed: int) -> None:
         """Begin a new stream of numbers."""
         seed_generator(self.device, seed)
-        if self._is_shared:
-            self._state = _state(self.device)
+        self._state = _state(self.device) if self._is_shared else None
 
     @contextmanager
     def drawing(self) -> Iterator[None]:

@@ -1,16 +1,19 @@
 """One seed's training as its run on disk: begun or gone on with, kept up to date, completed."""
 
+import hashlib
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from attrs import define, field, frozen
 
-from cifar_dsl.runs import Best, EpochMetrics, Resumption, Run, RunError, RunResult, RunWriter
+from cifar_dsl.atomic import write_atomically
+from cifar_dsl.runs import Best, EpochMetrics, Resumption, Run, RunResult, RunWriter, written
 from cifar_dsl.training.checkpoints import CheckpointError, restored, to_bytes
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Epoch, StepProgress
-from cifar_dsl.training.weights import write_weights
+from cifar_dsl.training.weights import packed
 
 
 @frozen
@@ -39,14 +42,18 @@ class Recorder:
     has_diverged: bool = field(default=False, init=False)
     _metrics: list[EpochMetrics] = field(factory=list, init=False)
     _best: Best | None = field(default=None, init=False)
+    _best_file: bytes = field(default=b"", init=False)
     _begun: float = field(factory=time.perf_counter, init=False)
     _time_before_s: float = field(default=0.0, init=False)  # of processes that were broken off
 
     def resume(self, when: str, new_learner: Callable[[], Learner]) -> None:
         """Go on from the furthest checkpoint that is whole, or from the start if there is none."""
         for checkpoint, content in self.writer.found():
+            if content is None:
+                self.listener.on_note(f"{checkpoint.path.name} is damaged, so an earlier one is used")
+                continue
             try:
-                progress = restored(self.learner, content)
+                progress, self._best_file = restored(self.learner, content)
             except CheckpointError as error:
                 self.listener.on_note(f"{checkpoint.path.name} can't be used ({error})")
                 self.learner = new_learner()
@@ -82,34 +89,30 @@ class Recorder:
         if epoch.validation is None:
             return
         if self._best is None or epoch.validation.accuracy > self._best.validation_accuracy:
-            digest = write_weights(self.writer.best, self.learner.tested, self.spec_text)
+            self._best_file = packed(self.learner.tested, self.spec_text)
+            digest = hashlib.sha256(self._best_file).hexdigest()
             self._best = Best(epoch.metrics.epoch, epoch.validation.accuracy, epoch.test.accuracy, digest)
 
     def checkpoint(self) -> None:
         """Write down where the learner stands. Raises RunError where that can't be written; older ones stay."""
         learner = self.learner
-        content = to_bytes(learner, self._metrics, self._time_s, self._best)
-        try:
-            self.writer.add_checkpoint(learner.epoch, learner.steps_done, content)
-        except OSError as error:
-            raise RunError(
-                f"the checkpoint of {self.writer.path} can't be written: {error.strerror}",
-                "make room and give the same command again: it goes on from the checkpoint before",
-            ) from error
+        content = to_bytes(learner, self._metrics, self._time_s, self._best, self._best_file)
+        self.writer.add_checkpoint(learner.epoch, learner.steps_done, content)
 
     def diverge(self) -> None:
         """The loss is no number any more."""
         self.has_diverged = True
 
     def commit(self) -> Run:
-        """Complete the run."""
-        digest = None if self.has_diverged else self._write_weights()
+        """Complete the run. Raises RunError where it can't be written."""
+        digest = None
+        if not self.has_diverged:
+            digest = _write(self.writer.weights, packed(self.learner.tested, self.spec_text))
+            if self._best:
+                _write(self.writer.best, self._best_file)
         run = self.writer.commit(self._result(digest))
         self.writer.close()
         return run
-
-    def _write_weights(self) -> str:
-        return write_weights(self.writer.weights, self.learner.tested, self.spec_text)
 
     def _result(self, digest: str | None) -> RunResult:
         plan, cost = self.learner.plan, self.learner.graph.cost
@@ -133,3 +136,10 @@ class Recorder:
     def _time_s(self) -> float:
         """How long it has been trained, by all processes together."""
         return self._time_before_s + time.perf_counter() - self._begun
+
+
+def _write(path: Path, content: bytes) -> str:
+    """Write a file of the run; gives back its SHA-256."""
+    with written(path):
+        write_atomically(path, content)
+    return hashlib.sha256(content).hexdigest()

@@ -24,6 +24,9 @@ from cifar_dsl.training.loop import StepProgress, Watcher, fit
 from cifar_dsl.training.recorder import Listener, Recorder
 from cifar_dsl.training.subject import Subject
 
+# What errors that are no OutOfMemoryError say: torch of the CPU's memory, and libraries of the GPU's.
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
+
 
 def train_runs(
     subject: Subject,
@@ -38,8 +41,9 @@ def train_runs(
 ) -> list[Run]:
     """Train with these seeds, side by side, and write the runs below `root`.
 
-    A run that is there already is given back, and one that was broken off goes on. Raises SpecError if the network or its recipe doesn't go with the data, RunError,
-    EngineError, and StoppedError where training stopped because somebody `wants_stop`; then all that was done is kept.
+    A run that is there already is given back, and one that was broken off goes on. Raises SpecError if the network or
+    its recipe doesn't go with the data, RunError, EngineError, and StoppedError where training stopped because somebody
+    `wants_stop`; then all that was done is kept.
     """
     habits = habits or Habits()
     analysis = subject.analysis
@@ -87,7 +91,7 @@ def train_runs(
             recorders.append(recorder)
         for group in _side_by_side(recorders):
             _train(group, splits, wants_stop)
-        complete |= {recorder.writer.record.seed: recorder.commit() for recorder in recorders}
+            complete |= {recorder.writer.record.seed: recorder.commit() for recorder in group}
     return [complete[seed] for seed in seeds]
 
 
@@ -122,14 +126,14 @@ def _memory_explained(batch: int) -> Iterator[None]:
     """Say what to do where memory doesn't suffice; the batch is never made smaller silently."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        is_memory = not isinstance(error, RuntimeError) or isinstance(error, torch.OutOfMemoryError)
-        if not is_memory and "can't allocate memory" not in str(error):  # what torch says of the CPU's
+    except (MemoryError, RuntimeError) as error:
+        told = str(error)
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(sign in told for sign in _NO_MEMORY):
             raise
         raise UserError(
             "the memory of the device does not suffice for this training",
             f"a smaller batch takes less: --set train.batch={max(1, batch // 2)} (a change of the recipe)",
             "so does `--set train.precision=bf16`, or fewer seeds at once",
             "`--dry-run` says what a training will need",
-            reason=str(error).splitlines()[0],
+            reason=told.partition("\n")[0],
         ) from error

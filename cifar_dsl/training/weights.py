@@ -4,10 +4,10 @@ import hashlib
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from cifar_dsl.atomic import write_atomically
 from cifar_dsl.backends.torch_module import build_module
 from cifar_dsl.data import DataError, Dataset
 from cifar_dsl.runs import Run, RunError
@@ -18,13 +18,11 @@ from cifar_dsl.training.images import load_images
 from cifar_dsl.training.subject import required_recipe
 
 
-def write_weights(path: Path, module: nn.Module, spec_text: str) -> str:
-    """Write a network's weights, with the spec in the metadata, and give back the SHA-256 of the file."""
+def packed(module: nn.Module, spec_text: str) -> bytes:
+    """A network's weights as the content of a file, with the spec in the metadata."""
     weights = {key: tensor.detach().cpu().contiguous() for key, tensor in module.state_dict().items()}
     # One entry alone: safetensors writes several in any order, and the same run should be the same bytes.
-    content = save(weights, metadata={"spec": spec_text})
-    write_atomically(path, content)
-    return hashlib.sha256(content).hexdigest()
+    return save(weights, metadata={"spec": spec_text})
 
 
 def load_weights(run: Run, analysis: Analysis) -> nn.Module:
@@ -34,12 +32,8 @@ def load_weights(run: Run, analysis: Analysis) -> nn.Module:
         if run.result().weights_digest not in {None, _file_digest(run.weights)}:
             raise ValueError("the file is not the one that was written")
         module.load_state_dict(load_file(run.weights))
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise RunError(f"the weights of {run.path} can't be read: {error}", "train the spec again") from error
-    except Exception as error:  # safetensors' own class derives from Exception alone
-        if type(error).__name__ != "SafetensorError":
-            raise
-        raise RunError(f"the weights of {run.path} are damaged: {error}", "train the spec again") from error
     return module
 
 

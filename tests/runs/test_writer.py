@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from attrs import evolve
+from filelock import FileLock
 from helpers.runs import EPOCH, FINGERPRINT, RESULT_OF_RUN, names_below, record, write
 
 from cifar_dsl.runs import (
@@ -27,6 +29,7 @@ from cifar_dsl.runs import (
     run_path,
 )
 from cifar_dsl.runs.checkpoints import FOLDER, checkpoints
+from cifar_dsl.runs.places import lock_path
 
 
 @pytest.fixture
@@ -61,7 +64,7 @@ def contents(place: Path) -> list[bytes]:
     try:
         writer.take()
         assert writer.start(record(), "arch mine\n") is True
-        return [content for _, content in writer.found()]
+        return [content for _, content in writer.found() if content is not None]
     finally:
         writer.close()
 
@@ -210,6 +213,29 @@ def test_only_so_many_checkpoints_are_kept(place):
     assert [(one.epoch, one.steps_done) for one in checkpoints(partial_path(place))] == [(7, 120), (7, 0), (6, 0)]
 
 
+@pytest.mark.parametrize("keep", [1, 2])
+def test_checkpoints_that_can_not_be_gone_on_from_make_room_for_those_that_can(place, keep):
+    broken_off(place)
+    for one in checkpoints(partial_path(place)):
+        one.path.write_bytes(b"damaged")
+    writer = RunWriter(place, keep)
+    writer.take()
+    writer.start(record(), "arch mine\n")  # goes on from nothing
+    for epoch in (2, 3):
+        writer.add_checkpoint(epoch, 0, b"new state %d" % epoch)
+        assert next(writer.found())[1] == b"new state %d" % epoch
+    writer.close()
+
+
+def test_what_a_process_left_that_was_killed_as_it_wrote_is_removed(place):
+    broken_off(place)
+    halves = [partial_path(place) / name for name in ("run.json.tmp", f"{FOLDER}/epoch.safetensors.tmp")]
+    for half in halves:
+        half.write_bytes(b"half")
+    assert contents(place) == [b"state after epoch 3", b"state after epoch 2"]
+    assert not any(half.exists() for half in halves)
+
+
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "swap"])
 def test_a_damaged_checkpoint_is_passed_over(place, damage):
     broken_off(place)
@@ -235,11 +261,56 @@ def test_where_a_checkpoint_can_not_be_written_the_ones_before_stay(place, write
         monkeypatch.setattr(Path, "replace", full)
     else:
         monkeypatch.setattr(Path, "open", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RunError, match="No space left") as caught:
         writer.add_checkpoint(3, 0, b"state 3")
+    assert "make room there, and give the same command again" in caught.value.help[0]
     monkeypatch.undo()
     assert [content for _, content in writer.found()] == [b"state 2", b"state 1"]
     assert [path.suffix for path in (writer.partial / FOLDER).iterdir()] == [".safetensors"] * 2
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize("moment", [1, 2, 3])
+def test_a_run_that_is_broken_off_as_it_moves_to_its_place_is_complete(tmp_path, place, monkeypatch, older, moment):
+    if older:
+        write(tmp_path, spec="arch old\n")
+    broken_off(place)
+    writer = RunWriter(place)
+    writer.take()
+    writer.start(record(), "arch mine\n")
+    rename, renamed = Path.rename, []
+
+    def broken(path: Path, target: Path) -> Path:
+        renamed.append(path)
+        if len(renamed) == moment:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", broken)
+    if moment > 1 + older:
+        writer.commit(RESULT_OF_RUN)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            writer.commit(RESULT_OF_RUN)
+    writer.close()
+    monkeypatch.undo()
+    next_writer = RunWriter(place)
+    next_writer.take()
+    run = next_writer.complete(record())
+    next_writer.close()
+    assert run is not None
+    assert (run.spec_text, run.result()) == ("arch mine\n", RESULT_OF_RUN)
+    assert [path.name for path in place.parent.iterdir() if path.is_dir()] == ["seed-0"]
+
+
+def test_to_look_whether_a_run_is_trained_keeps_nobody_from_training_it(place, monkeypatch):
+    lock_path(place).parent.mkdir(parents=True)
+    look = FileLock(lock_path(place), thread_local=False)
+    look.acquire()
+    threading.Timer(0.1, look.release).start()
+    writer = RunWriter(place)
+    writer.take()
+    writer.close()
 
 
 # ---- several processes
