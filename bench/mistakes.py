@@ -21,7 +21,9 @@ from cifar_dsl.diagnostics import render_concise
 from cifar_dsl.lints import inspect
 
 _SPECS = Path(__file__).parents[1] / "specs"
-_TOKEN = re.compile(r'(?P<other>#[^\n]*|"[^"\n]*")|(?P<name>[A-Za-z_]\w*)|(?P<number>\d+(\.\d+)?)|(?P<bracket>[(){}\[\]])')
+_TOKEN = re.compile(
+    r'(?P<other>#[^\n]*|"[^"\n]*")|(?P<name>[A-Za-z_]\w*)|(?P<number>\d+(\.\d+)?)|(?P<bracket>[(){}\[\]])'
+)
 _ARGUMENTS = re.compile(r"\((?P<first>[^(),\n#]+), (?P<second>[^(),\n#]+)[,)]")
 _SHARE = 0.9
 
@@ -37,8 +39,8 @@ def main() -> int:
     options = parser.parse_args()
     random_ = random.Random(options.seed)
     files = sorted((_SPECS / "zoo").glob("*.arch"))
-    hits = {kind: 0 for kind in _KINDS}
-    drawn = {kind: 0 for kind in _KINDS}
+    hits = dict.fromkeys(_KINDS, 0)
+    drawn = dict.fromkeys(_KINDS, 0)
     for i in range(options.count):
         kind = list(_KINDS)[i % len(_KINDS)]
         path, (start, end, text), diagnostics = _broken(random_, files, _KINDS[kind])
@@ -58,7 +60,7 @@ def main() -> int:
     return int(sum(hits.values()) < _SHARE * options.count)
 
 
-def _broken(random_: random.Random, files: list[Path], slips: Callable[[random.Random, str], Iterator[Slip]]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _broken(random_: random.Random, files: list[Path], slips: Callable[[random.Random, str], Iterator[Slip]]):  # type: ignore[no-untyped-def]
     while True:
         path = random_.choice(files)
         text = path.read_text(encoding="utf-8")
@@ -107,7 +109,11 @@ def _swapped_arguments(_: random.Random, text: str) -> Iterator[Slip]:
 def _wrong_numbers(random_: random.Random, text: str) -> Iterator[Slip]:
     for match in _tokens(text, "number"):
         number = match[0]
-        wrong = [number + random_.choice("0123456789"), number[:-1], number.replace(number[0], random_.choice("123456789"), 1)]
+        wrong = [
+            number + random_.choice("0123456789"),
+            number[:-1],
+            number.replace(number[0], random_.choice("123456789"), 1),
+        ]
         if number.isdigit():
             wrong += [str(int(number) + 1), str(max(0, int(number) - 1))]
         choice = random_.choice([one for one in wrong if one and one != number and not one.endswith(".")])

@@ -13,8 +13,9 @@ from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.jobs import Job
 from cifar_dsl.recipes import DATASETS
 from cifar_dsl.runs import Run, RunError, find_runs, open_run, run_path
-from cifar_dsl.semantics import Analysis, analyze, analyze_text, changes
+from cifar_dsl.semantics import Analysis, Library, analyze, analyze_text, changes, examine
 from cifar_dsl.syntax import print_spec
+from cifar_dsl.text import in_short
 from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 
 
-@frozen
+@frozen(repr=False)
 class Spec:
     """A spec that was read, checked and expanded. Made by `load`; needs no torch until `build`."""
 
@@ -35,6 +36,7 @@ class Spec:
     analysis: Analysis
     root: Path | None = None
     overrides: tuple[str, ...] = ()
+    unsaved: str | None = None  # its own text, where no file holds it
 
     @property
     def name(self) -> str:
@@ -75,6 +77,16 @@ class Spec:
 
         return build_module(self.graph, self.name, seed)
 
+    def __repr__(self) -> str:
+        return f"<Spec {self.name} {self.fingerprint}: {self._summary()}>"
+
+    def _summary(self) -> str:
+        graph, cost = self.graph, self.graph.cost
+        return (
+            f"{graph.input} -> {graph.shape_of(graph.output)}, {cost.parameters:,} parameters, "
+            f"{in_short(cost.macs)} multiply-accumulates"
+        )
+
     def _repr_html_(self) -> str:
         """The spec's own text in colours and its layers as a table: how a notebook shows it."""
         from html import escape
@@ -90,7 +102,8 @@ class Spec:
         rows.append(["total", "", str(graph.shape_of(graph.output)), f"{cost.parameters:,}", f"{cost.macs:,}"])
         changed = "".join(f"<br><code>--set {escape(text)}</code>" for text in self.overrides)
         return (
-            f"<p><strong>{escape(self.name)}</strong> <code>{self.fingerprint}</code>{changed}</p>"
+            f"<p><strong>{escape(self.name)}</strong> <code>{self.fingerprint}</code> "
+            f"{escape(self._summary())}{changed}</p>"
             + html_of_source(self.analysis.program.name.span.source.text)
             + html_of_table(rows, right=frozenset({3, 4}))
         )
@@ -106,6 +119,15 @@ def load(path: PathLike, *, root: PathLike | None = None, overrides: Sequence[st
         overrides = (overrides,)
     root_path = Path(root) if root is not None else None
     return Spec(Path(path), analyze(Path(path), root_path, overrides), root_path, tuple(overrides))
+
+
+def spec_of_text(text: str, path: PathLike, overrides: Sequence[str] = ()) -> Spec:
+    """The spec that a text says, as if a file at `path` held it. Raises SpecError; UserError for a library."""
+    place = Path(path)
+    found = examine(place, overrides=overrides, texts={place.resolve(): text})
+    if isinstance(found, Library):
+        raise UserError("this is a library: it has blocks alone, and no model to work with")
+    return Spec(place, found, overrides=tuple(overrides), unsaved=text)
 
 
 def open_data(
@@ -279,4 +301,7 @@ def set_threads(threads: int | None) -> None:
 
 def with_overrides(spec: Spec, *overrides: str) -> Spec:
     """The spec, loaded again with further overrides. Raises SpecError."""
-    return load(spec.path, root=spec.root, overrides=(*spec.overrides, *overrides))
+    overrides = (*spec.overrides, *overrides)
+    if spec.unsaved is not None:
+        return spec_of_text(spec.unsaved, spec.path, overrides)
+    return load(spec.path, root=spec.root, overrides=overrides)

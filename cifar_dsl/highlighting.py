@@ -4,11 +4,13 @@ Pygments finds the lexer by its entry point. It imports nothing else of the pack
 hold its words and patterns against the grammar.
 """
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import ClassVar
 
-from pygments.lexer import RegexLexer, bygroups, include, words  # type: ignore[import-untyped]
+from pygments.lexer import RegexLexer, bygroups, default, include, words  # type: ignore[import-untyped]
+from pygments.style import Style  # type: ignore[import-untyped]
 from pygments.token import (  # type: ignore[import-untyped]
     Comment,
     Keyword,
@@ -28,11 +30,17 @@ STATEMENTS = (
 )
 SETTINGS = (
     *("data", "normalize", "augment", "epochs", "batch", "drop_last", "optimizer", "schedule", "loss", "clip"),
-    *("average", "test_augment", "precision"),
+    *("average", "test_augment", "precision", "validation"),
 )
+GROUP_SETTINGS = ("select", "optimizer", "schedule", "epochs")
+TYPES = ("int", "float", "bool", "list", "size", "tensor", "init")
 
 _SPACE = r"[ \t\r]+"
-_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_GAP = r"[ \t\r]*"
+_NAME = rf"(?!(?:{'|'.join((*CONSTANTS, *OPERATORS, *STATEMENTS))})\b)[A-Za-z_][A-Za-z0-9_]*"
+# A layer or block by its bare name stands at the start of a stage, and the stage ends with it.
+_STAGE_START = r"(?:^|(?<=[{|])|(?<=->))"
+_STAGE_END = rf"(?={_GAP}(?:->|[|}}:#]|as\b|$))"
 
 
 class ArchLexer(RegexLexer):  # type: ignore[misc]
@@ -41,38 +49,112 @@ class ArchLexer(RegexLexer):  # type: ignore[misc]
     name = "arch"
     aliases: ClassVar[list[str]] = ["arch"]
     filenames: ClassVar[list[str]] = ["*.arch"]
+    flags = re.MULTILINE | re.ASCII
 
     tokens: ClassVar[dict[str, list[object]]] = {
         "root": [
-            (rf"(train)({_SPACE})?(\{{)", bygroups(Keyword, Whitespace, Punctuation), "train"),
+            include("stages"),
+            (r"train\b", Keyword, ("train", "before-brace")),
+            (
+                rf"(block)({_SPACE})({_NAME})({_GAP})(\()",
+                bygroups(Keyword, Whitespace, Name.Function, Whitespace, Punctuation),
+                "parameters",
+            ),
             include("everywhere"),
             (r"[{}]", Punctuation),
         ],
+        "stages": [
+            (rf"{_STAGE_START}({_GAP})({_NAME}){_STAGE_END}", bygroups(Whitespace, Name.Function)),
+            (rf"(?<==)({_GAP})({_NAME})(?={_GAP}->)", bygroups(Whitespace, Name.Function)),
+        ],
+        "before-brace": [
+            include("space"),
+            (r"\{", Punctuation, "#pop"),
+            default("#pop:2"),
+        ],
         "train": [
-            (words(SETTINGS, prefix=r"\b", suffix=r"\b(?!\s*=)"), Name.Attribute),
+            (rf"(group)({_SPACE})({_NAME})", bygroups(Keyword, Whitespace, Name.Variable), ("group", "before-brace")),
+            (rf"{_STAGE_START}({_GAP})({'|'.join(SETTINGS)})\b", bygroups(Whitespace, Name.Attribute), "value"),
+            include("braces"),
+        ],
+        "group": [
+            (rf"{_STAGE_START}({_GAP})({'|'.join(GROUP_SETTINGS)})\b", bygroups(Whitespace, Name.Attribute), "value"),
+            include("braces"),
+        ],
+        "value": [
+            (rf"(\.)({_NAME})", bygroups(Punctuation, Name.Attribute)),
+            (rf"({_SPACE})({_NAME}){_STAGE_END}", bygroups(Whitespace, Name.Function), "#pop"),
+            default("#pop"),
+        ],
+        "braces": [
+            include("stages"),
             include("everywhere"),
-            (r"\{", Punctuation, "#push"),  # of a group
+            (r"\{", Punctuation, "braces"),
             (r"\}", Punctuation, "#pop"),
         ],
-        "everywhere": [
+        "parameters": [
+            (rf"(?:^|(?<=[(,]))({_GAP})({_NAME})", bygroups(Whitespace, Name.Variable)),
+            (r":", Punctuation, "type"),
+            include("brackets"),
+        ],
+        "type": [
+            (r"(?=[=,(){}\[\]])", Whitespace, "#pop"),
+            (words(TYPES, suffix=r"\b"), Keyword.Type),
+            (_NAME, Name),
+            include("everywhere"),
+        ],
+        "brackets": [
+            (r"[)\]]", Punctuation, "#pop"),
+            (r"(?=[{}])", Whitespace, "#pop"),  # one is open that should not be
+            include("everywhere"),
+        ],
+        "space": [
             (r"\n+", Whitespace),
             (_SPACE, Whitespace),
             (r"#[^\n]*", Comment.Single),
-            (r'"[^"\n]*"', String.Double),
-            (rf"(arch|library)({_SPACE})({_NAME})", bygroups(Keyword, Whitespace, Name.Namespace)),
-            (rf"(block)({_SPACE})({_NAME})", bygroups(Keyword, Whitespace, Name.Function)),
-            (rf"(param|let|group)({_SPACE})({_NAME})", bygroups(Keyword, Whitespace, Name.Variable)),
-            (words(CONSTANTS, prefix=r"\b", suffix=r"\b"), Keyword.Constant),
-            (words(OPERATORS, prefix=r"\b", suffix=r"\b"), Operator.Word),
-            (words(STATEMENTS, prefix=r"\b", suffix=r"\b"), Keyword),
-            (rf"{_NAME}(?=\()", Name.Function),
-            (rf"{_NAME}(?={_SPACE}?=(?!=))", Name.Variable),
-            (_NAME, Name),
-            (r"[0-9]+(x[0-9]+)+", Number.Size),
-            (r"[0-9][0-9_]*(\.[0-9][0-9_]*)?([eE][+-]?[0-9]+)?[kMG]?", Number),
-            (r"->|\.\.|[=!<>]=|//|[-+*/%<>=]", Operator),
-            (r"[()\[\],:|.]", Punctuation),
         ],
+        "everywhere": [
+            include("space"),
+            (r'"[^"\n]*"', String.Double),
+            (rf"(arch|library|extends)({_SPACE})({_NAME})", bygroups(Keyword, Whitespace, Name.Namespace)),
+            (rf"(param|let|group|for)({_SPACE})({_NAME})", bygroups(Keyword, Whitespace, Name.Variable)),
+            (rf"(as)({_SPACE})({_NAME})", bygroups(Keyword, Whitespace, Name.Label)),
+            (words(CONSTANTS, suffix=r"\b"), Keyword.Constant),
+            (words(OPERATORS, suffix=r"\b"), Operator.Word),
+            (words(STATEMENTS, suffix=r"\b"), Keyword),
+            (rf"{_NAME}(?={_GAP}\()", Name.Function),
+            (rf"{_NAME}(?={_GAP}=(?!=))", Name.Variable),
+            (_NAME, Name),
+            (r"[0-9]+(x[0-9]+)+", Number),
+            (r"[0-9][0-9_]*(\.[0-9][0-9_]*([eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+)[kMG]?", Number.Float),
+            (r"[0-9][0-9_]*[kMG]?", Number.Integer),
+            (r"->|\.\.|[=!<>]=|//|[-+*/%<>=]", Operator),
+            (r"[(\[]", Punctuation, "brackets"),
+            (r"[)\],:|.]", Punctuation),
+        ],
+    }
+
+    def analyse_text(text: str) -> float:  # noqa: N805  # Pygments makes it a static method
+        """How sure it is that a text is a spec or a library, from its head, between 0 and 1."""
+        head = r"(?:\s|#[^\n]*\n)*(?:arch|library)[ \t]+[A-Za-z_]\w*[ \t\r]*(?:extends\b|#|$)"
+        return 0.9 if re.match(head, text, re.MULTILINE) else 0.0
+
+
+class _OnAnyGround(Style):  # type: ignore[misc]
+    """Colours that can be read on white and on black: a notebook doesn't say which of the two it is."""
+
+    styles: ClassVar[dict[object, str]] = {
+        Comment: "italic #797979",
+        Keyword: "#a157d5",
+        Keyword.Type: "#967511",
+        Name.Attribute: "#108691",
+        Name.Function: "#257bd1",
+        Name.Label: "#c34c9c",
+        Name.Namespace: "bold",
+        Name.Variable: "#b4652d",
+        Number: "#228a56",
+        Operator.Word: "#a157d5",
+        String: "#d24a4a",
     }
 
 
@@ -81,9 +163,13 @@ def html_of_source(text: str) -> str:
     from pygments import highlight  # type: ignore[import-untyped]
     from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 
-    style = "padding: 0.5em; overflow: auto; line-height: 1.3"
-    formatter = HtmlFormatter(noclasses=True, nobackground=True, nowrap=True)
-    return f'<pre style="{style}">{highlight(text, ArchLexer(stripnl=False), formatter)}</pre>'
+    formatter = HtmlFormatter(style=_OnAnyGround, noclasses=True, nobackground=True, nowrap=True)
+    return html_of_text(highlight(text, ArchLexer(stripnl=False), formatter))
+
+
+def html_of_text(html: str) -> str:
+    """Lines of HTML in a `<pre>`. It says its font, since notebooks give it the one of prose."""
+    return f'<pre style="padding: 0.5em; overflow: auto; line-height: 1.3; font-family: monospace">{html}</pre>'
 
 
 def html_of_table(rows: Sequence[Sequence[str]], right: frozenset[int]) -> str:
@@ -99,7 +185,7 @@ def html_of_table(rows: Sequence[Sequence[str]], right: frozenset[int]) -> str:
     head, *body, total = rows
     inside = "".join(f"<tr>{line(cells, 'td')}</tr>" for cells in body)
     return (
-        '<div style="max-height: 30em; overflow: auto"><table>'
+        '<div style="max-height: 40em; max-width: 100%; width: fit-content; overflow: auto"><table>'
         f"<thead><tr>{line(head, 'th')}</tr></thead><tbody>{inside}</tbody>"
         f"<tfoot><tr>{line(total, 'th')}</tr></tfoot></table></div>"
     )

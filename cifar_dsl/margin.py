@@ -42,7 +42,7 @@ class _Line:
 
 
 def margin(analysis: Analysis) -> list[str]:
-    """The lines of the spec and of those bases that stages stem from, nearest first."""
+    """The lines of the spec itself, and of those bases that stages stem from, nearest first."""
     graph = analysis.graph
     files = _lines(analysis)
     rows: list[tuple[str, str, str, str]] = []
@@ -75,9 +75,9 @@ def _nearest_first(analysis: Analysis, files: dict[Source, dict[int, _Line]]) ->
 
 
 def _lines(analysis: Analysis) -> dict[Source, dict[int, _Line]]:
-    """The lines that stages stem from, by their numbers, of all files but the library's."""
+    """The lines that stages stem from, by their numbers, of the spec and all other files but the library's."""
     graph = analysis.graph
-    files: dict[Source, dict[int, _Line]] = {}
+    files: dict[Source, dict[int, _Line]] = {analysis.source: {}}
 
     def line(source: Source, number: int) -> _Line:
         return files.setdefault(source, {}).setdefault(number, _Line())
@@ -96,7 +96,7 @@ def _lines(analysis: Analysis) -> dict[Source, dict[int, _Line]]:
 
 
 def _stages(graph: Graph) -> Iterator[tuple[Span, list[int], Shape, bool]]:
-    """The layers, joins and block calls as they end: where each is said, its nodes, its output, whether it is a join."""
+    """Layers, joins and block calls as they end: where each is said, its nodes, its output, whether it is a join."""
     parts = {part.path: part for part in _parts(outline(graph))}
     ending: dict[int, list[tuple[Span, list[int], Shape]]] = {}
     for scope in graph.scopes:

@@ -10,10 +10,10 @@ from attrs import frozen
 from IPython.core.error import UsageError
 from IPython.display import display
 
-from cifar_dsl.api import Spec
+from cifar_dsl.api import spec_of_text
 from cifar_dsl.diagnostics import Diagnostic, SpecError, render_full
-from cifar_dsl.semantics import Library, examine
-from cifar_dsl.text import in_short
+from cifar_dsl.errors import UserError
+from cifar_dsl.highlighting import html_of_text
 
 _CELL = Path("<cell>")  # what messages call the text
 _DEFAULT = "spec"
@@ -29,24 +29,7 @@ class _Findings:
         return "\n\n".join(map(render_full, self.diagnostics))
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(repr(self))}</pre>"
-
-
-@frozen(repr=False)
-class _Made:
-    """What a cell stands for."""
-
-    spec: Spec
-
-    def __repr__(self) -> str:
-        graph, cost = self.spec.graph, self.spec.graph.cost
-        return (
-            f"{self.spec.name}  {self.spec.fingerprint}: {graph.input} -> {graph.shape_of(graph.output)}, "
-            f"{cost.parameters:,} parameters, {in_short(cost.macs)} multiply-accumulates"
-        )
-
-    def _repr_html_(self) -> str:
-        return self.spec._repr_html_()
+        return html_of_text(escape(repr(self)))
 
 
 def register(ipython: Any) -> None:  # IPython has no types for what is called here
@@ -62,22 +45,16 @@ def register(ipython: Any) -> None:  # IPython has no types for what is called h
         if not name.isidentifier() or iskeyword(name):
             raise UsageError(f"%%arch takes the name of a variable, and `{name}` can't be one")
         try:
-            spec = spec_of_text(cell)
+            spec = spec_of_text(cell, _CELL)
         except SpecError as error:
             display(_Findings(error.diagnostics))  # type: ignore[no-untyped-call]
             raise UsageError(f"{_counted(error.diagnostics)}; `{name}` is not bound to this cell") from None
+        except UserError as error:
+            raise UsageError(error.message) from None
         ipython.push({name: spec})
-        display(_Made(spec))  # type: ignore[no-untyped-call]
+        display(spec)  # type: ignore[no-untyped-call]
 
     ipython.register_magic_function(arch, magic_kind="cell", magic_name="arch")
-
-
-def spec_of_text(text: str) -> Spec:
-    """The spec that a text says, as if it were a file in the working folder. Raises SpecError, UsageError."""
-    found = examine(_CELL, texts={_CELL.resolve(): text})
-    if isinstance(found, Library):
-        raise UsageError("this is a library: it has blocks alone, and no model to work with")
-    return Spec(_CELL, found)
 
 
 def _counted(diagnostics: Sequence[Diagnostic]) -> str:

@@ -22,6 +22,12 @@ def specs_directory() -> Path:
     return _root() / "specs"
 
 
+def shipped_specs() -> dict[str, Path]:
+    """The specs that come with the package by their names, which `extends` takes; without the library."""
+    folder = specs_directory()
+    return {path.stem: path for path in sorted(folder.rglob("*.arch")) if path.parent != folder / "library"}
+
+
 def diagnostics_path() -> Path:
     """The page `diagnostics.md`, with a section for each code."""
     return _root() / "docs" / "diagnostics.md"

@@ -14,6 +14,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Write the expected renderings of tests/diagnostics/cases anew; review the difference.",
     )
+    parser.addoption(
+        "--full",
+        action="store_true",
+        help="Hold promises to the full figures of docs/promises.md, which takes hours.",
+    )
+
+
+@pytest.fixture
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether promises are held to their full figures."""
+    return bool(request.config.getoption("--full"))
 
 
 TINY = """\

@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # A part imports only from the lines above its own; those of one line don't import each other.
 LAYERS = (
     {"atomic", "source", "limits", "errors", "text"},
-    {"resources", "version"},
+    {"installation", "resources", "version"},
     {"diagnostics"},
     {"syntax"},
     {"highlighting"},
@@ -32,19 +32,20 @@ LAYERS = (
     {"memory"},
     {"reference"},
     {"runs"},
+    {"predictions"},
     {"backends"},
     {"data"},
     {"training"},
     {"jobs"},
     {"compare"},
     {"language_server"},
-    {"api"},
+    {"api", "doctor"},
     {"notebook"},
     {"cli"},
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 WITH_TORCH = {"backends", "training"}
-IMPORTS_TORCH_LATE = {"jobs", "api", "cli"}  # inside the function that needs it
+IMPORTS_TORCH_LATE = {"jobs", "api", "cli", "doctor"}  # inside the function that needs it
 
 
 def module_of(path: Path) -> str:
@@ -103,6 +104,21 @@ def test_only_syntax_imports_lark() -> None:
     }
 
 
+def test_only_the_language_server_imports_its_protocol() -> None:
+    """It is an extra, so that even the command imports it late."""
+    protocol = {"pygls", "lsprotocol"}
+    assert {part_of(module_of(p)) for p in FILES for name, _ in imports(p) if name.split(".")[0] in protocol} == {
+        "language_server"
+    }
+    users = [
+        (module_of(path), at_once)
+        for path in FILES
+        for name, at_once in imports(path)
+        if part_of(name) == "language_server" != part_of(module_of(path))
+    ]
+    assert users == [("cifar_dsl.cli.lsp", False)]
+
+
 def test_torch_stays_below_the_language() -> None:
     for path in FILES:
         for name, at_once in imports(path):
@@ -134,6 +150,18 @@ def loaded_after(code: str) -> set[str]:
 
 
 SPEC = str(PACKAGE.parent / "specs" / "residual.arch")
+ASK_EVERYTHING = f"""
+from pathlib import Path
+from lsprotocol.types import Position, Range
+from cifar_dsl.language_server import code_actions, completion, findings, hover, inlay_hints, server
+documents, path, everywhere = server.make_server().documents, Path({SPEC!r}), Range(Position(0, 0), Position(99, 0))
+documents.put(path.as_uri(), path.read_text(encoding="utf-8"))
+assert inlay_hints.inlay_hints(documents, path, everywhere)
+assert completion.completions(documents, path, len(documents.open[path]), snippets=True)
+assert hover.hover(documents, path, documents.open[path].index("maxpool"))
+assert findings.findings(documents, path) == code_actions.code_actions(documents, path, everywhere, None) == []
+"""
+RUN = "from cifar_dsl.cli import main; assert main({!r}) in (0, 1)"
 
 
 @pytest.mark.parametrize(
@@ -141,10 +169,28 @@ SPEC = str(PACKAGE.parent / "specs" / "residual.arch")
     [
         "import cifar_dsl.semantics",
         "import cifar_dsl; cifar_dsl.load",
-        f"from cifar_dsl.cli import main; assert main(['check', {SPEC!r}]) == 0",
-        f"from cifar_dsl.cli import main; assert main(['show', {SPEC!r}]) == 0",
-        f"from cifar_dsl.cli import main; assert main(['show', '--resolved', {SPEC!r}]) == 0",
+        ASK_EVERYTHING,
+        RUN.format(["check", SPEC]),
+        RUN.format(["check", "--format", "sarif", SPEC]),
+        RUN.format(["show", SPEC]),
+        RUN.format(["show", "--resolved", SPEC]),
+        RUN.format(["show", "--margin", SPEC]),
+        RUN.format(["show", "--mermaid", SPEC]),
+        RUN.format(["fmt", "--check", SPEC]),
+        RUN.format(["diff", "baseline", SPEC]),
+        RUN.format(["explain", "E0302"]),
+        RUN.format(["reference", "conv"]),
+        RUN.format(["completion", "bash"]),
     ],
 )
-def test_torch_is_not_imported_by(code: str) -> None:
+def test_torch_and_scipy_are_not_imported_by(code: str) -> None:
+    assert not {"torch", "torchvision", "scipy", "jinja2", "matplotlib"} & loaded_after(code)
+
+
+def test_completing_imports_no_torch() -> None:
+    code = (
+        "import os; os.environ |= {'_CIFAR_DSL_COMPLETE': 'bash_complete', 'COMP_WORDS': 'cifar-dsl diff resnet', "
+        "'COMP_CWORD': '2'}\n"
+        "from cifar_dsl.cli import main; main([])"
+    )
     assert not {"torch", "torchvision"} & loaded_after(code)

@@ -12,7 +12,7 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 import cifar_dsl
-from cifar_dsl.notebook import spec_of_text
+from cifar_dsl.api import spec_of_text, with_overrides
 from cifar_dsl.resources import specs_directory
 
 TEXT = "arch mine\ninput 3x32x32\nmodel {{\n conv(4, 3) -> relu  # {}\n flatten -> dense(10)\n}}\n"
@@ -90,9 +90,20 @@ def test_a_cell_becomes_a_spec_that_can_be_built(notebook):
     assert isinstance(spec, cifar_dsl.Spec)
     assert (spec.name, spec.graph.cost.parameters) == ("mine", 36_122)
     assert spec.build()(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
-    assert ran.plain == f"mine  {spec.fingerprint}: 3x32x32 -> 10, 36,122 parameters, 133 k multiply-accumulates"
+    summary = "3x32x32 -> 10, 36,122 parameters, 133 k multiply-accumulates"
+    assert ran.plain == f"<Spec mine {spec.fingerprint}: {summary}>"
+    assert summary in text_of(ran.html)
     assert ran.html == spec._repr_html_()
     assert notebook("list(net.build().state_dict())").err.startswith("Out[0]: ['conv.weight'")
+
+
+def test_a_spec_of_a_cell_takes_overrides_as_one_of_a_file_does(notebook):
+    """What a training on other data than the spec's does, too."""
+    cell = "arch mine extends baseline\nparam head = [512]\n"
+    spec = with_overrides(notebook(f"%%arch\n{cell}").names["spec"], "train.batch=128", "train.data=shapes")
+    assert spec.overrides == ("train.batch=128", "train.data=shapes")
+    assert (spec.recipe.batch, spec.recipe.data.name) == (128, "shapes")
+    assert with_overrides(spec, "head=[64]").graph == cifar_dsl.load(specs_directory() / "baseline.arch").graph
 
 
 def test_the_variable_is_called_spec_unless_it_is_named(notebook):
@@ -116,6 +127,7 @@ def test_what_is_wrong_is_shown_and_nothing_is_bound(notebook):
     assert "1 error; `net` is not bound to this cell" in ran.err
     assert "Traceback" not in ran.err
     assert elements(ran.html) == ["pre"]
+    assert "font-family: monospace" in ran.html  # or the carets would stand anywhere
     assert text_of(ran.html) == ran.plain
 
 
@@ -140,7 +152,7 @@ def test_a_library_is_refused(notebook):
 
 @pytest.mark.parametrize("nasty", ["<script>alert(1)</script>", "&lt;b>", "\"' onload='x", "</pre></td>"])
 def test_text_of_a_spec_stays_text(nasty):
-    html = spec_of_text(TEXT.format(nasty))._repr_html_()
+    html = spec_of_text(TEXT.format(nasty), "<cell>")._repr_html_()
     assert nasty in text_of(html)
     assert set(elements(html)) <= {
         "p",

@@ -6,8 +6,9 @@ import click
 
 from cifar_dsl.atomic import write_atomically
 from cifar_dsl.cli import options
-from cifar_dsl.cli.output import counted, note, shown
+from cifar_dsl.cli.output import counted, note, say, shown
 from cifar_dsl.diagnostics import Diagnostic, render_concise, render_github, render_json, render_sarif
+from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.lints import Inspection, fixed, inspect
 from cifar_dsl.semantics import Analysis, Library
 from cifar_dsl.text import in_short
@@ -18,7 +19,7 @@ _ROUNDS = 10  # of fixing: a fix may make room for another
 
 
 @click.command(name="check")
-@click.argument("specs", nargs=-1, required=True)
+@options.specs
 @options.overrides
 @options.root
 @click.option(
@@ -51,24 +52,26 @@ def command(
     if unsafe_fixes and not fix:
         raise click.UsageError("--unsafe-fixes goes with --fix.")
     found: list[Diagnostic] = []
+    touched = 0
     paths = options.spec_paths(specs, root)
     for item in paths:
         inspection = inspect(item.path, item.root, overrides)
         if fix:
             inspection = _mended(item, overrides, inspection, also_unsafe=unsafe_fixes)
         found.extend(inspection.diagnostics)
+        touched += bool(inspection.diagnostics)
         if style in _LINES:
             for diagnostic in inspection.diagnostics:
                 click.echo(_LINES[style](diagnostic))
             if inspection.found and not quiet and style != "github":
-                click.echo(f"{item.path}: ok; {_in_short(inspection.found)}")
+                say(f"{item.path}: ok; {_in_short(inspection.found)}")
     if style in _DOCUMENTS:
         click.echo(_DOCUMENTS[style](found))
     errors = sum(diagnostic.severity == "error" for diagnostic in found)
     if found:
         counts = ((errors, "error"), (len(found) - errors, "warning"))
         said = " and ".join(counted(count, what) for count, what in counts if count)
-        note(f"{said} in {counted(len(paths), 'spec')}")
+        note(f"{said} in {touched} of {counted(len(paths), 'spec')}")
     return 1 if errors or (strict and found) else 0
 
 
@@ -85,7 +88,7 @@ def _mended(
         if text == source.text:
             break
         write_atomically(item.path, text.encode())
-        note(f"{item.path}: mended")
+        note(f"{visible(str(item.path))}: mended")
         inspection = inspect(item.path, item.root, overrides)
     return inspection
 

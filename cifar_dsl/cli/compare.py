@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_dsl.cli import options
-from cifar_dsl.cli.output import fail, note
+from cifar_dsl.cli import options, results
+from cifar_dsl.cli.output import fail
 from cifar_dsl.diagnostics import SpecError
 
 if TYPE_CHECKING:
@@ -16,17 +16,19 @@ if TYPE_CHECKING:
 
 
 @click.command(name="compare")
-@click.argument("specs", nargs=-1, required=True)
+@options.specs
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Train seeds 0 to SEEDS-1.")
 @click.option("--baseline", metavar="NAME", help="What the others are measured against [default: what they extend].")
 @click.option("--no-train", is_flag=True, help="Compare the runs that are there; train nothing.")
+@click.option("--pairs", is_flag=True, help="Also compare every spec with every other (Holm's adjustment).")
 @click.option("--no-chart", is_flag=True, help="Write no chart (it needs matplotlib).")
+@click.option("--no-report", is_flag=True, help="Write no report.html.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("comparison"),
     show_default=True,
-    help="Folder for the table and the chart.",
+    help="Folder for tables, charts and the report.",
 )
 @options.data
 @options.data_dir
@@ -46,7 +48,9 @@ def command(
     seeds: int,
     baseline: str | None,
     no_train: bool,
+    pairs: bool,
     no_chart: bool,
+    no_report: bool,
     out: Path,
     data: str | None,
     data_dir: Path | None,
@@ -64,8 +68,9 @@ def command(
 ) -> int:
     """Train those of SPECS (files, folders or globs) that have no run yet, and compare all runs.
 
-    Every run that is there of a spec on the same data takes part. The table goes to the terminal, and as
-    Markdown, CSV and JSON with the chart (PNG, SVG) into OUT.
+    Every run that is there of a spec on the same data takes part. The table and what it says go to the terminal,
+    and into OUT as comparison.md, .csv, .json, .tex (LaTeX), with a chart (.png, .svg) and report.html, which
+    needs no other file.
     """
     from cifar_dsl.compare import check_baseline
     from cifar_dsl.compare.figures import require_matplotlib
@@ -92,8 +97,17 @@ def command(
             code = outcome.exit_code
             if outcome.stop.wanted():
                 return code
-    comparison = _compare(compared, runs, baseline)
-    _write(comparison, out, with_chart=not no_chart)
+    comparison = _compare(compared, runs, baseline, all_pairs=pairs)
+    results.show(comparison)
+    results.write(
+        comparison,
+        [spec for spec, _ in compared],
+        out,
+        data=data,
+        data_dir=data_dir,
+        with_chart=not no_chart,
+        with_report=not no_report,
+    )
     return code or int(any(row.mean is None for row in comparison.rows))
 
 
@@ -119,7 +133,9 @@ def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None)
     return None if is_wrong else loaded
 
 
-def _compare(specs: "list[tuple[Spec, str | None]]", runs: Path, baseline: str | None) -> "Comparison":
+def _compare(
+    specs: "list[tuple[Spec, str | None]]", runs: Path, baseline: str | None, *, all_pairs: bool
+) -> "Comparison":
     """Compare the runs on the data with a spec's digest; all its runs where no data was opened."""
     from cifar_dsl.compare import Entry, compare
     from cifar_dsl.runs import find_runs
@@ -136,23 +152,4 @@ def _compare(specs: "list[tuple[Spec, str | None]]", runs: Path, baseline: str |
         )
         for spec, digest in specs
     ]
-    return compare(entries, baseline)
-
-
-def _write(comparison: "Comparison", out: Path, *, with_chart: bool) -> None:
-    from cifar_dsl.atomic import write_atomically
-    from cifar_dsl.compare.figures import draw_bars
-    from cifar_dsl.compare.tables import as_csv, as_json, as_markdown, as_text
-
-    for line in as_text(comparison):
-        click.echo(line)
-    out.mkdir(parents=True, exist_ok=True)
-    for suffix, text in (("md", as_markdown), ("csv", as_csv), ("json", as_json)):
-        write_atomically(out / f"comparison.{suffix}", text(comparison).encode())
-    charts = (out / "comparison.png", out / "comparison.svg")
-    if with_chart and any(row.mean is not None for row in comparison.rows):
-        draw_bars(comparison, *charts)
-    else:
-        for chart in charts:
-            chart.unlink(missing_ok=True)  # one of another comparison would stand beside this table
-    note(f"written to {out}/comparison.*")
+    return compare(entries, baseline, all_pairs=all_pairs)

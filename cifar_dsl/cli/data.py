@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_dsl.cli import options
-from cifar_dsl.cli.output import note
+from cifar_dsl.cli.output import note, say
 from cifar_dsl.recipes import DATASETS
 from cifar_dsl.text import columns
 
@@ -37,7 +37,7 @@ def list_(data_dir: Path | None) -> None:
             where = "--data npz:PATH"
         rows.append([name, (info.__doc__ or "").splitlines()[0], where])
     for line in columns(rows):
-        click.echo(line)
+        say(line)
 
 
 def _archive(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
@@ -59,7 +59,7 @@ def download(name: str, data_dir: Path | None) -> None:
 
     with DownloadProgress() as progress:
         dataset = load_dataset(name, data_dir=data_dir, progress=progress)
-    click.echo(f"{name}: {len(dataset.y_train):,} + {len(dataset.y_test):,} images in {cache_path(name, data_dir)}")
+    say(f"{name}: {len(dataset.y_train):,} + {len(dataset.y_test):,} images in {cache_path(name, data_dir)}")
 
 
 @command.command(name="import")
@@ -90,8 +90,8 @@ def import_(directory: Path, file: Path | None, replace: bool, data_dir: Path | 
         _check_identity(dataset, path, own, replace=replace)
     save_npz(dataset, path)
     use = f"--data npz:{file}" if file else f"--data {dataset.name}"
-    click.echo(f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images of {len(dataset.classes)} classes in {path}")
-    click.echo(f"train on them with {use}")
+    say(f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images of {len(dataset.classes)} classes in {path}")
+    say(f"train on them with {use}")
     if sentence := compare_to_published(dataset):
         note(sentence)
 

@@ -4,14 +4,15 @@ import json
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from cifar_dsl.cli import options
-from cifar_dsl.cli.output import fail
+from cifar_dsl.cli.completing import spec_items
+from cifar_dsl.cli.output import fail, say
 from cifar_dsl.diagnostics import SpecError, nearest
-from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.difference import as_data, as_lines, difference
 from cifar_dsl.errors import UserError
-from cifar_dsl.resources import specs_directory
+from cifar_dsl.resources import shipped_specs
 from cifar_dsl.runs import SPEC, open_run
 from cifar_dsl.semantics import Analysis, analyze, analyze_text
 
@@ -19,9 +20,13 @@ _DIFFERENT = 1
 _TROUBLE = 2
 
 
+def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return spec_items(incomplete, shipped_specs())
+
+
 @click.command(name="diff")
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=_complete)
+@click.argument("b", shell_complete=_complete)
 @options.overrides
 @options.root
 @click.option("--full", is_flag=True, help="List every change of the network, however many there are.")
@@ -43,7 +48,7 @@ def command(a: str, b: str, overrides: tuple[str, ...], root: Path | None, full:
         click.echo(json.dumps(as_data(found), indent=2))
     else:
         for line in as_lines(found, in_full=full):
-            click.echo(visible(line))
+            say(line)
     return 0 if found.is_empty else _DIFFERENT
 
 
@@ -55,7 +60,7 @@ def _analyzed(name: str, root: Path | None, overrides: tuple[str, ...]) -> Analy
         return analyze_text(run.spec_text, str(run.path / SPEC), overrides)
     if path.exists():
         return analyze(path, root, overrides)
-    shipped = {file.stem: file for file in sorted(specs_directory().rglob("*.arch"))}
+    shipped = shipped_specs()
     if name in shipped:
         return analyze(shipped[name], None, overrides)
     beside = {str(file): file for file in path.parent.glob("*.arch")} if path.parent.is_dir() else {}

@@ -4,7 +4,9 @@ import re
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
+from cifar_dsl.cli.completing import word_items
 from cifar_dsl.cli.output import wants_color
 from cifar_dsl.diagnostics import CODES, nearest
 from cifar_dsl.resources import diagnostics_path
@@ -13,8 +15,12 @@ _SECTION = re.compile(r"^## (?P<code>[EW][0-9]{4}): .*\n(?P<body>(?:(?!## ).*\n)
 _LISTS = {"error": "Errors", "warning": "Warnings, which a comment such as `# allow: W0203` lets pass"}
 
 
+def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return word_items(incomplete, {code.id: code.title for code in CODES.values()})
+
+
 @click.command(name="explain")
-@click.argument("codes", nargs=-1)
+@click.argument("codes", nargs=-1, shell_complete=_complete)
 def command(codes: tuple[str, ...]) -> None:
     """Print what CODES such as E0302 mean, why it matters, and what to do, with an example.
 

@@ -5,15 +5,20 @@ import importlib
 import io
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from cifar_dsl.cli.completing import word_items
 from cifar_dsl.cli.output import fail, note
 
 EXIT_WRONG = 1  # a spec, a data set or a run is wrong
 EXIT_USAGE = 2  # the command line is wrong
 EXIT_BUG = 101  # this program is wrong
 EXIT_INTERRUPTED = 130
+
+PROGRAM = "cifar-dsl"
 
 _COMMANDS = {
     "check": "Check specs; say everything that is wrong with them, and where.",
@@ -22,10 +27,12 @@ _COMMANDS = {
     "diff": "Say in what two specs differ in meaning.",
     "train": "Train a spec, and keep the run.",
     "evaluate": "Measure a run's weights on the test images again.",
-    "compare": "Train what has no run yet, and compare specs in a table and a chart.",
+    "compare": "Train what has no run yet, and say which spec is better, by how much, and how sure that is.",
     "explain": "Say what a code such as E0302 means, and what to do about it.",
     "reference": "Say what a layer, a block of the library, a setting ... is, and what it takes.",
     "data": "Show, download and import data sets.",
+    "doctor": "Say what of the installation works: versions, device, data, folders.",
+    "completion": "Print the script with which a shell completes what one types.",
     "lsp": "Serve an editor: the language server, on standard input and output.",
 }
 
@@ -49,6 +56,10 @@ class _LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # Click's own would import all commands.
+        return word_items(incomplete, _COMMANDS) + click.Command.shell_complete(self, ctx, incomplete)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -60,6 +71,15 @@ class _LazyGroup(click.Group):
             raise click.UsageError(f"No such command '{args[0]}'. {advice}", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; errors that a user can mend are explained here, where `--color` is known."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if fail(error):
+                return EXIT_WRONG
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
@@ -70,7 +90,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
     if value:
         from cifar_dsl.version import __version__
 
-        click.echo(f"cifar-dsl {__version__}")
+        click.echo(f"{PROGRAM} {__version__}")
         ctx.exit()
 
 
@@ -106,15 +126,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that can't show a letter shows its number
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = group.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        code = group.main(
+            args=list(arguments) if arguments is not None else None, prog_name=PROGRAM, standalone_mode=False
+        )
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as request:
         return request.exit_code
     except click.UsageError as error:
-        error.show()
+        _show(error)
         return EXIT_USAGE
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return EXIT_WRONG
     except (click.Abort, KeyboardInterrupt):
         note("interrupted")  # click has ended the line that ^C stands on
@@ -123,10 +145,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return EXIT_WRONG
     except Exception as error:  # noqa: BLE001  # the last resort: what is not a user's error is ours
-        if fail(error):
-            return EXIT_WRONG
-        import traceback
+        from cifar_dsl.cli.bugs import report_bug
 
-        traceback.print_exc()
-        note("cifar-dsl: this is a bug of cifar-dsl, not of your spec; please report it with the lines above")
+        report_bug(error, sys.argv[1:] if arguments is None else arguments)
         return EXIT_BUG
+
+
+def _show(error: click.ClickException) -> None:
+    """What click says of an error, in which names of files and options may hold anything."""
+    said = io.StringIO()
+    error.show(said)
+    note(said.getvalue().removesuffix("\n"))

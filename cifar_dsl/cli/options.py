@@ -7,8 +7,12 @@ from typing import Any
 
 import click
 from attrs import frozen
+from click.shell_completion import CompletionItem
 
+from cifar_dsl.cli.completing import spec_items
 from cifar_dsl.diagnostics import nearest
+from cifar_dsl.diagnostics.render import visible
+from cifar_dsl.errors import UserError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -28,6 +32,10 @@ root: Decorator = click.option(
 )
 
 
+def _complete_specs(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return spec_items(incomplete)
+
+
 class _SpecFile(click.Path):
     """A file that is there; else the nearest name that is."""
 
@@ -37,8 +45,11 @@ class _SpecFile(click.Path):
         return super().convert(value, param, ctx)
 
 
-spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path))
-optional_spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path), required=False)
+spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path), shell_complete=_complete_specs)
+optional_spec: Decorator = click.argument(
+    "spec", type=_SpecFile(dir_okay=False, path_type=Path), required=False, shell_complete=_complete_specs
+)
+specs: Decorator = click.argument("specs", nargs=-1, required=True, shell_complete=_complete_specs)
 runs: Decorator = click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs."
 )
@@ -99,7 +110,7 @@ class SpecPath:
 
 
 def spec_paths(names: Sequence[str], root: Path | None = None) -> list[SpecPath]:
-    """The specs that files, folders and globs stand for, each once. Raises UsageError for what is none.
+    """The specs that files, folders and globs stand for, each once. Raises UsageError for what is none, UserError.
 
     A folder stands for the specs right in it, and is the root of what they may extend where `root` says no other.
     """
@@ -108,8 +119,10 @@ def spec_paths(names: Sequence[str], root: Path | None = None) -> list[SpecPath]
         path = Path(name)
         if path.is_dir():
             inside = [SpecPath(file, root or path) for file in sorted(path.glob("*.arch"))]
+            for item in inside:
+                _check_inside(item.path, root or path)
             if not inside:
-                raise click.UsageError(f"There is no spec (*.arch) in {name}.")
+                raise click.UsageError(visible(f"There is no spec (*.arch) in {name}."))
         elif path.exists():
             inside = [SpecPath(path, root or path.parent)]
         else:
@@ -123,7 +136,16 @@ def spec_paths(names: Sequence[str], root: Path | None = None) -> list[SpecPath]
     return list(found.values())
 
 
+def _check_inside(file: Path, folder: Path) -> None:
+    """Whoever filled a folder may have planted links to files of whoever checks it. Raises UserError."""
+    if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            f"{file} is a link that leads out of {folder}", "name the file itself if it is meant to be read"
+        )
+
+
 def _missing(path: Path) -> str:
     there = [file.name for file in path.parent.glob("*.arch")] if path.parent.is_dir() else []
     near = nearest(path.name, there)
-    return f"There is no file {path}." + (f" Did you mean {path.parent / near}?" if near else "")
+    advice = f" Did you mean {path.parent / near}?" if near else ""
+    return visible(f"There is no file {path}.{advice}")

@@ -12,8 +12,9 @@ from cifar_dsl.errors import UserError
 
 
 def shown(diagnostic: Diagnostic, *, err: bool = False) -> str:
-    """A diagnostic as it is shown on stdout, or on stderr: in colours where that is a terminal that wants them."""
-    return render_full(diagnostic, color=wants_color(sys.stderr if err else sys.stdout))
+    """A diagnostic as it is shown on stdout, or on stderr: in the colours and letters that are wanted there."""
+    stream = sys.stderr if err else sys.stdout
+    return render_full(diagnostic, color=wants_color(stream), encoding=stream.encoding or "ascii")
 
 
 def wants_color(stream: TextIO) -> bool:
@@ -28,9 +29,19 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def say(message: str) -> None:
+    """Lines of a result, on stdout, in which nothing acts on a terminal."""
+    click.echo(inert(message))
+
+
 def note(message: str) -> None:
-    """A line for the person, on stderr."""
-    click.echo(message, err=True)
+    """Lines for the person, on stderr, in which nothing acts on a terminal."""
+    click.echo(inert(message), err=True)
+
+
+def inert(message: str) -> str:
+    """Lines with everything escaped in them that would act on a terminal; names of files may hold anything."""
+    return "\n".join(map(visible, message.split("\n")))
 
 
 def fail(error: Exception) -> bool:
@@ -38,7 +49,7 @@ def fail(error: Exception) -> bool:
     match error:
         case SpecError():
             for diagnostic in error.diagnostics:
-                note(shown(diagnostic, err=True) + "\n")
+                click.echo(shown(diagnostic, err=True) + "\n", err=True)
             note(counted(len(error.diagnostics), "error"))
         case UserError():
             note(f"error: {visible(error.message)}")

@@ -1,13 +1,19 @@
 """`cifar-dsl reference`: what a spec can name."""
 
 import click
+from click.shell_completion import CompletionItem
 
+from cifar_dsl.cli.completing import word_items
 from cifar_dsl.diagnostics import nearest
 from cifar_dsl.reference import entries
 
 
+def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return word_items(incomplete, {name: title for title, section in entries().items() for name in section})
+
+
 @click.command(name="reference")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_complete)
 def command(name: str | None) -> None:
     """Print the reference of NAME: a layer, a block of the library, a setting, an optimizer ...
 

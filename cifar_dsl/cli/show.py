@@ -1,41 +1,113 @@
-"""`cifar-dsl show`: the network as a table."""
+"""`cifar-dsl show`: the network as a table, as text with figures beside it, as a picture."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
+from cifar_dsl.atomic import write_atomically
 from cifar_dsl.cli import options
+from cifar_dsl.cli.output import note, say
 from cifar_dsl.cli.summary import recipe_lines
 from cifar_dsl.expansion import expanded, layer_text, recipe_values
 from cifar_dsl.ir import Call, Graph, Value
 from cifar_dsl.layers import INITIALIZERS
+from cifar_dsl.margin import margin
 from cifar_dsl.semantics import Analysis, analyze
 from cifar_dsl.syntax import print_spec
 from cifar_dsl.text import columns, in_short
+
+_PICTURES = (".svg", ".png", ".mmd", ".dot")
+
+
+class _PictureFile(click.Path):
+    """A file whose ending is a format of pictures."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if Path(value).suffix.lower() not in _PICTURES:
+            self.fail(f"{value!r} does not end in {', '.join(_PICTURES[:-1])} or {_PICTURES[-1]}.", param, ctx)
+        if not Path(value).parent.is_dir():
+            self.fail(f"there is no folder {str(Path(value).parent)!r}.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 @click.command(name="show")
 @options.spec
 @options.overrides
 @options.root
+@click.option("--margin", is_flag=True, help="Print the text of the spec with shapes and counts beside each line.")
 @click.option("--expand", is_flag=True, help="Print what blocks, loops and conditions stand for, as one flat spec.")
 @click.option("--resolved", is_flag=True, help="Print the one text that spec, bases and overrides amount to.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--json", is_flag=True, help="Print everything as JSON.")
+@click.option("--mermaid", is_flag=True, help="Print a picture as a Mermaid flow chart, which fits into Markdown.")
+@click.option("--dot", is_flag=True, help="Print a picture in Graphviz's language.")
+@click.option(
+    "--picture",
+    type=_PictureFile(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a picture to FILE, an .svg, .png, .mmd (Mermaid) or .dot (Graphviz).",
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Open blocks in pictures so deep in each other [default: as deep as it stays readable].",
+)
 def command(
-    spec: Path, overrides: tuple[str, ...], root: Path | None, expand: bool, resolved: bool, as_json: bool
+    spec: Path,
+    overrides: tuple[str, ...],
+    root: Path | None,
+    picture: Path | None,
+    depth: int | None,
+    **forms: bool,
 ) -> None:
     """Show SPEC layer by layer: path, output shape, parameters, multiply-accumulates. Needs no torch."""
+    chosen = [name for name, is_chosen in (forms | {"picture": picture is not None}).items() if is_chosen]
+    if len(chosen) > 1:
+        raise click.UsageError(f"--{chosen[0]} and --{chosen[1]} don't go together.")
+    if depth is not None and not {"picture", "mermaid", "dot"} & {*chosen}:
+        raise click.UsageError("--depth goes with --picture, --mermaid or --dot.")
     analysis = analyze(spec, root, overrides)
-    if expand:
-        click.echo(expanded(analysis.graph, analysis.recipe, analysis.program.name.text), nl=False)
-    elif resolved:
-        click.echo(print_spec(analysis.program.as_spec()), nl=False)
-    elif as_json:
-        click.echo(json.dumps(_as_data(analysis), indent=2))
+    if picture:
+        write_atomically(picture, _drawn(analysis, picture.suffix.lower(), depth))
+        note(f"written to {picture}")
     else:
-        for line in table(analysis):
-            click.echo(line)
+        say(_printed(analysis, *chosen, depth=depth))
+
+
+def _printed(analysis: Analysis, form: str = "table", *, depth: int | None) -> str:
+    match form:
+        case "margin":
+            return "\n".join(margin(analysis))
+        case "expand":
+            return expanded(analysis.graph, analysis.recipe, analysis.program.name.text).removesuffix("\n")
+        case "resolved":
+            return print_spec(analysis.program.as_spec()).removesuffix("\n")
+        case "json":
+            return json.dumps(_as_data(analysis), indent=2)
+        case "mermaid":
+            return _drawn(analysis, ".mmd", depth).decode().removesuffix("\n")
+        case "dot":
+            return _drawn(analysis, ".dot", depth).decode().removesuffix("\n")
+        case _:
+            return "\n".join(table(analysis))
+
+
+def _drawn(analysis: Analysis, suffix: str, depth: int | None) -> bytes:
+    """A picture in the format that belongs to a file's ending. Raises UserError where a package is missing."""
+    from cifar_dsl.pictures import as_dot, as_mermaid, as_png, as_svg, draw
+
+    picture = draw(analysis.graph, analysis.program.name.text, depth)
+    match suffix:
+        case ".svg":
+            return as_svg(picture)
+        case ".png":
+            return as_png(picture)
+        case ".mmd":
+            return as_mermaid(picture).encode()
+        case _:
+            return as_dot(picture).encode()
 
 
 def table(analysis: Analysis) -> list[str]:

@@ -52,6 +52,12 @@ if TYPE_CHECKING:
 @click.option(
     "--dry-run", is_flag=True, help="Show shapes, counts, recipe and memory; train nothing, download nothing."
 )
+@click.option(
+    "--profile",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="TRACE.json",
+    help="Train a few steps only, show where the time goes, and write a trace for https://ui.perfetto.dev.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print each epoch and the result as a line of JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the result.")
 @click.option("-v", "--verbose", is_flag=True, help="Also show the network and its recipe.")
@@ -76,6 +82,7 @@ def command(
     retrain: bool,
     restart: bool,
     dry_run: bool,
+    profile: Path | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -102,6 +109,8 @@ def command(
 
     habits = Habits(engine, checkpoint_every, keep_last, wait=wait, retrain=retrain, restart=restart)
     way = Way(runs, data_dir, device, threads, jobs, habits)
+    if profile is not None:
+        return _profile(loaded, data, way, profile)
     return _train(loaded, range(seed, seed + seeds), data, way, quiet=quiet, as_json=as_json)
 
 
@@ -131,6 +140,44 @@ def _train(spec: "Spec", seeds: range, data: str | None, way: Way, *, quiet: boo
         note(f"{spec.name} is trained already on this data (--retrain trains it again)")
     found = [api.find_run(spec, way.runs, seed, dataset.digest) for seed in seeds]
     return max(_report_all([run for run in found if run], as_json=as_json), outcome.exit_code)
+
+
+_PROFILED = 30  # steps
+
+
+def _profile(spec: "Spec", data: str | None, way: Way, trace: Path) -> int:
+    """Show where the time goes."""
+    from cifar_dsl import api
+    from cifar_dsl.training.device import choose_device
+    from cifar_dsl.training.profiling import profile_training
+    from cifar_dsl.training.subject import Subject
+
+    choice = choose_device(way.device)
+    spec, dataset = api.open_data(spec, data, data_dir=way.data_dir)
+    api.set_threads(way.threads)
+    subject = Subject.of(spec.analysis, spec.overrides)
+    found = profile_training(subject, dataset, choice, engine=way.habits.engine, steps=_PROFILED, trace=trace)
+    total_s = sum(found.phases.values())
+    rows = [["phase of a step, run eagerly", "time", "share"]]
+    rows += [[f"  {name}", _ms(time_s), f"{time_s / total_s:.0%}"] for name, time_s in found.phases.items()]
+    rows.append(["a step without looking at the phases", _ms(found.eager_step_s), ""])
+    rows.append([f"a step by the engine `{found.engine}`", _ms(found.step_s), ""])
+    if found.recording_s:
+        rows.append(["recording a step, once", _ms(found.recording_s), ""])
+    rows.append(["the steps of an epoch", duration(found.epoch_s), ""])
+    rows.append(["an evaluation", duration(found.evaluation_s), ""])
+    for line in columns(rows, right=frozenset({1, 2})):
+        click.echo(line)
+    click.echo(
+        f"{found.images_per_s:,.0f} images/s on {choice.name}: {found.peak_share:.1%} of the multiply-accumulates that "
+        "a large matrix product does there"
+    )
+    note(f"trace: {trace} (open it in https://ui.perfetto.dev)")
+    return 0
+
+
+def _ms(time_s: float) -> str:
+    return f"{1000 * time_s:.2f} ms"
 
 
 def _resume(
@@ -175,9 +222,10 @@ def _report(run: "Run", *, as_json: bool) -> int:
         note(f"{record.name} diverged after {result.epochs:g} epochs: the loss was no longer a finite number")
         note("  = help: lower the learning rate (--set train.optimizer.lr=...), or clip (--set 'train.clip=norm(1)')")
         return code
+    share = "" if result.peak_share is None else f", {result.peak_share:.0%} of the device's peak"
     click.echo(
         f"{record.name} on {record.data.name}, seed {record.seed}: accuracy {result.accuracy:.4f} "
-        f"after {result.epochs:g} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s)"
+        f"after {result.epochs:g} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s{share})"
     )
     if result.best:
         best = result.best

@@ -2,10 +2,15 @@
 
 import statistics
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from cifar_dsl.runs import DataRecord, Run, RunError
+from cifar_dsl.compare.curves import Curve, curve
+from cifar_dsl.compare.effects import ALPHA, Effect, Interval, Sample, Verdict, effects, seeds_needed, welch
+from cifar_dsl.compare.images import SpecImages, describe, read_answers
+from cifar_dsl.compare.multiplicity import holm
+from cifar_dsl.runs import DataRecord, Environment, Run, RunError, RunResult
 
 
 def _one_of_each_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
@@ -36,10 +41,12 @@ class Entry:
 class Row:
     """One line of a comparison.
 
-    `accuracies` are those of the finished runs on the test images, by seed, from 0 to 1. `deviation` is the
-    sample standard deviation (n - 1) and None for fewer than two runs. `difference` is mean minus the
-    baseline's mean. `gain_per_parameter` is that difference for each parameter more than the baseline has, and
-    None where none was added. `time_s` is the mean duration of a run.
+    `accuracies` are those of the finished runs on the test images, by seed, from 0 to 1; `diverged` and `failed`
+    count the runs that have none. `deviation` is the sample standard deviation (n - 1) and None for fewer than two
+    runs; `interval` is Student's for the mean. `effect` is the difference from the baseline, None for the baseline
+    itself, for a spec that means the same, and where one of the two has no accuracy. `gain_per_parameter` is
+    the difference for each parameter more than the baseline has, and None where none was added. `time_s` and
+    `energy_j` are the means of a finished run. `images` is None where no predictions were kept.
     """
 
     name: str
@@ -50,29 +57,71 @@ class Row:
     seeds: tuple[int, ...]
     accuracies: tuple[float, ...]
     diverged: int
+    failed: int
     mean: float | None
     deviation: float | None
-    difference: float | None
+    interval: Interval | None
+    effect: Effect | None
     gain_per_parameter: float | None
     time_s: float | None
+    energy_j: float | None
+    curve: Curve
+    images: SpecImages | None
 
     @property
     def change(self) -> str:
         """What the spec changes, in one phrase."""
         return "; ".join(self.changes) or "-"
 
+    @property
+    def lost(self) -> int:
+        """How many runs came to no accuracy."""
+        return self.diverged + self.failed
+
+    @property
+    def sample(self) -> Sample:
+        """What the statistics see of it."""
+        return Sample(self.accuracies, self.lost)
+
+
+@frozen
+class Pair:
+    """Two specs, neither of which need be the baseline: `second` minus `first`.
+
+    `interval` is Welch's for this pair alone; `p_adjusted` is Holm's for all pairs and decides the verdict on
+    `second`. Where it claims a difference, the interval leaves out 0; the reverse need not be.
+    """
+
+    first: str
+    second: str
+    difference: float
+    interval: Interval | None
+    p_adjusted: float | None
+    verdict: Verdict
+
 
 @frozen
 class Comparison:
-    """Specs side by side, the baseline first. All runs used `data`, and were computed on `devices`."""
+    """Specs side by side, the baseline first. All runs used `data`; `pairs` are empty unless asked for."""
 
     baseline: str
     data: DataRecord | None
-    devices: tuple[str, ...]
+    environments: tuple[Environment, ...]
     rows: tuple[Row, ...]
+    pairs: tuple[Pair, ...]
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """What the runs were computed on, each once."""
+        return tuple(sorted({environment.device_name for environment in self.environments}))
+
+    @property
+    def base_row(self) -> Row:
+        """The baseline's line."""
+        return self.rows[0]
 
 
-def compare(entries: Sequence[Entry], baseline: str | None = None) -> Comparison:
+def compare(entries: Sequence[Entry], baseline: str | None = None, *, all_pairs: bool = False) -> Comparison:
     """Compare specs by their runs. Raises RunError where they can't be compared.
 
     Without `baseline`, it is the spec that most others extend, else the first.
@@ -83,12 +132,15 @@ def compare(entries: Sequence[Entry], baseline: str | None = None) -> Comparison
     if len(data) > 1:
         listed = ", ".join(f"{d.name} ({d.origin}; digest {d.digest[:12]})" for d in data.values())
         raise RunError(f"the runs used different data: {listed}", "train all specs on the same data")
-    base_row = _row(base, None)
+    ordered = sorted(entries, key=lambda entry: entry is not base)
+    first, *others = map(_row, ordered, _images(ordered))
+    rows = (first, *_against(first, others))
     return Comparison(
         baseline=base.name,
         data=next(iter(data.values()), None),
-        devices=tuple(sorted({record.environment.device_name for record in records})),
-        rows=tuple(_row(entry, base_row) for entry in sorted(entries, key=lambda entry: entry is not base)),
+        environments=tuple(dict.fromkeys(record.environment for record in records)),
+        rows=rows,
+        pairs=_pairs(rows) if all_pairs else (),
     )
 
 
@@ -109,28 +161,75 @@ def _baseline(entries: Sequence[Entry], wanted: str | None) -> Entry:
     return max(entries, key=descendants)  # the first of equals
 
 
-def _row(entry: Entry, baseline: Row | None) -> Row:
+def _row(entry: Entry, images: SpecImages | None) -> Row:
     results = [(run.record().seed, run.result()) for run in entry.runs]
-    finished = [(seed, result) for seed, result in results if result.accuracy is not None]
-    accuracies = tuple(result.accuracy for _, result in finished if result.accuracy is not None)
-    mean = statistics.fmean(accuracies) if accuracies else None
-    difference = gain = None
-    if baseline is not None and mean is not None and baseline.mean is not None:
-        difference = mean - baseline.mean
-        added = entry.parameters - baseline.parameters
-        gain = difference / added if added > 0 else None
+    finished = [(seed, result, result.accuracy) for seed, result in results if result.accuracy is not None]
+    diverged = sum(result.status == "diverged" for _, result in results)
+    sample = Sample(tuple(accuracy for *_, accuracy in finished))
+    energies = [energy for _, result, _ in finished if (energy := _energy(result)) is not None]
     return Row(
         name=entry.name,
         changes=entry.changes,
         fingerprint=entry.fingerprint,
         parameters=entry.parameters,
         macs=entry.macs,
-        seeds=tuple(seed for seed, _ in finished),
-        accuracies=accuracies,
-        diverged=len(results) - len(finished),
-        mean=mean,
-        deviation=statistics.stdev(accuracies) if len(accuracies) > 1 else None,
-        difference=difference,
-        gain_per_parameter=gain,
-        time_s=statistics.fmean(result.time_s for _, result in finished) if finished else None,
+        seeds=tuple(seed for seed, *_ in finished),
+        accuracies=sample.accuracies,
+        diverged=diverged,
+        failed=len(results) - len(finished) - diverged,
+        mean=sample.mean,
+        deviation=sample.deviation,
+        interval=sample.interval,
+        effect=None,
+        gain_per_parameter=None,
+        time_s=statistics.fmean(result.time_s for _, result, _ in finished) if finished else None,
+        energy_j=statistics.fmean(energies) if energies and len(energies) == len(finished) else None,
+        curve=curve(entry.runs),
+        images=images,
     )
+
+
+def _energy(result: RunResult) -> float | None:
+    """The energy that a run took, in joules; None where its device doesn't tell, or its record doesn't hold it."""
+    return getattr(result, "energy_j", None)
+
+
+def _against(base: Row, others: Sequence[Row]) -> list[Row]:
+    """`others` with their effects, adjusted for all that don't mean the same as the baseline."""
+    tried = [row for row in others if row.fingerprint != base.fingerprint]
+    samples = [row.sample for row in tried]
+    found = dict(zip(map(id, tried), effects(base.sample, samples), strict=True))
+    compared = []
+    for row in others:
+        effect = found.get(id(row))
+        if effect and effect.verdict == "unclear":
+            effect = evolve(effect, seeds_needed=seeds_needed(base.sample, row.sample, samples))
+        added = row.parameters - base.parameters
+        gain = effect.difference / added if effect and added > 0 else None
+        compared.append(evolve(row, effect=effect, gain_per_parameter=gain))
+    return compared
+
+
+def _images(entries: Sequence[Entry]) -> list[SpecImages | None]:
+    """Image by image, for the specs that kept their predictions; `entries` begin with the baseline."""
+    base, *others = (read_answers(entry.name, entry.runs) for entry in entries)
+    return [describe(each, base if each is not base else None) if each else None for each in (base, *others)]
+
+
+def _pairs(rows: Sequence[Row]) -> tuple[Pair, ...]:
+    couples = [
+        (a, b)
+        for a, b in combinations(rows, 2)
+        if a.mean is not None and b.mean is not None and a.fingerprint != b.fingerprint
+    ]
+    tests = [welch(a.sample, b.sample) for a, b in couples]
+    adjusted = iter(holm([test.p for test in tests if test]))
+    pairs = []
+    for (a, b), test in zip(couples, tests, strict=True):
+        difference = (b.mean or 0.0) - (a.mean or 0.0)
+        p = next(adjusted) if test else None
+        verdict: Verdict = "untested" if p is None else "unclear"
+        if p is not None and p < ALPHA:
+            verdict = "better" if difference > 0 else "worse"
+        pairs.append(Pair(a.name, b.name, difference, test.interval if test else None, p, verdict))
+    return tuple(pairs)

@@ -69,7 +69,19 @@ def load_dataset(
             ("choose another folder with --data-dir or CIFAR_DSL_DATA",),
         ) from error
     if is_cached:
-        return load_npz(cached, name=name)
+        return _kept(cached, name)
     dataset = obtain(ARCHIVES[name], cached.parent, progress)
     save_npz(dataset, cached)
+    return dataset
+
+
+def _kept(path: Path, name: str) -> Dataset:
+    """A published set that was kept. Raises DataError."""
+    dataset = load_npz(path, name=name)
+    if dataset.classes != ARCHIVES[name].classes:  # a damaged list of contents may lack their names
+        raise DataError(
+            f"{path} is damaged: its classes are not those of {ARCHIVES[name].title}",
+            "a file that is kept under the name of a published data set holds that and nothing else",
+            (f"delete {path} to have it downloaded or import it again",),
+        )
     return dataset

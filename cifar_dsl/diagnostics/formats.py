@@ -37,7 +37,7 @@ def render_github(diagnostic: Diagnostic) -> str:
             "endLine": str(place["end_line"]),
             "endColumn": str(place["end_column"]),
         }
-    inside = ",".join(f"{name}={_escaped(value, in_property=True)}" for name, value in properties.items())
+    inside = ",".join(f"{name}={_escaped(visible(value), in_property=True)}" for name, value in properties.items())
     message = "\n".join(map(visible, [diagnostic.message, *(f"help: {text}" for text in diagnostic.help)]))
     return f"::{diagnostic.severity} {inside}::{_escaped(message)}"
 

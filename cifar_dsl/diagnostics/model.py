@@ -117,6 +117,24 @@ class Reporter:
         finally:
             self._trail.pop()
 
+    @contextmanager
+    def put_down_to(self, place: Span | None, text: str, help_text: str) -> Iterator[None]:
+        """Put everything reported inside down to one cause, if `place` is one: of all that only the first is told."""
+        if place is None:
+            yield
+            return
+        before = dict(self._found)
+        try:
+            yield
+        finally:
+            found = [diagnostic for key, diagnostic in self._found.items() if key not in before]
+            if found:
+                first = found[0]
+                secondary = (first.label, *first.secondary) if first.label else first.secondary
+                told = evolve(first, label=Label(place, text), secondary=secondary, help=(help_text,), fixes=())
+                self._found = before
+                self._found.setdefault(place, told)
+
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """The findings in the order of the text, those of the text that is checked first; at most 20."""

@@ -10,10 +10,15 @@ from cifar_dsl.diagnostics.model import Diagnostic, Label
 _LONGEST = 160  # characters of a line that are shown
 
 
-def render_full(diagnostic: Diagnostic, *, color: bool = False) -> str:
-    """The excerpt with the place underlined, why, and what to type instead; `color`: with ANSI's colours."""
-    paint = _Paint(diagnostic.severity if color else None)
-    head = paint.strong(f"{diagnostic.severity}[{diagnostic.code}]") + paint.bold(f": {visible(diagnostic.message)}")
+def render_full(diagnostic: Diagnostic, *, color: bool = False, encoding: str = "utf-8") -> str:
+    """The excerpt with the place underlined, why, and what to type instead.
+
+    `color`: with ANSI's colours. Characters that `encoding` lacks are escaped, and count as wide as they are then.
+    """
+    style = _Style(diagnostic.severity if color else None, encoding)
+    head = style.strong(f"{diagnostic.severity}[{diagnostic.code}]") + style.bold(
+        f": {style.shown(diagnostic.message)}"
+    )
     lines = [head]
     labels = [diagnostic.label, *diagnostic.secondary] if diagnostic.label else list(diagnostic.secondary)
     width = max((len(str(label.span.line)) for label in labels), default=1)
@@ -21,23 +26,24 @@ def render_full(diagnostic: Diagnostic, *, color: bool = False) -> str:
     for i, (name, group) in enumerate(_by_source(labels)):
         primary = diagnostic.label if i == 0 else None
         first = primary.span if primary else group[0].span
-        arrow = paint.dim(f"{margin}{'-->' if i == 0 else ':::'}")
-        lines.append(f"{arrow} {visible(name)}:{first.line}:{first.column}")
-        lines.append(paint.dim(f"{margin} |"))
-        lines.extend(_excerpt(group, primary, width, paint))
-        lines.append(paint.dim(f"{margin} |"))
-    mark = paint.dim(f"{margin} =")
-    lines.extend(f"{mark} {visible(note)}" for note in diagnostic.notes)
-    lines.append(f"{mark} {paint.bold('why')}: {CODES[diagnostic.code].reason}")
-    lines.extend(f"{mark} {paint.bold('help')}: {visible(text)}" for text in diagnostic.help)
+        arrow = style.dim(f"{margin}{'-->' if i == 0 else ':::'}")
+        lines.append(f"{arrow} {style.shown(name)}:{first.line}:{first.column}")
+        lines.append(style.dim(f"{margin} |"))
+        lines.extend(_excerpt(group, primary, width, style))
+        lines.append(style.dim(f"{margin} |"))
+    mark = style.dim(f"{margin} =")
+    lines.extend(f"{mark} {style.shown(note)}" for note in diagnostic.notes)
+    lines.append(f"{mark} {style.bold('why')}: {CODES[diagnostic.code].reason}")
+    lines.extend(f"{mark} {style.bold('help')}: {style.shown(text)}" for text in diagnostic.help)
     return "\n".join(lines)
 
 
 @frozen
-class _Paint:
-    """Colours for the parts of a rendering; none where `severity` is None."""
+class _Style:
+    """How a rendering looks: without colours where `severity` is None, in the characters of `encoding`."""
 
     severity: str | None
+    encoding: str
 
     def strong(self, text: str) -> str:
         return self._with("1;31" if self.severity == "error" else "1;33", text)
@@ -50,6 +56,20 @@ class _Paint:
 
     def _with(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.severity else text
+
+    def shown(self, text: str) -> str:
+        return visible(text).encode(self.encoding, "backslashreplace").decode(self.encoding)
+
+    def line(self, text: str) -> str:
+        """A part of a line of an excerpt."""
+        return self.shown(text.replace("\t", "    "))
+
+    def columns(self, text: str) -> int:
+        """How many columns of a terminal a part of a line takes."""
+        return sum(
+            0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+            for c in self.line(text)
+        )
 
 
 def visible(text: str) -> str:
@@ -71,7 +91,7 @@ def _by_source(labels: list[Label]) -> list[tuple[str, list[Label]]]:
     return list(groups.items())
 
 
-def _excerpt(labels: list[Label], primary: Label | None, width: int, paint: _Paint) -> list[str]:
+def _excerpt(labels: list[Label], primary: Label | None, width: int, style: _Style) -> list[str]:
     """The lines that the labels stand on, each followed by its underlines."""
     lines: list[str] = []
     previous = cut = 0
@@ -85,23 +105,12 @@ def _excerpt(labels: list[Label], primary: Label | None, width: int, paint: _Pai
             whole = label.span.source.line_text(number)
             cut = max(0, min(start - _LONGEST // 2, len(whole) - _LONGEST))  # the part of a long line around the place
             text = whole[cut : cut + _LONGEST]
-            lines.append(f"{paint.dim(f'{number:>{width}} |')} {_shown(text)}".rstrip())
+            lines.append(f"{style.dim(f'{number:>{width}} |')} {style.line(text)}".rstrip())
         start = min(max(0, start - cut), len(text))
         end = min(len(text), start + max(1, label.span.end - label.span.start))
-        mark = ("^" if label is primary else "-") * max(1, _columns(text[start:end]))
-        under = f"{mark} {visible(label.text)}".rstrip()
-        under = paint.strong(under) if label is primary else paint.dim(under)
-        lines.append(f"{paint.dim(' ' * width + ' |')} {' ' * _columns(text[:start])}{under}")
+        mark = ("^" if label is primary else "-") * max(1, style.columns(text[start:end]))
+        under = f"{mark} {style.shown(label.text)}".rstrip()
+        under = style.strong(under) if label is primary else style.dim(under)
+        lines.append(f"{style.dim(' ' * width + ' |')} {' ' * style.columns(text[:start])}{under}")
         previous = number
     return lines
-
-
-def _shown(text: str) -> str:
-    return visible(text.replace("\t", "    "))
-
-
-def _columns(text: str) -> int:
-    """How many columns of a terminal `text` takes as `_shown` shows it."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in _shown(text)
-    )

@@ -1,19 +1,43 @@
 """Definitions and references across files that extend each other, and the library."""
 
+import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from cifar_dsl.language_server.documents import Documents
-from cifar_dsl.language_server.references import Meaning, Mention, mentions
+from cifar_dsl.language_server.references import Meaning, Mention
+from cifar_dsl.language_server.sketch import Named, Sketch
+from cifar_dsl.language_server.tokens import tokens_of
 from cifar_dsl.semantics.library import library_index
 
 _ACROSS_FILES = ("global", "parameter")
 
 
-def mentions_in(documents: Documents, path: Path) -> list[Mention]:
-    """The mentions in a file; none where it doesn't parse."""
-    tree = documents.tree(path)
-    return mentions(tree) if tree else []
+@cache
+def library_names() -> dict[str, Named]:
+    """The blocks of the library, by their names."""
+    texts = [path.read_text(encoding="utf-8") for path in dict.fromkeys(library_index().values())]
+    return {name: named for text in texts for name, named in Sketch.of(text).names.items()}
+
+
+@cache
+def library_words() -> frozenset[str]:
+    """The words in the texts of the library, but for the names of its blocks' parameters."""
+    texts = (path.read_text(encoding="utf-8") for path in set(library_index().values()))
+    words = {token.text for text in texts for token in tokens_of(text) if token.kind == "name"}
+    return frozenset(words - {parameter.name for block in library_names().values() for parameter in block.parameters})
+
+
+def global_names(documents: Documents, path: Path) -> dict[str, tuple[Path, Named]]:
+    """The params and blocks that a file may use, where each is defined, those of the library last."""
+    found: dict[str, tuple[Path, Named]] = {}
+    for place in (path, *documents.bases(path)):
+        for name, named in documents.sketch(place).names.items():
+            found.setdefault(name, (place, named))
+    for name, named in library_names().items():
+        found.setdefault(name, (library_index()[name], named))
+    return found
 
 
 def definition(documents: Documents, path: Path, meaning: Meaning) -> tuple[Path, Mention] | None:
@@ -24,7 +48,7 @@ def definition(documents: Documents, path: Path, meaning: Meaning) -> tuple[Path
         library = library_index().get(_global_name(meaning))
         places += [library] if library else []
     for place in places:
-        for mention in mentions_in(documents, place):
+        for mention in documents.mentions(place):
             if mention.is_definition and mention.meaning == meaning:
                 return place, mention
     return None
@@ -33,42 +57,40 @@ def definition(documents: Documents, path: Path, meaning: Meaning) -> tuple[Path
 def references(documents: Documents, path: Path, meaning: Meaning) -> list[tuple[Path, Mention]]:
     """All mentions, definitions included, of what is meant in a file."""
     places = family(documents, path, meaning) if meaning.kind in _ACROSS_FILES else [path]
-    return [
-        (place, mention)
-        for place in places
-        for mention in mentions_in(documents, place)
-        if mention.meaning == meaning
-    ]
+    return [(place, mention) for place in places for mention in documents.mentions(place) if mention.meaning == meaning]
 
 
 def family(documents: Documents, path: Path, meaning: Meaning) -> list[Path]:
-    """The files in which a global name means the same.
+    """The files that mention the name of a global, or a parameter of a block of it, and mean the same.
 
-    These are the farthest base that mentions it and whatever extends that; for a block of the library, all files
-    that have no block of their own of this name.
+    These are among the farthest base that mentions it and whatever extends that; for a block of the library, among all
+    files that have no block of their own of this name; and for what nothing defines, the file itself.
     """
     name = _global_name(meaning)
     found = definition(documents, path, Meaning("global", name))
-    if found and found[0] in set(library_index().values()):
-        files = dict.fromkeys((*library_index().values(), *documents.known()))
+    if found is None:
+        return [path]
+    if found[0] in set(library_index().values()):
+        files = naming(documents, (*library_index().values(), *documents.known()), name)
         return [file for file in files if not _has(documents, (file, *documents.bases(file)), name, found[0])]
     top = path
     for base in documents.bases(path):
-        if any(mention.meaning == Meaning("global", name) for mention in mentions_in(documents, base)):
+        if any(mention.meaning == Meaning("global", name) for mention in documents.mentions(base)):
             top = base
-    files = dict.fromkeys((top, path, *documents.known()))
+    files = naming(documents, (top, path, *documents.known()), name)
     return [file for file in files if file == top or top in documents.bases(file)]
+
+
+def naming(documents: Documents, files: Iterable[Path], name: str) -> list[Path]:
+    """Those of the files, each once, whose texts have this word; others need not be parsed."""
+    word = re.compile(rf"\b{name}\b")
+    sources = ((file, documents.source(file)) for file in dict.fromkeys(files))
+    return [file for file, source in sources if source and word.search(source.text)]
 
 
 def _has(documents: Documents, files: Iterable[Path], name: str, library: Path) -> bool:
     """Whether one of the files, the one of the library aside, defines a global name."""
-    meaning = Meaning("global", name)
-    return any(
-        mention.is_definition and mention.meaning == meaning
-        for file in files
-        if file != library
-        for mention in mentions_in(documents, file)
-    )
+    return any(name in documents.sketch(file).names for file in files if file != library)
 
 
 def _global_name(meaning: Meaning) -> str:

@@ -17,7 +17,10 @@ _WIDTHS: dict[str, Callable[[str], int]] = {
 
 
 def plain(text: str) -> str:
-    """The text of an editor as `Source` holds one: without BOM, \\r\\n, and halves of surrogate pairs."""
+    """The text of an editor as `Source` holds one.
+
+    It has no mark of the byte order, no carriage return before a new line, and no half of a surrogate pair.
+    """
     return text.encode(errors="replace").decode().removeprefix("\ufeff").replace("\r\n", "\n")
 
 

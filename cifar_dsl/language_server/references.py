@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from attrs import define, field, frozen
 
-from cifar_dsl.layers import LAYERS
+from cifar_dsl.layers import INITIALIZERS, LAYERS
 from cifar_dsl.recipes import GROUP_SETTINGS, SETTINGS
 from cifar_dsl.semantics.evaluate import FUNCTIONS
 from cifar_dsl.source import Span
@@ -20,8 +20,8 @@ class Meaning:
     | global | a param, a block, or where none is called so a bare word | |
     | parameter | of a block | the block |
     | local | a `let` or a target of a loop | the offset of its definition |
-    | layer, function, join | of the language | |
-    | argument | of a layer, an initialiser or a choice | what takes it |
+    | layer, function, initialiser, join | of the language | |
+    | argument | of a layer, an initialiser or a choice | what takes it: a name, `setting.choice`, or `setting` |
     | setting | of `train`, or of a group | train, group |
     | choice | of a setting | the setting |
     | base | what a spec extends | |
@@ -147,6 +147,8 @@ class _Walker:
                     self._body(body, scope)
                 if otherwise:
                     self._body(otherwise, scope)
+            case nodes.CallExpression():
+                self._call(kind, _meaning(kind.callee.text, scope), scope)
             case _:
                 self._expression(kind, scope)
 
@@ -162,11 +164,14 @@ class _Walker:
                 self._note(span, _meaning(text, scope))
             case nodes.CallExpression(callee=callee):
                 meaning = _meaning(callee.text, scope)
-                self._note(callee.span, meaning, node.span)
-                is_block = meaning.kind == "global"
-                self._arguments(node, "parameter" if is_block else "argument", _taker(meaning), scope)
+                is_initialiser = meaning.kind == "global" and callee.text in INITIALIZERS
+                self._call(node, Meaning("initialiser", callee.text) if is_initialiser else meaning, scope)
             case _:
                 self._expressions(nodes.children(node), scope)
+
+    def _call(self, call: nodes.CallExpression, meaning: Meaning, scope: _Scope) -> None:
+        self._note(call.callee.span, meaning, call.span)
+        self._arguments(call, "parameter" if meaning.kind == "global" else "argument", _taker(meaning), scope)
 
     def _arguments(self, call: nodes.CallExpression, kind: str, owner: str, scope: _Scope) -> None:
         for argument in call.arguments:
@@ -182,13 +187,18 @@ class _Walker:
             if isinstance(setting, nodes.Group):
                 self._settings(setting.settings, "group")
                 continue
-            name, *part = setting.target
+            name, *path = setting.target
             self._note(name.span, Meaning("setting", name.text, place), setting.span)
-            for word in part:
-                self._note(word.span, Meaning("argument", word.text, name.text), setting.span)
-            takes_choice = name.text in known and known[name.text].registry is not None and not part
+            registry = known[name.text].registry if name.text in known else None
+            owner = name.text
+            for word in path:
+                if len(path) > 1 and registry is not None and word.text in registry:
+                    self._note(word.span, Meaning("choice", word.text, owner), setting.span)
+                    owner = f"{name.text}.{word.text}"
+                else:
+                    self._note(word.span, Meaning("argument", word.text, owner), setting.span)
             for element in setting.chain.elements:
-                if takes_choice:
+                if registry is not None and not path:
                     self._choice(name.text, element.kind)
                 else:
                     self._stage(element.kind, {})
@@ -214,4 +224,4 @@ def _meaning(text: str, scope: _Scope) -> Meaning:
 
 def _taker(meaning: Meaning) -> str:
     """Whose arguments the arguments of a call are; nobody's that can be told where a parameter is called."""
-    return meaning.name if meaning.kind in {"global", "layer", "function"} else ""
+    return "" if meaning.kind in {"local", "parameter"} else meaning.name

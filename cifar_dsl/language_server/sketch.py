@@ -16,13 +16,14 @@ _CONTINUED = frozenset(["->", "|", "=", "{"])  # unless it stands behind one of 
 class Named:
     """A name that a text defines: a param, block, let, target of a loop or parameter of a block.
 
-    `text` is how it is defined, `doc` the comment above it. Of a block there are its `parameters`, of a parameter
-    the types and words that it takes, and its default.
+    `text` is how it is defined, `start` the offset of its name, `doc` the comment above it. Of a block there are its
+    `parameters`, of a parameter the types and words that it takes, and its default.
     """
 
     name: str
     kind: str
     text: str
+    start: int
     doc: str = ""
     parameters: tuple["Named", ...] = ()
     types: tuple[str, ...] = ()
@@ -34,7 +35,8 @@ class Frame:
     """A bracket that is open: a file, body, train or group; parameters of a block; a call; or other brackets.
 
     `line` holds the tokens since the last comma or, in braces, since the last end of a line or branch, those in
-    inner ( ) and [ ] included. `keywords` and `position` tell how many arguments of a call are given already.
+    inner ( ) and [ ] included. `keywords` and `position` tell which arguments of a call are given already, `keywords`
+    also which settings `train` or a group has said.
     """
 
     kind: str
@@ -49,13 +51,12 @@ class Frame:
 class Sketch:
     """A text up to some place.
 
-    `frames`: the brackets that are open there, the file first. `base`: what it extends, as it is written.
-    `settings`: the choices that `train` names, by their settings.
+    `frames`: the brackets that are open there, the file first. `settings`: the names that the settings of `train`
+    mention, by their own.
     """
 
     text: str
     frames: list[Frame] = field(factory=lambda: [Frame("file")])
-    base: str = ""
     names: dict[str, Named] = field(factory=dict)
     settings: dict[str, list[str]] = field(factory=dict)
     _previous: Token | None = None
@@ -76,6 +77,11 @@ class Sketch:
     def innermost(self) -> Frame:
         """The bracket that was opened last."""
         return self.frames[-1]
+
+    @property
+    def enclosing(self) -> Frame:
+        """The innermost one that is more than brackets around values."""
+        return next(frame for frame in reversed(self.frames) if frame.kind != "brackets")
 
     def local_names(self) -> dict[str, Named]:
         """The names that bodies and blocks around the end of the sketch define before it."""
@@ -102,6 +108,8 @@ class Sketch:
                     self.frames.pop()
                 self._note(token)
             case "," if frame.kind not in _BRACED:
+                if frame.kind == "parameters" and frame.line:
+                    frame.names.append(_parameter(frame.line))  # the defaults behind it may use it
                 self._note(token)
                 frame.position += 1
                 frame.line.clear()
@@ -136,7 +144,7 @@ class Sketch:
         """The frame that a `{` behind the frame's line opens."""
         words = [token.text for token in frame.line]
         first = words[0] if words else ""
-        if frame.kind == "file" and first == "block" and len(words) > 1:
+        if frame.kind == "file" and first == "block" and len(words) > 1 and frame.line[1].kind == "name":
             block = self._block(frame.line)
             self.names.setdefault(block.name, block)
             frame.line.clear()
@@ -147,26 +155,27 @@ class Sketch:
         if "for" in words:
             start = len(words) - words[::-1].index("for")
             targets = [token for token in _until(frame.line[start:], "in") if token.kind == "name"]
-            return Frame("body", names=[Named(token.text, "target", "target of a loop") for token in targets])
+            names = [Named(token.text, "target", self._text(frame.line[start - 1 :]), token.start) for token in targets]
+            return Frame("body", names=names)
         return Frame("body")
 
     def _block(self, line: Sequence[Token]) -> Named:
-        name, parameters = line[1].text, [_parameter(part) for part in split(line[3:-1], ",") if part]
-        head = self.text[line[0].start : line[-1].end]
-        return Named(name, "block", head, comment_above(self.text, line[0].start), tuple(parameters))
+        name, parameters = line[1], [_parameter(part) for part in split(line[3:-1], ",") if part]
+        doc = comment_above(self.text, line[0].start)
+        return Named(name.text, "block", self._text(line), name.start, doc, tuple(parameters))
 
     def _end_line(self, frame: Frame) -> None:
         words = [token.text for token in frame.line]
         match frame.kind, words:
-            case "file", ["arch", _, "extends", base, *_]:
-                self.base = base
             case "file", ["param", name, "=", *_]:
                 doc = comment_above(self.text, frame.line[0].start)
-                self.names.setdefault(name, Named(name, "param", self._text(frame.line), doc))
+                self.names.setdefault(name, Named(name, "param", self._text(frame.line), frame.line[1].start, doc))
             case "body", ["let", name, "=", *_]:
-                frame.names.append(Named(name, "let", self._text(frame.line)))
-            case "train", [setting, *values] if values[:1] != ["."]:
-                self.settings[setting] = [token.text for token in frame.line[1:] if token.kind == "name"]
+                frame.names.append(Named(name, "let", self._text(frame.line), frame.line[1].start))
+            case "train" | "group", [setting, *values] if values[:1] != ["."]:
+                frame.keywords.append(setting)
+                if frame.kind == "train":
+                    self.settings[setting] = [token.text for token in frame.line[1:] if token.kind == "name"]
         frame.line.clear()
 
     def _text(self, line: Sequence[Token]) -> str:
@@ -180,7 +189,7 @@ def _parameter(tokens: Sequence[Token]) -> Named:
     types = tuple(word for word in words[2:] if word != "|")
     text = " ".join(words).replace(" :", ":")
     value = "".join(token.text for part in default for token in part)
-    return Named(words[0] if words else "", "parameter", text, types=types, default=value)
+    return Named(words[0] if words else "", "parameter", text, tokens[0].start, types=types, default=value)
 
 
 def _until(tokens: Iterable[Token], word: str) -> list[Token]:

@@ -37,12 +37,17 @@ def tokens_of(text: str, end: int | None = None) -> list[Token]:
 
 
 def comment_above(text: str, offset: int) -> str:
-    """What the lines of comments right above the line of `offset` say, as one line."""
-    lines = text[: text.rfind("\n", 0, offset) + 1].split("\n")[:-1]
+    """What the lines of comments right above the line of `offset` say, as one line; not what they allow."""
     said: list[str] = []
-    while lines and lines[-1].lstrip().startswith("#"):
-        said.append(lines.pop().lstrip().removeprefix("#").strip())
-    return " ".join(reversed(said))
+    end = text.rfind("\n", 0, offset)
+    while end >= 0:
+        start = text.rfind("\n", 0, end) + 1
+        line = text[start:end].strip()
+        if not line.startswith("#"):
+            break
+        said.append(line.removeprefix("#").strip())
+        end = start - 1
+    return " ".join(line for line in reversed(said) if not line.startswith("allow:"))
 
 
 def split(tokens: Sequence[Token], separator: str) -> list[list[Token]]:

@@ -35,12 +35,17 @@ def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -
         for parameter in item.parameters:
             if parameter.name.text not in mentioned:
                 yield _unused("parameter", parameter.name, ())
+    needed: set[Span] = set()  # so that something stands in a branch
     waiting: list[object] = [item]
     while waiting:
         node = waiting.pop()
         waiting.extend(nodes.children(node))
+        if isinstance(node, nodes.Join):
+            for branch in node.branches:
+                if all(isinstance(stage, nodes.Let) for stage in branch.stages):
+                    needed.update(stage.span for stage in branch.stages)
         if isinstance(node, nodes.Let) and node.name.text not in mentioned and not _names_tensor(node, found):
-            yield _unused("value", node.name, _deletion(node.span))
+            yield _unused("value", node.name, () if node.span in needed else _deletion(node.span))
         if isinstance(node, nodes.For):
             for target in node.targets:
                 if target.text not in mentioned and len(node.targets) == 1:
@@ -85,6 +90,8 @@ def _repetition(loop: nodes.For) -> tuple[Fix, ...]:
     """`for i in 0..n {` as `repeat n {`."""
     if loop.stop is None or not (isinstance(loop.start, nodes.Number) and loop.start.value == 0):
         return ()
-    head = Span(loop.span.source, loop.span.start, loop.stop.span.end)
-    text = f"repeat {loop.stop.span.text}"
-    return (Fix(f"write `{text}`", (Edit(head, text),), is_safe=True),)
+    head = Span(loop.span.source, loop.span.start, loop.body.span.start)
+    if "#" in head.text:
+        return ()
+    text = f"repeat {head.text.partition('..')[2].strip()} "
+    return (Fix(f"write `{text.strip()}`", (Edit(head, text),), is_safe=True),)

@@ -4,7 +4,6 @@ A place in the text may stand for many layers, one for each call of its block; a
 for all of them.
 """
 
-import re
 from collections.abc import Callable, Iterator
 
 from attrs import define, field
@@ -12,8 +11,11 @@ from attrs import define, field
 from cifar_dsl.diagnostics import Diagnostic, Edit, Fix, Label
 from cifar_dsl.ir import Graph, Node
 from cifar_dsl.layers import ACTIVATIONS, JOINS, LAYERS
+from cifar_dsl.registry import arguments_of
 from cifar_dsl.semantics import Analysis
-from cifar_dsl.source import Span
+from cifar_dsl.semantics.bind import Invocation
+from cifar_dsl.source import Source, Span
+from cifar_dsl.syntax import nodes, parse_override
 
 _CENTRING = frozenset(["bn", "instancenorm"])  # they subtract the mean of each channel by itself
 _BEFORE_LOSS = {"cross_entropy": ("softmax",), "focal": ("softmax",), "bce": ("sigmoid", "softmax")}
@@ -66,9 +68,9 @@ def biases_before_norms(analysis: Analysis) -> Iterator[Diagnostic]:
         has_bias = any(parameter.kind == "bias" for parameter in node.parameters) and "bias" in node.call.keywords()
         return has_bias and len(takers) == 1 and takers[0].call.name in _CENTRING
 
-    for span, nodes in flow.everywhere(is_centred_away):
-        needless = sum(p.elements for node in nodes for p in node.parameters if p.kind == "bias")
-        layer = nodes[0].call.name
+    for span, found in flow.everywhere(is_centred_away):
+        needless = sum(p.elements for node in found for p in node.parameters if p.kind == "bias")
+        layer = found[0].call.name
         yield Diagnostic(
             "W0203",
             f"the normalisation after it subtracts the bias of this {layer} again",
@@ -80,19 +82,19 @@ def biases_before_norms(analysis: Analysis) -> Iterator[Diagnostic]:
 
 
 def _without_bias(span: Span, layer: str) -> tuple[Fix, ...]:
-    text = span.text
-    if not text.startswith(layer):
+    parsed = parse_override(Source("", f"x={span.text}")).chain.elements[0].kind
+    if not isinstance(parsed, nodes.CallExpression) or parsed.callee.text != layer:
         return ()  # an argument of a block names the layer
-    given = re.search(r"\bbias\s*=\s*true\b", text)
-    if given:
-        place, replacement = Span(span.source, span.start + given.start(), span.start + given.end()), "bias=false"
-    elif not text.endswith(")"):
-        place, replacement = Span(span.source, span.end, span.end), "(bias=false)"
-    else:
-        has_arguments = text[:-1].rstrip()[-1:] != "("
-        place = Span(span.source, span.end - 1, span.end - 1)
-        replacement = ", bias=false" if has_arguments else "bias=false"
-    return (Fix("add `bias=false`", (Edit(place, replacement),)),)
+    call = Invocation.of(parsed)
+    order = [info.name for info in arguments_of(LAYERS[layer])]
+    if any(call.given(name, order) for name in ("frozen", "bias_init")):
+        return ()  # which would speak of a bias that isn't there
+    given = call.given("bias", order)
+    place = given.value.span if given else call.arguments[-1].span  # without arguments there are no channels
+    start = place.start if given else place.end
+    offset = span.start - len("x=")
+    edit = Edit(Span(span.source, start + offset, place.end + offset), "false" if given else ", bias=false")
+    return (Fix("add `bias=false`", (edit,)),)
 
 
 def dropping_pools(analysis: Analysis) -> Iterator[Diagnostic]:

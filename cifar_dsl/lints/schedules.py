@@ -8,7 +8,7 @@ from cifar_dsl.recipes import SCHEDULES
 from cifar_dsl.registry import arguments_of
 from cifar_dsl.semantics import Analysis
 from cifar_dsl.semantics.bind import Invocation
-from cifar_dsl.source import Span
+from cifar_dsl.source import Source, Span
 from cifar_dsl.syntax import nodes
 
 
@@ -17,24 +17,28 @@ def unreached_rates(analysis: Analysis) -> Iterator[Diagnostic]:
     recipe, program = analysis.recipe, analysis.program
     if recipe is None:
         return
-    yield from _unreached(recipe.schedule, recipe.epochs, program.settings, program.settings)
+    own = analysis.source
+    yield from _unreached(recipe.schedule, recipe.epochs, program.settings, program.settings, own)
     for group in recipe.groups:
         settings = program.groups[group.name].settings
         if "schedule" in settings:
             epochs = recipe.epochs if group.epochs is None else group.epochs
-            yield from _unreached(group.schedule, epochs, settings, {**program.settings, **settings})
+            yield from _unreached(group.schedule, epochs, settings, {**program.settings, **settings}, own)
 
 
 def _unreached(
-    schedule: Call, epochs: float, settings: dict[str, nodes.Setting], all_settings: dict[str, nodes.Setting]
+    schedule: Call,
+    epochs: float,
+    settings: dict[str, nodes.Setting],
+    all_settings: dict[str, nodes.Setting],
+    own: Source,
 ) -> Iterator[Diagnostic]:
     argument = SCHEDULES.of(schedule).unreached(epochs)
     if argument is None or "schedule" not in settings:
         return
     places = [_place_of(settings["schedule"], schedule, argument), all_settings["epochs"].span]
     # Whichever of the two a derived spec says is where it went wrong.
-    source = all_settings["epochs"].span.source
-    label = Label(places[1] if places[0].source is not source else places[0])
+    label = Label(next((place for place in places if place.source is own), places[0]))
     yield Diagnostic(
         "W0401",
         f"training ends after {epochs:g} epochs, before `{schedule.name}` has come to its end",

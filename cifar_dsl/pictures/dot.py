@@ -1,9 +1,9 @@
 """A picture as DOT, the language of Graphviz."""
 
-from cifar_dsl.pictures.families import FAINT, FRAME, INK, LINE, LOOKS
-from cifar_dsl.pictures.model import Box, Frame, Item, Picture
+from cifar_dsl.pictures.families import FAINT, FORK, FRAME, INK, LINE, LOOKS
+from cifar_dsl.pictures.model import Arrow, Box, Frame, Item, Picture
 
-FONT = "Helvetica,Arial,sans-serif"
+FONT = "Arial"  # whose widths Graphviz knows by heart
 _INDENT = "    "
 
 
@@ -16,7 +16,7 @@ def as_dot(picture: Picture) -> str:
         "fontsize": "13",
         "fontcolor": INK,
         "nodesep": "0.3",
-        "ranksep": "0.3",
+        "ranksep": "0.2",
         "bgcolor": "white",
     }
     node = {
@@ -35,14 +35,24 @@ def as_dot(picture: Picture) -> str:
     ]
     for item in picture.items:
         lines += _item(item, _INDENT)
-    for arrow in picture.arrows:
-        label = f" {_attributes({'label': _escaped(f' {arrow.label}')})}" if arrow.label else ""
-        lines.append(f"{_INDENT}{_quoted(arrow.start)} -> {_quoted(arrow.end)}{label};")
+    forks = {box.key for box in picture.boxes() if box.family == FORK}
+    lines += [_arrow(arrow, forks) for arrow in picture.arrows]
     return "\n".join([*lines, "}"]) + "\n"
+
+
+def _arrow(arrow: Arrow, forks: set[str]) -> str:
+    values = {"label": _escaped(f" {arrow.label}")} if arrow.label else {}
+    if arrow.end in forks:
+        values["arrowhead"] = "none"
+    attributes = f" {_attributes(values)}" if values else ""
+    return f"{_INDENT}{_quoted(arrow.start)} -> {_quoted(arrow.end)}{attributes};"
 
 
 def _item(item: Item, indent: str) -> list[str]:
     if isinstance(item, Box):
+        if item.family == FORK:
+            values = {"shape": "point", "width": "0.05", "color": LINE}
+            return [f"{indent}{_quoted(item.key)} {_attributes(values)};"]
         look = LOOKS[item.family]
         values = {"label": _lines(item.title, item.notes), "fillcolor": look.fill, "color": look.border}
         return [f"{indent}{_quoted(item.key)} {_attributes(values)};"]
@@ -51,7 +61,7 @@ def _item(item: Item, indent: str) -> list[str]:
 
 def _frame(frame: Frame, indent: str) -> list[str]:
     values = {
-        "label": _lines(frame.title, frame.notes),
+        "label": _lines(frame.title, frame.notes, end="\\l"),
         "labeljust": "l",
         "fontsize": "11",
         "style": "rounded,filled",
@@ -70,8 +80,10 @@ def _attributes(values: dict[str, str]) -> str:
     return "[" + ", ".join(f'{name}="{value}"' for name, value in values.items()) + "]"
 
 
-def _lines(title: str, notes: tuple[str, ...]) -> str:
-    return "\\n".join(map(_escaped, (title, *notes)))
+def _lines(title: str, notes: tuple[str, ...], end: str = "") -> str:
+    """A label; `end` is how its lines end, by default in a way that centres them."""
+    lines = map(_escaped, (title, *notes))
+    return "".join(line + end for line in lines) if end else "\\n".join(lines)
 
 
 def _escaped(text: str) -> str:
@@ -80,5 +92,5 @@ def _escaped(text: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    """A name; only its quotes need care."""
-    return '"' + name.replace('"', '\\"') + '"'
+    """A name; nobody sees it, and what is escaped stays different."""
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -5,6 +5,7 @@ from attrs import frozen
 from cifar_dsl.ir import Call
 from cifar_dsl.layers import JOINS, LAYERS
 
+FORK = "fork"  # the family of the points where a tensor that came into a frame parts
 INK, FAINT, LINE, FRAME = "#1a1a1a", "#555555", "#7a7a7a", "#f7f8fa"
 
 
@@ -25,7 +26,8 @@ LOOKS = {
     "dense": Look("#fbf0b9", "#96801f"),
     "other": Look("#e9e9e9", "#7a7a7a"),
     "block": Look("#ffffff", "#333333"),
-    "end": Look("#ffffff", "#ffffff"),
+    "terminal": Look("#ffffff", "#ffffff"),
+    FORK: Look(LINE, LINE),
 }
 # Layers stand in files by what they do.
 _FAMILIES = {

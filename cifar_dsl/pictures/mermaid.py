@@ -1,13 +1,16 @@
 """A picture as a Mermaid flow chart, which GitHub, GitLab and many editors draw where they show Markdown."""
 
+import json
 import re
 
 from attrs import define, field
 
-from cifar_dsl.pictures.families import FRAME, INK, LINE, LOOKS
+from cifar_dsl.pictures.families import FORK, FRAME, INK, LINE, LOOKS
 from cifar_dsl.pictures.model import Box, Item, Picture
 
 _INDENT = "    "
+# Else the first box of a frame stands on the frame's title.
+_CONFIG = "config: {flowchart: {subGraphTitleMargin: {top: 4, bottom: 28}}}"
 # All but what Mermaid and the Markdown in its labels take as it stands; `_` inside a word is only a letter.
 _SPECIAL = re.compile(r"[^A-Za-z0-9_ ()=,.:+/\[\]-]|\b_|_\b")
 
@@ -24,12 +27,15 @@ class _Writer:
     _frames: int = 0
 
     def text(self) -> str:
-        lines = ["---", f"title: {self.picture.name}", "---", "flowchart TD"]
+        title = ": ".join([self.picture.name, *self.picture.notes])
+        lines = ["---", f"title: {json.dumps(title)}", _CONFIG, "---", "flowchart TD"]
         for item in self.picture.items:
             lines += self._item(item, _INDENT)
+        forks = {box.key for box in self.picture.boxes() if box.family == FORK}
         for arrow in self.picture.arrows:
             label = f'|"{_escaped(arrow.label)}"|' if arrow.label else ""
-            lines.append(f"{_INDENT}{self._keys[arrow.start]} -->{label} {self._keys[arrow.end]}")
+            line = "---" if arrow.end in forks else "-->"
+            lines.append(f"{_INDENT}{self._keys[arrow.start]} {line}{label} {self._keys[arrow.end]}")
         used = {box.family for box in self.picture.boxes()}
         lines += [
             f"{_INDENT}classDef {family} fill:{look.fill},stroke:{look.border},color:{INK}"
@@ -44,6 +50,8 @@ class _Writer:
         label = _label(item.title, item.notes)
         if isinstance(item, Box):
             key = self._keys[item.key] = f"n{len(self._keys) + 1}"
+            if item.family == FORK:
+                return [f'{indent}{key}@{{ shape: f-circ, label: " " }}', f"{indent}class {key} {FORK}"]
             return [f'{indent}{key}["{label}"]:::{item.family}']
         self._frames += 1
         key = f"f{self._frames}"

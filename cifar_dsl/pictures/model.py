@@ -1,7 +1,6 @@
 """A picture of a network before it has a format: boxes, frames around some of them, and arrows between boxes."""
 
 from collections.abc import Iterator
-from typing import Union
 
 from attrs import frozen
 
@@ -10,9 +9,10 @@ INPUT, OUTPUT = "@input", "@output"  # keys that no path can be
 
 @frozen
 class Box:
-    """A layer, a join, a block that is not opened, or an end of the network.
+    """A layer, a join, a block that is not opened, an end of the network, or a point where an arrow forks.
 
-    `key` is its path. `family` says what it is filled with. `notes` are set in small type beneath the title.
+    `key` is its path; a fork's begins with `@`. `family` says what it is filled with. `notes` are set in small type
+    beneath the title.
     """
 
     key: str
@@ -31,7 +31,7 @@ class Frame:
     items: "tuple[Item, ...]"
 
 
-Item = Union[Box, Frame]
+Item = Box | Frame
 
 
 @frozen

@@ -1,6 +1,6 @@
 """The outline of a graph as a picture shows it: layers, joins and blocks; branches and named tensors melt away."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 
 from attrs import define, field, frozen
 
@@ -68,12 +68,3 @@ class Reader:
     def _layer(self, path: str, index: int) -> Stage:
         node = self.graph.nodes[index]
         return Stage(path, layer_text(node.call), self.number((node.call, node.shape)), index, index + 1)
-
-
-def within(stages: "tuple[Stage, ...]") -> Iterator[Stage]:
-    """All stages, those in blocks included."""
-    waiting = list(reversed(stages))
-    while waiting:
-        stage = waiting.pop()
-        yield stage
-        waiting.extend(reversed(stage.stages))

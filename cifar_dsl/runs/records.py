@@ -134,7 +134,8 @@ class RunResult:
     """What came out. `accuracy` is that of the last epoch on the test images; None where training diverged.
 
     Where images were held out, `best` is the epoch that was best on those. `weights_digest` is the SHA-256 of the file
-    of weights.
+    of weights. `peak_share` is which part of a large matrix product's multiply-accumulates a second the training got
+    done on the device; None where it wasn't measured.
     """
 
     status: Literal["finished", "diverged"]
@@ -147,6 +148,7 @@ class RunResult:
     images_per_s: float
     weights_digest: str | None = None
     best: Best | None = None
+    peak_share: float | None = None
 
 
 def to_json(record: Any) -> bytes:

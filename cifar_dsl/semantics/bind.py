@@ -46,6 +46,20 @@ class Invocation:
                 return given
         return None
 
+    def crossed(self, order: Sequence[str]) -> Span | None:
+        """Two arguments without names that most likely stand the other way round.
+
+        One is a bare word which is the name of the other.
+        """
+        unnamed = [argument for argument in self.arguments if argument.keyword is None][: len(order)]
+        for i, argument in enumerate(unnamed):
+            if isinstance(argument.value, nodes.Name) and argument.value.text in order[: len(unnamed)]:
+                other = order.index(argument.value.text)
+                if other != i:
+                    first, last = unnamed[min(i, other)], unnamed[max(i, other)]
+                    return Span(first.span.source, first.span.start, last.span.end)
+        return None
+
 
 class Evaluates(Protocol):
     """Whatever works out the values of arguments."""

@@ -15,7 +15,7 @@ class Blame:
     """Points at what is most likely wrong. It remembers the calls that were right.
 
     A call that was right in an earlier round of a loop, or in another call of its block, is so in principle; then
-    what it is given now is wrong.
+    what it is given now is wrong. So are most likely the values of an expression whose result can't be.
     """
 
     _right: set[Span] = field(factory=set)
@@ -41,16 +41,23 @@ class Blame:
             origin = names.origin(argument)
             if origin != place:
                 return Label(origin, text), (Label(place, "taken here"),)
+        # An expression is written for several values, of which this is none.
+        suspects: list[nodes.Expression] = [argument] if isinstance(argument, nodes.Operation) else []
         if call in self._right:
-            expressions = [argument] if argument else []
-            expressions += [one.value for one in arguments]
-            for origin in _origins(expressions, names):
-                if origin != place:
-                    return Label(origin, "with this"), (Label(place, text),)
+            suspects = [*([argument] if argument else []), *(one.value for one in arguments)]
+        for origin in origins(suspects, names):
+            if origin != place:
+                return Label(origin, "with this"), (Label(place, text),)
         return Label(place, text), ()
 
 
-def _origins(expressions: list[nodes.Expression], names: Environment) -> Iterator[Span]:
+def own_origin(expression: nodes.Expression, names: Environment) -> Span:
+    """Where a value was written, in the author's text where it is worked out in the library's of one from there."""
+    place = names.origin(expression)
+    return next(origins([expression], names), place) if place.source.is_library else place
+
+
+def origins(expressions: list[nodes.Expression], names: Environment) -> Iterator[Span]:
     """Where the values were written that the expressions name, if elsewhere."""
     for expression in expressions:
         for name in sorted(nodes.references([expression])):

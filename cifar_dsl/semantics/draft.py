@@ -18,18 +18,21 @@ from cifar_dsl.semantics.values import Environment, Failed, Tensor
 from cifar_dsl.source import Span
 from cifar_dsl.syntax import nodes
 
+_MORE_STEPS = 10_000  # that are taken after a mistake, to find others; a loop would most likely find it again
+
 T = TypeVar("T")
 
 
 class TooLargeError(Exception):
-    """The expansion was stopped; why has been reported."""
+    """The expansion was stopped; why has been reported, or else a mistake before."""
 
 
 @define
 class _Loop:
-    """A loop that is being expanded."""
+    """A loop that is being expanded; `origin` is where the number of its rounds was written, if elsewhere."""
 
     span: Span
+    origin: Span | None
     rounds: int = 0
 
 
@@ -46,6 +49,7 @@ class Draft:
     _frames: list[nodes.Block] = field(factory=list)
     _loops: list[_Loop] = field(factory=list)
     _steps: int = 0
+    _steps_wrong: int = 0  # those since the first mistake
     _parameters: int = 0
 
     def finished(self, output: Tensor) -> Graph:
@@ -66,9 +70,13 @@ class Draft:
         except MisfitError as error:
             order = [info.name for info in arguments_of(type(layer))]
             label, secondary = self.binder.labels(call, error, order, names)
+            help_text = error.help
+            if crossed := call.crossed(order):
+                label, secondary = Label(crossed, error.label), ()
+                help_text = (f"write `{crossed.text}` the other way round", *help_text)
             notes = (f"the input here is {x} ({self.origin(tensor, label.span)})",)
             self.report(
-                error.code, error.message, label.span, label.text, help=error.help, notes=notes, secondary=secondary
+                error.code, error.message, label.span, label.text, help=help_text, notes=notes, secondary=secondary
             )
             raise Failed from None
         if layer.is_first() and tensor.number:
@@ -147,6 +155,9 @@ class Draft:
     def step(self, span: Span) -> None:
         """Take note of a stage or a loop round. Raises TooLargeError."""
         self._steps += 1
+        self._steps_wrong += bool(self.reporter)
+        if self._steps_wrong > _MORE_STEPS:
+            raise TooLargeError
         if self._steps > STEPS:
             self.stop(f"a spec expands to at most {STEPS:,} stages and loop rounds", span)
 
@@ -167,14 +178,21 @@ class Draft:
         assert span is not None
         if self._loops:
             loop = max(self._loops, key=lambda loop: loop.rounds)
-            self.report("E0211", message, loop.span, "in this loop", secondary=(Label(span, "passed here"),))
+            labels = [Label(loop.span, "in this loop"), Label(span, "passed here")]
+            if loop.origin:
+                labels.insert(0, Label(loop.origin, "so many rounds"))
+            first, *others = labels
+            self.report("E0211", message, first.span, first.text, secondary=tuple(others))
         else:
             self.report("E0211", message, span)
         raise TooLargeError
 
-    def rounds(self, loop: Span, items: Iterable[T]) -> Iterator[T]:
-        """The items of a loop, one for each of its rounds, which are bounded. Raises TooLargeError."""
-        active = _Loop(loop)
+    def rounds(self, loop: Span, items: Iterable[T], origin: Span | None = None) -> Iterator[T]:
+        """The items of a loop, one for each of its rounds, which are bounded. Raises TooLargeError.
+
+        `origin` is where their number was written, if elsewhere.
+        """
+        active = _Loop(loop, origin)
         self._loops.append(active)
         for item in items:
             active.rounds += 1

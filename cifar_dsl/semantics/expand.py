@@ -11,6 +11,7 @@ from cifar_dsl.ir import Call, Graph, Shape, Symbol
 from cifar_dsl.layers import INITIALIZERS, JOINS, LAYERS
 from cifar_dsl.limits import BODY_DEPTH
 from cifar_dsl.semantics.bind import Binder, Invocation
+from cifar_dsl.semantics.blame import origins, own_origin
 from cifar_dsl.semantics.draft import Draft, TooLargeError
 from cifar_dsl.semantics.evaluate import FUNCTIONS, Evaluator
 from cifar_dsl.semantics.paths import Place
@@ -84,7 +85,7 @@ class _Expander:
             assert not isinstance(kind, nodes.Compound)
             try:
                 names.names[let.name.text] = self._evaluator.evaluate(kind, names, flow)
-                names.origins[let.name.text] = names.origin(kind)
+                names.origins[let.name.text] = own_origin(kind, names)
             except Failed:
                 names.names[let.name.text] = Tensor(0, None)
             return
@@ -175,7 +176,8 @@ class _Expander:
                     flow = self._body(body, inner, flow, place)
             case nodes.Repeat(count=count, body=body):
                 times = self._evaluator.integer(count, names, flow)
-                for _ in self._draft.rounds(_head(kind.span, count), range(times)):
+                origin = next(origins([count], names), None)
+                for _ in self._draft.rounds(_head(kind.span, count), range(times), origin):
                     flow = self._body(body, names, flow, place)
             case nodes.If(arms=arms, otherwise=otherwise):
                 for condition, body in arms:
@@ -323,7 +325,9 @@ class _Expander:
         self._draft.check_call(block, call)
         path = self._path(label, block.name.text, place)
         inner, text = self._block_arguments(block, call, names, flow)
-        with self._draft.call(block, text, call.span):
+        crossed = call.crossed([parameter.name.text for parameter in block.parameters])
+        advice = f"write `{crossed.text}` the other way round" if crossed else ""
+        with self._errors.put_down_to(crossed, "with these", advice), self._draft.call(block, text, call.span):
             flow = self._body(block.body, inner, flow, Place(path))
         self._draft.scope(path, "block", text, flow, call.span)
         return flow
@@ -342,7 +346,7 @@ class _Expander:
             name = parameter.name.text
             if name in given:
                 value = self._evaluator.evaluate(given[name].value, names, flow)
-                inner.origins[name] = names.origin(given[name].value)
+                inner.origins[name] = own_origin(given[name].value, names)
                 self._check_type(parameter, block, value, inner.origins[name])
                 text = print_expression(given[name].value) if isinstance(value, Tensor) else write(value)
                 shown.append(f"{name}={text}" if given[name].keyword else text)

@@ -8,7 +8,7 @@ from attrs import define, field
 
 from cifar_dsl.diagnostics import Diagnostic, Label, SpecError, nearest, replacement
 from cifar_dsl.limits import FILE_BYTES, INCLUDED_BYTES
-from cifar_dsl.resources import specs_directory
+from cifar_dsl.resources import shipped_specs, specs_directory
 from cifar_dsl.source import Source
 from cifar_dsl.syntax import nodes
 
@@ -29,7 +29,7 @@ class Reader:
         """The text at `path`. `mention` is the `extends` that names it. Raises SpecError."""
         label = Label(mention.span) if mention else None
         if self.texts and (text := self.texts.get(path.resolve())) is not None:
-            return self._source(path, text.encode(), label)
+            return self.source_of(path, text.encode(), label)
         try:
             status = path.stat()
             if not stat.S_ISREG(status.st_mode):
@@ -43,9 +43,10 @@ class Reader:
             raise _missing(path, label) from None
         except OSError as error:
             raise _unreadable(f"{path}: {error.strerror}", label) from None
-        return self._source(path, content, label)
+        return self.source_of(path, content, label)
 
-    def _source(self, path: Path, content: bytes, label: Label | None) -> Source:
+    def source_of(self, path: Path, content: bytes, label: Label | None = None) -> Source:
+        """The text of a file with this content, `label` being where it is named. Raises SpecError."""
         self._bytes_read += len(content)
         if len(content) > FILE_BYTES or self._bytes_read > INCLUDED_BYTES:
             limit = FILE_BYTES if len(content) > FILE_BYTES else INCLUDED_BYTES
@@ -71,7 +72,7 @@ class Reader:
         return path
 
     def _shipped(self, base: nodes.Base) -> Path:
-        shipped = {path.stem: path for path in sorted(specs_directory().rglob("*.arch"))}
+        shipped = shipped_specs()
         if base.name not in shipped:
             near = nearest(base.name, shipped)
             raise SpecError(

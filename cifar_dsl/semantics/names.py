@@ -210,11 +210,16 @@ class _Checker:
                 self.chain(stage, names)
 
     def let(self, chain_node: nodes.Chain, names: _Names) -> None:
-        """What a `let` names: a tensor, or (only this differs from a chain) a value that has a name already."""
-        kinds = [element.kind for element in chain_node.elements]
-        if len(kinds) == 1 and isinstance(kinds[0], nodes.Name) and kinds[0].text in names.values():
-            return
-        self.chain(chain_node, names)
+        """What a `let` names: a tensor, or (only this differs from a chain) a value that has a name or a function."""
+        match chain_node.elements:
+            case [nodes.Element(kind=nodes.Name(text=text))] if text in names.values():
+                pass
+            case [nodes.Element(kind=nodes.CallExpression(callee=callee) as call, label=None, claim=None)] if (
+                callee.text in FUNCTIONS and callee.text not in names.known
+            ):
+                self.expression(call, names)
+            case _:
+                self.chain(chain_node, names)
 
     def chain(self, chain_node: nodes.Chain, names: _Names) -> None:
         for element in chain_node.elements:
@@ -239,7 +244,9 @@ class _Checker:
                     if text not in LAYERS:
                         self.name(nodes.Identifier(text, element.kind.span), names, is_stage=True)
                 case nodes.CallExpression(callee=callee, arguments=arguments):
-                    if callee.text not in LAYERS and callee.text not in FUNCTIONS:
+                    if callee.text in FUNCTIONS and callee.text not in names.known:
+                        self.not_a_stage(callee)
+                    elif callee.text not in LAYERS:
                         self.name(callee, names, is_stage=True)
                     for argument in arguments:
                         self.expression(argument.value, names)
@@ -294,6 +301,11 @@ class _Checker:
             self._unknown("E0201", f"unknown layer or block `{name}`", name, known)
         else:
             self._unknown("E0202", f"unknown name `{name}`", name, names.values())
+
+    def not_a_stage(self, function: nodes.Identifier) -> None:
+        message = f"a stage is expected here, and `{function}` works out a value"
+        help_text = "stages are layers and blocks, as in `dense(64)`; values are named with `let`"
+        self.reporter.report(Diagnostic("E0213", message, Label(function.span), help=(help_text,)))
 
     def function(self, callee: nodes.Identifier, names: _Names) -> None:
         if callee.text in names.known or callee.text in LAYERS:

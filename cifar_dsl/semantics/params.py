@@ -47,6 +47,7 @@ class _Params:
         if name not in self.found.names:
             try:
                 self.found.names[name] = self.evaluator.evaluate(value, self.found)
+                self.found.origins[name] = self.found.origin(value)
             except Failed:
                 self.found.names[name] = Tensor(0, None)
 

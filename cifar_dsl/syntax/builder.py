@@ -296,8 +296,8 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         digits, scale = (token[:-1], _SCALES[token[-1]]) if token[-1] in _SCALES else (str(token), 1)
         if len(digits) > 40:
             raise OutOfRangeError(self._token_span(token))
-        is_integer = digits.replace("_", "").isdigit()
-        value = int(digits.replace("_", "")) * scale if is_integer else float(digits) * scale
+        digits = digits.replace("_", "")  # which the grammar lets stand anywhere; Python wants a digit on either side
+        value = int(digits) * scale if digits.isdigit() else float(digits) * scale
         if abs(value) > INTEGER_MAGNITUDE:
             raise OutOfRangeError(self._token_span(token))
         return int(value) if scale > 1 and value == int(value) else value

@@ -33,12 +33,15 @@ _COMMENT_COLUMN = 36  # from 0
 
 def format_text(source: Source) -> str:
     """The canonical layout of a file's text, with all of its comments. Raises SpecError where it doesn't parse."""
-    parse_spec(source)
+    spec = parse_spec(source)
     items, end = lines_of(source)
     writer = _Writer()
     writer.items(items)
     writer.gap(end, 0, is_last=True)
-    return writer.text()
+    text = writer.text()
+    if text != source.text and parse_spec(Source(source.name, text)) != spec:
+        raise AssertionError(f"the layout of {source.name} would change its meaning")
+    return text
 
 
 @define

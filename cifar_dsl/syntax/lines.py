@@ -7,7 +7,7 @@ from attrs import evolve, frozen
 
 from cifar_dsl.source import Source
 from cifar_dsl.syntax.layout import NEW_LINE
-from cifar_dsl.syntax.tables import parser
+from cifar_dsl.syntax.tables import lex
 
 TARGET = "target"  # the kind of a word that names a setting
 _END = "end"
@@ -134,7 +134,7 @@ def _words(source: Source) -> list[Word]:
     words: list[Word] = []
     begins = False
     end = 0
-    for token in parser().lex(source.text):
+    for token in lex(source.text):
         if token.type == NEW_LINE:
             begins = True
             continue

@@ -6,6 +6,7 @@ there, and reading goes on behind it. What is read so serves to find further mis
 
 from collections.abc import Iterator, Sequence
 from copy import copy
+from itertools import islice
 
 from attrs import define, field, frozen
 from lark import Token
@@ -25,7 +26,7 @@ from cifar_dsl.syntax.explanations import (
     unbalanced_mistake,
 )
 from cifar_dsl.syntax.layout import NEW_LINE, OversizeError, UnbalancedError
-from cifar_dsl.syntax.tables import parser
+from cifar_dsl.syntax.tables import lex, parser
 from cifar_dsl.syntax.words import KEYWORDS
 
 _BOUNDARIES = frozenset([NEW_LINE, END, "{", "}", "|"])  # of stages, settings, and heads of bodies
@@ -51,8 +52,8 @@ def mistakes(source: Source, start: str) -> list[Diagnostic]:
     text = _Text.of(source)
     found = list(text.mistakes)
     if text.oversize is None:
-        found += _Reader(source, text, start).mistakes()
-    return found[:DIAGNOSTICS]
+        found += islice(_Reader(source, text, start).mistakes(), DIAGNOSTICS - len(found))  # each takes a while
+    return found
 
 
 @define
@@ -71,7 +72,7 @@ class _Text:
         while len(found.mistakes) < DIAGNOSTICS:
             found.tokens = []
             try:
-                for token in parser().lex(text):
+                for token in lex(text):
                     found.tokens.append(token)  # what comes before an error is kept
             except UnexpectedCharacters as error:
                 offset = error.pos_in_stream or 0
@@ -177,7 +178,10 @@ class _Reading:
         return cls(reading)
 
     def copy(self) -> "_Reading":
-        return _Reading(self._parser.copy())  # type: ignore[no-untyped-call]
+        # Not lark's own copy: that takes the lexer along, which nothing here reads from, and all values, which
+        # without callbacks are lists of what was read so far, as deep in each other as a text has lines.
+        state = self._parser.parser_state.copy(deepcopy_values=False)
+        return _Reading(InteractiveParser(self._parser.parser, state, self._parser.lexer_thread))
 
     def takes(self, *tokens: Token) -> int:
         """Read tokens as long as they can stand here, and give back how many could."""
@@ -215,7 +219,7 @@ def _misspelt(before: _Reading, stretch: Sequence[Token]) -> _Misspelt | None:
     if meant is None or not rest:
         return None
     reading = before.copy()
-    inside = (*parser().lex(meant), *rest[:-1])
+    inside = (*lex(meant), *rest[:-1])
     if reading.takes(*inside) < len(inside) or not reading.copy().takes(rest[-1]):
         return None
     return _Misspelt(first, meant, reading)
@@ -226,7 +230,7 @@ def _recovered(before: _Reading, tokens: Sequence[Token], end: int) -> _Reading 
     best, furthest = None, 0
     for stand_in in _STAND_INS:
         reading = before.copy()
-        words = tuple(parser().lex(stand_in))
+        words = tuple(lex(stand_in))
         if reading.takes(*words) < len(words):
             continue
         ahead = reading.copy().takes(*tokens[end : end + _TRIED_AHEAD])

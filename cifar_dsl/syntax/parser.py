@@ -44,6 +44,7 @@ def _check_characters(source: Source) -> None:
     for offset, character in enumerate(source.text):
         code = ord(character)
         is_control = (code < 0x20 and character not in "\t\n\r") or 0x7F <= code < 0xA0
+        is_control |= character == "\r" and source.text[offset + 1 : offset + 2] != "\n"
         if is_control or character in _FORBIDDEN_BIDI:
             raise _error(
                 "E0103",

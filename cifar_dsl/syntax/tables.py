@@ -7,12 +7,14 @@ writes them anew; a test fails when they are stale.
 """
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import lark
-from lark import Lark
+from lark import Lark, Token
+from lark.lexer import BasicLexer, LexerThread
 
 from cifar_dsl.resources import grammar_path
 from cifar_dsl.syntax.layout import Layout
@@ -36,6 +38,18 @@ def parser() -> Lark:
                 postlex=Layout(),
             )
     return build(postlex=Layout())
+
+
+@cache
+def _lexer() -> BasicLexer:
+    """A lexer that is kept: `Lark.lex` makes one for each text, which takes longer than reading a short one."""
+    return BasicLexer(parser().lexer_conf)
+
+
+def lex(text: str) -> Iterator[Token]:
+    """The tokens of a text, as the parser gets them. Raises what Layout and lark's lexer raise, when it gets there."""
+    thread = LexerThread.from_text(_lexer(), text)
+    return Layout().process(thread.lex(None))  # type: ignore[no-untyped-call]
 
 
 def build(**options: Any) -> Lark:

@@ -1,6 +1,9 @@
 """Where to compute, and what is there."""
 
 import platform
+import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -63,3 +66,35 @@ def processor_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done everything."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def timed(device: torch.device, run: Callable[[], object]) -> float:
+    """How many seconds something takes, with all that it leaves the device to do."""
+    synchronize(device)
+    start = time.perf_counter()
+    run()
+    synchronize(device)
+    return time.perf_counter() - start
+
+
+def peak_macs_per_s(device: torch.device, precision: str) -> float:
+    """Multiply-accumulates a second of a large matrix product: about the most that the device can do."""
+    return _peak_macs_per_s(device, precision, torch.get_num_threads())
+
+
+@cache
+def _peak_macs_per_s(device: torch.device, precision: str, _threads: int) -> float:
+    extent = 4096 if device.type == "cuda" else 1024
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    left, right = (torch.ones(extent, extent, device=device, dtype=kind) for _ in range(2))
+    torch.mm(left, right)
+    best = min(timed(device, lambda: torch.mm(left, right)) for _ in range(5))
+    return float(extent**3 / best)

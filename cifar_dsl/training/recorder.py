@@ -8,8 +8,11 @@ from pathlib import Path
 from attrs import define, field, frozen
 
 from cifar_dsl.atomic import write_atomically
+from cifar_dsl.predictions import write_predictions
 from cifar_dsl.runs import Best, EpochMetrics, Resumption, Run, RunResult, RunWriter, written
 from cifar_dsl.training.checkpoints import CheckpointError, restored, to_bytes
+from cifar_dsl.training.device import peak_macs_per_s
+from cifar_dsl.training.evaluation import Measured, evaluate
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Epoch, StepProgress
@@ -36,12 +39,14 @@ class Recorder:
     learner: Learner
     writer: RunWriter
     splits: Splits
+    classes: tuple[str, ...]
     spec_text: str
     listener: Listener
     checkpoint_every: int = 1
     has_diverged: bool = field(default=False, init=False)
     _metrics: list[EpochMetrics] = field(factory=list, init=False)
     _best: Best | None = field(default=None, init=False)
+    _tested: Measured | None = field(default=None, init=False)  # after the last epoch
     _best_file: bytes = field(default=b"", init=False)
     _begun: float = field(factory=time.perf_counter, init=False)
     _time_before_s: float = field(default=0.0, init=False)  # of processes that were broken off
@@ -77,6 +82,7 @@ class Recorder:
     def take(self, epoch: Epoch) -> None:
         """Keep what an epoch gave; the learner stands at the beginning of the next."""
         self._metrics.append(epoch.metrics)
+        self._tested = epoch.test
         self._note_best(epoch)
         learner = self.learner
         is_last = learner.epoch > learner.plan.epochs_begun
@@ -110,15 +116,31 @@ class Recorder:
             digest = _write(self.writer.weights, packed(self.learner.tested, self.spec_text))
             if self._best:
                 _write(self.writer.best, self._best_file)
+            self._write_predictions()
         run = self.writer.commit(self._result(digest))
         self.writer.close()
         return run
+
+    def _write_predictions(self) -> None:
+        learner, images = self.learner, self.splits.test
+        # Where a process was broken off after the last epoch, the next has measured nothing yet.
+        measured = self._tested or evaluate(learner.tested, images, learner.recipe)
+        with written(self.writer.predictions):
+            write_predictions(
+                self.writer.predictions,
+                labels=images.labels.cpu().numpy(),
+                predicted=measured.predicted.cpu().numpy(),
+                truth_probability=measured.confidence.cpu().numpy(),
+                classes=self.classes,
+            )
 
     def _result(self, digest: str | None) -> RunResult:
         plan, cost = self.learner.plan, self.learner.graph.cost
         training_s = sum(metrics.time_s for metrics in self._metrics)
         images = sum(plan.images_in(metrics.epoch) for metrics in self._metrics)
         last = self._metrics[-1] if digest else None
+        images_per_s = images / training_s if training_s else 0.0
+        peak = peak_macs_per_s(self.learner.device, self.learner.recipe.precision)
         return RunResult(
             status="finished" if digest else "diverged",
             accuracy=last.test_accuracy if last else None,
@@ -127,7 +149,8 @@ class Recorder:
             parameters=cost.parameters,
             macs=cost.macs,
             time_s=self._time_s,
-            images_per_s=images / training_s if training_s else 0.0,
+            images_per_s=images_per_s,
+            peak_share=3 * cost.macs * images_per_s / peak,  # forward once, backward twice
             weights_digest=digest,
             best=self._best if digest else None,
         )

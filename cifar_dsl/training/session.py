@@ -85,7 +85,9 @@ def train_runs(
         for writer, is_broken_off in begun:
             seed = writer.record.seed
             new_learner = partial(Learner, analysis.graph, recipe, subject.name, seed, splits.train, engine)
-            recorder = Recorder(new_learner(), writer, splits, text, listen(seed), habits.checkpoint_every)
+            recorder = Recorder(
+                new_learner(), writer, splits, dataset.classes, text, listen(seed), habits.checkpoint_every
+            )
             if is_broken_off:
                 recorder.resume(now, new_learner)
             recorders.append(recorder)

@@ -90,3 +90,80 @@ def test_a_library_is_checked(cli):
     outcome = cli("check", specs_directory() / "library")
     assert (outcome.code, outcome.err) == (0, "")
     assert "convolution.arch: ok; a library of 4 blocks" in outcome.out
+
+
+WARNED = "arch warned\ninput 3x8x8\nparam unused = 1\nmodel { conv(8, 1) -> bn }\n"
+
+
+def test_warnings_are_told_and_end_with_0(cli, make_spec, wrong):
+    warned = make_spec("warned", WARNED)
+    outcome = cli("check", warned)
+    assert outcome.code == 0
+    assert "warning[W0201]" in outcome.out
+    assert f"{warned}: ok" in outcome.out
+    assert outcome.err == "2 warnings in 1 of 1 spec\n"
+    assert cli("check", warned, wrong).err == "1 error and 2 warnings in 2 of 2 specs\n"
+
+
+def test_strict_ends_with_1_for_warnings_too(cli, make_spec, tiny):
+    assert cli("check", "--strict", make_spec("warned", WARNED)).code == 1
+    assert cli("check", "--strict", tiny).code == 0
+
+
+def test_fix_mends_what_keeps_the_meaning_and_tells_the_rest(cli, make_spec):
+    warned = make_spec("warned", WARNED)
+    outcome = cli("check", "--fix", warned)
+    assert (outcome.code, outcome.err) == (0, f"{warned}: mended\n1 warning in 1 of 1 spec\n")
+    assert "W0203" in outcome.out
+    assert "W0201" not in outcome.out
+    assert warned.read_text() == WARNED.replace("param unused = 1\n", "")
+
+
+def test_unsafe_fixes_mend_the_rest_and_misspelt_names(cli, make_spec):
+    warned = make_spec("warned", WARNED.replace("conv", "cnov"))
+    outcome = cli("check", "--fix", "--unsafe-fixes", warned)
+    assert outcome.code == 0
+    assert warned.read_text() == WARNED.replace("param unused = 1\n", "").replace("1)", "1, bias=false)")
+    assert cli("check", "--strict", warned).code == 0
+
+
+def test_unsafe_fixes_alone_are_a_usage_error(cli, tiny):
+    outcome = cli("check", "--unsafe-fixes", tiny)
+    assert outcome.code == 2
+    assert "--unsafe-fixes goes with --fix." in outcome.err
+
+
+def test_a_file_with_nothing_to_mend_is_not_written(cli, tiny):
+    before = tiny.stat().st_mtime_ns
+    assert cli("check", "--fix", "--unsafe-fixes", tiny).code == 0
+    assert tiny.stat().st_mtime_ns == before
+
+
+def test_github_shows_findings_beside_their_lines(cli, wrong, tiny):
+    outcome = cli("check", "--format", "github", wrong, tiny)
+    assert outcome.code == 1
+    (line,) = outcome.out.splitlines()
+    assert line.startswith(f"::error title=E0201 unknown layer or block,file={wrong},line=3,col=20,")
+
+
+def test_sarif_is_one_log_of_all_specs(cli, make_spec, wrong):
+    outcome = cli("check", "--format", "sarif", wrong, make_spec("warned", WARNED))
+    assert outcome.code == 1
+    (run,) = json.loads(outcome.out)["runs"]
+    assert [result["ruleId"] for result in run["results"]] == ["E0201", "W0201", "W0203"]
+
+
+def test_a_link_in_a_folder_does_not_lead_out_of_it(cli, make_spec, tmp_path):
+    (tmp_path / "secret.arch").write_text("the secret\n", encoding="utf-8")
+    folder = tmp_path / "taken"
+    folder.mkdir()
+    make_spec("taken/right")
+    (folder / "link.arch").symlink_to("right.arch")
+    assert cli("check", folder).code == 0
+    (folder / "link.arch").unlink()
+    (folder / "link.arch").symlink_to("../secret.arch")
+    outcome = cli("check", folder)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "link.arch is a link that leads out of" in outcome.err
+    assert "secret" not in outcome.err
+    assert "the secret" in cli("check", folder / "link.arch").out  # asked for by its name

@@ -2,13 +2,17 @@
 
 import csv
 import json
+import re
 import sys
 
+import numpy as np
 import pytest
 
 from cifar_dsl import api
+from cifar_dsl.compare.images import SHOWN
 from cifar_dsl.data import load_dataset
-from cifar_dsl.runs import find_runs
+from cifar_dsl.predictions import write_predictions
+from cifar_dsl.runs import PREDICTIONS, find_runs
 
 WIDER = 'arch wider extends "tiny.arch"\n\nmodel {\n    conv(8, 3, stride=4) -> relu -> flatten -> dense(10)\n}\n'
 LONGER = 'arch longer extends "tiny.arch"\n\ntrain { epochs 3 }\n'
@@ -61,7 +65,8 @@ def test_all_outputs_agree(compare, tmp_path):
     outcome = compare("--seeds", 2)
     folder = tmp_path / "comparison"
     assert sorted(path.name for path in folder.iterdir()) == [
-        f"comparison.{suffix}" for suffix in ("csv", "json", "md", "png", "svg")
+        *(f"comparison.{suffix}" for suffix in ("csv", "json", "md", "png", "svg", "tex")),
+        "report.html",
     ]
     with (folder / "comparison.csv").open() as file:
         lines = {line["spec"]: line for line in csv.DictReader(file)}
@@ -74,7 +79,8 @@ def test_all_outputs_agree(compare, tmp_path):
         shown = f"{row['mean']:.4f} ± {row['deviation']:.4f}"
         assert shown in outcome.out
         assert f"| {name} | " in markdown
-        assert f" | {shown} | 2 | {row['difference']:+.4f} | " in markdown
+        difference = f"{100 * row['effect']['difference']:+.2f}" if row["effect"] else ""
+        assert f" | {shown} | 2 | {difference} | " in markdown
 
 
 def test_figures_are_those_of_the_runs(compare, tmp_path):
@@ -182,6 +188,51 @@ def test_the_same_comparison_is_the_same_bytes(compare, tmp_path):
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     compare("--out", tmp_path / "again")
     assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == first
+
+
+def test_what_is_known_stands_below_the_table(compare):
+    said = compare("--seeds", 2).out.split("\n\n")[1]
+    assert {line.split()[0].strip(":") for line in said.splitlines() if line[0] != " "} == {"longer", "wider"}
+    assert "one run of longer can't tell a trick from luck" in compare("--seeds", 1, "--runs", "fresh").out
+
+
+def test_pairs_are_told_when_asked_for(compare, tmp_path):
+    compare("--seeds", 2)
+    assert "longer and wider" not in compare("--seeds", 2).out
+    outcome = compare("--seeds", 2, "--pairs")
+    assert re.search(r"(longer and wider: no difference shown)|(longer beats wider)|(wider beats longer)", outcome.out)
+    pairs = json.loads((tmp_path / "comparison" / "comparison.json").read_text())["pairs"]
+    assert len(pairs) == 3
+
+
+def test_the_report_can_be_left_out_and_an_old_one_goes(compare, tmp_path):
+    compare()
+    report = tmp_path / "comparison" / "report.html"
+    assert "<strong>wider</strong>" in report.read_text()
+    assert str(report.name) in compare().err
+    assert "report.html" not in compare("--no-report").err
+    assert not report.exists()
+
+
+def test_the_report_shows_the_images_of_the_data_where_they_are_at_hand(compare, pictures, tmp_path):
+    compare("--no-report", "--no-chart")
+    dataset = load_dataset("npz", path=pictures)
+    for run in tmp_path.glob("runs/*/seed-0"):
+        is_base = run.parent.name.startswith("tiny-")
+        write_predictions(
+            run / PREDICTIONS,
+            labels=dataset.y_test,
+            predicted=(dataset.y_test + is_base) % len(dataset.classes),
+            truth_probability=np.full(len(dataset.y_test), 0.5),
+            classes=dataset.classes,
+        )
+    report = tmp_path / "comparison" / "report.html"
+    compare("--no-chart", "--no-train")
+    assert f"fixes {len(dataset.y_test)} and breaks 0 of {len(dataset.y_test)} images" in report.read_text()
+    assert report.read_text().count("<img ") == 2 * min(SHOWN, len(dataset.y_test))
+    moved = pictures.rename(pictures.with_name("moved.npz"))
+    compare("--no-chart", "--no-train", "--data", f"npz:{moved}")
+    assert "<img " in report.read_text()
 
 
 def test_quiet_shows_the_table_and_no_progress(compare):

@@ -54,6 +54,6 @@ def test_quiet_says_nothing_and_json_a_line_an_epoch(capsys):
         progress.take(0, EpochEnded(0, metrics(1, 10.0)))
         progress.take(0, Noted("something"))
     said = capsys.readouterr()
-    assert said.err == ""
+    assert said.err == "something\n"  # beside the lines of JSON, and never where it is to be quiet
     (line,) = said.out.splitlines()
     assert json.loads(line) | {"event": "epoch", "spec": "tiny", "seed": 0, "epoch": 1} == json.loads(line)

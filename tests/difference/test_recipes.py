@@ -4,6 +4,7 @@ import pytest
 from helpers.specs import TRAIN, text_of
 
 from cifar_dsl.difference import as_lines, difference
+from cifar_dsl.recipes import SETTINGS
 from cifar_dsl.semantics import analyze_text
 
 MODEL = "flatten -> dense(10)"
@@ -58,4 +59,4 @@ def test_one_recipe_alone_is_told_in_short(turned):
     texts = [text_of(MODEL, "", "3x32x32"), text_of(MODEL, TRAIN, "3x32x32").replace("arch test", "arch whole")]
     found = difference(*map(analyze_text, texts[::-1] if turned else texts))
     assert as_lines(found)[-1] == "  only whole says how it is trained"
-    assert len(found.training) == 13
+    assert [change.setting for change in found.training] == list(SETTINGS)

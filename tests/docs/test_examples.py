@@ -1,24 +1,30 @@
-"""The examples of the documentation are specs that check."""
+"""The examples of the documentation are specs that check.
+
+Those of docs/diagnostics.md, which are wrong on purpose, have a test of their own.
+"""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from cifar_dsl.semantics import analyze
+from cifar_dsl.source import Source
+from cifar_dsl.syntax.formatter import format_text
 
 DOCS = Path(__file__).parents[2] / "docs"
 # ```arch holds a whole spec; ```arch body, ```arch items and ```arch train a part of one.
 FENCE = re.compile(r"^```arch ?(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 WHOLES = {
     "": "{}",
-    "body": "arch example\ninput 3x32x32\nmodel {{\n{}}}\n",
+    "body": "arch example\ninput 3x32x32\n\nmodel {{\n{}}}\n",
     "items": "arch example extends baseline\n{}",
-    "train": "arch example extends baseline\ntrain {{\n{}}}\n",
+    "train": "arch example extends baseline\n\ntrain {{\n{}}}\n",
 }
 EXAMPLES = [
     pytest.param(kind, text, id=f"{path.stem}:{path.read_text(encoding='utf-8')[: match.start()].count(chr(10)) + 1}")
-    for path in sorted(DOCS.rglob("*.md"))
+    for path in sorted({*DOCS.rglob("*.md")} - {DOCS / "diagnostics.md"})
     for match in FENCE.finditer(path.read_text(encoding="utf-8"))
     for kind, text in [match.groups()]
 ]
@@ -29,6 +35,13 @@ def test_example(kind: str, text: str, tmp_path: Path) -> None:
     path = tmp_path / "example.arch"
     path.write_text(WHOLES[kind].format(text), encoding="utf-8")
     analyze(path)
+
+
+@pytest.mark.parametrize(("kind", "text"), EXAMPLES)
+def test_an_example_is_laid_out_as_fmt_does(kind: str, text: str) -> None:
+    inside = textwrap.indent(text, "    ") if kind in {"body", "train"} else text
+    whole = WHOLES[kind].format(inside)
+    assert format_text(Source("example.arch", whole)) == whole
 
 
 def test_there_are_examples() -> None:

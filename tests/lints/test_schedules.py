@@ -61,7 +61,6 @@ def test_fewer_epochs_than_the_base_has() -> None:
     assert said_of(base) == []
 
 
-@pytest.mark.xfail(strict=True, reason="the warning is lost: it points at the epochs of the base")
 @pytest.mark.parametrize(("setting", "place"), [("schedule step(at=[15])", "[15]"), ("schedule.warmup 15", "15")])
 def test_another_schedule_than_the_base_has(setting: str, place: str) -> None:
     assert said_of(derived(setting), base=text_of("schedule cosine")) == [("W0401", place)]

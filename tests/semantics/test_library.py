@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from helpers.specs import codes_of, graph_of, text_of, write_specs
+from helpers.specs import codes_of, errors_of, graph_of, text_of, write_specs
 
 from cifar_dsl.resources import specs_directory
 from cifar_dsl.semantics import Analysis, Library, analyze, analyze_text, examine
@@ -135,3 +135,10 @@ def test_a_library_is_no_spec(tmp_path: Path) -> None:
 
     with pytest.raises(SpecError, match="E0106"):
         analyze(write_specs(tmp_path, x="library x\nblock a() { relu }\n"))
+
+
+def test_what_a_library_works_out_is_told_where_its_value_was_written() -> None:
+    (error,) = errors_of(text_of("conv(32, 1)\nfor c in [32, 16] { basic_block(c, shortcut=pad) }"))
+    assert error.label
+    assert error.label.span.text == "16"
+    assert error.secondary[0].span.text == "missing // 2"

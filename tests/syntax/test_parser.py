@@ -5,8 +5,7 @@ from cifar_dsl.diagnostics import SpecError
 from cifar_dsl.limits import FILE_BYTES, IDENTIFIER_CHARACTERS, INTEGER_MAGNITUDE, NESTING, TOKEN_CHARACTERS
 from cifar_dsl.recipes import SETTINGS
 from cifar_dsl.source import Source
-from cifar_dsl.syntax import nodes, parse_override
-from cifar_dsl.syntax import SETTING_WORDS
+from cifar_dsl.syntax import SETTING_WORDS, nodes, parse_override
 
 
 def refused(text: str) -> str:
@@ -86,6 +85,7 @@ def test_carriage_returns_are_space() -> None:
         ("2G", 2 * 10**9),
         ("1e-3", 1e-3),
         ("2.5", 2.5),
+        ("1_000.2_5_", 1000.25),
         ("1E3", 1000.0),
         ("0", 0),
         ("true", True),

@@ -5,16 +5,16 @@ export interface Command {
 }
 
 /**
- * The command that the setting says, with `${workspaceFolder}` filled in.
+ * The command that the setting says, with `${workspaceFolder}` filled in; undefined where it says that there is none.
  *
  * Throws an Error whose message is for the user where the setting is no command.
  */
-export function readCommand(setting: unknown, workspaceFolder: string | undefined): Command {
-    if (!Array.isArray(setting) || !setting.every((part) => typeof part === "string") || !setting[0]) {
+export function readCommand(setting: unknown, workspaceFolder: string | undefined): Command | undefined {
+    if (!Array.isArray(setting) || !setting.every((part) => typeof part === "string") || setting[0] === "") {
         throw new Error('The setting cifar-dsl.command must be a list such as ["cifar-dsl", "lsp"].');
     }
     const [program, ...rest] = setting.map((part: string) => fillIn(part, workspaceFolder));
-    return { program: program as string, arguments: rest };
+    return program === undefined ? undefined : { program, arguments: rest };
 }
 
 function fillIn(part: string, workspaceFolder: string | undefined): string {
@@ -33,6 +33,6 @@ export function explainFailure(command: Command, reason: string): string {
     return (
         `The language server did not start: \`${line}\` ${reason}. Install it with ` +
         "`pip install 'cifar-dsl[lsp]'`, or say in the setting cifar-dsl.command where it is. " +
-        "Highlighting works without it."
+        "An empty list there turns it off; highlighting works without it."
     );
 }

@@ -19,13 +19,12 @@ const SECTION = "cifar-dsl";
 const RESTARTS = 4; // of a server that crashes, before it is left alone
 const RESTARTS_WITHIN_MS = 3 * 60 * 1000;
 const MESSAGES_LOST = 3; // in a row, before the server is given up
-const PATIENCE_MS = 2000; // for a server that has closed its output to end
+const PATIENCE_MS = 2000; // for a server to end that has closed its output, or that was told to
 
 const SHOW_OUTPUT = "Show Output";
 const OPEN_SETTINGS = "Open Settings";
 
 let output: vscode.LogOutputChannel;
-let watcher: vscode.FileSystemWatcher;
 let client: Client | undefined; // the one that runs, or is being started
 let calls = 0;
 let lastStep: Promise<void> = Promise.resolve(); // starts and stops come one after the other
@@ -33,10 +32,8 @@ let lastStep: Promise<void> = Promise.resolve(); // starts and stops come one af
 /** Called by VS Code when the first spec is opened. */
 export function activate(context: vscode.ExtensionContext): void {
     output = vscode.window.createOutputChannel(NAME, { log: true });
-    watcher = vscode.workspace.createFileSystemWatcher("**/*.arch");
     context.subscriptions.push(
         output,
-        watcher,
         vscode.commands.registerCommand("cifar-dsl.restartServer", restart),
         vscode.workspace.onDidChangeConfiguration(async (change) => {
             if (change.affectsConfiguration(`${SECTION}.command`)) {
@@ -79,13 +76,16 @@ async function stop(): Promise<void> {
 }
 
 async function start(): Promise<void> {
-    let command: Command;
+    let command: Command | undefined;
     try {
         const folder = vscode.workspace.workspaceFolders?.[0];
         const setting = vscode.workspace.getConfiguration(SECTION).get("command");
         command = readCommand(setting, folder?.uri.scheme === "file" ? folder.uri.fsPath : undefined);
     } catch (error) {
         tell(messageOf(error));
+        return;
+    }
+    if (command === undefined) {
         return;
     }
     const starting = new Client(command);
@@ -104,14 +104,14 @@ async function start(): Promise<void> {
 /** A language client that leaves it to `start` to say why it did not start. */
 class Client extends LanguageClient {
     isAbandoned = false;
+    private isStopped = false;
     private server: Server | undefined;
     private readonly handler: Restarting;
 
     constructor(command: Command) {
         const handler = new Restarting();
         const options: LanguageClientOptions = {
-            documentSelector: [{ scheme: "file", language: "arch" }],
-            synchronize: { fileEvents: watcher },
+            documentSelector: ["file", "untitled"].map((scheme) => ({ scheme, language: "arch" })),
             outputChannel: output,
             revealOutputChannelOn: RevealOutputChannelOn.Never,
             initializationFailedHandler: () => false,
@@ -119,8 +119,8 @@ class Client extends LanguageClient {
         };
         const run = async () => {
             this.server = await startServer(command);
-            if (this.isAbandoned) {
-                this.server.process.kill();
+            if (this.isAbandoned || this.isStopped) {
+                void this.server.end();
             }
             return this.server.process;
         };
@@ -133,11 +133,25 @@ class Client extends LanguageClient {
         this.handler.hasStarted = true;
     }
 
+    /** Stops the server, also one that takes no notice. */
+    override async stop(timeout = PATIENCE_MS): Promise<void> {
+        this.isStopped = true;
+        let patience = 0;
+        try {
+            await super.stop(timeout);
+            patience = PATIENCE_MS;
+        } finally {
+            if (this.handler.hasStarted) {
+                await this.server?.end(patience);
+            }
+        }
+    }
+
     /** Ends a server that has not answered yet, and may never do. */
     abandonStart(): void {
         if (!this.handler.hasStarted) {
             this.isAbandoned = true;
-            this.server?.process.kill();
+            void this.server?.end();
         }
     }
 
@@ -163,8 +177,13 @@ class Restarting implements ErrorHandler {
     private crashes: number[] = [];
 
     error(_error: Error, _message: Message | undefined, count: number | undefined): ErrorHandlerResult {
-        const isRare = count !== undefined && count <= MESSAGES_LOST;
-        return { action: isRare ? ErrorAction.Continue : ErrorAction.Shutdown, handled: true };
+        if (count !== undefined && count <= MESSAGES_LOST) {
+            return { action: ErrorAction.Continue, handled: true };
+        }
+        if (this.hasStarted) {
+            tell("The language server can no longer be understood, and stays off.");
+        }
+        return { action: ErrorAction.Shutdown, handled: true };
     }
 
     closed(): CloseHandlerResult {

@@ -12,9 +12,9 @@ const STUB = [process.execPath, path.join(EXTENSION, "test/stub-server.cjs")];
 let editor: Editor;
 
 afterEach(async () => {
-    const told = editor.messages.length;
+    const told = [...editor.messages];
     await editor.deactivate();
-    assert.equal(editor.messages.length, told);
+    assert.deepEqual(editor.messages, told);
 });
 
 test("a server that isn't installed is told once, with what to install", async () => {
@@ -38,6 +38,15 @@ test("a setting that is no command is told", async () => {
     await until(() => editor.messages.length > 0);
     assert.equal(editor.messages.length, 1);
     assert.match(editor.messages[0] ?? "", /The setting cifar-dsl\.command must be a list such as/);
+});
+
+test("an empty list stops the server and starts none", async () => {
+    editor = openEditor(STUB);
+    editor.activate();
+    const [running] = await servers(1);
+    await editor.setCommand([]);
+    await gone(running);
+    assert.deepEqual(editor.messages, []);
 });
 
 test("another command starts another server, and the command of the editor starts it anew", async () => {
@@ -65,6 +74,15 @@ test("a server that never answers does not stand in the way of the next", async 
     assert.deepEqual(editor.messages, []);
 });
 
+test("a server that doesn't end when it is told to is ended", async () => {
+    editor = openEditor([...STUB, "stay"]);
+    editor.activate();
+    const [staying] = await servers(1);
+    await editor.deactivate();
+    await gone(staying);
+    assert.deepEqual(editor.messages, []);
+});
+
 test("the editor closes while a server is starting", async () => {
     editor = openEditor([process.execPath, "-e", "process.stdin.resume()"]);
     editor.activate();
@@ -81,6 +99,18 @@ test("a server that crashes is started again, until it has crashed too often", a
     assert.equal(editor.messages.length, 1);
     await editor.setCommand(STUB);
     await servers(6);
+});
+
+test("a server that stops making sense is told once and ended", async () => {
+    editor = openEditor([...STUB, "babble"]);
+    editor.activate();
+    const [babbling] = await servers(1);
+    await until(() => editor.messages.length > 0);
+    assert.match(editor.messages[0] ?? "", /can no longer be understood, and stays off/);
+    await gone(babbling);
+    await editor.setCommand(STUB);
+    await servers(2);
+    assert.equal(editor.messages.length, 1);
 });
 
 /** The processes of the servers that have started, once there are so many. */
@@ -105,7 +135,7 @@ async function gone(process_: number | undefined): Promise<void> {
 
 async function until(condition: () => boolean): Promise<void> {
     for (let round = 0; !condition(); round++) {
-        assert.ok(round < 200, `waited too long; the output says:\n${editor.lines.join("\n")}`);
+        assert.ok(round < 400, `waited too long; the output says:\n${editor.lines.join("\n")}`);
         await setTimeout(50);
     }
 }

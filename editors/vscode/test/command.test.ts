@@ -11,14 +11,18 @@ test("the setting is a program and its arguments", () => {
 
 test("the folder of the workspace is filled in as it is", () => {
     const command = readCommand(["${workspaceFolder}/.venv/bin/cifar-dsl", "lsp"], "/a $& b");
-    assert.equal(command.program, "/a $& b/.venv/bin/cifar-dsl");
+    assert.equal(command?.program, "/a $& b/.venv/bin/cifar-dsl");
+});
+
+test("an empty list is no server", () => {
+    assert.equal(readCommand([], undefined), undefined);
 });
 
 test("without a folder, a command that needs one is an error", () => {
     assert.throws(() => readCommand(["${workspaceFolder}/cifar-dsl"], undefined), /no folder is open/);
 });
 
-for (const setting of [undefined, "cifar-dsl lsp", [], [""], ["cifar-dsl", 1]]) {
+for (const setting of [undefined, "cifar-dsl lsp", [""], ["cifar-dsl", 1]]) {
     test(`${JSON.stringify(setting)} is no command`, () => {
         assert.throws(() => readCommand(setting, undefined), /must be a list such as/);
     });
@@ -31,6 +35,12 @@ test("a failure tells what to install", () => {
 
 test("a program that isn't there can't be started", async () => {
     await assert.rejects(startServer({ program: "no-such-program", arguments: [] }), /^Error: was not found$/);
+});
+
+test("a server runs neither in the folder of the workspace nor where the editor was started", async () => {
+    const code = `process.exit(process.cwd() === ${JSON.stringify(process.cwd())} ? 1 : 0)`;
+    const server = await startServer({ program: process.execPath, arguments: ["-e", code] });
+    assert.equal(await server.ending, "ended with code 0");
 });
 
 test("a server tells how it ended", async () => {

@@ -1,4 +1,4 @@
-/** Which lines the editor indents, and which it moves back. */
+/** Which lines the editor indents, which it moves back, and what it takes for a word. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -7,11 +7,17 @@ import { test } from "node:test";
 import { EXTENSION } from "./repository";
 
 interface Configuration {
+    readonly wordPattern: string;
     readonly indentationRules: { readonly increaseIndentPattern: string; readonly decreaseIndentPattern: string };
+    readonly onEnterRules: readonly {
+        readonly beforeText: string;
+        readonly afterText?: string;
+        readonly action: { readonly indent: string; readonly appendText: string };
+    }[];
 }
 
 const FILE = path.join(EXTENSION, "language-configuration.json");
-const { indentationRules } = JSON.parse(readFileSync(FILE, "utf8")) as Configuration;
+const { wordPattern, indentationRules, onEnterRules } = JSON.parse(readFileSync(FILE, "utf8")) as Configuration;
 
 const OPENING = [
     "model {",
@@ -35,4 +41,25 @@ test("what opens a bracket indents the next line", () => {
 
 test("what begins with a closing bracket moves back", () => {
     assert.deepEqual(new Set(matching(indentationRules.decreaseIndentPattern)), new Set(CLOSING));
+});
+
+/** The indentation that the line gets which a new line between `before` and `after` begins, by the first rule that fits. */
+function indentationBehind(before: string, after = ""): string | undefined {
+    const rule = onEnterRules.find(
+        ({ beforeText, afterText }) => new RegExp(beforeText).test(before) && new RegExp(afterText ?? "").test(after),
+    );
+    return rule && `${rule.action.indent} ${rule.action.appendText.length}`;
+}
+
+test("the stages of a branch stand below each other, two columns behind its bar", () => {
+    assert.equal(indentationBehind("  | conv(8, 1)"), "none 2");
+    assert.equal(indentationBehind('      | "{" # {'), "none 2");
+    assert.equal(indentationBehind("  | repeat 2 {  # twice"), "indent 2");
+    assert.equal(indentationBehind("  | repeat 2 {", "}"), "indentOutdent 2");
+    assert.equal(indentationBehind("  conv(8, 1) | bn"), undefined);
+});
+
+test("names, numbers and sizes are words", () => {
+    const words = "conv_2(64, 3x32x32, x3, 5M, 1_000) 0..3 2.5 1e-3->bn".match(new RegExp(wordPattern, "g"));
+    assert.equal(words?.join(" "), "conv_2 64 3x32x32 x3 5M 1_000 0 3 2.5 1e-3 bn");
 });

@@ -5,7 +5,8 @@ import path from "node:path";
 
 export const EXTENSION = process.cwd(); // npm runs scripts beside package.json
 export const REPOSITORY = path.resolve(EXTENSION, "../..");
-export const PYTHON = process.env["PYTHON"] ?? "python3";
+/** A program by its name, or by its path from where the tests were started. */
+export const PYTHON = (process.env["PYTHON"] ?? "python3").replace(/^.*[\\/].*$/, (file) => path.resolve(file));
 
 export interface Token {
     readonly type: string;

@@ -8,11 +8,13 @@ Offsets count UTF-16 units, as editors do. `tokens.py --words` prints the words 
 import json
 import sys
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 from lark import Lark
 from lark.exceptions import UnexpectedCharacters
+from lark.lexer import BasicLexer, LexerThread
 
 from cifar_dsl.recipes.settings import GROUP_SETTINGS, SETTINGS
 from cifar_dsl.syntax import KEYWORDS, tables
@@ -20,14 +22,21 @@ from cifar_dsl.syntax import KEYWORDS, tables
 _UNSEEN = {"SPACE", "_NL"}
 
 
-def _tokens(lexer: Lark, text: str) -> Iterator[dict[str, Any]]:
+def _keeping_comments(parser: Lark) -> BasicLexer:
+    """The parser's lexer, made once: `Lark.lex` with `dont_ignore` makes one for every text."""
+    settings = copy(parser.lexer_conf)
+    settings.ignore = ()
+    return BasicLexer(settings)
+
+
+def _tokens(lexer: BasicLexer, text: str) -> Iterator[dict[str, Any]]:
     units = [0]
     for character in text:
         units.append(units[-1] + (2 if ord(character) > 0xFFFF else 1))
     start = 0
     while start < len(text):
         try:
-            for token in lexer.lex(text[start:], dont_ignore=True):
+            for token in LexerThread.from_text(lexer, text[start:]).lex(None):
                 begin = start + (token.start_pos or 0)
                 end = begin + len(token)
                 if token.type not in _UNSEEN:
@@ -38,23 +47,24 @@ def _tokens(lexer: Lark, text: str) -> Iterator[dict[str, Any]]:
             return
 
 
-def _literals(lexer: Lark) -> list[str]:
+def _literals(parser: Lark) -> list[str]:
     """The words that the grammar reserves."""
-    values = (terminal.pattern.value for terminal in lexer.terminals if terminal.pattern.type == "str")
+    values = (terminal.pattern.value for terminal in parser.terminals if terminal.pattern.type == "str")
     return sorted(value for value in values if value.isidentifier())
 
 
 def main() -> None:
     """Print what the command line asks for."""
-    lexer = tables.build()
+    parser = tables.build()
     if sys.argv[1:] == ["--words"]:
         found: Any = {
-            "literals": _literals(lexer),
+            "literals": _literals(parser),
             "keywords": sorted(KEYWORDS),
             "settings": sorted(SETTINGS),
             "group_settings": sorted(GROUP_SETTINGS),
         }
     else:
+        lexer = _keeping_comments(parser)
         texts = [Path(name).read_bytes().decode("utf-8") for name in sys.argv[1:]]
         found = [list(_tokens(lexer, text)) for text in texts]
     json.dump(found, sys.stdout)

@@ -1,0 +1,72 @@
+"""Training on a CPU: cifar_dsl against the loops that people write.
+
+    python bench/cpu_training.py                                # baseline.arch and residual.arch
+    python bench/cpu_training.py specs/wider.arch --threads 1
+
+Claim: the usual loop takes at least twice as long as ours, and a plain in-memory channels_last loop of the same network
+at least as long. Every side is a process of its own that lives through all rounds; rounds are interleaved; the median
+of `--rounds` is taken after one that is left out: the first few hundred steps of a process are slower on every side. A
+round is an epoch of `--steps` steps, on random bytes of CIFAR-10's shape.
+
+Sides:
+  ours           `cifar_dsl`: the training loop behind `cifar-dsl train`
+  resident       the same network and recipe by hand: tensors in memory, channels_last, Adam
+  resident NCHW  the same without channels_last
+  usual          torchvision's CIFAR10 + ToTensor + Normalize + DataLoader with 2 workers
+"""
+
+import argparse
+from pathlib import Path
+
+from measure import report
+from sides import Side, serve
+
+_SPECS = Path(__file__).parents[1] / "specs"
+_SIDES = ("ours", "resident", "resident NCHW", "usual")
+_BATCH = 64
+
+
+def main() -> None:
+    """Measure all sides, or be one of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("specs", nargs="*", type=Path, default=[_SPECS / "baseline.arch", _SPECS / "residual.arch"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--side", choices=_SIDES, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.side:
+        _serve(options)
+        return
+    for spec in options.specs:
+        shared = [__file__, str(spec), "--steps", str(options.steps), "--threads", str(options.threads)]
+        sides = {name: Side([*shared, "--side", name], options.threads) for name in _SIDES}
+        times: dict[str, list[float]] = {name: [] for name in sides}
+        for number in range(options.rounds + 1):
+            for name, side in sides.items():
+                time_ms = 1000 * side.round() / options.steps
+                if number:
+                    times[name].append(time_ms)
+        for side in sides.values():
+            side.close()
+        report(f"a step of {spec.name}, batch {_BATCH}, {options.threads} threads", times, "ms", reference="ours")
+        print()
+
+
+def _serve(options: argparse.Namespace) -> None:
+    import torch
+    from loops import ours, resident, usual
+
+    torch.set_num_threads(options.threads)
+    (spec,), images, device = options.specs, options.steps * _BATCH, torch.device("cpu")
+    match options.side:
+        case "ours":
+            serve(ours(spec, images, _BATCH, device))
+        case "usual":
+            serve(usual(spec, images, _BATCH, device))
+        case name:
+            serve(resident(spec, images, _BATCH, device, channels_last=name == "resident"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""How long an editor waits for the language server.
+
+    python bench/language_server.py [--requests 40] [--seed 0]
+
+Claim: in the median every capability answers within 100 ms, at the first request after a change of the text, on the
+longest spec of the zoo and on those that take the longest to check. The server is a process of its own and is spoken
+to as editors do. A time goes from the request's first byte to the answer's last. For the first two columns, each
+request comes right after a change, so that nothing is known of the text; for the others it is asked once more. Places
+are drawn with a seed from all names of the specs. Diagnostics come by themselves, after a pause in typing, which is
+taken off. Exits with 1 where a median is above 100 ms.
+"""
+
+import argparse
+import json
+import random
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from measure import hardware
+
+from cifar_dsl.language_server.server import PAUSE_S
+
+_SPECS = Path(__file__).resolve().parents[1] / "specs"
+_NAMES = ("efficientnet_b0", "dla", "densenet121", "dpn92")  # the longest; then the slowest to check
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_MOST_MS = 100
+
+Message = dict[str, Any]
+
+
+class Editor:
+    """Speaks to a server over pipes, and waits for each answer."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "cifar_dsl", "lsp"]
+        self._server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._number = 0
+        folders = [{"uri": _SPECS.as_uri(), "name": "specs"}]
+        snippets = {"completionItem": {"snippetSupport": True}}
+        capabilities = {"textDocument": {"completion": snippets, "rename": {"prepareSupport": True}}}
+        self.ask("initialize", {"processId": None, "capabilities": capabilities, "workspaceFolders": folders})
+        self.tell("initialized", {})
+
+    def tell(self, method: str, params: Message) -> None:
+        """Send a notification."""
+        self._send({"method": method, "params": params})
+
+    def ask(self, method: str, params: Message | None) -> tuple[Any, float]:
+        """The answer to a request, and how many milliseconds it took."""
+        self._number += 1
+        start = time.perf_counter()
+        self._send({"id": self._number, "method": method, "params": params})
+        answer = self.wait_for(lambda message: message.get("id") == self._number and "method" not in message)
+        return answer, 1000 * (time.perf_counter() - start)
+
+    def wait_for(self, is_wanted: Callable[[Message], bool]) -> Message:
+        """The next message that is wanted; others are dropped."""
+        while True:
+            message = self._read()
+            if is_wanted(message):
+                return message
+
+    def end(self) -> None:
+        """Let the server end."""
+        self.ask("shutdown", None)
+        self._send({"method": "exit"})
+        self._server.wait()
+
+    def _send(self, message: Message) -> None:
+        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        assert self._server.stdin is not None
+        self._server.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        self._server.stdin.flush()
+
+    def _read(self) -> Message:
+        assert self._server.stdout is not None
+        length = 0
+        while line := self._server.stdout.readline().strip():
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        if not length:
+            sys.exit("the server has ended")
+        message: Message = json.loads(self._server.stdout.read(length))
+        return message
+
+
+class Document:
+    """A spec that is open; each change adds a comment, which moves nothing."""
+
+    def __init__(self, editor: Editor, name: str) -> None:
+        path = _SPECS / "zoo" / f"{name}.arch"
+        self.text = path.read_text(encoding="utf-8")
+        self.uri = path.as_uri()
+        self._editor = editor
+        self._version = 1
+        item = {"uri": self.uri, "languageId": "arch", "version": 1, "text": self.text}
+        editor.tell("textDocument/didOpen", {"textDocument": item})
+        self.wait_for_diagnostics()
+
+    def wait_for_diagnostics(self) -> None:
+        """Wait until the server has said what it finds in the text as it is now."""
+        wanted = (self.uri, self._version)
+        self._editor.wait_for(
+            lambda message: (
+                message.get("method") == "textDocument/publishDiagnostics"
+                and (message["params"]["uri"], message["params"]["version"]) == wanted
+            )
+        )
+
+    def change(self) -> None:
+        """Type something."""
+        self._version += 1
+        document = {"uri": self.uri, "version": self._version}
+        changes = [{"text": f"{self.text}# {self._version}\n"}]
+        self._editor.tell("textDocument/didChange", {"textDocument": document, "contentChanges": changes})
+
+    def places(self, random_: random.Random, count: int) -> list[Message]:
+        """Places of names, in no comment."""
+        code = re.sub(r"#[^\n]*", lambda match: " " * len(match[0]), self.text)
+        starts = [match.start() for match in _NAME.finditer(code)]
+        found = []
+        for start in random_.choices(starts, k=count):
+            lines = self.text[: start + 1].split("\n")
+            found.append({"line": len(lines) - 1, "character": len(lines[-1])})
+        return found
+
+
+def _requests(document: Document, place: Message) -> dict[str, tuple[str, Message]]:
+    """The requests of all capabilities, by their names here."""
+    of_document = {"textDocument": {"uri": document.uri}}
+    at = {**of_document, "position": place}
+    everything = {"start": {"line": 0, "character": 0}, "end": {"line": 1000, "character": 0}}
+    return {
+        "hover": ("textDocument/hover", at),
+        "inlay hints": ("textDocument/inlayHint", {**of_document, "range": everything}),
+        "completion": ("textDocument/completion", at),
+        "signature help": ("textDocument/signatureHelp", at),
+        "definition": ("textDocument/definition", at),
+        "references": ("textDocument/references", {**at, "context": {"includeDeclaration": True}}),
+        "highlights": ("textDocument/documentHighlight", at),
+        "rename": ("textDocument/rename", {**at, "newName": "another_name"}),
+        "formatting": ("textDocument/formatting", {**of_document, "options": {"tabSize": 4, "insertSpaces": True}}),
+        "code actions": (
+            "textDocument/codeAction",
+            {**of_document, "range": everything, "context": {"diagnostics": []}},
+        ),
+        "symbols": ("textDocument/documentSymbol", of_document),
+        "folding": ("textDocument/foldingRange", of_document),
+    }
+
+
+def main() -> int:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=40, help="for each capability, in all specs together")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    random_ = random.Random(options.seed)
+    editor = Editor()
+    documents = [Document(editor, name) for name in _NAMES]
+    each = -(-options.requests // len(documents))
+    after_change: dict[str, list[float]] = {}
+    again: dict[str, list[float]] = {}
+    for document in documents:
+        for name, took in _diagnostics(document, each):
+            after_change.setdefault(name, []).append(took)
+        for place in document.places(random_, each):
+            for name, (method, params) in _requests(document, place).items():
+                document.change()
+                after_change.setdefault(name, []).append(editor.ask(method, params)[1])
+                again.setdefault(name, []).append(editor.ask(method, params)[1])
+    editor.end()
+    print(f"times of the language server in ms, n={each * len(documents)}, on {', '.join(_NAMES)}\n{hardware()}\n")
+    print(f"{'':<16}{'after a change':>24}{'asked again':>24}")
+    print(f"{'':<16}{'median':>14}{'worst':>10}{'median':>14}{'worst':>10}")
+    for name, times in after_change.items():
+        line = "".join(_figures(values) for values in (times, again.get(name, [])))
+        print(f"{name:<16}{line}")
+    return int(max(statistics.median(times) for times in after_change.values()) > _MOST_MS)
+
+
+def _figures(times: list[float]) -> str:
+    return f"{statistics.median(times):14.1f}{max(times):10.1f}" if times else ""
+
+
+def _diagnostics(document: Document, count: int) -> list[tuple[str, float]]:
+    """How long diagnostics take once the pause in typing is over."""
+    found = []
+    for _ in range(count):
+        document.change()
+        start = time.perf_counter()
+        document.wait_for_diagnostics()
+        found.append(("diagnostics", 1000 * (time.perf_counter() - start - PAUSE_S)))
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

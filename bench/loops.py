@@ -1,0 +1,178 @@
+"""Training loops that are timed against each other: ours, and those that people write by hand.
+
+Each is made once and then trains an epoch of random bytes of CIFAR-10's shape at every call, which takes the same time
+as real images. The first calls of a process are slower on every side, and are left out.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import cifar_dsl
+
+Round = Callable[[], float]  # trains an epoch, and gives back its seconds
+
+
+def random_images(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images (count, 32, 32, 3) and labels (count,)."""
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 256, (count, 32, 32, 3), np.uint8), generator.integers(0, 10, count)
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done everything."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _timed(device: torch.device, epoch: Callable[[], None]) -> Round:
+    def run() -> float:
+        wait(device)
+        start = time.perf_counter()
+        epoch()
+        wait(device)
+        return time.perf_counter() - start
+
+    return run
+
+
+def ours(
+    spec_path: Path, images: int, batch: int, device: torch.device, *overrides: str, engine: str = "auto"
+) -> Round:
+    """The loop behind `cifar-dsl train`, without evaluation and checkpoints."""
+    return ours_together(spec_path, images, batch, device, *overrides, engine=engine, seeds=1)
+
+
+def ours_together(
+    spec_path: Path,
+    images: int,
+    batch: int,
+    device: torch.device,
+    *overrides: str,
+    engine: str = "auto",
+    seeds: int = 1,
+) -> Round:
+    """The same for several seeds side by side."""
+    from cifar_dsl.training.engines import choose_engine
+    from cifar_dsl.training.images import load_images
+    from cifar_dsl.training.learner import Learner
+
+    sets = ["train.epochs=100000", f"train.batch={batch}", *overrides]
+    spec = cifar_dsl.load(spec_path, overrides=sets)
+    assert spec.recipe is not None
+    data = random_images(images)
+    splits = load_images(spec.recipe, data, (data[0][:batch], data[1][:batch]), device)
+    chosen = choose_engine(engine, device, spec.graph, spec.recipe, seeds).engine
+    learners = [Learner(spec.graph, spec.recipe, spec.name, seed, splits.train, chosen) for seed in range(seeds)]
+    running = chosen.running()  # for good: the process ends with the benchmark
+    running.__enter__()
+
+    def epoch() -> None:
+        for learner in learners:
+            learner.begin_epoch()
+        for _ in range(learners[0].plan.steps):
+            chosen.run(tuple(learner.prepare() for learner in learners), [learner.step for learner in learners])
+        for learner in learners:
+            learner.end_epoch()
+            learner.go_on()
+
+    return _timed(device, epoch)
+
+
+def resident(spec_path: Path, images: int, batch: int, device: torch.device, *, channels_last: bool = True) -> Round:
+    """Our network in a plain loop: tensors in the device's memory, Adam, nothing recorded."""
+    torch.manual_seed(0)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    model = cifar_dsl.load(spec_path).build().to(device, memory_format=layout)
+    pixels, labels = random_images(images)
+    x_train = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+    x_train = x_train.contiguous(memory_format=layout)
+    y_train = torch.from_numpy(labels).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    loss_function = torch.nn.CrossEntropyLoss()
+
+    def epoch() -> None:
+        order = torch.randperm(len(x_train), device=device)
+        correct = torch.zeros((), dtype=torch.int64, device=device)
+        for i in range(0, len(x_train), batch):
+            index = order[i : i + batch]
+            x, y = x_train[index], y_train[index]
+            optimizer.zero_grad()
+            scores = model(x)
+            loss = loss_function(scores, y)
+            loss.backward()
+            optimizer.step()
+            correct += (scores.argmax(1) == y).sum()
+
+    return _timed(device, epoch)
+
+
+def usual(spec_path: Path, images: int, batch: int, device: torch.device) -> Round:
+    """The usual loop: torchvision's CIFAR10 + ToTensor + Normalize + DataLoader with 2 workers, eager, NCHW.
+
+    The time that its workers take to start is left out: the clock starts with the second batch.
+    """
+    torch.manual_seed(0)
+    model = cifar_dsl.load(spec_path).build().to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    return _with_loader(model, optimizer, [], images, batch, device)
+
+
+def kuangliu(checkout: Path, images: int, batch: int, device: torch.device) -> Round:
+    """ResNet-18 as https://github.com/kuangliu/pytorch-cifar trains it, from a checkout of it."""
+    import sys
+
+    from torchvision import transforms
+
+    sys.path.insert(0, str(checkout))
+    from models import ResNet18
+
+    torch.manual_seed(0)
+    torch.backends.cudnn.benchmark = True
+    model = ResNet18().to(device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
+    augmentation = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
+    return _with_loader(model, optimizer, augmentation, images, batch, device)
+
+
+def _with_loader(
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    augmentation: list[object],
+    images: int,
+    batch: int,
+    device: torch.device,
+) -> Round:
+    from torchvision import transforms
+    from torchvision.datasets import CIFAR10
+
+    pixels, labels = random_images(images)
+    dataset = CIFAR10.__new__(CIFAR10)  # its reading of items, without its download
+    dataset.data, dataset.targets = pixels, labels.tolist()
+    normalization = [transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)]
+    dataset.transform = transforms.Compose([*augmentation, *normalization])
+    dataset.target_transform = None
+    loader = torch.utils.data.DataLoader(
+        dataset, batch_size=batch, shuffle=True, num_workers=2, pin_memory=device.type == "cuda"
+    )
+    loss_function = torch.nn.CrossEntropyLoss()
+
+    def run() -> float:
+        start, running_loss = 0.0, 0.0
+        for step, (x, y) in enumerate(loader):
+            if step == 1:
+                wait(device)
+                start = time.perf_counter()
+            optimizer.zero_grad()
+            loss = loss_function(model(x.to(device, non_blocking=True)), y.to(device, non_blocking=True))
+            loss.backward()
+            optimizer.step()
+            running_loss += loss.item()
+        wait(device)
+        steps = len(loader)
+        return (time.perf_counter() - start) * steps / (steps - 1)
+
+    return run

@@ -1,0 +1,167 @@
+"""The promises of docs/promises.md, each measured at its full figure.
+
+    python bench/promises.py [NAME ...] [--share 1.0]
+
+Runs those that are named, or all, and prints a line for each: whether it is kept, what was measured, and how long it
+took. Exits with 1 where one is not kept. --share 0.01 takes a hundredth of what can be counted down: inputs of the
+fuzzer, specs for the formatter. Another promise is another entry of PROMISES: a name as in docs/promises.md, and a
+function that is given the share and gives back what it measured, or raises BrokenError.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+_ROOT = Path(__file__).parents[1]
+sys.path.append(str(_ROOT / "tests"))
+
+from helpers.bombs import BOMBS, Bomb  # noqa: E402  # lies with the tests
+from helpers.hostile import write_hostile  # noqa: E402
+from measure import hardware  # noqa: E402
+
+_HELPERS = _ROOT / "tests" / "helpers"
+_SECOND, _MEMORY = 1.0, 200 * 10**6
+_TRIES = 3  # of which the fastest counts: other processes make some of them slower
+
+
+class BrokenError(Exception):
+    """A promise that is not kept; the text says what was seen."""
+
+
+def main() -> int:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PROMISES))
+    parser.add_argument("--share", type=float, default=1.0)
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(PROMISES):
+        parser.error(f"no promise is called {', '.join(sorted(unknown))}; there are {', '.join(PROMISES)}")
+    print(f"{hardware()}\n")
+    broken = 0
+    for name in options.names or PROMISES:
+        start = time.perf_counter()
+        try:
+            kept, said = "kept", PROMISES[name](options.share)
+        except BrokenError as error:
+            kept, said = "BROKEN", str(error)
+            broken += 1
+        print(f"{kept:6}  {name:<10}  {said}  ({time.perf_counter() - start:,.0f} s)", flush=True)
+    return int(bool(broken))
+
+
+def _hostile(_share: float) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        count = len(write_hostile(Path(folder)))
+        done = _run(_HELPERS / "audited.py", folder)
+    events = json.loads(done)
+    if events:
+        raise BrokenError(f"{count} hostile specs, {len(events)} events: {events[0]}")
+    return f"{count} hostile specs, 0 events"
+
+
+def _fuzz(share: float) -> str:
+    count = max(1, int(1_000_000 * share))
+    with tempfile.TemporaryDirectory() as folder:
+        return _run(_ROOT / "bench" / "fuzz.py", "--count", count, "--keep", folder).splitlines()[-1]
+
+
+def _bombs(_share: float) -> str:
+    slowest, largest = ("", 0.0), ("", 0)
+    for name, bomb in BOMBS.items():
+        tries = [_defused(name, bomb) for _ in range(_TRIES)]
+        slowest = max(slowest, (name, min(time_s for time_s, _ in tries)), key=lambda pair: pair[1])
+        largest = max(largest, (name, max(memory for _, memory in tries)), key=lambda pair: pair[1])
+    times, memory = f"{slowest[1]:.2f} s ({slowest[0]})", f"{largest[1] / 1e6:.0f} MB ({largest[0]})"
+    said = f"{len(BOMBS)} refused in at most {times}, best of {_TRIES}, and {memory}"
+    if slowest[1] > _SECOND or largest[1] > _MEMORY:
+        raise BrokenError(said)
+    return said
+
+
+def _defused(name: str, bomb: Bomb) -> tuple[float, int]:
+    """Processor time in seconds, and memory in bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bomb.arch"
+        bomb.put(path)
+        override = ["--set", bomb.override] if bomb.override else []
+        found = json.loads(_run(_HELPERS / "measured.py", path, *override))
+    if found["codes"] != [bomb.code]:
+        raise BrokenError(f"{name}: {found['codes']}, not {bomb.code}")
+    return found["time_s"], found["memory"]
+
+
+def _formatter(share: float) -> str:
+    from helpers.networks import networks, specs
+    from hypothesis import HealthCheck, Phase, given, settings
+
+    from cifar_dsl.semantics import analyze_text
+    from cifar_dsl.source import Source
+    from cifar_dsl.syntax.formatter import format_text
+
+    count = 0
+
+    @settings(
+        max_examples=max(1, int(100_000 * share)),
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(networks() | specs())
+    def check(text: str) -> None:
+        nonlocal count
+        count += 1
+        formatted = format_text(Source("drawn", text))
+        assert format_text(Source("drawn", formatted)) == formatted
+        assert analyze_text(formatted).fingerprint == analyze_text(text).fingerprint
+
+    try:
+        check()
+    except AssertionError as error:
+        raise BrokenError(f"after {count:,} specs: {error}") from error
+    return f"{count:,} generated specs: same fingerprint, second pass changes nothing"
+
+
+def _tests(*paths: str) -> Callable[[float], str]:
+    """A promise that tests measure in full each time."""
+
+    def measure(_share: float) -> str:
+        command = [sys.executable, "-m", "pytest", "-q", "--full", *paths]
+        done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
+        last = done.stdout.strip().splitlines()[-1]
+        if done.returncode:
+            raise BrokenError(last)
+        return f"{re.sub(' in .*', '', last)} of {', '.join(paths)}"
+
+    return measure
+
+
+def _run(program: Path, *arguments: object) -> str:
+    done = subprocess.run(
+        [sys.executable, program, *map(str, arguments)], capture_output=True, text=True, check=False, cwd=_ROOT
+    )
+    if done.returncode:
+        raise BrokenError((done.stdout + done.stderr).strip()[-2000:])
+    return done.stdout.strip()
+
+
+PROMISES: dict[str, Callable[[float], str]] = {
+    "hostile": _hostile,
+    "fuzz": _fuzz,
+    "limits": _tests("tests/promises/test_limits.py"),
+    "bombs": _bombs,
+    "formatter": _formatter,
+    "extends": _tests("tests/promises/test_extends_stays_inside.py"),
+    "inert": _tests("tests/promises/test_inert_output.py"),
+    "data": _tests("tests/data"),
+    "bugs": _tests("tests/cli/test_bugs.py"),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

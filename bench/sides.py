@@ -1,0 +1,62 @@
+"""Sides of a comparison, each in a process of its own that lives through all rounds, so that rounds can be interleaved.
+
+A script that uses it answers to `--side NAME`: it makes the side's loop and then `serve`s rounds.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+from attrs import define, field
+
+
+def serve(run: Callable[[], float]) -> None:
+    """Run a round for every line on standard input, and answer with its seconds."""
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        print(json.dumps(run()), flush=True)
+
+
+@define
+class Side:
+    """A process that runs rounds."""
+
+    arguments: Sequence[str]
+    threads: int | None = None
+    _process: "subprocess.Popen[str]" = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        environment = dict(os.environ)
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        if self.threads is not None:
+            environment["OMP_NUM_THREADS"] = str(self.threads)
+        self._process = subprocess.Popen(
+            [sys.executable, *self.arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        self._read("ready")
+
+    def round(self) -> float:
+        """Seconds of one round."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        return float(self._read())
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _read(self, expected: str | None = None) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line or (expected is not None and line.strip() != expected):
+            raise RuntimeError(f"{' '.join(self.arguments)} ended with {self._process.wait()}")
+        return line

@@ -1,0 +1,70 @@
+"""What is said and kept when the mistake is ours and not the user's."""
+
+import shlex
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cifar_dsl.cli.output import note
+
+_MOST_SPECS = 8  # of those that the command line names
+_TO_REPORT = "cifar-dsl: this is a bug of cifar-dsl, not of your spec; please report it"
+
+
+def report_bug(error: Exception, arguments: Sequence[str]) -> None:
+    """Print the traceback, and write a file with everything that a report needs.
+
+    The file goes into the user's folder for state (on Linux ~/.local/state/cifar_dsl/bugs), else into the one for
+    temporary files. Where neither takes it, as on a full disk, the lines on stderr are all there is.
+    """
+    traceback.print_exception(error)
+    try:
+        path = _write(_text(error, arguments))
+    except Exception:  # noqa: BLE001  # nothing may hide the bug itself
+        path = None
+    if path:
+        note(f"{_TO_REPORT} with the file {path}, which holds the lines above, the command line and the specs it names")
+    else:
+        note(f"{_TO_REPORT} with the lines above (no file could be written)")
+
+
+def _text(error: Exception, arguments: Sequence[str]) -> str:
+    from cifar_dsl.installation import versions, without_home
+
+    parts = [
+        "cifar-dsl bug report. Look through it before you send it.",
+        f"time: {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\ncommand: {shlex.join(['cifar-dsl', *arguments])}",
+        "\n".join(f"{name}: {version}" for name, version in versions().items()),
+        "".join(traceback.format_exception(error)).rstrip(),
+        *_specs(arguments),
+    ]
+    return without_home("\n\n".join(parts)) + "\n"
+
+
+def _specs(arguments: Sequence[str]) -> Iterator[str]:
+    from cifar_dsl.limits import FILE_BYTES
+
+    paths = [Path(argument) for argument in arguments if argument.endswith(".arch")]
+    for path in [path for path in paths if path.is_file()][:_MOST_SPECS]:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES)
+        yield f"---- {path}\n{content.decode('utf-8', 'backslashreplace').rstrip()}\n----"
+
+
+def _write(text: str) -> Path | None:
+    """The file, or None where it can't be written. What has been begun is removed."""
+    from platformdirs import user_state_path
+
+    from cifar_dsl.atomic import write_atomically
+
+    name = f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
+    for folder in (user_state_path("cifar_dsl", appauthor=False) / "bugs", Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / name, text.encode("utf-8", "backslashreplace"))
+        except OSError:
+            continue
+        return folder / name
+    return None

@@ -1,0 +1,77 @@
+"""`cifar-dsl fmt`: the one canonical layout."""
+
+import sys
+from difflib import unified_diff
+from pathlib import Path
+
+import click
+
+from cifar_dsl.atomic import write_atomically
+from cifar_dsl.cli import options
+from cifar_dsl.cli.output import counted, fail, note
+from cifar_dsl.diagnostics import SpecError
+from cifar_dsl.diagnostics.render import visible
+from cifar_dsl.limits import FILE_BYTES
+from cifar_dsl.semantics.files import Reader
+from cifar_dsl.source import Source
+from cifar_dsl.syntax.formatter import format_text
+
+_STDIN = Path("<stdin>")  # what messages call it
+
+
+@click.command(name="fmt")
+@options.specs
+@click.option("--check", is_flag=True, help="Write nothing: name the files that would change, and end with 1 if any.")
+@click.option("--diff", is_flag=True, help="Write nothing: print what would change, and end with 1 if anything.")
+def command(specs: tuple[str, ...], check: bool, diff: bool) -> int:
+    """Lay SPECS out in the one canonical way: files, folders or globs of specs and libraries.
+
+    Comments stay, and so does what a spec means. There are no options of layout. Names the files that it rewrites;
+    `-` is standard input, laid out on standard output. Ends with 1 if a file can't be parsed, which stays as it is.
+    """
+    paths = [item.path for item in options.spec_paths([name for name in dict.fromkeys(specs) if name != "-"])]
+    if "-" in specs:
+        paths.insert(0, _STDIN)
+    changed = wrong = 0
+    for path in paths:
+        try:
+            source = _read(path)
+            text = format_text(source)
+            Reader(path.parent).source_of(path, text.encode())  # as bounded as what is read
+            is_changed = text != source.text
+            changed += is_changed
+            if diff:
+                click.echo(_difference(source, text), nl=False)
+            elif path is _STDIN and not check:
+                click.echo(text, nl=False)
+            elif is_changed:
+                if not check:
+                    write_atomically(path, text.encode())
+                click.echo(visible(str(path)))
+        except (SpecError, OSError) as error:
+            if not fail(error):
+                raise
+            wrong += 1
+    if paths != [_STDIN]:
+        note(f"{changed} of {counted(len(paths), 'spec')} {'would be ' if check or diff else ''}laid out anew")
+    return 1 if wrong or (changed and (check or diff)) else 0
+
+
+def _read(path: Path) -> Source:
+    """The text of a file, or of standard input. Raises SpecError."""
+    reader = Reader(path.parent)
+    if path is _STDIN:
+        return reader.source_of(path, sys.stdin.buffer.read(FILE_BYTES + 1))
+    return reader.read(path)
+
+
+def _difference(source: Source, text: str) -> str:
+    """Both texts as `patch` reads them; nothing if they are equal."""
+    name = visible(source.name)
+    lines = unified_diff(_lines(source.text), _lines(text), name, name, lineterm="")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _lines(text: str) -> list[str]:
+    *lines, last = text.split("\n")
+    return [*lines, f"{last}\n\\ No newline at end of file"] if last else lines

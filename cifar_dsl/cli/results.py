@@ -1,0 +1,81 @@
+"""Where `cifar-dsl compare` puts what it found: the terminal, tables, charts, the report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cifar_dsl.cli.output import note
+
+if TYPE_CHECKING:
+    from cifar_dsl.api import Spec
+    from cifar_dsl.compare import Comparison
+    from cifar_dsl.compare.report import Pictures
+
+
+def show(comparison: "Comparison") -> None:
+    """The table and what it says, on stdout."""
+    from cifar_dsl.compare.tables import as_text
+
+    for line in as_text(comparison):
+        click.echo(line)
+
+
+def write(
+    comparison: "Comparison",
+    specs: "Sequence[Spec]",
+    out: Path,
+    *,
+    data: str | None,
+    data_dir: Path | None,
+    with_chart: bool,
+    with_report: bool,
+) -> None:
+    """Write tables, charts and report into `out`; what isn't asked for is removed, since it would be of another."""
+    from cifar_dsl.atomic import write_atomically
+    from cifar_dsl.compare.figures import draw
+    from cifar_dsl.compare.tables import as_csv, as_json, as_latex, as_markdown
+
+    out.mkdir(parents=True, exist_ok=True)
+    for suffix, text in (("md", as_markdown), ("csv", as_csv), ("json", as_json), ("tex", as_latex)):
+        write_atomically(out / f"comparison.{suffix}", text(comparison).encode())
+    charts = (out / "comparison.png", out / "comparison.svg")
+    if with_chart and any(row.mean is not None for row in comparison.rows):
+        draw(comparison, *charts)
+    else:
+        for chart in charts:
+            chart.unlink(missing_ok=True)
+    report = out / "report.html"
+    if with_report:
+        from cifar_dsl.compare.report import render_report
+
+        analyses = {spec.fingerprint: spec.analysis for spec in specs}
+        write_atomically(report, render_report(comparison, analyses, _pictures(comparison, data, data_dir)).encode())
+    else:
+        report.unlink(missing_ok=True)
+    note(f"written to {out}/comparison.*" + (f" and {report}" if with_report else ""))
+
+
+def _pictures(comparison: "Comparison", data: str | None, data_dir: Path | None) -> "Pictures | None":
+    """The test images (N, H, W, C) that the report shows some of, where the data is at hand; nothing is downloaded.
+
+    A file of arrays is looked for where `data` says, else where the runs say that it was.
+    """
+    from cifar_dsl.data import DataError, load_dataset
+    from cifar_dsl.data.load import cache_path
+
+    used = comparison.data
+    if used is None or not any(row.images and row.images.effect for row in comparison.rows):
+        return None
+    path = None
+    if used.name == "npz":
+        where = data.removeprefix("npz:") if data and data.startswith("npz:") else used.path
+        path = Path(where).expanduser() if where else None
+    try:
+        if not (used.name == "shapes" or (path or cache_path(used.name, data_dir)).is_file()):
+            return None
+        dataset = load_dataset(used.name, path=path, data_dir=data_dir)
+    except DataError:
+        return None
+    return dataset.x_test if dataset.digest == used.digest else None

@@ -1,0 +1,36 @@
+"""How the runs of a spec learned: its learning curves, with their band."""
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from cifar_dsl.runs import Run
+
+
+@frozen
+class Curve:
+    """Test accuracy after each epoch: the mean, the lowest and the highest of the finished runs.
+
+    `lost` holds what there is of each run that diverged or failed.
+    """
+
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    lost: tuple[tuple[float, ...], ...]
+
+
+def curve(runs: Sequence[Run]) -> Curve:
+    """The curve of a spec. Epochs that not all of its finished runs have are left out. Raises RunError."""
+    finished: list[tuple[float, ...]] = []
+    lost: list[tuple[float, ...]] = []
+    for run in runs:
+        accuracies = tuple(metrics.test_accuracy for metrics in run.metrics())
+        (lost if run.result().accuracy is None else finished).append(accuracies)
+    epochs = list(zip(*finished, strict=False))
+    return Curve(
+        tuple(sum(epoch) / len(epoch) for epoch in epochs),
+        tuple(map(min, epochs)),
+        tuple(map(max, epochs)),
+        tuple(lost),
+    )

@@ -1,0 +1,91 @@
+"""Several comparisons at once: how sure each claim must be, so that all of them together are sure enough."""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from attrs import field, frozen
+from scipy import optimize, special
+
+_MOST_SHARED = 0.995  # of a statistic's spread; nearer to 1, the integrand below has a step that no grid resolves
+_NORMAL = np.linspace(0, 8, 51)  # one half; the integrand is even
+_NORMAL_WEIGHTS = np.exp(-(_NORMAL**2) / 2) * np.where(_NORMAL == 0, 0.5, 1)
+_NORMAL_WEIGHTS /= _NORMAL_WEIGHTS.sum()
+_SPREADS = 61  # nodes for the estimated standard error
+
+
+def _loadings(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    loadings: npt.NDArray[np.float64] = np.minimum(np.asarray(values, float), _MOST_SHARED)
+    return loadings
+
+
+@frozen(eq=False)
+class ManyToOne:
+    """The distribution of the largest |t| when several specs that equal one baseline are compared with it.
+
+    The statistics depend on each other since they share the baseline's mean: the correlation of two of them is the
+    product of their `loadings`, a loading being the square root of the baseline's part in a difference's variance.
+    Nothing asks for equal variances, so each statistic brings its own degrees of freedom (Hasler and Hothorn 2008,
+    "Multiple contrast tests in the presence of heteroscedasticity", Biometrical Journal 50). With equal variances
+    and pooled degrees of freedom this is Dunnett's distribution.
+    """
+
+    loadings: npt.NDArray[np.float64] = field(converter=_loadings)
+
+    def exceedance(self, t: float, degrees: float) -> float:
+        """The probability that the largest of the |t| exceeds `t`: the p that is adjusted for all of them."""
+        # Numerator: a normal variable that all share and one of each own. Denominator: a chi variable.
+        spreads, weights = chi(degrees)
+        bounds = t * spreads[:, None, None]
+        shared = _NORMAL[None, :, None] * self.loadings
+        own = np.sqrt(1 - self.loadings**2)
+        inside = special.ndtr((shared + bounds) / own) - special.ndtr((shared - bounds) / own)
+        exceeds = float(weights @ (1 - inside.prod(axis=2)) @ _NORMAL_WEIGHTS)
+        return min(1.0, max(p_value(t, degrees), exceeds))  # what rounding of the sum would take below the one alone
+
+    def quantile(self, degrees: float, alpha: float) -> float:
+        """The t that the largest of the |t| exceeds with probability `alpha`."""
+        low = t_quantile(alpha, degrees)
+        if len(self.loadings) == 1:
+            return low
+        high = t_quantile(alpha / len(self.loadings), degrees)  # Bonferroni's, which is never less
+
+        def excess(logarithm: float) -> float:
+            """Nearly a straight line, which few steps solve."""
+            return math.log(self.exceedance(math.exp(logarithm), degrees) / alpha)
+
+        # A little apart, so that rounding can't put the solution outside.
+        return math.exp(optimize.brentq(excess, math.log(low) - 1e-3, math.log(high) + 1e-3, rtol=1e-6))
+
+
+@lru_cache(maxsize=64)
+def chi(degrees: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Values of an estimated standard error divided by the true one, and their probabilities."""
+    half = degrees / 2
+    low, high = special.gammaincinv(half, 1e-12), special.gammainccinv(half, 1e-14)  # of half the sum of squares
+    values = np.exp(np.linspace(math.log(low), math.log(high), _SPREADS))
+    logarithms = half * np.log(values) - values  # of the density, for values evenly spaced in their logarithm
+    weights = np.exp(logarithms - logarithms.max())
+    return np.sqrt(values / half), weights / weights.sum()
+
+
+def p_value(t: float, degrees: float) -> float:
+    """Student's two-sided p."""
+    return float(2 * special.stdtr(degrees, -abs(t)))
+
+
+def t_quantile(alpha: float, degrees: float) -> float:
+    """The t that Student's |t| exceeds with probability `alpha`."""
+    return float(-special.stdtrit(degrees, alpha / 2))
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """The p-values, adjusted for all of them together whatever depends on what (Holm 1979)."""
+    adjusted = [0.0] * len(values)
+    largest = 0.0
+    for rank, i in enumerate(sorted(range(len(values)), key=values.__getitem__)):
+        largest = max(largest, min(1.0, (len(values) - rank) * values[i]))
+        adjusted[i] = largest
+    return adjusted

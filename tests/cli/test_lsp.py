@@ -1,0 +1,46 @@
+"""`cifar-dsl lsp` as a process; what it can do is tested in tests/language_server."""
+
+import subprocess
+import sys
+
+COMMAND = [sys.executable, "-m", "cifar_dsl", "lsp"]
+WITHOUT_EXTRA = """
+import sys
+sys.modules["pygls"] = sys.modules["lsprotocol"] = None
+from cifar_dsl.cli import main
+sys.exit(main(["lsp"]))
+"""
+
+
+def run(command: list[str], said: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(command, input=said, capture_output=True, timeout=60, check=False)
+
+
+def test_what_to_install_where_the_extra_is_missing() -> None:
+    done = run([sys.executable, "-c", WITHOUT_EXTRA])
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"error: the language server needs pygls, which is not installed" in done.stderr
+    assert b"pip install 'cifar-dsl[lsp]'" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_messages_that_are_none_are_passed_over() -> None:
+    bodies = [
+        b"{{{",
+        b"[]",
+        b'{"jsonrpc": "2.0", "id": 1, "method": "textDocument/hover", "params": {"position": 3}}',
+        b'{"jsonrpc": "2.0", "id": 2, "method": "gone", "params": {}}',
+        b'{"jsonrpc": "2.0", "method": "gone", "params": {}}',
+        b'{"jsonrpc": "2.0", "id": 3, "method": "initialize", "params": {"processId": null, "capabilities": {}}}',
+        b'{"jsonrpc": "2.0", "id": 4, "method": "shutdown"}',
+        b'{"jsonrpc": "2.0", "method": "exit"}',
+    ]
+    done = run(COMMAND, b"".join(b"Content-Length: %d\r\n\r\n%s" % (len(body), body) for body in bodies))
+    assert done.returncode == 0
+    assert b'"hoverProvider"' in done.stdout
+    assert b'"id": 4' in done.stdout
+
+
+def test_an_editor_that_goes_away_takes_the_server_along() -> None:
+    done = run(COMMAND)
+    assert (done.returncode, done.stdout) == (0, b"")

@@ -1,0 +1,72 @@
+"""Any input ends in a model or in located diagnostics; `bench/fuzz.py` tries far more of them."""
+
+import traceback
+from pathlib import Path
+
+import pytest
+from helpers.fuzzing import CORPUS, Find, Fuzzer, Input
+
+from cifar_dsl.diagnostics import SpecError
+from cifar_dsl.lints import inspection
+
+_COUNT = 4_000  # 20,000 with --full; a core takes about 10 ms for each
+
+
+@pytest.fixture(scope="module")
+def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Fuzzer:
+    return Fuzzer(tmp_path_factory.mktemp("fuzzed"))
+
+
+def told(find: Find) -> str:
+    return f"{find.input}\n" + "".join(traceback.format_exception(find.error))
+
+
+@pytest.mark.slow
+def test_no_input_is_too_much_for_the_language(fuzzer: Fuzzer, full: bool) -> None:
+    for number in range(20_000 if full else _COUNT):
+        find = fuzzer.find(fuzzer.input(0, number))
+        assert find is None, f"input {number} of seed 0: {told(find)}"
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("*.arch")), ids=lambda path: path.stem)
+def test_what_was_too_much_once_is_not_again(fuzzer: Fuzzer, path: Path) -> None:
+    find = fuzzer.find(Input.load(path))
+    assert find is None, told(find)
+
+
+def test_inputs_reach_all_of_the_language(fuzzer: Fuzzer) -> None:
+    codes = set()
+    right = 0
+    for number in range(400):
+        given = fuzzer.input(0, number)
+        path = fuzzer.write(given)
+        found = inspection.inspect(path, fuzzer.root, given.overrides)
+        right += found.found is not None
+        codes |= {one.code for one in found.diagnostics}
+    assert right >= 10
+    assert len(codes) >= 25
+
+
+def test_an_error_is_found_and_made_smaller(fuzzer: Fuzzer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def examine(path: Path, *_: object) -> None:
+        if "dense" in path.read_text():
+            raise ZeroDivisionError
+        raise SpecError([])
+
+    monkeypatch.setattr(inspection, "examine", examine)
+    given = Input(b"arch a\ninput 3x8x8\nmodel {\n    flatten -> dense(10)\n}\n", ("a=1", "b=2"))
+    find = fuzzer.find(given)
+    assert find
+    assert find.place.startswith("ZeroDivisionError")
+    assert fuzzer.smallest(find).input == Input(b"dense")
+
+
+def test_the_same_number_gives_the_same_input(fuzzer: Fuzzer) -> None:
+    assert fuzzer.input(3, 14) == fuzzer.input(3, 14)
+    assert len({fuzzer.input(0, number) for number in range(50)}) > 40
+
+
+def test_a_corpus_keeps_inputs_as_they_are(tmp_path: Path) -> None:
+    given = Input(b"\xff\x00arch", ("a=\udcff", "b=é"))
+    given.save(tmp_path / "a.arch")
+    assert Input.load(tmp_path / "a.arch") == given

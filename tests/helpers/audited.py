@@ -1,0 +1,118 @@
+"""Run as a program: puts every spec of a folder through the language, and prints what Python's audit hooks saw.
+
+    python audited.py FOLDER [--betray]
+
+Printed is a JSON list of events that no spec may cause: code that is run, compiled or imported, processes, sockets,
+files opened elsewhere than in the folder and among the shipped specs, anything written, removed or listed. Modules
+that are imported late are imported before the hook is set, by specs with every mistake that there is. `--betray`
+does some of it on purpose, which shows that the hook sees it.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from cifar_dsl.diagnostics import (
+    Diagnostic,
+    SpecError,
+    render_concise,
+    render_full,
+    render_github,
+    render_json,
+    render_sarif,
+)
+from cifar_dsl.difference import as_data, as_lines, difference
+from cifar_dsl.expansion import expanded
+from cifar_dsl.lints import fixed, inspect
+from cifar_dsl.pictures import as_dot, as_mermaid, draw
+from cifar_dsl.resources import specs_directory
+from cifar_dsl.semantics import Analysis, analyze
+from cifar_dsl.semantics.files import Reader
+from cifar_dsl.syntax import print_spec
+from cifar_dsl.syntax.formatter import format_text
+
+_CASES = Path(__file__).parents[1] / "diagnostics" / "cases"
+_FORBIDDEN = (
+    "exec", "compile", "import", "code.__new__", "marshal.", "pickle.", "ctypes.", "subprocess.", "os.system",
+    "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "pty.", "socket.", "urllib.", "http.", "ftplib.", "webbrowser.",
+    "shutil.", "tempfile.", "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink",
+    "os.truncate", "os.chmod", "os.chown", "os.putenv", "os.kill", "os.chdir", "sys.addaudithook", "cpython.run_",
+)  # fmt: skip
+_READS = {"open", "os.listdir", "os.scandir", "glob.glob"}
+
+
+def main() -> None:
+    """See above."""
+    folder = Path(sys.argv[1]).resolve()
+    reference = analyze(specs_directory() / "baseline.arch")
+    _use(sorted(_CASES.rglob("*.arch")), _CASES, reference)
+    _use(sorted(specs_directory().rglob("*.arch")), specs_directory(), reference)
+    specs = sorted(path for path in folder.glob("*.arch") if not path.is_symlink())  # those are what bases lead to
+    events: list[str] = []
+    allowed = [folder, specs_directory().resolve()]
+    is_armed = True
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if not is_armed:
+            return
+        if event.startswith(_FORBIDDEN) or (event in _READS and not _is_allowed(arguments, allowed)):
+            events.append(f"{event} {arguments!r:.200}")
+
+    sys.addaudithook(hook)
+    _use(specs, folder, reference)
+    if "--betray" in sys.argv:
+        exec("1 + 1")
+        os.listdir("/")  # noqa: PTH208
+        os.system("true")
+        with Path(os.devnull).open("rb"):
+            pass
+    is_armed = False
+    print(json.dumps(events))
+
+
+def _is_allowed(arguments: tuple[object, ...], allowed: list[Path]) -> bool:
+    path, *rest = arguments
+    mode = rest[0] if rest else None
+    if isinstance(mode, str) and set(mode) & set("wax+"):
+        return False
+    if not isinstance(path, str | bytes | os.PathLike):
+        return False
+    return any(Path(os.fsdecode(path)).resolve().is_relative_to(folder) for folder in allowed)
+
+
+def _use(paths: Iterable[Path], root: Path, reference: Analysis) -> None:
+    """Check, expand, draw, lay out and compare specs, and show everything that is to be said of them."""
+    for path in paths:
+        inspection = inspect(path, root)
+        _show(inspection.diagnostics)
+        try:
+            source = Reader(root).read(path)
+            format_text(source)
+            fixed(source, inspection.diagnostics, also_unsafe=True)
+        except SpecError as error:
+            _show(error.diagnostics)
+        if isinstance(inspection.found, Analysis):
+            analysis = inspection.found
+            expanded(analysis.graph, analysis.recipe, analysis.program.name.text)
+            print_spec(analysis.program.as_spec())
+            picture = draw(analysis.graph, analysis.program.name.text)
+            as_dot(picture)
+            as_mermaid(picture)
+            found = difference(reference, analysis)
+            as_lines(found)
+            as_data(found)
+
+
+def _show(diagnostics: tuple[Diagnostic, ...]) -> None:
+    for diagnostic in diagnostics:
+        render_full(diagnostic)
+        render_concise(diagnostic)
+        render_github(diagnostic)
+    render_json(diagnostics)
+    render_sarif(diagnostics)
+
+
+if __name__ == "__main__":
+    main()

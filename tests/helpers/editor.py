@@ -1,0 +1,72 @@
+"""What an editor has open, without an editor: texts in which `§` marks the place that is asked about."""
+
+from pathlib import Path
+
+from attrs import frozen
+from lsprotocol import types
+
+from cifar_dsl.language_server.completion import completions
+from cifar_dsl.language_server.documents import Documents
+from cifar_dsl.language_server.hover import hover
+
+CURSOR = "§"
+FOLDER = Path("/specs").resolve()
+
+
+@frozen
+class Editor:
+    """Open documents, and a place in one of them; they can be passed on as arguments: `definition(*editor)`."""
+
+    documents: Documents
+    path: Path
+    offset: int
+
+    def __iter__(self):
+        return iter((self.documents, self.path, self.offset))
+
+    def path_of(self, name: str) -> Path:
+        return FOLDER / f"{name}.arch"
+
+    def text(self, name: str = "test") -> str:
+        return self.documents.open[self.path_of(name)]
+
+
+def uri_of(name: str) -> str:
+    return (FOLDER / f"{name}.arch").as_uri()
+
+
+def editor(text: str, **others: str) -> Editor:
+    """An editor with `test.arch` open and the place in it that is marked, if any, and with other files."""
+    documents = Documents(folders=[FOLDER])
+    for name, other in others.items():
+        documents.put(uri_of(name), other)
+    offset = max(text.find(CURSOR), 0)
+    path = documents.put(uri_of("test"), text.replace(CURSOR, ""))
+    return Editor(documents, path, offset)
+
+
+def completed(text: str, *, snippets: bool = False, **others: str) -> dict[str, types.CompletionItem]:
+    """What completion offers at the place, by the words."""
+    return {item.label: item for item in completions(*editor(text, **others), snippets=snippets)}
+
+
+def hovered(text: str, **others: str) -> str:
+    """What is shown of the word at the place; empty where that is nothing."""
+    found = hover(*editor(text, **others))
+    if found is None:
+        return ""
+    assert isinstance(found.contents, types.MarkupContent)
+    return found.contents.value
+
+
+def put_in(text: str, edits: list[types.TextEdit]) -> str:
+    """A text with changes, of lines that end with a new line alone and of characters of the first plane."""
+    lines = text.split("\n")
+    starts = [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines) + 1)]
+
+    def offset(position: types.Position) -> int:
+        return starts[position.line] + position.character
+
+    for edit in sorted(edits, key=lambda edit: offset(edit.range.start), reverse=True):
+        text = text[: offset(edit.range.start)] + edit.new_text + text[offset(edit.range.end) :]
+    return text

@@ -1,0 +1,39 @@
+"""Run as a program: what checking a spec costs, as JSON.
+
+    python measured.py SPEC [--set OVERRIDE]
+
+Printed are the codes of its mistakes, the processor time of the check in seconds, and the memory of the whole
+process at its largest, in bytes. The parser's tables are read and a small spec is checked before.
+"""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+from cifar_dsl.lints import inspect
+from cifar_dsl.resources import specs_directory
+
+
+def main() -> None:
+    """See above."""
+    inspect(specs_directory() / "residual.arch")
+    path, *overrides = sys.argv[1:]
+    start = time.process_time()
+    inspection = inspect(Path(path), overrides=overrides[1:])
+    time_s = time.process_time() - start
+    codes = sorted({one.code for one in inspection.diagnostics})
+    print(json.dumps({"codes": codes, "time_s": time_s, "memory": _largest_memory()}))
+
+
+def _largest_memory() -> int:
+    status = Path("/proc/self/status")
+    if status.exists():  # on Linux, `ru_maxrss` knows of the memory of the process that started this one
+        (line,) = [line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""No control or bidirectional character gets raw from a spec, a file's name or the command line to what is shown."""
+
+import csv
+import io
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from cifar_dsl.cli import main
+from cifar_dsl.compare import Entry, compare
+from cifar_dsl.compare.tables import as_csv
+
+# All C0 and C1 controls, and everything that turns the direction of text around or breaks lines unseen.
+ACTING = [
+    *map(chr, [*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)])
+]
+HOSTILE = "a\x1b[2J\x07\x08\r\x9b31m\u202eb\u2066"
+RIGHT = "arch right\ninput 3x32x32\nmodel { flatten -> dense(10) }\n"
+WRONG = "arch wrong\ninput 3x32x32\nmodel { flatten -> dens(10) }\n"
+FORMATS = "full", "concise", "github", "json", "sarif"
+
+
+def test_these_are_all_there_are() -> None:
+    acting = {c for c in map(chr, range(0x110000)) if unicodedata.category(c) in {"Cc", "Zl", "Zp"}}
+    turning = {c for c in map(chr, range(0x110000)) if unicodedata.bidirectional(c) in {
+        "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}}  # fmt: skip
+    assert acting | turning | set("\u061c\u200e\u200f") == set(ACTING)
+
+
+def raw(capsys: pytest.CaptureFixture[str], *arguments: object) -> set[str]:
+    """The acting characters in all that a command says, but for the ends of its lines."""
+    code = main([str(argument) for argument in arguments])
+    assert code in {0, 1, 2}
+    captured = capsys.readouterr()
+    assert captured.out + captured.err or "github" in arguments  # which says nothing where nothing is wrong
+    return set((captured.out + captured.err).replace("\n", "")) & set(ACTING)
+
+
+def commands(path: Path) -> list[list[object]]:
+    return [
+        *(["check", "--format", style, path] for style in FORMATS),
+        ["show", path],
+        ["show", "--expand", path],
+        ["show", "--resolved", path],
+        ["show", "--json", path],
+        ["diff", path, "baseline"],
+        ["diff", "baseline", path],
+        ["diff", "--json", path, "baseline"],
+        ["train", path, "--dry-run"],
+    ]
+
+
+@pytest.mark.parametrize("place", ["# {}", 'param p = "{}"', "param p{} = 1", "conv{}", "# allow: {}"])
+def test_no_character_of_a_spec_acts(place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.arch"
+    for character in ACTING:
+        path.write_bytes((RIGHT + place.format(character) + "\n").encode())
+        for command in (*commands(path)[:5], ["show", path]):
+            found = raw(capsys, *command)
+            assert found == set(), (character, command)
+
+
+@pytest.mark.parametrize("text", [RIGHT, WRONG, "arch a extends baseline\nparam x = 1\n"])
+def test_no_name_of_a_file_acts(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / HOSTILE
+    folder.mkdir()
+    path = folder / f"{HOSTILE}.arch"
+    path.write_text(text, encoding="utf-8")
+    for command in commands(path):
+        assert raw(capsys, *command) == set(), command
+    assert raw(capsys, "check", folder) == set()
+
+
+def test_no_name_that_is_not_there_acts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / f"{HOSTILE}.arch").write_text(RIGHT, encoding="utf-8")
+    near = tmp_path / f"{HOSTILE}x.arch"
+    assert raw(capsys, "check", near) == set()
+    assert raw(capsys, "show", near) == set()
+    assert raw(capsys, HOSTILE) == set()
+    assert raw(capsys, "check", f"--{HOSTILE}", near) == set()
+    assert raw(capsys, "explain", HOSTILE) == set()
+    assert raw(capsys, "reference", HOSTILE) == set()
+    assert raw(capsys, "evaluate", tmp_path / HOSTILE) == set()
+    assert raw(capsys, "data", "download", HOSTILE) == set()
+    assert raw(capsys, "data", "list", "--data-dir", tmp_path / HOSTILE) == set()
+    (tmp_path / "own.arch").write_text(f'arch own extends "{HOSTILE[0]}.arch"\n', encoding="utf-8")
+    assert raw(capsys, "check", tmp_path / "own.arch") == set()
+
+
+@pytest.mark.parametrize("override", ["{}", "{}=1", "head={}", 'head="{}"', "train.{}=1", "train.data={}"])
+def test_no_override_acts(override: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for style in FORMATS:
+        text = override.format(HOSTILE)
+        assert raw(capsys, "check", "--set", text, "--format", style, *_baseline(tmp_path)) == set()
+
+
+def _baseline(folder: Path) -> list[Path]:
+    path = folder / "a.arch"
+    path.write_text("arch a extends baseline\n", encoding="utf-8")
+    return [path]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\x00="])
+def test_no_cell_of_a_csv_is_a_formula(start: str) -> None:
+    formula = f'{start}cmd|" /C calc"!A0'
+    entry = Entry(formula, (formula,), (formula, HOSTILE), "0123456789ab", 1000, 2000, ())
+    text = as_csv(compare([entry], formula))
+    assert set(text.replace("\n", "")) & set(ACTING) == set()
+    (line,) = csv.DictReader(io.StringIO(text))
+    assert line["spec"][0] in "'\\"
+    assert line["change"][0] in "'\\"
