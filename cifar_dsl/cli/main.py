@@ -10,6 +10,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from cifar_dsl import limits
 from cifar_dsl.cli.completing import word_items
 from cifar_dsl.cli.output import fail, note
 
@@ -98,6 +99,37 @@ def _set_color(ctx: click.Context, _parameter: click.Parameter, value: str) -> N
     ctx.color = {"auto": None, "always": True, "never": False}[value]
 
 
+def _complete_limits(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(f"{name}=") for name in limits.RAISABLE if name.startswith(incomplete.upper())]
+
+
+def _figures(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, int]:
+    return dict(_figure(text, ctx, parameter) for text in given)
+
+
+def _figure(text: str, ctx: click.Context, parameter: click.Parameter) -> tuple[str, int]:
+    """A limit's name and its new figure. Raises BadParameter."""
+    from cifar_dsl.diagnostics import nearest
+
+    name, _, figure = text.partition("=")
+    name = name.strip().upper()
+    if name not in limits.RAISABLE:
+        near = nearest(name, limits.RAISABLE)
+        is_fixed = name in limits.DEFAULTS
+        what = "can't be raised." if is_fixed else "is no limit."
+        advice = (
+            f"Did you mean {near}?" if near and not is_fixed else f"These can be raised: {', '.join(limits.RAISABLE)}."
+        )
+        raise click.BadParameter(f"{name or text} {what} {advice}", ctx, parameter)
+    try:
+        value = int(figure)
+    except ValueError:
+        raise click.BadParameter(f"{text} gives no number; for example {name}=1_000_000.", ctx, parameter) from None
+    if value < limits.DEFAULTS[name]:
+        raise click.BadParameter(f"{name} is {limits.DEFAULTS[name]:,} and can only be raised.", ctx, parameter)
+    return name, value
+
+
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--version",
@@ -116,8 +148,19 @@ def _set_color(ctx: click.Context, _parameter: click.Parameter, value: str) -> N
     callback=_set_color,
     help="Colours: where the output is a terminal (and NO_COLOR is not set), always, or never.",
 )
-def group() -> None:
+@click.option(
+    "--limit",
+    "raised",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_figures,
+    shell_complete=_complete_limits,
+    help="Let a spec be larger than it may be by default; docs/limits.md lists the limits.",
+)
+@click.pass_context
+def group(ctx: click.Context, raised: dict[str, int]) -> None:
     """Compile, train and compare image classifiers that are written as small text files."""
+    ctx.with_resource(limits.raising(raised))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What training promises of runs: a few trials of each. bench/promises_training.py makes many."""
+"""What training promises of runs: a few trials of each. bench/promises.py makes many."""
 
 import hashlib
 from pathlib import Path
