@@ -177,6 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return request.exit_code
     except click.UsageError as error:
         _show(error)
+        if isinstance(error, click.NoSuchOption) and error.option_name in {one.opts[0] for one in group.params}:
+            note(f"{error.option_name} stands before the command: {PROGRAM} {error.option_name} ... COMMAND")
         return EXIT_USAGE
     except click.ClickException as error:
         _show(error)

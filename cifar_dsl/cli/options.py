@@ -93,6 +93,7 @@ jobs: Decorator = click.option(
     help="Trainings at a time [default: one a core, each with one thread; on a GPU one spec, all its seeds together].",
 )
 wait: Decorator = click.option("--wait", is_flag=True, help="Wait where another process is training the same run.")
+yes: Decorator = click.option("-y", "--yes", is_flag=True, help="Agree beforehand to what would be asked.")
 validation: Decorator = click.option(
     "--validation",
     type=click.IntRange(0),

@@ -1,5 +1,6 @@
 """Where to compute, and what is there."""
 
+import os
 import platform
 import time
 from collections.abc import Callable
@@ -66,6 +67,16 @@ def processor_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def memory_bytes(device: torch.device) -> int | None:
+    """How much memory the device has in all; None where the system doesn't say."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    try:  # MPS shares the machine's
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def synchronize(device: torch.device) -> None:

@@ -1,14 +1,16 @@
 """What training promises of runs: a few trials of each. bench/promises.py makes many."""
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from helpers import reliability
-from helpers.reliability import STEPS, Place, essence
+from helpers.reliability import SPEC, STEPS, Place, essence
 
-from cifar_dsl.runs import open_run
+from cifar_dsl.runs import open_partial, open_run
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.recorder import Recorder
@@ -179,6 +181,34 @@ def test_running_out_of_memory_is_explained_and_the_batch_stays(place, monkeypat
     run = open_run(place.root)
     assert "batch 16" in " ".join(run.spec_text.split())
     assert run.record().resumed[0].epoch == 2
+
+
+LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+import torch
+from cifar_dsl.cli import main
+import cifar_dsl.cli.train, cifar_dsl.training.session
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+more = pages * resource.getpagesize() + 400 * 1000**2
+resource.setrlimit(resource.RLIMIT_AS, (more, more))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system doesn't say how much memory is in use")
+@pytest.mark.slow
+def test_a_process_that_has_too_little_memory_says_so(place):
+    """The weights of the widened network take 350 MB, and so do gradients and each moment."""
+    spec = place.folder / "small.arch"
+    spec.write_text(SPEC.replace("dense(10)", "dense(2_500_000) -> dense(10)"))
+    command = [sys.executable, "-c", LITTLE_MEMORY, *place.arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "the memory of the device does not suffice for this training, which takes about " in done.stderr
+    assert "--set train.batch=8" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not open_partial(place.partial).metrics()
 
 
 def test_an_error_that_has_nothing_to_do_with_memory_is_a_bug(place, monkeypatch):
