@@ -26,9 +26,7 @@ def ask(facts: str, *, agreed: bool) -> None:
     if agreed:
         return
     if not is_terminal():
-        raise click.UsageError(
-            inert(f"{facts}\nThis is no terminal where that could be asked about: --yes agrees to it.")
-        )
+        raise click.UsageError(inert(f"{facts}\nNobody can be asked, since this is no terminal: --yes agrees to it."))
     note(facts)
     if not click.confirm("Go on?", err=True):
         note("nothing was done")

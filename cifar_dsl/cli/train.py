@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     "--resume",
     metavar="RUN",
     type=click.Path(path_type=Path),
+    shell_complete=options.complete_runs,
     help="Go on with this run, which was broken off, in place of a SPEC.",
 )
 @options.data

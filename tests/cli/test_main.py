@@ -13,6 +13,7 @@ COMMANDS = (
     *("check", "show", "fmt", "diff", "train", "evaluate", "compare", "explain", "reference", "data", "doctor"),
     "completion",
     "lsp",
+    "runs",
 )
 
 

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -11,13 +9,14 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from filelock import FileLock
-from helpers.runs import EPOCH, FINGERPRINT, RESULT_OF_RUN, names_below, record, write
+from helpers.runs import EPOCH, FINGERPRINT, RESULT_OF_RUN, broken_off, holding, names_below, record, write
 
 from cifar_dsl.runs import (
     METRICS,
     RECORD,
     RESULT,
     SPEC,
+    SUMS,
     WEIGHTS,
     Resumption,
     RunError,
@@ -47,17 +46,6 @@ def writer(place):
     made.close()
 
 
-def broken_off(place: Path, epochs: int = 3) -> None:
-    """What a process leaves that is broken off after some epochs."""
-    writer = RunWriter(place)
-    writer.take()
-    writer.start(record(), "arch mine\n")
-    for epoch in range(epochs):
-        writer.add_checkpoint(epoch + 2, 0, b"state after epoch %d" % (epoch + 1))
-        writer.add_epoch(evolve(EPOCH, epoch=epoch + 1))
-    writer.close()
-
-
 def contents(place: Path) -> list[bytes]:
     """Of the checkpoints that the next process finds."""
     writer = RunWriter(place)
@@ -72,9 +60,9 @@ def contents(place: Path) -> list[bytes]:
 # ---- complete runs
 
 
-def test_a_run_is_one_folder_of_five_files(tmp_path, place):
+def test_a_run_is_one_folder_of_six_files(tmp_path, place):
     assert write(tmp_path).path == place
-    files = [SPEC, RECORD, METRICS, WEIGHTS, RESULT]
+    files = [SPEC, RECORD, METRICS, WEIGHTS, RESULT, SUMS]
     assert names_below(place) == sorted(files)
     assert not partial_path(place).exists()
 
@@ -161,7 +149,7 @@ def test_the_run_goes_on_with_the_epochs_of_its_checkpoint(place):
     writer.close()
     assert [metrics.epoch for metrics in run.metrics()] == [1, 2, 3]
     assert run.record() == evolve(record(), resumed=(resumption,))
-    assert names_below(place) == sorted([SPEC, RECORD, METRICS, RESULT])
+    assert names_below(place) == sorted([SPEC, RECORD, METRICS, RESULT, SUMS])
 
 
 @pytest.mark.parametrize(
@@ -314,29 +302,6 @@ def test_to_look_whether_a_run_is_trained_keeps_nobody_from_training_it(place, m
 
 
 # ---- several processes
-
-HOLD = """
-import sys, time
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from helpers.runs import record
-from cifar_dsl.runs import RunWriter
-writer = RunWriter(Path(sys.argv[1]))
-writer.take()
-writer.start(record(), "arch mine\\n")
-print("begun", flush=True)
-time.sleep(float(sys.argv[3]))
-"""
-
-
-def holding(place: Path, seconds: float = 60) -> subprocess.Popen[str]:
-    """Another process that trains the run, until it is killed or the time is over."""
-    tests = str(Path(__file__).parents[1])
-    command = [sys.executable, "-c", HOLD, str(place), tests, str(seconds)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begun\n"
-    return process
 
 
 def test_a_run_that_another_process_trains_is_refused_with_its_name(place):
