@@ -13,6 +13,7 @@ from cifar_dsl.cli import options
 from cifar_dsl.cli.asking import ask
 from cifar_dsl.cli.main import EXIT_WRONG
 from cifar_dsl.cli.output import counted, note, say
+from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.runs import Run, RunError
 from cifar_dsl.runs.catalogue import Entry, Status, entries
 from cifar_dsl.runs.pruning import Removal, Selection
@@ -59,7 +60,7 @@ def show(run: Path, as_json: bool) -> None:
         }
         click.echo(json.dumps(fields, indent=2))
         return
-    for line in columns(_facts(entry)):
+    for line in columns([[visible(cell) for cell in fact] for fact in _facts(entry)]):
         say(line)
 
 
@@ -196,7 +197,7 @@ def _table(rows: "Sequence[tuple[Entry, str, int]]") -> list[str]:
                 str(entry.path),
             ]
         )
-    return columns(cells, right=frozenset({1, 3, 5}))
+    return columns([[visible(cell) for cell in row] for row in cells], right=frozenset({1, 3, 5}))
 
 
 def _fields(entry: Entry) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from cifar_dsl.runs.places import RECORD, WEIGHTS, partial_path
 from cifar_dsl.runs.records import RunError, RunRecord, RunResult, damaged
 from cifar_dsl.semantics import analyze_text
 
-_FOLDER = re.compile(r"(seed-\d+)(\.partial|\.replaced|\.removed)?")
+_FOLDER = re.compile(r"seed-\d+(\.partial|\.replaced|\.removed)?")
 
 
 class Status(StrEnum):
@@ -87,17 +87,18 @@ class Entry:
 
 def entries(folder: Path) -> Iterator[Entry]:
     """All runs that `folder` is or holds, by path; one that a crash left beside its place is put back first."""
-    if match := _FOLDER.fullmatch(folder.absolute().name):
-        place = folder.absolute().with_name(match[1]) if folder.name in {"", ".."} else folder.with_name(match[1])
-        found = [place, partial_path(place)] if not match[2] else [folder]
-    else:
-        found = sorted(_folders(folder))
+    if folder.name in {"", ".."}:  # of which nothing could be told
+        folder = folder.resolve()
+    found = [folder, partial_path(folder)] if _FOLDER.fullmatch(folder.name) else list(_folders(folder))
     for path in found:
-        if match := _FOLDER.fullmatch(path.name):
-            place = path.with_name(match[1])
-            restore(place)
-            if path.is_dir():
-                yield entry_of(place, path)
+        restore(_place(path))
+    for path in sorted({path if path.is_dir() else _place(path) for path in found}):
+        if path.is_dir():
+            yield entry_of(_place(path), path)
+
+
+def _place(path: Path) -> Path:
+    return path.with_name(path.name.partition(".")[0])
 
 
 def _folders(folder: Path) -> Iterator[Path]:

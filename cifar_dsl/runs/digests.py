@@ -27,7 +27,7 @@ def read_sums(path: Path) -> dict[str, str]:
     digests = {}
     for line in path.read_text(encoding="ascii").splitlines():
         digest, separator, name = line.partition("  ")
-        if not separator or len(digest) != _HEX_DIGITS or Path(name).name != name:
+        if not separator or len(digest) != _HEX_DIGITS or Path(name).name != name or name in {"", ".."}:
             raise ValueError(line)
         digests[name] = digest
     if RESULT not in digests:

@@ -47,11 +47,11 @@ def write(root: Path, name: str = "mine", seed: int = 0, spec: str = "arch mine\
     return run
 
 
-def broken_off(place: Path, epochs: int = 3) -> None:
+def broken_off(place: Path, epochs: int = 3, spec: str = "arch mine\n") -> None:
     """What a process leaves that is broken off after some epochs."""
     writer = RunWriter(place)
     writer.take()
-    writer.start(record(), "arch mine\n")
+    writer.start(record(), spec)
     for epoch in range(epochs):
         writer.add_checkpoint(epoch + 2, 0, b"state after epoch %d" % (epoch + 1))
         writer.add_epoch(evolve(EPOCH, epoch=epoch + 1))
