@@ -129,16 +129,16 @@ def _formatter(share: float) -> str:
     return f"{count:,} generated specs: same fingerprint, second pass changes nothing"
 
 
-def _tests(*paths: str) -> Callable[[float], str]:
-    """A promise that tests measure in full each time."""
+def _tests(*tests: str) -> Callable[[float], str]:
+    """A promise that tests, chosen as on pytest's command line, measure in full each time."""
 
     def measure(_share: float) -> str:
-        command = [sys.executable, "-m", "pytest", "-q", "--full", *paths]
+        command = [sys.executable, "-m", "pytest", "-q", "--full", *tests]
         done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
         last = done.stdout.strip().splitlines()[-1]
         if done.returncode:
             raise BrokenError(last)
-        return f"{re.sub(' in .*', '', last)} of {', '.join(paths)}"
+        return f"{re.sub(' in .*', '', last)} of {' '.join(tests)}"
 
     return measure
 
@@ -184,6 +184,10 @@ PROMISES: dict[str, Callable[[float], str]] = {
     "kills": _trials(lambda place, share: reliability.kills(place, _part(200, share))),
     "disks": _trials(lambda place, share: reliability.disk_failures(place, every=round(1 / share))),
     "seeds": _trials(lambda place, share: reliability.repetitions(place, max(2, _part(20, share)))),
+    "runs": _tests("tests/runs", "tests/cli/test_runs.py"),
+    "processes": _tests("tests/cli/test_processes.py"),
+    "memory": _tests("tests/training/test_promises.py", "-k", "memory"),
+    "asking": _tests("tests/cli/test_asking.py"),
     "resumptions": _trials(lambda place, _share: reliability.resumptions(place)),
 }
 
