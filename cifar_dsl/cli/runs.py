@@ -23,12 +23,18 @@ from cifar_dsl.text import columns, duration, in_short
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
-@click.group(name="runs", invoke_without_command=True)
-@click.pass_context
-def command(ctx: click.Context) -> None:
-    """List, show, verify and remove runs."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_)
+class _ListGroup(click.Group):
+    """`list` is what it does unless another command is said."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args.insert(0, "list")
+        return super().parse_args(ctx, args)
+
+
+@click.group(name="runs", cls=_ListGroup)
+def command() -> None:
+    """List (unless another command is said), show, verify and remove runs."""
 
 
 @command.command(name="list")
@@ -73,7 +79,7 @@ def verify(which: tuple[Path, ...], runs: Path, as_json: bool) -> int:
 
     Ends with 1 if something is damaged. A run that was broken off is not: it goes on from its last checkpoint.
     """
-    found = [entry for folder in which or [runs] for entry in entries(_folder(folder))]
+    found = list(entries(_folder(runs))) if not which else [entry for path in which for entry in _some(path)]
     damage = {entry.path: problems(entry) for entry in found}
     if as_json:
         click.echo(json.dumps([_fields(entry) | {"problems": damage[entry.path]} for entry in found], indent=2))
@@ -170,13 +176,20 @@ def _folder(path: Path) -> Path:
     )
 
 
+def _some(path: Path) -> list[Entry]:
+    """The runs that a path is or holds. Raises RunError if there is none."""
+    if found := list(entries(_folder(path))):
+        return found
+    raise RunError(f"{path} holds no run", "a run is a folder such as runs/baseline-0123456789ab/seed-0")
+
+
 def _only(path: Path) -> Entry:
     """The run that is meant by a path, or by a folder that holds no other. Raises RunError."""
-    found = list(entries(_folder(path)))
-    if len(found) != 1:
-        names = ", ".join(str(entry.path) for entry in found[:4])
-        raise RunError(f"{path} holds {len(found) or 'no'} runs", *([f"name one of them: {names}"] if found else []))
-    return found[0]
+    first, *others = _some(path)
+    if others:
+        names = ", ".join(str(entry.path) for entry in [first, *others][:4])
+        raise RunError(f"{path} holds {1 + len(others)} runs", f"name one of them: {names}")
+    return first
 
 
 def _table(rows: "Sequence[tuple[Entry, str, int]]") -> list[str]:

@@ -72,11 +72,11 @@ def train_missing(
         for seed in seeds
         if way.habits.retrain or not api.find_run(spec, way.runs, seed, dataset.digest)
     ]
-    to_train = {spec.fingerprint: spec.analysis for spec, _, _ in missing}.values()
-    ask_about_size(to_train, agreed=way.agreed)
+    to_train = {spec.fingerprint: (spec.analysis, dataset) for spec, dataset, _ in missing}.values()
+    ask_about_size([analysis for analysis, _ in to_train], agreed=way.agreed)
     choice = choose_device(way.device)
-    for analysis in to_train:
-        _warn_of_memory(analysis, choice)
+    for analysis, dataset in to_train:
+        _warn_of_memory(analysis, dataset, choice)
     jobs, workers = _planned(missing, way, choice)
     count = len(wanted) * len(seeds)
     if not quiet and count > 1:
@@ -101,10 +101,11 @@ def run_jobs(jobs: Sequence[Job], workers: int = 1, *, quiet: bool = False, as_j
     return outcome
 
 
-def _warn_of_memory(analysis: Analysis, choice: Choice) -> None:
+def _warn_of_memory(analysis: Analysis, dataset: "Dataset", choice: Choice) -> None:
     """Say so beforehand where a training will hardly fit into the device's memory; it is an estimate, so try it."""
     assert analysis.recipe is not None
-    needed, there = estimate(analysis.graph, analysis.recipe)["together"], memory_bytes(choice.device)
+    images = len(dataset.y_train) + len(dataset.y_test)
+    needed, there = estimate(analysis.graph, analysis.recipe, images)["together"], memory_bytes(choice.device)
     if there is not None and needed > there:
         note(
             f"warning: to train {analysis.program.name} takes about {in_short(needed, 'B')}, and {choice.device} has "

@@ -92,13 +92,17 @@ def entries(folder: Path) -> Iterator[Entry]:
     found = [folder, partial_path(folder)] if _FOLDER.fullmatch(folder.name) else list(_folders(folder))
     for path in found:
         restore(_place(path))
-    for path in sorted({path if path.is_dir() else _place(path) for path in found}):
+    for path in sorted({path if path.is_dir() else _place(path) for path in found}, key=_order):
         if path.is_dir():
             yield entry_of(_place(path), path)
 
 
 def _place(path: Path) -> Path:
     return path.with_name(path.name.partition(".")[0])
+
+
+def _order(path: Path) -> tuple[Path, int, str]:
+    return path.parent, int(_place(path).name.removeprefix("seed-")), path.name
 
 
 def _folders(folder: Path) -> Iterator[Path]:

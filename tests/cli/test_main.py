@@ -10,10 +10,8 @@ from cifar_dsl import limits
 from cifar_dsl.cli import check
 
 COMMANDS = (
-    *("check", "show", "fmt", "diff", "train", "evaluate", "compare", "explain", "reference", "data", "doctor"),
-    "completion",
-    "lsp",
-    "runs",
+    *("check", "show", "fmt", "diff", "train", "evaluate", "compare", "runs", "explain", "reference", "data"),
+    *("doctor", "completion", "lsp"),
 )
 
 

@@ -60,6 +60,7 @@ def test_runs_are_listed_as_json(cli, runs):
         "path": f"runs/mine-{FINGERPRINT}/seed-0",
     }
     assert (third["status"], third["epoch"], third["accuracy"]) == ("unfinished", 4, None)
+    assert len(json.loads(cli("runs", "--json").out)) == 3
 
 
 def test_a_folder_without_runs_is_told_so(cli, tmp_path):
@@ -121,9 +122,11 @@ def test_what_is_damaged_is_named_and_ends_with_1(cli, runs):
 def test_single_runs_are_verified(cli, runs):
     assert cli("runs", "verify", place(runs, 0), place(runs, 2)).code == 0
     assert cli("runs", "verify", place(runs, 0), place(runs, 1)).code == 1
-    outcome = cli("runs", "verify", "nothing")
-    assert outcome.code == 1
-    assert "there is no folder nothing" in outcome.err
+    (runs / "empty").mkdir()
+    for name, said in (("nothing", "there is no folder nothing"), ("runs/empty", "runs/empty holds no run")):
+        outcome = cli("runs", "verify", name)
+        assert outcome.code == 1
+        assert said in outcome.err
 
 
 def test_a_run_that_was_trained_is_whole(cli, train):

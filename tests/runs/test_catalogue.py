@@ -41,12 +41,12 @@ def test_a_complete_run_is_listed_with_its_record_and_result(tmp_path, place):
     assert (only(tmp_path).name, only(tmp_path).seed, only(tmp_path).state) == ("mine", 0, "complete")
 
 
-def test_runs_are_listed_by_path_however_deep_they_lie(tmp_path):
-    for folder, seed in (("b", 1), ("a/deep", 0), ("a/deep", 3)):
+def test_runs_are_listed_by_path_and_seed_however_deep_they_lie(tmp_path):
+    for folder, seed in (("b", 1), ("a/deep", 10), ("a/deep", 3)):
         write(tmp_path / folder, seed=seed)
     found = [str(entry.path.relative_to(tmp_path)) for entry in entries(tmp_path)]
     name = f"mine-{FINGERPRINT}"
-    assert found == [f"a/deep/{name}/seed-0", f"a/deep/{name}/seed-3", f"b/{name}/seed-1"]
+    assert found == [f"a/deep/{name}/seed-3", f"a/deep/{name}/seed-10", f"b/{name}/seed-1"]
 
 
 def test_other_folders_and_files_are_no_runs(tmp_path, place):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cifar_dsl.training.device import DeviceError, choose_device, processor_name
+from cifar_dsl.training.device import DeviceError, choose_device, memory_bytes, processor_name
 
 
 @pytest.fixture
@@ -56,3 +56,16 @@ def test_what_is_no_name_of_a_device_is_told_the_names(gpus, wanted):
 def test_the_processor_has_a_name():
     assert processor_name()
     assert choose_device("cpu").name == processor_name()
+
+
+def test_the_memory_of_a_cpu_is_the_machine_s(monkeypatch):
+    there = memory_bytes(torch.device("cpu"))
+    assert there is None or there > 2**28
+    monkeypatch.setattr("os.sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1000}.__getitem__)
+    assert memory_bytes(torch.device("cpu")) == 4_096_000
+
+    def unknown(name: str) -> int:
+        raise ValueError(name)
+
+    monkeypatch.setattr("os.sysconf", unknown)
+    assert memory_bytes(torch.device("cpu")) is None
