@@ -78,6 +78,12 @@ def test_of_a_run_from_before_there_were_sums_weights_are_looked_at(tmp_path):
         (place / name).write_bytes(whole)
 
 
+def test_of_a_run_that_noted_no_digest_nothing_is_said(tmp_path):
+    run = write(tmp_path)
+    (run.path / SUMS).unlink()
+    assert found(tmp_path) == []
+
+
 def test_a_damaged_checkpoint_of_a_run_that_was_broken_off_is_found(tmp_path):
     place = run_path(tmp_path, "mine", FINGERPRINT, 0)
     broken_off(place)

@@ -257,6 +257,40 @@ def test_where_a_checkpoint_can_not_be_written_the_ones_before_stay(place, write
     assert [path.suffix for path in (writer.partial / FOLDER).iterdir()] == [".safetensors"] * 2
 
 
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda writer: writer.start(record(), "arch mine\n", restart=True),
+        lambda writer: writer.resume(Resumption(3, 0, "now", record().environment), [EPOCH]),
+        lambda writer: writer.add_checkpoint(1, 0, b"state"),
+        lambda writer: writer.add_epoch(EPOCH),
+        lambda writer: writer.commit(RESULT_OF_RUN),
+    ],
+    ids=["start", "resume", "checkpoint", "epoch", "commit"],
+)
+def test_a_disk_that_says_no_file_is_named_by_what_was_to_be_written(writer, monkeypatch, act):
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(RunError) as caught:
+        act(writer)
+    assert str(writer.partial) in caught.value.message
+
+
+def test_only_a_run_of_this_very_training_is_a_complete_one(tmp_path, place):
+    writer = RunWriter(place)
+    assert writer.complete(record()) is None
+    write(tmp_path)
+    assert writer.complete(record()) is not None
+    other = evolve(record(), data=evolve(record().data, digest="cd" * 32))
+    assert writer.complete(other) is None
+    (place / RESULT).unlink()
+    assert writer.complete(record()) is None
+    (place / RECORD).write_text("{")
+    assert writer.complete(record()) is None
+
+
 @pytest.mark.parametrize("older", [False, True])
 @pytest.mark.parametrize("moment", [1, 2, 3])
 def test_a_run_that_is_broken_off_as_it_moves_to_its_place_is_complete(tmp_path, place, monkeypatch, older, moment):
