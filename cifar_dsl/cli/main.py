@@ -19,6 +19,8 @@ EXIT_USAGE = 2  # the command line is wrong
 EXIT_BUG = 101  # this program is wrong
 EXIT_INTERRUPTED = 130
 
+_MOST = 10**15  # to which any limit can be raised: that many bytes can still be asked for
+
 PROGRAM = "cifar-dsl"
 
 _COMMANDS = {
@@ -115,19 +117,19 @@ def _figure(text: str, ctx: click.Context, parameter: click.Parameter) -> tuple[
     name, _, figure = text.partition("=")
     name = name.strip().upper()
     if name not in limits.RAISABLE:
-        near = nearest(name, limits.RAISABLE)
-        is_fixed = name in limits.DEFAULTS
-        what = "can't be raised." if is_fixed else "is no limit."
-        advice = (
-            f"Did you mean {near}?" if near and not is_fixed else f"These can be raised: {', '.join(limits.RAISABLE)}."
-        )
-        raise click.BadParameter(f"{name or text} {what} {advice}", ctx, parameter)
+        problem, near = "can't be raised", None
+        if name not in limits.DEFAULTS:
+            problem, near = "is no limit", nearest(name, limits.RAISABLE)
+        advice = f"Did you mean {near}?" if near else f"These can be raised: {', '.join(limits.RAISABLE)}."
+        raise click.BadParameter(f"{name or text} {problem}. {advice}", ctx, parameter)
     try:
         value = int(figure)
     except ValueError:
         raise click.BadParameter(f"{text} gives no number; for example {name}=1_000_000.", ctx, parameter) from None
     if value < limits.DEFAULTS[name]:
         raise click.BadParameter(f"{name} is {limits.DEFAULTS[name]:,} and can only be raised.", ctx, parameter)
+    if value > _MOST:
+        raise click.BadParameter(f"{name} can be raised to {_MOST:,} at most.", ctx, parameter)
     return name, value
 
 

@@ -192,7 +192,7 @@ def _only(path: Path) -> Entry:
     return first
 
 
-def _table(rows: "Sequence[tuple[Entry, str, int]]") -> list[str]:
+def _table(rows: Sequence[tuple[Entry, str, int]]) -> list[str]:
     """Runs as lines, each with what is said of it and a size."""
     if not rows:
         return []

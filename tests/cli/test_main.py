@@ -127,6 +127,8 @@ def test_other_processes_have_the_limits_that_were_raised(cli, deep, pictures):
         ("LAYERS", "LAYERS gives no number; for example LAYERS=1_000_000."),
         ("LAYERS=many", "LAYERS=many gives no number"),
         ("LAYERS=9_999", "LAYERS is 10,000 and can only be raised."),
+        (f"FILE_BYTES={10**20}", "FILE_BYTES can be raised to 1,000,000,000,000,000 at most."),
+        (f"FILE_BYTES={'9' * 5000}", "gives no number"),
     ],
 )
 def test_a_limit_that_can_not_be_raised_so_is_wrong_usage(cli, tiny, given, said):
