@@ -1,11 +1,13 @@
 """SHA256SUMS: the digest of every other file of a complete run, as `sha256sum -c` reads it."""
 
 import hashlib
+import re
 from pathlib import Path
 
-from cifar_dsl.runs.places import HOLDER, RESULT, SUMS
+from cifar_dsl.runs.places import BEST, METRICS, PREDICTIONS, RECORD, RESULT, SPEC, WEIGHTS
 
-_HEX_DIGITS = 64
+_FILES = (SPEC, RECORD, METRICS, WEIGHTS, BEST, PREDICTIONS)  # and the result
+_LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>[^/\\.][^/\\]*)")  # a name that leads nowhere else
 
 
 def file_digest(path: Path) -> str:
@@ -16,8 +18,7 @@ def file_digest(path: Path) -> str:
 
 def sums(folder: Path, result: bytes) -> bytes:
     """The content of the file for a run whose `result` is still to be written. Raises OSError."""
-    files = [path for path in folder.iterdir() if path.is_file() and path.name not in {HOLDER, SUMS}]
-    digests = {path.name: file_digest(path) for path in files}
+    digests = {name: file_digest(folder / name) for name in _FILES if (folder / name).exists()}
     digests[RESULT] = hashlib.sha256(result).hexdigest()
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())).encode()
 
@@ -26,10 +27,10 @@ def read_sums(path: Path) -> dict[str, str]:
     """Digests by the names of files. Raises OSError; ValueError where the file is damaged."""
     digests = {}
     for line in path.read_text(encoding="ascii").splitlines():
-        digest, separator, name = line.partition("  ")
-        if not separator or len(digest) != _HEX_DIGITS or Path(name).name != name or name in {"", ".."}:
-            raise ValueError(line)
-        digests[name] = digest
+        match = _LINE.fullmatch(line)
+        if not match:
+            raise ValueError(f"{path}: {line}")
+        digests[match["name"]] = match["digest"]
     if RESULT not in digests:
-        raise ValueError("it is cut short")
+        raise ValueError(f"{path} is cut short")
     return digests

@@ -51,10 +51,23 @@ def test_a_file_that_was_added_is_no_damage(tmp_path):
     assert found(tmp_path) == []
 
 
+def test_files_of_others_are_not_noted(tmp_path):
+    place = run_path(tmp_path, "mine", FINGERPRINT, 0)
+    writer = RunWriter(place)
+    writer.take()
+    writer.start(record(), "arch mine\n")
+    writer.weights.write_bytes(b"weights")
+    (writer.partial / ".hidden").write_text("of the system")
+    writer.commit(RESULT_OF_RUN)
+    writer.close()
+    assert ".hidden" not in (place / SUMS).read_text()
+    assert found(tmp_path) == []
+
+
 def test_sums_of_files_elsewhere_are_damage(tmp_path):
     run = write(tmp_path)
     digest = hashlib.sha256((run.path / RESULT).read_bytes()).hexdigest()
-    for name in ("../other", "/etc/hostname", "", ".."):
+    for name in ("../other", "/etc/hostname", "", "..", "a/../../b", "..\\b"):
         (run.path / SUMS).write_text(f"{digest}  {RESULT}\n{digest}  {name}\n")
         assert found(tmp_path) == [f"{run.path / SUMS} is damaged"], name
 
