@@ -201,6 +201,23 @@ def test_only_so_many_checkpoints_are_kept(place):
     assert [(one.epoch, one.steps_done) for one in checkpoints(partial_path(place))] == [(7, 120), (7, 0), (6, 0)]
 
 
+def test_of_two_checkpoints_of_one_place_the_new_one_stays(place, writer):
+    writer.add_checkpoint(1, 0, b"before")
+    writer.add_checkpoint(2, 0, b"state")
+    writer.add_checkpoint(2, 0, b"other state")
+    assert [content for _, content in writer.found()] == [b"other state", b"before"]
+
+
+def test_what_a_crash_left_of_an_earlier_replacing_is_no_obstacle(tmp_path, place):
+    write(tmp_path, spec="arch old\n")
+    replaced = place.with_name("seed-0.replaced")
+    replaced.mkdir()
+    (replaced / "file").touch()
+    write(tmp_path, spec="arch new\n")
+    assert open_run(place).spec_text == "arch new\n"
+    assert not replaced.exists()
+
+
 @pytest.mark.parametrize("keep", [1, 2])
 def test_checkpoints_that_can_not_be_gone_on_from_make_room_for_those_that_can(place, keep):
     broken_off(place)
