@@ -4,8 +4,8 @@
 
 Runs those that are named, or all, and prints a line for each: whether it is kept, what was measured, and how long it
 took. Exits with 1 where one is not kept. --share 0.01 takes a hundredth of what can be counted down: inputs of the
-fuzzer, specs for the formatter. Another promise is another entry of PROMISES: a name as in docs/promises.md, and a
-function that is given the share and gives back what it measured, or raises BrokenError.
+fuzzer, specs for the formatter, damaged files, killed trainings. Another promise is another entry of PROMISES: a name
+as in docs/promises.md, and a function that is given the share and gives back what it measured, or raises BrokenError.
 """
 
 import argparse
@@ -21,7 +21,8 @@ from pathlib import Path
 _ROOT = Path(__file__).parents[1]
 sys.path.append(str(_ROOT / "tests"))
 
-from helpers.bombs import BOMBS, Bomb  # noqa: E402  # lies with the tests
+from helpers import reliability  # noqa: E402  # lies with the tests
+from helpers.bombs import BOMBS, Bomb  # noqa: E402
 from helpers.hostile import write_hostile  # noqa: E402
 from measure import hardware  # noqa: E402
 
@@ -51,7 +52,7 @@ def main() -> int:
         except BrokenError as error:
             kept, said = "BROKEN", str(error)
             broken += 1
-        print(f"{kept:6}  {name:<10}  {said}  ({time.perf_counter() - start:,.0f} s)", flush=True)
+        print(f"{kept:6}  {name:<11}  {said}  ({time.perf_counter() - start:,.0f} s)", flush=True)
     return int(bool(broken))
 
 
@@ -66,7 +67,7 @@ def _hostile(_share: float) -> str:
 
 
 def _fuzz(share: float) -> str:
-    count = max(1, int(1_000_000 * share))
+    count = _part(1_000_000, share)
     with tempfile.TemporaryDirectory() as folder:
         return _run(_ROOT / "bench" / "fuzz.py", "--count", count, "--keep", folder).splitlines()[-1]
 
@@ -107,7 +108,7 @@ def _formatter(share: float) -> str:
     count = 0
 
     @settings(
-        max_examples=max(1, int(100_000 * share)),
+        max_examples=_part(100_000, share),
         deadline=None,
         database=None,
         phases=[Phase.generate],
@@ -128,18 +129,35 @@ def _formatter(share: float) -> str:
     return f"{count:,} generated specs: same fingerprint, second pass changes nothing"
 
 
-def _tests(*paths: str) -> Callable[[float], str]:
-    """A promise that tests measure in full each time."""
+def _tests(*tests: str) -> Callable[[float], str]:
+    """A promise that tests, chosen as on pytest's command line, measure in full each time."""
 
     def measure(_share: float) -> str:
-        command = [sys.executable, "-m", "pytest", "-q", "--full", *paths]
+        command = [sys.executable, "-m", "pytest", "-q", "--full", *tests]
         done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
         last = done.stdout.strip().splitlines()[-1]
         if done.returncode:
             raise BrokenError(last)
-        return f"{re.sub(' in .*', '', last)} of {', '.join(paths)}"
+        return f"{re.sub(' in .*', '', last)} of {' '.join(tests)}"
 
     return measure
+
+
+def _trials(trial: Callable[[reliability.Place, float], reliability.Figure]) -> Callable[[float], str]:
+    """A promise that trainings of a small network keep or break, in a folder of their own."""
+
+    def measure(share: float) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            figure = trial(reliability.Place.made(Path(folder)), share)
+        if figure.broken:
+            raise BrokenError(str(figure))
+        return str(figure)
+
+    return measure
+
+
+def _part(count: int, share: float) -> int:
+    return max(1, int(count * share))
 
 
 def _run(program: Path, *arguments: object) -> str:
@@ -161,6 +179,16 @@ PROMISES: dict[str, Callable[[float], str]] = {
     "inert": _tests("tests/promises/test_inert_output.py"),
     "data": _tests("tests/data"),
     "bugs": _tests("tests/cli/test_bugs.py"),
+    "checkpoints": _trials(lambda place, share: reliability.damaged_checkpoints(place, _part(1000, share))),
+    "weights": _trials(lambda place, share: reliability.damaged_weights(place, _part(1000, share))),
+    "kills": _trials(lambda place, share: reliability.kills(place, _part(200, share))),
+    "disks": _trials(lambda place, share: reliability.disk_failures(place, every=round(1 / share))),
+    "seeds": _trials(lambda place, share: reliability.repetitions(place, max(2, _part(20, share)))),
+    "runs": _tests("tests/runs", "tests/cli/test_runs.py"),
+    "processes": _tests("tests/cli/test_processes.py"),
+    "memory": _tests("tests/training/test_promises.py", "-k", "memory"),
+    "asking": _tests("tests/cli/test_asking.py"),
+    "resumptions": _trials(lambda place, _share: reliability.resumptions(place)),
 }
 
 if __name__ == "__main__":

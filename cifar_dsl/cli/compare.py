@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 @options.checkpoint_every
 @options.keep_last
 @options.wait
+@options.yes
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def command(
     specs: tuple[str, ...],
@@ -64,6 +65,7 @@ def command(
     checkpoint_every: int,
     keep_last: int,
     wait: bool,
+    yes: bool,
     quiet: bool,
 ) -> int:
     """Train those of SPECS (files, folders or globs) that have no run yet, and compare all runs.
@@ -92,7 +94,7 @@ def command(
             from cifar_dsl.training.habits import Habits
 
             habits = Habits(engine, checkpoint_every, keep_last, wait=wait)
-            way = Way(runs, data_dir, device, threads, jobs, habits)
+            way = Way(runs, data_dir, device, threads, jobs, habits, agreed=yes)
             outcome = train_missing(opened, range(seeds), way, quiet=quiet)
             code = outcome.exit_code
             if outcome.stop.wanted():

@@ -22,6 +22,15 @@ def spec_items(incomplete: str, names: Iterable[str] = ()) -> list[CompletionIte
     return named + specs
 
 
+def run_items(incomplete: str) -> list[CompletionItem]:
+    """The runs, also those that were broken off, that lie below what is typed or below `runs`; else folders."""
+    folder = Path(incomplete[: incomplete.rfind("/") + 1] or ".")
+    found = [*folder.glob("seed-*"), *folder.glob("*/seed-*"), *folder.glob("*/*/seed-*")]
+    names = [str(path) for path in sorted(found) if path.is_dir() and path.suffix in {"", ".partial"}]
+    runs = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return runs or [CompletionItem(incomplete, type="dir")]
+
+
 def word_items(incomplete: str, words: Mapping[str, str]) -> list[CompletionItem]:
     """The words that begin so, with what they mean, in letters of any case."""
     return [

@@ -10,7 +10,7 @@ from cifar_dsl.cli.output import note
 
 
 @click.command(name="evaluate")
-@click.argument("run", type=click.Path(path_type=Path))
+@options.run
 @click.option("--data", metavar="npz:PATH", help="Where the run's file of arrays lies now, if it has moved.")
 @options.data_dir
 @options.device

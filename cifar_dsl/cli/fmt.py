@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
+from cifar_dsl import limits
 from cifar_dsl.atomic import write_atomically
 from cifar_dsl.cli import options
 from cifar_dsl.cli.output import counted, fail, note
 from cifar_dsl.diagnostics import SpecError
 from cifar_dsl.diagnostics.render import visible
-from cifar_dsl.limits import FILE_BYTES
 from cifar_dsl.semantics.files import Reader
 from cifar_dsl.source import Source
 from cifar_dsl.syntax.formatter import format_text
@@ -61,7 +61,7 @@ def _read(path: Path) -> Source:
     """The text of a file, or of standard input. Raises SpecError."""
     reader = Reader(path.parent)
     if path is _STDIN:
-        return reader.source_of(path, sys.stdin.buffer.read(FILE_BYTES + 1))
+        return reader.source_of(path, sys.stdin.buffer.read(limits.FILE_BYTES + 1))
     return reader.read(path)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from cifar_dsl import limits
 from cifar_dsl.cli.completing import word_items
 from cifar_dsl.cli.output import fail, note
 
@@ -17,6 +18,8 @@ EXIT_WRONG = 1  # a spec, a data set or a run is wrong
 EXIT_USAGE = 2  # the command line is wrong
 EXIT_BUG = 101  # this program is wrong
 EXIT_INTERRUPTED = 130
+
+_MOST = 10**15  # to which any limit can be raised: that many bytes can still be asked for
 
 PROGRAM = "cifar-dsl"
 
@@ -28,6 +31,7 @@ _COMMANDS = {
     "train": "Train a spec, and keep the run.",
     "evaluate": "Measure a run's weights on the test images again.",
     "compare": "Train what has no run yet, and say which spec is better, by how much, and how sure that is.",
+    "runs": "List, show, verify and remove runs.",
     "explain": "Say what a code such as E0302 means, and what to do about it.",
     "reference": "Say what a layer, a block of the library, a setting ... is, and what it takes.",
     "data": "Show, download and import data sets.",
@@ -98,6 +102,37 @@ def _set_color(ctx: click.Context, _parameter: click.Parameter, value: str) -> N
     ctx.color = {"auto": None, "always": True, "never": False}[value]
 
 
+def _complete_limits(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(f"{name}=") for name in limits.RAISABLE if name.startswith(incomplete.upper())]
+
+
+def _figures(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, int]:
+    return dict(_figure(text, ctx, parameter) for text in given)
+
+
+def _figure(text: str, ctx: click.Context, parameter: click.Parameter) -> tuple[str, int]:
+    """A limit's name and its new figure. Raises BadParameter."""
+    from cifar_dsl.diagnostics import nearest
+
+    name, _, figure = text.partition("=")
+    name = name.strip().upper()
+    if name not in limits.RAISABLE:
+        problem, near = "can't be raised", None
+        if name not in limits.DEFAULTS:
+            problem, near = "is no limit", nearest(name, limits.RAISABLE)
+        advice = f"Did you mean {near}?" if near else f"These can be raised: {', '.join(limits.RAISABLE)}."
+        raise click.BadParameter(f"{name or text} {problem}. {advice}", ctx, parameter)
+    try:
+        value = int(figure)
+    except ValueError:
+        raise click.BadParameter(f"{text} gives no number; for example {name}=1_000_000.", ctx, parameter) from None
+    if value < limits.DEFAULTS[name]:
+        raise click.BadParameter(f"{name} is {limits.DEFAULTS[name]:,} and can only be raised.", ctx, parameter)
+    if value > _MOST:
+        raise click.BadParameter(f"{name} can be raised to {_MOST:,} at most.", ctx, parameter)
+    return name, value
+
+
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--version",
@@ -116,8 +151,19 @@ def _set_color(ctx: click.Context, _parameter: click.Parameter, value: str) -> N
     callback=_set_color,
     help="Colours: where the output is a terminal (and NO_COLOR is not set), always, or never.",
 )
-def group() -> None:
+@click.option(
+    "--limit",
+    "raised",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_figures,
+    shell_complete=_complete_limits,
+    help="Let a spec be larger than it may be by default; docs/limits.md lists the limits.",
+)
+@click.pass_context
+def group(ctx: click.Context, raised: dict[str, int]) -> None:
     """Compile, train and compare image classifiers that are written as small text files."""
+    ctx.with_resource(limits.raising(raised))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -134,6 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return request.exit_code
     except click.UsageError as error:
         _show(error)
+        if isinstance(error, click.NoSuchOption) and error.option_name in {one.opts[0] for one in group.params}:
+            note(f"{error.option_name} stands before the command: {PROGRAM} {error.option_name} ... COMMAND")
         return EXIT_USAGE
     except click.ClickException as error:
         _show(error)

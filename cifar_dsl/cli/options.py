@@ -9,7 +9,7 @@ import click
 from attrs import frozen
 from click.shell_completion import CompletionItem
 
-from cifar_dsl.cli.completing import spec_items
+from cifar_dsl.cli.completing import run_items, spec_items
 from cifar_dsl.diagnostics import nearest
 from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.errors import UserError
@@ -36,6 +36,11 @@ def _complete_specs(_ctx: click.Context, _parameter: click.Parameter, incomplete
     return spec_items(incomplete)
 
 
+def complete_runs(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What a shell is told of runs."""
+    return run_items(incomplete)
+
+
 class _SpecFile(click.Path):
     """A file that is there; else the nearest name that is."""
 
@@ -50,6 +55,10 @@ optional_spec: Decorator = click.argument(
     "spec", type=_SpecFile(dir_okay=False, path_type=Path), required=False, shell_complete=_complete_specs
 )
 specs: Decorator = click.argument("specs", nargs=-1, required=True, shell_complete=_complete_specs)
+run: Decorator = click.argument("run", type=click.Path(path_type=Path), shell_complete=complete_runs)
+some_runs: Decorator = click.argument(
+    "which", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path), shell_complete=complete_runs
+)
 runs: Decorator = click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs."
 )
@@ -93,6 +102,7 @@ jobs: Decorator = click.option(
     help="Trainings at a time [default: one a core, each with one thread; on a GPU one spec, all its seeds together].",
 )
 wait: Decorator = click.option("--wait", is_flag=True, help="Wait where another process is training the same run.")
+yes: Decorator = click.option("-y", "--yes", is_flag=True, help="Agree beforehand to what would be asked.")
 validation: Decorator = click.option(
     "--validation",
     type=click.IntRange(0),

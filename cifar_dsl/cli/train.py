@@ -13,7 +13,7 @@ from cifar_dsl.cli.output import note
 from cifar_dsl.cli.way import Way
 from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.jobs import Finished, Job
-from cifar_dsl.runs import open_partial, open_run
+from cifar_dsl.runs import SPEC, open_partial, open_run
 from cifar_dsl.text import columns, duration, in_short
 from cifar_dsl.training.habits import Habits
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     "--resume",
     metavar="RUN",
     type=click.Path(path_type=Path),
+    shell_complete=options.complete_runs,
     help="Go on with this run, which was broken off, in place of a SPEC.",
 )
 @options.data
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 @options.checkpoint_every
 @options.keep_last
 @options.wait
+@options.yes
 @click.option("--retrain", is_flag=True, help="Train again though the run is there; the old one is replaced.")
 @click.option("--restart", is_flag=True, help="Begin anew where a training was broken off; go on with nothing.")
 @click.option(
@@ -79,6 +81,7 @@ def command(
     checkpoint_every: int,
     keep_last: int,
     wait: bool,
+    yes: bool,
     retrain: bool,
     restart: bool,
     dry_run: bool,
@@ -90,6 +93,7 @@ def command(
     """Train SPEC and keep the run in RUNS/<name>-<fingerprint>/seed-<n>/.
 
     A run that is there already is not trained again, and one that was broken off goes on from its last checkpoint.
+    A network of more than 100 million parameters is asked about first.
     """
     from cifar_dsl import api
 
@@ -97,7 +101,9 @@ def command(
         raise click.UsageError("Give a SPEC, or a run to go on with: --resume RUN.")
     if resume is not None:
         habits = Habits(engine, checkpoint_every, keep_last, wait=wait)
-        return _resume(resume, data_dir, device, threads, habits, quiet=quiet, as_json=as_json)
+        return _resume(
+            resume, Way(runs, data_dir, device, threads, habits=habits, agreed=yes), quiet=quiet, as_json=as_json
+        )
     assert spec is not None
     if validation is not None:
         overrides = (*overrides, f"train.validation={validation}")
@@ -109,7 +115,7 @@ def command(
         _show(loaded)
 
     habits = Habits(engine, checkpoint_every, keep_last, wait=wait, retrain=retrain, restart=restart)
-    way = Way(runs, data_dir, device, threads, jobs, habits)
+    way = Way(runs, data_dir, device, threads, jobs, habits, agreed=yes)
     if profile is not None:
         return _profile(loaded, data, way, profile)
     return _train(loaded, range(seed, seed + seeds), data, way, quiet=quiet, as_json=as_json)
@@ -149,10 +155,12 @@ _PROFILED = 30  # steps
 def _profile(spec: "Spec", data: str | None, way: Way, trace: Path) -> int:
     """Show where the time goes."""
     from cifar_dsl import api
+    from cifar_dsl.cli.asking import ask_about_size
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.profiling import profile_training
     from cifar_dsl.training.subject import Subject
 
+    ask_about_size([spec.analysis], agreed=way.agreed)
     choice = choose_device(way.device)
     spec, dataset = api.open_data(spec, data, data_dir=way.data_dir)
     api.set_threads(way.threads)
@@ -181,23 +189,17 @@ def _ms(time_s: float) -> str:
     return f"{1000 * time_s:.2f} ms"
 
 
-def _resume(
-    path: Path,
-    data_dir: Path | None,
-    device: str,
-    threads: int | None,
-    habits: Habits,
-    *,
-    quiet: bool,
-    as_json: bool,
-) -> int:
+def _resume(path: Path, way: Way, *, quiet: bool, as_json: bool) -> int:
     """Go on with a run; its record says all but where to compute."""
+    from cifar_dsl.cli.asking import ask_about_size
     from cifar_dsl.cli.trainings import run_jobs
+    from cifar_dsl.semantics import analyze_text
 
     run = open_partial(path)
-    threads = threads or run.record().environment.threads
-    folder = str(data_dir) if data_dir else None
-    job = Job.of_run(run, data_dir=folder, device=device, threads=threads, habits=habits)
+    ask_about_size([analyze_text(run.spec_text, str(run.path / SPEC))], agreed=way.agreed)
+    threads = way.threads or run.record().environment.threads
+    folder = str(way.data_dir) if way.data_dir else None
+    job = Job.of_run(run, data_dir=folder, device=way.device, threads=threads, habits=way.habits)
     outcome = run_jobs([job], quiet=quiet, as_json=as_json)
     match outcome.events:
         case [Finished(paths=(finished,))] if not outcome.stop.wanted():

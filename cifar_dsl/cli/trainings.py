@@ -8,6 +8,7 @@ import click
 from attrs import frozen
 
 from cifar_dsl import api
+from cifar_dsl.cli.asking import ask_about_size
 from cifar_dsl.cli.main import EXIT_BUG, EXIT_WRONG
 from cifar_dsl.cli.output import note
 from cifar_dsl.cli.progress import JobsProgress
@@ -15,7 +16,10 @@ from cifar_dsl.cli.stopping import Stop, stoppable
 from cifar_dsl.cli.way import Way
 from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.jobs import Event, Failed, Finished, InlineExecutor, Job, LocalExecutor
-from cifar_dsl.training.device import Choice, choose_device
+from cifar_dsl.memory import estimate
+from cifar_dsl.semantics import Analysis
+from cifar_dsl.text import in_short
+from cifar_dsl.training.device import Choice, choose_device, memory_bytes
 from cifar_dsl.training.precision import why_slow
 
 if TYPE_CHECKING:
@@ -69,7 +73,11 @@ def train_missing(
         for seed in seeds
         if way.habits.retrain or not api.find_run(spec, way.runs, seed, dataset.digest)
     ]
+    to_train = {spec.fingerprint: (spec.analysis, dataset) for spec, dataset, _ in missing}.values()
+    ask_about_size([analysis for analysis, _ in to_train], agreed=way.agreed)
     choice = choose_device(way.device)
+    for analysis, dataset in to_train:
+        _warn_of_memory(analysis, dataset, choice)
     jobs, workers = _planned(missing, way, choice)
     count = len(wanted) * len(seeds)
     if not quiet and count > 1:
@@ -95,6 +103,19 @@ def run_jobs(jobs: Sequence[Job], workers: int = 1, *, quiet: bool = False, as_j
     if stop.wanted():
         note("stopped; all that was trained is kept, and the same command goes on from there")
     return outcome
+
+
+def _warn_of_memory(analysis: Analysis, dataset: "Dataset", choice: Choice) -> None:
+    """Say so beforehand where a training will hardly fit into the device's memory; it is an estimate, so try it."""
+    assert analysis.recipe is not None
+    images = len(dataset.y_train) + len(dataset.y_test)
+    there = memory_bytes(choice.device)
+    needed = estimate(analysis.graph, analysis.recipe, images, choice.device.type)["together"]
+    if there is not None and needed > there:
+        note(
+            f"warning: to train {analysis.program.name} takes about {in_short(needed, 'B')}, and {choice.device} has "
+            f"{in_short(there, 'B')} of memory; `--dry-run` says what takes how much"
+        )
 
 
 def _planned(missing: "Sequence[tuple[api.Spec, Dataset, int]]", way: Way, choice: Choice) -> tuple[list[Job], int]:

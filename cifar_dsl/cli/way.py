@@ -9,7 +9,11 @@ from cifar_dsl.training.habits import Habits
 
 @frozen
 class Way:
-    """How missing runs are to be trained. `jobs` is how many processes work at a time; None for a good number."""
+    """How missing runs are to be trained.
+
+    `jobs` is how many processes work at a time; None for a good number. `agreed` says that nobody need be asked before
+    large networks are trained.
+    """
 
     runs: Path
     data_dir: Path | None = None
@@ -17,3 +21,4 @@ class Way:
     threads: int | None = None
     jobs: int | None = None
     habits: Habits = field(factory=Habits)
+    agreed: bool = False

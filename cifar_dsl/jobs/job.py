@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from cifar_dsl import limits
 from cifar_dsl.diagnostics import SpecError
 from cifar_dsl.errors import UserError
 from cifar_dsl.runs import EpochMetrics, Run, RunError, run_path
@@ -22,7 +23,8 @@ class Job:
     """A spec and seeds that are to be trained side by side.
 
     The spec travels as its resolved text; `lineage`, `changes` and `overrides` say where it comes from. `data` is a
-    name, or npz with a `data_path`; `digest` is that of the images, so that no others are trained on.
+    name, or npz with a `data_path`; `digest` is that of the images, so that no others are trained on. `raised` are the
+    limits that are raised for it.
     """
 
     spec_text: str
@@ -40,6 +42,7 @@ class Job:
     device: str = "auto"
     threads: int | None = None
     habits: Habits = field(factory=Habits)
+    raised: tuple[tuple[str, int], ...] = field(factory=lambda: tuple(limits.raised().items()))
 
     @classmethod
     def of_run(cls, run: Run, *, data_dir: str | None, device: str, threads: int | None, habits: Habits) -> "Job":
@@ -137,7 +140,9 @@ def run_job(job: Job, report: Report, wants_stop: Callable[[], bool] = lambda: F
     from cifar_dsl.training.loop import StoppedError
 
     try:
-        report(_trained(job, report, wants_stop))
+        with limits.raising(dict(job.raised)):
+            outcome = _trained(job, report, wants_stop)
+        report(outcome)
     except StoppedError:
         report(Stopped())
     except UserError as error:

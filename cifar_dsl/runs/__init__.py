@@ -6,7 +6,9 @@
         metrics.jsonl        one EpochMetrics a line
         weights.safetensors  the trained weights; the spec is in the metadata
         best.safetensors     the weights of the best epoch, where images were held out
+        predictions.npz      what the network said of every test image
         result.json          RunResult
+        SHA256SUMS           the digests of all these, as `sha256sum -c` reads them
 
 A run is written beside its place and moved there when it is complete, so that a folder called `seed-<n>`
 is always whole. Beside it lie at times
@@ -14,6 +16,7 @@ is always whole. Beside it lie at times
     seed-<n>.partial/        the run while it is trained, or after it was broken off, with its checkpoints
     seed-<n>.lock            is locked while a process trains it; the system lets go when the process ends, however
     seed-<n>.replaced/       the older run, while a new one takes its place
+    seed-<n>.removed/        a run while it is removed
 """
 
 from cifar_dsl.runs.folder import Run, find_runs, open_partial, open_run
@@ -24,6 +27,7 @@ from cifar_dsl.runs.places import (
     RECORD,
     RESULT,
     SPEC,
+    SUMS,
     WEIGHTS,
     partial_path,
     run_path,
@@ -48,6 +52,7 @@ __all__ = [
     "RECORD",
     "RESULT",
     "SPEC",
+    "SUMS",
     "WEIGHTS",
     "Best",
     "DataRecord",

@@ -9,6 +9,7 @@ WEIGHTS = "weights.safetensors"
 BEST = "best.safetensors"
 PREDICTIONS = "predictions.npz"
 RESULT = "result.json"
+SUMS = "SHA256SUMS"  # of all other files of a complete run
 HOLDER = "process.json"  # who trains a partial run
 
 
@@ -25,6 +26,11 @@ def partial_path(place: Path) -> Path:
 def replaced_path(place: Path) -> Path:
     """Where the older run of `place` lies while a new one takes its place."""
     return place.with_name(place.name + ".replaced")
+
+
+def removed_path(place: Path) -> Path:
+    """Where the run of `place` lies while it is removed."""
+    return place.with_name(place.name + ".removed")
 
 
 def lock_path(place: Path) -> Path:

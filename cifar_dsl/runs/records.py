@@ -192,7 +192,7 @@ def read_text(path: Path) -> str:
 
 def damaged(path: Path) -> RunError:
     """The error that says that a file is."""
-    return RunError(f"{path} is damaged", "delete the run's folder and train the spec again")
+    return RunError(f"{path} is damaged", "remove the run (`cifar-dsl runs prune --damaged`) and train the spec again")
 
 
 @contextmanager

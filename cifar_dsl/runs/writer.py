@@ -9,6 +9,7 @@ from attrs import define, evolve, field
 
 from cifar_dsl.atomic import sync_folder, write_atomically
 from cifar_dsl.runs.checkpoints import FOLDER, Checkpoint, checkpoints, write_checkpoint
+from cifar_dsl.runs.digests import sums
 from cifar_dsl.runs.folder import Run, restore
 from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.runs.places import (
@@ -19,6 +20,7 @@ from cifar_dsl.runs.places import (
     RECORD,
     RESULT,
     SPEC,
+    SUMS,
     WEIGHTS,
     partial_path,
     replaced_path,
@@ -153,7 +155,9 @@ class RunWriter:
     def commit(self, result: RunResult) -> Run:
         """Make the run appear in its place, in that of an older one if there is one."""
         with written(self.partial):
-            write_atomically(self.partial / RESULT, to_json(result))
+            content = to_json(result)
+            write_atomically(self.partial / SUMS, sums(self.partial, content))
+            write_atomically(self.partial / RESULT, content)
             self._move()
         return Run(self.path)
 

@@ -6,11 +6,11 @@ from typing import NoReturn, TypeVar
 
 from attrs import define, field
 
+from cifar_dsl import limits
 from cifar_dsl.diagnostics import Diagnostic, Fix, Label, Reporter
 from cifar_dsl.ir import Cost, Graph, Node, Scope, Shape
 from cifar_dsl.layers import Join, JoinError, Layer
-from cifar_dsl.limits import BLOCK_DEPTH, PARAMETERS, STEPS, TENSOR
-from cifar_dsl.limits import LAYERS as MOST_LAYERS
+from cifar_dsl.limits import BLOCK_DEPTH
 from cifar_dsl.registry import MisfitError, arguments_of
 from cifar_dsl.semantics.bind import Binder, Invocation
 from cifar_dsl.semantics.branches import Branch, suspicion
@@ -142,12 +142,13 @@ class Draft:
     def _append(self, node: Node) -> Tensor:
         self._nodes.append(node)
         self._parameters += node.cost.parameters
-        if len(self._nodes) > MOST_LAYERS:
-            self.stop(f"a network has at most {MOST_LAYERS:,} layers", node.span)
-        if node.shape.elements > TENSOR:
-            self.stop(f"a tensor of one image has at most {TENSOR:,} numbers, and this has {node.shape}", node.span)
-        if self._parameters > PARAMETERS:
-            self.stop(f"a network has at most {PARAMETERS:,} parameters", node.span)
+        if len(self._nodes) > limits.LAYERS:
+            self.stop(f"a network has at most {limits.LAYERS:,} layers", node.span, "LAYERS")
+        if node.shape.elements > limits.TENSOR:
+            most = f"a tensor of one image has at most {limits.TENSOR:,} numbers"
+            self.stop(f"{most}, and this has {node.shape}", node.span, "TENSOR")
+        if self._parameters > limits.PARAMETERS:
+            self.stop(f"a network has at most {limits.PARAMETERS:,} parameters", node.span, "PARAMETERS")
         return Tensor(len(self._nodes), node.shape)
 
     # ---- bounds
@@ -158,8 +159,8 @@ class Draft:
         self._steps_wrong += bool(self.reporter)
         if self._steps_wrong > _MORE_STEPS:
             raise TooLargeError
-        if self._steps > STEPS:
-            self.stop(f"a spec expands to at most {STEPS:,} stages and loop rounds", span)
+        if self._steps > limits.STEPS:
+            self.stop(f"a spec expands to at most {limits.STEPS:,} stages and loop rounds", span, "STEPS")
 
     def check_call(self, block: nodes.Block, call: Invocation) -> None:
         """Blocks don't call themselves, and calls are bounded in depth. Raises Failed, TooLargeError."""
@@ -173,18 +174,22 @@ class Draft:
         if len(active) >= BLOCK_DEPTH:
             self.stop(f"blocks call each other at most {BLOCK_DEPTH} deep", call.span)
 
-    def stop(self, message: str, span: Span | None) -> NoReturn:
-        """Report that a bound was passed, at the loop with the most rounds if any, and raise TooLargeError."""
+    def stop(self, message: str, span: Span | None, raisable: str | None = None) -> NoReturn:
+        """Report that a bound was passed, at the loop with the most rounds if any, and raise TooLargeError.
+
+        `raisable` is what the bound is called, where the command line may raise it.
+        """
         assert span is not None
+        help_text = (limits.remedy(raisable),) if raisable else ()
         if self._loops:
             loop = max(self._loops, key=lambda loop: loop.rounds)
             labels = [Label(loop.span, "in this loop"), Label(span, "passed here")]
             if loop.origin:
                 labels.insert(0, Label(loop.origin, "so many rounds"))
             first, *others = labels
-            self.report("E0211", message, first.span, first.text, secondary=tuple(others))
+            self.report("E0211", message, first.span, first.text, secondary=tuple(others), help=help_text)
         else:
-            self.report("E0211", message, span)
+            self.report("E0211", message, span, help=help_text)
         raise TooLargeError
 
     def rounds(self, loop: Span, items: Iterable[T], origin: Span | None = None) -> Iterator[T]:

@@ -7,10 +7,11 @@ from typing import NoReturn
 
 from attrs import define, field
 
+from cifar_dsl import limits
 from cifar_dsl.diagnostics import Diagnostic, Label, Reporter
 from cifar_dsl.ir import Size, Symbol, Value
 from cifar_dsl.layers import INITIALIZERS, LAYERS
-from cifar_dsl.limits import EVALUATIONS, INTEGER_MAGNITUDE, LIST_ITEMS
+from cifar_dsl.limits import INTEGER_MAGNITUDE
 from cifar_dsl.semantics.bind import Binder, Invocation
 from cifar_dsl.semantics.values import SYMBOLS, BlockValue, Bound, Environment, Failed, Tensor, describe
 from cifar_dsl.source import Span
@@ -167,8 +168,9 @@ class Evaluator:
         while waiting:
             item = waiting.pop()
             count += 1
-            if count > LIST_ITEMS:
-                self.fail(span, f"a list holds at most {LIST_ITEMS:,} values, those of the lists in it included")
+            if count > limits.LIST_ITEMS:
+                most = f"a list holds at most {limits.LIST_ITEMS:,} values, those of the lists in it included"
+                self.fail(span, most, limits.remedy("LIST_ITEMS"))
             if isinstance(item, tuple):
                 waiting.extend(item)
         self._spend(count, span)
@@ -176,11 +178,12 @@ class Evaluator:
 
     def _spend(self, work: int, span: Span) -> None:
         """Take note of work, and fail when a spec asks for too much of it."""
-        if self._spent > EVALUATIONS:
+        if self._spent > limits.EVALUATIONS:
             raise Failed  # reported before
         self._spent += work
-        if self._spent > EVALUATIONS:
-            self.fail(span, f"a spec works out at most {EVALUATIONS:,} parts of expressions", code="E0211")
+        if self._spent > limits.EVALUATIONS:
+            most = f"a spec works out at most {limits.EVALUATIONS:,} parts of expressions"
+            self.fail(span, most, limits.remedy("EVALUATIONS"), code="E0211")
 
     def _prefixed(self, node: nodes.Prefixed, names: Environment, flow: Tensor | None) -> Value:
         is_odd = bool(node.count % 2)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from attrs import define, field
 
+from cifar_dsl import limits
 from cifar_dsl.diagnostics import Diagnostic, Label, SpecError, nearest, replacement
-from cifar_dsl.limits import FILE_BYTES, INCLUDED_BYTES
 from cifar_dsl.resources import shipped_specs, specs_directory
 from cifar_dsl.source import Source
 from cifar_dsl.syntax import nodes
@@ -35,10 +35,10 @@ class Reader:
             if not stat.S_ISREG(status.st_mode):
                 kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
                 raise _unreadable(f"{path} is {kind}", label)
-            if status.st_size > FILE_BYTES:
-                raise SpecError([Diagnostic("E0104", f"{path} has more than {FILE_BYTES // 1024} KiB", label)])
+            if status.st_size > limits.FILE_BYTES:
+                raise _too_large(f"{path} has", "FILE_BYTES", label)
             with path.open("rb") as file:
-                content = file.read(FILE_BYTES + 1)
+                content = file.read(limits.FILE_BYTES + 1)
         except FileNotFoundError:
             raise _missing(path, label) from None
         except OSError as error:
@@ -48,9 +48,10 @@ class Reader:
     def source_of(self, path: Path, content: bytes, label: Label | None = None) -> Source:
         """The text of a file with this content, `label` being where it is named. Raises SpecError."""
         self._bytes_read += len(content)
-        if len(content) > FILE_BYTES or self._bytes_read > INCLUDED_BYTES:
-            limit = FILE_BYTES if len(content) > FILE_BYTES else INCLUDED_BYTES
-            raise SpecError([Diagnostic("E0104", f"{path}: more than {limit // 1024} KiB of specs", label)])
+        if len(content) > limits.FILE_BYTES:
+            raise _too_large(f"{path} has", "FILE_BYTES", label)
+        if self._bytes_read > limits.INCLUDED_BYTES:
+            raise _too_large(f"{path} and what else is read here have", "INCLUDED_BYTES", label)
         try:
             return Source(str(path), content.decode("utf-8-sig").replace("\r\n", "\n"))
         except UnicodeDecodeError as error:
@@ -96,6 +97,11 @@ def _is_shipped(path: Path, beside: Path) -> bool:
     """Whether one shipped spec names another; they lie outside a user's root."""
     shipped = specs_directory().resolve()
     return beside.resolve().is_relative_to(shipped) and path.resolve().is_relative_to(shipped)
+
+
+def _too_large(what: str, limit: str, label: Label | None) -> SpecError:
+    message = f"{what} more than {getattr(limits, limit) // 1024} KiB"
+    return SpecError([Diagnostic("E0104", message, label, help=(limits.remedy(limit),))])
 
 
 def _missing(path: Path, label: Label | None) -> SpecError:

@@ -11,6 +11,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from cifar_dsl.runs import Best, EpochMetrics
+from cifar_dsl.runs.records import from_json
 from cifar_dsl.training.learner import Learner
 
 _FORMAT = "2"
@@ -29,12 +30,12 @@ class Progress:
     The file of the `best` weights is beside it.
     """
 
-    metrics: tuple[EpochMetrics, ...] = ()
-    epoch: int = 1
-    steps_done: int = 0
-    spent_s: float = 0.0
-    time_s: float = 0.0
-    best: Best | None = None
+    metrics: tuple[EpochMetrics, ...]
+    epoch: int
+    steps_done: int
+    spent_s: float
+    time_s: float
+    best: Best | None
 
 
 def to_bytes(
@@ -59,7 +60,7 @@ def restored(learner: Learner, content: bytes) -> tuple[Progress, bytes]:
         metadata = json.loads(content[8 : 8 + length])["__metadata__"]
         if metadata["format"] != _FORMAT:
             raise CheckpointError(f"format {metadata['format']}")
-        progress = cattrs.structure(json.loads(metadata["progress"]), Progress)
+        progress = from_json(metadata["progress"], Progress)
         state = load(content)
         best_file = state.pop(_BEST).numpy().tobytes() if progress.best else b""
         learner.restore(state, progress.epoch, progress.steps_done)

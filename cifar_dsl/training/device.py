@@ -10,6 +10,7 @@ import torch
 from attrs import frozen
 
 from cifar_dsl.errors import UserError
+from cifar_dsl.memory import available_bytes
 from cifar_dsl.training.precision import type_of
 
 _BEST = "`--device auto` takes the best there is"
@@ -67,6 +68,13 @@ def processor_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def memory_bytes(device: torch.device) -> int | None:
+    """How much memory a training on the device can have; None where the system doesn't say."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return available_bytes()  # MPS shares the machine's
 
 
 def synchronize(device: torch.device) -> None:

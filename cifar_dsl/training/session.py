@@ -10,10 +10,12 @@ import torch
 
 from cifar_dsl.data import Dataset
 from cifar_dsl.errors import UserError
-from cifar_dsl.ir import Shape
+from cifar_dsl.ir import Graph, Recipe, Shape
+from cifar_dsl.memory import estimate
 from cifar_dsl.runs import Run, RunRecord, RunWriter, run_path
 from cifar_dsl.semantics import DataShape
 from cifar_dsl.syntax import print_spec
+from cifar_dsl.text import in_short
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.engines import choose_engine
 from cifar_dsl.training.environment import data_record, environment
@@ -54,7 +56,7 @@ def train_runs(
     here = environment(choice, engine.name)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = print_spec(analysis.program.as_spec())
-    with ExitStack() as stack, _memory_explained(recipe.batch):
+    with ExitStack() as stack, _memory_explained(analysis.graph, recipe):
         complete: dict[int, Run] = {}
         begun: list[tuple[RunWriter, bool]] = []
         for seed in seeds:
@@ -124,7 +126,7 @@ def _train(recorders: list[Recorder], splits: Splits, wants_stop: Callable[[], b
 
 
 @contextmanager
-def _memory_explained(batch: int) -> Iterator[None]:
+def _memory_explained(graph: Graph, recipe: Recipe) -> Iterator[None]:
     """Say what to do where memory doesn't suffice; the batch is never made smaller silently."""
     try:
         yield
@@ -133,8 +135,9 @@ def _memory_explained(batch: int) -> Iterator[None]:
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(sign in told for sign in _NO_MEMORY):
             raise
         raise UserError(
-            "the memory of the device does not suffice for this training",
-            f"a smaller batch takes less: --set train.batch={max(1, batch // 2)} (a change of the recipe)",
+            "the memory of the device does not suffice for this training, which takes about "
+            + in_short(estimate(graph, recipe)["together"], "B"),
+            f"a smaller batch takes less: --set train.batch={max(1, recipe.batch // 2)} (a change of the recipe)",
             "so does `--set train.precision=bf16`, or fewer seeds at once",
             "`--dry-run` says what a training will need",
             reason=told.partition("\n")[0],

@@ -1,8 +1,5 @@
 """Trained weights as a file, and back."""
 
-import hashlib
-from pathlib import Path
-
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -11,6 +8,7 @@ from torch import nn
 from cifar_dsl.backends.torch_module import build_module
 from cifar_dsl.data import DataError, Dataset
 from cifar_dsl.runs import Run, RunError
+from cifar_dsl.runs.digests import file_digest
 from cifar_dsl.semantics import Analysis, analyze_text
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import Measured, evaluate
@@ -29,7 +27,7 @@ def load_weights(run: Run, analysis: Analysis) -> nn.Module:
     """The trained network of a run. Raises RunError."""
     module = build_module(analysis.graph, analysis.program.name.text, seed=0)
     try:
-        if run.result().weights_digest not in {None, _file_digest(run.weights)}:
+        if run.result().weights_digest not in {None, file_digest(run.weights)}:
             raise ValueError("the file is not the one that was written")
         module.load_state_dict(load_file(run.weights))
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
@@ -56,8 +54,3 @@ def evaluate_run(run: Run, dataset: Dataset, choice: Choice) -> Measured:
     splits = load_images(recipe, (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test), choice.device)
     module = load_weights(run, analysis).to(choice.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return evaluate(module, splits.test, recipe)
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,12 +6,12 @@ import sys
 import pytest
 
 import cifar_dsl
+from cifar_dsl import limits
 from cifar_dsl.cli import check
 
 COMMANDS = (
-    *("check", "show", "fmt", "diff", "train", "evaluate", "compare", "explain", "reference", "data", "doctor"),
-    "completion",
-    "lsp",
+    *("check", "show", "fmt", "diff", "train", "evaluate", "compare", "runs", "explain", "reference", "data"),
+    *("doctor", "completion", "lsp"),
 )
 
 
@@ -93,3 +93,51 @@ def test_a_reader_that_stops_reading_is_no_error_to_speak_of(tiny):
         f"{sys.executable} -m cifar_dsl show {tiny} --json | head -c 1", shell=True, capture_output=True, check=False
     )
     assert (done.stdout, done.stderr) == (b"{", b"")
+
+
+# ---- limits
+
+
+@pytest.fixture
+def deep(make_spec):
+    """A spec with one layer more than the limit."""
+    return make_spec("deep", f"arch deep\ninput 3x32x32\nmodel {{ repeat {limits.LAYERS + 1} {{ relu }} }}\n")
+
+
+def test_a_limit_is_raised_for_one_command(cli, deep):
+    assert "cifar-dsl --limit LAYERS=... COMMAND" in cli("check", deep).err + cli("check", deep).out
+    assert cli("--limit", "LAYERS=10_001", "check", deep).code == 0
+    assert cli("--limit", "layers=20000", "--limit", "STEPS=1000000", "show", deep).code == 0
+    assert cli("check", deep).code == 1
+
+
+def test_other_processes_have_the_limits_that_were_raised(cli, deep, pictures):
+    text = deep.read_text().replace("relu } }", "relu }\nflatten -> dense(10) }")
+    deep.write_text(text + "train { data shapes\n epochs 1\n batch 60\n optimizer sgd(lr=1e-3) }\n")
+    arguments = ("train", deep, "--data", f"npz:{pictures}", "--seeds", 2, "--jobs", 2, "--device", "cpu")
+    assert cli("--limit", "LAYERS=20_000", *arguments).code == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("LAYRES=20000", "LAYRES is no limit. Did you mean LAYERS?"),
+        ("nonsense", "NONSENSE is no limit. These can be raised: FILE_BYTES, "),
+        ("NESTING=100", "NESTING can't be raised. These can be raised: "),
+        ("LAYERS", "LAYERS gives no number; for example LAYERS=1_000_000."),
+        ("LAYERS=many", "LAYERS=many gives no number"),
+        ("LAYERS=9_999", "LAYERS is 10,000 and can only be raised."),
+        (f"FILE_BYTES={10**20}", "FILE_BYTES can be raised to 1,000,000,000,000,000 at most."),
+        (f"FILE_BYTES={'9' * 5000}", "gives no number"),
+    ],
+)
+def test_a_limit_that_can_not_be_raised_so_is_wrong_usage(cli, tiny, given, said):
+    outcome = cli("--limit", given, "check", tiny)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert said in outcome.err
+
+
+def test_where_the_limit_is_to_be_said_is_told(cli, tiny):
+    outcome = cli("check", tiny, "--limit", "LAYERS=20000")
+    assert outcome.code == 2
+    assert "--limit stands before the command: cifar-dsl --limit ... COMMAND" in outcome.err

@@ -1,6 +1,10 @@
 """Small runs on disk."""
 
+import subprocess
+import sys
 from pathlib import Path
+
+from attrs import evolve
 
 from cifar_dsl.runs import (
     DataRecord,
@@ -41,6 +45,41 @@ def write(root: Path, name: str = "mine", seed: int = 0, spec: str = "arch mine\
     run = writer.commit(RESULT_OF_RUN)
     writer.close()
     return run
+
+
+def broken_off(place: Path, epochs: int = 3, spec: str = "arch mine\n") -> None:
+    """What a process leaves that is broken off after some epochs."""
+    writer = RunWriter(place)
+    writer.take()
+    writer.start(record(), spec)
+    for epoch in range(epochs):
+        writer.add_checkpoint(epoch + 2, 0, b"state after epoch %d" % (epoch + 1))
+        writer.add_epoch(evolve(EPOCH, epoch=epoch + 1))
+    writer.close()
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from helpers.runs import record
+from cifar_dsl.runs import RunWriter
+writer = RunWriter(Path(sys.argv[1]))
+writer.take()
+writer.start(record(), "arch mine\\n")
+print("begun", flush=True)
+time.sleep(float(sys.argv[3]))
+"""
+
+
+def holding(place: Path, seconds: float = 60) -> subprocess.Popen[str]:
+    """Another process that trains the run, until it is killed or the time is over."""
+    tests = str(Path(__file__).parents[1])
+    command = [sys.executable, "-c", HOLD, str(place), tests, str(seconds)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    return process
 
 
 def names_below(path: Path) -> list[str]:

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from cifar_dsl.visits import shapes_text
 from helpers.specs import text_of
 
 from cifar_dsl.language_server.stages import Stages
 from cifar_dsl.margin import margin
 from cifar_dsl.resources import specs_directory
 from cifar_dsl.semantics import analyze, analyze_text
+from cifar_dsl.visits import shapes_text
 
 SPECS = specs_directory()
 SHIPPED = sorted([*SPECS.glob("*.arch"), *(SPECS / "zoo").glob("*.arch"), *(SPECS / "records").glob("*.arch")])

@@ -52,6 +52,7 @@ STAGES = (
     "tokens -> add { identity | class_token }", "flatten -> add { identity | dense(8) }",
     "mul { identity | conv(8, 1) -> global_avgpool }", "mul { identity | conv(8, 1) -> global_avgpool(keep=true) }",
     "tokens -> mul { identity | token(0) -> dense(8) }", "mul { identity | tokens }", "mul { identity | conv(4, 3) }",
+    "flatten -> mul { dense(8) | dense(4) }", "tokens -> mul { identity | dense(8) }",
     "concat { identity | conv(4, 3) }", "concat { identity | tokens }", "concat { identity | identity | flatten }",
     "tokens -> concat { identity | dense(8) }",
 )  # fmt: skip

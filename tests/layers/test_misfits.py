@@ -18,6 +18,7 @@ from helpers.specs import errors_of, graph_of, text_of
         ("grid", "E0306", "grid", "`patches` or `tokens`"),
         ("pad_image([0, 2, 0, 0]) -> tokens -> grid", "E0304", "grid", "`grid(6x8)`"),
         ("tokens -> grid(5x7)", "E0304", "5x7", "`grid(6x6)`"),
+        ("tokens -> class_token -> grid", "E0304", "grid", "`grid(1x37)`"),
         ("flatten -> transpose", "E0306", "transpose", None),
         ("tokens -> token(36)", "E0304", "36", "at most 35"),
         ("slice(2, 2)", "E0304", "2", "a start of at most 1"),

@@ -13,7 +13,7 @@ from cifar_dsl.semantics import analyze
 HEAD = "arch a\ninput 3x32x32\n"
 MODEL = "model { flatten -> dense(10) }\n"
 POINT = "arch a\ninput 1x1x1\n"
-LIMITS = {name: value for name, value in vars(limits).items() if name.isupper()}
+LIMITS = limits.DEFAULTS
 
 
 def _padded(text: str, size: int) -> str:
@@ -127,7 +127,8 @@ def codes(folder: Path, texts: str | dict[str, str]) -> set[str]:
 
 
 def test_every_limit_has_a_case() -> None:
-    assert {name.partition(" ")[0] for name in CASES} | {"DIAGNOSTICS"} == set(LIMITS)
+    elsewhere = {"DIAGNOSTICS", "UNASKED_PARAMETERS"}  # the last below, and in tests/cli/test_asking.py
+    assert {name.partition(" ")[0] for name in CASES} | elsewhere == set(LIMITS)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -137,6 +138,19 @@ def test_a_limit_holds_up_to_its_figure(tmp_path: Path, name: str) -> None:
     assert codes(tmp_path, text_with(limit - 1)) == set()
     assert codes(tmp_path, text_with(limit)) == set()
     assert codes(tmp_path, text_with(limit + 1)) == {code}
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.partition(" ")[0] in limits.RAISABLE])
+def test_a_limit_that_is_raised_holds_up_to_its_new_figure(tmp_path: Path, name: str) -> None:
+    code, text_with = CASES[name]
+    limit = name.partition(" ")[0]
+    figures = {limit: LIMITS[limit] + 1}
+    with limits.raising(figures):
+        assert limits.raised() == figures
+        assert codes(tmp_path, text_with(LIMITS[limit] + 1)) == set()
+        assert codes(tmp_path, text_with(LIMITS[limit] + 2)) == {code}
+    assert limits.raised() == {}
+    assert codes(tmp_path, text_with(LIMITS[limit] + 1)) == {code}
 
 
 @pytest.mark.parametrize("beyond", [-1, 0, 1])
@@ -153,4 +167,6 @@ def test_so_many_mistakes_are_told(tmp_path: Path, beyond: int, mistake: str) ->
 def test_a_limit_is_documented_with_its_figure(name: str) -> None:
     page = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
     (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` ")]
-    assert row.split("|")[2].strip() == f"{LIMITS[name]:,}"
+    _, _, figure, _, _, raisable, _ = map(str.strip, row.split("|"))
+    assert figure == f"{LIMITS[name]:,}"
+    assert (raisable == "yes") == (name in limits.RAISABLE)

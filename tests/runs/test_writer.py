@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -11,13 +9,14 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from filelock import FileLock
-from helpers.runs import EPOCH, FINGERPRINT, RESULT_OF_RUN, names_below, record, write
+from helpers.runs import EPOCH, FINGERPRINT, RESULT_OF_RUN, broken_off, holding, names_below, record, write
 
 from cifar_dsl.runs import (
     METRICS,
     RECORD,
     RESULT,
     SPEC,
+    SUMS,
     WEIGHTS,
     Resumption,
     RunError,
@@ -47,17 +46,6 @@ def writer(place):
     made.close()
 
 
-def broken_off(place: Path, epochs: int = 3) -> None:
-    """What a process leaves that is broken off after some epochs."""
-    writer = RunWriter(place)
-    writer.take()
-    writer.start(record(), "arch mine\n")
-    for epoch in range(epochs):
-        writer.add_checkpoint(epoch + 2, 0, b"state after epoch %d" % (epoch + 1))
-        writer.add_epoch(evolve(EPOCH, epoch=epoch + 1))
-    writer.close()
-
-
 def contents(place: Path) -> list[bytes]:
     """Of the checkpoints that the next process finds."""
     writer = RunWriter(place)
@@ -72,9 +60,9 @@ def contents(place: Path) -> list[bytes]:
 # ---- complete runs
 
 
-def test_a_run_is_one_folder_of_five_files(tmp_path, place):
+def test_a_run_is_one_folder_of_six_files(tmp_path, place):
     assert write(tmp_path).path == place
-    files = [SPEC, RECORD, METRICS, WEIGHTS, RESULT]
+    files = [SPEC, RECORD, METRICS, WEIGHTS, RESULT, SUMS]
     assert names_below(place) == sorted(files)
     assert not partial_path(place).exists()
 
@@ -161,7 +149,7 @@ def test_the_run_goes_on_with_the_epochs_of_its_checkpoint(place):
     writer.close()
     assert [metrics.epoch for metrics in run.metrics()] == [1, 2, 3]
     assert run.record() == evolve(record(), resumed=(resumption,))
-    assert names_below(place) == sorted([SPEC, RECORD, METRICS, RESULT])
+    assert names_below(place) == sorted([SPEC, RECORD, METRICS, RESULT, SUMS])
 
 
 @pytest.mark.parametrize(
@@ -211,6 +199,23 @@ def test_only_so_many_checkpoints_are_kept(place):
     writer.add_checkpoint(7, 120, b"state")
     writer.close()
     assert [(one.epoch, one.steps_done) for one in checkpoints(partial_path(place))] == [(7, 120), (7, 0), (6, 0)]
+
+
+def test_of_two_checkpoints_of_one_place_the_new_one_stays(place, writer):
+    writer.add_checkpoint(1, 0, b"before")
+    writer.add_checkpoint(2, 0, b"state")
+    writer.add_checkpoint(2, 0, b"other state")
+    assert [content for _, content in writer.found()] == [b"other state", b"before"]
+
+
+def test_what_a_crash_left_of_an_earlier_replacing_is_no_obstacle(tmp_path, place):
+    write(tmp_path, spec="arch old\n")
+    replaced = place.with_name("seed-0.replaced")
+    replaced.mkdir()
+    (replaced / "file").touch()
+    write(tmp_path, spec="arch new\n")
+    assert open_run(place).spec_text == "arch new\n"
+    assert not replaced.exists()
 
 
 @pytest.mark.parametrize("keep", [1, 2])
@@ -269,6 +274,40 @@ def test_where_a_checkpoint_can_not_be_written_the_ones_before_stay(place, write
     assert [path.suffix for path in (writer.partial / FOLDER).iterdir()] == [".safetensors"] * 2
 
 
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda writer: writer.start(record(), "arch mine\n", restart=True),
+        lambda writer: writer.resume(Resumption(3, 0, "now", record().environment), [EPOCH]),
+        lambda writer: writer.add_checkpoint(1, 0, b"state"),
+        lambda writer: writer.add_epoch(EPOCH),
+        lambda writer: writer.commit(RESULT_OF_RUN),
+    ],
+    ids=["start", "resume", "checkpoint", "epoch", "commit"],
+)
+def test_a_disk_that_says_no_file_is_named_by_what_was_to_be_written(writer, monkeypatch, act):
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(RunError) as caught:
+        act(writer)
+    assert str(writer.partial) in caught.value.message
+
+
+def test_only_a_run_of_this_very_training_is_a_complete_one(tmp_path, place):
+    writer = RunWriter(place)
+    assert writer.complete(record()) is None
+    write(tmp_path)
+    assert writer.complete(record()) is not None
+    other = evolve(record(), data=evolve(record().data, digest="cd" * 32))
+    assert writer.complete(other) is None
+    (place / RESULT).unlink()
+    assert writer.complete(record()) is None
+    (place / RECORD).write_text("{")
+    assert writer.complete(record()) is None
+
+
 @pytest.mark.parametrize("older", [False, True])
 @pytest.mark.parametrize("moment", [1, 2, 3])
 def test_a_run_that_is_broken_off_as_it_moves_to_its_place_is_complete(tmp_path, place, monkeypatch, older, moment):
@@ -314,29 +353,6 @@ def test_to_look_whether_a_run_is_trained_keeps_nobody_from_training_it(place, m
 
 
 # ---- several processes
-
-HOLD = """
-import sys, time
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from helpers.runs import record
-from cifar_dsl.runs import RunWriter
-writer = RunWriter(Path(sys.argv[1]))
-writer.take()
-writer.start(record(), "arch mine\\n")
-print("begun", flush=True)
-time.sleep(float(sys.argv[3]))
-"""
-
-
-def holding(place: Path, seconds: float = 60) -> subprocess.Popen[str]:
-    """Another process that trains the run, until it is killed or the time is over."""
-    tests = str(Path(__file__).parents[1])
-    command = [sys.executable, "-c", HOLD, str(place), tests, str(seconds)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begun\n"
-    return process
 
 
 def test_a_run_that_another_process_trains_is_refused_with_its_name(place):

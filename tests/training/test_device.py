@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cifar_dsl.training.device import DeviceError, choose_device, processor_name
+from cifar_dsl.training.device import DeviceError, choose_device, memory_bytes, processor_name
 
 
 @pytest.fixture
@@ -56,3 +56,8 @@ def test_what_is_no_name_of_a_device_is_told_the_names(gpus, wanted):
 def test_the_processor_has_a_name():
     assert processor_name()
     assert choose_device("cpu").name == processor_name()
+
+
+def test_the_memory_of_a_cpu_is_the_machine_s(monkeypatch):
+    monkeypatch.setattr("cifar_dsl.training.device.available_bytes", lambda: 4_096_000)
+    assert memory_bytes(torch.device("cpu")) == 4_096_000

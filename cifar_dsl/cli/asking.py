@@ -1,0 +1,48 @@
+"""Questions to the person at the terminal, before something large or final is done."""
+
+import sys
+from collections.abc import Iterable
+
+import click
+
+from cifar_dsl import limits
+from cifar_dsl.cli.main import EXIT_WRONG
+from cifar_dsl.cli.output import inert, note
+from cifar_dsl.memory import estimate
+from cifar_dsl.semantics import Analysis
+from cifar_dsl.text import in_short
+
+
+def is_terminal() -> bool:
+    """Whether somebody sees a question and can answer it."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(facts: str, *, agreed: bool) -> None:
+    """Tell the facts and ask whether to go on, unless that was `agreed` beforehand; No ends the command with 1.
+
+    Raises UsageError where nobody can be asked, because this is no terminal.
+    """
+    if agreed:
+        return
+    if not is_terminal():
+        raise click.UsageError(inert(f"{facts}\nNobody can be asked, since this is no terminal: --yes agrees to it."))
+    note(facts)
+    if not click.confirm("Go on?", err=True):
+        note("nothing was done")
+        raise click.exceptions.Exit(EXIT_WRONG)
+
+
+def ask_about_size(analyses: Iterable[Analysis], *, agreed: bool) -> None:
+    """Ask before networks are trained that are larger than most; nothing of them has been allocated then.
+
+    Raises UsageError where nobody can be asked.
+    """
+    facts = []
+    for analysis in analyses:
+        parameters, recipe = analysis.graph.cost.parameters, analysis.recipe
+        if recipe is not None and parameters > limits.UNASKED_PARAMETERS:
+            memory = in_short(estimate(analysis.graph, recipe)["together"], "B")
+            facts.append(f"{analysis.program.name} has {parameters:,} parameters; to train it takes about {memory}.")
+    if facts:
+        ask("\n".join(facts), agreed=agreed)

@@ -1,0 +1,276 @@
+"""`cifar-dsl runs`: which runs are there, what is in them, whether they are whole, and which can go."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import cattrs
+import click
+
+from cifar_dsl.cli import options
+from cifar_dsl.cli.asking import ask
+from cifar_dsl.cli.main import EXIT_WRONG
+from cifar_dsl.cli.output import counted, note, say
+from cifar_dsl.diagnostics.render import visible
+from cifar_dsl.runs import Run, RunError
+from cifar_dsl.runs.catalogue import Entry, Status, entries
+from cifar_dsl.runs.pruning import Removal, Selection
+from cifar_dsl.runs.verification import problems
+from cifar_dsl.text import columns, duration, in_short
+
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+class _ListGroup(click.Group):
+    """`list` is what it does unless another command is said."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args.insert(0, "list")
+        return super().parse_args(ctx, args)
+
+
+@click.group(name="runs", cls=_ListGroup)
+def command() -> None:
+    """List (unless another command is said), show, verify and remove runs."""
+
+
+@command.command(name="list")
+@options.runs
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
+def list_(runs: Path, as_json: bool) -> None:
+    """List all runs with their status; of those that were broken off, the epoch with which they go on."""
+    found = list(entries(_folder(runs)))
+    if as_json:
+        click.echo(json.dumps([_fields(entry) for entry in found], indent=2))
+        return
+    for line in _table([(entry, entry.state, entry.size()) for entry in found]):
+        say(line)
+    if not found:
+        note(f"there is no run in {runs}")
+
+
+@command.command(name="show")
+@options.run
+@click.option("--json", "as_json", is_flag=True, help="Print an object as JSON.")
+def show(run: Path, as_json: bool) -> None:
+    """Show what is known of RUN: what was trained, on what, where, and what came out."""
+    entry = _only(run)
+    if as_json:
+        fields = _fields(entry) | {
+            "record": cattrs.unstructure(entry.record),
+            "result": cattrs.unstructure(entry.result),
+            "files": {str(path.relative_to(entry.path)): status.st_size for path, status in entry.files().items()},
+        }
+        click.echo(json.dumps(fields, indent=2))
+        return
+    for line in columns([[visible(cell) for cell in fact] for fact in _facts(entry)]):
+        say(line)
+
+
+@command.command(name="verify")
+@options.some_runs
+@options.runs
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
+def verify(which: tuple[Path, ...], runs: Path, as_json: bool) -> int:
+    """Compare every file of each RUN, or of all runs, with the digest that was noted when it was written.
+
+    Ends with 1 if something is damaged. A run that was broken off is not: it goes on from its last checkpoint.
+    """
+    found = list(entries(_folder(runs))) if not which else [entry for path in which for entry in _some(path)]
+    damage = {entry.path: problems(entry) for entry in found}
+    if as_json:
+        click.echo(json.dumps([_fields(entry) | {"problems": damage[entry.path]} for entry in found], indent=2))
+    else:
+        for entry in found:
+            say(f"{'damaged' if damage[entry.path] else entry.state}  {entry.path}")
+            for problem in damage[entry.path]:
+                say(f"  {problem}")
+        damaged = sum(map(bool, damage.values()))
+        note(f"{counted(len(found), 'run')}, {damaged:,} damaged")
+    return EXIT_WRONG if any(damage.values()) else 0
+
+
+def _age(ctx: click.Context, parameter: click.Parameter, text: str | None) -> timedelta | None:
+    """`12h`, `30d`, `4w`. Raises BadParameter."""
+    if text is None:
+        return None
+    number, unit = text[:-1], text[-1:]
+    if not (number.isdecimal() and number.isascii() and len(number) < 6 and unit in _UNITS):
+        raise click.BadParameter(f"{text} is no age; for example 12h, 30d or 4w (hours, days, weeks).", ctx, parameter)
+    return int(number) * _UNITS[unit]
+
+
+@command.command(name="prune")
+@click.option("--unfinished", is_flag=True, help="Runs that were broken off.")
+@click.option("--damaged", is_flag=True, help="Runs with a damaged file; all files are read.")
+@click.option("--diverged", is_flag=True, help="Runs whose loss was no number any more.")
+@click.option("--complete", is_flag=True, help="Runs that are whole; to be narrowed down by --spec and --older-than.")
+@click.option("--leftovers", is_flag=True, help="What crashes left of runs that were replaced or removed.")
+@click.option("--checkpoints", is_flag=True, help="Of runs that were broken off, all checkpoints but the last.")
+@click.option("--spec", "specs", multiple=True, metavar="NAME", help="Only runs of specs called so (a pattern: res*).")
+@click.option("--older-than", callback=_age, metavar="AGE", help="Only what is unchanged for so long: 12h, 30d, 4w.")
+@options.runs
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+@options.yes
+def prune(
+    unfinished: bool,
+    damaged: bool,
+    diverged: bool,
+    complete: bool,
+    leftovers: bool,
+    checkpoints: bool,
+    specs: tuple[str, ...],
+    older_than: timedelta | None,
+    runs: Path,
+    dry_run: bool,
+    yes: bool,
+) -> int:
+    """Show which runs would be removed, ask, and remove them. A run that a process trains always stays."""
+    wanted = {
+        Status.UNFINISHED: unfinished,
+        Status.DAMAGED: damaged,
+        Status.DIVERGED: diverged,
+        Status.COMPLETE: complete,
+        Status.LEFTOVER: leftovers,
+    }
+    statuses = frozenset(status for status, is_wanted in wanted.items() if is_wanted)
+    if not statuses and not checkpoints:
+        raise click.UsageError(
+            "Say what to remove: --unfinished, --damaged, --diverged, --complete, --leftovers, --checkpoints."
+        )
+    before = datetime.now(UTC) - older_than if older_than is not None else None
+    selection = Selection(statuses, checkpoints, specs, before)
+    removals = [(removal, removal.size()) for removal in selection.removals(entries(_folder(runs)))]
+    if not removals:
+        note("there is nothing to remove")
+        return 0
+    for line in _table([(removal.entry, removal.what, size) for removal, size in removals]):
+        say(line)
+    if dry_run:
+        return 0
+    total = in_short(sum(size for _, size in removals), "B")
+    ask(f"What is listed here, {total}, is removed for good.", agreed=yes)
+    return _remove([removal for removal, _ in removals])
+
+
+def _remove(removals: Sequence[Removal]) -> int:
+    code = 0
+    for removal in removals:
+        try:
+            removal.remove()
+        except RunError as error:
+            note(f"{error.message}; it stays")
+            code = EXIT_WRONG
+    return code
+
+
+def _folder(path: Path) -> Path:
+    """A folder that is there, or the place of a run. Raises RunError."""
+    if path.is_dir() or path.with_name(path.name + ".partial").is_dir():
+        return path
+    raise RunError(
+        f"there is no folder {path}", "name a folder of runs, or a run such as runs/baseline-0123456789ab/seed-0"
+    )
+
+
+def _some(path: Path) -> list[Entry]:
+    """The runs that a path is or holds. Raises RunError if there is none."""
+    if found := list(entries(_folder(path))):
+        return found
+    raise RunError(f"{path} holds no run", "a run is a folder such as runs/baseline-0123456789ab/seed-0")
+
+
+def _only(path: Path) -> Entry:
+    """The run that is meant by a path, or by a folder that holds no other. Raises RunError."""
+    first, *others = _some(path)
+    if others:
+        names = ", ".join(str(entry.path) for entry in [first, *others][:4])
+        raise RunError(f"{path} holds {1 + len(others)} runs", f"name one of them: {names}")
+    return first
+
+
+def _table(rows: Sequence[tuple[Entry, str, int]]) -> list[str]:
+    """Runs as lines, each with what is said of it and a size."""
+    if not rows:
+        return []
+    cells = [["spec", "seed", "status", "accuracy", "last written", "size", "path"]]
+    for entry, what, size in rows:
+        accuracy = entry.result.accuracy if entry.result else None
+        cells.append(
+            [
+                entry.name,
+                str(entry.seed),
+                what,
+                "" if accuracy is None else f"{accuracy:.4f}",
+                f"{entry.changed().astimezone():%Y-%m-%d %H:%M}",
+                in_short(size, "B"),
+                str(entry.path),
+            ]
+        )
+    return columns([[visible(cell) for cell in row] for row in cells], right=frozenset({1, 3, 5}))
+
+
+def _fields(entry: Entry) -> dict[str, Any]:
+    record, result = entry.record, entry.result
+    return {
+        "spec": entry.name,
+        "seed": entry.seed,
+        "status": entry.status.value,
+        "epoch": entry.epoch,
+        "epochs": result.epochs if result else entry.epochs,
+        "accuracy": result.accuracy if result else None,
+        "data": record.data.name if record else None,
+        "started": record.started if record else None,
+        "changed": entry.changed().isoformat(timespec="seconds"),
+        "size": entry.size(),
+        "path": str(entry.path),
+    }
+
+
+def _facts(entry: Entry) -> list[list[str]]:
+    record, result = entry.record, entry.result
+    facts = [["run", str(entry.path)], ["status", entry.problem or entry.state]]
+    if record:
+        here = record.environment
+        facts += [
+            ["spec", f"{record.name}  {record.fingerprint}"],
+            ["seed", f"{record.seed}"],
+            *(["changes", change] for change in record.changes),
+            *(["override", override] for override in record.overrides),
+            ["data", f"{record.data.name}: {record.data.train_images:,} + {record.data.test_images:,} images"],
+            ["started", record.started],
+            *(["went on", f"with epoch {one.epoch}, {one.when}"] for one in record.resumed),
+            ["where", f"{here.device_name}, {here.platform}, {counted(here.threads, 'thread')}, engine {here.engine}"],
+            ["with", f"cifar_dsl {here.cifar_dsl}, torch {here.torch}, Python {here.python}"],
+        ]
+    if result:
+        facts += [
+            ["epochs", f"{result.epochs:g}"],
+            ["parameters", f"{result.parameters:,}"],
+            ["time", duration(result.time_s)],
+        ]
+        if result.accuracy is not None:
+            facts.append(["accuracy", f"{result.accuracy:.4f}"])
+        if result.best:
+            facts.append(["best", f"epoch {result.best.epoch}: {result.best.accuracy:.4f}"])
+    last = _last_epoch(entry)
+    if last:
+        facts.append(["last epoch", last])
+    facts += [
+        ["file", f"{path.relative_to(entry.path)}  {in_short(path.stat().st_size, 'B')}"] for path in entry.files()
+    ]
+    return facts
+
+
+def _last_epoch(entry: Entry) -> str:
+    try:
+        metrics = Run(entry.path).metrics()
+    except RunError:
+        return ""
+    if not metrics:
+        return ""
+    last = metrics[-1]
+    return f"{last.epoch}: train loss {last.train_loss:.4f}, test loss {last.test_loss:.4f}, {last.test_accuracy:.4f}"

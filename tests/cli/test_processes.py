@@ -1,0 +1,118 @@
+"""Real processes on one run: one trains it, the others refuse or wait; signals end them with a checkpoint."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cifar_dsl.runs.catalogue import Entry, Status, entries
+from cifar_dsl.runs.checkpoints import checkpoints
+from cifar_dsl.training.learner import Learner
+
+pytestmark = pytest.mark.slow
+Process = subprocess.Popen[str]
+
+
+@pytest.fixture
+def arguments(tiny: Path, pictures: Path) -> list[str]:
+    """A training that doesn't end by itself."""
+    endless = ("--set", "train.epochs=100000", "--device", "cpu", "--threads", "1")
+    return ["train", str(tiny), "--data", f"npz:{pictures}", *endless]
+
+
+@pytest.fixture
+def begin(arguments: list[str], tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Begin the training in a process of its own, and wait until so many runs have finished an epoch."""
+    begun: list[Process] = []
+
+    def begin(*more: str, runs: int = 1) -> Process:
+        command = [sys.executable, "-m", "cifar_dsl", *arguments, "--json", *more]
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        begun.append(process)
+        while len(list(tmp_path.glob("runs/*/seed-*.partial/checkpoints/*.safetensors"))) < runs:
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.05)
+        return process
+
+    yield begin
+    for process in begun:
+        process.kill()
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+@pytest.fixture
+def stopping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings in this process are stopped in their first step."""
+    step = Learner.step
+
+    def stopped(learner: Learner) -> None:
+        step(learner)
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Learner, "step", stopped)
+
+
+def all_runs(tmp_path: Path) -> list[Entry]:
+    return list(entries(tmp_path / "runs"))
+
+
+def test_a_second_process_is_refused_or_waits_and_goes_on_when_the_first_was_killed(
+    cli, begin, arguments, tmp_path, stopping
+):
+    first = begin()
+    assert [entry.status for entry in all_runs(tmp_path)] == [Status.RUNNING]
+    refused = cli(*arguments)
+    assert (refused.code, refused.out) == (1, "")
+    assert f"seed-0 is being trained by process {first.pid} on " in refused.err
+    assert "wait for it (--wait does), or use another --runs" in refused.err
+    assert first.poll() is None
+    timer = threading.Timer(1.5, first.kill)
+    timer.start()
+    began = time.monotonic()
+    waited = cli(*arguments, "--wait")
+    timer.join()
+    assert time.monotonic() - began > 1.4
+    assert waited.code == 143
+    assert "was broken off; it goes on with" in waited.err
+    (entry,) = all_runs(tmp_path)
+    assert (entry.status, len(entry.record.resumed)) == (Status.UNFINISHED, 1)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_process_with_a_checkpoint(begin, tmp_path, number, code):
+    process = begin()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "stopping after this step" in said
+    assert said.endswith("stopped; all that was trained is kept, and the same command goes on from there\n")
+    assert "Traceback" not in said
+    (entry,) = all_runs(tmp_path)
+    assert entry.status is Status.UNFINISHED
+    assert checkpoints(entry.path)[0].content() is not None
+
+
+def test_ctrl_c_at_a_terminal_reaches_every_worker_and_all_leave_checkpoints(begin, tmp_path):
+    process = begin("--seeds", "2", "--jobs", "2", runs=4)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    found = all_runs(tmp_path)
+    assert [entry.state.partition(" at")[0] for entry in found] == ["unfinished"] * 2
+    assert all(checkpoints(entry.path)[0].content() is not None for entry in found)

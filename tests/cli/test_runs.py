@@ -1,0 +1,260 @@
+"""`cifar-dsl runs`."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from helpers.runs import EPOCH, FINGERPRINT, broken_off, holding, names_below, write
+
+from cifar_dsl.cli import asking
+from cifar_dsl.cli.completing import run_items
+from cifar_dsl.runs import METRICS, WEIGHTS, partial_path, run_path
+from cifar_dsl.runs.checkpoints import checkpoints
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """A complete run, a damaged one, and one that was broken off."""
+    folder = tmp_path / "runs"
+    write(folder)
+    (write(folder, seed=1).path / WEIGHTS).write_bytes(b"other")
+    broken_off(run_path(folder, "mine", FINGERPRINT, 2))
+    return folder
+
+
+def place(runs: Path, seed: int) -> Path:
+    return run_path(runs, "mine", FINGERPRINT, seed)
+
+
+# ---- list and show
+
+
+@pytest.mark.parametrize("arguments", [("runs",), ("runs", "list")])
+def test_runs_are_listed(cli, runs, arguments):
+    outcome = cli(*arguments)
+    assert (outcome.code, outcome.err) == (0, "")
+    head, *lines = outcome.out.splitlines()
+    assert head.split() == ["spec", "seed", "status", "accuracy", "last", "written", "size", "path"]
+    first, _, third = (line.split() for line in lines)
+    assert first[:4] == ["mine", "0", "complete", "0.2000"]
+    assert first[-1] == f"runs/mine-{FINGERPRINT}/seed-0"
+    assert third[2:6] == ["unfinished", "at", "epoch", "4"]
+    assert third[-1] == f"runs/mine-{FINGERPRINT}/seed-2.partial"
+
+
+def test_runs_are_listed_as_json(cli, runs):
+    first, _, third = json.loads(cli("runs", "list", "--json").out)
+    assert first == {
+        "spec": "mine",
+        "seed": 0,
+        "status": "complete",
+        "epoch": None,
+        "epochs": 1,
+        "accuracy": 0.2,
+        "data": "shapes",
+        "started": "2025-01-01T00:00:00+00:00",
+        "changed": first["changed"],
+        "size": sum(path.stat().st_size for path in place(runs, 0).iterdir()),
+        "path": f"runs/mine-{FINGERPRINT}/seed-0",
+    }
+    assert (third["status"], third["epoch"], third["accuracy"]) == ("unfinished", 4, None)
+    assert len(json.loads(cli("runs", "--json").out)) == 3
+
+
+def test_a_folder_without_runs_is_told_so(cli, tmp_path):
+    (tmp_path / "empty").mkdir()
+    outcome = cli("runs", "list", "--runs", "empty")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "there is no run in empty\n")
+    assert json.loads(cli("runs", "list", "--runs", "empty", "--json").out) == []
+    outcome = cli("runs", "list", "--runs", "nowhere")
+    assert outcome.code == 1
+    assert "there is no folder nowhere" in outcome.err
+
+
+def test_a_run_is_shown_with_all_that_is_known_of_it(cli, runs):
+    outcome = cli("runs", "show", place(runs, 0))
+    assert outcome.code == 0
+    lines = [line.split(None, 1) for line in outcome.out.splitlines()]
+    facts = dict(lines)
+    assert (facts["status"], facts["spec"], facts["changes"]) == ("complete", f"mine  {FINGERPRINT}", "head = [512]")
+    assert (facts["accuracy"], facts["parameters"]) == ("0.2000", "100")
+    assert [fact.split()[0] for name, fact in lines if name == "file"] == sorted(names_below(place(runs, 0)))
+    shown = json.loads(cli("runs", "show", place(runs, 0), "--json").out)
+    assert shown["record"]["environment"]["torch"] == "2"
+    assert shown["result"]["accuracy"] == 0.2
+    assert shown["files"][WEIGHTS] == len(b"weights")
+
+
+@pytest.mark.parametrize("suffix", ["", ".partial"])
+def test_a_run_that_was_broken_off_is_shown_by_either_name(cli, runs, suffix):
+    outcome = cli("runs", "show", f"{place(runs, 2)}{suffix}")
+    assert outcome.code == 0
+    assert "unfinished at epoch 4" in outcome.out
+    assert f"last epoch  3: train loss {EPOCH.train_loss:.4f}" in outcome.out
+
+
+def test_what_is_not_one_run_is_not_shown(cli, runs):
+    outcome = cli("runs", "show", runs)
+    assert outcome.code == 1
+    assert "holds 3 runs" in outcome.err
+    assert "name one of them: " in outcome.err
+
+
+# ---- verify
+
+
+def test_what_is_damaged_is_named_and_ends_with_1(cli, runs):
+    outcome = cli("runs", "verify")
+    assert outcome.code == 1
+    assert outcome.out.splitlines() == [
+        f"complete  {place(Path('runs'), 0)}",
+        f"damaged  {place(Path('runs'), 1)}",
+        f"  {place(Path('runs'), 1) / WEIGHTS} is not the file that was written",
+        f"unfinished at epoch 4  {partial_path(place(Path('runs'), 2))}",
+    ]
+    assert outcome.err == "3 runs, 1 damaged\n"
+    fields = json.loads(cli("runs", "verify", "--json").out)
+    assert [len(run["problems"]) for run in fields] == [0, 1, 0]
+
+
+def test_single_runs_are_verified(cli, runs):
+    assert cli("runs", "verify", place(runs, 0), place(runs, 2)).code == 0
+    assert cli("runs", "verify", place(runs, 0), place(runs, 1)).code == 1
+    (runs / "empty").mkdir()
+    for name, said in (("nothing", "there is no folder nothing"), ("runs/empty", "runs/empty holds no run")):
+        outcome = cli("runs", "verify", name)
+        assert outcome.code == 1
+        assert said in outcome.err
+
+
+def test_a_run_that_was_trained_is_whole(cli, train):
+    assert train("--validation", 20).code == 0
+    outcome = cli("runs", "verify")
+    assert (outcome.code, outcome.err) == (0, "1 run, 0 damaged\n")
+
+
+# ---- prune
+
+
+def test_without_a_choice_nothing_is_removed(cli, runs):
+    outcome = cli("runs", "prune", "--yes")
+    assert outcome.code == 2
+    assert "Say what to remove: --unfinished, " in outcome.err
+
+
+def test_what_would_be_removed_is_shown_and_stays_unless_somebody_agrees(cli, runs):
+    before = names_below(runs)
+    shown = cli("runs", "prune", "--unfinished", "--dry-run")
+    assert (shown.code, shown.err) == (0, "")
+    assert len(shown.out.splitlines()) == 2
+    assert "seed-2.partial" in shown.out
+    refused = cli("runs", "prune", "--unfinished")
+    assert (refused.code, refused.out) == (2, shown.out)
+    assert "--yes agrees to it" in refused.err
+    assert names_below(runs) == before
+    agreed = cli("runs", "prune", "--unfinished", "--yes")
+    assert (agreed.code, agreed.out) == (0, shown.out)
+    assert sorted(path.name for path in place(runs, 0).parent.iterdir() if path.is_dir()) == ["seed-0", "seed-1"]
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1)])
+def test_on_a_terminal_it_asks(cli, runs, monkeypatch, answer, code):
+    monkeypatch.setattr(asking, "is_terminal", lambda: True)
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _prompt="": answer)
+    outcome = cli("runs", "prune", "--damaged")
+    assert outcome.code == code
+    assert "is removed for good" in outcome.err
+    assert place(runs, 1).exists() == bool(code)
+    assert place(runs, 0).exists()
+
+
+def test_several_choices_and_patterns_are_one(cli, runs):
+    write(runs, "other")
+    cli("runs", "prune", "--unfinished", "--damaged", "--complete", "--spec", "min*", "--yes")
+    assert [path.name for path in runs.iterdir()] == [f"other-{FINGERPRINT}"]
+
+
+def test_only_old_runs_are_removed(cli, runs):
+    old = time.time() - 3 * 86400
+    for path in place(runs, 0).iterdir():
+        os.utime(path, (old, old))
+    assert "there is nothing to remove" in cli("runs", "prune", "--complete", "--older-than", "4d", "--yes").err
+    assert cli("runs", "prune", "--complete", "--older-than", "70h", "--yes").code == 0
+    assert not place(runs, 0).exists()
+    assert place(runs, 1).exists()
+
+
+@pytest.mark.parametrize("age", ["", "4", "d", "-1d", "1.5d", "4m", "999999w", "٣d"])
+def test_an_age_that_is_none_is_wrong_usage(cli, runs, age):
+    outcome = cli("runs", "prune", "--complete", "--older-than", age)
+    assert outcome.code == 2
+    assert "is no age; for example 12h, 30d or 4w" in outcome.err
+
+
+def test_superseded_checkpoints_are_removed(cli, runs):
+    outcome = cli("runs", "prune", "--checkpoints", "--yes")
+    assert outcome.code == 0
+    assert "1 of its checkpoints" in outcome.out
+    assert [one.epoch for one in checkpoints(partial_path(place(runs, 2)))] == [4]
+
+
+def test_a_run_that_begins_while_somebody_thinks_stays(cli, runs, monkeypatch):
+    processes = []
+
+    def think(_prompt: str = "") -> str:
+        processes.append(holding(place(runs, 2)))
+        return "y"
+
+    monkeypatch.setattr(asking, "is_terminal", lambda: True)
+    monkeypatch.setattr("click.termui.visible_prompt_func", think)
+    try:
+        outcome = cli("runs", "prune", "--unfinished", "--damaged")
+        assert outcome.code == 1
+        assert f"is being trained by process {processes[0].pid}" in outcome.err
+        assert "; it stays" in outcome.err
+        assert partial_path(place(runs, 2)).exists()
+        assert not place(runs, 1).exists()
+        assert "running at epoch 4" in cli("runs").out
+    finally:
+        processes[0].kill()
+        processes[0].communicate()
+
+
+def test_a_run_that_was_damaged_is_trained_again_after_it_is_pruned(cli, train, tmp_path):
+    train()
+    (metrics,) = tmp_path.glob(f"runs/*/seed-0/{METRICS}")
+    whole = metrics.read_bytes()
+    metrics.write_bytes(b"")
+    assert cli("runs", "verify").code == 1
+    assert cli("runs", "prune", "--damaged", "--yes").code == 0
+    assert train().code == 0
+    assert len(metrics.read_bytes().splitlines()) == len(whole.splitlines())
+    assert cli("runs", "verify").code == 0
+
+
+# ---- names
+
+
+def test_names_of_runs_act_on_no_terminal(cli, runs):
+    hostile = "a\x1b[2J\u202e"
+    write(runs, hostile)
+    for arguments in (
+        ("list",),
+        ("show", f"runs/{hostile}-{FINGERPRINT}/seed-0"),
+        ("verify",),
+        ("prune", "--complete"),
+    ):
+        outcome = cli("runs", *arguments)
+        assert not {"\x1b", "\u202e"} & set(outcome.out + outcome.err)
+
+
+def test_a_shell_completes_runs(runs, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    name = f"runs/mine-{FINGERPRINT}"
+    everything = [f"{name}/seed-0", f"{name}/seed-1", f"{name}/seed-2.partial"]
+    for typed in ("", "ru", "runs/", "runs/mi", f"{name}/", f"{name}/seed-"):
+        assert [item.value for item in run_items(typed)] == everything, typed
+    assert [item.value for item in run_items(f"{name}/seed-2")] == everything[2:]
+    assert [(item.value, item.type) for item in run_items("spe")] == [("spe", "dir")]

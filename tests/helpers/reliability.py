@@ -1,0 +1,364 @@
+"""Trials of what training promises: the suite makes a few of each, bench/promises.py all of them."""
+
+import contextlib
+import errno
+import hashlib
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import torch
+from attrs import evolve, field, frozen
+
+from cifar_dsl.cli import main
+from cifar_dsl.runs import Run, RunError, open_run, partial_path
+from cifar_dsl.runs.checkpoints import checkpoints
+from cifar_dsl.semantics import analyze_text
+from cifar_dsl.training.learner import Learner
+from cifar_dsl.training.weights import load_weights
+
+# Everything that a checkpoint holds: running statistics, an optimizer's moments, dropout's generator, an average, and
+# the best weights so far.
+SPEC = """\
+arch small
+input 3x8x8
+
+model {
+    conv(4, 3) -> bn -> relu
+    conv(6, 3, stride=2) -> relu -> dropout(0.3)
+    flatten
+    dense(10)
+}
+
+train {
+    data        npz("00")
+    validation  12
+    epochs      4
+    batch       16
+    augment     crop(padding=1) -> flip
+    optimizer   adamw(lr=3e-3)
+    average     ema(0.9)
+}
+"""
+STEPS = 3  # of an epoch
+
+
+@frozen
+class Figure:
+    """What came out of so many trials; none may be `broken`."""
+
+    trials: int
+    of: str
+    broken: int
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.trials:,} {self.of}, {self.broken:,} {self.how}"
+
+
+@frozen
+class Outcome:
+    """What a command gave back and said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def epochs(self) -> int:
+        """The last epoch that was reported."""
+        lines = [json.loads(line) for line in self.out.splitlines()]
+        return max((line["epoch"] for line in lines if line["event"] == "epoch"), default=0)
+
+
+@frozen
+class Place:
+    """A folder with a spec and its data, where it is trained."""
+
+    folder: Path
+    runs: str = "runs"
+
+    @classmethod
+    def made(cls, folder: Path) -> "Place":
+        """A place with a small spec and few pictures."""
+        (folder / "small.arch").write_text(SPEC, encoding="utf-8")
+        drawn = np.random.default_rng(0)
+        np.savez(
+            folder / "pictures.npz",
+            x_train=drawn.integers(0, 256, (60, 8, 8, 3), np.uint8),
+            y_train=np.arange(60) % 10,
+            x_test=drawn.integers(0, 256, (20, 8, 8, 3), np.uint8),
+            y_test=np.arange(20) % 10,
+        )
+        return cls(folder)
+
+    def of(self, runs: str) -> "Place":
+        """The same with another folder of runs."""
+        return evolve(self, runs=runs)
+
+    @property
+    def root(self) -> Path:
+        """The folder of runs."""
+        return self.folder / self.runs
+
+    @property
+    def arguments(self) -> list[str]:
+        """The command line, which reports epochs as JSON."""
+        spec, data = self.folder / "small.arch", self.folder / "pictures.npz"
+        where = ["--device", "cpu", "--threads", "1", "--runs", str(self.root)]
+        return ["train", str(spec), "--data", f"npz:{data}", "--json", *where]
+
+    def train(self, *more: str) -> Outcome:
+        """Train in this process."""
+        out, err = io.StringIO(), io.StringIO()
+        threads = torch.get_num_threads()
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = main([*self.arguments, *more])
+        finally:
+            torch.set_num_threads(threads)
+        return Outcome(code, out.getvalue(), err.getvalue())
+
+    def train_until(self, step: int) -> Outcome:
+        """Train until somebody stops it in this step, counted from 1."""
+        taken = 0
+        take = Learner.step
+
+        def stopping(learner: Learner) -> None:
+            nonlocal taken
+            take(learner)
+            taken += 1
+            if taken == step:
+                os.kill(os.getpid(), 15)
+
+        with mock.patch.object(Learner, "step", stopping):
+            return self.train()
+
+    @property
+    def partial(self) -> Path:
+        """The run that is not complete."""
+        (found,) = self.root.glob("*/seed-0.partial")
+        return found
+
+    def kept_epochs(self) -> int:
+        """How many epochs can be gone on from: those of the furthest checkpoint that is whole, or of the run."""
+        if any(self.root.glob("*/seed-0*/result.json")):
+            return 10**6
+        places = [partial_path(path.with_suffix("")) for path in self.root.glob("*/seed-0.partial")]
+        whole = [one for place in places for one in checkpoints(place) if one.content() is not None]
+        return max((one.epoch - 1 for one in whole), default=0)
+
+
+def essence(run: Run) -> str:
+    """A digest of all that a training gives but times: weights, the best weights, and metrics."""
+    digest = hashlib.sha256(run.weights.read_bytes())
+    digest.update((run.path / "best.safetensors").read_bytes())
+    for metrics in run.metrics():
+        digest.update(repr(evolve(metrics, time_s=0, evaluation_time_s=0)).encode())
+    result, best = run.result(), run.result().best
+    digest.update(repr((result.accuracy, result.loss, best)).encode())
+    return digest.hexdigest()
+
+
+# ---- damage
+
+
+def damaged(content: bytes, chance: random.Random) -> bytes:
+    """The same with one bit flipped, or cut short."""
+    if chance.random() < 0.5:
+        return content[: chance.randrange(len(content))]
+    flipped = bytearray(content)
+    flipped[chance.randrange(len(flipped))] ^= 1 << chance.randrange(8)
+    return bytes(flipped)
+
+
+def damaged_checkpoints(place: Place, count: int, seed: int = 0) -> Figure:
+    """Damage a checkpoint in so many ways, and count those that are not noticed."""
+    place.train_until(2 * STEPS + 1)
+    newest = checkpoints(place.partial)[0]
+    whole, chance = newest.path.read_bytes(), random.Random(seed)
+    assert newest.content() == whole
+    accepted = 0
+    for _ in range(count):
+        newest.path.write_bytes(damaged(whole, chance))
+        accepted += newest.content() is not None
+    newest.path.write_bytes(whole)
+    return Figure(count, "bit flips and truncations of a checkpoint", accepted, "accepted")
+
+
+def damaged_weights(place: Place, count: int, seed: int = 0) -> Figure:
+    """Damage trained weights in so many ways, and count those that are loaded nevertheless."""
+    place.train()
+    run = open_run(place.root)
+    analysis = analyze_text(run.spec_text)
+    whole, chance = run.weights.read_bytes(), random.Random(seed)
+    load_weights(run, analysis)
+    accepted = 0
+    for _ in range(count):
+        run.weights.write_bytes(damaged(whole, chance))
+        with contextlib.suppress(RunError):
+            load_weights(run, analysis)
+            accepted += 1
+    run.weights.write_bytes(whole)
+    return Figure(count, "bit flips and truncations of weights", accepted, "accepted")
+
+
+# ---- crashes
+
+
+def kills(place: Place, count: int, seed: int = 0) -> Figure:
+    """Kill trainings at random moments, and let the same command go on; count lost epochs and other results."""
+    script = Path(__file__).with_name("killing.py")
+    command = [sys.executable, str(script), str(place.folder), str(count), str(seed)]
+    environment = dict(os.environ, OMP_NUM_THREADS="1")
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    found = json.loads(done.stdout)
+    of = f"SIGKILLs in {found['trainings']:,} trainings ({found['midway']:,} before the end)"
+    return Figure(count, of, found["lost"] + found["different"], "lost a reported epoch or a bit of the results")
+
+
+# ---- disks that fail
+
+
+@frozen
+class Disk:
+    """Below a folder, operation number `fails_at` fails: writes, fsyncs, renames and new folders are counted."""
+
+    folder: Path
+    fails_at: int
+    error: int
+    done: list[str] = field(factory=list)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it came to that."""
+        return len(self.done) >= self.fails_at
+
+    def note(self, what: str, path: object = None) -> None:
+        """Count an operation, which may fail."""
+        self.done.append(what)
+        if len(self.done) == self.fails_at:
+            raise OSError(self.error, os.strerror(self.error), *([str(path)] if path else []))
+
+    def holds(self, path: object) -> bool:
+        """Whether a path, or what a descriptor stands for, lies on it."""
+        if isinstance(path, int):
+            path = Path(f"/proc/self/fd/{path}").readlink()
+        return Path(os.fspath(path)).is_relative_to(self.folder)  # type: ignore[call-overload]
+
+    @contextlib.contextmanager
+    def failing(self) -> Iterator[None]:
+        """While its operations are counted."""
+        opened = io.open
+
+        def open_(file: object, mode: str = "r", *rest: object, **more: object) -> object:
+            stream = opened(file, mode, *rest, **more)  # type: ignore[call-overload]
+            return _Counted(stream, self) if set(mode) & set("wa+x") and self.holds(file) else stream
+
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(mock.patch.object(io, "open", open_))
+            for name in ("fsync", "rename", "replace", "mkdir"):
+                stack.enter_context(mock.patch.object(os, name, self._counted(name, getattr(os, name))))
+            yield
+
+    def _counted(self, name: str, do: Callable[..., object]) -> Callable[..., object]:
+        def counted(first: object, *rest: object, **more: object) -> object:
+            if self.holds(first):
+                self.note(name, None if isinstance(first, int) else first)
+            return do(first, *rest, **more)
+
+        return counted
+
+
+class _Counted:
+    """A file of which half is written when the disk fails."""
+
+    def __init__(self, stream: io.IOBase, disk: Disk) -> None:
+        self._stream, self._disk = stream, disk
+
+    def write(self, content: bytes | str) -> int:
+        try:
+            self._disk.note("write")
+        except OSError:
+            self._stream.write(content[: len(content) // 2])  # type: ignore[attr-defined]
+            self._stream.flush()
+            raise
+        return self._stream.write(content)  # type: ignore[attr-defined,no-any-return]
+
+    def __enter__(self) -> "_Counted":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+def disk_failures(place: Place, *, every: int = 1) -> Figure:
+    """Let every operation on the disk (or some) fail once with ENOSPC and once with EIO, then train on; count what
+    is lost, told badly, or comes out otherwise.
+    """
+    place.of("expected").train()
+    expected = essence(open_run(place.of("expected").root))
+    trials = broken = 0
+    number = 1
+    while True:
+        for error in (errno.ENOSPC, errno.EIO):
+            struck = place.of(f"{number}-{error}")
+            disk = Disk(struck.root, number, error)
+            with disk.failing():
+                outcome = struck.train()
+            if not disk.has_failed:
+                assert outcome.code == 0, outcome.err
+                return Figure(trials, "operations on a disk that fail (ENOSPC, EIO)", broken, "lost anything")
+            trials += 1
+            is_kept = struck.kept_epochs() >= outcome.epochs
+            is_told = outcome.code == 1 and str(struck.root) in outcome.err and "Traceback" not in outcome.err
+            is_told &= os.strerror(error) in outcome.err and "give the same command again" in outcome.err
+            struck_by = disk.done[number - 1]
+            is_told |= outcome.code == 0 and struck_by == "mkdir"  # of a folder that was there already
+            again = struck.train()
+            is_same = again.code == 0 and essence(open_run(struck.root)) == expected
+            if not (is_kept and is_told and is_same):
+                broken += 1
+                print(f"{struck_by} number {number}: {outcome.err}{again.err}", file=sys.stderr)
+        number += every
+
+
+# ---- repetition
+
+
+def repetitions(place: Place, count: int) -> Figure:
+    """Train with one seed so many times; count the other results."""
+    for number in range(count):
+        assert place.of(f"repeated-{number}").train().code == 0
+    digests = [essence(open_run(place.of(f"repeated-{number}").root)) for number in range(count)]
+    return Figure(count, "trainings with one seed", len(set(digests)) - 1, "other results than the first")
+
+
+def resumptions(place: Place) -> Figure:
+    """Stop a training after each of its steps and go on, and one after every step; count results that are not those
+    of an uninterrupted one.
+    """
+    place.of("whole").train()
+    expected = essence(open_run(place.of("whole").root))
+    steps = range(1, 4 * STEPS)
+    different = 0
+    for step in steps:
+        stopped = place.of(f"stopped-{step}")
+        assert stopped.train_until(step).code == 143
+        assert stopped.train().code == 0
+        different += essence(open_run(stopped.root)) != expected
+    halting = place.of("halting")
+    while halting.train_until(1).code:
+        pass
+    different += essence(open_run(halting.root)) != expected
+    return Figure(len(steps) + 1, "trainings stopped after a step and gone on with", different, "with other results")

@@ -1,0 +1,204 @@
+"""What is chosen is removed, whole; what a process trains, and what has changed, stays."""
+
+import os
+import shutil
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from helpers.runs import FINGERPRINT, broken_off, holding, names_below, write
+
+from cifar_dsl.runs import METRICS, WEIGHTS, RunError, RunWriter, partial_path, run_path
+from cifar_dsl.runs.catalogue import Status, entries
+from cifar_dsl.runs.checkpoints import checkpoints
+from cifar_dsl.runs.places import removed_path
+from cifar_dsl.runs.pruning import Removal, Selection
+
+ALL = frozenset(Status) - {Status.RUNNING}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return run_path(tmp_path, "mine", FINGERPRINT, 0)
+
+
+def chosen(folder: Path, *statuses: Status, **more: object) -> list[Removal]:
+    return list(Selection(frozenset(statuses), **more).removals(entries(folder)))
+
+
+def only(folder: Path, *statuses: Status, **more: object) -> Removal:
+    (removal,) = chosen(folder, *statuses, **more)
+    return removal
+
+
+def test_each_status_is_chosen_by_itself(tmp_path, place):
+    write(tmp_path, seed=0)
+    (write(tmp_path, seed=1).path / METRICS).write_text("damaged")
+    broken_off(place.with_name("seed-0"))
+    place.with_name("seed-3.removed").mkdir()
+    found = {status: [one.entry.path.name for one in chosen(tmp_path, status)] for status in ALL}
+    assert found == {
+        Status.COMPLETE: ["seed-0", "seed-1"],
+        Status.DIVERGED: [],
+        Status.DAMAGED: ["seed-1"],
+        Status.UNFINISHED: ["seed-0.partial"],
+        Status.LEFTOVER: ["seed-3.removed"],
+    }
+
+
+def test_a_removed_run_leaves_nothing(tmp_path, place):
+    write(tmp_path, seed=1)
+    broken_off(place)
+    for removal in chosen(tmp_path, Status.UNFINISHED):
+        removal.remove()
+    assert [path.name for path in place.parent.iterdir() if path.is_dir()] == ["seed-1"]
+    for removal in chosen(tmp_path, Status.COMPLETE):
+        removal.remove()
+    assert names_below(tmp_path) == []
+
+
+def test_only_runs_of_the_named_specs(tmp_path):
+    for name in ("wide", "wider", "other"):
+        write(tmp_path, name)
+
+    def names(*specs: str) -> list[str]:
+        return [one.entry.name for one in chosen(tmp_path, Status.COMPLETE, specs=specs)]
+
+    assert names("wide") == ["wide"]
+    assert names("wide*") == ["wide", "wider"]
+    assert names("other", f"wider-{FINGERPRINT}") == ["other", "wider"]
+    assert names("not") == []
+
+
+def test_only_what_is_old_enough(tmp_path):
+    run = write(tmp_path)
+    write(tmp_path, seed=1)
+    old = time.time() - 10 * 86400
+    for path in run.path.iterdir():
+        os.utime(path, (old, old))
+
+    def seeds(days: float) -> list[int]:
+        before = datetime.now(UTC) - timedelta(days=days)
+        return [one.entry.seed for one in chosen(tmp_path, Status.COMPLETE, before=before)]
+
+    assert (seeds(11), seeds(9), seeds(-1)) == ([], [0], [0, 1])
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_checkpoints_but_the_one_that_is_gone_on_from(tmp_path, place, damaged):
+    broken_off(place)
+    newest, older = checkpoints(partial_path(place))
+    if damaged:
+        newest.path.write_bytes(b"damaged")
+    removal = only(tmp_path, superseded=True)
+    goes, stays = (newest, older) if damaged else (older, newest)
+    assert removal.size() == goes.path.stat().st_size
+    removal.remove()
+    assert checkpoints(partial_path(place)) == [stays]
+    assert chosen(tmp_path, superseded=True) == []
+
+
+def test_where_no_checkpoint_is_whole_none_is_superseded(tmp_path, place):
+    broken_off(place)
+    for one in checkpoints(partial_path(place)):
+        one.path.write_bytes(b"damaged")
+    assert chosen(tmp_path, superseded=True) == []
+
+
+def test_a_run_that_a_process_trains_is_never_chosen_nor_removed(tmp_path, place):
+    write(tmp_path)
+    (complete,) = chosen(tmp_path, Status.COMPLETE)
+    broken_off(place)
+    found = chosen(tmp_path, Status.UNFINISHED)
+    process = holding(place)
+    try:
+        assert chosen(tmp_path, *(ALL - {Status.COMPLETE}), superseded=True) == []
+        for removal in (complete, *found):
+            with pytest.raises(RunError, match=f"is being trained by process {process.pid}"):
+                removal.remove()
+        assert place.is_dir()
+        assert partial_path(place).is_dir()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("change", ["goes on", "completed", "gone", "replaced"])
+def test_a_run_that_has_changed_since_it_was_chosen_stays(tmp_path, place, change):
+    broken_off(place)
+    removal = only(tmp_path, Status.UNFINISHED)
+    if change == "goes on":
+        broken_off(place, 4)
+    elif change == "replaced":
+        shutil.rmtree(partial_path(place))
+        broken_off(place, 1)
+    elif change == "completed":
+        partial_path(place).rename(place)
+    else:
+        shutil.rmtree(partial_path(place))
+    before = names_below(tmp_path)
+    with pytest.raises(RunError, match="has changed in the meantime"):
+        removal.remove()
+    assert set(before) - set(names_below(tmp_path)) <= {f"mine-{FINGERPRINT}", f"mine-{FINGERPRINT}/seed-0.lock"}
+
+
+def test_removing_that_is_broken_off_leaves_no_half_run_and_is_finished_later(tmp_path, place, monkeypatch):
+    write(tmp_path)
+
+    def broken(path: Path, *_: object) -> None:
+        (path / WEIGHTS).unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", broken)
+    with pytest.raises(KeyboardInterrupt):
+        only(tmp_path, Status.COMPLETE).remove()
+    monkeypatch.undo()
+    assert [entry.status for entry in entries(tmp_path)] == [Status.LEFTOVER]
+    assert removed_path(place).exists()
+    assert not place.exists()
+    only(tmp_path, Status.LEFTOVER).remove()
+    assert names_below(tmp_path) == []
+
+
+def test_a_leftover_is_no_obstacle_to_removing_its_successor(tmp_path, place):
+    write(tmp_path)
+    removed_path(place).mkdir()
+    (removed_path(place) / "old").touch()
+    only(tmp_path, Status.COMPLETE).remove()
+    assert names_below(tmp_path) == []
+
+
+def test_what_can_not_be_removed_is_said(tmp_path, monkeypatch):
+    write(tmp_path)
+
+    def fail(path: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(RunError, match="seed-0 can't be removed: Permission denied"):
+        only(tmp_path, Status.COMPLETE).remove()
+
+
+def test_a_link_is_not_followed(tmp_path, place):
+    elsewhere = write(tmp_path / "elsewhere").path
+    place.parent.mkdir(parents=True)
+    place.symlink_to(elsewhere)
+    (removal,) = (one for one in chosen(tmp_path, Status.COMPLETE) if one.entry.path == place)
+    with pytest.raises(RunError, match="is a link"):
+        removal.remove()
+    assert place.is_symlink()
+    assert (elsewhere / WEIGHTS).exists()
+
+
+def test_who_waits_for_the_lock_of_a_removed_run_gets_a_lock_that_counts(tmp_path, place):
+    """The file of the lock goes with the run, and another has its name from then on."""
+    broken_off(place)
+    only(tmp_path, Status.UNFINISHED).remove()
+    first, second = RunWriter(place), RunWriter(place)
+    first.take()
+    with pytest.raises(RunError, match="is being trained"):
+        second.take()
+    first.close()
+    second.take()
+    second.close()

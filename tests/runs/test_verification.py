@@ -1,0 +1,126 @@
+"""Every bit of a complete run is held against what was written."""
+
+import hashlib
+import json
+import random
+import subprocess
+
+from attrs import evolve
+from helpers.reliability import damaged
+from helpers.runs import FINGERPRINT, RESULT_OF_RUN, broken_off, holding, record, write
+
+from cifar_dsl.runs import BEST, RESULT, SUMS, WEIGHTS, Best, RunWriter, partial_path, run_path
+from cifar_dsl.runs.catalogue import entries
+from cifar_dsl.runs.checkpoints import checkpoints
+from cifar_dsl.runs.verification import problems
+
+
+def found(folder):
+    return [problem for entry in entries(folder) for problem in problems(entry)]
+
+
+def test_a_run_that_is_whole_has_no_problems(tmp_path):
+    write(tmp_path)
+    assert found(tmp_path) == []
+
+
+def test_sha256sum_agrees(tmp_path):
+    run = write(tmp_path)
+    done = subprocess.run(["sha256sum", "--check", "--strict", SUMS], cwd=run.path, capture_output=True, check=False)
+    assert done.returncode == 0
+    names = {path.name for path in run.path.iterdir()} - {SUMS}
+    assert {line.partition(b": ")[0].decode() for line in done.stdout.splitlines()} == names
+
+
+def test_any_damage_of_any_file_is_found_and_the_file_named(tmp_path):
+    run = write(tmp_path)
+    chance = random.Random(0)
+    for path in sorted(run.path.iterdir()):
+        whole = path.read_bytes()
+        for _ in range(40):
+            path.write_bytes(damaged(whole, chance))
+            assert any(str(path) in problem or path.name == SUMS for problem in found(tmp_path)), path
+        path.unlink()
+        assert path.name == SUMS or any(str(path) in problem for problem in found(tmp_path))
+        path.write_bytes(whole)
+    assert found(tmp_path) == []
+
+
+def test_a_file_that_was_added_is_no_damage(tmp_path):
+    (write(tmp_path).path / "notes.txt").write_text("mine")
+    assert found(tmp_path) == []
+
+
+def test_files_of_others_are_not_noted(tmp_path):
+    place = run_path(tmp_path, "mine", FINGERPRINT, 0)
+    writer = RunWriter(place)
+    writer.take()
+    writer.start(record(), "arch mine\n")
+    writer.weights.write_bytes(b"weights")
+    (writer.partial / ".hidden").write_text("of the system")
+    writer.commit(RESULT_OF_RUN)
+    writer.close()
+    assert ".hidden" not in (place / SUMS).read_text()
+    assert found(tmp_path) == []
+
+
+def test_sums_of_files_elsewhere_are_damage(tmp_path):
+    run = write(tmp_path)
+    digest = hashlib.sha256((run.path / RESULT).read_bytes()).hexdigest()
+    for name in ("../other", "/etc/hostname", "", "..", "a/../../b", "..\\b"):
+        (run.path / SUMS).write_text(f"{digest}  {RESULT}\n{digest}  {name}\n")
+        assert found(tmp_path) == [f"{run.path / SUMS} is damaged"], name
+
+
+def test_of_a_run_from_before_there_were_sums_weights_are_looked_at(tmp_path):
+    place = run_path(tmp_path, "mine", FINGERPRINT, 0)
+    writer = RunWriter(place)
+    writer.take()
+    writer.start(record(), "arch mine\n")
+    writer.weights.write_bytes(b"weights")
+    writer.best.write_bytes(b"best")
+    digests = [hashlib.sha256(content).hexdigest() for content in (b"weights", b"best")]
+    writer.commit(evolve(RESULT_OF_RUN, weights_digest=digests[0], best=Best(1, 0.5, 0.5, digests[1])))
+    writer.close()
+    (place / SUMS).unlink()
+    assert found(tmp_path) == []
+    for name in (WEIGHTS, BEST):
+        whole = (place / name).read_bytes()
+        (place / name).write_bytes(b"other")
+        assert found(tmp_path) == [f"{place / name} is not the file that was written"]
+        (place / name).write_bytes(whole)
+
+
+def test_of_a_run_that_noted_no_digest_nothing_is_said(tmp_path):
+    run = write(tmp_path)
+    (run.path / SUMS).unlink()
+    assert found(tmp_path) == []
+
+
+def test_a_damaged_checkpoint_of_a_run_that_was_broken_off_is_found(tmp_path):
+    place = run_path(tmp_path, "mine", FINGERPRINT, 0)
+    broken_off(place)
+    assert found(tmp_path) == []
+    newest = checkpoints(partial_path(place))[0].path
+    newest.write_bytes(b"damaged")
+    assert found(tmp_path) == [f"{newest} is not the file that was written"]
+
+
+def test_a_run_that_a_process_trains_is_left_alone(tmp_path):
+    place = run_path(tmp_path, "mine", FINGERPRINT, 0)
+    broken_off(place)
+    checkpoints(partial_path(place))[0].path.write_bytes(b"just being written")
+    process = holding(place)
+    try:
+        assert found(tmp_path) == []
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_what_makes_a_run_damaged_is_a_problem(tmp_path):
+    run = write(tmp_path)
+    fields = json.loads((run.path / RESULT).read_text())
+    del fields["status"]
+    (run.path / RESULT).write_text(json.dumps(fields))
+    assert found(tmp_path) == [f"{run.path / RESULT} is damaged"]
