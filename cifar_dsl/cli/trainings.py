@@ -1,13 +1,14 @@
 """Several trainings in one command: those that are missing, as jobs, with one view of all."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 from attrs import frozen
 
 from cifar_dsl import api
+from cifar_dsl.cli.forecast import Work, forecast
 from cifar_dsl.cli.main import EXIT_BUG, EXIT_WRONG
 from cifar_dsl.cli.output import note
 from cifar_dsl.cli.progress import JobsProgress
@@ -16,6 +17,7 @@ from cifar_dsl.cli.way import Way
 from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.jobs import Event, Failed, Finished, InlineExecutor, Job, LocalExecutor
 from cifar_dsl.training.device import Choice, choose_device
+from cifar_dsl.training.subject import required_recipe
 
 if TYPE_CHECKING:
     from cifar_dsl.data import Dataset
@@ -55,10 +57,14 @@ def train_missing(
     seeds: Sequence[int],
     way: Way,
     *,
+    titles: Mapping[str, str] | None = None,
     quiet: bool = False,
     as_json: bool = False,
 ) -> Outcome:
-    """Train the runs that aren't there yet of these specs and seeds; specs of one meaning share them."""
+    """Train the runs that aren't there yet of these specs and seeds; specs of one meaning share them.
+
+    `titles` are what people call the specs, by fingerprint, where that is not their names.
+    """
     wanted: dict[str, tuple[api.Spec, Dataset]] = {}
     for spec, dataset in opened:
         wanted.setdefault(spec.fingerprint, (spec, dataset))
@@ -69,13 +75,16 @@ def train_missing(
         if way.habits.retrain or not api.find_run(spec, way.runs, seed, dataset.digest)
     ]
     choice = choose_device(way.device)
-    jobs, workers = _planned(missing, way, choice)
+    workers, threads = spread(way, choice, len(missing))
+    jobs = _planned(missing, way, choice, threads, titles or {})
     count = len(wanted) * len(seeds)
     if not quiet and count > 1:
-        note(f"runs: {count - len(missing)} are there, {len(missing)} to train")
+        works = [Work.of(spec.graph, required_recipe(spec.analysis), len(data.y_train)) for spec, data, _ in missing]
+        time = f", {forecast(works, way.runs, choice, workers, threads)}" if missing else ""
+        note(f"runs: {count - len(missing)} are there, {len(missing)} to train{time}")
     if not quiet and missing:
-        threads = f"{jobs[0].threads} thread{'' if jobs[0].threads == 1 else 's'}"
-        together = f"; {workers} processes of {threads}" if workers > 1 else ""
+        shown = f"{threads} thread{'' if threads == 1 else 's'}"
+        together = f"; {workers} processes of {shown}" if workers > 1 else ""
         note(f"device  {choice.device} ({choice.name}); {choice.reason}{together}")
     return run_jobs(jobs, workers, quiet=quiet, as_json=as_json)
 
@@ -93,15 +102,31 @@ def run_jobs(jobs: Sequence[Job], workers: int = 1, *, quiet: bool = False, as_j
     return outcome
 
 
-def _planned(missing: "Sequence[tuple[api.Spec, Dataset, int]]", way: Way, choice: Choice) -> tuple[list[Job], int]:
-    """Jobs, and how many processes work on them.
+def spread(way: Way, choice: Choice, count: int) -> tuple[int, int | None]:
+    """How many processes work on so many trainings, and with how many threads; None leaves torch's choice.
 
-    On a GPU the seeds of a spec are trained side by side. On a CPU one process a core with one thread is the fastest
-    for all of them together.
+    On a CPU one process a core with one thread is the fastest for all of them together.
     """
+    if choice.device.type != "cpu":
+        return way.jobs or 1, way.threads
+    workers = max(1, min(way.jobs or os.cpu_count() or 1, count))
+    return workers, way.threads or (1 if workers > 1 else None)
 
-    def job(spec: api.Spec, dataset: "Dataset", seeds: list[int], threads: int | None) -> Job:
-        return api.job(
+
+def _planned(
+    missing: "Sequence[tuple[api.Spec, Dataset, int]]",
+    way: Way,
+    choice: Choice,
+    threads: int | None,
+    titles: Mapping[str, str],
+) -> list[Job]:
+    """A job for each training; on a GPU the seeds of a spec are one job, trained side by side."""
+    packed: dict[tuple[str, int], tuple[api.Spec, Dataset, list[int]]] = {}
+    for spec, dataset, seed in missing:
+        apart = seed if choice.device.type == "cpu" else 0
+        packed.setdefault((spec.fingerprint, apart), (spec, dataset, []))[2].append(seed)
+    return [
+        api.job(
             spec,
             dataset,
             seeds,
@@ -110,16 +135,10 @@ def _planned(missing: "Sequence[tuple[api.Spec, Dataset, int]]", way: Way, choic
             device=str(choice.device),
             threads=threads,
             habits=way.habits,
+            title=titles.get(spec.fingerprint),
         )
-
-    if choice.device.type == "cpu":
-        workers = min(way.jobs or os.cpu_count() or 1, len(missing))
-        threads = way.threads or (1 if workers > 1 else None)
-        return [job(spec, dataset, [seed], threads) for spec, dataset, seed in missing], workers
-    packed: dict[str, tuple[api.Spec, Dataset, list[int]]] = {}
-    for spec, dataset, seed in missing:
-        packed.setdefault(spec.fingerprint, (spec, dataset, []))[2].append(seed)
-    return [job(spec, dataset, seeds, way.threads) for spec, dataset, seeds in packed.values()], way.jobs or 1
+        for spec, dataset, seeds in packed.values()
+    ]
 
 
 def _tell(job: Job, failure: Failed) -> None:

@@ -22,7 +22,8 @@ class Job:
     """A spec and seeds that are to be trained side by side.
 
     The spec travels as its resolved text; `lineage`, `changes` and `overrides` say where it comes from. `data` is a
-    name, or npz with a `data_path`; `digest` is that of the images, so that no others are trained on.
+    name, or npz with a `data_path`; `digest` is that of the images, so that no others are trained on. `title` is what
+    people call the spec where that is not its name.
     """
 
     spec_text: str
@@ -40,6 +41,7 @@ class Job:
     device: str = "auto"
     threads: int | None = None
     habits: Habits = field(factory=Habits)
+    title: str | None = None
 
     @classmethod
     def of_run(cls, run: Run, *, data_dir: str | None, device: str, threads: int | None, habits: Habits) -> "Job":
@@ -71,10 +73,15 @@ class Job:
         )
 
     @property
+    def called(self) -> str:
+        """What people call the spec."""
+        return self.title or self.name
+
+    @property
     def label(self) -> str:
         """What people call it."""
         seeds = f"seed {self.seeds[0]}" if len(self.seeds) == 1 else f"seeds {', '.join(map(str, self.seeds))}"
-        return f"{self.name} {seeds}"
+        return f"{self.called} {seeds}"
 
 
 @frozen
