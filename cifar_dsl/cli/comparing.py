@@ -38,6 +38,8 @@ class Terms:
     checkpoint_every: int
     keep_last: int
     wait: bool
+    executor: str
+    address: str | None
     quiet: bool
 
 
@@ -78,6 +80,8 @@ _OPTIONS = (
     options.checkpoint_every,
     options.keep_last,
     options.wait,
+    options.executor,
+    options.address,
     click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
 )
 
@@ -137,7 +141,16 @@ def train_and_compare(contestants: Sequence[Contestant], terms: Terms) -> int:
             from cifar_dsl.training.habits import Habits
 
             habits = Habits(terms.engine, terms.checkpoint_every, terms.keep_last, wait=terms.wait)
-            way = Way(terms.runs, terms.data_dir, terms.device, terms.threads, terms.jobs, habits)
+            way = Way(
+                terms.runs,
+                terms.data_dir,
+                terms.device,
+                terms.threads,
+                terms.jobs,
+                habits,
+                terms.executor,
+                terms.address,
+            )
             trained = [(each.spec, dataset) for each, dataset in opened]
             titles = {each.spec.fingerprint: each.name for each, _ in reversed(opened)}
             outcome = train_missing(trained, range(terms.seeds), way, titles=titles, quiet=terms.quiet)

@@ -92,6 +92,16 @@ jobs: Decorator = click.option(
     type=click.IntRange(1),
     help="Trainings at a time [default: one a core, each with one thread; on a GPU one spec, all its seeds together].",
 )
+executor: Decorator = click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where to train: in processes of this machine, or on a Ray cluster (pip install 'cifar-dsl[ray]').",
+)
+address: Decorator = click.option(
+    "--address", metavar="ADDRESS", help="The Ray cluster, as host:port or auto [default: one of this machine alone]."
+)
 wait: Decorator = click.option("--wait", is_flag=True, help="Wait where another process is training the same run.")
 validation: Decorator = click.option(
     "--validation",

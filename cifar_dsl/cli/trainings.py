@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
-from attrs import frozen
+from attrs import evolve, frozen
 
 from cifar_dsl import api
 from cifar_dsl.cli.forecast import Work, forecast
@@ -15,12 +15,16 @@ from cifar_dsl.cli.progress import JobsProgress
 from cifar_dsl.cli.stopping import Stop, stoppable
 from cifar_dsl.cli.way import Way
 from cifar_dsl.diagnostics.render import visible
-from cifar_dsl.jobs import Event, Failed, Finished, InlineExecutor, Job, LocalExecutor
+from cifar_dsl.jobs import Event, Executor, Failed, Finished, InlineExecutor, Job, LocalExecutor
 from cifar_dsl.training.device import Choice, choose_device
 from cifar_dsl.training.subject import required_recipe
 
 if TYPE_CHECKING:
     from cifar_dsl.data import Dataset
+
+
+# Who does the jobs, how many at a time, each with so many threads, on which device; and this for people.
+_Plan = tuple[Executor, int, int | None, str, str]
 
 
 @frozen
@@ -74,32 +78,57 @@ def train_missing(
         for seed in seeds
         if way.habits.retrain or not api.find_run(spec, way.runs, seed, dataset.digest)
     ]
-    choice = choose_device(way.device)
-    workers, threads = spread(way, choice, len(missing))
-    jobs = _planned(missing, way, choice, threads, titles or {})
+    is_remote = way.executor == "ray" and bool(missing)
+    executor, workers, threads, device, said = _ray_plan(way) if is_remote else _local_plan(way, len(missing))
+    if workers > 1:
+        way = evolve(way, habits=evolve(way.habits, is_alone=False))
+    jobs = _planned(missing, way, device, threads, titles or {})
     count = len(wanted) * len(seeds)
     if not quiet and count > 1:
-        works = [Work.of(spec.graph, required_recipe(spec.analysis), len(data.y_train)) for spec, data, _ in missing]
-        time = f", {forecast(works, way.runs, choice, workers, threads)}" if missing else ""
+        time = ""
+        if missing and not is_remote:
+            works = [Work.of(spec.graph, required_recipe(spec.analysis), len(d.y_train)) for spec, d, _ in missing]
+            time = f", {forecast(works, way.runs, choose_device(device), workers, threads)}"
         note(f"runs: {count - len(missing)} are there, {len(missing)} to train{time}")
     if not quiet and missing:
-        shown = f"{threads} thread{'' if threads == 1 else 's'}"
-        together = f"; {workers} processes of {shown}" if workers > 1 else ""
-        note(f"device  {choice.device} ({choice.name}); {choice.reason}{together}")
-    return run_jobs(jobs, workers, quiet=quiet, as_json=as_json)
+        note(f"device  {said}")
+    return run_jobs(jobs, executor, quiet=quiet, as_json=as_json)
 
 
-def run_jobs(jobs: Sequence[Job], workers: int = 1, *, quiet: bool = False, as_json: bool = False) -> Outcome:
-    """Work jobs off, show how they go on, and say what failed."""
+def run_jobs(
+    jobs: Sequence[Job], executor: Executor | None = None, *, quiet: bool = False, as_json: bool = False
+) -> Outcome:
+    """Work jobs off, in this process unless `executor` says where, show how they go on, and say what failed."""
     with JobsProgress(jobs, quiet=quiet, as_json=as_json) as progress, stoppable() as stop:
-        executor = LocalExecutor(workers) if workers > 1 else InlineExecutor()
-        events = executor.run(jobs, progress.take, stop.wanted)
+        events = (executor or InlineExecutor()).run(jobs, progress.take, stop.wanted)
     outcome = Outcome(tuple(jobs), tuple(events), stop)
     for job, failure in outcome.failures:
         _tell(job, failure)
     if stop.wanted():
         note("stopped; all that was trained is kept, and the same command goes on from there")
     return outcome
+
+
+def _local_plan(way: Way, count: int) -> _Plan:
+    choice = choose_device(way.device)
+    workers, threads = spread(way, choice, count)
+    shown = f"{threads} thread{'' if threads == 1 else 's'}"
+    together = f"; {workers} processes of {shown}" if workers > 1 else ""
+    said = f"{choice.device} ({choice.name}); {choice.reason}{together}"
+    executor = LocalExecutor(workers) if workers > 1 else InlineExecutor()
+    return executor, workers, threads, str(choice.device), said
+
+
+def _ray_plan(way: Way) -> _Plan:
+    """On a cluster each training has one thread, as the processes of one machine have, unless `way` says more."""
+    from cifar_dsl.jobs.ray import RayExecutor, cluster_resources, connect
+
+    connect(way.address)
+    cpus, gpus, machines = cluster_resources()
+    device = way.device if way.device != "auto" else "cuda" if gpus else "cpu"
+    threads = way.threads or 1
+    said = f"{device} of a Ray cluster: machines {machines}, CPUs {cpus}, GPUs {gpus}"
+    return RayExecutor(), cpus // threads or 1, threads, device, said
 
 
 def spread(way: Way, choice: Choice, count: int) -> tuple[int, int | None]:
@@ -116,14 +145,14 @@ def spread(way: Way, choice: Choice, count: int) -> tuple[int, int | None]:
 def _planned(
     missing: "Sequence[tuple[api.Spec, Dataset, int]]",
     way: Way,
-    choice: Choice,
+    device: str,
     threads: int | None,
     titles: Mapping[str, str],
 ) -> list[Job]:
     """A job for each training; on a GPU the seeds of a spec are one job, trained side by side."""
     packed: dict[tuple[str, int], tuple[api.Spec, Dataset, list[int]]] = {}
     for spec, dataset, seed in missing:
-        apart = seed if choice.device.type == "cpu" else 0
+        apart = seed if device == "cpu" else 0
         packed.setdefault((spec.fingerprint, apart), (spec, dataset, []))[2].append(seed)
     return [
         api.job(
@@ -132,7 +161,7 @@ def _planned(
             seeds,
             runs=way.runs,
             data_dir=way.data_dir,
-            device=str(choice.device),
+            device=device,
             threads=threads,
             habits=way.habits,
             title=titles.get(spec.fingerprint),

@@ -9,7 +9,10 @@ from cifar_dsl.training.habits import Habits
 
 @frozen
 class Way:
-    """How missing runs are to be trained. `jobs` is how many processes work at a time; None for a good number."""
+    """How missing runs are to be trained. `jobs` is how many processes work at a time; None for a good number.
+
+    `executor` is local or ray; `address` that of a Ray cluster, None for one that is started on this machine.
+    """
 
     runs: Path
     data_dir: Path | None = None
@@ -17,3 +20,5 @@ class Way:
     threads: int | None = None
     jobs: int | None = None
     habits: Habits = field(factory=Habits)
+    executor: str = "local"
+    address: str | None = None

@@ -139,12 +139,20 @@ Report = Callable[[Event], None]
 _EVERY = 100  # of an epoch's steps that are told
 
 
-def run_job(job: Job, report: Report, wants_stop: Callable[[], bool] = lambda: False) -> None:
-    """Train, and tell everything; the last that is told is Finished, Stopped or Failed."""
+def run_job(
+    job: Job,
+    report: Report,
+    wants_stop: Callable[[], bool] = lambda: False,
+    dataset: "Dataset | None" = None,
+) -> None:
+    """Train, and tell everything; the last that is told is Finished, Stopped or Failed.
+
+    The data is loaded unless `dataset` is it.
+    """
     from cifar_dsl.training.loop import StoppedError
 
     try:
-        report(_trained(job, report, wants_stop))
+        report(_trained(job, report, wants_stop, dataset))
     except StoppedError:
         report(Stopped())
     except UserError as error:
@@ -158,7 +166,7 @@ def run_job(job: Job, report: Report, wants_stop: Callable[[], bool] = lambda: F
         report(Failed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()))
 
 
-def _trained(job: Job, report: Report, wants_stop: Callable[[], bool]) -> Finished:
+def _trained(job: Job, report: Report, wants_stop: Callable[[], bool], dataset: "Dataset | None") -> Finished:
     import torch
 
     from cifar_dsl.semantics import analyze_text
@@ -175,7 +183,7 @@ def _trained(job: Job, report: Report, wants_stop: Callable[[], bool]) -> Finish
         raise RunError(
             f"{job.name} means something else here than where it was sent from", "use the same version of cifar_dsl"
         )
-    dataset = _dataset(job.data, job.data_path, job.data_dir)
+    dataset = dataset or load_data(job)
     if dataset.digest != job.digest:
         raise RunError(f"the images called {job.data} here are not those of the job")
     subject = Subject(analysis, job.name, job.lineage, job.changes, job.overrides)
@@ -203,6 +211,11 @@ def _trained(job: Job, report: Report, wants_stop: Callable[[], bool]) -> Finish
         wants_stop=wants_stop,
     )
     return Finished(tuple(str(run.path) for run in runs))
+
+
+def load_data(job: Job) -> "Dataset":
+    """The images that a job is trained on. Raises DataError."""
+    return _dataset(job.data, job.data_path, job.data_dir)
 
 
 @lru_cache(maxsize=1)
