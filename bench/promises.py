@@ -128,6 +128,17 @@ def _formatter(share: float) -> str:
     return f"{count:,} generated specs: same fingerprint, second pass changes nothing"
 
 
+def _kills(share: float) -> str:
+    from helpers.killed import killed_comparison
+
+    with tempfile.TemporaryDirectory() as folder:
+        trial = killed_comparison(Path(folder), max(1, round(5 * share)), seed=0)
+    said = f"{trial.kills} SIGKILLs of all processes of a comparison, {trial.midway} while it trained"
+    if trial.found != trial.expected:
+        raise BrokenError(f"{said}: another table")
+    return f"{said}: the same table, and the same weights"
+
+
 def _tests(*paths: str) -> Callable[[float], str]:
     """A promise that tests measure in full each time."""
 
@@ -160,6 +171,7 @@ PROMISES: dict[str, Callable[[float], str]] = {
     "extends": _tests("tests/promises/test_extends_stays_inside.py"),
     "inert": _tests("tests/promises/test_inert_output.py"),
     "data": _tests("tests/data"),
+    "kills": _kills,
     "bugs": _tests("tests/cli/test_bugs.py"),
 }
 

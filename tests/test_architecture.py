@@ -37,7 +37,7 @@ LAYERS = (
     {"data"},
     {"training"},
     {"jobs"},
-    {"compare"},
+    {"compare", "trackers"},
     {"language_server"},
     {"api", "doctor"},
     {"notebook"},

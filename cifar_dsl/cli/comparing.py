@@ -40,6 +40,8 @@ class Terms:
     wait: bool
     executor: str
     address: str | None
+    log: tuple[str, ...]
+    log_dir: Path | None
     quiet: bool
 
 
@@ -82,6 +84,8 @@ _OPTIONS = (
     options.wait,
     options.executor,
     options.address,
+    options.log,
+    options.log_dir,
     click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
 )
 
@@ -150,6 +154,8 @@ def train_and_compare(contestants: Sequence[Contestant], terms: Terms) -> int:
                 habits,
                 terms.executor,
                 terms.address,
+                terms.log,
+                terms.log_dir,
             )
             trained = [(each.spec, dataset) for each, dataset in opened]
             titles = {each.spec.fingerprint: each.name for each, _ in reversed(opened)}

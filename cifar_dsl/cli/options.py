@@ -102,6 +102,17 @@ executor: Decorator = click.option(
 address: Decorator = click.option(
     "--address", metavar="ADDRESS", help="The Ray cluster, as host:port or auto [default: one of this machine alone]."
 )
+log: Decorator = click.option(
+    "--log",
+    type=click.Choice(["tensorboard", "mlflow", "wandb"]),
+    multiple=True,
+    help="Tell a tracker of every epoch, too; may be given several times (pip install 'cifar-dsl[tensorboard]').",
+)
+log_dir: Decorator = click.option(
+    "--log-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where trackers keep their files [default: beside the runs; MLflow's own].",
+)
 wait: Decorator = click.option("--wait", is_flag=True, help="Wait where another process is training the same run.")
 validation: Decorator = click.option(
     "--validation",

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 @options.wait
 @options.executor
 @options.address
+@options.log
+@options.log_dir
 @click.option("--retrain", is_flag=True, help="Train again though the run is there; the old one is replaced.")
 @click.option("--restart", is_flag=True, help="Begin anew where a training was broken off; go on with nothing.")
 @click.option(
@@ -83,6 +85,8 @@ def command(
     wait: bool,
     executor: str,
     address: str | None,
+    log: tuple[str, ...],
+    log_dir: Path | None,
     retrain: bool,
     restart: bool,
     dry_run: bool,
@@ -112,7 +116,7 @@ def command(
         _show(loaded)
 
     habits = Habits(engine, checkpoint_every, keep_last, wait=wait, retrain=retrain, restart=restart)
-    way = Way(runs, data_dir, device, threads, jobs, habits, executor, address)
+    way = Way(runs, data_dir, device, threads, jobs, habits, executor, address, log, log_dir)
     if profile is not None:
         return _profile(loaded, data, way, profile)
     return _train(loaded, range(seed, seed + seeds), data, way, quiet=quiet, as_json=as_json)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,7 @@ from cifar_dsl.cli.stopping import Stop, stoppable
 from cifar_dsl.cli.way import Way
 from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.jobs import Event, Executor, Failed, Finished, InlineExecutor, Job, LocalExecutor
+from cifar_dsl.trackers import Telling, require
 from cifar_dsl.training.device import Choice, choose_device
 from cifar_dsl.training.subject import required_recipe
 
@@ -78,6 +80,7 @@ def train_missing(
         for seed in seeds
         if way.habits.retrain or not api.find_run(spec, way.runs, seed, dataset.digest)
     ]
+    require(way.log)
     is_remote = way.executor == "ray" and bool(missing)
     executor, workers, threads, device, said = _ray_plan(way) if is_remote else _local_plan(way, len(missing))
     if workers > 1:
@@ -92,15 +95,30 @@ def train_missing(
         note(f"runs: {count - len(missing)} are there, {len(missing)} to train{time}")
     if not quiet and missing:
         note(f"device  {said}")
-    return run_jobs(jobs, executor, quiet=quiet, as_json=as_json)
+    return run_jobs(jobs, executor, log=way.log, log_dir=way.log_dir, quiet=quiet, as_json=as_json)
 
 
 def run_jobs(
-    jobs: Sequence[Job], executor: Executor | None = None, *, quiet: bool = False, as_json: bool = False
+    jobs: Sequence[Job],
+    executor: Executor | None = None,
+    *,
+    log: Sequence[str] = (),
+    log_dir: Path | None = None,
+    quiet: bool = False,
+    as_json: bool = False,
 ) -> Outcome:
-    """Work jobs off, in this process unless `executor` says where, show how they go on, and say what failed."""
+    """Work jobs off, in this process unless `executor` says where, show how they go on, and say what failed.
+
+    The trackers that `log` names are told, too.
+    """
     with JobsProgress(jobs, quiet=quiet, as_json=as_json) as progress, stoppable() as stop:
-        events = (executor or InlineExecutor()).run(jobs, progress.take, stop.wanted)
+        telling = Telling(log, jobs, progress.take, log_dir)
+
+        def take(number: int, event: Event) -> None:
+            progress.take(number, event)
+            telling.take(number, event)
+
+        events = (executor or InlineExecutor()).run(jobs, take, stop.wanted)
     outcome = Outcome(tuple(jobs), tuple(events), stop)
     for job, failure in outcome.failures:
         _tell(job, failure)

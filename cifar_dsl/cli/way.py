@@ -12,6 +12,7 @@ class Way:
     """How missing runs are to be trained. `jobs` is how many processes work at a time; None for a good number.
 
     `executor` is local or ray; `address` that of a Ray cluster, None for one that is started on this machine.
+    `log` are the trackers that are told, and `log_dir` is where their files go.
     """
 
     runs: Path
@@ -22,3 +23,5 @@ class Way:
     habits: Habits = field(factory=Habits)
     executor: str = "local"
     address: str | None = None
+    log: tuple[str, ...] = ()
+    log_dir: Path | None = None

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 def cluster():
     """Two nodes with a CPU each."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  # Ray lets its workers wait for everything else
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "object_store_memory": 80 * 1024**2}
@@ -128,7 +128,7 @@ def test_to_stop_keeps_what_was_trained_and_the_same_job_goes_on_here(cluster, j
 @pytest.mark.slow
 def test_a_machine_that_is_lost_loses_no_run(cluster, job, tmp_path):
     """The last test of the cluster: a node is gone after it."""
-    here = InlineExecutor().run([job(0, runs="a", epochs=150), job(1, runs="a", epochs=150)], lambda *_: None)
+    here = InlineExecutor().run([job(0, runs="a", epochs=40), job(1, runs="a", epochs=40)], lambda *_: None)
     extra = cluster.list_all_nodes()[-1]
     removed: list[float] = []
     notes: list[str] = []
@@ -143,7 +143,7 @@ def test_a_machine_that_is_lost_loses_no_run(cluster, job, tmp_path):
             removed.append(time.monotonic())
             cluster.remove_node(extra, allow_graceful=False)
 
-    there = RayExecutor().run([job(0, runs="b", epochs=150), job(1, runs="b", epochs=150)], watch)
+    there = RayExecutor().run([job(0, runs="b", epochs=40), job(1, runs="b", epochs=40)], watch)
     assert removed
     assert any("was lost; try 2 of 4" in note for note in notes), notes
     assert [essence(event) for event in here] == [essence(event) for event in there]
