@@ -129,6 +129,17 @@ def _formatter(share: float) -> str:
     return f"{count:,} generated specs: same fingerprint, second pass changes nothing"
 
 
+def _killed_comparison(share: float) -> str:
+    from helpers.killed import killed_comparison
+
+    with tempfile.TemporaryDirectory() as folder:
+        trial = killed_comparison(Path(folder), max(1, round(5 * share)), seed=0)
+    said = f"{trial.kills} SIGKILLs of all processes of a comparison, {trial.midway} while it trained"
+    if trial.found != trial.expected:
+        raise BrokenError(f"{said}: another table")
+    return f"{said}: the same table, and the same weights"
+
+
 def _tests(*tests: str) -> Callable[[float], str]:
     """A promise that tests, chosen as on pytest's command line, measure in full each time."""
 
@@ -183,6 +194,7 @@ PROMISES: dict[str, Callable[[float], str]] = {
     "weights": _trials(lambda place, share: reliability.damaged_weights(place, _part(1000, share))),
     "kills": _trials(lambda place, share: reliability.kills(place, _part(200, share))),
     "disks": _trials(lambda place, share: reliability.disk_failures(place, every=round(1 / share))),
+    "comparisons": _killed_comparison,
     "seeds": _trials(lambda place, share: reliability.repetitions(place, max(2, _part(20, share)))),
     "runs": _tests("tests/runs", "tests/cli/test_runs.py"),
     "processes": _tests("tests/cli/test_processes.py"),

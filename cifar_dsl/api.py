@@ -270,6 +270,7 @@ def job(
     device: str = "auto",
     threads: int | None = None,
     habits: Habits | None = None,
+    title: str | None = None,
 ) -> Job:
     """The training of an opened spec with these seeds, as data that another process can work off."""
     return Job(
@@ -288,6 +289,7 @@ def job(
         device=device,
         threads=threads,
         habits=habits or Habits(),
+        title=title,
     )
 
 

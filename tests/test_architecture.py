@@ -26,7 +26,7 @@ LAYERS = (
     {"layers"},
     {"recipes"},
     {"semantics"},
-    {"expansion"},
+    {"expansion", "grid"},
     {"memory"},
     {"lints"},
     {"visits"},
@@ -38,7 +38,7 @@ LAYERS = (
     {"data"},
     {"training"},
     {"jobs"},
-    {"compare"},
+    {"compare", "trackers"},
     {"language_server"},
     {"api", "doctor"},
     {"notebook"},
@@ -182,6 +182,7 @@ RUN = "from cifar_dsl.cli import main; assert main({!r}) in (0, 1)"
         RUN.format(["explain", "E0302"]),
         RUN.format(["reference", "conv"]),
         RUN.format(["completion", "bash"]),
+        RUN.format(["sweep", SPEC, "--set", "train.batch=64", "--dry-run"]),
     ],
 )
 def test_torch_and_scipy_are_not_imported_by(code: str) -> None:

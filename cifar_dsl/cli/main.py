@@ -31,6 +31,7 @@ _COMMANDS = {
     "train": "Train a spec, and keep the run.",
     "evaluate": "Measure a run's weights on the test images again.",
     "compare": "Train what has no run yet, and say which spec is better, by how much, and how sure that is.",
+    "sweep": "Train a spec with every combination of some values, and compare them.",
     "runs": "List, show, verify and remove runs.",
     "explain": "Say what a code such as E0302 means, and what to do about it.",
     "reference": "Say what a layer, a block of the library, a setting ... is, and what it takes.",

@@ -101,6 +101,27 @@ jobs: Decorator = click.option(
     type=click.IntRange(1),
     help="Trainings at a time [default: one a core, each with one thread; on a GPU one spec, all its seeds together].",
 )
+executor: Decorator = click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where to train: in processes of this machine, or on a Ray cluster (pip install 'cifar-dsl[ray]').",
+)
+address: Decorator = click.option(
+    "--address", metavar="ADDRESS", help="The Ray cluster, as host:port or auto [default: one of this machine alone]."
+)
+log: Decorator = click.option(
+    "--log",
+    type=click.Choice(["tensorboard", "mlflow", "wandb"]),
+    multiple=True,
+    help="Tell a tracker of every epoch, too; may be given several times (pip install 'cifar-dsl[tensorboard]').",
+)
+log_dir: Decorator = click.option(
+    "--log-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where trackers keep their files [default: beside the runs; MLflow's own].",
+)
 wait: Decorator = click.option("--wait", is_flag=True, help="Wait where another process is training the same run.")
 yes: Decorator = click.option("-y", "--yes", is_flag=True, help="Agree beforehand to what would be asked.")
 validation: Decorator = click.option(

@@ -49,6 +49,10 @@ if TYPE_CHECKING:
 @options.keep_last
 @options.wait
 @options.yes
+@options.executor
+@options.address
+@options.log
+@options.log_dir
 @click.option("--retrain", is_flag=True, help="Train again though the run is there; the old one is replaced.")
 @click.option("--restart", is_flag=True, help="Begin anew where a training was broken off; go on with nothing.")
 @click.option(
@@ -82,6 +86,10 @@ def command(
     keep_last: int,
     wait: bool,
     yes: bool,
+    executor: str,
+    address: str | None,
+    log: tuple[str, ...],
+    log_dir: Path | None,
     retrain: bool,
     restart: bool,
     dry_run: bool,
@@ -115,7 +123,7 @@ def command(
         _show(loaded)
 
     habits = Habits(engine, checkpoint_every, keep_last, wait=wait, retrain=retrain, restart=restart)
-    way = Way(runs, data_dir, device, threads, jobs, habits, agreed=yes)
+    way = Way(runs, data_dir, device, threads, jobs, habits, yes, executor, address, log, log_dir)
     if profile is not None:
         return _profile(loaded, data, way, profile)
     return _train(loaded, range(seed, seed + seeds), data, way, quiet=quiet, as_json=as_json)
@@ -225,10 +233,11 @@ def _report(run: "Run", *, as_json: bool) -> int:
         note(f"{record.name} diverged after {result.epochs:g} epochs: the loss was no longer a finite number")
         note("  = help: lower the learning rate (--set train.optimizer.lr=...), or clip (--set 'train.clip=norm(1)')")
         return code
-    share = "" if result.peak_share is None else f", {result.peak_share:.0%} of the device's peak"
+    more = "" if result.peak_share is None else f", {result.peak_share:.0%} of the device's peak"
+    more += "" if result.energy_j is None else f", {in_short(result.energy_j, 'J')}"
     click.echo(
         f"{record.name} on {record.data.name}, seed {record.seed}: accuracy {result.accuracy:.4f} "
-        f"after {result.epochs:g} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s{share})"
+        f"after {result.epochs:g} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s{more})"
     )
     if result.best:
         best = result.best

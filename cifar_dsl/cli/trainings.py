@@ -1,29 +1,37 @@
 """Several trainings in one command: those that are missing, as jobs, with one view of all."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from attrs import frozen
+from attrs import evolve, frozen
 
 from cifar_dsl import api
 from cifar_dsl.cli.asking import ask_about_size
+from cifar_dsl.cli.forecast import Work, forecast
 from cifar_dsl.cli.main import EXIT_BUG, EXIT_WRONG
 from cifar_dsl.cli.output import note
 from cifar_dsl.cli.progress import JobsProgress
 from cifar_dsl.cli.stopping import Stop, stoppable
 from cifar_dsl.cli.way import Way
 from cifar_dsl.diagnostics.render import visible
-from cifar_dsl.jobs import Event, Failed, Finished, InlineExecutor, Job, LocalExecutor
+from cifar_dsl.jobs import Event, Executor, Failed, Finished, InlineExecutor, Job, LocalExecutor
 from cifar_dsl.memory import estimate
 from cifar_dsl.semantics import Analysis
 from cifar_dsl.text import in_short
+from cifar_dsl.trackers import Telling, require
 from cifar_dsl.training.device import Choice, choose_device, memory_bytes
 from cifar_dsl.training.precision import why_slow
+from cifar_dsl.training.subject import required_recipe
 
 if TYPE_CHECKING:
     from cifar_dsl.data import Dataset
+
+
+# Who does the jobs, how many at a time, each with so many threads, on which device; and this for people.
+_Plan = tuple[Executor, int, int | None, str, str]
 
 
 @frozen
@@ -60,10 +68,14 @@ def train_missing(
     seeds: Sequence[int],
     way: Way,
     *,
+    titles: Mapping[str, str] | None = None,
     quiet: bool = False,
     as_json: bool = False,
 ) -> Outcome:
-    """Train the runs that aren't there yet of these specs and seeds; specs of one meaning share them."""
+    """Train the runs that aren't there yet of these specs and seeds; specs of one meaning share them.
+
+    `titles` are what people call the specs, by fingerprint, where that is not their names.
+    """
     wanted: dict[str, tuple[api.Spec, Dataset]] = {}
     for spec, dataset in opened:
         wanted.setdefault(spec.fingerprint, (spec, dataset))
@@ -75,28 +87,47 @@ def train_missing(
     ]
     to_train = {spec.fingerprint: (spec.analysis, dataset) for spec, dataset, _ in missing}.values()
     ask_about_size([analysis for analysis, _ in to_train], agreed=way.agreed)
-    choice = choose_device(way.device)
-    for analysis, dataset in to_train:
-        _warn_of_memory(analysis, dataset, choice)
-    jobs, workers = _planned(missing, way, choice)
+    require(way.log)
+    is_remote = way.executor == "ray" and bool(missing)
+    executor, workers, threads, device, said = _ray_plan(way) if is_remote else _local_plan(way, len(missing))
+    if not is_remote:
+        _warn(to_train, choose_device(device))
+    if workers > 1:
+        way = evolve(way, habits=evolve(way.habits, is_alone=False))
+    jobs = _planned(missing, way, device, threads, titles or {})
     count = len(wanted) * len(seeds)
     if not quiet and count > 1:
-        note(f"runs: {count - len(missing)} are there, {len(missing)} to train")
+        time = ""
+        if missing and not is_remote:
+            works = [Work.of(spec.graph, required_recipe(spec.analysis), len(d.y_train)) for spec, d, _ in missing]
+            time = f", {forecast(works, way.runs, choose_device(device), workers, threads)}"
+        note(f"runs: {count - len(missing)} are there, {len(missing)} to train{time}")
     if not quiet and missing:
-        threads = f"{jobs[0].threads} thread{'' if jobs[0].threads == 1 else 's'}"
-        together = f"; {workers} processes of {threads}" if workers > 1 else ""
-        note(f"device  {choice.device} ({choice.name}); {choice.reason}{together}")
-        for name in dict.fromkeys(spec.recipe.precision for spec, _, _ in missing if spec.recipe):
-            if reason := why_slow(name, choice.device):
-                note(f"warning: {name} is slow here, because {reason}; `--set train.precision=fp32` computes faster")
-    return run_jobs(jobs, workers, quiet=quiet, as_json=as_json)
+        note(f"device  {said}")
+    return run_jobs(jobs, executor, log=way.log, log_dir=way.log_dir, quiet=quiet, as_json=as_json)
 
 
-def run_jobs(jobs: Sequence[Job], workers: int = 1, *, quiet: bool = False, as_json: bool = False) -> Outcome:
-    """Work jobs off, show how they go on, and say what failed."""
+def run_jobs(
+    jobs: Sequence[Job],
+    executor: Executor | None = None,
+    *,
+    log: Sequence[str] = (),
+    log_dir: Path | None = None,
+    quiet: bool = False,
+    as_json: bool = False,
+) -> Outcome:
+    """Work jobs off, in this process unless `executor` says where, show how they go on, and say what failed.
+
+    The trackers that `log` names are told, too.
+    """
     with JobsProgress(jobs, quiet=quiet, as_json=as_json) as progress, stoppable() as stop:
-        executor = LocalExecutor(workers) if workers > 1 else InlineExecutor()
-        events = executor.run(jobs, progress.take, stop.wanted)
+        telling = Telling(log, jobs, progress.take, log_dir)
+
+        def take(number: int, event: Event) -> None:
+            progress.take(number, event)
+            telling.take(number, event)
+
+        events = (executor or InlineExecutor()).run(jobs, take, stop.wanted)
     outcome = Outcome(tuple(jobs), tuple(events), stop)
     for job, failure in outcome.failures:
         _tell(job, failure)
@@ -105,46 +136,84 @@ def run_jobs(jobs: Sequence[Job], workers: int = 1, *, quiet: bool = False, as_j
     return outcome
 
 
-def _warn_of_memory(analysis: Analysis, dataset: "Dataset", choice: Choice) -> None:
-    """Say so beforehand where a training will hardly fit into the device's memory; it is an estimate, so try it."""
-    assert analysis.recipe is not None
-    images = len(dataset.y_train) + len(dataset.y_test)
+def _warn(to_train: "Iterable[tuple[Analysis, Dataset]]", choice: Choice) -> None:
+    """Say beforehand where the device's memory will hardly do, which is an estimate, and where a precision is slow."""
     there = memory_bytes(choice.device)
-    needed = estimate(analysis.graph, analysis.recipe, images, choice.device.type)["together"]
-    if there is not None and needed > there:
-        note(
-            f"warning: to train {analysis.program.name} takes about {in_short(needed, 'B')}, and {choice.device} has "
-            f"{in_short(there, 'B')} of memory; `--dry-run` says what takes how much"
-        )
+    slow: dict[str, str] = {}
+    for analysis, dataset in to_train:
+        recipe = required_recipe(analysis)
+        images = len(dataset.y_train) + len(dataset.y_test)
+        needed = estimate(analysis.graph, recipe, images, choice.device.type)["together"]
+        if there is not None and needed > there:
+            note(
+                f"warning: to train {analysis.program.name} takes about {in_short(needed, 'B')}, and {choice.device} "
+                f"has {in_short(there, 'B')} of memory; `--dry-run` says what takes how much"
+            )
+        if reason := why_slow(recipe.precision, choice.device):
+            slow[recipe.precision] = reason
+    for name, reason in slow.items():
+        note(f"warning: {name} is slow here, because {reason}; `--set train.precision=fp32` computes faster")
 
 
-def _planned(missing: "Sequence[tuple[api.Spec, Dataset, int]]", way: Way, choice: Choice) -> tuple[list[Job], int]:
-    """Jobs, and how many processes work on them.
+def _local_plan(way: Way, count: int) -> _Plan:
+    choice = choose_device(way.device)
+    workers, threads = spread(way, choice, count)
+    shown = f"{threads} thread{'' if threads == 1 else 's'}"
+    together = f"; {workers} processes of {shown}" if workers > 1 else ""
+    said = f"{choice.device} ({choice.name}); {choice.reason}{together}"
+    executor = LocalExecutor(workers) if workers > 1 else InlineExecutor()
+    return executor, workers, threads, str(choice.device), said
 
-    On a GPU the seeds of a spec are trained side by side. On a CPU one process a core with one thread is the fastest
-    for all of them together.
+
+def _ray_plan(way: Way) -> _Plan:
+    """On a cluster each training has one thread, as the processes of one machine have, unless `way` says more."""
+    from cifar_dsl.jobs.ray import RayExecutor, cluster_resources, connect
+
+    connect(way.address)
+    cpus, gpus, machines = cluster_resources()
+    device = way.device if way.device != "auto" else "cuda" if gpus else "cpu"
+    threads = way.threads or 1
+    said = f"{device} of a Ray cluster: machines {machines}, CPUs {cpus}, GPUs {gpus}"
+    return RayExecutor(), cpus // threads or 1, threads, device, said
+
+
+def spread(way: Way, choice: Choice, count: int) -> tuple[int, int | None]:
+    """How many processes work on so many trainings, and with how many threads; None leaves torch's choice.
+
+    On a CPU one process a core with one thread is the fastest for all of them together.
     """
+    if choice.device.type != "cpu":
+        return way.jobs or 1, way.threads
+    workers = max(1, min(way.jobs or os.cpu_count() or 1, count))
+    return workers, way.threads or (1 if workers > 1 else None)
 
-    def job(spec: api.Spec, dataset: "Dataset", seeds: list[int], threads: int | None) -> Job:
-        return api.job(
+
+def _planned(
+    missing: "Sequence[tuple[api.Spec, Dataset, int]]",
+    way: Way,
+    device: str,
+    threads: int | None,
+    titles: Mapping[str, str],
+) -> list[Job]:
+    """A job for each training; on a GPU the seeds of a spec are one job, trained side by side."""
+    packed: dict[tuple[str, int], tuple[api.Spec, Dataset, list[int]]] = {}
+    for spec, dataset, seed in missing:
+        apart = seed if device == "cpu" else 0
+        packed.setdefault((spec.fingerprint, apart), (spec, dataset, []))[2].append(seed)
+    return [
+        api.job(
             spec,
             dataset,
             seeds,
             runs=way.runs,
             data_dir=way.data_dir,
-            device=str(choice.device),
+            device=device,
             threads=threads,
             habits=way.habits,
+            title=titles.get(spec.fingerprint),
         )
-
-    if choice.device.type == "cpu":
-        workers = min(way.jobs or os.cpu_count() or 1, len(missing))
-        threads = way.threads or (1 if workers > 1 else None)
-        return [job(spec, dataset, [seed], threads) for spec, dataset, seed in missing], workers
-    packed: dict[str, tuple[api.Spec, Dataset, list[int]]] = {}
-    for spec, dataset, seed in missing:
-        packed.setdefault(spec.fingerprint, (spec, dataset, []))[2].append(seed)
-    return [job(spec, dataset, seeds, way.threads) for spec, dataset, seeds in packed.values()], way.jobs or 1
+        for spec, dataset, seeds in packed.values()
+    ]
 
 
 def _tell(job: Job, failure: Failed) -> None:

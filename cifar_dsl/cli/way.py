@@ -12,7 +12,8 @@ class Way:
     """How missing runs are to be trained.
 
     `jobs` is how many processes work at a time; None for a good number. `agreed` says that nobody need be asked before
-    large networks are trained.
+    large networks are trained. `executor` is local or ray; `address` that of a Ray cluster, None for one that is
+    started on this machine. `log` are the trackers that are told, and `log_dir` is where their files go.
     """
 
     runs: Path
@@ -22,3 +23,7 @@ class Way:
     jobs: int | None = None
     habits: Habits = field(factory=Habits)
     agreed: bool = False
+    executor: str = "local"
+    address: str | None = None
+    log: tuple[str, ...] = ()
+    log_dir: Path | None = None

@@ -10,7 +10,7 @@ from cifar_dsl.compare.curves import Curve, curve
 from cifar_dsl.compare.effects import ALPHA, Effect, Interval, Sample, Verdict, effects, seeds_needed, welch
 from cifar_dsl.compare.images import SpecImages, describe, read_answers
 from cifar_dsl.compare.multiplicity import holm
-from cifar_dsl.runs import DataRecord, Environment, Run, RunError, RunResult
+from cifar_dsl.runs import DataRecord, Environment, Run, RunError
 
 
 def _one_of_each_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
@@ -166,7 +166,7 @@ def _row(entry: Entry, images: SpecImages | None) -> Row:
     finished = [(seed, result, result.accuracy) for seed, result in results if result.accuracy is not None]
     diverged = sum(result.status == "diverged" for _, result in results)
     sample = Sample(tuple(accuracy for *_, accuracy in finished))
-    energies = [energy for _, result, _ in finished if (energy := _energy(result)) is not None]
+    energies = [result.energy_j for _, result, _ in finished if result.energy_j is not None]
     return Row(
         name=entry.name,
         changes=entry.changes,
@@ -187,11 +187,6 @@ def _row(entry: Entry, images: SpecImages | None) -> Row:
         curve=curve(entry.runs),
         images=images,
     )
-
-
-def _energy(result: RunResult) -> float | None:
-    """The energy that a run took, in joules; None where its device doesn't tell, or its record doesn't hold it."""
-    return getattr(result, "energy_j", None)
 
 
 def _against(base: Row, others: Sequence[Row]) -> list[Row]:

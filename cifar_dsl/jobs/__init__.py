@@ -13,12 +13,13 @@ from cifar_dsl.jobs.job import (
     Stopped,
     run_job,
 )
-from cifar_dsl.jobs.local import LocalExecutor
+from cifar_dsl.jobs.local import Executor, LocalExecutor
 
 __all__ = [
     "Began",
     "EpochEnded",
     "Event",
+    "Executor",
     "Failed",
     "Finished",
     "InlineExecutor",

@@ -24,7 +24,7 @@ class Job:
 
     The spec travels as its resolved text; `lineage`, `changes` and `overrides` say where it comes from. `data` is a
     name, or npz with a `data_path`; `digest` is that of the images, so that no others are trained on. `raised` are the
-    limits that are raised for it.
+    limits that are raised for it. `title` is what people call the spec where that is not its name.
     """
 
     spec_text: str
@@ -43,6 +43,7 @@ class Job:
     threads: int | None = None
     habits: Habits = field(factory=Habits)
     raised: tuple[tuple[str, int], ...] = field(factory=lambda: tuple(limits.raised().items()))
+    title: str | None = None
 
     @classmethod
     def of_run(cls, run: Run, *, data_dir: str | None, device: str, threads: int | None, habits: Habits) -> "Job":
@@ -74,10 +75,15 @@ class Job:
         )
 
     @property
+    def called(self) -> str:
+        """What people call the spec."""
+        return self.title or self.name
+
+    @property
     def label(self) -> str:
         """What people call it."""
         seeds = f"seed {self.seeds[0]}" if len(self.seeds) == 1 else f"seeds {', '.join(map(str, self.seeds))}"
-        return f"{self.name} {seeds}"
+        return f"{self.called} {seeds}"
 
 
 @frozen
@@ -135,13 +141,21 @@ Report = Callable[[Event], None]
 _EVERY = 100  # of an epoch's steps that are told
 
 
-def run_job(job: Job, report: Report, wants_stop: Callable[[], bool] = lambda: False) -> None:
-    """Train, and tell everything; the last that is told is Finished, Stopped or Failed."""
+def run_job(
+    job: Job,
+    report: Report,
+    wants_stop: Callable[[], bool] = lambda: False,
+    dataset: "Dataset | None" = None,
+) -> None:
+    """Train, and tell everything; the last that is told is Finished, Stopped or Failed.
+
+    The data is loaded unless `dataset` is it.
+    """
     from cifar_dsl.training.loop import StoppedError
 
     try:
         with limits.raising(dict(job.raised)):
-            outcome = _trained(job, report, wants_stop)
+            outcome = _trained(job, report, wants_stop, dataset)
         report(outcome)
     except StoppedError:
         report(Stopped())
@@ -156,7 +170,7 @@ def run_job(job: Job, report: Report, wants_stop: Callable[[], bool] = lambda: F
         report(Failed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()))
 
 
-def _trained(job: Job, report: Report, wants_stop: Callable[[], bool]) -> Finished:
+def _trained(job: Job, report: Report, wants_stop: Callable[[], bool], dataset: "Dataset | None") -> Finished:
     import torch
 
     from cifar_dsl.semantics import analyze_text
@@ -173,7 +187,7 @@ def _trained(job: Job, report: Report, wants_stop: Callable[[], bool]) -> Finish
         raise RunError(
             f"{job.name} means something else here than where it was sent from", "use the same version of cifar_dsl"
         )
-    dataset = _dataset(job.data, job.data_path, job.data_dir)
+    dataset = dataset or load_data(job)
     if dataset.digest != job.digest:
         raise RunError(f"the images called {job.data} here are not those of the job")
     subject = Subject(analysis, job.name, job.lineage, job.changes, job.overrides)
@@ -201,6 +215,11 @@ def _trained(job: Job, report: Report, wants_stop: Callable[[], bool]) -> Finish
         wants_stop=wants_stop,
     )
     return Finished(tuple(str(run.path) for run in runs))
+
+
+def load_data(job: Job) -> "Dataset":
+    """The images that a job is trained on. Raises DataError."""
+    return _dataset(job.data, job.data_path, job.data_dir)
 
 
 @lru_cache(maxsize=1)

@@ -6,12 +6,23 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
+from typing import Protocol
 
 from attrs import define, evolve, field
 
 from cifar_dsl.jobs.job import Event, Failed, Finished, Job, Stopped, run_job
 
 OnEvent = Callable[[int, Event], None]
+
+
+class Executor(Protocol):
+    """Whoever works jobs off; `on_event` is told everything, with the number of the job."""
+
+    def run(self, jobs: Sequence[Job], on_event: OnEvent, wants_stop: Callable[[], bool] = ...) -> list[Event]:
+        """The last event of each job; jobs that nobody began when it was to stop are Stopped."""
+        ...
+
+
 _LOOK_S = 0.2
 _PATIENCE_S = 600  # for a checkpoint to be written by a process that was asked to stop
 

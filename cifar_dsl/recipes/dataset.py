@@ -13,6 +13,7 @@ class DatasetInfo(Declaration):
     shape: ClassVar[Shape | None] = None
     classes: ClassVar[int | None] = None
     images: ClassVar[int | None] = None  # for training and testing together
+    train_images: ClassVar[int | None] = None
 
 
 DATASETS: Registry[DatasetInfo] = Registry("data set")
@@ -26,6 +27,7 @@ class Cifar10(DatasetInfo):
     shape = Shape((3, 32, 32))
     classes = 10
     images = 60_000
+    train_images = 50_000
 
 
 @DATASETS.register("cifar100")
@@ -36,6 +38,7 @@ class Cifar100(DatasetInfo):
     shape = Shape((3, 32, 32))
     classes = 100
     images = 60_000
+    train_images = 50_000
 
 
 @DATASETS.register("shapes")
@@ -46,6 +49,7 @@ class Shapes(DatasetInfo):
     shape = Shape((3, 32, 32))
     classes = 10
     images = 12_000
+    train_images = 10_000
 
 
 @DATASETS.register("npz")

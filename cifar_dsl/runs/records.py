@@ -135,7 +135,9 @@ class RunResult:
 
     Where images were held out, `best` is the epoch that was best on those. `weights_digest` is the SHA-256 of the file
     of weights. `peak_share` is which part of a large matrix product's multiply-accumulates a second the training got
-    done on the device; None where it wasn't measured.
+    done on the device; None where it wasn't measured. `energy_j` is what the device took meanwhile, evaluations
+    included, in joules, and of seeds that were trained together the share of one; None where it doesn't tell, or where
+    other trainings used it too.
     """
 
     status: Literal["finished", "diverged"]
@@ -149,6 +151,7 @@ class RunResult:
     weights_digest: str | None = None
     best: Best | None = None
     peak_share: float | None = None
+    energy_j: float | None = None
 
 
 def to_json(record: Any) -> bytes:

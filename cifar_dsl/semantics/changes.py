@@ -29,6 +29,15 @@ def changes(program: Program) -> tuple[str, ...]:
     return tuple(found)
 
 
+def override_phrase(override: nodes.Override) -> str:
+    """What a `--set` changes, in the same words."""
+    text = print_chain(override.chain)
+    if not override.in_train:
+        return f"{override.path} = {text}"
+    first, *rest = map(str, override.target)
+    return f"{first}: {'.'.join(rest)} {text}" if override.in_group else f"{'.'.join([first, *rest])} {text}"
+
+
 def _setting(setting: nodes.Setting | nodes.Group) -> list[str]:
     if isinstance(setting, nodes.Group):
         return [f"{setting.name}: {phrase}" for inner in setting.settings for phrase in _setting(inner)]

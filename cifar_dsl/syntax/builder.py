@@ -77,6 +77,11 @@ class Builder(Transformer_NonRecursive[Token, Any]):
             in_train=True, in_group=True, target=children[0], chain=children[1], span=self._span(meta)
         )
 
+    # axis: override ("," chain)*
+    def axis(self, meta: Meta, children: Children) -> nodes.Axis:
+        override, *more = children
+        return nodes.Axis(override, (override.chain, *more), self._span(meta))
+
     # header: "arch" NAME ["extends" base]
     def header(self, meta: Meta, children: Children) -> nodes.Header:
         name, base = children

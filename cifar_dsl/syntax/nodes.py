@@ -406,6 +406,20 @@ class Override:
     chain: Chain
     span: Span = SPAN
 
+    @property
+    def path(self) -> str:
+        """What is set, as it is written: `train.optimizer.lr`."""
+        return ".".join([*["train"] * self.in_train, *["group"] * self.in_group, *map(str, self.target)])
+
+
+@node
+class Axis:
+    """One `--set` of a sweep: the override with its first value, and all its values in turn."""
+
+    override: Override
+    values: tuple[Chain, ...]
+    span: Span = SPAN
+
 
 def references(items: Iterable[object]) -> set[str]:
     """Every name that the items, or expressions, mention."""

@@ -12,7 +12,7 @@ from cifar_dsl.syntax import nodes
 from cifar_dsl.syntax.builder import Builder, FractionError, OutOfRangeError
 from cifar_dsl.syntax.layout import OversizeError, UnbalancedError
 from cifar_dsl.syntax.mistakes import mistakes
-from cifar_dsl.syntax.tables import START_OVERRIDE, START_SPEC, parser
+from cifar_dsl.syntax.tables import START_AXIS, START_OVERRIDE, START_SPEC, parser
 
 _COMPOSED = (
     nodes.CallExpression,
@@ -38,6 +38,16 @@ def parse_override(source: Source) -> nodes.Override:
     _check_characters(source)
     override: nodes.Override = _parse(source, START_OVERRIDE)
     return override
+
+
+def parse_axis(source: Source) -> nodes.Axis:
+    """The tree of one `--set` of a sweep, such as `head=[64],[512]`: its values are parted by commas.
+
+    Raises SpecError.
+    """
+    _check_characters(source)
+    axis: nodes.Axis = _parse(source, START_AXIS)
+    return axis
 
 
 def _check_characters(source: Source) -> None:

@@ -47,6 +47,11 @@ def _one_line(lines: list[str]) -> str:
     return text
 
 
+def print_override(override: nodes.Override) -> str:
+    """The canonical text of a `--set`."""
+    return f"{override.path}={print_chain(override.chain)}"
+
+
 def print_expression(expression: nodes.Expression) -> str:
     """The canonical text of an expression."""
     return _expression(expression)

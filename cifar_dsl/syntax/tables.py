@@ -21,13 +21,14 @@ from cifar_dsl.syntax.layout import Layout
 
 START_SPEC = "spec"
 START_OVERRIDE = "override"
+START_AXIS = "axis"
 
 _TABLES = Path(__file__).with_name("tables.json")
 
 
 @cache
 def parser() -> Lark:
-    """The parser of specs and overrides."""
+    """The parser of specs, overrides and axes."""
     if _TABLES.is_file():
         stored = json.loads(_TABLES.read_text(encoding="utf-8"))
         if stored["key"] == _key():
@@ -59,7 +60,7 @@ def build(**options: Any) -> Lark:
         parser="lalr",
         # Keywords are reserved, so the lexer needs no context, and Layout may look one token ahead.
         lexer="basic",
-        start=[START_SPEC, START_OVERRIDE],
+        start=[START_SPEC, START_OVERRIDE, START_AXIS],
         propagate_positions=True,
         maybe_placeholders=True,
         **options,

@@ -26,7 +26,8 @@ class CheckpointError(Exception):
 class Progress:
     """How far a training is, beside its tensors: finished epochs, and so many steps of the next.
 
-    `time_s` is the time of all processes so far that trained it, `spent_s` that of the steps of the running epoch.
+    `time_s` is the time of all processes so far that trained it, `spent_s` that of the steps of the running epoch;
+    `energy_j` is the energy of all processes, None where it isn't known.
     The file of the `best` weights is beside it.
     """
 
@@ -36,13 +37,19 @@ class Progress:
     spent_s: float
     time_s: float
     best: Best | None
+    energy_j: float | None
 
 
 def to_bytes(
-    learner: Learner, metrics: Sequence[EpochMetrics], time_s: float, best: Best | None, best_file: bytes
+    learner: Learner,
+    metrics: Sequence[EpochMetrics],
+    time_s: float,
+    best: Best | None,
+    best_file: bytes,
+    energy_j: float | None = None,
 ) -> bytes:
     """What a training needs to go on from where it stands."""
-    progress = Progress(tuple(metrics), learner.epoch, learner.steps_done, learner.spent_s, time_s, best)
+    progress = Progress(tuple(metrics), learner.epoch, learner.steps_done, learner.spent_s, time_s, best, energy_j)
     metadata = {"format": _FORMAT, "progress": json.dumps(cattrs.unstructure(progress))}
     state = _stored(learner.state())
     if best_file:

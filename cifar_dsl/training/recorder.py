@@ -33,7 +33,7 @@ class Recorder:
     """Keeps in `writer` what the training of `learner` gives.
 
     A checkpoint is written after every `checkpoint_every` epochs; 0 is never. An epoch of which the listener is told
-    is on the disk.
+    is on the disk. `energy_j` says how much energy this process took for the training, or None where nobody knows.
     """
 
     learner: Learner
@@ -43,6 +43,7 @@ class Recorder:
     spec_text: str
     listener: Listener
     checkpoint_every: int = 1
+    energy_j: Callable[[], float | None] = field(default=lambda: None, init=False)
     has_diverged: bool = field(default=False, init=False)
     _metrics: list[EpochMetrics] = field(factory=list, init=False)
     _best: Best | None = field(default=None, init=False)
@@ -50,6 +51,7 @@ class Recorder:
     _best_file: bytes = field(default=b"", init=False)
     _begun: float = field(factory=time.perf_counter, init=False)
     _time_before_s: float = field(default=0.0, init=False)  # of processes that were broken off
+    _energy_before_j: float | None = field(default=0.0, init=False)  # of those too
 
     def resume(self, when: str, new_learner: Callable[[], Learner]) -> None:
         """Go on from the furthest checkpoint that is whole, or from the start if there is none."""
@@ -64,7 +66,7 @@ class Recorder:
                 self.learner = new_learner()
                 continue
             self._metrics, self._best = list(progress.metrics), progress.best
-            self._time_before_s = progress.time_s
+            self._time_before_s, self._energy_before_j = progress.time_s, progress.energy_j
             break
         learner, record = self.learner, self.writer.record
         here = self.writer.environment
@@ -102,7 +104,7 @@ class Recorder:
     def checkpoint(self) -> None:
         """Write down where the learner stands. Raises RunError where that can't be written; older ones stay."""
         learner = self.learner
-        content = to_bytes(learner, self._metrics, self._time_s, self._best, self._best_file)
+        content = to_bytes(learner, self._metrics, self._time_s, self._best, self._best_file, self._whole_energy_j)
         self.writer.add_checkpoint(learner.epoch, learner.steps_done, content)
 
     def diverge(self) -> None:
@@ -153,7 +155,14 @@ class Recorder:
             peak_share=3 * cost.macs * images_per_s / peak,  # forward once, backward twice
             weights_digest=digest,
             best=self._best if digest else None,
+            energy_j=self._whole_energy_j,
         )
+
+    @property
+    def _whole_energy_j(self) -> float | None:
+        """The energy that all processes together took for it."""
+        here, before = self.energy_j(), self._energy_before_j
+        return None if here is None or before is None else before + here
 
     @property
     def _time_s(self) -> float:

@@ -17,6 +17,7 @@ from cifar_dsl.semantics import DataShape
 from cifar_dsl.syntax import print_spec
 from cifar_dsl.text import in_short
 from cifar_dsl.training.device import Choice
+from cifar_dsl.training.energy import start_meter
 from cifar_dsl.training.engines import choose_engine
 from cifar_dsl.training.environment import data_record, environment
 from cifar_dsl.training.habits import Habits
@@ -94,8 +95,9 @@ def train_runs(
                 recorder.resume(now, new_learner)
             recorders.append(recorder)
         for group in _side_by_side(recorders):
-            _train(group, splits, wants_stop)
-            complete |= {recorder.writer.record.seed: recorder.commit() for recorder in group}
+            with _metered(group, choice.device, is_alone=habits.is_alone):
+                _train(group, splits, wants_stop)
+                complete |= {recorder.writer.record.seed: recorder.commit() for recorder in group}
     return [complete[seed] for seed in seeds]
 
 
@@ -106,6 +108,26 @@ def _side_by_side(recorders: list[Recorder]) -> list[list[Recorder]]:
         learner = recorder.learner
         places.setdefault((learner.epoch, learner.steps_done), []).append(recorder)
     return list(places.values())
+
+
+@contextmanager
+def _metered(recorders: list[Recorder], device: torch.device, *, is_alone: bool) -> Iterator[None]:
+    """Measure the energy that the device takes, where it `is_alone` theirs; each has an equal share of it."""
+    meter = start_meter(device) if is_alone else None
+    if meter is None:
+        yield
+        return
+
+    def share_j() -> float | None:
+        energy_j = meter.read_j()
+        return None if energy_j is None else energy_j / len(recorders)
+
+    for recorder in recorders:
+        recorder.energy_j = share_j
+    try:
+        yield
+    finally:
+        meter.stop()
 
 
 def _train(recorders: list[Recorder], splits: Splits, wants_stop: Callable[[], bool]) -> None:

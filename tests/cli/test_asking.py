@@ -66,7 +66,7 @@ def test_networks_are_asked_about_from_the_limit_on(cli, make_spec, pictures, co
     outcome = cli(command, large, "--data", f"npz:{pictures}", "--device", "cpu")
     assert outcome.code == code
     assert ("AllocatedError" in outcome.err) == (code == 101)
-    assert ("large has 100,000,001 parameters; to train it takes about 813 MB" in outcome.err) == (code == 2)
+    assert ("large has 100,000,001 parameters; to train it takes about " in outcome.err) == (code == 2)
     assert ("--yes agrees to it" in outcome.err) == (code == 2)
 
 

@@ -47,7 +47,7 @@ def test_commands_and_options(complete):
     assert complete("completion", "") == ["bash", "zsh", "fish"]
 
 
-@pytest.mark.parametrize("command", ["check", "show", "fmt", "diff", "train", "compare"])
+@pytest.mark.parametrize("command", ["check", "show", "fmt", "diff", "train", "compare", "sweep"])
 def test_specs_of_a_folder(complete, make_spec, tmp_path, command):
     for name in ("one", "only"):
         make_spec(name)

@@ -5,7 +5,7 @@ from cifar_dsl.diagnostics import SpecError
 from cifar_dsl.limits import FILE_BYTES, IDENTIFIER_CHARACTERS, INTEGER_MAGNITUDE, NESTING, TOKEN_CHARACTERS
 from cifar_dsl.recipes import SETTINGS
 from cifar_dsl.source import Source
-from cifar_dsl.syntax import SETTING_WORDS, nodes, parse_override
+from cifar_dsl.syntax import SETTING_WORDS, nodes, parse_axis, parse_override, print_chain, print_override
 
 
 def refused(text: str) -> str:
@@ -240,6 +240,38 @@ def test_an_override_names_a_param_or_a_part_of_train() -> None:
 def test_what_is_no_override_is_refused(text: str) -> None:
     with pytest.raises(SpecError):
         parse_override(Source("--set", text))
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("head=[64]", ["[64]"]),
+        ("head=[64],[512, 256] , 3", ["[64]", "[512, 256]", "3"]),
+        ("train.optimizer=sgd(lr=0.1, momentum=0.9),adam(1e-3)", ["sgd(lr=0.1, momentum=0.9)", "adam(1e-3)"]),
+        ("train.augment=crop(4) -> flip,flip", ["crop(4) -> flip", "flip"]),
+        ("p=(1, 2),1 if a else 2", ["(1, 2)", "1 if a else 2"]),
+    ],
+)
+def test_the_values_of_an_axis_are_parted_by_commas_outside_brackets(text: str, values: list[str]) -> None:
+    axis = parse_axis(Source("--set", text))
+    assert [print_chain(value) for value in axis.values] == values
+    assert parse_override(Source("--set", print_override(axis.override))) == axis.override
+
+
+@pytest.mark.parametrize(
+    ("text", "column"), [("head=", 5), ("head=1,", 7), ("head=1,,2", 8), ("head=[1,2", 6), ("head=1,b=2", 9)]
+)
+def test_a_mistake_in_an_axis_has_its_place(text: str, column: int) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_axis(Source("--set", text))
+    (mistake,) = caught.value.diagnostics
+    assert mistake.label
+    assert mistake.label.span.column == column
+
+
+def test_several_values_are_no_override() -> None:
+    with pytest.raises(SpecError):
+        parse_override(Source("--set", "head=1,2"))
 
 
 # ---- equality

@@ -1,0 +1,115 @@
+"""`cifar-dsl sweep`: which of these values is the best?"""
+
+from pathlib import Path
+
+import click
+from attrs import evolve
+
+from cifar_dsl.cli import options
+from cifar_dsl.cli.comparing import Contestant, Terms, check_charts, train_and_compare, with_terms
+from cifar_dsl.cli.output import counted, note, say, shown
+from cifar_dsl.cli.way import Way
+from cifar_dsl.diagnostics import Diagnostic, SpecError
+from cifar_dsl.grid import Grid, Point, make_grid
+from cifar_dsl.text import columns, in_short
+
+
+@click.command(name="sweep")
+@options.spec
+@click.option(
+    "--set",
+    "axes",
+    multiple=True,
+    required=True,
+    metavar="NAME=VALUE,VALUE,...",
+    help="Values of a param (head=[64],[512]) or a setting (train.optimizer.lr=1e-3,3e-4), parted by commas; "
+    "one value alone holds for all specs.",
+)
+@options.root
+@click.option("--dry-run", is_flag=True, help="List the grid and how many trainings it takes; train nothing.")
+@with_terms
+def command(spec: Path, axes: tuple[str, ...], root: Path | None, dry_run: bool, terms: Terms) -> int:
+    r"""Train SPEC with every combination of the values of --set, and compare all of them with SPEC itself.
+
+    \b
+    cifar-dsl sweep specs/baseline.arch --set 'head=[64],[512],[512,256]' --set train.optimizer.lr=1e-3,3e-4
+
+    A run belongs to what a spec means, so that `train --set` and `compare` share the runs of a sweep. What is written
+    into OUT is that of `compare`. With --baseline, the others are measured against one of the grid, and SPEC itself
+    takes no part.
+    """
+    if not dry_run:
+        check_charts(terms)
+    contestants = _contestants(spec, root, make_grid(axes), terms)
+    if dry_run:
+        return _list(contestants, terms)
+    return train_and_compare(contestants, evolve(terms, baseline=terms.baseline or contestants[0].name))
+
+
+def _contestants(path: Path, root: Path | None, grid: Grid, terms: Terms) -> list[Contestant]:
+    """The spec itself, unless another of them is the baseline, and the grid; those of one meaning once.
+
+    Raises SpecError with what is wrong with any of them.
+    """
+    from cifar_dsl import api
+
+    points = list(grid.points)
+    if terms.baseline is None or not terms.baseline.endswith("]"):  # as the name of a spec can't
+        points.insert(0, Point("", (), grid.common))
+    found: dict[str, Contestant] = {}  # by fingerprint
+    mistakes: dict[str, Diagnostic] = {}  # each once, by its text
+    for point in points:
+        try:
+            spec = api.load(path, root=root, overrides=point.overrides)
+        except SpecError as error:
+            mistakes |= {shown(diagnostic, err=True): diagnostic for diagnostic in error.diagnostics}
+            continue
+        name = spec.name + point.label
+        twin = found.setdefault(spec.fingerprint, Contestant(spec, name, point.changes))
+        if twin.spec is not spec and not terms.quiet:
+            note(f"{name} means the same as {twin.name}")
+    if mistakes:
+        raise SpecError(list(mistakes.values()))
+    return list(found.values())
+
+
+def _list(contestants: list[Contestant], terms: Terms) -> int:
+    """Show the grid, and what it will take; nothing is downloaded."""
+    from cifar_dsl import api
+    from cifar_dsl.cli.comparing import open_data
+    from cifar_dsl.cli.forecast import Work, forecast
+    from cifar_dsl.cli.trainings import spread
+    from cifar_dsl.compare import check_baseline
+    from cifar_dsl.recipes import DATASETS
+    from cifar_dsl.training.device import choose_device
+    from cifar_dsl.training.subject import required_recipe
+
+    check_baseline([each.name for each in contestants], terms.baseline)
+    images: int | None = None
+    if terms.data is not None and terms.data.startswith("npz:"):  # only the file's content says what it is called
+        opened = open_data(contestants, terms)
+        contestants, images = [each for each, _ in opened], len(opened[0][1].y_train)
+    elif terms.data is not None:
+        contestants = [
+            evolve(each, spec=api.with_overrides(each.spec, f"train.data={terms.data}")) for each in contestants
+        ]
+    rows = [["spec", "fingerprint", "parameters", "macs", "epochs", "runs"]]
+    works: list[Work] = []
+    for each in contestants:
+        graph, recipe = each.spec.graph, required_recipe(each.spec.analysis)
+        there = [bool(api.find_run(each.spec, terms.runs, seed)) for seed in range(terms.seeds)]
+        work = Work.of(graph, recipe, images or DATASETS[recipe.data.name].train_images or 0)
+        works += [work] * there.count(False)
+        counts = (f"{graph.cost.parameters:,}", in_short(graph.cost.macs), f"{recipe.epochs:g}")
+        rows.append([each.name, each.spec.fingerprint, *counts, f"{sum(there)} of {terms.seeds}"])
+    for line in columns(rows, right=frozenset({2, 3, 4, 5})):
+        say(line)
+    count = len(contestants) * terms.seeds
+    choice = choose_device(terms.device)
+    time = ""
+    if works:
+        way = Way(terms.runs, device=terms.device, threads=terms.threads, jobs=terms.jobs)
+        time = f", {forecast(works, terms.runs, choice, *spread(way, choice, len(works)))}"
+    size = f"{counted(len(contestants), 'spec')} x {counted(terms.seeds, 'seed')}"
+    say(f"\n{size}; runs: {count - len(works)} are there, {len(works)} to train{time}")
+    return 0

@@ -1,0 +1,138 @@
+"""A job on another machine: what its worker does there, and what becomes of it here. Ray carries one to the other."""
+
+import queue
+import shutil
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import define, evolve, field, frozen
+
+from cifar_dsl.data import Dataset
+from cifar_dsl.errors import UserError
+from cifar_dsl.jobs.job import EpochEnded, Event, Failed, Finished, Job, Stopped, run_job
+from cifar_dsl.runs import RESULT, Run, RunError, RunResult, RunWriter, run_path
+from cifar_dsl.runs.records import from_json
+from cifar_dsl.runs.transfer import Parcel, Stamps, pack, unpack
+
+
+@frozen
+class Told:
+    """An event, with what changed in the run of each seed since the last; `results` are those of complete runs."""
+
+    event: Event
+    parcels: dict[int, Parcel] = field(factory=dict)
+    results: dict[int, str] = field(factory=dict)
+
+
+@define
+class Laboratory:
+    """Works on one job at a time, in a thread and in a folder of its own, and keeps what is to be told."""
+
+    _told: "queue.SimpleQueue[Told]" = field(factory=queue.SimpleQueue, init=False)
+    _stop: threading.Event = field(factory=threading.Event, init=False)
+
+    def begin(self, job: Job, dataset: Dataset, parcels: Mapping[int, Parcel]) -> None:
+        """Train in a thread, from where `parcels` stand: what is there of each seed."""
+        # Copies: what comes through a shared memory can't be written, and torch wants that it can.
+        names = ("x_train", "y_train", "x_test", "y_test")
+        images = evolve(dataset, **{name: getattr(dataset, name).copy() for name in names})
+        threading.Thread(target=self._work, args=(job, images, dict(parcels)), daemon=True).start()
+
+    def told(self, patience_s: float) -> list[Told]:
+        """What has happened since the last call; waits a little for something to happen."""
+        found: list[Told] = []
+        try:
+            found.append(self._told.get(timeout=patience_s))
+            while True:
+                found.append(self._told.get_nowait())
+        except queue.Empty:
+            return found
+
+    def ask_to_stop(self) -> None:
+        """End after the running step, with a checkpoint."""
+        self._stop.set()
+
+    def _work(self, job: Job, dataset: Dataset, parcels: dict[int, Parcel]) -> None:
+        root = Path(tempfile.mkdtemp(prefix="cifar-dsl-"))
+        writers = {seed: _writer(evolve(job, runs=str(root)), seed) for seed in job.seeds}
+        stamps: dict[int, Stamps] = {seed: {} for seed in job.seeds}
+
+        def report(event: Event) -> None:
+            if isinstance(event, EpochEnded):
+                found = {event.seed: pack(writers[event.seed].partial, stamps[event.seed])}
+                self._told.put(Told(event, found))
+            elif isinstance(event, Finished):
+                found = {seed: pack(writer.path, stamps[seed]) for seed, writer in writers.items()}
+                results = {seed: (writer.path / RESULT).read_text("utf-8") for seed, writer in writers.items()}
+                self._told.put(Told(event, found, results))
+            elif isinstance(event, Stopped):
+                partial = {seed: writer.partial for seed, writer in writers.items() if writer.partial.is_dir()}
+                self._told.put(Told(event, {seed: pack(folder, stamps[seed]) for seed, folder in partial.items()}))
+            else:
+                self._told.put(Told(event))
+
+        try:
+            for seed, parcel in parcels.items():
+                unpack(parcel, writers[seed].partial)
+            run_job(evolve(job, runs=str(root)), report, self._stop.is_set, dataset)
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
+
+
+@define
+class Home:
+    """The places of a job's runs on this machine, which are kept locked while another works on them."""
+
+    job: Job
+    _writers: dict[int, RunWriter] = field(factory=dict, init=False)
+
+    def open(self) -> Finished | Failed | None:
+        """Take the runs. What became of the job where nothing is left to do, or another process trains one."""
+        try:
+            for seed in self.job.seeds:
+                writer = _writer(self.job, seed)
+                writer.take(wait=self.job.habits.wait)
+                self._writers[seed] = writer
+            if not self.job.habits.retrain and all(map(self._is_complete, self._writers.values())):
+                return self._finished()
+        except UserError as error:
+            return Failed(error.message, error.help)
+        return None
+
+    def parcels(self) -> dict[int, Parcel]:
+        """What is there of runs that were broken off."""
+        return {seed: pack(writer.partial, {}) for seed, writer in self._writers.items() if writer.partial.is_dir()}
+
+    def take(self, told: Told) -> Event:
+        """Bring the runs to where they are there; gives back what to tell of it here."""
+        try:
+            for seed, parcel in told.parcels.items():  # checkpoints stay until the run is in its place
+                unpack(parcel, self._writers[seed].partial, keep=seed in told.results)
+            for seed, text in told.results.items():
+                self._writers[seed].commit(from_json(text, RunResult))
+        except (UserError, OSError) as error:
+            return Failed(str(error), ("give the same command again: it goes on from the last checkpoint",))
+        return self._finished() if isinstance(told.event, Finished) else told.event
+
+    def close(self) -> None:
+        """Let the runs go."""
+        for writer in self._writers.values():
+            writer.close()
+
+    def _is_complete(self, writer: RunWriter) -> bool:
+        try:
+            record = Run(writer.path).record()
+        except RunError:
+            return False
+        return (record.fingerprint, record.data.digest) == (self.job.fingerprint, self.job.digest) and (
+            writer.path / RESULT
+        ).is_file()
+
+    def _finished(self) -> Finished:
+        return Finished(tuple(str(self._writers[seed].path) for seed in self.job.seeds))
+
+
+def _writer(job: Job, seed: int) -> RunWriter:
+    return RunWriter(run_path(Path(job.runs), job.name, job.fingerprint, seed), keep=job.habits.keep_last)

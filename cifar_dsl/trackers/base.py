@@ -1,0 +1,72 @@
+"""What a tracker is, and what it is told of."""
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import cattrs
+from attrs import frozen
+
+from cifar_dsl.errors import UserError
+from cifar_dsl.runs import EpochMetrics, RunResult
+
+# The package that each needs.
+NAMES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
+
+
+@frozen
+class Training:
+    """One seed's training: `params` are what its spec says of it, and `folder` is where its logs lie by default.
+
+    `log_dir` is the folder that the user wants for the logs of all trainings, if any.
+    """
+
+    name: str
+    fingerprint: str
+    seed: int
+    params: dict[str, str]
+    folder: Path
+    log_dir: Path | None = None
+
+    @property
+    def title(self) -> str:
+        """What a tracker calls it."""
+        return f"{self.name}-{self.fingerprint}/seed-{self.seed}"
+
+
+class Tracker(Protocol):
+    """Who is told how a training goes on. What it raises stops nobody but itself."""
+
+    def add_epoch(self, metrics: EpochMetrics) -> None:
+        """An epoch has ended."""
+        ...
+
+    def end(self, result: RunResult | None) -> None:
+        """The training has; None where it was stopped or failed."""
+        ...
+
+
+def figures(record: EpochMetrics | RunResult) -> dict[str, float]:
+    """The numbers of a record by their names; those that it hasn't are left out."""
+    fields = cattrs.unstructure(record)
+    return {name: float(value) for name, value in fields.items() if isinstance(value, int | float)}
+
+
+def require(names: Sequence[str]) -> None:
+    """Raise UserError if the package of one of these trackers is missing."""
+    for name in names:
+        try:
+            importlib.import_module(NAMES[name])
+        except ImportError:
+            raise UserError(
+                f"--log {name} needs a package that is not installed",
+                f"pip install 'cifar-dsl[{name}]'",
+                "or leave it out: every run keeps its metrics in metrics.jsonl",
+            ) from None
+
+
+def open_tracker(name: str, training: Training) -> Tracker:
+    """A tracker that is told of a training. Raises whatever its package does."""
+    tracker: Tracker = importlib.import_module(f"cifar_dsl.trackers.{name}").open_tracker(training)
+    return tracker

@@ -1,0 +1,167 @@
+"""The energy that a training takes, where the device tells it: NVIDIA's GPUs by NVML, CPUs under Linux by RAPL."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from attrs import define, field, frozen
+
+POWERCAP = Path("/sys/class/powercap")
+_EVERY_S = 0.2  # between two looks at a power, and often enough that no counter of RAPL runs over unseen
+_PATIENCE_S = 5
+
+
+class Meter(Protocol):
+    """Something that measures from `start` on."""
+
+    def read_j(self) -> float | None:
+        """The energy since the start, in joules; None where it could not be measured, or was not this training's."""
+        ...
+
+    def stop(self) -> None:
+        """Measure no more."""
+        ...
+
+
+def start_meter(device: torch.device, powercap: Path = POWERCAP) -> Meter | None:
+    """A meter of all that a device takes; None where it doesn't tell."""
+    if device.type == "cuda":
+        return _nvml_meter(device)
+    return _rapl_meter(powercap) if device.type == "cpu" else None
+
+
+# ---- NVIDIA's GPUs
+
+
+def _nvml_meter(device: torch.device) -> Meter | None:
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+        handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+    except (pynvml.NVMLError, RuntimeError, AttributeError):
+        return None
+    return meter_of_gpu(pynvml, handle)
+
+
+def meter_of_gpu(nvml: Any, handle: Any) -> Meter | None:
+    """By the counter of all energy (Volta and newer), else by the power, looked at five times a second."""
+
+    def is_shared() -> bool:
+        """Whether another process computes there too; in a container, none has the number that it has here."""
+        try:
+            return len(nvml.nvmlDeviceGetComputeRunningProcesses(handle)) > 1
+        except nvml.NVMLError:
+            return False
+
+    def energy_j() -> float:
+        return float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
+
+    def power_w() -> float:
+        return float(nvml.nvmlDeviceGetPowerUsage(handle)) / 1e3
+
+    for read, is_power in ((energy_j, False), (power_w, True)):
+        with suppress(nvml.NVMLError):
+            read()
+            return _Sampled(read, is_power=is_power, is_shared=is_shared, errors=(nvml.NVMLError,))
+    return None
+
+
+# ---- CPUs
+
+
+@frozen
+class _Domain:
+    """A counter of RAPL: a processor, all its cores together."""
+
+    path: Path
+    range_uj: int  # after which it begins again at 0
+
+    def read_uj(self) -> int:
+        return int((self.path / "energy_uj").read_text())
+
+
+def _rapl_meter(powercap: Path) -> Meter | None:
+    """All processors of this machine, whoever uses them."""
+    domains = []
+    try:
+        for path in sorted(powercap.glob("intel-rapl:*")):
+            if path.name.count(":") == 1 and (path / "name").read_text().startswith("package"):
+                domain = _Domain(path, int((path / "max_energy_range_uj").read_text()))
+                domain.read_uj()
+                domains.append(domain)
+    except (OSError, ValueError):  # most systems let only root read them
+        return None
+    if not domains:
+        return None
+    last = [domain.read_uj() for domain in domains]
+    total_uj = 0
+
+    def energy_j() -> float:
+        nonlocal last, total_uj
+        now = [domain.read_uj() for domain in domains]
+        for domain, before, after in zip(domains, last, now, strict=True):
+            total_uj += after - before if after >= before else after + domain.range_uj - before
+        last = now
+        return total_uj / 1e6
+
+    return _Sampled(energy_j, is_power=False, is_shared=lambda: False, errors=(OSError, ValueError))
+
+
+# ---- what both share
+
+
+@define
+class _Sampled:
+    """Looks again and again at a counter of energy (J), or at a power (W), which it adds up over time."""
+
+    read: Callable[[], float]
+    is_power: bool
+    is_shared: Callable[[], bool]
+    errors: tuple[type[Exception], ...]
+    _total_j: float = field(default=0.0, init=False)
+    _is_lost: bool = field(default=False, init=False)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _ended: threading.Event = field(factory=threading.Event, init=False)
+    _last: float = field(init=False)
+    _when: float = field(init=False)
+    _thread: threading.Thread = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._last, self._when = self.read(), time.perf_counter()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def read_j(self) -> float | None:
+        """The energy since the start; None where others took a part of it, or it could not be read."""
+        self._look()
+        return None if self._is_lost else self._total_j
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._ended.set()
+        self._thread.join(_PATIENCE_S)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_EVERY_S):
+            self._look()
+
+    def _look(self) -> None:
+        with self._lock:
+            if self._is_lost:
+                return
+            try:
+                value, now = self.read(), time.perf_counter()
+                self._is_lost = self.is_shared()
+            except self.errors:
+                self._is_lost = True
+                return
+            passed_s = now - self._when
+            self._total_j += (value + self._last) / 2 * passed_s if self.is_power else value - self._last
+            self._last, self._when = value, now

@@ -1,0 +1,132 @@
+"""What trackers are told, read back by their own programs; a stand-in for Weights & Biases keeps what it is given."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from cifar_dsl.runs import find_runs
+
+HEADER = "cifar-dsl"
+
+
+@pytest.fixture
+def trained(cli, tiny, pictures, tmp_path):
+    """Run `train` with trackers; what it said, and the run."""
+
+    def train(*more):
+        outcome = cli("train", tiny, "--data", f"npz:{pictures}", "--device", "cpu", *more)
+        runs = [run for folder in tmp_path.glob("runs/tiny-*") for run in find_runs(tmp_path / "runs", folder.name[5:])]
+        return outcome, runs
+
+    return train
+
+
+@pytest.fixture
+def accumulated():
+    """What TensorBoard reads from a folder."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+
+    def read(folder):
+        events = accumulator.EventAccumulator(str(folder))
+        events.Reload()
+        return events
+
+    return read
+
+
+def test_tensorboard_reads_every_epoch_and_the_recipe(trained, accumulated, tmp_path):
+    outcome, (run,) = trained("--log", "tensorboard")
+    assert outcome.code == 0
+    events = accumulated(run.path.parent / "tensorboard" / "seed-0")
+    metrics = run.metrics()
+    for tag, name in (("loss/test", "test_loss"), ("accuracy/train", "train_accuracy"), ("lr", "lr")):
+        assert [(one.step, one.value) for one in events.Scalars(tag)] == [
+            (epoch.epoch, pytest.approx(getattr(epoch, name))) for epoch in metrics
+        ]
+    (text,) = events.Tensors("recipe")
+    said = text.tensor_proto.string_val[0].decode()
+    assert f"| fingerprint | `{run.record().fingerprint}` |" in said
+    assert "| train.optimizer | `adam(lr=1e-3)` |" in said
+
+
+def test_each_seed_has_a_folder_of_its_own_where_it_is_wanted(trained, accumulated, tmp_path):
+    _, runs = trained("--log", "tensorboard", "--log-dir", tmp_path / "logs", "--seeds", 2, "--jobs", 1)
+    assert len(runs) == 2
+    for run in runs:
+        events = accumulated(tmp_path / "logs" / run.path.parent.name / run.path.name)
+        last = events.Scalars("accuracy/test")[-1]
+        assert (last.step, last.value) == (2, pytest.approx(run.result().accuracy))
+
+
+def test_mlflow_keeps_params_metrics_and_the_result(trained, tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
+    outcome, (run,) = trained("--log", "mlflow", "--log-dir", tmp_path / "logs")
+    assert "told no more" not in outcome.err
+    client = mlflow.MlflowClient(tracking_uri=(tmp_path / "logs").as_uri())
+    (found,) = client.search_runs([client.get_experiment_by_name(HEADER).experiment_id])
+    assert found.info.status == "FINISHED"
+    assert found.data.params["fingerprint"] == run.record().fingerprint
+    assert found.data.params["train.batch"] == "16"
+    assert found.data.metrics["result.accuracy"] == run.result().accuracy
+    history = client.get_metric_history(found.info.run_id, "test_loss")
+    assert [(one.step, one.value) for one in history] == [(one.epoch, one.test_loss) for one in run.metrics()]
+
+
+class FakeWandb:
+    """Keeps what the client library of Weights & Biases would be given."""
+
+    def __init__(self) -> None:
+        self.__spec__ = None
+        self.begun, self.logged, self.summary, self.finished = {}, [], {}, []
+
+    def Settings(self, **settings):  # noqa: N802
+        return settings
+
+    def init(self, **options):
+        self.begun = options
+        return SimpleNamespace(
+            log=lambda values, step: self.logged.append((step, values)),
+            summary=self.summary,
+            finish=lambda **how: self.finished.append(how),
+        )
+
+
+def test_wandb_is_told_and_stays_offline(trained, monkeypatch):
+    fake = FakeWandb()
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    _, (run,) = trained("--log", "wandb")
+    assert (fake.begun["mode"], fake.begun["project"]) == ("offline", HEADER)
+    assert fake.begun["config"]["fingerprint"] == run.record().fingerprint
+    assert [(step, values["test_accuracy"]) for step, values in fake.logged] == [
+        (epoch.epoch, epoch.test_accuracy) for epoch in run.metrics()
+    ]
+    assert fake.summary["result.accuracy"] == run.result().accuracy
+    assert fake.finished == [{"exit_code": 0, "quiet": True}]
+
+
+def test_a_tracker_that_fails_is_told_of_once_and_stops_nothing(trained, monkeypatch):
+    fake = FakeWandb()
+    fake.init = lambda **_: 1 / 0
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    outcome, (run,) = trained("--log", "wandb")
+    assert outcome.code == 0
+    assert outcome.err.count("wandb is told no more: ZeroDivisionError") == 1
+    assert run.result().status == "finished"
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
+def test_a_missing_package_is_told_before_training(trained, monkeypatch, tmp_path, name):
+    monkeypatch.setitem(sys.modules, name, None)
+    outcome, runs = trained("--log", name)
+    assert (outcome.code, outcome.out, runs) == (1, "", [])
+    assert f"pip install 'cifar-dsl[{name}]'" in outcome.err
+
+
+def test_without_log_nothing_is_written(trained, tmp_path):
+    _, (run,) = trained()
+    assert [path.name for path in run.path.parent.iterdir() if path.suffix != ".lock"] == ["seed-0"]
+    assert json.loads((run.path / "result.json").read_text())["status"] == "finished"

@@ -1,0 +1,108 @@
+"""Comparisons that are killed with all their processes: what the command line makes of what is left."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from attrs import frozen
+
+from cifar_dsl.runs import find_runs
+
+SPECS = {
+    "small": """\
+arch small
+input 3x8x8
+
+model {
+    conv(8, 3) -> bn -> relu -> dropout(0.3)
+    flatten
+    dense(10)
+}
+
+train {
+    data        npz("00")
+    epochs      60
+    batch       16
+    augment     crop(padding=1) -> flip
+    optimizer   adamw(lr=3e-3)
+}
+""",
+    "slower": 'arch slower extends "small.arch"\n\ntrain { optimizer.lr 1e-4 }\n',
+}
+_LAST_S = 300  # within which the last of the commands must end
+
+
+@frozen
+class Trial:
+    """What a comparison that was killed came to, and one that was not; `midway` are the kills that hit a training."""
+
+    kills: int
+    midway: int
+    expected: dict[str, object]
+    found: dict[str, object]
+
+
+def killed_comparison(folder: Path, kills: int, seed: int) -> Trial:
+    """Kill a comparison at random moments, then let it end."""
+    chance = random.Random(seed)
+    random_pixels = np.random.default_rng(seed)
+    np.savez(
+        folder / "pictures.npz",
+        x_train=random_pixels.integers(0, 256, (320, 8, 8, 3), np.uint8),
+        y_train=np.arange(320) % 10,
+        x_test=random_pixels.integers(0, 256, (50, 8, 8, 3), np.uint8),
+        y_test=np.arange(50) % 10,
+    )
+    for name, text in SPECS.items():
+        (folder / f"{name}.arch").write_text(text, encoding="utf-8")
+    begun = time.perf_counter()
+    _finish(folder, "whole")
+    duration_s = time.perf_counter() - begun
+    midway = 0
+    for _ in range(kills):
+        process = _begin(folder, "killed")
+        try:
+            process.wait(chance.uniform(0, duration_s))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        midway += any(folder.glob("killed/*/*.partial"))
+    _finish(folder, "killed")
+    return Trial(kills, midway, _essence(folder, "whole"), _essence(folder, "killed"))
+
+
+def _begin(folder: Path, name: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "cifar_dsl", "compare", folder, "--data", f"npz:{folder / 'pictures.npz'}"]
+    command += ["--seeds", "2", "--device", "cpu", "--jobs", "2", "--no-chart", "--no-report"]
+    command += ["--runs", folder / name, "--out", folder / f"{name}-comparison"]
+    quiet = subprocess.DEVNULL
+    # A group of its own, so that a kill takes the workers too.
+    return subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True)
+
+
+def _finish(folder: Path, name: str) -> None:
+    code = _begin(folder, name).wait(_LAST_S)
+    assert code == 0, f"{name}: ended with {code}"
+
+
+def _essence(folder: Path, name: str) -> dict[str, object]:
+    """The comparison without times, and the digests of all weights."""
+    compared = json.loads((folder / f"{name}-comparison" / "comparison.json").read_text(encoding="utf-8"))
+    weights = {
+        f"{row['name']} {run.record().seed}": run.result().weights_digest
+        for row in compared["rows"]
+        for run in find_runs(folder / name, row["fingerprint"])
+    }
+    return {"comparison": _timeless(compared), "weights": weights}
+
+
+def _timeless(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _timeless(inner) for key, inner in value.items() if not key.endswith("_s")}
+    return list(map(_timeless, value)) if isinstance(value, list) else value

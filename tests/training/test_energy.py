@@ -1,0 +1,182 @@
+"""The energy of a training, of counters and powers that are made up."""
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import cifar_dsl
+from cifar_dsl import api
+from cifar_dsl.jobs import EpochEnded, InlineExecutor
+from cifar_dsl.runs import open_run
+from cifar_dsl.training import energy, session
+from cifar_dsl.training.energy import meter_of_gpu, start_meter
+from cifar_dsl.training.habits import Habits
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(energy, "_EVERY_S", 0.005)
+
+
+@pytest.fixture
+def powercap(tmp_path):
+    """Two processors, one of which has a part that must not count twice, and the memory of the whole."""
+    for name, what in (
+        ("intel-rapl:0", "package-0"),
+        ("intel-rapl:0:0", "core"),
+        ("intel-rapl:1", "package-1"),
+        ("intel-rapl:2", "psys"),
+    ):
+        folder = tmp_path / "powercap" / name
+        folder.mkdir(parents=True)
+        (folder / "name").write_text(f"{what}\n")
+        (folder / "max_energy_range_uj").write_text("10000000\n")
+        (folder / "energy_uj").write_text("9000000\n")
+    return tmp_path / "powercap"
+
+
+def count(powercap: Path, name: str, energy_uj: int) -> None:
+    """Whole at once, as the kernel gives it."""
+    (powercap / "new").write_text(f"{energy_uj}\n")
+    (powercap / "new").replace(powercap / name / "energy_uj")
+
+
+def test_packages_are_added_up_also_where_a_counter_begins_again(powercap):
+    meter = start_meter(CPU, powercap)
+    assert meter is not None
+    assert meter.read_j() == 0
+    count(powercap, "intel-rapl:0", 9_500_000)
+    count(powercap, "intel-rapl:0:0", 9_400_000)
+    count(powercap, "intel-rapl:2", 9_999_999)
+    count(powercap, "intel-rapl:1", 250_000)
+    assert meter.read_j() == pytest.approx(0.5 + 1.25)
+    count(powercap, "intel-rapl:0", 1_000_000)
+    assert meter.read_j() == pytest.approx(0.5 + 1.25 + 1.5)
+    meter.stop()
+
+
+def test_a_counter_is_watched_so_that_no_round_is_missed(powercap):
+    meter = start_meter(CPU, powercap)
+    for energy_uj in (3_000_000, 8_000_000, 2_000_000):  # 4 + 5 + 4 J; its ends alone are 3 J apart
+        count(powercap, "intel-rapl:0", energy_uj)
+        time.sleep(0.2)
+    assert meter.read_j() == pytest.approx(13)
+    meter.stop()
+
+
+def test_a_counter_that_can_no_longer_be_read_gives_nothing(powercap):
+    meter = start_meter(CPU, powercap)
+    (powercap / "intel-rapl:1" / "energy_uj").unlink()
+    assert meter.read_j() is None
+    meter.stop()
+
+
+def test_what_tells_nothing_has_no_meter(tmp_path, powercap):
+    assert start_meter(CPU, tmp_path / "nothing") is None
+    (powercap / "intel-rapl:0" / "energy_uj").unlink()  # as where only root may read it
+    assert start_meter(CPU, powercap) is None
+    assert start_meter(torch.device("meta"), powercap) is None
+
+
+class FakeNvml:
+    """NVML of a GPU: its counter in mJ, or None where it has none, and its power in mW."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, counter_mj: int | None, power_mw: int = 0) -> None:
+        self.counter_mj, self.power_mw, self.processes = counter_mj, power_mw, ["this one"]
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle) -> int:  # noqa: N802
+        if self.counter_mj is None:
+            raise self.NVMLError("not supported")
+        return self.counter_mj
+
+    def nvmlDeviceGetPowerUsage(self, handle) -> int:  # noqa: N802
+        return self.power_mw
+
+    def nvmlDeviceGetComputeRunningProcesses(self, handle) -> list[str]:  # noqa: N802
+        return self.processes
+
+
+def test_a_gpu_is_read_by_its_counter():
+    nvml = FakeNvml(5_000)
+    meter = meter_of_gpu(nvml, "gpu")
+    nvml.counter_mj = 12_500
+    assert meter.read_j() == pytest.approx(7.5)
+    meter.stop()
+
+
+def test_the_power_is_added_up_where_there_is_no_counter():
+    nvml = FakeNvml(None, power_mw=200_000)
+    begun = time.perf_counter()
+    meter = meter_of_gpu(nvml, "gpu")
+    time.sleep(0.1)
+    found, passed_s = meter.read_j(), time.perf_counter() - begun
+    assert 0.5 * 0.1 * 200 < found <= passed_s * 200
+    meter.stop()
+
+
+def test_a_gpu_that_another_process_uses_too_tells_nothing():
+    nvml = FakeNvml(5_000)
+    meter = meter_of_gpu(nvml, "gpu")
+    nvml.processes = ["this one", "another"]
+    assert meter.read_j() is None
+    nvml.processes = ["this one"]
+    assert meter.read_j() is None  # a part of it is the other's
+    meter.stop()
+
+
+class Steady:
+    """Takes a joule at each look."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def read_j(self) -> float:
+        self.looks += 1
+        return float(self.looks)
+
+    def stop(self) -> None:
+        self.looks = -1
+
+
+def test_a_run_keeps_what_it_took(tiny, pictures, tmp_path, monkeypatch):
+    meters = []
+    monkeypatch.setattr(session, "start_meter", lambda _: meters.append(Steady()) or meters[-1])
+    trained = {"data": f"npz:{pictures}", "device": "cpu", "runs": tmp_path / "runs"}
+    run = cifar_dsl.train(tiny, **trained)
+    assert run.result().energy_j == 3  # two checkpoints, and the result
+    assert [meter.looks for meter in meters] == [-1]
+
+
+def test_a_run_that_went_on_has_the_sum(tiny, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "start_meter", lambda _: Steady())
+    spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
+    job = api.job(spec, dataset, [0], runs=tmp_path / "runs", device="cpu")
+    seen = []
+    InlineExecutor().run(
+        [job], lambda _, event: seen.append(event), lambda: any(isinstance(event, EpochEnded) for event in seen)
+    )
+    (finished,) = InlineExecutor().run([job], lambda *_: None)
+    assert (
+        open_run(Path(finished.paths[0])).result().energy_j == 2 + 2
+    )  # each wrote two checkpoints, or one and the end
+
+
+def test_trainings_that_share_a_device_measure_nothing(tiny, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "start_meter", lambda _: Steady())
+    spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
+    job = api.job(spec, dataset, [0], runs=tmp_path / "runs", device="cpu", habits=Habits(is_alone=False))
+    (finished,) = InlineExecutor().run([job], lambda *_: None)
+    assert open_run(Path(finished.paths[0])).result().energy_j is None
+
+
+def test_without_a_meter_a_run_has_no_energy(tiny, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "start_meter", lambda _: None)
+    run = cifar_dsl.train(tiny, data=f"npz:{pictures}", device="cpu", runs=tmp_path / "runs")
+    assert run.result().energy_j is None
