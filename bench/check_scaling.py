@@ -9,10 +9,11 @@ interleaved, and the fastest of `--rounds` is taken, since whatever disturbs mak
 
 import argparse
 import itertools
+import sys
 import time
 from collections.abc import Callable
 
-from measure import hardware, interleaved
+from measure import hardware, interleaved, verdict
 
 _HEAD = "arch scaled\ninput 3x32x32\n"
 
@@ -33,19 +34,22 @@ def nested(layers: int) -> str:
     return f"{_HEAD}model {{\nconv(8, 3, pad=1)\nrepeat {(layers - 1) // 8} {{ basic_block(in_channels) }}\n}}\n"
 
 
-def main() -> None:
+def main() -> int:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     print(f"check of a network and of one with ten times the layers\n{hardware()}\n")
+    claims: dict[str, bool] = {}
     for make in (looped, written, nested):
         sizes = (100, 1_000, 10_000)
         times = interleaved({f"{make.__name__} {size:,}": _checked(make(size)) for size in sizes}, options.rounds)
         best = [1000 * min(values) for values in times.values()]
-        ratios = [f"{larger / smaller:.1f}" for smaller, larger in itertools.pairwise(best)]
+        ratios = [larger / smaller for smaller, larger in itertools.pairwise(best)]
         shown = ", ".join(f"{size:,} layers {ms:.1f} ms" for size, ms in zip(sizes, best, strict=True))
-        print(f"{make.__name__:<8} {shown}; ratios {' and '.join(ratios)}")
+        print(f"{make.__name__:<8} {shown}; ratios {' and '.join(f'{ratio:.1f}' for ratio in ratios)}")
+        claims[f"{make.__name__}: at most 11 times as long"] = max(ratios) <= 11
+    return verdict(claims)
 
 
 def _checked(text: str) -> Callable[[], float]:
@@ -64,4 +68,4 @@ def _checked(text: str) -> Callable[[], float]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,7 +6,7 @@
 Claim: the usual loop takes at least twice as long as ours, and a plain in-memory channels_last loop of the same network
 at least as long. Every side is a process of its own that lives through all rounds; rounds are interleaved; the median
 of `--rounds` is taken after one that is left out: the first few hundred steps of a process are slower on every side. A
-round is an epoch of `--steps` steps, on random bytes of CIFAR-10's shape.
+round is an epoch of `--steps` steps, on random bytes of CIFAR-10's shape. Exits with 1 where that isn't so.
 
 Sides:
   ours           `cifar_dsl`: the training loop behind `cifar-dsl train`
@@ -16,9 +16,11 @@ Sides:
 """
 
 import argparse
+import statistics
+import sys
 from pathlib import Path
 
-from measure import report
+from measure import report, verdict
 from sides import Side, serve
 
 _SPECS = Path(__file__).parents[1] / "specs"
@@ -26,7 +28,7 @@ _SIDES = ("ours", "resident", "resident NCHW", "usual")
 _BATCH = 64
 
 
-def main() -> None:
+def main() -> int:
     """Measure all sides, or be one of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("specs", nargs="*", type=Path, default=[_SPECS / "baseline.arch", _SPECS / "residual.arch"])
@@ -37,7 +39,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.side:
         _serve(options)
-        return
+        return 0
+    claims: dict[str, bool] = {}
     for spec in options.specs:
         shared = [__file__, str(spec), "--steps", str(options.steps), "--threads", str(options.threads)]
         sides = {name: Side([*shared, "--side", name], options.threads) for name in _SIDES}
@@ -50,7 +53,11 @@ def main() -> None:
         for side in sides.values():
             side.close()
         report(f"a step of {spec.name}, batch {_BATCH}, {options.threads} threads", times, "ms", reference="ours")
-        print()
+        ours, usual, resident = (statistics.median(times[name]) for name in ("ours", "usual", "resident"))
+        print(f"\nusual / ours: {usual / ours:.2f}   resident / ours: {resident / ours:.2f}\n")
+        claims[f"{spec.stem}: the usual loop takes at least twice as long"] = usual >= 2 * ours
+        claims[f"{spec.stem}: a loop by hand takes at least as long"] = resident >= ours
+    return verdict(claims)
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -69,4 +76,4 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

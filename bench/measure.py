@@ -41,6 +41,14 @@ def report(title: str, times: Mapping[str, list[float]], unit: str, reference: s
         )
 
 
+def verdict(claims: Mapping[str, bool]) -> int:
+    """Say of each claim whether it holds, and give back the exit status."""
+    print()
+    for claim, holds in claims.items():
+        print(f"{'holds' if holds else 'DOES NOT HOLD'}: {claim}")
+    return int(not all(claims.values()))
+
+
 def hardware() -> str:
     """Processor, cores, versions."""
     from importlib.metadata import version

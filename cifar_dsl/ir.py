@@ -5,6 +5,7 @@ walks these objects, and the fingerprint is a hash of them.
 """
 
 import json
+from collections.abc import Iterable
 from functools import cached_property
 from math import prod
 from typing import Union
@@ -119,16 +120,14 @@ class Cost:
     """What a graph or a part of it costs for one image.
 
     `parameters`: numbers in weights, frozen ones included. `macs`: multiply-accumulates of convolutions, dense
-    layers and attention.
-    `activations`: numbers kept between layers (times 4 bytes in float32).
+    layers and attention. What memory it takes: `memory.kept_bytes`.
     """
 
     parameters: int = 0
     macs: int = 0
-    activations: int = 0
 
     def __add__(self, other: "Cost") -> "Cost":
-        return Cost(self.parameters + other.parameters, self.macs + other.macs, self.activations + other.activations)
+        return Cost(self.parameters + other.parameters, self.macs + other.macs)
 
 
 @frozen
@@ -179,8 +178,12 @@ class Graph:
 
     @cached_property
     def cost(self) -> Cost:
-        """Parameters, multiply-accumulates and activations of the whole network, for one image."""
-        return sum((node.cost for node in self.nodes), Cost(activations=self.input.elements))
+        """Parameters and multiply-accumulates of the whole network, for one image."""
+        return sum((node.cost for node in self.nodes), Cost())
+
+    def cost_of(self, nodes: Iterable[int]) -> Cost:
+        """What some of its nodes cost together; they are named by their indices."""
+        return sum((self.nodes[index].cost for index in nodes), Cost())
 
 
 @frozen

@@ -14,6 +14,7 @@ from cifar_dsl.expansion import expanded, layer_text, recipe_values
 from cifar_dsl.ir import Call, Graph, Value
 from cifar_dsl.layers import INITIALIZERS
 from cifar_dsl.margin import margin
+from cifar_dsl.memory import kept_bytes
 from cifar_dsl.semantics import Analysis, analyze
 from cifar_dsl.syntax import print_spec
 from cifar_dsl.text import columns, in_short
@@ -130,7 +131,7 @@ def table(analysis: Analysis) -> list[str]:
         rule,
         lines[-1],
         "",
-        f"activations of one image: {cost.activations:,} numbers, {in_short(4 * cost.activations, 'B')} in float32",
+        f"kept of one image for the backward pass: {in_short(kept_bytes(graph), 'B')} in float32",
         *recipe_lines(analysis.recipe),
     ]
 
@@ -153,7 +154,7 @@ def _as_data(analysis: Analysis) -> dict[str, object]:
         "output": graph.shape_of(graph.output).extents,
         "parameters": graph.cost.parameters,
         "macs": graph.cost.macs,
-        "activations": graph.cost.activations,
+        "kept_bytes": kept_bytes(graph),
         "layers": [
             {
                 "path": node.path,

@@ -2,13 +2,13 @@
 
 import json
 import statistics
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from cifar_dsl.cli import options
+from cifar_dsl.cli.dry_run import dry_run_of
 from cifar_dsl.cli.output import note
 from cifar_dsl.cli.way import Way
 from cifar_dsl.diagnostics.render import visible
@@ -109,7 +109,8 @@ def command(
         overrides = (*overrides, f"train.validation={validation}")
     loaded = api.load(spec, root=root, overrides=overrides)
     if dry_run:
-        return _dry_run(loaded, data)
+        dry_run_of(loaded, data, device)
+        return 0
     if verbose:
         _show(loaded)
 
@@ -255,26 +256,3 @@ def _show(spec: "Spec") -> None:
     for line in table(spec.analysis):
         note(line)
     note("")
-
-
-def _dry_run(spec: "Spec", data: str | None) -> int:
-    from cifar_dsl import api
-    from cifar_dsl.cli.show import table
-    from cifar_dsl.memory import estimate
-
-    images = None
-    if data is not None and data.startswith("npz:"):  # only the file's content says what it is called
-        spec, dataset = api.open_data(spec, data)
-        images = len(dataset.y_train) + len(dataset.y_test)
-    elif data is not None:
-        spec = api.with_overrides(spec, f"train.data={data}")
-    for line in table(spec.analysis):
-        click.echo(line)
-    if spec.recipe is None:
-        return 0
-    rows = [[what, in_short(number, "B")] for what, number in estimate(spec.graph, spec.recipe, images).items()]
-    click.echo("\nmemory of training, estimated")
-    for line in columns(rows, right=frozenset({1}), indent="  "):
-        click.echo(line)
-    sys.stdout.flush()
-    return 0

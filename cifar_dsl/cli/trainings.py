@@ -20,6 +20,7 @@ from cifar_dsl.memory import estimate
 from cifar_dsl.semantics import Analysis
 from cifar_dsl.text import in_short
 from cifar_dsl.training.device import Choice, choose_device, memory_bytes
+from cifar_dsl.training.precision import why_slow
 
 if TYPE_CHECKING:
     from cifar_dsl.data import Dataset
@@ -85,6 +86,9 @@ def train_missing(
         threads = f"{jobs[0].threads} thread{'' if jobs[0].threads == 1 else 's'}"
         together = f"; {workers} processes of {threads}" if workers > 1 else ""
         note(f"device  {choice.device} ({choice.name}); {choice.reason}{together}")
+        for name in dict.fromkeys(spec.recipe.precision for spec, _, _ in missing if spec.recipe):
+            if reason := why_slow(name, choice.device):
+                note(f"warning: {name} is slow here, because {reason}; `--set train.precision=fp32` computes faster")
     return run_jobs(jobs, workers, quiet=quiet, as_json=as_json)
 
 
@@ -105,7 +109,9 @@ def _warn_of_memory(analysis: Analysis, dataset: "Dataset", choice: Choice) -> N
     """Say so beforehand where a training will hardly fit into the device's memory; it is an estimate, so try it."""
     assert analysis.recipe is not None
     images = len(dataset.y_train) + len(dataset.y_test)
-    needed, there = estimate(analysis.graph, analysis.recipe, images)["together"], memory_bytes(choice.device)
+    kind = "cuda" if choice.device.type == "cuda" else "cpu"
+    needed = estimate(analysis.graph, analysis.recipe, images, kind)["together"]
+    there = memory_bytes(choice.device)
     if there is not None and needed > there:
         note(
             f"warning: to train {analysis.program.name} takes about {in_short(needed, 'B')}, and {choice.device} has "

@@ -11,7 +11,8 @@ from cifar_dsl.difference.changes import (
 )
 from cifar_dsl.difference.edits import Rename, find_edits
 from cifar_dsl.difference.training import SettingChange, recipe_changes
-from cifar_dsl.ir import Cost, Node
+from cifar_dsl.ir import Graph, Node
+from cifar_dsl.memory import kept_bytes
 from cifar_dsl.semantics import Analysis
 from cifar_dsl.text import columns
 
@@ -57,7 +58,7 @@ def as_lines(found: Difference, *, in_full: bool = False) -> list[str]:
     network = _network_lines(found, in_full=in_full)
     lines += _section("network", network)
     if network:
-        lines += _section("totals", _totals(found.a.graph.cost, found.b.graph.cost))
+        lines += _section("totals", _totals(found.a.graph, found.b.graph))
     return lines + _section("train", _training_lines(found))
 
 
@@ -92,10 +93,13 @@ def _percent(change: int, total: int) -> str:
     return f" ({share:+.2g} %)" if abs(share) < 1 else f" ({share:+,.1f} %)"
 
 
-def _totals(a: Cost, b: Cost) -> list[str]:
+def _totals(a: Graph, b: Graph) -> list[str]:
     rows = []
-    for name in ("parameters", "macs", "activations"):
-        before, after = getattr(a, name), getattr(b, name)
+    for name, before, after in (
+        ("parameters", a.cost.parameters, b.cost.parameters),
+        ("macs", a.cost.macs, b.cost.macs),
+        ("kept bytes", kept_bytes(a), kept_bytes(b)),
+    ):
         change = f"{after - before:+,}{_percent(after - before, before)}" if after != before else "unchanged"
         rows.append([name, f"{before:,}", "->", f"{after:,}", change])
     return columns(rows, right=frozenset({1, 3}))
@@ -137,4 +141,5 @@ def _side(analysis: Analysis) -> dict[str, object]:
         "input": graph.input.extents,
         "output": graph.shape_of(graph.output).extents,
         **asdict(graph.cost),
+        "kept_bytes": kept_bytes(graph),
     }

@@ -14,13 +14,14 @@ from cifar_dsl.language_server.lookup import mention_in, taking
 from cifar_dsl.language_server.markdown import code, content, plain_text, table
 from cifar_dsl.language_server.references import Meaning, Mention
 from cifar_dsl.language_server.sketch import Named, Sketch
-from cifar_dsl.language_server.stages import Stages, Visit
+from cifar_dsl.language_server.stages import Stages
 from cifar_dsl.language_server.tokens import comment_above
 from cifar_dsl.language_server.unchanged import Unchanged
 from cifar_dsl.semantics import Analysis
 from cifar_dsl.source import Span
 from cifar_dsl.syntax import nodes
 from cifar_dsl.text import in_short
+from cifar_dsl.visits import Visit
 
 _MOST_ROWS = 12  # of a stage that is passed many times
 
@@ -214,7 +215,7 @@ def _table(stages: Stages, visits: Sequence[Visit]) -> Iterator[str]:
     """Input, output and costs of each visit, those that are alike in one row, and of all together."""
     counts: dict[_Row, int] = {}
     for visit in visits:
-        cost = stages.cost(visit.nodes)
+        cost = stages.analysis.graph.cost_of(visit.nodes)
         inputs = ", ".join(map(str, visit.inputs))
         row = (inputs, str(visit.output), _count(cost.parameters), _macs(cost.macs))
         counts[row] = counts.get(row, 0) + 1
@@ -226,7 +227,7 @@ def _table(stages: Stages, visits: Sequence[Visit]) -> Iterator[str]:
     if len(rows) > len(shown):
         shown.append((f"{len(rows) - len(shown)} more rows", "", "", "", ""))
     if len(visits) > 1:
-        total = stages.cost({index for visit in visits for index in visit.nodes})
+        total = stages.analysis.graph.cost_of({index for visit in visits for index in visit.nodes})
         shown.append((f"{len(visits)} x", "", "", _count(total.parameters), _macs(total.macs)))
     yield table(shown)
 

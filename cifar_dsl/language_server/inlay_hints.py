@@ -6,10 +6,11 @@ from pathlib import Path
 from lsprotocol import types
 
 from cifar_dsl.language_server.documents import Documents
-from cifar_dsl.language_server.stages import Line, Stages, shapes_text
+from cifar_dsl.language_server.stages import Stages
 from cifar_dsl.language_server.unchanged import Unchanged
 from cifar_dsl.syntax import nodes
 from cifar_dsl.text import in_short
+from cifar_dsl.visits import Line, shapes_text
 
 
 def inlay_hints(documents: Documents, path: Path, wanted: types.Range) -> list[types.InlayHint]:
@@ -34,7 +35,7 @@ def inlay_hints(documents: Documents, path: Path, wanted: types.Range) -> list[t
 def _hints(
     stages: Stages, line: Line, position: types.Position, element: nodes.Element | None
 ) -> Iterator[types.InlayHint]:
-    shapes, cost = shapes_text(line.shapes), stages.cost(line.nodes)
+    shapes, cost = shapes_text(line.shapes), stages.analysis.graph.cost_of(line.nodes)
     is_claimed = element is not None and element.claim is not None
     said = [] if is_claimed else [f": {shapes}"]
     if cost.parameters:

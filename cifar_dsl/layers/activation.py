@@ -4,14 +4,25 @@ from cifar_dsl.ir import Call, Parameter, Shape
 from cifar_dsl.kinds import Bool, Choice, Float
 from cifar_dsl.layers.base import LAYERS, Layer
 from cifar_dsl.layers.initializer import constant
+from cifar_dsl.layers.kept import INPUT, OUTPUT, Kept
 from cifar_dsl.registry import MisfitError, argument, declared
 
 _THRESHOLD = Float(0)
 
 
+class _KeepsInput(Layer):
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return INPUT
+
+
+class _KeepsOutput(Layer):
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return OUTPUT
+
+
 @LAYERS.register("relu")
 @declared
-class Relu(Layer):
+class Relu(_KeepsOutput):
     """max(0, x). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html."""
 
     def emit(self, x: Shape) -> Call:
@@ -20,7 +31,7 @@ class Relu(Layer):
 
 @LAYERS.register("leaky_relu")
 @declared
-class LeakyRelu(Layer):
+class LeakyRelu(_KeepsInput):
     """x where positive, else slope * x.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
@@ -34,7 +45,7 @@ class LeakyRelu(Layer):
 
 @LAYERS.register("elu")
 @declared
-class Elu(Layer):
+class Elu(_KeepsInput):
     """x where positive, else alpha * (exp(x) - 1); Clevert et al. 2015, https://arxiv.org/abs/1511.07289."""
 
     alpha: float = argument(Float(0, open_low=True), "how far below zero it reaches", default=1.0)
@@ -45,7 +56,7 @@ class Elu(Layer):
 
 @LAYERS.register("gelu")
 @declared
-class Gelu(Layer):
+class Gelu(_KeepsInput):
     """x times the normal distribution function of x; Hendrycks 2016, https://arxiv.org/abs/1606.08415."""
 
     approximate: str = argument(Choice(("none", "tanh")), "`tanh` is the faster approximation", default="none")
@@ -56,7 +67,7 @@ class Gelu(Layer):
 
 @LAYERS.register("silu")
 @declared
-class Silu(Layer):
+class Silu(_KeepsInput):
     """x * sigmoid(x), also called swish; https://arxiv.org/abs/1710.05941."""
 
     def emit(self, x: Shape) -> Call:
@@ -65,7 +76,7 @@ class Silu(Layer):
 
 @LAYERS.register("sigmoid")
 @declared
-class Sigmoid(Layer):
+class Sigmoid(_KeepsOutput):
     """1 / (1 + exp(-x))."""
 
     def emit(self, x: Shape) -> Call:
@@ -74,7 +85,7 @@ class Sigmoid(Layer):
 
 @LAYERS.register("tanh")
 @declared
-class Tanh(Layer):
+class Tanh(_KeepsOutput):
     """The hyperbolic tangent."""
 
     def emit(self, x: Shape) -> Call:
@@ -83,12 +94,13 @@ class Tanh(Layer):
 
 @LAYERS.register("prelu")
 @declared
-class PRelu(Layer):
+class PRelu(_KeepsInput):
     """x where positive, else a trained slope times x; He et al. 2015, https://arxiv.org/abs/1502.01852.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html
     """
 
+    takes_half = True
     channelwise: bool = argument(Bool(), "whether each channel (or feature) has a slope of its own", default=True)
     init: float = argument(Float(), "first value of the slope", default=0.25)
 
@@ -106,7 +118,7 @@ class PRelu(Layer):
 
 @LAYERS.register("relu6")
 @declared
-class Relu6(Layer):
+class Relu6(_KeepsInput):
     """min(max(0, x), 6). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html."""
 
     def emit(self, x: Shape) -> Call:
@@ -115,7 +127,7 @@ class Relu6(Layer):
 
 @LAYERS.register("selu")
 @declared
-class Selu(Layer):
+class Selu(_KeepsInput):
     """An elu that keeps mean 0 and variance 1; Klambauer et al. 2017, https://arxiv.org/abs/1706.02515."""
 
     def emit(self, x: Shape) -> Call:
@@ -124,7 +136,7 @@ class Selu(Layer):
 
 @LAYERS.register("celu")
 @declared
-class Celu(Layer):
+class Celu(_KeepsInput):
     """x where positive, else alpha * (exp(x / alpha) - 1); Barron 2017, https://arxiv.org/abs/1704.07483."""
 
     # Torch divides by it in single precision.
@@ -136,7 +148,7 @@ class Celu(Layer):
 
 @LAYERS.register("mish")
 @declared
-class Mish(Layer):
+class Mish(_KeepsInput):
     """x * tanh(softplus(x)); Misra 2019, https://arxiv.org/abs/1908.08681."""
 
     def emit(self, x: Shape) -> Call:
@@ -145,11 +157,13 @@ class Mish(Layer):
 
 @LAYERS.register("softplus")
 @declared
-class Softplus(Layer):
+class Softplus(_KeepsInput):
     """log(1 + exp(beta * x)) / beta, a smooth relu.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html
     """
+
+    float32_on = frozenset({"cuda"})
 
     beta: float = argument(Float(0, open_low=True), "how sharp its bend is", default=1.0)
 
@@ -162,13 +176,16 @@ class Softplus(Layer):
 class Softsign(Layer):
     """x / (1 + |x|). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softsign.html."""
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=True, numbers=y.elements)  # the denominator, too
+
     def emit(self, x: Shape) -> Call:
         return Call("torch.nn.Softsign")
 
 
 @LAYERS.register("hardtanh")
 @declared
-class Hardtanh(Layer):
+class Hardtanh(_KeepsInput):
     """x, but never less than low nor more than high.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html
@@ -193,7 +210,7 @@ class Hardtanh(Layer):
 
 @LAYERS.register("hardsigmoid")
 @declared
-class Hardsigmoid(Layer):
+class Hardsigmoid(_KeepsInput):
     """x / 6 + 1 / 2, cut off at 0 and 1. Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html."""
 
     def emit(self, x: Shape) -> Call:
@@ -202,7 +219,7 @@ class Hardsigmoid(Layer):
 
 @LAYERS.register("hardswish")
 @declared
-class Hardswish(Layer):
+class Hardswish(_KeepsInput):
     """x * hardsigmoid(x), as in MobileNetV3; Howard et al. 2019, https://arxiv.org/abs/1905.02244."""
 
     def emit(self, x: Shape) -> Call:
@@ -214,13 +231,16 @@ class Hardswish(Layer):
 class LogSigmoid(Layer):
     """log(sigmoid(x)). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html."""
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=True, numbers=y.elements)  # exp(-|x|), too
+
     def emit(self, x: Shape) -> Call:
         return Call("torch.nn.LogSigmoid")
 
 
 @LAYERS.register("hardshrink")
 @declared
-class Hardshrink(Layer):
+class Hardshrink(_KeepsInput):
     """x, but 0 where |x| is at most the threshold.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardshrink.html
@@ -234,7 +254,7 @@ class Hardshrink(Layer):
 
 @LAYERS.register("softshrink")
 @declared
-class Softshrink(Layer):
+class Softshrink(_KeepsInput):
     """x brought nearer to 0 by the threshold, and 0 where |x| is at most that.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softshrink.html
@@ -248,11 +268,13 @@ class Softshrink(Layer):
 
 @LAYERS.register("softmax")
 @declared
-class Softmax(Layer):
+class Softmax(_KeepsOutput):
     """exp(x), divided so that the channels at each place (or the features, of each token) have sum 1.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html
     """
+
+    float32_on = frozenset({"cuda"})
 
     def emit(self, x: Shape) -> Call:
         return Call("torch.nn.Softmax", (("dim", 1 if x.is_image else -1),))
@@ -260,7 +282,7 @@ class Softmax(Layer):
 
 @LAYERS.register("glu")
 @declared
-class Glu(Layer):
+class Glu(_KeepsInput):
     """The first half of the channels (or features) times the sigmoid of the second: C -> C / 2.
 
     Dauphin et al. 2016, https://arxiv.org/abs/1612.08083.

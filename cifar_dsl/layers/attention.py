@@ -18,6 +18,7 @@ from cifar_dsl.layers.base import (
 )
 from cifar_dsl.layers.divisible import check_divisible, check_tiles
 from cifar_dsl.layers.initializer import INITIALIZERS, Initializer, Normal, Standard
+from cifar_dsl.layers.kept import FLOAT_BYTES, INPUT, NOTHING, Kept
 from cifar_dsl.registry import CallOf, argument, declared
 
 _FILTER_INIT = CallOf(INITIALIZERS, tuple(name for name in INITIALIZERS if name != "whitening"))
@@ -33,6 +34,7 @@ class Patches(Layer):
     The patches don't overlap; Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
     """
 
+    takes_half = True
     features: int = argument(Int(1), "features of each token")
     size: tuple[int, int] = argument(Pair(1), "height and width of a patch")
     bias: bool = argument(Bool(), "whether each feature has an offset", default=True)
@@ -59,6 +61,9 @@ class Patches(Layer):
     def macs(self, x: Shape, y: Shape) -> int:
         return y.elements * x.channels * prod(self.size)
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return INPUT
+
     def emit(self, x: Shape) -> Call:
         return Call(
             "cifar_dsl.backends.modules.Patches",
@@ -75,6 +80,7 @@ class ClassToken(Layer):
     https://arxiv.org/abs/2010.11929.
     """
 
+    gives = "float32"
     init: Initializer = argument(_EMBEDDING_INIT, "first values of the token", default=Normal())
 
     def infer(self, x: Shape) -> Shape:
@@ -84,6 +90,9 @@ class ClassToken(Layer):
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         shape = (x.channels,)
         return (Parameter("weight", shape, self.init.fill(shape), "embedding"),)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
 
     def emit(self, x: Shape) -> Call:
         return Call("cifar_dsl.backends.modules.ClassToken", (("features", x.channels),))
@@ -97,6 +106,7 @@ class PositionEmbedding(Layer):
     Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
     """
 
+    gives = "float32"
     init: Initializer = argument(_EMBEDDING_INIT, "first values of the positions", default=Normal())
 
     def infer(self, x: Shape) -> Shape:
@@ -105,6 +115,9 @@ class PositionEmbedding(Layer):
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         return (Parameter("weight", x.extents, self.init.fill(x.extents), "embedding"),)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
 
     def emit(self, x: Shape) -> Call:
         tokens, features = x.extents
@@ -120,6 +133,7 @@ class Attention(Layer):
     out as in https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html.
     """
 
+    takes_half = True
     heads: int = argument(Int(1), "parts that the features are split into, each of which attends by itself")
     bias: bool = argument(Bool(), "whether the projections have offsets", default=True)
     init: Initializer = argument(_MATRIX_INIT, "first values of both weights", default=Standard())
@@ -147,8 +161,20 @@ class Attention(Layer):
         products = 2 * tokens * tokens * features  # of queries with keys, and of the attention with values
         return projections + products
 
-    def activations(self, y: Shape) -> int:
-        return 5 * y.elements  # queries, keys, values and what the heads give are kept as well
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        tokens, _ = x.extents
+        pairs = self.heads * tokens * tokens
+        is_trained = self.frozen not in {"weight", "all"}
+        if self.dropout:
+            # Queries and keys, both scaled, and values; weights, mask, and the product of both: all in float32.
+            # And what the heads give, for the gradient of the last projection.
+            return Kept(
+                inputs=is_trained,
+                numbers=x.elements if is_trained else 0,
+                fixed_bytes=FLOAT_BYTES * 3 * (x.elements + pairs),
+            )
+        # Queries, keys and values, what the heads give; and the logarithm of each sum of a softmax.
+        return Kept(inputs=is_trained, numbers=4 * x.elements, fixed_bytes=FLOAT_BYTES * self.heads * tokens)
 
     def emit(self, x: Shape) -> Call:
         return Call(

@@ -5,6 +5,7 @@ from typing import ClassVar
 from cifar_dsl.ir import Call, Cost, Parameter, Shape
 from cifar_dsl.kinds import Choice
 from cifar_dsl.layers.initializer import INITIALIZERS, Initializer, Standard
+from cifar_dsl.layers.kept import NOTHING, Kept
 from cifar_dsl.registry import CallOf, Declaration, MisfitError, Registry
 
 
@@ -12,6 +13,9 @@ class Layer(Declaration):
     """A stage of the language. Its fields are the arguments; `x` is the shape of its input."""
 
     is_positional: ClassVar[bool] = True
+    takes_half: ClassVar[bool] = False  # where the recipe's precision is bf16 or fp16, inputs are converted
+    float32_on: ClassVar[frozenset[str]] = frozenset()  # devices on which its inputs are converted back
+    gives: ClassVar[str] = "computed"  # the precision of its output: what it computes with, "input" or "float32"
 
     def infer(self, x: Shape) -> Shape:
         """Shape of the output. Raises MisfitError where the input or an argument doesn't go with it."""
@@ -42,9 +46,13 @@ class Layer(Declaration):
         """How many rows at the bottom and columns at the right of its input have no part in the output."""
         return 0, 0
 
-    def activations(self, y: Shape) -> int:
-        """Numbers that the output adds to what is kept for the backward pass."""
-        return y.elements
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        """What autograd keeps for its backward pass, of one image, as torch computes on a CPU."""
+        raise NotImplementedError(self.name, x, y)
+
+    def is_view(self, x: Shape) -> bool:
+        """Whether its output lies in the memory of its input."""
+        return False
 
     def emit(self, x: Shape) -> Call:
         """The module as data: the full name of a torch class, and its keyword arguments."""
@@ -53,19 +61,28 @@ class Layer(Declaration):
     def cost(self, x: Shape, y: Shape) -> Cost:
         """Everything that it costs for one image."""
         trained = sum(p.elements for p in self.parameters(x) if not p.is_buffer)
-        return Cost(trained, self.macs(x, y), self.activations(y))
+        return Cost(trained, self.macs(x, y))
 
 
 class Join(Declaration):
-    """A stage that makes one tensor of several branches."""
+    """A stage that makes one tensor of several branches.
+
+    Where it `passes_gradients`, the gradients of the branches lie in the memory of the output's.
+    """
+
+    passes_gradients: ClassVar[bool] = False
 
     def infer(self, *branches: Shape) -> Shape:
         """Shape of the output. Raises JoinError where two branches don't fit."""
         raise NotImplementedError(self.name, branches)
 
-    def cost(self, y: Shape) -> Cost:
-        """Everything that it costs for one image; `y` is the shape of its output."""
-        return Cost(activations=y.elements)
+    def kept(self, branches: tuple[Shape, ...], y: Shape) -> Kept:
+        """What autograd keeps for its backward pass, of one image."""
+        return NOTHING
+
+    def is_view(self, branches: tuple[Shape, ...]) -> bool:
+        """Whether its output lies in the memory of its first branch."""
+        return False
 
     def emit(self) -> Call:
         """The joining function as data; it takes the list of the branches' tensors."""

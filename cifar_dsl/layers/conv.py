@@ -8,6 +8,7 @@ from cifar_dsl.kinds import Bool, Choice, Int, OneOf, Pair
 from cifar_dsl.layers.base import BIAS_INIT, FROZEN, FROZEN_DOC, LAYERS, Layer, require_image, weight_and_bias
 from cifar_dsl.layers.divisible import check_divisible
 from cifar_dsl.layers.initializer import INITIALIZERS, Initializer, Standard, Whitening
+from cifar_dsl.layers.kept import INPUT, Kept
 from cifar_dsl.layers.window import PAD_MODE, check_padding, slide
 from cifar_dsl.registry import CallOf, MisfitError, argument, declared
 
@@ -20,6 +21,7 @@ class Conv(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
     """
 
+    takes_half = True
     channels: int = argument(Int(1), "output channels")
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
     stride: tuple[int, int] = argument(Pair(1), "step of the window", default=(1, 1))
@@ -62,6 +64,12 @@ class Conv(Layer):
 
     def macs(self, x: Shape, y: Shape) -> int:
         return y.elements * (x.channels // self.groups) * prod(self.kernel)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        if self.pad_mode == "zeros":
+            return INPUT
+        padded = x.channels * prod(e + 2 * pad for e, pad in zip(x.extents[1:], self._padding(), strict=True))
+        return Kept(inputs=self.pad_mode != "circular", numbers=padded)
 
     def emit(self, x: Shape) -> Call:
         return Call(
@@ -122,6 +130,7 @@ class ConvTranspose(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
     """
 
+    takes_half = True
     channels: int = argument(Int(1), "output channels")
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
     stride: tuple[int, int] = argument(Pair(1), "step of the window in the output", default=(1, 1))
@@ -171,6 +180,9 @@ class ConvTranspose(Layer):
 
     def macs(self, x: Shape, y: Shape) -> int:
         return x.elements * (self.channels // self.groups) * prod(self.kernel)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return INPUT
 
     def emit(self, x: Shape) -> Call:
         return Call(

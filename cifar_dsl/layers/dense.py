@@ -4,6 +4,7 @@ from cifar_dsl.ir import Call, Parameter, Shape
 from cifar_dsl.kinds import Bool, Int
 from cifar_dsl.layers.base import BIAS_INIT, FROZEN, FROZEN_DOC, LAYERS, Layer, weight_and_bias
 from cifar_dsl.layers.initializer import INITIALIZERS, Initializer, Standard, Whitening
+from cifar_dsl.layers.kept import Kept
 from cifar_dsl.registry import CallOf, MisfitError, argument, declared
 
 
@@ -15,6 +16,7 @@ class Dense(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
 
+    takes_half = True
     features: int = argument(Int(1), "how many outputs")
     bias: bool = argument(Bool(), "whether each output has an offset", default=True)
     init: Initializer = argument(CallOf(INITIALIZERS), "first values of the weight", default=Standard())
@@ -47,6 +49,9 @@ class Dense(Layer):
 
     def macs(self, x: Shape, y: Shape) -> int:
         return x.channels * y.elements
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=self.frozen not in {"weight", "all"})
 
     def emit(self, x: Shape) -> Call:
         return Call(

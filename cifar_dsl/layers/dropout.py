@@ -3,6 +3,7 @@
 from cifar_dsl.ir import Call, Shape
 from cifar_dsl.kinds import Float
 from cifar_dsl.layers.base import LAYERS, Layer, require_image
+from cifar_dsl.layers.kept import Kept
 from cifar_dsl.registry import argument, declared
 
 _SHARE = Float(0, 1, open_high=True)
@@ -15,6 +16,9 @@ class _Dropping(Layer):
     def is_random(self) -> bool:
         return self.p > 0
 
+    def is_view(self, x: Shape) -> bool:
+        return not self.p
+
 
 @LAYERS.register("dropout")
 @declared
@@ -25,6 +29,9 @@ class Dropout(_Dropping):
     """
 
     p: float = argument(_SHARE, "the share of numbers that are zeroed", default=0.5)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(numbers=y.elements if self.p else 0)
 
     def emit(self, x: Shape) -> Call:
         return Call("torch.nn.Dropout", (("p", self.p),))
@@ -45,6 +52,9 @@ class ChannelDropout(_Dropping):
         require_image(self, x)
         return x
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(numbers=x.channels if self.p else 0)
+
     def emit(self, x: Shape) -> Call:
         return Call("torch.nn.Dropout2d", (("p", self.p),))
 
@@ -58,6 +68,9 @@ class AlphaDropout(_Dropping):
     """
 
     p: float = argument(_SHARE, "the share of numbers that are dropped", default=0.5)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(numbers=y.elements if self.p else 0)
 
     def emit(self, x: Shape) -> Call:
         return Call("torch.nn.AlphaDropout", (("p", self.p),))
@@ -73,6 +86,9 @@ class DropPath(_Dropping):
     """
 
     p: float = argument(_SHARE, "the share of images for which the branch is dropped")
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(numbers=1 if self.p else 0)
 
     def emit(self, x: Shape) -> Call:
         return Call("cifar_dsl.backends.modules.DropPath", (("p", self.p),))

@@ -1,7 +1,11 @@
 """Joins: one tensor of several branches."""
 
+from itertools import accumulate
+from math import prod
+
 from cifar_dsl.ir import Call, Shape
 from cifar_dsl.layers.base import JOINS, Join, JoinError
+from cifar_dsl.layers.kept import NOTHING, Kept
 from cifar_dsl.registry import declared
 
 _SAME_WINDOWS = ("use the same strides and paddings in all branches, e.g. `pad=same`",)
@@ -48,6 +52,11 @@ def _scales_of(x: Shape) -> set[tuple[int, ...]]:
 class Add(Join):
     """The sum of the branches, number by number; all have one shape."""
 
+    passes_gradients = True
+
+    def is_view(self, branches: tuple[Shape, ...]) -> bool:
+        return len(branches) == 1
+
     def infer(self, *branches: Shape) -> Shape:
         for i, branch in enumerate(branches):
             if branch != branches[0]:
@@ -83,14 +92,36 @@ class Mul(Join):
                 )
         return largest
 
+    def is_view(self, branches: tuple[Shape, ...]) -> bool:
+        return len(branches) == 1
+
+    def kept(self, branches: tuple[Shape, ...], y: Shape) -> Kept:
+        if len(branches) == 1:
+            return NOTHING
+        products = accumulate((_aligned(branch, y) for branch in branches), _product)
+        return Kept(inputs=True, numbers=sum(prod(extents) for extents in list(products)[1:-1]))
+
     def emit(self) -> Call:
         return Call("cifar_dsl.backends.modules.Mul")
+
+
+def _aligned(branch: Shape, y: Shape) -> tuple[int, ...]:
+    """The extents of a branch with those of 1 that it lacks."""
+    if len(branch.extents) == len(y.extents):
+        return branch.extents
+    return (*branch.extents, 1, 1) if y.is_image else (1, *branch.extents)
+
+
+def _product(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(map(max, a, b))
 
 
 @JOINS.register("concat")
 @declared
 class Concat(Join):
     """The branches' channels (or features, or tokens) one after another; all other extents are equal."""
+
+    passes_gradients = True
 
     def infer(self, *branches: Shape) -> Shape:
         first = branches[0]

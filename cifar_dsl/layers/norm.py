@@ -2,11 +2,14 @@
 
 from typing import NoReturn
 
+from attrs import evolve
+
 from cifar_dsl.ir import Call, Parameter, Shape
 from cifar_dsl.kinds import Bool, Float, Int
 from cifar_dsl.layers.base import FROZEN, FROZEN_DOC, LAYERS, Layer, require_image
 from cifar_dsl.layers.divisible import check_divisible
 from cifar_dsl.layers.initializer import constant
+from cifar_dsl.layers.kept import FLOAT_BYTES, INPUT, Kept
 from cifar_dsl.registry import MisfitError, argument, declared
 
 _EPS = Float(0, 1, open_low=True)
@@ -33,6 +36,12 @@ class _Norm(Layer):
             Parameter("weight", shape, constant(self.init), "scale", self.frozen in {"weight", "all"}),
             Parameter("bias", shape, constant(0.0), "bias", self.frozen in {"bias", "all"}),
         )
+
+    def _kept_statistics(self, count: int) -> Kept:
+        """The input and so many statistics, which are float32 where the scale and the offset are."""
+        if self.affine:
+            return Kept(inputs=True, fixed_bytes=FLOAT_BYTES * count)
+        return Kept(inputs=True, numbers=count)
 
 
 def _refuse_lone_numbers(layer: Layer, x: Shape, part: str, help_text: str) -> NoReturn:
@@ -77,6 +86,9 @@ class BatchNorm(_Norm):
     def needs_batch(self, x: Shape) -> bool:
         return x.elements == x.channels  # one number a channel has no variance
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return INPUT
+
     def emit(self, x: Shape) -> Call:
         return Call(
             "torch.nn.BatchNorm2d" if x.is_image else "torch.nn.BatchNorm1d",
@@ -98,10 +110,14 @@ class LayerNorm(_Norm):
     together: `groupnorm(1)`.
     """
 
+    float32_on = frozenset({"cuda"})
     eps: float = argument(_EPS, "added to the variance", default=1e-5)
     affine: bool = argument(Bool(), _AFFINE_DOC, default=True)
     init: float = argument(Float(), _INIT_DOC, default=1.0)
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return self._kept_statistics(2 * (y.elements // y.channels))
 
     def emit(self, x: Shape) -> Call:
         if x.is_image:
@@ -120,6 +136,7 @@ class GroupNorm(_Norm):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html
     """
 
+    float32_on = frozenset({"cuda"})
     groups: int = argument(Int(1), "parts that the channels are split into")
     eps: float = argument(_EPS, "added to the variance", default=1e-5)
     affine: bool = argument(Bool(), _AFFINE_DOC, default=True)
@@ -133,6 +150,9 @@ class GroupNorm(_Norm):
         if x.elements == self.groups:
             _refuse_lone_numbers(self, x, "group", "use fewer groups")
         return x
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return self._kept_statistics(2 * self.groups)
 
     def emit(self, x: Shape) -> Call:
         return Call(
@@ -165,6 +185,13 @@ class InstanceNorm(_Norm):
             _refuse_lone_numbers(self, x, "channel", "put it where the image is larger, or use `groupnorm`")
         return x
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        # Torch takes each channel of each image for a channel of its own: with two statistics, and a scale.
+        kept = self._kept_statistics((2 + self.affine) * x.channels)
+        if x.channels == 1:
+            return kept
+        return evolve(kept, inputs=False, numbers=kept.numbers + x.elements)  # a copy of its input, channel by channel
+
     def emit(self, x: Shape) -> Call:
         arguments = (("num_features", x.channels), ("eps", self.eps), ("affine", self.affine))
         return Call("torch.nn.InstanceNorm2d", arguments)
@@ -179,6 +206,8 @@ class RmsNorm(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
     """
 
+    float32_on = frozenset({"cpu", "cuda"})
+    gives = "input"
     eps: float = argument(_EPS, "added to the mean square", default=1e-6)
     affine: bool = argument(Bool(), "whether there is a trained scale", default=True)
 
@@ -189,6 +218,10 @@ class RmsNorm(Layer):
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         return (Parameter("weight", (x.channels,), constant(1.0), "scale"),) if self.affine else ()
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        rows = y.elements // y.channels
+        return Kept(inputs=True, numbers=y.elements if self.affine else 0, fixed_bytes=FLOAT_BYTES * rows)
 
     def emit(self, x: Shape) -> Call:
         arguments = (("normalized_shape", x.channels), ("eps", self.eps), ("elementwise_affine", self.affine))
@@ -203,6 +236,7 @@ class LocalResponseNorm(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
     """
 
+    gives = "float32"
     size: int = argument(Int(1, 1000), "channels that are summed over")
     alpha: float = argument(Float(0), "weight of the sum", default=1e-4)
     beta: float = argument(Float(0), "exponent", default=0.75)
@@ -211,6 +245,11 @@ class LocalResponseNorm(Layer):
     def infer(self, x: Shape) -> Shape:
         require_image(self, x)
         return x
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        channels, height, width = x.extents
+        padded = (channels + self.size - 1) * height * width
+        return Kept(inputs=True, fixed_bytes=FLOAT_BYTES * (padded + 2 * y.elements))
 
     def emit(self, x: Shape) -> Call:
         arguments = (("size", self.size), ("alpha", self.alpha), ("beta", self.beta), ("k", self.k))

@@ -5,6 +5,7 @@ from typing import Self
 from cifar_dsl.ir import Call, Shape
 from cifar_dsl.kinds import Bool, Choice, Float, OneOf, Pair
 from cifar_dsl.layers.base import LAYERS, Layer, noun, require_image
+from cifar_dsl.layers.kept import INDEX_BYTES, INPUT, NOTHING, Kept
 from cifar_dsl.layers.window import slide
 from cifar_dsl.registry import MisfitError, argument, declared
 
@@ -57,6 +58,9 @@ class MaxPool(_Pool):
     pad: tuple[int, int] = argument(Pair(0), "border added on each side; never the largest", default=(0, 0))
     ceil: bool = argument(Bool(), "whether a last, incomplete window counts", default=False)
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=True, fixed_bytes=INDEX_BYTES * y.elements)
+
     def emit(self, x: Shape) -> Call:
         return Call(
             "torch.nn.MaxPool2d",
@@ -82,6 +86,9 @@ class AvgPool(_Pool):
     pad: tuple[int, int] = argument(Pair(0), "zeros added on each side", default=(0, 0))
     ceil: bool = argument(Bool(), "whether a last, incomplete window counts", default=False)
     count_pad: bool = argument(Bool(), "whether the padding's zeros count in the mean", default=True)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return INPUT
 
     def emit(self, x: Shape) -> Call:
         return Call(
@@ -109,6 +116,9 @@ class LpPool(_Pool):
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
     stride: tuple[int, int] | str = argument(_STRIDE, "step of the window; `kernel`: as large as it", default="kernel")
     ceil: bool = argument(Bool(), "whether a last, incomplete window counts", default=False)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=True, numbers=2 * x.elements + 4 * y.elements)  # each step: magnitudes, powers ...
 
     def emit(self, x: Shape) -> Call:
         return Call(
@@ -140,6 +150,9 @@ class AdaptiveAvgPool(_AdaptivePool):
 
     size: tuple[int, int] = argument(Pair(1), "height and width of the output")
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING if self.size == (1, 1) else INPUT  # torch takes the mean of all
+
     def emit(self, x: Shape) -> Call:
         return Call("torch.nn.AdaptiveAvgPool2d", (("output_size", self.size),))
 
@@ -153,6 +166,9 @@ class AdaptiveMaxPool(_AdaptivePool):
     """
 
     size: tuple[int, int] = argument(Pair(1), "height and width of the output")
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=True, fixed_bytes=INDEX_BYTES * y.elements)
 
     def emit(self, x: Shape) -> Call:
         return Call("torch.nn.AdaptiveMaxPool2d", (("output_size", self.size),))
@@ -186,6 +202,9 @@ class GlobalAvgPool(_GlobalPool):
 
     keep: bool = argument(Bool(), _KEEP_DOC, default=False)
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
     def emit(self, x: Shape) -> Call:
         return Call("cifar_dsl.backends.modules.GlobalAvgPool", (("keep", self.keep),))
 
@@ -201,6 +220,9 @@ class GlobalMaxPool(_GlobalPool):
 
     keep: bool = argument(Bool(), _KEEP_DOC, default=False)
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=True, output=True)
+
     def emit(self, x: Shape) -> Call:
         return Call("cifar_dsl.backends.modules.GlobalMaxPool", (("keep", self.keep),))
 
@@ -214,6 +236,7 @@ class BlurPool(Layer):
     Zhang 2019, https://arxiv.org/abs/1904.11486.
     """
 
+    float32_on = frozenset({"cpu"})
     stride: tuple[int, int] = argument(Pair(1), "step of the filter", default=(2, 2))
 
     def infer(self, x: Shape) -> Shape:
@@ -225,6 +248,11 @@ class BlurPool(Layer):
                 help=("put it where height and width are at least 2",),
             )
         return Shape((channels, *((e - 1) // s + 1 for e, s in zip((height, width), self.stride, strict=True))))
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        channels, height, width = x.extents
+        padded, once = ((height + 2) * (width + 2), (height + 1) * (width + 1))
+        return Kept(inputs=True, numbers=channels * (padded + once))
 
     def emit(self, x: Shape) -> Call:
         return Call("cifar_dsl.backends.modules.BlurPool", (("stride", self.stride),))

@@ -4,6 +4,7 @@ from cifar_dsl.ir import Call, Parameter, Shape
 from cifar_dsl.kinds import Float
 from cifar_dsl.layers.base import LAYERS, Layer
 from cifar_dsl.layers.initializer import constant
+from cifar_dsl.layers.kept import INPUT, NOTHING, Kept
 from cifar_dsl.registry import argument, declared
 
 
@@ -17,6 +18,9 @@ class Scale(Layer):
 
     factor: float = argument(Float(), "what is multiplied by")
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
     def emit(self, x: Shape) -> Call:
         return Call("cifar_dsl.backends.modules.Scale", (("factor", self.factor),))
 
@@ -29,10 +33,14 @@ class LayerScale(Layer):
     Touvron et al. 2021, https://arxiv.org/abs/2103.17239.
     """
 
+    gives = "float32"
     init: float = argument(Float(), "first value of the factors", default=1e-6)
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         return (Parameter("weight", (x.channels,), constant(self.init), "scale"),)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return INPUT
 
     def emit(self, x: Shape) -> Call:
         return Call("cifar_dsl.backends.modules.LayerScale", (("channels", x.channels),))

@@ -7,15 +7,19 @@ from cifar_dsl.ir import Call, Shape
 from cifar_dsl.kinds import Choice, Int, ListOf, OneOf, Pair
 from cifar_dsl.layers.base import LAYERS, Layer, require_image, require_tokens
 from cifar_dsl.layers.divisible import check_divisible, check_tiles
+from cifar_dsl.layers.kept import INPUT, NOTHING, Kept
 from cifar_dsl.layers.window import PAD_MODE, check_padding
 from cifar_dsl.registry import MisfitError, argument, declared
 
 
 class _View(Layer):
-    """What gives its input's own numbers, so that nothing new is kept for the backward pass."""
+    """What gives its input's own numbers."""
 
-    def activations(self, y: Shape) -> int:
-        return 0
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
+    def is_view(self, x: Shape) -> bool:
+        return True
 
 
 @LAYERS.register("flatten")
@@ -23,10 +27,14 @@ class _View(Layer):
 class Flatten(Layer):
     """All numbers in one row, channel by channel or token by token: (C, H, W) -> (C * H * W,), (T, D) -> (T * D,)."""
 
-    # Not a view: of an image in channels-last order it is a copy.
-
     def infer(self, x: Shape) -> Shape:
         return Shape((x.elements,))
+
+    def is_view(self, x: Shape) -> bool:
+        return not x.is_image or x.elements in {x.channels, x.elements // x.channels}  # in channels-last order
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
 
     def emit(self, x: Shape) -> Call:
         return Call("torch.nn.Flatten")
@@ -176,6 +184,9 @@ class PadChannels(Layer):
     def infer(self, x: Shape) -> Shape:
         return _with_channels(x, self.before + x.channels + self.after)
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
     def emit(self, x: Shape) -> Call:
         if x.is_image:  # to torch, a batch of volumes whose depth is ours of channels
             return Call("torch.nn.ZeroPad3d", (("padding", (0, 0, 0, 0, self.before, self.after)),))
@@ -197,6 +208,9 @@ class Shuffle(Layer):
         channels, _, _ = require_image(self, x)
         check_divisible(channels, "channels", self.groups, "groups")
         return x
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
 
     def emit(self, x: Shape) -> Call:
         return Call("torch.nn.ChannelShuffle", (("groups", self.groups),))
@@ -241,6 +255,9 @@ class PadImage(Layer):
         check_padding(self, x, (max(top, bottom), max(left, right)), self.pad_mode)
         return Shape((channels, top + height + bottom, left + width + right))
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return INPUT if self.pad_mode in {"reflect", "replicate"} else NOTHING
+
     def emit(self, x: Shape) -> Call:
         top, bottom, left, right = self._sides()
         return Call(_PAD_MODULES[self.pad_mode], (("padding", (left, right, top, bottom)),))
@@ -268,6 +285,9 @@ class Upsample(Layer):
     def infer(self, x: Shape) -> Shape:
         channels, height, width = require_image(self, x)
         return Shape((channels, self.factor[0] * height, self.factor[1] * width))
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
 
     def emit(self, x: Shape) -> Call:
         return Call("torch.nn.Upsample", (("scale_factor", self.factor), ("mode", self.mode)))
@@ -297,6 +317,9 @@ class PixelShuffle(Layer):
             )
         return Shape((channels // share, self.factor * height, self.factor * width))
 
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
     def emit(self, x: Shape) -> Call:
         return Call("torch.nn.PixelShuffle", (("upscale_factor", self.factor),))
 
@@ -315,6 +338,9 @@ class PixelUnshuffle(Layer):
         channels, height, width = require_image(self, x)
         check_tiles(self, x, (self.factor, self.factor), "factor")
         return Shape((channels * self.factor**2, height // self.factor, width // self.factor))
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
 
     def emit(self, x: Shape) -> Call:
         return Call("torch.nn.PixelUnshuffle", (("downscale_factor", self.factor),))

@@ -82,7 +82,7 @@ _ALL = (
     Setting(
         "precision",
         "numbers of the forward and backward pass; weights stay float32",
-        kind=Choice(("fp32", "bf16")),
+        kind=Choice(("fp32", "bf16", "fp16")),
         default="fp32",
     ),
 )

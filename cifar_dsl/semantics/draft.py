@@ -8,7 +8,7 @@ from attrs import define, field
 
 from cifar_dsl import limits
 from cifar_dsl.diagnostics import Diagnostic, Fix, Label, Reporter
-from cifar_dsl.ir import Graph, Node, Scope, Shape
+from cifar_dsl.ir import Cost, Graph, Node, Scope, Shape
 from cifar_dsl.layers import Join, JoinError, Layer
 from cifar_dsl.limits import BLOCK_DEPTH
 from cifar_dsl.registry import MisfitError, arguments_of
@@ -106,7 +106,7 @@ class Draft:
             )
             raise Failed from None
         inputs = tuple(output.number for output in outputs)
-        tensor = self._append(Node(path, layer.call(), inputs, shape, layer.cost(shape), span=join.span))
+        tensor = self._append(Node(path, layer.call(), inputs, shape, Cost(), span=join.span))
         self.scope(path, "join", join.kind, tensor)
         return tensor
 

@@ -11,6 +11,7 @@ import torch
 from attrs import frozen
 
 from cifar_dsl.errors import UserError
+from cifar_dsl.training.precision import type_of
 
 _BEST = "`--device auto` takes the best there is"
 
@@ -104,8 +105,7 @@ def peak_macs_per_s(device: torch.device, precision: str) -> float:
 @cache
 def _peak_macs_per_s(device: torch.device, precision: str, _threads: int) -> float:
     extent = 4096 if device.type == "cuda" else 1024
-    kind = torch.bfloat16 if precision == "bf16" else torch.float32
-    left, right = (torch.ones(extent, extent, device=device, dtype=kind) for _ in range(2))
+    left, right = (torch.ones(extent, extent, device=device, dtype=type_of(precision)) for _ in range(2))
     torch.mm(left, right)
     best = min(timed(device, lambda: torch.mm(left, right)) for _ in range(5))
     return float(extent**3 / best)

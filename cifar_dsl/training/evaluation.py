@@ -7,14 +7,13 @@ from attrs import define, field, frozen
 from torch import Tensor, nn
 
 from cifar_dsl.ir import Recipe
+from cifar_dsl.memory import EVALUATION_BATCH
 from cifar_dsl.training.engines import Eager, Engine
 from cifar_dsl.training.feeds import Feed
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.objective import Objective, sum_of
 from cifar_dsl.training.precision import precision
 from cifar_dsl.training.views import with_views
-
-_BATCH = 500  # images; a constant, so that evaluating a saved run repeats the very same sums
 
 
 @frozen
@@ -57,7 +56,7 @@ class Evaluation:
         module.eval()
         self._loss.zero_()
         self._feed.begin(0, torch.arange(count), (), 0, 0)
-        return [min(_BATCH, count - start) for start in range(0, count, _BATCH)]
+        return [min(EVALUATION_BATCH, count - start) for start in range(0, count, EVALUATION_BATCH)]
 
     @torch.no_grad()
     def step(self, module: nn.Module, count: int) -> None:

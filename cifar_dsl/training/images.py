@@ -10,6 +10,8 @@ from cifar_dsl.ir import Recipe
 from cifar_dsl.recipes import NORMALIZATIONS
 from cifar_dsl.training import draws
 
+_COUNTED_TOGETHER = 1000  # images
+
 
 @define
 class Images:
@@ -100,7 +102,10 @@ def _statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[flo
     values = np.arange(256, dtype=np.int64)
     means, deviations = [], []
     for channel in range(images.shape[-1]):
-        counts = np.bincount(images[..., channel].ravel(), minlength=256)
+        counts = np.zeros(256, dtype=np.int64)
+        for start in range(0, len(images), _COUNTED_TOGETHER):  # in parts: to count, numpy makes 8 bytes of each
+            part = images[start : start + _COUNTED_TOGETHER, ..., channel]
+            counts += np.bincount(part.ravel(), minlength=256)
         total = int(counts.sum())
         mean = int((counts * values).sum()) / total
         square = int((counts * values**2).sum()) / total

@@ -17,6 +17,7 @@ from cifar_dsl.training.engines import Engine
 from cifar_dsl.training.feeds import Feed
 from cifar_dsl.training.generators import Generator
 from cifar_dsl.training.images import Images
+from cifar_dsl.training.loss_scale import LossScale
 from cifar_dsl.training.objective import Objective, sum_of
 from cifar_dsl.training.optimizers import Optimizers
 from cifar_dsl.training.plan import Plan
@@ -54,6 +55,7 @@ class Learner:
     _averages: list[WeightAverage] = field(init=False)
     _objective: Objective = field(init=False)
     _clip: Call | None = field(init=False)
+    _scale: LossScale | None = field(init=False)
     _count: int = field(default=0, init=False)  # images of the step
     _due: tuple[str, ...] = field(default=(), init=False)
 
@@ -69,6 +71,7 @@ class Learner:
         self._averages = [make_average(call, self.module, self.plan, self.images) for call in self.recipe.average]
         self._objective = Objective(self.recipe)
         self._clip = CLIPS.of(self.recipe.clip).emit()
+        self._scale = LossScale(device) if self.recipe.precision == "fp16" else None
         self._feed = self.engine.feed(self.seed)
         self._generator = Generator(device)
         self.loss_sum = sum_of(device)
@@ -126,15 +129,18 @@ class Learner:
             batch = augmented(self.images, index, self.recipe.augment, self._feed.keys)
         with self.span("forward"), precision(self.recipe, self.device):
             scores = self.module(batch.images)
-            loss = self._objective(scores, batch.targets(scores.shape[1]))
+            loss = self._objective(scores.float(), batch.targets(scores.shape[1]))
         with self.span("backward"):
             self.module.zero_grad(set_to_none=True)
             if self._optimizers.parameters:
-                loss.backward()  # type: ignore[no-untyped-call]
+                scaled = self._scale.scaled(loss) if self._scale else loss
+                scaled.backward()  # type: ignore[no-untyped-call]
         with self.span("optimizer"):
+            parameters = self._optimizers.parameters
+            is_allowed = self._scale.unscale(parameters) if self._scale and parameters else None
             if self._clip:
-                resolve(self._clip.name)(self._optimizers.parameters, **self._clip.keywords())
-            self._optimizers.step(self._feed)
+                resolve(self._clip.name)(parameters, **self._clip.keywords())
+            self._optimizers.step(self._feed, is_allowed)
             for average, due in zip(self._averages, self._due, strict=True):
                 average.after_step(due)
         # Kept on the device and read once an epoch: reading would wait for the device at every step.
@@ -173,6 +179,8 @@ class Learner:
         state |= {f"optimizer.{name}": tensor for name, tensor in self._optimizers.state().items()}
         for number, average in enumerate(self._averages):
             state |= {f"average.{number}.{name}": tensor for name, tensor in average.state().items()}
+        if self._scale:
+            state |= {f"scale.{name}": tensor for name, tensor in self._scale.state().items()}
         return state | {"sums.loss": self.loss_sum, "sums.correct": self.correct, "generator": self._generator.state()}
 
     @torch.no_grad()
@@ -182,6 +190,8 @@ class Learner:
         self._optimizers.restore(_below(state, "optimizer."))
         for number, average in enumerate(self._averages):
             average.restore(_below(state, f"average.{number}."))
+        if self._scale:
+            self._scale.restore(_below(state, "scale."))
         self.loss_sum.copy_(state["sums.loss"])
         self.correct.copy_(state["sums.correct"])
         self._generator.restore(state["generator"])

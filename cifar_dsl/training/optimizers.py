@@ -1,6 +1,6 @@
 """The optimizers of a recipe: one for each group of parameters, and one for all others."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from attrs import frozen
@@ -13,6 +13,8 @@ from cifar_dsl.recipes.groups import assign
 from cifar_dsl.recipes.schedule import Schedule
 from cifar_dsl.training.feeds import Feed
 from cifar_dsl.training.plan import Plan
+
+_FIRST = {"mu_product": 1}  # nadam's; everything else that optimizers keep is 0 before the first step
 
 
 @frozen
@@ -34,6 +36,26 @@ class _Part:
                 group["lr"].copy_(torch.as_tensor(rate))
             else:
                 group["lr"] = rate
+
+    def step(self, is_allowed: Tensor | None) -> None:
+        """Take a step along the gradients. It changes nothing where it isn't allowed, which the device alone knows."""
+        if is_allowed is None:
+            self.optimizer.step()
+            return
+        before = {name: tensor.clone() for name, tensor in self._tensors()}
+        self.optimizer.step()
+        for name, tensor in self._tensors():
+            first = torch.full_like(tensor, _FIRST.get(name[1], 0))  # of what the optimizer has only made now
+            allowed = is_allowed.to(tensor.device)  # counters of some lie on the CPU
+            tensor.copy_(torch.where(allowed, tensor, before.get(name, first)))
+
+    def _tensors(self) -> Iterator[tuple[tuple[int, str], Tensor]]:
+        """Everything that a step changes, by names."""
+        for index, parameter in enumerate(self.parameters):
+            yield (index, "parameter"), parameter.detach()
+            for name, value in self.optimizer.state[parameter].items():
+                if isinstance(value, Tensor):
+                    yield (index, name), value
 
     def end(self) -> None:
         """Let the parameters be as they are: no gradient is worked out for them any more."""
@@ -76,11 +98,11 @@ class Optimizers:
             self._parts = [part for part in self._parts if done < part.steps]
             self._find_parameters()
 
-    def step(self, feed: Feed) -> None:
-        """Take a step along the gradients, at the rates that are fed."""
+    def step(self, feed: Feed, is_allowed: Tensor | None = None) -> None:
+        """Take a step along the gradients, at the rates that are fed; if told, only where it is allowed: () bool."""
         for part in self._parts:
             part.set_rate(feed.rate(part.number))
-            part.optimizer.step()
+            part.step(is_allowed)
 
     def state(self) -> dict[str, Tensor]:
         """What the optimizers keep: `<optimizer>.<parameter>.<what>`, all by their numbers, to a tensor."""

@@ -16,9 +16,9 @@ network
   unit: + bn after conv (3 calls); +320 parameters (+0.26 %)
 
 totals
-  parameters     122,570  ->    122,890  +320 (+0.26 %)
-  macs         4,548,608  ->  4,548,608  unchanged
-  activations     95,018  ->    135,658  +40,640 (+42.8 %)
+  parameters    122,570  ->    122,890  +320 (+0.26 %)
+  macs        4,548,608  ->  4,548,608  unchanged
+  kept bytes    293,248  ->    455,808  +162,560 (+55.4 %)
 
 train: unchanged
 """

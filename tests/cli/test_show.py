@@ -31,7 +31,7 @@ dense(10)    dense2      10               650        640
 --------------------------------------------------------
 total                    10           122,570  4,548,608
 
-activations of one image: 95,018 numbers, 380 kB in float32
+kept of one image for the backward pass: 293 kB in float32
 data          cifar10
 validation    0
 normalize     signed

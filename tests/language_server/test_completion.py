@@ -230,7 +230,7 @@ def test_settings_that_are_not_said_yet() -> None:
         ("schedule §", {"cosine", "linear", "constant"}),
         ("loss cross_entropy(§", {"label_smoothing=", "reduction="}),
         ("clip §", {"norm", "value", "none"}),
-        ("precision §", {"fp32", "bf16"}),
+        ("precision §", {"fp32", "bf16", "fp16"}),
         ("drop_last §", {"true", "false"}),
         ("data §", {"cifar10", "shapes"}),
         ("group g {\n select §", {"filter", "bias", "norm"}),

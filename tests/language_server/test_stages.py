@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from helpers.specs import text_of
 
-from cifar_dsl.language_server.stages import Stages, shapes_text
+from cifar_dsl.language_server.stages import Stages
 from cifar_dsl.margin import margin
 from cifar_dsl.resources import specs_directory
 from cifar_dsl.semantics import analyze, analyze_text
+from cifar_dsl.visits import shapes_text
 
 SPECS = specs_directory()
 SHIPPED = sorted([*SPECS.glob("*.arch"), *(SPECS / "zoo").glob("*.arch"), *(SPECS / "records").glob("*.arch")])
@@ -25,7 +26,7 @@ def test_lines_are_those_of_the_margin(path: Path) -> None:
             continue  # the margin begins with a base, and shows the input
         cells = [cell.strip() for cell in row.split(" |")[0].split("  ") if cell.strip()]
         line = stages.lines.get(number)
-        cost = stages.cost(line.nodes if line else ())
+        cost = analysis.graph.cost_of(line.nodes if line else ())
         figures = [f"{count:,}" for count in (cost.parameters, cost.macs) if count]
         assert cells == ([shapes_text(line.shapes), *figures] if line else []), text
 
@@ -33,7 +34,8 @@ def test_lines_are_those_of_the_margin(path: Path) -> None:
 def test_costs_of_all_lines_are_those_of_the_network() -> None:
     analysis = analyze_text(text_of("repeat 2 { unit(8) -> relu }\nflatten\ndense(10)", "block unit(c) { conv(c, 1) }"))
     stages = Stages(analysis)
-    assert stages.cost(range(len(analysis.graph.nodes))).parameters == analysis.graph.cost.parameters
+    on_lines = {node for line in stages.lines.values() for node in line.nodes}
+    assert analysis.graph.cost_of(on_lines).parameters == analysis.graph.cost.parameters
     (call,) = [visits for place, visits in stages.visits.items() if visits[0].block]
     assert [visit.path for visit in call] == ["unit", "unit2"]
     assert [str(visit.output) for visit in call] == ["8x8x8", "8x8x8"]

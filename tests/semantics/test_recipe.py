@@ -81,7 +81,7 @@ def test_augmentations_form_a_chain() -> None:
         ("optimizer adam(lr=0)", "E0304"),
         ("optimizer adam(lr=1, betas=[0.9])", "E0304"),
         ("optimizer adam(lr=1) -> sgd(1)", "E0403"),
-        ("precision fp16", "E0404"),
+        ("precision fp8", "E0404"),
         ("augment none -> flip", "E0404"),
         ("augment flip(p=2)", "E0304"),
         ("normalize standardize([0.5], [0.5, 0.5, 0.5])", "E0403"),

@@ -67,6 +67,8 @@ RECIPES = {
     "views of test images": ("train.test_augment=mirror -> shift(1)",),
     "held-out images": ("train.validation=12",),
     "bf16": ("train.precision=bf16",),
+    "fp16": ("train.precision=fp16",),
+    "fp16 and nadam": ("train.precision=fp16", "train.optimizer=nadam(lr=0.003, eps=1e-3)", "train.clip=norm(1)"),
 }
 GROUPED = SPEC.replace("    schedule", GROUPS + "    schedule")
 

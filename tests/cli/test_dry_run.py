@@ -1,0 +1,65 @@
+"""`cifar-dsl train --dry-run`."""
+
+import re
+
+import pytest
+from helpers.specs import text_of
+
+from cifar_dsl.cli import dry_run
+
+
+@pytest.fixture(autouse=True)
+def _no_gpu(monkeypatch):
+    monkeypatch.setattr(dry_run, "_has_gpu", lambda: False)
+    monkeypatch.setattr(dry_run, "_available_memory", lambda: 10**11)
+
+
+def test_it_shows_what_takes_how_much(cli, tiny, tmp_path):
+    outcome = cli("train", tiny, "--dry-run", "--data", "cifar10")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "2,682" in outcome.out
+    assert re.search(r"^data +cifar10$", outcome.out, re.MULTILINE)
+    table = outcome.out.partition("memory of training on a CPU, estimated\n")[2].splitlines()
+    names = ["weights", "gradients", "optimizer", "activations", "data set", "gaps", "process", "together"]
+    assert [re.split("  +", line.strip())[0] for line in table] == names
+    assert "  data set      185 MB  as bytes" in table
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.arch"]
+
+
+def test_on_a_gpu_neither_the_process_nor_its_heap_counts(cli, tiny, monkeypatch):
+    monkeypatch.setattr(dry_run, "_has_gpu", lambda: True)
+    for arguments in ((), ("--device", "cuda")):
+        outcome = cli("train", tiny, "--dry-run", *arguments)
+        assert "memory of training on a GPU, estimated" in outcome.out
+        assert "process" not in outcome.out
+    assert "on a CPU" in cli("train", tiny, "--dry-run", "--device", "cpu").out
+
+
+def test_a_spec_that_is_not_trained_has_its_network_shown(cli, make_spec):
+    outcome = cli("train", make_spec("untrained", text_of("flatten -> dense(10)", size="3x32x32")), "--dry-run")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "30,730" in outcome.out
+    assert "memory of training" not in outcome.out
+
+
+def test_of_a_file_it_shows_the_size_and_the_fingerprint_that_training_has(cli, tiny, pictures):
+    outcome = cli("train", tiny, "--dry-run", "--data", f"npz:{pictures}")
+    assert outcome.code == 0
+    assert f"data set {(60 + 20) * (3072 + 8) / 1e3:.0f} kB" in " ".join(outcome.out.split())
+    assert re.search(r"^data +npz\(digest=", outcome.out, re.MULTILINE)
+
+
+def test_of_data_that_only_a_file_holds_it_shows_the_rest(cli, tiny):
+    outcome = cli("train", tiny, "--dry-run", "--set", 'train.data=npz("0123abcd")')
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "  data set " in outcome.out
+
+
+def test_too_little_memory_is_told_with_what_takes_less(cli, tiny, monkeypatch):
+    monkeypatch.setattr(dry_run, "_available_memory", lambda: 10**8)
+    outcome = cli("train", tiny, "--dry-run")
+    assert outcome.code == 0  # it is an estimate
+    assert outcome.err.startswith("warning: that is more than the 100 MB that this machine has left\n")
+    assert "= help: a smaller batch takes less: --set train.batch=8" in outcome.err
+    monkeypatch.setattr(dry_run, "_available_memory", lambda: None)
+    assert cli("train", tiny, "--dry-run").err == ""

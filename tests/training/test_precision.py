@@ -1,0 +1,174 @@
+"""Half precision: what is slow, and the scale of a loss in float16."""
+
+import pytest
+import torch
+from helpers.pictures import images
+from helpers.training import CPU, meaning
+from torch import nn
+
+from cifar_dsl.recipes import OPTIMIZERS
+from cifar_dsl.training.engines import Eager
+from cifar_dsl.training.images import Splits
+from cifar_dsl.training.learner import Learner
+from cifar_dsl.training.loop import Watcher, fit
+from cifar_dsl.training.loss_scale import LossScale
+from cifar_dsl.training.precision import why_slow
+
+GPU = torch.device("cuda", 0)
+SPEC = """
+arch small
+input 3x7x6
+model { conv(4, 3) -> bn -> relu -> flatten -> dense(10, bias=false) }
+train {
+    data npz("00")
+    normalize unit
+    epochs 2
+    batch 10
+    precision fp16
+    optimizer sgd(lr=0.01, momentum=0.9)
+}
+"""
+GROUP = "    group rest {\n select [bias, scale]\n optimizer sgd(0.1)\n }\n"
+GROUPED = SPEC.replace("    precision", GROUP + "    precision")
+CALLS = {
+    **{name: f"{name}(lr=0.01)" for name in OPTIMIZERS},
+    "rmsprop with momentum": "rmsprop(lr=0.01, momentum=0.9)",
+    "sgd with nesterov": "sgd(lr=0.01, momentum=0.9, nesterov=true, weight_decay=0.1)",
+}
+
+
+def learner(*overrides: str, text: str = SPEC) -> Learner:
+    return Learner(*meaning(text, overrides), "small", 0, images(), Eager(CPU))
+
+
+def parameter(*gradient: float) -> nn.Parameter:
+    made = nn.Parameter(torch.zeros(len(gradient)))
+    made.grad = torch.tensor(gradient)
+    return made
+
+
+def factor(scale: LossScale) -> float:
+    return scale.state()["factor"].item()
+
+
+# ---- the scale
+
+
+def test_gradients_are_those_of_the_loss_itself():
+    scale, weight = LossScale(CPU), nn.Parameter(torch.tensor([1.0, -3.0]))
+    scale.scaled((weight**2).sum()).backward()
+    assert weight.grad.tolist() != [2.0, -6.0]
+    assert scale.unscale([weight]).item() is True
+    assert weight.grad.tolist() == [2.0, -6.0]
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_it_is_halved_where_a_gradient_is_not_finite_and_no_step_is_allowed(value):
+    scale = LossScale(CPU)
+    before = factor(scale)
+    assert scale.unscale([parameter(1.0), parameter(1.0, value)]).item() is False
+    assert factor(scale) == before / 2
+
+
+def test_it_is_doubled_after_many_finite_gradients_in_a_row():
+    scale = LossScale(CPU)
+    before = factor(scale)
+    for _ in range(1999):
+        scale.unscale([parameter(1.0)])
+    scale.unscale([parameter(float("inf"))])
+    for _ in range(1999):
+        scale.unscale([parameter(1.0)])
+    assert factor(scale) == before / 2
+    scale.unscale([parameter(1.0)])
+    assert factor(scale) == before
+    scale.unscale([parameter(1.0)])
+    assert factor(scale) == before
+
+
+def test_at_a_factor_of_one_steps_are_taken_so_that_divergence_is_seen():
+    scale = LossScale(CPU)
+    allowed = [scale.unscale([parameter(float("nan"))]).item() for _ in range(20)]
+    assert allowed == [False] * 16 + [True] * 4
+    assert factor(scale) == 1
+
+
+# ---- steps that are not allowed
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_step_that_is_not_allowed_is_as_if_it_had_not_been(call):
+    expected, skipping = (learner(f"train.optimizer={call}", text=GROUPED) for _ in range(2))
+    for one in (expected, skipping):
+        one.begin_epoch()
+    for is_allowed in (False, True, False, True):  # not the first, before there is a state, nor a later one
+        if is_allowed:
+            _step(expected, 0.1, is_allowed=True)
+            _step(skipping, 0.1, is_allowed=True)
+        else:
+            _step(skipping, float("nan"), is_allowed=False)
+    for name, tensor in expected.state().items():
+        assert torch.equal(tensor, skipping.state()[name]), name
+
+
+def _step(one: Learner, gradient: float, *, is_allowed: bool) -> None:
+    for number, weight in enumerate(one.module.parameters(), start=1):
+        weight.grad = torch.full_like(weight, gradient * number)
+    one._optimizers.step(one._feed, torch.tensor(is_allowed))
+
+
+# ---- a training
+
+
+def test_it_trains_about_as_float32_does():
+    losses = {}
+    for name in ("fp32", "fp16"):
+        made, kept = learner(f"train.precision={name}", "train.epochs=4"), []
+        fit([made], Splits(images(), images()), Watcher(on_epoch=lambda _, epoch, kept=kept: kept.append(epoch)))
+        losses[name] = [epoch.metrics.train_loss for epoch in kept]
+        assert all(weight.dtype == torch.float32 for weight in made.module.parameters())
+    assert losses["fp16"] != losses["fp32"]
+    assert losses["fp16"] == pytest.approx(losses["fp32"], rel=0.02)
+
+
+def test_gradients_too_small_for_float16_are_not_lost():
+    text = SPEC.replace("bias=false)", "bias=false) -> scale(1e-7)")
+    trained = learner("train.optimizer=adam(lr=0.01, eps=1e-12)", text=text)
+    before = trained.module.get_parameter("dense.weight").clone()
+    trained.begin_epoch()
+    trained.prepare()
+    trained.step()
+    moved = (trained.module.get_parameter("dense.weight") - before).abs()
+    assert (moved > 5e-3).float().mean() > 0.9
+
+
+def test_a_training_that_diverges_ends():
+    ended = []
+    made = learner("train.optimizer.lr=1e12", "train.epochs=3")
+    fit([made], Splits(images(), images()), Watcher(on_divergence=ended.append))
+    assert ended == [made]
+
+
+# ---- what is slow
+
+
+@pytest.mark.parametrize(
+    ("name", "capabilities", "is_slow"),
+    [
+        ("bf16", {"architecture": "x86_64", "avx512_bf16": True}, False),
+        ("bf16", {"architecture": "x86_64", "amx_bf16": True}, False),
+        ("bf16", {"architecture": "x86_64", "avx512_f": True}, True),
+        ("fp16", {"architecture": "x86_64", "avx512_bf16": True}, True),
+        ("fp16", {"architecture": "x86_64", "amx_fp16": True}, False),
+        ("fp32", {"architecture": "x86_64"}, False),
+        ("bf16", {"architecture": "aarch64"}, False),
+    ],
+)
+def test_half_precision_is_slow_on_processors_without_its_units(name, capabilities, is_slow, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert (why_slow(name, CPU) is not None) == is_slow
+
+
+def test_bf16_is_slow_on_gpus_that_only_emulate_it(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    assert why_slow("bf16", GPU)
+    assert why_slow("fp16", GPU) is None
