@@ -1,6 +1,5 @@
 """What `train --dry-run` shows: the network, its recipe, and the memory that training it will take."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +7,7 @@ import click
 
 from cifar_dsl.cli.output import note
 from cifar_dsl.cli.show import table
-from cifar_dsl.memory import estimate
+from cifar_dsl.memory import available_bytes, estimate
 from cifar_dsl.text import columns, in_short
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def dry_run_of(spec: "Spec", data: str | None, device: str) -> None:
     rows = [[what, in_short(number, "B"), _EXPLANATIONS.get(what, "")] for what, number in parts.items()]
     for line in columns(rows, right=frozenset({1}), indent="  "):
         click.echo(line)
-    available = _available_memory() if is_on_cpu else None
+    available = available_bytes() if is_on_cpu else None
     if available is not None and parts["together"] > available:
         note(f"warning: that is more than the {in_short(available, 'B')} that this machine has left")
         note(f"  = help: a smaller batch takes less: --set train.batch={max(1, spec.recipe.batch // 2)}")
@@ -51,18 +50,3 @@ def dry_run_of(spec: "Spec", data: str | None, device: str) -> None:
 def _has_gpu() -> bool:
     """Whether NVIDIA's driver is loaded; only torch could say whether it can use a GPU."""
     return Path("/dev/nvidiactl").exists()
-
-
-def _available_memory() -> int | None:
-    """Bytes that a process can still have; None where the system doesn't say."""
-    found: list[int] = []
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    except OSError:  # not Linux
-        if {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= getattr(os, "sysconf_names", {}).keys():
-            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    limit = Path("/sys/fs/cgroup/memory.max")  # a container's
-    if limit.is_file() and (text := limit.read_text(encoding="ascii").strip()).isdecimal():
-        found.append(int(text))
-    return min(found, default=None)

@@ -109,9 +109,8 @@ def _warn_of_memory(analysis: Analysis, dataset: "Dataset", choice: Choice) -> N
     """Say so beforehand where a training will hardly fit into the device's memory; it is an estimate, so try it."""
     assert analysis.recipe is not None
     images = len(dataset.y_train) + len(dataset.y_test)
-    kind = "cuda" if choice.device.type == "cuda" else "cpu"
-    needed = estimate(analysis.graph, analysis.recipe, images, kind)["together"]
     there = memory_bytes(choice.device)
+    needed = estimate(analysis.graph, analysis.recipe, images, choice.device.type)["together"]
     if there is not None and needed > there:
         note(
             f"warning: to train {analysis.program.name} takes about {in_short(needed, 'B')}, and {choice.device} has "

@@ -1,6 +1,5 @@
 """Where to compute, and what is there."""
 
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ import torch
 from attrs import frozen
 
 from cifar_dsl.errors import UserError
+from cifar_dsl.memory import available_bytes
 from cifar_dsl.training.precision import type_of
 
 _BEST = "`--device auto` takes the best there is"
@@ -71,13 +71,10 @@ def processor_name() -> str:
 
 
 def memory_bytes(device: torch.device) -> int | None:
-    """How much memory the device has in all; None where the system doesn't say."""
+    """How much memory a training on the device can have; None where the system doesn't say."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    try:  # MPS shares the machine's
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
+    return available_bytes()  # MPS shares the machine's
 
 
 def synchronize(device: torch.device) -> None:

@@ -56,7 +56,7 @@ def train_runs(
     here = environment(choice, engine.name)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = print_spec(analysis.program.as_spec())
-    with ExitStack() as stack, _memory_explained(analysis.graph, recipe, choice.device):
+    with ExitStack() as stack, _memory_explained(analysis.graph, recipe):
         complete: dict[int, Run] = {}
         begun: list[tuple[RunWriter, bool]] = []
         for seed in seeds:
@@ -126,7 +126,7 @@ def _train(recorders: list[Recorder], splits: Splits, wants_stop: Callable[[], b
 
 
 @contextmanager
-def _memory_explained(graph: Graph, recipe: Recipe, device: torch.device) -> Iterator[None]:
+def _memory_explained(graph: Graph, recipe: Recipe) -> Iterator[None]:
     """Say what to do where memory doesn't suffice; the batch is never made smaller silently."""
     try:
         yield
@@ -134,9 +134,9 @@ def _memory_explained(graph: Graph, recipe: Recipe, device: torch.device) -> Ite
         told = str(error)
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(sign in told for sign in _NO_MEMORY):
             raise
-        needed = estimate(graph, recipe, device="cuda" if device.type == "cuda" else "cpu")["together"]
         raise UserError(
-            "the memory of the device does not suffice for this training, which takes about " + in_short(needed, "B"),
+            "the memory of the device does not suffice for this training, which takes about "
+            + in_short(estimate(graph, recipe)["together"], "B"),
             f"a smaller batch takes less: --set train.batch={max(1, recipe.batch // 2)} (a change of the recipe)",
             "so does `--set train.precision=bf16`, or fewer seeds at once",
             "`--dry-run` says what a training will need",

@@ -11,7 +11,7 @@ from cifar_dsl.cli import dry_run
 @pytest.fixture(autouse=True)
 def _no_gpu(monkeypatch):
     monkeypatch.setattr(dry_run, "_has_gpu", lambda: False)
-    monkeypatch.setattr(dry_run, "_available_memory", lambda: 10**11)
+    monkeypatch.setattr(dry_run, "available_bytes", lambda: 10**11)
 
 
 def test_it_shows_what_takes_how_much(cli, tiny, tmp_path):
@@ -56,10 +56,10 @@ def test_of_data_that_only_a_file_holds_it_shows_the_rest(cli, tiny):
 
 
 def test_too_little_memory_is_told_with_what_takes_less(cli, tiny, monkeypatch):
-    monkeypatch.setattr(dry_run, "_available_memory", lambda: 10**8)
+    monkeypatch.setattr(dry_run, "available_bytes", lambda: 10**8)
     outcome = cli("train", tiny, "--dry-run")
     assert outcome.code == 0  # it is an estimate
     assert outcome.err.startswith("warning: that is more than the 100 MB that this machine has left\n")
     assert "= help: a smaller batch takes less: --set train.batch=8" in outcome.err
-    monkeypatch.setattr(dry_run, "_available_memory", lambda: None)
+    monkeypatch.setattr(dry_run, "available_bytes", lambda: None)
     assert cli("train", tiny, "--dry-run").err == ""

@@ -59,13 +59,5 @@ def test_the_processor_has_a_name():
 
 
 def test_the_memory_of_a_cpu_is_the_machine_s(monkeypatch):
-    there = memory_bytes(torch.device("cpu"))
-    assert there is None or there > 2**28
-    monkeypatch.setattr("os.sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1000}.__getitem__)
+    monkeypatch.setattr("cifar_dsl.training.device.available_bytes", lambda: 4_096_000)
     assert memory_bytes(torch.device("cpu")) == 4_096_000
-
-    def unknown(name: str) -> int:
-        raise ValueError(name)
-
-    monkeypatch.setattr("os.sysconf", unknown)
-    assert memory_bytes(torch.device("cpu")) is None
