@@ -71,7 +71,7 @@ def import_folder(directory: Path, progress: Progress | None = None) -> Dataset:
         x_test=x_test,
         y_test=y_test,
         classes=classes,
-        origin=f"imported from {directory}",
+        origin=f"imported from {directory.resolve().name}",  # the rest of the path is nobody else's business
     )
 
 

@@ -45,7 +45,7 @@ def test_a_tree_becomes_arrays(tree):
     assert dataset.y_train.tolist() == [0, 0, 0, 1, 1, 1]
     assert np.array_equal(dataset.x_test, np.stack([picture(19), picture(9)]))
     assert sorted(x.tobytes() for x in dataset.x_train[:3]) == sorted(picture(10 + j).tobytes() for j in range(3))
-    assert (dataset.name, dataset.origin) == ("npz", f"imported from {tree}")
+    assert (dataset.name, dataset.origin) == ("npz", f"imported from {tree.name}")
     assert told == [(i, 8, "pictures") for i in range(1, 9)]
 
 
