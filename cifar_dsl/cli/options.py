@@ -80,10 +80,11 @@ threads: Decorator = click.option(
 
 engine: Decorator = click.option(
     "--engine",
-    type=click.Choice(["auto", "eager", "graph"]),
+    type=click.Choice(["auto", "eager", "graph", "compile"]),
     default="auto",
     show_default=True,
-    help="How steps are run: one by one, or recorded as CUDA graphs and replayed, where that is possible.",
+    help="How steps are run: one by one; recorded as CUDA graphs and replayed, where that is possible; or one by one "
+    "with the network compiled by torch.compile.",
 )
 checkpoint_every: Decorator = click.option(
     "--checkpoint-every",

@@ -8,14 +8,21 @@ on the device (`feeds`).
 A variant that is met for the first time is run eagerly: libraries choose their kernels, and optimizers make the
 tensors that they keep. At the second time it is recorded, which computes nothing, and replayed from then on. So
 recording changes no result: every step is run exactly once, in its turn.
+
+`compile` runs steps one by one with the passes through the network compiled by torch.compile. It is never chosen by
+itself (docs/decisions/0019-compiled-on-request.md).
 """
 
+import importlib.util
+import os
+import shutil
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import torch
 from attrs import define, field, frozen
+from torch import nn
 
 from cifar_dsl.errors import UserError
 from cifar_dsl.ir import Graph, Recipe
@@ -23,7 +30,7 @@ from cifar_dsl.layers import JOINS, LAYERS
 from cifar_dsl.recipes import AUGMENTATIONS, OPTIMIZERS
 from cifar_dsl.training.feeds import DeviceFeed, Feed, HostFeed
 
-ENGINES = ("auto", "eager", "graph")
+ENGINES = ("auto", "eager", "graph", "compile")
 Steps = Sequence[Callable[[], None]]
 
 
@@ -41,6 +48,9 @@ class Engine(Protocol):
     @property
     def is_recorded(self) -> bool:
         """Whether steps take everything that changes from the device."""
+
+    def adopt(self, module: nn.Module) -> None:
+        """Take a network that was built and will be trained in steps of this."""
 
     def feed(self, seed: int) -> Feed:
         """What the steps of a network are fed by."""
@@ -65,6 +75,9 @@ class Eager:
         """See `Engine`."""
         return self.on_device
 
+    def adopt(self, module: nn.Module) -> None:
+        """See `Engine`."""
+
     def feed(self, seed: int) -> Feed:
         """See `Engine`."""
         return DeviceFeed(seed, self.device) if self.on_device else HostFeed(seed, self.device)
@@ -79,6 +92,17 @@ class Eager:
         del variant
         for step in steps:
             step()
+
+
+@define
+class Compiled(Eager):
+    """Runs steps one by one, with each network compiled: once for every size of a batch, and once to be evaluated."""
+
+    name: str = field(default="compile", init=False)
+
+    def adopt(self, module: nn.Module) -> None:
+        """See `Engine`. Random numbers are those that it draws without being compiled."""
+        module.compile(dynamic=False, options={"fallback_random": True})
 
 
 @define
@@ -97,6 +121,9 @@ class Recorded:
 
     def __attrs_post_init__(self) -> None:
         self._stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
+
+    def adopt(self, module: nn.Module) -> None:
+        """See `Engine`."""
 
     def feed(self, seed: int) -> Feed:
         """See `Engine`."""
@@ -157,17 +184,30 @@ class EngineChoice:
 
 
 def choose_engine(wanted: str, device: torch.device, graph: Graph, recipe: Recipe, networks: int = 1) -> EngineChoice:
-    """`auto`, `eager` or `graph` -> an engine for so many networks at once. Raises EngineError."""
+    """One of ENGINES -> an engine for so many networks at once. Raises EngineError."""
     if wanted not in ENGINES:
         raise EngineError(f"{wanted!r} is not an engine; use {', '.join(ENGINES)}")
     if wanted == "eager":
         return EngineChoice(Eager(device), "asked for")
+    if wanted == "compile":
+        _require_compiler(device)
+        return EngineChoice(Compiled(device), "asked for")
     obstacle = _obstacle(device, graph, recipe, networks)
     if obstacle is None:
         return EngineChoice(Recorded(device), "steps are recorded as CUDA graphs")
     if wanted == "graph":
         raise EngineError(f"the engine `graph` can't be used: {obstacle}", "`--engine auto` takes the best that can")
     return EngineChoice(Eager(device), obstacle)
+
+
+def _require_compiler(device: torch.device) -> None:
+    """Raise EngineError where torch.compile lacks what it makes code with."""
+    advice = "`--engine auto` takes the best that can"
+    if device.type == "cuda":
+        if importlib.util.find_spec("triton") is None:
+            raise EngineError("the engine `compile` can't be used: it needs triton on a GPU", advice)
+    elif not any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++")):
+        raise EngineError("the engine `compile` can't be used: it needs a C++ compiler, such as g++", advice)
 
 
 def _obstacle(device: torch.device, graph: Graph, recipe: Recipe, networks: int) -> str | None:

@@ -64,6 +64,7 @@ class Learner:
         self.module = build_module(self.graph, self.name, self.seed)
         self.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         whiten(self.module, self.graph, self.images)
+        self.engine.adopt(self.module)
         self.tested = self.module
         self.plan = Plan.of(self.recipe, len(self.images))
         recorded = self.engine.is_recorded

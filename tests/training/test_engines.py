@@ -1,10 +1,13 @@
 """However steps are run, with whatever beside them, and wherever they were broken off: the results are the same."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 from attrs import field, frozen
 from helpers.training import CPU, Outcome, fitted, meaning
+from torch._dynamo.utils import counters
 
 from cifar_dsl.training import draws
 from cifar_dsl.training.engines import Eager, EngineError, Recorded, choose_engine
@@ -182,7 +185,7 @@ def test_only_a_gpu_records_and_the_reason_is_said():
     assert choose_engine("eager", CPU, graph, recipe).engine == Eager(CPU)
     with pytest.raises(EngineError, match="only a CUDA GPU"):
         choose_engine("graph", CPU, graph, recipe)
-    with pytest.raises(EngineError, match="use auto, eager, graph"):
+    with pytest.raises(EngineError, match="use auto, eager, graph, compile"):
         choose_engine("fast", CPU, graph, recipe)
 
 
@@ -200,6 +203,35 @@ def test_what_can_not_be_recorded_is_run_eagerly(overrides, networks, reason):
     choice = choose_engine("auto", torch.device("cuda", 0), graph, recipe, networks)
     assert isinstance(choice.engine, Eager)
     assert reason in choice.reason
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of torch's compiler
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="needs a C++ compiler")
+def test_a_compiled_network_is_trained_to_the_same(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("torch._inductor.config.compile_threads", 1)
+    case = Case(SPEC, ("train.epochs=2", "train.average=ema(0.9)"))
+    torch.compiler.reset()
+    eager = case.train()[0]
+    counters.clear()
+    compiled = case.train(engine=choose_engine("compile", CPU, *meaning(SPEC)).engine)[0]
+    assert counters["stats"]["unique_graphs"] >= 2  # for whole batches and for the ragged one
+    assert not counters["graph_break"]
+    for name, tensor in eager.weights.items():
+        torch.testing.assert_close(tensor, compiled.weights[name], rtol=1e-4, atol=1e-5, msg=name)
+    for one, other in zip(eager.metrics, compiled.metrics, strict=True):
+        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-4)
+        assert one.test_loss == pytest.approx(other.test_loss, rel=1e-4)
+
+
+def test_without_a_compiler_it_is_said_before_anything_is_trained(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with pytest.raises(EngineError, match="needs a C\\+\\+ compiler"):
+        choose_engine("compile", CPU, *meaning(SPEC))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(EngineError, match="needs triton"):
+        choose_engine("compile", torch.device("cuda", 0), *meaning(SPEC))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
