@@ -10,7 +10,7 @@ from cifar_dsl import limits
 from cifar_dsl.cli import check
 
 COMMANDS = (
-    *("check", "show", "fmt", "diff", "train", "evaluate", "compare", "runs", "explain", "reference", "data"),
+    *("check", "show", "fmt", "diff", "train", "evaluate", "compare", "sweep", "runs", "explain", "reference", "data"),
     *("doctor", "completion", "lsp"),
 )
 

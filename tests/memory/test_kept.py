@@ -15,7 +15,12 @@ from cifar_dsl.memory.tape import record
 from cifar_dsl.resources import specs_directory
 from cifar_dsl.semantics import analyze_text
 
-slow_to_draw = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
+# The same examples each time: an equality this strict is for whoever changes a layer, not for whoever is unlucky.
+slow_to_draw = {
+    "derandomize": True,
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much],
+}
 precisions = pytest.mark.parametrize("precision", ["fp32", "bf16"])
 
 
@@ -53,7 +58,7 @@ def check(graph: Graph, precision: str) -> None:
 
 def is_approximate(text: str, precision: str) -> bool:
     """Whether there is a layer of which torch keeps a little more or less than it says."""
-    patterns = [r"attention\((heads=)?1\b.*0\.\d"]  # of one head that drops, values are a part of the projection
+    patterns = [r"attention\((heads=)?1\b.*\d(\.\d|e-)"]  # of one head that drops, values are a part of the projection
     if precision == "bf16":  # on a CPU torch pads in float32
         patterns += ["replicate", "reflect"]
     return any(re.search(pattern, text) for pattern in patterns)
