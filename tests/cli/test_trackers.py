@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from cifar_dsl.runs import find_runs
+from cifar_dsl.runs import RunWriter, find_runs
+from cifar_dsl.runs.checkpoints import checkpoints
 
 HEADER = "cifar-dsl"
 
@@ -66,6 +67,19 @@ def test_logs_beside_runs_are_no_runs(trained, accumulated, cli, where):
     assert accumulated(run.path.with_name("seed-0.tensorboard")).Scalars("loss/test")
     assert len(json.loads(cli("runs", "--json").out)) == 1
     assert cli("runs", "verify").code == 0
+
+
+def test_a_run_that_is_gone_on_with_by_its_name_is_told_of_too(trained, cli, accumulated, monkeypatch, tmp_path):
+    monkeypatch.setattr(RunWriter, "commit", lambda *_: 1 / 0)
+    trained()
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    (partial,) = tmp_path.glob("runs/*/seed-0.partial")
+    (checkpoint, *_) = checkpoints(partial)
+    checkpoint.path.unlink()  # that of the last epoch
+    assert cli("train", "--resume", partial, "--device", "cpu", "--log", "tensorboard").code == 0
+    (loss,) = accumulated(partial.with_suffix(".tensorboard")).Scalars("loss/test")
+    assert loss.step == 2
 
 
 def test_mlflow_keeps_params_metrics_and_the_result(trained, tmp_path, monkeypatch):

@@ -342,6 +342,24 @@ def test_either_a_spec_or_a_run_is_trained(cli, tiny, arguments):
     assert "--resume RUN" in outcome.err
 
 
+@pytest.mark.parametrize(
+    "option", [("--dry-run",), ("--seed", 1), ("--set", "train.epochs=1"), ("--executor", "ray"), ("--restart",)]
+)
+def test_what_a_run_says_itself_is_refused_beside_it(cli, tmp_path, option):
+    outcome = cli("train", "--resume", tmp_path / "nothing", *option)
+    assert outcome.code == 2
+    assert f"{option[0]} has no place beside --resume" in outcome.err
+
+
+@pytest.mark.parametrize(("option", "needed"), [("--address", "--executor ray"), ("--log-dir", "--log")])
+@pytest.mark.parametrize("command", ["train", "compare"])
+def test_an_option_that_would_do_nothing_is_wrong_usage(cli, tiny, tmp_path, command, option, needed):
+    outcome = cli(command, tiny, option, "x", "--data", "shapes")
+    assert outcome.code == 2
+    assert f"give {needed}, too" in outcome.err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_what_is_no_run_can_not_be_gone_on_with(cli, tmp_path):
     outcome = cli("train", "--resume", tmp_path / "nothing")
     assert outcome.code == 1
