@@ -133,7 +133,7 @@ def command(
 # What a run's record says, or what makes no sense where a training goes on.
 _NOT_BESIDE_RESUME = (
     *("data", "overrides", "root", "validation", "seed", "seeds"),
-    *("executor", "retrain", "restart", "dry_run", "profile"),
+    *("executor", "address", "jobs", "retrain", "restart", "dry_run", "profile"),
 )
 
 

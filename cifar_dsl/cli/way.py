@@ -34,5 +34,9 @@ class Way:
     def __attrs_post_init__(self) -> None:
         if self.address is not None and self.executor != "ray":
             raise click.UsageError("--address is that of a Ray cluster; give --executor ray, too.")
+        if self.jobs is not None and self.executor == "ray":
+            raise click.UsageError(
+                "--jobs counts processes of this machine; a cluster trains as many as it has room for."
+            )
         if self.log_dir is not None and not self.log:
             raise click.UsageError("--log-dir is for the files of trackers; give --log, too.")

@@ -373,6 +373,12 @@ def test_an_option_that_would_do_nothing_is_wrong_usage(cli, tiny, tmp_path, com
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_cluster_is_not_told_how_many_jobs_it_has(train):
+    outcome = train("--executor", "ray", "--jobs", 2)
+    assert outcome.code == 2
+    assert "--jobs counts processes of this machine" in outcome.err
+
+
 def test_what_is_no_run_can_not_be_gone_on_with(cli, tmp_path):
     outcome = cli("train", "--resume", tmp_path / "nothing")
     assert outcome.code == 1
