@@ -9,7 +9,9 @@ import click
 from attrs import evolve, fields, frozen
 
 from cifar_dsl.cli import options, results
+from cifar_dsl.cli.way import Way
 from cifar_dsl.errors import UserError
+from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
@@ -44,6 +46,22 @@ class Terms:
     log: tuple[str, ...]
     log_dir: Path | None
     quiet: bool
+
+    def way(self) -> Way:
+        """How they are trained. Raises UsageError."""
+        return Way(
+            self.runs,
+            self.data_dir,
+            self.device,
+            self.threads,
+            self.jobs,
+            Habits(self.engine, self.checkpoint_every, self.keep_last, wait=self.wait),
+            self.yes,
+            self.executor,
+            self.address,
+            self.log,
+            self.log_dir,
+        )
 
 
 @frozen
@@ -135,6 +153,7 @@ def train_and_compare(contestants: Sequence[Contestant], terms: Terms) -> int:
     """Train what has no run yet, compare all runs, and say and write what came out; gives back the exit code."""
     from cifar_dsl.compare import check_baseline
 
+    way = terms.way()
     check_baseline([each.name for each in contestants], terms.baseline)
     compared: list[tuple[Contestant, str | None]] = [(each, None) for each in contestants]
     code = 0
@@ -143,23 +162,7 @@ def train_and_compare(contestants: Sequence[Contestant], terms: Terms) -> int:
         compared = [(each, dataset.digest) for each, dataset in opened]
         if not terms.no_train:
             from cifar_dsl.cli.trainings import train_missing
-            from cifar_dsl.cli.way import Way
-            from cifar_dsl.training.habits import Habits
 
-            habits = Habits(terms.engine, terms.checkpoint_every, terms.keep_last, wait=terms.wait)
-            way = Way(
-                terms.runs,
-                terms.data_dir,
-                terms.device,
-                terms.threads,
-                terms.jobs,
-                habits,
-                terms.yes,
-                terms.executor,
-                terms.address,
-                terms.log,
-                terms.log_dir,
-            )
             trained = [(each.spec, dataset) for each, dataset in opened]
             titles = {each.spec.fingerprint: each.name for each, _ in reversed(opened)}
             outcome = train_missing(trained, range(terms.seeds), way, titles=titles, quiet=terms.quiet)

@@ -10,13 +10,13 @@ from cifar_dsl.cli.main import PROGRAM
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    r"""Print the script that lets SHELL complete commands, options, specs, codes and names.
+    """Print the script that lets SHELL complete commands, options, specs, codes and names.
 
     \b
     bash   in ~/.bashrc:                    eval "$(cifar-dsl completion bash)"
     zsh    in ~/.zshrc, after compinit:     eval "$(cifar-dsl completion zsh)"
     fish   in ~/.config/fish/config.fish:   cifar-dsl completion fish | source
-    """
+    """  # noqa: D301  # click wants the character \b itself
     kind = get_completion_class(shell)
     assert kind is not None
     variable = f"_{PROGRAM.replace('-', '_').upper()}_COMPLETE"  # which the script sets when it asks

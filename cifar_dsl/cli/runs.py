@@ -250,8 +250,10 @@ def _facts(entry: Entry) -> list[list[str]]:
         facts += [
             ["epochs", f"{result.epochs:g}"],
             ["parameters", f"{result.parameters:,}"],
-            ["time", duration(result.time_s)],
+            ["time", f"{duration(result.time_s)}, {result.images_per_s:,.0f} images/s"],
         ]
+        if result.energy_j is not None:
+            facts.append(["energy", in_short(result.energy_j, "J")])
         if result.accuracy is not None:
             facts.append(["accuracy", f"{result.accuracy:.4f}"])
         if result.best:
@@ -260,7 +262,8 @@ def _facts(entry: Entry) -> list[list[str]]:
     if last:
         facts.append(["last epoch", last])
     facts += [
-        ["file", f"{path.relative_to(entry.path)}  {in_short(path.stat().st_size, 'B')}"] for path in entry.files()
+        ["file", f"{path.relative_to(entry.path)}  {in_short(status.st_size, 'B')}"]
+        for path, status in entry.files().items()
     ]
     return facts
 

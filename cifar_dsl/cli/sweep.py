@@ -8,7 +8,6 @@ from attrs import evolve
 from cifar_dsl.cli import options
 from cifar_dsl.cli.comparing import Contestant, Terms, check_charts, train_and_compare, with_terms
 from cifar_dsl.cli.output import counted, note, say, shown
-from cifar_dsl.cli.way import Way
 from cifar_dsl.diagnostics import Diagnostic, SpecError
 from cifar_dsl.grid import Grid, Point, make_grid
 from cifar_dsl.text import columns, in_short
@@ -29,7 +28,7 @@ from cifar_dsl.text import columns, in_short
 @click.option("--dry-run", is_flag=True, help="List the grid and how many trainings it takes; train nothing.")
 @with_terms
 def command(spec: Path, axes: tuple[str, ...], root: Path | None, dry_run: bool, terms: Terms) -> int:
-    r"""Train SPEC with every combination of the values of --set, and compare all of them with SPEC itself.
+    """Train SPEC with every combination of the values of --set, and compare all of them with SPEC itself.
 
     \b
     cifar-dsl sweep specs/baseline.arch --set 'head=[64],[512],[512,256]' --set train.optimizer.lr=1e-3,3e-4
@@ -37,7 +36,7 @@ def command(spec: Path, axes: tuple[str, ...], root: Path | None, dry_run: bool,
     A run belongs to what a spec means, so that `train --set` and `compare` share the runs of a sweep. What is written
     into OUT is that of `compare`. With --baseline, the others are measured against one of the grid, and SPEC itself
     takes no part.
-    """
+    """  # noqa: D301  # click wants the character \b itself
     if not dry_run:
         check_charts(terms)
     contestants = _contestants(spec, root, make_grid(axes), terms)
@@ -86,9 +85,11 @@ def _list(contestants: list[Contestant], terms: Terms) -> int:
 
     check_baseline([each.name for each in contestants], terms.baseline)
     images: int | None = None
+    digest: str | None = None
     if terms.data is not None and terms.data.startswith("npz:"):  # only the file's content says what it is called
         opened = open_data(contestants, terms)
-        contestants, images = [each for each, _ in opened], len(opened[0][1].y_train)
+        contestants, dataset = [each for each, _ in opened], opened[0][1]
+        images, digest = len(dataset.y_train), dataset.digest
     elif terms.data is not None:
         contestants = [
             evolve(each, spec=api.with_overrides(each.spec, f"train.data={terms.data}")) for each in contestants
@@ -97,7 +98,7 @@ def _list(contestants: list[Contestant], terms: Terms) -> int:
     works: list[Work] = []
     for each in contestants:
         graph, recipe = each.spec.graph, required_recipe(each.spec.analysis)
-        there = [bool(api.find_run(each.spec, terms.runs, seed)) for seed in range(terms.seeds)]
+        there = [bool(api.find_run(each.spec, terms.runs, seed, digest)) for seed in range(terms.seeds)]
         work = Work.of(graph, recipe, images or DATASETS[recipe.data.name].train_images or 0)
         works += [work] * there.count(False)
         counts = (f"{graph.cost.parameters:,}", in_short(graph.cost.macs), f"{recipe.epochs:g}")
@@ -105,10 +106,9 @@ def _list(contestants: list[Contestant], terms: Terms) -> int:
     for line in columns(rows, right=frozenset({2, 3, 4, 5})):
         say(line)
     count = len(contestants) * terms.seeds
-    choice = choose_device(terms.device)
-    time = ""
-    if works:
-        way = Way(terms.runs, device=terms.device, threads=terms.threads, jobs=terms.jobs)
+    way, time = terms.way(), ""
+    if works and way.executor == "local":
+        choice = choose_device(way.device)
         time = f", {forecast(works, terms.runs, choice, *spread(way, choice, len(works)))}"
     size = f"{counted(len(contestants), 'spec')} x {counted(terms.seeds, 'seed')}"
     say(f"\n{size}; runs: {count - len(works)} are there, {len(works)} to train{time}")

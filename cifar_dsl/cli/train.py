@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from cifar_dsl.cli import options
 from cifar_dsl.cli.dry_run import dry_run_of
@@ -108,10 +109,10 @@ def command(
     if (spec is None) == (resume is None):
         raise click.UsageError("Give a SPEC, or a run to go on with: --resume RUN.")
     if resume is not None:
+        _refuse_beside_resume()
         habits = Habits(engine, checkpoint_every, keep_last, wait=wait)
-        return _resume(
-            resume, Way(runs, data_dir, device, threads, habits=habits, agreed=yes), quiet=quiet, as_json=as_json
-        )
+        way = Way(runs, data_dir, device, threads, habits=habits, agreed=yes, log=log, log_dir=log_dir)
+        return _resume(resume, way, quiet=quiet, as_json=as_json)
     assert spec is not None
     if validation is not None:
         overrides = (*overrides, f"train.validation={validation}")
@@ -127,6 +128,22 @@ def command(
     if profile is not None:
         return _profile(loaded, data, way, profile)
     return _train(loaded, range(seed, seed + seeds), data, way, quiet=quiet, as_json=as_json)
+
+
+# What a run's record says, or what makes no sense where a training goes on.
+_NOT_BESIDE_RESUME = (
+    *("data", "overrides", "root", "validation", "seed", "seeds"),
+    *("executor", "address", "jobs", "retrain", "restart", "dry_run", "profile"),
+)
+
+
+def _refuse_beside_resume() -> None:
+    """Raise UsageError if an option was given that --resume would not follow."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        name = option.name or ""
+        if name in _NOT_BESIDE_RESUME and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option.opts[0]} has no place beside --resume; the run says what is trained.")
 
 
 def _train(spec: "Spec", seeds: range, data: str | None, way: Way, *, quiet: bool, as_json: bool) -> int:
@@ -202,13 +219,15 @@ def _resume(path: Path, way: Way, *, quiet: bool, as_json: bool) -> int:
     from cifar_dsl.cli.asking import ask_about_size
     from cifar_dsl.cli.trainings import run_jobs
     from cifar_dsl.semantics import analyze_text
+    from cifar_dsl.trackers import require
 
+    require(way.log)
     run = open_partial(path)
     ask_about_size([analyze_text(run.spec_text, str(run.path / SPEC))], agreed=way.agreed)
     threads = way.threads or run.record().environment.threads
     folder = str(way.data_dir) if way.data_dir else None
     job = Job.of_run(run, data_dir=folder, device=way.device, threads=threads, habits=way.habits)
-    outcome = run_jobs([job], quiet=quiet, as_json=as_json)
+    outcome = run_jobs([job], log=way.log, log_dir=way.log_dir, quiet=quiet, as_json=as_json)
     match outcome.events:
         case [Finished(paths=(finished,))] if not outcome.stop.wanted():
             return _report(open_run(Path(finished)), as_json=as_json)

@@ -90,7 +90,7 @@ def train_missing(
     require(way.log)
     is_remote = way.executor == "ray" and bool(missing)
     executor, workers, threads, device, said = _ray_plan(way) if is_remote else _local_plan(way, len(missing))
-    if not is_remote:
+    if not is_remote and not quiet:
         _warn(to_train, choose_device(device))
     if workers > 1:
         way = evolve(way, habits=evolve(way.habits, is_alone=False))
@@ -173,6 +173,8 @@ def _ray_plan(way: Way) -> _Plan:
     cpus, gpus, machines = cluster_resources()
     device = way.device if way.device != "auto" else "cuda" if gpus else "cpu"
     threads = way.threads or 1
+    if threads > cpus or (device.startswith("cuda") and not gpus):
+        note("warning: the cluster has not what a training takes; all wait until a machine joins that has it")
     said = f"{device} of a Ray cluster: machines {machines}, CPUs {cpus}, GPUs {gpus}"
     return RayExecutor(), cpus // threads or 1, threads, device, said
 

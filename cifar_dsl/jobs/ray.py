@@ -92,7 +92,7 @@ class _Shift:
         while self.waiting or self.workers:
             if asked is None and wants_stop():
                 asked = time.monotonic()
-                self.waiting.clear()
+                self._let_go()
                 for worker in self.workers:
                     worker.actor.ask_to_stop.remote()
             if asked is not None and time.monotonic() - asked > _PATIENCE_S:
@@ -109,6 +109,13 @@ class _Shift:
         for worker in self.workers:
             ray.kill(worker.actor)
             worker.task.home.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Begin nothing that waits; what had a worker before, which was lost, still holds its runs."""
+        for task in self.waiting:
+            task.home.close()
+        self.waiting.clear()
 
     def _begin(self, task: "_Task") -> None:
         import ray

@@ -1,9 +1,9 @@
 """A job on another machine: what its worker does there, and what becomes of it here. Ray carries one to the other."""
 
 import queue
-import shutil
 import tempfile
 import threading
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,10 +54,22 @@ class Laboratory:
         """End after the running step, with a checkpoint."""
         self._stop.set()
 
-    def _work(self, job: Job, dataset: Dataset, parcels: dict[int, Parcel]) -> None:
-        root = Path(tempfile.mkdtemp(prefix="cifar-dsl-"))
-        writers = {seed: _writer(evolve(job, runs=str(root)), seed) for seed in job.seeds}
+    def _work(self, job: Job, dataset: Dataset, parcels: Mapping[int, Parcel]) -> None:
+        """Train, and tell the last event when nothing is left here: this process may end right after it."""
+        try:
+            with tempfile.TemporaryDirectory(prefix="cifar-dsl-", ignore_cleanup_errors=True) as root:
+                last = self._train(evolve(job, runs=root), dataset, parcels)
+        except (UserError, OSError) as error:  # a disk that is full, as likely as not
+            last = Told(Failed(str(error), ("give the same command again: it goes on from the last checkpoint",)))
+        except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an end
+            last = Told(Failed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()))
+        self._told.put(last)
+
+    def _train(self, job: Job, dataset: Dataset, parcels: Mapping[int, Parcel]) -> Told:
+        """Tell everything but the last event, which is given back."""
+        writers = {seed: _writer(job, seed) for seed in job.seeds}
         stamps: dict[int, Stamps] = {seed: {} for seed in job.seeds}
+        last: list[Told] = []
 
         def report(event: Event) -> None:
             if isinstance(event, EpochEnded):
@@ -66,19 +78,19 @@ class Laboratory:
             elif isinstance(event, Finished):
                 found = {seed: pack(writer.path, stamps[seed]) for seed, writer in writers.items()}
                 results = {seed: (writer.path / RESULT).read_text("utf-8") for seed, writer in writers.items()}
-                self._told.put(Told(event, found, results))
+                last.append(Told(event, found, results))
             elif isinstance(event, Stopped):
                 partial = {seed: writer.partial for seed, writer in writers.items() if writer.partial.is_dir()}
-                self._told.put(Told(event, {seed: pack(folder, stamps[seed]) for seed, folder in partial.items()}))
+                last.append(Told(event, {seed: pack(folder, stamps[seed]) for seed, folder in partial.items()}))
+            elif isinstance(event, Failed):
+                last.append(Told(event))
             else:
                 self._told.put(Told(event))
 
-        try:
-            for seed, parcel in parcels.items():
-                unpack(parcel, writers[seed].partial)
-            run_job(evolve(job, runs=str(root)), report, self._stop.is_set, dataset)
-        finally:
-            shutil.rmtree(root, ignore_errors=True)
+        for seed, parcel in parcels.items():
+            unpack(parcel, writers[seed].partial)
+        run_job(job, report, self._stop.is_set, dataset)
+        return last[-1]
 
 
 @define

@@ -9,7 +9,7 @@ import cattrs
 from attrs import frozen
 
 from cifar_dsl.errors import UserError
-from cifar_dsl.runs import EpochMetrics, RunResult
+from cifar_dsl.runs import EpochMetrics, RunResult, run_path
 
 # The package that each needs.
 NAMES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
@@ -17,22 +17,32 @@ NAMES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
 
 @frozen
 class Training:
-    """One seed's training: `params` are what its spec says of it, and `folder` is where its logs lie by default.
+    """One seed's training as `tracker` is told of it: `params` are what its spec says of it.
 
-    `log_dir` is the folder that the user wants for the logs of all trainings, if any.
+    Its run comes into `runs`; `log_dir` is the folder that the user wants for the logs of all trainings, if any.
     """
 
     name: str
     fingerprint: str
     seed: int
     params: dict[str, str]
-    folder: Path
+    tracker: str
+    runs: Path
     log_dir: Path | None = None
 
     @property
     def title(self) -> str:
         """What a tracker calls it."""
         return f"{self.name}-{self.fingerprint}/seed-{self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """A folder for its logs alone, beside its run unless the user wants it elsewhere.
+
+        It is never called as a run is, also where the user wants logs among the runs.
+        """
+        place = run_path(self.log_dir or self.runs, self.name, self.fingerprint, self.seed)
+        return place.with_name(f"{place.name}.{self.tracker}")
 
 
 class Tracker(Protocol):

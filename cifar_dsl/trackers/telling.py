@@ -8,7 +8,7 @@ from typing import TypeVar
 from attrs import define, field
 
 from cifar_dsl.jobs import EpochEnded, Event, Failed, Finished, Job, Noted, Stopped
-from cifar_dsl.runs import open_run, run_path
+from cifar_dsl.runs import open_run
 from cifar_dsl.semantics import analyze_text
 from cifar_dsl.syntax import print_chain
 from cifar_dsl.trackers.base import Tracker, Training, open_tracker
@@ -38,9 +38,8 @@ class Telling:
         elif isinstance(event, Finished | Stopped | Failed):
             paths = event.paths if isinstance(event, Finished) else [None] * len(job.seeds)
             for seed, path in zip(job.seeds, paths, strict=True):
-                result = open_run(Path(path)).result() if path else None
                 for name, tracker in self._trackers.pop((number, seed), {}).items():
-                    self._try(number, name, partial(tracker.end, result))
+                    self._try(number, name, partial(_end, tracker, path))
 
     def _of(self, number: int, seed: int) -> dict[str, Tracker]:
         """The trackers of a training, which are opened when it has its first epoch."""
@@ -65,6 +64,10 @@ class Telling:
         return None
 
 
+def _end(tracker: Tracker, path: str | None) -> None:
+    tracker.end(open_run(Path(path)).result() if path else None)
+
+
 def _training(job: Job, seed: int, name: str, log_dir: Path | None) -> Training:
     analysis = analyze_text(job.spec_text, f"{job.name}.arch")
     params = {
@@ -76,5 +79,4 @@ def _training(job: Job, seed: int, name: str, log_dir: Path | None) -> Training:
         "macs": str(analysis.graph.cost.macs),
         **{f"train.{setting}": print_chain(said.chain) for setting, said in analysis.program.settings.items()},
     }
-    place = run_path(Path(job.runs), job.name, job.fingerprint, seed)
-    return Training(job.name, job.fingerprint, seed, params, place.parent / name / place.name, log_dir)
+    return Training(job.name, job.fingerprint, seed, params, name, Path(job.runs), log_dir)

@@ -48,9 +48,8 @@ def open_tracker(training: Training) -> _Events:
     from tensorboard.plugins.text.metadata import create_summary_metadata
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-    folder = training.log_dir / training.title if training.log_dir else training.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    events = _Events(EventFileWriter(str(folder)))
+    training.folder.mkdir(parents=True, exist_ok=True)
+    events = _Events(EventFileWriter(str(training.folder)))
     table = ["| | |", "| --- | --- |", *(f"| {name} | `{value}` |" for name, value in training.params.items())]
     shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)])
     text = TensorProto(dtype=DT_STRING, string_val=["\n".join(table).encode()], tensor_shape=shape)

@@ -57,7 +57,8 @@ def train_runs(
     here = environment(choice, engine.name)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = print_spec(analysis.program.as_spec())
-    with ExitStack() as stack, _memory_explained(analysis.graph, recipe):
+    count = len(dataset.y_train) + len(dataset.y_test)
+    with ExitStack() as stack, _memory_explained(analysis.graph, recipe, count, choice.device):
         complete: dict[int, Run] = {}
         begun: list[tuple[RunWriter, bool]] = []
         for seed in seeds:
@@ -148,7 +149,7 @@ def _train(recorders: list[Recorder], splits: Splits, wants_stop: Callable[[], b
 
 
 @contextmanager
-def _memory_explained(graph: Graph, recipe: Recipe) -> Iterator[None]:
+def _memory_explained(graph: Graph, recipe: Recipe, images: int, device: torch.device) -> Iterator[None]:
     """Say what to do where memory doesn't suffice; the batch is never made smaller silently."""
     try:
         yield
@@ -158,7 +159,8 @@ def _memory_explained(graph: Graph, recipe: Recipe) -> Iterator[None]:
             raise
         raise UserError(
             "the memory of the device does not suffice for this training, which takes about "
-            + in_short(estimate(graph, recipe)["together"], "B"),
+            + in_short(estimate(graph, recipe, images, device.type)["together"], "B")
+            + " a seed",
             f"a smaller batch takes less: --set train.batch={max(1, recipe.batch // 2)} (a change of the recipe)",
             "so does `--set train.precision=bf16`, or fewer seeds at once",
             "`--dry-run` says what a training will need",

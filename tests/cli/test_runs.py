@@ -10,7 +10,7 @@ from helpers.runs import EPOCH, FINGERPRINT, broken_off, holding, names_below, w
 
 from cifar_dsl.cli import asking
 from cifar_dsl.cli.completing import run_items
-from cifar_dsl.runs import METRICS, WEIGHTS, partial_path, run_path
+from cifar_dsl.runs import METRICS, RESULT, WEIGHTS, partial_path, run_path
 from cifar_dsl.runs.checkpoints import checkpoints
 
 
@@ -85,6 +85,14 @@ def test_a_run_is_shown_with_all_that_is_known_of_it(cli, runs):
     assert shown["record"]["environment"]["torch"] == "2"
     assert shown["result"]["accuracy"] == 0.2
     assert shown["files"][WEIGHTS] == len(b"weights")
+
+
+def test_the_energy_of_a_run_is_shown_where_it_was_measured(cli, runs):
+    assert "\nenergy" not in cli("runs", "show", place(runs, 0)).out
+    result = place(runs, 0) / RESULT
+    result.write_text(json.dumps(json.loads(result.read_text()) | {"energy_j": 1234.0}))
+    facts = dict(line.split(None, 1) for line in cli("runs", "show", place(runs, 0)).out.splitlines())
+    assert (facts["time"], facts["energy"]) == ("2.0 s, 40 images/s", "1.23 kJ")
 
 
 @pytest.mark.parametrize("suffix", ["", ".partial"])

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from cifar_dsl.runs import find_runs
+from cifar_dsl.runs import RunWriter, find_runs
+from cifar_dsl.runs.checkpoints import checkpoints
 
 HEADER = "cifar-dsl"
 
@@ -39,7 +40,7 @@ def accumulated():
 def test_tensorboard_reads_every_epoch_and_the_recipe(trained, accumulated, tmp_path):
     outcome, (run,) = trained("--log", "tensorboard")
     assert outcome.code == 0
-    events = accumulated(run.path.parent / "tensorboard" / "seed-0")
+    events = accumulated(run.path.with_name("seed-0.tensorboard"))
     metrics = run.metrics()
     for tag, name in (("loss/test", "test_loss"), ("accuracy/train", "train_accuracy"), ("lr", "lr")):
         assert [(one.step, one.value) for one in events.Scalars(tag)] == [
@@ -55,9 +56,30 @@ def test_each_seed_has_a_folder_of_its_own_where_it_is_wanted(trained, accumulat
     _, runs = trained("--log", "tensorboard", "--log-dir", tmp_path / "logs", "--seeds", 2, "--jobs", 1)
     assert len(runs) == 2
     for run in runs:
-        events = accumulated(tmp_path / "logs" / run.path.parent.name / run.path.name)
+        events = accumulated(tmp_path / "logs" / run.path.parent.name / f"{run.path.name}.tensorboard")
         last = events.Scalars("accuracy/test")[-1]
         assert (last.step, last.value) == (2, pytest.approx(run.result().accuracy))
+
+
+@pytest.mark.parametrize("where", [(), ("--log-dir", "runs")])
+def test_logs_beside_runs_are_no_runs(trained, accumulated, cli, where):
+    _, (run,) = trained("--log", "tensorboard", *where)
+    assert accumulated(run.path.with_name("seed-0.tensorboard")).Scalars("loss/test")
+    assert len(json.loads(cli("runs", "--json").out)) == 1
+    assert cli("runs", "verify").code == 0
+
+
+def test_a_run_that_is_gone_on_with_by_its_name_is_told_of_too(trained, cli, accumulated, monkeypatch, tmp_path):
+    monkeypatch.setattr(RunWriter, "commit", lambda *_: 1 / 0)
+    trained()
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    (partial,) = tmp_path.glob("runs/*/seed-0.partial")
+    (checkpoint, *_) = checkpoints(partial)
+    checkpoint.path.unlink()  # that of the last epoch
+    assert cli("train", "--resume", partial, "--device", "cpu", "--log", "tensorboard").code == 0
+    (loss,) = accumulated(partial.with_suffix(".tensorboard")).Scalars("loss/test")
+    assert loss.step == 2
 
 
 def test_mlflow_keeps_params_metrics_and_the_result(trained, tmp_path, monkeypatch):

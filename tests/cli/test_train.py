@@ -44,8 +44,21 @@ def test_verbose_also_shows_the_network(train):
 
 def test_a_precision_that_is_slow_here_is_noted(train, monkeypatch):
     monkeypatch.setattr(trainings, "why_slow", lambda name, _: "it is old" if name == "bf16" else None)
-    assert "slow" not in train("--set", "train.epochs=1").err
+    assert "warning" not in train("--set", "train.epochs=1").err
     assert "warning: bf16 is slow here, because it is old" in train("--set", "train.precision=bf16").err
+    assert train("--set", "train.precision=bf16", "--retrain", "-q").err == ""
+
+
+@pytest.mark.parametrize(("there", "is_told"), [((2, 0, 1), False), ((1, 0, 1), True)])
+def test_a_cluster_that_can_not_take_a_training_is_told_of(train, monkeypatch, there, is_told):
+    from cifar_dsl.jobs import InlineExecutor, ray
+
+    monkeypatch.setattr(ray, "connect", lambda _: None)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: there)
+    monkeypatch.setattr(ray, "RayExecutor", InlineExecutor)
+    outcome = train("--executor", "ray", "--threads", 2, "--set", "train.epochs=1")
+    assert outcome.code == 0
+    assert ("the cluster has not what a training takes" in outcome.err) is is_told
 
 
 def test_json_is_a_line_for_each_epoch_and_one_for_the_result(train, tmp_path):
@@ -340,6 +353,30 @@ def test_either_a_spec_or_a_run_is_trained(cli, tiny, arguments):
     outcome = cli("train", *arguments)
     assert outcome.code == 2
     assert "--resume RUN" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "option", [("--dry-run",), ("--seed", 1), ("--set", "train.epochs=1"), ("--executor", "ray"), ("--restart",)]
+)
+def test_what_a_run_says_itself_is_refused_beside_it(cli, tmp_path, option):
+    outcome = cli("train", "--resume", tmp_path / "nothing", *option)
+    assert outcome.code == 2
+    assert f"{option[0]} has no place beside --resume" in outcome.err
+
+
+@pytest.mark.parametrize(("option", "needed"), [("--address", "--executor ray"), ("--log-dir", "--log")])
+@pytest.mark.parametrize("command", ["train", "compare"])
+def test_an_option_that_would_do_nothing_is_wrong_usage(cli, tiny, tmp_path, command, option, needed):
+    outcome = cli(command, tiny, option, "x", "--data", "shapes")
+    assert outcome.code == 2
+    assert f"give {needed}, too" in outcome.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_cluster_is_not_told_how_many_jobs_it_has(train):
+    outcome = train("--executor", "ray", "--jobs", 2)
+    assert outcome.code == 2
+    assert "--jobs counts processes of this machine" in outcome.err
 
 
 def test_what_is_no_run_can_not_be_gone_on_with(cli, tmp_path):
