@@ -46,7 +46,7 @@ def to_bytes(
     time_s: float,
     best: Best | None,
     best_file: bytes,
-    energy_j: float | None = None,
+    energy_j: float | None,
 ) -> bytes:
     """What a training needs to go on from where it stands."""
     progress = Progress(tuple(metrics), learner.epoch, learner.steps_done, learner.spent_s, time_s, best, energy_j)

@@ -39,7 +39,7 @@ def content(new_learner: Callable[[], Learner]) -> bytes:
         for parameter in learner.module.parameters():
             parameter.fill_(0.5)
     learner.loss_sum.fill_(7)
-    return to_bytes(learner, METRICS, 12.5, BEST, b"the best weights")
+    return to_bytes(learner, METRICS, 12.5, BEST, b"the best weights", 7.5)
 
 
 def header(content: bytes) -> dict[str, object]:
@@ -56,20 +56,20 @@ def changed(content: bytes, **more: str | None) -> bytes:
 def test_everything_comes_back(new_learner, content):
     learner = new_learner()
     progress, best_file = restored(learner, content)
-    assert progress == Progress(METRICS, 3, 2, 1.5, 12.5, BEST)
+    assert progress == Progress(METRICS, 3, 2, 1.5, 12.5, BEST, 7.5)
     assert best_file == b"the best weights"
     assert (learner.epoch, learner.steps_done, learner.spent_s) == (3, 2, 1.5)
     assert all(bool((parameter == 0.5).all()) for parameter in learner.module.parameters())
     assert learner.loss_sum.item() == 7
-    again, before = load(to_bytes(learner, METRICS, 12.5, BEST, b"the best weights")), load(content)
+    again, before = load(to_bytes(learner, METRICS, 12.5, BEST, b"the best weights", 7.5)), load(content)
     assert set(again) == set(before)
     assert all(torch.equal(tensor, before[name]) for name, tensor in again.items())
 
 
 def test_without_a_best_epoch_there_is_no_file_of_its_weights(new_learner):
-    content = to_bytes(new_learner(), [], 0.0, None, b"")
+    content = to_bytes(new_learner(), [], 0.0, None, b"", None)
     assert "best" not in load(content)
-    assert restored(new_learner(), content) == (Progress((), 1, 0, 0.0, 0.0, None), b"")
+    assert restored(new_learner(), content) == (Progress((), 1, 0, 0.0, 0.0, None, None), b"")
 
 
 @pytest.mark.parametrize("length", [0, 4, 8, 100, -1])
