@@ -9,12 +9,12 @@ import importlib
 from typing import Any
 
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from torch import Tensor, nn
 
 from cifar_dsl.backends.initialization import initialize
 from cifar_dsl.ir import Call, Graph, Node
-from cifar_dsl.layers import JOINS, LAYERS
+from cifar_dsl.layers import JOINS, LAYERS, overwriting
 from cifar_dsl.outline import Part, outline
 
 
@@ -85,6 +85,7 @@ def resolve(name: str) -> Any:
 class _Builder:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self._overwriting = overwriting(graph)
 
     def body(self, part: Part, label: str, inputs: tuple[int, ...], output: int) -> nn.Module:
         """The module of a part, which takes the graph's values `inputs`."""
@@ -108,8 +109,10 @@ class _Builder:
             return self.body(part, part.scope.label, inputs, output), inputs, output
         assert part.node is not None
         node = self._graph.nodes[part.node]
-        x = self._graph.shape_of(node.inputs[0])
-        return make(LAYERS.of(node.call).emit(x)), node.inputs, part.node + 1
+        call = LAYERS.of(node.call).emit(self._graph.shape_of(node.inputs[0]))
+        if part.node in self._overwriting:
+            call = evolve(call, arguments=(*call.arguments, ("inplace", True)))
+        return make(call), node.inputs, part.node + 1
 
     def _join(self, part: Part, node: Node, inputs: tuple[int, ...]) -> nn.Module:
         """A join: its branches are its children, and the joining function is the last of them."""

@@ -3,6 +3,7 @@
 from cifar_dsl.layers import activation, attention, conv, dense, dropout, join, norm, pool, scale, shaping
 from cifar_dsl.layers.base import JOINS, LAYERS, Join, JoinError, Layer
 from cifar_dsl.layers.initializer import INITIALIZERS, Initializer, Whitening
+from cifar_dsl.layers.overwriting import overwriting
 
 ACTIVATIONS = frozenset(name for name in LAYERS if LAYERS[name].__module__ == activation.__name__)
 
@@ -23,6 +24,7 @@ __all__ = [
     "dropout",
     "join",
     "norm",
+    "overwriting",
     "pool",
     "scale",
     "shaping",

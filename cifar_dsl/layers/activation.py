@@ -25,6 +25,8 @@ class _KeepsOutput(Layer):
 class Relu(_KeepsOutput):
     """max(0, x). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html."""
 
+    can_overwrite = True
+
     def emit(self, x: Shape) -> Call:
         return Call("torch.nn.ReLU")
 

@@ -16,6 +16,8 @@ class Layer(Declaration):
     takes_half: ClassVar[bool] = False  # where the recipe's precision is bf16 or fp16, inputs are converted
     float32_on: ClassVar[frozenset[str]] = frozenset()  # devices on which its inputs are converted back
     gives: ClassVar[str] = "computed"  # the precision of its output: what it computes with, "input" or "float32"
+    can_overwrite: ClassVar[bool] = False  # its module can be told `inplace=True`
+    lets_output_go: ClassVar[bool] = False  # its backward pass doesn't need its output, which others may overwrite
 
     def infer(self, x: Shape) -> Shape:
         """Shape of the output. Raises MisfitError where the input or an argument doesn't go with it."""
@@ -71,6 +73,7 @@ class Join(Declaration):
     """
 
     passes_gradients: ClassVar[bool] = False
+    lets_output_go: ClassVar[bool] = False  # as of a layer
 
     def infer(self, *branches: Shape) -> Shape:
         """Shape of the output. Raises JoinError where two branches don't fit."""

@@ -22,6 +22,7 @@ class Conv(Layer):
     """
 
     takes_half = True
+    lets_output_go = True
     channels: int = argument(Int(1), "output channels")
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
     stride: tuple[int, int] = argument(Pair(1), "step of the window", default=(1, 1))
@@ -131,6 +132,7 @@ class ConvTranspose(Layer):
     """
 
     takes_half = True
+    lets_output_go = True
     channels: int = argument(Int(1), "output channels")
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
     stride: tuple[int, int] = argument(Pair(1), "step of the window in the output", default=(1, 1))

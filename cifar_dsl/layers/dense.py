@@ -17,6 +17,7 @@ class Dense(Layer):
     """
 
     takes_half = True
+    lets_output_go = True
     features: int = argument(Int(1), "how many outputs")
     bias: bool = argument(Bool(), "whether each output has an offset", default=True)
     init: Initializer = argument(CallOf(INITIALIZERS), "first values of the weight", default=Standard())

@@ -58,6 +58,7 @@ class BatchNorm(_Norm):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
     """
 
+    lets_output_go = True
     eps: float = argument(_EPS, "added to the variance", default=1e-5)
     momentum: float = argument(
         Float(0, 1),

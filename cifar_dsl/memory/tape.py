@@ -5,7 +5,7 @@ import sys
 from attrs import evolve, frozen
 
 from cifar_dsl.ir import Graph, Node
-from cifar_dsl.layers import JOINS, LAYERS
+from cifar_dsl.layers import JOINS, LAYERS, overwriting
 from cifar_dsl.layers.kept import FLOAT_BYTES, HALF_BYTES, NOTHING, Kept
 
 
@@ -91,6 +91,7 @@ class _Recorder:
         self._tensors = [0]  # of each value, the one in whose memory it lies
         self._widths = [FLOAT_BYTES]  # bytes of each number of a value
         self._is_differentiated = [False]
+        self._overwriting = overwriting(graph)
 
     def step(self, node: Node) -> Step:
         """Follow a node, whose inputs have been followed."""
@@ -102,8 +103,9 @@ class _Recorder:
         is_differentiated = is_trained or any(differentiated)
         self._is_differentiated.append(is_differentiated)
         self._widths.append(use.output_width)
-        self._tensors.append(self._tensors[node.inputs[0]] if use.is_view else value)
-        self.sizes.append(0 if use.is_view else use.output_width * node.shape.elements)
+        is_inside = use.is_view or value - 1 in self._overwriting
+        self._tensors.append(self._tensors[node.inputs[0]] if is_inside else value)
+        self.sizes.append(0 if is_inside else use.output_width * node.shape.elements)
         kept = use.kept if is_differentiated else NOTHING
         own = kept.numbers * use.width + kept.fixed_bytes
         tensors = {self._tensors[value]} if kept.output else set()

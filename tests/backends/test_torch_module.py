@@ -32,21 +32,21 @@ BASELINE = """\
 baseline(
   (unit): unit(32)(
     (conv): Conv2d(3, 32, kernel_size=(3, 3), stride=(1, 1))
-    (relu): ReLU()
+    (relu): ReLU(inplace=True)
   )
   (maxpool): MaxPool2d(kernel_size=(2, 2), stride=(2, 2), padding=(0, 0), dilation=1, ceil_mode=False)
   (unit2): unit(64)(
     (conv): Conv2d(32, 64, kernel_size=(3, 3), stride=(1, 1))
-    (relu): ReLU()
+    (relu): ReLU(inplace=True)
   )
   (maxpool2): MaxPool2d(kernel_size=(2, 2), stride=(2, 2), padding=(0, 0), dilation=1, ceil_mode=False)
   (unit3): unit(64)(
     (conv): Conv2d(64, 64, kernel_size=(3, 3), stride=(1, 1))
-    (relu): ReLU()
+    (relu): ReLU(inplace=True)
   )
   (flatten): Flatten(start_dim=1, end_dim=-1)
   (dense): Linear(in_features=1024, out_features=64, bias=True)
-  (relu): ReLU()
+  (relu): ReLU(inplace=True)
   (dense2): Linear(in_features=64, out_features=10, bias=True)
 )"""
 
@@ -193,7 +193,7 @@ def test_a_network_computes_what_its_spec_says(stages: str, items: str, expected
 
 
 def test_a_value_is_dropped_after_its_last_use() -> None:
-    module = built("conv(8, 3) -> relu\nlet unused = tanh\nsigmoid -> bn")
+    module = built("conv(8, 3) -> elu\nlet unused = tanh\nsigmoid -> bn")
     assert isinstance(module, Body)
     kept: list[weakref.ref[torch.Tensor]] = []
     alive: list[int] = []
