@@ -16,6 +16,7 @@ from cifar_dsl.training.averages import WeightAverage, make_average
 from cifar_dsl.training.engines import Engine
 from cifar_dsl.training.feeds import Feed
 from cifar_dsl.training.generators import Generator
+from cifar_dsl.training.heap import keep_freed_memory
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.loss_scale import LossScale
 from cifar_dsl.training.objective import Objective, sum_of
@@ -61,6 +62,7 @@ class Learner:
 
     def __attrs_post_init__(self) -> None:
         device = self.device
+        keep_freed_memory(device)
         self.module = build_module(self.graph, self.name, self.seed)
         self.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         whiten(self.module, self.graph, self.images)
