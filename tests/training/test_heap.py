@@ -14,7 +14,7 @@ from cifar_dsl.training.heap import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory(torch.device("cpu"))
 def step():
-    first, second = torch.ones(2_000_000), torch.ones(10_000_000)
+    first, second = torch.ones(2_000_000), torch.ones(6_000_000)
     third = first.repeat(3)
 for _ in range(10):
     step()
