@@ -16,7 +16,7 @@ def keep_freed_memory(device: torch.device) -> None:
     """Keep the memory of freed tensors in this process, where the device is a CPU and the C library is glibc.
 
     Glibc gives the memory of tensors back to the system as soon as they are freed, and the next step gets it again page
-    by page, each filled with zeros first. That takes up to a third of a step
+    by page, each filled with zeros first. That takes up to a quarter of a step
     (docs/decisions/0020-freed-memory.md).
     """
     if device.type == "cpu" and platform.libc_ver()[0] == "glibc":

@@ -1,0 +1,74 @@
+"""What two choices of ours buy on a CPU: kept memory, and layers that overwrite their input.
+
+    python bench/cpu_choices.py                                  # baseline.arch and residual.arch
+    python bench/cpu_choices.py specs/wider.arch --threads 1
+
+Claim: neither makes a step slower by more than 5 %. Sides are ours, ours with memory given back to the system as glibc
+does by itself (docs/decisions/0020-freed-memory.md), and ours with each layer's output in memory of its own. Every side
+is a process of its own; rounds are interleaved, as in bench/cpu_training.py. Exits with 1 where that isn't so.
+"""
+
+import argparse
+import statistics
+import sys
+from pathlib import Path
+from unittest import mock
+
+from measure import report, verdict
+from sides import Side, serve
+
+_SPECS = Path(__file__).parents[1] / "specs"
+_WITHOUT = {
+    "memory given back": ("cifar_dsl.training.learner.keep_freed_memory", lambda _device: None),
+    "nothing overwritten": ("cifar_dsl.backends.torch_module.overwriting", lambda _graph: frozenset()),
+}
+_BATCH = 64
+
+
+def main() -> int:
+    """Measure all sides, or be one of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("specs", nargs="*", type=Path, default=[_SPECS / "baseline.arch", _SPECS / "residual.arch"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--side", choices=("ours", *_WITHOUT), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.side:
+        _serve(options)
+        return 0
+    claims: dict[str, bool] = {}
+    for spec in options.specs:
+        shared = [__file__, str(spec), "--steps", str(options.steps), "--threads", str(options.threads)]
+        sides = {name: Side([*shared, "--side", name], options.threads) for name in ("ours", *_WITHOUT)}
+        times: dict[str, list[float]] = {name: [] for name in sides}
+        for number in range(options.rounds + 1):
+            for name, side in sides.items():
+                time_ms = 1000 * side.round() / options.steps
+                if number:  # the first few hundred steps of a process are slower
+                    times[name].append(time_ms)
+        for side in sides.values():
+            side.close()
+        report(f"a step of {spec.name}, batch {_BATCH}, {options.threads} threads", times, "ms", reference="ours")
+        print()
+        ours = statistics.median(times["ours"])
+        for name in _WITHOUT:
+            claims[f"{spec.stem}: not 5 % faster with {name}"] = statistics.median(times[name]) >= 0.95 * ours
+    return verdict(claims)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    import torch
+    from loops import ours
+
+    torch.set_num_threads(options.threads)
+    (spec,), images = options.specs, options.steps * _BATCH
+    if options.side == "ours":
+        serve(ours(spec, images, _BATCH, torch.device("cpu")))
+        return
+    with mock.patch(*_WITHOUT[options.side]):
+        serve(ours(spec, images, _BATCH, torch.device("cpu")))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
