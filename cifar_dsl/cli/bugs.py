@@ -3,7 +3,8 @@
 import shlex
 import tempfile
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,43 +15,54 @@ _TO_REPORT = "cifar-dsl: this is a bug of cifar-dsl, not of your spec; please re
 
 
 def report_bug(error: Exception, arguments: Sequence[str]) -> None:
-    """Print the traceback, and write a file with everything that a report needs.
+    """Print the traceback of an error that nobody expected, and write a file with everything that a report needs."""
+    report_trace("".join(traceback.format_exception(error)), arguments, _named(arguments))
+
+
+def report_trace(trace: str, arguments: Sequence[str], specs: Mapping[str, str]) -> None:
+    """Print a traceback, which may come from another process, and write a file for the report with these specs.
 
     The file goes into the user's folder for state (on Linux ~/.local/state/cifar_dsl/bugs), else into the one for
     temporary files. Where neither takes it, as on a full disk, the lines on stderr are all there is.
     """
-    traceback.print_exception(error)
+    note(trace.rstrip())
     try:
-        path = _write(_text(error, arguments))
+        path = _write(_text(trace, arguments, specs))
     except Exception:  # noqa: BLE001  # nothing may hide the bug itself
         path = None
     if path:
-        note(f"{_TO_REPORT} with the file {path}, which holds the lines above, the command line and the specs it names")
+        note(f"{_TO_REPORT} with the file {path}, which holds the lines above, the command line and the spec")
     else:
         note(f"{_TO_REPORT} with the lines above (no file could be written)")
 
 
-def _text(error: Exception, arguments: Sequence[str]) -> str:
+def _text(trace: str, arguments: Sequence[str], specs: Mapping[str, str]) -> str:
     from cifar_dsl.installation import versions, without_home
 
     parts = [
         "cifar-dsl bug report. Look through it before you send it.",
         f"time: {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\ncommand: {shlex.join(['cifar-dsl', *arguments])}",
         "\n".join(f"{name}: {version}" for name, version in versions().items()),
-        "".join(traceback.format_exception(error)).rstrip(),
-        *_specs(arguments),
+        trace.rstrip(),
+        *(f"---- {name}\n{text.rstrip()}\n----" for name, text in specs.items()),
     ]
     return without_home("\n\n".join(parts)) + "\n"
 
 
-def _specs(arguments: Sequence[str]) -> Iterator[str]:
+def _named(arguments: Sequence[str]) -> dict[str, str]:
+    """The specs that a command line names."""
     from cifar_dsl.limits import FILE_BYTES
 
-    paths = [Path(argument) for argument in arguments if argument.endswith(".arch")]
-    for path in [path for path in paths if path.is_file()][:_MOST_SPECS]:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES)
-        yield f"---- {path}\n{content.decode('utf-8', 'backslashreplace').rstrip()}\n----"
+    specs: dict[str, str] = {}
+    for argument in arguments:
+        if not argument.endswith(".arch") or len(specs) == _MOST_SPECS:
+            continue
+        with suppress(OSError):
+            path = Path(argument)
+            if path.is_file():
+                with path.open("rb") as file:
+                    specs[argument] = file.read(FILE_BYTES).decode("utf-8", "backslashreplace")
+    return specs
 
 
 def _write(text: str) -> Path | None:

@@ -186,7 +186,10 @@ def train_and_compare(contestants: Sequence[Contestant], terms: Terms) -> int:
 def _compare(compared: Sequence[tuple[Contestant, str | None]], terms: Terms) -> "Comparison":
     """Compare the runs on the data with a spec's digest; all its runs where no data was opened."""
     from cifar_dsl.compare import Entry, compare
-    from cifar_dsl.runs import find_runs
+    from cifar_dsl.runs import Run, failed_runs, find_runs
+
+    def on_data(runs: Sequence[Run], digest: str | None) -> tuple[Run, ...]:
+        return tuple(run for run in runs if digest in {None, run.record().data.digest})
 
     entries = [
         Entry(
@@ -196,11 +199,8 @@ def _compare(compared: Sequence[tuple[Contestant, str | None]], terms: Terms) ->
             fingerprint=each.spec.fingerprint,
             parameters=each.spec.graph.cost.parameters,
             macs=each.spec.graph.cost.macs,
-            runs=tuple(
-                run
-                for run in find_runs(terms.runs, each.spec.fingerprint)
-                if digest in {None, run.record().data.digest}
-            ),
+            runs=on_data(find_runs(terms.runs, each.spec.fingerprint), digest),
+            failed=on_data(failed_runs(terms.runs, each.spec.fingerprint), digest),
         )
         for each, digest in compared
     ]

@@ -172,10 +172,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that can't show a letter shows its number
             stream.reconfigure(errors="backslashreplace")
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = group.main(
-            args=list(arguments) if arguments is not None else None, prog_name=PROGRAM, standalone_mode=False
-        )
+        code = group.main(args=given, prog_name=PROGRAM, standalone_mode=False, obj=given)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as request:
         return request.exit_code
@@ -196,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  # the last resort: what is not a user's error is ours
         from cifar_dsl.cli.bugs import report_bug
 
-        report_bug(error, sys.argv[1:] if arguments is None else arguments)
+        report_bug(error, given)
         return EXIT_BUG
 
 

@@ -105,6 +105,7 @@ def _age(ctx: click.Context, parameter: click.Parameter, text: str | None) -> ti
 
 @command.command(name="prune")
 @click.option("--unfinished", is_flag=True, help="Runs that were broken off.")
+@click.option("--failed", is_flag=True, help="Runs whose training ended with an error.")
 @click.option("--damaged", is_flag=True, help="Runs with a damaged file; all files are read.")
 @click.option("--diverged", is_flag=True, help="Runs whose loss was no number any more.")
 @click.option("--complete", is_flag=True, help="Runs that are whole; to be narrowed down by --spec and --older-than.")
@@ -117,6 +118,7 @@ def _age(ctx: click.Context, parameter: click.Parameter, text: str | None) -> ti
 @options.yes
 def prune(
     unfinished: bool,
+    failed: bool,
     damaged: bool,
     diverged: bool,
     complete: bool,
@@ -131,6 +133,7 @@ def prune(
     """Show which runs would be removed, ask, and remove them. A run that a process trains always stays."""
     wanted = {
         Status.UNFINISHED: unfinished,
+        Status.FAILED: failed,
         Status.DAMAGED: damaged,
         Status.DIVERGED: diverged,
         Status.COMPLETE: complete,
@@ -139,7 +142,7 @@ def prune(
     statuses = frozenset(status for status, is_wanted in wanted.items() if is_wanted)
     if not statuses and not checkpoints:
         raise click.UsageError(
-            "Say what to remove: --unfinished, --damaged, --diverged, --complete, --leftovers, --checkpoints."
+            "Say what to remove: --unfinished, --failed, --damaged, --diverged, --complete, --leftovers, --checkpoints."
         )
     before = datetime.now(UTC) - older_than if older_than is not None else None
     selection = Selection(statuses, checkpoints, specs, before)
@@ -222,6 +225,7 @@ def _fields(entry: Entry) -> dict[str, Any]:
         "epoch": entry.epoch,
         "epochs": result.epochs if result else entry.epochs,
         "accuracy": result.accuracy if result else None,
+        "failure": entry.failure.message if entry.failure else None,
         "data": record.data.name if record else None,
         "started": record.started if record else None,
         "changed": entry.changed().isoformat(timespec="seconds"),
@@ -233,6 +237,11 @@ def _fields(entry: Entry) -> dict[str, Any]:
 def _facts(entry: Entry) -> list[list[str]]:
     record, result = entry.record, entry.result
     facts = [["run", str(entry.path)], ["status", entry.problem or entry.state]]
+    if entry.failure:
+        facts += [
+            ["failed", f"{entry.failure.when}: {entry.failure.message}"],
+            *(["help", help_] for help_ in entry.failure.help),
+        ]
     if record:
         here = record.environment
         facts += [

@@ -19,6 +19,7 @@ from cifar_dsl.cli.way import Way
 from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.jobs import Event, Executor, Failed, Finished, InlineExecutor, Job, LocalExecutor
 from cifar_dsl.memory import estimate
+from cifar_dsl.runs import note_failure, run_path
 from cifar_dsl.semantics import Analysis
 from cifar_dsl.text import in_short
 from cifar_dsl.trackers import Telling, require
@@ -131,6 +132,9 @@ def run_jobs(
     outcome = Outcome(tuple(jobs), tuple(events), stop)
     for job, failure in outcome.failures:
         _tell(job, failure)
+        for seed in job.seeds:
+            place = run_path(Path(job.runs), job.name, job.fingerprint, seed)
+            note_failure(place, job.digest, failure.message, failure.help)
     if stop.wanted():
         note("stopped; all that was trained is kept, and the same command goes on from there")
     return outcome
@@ -223,5 +227,8 @@ def _tell(job: Job, failure: Failed) -> None:
     for line in failure.help:
         note(f"  = help: {visible(line)}")
     if failure.trace:
-        note(failure.trace)
-        note("cifar-dsl: this is a bug of cifar-dsl, not of your spec; please report it with the lines above")
+        from cifar_dsl.cli.bugs import report_trace
+
+        context = click.get_current_context(silent=True)
+        arguments = context.find_object(list) if context else None
+        report_trace(failure.trace, arguments or [], {job.called: job.spec_text})

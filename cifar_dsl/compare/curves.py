@@ -1,10 +1,11 @@
 """How the runs of a spec learned: its learning curves, with their band."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from attrs import frozen
 
-from cifar_dsl.runs import Run
+from cifar_dsl.runs import Run, RunError
 
 
 @frozen
@@ -20,13 +21,15 @@ class Curve:
     lost: tuple[tuple[float, ...], ...]
 
 
-def curve(runs: Sequence[Run]) -> Curve:
+def curve(runs: Sequence[Run], failed: Sequence[Run] = ()) -> Curve:
     """The curve of a spec. Epochs that not all of its finished runs have are left out. Raises RunError."""
     finished: list[tuple[float, ...]] = []
     lost: list[tuple[float, ...]] = []
+    for run in failed:
+        with suppress(RunError):  # broken off while it wrote
+            lost.append(_accuracies(run))
     for run in runs:
-        accuracies = tuple(metrics.test_accuracy for metrics in run.metrics())
-        (lost if run.result().accuracy is None else finished).append(accuracies)
+        (lost if run.result().accuracy is None else finished).append(_accuracies(run))
     epochs = list(zip(*finished, strict=False))
     return Curve(
         tuple(sum(epoch) / len(epoch) for epoch in epochs),
@@ -34,3 +37,7 @@ def curve(runs: Sequence[Run]) -> Curve:
         tuple(map(max, epochs)),
         tuple(lost),
     )
+
+
+def _accuracies(run: Run) -> tuple[float, ...]:
+    return tuple(metrics.test_accuracy for metrics in run.metrics())

@@ -1,7 +1,7 @@
 """What a comparison says of each spec."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations
 
 from attrs import evolve, field, frozen
@@ -23,7 +23,7 @@ def _one_of_each_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
 
 @frozen
 class Entry:
-    """A spec that takes part: what it is, and its complete runs.
+    """A spec that takes part: what it is, its complete runs, and what there is of runs whose training failed.
 
     A seed that was trained twice on the same data, under two names, takes part once.
     """
@@ -35,6 +35,7 @@ class Entry:
     parameters: int
     macs: int
     runs: tuple[Run, ...] = field(converter=_one_of_each_seed)
+    failed: tuple[Run, ...] = field(default=(), converter=_one_of_each_seed)
 
 
 @frozen
@@ -126,12 +127,13 @@ def compare(entries: Sequence[Entry], baseline: str | None = None, *, all_pairs:
 
     Without `baseline`, it is the spec that most others extend, else the first.
     """
-    base = _baseline(entries, baseline)
     records = [run.record() for entry in entries for run in entry.runs]
     data = {record.data.digest: record.data for record in records}
     if len(data) > 1:
         listed = ", ".join(f"{d.name} ({d.origin}; digest {d.digest[:12]})" for d in data.values())
         raise RunError(f"the runs used different data: {listed}", "train all specs on the same data")
+    entries = [evolve(entry, failed=_still_failed(entry, data)) for entry in entries]
+    base = _baseline(entries, baseline)
     ordered = sorted(entries, key=lambda entry: entry is not base)
     first, *others = map(_row, ordered, _images(ordered))
     rows = (first, *_against(first, others))
@@ -161,6 +163,13 @@ def _baseline(entries: Sequence[Entry], wanted: str | None) -> Entry:
     return max(entries, key=descendants)  # the first of equals
 
 
+def _still_failed(entry: Entry, data: Collection[str]) -> list[Run]:
+    """The failed runs on the data that is compared, but for seeds that are complete after all."""
+    complete = {run.record().seed for run in entry.runs}
+    records = [(run, run.record()) for run in entry.failed]
+    return [run for run, record in records if record.seed not in complete and (not data or record.data.digest in data)]
+
+
 def _row(entry: Entry, images: SpecImages | None) -> Row:
     results = [(run.record().seed, run.result()) for run in entry.runs]
     finished = [(seed, result, result.accuracy) for seed, result in results if result.accuracy is not None]
@@ -176,7 +185,7 @@ def _row(entry: Entry, images: SpecImages | None) -> Row:
         seeds=tuple(seed for seed, *_ in finished),
         accuracies=sample.accuracies,
         diverged=diverged,
-        failed=len(results) - len(finished) - diverged,
+        failed=len(entry.failed),
         mean=sample.mean,
         deviation=sample.deviation,
         interval=sample.interval,
@@ -184,7 +193,7 @@ def _row(entry: Entry, images: SpecImages | None) -> Row:
         gain_per_parameter=None,
         time_s=statistics.fmean(result.time_s for _, result, _ in finished) if finished else None,
         energy_j=statistics.fmean(energies) if energies and len(energies) == len(finished) else None,
-        curve=curve(entry.runs),
+        curve=curve(entry.runs, entry.failed),
         images=images,
     )
 

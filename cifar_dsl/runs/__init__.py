@@ -13,13 +13,15 @@
 A run is written beside its place and moved there when it is complete, so that a folder called `seed-<n>`
 is always whole. Beside it lie at times
 
-    seed-<n>.partial/        the run while it is trained, or after it was broken off, with its checkpoints
+    seed-<n>.partial/        the run while it is trained, or after it was broken off, with its checkpoints,
+                             and with failure.json where it failed
     seed-<n>.lock            is locked while a process trains it; the system lets go when the process ends, however
     seed-<n>.replaced/       the older run, while a new one takes its place
     seed-<n>.removed/        a run while it is removed
 """
 
-from cifar_dsl.runs.folder import Run, find_runs, open_partial, open_run
+from cifar_dsl.runs.failures import note_failure
+from cifar_dsl.runs.folder import Run, failed_runs, find_runs, open_partial, open_run
 from cifar_dsl.runs.places import (
     BEST,
     METRICS,
@@ -37,6 +39,7 @@ from cifar_dsl.runs.records import (
     DataRecord,
     Environment,
     EpochMetrics,
+    Failure,
     Resumption,
     RunError,
     RunRecord,
@@ -58,13 +61,16 @@ __all__ = [
     "DataRecord",
     "Environment",
     "EpochMetrics",
+    "Failure",
     "Resumption",
     "Run",
     "RunError",
     "RunRecord",
     "RunResult",
     "RunWriter",
+    "failed_runs",
     "find_runs",
+    "note_failure",
     "open_partial",
     "open_run",
     "partial_path",

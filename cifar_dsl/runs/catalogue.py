@@ -16,7 +16,7 @@ from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.folder import Run, restore
 from cifar_dsl.runs.lock import is_locked
 from cifar_dsl.runs.places import RECORD, WEIGHTS, partial_path
-from cifar_dsl.runs.records import RunError, RunRecord, RunResult, damaged
+from cifar_dsl.runs.records import Failure, RunError, RunRecord, RunResult, damaged
 from cifar_dsl.semantics import analyze_text
 
 _FOLDER = re.compile(r"seed-\d+(\.partial|\.replaced|\.removed)?")
@@ -28,6 +28,7 @@ class Status(StrEnum):
     COMPLETE = "complete"
     DIVERGED = "diverged"
     UNFINISHED = "unfinished"  # whatever broke it off; it can be gone on with
+    FAILED = "failed"  # by an error that was told; it can be gone on with
     RUNNING = "running"  # a process trains it now
     DAMAGED = "damaged"
     LEFTOVER = "leftover"  # of a run that was replaced or removed by a process that was broken off
@@ -38,7 +39,7 @@ class Entry:
     """A run at `path`, which belongs in `place`. `record` and `result` are None where they can't be read.
 
     Of one that isn't complete, `epoch` is that with which it goes on, of `epochs`, if its spec can be read.
-    `problem` says what is damaged.
+    `problem` says what is damaged, and `failure` why training failed.
     """
 
     place: Path
@@ -49,6 +50,7 @@ class Entry:
     epoch: int | None = None
     epochs: float | None = None
     problem: str = ""
+    failure: Failure | None = None
 
     @property
     def name(self) -> str:
@@ -134,8 +136,11 @@ def entry_of(place: Path, path: Path, *, is_ours: bool = False) -> Entry:
 
 def _unfinished(place: Path, run: Run, *, is_running: bool) -> Entry:
     status = Status.RUNNING if is_running else Status.UNFINISHED
+    failure = None
     try:
         record = run.record()
+        if not is_running and (failure := run.failure()):
+            status = Status.FAILED
     except RunError as error:
         if is_running or not (run.path / RECORD).exists():  # it has just begun, or never quite did
             return Entry(place, run.path, status)
@@ -149,4 +154,4 @@ def _unfinished(place: Path, run: Run, *, is_running: bool) -> Entry:
     epoch = furthest.epoch if furthest else 1
     if epochs is not None:
         epoch = min(epoch, math.ceil(epochs))  # after the last, nothing but completing it is left
-    return Entry(place, run.path, status, record, epoch=epoch, epochs=epochs)
+    return Entry(place, run.path, status, record, epoch=epoch, epochs=epochs, failure=failure)

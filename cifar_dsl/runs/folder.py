@@ -8,9 +8,10 @@ import cattrs
 from attrs import frozen
 
 from cifar_dsl.runs.lock import is_locked
-from cifar_dsl.runs.places import METRICS, RECORD, RESULT, SPEC, WEIGHTS, partial_path, replaced_path
+from cifar_dsl.runs.places import FAILURE, METRICS, RECORD, RESULT, SPEC, WEIGHTS, partial_path, replaced_path
 from cifar_dsl.runs.records import (
     EpochMetrics,
+    Failure,
     RunError,
     RunRecord,
     RunResult,
@@ -47,6 +48,11 @@ class Run:
     def result(self) -> RunResult:
         """What came out. Raises RunError."""
         return read_record(self.path / RESULT, RunResult)
+
+    def failure(self) -> Failure | None:
+        """Why its training failed the last time, if it did. Raises RunError."""
+        path = self.path / FAILURE
+        return read_record(path, Failure) if path.exists() else None
 
     def metrics(self) -> list[EpochMetrics]:
         """Epoch by epoch. Raises RunError."""
@@ -93,6 +99,17 @@ def find_runs(root: Path, fingerprint: str) -> list[Run]:
     """All complete runs of a fingerprint below `root`, by seed, then by path."""
     found = [run for folder in root.glob(f"*-{fingerprint}") if folder.is_dir() for run in complete_runs(folder)]
     return sorted(found, key=lambda run: (run.record().seed, run.path))
+
+
+def failed_runs(root: Path, fingerprint: str) -> list[Run]:
+    """The runs of a fingerprint below `root` whose training failed, by path; what there is of them can be read."""
+    found = []
+    for path in sorted(root.glob(f"*-{fingerprint}/**/seed-*.partial/{FAILURE}")):
+        run = Run(path.parent)
+        with suppress(RunError):  # without a record, nobody knows of what it was
+            run.record()
+            found.append(run)
+    return found
 
 
 def restore(place: Path, *, is_ours: bool = False) -> None:

@@ -11,6 +11,7 @@ PREDICTIONS = "predictions.npz"
 RESULT = "result.json"
 SUMS = "SHA256SUMS"  # of all other files of a complete run
 HOLDER = "process.json"  # who trains a partial run
+FAILURE = "failure.json"  # why the training of a partial run failed
 
 
 def run_path(root: Path, name: str, fingerprint: str, seed: int) -> Path:

@@ -16,6 +16,8 @@ from cifar_dsl.runs.places import lock_path, partial_path, removed_path
 from cifar_dsl.runs.records import RunError
 from cifar_dsl.runs.verification import problems
 
+_GO_ON = {Status.UNFINISHED, Status.FAILED}  # a damaged checkpoint of theirs is passed over
+
 
 @frozen
 class Removal:
@@ -74,7 +76,7 @@ class Selection:
                 continue
             if entry.status in self.statuses:
                 yield Removal(entry, entry.state)
-            elif Status.DAMAGED in self.statuses and entry.status is not Status.UNFINISHED and problems(entry):
+            elif Status.DAMAGED in self.statuses and entry.status not in _GO_ON and problems(entry):
                 yield Removal(entry, Status.DAMAGED.value)
             elif self.superseded and (found := tuple(_superseded(entry))):
                 yield Removal(entry, f"{len(found)} of its checkpoints", found)

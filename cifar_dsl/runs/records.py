@@ -72,6 +72,15 @@ class Resumption:
 
 
 @frozen
+class Failure:
+    """Why a training failed, when, and what can be done about it."""
+
+    when: str
+    message: str
+    help: tuple[str, ...] = ()
+
+
+@frozen
 class RunRecord:
     """What is known when a run starts, and where it went on after it had been broken off.
 

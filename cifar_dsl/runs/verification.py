@@ -17,7 +17,7 @@ def problems(entry: Entry) -> list[str]:
     match entry.status:
         case Status.COMPLETE | Status.DIVERGED:
             return list(_of_files(Run(entry.path)))
-        case Status.UNFINISHED:
+        case Status.UNFINISHED | Status.FAILED:
             damaged = (one.path for one in checkpoints(entry.path) if one.content() is None)
             return [f"{path} is not the file that was written" for path in damaged]
         case _:

@@ -14,6 +14,7 @@ from cifar_dsl.runs.folder import Run, restore
 from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.runs.places import (
     BEST,
+    FAILURE,
     HOLDER,
     METRICS,
     PREDICTIONS,
@@ -110,6 +111,7 @@ class RunWriter:
             if self.partial.exists() and not restart and self._is_of_this_training(record):
                 self.record = read_record(self.partial / RECORD, RunRecord)
                 self._lock.sign()
+                (self.partial / FAILURE).unlink(missing_ok=True)
                 for half in self.partial.rglob("*.tmp"):  # of a process that was killed as it wrote
                     half.unlink()
                 return True

@@ -23,7 +23,7 @@ class _Run:
         if result is not None:
             self.run.summary.update({f"result.{name}": value for name, value in figures(result).items()})
         is_lost = result is None or result.status != "finished"
-        self.run.finish(exit_code=int(is_lost), quiet=True)
+        self.run.finish(exit_code=int(is_lost))
 
 
 def open_tracker(training: Training) -> _Run:
@@ -32,12 +32,13 @@ def open_tracker(training: Training) -> _Run:
 
     folder = training.log_dir or training.folder
     folder.mkdir(parents=True, exist_ok=True)
+    mode: Any = os.environ.get("WANDB_MODE", "offline")  # wandb says which there are
     run = wandb.init(
         project=_PROJECT,
         name=training.title,
         config=training.params,
         dir=str(folder),
-        mode=os.environ.get("WANDB_MODE", "offline"),
+        mode=mode,
         reinit="create_new",
         settings=wandb.Settings(silent=True, console="off"),
     )

@@ -12,7 +12,7 @@ from cifar_dsl import api
 from cifar_dsl.compare.images import SHOWN
 from cifar_dsl.data import load_dataset
 from cifar_dsl.predictions import write_predictions
-from cifar_dsl.runs import PREDICTIONS, find_runs
+from cifar_dsl.runs import PREDICTIONS, RunError, RunWriter, find_runs
 
 WIDER = 'arch wider extends "tiny.arch"\n\nmodel {\n    conv(8, 3, stride=4) -> relu -> flatten -> dense(10)\n}\n'
 LONGER = 'arch longer extends "tiny.arch"\n\ntrain { epochs 3 }\n'
@@ -123,6 +123,51 @@ def test_a_run_that_diverged_is_shown_and_not_averaged(compare, tmp_path):
             assert row["mean"] is None
             assert "diverged" in table(outcome)[row["name"]]
             assert outcome.code == 1
+
+
+def test_a_training_that_failed_is_shown_and_not_averaged_and_the_same_command_goes_on(
+    compare, cli, tmp_path, monkeypatch
+):
+    commit = RunWriter.commit
+
+    def fail(writer, result):
+        if "wider" in writer.path.parent.name:
+            raise RunError("the disk is full", "make room there")
+        return commit(writer, result)
+
+    monkeypatch.setattr(RunWriter, "commit", fail)
+    outcome = compare("--seeds", 2)
+    assert outcome.code == 1
+    assert outcome.err.count("wider seed 0 could not be trained: the disk is full") == 1
+    assert "failed" in table(outcome)["wider"]
+    assert "failed" not in table(outcome)["longer"]
+    rows = json.loads((tmp_path / "comparison/comparison.json").read_text())["rows"]
+    assert [row["failed"] for row in rows] == [0, 0, 2]
+    assert cli("runs").out.count("failed at epoch 2 of 2") == 2
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    outcome = compare("--seeds", 2)
+    assert outcome.code == 0
+    assert "failed" not in table(outcome)["wider"]
+    assert list(tmp_path.glob("runs/**/failure.json")) == []
+
+
+def test_a_bug_in_a_training_is_reported_with_its_spec_and_the_others_go_on(compare, tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_state_path", lambda *_, **__: tmp_path / "state")
+    commit = RunWriter.commit
+    monkeypatch.setattr(
+        RunWriter, "commit", lambda self, result: commit(self, result) if "tiny" in self.path.parent.name else 1 / 0
+    )
+    outcome = compare()
+    assert outcome.code == 101
+    assert outcome.err.count("this is a bug of cifar-dsl") == 2
+    reports = [path.read_text(encoding="utf-8") for path in (tmp_path / "state/bugs").iterdir()]
+    assert len(reports) == 2
+    for report in reports:
+        assert "command: cifar-dsl compare" in report
+        assert "ZeroDivisionError" in report
+    assert any("epochs 3" in report for report in reports)
+    assert table(outcome)["tiny"][3] != "failed"
 
 
 def test_without_matplotlib_the_extra_is_named_before_training(compare, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from helpers.runs import EPOCH, FINGERPRINT, broken_off, holding, names_below, w
 
 from cifar_dsl.cli import asking
 from cifar_dsl.cli.completing import run_items
-from cifar_dsl.runs import METRICS, RESULT, WEIGHTS, partial_path, run_path
+from cifar_dsl.runs import METRICS, RESULT, WEIGHTS, note_failure, partial_path, run_path
 from cifar_dsl.runs.checkpoints import checkpoints
 
 
@@ -53,6 +53,7 @@ def test_runs_are_listed_as_json(cli, runs):
         "epoch": None,
         "epochs": 1,
         "accuracy": 0.2,
+        "failure": None,
         "data": "shapes",
         "started": "2025-01-01T00:00:00+00:00",
         "changed": first["changed"],
@@ -71,6 +72,20 @@ def test_a_folder_without_runs_is_told_so(cli, tmp_path):
     outcome = cli("runs", "list", "--runs", "nowhere")
     assert outcome.code == 1
     assert "there is no folder nowhere" in outcome.err
+
+
+def test_a_run_that_failed_is_shown_with_the_reason_and_can_be_removed(cli, runs):
+    partial = partial_path(place(runs, 2))
+    note_failure(place(runs, 2), "ab" * 32, "the disk\x1b[2J is full", ("make room there",))
+    assert "failed at epoch 4" in cli("runs", "list").out
+    assert json.loads(cli("runs", "list", "--json").out)[2]["failure"] == "the disk\x1b[2J is full"
+    shown = cli("runs", "show", partial).out
+    assert "the disk\\x1b[2J is full" in shown
+    assert "make room there" in shown
+    cli("runs", "prune", "--unfinished", "--yes")
+    assert partial.exists()
+    cli("runs", "prune", "--failed", "--yes")
+    assert not partial.exists()
 
 
 def test_a_run_is_shown_with_all_that_is_known_of_it(cli, runs):

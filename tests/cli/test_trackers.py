@@ -112,7 +112,7 @@ class FakeWandb:
         return SimpleNamespace(
             log=lambda values, step: self.logged.append((step, values)),
             summary=self.summary,
-            finish=lambda **how: self.finished.append(how),
+            finish=lambda *, exit_code: self.finished.append(exit_code),
         )
 
 
@@ -127,7 +127,18 @@ def test_wandb_is_told_and_stays_offline(trained, monkeypatch):
         (epoch.epoch, epoch.test_accuracy) for epoch in run.metrics()
     ]
     assert fake.summary["result.accuracy"] == run.result().accuracy
-    assert fake.finished == [{"exit_code": 0, "quiet": True}]
+    assert fake.finished == [0]
+
+
+def test_the_client_of_wandb_takes_what_it_is_told(trained, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    outcome, (run,) = trained("--log", "wandb")
+    assert "told no more" not in outcome.err
+    (log,) = run.path.with_name("seed-0.wandb").glob("wandb/offline-run-*/run-*.wandb")
+    content = log.read_bytes()
+    for said in (run.record().fingerprint, "test_accuracy", "result.accuracy", str(run.result().accuracy)):
+        assert said.encode() in content
 
 
 def test_a_tracker_that_fails_is_told_of_once_and_stops_nothing(trained, monkeypatch):

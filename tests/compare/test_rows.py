@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from cifar_dsl.compare import Comparison, Entry, check_baseline, compare
-from cifar_dsl.runs import RunError
+from cifar_dsl.runs import METRICS, RunError
 
 
 def names(comparison: Comparison) -> list[str]:
@@ -72,6 +72,26 @@ def test_runs_that_diverged_are_counted_and_not_averaged(entry):
     rows = compare([entry("base", accuracies=[0.5, None, 0.7]), entry("wild", accuracies=[None])]).rows
     assert (rows[0].mean, rows[0].diverged, rows[0].seeds) == (pytest.approx(0.6), 1, (0, 2))
     assert (rows[1].mean, rows[1].diverged, rows[1].effect) == (None, 1, None)
+
+
+def test_runs_that_failed_are_counted_unless_their_seed_is_there_after_all(entry):
+    entries = [entry("base", accuracies=[0.5, 0.7], failed=[1, 2]), entry("broken", failed=[0])]
+    rows = compare(entries).rows
+    assert (rows[0].mean, rows[0].failed, rows[0].lost) == (pytest.approx(0.6), 1, 1)
+    assert (rows[1].mean, rows[1].failed, rows[1].effect) == (None, 1, None)
+    assert rows[1].curve.lost == ((0.3,),)
+
+
+def test_a_run_that_failed_on_other_data_is_not_counted(entry):
+    entries = [entry("base", accuracies=[0.5]), entry("broken", failed=[0], digest="cd" * 32)]
+    assert [row.failed for row in compare(entries).rows] == [0, 0]
+
+
+def test_of_a_run_that_failed_while_it_wrote_an_epoch_there_is_no_curve(entry):
+    broken = entry("broken", failed=[0])
+    (broken.failed[0].path / METRICS).write_text('{"epoch": 1')
+    (row,) = compare([broken]).rows
+    assert (row.failed, row.curve.lost) == (1, ())
 
 
 def test_without_a_run_of_the_baseline_there_is_no_difference(entry):

@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 from helpers.runs import FINGERPRINT, RESULT_OF_RUN, broken_off, holding, record, write
 
-from cifar_dsl.runs import RECORD, RESULT, SPEC, WEIGHTS, RunResult, RunWriter, partial_path, run_path
+from cifar_dsl.runs import RECORD, RESULT, SPEC, WEIGHTS, RunResult, RunWriter, note_failure, partial_path, run_path
 from cifar_dsl.runs.catalogue import Entry, Status, entries
 
 SPEC_TEXT = """\
@@ -81,6 +81,38 @@ def test_of_a_run_that_was_broken_off_it_is_said_where_it_goes_on(place, epochs,
     entry = only(place.parent)
     assert (entry.status, entry.path, entry.place) == (Status.UNFINISHED, partial_path(place), place)
     assert entry.state == state
+
+
+def test_a_run_that_failed_is_told_so_with_the_reason_until_it_goes_on(place):
+    broken_off(place)
+    note_failure(place, record().data.digest, "the disk is full", ("make room there",))
+    entry = only(place.parent)
+    assert (entry.status, entry.state) == (Status.FAILED, "failed at epoch 4")
+    assert (entry.failure.message, entry.failure.help) == ("the disk is full", ("make room there",))
+    broken_off(place, 0)
+    assert (only(place.parent).status, only(place.parent).failure) == (Status.UNFINISHED, None)
+
+
+def test_no_failure_is_noted_of_another_training_nor_of_one_that_runs_nor_where_nothing_is(tmp_path, place):
+    note_failure(place, record().data.digest, "nothing is there")
+    assert list(tmp_path.iterdir()) == []
+    broken_off(place)
+    note_failure(place, "cd" * 32, "on other data")
+    assert only(place.parent).status is Status.UNFINISHED
+    process = holding(place)
+    try:
+        note_failure(place, record().data.digest, "another process trains it")
+    finally:
+        process.kill()
+        process.communicate()
+    assert only(place.parent).status is Status.UNFINISHED
+
+
+def test_a_damaged_note_of_a_failure_is_told_of(place):
+    broken_off(place)
+    (partial_path(place) / "failure.json").write_text("[]")
+    assert only(place.parent).status is Status.DAMAGED
+    assert "failure.json" in only(place.parent).problem
 
 
 def test_a_run_that_a_process_trains_is_running(place):

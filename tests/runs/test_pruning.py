@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from helpers.runs import FINGERPRINT, broken_off, holding, names_below, write
+from helpers.runs import FINGERPRINT, broken_off, holding, names_below, record, write
 
-from cifar_dsl.runs import METRICS, WEIGHTS, RunError, RunWriter, partial_path, run_path
+from cifar_dsl.runs import METRICS, WEIGHTS, RunError, RunWriter, note_failure, partial_path, run_path
 from cifar_dsl.runs.catalogue import Status, entries
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.places import removed_path
@@ -36,6 +36,8 @@ def test_each_status_is_chosen_by_itself(tmp_path, place):
     write(tmp_path, seed=0)
     (write(tmp_path, seed=1).path / METRICS).write_text("damaged")
     broken_off(place.with_name("seed-0"))
+    broken_off(place.with_name("seed-4"))
+    note_failure(place.with_name("seed-4"), record().data.digest, "the disk is full")
     place.with_name("seed-3.removed").mkdir()
     found = {status: [one.entry.path.name for one in chosen(tmp_path, status)] for status in ALL}
     assert found == {
@@ -43,6 +45,7 @@ def test_each_status_is_chosen_by_itself(tmp_path, place):
         Status.DIVERGED: [],
         Status.DAMAGED: ["seed-1"],
         Status.UNFINISHED: ["seed-0.partial"],
+        Status.FAILED: ["seed-4.partial"],
         Status.LEFTOVER: ["seed-3.removed"],
     }
 
