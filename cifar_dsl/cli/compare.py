@@ -1,5 +1,6 @@
 """`cifar-dsl compare`: which trick is worth how much?"""
 
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -28,10 +29,13 @@ def command(specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | Non
 
 
 def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None) -> list[Contestant] | None:
-    """The specs; None when one was wrong. All are checked before any is trained."""
+    """The specs; None when one was wrong. All are checked before any is trained.
+
+    Those that are called alike are told apart by their files, unless they mean the same: then one takes part.
+    """
     from cifar_dsl import api
 
-    loaded: list[Contestant] = []
+    loaded: list[tuple[Path, api.Spec]] = []
     is_wrong = False
     for item in options.spec_paths(names, root):
         try:
@@ -39,5 +43,12 @@ def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None)
         except SpecError as error:
             is_wrong = fail(error)
         else:
-            loaded.append(Contestant(spec, spec.name, spec.changes))
-    return None if is_wrong else loaded
+            loaded.append((item.path, spec))
+    if is_wrong:
+        return None
+    distinct = {(spec.name, spec.fingerprint): (path, spec) for path, spec in reversed(loaded)}  # the first of equals
+    count = Counter(name for name, _ in distinct)
+    return [
+        Contestant(spec, spec.name if count[spec.name] == 1 else str(path.with_suffix("")), spec.changes)
+        for path, spec in reversed(distinct.values())
+    ]

@@ -40,12 +40,6 @@ def write(
     out.mkdir(parents=True, exist_ok=True)
     for suffix, text in (("md", as_markdown), ("csv", as_csv), ("json", as_json), ("tex", as_latex)):
         write_atomically(out / f"comparison.{suffix}", text(comparison).encode())
-    charts = (out / "comparison.png", out / "comparison.svg")
-    if with_chart and any(row.mean is not None for row in comparison.rows):
-        draw(comparison, *charts)
-    else:
-        for chart in charts:
-            chart.unlink(missing_ok=True)
     report = out / "report.html"
     if with_report:
         from cifar_dsl.compare.report import render_report
@@ -54,6 +48,12 @@ def write(
         write_atomically(report, render_report(comparison, analyses, _pictures(comparison, data, data_dir)).encode())
     else:
         report.unlink(missing_ok=True)
+    charts = (out / "comparison.png", out / "comparison.svg")
+    if with_chart and any(row.mean is not None for row in comparison.rows):
+        draw(comparison, *charts)
+    else:
+        for chart in charts:
+            chart.unlink(missing_ok=True)
     note(f"written to {out}/comparison.*" + (f" and {report}" if with_report else ""))
 
 
@@ -69,13 +69,13 @@ def _pictures(comparison: "Comparison", data: str | None, data_dir: Path | None)
     if used is None or not any(row.images and row.images.effect for row in comparison.rows):
         return None
     path = None
-    if used.name == "npz":
-        where = data.removeprefix("npz:") if data and data.startswith("npz:") else used.path
-        path = Path(where).expanduser() if where else None
     try:
+        if used.name == "npz":
+            where = data.removeprefix("npz:") if data and data.startswith("npz:") else used.path
+            path = Path(where).expanduser() if where else None
         if not (used.name == "shapes" or (path or cache_path(used.name, data_dir)).is_file()):
             return None
         dataset = load_dataset(used.name, path=path, data_dir=data_dir)
-    except DataError:
+    except (DataError, OSError, RuntimeError, ValueError):  # a record that is someone else's may name anything
         return None
     return dataset.x_test if dataset.digest == used.digest else None

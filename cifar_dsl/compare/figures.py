@@ -1,11 +1,14 @@
 """A comparison as a chart for papers and slides; matplotlib is an extra."""
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cifar_dsl.atomic import write_atomically
 from cifar_dsl.compare.effects import Interval
 from cifar_dsl.compare.rows import Comparison, Row
 from cifar_dsl.compare.tables import accuracy_text, count_text
+from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.runs import RunError
 
 if TYPE_CHECKING:
@@ -46,7 +49,9 @@ def draw(comparison: Comparison, *paths: Path) -> None:
     with rc_context({"svg.hashsalt": "cifar-dsl"}):
         for path in paths:
             metadata = {"Date": None} if path.suffix == ".svg" else None
-            figure.savefig(path, dpi=150, metadata=metadata)
+            content = io.BytesIO()
+            figure.savefig(content, format=path.suffix[1:], dpi=150, metadata=metadata)
+            write_atomically(path, content.getvalue())
 
 
 def _accuracies(axes: "Axes", rows: list[Row], comparison: Comparison) -> None:
@@ -59,12 +64,15 @@ def _accuracies(axes: "Axes", rows: list[Row], comparison: Comparison) -> None:
         end = max([*row.accuracies, row.interval[1] if row.interval else 0.0])
         words = f"{accuracy_text(row)}  (n = {count_text(row)})"
         axes.annotate(words, (end, i), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8, color=_TEXT)
-    axes.set_yticks(range(len(rows)), [f"{row.name}\n{row.parameters:,} parameters" for row in rows], fontsize=8)
+    names = [f"{visible(row.name)}\n{row.parameters:,} parameters" for row in rows]
+    axes.set_yticks(range(len(rows)), names, fontsize=8, parse_math=False)
     axes.set_xlim(0, 1.7 * max([0.1, *means]))
     axes.set_xticks([tick for tick in axes.get_xticks() if tick <= 1])
     data = comparison.data.name if comparison.data else "no data"
     axes.set_xlabel(
-        f"accuracy on the test images of {data};\ndots: runs, whiskers: 95 % interval of the mean", fontsize=8
+        f"accuracy on the test images of {visible(data)};\ndots: runs, whiskers: 95 % interval of the mean",
+        fontsize=8,
+        parse_math=False,
     )
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -87,7 +95,7 @@ def _differences(axes: "Axes", rows: list[Row], comparison: Comparison) -> None:
     axes.grid(axis="x", color="#e6e9ed")
     axes.set_axisbelow(True)
     meaning = "thick: 95 % interval of this one alone,\nthin: of all together, which decides"
-    axes.set_xlabel(f"points from {comparison.baseline}; {meaning}", fontsize=8)
+    axes.set_xlabel(f"points from {visible(comparison.baseline)}; {meaning}", fontsize=8, parse_math=False)
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 

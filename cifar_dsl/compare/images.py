@@ -106,7 +106,9 @@ def read_answers(spec: str, runs: Sequence[Run]) -> Answers | None:
         if found is None or run.result().accuracy is None:
             continue
         if kept and not _same_images(kept[0][1], found):
-            raise RunError(f"{run.path / PREDICTIONS} is of other images than those beside it", "train the spec again")
+            raise RunError(
+                f"{run.path / PREDICTIONS} is of other images or classes than those beside it", "train the spec again"
+            )
         kept.append((run.record().seed, found))
     if not kept:
         return None
@@ -123,8 +125,11 @@ def read_answers(spec: str, runs: Sequence[Run]) -> Answers | None:
 
 def describe(answers: Answers, baseline: Answers | None) -> SpecImages:
     """A spec's networks by themselves, and against the baseline's. Raises RunError for different images."""
-    if baseline and not np.array_equal(answers.labels, baseline.labels):
-        raise RunError(f"the predictions of {answers.spec} are of other images than those of {baseline.spec}")
+    if baseline and not _same_images(answers, baseline):
+        raise RunError(
+            f"the predictions of {answers.spec} are of other images or classes than those of {baseline.spec}",
+            "train both on the same data",
+        )
     count = len(answers.classes)
     cells = answers.labels.astype(np.int64) * count + answers.predicted
     table = np.bincount(cells.ravel(), minlength=count * count).reshape(count, count)
@@ -147,7 +152,8 @@ def mcnemar(before: Bools, after: Bools) -> tuple[int, int, float]:
     return gained, lost, p
 
 
-def _same_images(a: Predictions, b: Predictions) -> bool:
+def _same_images(a: Predictions | Answers, b: Predictions | Answers) -> bool:
+    """Whether both are of images with the same labels, whose classes have the same names."""
     return a.classes == b.classes and np.array_equal(a.labels, b.labels)
 
 

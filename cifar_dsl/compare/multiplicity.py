@@ -45,12 +45,15 @@ class ManyToOne:
         exceeds = float(weights @ (1 - inside.prod(axis=2)) @ _NORMAL_WEIGHTS)
         return min(1.0, max(p_value(t, degrees), exceeds))  # what rounding of the sum would take below the one alone
 
+    def bounds(self, degrees: float, alpha: float) -> tuple[float, float]:
+        """What `quantile` lies between: Student's of one alone, and Bonferroni's, which is never less."""
+        return t_quantile(alpha, degrees), t_quantile(alpha / len(self.loadings), degrees)
+
     def quantile(self, degrees: float, alpha: float) -> float:
         """The t that the largest of the |t| exceeds with probability `alpha`."""
-        low = t_quantile(alpha, degrees)
+        low, high = self.bounds(degrees, alpha)
         if len(self.loadings) == 1:
             return low
-        high = t_quantile(alpha / len(self.loadings), degrees)  # Bonferroni's, which is never less
 
         def excess(logarithm: float) -> float:
             """Nearly a straight line, which few steps solve."""

@@ -1,6 +1,7 @@
 """What a comparison says of each spec."""
 
 import statistics
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations
 
@@ -89,8 +90,9 @@ class Row:
 class Pair:
     """Two specs, neither of which need be the baseline: `second` minus `first`.
 
-    `interval` is Welch's for this pair alone; `p_adjusted` is Holm's for all pairs and decides the verdict on
-    `second`. Where it claims a difference, the interval leaves out 0; the reverse need not be.
+    `interval` is Welch's for this pair alone; `p_adjusted` is Holm's for all pairs, each pair of meanings counted
+    once, and decides the verdict on `second`. Where it claims a difference, the interval leaves out 0; the reverse need
+    not be.
     """
 
     first: str
@@ -132,6 +134,9 @@ def compare(entries: Sequence[Entry], baseline: str | None = None, *, all_pairs:
     if len(data) > 1:
         listed = ", ".join(f"{d.name} ({d.origin}; digest {d.digest[:12]})" for d in data.values())
         raise RunError(f"the runs used different data: {listed}", "train all specs on the same data")
+    for name, count in Counter(entry.name for entry in entries).items():
+        if count > 1:
+            raise RunError(f"{count} specs are called {name}", "give them different names")
     entries = [evolve(entry, failed=_still_failed(entry, data)) for entry in entries]
     base = _baseline(entries, baseline)
     ordered = sorted(entries, key=lambda entry: entry is not base)
@@ -199,15 +204,16 @@ def _row(entry: Entry, images: SpecImages | None) -> Row:
 
 
 def _against(base: Row, others: Sequence[Row]) -> list[Row]:
-    """`others` with their effects, adjusted for all that don't mean the same as the baseline."""
-    tried = [row for row in others if row.fingerprint != base.fingerprint]
-    samples = [row.sample for row in tried]
-    found = dict(zip(map(id, tried), effects(base.sample, samples), strict=True))
+    """`others` with their effects, adjusted for all that mean something else than the baseline, each meaning once."""
+    samples = {row.fingerprint: row.sample for row in others if row.fingerprint != base.fingerprint}
+    found = dict(zip(samples, effects(base.sample, list(samples.values())), strict=True))
+    for fingerprint, effect in found.items():
+        if effect and effect.verdict == "unclear":
+            needed = seeds_needed(base.sample, samples[fingerprint], list(samples.values()))
+            found[fingerprint] = evolve(effect, seeds_needed=needed)
     compared = []
     for row in others:
-        effect = found.get(id(row))
-        if effect and effect.verdict == "unclear":
-            effect = evolve(effect, seeds_needed=seeds_needed(base.sample, row.sample, samples))
+        effect = found.get(row.fingerprint)
         added = row.parameters - base.parameters
         gain = effect.difference / added if effect and added > 0 else None
         compared.append(evolve(row, effect=effect, gain_per_parameter=gain))
@@ -227,13 +233,18 @@ def _pairs(rows: Sequence[Row]) -> tuple[Pair, ...]:
         if a.mean is not None and b.mean is not None and a.fingerprint != b.fingerprint
     ]
     tests = [welch(a.sample, b.sample) for a, b in couples]
-    adjusted = iter(holm([test.p for test in tests if test]))
+    tried = {_meanings(a, b): test.p for (a, b), test in zip(couples, tests, strict=True) if test}
+    adjusted = dict(zip(tried, holm(list(tried.values())), strict=True))
     pairs = []
     for (a, b), test in zip(couples, tests, strict=True):
         difference = (b.mean or 0.0) - (a.mean or 0.0)
-        p = next(adjusted) if test else None
+        p = adjusted[_meanings(a, b)] if test else None
         verdict: Verdict = "untested" if p is None else "unclear"
         if p is not None and p < ALPHA:
             verdict = "better" if difference > 0 else "worse"
         pairs.append(Pair(a.name, b.name, difference, test.interval if test else None, p, verdict))
     return tuple(pairs)
+
+
+def _meanings(a: Row, b: Row) -> frozenset[str]:
+    return frozenset({a.fingerprint, b.fingerprint})

@@ -18,16 +18,10 @@ def sentences(comparison: Comparison) -> list[str]:
     return [*about_base, *(sentence(row, base) for row in comparison.rows[1:])]
 
 
-def pair_sentence(pair: Pair) -> str:
-    """What is known of two specs, Holm's way."""
-    if pair.verdict == "untested":
-        return f"{pair.first} and {pair.second}: too few runs to tell"
-    p = p_text(pair.p_adjusted)
-    if pair.verdict == "unclear":  # without the interval: that of one pair alone may leave out 0 nevertheless
-        return f"{pair.first} and {pair.second}: no difference shown ({points(pair.difference, sign=True)} points, {p})"
-    winner, loser = (pair.second, pair.first) if pair.verdict == "better" else (pair.first, pair.second)
-    size, digits = abs(pair.difference), _digits(pair.interval)
-    return f"{winner} beats {loser} by {points(size, digits)} points ({range_text(_away(pair.interval))}), {p}"
+def pair_sentences(comparison: Comparison) -> list[str]:
+    """What is known of each pair of specs, Holm's way, where pairs were asked for."""
+    rows = {row.name: row for row in comparison.rows}
+    return [_pair_sentence(pair, rows[pair.first], rows[pair.second]) for pair in comparison.pairs]
 
 
 def points(share: float, digits: int = 1, *, sign: bool = False) -> str:
@@ -59,6 +53,17 @@ def p_text(p: float | None) -> str:
     return f"p = {text}"
 
 
+def _pair_sentence(pair: Pair, first: Row, second: Row) -> str:
+    if pair.verdict == "untested":
+        return f"{pair.first} and {pair.second}: {_untested(first, second)}"
+    p = p_text(pair.p_adjusted)
+    if pair.verdict == "unclear":  # without the interval: that of one pair alone may leave out 0 nevertheless
+        return f"{pair.first} and {pair.second}: no difference shown ({points(pair.difference, sign=True)} points, {p})"
+    winner, loser = (pair.second, pair.first) if pair.verdict == "better" else (pair.first, pair.second)
+    size, digits = abs(pair.difference), _digits(pair.interval)
+    return f"{winner} beats {loser} by {points(size, digits)} points ({range_text(_away(pair.interval))}), {p}"
+
+
 def _finding(row: Row, base: Row) -> str:
     effect = row.effect
     if row.fingerprint == base.fingerprint:
@@ -86,8 +91,10 @@ def _unclear(effect: Effect, row: Row, base: Row) -> str:
     digits = 1 if seen >= 0.0005 else 2
     if effect.seeds_needed is None:
         return text + f", and more than {MOST_SEEDS:,} seeds would be needed to settle {points(seen, digits)} points"
-    more = max(1, effect.seeds_needed - min(len(row.accuracies), len(base.accuracies)))
-    return text + f"; if the {points(seen, digits)} points are real, about {more:,} more of each would show them"
+    n, m = len(row.accuracies), len(base.accuracies)
+    more = f"{max(1, effect.seeds_needed - n):,} more of each"
+    wanted = more if n == m else f"{effect.seeds_needed:,} of each in all"
+    return text + f"; if the {points(seen, digits)} points are real, about {wanted} would show them"
 
 
 def _seeds(row: Row, base: Row) -> str:

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from cifar_dsl.compare.effects import ALPHA, Effect, Interval
 from cifar_dsl.compare.rows import Comparison, Row
-from cifar_dsl.compare.sentences import p_text, pair_sentence, points, range_text, sentences
+from cifar_dsl.compare.sentences import p_text, pair_sentences, points, range_text, sentences
 from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.text import columns, duration, in_short
 
@@ -63,8 +63,8 @@ def _said(text: Callable[[Effect], str]) -> Callable[[Row], str]:
     return lambda row: text(row.effect) if row.effect else ""
 
 
-_SPEC = Column("spec", lambda row: row.name)
-_CHANGE = Column("change", lambda row: row.change)
+_SPEC = Column("spec", lambda row: visible(row.name))
+_CHANGE = Column("change", lambda row: visible(row.change))
 _PARAMETERS = Column("parameters", lambda row: f"{row.parameters:,}", lambda row: row.parameters)
 _MACS = Column("macs", lambda row: in_short(row.macs), lambda row: row.macs)
 _ACCURACY = Column("accuracy", accuracy_text, lambda row: row.mean)
@@ -213,7 +213,7 @@ def as_json(comparison: Comparison) -> str:
 
 def findings(comparison: Comparison) -> list[str]:
     """What is known, a sentence a spec, and a sentence a pair where pairs were asked for."""
-    said = [*sentences(comparison), *map(pair_sentence, comparison.pairs)]
+    said = [*sentences(comparison), *pair_sentences(comparison)]
     return [visible(line) for line in said]
 
 
@@ -236,7 +236,10 @@ def notes(comparison: Comparison) -> list[str]:
         f"difference: from {comparison.baseline} in percentage points{method}",
     ]
     if comparison.pairs:
-        lines.append(f"pairs: Welch's interval of each alone; p adjusted for all {len(comparison.pairs)} by Holm")
+        meanings = {row.name: row.fingerprint for row in comparison.rows}
+        tried = [pair for pair in comparison.pairs if pair.p_adjusted is not None]
+        count = len({frozenset({meanings[pair.first], meanings[pair.second]}) for pair in tried})
+        lines.append(f"pairs: Welch's interval of each alone; p adjusted for all {count} that are tested, by Holm")
     return [visible(line) for line in [*lines, *_caution(comparison)]]
 
 
@@ -270,8 +273,8 @@ _LATEX = {
 
 
 def _markdown_cell(text: str) -> str:
-    """`text` without what Markdown would take for code, HTML, a link or the end of a cell."""
-    return re.sub(r"[\\`<|]|(?<=\])\(", r"\\\g<0>", text)
+    """`text` without what Markdown would take for code, emphasis, HTML, a link or the end of a cell."""
+    return re.sub(r"[\\`<|*~&]|(?<=\])\(|(?<!\w)_|_(?!\w)|(?<=http|ttps):", r"\\\g<0>", text)
 
 
 def _inert(text: str) -> str:

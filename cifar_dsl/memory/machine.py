@@ -13,7 +13,21 @@ def available_bytes(root: Path = Path("/")) -> int | None:
     except OSError:  # not Linux
         if {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= getattr(os, "sysconf_names", {}).keys():
             found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    limit = root / "sys/fs/cgroup/memory.max"  # a container's
-    if limit.is_file() and (text := limit.read_text(encoding="ascii").strip()).isdecimal():
-        found.append(int(text))
+    found += _left_in_container(root / "sys/fs/cgroup")
     return min(found, default=None)
+
+
+def _left_in_container(group: Path) -> list[int]:
+    """What a container's limit leaves beyond what is used, if it has one; files that are cached can go."""
+
+    def said(name: str) -> str:
+        try:
+            return (group / name).read_text(encoding="ascii").strip()
+        except OSError:
+            return ""
+
+    limit = said("memory.max")
+    if not limit.isdecimal():  # `max`: there is none
+        return []
+    cached = [int(line.split()[1]) for line in said("memory.stat").splitlines() if line.startswith("inactive_file ")]
+    return [max(0, int(limit) - int(said("memory.current") or 0) + sum(cached))]

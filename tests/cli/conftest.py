@@ -19,9 +19,10 @@ class Outcome:
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Run a command in an empty folder, where no data has been downloaded."""
+    """Run a command in an empty folder, where no data has been downloaded; reports of bugs stay below it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CIFAR_DSL_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("platformdirs.user_state_path", lambda *_, **__: tmp_path / "state")  # reports of bugs
 
     def run(*arguments: object) -> Outcome:
         capsys.readouterr()

@@ -153,7 +153,6 @@ def test_a_training_that_failed_is_shown_and_not_averaged_and_the_same_command_g
 
 
 def test_a_bug_in_a_training_is_reported_with_its_spec_and_the_others_go_on(compare, tmp_path, monkeypatch):
-    monkeypatch.setattr("platformdirs.user_state_path", lambda *_, **__: tmp_path / "state")
     commit = RunWriter.commit
     monkeypatch.setattr(
         RunWriter, "commit", lambda self, result: commit(self, result) if "tiny" in self.path.parent.name else 1 / 0
@@ -213,6 +212,30 @@ def test_specs_of_one_meaning_share_their_runs(compare, make_spec, tiny, tmp_pat
     assert "runs: 0 are there, 6 to train" in outcome.err
     assert table(outcome)["twin"][1:4] == table(outcome)["tiny"][1:4]
     assert len(list(tmp_path.glob("runs/*/seed-?"))) == 6
+
+
+def test_specs_of_one_name_are_told_apart_by_their_files(cli, make_spec, tiny, pictures, tmp_path):
+    for folder, epochs in (("a", 1), ("b", 2), ("c", 2)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.arch").write_text(f'arch x extends "../tiny.arch"\ntrain {{ epochs {epochs} }}\n')
+    given = ("a/x.arch", "b/x.arch", "c/x.arch", "--root", ".", "--data", f"npz:{pictures}", "--device", "cpu")
+    outcome = cli("compare", *given, "--jobs", 1)
+    assert outcome.code == 0
+    assert list(table(outcome)) == ["a/x", "b/x"]  # the third means the same as the second
+    refused = cli("compare", *given, "--baseline", "x")
+    assert "the baseline x is not among the specs" in refused.err
+
+
+def test_runs_whose_records_name_an_odd_path_are_compared_without_pictures(compare, cli, specs, pictures, tmp_path):
+    compare("-q")
+    for record in tmp_path.glob("runs/*/seed-0/run.json"):
+        fields = json.loads(record.read_text())
+        fields["data"]["path"] = "~nosuchuser/x.npz"
+        record.write_text(json.dumps(fields))
+    assert "data:image/png" in (tmp_path / "comparison/report.html").read_text(encoding="utf-8")
+    digest = load_dataset("npz", path=pictures).digest[:16]
+    assert cli("compare", specs, "--no-train", "--set", f'train.data=npz("{digest}")').code == 0
+    assert "data:image/png" not in (tmp_path / "comparison/report.html").read_text(encoding="utf-8")
 
 
 def test_a_run_that_came_meanwhile_is_not_trained_again(compare, monkeypatch, tmp_path):

@@ -1,6 +1,7 @@
 """Differences and how sure they are, against scipy, published examples and figures worked out by hand."""
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -102,6 +103,18 @@ def test_the_smallest_p_is_that_of_a_permutation_test():
     assert [smallest_p(n, n) for n in (1, 2, 3, 4, 5)] == pytest.approx([1, 1 / 3, 0.1, 2 / 70, 2 / 252])
     theirs = stats.mannwhitneyu(GOOD.accuracies, BASE.accuracies, method="exact").pvalue
     assert smallest_p(5, 5) == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 3), (2, 6), (3, 5), (4, 4)])
+def test_the_smallest_p_counts_the_ways_to_deal_out_runs_that_lie_far_apart(n, m):
+    values = np.array([*range(n), *range(100, 100 + m)], float)
+
+    def difference(chosen: tuple[int, ...]) -> float:
+        return abs(values[list(chosen)].mean() - np.delete(values, chosen).mean())
+
+    differences = [difference(chosen) for chosen in combinations(range(n + m), n)]
+    as_large = sum(each >= differences[0] - 1e-9 for each in differences)
+    assert smallest_p(n, m) == pytest.approx(as_large / len(differences))
 
 
 def test_superiority_counts_ties_half_and_lost_runs_as_beaten():

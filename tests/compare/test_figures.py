@@ -41,6 +41,13 @@ def test_the_same_comparison_is_the_same_bytes(comparison, tmp_path):
         assert first.read_bytes() == second.read_bytes()
 
 
+def test_names_are_no_formulas(entry, tmp_path):
+    name = '$\\frac$ x[kind="\x1b$"]'
+    entries = [entry(name, accuracies=[0.5, 0.7]), entry("trick", accuracies=[0.8, 0.9])]
+    draw(compare(entries, name), tmp_path / "chart.svg", tmp_path / "chart.png")
+    assert ElementTree.parse(tmp_path / "chart.svg")
+
+
 def test_a_bar_for_each_spec_that_has_an_accuracy(comparison, tmp_path, monkeypatch):
     from matplotlib.axes import Axes
 

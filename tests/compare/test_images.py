@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from attrs import evolve
 from scipy import stats
 
 from cifar_dsl.compare import compare
@@ -90,8 +91,10 @@ def test_the_clearest_come_first_and_not_all():
 
 
 def test_other_images_are_refused():
-    with pytest.raises(RunError, match="of other are of other images than those of base"):
+    with pytest.raises(RunError, match="of other are of other images or classes than those of base"):
         describe(answers("other", "000111", labels="111000"), BASE)
+    with pytest.raises(RunError, match="other images or classes"):
+        describe(evolve(answers("other", "000111"), classes=("a", "b", "c")), BASE)
 
 
 @pytest.fixture
@@ -117,7 +120,7 @@ def test_runs_of_one_spec_on_other_images_are_refused(entry, keep):
     made = entry("base", accuracies=[0.5, 0.75])
     keep(made.runs[0], [0, 0, 0, 0])
     keep(made.runs[1], [0, 0, 0, 0], labels=(1, 0, 0, 1))
-    with pytest.raises(RunError, match="other images than those beside it"):
+    with pytest.raises(RunError, match="other images or classes than those beside it"):
         read_answers("base", made.runs)
 
 

@@ -139,14 +139,41 @@ def test_the_table_is_filtered(shown, report, comparison):
     assert len(names(page)) == 4
 
 
-@needs_browser
-def test_names_and_texts_of_specs_stay_text(shown, entry):
+@pytest.fixture
+def hostile(entry) -> str:
     entries = [
         entry("base", accuracies=[0.5, 0.51], origin=HOSTILE, device=HOSTILE),
         entry(HOSTILE, accuracies=[0.6, 0.62], changes=(HOSTILE,), fingerprint="f" * 12, origin=HOSTILE),
     ]
-    page = shown(render_report(compare(entries, "base")))
-    assert page.title() == "2 specs against base"
+    return render_report(compare(entries, "base"))
+
+
+class _Elements(HTMLParser):
+    """All elements and their attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def test_no_element_and_no_attribute_comes_from_a_name_or_a_text(hostile):
+    parser = _Elements()
+    parser.feed(hostile)
+    assert parser.tags.count("script") == 2  # the data and ours
+    assert "img" not in parser.tags
+    assert not {name for name in parser.attributes if name.startswith("on")}
+    assert all(line.isprintable() for line in hostile.splitlines())
+
+
+@needs_browser
+def test_names_and_texts_of_specs_stay_text(shown, hostile):
+    page = shown(hostile)
+    assert page.title() == "1 spec against base"
     assert page.locator("img").count() == 0
     assert page.locator("script").count() == 2  # the data and ours
     text = page.locator("body").inner_text()
@@ -290,7 +317,7 @@ def test_whatever_there_is_can_be_shown(entry, accuracies):
         html = render_report(compare(entries, "base", all_pairs=True))
         assert "NaN" not in html
         assert ">nan" not in html
-    assert "1 spec " in render_report(compare([entry("base", accuracies=accuracies)]))
+    assert "<title>base</title>" in render_report(compare([entry("base", accuracies=accuracies)]))
 
 
 def test_without_pictures_images_are_named(study, comparison, tmp_path: Path):

@@ -50,6 +50,25 @@ def test_a_spec_that_means_the_same_as_the_baseline_is_not_tested(entry):
     assert rows[2].effect.p_adjusted == pytest.approx(rows[2].effect.p, rel=1e-3)  # one comparison, not two
 
 
+def test_specs_of_one_meaning_count_once(entry):
+    def found(*twins: str):
+        same = {"accuracies": [0.8, 0.82, 0.85], "fingerprint": "f" * 12}
+        others = [entry("other", accuracies=[0.71, 0.7, 0.73]), *(entry(name, **same) for name in twins)]
+        return compare([entry("base", accuracies=[0.7, 0.71, 0.72]), *others], "base", all_pairs=True)
+
+    once, twice = found("a"), found("a", "b")
+    assert twice.rows[2].effect == twice.rows[3].effect == once.rows[2].effect
+    adjusted = {pair.first: pair.p_adjusted for pair in once.pairs if pair.second == "a"}
+    for twin in "ab":
+        assert {pair.first: pair.p_adjusted for pair in twice.pairs if pair.second == twin} == adjusted
+    assert len(twice.pairs) == 5  # not the twins
+
+
+def test_specs_of_one_name_are_refused(entry):
+    with pytest.raises(RunError, match="2 specs are called a"):
+        compare([entry("a", accuracies=[0.5]), entry("a", fingerprint="f" * 12)])
+
+
 def test_pairs_are_all_there_are_and_adjusted_for_all(entry):
     entries = [entry(name, accuracies=[at, at + 0.01, at - 0.01]) for name, at in (("a", 0.5), ("b", 0.6), ("c", 0.61))]
     assert compare(entries).pairs == ()

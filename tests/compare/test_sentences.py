@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cifar_dsl.compare import compare
-from cifar_dsl.compare.sentences import p_text, pair_sentence, points, range_text, sentences
+from cifar_dsl.compare.sentences import p_text, pair_sentences, points, range_text, sentences
 
 BASE = (0.70, 0.71, 0.72, 0.69, 0.73)
 
@@ -83,11 +83,23 @@ def test_pairs_say_who_beats_whom(entry):
         entry("c", accuracies=(0.802, 0.795, 0.808, 0.80, 0.82)),
         entry("d", accuracies=(0.9,)),
     ]
-    told = [pair_sentence(pair) for pair in compare(entries, "a", all_pairs=True).pairs]
+    told = pair_sentences(compare(entries, "a", all_pairs=True))
     assert told[0] == "b beats a by 9.4 points (7.4 to 11.4), p < 0.001"
-    assert told[2] == "a and d: too few runs to tell"
+    assert told[2] == "a and d: one run of d can't tell a trick from luck; train more seeds"
     assert told[3] == "b and c: no difference shown (+0.1 points, p = 0.88)"
     assert len(told) == 6
+
+
+def test_of_a_pair_that_does_not_scatter_it_is_not_said_that_its_runs_are_few(entry):
+    comparison = compare([entry("a", accuracies=[0.5] * 5), entry("b", accuracies=[0.6] * 5)], all_pairs=True)
+    (told,) = pair_sentences(comparison)
+    assert told == "a and b: the runs of neither scatter, so nothing tells what chance does"
+
+
+def test_where_one_spec_has_more_runs_than_the_other_the_seeds_are_told_in_all(entry):
+    rows = compare([entry("base", accuracies=(*BASE, 0.72, 0.7)), entry("trick", accuracies=(0.71, 0.72, 0.73))])
+    needed = rows.rows[1].effect.seeds_needed
+    assert f"about {needed} of each in all would show them" in sentences(rows)[0]
 
 
 @given(st.floats(0, 1))

@@ -104,8 +104,29 @@ def test_nothing_in_markdown_is_code_html_a_link_or_a_cell(entry):
 
 
 def test_nothing_in_the_text_acts_on_a_terminal(entry):
-    comparison = compare([entry("base", accuracies=[0.5], origin=HOSTILE, device=HOSTILE)])
-    assert all(line.isprintable() for line in as_text(comparison))
+    entries = [
+        entry("base", accuracies=[0.5], origin=HOSTILE, device=HOSTILE),
+        entry(f"x{HOSTILE}\u200b", accuracies=[0.6, 0.7], origin=HOSTILE, changes=(HOSTILE,)),
+    ]
+    comparison = compare(entries, "base", all_pairs=True)
+    for text in ("\n".join(as_text(comparison)), as_markdown(comparison), as_latex(comparison), as_csv(comparison)):
+        assert all(line.isprintable() for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a*b*", r"a\*b\*"),
+        ("_a_", r"\_a\_"),
+        ("snake_case", "snake_case"),
+        ("~~a~~", r"\~\~a\~\~"),
+        ("&lt;b>", r"\&lt;b>"),
+        ("http://a.b", r"http\://a.b"),
+        ("https://a.b", r"https\://a.b"),
+    ],
+)
+def test_nothing_of_a_name_is_markup_in_markdown(entry, name, shown):
+    assert f"| {shown} |" in as_markdown(compare([entry(name, accuracies=[0.5])]))
 
 
 def test_latex_is_a_table_of_booktabs(comparison):

@@ -19,7 +19,7 @@ from cifar_dsl.compare.efficiency import PRICES
 from cifar_dsl.compare.images import Changed, SpecImages
 from cifar_dsl.compare.report import charts
 from cifar_dsl.compare.rows import Comparison, Row
-from cifar_dsl.compare.sentences import p_text, pair_sentence, points, sentence
+from cifar_dsl.compare.sentences import p_text, pair_sentences, points, sentence
 from cifar_dsl.compare.tables import full_columns, notes
 from cifar_dsl.diagnostics.render import visible
 from cifar_dsl.difference import as_lines, difference
@@ -59,12 +59,13 @@ def render_report(
     changes = {row.fingerprint: _changes(known, base, row) for row in comparison.rows}
     return template.render(
         comparison=comparison,
+        subject=_subject(comparison),
         base=base,
         rows=comparison.rows,
         columns=full_columns(comparison),
         verdict=lambda row: charts.verdict(row, base),
         sentence=lambda row: sentence(row, base),
-        pair_sentences=list(map(pair_sentence, comparison.pairs)),
+        pair_sentences=pair_sentences(comparison),
         notes=notes(comparison),
         power=f"{POWER:.0%}",
         bars=charts.accuracy_bars(comparison),
@@ -87,6 +88,11 @@ def render_report(
         style_digest=_digest(style),
         script_digest=_digest(script),
     )
+
+
+def _subject(comparison: Comparison) -> str:
+    others = len(comparison.rows) - 1
+    return f"{others} spec{'s' * (others != 1)} against {comparison.baseline}" if others else comparison.baseline
 
 
 def _environment() -> Environment:
