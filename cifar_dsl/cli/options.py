@@ -1,6 +1,7 @@
 """Options and arguments that several commands take."""
 
 import glob
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,23 @@ data_dir: Decorator = click.option(
     type=click.Path(path_type=Path),
     help="Where downloaded data is kept [default: $CIFAR_DSL_DATA, else the user's cache].",
 )
+
+
+def _device_name(ctx: click.Context, parameter: click.Parameter, text: str) -> str:
+    """What may be the name of a device; whether it is there, only torch knows. Raises BadParameter."""
+    if not re.fullmatch("auto|cpu|mps|cuda(:[0-9]{1,4})?", text):
+        raise click.BadParameter(
+            visible(f"{text!r} is not a device; use auto, cpu, cuda, cuda:0 or mps."), ctx, parameter
+        )
+    return text
+
+
 device: Decorator = click.option(
-    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:<n> or mps."
+    "--device",
+    default="auto",
+    show_default=True,
+    callback=_device_name,
+    help="auto, cpu, cuda, cuda:<n> or mps.",
 )
 threads: Decorator = click.option(
     "--threads", type=click.IntRange(1), help="CPU threads [default: torch's choice]; recorded with the run."

@@ -141,13 +141,18 @@ def seeds_needed(baseline: Sample, other: Sample, others: Sequence[Sample]) -> i
 
     def shows(n: int) -> bool:
         error, degrees = _error(ours, n, theirs, n)
-        size = abs(test.difference) / error
-        least, most = distribution.bounds(degrees, ALPHA)  # which mostly suffice, and cost little
-        if _power(size, least, degrees) < POWER:
+
+        def margin(quantile: float) -> float:
+            """By how much a quantile lets the power exceed what is wanted: the less, the larger the quantile."""
+            return _power(abs(test.difference) / error, quantile, degrees) - POWER
+
+        least, most = distribution.bounds(degrees, ALPHA)
+        if margin(least) < 0:
             return False
-        if _power(size, most, degrees) >= POWER:
+        if margin(most) >= 0:
             return True
-        return _power(size, distribution.quantile(degrees, ALPHA), degrees) >= POWER
+        largest = float(optimize.brentq(margin, least, most))  # that shows it; cheaper than to work out the quantile
+        return distribution.exceedance(largest, degrees) <= ALPHA
 
     low, high = 1, MOST_SEEDS  # one seed shows nothing
     if not shows(high):

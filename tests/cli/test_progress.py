@@ -46,7 +46,7 @@ def test_each_of_several_trainings_is_named(capsys):
     progress.take(0, Finished(("somewhere",)))
     progress.take(1, EpochEnded(1, metrics(2, 10.0)))
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["[1/2] tiny seed 0", "[1/2] tiny seed 2", "[2/2] tiny seed 1"]
+    assert [line.split("  ")[0] for line in lines] == ["[1/2] tiny seed 0", "[2/2] tiny seed 2", "[2/2] tiny seed 1"]
 
 
 def test_quiet_says_nothing_and_json_a_line_an_epoch(capsys):
