@@ -130,7 +130,7 @@ def _formatter(share: float) -> str:
 
 
 def _killed_comparison(share: float) -> str:
-    from helpers.killed import killed_comparison
+    from helpers.comparisons import killed_comparison
 
     with tempfile.TemporaryDirectory() as folder:
         trial = killed_comparison(Path(folder), max(1, round(5 * share)), seed=0)
@@ -138,6 +138,16 @@ def _killed_comparison(share: float) -> str:
     if trial.found != trial.expected:
         raise BrokenError(f"{said}: another table")
     return f"{said}: the same table, and the same weights"
+
+
+def _cluster(_share: float) -> str:
+    from helpers.comparisons import compared_here_and_on_a_cluster
+
+    with tempfile.TemporaryDirectory() as folder:
+        here, there = compared_here_and_on_a_cluster(Path(folder))
+    if here != there:
+        raise BrokenError("another table")
+    return "a comparison on a Ray cluster: the table and the weights of one in processes of this machine"
 
 
 def _tests(*tests: str) -> Callable[[float], str]:
@@ -195,6 +205,7 @@ PROMISES: dict[str, Callable[[float], str]] = {
     "kills": _trials(lambda place, share: reliability.kills(place, _part(200, share))),
     "disks": _trials(lambda place, share: reliability.disk_failures(place, every=round(1 / share))),
     "comparisons": _killed_comparison,
+    "cluster": _cluster,
     "seeds": _trials(lambda place, share: reliability.repetitions(place, max(2, _part(20, share)))),
     "runs": _tests("tests/runs", "tests/cli/test_runs.py"),
     "processes": _tests("tests/cli/test_processes.py"),

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from helpers.killed import killed_comparison
+from helpers.comparisons import killed_comparison
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers.comparisons import compared_here_and_on_a_cluster
 
 from cifar_dsl import api
 from cifar_dsl.errors import UserError
@@ -87,6 +88,14 @@ def test_jobs_give_the_same_as_here_and_their_runs_come_into_the_same_places(clu
         assert {(one.seed, one.metrics.epoch) for one in events if isinstance(one, EpochEnded)} == {
             (seed, epoch) for seed in jobs[number].seeds for epoch in (1, 2)
         }
+
+
+@has_ray
+@pytest.mark.slow
+def test_a_comparison_by_the_command_line_gives_the_same_table(tmp_path):
+    here, there = compared_here_and_on_a_cluster(tmp_path)
+    assert len(here["weights"]) == 4
+    assert here == there
 
 
 @has_ray

@@ -1,4 +1,4 @@
-"""Comparisons that are killed with all their processes: what the command line makes of what is left."""
+"""Comparisons by the command line in processes of their own: killed with all of them, or on a cluster."""
 
 import json
 import os
@@ -50,17 +50,8 @@ class Trial:
 
 def killed_comparison(folder: Path, kills: int, seed: int) -> Trial:
     """Kill a comparison at random moments, then let it end."""
+    _prepare(folder, seed)
     chance = random.Random(seed)
-    random_pixels = np.random.default_rng(seed)
-    np.savez(
-        folder / "pictures.npz",
-        x_train=random_pixels.integers(0, 256, (320, 8, 8, 3), np.uint8),
-        y_train=np.arange(320) % 10,
-        x_test=random_pixels.integers(0, 256, (50, 8, 8, 3), np.uint8),
-        y_test=np.arange(50) % 10,
-    )
-    for name, text in SPECS.items():
-        (folder / f"{name}.arch").write_text(text, encoding="utf-8")
     begun = time.perf_counter()
     _finish(folder, "whole")
     duration_s = time.perf_counter() - begun
@@ -77,17 +68,38 @@ def killed_comparison(folder: Path, kills: int, seed: int) -> Trial:
     return Trial(kills, midway, _essence(folder, "whole"), _essence(folder, "killed"))
 
 
-def _begin(folder: Path, name: str) -> subprocess.Popen[bytes]:
+def compared_here_and_on_a_cluster(folder: Path) -> tuple[dict[str, object], dict[str, object]]:
+    """What comes out of the same comparison in processes of this machine, and on a Ray cluster."""
+    _prepare(folder, seed=0)
+    _finish(folder, "here")
+    _finish(folder, "there", "--executor", "ray")
+    return _essence(folder, "here"), _essence(folder, "there")
+
+
+def _prepare(folder: Path, seed: int) -> None:
+    random_pixels = np.random.default_rng(seed)
+    np.savez(
+        folder / "pictures.npz",
+        x_train=random_pixels.integers(0, 256, (320, 8, 8, 3), np.uint8),
+        y_train=np.arange(320) % 10,
+        x_test=random_pixels.integers(0, 256, (50, 8, 8, 3), np.uint8),
+        y_test=np.arange(50) % 10,
+    )
+    for name, text in SPECS.items():
+        (folder / f"{name}.arch").write_text(text, encoding="utf-8")
+
+
+def _begin(folder: Path, name: str, *more: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "cifar_dsl", "compare", folder, "--data", f"npz:{folder / 'pictures.npz'}"]
-    command += ["--seeds", "2", "--device", "cpu", "--jobs", "2", "--no-chart", "--no-report"]
-    command += ["--runs", folder / name, "--out", folder / f"{name}-comparison"]
+    command += ["--seeds", "2", "--device", "cpu", "--no-chart", "--no-report"]
+    command += ["--runs", folder / name, "--out", folder / f"{name}-comparison", *(more or ("--jobs", "2"))]
     quiet = subprocess.DEVNULL
     # A group of its own, so that a kill takes the workers too.
     return subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True)
 
 
-def _finish(folder: Path, name: str) -> None:
-    code = _begin(folder, name).wait(_LAST_S)
+def _finish(folder: Path, name: str, *more: str) -> None:
+    code = _begin(folder, name, *more).wait(_LAST_S)
     assert code == 0, f"{name}: ended with {code}"
 
 
