@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from cifar_dsl import limits
 from cifar_dsl.diagnostics import SpecError
-from cifar_dsl.errors import UserError
+from cifar_dsl.errors import StoppedError, UserError
 from cifar_dsl.runs import EpochMetrics, Run, RunError, run_path
 from cifar_dsl.training.habits import Habits
 
@@ -151,8 +151,6 @@ def run_job(
 
     The data is loaded unless `dataset` is it.
     """
-    from cifar_dsl.training.loop import StoppedError
-
     try:
         with limits.raising(dict(job.raised)):
             outcome = _trained(job, report, wants_stop, dataset)

@@ -4,11 +4,13 @@ import json
 import os
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from attrs import define, field
 from filelock import FileLock, Timeout
 
+from cifar_dsl.errors import StoppedError
 from cifar_dsl.runs.places import HOLDER, lock_path, partial_path
 from cifar_dsl.runs.records import RunError
 
@@ -26,8 +28,11 @@ class RunLock:
     def __attrs_post_init__(self) -> None:
         self._lock = FileLock(lock_path(self.place), thread_local=False)
 
-    def acquire(self, *, wait: bool = False) -> None:
-        """Take the lock. Raises RunError, which names the process that has it, unless this is to `wait` for it."""
+    def acquire(self, *, wait: bool = False, wants_stop: Callable[[], bool] = lambda: False) -> None:
+        """Take the lock. Raises RunError, which names the process that has it, unless this is to `wait` for it.
+
+        Raises StoppedError where somebody `wants_stop` before it is free.
+        """
         lock_path(self.place).parent.mkdir(parents=True, exist_ok=True)
         while True:
             try:
@@ -38,6 +43,8 @@ class RunLock:
                         f"{self.place} is being trained by {holder(self.place)}",
                         "wait for it (--wait does), or use another --runs",
                     ) from None
+                if wants_stop():
+                    raise StoppedError from None
                 time.sleep(_BETWEEN_LOOKS_S)
             else:
                 break

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -9,8 +10,19 @@ import pytest
 from attrs import evolve
 
 from cifar_dsl import api
-from cifar_dsl.jobs import EpochEnded, Event, Failed, Finished, InlineExecutor, Job, LocalExecutor, Stepped, Stopped
-from cifar_dsl.runs import open_run, partial_path
+from cifar_dsl.jobs import (
+    Began,
+    EpochEnded,
+    Event,
+    Failed,
+    Finished,
+    InlineExecutor,
+    Job,
+    LocalExecutor,
+    Stepped,
+    Stopped,
+)
+from cifar_dsl.runs import RunWriter, open_run, partial_path, run_path
 
 ENDS = (Finished, Failed, Stopped)
 
@@ -110,3 +122,23 @@ def test_to_stop_keeps_what_was_trained_and_begins_nothing_more(job, executor, t
     (partial,) = tmp_path.glob("runs/*/*.partial")
     assert list(partial.glob("checkpoints/*"))
     assert partial == partial_path(partial.with_suffix(""))
+
+
+@pytest.mark.parametrize("executor", [InlineExecutor(), LocalExecutor(1)], ids=lambda one: type(one).__name__)
+def test_to_stop_ends_the_waiting_for_another_process_too(job, executor):
+    one = job(0)
+    waiting = evolve(one, habits=evolve(one.habits, wait=True))
+    other = RunWriter(run_path(Path(one.runs), one.name, one.fingerprint, 0))
+    other.take()
+    end = threading.Timer(20, other.close)
+    end.start()
+    asked: list[float] = []
+
+    def ask(_: int, event: Event) -> None:
+        if isinstance(event, Began):
+            asked.append(time.monotonic())
+
+    assert executor.run([waiting], ask, lambda: bool(asked)) == [Stopped()]
+    assert time.monotonic() - asked[0] < 10
+    end.cancel()
+    other.close()
