@@ -18,6 +18,10 @@ _BETWEEN_LOOKS_S = 0.5
 _GRACE_S = 0.3  # who looks whether a run is being trained holds its lock for a moment
 
 
+class LockedError(RunError):
+    """Another process trains the run."""
+
+
 @define
 class RunLock:
     """The lock of the run in `place`. Who has it is said beside it: whoever tries to take a lock empties its file."""
@@ -29,7 +33,7 @@ class RunLock:
         self._lock = FileLock(lock_path(self.place), thread_local=False)
 
     def acquire(self, *, wait: bool = False, wants_stop: Callable[[], bool] = lambda: False) -> None:
-        """Take the lock. Raises RunError, which names the process that has it, unless this is to `wait` for it.
+        """Take the lock. Raises LockedError, which names the process that has it, unless this is to `wait` for it.
 
         Raises StoppedError where somebody `wants_stop` before it is free.
         """
@@ -39,7 +43,7 @@ class RunLock:
                 self._lock.acquire(timeout=_GRACE_S, poll_interval=_GRACE_S / 6)
             except Timeout:
                 if not wait:
-                    raise RunError(
+                    raise LockedError(
                         f"{self.place} is being trained by {holder(self.place)}",
                         "wait for it (--wait does), or use another --runs",
                     ) from None

@@ -79,7 +79,7 @@ class RunWriter:
         return self.partial / PREDICTIONS
 
     def take(self, *, wait: bool = False, wants_stop: Callable[[], bool] = lambda: False) -> None:
-        """Take the run, so that no other process trains it. Raises RunError if one does, or is to `wait` for it.
+        """Take the run, so that no other process trains it. Raises LockedError if one does, or is to `wait` for it.
 
         Raises StoppedError where somebody `wants_stop` while this waits.
         A run that was broken off in its very last moment, when nothing but its moving was left, is moved.
