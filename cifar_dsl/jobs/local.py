@@ -56,7 +56,11 @@ class LocalExecutor:
                     for worker in workers:
                         worker.ask_to_stop()
                 while waiting and (free := self._free(workers)):
-                    free.begin(*waiting.pop(0))
+                    if free.begin(*waiting[0]):
+                        del waiting[0]
+                    else:
+                        workers.remove(free)
+                        free.end()
                 for worker in _speaking(workers):
                     self._listen(worker, workers, outcomes, on_event)
         except KeyboardInterrupt:  # at once, without the checkpoints that `end` waits for
@@ -109,6 +113,7 @@ class _Worker:
     connection: Connection
     device: str | None
     number: int | None = None  # of the job that it works on
+    has_worked: bool = False
     is_asked: bool = False
 
     @classmethod
@@ -119,9 +124,15 @@ class _Worker:
         there.close()
         return cls(process, here, device)
 
-    def begin(self, number: int, job: Job) -> None:
-        self.number = number
-        self.connection.send(evolve(job, device=self.device) if self.device else job)
+    def begin(self, number: int, job: Job) -> bool:
+        """Give it a job; False where it has died since its last one. If it dies over its first, `recv` tells of it."""
+        try:
+            self.connection.send(job)
+        except OSError:
+            if self.has_worked:
+                return False
+        self.number, self.has_worked = number, True
+        return True
 
     def ask_to_stop(self) -> None:
         if not self.is_asked and self.process.pid is not None:

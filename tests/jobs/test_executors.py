@@ -1,5 +1,6 @@
 """Jobs in this process and in others: what is told, what comes out, and what becomes of those that fail."""
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -105,6 +106,22 @@ def test_a_process_that_is_killed_takes_its_job_alone_and_the_job_can_be_gone_on
     assert isinstance(second, Finished)
     (partial,) = tmp_path.glob("runs/*/seed-0.partial")
     assert len((partial / "metrics.jsonl").read_text().splitlines()) >= 3
+
+
+def test_a_process_that_dies_between_two_jobs_takes_none_with_it(job):
+    killed: list[int | None] = []
+
+    def kill(number: int, event: Event) -> None:
+        if number == 0 and isinstance(event, Failed):
+            (idle,) = multiprocessing.active_children()
+            idle.kill()
+            idle.join()
+            killed.append(idle.pid)
+
+    first, second = LocalExecutor(1).run([evolve(job(0), digest="ab" * 32), job(1)], kill)
+    assert killed
+    assert isinstance(first, Failed)
+    assert isinstance(second, Finished)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
