@@ -112,6 +112,8 @@ class Home:
                 self._writers[seed] = writer
             if not self.job.habits.retrain and all(map(self._is_complete, self._writers.values())):
                 return self._finished()
+            for writer in self._writers.values():
+                writer.sign()
         except UserError as error:
             if isinstance(error, LockedError) and self.job.habits.wait:
                 self.close()
@@ -128,6 +130,7 @@ class Home:
         try:
             for seed, parcel in told.parcels.items():  # checkpoints stay until the run is in its place
                 unpack(parcel, self._writers[seed].partial, keep=seed in told.results)
+                self._writers[seed].sign()
             for seed, text in told.results.items():
                 self._writers[seed].commit(from_json(text, RunResult))
         except (UserError, OSError) as error:

@@ -176,6 +176,12 @@ class RunWriter:
         sync_folder(self.path.parent)
         shutil.rmtree(replaced, ignore_errors=True)
 
+    def sign(self) -> None:
+        """Say in the folder that is written, where it is there, who trains the run, as `start` does."""
+        if self.partial.is_dir():
+            with written(self.partial):
+                self._lock.sign()
+
     def close(self) -> None:
         """Let the run go, complete or not."""
         self._lock.release()
