@@ -6,22 +6,11 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
-from typing import Protocol
 
-from attrs import define, evolve, field
+from attrs import define, field
 
+from cifar_dsl.jobs.executor import OnEvent
 from cifar_dsl.jobs.job import Event, Failed, Finished, Job, Stopped, run_job
-
-OnEvent = Callable[[int, Event], None]
-
-
-class Executor(Protocol):
-    """Whoever works jobs off; `on_event` is told everything, with the number of the job."""
-
-    def run(self, jobs: Sequence[Job], on_event: OnEvent, wants_stop: Callable[[], bool] = ...) -> list[Event]:
-        """The last event of each job; jobs that nobody began when it was to stop are Stopped."""
-        ...
-
 
 _LOOK_S = 0.2
 _PATIENCE_S = 600  # for a checkpoint to be written by a process that was asked to stop
@@ -31,12 +20,10 @@ _PATIENCE_S = 600  # for a checkpoint to be written by a process that was asked 
 class LocalExecutor:
     """Runs jobs in so many `workers`, processes that stay for the next job.
 
-    Where there are `devices`, the first worker computes on the first of them, and so on. A process that dies takes its
-    job with it, and no other: another process takes its place.
+    A process that dies takes its job with it, and no other: another process takes its place.
     """
 
     workers: int
-    devices: tuple[str, ...] = ()
     _context: multiprocessing.context.SpawnContext = field(
         factory=lambda: multiprocessing.get_context("spawn"), init=False
     )
@@ -77,9 +64,7 @@ class LocalExecutor:
             if worker.number is None:
                 return worker
         if len(workers) < self.workers:
-            used = {worker.device for worker in workers}
-            device = next((device for device in self.devices if device not in used), None)
-            workers.append(_Worker.start(self._context, device))
+            workers.append(_Worker.start(self._context))
             return workers[-1]
         return None
 
@@ -111,18 +96,17 @@ class LocalExecutor:
 class _Worker:
     process: SpawnProcess
     connection: Connection
-    device: str | None
     number: int | None = None  # of the job that it works on
     has_worked: bool = False
     is_asked: bool = False
 
     @classmethod
-    def start(cls, context: multiprocessing.context.SpawnContext, device: str | None) -> "_Worker":
+    def start(cls, context: multiprocessing.context.SpawnContext) -> "_Worker":
         here, there = context.Pipe()
         process = context.Process(target=_work, args=(there,), daemon=True)
         process.start()
         there.close()
-        return cls(process, here, device)
+        return cls(process, here)
 
     def begin(self, number: int, job: Job) -> bool:
         """Give it a job; False where it has died since its last one. If it dies over its first, `recv` tells of it."""

@@ -8,8 +8,8 @@ from typing import Any
 from attrs import define, evolve, field
 
 from cifar_dsl.errors import UserError
+from cifar_dsl.jobs.executor import OnEvent
 from cifar_dsl.jobs.job import Event, Failed, Finished, Job, Noted, Stopped, load_data
-from cifar_dsl.jobs.local import OnEvent
 from cifar_dsl.jobs.remote import Home, Laboratory, Told
 from cifar_dsl.runs import LockedError
 
