@@ -119,16 +119,29 @@ def run_jobs(
 ) -> Outcome:
     """Work jobs off, in this process unless `executor` says where, show how they go on, and say what failed.
 
-    The trackers that `log` names are told, too.
+    The trackers that `log` names are told, too. Where nobody reads any more what this shows, all stop as at Ctrl-C, and
+    BrokenPipeError is raised.
     """
+    unread: list[BrokenPipeError] = []
     with JobsProgress(jobs, quiet=quiet, as_json=as_json) as progress, stoppable() as stop:
-        telling = Telling(log, jobs, progress.take, log_dir)
 
-        def take(number: int, event: Event) -> None:
-            progress.take(number, event)
-            telling.take(number, event)
+        def show(number: int, event: Event) -> None:
+            if unread:
+                return
+            try:
+                progress.take(number, event)
+            except BrokenPipeError as error:  # `cifar-dsl train x.arch --json | head`
+                unread.append(error)
 
-        events = (executor or InlineExecutor()).run(jobs, take, stop.wanted)
+        with Telling(log, jobs, show, log_dir) as telling:
+
+            def take(number: int, event: Event) -> None:
+                show(number, event)
+                telling.take(number, event)
+
+            events = (executor or InlineExecutor()).run(jobs, take, lambda: bool(unread) or stop.wanted())
+    if unread:
+        raise unread[0]
     outcome = Outcome(tuple(jobs), tuple(events), stop)
     for job, failure in outcome.failures:
         _tell(job, failure)

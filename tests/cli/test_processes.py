@@ -1,6 +1,8 @@
 """Real processes on one run: one trains it, the others refuse or wait; signals end them with a checkpoint."""
 
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -134,3 +136,13 @@ def test_a_signal_ends_the_waiting_for_another_process(begin, tmp_path, number, 
     assert said.endswith("stopped; all that was trained is kept, and the same command goes on from there\n")
     assert "Traceback" not in said
     assert first.poll() is None
+
+
+def test_a_reader_that_stops_reading_ends_the_training_with_a_checkpoint_and_without_a_word(arguments, tmp_path):
+    command = f"{sys.executable} -m cifar_dsl {shlex.join(arguments)} --json --quiet --checkpoint-every 0 | head -n 1"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, check=False, timeout=100)
+    assert json.loads(done.stdout)["event"] == "epoch"
+    assert done.stderr == b""
+    (entry,) = all_runs(tmp_path)
+    assert entry.status is Status.UNFINISHED
+    assert checkpoints(entry.path)[0].content() is not None

@@ -159,3 +159,18 @@ def test_to_stop_ends_the_waiting_for_another_process_too(job, executor):
     assert time.monotonic() - asked[0] < 10
     end.cancel()
     other.close()
+
+
+@pytest.mark.parametrize("last", [EpochEnded, Finished])
+def test_what_a_listener_raises_is_no_failure_of_the_training(job, last):
+    told: list[Event] = []
+
+    def take(_: int, event: Event) -> None:
+        told.append(event)
+        if isinstance(event, last):
+            raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        InlineExecutor().run([job(0), job(1)], take)
+    assert isinstance(told[-1], last)
+    assert [event for event in told if isinstance(event, ENDS)] == told[-1:] * (last is Finished)
