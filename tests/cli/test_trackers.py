@@ -147,7 +147,7 @@ def test_a_tracker_that_fails_is_told_of_once_and_stops_nothing(trained, monkeyp
     monkeypatch.setitem(sys.modules, "wandb", fake)
     outcome, (run,) = trained("--log", "wandb")
     assert outcome.code == 0
-    assert outcome.err.count("wandb is told no more: ZeroDivisionError") == 1
+    assert outcome.err.count("wandb is told no more of tiny seed 0: ZeroDivisionError") == 1
     assert run.result().status == "finished"
 
 
