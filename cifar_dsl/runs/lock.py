@@ -37,10 +37,12 @@ class RunLock:
 
         Raises StoppedError where somebody `wants_stop` before it is free.
         """
-        lock_path(self.place).parent.mkdir(parents=True, exist_ok=True)
         while True:
+            lock_path(self.place).parent.mkdir(parents=True, exist_ok=True)
             try:
                 self._lock.acquire(timeout=_GRACE_S, poll_interval=_GRACE_S / 6)
+            except FileNotFoundError:  # the folder has just been removed, with the last run in it
+                continue
             except Timeout:
                 if not wait:
                     raise LockedError(
