@@ -356,7 +356,15 @@ def test_either_a_spec_or_a_run_is_trained(cli, tiny, arguments):
 
 
 @pytest.mark.parametrize(
-    "option", [("--dry-run",), ("--seed", 1), ("--set", "train.epochs=1"), ("--executor", "ray"), ("--restart",)]
+    "option",
+    [
+        ("--dry-run",),
+        ("--seed", 1),
+        ("--set", "train.epochs=1"),
+        ("--executor", "ray"),
+        ("--restart",),
+        ("--runs", "x"),
+    ],
 )
 def test_what_a_run_says_itself_is_refused_beside_it(cli, tmp_path, option):
     outcome = cli("train", "--resume", tmp_path / "nothing", *option)
