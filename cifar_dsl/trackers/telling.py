@@ -59,7 +59,8 @@ class Telling:
         with self._losing(key):
             if key not in self._open:  # it has its first epoch
                 number, seed, name = key
-                self._open[key] = open_tracker(name, _training(self.jobs[number], seed, name, self.log_dir))
+                training = _training(self.jobs[number], seed, name, self.log_dir, metrics.epoch)
+                self._open[key] = open_tracker(name, training)
             self._open[key].add_epoch(metrics)
 
     def _end(self, key: _Key, path: str | None) -> None:
@@ -82,7 +83,7 @@ class Telling:
                 self.note(number, Noted(f"{name} is told no more of {training}: {type(error).__name__}: {why}"))
 
 
-def _training(job: Job, seed: int, name: str, log_dir: Path | None) -> Training:
+def _training(job: Job, seed: int, name: str, log_dir: Path | None, epoch: int) -> Training:
     analysis = analyze_text(job.spec_text, f"{job.name}.arch")
     params = {
         "spec": job.called,
@@ -93,4 +94,4 @@ def _training(job: Job, seed: int, name: str, log_dir: Path | None) -> Training:
         "macs": str(analysis.graph.cost.macs),
         **{f"train.{setting}": print_chain(said.chain) for setting, said in analysis.program.settings.items()},
     }
-    return Training(job.name, job.fingerprint, seed, params, name, Path(job.runs), log_dir)
+    return Training(job.name, job.fingerprint, seed, params, name, Path(job.runs), log_dir, epoch)
