@@ -1,6 +1,7 @@
 """Jobs in processes of this machine, several at a time."""
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
@@ -20,10 +21,12 @@ _PATIENCE_S = 600  # for a checkpoint to be written by a process that was asked 
 class LocalExecutor:
     """Runs jobs in so many `workers`, processes that stay for the next job.
 
-    A process that dies takes its job with it, and no other: another process takes its place.
+    Where there are `gpus`, as CUDA_VISIBLE_DEVICES names them, they are shared out among the processes: each sees one,
+    and calls it `cuda:0`. A process that dies takes its job with it, and no other: another process takes its place.
     """
 
     workers: int
+    gpus: tuple[str, ...] = ()
     _context: multiprocessing.context.SpawnContext = field(
         factory=lambda: multiprocessing.get_context("spawn"), init=False
     )
@@ -64,7 +67,8 @@ class LocalExecutor:
             if worker.number is None:
                 return worker
         if len(workers) < self.workers:
-            workers.append(_Worker.start(self._context))
+            taken = [worker.gpu for worker in workers]
+            workers.append(_Worker.start(self._context, min(self.gpus, key=taken.count, default=None)))
             return workers[-1]
         return None
 
@@ -96,17 +100,18 @@ class LocalExecutor:
 class _Worker:
     process: SpawnProcess
     connection: Connection
+    gpu: str | None
     number: int | None = None  # of the job that it works on
     has_worked: bool = False
     is_asked: bool = False
 
     @classmethod
-    def start(cls, context: multiprocessing.context.SpawnContext) -> "_Worker":
+    def start(cls, context: multiprocessing.context.SpawnContext, gpu: str | None) -> "_Worker":
         here, there = context.Pipe()
-        process = context.Process(target=_work, args=(there,), daemon=True)
+        process = context.Process(target=_work, args=(there, gpu), daemon=True)
         process.start()
         there.close()
-        return cls(process, here)
+        return cls(process, here, gpu)
 
     def begin(self, number: int, job: Job) -> bool:
         """Give it a job; False where it has died since its last one. If it dies over its first, `recv` tells of it."""
@@ -143,8 +148,10 @@ def _how(exit_code: int | None) -> str:
     return f" by {signal.Signals(-exit_code).name}{why}"
 
 
-def _work(connection: Connection) -> None:
+def _work(connection: Connection, gpu: str | None) -> None:
     """What a worker does: it takes jobs until nobody has any more."""
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # before CUDA starts here
     signals: list[int] = []
 
     def ask(number: int, _frame: FrameType | None) -> None:

@@ -342,9 +342,10 @@ def test_a_run_that_was_broken_off_goes_on_by_its_name_alone(cli, train, tmp_pat
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     (partial,) = tmp_path.glob("runs/*/seed-0.partial")
-    outcome = cli("train", "--resume", partial)
+    outcome = cli("train", "--resume", partial, "--verbose")
     assert outcome.code == 0
     assert "accuracy" in outcome.out
+    assert "conv(4, 3, stride=4)" in outcome.err
     assert the_run(tmp_path).weights.read_bytes() == expected.weights.read_bytes()
 
 

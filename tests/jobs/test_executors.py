@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from attrs import evolve
@@ -22,6 +23,7 @@ from cifar_dsl.jobs import (
     LocalExecutor,
     Stepped,
     Stopped,
+    local,
 )
 from cifar_dsl.runs import RunWriter, open_run, partial_path, run_path
 
@@ -174,3 +176,21 @@ def test_what_a_listener_raises_is_no_failure_of_the_training(job, last):
         InlineExecutor().run([job(0), job(1)], take)
     assert isinstance(told[-1], last)
     assert [event for event in told if isinstance(event, ENDS)] == told[-1:] * (last is Finished)
+
+
+def test_gpus_are_shared_out_among_the_processes(monkeypatch):
+    """Their names alone: neither GPUs nor processes need to be there."""
+    monkeypatch.setattr(local._Worker, "start", lambda _, gpu: SimpleNamespace(gpu=gpu, number=0))
+    executor, workers = LocalExecutor(3, ("4", "7")), []
+    while executor._free(workers):
+        pass
+    assert [worker.gpu for worker in workers] == ["4", "7", "4"]
+
+
+def test_a_process_sees_its_gpu_alone(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    here, there = multiprocessing.Pipe()
+    here.close()
+    local._work(there, "7")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "7"
