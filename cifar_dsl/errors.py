@@ -1,4 +1,4 @@
-"""The base of what a person at the keyboard can mend; a spec's own mistakes are `diagnostics`."""
+"""What a person at the keyboard can mend, and their wish to stop; a spec's own mistakes are `diagnostics`."""
 
 
 class UserError(Exception):
@@ -12,3 +12,7 @@ class UserError(Exception):
         self.message = message
         self.reason = reason
         self.help = help
+
+
+class StoppedError(Exception):
+    """Somebody asked to stop, by Ctrl-C, say; all that was done is kept."""

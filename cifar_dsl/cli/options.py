@@ -116,7 +116,7 @@ keep_last: Decorator = click.option(
 jobs: Decorator = click.option(
     "--jobs",
     type=click.IntRange(1),
-    help="Trainings at a time [default: one a core, each with one thread; on a GPU one spec, all its seeds together].",
+    help="Trainings at a time [default: one a core, each with one thread; one a GPU, of a spec with all its seeds].",
 )
 executor: Decorator = click.option(
     "--executor",

@@ -21,6 +21,7 @@ from cifar_dsl.training.habits import Habits
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
     from cifar_dsl.runs import Run
+    from cifar_dsl.semantics import Analysis
 
 
 @click.command(name="train")
@@ -112,7 +113,7 @@ def command(
         _refuse_beside_resume()
         habits = Habits(engine, checkpoint_every, keep_last, wait=wait)
         way = Way(runs, data_dir, device, threads, habits=habits, agreed=yes, log=log, log_dir=log_dir)
-        return _resume(resume, way, quiet=quiet, as_json=as_json)
+        return _resume(resume, way, quiet=quiet, as_json=as_json, verbose=verbose)
     assert spec is not None
     if validation is not None:
         overrides = (*overrides, f"train.validation={validation}")
@@ -121,7 +122,7 @@ def command(
         dry_run_of(loaded, data, device)
         return 0
     if verbose:
-        _show(loaded)
+        _show(loaded.analysis)
 
     habits = Habits(engine, checkpoint_every, keep_last, wait=wait, retrain=retrain, restart=restart)
     way = Way(runs, data_dir, device, threads, jobs, habits, yes, executor, address, log, log_dir)
@@ -132,7 +133,7 @@ def command(
 
 # What a run's record says, or what makes no sense where a training goes on.
 _NOT_BESIDE_RESUME = (
-    *("data", "overrides", "root", "validation", "seed", "seeds"),
+    *("data", "overrides", "root", "validation", "seed", "seeds", "runs"),
     *("executor", "address", "jobs", "retrain", "restart", "dry_run", "profile"),
 )
 
@@ -143,7 +144,9 @@ def _refuse_beside_resume() -> None:
     for option in context.command.params:
         name = option.name or ""
         if name in _NOT_BESIDE_RESUME and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{option.opts[0]} has no place beside --resume; the run says what is trained.")
+            raise click.UsageError(
+                f"{option.opts[0]} has no place beside --resume; the run says what is trained and where."
+            )
 
 
 def _train(spec: "Spec", seeds: range, data: str | None, way: Way, *, quiet: bool, as_json: bool) -> int:
@@ -214,7 +217,7 @@ def _ms(time_s: float) -> str:
     return f"{1000 * time_s:.2f} ms"
 
 
-def _resume(path: Path, way: Way, *, quiet: bool, as_json: bool) -> int:
+def _resume(path: Path, way: Way, *, quiet: bool, as_json: bool, verbose: bool) -> int:
     """Go on with a run; its record says all but where to compute."""
     from cifar_dsl.cli.asking import ask_about_size
     from cifar_dsl.cli.trainings import run_jobs
@@ -223,7 +226,10 @@ def _resume(path: Path, way: Way, *, quiet: bool, as_json: bool) -> int:
 
     require(way.log)
     run = open_partial(path)
-    ask_about_size([analyze_text(run.spec_text, str(run.path / SPEC))], agreed=way.agreed)
+    analysis = analyze_text(run.spec_text, str(run.path / SPEC))
+    if verbose:
+        _show(analysis)
+    ask_about_size([analysis], agreed=way.agreed)
     threads = way.threads or run.record().environment.threads
     folder = str(way.data_dir) if way.data_dir else None
     job = Job.of_run(run, data_dir=folder, device=way.device, threads=threads, habits=way.habits)
@@ -278,9 +284,9 @@ def _report_all(runs: "list[Run]", *, as_json: bool) -> int:
     return code
 
 
-def _show(spec: "Spec") -> None:
+def _show(analysis: "Analysis") -> None:
     from cifar_dsl.cli.show import table
 
-    for line in table(spec.analysis):
+    for line in table(analysis):
         note(line)
     note("")

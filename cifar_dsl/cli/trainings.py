@@ -23,7 +23,7 @@ from cifar_dsl.runs import note_failure, run_path
 from cifar_dsl.semantics import Analysis
 from cifar_dsl.text import in_short
 from cifar_dsl.trackers import Telling, require
-from cifar_dsl.training.device import Choice, choose_device, memory_bytes
+from cifar_dsl.training.device import Choice, choose_device, memory_bytes, spare_gpus
 from cifar_dsl.training.precision import why_slow
 from cifar_dsl.training.subject import required_recipe
 
@@ -31,8 +31,19 @@ if TYPE_CHECKING:
     from cifar_dsl.data import Dataset
 
 
-# Who does the jobs, how many at a time, each with so many threads, on which device; and this for people.
-_Plan = tuple[Executor, int, int | None, str, str]
+@frozen
+class _Plan:
+    """Who does the jobs: so many `workers`, each with so many threads, on which device; `said` is this for people.
+
+    None says that torch chooses the threads. Where a worker `is_alone` on its device, it can measure its energy.
+    """
+
+    executor: Executor
+    workers: int
+    threads: int | None
+    device: str
+    said: str
+    is_alone: bool
 
 
 @frozen
@@ -90,22 +101,21 @@ def train_missing(
     ask_about_size([analysis for analysis, _ in to_train], agreed=way.agreed)
     require(way.log)
     is_remote = way.executor == "ray" and bool(missing)
-    executor, workers, threads, device, said = _ray_plan(way) if is_remote else _local_plan(way, len(missing))
+    plan = _ray_plan(way) if is_remote else _local_plan(way, len(missing), len(to_train))
     if not is_remote and not quiet:
-        _warn(to_train, choose_device(device))
-    if workers > 1:
-        way = evolve(way, habits=evolve(way.habits, is_alone=False))
-    jobs = _planned(missing, way, device, threads, titles or {})
+        _warn(to_train, choose_device(plan.device))
+    way = evolve(way, habits=evolve(way.habits, is_alone=plan.is_alone))
+    jobs = _planned(missing, way, plan.device, plan.threads, titles or {})
     count = len(wanted) * len(seeds)
     if not quiet and count > 1:
         time = ""
         if missing and not is_remote:
             works = [Work.of(spec.graph, required_recipe(spec.analysis), len(d.y_train)) for spec, d, _ in missing]
-            time = f", {forecast(works, way.runs, choose_device(device), workers, threads)}"
+            time = f", {forecast(works, way.runs, choose_device(plan.device), plan.workers, plan.threads)}"
         note(f"runs: {count - len(missing)} are there, {len(missing)} to train{time}")
     if not quiet and missing:
-        note(f"device  {said}")
-    return run_jobs(jobs, executor, log=way.log, log_dir=way.log_dir, quiet=quiet, as_json=as_json)
+        note(f"device  {plan.said}")
+    return run_jobs(jobs, plan.executor, log=way.log, log_dir=way.log_dir, quiet=quiet, as_json=as_json)
 
 
 def run_jobs(
@@ -119,16 +129,29 @@ def run_jobs(
 ) -> Outcome:
     """Work jobs off, in this process unless `executor` says where, show how they go on, and say what failed.
 
-    The trackers that `log` names are told, too.
+    The trackers that `log` names are told, too. Where nobody reads any more what this shows, all stop as at Ctrl-C, and
+    BrokenPipeError is raised.
     """
+    unread: list[BrokenPipeError] = []
     with JobsProgress(jobs, quiet=quiet, as_json=as_json) as progress, stoppable() as stop:
-        telling = Telling(log, jobs, progress.take, log_dir)
 
-        def take(number: int, event: Event) -> None:
-            progress.take(number, event)
-            telling.take(number, event)
+        def show(number: int, event: Event) -> None:
+            if unread:
+                return
+            try:
+                progress.take(number, event)
+            except BrokenPipeError as error:  # `cifar-dsl train x.arch --json | head`
+                unread.append(error)
 
-        events = (executor or InlineExecutor()).run(jobs, take, stop.wanted)
+        with Telling(log, jobs, show, log_dir) as telling:
+
+            def take(number: int, event: Event) -> None:
+                show(number, event)
+                telling.take(number, event)
+
+            events = (executor or InlineExecutor()).run(jobs, take, lambda: bool(unread) or stop.wanted())
+    if unread:
+        raise unread[0]
     outcome = Outcome(tuple(jobs), tuple(events), stop)
     for job, failure in outcome.failures:
         _tell(job, failure)
@@ -159,14 +182,21 @@ def _warn(to_train: "Iterable[tuple[Analysis, Dataset]]", choice: Choice) -> Non
         note(f"warning: {name} is slow here, because {reason}; `--set train.precision=fp32` computes faster")
 
 
-def _local_plan(way: Way, count: int) -> _Plan:
+def _local_plan(way: Way, trainings: int, specs: int) -> _Plan:
     choice = choose_device(way.device)
-    workers, threads = spread(way, choice, count)
-    shown = f"{threads} thread{'' if threads == 1 else 's'}"
-    together = f"; {workers} processes of {shown}" if workers > 1 else ""
-    said = f"{choice.device} ({choice.name}); {choice.reason}{together}"
-    executor = LocalExecutor(workers) if workers > 1 else InlineExecutor()
-    return executor, workers, threads, str(choice.device), said
+    workers, threads = spread(way, choice, trainings if choice.device.type == "cpu" else specs)
+    gpus = spare_gpus(way.device)
+    shown = "" if threads is None else f" of {threads} thread{'' if threads == 1 else 's'}"
+    shared = f" on {min(workers, len(gpus))} GPUs" if len(gpus) > 1 else ""
+    together = f"; {workers} processes{shown}{shared}" if workers > 1 else ""
+    return _Plan(
+        LocalExecutor(workers, gpus) if workers > 1 else InlineExecutor(),
+        workers,
+        threads,
+        str(choice.device),
+        f"{choice.device} ({choice.name}); {choice.reason}{together}",
+        is_alone=workers <= max(1, len(gpus)),
+    )
 
 
 def _ray_plan(way: Way) -> _Plan:
@@ -180,16 +210,17 @@ def _ray_plan(way: Way) -> _Plan:
     if threads > cpus or (device.startswith("cuda") and not gpus):
         note("warning: the cluster has not what a training takes; all wait until a machine joins that has it")
     said = f"{device} of a Ray cluster: machines {machines}, CPUs {cpus}, GPUs {gpus}"
-    return RayExecutor(), cpus // threads or 1, threads, device, said
+    workers = cpus // threads or 1
+    return _Plan(RayExecutor(), workers, threads, device, said, is_alone=workers == 1)
 
 
 def spread(way: Way, choice: Choice, count: int) -> tuple[int, int | None]:
     """How many processes work on so many trainings, and with how many threads; None leaves torch's choice.
 
-    On a CPU one process a core with one thread is the fastest for all of them together.
+    On a CPU one process a core with one thread is the fastest for all of them together; else it is one process a GPU.
     """
     if choice.device.type != "cpu":
-        return way.jobs or 1, way.threads
+        return way.jobs or max(1, min(len(spare_gpus(way.device)), count)), way.threads
     workers = max(1, min(way.jobs or os.cpu_count() or 1, count))
     return workers, way.threads or (1 if workers > 1 else None)
 

@@ -1,5 +1,6 @@
 """Trainings as plain data, which can be sent to other processes, and those that run them."""
 
+from cifar_dsl.jobs.executor import Executor
 from cifar_dsl.jobs.inline import InlineExecutor
 from cifar_dsl.jobs.job import (
     Began,
@@ -13,7 +14,7 @@ from cifar_dsl.jobs.job import (
     Stopped,
     run_job,
 )
-from cifar_dsl.jobs.local import Executor, LocalExecutor
+from cifar_dsl.jobs.local import LocalExecutor
 
 __all__ = [
     "Began",

@@ -5,8 +5,8 @@ from functools import partial
 
 from attrs import define
 
+from cifar_dsl.jobs.executor import OnEvent
 from cifar_dsl.jobs.job import Event, Failed, Finished, Job, Stopped, run_job
-from cifar_dsl.jobs.local import OnEvent
 
 
 @define

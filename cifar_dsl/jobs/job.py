@@ -6,11 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from cifar_dsl import limits
 from cifar_dsl.diagnostics import SpecError
-from cifar_dsl.errors import UserError
+from cifar_dsl.errors import StoppedError, UserError
 from cifar_dsl.runs import EpochMetrics, Run, RunError, run_path
 from cifar_dsl.training.habits import Habits
 
@@ -149,25 +149,48 @@ def run_job(
 ) -> None:
     """Train, and tell everything; the last that is told is Finished, Stopped or Failed.
 
-    The data is loaded unless `dataset` is it.
+    The data is loaded unless `dataset` is it. What `report` raises ends the training, and is raised here.
     """
-    from cifar_dsl.training.loop import StoppedError
+
+    def tell(event: Event) -> None:
+        try:
+            report(event)
+        except Exception as error:
+            raise _UntoldError(error) from error
 
     try:
+        outcome = _outcome(job, tell, wants_stop, dataset)
+    except _UntoldError as untold:
+        raise untold.error from None
+    report(outcome)
+
+
+@define
+class _UntoldError(Exception):
+    """What a listener raised, which is no failure of the training in whose midst it did."""
+
+    error: Exception
+
+
+def _outcome(
+    job: Job, report: Report, wants_stop: Callable[[], bool], dataset: "Dataset | None"
+) -> Finished | Stopped | Failed:
+    try:
         with limits.raising(dict(job.raised)):
-            outcome = _trained(job, report, wants_stop, dataset)
-        report(outcome)
+            return _trained(job, report, wants_stop, dataset)
+    except _UntoldError:
+        raise
     except StoppedError:
-        report(Stopped())
+        return Stopped()
     except UserError as error:
         reason = f": {error.reason}" if error.reason else ""
-        report(Failed(f"{error.message}{reason}", error.help))
+        return Failed(f"{error.message}{reason}", error.help)
     except SpecError as error:
-        report(Failed("\n\n".join(map(str, error.diagnostics))))
+        return Failed("\n\n".join(map(str, error.diagnostics)))
     except OSError as error:
-        report(Failed(f"{error.filename or job.runs}: {error.strerror or error}"))
+        return Failed(f"{error.filename or job.runs}: {error.strerror or error}")
     except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs go on
-        report(Failed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()))
+        return Failed(f"{type(error).__name__}: {error}", trace=traceback.format_exc())
 
 
 def _trained(job: Job, report: Report, wants_stop: Callable[[], bool], dataset: "Dataset | None") -> Finished:

@@ -1,27 +1,17 @@
 """Jobs in processes of this machine, several at a time."""
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
-from typing import Protocol
 
-from attrs import define, evolve, field
+from attrs import define, field
 
+from cifar_dsl.jobs.executor import OnEvent
 from cifar_dsl.jobs.job import Event, Failed, Finished, Job, Stopped, run_job
-
-OnEvent = Callable[[int, Event], None]
-
-
-class Executor(Protocol):
-    """Whoever works jobs off; `on_event` is told everything, with the number of the job."""
-
-    def run(self, jobs: Sequence[Job], on_event: OnEvent, wants_stop: Callable[[], bool] = ...) -> list[Event]:
-        """The last event of each job; jobs that nobody began when it was to stop are Stopped."""
-        ...
-
 
 _LOOK_S = 0.2
 _PATIENCE_S = 600  # for a checkpoint to be written by a process that was asked to stop
@@ -31,12 +21,12 @@ _PATIENCE_S = 600  # for a checkpoint to be written by a process that was asked 
 class LocalExecutor:
     """Runs jobs in so many `workers`, processes that stay for the next job.
 
-    Where there are `devices`, the first worker computes on the first of them, and so on. A process that dies takes its
-    job with it, and no other: another process takes its place.
+    Where there are `gpus`, as CUDA_VISIBLE_DEVICES names them, they are shared out among the processes: each sees one,
+    and calls it `cuda:0`. A process that dies takes its job with it, and no other: another process takes its place.
     """
 
     workers: int
-    devices: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
     _context: multiprocessing.context.SpawnContext = field(
         factory=lambda: multiprocessing.get_context("spawn"), init=False
     )
@@ -56,7 +46,11 @@ class LocalExecutor:
                     for worker in workers:
                         worker.ask_to_stop()
                 while waiting and (free := self._free(workers)):
-                    free.begin(*waiting.pop(0))
+                    if free.begin(*waiting[0]):
+                        del waiting[0]
+                    else:
+                        workers.remove(free)
+                        free.end()
                 for worker in _speaking(workers):
                     self._listen(worker, workers, outcomes, on_event)
         except KeyboardInterrupt:  # at once, without the checkpoints that `end` waits for
@@ -73,9 +67,8 @@ class LocalExecutor:
             if worker.number is None:
                 return worker
         if len(workers) < self.workers:
-            used = {worker.device for worker in workers}
-            device = next((device for device in self.devices if device not in used), None)
-            workers.append(_Worker.start(self._context, device))
+            taken = [worker.gpu for worker in workers]
+            workers.append(_Worker.start(self._context, min(self.gpus, key=taken.count, default=None)))
             return workers[-1]
         return None
 
@@ -107,21 +100,28 @@ class LocalExecutor:
 class _Worker:
     process: SpawnProcess
     connection: Connection
-    device: str | None
+    gpu: str | None
     number: int | None = None  # of the job that it works on
+    has_worked: bool = False
     is_asked: bool = False
 
     @classmethod
-    def start(cls, context: multiprocessing.context.SpawnContext, device: str | None) -> "_Worker":
+    def start(cls, context: multiprocessing.context.SpawnContext, gpu: str | None) -> "_Worker":
         here, there = context.Pipe()
-        process = context.Process(target=_work, args=(there,), daemon=True)
+        process = context.Process(target=_work, args=(there, gpu), daemon=True)
         process.start()
         there.close()
-        return cls(process, here, device)
+        return cls(process, here, gpu)
 
-    def begin(self, number: int, job: Job) -> None:
-        self.number = number
-        self.connection.send(evolve(job, device=self.device) if self.device else job)
+    def begin(self, number: int, job: Job) -> bool:
+        """Give it a job; False where it has died since its last one. If it dies over its first, `recv` tells of it."""
+        try:
+            self.connection.send(job)
+        except OSError:
+            if self.has_worked:
+                return False
+        self.number, self.has_worked = number, True
+        return True
 
     def ask_to_stop(self) -> None:
         if not self.is_asked and self.process.pid is not None:
@@ -148,8 +148,10 @@ def _how(exit_code: int | None) -> str:
     return f" by {signal.Signals(-exit_code).name}{why}"
 
 
-def _work(connection: Connection) -> None:
+def _work(connection: Connection, gpu: str | None) -> None:
     """What a worker does: it takes jobs until nobody has any more."""
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # before CUDA starts here
     signals: list[int] = []
 
     def ask(number: int, _frame: FrameType | None) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 from attrs import define, evolve, field
 
 from cifar_dsl.errors import UserError
+from cifar_dsl.jobs.executor import OnEvent
 from cifar_dsl.jobs.job import Event, Failed, Finished, Job, Noted, Stopped, load_data
-from cifar_dsl.jobs.local import OnEvent
 from cifar_dsl.jobs.remote import Home, Laboratory, Told
+from cifar_dsl.runs import LockedError
 
 MAX_RETRIES = 3  # of a job whose workers are lost
 _LOOK_S = 0.2
@@ -98,7 +99,12 @@ class _Shift:
             if asked is not None and time.monotonic() - asked > _PATIENCE_S:
                 break
             while self.waiting and len(self.workers) < _room(self.waiting[0].job):
-                self._begin(self.waiting.pop(0))
+                task = self.waiting.pop(0)
+                try:
+                    self._begin(task)
+                except LockedError:  # who trains it may do so for hours: the others go on, and this is tried again
+                    self.waiting.append(task)
+                    break
             self._listen(is_asked=asked is not None)
         return [self.outcomes.get(number, Stopped()) for number in range(len(jobs))]
 
@@ -140,7 +146,9 @@ class _Shift:
     def _listen(self, *, is_asked: bool) -> None:
         import ray
 
-        ready, _ = ray.wait([worker.answer for worker in self.workers], timeout=_LOOK_S) if self.workers else ([], [])
+        answers = [worker.answer for worker in self.workers]
+        # All that are ready: of less, Ray would choose the first in this order, again and again.
+        ready, _ = ray.wait(answers, num_returns=len(answers), timeout=_LOOK_S) if answers else ([], [])
         for worker in [worker for worker in self.workers if worker.answer in ready]:
             try:
                 told: list[Told] = ray.get(worker.answer) or []

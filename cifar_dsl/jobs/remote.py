@@ -12,7 +12,7 @@ from attrs import define, evolve, field, frozen
 from cifar_dsl.data import Dataset
 from cifar_dsl.errors import UserError
 from cifar_dsl.jobs.job import EpochEnded, Event, Failed, Finished, Job, Stopped, run_job
-from cifar_dsl.runs import RESULT, Run, RunError, RunResult, RunWriter, run_path
+from cifar_dsl.runs import RESULT, LockedError, Run, RunError, RunResult, RunWriter, run_path
 from cifar_dsl.runs.records import from_json
 from cifar_dsl.runs.transfer import Parcel, Stamps, pack, unpack
 
@@ -101,15 +101,23 @@ class Home:
     _writers: dict[int, RunWriter] = field(factory=dict, init=False)
 
     def open(self) -> Finished | Failed | None:
-        """Take the runs. What became of the job where nothing is left to do, or another process trains one."""
+        """Take the runs. What became of the job where nothing is left to do, or another process trains one.
+
+        Where it is to wait for that process, LockedError is raised, and none is taken: try again later.
+        """
         try:
             for seed in self.job.seeds:
                 writer = _writer(self.job, seed)
-                writer.take(wait=self.job.habits.wait)
+                writer.take()
                 self._writers[seed] = writer
             if not self.job.habits.retrain and all(map(self._is_complete, self._writers.values())):
                 return self._finished()
+            for writer in self._writers.values():
+                writer.sign()
         except UserError as error:
+            if isinstance(error, LockedError) and self.job.habits.wait:
+                self.close()
+                raise
             return Failed(error.message, error.help)
         return None
 
@@ -122,6 +130,7 @@ class Home:
         try:
             for seed, parcel in told.parcels.items():  # checkpoints stay until the run is in its place
                 unpack(parcel, self._writers[seed].partial, keep=seed in told.results)
+                self._writers[seed].sign()
             for seed, text in told.results.items():
                 self._writers[seed].commit(from_json(text, RunResult))
         except (UserError, OSError) as error:
@@ -132,6 +141,7 @@ class Home:
         """Let the runs go."""
         for writer in self._writers.values():
             writer.close()
+        self._writers.clear()
 
     def _is_complete(self, writer: RunWriter) -> bool:
         try:

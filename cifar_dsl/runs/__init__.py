@@ -22,6 +22,7 @@ is always whole. Beside it lie at times
 
 from cifar_dsl.runs.failures import note_failure
 from cifar_dsl.runs.folder import Run, failed_runs, find_runs, open_partial, open_run
+from cifar_dsl.runs.lock import LockedError
 from cifar_dsl.runs.places import (
     BEST,
     METRICS,
@@ -62,6 +63,7 @@ __all__ = [
     "Environment",
     "EpochMetrics",
     "Failure",
+    "LockedError",
     "Resumption",
     "Run",
     "RunError",

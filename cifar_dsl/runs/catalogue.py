@@ -2,7 +2,6 @@
 
 import math
 import os
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,11 +14,9 @@ from cifar_dsl.diagnostics import SpecError
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.folder import Run, restore
 from cifar_dsl.runs.lock import is_locked
-from cifar_dsl.runs.places import RECORD, WEIGHTS, partial_path
+from cifar_dsl.runs.places import FOLDER, RECORD, WEIGHTS, partial_path
 from cifar_dsl.runs.records import Failure, RunError, RunRecord, RunResult, damaged
 from cifar_dsl.semantics import analyze_text
-
-_FOLDER = re.compile(r"seed-\d+(\.partial|\.replaced|\.removed)?")
 
 
 class Status(StrEnum):
@@ -91,7 +88,7 @@ def entries(folder: Path) -> Iterator[Entry]:
     """All runs that `folder` is or holds, by path; one that a crash left beside its place is put back first."""
     if folder.name in {"", ".."}:  # of which nothing could be told
         folder = folder.resolve()
-    found = [folder, partial_path(folder)] if _FOLDER.fullmatch(folder.name) else list(_folders(folder))
+    found = [folder, partial_path(folder)] if FOLDER.fullmatch(folder.name) else list(_folders(folder))
     for path in found:
         restore(_place(path))
     for path in sorted({path if path.is_dir() else _place(path) for path in found}, key=_order):
@@ -109,7 +106,7 @@ def _order(path: Path) -> tuple[Path, int, str]:
 
 def _folders(folder: Path) -> Iterator[Path]:
     for above, names, _ in os.walk(folder):
-        runs = {name for name in names if _FOLDER.fullmatch(name)}
+        runs = {name for name in names if FOLDER.fullmatch(name)}
         names[:] = set(names) - runs  # what is in a run is none
         yield from (Path(above, name) for name in runs)
 

@@ -8,7 +8,18 @@ import cattrs
 from attrs import frozen
 
 from cifar_dsl.runs.lock import is_locked
-from cifar_dsl.runs.places import FAILURE, METRICS, RECORD, RESULT, SPEC, WEIGHTS, partial_path, replaced_path
+from cifar_dsl.runs.places import (
+    FAILURE,
+    FOLDER,
+    METRICS,
+    PLACE,
+    RECORD,
+    RESULT,
+    SPEC,
+    WEIGHTS,
+    partial_path,
+    replaced_path,
+)
 from cifar_dsl.runs.records import (
     EpochMetrics,
     Failure,
@@ -105,6 +116,8 @@ def failed_runs(root: Path, fingerprint: str) -> list[Run]:
     """The runs of a fingerprint below `root` whose training failed, by path; what there is of them can be read."""
     found = []
     for path in sorted(root.glob(f"*-{fingerprint}/**/seed-*.partial/{FAILURE}")):
+        if not FOLDER.fullmatch(path.parent.name):
+            continue
         run = Run(path.parent)
         with suppress(RunError):  # without a record, nobody knows of what it was
             run.record()
@@ -125,8 +138,8 @@ def restore(place: Path, *, is_ours: bool = False) -> None:
 
 def complete_runs(folder: Path) -> Iterator[Run]:
     """The complete runs below a folder, by path."""
-    for replaced in list(folder.glob("**/seed-*.replaced")):
+    for replaced in [path for path in folder.glob("**/seed-*.replaced") if FOLDER.fullmatch(path.name)]:
         restore(replaced.with_suffix(""))
     for result in sorted(folder.glob(f"**/seed-*/{RESULT}")):
-        if result.parent.suffix == "":
+        if PLACE.fullmatch(result.parent.name):
             yield Run(result.parent)

@@ -4,16 +4,22 @@ import json
 import os
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from attrs import define, field
 from filelock import FileLock, Timeout
 
+from cifar_dsl.errors import StoppedError
 from cifar_dsl.runs.places import HOLDER, lock_path, partial_path
 from cifar_dsl.runs.records import RunError
 
 _BETWEEN_LOOKS_S = 0.5
 _GRACE_S = 0.3  # who looks whether a run is being trained holds its lock for a moment
+
+
+class LockedError(RunError):
+    """Another process trains the run."""
 
 
 @define
@@ -26,18 +32,25 @@ class RunLock:
     def __attrs_post_init__(self) -> None:
         self._lock = FileLock(lock_path(self.place), thread_local=False)
 
-    def acquire(self, *, wait: bool = False) -> None:
-        """Take the lock. Raises RunError, which names the process that has it, unless this is to `wait` for it."""
-        lock_path(self.place).parent.mkdir(parents=True, exist_ok=True)
+    def acquire(self, *, wait: bool = False, wants_stop: Callable[[], bool] = lambda: False) -> None:
+        """Take the lock. Raises LockedError, which names the process that has it, unless this is to `wait` for it.
+
+        Raises StoppedError where somebody `wants_stop` before it is free.
+        """
         while True:
+            lock_path(self.place).parent.mkdir(parents=True, exist_ok=True)
             try:
                 self._lock.acquire(timeout=_GRACE_S, poll_interval=_GRACE_S / 6)
+            except FileNotFoundError:  # the folder has just been removed, with the last run in it
+                continue
             except Timeout:
                 if not wait:
-                    raise RunError(
+                    raise LockedError(
                         f"{self.place} is being trained by {holder(self.place)}",
                         "wait for it (--wait does), or use another --runs",
                     ) from None
+                if wants_stop():
+                    raise StoppedError from None
                 time.sleep(_BETWEEN_LOOKS_S)
             else:
                 break

@@ -1,5 +1,6 @@
 """Where the files of runs lie."""
 
+import re
 from pathlib import Path
 
 SPEC = "spec.arch"
@@ -12,6 +13,9 @@ RESULT = "result.json"
 SUMS = "SHA256SUMS"  # of all other files of a complete run
 HOLDER = "process.json"  # who trains a partial run
 FAILURE = "failure.json"  # why the training of a partial run failed
+
+PLACE = re.compile(r"seed-\d+")  # the name of a complete run
+FOLDER = re.compile(rf"{PLACE.pattern}(\.partial|\.replaced|\.removed)?")  # and of those that lie beside its place
 
 
 def run_path(root: Path, name: str, fingerprint: str, seed: int) -> Path:

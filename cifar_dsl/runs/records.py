@@ -12,7 +12,8 @@ from attrs import frozen
 
 from cifar_dsl.errors import UserError
 
-SCHEMA = 2
+SCHEMA = 3
+SCHEMA_WITH_SUMS = 3  # since which a run has SHA256SUMS
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.digests import file_digest, read_sums
 from cifar_dsl.runs.folder import Run
 from cifar_dsl.runs.places import BEST, SUMS, WEIGHTS
-from cifar_dsl.runs.records import RunResult
+from cifar_dsl.runs.records import SCHEMA_WITH_SUMS
 
 
 def problems(entry: Entry) -> list[str]:
@@ -27,8 +27,11 @@ def problems(entry: Entry) -> list[str]:
 def _of_files(run: Run) -> Iterator[str]:
     sums = run.path / SUMS
     try:
-        digests = read_sums(sums) if sums.exists() else _noted(run.result())
-    except (OSError, ValueError):
+        digests = _digests(run)
+    except OSError as error:
+        yield f"{sums} can't be read: {error.strerror}"
+        return
+    except ValueError:
         yield f"{sums} is damaged"
         return
     for name, digest in digests.items():
@@ -42,7 +45,13 @@ def _of_files(run: Run) -> Iterator[str]:
                 yield f"{path} is not the file that was written"
 
 
-def _noted(result: RunResult) -> dict[str, str]:
-    """What is known of a run that was made before SHA256SUMS was."""
+def _digests(run: Run) -> dict[str, str]:
+    """What the files of a run are to be held against; of one made before SHA256SUMS was, what else is known.
+
+    Raises OSError, ValueError.
+    """
+    result, sums = run.result(), run.path / SUMS
+    if sums.exists() or run.record().schema >= SCHEMA_WITH_SUMS:
+        return read_sums(sums, result)
     digests = {WEIGHTS: result.weights_digest} if result.weights_digest else {}
     return digests | ({BEST: result.best.weights_digest} if result.best else {})

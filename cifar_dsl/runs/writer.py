@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from attrs import define, evolve, field
@@ -78,13 +78,14 @@ class RunWriter:
         """Where the predictions for the test images are to be written before `commit`."""
         return self.partial / PREDICTIONS
 
-    def take(self, *, wait: bool = False) -> None:
-        """Take the run, so that no other process trains it. Raises RunError if one does, or is to `wait` for it.
+    def take(self, *, wait: bool = False, wants_stop: Callable[[], bool] = lambda: False) -> None:
+        """Take the run, so that no other process trains it. Raises LockedError if one does, or is to `wait` for it.
 
+        Raises StoppedError where somebody `wants_stop` while this waits.
         A run that was broken off in its very last moment, when nothing but its moving was left, is moved.
         """
         with written(self.path):
-            self._lock.acquire(wait=wait)
+            self._lock.acquire(wait=wait, wants_stop=wants_stop)
             try:
                 restore(self.path, is_ours=True)
                 if (self.partial / RESULT).is_file():
@@ -174,6 +175,12 @@ class RunWriter:
         self.partial.rename(self.path)
         sync_folder(self.path.parent)
         shutil.rmtree(replaced, ignore_errors=True)
+
+    def sign(self) -> None:
+        """Say in the folder that is written, where it is there, who trains the run, as `start` does."""
+        if self.partial.is_dir():
+            with written(self.partial):
+                self._lock.sign()
 
     def close(self) -> None:
         """Let the run go, complete or not."""

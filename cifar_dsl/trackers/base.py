@@ -20,6 +20,7 @@ class Training:
     """One seed's training as `tracker` is told of it: `params` are what its spec says of it.
 
     Its run comes into `runs`; `log_dir` is the folder that the user wants for the logs of all trainings, if any.
+    `epoch` is the first that is told of; what was told of it and later ones before is of a training that was given up.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Training:
     tracker: str
     runs: Path
     log_dir: Path | None = None
+    epoch: int = 1
 
     @property
     def title(self) -> str:

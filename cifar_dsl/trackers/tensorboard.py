@@ -40,7 +40,11 @@ class _Events:
 
 
 def open_tracker(training: Training) -> _Events:
-    """Event files in a folder of the training, with its params as a text."""
+    """Event files in a folder of the training, with its params as a text.
+
+    What is there already of the epochs that are to come is purged, as TensorBoard calls it: it shows that no more.
+    """
+    from tensorboard.compat.proto.event_pb2 import Event, SessionLog
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.compat.proto.tensor_pb2 import TensorProto
     from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
@@ -50,6 +54,9 @@ def open_tracker(training: Training) -> _Events:
 
     training.folder.mkdir(parents=True, exist_ok=True)
     events = _Events(EventFileWriter(str(training.folder)))
+    purged = training.epoch if training.epoch > 1 else 0  # the text of params, too
+    start = SessionLog(status=SessionLog.START)
+    events.writer.add_event(Event(wall_time=time.time(), step=purged, session_log=start))
     table = ["| | |", "| --- | --- |", *(f"| {name} | `{value}` |" for name, value in training.params.items())]
     shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)])
     text = TensorProto(dtype=DT_STRING, string_val=["\n".join(table).encode()], tensor_shape=shape)

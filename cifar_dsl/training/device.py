@@ -1,5 +1,6 @@
 """Where to compute, and what is there."""
 
+import os
 import platform
 import time
 from collections.abc import Callable
@@ -57,6 +58,15 @@ def choose_device(wanted: str) -> Choice:
         there = f"it sees {count} GPUs" if count else "torch sees no CUDA GPU here"
         raise DeviceError(f"there is no device {wanted}: {there}", _BEST)
     return Choice(torch.device("cuda", int(number or 0)), "asked for")
+
+
+def spare_gpus(wanted: str) -> tuple[str, ...]:
+    """The GPUs that processes may share out, as CUDA_VISIBLE_DEVICES names them; none if `wanted` is a certain one."""
+    if wanted not in {"auto", "cuda"} or not torch.cuda.is_available():
+        return ()
+    count = torch.cuda.device_count()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return tuple(visible.split(","))[:count] if visible else tuple(map(str, range(count)))
 
 
 def processor_name() -> str:

@@ -8,16 +8,13 @@ from typing import NoReturn
 import torch
 from attrs import define, field, frozen
 
+from cifar_dsl.errors import StoppedError
 from cifar_dsl.runs import EpochMetrics
 from cifar_dsl.training.engines import Engine, draws_at_random
 from cifar_dsl.training.evaluation import Evaluation, Measured, measure
 from cifar_dsl.training.generators import generators_kept
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
-
-
-class StoppedError(Exception):
-    """Training was asked to stop, and did so between two steps."""
 
 
 @frozen

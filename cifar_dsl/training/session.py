@@ -45,8 +45,8 @@ def train_runs(
     """Train with these seeds, side by side, and write the runs below `root`.
 
     A run that is there already is given back, and one that was broken off goes on. Raises SpecError if the network or
-    its recipe doesn't go with the data, RunError, EngineError, and StoppedError where training stopped because somebody
-    `wants_stop`; then all that was done is kept.
+    its recipe doesn't go with the data, RunError, EngineError, and StoppedError where somebody `wants_stop` before
+    it has ended; then all that was done is kept.
     """
     habits = habits or Habits()
     analysis = subject.analysis
@@ -63,7 +63,7 @@ def train_runs(
         begun: list[tuple[RunWriter, bool]] = []
         for seed in seeds:
             writer = RunWriter(run_path(root, subject.name, analysis.fingerprint, seed), keep=habits.keep_last)
-            writer.take(wait=habits.wait)
+            writer.take(wait=habits.wait, wants_stop=wants_stop)
             stack.callback(writer.close)
             record = RunRecord(
                 name=subject.name,

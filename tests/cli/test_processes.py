@@ -1,6 +1,8 @@
 """Real processes on one run: one trains it, the others refuse or wait; signals end them with a checkpoint."""
 
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -116,3 +118,31 @@ def test_ctrl_c_at_a_terminal_reaches_every_worker_and_all_leave_checkpoints(beg
     found = all_runs(tmp_path)
     assert [entry.state.partition(" at")[0] for entry in found] == ["unfinished"] * 2
     assert all(checkpoints(entry.path)[0].content() is not None for entry in found)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "more"), [(signal.SIGTERM, 143, ()), (signal.SIGINT, 130, ("--seeds", "2", "--jobs", "2"))]
+)
+def test_a_signal_ends_the_waiting_for_another_process(begin, tmp_path, number, code, more):
+    first = begin()
+    second = begin("--wait", *more)
+    assert second.stderr is not None
+    while not second.stderr.readline().startswith("device"):
+        assert second.poll() is None
+    time.sleep(1)  # from here on it waits
+    second.send_signal(number)
+    _, said = second.communicate(timeout=30)
+    assert second.returncode == code
+    assert said.endswith("stopped; all that was trained is kept, and the same command goes on from there\n")
+    assert "Traceback" not in said
+    assert first.poll() is None
+
+
+def test_a_reader_that_stops_reading_ends_the_training_with_a_checkpoint_and_without_a_word(arguments, tmp_path):
+    command = f"{sys.executable} -m cifar_dsl {shlex.join(arguments)} --json --quiet --checkpoint-every 0 | head -n 1"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, check=False, timeout=100)
+    assert json.loads(done.stdout)["event"] == "epoch"
+    assert done.stderr == b""
+    (entry,) = all_runs(tmp_path)
+    assert entry.status is Status.UNFINISHED
+    assert checkpoints(entry.path)[0].content() is not None

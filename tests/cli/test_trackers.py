@@ -82,6 +82,22 @@ def test_a_run_that_is_gone_on_with_by_its_name_is_told_of_too(trained, cli, acc
     assert loss.step == 2
 
 
+@pytest.mark.parametrize("more", [("--retrain",), ("--restart",), ()], ids=["retrain", "restart", "goes on"])
+def test_tensorboard_shows_one_training_where_it_was_told_of_two(trained, accumulated, monkeypatch, tmp_path, more):
+    if more != ("--retrain",):
+        monkeypatch.setattr(RunWriter, "commit", lambda *_: 1 / 0)
+    trained("--log", "tensorboard")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    for checkpoint in [one for partial in tmp_path.glob("runs/*/*.partial") for one in checkpoints(partial)][:1]:
+        checkpoint.path.unlink()  # that of the last epoch
+    outcome, (run,) = trained("--log", "tensorboard", *more)
+    assert outcome.code == 0
+    events = accumulated(run.path.with_name("seed-0.tensorboard"))
+    assert [one.step for one in events.Scalars("loss/test")] == [1, 2]
+    assert events.Tensors("recipe")
+
+
 def test_mlflow_keeps_params_metrics_and_the_result(trained, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
@@ -147,7 +163,7 @@ def test_a_tracker_that_fails_is_told_of_once_and_stops_nothing(trained, monkeyp
     monkeypatch.setitem(sys.modules, "wandb", fake)
     outcome, (run,) = trained("--log", "wandb")
     assert outcome.code == 0
-    assert outcome.err.count("wandb is told no more: ZeroDivisionError") == 1
+    assert outcome.err.count("wandb is told no more of tiny seed 0: ZeroDivisionError") == 1
     assert run.result().status == "finished"
 
 

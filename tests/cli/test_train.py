@@ -343,9 +343,10 @@ def test_a_run_that_was_broken_off_goes_on_by_its_name_alone(cli, train, tmp_pat
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     (partial,) = tmp_path.glob("runs/*/seed-0.partial")
-    outcome = cli("train", "--resume", partial)
+    outcome = cli("train", "--resume", partial, "--verbose")
     assert outcome.code == 0
     assert "accuracy" in outcome.out
+    assert "conv(4, 3, stride=4)" in outcome.err
     assert the_run(tmp_path).weights.read_bytes() == expected.weights.read_bytes()
 
 
@@ -357,7 +358,15 @@ def test_either_a_spec_or_a_run_is_trained(cli, tiny, arguments):
 
 
 @pytest.mark.parametrize(
-    "option", [("--dry-run",), ("--seed", 1), ("--set", "train.epochs=1"), ("--executor", "ray"), ("--restart",)]
+    "option",
+    [
+        ("--dry-run",),
+        ("--seed", 1),
+        ("--set", "train.epochs=1"),
+        ("--executor", "ray"),
+        ("--restart",),
+        ("--runs", "x"),
+    ],
 )
 def test_what_a_run_says_itself_is_refused_beside_it(cli, tmp_path, option):
     outcome = cli("train", "--resume", tmp_path / "nothing", *option)

@@ -1,16 +1,31 @@
 """Jobs in this process and in others: what is told, what comes out, and what becomes of those that fail."""
 
+import multiprocessing
 import os
 import signal
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from attrs import evolve
 
 from cifar_dsl import api
-from cifar_dsl.jobs import EpochEnded, Event, Failed, Finished, InlineExecutor, Job, LocalExecutor, Stepped, Stopped
-from cifar_dsl.runs import open_run, partial_path
+from cifar_dsl.jobs import (
+    Began,
+    EpochEnded,
+    Event,
+    Failed,
+    Finished,
+    InlineExecutor,
+    Job,
+    LocalExecutor,
+    Stepped,
+    Stopped,
+    local,
+)
+from cifar_dsl.runs import RunWriter, open_run, partial_path, run_path
 
 ENDS = (Finished, Failed, Stopped)
 
@@ -95,6 +110,22 @@ def test_a_process_that_is_killed_takes_its_job_alone_and_the_job_can_be_gone_on
     assert len((partial / "metrics.jsonl").read_text().splitlines()) >= 3
 
 
+def test_a_process_that_dies_between_two_jobs_takes_none_with_it(job):
+    killed: list[int | None] = []
+
+    def kill(number: int, event: Event) -> None:
+        if number == 0 and isinstance(event, Failed):
+            (idle,) = multiprocessing.active_children()
+            idle.kill()
+            idle.join()
+            killed.append(idle.pid)
+
+    first, second = LocalExecutor(1).run([evolve(job(0), digest="ab" * 32), job(1)], kill)
+    assert killed
+    assert isinstance(first, Failed)
+    assert isinstance(second, Finished)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("executor", [InlineExecutor(), LocalExecutor(1)], ids=lambda one: type(one).__name__)
 def test_to_stop_keeps_what_was_trained_and_begins_nothing_more(job, executor, tmp_path):
@@ -110,3 +141,56 @@ def test_to_stop_keeps_what_was_trained_and_begins_nothing_more(job, executor, t
     (partial,) = tmp_path.glob("runs/*/*.partial")
     assert list(partial.glob("checkpoints/*"))
     assert partial == partial_path(partial.with_suffix(""))
+
+
+@pytest.mark.parametrize("executor", [InlineExecutor(), LocalExecutor(1)], ids=lambda one: type(one).__name__)
+def test_to_stop_ends_the_waiting_for_another_process_too(job, executor):
+    one = job(0)
+    waiting = evolve(one, habits=evolve(one.habits, wait=True))
+    other = RunWriter(run_path(Path(one.runs), one.name, one.fingerprint, 0))
+    other.take()
+    end = threading.Timer(20, other.close)
+    end.start()
+    asked: list[float] = []
+
+    def ask(_: int, event: Event) -> None:
+        if isinstance(event, Began):
+            asked.append(time.monotonic())
+
+    assert executor.run([waiting], ask, lambda: bool(asked)) == [Stopped()]
+    assert time.monotonic() - asked[0] < 10
+    end.cancel()
+    other.close()
+
+
+@pytest.mark.parametrize("last", [EpochEnded, Finished])
+def test_what_a_listener_raises_is_no_failure_of_the_training(job, last):
+    told: list[Event] = []
+
+    def take(_: int, event: Event) -> None:
+        told.append(event)
+        if isinstance(event, last):
+            raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        InlineExecutor().run([job(0), job(1)], take)
+    assert isinstance(told[-1], last)
+    assert [event for event in told if isinstance(event, ENDS)] == told[-1:] * (last is Finished)
+
+
+def test_gpus_are_shared_out_among_the_processes(monkeypatch):
+    """Their names alone: neither GPUs nor processes need to be there."""
+    monkeypatch.setattr(local._Worker, "start", lambda _, gpu: SimpleNamespace(gpu=gpu, number=0))
+    executor, workers = LocalExecutor(3, ("4", "7")), []
+    while executor._free(workers):
+        pass
+    assert [worker.gpu for worker in workers] == ["4", "7", "4"]
+
+
+def test_a_process_sees_its_gpu_alone(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    here, there = multiprocessing.Pipe()
+    here.close()
+    local._work(there, "7")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "7"

@@ -1,5 +1,7 @@
 """What works on a job on another machine, without the other machine."""
 
+import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -7,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from cifar_dsl import api
-from cifar_dsl.jobs import Failed, Finished, Stopped, remote
+from cifar_dsl.jobs import EpochEnded, Failed, Finished, Stopped, remote
 from cifar_dsl.jobs.remote import Home, Laboratory
+from cifar_dsl.runs import LockedError, RunWriter, partial_path, run_path
 
 
 @pytest.fixture
@@ -46,6 +49,34 @@ def test_what_is_told_makes_the_run_here_and_nothing_is_left_there(sent, elsewhe
     home.close()
     assert isinstance(finished, Finished)
     assert (Path(finished.paths[0]) / "SHA256SUMS").is_file()
+
+
+def refused(job):
+    """What another process is told that is to train the job's run."""
+    with pytest.raises(LockedError) as caught:
+        RunWriter(run_path(Path(job.runs), job.name, job.fingerprint, 0)).take()
+    return caught.value.message
+
+
+def test_who_is_refused_is_told_of_this_process_and_of_none_that_is_gone(sent, elsewhere):
+    job, _ = sent
+    partial = partial_path(run_path(Path(job.runs), job.name, job.fingerprint, 0))
+    partial.mkdir(parents=True)
+    (partial / "process.json").write_text(json.dumps({"process": 1, "host": "elsewhere"}))
+    home = Home(job)
+    assert home.open() is None
+    assert f"is being trained by process {os.getpid()} on " in refused(job)
+    home.close()
+
+
+def test_who_is_refused_is_told_of_this_process_as_soon_as_an_epoch_has_come_back(sent, elsewhere):
+    laboratory, home = Laboratory(), Home(sent[0])
+    assert home.open() is None
+    laboratory.begin(*sent, home.parcels())
+    epoch = next(one for one in told(laboratory) if isinstance(one.event, EpochEnded))
+    home.take(epoch)
+    assert f"is being trained by process {os.getpid()} on " in refused(sent[0])
+    home.close()
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,23 @@
 """A complete run can be found and read, or says what is wrong with it."""
 
 import json
+import shutil
 
 import pytest
-from helpers.runs import FINGERPRINT, RESULT_OF_RUN, record, write
+from helpers.runs import FINGERPRINT, RESULT_OF_RUN, broken_off, record, write
 
-from cifar_dsl.runs import METRICS, RECORD, RESULT, Run, RunError, find_runs, open_run
+from cifar_dsl.runs import (
+    METRICS,
+    RECORD,
+    RESULT,
+    Run,
+    RunError,
+    failed_runs,
+    find_runs,
+    note_failure,
+    open_run,
+    run_path,
+)
 
 
 def test_runs_are_found_by_fingerprint_whatever_their_name_and_sorted_by_seed(tmp_path):
@@ -16,13 +28,24 @@ def test_runs_are_found_by_fingerprint_whatever_their_name_and_sorted_by_seed(tm
     assert find_runs(tmp_path / "not there", FINGERPRINT) == []
 
 
-def test_leftovers_are_not_found(tmp_path):
+def test_leftovers_and_what_is_called_as_no_run_is_are_not_found(tmp_path):
     run = write(tmp_path)
-    for name in ("seed-1.partial", "seed-0.replaced"):
+    for name in ("seed-1.partial", "seed-0.replaced", "seed-0.removed", "seed-backup", "seed-0-old"):
         leftover = run.path.with_name(name)
         leftover.mkdir()
         (leftover / RESULT).write_text((run.path / RESULT).read_text())
     assert find_runs(tmp_path, FINGERPRINT) == [run]
+    assert open_run(tmp_path) == run
+    assert open_run(run.path.with_name("seed-backup")).path.name == "seed-backup"  # who names it means it
+
+
+def test_a_failed_run_that_was_set_aside_is_not_found(tmp_path):
+    place = run_path(tmp_path, "mine", FINGERPRINT, 0)
+    broken_off(place)
+    note_failure(place, record().data.digest, "the disk is full")
+    (failed,) = failed_runs(tmp_path, FINGERPRINT)
+    shutil.copytree(failed.path, failed.path.with_name("seed-old.partial"))
+    assert failed_runs(tmp_path, FINGERPRINT) == [failed]
 
 
 def test_the_only_run_below_a_folder_can_be_opened_by_the_folder(tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.runs import FINGERPRINT, broken_off, holding, names_below, record, write
 
-from cifar_dsl.runs import METRICS, WEIGHTS, RunError, RunWriter, note_failure, partial_path, run_path
+from cifar_dsl.runs import METRICS, WEIGHTS, LockedError, RunError, RunWriter, note_failure, partial_path, run_path
 from cifar_dsl.runs.catalogue import Status, entries
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.places import removed_path
@@ -194,14 +195,32 @@ def test_a_link_is_not_followed(tmp_path, place):
     assert (elsewhere / WEIGHTS).exists()
 
 
-def test_who_waits_for_the_lock_of_a_removed_run_gets_a_lock_that_counts(tmp_path, place):
-    """The file of the lock goes with the run, and another has its name from then on."""
+def test_who_waits_for_the_lock_of_a_removed_run_gets_a_lock_that_counts(tmp_path, place, monkeypatch):
+    """The file of the lock goes with the run, and the folder too; another file has its name from then on."""
     broken_off(place)
+    waiting = RunWriter(place)
+    taken = threading.Event()
+
+    def take() -> None:
+        waiting.take(wait=True)
+        taken.set()
+
+    thread = threading.Thread(target=take, daemon=True)
+    rmtree = shutil.rmtree
+
+    def remove(path: Path) -> None:
+        thread.start()
+        assert not taken.wait(1)
+        rmtree(path)
+
+    monkeypatch.setattr(shutil, "rmtree", remove)
     only(tmp_path, Status.UNFINISHED).remove()
-    first, second = RunWriter(place), RunWriter(place)
-    first.take()
-    with pytest.raises(RunError, match="is being trained"):
-        second.take()
-    first.close()
-    second.take()
-    second.close()
+    monkeypatch.undo()
+    assert taken.wait(10)
+    other = RunWriter(place)
+    with pytest.raises(LockedError):
+        other.take()
+    assert waiting.start(record(), "arch mine\n") is False
+    waiting.close()
+    other.take()
+    other.close()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cifar_dsl.training.device import DeviceError, choose_device, memory_bytes, processor_name
+from cifar_dsl.training.device import DeviceError, choose_device, memory_bytes, processor_name, spare_gpus
 
 
 @pytest.fixture
@@ -24,6 +24,26 @@ def test_auto_takes_the_best_there_is_and_says_why(gpus, cuda, mps, chosen):
     choice = choose_device("auto")
     assert str(choice.device) == chosen
     assert choice.reason.startswith("auto: ")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "visible", "names"),
+    [
+        ("auto", "", ("0", "1")),
+        ("cuda", "5,GPU-6,-1,7", ("5", "GPU-6")),  # up to the first that is not there
+        ("cuda:1", "", ()),
+        ("cpu", "", ()),
+    ],
+)
+def test_gpus_to_share_out_are_those_that_this_process_sees(gpus, monkeypatch, wanted, visible, names):
+    gpus(2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert spare_gpus(wanted) == names
+
+
+def test_where_cuda_is_not_there_none_is_shared_out(gpus):
+    gpus(0)
+    assert spare_gpus("auto") == ()
 
 
 @pytest.mark.parametrize(("wanted", "device"), [("cpu", "cpu"), ("cuda", "cuda:0"), ("cuda:1", "cuda:1")])

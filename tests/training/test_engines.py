@@ -9,12 +9,13 @@ from attrs import field, frozen
 from helpers.training import CPU, Outcome, fitted, meaning
 from torch._dynamo.utils import counters
 
+from cifar_dsl.errors import StoppedError
 from cifar_dsl.training import draws
 from cifar_dsl.training.engines import Eager, EngineError, Recorded, choose_engine
 from cifar_dsl.training.feeds import DeviceFeed, HostFeed
 from cifar_dsl.training.images import Splits, load_images
 from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.loop import StoppedError, Watcher, fit
+from cifar_dsl.training.loop import Watcher, fit
 
 SPEC = """
 arch small

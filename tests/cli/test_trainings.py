@@ -1,0 +1,47 @@
+"""How trainings are shared out among processes, cores and GPUs, of which none needs to be there."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from cifar_dsl.cli import trainings
+from cifar_dsl.cli.way import Way
+from cifar_dsl.jobs import InlineExecutor, LocalExecutor
+from cifar_dsl.training.device import Choice
+
+
+@pytest.fixture
+def plan(monkeypatch):
+    """The plan for so many trainings of so many specs on a machine with these GPUs."""
+
+    def make(gpus, trainings_, specs, **more):
+        monkeypatch.setattr(trainings, "choose_device", lambda _: Choice(torch.device("cuda", 0), "auto: it is there"))
+        monkeypatch.setattr(trainings, "spare_gpus", lambda _: gpus)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
+        return trainings._local_plan(Way(Path("runs"), **more), trainings_, specs)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("gpus", "jobs", "workers", "said"),
+    [
+        (("0",), None, 1, ""),
+        (("0", "1"), None, 2, "; 2 processes on 2 GPUs"),
+        (("0", "1", "2", "3"), None, 3, "; 3 processes on 3 GPUs"),  # as many as there are specs
+        (("0", "1"), 1, 1, ""),
+        (("0", "1"), 4, 4, "; 4 processes on 2 GPUs"),
+        (("0",), 2, 2, "; 2 processes"),
+    ],
+)
+def test_one_process_a_gpu(plan, gpus, jobs, workers, said):
+    found = plan(gpus, 15, 3, jobs=jobs)
+    assert (found.workers, found.device, found.threads) == (workers, "cuda:0", None)
+    assert found.executor == (LocalExecutor(workers, gpus) if workers > 1 else InlineExecutor())
+    assert found.said == f"cuda:0 (a GPU); auto: it is there{said}"
+    assert found.is_alone is (workers <= len(gpus))
+
+
+def test_the_seeds_of_a_spec_stay_together_on_one_gpu(plan):
+    assert plan(("0", "1"), 5, 1).executor == InlineExecutor()
