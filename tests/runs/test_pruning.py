@@ -216,7 +216,7 @@ def test_who_waits_for_the_lock_of_a_removed_run_gets_a_lock_that_counts(tmp_pat
     monkeypatch.setattr(shutil, "rmtree", remove)
     only(tmp_path, Status.UNFINISHED).remove()
     monkeypatch.undo()
-    assert taken.wait(10)
+    assert taken.wait(60)
     other = RunWriter(place)
     with pytest.raises(LockedError):
         other.take()
