@@ -24,9 +24,12 @@ def spec_items(incomplete: str, names: Iterable[str] = ()) -> list[CompletionIte
 
 def run_items(incomplete: str) -> list[CompletionItem]:
     """The runs, also those that were broken off, that lie below what is typed or below `runs`; else folders."""
+    from cifar_dsl.runs.places import FOLDER
+
     folder = Path(incomplete[: incomplete.rfind("/") + 1] or ".")
     found = [*folder.glob("seed-*"), *folder.glob("*/seed-*"), *folder.glob("*/*/seed-*")]
-    names = [str(path) for path in sorted(found) if path.is_dir() and path.suffix in {"", ".partial"}]
+    named = [path for path in sorted(found) if FOLDER.fullmatch(path.name) and path.suffix in {"", ".partial"}]
+    names = [str(path) for path in named if path.is_dir()]
     runs = [CompletionItem(name) for name in names if name.startswith(incomplete)]
     return runs or [CompletionItem(incomplete, type="dir")]
 

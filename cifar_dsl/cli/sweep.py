@@ -96,11 +96,13 @@ def _list(contestants: list[Contestant], terms: Terms) -> int:
         ]
     rows = [["spec", "fingerprint", "parameters", "macs", "epochs", "runs"]]
     works: list[Work] = []
+    specs = 0  # that have something to train
     for each in contestants:
         graph, recipe = each.spec.graph, required_recipe(each.spec.analysis)
         there = [bool(api.find_run(each.spec, terms.runs, seed, digest)) for seed in range(terms.seeds)]
         work = Work.of(graph, recipe, images or DATASETS[recipe.data.name].train_images or 0)
         works += [work] * there.count(False)
+        specs += not all(there)
         counts = (f"{graph.cost.parameters:,}", in_short(graph.cost.macs), f"{recipe.epochs:g}")
         rows.append([each.name, each.spec.fingerprint, *counts, f"{sum(there)} of {terms.seeds}"])
     for line in columns(rows, right=frozenset({2, 3, 4, 5})):
@@ -109,7 +111,7 @@ def _list(contestants: list[Contestant], terms: Terms) -> int:
     way, time = terms.way(), ""
     if works and way.executor == "local":
         choice = choose_device(way.device)
-        time = f", {forecast(works, terms.runs, choice, *spread(way, choice, len(works)))}"
+        time = f", {forecast(works, terms.runs, choice, *spread(way, choice, len(works), specs))}"
     size = f"{counted(len(contestants), 'spec')} x {counted(terms.seeds, 'seed')}"
     say(f"\n{size}; runs: {count - len(works)} are there, {len(works)} to train{time}")
     return 0

@@ -103,7 +103,8 @@ def train_missing(
     is_remote = way.executor == "ray" and bool(missing)
     plan = _ray_plan(way) if is_remote else _local_plan(way, len(missing), len(to_train))
     if not is_remote and not quiet:
-        _warn(to_train, choose_device(plan.device))
+        choice = choose_device(plan.device)
+        _warn(to_train, choice, at_a_time=plan.workers if choice.device.type == "cpu" else 1)
     way = evolve(way, habits=evolve(way.habits, is_alone=plan.is_alone))
     jobs = _planned(missing, way, plan.device, plan.threads, titles or {})
     count = len(wanted) * len(seeds)
@@ -163,18 +164,24 @@ def run_jobs(
     return outcome
 
 
-def _warn(to_train: "Iterable[tuple[Analysis, Dataset]]", choice: Choice) -> None:
-    """Say beforehand where the device's memory will hardly do, which is an estimate, and where a precision is slow."""
+def _warn(to_train: "Iterable[tuple[Analysis, Dataset]]", choice: Choice, *, at_a_time: int) -> None:
+    """Say beforehand where the device's memory will hardly do, which is an estimate, and where a precision is slow.
+
+    So many trainings share the memory, each a process with data of its own.
+    """
     there = memory_bytes(choice.device)
     slow: dict[str, str] = {}
     for analysis, dataset in to_train:
         recipe = required_recipe(analysis)
         images = len(dataset.y_train) + len(dataset.y_test)
-        needed = estimate(analysis.graph, recipe, images, choice.device.type)["together"]
+        needed = at_a_time * estimate(analysis.graph, recipe, images, choice.device.type)["together"]
         if there is not None and needed > there:
+            together, fewer = (
+                (f" {at_a_time} times at once", ", and --jobs trains fewer") if at_a_time > 1 else ("", "")
+            )
             note(
-                f"warning: to train {analysis.program.name} takes about {in_short(needed, 'B')}, and {choice.device} "
-                f"has {in_short(there, 'B')} of memory; `--dry-run` says what takes how much"
+                f"warning: to train {analysis.program.name}{together} takes about {in_short(needed, 'B')}, and "
+                f"{choice.device} has {in_short(there, 'B')} of memory; `--dry-run` says what takes how much{fewer}"
             )
         if reason := why_slow(recipe.precision, choice.device):
             slow[recipe.precision] = reason
@@ -184,7 +191,7 @@ def _warn(to_train: "Iterable[tuple[Analysis, Dataset]]", choice: Choice) -> Non
 
 def _local_plan(way: Way, trainings: int, specs: int) -> _Plan:
     choice = choose_device(way.device)
-    workers, threads = spread(way, choice, trainings if choice.device.type == "cpu" else specs)
+    workers, threads = spread(way, choice, trainings, specs)
     gpus = spare_gpus(way.device)
     shown = "" if threads is None else f" of {threads} thread{'' if threads == 1 else 's'}"
     shared = f" on {min(workers, len(gpus))} GPUs" if len(gpus) > 1 else ""
@@ -214,14 +221,15 @@ def _ray_plan(way: Way) -> _Plan:
     return _Plan(RayExecutor(), workers, threads, device, said, is_alone=workers == 1)
 
 
-def spread(way: Way, choice: Choice, count: int) -> tuple[int, int | None]:
-    """How many processes work on so many trainings, and with how many threads; None leaves torch's choice.
+def spread(way: Way, choice: Choice, trainings: int, specs: int) -> tuple[int, int | None]:
+    """How many processes work on so many trainings of so many specs, and with how many threads; None is torch's choice.
 
-    On a CPU one process a core with one thread is the fastest for all of them together; else it is one process a GPU.
+    On a CPU one process a core with one thread is the fastest for all of them together; else it is one process a GPU,
+    which trains all seeds of a spec side by side.
     """
     if choice.device.type != "cpu":
-        return way.jobs or max(1, min(len(spare_gpus(way.device)), count)), way.threads
-    workers = max(1, min(way.jobs or os.cpu_count() or 1, count))
+        return way.jobs or max(1, min(len(spare_gpus(way.device)), specs)), way.threads
+    workers = max(1, min(way.jobs or os.cpu_count() or 1, trainings))
     return workers, way.threads or (1 if workers > 1 else None)
 
 

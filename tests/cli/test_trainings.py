@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from cifar_dsl import api
 from cifar_dsl.cli import trainings
 from cifar_dsl.cli.way import Way
 from cifar_dsl.jobs import InlineExecutor, LocalExecutor
+from cifar_dsl.memory import estimate
 from cifar_dsl.training.device import Choice
 
 
@@ -45,3 +47,20 @@ def test_one_process_a_gpu(plan, gpus, jobs, workers, said):
 
 def test_the_seeds_of_a_spec_stay_together_on_one_gpu(plan):
     assert plan(("0", "1"), 5, 1).executor == InlineExecutor()
+
+
+def test_trainings_that_run_at_a_time_share_the_memory(tiny, pictures, monkeypatch, capsys):
+    spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
+    cpu = Choice(torch.device("cpu"), "asked for")
+
+    def warned(at_a_time: int, there: int) -> str:
+        monkeypatch.setattr(trainings, "memory_bytes", lambda _: there)
+        trainings._warn([(spec.analysis, dataset)], cpu, at_a_time=at_a_time)
+        return capsys.readouterr().err
+
+    needed = estimate(spec.graph, spec.recipe, 80, "cpu")["together"]
+    assert warned(1, needed) == ""
+    assert warned(2, 2 * needed) == ""
+    said = warned(2, 2 * needed - 1)
+    assert "to train tiny 2 times at once takes about" in said
+    assert "--jobs trains fewer" in said
