@@ -1,6 +1,7 @@
 """`cifar-dsl train`: a spec becomes a run."""
 
 import json
+import os
 import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -182,6 +183,8 @@ _PROFILED = 30  # steps
 
 def _profile(spec: "Spec", data: str | None, way: Way, trace: Path) -> int:
     """Show where the time goes."""
+    # Before torch is imported, whose profiler tells of each start and stop, and of a GPU that is not there.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     from cifar_dsl import api
     from cifar_dsl.cli.asking import ask_about_size
     from cifar_dsl.training.device import choose_device
