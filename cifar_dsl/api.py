@@ -148,9 +148,9 @@ def open_data_for_all(
     data_dir: PathLike | None = None,
     progress: "Progress | None" = None,
 ) -> "list[tuple[Spec, Dataset]]":
-    """The same for several specs; every data set is loaded once."""
+    """The same for several specs, which are held against their data; every data set is loaded once."""
     from cifar_dsl.data import DataError, Dataset, load_dataset
-    from cifar_dsl.training.subject import required_recipe
+    from cifar_dsl.training.subject import check_data, required_recipe
 
     folder = Path(data_dir) if data_dir is not None else None
     loaded: dict[str, Dataset] = {}
@@ -176,6 +176,8 @@ def open_data_for_all(
         if call.name not in loaded:
             loaded[call.name] = load_dataset(call.name, data_dir=folder, progress=progress)
         opened.append((trained, loaded[call.name]))
+    for spec, dataset in opened:
+        check_data(spec.analysis, dataset)
     return opened
 
 

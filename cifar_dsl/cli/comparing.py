@@ -161,6 +161,7 @@ def train_and_compare(contestants: Sequence[Contestant], terms: Terms) -> int:
         opened = open_data(contestants, terms)
         compared = [(each, dataset.digest) for each, dataset in opened]
         if not terms.no_train:
+            terms.out.mkdir(parents=True, exist_ok=True)  # hours before it is needed
             from cifar_dsl.cli.trainings import train_missing
 
             trained = [(each.spec, dataset) for each, dataset in opened]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_dsl.cli.output import note
+from cifar_dsl.errors import UserError
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
@@ -32,7 +33,30 @@ def write(
     with_chart: bool,
     with_report: bool,
 ) -> None:
-    """Write tables, charts and report into `out`; what isn't asked for is removed, since it would be of another."""
+    """Write tables, charts and report into `out`; what isn't asked for is removed, since it would be of another.
+
+    Raises UserError where that can't be written.
+    """
+    try:
+        _write(comparison, specs, out, data=data, data_dir=data_dir, with_chart=with_chart, with_report=with_report)
+    except OSError as error:
+        raise UserError(
+            f"the comparison can't be written into {out}: {error.strerror or error}",
+            "see to it that there is room and that it can be written, or name another folder (--out); --no-train "
+            "compares the runs that are there",
+        ) from error
+
+
+def _write(
+    comparison: "Comparison",
+    specs: "Sequence[Spec]",
+    out: Path,
+    *,
+    data: str | None,
+    data_dir: Path | None,
+    with_chart: bool,
+    with_report: bool,
+) -> None:
     from cifar_dsl.atomic import write_atomically
     from cifar_dsl.compare.figures import draw
     from cifar_dsl.compare.tables import as_csv, as_json, as_latex, as_markdown

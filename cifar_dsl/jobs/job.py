@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 from cifar_dsl import limits
-from cifar_dsl.diagnostics import SpecError
+from cifar_dsl.diagnostics import SpecError, render_concise
 from cifar_dsl.errors import StoppedError, UserError
 from cifar_dsl.runs import EpochMetrics, Run, RunError, run_path
 from cifar_dsl.training.habits import Habits
@@ -186,7 +186,7 @@ def _outcome(
         reason = f": {error.reason}" if error.reason else ""
         return Failed(f"{error.message}{reason}", error.help)
     except SpecError as error:
-        return Failed("\n\n".join(map(str, error.diagnostics)))
+        return Failed("; ".join(map(render_concise, error.diagnostics)))
     except OSError as error:
         return Failed(f"{error.filename or job.runs}: {error.strerror or error}")
     except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs go on

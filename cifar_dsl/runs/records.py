@@ -205,7 +205,10 @@ def read_text(path: Path) -> str:
 
 def damaged(path: Path) -> RunError:
     """The error that says that a file is."""
-    return RunError(f"{path} is damaged", "remove the run (`cifar-dsl runs prune --damaged`) and train the spec again")
+    return RunError(
+        f"{path} is damaged",
+        f"remove the run's folder, {path.parent}, and train the spec again; `cifar-dsl runs verify` finds all such",
+    )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""MLflow, by its client. `MLFLOW_TRACKING_URI` says where it keeps runs, as for all that uses it."""
+"""MLflow, by its client. `MLFLOW_TRACKING_URI` says where it keeps runs; else they are files beside ours."""
 
 import os
 import time
@@ -42,10 +42,10 @@ def open_tracker(training: Training) -> _Run:
     from mlflow import MlflowClient
     from mlflow.entities import Param
 
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # files need no database, which the small client lacks
     uri = None
-    if training.log_dir:
-        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # a folder is what --log-dir asks for
-        uri = training.log_dir.absolute().as_uri()
+    if training.log_dir or "MLFLOW_TRACKING_URI" not in os.environ:
+        uri = (training.log_dir or training.runs / "mlflow").absolute().as_uri()
     client = MlflowClient(tracking_uri=uri)
     experiment = client.get_experiment_by_name(_EXPERIMENT)
     number = experiment.experiment_id if experiment else client.create_experiment(_EXPERIMENT)

@@ -10,10 +10,9 @@ import torch
 
 from cifar_dsl.data import Dataset
 from cifar_dsl.errors import UserError
-from cifar_dsl.ir import Graph, Recipe, Shape
+from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.memory import estimate
 from cifar_dsl.runs import Run, RunRecord, RunWriter, run_path
-from cifar_dsl.semantics import DataShape
 from cifar_dsl.syntax import print_spec
 from cifar_dsl.text import in_short
 from cifar_dsl.training.device import Choice
@@ -25,7 +24,7 @@ from cifar_dsl.training.images import Splits, load_images
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import StepProgress, Watcher, fit
 from cifar_dsl.training.recorder import Listener, Recorder
-from cifar_dsl.training.subject import Subject
+from cifar_dsl.training.subject import Subject, check_data
 
 # What errors that are no OutOfMemoryError say: torch of the CPU's memory, and libraries of the GPU's.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
@@ -51,8 +50,7 @@ def train_runs(
     habits = habits or Habits()
     analysis = subject.analysis
     recipe = subject.recipe
-    images = DataShape(dataset.name, Shape(dataset.image_shape), len(dataset.classes), len(dataset.y_train))
-    analysis.check_data(images)
+    check_data(analysis, dataset)
     engine = choose_engine(habits.engine, choice.device, analysis.graph, recipe, len(seeds)).engine
     here = environment(choice, engine.name)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

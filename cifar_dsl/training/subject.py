@@ -1,12 +1,16 @@
 """What is trained."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from cifar_dsl.ir import Recipe
+from cifar_dsl.ir import Recipe, Shape
 from cifar_dsl.runs import RunError
-from cifar_dsl.semantics import Analysis, changes
+from cifar_dsl.semantics import Analysis, DataShape, changes
+
+if TYPE_CHECKING:
+    from cifar_dsl.data import Dataset
 
 
 @frozen
@@ -39,3 +43,9 @@ def required_recipe(analysis: Analysis) -> Recipe:
             "add `train { data cifar10 ... }`, or extend a spec that has one",
         )
     return analysis.recipe
+
+
+def check_data(analysis: Analysis, dataset: "Dataset") -> None:
+    """Raise SpecError if the network or its recipe doesn't go with the images."""
+    classes, images = len(dataset.classes), len(dataset.y_train)
+    analysis.check_data(DataShape(dataset.name, Shape(dataset.image_shape), classes, images))

@@ -1,6 +1,7 @@
 """`cifar-dsl compare`."""
 
 import csv
+import errno
 import json
 import re
 import sys
@@ -236,6 +237,34 @@ def test_runs_whose_records_name_an_odd_path_are_compared_without_pictures(compa
     digest = load_dataset("npz", path=pictures).digest[:16]
     assert cli("compare", specs, "--no-train", "--set", f'train.data=npz("{digest}")').code == 0
     assert "data:image/png" not in (tmp_path / "comparison/report.html").read_text(encoding="utf-8")
+
+
+def test_a_recipe_that_does_not_go_with_the_data_is_told_before_training(compare, tmp_path):
+    outcome = compare("--set", "train.validation=2000")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "error[E0403]" in outcome.err
+    assert "holds out 2,000 images, and there are 60" in outcome.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_training(compare, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    outcome = compare("--out", tmp_path / "file/inside")
+    assert outcome.code == 1
+    assert "Not a directory" in outcome.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_disk_that_is_full_is_told_and_the_table_is_shown(compare, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("cifar_dsl.compare.report.render_report", full)
+    outcome = compare()
+    assert outcome.code == 1
+    assert list(table(outcome)) == ["tiny", "longer", "wider"]
+    assert "can't be written into comparison: No space left on device" in outcome.err
+    assert "Traceback" not in outcome.err
 
 
 def test_a_run_that_came_meanwhile_is_not_trained_again(compare, monkeypatch, tmp_path):

@@ -113,6 +113,17 @@ def test_mlflow_keeps_params_metrics_and_the_result(trained, tmp_path, monkeypat
     assert [(one.step, one.value) for one in history] == [(one.epoch, one.test_loss) for one in run.metrics()]
 
 
+def test_mlflow_keeps_files_beside_the_runs_unless_it_is_told_where(trained, tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    for name in ("MLFLOW_ALLOW_FILE_STORE", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    outcome, (run,) = trained("--log", "mlflow")
+    assert "told no more" not in outcome.err
+    client = mlflow.MlflowClient(tracking_uri=(tmp_path / "runs/mlflow").as_uri())
+    (found,) = client.search_runs([client.get_experiment_by_name(HEADER).experiment_id])
+    assert found.data.metrics["result.accuracy"] == run.result().accuracy
+
+
 class FakeWandb:
     """Keeps what the client library of Weights & Biases would be given."""
 
