@@ -1,6 +1,7 @@
 """Jobs on the machines of a Ray cluster; Ray is an extra."""
 
 import os
+import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from cifar_dsl.runs import LockedError
 
 MAX_RETRIES = 3  # of a job whose workers are lost
 _LOOK_S = 0.2
+_ANSWER_S = 10  # within which a cluster that is there accepts a connection
 _PATIENCE_S = 600  # for checkpoints of workers that were asked to stop
 _STORE_BYTES = 512 * 1024**2  # for images, of a cluster that is started here
 
@@ -32,17 +34,34 @@ def connect(address: str | None = None) -> None:
         ) from None
     if ray.is_initialized():
         return
+    if address is not None:
+        check_reachable(address)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address is None:
         options |= {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
     try:
         ray.init(address=address or "local", **options)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-        raise UserError(
-            f"there is no Ray cluster at {address}" if address else "Ray could not be started here",
-            "`ray start --head` starts one, and says its address",
-            reason=str(error).strip().partition("\n")[0],
-        ) from error
+    except Exception as error:  # Ray raises many, Exception itself where a start takes too long
+        raise _no_cluster(address, error) from error
+
+
+def check_reachable(address: str) -> None:
+    """Raise UserError if nothing answers at host:port, which Ray would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return  # `auto`, say
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str | None, error: Exception) -> UserError:
+    return UserError(
+        f"there is no Ray cluster at {address}" if address else "Ray could not be started here",
+        "`ray start --head` starts one, and says its address" if address else "give the same command again",
+        reason=str(error).strip().partition("\n")[0],
+    )
 
 
 def cluster_resources() -> tuple[int, int, int]:

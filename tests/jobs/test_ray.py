@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from helpers.comparisons import compared_here_and_on_a_cluster
 from cifar_dsl import api
 from cifar_dsl.errors import UserError
 from cifar_dsl.jobs import EpochEnded, Failed, Finished, InlineExecutor, Job, Noted, Stopped
-from cifar_dsl.jobs.ray import RayExecutor, connect
+from cifar_dsl.jobs.ray import RayExecutor, check_reachable, connect
 from cifar_dsl.runs import open_run, partial_path
 
 has_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
@@ -88,6 +89,18 @@ def test_jobs_give_the_same_as_here_and_their_runs_come_into_the_same_places(clu
         assert {(one.seed, one.metrics.epoch) for one in events if isinstance(one, EpochEnded)} == {
             (seed, epoch) for seed in jobs[number].seeds for epoch in (1, 2)
         }
+
+
+def test_where_nothing_answers_that_is_told_at_once():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and listens to nobody
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for each in (address, f"ray://{address}"):
+            with pytest.raises(UserError, match=f"there is no Ray cluster at {each}"):
+                check_reachable(each)
+        taken.listen()
+        check_reachable(address)
+    check_reachable("auto")
 
 
 @has_ray
