@@ -17,6 +17,7 @@ from helpers.specs import errors_of, graph_of, text_of
         ("flatten -> tokens", "E0306", "tokens", "put tokens before"),
         ("grid", "E0306", "grid", "`patches` or `tokens`"),
         ("pad_image([0, 2, 0, 0]) -> tokens -> grid", "E0304", "grid", "`grid(6x8)`"),
+        ("pad_image([0, 2, 0, 0]) -> pixel_unshuffle(4)", "E0304", "4", "use factor=1, 2, or pad"),
         ("tokens -> grid(5x7)", "E0304", "5x7", "`grid(6x6)`"),
         ("tokens -> class_token -> grid", "E0304", "grid", "`grid(1x37)`"),
         ("flatten -> transpose", "E0306", "transpose", None),
