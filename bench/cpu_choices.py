@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 from measure import report, verdict
-from sides import Side, serve
+from sides import Side, interleaved, serve
 
 _SPECS = Path(__file__).parents[1] / "specs"
 _WITHOUT = {
@@ -41,14 +41,7 @@ def main() -> int:
     for spec in options.specs:
         shared = [__file__, str(spec), "--steps", str(options.steps), "--threads", str(options.threads)]
         sides = {name: Side([*shared, "--side", name], options.threads) for name in ("ours", *_WITHOUT)}
-        times: dict[str, list[float]] = {name: [] for name in sides}
-        for number in range(options.rounds + 1):
-            for name, side in sides.items():
-                time_ms = 1000 * side.round() / options.steps
-                if number:  # the first few hundred steps of a process are slower
-                    times[name].append(time_ms)
-        for side in sides.values():
-            side.close()
+        times = interleaved(sides, options.rounds, scale=1000 / options.steps)
         report(f"a step of {spec.name}, batch {_BATCH}, {options.threads} threads", times, "ms", reference="ours")
         print()
         ours = statistics.median(times["ours"])

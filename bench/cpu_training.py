@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 
 from measure import report, verdict
-from sides import Side, serve
+from sides import Side, interleaved, serve
 
 _SPECS = Path(__file__).parents[1] / "specs"
 _SIDES = ("ours", "resident", "resident NCHW", "usual")
@@ -44,14 +44,7 @@ def main() -> int:
     for spec in options.specs:
         shared = [__file__, str(spec), "--steps", str(options.steps), "--threads", str(options.threads)]
         sides = {name: Side([*shared, "--side", name], options.threads) for name in _SIDES}
-        times: dict[str, list[float]] = {name: [] for name in sides}
-        for number in range(options.rounds + 1):
-            for name, side in sides.items():
-                time_ms = 1000 * side.round() / options.steps
-                if number:
-                    times[name].append(time_ms)
-        for side in sides.values():
-            side.close()
+        times = interleaved(sides, options.rounds, scale=1000 / options.steps)
         report(f"a step of {spec.name}, batch {_BATCH}, {options.threads} threads", times, "ms", reference="ours")
         ours, usual, resident = (statistics.median(times[name]) for name in ("ours", "usual", "resident"))
         print(f"\nusual / ours: {usual / ours:.2f}   resident / ours: {resident / ours:.2f}\n")

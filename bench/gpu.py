@@ -30,7 +30,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from measure import hardware
-from sides import Side, serve
+from sides import Side, interleaved, serve
 
 _ROOT = Path(__file__).parents[1]
 _BASELINE = _ROOT / "specs" / "baseline.arch"
@@ -132,14 +132,7 @@ def _epochs(options: argparse.Namespace, *names: str) -> dict[str, list[float]]:
     shared = [__file__, "--device", options.device, "--seeds", str(options.seeds)]
     shared += ["--quick"] * options.quick + (["--kuangliu", str(options.kuangliu)] if options.kuangliu else [])
     sides = {name: Side([*shared, "--side", name]) for name in names}
-    times: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(options.rounds + 2):  # an epoch is eager in parts, the next records, the third is warm
-        for name, side in sides.items():
-            time_s = side.round()
-            if number >= 2:
-                times[name].append(time_s)
-    for side in sides.values():
-        side.close()
+    times = interleaved(sides, options.rounds, warm_up=2)  # an epoch is eager in parts, the next records
     for name, values in times.items():
         print(f"{name:<16} median {statistics.median(values):8.3f} s  ({min(values):.3f} to {max(values):.3f})")
     return times

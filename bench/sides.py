@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field
 
@@ -60,3 +60,21 @@ class Side:
         if not line or (expected is not None and line.strip() != expected):
             raise RuntimeError(f"{' '.join(self.arguments)} ended with {self._process.wait()}")
         return line
+
+
+def interleaved(
+    sides: Mapping[str, Side], rounds: int, *, warm_up: int = 1, scale: float = 1.0
+) -> dict[str, list[float]]:
+    """Seconds, times `scale`, of so many rounds of each side in turn; the processes end with them.
+
+    Before them come `warm_up` rounds that don't count: the first few hundred steps of a process are slower.
+    """
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(warm_up + rounds):
+        for name, side in sides.items():
+            time = scale * side.round()
+            if number >= warm_up:
+                times[name].append(time)
+    for side in sides.values():
+        side.close()
+    return times

@@ -161,9 +161,9 @@ def train_and_compare(contestants: Sequence[Contestant], terms: Terms) -> int:
         opened = open_data(contestants, terms)
         compared = [(each, dataset.digest) for each, dataset in opened]
         if not terms.no_train:
-            terms.out.mkdir(parents=True, exist_ok=True)  # hours before it is needed
             from cifar_dsl.cli.trainings import train_missing
 
+            results.prepare(terms.out)  # hours before it is needed
             trained = [(each.spec, dataset) for each, dataset in opened]
             titles = {each.spec.fingerprint: each.name for each, _ in reversed(opened)}
             outcome = train_missing(trained, range(terms.seeds), way, titles=titles, quiet=terms.quiet)

@@ -1,6 +1,7 @@
 """Where `cifar-dsl compare` puts what it found: the terminal, tables, charts, the report."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,12 @@ def show(comparison: "Comparison") -> None:
         click.echo(line)
 
 
+def prepare(out: Path) -> None:
+    """Make the folder that results will be written into. Raises UserError where that can't be."""
+    with _explained(out):
+        out.mkdir(parents=True, exist_ok=True)
+
+
 def write(
     comparison: "Comparison",
     specs: "Sequence[Spec]",
@@ -37,48 +44,43 @@ def write(
 
     Raises UserError where that can't be written.
     """
+    from cifar_dsl.atomic import write_atomically
+    from cifar_dsl.compare.figures import draw
+    from cifar_dsl.compare.tables import as_csv, as_json, as_latex, as_markdown
+
+    prepare(out)
+    with _explained(out):
+        for suffix, text in (("md", as_markdown), ("csv", as_csv), ("json", as_json), ("tex", as_latex)):
+            write_atomically(out / f"comparison.{suffix}", text(comparison).encode())
+        report = out / "report.html"
+        if with_report:
+            from cifar_dsl.compare.report import render_report
+
+            analyses = {spec.fingerprint: spec.analysis for spec in specs}
+            write_atomically(
+                report, render_report(comparison, analyses, _pictures(comparison, data, data_dir)).encode()
+            )
+        else:
+            report.unlink(missing_ok=True)
+        charts = (out / "comparison.png", out / "comparison.svg")
+        if with_chart and any(row.mean is not None for row in comparison.rows):
+            draw(comparison, *charts)
+        else:
+            for chart in charts:
+                chart.unlink(missing_ok=True)
+    note(f"written to {out}/comparison.*" + (f" and {report}" if with_report else ""))
+
+
+@contextmanager
+def _explained(out: Path) -> Iterator[None]:
     try:
-        _write(comparison, specs, out, data=data, data_dir=data_dir, with_chart=with_chart, with_report=with_report)
+        yield
     except OSError as error:
         raise UserError(
             f"the comparison can't be written into {out}: {error.strerror or error}",
             "see to it that there is room and that it can be written, or name another folder (--out); --no-train "
             "compares the runs that are there",
         ) from error
-
-
-def _write(
-    comparison: "Comparison",
-    specs: "Sequence[Spec]",
-    out: Path,
-    *,
-    data: str | None,
-    data_dir: Path | None,
-    with_chart: bool,
-    with_report: bool,
-) -> None:
-    from cifar_dsl.atomic import write_atomically
-    from cifar_dsl.compare.figures import draw
-    from cifar_dsl.compare.tables import as_csv, as_json, as_latex, as_markdown
-
-    out.mkdir(parents=True, exist_ok=True)
-    for suffix, text in (("md", as_markdown), ("csv", as_csv), ("json", as_json), ("tex", as_latex)):
-        write_atomically(out / f"comparison.{suffix}", text(comparison).encode())
-    report = out / "report.html"
-    if with_report:
-        from cifar_dsl.compare.report import render_report
-
-        analyses = {spec.fingerprint: spec.analysis for spec in specs}
-        write_atomically(report, render_report(comparison, analyses, _pictures(comparison, data, data_dir)).encode())
-    else:
-        report.unlink(missing_ok=True)
-    charts = (out / "comparison.png", out / "comparison.svg")
-    if with_chart and any(row.mean is not None for row in comparison.rows):
-        draw(comparison, *charts)
-    else:
-        for chart in charts:
-            chart.unlink(missing_ok=True)
-    note(f"written to {out}/comparison.*" + (f" and {report}" if with_report else ""))
 
 
 def _pictures(comparison: "Comparison", data: str | None, data_dir: Path | None) -> "Pictures | None":
