@@ -53,8 +53,8 @@ def main() -> int:
 
 
 def _checked(text: str) -> Callable[[], float]:
-    from cifar_dsl.semantics import analyze_text
-    from cifar_dsl.syntax import parse_spec
+    from cifar_dsl.compiler import analyze_text
+    from cifar_dsl.language.syntax import parse_spec
 
     def run() -> float:
         parse_spec.cache_clear()

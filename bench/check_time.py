@@ -46,8 +46,8 @@ def main() -> int:
 
 
 def _warm_rate() -> float:
-    from cifar_dsl.semantics import analyze
-    from cifar_dsl.syntax import parse_spec
+    from cifar_dsl.compiler import analyze
+    from cifar_dsl.language.syntax import parse_spec
 
     for path in _SPECS:
         analyze(path)

@@ -20,7 +20,7 @@ from sides import Side, interleaved, serve
 _SPECS = Path(__file__).parents[1] / "specs"
 _WITHOUT = {
     "memory given back": ("cifar_dsl.training.learner.keep_freed_memory", lambda _device: None),
-    "nothing overwritten": ("cifar_dsl.backends.torch_module.overwriting", lambda _graph: frozenset()),
+    "nothing overwritten": ("cifar_dsl.training.lowering.torch_module.overwriting", lambda _graph: frozenset()),
 }
 _BATCH = 64
 

@@ -23,8 +23,8 @@ import numpy as np
 from attrs import define
 from measure import verdict
 
-from cifar_dsl.compare.effects import ALPHA, Effect, Sample, effects
-from cifar_dsl.compare.multiplicity import ManyToOne
+from cifar_dsl.experiments.comparison.effects import ALPHA, Effect, Sample, effects
+from cifar_dsl.experiments.comparison.multiplicity import ManyToOne
 
 RECORDED = Path(__file__).parent / "recorded" / "accuracies.csv"
 

@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from measure import hardware
 
-from cifar_dsl.semantics import analyze_text
-from cifar_dsl.source import Source
-from cifar_dsl.syntax.formatter import format_text
+from cifar_dsl.compiler import analyze_text
+from cifar_dsl.language.source import Source
+from cifar_dsl.language.syntax.formatter import format_text
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from helpers.layouts import comments_of, scattered

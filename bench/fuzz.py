@@ -4,9 +4,9 @@
 
 Claim: of 1,000,000 inputs none ends in another exception than SpecError, none takes more than 20 s of a core or 2 GB,
 none is told with a character that acts on a terminal, and the formatter keeps the meaning of all that parse. Inputs are
-mutations of all shipped specs and of the cases of tests/diagnostics, token by token and byte by byte, splices of
-them, derivations of the grammar, and random overrides; what parses is formatted, what is right also compared and
-drawn. Exits with 1 where something is found. --keep makes finds smaller and writes them into a folder, by default
+mutations of all shipped specs and of the cases of tests/language/diagnostics, token by token and byte by byte,
+splices of them, derivations of the grammar, and random overrides; what parses is formatted, what is right also compared
+and drawn. Exits with 1 where something is found. --keep makes finds smaller and writes them into a folder, by default
 tests/fuzz/corpus, whose inputs the suite runs each time.
 """
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from measure import hardware
 
-from cifar_dsl.language_server.server import PAUSE_S
+from cifar_dsl.editors.language_server.server import PAUSE_S
 
 _SPECS = Path(__file__).resolve().parents[1] / "specs"
 _NAMES = ("efficientnet_b0", "dla", "densenet121", "dpn92")  # the longest; then the slowest to check

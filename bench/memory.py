@@ -83,7 +83,7 @@ def _measured(options: argparse.Namespace) -> dict[str, float]:
     import torch
 
     import cifar_dsl
-    from cifar_dsl.memory import estimate
+    from cifar_dsl.analysis import estimate
     from cifar_dsl.training.engines import choose_engine
     from cifar_dsl.training.evaluation import evaluate
     from cifar_dsl.training.images import load_images

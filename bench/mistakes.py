@@ -17,8 +17,8 @@ from pathlib import Path
 
 from measure import hardware
 
-from cifar_dsl.diagnostics import render_concise
-from cifar_dsl.lints import inspect
+from cifar_dsl.compiler.lints import inspect
+from cifar_dsl.language.diagnostics import render_concise
 
 _SPECS = Path(__file__).parents[1] / "specs"
 _TOKEN = re.compile(

@@ -2,13 +2,13 @@
 
     python bench/mutation.py [layers] [runs] [--sample 200] [--children 1] [--show]
 
-Claim: the tests kill at least 90 % of the mutants of what infers and counts in cifar_dsl/layers (`layers`), and of
-what writes and verifies runs and their checkpoints (`runs`). A mutant is one small change, such as `+` for `-`, 2 for
-1, another text, that mutmut makes; it is killed when a test fails. Mutants that no test runs count as alive. What is
-alive is listed with --show; why that is so stands in docs/promises.md. The tests are those that [tool.mutmut] of
-pyproject.toml names. --sample takes so many mutants of each area, by chance but always the same ones, and gives the
-95 % interval (Wilson's) of the share of all. mutmut works in ./mutants, which may be deleted, and goes on where it
-stopped; what it hasn't come to when it is broken off is not counted. Exits with 1 where fewer are killed.
+Claim: the tests kill at least 90 % of the mutants of what infers and counts in cifar_dsl/operations/layers (`layers`),
+and of what writes and verifies runs and their checkpoints (`runs`). A mutant is one small change that mutmut makes,
+such as `+` for `-`, 2 for 1, another text; it is killed when a test fails. Mutants that no test runs count as alive.
+--show lists those that live; docs/promises.md says why each does. The tests are those that [tool.mutmut] of
+pyproject.toml names. --sample draws that many mutants of each area, always the same ones, and gives the 95 % interval
+(Wilson's) of the share of all. mutmut works in ./mutants, which may be deleted, and resumes where it stopped; mutants
+that an interrupted run didn't reach aren't counted. Exits with 1 where fewer are killed.
 """
 
 import argparse
@@ -29,20 +29,23 @@ _SURVIVED, _UNTESTED = 0, 33  # codes that mutmut keeps
 _AREAS = {
     # What infers and counts; not `emit`, which the equality of modules with torch's holds, nor `check` of arguments.
     "layers": [
-        *(f"cifar_dsl.layers.*ǁ{name}__mutmut_*" for name in ("infer", "parameters", "macs", "cost", "unseen")),
         *(
-            f"cifar_dsl.layers.*ǁ{name}__mutmut_*"
+            f"cifar_dsl.operations.layers.*ǁ{name}__mutmut_*"
+            for name in ("infer", "parameters", "macs", "cost", "unseen")
+        ),
+        *(
+            f"cifar_dsl.operations.layers.*ǁ{name}__mutmut_*"
             for name in ("_extents", "_padding", "_sides", "_slopes", "_steps", "_error")
         ),
-        "cifar_dsl.layers.window.*",
-        "cifar_dsl.layers.divisible.*",
-        "cifar_dsl.layers.initializer.x_fans__*",
-        "cifar_dsl.layers.base.*",
-        "cifar_dsl.layers.conv.x__check_groups__*",
-        "cifar_dsl.layers.join.*",
+        "cifar_dsl.operations.layers.window.*",
+        "cifar_dsl.operations.layers.divisible.*",
+        "cifar_dsl.operations.layers.initializer.x_fans__*",
+        "cifar_dsl.operations.layers.base.*",
+        "cifar_dsl.operations.layers.conv.x__check_groups__*",
+        "cifar_dsl.operations.layers.join.*",
     ],
     "runs": [
-        "cifar_dsl.atomic.*",
+        "cifar_dsl.foundation.atomic.*",
         "cifar_dsl.runs.checkpoints.*",
         "cifar_dsl.runs.digests.*",
         "cifar_dsl.runs.verification.*",

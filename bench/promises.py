@@ -101,9 +101,9 @@ def _formatter(share: float) -> str:
     from helpers.networks import networks, specs
     from hypothesis import HealthCheck, Phase, given, settings
 
-    from cifar_dsl.semantics import analyze_text
-    from cifar_dsl.source import Source
-    from cifar_dsl.syntax.formatter import format_text
+    from cifar_dsl.compiler import analyze_text
+    from cifar_dsl.language.source import Source
+    from cifar_dsl.language.syntax.formatter import format_text
 
     count = 0
 
@@ -198,7 +198,7 @@ PROMISES: dict[str, Callable[[float], str]] = {
     "formatter": _formatter,
     "extends": _tests("tests/promises/test_extends_stays_inside.py"),
     "inert": _tests("tests/promises/test_inert_output.py"),
-    "data": _tests("tests/data"),
+    "data": _tests("tests/training/datasets"),
     "bugs": _tests("tests/cli/test_bugs.py"),
     "checkpoints": _trials(lambda place, share: reliability.damaged_checkpoints(place, _part(1000, share))),
     "weights": _trials(lambda place, share: reliability.damaged_weights(place, _part(1000, share))),

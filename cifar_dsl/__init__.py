@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec, load, load_trained, train
-    from cifar_dsl.diagnostics import SpecError
-    from cifar_dsl.version import __version__
+    from cifar_dsl.foundation.version import __version__
+    from cifar_dsl.language.diagnostics import SpecError
 
 __all__ = ["Spec", "SpecError", "__version__", "load", "load_trained", "train"]
 
@@ -22,18 +22,18 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    # Looked up on first use, so that `import cifar_dsl.source` costs no more than that module.
+    # Looked up on first use, so that `import cifar_dsl.language.source` costs no more than that module.
     match name:
         case "Spec" | "load" | "load_trained" | "train":
             from cifar_dsl import api
 
             return vars(api)[name]
         case "SpecError":
-            from cifar_dsl.diagnostics import SpecError
+            from cifar_dsl.language.diagnostics import SpecError
 
             return SpecError
         case "__version__":
-            from cifar_dsl.version import __version__
+            from cifar_dsl.foundation.version import __version__
 
             return __version__
         case _:
@@ -42,6 +42,6 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(ipython: Any) -> None:
     """What `%load_ext cifar_dsl` calls: it enters the cell magic `%%arch`."""
-    from cifar_dsl.notebook import register
+    from cifar_dsl.editors.notebook import register
 
     register(ipython)

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from cifar_dsl.diagnostics import nearest
-from cifar_dsl.errors import UserError
+from cifar_dsl.compiler import Analysis, Library, analyze, analyze_text, changes, examine
+from cifar_dsl.experiments.jobs import Job
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.jobs import Job
-from cifar_dsl.recipes import DATASETS
+from cifar_dsl.language.diagnostics import nearest
+from cifar_dsl.language.syntax import print_spec
+from cifar_dsl.operations.recipe import DATASETS
 from cifar_dsl.runs import Run, RunError, find_runs, open_run, run_path
-from cifar_dsl.semantics import Analysis, Library, analyze, analyze_text, changes, examine
-from cifar_dsl.syntax import print_spec
-from cifar_dsl.text import in_short
 from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from cifar_dsl.data import Dataset
-    from cifar_dsl.data.progress import Progress
+    from cifar_dsl.training.datasets import Dataset
+    from cifar_dsl.training.datasets.progress import Progress
     from cifar_dsl.training.recorder import Listener
 
 PathLike = str | os.PathLike[str]
@@ -73,7 +73,7 @@ class Spec:
 
         The weights are those that a training with `seed` starts from.
         """
-        from cifar_dsl.backends.torch_module import build_module
+        from cifar_dsl.training.lowering.torch_module import build_module
 
         return build_module(self.graph, self.name, seed)
 
@@ -91,8 +91,8 @@ class Spec:
         """The spec's own text in colours and its layers as a table: how a notebook shows it."""
         from html import escape
 
-        from cifar_dsl.expansion import layer_text
-        from cifar_dsl.highlighting import html_of_source, html_of_table
+        from cifar_dsl.language.highlighting import html_of_source, html_of_table
+        from cifar_dsl.views.flatten import layer_text
 
         graph, cost = self.graph, self.graph.cost
         rows = [["layer", "path", "output", "parameters", "macs"], ["input", "", str(graph.input), "", ""]]
@@ -149,7 +149,7 @@ def open_data_for_all(
     progress: "Progress | None" = None,
 ) -> "list[tuple[Spec, Dataset]]":
     """The same for several specs, which are held against their data; every data set is loaded once."""
-    from cifar_dsl.data import DataError, Dataset, load_dataset
+    from cifar_dsl.training.datasets import DataError, Dataset, load_dataset
     from cifar_dsl.training.subject import check_data, required_recipe
 
     folder = Path(data_dir) if data_dir is not None else None

@@ -12,7 +12,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden",
         action="store_true",
-        help="Write the expected renderings of tests/diagnostics/cases anew; review the difference.",
+        help="Write the expected renderings of tests/language/diagnostics/cases anew; review the difference.",
     )
     parser.addoption(
         "--full",

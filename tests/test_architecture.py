@@ -1,6 +1,7 @@
 """Which part of the package may know which: read from its imports, so that no one has to remember."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,49 +13,27 @@ import cifar_dsl
 PACKAGE = Path(cifar_dsl.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# A part imports only from the lines above its own; those of one line don't import each other.
-LAYERS = (
-    {"atomic", "source", "limits", "errors", "text"},
-    {"installation", "resources", "version"},
-    {"diagnostics"},
-    {"syntax"},
-    {"highlighting"},
-    {"ir"},
-    {"outline"},
-    {"kinds"},
-    {"registry"},
-    {"layers"},
-    {"recipes"},
-    {"semantics"},
-    {"expansion", "grid"},
-    {"memory"},
-    {"lints"},
-    {"visits"},
-    {"difference", "margin", "pictures"},
-    {"reference"},
-    {"runs"},
-    {"predictions"},
-    {"backends"},
-    {"data"},
-    {"training"},
-    {"jobs"},
-    {"compare", "trackers"},
-    {"language_server"},
-    {"api", "doctor"},
-    {"notebook"},
-    {"cli"},
-)
-RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
-WITH_TORCH = {"backends", "training"}
-IMPORTS_TORCH_LATE = {"jobs", "api", "cli", "doctor"}  # inside the function that needs it
+PAGE = PACKAGE.parent / "docs" / "architecture.md"
+
+
+def rooms() -> list[str]:
+    """The rooms in their order, from the table of rooms on the architecture page."""
+    _, _, after = PAGE.read_text(encoding="utf-8").partition("## The rooms")
+    table, _, _ = after.partition("\n## ")
+    return re.findall(r"^\| `(\w+)(?:/|\.py)` \|", table, re.MULTILINE)
+
+
+RANK = {room: rank for rank, room in enumerate(rooms())}
+WITH_TORCH = {"training"}
+IMPORTS_TORCH_LATE = {"experiments", "api", "cli"}  # inside the function that needs it
 
 
 def module_of(path: Path) -> str:
     return ".".join(("cifar_dsl", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
 
 
-def part_of(module: str) -> str:
-    """`cifar_dsl.syntax.parser` -> `syntax`; the package itself, which only passes names on, is ``."""
+def room_of(module: str) -> str:
+    """`cifar_dsl.language.source` -> `language`; the package itself, which only passes names on, is ``."""
     return [*module.split("."), ""][1]
 
 
@@ -83,39 +62,37 @@ def imports(path: Path) -> list[tuple[str, bool]]:
     return found
 
 
-def test_every_part_has_a_rank() -> None:
-    parts = {part_of(module_of(path)) for path in FILES} - {"", "__main__"}
-    assert parts <= set(RANK)
+def test_the_page_lists_every_room_once() -> None:
+    assert sorted({room_of(module_of(path)) for path in FILES} - {"", "__main__"}) == sorted(rooms())
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_a_part_knows_only_those_above_it(path: Path) -> None:
-    part = part_of(module_of(path))
-    if part in {"", "__main__"}:
+def test_a_room_imports_only_from_rooms_above_it(path: Path) -> None:
+    room = room_of(module_of(path))
+    if room in {"", "__main__"}:
         return
     for module, _ in imports(path):
-        other = part_of(module)
-        if module.startswith("cifar_dsl.") and other != part:
-            assert RANK[other] < RANK[part], f"{module_of(path)} imports {module}"
+        other = room_of(module)
+        if module.startswith("cifar_dsl.") and other != room:
+            assert RANK[other] < RANK[room], f"{module_of(path)} imports {module}"
 
 
 def test_only_syntax_imports_lark() -> None:
-    assert {part_of(module_of(p)) for p in FILES for name, _ in imports(p) if name.split(".")[0] == "lark"} == {
-        "syntax"
-    }
+    users = {module_of(path) for path in FILES for name, _ in imports(path) if name.split(".")[0] == "lark"}
+    assert {user.rpartition(".")[0] for user in users} == {"cifar_dsl.language.syntax"}
 
 
 def test_only_the_language_server_imports_its_protocol() -> None:
     """It is an extra, so that even the command imports it late."""
     protocol = {"pygls", "lsprotocol"}
-    assert {part_of(module_of(p)) for p in FILES for name, _ in imports(p) if name.split(".")[0] in protocol} == {
-        "language_server"
-    }
+    server = "cifar_dsl.editors.language_server"
+    speakers = {module_of(path) for path in FILES for name, _ in imports(path) if name.split(".")[0] in protocol}
+    assert all(speaker.startswith(server) for speaker in speakers)
     users = [
         (module_of(path), at_once)
         for path in FILES
         for name, at_once in imports(path)
-        if part_of(name) == "language_server" != part_of(module_of(path))
+        if name.startswith(server) and not module_of(path).startswith(server)
     ]
     assert users == [("cifar_dsl.cli.lsp", False)]
 
@@ -124,14 +101,14 @@ def test_torch_stays_below_the_language() -> None:
     for path in FILES:
         for name, at_once in imports(path):
             if name.split(".")[0] in {"torch", "torchvision", "safetensors"}:
-                part = part_of(module_of(path))
-                assert part in WITH_TORCH or (part in IMPORTS_TORCH_LATE and not at_once), f"{path} imports {name}"
+                room = room_of(module_of(path))
+                assert room in WITH_TORCH or (room in IMPORTS_TORCH_LATE and not at_once), f"{path} imports {name}"
 
 
-def test_backends_do_not_import_each_other() -> None:
-    for path in (PACKAGE / "backends").glob("*.py"):
-        others = {name for name, _ in imports(path) if name.startswith("cifar_dsl.backends.")}
-        assert others <= ({"cifar_dsl.backends.initialization"} if path.stem == "torch_module" else set())
+def test_modules_know_nothing_of_who_builds_them() -> None:
+    for path in (PACKAGE / "training" / "lowering").glob("*.py"):
+        others = {name for name, _ in imports(path) if name.startswith("cifar_dsl.training.lowering.")}
+        assert others <= ({"cifar_dsl.training.lowering.initialization"} if path.stem == "torch_module" else set())
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)
@@ -168,7 +145,7 @@ RUN = "from cifar_dsl.cli import main; assert main({!r}) in (0, 1)"
 @pytest.mark.parametrize(
     "code",
     [
-        "import cifar_dsl.semantics",
+        "import cifar_dsl.compiler",
         "import cifar_dsl; cifar_dsl.load",
         ASK_EVERYTHING,
         RUN.format(["check", SPEC]),

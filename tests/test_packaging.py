@@ -50,7 +50,7 @@ def elsewhere(tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_the_installed_copy_is_the_one_that_runs(installed, elsewhere):
     code = (
-        "import cifar_dsl, cifar_dsl.resources as r; "
+        "import cifar_dsl, cifar_dsl.foundation.resources as r; "
         "print(cifar_dsl.__file__, r.grammar_path(), r.specs_directory(), sep='\\n')"
     )
     done = python("-c", code, cwd=elsewhere, path=installed)

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 
 import click
 
-from cifar_dsl import limits
+from cifar_dsl.analysis import estimate
 from cifar_dsl.cli.main import EXIT_WRONG
 from cifar_dsl.cli.output import inert, note
-from cifar_dsl.memory import estimate
-from cifar_dsl.semantics import Analysis
-from cifar_dsl.text import in_short
+from cifar_dsl.compiler import Analysis
+from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.text import in_short
 
 
 def is_terminal() -> bool:

@@ -37,7 +37,7 @@ def report_trace(trace: str, arguments: Sequence[str], specs: Mapping[str, str])
 
 
 def _text(trace: str, arguments: Sequence[str], specs: Mapping[str, str]) -> str:
-    from cifar_dsl.installation import versions, without_home
+    from cifar_dsl.foundation.installation import versions, without_home
 
     parts = [
         "cifar-dsl bug report. Look through it before you send it.",
@@ -51,7 +51,7 @@ def _text(trace: str, arguments: Sequence[str], specs: Mapping[str, str]) -> str
 
 def _named(arguments: Sequence[str]) -> dict[str, str]:
     """The specs that a command line names."""
-    from cifar_dsl.limits import FILE_BYTES
+    from cifar_dsl.foundation.limits import FILE_BYTES
 
     specs: dict[str, str] = {}
     for argument in arguments:
@@ -69,7 +69,7 @@ def _write(text: str) -> Path | None:
     """The file, or None where it can't be written. What has been begun is removed."""
     from platformdirs import user_state_path
 
-    from cifar_dsl.atomic import write_atomically
+    from cifar_dsl.foundation.atomic import write_atomically
 
     name = f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
     for folder in (user_state_path("cifar_dsl", appauthor=False) / "bugs", Path(tempfile.gettempdir())):

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from cifar_dsl.atomic import write_atomically
 from cifar_dsl.cli import options
 from cifar_dsl.cli.output import counted, note, say, shown
-from cifar_dsl.diagnostics import Diagnostic, render_concise, render_github, render_json, render_sarif
-from cifar_dsl.diagnostics.render import visible
-from cifar_dsl.lints import Inspection, fixed, inspect
-from cifar_dsl.semantics import Analysis, Library
-from cifar_dsl.text import in_short
+from cifar_dsl.compiler import Analysis, Library
+from cifar_dsl.compiler.lints import Inspection, fixed, inspect
+from cifar_dsl.foundation.atomic import write_atomically
+from cifar_dsl.foundation.text import in_short
+from cifar_dsl.language.diagnostics import Diagnostic, render_concise, render_github, render_json, render_sarif
+from cifar_dsl.language.diagnostics.render import visible
 
 _LINES = {"full": lambda diagnostic: shown(diagnostic) + "\n", "concise": render_concise, "github": render_github}
 _DOCUMENTS = {"json": render_json, "sarif": render_sarif}

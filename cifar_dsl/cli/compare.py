@@ -8,7 +8,7 @@ import click
 from cifar_dsl.cli import options
 from cifar_dsl.cli.comparing import Contestant, Terms, check_charts, train_and_compare, with_terms
 from cifar_dsl.cli.output import fail
-from cifar_dsl.diagnostics import SpecError
+from cifar_dsl.language.diagnostics import SpecError
 
 
 @click.command(name="compare")

@@ -10,13 +10,13 @@ from attrs import evolve, fields, frozen
 
 from cifar_dsl.cli import options, results
 from cifar_dsl.cli.way import Way
-from cifar_dsl.errors import UserError
+from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
-    from cifar_dsl.compare import Comparison
-    from cifar_dsl.data import Dataset
+    from cifar_dsl.experiments.comparison import Comparison
+    from cifar_dsl.training.datasets import Dataset
 
 
 @frozen
@@ -126,7 +126,7 @@ def with_terms(command: Callable[..., int]) -> Callable[..., int]:
 
 def check_charts(terms: Terms) -> None:
     """Raise RunError, before anything is trained, if the charts that are wanted can't be drawn."""
-    from cifar_dsl.compare.figures import require_matplotlib
+    from cifar_dsl.experiments.comparison.figures import require_matplotlib
 
     if not terms.no_chart:
         require_matplotlib()
@@ -151,7 +151,7 @@ def open_data(contestants: Sequence[Contestant], terms: Terms) -> "list[tuple[Co
 
 def train_and_compare(contestants: Sequence[Contestant], terms: Terms) -> int:
     """Train what has no run yet, compare all runs, and say and write what came out; gives back the exit code."""
-    from cifar_dsl.compare import check_baseline
+    from cifar_dsl.experiments.comparison import check_baseline
 
     way = terms.way()
     check_baseline([each.name for each in contestants], terms.baseline)
@@ -186,7 +186,7 @@ def train_and_compare(contestants: Sequence[Contestant], terms: Terms) -> int:
 
 def _compare(compared: Sequence[tuple[Contestant, str | None]], terms: Terms) -> "Comparison":
     """Compare the runs on the data with a spec's digest; all its runs where no data was opened."""
-    from cifar_dsl.compare import Entry, compare
+    from cifar_dsl.experiments.comparison import Entry, compare
     from cifar_dsl.runs import Run, failed_runs, find_runs
 
     def on_data(runs: Sequence[Run], digest: str | None) -> tuple[Run, ...]:

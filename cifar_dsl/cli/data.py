@@ -7,11 +7,11 @@ import click
 
 from cifar_dsl.cli import options
 from cifar_dsl.cli.output import note, say
-from cifar_dsl.recipes import DATASETS
-from cifar_dsl.text import columns
+from cifar_dsl.foundation.text import columns
+from cifar_dsl.operations.recipe import DATASETS
 
 if TYPE_CHECKING:
-    from cifar_dsl.data import Dataset
+    from cifar_dsl.training.datasets import Dataset
 
 
 @click.group(name="data")
@@ -23,8 +23,8 @@ def command() -> None:
 @options.data_dir
 def list_(data_dir: Path | None) -> None:
     """List the data sets by name, and which of them are on this machine."""
-    from cifar_dsl.data.cifar import ARCHIVES
-    from cifar_dsl.data.load import cache_path
+    from cifar_dsl.training.datasets.cifar import ARCHIVES
+    from cifar_dsl.training.datasets.load import cache_path
 
     rows = []
     for name in DATASETS:
@@ -41,7 +41,7 @@ def list_(data_dir: Path | None) -> None:
 
 
 def _archive(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
-    from cifar_dsl.data.cifar import ARCHIVES
+    from cifar_dsl.training.datasets.cifar import ARCHIVES
 
     if name not in ARCHIVES:
         raise click.BadParameter(f"{name} is none of {', '.join(ARCHIVES)}.")
@@ -54,8 +54,8 @@ def _archive(_context: click.Context, _parameter: click.Parameter, name: str) ->
 def download(name: str, data_dir: Path | None) -> None:
     """Download NAME, check it, and keep it; does nothing when it is there. An interrupted download goes on."""
     from cifar_dsl.cli.progress import DownloadProgress
-    from cifar_dsl.data import load_dataset
-    from cifar_dsl.data.load import cache_path
+    from cifar_dsl.training.datasets import load_dataset
+    from cifar_dsl.training.datasets.load import cache_path
 
     with DownloadProgress() as progress:
         dataset = load_dataset(name, data_dir=data_dir, progress=progress)
@@ -74,10 +74,10 @@ def import_(directory: Path, file: Path | None, replace: bool, data_dir: Path | 
     used as that data set from then on. Any other one is written to a file (--to), for `--data npz:FILE`.
     """
     from cifar_dsl.cli.progress import DownloadProgress
-    from cifar_dsl.data.cifar import ARCHIVES, compare_to_published
-    from cifar_dsl.data.folder import import_folder
-    from cifar_dsl.data.load import cache_path
-    from cifar_dsl.data.store import save_npz
+    from cifar_dsl.training.datasets.cifar import ARCHIVES, compare_to_published
+    from cifar_dsl.training.datasets.folder import import_folder
+    from cifar_dsl.training.datasets.load import cache_path
+    from cifar_dsl.training.datasets.store import save_npz
 
     with DownloadProgress() as progress:
         dataset = import_folder(directory, progress)
@@ -98,9 +98,9 @@ def import_(directory: Path, file: Path | None, replace: bool, data_dir: Path | 
 
 def _check_identity(dataset: "Dataset", path: Path, own: str, *, replace: bool) -> None:
     """May the imported data be kept at `path`, as the data set of its name? Raises DataError."""
-    from cifar_dsl.data import DataError
-    from cifar_dsl.data.cifar import CIFAR10_DIGEST, compare_to_published
-    from cifar_dsl.data.store import load_npz
+    from cifar_dsl.training.datasets import DataError
+    from cifar_dsl.training.datasets.cifar import CIFAR10_DIGEST, compare_to_published
+    from cifar_dsl.training.datasets.store import load_npz
 
     if dataset.name == "cifar10":
         if dataset.digest != CIFAR10_DIGEST:

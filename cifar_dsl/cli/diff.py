@@ -9,12 +9,12 @@ from click.shell_completion import CompletionItem
 from cifar_dsl.cli import options
 from cifar_dsl.cli.completing import spec_items
 from cifar_dsl.cli.output import fail, say
-from cifar_dsl.diagnostics import SpecError, nearest
-from cifar_dsl.difference import as_data, as_lines, difference
-from cifar_dsl.errors import UserError
-from cifar_dsl.resources import shipped_specs
+from cifar_dsl.compiler import Analysis, analyze, analyze_text
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.resources import shipped_specs
+from cifar_dsl.language.diagnostics import SpecError, nearest
 from cifar_dsl.runs import SPEC, open_run
-from cifar_dsl.semantics import Analysis, analyze, analyze_text
+from cifar_dsl.views.difference import as_data, as_lines, difference
 
 _DIFFERENT = 1
 _TROUBLE = 2

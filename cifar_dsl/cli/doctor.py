@@ -19,7 +19,7 @@ def command(runs: Path, data_dir: Path | None, as_json: bool) -> int:
     The text is made to be pasted into a report: the user's own folder is called ~ in it. Ends with 1 if something
     is broken.
     """
-    from cifar_dsl.doctor import as_data, as_lines, examine_installation
+    from cifar_dsl.cli.examination import as_data, as_lines, examine_installation
 
     findings = examine_installation(runs, data_dir)
     if as_json:

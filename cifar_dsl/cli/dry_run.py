@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cifar_dsl.analysis import available_bytes, estimate
 from cifar_dsl.cli.output import note
 from cifar_dsl.cli.show import table
-from cifar_dsl.memory import available_bytes, estimate
-from cifar_dsl.text import columns, in_short
+from cifar_dsl.foundation.text import columns, in_short
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec

@@ -8,8 +8,8 @@ from click.shell_completion import CompletionItem
 
 from cifar_dsl.cli.completing import word_items
 from cifar_dsl.cli.output import wants_color
-from cifar_dsl.diagnostics import CODES, nearest
-from cifar_dsl.resources import diagnostics_path
+from cifar_dsl.foundation.resources import diagnostics_path
+from cifar_dsl.language.diagnostics import CODES, nearest
 
 _SECTION = re.compile(r"^## (?P<code>[EW][0-9]{4}): .*\n(?P<body>(?:(?!## ).*\n)*)", re.MULTILINE)
 _LISTS = {"error": "Errors", "warning": "Warnings, which a comment such as `# allow: W0203` lets pass"}

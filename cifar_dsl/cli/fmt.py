@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
-from cifar_dsl import limits
-from cifar_dsl.atomic import write_atomically
 from cifar_dsl.cli import options
 from cifar_dsl.cli.output import counted, fail, note
-from cifar_dsl.diagnostics import SpecError
-from cifar_dsl.diagnostics.render import visible
-from cifar_dsl.semantics.files import Reader
-from cifar_dsl.source import Source
-from cifar_dsl.syntax.formatter import format_text
+from cifar_dsl.compiler.files import Reader
+from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.atomic import write_atomically
+from cifar_dsl.language.diagnostics import SpecError
+from cifar_dsl.language.diagnostics.render import visible
+from cifar_dsl.language.source import Source
+from cifar_dsl.language.syntax.formatter import format_text
 
 _STDIN = Path("<stdin>")  # what messages call it
 

@@ -4,7 +4,7 @@ import gc
 
 import click
 
-from cifar_dsl.errors import UserError
+from cifar_dsl.foundation.errors import UserError
 
 
 @click.command(name="lsp")
@@ -15,7 +15,7 @@ def command() -> None:
     and no torch.
     """
     try:
-        from cifar_dsl.language_server.server import make_server
+        from cifar_dsl.editors.language_server.server import make_server
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"pygls", "lsprotocol"}:
             raise

@@ -10,9 +10,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from cifar_dsl import limits
 from cifar_dsl.cli.completing import word_items
 from cifar_dsl.cli.output import fail, note
+from cifar_dsl.foundation import limits
 
 EXIT_WRONG = 1  # a spec, a data set or a run is wrong
 EXIT_USAGE = 2  # the command line is wrong
@@ -68,7 +68,7 @@ class _LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        from cifar_dsl.diagnostics import nearest
+        from cifar_dsl.language.diagnostics import nearest
 
         if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
             near = nearest(args[0], _COMMANDS)
@@ -93,7 +93,7 @@ class _LazyGroup(click.Group):
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value:
-        from cifar_dsl.version import __version__
+        from cifar_dsl.foundation.version import __version__
 
         click.echo(f"{PROGRAM} {__version__}")
         ctx.exit()
@@ -113,7 +113,7 @@ def _figures(ctx: click.Context, parameter: click.Parameter, given: tuple[str, .
 
 def _figure(text: str, ctx: click.Context, parameter: click.Parameter) -> tuple[str, int]:
     """A limit's name and its new figure. Raises BadParameter."""
-    from cifar_dsl.diagnostics import nearest
+    from cifar_dsl.language.diagnostics import nearest
 
     name, _, figure = text.partition("=")
     name = name.strip().upper()

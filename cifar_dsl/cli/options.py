@@ -11,9 +11,9 @@ from attrs import frozen
 from click.shell_completion import CompletionItem
 
 from cifar_dsl.cli.completing import run_items, spec_items
-from cifar_dsl.diagnostics import nearest
-from cifar_dsl.diagnostics.render import visible
-from cifar_dsl.errors import UserError
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.language.diagnostics import nearest
+from cifar_dsl.language.diagnostics.render import visible
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

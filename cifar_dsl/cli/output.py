@@ -6,9 +6,9 @@ from typing import TextIO
 
 import click
 
-from cifar_dsl.diagnostics import Diagnostic, SpecError, render_full
-from cifar_dsl.diagnostics.render import visible
-from cifar_dsl.errors import UserError
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.language.diagnostics import Diagnostic, SpecError, render_full
+from cifar_dsl.language.diagnostics.render import visible
 
 
 def shown(diagnostic: Diagnostic, *, err: bool = False) -> str:

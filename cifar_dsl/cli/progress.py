@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from cifar_dsl.cli.output import note
-from cifar_dsl.diagnostics.render import visible
-from cifar_dsl.jobs import Began, EpochEnded, Event, Failed, Finished, Job, Noted, Stepped, Stopped
+from cifar_dsl.experiments.jobs import Began, EpochEnded, Event, Failed, Finished, Job, Noted, Stepped, Stopped
+from cifar_dsl.foundation.text import duration
+from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import EpochMetrics
-from cifar_dsl.text import duration
 
 
 class JobsProgress:

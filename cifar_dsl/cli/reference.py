@@ -4,8 +4,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from cifar_dsl.cli.completing import word_items
-from cifar_dsl.diagnostics import nearest
-from cifar_dsl.reference import entries
+from cifar_dsl.language.diagnostics import nearest
+from cifar_dsl.views.reference import entries
 
 
 def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

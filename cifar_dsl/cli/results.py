@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_dsl.cli.output import note
-from cifar_dsl.errors import UserError
+from cifar_dsl.foundation.errors import UserError
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
-    from cifar_dsl.compare import Comparison
-    from cifar_dsl.compare.report import Pictures
+    from cifar_dsl.experiments.comparison import Comparison
+    from cifar_dsl.experiments.comparison.report import Pictures
 
 
 def show(comparison: "Comparison") -> None:
     """The table and what it says, on stdout."""
-    from cifar_dsl.compare.tables import as_text
+    from cifar_dsl.experiments.comparison.tables import as_text
 
     for line in as_text(comparison):
         click.echo(line)
@@ -44,9 +44,9 @@ def write(
 
     Raises UserError where that can't be written.
     """
-    from cifar_dsl.atomic import write_atomically
-    from cifar_dsl.compare.figures import draw
-    from cifar_dsl.compare.tables import as_csv, as_json, as_latex, as_markdown
+    from cifar_dsl.experiments.comparison.figures import draw
+    from cifar_dsl.experiments.comparison.tables import as_csv, as_json, as_latex, as_markdown
+    from cifar_dsl.foundation.atomic import write_atomically
 
     prepare(out)
     with _explained(out):
@@ -54,7 +54,7 @@ def write(
             write_atomically(out / f"comparison.{suffix}", text(comparison).encode())
         report = out / "report.html"
         if with_report:
-            from cifar_dsl.compare.report import render_report
+            from cifar_dsl.experiments.comparison.report import render_report
 
             analyses = {spec.fingerprint: spec.analysis for spec in specs}
             write_atomically(
@@ -88,8 +88,8 @@ def _pictures(comparison: "Comparison", data: str | None, data_dir: Path | None)
 
     A file of arrays is looked for where `data` says, else where the runs say that it was.
     """
-    from cifar_dsl.data import DataError, load_dataset
-    from cifar_dsl.data.load import cache_path
+    from cifar_dsl.training.datasets import DataError, load_dataset
+    from cifar_dsl.training.datasets.load import cache_path
 
     used = comparison.data
     if used is None or not any(row.images and row.images.effect for row in comparison.rows):

@@ -13,12 +13,12 @@ from cifar_dsl.cli import options
 from cifar_dsl.cli.asking import ask
 from cifar_dsl.cli.main import EXIT_WRONG
 from cifar_dsl.cli.output import counted, note, say
-from cifar_dsl.diagnostics.render import visible
+from cifar_dsl.foundation.text import columns, duration, in_short
+from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import Run, RunError
 from cifar_dsl.runs.catalogue import Entry, Status, entries
 from cifar_dsl.runs.pruning import Removal, Selection
 from cifar_dsl.runs.verification import problems
-from cifar_dsl.text import columns, duration, in_short
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 

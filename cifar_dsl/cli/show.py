@@ -6,18 +6,18 @@ from typing import Any
 
 import click
 
-from cifar_dsl.atomic import write_atomically
+from cifar_dsl.analysis import kept_bytes
 from cifar_dsl.cli import options
 from cifar_dsl.cli.output import note, say
 from cifar_dsl.cli.summary import recipe_lines
-from cifar_dsl.expansion import expanded, layer_text, recipe_values
+from cifar_dsl.compiler import Analysis, analyze
+from cifar_dsl.foundation.atomic import write_atomically
+from cifar_dsl.foundation.text import columns, in_short
 from cifar_dsl.ir import Call, Graph, Value
-from cifar_dsl.layers import INITIALIZERS
-from cifar_dsl.margin import margin
-from cifar_dsl.memory import kept_bytes
-from cifar_dsl.semantics import Analysis, analyze
-from cifar_dsl.syntax import print_spec
-from cifar_dsl.text import columns, in_short
+from cifar_dsl.language.syntax import print_spec
+from cifar_dsl.operations.layers import INITIALIZERS
+from cifar_dsl.views.annotated_source import margin
+from cifar_dsl.views.flatten import expanded, layer_text, recipe_values
 
 _PICTURES = (".svg", ".png", ".mmd", ".dot")
 
@@ -97,7 +97,7 @@ def _printed(analysis: Analysis, form: str = "table", *, depth: int | None) -> s
 
 def _drawn(analysis: Analysis, suffix: str, depth: int | None) -> bytes:
     """A picture in the format that belongs to a file's ending. Raises UserError where a package is missing."""
-    from cifar_dsl.pictures import as_dot, as_mermaid, as_png, as_svg, draw
+    from cifar_dsl.views.pictures import as_dot, as_mermaid, as_png, as_svg, draw
 
     picture = draw(analysis.graph, analysis.program.name.text, depth)
     match suffix:

@@ -1,8 +1,8 @@
 """A recipe as lines for people."""
 
-from cifar_dsl.expansion import recipe_values
+from cifar_dsl.foundation.text import columns
 from cifar_dsl.ir import Recipe
-from cifar_dsl.text import columns
+from cifar_dsl.views.flatten import recipe_values
 
 
 def recipe_lines(recipe: Recipe | None) -> list[str]:

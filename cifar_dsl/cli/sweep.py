@@ -8,9 +8,9 @@ from attrs import evolve
 from cifar_dsl.cli import options
 from cifar_dsl.cli.comparing import Contestant, Terms, check_charts, train_and_compare, with_terms
 from cifar_dsl.cli.output import counted, note, say, shown
-from cifar_dsl.diagnostics import Diagnostic, SpecError
-from cifar_dsl.grid import Grid, Point, make_grid
-from cifar_dsl.text import columns, in_short
+from cifar_dsl.experiments.sweep import Grid, Point, make_grid
+from cifar_dsl.foundation.text import columns, in_short
+from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 
 
 @click.command(name="sweep")
@@ -78,8 +78,8 @@ def _list(contestants: list[Contestant], terms: Terms) -> int:
     from cifar_dsl.cli.comparing import open_data
     from cifar_dsl.cli.forecast import Work, forecast
     from cifar_dsl.cli.trainings import spread
-    from cifar_dsl.compare import check_baseline
-    from cifar_dsl.recipes import DATASETS
+    from cifar_dsl.experiments.comparison import check_baseline
+    from cifar_dsl.operations.recipe import DATASETS
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.subject import required_recipe
 

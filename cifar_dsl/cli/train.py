@@ -13,16 +13,16 @@ from cifar_dsl.cli import options
 from cifar_dsl.cli.dry_run import dry_run_of
 from cifar_dsl.cli.output import note
 from cifar_dsl.cli.way import Way
-from cifar_dsl.diagnostics.render import visible
-from cifar_dsl.jobs import Finished, Job
+from cifar_dsl.experiments.jobs import Finished, Job
+from cifar_dsl.foundation.text import columns, duration, in_short
+from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import SPEC, open_partial, open_run
-from cifar_dsl.text import columns, duration, in_short
 from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
+    from cifar_dsl.compiler import Analysis
     from cifar_dsl.runs import Run
-    from cifar_dsl.semantics import Analysis
 
 
 @click.command(name="train")
@@ -224,8 +224,8 @@ def _resume(path: Path, way: Way, *, quiet: bool, as_json: bool, verbose: bool) 
     """Go on with a run; its record says all but where to compute."""
     from cifar_dsl.cli.asking import ask_about_size
     from cifar_dsl.cli.trainings import run_jobs
-    from cifar_dsl.semantics import analyze_text
-    from cifar_dsl.trackers import require
+    from cifar_dsl.compiler import analyze_text
+    from cifar_dsl.experiments.trackers import require
 
     require(way.log)
     run = open_partial(path)

@@ -9,6 +9,7 @@ import click
 from attrs import evolve, frozen
 
 from cifar_dsl import api
+from cifar_dsl.analysis import estimate
 from cifar_dsl.cli.asking import ask_about_size
 from cifar_dsl.cli.forecast import Work, forecast
 from cifar_dsl.cli.main import EXIT_BUG, EXIT_WRONG
@@ -16,19 +17,18 @@ from cifar_dsl.cli.output import note
 from cifar_dsl.cli.progress import JobsProgress
 from cifar_dsl.cli.stopping import Stop, stoppable
 from cifar_dsl.cli.way import Way
-from cifar_dsl.diagnostics.render import visible
-from cifar_dsl.jobs import Event, Executor, Failed, Finished, InlineExecutor, Job, LocalExecutor
-from cifar_dsl.memory import estimate
+from cifar_dsl.compiler import Analysis
+from cifar_dsl.experiments.jobs import Event, Executor, Failed, Finished, InlineExecutor, Job, LocalExecutor
+from cifar_dsl.experiments.trackers import Telling, require
+from cifar_dsl.foundation.text import in_short
+from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import note_failure, run_path
-from cifar_dsl.semantics import Analysis
-from cifar_dsl.text import in_short
-from cifar_dsl.trackers import Telling, require
 from cifar_dsl.training.device import Choice, choose_device, memory_bytes, spare_gpus
 from cifar_dsl.training.precision import why_slow
 from cifar_dsl.training.subject import required_recipe
 
 if TYPE_CHECKING:
-    from cifar_dsl.data import Dataset
+    from cifar_dsl.training.datasets import Dataset
 
 
 @frozen
@@ -208,7 +208,7 @@ def _local_plan(way: Way, trainings: int, specs: int) -> _Plan:
 
 def _ray_plan(way: Way) -> _Plan:
     """On a cluster each training has one thread, as the processes of one machine have, unless `way` says more."""
-    from cifar_dsl.jobs.ray import RayExecutor, cluster_resources, connect
+    from cifar_dsl.experiments.jobs.ray import RayExecutor, cluster_resources, connect
 
     connect(way.address)
     cpus, gpus, machines = cluster_resources()

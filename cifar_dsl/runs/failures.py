@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cifar_dsl.atomic import write_atomically
+from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.runs.folder import Run
 from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.runs.places import FAILURE, partial_path

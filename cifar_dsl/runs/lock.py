@@ -10,7 +10,7 @@ from pathlib import Path
 from attrs import define, field
 from filelock import FileLock, Timeout
 
-from cifar_dsl.errors import StoppedError
+from cifar_dsl.foundation.errors import StoppedError
 from cifar_dsl.runs.places import HOLDER, lock_path, partial_path
 from cifar_dsl.runs.records import RunError
 

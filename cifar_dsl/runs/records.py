@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import cattrs
 from attrs import frozen
 
-from cifar_dsl.errors import UserError
+from cifar_dsl.foundation.errors import UserError
 
 SCHEMA = 3
 SCHEMA_WITH_SUMS = 3  # since which a run has SHA256SUMS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import define, evolve, field
 
-from cifar_dsl.atomic import sync_folder, write_atomically
+from cifar_dsl.foundation.atomic import sync_folder, write_atomically
 from cifar_dsl.runs.checkpoints import FOLDER, Checkpoint, checkpoints, write_checkpoint
 from cifar_dsl.runs.digests import sums
 from cifar_dsl.runs.folder import Run, restore

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from attrs import frozen
 
-from cifar_dsl.errors import UserError
-from cifar_dsl.memory import available_bytes
+from cifar_dsl.analysis import available_bytes
+from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.training.precision import type_of
 
 _BEST = "`--device auto` takes the best there is"

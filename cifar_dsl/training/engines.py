@@ -24,10 +24,10 @@ import torch
 from attrs import define, field, frozen
 from torch import nn
 
-from cifar_dsl.errors import UserError
+from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.layers import JOINS, LAYERS
-from cifar_dsl.recipes import AUGMENTATIONS, OPTIMIZERS
+from cifar_dsl.operations.layers import JOINS, LAYERS
+from cifar_dsl.operations.recipe import AUGMENTATIONS, OPTIMIZERS
 from cifar_dsl.training.feeds import DeviceFeed, Feed, HostFeed
 
 ENGINES = ("auto", "eager", "graph", "compile")

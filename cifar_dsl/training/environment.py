@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from cifar_dsl.data import Dataset
+from cifar_dsl.foundation.version import __version__
 from cifar_dsl.runs import DataRecord, Environment
+from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, processor_name
-from cifar_dsl.version import __version__
 
 
 def environment(choice: Choice, engine: str = "eager") -> Environment:

@@ -6,8 +6,8 @@ import torch
 from attrs import define, field, frozen
 from torch import Tensor, nn
 
+from cifar_dsl.analysis import EVALUATION_BATCH
 from cifar_dsl.ir import Recipe
-from cifar_dsl.memory import EVALUATION_BATCH
 from cifar_dsl.training.engines import Eager, Engine
 from cifar_dsl.training.feeds import Feed
 from cifar_dsl.training.images import Images

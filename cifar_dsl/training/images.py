@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cifar_dsl.ir import Recipe
-from cifar_dsl.recipes import NORMALIZATIONS
+from cifar_dsl.operations.recipe import NORMALIZATIONS
 from cifar_dsl.training import draws
 
 _COUNTED_TOGETHER = 1000  # images

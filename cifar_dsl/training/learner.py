@@ -7,18 +7,18 @@ import torch
 from attrs import define, field
 from torch import Tensor, nn
 
-from cifar_dsl.backends.torch_module import build_module, resolve
 from cifar_dsl.ir import Call, Graph, Recipe
-from cifar_dsl.recipes import CLIPS, OPTIMIZERS, SCHEDULES
+from cifar_dsl.operations.recipe import CLIPS, OPTIMIZERS, SCHEDULES
 from cifar_dsl.training import draws
 from cifar_dsl.training.augmentation import augmented
 from cifar_dsl.training.averages import WeightAverage, make_average
 from cifar_dsl.training.engines import Engine
 from cifar_dsl.training.feeds import Feed
 from cifar_dsl.training.generators import Generator
-from cifar_dsl.training.heap import keep_freed_memory
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.loss_scale import LossScale
+from cifar_dsl.training.lowering.torch_module import build_module, resolve
+from cifar_dsl.training.malloc_tuning import keep_freed_memory
 from cifar_dsl.training.objective import Objective, sum_of
 from cifar_dsl.training.optimizers import Optimizers
 from cifar_dsl.training.plan import Plan

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from cifar_dsl.backends.torch_module import make
 from cifar_dsl.ir import Recipe
-from cifar_dsl.recipes import LOSSES
+from cifar_dsl.operations.recipe import LOSSES
+from cifar_dsl.training.lowering.torch_module import make
 
 
 class Objective:

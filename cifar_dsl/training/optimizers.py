@@ -6,12 +6,12 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
-from cifar_dsl.backends.torch_module import resolve
 from cifar_dsl.ir import Call, Graph, Recipe
-from cifar_dsl.recipes import OPTIMIZERS, SCHEDULES
-from cifar_dsl.recipes.groups import assign
-from cifar_dsl.recipes.schedule import Schedule
+from cifar_dsl.operations.recipe import OPTIMIZERS, SCHEDULES
+from cifar_dsl.operations.recipe.groups import assign
+from cifar_dsl.operations.recipe.schedule import Schedule
 from cifar_dsl.training.feeds import Feed
+from cifar_dsl.training.lowering.torch_module import resolve
 from cifar_dsl.training.plan import Plan
 
 _FIRST = {"mu_product": 1}  # nadam's; everything else that optimizers keep is 0 before the first step

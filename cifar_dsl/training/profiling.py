@@ -9,7 +9,7 @@ import torch
 from attrs import define, field, frozen
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from cifar_dsl.data import Dataset
+from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, peak_macs_per_s, synchronize, timed
 from cifar_dsl.training.engines import Eager, choose_engine
 from cifar_dsl.training.evaluation import Evaluation, measure

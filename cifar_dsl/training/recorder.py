@@ -7,9 +7,9 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
-from cifar_dsl.atomic import write_atomically
-from cifar_dsl.predictions import write_predictions
+from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.runs import Best, EpochMetrics, Resumption, Run, RunResult, RunWriter, written
+from cifar_dsl.runs.predictions import write_predictions
 from cifar_dsl.training.checkpoints import CheckpointError, restored, to_bytes
 from cifar_dsl.training.device import peak_macs_per_s
 from cifar_dsl.training.evaluation import Measured, evaluate

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import torch
 
-from cifar_dsl.data import Dataset
-from cifar_dsl.errors import UserError
+from cifar_dsl.analysis import estimate
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.memory import estimate
+from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.runs import Run, RunRecord, RunWriter, run_path
-from cifar_dsl.syntax import print_spec
-from cifar_dsl.text import in_short
+from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.energy import start_meter
 from cifar_dsl.training.engines import choose_engine

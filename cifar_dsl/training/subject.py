@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from cifar_dsl.compiler import Analysis, DataShape, changes
 from cifar_dsl.ir import Recipe, Shape
 from cifar_dsl.runs import RunError
-from cifar_dsl.semantics import Analysis, DataShape, changes
 
 if TYPE_CHECKING:
-    from cifar_dsl.data import Dataset
+    from cifar_dsl.training.datasets import Dataset
 
 
 @frozen

@@ -5,14 +5,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from cifar_dsl.backends.torch_module import build_module
-from cifar_dsl.data import DataError, Dataset
+from cifar_dsl.compiler import Analysis, analyze_text
 from cifar_dsl.runs import Run, RunError
 from cifar_dsl.runs.digests import file_digest
-from cifar_dsl.semantics import Analysis, analyze_text
+from cifar_dsl.training.datasets import DataError, Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import Measured, evaluate
 from cifar_dsl.training.images import load_images
+from cifar_dsl.training.lowering.torch_module import build_module
 from cifar_dsl.training.subject import required_recipe
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cifar_dsl import limits, load
+from cifar_dsl import load
 from cifar_dsl.cli import asking
+from cifar_dsl.foundation import limits
 from cifar_dsl.training import session
 
 LIMIT = limits.UNASKED_PARAMETERS

@@ -65,7 +65,7 @@ def test_a_full_disk_loses_the_file_and_not_the_bug(cli, tiny, state, tmp_path, 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("cifar_dsl.atomic.write_atomically", full)
+    monkeypatch.setattr("cifar_dsl.foundation.atomic.write_atomically", full)
     outcome = cli("check", tiny)
     assert outcome.code == 101
     assert "ZeroDivisionError: something" in outcome.err

@@ -77,7 +77,7 @@ def test_overrides_are_checked_with_the_spec(cli, tiny):
 
 
 def test_the_shipped_specs_are_right(cli):
-    from cifar_dsl.resources import specs_directory
+    from cifar_dsl.foundation.resources import specs_directory
 
     outcome = cli("check", specs_directory())
     assert (outcome.code, outcome.err) == (0, "")
@@ -85,7 +85,7 @@ def test_the_shipped_specs_are_right(cli):
 
 
 def test_a_library_is_checked(cli):
-    from cifar_dsl.resources import specs_directory
+    from cifar_dsl.foundation.resources import specs_directory
 
     outcome = cli("check", specs_directory() / "library")
     assert (outcome.code, outcome.err) == (0, "")

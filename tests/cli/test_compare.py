@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from cifar_dsl import api
-from cifar_dsl.compare.images import SHOWN
-from cifar_dsl.data import load_dataset
-from cifar_dsl.predictions import write_predictions
+from cifar_dsl.experiments.comparison.images import SHOWN
 from cifar_dsl.runs import PREDICTIONS, RunError, RunWriter, find_runs
+from cifar_dsl.runs.predictions import write_predictions
+from cifar_dsl.training.datasets import load_dataset
 
 WIDER = 'arch wider extends "tiny.arch"\n\nmodel {\n    conv(8, 3, stride=4) -> relu -> flatten -> dense(10)\n}\n'
 LONGER = 'arch longer extends "tiny.arch"\n\ntrain { epochs 3 }\n'
@@ -259,7 +259,7 @@ def test_a_disk_that_is_full_is_told_and_the_table_is_shown(compare, monkeypatch
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("cifar_dsl.compare.report.render_report", full)
+    monkeypatch.setattr("cifar_dsl.experiments.comparison.report.render_report", full)
     outcome = compare()
     assert outcome.code == 1
     assert list(table(outcome)) == ["tiny", "longer", "wider"]

@@ -8,8 +8,8 @@ import pytest
 from click.shell_completion import BashComplete
 
 from cifar_dsl.cli.main import group
-from cifar_dsl.diagnostics import CODES
-from cifar_dsl.resources import shipped_specs
+from cifar_dsl.foundation.resources import shipped_specs
+from cifar_dsl.language.diagnostics import CODES
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from cifar_dsl.cli import data
-from cifar_dsl.data import DataError, load_dataset
-from cifar_dsl.data.cifar import CIFAR10_CLASSES, CIFAR100_CLASSES
-from cifar_dsl.data.folder import import_folder
+from cifar_dsl.training.datasets import DataError, load_dataset
+from cifar_dsl.training.datasets.cifar import CIFAR10_CLASSES, CIFAR100_CLASSES
+from cifar_dsl.training.datasets.folder import import_folder
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_look_alike_never_takes_the_place_of_cifar10(cli, tmp_path):
 
 def test_cifar10_itself_is_kept(cli, tmp_path, monkeypatch):
     write_tree(tmp_path / "ten", CIFAR10_CLASSES, 0)
-    monkeypatch.setattr("cifar_dsl.data.cifar.CIFAR10_DIGEST", import_folder(tmp_path / "ten").digest)
+    monkeypatch.setattr("cifar_dsl.training.datasets.cifar.CIFAR10_DIGEST", import_folder(tmp_path / "ten").digest)
     assert cli("data", "import", "ten").code == 0
     assert (tmp_path / "data" / "cifar10.npz").exists()
 
@@ -100,7 +100,7 @@ def test_a_download_that_fails_says_why_and_what_to_do(cli, monkeypatch):
     def refuse(*_: object, **__: object) -> None:
         raise DataError("cannot download", "the server can't be reached", ("try again",))
 
-    monkeypatch.setattr("cifar_dsl.data.load.obtain", refuse)
+    monkeypatch.setattr("cifar_dsl.training.datasets.load.obtain", refuse)
     outcome = cli("data", "download", "cifar10")
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err == "error: cannot download\n  = why: the server can't be reached\n  = help: try again\n"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cifar_dsl.resources import specs_directory
+from cifar_dsl.foundation.resources import specs_directory
 
 SPECS = specs_directory()
 BASELINE = SPECS / "baseline.arch"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cifar_dsl.diagnostics import CODES
+from cifar_dsl.language.diagnostics import CODES
 
 
 def test_a_code(cli):

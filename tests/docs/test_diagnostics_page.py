@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cifar_dsl.diagnostics import CODES
-from cifar_dsl.lints import inspect
-from cifar_dsl.resources import diagnostics_path
+from cifar_dsl.compiler.lints import inspect
+from cifar_dsl.foundation.resources import diagnostics_path
+from cifar_dsl.language.diagnostics import CODES
 
 PAGE = diagnostics_path().read_text(encoding="utf-8")
 HEADING = re.compile(r"^## ([A-Z][0-9]+): (.*)$", re.MULTILINE)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cifar_dsl.semantics import analyze
-from cifar_dsl.source import Source
-from cifar_dsl.syntax.formatter import format_text
+from cifar_dsl.compiler import analyze
+from cifar_dsl.language.source import Source
+from cifar_dsl.language.syntax.formatter import format_text
 
 DOCS = Path(__file__).parents[2] / "docs"
 # ```arch holds a whole spec; ```arch body, ```arch items and ```arch train a part of one.

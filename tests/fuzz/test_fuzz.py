@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from helpers.fuzzing import CORPUS, Find, Fuzzer, Input
 
-from cifar_dsl.diagnostics import SpecError
-from cifar_dsl.lints import inspection
+from cifar_dsl.compiler.lints import inspection
+from cifar_dsl.language.diagnostics import SpecError
 
 _COUNT = 4_000  # 20,000 with --full; a core takes about 10 ms for each
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from cifar_dsl.data.cifar import Archive
+from cifar_dsl.training.datasets.cifar import Archive
 
 PER_MEMBER = 4
 

@@ -14,7 +14,11 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from cifar_dsl.diagnostics import (
+from cifar_dsl.compiler import Analysis, analyze
+from cifar_dsl.compiler.files import Reader
+from cifar_dsl.compiler.lints import fixed, inspect
+from cifar_dsl.foundation.resources import specs_directory
+from cifar_dsl.language.diagnostics import (
     Diagnostic,
     SpecError,
     render_concise,
@@ -23,17 +27,13 @@ from cifar_dsl.diagnostics import (
     render_json,
     render_sarif,
 )
-from cifar_dsl.difference import as_data, as_lines, difference
-from cifar_dsl.expansion import expanded
-from cifar_dsl.lints import fixed, inspect
-from cifar_dsl.pictures import as_dot, as_mermaid, draw
-from cifar_dsl.resources import specs_directory
-from cifar_dsl.semantics import Analysis, analyze
-from cifar_dsl.semantics.files import Reader
-from cifar_dsl.syntax import print_spec
-from cifar_dsl.syntax.formatter import format_text
+from cifar_dsl.language.syntax import print_spec
+from cifar_dsl.language.syntax.formatter import format_text
+from cifar_dsl.views.difference import as_data, as_lines, difference
+from cifar_dsl.views.flatten import expanded
+from cifar_dsl.views.pictures import as_dot, as_mermaid, draw
 
-_CASES = Path(__file__).parents[1] / "diagnostics" / "cases"
+_CASES = Path(__file__).parents[1] / "language" / "diagnostics" / "cases"
 _FORBIDDEN = (
     "exec", "compile", "import", "code.__new__", "marshal.", "pickle.", "ctypes.", "subprocess.", "os.system",
     "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "pty.", "socket.", "urllib.", "http.", "ftplib.", "webbrowser.",

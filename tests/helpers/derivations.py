@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from lark.grammar import NonTerminal
 
-from cifar_dsl.syntax.tables import parser
+from cifar_dsl.language.syntax.tables import parser
 
 
 class Grammar:

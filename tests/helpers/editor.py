@@ -5,9 +5,9 @@ from pathlib import Path
 from attrs import frozen
 from lsprotocol import types
 
-from cifar_dsl.language_server.completion import completions
-from cifar_dsl.language_server.documents import Documents
-from cifar_dsl.language_server.hover import hover
+from cifar_dsl.editors.language_server.completion import completions
+from cifar_dsl.editors.language_server.documents import Documents
+from cifar_dsl.editors.language_server.hover import hover
 
 CURSOR = "§"
 FOLDER = Path("/specs").resolve()

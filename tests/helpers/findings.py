@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from cifar_dsl.lints import Inspection, fixed, inspect
+from cifar_dsl.compiler.lints import Inspection, fixed, inspect
 
 NAME = "example.arch"
 ROUNDS = 10  # of fixing, as `check --fix` makes them

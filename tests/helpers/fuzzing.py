@@ -16,7 +16,11 @@ from attrs import evolve, frozen
 from helpers.derivations import Grammar
 from helpers.mutations import GENTLE, KEYWORDS, MUTATIONS, ODD, OVERRIDE_MUTATIONS, OVERRIDES, TOKEN, lines_of
 
-from cifar_dsl.diagnostics import (
+from cifar_dsl.compiler import Analysis, analyze
+from cifar_dsl.compiler.files import Reader
+from cifar_dsl.compiler.lints import fixed, inspect
+from cifar_dsl.foundation.resources import specs_directory
+from cifar_dsl.language.diagnostics import (
     Diagnostic,
     render_concise,
     render_full,
@@ -24,21 +28,17 @@ from cifar_dsl.diagnostics import (
     render_json,
     render_sarif,
 )
-from cifar_dsl.difference import as_data, as_lines, difference
-from cifar_dsl.expansion import expanded
-from cifar_dsl.layers import INITIALIZERS, LAYERS
-from cifar_dsl.lints import fixed, inspect
-from cifar_dsl.pictures import as_dot, as_mermaid, draw
-from cifar_dsl.recipes import SETTINGS
-from cifar_dsl.registry import arguments_of
-from cifar_dsl.resources import specs_directory
-from cifar_dsl.semantics import Analysis, analyze
-from cifar_dsl.semantics.files import Reader
-from cifar_dsl.syntax import parse_spec, print_spec
-from cifar_dsl.syntax.formatter import format_text
-from cifar_dsl.syntax.tables import START_OVERRIDE, START_SPEC
+from cifar_dsl.language.syntax import parse_spec, print_spec
+from cifar_dsl.language.syntax.formatter import format_text
+from cifar_dsl.language.syntax.tables import START_OVERRIDE, START_SPEC
+from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
+from cifar_dsl.operations.recipe import SETTINGS
+from cifar_dsl.operations.registry import arguments_of
+from cifar_dsl.views.difference import as_data, as_lines, difference
+from cifar_dsl.views.flatten import expanded
+from cifar_dsl.views.pictures import as_dot, as_mermaid, draw
 
-CASES = Path(__file__).parents[1] / "diagnostics" / "cases"
+CASES = Path(__file__).parents[1] / "language" / "diagnostics" / "cases"
 CORPUS = Path(__file__).parents[1] / "fuzz" / "corpus"
 SLOWEST_S = 20  # of processor time that an input may take; more is a find
 

@@ -71,7 +71,7 @@ TEXTS = {
     "pipe": _extends('"|touch canary"'),
     "proc": _extends('"/proc/self/environ"'),
     "shipped_path": _extends("os"),
-    "library_outside": _extends('"../../cifar_dsl/semantics/../../../../etc/passwd"'),
+    "library_outside": _extends('"../../cifar_dsl/compiler/../../../../etc/passwd"'),
     "npz_path": _setting('data npz("/etc/passwd")'),
     "npz_url": _setting('data npz("http://127.0.0.1:1/x.npz")'),
     "checkpoint": _setting('init "weights.pt"'),

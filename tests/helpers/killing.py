@@ -23,8 +23,8 @@ import cifar_dsl.cli.train
 import cifar_dsl.cli.trainings
 import cifar_dsl.training.session  # so that forks have it
 from cifar_dsl.cli import main
-from cifar_dsl.data import load_dataset
 from cifar_dsl.runs import open_run
+from cifar_dsl.training.datasets import load_dataset
 from cifar_dsl.training.engines import Eager
 from cifar_dsl.training.environment import commit_of
 from cifar_dsl.training.images import load_images

@@ -3,8 +3,8 @@
 import random
 import re
 
-from cifar_dsl.syntax.layout import NEW_LINE
-from cifar_dsl.syntax.tables import parser
+from cifar_dsl.language.syntax.layout import NEW_LINE
+from cifar_dsl.language.syntax.tables import parser
 
 _COMMENT = re.compile(r'"[^"\n]*"|(#[^\n]*)')
 _WORD = re.compile(r"[A-Za-z0-9_.]")

@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from cifar_dsl.lints import inspect
-from cifar_dsl.resources import specs_directory
+from cifar_dsl.compiler.lints import inspect
+from cifar_dsl.foundation.resources import specs_directory
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
-from cifar_dsl.syntax import KEYWORDS as WORDS
+from cifar_dsl.language.syntax import KEYWORDS as WORDS
 
 TOKEN = re.compile(
     rb'"[^"\n]*"|[A-Za-z_]\w*|[0-9]+(?:x[0-9]+)+|[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?[kMG]?'

@@ -11,18 +11,18 @@ from attrs import define, field
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from cifar_dsl import limits
-from cifar_dsl.diagnostics import Reporter
+from cifar_dsl.compiler.bind import Binder, Invocation
+from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.values import Environment, Failed, write
+from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Shape, Size, Value
-from cifar_dsl.kinds import Bool, Choice, Float, Int, Kind, ListOf, OneOf, Pair, Text
-from cifar_dsl.layers import JOINS, LAYERS
-from cifar_dsl.recipes import AUGMENTATIONS, SETTINGS, Setting
-from cifar_dsl.registry import CallOf, Declaration, MisfitError, arguments_of
-from cifar_dsl.semantics.bind import Binder, Invocation
-from cifar_dsl.semantics.evaluate import Evaluator
-from cifar_dsl.semantics.values import Environment, Failed, write
-from cifar_dsl.source import Source
-from cifar_dsl.syntax import nodes, parse_override
+from cifar_dsl.language.diagnostics import Reporter
+from cifar_dsl.language.source import Source
+from cifar_dsl.language.syntax import nodes, parse_override
+from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, Kind, ListOf, OneOf, Pair, Text
+from cifar_dsl.operations.layers import JOINS, LAYERS
+from cifar_dsl.operations.recipe import AUGMENTATIONS, SETTINGS, Setting
+from cifar_dsl.operations.registry import CallOf, Declaration, MisfitError, arguments_of
 
 D = TypeVar("D", bound=Declaration)
 LARGEST = 4096  # numbers that a drawn tensor holds at most

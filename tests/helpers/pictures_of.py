@@ -1,7 +1,7 @@
 """Pictures whose every text is the same."""
 
-from cifar_dsl.pictures import Picture
-from cifar_dsl.pictures.model import Arrow, Box, Frame
+from cifar_dsl.views.pictures import Picture
+from cifar_dsl.views.pictures.model import Arrow, Box, Frame
 
 HOSTILE = [
     'a"b',

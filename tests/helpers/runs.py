@@ -6,16 +6,7 @@ from pathlib import Path
 
 from attrs import evolve
 
-from cifar_dsl.runs import (
-    DataRecord,
-    Environment,
-    EpochMetrics,
-    Run,
-    RunRecord,
-    RunResult,
-    RunWriter,
-    run_path,
-)
+from cifar_dsl.runs import DataRecord, Environment, EpochMetrics, Run, RunRecord, RunResult, RunWriter, run_path
 
 FINGERPRINT = "0123456789ab"
 EPOCH = EpochMetrics(1, 0.1, 2.0, 0.25, 2.1, 0.2, 1.5, 0.5)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from cifar_dsl.diagnostics import Diagnostic, SpecError
+from cifar_dsl.compiler import analyze_text
+from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.ir import Graph
-from cifar_dsl.resources import specs_directory
-from cifar_dsl.semantics import analyze_text
-from cifar_dsl.source import Source
-from cifar_dsl.syntax import nodes, parse_spec
+from cifar_dsl.language.diagnostics import Diagnostic, SpecError
+from cifar_dsl.language.source import Source
+from cifar_dsl.language.syntax import nodes, parse_spec
 
 SHIPPED = sorted(specs_directory().glob("*.arch"))
 TRAIN = "train {\n data cifar10\n epochs 1\n batch 8\n optimizer adam(1e-3)\n}\n"

@@ -7,9 +7,9 @@ import numpy as np
 from attrs import frozen
 
 from cifar_dsl import api
-from cifar_dsl.compare import Entry
-from cifar_dsl.predictions import write_predictions
-from cifar_dsl.resources import specs_directory
+from cifar_dsl.compiler import Analysis
+from cifar_dsl.experiments.comparison import Entry
+from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.runs import (
     PREDICTIONS,
     DataRecord,
@@ -21,7 +21,7 @@ from cifar_dsl.runs import (
     RunWriter,
     run_path,
 )
-from cifar_dsl.semantics import Analysis
+from cifar_dsl.runs.predictions import write_predictions
 
 CLASSES = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 IMAGES = 400

@@ -6,9 +6,9 @@ import torch
 from attrs import field, frozen
 from torch import Tensor, nn
 
+from cifar_dsl.compiler import analyze_text
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.runs import EpochMetrics
-from cifar_dsl.semantics import analyze_text
 from cifar_dsl.training.engines import Eager, Engine
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner

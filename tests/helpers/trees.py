@@ -2,8 +2,8 @@
 
 from hypothesis import strategies as st
 
-from cifar_dsl.source import Source, Span
-from cifar_dsl.syntax import KEYWORDS, nodes
+from cifar_dsl.language.source import Source, Span
+from cifar_dsl.language.syntax import KEYWORDS, nodes
 
 NOWHERE = Span(Source("nowhere", ""), 0, 0)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cifar_dsl.cli import main
-from cifar_dsl.limits import EXTENDS_DEPTH
+from cifar_dsl.foundation.limits import EXTENDS_DEPTH
 
 SECRET = "s3cr3t"
 # Parses up to its last line, so that a reader of it would have much to say.

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cifar_dsl.cli import main
-from cifar_dsl.compare import Entry, compare
-from cifar_dsl.compare.tables import as_csv
+from cifar_dsl.experiments.comparison import Entry, compare
+from cifar_dsl.experiments.comparison.tables import as_csv
 
 # All C0 and C1 controls, and everything that turns the direction of text around or breaks lines unseen.
 ACTING = [

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from helpers.specs import TRAIN, write_specs
 
-from cifar_dsl import limits
-from cifar_dsl.diagnostics import SpecError
-from cifar_dsl.semantics import analyze
+from cifar_dsl.compiler import analyze
+from cifar_dsl.foundation import limits
+from cifar_dsl.language.diagnostics import SpecError
 
 HEAD = "arch a\ninput 3x32x32\n"
 MODEL = "model { flatten -> dense(10) }\n"

@@ -7,10 +7,10 @@ from helpers.specs import parse
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from cifar_dsl.layers import LAYERS
-from cifar_dsl.registry import MisfitError, arguments_of
-from cifar_dsl.semantics import analyze_text
-from cifar_dsl.syntax import print_spec
+from cifar_dsl.compiler import analyze_text
+from cifar_dsl.language.syntax import print_spec
+from cifar_dsl.operations.layers import LAYERS
+from cifar_dsl.operations.registry import MisfitError, arguments_of
 
 
 @settings(deadline=None, max_examples=150)

@@ -11,10 +11,10 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from cifar_dsl.backends.torch_module import build_module
+from cifar_dsl.compiler import analyze_text
 from cifar_dsl.ir import Graph
-from cifar_dsl.layers import LAYERS
-from cifar_dsl.semantics import analyze_text
+from cifar_dsl.operations.layers import LAYERS
+from cifar_dsl.training.lowering.torch_module import build_module
 
 IMAGES = 2
 slow_to_draw = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}

@@ -9,8 +9,8 @@ from helpers.pictures import HEIGHT, MEAN, WIDTH, images
 from torch import Tensor
 
 from cifar_dsl.ir import Call
-from cifar_dsl.recipes import AUGMENTATIONS
-from cifar_dsl.registry import MisfitError
+from cifar_dsl.operations.recipe import AUGMENTATIONS
+from cifar_dsl.operations.registry import MisfitError
 from cifar_dsl.training import draws
 from cifar_dsl.training.augmentation import augmented as augmented_batch
 from cifar_dsl.training.augmentation.changes import CHANGES

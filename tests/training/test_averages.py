@@ -8,7 +8,7 @@ from helpers.pictures import images
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from cifar_dsl.recipes import AVERAGES
+from cifar_dsl.operations.recipe import AVERAGES
 from cifar_dsl.training.averages import WeightAverage, make_average
 from cifar_dsl.training.plan import Plan
 

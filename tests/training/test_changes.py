@@ -11,8 +11,8 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from cifar_dsl.ir import Call
-from cifar_dsl.recipes import AUGMENTATIONS
-from cifar_dsl.registry import MisfitError
+from cifar_dsl.operations.recipe import AUGMENTATIONS
+from cifar_dsl.operations.registry import MisfitError
 from cifar_dsl.training import draws
 from cifar_dsl.training.augmentation import augmented
 from cifar_dsl.training.draws import Draws, HostKeys

@@ -9,7 +9,7 @@ from attrs import field, frozen
 from helpers.training import CPU, Outcome, fitted, meaning
 from torch._dynamo.utils import counters
 
-from cifar_dsl.errors import StoppedError
+from cifar_dsl.foundation.errors import StoppedError
 from cifar_dsl.training import draws
 from cifar_dsl.training.engines import Eager, EngineError, Recorded, choose_engine
 from cifar_dsl.training.feeds import DeviceFeed, HostFeed

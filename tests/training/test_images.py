@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from cifar_dsl.recipes import NORMALIZATIONS
-from cifar_dsl.semantics import analyze_text
+from cifar_dsl.compiler import analyze_text
+from cifar_dsl.operations.recipe import NORMALIZATIONS
 from cifar_dsl.training.images import Images, load_images
 
 SPEC = """

@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 import cifar_dsl
-from cifar_dsl.data import load_dataset
+from cifar_dsl.training.datasets import load_dataset
 
 SPEC = """
 arch learner

@@ -11,11 +11,11 @@ import torch
 from helpers.training import CPU, Outcome, fitted, meaning
 from torch import Tensor, nn
 
-from cifar_dsl.backends.torch_module import build_module
 from cifar_dsl.training import draws
 from cifar_dsl.training.evaluation import evaluate
 from cifar_dsl.training.generators import generators_kept
 from cifar_dsl.training.images import load_images
+from cifar_dsl.training.lowering.torch_module import build_module
 
 COUNT, BATCH, EPOCHS = 50, 16, 3  # the last batch holds 2 images
 

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from cifar_dsl.backends.torch_module import make
 from cifar_dsl.ir import Call
-from cifar_dsl.recipes import LOSSES
+from cifar_dsl.operations.recipe import LOSSES
 from cifar_dsl.training.losses import one_hot
+from cifar_dsl.training.lowering.torch_module import make
 
 N, CLASSES = 8, 5
 

@@ -8,9 +8,9 @@ import torch
 from helpers.pictures import HEIGHT, WIDTH, images
 
 from cifar_dsl.ir import Call
-from cifar_dsl.recipes import AUGMENTATIONS
-from cifar_dsl.recipes.augmentation import check_chain
-from cifar_dsl.registry import MisfitError
+from cifar_dsl.operations.recipe import AUGMENTATIONS
+from cifar_dsl.operations.recipe.augmentation import check_chain
+from cifar_dsl.operations.registry import MisfitError
 from cifar_dsl.training.augmentation import Batch, augmented
 from cifar_dsl.training.augmentation.mixtures import beta_values
 from cifar_dsl.training.draws import Draws, HostKeys

@@ -6,13 +6,13 @@ from helpers.pictures import images
 from helpers.training import CPU, meaning
 from torch import Tensor, nn
 
-from cifar_dsl.backends.torch_module import build_module
 from cifar_dsl.training import draws
 from cifar_dsl.training.engines import Eager
 from cifar_dsl.training.feeds import HostFeed
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Watcher, fit
+from cifar_dsl.training.lowering.torch_module import build_module
 from cifar_dsl.training.optimizers import Optimizers
 from cifar_dsl.training.plan import Plan
 

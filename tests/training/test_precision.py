@@ -6,7 +6,7 @@ from helpers.pictures import images
 from helpers.training import CPU, meaning
 from torch import nn
 
-from cifar_dsl.recipes import OPTIMIZERS
+from cifar_dsl.operations.recipe import OPTIMIZERS
 from cifar_dsl.training.engines import Eager
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import cifar_dsl
-from cifar_dsl.data import load_dataset
+from cifar_dsl.training.datasets import load_dataset
 from cifar_dsl.training.device import choose_device
 from cifar_dsl.training.environment import commit_of, environment
 from cifar_dsl.training.weights import evaluate_run

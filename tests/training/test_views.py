@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from cifar_dsl.recipes import TEST_AUGMENTATIONS
+from cifar_dsl.operations.recipe import TEST_AUGMENTATIONS
 from cifar_dsl.training.views import VIEWS, with_views
 
 MIRROR, SHIFT = TEST_AUGMENTATIONS["mirror"]().call(), TEST_AUGMENTATIONS["shift"](pixels=1).call()

@@ -5,9 +5,9 @@ import pytest
 import torch
 from helpers.pictures import images
 
-from cifar_dsl.backends.torch_module import build_module
-from cifar_dsl.semantics import analyze_text
+from cifar_dsl.compiler import analyze_text
 from cifar_dsl.training.images import Images
+from cifar_dsl.training.lowering.torch_module import build_module
 from cifar_dsl.training.whitening import whiten, whitening_filters
 
 EPS = 5e-4

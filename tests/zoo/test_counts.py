@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cifar_dsl.resources import specs_directory
-from cifar_dsl.semantics import Analysis, analyze
+from cifar_dsl.compiler import Analysis, analyze
+from cifar_dsl.foundation.resources import specs_directory
 
 FILES = {path.stem: path for folder in ("zoo", "records") for path in (specs_directory() / folder).glob("*.arch")}
 _LINES = Path(__file__).with_name("published.csv").read_text(encoding="utf-8").splitlines()

@@ -11,7 +11,7 @@ from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 from torchvision.models.vgg import VGG, cfgs, make_layers
 
 import cifar_dsl
-from cifar_dsl.resources import specs_directory
+from cifar_dsl.foundation.resources import specs_directory
 
 
 def resnet_of(block: type[nn.Module], depths: list[int]) -> nn.Module:

@@ -16,8 +16,8 @@ from lark import Lark
 from lark.exceptions import UnexpectedCharacters
 from lark.lexer import BasicLexer, LexerThread
 
-from cifar_dsl.recipes.settings import GROUP_SETTINGS, SETTINGS
-from cifar_dsl.syntax import KEYWORDS, tables
+from cifar_dsl.language.syntax import KEYWORDS, tables
+from cifar_dsl.operations.recipe.settings import GROUP_SETTINGS, SETTINGS
 
 _UNSEEN = {"SPACE", "_NL"}
 

@@ -1,0 +1,7 @@
+"""What a training will take of memory, known without torch."""
+
+from cifar_dsl.analysis.activation_trace import kept_bytes
+from cifar_dsl.analysis.estimate import EVALUATION_BATCH, estimate
+from cifar_dsl.analysis.machine import available_bytes
+
+__all__ = ["EVALUATION_BATCH", "available_bytes", "estimate", "kept_bytes"]

@@ -1,5 +1,0 @@
-"""Runs -> a comparison of specs: statistics, tables, figures. Reads runs and trains nothing."""
-
-from cifar_dsl.compare.rows import Comparison, Entry, Row, check_baseline, compare
-
-__all__ = ["Comparison", "Entry", "Row", "check_baseline", "compare"]

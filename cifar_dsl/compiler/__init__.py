@@ -1,0 +1,16 @@
+"""Syntax trees -> the IR: what a spec means, worked out without torch."""
+
+from cifar_dsl.compiler.analysis import Analysis, Library, analyze, analyze_text, examine
+from cifar_dsl.compiler.changes import changes, override_phrase
+from cifar_dsl.compiler.recipe import DataShape
+
+__all__ = [
+    "Analysis",
+    "DataShape",
+    "Library",
+    "analyze",
+    "analyze_text",
+    "changes",
+    "examine",
+    "override_phrase",
+]

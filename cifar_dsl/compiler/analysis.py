@@ -1,0 +1,128 @@
+"""The whole way from a file to the IR, with all mistakes told at once."""
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from attrs import frozen
+
+from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.expand import expand
+from cifar_dsl.compiler.files import Reader
+from cifar_dsl.compiler.library import library_blocks
+from cifar_dsl.compiler.names import check_block_names, check_names
+from cifar_dsl.compiler.params import global_names
+from cifar_dsl.compiler.program import Program, load_program, program_of_text
+from cifar_dsl.compiler.recipe import DataShape, check_data, check_fit, make_recipe
+from cifar_dsl.ir import Graph, Recipe, fingerprint
+from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter
+from cifar_dsl.language.source import Source
+from cifar_dsl.language.syntax import nodes, parse_spec
+
+
+@frozen
+class Analysis:
+    """A spec that was found right: the merged program, and what it means."""
+
+    program: Program
+    graph: Graph
+    recipe: Recipe | None
+
+    @property
+    def source(self) -> Source:
+        """The text of the spec itself, without its bases."""
+        return self.program.name.span.source
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for graph and recipe; see `cifar_dsl.ir.fingerprint`."""
+        return fingerprint(self.graph, self.recipe)
+
+    def check_data(self, data: DataShape) -> None:
+        """Raise SpecError if the network or its recipe doesn't go with the data."""
+        if self.recipe is not None:
+            reporter = Reporter()
+            check_data(self.program, self.graph, self.recipe, data, reporter)
+            reporter.raise_if_any()
+
+
+def analyze(path: Path, root: Path | None = None, overrides: Sequence[str] = ()) -> Analysis:
+    """Read, check and expand the spec at `path`. Raises SpecError with everything that is wrong."""
+    reporter = Reporter()
+    return _analyze(load_program(path, Reader(root or path.parent), overrides, reporter), reporter)
+
+
+@frozen
+class Library:
+    """A library that was found right: its text, its name, and its blocks by theirs."""
+
+    source: Source
+    name: str
+    blocks: dict[str, nodes.Block]
+
+
+def examine(
+    path: Path, root: Path | None = None, overrides: Sequence[str] = (), texts: Mapping[Path, str] | None = None
+) -> Analysis | Library:
+    """Read and check what is at `path`, a spec or a library. Raises SpecError with everything that is wrong.
+
+    `texts`: see `Reader`.
+    """
+    root = root or path.parent
+    spec = parse_spec(Reader(root, texts or {}).read(path))
+    if spec.header.is_library:
+        return _check_library(spec)
+    reporter = Reporter()
+    return _analyze(load_program(path, Reader(root, texts or {}), overrides, reporter), reporter)
+
+
+def _check_library(spec: nodes.Spec) -> Library:
+    reporter = Reporter()
+    blocks: dict[str, nodes.Block] = {}
+    for item in spec.items:
+        if isinstance(item, nodes.Block) and item.name.text not in blocks:
+            blocks[item.name.text] = item
+            continue
+        message = "this block stands here twice" if isinstance(item, nodes.Block) else "a library has blocks alone"
+        code = "E0207" if isinstance(item, nodes.Block) else "E0106"
+        reporter.report(Diagnostic(code, message, Label(item.span), help=("delete it",)))
+    mentioned = nodes.references(blocks.values()) - blocks.keys() - nodes.bound_names(blocks.values())
+    check_block_names(library_blocks(mentioned) | blocks, reporter)
+    reporter.raise_if_any()
+    return Library(spec.span.source, spec.header.name.text, blocks)
+
+
+def analyze_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> Analysis:
+    """The same for the text of a spec that extends nothing. Raises SpecError."""
+    reporter = Reporter()
+    return _analyze(program_of_text(text, name, overrides, reporter), reporter)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Keep Python from looking for garbage, again and again, among the nodes of a graph that grows.
+
+    The work inside is bounded and makes no cycles; with collections its time would grow faster than the network.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _analyze(program: Program, reporter: Reporter) -> Analysis:
+    reporter.main = program.name.span.source
+    check_names(program, reporter)
+    names = global_names(program, Evaluator(reporter))
+    with _without_collections():
+        graph = expand(program, names, reporter)
+    recipe = make_recipe(program, names, reporter)
+    if graph and recipe:
+        check_fit(program, graph, recipe, reporter)
+    reporter.raise_if_any()
+    assert graph is not None
+    return Analysis(program, graph, recipe)

@@ -1,0 +1,229 @@
+"""The graph while it grows: layers and joins enter it one after another, within the bounds of `limits`."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn, TypeVar
+
+from attrs import define, field
+
+from cifar_dsl.compiler.bind import Binder, Invocation
+from cifar_dsl.compiler.branches import Branch, suspicion
+from cifar_dsl.compiler.values import Environment, Failed, Tensor
+from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.limits import BLOCK_DEPTH
+from cifar_dsl.ir import Cost, Graph, Node, Scope, Shape
+from cifar_dsl.language.diagnostics import Diagnostic, Fix, Label, Reporter
+from cifar_dsl.language.source import Span
+from cifar_dsl.language.syntax import nodes
+from cifar_dsl.operations.layers import Join, JoinError, Layer
+from cifar_dsl.operations.registry import MisfitError, arguments_of
+
+_MORE_STEPS = 10_000  # that are taken after a mistake, to find others; a loop would most likely find it again
+
+T = TypeVar("T")
+
+
+class TooLargeError(Exception):
+    """The expansion was stopped; why has been reported, or else a mistake before."""
+
+
+@define
+class _Loop:
+    """A loop that is being expanded; `origin` is where the number of its rounds was written, if elsewhere."""
+
+    span: Span
+    origin: Span | None
+    rounds: int = 0
+
+
+@define
+class Draft:
+    """Nodes and scopes so far, and the block calls that are being expanded."""
+
+    input: Shape
+    input_span: Span
+    reporter: Reporter
+    binder: Binder
+    _nodes: list[Node] = field(factory=list)
+    _scopes: list[Scope] = field(factory=list)
+    _frames: list[nodes.Block] = field(factory=list)
+    _loops: list[_Loop] = field(factory=list)
+    _steps: int = 0
+    _steps_wrong: int = 0  # those since the first mistake
+    _parameters: int = 0
+
+    def finished(self, output: Tensor) -> Graph:
+        """The whole graph."""
+        return Graph(self.input, tuple(self._nodes), tuple(self._scopes), output.number)
+
+    # ---- what enters
+
+    def layer(self, layer: Layer, path: str, call: Invocation, names: Environment, tensor: Tensor) -> Tensor:
+        """The output of `layer`, called where `names` are known, on `tensor`. Raises Failed, TooLargeError."""
+        x = tensor.shape
+        if x is None:
+            raise Failed
+        try:
+            shape = layer.infer(x)
+            cost = layer.cost(x, shape)
+            parameters = layer.parameters(x)
+        except MisfitError as error:
+            order = [info.name for info in arguments_of(type(layer))]
+            label, secondary = self.binder.labels(call, error, order, names)
+            help_text = error.help
+            if crossed := call.crossed(order):
+                label, secondary = Label(crossed, error.label), ()
+                help_text = (f"write `{crossed.text}` the other way round", *help_text)
+            notes = (f"the input here is {x} ({self.origin(tensor, label.span)})",)
+            self.report(
+                error.code, error.message, label.span, label.text, help=help_text, notes=notes, secondary=secondary
+            )
+            raise Failed from None
+        if layer.is_first() and tensor.number:
+            self.report(
+                "E0306",
+                f"this {layer.name} is worked out from images, and what arrives here are none",
+                call.span,
+                help=("make it the first stage of the model",),
+            )
+            raise Failed
+        self.binder.blame.acquit(call.span)
+        return self._append(Node(path, layer.call(), (tensor.number,), shape, cost, parameters, call.span))
+
+    def join(self, layer: Join, path: str, join: nodes.Join, flow: Tensor, outputs: Sequence[Tensor]) -> Tensor:
+        """The output of `layer` on the branches' `outputs`. Raises Failed, TooLargeError."""
+        shapes = [output.shape for output in outputs if output.shape is not None]
+        if len(shapes) < len(outputs):
+            raise Failed
+        try:
+            shape = layer.infer(*shapes)
+        except JoinError as error:
+            branches = (self._branch(join.branches[i], flow, outputs[i]) for i in (error.first, error.second))
+            label, secondary = suspicion(*branches)
+            note = f"the input of the branches is {flow.shape} ({self.origin(flow, join.span)})"
+            self.report(
+                error.code, error.message, label.span, label.text, help=error.help, notes=(note,), secondary=secondary
+            )
+            raise Failed from None
+        inputs = tuple(output.number for output in outputs)
+        tensor = self._append(Node(path, layer.call(), inputs, shape, Cost(), span=join.span))
+        self.scope(path, "join", join.kind, tensor)
+        return tensor
+
+    def _branch(self, body: nodes.Body, flow: Tensor, output: Tensor) -> Branch:
+        """A branch with the stages that lead back from its output to the tensor that comes into the join."""
+        assert flow.shape is not None
+        assert output.shape is not None
+        stages = []
+        number = output.number
+        here = self._frames[-1].body.span if self._frames else None
+        while number != flow.number and number:
+            node = self._nodes[number - 1]
+            number = node.inputs[0]
+            x = self._nodes[number - 1].shape if number else self.input
+            is_here = node.span is not None and (here is None or node.span in here)
+            stages.append((x, node.shape, node.span if is_here else None))
+        return Branch(body.span, flow.shape, output.shape, stages)
+
+    def scope(self, path: str, kind: str, label: str, output: Tensor, span: Span | None = None) -> None:
+        """Give a part of the graph that has just ended its name; `span` is that of a block's call."""
+        self._scopes.append(Scope(path, kind, label, output.number, span))
+
+    @contextmanager
+    def call(self, block: nodes.Block, label: str, span: Span) -> Iterator[None]:
+        """While a block call is expanded, errors name it."""
+        self._frames.append(block)
+        try:
+            with self.reporter.within(label, span):
+                yield
+        finally:
+            self._frames.pop()
+
+    def _append(self, node: Node) -> Tensor:
+        self._nodes.append(node)
+        self._parameters += node.cost.parameters
+        if len(self._nodes) > limits.LAYERS:
+            self.stop(f"a network has at most {limits.LAYERS:,} layers", node.span, "LAYERS")
+        if node.shape.elements > limits.TENSOR:
+            most = f"a tensor of one image has at most {limits.TENSOR:,} numbers"
+            self.stop(f"{most}, and this has {node.shape}", node.span, "TENSOR")
+        if self._parameters > limits.PARAMETERS:
+            self.stop(f"a network has at most {limits.PARAMETERS:,} parameters", node.span, "PARAMETERS")
+        return Tensor(len(self._nodes), node.shape)
+
+    # ---- bounds
+
+    def step(self, span: Span) -> None:
+        """Take note of a stage or a loop round. Raises TooLargeError."""
+        self._steps += 1
+        self._steps_wrong += bool(self.reporter)
+        if self._steps_wrong > _MORE_STEPS:
+            raise TooLargeError
+        if self._steps > limits.STEPS:
+            self.stop(f"a spec expands to at most {limits.STEPS:,} stages and loop rounds", span, "STEPS")
+
+    def check_call(self, block: nodes.Block, call: Invocation) -> None:
+        """Blocks don't call themselves, and calls are bounded in depth. Raises Failed, TooLargeError."""
+        active = self._frames
+        if any(block is other for other in active):
+            cycle = [other.name.text for other in active[next(i for i, b in enumerate(active) if b is block) :]]
+            message = f"`{block.name}` calls itself: {' -> '.join([*cycle, block.name.text])}"
+            help_text = "to stack a block, call it several times: `repeat 3 { ... }`"
+            self.reporter.report(Diagnostic("E0208", message, Label(call.span), help=(help_text,)))
+            raise Failed
+        if len(active) >= BLOCK_DEPTH:
+            self.stop(f"blocks call each other at most {BLOCK_DEPTH} deep", call.span)
+
+    def stop(self, message: str, span: Span | None, raisable: str | None = None) -> NoReturn:
+        """Report that a bound was passed, at the loop with the most rounds if any, and raise TooLargeError.
+
+        `raisable` is what the bound is called, where the command line may raise it.
+        """
+        assert span is not None
+        help_text = (limits.remedy(raisable),) if raisable else ()
+        if self._loops:
+            loop = max(self._loops, key=lambda loop: loop.rounds)
+            labels = [Label(loop.span, "in this loop"), Label(span, "passed here")]
+            if loop.origin:
+                labels.insert(0, Label(loop.origin, "so many rounds"))
+            first, *others = labels
+            self.report("E0211", message, first.span, first.text, secondary=tuple(others), help=help_text)
+        else:
+            self.report("E0211", message, span, help=help_text)
+        raise TooLargeError
+
+    def rounds(self, loop: Span, items: Iterable[T], origin: Span | None = None) -> Iterator[T]:
+        """The items of a loop, one for each of its rounds, which are bounded. Raises TooLargeError.
+
+        `origin` is where their number was written, if elsewhere.
+        """
+        active = _Loop(loop, origin)
+        self._loops.append(active)
+        for item in items:
+            active.rounds += 1
+            self.step(loop)
+            yield item
+        self._loops.pop()
+
+    def origin(self, tensor: Tensor, asked_at: Span) -> str:
+        """Where a tensor comes from, in words."""
+        span = self._nodes[tensor.number - 1].span if tensor.number else self.input_span
+        assert span is not None
+        what = "" if tensor.number else "the spec's input, "
+        is_here = span.source is asked_at.source
+        return f"{what}from line {span.line}" if is_here else f"{what}from {span.source.name}:{span.line}"
+
+    def report(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        label: str = "",
+        *,
+        help: tuple[str, ...] = (),  # noqa: A002
+        notes: tuple[str, ...] = (),
+        secondary: tuple[Label, ...] = (),
+        fixes: tuple[Fix, ...] = (),
+    ) -> None:
+        """Report a mistake."""
+        self.reporter.report(Diagnostic(code, message, Label(span, label), secondary, notes, help, fixes))

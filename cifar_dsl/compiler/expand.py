@@ -1,0 +1,443 @@
+"""Program -> graph: blocks, loops and conditions are expanded, shapes inferred, weights counted."""
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import NoReturn
+
+from attrs import evolve
+
+from cifar_dsl.compiler.bind import Binder, Invocation
+from cifar_dsl.compiler.draft import Draft, TooLargeError
+from cifar_dsl.compiler.error_location import origins, own_origin
+from cifar_dsl.compiler.evaluate import FUNCTIONS, Evaluator
+from cifar_dsl.compiler.paths import Place
+from cifar_dsl.compiler.program import Program
+from cifar_dsl.compiler.types import describe_types, fits, is_stage
+from cifar_dsl.compiler.values import BlockValue, Bound, Environment, Failed, Tensor, describe, write
+from cifar_dsl.foundation.limits import BODY_DEPTH
+from cifar_dsl.ir import Call, Graph, Shape, Symbol
+from cifar_dsl.language.diagnostics import Label, Reporter, nearest, replacement
+from cifar_dsl.language.source import Span
+from cifar_dsl.language.syntax import nodes, print_expression
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
+
+
+def expand(program: Program, names: Environment, reporter: Reporter) -> Graph | None:
+    """The graph of a program; None when something was wrong, which is then reported.
+
+    `names` are those of `params.global_names`.
+    """
+    return _Expander(program, names, reporter).run()
+
+
+class _Expander:
+    def __init__(self, program: Program, names: Environment, reporter: Reporter) -> None:
+        self._program = program
+        self._errors = reporter
+        self._evaluator = Evaluator(reporter)
+        self._binder = Binder(self._evaluator, reporter)
+        self._globals = names
+        self._draft = Draft(Shape(program.input.size.extents), program.input.span, reporter, self._binder)
+        self._depth = 0  # of bodies that are being expanded
+
+    def run(self) -> Graph | None:
+        size = self._draft.input
+        if not all(size.extents) or not size.is_image:
+            self._draft.report(
+                "E0304",
+                "the input is an image: channels, height and width, each at least 1",
+                self._program.input.size.span,
+                f"this is {size}",
+                help=("write a size such as `3x32x32`",),
+            )
+            return None
+        try:
+            output = self._body(self._program.model.body, self._globals, Tensor(0, size), Place(""))
+        except TooLargeError:
+            return None
+        if output.shape is None or self._errors:
+            return None
+        graph = self._draft.finished(output)
+        self._check_assertions(graph)
+        return graph
+
+    # ---- stages
+
+    def _body(self, body: nodes.Body, names: Environment, flow: Tensor, place: Place) -> Tensor:
+        names = Environment(names)
+        if self._depth >= BODY_DEPTH:
+            self._draft.stop(f"a spec expands to bodies that are at most {BODY_DEPTH} deep in each other", body.span)
+        self._depth += 1
+        for stage in body.stages:
+            self._draft.step(stage.span)
+            if isinstance(stage, nodes.Let):
+                self._let(stage, names, flow, place)
+            elif isinstance(stage, nodes.Assignment):
+                self._assign(stage, names, flow, place)
+            else:
+                flow = self._chain(stage, names, flow, place)
+        self._depth -= 1
+        return flow
+
+    def _let(self, let: nodes.Let, names: Environment, flow: Tensor, place: Place) -> None:
+        if self._is_value(let.chain, names):
+            kind = let.chain.elements[0].kind
+            assert not isinstance(kind, nodes.Compound)
+            try:
+                names.names[let.name.text] = self._evaluator.evaluate(kind, names, flow)
+                names.origins[let.name.text] = own_origin(kind, names)
+            except Failed:
+                names.names[let.name.text] = Tensor(0, None)
+            return
+        if let.name.text in names.names:
+            self._report_taken(let.name)
+        names.names[let.name.text] = self._named(let.name, let.chain, names, flow, place)
+
+    def _named(
+        self, name: nodes.Identifier, chain: nodes.Chain, names: Environment, flow: Tensor, place: Place
+    ) -> Tensor:
+        path = place.automatic(name.text)  # a loop's second round names it anew
+        tensor = self._chain(chain, names, flow, Place(path))
+        self._draft.scope(path, "let", name.text, tensor)
+        return tensor
+
+    def _assign(self, assignment: nodes.Assignment, names: Environment, flow: Tensor, place: Place) -> None:
+        name = assignment.name
+        scope = names.scope_of(name.text)
+        if scope is None:
+            return  # reported by semantics.names
+        if not isinstance(scope.names[name.text], Tensor):
+            self._draft.report(
+                "E0213",
+                f"`{name}` is {describe(scope.names[name.text])}: only a named tensor can be given another value",
+                name.span,
+                help=(f"name a tensor first: `let {name} = identity`",),
+            )
+            return
+        scope.names[name.text] = self._named(name, assignment.chain, names, flow, place)
+
+    def _is_value(self, chain: nodes.Chain, names: Environment) -> bool:
+        """Whether a `let` names a value and not a tensor."""
+        (element, *rest) = chain.elements
+        kind = element.kind
+        if rest or element.label or element.claim or isinstance(kind, nodes.Compound):
+            return False
+        match kind:
+            case nodes.CallExpression(callee=callee):
+                is_value = callee.text in FUNCTIONS or callee.text in INITIALIZERS
+                return is_value and names.lookup(callee.text) is None
+            case nodes.Name(text=text):
+                bound = names.lookup(text)
+                return text not in LAYERS and not isinstance(bound, Tensor) and not is_stage(bound)
+            case nodes.Index(value=nodes.Name(text=text)):
+                return not isinstance(names.lookup(text), Tensor)
+            case _:
+                return True
+
+    def _chain(self, chain: nodes.Chain, names: Environment, flow: Tensor, place: Place) -> Tensor:
+        for i, element in enumerate(chain.elements):
+            try:
+                flow = self._element(element, names, flow, place, is_first=i == 0)
+            except Failed:
+                flow = Tensor(flow.number, None)
+            if element.claim:
+                self._check_claim(element.claim, flow)
+        return flow
+
+    def _element(
+        self, element: nodes.Element, names: Environment, flow: Tensor, place: Place, *, is_first: bool
+    ) -> Tensor:
+        kind = element.kind
+        match kind:
+            case nodes.Join():
+                return self._join(kind, element.label, names, flow, place)
+            case nodes.Name() | nodes.CallExpression():
+                return self._call(Invocation.of(kind), element.label, names, flow, place, is_first=is_first)
+            case nodes.Index(value=nodes.Name(text=text), indices=indices) if isinstance(names.lookup(text), Tensor):
+                return self._slice(kind, indices, element.label, names, flow, place, is_first=is_first)
+            case nodes.For() | nodes.Repeat() | nodes.If():
+                if not element.label:
+                    return self._control(kind, names, flow, place)
+                path = self._given_path(element.label, place)
+                flow = self._control(kind, names, flow, Place(path))
+                self._draft.scope(path, "part", element.label.text, flow)
+                return flow
+            case _:
+                value = self._evaluator.evaluate(kind, names, flow)
+                return self._not_a_stage(kind.span, value)
+
+    def _control(
+        self, kind: nodes.For | nodes.Repeat | nodes.If, names: Environment, flow: Tensor, place: Place
+    ) -> Tensor:
+        match kind:
+            case nodes.For(body=body):
+                head = _head(kind.span, kind.stop or kind.start)
+                for inner in self._draft.rounds(head, self._rounds(kind, names, flow)):
+                    flow = self._body(body, inner, flow, place)
+            case nodes.Repeat(count=count, body=body):
+                times = self._evaluator.integer(count, names, flow)
+                origin = next(origins([count], names), None)
+                for _ in self._draft.rounds(_head(kind.span, count), range(times), origin):
+                    flow = self._body(body, names, flow, place)
+            case nodes.If(arms=arms, otherwise=otherwise):
+                for condition, body in arms:
+                    if self._evaluator.truth(condition, names, flow):
+                        return self._body(body, names, flow, place)
+                if otherwise:
+                    return self._body(otherwise, names, flow, place)
+        return flow
+
+    def _rounds(self, loop: nodes.For, names: Environment, flow: Tensor) -> Iterator[Environment]:
+        """What the targets of a loop stand for, round by round."""
+        written: tuple[nodes.Expression, ...] = ()  # the items, where they stand in the text one by one
+        if loop.stop:
+            start = self._evaluator.integer(loop.start, names, flow)
+            items: Sequence[object] = range(start, self._evaluator.integer(loop.stop, names, flow))
+        else:
+            value = self._evaluator.evaluate(loop.start, names, flow)
+            if not isinstance(value, tuple):
+                help_text = "write a list, or a range such as `0..4`"
+                self._evaluator.fail(
+                    loop.start.span, f"a loop goes over a list, and this is {describe(value)}", help_text
+                )
+            items = value
+            literal = self._literal(loop.start)
+            written = literal.items if literal and len(literal.items) == len(items) else ()
+        targets = [target.text for target in loop.targets]
+        for item, source in zip_longest(items, written):
+            inner = Environment(names)
+            if len(targets) == 1:
+                inner.names[targets[0]] = item  # type: ignore[assignment]
+                inner.origins[targets[0]] = names.origin(source or loop.start)
+                yield inner
+                continue
+            if not isinstance(item, tuple) or len(item) != len(loop.targets):
+                self._evaluator.fail(
+                    loop.start.span,
+                    f"every item gives {len(loop.targets)} values to the loop, and this one is {describe(item)}",  # type: ignore[arg-type]
+                )
+            inner.names.update(zip(targets, item, strict=True))
+            parts = source.items if isinstance(source, nodes.Sequence) else ()
+            inner.origins.update((target, names.origin(part)) for target, part in zip(targets, parts, strict=False))
+            yield inner
+
+    def _literal(self, expression: nodes.Expression) -> nodes.Sequence | None:
+        """The list that an expression is, or the value of the param that it names."""
+        if isinstance(expression, nodes.Name) and expression.text in self._program.params:
+            expression = self._program.params[expression.text].value
+        return expression if isinstance(expression, nodes.Sequence) else None
+
+    # ---- calls
+
+    def _call(
+        self,
+        call: Invocation,
+        label: nodes.Identifier | None,
+        names: Environment,
+        flow: Tensor,
+        place: Place,
+        *,
+        is_first: bool,
+    ) -> Tensor:
+        if call.callee in LAYERS:
+            return self._layer(call, label, names, flow, place)
+        bound = names.lookup(call.callee)
+        match bound:
+            case None:
+                raise Failed  # reported by semantics.names
+            case BlockValue(block=block):
+                return self._block(block, call, label, names, flow, place)
+            case Symbol() if bound in LAYERS:
+                return self._layer(evolve(call, callee=str(bound)), label, names, flow, place)
+            case Tensor():
+                if is_first and not call.arguments and not label:
+                    return bound
+                self._not_first(call.callee, call.span)
+            case _:
+                return self._not_a_stage(call.span, bound)
+
+    def _not_first(self, name: str, span: Span) -> NoReturn:
+        self._evaluator.fail(
+            span,
+            f"`{name}` is a tensor: a chain can start from it, not run through it",
+            f"start a line with `{name} ->`, or join it: `add {{ identity | {name} }}`",
+            code="E0213",
+        )
+
+    def _slice(
+        self,
+        index: nodes.Index,
+        subscripts: tuple[nodes.Expression | nodes.Slice, ...],
+        label: nodes.Identifier | None,
+        names: Environment,
+        flow: Tensor,
+        place: Place,
+        *,
+        is_first: bool,
+    ) -> Tensor:
+        """`x[:16]`: some channels of a named tensor, as the layer `slice` gives them."""
+        tensor = self._evaluator.evaluate(index.value, names, flow)
+        assert isinstance(tensor, Tensor)
+        if not is_first:
+            self._not_first(print_expression(index.value), index.span)
+        if tensor.shape is None:
+            raise Failed
+        subscript, *rest = subscripts
+        if rest or not isinstance(subscript, nodes.Slice):
+            help_text = "write a start, a stop or both: `x[:16]`, `x[16:]`, `x[16:32]`"
+            self._evaluator.fail(index.span, "of a tensor a slice of its channels can be taken", help_text)
+        path = self._path(label, "slice", place)
+        start, stop = self._evaluator.slice(subscript, tensor.shape.channels, names, tensor)
+        if start == stop:
+            self._evaluator.fail(subscript.span, f"the slice {start}:{stop} is empty")
+        layer = LAYERS.of(Call("slice", (("start", start), ("stop", stop))))
+        return self._draft.layer(layer, path, Invocation("slice", index.span, (), index.span), names, tensor)
+
+    def _not_a_stage(self, span: Span, value: Bound) -> Tensor:
+        self._evaluator.fail(
+            span,
+            f"a stage is expected here, and this is {describe(value)}",
+            "stages are layers and blocks, as in `dense(64)`; values are named with `let`",
+            code="E0213",
+        )
+
+    def _layer(
+        self,
+        call: Invocation,
+        label: nodes.Identifier | None,
+        names: Environment,
+        flow: Tensor,
+        place: Place,
+    ) -> Tensor:
+        path = self._path(label, call.callee, place)
+        layer = self._binder.declared(LAYERS[call.callee], call, names, flow)
+        return self._draft.layer(layer, path, call, names, flow)
+
+    def _block(
+        self,
+        block: nodes.Block,
+        call: Invocation,
+        label: nodes.Identifier | None,
+        names: Environment,
+        flow: Tensor,
+        place: Place,
+    ) -> Tensor:
+        self._draft.check_call(block, call)
+        path = self._path(label, block.name.text, place)
+        inner, text = self._block_arguments(block, call, names, flow)
+        crossed = call.crossed([parameter.name.text for parameter in block.parameters])
+        advice = f"write `{crossed.text}` the other way round" if crossed else ""
+        with self._errors.put_down_to(crossed, "with these", advice), self._draft.call(block, text, call.span):
+            flow = self._body(block.body, inner, flow, Place(path))
+        self._draft.scope(path, "block", text, flow, call.span)
+        return flow
+
+    def _block_arguments(
+        self, block: nodes.Block, call: Invocation, names: Environment, flow: Tensor
+    ) -> tuple[Environment, str]:
+        """The names inside a block, and the call as a person would write it."""
+        order = [parameter.name.text for parameter in block.parameters]
+        given = self._binder.matched(order, call)
+        required = [parameter.name.text for parameter in block.parameters if parameter.default is None]
+        is_complete = self._binder.require(required, given, call)
+        inner = Environment(self._globals)
+        shown: list[str] = []
+        for parameter in block.parameters:
+            name = parameter.name.text
+            if name in given:
+                value = self._evaluator.evaluate(given[name].value, names, flow)
+                inner.origins[name] = own_origin(given[name].value, names)
+                self._check_type(parameter, block, value, inner.origins[name])
+                text = print_expression(given[name].value) if isinstance(value, Tensor) else write(value)
+                shown.append(f"{name}={text}" if given[name].keyword else text)
+            elif parameter.default is not None:
+                value = self._evaluator.evaluate(parameter.default, inner, flow)
+                inner.origins[name] = inner.origin(parameter.default)
+                self._check_type(parameter, block, value, parameter.default.span)
+            else:
+                continue
+            inner.names[name] = value
+        if not is_complete or len(given) != len(call.arguments):
+            raise Failed
+        return inner, f"{block.name}({', '.join(shown)})"
+
+    def _check_type(self, parameter: nodes.BlockParameter, block: nodes.Block, value: Bound, span: Span) -> None:
+        if fits(value, parameter.types):
+            return
+        near = nearest(value, [one.text for one in parameter.types]) if isinstance(value, Symbol) else None
+        self._draft.report(
+            "E0304",
+            f"`{parameter.name}` of `{block.name}` is {describe_types(parameter.types)}",
+            span,
+            f"this is {describe(value)}",
+            help=(f"did you mean `{near}`?",) if near else (),
+            fixes=replacement(span, near),
+            secondary=(Label(parameter.span, "declared here"),),
+        )
+        raise Failed
+
+    # ---- joins
+
+    def _join(
+        self,
+        join: nodes.Join,
+        label: nodes.Identifier | None,
+        names: Environment,
+        flow: Tensor,
+        place: Place,
+    ) -> Tensor:
+        path = self._path(label, join.kind, place)
+        outputs: list[Tensor] = []
+        for i, branch in enumerate(join.branches, start=1):
+            output = self._body(branch, names, flow, Place(f"{path}.branch{i}"))
+            self._draft.scope(f"{path}.branch{i}", "branch", f"branch{i}", output)
+            outputs.append(output)
+        return self._draft.join(JOINS[join.kind](), path, join, flow, outputs)
+
+    # ---- names, checks, reports
+
+    def _path(self, label: nodes.Identifier | None, base: str, place: Place) -> str:
+        return self._given_path(label, place) if label else place.automatic(base)
+
+    def _given_path(self, label: nodes.Identifier, place: Place) -> str:
+        path = place.given(label.text, label.span)
+        if path is None:
+            self._report_taken(label)
+            raise Failed
+        return path
+
+    def _report_taken(self, name: nodes.Identifier) -> None:
+        self._draft.report(
+            "E0212",
+            f"another stage here is called `{name}` already",
+            name.span,
+            help=("choose another name; stages without one are called after their layer, then counted",),
+        )
+
+    def _check_claim(self, claim: nodes.ShapeClaim, flow: Tensor) -> None:
+        if flow.shape is not None and flow.shape.extents != claim.extents:
+            self._draft.report(
+                "E0309",
+                f"the shape here is {flow.shape}",
+                claim.span,
+                "stated here",
+                help=(f"write `: {flow.shape}`, or change what comes before",),
+                notes=(f"the tensor comes {self._draft.origin(flow, claim.span)}",),
+            )
+
+    def _check_assertions(self, graph: Graph) -> None:
+        budgets: dict[str, Bound] = {"params": graph.cost.parameters, "macs": graph.cost.macs}
+        names = Environment(self._globals, budgets)
+        for assertion in self._program.assertions:
+            try:
+                holds = self._evaluator.truth(assertion.condition, names, None)
+            except Failed:
+                continue
+            if not holds:
+                figures = ", ".join(f"{name} = {figure:,}" for name, figure in budgets.items())
+                self._draft.report("E0310", "this assertion does not hold", assertion.condition.span, notes=(figures,))
+
+
+def _head(loop: Span, last: nodes.Expression) -> Span:
+    """A loop up to the end of what says its rounds."""
+    return Span(loop.source, loop.start, last.span.end)

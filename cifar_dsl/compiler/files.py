@@ -1,0 +1,136 @@
+"""Reading specs from disk: bounded, regular files only, and never outside the root."""
+
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import define, field
+
+from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.resources import shipped_specs, specs_directory
+from cifar_dsl.language.diagnostics import Diagnostic, Label, SpecError, nearest, replacement
+from cifar_dsl.language.source import Source
+from cifar_dsl.language.syntax import nodes
+
+
+@define
+class Reader:
+    """Reads a spec and the specs that it extends; all of them together are bounded too.
+
+    `texts` stands for files whose text is another than on disk, by their resolved paths: what an editor holds
+    and has not saved.
+    """
+
+    root: Path
+    texts: Mapping[Path, str] = field(factory=dict)
+    _bytes_read: int = field(default=0, init=False)
+
+    def read(self, path: Path, mention: nodes.Base | None = None) -> Source:
+        """The text at `path`. `mention` is the `extends` that names it. Raises SpecError."""
+        label = Label(mention.span) if mention else None
+        if self.texts and (text := self.texts.get(path.resolve())) is not None:
+            return self.source_of(path, text.encode(), label)
+        try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+                raise _unreadable(f"{path} is {kind}", label)
+            if status.st_size > limits.FILE_BYTES:
+                raise _too_large(f"{path} has", "FILE_BYTES", label)
+            with path.open("rb") as file:
+                content = file.read(limits.FILE_BYTES + 1)
+        except FileNotFoundError:
+            raise _missing(path, label) from None
+        except OSError as error:
+            raise _unreadable(f"{path}: {error.strerror}", label) from None
+        return self.source_of(path, content, label)
+
+    def source_of(self, path: Path, content: bytes, label: Label | None = None) -> Source:
+        """The text of a file with this content, `label` being where it is named. Raises SpecError."""
+        self._bytes_read += len(content)
+        if len(content) > limits.FILE_BYTES:
+            raise _too_large(f"{path} has", "FILE_BYTES", label)
+        if self._bytes_read > limits.INCLUDED_BYTES:
+            raise _too_large(f"{path} and what else is read here have", "INCLUDED_BYTES", label)
+        try:
+            return Source(str(path), content.decode("utf-8-sig").replace("\r\n", "\n"))
+        except UnicodeDecodeError as error:
+            raise _unreadable(f"{path} is not UTF-8 text (byte {error.start})", label) from None
+
+    def base_path(self, base: nodes.Base, beside: Path) -> Path:
+        """Where the base of the spec at `beside` lies. Raises SpecError when that is outside the root."""
+        if not base.is_file:
+            return self._shipped(base)
+        if Path(base.name).is_absolute() or base.name.startswith("~") or "\\" in base.name or "\0" in base.name:
+            raise _outside(base, self.root)
+        path = beside.parent / base.name
+        try:
+            inside = path.resolve().is_relative_to(self.root.resolve()) or _is_shipped(path, beside)
+        except (OSError, RuntimeError):  # a loop of symbolic links
+            inside = False
+        if not inside:
+            raise _outside(base, self.root)
+        return path
+
+    def _shipped(self, base: nodes.Base) -> Path:
+        shipped = shipped_specs()
+        if base.name not in shipped:
+            near = nearest(base.name, shipped)
+            raise SpecError(
+                [
+                    Diagnostic(
+                        "E0203",
+                        f"no shipped spec is called `{base.name}`",
+                        Label(base.span),
+                        help=(
+                            f"did you mean `{near}`?" if near else f"there are {', '.join(shipped)}",
+                            f'for a file of yours, quote its name: "{base.name}.arch"',
+                        ),
+                        fixes=replacement(base.span, near),
+                    )
+                ]
+            )
+        return shipped[base.name]
+
+
+def _is_shipped(path: Path, beside: Path) -> bool:
+    """Whether one shipped spec names another; they lie outside a user's root."""
+    shipped = specs_directory().resolve()
+    return beside.resolve().is_relative_to(shipped) and path.resolve().is_relative_to(shipped)
+
+
+def _too_large(what: str, limit: str, label: Label | None) -> SpecError:
+    message = f"{what} more than {getattr(limits, limit) // 1024} KiB"
+    return SpecError([Diagnostic("E0104", message, label, help=(limits.remedy(limit),))])
+
+
+def _missing(path: Path, label: Label | None) -> SpecError:
+    candidates = [file.name for file in path.parent.glob("*.arch")] if path.parent.is_dir() else []
+    near = nearest(path.name, candidates)
+    help_text = (f"did you mean `{near}`?",) if near else (f"specs in {path.parent}: {_listed(candidates)}",)
+    code = "E0203" if label else "E0105"
+    return SpecError([Diagnostic(code, f"there is no file {path}", label, help=help_text)])
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(sorted(names)[:8]) + (", ..." if len(names) > 8 else "") if names else "none"
+
+
+def _unreadable(message: str, label: Label | None) -> SpecError:
+    return SpecError([Diagnostic("E0105", message, label)])
+
+
+def _outside(base: nodes.Base, root: Path) -> SpecError:
+    return SpecError(
+        [
+            Diagnostic(
+                "E0204",
+                f"`{base.name}` lies outside the folder `{root}`",
+                Label(base.span),
+                help=(
+                    "name a file below that folder by its relative path, or a wider folder with `--root`",
+                    "a shipped spec is named without quotes: `extends baseline`",
+                ),
+            )
+        ]
+    )

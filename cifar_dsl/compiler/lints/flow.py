@@ -1,0 +1,150 @@
+"""Warnings about what flows through a network.
+
+A place in the text may stand for many layers, one for each call of its block; a warning is given where it holds
+for all of them.
+"""
+
+from collections.abc import Callable, Iterator
+
+from attrs import define, field
+
+from cifar_dsl.compiler import Analysis
+from cifar_dsl.compiler.bind import Invocation
+from cifar_dsl.ir import Graph, Node
+from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
+from cifar_dsl.language.source import Source, Span
+from cifar_dsl.language.syntax import nodes, parse_override
+from cifar_dsl.operations.layers import ACTIVATIONS, JOINS, LAYERS
+from cifar_dsl.operations.registry import arguments_of
+
+_CENTRING = frozenset(["bn", "instancenorm"])  # they subtract the mean of each channel by itself
+_BEFORE_LOSS = {"cross_entropy": ("softmax",), "focal": ("softmax",), "bce": ("sigmoid", "softmax")}
+
+
+@define
+class _Flow:
+    """A graph with who takes what: `takers[v]` are the nodes that take value v."""
+
+    graph: Graph
+    takers: list[list[Node]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.takers = [[] for _ in range(len(self.graph.nodes) + 1)]
+        for node in self.graph.nodes:
+            for value in node.inputs:
+                self.takers[value].append(node)
+
+    def everywhere(self, holds: Callable[[int, Node], bool]) -> Iterator[tuple[Span, list[Node]]]:
+        """The places whose layers are all such that `holds`, of index and node, with those layers."""
+        places: dict[Span, list[Node]] = {}
+        spoilt: set[Span] = set()
+        for index, node in enumerate(self.graph.nodes):
+            if node.span is not None and node.span not in spoilt:
+                if holds(index, node):
+                    places.setdefault(node.span, []).append(node)
+                else:
+                    spoilt.add(node.span)
+        yield from ((span, nodes) for span, nodes in places.items() if span not in spoilt)
+
+    def maker(self, value: int) -> Node | None:
+        """The node that makes a value; None for the input."""
+        return self.graph.nodes[value - 1] if value else None
+
+
+def lost_tensors(analysis: Analysis) -> Iterator[Diagnostic]:
+    """W0202: outputs that nothing takes."""
+    flow = _Flow(analysis.graph)
+    output = analysis.graph.output
+    for span, _ in flow.everywhere(lambda index, _: not flow.takers[index + 1] and index + 1 != output):
+        yield Diagnostic("W0202", "nothing uses the tensor that this gives", Label(span), help=("use it or delete it",))
+
+
+def biases_before_norms(analysis: Analysis) -> Iterator[Diagnostic]:
+    """W0203: a bias whose sum a normalisation centres away."""
+    flow = _Flow(analysis.graph)
+
+    def is_centred_away(index: int, node: Node) -> bool:
+        takers = flow.takers[index + 1]
+        has_bias = any(parameter.kind == "bias" for parameter in node.parameters) and "bias" in node.call.keywords()
+        return has_bias and len(takers) == 1 and takers[0].call.name in _CENTRING
+
+    for span, found in flow.everywhere(is_centred_away):
+        needless = sum(p.elements for node in found for p in node.parameters if p.kind == "bias")
+        layer = found[0].call.name
+        yield Diagnostic(
+            "W0203",
+            f"the normalisation after it subtracts the bias of this {layer} again",
+            Label(span),
+            notes=(f"{needless:,} parameters do nothing",),
+            help=("add `bias=false`",),
+            fixes=_without_bias(span, layer),
+        )
+
+
+def _without_bias(span: Span, layer: str) -> tuple[Fix, ...]:
+    parsed = parse_override(Source("", f"x={span.text}")).chain.elements[0].kind
+    if not isinstance(parsed, nodes.CallExpression) or parsed.callee.text != layer:
+        return ()  # an argument of a block names the layer
+    call = Invocation.of(parsed)
+    order = [info.name for info in arguments_of(LAYERS[layer])]
+    if any(call.given(name, order) for name in ("frozen", "bias_init")):
+        return ()  # which would speak of a bias that isn't there
+    given = call.given("bias", order)
+    place = given.value.span if given else call.arguments[-1].span  # without arguments there are no channels
+    start = place.start if given else place.end
+    offset = span.start - len("x=")
+    edit = Edit(Span(span.source, start + offset, place.end + offset), "false" if given else ", bias=false")
+    return (Fix("add `bias=false`", (edit,)),)
+
+
+def dropping_pools(analysis: Analysis) -> Iterator[Diagnostic]:
+    """W0204: rows and columns that no window of a pooling sees."""
+    graph = analysis.graph
+    told: set[Span] = set()
+    for node in graph.nodes:
+        if node.call.name in JOINS or node.span is None or node.span in told:
+            continue
+        x = graph.shape_of(node.inputs[0])
+        rows, columns = LAYERS.of(node.call).unseen(x)
+        if rows or columns:
+            told.add(node.span)
+            counts = ((rows, "row"), (columns, "column"))
+            lost = " and ".join(f"{count} {what}{'s' if count > 1 else ''}" for count, what in counts if count)
+            yield Diagnostic(
+                "W0204",
+                f"{node.call.name} leaves out {lost} of its input",
+                Label(node.span, f"the input is {x}"),
+                help=("use `ceil=true`, or a padding or stride before it that makes the extents fit",),
+            )
+
+
+def activations_twice(analysis: Analysis) -> Iterator[Diagnostic]:
+    """W0205: an activation right after the same one."""
+    flow = _Flow(analysis.graph)
+
+    def is_second(_: int, node: Node) -> bool:
+        maker = flow.maker(node.inputs[0])
+        return node.call.name in ACTIVATIONS and maker is not None and maker.call.name == node.call.name
+
+    for span, (node, *_) in flow.everywhere(is_second):
+        maker = flow.maker(node.inputs[0])
+        assert maker is not None
+        assert maker.span is not None
+        yield Diagnostic(
+            "W0205",
+            f"{node.call.name} comes right after {maker.call.name}",
+            Label(span, "again here"),
+            secondary=(Label(maker.span, "first here"),) if maker.span != span else (),
+            help=("delete one of the two, or put a layer between them",),
+        )
+
+
+def softmax_before_loss(analysis: Analysis) -> Iterator[Diagnostic]:
+    """W0207: a network that ends with what its loss does anyway."""
+    graph, recipe = analysis.graph, analysis.recipe
+    last = graph.nodes[graph.output - 1] if graph.output else None
+    if recipe is None or last is None or last.span is None:
+        return
+    if last.call.name in _BEFORE_LOSS.get(recipe.loss.name, ()):
+        message = f"the loss {recipe.loss.name} takes scores, and this is a {last.call.name} of them"
+        yield Diagnostic("W0207", message, Label(last.span), help=("delete it",))

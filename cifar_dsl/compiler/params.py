@@ -1,0 +1,57 @@
+"""The values of a spec's params; each may use any other, in whatever order they stand."""
+
+from attrs import define, field
+
+from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.program import Program
+from cifar_dsl.compiler.types import words
+from cifar_dsl.compiler.values import BlockValue, Environment, Failed, Tensor
+from cifar_dsl.foundation.limits import PARAM_DEPTH
+from cifar_dsl.ir import Symbol
+from cifar_dsl.language.diagnostics import Diagnostic, Label
+from cifar_dsl.language.syntax import nodes
+
+
+def global_names(program: Program, evaluator: Evaluator) -> Environment:
+    """What params and blocks stand for. A param that could not be worked out stands for nothing further."""
+    names = Environment(Environment(names={word: Symbol(word) for word in words(program.blocks.values())}))
+    names.names.update((name, BlockValue(block)) for name, block in program.blocks.items())
+    params = _Params(program, evaluator, names)
+    for name in program.params:
+        params.work_out(name)
+    return names
+
+
+@define
+class _Params:
+    program: Program
+    evaluator: Evaluator
+    found: Environment
+    _active: list[str] = field(factory=list)
+
+    def work_out(self, name: str) -> None:
+        """Enter the value of a param, after those of the params that it uses."""
+        if name in self.found.names:
+            return
+        value = self.program.params[name].value
+        self._active.append(name)
+        for used in sorted(nodes.references([value]) & self.program.params.keys()):
+            if used in self._active:
+                cycle = " -> ".join([*self._active[self._active.index(used) :], used])
+                self._give_up(used, "E0210", f"`{used}` depends on itself: {cycle}")
+            elif len(self._active) >= PARAM_DEPTH:
+                self._give_up(used, "E0211", f"params use each other at most {PARAM_DEPTH} deep")
+            else:
+                self.work_out(used)
+        self._active.pop()
+        if name not in self.found.names:
+            try:
+                self.found.names[name] = self.evaluator.evaluate(value, self.found)
+                self.found.origins[name] = self.found.origin(value)
+            except Failed:
+                self.found.names[name] = Tensor(0, None)
+
+    def _give_up(self, name: str, code: str, message: str) -> None:
+        label = Label(self.program.params[name].value.span)
+        self.evaluator.reporter.report(Diagnostic(code, message, label))
+        self.found.names[name] = Tensor(0, None)

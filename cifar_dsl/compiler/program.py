@@ -1,0 +1,393 @@
+"""A spec with everything it extends and every override merged into one: what remains to be worked out."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+from attrs import frozen
+
+from cifar_dsl.compiler.files import Reader
+from cifar_dsl.compiler.library import library_blocks
+from cifar_dsl.compiler.values import SYMBOLS
+from cifar_dsl.foundation.limits import EXTENDS_DEPTH
+from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, SpecError, nearest, replacement
+from cifar_dsl.language.source import Source, Span
+from cifar_dsl.language.syntax import nodes, parse_override, parse_spec
+from cifar_dsl.operations.layers import LAYERS
+from cifar_dsl.operations.recipe import SETTINGS
+from cifar_dsl.operations.registry import arguments_of
+
+LAYERS_AND_WORDS = frozenset(LAYERS) | SYMBOLS
+
+
+@frozen
+class Program:
+    """The merged spec. `lineage` holds the names of the spec and its bases, nearest first."""
+
+    name: nodes.Identifier
+    lineage: tuple[str, ...]
+    input: nodes.Input
+    params: dict[str, nodes.Param]
+    blocks: dict[str, nodes.Block]
+    model: nodes.Model
+    train: nodes.Train | None
+    settings: dict[str, nodes.Setting]
+    groups: dict[str, "GroupSettings"]
+    assertions: tuple[nodes.Assertion, ...]
+    own: tuple[nodes.Item, ...]
+
+    def as_spec(self) -> nodes.Spec:
+        """One file that means the same and extends nothing."""
+        items: list[nodes.Item] = [self.input, *self.params.values(), *self.blocks.values(), self.model]
+        items += self.assertions
+        if self.settings and self.train:
+            groups = (
+                nodes.Group(group.name, tuple(group.settings.values()), group.name.span)
+                for group in self.groups.values()
+            )
+            items.append(nodes.Train((*self.settings.values(), *groups), self.train.span))
+        return nodes.Spec(
+            nodes.Header(self.name, None, is_library=False, span=self.name.span), tuple(items), self.name.span
+        )
+
+
+@frozen
+class GroupSettings:
+    """A `group` of `train`: what it says itself, with single arguments laid over the recipe's."""
+
+    name: nodes.Identifier
+    settings: dict[str, nodes.Setting]
+
+
+def load_program(path: Path, reader: Reader, overrides: Sequence[str], reporter: Reporter) -> Program:
+    """Read the spec at `path` and all that it extends, and apply `--set` overrides.
+
+    Mistakes are reported; raises SpecError only where nothing is left to go on with.
+    """
+    source = reader.read(path)
+    files: list[tuple[Path, nodes.Spec]] = [(path, parse_spec(source))]
+    while base := files[-1][1].header.base:
+        base_path = reader.base_path(base, files[-1][0])
+        if base_path.resolve() in {file.resolve() for file, _ in files}:
+            raise SpecError([_cycle(base, base_path, files)])
+        if len(files) > EXTENDS_DEPTH:
+            message = f"specs extend each other at most {EXTENDS_DEPTH} deep"
+            raise SpecError([Diagnostic("E0205", message, Label(base.span))])
+        files.append((base_path, parse_spec(reader.read(base_path, base))))
+    return _merge([spec for _, spec in files], overrides, reporter)
+
+
+def program_of_text(text: str, name: str, overrides: Sequence[str], reporter: Reporter) -> Program:
+    """The program of a text that extends nothing; mistakes as for `load_program`."""
+    spec = parse_spec(Source(name, text))
+    if spec.header.base:
+        message = "a spec given as text can't extend another"
+        raise SpecError([Diagnostic("E0204", message, Label(spec.header.base.span))])
+    return _merge([spec], overrides, reporter)
+
+
+def _merge(specs: Sequence[nodes.Spec], overrides: Sequence[str], reporter: Reporter) -> Program:
+    """Merge a spec with its bases, nearest first, and the overrides."""
+    merger = _Merger(reporter)
+    for spec in reversed(specs):
+        merger.take(spec, has_base=spec is not specs[-1])
+    for text in overrides:
+        merger.override(text)
+    return merger.program(specs)
+
+
+class _Merger:
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._input: nodes.Input | None = None
+        self._model: nodes.Model | None = None
+        self._train: nodes.Train | None = None
+        self._params: dict[str, nodes.Param] = {}
+        self._blocks: dict[str, nodes.Block] = {}
+        self._settings: dict[str, nodes.Setting] = {}
+        self._groups: dict[str, tuple[nodes.Identifier, list[nodes.Setting]]] = {}
+        self._assertions: list[nodes.Assertion] = []
+
+    def take(self, spec: nodes.Spec, *, has_base: bool) -> None:
+        """Lay one file over what its bases said."""
+        self._check_twice(spec)
+        for item in spec.items:
+            match item:
+                case nodes.Input():
+                    self._input = item
+                case nodes.Model():
+                    self._model = item
+                case nodes.Assertion():
+                    self._assertions.append(item)
+                case nodes.Train():
+                    self._train = item
+                    for setting in item.settings:
+                        if isinstance(setting, nodes.Group):
+                            self._groups.setdefault(setting.name.text, (setting.name, []))[1].extend(setting.settings)
+                        else:
+                            self._set(setting, self._settings)
+                case nodes.Param():
+                    if has_base:
+                        self._check_redefines(item, "param", self._params, spec)
+                    self._params[item.name.text] = item
+                case nodes.Block():
+                    if has_base:
+                        self._check_redefines(item, "block", self._blocks, spec)
+                    self._blocks[item.name.text] = item
+
+    def override(self, text: str) -> None:
+        """Lay one `--set` over it all."""
+        try:
+            override = parse_override(Source("--set", text))
+        except SpecError as error:
+            for diagnostic in error.diagnostics:
+                self._reporter.report(diagnostic)
+            return
+        if override.in_group:
+            self._override_group(override)
+            return
+        if override.in_train:
+            self._train = self._train or nodes.Train((), override.span)
+            self._set(nodes.Setting(override.target, override.chain, override.span), self._settings)
+            return
+        name = override.target[0]
+        value = _single_expression(override.chain)
+        if len(override.target) > 1 or name.text not in self._params or value is None:
+            known = [*self._params, "train"]
+            near = nearest(name.text, known)
+            self._reporter.report(
+                Diagnostic(
+                    "E0405",
+                    f"no param is called `{'.'.join(map(str, override.target))}`",
+                    Label(name.span),
+                    help=(
+                        f"did you mean `{near}`?" if near else f"params: {', '.join(self._params) or 'none'}",
+                        "settings are set like `train.batch=128`",
+                    ),
+                )
+            )
+            return
+        self._params[name.text] = nodes.Param(name, value, override.span)
+
+    def _override_group(self, override: nodes.Override) -> None:
+        name, *target = override.target
+        if name.text not in self._groups or not target:
+            near = nearest(name.text, self._groups)
+            known = f"groups: {', '.join(self._groups) or 'none'}"
+            self._reporter.report(
+                Diagnostic(
+                    "E0405",
+                    f"no group is called `{name}`" if target else "what of the group is to be set?",
+                    Label(name.span),
+                    help=(
+                        f"did you mean `{near}`?" if near and target else known,
+                        f"settings of a group are set like `train.group.{name}.optimizer.lr=0.1`",
+                    ),
+                )
+            )
+            return
+        setting = nodes.Setting(tuple(target), override.chain, override.span)
+        self._groups[name.text][1].append(setting)
+
+    def _group_settings(self, settings: Sequence[nodes.Setting]) -> dict[str, nodes.Setting]:
+        """A group's settings; one that changes an argument starts from the recipe's setting."""
+        found: dict[str, nodes.Setting] = {}
+        for setting in settings:
+            name = setting.target[0].text
+            if len(setting.target) > 1 and name not in found and name in self._settings:
+                found[name] = self._settings[name]
+            self._set(setting, found)
+        return found
+
+    def program(self, specs: Sequence[nodes.Spec]) -> Program:
+        """The whole. Raises SpecError, with all that was reported, when there is no input or no model."""
+        own = specs[0]
+        if own.header.is_library:
+            raise SpecError([_library_alone(own)])
+        for what, part in (("input", self._input), ("model", self._model)):
+            if part is None:
+                example = "input 3x32x32" if what == "input" else "model { ... }"
+                message = f"`{own.header.name}` has no `{what}`"
+                self._reporter.report(
+                    Diagnostic("E0106", message, Label(own.header.name.span), help=(f"add `{example}`",))
+                )
+        if self._input is None or self._model is None:
+            raise SpecError(self._reporter.diagnostics)
+        groups = {
+            key: GroupSettings(name, self._group_settings(settings)) for key, (name, settings) in self._groups.items()
+        }
+        everything = [*self._params.values(), *self._blocks.values(), self._model]
+        missing = nodes.references(everything) - self._blocks.keys() - self._params.keys() - LAYERS_AND_WORDS
+        library = library_blocks(missing - nodes.bound_names(everything)) if missing else {}
+        return Program(
+            name=own.header.name,
+            lineage=tuple(spec.header.name.text for spec in specs),
+            input=self._input,
+            params=self._params,
+            blocks=self._blocks | library,
+            model=self._model,
+            train=self._train,
+            settings=self._settings,
+            groups=groups,
+            assertions=tuple(self._assertions),
+            own=own.items,
+        )
+
+    def _check_twice(self, spec: nodes.Spec) -> None:
+        seen: dict[tuple[str, str], Span] = {}
+        for key, span in _definitions(spec):
+            if key in seen:
+                self._reporter.report(
+                    Diagnostic(
+                        "E0207",
+                        f"{' '.join(part for part in key if part)} stands here twice",
+                        Label(span, "again here"),
+                        secondary=(Label(seen[key], "first here"),),
+                        help=("keep one of the two",),
+                    )
+                )
+            seen.setdefault(key, span)
+
+    def _check_redefines(
+        self, item: nodes.Param | nodes.Block, what: str, known: Iterable[str], spec: nodes.Spec
+    ) -> None:
+        name = item.name.text
+        if name in known or name in nodes.references(other for other in spec.items if other is not item):
+            return
+        near = nearest(name, known)
+        self._reporter.report(
+            Diagnostic(
+                "E0206",
+                f"{what} `{name}` redefines nothing: no base has it, and nothing here uses it",
+                Label(item.name.span),
+                help=(f"did you mean `{near}`?" if near else f"{what}s of the base: {', '.join(known) or 'none'}",),
+                fixes=replacement(item.name.span, near),
+            )
+        )
+
+    def _set(self, setting: nodes.Setting, settings: dict[str, nodes.Setting]) -> None:
+        name, *path = setting.target
+        if not path:
+            settings[name.text] = setting
+            return
+        whole = settings.get(name.text)
+        value = _single_expression(setting.chain)
+        changed = whole and value and _with_argument(whole, path, value)
+        if changed:
+            settings[name.text] = changed
+            return
+        parts = _parts(whole) if whole else ()
+        target = ".".join(map(str, setting.target))
+        self._reporter.report(
+            Diagnostic(
+                "E0405",
+                f"`{target}` can't be set: " + (f"`{name}` is not set before" if whole is None else "no such part"),
+                Label(path[0].span if whole else name.span),
+                help=(
+                    f"set `{name}` as a whole"
+                    if not parts
+                    else f"write `{name}.ARGUMENT`, or `{name}.PART.ARGUMENT`; its parts are {', '.join(parts)}",
+                ),
+            )
+        )
+
+
+def _definitions(spec: nodes.Spec) -> Iterator[tuple[tuple[str, str], Span]]:
+    for item in spec.items:
+        match item:
+            case nodes.Param(name=name):
+                yield ("param", f"`{name}`"), name.span
+            case nodes.Block(name=name):
+                yield ("block", f"`{name}`"), name.span
+            case nodes.Input() | nodes.Model():
+                yield (type(item).__name__.lower(), ""), item.span
+            case nodes.Train(settings=settings):
+                yield ("train", ""), item.span
+                for setting in settings:
+                    if isinstance(setting, nodes.Group):
+                        yield ("group", f"`{setting.name}`"), setting.name.span
+                        for inner in setting.settings:
+                            yield (f"setting of `{setting.name}`", _target(inner)), inner.span
+                    else:
+                        yield ("setting", _target(setting)), setting.span
+            case nodes.Assertion():
+                pass
+
+
+def _target(setting: nodes.Setting) -> str:
+    return f"`{'.'.join(map(str, setting.target))}`"
+
+
+def _library_alone(spec: nodes.Spec) -> Diagnostic:
+    return Diagnostic(
+        "E0106",
+        f"`{spec.header.name}` is a library: it has blocks, and no model to work with",
+        Label(spec.header.name.span),
+        help=("give a spec that uses its blocks", "`cifar-dsl check` takes libraries too"),
+    )
+
+
+def _single_expression(chain: nodes.Chain) -> nodes.Expression | None:
+    (element, *rest) = chain.elements
+    if rest or element.label or element.claim or isinstance(element.kind, nodes.Compound):
+        return None
+    return element.kind
+
+
+def _parts(setting: nodes.Setting) -> tuple[str, ...]:
+    return tuple(name for element in setting.chain.elements if (name := _callee(element.kind)))
+
+
+def _callee(kind: object) -> str | None:
+    if isinstance(kind, nodes.CallExpression):
+        return kind.callee.text
+    return kind.text if isinstance(kind, nodes.Name) else None
+
+
+def _with_argument(
+    setting: nodes.Setting, path: Sequence[nodes.Identifier], value: nodes.Expression
+) -> nodes.Setting | None:
+    """The setting with one argument replaced or added; None where `path` leads nowhere."""
+    elements = setting.chain.elements
+    *part, keyword = path
+    matching = [i for i, element in enumerate(elements) if not part or _callee(element.kind) == part[0].text]
+    if len(part) > 1 or len(matching) != 1:
+        return None
+    (i,) = matching
+    kind = elements[i].kind
+    if isinstance(kind, nodes.Name):
+        kind = nodes.CallExpression(nodes.Identifier(kind.text, kind.span), (), kind.span)
+    if not isinstance(kind, nodes.CallExpression):
+        return None
+    names = _argument_names(setting.target[0].text, kind.callee.text)
+    # Positional arguments become keywords, so that replacing one moves no other.
+    named = [
+        nodes.replace(argument, keyword=nodes.Identifier(name, argument.span)) if name else argument
+        for argument, name in zip_longest(kind.arguments, names[: _positionals(kind)])
+    ]
+    kept = tuple(argument for argument in named if argument.keyword != keyword)
+    call = nodes.replace(kind, arguments=(*kept, nodes.Argument(keyword, value, value.span)))
+    chain = nodes.replace(
+        setting.chain, elements=(*elements[:i], nodes.replace(elements[i], kind=call), *elements[i + 1 :])
+    )
+    return nodes.replace(setting, chain=chain)
+
+
+def _argument_names(setting: str, choice: str) -> tuple[str, ...]:
+    registry = SETTINGS[setting].registry if setting in SETTINGS else None
+    return tuple(info.name for info in arguments_of(registry[choice])) if registry and choice in registry else ()
+
+
+def _positionals(call: nodes.CallExpression) -> int:
+    return sum(argument.keyword is None for argument in call.arguments)
+
+
+def _cycle(base: nodes.Base, base_path: Path, files: Sequence[tuple[Path, nodes.Spec]]) -> Diagnostic:
+    names = [spec.header.name.text for _, spec in files]
+    start = next(i for i, (path, _) in enumerate(files) if path.resolve() == base_path.resolve())
+    return Diagnostic(
+        "E0205",
+        f"`{names[start]}` extends itself: {' -> '.join([*names[start:], names[start]])}",
+        Label(base.span),
+        help=("let one of them extend nothing, and say all of it",),
+    )

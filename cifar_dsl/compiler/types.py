@@ -1,0 +1,59 @@
+"""The types of blocks' parameters: `c: int`, `act: block = relu`, `mode: none | before | after`."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from cifar_dsl.compiler.values import BlockValue, Bound, Tensor
+from cifar_dsl.ir import Call, Size, Symbol
+from cifar_dsl.language.syntax import nodes
+from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
+
+
+def _is_int(value: Bound) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_stage(value: object) -> bool:
+    """Whether it can be called in a body: a block, or a layer by its name."""
+    return isinstance(value, BlockValue) or (isinstance(value, Symbol) and value in LAYERS)
+
+
+_TYPES: dict[str, tuple[str, Callable[[Bound], bool]]] = {
+    "int": ("an integer", _is_int),
+    "float": ("a number", lambda value: _is_int(value) or isinstance(value, float)),
+    "bool": ("true or false", lambda value: isinstance(value, bool)),
+    "size": ("an integer or a size such as 3x3", lambda value: _is_int(value) or isinstance(value, Size)),
+    "list": ("a list", lambda value: isinstance(value, tuple) and not isinstance(value, Size)),
+    "block": ("a block or a layer", is_stage),
+    "tensor": ("a named tensor", lambda value: isinstance(value, Tensor)),
+    "init": (
+        "an initialiser",
+        lambda value: isinstance(value, Call) or (isinstance(value, Symbol) and value in INITIALIZERS),
+    ),
+}
+TYPES = tuple(_TYPES)
+
+
+def fits(value: Bound, types: Sequence[nodes.Identifier]) -> bool:
+    """Whether a value is of one of the types or one of the words; of any kind where none are said."""
+    if not types:
+        return True
+    return any(
+        _TYPES[one.text][1](value) if one.text in _TYPES else isinstance(value, Symbol) and value == one.text
+        for one in types
+    )
+
+
+def describe_types(types: Sequence[nodes.Identifier]) -> str:
+    """What is expected, for messages."""
+    return " or ".join(_TYPES[one.text][0] if one.text in _TYPES else f"`{one}`" for one in types)
+
+
+def words(blocks: Iterable[nodes.Block]) -> frozenset[str]:
+    """The bare words that the types of these blocks' parameters allow."""
+    return frozenset(
+        one.text
+        for block in blocks
+        for parameter in block.parameters
+        for one in parameter.types
+        if one.text not in _TYPES
+    )

@@ -1,0 +1,130 @@
+"""What names stand for while a spec is expanded."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import define, field, frozen
+
+from cifar_dsl.ir import Call, Shape, Size, Symbol, Value
+from cifar_dsl.language.source import Span
+from cifar_dsl.language.syntax import nodes
+from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
+from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
+from cifar_dsl.operations.registry import Registry, arguments_of
+
+
+@frozen
+class BlockValue:
+    """A block, which may be called and passed as an argument."""
+
+    block: nodes.Block
+
+
+@frozen
+class Tensor:
+    """A value of the graph by its number; `shape` is None after an error, so that no error follows from it."""
+
+    number: int
+    shape: Shape | None
+
+
+Bound = Value | BlockValue | Tensor
+
+
+class Failed(Exception):  # noqa: N818  # not an error of its own: the diagnostic has been reported
+    """Working something out has stopped; why has been reported."""
+
+
+@define
+class Environment:
+    """Names and what they stand for; what isn't here is looked up in the parent.
+
+    `origins` says where the values of some were written: the argument of a call, the item of a list. A value
+    that doesn't do is told there.
+    """
+
+    parent: "Environment | None" = None
+    names: dict[str, Bound] = field(factory=dict)
+    origins: dict[str, Span] = field(factory=dict)
+
+    def scope_of(self, name: str) -> "Environment | None":
+        """The scope that defines `name`, or None."""
+        scope: Environment | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope
+            scope = scope.parent
+        return None
+
+    def lookup(self, name: str) -> Bound | None:
+        """What `name` stands for, or None."""
+        scope = self.scope_of(name)
+        return None if scope is None else scope.names[name]
+
+    def origin(self, expression: nodes.Expression) -> Span:
+        """Where the value of an expression was written: for a name perhaps elsewhere, else right here."""
+        if isinstance(expression, nodes.Name) and (scope := self.scope_of(expression.text)):
+            return scope.origins.get(expression.text, expression.span)
+        return expression.span
+
+
+def describe(value: Bound) -> str:
+    """A value in words, for messages: "the number 3", "a list"."""
+    match value:
+        case BlockValue(block=block):
+            return f"the block `{block.name}`"
+        case Call(name=name):
+            return f"`{name}(...)`"
+        case Tensor():
+            return "a tensor"
+        case bool():
+            return f"`{'true' if value else 'false'}`"
+        case int() | float():
+            return f"the number {value}"
+        case Symbol():
+            return f"the {'layer' if value in LAYERS else 'word'} `{value}`"
+        case Size():
+            return f"the size {value}"
+        case tuple():
+            return f"a list of {len(value)}"
+        case _:
+            return f'the text "{value}"'
+
+
+def write(value: Bound) -> str:
+    """A value as a spec would write it."""
+    match value:
+        case BlockValue(block=block):
+            return block.name.text
+        case Call():
+            return INITIALIZERS.of(value).brief()
+        case Tensor():
+            return "tensor"
+        case bool():
+            return "true" if value else "false"
+        case Symbol() | Size():
+            return str(value)
+        case tuple():
+            return f"[{', '.join(map(write, value))}]"
+        case str():
+            return f'"{value}"'
+        case _:
+            return f"{value}"
+
+
+def _all_symbols() -> Iterator[str]:
+    registries: list[Registry[Any]] = [LAYERS, INITIALIZERS]
+    for setting in (*SETTINGS.values(), *GROUP_SETTINGS.values()):
+        if setting.kind:
+            yield from setting.kind.symbols()
+        if setting.registry:
+            registries.append(setting.registry)
+            yield from setting.registry
+    for registry in registries:
+        for name in registry:
+            for info in arguments_of(registry[name]):
+                yield from info.kind.symbols()
+    yield "none"
+
+
+SYMBOLS = frozenset(_all_symbols())  # the bare words that mean something somewhere

@@ -1,6 +1,0 @@
-"""The pictures that models learn from: CIFAR-10, CIFAR-100, embedded shapes, or a user's own."""
-
-from cifar_dsl.data.dataset import DataError, Dataset
-from cifar_dsl.data.load import data_directory, load_dataset
-
-__all__ = ["DataError", "Dataset", "data_directory", "load_dataset"]

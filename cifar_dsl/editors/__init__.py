@@ -1,0 +1,1 @@
+"""What editors and notebooks are served."""

@@ -1,0 +1,323 @@
+"""The files that an editor has open, and what is known of them and of those around them."""
+
+import os
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+from attrs import define, field, frozen
+from pygls.uris import to_fs_path
+
+from cifar_dsl.compiler import Analysis, Library, examine
+from cifar_dsl.compiler.files import Reader
+from cifar_dsl.compiler.lints import Inspection, fixed, inspect
+from cifar_dsl.compiler.lints.inspection import warnings
+from cifar_dsl.editors.language_server.positions import Positions, plain
+from cifar_dsl.editors.language_server.references import Meaning, Mention, mentions
+from cifar_dsl.editors.language_server.sketch import Named, Sketch
+from cifar_dsl.editors.language_server.stages import Stages
+from cifar_dsl.foundation import resources
+from cifar_dsl.foundation.limits import EXTENDS_DEPTH
+from cifar_dsl.language.diagnostics import Diagnostic, SpecError
+from cifar_dsl.language.source import Source, Span
+from cifar_dsl.language.syntax import nodes, parse_spec
+
+_MOST_FOLDERS = 2000  # in an open one that are looked through
+_ROUNDS = 10  # of fixing: a fix may make room for another
+_NOWHERE = Path(Path(__file__).anchor, "<not saved>")  # the folder of what lies in none
+_BASE = re.compile(
+    r'(?:[^\S\n]*(?:#[^\n]*)?\n)*[^\S\n]*arch[^\S\n]+\w+[^\S\n]+extends[^\S\n]+(?P<base>"[^"\n]*"|\w+)', re.ASCII
+)
+
+shipped_specs = cache(resources.shipped_specs)  # which looks through the folder
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether a file, of the library too, comes with the package."""
+    return path.is_relative_to(resources.specs_directory())
+
+
+@frozen
+class _Parsed:
+    """The tree of a text, None where it doesn't parse, and what is wrong then."""
+
+    source: Source
+    tree: nodes.Spec | None
+    mistakes: tuple[Diagnostic, ...] = ()
+
+    @classmethod
+    def of(cls, source: Source) -> "_Parsed":
+        try:
+            return cls(source, parse_spec(source))
+        except SpecError as error:
+            return cls(source, None, error.diagnostics)
+
+
+@frozen
+class _Examined:
+    """What a file was found to be, None where it is wrong, and why; `texts` are those that this depends on."""
+
+    root: Path
+    texts: tuple[tuple[Path, str | None], ...]
+    found: Analysis | Library | None
+    mistakes: tuple[Diagnostic, ...] = ()
+
+
+@define
+class _Known:
+    """What was found out about a file, each with that from which it was."""
+
+    parsed: _Parsed | None = None
+    mentions: tuple[nodes.Spec, list[Mention]] | None = None
+    sketch: Sketch | None = None
+    examined: _Examined | None = None
+    inspection: tuple[_Examined, Inspection] | None = None
+    last_right: Analysis | None = None
+    stages: Stages | None = None
+    mended: tuple[Inspection, str] | None = None
+
+
+@define
+class Documents:
+    """Texts by the resolved paths of their files: what is open as the editor has it, the rest as it is on disk.
+
+    What was found out about a text is kept for as long as this text, and those that it depends on, are the same.
+    """
+
+    folders: list[Path] = field(factory=list)
+    positions: Positions = field(factory=Positions)
+    open: dict[Path, str] = field(factory=dict)
+    _uris: dict[Path, str] = field(factory=dict)
+    _paths: dict[str, Path] = field(factory=dict)
+    _line_ends: dict[Path, str] = field(factory=dict)
+    _known: dict[Path, _Known] = field(factory=dict)
+
+    # ---- what is open
+
+    def put(self, uri: str, text: str) -> Path:
+        """Take a text that was opened or changed."""
+        path = self.path(uri)
+        self._paths[uri] = path
+        self._uris[path] = uri
+        self._line_ends[path] = "\r\n" if "\r\n" in text else "\n"
+        self.open[path] = plain(text)
+        return path
+
+    def close(self, uri: str) -> Path:
+        """From now on the file is as it is on disk."""
+        path = self.path(uri)
+        self._paths.pop(uri, None)
+        for of_paths in (self.open, self._uris, self._line_ends, self._known):
+            of_paths.pop(path, None)
+        return path
+
+    # ---- names of files
+
+    def path(self, uri: str) -> Path:
+        """The file that a URI names; for what is in no file, one that isn't there."""
+        if uri in self._paths:
+            return self._paths[uri]
+        file = to_fs_path(uri)
+        if file and "\0" not in file:
+            return Path(file).resolve()
+        parts = urlsplit(uri)
+        name = f"<{parts.scheme}> {quote(unquote(f'{parts.path}?{parts.query}' if parts.query else parts.path), ' ')}"
+        return (self.folders[0] if self.folders else _NOWHERE) / name
+
+    def uri(self, path: Path) -> str:
+        """The URI of a file, as the editor says it where it has opened it."""
+        return self._uris.get(path) or path.as_uri()
+
+    def root(self, path: Path) -> Path:
+        """The folder that the file may not leave with `extends`: the open one around it, else its own."""
+        around = [folder for folder in self.folders if path.is_relative_to(folder)]
+        return max(around, key=lambda folder: len(folder.parts), default=path.parent)
+
+    def name(self, path: Path) -> str:
+        """What messages call a file: its path in the open folder, or its name."""
+        for folder in (*self.folders, resources.specs_directory()):
+            if path.is_relative_to(folder):
+                return path.relative_to(folder).as_posix()
+        return path.name
+
+    def is_editable(self, path: Path) -> bool:
+        """Whether the user works on this file: it lies in an open folder, or is open and does not come with us."""
+        if any(path.is_relative_to(folder) for folder in self.folders):
+            return True
+        return path in self.open and not is_shipped(path)
+
+    # ---- what is in files
+
+    def source(self, path: Path) -> Source | None:
+        """The text of a file; None where it can't be read."""
+        try:
+            return self._read(path)
+        except SpecError:
+            return None
+
+    def tree(self, path: Path) -> nodes.Spec | None:
+        """The syntax tree of a file; None where it doesn't parse or can't be read."""
+        source = self.source(path)
+        return self._parse(path, source).tree if source else None
+
+    def sketch(self, path: Path) -> Sketch:
+        """What the text of a file defines, whether it parses or not."""
+        source = self.source(path)
+        text = source.text if source else ""
+        known = self._of(path)
+        if known.sketch is None or known.sketch.text != text:
+            known.sketch = Sketch.of(text)
+        return known.sketch
+
+    def mentions(self, path: Path) -> list[Mention]:
+        """The mentions in a file; where it doesn't parse, only its definitions that all of it and others see."""
+        source, tree = self.source(path), self.tree(path)
+        if source is None:
+            return []
+        if tree is None:
+            return list(_definitions(source, self.sketch(path)))
+        known = self._of(path)
+        if known.mentions is None or known.mentions[0] is not tree:
+            known.mentions = tree, mentions(tree)
+        return known.mentions[1]
+
+    def line_end(self, path: Path) -> str:
+        """What ends the lines of an open file."""
+        return self._line_ends.get(path, "\n")
+
+    def _read(self, path: Path) -> Source:
+        texts = self.open if path in self.open else {}  # a reader with texts looks for links in every path
+        return Reader(self.root(path), texts).read(path)
+
+    def _parse(self, path: Path, source: Source) -> _Parsed:
+        known = self._of(path)
+        if known.parsed is None or known.parsed.source != source:
+            known.parsed = _Parsed.of(source)
+        return known.parsed
+
+    def _of(self, path: Path) -> _Known:
+        return self._known.setdefault(path, _Known())
+
+    # ---- what is wrong with them, and what they mean
+
+    def inspection(self, path: Path) -> Inspection:
+        """The errors and warnings of a file."""
+        examined = self._examine(path)
+        if examined.found is None:
+            return Inspection(None, examined.mistakes)
+        known = self._of(path)
+        if known.inspection is None or known.inspection[0] is not examined:
+            known.inspection = examined, Inspection(examined.found, warnings(examined.found))
+        return known.inspection[1]
+
+    def analysis(self, path: Path) -> Analysis | None:
+        """What a spec means or, where it has errors now, what it meant when it was right the last time."""
+        found = self._examine(path).found
+        return found if isinstance(found, Analysis) else self._of(path).last_right
+
+    def mended(self, path: Path) -> str:
+        """The text of a file with all fixes that leave its meaning as it is."""
+        inspection = self.inspection(path)
+        known = self._of(path)
+        if known.mended is None or known.mended[0] is not inspection:
+            known.mended = inspection, self._mend(path, inspection)
+        return known.mended[1]
+
+    def _mend(self, path: Path, inspection: Inspection) -> str:
+        source = self.source(path)
+        text = source.text if source else ""
+        for _ in range(_ROUNDS):
+            safe = (one.label for one in inspection.diagnostics if any(fix.is_safe for fix in one.fixes))
+            places = (label.span.source for label in safe if label is not None)
+            own = next((place for place in places if place.name == str(path)), None)
+            if own is None:
+                break
+            text = fixed(own, inspection.diagnostics)
+            if text == own.text:
+                break
+            inspection = inspect(path, self.root(path), texts={**self.open, path: text})
+        return text
+
+    def _examine(self, path: Path) -> _Examined:
+        root, texts, known = self.root(path), self._texts(path), self._of(path)
+        if known.examined is None or (known.examined.root, known.examined.texts) != (root, texts):
+            try:
+                parsed = self._parse(path, self._read(path))
+                found = examine(path, root, texts=self.open) if parsed.tree else None
+                known.examined = _Examined(root, texts, found, parsed.mistakes)
+            except SpecError as error:
+                known.examined = _Examined(root, texts, None, error.diagnostics)
+            if isinstance(known.examined.found, Analysis):
+                known.last_right = known.examined.found
+        return known.examined
+
+    def _texts(self, path: Path) -> tuple[tuple[Path, str | None], ...]:
+        sources = ((file, self.source(file)) for file in (path, *self.bases(path)))
+        return tuple((file, source.text if source else None) for file, source in sources)
+
+    def stages(self, path: Path) -> Stages | None:
+        """What comes out of the stages of a file; None where it never was right."""
+        analysis = self.analysis(path)
+        if analysis is None:
+            return None
+        known = self._of(path)
+        if known.stages is None or known.stages.analysis is not analysis:
+            known.stages = Stages(analysis)
+        return known.stages
+
+    # ---- the files around them
+
+    def bases(self, path: Path) -> list[Path]:
+        """The files that a file extends, nearest first, as far as they can be found; they need not parse."""
+        found = [path]
+        while len(found) <= EXTENDS_DEPTH:
+            base = self._base(found[-1], self.root(path))
+            if base is None or base in found:
+                break
+            found.append(base)
+        return found[1:]
+
+    def _base(self, path: Path, root: Path) -> Path | None:
+        source = self.source(path)
+        match = _BASE.match(source.text) if source else None
+        if source is None or match is None:
+            return None
+        written = match["base"]
+        if not written.startswith('"'):
+            return shipped_specs().get(written)
+        base = nodes.Base(written.strip('"'), is_file=True, span=Span(source, match.start("base"), match.end("base")))
+        try:
+            return Reader(root).base_path(base, path).resolve()
+        except (SpecError, OSError, ValueError):
+            return None
+
+    def dependents(self, path: Path) -> list[Path]:
+        """The open files that extend a file, directly or not."""
+        return [other for other in self.open if other != path and path in self.bases(other)]
+
+    def known(self) -> list[Path]:
+        """The specs that are open or lie in the open folders."""
+        return list(dict.fromkeys((*self.open, *self._in_folders())))
+
+    def _in_folders(self) -> Iterator[Path]:
+        for folder in self.folders:
+            walked = islice(os.walk(folder), _MOST_FOLDERS)
+            for place, inner, files in walked:
+                inner[:] = sorted(name for name in inner if not name.startswith(".") and name != "node_modules")
+                found = (Path(place, name).resolve() for name in sorted(files) if name.endswith(".arch"))
+                yield from (file for file in found if file.is_relative_to(folder))  # a link may lead elsewhere
+
+
+def _definitions(source: Source, sketch: Sketch) -> Iterator[Mention]:
+    for named in sketch.names.values():
+        yield _definition(source, named, Meaning("global", named.name))
+        for parameter in named.parameters:
+            yield _definition(source, parameter, Meaning("parameter", parameter.name, named.name))
+
+
+def _definition(source: Source, named: Named, meaning: Meaning) -> Mention:
+    span = Span(source, named.start, named.start + len(named.name))
+    return Mention(span, meaning, span, is_definition=True)

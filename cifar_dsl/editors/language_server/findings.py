@@ -1,0 +1,110 @@
+"""Errors and warnings as an editor shows them."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from lsprotocol import types
+
+from cifar_dsl.editors.language_server.documents import Documents
+from cifar_dsl.foundation.resources import diagnostics_path
+from cifar_dsl.language.diagnostics import Diagnostic, Label
+from cifar_dsl.language.diagnostics.render import visible
+from cifar_dsl.language.source import Span
+
+SOURCE = "cifar-dsl"
+_UNNECESSARY = frozenset(["W0101", "W0201", "W0202"])  # what has no effect, and is shown faded
+_START = types.Position(0, 0)
+_HEADING = re.compile(r"^## ([EW]\d{4}): ", re.MULTILINE)
+
+
+def findings(documents: Documents, path: Path) -> list[types.Diagnostic]:
+    """Everything that there is to say about a file, told of places in this file."""
+    own: list[Diagnostic] = []
+    elsewhere: dict[Path, list[Diagnostic]] = {}
+    for diagnostic in documents.inspection(path).diagnostics:
+        place = file_of(diagnostic.label.span) if diagnostic.label else path
+        if place == path:
+            own.append(diagnostic)
+        else:
+            elsewhere.setdefault(place, []).append(diagnostic)
+    found = [finding(documents, path, diagnostic) for diagnostic in own]
+    return found + [_of_base(documents, path, place, group) for place, group in elsewhere.items()]
+
+
+def range_of(documents: Documents, path: Path, diagnostic: Diagnostic) -> types.Range:
+    """Where a diagnostic is shown in the file at `path`."""
+    labels = [diagnostic.label, *diagnostic.secondary] if diagnostic.label else list(diagnostic.secondary)
+    spans = [label.span for label in labels if file_of(label.span) == path]
+    tree = documents.tree(path)
+    if not spans and tree is not None and tree.header.base is not None:
+        spans = [tree.header.base.span]
+    return documents.positions.range(spans[0]) if spans else types.Range(_START, _START)
+
+
+def finding(documents: Documents, path: Path, diagnostic: Diagnostic) -> types.Diagnostic:
+    """A diagnostic of the file at `path`."""
+    label = diagnostic.label.text if diagnostic.label else ""
+    lines = [diagnostic.message, label, *diagnostic.notes, *(f"help: {text}" for text in diagnostic.help)]
+    return types.Diagnostic(
+        range=range_of(documents, path, diagnostic),
+        message=_shown(documents, path, lines),
+        severity=_severity(diagnostic),
+        code=diagnostic.code,
+        code_description=_description(diagnostic.code),
+        source=SOURCE,
+        tags=[types.DiagnosticTag.Unnecessary] if diagnostic.code in _UNNECESSARY else None,
+        related_information=list(_related(documents, path, diagnostic.secondary)) or None,
+    )
+
+
+def _of_base(documents: Documents, path: Path, base: Path, found: list[Diagnostic]) -> types.Diagnostic:
+    """What is wrong with another file that this one is built on, as one finding where this one names it."""
+    first = found[0]
+    rest = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    lines = [f"in {documents.name(base)}: {first.message}{rest}", *(f"help: {text}" for text in first.help)]
+    labels = [Label(one.label.span, one.message) for one in found if one.label]
+    return types.Diagnostic(
+        range=range_of(documents, path, first),
+        message=_shown(documents, path, lines),
+        severity=_severity(first),
+        code=first.code,
+        code_description=_description(first.code),
+        source=SOURCE,
+        related_information=list(_related(documents, path, [*labels, *first.secondary])),
+    )
+
+
+def _severity(diagnostic: Diagnostic) -> types.DiagnosticSeverity:
+    is_error = diagnostic.severity == "error"
+    return types.DiagnosticSeverity.Error if is_error else types.DiagnosticSeverity.Warning
+
+
+def _related(documents: Documents, path: Path, labels: Iterable[Label]) -> Iterator[types.DiagnosticRelatedInformation]:
+    for label in labels:
+        location = types.Location(documents.uri(file_of(label.span)), documents.positions.range(label.span))
+        yield types.DiagnosticRelatedInformation(location, _shown(documents, path, [label.text or "see here"]))
+
+
+def file_of(span: Span) -> Path:
+    """The file that a span lies in."""
+    return Path(span.source.name).resolve()
+
+
+def _shown(documents: Documents, path: Path, lines: Iterable[str]) -> str:
+    """Lines as one text, with files called by their paths in the folder."""
+    root = f"{documents.root(path)}{os.sep}"
+    return "\n".join(visible(line).replace(root, "") for line in lines if line)
+
+
+@cache
+def _description(code: str) -> types.CodeDescription | None:
+    """Where the page of codes has its section on a code."""
+    page = diagnostics_path()
+    for heading in _HEADING.finditer(page.read_text(encoding="utf-8")):
+        if heading[1] == code:
+            line = heading.string.count("\n", 0, heading.start()) + 1
+            return types.CodeDescription(f"{page.as_uri()}#L{line}")
+    return None

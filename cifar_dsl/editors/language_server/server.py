@@ -1,0 +1,277 @@
+"""The server itself: takes what the editor says, keeps diagnostics up to date, and asks the capabilities."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+from lsprotocol import types
+from pygls.capabilities import get_capability
+from pygls.exceptions import JsonRpcException
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import JsonRPCProtocol
+from pygls.uris import uri_scheme
+
+from cifar_dsl.editors.language_server import (
+    code_actions,
+    completion,
+    formatting,
+    navigation,
+    renaming,
+    signatures,
+    symbols,
+)
+from cifar_dsl.editors.language_server.documents import Documents
+from cifar_dsl.editors.language_server.findings import SOURCE, findings
+from cifar_dsl.editors.language_server.hover import hover
+from cifar_dsl.editors.language_server.inlay_hints import inlay_hints
+from cifar_dsl.editors.language_server.positions import Positions
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.version import __version__
+
+PAUSE_S = 0.2  # in typing, after which a text is checked
+_REQUEST_FAILED = -32803  # of the protocol: the request was right, and the answer is that it can't be done
+_WATCHED = "**/*.arch"
+
+_logger = logging.getLogger(__name__)
+
+
+class _OfDocument(Protocol):
+    """Parameters of a request about a document."""
+
+    @property
+    def text_document(self) -> types.TextDocumentIdentifier: ...
+
+
+class _OfPlace(_OfDocument, Protocol):
+    """Parameters of a request about a place in a document."""
+
+    @property
+    def position(self) -> types.Position: ...
+
+
+class SpecServer(LanguageServer):
+    """A language server with the documents of one editor. It is asked one thing at a time, on one thread."""
+
+    def __init__(self) -> None:
+        # Whole texts come with each change: a spec is small, and no change can be put in at a wrong place.
+        super().__init__("cifar-dsl", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        self.documents = Documents()
+        self._unchecked: dict[Path, None] = {}  # in the order in which they are checked
+        self._hints_are_old = False  # in documents that the editor does not know to have changed
+        self._timer: asyncio.TimerHandle | None = None
+
+    def at(self, params: _OfPlace) -> tuple[Documents, Path, int]:
+        """The place in a file that a request is about."""
+        path = self.path(params)
+        source = self.documents.source(path)
+        offset = self.documents.positions.offset(source.text, params.position) if source else 0
+        return self.documents, path, offset
+
+    def path(self, params: _OfDocument) -> Path:
+        """The file that a request is about."""
+        return self.documents.path(params.text_document.uri)
+
+    def has(self, capability: str) -> bool:
+        """Whether the editor can do something."""
+        return bool(get_capability(self.client_capabilities, capability, False))
+
+    # ---- diagnostics
+
+    def take(self, uri: str, *, after_s: float) -> None:
+        """Take the text of a document that was opened or changed, and check it and those that extend it."""
+        text = self.workspace.get_text_document(uri).source
+        self.check([self.documents.put(uri, text)], after_s=after_s)
+
+    def check(self, paths: Iterable[Path], *, after_s: float) -> None:
+        """Check files, and the open ones that extend them, once nothing has changed for a while."""
+        for path in paths:
+            others = self.documents.dependents(path)
+            self._unchecked |= dict.fromkeys((path, *others))
+            self._hints_are_old |= bool(others)
+        self._start_timer(after_s)
+
+    def _start_timer(self, after_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(after_s, self._check_next)
+
+    def _check_next(self) -> None:
+        """Check one file; what the editor has asked meanwhile comes before the next one."""
+        self._timer = None
+        if not self._unchecked:
+            return
+        path = next(iter(self._unchecked))
+        del self._unchecked[path]
+        if path in self.documents.open:
+            self._publish(path)
+        if self._unchecked:
+            self._start_timer(0)
+        elif self._hints_are_old and self.has("workspace.inlay_hint.refresh_support"):
+            self._hints_are_old = False
+            self.workspace_inlay_hint_refresh(None)
+
+    def _publish(self, path: Path) -> None:
+        uri = self.documents.uri(path)
+        try:
+            found = findings(self.documents, path)
+        except Exception as error:  # what is wrong here is ours, and no reason to go on with old findings
+            _logger.exception("Checking %s failed", path)
+            found = [_of_bug(error)]
+        version = self.workspace.get_text_document(uri).version
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, version))
+
+
+def _of_bug(error: Exception) -> types.Diagnostic:
+    start = types.Position(0, 0)
+    message = f"this text could not be checked, which is a bug of cifar-dsl; please report it: {error!r}"
+    return types.Diagnostic(types.Range(start, start), message, types.DiagnosticSeverity.Error, source=SOURCE)
+
+
+# ---- what the editor does
+
+
+def _initialize(server: SpecServer, params: types.InitializeParams) -> None:
+    encoding = server.workspace.position_encoding or types.PositionEncodingKind.Utf16
+    server.documents.positions = Positions(str(getattr(encoding, "value", encoding)))
+    _set_folders(server, [folder.uri for folder in params.workspace_folders or ()] or [server.workspace.root_uri or ""])
+
+
+def _initialized(server: SpecServer, _params: types.InitializedParams) -> None:
+    if server.has("workspace.did_change_watched_files.dynamic_registration"):
+        watchers = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher(_WATCHED)])
+        registration = types.Registration("watched", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, watchers)
+        server.client_register_capability(types.RegistrationParams([registration]))
+
+
+def _did_open(server: SpecServer, params: types.DidOpenTextDocumentParams) -> None:
+    server.take(params.text_document.uri, after_s=0)
+
+
+def _did_change(server: SpecServer, params: types.DidChangeTextDocumentParams) -> None:
+    server.take(params.text_document.uri, after_s=PAUSE_S)
+
+
+def _did_close(server: SpecServer, params: types.DidCloseTextDocumentParams) -> None:
+    uri = params.text_document.uri
+    path = server.documents.close(uri)
+    server.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+    server.check([path], after_s=0)
+
+
+def _files_changed(server: SpecServer, _params: types.DidChangeWatchedFilesParams) -> None:
+    server.check(server.documents.open, after_s=PAUSE_S)
+
+
+def _folders_changed(server: SpecServer, _params: types.DidChangeWorkspaceFoldersParams) -> None:
+    _set_folders(server, [folder.uri for folder in server.workspace.folders.values()])
+    server.check(server.documents.open, after_s=0)
+
+
+def _set_folders(server: SpecServer, uris: Iterable[str]) -> None:
+    server.documents.folders = [server.documents.path(uri) for uri in uris if uri_scheme(uri) == "file"]
+
+
+# ---- what it asks
+
+
+def _hover(server: SpecServer, params: types.HoverParams) -> types.Hover | None:
+    return hover(*server.at(params))
+
+
+def _inlay_hints(server: SpecServer, params: types.InlayHintParams) -> list[types.InlayHint]:
+    return inlay_hints(server.documents, server.path(params), params.range)
+
+
+def _completion(server: SpecServer, params: types.CompletionParams) -> list[types.CompletionItem]:
+    snippets = server.has("text_document.completion.completion_item.snippet_support")
+    return completion.completions(*server.at(params), snippets=snippets)
+
+
+def _signature_help(server: SpecServer, params: types.SignatureHelpParams) -> types.SignatureHelp | None:
+    return signatures.signature_help(*server.at(params))
+
+
+def _definition(server: SpecServer, params: types.DefinitionParams) -> types.Location | None:
+    return navigation.definition(*server.at(params))
+
+
+def _references(server: SpecServer, params: types.ReferenceParams) -> list[types.Location]:
+    include_definitions = params.context.include_declaration
+    return navigation.references(*server.at(params), include_definitions=include_definitions)
+
+
+def _highlights(server: SpecServer, params: types.DocumentHighlightParams) -> list[types.DocumentHighlight]:
+    return navigation.highlights(*server.at(params))
+
+
+def _prepare_rename(server: SpecServer, params: types.PrepareRenameParams) -> types.PrepareRenamePlaceholder:
+    try:
+        return renaming.prepare_rename(*server.at(params))
+    except UserError as error:
+        raise JsonRpcException(error.message, _REQUEST_FAILED) from None
+
+
+def _rename(server: SpecServer, params: types.RenameParams) -> types.WorkspaceEdit:
+    try:
+        return renaming.rename(*server.at(params), params.new_name)
+    except UserError as error:
+        raise JsonRpcException(error.message, _REQUEST_FAILED) from None
+
+
+def _formatting(server: SpecServer, params: types.DocumentFormattingParams) -> list[types.TextEdit]:
+    return formatting.formatting(server.documents, server.path(params))
+
+
+def _code_actions(server: SpecServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+    return code_actions.code_actions(server.documents, server.path(params), params.range, params.context.only)
+
+
+def _document_symbols(server: SpecServer, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
+    return symbols.document_symbols(server.documents, server.path(params))
+
+
+def _folding_ranges(server: SpecServer, params: types.FoldingRangeParams) -> list[types.FoldingRange]:
+    return symbols.folding_ranges(server.documents, server.path(params))
+
+
+_HANDLERS: dict[str, tuple[Callable[[SpecServer, Any], Any], Any]] = {
+    types.INITIALIZE: (_initialize, None),
+    types.INITIALIZED: (_initialized, None),
+    types.TEXT_DOCUMENT_DID_OPEN: (_did_open, None),
+    types.TEXT_DOCUMENT_DID_CHANGE: (_did_change, None),
+    types.TEXT_DOCUMENT_DID_CLOSE: (_did_close, None),
+    types.WORKSPACE_DID_CHANGE_WATCHED_FILES: (_files_changed, None),
+    types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: (_folders_changed, None),
+    types.TEXT_DOCUMENT_HOVER: (_hover, None),
+    types.TEXT_DOCUMENT_INLAY_HINT: (_inlay_hints, None),
+    types.TEXT_DOCUMENT_COMPLETION: (_completion, types.CompletionOptions(trigger_characters=[".", "(", "=", '"'])),
+    types.TEXT_DOCUMENT_SIGNATURE_HELP: (_signature_help, types.SignatureHelpOptions(["(", ","], [")"])),
+    types.TEXT_DOCUMENT_DEFINITION: (_definition, None),
+    types.TEXT_DOCUMENT_REFERENCES: (_references, None),
+    types.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT: (_highlights, None),
+    types.TEXT_DOCUMENT_PREPARE_RENAME: (_prepare_rename, None),
+    types.TEXT_DOCUMENT_RENAME: (_rename, None),
+    types.TEXT_DOCUMENT_FORMATTING: (_formatting, None),
+    types.TEXT_DOCUMENT_CODE_ACTION: (_code_actions, types.CodeActionOptions(code_actions.KINDS)),
+    types.TEXT_DOCUMENT_DOCUMENT_SYMBOL: (_document_symbols, None),
+    types.TEXT_DOCUMENT_FOLDING_RANGE: (_folding_ranges, None),
+}
+
+
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    """Whether something is worth a line in the log: not that a rename was refused."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, JsonRpcException) and error.code == _REQUEST_FAILED)
+
+
+def make_server() -> SpecServer:
+    """A server that knows all capabilities; `start_io` runs it on standard input and output."""
+    # It warns of every request that was answered before it could be cancelled.
+    logging.getLogger("pygls").setLevel(logging.ERROR)
+    logging.getLogger(JsonRPCProtocol.__module__).addFilter(_is_no_refusal)
+    server = SpecServer()
+    for method, (handler, options) in _HANDLERS.items():
+        server.feature(method, options)(handler)
+    return server

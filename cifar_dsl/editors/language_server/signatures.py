@@ -1,0 +1,54 @@
+"""While a call is typed: what it takes, and which argument is next."""
+
+from pathlib import Path
+
+from lsprotocol import types
+
+from cifar_dsl.editors.language_server.documents import Documents
+from cifar_dsl.editors.language_server.lookup import called
+from cifar_dsl.editors.language_server.markdown import content
+from cifar_dsl.editors.language_server.sketch import Frame, Sketch
+from cifar_dsl.editors.language_server.vocabulary import Entry
+
+_ENDLESS = "..."  # stands for any number of further arguments
+
+
+def signature_help(documents: Documents, path: Path, offset: int) -> types.SignatureHelp | None:
+    """The innermost call around a place."""
+    source = documents.source(path)
+    if source is None:
+        return None
+    sketch = Sketch.of(source.text, offset)
+    while sketch.innermost is not sketch.enclosing:
+        sketch.frames.pop()  # a list that is an argument
+    if sketch.innermost.kind != "call":
+        return None
+    entry = called(documents, path, sketch)
+    if entry is None or not entry.arguments:
+        return None
+    active = _active(entry, sketch.innermost)
+    signature = types.SignatureInformation(
+        entry.label(),
+        content([entry.doc]),
+        [_parameter(entry, number) for number in range(len(entry.arguments))],
+        active,
+    )
+    return types.SignatureHelp([signature], active_signature=0, active_parameter=active)
+
+
+def _parameter(entry: Entry, number: int) -> types.ParameterInformation:
+    """An argument, by its place in the label."""
+    start = len(entry.name) + 1 + sum(len(one.text) + 2 for one in entry.arguments[:number])
+    argument = entry.arguments[number]
+    said = "; ".join(part for part in (argument.doc, argument.takes) if part)
+    return types.ParameterInformation((start, start + len(argument.text)), content([said]) if said else None)
+
+
+def _active(entry: Entry, frame: Frame) -> int:
+    """The argument that is typed; one behind the last where that is none of them."""
+    names = [argument.name for argument in entry.arguments]
+    if len(frame.line) > 1 and frame.line[1].text == "=":
+        return names.index(frame.line[0].text) if frame.line[0].text in names else len(names)
+    if names[-1] == _ENDLESS:
+        return min(frame.position, len(names) - 1)
+    return frame.position if not frame.keywords else len(names)

@@ -1,0 +1,151 @@
+"""The outline of a file, and what of it can be folded."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lsprotocol import types
+
+from cifar_dsl.editors.language_server.documents import Documents
+from cifar_dsl.editors.language_server.tokens import tokens_of
+from cifar_dsl.language.source import Source, Span
+from cifar_dsl.language.syntax import nodes, print_chain, print_expression
+
+_Kind = types.SymbolKind
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+
+
+def document_symbols(documents: Documents, path: Path) -> list[types.DocumentSymbol]:
+    """What a file is made of, and what its parts hold; of a text that doesn't parse, params and blocks alone."""
+    tree, source = documents.tree(path), documents.source(path)
+    if tree is not None:
+        return [symbol for item in tree.items for symbol in _of_item(documents, item)]
+    if source is None:
+        return []
+    found: list[types.DocumentSymbol] = []
+    for named in documents.sketch(path).names.values():
+        span = Span(source, named.start, named.start + len(named.name))
+        kind = _Kind.Function if named.kind == "block" else _Kind.Constant
+        found.append(_symbol(documents, named.name, kind, span, span))
+    return found
+
+
+def _of_item(documents: Documents, item: nodes.Item) -> Iterator[types.DocumentSymbol]:
+    match item:
+        case nodes.Param(name=name, value=value):
+            detail = print_expression(value)
+            yield _symbol(documents, name.text, _Kind.Constant, item.span, name.span, detail)
+        case nodes.Block(name=name, parameters=parameters, body=body):
+            inner = [
+                _symbol(documents, one.name.text, _Kind.TypeParameter, one.span, one.name.span) for one in parameters
+            ]
+            inner += _of_body(documents, body)
+            yield _symbol(documents, name.text, _Kind.Function, item.span, name.span, children=inner)
+        case nodes.Model(body=body):
+            inner = list(_of_body(documents, body))
+            yield _symbol(documents, "model", _Kind.Class, item.span, _word(item.span, "model"), children=inner)
+        case nodes.Train(settings=settings):
+            inner = list(_of_settings(documents, settings))
+            yield _symbol(documents, "train", _Kind.Object, item.span, _word(item.span, "train"), children=inner)
+        case nodes.Input(size=size):
+            yield _symbol(documents, "input", _Kind.Field, item.span, size.span, size.span.text)
+        case nodes.Assertion(condition=condition):
+            yield _symbol(documents, "assert", _Kind.Boolean, item.span, condition.span, print_expression(condition))
+
+
+def _of_body(documents: Documents, body: nodes.Body) -> Iterator[types.DocumentSymbol]:
+    """What a body and the bodies in it name."""
+    for stage in body.stages:
+        if isinstance(stage, nodes.Let):
+            inner = list(_of_chain(documents, stage.chain))
+            yield _symbol(documents, stage.name.text, _Kind.Variable, stage.span, stage.name.span, children=inner)
+        elif isinstance(stage, nodes.Assignment):
+            yield from _of_chain(documents, stage.chain)
+        else:
+            yield from _of_chain(documents, stage)
+
+
+def _of_chain(documents: Documents, chain: nodes.Chain) -> Iterator[types.DocumentSymbol]:
+    for element in chain.elements:
+        inner = [symbol for body in _bodies(element.kind) for symbol in _of_body(documents, body)]
+        if element.label:
+            name = element.label
+            yield _symbol(documents, name.text, _Kind.Field, element.span, name.span, children=inner)
+        else:
+            yield from inner
+
+
+def _bodies(kind: nodes.Expression | nodes.Compound) -> Iterable[nodes.Body]:
+    match kind:
+        case nodes.Join(branches=branches):
+            return branches
+        case nodes.For(body=body) | nodes.Repeat(body=body):
+            return (body,)
+        case nodes.If(arms=arms, otherwise=otherwise):
+            return [body for _, body in arms] + ([otherwise] if otherwise else [])
+        case _:
+            return ()
+
+
+def _of_settings(
+    documents: Documents, settings: Iterable[nodes.Setting | nodes.Group]
+) -> Iterator[types.DocumentSymbol]:
+    for setting in settings:
+        if isinstance(setting, nodes.Group):
+            inner = list(_of_settings(documents, setting.settings))
+            yield _symbol(documents, setting.name.text, _Kind.Object, setting.span, setting.name.span, "group", inner)
+        else:
+            name = ".".join(map(str, setting.target))
+            target = Span(setting.span.source, setting.target[0].span.start, setting.target[-1].span.end)
+            detail = print_chain(setting.chain)
+            yield _symbol(documents, name, _Kind.Property, setting.span, target, detail)
+
+
+def _word(span: Span, word: str) -> Span:
+    return Span(span.source, span.start, span.start + len(word))
+
+
+def _symbol(
+    documents: Documents,
+    name: str,
+    kind: types.SymbolKind,
+    span: Span,
+    selection: Span,
+    detail: str = "",
+    children: list[types.DocumentSymbol] | None = None,
+) -> types.DocumentSymbol:
+    range_of = documents.positions.range
+    return types.DocumentSymbol(name, kind, range_of(span), range_of(selection), detail or None, children=children)
+
+
+# ---- folding
+
+
+def folding_ranges(documents: Documents, path: Path) -> list[types.FoldingRange]:
+    """Brackets and comments of several lines, whether the text parses or not."""
+    source = documents.source(path)
+    return [*_brackets(source), *_comments(source)] if source else []
+
+
+def _brackets(source: Source) -> Iterator[types.FoldingRange]:
+    waiting: list[int] = []
+    for token in tokens_of(source.text):
+        line = source.position(token.start)[0] - 1
+        if token.text in _OPENING:
+            waiting.append(line)
+        elif token.text in _CLOSING and waiting:
+            first = waiting.pop()
+            if line - 1 > first:
+                yield types.FoldingRange(first, line - 1)
+
+
+def _comments(source: Source) -> Iterator[types.FoldingRange]:
+    """Runs of lines with nothing but comments."""
+    first: int | None = None
+    lines = [*source.text.split("\n"), ""]
+    for number, line in enumerate(lines):
+        if line.lstrip().startswith("#"):
+            first = number if first is None else first
+        else:
+            if first is not None and number - 1 > first:
+                yield types.FoldingRange(first, number - 1, kind=types.FoldingRangeKind.Comment)
+            first = None

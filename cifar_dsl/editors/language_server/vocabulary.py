@@ -1,0 +1,200 @@
+"""What the words of the language mean, and what they take: the declarations, and blocks by their heads, for people."""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from attrs import frozen
+
+from cifar_dsl.compiler.types import TYPES
+from cifar_dsl.editors.language_server.markdown import code, plain_text
+from cifar_dsl.editors.language_server.sketch import Named
+from cifar_dsl.operations.argument_types import Bool, Kind, ListOf, OneOf
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
+from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
+from cifar_dsl.operations.registry import CallOf, Declaration, Registry, arguments_of, written
+
+# Heads and meanings of the functions, as docs/language.md has them.
+FUNCTIONS = {
+    "min": ("x, ...", "the least of its arguments, or of the items of one list"),
+    "max": ("x, ...", "the greatest of its arguments, or of the items of one list"),
+    "sum": ("x, ...", "the sum of its arguments, or of the items of one list"),
+    "abs": ("x", "a number without its sign"),
+    "floor": ("x", "the next integer below"),
+    "ceil": ("x", "the next integer above"),
+    "round": ("x", "the nearest integer; halves are rounded up"),
+    "sqrt": ("x", "the square root"),
+    "round_to": ("x, multiple", "the nearest multiple, at least one, and never less than 0.9 x"),
+    "len": ("list", "the number of items of a list"),
+}
+FLOW_NAMES = {
+    "in_channels": "channels of the current tensor; of a vector or of tokens the number of features",
+    "height": "height of the current tensor",
+    "width": "width of the current tensor",
+    "length": "number of tokens of the current tensor",
+}
+BUDGETS = {
+    "params": "numbers in all weights of the network",
+    "macs": "multiply-accumulates of convolutions, dense layers and attention, for one image",
+}
+
+
+@frozen
+class Argument:
+    """What a call takes. `text` is how a head shows it; `kind` is that of a declaration, `types` those of a block."""
+
+    name: str
+    text: str
+    takes: str = ""
+    doc: str = ""
+    kind: Kind | None = None
+    types: tuple[str, ...] = ()
+
+    def markdown(self) -> str:
+        """Its name, what it takes and what it is."""
+        said = "; ".join(part for part in (self.doc, self.takes) if part)
+        return f"`{self.name}`: {said}" if said else f"`{self.name}`"
+
+
+@frozen
+class Entry:
+    """A word that can be called or said by itself. `noun` is what people call such a thing."""
+
+    name: str
+    noun: str
+    doc: str = ""
+    arguments: tuple[Argument, ...] = ()
+    head: str = ""
+    is_called: bool = True  # whether it ever takes arguments
+
+    def label(self) -> str:
+        """How it is called, on one line."""
+        inside = ", ".join(argument.text for argument in self.arguments)
+        return f"{self.name}({inside})" if self.arguments or self.is_called else self.name
+
+    def needs_arguments(self) -> bool:
+        """Whether it can't be said without arguments."""
+        return any("=" not in argument.text for argument in self.arguments)
+
+    def markdown(self) -> Iterator[str]:
+        """Head, meaning and arguments."""
+        yield code(self.head or self.label())
+        yield self.doc
+        yield "\n".join(f"- {argument.markdown()}" for argument in self.arguments if argument.takes)
+
+    def argument(self, name: str) -> Argument | None:
+        """The argument of this name."""
+        return next((argument for argument in self.arguments if argument.name == name), None)
+
+
+def layer(name: str) -> Entry | None:
+    """What the layer or join of this name is."""
+    if name in LAYERS:
+        return declared(LAYERS, name)
+    return declared(JOINS, name) if name in JOINS else None
+
+
+def initialiser(name: str) -> Entry | None:
+    """What the initialiser of this name is."""
+    return declared(INITIALIZERS, name) if name in INITIALIZERS else None
+
+
+def choice(setting: str, name: str) -> Entry | None:
+    """What a choice of a setting is."""
+    registry = SETTINGS[setting].registry if setting in SETTINGS else None
+    return declared(registry, name) if registry is not None and name in registry else None
+
+
+@cache
+def declared(registry: Registry[Any], name: str) -> Entry:
+    """What is declared under a name."""
+    declaration: type[Declaration] = registry[name]
+    arguments = tuple(
+        Argument(
+            info.name,
+            info.name if info.is_required else f"{info.name}={written(info.default, info.kind)}",
+            info.kind.describe(),
+            info.doc,
+            info.kind,
+        )
+        for info in arguments_of(declaration)
+    )
+    head = f"{name} {{ ... | ... }}" if registry is JOINS else ""
+    doc = inspect.cleandoc(declaration.__doc__ or "")
+    return Entry(name, registry.noun, doc, arguments, head, is_called=bool(arguments))
+
+
+def block(named: Named) -> Entry:
+    """What a block is, by its head and the comment above it."""
+    arguments = tuple(
+        Argument(
+            parameter.name,
+            parameter.text + (f" = {parameter.default}" if parameter.default else ""),
+            types=parameter.types,
+        )
+        for parameter in named.parameters
+    )
+    return Entry(named.name, "block", plain_text(named.doc), arguments, named.text)
+
+
+@cache
+def function(name: str) -> Entry | None:
+    """What a function is."""
+    if name not in FUNCTIONS:
+        return None
+    head, doc = FUNCTIONS[name]
+    return Entry(name, "function", f"{doc[0].upper()}{doc[1:]}.", tuple(Argument(x, x) for x in head.split(", ")))
+
+
+def setting(name: str, place: str) -> Setting | None:
+    """The setting of this name, of `train` or of a `group`."""
+    return (GROUP_SETTINGS if place == "group" else SETTINGS).get(name)
+
+
+def setting_markdown(info: Setting) -> Iterator[str]:
+    """What a setting is, takes, and is where nothing is said."""
+    yield f"{info.doc[0].upper()}{info.doc[1:]}."
+    if info.registry is not None:
+        names = ", ".join(f"`{name}`" for name in info.registry)
+        yield f"Takes some of {names}, joined by `->`, or `none`." if info.is_chain else f"Takes one of {names}."
+    elif info.kind is not None:
+        yield f"Takes {info.kind.describe()}."
+    match info.default:
+        case None:
+            yield "It must be said."
+        case Declaration():
+            yield f"Default: `{info.default.brief()}`."
+        case tuple():
+            yield "Default: `none`."
+        case bool():
+            yield f"Default: `{str(info.default).lower()}`."
+        case _:
+            yield f"Default: {info.default}."
+
+
+def words_of(kind: Kind | None) -> list[Entry]:
+    """The words that an argument of a kind takes."""
+    match kind:
+        case None:
+            return []
+        case Bool():
+            return [Entry(word, "truth", is_called=False) for word in ("true", "false")]
+        case CallOf():
+            return [declared(kind.registry, name) for name in kind.symbols()]
+        case OneOf():
+            return [entry for one in kind.kinds for entry in words_of(one)]
+        case ListOf():
+            return words_of(kind.item)
+        case _:
+            return [Entry(word, "word", is_called=False) for word in kind.symbols()]
+
+
+def words_of_types(types: Sequence[str]) -> list[Entry]:
+    """The words that a parameter of a block takes; not the blocks that one of type `block` does."""
+    found = [Entry(word, "word", is_called=False) for word in types if word not in TYPES and word != "|"]
+    if "bool" in types:
+        found += words_of(Bool())
+    if "init" in types:
+        found += [declared(INITIALIZERS, name) for name in INITIALIZERS]
+    return found

@@ -1,0 +1,1 @@
+"""Many runs: jobs and who runs them, trackers, comparisons, sweeps."""

@@ -1,0 +1,257 @@
+"""How one spec differs from another, and how sure that is, from a few accuracies of each."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from attrs import frozen
+from scipy import optimize, special
+
+from cifar_dsl.experiments.comparison.multiplicity import ManyToOne, chi, p_value, t_quantile
+
+ALPHA = 0.05
+POWER = 0.8
+MOST_SEEDS = 1000  # a difference that needs more is as good as none
+
+Interval = tuple[float, float]
+Verdict = Literal["better", "worse", "unclear", "untested"]
+
+
+@frozen
+class Sample:
+    """The accuracies of a spec's finished runs, and how many others were lost: they diverged or failed."""
+
+    accuracies: tuple[float, ...]
+    lost: int = 0
+
+    @property
+    def n(self) -> int:
+        """How many accuracies there are."""
+        return len(self.accuracies)
+
+    @property
+    def mean(self) -> float | None:
+        """Their mean; None where there are none."""
+        return float(np.mean(self.accuracies)) if self.accuracies else None
+
+    @property
+    def deviation(self) -> float | None:
+        """The sample standard deviation (n - 1); None for fewer than two, and exactly 0 where all are equal."""
+        if self.n < 2:
+            return None
+        return float(np.std(self.accuracies, ddof=1)) if len(set(self.accuracies)) > 1 else 0.0
+
+    @property
+    def interval(self) -> Interval | None:
+        """Student's interval for the mean; None where nothing is known of the spread."""
+        if not self.deviation or self.mean is None:
+            return None
+        reach = t_quantile(ALPHA, self.n - 1) * self.deviation / math.sqrt(self.n)
+        return self.mean - reach, self.mean + reach
+
+
+@frozen
+class Effect:
+    """The difference of two specs' mean accuracies, `other` minus `baseline`.
+
+    `interval` and `p` are Welch's, for this difference alone. `simultaneous` and `p_adjusted` hold for all specs that
+    are compared with the baseline together, and decide the `verdict`: it is "better" or "worse" exactly where
+    `simultaneous` leaves out 0. They are None, and the verdict is "untested", where nothing is known of the spread.
+
+    `smallest_p` is the least that a permutation test, which assumes nothing about the spread, could give with so many
+    runs. `superiority` is the probability that a run of `other` beats one of `baseline`, ties counted half; a lost
+    run is beaten by every finished one. `detectable` is the smallest difference that so many runs would show in 80 %
+    of all tries, and `seeds_needed` how many of each spec would show the present difference as often; None where the
+    verdict is given already, or where it is more than 1,000.
+    """
+
+    difference: float
+    interval: Interval | None
+    simultaneous: Interval | None
+    p: float | None
+    p_adjusted: float | None
+    smallest_p: float
+    superiority: float
+    superiority_interval: Interval | None
+    detectable: float | None
+    seeds_needed: int | None
+    verdict: Verdict
+
+
+@frozen
+class Welch:
+    """Welch's t-test of two means whose variances may differ."""
+
+    difference: float
+    error: float
+    degrees: float
+
+    @property
+    def t(self) -> float:
+        """The difference in standard errors."""
+        return self.difference / self.error
+
+    @property
+    def p(self) -> float:
+        """Two-sided, for this test alone."""
+        return p_value(self.t, self.degrees)
+
+    @property
+    def interval(self) -> Interval:
+        """For this difference alone."""
+        return self.within(t_quantile(ALPHA, self.degrees))
+
+    def within(self, quantile: float) -> Interval:
+        """The difference, `quantile` standard errors to either side."""
+        return self.difference - quantile * self.error, self.difference + quantile * self.error
+
+
+def welch(baseline: Sample, other: Sample) -> Welch | None:
+    """The test of `other` minus `baseline`; None where a spread is unknown, or both are 0."""
+    if baseline.deviation is None or other.deviation is None or not (baseline.deviation or other.deviation):
+        return None
+    assert baseline.mean is not None
+    assert other.mean is not None
+    error, degrees = _error(baseline.deviation, baseline.n, other.deviation, other.n)
+    return Welch(other.mean - baseline.mean, error, degrees)
+
+
+def effects(baseline: Sample, others: Sequence[Sample]) -> list[Effect | None]:
+    """Each of `others` against the baseline, adjusted for all of them; None where one of the two has no accuracy."""
+    tests = [welch(baseline, other) for other in others]
+    family = [other for other, test in zip(others, tests, strict=True) if test]
+    distribution = ManyToOne([_loading(baseline, other) for other in family]) if family else None
+    return [_effect(baseline, other, test, distribution) for other, test in zip(others, tests, strict=True)]
+
+
+def seeds_needed(baseline: Sample, other: Sample, others: Sequence[Sample]) -> int | None:
+    """How many seeds of every spec would show the present difference of `other` with probability POWER.
+
+    None for more than MOST_SEEDS. The deviations, and `others` that are compared with the baseline too, stay as they
+    are.
+    """
+    test = welch(baseline, other)
+    if test is None or not test.difference:
+        return None
+    assert baseline.deviation is not None
+    assert other.deviation is not None
+    ours, theirs = baseline.deviation, other.deviation
+    distribution = ManyToOne([_loading(baseline, each, equal_n=True) for each in others if welch(baseline, each)])
+
+    def shows(n: int) -> bool:
+        error, degrees = _error(ours, n, theirs, n)
+
+        def margin(quantile: float) -> float:
+            """By how much a quantile lets the power exceed what is wanted: the less, the larger the quantile."""
+            return _power(abs(test.difference) / error, quantile, degrees) - POWER
+
+        least, most = distribution.bounds(degrees, ALPHA)
+        if margin(least) < 0:
+            return False
+        if margin(most) >= 0:
+            return True
+        largest = float(optimize.brentq(margin, least, most))  # that shows it; cheaper than to work out the quantile
+        return distribution.exceedance(largest, degrees) <= ALPHA
+
+    low, high = 1, MOST_SEEDS  # one seed shows nothing
+    if not shows(high):
+        return None
+    while high - low > 1:
+        middle = math.isqrt(low * high) if high > 2 * low + 1 else (low + high) // 2
+        low, high = (low, middle) if shows(middle) else (middle, high)
+    return high
+
+
+def smallest_p(n: int, m: int) -> float:
+    """The least two-sided p of a permutation test of `n` against `m` runs, by the difference of their means.
+
+    Of all ways to deal the runs out to both, the most uneven one counts, and where both get as many, its mirror image.
+    """
+    return (2 if n == m else 1) / math.comb(n + m, n)
+
+
+def superiority(baseline: Sample, other: Sample) -> tuple[float, Interval | None]:
+    """The probability that a run of `other` beats one of `baseline`, with its interval; lost runs count as beaten.
+
+    The interval is method 5 of Newcombe (2006), "Confidence intervals for an effect size measure based on the
+    Mann-Whitney statistic, part 2", Statistics in Medicine 25, which stays honest where all runs of one spec beat
+    all of the other; with Student's quantile in place of the normal one, without which it holds too seldom for
+    three or four runs. None with fewer than two runs of either.
+    """
+    lost = -math.inf
+    ours, theirs = (np.array([*each.accuracies, *[lost] * each.lost]) for each in (other, baseline))
+    n, m = len(ours), len(theirs)
+    beats = (ours[:, None] > theirs).sum() + (ours[:, None] == theirs).sum() / 2
+    found = float(beats) / (n * m)
+    if min(n, m) < 2:
+        return found, None
+    quantile = t_quantile(ALPHA, n + m - 2)
+    many = (n + m) / 2 - 1
+
+    def apart(p: float) -> float:
+        """How far `found` lies from `p`, less what chance alone allows."""
+        variance = p * (1 - p) * (1 + many * ((1 - p) / (2 - p) + p / (1 + p))) / (n * m)
+        return abs(found - p) - quantile * math.sqrt(variance)
+
+    middle = min(max(found, 1e-12), 1 - 1e-12)  # `apart` is 0 at 0 and 1 themselves
+    low = 0.0 if found == 0 else float(optimize.brentq(apart, 0.0, middle))
+    high = 1.0 if found == 1 else float(optimize.brentq(apart, middle, 1.0))
+    return found, (low, high)
+
+
+def _effect(baseline: Sample, other: Sample, test: Welch | None, family: ManyToOne | None) -> Effect | None:
+    if baseline.mean is None or other.mean is None:
+        return None
+    probability, probability_interval = superiority(baseline, other)
+    simultaneous = p_adjusted = detectable = None
+    verdict: Verdict = "untested"
+    if test and family:
+        p_adjusted = family.exceedance(abs(test.t), test.degrees)
+        quantile = family.quantile(test.degrees, ALPHA)
+        simultaneous = test.within(quantile)
+        detectable = test.error * _detectable(quantile, test.degrees)
+        low, high = simultaneous
+        verdict = "better" if low > 0 else "worse" if high < 0 else "unclear"
+    return Effect(
+        difference=other.mean - baseline.mean,
+        interval=test.interval if test else None,
+        simultaneous=simultaneous,
+        p=test.p if test else None,
+        p_adjusted=p_adjusted,
+        smallest_p=smallest_p(baseline.n, other.n),
+        superiority=probability,
+        superiority_interval=probability_interval,
+        detectable=detectable,
+        seeds_needed=None,
+        verdict=verdict,
+    )
+
+
+def _error(a: float, n: int, b: float, m: int) -> tuple[float, float]:
+    """The standard error of a difference of two means, and its degrees of freedom (Welch, Satterthwaite)."""
+    ours, theirs = a * a / n, b * b / m
+    variance = ours + theirs
+    return math.sqrt(variance), variance**2 / (ours**2 / (n - 1) + theirs**2 / (m - 1))
+
+
+def _loading(baseline: Sample, other: Sample, *, equal_n: bool = False) -> float:
+    """The square root of the baseline's part in the variance of the difference."""
+    assert baseline.deviation is not None
+    assert other.deviation is not None
+    ours = baseline.deviation**2 / (1 if equal_n else baseline.n)
+    theirs = other.deviation**2 / (1 if equal_n else other.n)
+    return math.sqrt(ours / (ours + theirs))
+
+
+def _power(difference: float, quantile: float, degrees: float) -> float:
+    """The probability that a true `difference`, in standard errors, leads to a |t| above `quantile`."""
+    spreads, weights = chi(degrees)
+    bounds = quantile * spreads
+    return float(weights @ (special.ndtr(difference - bounds) + special.ndtr(-difference - bounds)))
+
+
+def _detectable(quantile: float, degrees: float) -> float:
+    """The true difference, in standard errors, that leads to a |t| above `quantile` with probability POWER."""
+    most = 2 * quantile + 10.0
+    return float(optimize.brentq(lambda difference: _power(difference, quantile, degrees) - POWER, 0.0, most))

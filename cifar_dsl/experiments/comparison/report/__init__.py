@@ -1,0 +1,157 @@
+"""The report of a comparison: one HTML file that needs nothing else, on a screen, on paper, or read aloud."""
+
+import base64
+import hashlib
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import cattrs
+import numpy as np
+import numpy.typing as npt
+from attrs import frozen
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from PIL import Image
+
+from cifar_dsl.compiler import Analysis
+from cifar_dsl.experiments.comparison.effects import POWER
+from cifar_dsl.experiments.comparison.efficiency import PRICES
+from cifar_dsl.experiments.comparison.images import Changed, SpecImages
+from cifar_dsl.experiments.comparison.report import charts
+from cifar_dsl.experiments.comparison.rows import Comparison, Row
+from cifar_dsl.experiments.comparison.sentences import p_text, pair_sentences, points, sentence
+from cifar_dsl.experiments.comparison.tables import full_columns, notes
+from cifar_dsl.language.diagnostics.render import visible
+from cifar_dsl.language.syntax import print_spec
+from cifar_dsl.views.difference import as_lines, difference
+
+_HERE = Path(__file__).parent
+_MOST_CLASSES = 20  # whose confusion fits on a page
+_SHADES = 10  # of a cell of the confusion matrix
+
+Pictures = npt.NDArray[np.uint8]  # (N, H, W, C)
+
+
+@frozen
+class Picture:
+    """One test image as the report shows it."""
+
+    source: str | None
+    title: str
+    before: str
+    after: str
+
+
+def render_report(
+    comparison: Comparison, specs: Mapping[str, Analysis] | None = None, pictures: Pictures | None = None
+) -> str:
+    """The whole report.
+
+    `specs` are what the fingerprints stand for; the report says in what they differ. `pictures` are the test
+    images (N, H, W, C), in the data set's order, with 1, 3 or 4 channels; without them, images are named by their
+    numbers.
+    """
+    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    template = _environment().get_template("report.html.j2")
+    known = specs or {}
+    base = comparison.base_row
+    changes = {row.fingerprint: _changes(known, base, row) for row in comparison.rows}
+    return template.render(
+        comparison=comparison,
+        subject=_subject(comparison),
+        base=base,
+        rows=comparison.rows,
+        columns=full_columns(comparison),
+        verdict=lambda row: charts.verdict(row, base),
+        sentence=lambda row: sentence(row, base),
+        pair_sentences=pair_sentences(comparison),
+        notes=notes(comparison),
+        power=f"{POWER:.0%}",
+        bars=charts.accuracy_bars(comparison),
+        forest=charts.difference_forest(comparison),
+        tradeoffs=[chart for price in PRICES if (chart := charts.tradeoff(comparison, price))],
+        curves=[c for row in comparison.rows if (c := charts.learning_curve(row, base, comparison.rows))],
+        class_gains=charts.class_gains,
+        pictures_of=lambda row, changed: _pictures(row.images, changed, pictures),
+        confusion_fits=lambda images: len(images.classes) <= _MOST_CLASSES,
+        shade=lambda share: round(share * _SHADES),
+        confused=_confused,
+        breakable=_breakable,
+        changes=changes,
+        texts={mark: print_spec(known[mark].program.as_spec()).splitlines() for mark in known},
+        points=points,
+        p_text=p_text,
+        data=cattrs.unstructure(comparison),
+        style=Markup(style),  # noqa: S704  # ours
+        script=Markup(script),  # noqa: S704  # ours
+        style_digest=_digest(style),
+        script_digest=_digest(script),
+    )
+
+
+def _subject(comparison: Comparison) -> str:
+    others = len(comparison.rows) - 1
+    return f"{others} spec{'s' * (others != 1)} against {comparison.baseline}" if others else comparison.baseline
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_inert,
+    )
+
+
+def _inert(value: object) -> object:
+    """Every text that the template shows, without characters that act; autoescape does the rest."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _breakable(text: str) -> Markup:
+    """A name or a change that may be parted after an underscore, and not within an arrow."""
+    inside = escape(visible(text)).replace("_", Markup("_<wbr>"))
+    return inside.replace(escape("->"), Markup('<span class="nowrap">-&gt;</span>'))
+
+
+def _digest(content: str) -> str:
+    """How a page's policy names the only script, or style, that may be in force."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+def _changes(specs: Mapping[str, Analysis], base: Row, row: Row) -> list[str]:
+    if row is base or row.fingerprint not in specs or base.fingerprint not in specs:
+        return []
+    return as_lines(difference(specs[base.fingerprint], specs[row.fingerprint]))
+
+
+def _confused(images: SpecImages) -> list[tuple[str, str, float]]:
+    """The commonest confusions of two classes: what it is, what is said, how often."""
+    found = [
+        (images.classes[i], images.classes[j], share)
+        for i, shares in enumerate(images.confusion)
+        for j, share in enumerate(shares)
+        if i != j and share
+    ]
+    return sorted(found, key=lambda item: -item[2])[:10]
+
+
+def _pictures(images: SpecImages, changed: Iterable[Changed], pictures: Pictures | None) -> list[Picture]:
+    shown = []
+    for each in changed:
+        label, before, after = (images.classes[i] for i in (each.label, each.said_before, each.said_after))
+        source = None
+        if pictures is not None and each.index < len(pictures):
+            source = _png(pictures[each.index])
+        shown.append(Picture(source, f"{label} (image {each.index})", before, after))
+    return shown
+
+
+def _png(pixels: Pictures) -> str:
+    """One image (H, W, C) as the address of itself."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

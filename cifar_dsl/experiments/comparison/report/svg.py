@@ -1,0 +1,111 @@
+"""The little of SVG that the report's charts need: elements, axes and scales. Every text in them is inert."""
+
+import math
+from collections.abc import Iterable
+
+from attrs import frozen
+from markupsafe import Markup, escape
+
+from cifar_dsl.language.diagnostics.render import visible
+
+
+def element(name: str, *children: str, **attributes: str | float | None) -> Markup:
+    """An element. Attributes are named as in Python (`class_`, `text_anchor`); those that are None are left out."""
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    inside = Markup().join(child if isinstance(child, Markup) else escape(visible(child)) for child in children)
+    return Markup(f"<{name}{given}>{inside}</{name}>")  # noqa: S704  # both parts are escaped
+
+
+def chart(width: float, height: float, title: str, description: str, *children: str) -> Markup:
+    """A whole picture, with what it shows in words for those who can't see it."""
+    box = f"0 0 {_text(width)} {_text(height)}"
+    return element("svg", *children, viewBox=box, role="img", aria_label=f"{title}. {description}")
+
+
+def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+    """A straight line."""
+    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
+
+
+def text(x: float, y: float, words: str, class_: str = "", anchor: str | None = None) -> Markup:
+    """Words whose base line begins (or as `anchor` says) at (x, y)."""
+    return element("text", words, x=x, y=y, class_=class_ or None, text_anchor=anchor)
+
+
+def mark(shape: str, x: float, y: float, class_: str, tip: str) -> Markup:
+    """A point: `up`, `down`, `round`, `square`. Its tip is shown where the pointer rests."""
+    r = 5.5
+    title = element("title", tip)
+    match shape:
+        case "up" | "down":
+            s = -r if shape == "up" else r
+            corners = ((x - r, y - s * 0.7), (x + r, y - s * 0.7), (x, y + s))
+            return element("polygon", title, points=" ".join(f"{a:.1f},{b:.1f}" for a, b in corners), class_=class_)
+        case "square":
+            return element(
+                "rect", title, x=x - r + 0.5, y=y - r + 0.5, width=2 * r - 1, height=2 * r - 1, class_=class_
+            )
+        case _:
+            return element("circle", title, cx=x, cy=y, r=r - 0.5, class_=class_)
+
+
+@frozen
+class Axis:
+    """A scale with its ticks, from data to the picture's units."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    ticks: tuple[float, ...]
+    is_logarithmic: bool = False
+
+    def __call__(self, value: float) -> float:
+        """Where `value` lies; what lies outside comes to the edge."""
+        low, high, at = self.low, self.high, value
+        if self.is_logarithmic:
+            low, high, at = math.log(low), math.log(high), math.log(max(at, low))
+        share = (at - low) / (high - low)
+        return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
+
+
+def linear(values: Iterable[float], start: float, end: float, *, ticks: int = 5, zero: bool = False) -> Axis:
+    """An axis around `values` with about `ticks` round ticks; from 0 on where `zero` is said."""
+    given = list(values)
+    low, high = min(given), max(given)
+    if zero:
+        low, high = min(0.0, low), max(0.0, high)
+    if high - low < 1e-9:
+        low, high = (low, low + 1) if zero else (low - 0.01, high + 0.01)
+    step = _round_step((high - low) / ticks)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return Axis(first * step, last * step, start, end, tuple(i * step for i in range(first, last + 1)))
+
+
+def logarithmic(values: Iterable[float], start: float, end: float) -> Axis:
+    """An axis for prices: logarithmic where they range widely, else linear."""
+    given = [value for value in values if value > 0]
+    low, high = min(given), max(given)
+    if high / low < 3:
+        margin = max(high - low, high * 0.05) * 0.15
+        return linear((low - margin, high + margin), start, end, ticks=3)
+    low, high = low / 1.3, high * 1.3
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5)):
+        ticks = tuple(step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high)
+        if len(ticks) >= 3:
+            break
+    return Axis(low, high, start, end, ticks, is_logarithmic=True)
+
+
+def _round_step(step: float) -> float:
+    power = 10.0 ** math.floor(math.log10(step))
+    return power * next(nice for nice in (1, 2, 2.5, 5, 10) if nice * power >= step * 0.999)
+
+
+def _text(value: str | float) -> str:
+    return visible(value) if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,144 @@
+"""What the figures say, in words that claim no more than the figures do."""
+
+from cifar_dsl.experiments.comparison.effects import ALPHA, MOST_SEEDS, Effect, Interval
+from cifar_dsl.experiments.comparison.rows import Comparison, Pair, Row
+
+
+def sentence(row: Row, base: Row) -> str:
+    """What is known of a spec against the baseline, or of the baseline itself: whether runs of it were lost."""
+    if row is base:
+        return f"{base.name}, the baseline{_lost(base)}"
+    return f"{row.name}{_finding(row, base)}{_lost(row)}"
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """One for each spec but the baseline, and for the baseline where runs of it were lost."""
+    base = comparison.base_row
+    about_base = [sentence(base, base)] if base.lost else []
+    return [*about_base, *(sentence(row, base) for row in comparison.rows[1:])]
+
+
+def pair_sentences(comparison: Comparison) -> list[str]:
+    """What is known of each pair of specs, Holm's way, where pairs were asked for."""
+    rows = {row.name: row for row in comparison.rows}
+    return [_pair_sentence(pair, rows[pair.first], rows[pair.second]) for pair in comparison.pairs]
+
+
+def points(share: float, digits: int = 1, *, sign: bool = False) -> str:
+    """A share of 1 in percentage points."""
+    text = f"{100 * share:{'+' if sign else ''}.{digits}f}"
+    return text.replace("-", "", 1) if float(text) == 0 and text.startswith("-") else text
+
+
+def range_text(interval: Interval | None, *, sign: bool = False) -> str:
+    """An interval in percentage points: "7.6 to 8.6"; "" for none."""
+    if interval is None:
+        return ""
+    digits = _digits(interval)
+    return " to ".join(points(bound, digits, sign=sign) for bound in interval)
+
+
+def p_text(p: float | None) -> str:
+    """A p-value with what its last digits are worth: "p = 0.031", "p < 0.001"; "" for none."""
+    if p is None:
+        return ""
+    if p < 0.001:
+        return "p < 0.001"
+    if p > 0.995:
+        return "p > 0.99"
+    digits = 2 if p >= 0.1 else 3
+    text = f"{p:.{digits}f}"
+    if p < ALPHA <= float(text) or float(text) <= ALPHA <= p:  # rounding must not take it to the other side
+        text = f"{p:.5f}"
+    return f"p = {text}"
+
+
+def _pair_sentence(pair: Pair, first: Row, second: Row) -> str:
+    if pair.verdict == "untested":
+        return f"{pair.first} and {pair.second}: {_untested(first, second)}"
+    p = p_text(pair.p_adjusted)
+    if pair.verdict == "unclear":  # without the interval: that of one pair alone may leave out 0 nevertheless
+        return f"{pair.first} and {pair.second}: no difference shown ({points(pair.difference, sign=True)} points, {p})"
+    winner, loser = (pair.second, pair.first) if pair.verdict == "better" else (pair.first, pair.second)
+    size, digits = abs(pair.difference), _digits(pair.interval)
+    return f"{winner} beats {loser} by {points(size, digits)} points ({range_text(_away(pair.interval))}), {p}"
+
+
+def _finding(row: Row, base: Row) -> str:
+    effect = row.effect
+    if row.fingerprint == base.fingerprint:
+        return f" means the same as {base.name}, so that their runs are the same"
+    if effect is None:
+        return _missing(row, base)
+    if effect.verdict == "untested":
+        return f": {points(effect.difference, sign=True)} points, but {_untested(row, base)}"
+    assert effect.simultaneous is not None
+    if effect.verdict == "unclear":
+        return f": no difference from {base.name} shown ({_unclear(effect, row, base)}"
+    digits = _digits(effect.simultaneous)
+    size = points(abs(effect.difference), digits)
+    verb = "beats" if effect.verdict == "better" else "is worse than"
+    return f" {verb} {base.name} by {size} points ({range_text(_away(effect.simultaneous))})"
+
+
+def _unclear(effect: Effect, row: Row, base: Row) -> str:
+    assert effect.detectable is not None
+    unseen = f"less than {points(effect.detectable)} points would not be seen"
+    if effect.detectable > 1:
+        unseen = "hardly any difference would be seen"
+    seen = abs(effect.difference)
+    text = f"{range_text(effect.simultaneous, sign=True)} points); with {_seeds(row, base)}, {unseen}"
+    digits = 1 if seen >= 0.0005 else 2
+    if effect.seeds_needed is None:
+        return text + f", and more than {MOST_SEEDS:,} seeds would be needed to settle {points(seen, digits)} points"
+    n, m = len(row.accuracies), len(base.accuracies)
+    more = f"{max(1, effect.seeds_needed - n):,} more of each"
+    wanted = more if n == m else f"{effect.seeds_needed:,} of each in all"
+    return text + f"; if the {points(seen, digits)} points are real, about {wanted} would show them"
+
+
+def _seeds(row: Row, base: Row) -> str:
+    n, m = len(row.accuracies), len(base.accuracies)
+    return f"{n} seeds" if n == m else f"{n} seeds against {m}"
+
+
+def _missing(row: Row, base: Row) -> str:
+    if row.mean is None:
+        return ": no run finished" if row.lost else ": no run"
+    return f": {base.name} has no finished run to compare with"
+
+
+def _untested(row: Row, base: Row) -> str:
+    for each in (row, base):
+        if len(each.accuracies) == 1:
+            return f"one run of {each.name} can't tell a trick from luck; train more seeds"
+    return "the runs of neither scatter, so nothing tells what chance does"
+
+
+def _lost(row: Row) -> str:
+    if not row.lost:
+        return ""
+    total = row.lost + len(row.accuracies)
+    parts = [f"{number} {what}" for number, what in ((row.diverged, "diverged"), (row.failed, "failed")) if number]
+    return f"; of {total} run{'s' * (total > 1)}, {' and '.join(parts)}" + (
+        ", and only those that finished are in the figures" if row.accuracies else ""
+    )
+
+
+def _away(interval: Interval | None) -> Interval:
+    """An interval that leaves out 0 as sizes, the smaller first."""
+    assert interval is not None
+    low, high = sorted(map(abs, interval))
+    return low, high
+
+
+def _digits(interval: Interval | None) -> int:
+    """As many digits as an interval deserves, and as keep its nearer end from being rounded to 0."""
+    if interval is None:
+        return 1
+    low, high = interval
+    width, nearest = 100 * (high - low), 100 * min(abs(low), abs(high))
+    digits = 1 if width >= 0.2 else 2
+    while low * high > 0 and digits < 6 and round(nearest, digits) == 0:
+        digits += 1
+    return digits

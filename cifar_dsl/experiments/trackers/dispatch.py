@@ -1,0 +1,97 @@
+"""Events of jobs -> trackers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from attrs import define, field
+
+from cifar_dsl.compiler import analyze_text
+from cifar_dsl.experiments.jobs import EpochEnded, Event, Failed, Finished, Job, Noted, Stopped
+from cifar_dsl.experiments.trackers.base import Tracker, Training, open_tracker
+from cifar_dsl.language.syntax import print_chain
+from cifar_dsl.runs import EpochMetrics, open_run
+
+_Key = tuple[int, int, str]  # of a tracker: job, seed, name
+
+
+@define
+class Telling:
+    """Tells trackers of these `names` what becomes of jobs, and ends those that are open when it is left.
+
+    A tracker that fails hears no more of that training but its end. `note` tells of it, once for each name.
+    """
+
+    names: Sequence[str]
+    jobs: Sequence[Job]
+    note: Callable[[int, Noted], None]
+    log_dir: Path | None = None
+    _open: dict[_Key, Tracker] = field(factory=dict, init=False)
+    _lost: set[_Key] = field(factory=set, init=False)
+    _noted: set[str] = field(factory=set, init=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for key in list(self._open):
+            self._end(key, None)
+
+    def take(self, number: int, event: Event) -> None:
+        """Tell an event of a job."""
+        if isinstance(event, EpochEnded):
+            for name in self.names:
+                self._add((number, event.seed, name), event.metrics)
+        elif isinstance(event, Finished | Stopped | Failed):
+            seeds = self.jobs[number].seeds
+            paths = event.paths if isinstance(event, Finished) else [None] * len(seeds)
+            for seed, path in zip(seeds, paths, strict=True):
+                for name in self.names:
+                    self._end((number, seed, name), path)
+
+    def _add(self, key: _Key, metrics: EpochMetrics) -> None:
+        if key in self._lost:
+            return
+        with self._losing(key):
+            if key not in self._open:  # it has its first epoch
+                number, seed, name = key
+                training = _training(self.jobs[number], seed, name, self.log_dir, metrics.epoch)
+                self._open[key] = open_tracker(name, training)
+            self._open[key].add_epoch(metrics)
+
+    def _end(self, key: _Key, path: str | None) -> None:
+        if tracker := self._open.pop(key, None):
+            with self._losing(key):
+                tracker.end(open_run(Path(path)).result() if path else None)
+
+    @contextmanager
+    def _losing(self, key: _Key) -> Iterator[None]:
+        """Whatever a tracker raises, the training goes on."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001
+            self._lost.add(key)
+            number, seed, name = key
+            if name not in self._noted:
+                self._noted.add(name)
+                why = str(error).partition("\n")[0]
+                training = f"{self.jobs[number].called} seed {seed}"
+                self.note(number, Noted(f"{name} is told no more of {training}: {type(error).__name__}: {why}"))
+
+
+def _training(job: Job, seed: int, name: str, log_dir: Path | None, epoch: int) -> Training:
+    analysis = analyze_text(job.spec_text, f"{job.name}.arch")
+    params = {
+        "spec": job.called,
+        "fingerprint": job.fingerprint,
+        "seed": str(seed),
+        "data_digest": job.digest,
+        "parameters": str(analysis.graph.cost.parameters),
+        "macs": str(analysis.graph.cost.macs),
+        **{f"train.{setting}": print_chain(said.chain) for setting, said in analysis.program.settings.items()},
+    }
+    return Training(job.name, job.fingerprint, seed, params, name, Path(job.runs), log_dir, epoch)

@@ -1,0 +1,45 @@
+"""Weights & Biases, by its client: offline, unless `WANDB_MODE` says otherwise."""
+
+import os
+from typing import Any
+
+from attrs import frozen
+
+from cifar_dsl.experiments.trackers.base import Training, figures
+from cifar_dsl.runs import EpochMetrics, RunResult
+
+_PROJECT = "cifar-dsl"
+
+
+@frozen
+class _Run:
+    run: Any
+
+    def add_epoch(self, metrics: EpochMetrics) -> None:
+        values = {name: value for name, value in figures(metrics).items() if name != "epoch"}
+        self.run.log(values, step=metrics.epoch)
+
+    def end(self, result: RunResult | None) -> None:
+        if result is not None:
+            self.run.summary.update({f"result.{name}": value for name, value in figures(result).items()})
+        is_lost = result is None or result.status != "finished"
+        self.run.finish(exit_code=int(is_lost))
+
+
+def open_tracker(training: Training) -> _Run:
+    """A run of the project `cifar-dsl`, in which several are open at a time; `wandb sync` uploads it."""
+    import wandb
+
+    folder = training.log_dir or training.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    mode: Any = os.environ.get("WANDB_MODE", "offline")  # wandb says which there are
+    run = wandb.init(
+        project=_PROJECT,
+        name=training.title,
+        config=training.params,
+        dir=str(folder),
+        mode=mode,
+        reinit="create_new",
+        settings=wandb.Settings(silent=True, console="off"),
+    )
+    return _Run(run)

@@ -1,0 +1,1 @@
+"""Text of specs: sources, diagnostics, syntax trees, the formatter and colours."""

@@ -1,0 +1,24 @@
+"""What a spec's author is told when something is wrong: findings as data, and how they are shown."""
+
+from cifar_dsl.language.diagnostics.codes import CODES, Code
+from cifar_dsl.language.diagnostics.formats import render_concise, render_github, render_json, render_sarif
+from cifar_dsl.language.diagnostics.model import Diagnostic, Edit, Fix, Label, Reporter, SpecError, nearest, replacement
+from cifar_dsl.language.diagnostics.render import render_full
+
+__all__ = [
+    "CODES",
+    "Code",
+    "Diagnostic",
+    "Edit",
+    "Fix",
+    "Label",
+    "Reporter",
+    "SpecError",
+    "nearest",
+    "render_concise",
+    "render_full",
+    "render_github",
+    "render_json",
+    "render_sarif",
+    "replacement",
+]

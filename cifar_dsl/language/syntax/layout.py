@@ -1,0 +1,86 @@
+"""Which new lines mean something: a filter between the lexer and the parser."""
+
+from collections.abc import Iterator
+
+from lark import Token
+
+from cifar_dsl.foundation.limits import IDENTIFIER_CHARACTERS, NESTING, TOKEN_CHARACTERS
+
+NEW_LINE = "_NL"
+_OPENING = {"(": ")", "[": "]", "{": "}"}
+_CLOSING = frozenset(_OPENING.values())
+_JOINS_NEXT = frozenset({"{", "->", "|", "="})  # a new line after one of these ends nothing
+_JOINS_PREVIOUS = frozenset({"{", "}", "->", "|", "else"})  # nor before one of these
+
+
+class UnbalancedError(Exception):
+    """A bracket without its partner. `opening` is the bracket left open, None for a stray closing one.
+
+    `token` shows it: a bracket that closes another kind, a `{` where only values can be; None is the end.
+    """
+
+    def __init__(self, opening: Token | None, token: Token | None) -> None:
+        super().__init__(opening, token)
+        self.opening = opening
+        self.token = token
+
+
+class OversizeError(Exception):
+    """A token that is too long, or that is nested too deep."""
+
+    def __init__(self, token: Token, limit: str) -> None:
+        super().__init__(token, limit)
+        self.token = token
+        self.limit = limit
+
+
+class Layout:
+    """Drops new lines inside ( ) and [ ], beside braces, arrows and bars, and before `else`.
+
+    It sees every token before the parser does, so nesting and lengths are bounded here.
+    """
+
+    always_accept = (NEW_LINE,)
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        """Yield the tokens that the grammar is written for."""
+        open_brackets: list[Token] = []
+        previous: str | None = None
+        pending: Token | None = None
+        for token in stream:
+            self._check_size(token)
+            if token.type == NEW_LINE:
+                if not open_brackets or open_brackets[-1] == "{":
+                    pending = token
+                continue
+            if pending is not None:
+                if not (previous is None or previous in _JOINS_NEXT or token in _JOINS_PREVIOUS):
+                    yield pending
+                pending = None
+            self._track(token, open_brackets)
+            previous = str(token)
+            yield token
+        if open_brackets:
+            raise UnbalancedError(open_brackets[-1], None)
+
+    @staticmethod
+    def _check_size(token: Token) -> None:
+        if token.type == NEW_LINE:
+            return
+        if len(token) > TOKEN_CHARACTERS:
+            raise OversizeError(token, f"a word or number has at most {TOKEN_CHARACTERS} characters")
+        if token.type == "NAME" and len(token) > IDENTIFIER_CHARACTERS:
+            raise OversizeError(token, f"a name has at most {IDENTIFIER_CHARACTERS} characters")
+
+    @staticmethod
+    def _track(token: Token, open_brackets: list[Token]) -> None:
+        if token in _OPENING:
+            if _OPENING[token] == "}" and open_brackets and open_brackets[-1] != "{":
+                raise UnbalancedError(open_brackets[-1], token)
+            open_brackets.append(token)
+            if len(open_brackets) > NESTING:
+                raise OversizeError(token, f"brackets are nested at most {NESTING} deep")
+        elif token in _CLOSING:
+            if not open_brackets or _OPENING[str(open_brackets[-1])] != token:
+                raise UnbalancedError(open_brackets[-1] if open_brackets else None, token)
+            open_brackets.pop()

@@ -1,0 +1,205 @@
+"""A text as lines of words and brackets, with all comments and line breaks: what the formatter lays out anew."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from attrs import evolve, frozen
+
+from cifar_dsl.language.source import Source
+from cifar_dsl.language.syntax.layout import NEW_LINE
+from cifar_dsl.language.syntax.tables import lex
+
+TARGET = "target"  # the kind of a word that names a setting
+_END = "end"
+_OPENING = frozenset("([{")
+_CLOSING = frozenset(")]}")
+_OPERANDS = frozenset(
+    ["NAME", "NUMBER", "SIZE", "STRING", "TRUE", "FALSE", "(", "["]
+)  # kinds behind which `-` subtracts
+
+
+@frozen
+class Gap:
+    """What stands before a word: its comments, and "" for each blank line.
+
+    The first `beside` comments stand to the right of code, on the line of the word before and right below.
+    """
+
+    lines: tuple[str, ...] = ()
+    beside: int = 0
+    has_break: bool = False
+
+    @property
+    def has_comments(self) -> bool:
+        """Whether there is anything that needs a line break behind it."""
+        return any(self.lines)
+
+    def then(self, other: "Gap") -> "Gap":
+        """Both, when the word between them has gone."""
+        beside = self.beside if self.has_break else other.beside
+        return Gap(self.lines + other.lines, beside, self.has_break or other.has_break)
+
+
+@frozen
+class Word:
+    """A token with the gap before it. `begins` says that a stage, a setting or an item has ended before."""
+
+    text: str
+    kind: str
+    gap: Gap
+    begins: bool
+
+
+@frozen(slots=False)
+class Bracket:
+    """Brackets and the lines in them: stages, settings, branches with the bar before them, or items of a list."""
+
+    opening: Word
+    lines: "tuple[Line, ...]"
+    closing: Word
+
+    @property
+    def kind(self) -> str:
+        """The opening bracket."""
+        return self.opening.text
+
+    @property
+    def gap(self) -> Gap:
+        """What stands before it."""
+        return self.opening.gap
+
+    @cached_property
+    def text(self) -> str:
+        """All of it on one line."""
+        inside = " ".join(flat(line, self.kind) for line in self.lines)
+        if self.kind == "{":
+            inside = f" {inside} " if inside else " "
+        return self.kind + inside + self.closing.text
+
+    @cached_property
+    def is_open(self) -> bool:
+        """Whether a line break right in it is to be kept."""
+        if self.closing.gap.has_comments or any(line[0].gap.has_break for line in self.lines):
+            return True
+        if self.kind == "{":
+            return bool(self.lines) and self.closing.gap.has_break
+        return any(part.gap.has_comments for line in self.lines for part in line)
+
+    @cached_property
+    def has_break(self) -> bool:
+        """The same of anything in it."""
+        return self.is_open or any(map(has_break, self.lines))
+
+
+Part = Word | Bracket
+Line = Sequence[Part]
+
+
+def has_break(line: Line) -> bool:
+    """Whether a line break in it is to be kept."""
+    return any(isinstance(part, Bracket) and part.has_break for part in line) or any(
+        part.gap.has_comments or (part.gap.has_break and part.text == "->") for part in line[1:]
+    )
+
+
+def flat(line: Line, enclosing: str) -> str:
+    """All of a line on one line; `enclosing` is the kind of bracket around it."""
+    return "".join(space + part.text for space, part in zip(spaces(line, enclosing), line, strict=True))
+
+
+def spaces(line: Line, enclosing: str) -> list[str]:
+    """What stands before each part of a line as long as that is one line; nothing before the first."""
+    is_typed = any(part.text == ":" for part in line)
+    tight_behind = {"..", ":"} if enclosing == "[" else {"..", "="} if enclosing == "(" and not is_typed else {".."}
+    tight_before = tight_behind | ({",", ":"} if enclosing == "(" else {","})
+    found: list[str] = []
+    is_tight = True
+    after_operand = False
+    for part in line:
+        is_tight |= part.text in tight_before or (part.kind in {"(", "["} and after_operand)
+        found.append("" if is_tight else " ")
+        is_tight = part.text in tight_behind or (part.text == "-" and not after_operand)
+        after_operand = part.kind in _OPERANDS
+    return found
+
+
+def lines_of(source: Source) -> tuple[tuple[Line, ...], Gap]:
+    """The items of a text that parses, and what stands behind the last."""
+    items, end = _nested(iter(_tidied(_words(source))), "")
+    return items, end.gap
+
+
+def _words(source: Source) -> list[Word]:
+    """The words of a text and its end; `optimizer.lr` is one."""
+    words: list[Word] = []
+    begins = False
+    end = 0
+    for token in lex(source.text):
+        if token.type == NEW_LINE:
+            begins = True
+            continue
+        start = token.start_pos or 0
+        if words and "DOT" in {token.type, words[-1].kind}:
+            words[-1] = evolve(words[-1], text=words[-1].text + token, kind=token.type)
+        else:
+            words.append(Word(str(token), token.type, _gap(source, end, start), begins))
+        begins = False
+        end = start + len(token)
+    return [*words, Word("", _END, _gap(source, end, len(source.text)), begins=True)]
+
+
+def _gap(source: Source, start: int, end: int) -> Gap:
+    lines = source.text[start:end].split("\n")
+    kept: list[str] = []
+    beside = 0
+    column = source.position(start)[1] - 1 + lines[0].find("#")
+    for i, line in enumerate(lines):
+        text = line.strip()
+        if text and start and i == beside and (i == 0 or line.index("#") == column):
+            beside += 1
+        if text or 0 < i < len(lines) - 1:
+            kept.append(text)
+    return Gap(tuple(kept), beside, has_break=len(lines) > 1)
+
+
+def _tidied(words: list[Word]) -> list[Word]:
+    """The words without needless commas, and with comments where a line may break: see the formatter's rules."""
+    tidy: list[Word] = []
+    brackets: list[str] = []
+    for found in words:
+        word = found
+        before = tidy[-1] if tidy else None
+        if before and (before.text == "->" or (before.text == "|" and brackets[-1] == "{")):
+            tidy[-1] = evolve(before, gap=before.gap.then(word.gap))
+            word = evolve(word, gap=Gap())
+        elif before and (before.text == "," or (before.text == "{" and before.gap.has_comments)):
+            tidy[-1] = evolve(before, gap=Gap())
+            word = evolve(word, gap=before.gap.then(word.gap))
+            if before.text == "," and word.text in _CLOSING:
+                tidy.pop()
+        if word.text in _OPENING:
+            brackets.append(word.text)
+        elif word.text in _CLOSING:
+            brackets.pop()
+        tidy.append(word)
+    return tidy
+
+
+def _nested(words: Iterator[Word], opening: str, *, is_settings: bool = False) -> tuple[tuple[Line, ...], Word]:
+    """The lines up to the closing bracket or the end, and that."""
+    lines: list[Line] = []
+    line: list[Part] = []
+    for word in words:
+        is_end = word.text in _CLOSING or word.kind == _END
+        if line and (is_end or word.begins or (word.text == "|" and opening == "{") or line[-1].text == ","):
+            lines.append(line)
+            line = []
+        if is_end:
+            return tuple(lines), word
+        if word.text in _OPENING:
+            inside, closing = _nested(words, word.text, is_settings=bool(line) and line[0].text in {"train", "group"})
+            line.append(Bracket(word, inside, closing))
+        else:
+            is_target = is_settings and not line and word.kind == "NAME"
+            line.append(evolve(word, kind=TARGET) if is_target else word)
+    raise AssertionError("the end is among the words")

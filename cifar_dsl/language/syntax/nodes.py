@@ -1,0 +1,451 @@
+"""The syntax tree: frozen nodes, each with the span of its text.
+
+Two trees are equal when they say the same; spans don't take part.
+"""
+
+from collections.abc import Iterable
+from typing import Any, TypeVar, cast, dataclass_transform
+
+import attrs
+from attrs import field
+
+from cifar_dsl.language.source import Span
+
+SPAN: Any = field(eq=False)
+T = TypeVar("T")
+
+
+def _repr(self: Any) -> str:
+    shown = (f"{a.name}={getattr(self, a.name)!r}" for a in attrs.fields(type(self)) if a.name != "span")
+    return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def node(cls: type[T]) -> type[T]:
+    """Make a frozen class; all share one `__repr__`, since generating one each slows every start."""
+    cls.__repr__ = _repr  # type: ignore[method-assign]
+    return attrs.frozen(repr=False)(cls)
+
+
+def children(node: object) -> list[Any]:
+    """What a node, or a tuple of nodes, is made of; spans don't count."""
+    if isinstance(node, tuple):
+        return list(node)
+    if isinstance(node, Span) or not attrs.has(type(node)):
+        return []
+    return [getattr(node, a.name) for a in attrs.fields(cast("Any", type(node)))]
+
+
+def replace(node: T, **changes: Any) -> T:
+    """A copy of a node with some fields changed."""
+    return cast("T", attrs.evolve(cast("Any", node), **changes))
+
+
+@node
+class Identifier:
+    """A name where it is defined or referred to."""
+
+    text: str
+    span: Span = SPAN
+
+    def __str__(self) -> str:
+        return self.text
+
+
+# ---- expressions
+
+
+@node
+class Number:
+    """`64`, `1e-3`, `50_000`, `5M`. `text` is how it was written."""
+
+    value: int | float
+    text: str = field(eq=False)
+    span: Span = SPAN
+
+
+@node
+class SizeLiteral:
+    """`3x3`, `3x32x32`."""
+
+    extents: tuple[int, ...]
+    span: Span = SPAN
+
+
+@node
+class String:
+    """Quoted text."""
+
+    value: str
+    span: Span = SPAN
+
+
+@node
+class Truth:
+    """`true` or `false`."""
+
+    value: bool
+    span: Span = SPAN
+
+
+@node
+class Name:
+    """A bare word: a value, a symbol such as `same`, a layer without arguments, a named tensor."""
+
+    text: str
+    span: Span = SPAN
+
+
+@node
+class Argument:
+    """`3` or `pad=1`."""
+
+    keyword: Identifier | None
+    value: "Expression"
+    span: Span = SPAN
+
+
+@node
+class CallExpression:
+    """`name(argument, key=value)`: a layer, a block, a function, an optimizer."""
+
+    callee: Identifier
+    arguments: tuple[Argument, ...]
+    span: Span = SPAN
+
+
+@node
+class Sequence:
+    """`[a, b]` or `(a, b)`; the two differ in looks only."""
+
+    items: tuple["Expression", ...]
+    is_tuple: bool = field(eq=False)
+    span: Span = SPAN
+
+
+@node
+class Prefixed:
+    """`-x` or `not x`, `count` times over."""
+
+    operator: str
+    count: int
+    operand: "Expression"
+    span: Span = SPAN
+
+
+@node
+class Operation:
+    """Operators of one level of precedence, applied from the left: `a + b - c`."""
+
+    operands: tuple["Expression", ...]
+    operators: tuple[str, ...]
+    span: Span = SPAN
+
+
+@node
+class Conditional:
+    """`a if p else b if q else c`: `arms` are (value, condition)."""
+
+    arms: tuple[tuple["Expression", "Expression"], ...]
+    otherwise: "Expression"
+    span: Span = SPAN
+
+
+@node
+class Slice:
+    """`start:stop` in brackets; what isn't there is an end of the whole."""
+
+    start: "Expression | None"
+    stop: "Expression | None"
+    span: Span = SPAN
+
+
+@node
+class Index:
+    """`values[i]`, `values[i][j]`, or `values[1:]`; of a tensor, a slice of its channels."""
+
+    value: "Expression"
+    indices: tuple["Expression | Slice", ...]
+    span: Span = SPAN
+
+
+Expression = (
+    Number
+    | SizeLiteral
+    | String
+    | Truth
+    | Name
+    | CallExpression
+    | Sequence
+    | Prefixed
+    | Operation
+    | Conditional
+    | Index
+)
+
+
+# ---- stages
+
+
+@node
+class Body:
+    """Stages that follow each other."""
+
+    stages: tuple["Stage", ...]
+    span: Span = SPAN
+
+
+@node
+class Join:
+    """`add { a | b }`."""
+
+    kind: str
+    branches: tuple[Body, ...]
+    span: Span = SPAN
+
+
+@node
+class For:
+    """`for targets in start { }`, or `in start..stop` when `stop` is there."""
+
+    targets: tuple[Identifier, ...]
+    start: Expression
+    stop: Expression | None
+    body: Body
+    span: Span = SPAN
+
+
+@node
+class Repeat:
+    """`repeat count { }`."""
+
+    count: Expression
+    body: Body
+    span: Span = SPAN
+
+
+@node
+class If:
+    """`if p { } else if q { } else { }`: `arms` are (condition, body)."""
+
+    arms: tuple[tuple[Expression, Body], ...]
+    otherwise: Body | None
+    span: Span = SPAN
+
+
+Compound = Join | For | Repeat | If
+
+
+@node
+class ShapeClaim:
+    """`: 64x13x13` after a stage, checked against the shape that arrives there."""
+
+    extents: tuple[int, ...]
+    span: Span = SPAN
+
+
+@node
+class Element:
+    """One link of a chain: what it is, the name given with `as`, the shape stated after `:`."""
+
+    kind: Expression | Compound
+    label: Identifier | None
+    claim: ShapeClaim | None
+    span: Span = SPAN
+
+
+@node
+class Chain:
+    """`a -> b -> c`."""
+
+    elements: tuple[Element, ...]
+    span: Span = SPAN
+
+
+@node
+class Let:
+    """`let name = chain`: names a tensor, or a value."""
+
+    name: Identifier
+    chain: Chain
+    span: Span = SPAN
+
+
+@node
+class Assignment:
+    """`name = chain`: a named tensor is from here on another one."""
+
+    name: Identifier
+    chain: Chain
+    span: Span = SPAN
+
+
+Stage = Let | Assignment | Chain
+
+
+# ---- items of a file
+
+
+@node
+class Base:
+    """What a spec extends: a file relative to it, or a shipped spec by its bare name."""
+
+    name: str
+    is_file: bool
+    span: Span = SPAN
+
+
+@node
+class Header:
+    """`arch name extends "base.arch"`, or `library name`."""
+
+    name: Identifier
+    base: Base | None
+    is_library: bool
+    span: Span = SPAN
+
+
+@node
+class Input:
+    """`input 3x32x32`."""
+
+    size: SizeLiteral
+    span: Span = SPAN
+
+
+@node
+class Param:
+    """`param name = value`."""
+
+    name: Identifier
+    value: Expression
+    span: Span = SPAN
+
+
+@node
+class BlockParameter:
+    """A parameter of a block: the types or words that it takes (all if none are said), and its default."""
+
+    name: Identifier
+    types: tuple[Identifier, ...]
+    default: Expression | None
+    span: Span = SPAN
+
+
+@node
+class Block:
+    """`block name(parameters) { }`."""
+
+    name: Identifier
+    parameters: tuple[BlockParameter, ...]
+    body: Body
+    span: Span = SPAN
+
+
+@node
+class Model:
+    """`model { }`."""
+
+    body: Body
+    span: Span = SPAN
+
+
+@node
+class Setting:
+    """`batch 64` in `train`; `target` has several parts where one argument is meant: `optimizer.lr 1e-3`."""
+
+    target: tuple[Identifier, ...]
+    chain: Chain
+    span: Span = SPAN
+
+
+@node
+class Group:
+    """`group name { }` in `train`: parameters that are trained in a way of their own."""
+
+    name: Identifier
+    settings: tuple[Setting, ...]
+    span: Span = SPAN
+
+
+@node
+class Train:
+    """`train { }`."""
+
+    settings: tuple[Setting | Group, ...]
+    span: Span = SPAN
+
+
+@node
+class Assertion:
+    """`assert params <= 130_000`."""
+
+    condition: Expression
+    span: Span = SPAN
+
+
+Item = Input | Param | Block | Model | Train | Assertion
+
+
+@node
+class Spec:
+    """One file."""
+
+    header: Header
+    items: tuple[Item, ...]
+    span: Span = SPAN
+
+
+@node
+class Override:
+    """One `--set`: a param (`in_train` false), a setting of `train`, or with `in_group` one of a group."""
+
+    in_train: bool
+    in_group: bool
+    target: tuple[Identifier, ...]
+    chain: Chain
+    span: Span = SPAN
+
+    @property
+    def path(self) -> str:
+        """What is set, as it is written: `train.optimizer.lr`."""
+        return ".".join([*["train"] * self.in_train, *["group"] * self.in_group, *map(str, self.target)])
+
+
+@node
+class Axis:
+    """One `--set` of a sweep: the override with its first value, and all its values in turn."""
+
+    override: Override
+    values: tuple[Chain, ...]
+    span: Span = SPAN
+
+
+def references(items: Iterable[object]) -> set[str]:
+    """Every name that the items, or expressions, mention."""
+    found: set[str] = set()
+    waiting: list[object] = list(items)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Name):
+            found.add(node.text)
+        elif isinstance(node, CallExpression):
+            found.add(node.callee.text)
+            waiting.extend(node.arguments)
+        else:
+            waiting.extend(children(node))
+    return found
+
+
+def bound_names(items: Iterable[object]) -> set[str]:
+    """Every name that something inside of the items defines: parameters of blocks, lets and targets of loops."""
+    found: set[str] = set()
+    waiting: list[object] = list(items)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Let | BlockParameter):
+            found.add(node.name.text)
+        elif isinstance(node, For):
+            found.update(target.text for target in node.targets)
+        waiting.extend(children(node))
+    return found

@@ -1,0 +1,99 @@
+"""Text -> syntax tree, or what is wrong with the text."""
+
+from functools import lru_cache
+from typing import Any
+
+from lark.exceptions import UnexpectedInput, VisitError
+
+from cifar_dsl.foundation.limits import INTEGER_MAGNITUDE, NESTING
+from cifar_dsl.language.diagnostics import Diagnostic, Label, SpecError
+from cifar_dsl.language.source import Source, Span
+from cifar_dsl.language.syntax import nodes
+from cifar_dsl.language.syntax.builder import Builder, FractionError, OutOfRangeError
+from cifar_dsl.language.syntax.layout import OversizeError, UnbalancedError
+from cifar_dsl.language.syntax.mistakes import mistakes
+from cifar_dsl.language.syntax.tables import START_AXIS, START_OVERRIDE, START_SPEC, parser
+
+_COMPOSED = (
+    nodes.CallExpression,
+    nodes.Sequence,
+    nodes.Prefixed,
+    nodes.Operation,
+    nodes.Conditional,
+    nodes.Index,
+)
+_FORBIDDEN_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@lru_cache(maxsize=64)  # many specs of a folder extend the same one
+def parse_spec(source: Source) -> nodes.Spec:
+    """The tree of a whole file. Raises SpecError."""
+    _check_characters(source)
+    spec: nodes.Spec = _parse(source, START_SPEC)
+    return spec
+
+
+def parse_override(source: Source) -> nodes.Override:
+    """The tree of one `--set`, such as `head=[64]` or `train.batch=128`. Raises SpecError."""
+    _check_characters(source)
+    override: nodes.Override = _parse(source, START_OVERRIDE)
+    return override
+
+
+def parse_axis(source: Source) -> nodes.Axis:
+    """The tree of one `--set` of a sweep, such as `head=[64],[512]`: its values are parted by commas.
+
+    Raises SpecError.
+    """
+    _check_characters(source)
+    axis: nodes.Axis = _parse(source, START_AXIS)
+    return axis
+
+
+def _check_characters(source: Source) -> None:
+    for offset, character in enumerate(source.text):
+        code = ord(character)
+        is_control = (code < 0x20 and character not in "\t\n\r") or 0x7F <= code < 0xA0
+        is_control |= character == "\r" and source.text[offset + 1 : offset + 2] != "\n"
+        if is_control or character in _FORBIDDEN_BIDI:
+            raise _error(
+                "E0103",
+                f"the character U+{code:04X} is not allowed in a spec",
+                Span(source, offset, offset + 1),
+                "delete it; it may be invisible in your editor",
+            )
+
+
+def _parse(source: Source, start: str) -> Any:
+    try:
+        tree = Builder(source).transform(parser().parse(source.text, start=start))
+    except (UnexpectedInput, UnbalancedError, OversizeError):
+        raise SpecError(mistakes(source, start)) from None
+    except VisitError as error:
+        match error.orig_exc:
+            case OutOfRangeError(span=span):
+                raise _error("E0104", f"numbers are at most {INTEGER_MAGNITUDE:,} in magnitude", span) from None
+            case FractionError(span=span):
+                raise _error("E0101", "the extents of a shape are integers", span) from None
+        raise
+    _check_depth(tree)
+    return tree
+
+
+def _check_depth(tree: object) -> None:
+    """Bound the depth of expressions, which later passes walk by recursion.
+
+    Brackets alone don't: between two of them stand up to nine levels of operators.
+    """
+    waiting = [(tree, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if isinstance(node, _COMPOSED):
+            depth += 1
+            if depth > NESTING:
+                raise _error("E0104", f"expressions are nested at most {NESTING} deep", node.span)
+        waiting.extend((child, depth) for child in nodes.children(node))
+
+
+def _error(code: str, message: str, span: Span, help_text: str = "") -> SpecError:
+    return SpecError([Diagnostic(code, message, Label(span), help=(help_text,) if help_text else ())])

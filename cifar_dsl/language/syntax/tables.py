@@ -1,0 +1,123 @@
+"""The parser, made from prepared tables when they fit and from the grammar when they don't.
+
+Building LALR tables takes five times as long as checking a spec, so they are kept in `tables.json` beside
+this file. They are plain data (lark's own cache would be a pickle in a predictable temporary path) and are
+used only when they were made from this very grammar by this very lark. `python -m cifar_dsl.language.syntax`
+writes them anew; a test fails when they are stale.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import lark
+from lark import Lark, Token
+from lark.lexer import BasicLexer, LexerThread
+
+from cifar_dsl.foundation.resources import grammar_path
+from cifar_dsl.language.syntax.layout import Layout
+
+START_SPEC = "spec"
+START_OVERRIDE = "override"
+START_AXIS = "axis"
+
+_TABLES = Path(__file__).with_name("tables.json")
+
+
+@cache
+def parser() -> Lark:
+    """The parser of specs, overrides and axes."""
+    if _TABLES.is_file():
+        stored = json.loads(_TABLES.read_text(encoding="utf-8"))
+        if stored["key"] == _key():
+            # What lark's standalone parsers call; JSON has turned the tables' integer keys into text.
+            return Lark._load_from_dict(  # type: ignore[no-untyped-call,no-any-return]  # noqa: SLF001
+                _with_integer_keys(stored["data"]),
+                {int(k): v for k, v in stored["memo"].items()},
+                postlex=Layout(),
+            )
+    return build(postlex=Layout())
+
+
+@cache
+def _lexer() -> BasicLexer:
+    """A lexer that is kept: `Lark.lex` makes one for each text, which takes longer than reading a short one."""
+    return BasicLexer(parser().lexer_conf)
+
+
+def lex(text: str) -> Iterator[Token]:
+    """The tokens of a text, as the parser gets them. Raises what Layout and lark's lexer raise, when it gets there."""
+    thread = LexerThread.from_text(_lexer(), text)
+    return Layout().process(thread.lex(None))  # type: ignore[no-untyped-call]
+
+
+def build(**options: Any) -> Lark:
+    """The parser, made from the grammar. `options` are lark's."""
+    return Lark(
+        grammar_path().read_text(encoding="utf-8"),
+        parser="lalr",
+        # Keywords are reserved, so the lexer needs no context, and Layout may look one token ahead.
+        lexer="basic",
+        start=[START_SPEC, START_OVERRIDE, START_AXIS],
+        propagate_positions=True,
+        maybe_placeholders=True,
+        **options,
+    )
+
+
+def generate() -> str:
+    """The text of `tables.json` for the grammar as it stands, always the same."""
+    from lark.grammar import Rule
+    from lark.lexer import TerminalDef
+
+    data, memo = build().memo_serialize([TerminalDef, Rule])
+    tables = data["parser"]["parser"]
+    data["parser"]["parser"] = tables | _numbered(tables)
+    return json.dumps({"key": _key(), "data": data, "memo": memo}, separators=(",", ":")) + "\n"
+
+
+def _numbered(tables: dict[str, Any]) -> dict[str, Any]:
+    """The tables with tokens and states numbered anew: lark numbers them in the order of sets."""
+    names = tables["tokens"]
+    starts = tables["start_states"]
+    number = {name: i for i, name in enumerate(sorted(names.values()))}
+    order = [starts[name] for name in sorted(starts)]
+    actions: dict[int, list[tuple[str, Any]]] = {}
+    for state in order:  # which grows
+        actions[state] = sorted((names[token], action) for token, action in tables["states"][state].items())
+        found = (target for _, (is_reduce, target) in actions[state] if not is_reduce)
+        order.extend(target for target in dict.fromkeys(found) if target not in order)
+    place = {state: i for i, state in enumerate(order)}
+    return {
+        "tokens": {i: name for name, i in number.items()},
+        "states": {
+            place[state]: {
+                number[name]: (is_reduce, target if is_reduce else place[target])
+                for name, (is_reduce, target) in actions[state]
+            }
+            for state in order
+        },
+        "start_states": {name: place[state] for name, state in sorted(starts.items())},
+        "end_states": {name: place[state] for name, state in sorted(tables["end_states"].items())},
+    }
+
+
+def _key() -> str:
+    return f"lark {lark.__version__}\n{grammar_path().read_text(encoding='utf-8')}"
+
+
+def write() -> None:
+    """Write `tables.json` anew."""
+    _TABLES.write_text(generate(), encoding="utf-8")
+
+
+def _with_integer_keys(data: dict[str, Any]) -> dict[str, Any]:
+    tables = data["parser"]["parser"]
+    tables["tokens"] = {int(token): name for token, name in tables["tokens"].items()}
+    tables["states"] = {
+        int(state): {int(token): action for token, action in actions.items()}
+        for state, actions in tables["states"].items()
+    }
+    return data

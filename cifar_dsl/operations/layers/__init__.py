@@ -1,0 +1,31 @@
+"""Every layer of the language, each declared in one class; importing this package enters them all."""
+
+from cifar_dsl.operations.layers import activation, attention, conv, dense, dropout, join, norm, pool, scale, shaping
+from cifar_dsl.operations.layers.base import JOINS, LAYERS, Join, JoinError, Layer
+from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Whitening
+from cifar_dsl.operations.layers.overwriting import overwriting
+
+ACTIVATIONS = frozenset(name for name in LAYERS if LAYERS[name].__module__ == activation.__name__)
+
+__all__ = [
+    "ACTIVATIONS",
+    "INITIALIZERS",
+    "JOINS",
+    "LAYERS",
+    "Initializer",
+    "Join",
+    "JoinError",
+    "Layer",
+    "Whitening",
+    "activation",
+    "attention",
+    "conv",
+    "dense",
+    "dropout",
+    "join",
+    "norm",
+    "overwriting",
+    "pool",
+    "scale",
+    "shaping",
+]

@@ -1,0 +1,308 @@
+"""Activations."""
+
+from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.operations.argument_types import Bool, Choice, Float
+from cifar_dsl.operations.layers.base import LAYERS, Layer
+from cifar_dsl.operations.layers.initializer import constant
+from cifar_dsl.operations.layers.saved_tensors import INPUT, OUTPUT, Kept
+from cifar_dsl.operations.registry import MisfitError, argument, declared
+
+_THRESHOLD = Float(0)
+
+
+class _KeepsInput(Layer):
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return INPUT
+
+
+class _KeepsOutput(Layer):
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return OUTPUT
+
+
+@LAYERS.register("relu")
+@declared
+class Relu(_KeepsOutput):
+    """max(0, x). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html."""
+
+    can_overwrite = True
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.ReLU")
+
+
+@LAYERS.register("leaky_relu")
+@declared
+class LeakyRelu(_KeepsInput):
+    """x where positive, else slope * x.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
+    """
+
+    slope: float = argument(Float(0), "slope below zero", default=0.01)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.LeakyReLU", (("negative_slope", self.slope),))
+
+
+@LAYERS.register("elu")
+@declared
+class Elu(_KeepsInput):
+    """x where positive, else alpha * (exp(x) - 1); Clevert et al. 2015, https://arxiv.org/abs/1511.07289."""
+
+    alpha: float = argument(Float(0, open_low=True), "how far below zero it reaches", default=1.0)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.ELU", (("alpha", self.alpha),))
+
+
+@LAYERS.register("gelu")
+@declared
+class Gelu(_KeepsInput):
+    """x times the normal distribution function of x; Hendrycks 2016, https://arxiv.org/abs/1606.08415."""
+
+    approximate: str = argument(Choice(("none", "tanh")), "`tanh` is the faster approximation", default="none")
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.GELU", (("approximate", self.approximate),))
+
+
+@LAYERS.register("silu")
+@declared
+class Silu(_KeepsInput):
+    """x * sigmoid(x), also called swish; https://arxiv.org/abs/1710.05941."""
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.SiLU")
+
+
+@LAYERS.register("sigmoid")
+@declared
+class Sigmoid(_KeepsOutput):
+    """1 / (1 + exp(-x))."""
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Sigmoid")
+
+
+@LAYERS.register("tanh")
+@declared
+class Tanh(_KeepsOutput):
+    """The hyperbolic tangent."""
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Tanh")
+
+
+@LAYERS.register("prelu")
+@declared
+class PRelu(_KeepsInput):
+    """x where positive, else a trained slope times x; He et al. 2015, https://arxiv.org/abs/1502.01852.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html
+    """
+
+    takes_half = True
+    channelwise: bool = argument(Bool(), "whether each channel (or feature) has a slope of its own", default=True)
+    init: float = argument(Float(), "first value of the slope", default=0.25)
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        return (Parameter("weight", (self._slopes(x),), constant(self.init), "scale"),)
+
+    def emit(self, x: Shape) -> Call:
+        # Torch's own takes the first axis of a sample for the channels: of tokens, that is which token it is.
+        name = (
+            "cifar_dsl.training.lowering.modules.TokenPReLU" if x.is_tokens and self.channelwise else "torch.nn.PReLU"
+        )
+        return Call(name, (("num_parameters", self._slopes(x)),))
+
+    def _slopes(self, x: Shape) -> int:
+        return x.channels if self.channelwise else 1
+
+
+@LAYERS.register("relu6")
+@declared
+class Relu6(_KeepsInput):
+    """min(max(0, x), 6). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html."""
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.ReLU6")
+
+
+@LAYERS.register("selu")
+@declared
+class Selu(_KeepsInput):
+    """An elu that keeps mean 0 and variance 1; Klambauer et al. 2017, https://arxiv.org/abs/1706.02515."""
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.SELU")
+
+
+@LAYERS.register("celu")
+@declared
+class Celu(_KeepsInput):
+    """x where positive, else alpha * (exp(x / alpha) - 1); Barron 2017, https://arxiv.org/abs/1704.07483."""
+
+    # Torch divides by it in single precision.
+    alpha: float = argument(Float(1e-6), "how far below zero it reaches", default=1.0)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.CELU", (("alpha", self.alpha),))
+
+
+@LAYERS.register("mish")
+@declared
+class Mish(_KeepsInput):
+    """x * tanh(softplus(x)); Misra 2019, https://arxiv.org/abs/1908.08681."""
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Mish")
+
+
+@LAYERS.register("softplus")
+@declared
+class Softplus(_KeepsInput):
+    """log(1 + exp(beta * x)) / beta, a smooth relu.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html
+    """
+
+    float32_on = frozenset({"cuda"})
+
+    beta: float = argument(Float(0, open_low=True), "how sharp its bend is", default=1.0)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Softplus", (("beta", self.beta),))
+
+
+@LAYERS.register("softsign")
+@declared
+class Softsign(Layer):
+    """x / (1 + |x|). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softsign.html."""
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=True, numbers=y.elements)  # the denominator, too
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Softsign")
+
+
+@LAYERS.register("hardtanh")
+@declared
+class Hardtanh(_KeepsInput):
+    """x, but never less than low nor more than high.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html
+    """
+
+    low: float = argument(Float(), "the smallest output", default=-1.0)
+    high: float = argument(Float(), "the largest output", default=1.0)
+
+    def check(self) -> None:
+        if self.low >= self.high:
+            raise MisfitError(
+                "E0304",
+                "`low` is less than `high`",
+                argument="low",
+                label=f"{self.low:g} is not less than {self.high:g}",
+                help=("give the smaller number first, e.g. `hardtanh(-1, 1)`",),
+            )
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Hardtanh", (("min_val", self.low), ("max_val", self.high)))
+
+
+@LAYERS.register("hardsigmoid")
+@declared
+class Hardsigmoid(_KeepsInput):
+    """x / 6 + 1 / 2, cut off at 0 and 1. Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html."""
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Hardsigmoid")
+
+
+@LAYERS.register("hardswish")
+@declared
+class Hardswish(_KeepsInput):
+    """x * hardsigmoid(x), as in MobileNetV3; Howard et al. 2019, https://arxiv.org/abs/1905.02244."""
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Hardswish")
+
+
+@LAYERS.register("log_sigmoid")
+@declared
+class LogSigmoid(Layer):
+    """log(sigmoid(x)). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html."""
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=True, numbers=y.elements)  # exp(-|x|), too
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.LogSigmoid")
+
+
+@LAYERS.register("hardshrink")
+@declared
+class Hardshrink(_KeepsInput):
+    """x, but 0 where |x| is at most the threshold.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardshrink.html
+    """
+
+    threshold: float = argument(_THRESHOLD, "the largest magnitude that becomes 0", default=0.5)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Hardshrink", (("lambd", self.threshold),))
+
+
+@LAYERS.register("softshrink")
+@declared
+class Softshrink(_KeepsInput):
+    """x brought nearer to 0 by the threshold, and 0 where |x| is at most that.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softshrink.html
+    """
+
+    threshold: float = argument(_THRESHOLD, "the largest magnitude that becomes 0", default=0.5)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Softshrink", (("lambd", self.threshold),))
+
+
+@LAYERS.register("softmax")
+@declared
+class Softmax(_KeepsOutput):
+    """exp(x), divided so that the channels at each place (or the features, of each token) have sum 1.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html
+    """
+
+    float32_on = frozenset({"cuda"})
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Softmax", (("dim", 1 if x.is_image else -1),))
+
+
+@LAYERS.register("glu")
+@declared
+class Glu(_KeepsInput):
+    """The first half of the channels (or features) times the sigmoid of the second: C -> C / 2.
+
+    Dauphin et al. 2016, https://arxiv.org/abs/1612.08083.
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.GLU.html
+    """
+
+    def infer(self, x: Shape) -> Shape:
+        if x.channels % 2:
+            raise MisfitError(
+                "E0302",
+                f"{self.name} takes an even number of {'channels' if x.is_image else 'features'}",
+                label=f"{x.channels} arrive here",
+                help=(f"end the stage before it with {x.channels + 1}",),
+            )
+        half = x.channels // 2
+        return Shape((half, *x.extents[1:]) if x.is_image else (*x.extents[:-1], half))
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.GLU", (("dim", 1 if x.is_image else -1),))

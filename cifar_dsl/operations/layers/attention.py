@@ -1,0 +1,197 @@
+"""Tokens made of images, marked with learned embeddings, and attending to each other."""
+
+from math import prod
+
+from attrs import evolve
+
+from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.operations.argument_types import Bool, Float, Int, Pair
+from cifar_dsl.operations.layers.base import (
+    BIAS_INIT,
+    FROZEN,
+    FROZEN_DOC,
+    LAYERS,
+    Layer,
+    require_image,
+    require_tokens,
+    weight_and_bias,
+)
+from cifar_dsl.operations.layers.divisible import check_divisible, check_tiles
+from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Normal, Standard
+from cifar_dsl.operations.layers.saved_tensors import FLOAT_BYTES, INPUT, NOTHING, Kept
+from cifar_dsl.operations.registry import CallOf, argument, declared
+
+_FILTER_INIT = CallOf(INITIALIZERS, tuple(name for name in INITIALIZERS if name != "whitening"))
+_MATRIX_INIT = CallOf(INITIALIZERS, tuple(name for name in _FILTER_INIT.symbols() if name != "dirac"))
+_EMBEDDING_INIT = CallOf(INITIALIZERS, ("zeros", "constant", "normal", "truncated_normal", "uniform"))
+
+
+@LAYERS.register("patches")
+@declared
+class Patches(Layer):
+    """Each patch of an image, mapped linearly to a token, row by row: (C, H, W) -> (H * W / size^2, features).
+
+    The patches don't overlap; Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
+    """
+
+    takes_half = True
+    features: int = argument(Int(1), "features of each token")
+    size: tuple[int, int] = argument(Pair(1), "height and width of a patch")
+    bias: bool = argument(Bool(), "whether each feature has an offset", default=True)
+    init: Initializer = argument(_FILTER_INIT, "first values of the weight", default=Standard())
+    bias_init: Initializer = argument(BIAS_INIT, "first values of the bias", default=Standard())
+    frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+
+    def infer(self, x: Shape) -> Shape:
+        _, height, width = require_image(self, x)
+        check_tiles(self, x, self.size, "size")
+        return Shape((height // self.size[0] * (width // self.size[1]), self.features))
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        return weight_and_bias(
+            self,
+            (self.features, x.channels, *self.size),
+            (self.features,) if self.bias else None,
+            kind="filter",
+            init=self.init,
+            bias_init=self.bias_init,
+            frozen=self.frozen,
+        )
+
+    def macs(self, x: Shape, y: Shape) -> int:
+        return y.elements * x.channels * prod(self.size)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return INPUT
+
+    def emit(self, x: Shape) -> Call:
+        return Call(
+            "cifar_dsl.training.lowering.modules.Patches",
+            (("channels", x.channels), ("features", self.features), ("size", self.size), ("bias", self.bias)),
+        )
+
+
+@LAYERS.register("class_token")
+@declared
+class ClassToken(Layer):
+    """A learned token, the same for all images, in front of the others: (T, D) -> (1 + T, D).
+
+    `token(0)` takes it out again, once the others have told it about the image; Dosovitskiy et al. 2020,
+    https://arxiv.org/abs/2010.11929.
+    """
+
+    gives = "float32"
+    init: Initializer = argument(_EMBEDDING_INIT, "first values of the token", default=Normal())
+
+    def infer(self, x: Shape) -> Shape:
+        tokens, features = require_tokens(self, x)
+        return Shape((1 + tokens, features))
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        shape = (x.channels,)
+        return (Parameter("weight", shape, self.init.fill(shape), "embedding"),)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
+    def emit(self, x: Shape) -> Call:
+        return Call("cifar_dsl.training.lowering.modules.ClassToken", (("features", x.channels),))
+
+
+@LAYERS.register("position_embedding")
+@declared
+class PositionEmbedding(Layer):
+    """Adds to each token what is learned for its position: (T, D) -> (T, D).
+
+    Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
+    """
+
+    gives = "float32"
+    init: Initializer = argument(_EMBEDDING_INIT, "first values of the positions", default=Normal())
+
+    def infer(self, x: Shape) -> Shape:
+        require_tokens(self, x)
+        return x
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        return (Parameter("weight", x.extents, self.init.fill(x.extents), "embedding"),)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
+    def emit(self, x: Shape) -> Call:
+        tokens, features = x.extents
+        return Call(
+            "cifar_dsl.training.lowering.modules.PositionEmbedding", (("tokens", tokens), ("features", features))
+        )
+
+
+@LAYERS.register("attention")
+@declared
+class Attention(Layer):
+    """Multi-head self-attention: (T, D) -> (T, D); Vaswani et al. 2017, https://arxiv.org/abs/1706.03762.
+
+    `in_weight` projects each token to its query, key and value, and `out_weight` projects what the heads give, laid
+    out as in https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html.
+    """
+
+    takes_half = True
+    heads: int = argument(Int(1), "parts that the features are split into, each of which attends by itself")
+    bias: bool = argument(Bool(), "whether the projections have offsets", default=True)
+    init: Initializer = argument(_MATRIX_INIT, "first values of both weights", default=Standard())
+    bias_init: Initializer = argument(BIAS_INIT, "first values of both biases", default=Standard())
+    dropout: float = argument(
+        Float(0, 1, open_high=True), "the share of attention that is zeroed while training", default=0.0
+    )
+    frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+
+    @property
+    def is_random(self) -> bool:
+        return self.dropout > 0
+
+    def infer(self, x: Shape) -> Shape:
+        _, features = require_tokens(self, x)
+        check_divisible(features, "features", self.heads, "heads")
+        return x
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        return (*self._projection("in", 3 * x.channels, x.channels), *self._projection("out", x.channels, x.channels))
+
+    def macs(self, x: Shape, y: Shape) -> int:
+        tokens, features = x.extents
+        projections = 4 * tokens * features * features
+        products = 2 * tokens * tokens * features  # of queries with keys, and of the attention with values
+        return projections + products
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        tokens, _ = x.extents
+        pairs = self.heads * tokens * tokens
+        is_trained = self.frozen not in {"weight", "all"}
+        if self.dropout:
+            # Queries and keys, both scaled, and values; weights, mask, and the product of both: all in float32.
+            # And what the heads give, for the gradient of the last projection.
+            return Kept(
+                inputs=is_trained,
+                numbers=x.elements if is_trained else 0,
+                fixed_bytes=FLOAT_BYTES * 3 * (x.elements + pairs),
+            )
+        # Queries, keys and values, what the heads give; and the logarithm of each sum of a softmax.
+        return Kept(inputs=is_trained, numbers=4 * x.elements, fixed_bytes=FLOAT_BYTES * self.heads * tokens)
+
+    def emit(self, x: Shape) -> Call:
+        return Call(
+            "cifar_dsl.training.lowering.modules.Attention",
+            (("features", x.channels), ("heads", self.heads), ("bias", self.bias), ("dropout", self.dropout)),
+        )
+
+    def _projection(self, name: str, outputs: int, inputs: int) -> tuple[Parameter, ...]:
+        tensors = weight_and_bias(
+            self,
+            (outputs, inputs),
+            (outputs,) if self.bias else None,
+            kind="matrix",
+            init=self.init,
+            bias_init=self.bias_init,
+            frozen=self.frozen,
+        )
+        return tuple(evolve(tensor, name=f"{name}_{tensor.name}") for tensor in tensors)

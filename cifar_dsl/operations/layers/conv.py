@@ -1,0 +1,211 @@
+"""Convolutions."""
+
+from math import prod
+from typing import Self
+
+from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.operations.argument_types import Bool, Choice, Int, OneOf, Pair
+from cifar_dsl.operations.layers.base import (
+    BIAS_INIT,
+    FROZEN,
+    FROZEN_DOC,
+    LAYERS,
+    Layer,
+    require_image,
+    weight_and_bias,
+)
+from cifar_dsl.operations.layers.divisible import check_divisible
+from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Standard, Whitening
+from cifar_dsl.operations.layers.saved_tensors import INPUT, Kept
+from cifar_dsl.operations.layers.window import PAD_MODE, check_padding, slide
+from cifar_dsl.operations.registry import CallOf, MisfitError, argument, declared
+
+
+@LAYERS.register("conv")
+@declared
+class Conv(Layer):
+    """2-D convolution: (C, H, W) -> (channels, H', W').
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
+    """
+
+    takes_half = True
+    lets_output_go = True
+    channels: int = argument(Int(1), "output channels")
+    kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
+    stride: tuple[int, int] = argument(Pair(1), "step of the window", default=(1, 1))
+    pad: tuple[int, int] | str = argument(
+        OneOf((Choice(("same",)), Pair(0))),
+        "padding on each side; `same` keeps height and width at stride 1",
+        default=(0, 0),
+    )
+    dilation: tuple[int, int] = argument(Pair(1), "distance between taps of the window", default=(1, 1))
+    groups: int = argument(Int(1), "parts that the channels are split into", default=1)
+    bias: bool = argument(Bool(), "whether each output channel has an offset", default=True)
+    pad_mode: str = argument(PAD_MODE, "what the padding is filled with", default="zeros")
+    init: Initializer = argument(CallOf(INITIALIZERS), "first values of the weight", default=Standard())
+    bias_init: Initializer = argument(BIAS_INIT, "first values of the bias", default=Standard())
+    frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+
+    def canonical(self) -> Self:
+        return self.changed(pad=self._padding())
+
+    def infer(self, x: Shape) -> Shape:
+        _check_groups(self, x, self.channels, self.groups)
+        _check_initializer(self, x)
+        check_padding(self, x, self._padding(), self.pad_mode)
+        height, width = slide(self, x, self.kernel, self.stride, self._padding(), dilation=self.dilation)
+        return Shape((self.channels, height, width))
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        return weight_and_bias(
+            self,
+            (self.channels, x.channels // self.groups, *self.kernel),
+            (self.channels,) if self.bias else None,
+            kind="filter",
+            init=self.init,
+            bias_init=self.bias_init,
+            frozen=self.frozen,
+        )
+
+    def is_first(self) -> bool:
+        return isinstance(self.init, Whitening)
+
+    def macs(self, x: Shape, y: Shape) -> int:
+        return y.elements * (x.channels // self.groups) * prod(self.kernel)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        if self.pad_mode == "zeros":
+            return INPUT
+        padded = x.channels * prod(e + 2 * pad for e, pad in zip(x.extents[1:], self._padding(), strict=True))
+        return Kept(inputs=self.pad_mode != "circular", numbers=padded)
+
+    def emit(self, x: Shape) -> Call:
+        return Call(
+            "torch.nn.Conv2d",
+            (
+                ("in_channels", x.channels),
+                ("out_channels", self.channels),
+                ("kernel_size", self.kernel),
+                ("stride", self.stride),
+                ("padding", self._padding()),
+                ("dilation", self.dilation),
+                ("groups", self.groups),
+                ("bias", self.bias),
+                ("padding_mode", self.pad_mode),
+            ),
+        )
+
+    def _padding(self) -> tuple[int, int]:
+        if not isinstance(self.pad, str):
+            return self.pad
+        reach = [d * (k - 1) for d, k in zip(self.dilation, self.kernel, strict=True)]
+        if reach[0] % 2 or reach[1] % 2:
+            raise MisfitError(
+                "E0304",
+                "`same` needs a window with a middle",
+                argument="kernel",
+                label=f"the window is {'x'.join(map(str, self.kernel))}",
+                help=("use an odd kernel, or give the padding as a number",),
+            )
+        return reach[0] // 2, reach[1] // 2
+
+
+def _check_groups(layer: Layer, x: Shape, channels: int, groups: int) -> None:
+    in_channels, _, _ = require_image(layer, x)
+    check_divisible(in_channels, "input channels", groups, "groups", channels)
+    check_divisible(channels, "output channels", groups, "groups", in_channels)
+
+
+def _check_initializer(layer: Conv, x: Shape) -> None:
+    """Raise MisfitError where whitening filters are asked for that can't be had."""
+    if not isinstance(layer.init, Whitening):
+        return
+    most = 2 * prod((x.channels, *layer.kernel))
+    if layer.channels % 2 or layer.channels > most or layer.groups > 1:
+        raise MisfitError(
+            "E0304",
+            f"whitening gives pairs of filters, at most {most} here, and one group",
+            argument="init",
+            help=(f"use {most} channels, or fewer in pairs, and groups=1",),
+        )
+
+
+@LAYERS.register("conv_transpose")
+@declared
+class ConvTranspose(Layer):
+    """Transposed 2-D convolution: (C, H, W) -> (channels, H', W'), H' = (H - 1) stride - 2 pad + window + output_pad.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
+    """
+
+    takes_half = True
+    lets_output_go = True
+    channels: int = argument(Int(1), "output channels")
+    kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
+    stride: tuple[int, int] = argument(Pair(1), "step of the window in the output", default=(1, 1))
+    pad: tuple[int, int] = argument(Pair(0), "what is cut off on each side of the output", default=(0, 0))
+    output_pad: tuple[int, int] = argument(Pair(0), "what is added below and on the right", default=(0, 0))
+    dilation: tuple[int, int] = argument(Pair(1), "distance between taps of the window", default=(1, 1))
+    groups: int = argument(Int(1), "parts that the channels are split into", default=1)
+    bias: bool = argument(Bool(), "whether each output channel has an offset", default=True)
+    init: Initializer = argument(CallOf(INITIALIZERS), "first values of the weight", default=Standard())
+    bias_init: Initializer = argument(BIAS_INIT, "first values of the bias", default=Standard())
+    frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+
+    def check(self) -> None:
+        if isinstance(self.init, Whitening):
+            raise MisfitError("E0304", f"{self.name} can't be initialised for whitening", argument="init")
+        for added, stride, dilation in zip(self.output_pad, self.stride, self.dilation, strict=True):
+            if added >= max(stride, dilation):
+                raise MisfitError(
+                    "E0304",
+                    "`output_pad` is smaller than the stride or the dilation",
+                    argument="output_pad",
+                    help=("leave it out, or use a larger stride",),
+                )
+
+    def infer(self, x: Shape) -> Shape:
+        _check_groups(self, x, self.channels, self.groups)
+        extents = [
+            (extent - 1) * stride - 2 * pad + dilation * (kernel - 1) + added + 1
+            for extent, stride, pad, dilation, kernel, added in zip(
+                x.extents[1:], self.stride, self.pad, self.dilation, self.kernel, self.output_pad, strict=True
+            )
+        ]
+        if min(extents) < 1:
+            raise MisfitError("E0307", "nothing is left of the output", argument="pad", help=("use a smaller padding",))
+        return Shape((self.channels, *extents))
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        return weight_and_bias(
+            self,
+            (x.channels, self.channels // self.groups, *self.kernel),
+            (self.channels,) if self.bias else None,
+            kind="filter",
+            init=self.init,
+            bias_init=self.bias_init,
+            frozen=self.frozen,
+        )
+
+    def macs(self, x: Shape, y: Shape) -> int:
+        return x.elements * (self.channels // self.groups) * prod(self.kernel)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return INPUT
+
+    def emit(self, x: Shape) -> Call:
+        return Call(
+            "torch.nn.ConvTranspose2d",
+            (
+                ("in_channels", x.channels),
+                ("out_channels", self.channels),
+                ("kernel_size", self.kernel),
+                ("stride", self.stride),
+                ("padding", self.pad),
+                ("output_padding", self.output_pad),
+                ("dilation", self.dilation),
+                ("groups", self.groups),
+                ("bias", self.bias),
+            ),
+        )

@@ -1,0 +1,61 @@
+"""Dense (fully connected) layers."""
+
+from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.operations.argument_types import Bool, Int
+from cifar_dsl.operations.layers.base import BIAS_INIT, FROZEN, FROZEN_DOC, LAYERS, Layer, weight_and_bias
+from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Standard, Whitening
+from cifar_dsl.operations.layers.saved_tensors import Kept
+from cifar_dsl.operations.registry import CallOf, MisfitError, argument, declared
+
+
+@LAYERS.register("dense")
+@declared
+class Dense(Layer):
+    """Every output is a weighted sum of all inputs: (F,) -> (features,), and of each token (T, D) -> (T, features).
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
+    """
+
+    takes_half = True
+    lets_output_go = True
+    features: int = argument(Int(1), "how many outputs")
+    bias: bool = argument(Bool(), "whether each output has an offset", default=True)
+    init: Initializer = argument(CallOf(INITIALIZERS), "first values of the weight", default=Standard())
+    bias_init: Initializer = argument(BIAS_INIT, "first values of the bias", default=Standard())
+    frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+
+    def check(self) -> None:
+        if isinstance(self.init, Whitening):
+            raise MisfitError("E0304", "only a convolution can be initialised for whitening", argument="init")
+
+    def infer(self, x: Shape) -> Shape:
+        if x.is_image:
+            raise MisfitError(
+                "E0306",
+                f"{self.name} works on a vector of features, not on an image",
+                help=("put `flatten` or `global_avgpool` before it",),
+            )
+        return Shape((*x.extents[:-1], self.features))
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        return weight_and_bias(
+            self,
+            (self.features, x.channels),
+            (self.features,) if self.bias else None,
+            kind="matrix",
+            init=self.init,
+            bias_init=self.bias_init,
+            frozen=self.frozen,
+        )
+
+    def macs(self, x: Shape, y: Shape) -> int:
+        return x.channels * y.elements
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=self.frozen not in {"weight", "all"})
+
+    def emit(self, x: Shape) -> Call:
+        return Call(
+            "torch.nn.Linear",
+            (("in_features", x.channels), ("out_features", self.features), ("bias", self.bias)),
+        )

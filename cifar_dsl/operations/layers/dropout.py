@@ -1,0 +1,94 @@
+"""Stages that drop numbers at random while training, and do nothing afterwards."""
+
+from cifar_dsl.ir import Call, Shape
+from cifar_dsl.operations.argument_types import Float
+from cifar_dsl.operations.layers.base import LAYERS, Layer, require_image
+from cifar_dsl.operations.layers.saved_tensors import Kept
+from cifar_dsl.operations.registry import argument, declared
+
+_SHARE = Float(0, 1, open_high=True)
+
+
+class _Dropping(Layer):
+    p: float
+
+    @property
+    def is_random(self) -> bool:
+        return self.p > 0
+
+    def is_view(self, x: Shape) -> bool:
+        return not self.p
+
+
+@LAYERS.register("dropout")
+@declared
+class Dropout(_Dropping):
+    """Zeroes numbers at random while training, and scales up the rest.
+
+    Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
+    """
+
+    p: float = argument(_SHARE, "the share of numbers that are zeroed", default=0.5)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(numbers=y.elements if self.p else 0)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Dropout", (("p", self.p),))
+
+
+@LAYERS.register("channel_dropout")
+@declared
+class ChannelDropout(_Dropping):
+    """Zeroes whole channels of an image at random while training, and scales up the rest.
+
+    Tompson et al. 2014, https://arxiv.org/abs/1411.4280.
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html
+    """
+
+    p: float = argument(_SHARE, "the share of channels that are zeroed", default=0.5)
+
+    def infer(self, x: Shape) -> Shape:
+        require_image(self, x)
+        return x
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(numbers=x.channels if self.p else 0)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Dropout2d", (("p", self.p),))
+
+
+@LAYERS.register("alpha_dropout")
+@declared
+class AlphaDropout(_Dropping):
+    """Dropout that keeps mean and variance, for use with `selu`; Klambauer et al. 2017, https://arxiv.org/abs/1706.02515.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AlphaDropout.html
+    """
+
+    p: float = argument(_SHARE, "the share of numbers that are dropped", default=0.5)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(numbers=y.elements if self.p else 0)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.AlphaDropout", (("p", self.p),))
+
+
+@LAYERS.register("drop_path")
+@declared
+class DropPath(_Dropping):
+    """Stochastic depth: zeroes all of an image's numbers at random while training, and scales up other images'.
+
+    It ends the branch of a residual block, `add { ... -> drop_path(0.1) | identity }`;
+    Huang et al. 2016, https://arxiv.org/abs/1603.09382.
+    """
+
+    p: float = argument(_SHARE, "the share of images for which the branch is dropped")
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(numbers=1 if self.p else 0)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("cifar_dsl.training.lowering.modules.DropPath", (("p", self.p),))

@@ -1,0 +1,143 @@
+"""Joins: one tensor of several branches."""
+
+from itertools import accumulate
+from math import prod
+
+from cifar_dsl.ir import Call, Shape
+from cifar_dsl.operations.layers.base import JOINS, Join, JoinError
+from cifar_dsl.operations.layers.saved_tensors import NOTHING, Kept
+from cifar_dsl.operations.registry import declared
+
+_SAME_WINDOWS = ("use the same strides and paddings in all branches, e.g. `pad=same`",)
+_SAME_TOKENS = ("make as many tokens in all branches, e.g. with patches of one size",)
+_SAME_SORT = ("flatten both branches or neither",)
+
+
+def _elementwise_help(first: Shape, second: Shape) -> tuple[str, ...]:
+    if len(first.extents) != len(second.extents):
+        return _SAME_SORT
+    if first.is_image:
+        if first.extents[1:] != second.extents[1:]:
+            return _SAME_WINDOWS
+        return (f"make the channels equal, e.g. end the branch of {second} with `conv({first.channels}, 1)`",)
+    if first.extents[:-1] != second.extents[:-1]:
+        return _SAME_TOKENS
+    return (f"make the features equal, e.g. end the branch of {second} with `dense({first.channels})`",)
+
+
+def _scale_help(scaled: Shape, scale: Shape) -> tuple[str, ...]:
+    if scaled.is_image and scale.extents in {(scale.channels,), (scale.channels, 1, 1)}:
+        layer = f"conv({scaled.channels}, 1)" if scale.is_image else f"dense({scaled.channels})"
+        what = "channels"
+    elif scaled.is_tokens and len(scale.extents) == 1:
+        layer, what = f"dense({scaled.channels})", "features"
+    else:
+        return _elementwise_help(scaled, scale)
+    return (f"a branch that scales gives one number for each of {scaled.channels} {what}: end it with `{layer}`",)
+
+
+def _scales_of(x: Shape) -> set[tuple[int, ...]]:
+    """The shapes whose numbers each scale a part of an `x`."""
+    if x.is_image:
+        channels, height, width = x.extents
+        return {(channels,), (channels, 1, 1), (1, height, width)}
+    if x.is_tokens:
+        tokens, features = x.extents
+        return {(features,), (1, features), (tokens, 1)}
+    return set()
+
+
+@JOINS.register("add")
+@declared
+class Add(Join):
+    """The sum of the branches, number by number; all have one shape."""
+
+    passes_gradients = True
+    lets_output_go = True
+
+    def is_view(self, branches: tuple[Shape, ...]) -> bool:
+        return len(branches) == 1
+
+    def infer(self, *branches: Shape) -> Shape:
+        for i, branch in enumerate(branches):
+            if branch != branches[0]:
+                raise JoinError(
+                    f"{self.name} needs branches of one shape", 0, i, help=_elementwise_help(branches[0], branch)
+                )
+        return branches[0]
+
+    def emit(self) -> Call:
+        return Call("cifar_dsl.training.lowering.modules.Add")
+
+
+@JOINS.register("mul")
+@declared
+class Mul(Join):
+    """The product of the branches, number by number.
+
+    A branch of (C,) or (C, 1, 1) scales the channels of one of (C, H, W), as squeeze-and-excitation does
+    (https://arxiv.org/abs/1709.01507), and one of (1, H, W) its pixels, as CBAM does
+    (https://arxiv.org/abs/1807.06521). In the same way (D,) or (1, D) scales the features of tokens (T, D), and
+    (T, 1) the tokens.
+    """
+
+    def infer(self, *branches: Shape) -> Shape:
+        largest = max(branches, key=lambda shape: (shape.elements, len(shape.extents)))
+        for i, branch in enumerate(branches):
+            if branch != largest and branch.extents not in _scales_of(largest):
+                raise JoinError(
+                    f"{self.name} needs branches of one shape, or one number for each channel",
+                    branches.index(largest),
+                    i,
+                    help=_scale_help(largest, branch),
+                )
+        return largest
+
+    def is_view(self, branches: tuple[Shape, ...]) -> bool:
+        return len(branches) == 1
+
+    def kept(self, branches: tuple[Shape, ...], y: Shape) -> Kept:
+        if len(branches) == 1:
+            return NOTHING
+        products = accumulate((_aligned(branch, y) for branch in branches), _product)
+        return Kept(inputs=True, numbers=sum(prod(extents) for extents in list(products)[1:-1]))
+
+    def emit(self) -> Call:
+        return Call("cifar_dsl.training.lowering.modules.Mul")
+
+
+def _aligned(branch: Shape, y: Shape) -> tuple[int, ...]:
+    """The extents of a branch with those of 1 that it lacks."""
+    if len(branch.extents) == len(y.extents):
+        return branch.extents
+    return (*branch.extents, 1, 1) if y.is_image else (1, *branch.extents)
+
+
+def _product(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(map(max, a, b))
+
+
+@JOINS.register("concat")
+@declared
+class Concat(Join):
+    """The branches' channels (or features, or tokens) one after another; all other extents are equal."""
+
+    passes_gradients = True
+
+    def infer(self, *branches: Shape) -> Shape:
+        first = branches[0]
+        for i, branch in enumerate(branches):
+            if branch.extents[1:] != first.extents[1:]:
+                raise self._error(first, branch, i)
+        return Shape((sum(branch.extents[0] for branch in branches), *first.extents[1:]))
+
+    def emit(self) -> Call:
+        return Call("cifar_dsl.training.lowering.modules.Concat")
+
+    def _error(self, first: Shape, other: Shape, number: int) -> JoinError:
+        if len(first.extents) != len(other.extents):
+            return JoinError(f"{self.name} needs branches of one sort", 0, number, help=_SAME_SORT)
+        if first.is_image:
+            return JoinError(f"{self.name} needs branches of one height and width", 0, number, help=_SAME_WINDOWS)
+        message = f"{self.name} needs tokens of one number of features"
+        return JoinError(message, 0, number, help=_elementwise_help(Shape((first.channels,)), Shape((other.channels,))))

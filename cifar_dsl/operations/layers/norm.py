@@ -1,0 +1,257 @@
+"""Normalisation."""
+
+from typing import NoReturn
+
+from attrs import evolve
+
+from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.operations.argument_types import Bool, Float, Int
+from cifar_dsl.operations.layers.base import FROZEN, FROZEN_DOC, LAYERS, Layer, require_image
+from cifar_dsl.operations.layers.divisible import check_divisible
+from cifar_dsl.operations.layers.initializer import constant
+from cifar_dsl.operations.layers.saved_tensors import FLOAT_BYTES, INPUT, Kept
+from cifar_dsl.operations.registry import MisfitError, argument, declared
+
+_EPS = Float(0, 1, open_low=True)
+_AFFINE_DOC = "whether there is a trained scale and offset"
+_INIT_DOC = "first value of the scale"
+
+
+class _Norm(Layer):
+    """What the layers that normalise share: a scale `weight` and an offset `bias`, one number a channel."""
+
+    affine: bool
+    init: float
+    frozen: str
+
+    def check(self) -> None:
+        if self.frozen != "none" and not self.affine:
+            raise MisfitError("E0304", f"this {self.name} has nothing to freeze", argument="frozen")
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        if not self.affine:
+            return ()
+        shape = (x.channels,)
+        return (
+            Parameter("weight", shape, constant(self.init), "scale", self.frozen in {"weight", "all"}),
+            Parameter("bias", shape, constant(0.0), "bias", self.frozen in {"bias", "all"}),
+        )
+
+    def _kept_statistics(self, count: int) -> Kept:
+        """The input and so many statistics, which are float32 where the scale and the offset are."""
+        if self.affine:
+            return Kept(inputs=True, fixed_bytes=FLOAT_BYTES * count)
+        return Kept(inputs=True, numbers=count)
+
+
+def _refuse_lone_numbers(layer: Layer, x: Shape, part: str, help_text: str) -> NoReturn:
+    message = f"{layer.name} would make every number zero: a {part} of {x} has but one"
+    raise MisfitError("E0306", message, help=(help_text,))
+
+
+@LAYERS.register("bn")
+@declared
+class BatchNorm(_Norm):
+    """Batch normalisation of each channel (or feature), with a trained scale and offset.
+
+    Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167.
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
+    """
+
+    lets_output_go = True
+    eps: float = argument(_EPS, "added to the variance", default=1e-5)
+    momentum: float = argument(
+        Float(0, 1),
+        "weight of the newest batch in the running mean and variance (torch's sense)",
+        default=0.1,
+    )
+    affine: bool = argument(Bool(), _AFFINE_DOC, default=True)
+    init: float = argument(Float(), _INIT_DOC, default=1.0)
+    frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+
+    def infer(self, x: Shape) -> Shape:
+        if x.is_tokens:
+            message = f"{self.name} works on images and vectors of features, not on tokens"
+            raise MisfitError("E0306", message, help=("use `layernorm`",))
+        return x
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        shape = (x.channels,)
+        return (
+            *super().parameters(x),
+            Parameter("running_mean", shape, constant(0.0), "buffer"),
+            Parameter("running_var", shape, constant(1.0), "buffer"),
+            Parameter("num_batches_tracked", (), constant(0.0), "buffer"),
+        )
+
+    def needs_batch(self, x: Shape) -> bool:
+        return x.elements == x.channels  # one number a channel has no variance
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return INPUT
+
+    def emit(self, x: Shape) -> Call:
+        return Call(
+            "torch.nn.BatchNorm2d" if x.is_image else "torch.nn.BatchNorm1d",
+            (
+                ("num_features", x.channels),
+                ("eps", self.eps),
+                ("momentum", self.momentum),
+                ("affine", self.affine),
+            ),
+        )
+
+
+@LAYERS.register("layernorm")
+@declared
+class LayerNorm(_Norm):
+    """Normalises the channels at each place of an image, the features of each token, or a whole vector.
+
+    Ba et al. 2016, https://arxiv.org/abs/1607.06450; on images as in ConvNeXt. All numbers of an image
+    together: `groupnorm(1)`.
+    """
+
+    float32_on = frozenset({"cuda"})
+    eps: float = argument(_EPS, "added to the variance", default=1e-5)
+    affine: bool = argument(Bool(), _AFFINE_DOC, default=True)
+    init: float = argument(Float(), _INIT_DOC, default=1.0)
+    frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return self._kept_statistics(2 * (y.elements // y.channels))
+
+    def emit(self, x: Shape) -> Call:
+        if x.is_image:
+            name, argument_name = "cifar_dsl.training.lowering.modules.ChannelLayerNorm", "channels"
+        else:
+            name, argument_name = "torch.nn.LayerNorm", "normalized_shape"
+        arguments = ((argument_name, x.channels), ("eps", self.eps), ("elementwise_affine", self.affine))
+        return Call(name, arguments)
+
+
+@LAYERS.register("groupnorm")
+@declared
+class GroupNorm(_Norm):
+    """Normalises the channels of each group together; Wu and He 2018, https://arxiv.org/abs/1803.08494.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html
+    """
+
+    float32_on = frozenset({"cuda"})
+    groups: int = argument(Int(1), "parts that the channels are split into")
+    eps: float = argument(_EPS, "added to the variance", default=1e-5)
+    affine: bool = argument(Bool(), _AFFINE_DOC, default=True)
+    init: float = argument(Float(), _INIT_DOC, default=1.0)
+    frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+
+    def infer(self, x: Shape) -> Shape:
+        if x.is_tokens:
+            raise MisfitError("E0306", f"{self.name} does not work on tokens", help=("use `layernorm`",))
+        check_divisible(x.channels, "channels", self.groups, "groups")
+        if x.elements == self.groups:
+            _refuse_lone_numbers(self, x, "group", "use fewer groups")
+        return x
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return self._kept_statistics(2 * self.groups)
+
+    def emit(self, x: Shape) -> Call:
+        return Call(
+            "torch.nn.GroupNorm",
+            (
+                ("num_groups", self.groups),
+                ("num_channels", x.channels),
+                ("eps", self.eps),
+                ("affine", self.affine),
+            ),
+        )
+
+
+@LAYERS.register("instancenorm")
+@declared
+class InstanceNorm(_Norm):
+    """Normalises each channel of each image by itself; Ulyanov et al. 2016, https://arxiv.org/abs/1607.08022.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.InstanceNorm2d.html
+    """
+
+    eps: float = argument(_EPS, "added to the variance", default=1e-5)
+    affine: bool = argument(Bool(), _AFFINE_DOC, default=False)
+    init: float = argument(Float(), _INIT_DOC, default=1.0)
+    frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+
+    def infer(self, x: Shape) -> Shape:
+        _, height, width = require_image(self, x)
+        if height * width == 1:
+            _refuse_lone_numbers(self, x, "channel", "put it where the image is larger, or use `groupnorm`")
+        return x
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        # Torch takes each channel of each image for a channel of its own: with two statistics, and a scale.
+        kept = self._kept_statistics((2 + self.affine) * x.channels)
+        if x.channels == 1:
+            return kept
+        return evolve(kept, inputs=False, numbers=kept.numbers + x.elements)  # a copy of its input, channel by channel
+
+    def emit(self, x: Shape) -> Call:
+        arguments = (("num_features", x.channels), ("eps", self.eps), ("affine", self.affine))
+        return Call("torch.nn.InstanceNorm2d", arguments)
+
+
+@LAYERS.register("rmsnorm")
+@declared
+class RmsNorm(Layer):
+    """Divides the features of each token, or a vector, by their root mean square, and scales them.
+
+    Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467.
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
+    """
+
+    float32_on = frozenset({"cpu", "cuda"})
+    gives = "input"
+    eps: float = argument(_EPS, "added to the mean square", default=1e-6)
+    affine: bool = argument(Bool(), "whether there is a trained scale", default=True)
+
+    def infer(self, x: Shape) -> Shape:
+        if x.is_image:
+            raise MisfitError("E0306", f"{self.name} works on tokens and vectors, not on images")
+        return x
+
+    def parameters(self, x: Shape) -> tuple[Parameter, ...]:
+        return (Parameter("weight", (x.channels,), constant(1.0), "scale"),) if self.affine else ()
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        rows = y.elements // y.channels
+        return Kept(inputs=True, numbers=y.elements if self.affine else 0, fixed_bytes=FLOAT_BYTES * rows)
+
+    def emit(self, x: Shape) -> Call:
+        arguments = (("normalized_shape", x.channels), ("eps", self.eps), ("elementwise_affine", self.affine))
+        return Call("torch.nn.RMSNorm", arguments)
+
+
+@LAYERS.register("lrn")
+@declared
+class LocalResponseNorm(Layer):
+    """Divides each number by what its neighbours among the channels amount to, as AlexNet does.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
+    """
+
+    gives = "float32"
+    size: int = argument(Int(1, 1000), "channels that are summed over")
+    alpha: float = argument(Float(0), "weight of the sum", default=1e-4)
+    beta: float = argument(Float(0), "exponent", default=0.75)
+    k: float = argument(Float(0, open_low=True), "added to the sum", default=1.0)
+
+    def infer(self, x: Shape) -> Shape:
+        require_image(self, x)
+        return x
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        channels, height, width = x.extents
+        padded = (channels + self.size - 1) * height * width
+        return Kept(inputs=True, fixed_bytes=FLOAT_BYTES * (padded + 2 * y.elements))
+
+    def emit(self, x: Shape) -> Call:
+        arguments = (("size", self.size), ("alpha", self.alpha), ("beta", self.beta), ("k", self.k))
+        return Call("torch.nn.LocalResponseNorm", arguments)

@@ -1,0 +1,258 @@
+"""Pooling: one number for a window of numbers, without weights."""
+
+from typing import Self
+
+from cifar_dsl.ir import Call, Shape
+from cifar_dsl.operations.argument_types import Bool, Choice, Float, OneOf, Pair
+from cifar_dsl.operations.layers.base import LAYERS, Layer, noun, require_image
+from cifar_dsl.operations.layers.saved_tensors import INDEX_BYTES, INPUT, NOTHING, Kept
+from cifar_dsl.operations.layers.window import slide
+from cifar_dsl.operations.registry import MisfitError, argument, declared
+
+_STRIDE = OneOf((Choice(("kernel",)), Pair(1)))
+
+
+class _Pool(Layer):
+    kernel: tuple[int, int]
+    stride: tuple[int, int] | str
+    pad: tuple[int, int] = (0, 0)
+    ceil: bool
+
+    def infer(self, x: Shape) -> Shape:
+        channels, _, _ = require_image(self, x)
+        if any(2 * pad > kernel for pad, kernel in zip(self.pad, self.kernel, strict=True)):
+            raise MisfitError(
+                "E0304",
+                f"{self.name}'s padding is more than half of its window",
+                argument="pad",
+                label=f"the window is {'x'.join(map(str, self.kernel))}",
+                help=("a window that lies in the padding alone would have nothing to pool",),
+            )
+        height, width = slide(self, x, self.kernel, self._steps(), self.pad, ceil=self.ceil)
+        return Shape((channels, height, width))
+
+    def unseen(self, x: Shape) -> tuple[int, int]:
+        if self.ceil:
+            return 0, 0
+        sides = zip(x.extents[1:], self.kernel, self._steps(), self.pad, strict=True)
+        rows, columns = (max(0, (extent + 2 * pad - kernel) % step - pad) for extent, kernel, step, pad in sides)
+        return rows, columns
+
+    def canonical(self) -> Self:
+        return self.changed(stride="kernel") if self.stride == self.kernel else self
+
+    def _steps(self) -> tuple[int, int]:
+        return self.kernel if isinstance(self.stride, str) else self.stride
+
+
+@LAYERS.register("maxpool")
+@declared
+class MaxPool(_Pool):
+    """The largest number of each window: (C, H, W) -> (C, H', W').
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
+    """
+
+    kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
+    stride: tuple[int, int] | str = argument(_STRIDE, "step of the window; `kernel`: as large as it", default="kernel")
+    pad: tuple[int, int] = argument(Pair(0), "border added on each side; never the largest", default=(0, 0))
+    ceil: bool = argument(Bool(), "whether a last, incomplete window counts", default=False)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=True, fixed_bytes=INDEX_BYTES * y.elements)
+
+    def emit(self, x: Shape) -> Call:
+        return Call(
+            "torch.nn.MaxPool2d",
+            (
+                ("kernel_size", self.kernel),
+                ("stride", self._steps()),
+                ("padding", self.pad),
+                ("ceil_mode", self.ceil),
+            ),
+        )
+
+
+@LAYERS.register("avgpool")
+@declared
+class AvgPool(_Pool):
+    """The mean of each window: (C, H, W) -> (C, H', W').
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html
+    """
+
+    kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
+    stride: tuple[int, int] | str = argument(_STRIDE, "step of the window; `kernel`: as large as it", default="kernel")
+    pad: tuple[int, int] = argument(Pair(0), "zeros added on each side", default=(0, 0))
+    ceil: bool = argument(Bool(), "whether a last, incomplete window counts", default=False)
+    count_pad: bool = argument(Bool(), "whether the padding's zeros count in the mean", default=True)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return INPUT
+
+    def emit(self, x: Shape) -> Call:
+        return Call(
+            "torch.nn.AvgPool2d",
+            (
+                ("kernel_size", self.kernel),
+                ("stride", self._steps()),
+                ("padding", self.pad),
+                ("ceil_mode", self.ceil),
+                ("count_include_pad", self.count_pad),
+            ),
+        )
+
+
+@LAYERS.register("lppool")
+@declared
+class LpPool(_Pool):
+    """The p-norm of each window: (C, H, W) -> (C, H', W').
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LPPool2d.html, of the magnitudes. Of an
+    incomplete window, the numbers that it lacks are taken to be like those that it has.
+    """
+
+    p: float = argument(Float(1, 16, whole=True), "the exponent: 1 for the sum, 2 for the Euclidean norm")
+    kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
+    stride: tuple[int, int] | str = argument(_STRIDE, "step of the window; `kernel`: as large as it", default="kernel")
+    ceil: bool = argument(Bool(), "whether a last, incomplete window counts", default=False)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=True, numbers=2 * x.elements + 4 * y.elements)  # each step: magnitudes, powers ...
+
+    def emit(self, x: Shape) -> Call:
+        return Call(
+            "cifar_dsl.training.lowering.modules.LpPool",
+            (
+                ("norm_type", self.p),
+                ("kernel_size", self.kernel),
+                ("stride", self._steps()),
+                ("ceil_mode", self.ceil),
+            ),
+        )
+
+
+class _AdaptivePool(Layer):
+    size: tuple[int, int]
+
+    def infer(self, x: Shape) -> Shape:
+        channels, _, _ = require_image(self, x)
+        return Shape((channels, *self.size))
+
+
+@LAYERS.register("adaptive_avgpool")
+@declared
+class AdaptiveAvgPool(_AdaptivePool):
+    """The means of windows that divide the image evenly: (C, H, W) -> (C, *size).
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html
+    """
+
+    size: tuple[int, int] = argument(Pair(1), "height and width of the output")
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING if self.size == (1, 1) else INPUT  # torch takes the mean of all
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.AdaptiveAvgPool2d", (("output_size", self.size),))
+
+
+@LAYERS.register("adaptive_maxpool")
+@declared
+class AdaptiveMaxPool(_AdaptivePool):
+    """The largest numbers of windows that divide the image evenly: (C, H, W) -> (C, *size).
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool2d.html
+    """
+
+    size: tuple[int, int] = argument(Pair(1), "height and width of the output")
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=True, fixed_bytes=INDEX_BYTES * y.elements)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.AdaptiveMaxPool2d", (("output_size", self.size),))
+
+
+_KEEP_DOC = "whether what is pooled stays as extents of 1: (C, 1, 1), (1, D)"
+
+
+class _GlobalPool(Layer):
+    keep: bool
+
+    def infer(self, x: Shape) -> Shape:
+        if x.is_image:
+            return Shape((x.channels, 1, 1) if self.keep else (x.channels,))
+        if x.is_tokens:
+            return Shape((1, x.channels) if self.keep else (x.channels,))
+        raise MisfitError(
+            "E0306",
+            f"{self.name} works on images and tokens, not on {noun(x)}",
+            help=(f"put {self.name} before the stage that flattens the image",),
+        )
+
+
+@LAYERS.register("global_avgpool")
+@declared
+class GlobalAvgPool(_GlobalPool):
+    """The mean of each channel over the whole image, or of each feature over all tokens.
+
+    (C, H, W) -> (C,), (T, D) -> (D,); Lin et al. 2013, https://arxiv.org/abs/1312.4400.
+    """
+
+    keep: bool = argument(Bool(), _KEEP_DOC, default=False)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
+    def emit(self, x: Shape) -> Call:
+        return Call("cifar_dsl.training.lowering.modules.GlobalAvgPool", (("keep", self.keep),))
+
+
+@LAYERS.register("global_maxpool")
+@declared
+class GlobalMaxPool(_GlobalPool):
+    """The largest number of each channel of an image, or of each feature among all tokens.
+
+    (C, H, W) -> (C,), (T, D) -> (D,); as one half of CBAM's channel attention, Woo et al. 2018,
+    https://arxiv.org/abs/1807.06521.
+    """
+
+    keep: bool = argument(Bool(), _KEEP_DOC, default=False)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return Kept(inputs=True, output=True)
+
+    def emit(self, x: Shape) -> Call:
+        return Call("cifar_dsl.training.lowering.modules.GlobalMaxPool", (("keep", self.keep),))
+
+
+@LAYERS.register("blurpool")
+@declared
+class BlurPool(Layer):
+    """Each channel blurred by the filter [1, 2, 1] x [1, 2, 1] / 16, then subsampled: (C, H, W) -> (C, H', W').
+
+    The image is reflected at its border by one pixel, and H' = floor((H - 1) / stride) + 1;
+    Zhang 2019, https://arxiv.org/abs/1904.11486.
+    """
+
+    float32_on = frozenset({"cpu"})
+    stride: tuple[int, int] = argument(Pair(1), "step of the filter", default=(2, 2))
+
+    def infer(self, x: Shape) -> Shape:
+        channels, height, width = require_image(self, x)
+        if min(height, width) < 2:
+            raise MisfitError(
+                "E0307",
+                f"{self.name} can't reflect an image of {x} at its border",
+                help=("put it where height and width are at least 2",),
+            )
+        return Shape((channels, *((e - 1) // s + 1 for e, s in zip((height, width), self.stride, strict=True))))
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        channels, height, width = x.extents
+        padded, once = ((height + 2) * (width + 2), (height + 1) * (width + 1))
+        return Kept(inputs=True, numbers=channels * (padded + once))
+
+    def emit(self, x: Shape) -> Call:
+        return Call("cifar_dsl.training.lowering.modules.BlurPool", (("stride", self.stride),))

@@ -1,0 +1,346 @@
+"""Stages that give their input another shape, without weights."""
+
+from math import isqrt
+from typing import Self
+
+from cifar_dsl.ir import Call, Shape
+from cifar_dsl.operations.argument_types import Choice, Int, ListOf, OneOf, Pair
+from cifar_dsl.operations.layers.base import LAYERS, Layer, require_image, require_tokens
+from cifar_dsl.operations.layers.divisible import check_divisible, check_tiles
+from cifar_dsl.operations.layers.saved_tensors import INPUT, NOTHING, Kept
+from cifar_dsl.operations.layers.window import PAD_MODE, check_padding
+from cifar_dsl.operations.registry import MisfitError, argument, declared
+
+
+class _View(Layer):
+    """What gives its input's own numbers."""
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
+    def is_view(self, x: Shape) -> bool:
+        return True
+
+
+@LAYERS.register("flatten")
+@declared
+class Flatten(Layer):
+    """All numbers in one row, channel by channel or token by token: (C, H, W) -> (C * H * W,), (T, D) -> (T * D,)."""
+
+    def infer(self, x: Shape) -> Shape:
+        return Shape((x.elements,))
+
+    def is_view(self, x: Shape) -> bool:
+        return not x.is_image or x.elements in {x.channels, x.elements // x.channels}  # in channels-last order
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Flatten")
+
+
+@LAYERS.register("identity")
+@declared
+class Identity(_View):
+    """Its input, unchanged: the empty branch of a residual block."""
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Identity")
+
+
+# ---- tokens
+
+
+@LAYERS.register("tokens")
+@declared
+class Tokens(_View):
+    """The pixels of an image as tokens, row by row: (C, H, W) -> (H * W, C)."""
+
+    def infer(self, x: Shape) -> Shape:
+        channels, height, width = require_image(self, x)
+        return Shape((height * width, channels))
+
+    def emit(self, x: Shape) -> Call:
+        return Call("cifar_dsl.training.lowering.modules.Tokens")
+
+
+@LAYERS.register("grid")
+@declared
+class Grid(_View):
+    """Tokens as the pixels of an image, row by row, which undoes `tokens`: (T, D) -> (D, H, W) with T = H * W."""
+
+    size: tuple[int, int] | str = argument(
+        OneOf((Choice(("square",)), Pair(1))),
+        "height and width of the image; `square`: both the root of T",
+        default="square",
+    )
+
+    def infer(self, x: Shape) -> Shape:
+        tokens, features = require_tokens(self, x)
+        height, width = self._extents(x)
+        if height * width != tokens:
+            message = f"{tokens} tokens don't fill an image of {height}x{width}"
+            if isinstance(self.size, str):
+                message = f"{tokens} tokens don't fill a square"
+            divisor = next(d for d in range(isqrt(tokens), 0, -1) if not tokens % d)
+            help_text = f"say height and width, e.g. `grid({divisor}x{tokens // divisor})`"
+            raise MisfitError("E0304", message, argument="size", help=(help_text,))
+        return Shape((features, height, width))
+
+    def emit(self, x: Shape) -> Call:
+        height, width = self._extents(x)
+        return Call("cifar_dsl.training.lowering.modules.Grid", (("height", height), ("width", width)))
+
+    def _extents(self, x: Shape) -> tuple[int, int]:
+        side = isqrt(x.extents[0])
+        return (side, side) if isinstance(self.size, str) else self.size
+
+
+@LAYERS.register("transpose")
+@declared
+class Transpose(_View):
+    """Tokens and features change places: (T, D) -> (D, T).
+
+    As between the two halves of an MLP-Mixer's layer, Tolstikhin et al. 2021, https://arxiv.org/abs/2105.01601.
+    """
+
+    def infer(self, x: Shape) -> Shape:
+        tokens, features = require_tokens(self, x)
+        return Shape((features, tokens))
+
+    def emit(self, x: Shape) -> Call:
+        return Call("cifar_dsl.training.lowering.modules.Transpose")
+
+
+@LAYERS.register("token")
+@declared
+class Token(_View):
+    """One of the tokens: (T, D) -> (D,)."""
+
+    index: int = argument(Int(0), "which one, from 0; `class_token` puts its own there")
+
+    def infer(self, x: Shape) -> Shape:
+        tokens, features = require_tokens(self, x)
+        if self.index >= tokens:
+            raise MisfitError(
+                "E0304",
+                f"there is no token {self.index} among {tokens}",
+                argument="index",
+                help=(f"use an index of at most {tokens - 1}",),
+            )
+        return Shape((features,))
+
+    def emit(self, x: Shape) -> Call:
+        return Call("cifar_dsl.training.lowering.modules.Token", (("index", self.index),))
+
+
+# ---- channels
+
+
+@LAYERS.register("slice")
+@declared
+class Slice(_View):
+    """The channels (or the features, of each token) from `start` up to but not including `stop`."""
+
+    start: int = argument(Int(0), "the first channel, from 0")
+    stop: int = argument(Int(1), "the channel after the last")
+
+    def check(self) -> None:
+        if self.start >= self.stop:
+            raise MisfitError(
+                "E0304",
+                f"nothing lies between {self.start} and {self.stop}",
+                argument="start",
+                help=(f"use a start of at most {self.stop - 1}",),
+            )
+
+    def infer(self, x: Shape) -> Shape:
+        if self.stop > x.channels:
+            raise MisfitError(
+                "E0304",
+                f"there are only {x.channels} {'channels' if x.is_image else 'features'} to take from",
+                argument="stop",
+                help=(f"use a stop of at most {x.channels}",),
+            )
+        return _with_channels(x, self.stop - self.start)
+
+    def emit(self, x: Shape) -> Call:
+        arguments = (("dim", 1 if x.is_image else -1), ("start", self.start), ("stop", self.stop))
+        return Call("cifar_dsl.training.lowering.modules.Slice", arguments)
+
+
+@LAYERS.register("pad_channels")
+@declared
+class PadChannels(Layer):
+    """Channels (or features) of zeros before and after those that are there.
+
+    As on the shortcuts of option A in ResNet, He et al. 2015, https://arxiv.org/abs/1512.03385.
+    """
+
+    before: int = argument(Int(0), "how many come before", default=0)
+    after: int = argument(Int(0), "how many come after", default=0)
+
+    def infer(self, x: Shape) -> Shape:
+        return _with_channels(x, self.before + x.channels + self.after)
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
+    def emit(self, x: Shape) -> Call:
+        if x.is_image:  # to torch, a batch of volumes whose depth is ours of channels
+            return Call("torch.nn.ZeroPad3d", (("padding", (0, 0, 0, 0, self.before, self.after)),))
+        return Call("torch.nn.ZeroPad1d", (("padding", (self.before, self.after)),))
+
+
+@LAYERS.register("shuffle")
+@declared
+class Shuffle(Layer):
+    """Channels in turns from each of some groups: channel j of group i comes to place j * groups + i.
+
+    Zhang et al. 2017, https://arxiv.org/abs/1707.01083.
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ChannelShuffle.html
+    """
+
+    groups: int = argument(Int(1), "parts that the channels are taken from")
+
+    def infer(self, x: Shape) -> Shape:
+        channels, _, _ = require_image(self, x)
+        check_divisible(channels, "channels", self.groups, "groups")
+        return x
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.ChannelShuffle", (("groups", self.groups),))
+
+
+def _with_channels(x: Shape, channels: int) -> Shape:
+    return Shape((channels, *x.extents[1:]) if x.is_image else (*x.extents[:-1], channels))
+
+
+# ---- height and width
+
+
+_PAD_MODULES = {
+    "zeros": "torch.nn.ZeroPad2d",
+    "reflect": "torch.nn.ReflectionPad2d",
+    "replicate": "torch.nn.ReplicationPad2d",
+    "circular": "torch.nn.CircularPad2d",
+}
+
+
+@LAYERS.register("pad_image")
+@declared
+class PadImage(Layer):
+    """A border around an image: (C, H, W) -> (C, top + H + bottom, left + W + right).
+
+    Torch: https://docs.pytorch.org/docs/stable/nn.html#padding-layers
+    """
+
+    pad: tuple[int, ...] = argument(
+        OneOf((Pair(0), ListOf(Int(0, 10_000), 4))),
+        "on each side; or above, below, on the left, on the right: `[0, 1, 0, 1]`",
+    )
+    pad_mode: str = argument(PAD_MODE, "what the border is filled with", default="zeros")
+
+    def canonical(self) -> Self:
+        top, bottom, left, right = self._sides()
+        return self.changed(pad=(top, left)) if (top, left) == (bottom, right) else self
+
+    def infer(self, x: Shape) -> Shape:
+        channels, height, width = require_image(self, x)
+        top, bottom, left, right = self._sides()
+        check_padding(self, x, (max(top, bottom), max(left, right)), self.pad_mode)
+        return Shape((channels, top + height + bottom, left + width + right))
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return INPUT if self.pad_mode in {"reflect", "replicate"} else NOTHING
+
+    def emit(self, x: Shape) -> Call:
+        top, bottom, left, right = self._sides()
+        return Call(_PAD_MODULES[self.pad_mode], (("padding", (left, right, top, bottom)),))
+
+    def _sides(self) -> tuple[int, ...]:
+        if len(self.pad) == 4:
+            return self.pad
+        vertical, horizontal = self.pad
+        return vertical, vertical, horizontal, horizontal
+
+
+@LAYERS.register("upsample")
+@declared
+class Upsample(Layer):
+    """A larger image, by an integral factor: (C, H, W) -> (C, factor * H, factor * W).
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Upsample.html
+    """
+
+    factor: tuple[int, int] = argument(Pair(1), "how many times height and width")
+    mode: str = argument(
+        Choice(("nearest", "bilinear")), "whether pixels are repeated or interpolated", default="nearest"
+    )
+
+    def infer(self, x: Shape) -> Shape:
+        channels, height, width = require_image(self, x)
+        return Shape((channels, self.factor[0] * height, self.factor[1] * width))
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.Upsample", (("scale_factor", self.factor), ("mode", self.mode)))
+
+
+@LAYERS.register("pixel_shuffle")
+@declared
+class PixelShuffle(Layer):
+    """Channels become pixels: (C, H, W) -> (C / factor^2, factor * H, factor * W).
+
+    Shi et al. 2016, https://arxiv.org/abs/1609.05158.
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.PixelShuffle.html
+    """
+
+    factor: int = argument(Int(1, 10_000), "how many times height and width")
+
+    def infer(self, x: Shape) -> Shape:
+        channels, height, width = require_image(self, x)
+        share = self.factor**2
+        if channels % share:
+            raise MisfitError(
+                "E0302",
+                "channels are not divisible by the square of the factor",
+                argument="factor",
+                label=f"{channels} % {share} = {channels % share}",
+                help=(f"put `conv({-(-channels // share) * share}, 1)` before it, or use another factor",),
+            )
+        return Shape((channels // share, self.factor * height, self.factor * width))
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.PixelShuffle", (("upscale_factor", self.factor),))
+
+
+@LAYERS.register("pixel_unshuffle")
+@declared
+class PixelUnshuffle(Layer):
+    """Pixels become channels, which undoes `pixel_shuffle`: (C, H, W) -> (C * factor^2, H / factor, W / factor).
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.PixelUnshuffle.html
+    """
+
+    factor: int = argument(Int(1, 10_000), "what height and width are divided by")
+
+    def infer(self, x: Shape) -> Shape:
+        channels, height, width = require_image(self, x)
+        check_tiles(self, x, (self.factor, self.factor), "factor")
+        return Shape((channels * self.factor**2, height // self.factor, width // self.factor))
+
+    def kept(self, x: Shape, y: Shape) -> Kept:
+        return NOTHING
+
+    def emit(self, x: Shape) -> Call:
+        return Call("torch.nn.PixelUnshuffle", (("downscale_factor", self.factor),))

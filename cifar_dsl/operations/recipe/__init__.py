@@ -1,0 +1,27 @@
+"""Everything that a recipe may name, each declared in one class: data sets, optimizers, schedules, ..."""
+
+from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
+from cifar_dsl.operations.recipe.average import AVERAGES
+from cifar_dsl.operations.recipe.clip import CLIPS
+from cifar_dsl.operations.recipe.dataset import DATASETS
+from cifar_dsl.operations.recipe.loss import LOSSES
+from cifar_dsl.operations.recipe.normalization import NORMALIZATIONS
+from cifar_dsl.operations.recipe.optimizer import OPTIMIZERS
+from cifar_dsl.operations.recipe.schedule import SCHEDULES
+from cifar_dsl.operations.recipe.settings import GROUP_SETTINGS, SETTINGS, Setting
+from cifar_dsl.operations.recipe.views import TEST_AUGMENTATIONS
+
+__all__ = [
+    "AUGMENTATIONS",
+    "AVERAGES",
+    "CLIPS",
+    "DATASETS",
+    "GROUP_SETTINGS",
+    "LOSSES",
+    "NORMALIZATIONS",
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "SETTINGS",
+    "TEST_AUGMENTATIONS",
+    "Setting",
+]

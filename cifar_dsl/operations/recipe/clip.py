@@ -1,0 +1,47 @@
+"""Gradient clipping."""
+
+from cifar_dsl.ir import Call
+from cifar_dsl.operations.argument_types import Float
+from cifar_dsl.operations.registry import Declaration, Registry, argument, declared
+
+
+class Clip(Declaration):
+    """A bound on gradients, applied between the backward pass and the optimizer's step."""
+
+    def emit(self) -> Call | None:
+        """The torch function and its keyword arguments, as data; None where nothing is clipped."""
+        raise NotImplementedError(self.name)
+
+
+CLIPS: Registry[Clip] = Registry("clipping")
+
+
+@CLIPS.register("none")
+@declared
+class NoClip(Clip):
+    """Gradients are used as they are."""
+
+    def emit(self) -> None:
+        return None
+
+
+@CLIPS.register("norm")
+@declared
+class ClipNorm(Clip):
+    """Scale all gradients together so that their norm is at most `limit`; https://arxiv.org/abs/1211.5063."""
+
+    limit: float = argument(Float(0, open_low=True), "the largest norm")
+
+    def emit(self) -> Call:
+        return Call("torch.nn.utils.clip_grad_norm_", (("max_norm", self.limit),))
+
+
+@CLIPS.register("value")
+@declared
+class ClipValue(Clip):
+    """Cut every number of every gradient to [-limit, limit]."""
+
+    limit: float = argument(Float(0, open_low=True), "the largest magnitude")
+
+    def emit(self) -> Call:
+        return Call("torch.nn.utils.clip_grad_value_", (("clip_value", self.limit),))

@@ -1,0 +1,178 @@
+"""Schedules: the learning rate at every step, as a factor of the optimizer's."""
+
+import math
+from itertools import pairwise
+
+from cifar_dsl.operations.argument_types import Float, Int, ListOf
+from cifar_dsl.operations.registry import Declaration, MisfitError, Registry, argument, declared
+
+_WARMUP = Float(0)
+_WARMUP_DOC = "epochs during which the rate rises from zero, linearly"
+_SHARE = Float(0, 1)
+
+
+class Schedule(Declaration):
+    """A learning rate over time; a pure function, so that a resumed run finds its place."""
+
+    def factor(self, epoch: float, epochs: float) -> float:
+        """Factor of the optimizer's rate when `epoch` of `epochs` have passed (fractions between steps)."""
+        raise NotImplementedError(self.name, epoch, epochs)
+
+    def unreached(self, epochs: float) -> str | None:
+        """The argument that speaks of a time after so many epochs, when training has ended; None if none does."""
+        return None
+
+
+SCHEDULES: Registry[Schedule] = Registry("schedule")
+
+
+class _Warmed(Schedule):
+    warmup: float
+
+    def unreached(self, epochs: float) -> str | None:
+        return "warmup" if self.warmup > epochs else None
+
+    def factor(self, epoch: float, epochs: float) -> float:
+        if epoch < self.warmup:
+            return epoch / self.warmup
+        rest = epochs - self.warmup
+        return self.after_warmup(min(1.0, (epoch - self.warmup) / rest) if rest > 0 else 1.0)
+
+    def after_warmup(self, progress: float) -> float:
+        """The factor at `progress`, from 0 at the end of the warm-up to 1 at the end of training."""
+        raise NotImplementedError(self.name, progress)
+
+
+@SCHEDULES.register("constant")
+@declared
+class Constant(_Warmed):
+    """The same rate throughout."""
+
+    warmup: float = argument(_WARMUP, _WARMUP_DOC, default=0.0)
+
+    def after_warmup(self, progress: float) -> float:
+        return 1.0
+
+
+@SCHEDULES.register("cosine")
+@declared
+class Cosine(_Warmed):
+    """Down along half a cosine; Loshchilov and Hutter 2016, https://arxiv.org/abs/1608.03983."""
+
+    warmup: float = argument(_WARMUP, _WARMUP_DOC, default=0.0)
+    final: float = argument(_SHARE, "the factor at the end", default=0.0)
+
+    def after_warmup(self, progress: float) -> float:
+        return self.final + (1 - self.final) * (1 + math.cos(math.pi * progress)) / 2
+
+
+@SCHEDULES.register("linear")
+@declared
+class Linear(_Warmed):
+    """Down along a straight line."""
+
+    warmup: float = argument(_WARMUP, _WARMUP_DOC, default=0.0)
+    final: float = argument(_SHARE, "the factor at the end", default=0.0)
+
+    def after_warmup(self, progress: float) -> float:
+        return 1 + (self.final - 1) * progress
+
+
+@SCHEDULES.register("polynomial")
+@declared
+class Polynomial(_Warmed):
+    """Down along a power of the time that is left, as in Chen et al. 2016, https://arxiv.org/abs/1606.00915.
+
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html
+    """
+
+    power: float = argument(Float(0, open_low=True), "the power; 1 is a straight line")
+    final: float = argument(_SHARE, "the factor at the end", default=0.0)
+    warmup: float = argument(_WARMUP, _WARMUP_DOC, default=0.0)
+
+    def after_warmup(self, progress: float) -> float:
+        return self.final + (1 - self.final) * math.pow(1 - progress, self.power)
+
+
+@SCHEDULES.register("exponential")
+@declared
+class Exponential(Schedule):
+    """Multiplied by `gamma` over each epoch, a little at every step.
+
+    Torch, which does it all at the epoch's end:
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html
+    """
+
+    gamma: float = argument(Float(0, 1, open_low=True), "what an epoch multiplies it by")
+
+    def factor(self, epoch: float, epochs: float) -> float:
+        return math.pow(self.gamma, epoch)
+
+
+@SCHEDULES.register("step")
+@declared
+class Step(Schedule):
+    """Multiplied by `gamma` at the start of each of some epochs, counted from 0."""
+
+    at: tuple[int, ...] = argument(ListOf(Int(1)), "after how many epochs it falls")
+    gamma: float = argument(Float(0, 1, open_low=True), "what it is multiplied by", default=0.1)
+    warmup: float = argument(_WARMUP, _WARMUP_DOC, default=0.0)
+
+    def unreached(self, epochs: float) -> str | None:
+        if any(start >= epochs for start in self.at):
+            return "at"
+        return "warmup" if self.warmup > epochs else None
+
+    def factor(self, epoch: float, epochs: float) -> float:
+        fallen = self.gamma ** sum(epoch >= start for start in self.at)
+        return fallen * epoch / self.warmup if epoch < self.warmup else fallen
+
+
+@SCHEDULES.register("piecewise")
+@declared
+class Piecewise(Schedule):
+    """Along straight lines from point to point; before the first and after the last as there."""
+
+    at: tuple[float, ...] = argument(ListOf(Float(0)), "after how many epochs each point is reached")
+    factors: tuple[float, ...] = argument(ListOf(_SHARE), "the factor at each point")
+
+    def check(self) -> None:
+        if not self.at:
+            raise MisfitError("E0304", "a curve needs a point", argument="at")
+        if len(self.at) != len(self.factors):
+            raise MisfitError(
+                "E0304",
+                f"`at` has {len(self.at)} points and `factors` {len(self.factors)}",
+                argument="factors",
+                help=("give one factor for each point",),
+            )
+        if any(later <= earlier for earlier, later in pairwise(self.at)):
+            raise MisfitError("E0304", "each point lies after the one before it", argument="at")
+
+    def unreached(self, epochs: float) -> str | None:
+        return "at" if self.at[-1] > epochs else None
+
+    def factor(self, epoch: float, epochs: float) -> float:
+        points = list(zip(self.at, self.factors, strict=True))
+        if epoch <= self.at[0]:
+            return self.factors[0]
+        for (start, first), (end, second) in pairwise(points):
+            if epoch < end:
+                return first + (second - first) * (epoch - start) / (end - start)
+        return self.factors[-1]
+
+
+@SCHEDULES.register("one_cycle")
+@declared
+class OneCycle(Schedule):
+    """Up and down along straight lines; Smith 2018, https://arxiv.org/abs/1803.09820."""
+
+    peak: float = argument(Float(0, 1, open_low=True, open_high=True), "where the top lies, of the whole", default=0.3)
+    start: float = argument(_SHARE, "the factor at the start", default=0.04)
+    final: float = argument(_SHARE, "the factor at the end", default=0.0)
+
+    def factor(self, epoch: float, epochs: float) -> float:
+        progress = epoch / epochs
+        if progress < self.peak:
+            return self.start + (1 - self.start) * progress / self.peak
+        return 1 + (self.final - 1) * (progress - self.peak) / (1 - self.peak)

@@ -1,9 +1,0 @@
-"""What trainings give, told to programs that show it: TensorBoard, MLflow, Weights & Biases. All of them are extras.
-
-They are told where the command runs, wherever the trainings do. A module a tracker; its package is imported late.
-"""
-
-from cifar_dsl.trackers.base import NAMES, Tracker, Training, require
-from cifar_dsl.trackers.telling import Telling
-
-__all__ = ["NAMES", "Telling", "Tracker", "Training", "require"]

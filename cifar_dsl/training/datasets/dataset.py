@@ -1,0 +1,110 @@
+"""`Dataset`, the pictures and labels that a model is trained and tested on, and what goes wrong with them."""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from attrs import field, frozen
+
+from cifar_dsl.foundation.errors import UserError
+
+CHANNELS_LIMIT = 4  # tells (N, C, H, W) from (N, H, W, C)
+
+
+class DataError(UserError):
+    """The data can't be had or used."""
+
+    def __init__(self, message: str, reason: str = "", help: tuple[str, ...] = ()) -> None:  # noqa: A002
+        super().__init__(message, *help, reason=reason)
+
+
+@frozen(eq=False, slots=False)
+class Dataset:
+    """A labelled training split and test split of pictures that are all the same size.
+
+    Raises:
+        DataError: An array has the wrong kind or shape, a split is empty, or a label names no class.
+    """
+
+    name: str
+    x_train: npt.NDArray[np.uint8] = field(repr=False)  # (N, H, W, C), 0 to 255
+    y_train: npt.NDArray[np.int64] = field(repr=False)  # (N,), an index into `classes`
+    x_test: npt.NDArray[np.uint8] = field(repr=False)  # (M, H, W, C)
+    y_test: npt.NDArray[np.int64] = field(repr=False)  # (M,)
+    classes: tuple[str, ...] = field(repr=False)
+    origin: str  # where the pictures came from, for people
+    path: Path | None = None  # the file that they were read from
+
+    def __attrs_post_init__(self) -> None:
+        _check_split(self, "train", self.x_train, self.y_train)
+        _check_split(self, "test", self.x_test, self.y_test)
+        if self.x_train.shape[1:] != self.x_test.shape[1:]:
+            raise DataError(
+                f"data set '{self.name}' ({self.origin}) holds pictures of two sizes",
+                f"x_train is {_kind(self.x_train)} and x_test is {_kind(self.x_test)}",
+                ("store both splits with the same height, width and channels",),
+            )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, in hexadecimal, over kind, shape and bytes of the four arrays."""
+        digest = hashlib.sha256()
+        for array in (self.x_train, self.y_train, self.x_test, self.y_test):
+            digest.update(_kind(array).encode())
+            digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
+        return digest.hexdigest()
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of every picture."""
+        _, height, width, channels = self.x_train.shape
+        return channels, height, width
+
+
+def _kind(array: npt.NDArray[Any]) -> str:
+    return f"{array.dtype.name} ({', '.join(map(str, array.shape))})"
+
+
+def _check_split(dataset: Dataset, split: str, images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> None:
+    where = f"{{}} of data set '{dataset.name}' ({dataset.origin})"
+    x, y = where.format(f"x_{split}"), where.format(f"y_{split}")
+    if images.dtype != np.uint8:
+        raise DataError(
+            f"{x} is {_kind(images)}, not uint8",
+            "pictures are stored as whole numbers from 0 to 255; a recipe's preprocessing scales them",
+            ("store the pictures as they were before any scaling or normalising, as numpy.uint8",),
+        )
+    if images.ndim != 4 or images.shape[3] > CHANNELS_LIMIT or 0 in images.shape[1:]:
+        raise DataError(
+            f"{x} is {_kind(images)}, not (N, H, W, C)",
+            f"the axes are picture, row, column and channel, with 1 to {CHANNELS_LIMIT} channels",
+            ("move the channels last: x.transpose(0, 2, 3, 1) turns (N, C, H, W) into (N, H, W, C)",),
+        )
+    if labels.dtype != np.int64 or labels.ndim != 1:
+        raise DataError(
+            f"{y} is {_kind(labels)}, not integers (N)",
+            "a label is the number of the picture's class, counted from 0",
+            ("store one whole number for each picture; one-hot rows y become labels with y.argmax(1)",),
+        )
+    if len(images) != len(labels):
+        raise DataError(
+            f"{y} has {len(labels):,} labels for {len(images):,} pictures",
+            "every picture has one label",
+            (f"store as many labels as pictures in the {split} split",),
+        )
+    if not len(images):
+        raise DataError(
+            f"{x} is empty",
+            "a model can be neither trained nor tested without pictures",
+            (f"put at least one picture into the {split} split",),
+        )
+    if labels.min() < 0 or labels.max() >= len(dataset.classes):
+        wrong = int(np.argmax((labels < 0) | (labels >= len(dataset.classes))))
+        raise DataError(
+            f"{y} holds the label {labels[wrong]} at index {wrong}",
+            f"there are {len(dataset.classes)} classes, so labels go from 0 to {len(dataset.classes) - 1}",
+            ("correct the label, or name every class in `classes`",),
+        )

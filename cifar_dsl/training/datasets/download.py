@@ -1,0 +1,139 @@
+"""Downloads that can be broken off and resumed, and that are checked before they count."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from cifar_dsl.training.datasets.dataset import DataError
+from cifar_dsl.training.datasets.progress import Progress
+
+_CHUNK = 1 << 20  # bytes
+_TIMEOUT = 30.0  # seconds without a byte
+
+_RANGE_NOT_SATISFIABLE = 416
+_PARTIAL_CONTENT = 206
+
+
+class DownloadError(DataError):
+    """The server can't be reached, or what it sends is not the file."""
+
+
+def download(url: str, target: Path, *, size: int, sha256: str, progress: Progress | None = None) -> None:
+    """Fetches `url` into `target`, which appears only once it is complete and checked.
+
+    What has come before a break stays in `<target>.part`, and the next call goes on from there.
+
+    Args:
+        url: An http or https address.
+        target: The file to write; its folder exists.
+        size: How many bytes the file has; no more are ever read.
+        sha256: Its SHA-256 in hexadecimal.
+        progress: Told how many bytes have come.
+
+    Raises:
+        DownloadError: The file couldn't be fetched, or isn't the one expected.
+        DataError: The file can't be written.
+    """
+    part = target.with_name(f"{target.name}.part")
+    try:
+        resumed = part.exists()
+        _fetch(url, part, size, progress)
+        if resumed and file_sha256(part) != sha256:  # the older bytes may be of another file
+            part.unlink()
+            _fetch(url, part, size, progress)
+        found = file_sha256(part)
+        if found != sha256:
+            part.unlink()
+            raise DownloadError(
+                f"{url} is not the file that was expected",
+                f"its SHA-256 is {found}, not {sha256}: it was damaged on the way, or changed at its source",
+                ("try again; if it stays so, get the file from somewhere else",),
+            )
+        part.replace(target)
+    except OSError as error:
+        raise DataError(
+            f"cannot write {target}",
+            str(error),
+            ("free some space, or choose another folder with --data-dir or CIFAR_DSL_DATA",),
+        ) from error
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fetch(url: str, part: Path, size: int, progress: Progress | None) -> None:
+    """Appends to `part` until it has `size` bytes."""
+    have = part.stat().st_size if part.exists() else 0
+    if have == size:
+        return
+    with _open(url, have) as response:
+        if response.status != _PARTIAL_CONTENT:  # a server may ignore the range and send everything
+            have = 0
+        _check_announcement(url, response, size - have)
+        with part.open("ab" if have else "wb") as file:
+            for chunk in _chunks(url, response, size - have):
+                file.write(chunk)
+                have += len(chunk)
+                if progress:
+                    progress(have, size, url)
+            file.flush()
+            os.fsync(file.fileno())
+    if have < size:
+        raise DownloadError(
+            f"the download of {url} broke off",
+            f"{have:,} of {size:,} bytes have come; they are kept in {part}",
+            ("run the same command again: it goes on from there",),
+        )
+
+
+def _open(url: str, start: int) -> HTTPResponse:
+    request = Request(url, headers={"Range": f"bytes={start}-"} if start else {})  # noqa: S310  our own URLs
+    try:
+        response: HTTPResponse = urlopen(request, timeout=_TIMEOUT)  # noqa: S310
+    except HTTPError as error:
+        with error:
+            if error.code == _RANGE_NOT_SATISFIABLE and start:
+                return _open(url, 0)
+        raise _unreachable(url, error) from error
+    except (OSError, HTTPException) as error:
+        raise _unreachable(url, error) from error
+    return response
+
+
+def _chunks(url: str, response: HTTPResponse, limit: int) -> Iterator[bytes]:
+    """At most `limit` bytes of the response; fewer if the connection breaks."""
+    while limit > 0:
+        try:
+            chunk = response.read1(min(_CHUNK, limit))
+        except (OSError, HTTPException) as error:
+            raise _unreachable(url, error) from error
+        if not chunk:
+            return
+        limit -= len(chunk)
+        yield chunk
+
+
+def _check_announcement(url: str, response: HTTPResponse, expected: int) -> None:
+    kind = response.headers.get_content_type()
+    announced = response.headers.get("Content-Length", str(expected))
+    if kind == "text/html" or announced != str(expected):
+        raise DownloadError(
+            f"{url} is not the file that was expected",
+            f"the server offers {announced} bytes of {kind}, where {expected} bytes were to come",
+            ("a login page of the network may stand in between: open the address in a browser",),
+        )
+
+
+def _unreachable(url: str, error: Exception) -> DownloadError:
+    return DownloadError(
+        f"cannot download {url}",
+        str(error) or type(error).__name__,
+        ("check the network, then run the same command again: what has come so far is kept",),
+    )

@@ -1,0 +1,147 @@
+"""Graph -> torch.nn.Module.
+
+The names of submodules are the paths of the graph, so `state_dict` keys follow the spec. A scope (a block
+call, a branch, a named tensor) becomes a module of its own, a `Body`, which takes the tensors that flow into
+it and runs its stages in order.
+"""
+
+import importlib
+from typing import Any
+
+import torch
+from attrs import evolve, frozen
+from torch import Tensor, nn
+
+from cifar_dsl.ir import Call, Graph, Node
+from cifar_dsl.ir.outline import Part, outline
+from cifar_dsl.operations.layers import JOINS, LAYERS, overwriting
+from cifar_dsl.training.lowering.initialization import initialize
+
+
+@frozen
+class Step:
+    """One stage of a body: the child that computes it, and the numbers of its inputs among the body's values.
+
+    `spent` are the values that no later step needs, so that they can be freed.
+    """
+
+    child: str
+    inputs: tuple[int, ...]
+    spent: tuple[int, ...] = ()
+
+
+class Body(nn.Module):
+    """Stages that follow each other. Values are numbered: first the inputs, then each step's output."""
+
+    def __init__(self, label: str, children: dict[str, nn.Module], steps: tuple[Step, ...], output: int) -> None:
+        super().__init__()
+        self._label = label
+        self._steps = steps
+        self._output = output
+        for name, child in children.items():
+            self.add_module(name, child)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Run the steps."""
+        values: list[Any] = list(inputs)
+        for step in self._steps:
+            values.append(self._modules[step.child](*[values[i] for i in step.inputs]))  # type: ignore[misc]
+            for i in step.spent:
+                values[i] = None
+        return values[self._output]  # type: ignore[no-any-return]
+
+    def _get_name(self) -> str:
+        return self._label
+
+
+def build_module(graph: Graph, name: str, seed: int) -> nn.Module:
+    """The network as an ordinary module on the CPU: (N, C, H, W) -> (N, classes).
+
+    Weights depend on `seed` and on each weight's path and shape alone, so a stage that two specs share
+    starts from the same weights in both.
+    """
+    with torch.device("meta"):
+        module = _Builder(graph).body(outline(graph), name, (0,), graph.output)
+    module.to_empty(device="cpu")
+    initialize(module, graph, seed)
+    for node in graph.nodes:
+        for parameter in node.parameters:
+            if parameter.is_frozen:
+                module.get_parameter(f"{node.path}.{parameter.name}").requires_grad_(False)
+    return module
+
+
+def make(call: Call) -> nn.Module:
+    """The module that emitted data stands for."""
+    return resolve(call.name)(**call.keywords())  # type: ignore[no-any-return]
+
+
+def resolve(name: str) -> Any:
+    """What a full name such as `torch.nn.Conv2d` stands for. Names come from declarations, never from specs."""
+    module_name, _, attribute = name.rpartition(".")
+    return vars(importlib.import_module(module_name))[attribute]
+
+
+class _Builder:
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._overwriting = overwriting(graph)
+
+    def body(self, part: Part, label: str, inputs: tuple[int, ...], output: int) -> nn.Module:
+        """The module of a part, which takes the graph's values `inputs`."""
+        numbers = {value: i for i, value in enumerate(inputs)}  # of the graph's values, among the body's
+        children: dict[str, nn.Module] = {}
+        steps: list[Step] = []
+        for name, inner in part.parts.items():
+            child, child_inputs, child_output = self._child(inner)
+            children[name] = child
+            steps.append(Step(name, tuple(numbers[value] for value in child_inputs)))
+            numbers[child_output] = len(inputs) + len(steps) - 1
+        return Body(label, children, _with_spent(steps, len(inputs), numbers[output]), numbers[output])
+
+    def _child(self, part: Part) -> tuple[nn.Module, tuple[int, ...], int]:
+        """A module, the values of the graph that it takes, and the one that it gives."""
+        if part.scope is not None:
+            output = part.scope.output
+            inputs = part.inputs(self._graph, output)
+            if part.node is not None:
+                return self._join(part, self._graph.nodes[part.node], inputs), inputs, output
+            return self.body(part, part.scope.label, inputs, output), inputs, output
+        assert part.node is not None
+        node = self._graph.nodes[part.node]
+        call = LAYERS.of(node.call).emit(self._graph.shape_of(node.inputs[0]))
+        if part.node in self._overwriting:
+            call = evolve(call, arguments=(*call.arguments, ("inplace", True)))
+        return make(call), node.inputs, part.node + 1
+
+    def _join(self, part: Part, node: Node, inputs: tuple[int, ...]) -> nn.Module:
+        """A join: its branches are its children, and the joining function is the last of them."""
+        numbers = {value: i for i, value in enumerate(inputs)}
+        children: dict[str, nn.Module] = {}
+        steps: list[Step] = []
+        outputs: list[int] = []
+        for i, value in enumerate(node.inputs, start=1):
+            name = f"branch{i}"
+            branch = part.parts.get(name, Part(f"{part.path}.{name}"))
+            child_inputs = branch.inputs(self._graph, value)
+            children[name] = self.body(branch, name, child_inputs, value)
+            steps.append(Step(name, tuple(numbers[v] for v in child_inputs)))
+            outputs.append(len(inputs) + len(steps) - 1)
+        children["join"] = make(JOINS.of(node.call).emit())
+        steps.append(Step("join", tuple(outputs)))
+        output = len(inputs) + len(steps) - 1
+        return Body(node.call.name, children, _with_spent(steps, len(inputs), output), output)
+
+
+def _with_spent(steps: list[Step], inputs: int, output: int) -> tuple[Step, ...]:
+    """The steps, each with the values that it is the last to use."""
+    last: dict[int, int] = {}
+    for number, step in enumerate(steps):
+        last[inputs + number] = number  # also of what nothing uses
+        for value in step.inputs:
+            last[value] = number
+    spent: dict[int, list[int]] = {}
+    for value, number in last.items():
+        if value != output:
+            spent.setdefault(number, []).append(value)
+    return tuple(Step(step.child, step.inputs, tuple(spent.get(number, ()))) for number, step in enumerate(steps))

@@ -1,0 +1,1 @@
+"""A graph or a recipe as something to read: text, pictures, differences."""

@@ -1,0 +1,272 @@
+"""What was done to one network to make another: single edits, each at its place."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+from attrs import define, evolve, field, frozen
+
+from cifar_dsl.ir import Graph, Node
+from cifar_dsl.views.difference.alignment import Aligner, Pair, runs
+from cifar_dsl.views.difference.calls import changed_arguments
+from cifar_dsl.views.difference.stages import Reader, Stage, stages_text
+from cifar_dsl.views.difference.wiring import Wiring
+
+Kind = Literal["input", "added", "removed", "replaced", "moved", "changed", "calls", "rewired"]
+
+
+@frozen
+class Edit:
+    """One edit, of the stage with the path `stage`.
+
+    `block` is the block in a call of which it lies ("" is the model), `call` that call's path and `inside` the path
+    of a changed layer from there. Edits of one `subject` are the same in general. `text` says one exactly, `general`
+    without arguments; `place` says where, `general_place` the same without numbers. `parameters` is how many it adds.
+    """
+
+    kind: Kind
+    block: str
+    call: str
+    stage: str
+    subject: str
+    text: str
+    general: str
+    inside: str = ""
+    place: str = ""
+    general_place: str = ""
+    parameters: int = 0
+
+
+@frozen
+class Rename:
+    """A stage that has another path. `inside` are its paths from the call that it lies in, `layers` those with weights.
+
+    What lies in it has another path too and isn't named again.
+    """
+
+    block: str
+    before: str
+    after: str
+    inside: tuple[str, str]
+    layers: int
+
+
+@define
+class Edits:
+    """All that was found; `consequences` are layers that nobody touched, with another shape or other weights."""
+
+    edits: list[Edit] = field(factory=list)
+    renames: list[Rename] = field(factory=list)
+    consequences: list[tuple[Node, Node]] = field(factory=list)
+
+
+@frozen
+class _Frame:
+    """Two bodies that are compared: the innermost call that both lie in, and their own paths."""
+
+    block: str = ""
+    calls: tuple[str, str] = ("", "")
+    bodies: tuple[str, str] = ("", "")
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The block, and the path of its call in the second network."""
+        return self.block, self.calls[1]
+
+
+def find_edits(a: Graph, b: Graph) -> Edits:
+    """Everything that differs between two graphs; nothing exactly where they mean the same."""
+    walk = _Walk(a, b)
+    if a.input != b.input:
+        text = f"input: {a.input} -> {b.input}"
+        walk.found.edits.append(Edit("input", "", "", "input", "input", text, text))
+    reader = Reader()
+    first, second = reader.stages(a), reader.stages(b)
+    walk.shared_blocks = called_blocks(a).keys() & called_blocks(b).keys()
+    walk.bodies(first, second, _Frame())
+    walk.inputs()
+    return walk.found
+
+
+def called_blocks(graph: Graph) -> Counter[str]:
+    """How often each block is called."""
+    return Counter(scope.label.partition("(")[0] for scope in graph.scopes if scope.kind == "block")
+
+
+@define
+class _Walk:
+    """Goes through both networks at once. `_partners` pairs nodes, with the frame that they stand in."""
+
+    a: Graph
+    b: Graph
+    found: Edits = field(factory=Edits)
+    shared_blocks: set[str] = field(factory=set)
+    _aligner: Aligner = field(factory=Aligner)
+    _partners: list[tuple[int, int, _Frame]] = field(factory=list)
+
+    def bodies(self, a: Sequence[Stage], b: Sequence[Stage], frame: _Frame) -> None:
+        """Compare what two bodies hold."""
+        pairs = self._aligner.pairs(a, b)
+        before = _previous([stage for stage, _ in pairs if stage]) | _previous([stage for _, stage in pairs if stage])
+        moved = _moved(pairs)
+        for removed, added, pair in runs(pairs):
+            self._run(
+                [stage for stage in removed if stage not in moved],
+                [stage for stage in added if stage not in moved.values()],
+                before,
+                frame,
+            )
+            for stage in removed:
+                if stage in moved:
+                    self._move(stage, moved[stage], before, frame)
+            if pair:
+                self._pair(*pair, frame)
+
+    # ---- stages without a partner
+
+    def _run(
+        self, removed: Sequence[Stage], added: Sequence[Stage], before: dict[Stage, Stage | None], frame: _Frame
+    ) -> None:
+        """Take down that stages are gone and others have come in their place."""
+        if not removed and not added:
+            return
+        blocks = {stage.what if stage.kind == "block" else "" for stage in (*removed, *added)}
+        if len(removed) == len(added) > 1 and "" not in blocks:
+            for a, b in zip(removed, added, strict=True):  # call by call, so that equal ones can be told at once
+                self._run([a], [b], before, frame)
+            return
+        if not (removed and added) and len(blocks) == 1 and blocks <= self.shared_blocks:
+            self._more_calls(removed, added)
+            return
+        parameters = _parameters(added, self.b) - _parameters(removed, self.a)
+        text, general = (
+            _said(
+                stages_text(removed, self.a, in_general=in_general), stages_text(added, self.b, in_general=in_general)
+            )
+            for in_general in (False, True)
+        )
+        kind: Kind = "replaced" if removed and added else "removed" if removed else "added"
+        where = _place(removed[0], before, frame, 0) if removed else _place(added[0], before, frame, 1)
+        if kind == "replaced" and not where[0].startswith("after"):
+            where = "", ""  # what is replaced says enough
+        stage = (*added, *removed)[0].path
+        self.found.edits.append(Edit(kind, *frame.place, stage, general, text, general, "", *where, parameters))
+
+    def _more_calls(self, removed: Sequence[Stage], added: Sequence[Stage]) -> None:
+        """Take down calls of a block that both networks call."""
+        for stages, graph, sign in ((removed, self.a, "-"), (added, self.b, "+")):
+            for stage in stages:
+                number = _parameters([stage], graph) * (1 if sign == "+" else -1)
+                text = stages_text([stage], graph)
+                self.found.edits.append(Edit("calls", "", "", stage.path, stage.what, text, sign, parameters=number))
+
+    def _move(self, a: Stage, b: Stage, before: dict[Stage, Stage | None], frame: _Frame) -> None:
+        (old, _), (new, _) = _place(a, before, frame, 0), _place(b, before, frame, 1)
+        general = f"{stages_text([b], self.b, in_general=True)} moved"
+        text = f"{stages_text([b], self.b)} moved from {old.removeprefix('as ')} to {new.removeprefix('as ')}"
+        self.found.edits.append(Edit("moved", *frame.place, b.path, general, text, general))
+
+    # ---- partners
+
+    def _pair(self, a: Stage, b: Stage, frame: _Frame) -> None:
+        if a.is_scope != b.is_scope:
+            a, b = a.unwrapped(), b.unwrapped()
+        paths = tuple(_relative(stage.path, body) for stage, body in zip((a, b), frame.bodies, strict=True))
+        if paths[0] != paths[1]:
+            inside = _relative(a.path, frame.calls[0]), _relative(b.path, frame.calls[1])
+            layers = sum(bool(self.a.nodes[index].parameters) for index in a.nodes())
+            self.found.renames.append(Rename(frame.block, a.path, b.path, inside, layers))
+        if a.node is not None and b.node is not None:
+            self._partners.append((a.node, b.node, frame))
+            self._calls(a, b, frame)
+        within = evolve(frame, bodies=(a.path, b.path))
+        if a.kind == b.kind == "block":
+            within = _Frame(b.what, (a.path, b.path), (a.path, b.path))
+        self.bodies(a.stages, b.stages, within)
+
+    def _calls(self, a: Stage, b: Stage, frame: _Frame) -> None:
+        """Compare a layer's or join's name and arguments."""
+        assert a.node is not None
+        assert b.node is not None
+        before, after = self.a.nodes[a.node], self.b.nodes[b.node]
+        inside = _relative(b.path, frame.calls[1])
+        parameters = after.cost.parameters - before.cost.parameters
+        if a.what != b.what:
+            text = f"{a.what} replaced by {b.what}"
+            self.found.edits.append(Edit("replaced", *frame.place, b.path, text, text, text))
+        elif changes := changed_arguments(before.call, after.call):
+            text = ", ".join(f"{name} {old} -> {new}" for name, old, new in changes)
+            subject = f"{a.what}: {', '.join(name for name, _, _ in changes)}"
+            self.found.edits.append(
+                Edit("changed", *frame.place, b.path, subject, text, a.what, inside, parameters=parameters)
+            )
+        elif (before.shape, before.cost.parameters) != (after.shape, after.cost.parameters):
+            self.found.consequences.append((before, after))
+
+    # ---- what flows where
+
+    def inputs(self) -> None:
+        """Compare what partners get, and what comes out in the end."""
+        wiring = Wiring(self.a, self.b, {a + 1: b + 1 for a, b, _ in self._partners})
+        for a, b, frame in self._partners:
+            before, after = self.a.nodes[a], self.b.nodes[b]
+            if wiring.is_changed(before.inputs, after.inputs):
+                self._rewired(before.inputs, after.inputs, after.path, frame)
+        if wiring.is_changed((self.a.output,), (self.b.output,)):
+            self._rewired((self.a.output,), (self.b.output,), "output", _Frame())
+
+    def _rewired(self, before: Sequence[int], after: Sequence[int], path: str, frame: _Frame) -> None:
+        old = [_relative(_value(self.a, value), frame.calls[0]) for value in before]
+        new = [_relative(_value(self.b, value), frame.calls[1]) for value in after]
+        if len(old) == len(new) and old != new:
+            old, new = (
+                [name for name, other in zip(x, y, strict=True) if name != other] for x, y in ((old, new), (new, old))
+            )
+        inside = _relative(path, frame.calls[1])
+        text = f"takes {', '.join(new)} in place of {', '.join(old)}"
+        subject = f"{inside} {text}"
+        self.found.edits.append(Edit("rewired", *frame.place, path, subject, text, text, inside))
+
+
+def _said(removed: str, added: str) -> str:
+    if removed and added:
+        return f"{removed} replaced by {added}"
+    return f"- {removed}" if removed else f"+ {added}"
+
+
+def _moved(pairs: Sequence[Pair]) -> dict[Stage, Stage]:
+    """Stages that went from one place of a body to another."""
+    gone = [a for a, b in pairs if a and not b]
+    come = [b for a, b in pairs if b and not a]
+    often = Counter(stage.content for stage in gone), Counter(stage.content for stage in come)
+    partners = {stage.content: stage for stage in come}
+    return {a: partners[a.content] for a in gone if often[0][a.content] == often[1][a.content] == 1}
+
+
+def _previous(stages: Sequence[Stage]) -> dict[Stage, Stage | None]:
+    return dict(zip(stages, [None, *stages], strict=False))
+
+
+def _place(stage: Stage, before: dict[Stage, Stage | None], frame: _Frame, side: int) -> tuple[str, str]:
+    """Where a stage stands, exactly and in general."""
+    if stage.kind == "branch":
+        return f"as {_relative(stage.path, frame.calls[side])}", "as a branch"
+    if previous := before[stage]:
+        return f"after {_relative(previous.path, frame.calls[side])}", f"after {previous.what}"
+    body = _relative(frame.bodies[side], frame.calls[side])
+    return (f"at the start of {body}", "at a start") if body else ("at the start", "at the start")
+
+
+def _relative(path: str, start: str) -> str:
+    """A path from the stage `start` on; the whole path where it lies elsewhere."""
+    if path == start:
+        return ""
+    return path.removeprefix(f"{start}.") if start else path
+
+
+def _value(graph: Graph, value: int) -> str:
+    return graph.nodes[value - 1].path if value else "input"
+
+
+def _parameters(stages: Sequence[Stage], graph: Graph) -> int:
+    return sum(graph.nodes[index].cost.parameters for stage in stages for index in stage.nodes())

@@ -1,0 +1,153 @@
+"""The outline of a graph, prepared for being aligned with another: stages, what they are, what they hold."""
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Literal, cast
+
+from attrs import define, field, frozen
+
+from cifar_dsl.ir import Call, Graph
+from cifar_dsl.ir.outline import Part, outline
+from cifar_dsl.operations.layers import JOINS
+from cifar_dsl.views.flatten import layer_text
+
+Kind = Literal["layer", "join", "block", "branch", "let", "part"]
+_SHOWN_STAGES = 6  # of a sequence; a longer one is cut
+
+
+@frozen(eq=False)
+class Stage:
+    """A layer, a join with its branches, or a scope with what it holds.
+
+    `what` is the layer's, join's or block's name, or the kind of another scope. `call` and `node`, an index into the
+    graph's nodes, are those of a layer or join. `content` is one number for all stages that compute
+    with equal layers in equal order, whatever scopes they stand in; `key` also tells scopes apart by `what`.
+    """
+
+    path: str
+    kind: Kind
+    what: str
+    label: str
+    call: Call | None
+    node: int | None
+    stages: "tuple[Stage, ...]"
+    size: int
+    content: int
+    key: int
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition(".")[2]
+
+    @property
+    def is_scope(self) -> bool:
+        """Whether it computes nothing itself."""
+        return self.node is None
+
+    def nodes(self) -> list[int]:
+        """The nodes here and below."""
+        found: list[int] = []
+        waiting = [self]
+        while waiting:
+            stage = waiting.pop()
+            if stage.node is not None:
+                found.append(stage.node)
+            waiting.extend(stage.stages)
+        return found
+
+    def dissolved(self) -> "Iterator[Stage]":
+        """The layers and joins that scopes hold, in their order; joins stay whole."""
+        waiting = [self]
+        while waiting:
+            stage = waiting.pop()
+            if stage.is_scope:
+                waiting.extend(reversed(stage.stages))
+            else:
+                yield stage
+
+    def unwrapped(self) -> "Stage":
+        """What stands alone in scopes; else the stage itself."""
+        stage = self
+        while stage.is_scope and len(stage.stages) == 1:
+            (stage,) = stage.stages
+        return self if stage.is_scope else stage
+
+
+@define
+class Reader:
+    """Makes stages of graphs; those of one reader can be compared by `content` and `key`."""
+
+    _numbers: dict[Hashable, int] = field(factory=dict)
+
+    def stages(self, graph: Graph) -> tuple[Stage, ...]:
+        """The stages of a whole graph."""
+        return self._inside(outline(graph), graph)
+
+    def _inside(self, part: Part, graph: Graph) -> tuple[Stage, ...]:
+        return tuple([self._stage(inner, graph) for inner in part.parts.values()])
+
+    def _stage(self, part: Part, graph: Graph) -> Stage:
+        inside = self._inside(part, graph)
+        size = sum(stage.size for stage in inside)
+        if part.node is None:
+            assert part.scope is not None
+            kind, label = cast("Kind", part.scope.kind), part.scope.label
+            what = label.partition("(")[0] if kind == "block" else kind
+            contents = tuple(layer.content for stage in inside for layer in stage.dissolved())
+            content = contents[0] if len(contents) == 1 else self._number(contents)
+            key = self._number((kind, what, *(stage.key for stage in inside)))
+            return Stage(part.path, kind, what, label, None, None, inside, size, content, key)
+        call = graph.nodes[part.node].call
+        kind = "join" if call.name in JOINS else "layer"
+        # The text tells 1 from 1.0 and from true, as the fingerprint does.
+        own = (call.name, repr(call.arguments))
+        content = self._number((*own, *(stage.content for stage in inside)))
+        key = self._number(("node", *own, *(stage.key for stage in inside)))
+        return Stage(part.path, kind, call.name, call.name, call, part.node, inside, size + 1, content, key)
+
+    def _number(self, thing: Hashable) -> int:
+        return self._numbers.setdefault(thing, len(self._numbers))
+
+
+def stages_text(stages: Sequence[Stage], graph: Graph, *, in_general: bool = False) -> str:
+    """Stages as a person would write them; in general, without arguments."""
+    texts = [_text(stage, graph, in_general=in_general) for stage in stages]
+    shown: list[str] = []
+    start = 0
+    while start < len(texts):
+        end = start
+        while end < len(texts) and texts[end] == texts[start]:
+            end += 1
+        shown.append(texts[start] if end == start + 1 else f"{end - start} x {texts[start]}")
+        start = end
+    if len(shown) > _SHOWN_STAGES:
+        return " -> ".join([*shown[: _SHOWN_STAGES - 1], f"... ({len(texts)} stages)"])
+    return " -> ".join(shown)
+
+
+def _text(stage: Stage, graph: Graph, *, in_general: bool) -> str:
+    if stage.kind == "layer":
+        assert stage.call is not None
+        return stage.what if in_general else layer_text(stage.call)
+    if stage.kind == "join":
+        return f"{stage.what} {{ {' | '.join(_branches(stage, graph, in_general=in_general))} }}"
+    inside = stages_text(stage.stages, graph, in_general=in_general)
+    match stage.kind:
+        case "block":
+            return stage.what if in_general else stage.label.removesuffix("()")
+        case "let":
+            return f"let {stage.label} = {inside}"
+        case _:
+            return inside
+
+
+def _branches(stage: Stage, graph: Graph, *, in_general: bool) -> Iterator[str]:
+    """The branches of a join; one without layers is named after the tensor that it passes on."""
+    assert stage.node is not None
+    branches = {branch.name: branch for branch in stage.stages}
+    for i, value in enumerate(graph.nodes[stage.node].inputs, start=1):
+        branch = branches.get(f"branch{i}")
+        if branch is None:
+            yield "a tensor" if in_general else graph.nodes[value - 1].path if value else "input"
+        else:
+            yield stages_text(branch.stages, graph, in_general=in_general)

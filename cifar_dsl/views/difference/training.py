@@ -1,0 +1,119 @@
+"""In what two recipes differ, setting by setting."""
+
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+
+from attrs import frozen
+
+from cifar_dsl.ir import Call, Group, Recipe
+from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
+from cifar_dsl.views.difference.calls import both_written, changed_in, is_other
+from cifar_dsl.views.flatten import group_values, recipe_values
+
+
+@frozen
+class SettingChange:
+    """A setting, or an argument of one, that differs; None where one of the recipes has nothing like it."""
+
+    setting: str
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        if self.before is None:
+            return f"{self.setting}: + {self.after}"
+        if self.after is None:
+            return f"{self.setting}: - {self.before}"
+        return f"{self.setting}: {self.before} -> {self.after}"
+
+
+def recipe_changes(a: Recipe | None, b: Recipe | None) -> tuple[SettingChange, ...]:
+    """The settings that differ; none exactly where the recipes mean the same."""
+    if a is None or b is None:
+        values = recipe_values(a or b) if a or b else {}  # type: ignore[arg-type]
+        return tuple(SettingChange(name, text if a else None, text if b else None) for name, text in values.items())
+    found = [
+        change
+        for name, setting in SETTINGS.items()
+        for change in _setting_changes(name, setting, getattr(a, name), getattr(b, name))
+    ]
+    return (*found, *_group_changes(a.groups, b.groups))
+
+
+def _setting_changes(name: str, setting: Setting, a: object, b: object) -> Iterator[SettingChange]:
+    if not is_other(a, b):
+        return
+    if isinstance(a, tuple) and isinstance(b, tuple) and setting.is_chain:
+        yield from _chain_changes(name, setting, a, b)
+    elif isinstance(a, Call) and isinstance(b, Call):
+        yield from _call_changes(name, setting, a, b)
+    else:
+        assert setting.kind is not None
+        yield SettingChange(name, *both_written(a, b, setting.kind))  # type: ignore[arg-type]
+
+
+def _call_changes(name: str, setting: Setting, a: Call, b: Call) -> Iterator[SettingChange]:
+    assert setting.registry is not None
+    if a.name != b.name:
+        yield SettingChange(name, _brief(setting, a), _brief(setting, b))
+        return
+    for argument, before, after in changed_in(setting.registry, a, b):
+        yield SettingChange(f"{name}.{argument}", before, after)
+
+
+def _chain_changes(name: str, setting: Setting, a: Sequence[Call], b: Sequence[Call]) -> Iterator[SettingChange]:
+    """Of a chain such as `augment`: what came, what went, arguments, and the order."""
+    before, after = ([call.name for call in chain] for chain in (a, b))
+    if before != after and sorted(before) == sorted(after):
+        yield SettingChange(
+            f"{name}, in another order", *(", ".join(_brief(setting, call) for call in c) for c in (a, b))
+        )
+        return
+    for _, start, end, new_start, new_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if before[start:end] == after[new_start:new_end]:
+            for x, y in zip(a[start:end], b[new_start:new_end], strict=True):
+                yield from _call_changes(f"{name}.{x.name}", setting, x, y)
+            continue
+        for call in a[start:end]:
+            yield SettingChange(name, _brief(setting, call), None)
+        for call in b[new_start:new_end]:
+            yield SettingChange(name, None, _brief(setting, call))
+
+
+def _group_changes(a: Sequence[Group], b: Sequence[Group]) -> Iterator[SettingChange]:
+    """Groups by name. What they are called means nothing, so groups that differ in nothing else are the same."""
+    if not is_other([_meaning(group) for group in a], [_meaning(group) for group in b]):
+        return
+    before, after = {group.name: group for group in a}, {group.name: group for group in b}
+    found: list[SettingChange] = []
+    for name in dict.fromkeys([*before, *after]):
+        if name not in after:
+            found.append(SettingChange(f"group {name}", _group_text(before[name]), None))
+        elif name not in before:
+            found.append(SettingChange(f"group {name}", None, _group_text(after[name])))
+        else:
+            found.extend(_within_group(before[name], after[name]))
+    yield from found or [SettingChange("groups, in another order", ", ".join(before), ", ".join(after))]
+
+
+def _within_group(a: Group, b: Group) -> Iterator[SettingChange]:
+    for name, setting in GROUP_SETTINGS.items():
+        before, after = getattr(a, name), getattr(b, name)
+        full = f"group {a.name}.{name}"
+        if before is not None and after is not None:
+            yield from _setting_changes(full, setting, before, after)
+        elif is_other(before, after):
+            yield SettingChange(full, group_values(a).get(name), group_values(b).get(name))
+
+
+def _meaning(group: Group) -> tuple[object, ...]:
+    return group.select, group.optimizer, group.schedule, group.epochs
+
+
+def _group_text(group: Group) -> str:
+    return ", ".join(f"{name} {text}" for name, text in group_values(group).items())
+
+
+def _brief(setting: Setting, call: Call) -> str:
+    assert setting.registry is not None
+    return str(setting.registry.of(call).brief())

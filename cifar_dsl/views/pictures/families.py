@@ -1,0 +1,47 @@
+"""What layers have in common: each family has its fill."""
+
+from attrs import frozen
+
+from cifar_dsl.ir import Call
+from cifar_dsl.operations.layers import JOINS, LAYERS
+
+FORK = "fork"  # the family of the points where a tensor that came into a frame parts
+INK, FAINT, LINE, FRAME = "#1a1a1a", "#555555", "#7a7a7a", "#f7f8fa"
+
+
+@frozen
+class Look:
+    """Colours of a box: light enough for dark text, also where they are printed in grey."""
+
+    fill: str
+    border: str
+
+
+LOOKS = {
+    "conv": Look("#cfe2f5", "#3d6fa5"),
+    "norm": Look("#e4dff2", "#75639f"),
+    "activation": Look("#fce4cb", "#b3702a"),
+    "pool": Look("#d6ebd3", "#4d8a47"),
+    "join": Look("#f6d6d6", "#a84a4a"),
+    "dense": Look("#fbf0b9", "#96801f"),
+    "other": Look("#e9e9e9", "#7a7a7a"),
+    "block": Look("#ffffff", "#333333"),
+    "terminal": Look("#ffffff", "#ffffff"),
+    FORK: Look(LINE, LINE),
+}
+# Layers stand in files by what they do.
+_FAMILIES = {
+    "conv": "conv",
+    "norm": "norm",
+    "activation": "activation",
+    "pool": "pool",
+    "dense": "dense",
+    "attention": "dense",
+}
+
+
+def family(call: Call) -> str:
+    """The family of a layer or join; `other` for those that only rearrange, scale or drop numbers."""
+    if call.name in JOINS:
+        return "join"
+    return _FAMILIES.get(LAYERS[call.name].__module__.rpartition(".")[2], "other")

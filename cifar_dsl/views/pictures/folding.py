@@ -1,0 +1,116 @@
+"""Repeats: equal stages one behind the other become one stage with a count."""
+
+from collections.abc import Sequence
+
+from attrs import evolve, frozen
+
+from cifar_dsl.ir import Graph
+from cifar_dsl.views.pictures.stages import Reader, Stage
+
+_LONGEST = 32  # stages of a row that is looked for again behind itself
+
+
+def folded(reader: Reader, stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """The stages, and those in them, with every row of equal ones in place of its repeats."""
+    return _Folder.of(reader).fold(stages)
+
+
+@frozen
+class _Folder:
+    reader: Reader
+    graph: Graph
+    users: dict[int, list[int]]  # of each value, the nodes that take it; the graph's output counts as one more
+
+    @classmethod
+    def of(cls, reader: Reader) -> "_Folder":
+        graph = reader.graph
+        users: dict[int, list[int]] = {graph.output: [len(graph.nodes)]}
+        for index, node in enumerate(graph.nodes):
+            for value in node.inputs:
+                users.setdefault(value, []).append(index)
+        return cls(reader, graph, users)
+
+    def fold(self, stages: Sequence[Stage]) -> tuple[Stage, ...]:
+        done: list[Stage] = []
+        at = 0
+        while at < len(stages):
+            length, count = self._best(stages, at)
+            row = [evolve(stage, stages=self.fold(stage.stages)) for stage in stages[at : at + length]]
+            if count > 1:
+                row = [self._repeated(row, stages[at : at + length * count], count)]
+            done += row
+            at += length * count
+        return tuple(done)
+
+    def _repeated(self, row: list[Stage], whole: Sequence[Stage], count: int) -> Stage:
+        key = self.reader.number((count, *(stage.key for stage in row)))
+        stop = whole[-1].stop
+        if len(row) == 1:
+            # The second call often leaves out what is the default: the shorter text says it all.
+            title = min((stage.title for stage in whole), key=len)
+            return evolve(row[0], title=title, key=key, stop=stop, count=count)
+        return Stage(row[0].path, "", key, row[0].start, stop, tuple(row), count=count)
+
+    def _best(self, stages: Sequence[Stage], at: int) -> tuple[int, int]:
+        """Length and count of the row at `at` that, repeated, goes farthest; of those, the shortest."""
+        best = (1, 1)
+        for length in range(1, min(_LONGEST, (len(stages) - at) // 2) + 1):
+            is_covered = 2 * length <= best[0] * best[1]  # by a shorter row, which goes as far
+            if not is_covered and stages[at].key == stages[at + length].key:
+                count = self._count(stages, at, length)
+                if count > 1 and length * count > best[0] * best[1]:
+                    best = (length, count)
+        return best
+
+    def _count(self, stages: Sequence[Stage], at: int, length: int) -> int:
+        """How often the row of `length` stages stands there, each of them fed by the one before and by it alone."""
+        keys = [stage.key for stage in stages[at : at + length]]
+        count, exit_value = 1, None
+        while [stage.key for stage in stages[at + count * length : at + (count + 1) * length]] == keys:
+            before, row = (stages[at + (count + i) * length : at + (count + i + 1) * length] for i in (-1, 0))
+            entry = self._entry(row)
+            if entry is None or not self._are_alike(before, row) or not self._is_only_way(before, row, entry):
+                break
+            exit_value = entry
+            count += 1
+        if exit_value is None:
+            return 1
+        last = stages[at + (count - 1) * length : at + count * length]
+        leaves = exit_value + _nodes(last)
+        return count if self._leaves_by(last, leaves) else count - 1
+
+    def _entry(self, row: Sequence[Stage]) -> int | None:
+        """The one value that flows into a row."""
+        start, stop = row[0].start, row[-1].stop
+        entries = {v for index in range(start, stop) for v in self.graph.nodes[index].inputs if v <= start}
+        return entries.pop() if len(entries) == 1 else None
+
+    def _are_alike(self, before: Sequence[Stage], row: Sequence[Stage]) -> bool:
+        """Whether two rows of equal keys are also wired alike, and take the same shape."""
+        here, there = self._entry(before), self._entry(row)
+        if here is None or there is None or self.graph.shape_of(here) != self.graph.shape_of(there):
+            return False
+        offset = _nodes(row)
+        for index in range(before[0].start, before[-1].stop):
+            moved = tuple(there if value == here else value + offset for value in self.graph.nodes[index].inputs)
+            if moved != self.graph.nodes[index + offset].inputs:
+                return False
+        return True
+
+    def _is_only_way(self, before: Sequence[Stage], row: Sequence[Stage], entry: int) -> bool:
+        """Whether nothing but `row` takes what `before` makes, and only as its entry."""
+        users = self.users.get(entry, [])
+        is_next = all(user < row[-1].stop for user in users) and before[0].start < entry
+        return is_next and self._leaves_by(before, entry)
+
+    def _leaves_by(self, row: Sequence[Stage], exit_value: int) -> bool:
+        """Whether of all values that `row` makes none but `exit_value` is taken elsewhere."""
+        start, stop = row[0].start, row[-1].stop
+        return all(
+            value == exit_value or all(user < stop for user in self.users.get(value, []))
+            for value in range(start + 1, stop + 1)
+        )
+
+
+def _nodes(row: Sequence[Stage]) -> int:
+    return row[-1].stop - row[0].start

@@ -1,0 +1,118 @@
+"""The reference of all that a spec can name, written from the declarations themselves.
+
+`python -m cifar_dsl.views.reference` writes docs/reference.md anew; a test fails when it is stale.
+"""
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cifar_dsl.compiler.library import library_files
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
+from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
+from cifar_dsl.operations.recipe.settings import Setting
+from cifar_dsl.operations.registry import Declaration, Registry, arguments_of, written
+
+_HEAD = """# Reference
+
+Everything that a spec can name, with its arguments. Written from the declarations in `cifar_dsl/operations/layers` and
+`cifar_dsl/operations/recipe` and from `specs/library` by `python -m cifar_dsl.views.reference`; how the parts are put
+together is in [language.md](language.md). `cifar-dsl reference NAME` prints a part of this page.
+
+Arguments may be given in this order without their names, or by name. An argument without a default must be given.
+"""
+_INTRODUCTIONS = {
+    "Layers": "",
+    "Joins": "Written with branches: `add { conv(64, 3, pad=1) -> bn | identity }`.\n",
+    "Initialisers": "What `init` and `bias_init` of layers take: `conv(64, 3, init=kaiming(mode=fan_out))`.\n",
+    "Library": "Blocks that every spec may call, written in the language itself; a block of the same name in a spec "
+    "takes their place. `cifar-dsl show --expand` prints what they stand for.\n",
+}
+
+
+def entries() -> dict[str, dict[str, str]]:
+    """All entries: title of a section -> name -> Markdown."""
+    sections = {
+        "Layers": _declared(LAYERS),
+        "Joins": _declared(JOINS),
+        "Initialisers": _declared(INITIALIZERS),
+        "Library": {name: text for blocks in library_files().values() for name, text in blocks.items()},
+        "Settings of `train`": {setting.name: _setting(setting) for setting in SETTINGS.values()},
+        "Settings of a `group`": {setting.name: _setting(setting) for setting in GROUP_SETTINGS.values()},
+    }
+    for setting in SETTINGS.values():
+        if setting.registry:
+            sections[f"Choices of `{setting.name}`"] = _declared(setting.registry)
+    return sections
+
+
+def markdown() -> str:
+    """The text of docs/reference.md."""
+    lines = [_HEAD]
+    for title, section in entries().items():
+        lines += [f"## {title}\n", _INTRODUCTIONS.get(title, "")]
+        for name, text in section.items():
+            lines += [f"### `{name}`\n", text]
+    return "\n".join(line for line in lines if line).rstrip("\n") + "\n"
+
+
+def _setting(setting: Setting) -> str:
+    return f"{_sentence(setting.doc)}\n\nTakes {_takes(setting)}. {_default(setting)}\n"
+
+
+def _sentence(doc: str) -> str:
+    return f"{doc[0].upper()}{doc[1:]}."
+
+
+def _takes(setting: Setting) -> str:
+    if setting.registry is None:
+        return setting.kind.describe() if setting.kind else ""
+    choices = ", ".join(f"`{name}`" for name in setting.registry)
+    return f"some of {choices}, joined by `->`, or `none`" if setting.is_chain else f"one of {choices}"
+
+
+def _default(setting: Setting) -> str:
+    match setting.default:
+        case None:
+            return "It must be said."
+        case Declaration():
+            return f"Default: `{setting.default.brief()}`."
+        case ():
+            return "Default: `none`."
+        case bool():
+            return f"Default: `{'true' if setting.default else 'false'}`."
+        case str() if " " in setting.default:
+            return f"Default: {setting.default}."
+        case _:
+            return f"Default: `{setting.default}`."
+
+
+def _declared(registry: Registry[Any]) -> dict[str, str]:
+    return {name: "\n".join(_declaration(registry[name])) for name in registry}
+
+
+def _declaration(declaration: type[Declaration]) -> Iterator[str]:
+    yield inspect.cleandoc(declaration.__doc__ or "") + "\n"
+    rows = [
+        [
+            f"`{info.name}`",
+            info.kind.describe(),
+            "" if info.is_required else f"`{written(info.default, info.kind)}`",
+            info.doc,
+        ]
+        for info in arguments_of(declaration)
+    ]
+    if rows:
+        yield from _table(["argument", "takes", "default", "what it is"], rows)
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> Iterator[str]:
+    for row in (heads, ["---"] * len(heads), *rows):
+        yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    path = Path(__file__).parents[2] / "docs" / "reference.md"
+    path.write_text(markdown(), encoding="utf-8")

@@ -1,0 +1,117 @@
+"""Groups of parameters in `train`."""
+
+from pathlib import Path
+
+import pytest
+from helpers.specs import text_of, write_specs
+
+from cifar_dsl.compiler import analyze, analyze_text
+from cifar_dsl.ir import Group, Recipe
+from cifar_dsl.language.diagnostics import SpecError
+from cifar_dsl.language.syntax import print_spec
+
+MODEL = text_of("conv(4, 3) -> bn -> flatten -> dense(10)", size="3x32x32")
+SETTINGS = "data cifar10\nepochs 4\nbatch 8\noptimizer sgd(lr=0.1, momentum=0.9)\nschedule linear\n"
+
+
+def spec(*groups: str) -> str:
+    return f"{MODEL}train {{\n{SETTINGS}" + "\n".join(groups) + "\n}\n"
+
+
+def recipe_of(text: str, *overrides: str) -> Recipe:
+    recipe = analyze_text(text, overrides=overrides).recipe
+    assert recipe
+    return recipe
+
+
+def group_of(text: str, *overrides: str) -> Group:
+    (group,) = recipe_of(text, *overrides).groups
+    return group
+
+
+def codes(text: str, *overrides: str) -> list[str]:
+    with pytest.raises(SpecError) as caught:
+        analyze_text(text, overrides=overrides)
+    return [diagnostic.code for diagnostic in caught.value.diagnostics]
+
+
+def test_what_a_group_does_not_say_is_the_recipes() -> None:
+    recipe = recipe_of(spec("group biases { select bias }"))
+    assert recipe.groups == (Group("biases", ("bias",), recipe.optimizer, recipe.schedule, None),)
+
+
+def test_a_group_says_its_own() -> None:
+    group = group_of(spec('group g { select [norm, "conv.*"]\noptimizer adam(lr=1e-3)\nschedule cosine\nepochs 1.5 }'))
+    assert group.select == ("norm", "conv.*")
+    assert (group.optimizer.name, group.schedule.name, group.epochs) == ("adam", "cosine", 1.5)
+
+
+def test_one_argument_is_laid_over_the_recipes() -> None:
+    group = group_of(spec("group g { select bias\noptimizer.lr 0.5 }"))
+    assert group.optimizer.keywords() | {"lr": 0.5, "momentum": 0.9} == group.optimizer.keywords()
+
+
+def test_groups_stand_in_their_order() -> None:
+    groups = recipe_of(spec("group b { select bias }", "group a { select norm }")).groups
+    assert [group.name for group in groups] == ["b", "a"]
+
+
+def test_the_order_means_something_and_the_names_do_not() -> None:
+    def fingerprint(*groups: str) -> str:
+        return analyze_text(spec(*groups)).fingerprint
+
+    first, second = "group x { select bias }", "group y { select norm\nepochs 1 }"
+    assert fingerprint(first, second) == fingerprint(first.replace("x", "other"), second)
+    assert fingerprint(first, second) != fingerprint(second, first)
+    assert fingerprint() != fingerprint(first)
+
+
+def test_overrides_reach_groups() -> None:
+    text = spec("group g { select bias }")
+    group = group_of(text, "train.group.g.optimizer.lr=0.25", "train.group.g.epochs=2", "train.optimizer.momentum=0.5")
+    assert (group.optimizer.keywords()["lr"], group.epochs) == (0.25, 2)
+    assert group.optimizer.keywords()["momentum"] == 0.5  # the recipe's, as it is in the end
+    assert group_of(text, "train.group.g.select=[norm]").select == ("norm",)
+
+
+def test_a_variant_changes_a_group_of_its_base(tmp_path: Path) -> None:
+    variant = 'arch b extends "a.arch"\ntrain { group g { optimizer.lr 0.5 }\ngroup h { select norm } }\n'
+    write_specs(tmp_path, a=spec("group g { select bias\nepochs 2 }"), b=variant)
+    recipe = analyze(tmp_path / "b.arch").recipe
+    assert recipe
+    assert [group.name for group in recipe.groups] == ["g", "h"]
+    assert (recipe.groups[0].optimizer.keywords()["lr"], recipe.groups[0].epochs) == (0.5, 2)
+
+
+def test_the_resolved_spec_has_the_groups() -> None:
+    analysis = analyze_text(spec('group g { select [bias, "dense.*"]\noptimizer.lr 0.5 }'))
+    assert analyze_text(print_spec(analysis.program.as_spec())).fingerprint == analysis.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ("group g { epochs 1 }", ["E0402"]),
+        ("group g { select weights }", ["E0404"]),
+        ('group g { select "conv weight" }', ["E0403"]),
+        ("group g { select same }", ["E0404"]),
+        ("group g { select bias\nlr 0.1 }", ["E0401"]),
+        ("group g { select bias\noptimizer.rate 0.1 }", ["E0301"]),
+        ("group g { select bias\nselect norm }", ["E0207"]),
+        ("group g { select bias }\ngroup g { select norm }", ["E0207", "E0207"]),
+        ("group g { select bias\nepochs 0 }", ["E0403"]),
+    ],
+)
+def test_mistakes(group: str, expected: list[str]) -> None:
+    assert codes(spec(group)) == expected
+
+
+@pytest.mark.parametrize("override", ["train.group.h.epochs=1", "train.group.g=1", "train.group.g.lr.x=1"])
+def test_overrides_of_what_is_not_there(override: str) -> None:
+    assert codes(spec("group g { select bias }"), override)[0] in {"E0405", "E0401"}
+
+
+def test_groups_and_what_they_select_are_bounded() -> None:
+    assert codes(spec(*(f"group g{i} {{ select bias }}" for i in range(65))))[0] == "E0403"
+    words = ", ".join(["bias"] * 65)
+    assert codes(spec(f"group g {{ select [{words}] }}")) == ["E0403"]

@@ -1,0 +1,83 @@
+import pytest
+from helpers.specs import TRAIN, codes_of, errors_of, graph_of, text_of
+from torch import nn
+
+from cifar_dsl.compiler.evaluate import FUNCTIONS
+from cifar_dsl.compiler.names import MODULE_ATTRIBUTES
+from cifar_dsl.operations.layers import LAYERS
+
+STAGES = "flatten -> dense(10)"
+
+
+def test_every_attribute_of_a_torch_module_is_reserved() -> None:
+    assert {name for name in dir(nn.Module()) if not name.startswith("_")} <= MODULE_ATTRIBUTES
+
+
+def test_layers_and_functions_share_no_name() -> None:
+    assert not FUNCTIONS & set(LAYERS)
+    assert not MODULE_ATTRIBUTES & set(LAYERS)
+
+
+def test_code_that_is_never_expanded_is_checked_too() -> None:
+    assert codes_of(text_of("if false { cnov(1) }\nrelu", "block unused(c) { rleu(d) }")) == ["E0201", "E0202", "E0201"]
+
+
+@pytest.mark.parametrize(
+    ("stages", "items"),
+    [
+        ("conv(8, 3, pad=y)", ""),
+        ("let y = relu\ny -> conv(8, 3) -> z", ""),
+        ("for i in 0..2 { relu }\nconv(i, 3)", ""),
+        ("if true { let y = relu }\nadd { identity | y }", ""),
+        ("add { let y = relu -> relu\ny | y }", ""),
+        ("relu", "block u() { conv(c, 3) }\nblock v(c) { u }"),
+        ("relu", "block u(a=b, b=1) { relu }"),
+        ("relu", "param p = q"),
+        ("relu", "assert parameters < 3"),
+        ("relu", "param p = params"),
+    ],
+)
+def test_names_end_with_their_scope(stages: str, items: str) -> None:
+    assert set(codes_of(text_of(stages, items))) <= {"E0201", "E0202"}
+
+
+@pytest.mark.parametrize("name", ["in_channels", "height", "width"])
+def test_the_current_tensor_is_known_in_stages_only(name: str) -> None:
+    assert codes_of(text_of("relu", f"param p = {name}")) == ["E0202"]
+    assert codes_of(text_of("relu", f"assert {name} == 3")) == ["E0202"]
+    assert codes_of(text_of(name)) == ["E0201"]
+    assert graph_of(f"conv({name}, 3)")
+    assert graph_of("u", f"block u(c={name}) {{ conv(c, 3) }}")
+
+
+@pytest.mark.parametrize("value", ["epochs 2 * n", "optimizer adam(lr=n)", "epochs width + 1", "epochs abs(n)"])
+def test_an_unknown_name_in_train_is_never_dropped_with_the_recipe(value: str) -> None:
+    name = value.split(maxsplit=1)[0]
+    train = "\n".join(line for line in TRAIN.splitlines() if line.split()[0] != name).replace("}", f" {value}\n}}")
+    assert codes_of(text_of(STAGES, size="3x32x32") + train) == ["E0202"]
+
+
+@pytest.mark.parametrize(
+    ("stages", "items"),
+    [
+        ("relu", "block relu() { identity }"),
+        ("relu", "param conv = 3"),
+        ("relu", "param max = 3"),
+        ("relu", "block train_mode(bn) { relu }"),
+        ("relu", "block half() { relu }"),
+        ("relu", "block _u() { relu }"),
+        ("conv(8, 3) as training", ""),
+        ("conv(8, 3) as _modules", ""),
+        ("let parameters = relu -> relu\nrelu", ""),
+        ("let dense = relu\nrelu", ""),
+        ("for len in 0..2 { relu }", ""),
+    ],
+)
+def test_reserved_names(stages: str, items: str) -> None:
+    assert codes_of(text_of(stages, items)) == ["E0209"]
+
+
+def test_a_misspelt_name_offers_what_may_stand_there() -> None:
+    for wrong, right in (("cnov(8, 3)", "conv"), ("uint", "unit"), ("conv(widt, 3)", "width")):
+        (diagnostic,) = errors_of(text_of(wrong, "block unit() { relu }"))
+        assert diagnostic.help == (f"did you mean `{right}`?",)

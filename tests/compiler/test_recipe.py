@@ -1,0 +1,126 @@
+import pytest
+from helpers.specs import TRAIN, codes_of, text_of
+
+from cifar_dsl.compiler import DataShape, analyze_text
+from cifar_dsl.ir import Recipe, Shape
+from cifar_dsl.language.diagnostics import SpecError
+from cifar_dsl.operations.recipe import SETTINGS
+
+MODEL = text_of("flatten -> dense(10)", size="3x32x32")
+
+
+def recipe_of(*lines: str) -> Recipe:
+    recipe = analyze_text(with_lines(*lines)).recipe
+    assert recipe
+    return recipe
+
+
+def with_lines(*lines: str) -> str:
+    """A spec whose `train` has these lines in place of those of the same settings."""
+    told = {line.split()[0]: line for line in TRAIN.splitlines()[1:-1]} | {line.split()[0]: line for line in lines}
+    return MODEL + "train {\n" + "\n".join(told.values()) + "\n}\n"
+
+
+def test_defaults() -> None:
+    recipe = recipe_of()
+    assert str(recipe.normalize) == "per_channel"
+    assert recipe.augment == ()
+    assert str(recipe.schedule) == "constant(warmup=0.0)"
+    assert (recipe.loss.name, recipe.loss.keywords()["label_smoothing"]) == ("cross_entropy", 0.0)
+    assert str(recipe.clip) == "none"
+    assert recipe.precision == "fp32"
+    assert (recipe.drop_last, recipe.average, recipe.test_augment, recipe.groups) == (False, (), (), ())
+
+
+def test_params_can_be_used_in_train() -> None:
+    text = with_lines("batch 2 * size", "optimizer adam(lr=rate)", "epochs size")
+    params = "param rate = 3e-4\nparam size = 16\n"
+    recipe = analyze_text(text.replace("model {", params + "model {", 1)).recipe
+    assert recipe
+    assert (recipe.batch, recipe.epochs, recipe.optimizer.keywords()["lr"]) == (32, 16, 3e-4)
+
+
+def test_a_spec_without_train_has_no_recipe() -> None:
+    assert analyze_text(MODEL).recipe is None
+
+
+@pytest.mark.parametrize("name", [name for name, setting in SETTINGS.items() if setting.default is None])
+def test_what_has_no_default_must_be_said(name: str) -> None:
+    text = "\n".join(line for line in with_lines().splitlines() if line.split()[:1] != [name])
+    assert codes_of(text) == ["E0402"]
+
+
+def test_augmentations_form_a_chain() -> None:
+    assert [call.name for call in recipe_of("augment crop(4) -> flip -> cutout(16)").augment] == [
+        "crop",
+        "flip",
+        "cutout",
+    ]
+    assert recipe_of("augment none").augment == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("epochs 0", "E0403"),
+        ("average ema(0.9) -> swa(1)", "E0403"),
+        ("average swa(10_000)", "E0403"),
+        ("augment " + " -> ".join(["flip"] * 33), "E0403"),
+        ("augment mixup -> cutmix -> mixup", "E0403"),
+        ("test_augment " + " -> ".join(["mirror"] * 5), "E0403"),
+        ("augment mixup(0.2) -> flip", "E0403"),
+        ("epochs many", "E0403"),
+        ("epochs 100_001", "E0403"),
+        ("batch 8 -> 9", "E0403"),
+        ("batch [8]", "E0403"),
+        ("batch 8 as b", "E0403"),
+        ("batch repeat 2 { }", "E0403"),
+        ("optimizer adm(1)", "E0404"),
+        ("optimizer 3", "E0403"),
+        ("optimizer adam", "E0303"),
+        ("optimizer adam(lr=0)", "E0304"),
+        ("optimizer adam(lr=1, betas=[0.9])", "E0304"),
+        ("optimizer adam(lr=1) -> sgd(1)", "E0403"),
+        ("precision fp8", "E0404"),
+        ("augment none -> flip", "E0404"),
+        ("augment flip(p=2)", "E0304"),
+        ("normalize standardize([0.5], [0.5, 0.5, 0.5])", "E0403"),
+        ("data cifar11", "E0404"),
+        ('data npz("xyz")', "E0304"),
+        ("bacth 8", "E0401"),
+        ("schedule.warmup 2", "E0405"),
+        ("data cifar100", "E0406"),
+    ],
+)
+def test_unfit_settings(line: str, code: str) -> None:
+    assert codes_of(with_lines(line)) == [code]
+
+
+def test_network_and_data_must_fit() -> None:
+    text = text_of("flatten -> dense(7)", size="1x28x28") + TRAIN
+    assert codes_of(text) == ["E0407", "E0406"]
+    assert codes_of(text_of("relu", size="3x32x32") + TRAIN) == ["E0406"]
+    assert codes_of(text_of("", size="3x32x32") + TRAIN) == ["E0406"]
+
+
+def test_data_that_only_a_file_knows_is_checked_when_it_is_there() -> None:
+    analysis = analyze_text(
+        text_of("flatten -> dense(7)", size="1x28x28") + TRAIN.replace("cifar10", 'npz("0123abcd")')
+    )
+    analysis.check_data(DataShape("npz", Shape((1, 28, 28)), 7, 100))
+    with pytest.raises(SpecError) as caught:
+        analysis.check_data(DataShape("npz", Shape((3, 28, 28)), 5, 100))
+    assert [diagnostic.code for diagnostic in caught.value.diagnostics] == ["E0407", "E0406"]
+
+
+def test_a_batch_of_one_is_refused_where_batch_norm_would_see_one_number() -> None:
+    text = text_of("flatten -> dense(10) -> bn", size="1x8x8") + TRAIN.replace("cifar10", 'npz("0123abcd")')
+    analysis = analyze_text(text.replace("batch 8", "batch 64"))
+    analysis.check_data(DataShape("npz", Shape((1, 8, 8)), 10, 66))
+    with pytest.raises(SpecError) as caught:
+        analysis.check_data(DataShape("npz", Shape((1, 8, 8)), 10, 65))
+    assert [diagnostic.code for diagnostic in caught.value.diagnostics] == ["E0403"]
+
+
+def test_figures_of_a_normalisation_are_checked_without_knowing_the_data() -> None:
+    assert "E0403" in codes_of(with_lines('data npz("00ff")', "normalize standardize(mean=[0.5], std=[0.5])"))

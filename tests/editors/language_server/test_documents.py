@@ -1,0 +1,267 @@
+"""What is open, what lies on disk, and what is kept of what was found out."""
+
+from pathlib import Path
+
+import pytest
+from helpers.specs import text_of
+
+import cifar_dsl.editors.language_server.documents as module
+from cifar_dsl.compiler import Analysis, Library, examine
+from cifar_dsl.editors.language_server.documents import Documents
+from cifar_dsl.language.syntax import nodes
+
+RIGHT = text_of("flatten -> dense(10)")
+WRONG = text_of("flatten -> dens(10)")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path.resolve()
+
+
+@pytest.fixture
+def documents(folder: Path) -> Documents:
+    return Documents([folder])
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def codes(documents: Documents, path: Path) -> list[str]:
+    return [diagnostic.code for diagnostic in documents.inspection(path).diagnostics]
+
+
+# ---- texts
+
+
+def test_what_is_open_comes_before_what_is_on_disk(documents: Documents, folder: Path) -> None:
+    path = write(folder, "a.arch", RIGHT)
+    assert codes(documents, path) == []
+    documents.put(path.as_uri(), WRONG)
+    assert codes(documents, path) == ["E0201"]
+    documents.close(path.as_uri())
+    assert codes(documents, path) == []
+
+
+def test_all_that_is_known_of_a_text_is_of_this_text(documents: Documents, folder: Path) -> None:
+    uri = (folder / "a.arch").as_uri()
+    for name in ("one", "two"):
+        path = documents.put(uri, text_of("flatten -> dense(10)", f"param {name} = 1"))
+        tree = documents.tree(path)
+        assert tree is not None
+        assert [str(item.name) for item in tree.items if isinstance(item, nodes.Param)] == [name]
+        assert name in [mention.meaning.name for mention in documents.mentions(path)]
+        assert list(documents.sketch(path).names) == [name]
+        assert name not in documents.mended(path)
+
+
+def test_what_changes_on_disk(documents: Documents, folder: Path) -> None:
+    path = write(folder, "a.arch", RIGHT)
+    assert codes(documents, path) == []
+    path.write_text(WRONG)
+    assert codes(documents, path) == ["E0201"]
+    path.unlink()
+    assert codes(documents, path) == ["E0105"]
+    assert documents.source(path) is None
+    assert documents.mentions(path) == []
+
+
+def test_bases_that_change(documents: Documents, folder: Path) -> None:
+    derived = write(folder, "derived.arch", 'arch derived extends "base.arch"\n')
+    assert codes(documents, derived) == ["E0203"]
+    base = write(folder, "base.arch", RIGHT)
+    assert codes(documents, derived) == []
+    documents.put(base.as_uri(), WRONG)
+    assert codes(documents, derived) == ["E0201"]
+    documents.close(base.as_uri())
+    assert codes(documents, derived) == []
+
+
+def test_ends_of_lines_and_marks(documents: Documents, folder: Path) -> None:
+    path = documents.put((folder / "a.arch").as_uri(), "\ufeff" + RIGHT.replace("\n", "\r\n"))
+    assert documents.open[path] == RIGHT
+    assert documents.line_end(path) == "\r\n"
+    assert documents.line_end(folder / "other.arch") == "\n"
+    assert codes(documents, path) == []
+
+
+def test_a_text_is_too_large(documents: Documents, folder: Path) -> None:
+    path = documents.put((folder / "a.arch").as_uri(), RIGHT + "#" * 70_000)
+    assert codes(documents, path) == ["E0104"]
+    assert documents.tree(path) is None
+
+
+# ---- nothing is worked out twice
+
+
+@pytest.fixture
+def examined(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that are examined, each time."""
+    found: list[Path] = []
+
+    def noting(path: Path, *rest: object, **more: object) -> Analysis | Library:
+        found.append(path)
+        return examine(path, *rest, **more)
+
+    monkeypatch.setattr(module, "examine", noting)
+    return found
+
+
+def test_one_change_is_examined_once(documents: Documents, folder: Path, examined: list[Path]) -> None:
+    path = documents.put((folder / "a.arch").as_uri(), RIGHT)
+    other = documents.put((folder / "b.arch").as_uri(), RIGHT)
+    for _ in range(2):
+        documents.inspection(path)
+        documents.analysis(path)
+        documents.stages(path)
+        documents.inspection(other)
+    assert examined == [path, other]
+    documents.put((folder / "a.arch").as_uri(), RIGHT + "# more\n")
+    documents.inspection(path)
+    documents.inspection(other)  # does not depend on it
+    assert examined == [path, other, path]
+
+
+def test_what_does_not_parse_is_not_examined(documents: Documents, folder: Path, examined: list[Path]) -> None:
+    path = documents.put((folder / "a.arch").as_uri(), "arch a\nmodel {")
+    assert codes(documents, path) == ["E0102"]
+    assert examined == []
+
+
+def test_what_a_spec_meant_when_it_was_right(documents: Documents, folder: Path) -> None:
+    uri = (folder / "a.arch").as_uri()
+    path = documents.put(uri, WRONG)
+    assert documents.analysis(path) is None
+    assert documents.stages(path) is None
+    documents.put(uri, RIGHT)
+    right = documents.analysis(path)
+    assert right is not None
+    documents.put(uri, WRONG)
+    assert documents.analysis(path) is right
+    assert documents.inspection(path).found is None
+    documents.close(uri)
+    assert documents.analysis(path) is None
+
+
+# ---- names of files
+
+
+@pytest.mark.parametrize("uri", ["untitled:Untitled-1", "git:/a/b.arch?%7B%22ref%22%3A%22HEAD%22%7D", "file:///a%00b"])
+@pytest.mark.parametrize("has_folder", [True, False])
+def test_documents_that_are_no_files(uri: str, has_folder: bool, folder: Path) -> None:
+    documents = Documents([folder] if has_folder else [])
+    path = documents.put(uri, RIGHT)
+    assert not path.exists()
+    assert path == path.resolve()
+    assert documents.uri(path) == uri
+    assert codes(documents, path) == []
+    documents.folders.clear()
+    assert documents.path(uri) == path
+    documents.close(uri)
+    assert not documents.open
+
+
+def test_a_version_in_git_is_another_document(documents: Documents, folder: Path) -> None:
+    path = documents.put((folder / "a.arch").as_uri(), RIGHT)
+    other = documents.put(f"git:{folder}/a.arch?HEAD", WRONG)
+    assert path != other
+    assert codes(documents, path) == []
+
+
+def test_how_the_editor_says_a_uri_is_how_it_hears_it(documents: Documents, folder: Path) -> None:
+    uri = (folder / "a b.arch").as_uri().replace("%20", " ")
+    assert documents.uri(documents.put(uri, RIGHT)) == uri
+
+
+def test_names_in_messages(documents: Documents, folder: Path) -> None:
+    assert documents.name(folder / "zoo" / "a.arch") == "zoo/a.arch"
+    assert documents.name(module.shipped_specs()["baseline"]) == "baseline.arch"
+    assert documents.name(Path("/elsewhere/a.arch")) == "a.arch"
+
+
+def test_what_the_user_works_on(documents: Documents, folder: Path) -> None:
+    shipped = module.shipped_specs()["baseline"]
+    outside = folder.parent / "outside.arch"
+    assert documents.is_editable(folder / "a.arch")
+    assert not documents.is_editable(outside)
+    documents.put(outside.as_uri(), RIGHT)
+    documents.put(shipped.as_uri(), RIGHT)
+    assert documents.is_editable(outside)
+    assert not documents.is_editable(shipped)
+    documents.folders.append(shipped.parent)
+    assert documents.is_editable(shipped)
+
+
+# ---- roots
+
+
+def test_nothing_outside_of_the_root_is_read(documents: Documents, folder: Path) -> None:
+    secret = write(folder.parent, "secret.arch", text_of("flatten -> dense(10)", "param secret = 1"))
+    inside = write(folder, "a.arch", 'arch a extends "../secret.arch"\n')
+    assert codes(documents, inside) == ["E0204"]
+    assert documents.bases(inside) == []
+    link = folder / "link.arch"
+    link.symlink_to(secret)
+    assert secret not in documents.known()
+    linked = write(folder, "b.arch", 'arch b extends "link.arch"\n')
+    assert codes(documents, linked) == ["E0204"]
+    assert documents.bases(linked) == []
+
+
+def test_the_open_folder_is_the_root(documents: Documents, folder: Path) -> None:
+    write(folder, "base.arch", RIGHT)
+    derived = write(folder, "inner/derived.arch", 'arch derived extends "../base.arch"\n')
+    assert codes(documents, derived) == []
+    assert codes(Documents(), derived) == ["E0204"]  # the root is the file's own folder
+    assert codes(Documents([folder / "inner", folder]), derived) == ["E0204"]  # or the nearest one
+
+
+@pytest.mark.parametrize(
+    ("head", "base"),
+    [
+        ('arch a extends "b.arch"', "b.arch"),
+        ('# arch x extends "c.arch"\n\n  # more\narch  a\textends\t"b.arch"  # why', "b.arch"),
+        ("arch a extends baseline", None),
+        ("arch a", None),
+        ('arch a # extends "b.arch"', None),
+        ("", None),
+        ("library a", None),
+        ('arch a extends "', None),
+        ('arch a extends "b.arch', None),
+        ('arch a extends "a.arch"', None),
+        ('arch a extends "~/b.arch"', None),
+    ],
+)
+def test_bases_of_texts_that_need_not_parse(documents: Documents, folder: Path, head: str, base: str | None) -> None:
+    path = documents.put((folder / "a.arch").as_uri(), f"{head}\nmodel {{ ((")
+    shipped = [module.shipped_specs()["baseline"]] if "baseline" in head else []
+    assert documents.bases(path) == ([folder / base] if base else shipped)
+
+
+def test_a_circle_of_bases(documents: Documents, folder: Path) -> None:
+    names = ("a", "b", "c")
+    for name, base in zip(names, "bca", strict=True):
+        documents.put((folder / f"{name}.arch").as_uri(), f'arch {name} extends "{base}.arch"\n')
+    a, b, c = (folder / f"{name}.arch" for name in names)
+    assert documents.bases(a) == [b, c]
+    assert codes(documents, a) == ["E0205"]
+    assert documents.dependents(a) == [b, c]
+
+
+def test_dependents_are_open(documents: Documents, folder: Path) -> None:
+    base = write(folder, "base.arch", RIGHT)
+    derived = write(folder, "derived.arch", 'arch derived extends "base.arch"\n')
+    assert documents.dependents(base) == []
+    documents.put(derived.as_uri(), derived.read_text())
+    assert documents.dependents(base) == [derived]
+
+
+def test_the_specs_of_a_folder(documents: Documents, folder: Path) -> None:
+    for name in ("b.arch", "a.arch", "inner/c.arch", ".hidden/d.arch", "node_modules/e.arch", "notes.txt"):
+        write(folder, name, RIGHT)
+    opened = documents.put((folder / "new.arch").as_uri(), RIGHT)
+    assert documents.known() == [opened, folder / "a.arch", folder / "b.arch", folder / "inner" / "c.arch"]

@@ -1,0 +1,144 @@
+"""Errors and warnings as an editor shows them."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from helpers.editor import Editor, editor, uri_of
+from helpers.specs import TRAIN, text_of
+from lsprotocol.types import Diagnostic, DiagnosticSeverity, DiagnosticTag
+
+from cifar_dsl.editors.language_server.findings import findings
+from cifar_dsl.foundation.resources import diagnostics_path
+from cifar_dsl.language.diagnostics import CODES
+
+HEAD = "flatten -> dense(10)"
+CASES = Path(__file__).parents[2] / "language" / "diagnostics" / "cases"
+
+
+def found(here: Editor) -> list[Diagnostic]:
+    return findings(here.documents, here.path)
+
+
+def said(here: Editor) -> list[tuple[object, str]]:
+    """The code and the text of the place of each finding."""
+    source = here.documents.source(here.path)
+    assert source is not None
+    offset = here.documents.positions.offset
+    return [
+        (one.code, source.text[offset(source.text, one.range.start) : offset(source.text, one.range.end)])
+        for one in found(here)
+    ]
+
+
+def test_a_text_that_is_right() -> None:
+    assert found(editor(text_of(HEAD))) == []
+
+
+def test_errors_and_warnings() -> None:
+    assert said(editor(text_of(f"cnv(8, 1) -> con(8)\n{HEAD}"))) == [("E0201", "cnv"), ("E0201", "con")]
+    assert said(editor(text_of(HEAD, "param breadth = 8"))) == [("W0201", "breadth")]
+    assert said(editor(text_of(HEAD) + "model {")) == [("E0102", "{")]
+
+
+def test_what_is_said() -> None:
+    (one,) = found(editor(text_of(f"add {{ conv(3, 1) | conv(4, 1) }}\n{HEAD}")))
+    assert one.severity == DiagnosticSeverity.Error
+    assert one.source == "cifar-dsl"
+    lines = one.message.split("\n")
+    assert lines[0] == "add needs branches of one shape"
+    assert lines[1] == "this branch gives 4x8x8"
+    assert any(line.startswith("help: ") for line in lines)
+    assert one.related_information is not None
+    (related,) = one.related_information
+    assert related.message == "this branch gives 3x8x8"
+    assert (related.location.uri, related.location.range.start.character) == (uri_of("test"), 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        (text_of(HEAD, "param breadth = 8"), [DiagnosticTag.Unnecessary]),
+        (text_of(f"let y = conv(8, 1)\n{HEAD}"), [DiagnosticTag.Unnecessary]),
+        (text_of(f"{HEAD}  # allow: W0203"), [DiagnosticTag.Unnecessary]),
+        (text_of(f"conv(8, 1) -> bn\n{HEAD}"), None),
+        (text_of("gone"), None),
+    ],
+)
+def test_what_has_no_effect_is_faded(text: str, tags: list[DiagnosticTag] | None) -> None:
+    (one,) = found(editor(text))
+    assert one.tags == tags
+    is_warning = str(one.code).startswith("W")
+    assert one.severity == (DiagnosticSeverity.Warning if is_warning else DiagnosticSeverity.Error)
+
+
+@pytest.mark.parametrize("path", sorted(CASES.glob("*.arch")), ids=lambda path: path.stem)
+def test_every_code_leads_to_its_section(path: Path) -> None:
+    here = editor(path.read_bytes().decode(errors="replace"))
+    page = diagnostics_path().read_text(encoding="utf-8").split("\n")
+    for one in found(here):
+        assert one.code_description is not None
+        address = urlsplit(one.code_description.href)
+        assert Path(address.path) == diagnostics_path()
+        assert page[int(address.fragment.removeprefix("L")) - 1] == f"## {one.code}: {CODES[str(one.code)].title}"
+
+
+# ---- other files
+
+
+def test_mistakes_of_a_base_are_told_where_it_is_named() -> None:
+    base = text_of(f"cnv(8, 1) -> con(8)\n{HEAD}")
+    (one,) = found(editor('arch test extends "base.arch"\n', base=base))
+    assert one.code == "E0201"
+    assert one.message.startswith("in base.arch: unknown layer or block `cnv`, and 1 more")
+    assert (one.range.start.line, one.range.start.character, one.range.end.character) == (0, 18, 29)
+    assert one.related_information is not None
+    assert [(each.location.uri, each.location.range.start.line, each.message) for each in one.related_information] == [
+        (uri_of("base"), 4, "unknown layer or block `cnv`"),
+        (uri_of("base"), 4, "unknown layer or block `con`"),
+    ]
+
+
+def test_a_base_that_does_not_parse() -> None:
+    (one,) = found(editor('arch test extends "base.arch"\n', base="arch base\nmodel {"))
+    assert one.message.startswith("in base.arch: this `{` is never closed")
+
+
+def test_warnings_of_a_base_are_told_there() -> None:
+    base = text_of(HEAD, "param breadth = 8")
+    assert found(editor('arch test extends "base.arch"\n', base=base)) == []
+
+
+def test_mistakes_in_a_block_of_the_library_are_told_of_the_call() -> None:
+    here = editor(text_of(f"flatten -> basic_block(8)\n{HEAD}"))
+    first, *_ = found(here)
+    assert said(here)[0] == ("E0306", "basic_block(8)")
+    assert first.related_information is not None
+    assert first.related_information[0].location.uri.endswith("/library/residual.arch")
+
+
+def test_files_are_called_by_their_paths_in_the_folder() -> None:
+    here = editor(text_of(f"unit(8)\n{HEAD}", "block unit(c) { flatten -> conv(c, 1) }"))
+    (one,) = found(here)
+    assert "in `unit(8)`, called at test.arch:5:1" in one.message
+    (gone,) = found(editor('arch test extends "inner/gone.arch"\n'))
+    assert gone.message.startswith("there is no file inner/gone.arch")
+
+
+def test_a_file_that_is_gone() -> None:
+    here = editor("arch test\n")
+    (one,) = findings(here.documents, here.path_of("gone"))
+    assert (one.code, one.range.start.line, one.range.start.character) == ("E0105", 0, 0)
+
+
+def test_settings_of_a_base_that_go_wrong_here() -> None:
+    base = text_of(f"let y = dense(3)\n{HEAD}".replace("let y = dense(3)\n", ""), size="3x32x32") + TRAIN
+    (one,) = found(editor('arch test extends "base.arch"\nmodel { flatten -> dense(3) }\n', base=base))
+    assert one.code == "E0406"
+    assert one.related_information is not None
+    assert one.related_information[0].location.uri == uri_of("base")
+
+
+def test_nothing_that_acts_on_a_terminal() -> None:
+    (one,) = found(editor(text_of("relu \u202e bn")))
+    assert "\u202e" not in one.message

@@ -1,0 +1,67 @@
+"""The canonical layout."""
+
+from pathlib import Path
+
+import pytest
+from helpers.editor import editor, put_in
+from helpers.specs import text_of
+
+from cifar_dsl.editors.language_server.editing import difference
+from cifar_dsl.editors.language_server.formatting import formatting
+from cifar_dsl.foundation.resources import specs_directory
+from cifar_dsl.language.source import Source
+from cifar_dsl.language.syntax.formatter import format_text
+
+SHIPPED = sorted(specs_directory().rglob("*.arch"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_layout_of_the_formatter(path: Path) -> None:
+    text = path.read_text(encoding="utf-8").replace("    ", "  ").replace(" -> ", "->")
+    here = editor(text)
+    edits = formatting(here.documents, here.path)
+    assert put_in(text, edits) == format_text(Source("test.arch", text))
+    assert formatting(*list(editor(put_in(text, edits)))[:2]) == []
+
+
+def test_only_what_differs_is_changed() -> None:
+    text = text_of("    conv(8,1)\n    flatten -> dense(10)").replace("\n\n", "\n\n")
+    (edit,) = formatting(*list(editor(text))[:2])
+    assert edit.range.start.line == 4 - 1 or edit.new_text == "    conv(8, 1)\n"
+
+
+def test_a_text_that_does_not_parse_stays() -> None:
+    assert formatting(*list(editor("arch a\nmodel {  relu"))[:2]) == []
+
+
+def test_lines_keep_their_ends() -> None:
+    here = editor(text_of("conv(8,1)\nflatten").replace("\n", "\r\n"))
+    edits = formatting(here.documents, here.path)
+    assert edits
+    assert all("\n" not in edit.new_text.replace("\r\n", "") for edit in edits)
+
+
+def test_a_file_that_is_gone() -> None:
+    here = editor("arch a\n")
+    assert formatting(here.documents, here.path_of("gone")) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a\nb\nc\n", "a\nB\nc\n"),
+        ("a\nb\nc\n", "a\nc\n"),
+        ("a\nc\n", "a\nb\nc\n"),
+        ("a\na\na\n", "a\na\n"),
+        ("a\na\n", "a\na\na\n"),
+        ("", "a\n"),
+        ("a\n", ""),
+        ("a", "a\n"),
+        ("a\nb", "a\nb\n"),
+        ("a\r\nb\u2028c\n", "a\nb\u2028c\n"),
+    ],
+)
+def test_differences(old: str, new: str) -> None:
+    (edit,) = difference(Source("x", old), new)
+    assert old[: edit.span.start] + edit.replacement + old[edit.span.end :] == new
+    assert difference(Source("x", old), old) == []

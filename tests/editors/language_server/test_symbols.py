@@ -1,0 +1,121 @@
+"""Outlines, and what can be folded."""
+
+from pathlib import Path
+
+import pytest
+from helpers.editor import Editor, editor
+from helpers.specs import text_of
+from lsprotocol.types import DocumentSymbol, FoldingRangeKind, SymbolKind
+
+from cifar_dsl.editors.language_server.documents import Documents
+from cifar_dsl.editors.language_server.symbols import document_symbols, folding_ranges
+from cifar_dsl.foundation.resources import specs_directory
+
+SHIPPED = sorted(specs_directory().resolve().rglob("*.arch"))
+TEXT = """\
+arch test
+input 3x8x8
+param width = 8
+block unit(c: int, k: int = 1) {
+    let y = conv(c, k) as first
+    y -> relu
+}
+model {
+    repeat 2 { unit(8) as twice }
+    add { conv(8, 1) as left | identity } as join
+    if width > 3 { let z = bn } else { let w = relu }
+    flatten -> dense(10) as head
+}
+train {
+    data       cifar10
+    optimizer.lr 1e-3
+    group norms {
+        select  [norm, bias]
+        epochs  1
+    }
+}
+assert params < 1M
+"""
+
+
+def outline(symbols: list[DocumentSymbol]) -> list[object]:
+    """Names and details, with what is inside behind them."""
+    found: list[object] = []
+    for symbol in symbols:
+        found.append(f"{symbol.name} {symbol.detail}" if symbol.detail else symbol.name)
+        if symbol.children:
+            found.append(outline(list(symbol.children)))
+    return found
+
+
+def shown(here: Editor) -> list[DocumentSymbol]:
+    return document_symbols(here.documents, here.path)
+
+
+def test_all_that_a_spec_holds() -> None:
+    assert outline(shown(editor(TEXT))) == [
+        "input 3x8x8",
+        "width 8",
+        "unit",
+        ["c", "k", "y", ["first"]],
+        "model",
+        ["twice", "join", ["left"], "z", "w", "head"],
+        "train",
+        ["data cifar10", "optimizer.lr 1e-3", "norms group", ["select [norm, bias]", "epochs 1"]],
+        "assert params < 1M",
+    ]
+
+
+def test_kinds() -> None:
+    kinds = {symbol.name: symbol.kind for symbol in shown(editor(TEXT))}
+    assert kinds["width"] == SymbolKind.Constant
+    assert kinds["unit"] == SymbolKind.Function
+    assert kinds["model"] == SymbolKind.Class
+
+
+def test_a_text_that_does_not_parse_shows_its_definitions() -> None:
+    assert outline(shown(editor(TEXT + "model {"))) == ["width", "unit"]
+    assert shown(editor("")) == []
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_places_lie_in_each_other(path: Path) -> None:
+    waiting = [(symbol, symbol.range) for symbol in document_symbols(Documents(), path)]
+    assert waiting
+    while waiting:
+        symbol, around = waiting.pop()
+        assert around.start <= symbol.range.start <= symbol.selection_range.start
+        assert symbol.selection_range.end <= symbol.range.end <= around.end
+        assert symbol.name
+        waiting += [(child, symbol.range) for child in symbol.children or ()]
+
+
+def folds(text: str) -> list[tuple[int, int]]:
+    here = editor(text)
+    return sorted((one.start_line, one.end_line) for one in folding_ranges(here.documents, here.path))
+
+
+def test_brackets_are_folded() -> None:
+    assert folds(TEXT) == [(3, 5), (7, 11), (13, 19), (16, 18)]
+    assert folds("model {\n  conv(\n  3,\n  1\n)\n") == [(1, 3)]  # the brace is not closed yet
+    assert folds("model { add {\n relu\n bn\n}\n}") == [(0, 2), (0, 3)]
+    assert folds("model {\n}\n)") == []
+
+
+def test_comments_are_folded() -> None:
+    here = editor("# one\n# two\n\n# three\narch a\n  # four\n# five\n#six")
+    found = folding_ranges(here.documents, here.path)
+    assert [(one.start_line, one.end_line, one.kind) for one in found] == [
+        (0, 1, FoldingRangeKind.Comment),
+        (5, 7, FoldingRangeKind.Comment),
+    ]
+
+
+def test_a_bracket_in_a_comment_is_none() -> None:
+    assert folds(text_of("relu  # {\nbn # ( ")) == [(3, 5)]
+
+
+def test_a_file_that_is_gone() -> None:
+    here = editor("arch a\n")
+    assert document_symbols(here.documents, here.path_of("gone")) == []
+    assert folding_ranges(here.documents, here.path_of("gone")) == []

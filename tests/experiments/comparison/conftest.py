@@ -1,0 +1,73 @@
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from cifar_dsl.experiments.comparison import Entry
+from cifar_dsl.runs import (
+    DataRecord,
+    Environment,
+    EpochMetrics,
+    RunRecord,
+    RunResult,
+    RunWriter,
+    failed_runs,
+    note_failure,
+    run_path,
+)
+
+SPEC = "arch x\n"
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Callable[..., Entry]:
+    """A spec with a run for each accuracy; None stands for one that diverged. `failed` are the seeds that failed."""
+
+    def make(
+        name: str,
+        *,
+        accuracies: Sequence[float | None] = (),
+        times: Sequence[float] | None = None,
+        parameters: int = 1000,
+        lineage: tuple[str, ...] | None = None,
+        changes: tuple[str, ...] = (),
+        fingerprint: str = "",
+        digest: str = "ab" * 32,
+        origin: str = "drawn",
+        device: str = "a processor",
+        spec_text: str = SPEC,
+        failed: Sequence[int] = (),
+        curves: Sequence[Sequence[float]] | None = None,
+    ) -> Entry:
+        lineage = lineage or (name,)
+        fingerprint = fingerprint or f"{sum(map(ord, name)) % 16**12:012x}"
+        data = DataRecord("npz", digest, origin, 60, 20)
+        environment = Environment("0", "2", "3", "here", "a processor", "cpu", device, 1)
+        runs = []
+
+        def begun(seed: int) -> RunWriter:
+            writer = RunWriter(run_path(tmp_path, name.replace("/", "_"), fingerprint, seed))
+            writer.take()
+            writer.start(
+                RunRecord(name, fingerprint, seed, lineage, changes, (), data, environment, "2025-01-01"), spec_text
+            )
+            return writer
+
+        for seed, accuracy in enumerate(accuracies):
+            writer = begun(seed)
+            for epoch, test_accuracy in enumerate(curves[seed] if curves else (), start=1):
+                writer.add_epoch(EpochMetrics(epoch, 1e-3, 1.0, test_accuracy, 1.0, test_accuracy, 1.0, 0.1))
+            time_s = times[seed] if times else 1.0
+            status = "diverged" if accuracy is None else "finished"
+            run = writer.commit(RunResult(status, accuracy, accuracy, 1, parameters, 2000, time_s, 60.0))
+            writer.close()
+            runs.append(run)
+        for seed in failed:
+            writer = begun(seed)
+            writer.add_epoch(EpochMetrics(1, 1e-3, 1.0, 0.3, 1.0, 0.3, 1.0, 0.1))
+            writer.close()
+            note_failure(writer.path, digest, "the disk is full")
+        lost = tuple(failed_runs(tmp_path, fingerprint))
+        return Entry(name, lineage, changes, fingerprint, parameters, 2000, tuple(runs), lost)
+
+    return make

@@ -1,0 +1,166 @@
+"""What a comparison computes, against figures worked out by hand."""
+
+import pytest
+from scipy import stats
+
+from cifar_dsl.experiments.comparison import Comparison, Entry, check_baseline, compare
+from cifar_dsl.runs import METRICS, RunError
+
+
+def names(comparison: Comparison) -> list[str]:
+    return [row.name for row in comparison.rows]
+
+
+def test_mean_deviation_and_difference(entry):
+    comparison = compare([entry("base", accuracies=[0.5, 0.7]), entry("trick", accuracies=[0.7, 0.8, 0.9])])
+    base, trick = comparison.rows
+    assert (base.mean, base.effect) == (pytest.approx(0.6), None)
+    assert base.deviation == pytest.approx(0.1 * 2**0.5)  # divided by n - 1
+    assert (trick.mean, trick.deviation) == (pytest.approx(0.8), pytest.approx(0.1))
+    assert trick.effect.difference == pytest.approx(0.2)
+    assert (trick.seeds, trick.accuracies) == ((0, 1, 2), (0.7, 0.8, 0.9))
+
+
+def test_gain_is_difference_for_each_added_parameter(entry):
+    base = entry("base", parameters=1000, accuracies=[0.5])
+    larger, same, smaller = (entry(f"with_{n}", parameters=n, accuracies=[0.6]) for n in (1500, 1000, 900))
+    rows = compare([base, larger, same, smaller]).rows
+    assert [row.gain_per_parameter for row in rows] == [None, pytest.approx(0.1 / 500), None, None]
+    worse = compare([base, entry("worse", parameters=1100, accuracies=[0.4])]).rows[1]
+    assert worse.gain_per_parameter == pytest.approx(-0.1 / 100)
+
+
+def test_only_what_is_unclear_needs_seeds(entry):
+    rows = compare(
+        [
+            entry("base", accuracies=[0.70, 0.71, 0.72, 0.69, 0.73]),
+            entry("clear", accuracies=[0.80, 0.81, 0.82, 0.79, 0.83]),
+            entry("vague", accuracies=[0.71, 0.72, 0.71, 0.70, 0.74]),
+        ]
+    ).rows
+    assert [row.effect and row.effect.verdict for row in rows] == [None, "better", "unclear"]
+    assert rows[1].effect.seeds_needed is None
+    assert rows[2].effect.seeds_needed > 5
+
+
+def test_a_spec_that_means_the_same_as_the_baseline_is_not_tested(entry):
+    same = {"accuracies": [0.5, 0.7], "fingerprint": "f" * 12}
+    rows = compare([entry("base", **same), entry("twin", **same), entry("trick", accuracies=[0.8, 0.9])]).rows
+    assert rows[1].effect is None
+    assert rows[2].effect.p_adjusted == pytest.approx(rows[2].effect.p, rel=1e-3)  # one comparison, not two
+
+
+def test_specs_of_one_meaning_count_once(entry):
+    def found(*twins: str):
+        same = {"accuracies": [0.8, 0.82, 0.85], "fingerprint": "f" * 12}
+        others = [entry("other", accuracies=[0.71, 0.7, 0.73]), *(entry(name, **same) for name in twins)]
+        return compare([entry("base", accuracies=[0.7, 0.71, 0.72]), *others], "base", all_pairs=True)
+
+    once, twice = found("a"), found("a", "b")
+    assert twice.rows[2].effect == twice.rows[3].effect == once.rows[2].effect
+    adjusted = {pair.first: pair.p_adjusted for pair in once.pairs if pair.second == "a"}
+    for twin in "ab":
+        assert {pair.first: pair.p_adjusted for pair in twice.pairs if pair.second == twin} == adjusted
+    assert len(twice.pairs) == 5  # not the twins
+
+
+def test_specs_of_one_name_are_refused(entry):
+    with pytest.raises(RunError, match="2 specs are called a"):
+        compare([entry("a", accuracies=[0.5]), entry("a", fingerprint="f" * 12)])
+
+
+def test_pairs_are_all_there_are_and_adjusted_for_all(entry):
+    entries = [entry(name, accuracies=[at, at + 0.01, at - 0.01]) for name, at in (("a", 0.5), ("b", 0.6), ("c", 0.61))]
+    assert compare(entries).pairs == ()
+    pairs = compare(entries, all_pairs=True).pairs
+    assert [(pair.first, pair.second, pair.verdict) for pair in pairs] == [
+        ("a", "b", "better"),
+        ("a", "c", "better"),
+        ("b", "c", "unclear"),
+    ]
+    alone = [stats.ttest_ind([d + 0.01, d, d - 0.01], [0.01, 0, -0.01]).pvalue for d in (0.1, 0.11, 0.01)]
+    assert pairs[1].p_adjusted == pairs[0].p_adjusted == pytest.approx(3 * alone[1])  # 2 * alone[0] is less
+    assert pairs[2].p_adjusted == pytest.approx(alone[2])
+
+
+def test_one_run_has_no_deviation(entry):
+    assert compare([entry("base", accuracies=[0.5])]).rows[0].deviation is None
+
+
+def test_runs_that_diverged_are_counted_and_not_averaged(entry):
+    rows = compare([entry("base", accuracies=[0.5, None, 0.7]), entry("wild", accuracies=[None])]).rows
+    assert (rows[0].mean, rows[0].diverged, rows[0].seeds) == (pytest.approx(0.6), 1, (0, 2))
+    assert (rows[1].mean, rows[1].diverged, rows[1].effect) == (None, 1, None)
+
+
+def test_runs_that_failed_are_counted_unless_their_seed_is_there_after_all(entry):
+    entries = [entry("base", accuracies=[0.5, 0.7], failed=[1, 2]), entry("broken", failed=[0])]
+    rows = compare(entries).rows
+    assert (rows[0].mean, rows[0].failed, rows[0].lost) == (pytest.approx(0.6), 1, 1)
+    assert (rows[1].mean, rows[1].failed, rows[1].effect) == (None, 1, None)
+    assert rows[1].curve.lost == ((0.3,),)
+
+
+def test_a_run_that_failed_on_other_data_is_not_counted(entry):
+    entries = [entry("base", accuracies=[0.5]), entry("broken", failed=[0], digest="cd" * 32)]
+    assert [row.failed for row in compare(entries).rows] == [0, 0]
+
+
+def test_of_a_run_that_failed_while_it_wrote_an_epoch_there_is_no_curve(entry):
+    broken = entry("broken", failed=[0])
+    (broken.failed[0].path / METRICS).write_text('{"epoch": 1')
+    (row,) = compare([broken]).rows
+    assert (row.failed, row.curve.lost) == (1, ())
+
+
+def test_without_a_run_of_the_baseline_there_is_no_difference(entry):
+    rows = compare([entry("base"), entry("trick", accuracies=[0.7])], "base").rows
+    assert [row.effect for row in rows] == [None, None]
+    assert rows[1].mean == 0.7
+
+
+def test_time_is_the_mean_of_a_run(entry):
+    assert compare([entry("base", accuracies=[0.5, 0.6], times=[10.0, 30.0])]).rows[0].time_s == 20
+
+
+def test_the_baseline_is_what_most_others_extend_and_comes_first(entry):
+    entries = [
+        entry("a", lineage=("a", "base")),
+        entry("b", lineage=("b", "a", "base")),
+        entry("base"),
+        entry("c", lineage=("c", "a", "base")),
+    ]
+    assert compare(entries).baseline == "base"
+    assert names(compare(entries)) == ["base", "a", "b", "c"]
+    assert names(compare(entries, "c")) == ["c", "a", "b", "base"]
+
+
+def test_without_a_common_base_the_first_is_the_baseline(entry):
+    assert compare([entry("z"), entry("a")]).baseline == "z"
+
+
+def test_an_unknown_baseline_is_refused_with_the_names(entry):
+    with pytest.raises(RunError, match="the baseline c is not among") as caught:
+        compare([entry("a"), entry("b")], "c")
+    assert caught.value.help == ("choose one of a, b",)
+    check_baseline(["a", "b"], None)
+    check_baseline(["a", "b"], "b")
+
+
+def test_runs_on_different_data_are_refused(entry):
+    entries: list[Entry] = [entry("a", accuracies=[0.5]), entry("b", accuracies=[0.5], digest="cd" * 32)]
+    with pytest.raises(RunError, match=r"different data: .*abababababab.*cdcdcdcdcdcd"):
+        compare(entries)
+
+
+def test_devices_are_listed_once_each(entry):
+    entries = [entry("a", accuracies=[0.5, 0.6]), entry("b", accuracies=[0.5], device="another")]
+    assert compare(entries).devices == ("a processor", "another")
+    assert compare([entry("a")]).devices == ()
+
+
+def test_a_seed_that_was_trained_under_two_names_counts_once(entry):
+    runs = [run for name in ("a", "b") for run in entry(name, accuracies=[0.5, 0.7]).runs]
+    twice = Entry("a", ("a",), (), runs[0].record().fingerprint, 1000, 2000, tuple(runs))
+    (row,) = compare([twice]).rows
+    assert (row.seeds, row.accuracies) == ((0, 1), (0.5, 0.7))

@@ -1,0 +1,120 @@
+"""What is said of a spec claims no more than its figures do."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cifar_dsl.experiments.comparison import compare
+from cifar_dsl.experiments.comparison.sentences import p_text, pair_sentences, points, range_text, sentences
+
+BASE = (0.70, 0.71, 0.72, 0.69, 0.73)
+
+
+@pytest.fixture
+def said(entry):
+    def say(*others, base=BASE, **options):
+        entries = [entry("base", accuracies=base), *(entry(f"s{i}", accuracies=each) for i, each in enumerate(others))]
+        return sentences(compare(entries, "base", **options))
+
+    return say
+
+
+def test_a_spec_that_beats_the_baseline(said):
+    assert said((0.80, 0.79, 0.81, 0.80, 0.82)) == ["s0 beats base by 9.4 points (7.4 to 11.4)"]
+
+
+def test_a_spec_that_is_worse(said):
+    assert said((0.60, 0.59, 0.61, 0.60, 0.62)) == ["s0 is worse than base by 10.6 points (8.6 to 12.6)"]
+
+
+def test_no_difference_shown_says_what_would_have_been_seen_and_how_to_settle_it(said):
+    assert said((0.705, 0.715, 0.725, 0.695, 0.735)) == [
+        "s0: no difference from base shown (-1.8 to +2.8 points); with 5 seeds, less than 3.2 points would not be "
+        "seen; if the 0.5 points are real, about 153 more of each would show them"
+    ]
+
+
+def test_a_difference_of_nothing_can_not_be_settled(said):
+    (line,) = said(BASE)
+    assert line.endswith("and more than 1,000 seeds would be needed to settle 0.00 points")
+
+
+def test_unequal_numbers_of_seeds_are_both_said(said):
+    assert "with 3 seeds against 5, less than" in said((0.705, 0.715, 0.725))[0]
+
+
+@pytest.mark.parametrize(
+    ("base", "other", "expected"),
+    [
+        ((0.5,), (0.7,), "s0: +20.0 points, but one run of s0 can't tell a trick from luck; train more seeds"),
+        ((0.5,), (0.7, 0.8), "s0: +25.0 points, but one run of base can't tell a trick from luck; train more seeds"),
+        (
+            (0.5, 0.5),
+            (0.7, 0.7),
+            "s0: +20.0 points, but the runs of neither scatter, so nothing tells what chance does",
+        ),
+        ((0.5, 0.6), (), "s0: no run"),
+        ((0.5, 0.6), (None, None), "s0: no run finished; of 2 runs, 2 diverged"),
+        ((), (0.5, 0.6), "s0: base has no finished run to compare with"),
+    ],
+)
+def test_what_can_not_be_told_is_said(said, base, other, expected):
+    assert said(other, base=base) == [expected]
+
+
+def test_lost_runs_are_said_beside_every_claim(said):
+    base, trick = said((0.80, 0.79, None, 0.81, None), base=(*BASE, None))
+    assert base == "base, the baseline; of 6 runs, 1 diverged, and only those that finished are in the figures"
+    assert trick.startswith("s0 beats base by ")
+    assert trick.endswith("; of 5 runs, 2 diverged, and only those that finished are in the figures")
+
+
+def test_a_spec_that_means_the_same_is_no_rival(entry):
+    comparison = compare([entry("a", accuracies=BASE, fingerprint="f" * 12), entry("b", fingerprint="f" * 12)], "a")
+    assert sentences(comparison) == ["b means the same as a, so that their runs are the same"]
+
+
+def test_pairs_say_who_beats_whom(entry):
+    entries = [
+        entry("a", accuracies=BASE),
+        entry("b", accuracies=(0.80, 0.79, 0.81, 0.80, 0.82)),
+        entry("c", accuracies=(0.802, 0.795, 0.808, 0.80, 0.82)),
+        entry("d", accuracies=(0.9,)),
+    ]
+    told = pair_sentences(compare(entries, "a", all_pairs=True))
+    assert told[0] == "b beats a by 9.4 points (7.4 to 11.4), p < 0.001"
+    assert told[2] == "a and d: one run of d can't tell a trick from luck; train more seeds"
+    assert told[3] == "b and c: no difference shown (+0.1 points, p = 0.88)"
+    assert len(told) == 6
+
+
+def test_of_a_pair_that_does_not_scatter_it_is_not_said_that_its_runs_are_few(entry):
+    comparison = compare([entry("a", accuracies=[0.5] * 5), entry("b", accuracies=[0.6] * 5)], all_pairs=True)
+    (told,) = pair_sentences(comparison)
+    assert told == "a and b: the runs of neither scatter, so nothing tells what chance does"
+
+
+def test_where_one_spec_has_more_runs_than_the_other_the_seeds_are_told_in_all(entry):
+    rows = compare([entry("base", accuracies=(*BASE, 0.72, 0.7)), entry("trick", accuracies=(0.71, 0.72, 0.73))])
+    needed = rows.rows[1].effect.seeds_needed
+    assert f"about {needed} of each in all would show them" in sentences(rows)[0]
+
+
+@given(st.floats(0, 1))
+def test_a_p_is_never_rounded_across_the_limit(p):
+    shown = p_text(p)
+    assert re.fullmatch(r"p (= 0\.\d+|< 0\.001|> 0\.99)", shown)
+    if shown.startswith("p = "):
+        assert (float(shown[4:]) < 0.05) == (p < 0.05)
+
+
+@given(st.floats(1e-6, 0.5), st.floats(0, 0.5))
+def test_an_interval_beside_0_is_never_rounded_to_it(low, width):
+    assert float(range_text((low, low + width)).split(" to ")[0]) > 0
+
+
+def test_points_have_a_sign_where_it_is_asked_for_and_no_minus_zero():
+    assert (points(0.0812), points(-0.0812, sign=True), points(0.05, 2, sign=True)) == ("8.1", "-8.1", "+5.00")
+    assert points(-0.0001) == "0.0"

@@ -1,0 +1,152 @@
+"""Tables say the figures, and nothing in them acts on what shows them."""
+
+import csv
+import io
+import json
+
+import cattrs
+import pytest
+
+from cifar_dsl.experiments.comparison import Comparison, compare
+from cifar_dsl.experiments.comparison.tables import as_csv, as_json, as_latex, as_markdown, as_text, notes
+
+HOSTILE = "\x1b[2J\u202e|`<script>alert(1)</script>![x](http://x.test)\n| new row |"
+
+
+@pytest.fixture
+def comparison(entry) -> Comparison:
+    return compare(
+        [
+            entry("base", accuracies=[0.5, 0.7]),
+            entry("trick", parameters=3000, accuracies=[0.75, 0.85, None], changes=("head = [512]", "batch 7")),
+            entry("unrun", changes=("epochs 3",)),
+            entry("wild", accuracies=[None]),
+        ],
+        "base",
+    )
+
+
+def test_the_text_is_this_table_and_what_it_says(comparison):
+    assert as_text(comparison) == TEXT.strip().splitlines()
+
+
+TEXT = """
+spec   parameters  macs         accuracy               n  difference   95 % interval     p   time
+base        1,000   2 k  0.6000 ± 0.1414               2                                    1.0 s
+trick       3,000   2 k  0.8000 ± 0.0707  2 + 1 diverged      +20.00  -49.2 to +89.2  0.26  1.0 s
+unrun       1,000   2 k           no run               0
+wild        1,000   2 k         diverged  0 + 1 diverged
+
+trick: no difference from base shown (-49.2 to +89.2 points); with 2 seeds, less than 89.1 points would not be
+  seen; if the 20.0 points are real, about 5 more of each would show them; of 3 runs, 1 diverged, and only
+  those that finished are in the figures
+unrun: no run
+wild: no run finished; of 1 run, 1 diverged
+
+data: npz (drawn; 60 + 20 images, digest abababababab)
+computed on: a processor
+accuracy: on the test images after the last epoch, mean ± sample standard deviation over n seeds
+difference: from base in percentage points; interval and p: Welch's
+"""
+
+
+def test_csv_holds_every_digit(comparison):
+    lines = {line["spec"]: line for line in csv.DictReader(io.StringIO(as_csv(comparison)))}
+    for row in comparison.rows:
+        line = lines[row.name]
+        for owner, names in (
+            (row, ("mean", "deviation", "gain_per_parameter", "time_s", "energy_j")),
+            (row.effect, ("difference", "p", "p_adjusted", "smallest_p", "superiority", "detectable", "seeds_needed")),
+        ):
+            for name in names:
+                assert (float(line[name]) if line[name] else None) == getattr(owner, name, None)
+        ends = (line["simultaneous_low"], line["simultaneous_high"])
+        assert (tuple(map(float, ends)) if all(ends) else None) == (row.effect and row.effect.simultaneous)
+        assert tuple(map(float, line["accuracies"].split())) == row.accuracies
+        assert (int(line["parameters"]), int(line["n"]), int(line["diverged"])) == (
+            row.parameters,
+            len(row.accuracies),
+            row.diverged,
+        )
+    assert lines["base"]["change"] == ""
+    assert lines["trick"]["verdict"] == "unclear"
+
+
+@pytest.mark.parametrize("sign", "=+-@")
+def test_no_cell_of_csv_is_a_formula(entry, sign):
+    comparison = compare([entry(f"{sign}cmd|' /C calc'!A0", changes=(f"{sign}HYPERLINK(1)",), accuracies=[0.5])])
+    (line,) = csv.DictReader(io.StringIO(as_csv(comparison)))
+    assert line["spec"][:1] not in tuple("=+-@")
+    assert line["change"][:1] not in tuple("=+-@")
+
+
+def test_json_holds_everything(comparison):
+    assert cattrs.structure(json.loads(as_json(comparison)), Comparison) == comparison
+
+
+def test_every_line_of_the_markdown_table_has_the_same_cells(comparison):
+    lines = as_markdown(comparison).split("\n\n")[0].splitlines()
+    assert len(lines) == 2 + len(comparison.rows)
+    assert len({line.count(" | ") for line in lines}) == 1
+    assert (
+        "| trick | head = [512]; batch 7 | 3,000 | 2 k | 0.8000 ± 0.0707 | 2 + 1 diverged | "
+        "+20.00 | -49.2 to +89.2 | 0.26 | 0.67 (0.11 to 0.97) | +10 | 1.0 s |" in lines[3]
+    )
+
+
+def test_nothing_in_markdown_is_code_html_a_link_or_a_cell(entry):
+    comparison = compare([entry("base", accuracies=[0.5], changes=("a | b",), origin=HOSTILE, device=HOSTILE)])
+    text = as_markdown(comparison)
+    assert r"| a \| b |" in text
+    assert len(text.splitlines()) == 3 + 1 + 4
+    for wrong in ("\x1b", "\u202e", "<", "`", "]("):
+        assert wrong not in text.replace(r"\<", "").replace(r"\`", "")
+
+
+def test_nothing_in_the_text_acts_on_a_terminal(entry):
+    entries = [
+        entry("base", accuracies=[0.5], origin=HOSTILE, device=HOSTILE),
+        entry(f"x{HOSTILE}\u200b", accuracies=[0.6, 0.7], origin=HOSTILE, changes=(HOSTILE,)),
+    ]
+    comparison = compare(entries, "base", all_pairs=True)
+    for text in ("\n".join(as_text(comparison)), as_markdown(comparison), as_latex(comparison), as_csv(comparison)):
+        assert all(line.isprintable() for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a*b*", r"a\*b\*"),
+        ("_a_", r"\_a\_"),
+        ("snake_case", "snake_case"),
+        ("~~a~~", r"\~\~a\~\~"),
+        ("&lt;b>", r"\&lt;b>"),
+        ("http://a.b", r"http\://a.b"),
+        ("https://a.b", r"https\://a.b"),
+    ],
+)
+def test_nothing_of_a_name_is_markup_in_markdown(entry, name, shown):
+    assert f"| {shown} |" in as_markdown(compare([entry(name, accuracies=[0.5])]))
+
+
+def test_latex_is_a_table_of_booktabs(comparison):
+    lines = [line for line in as_latex(comparison).splitlines() if not line.startswith("%")]
+    assert (lines[0], lines[1], lines[-1]) == (r"\begin{tabular}{lrrrrrrrrrr}", r"\toprule", r"\end{tabular}")
+    assert lines[2].startswith(r"spec & parameters & macs & accuracy & n & difference & 95 \% interval & p & ")
+    assert r"trick & 3,000 & 2 k & 0.8000 $\pm$ 0.0707 & 2 + 1 diverged & +20.00 & -49.2 to +89.2 & 0.26" in lines[5]
+    assert len({line.count(" & ") for line in lines if " & " in line}) == 1
+
+
+def test_nothing_in_latex_is_a_command(entry):
+    comparison = compare([entry(r"\input{x}%$&#_^~{", accuracies=[0.5], origin="a\n\\input{y}")])
+    table, name = as_latex(comparison), r"\textbackslash{}input\{x\}\%\$\&\#\_\textasciicircum{}\textasciitilde{}\{"
+    assert f"\n{name} & " in table
+    assert not [line for line in table.splitlines() if line.startswith(r"\input")]
+
+
+def test_claims_from_few_seeds_say_what_they_rest_on(entry):
+    few = [entry("base", accuracies=[0.5, 0.51, 0.52]), entry("trick", accuracies=[0.8, 0.81, 0.82])]
+    (caution,) = [note for note in notes(compare(few)) if note.startswith("few seeds")]
+    assert "can't go below p = 0.10 with so few" in caution
+    more = [entry("base", accuracies=[0.5, 0.51, 0.52, 0.53]), entry("trick", accuracies=[0.8, 0.81, 0.82, 0.83])]
+    assert not [note for note in notes(compare(more)) if note.startswith("few seeds")]

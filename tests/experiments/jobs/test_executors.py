@@ -1,0 +1,196 @@
+"""Jobs in this process and in others: what is told, what comes out, and what becomes of those that fail."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from attrs import evolve
+
+from cifar_dsl import api
+from cifar_dsl.experiments.jobs import (
+    Began,
+    EpochEnded,
+    Event,
+    Failed,
+    Finished,
+    InlineExecutor,
+    Job,
+    LocalExecutor,
+    Stepped,
+    Stopped,
+    local,
+)
+from cifar_dsl.runs import RunWriter, open_run, partial_path, run_path
+
+ENDS = (Finished, Failed, Stopped)
+
+
+@pytest.fixture
+def job(tiny, pictures, tmp_path):
+    """A job of the tiny spec with some seeds, in another folder of runs."""
+    spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
+
+    def make(*seeds: int, runs: str = "runs", epochs: int = 2) -> Job:
+        longer = api.with_overrides(spec, f"train.epochs={epochs}")
+        return api.job(longer, dataset, seeds or (0,), runs=tmp_path / runs, device="cpu", threads=1)
+
+    return make
+
+
+def result(event: Event) -> tuple[float, bytes]:
+    """Loss and weights of a job of one seed."""
+    assert isinstance(event, Finished), event
+    run = open_run(Path(event.paths[0]))
+    return run.result().loss, run.weights.read_bytes()
+
+
+def test_jobs_give_the_same_in_this_process_and_in_others(job):
+    told: list[tuple[int, Event]] = []
+    here = InlineExecutor().run([job(0), job(1)], lambda *event: None)
+    there = LocalExecutor(2).run([job(0, runs="b"), job(1, runs="b")], lambda *event: told.append(event))
+    assert [result(event) for event in here] == [result(event) for event in there]
+    for number in (0, 1):
+        events = [event for of, event in told if of == number]
+        assert [event.metrics.epoch for event in events if isinstance(event, EpochEnded)] == [1, 2]
+        assert [event.epochs for event in events if isinstance(event, Stepped)][-1] == 2
+        assert [event for event in events if isinstance(event, ENDS)] == [there[number]]
+
+
+def test_seeds_of_one_job_are_trained_side_by_side_with_the_same_results(job):
+    (together,) = InlineExecutor().run([job(0, 1, 2)], lambda *_: None)
+    assert isinstance(together, Finished)
+    for seed, path in enumerate(together.paths):
+        (alone,) = InlineExecutor().run([job(seed, runs="alone")], lambda *_: None)
+        run = open_run(Path(path))
+        assert (run.result().loss, run.weights.read_bytes()) == result(alone)
+        assert (run.record().seed, run.record().together) == (seed, 3)
+
+
+@pytest.mark.parametrize("executor", [InlineExecutor(), LocalExecutor(1)], ids=lambda one: type(one).__name__)
+def test_a_job_that_fails_lets_the_others_go_on(job, executor):
+    wrong = evolve(job(0), digest="ab" * 32)
+    first, second = executor.run([wrong, job(1)], lambda *_: None)
+    assert isinstance(first, Failed)
+    assert "are not those of the job" in first.message
+    assert first.trace is None
+    assert isinstance(second, Finished)
+
+
+def test_a_bug_is_told_with_its_traceback(job, monkeypatch):
+    monkeypatch.setattr("cifar_dsl.training.session.print_spec", lambda _: 1 / 0)
+    (event,) = InlineExecutor().run([job(0)], lambda *_: None)
+    assert isinstance(event, Failed)
+    assert "ZeroDivisionError" in event.message
+    assert "print_spec" in event.trace
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_process_that_is_killed_takes_its_job_alone_and_the_job_can_be_gone_on_with(job, tmp_path):
+    long = job(0, epochs=400)
+    killed: list[int] = []
+
+    def kill(number: int, event: Event) -> None:
+        if number == 0 and isinstance(event, EpochEnded) and event.metrics.epoch == 3 and not killed:
+            import json
+
+            (place,) = tmp_path.glob("runs/*/seed-0.partial/process.json")
+            killed.append(json.loads(place.read_text())["process"])
+            os.kill(killed[0], signal.SIGKILL)
+
+    first, second = LocalExecutor(1).run([long, job(1)], kill)
+    assert isinstance(first, Failed)
+    assert "ended by SIGKILL" in first.message
+    assert isinstance(second, Finished)
+    (partial,) = tmp_path.glob("runs/*/seed-0.partial")
+    assert len((partial / "metrics.jsonl").read_text().splitlines()) >= 3
+
+
+def test_a_process_that_dies_between_two_jobs_takes_none_with_it(job):
+    killed: list[int | None] = []
+
+    def kill(number: int, event: Event) -> None:
+        if number == 0 and isinstance(event, Failed):
+            (idle,) = multiprocessing.active_children()
+            idle.kill()
+            idle.join()
+            killed.append(idle.pid)
+
+    first, second = LocalExecutor(1).run([evolve(job(0), digest="ab" * 32), job(1)], kill)
+    assert killed
+    assert isinstance(first, Failed)
+    assert isinstance(second, Finished)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("executor", [InlineExecutor(), LocalExecutor(1)], ids=lambda one: type(one).__name__)
+def test_to_stop_keeps_what_was_trained_and_begins_nothing_more(job, executor, tmp_path):
+    seen: list[Event] = []
+    begun = time.monotonic()
+    events = executor.run(
+        [job(0, epochs=4000), job(1)],
+        lambda _, event: seen.append(event),
+        lambda: any(isinstance(event, EpochEnded) for event in seen),
+    )
+    assert [type(event) for event in events] == [Stopped, Stopped]
+    assert time.monotonic() - begun < 120
+    (partial,) = tmp_path.glob("runs/*/*.partial")
+    assert list(partial.glob("checkpoints/*"))
+    assert partial == partial_path(partial.with_suffix(""))
+
+
+@pytest.mark.parametrize("executor", [InlineExecutor(), LocalExecutor(1)], ids=lambda one: type(one).__name__)
+def test_to_stop_ends_the_waiting_for_another_process_too(job, executor):
+    one = job(0)
+    waiting = evolve(one, habits=evolve(one.habits, wait=True))
+    other = RunWriter(run_path(Path(one.runs), one.name, one.fingerprint, 0))
+    other.take()
+    end = threading.Timer(60, other.close)
+    end.start()
+    told: list[Event] = []
+    outcomes = executor.run(
+        [waiting],
+        lambda _, event: told.append(event),
+        lambda: any(isinstance(event, Began) for event in told),
+    )
+    assert outcomes == [Stopped()]
+    assert end.is_alive(), "it waited until the run was free"
+    end.cancel()
+    other.close()
+
+
+@pytest.mark.parametrize("last", [EpochEnded, Finished])
+def test_what_a_listener_raises_is_no_failure_of_the_training(job, last):
+    told: list[Event] = []
+
+    def take(_: int, event: Event) -> None:
+        told.append(event)
+        if isinstance(event, last):
+            raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        InlineExecutor().run([job(0), job(1)], take)
+    assert isinstance(told[-1], last)
+    assert [event for event in told if isinstance(event, ENDS)] == told[-1:] * (last is Finished)
+
+
+def test_gpus_are_shared_out_among_the_processes(monkeypatch):
+    """Their names alone: neither GPUs nor processes need to be there."""
+    monkeypatch.setattr(local._Worker, "start", lambda _, gpu: SimpleNamespace(gpu=gpu, number=0))
+    executor, workers = LocalExecutor(3, ("4", "7")), []
+    while executor._free(workers):
+        pass
+    assert [worker.gpu for worker in workers] == ["4", "7", "4"]
+
+
+def test_a_process_sees_its_gpu_alone(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    here, there = multiprocessing.Pipe()
+    here.close()
+    local._work(there, "7")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "7"

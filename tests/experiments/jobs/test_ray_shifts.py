@@ -1,0 +1,88 @@
+"""Which job begins when, and who is listened to, without a cluster: Ray's place is taken by threads."""
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from helpers.ray_here import ray_here
+
+from cifar_dsl import api
+from cifar_dsl.experiments.jobs import Event, Failed, Noted, Stopped, remote
+from cifar_dsl.experiments.jobs.ray import RayExecutor
+from cifar_dsl.runs import RunWriter, run_path
+from cifar_dsl.training.habits import Habits
+
+TRIED = Failed("tried")
+
+
+@pytest.fixture
+def jobs(tiny, pictures, tmp_path):
+    """Three jobs of the tiny spec, a seed each, which wait for runs that others train."""
+    spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
+    one = api.job(spec, dataset, (0,), runs=tmp_path / "runs", device="cpu", threads=1, habits=Habits(wait=True))
+    return [evolve(one, seeds=(seed,)) for seed in range(3)]
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """A cluster with so many CPUs, on which jobs do what `work` does."""
+
+    def make(cpus, work):
+        monkeypatch.setitem(sys.modules, "ray", ray_here(cpus))
+        monkeypatch.setattr(remote, "run_job", work)
+        return RayExecutor()
+
+    return make
+
+
+@pytest.fixture
+def locked(jobs):
+    """The first job's run is trained by another; it ends after a while."""
+    job = jobs[0]
+    other = RunWriter(run_path(Path(job.runs), job.name, job.fingerprint, 0))
+    other.take()
+    end = threading.Timer(60, other.close)
+    end.start()
+    yield other
+    end.cancel()
+    other.close()
+
+
+def test_a_run_that_another_process_trains_keeps_no_other_job_waiting(jobs, cluster, locked):
+    told: list[tuple[int, Event]] = []
+
+    def take(number: int, event: Event) -> None:
+        told.append((number, event))
+        if len(told) == 2:
+            locked.close()
+
+    executor = cluster(1, lambda job, report, wants_stop, dataset: report(TRIED))
+    assert executor.run(jobs, take) == [TRIED] * 3
+    assert told == [(1, TRIED), (2, TRIED), (0, TRIED)]
+
+
+def test_to_stop_ends_the_waiting_for_another_process(jobs, cluster, locked):
+    end = time.monotonic() + 1
+    executor = cluster(1, lambda job, report, wants_stop, dataset: report(TRIED))
+    assert executor.run(jobs[:1], lambda *_: None, lambda: time.monotonic() > end) == [Stopped()]
+    assert time.monotonic() - end < 30
+
+
+def test_every_worker_is_listened_to_however_much_the_first_has_to_say(jobs, cluster):
+    def talk(job, report, wants_stop, dataset) -> None:
+        while not wants_stop():
+            report(Noted("and on"))
+            time.sleep(0.01)
+        report(Stopped())
+
+    heard: list[int] = []
+
+    def take(number: int, _: Event) -> None:
+        heard.append(number)
+        time.sleep(0.02)  # meanwhile all have more to say
+
+    cluster(3, talk).run(jobs, take, lambda: len(heard) > 30)
+    assert set(heard[:30]) == {0, 1, 2}

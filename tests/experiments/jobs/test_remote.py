@@ -1,0 +1,96 @@
+"""What works on a job on another machine, without the other machine."""
+
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from cifar_dsl import api
+from cifar_dsl.experiments.jobs import EpochEnded, Failed, Finished, Stopped, remote
+from cifar_dsl.experiments.jobs.remote import Home, Laboratory
+from cifar_dsl.runs import LockedError, RunWriter, partial_path, run_path
+
+
+@pytest.fixture
+def sent(tiny, pictures, tmp_path):
+    """A job of the tiny spec, and its images."""
+    spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
+    return api.job(spec, dataset, (0,), runs=tmp_path / "runs", device="cpu", threads=1), dataset
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Where the other machine has its temporary files."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def told(laboratory):
+    """Everything that is told, up to the end."""
+    found, end = [], time.monotonic() + 60
+    while not found or not isinstance(found[-1].event, Finished | Failed | Stopped):
+        assert time.monotonic() < end, "nobody tells of an end"
+        found += laboratory.told(0.1)
+    return found
+
+
+def test_what_is_told_makes_the_run_here_and_nothing_is_left_there(sent, elsewhere):
+    laboratory, home = Laboratory(), Home(sent[0])
+    assert home.open() is None
+    laboratory.begin(*sent, home.parcels())
+    everything = told(laboratory)
+    assert list(elsewhere.glob("cifar-dsl-*")) == []
+    finished = [home.take(one) for one in everything][-1]
+    home.close()
+    assert isinstance(finished, Finished)
+    assert (Path(finished.paths[0]) / "SHA256SUMS").is_file()
+
+
+def refused(job):
+    """What another process is told that is to train the job's run."""
+    with pytest.raises(LockedError) as caught:
+        RunWriter(run_path(Path(job.runs), job.name, job.fingerprint, 0)).take()
+    return caught.value.message
+
+
+def test_who_is_refused_is_told_of_this_process_and_of_none_that_is_gone(sent, elsewhere):
+    job, _ = sent
+    partial = partial_path(run_path(Path(job.runs), job.name, job.fingerprint, 0))
+    partial.mkdir(parents=True)
+    (partial / "process.json").write_text(json.dumps({"process": 1, "host": "elsewhere"}))
+    home = Home(job)
+    assert home.open() is None
+    assert f"is being trained by process {os.getpid()} on " in refused(job)
+    home.close()
+
+
+def test_who_is_refused_is_told_of_this_process_as_soon_as_an_epoch_has_come_back(sent, elsewhere):
+    laboratory, home = Laboratory(), Home(sent[0])
+    assert home.open() is None
+    laboratory.begin(*sent, home.parcels())
+    epoch = next(one for one in told(laboratory) if isinstance(one.event, EpochEnded))
+    home.take(epoch)
+    assert f"is being trained by process {os.getpid()} on " in refused(sent[0])
+    home.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "is_bug"), [(OSError(28, "No space left on device", "epoch"), False), (ValueError("odd"), True)]
+)
+def test_what_goes_wrong_before_training_is_told_too(sent, elsewhere, monkeypatch, error, is_bug):
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(remote, "unpack", fail)
+    laboratory = Laboratory()
+    laboratory.begin(*sent, {0: None})
+    (last,) = told(laboratory)
+    assert isinstance(last.event, Failed)
+    assert str(error) in last.event.message
+    assert bool(last.event.trace) is is_bug
+    assert list(elsewhere.glob("cifar-dsl-*")) == []

@@ -1,0 +1,44 @@
+"""Figures for people."""
+
+import pytest
+
+from cifar_dsl.foundation.text import columns, duration, in_short
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (999.9, "1 k"),
+        (4_548_608, "4.55 M"),
+        (999_499, "999 k"),
+        (999_999, "1 M"),
+        (-2_000, "-2 k"),
+        (1_500_000_000, "1.5 G"),
+        (2 * 10**12, "2 T"),
+    ],
+)
+def test_a_count_has_three_digits_and_a_unit(number, text):
+    assert in_short(number) == text
+
+
+def test_a_unit_of_measurement_follows_the_factor():
+    assert (in_short(1_770_000, "B"), in_short(12, "B")) == ("1.77 MB", "12 B")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0 s"), (99.94, "99.9 s"), (100, "1 min 40 s"), (245, "4 min 05 s"), (7320, "2 h 02 min")],
+)
+def test_a_time_has_the_units_that_suit_it(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_columns_are_aligned_and_lines_end_without_spaces():
+    rows = [["name", "n", "note"], ["a", "100", ""], ["longer", "7", "x"]]
+    assert columns(rows, right=frozenset({1}), indent="> ") == [
+        "> name      n  note",
+        "> a       100",
+        "> longer    7  x",
+    ]

@@ -1,0 +1,336 @@
+"""The canonical layout, rule by rule, and the laws that hold for all texts."""
+
+import random
+
+import pytest
+from helpers.layouts import comments_of, scattered
+from helpers.networks import networks, specs
+from helpers.specs import parse
+from helpers.trees import specs as trees
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cifar_dsl.compiler import analyze_text
+from cifar_dsl.foundation.resources import specs_directory
+from cifar_dsl.language.diagnostics import SpecError
+from cifar_dsl.language.source import Source
+from cifar_dsl.language.syntax import formatter, print_spec
+from cifar_dsl.language.syntax.formatter import format_text
+
+ALL_SHIPPED = sorted(specs_directory().rglob("*.arch"))
+LONG = "conv(64, 3, pad=same, bias=false) -> bn -> relu"
+
+
+def formatted(text: str) -> str:
+    return format_text(Source("test.arch", text))
+
+
+def check(text: str, expected: str) -> None:
+    """The text becomes the expected one, which is canonical."""
+    assert formatted(text) == expected
+    assert formatted(expected) == expected
+    assert parse(expected) == parse(text)
+
+
+def in_model(stages: str) -> str:
+    return f"arch a\n\nmodel {{\n{stages}}}\n"
+
+
+SPACE = [
+    ("let k=1+2*-a", "let k = 1 + 2 * -a"),
+    ("let k = - a - -b", "let k = -a - -b"),
+    ("let k = not ( a or b ) and c==d", "let k = not (a or b) and c == d"),
+    ("let k = [ 1,2 , 3 ][ 0 ]", "let k = [1, 2, 3][0]"),
+    ("let k = a [1 :] [: 2] [x:y]", "let k = a[1:][:2][x:y]"),
+    ("let k = (1 if a else 2)if b else 3", "let k = (1 if a else 2) if b else 3"),
+    ("conv( 8,3 , pad = 1 )", "conv(8, 3, pad=1)"),
+    ("conv (8, k= -1,)", "conv(8, k=-1)"),
+    ("conv(8, 3):8x6x6", "conv(8, 3) : 8x6x6"),
+    ("conv(8, 3)   as   stem:8x6x6", "conv(8, 3) as stem : 8x6x6"),
+    ("a->b  ->  c", "a -> b -> c"),
+    ("x [:4]->relu", "x[:4] -> relu"),
+    ("for   i in 0 .. n-1{ a }", "for i in 0..n - 1 { a }"),
+    ("for (a,b) in [(1,2)]{ c }", "for (a, b) in [(1, 2)] { c }"),
+    ("repeat 2{a->b}", "repeat 2 { a -> b }"),
+    ("add{a|b}", "add { a | b }"),
+    ("if a<1{b}else if c{d}else{e}", "if a < 1 { b } else if c { d } else { e }"),
+    ("if a{}", "if a { }"),
+    ("let y=a->b", "let y = a -> b"),
+    ("y=a", "y = a"),
+]
+
+
+@pytest.mark.parametrize(("stage", "expected"), SPACE)
+def test_space_in_a_stage(stage: str, expected: str) -> None:
+    check(f"arch a\nmodel {{\n{stage}\n}}\n", in_model(f"    {expected}\n"))
+
+
+ITEMS = [
+    ("arch   a  extends  'b.arch'", 'arch a extends "b.arch"'),
+    ("arch a extends b", "arch a extends b"),
+    ("library a", "library a"),
+    ("arch a\ninput   3x8x8", "arch a\ninput 3x8x8"),
+    ("arch a\nparam w=[64,\t128,]", "arch a\nparam w = [64, 128]"),
+    ("arch a\nassert params<5M", "arch a\nassert params < 5M"),
+    ("arch a\nblock u(){}", "arch a\nblock u() { }"),
+    (
+        "arch a\nblock u(c:int,m:before|after=after,k=1){a}",
+        "arch a\nblock u(c: int, m: before | after = after, k=1) { a }",
+    ),
+    ("arch a\nblock u(c,k = 1){a}", "arch a\nblock u(c, k=1) { a }"),
+    ("arch a\ntrain{batch 64}", "arch a\ntrain { batch 64 }"),
+    ("arch a\ntrain { optimizer . lr 1e-3 }", "arch a\ntrain { optimizer.lr 1e-3 }"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), ITEMS)
+def test_space_in_an_item(text: str, expected: str) -> None:
+    check(text.replace("'", '"'), expected.replace("'", '"') + "\n")
+
+
+def test_indentation_and_blank_lines() -> None:
+    check(
+        "\n\narch a\ninput 3x8x8\n\n\nparam a = 1\nblock u() {\na\n\n\n   b\n}\n"
+        "model {\n\n\tu\n  add {\na\n b\n|c\n}\n\n}\n\n\n",
+        """\
+arch a
+input 3x8x8
+
+param a = 1
+
+block u() {
+    a
+
+    b
+}
+
+model {
+    u
+    add {
+        a
+        b
+      | c
+    }
+}
+""",
+    )
+
+
+def test_lines_that_the_author_broke_stay_broken_and_others_stay_whole() -> None:
+    check(
+        "arch a\nmodel {\na -> b ->\nc\nd\n-> e\nrepeat 2 { f\n}\nrepeat 3 {\ng }\nlet y =\nh\n}\n",
+        """\
+arch a
+
+model {
+    a -> b
+        -> c
+    d
+        -> e
+    repeat 2 {
+        f
+    }
+    repeat 3 {
+        g
+    }
+    let y = h
+}
+""",
+    )
+
+
+def test_a_list_is_open_where_an_item_stands_on_a_line_of_its_own() -> None:
+    check(
+        "arch a\nparam a = [1,\n 2, 3\n]\nparam b = [1, 2\n]\nparam c = [\n(1,\n2)]\n",
+        """\
+arch a
+
+param a = [
+    1,
+    2, 3
+]
+
+param b = [1, 2]
+
+param c = [
+    (
+        1,
+        2
+    )
+]
+""",
+    )
+
+
+def test_what_does_not_fit_is_broken_before_arrows() -> None:
+    check(
+        f"arch a\nmodel {{ {LONG} -> {LONG} -> {LONG} }}\n",
+        in_model(f"    {LONG} -> conv(64, 3, pad=same, bias=false) -> bn -> relu\n        -> {LONG}\n"),
+    )
+
+
+def test_what_has_no_arrows_is_broken_in_its_last_brackets() -> None:
+    name = "a_rather_long_name"
+    check(
+        f"arch a\nblock u({', '.join(f'{name}_{i}: int = {i}' for i in range(5))}) {{ a }}\n",
+        f"""\
+arch a
+
+block u(
+    {name}_0: int = 0, {name}_1: int = 1, {name}_2: int = 2,
+    {name}_3: int = 3, {name}_4: int = 4
+) {{
+    a
+}}
+""",
+    )
+
+
+def test_no_line_of_code_is_too_long_where_it_can_be_broken() -> None:
+    numbers = ", ".join(map(str, range(1000, 1100)))
+    text = formatted(f"arch a\nparam a = [{numbers}]\nmodel {{ {' -> '.join(['relu'] * 100)} }}\n")
+    assert max(map(len, text.splitlines())) <= 120
+    assert len(text.splitlines()) < 25  # lines are filled
+
+
+def test_values_of_settings_stand_in_a_column() -> None:
+    check(
+        "arch a\ntrain {\nbatch 64\naugment crop(4)->flip\noptimizer.weight_decay 0\n"
+        "group g { select bias\nepochs 2 }\n}\n",
+        """\
+arch a
+
+train {
+    batch                   64
+    augment                 crop(4) -> flip
+    optimizer.weight_decay  0
+    group g {
+        select  bias
+        epochs  2
+    }
+}
+""",
+    )
+
+
+def test_comments_beside_code_stand_in_a_column() -> None:
+    check(
+        f"arch a # 1\nmodel {{ # 2\na # 3\n{LONG} # 4\n\nb # 5\n   c\n}} # 6\n",
+        f"""\
+arch a                              # 1
+
+model {{                                                 # 2
+    a                                                   # 3
+    {LONG}     # 4
+
+    b                               # 5
+    c
+}}                                   # 6
+""",
+    )
+
+
+COMMENTS = [
+    # a comment above what it is about, at the indentation of it
+    ("# 1\narch a\n# 2\n# 3\ninput 3x8x8\n", "# 1\narch a\n# 2\n# 3\ninput 3x8x8\n"),
+    # blank lines between comments stay, one at most
+    ("# 1\n\n\n# 2\narch a\n", "# 1\n\n# 2\narch a\n"),
+    # in an empty body and at the end of one
+    ("arch a\nmodel {\n# 1\n}\n", "arch a\n\nmodel {\n    # 1\n}\n"),
+    ("arch a\nmodel {\nb\n# 1\n\n\n# 2\n\n}\n", "arch a\n\nmodel {\n    b\n    # 1\n\n    # 2\n}\n"),
+    # at the end of the file
+    ("arch a\n\n\n# 1\n# 2", "arch a\n\n# 1\n# 2\n"),
+    # between branches, before and behind the bar
+    (
+        "arch a\nmodel { add { b # 1\n# 2\n| # 3\nc } }\n",
+        in_model("    add {\n" + "        b".ljust(36) + "# 1\n        # 2\n        # 3\n      | c\n    }\n"),
+    ),
+    # before `else`
+    (
+        "arch a\nmodel { if b { c }\n# 1\nelse { d } }\n",
+        in_model("    if b {\n        c\n    }\n    # 1\n    else {\n        d\n    }\n"),
+    ),
+    # in a list, where a comma moves before it
+    (
+        "arch a\nparam b = [\n1 # 1\n, # 2\n2\n# 3\n]\n",
+        "arch a\n\nparam b = [\n" + "    1,".ljust(36) + "# 1\n    # 2\n    2\n    # 3\n]\n",
+    ),
+    # behind an arrow
+    (
+        "arch a\nmodel { b -> # 1\nc\n}\n",
+        in_model("    b".ljust(36) + "# 1\n        -> c\n"),
+    ),
+    # a comment that goes on below, in the column of the first
+    (
+        "arch a\nmodel {\nb    # 1\n     # 2\nc\n# 3\n}\n",
+        in_model("    b".ljust(36) + "# 1\n" + " " * 36 + "# 2\n    c\n    # 3\n"),
+    ),
+    # the blank line before an item of several lines comes behind it
+    (
+        "arch a # 1\n       # 2\nmodel {\nb\n}\n",
+        "arch a".ljust(36) + "# 1\n" + " " * 36 + "# 2\n\nmodel {\n    b\n}\n",
+    ),
+    # what looks like one in a text, and what a text looks like in one
+    ('arch a extends "#b"# "c"\n', 'arch a extends "#b"'.ljust(36) + '# "c"\n'),
+    # longer than a line
+    (f"arch a # {'x' * 200}\n", f"{'arch a':36}# {'x' * 200}\n"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), COMMENTS)
+def test_comments(text: str, expected: str) -> None:
+    check(text, expected)
+
+
+def test_other_line_ends_and_a_missing_last_one() -> None:
+    check("arch a\r\ninput 3x8x8 # b \r\n\tparam c = 1", f"arch a\n{'input 3x8x8':36}# b\nparam c = 1\n")
+
+
+def test_a_text_that_does_not_parse_has_no_layout() -> None:
+    with pytest.raises(SpecError):
+        formatted("arch a\nmodel { conv( }\n")
+
+
+def test_a_layout_that_changed_the_meaning_would_be_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formatter._Writer, "text", lambda _: "arch b\n")
+    with pytest.raises(AssertionError, match="change its meaning"):
+        formatted("arch a\n")
+
+
+@pytest.mark.parametrize("path", ALL_SHIPPED, ids=lambda path: path.stem)
+def test_shipped_specs_are_canonical(path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert formatted(text) == text
+
+
+# ---- laws
+
+
+def check_laws(text: str, draws: random.Random) -> str:
+    """Nothing but space changes, no comment is lost, and a second pass changes nothing; the canonical text."""
+    ugly = scattered(text, draws)
+    canonical = formatted(ugly)
+    assert parse(canonical) == parse(ugly) == parse(text)
+    assert comments_of(canonical) == comments_of(ugly)
+    assert formatted(canonical) == canonical
+    lines = canonical.split("\n")
+    assert all(line == line.rstrip() and not line.startswith("\t") for line in lines)
+    assert "\n\n\n" not in canonical
+    return canonical
+
+
+@settings(deadline=None, max_examples=80)
+@given(trees().map(print_spec), st.randoms(use_true_random=False))
+def test_all_that_the_grammar_can_say(text: str, draws: random.Random) -> None:
+    check_laws(text, draws)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(specs() | networks(), st.randoms(use_true_random=False))
+def test_the_fingerprint_stays(text: str, draws: random.Random) -> None:
+    assert analyze_text(check_laws(text, draws)).fingerprint == analyze_text(text).fingerprint
+
+
+@pytest.mark.parametrize("path", ALL_SHIPPED, ids=lambda path: path.stem)
+def test_the_laws_hold_for_shipped_specs(path) -> None:
+    check_laws(path.read_text(encoding="utf-8"), random.Random(0))

@@ -1,0 +1,49 @@
+import json
+
+import pytest
+from lark import Lark
+from lark.parsers.lalr_parser import LALR_Parser
+
+from cifar_dsl.foundation.resources import grammar_path
+from cifar_dsl.language.syntax import KEYWORDS, tables
+from cifar_dsl.language.syntax.layout import Layout
+
+
+def test_grammar_is_lalr_without_conflicts_or_ambiguous_terminals() -> None:
+    pytest.importorskip("interegular", reason="lark's strict mode compares terminals with it")
+    parser = tables.build(postlex=Layout(), strict=True)
+    assert isinstance(parser.parser.parser, LALR_Parser)
+
+
+def test_prepared_tables_are_those_of_the_grammar() -> None:
+    assert tables._TABLES.read_text(encoding="utf-8") == tables.generate(), "run `python -m cifar_dsl.language.syntax`"
+
+
+def test_prepared_tables_are_used() -> None:
+    assert json.loads(tables._TABLES.read_text(encoding="utf-8"))["key"] == tables._key()
+
+
+def test_tables_of_another_grammar_are_not_used(tmp_path, monkeypatch) -> None:
+    (tmp_path / "tables.json").write_text(json.dumps({"key": "another"}), encoding="utf-8")
+    monkeypatch.setattr(tables, "_TABLES", tmp_path / "tables.json")
+    assert isinstance(tables.parser.__wrapped__(), Lark)
+
+
+def test_prepared_tables_give_the_tree_that_the_grammar_gives() -> None:
+    from helpers.specs import SHIPPED
+
+    built = tables.build(postlex=Layout())
+    for path in SHIPPED:
+        text = path.read_text(encoding="utf-8")
+        assert tables.parser().parse(text, start="spec") == built.parse(text, start="spec")
+
+
+def test_keywords_are_the_words_of_the_grammar() -> None:
+    literals = {terminal.pattern.value for terminal in tables.build().terminals if terminal.pattern.type == "str"}
+    assert {word for word in literals if word.isalpha()} == KEYWORDS
+
+
+def test_grammar_does_not_use_other_scripts_digits() -> None:
+    assert r"\d" not in "".join(
+        line for line in grammar_path().read_text(encoding="utf-8").splitlines() if not line.startswith("//")
+    )

@@ -1,0 +1,211 @@
+"""The lexer for Pygments agrees with the language's own."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+from helpers import trees
+from helpers.networks import specs
+from hypothesis import given, settings
+from pygments.lexers import get_lexer_by_name, get_lexer_for_filename, guess_lexer
+from pygments.token import Comment, Error, Keyword, Name, Number, Operator, Punctuation, String, Whitespace
+
+from cifar_dsl.foundation.resources import specs_directory
+from cifar_dsl.language.highlighting import (
+    CONSTANTS,
+    GROUP_SETTINGS,
+    OPERATORS,
+    SETTINGS,
+    STATEMENTS,
+    ArchLexer,
+    html_of_source,
+)
+from cifar_dsl.language.syntax import KEYWORDS, nodes, print_spec
+from cifar_dsl.language.syntax.layout import NEW_LINE
+from cifar_dsl.language.syntax.tables import parser
+from cifar_dsl.operations.recipe import settings as recipe_settings
+
+SHIPPED = sorted(specs_directory().rglob("*.arch"))
+
+
+def kind_of(token) -> str:
+    """What the language's lexer calls a token of Pygments."""
+    for group, kind in (
+        (Keyword.Type, "NAME"),
+        (Keyword, "word"),
+        (Operator.Word, "word"),
+        (Name, "NAME"),
+        (Number.Integer, "NUMBER"),
+        (Number.Float, "NUMBER"),
+        (Number, "SIZE"),
+        (String, "STRING"),
+        (Comment, "COMMENT"),
+        (Operator, "sign"),
+        (Punctuation, "sign"),
+    ):
+        if token in group:
+            return kind
+    raise AssertionError(token)
+
+
+def coloured(text: str) -> list[tuple[int, str, str]]:
+    """Place, kind and text of every token but white space."""
+    tokens = ArchLexer().get_tokens_unprocessed(text)
+    return [(start, kind_of(token), value) for start, token, value in tokens if token not in Whitespace]
+
+
+def read(text: str) -> list[tuple[int, str, str]]:
+    """The same as the language reads it."""
+    found = parser().lex(text, dont_ignore=True)
+    kept = [token for token in found if token.type not in {"SPACE", NEW_LINE}]
+    return [(token.start_pos or 0, kind_in_language(token.type, str(token)), str(token)) for token in kept]
+
+
+def kind_in_language(kind: str, text: str) -> str:
+    if kind in {"NAME", "SIZE", "NUMBER", "STRING", "COMMENT"}:
+        return kind
+    return "word" if text in KEYWORDS else "sign"
+
+
+def check(text: str) -> None:
+    tokens = list(ArchLexer().get_tokens_unprocessed(text))
+    assert "".join(value for _, _, value in tokens) == text
+    assert not [value for _, token, value in tokens if token in Error]
+    assert coloured(text) == read(text)
+
+
+def test_the_words_are_those_of_the_language():
+    assert set(CONSTANTS + OPERATORS + STATEMENTS) == KEYWORDS
+    assert set(SETTINGS) == recipe_settings.SETTINGS.keys()
+    assert set(GROUP_SETTINGS) == recipe_settings.GROUP_SETTINGS.keys()
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_specs_are_read_alike(path):
+    check(path.read_text(encoding="utf-8"))
+
+
+@settings(deadline=None, max_examples=60)
+@given(specs())
+def test_valid_specs_are_read_alike(text: str) -> None:
+    check(text)
+
+
+@settings(deadline=None, max_examples=200)
+@given(trees.specs())
+def test_anything_that_the_grammar_can_say_is_read_alike(spec: nodes.Spec) -> None:
+    check(print_spec(spec))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0..5", "1.5e-3", "5M", "3x3", "3x32x32x1", "1_000k", "a->b", "a==b", "x//2", "x<=y", "format",
+        "as_is", "in_channels", "trainer {}", "train{batch 8}", "train { group a { optimizer sgd(0.1) } }\nbatch 8",
+        "#", "# caf\u00e9 \u2192", '"a # b"', "arch\ta",
+        "arch\r\nb", "", "\n\n", "-3", "--3", "x[:16]", "(a,b)", "let data = 3", "param loss=3",
+    ],
+)  # fmt: skip
+def test_corners_are_read_alike(text):
+    check(text)
+
+
+@pytest.mark.parametrize("text", ["$", "'", '"open', "\u2192", "}", "}}}{", "train { ; }"])
+def test_wrong_text_is_kept_too(text):
+    assert "".join(value for _, _, value in ArchLexer().get_tokens_unprocessed(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("arch tiny extends baseline", {Name.Namespace: "tiny baseline"}),
+        ("param width = 16", {Name.Variable: "width"}),
+        (
+            "block f(c: int, n: none | before = none, act: block=relu) { conv(c) }",
+            {Name.Function: "f conv", Name.Variable: "c n act", Keyword.Type: "int"},
+        ),
+        (
+            "block f(\n  a = 1,\n  b: tensor\n) {\n  a\n}",
+            {Name.Function: "f a", Name.Variable: "a b", Keyword.Type: "tensor"},
+        ),
+        (
+            "model { conv(8, pad=same, init=normal(std = 1)) }",
+            {Name.Function: "conv normal", Name.Variable: "pad init std"},
+        ),
+        ("model {\n  bn -> relu\n  flatten\n}", {Name.Function: "bn relu flatten"}),
+        ("model { add { identity | x[:16] -> gelu } }", {Name.Function: "identity gelu"}),
+        ("model { if height == 4 { bn as b } }", {Name.Function: "bn", Name.Label: "b"}),
+        (
+            "model {\n  let y = bn -> relu\n  y = gelu -> relu\n}",
+            {Name.Variable: "y y", Name.Function: "bn relu gelu relu"},
+        ),
+        ("model { for c in widths { dense(c) } }", {Name.Variable: "c", Name.Function: "dense"}),
+        (
+            "train {\n  batch batch\n  data  cifar10\n  optimizer.lr 0.1\n  loss f(epochs=1)\n}\nparam epochs = 1",
+            {
+                Name.Attribute: "batch data optimizer lr loss",
+                Name.Function: "batch cifar10 f",
+                Name.Variable: "epochs epochs",
+            },
+        ),
+        (
+            "train # the recipe\n{ group g { select bias\n data 2 }\n augment crop(4) -> flip }\nmodel { data(3) }",
+            {Name.Variable: "g", Name.Attribute: "select augment", Name.Function: "bias crop flip data"},
+        ),
+        ("model { f(1 -> bn }\ntrain { epochs 3 }", {Name.Function: "f", Name.Attribute: "epochs"}),
+        ("input 3x32x32", {Number: "3x32x32"}),
+        ("assert macs < 5M", {Number.Integer: "5M"}),
+        ("assert 1.5k + 1e-3", {Number.Float: "1.5k 1e-3"}),
+    ],
+)
+def test_words_are_told_apart(text, words):
+    found = dict.fromkeys(words, "")
+    for _, token, value in ArchLexer().get_tokens_unprocessed(text):
+        if token in words or (token in Name and token is not Name):
+            found[token] = f"{found.get(token, '')} {value}".strip()
+    assert found == words
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#111111"])
+def test_colours_can_be_read_on_white_and_on_black(ground):
+    """4.5 is what the W3C asks for (WCAG 2, 1.4.3); on both grounds at once, no colour has more than 4.35."""
+    html = "".join(html_of_source(path.read_text(encoding="utf-8")) for path in SHIPPED)
+    colours = set(re.findall(r"color: (#\w+)", html))
+    assert len(colours) >= 7
+    assert "background" not in html
+    for colour in colours:
+        darker, lighter = sorted([luminance(colour), luminance(ground)])
+        assert (lighter + 0.05) / (darker + 0.05) > 4.3, colour
+
+
+def luminance(colour: str) -> float:
+    """How bright a colour such as `#ffffff` is, from 0 to 1 (WCAG 2)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_spec_is_known_by_its_text(path):
+    assert isinstance(guess_lexer(path.read_text(encoding="utf-8")), ArchLexer)
+
+
+@pytest.mark.parametrize("text", ["", "architecture\n", "arch = 3\n", "the arch baseline\n", "library(dplyr)\n"])
+def test_other_text_is_not(text):
+    assert ArchLexer.analyse_text(text) == 0
+
+
+def test_pygments_finds_it():
+    (entry,) = [entry for entry in entry_points(group="pygments.lexers") if entry.name == "arch"]
+    assert entry.load() is ArchLexer
+    assert isinstance(get_lexer_by_name("arch"), ArchLexer)
+    assert isinstance(get_lexer_for_filename("residual.arch"), ArchLexer)
+
+
+def test_finding_it_imports_nothing_else():
+    found = "sorted(name for name in sys.modules if name.startswith(('cifar_dsl', 'lark')))"
+    code = f"import sys, cifar_dsl.language.highlighting; print(*{found})"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
+    assert result.stdout.split() == ["cifar_dsl", "cifar_dsl.language.highlighting"]

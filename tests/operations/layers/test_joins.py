@@ -1,0 +1,48 @@
+"""Which branches can be joined, for every shape of a branch that could be."""
+
+import itertools
+
+import pytest
+
+from cifar_dsl.ir import Shape
+from cifar_dsl.operations.layers.base import JoinError
+from cifar_dsl.operations.layers.join import Add, Concat, Mul
+
+EXTENTS = [1, 2, 3, 5]
+SHAPES = [Shape(extents) for rank in (1, 2, 3) for extents in itertools.product(EXTENTS, repeat=rank)]
+
+
+def joined(join: Add | Mul | Concat, *branches: Shape) -> tuple[int, ...] | None:
+    """The extents of what comes out; None where that is a mistake."""
+    try:
+        return join.infer(*branches).extents
+    except JoinError:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("scaled", "scales"),
+    [
+        (Shape((5, 3, 2)), {(5, 3, 2), (5,), (5, 1, 1), (1, 3, 2)}),
+        (Shape((3, 5)), {(3, 5), (5,), (1, 5), (3, 1)}),
+        (Shape((5,)), {(5,)}),
+    ],
+    ids=str,
+)
+def test_what_scales_is_one_number_for_each_part_of_one_kind(scaled, scales):
+    smaller = [shape for shape in SHAPES if shape.elements < scaled.elements or shape == scaled]
+    found = {shape.extents for shape in smaller if joined(Mul(), scaled, shape) == scaled.extents}
+    assert found == scales
+    assert {shape.extents for shape in smaller if joined(Mul(), shape, scaled) == scaled.extents} == scales
+
+
+def test_a_sum_takes_branches_of_one_shape_alone():
+    for first, second in itertools.product(SHAPES, repeat=2):
+        assert joined(Add(), first, second) == (first.extents if first == second else None)
+
+
+def test_branches_are_concatenated_where_all_but_one_extent_are_equal():
+    for first, second in itertools.product(SHAPES, repeat=2):
+        is_possible = len(first.extents) == len(second.extents) and first.extents[1:] == second.extents[1:]
+        expected = (first.extents[0] + second.extents[0], *first.extents[1:]) if is_possible else None
+        assert joined(Concat(), first, second) == expected, (first, second)

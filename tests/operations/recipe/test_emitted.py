@@ -1,0 +1,122 @@
+"""What recipes declare can be made by torch, with the arguments that were declared."""
+
+import pytest
+import torch
+from torch import nn
+
+from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf
+from cifar_dsl.operations.recipe import CLIPS, LOSSES, OPTIMIZERS
+from cifar_dsl.operations.registry import ArgumentInfo, Declaration, MisfitError, Registry, arguments_of
+from cifar_dsl.training.lowering.torch_module import make, resolve
+
+X, Y = torch.linspace(-1, 1, 24).view(8, 3), torch.tensor([0, 1] * 4)
+
+
+def small(info: ArgumentInfo) -> object:
+    """A value that the argument takes, other than its default."""
+    match info.kind:
+        case Bool():
+            return not info.default
+        case Float():
+            return 0.125
+        case Int():
+            return 3
+        case Choice(names=(first, second)):
+            return second if info.default == first else first
+        case ListOf(item=Float(), length=int(length)):
+            return tuple(0.5 + 0.125 * i for i in range(length))
+        case kind:
+            raise AssertionError(f"say a small value for {kind}")
+
+
+def with_defaults(declaration: type[Declaration]) -> Declaration:
+    return declaration(**{info.name: small(info) for info in arguments_of(declaration) if info.is_required})
+
+
+def without_defaults(declaration: type[Declaration]) -> Declaration:
+    return declaration(**{info.name: small(info) for info in arguments_of(declaration)})
+
+
+def all_of(registry: Registry) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("declaration", [registry[name] for name in registry], ids=list(registry))
+
+
+@pytest.mark.parametrize("fill", [with_defaults, without_defaults])
+@all_of(OPTIMIZERS)
+def test_every_optimizer_takes_steps_that_make_the_loss_smaller(declaration, fill):
+    torch.manual_seed(0)
+    module = nn.Linear(3, 2, bias=False)
+    call = fill(declaration).emit()
+    optimizer = resolve(call.name)(module.parameters(), **call.keywords())
+    losses = []
+    for _ in range(5):
+        loss = nn.functional.cross_entropy(module(X), Y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
+@all_of(OPTIMIZERS)
+def test_every_argument_of_an_optimizer_reaches_torch(declaration):
+    declared = without_defaults(declaration)
+    call = declared.emit()
+    group = resolve(call.name)([torch.zeros(1, 1, requires_grad=True)], **call.keywords()).param_groups[0]
+    assert {info.name: group[info.name] for info in arguments_of(declaration)} == dict(declared.call().arguments)
+
+
+@all_of(OPTIMIZERS)
+def test_an_optimizer_keeps_no_more_numbers_than_the_estimate_of_memory_counts(declaration):
+    weight = torch.zeros(10, 10, requires_grad=True)
+    call = without_defaults(declaration).emit()
+    optimizer = resolve(call.name)([weight], **call.keywords())
+    weight.sum().backward()
+    optimizer.step()
+    kept = [value for value in optimizer.state[weight].values() if torch.is_tensor(value) and value.numel() > 1]
+    assert len(kept) == without_defaults(declaration).states
+
+
+@pytest.mark.parametrize("name", ["sgd", "muon"])
+def test_nesterov_without_momentum_is_refused(name):
+    with pytest.raises(MisfitError, match="momentum"):
+        OPTIMIZERS[name](lr=1.0, momentum=0.0, nesterov=True).check()
+
+
+def test_a_rescaled_weight_can_not_decay():
+    with pytest.raises(MisfitError, match="can't decay"):
+        OPTIMIZERS["muon"](lr=1.0, weight_decay=0.1, rescale=True).check()
+
+
+@all_of(OPTIMIZERS)
+def test_an_optimizer_that_takes_some_parameters_alone_says_which(declaration):
+    declared = with_defaults(declaration)
+    assert declared.takes((4, 3))
+    assert declared.takes((4, 3, 2, 2))
+    assert declared.takes((4,)) == (declaration is not OPTIMIZERS["muon"])
+    assert bool(declared.takes_only) == (not declared.takes((4,)))
+
+
+@all_of(LOSSES)
+@pytest.mark.parametrize("fill", [with_defaults, without_defaults])
+def test_every_loss_is_a_mean_or_a_sum_over_the_batch(declaration, fill):
+    declared = fill(declaration)
+    loss = make(declared.emit())
+    scores = torch.linspace(-2, 2, 16).view(8, 2)
+    one_by_one = torch.stack([loss(scores[i : i + 1], Y[i : i + 1]) for i in range(8)])
+    torch.testing.assert_close(loss(scores, Y), getattr(one_by_one, declared.reduction)())
+
+
+@all_of(CLIPS)
+def test_every_clipping_bounds_the_gradients(declaration):
+    weights = [torch.zeros(4, requires_grad=True), torch.zeros(2, 3, requires_grad=True)]
+    for weight in weights:
+        weight.grad = torch.full_like(weight, 10.0)
+    call = with_defaults(declaration).emit()
+    if call is None:
+        assert declaration is CLIPS["none"]
+        return
+    resolve(call.name)(weights, **call.keywords())
+    gradients = torch.cat([weight.grad.flatten() for weight in weights])
+    measured = gradients.norm() if declaration is CLIPS["norm"] else gradients.abs().max()
+    assert measured.item() == pytest.approx(0.125, rel=1e-4)

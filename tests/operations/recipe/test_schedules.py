@@ -1,0 +1,161 @@
+"""Learning rates over time, against torch's own schedulers where it has them."""
+
+import math
+from collections.abc import Callable
+
+import numpy
+import pytest
+import torch
+from torch.optim import lr_scheduler
+
+from cifar_dsl.operations.recipe import SCHEDULES
+from cifar_dsl.operations.recipe.schedule import (
+    Constant,
+    Cosine,
+    Exponential,
+    Linear,
+    OneCycle,
+    Piecewise,
+    Polynomial,
+    Schedule,
+    Step,
+)
+from cifar_dsl.operations.registry import MisfitError
+
+EPOCHS = 12
+
+ALL: list[Schedule] = [
+    Constant(),
+    Constant(warmup=3),
+    Cosine(),
+    Cosine(warmup=2.5, final=0.1),
+    Linear(),
+    Linear(warmup=1, final=0.5),
+    Polynomial(power=2.0),
+    Polynomial(power=0.9, final=0.1, warmup=2.5),
+    Exponential(gamma=0.9),
+    Step(at=(4, 8)),
+    Step(at=(4, 8), warmup=2.0),
+    Piecewise(at=(0.0, 3.0, 12.0), factors=(0.2, 1.0, 0.0)),
+    Piecewise(at=(4.0,), factors=(1.0,)),
+    OneCycle(),
+    OneCycle(peak=0.5, start=0.2, final=0.1),
+]
+WARMED = [Constant(warmup=4), Cosine(warmup=4), Linear(warmup=4), Polynomial(power=2.0, warmup=4)]
+PLAIN = {schedule.name: schedule for schedule in (Constant(), Cosine(), Linear(), Polynomial(power=2.0))}
+
+
+def torch_rates(make: Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler], steps: int = EPOCHS) -> list[float]:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler = make(optimizer)
+    rates = []
+    for _ in range(steps + 1):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+@pytest.mark.parametrize(
+    ("schedule", "theirs"),
+    [
+        (Cosine(), lambda o: lr_scheduler.CosineAnnealingLR(o, EPOCHS)),
+        (Cosine(final=0.25), lambda o: lr_scheduler.CosineAnnealingLR(o, EPOCHS, eta_min=0.25)),
+        (Linear(), lambda o: lr_scheduler.LinearLR(o, 1.0, 0.0, EPOCHS)),
+        (Linear(final=0.25), lambda o: lr_scheduler.LinearLR(o, 1.0, 0.25, EPOCHS)),
+        (Step(at=(3, 7, 8)), lambda o: lr_scheduler.MultiStepLR(o, [3, 7, 8])),
+        (Step(at=(5,), gamma=0.5), lambda o: lr_scheduler.MultiStepLR(o, [5], gamma=0.5)),
+        (Constant(), lambda o: lr_scheduler.ConstantLR(o, 1.0)),
+        (Exponential(gamma=0.9), lambda o: lr_scheduler.ExponentialLR(o, 0.9)),
+        (Polynomial(power=2.0), lambda o: lr_scheduler.PolynomialLR(o, EPOCHS, 2.0)),
+        (Polynomial(power=0.9), lambda o: lr_scheduler.PolynomialLR(o, EPOCHS, 0.9)),
+    ],
+    ids=str,
+)
+def test_rates_are_those_of_torch(schedule, theirs):
+    ours = [schedule.factor(epoch, EPOCHS) for epoch in range(EPOCHS + 1)]
+    assert ours == pytest.approx(torch_rates(theirs), abs=1e-9)
+
+
+@pytest.mark.parametrize("schedule", ALL, ids=str)
+def test_a_factor_is_a_share_of_the_rate_at_every_step(schedule):
+    factors = [schedule.factor(step / 10, EPOCHS) for step in range(10 * EPOCHS + 1)]
+    assert all(0 <= factor <= 1 for factor in factors)
+    assert max(factors) == pytest.approx(1)
+
+
+def test_every_declared_schedule_is_among_those_tested():
+    assert {schedule.name for schedule in ALL} == set(SCHEDULES)
+
+
+@pytest.mark.parametrize("schedule", WARMED, ids=str)
+def test_a_warm_up_rises_from_0_in_a_straight_line(schedule):
+    assert [schedule.factor(epoch, EPOCHS) for epoch in range(5)] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+
+
+@pytest.mark.parametrize("schedule", WARMED, ids=str)
+def test_after_the_warm_up_the_curve_has_the_rest_of_the_time(schedule):
+    plain = PLAIN[schedule.name]
+    for progress in (0, 0.25, 0.5, 0.75, 1):
+        after = schedule.factor(4 + progress * (EPOCHS - 4), EPOCHS)
+        assert after == pytest.approx(plain.factor(progress * EPOCHS, EPOCHS))
+
+
+@pytest.mark.parametrize("schedule", WARMED, ids=str)
+@pytest.mark.parametrize("epochs", [1, 4])
+def test_a_warm_up_may_be_as_long_as_the_training_or_longer(schedule, epochs):
+    assert schedule.factor(0.5, epochs) == pytest.approx(0.125)
+    assert math.isfinite(schedule.factor(epochs, epochs))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "start", "end"),
+    [
+        (Constant(), 1, 1),
+        (Cosine(final=0.1), 1, 0.1),
+        (Linear(final=0.2), 1, 0.2),
+        (OneCycle(start=0.04, final=0.01), 0.04, 0.01),
+    ],
+    ids=str,
+)
+def test_a_schedule_begins_and_ends_as_declared(schedule, start, end):
+    assert schedule.factor(0, EPOCHS) == pytest.approx(start)
+    assert schedule.factor(EPOCHS, EPOCHS) == pytest.approx(end)
+
+
+def test_a_step_falls_at_the_start_of_its_epoch_and_not_before():
+    schedule = Step(at=(3,), gamma=0.1)
+    assert schedule.factor(2.999, EPOCHS) == 1
+    assert schedule.factor(3, EPOCHS) == pytest.approx(0.1)
+
+
+def test_a_step_may_have_a_warm_up_during_which_it_falls_too():
+    schedule = Step(at=(2, 6), gamma=0.5, warmup=4.0)
+    assert [schedule.factor(epoch, EPOCHS) for epoch in (0, 1, 2, 3, 4, 6)] == [0, 0.25, 0.25, 0.375, 0.5, 0.25]
+
+
+def test_piecewise_goes_straight_from_point_to_point():
+    schedule = Piecewise(at=(2.0, 4.0, 8.0), factors=(0.5, 1.0, 0.0))
+    epochs = [step / 4 for step in range(49)]
+    expected = numpy.interp(epochs, schedule.at, schedule.factors)
+    assert [schedule.factor(epoch, EPOCHS) for epoch in epochs] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("at", "factors", "message"),
+    [
+        ((), (), "needs a point"),
+        ((1.0, 2.0), (1.0,), "`at` has 2 points and `factors` 1"),
+        ((2.0, 2.0), (1.0, 0.5), "after the one before"),
+        ((3.0, 2.0), (1.0, 0.5), "after the one before"),
+    ],
+)
+def test_points_and_factors_go_with_each_other(at, factors, message):
+    with pytest.raises(MisfitError, match=message):
+        Piecewise(at=at, factors=factors).check()
+
+
+def test_one_cycle_goes_straight_up_to_its_peak_and_straight_down():
+    schedule = OneCycle(peak=0.25, start=0.2, final=0)
+    rates = [schedule.factor(epoch, 12) for epoch in (0, 1.5, 3, 7.5, 12)]
+    assert rates == pytest.approx([0.2, 0.6, 1, 0.5, 0])

@@ -1,0 +1,205 @@
+"""The published archives: tiny ones of the same layout, served, put by hand, damaged and hostile."""
+
+import tarfile
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+from helpers.archives import PER_MEMBER, file, members, pack, picture, published
+
+from cifar_dsl.training.datasets import DataError, Dataset, cifar, data_directory, load_dataset
+from cifar_dsl.training.datasets.cifar import ARCHIVES, Archive, compare_to_published, obtain, read_archive
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
+    """CIFAR-10, published where nothing listens; the archive lies in `tmp_path`."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    name = "cifar-10-binary.tar.gz"
+    path = pack(tmp_path / name, [file(*member) for member in members(ARCHIVES["cifar10"]).items()])
+    archive = published(ARCHIVES["cifar10"], path, f"http://127.0.0.1:1/{name}")
+    monkeypatch.setitem(cifar.ARCHIVES, "cifar10", archive)
+    return archive
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_archives_become_the_right_pictures_and_labels(tmp_path, name):
+    archive = ARCHIVES[name]
+    entries = [file("readme.html", b"hello"), *(file(*member) for member in members(archive).items())]
+    dataset = read_archive(archive, pack(tmp_path / "a.tar.gz", entries))
+    expected = sorted(range(PER_MEMBER * len(archive.train)), key=lambda seed: seed % len(archive.classes))
+    assert dataset.name == name
+    assert dataset.classes == archive.classes
+    assert dataset.y_train.tolist() == [seed % len(archive.classes) for seed in expected]
+    pictures = {(int(y), x.tobytes()) for x, y in zip(dataset.x_train, dataset.y_train, strict=True)}
+    assert pictures == {(seed % len(archive.classes), picture(seed).tobytes()) for seed in expected}
+    assert dataset.x_test.shape == (PER_MEMBER, 32, 32, 3)
+
+
+def test_the_classes_are_in_the_order_of_their_names():
+    for archive, n in (ARCHIVES["cifar10"], 10), (ARCHIVES["cifar100"], 100):
+        assert archive.classes == tuple(sorted(set(archive.classes)))
+        assert len(archive.classes) == n
+
+
+def test_without_a_network_the_error_names_three_ways_on(folder, offline):
+    with pytest.raises(DataError, match=r"CIFAR-10 is not in .* cannot download") as caught:
+        load_dataset("cifar10", data_dir=folder)
+    ways = "\n".join(caught.value.help)
+    assert "cifar-dsl data import DIR" in ways
+    assert str(folder / "cifar-10-binary.tar.gz") in ways
+    assert "--data shapes" in ways
+    assert "--data-dir" in caught.value.reason
+    assert "CIFAR_DSL_DATA" in caught.value.reason
+
+
+def test_an_archive_put_by_hand_is_used_and_then_cached(folder, tmp_path, offline, monkeypatch):
+    folder.mkdir()
+    (tmp_path / offline.filename).rename(folder / offline.filename)
+    monkeypatch.setenv("CIFAR_DSL_DATA", str(folder))
+    first = load_dataset("cifar10")
+    assert len(first.x_train) == 5 * PER_MEMBER
+    (folder / offline.filename).unlink()
+    second = load_dataset("cifar10")
+    assert (second.digest, second.name, second.origin) == (first.digest, "cifar10", first.origin)
+    assert second.classes == first.classes
+
+
+def test_a_wrong_archive_put_by_hand_is_refused_and_kept(folder, offline):
+    folder.mkdir()
+    (folder / offline.filename).write_bytes(b"x" * offline.size)
+    with pytest.raises(DataError, match="is not the published archive"):
+        load_dataset("cifar10", data_dir=folder)
+    assert (folder / offline.filename).exists()
+
+
+def test_a_damaged_cache_is_not_replaced_in_silence(folder, offline):
+    folder.mkdir()
+    (folder / "cifar10.npz").write_bytes(b"PK")
+    with pytest.raises(DataError, match="damaged") as caught:
+        load_dataset("cifar10", data_dir=folder)
+    assert f"delete {folder / 'cifar10.npz'}" in caught.value.help[0]
+
+
+def test_an_archive_is_downloaded_checked_and_cached(folder, tmp_path, offline, server, monkeypatch):
+    server.content = (tmp_path / offline.filename).read_bytes()
+    online = attrs.evolve(offline, url=f"{server.url}/{offline.filename}")
+    monkeypatch.setitem(cifar.ARCHIVES, "cifar10", online)
+    told = []
+    first = load_dataset("cifar10", data_dir=folder, progress=lambda *news: told.append(news))
+    assert told[-1] == (online.size, online.size, online.url)
+    assert sorted(entry.name for entry in folder.iterdir()) == [online.filename, "cifar10.npz"]
+    assert online.url in first.origin
+    assert load_dataset("cifar10", data_dir=folder).digest == first.digest
+    assert len(server.requests) == 1
+
+
+def test_a_data_folder_that_is_a_file_is_said(folder, offline):
+    folder.write_text("")
+    with pytest.raises(DataError, match="cannot use the data folder"):
+        obtain(offline, folder)
+
+
+def test_a_data_folder_that_cant_be_looked_into_is_said(tmp_path):
+    with pytest.raises(DataError, match="cannot look into the data folder"):
+        load_dataset("cifar10", data_dir=tmp_path / ("x" * 300))
+
+
+HOSTILE_NAME = "cifar-10-batches-bin/data_batch_1.bin"
+
+
+def symlink() -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(HOSTILE_NAME)
+    info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return info, b""
+
+
+def device() -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(HOSTILE_NAME)
+    info.type = tarfile.CHRTYPE
+    return info, b""
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (symlink(), "no plain file"),
+        (device(), "no plain file"),
+        (file(HOSTILE_NAME, b"\0" * 5000), "of at most 4,000 bytes"),
+        (file(HOSTILE_NAME, b"\0" * 100), "no row of records"),
+        (file("../" + HOSTILE_NAME, b""), "data_batch_1.bin is missing"),
+    ],
+)
+def test_hostile_members_are_refused_and_touch_no_disk(tmp_path, monkeypatch, entry, reason):
+    monkeypatch.setattr(cifar, "MEMBER_BYTES", 4000)
+    monkeypatch.chdir(tmp_path)
+    path = pack(tmp_path / "hostile.tar.gz", [entry])
+    with pytest.raises(DataError, match="is no CIFAR-10 archive") as caught:
+        read_archive(ARCHIVES["cifar10"], path)
+    assert reason in caught.value.reason
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_member_outside_the_folder_is_passed_over(tmp_path):
+    archive = ARCHIVES["cifar10"]
+    entries = [file("../../evil", b"x"), *(file(*member) for member in members(archive).items())]
+    path = pack(tmp_path / "a.tar.gz", entries)
+    assert len(read_archive(archive, path).x_train) == 5 * PER_MEMBER
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_member_that_declares_more_than_there_is_is_refused(tmp_path):
+    info, content = file(HOSTILE_NAME, b"\0" * 3073)
+    info.size = 3073 * 1000
+    path = tmp_path / "short.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        tar.fileobj.write(info.tobuf() + content)
+    with pytest.raises(DataError, match="is no CIFAR-10 archive"):
+        read_archive(ARCHIVES["cifar10"], path)
+
+
+def test_truncated_and_foreign_files_are_refused(tmp_path, offline):
+    whole = (tmp_path / offline.filename).read_bytes()
+    path = tmp_path / "a.tar.gz"
+    for content in (b"", b"<html>", whole[:10], whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="is no CIFAR-10 archive"):
+            read_archive(offline, path)
+
+
+def dataset(n_train: int, n_test: int, name: str = "cifar10") -> Dataset:
+    x, y = np.zeros((n_train, 1, 1, 3), np.uint8), np.zeros(n_train, np.int64)
+    return Dataset(name, x, y, x[:n_test], y[:n_test], cifar.CIFAR10_CLASSES, "made up")
+
+
+def test_what_is_exactly_cifar10_is_said(monkeypatch):
+    other = dataset(50_000, 10_000)
+    assert "49,999 training" in compare_to_published(dataset(49_999, 10_000))
+    assert "9,999 test" in compare_to_published(dataset(50_000, 9_999))
+    assert "pictures or labels differ" in compare_to_published(other)
+    assert compare_to_published(dataset(5, 5, "npz")) is None
+    monkeypatch.setattr(cifar, "CIFAR10_DIGEST", other.digest)
+    assert "exactly CIFAR-10" in compare_to_published(other)
+
+
+def test_the_data_folder_is_the_argument_then_the_environment_then_the_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("CIFAR_DSL_DATA", str(tmp_path))
+    assert data_directory(Path("here")) == Path("here")
+    assert data_directory() == tmp_path
+    monkeypatch.setenv("CIFAR_DSL_DATA", "")
+    assert data_directory().parts[-2:] == ("cifar_dsl", "data")
+
+
+def test_names_and_paths_that_do_not_go_together_are_refused(tmp_path):
+    with pytest.raises(DataError, match="no data set 'mnist'"):
+        load_dataset("mnist")
+    with pytest.raises(DataError, match="'npz' needs"):
+        load_dataset("npz")
+    with pytest.raises(DataError, match="'shapes' takes no path"):
+        load_dataset("shapes", path=tmp_path)

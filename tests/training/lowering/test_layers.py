@@ -1,0 +1,268 @@
+"""Modules of our own against what torch, torchvision or a few plain lines compute."""
+
+import warnings
+from collections.abc import Iterator
+
+import pytest
+import torch
+from helpers.specs import graph_of
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+from torchvision.models.convnext import LayerNorm2d
+from torchvision.ops import stochastic_depth
+
+from cifar_dsl.training.lowering import modules
+from cifar_dsl.training.lowering.torch_module import build_module
+
+IMAGE = "4x6x6"
+
+
+def built(stages: str, size: str = IMAGE) -> nn.Module:
+    return build_module(graph_of(stages, size=size), "test", seed=0)
+
+
+def images(count: int = 3, size: str = IMAGE) -> Tensor:
+    return torch.randn(count, *map(int, size.split("x")), generator=torch.Generator().manual_seed(0))
+
+
+# ---- what each layer computes
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        ("prelu(init=0.1)", lambda x: torch.where(x > 0, x, 0.1 * x)),
+        ("prelu(channelwise=false)", lambda x: torch.where(x > 0, x, 0.25 * x)),
+        ("glu", lambda x: x[:, :2] * x[:, 2:].sigmoid()),
+        ("flatten -> glu", lambda x: x.flatten(1)[:, :72] * x.flatten(1)[:, 72:].sigmoid()),
+        ("tokens -> glu", lambda x: x.flatten(2).mT[..., :2] * x.flatten(2).mT[..., 2:].sigmoid()),
+        ("softmax", lambda x: x.exp() / x.exp().sum(1, keepdim=True)),
+        ("tokens -> softmax", lambda x: (x.exp() / x.exp().sum(1, keepdim=True)).flatten(2).mT),
+        ("hardtanh(-0.5, 2)", lambda x: x.clamp(-0.5, 2)),
+        ("scale(0.125)", lambda x: x / 8),
+        ("layer_scale(0.5)", lambda x: x / 2),
+        ("global_avgpool", lambda x: x.mean((2, 3))),
+        ("global_avgpool(keep=true)", lambda x: x.mean((2, 3), keepdim=True)),
+        ("tokens -> global_avgpool", lambda x: x.mean((2, 3))),
+        ("global_maxpool", lambda x: x.flatten(2).max(2).values),
+        ("tokens -> global_maxpool(keep=true)", lambda x: x.flatten(2).max(2).values[:, None]),
+        ("lppool(1, 2)", lambda x: 4 * F.avg_pool2d(x.abs(), 2)),
+        ("lppool(2, 3, 1)", lambda x: F.lp_pool2d(x, 2, 3, 1)),
+        ("adaptive_avgpool(2)", lambda x: F.avg_pool2d(x, 3)),
+        ("adaptive_maxpool(3x2)", lambda x: F.max_pool2d(x, (2, 3))),
+        ("pad_image(1x2)", lambda x: F.pad(x, (2, 2, 1, 1))),
+        ("pad_image([0, 1, 2, 3], circular)", lambda x: F.pad(x, (2, 3, 0, 1), mode="circular")),
+        ("pad_image(2, reflect)", lambda x: F.pad(x, (2, 2, 2, 2), mode="reflect")),
+        ("pad_image(2, replicate)", lambda x: F.pad(x, (2, 2, 2, 2), mode="replicate")),
+        ("pad_channels(1, 2)", lambda x: torch.cat([0 * x[:, :1], x, 0 * x[:, :2]], 1)),
+        ("flatten -> pad_channels(after=2)", lambda x: F.pad(x.flatten(1), (0, 2))),
+        ("tokens -> pad_channels(1)", lambda x: F.pad(x.flatten(2).mT, (1, 0))),
+        ("slice(1, 3)", lambda x: x[:, 1:3]),
+        ("flatten -> slice(0, 9)", lambda x: x.flatten(1)[:, :9]),
+        ("tokens -> slice(1, 3)", lambda x: x.flatten(2).mT[..., 1:3]),
+        ("shuffle(2)", lambda x: x[:, [0, 2, 1, 3]]),
+        ("upsample(2x3)", lambda x: x.repeat_interleave(2, 2).repeat_interleave(3, 3)),
+        ("pixel_unshuffle(2) -> pixel_shuffle(2)", lambda x: x),
+        ("tokens", lambda x: torch.stack([x[:, :, i // 6, i % 6] for i in range(36)], 1)),
+        ("tokens -> grid", lambda x: x),
+        ("tokens -> grid(4x9)", lambda x: x.reshape(-1, 4, 4, 9)),
+        ("tokens -> transpose", lambda x: x.flatten(2)),
+        ("tokens -> token(8)", lambda x: x[:, :, 1, 2]),
+        ("tokens -> flatten", lambda x: x.permute(0, 2, 3, 1).flatten(1)),
+        ("tokens -> class_token(constant(2.0)) -> token(0)", lambda x: torch.full((len(x), 4), 2.0)),
+        ("tokens -> position_embedding(constant(2.0)) -> grid", lambda x: x + 2),
+    ],
+)
+def test_a_layer_computes_what_it_says(stages: str, expected) -> None:
+    x = images()
+    torch.testing.assert_close(built(stages)(x), expected(x))
+
+
+@pytest.mark.parametrize("size", ["8x5x7", "6x4x4"])
+def test_shuffle_takes_channels_in_turns(size: str) -> None:
+    x = images(size=size)
+    n, c, h, w = x.shape
+    expected = x.reshape(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
+    assert torch.equal(built("shuffle(2)", size)(x), expected)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("size", ["4x6x6", "3x5x8", "2x2x2"])
+def test_blurpool_is_a_depthwise_convolution(stride: int, size: str) -> None:
+    x = images(size=size)
+    line = torch.tensor([1.0, 2.0, 1.0]) / 4
+    weight = torch.outer(line, line).expand(x.shape[1], 1, 3, 3)
+    expected = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), weight, stride=stride, groups=x.shape[1])
+    torch.testing.assert_close(built(f"blurpool({stride})", size)(x), expected)
+
+
+def test_layernorm_of_an_image_is_that_of_convnext() -> None:
+    x, ours, theirs = images(), built("layernorm").get_submodule("layernorm"), LayerNorm2d(4, eps=1e-5)
+    for parameter, own in zip(theirs.parameters(), ours.parameters(), strict=True):
+        own.data = parameter.data.uniform_()
+    torch.testing.assert_close(ours(x), theirs(x))
+
+
+def test_prelu_of_tokens_has_a_slope_for_each_feature() -> None:
+    x = images().flatten(2).mT
+    module = modules.TokenPReLU(4)
+    module.weight.data = torch.tensor([0.0, 1.0, 2.0, 3.0])
+    torch.testing.assert_close(module(x), torch.where(x > 0, x, x * module.weight))
+
+
+def test_patches_are_slices_of_the_image_row_by_row() -> None:
+    module, x = built("patches(5, 2x3)").get_submodule("patches"), images()
+    tokens = [
+        x[:, :, i : i + 2, j : j + 3].flatten(1) @ module.weight.flatten(1).T + module.bias
+        for i in (0, 2, 4)
+        for j in (0, 3)
+    ]
+    torch.testing.assert_close(module(x), torch.stack(tokens, 1))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_attention_is_torchs_with_the_same_weights(heads: int, bias: bool) -> None:
+    ours = built(f"tokens -> attention({heads}, bias={str(bias).lower()})", "8x3x4").get_submodule("attention")
+    theirs = nn.MultiheadAttention(8, heads, bias=bias, batch_first=True)
+    assert [p.shape for p in ours.parameters()] == [p.shape for p in theirs.parameters()]
+    for own, parameter in zip(ours.parameters(), theirs.parameters(), strict=True):
+        parameter.data = own.data.clone()
+    x = images(size="12x8").requires_grad_()
+    y = x.detach().clone().requires_grad_()
+    mine, torchs = ours(x), theirs(y, y, y, need_weights=False)[0]
+    torch.testing.assert_close(mine, torchs)
+    mine.square().sum().backward()
+    torchs.square().sum().backward()
+    torch.testing.assert_close(x.grad, y.grad)
+    for own, parameter in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(own.grad, parameter.grad)
+
+
+def test_attention_drops_while_training_alone() -> None:
+    module = built("tokens -> attention(2, dropout=0.5)")
+    x = images()
+    assert not torch.equal(module(x), module(x))
+    module.eval()
+    torch.testing.assert_close(module(x), built("tokens -> attention(2)")(x))
+
+
+# ---- joins
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        ("mul { identity | global_avgpool }", lambda x: x * x.mean((2, 3))[:, :, None, None]),
+        ("mul { global_avgpool(keep=true) | identity }", lambda x: x * x.mean((2, 3), keepdim=True)),
+        ("mul { identity | slice(1, 2) }", lambda x: x * x[:, 1:2]),
+        (
+            "mul { slice(1, 2) | global_avgpool | identity | global_maxpool(keep=true) }",
+            lambda x: x * x[:, 1:2] * x.mean((2, 3), keepdim=True) * x.amax((2, 3), keepdim=True),
+        ),
+        ("tokens -> mul { identity | token(3) } -> grid", lambda x: x * x[:, :, :1, 3:4]),
+        ("tokens -> mul { global_avgpool(keep=true) | identity } -> grid", lambda x: x * x.mean((2, 3), keepdim=True)),
+        ("tokens -> mul { identity | slice(1, 2) } -> grid", lambda x: x * x[:, 1:2]),
+        ("flatten -> mul { identity | tanh }", lambda x: (x * x.tanh()).flatten(1)),
+        ("tokens -> concat { identity | tanh } -> grid(12x6)", lambda x: torch.cat([x, x.tanh()], 2)),
+        ("concat { slice(2, 4) | slice(0, 1) }", lambda x: x[:, [2, 3, 0]]),
+        ("flatten -> concat { slice(2, 4) | slice(0, 1) }", lambda x: x.flatten(1)[:, [2, 3, 0]]),
+        ("tokens -> add { identity | tanh } -> grid", lambda x: x + x.tanh()),
+    ],
+)
+def test_a_join_computes_what_it_says(stages: str, expected) -> None:
+    x = images()
+    torch.testing.assert_close(built(stages)(x), expected(x))
+
+
+# ---- what is random while training
+
+
+def test_drop_path_drops_whole_samples_and_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    module, x = modules.DropPath(0.25), torch.ones(20_000, 2, 3)
+    factors = module(x).flatten(1)
+    assert torch.equal(factors, factors[:, :1].expand_as(factors))
+    theirs = stochastic_depth(x, 0.25, "row").flatten(1)
+    assert torch.equal(factors.unique(), theirs.unique())
+    assert factors.mean().item() == pytest.approx(theirs.mean().item(), abs=0.02)
+    assert torch.equal(module.eval()(x), x)
+
+
+def test_drop_path_with_probability_zero_draws_nothing() -> None:
+    before = torch.get_rng_state()
+    modules.DropPath(0.0)(images())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_channel_dropout_drops_whole_channels() -> None:
+    torch.manual_seed(0)
+    kept = built("channel_dropout(0.25)", "100x2x3")(torch.ones(100, 100, 2, 3)).flatten(2)
+    assert torch.equal(kept, kept[..., :1].expand_as(kept))
+    assert (kept == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
+    assert kept.mean().item() == pytest.approx(1, abs=0.03)
+
+
+def test_dropout_drops_single_numbers() -> None:
+    torch.manual_seed(0)
+    kept = built("dropout(0.25)", "100x2x3")(torch.ones(100, 100, 2, 3)).flatten(2)
+    assert (kept == 0).float().mean().item() == pytest.approx(0.25, abs=0.01)
+    assert (kept.amax(2) > 0).float().mean().item() > 0.99
+
+
+def test_alpha_dropout_keeps_mean_and_variance() -> None:
+    torch.manual_seed(0)
+    y = built("alpha_dropout(0.25)", "10x10x10")(torch.randn(100, 10, 10, 10))
+    assert y.mean().item() == pytest.approx(0, abs=0.02)
+    assert y.var().item() == pytest.approx(1, abs=0.03)
+
+
+# ---- what torch can do with them
+
+EVERYTHING = [
+    "blurpool -> lppool(3, 2) -> upsample(2, bilinear) -> shuffle(2) -> pad_channels(1) -> slice(0, 4) -> glu -> prelu",
+    "mul { layernorm | global_maxpool | global_avgpool(keep=true) } -> layer_scale(0.5) -> scale(3) -> drop_path(0.5)",
+    "pad_image([0, 2, 1, 1], reflect) -> patches(8, 2) -> class_token -> position_embedding -> prelu -> attention(2)\n"
+    "concat { token(0) | global_maxpool }",
+    "tokens -> transpose -> softmax -> transpose -> layer_scale(0.5) -> attention(2, dropout=0.5) -> grid(4x9)",
+]
+
+
+@pytest.fixture
+def _fresh_compiler() -> Iterator[None]:
+    """Torch compiles a method for a few modules only, and `Body.forward` is that of all networks."""
+    torch.compiler.reset()
+    yield
+    torch.compiler.reset()
+
+
+@pytest.mark.usefixtures("_fresh_compiler")
+@pytest.mark.parametrize("stages", EVERYTHING)
+@pytest.mark.parametrize("training", [False, True])
+def test_it_is_compiled_as_one_graph(stages: str, training: bool) -> None:
+    module = built(stages).train(training)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"torch\..*")  # torch's own deprecations
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+        y = compiled(images())
+        if not training:
+            torch.testing.assert_close(y, module(images()))
+        y.sum().backward()
+    assert all(p.grad is not None for p in module.parameters())
+
+
+@pytest.mark.parametrize("stages", EVERYTHING)
+def test_it_is_exported(stages: str) -> None:
+    module = built(stages).eval()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"torch\..*")  # torch's own deprecations
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        exported = torch.export.export(module, (images(),))
+    torch.testing.assert_close(exported.module()(images()), module(images()))
+
+
+@pytest.mark.parametrize("stages", EVERYTHING)
+def test_gradients_are_those_of_finite_differences(stages: str) -> None:
+    module = built(stages).double().eval()
+    assert torch.autograd.gradcheck(module, images(count=1).double().requires_grad_())

@@ -1,0 +1,180 @@
+"""Graph -> picture."""
+
+from helpers.networks import networks
+from helpers.specs import graph_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cifar_dsl.compiler import analyze, analyze_text
+from cifar_dsl.foundation.resources import specs_directory
+from cifar_dsl.views.pictures import draw
+from cifar_dsl.views.pictures.model import INPUT, OUTPUT, Arrow, Box, Frame, Item, Picture
+
+
+def drawn(model: str, items: str = "", depth: int | None = None) -> Picture:
+    return draw(graph_of(model, items), "test", depth)
+
+
+def arrows(picture: Picture) -> list[tuple[str, str, str]]:
+    return [(arrow.start, arrow.end, arrow.label) for arrow in picture.arrows]
+
+
+def frames(items: tuple[Item, ...]) -> dict[str, list[str]]:
+    """Of each frame the keys of what lies right in it."""
+    found: dict[str, list[str]] = {}
+    for item in items:
+        if isinstance(item, Frame):
+            found[item.key] = [inner.key for inner in item.items]
+            found |= frames(item.items)
+    return found
+
+
+def test_a_chain_of_layers_with_shapes_where_they_change() -> None:
+    picture = drawn("conv(4, 3) -> relu -> flatten -> dense(10)")
+    assert picture.notes == ("1,562 parameters, 5,328 multiply-accumulates",)
+    assert picture.items == (
+        Box(INPUT, "terminal", "input"),
+        Box("conv", "conv", "conv(4, 3)", ("112 parameters",)),
+        Box("relu", "activation", "relu"),
+        Box("flatten", "other", "flatten"),
+        Box("dense", "dense", "dense(10)", ("1,450 parameters",)),
+        Box(OUTPUT, "terminal", "output"),
+    )
+    assert arrows(picture) == [
+        (INPUT, "conv", "3x8x8"),
+        ("conv", "relu", "4x6x6"),
+        ("relu", "flatten", ""),
+        ("flatten", "dense", "144"),
+        ("dense", OUTPUT, "10"),
+    ]
+
+
+def test_families_are_told_apart() -> None:
+    picture = drawn("conv(4, 1)\nbn\nrelu\nmaxpool(2)\nadd { tanh | identity }\ndropout(0.1)\nflatten\ndense(4)")
+    assert [box.family for box in picture.boxes()][1:-1] == [
+        *("conv", "norm", "activation", "pool", "activation", "join", "other", "other", "dense")
+    ]
+
+
+BLOCKS = "block inner() { conv(3, 1) -> relu }\nblock outer(c: int) { inner -> conv(c, 1) }"
+
+
+def test_a_block_is_a_box_or_a_frame_as_the_depth_says() -> None:
+    closed = drawn("outer(4)", BLOCKS, depth=0)
+    assert list(closed.boxes())[1] == Box("outer", "block", "outer(4)", ("28 parameters",))
+    half = drawn("outer(4)", BLOCKS, depth=1)
+    assert frames(half.items) == {"outer": ["outer.inner", "outer.conv"]}
+    assert list(half.boxes())[1].family == "block"
+    full = drawn("outer(4)", BLOCKS, depth=2)
+    assert frames(full.items) == {
+        "outer": ["outer.inner", "outer.conv"],
+        "outer.inner": ["outer.inner.conv", "outer.inner.relu"],
+    }
+    assert drawn("outer(4)", BLOCKS, depth=9) == full == drawn("outer(4)", BLOCKS)
+
+
+def test_without_a_depth_a_large_network_is_not_opened_more_than_can_be_read() -> None:
+    many = "\n".join(f"outer({c})" for c in range(1, 16))
+    assert drawn(many, BLOCKS) == drawn(many, BLOCKS, depth=1)
+    assert drawn(f"{many}\n{many}", BLOCKS) == drawn(f"{many}\n{many}", BLOCKS, depth=0)
+
+
+def test_what_only_passes_on_is_no_box() -> None:
+    picture = drawn("identity\nskip\nadd { conv(3, 1) | identity | skip }", "block skip() { identity }", depth=1)
+    assert arrows(picture) == [
+        (INPUT, "add.branch1.conv", "3x8x8"),
+        ("add.branch1.conv", "add", ""),
+        (INPUT, "add", ""),
+        (INPUT, "add", ""),
+        ("add", OUTPUT, "3x8x8"),
+    ]
+    assert arrows(drawn("identity")) == [(INPUT, OUTPUT, "3x8x8")]
+
+
+def test_branches_that_are_put_side_by_side_say_their_shapes() -> None:
+    picture = drawn("concat { conv(4, 1) | conv(2, 1) }")
+    assert [label for _, end, label in arrows(picture) if end == "concat"] == ["4x8x8", "2x8x8"]
+
+
+def test_named_tensors_are_arrows_too() -> None:
+    picture = drawn("let a = conv(4, 1)\nconv(2, 1)\na[:2] -> relu")
+    assert ("a.conv", "slice", "4x8x8") in arrows(picture)
+    assert not [start for start, _, _ in arrows(picture) if start == "conv"]  # nothing takes it
+
+
+def test_a_block_takes_a_tensor_once() -> None:
+    picture = drawn("residual", "block residual() { add { conv(3, 1) | identity } }", depth=0)
+    assert arrows(picture) == [(INPUT, "residual", "3x8x8"), ("residual", OUTPUT, "3x8x8")]
+
+
+def test_a_tensor_forks_in_the_frame_that_it_comes_into() -> None:
+    picture = drawn("tanh\nresidual", "block residual() { add { conv(3, 1) | identity } }", depth=1)
+    fork = "@residual 1"
+    assert frames(picture.items) == {"residual": [fork, "residual.add.branch1.conv", "residual.add"]}
+    assert arrows(picture) == [
+        (INPUT, "tanh", "3x8x8"),
+        (fork, "residual.add.branch1.conv", ""),
+        ("residual.add.branch1.conv", "residual.add", ""),
+        (fork, "residual.add", ""),
+        ("tanh", fork, ""),
+        ("residual.add", OUTPUT, "3x8x8"),
+    ]
+
+
+def test_frames_in_each_other_fork_one_behind_the_other() -> None:
+    items = "block inner() { add { tanh | identity } }\nblock outer() { mul { inner | identity } }"
+    starts = {(arrow.start, arrow.end) for arrow in drawn("outer", items).arrows}
+    assert {
+        (INPUT, "@outer 1"),
+        ("@outer 1", "@outer.mul.branch1.inner 1"),
+        ("@outer 1", "outer.mul"),
+        ("@outer.mul.branch1.inner 1", "outer.mul.branch1.inner.add"),
+    } <= starts
+
+
+def test_repeats_are_drawn_once_with_their_number() -> None:
+    rows = "repeat 3 { unit }\nrepeat 2 { conv(4, 3, pad=1) -> bn }"
+    picture = drawn(f"conv(4, 1)\n{rows}", "block unit() { relu -> tanh }")
+    titles = [(item.key, item.title, item.notes) for item in picture.items if isinstance(item, Frame)]
+    assert titles == [("unit", "unit  x3", ()), ("conv2 x2", "x2", ("156 parameters each",))]
+    assert arrows(picture)[-3:] == [("unit.tanh", "conv2", ""), ("conv2", "bn", ""), ("bn", OUTPUT, "4x8x8")]
+
+
+def test_shipped_networks_are_small_pictures() -> None:
+    for path in [*specs_directory().glob("*.arch"), *(specs_directory() / "zoo").glob("resnet*.arch")]:
+        boxes = list(draw(analyze(path).graph, path.stem).boxes())
+        assert 5 < len(boxes) < 50, path.stem
+
+
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+@given(networks(), st.none() | st.integers(0, 3))
+def test_every_arrow_leads_from_box_to_box(text: str, depth: int | None) -> None:
+    graph = analyze_text(text).graph
+    picture = draw(graph, "drawn", depth)
+    keys = [box.key for box in picture.boxes()]
+    assert len(set(keys)) == len(keys)
+    assert {key for arrow in picture.arrows for key in (arrow.start, arrow.end)} <= set(keys)
+    entered = {arrow.end for arrow in picture.arrows}
+    assert set(keys) - entered <= {INPUT}
+    assert [arrow.end for arrow in picture.arrows].count(OUTPUT) == 1
+    assert not has_circle(picture.arrows)
+    paths = {node.path for node in graph.nodes} | {scope.path for scope in graph.scopes}
+    assert {key for key in keys if not key.startswith("@")} <= paths
+
+
+def has_circle(arrows: tuple[Arrow, ...]) -> bool:
+    after: dict[str, set[str]] = {}
+    for arrow in arrows:
+        after.setdefault(arrow.start, set()).add(arrow.end)
+    done: set[str] = set()
+
+    def leads_to_itself(key: str, path: frozenset[str]) -> bool:
+        if key in done:
+            return False
+        if key in path:
+            return True
+        found = any(leads_to_itself(end, path | {key}) for end in after.get(key, ()))
+        done.add(key)
+        return found
+
+    return any(leads_to_itself(key, frozenset()) for key in list(after))
