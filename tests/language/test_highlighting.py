@@ -208,4 +208,4 @@ def test_finding_it_imports_nothing_else():
     found = "sorted(name for name in sys.modules if name.startswith(('cifar_dsl', 'lark')))"
     code = f"import sys, cifar_dsl.language.highlighting; print(*{found})"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
-    assert result.stdout.split() == ["cifar_dsl", "cifar_dsl.language.highlighting"]
+    assert result.stdout.split() == ["cifar_dsl", "cifar_dsl.language", "cifar_dsl.language.highlighting"]
