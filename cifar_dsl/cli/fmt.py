@@ -8,7 +8,7 @@ import click
 
 from cifar_dsl.cli import options
 from cifar_dsl.cli.output import counted, fail, note
-from cifar_dsl.compiler.files import Reader
+from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.language.diagnostics import SpecError
@@ -37,7 +37,7 @@ def command(specs: tuple[str, ...], check: bool, diff: bool) -> int:
         try:
             source = _read(path)
             text = format_text(source)
-            Reader(path.parent).source_of(path, text.encode())  # as bounded as what is read
+            SpecReader(path.parent).source_of(path, text.encode())  # as bounded as what is read
             is_changed = text != source.text
             changed += is_changed
             if diff:
@@ -59,7 +59,7 @@ def command(specs: tuple[str, ...], check: bool, diff: bool) -> int:
 
 def _read(path: Path) -> Source:
     """The text of a file, or of standard input. Raises SpecError."""
-    reader = Reader(path.parent)
+    reader = SpecReader(path.parent)
     if path is _STDIN:
         return reader.source_of(path, sys.stdin.buffer.read(limits.FILE_BYTES + 1))
     return reader.read(path)

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.expand import expand
-from cifar_dsl.compiler.files import Reader
+from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.library import library_blocks
 from cifar_dsl.compiler.names import check_block_names, check_names
 from cifar_dsl.compiler.params import global_names
@@ -50,7 +50,7 @@ class Analysis:
 def analyze(path: Path, root: Path | None = None, overrides: Sequence[str] = ()) -> Analysis:
     """Read, check and expand the spec at `path`. Raises SpecError with everything that is wrong."""
     reporter = Reporter()
-    return _analyze(load_program(path, Reader(root or path.parent), overrides, reporter), reporter)
+    return _analyze(load_program(path, SpecReader(root or path.parent), overrides, reporter), reporter)
 
 
 @frozen
@@ -67,14 +67,14 @@ def examine(
 ) -> Analysis | Library:
     """Read and check what is at `path`, a spec or a library. Raises SpecError with everything that is wrong.
 
-    `texts`: see `Reader`.
+    `texts`: see `SpecReader`.
     """
     root = root or path.parent
-    spec = parse_spec(Reader(root, texts or {}).read(path))
+    spec = parse_spec(SpecReader(root, texts or {}).read(path))
     if spec.header.is_library:
         return _check_library(spec)
     reporter = Reporter()
-    return _analyze(load_program(path, Reader(root, texts or {}), overrides, reporter), reporter)
+    return _analyze(load_program(path, SpecReader(root, texts or {}), overrides, reporter), reporter)
 
 
 def _check_library(spec: nodes.Spec) -> Library:

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar, cast
 from attrs import field, frozen
 
 from cifar_dsl.compiler.error_location import Blame
-from cifar_dsl.compiler.values import BlockValue, Bound, Environment, Failed, Tensor, describe
+from cifar_dsl.compiler.values import BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe
 from cifar_dsl.ir import Symbol
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, nearest, replacement
 from cifar_dsl.language.source import Span
@@ -64,8 +64,8 @@ class Invocation:
 class Evaluates(Protocol):
     """Whatever works out the values of arguments."""
 
-    def evaluate(self, node: nodes.Expression, names: Environment, flow: Tensor | None = None) -> Bound:
-        """The value of `node`. Raises Failed."""
+    def evaluate(self, node: nodes.Expression, names: ValueScope, flow: Tensor | None = None) -> Bound:
+        """The value of `node`. Raises EvaluationFailed."""
         ...
 
 
@@ -77,8 +77,8 @@ class Binder:
     reporter: Reporter
     blame: Blame = field(factory=Blame)
 
-    def declared(self, declaration: type[D], call: Invocation, names: Environment, flow: Tensor | None = None) -> D:
-        """The declared thing with these arguments. Raises Failed."""
+    def declared(self, declaration: type[D], call: Invocation, names: ValueScope, flow: Tensor | None = None) -> D:
+        """The declared thing with these arguments. Raises EvaluationFailed."""
         infos = arguments_of(declaration)
         given = self.matched([info.name for info in infos], call)
         values: dict[str, Any] = {}
@@ -87,21 +87,21 @@ class Binder:
             if info.name in given:
                 try:
                     values[info.name] = self._accepted(info, given[info.name], names, flow, call)
-                except Failed:
+                except EvaluationFailed:
                     is_complete = False
         if not is_complete or len(given) != len(call.arguments):
-            raise Failed
+            raise EvaluationFailed
         made = declaration(**values)
         try:
             made.check()
         except MisfitError as error:
             label, secondary = self.labels(call, error, [info.name for info in infos], names)
             self.reporter.report(Diagnostic(error.code, error.message, label, secondary, help=error.help))
-            raise Failed from None
+            raise EvaluationFailed from None
         return made
 
     def labels(
-        self, call: Invocation, error: MisfitError, order: Sequence[str], names: Environment
+        self, call: Invocation, error: MisfitError, order: Sequence[str], names: ValueScope
     ) -> tuple[Label, tuple[Label, ...]]:
         """Where to point for a misfit, and what else to show."""
         given = call.given(error.argument, order)
@@ -166,7 +166,7 @@ class Binder:
         self,
         info: ArgumentInfo,
         argument: nodes.Argument,
-        names: Environment,
+        names: ValueScope,
         flow: Tensor | None,
         call: Invocation,
     ) -> Bound:
@@ -189,7 +189,7 @@ class Binder:
                 fixes=replacement(label.span, near),
             )
         )
-        raise Failed
+        raise EvaluationFailed
 
     def _unknown(self, keyword: nodes.Identifier, names: Sequence[str], call: Invocation) -> None:
         near = nearest(keyword.text, names)

@@ -8,7 +8,7 @@ from attrs import define, field
 
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.branches import Branch, suspicion
-from cifar_dsl.compiler.values import Environment, Failed, Tensor
+from cifar_dsl.compiler.values import EvaluationFailed, Tensor, ValueScope
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import BLOCK_DEPTH
 from cifar_dsl.ir import Cost, Graph, Node, Scope, Shape
@@ -58,11 +58,11 @@ class Draft:
 
     # ---- what enters
 
-    def layer(self, layer: Layer, path: str, call: Invocation, names: Environment, tensor: Tensor) -> Tensor:
-        """The output of `layer`, called where `names` are known, on `tensor`. Raises Failed, TooLargeError."""
+    def layer(self, layer: Layer, path: str, call: Invocation, names: ValueScope, tensor: Tensor) -> Tensor:
+        """The output of `layer` on `tensor`; `names` are those at the call. Raises EvaluationFailed, TooLargeError."""
         x = tensor.shape
         if x is None:
-            raise Failed
+            raise EvaluationFailed
         try:
             shape = layer.infer(x)
             cost = layer.cost(x, shape)
@@ -78,7 +78,7 @@ class Draft:
             self.report(
                 error.code, error.message, label.span, label.text, help=help_text, notes=notes, secondary=secondary
             )
-            raise Failed from None
+            raise EvaluationFailed from None
         if layer.is_first() and tensor.number:
             self.report(
                 "E0306",
@@ -86,15 +86,15 @@ class Draft:
                 call.span,
                 help=("make it the first stage of the model",),
             )
-            raise Failed
+            raise EvaluationFailed
         self.binder.blame.acquit(call.span)
         return self._append(Node(path, layer.call(), (tensor.number,), shape, cost, parameters, call.span))
 
     def join(self, layer: Join, path: str, join: nodes.Join, flow: Tensor, outputs: Sequence[Tensor]) -> Tensor:
-        """The output of `layer` on the branches' `outputs`. Raises Failed, TooLargeError."""
+        """The output of `layer` on the branches' `outputs`. Raises EvaluationFailed, TooLargeError."""
         shapes = [output.shape for output in outputs if output.shape is not None]
         if len(shapes) < len(outputs):
-            raise Failed
+            raise EvaluationFailed
         try:
             shape = layer.infer(*shapes)
         except JoinError as error:
@@ -104,7 +104,7 @@ class Draft:
             self.report(
                 error.code, error.message, label.span, label.text, help=error.help, notes=(note,), secondary=secondary
             )
-            raise Failed from None
+            raise EvaluationFailed from None
         inputs = tuple(output.number for output in outputs)
         tensor = self._append(Node(path, layer.call(), inputs, shape, Cost(), span=join.span))
         self.scope(path, "join", join.kind, tensor)
@@ -163,14 +163,14 @@ class Draft:
             self.stop(f"a spec expands to at most {limits.STEPS:,} stages and loop rounds", span, "STEPS")
 
     def check_call(self, block: nodes.Block, call: Invocation) -> None:
-        """Blocks don't call themselves, and calls are bounded in depth. Raises Failed, TooLargeError."""
+        """Blocks don't call themselves, and calls are bounded in depth. Raises EvaluationFailed, TooLargeError."""
         active = self._frames
         if any(block is other for other in active):
             cycle = [other.name.text for other in active[next(i for i, b in enumerate(active) if b is block) :]]
             message = f"`{block.name}` calls itself: {' -> '.join([*cycle, block.name.text])}"
             help_text = "to stack a block, call it several times: `repeat 3 { ... }`"
             self.reporter.report(Diagnostic("E0208", message, Label(call.span), help=(help_text,)))
-            raise Failed
+            raise EvaluationFailed
         if len(active) >= BLOCK_DEPTH:
             self.stop(f"blocks call each other at most {BLOCK_DEPTH} deep", call.span)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from attrs import define, field
 
-from cifar_dsl.compiler.values import Environment
+from cifar_dsl.compiler.values import ValueScope
 from cifar_dsl.language.diagnostics import Label
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
@@ -29,7 +29,7 @@ class Blame:
         call: Span,
         argument: nodes.Expression | None,
         arguments: tuple[nodes.Argument, ...],
-        names: Environment,
+        names: ValueScope,
         text: str,
     ) -> tuple[Label, tuple[Label, ...]]:
         """The first label and the others for a mistake of a call, of which `text` is said.
@@ -51,13 +51,13 @@ class Blame:
         return Label(place, text), ()
 
 
-def own_origin(expression: nodes.Expression, names: Environment) -> Span:
+def own_origin(expression: nodes.Expression, names: ValueScope) -> Span:
     """Where a value was written, in the author's text where it is worked out in the library's of one from there."""
     place = names.origin(expression)
     return next(origins([expression], names), place) if place.source.is_library else place
 
 
-def origins(expressions: list[nodes.Expression], names: Environment) -> Iterator[Span]:
+def origins(expressions: list[nodes.Expression], names: ValueScope) -> Iterator[Span]:
     """Where the values were written that the expressions name, if elsewhere."""
     for expression in expressions:
         for name in sorted(nodes.references([expression])):

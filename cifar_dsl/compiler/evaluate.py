@@ -8,7 +8,7 @@ from typing import NoReturn
 from attrs import define, field
 
 from cifar_dsl.compiler.bind import Binder, Invocation
-from cifar_dsl.compiler.values import SYMBOLS, BlockValue, Bound, Environment, Failed, Tensor, describe
+from cifar_dsl.compiler.values import SYMBOLS, BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import INTEGER_MAGNITUDE
 from cifar_dsl.ir import Size, Symbol, Value
@@ -72,8 +72,8 @@ class Evaluator:
     reporter: Reporter
     _spent: int = field(default=0, init=False)
 
-    def evaluate(self, node: nodes.Expression, names: Environment, flow: Tensor | None = None) -> Bound:
-        """The value of `node`. `flow` is the current tensor, for `in_channels` and the like. Raises Failed."""
+    def evaluate(self, node: nodes.Expression, names: ValueScope, flow: Tensor | None = None) -> Bound:
+        """The value of `node`; `flow` is the current tensor, for `in_channels` and so on. Raises EvaluationFailed."""
         self._spend(1, node.span)
         match node:
             case nodes.Number(value=value) | nodes.Truth(value=value) | nodes.String(value=value):
@@ -98,47 +98,47 @@ class Evaluator:
             case nodes.CallExpression():
                 return self._call(node, names, flow)
 
-    def truth(self, node: nodes.Expression, names: Environment, flow: Tensor | None) -> bool:
-        """The value of a condition. Raises Failed."""
+    def truth(self, node: nodes.Expression, names: ValueScope, flow: Tensor | None) -> bool:
+        """The value of a condition. Raises EvaluationFailed."""
         value = self.evaluate(node, names, flow)
         if not isinstance(value, bool):
             message = f"a condition is true or false, and this is {describe(value)}"
             self.fail(node.span, message, "compare it with something, as in `in_channels == 64`")
         return value
 
-    def integer(self, node: nodes.Expression, names: Environment, flow: Tensor | None) -> int:
-        """The value of a count. Raises Failed."""
+    def integer(self, node: nodes.Expression, names: ValueScope, flow: Tensor | None) -> int:
+        """The value of a count. Raises EvaluationFailed."""
         value = self.evaluate(node, names, flow)
         if isinstance(value, bool) or not isinstance(value, int):
             self.fail(node.span, f"a count is an integer, and this is {describe(value)}")
         return value
 
     def fail(self, span: Span, message: str, *help_text: str, code: str = "E0210") -> NoReturn:
-        """Report and raise Failed."""
+        """Report and raise EvaluationFailed."""
         self.reporter.report(Diagnostic(code, message, Label(span), help=help_text))
-        raise Failed
+        raise EvaluationFailed
 
-    def _plain(self, node: nodes.Expression, names: Environment, flow: Tensor | None) -> Value:
+    def _plain(self, node: nodes.Expression, names: ValueScope, flow: Tensor | None) -> Value:
         value = self.evaluate(node, names, flow)
         if isinstance(value, BlockValue | Tensor):
             self.fail(node.span, f"a list holds values, and this is {describe(value)}")
         return value
 
-    def _name(self, node: nodes.Name, names: Environment, flow: Tensor | None) -> Bound:
+    def _name(self, node: nodes.Name, names: ValueScope, flow: Tensor | None) -> Bound:
         bound = names.lookup(node.text)
         if isinstance(bound, Tensor) and bound.shape is None:
-            raise Failed  # its own mistake has been reported
+            raise EvaluationFailed  # its own mistake has been reported
         if bound is not None:
             return bound
         if node.text in FLOW_NAMES and flow is not None:
             return self._of_flow(node, flow)
         if node.text in SYMBOLS or node.text in LAYERS:
             return Symbol(node.text)
-        raise Failed  # reported by semantics.names, which sees code that is never expanded too
+        raise EvaluationFailed  # reported by semantics.names, which sees code that is never expanded too
 
     def _of_flow(self, node: nodes.Name, flow: Tensor) -> int:
         if flow.shape is None:
-            raise Failed
+            raise EvaluationFailed
         shape = flow.shape
         if node.text == "in_channels":
             return shape.channels
@@ -148,7 +148,7 @@ class Evaluator:
             self.fail(node.span, f"the tensor here is {shape} and has no {node.text}")
         return shape.extents[FLOW_NAMES.index(node.text)]
 
-    def _number(self, node: nodes.Expression, names: Environment, flow: Tensor | None, sign: str) -> _Number:
+    def _number(self, node: nodes.Expression, names: ValueScope, flow: Tensor | None, sign: str) -> _Number:
         return self._as_number(self.evaluate(node, names, flow), node.span, sign)
 
     def _as_number(self, value: Bound, span: Span, sign: str) -> _Number:
@@ -179,20 +179,20 @@ class Evaluator:
     def _spend(self, work: int, span: Span) -> None:
         """Take note of work, and fail when a spec asks for too much of it."""
         if self._spent > limits.EVALUATIONS:
-            raise Failed  # reported before
+            raise EvaluationFailed  # reported before
         self._spent += work
         if self._spent > limits.EVALUATIONS:
             most = f"a spec works out at most {limits.EVALUATIONS:,} parts of expressions"
             self.fail(span, most, limits.remedy("EVALUATIONS"), code="E0211")
 
-    def _prefixed(self, node: nodes.Prefixed, names: Environment, flow: Tensor | None) -> Value:
+    def _prefixed(self, node: nodes.Prefixed, names: ValueScope, flow: Tensor | None) -> Value:
         is_odd = bool(node.count % 2)
         if node.operator == "not":
             return self.truth(node.operand, names, flow) != is_odd
         number = self._number(node.operand, names, flow, "-")
         return -number if is_odd else number
 
-    def _operation(self, node: nodes.Operation, names: Environment, flow: Tensor | None) -> Value:
+    def _operation(self, node: nodes.Operation, names: ValueScope, flow: Tensor | None) -> Value:
         first = node.operators[0]
         if first in {"and", "or"}:
             decisive = first == "or"
@@ -216,7 +216,7 @@ class Evaluator:
             total = self._bounded(_ARITHMETIC[sign](total, number), node.span)
         return total
 
-    def _index(self, node: nodes.Index, names: Environment, flow: Tensor | None) -> Bound:
+    def _index(self, node: nodes.Index, names: ValueScope, flow: Tensor | None) -> Bound:
         value = self.evaluate(node.value, names, flow)
         for number in node.indices:
             if not isinstance(value, tuple):
@@ -232,15 +232,15 @@ class Evaluator:
             value = value[index]
         return value
 
-    def slice(self, node: nodes.Slice, length: int, names: Environment, flow: Tensor | None) -> tuple[int, int]:
-        """Start and stop of a slice of something that has `length` parts. Raises Failed."""
+    def slice(self, node: nodes.Slice, length: int, names: ValueScope, flow: Tensor | None) -> tuple[int, int]:
+        """Start and stop of a slice of something that has `length` parts. Raises EvaluationFailed."""
         start = 0 if node.start is None else self.integer(node.start, names, flow)
         stop = length if node.stop is None else self.integer(node.stop, names, flow)
         if not 0 <= start <= stop <= length:
             self.fail(node.span, f"there is no slice {start}:{stop} of {length}; they count from 0 up to the stop")
         return start, stop
 
-    def _call(self, node: nodes.CallExpression, names: Environment, flow: Tensor | None) -> Value:
+    def _call(self, node: nodes.CallExpression, names: ValueScope, flow: Tensor | None) -> Value:
         name = node.callee.text
         if name in INITIALIZERS and names.lookup(name) is None:
             binder = Binder(self, self.reporter)
@@ -248,7 +248,7 @@ class Evaluator:
         if name not in FUNCTIONS:
             if names.lookup(name) is not None:
                 self.fail(node.span, f"`{name}` makes a tensor, and a value is expected here", code="E0213")
-            raise Failed  # reported by semantics.names
+            raise EvaluationFailed  # reported by semantics.names
         if any(argument.keyword for argument in node.arguments):
             self.fail(node.span, f"`{name}` takes no named arguments")
         if name == "len":
@@ -274,7 +274,7 @@ class Evaluator:
         except ZeroDivisionError:
             self.fail(node.span, "division by zero")
 
-    def _len(self, node: nodes.CallExpression, names: Environment, flow: Tensor | None) -> int:
+    def _len(self, node: nodes.CallExpression, names: ValueScope, flow: Tensor | None) -> int:
         values = [self.evaluate(argument.value, names, flow) for argument in node.arguments]
         if len(values) != 1 or not isinstance(values[0], tuple):
             self.fail(node.span, "`len` takes one list")

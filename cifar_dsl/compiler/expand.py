@@ -13,7 +13,7 @@ from cifar_dsl.compiler.evaluate import FUNCTIONS, Evaluator
 from cifar_dsl.compiler.paths import Place
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.types import describe_types, fits, is_stage
-from cifar_dsl.compiler.values import BlockValue, Bound, Environment, Failed, Tensor, describe, write
+from cifar_dsl.compiler.values import BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe, write
 from cifar_dsl.foundation.limits import BODY_DEPTH
 from cifar_dsl.ir import Call, Graph, Shape, Symbol
 from cifar_dsl.language.diagnostics import Label, Reporter, nearest, replacement
@@ -22,7 +22,7 @@ from cifar_dsl.language.syntax import nodes, print_expression
 from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
 
 
-def expand(program: Program, names: Environment, reporter: Reporter) -> Graph | None:
+def expand(program: Program, names: ValueScope, reporter: Reporter) -> Graph | None:
     """The graph of a program; None when something was wrong, which is then reported.
 
     `names` are those of `params.global_names`.
@@ -31,7 +31,7 @@ def expand(program: Program, names: Environment, reporter: Reporter) -> Graph | 
 
 
 class _Expander:
-    def __init__(self, program: Program, names: Environment, reporter: Reporter) -> None:
+    def __init__(self, program: Program, names: ValueScope, reporter: Reporter) -> None:
         self._program = program
         self._errors = reporter
         self._evaluator = Evaluator(reporter)
@@ -63,8 +63,8 @@ class _Expander:
 
     # ---- stages
 
-    def _body(self, body: nodes.Body, names: Environment, flow: Tensor, place: Place) -> Tensor:
-        names = Environment(names)
+    def _body(self, body: nodes.Body, names: ValueScope, flow: Tensor, place: Place) -> Tensor:
+        names = ValueScope(names)
         if self._depth >= BODY_DEPTH:
             self._draft.stop(f"a spec expands to bodies that are at most {BODY_DEPTH} deep in each other", body.span)
         self._depth += 1
@@ -79,14 +79,14 @@ class _Expander:
         self._depth -= 1
         return flow
 
-    def _let(self, let: nodes.Let, names: Environment, flow: Tensor, place: Place) -> None:
+    def _let(self, let: nodes.Let, names: ValueScope, flow: Tensor, place: Place) -> None:
         if self._is_value(let.chain, names):
             kind = let.chain.elements[0].kind
             assert not isinstance(kind, nodes.Compound)
             try:
                 names.names[let.name.text] = self._evaluator.evaluate(kind, names, flow)
                 names.origins[let.name.text] = own_origin(kind, names)
-            except Failed:
+            except EvaluationFailed:
                 names.names[let.name.text] = Tensor(0, None)
             return
         if let.name.text in names.names:
@@ -94,14 +94,14 @@ class _Expander:
         names.names[let.name.text] = self._named(let.name, let.chain, names, flow, place)
 
     def _named(
-        self, name: nodes.Identifier, chain: nodes.Chain, names: Environment, flow: Tensor, place: Place
+        self, name: nodes.Identifier, chain: nodes.Chain, names: ValueScope, flow: Tensor, place: Place
     ) -> Tensor:
         path = place.automatic(name.text)  # a loop's second round names it anew
         tensor = self._chain(chain, names, flow, Place(path))
         self._draft.scope(path, "let", name.text, tensor)
         return tensor
 
-    def _assign(self, assignment: nodes.Assignment, names: Environment, flow: Tensor, place: Place) -> None:
+    def _assign(self, assignment: nodes.Assignment, names: ValueScope, flow: Tensor, place: Place) -> None:
         name = assignment.name
         scope = names.scope_of(name.text)
         if scope is None:
@@ -116,7 +116,7 @@ class _Expander:
             return
         scope.names[name.text] = self._named(name, assignment.chain, names, flow, place)
 
-    def _is_value(self, chain: nodes.Chain, names: Environment) -> bool:
+    def _is_value(self, chain: nodes.Chain, names: ValueScope) -> bool:
         """Whether a `let` names a value and not a tensor."""
         (element, *rest) = chain.elements
         kind = element.kind
@@ -134,18 +134,18 @@ class _Expander:
             case _:
                 return True
 
-    def _chain(self, chain: nodes.Chain, names: Environment, flow: Tensor, place: Place) -> Tensor:
+    def _chain(self, chain: nodes.Chain, names: ValueScope, flow: Tensor, place: Place) -> Tensor:
         for i, element in enumerate(chain.elements):
             try:
                 flow = self._element(element, names, flow, place, is_first=i == 0)
-            except Failed:
+            except EvaluationFailed:
                 flow = Tensor(flow.number, None)
             if element.claim:
                 self._check_claim(element.claim, flow)
         return flow
 
     def _element(
-        self, element: nodes.Element, names: Environment, flow: Tensor, place: Place, *, is_first: bool
+        self, element: nodes.Element, names: ValueScope, flow: Tensor, place: Place, *, is_first: bool
     ) -> Tensor:
         kind = element.kind
         match kind:
@@ -167,7 +167,7 @@ class _Expander:
                 return self._not_a_stage(kind.span, value)
 
     def _control(
-        self, kind: nodes.For | nodes.Repeat | nodes.If, names: Environment, flow: Tensor, place: Place
+        self, kind: nodes.For | nodes.Repeat | nodes.If, names: ValueScope, flow: Tensor, place: Place
     ) -> Tensor:
         match kind:
             case nodes.For(body=body):
@@ -187,7 +187,7 @@ class _Expander:
                     return self._body(otherwise, names, flow, place)
         return flow
 
-    def _rounds(self, loop: nodes.For, names: Environment, flow: Tensor) -> Iterator[Environment]:
+    def _rounds(self, loop: nodes.For, names: ValueScope, flow: Tensor) -> Iterator[ValueScope]:
         """What the targets of a loop stand for, round by round."""
         written: tuple[nodes.Expression, ...] = ()  # the items, where they stand in the text one by one
         if loop.stop:
@@ -205,7 +205,7 @@ class _Expander:
             written = literal.items if literal and len(literal.items) == len(items) else ()
         targets = [target.text for target in loop.targets]
         for item, source in zip_longest(items, written):
-            inner = Environment(names)
+            inner = ValueScope(names)
             if len(targets) == 1:
                 inner.names[targets[0]] = item  # type: ignore[assignment]
                 inner.origins[targets[0]] = names.origin(source or loop.start)
@@ -233,7 +233,7 @@ class _Expander:
         self,
         call: Invocation,
         label: nodes.Identifier | None,
-        names: Environment,
+        names: ValueScope,
         flow: Tensor,
         place: Place,
         *,
@@ -244,7 +244,7 @@ class _Expander:
         bound = names.lookup(call.callee)
         match bound:
             case None:
-                raise Failed  # reported by semantics.names
+                raise EvaluationFailed  # reported by semantics.names
             case BlockValue(block=block):
                 return self._block(block, call, label, names, flow, place)
             case Symbol() if bound in LAYERS:
@@ -269,7 +269,7 @@ class _Expander:
         index: nodes.Index,
         subscripts: tuple[nodes.Expression | nodes.Slice, ...],
         label: nodes.Identifier | None,
-        names: Environment,
+        names: ValueScope,
         flow: Tensor,
         place: Place,
         *,
@@ -281,7 +281,7 @@ class _Expander:
         if not is_first:
             self._not_first(print_expression(index.value), index.span)
         if tensor.shape is None:
-            raise Failed
+            raise EvaluationFailed
         subscript, *rest = subscripts
         if rest or not isinstance(subscript, nodes.Slice):
             help_text = "write a start, a stop or both: `x[:16]`, `x[16:]`, `x[16:32]`"
@@ -305,7 +305,7 @@ class _Expander:
         self,
         call: Invocation,
         label: nodes.Identifier | None,
-        names: Environment,
+        names: ValueScope,
         flow: Tensor,
         place: Place,
     ) -> Tensor:
@@ -318,7 +318,7 @@ class _Expander:
         block: nodes.Block,
         call: Invocation,
         label: nodes.Identifier | None,
-        names: Environment,
+        names: ValueScope,
         flow: Tensor,
         place: Place,
     ) -> Tensor:
@@ -333,14 +333,14 @@ class _Expander:
         return flow
 
     def _block_arguments(
-        self, block: nodes.Block, call: Invocation, names: Environment, flow: Tensor
-    ) -> tuple[Environment, str]:
+        self, block: nodes.Block, call: Invocation, names: ValueScope, flow: Tensor
+    ) -> tuple[ValueScope, str]:
         """The names inside a block, and the call as a person would write it."""
         order = [parameter.name.text for parameter in block.parameters]
         given = self._binder.matched(order, call)
         required = [parameter.name.text for parameter in block.parameters if parameter.default is None]
         is_complete = self._binder.require(required, given, call)
-        inner = Environment(self._globals)
+        inner = ValueScope(self._globals)
         shown: list[str] = []
         for parameter in block.parameters:
             name = parameter.name.text
@@ -358,7 +358,7 @@ class _Expander:
                 continue
             inner.names[name] = value
         if not is_complete or len(given) != len(call.arguments):
-            raise Failed
+            raise EvaluationFailed
         return inner, f"{block.name}({', '.join(shown)})"
 
     def _check_type(self, parameter: nodes.BlockParameter, block: nodes.Block, value: Bound, span: Span) -> None:
@@ -374,7 +374,7 @@ class _Expander:
             fixes=replacement(span, near),
             secondary=(Label(parameter.span, "declared here"),),
         )
-        raise Failed
+        raise EvaluationFailed
 
     # ---- joins
 
@@ -382,7 +382,7 @@ class _Expander:
         self,
         join: nodes.Join,
         label: nodes.Identifier | None,
-        names: Environment,
+        names: ValueScope,
         flow: Tensor,
         place: Place,
     ) -> Tensor:
@@ -403,7 +403,7 @@ class _Expander:
         path = place.given(label.text, label.span)
         if path is None:
             self._report_taken(label)
-            raise Failed
+            raise EvaluationFailed
         return path
 
     def _report_taken(self, name: nodes.Identifier) -> None:
@@ -427,11 +427,11 @@ class _Expander:
 
     def _check_assertions(self, graph: Graph) -> None:
         budgets: dict[str, Bound] = {"params": graph.cost.parameters, "macs": graph.cost.macs}
-        names = Environment(self._globals, budgets)
+        names = ValueScope(self._globals, budgets)
         for assertion in self._program.assertions:
             try:
                 holds = self._evaluator.truth(assertion.condition, names, None)
-            except Failed:
+            except EvaluationFailed:
                 continue
             if not holds:
                 figures = ", ".join(f"{name} = {figure:,}" for name, figure in budgets.items())

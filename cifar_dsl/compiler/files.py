@@ -14,7 +14,7 @@ from cifar_dsl.language.syntax import nodes
 
 
 @define
-class Reader:
+class SpecReader:
     """Reads a spec and the specs that it extends; all of them together are bounded too.
 
     `texts` stands for files whose text is another than on disk, by their resolved paths: what an editor holds

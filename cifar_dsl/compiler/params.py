@@ -5,16 +5,16 @@ from attrs import define, field
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.types import words
-from cifar_dsl.compiler.values import BlockValue, Environment, Failed, Tensor
+from cifar_dsl.compiler.values import BlockValue, EvaluationFailed, Tensor, ValueScope
 from cifar_dsl.foundation.limits import PARAM_DEPTH
 from cifar_dsl.ir import Symbol
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.syntax import nodes
 
 
-def global_names(program: Program, evaluator: Evaluator) -> Environment:
+def global_names(program: Program, evaluator: Evaluator) -> ValueScope:
     """What params and blocks stand for. A param that could not be worked out stands for nothing further."""
-    names = Environment(Environment(names={word: Symbol(word) for word in words(program.blocks.values())}))
+    names = ValueScope(ValueScope(names={word: Symbol(word) for word in words(program.blocks.values())}))
     names.names.update((name, BlockValue(block)) for name, block in program.blocks.items())
     params = _Params(program, evaluator, names)
     for name in program.params:
@@ -26,7 +26,7 @@ def global_names(program: Program, evaluator: Evaluator) -> Environment:
 class _Params:
     program: Program
     evaluator: Evaluator
-    found: Environment
+    found: ValueScope
     _active: list[str] = field(factory=list)
 
     def work_out(self, name: str) -> None:
@@ -48,7 +48,7 @@ class _Params:
             try:
                 self.found.names[name] = self.evaluator.evaluate(value, self.found)
                 self.found.origins[name] = self.found.origin(value)
-            except Failed:
+            except EvaluationFailed:
                 self.found.names[name] = Tensor(0, None)
 
     def _give_up(self, name: str, code: str, message: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from cifar_dsl.compiler.files import Reader
+from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.library import library_blocks
 from cifar_dsl.compiler.values import SYMBOLS
 from cifar_dsl.foundation.limits import EXTENDS_DEPTH
@@ -59,7 +59,7 @@ class GroupSettings:
     settings: dict[str, nodes.Setting]
 
 
-def load_program(path: Path, reader: Reader, overrides: Sequence[str], reporter: Reporter) -> Program:
+def load_program(path: Path, reader: SpecReader, overrides: Sequence[str], reporter: Reporter) -> Program:
     """Read the spec at `path` and all that it extends, and apply `--set` overrides.
 
     Mistakes are reported; raises SpecError only where nothing is left to go on with.

@@ -9,7 +9,7 @@ from attrs import frozen
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.program import GroupSettings, Program
-from cifar_dsl.compiler.values import BlockValue, Bound, Environment, Failed, Tensor, describe
+from cifar_dsl.compiler.values import BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe
 from cifar_dsl.foundation.limits import GROUPS
 from cifar_dsl.ir import Call, Graph, Group, Recipe, Shape, Symbol
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, nearest, replacement
@@ -33,7 +33,7 @@ from cifar_dsl.operations.recipe.groups import assign
 from cifar_dsl.operations.registry import Declaration, MisfitError
 
 
-def make_recipe(program: Program, names: Environment, reporter: Reporter) -> Recipe | None:
+def make_recipe(program: Program, names: ValueScope, reporter: Reporter) -> Recipe | None:
     """The recipe of a program; None without `train`, and when something was wrong, which is then reported.
 
     `names` are those of `params.global_names`.
@@ -197,7 +197,7 @@ def _check_lone_image(program: Program, graph: Graph, recipe: Recipe, images: in
 
 
 class _RecipeMaker:
-    def __init__(self, program: Program, names: Environment, reporter: Reporter) -> None:
+    def __init__(self, program: Program, names: ValueScope, reporter: Reporter) -> None:
         self._settings = program.settings
         self._groups = program.groups
         self._errors = reporter
@@ -234,7 +234,7 @@ class _RecipeMaker:
                 continue
             try:
                 values[name] = self._value(known[name], setting)
-            except Failed:
+            except EvaluationFailed:
                 continue
         return values
 
@@ -294,7 +294,7 @@ class _RecipeMaker:
         else:
             value = self._evaluator.evaluate(kind, self._names)
             if isinstance(value, Tensor):
-                raise Failed  # a param that could not be worked out, which has been reported
+                raise EvaluationFailed  # a param that could not be worked out, which has been reported
         if not isinstance(value, BlockValue | Tensor):
             try:
                 return setting.kind.accept(value)
@@ -341,7 +341,7 @@ class _RecipeMaker:
         help_text = f"did you mean `{meant}`?" if meant else help_text
         fixes = replacement(span, meant)
         self._errors.report(Diagnostic(code, message, Label(span, label), help=(help_text,), fixes=fixes))
-        raise Failed
+        raise EvaluationFailed
 
 
 def _plain(default: object) -> object:

@@ -31,25 +31,25 @@ class Tensor:
 Bound = Value | BlockValue | Tensor
 
 
-class Failed(Exception):  # noqa: N818  # not an error of its own: the diagnostic has been reported
+class EvaluationFailed(Exception):  # noqa: N818  # not an error of its own: the diagnostic has been reported
     """Working something out has stopped; why has been reported."""
 
 
 @define
-class Environment:
-    """Names and what they stand for; what isn't here is looked up in the parent.
+class ValueScope:
+    """Names and their values in one body or call; the parent has the names around it.
 
     `origins` says where the values of some were written: the argument of a call, the item of a list. A value
     that doesn't do is told there.
     """
 
-    parent: "Environment | None" = None
+    parent: "ValueScope | None" = None
     names: dict[str, Bound] = field(factory=dict)
     origins: dict[str, Span] = field(factory=dict)
 
-    def scope_of(self, name: str) -> "Environment | None":
+    def scope_of(self, name: str) -> "ValueScope | None":
         """The scope that defines `name`, or None."""
-        scope: Environment | None = self
+        scope: ValueScope | None = self
         while scope is not None:
             if name in scope.names:
                 return scope

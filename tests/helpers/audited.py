@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cifar_dsl.compiler import Analysis, analyze
-from cifar_dsl.compiler.files import Reader
+from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.lints import fixed, inspect
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.language.diagnostics import (
@@ -88,7 +88,7 @@ def _use(paths: Iterable[Path], root: Path, reference: Analysis) -> None:
         inspection = inspect(path, root)
         _show(inspection.diagnostics)
         try:
-            source = Reader(root).read(path)
+            source = SpecReader(root).read(path)
             format_text(source)
             fixed(source, inspection.diagnostics, also_unsafe=True)
         except SpecError as error:

@@ -17,7 +17,7 @@ from helpers.derivations import Grammar
 from helpers.mutations import GENTLE, KEYWORDS, MUTATIONS, ODD, OVERRIDE_MUTATIONS, OVERRIDES, TOKEN, lines_of
 
 from cifar_dsl.compiler import Analysis, analyze
-from cifar_dsl.compiler.files import Reader
+from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.lints import fixed, inspect
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.language.diagnostics import (
@@ -173,7 +173,7 @@ class Fuzzer:
         _check_told(inspection.diagnostics)
         if any(one.code in _TREELESS for one in inspection.diagnostics):
             return
-        source = Reader(self.root).read(path)
+        source = SpecReader(self.root).read(path)
         spec = parse_spec(source)
         text = format_text(source)
         again = evolve(source, text=text)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from cifar_dsl.compiler import Analysis, Library
 from cifar_dsl.compiler.evaluate import Evaluator
-from cifar_dsl.compiler.values import Bound, Environment, Failed
+from cifar_dsl.compiler.values import Bound, EvaluationFailed, ValueScope
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
@@ -51,6 +51,6 @@ def _constant(expression: nodes.Expression) -> Bound | None:
     if nodes.references([expression]):
         return None
     try:
-        return Evaluator(Reporter()).evaluate(expression, Environment())
-    except Failed:
+        return Evaluator(Reporter()).evaluate(expression, ValueScope())
+    except EvaluationFailed:
         return None

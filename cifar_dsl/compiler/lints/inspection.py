@@ -46,7 +46,7 @@ class Inspection:
 def inspect(
     path: Path, root: Path | None = None, overrides: Sequence[str] = (), texts: Mapping[Path, str] | None = None
 ) -> Inspection:
-    """The errors of the spec or library at `path`, or else its warnings. `texts`: see `semantics.files.Reader`.
+    """The errors of the spec or library at `path`, or else its warnings. `texts`: see `compiler.files.SpecReader`.
 
     Warnings are about the file's own text; those of what it extends are told when that is inspected.
     """

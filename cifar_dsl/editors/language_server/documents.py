@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 from pygls.uris import to_fs_path
 
 from cifar_dsl.compiler import Analysis, Library, examine
-from cifar_dsl.compiler.files import Reader
+from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.lints import Inspection, fixed, inspect
 from cifar_dsl.compiler.lints.inspection import warnings
 from cifar_dsl.editors.language_server.positions import Positions, plain
@@ -190,7 +190,7 @@ class Documents:
 
     def _read(self, path: Path) -> Source:
         texts = self.open if path in self.open else {}  # a reader with texts looks for links in every path
-        return Reader(self.root(path), texts).read(path)
+        return SpecReader(self.root(path), texts).read(path)
 
     def _parse(self, path: Path, source: Source) -> _Parsed:
         known = self._of(path)
@@ -290,7 +290,7 @@ class Documents:
             return shipped_specs().get(written)
         base = nodes.Base(written.strip('"'), is_file=True, span=Span(source, match.start("base"), match.end("base")))
         try:
-            return Reader(root).base_path(base, path).resolve()
+            return SpecReader(root).base_path(base, path).resolve()
         except (SpecError, OSError, ValueError):
             return None
 
