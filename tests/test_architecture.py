@@ -131,7 +131,7 @@ SPEC = str(PACKAGE.parent / "specs" / "residual.arch")
 ASK_EVERYTHING = f"""
 from pathlib import Path
 from lsprotocol.types import Position, Range
-from cifar_dsl.language_server import code_actions, completion, findings, hover, inlay_hints, server
+from cifar_dsl.editors.language_server import code_actions, completion, findings, hover, inlay_hints, server
 documents, path, everywhere = server.make_server().documents, Path({SPEC!r}), Range(Position(0, 0), Position(99, 0))
 documents.put(path.as_uri(), path.read_text(encoding="utf-8"))
 assert inlay_hints.inlay_hints(documents, path, everywhere)
