@@ -46,6 +46,19 @@ def meaning(text: str, overrides: Sequence[str] = ()) -> tuple[Graph, Recipe]:
     return analysis.graph, analysis.recipe
 
 
+def without_idle_biases(graph: Graph) -> Graph:
+    """The graph, of which two trainings may be compared with a tolerance.
+
+    A bias right before batch norm has a gradient of nothing but rounding noise, which Adam divides by itself: how far
+    two such trainings drift apart then depends on the processor. Raises AssertionError where there is one.
+    """
+    for node in graph.nodes:
+        if node.call.name == "bn" and node.inputs[0] > 0:
+            before = graph.nodes[node.inputs[0] - 1]
+            assert all(parameter.kind != "bias" for parameter in before.parameters), f"{before.path} needs bias=false"
+    return graph
+
+
 def fitted(
     graph: Graph, recipe: Recipe, splits: Splits, seeds: Sequence[int] = (0,), engine: Engine | None = None
 ) -> list[Outcome]:
