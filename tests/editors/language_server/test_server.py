@@ -260,7 +260,7 @@ async def test_an_editor_that_can_little_and_ends_lines_with_two_characters(star
 # ---- mishaps
 
 BROKEN_SERVER = """
-from cifar_dsl.language_server import server
+from cifar_dsl.editors.language_server import server
 
 def broken_hover(*arguments):
     raise RuntimeError("hover is broken")
