@@ -10,9 +10,11 @@ import io
 import json
 import math
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -25,7 +27,7 @@ SPECS = HERE / "specs"
 RECORDED = HERE / "recorded"
 CASES = ROOT / "tests" / "diagnostics" / "cases"
 
-# The eight specs of README.md. Of these and of the specs here, everything is kept; of the others, digests.
+# The eight specs of README.md.
 BASIC = sorted((ROOT / "specs").glob("*.arch"))
 SHIPPED = [
     *BASIC,
@@ -103,11 +105,13 @@ def fingerprints() -> Any:
 
 
 def state_dict() -> Any:
+    """Keys, types and shapes; of most specs, a digest of them."""
+    whole = [*BASIC, SPECS / "joins.arch", SPECS / "values.arch"]
     found = {}
     for path in (*SHIPPED, *OWN):
         state = cifar_dsl.load(path).build().state_dict()
         listed = {key: f"{value.dtype} {tuple(value.shape)}".removeprefix("torch.") for key, value in state.items()}
-        if path in BASIC or path in OWN:
+        if path in whole:
             found[name_of(path)] = listed
         else:  # in order, which optimizers and averages go by
             found[name_of(path)] = {"tensors": len(listed), "digest": digest(json.dumps(list(listed.items())))}
@@ -128,7 +132,7 @@ def weights() -> Any:
 
 def shown() -> Any:
     """`show --json`: whole for some specs, with one line for each layer; digests for the others."""
-    whole = [SPECS / f"{name}.arch" for name in ("joins", "recipe", "recipe_of_others", "tokens", "values")]
+    whole = [SPECS / f"{name}.arch" for name in ("joins", "recipe", "tokens", "values")]
     found = {}
     for path in (*SHIPPED, *OWN):
         outcome = run("show", "--json", path)
@@ -449,6 +453,68 @@ def compared(folder: Path) -> Any:
     }
 
 
+def trained(folder: Path) -> Any:
+    """The lines that `train --json` prints, and the files that are there afterwards."""
+    data, runs = pictures(folder / "pictures.npz"), folder / "runs"
+    found = {}
+    for spec, option in (("small", "--dry-run"), ("steep", "--quiet"), ("small", "--verbose"), ("small", "--json")):
+        options = [option] if option == "--json" else [option, "--json"]
+        outcome = run(
+            *("train", RECORDED / f"{spec}.arch", "--data", f"npz:{data}", "--runs", runs, "--threads", 1, *options)
+        )
+        lines = outcome.out.splitlines() if option != "--dry-run" else []
+        files = sorted(path.relative_to(runs).as_posix() for path in runs.rglob("*") if path.is_file())
+        found[f"{spec} {option}"] = [outcome.code, [list(json.loads(line)) for line in lines], files]
+    return found
+
+
+def served() -> Any:
+    """What the language server offers, and the findings that it publishes."""
+    path = CASES / "E0308_add_channels.arch"
+    document = {"uri": path.as_uri(), "languageId": "arch", "version": 1, "text": path.read_text(encoding="utf-8")}
+    messages: list[dict[str, Any]] = [
+        {"id": 1, "method": "initialize", "params": {"processId": None, "rootUri": None, "capabilities": {}}},
+        {"method": "initialized", "params": {}},
+        {"method": "textDocument/didOpen", "params": {"textDocument": document}},
+        {"id": 2, "method": "textDocument/documentSymbol", "params": {"textDocument": {"uri": document["uri"]}}},
+    ]
+    last = [{"id": 3, "method": "shutdown"}, {"method": "exit"}]
+    command = [sys.executable, "-m", "cifar_dsl", "lsp"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        for message in messages:
+            _send(server.stdin, message)
+        answers: dict[Any, Any] = {}
+        while not {1, 2, "textDocument/publishDiagnostics"} <= set(answers):
+            answer = _receive(server.stdout)
+            answers[answer.get("id", answer.get("method"))] = answer
+        for message in last:
+            _send(server.stdin, message)
+        server.stdout.read()
+        code = server.wait(20)
+    capabilities = answers[1]["result"]["capabilities"]
+    published = answers["textDocument/publishDiagnostics"]["params"]["diagnostics"]
+    return {
+        "exit code": code,
+        "providers": sorted(key for key, value in capabilities.items() if key.endswith("Provider") and value),
+        "findings": [[one["code"], one["severity"], one["range"]] for one in published],
+        "symbols": [one["name"] for one in answers[2]["result"]],
+    }
+
+
+def _send(stream: IO[bytes], message: dict[str, Any]) -> None:
+    content = json.dumps({"jsonrpc": "2.0"} | message).encode()
+    stream.write(b"Content-Length: %d\r\n\r\n%s" % (len(content), content))
+    stream.flush()
+
+
+def _receive(stream: IO[bytes]) -> dict[str, Any]:
+    length = 0
+    while line := stream.readline().strip():
+        name, _, value = line.partition(b":")
+        length = int(value) if name.lower() == b"content-length" else length
+    return json.loads(stream.read(length))
+
+
 class Golden(NamedTuple):
     """A function, and by how much floats may differ from what was recorded, relative to their size."""
 
@@ -472,6 +538,8 @@ GOLDEN = {
     "manual": Golden(manual),
     "doctor": Golden(doctor),
     "exit_codes": Golden(exit_codes),
+    "train": Golden(trained),
+    "lsp": Golden(served),
     "runs": Golden(recorded_runs),
     "run_files": Golden(recorded_files),
     "load_trained": Golden(loaded),

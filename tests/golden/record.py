@@ -39,6 +39,13 @@ def laid_out(data: Any, indent: str = "") -> str:
     if isinstance(data, dict):
         parts = [f"{json.dumps(key, ensure_ascii=False)}: {laid_out(value, inner)}" for key, value in data.items()]
         return "{\n" + ",\n".join(inner + part for part in parts) + f"\n{indent}}}"
+    if not any(isinstance(item, dict | list) for item in data):
+        items = [json.dumps(item, ensure_ascii=False) + "," for item in data]
+        lines = [""]
+        for item in items:
+            full = len(f"{inner}{lines[-1]} {item}") > 110
+            lines = [*lines, item] if full and lines[-1] else [*lines[:-1], f"{lines[-1]} {item}".strip()]
+        return "[\n" + "\n".join(inner + line for line in lines).removesuffix(",") + f"\n{indent}]"
     return "[\n" + ",\n".join(inner + laid_out(item, inner) for item in data) + f"\n{indent}]"
 
 

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import pkgutil
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,15 @@ def test_an_error_is_raised_with_its_code_and_place() -> None:
     with pytest.raises(cifar_dsl.SpecError) as caught:
         cifar_dsl.load(ROOT / "tests" / "diagnostics" / "cases" / "E0308_add_channels.arch")
     assert [found.code for found in caught.value.diagnostics] == ["E0308"]
+
+
+def test_what_the_package_is_entered_by_is_there() -> None:
+    """The command, the lexer of Pygments, and what `%load_ext cifar_dsl` calls."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    points = [*project["scripts"].values(), *project["entry-points"]["pygments.lexers"].values()]
+    assert points[0] == "cifar_dsl.cli:main"
+    assert all(callable(pkgutil.resolve_name(point)) for point in points)
+    assert callable(cifar_dsl.load_ipython_extension)
 
 
 # Runs
@@ -137,6 +148,17 @@ def test_training_from_python_is_training_from_the_command_line(runs: Path, tmp_
     assert found.result().accuracy == _read(COMPLETE / "result.json")["accuracy"]
     state, direct = (cifar_dsl.load_trained(one).state_dict() for one in (found, COMPLETE))
     assert all((state[key] == value).all() for key, value in direct.items())
+
+
+def test_trainings_in_other_processes_give_the_same(tmp_path: Path) -> None:
+    """Processes that are started anew find the package by its modules' names."""
+    data, runs = pictures(tmp_path / "pictures.npz"), tmp_path / "runs"
+    options = ["--data", f"npz:{data}", "--runs", runs, "--threads", "1", "--seeds", "2", "--json"]
+    command = [sys.executable, "-m", "cifar_dsl", "train", RECORDED / "small.arch", *options, "--jobs", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    results = [json.loads(line) for line in done.stdout.splitlines() if '"result"' in line]
+    expected = [_read(path / "result.json")["loss"] for path in sorted(COMPLETE.parent.glob("seed-[01]"))]
+    assert [line["loss"] for line in results] == pytest.approx(expected, rel=0.05)
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in COMPLETE.iterdir()))
