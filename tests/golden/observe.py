@@ -51,7 +51,11 @@ class Outcome(NamedTuple):
 
     @property
     def data(self) -> Any:
-        return json.loads(self.out)
+        """What was printed as JSON."""
+        try:
+            return json.loads(self.out)
+        except ValueError:
+            raise AssertionError(f"no JSON, and exit code {self.code}:\n{self.out}\n{self.err}") from None
 
 
 def run(*arguments: object, cwd: Path = ROOT) -> Outcome:
