@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SPECS = HERE / "specs"
 RECORDED = HERE / "recorded"
-CASES = ROOT / "tests" / "diagnostics" / "cases"
+CASES = ROOT / "tests" / "language" / "diagnostics" / "cases"
 
 # The eight specs of README.md.
 BASIC = sorted((ROOT / "specs").glob("*.arch"))
@@ -201,7 +201,7 @@ def _region(finding: dict[str, Any]) -> list[Any]:
 
 
 def findings() -> Any:
-    """Code, severity and place of what `check` finds in the cases of tests/diagnostics; no messages."""
+    """Code, severity and place of what `check` finds in the cases of tests/language/diagnostics; no messages."""
     cases = sorted(path.stem for path in CASES.iterdir() if path.is_dir() or path.suffix == ".arch")
     found = {}
     for case in cases:
@@ -321,7 +321,7 @@ def exit_codes(folder: Path) -> Any:
         *("check --set head=[64 specs/baseline.arch", "check --set train.batc=1 specs/baseline.arch"),
         *("check --limit LAYERS=3 specs/baseline.arch", "--limit LAYERS=3 check specs/baseline.arch"),
         *("--limit STEP=3 check specs/baseline.arch", "show specs/library/residual.arch", "show nothing.arch"),
-        *("check --strict tests/diagnostics/cases/W0203_dense.arch", "check tests/diagnostics/cases/W0203_dense.arch"),
+        *("check --strict tests/language/diagnostics/cases/W0203_dense.arch", "check tests/language/diagnostics/cases/W0203_dense.arch"),
         *("explain E9999", "explain E0302", "reference nothing", "reference conv", "diff baseline nothing"),
         *("diff baseline wider", "diff baseline baseline", "data list", "completion bash", "completion nothing"),
         *("train specs/baseline.arch --dry-run", "train specs/baseline.arch --data nothing", "train"),

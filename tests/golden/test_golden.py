@@ -51,7 +51,7 @@ def test_checking_imports_no_torch() -> None:
 
 def test_an_error_is_raised_with_its_code_and_place() -> None:
     with pytest.raises(cifar_dsl.SpecError) as caught:
-        cifar_dsl.load(ROOT / "tests" / "diagnostics" / "cases" / "E0308_add_channels.arch")
+        cifar_dsl.load(ROOT / "tests" / "language" / "diagnostics" / "cases" / "E0308_add_channels.arch")
     assert [found.code for found in caught.value.diagnostics] == ["E0308"]
 
 
