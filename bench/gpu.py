@@ -235,7 +235,7 @@ def _airbench(options: argparse.Namespace) -> object:
                 for _ in range(learner.plan.steps_in(learner.epoch)):
                     engine.run(learner.prepare(), [learner.step])
                 learner.end_epoch()
-                learner.go_on()
+                learner.advance_epoch()
             (measured,) = measure([Evaluation(splits.test, spec.recipe, engine)], [learner.tested])
         times.append(time.perf_counter() - begun)
         accuracies.append(measured.accuracy)

@@ -77,7 +77,7 @@ def ours_together(
             chosen.run(tuple(learner.prepare() for learner in learners), [learner.step for learner in learners])
         for learner in learners:
             learner.end_epoch()
-            learner.go_on()
+            learner.advance_epoch()
 
     return _timed(device, epoch)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cifar_dsl.training.datasets import Dataset
     from cifar_dsl.training.datasets.progress import Progress
-    from cifar_dsl.training.recorder import Listener
+    from cifar_dsl.training.events import Listener
 
 PathLike = str | os.PathLike[str]
 
@@ -208,10 +208,11 @@ def train(
 
     One that was broken off goes on. `overrides` are written as after `--set`. `threads` are those of one CPU process
     (default: torch's choice); the number changes the last digits of results and is recorded. `engine` is auto, eager
-    or graph. Raises SpecError, DataError, DeviceError, EngineError, RunError.
+    or graph. `listener` gets the events of the training (see
+    `cifar_dsl.training.events`). Raises SpecError, DataError, DeviceError, EngineError, RunError.
     """
     from cifar_dsl.training.device import choose_device
-    from cifar_dsl.training.recorder import Listener
+    from cifar_dsl.training.events import ignore
     from cifar_dsl.training.session import train_runs
     from cifar_dsl.training.subject import Subject
 
@@ -228,7 +229,7 @@ def train(
         root=Path(runs),
         choice=choice,
         habits=Habits(engine=engine, retrain=retrain),
-        listen=lambda _: listener or Listener(),
+        listener=listener or ignore,
     )[0]
 
 
@@ -272,7 +273,7 @@ def job(
     device: str = "auto",
     threads: int | None = None,
     habits: Habits | None = None,
-    title: str | None = None,
+    display_name: str | None = None,
 ) -> Job:
     """The training of an opened spec with these seeds, as data that another process can work off."""
     return Job(
@@ -291,7 +292,7 @@ def job(
         device=device,
         threads=threads,
         habits=habits or Habits(),
-        title=title,
+        display_name=display_name or spec.name,
     )
 
 

@@ -139,23 +139,32 @@ def test_overrides_are_recorded_and_are_in_the_spec(train, tiny):
     assert "batch 20" in run.spec_text
 
 
-def test_training_goes_to_the_listener(train):
-    from cifar_dsl.training.recorder import Listener
+def test_the_listener_gets_every_event_in_order(train):
+    from cifar_dsl.training.events import CheckpointSaved, EpochEnded, StepsDone, TrainingEnded, TrainingStarted
 
-    epochs, steps = [], []
-    train(listener=Listener(epochs.append, steps.append))
-    assert [metrics.epoch for metrics in epochs] == [1, 2]
-    assert len(steps) == 2 * 4
+    events = []
+    run = train(listener=events.append)
+    epochs = [event for event in events if isinstance(event, EpochEnded)]
+    assert [event.metrics for event in epochs] == run.metrics()
+    assert events == [
+        TrainingStarted((0,), 2),
+        *(StepsDone(1, 2, step, 4) for step in (1, 2, 3, 4)),
+        *(CheckpointSaved(0, 2, 0), epochs[0]),
+        *(StepsDone(2, 2, step, 4) for step in (1, 2, 3, 4)),
+        *(CheckpointSaved(0, 3, 0), epochs[1]),
+        TrainingEnded((str(run.path),)),
+    ]
 
 
 def test_an_interrupted_training_leaves_nothing_in_the_place(train, tmp_path):
-    from cifar_dsl.training.recorder import Listener
+    from cifar_dsl.training.events import EpochEnded, Event
 
-    def interrupt(_: object) -> None:
-        raise KeyboardInterrupt
+    def interrupt(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(listener=Listener(on_epoch=interrupt))
+        train(listener=interrupt)
     (folder,) = (tmp_path / "runs").iterdir()
     assert not (folder / "seed-0").exists()
     assert train().path == folder / "seed-0"

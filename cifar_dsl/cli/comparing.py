@@ -165,8 +165,8 @@ def train_and_compare(contestants: Sequence[Contestant], terms: Terms) -> int:
 
             results.prepare(terms.out)  # hours before it is needed
             trained = [(each.spec, dataset) for each, dataset in opened]
-            titles = {each.spec.fingerprint: each.name for each, _ in reversed(opened)}
-            outcome = train_missing(trained, range(terms.seeds), way, titles=titles, quiet=terms.quiet)
+            display_names = {each.spec.fingerprint: each.name for each, _ in reversed(opened)}
+            outcome = train_missing(trained, range(terms.seeds), way, display_names=display_names, quiet=terms.quiet)
             code = outcome.exit_code
             if outcome.stop.wanted():
                 return code

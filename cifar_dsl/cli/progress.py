@@ -14,10 +14,21 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from cifar_dsl.cli.output import note
-from cifar_dsl.experiments.jobs import Began, EpochEnded, Event, Failed, Finished, Job, Noted, Stepped, Stopped
+from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.text import duration
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import EpochMetrics
+from cifar_dsl.training.events import (
+    EpochEnded,
+    Event,
+    FinalEvent,
+    Note,
+    StepsDone,
+    TrainingEnded,
+    TrainingFailed,
+    TrainingStarted,
+    TrainingStopped,
+)
 
 
 class JobsProgress:
@@ -56,22 +67,22 @@ class JobsProgress:
         if self._bar:
             self._bar.stop()
 
-    def take(self, number: int, event: Event) -> None:
+    def show(self, number: int, event: Event) -> None:
         """Show an event of a job."""
         job = self._jobs[number]
         match event:
-            case Began(epochs=epochs):
+            case TrainingStarted(epochs=epochs):
                 self._epochs[number] = epochs
                 if self._bar:
                     self._tasks[number] = self._bar.add_task(visible(job.label), total=epochs)
-            case Stepped(epochs=epochs):
-                self._move(number, epochs)
+            case StepsDone():
+                self._move(number, event.epochs_done)
             case EpochEnded(seed=seed, metrics=metrics):
                 self._end_epoch(number, seed, metrics)
-            case Noted(text=text):
+            case Note(text=text):
                 if not self._is_quiet:
                     self._say(visible(text))
-            case Finished() | Stopped() | Failed():
+            case TrainingEnded() | TrainingStopped() | TrainingFailed():
                 self._end(number, event)
 
     def _move(self, number: int, epochs: float) -> None:
@@ -104,7 +115,7 @@ class JobsProgress:
         left_s = max(0, epochs - metrics.epoch) * mean_s
         begun = math.ceil(epochs)  # the last one may be a part
         is_alone = len(self._jobs) == len(job.seeds) == 1
-        label = "" if is_alone else f"[{number + 1}/{len(self._jobs)}] {visible(job.called)} seed {seed}  "
+        label = "" if is_alone else f"[{number + 1}/{len(self._jobs)}] {visible(job.display_name)} seed {seed}  "
         self._say(
             f"{label}epoch {metrics.epoch:>{len(str(begun))}}/{begun}  "
             f"train loss {metrics.train_loss:.4f}, accuracy {metrics.train_accuracy:.4f}  "
@@ -112,11 +123,11 @@ class JobsProgress:
             f"{duration(spent_s)}" + (f", {duration(left_s)} left" if left_s else "")
         )
 
-    def _end(self, number: int, event: Event) -> None:
+    def _end(self, number: int, event: FinalEvent) -> None:
         task = self._tasks.pop(number, None)
         if self._bar and task is not None:
             self._bar.remove_task(task)
-        if not isinstance(event, Stopped):
+        if not isinstance(event, TrainingStopped):
             self._done += 1
         self._update_whole()
 

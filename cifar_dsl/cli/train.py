@@ -13,10 +13,11 @@ from cifar_dsl.cli import options
 from cifar_dsl.cli.dry_run import dry_run_of
 from cifar_dsl.cli.output import note
 from cifar_dsl.cli.way import Way
-from cifar_dsl.experiments.jobs import Finished, Job
+from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import SPEC, open_partial, open_run
+from cifar_dsl.training.events import TrainingEnded
 from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def _resume(path: Path, way: Way, *, quiet: bool, as_json: bool, verbose: bool) 
     job = Job.of_run(run, data_dir=folder, device=way.device, threads=threads, habits=way.habits)
     outcome = run_jobs([job], log=way.log, log_dir=way.log_dir, quiet=quiet, as_json=as_json)
     match outcome.events:
-        case [Finished(paths=(finished,))] if not outcome.stop.wanted():
+        case [TrainingEnded(paths=(finished,))] if not outcome.stop.wanted():
             return _report(open_run(Path(finished)), as_json=as_json)
     return outcome.exit_code
 

@@ -18,12 +18,13 @@ from cifar_dsl.cli.progress import JobsProgress
 from cifar_dsl.cli.stopping import Stop, stoppable
 from cifar_dsl.cli.way import Way
 from cifar_dsl.compiler import Analysis
-from cifar_dsl.experiments.jobs import Event, Executor, Failed, Finished, InlineExecutor, Job, LocalExecutor
-from cifar_dsl.experiments.trackers import Telling, require
+from cifar_dsl.experiments.jobs import Executor, InlineExecutor, Job, LocalExecutor
+from cifar_dsl.experiments.trackers import TrackerDispatcher, require
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import note_failure, run_path
 from cifar_dsl.training.device import Choice, choose_device, memory_bytes, spare_gpus
+from cifar_dsl.training.events import Event, FinalEvent, TrainingEnded, TrainingFailed
 from cifar_dsl.training.precision import why_slow
 from cifar_dsl.training.subject import required_recipe
 
@@ -51,19 +52,19 @@ class Outcome:
     """What became of the jobs."""
 
     jobs: tuple[Job, ...]
-    events: tuple[Event, ...]
+    events: tuple[FinalEvent, ...]
     stop: Stop
 
     @property
-    def failures(self) -> list[tuple[Job, Failed]]:
+    def failures(self) -> list[tuple[Job, TrainingFailed]]:
         """The jobs that could not be done."""
         pairs = zip(self.jobs, self.events, strict=True)
-        return [(job, event) for job, event in pairs if isinstance(event, Failed)]
+        return [(job, event) for job, event in pairs if isinstance(event, TrainingFailed)]
 
     @property
     def is_complete(self) -> bool:
         """Whether all were done."""
-        return all(isinstance(event, Finished) for event in self.events)
+        return all(isinstance(event, TrainingEnded) for event in self.events)
 
     @property
     def exit_code(self) -> int:
@@ -80,13 +81,13 @@ def train_missing(
     seeds: Sequence[int],
     way: Way,
     *,
-    titles: Mapping[str, str] | None = None,
+    display_names: Mapping[str, str] | None = None,
     quiet: bool = False,
     as_json: bool = False,
 ) -> Outcome:
     """Train the runs that aren't there yet of these specs and seeds; specs of one meaning share them.
 
-    `titles` are what people call the specs, by fingerprint, where that is not their names.
+    `display_names` are those of specs, by fingerprint, where users see another than the name.
     """
     wanted: dict[str, tuple[api.Spec, Dataset]] = {}
     for spec, dataset in opened:
@@ -106,7 +107,7 @@ def train_missing(
         choice = choose_device(plan.device)
         _warn(to_train, choice, at_a_time=plan.workers if choice.device.type == "cpu" else 1)
     way = evolve(way, habits=evolve(way.habits, is_alone=plan.is_alone))
-    jobs = _planned(missing, way, plan.device, plan.threads, titles or {})
+    jobs = _planned(missing, way, plan.device, plan.threads, display_names or {})
     count = len(wanted) * len(seeds)
     if not quiet and count > 1:
         time = ""
@@ -140,17 +141,17 @@ def run_jobs(
             if unread:
                 return
             try:
-                progress.take(number, event)
+                progress.show(number, event)
             except BrokenPipeError as error:  # `cifar-dsl train x.arch --json | head`
                 unread.append(error)
 
-        with Telling(log, jobs, show, log_dir) as telling:
+        with TrackerDispatcher(log, jobs, show, log_dir) as trackers:
 
-            def take(number: int, event: Event) -> None:
+            def listener(number: int, event: Event) -> None:
                 show(number, event)
-                telling.take(number, event)
+                trackers.dispatch(number, event)
 
-            events = (executor or InlineExecutor()).run(jobs, take, lambda: bool(unread) or stop.wanted())
+            events = (executor or InlineExecutor()).run(jobs, listener, lambda: bool(unread) or stop.wanted())
     if unread:
         raise unread[0]
     outcome = Outcome(tuple(jobs), tuple(events), stop)
@@ -238,7 +239,7 @@ def _planned(
     way: Way,
     device: str,
     threads: int | None,
-    titles: Mapping[str, str],
+    display_names: Mapping[str, str],
 ) -> list[Job]:
     """A job for each training; on a GPU the seeds of a spec are one job, trained side by side."""
     packed: dict[tuple[str, int], tuple[api.Spec, Dataset, list[int]]] = {}
@@ -255,13 +256,13 @@ def _planned(
             device=device,
             threads=threads,
             habits=way.habits,
-            title=titles.get(spec.fingerprint),
+            display_name=display_names.get(spec.fingerprint),
         )
         for spec, dataset, seeds in packed.values()
     ]
 
 
-def _tell(job: Job, failure: Failed) -> None:
+def _tell(job: Job, failure: TrainingFailed) -> None:
     click.echo(f"error: {visible(job.label)} could not be trained: {visible(failure.message)}", err=True)
     for line in failure.help:
         note(f"  = help: {visible(line)}")
@@ -270,4 +271,4 @@ def _tell(job: Job, failure: Failed) -> None:
 
         context = click.get_current_context(silent=True)
         arguments = context.find_object(list) if context else None
-        report_trace(failure.trace, arguments or [], {job.called: job.spec_text})
+        report_trace(failure.trace, arguments or [], {job.display_name: job.spec_text})

@@ -38,8 +38,8 @@ class DataRecord:
 
 
 @frozen
-class Environment:
-    """Where a run was computed. `threads` are those of one CPU process.
+class Machine:
+    """Where a run was computed: `environment` in its JSON. `threads` are those of one CPU process.
 
     `commit` is that of cifar_dsl's checkout, and None where the package was installed. `engine` is how steps were run.
     """
@@ -55,7 +55,7 @@ class Environment:
     commit: str | None = None
     engine: str = "eager"
 
-    def differs(self, other: "Environment") -> tuple[str, ...]:
+    def differs(self, other: "Machine") -> tuple[str, ...]:
         """What of it may give other bits there, in words."""
         names = ("cifar_dsl", "torch", "processor", "device", "device_name", "threads", "engine")
         pairs = [(name, getattr(self, name), getattr(other, name)) for name in names]
@@ -69,7 +69,7 @@ class Resumption:
     epoch: int
     steps_done: int
     when: str
-    environment: Environment
+    environment: Machine
 
 
 @frozen
@@ -95,7 +95,7 @@ class RunRecord:
     changes: tuple[str, ...]
     overrides: tuple[str, ...]
     data: DataRecord
-    environment: Environment
+    environment: Machine
     started: str
     schema: int = SCHEMA
     together: int = 1

@@ -1,4 +1,4 @@
-"""A run's folder as bytes: a run that is computed on another machine comes into its place on this one."""
+"""What changed in a run's folder, as bytes: so a run that another machine trains arrives in its place on this one."""
 
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
@@ -11,53 +11,52 @@ from cifar_dsl.runs.records import RunError
 
 
 @frozen
-class Parcel:
-    """What changed in a folder: the `files` that are new or written anew, by their paths, and all that is `there`."""
+class FolderDelta:
+    """What changed in a folder: the content of `changed` files, and the names of `all_files`, as paths inside it."""
 
-    files: dict[str, bytes]
-    there: tuple[str, ...]
-
-
-Stamps = dict[str, tuple[int, int]]  # of a folder's files: when they were written (ns), and their sizes
+    changed: dict[str, bytes]
+    all_files: tuple[str, ...]
 
 
-def pack(folder: Path, known: Stamps) -> Parcel:
-    """The parcel of a folder that nobody writes meanwhile; `known` is what was sent before, and is brought up to date.
+Stamps = dict[str, tuple[int, int]]  # of files by name: time of the last change (ns), and size (bytes)
 
-    Who trains the run, and the result, which makes it complete, are left out.
+
+def take_delta(folder: Path, sent: Stamps) -> FolderDelta:
+    """What changed in a folder since the deltas before, whose files `sent` lists; it is brought up to date.
+
+    Nobody may write to the folder meanwhile. Leaves out the process that trains the run, and the result, which makes
+    the run complete.
     """
-    files: dict[str, bytes] = {}
-    there: list[str] = []
+    changed: dict[str, bytes] = {}
+    names: list[str] = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if not path.is_file() or path.suffix == ".tmp" or name in {HOLDER, RESULT}:
             continue
         status = path.stat()
-        there.append(name)
-        if known.get(name) != (stamp := (status.st_mtime_ns, status.st_size)):
-            files[name] = path.read_bytes()
-            known[name] = stamp
-    return Parcel(files, tuple(there))
+        names.append(name)
+        if sent.get(name) != (stamp := (status.st_mtime_ns, status.st_size)):
+            changed[name] = path.read_bytes()
+            sent[name] = stamp
+    return FolderDelta(changed, tuple(names))
 
 
-def unpack(parcel: Parcel, folder: Path, *, keep: bool = False) -> None:
-    """Bring a folder to where the sender's is: what is new is whole on disk before anything goes.
+def apply_delta(delta: FolderDelta, folder: Path, *, keep: bool = False) -> None:
+    """Make a folder equal to the sender's. Changed files are whole on disk before others are removed.
 
-    With `keep` nothing goes.
-
-    Raises RunError for a name that leads out of the folder; OSError.
+    With `keep` none are removed. Raises RunError for a name that leads out of the folder; OSError.
     """
-    for name in (*parcel.files, *parcel.there):
+    for name in (*delta.changed, *delta.all_files):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise RunError(f"{name!r} is no name of a run's file")
-    for name, content in parcel.files.items():
+    for name, content in delta.changed.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / name, content)
     if not keep:
-        _remove_others(folder, {*parcel.there, HOLDER, RESULT})
+        _remove_others(folder, {*delta.all_files, HOLDER, RESULT})
 
 
-def _remove_others(folder: Path, there: Collection[str]) -> None:
+def _remove_others(folder: Path, kept: Collection[str]) -> None:
     for path in folder.rglob("*"):
-        if path.is_file() and path.relative_to(folder).as_posix() not in there:
+        if path.is_file() and path.relative_to(folder).as_posix() not in kept:
             path.unlink()

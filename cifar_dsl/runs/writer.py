@@ -27,8 +27,8 @@ from cifar_dsl.runs.places import (
     replaced_path,
 )
 from cifar_dsl.runs.records import (
-    Environment,
     EpochMetrics,
+    Machine,
     Resumption,
     RunError,
     RunRecord,
@@ -51,7 +51,7 @@ class RunWriter:
 
     path: Path
     keep: int = 2
-    environment: Environment = field(init=False)
+    environment: Machine = field(init=False)
     record: RunRecord = field(init=False)
     _lock: RunLock = field(init=False)
 

@@ -165,8 +165,8 @@ class Learner:
             networks = [average.network() for average in self._averages]
         self.tested = next((network for network in networks if network is not None), self.module)
 
-    def go_on(self) -> None:
-        """To the next epoch."""
+    def advance_epoch(self) -> None:
+        """Begin the next epoch; none of its steps are done."""
         self.epoch += 1
         self.steps_done = 0
         self.spent_s = 0.0

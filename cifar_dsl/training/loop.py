@@ -12,19 +12,10 @@ from cifar_dsl.foundation.errors import StoppedError
 from cifar_dsl.runs import EpochMetrics
 from cifar_dsl.training.engines import Engine, draws_at_random
 from cifar_dsl.training.evaluation import Evaluation, Measured, measure
+from cifar_dsl.training.events import StepsDone
 from cifar_dsl.training.generators import generators_kept
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
-
-
-@frozen
-class StepProgress:
-    """How far an epoch has come: `step` of its `steps`, both from 1. The last of the `epochs` may be a short one."""
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
 
 
 @frozen
@@ -45,7 +36,7 @@ class Watcher:
     `wants_stop`, training stops after the step, and `on_stop` is told where each learner stands.
     """
 
-    on_step: Callable[[StepProgress], None] = lambda _: None
+    on_step: Callable[[StepsDone], None] = lambda _: None
     on_epoch: Callable[[Learner, Epoch], None] = lambda *_: None
     on_divergence: Callable[[Learner], None] = lambda _: None
     wants_stop: Callable[[], bool] = lambda: False
@@ -104,7 +95,7 @@ class _Fit:
             seeds = tuple(learner.seed for learner in self.learners)
             self._engine.run(("train", seeds, variant), [learner.step for learner in self.learners])
             self._drop(self._guard.diverged(self.learners))
-            self.watcher.on_step(StepProgress(epoch, plan.epochs_begun, step + 1, steps))
+            self.watcher.on_step(StepsDone(epoch, plan.epochs, step + 1, steps))
             if not self.learners:
                 return
             if self.watcher.wants_stop() and step + 1 < steps:  # the end of an epoch is a better place
@@ -140,7 +131,7 @@ class _Fit:
                 validation_loss=validation.loss if validation else None,
                 validation_accuracy=validation.accuracy if validation else None,
             )
-            learner.go_on()
+            learner.advance_epoch()
             self.watcher.on_epoch(learner, Epoch(metrics, test, validation))
         if self.learners and self.watcher.wants_stop() and self.learners[0].epoch <= self.learners[0].plan.epochs_begun:
             self._stop()

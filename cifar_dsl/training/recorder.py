@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.runs import Best, EpochMetrics, Resumption, Run, RunResult, RunWriter, written
@@ -13,27 +13,19 @@ from cifar_dsl.runs.predictions import write_predictions
 from cifar_dsl.training.checkpoints import CheckpointError, restored, to_bytes
 from cifar_dsl.training.device import peak_macs_per_s
 from cifar_dsl.training.evaluation import Measured, evaluate
+from cifar_dsl.training.events import CheckpointSaved, EpochEnded, Listener, Note
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.loop import Epoch, StepProgress
+from cifar_dsl.training.loop import Epoch
 from cifar_dsl.training.weights import packed
-
-
-@frozen
-class Listener:
-    """Who is told how the training of a seed goes on. `on_note` gets sentences for people."""
-
-    on_epoch: Callable[[EpochMetrics], None] = lambda _: None
-    on_step: Callable[[StepProgress], None] = lambda _: None
-    on_note: Callable[[str], None] = lambda _: None
 
 
 @define
 class Recorder:
     """Keeps in `writer` what the training of `learner` gives.
 
-    A checkpoint is written after every `checkpoint_every` epochs; 0 is never. An epoch of which the listener is told
-    is on the disk. `energy_j` says how much energy this process took for the training, or None where nobody knows.
+    A checkpoint is saved after every `checkpoint_every` epochs; 0 is never. `listener` hears of checkpoints and epochs
+    once they are on disk. `energy_j` gives the energy that this process took for the training, or None if unknown.
     """
 
     learner: Learner
@@ -57,12 +49,12 @@ class Recorder:
         """Go on from the furthest checkpoint that is whole, or from the start if there is none."""
         for checkpoint, content in self.writer.found():
             if content is None:
-                self.listener.on_note(f"{checkpoint.path.name} is damaged, so an earlier one is used")
+                self._note(f"{checkpoint.path.name} is damaged, so an earlier one is used")
                 continue
             try:
                 progress, self._best_file = restored(self.learner, content)
             except CheckpointError as error:
-                self.listener.on_note(f"{checkpoint.path.name} can't be used ({error})")
+                self._note(f"{checkpoint.path.name} can't be used ({error})")
                 self.learner = new_learner()
                 continue
             self._metrics, self._best = list(progress.metrics), progress.best
@@ -75,11 +67,14 @@ class Recorder:
         place = f"epoch {learner.epoch}"
         if learner.steps_done:
             place = f"step {learner.steps_done + 1} of {place}"
-        self.listener.on_note(f"{record.name} seed {record.seed} was broken off; it goes on with {place}")
+        self._note(f"{record.name} seed {record.seed} was broken off; it goes on with {place}")
         if differences := before.differs(here):
-            self.listener.on_note(
+            self._note(
                 f"its results may differ in their last digits from those of one process: {'; '.join(differences)}"
             )
+
+    def _note(self, text: str) -> None:
+        self.listener(Note(text))
 
     def take(self, epoch: Epoch) -> None:
         """Keep what an epoch gave; the learner stands at the beginning of the next."""
@@ -91,7 +86,7 @@ class Recorder:
         if self.checkpoint_every and (is_last or (learner.epoch - 1) % self.checkpoint_every == 0):
             self.checkpoint()
         self.writer.add_epoch(epoch.metrics)
-        self.listener.on_epoch(epoch.metrics)
+        self.listener(EpochEnded(learner.seed, epoch.metrics))
 
     def _note_best(self, epoch: Epoch) -> None:
         if epoch.validation is None:
@@ -106,6 +101,7 @@ class Recorder:
         learner = self.learner
         content = to_bytes(learner, self._metrics, self._time_s, self._best, self._best_file, self._whole_energy_j)
         self.writer.add_checkpoint(learner.epoch, learner.steps_done, content)
+        self.listener(CheckpointSaved(learner.seed, learner.epoch, learner.steps_done))
 
     def diverge(self) -> None:
         """The loss is no number any more."""

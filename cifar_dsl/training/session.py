@@ -18,12 +18,13 @@ from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.energy import start_meter
 from cifar_dsl.training.engines import choose_engine
-from cifar_dsl.training.environment import data_record, environment
+from cifar_dsl.training.events import Listener, TrainingEnded, TrainingStarted, ignore
 from cifar_dsl.training.habits import Habits
 from cifar_dsl.training.images import Splits, load_images
 from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.loop import StepProgress, Watcher, fit
-from cifar_dsl.training.recorder import Listener, Recorder
+from cifar_dsl.training.loop import Watcher, fit
+from cifar_dsl.training.provenance import data_record, this_machine
+from cifar_dsl.training.recorder import Recorder
 from cifar_dsl.training.subject import Subject, check_data
 
 # What errors that are no OutOfMemoryError say: torch of the CPU's memory, and libraries of the GPU's.
@@ -38,7 +39,7 @@ def train_runs(
     root: Path,
     choice: Choice,
     habits: Habits | None = None,
-    listen: Callable[[int], Listener] = lambda _: Listener(),
+    listener: Listener = ignore,
     wants_stop: Callable[[], bool] = lambda: False,
 ) -> list[Run]:
     """Train with these seeds, side by side, and write the runs below `root`.
@@ -52,10 +53,11 @@ def train_runs(
     recipe = subject.recipe
     check_data(analysis, dataset)
     engine = choose_engine(habits.engine, choice.device, analysis.graph, recipe, len(seeds)).engine
-    here = environment(choice, engine.name)
+    here = this_machine(choice, engine.name)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = print_spec(analysis.program.as_spec())
     count = len(dataset.y_train) + len(dataset.y_test)
+    listener(TrainingStarted(tuple(seeds), recipe.epochs))
     with ExitStack() as stack, _memory_explained(analysis.graph, recipe, count, choice.device):
         complete: dict[int, Run] = {}
         begun: list[tuple[RunWriter, bool]] = []
@@ -87,17 +89,17 @@ def train_runs(
         for writer, is_broken_off in begun:
             seed = writer.record.seed
             new_learner = partial(Learner, analysis.graph, recipe, subject.name, seed, splits.train, engine)
-            recorder = Recorder(
-                new_learner(), writer, splits, dataset.classes, text, listen(seed), habits.checkpoint_every
-            )
+            recorder = Recorder(new_learner(), writer, splits, dataset.classes, text, listener, habits.checkpoint_every)
             if is_broken_off:
                 recorder.resume(now, new_learner)
             recorders.append(recorder)
         for group in _side_by_side(recorders):
             with _metered(group, choice.device, is_alone=habits.is_alone):
-                _train(group, splits, wants_stop)
+                _train(group, splits, listener, wants_stop)
                 complete |= {recorder.writer.record.seed: recorder.commit() for recorder in group}
-    return [complete[seed] for seed in seeds]
+    runs = [complete[seed] for seed in seeds]
+    listener(TrainingEnded(tuple(str(run.path) for run in runs)))
+    return runs
 
 
 def _side_by_side(recorders: list[Recorder]) -> list[list[Recorder]]:
@@ -129,15 +131,10 @@ def _metered(recorders: list[Recorder], device: torch.device, *, is_alone: bool)
         meter.stop()
 
 
-def _train(recorders: list[Recorder], splits: Splits, wants_stop: Callable[[], bool]) -> None:
+def _train(recorders: list[Recorder], splits: Splits, listener: Listener, wants_stop: Callable[[], bool]) -> None:
     of = {recorder.learner: recorder for recorder in recorders}
-
-    def tell_step(progress: StepProgress) -> None:
-        for recorder in recorders:
-            recorder.listener.on_step(progress)
-
     watcher = Watcher(
-        on_step=tell_step,
+        on_step=listener,
         on_epoch=lambda learner, epoch: of[learner].take(epoch),
         on_divergence=lambda learner: of[learner].diverge(),
         wants_stop=wants_stop,

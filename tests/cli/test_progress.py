@@ -6,8 +6,9 @@ import math
 import pytest
 
 from cifar_dsl.cli.progress import JobsProgress
-from cifar_dsl.experiments.jobs import Began, EpochEnded, Finished, Job, Noted
+from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.runs import EpochMetrics
+from cifar_dsl.training.events import EpochEnded, Note, TrainingEnded, TrainingStarted
 
 
 def metrics(epoch: int, time_s: float) -> EpochMetrics:
@@ -28,8 +29,8 @@ def job(*seeds: int) -> Job:
 )
 def test_a_part_of_an_epoch_takes_a_part_of_the_time(capsys, epochs, first, second):
     progress = JobsProgress([job(0)])
-    for event in (Began(epochs), EpochEnded(0, metrics(1, 10.0)), EpochEnded(0, metrics(2, 5.0))):
-        progress.take(0, event)
+    for event in (TrainingStarted((0,), epochs), EpochEnded(0, metrics(1, 10.0)), EpochEnded(0, metrics(2, 5.0))):
+        progress.show(0, event)
     begun = math.ceil(epochs)
     line_1, line_2 = capsys.readouterr().err.splitlines()
     assert line_1.startswith(f"epoch 1/{begun} ")
@@ -41,18 +42,18 @@ def test_a_part_of_an_epoch_takes_a_part_of_the_time(capsys, epochs, first, seco
 def test_each_of_several_trainings_is_named(capsys):
     progress = JobsProgress([job(0), job(1, 2)])
     for number, seed in ((0, 0), (1, 2)):
-        progress.take(number, Began(3))
-        progress.take(number, EpochEnded(seed, metrics(1, 10.0)))
-    progress.take(0, Finished(("somewhere",)))
-    progress.take(1, EpochEnded(1, metrics(2, 10.0)))
+        progress.show(number, TrainingStarted((seed,), 3))
+        progress.show(number, EpochEnded(seed, metrics(1, 10.0)))
+    progress.show(0, TrainingEnded(("somewhere",)))
+    progress.show(1, EpochEnded(1, metrics(2, 10.0)))
     lines = capsys.readouterr().err.splitlines()
     assert [line.split("  ")[0] for line in lines] == ["[1/2] tiny seed 0", "[2/2] tiny seed 2", "[2/2] tiny seed 1"]
 
 
 def test_quiet_says_nothing_and_json_a_line_an_epoch(capsys):
     for progress in (JobsProgress([job(0)], quiet=True), JobsProgress([job(0)], as_json=True)):
-        progress.take(0, EpochEnded(0, metrics(1, 10.0)))
-        progress.take(0, Noted("something"))
+        progress.show(0, EpochEnded(0, metrics(1, 10.0)))
+        progress.show(0, Note("something"))
     said = capsys.readouterr()
     assert said.err == "something\n"  # beside the lines of JSON, and never where it is to be quiet
     (line,) = said.out.splitlines()

@@ -26,9 +26,9 @@ from cifar_dsl.cli import main
 from cifar_dsl.runs import open_run
 from cifar_dsl.training.datasets import load_dataset
 from cifar_dsl.training.engines import Eager
-from cifar_dsl.training.environment import commit_of
 from cifar_dsl.training.images import load_images
 from cifar_dsl.training.learner import Learner
+from cifar_dsl.training.provenance import commit_of
 
 
 def begun(place: Place) -> int:

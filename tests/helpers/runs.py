@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import evolve
 
-from cifar_dsl.runs import DataRecord, Environment, EpochMetrics, Run, RunRecord, RunResult, RunWriter, run_path
+from cifar_dsl.runs import DataRecord, EpochMetrics, Machine, Run, RunRecord, RunResult, RunWriter, run_path
 
 FINGERPRINT = "0123456789ab"
 EPOCH = EpochMetrics(1, 0.1, 2.0, 0.25, 2.1, 0.2, 1.5, 0.5)
@@ -22,7 +22,7 @@ def record(name: str = "mine", seed: int = 0) -> RunRecord:
         changes=("head = [512]",),
         overrides=(),
         data=DataRecord("shapes", "ab" * 32, "drawn", 60, 20),
-        environment=Environment("0", "2", "3", "here", "a processor", "cpu", "a processor", 1),
+        environment=Machine("0", "2", "3", "here", "a processor", "cpu", "a processor", 1),
         started="2025-01-01T00:00:00+00:00",
     )
 

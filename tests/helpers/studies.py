@@ -13,8 +13,8 @@ from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.runs import (
     PREDICTIONS,
     DataRecord,
-    Environment,
     EpochMetrics,
+    Machine,
     Run,
     RunRecord,
     RunResult,
@@ -86,7 +86,7 @@ def _write_run(
 ) -> Run:
     writer = RunWriter(run_path(folder, spec.name, spec.fingerprint, seed))
     data = DataRecord("cifar10", "c1" * 32, "written for a test", 50_000, 10_000)
-    environment = Environment("0.1.0", "2.11.0", "3.11.7", "Linux", "a processor", "cpu", "a processor", 1)
+    environment = Machine("0.1.0", "2.11.0", "3.11.7", "Linux", "a processor", "cpu", "a processor", 1)
     lineage = spec.analysis.program.lineage
     record = RunRecord(
         spec.name, spec.fingerprint, seed, lineage, spec.changes, (), data, environment, "2025-01-01T00:00:00+00:00"

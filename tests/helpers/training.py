@@ -10,9 +10,10 @@ from cifar_dsl.compiler import analyze_text
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.runs import EpochMetrics
 from cifar_dsl.training.engines import Eager, Engine
+from cifar_dsl.training.events import StepsDone
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.loop import Epoch, StepProgress, Watcher, fit
+from cifar_dsl.training.loop import Epoch, Watcher, fit
 
 CPU = torch.device("cpu")
 
@@ -23,7 +24,7 @@ class Outcome:
 
     learner: Learner
     epochs: list[Epoch] = field(factory=list)
-    steps: list[StepProgress] = field(factory=list)
+    steps: list[StepsDone] = field(factory=list)
     diverged_in: list[int] = field(factory=list)  # the epoch, if it did
 
     @property
@@ -67,7 +68,7 @@ def fitted(
     outcomes = [Outcome(Learner(graph, recipe, "network", seed, splits.train, engine)) for seed in seeds]
     of_learner = {outcome.learner: outcome for outcome in outcomes}
 
-    def note_step(progress: StepProgress) -> None:
+    def note_step(progress: StepsDone) -> None:
         for outcome in outcomes:
             outcome.steps.append(progress)
 

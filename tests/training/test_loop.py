@@ -259,7 +259,8 @@ def test_the_recorded_rate_is_that_of_the_last_step():
 def test_a_part_of_an_epoch_has_a_part_of_its_steps():
     outcome = train("train.epochs=1.5", "train.schedule=linear")
     counted = [(p.epoch, p.epochs, p.step, p.steps) for p in outcome.steps]
-    assert counted == [(1, 2, step, 4) for step in (1, 2, 3, 4)] + [(2, 2, step, 2) for step in (1, 2)]
+    assert counted == [(1, 1.5, step, 4) for step in (1, 2, 3, 4)] + [(2, 1.5, step, 2) for step in (1, 2)]
+    assert [p.epochs_done for p in outcome.steps] == [0.25, 0.5, 0.75, 1, 1.5, 1.5]
     assert outcome.metrics[-1].lr == pytest.approx(0.05 * (1 - 1.25 / 1.5))
     first = train("train.epochs=1")
     assert not torch.equal(outcome.weights["conv.weight"], first.weights["conv.weight"])

@@ -9,7 +9,7 @@ import pytest
 import cifar_dsl
 from cifar_dsl.training.datasets import load_dataset
 from cifar_dsl.training.device import choose_device
-from cifar_dsl.training.environment import commit_of, environment
+from cifar_dsl.training.provenance import commit_of, this_machine
 from cifar_dsl.training.weights import evaluate_run
 
 
@@ -60,7 +60,7 @@ def test_where_git_fails_there_is_no_commit(tmp_path, monkeypatch, failure):
 
 
 def test_the_environment_names_the_commit_of_this_package():
-    assert environment(choose_device("cpu")).commit == commit_of(Path(cifar_dsl.__file__).parent)
+    assert this_machine(choose_device("cpu")).commit == commit_of(Path(cifar_dsl.__file__).parent)
 
 
 def test_a_run_may_end_within_an_epoch_and_drop_what_is_left_of_one(tiny, pictures, tmp_path):

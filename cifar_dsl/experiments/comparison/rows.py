@@ -20,7 +20,7 @@ from cifar_dsl.experiments.comparison.effects import (
 )
 from cifar_dsl.experiments.comparison.images import SpecImages, describe, read_answers
 from cifar_dsl.experiments.comparison.multiplicity import holm
-from cifar_dsl.runs import DataRecord, Environment, Run, RunError
+from cifar_dsl.runs import DataRecord, Machine, Run, RunError
 
 
 def _one_of_each_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
@@ -118,7 +118,7 @@ class Comparison:
 
     baseline: str
     data: DataRecord | None
-    environments: tuple[Environment, ...]
+    environments: tuple[Machine, ...]
     rows: tuple[Row, ...]
     pairs: tuple[Pair, ...]
 

@@ -1,16 +1,17 @@
-"""Whoever works jobs off."""
+"""What runs jobs."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from cifar_dsl.experiments.jobs.job import Event, Job
+from cifar_dsl.experiments.jobs.job import Job
+from cifar_dsl.training.events import Event, FinalEvent
 
-OnEvent = Callable[[int, Event], None]
+JobListener = Callable[[int, Event], None]
 
 
 class Executor(Protocol):
-    """Works jobs off; `on_event` is told everything, with the number of the job."""
+    """Runs jobs; `listener` gets every event with the number of its job."""
 
-    def run(self, jobs: Sequence[Job], on_event: OnEvent, wants_stop: Callable[[], bool] = ...) -> list[Event]:
-        """The last event of each job; jobs that nobody began when it was to stop are Stopped."""
+    def run(self, jobs: Sequence[Job], listener: JobListener, wants_stop: Callable[[], bool] = ...) -> list[FinalEvent]:
+        """The last event of each job; TrainingStopped for a job that hadn't started when `wants_stop` became true."""
         ...

@@ -1,17 +1,18 @@
-"""One training as plain data, and what is told of it while it runs."""
+"""One training as plain data, and what runs it."""
 
 import traceback
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.errors import StoppedError, UserError
 from cifar_dsl.language.diagnostics import SpecError, render_concise
-from cifar_dsl.runs import EpochMetrics, Run, RunError, run_path
+from cifar_dsl.runs import Run, RunError, run_path
+from cifar_dsl.training.events import Event, Listener, StepsDone, TrainingFailed, TrainingStopped
 from cifar_dsl.training.habits import Habits
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Job:
 
     The spec travels as its resolved text; `lineage`, `changes` and `overrides` say where it comes from. `data` is a
     name, or npz with a `data_path`; `digest` is that of the images, so that no others are trained on. `raised` are the
-    limits that are raised for it. `title` is what people call the spec where that is not its name.
+    limits that are raised for it. `display_name` is what users see; by default the name of the spec.
     """
 
     spec_text: str
@@ -43,7 +44,7 @@ class Job:
     threads: int | None = None
     habits: Habits = field(factory=Habits)
     raised: tuple[tuple[str, int], ...] = field(factory=lambda: tuple(limits.raised().items()))
-    title: str | None = None
+    display_name: str = field(default=Factory(lambda self: self.name, takes_self=True))
 
     @classmethod
     def of_run(cls, run: Run, *, data_dir: str | None, device: str, threads: int | None, habits: Habits) -> "Job":
@@ -75,131 +76,75 @@ class Job:
         )
 
     @property
-    def called(self) -> str:
-        """What people call the spec."""
-        return self.title or self.name
-
-    @property
     def label(self) -> str:
-        """What people call it."""
+        """The job in messages: `baseline seed 3`."""
         seeds = f"seed {self.seeds[0]}" if len(self.seeds) == 1 else f"seeds {', '.join(map(str, self.seeds))}"
-        return f"{self.called} {seeds}"
+        return f"{self.display_name} {seeds}"
 
 
-@frozen
-class Began:
-    """Training starts or goes on: so many epochs in all."""
-
-    epochs: float
-
-
-@frozen
-class Stepped:
-    """So many epochs have passed."""
-
-    epochs: float
-
-
-@frozen
-class EpochEnded:
-    """What an epoch of a seed gave."""
-
-    seed: int
-    metrics: EpochMetrics
-
-
-@frozen
-class Noted:
-    """A sentence for people."""
-
-    text: str
-
-
-@frozen
-class Finished:
-    """The runs are complete."""
-
-    paths: tuple[str, ...]
-
-
-@frozen
-class Stopped:
-    """It was asked to stop; what was trained is kept."""
-
-
-@frozen
-class Failed:
-    """It could not be trained. `trace` is the traceback where that is a bug of ours."""
-
-    message: str
-    help: tuple[str, ...] = ()
-    trace: str | None = None
-
-
-Event = Began | Stepped | EpochEnded | Noted | Finished | Stopped | Failed
-Report = Callable[[Event], None]
-_EVERY = 100  # of an epoch's steps that are told
+_STEPS_REPORTED = 100  # about so many of an epoch's steps
 
 
 def run_job(
     job: Job,
-    report: Report,
+    listener: Listener,
     wants_stop: Callable[[], bool] = lambda: False,
     dataset: "Dataset | None" = None,
 ) -> None:
-    """Train, and tell everything; the last that is told is Finished, Stopped or Failed.
+    """Train; `listener` gets every event, of which the last is a FinalEvent.
 
-    The data is loaded unless `dataset` is it. What `report` raises ends the training, and is raised here.
+    Loads the data unless it is given as `dataset`. An exception of `listener` ends the training and is raised here.
     """
 
-    def tell(event: Event) -> None:
+    def listen(event: Event) -> None:
         try:
-            report(event)
+            listener(event)
         except Exception as error:
-            raise _UntoldError(error) from error
+            raise _ListenerError(error) from error
 
     try:
-        outcome = _outcome(job, tell, wants_stop, dataset)
-    except _UntoldError as untold:
-        raise untold.error from None
-    report(outcome)
+        failure = _failure(job, listen, wants_stop, dataset)
+    except _ListenerError as failed:
+        raise failed.error from None
+    if failure is not None:
+        listener(failure)
 
 
 @define
-class _UntoldError(Exception):
-    """What a listener raised, which is no failure of the training in whose midst it did."""
+class _ListenerError(Exception):
+    """An exception of a listener, which is no failure of the training that it interrupts."""
 
     error: Exception
 
 
-def _outcome(
-    job: Job, report: Report, wants_stop: Callable[[], bool], dataset: "Dataset | None"
-) -> Finished | Stopped | Failed:
+def _failure(
+    job: Job, listener: Listener, wants_stop: Callable[[], bool], dataset: "Dataset | None"
+) -> TrainingStopped | TrainingFailed | None:
+    """Train. Why training did not come to its end; None where it did."""
     try:
         with limits.raising(dict(job.raised)):
-            return _trained(job, report, wants_stop, dataset)
-    except _UntoldError:
+            _train(job, listener, wants_stop, dataset)
+    except _ListenerError:
         raise
     except StoppedError:
-        return Stopped()
+        return TrainingStopped()
     except UserError as error:
         reason = f": {error.reason}" if error.reason else ""
-        return Failed(f"{error.message}{reason}", error.help)
+        return TrainingFailed(f"{error.message}{reason}", error.help)
     except SpecError as error:
-        return Failed("; ".join(map(render_concise, error.diagnostics)))
+        return TrainingFailed("; ".join(map(render_concise, error.diagnostics)))
     except OSError as error:
-        return Failed(f"{error.filename or job.runs}: {error.strerror or error}")
-    except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs go on
-        return Failed(f"{type(error).__name__}: {error}", trace=traceback.format_exc())
+        return TrainingFailed(f"{error.filename or job.runs}: {error.strerror or error}")
+    except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs continue
+        return TrainingFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc())
+    return None
 
 
-def _trained(job: Job, report: Report, wants_stop: Callable[[], bool], dataset: "Dataset | None") -> Finished:
+def _train(job: Job, listener: Listener, wants_stop: Callable[[], bool], dataset: "Dataset | None") -> None:
     import torch
 
     from cifar_dsl.compiler import analyze_text
     from cifar_dsl.training.device import choose_device
-    from cifar_dsl.training.loop import StepProgress
-    from cifar_dsl.training.recorder import Listener
     from cifar_dsl.training.session import train_runs
     from cifar_dsl.training.subject import Subject
 
@@ -214,30 +159,24 @@ def _trained(job: Job, report: Report, wants_stop: Callable[[], bool], dataset: 
     if dataset.digest != job.digest:
         raise RunError(f"the images called {job.data} here are not those of the job")
     subject = Subject(analysis, job.name, job.lineage, job.changes, job.overrides)
-    report(Began(subject.recipe.epochs))
-
-    def tell_step(progress: StepProgress) -> None:
-        if progress.step % max(1, progress.steps // _EVERY) == 0 or progress.step == progress.steps:
-            report(Stepped(min(progress.epoch - 1 + progress.step / progress.steps, subject.recipe.epochs)))
-
-    def listener(seed: int) -> Listener:
-        return Listener(
-            on_epoch=lambda metrics: report(EpochEnded(seed, metrics)),
-            on_step=tell_step if seed == job.seeds[0] else lambda _: None,
-            on_note=lambda text: report(Noted(text)),
-        )
-
-    runs = train_runs(
+    train_runs(
         subject,
         dataset,
         job.seeds,
         root=Path(job.runs),
         choice=choose_device(job.device),
         habits=job.habits,
-        listen=listener,
+        listener=partial(_thin_out, listener),
         wants_stop=wants_stop,
     )
-    return Finished(tuple(str(run.path) for run in runs))
+
+
+def _thin_out(listener: Listener, event: Event) -> None:
+    """Pass an event on, but of an epoch's steps only some: events may have to reach another process."""
+    match event:
+        case StepsDone(step=step, steps=steps) if step < steps and step % max(1, steps // _STEPS_REPORTED):
+            return
+    listener(event)
 
 
 def load_data(job: Job) -> "Dataset":

@@ -10,8 +10,9 @@ from types import FrameType
 
 from attrs import define, field
 
-from cifar_dsl.experiments.jobs.executor import OnEvent
-from cifar_dsl.experiments.jobs.job import Event, Failed, Finished, Job, Stopped, run_job
+from cifar_dsl.experiments.jobs.executor import JobListener
+from cifar_dsl.experiments.jobs.job import Job, run_job
+from cifar_dsl.training.events import Event, FinalEvent, TrainingFailed, TrainingStopped
 
 _LOOK_S = 0.2
 _PATIENCE_S = 600  # for a checkpoint to be written by a process that was asked to stop
@@ -32,12 +33,12 @@ class LocalExecutor:
     )
 
     def run(
-        self, jobs: Sequence[Job], on_event: OnEvent, wants_stop: Callable[[], bool] = lambda: False
-    ) -> list[Event]:
-        """The last event of each job; jobs that nobody began when it was to stop are Stopped."""
-        outcomes: dict[int, Event] = {}
+        self, jobs: Sequence[Job], listener: JobListener, wants_stop: Callable[[], bool] = lambda: False
+    ) -> list[FinalEvent]:
+        """See `Executor.run`."""
+        outcomes: dict[int, FinalEvent] = {}
         waiting = list(enumerate(jobs))
-        workers: list[_Worker] = []
+        workers: list[_WorkerProcess] = []
         try:
             while waiting or any(worker.number is not None for worker in workers):
                 stops = wants_stop()
@@ -52,7 +53,7 @@ class LocalExecutor:
                         workers.remove(free)
                         free.end()
                 for worker in _speaking(workers):
-                    self._listen(worker, workers, outcomes, on_event)
+                    self._listen(worker, workers, outcomes, listener)
         except KeyboardInterrupt:  # at once, without the checkpoints that `end` waits for
             for worker in workers:
                 worker.process.kill()
@@ -60,20 +61,24 @@ class LocalExecutor:
         finally:
             for worker in workers:
                 worker.end()
-        return [outcomes.get(number, Stopped()) for number in range(len(jobs))]
+        return [outcomes.get(number, TrainingStopped()) for number in range(len(jobs))]
 
-    def _free(self, workers: "list[_Worker]") -> "_Worker | None":
+    def _free(self, workers: "list[_WorkerProcess]") -> "_WorkerProcess | None":
         for worker in workers:
             if worker.number is None:
                 return worker
         if len(workers) < self.workers:
             taken = [worker.gpu for worker in workers]
-            workers.append(_Worker.start(self._context, min(self.gpus, key=taken.count, default=None)))
+            workers.append(_WorkerProcess.start(self._context, min(self.gpus, key=taken.count, default=None)))
             return workers[-1]
         return None
 
     def _listen(
-        self, worker: "_Worker", workers: "list[_Worker]", outcomes: dict[int, Event], on_event: OnEvent
+        self,
+        worker: "_WorkerProcess",
+        workers: "list[_WorkerProcess]",
+        outcomes: dict[int, FinalEvent],
+        listener: JobListener,
     ) -> None:
         try:
             event: Event = worker.connection.recv()
@@ -82,22 +87,23 @@ class LocalExecutor:
             worker.end()
             if worker.number is None:
                 return
-            event = Stopped()  # by the signal that asked it to stop, before it could take those
+            event = TrainingStopped()  # by the signal that asked it to stop, before it could take those
             if not worker.is_asked:
-                event = Failed(
-                    f"its process ended{_how(worker.process.exitcode)}", ("give the same command again: it goes on",)
+                event = TrainingFailed(
+                    f"its process ended{_how(worker.process.exitcode)}",
+                    ("give the same command again: it goes on",),
                 )
         number = worker.number
         if number is None:
             return
-        if isinstance(event, Finished | Stopped | Failed):
+        if isinstance(event, FinalEvent):
             outcomes[number] = event
             worker.number = None
-        on_event(number, event)
+        listener(number, event)
 
 
 @define(eq=False)
-class _Worker:
+class _WorkerProcess:
     process: SpawnProcess
     connection: Connection
     gpu: str | None
@@ -106,7 +112,7 @@ class _Worker:
     is_asked: bool = False
 
     @classmethod
-    def start(cls, context: multiprocessing.context.SpawnContext, gpu: str | None) -> "_Worker":
+    def start(cls, context: multiprocessing.context.SpawnContext, gpu: str | None) -> "_WorkerProcess":
         here, there = context.Pipe()
         process = context.Process(target=_work, args=(there, gpu), daemon=True)
         process.start()
@@ -136,7 +142,7 @@ class _Worker:
             self.process.join()
 
 
-def _speaking(workers: Sequence[_Worker]) -> list[_Worker]:
+def _speaking(workers: Sequence[_WorkerProcess]) -> list[_WorkerProcess]:
     ready = wait([worker.connection for worker in workers], timeout=_LOOK_S)
     return [worker for worker in workers if worker.connection in ready]
 

@@ -1,4 +1,4 @@
-"""Jobs on the machines of a Ray cluster; Ray is an extra."""
+"""Jobs on the machines of a Ray cluster; Ray is an extra. The diagram in `remote.py` shows what travels."""
 
 import os
 import socket
@@ -8,11 +8,12 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from cifar_dsl.experiments.jobs.executor import OnEvent
-from cifar_dsl.experiments.jobs.job import Event, Failed, Finished, Job, Noted, Stopped, load_data
-from cifar_dsl.experiments.jobs.remote import Home, Laboratory, Told
+from cifar_dsl.experiments.jobs.executor import JobListener
+from cifar_dsl.experiments.jobs.job import Job, load_data
+from cifar_dsl.experiments.jobs.remote import Message, RemoteRuns, RemoteWorker
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.runs import LockedError
+from cifar_dsl.training.events import FinalEvent, Note, TrainingFailed, TrainingStopped
 
 MAX_RETRIES = 3  # of a job whose workers are lost
 _LOOK_S = 0.2
@@ -85,29 +86,29 @@ class RayExecutor:
     max_retries: int = MAX_RETRIES
 
     def run(
-        self, jobs: Sequence[Job], on_event: OnEvent, wants_stop: Callable[[], bool] = lambda: False
-    ) -> list[Event]:
-        """The last event of each job; jobs that nobody began when it was to stop are Stopped."""
-        shift = _Shift(self.max_retries, on_event)
+        self, jobs: Sequence[Job], listener: JobListener, wants_stop: Callable[[], bool] = lambda: False
+    ) -> list[FinalEvent]:
+        """See `Executor.run`."""
+        driver = _Driver(self.max_retries, listener)
         try:
-            return shift.run(jobs, wants_stop)
+            return driver.run(jobs, wants_stop)
         finally:
-            shift.end()
+            driver.end()
 
 
 @define
-class _Shift:
-    """The working-off of some jobs."""
+class _Driver:
+    """Hands jobs to workers and gathers their messages, until every job has its final event."""
 
     max_retries: int
-    on_event: OnEvent
-    outcomes: dict[int, Event] = field(factory=dict, init=False)
-    waiting: list["_Task"] = field(factory=list, init=False)
-    workers: list["_Worker"] = field(factory=list, init=False)
+    listener: JobListener
+    outcomes: dict[int, FinalEvent] = field(factory=dict, init=False)
+    waiting: list["_PendingJob"] = field(factory=list, init=False)
+    workers: list["_WorkerHandle"] = field(factory=list, init=False)
     images: dict[str, Any] = field(factory=dict, init=False)  # by digest: where they lie in the cluster
 
-    def run(self, jobs: Sequence[Job], wants_stop: Callable[[], bool]) -> list[Event]:
-        self.waiting = [_Task(number, job, Home(job)) for number, job in enumerate(jobs)]
+    def run(self, jobs: Sequence[Job], wants_stop: Callable[[], bool]) -> list[FinalEvent]:
+        self.waiting = [_PendingJob(number, job, RemoteRuns(job)) for number, job in enumerate(jobs)]
         asked: float | None = None
         while self.waiting or self.workers:
             if asked is None and wants_stop():
@@ -125,7 +126,7 @@ class _Shift:
                     self.waiting.append(task)
                     break
             self._listen(is_asked=asked is not None)
-        return [self.outcomes.get(number, Stopped()) for number in range(len(jobs))]
+        return [self.outcomes.get(number, TrainingStopped()) for number in range(len(jobs))]
 
     def end(self) -> None:
         """Leave nothing behind in the cluster, and no run locked."""
@@ -133,19 +134,19 @@ class _Shift:
 
         for worker in self.workers:
             ray.kill(worker.actor)
-            worker.task.home.close()
+            worker.task.runs.close()
         self._let_go()
 
     def _let_go(self) -> None:
         """Begin nothing that waits; what had a worker before, which was lost, still holds its runs."""
         for task in self.waiting:
-            task.home.close()
+            task.runs.close()
         self.waiting.clear()
 
-    def _begin(self, task: "_Task") -> None:
+    def _begin(self, task: "_PendingJob") -> None:
         import ray
 
-        if task.tries == 0 and (outcome := task.home.open()):
+        if task.tries == 0 and (outcome := task.runs.lock()):
             self._conclude(task, outcome)
             return
         job = task.job
@@ -155,12 +156,12 @@ class _Shift:
         if job.device.startswith("cuda"):
             job = evolve(job, device="cuda")  # the one that Ray lets it see
             options["num_gpus"] = 1
-        actor: Any = ray.remote(Laboratory).options(**options).remote()
-        if task.tries:  # what the last worker sent back is no old training
+        actor: Any = ray.remote(RemoteWorker).options(**options).remote()
+        if task.tries:  # what the last worker sent back is to be resumed
             job = evolve(job, habits=evolve(job.habits, restart=False))
-        parcels = {} if job.habits.restart else task.home.parcels()
-        begun = actor.begin.remote(job, self.images[job.digest], parcels)
-        self.workers.append(_Worker(actor, task, begun))
+        deltas = {} if job.habits.restart else task.runs.deltas()
+        started = actor.start.remote(job, self.images[job.digest], deltas)
+        self.workers.append(_WorkerHandle(actor, task, started))
 
     def _listen(self, *, is_asked: bool) -> None:
         import ray
@@ -170,54 +171,56 @@ class _Shift:
         ready, _ = ray.wait(answers, num_returns=len(answers), timeout=_LOOK_S) if answers else ([], [])
         for worker in [worker for worker in self.workers if worker.answer in ready]:
             try:
-                told: list[Told] = ray.get(worker.answer) or []
+                messages: list[Message] = ray.get(worker.answer) or []
             except ray.exceptions.RayError as error:
                 self.workers.remove(worker)
                 self._lose(worker.task, error, is_asked=is_asked)
                 continue
-            for each in told:
-                event = worker.task.home.take(each)
-                if isinstance(event, Finished | Stopped | Failed):
+            for message in messages:
+                event = worker.task.runs.apply(message)
+                if isinstance(event, FinalEvent):
                     self.workers.remove(worker)
                     ray.kill(worker.actor)
                     self._conclude(worker.task, event)
                     break
-                self.on_event(worker.task.number, event)
+                self.listener(worker.task.number, event)
             else:
-                worker.answer = worker.actor.told.remote(_LOOK_S)
+                worker.answer = worker.actor.messages.remote(_LOOK_S)
 
-    def _lose(self, task: "_Task", error: Exception, *, is_asked: bool) -> None:
+    def _lose(self, task: "_PendingJob", error: Exception, *, is_asked: bool) -> None:
         task.tries += 1
         why = str(error).strip().partition("\n")[0]
         if is_asked:
-            self._conclude(task, Stopped())
+            self._conclude(task, TrainingStopped())
         elif task.tries > self.max_retries:
             help_text = "give the same command again: it goes on from the last epoch that came back"
-            self._conclude(task, Failed(f"its worker was lost {task.tries} times, at last: {why}", (help_text,)))
+            self._conclude(
+                task, TrainingFailed(f"its worker was lost {task.tries} times, at last: {why}", (help_text,))
+            )
         else:
             tries = f"try {task.tries + 1} of {self.max_retries + 1}"
-            self.on_event(task.number, Noted(f"the worker of {task.job.label} was lost; {tries} ({why})"))
+            self.listener(task.number, Note(f"the worker of {task.job.label} was lost; {tries} ({why})"))
             self.waiting.insert(0, task)
 
-    def _conclude(self, task: "_Task", event: Event) -> None:
-        task.home.close()
+    def _conclude(self, task: "_PendingJob", event: FinalEvent) -> None:
+        task.runs.close()
         self.outcomes[task.number] = event
-        self.on_event(task.number, event)
+        self.listener(task.number, event)
 
 
 @define(eq=False)
-class _Task:
+class _PendingJob:
     number: int
     job: Job
-    home: Home
+    runs: RemoteRuns
     tries: int = 0
 
 
 @define(eq=False)
-class _Worker:
+class _WorkerHandle:
     actor: Any
-    task: _Task
-    answer: Any  # what it was asked last
+    task: _PendingJob
+    answer: Any  # the reference to that of the last call
 
 
 def _room(job: Job) -> int:

@@ -1,4 +1,21 @@
-"""A job on another machine: what its worker does there, and what becomes of it here. Ray carries one to the other."""
+"""A job on another machine: a worker trains it there, and its runs appear here, file by file, after every epoch.
+
+       this machine (the driver)                          another machine (the worker)
+
+    RemoteRuns(job)                                    RemoteWorker
+      lock()     takes the runs' places
+      deltas()   FolderDelta of each partial run  ---->  start(job, dataset, deltas)
+                                                            applies them to a temporary folder,
+                                                            and runs the job there, in a thread
+                                                          an epoch ends, training stops or ends
+      apply()  <----  Message(event, deltas, results)  <----  messages()
+        writes changed files to the partial run;
+        a result completes it and moves it to its place
+      close()    lets the places go                      the temporary folder is removed
+
+`ray.py` carries both arrows: it starts a RemoteWorker as an actor of the cluster and polls its messages. Where a worker
+is lost, it starts another from the last state that arrived here. Nothing in this file needs Ray.
+"""
 
 import queue
 import tempfile
@@ -9,101 +26,107 @@ from pathlib import Path
 
 from attrs import define, evolve, field, frozen
 
-from cifar_dsl.experiments.jobs.job import EpochEnded, Event, Failed, Finished, Job, Stopped, run_job
+from cifar_dsl.experiments.jobs.job import Job, run_job
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.runs import RESULT, LockedError, Run, RunError, RunResult, RunWriter, run_path
 from cifar_dsl.runs.records import from_json
-from cifar_dsl.runs.transfer import Parcel, Stamps, pack, unpack
+from cifar_dsl.runs.transfer import FolderDelta, Stamps, apply_delta, take_delta
 from cifar_dsl.training.datasets import Dataset
+from cifar_dsl.training.events import EpochEnded, Event, TrainingEnded, TrainingFailed, TrainingStopped
+
+_RERUN = ("give the same command again: it goes on from the last checkpoint",)
 
 
 @frozen
-class Told:
-    """An event, with what changed in the run of each seed since the last; `results` are those of complete runs."""
+class Message:
+    """An event, with what changed in each seed's run since the last message.
+
+    `results` has the text of `result.json` for each run that is complete, by seed.
+    """
 
     event: Event
-    parcels: dict[int, Parcel] = field(factory=dict)
+    deltas: dict[int, FolderDelta] = field(factory=dict)
     results: dict[int, str] = field(factory=dict)
 
 
 @define
-class Laboratory:
-    """Works on one job at a time, in a thread and in a folder of its own, and keeps what is to be told."""
+class RemoteWorker:
+    """Trains one job at a time on the worker's machine, in a thread and a temporary folder, and queues its messages."""
 
-    _told: "queue.SimpleQueue[Told]" = field(factory=queue.SimpleQueue, init=False)
+    _queue: "queue.SimpleQueue[Message]" = field(factory=queue.SimpleQueue, init=False)
     _stop: threading.Event = field(factory=threading.Event, init=False)
 
-    def begin(self, job: Job, dataset: Dataset, parcels: Mapping[int, Parcel]) -> None:
-        """Train in a thread, from where `parcels` stand: what is there of each seed."""
-        # Copies: what comes through a shared memory can't be written, and torch wants that it can.
+    def start(self, job: Job, dataset: Dataset, deltas: Mapping[int, FolderDelta]) -> None:
+        """Train in a thread; `deltas` are the partial runs to resume, by seed."""
+        # Copies: arrays in shared memory are read-only, and torch needs writable ones.
         names = ("x_train", "y_train", "x_test", "y_test")
         images = evolve(dataset, **{name: getattr(dataset, name).copy() for name in names})
-        threading.Thread(target=self._work, args=(job, images, dict(parcels)), daemon=True).start()
+        threading.Thread(target=self._work, args=(job, images, dict(deltas)), daemon=True).start()
 
-    def told(self, patience_s: float) -> list[Told]:
-        """What has happened since the last call; waits a little for something to happen."""
-        found: list[Told] = []
+    def messages(self, timeout_s: float) -> list[Message]:
+        """The messages since the last call; waits for the first until the timeout."""
+        found: list[Message] = []
         try:
-            found.append(self._told.get(timeout=patience_s))
+            found.append(self._queue.get(timeout=timeout_s))
             while True:
-                found.append(self._told.get_nowait())
+                found.append(self._queue.get_nowait())
         except queue.Empty:
             return found
 
     def ask_to_stop(self) -> None:
-        """End after the running step, with a checkpoint."""
+        """Stop after the running step, with a checkpoint."""
         self._stop.set()
 
-    def _work(self, job: Job, dataset: Dataset, parcels: Mapping[int, Parcel]) -> None:
-        """Train, and tell the last event when nothing is left here: this process may end right after it."""
+    def _work(self, job: Job, dataset: Dataset, deltas: Mapping[int, FolderDelta]) -> None:
+        """Train; the last message is queued once the folder is gone, since this process may be killed right after."""
         try:
             with tempfile.TemporaryDirectory(prefix="cifar-dsl-", ignore_cleanup_errors=True) as root:
-                last = self._train(evolve(job, runs=root), dataset, parcels)
-        except (UserError, OSError) as error:  # a disk that is full, as likely as not
-            last = Told(Failed(str(error), ("give the same command again: it goes on from the last checkpoint",)))
-        except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an end
-            last = Told(Failed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()))
-        self._told.put(last)
+                last = self._train(evolve(job, runs=root), dataset, deltas)
+        except (UserError, OSError) as error:  # most likely the disk is full
+            last = Message(TrainingFailed(str(error), _RERUN))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the driver waits for a final event
+            last = Message(TrainingFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()))
+        self._queue.put(last)
 
-    def _train(self, job: Job, dataset: Dataset, parcels: Mapping[int, Parcel]) -> Told:
-        """Tell everything but the last event, which is given back."""
+    def _train(self, job: Job, dataset: Dataset, deltas: Mapping[int, FolderDelta]) -> Message:
+        """Train and queue all messages but the last, which is given back."""
         writers = {seed: _writer(job, seed) for seed in job.seeds}
-        stamps: dict[int, Stamps] = {seed: {} for seed in job.seeds}
-        last: list[Told] = []
+        sent: dict[int, Stamps] = {seed: {} for seed in job.seeds}
+        last: list[Message] = []
 
-        def report(event: Event) -> None:
-            if isinstance(event, EpochEnded):
-                found = {event.seed: pack(writers[event.seed].partial, stamps[event.seed])}
-                self._told.put(Told(event, found))
-            elif isinstance(event, Finished):
-                found = {seed: pack(writer.path, stamps[seed]) for seed, writer in writers.items()}
-                results = {seed: (writer.path / RESULT).read_text("utf-8") for seed, writer in writers.items()}
-                last.append(Told(event, found, results))
-            elif isinstance(event, Stopped):
-                partial = {seed: writer.partial for seed, writer in writers.items() if writer.partial.is_dir()}
-                last.append(Told(event, {seed: pack(folder, stamps[seed]) for seed, folder in partial.items()}))
-            elif isinstance(event, Failed):
-                last.append(Told(event))
-            else:
-                self._told.put(Told(event))
+        def listener(event: Event) -> None:
+            match event:
+                case EpochEnded(seed=seed):
+                    self._queue.put(Message(event, {seed: take_delta(writers[seed].partial, sent[seed])}))
+                case TrainingEnded():
+                    found = {seed: take_delta(writer.path, sent[seed]) for seed, writer in writers.items()}
+                    results = {seed: (writer.path / RESULT).read_text("utf-8") for seed, writer in writers.items()}
+                    last.append(Message(event, found, results))
+                case TrainingStopped():
+                    partial = {seed: writer.partial for seed, writer in writers.items() if writer.partial.is_dir()}
+                    last.append(Message(event, {seed: take_delta(path, sent[seed]) for seed, path in partial.items()}))
+                case TrainingFailed():
+                    last.append(Message(event))
+                case _:
+                    self._queue.put(Message(event))
 
-        for seed, parcel in parcels.items():
-            unpack(parcel, writers[seed].partial)
-        run_job(job, report, self._stop.is_set, dataset)
+        for seed, delta in deltas.items():
+            apply_delta(delta, writers[seed].partial)
+        run_job(job, listener, self._stop.is_set, dataset)
         return last[-1]
 
 
 @define
-class Home:
-    """The places of a job's runs on this machine, which are kept locked while another works on them."""
+class RemoteRuns:
+    """The runs of a job on this machine while a worker trains them: their places are locked here."""
 
     job: Job
     _writers: dict[int, RunWriter] = field(factory=dict, init=False)
 
-    def open(self) -> Finished | Failed | None:
-        """Take the runs. What became of the job where nothing is left to do, or another process trains one.
+    def lock(self) -> TrainingEnded | TrainingFailed | None:
+        """Take the places of all runs. Gives back the job's end where all are complete or one can't be taken.
 
-        Where it is to wait for that process, LockedError is raised, and none is taken: try again later.
+        Raises LockedError, and takes none, where another process trains one and the job is to wait: try again later.
         """
         try:
             for seed in self.job.seeds:
@@ -111,34 +134,36 @@ class Home:
                 writer.take()
                 self._writers[seed] = writer
             if not self.job.habits.retrain and all(map(self._is_complete, self._writers.values())):
-                return self._finished()
+                return self._ended()
             for writer in self._writers.values():
                 writer.sign()
         except UserError as error:
             if isinstance(error, LockedError) and self.job.habits.wait:
                 self.close()
                 raise
-            return Failed(error.message, error.help)
+            return TrainingFailed(error.message, error.help)
         return None
 
-    def parcels(self) -> dict[int, Parcel]:
-        """What is there of runs that were broken off."""
-        return {seed: pack(writer.partial, {}) for seed, writer in self._writers.items() if writer.partial.is_dir()}
+    def deltas(self) -> dict[int, FolderDelta]:
+        """The partial runs that are here, whole, by seed."""
+        return {
+            seed: take_delta(writer.partial, {}) for seed, writer in self._writers.items() if writer.partial.is_dir()
+        }
 
-    def take(self, told: Told) -> Event:
-        """Bring the runs to where they are there; gives back what to tell of it here."""
+    def apply(self, message: Message) -> Event:
+        """Bring the runs here to the worker's state. Gives back the message's event as it is true on this machine."""
         try:
-            for seed, parcel in told.parcels.items():  # checkpoints stay until the run is in its place
-                unpack(parcel, self._writers[seed].partial, keep=seed in told.results)
+            for seed, delta in message.deltas.items():  # checkpoints stay until the run is in its place
+                apply_delta(delta, self._writers[seed].partial, keep=seed in message.results)
                 self._writers[seed].sign()
-            for seed, text in told.results.items():
+            for seed, text in message.results.items():
                 self._writers[seed].commit(from_json(text, RunResult))
         except (UserError, OSError) as error:
-            return Failed(str(error), ("give the same command again: it goes on from the last checkpoint",))
-        return self._finished() if isinstance(told.event, Finished) else told.event
+            return TrainingFailed(str(error), _RERUN)
+        return self._ended() if isinstance(message.event, TrainingEnded) else message.event
 
     def close(self) -> None:
-        """Let the runs go."""
+        """Let the places go."""
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
@@ -152,8 +177,8 @@ class Home:
             writer.path / RESULT
         ).is_file()
 
-    def _finished(self) -> Finished:
-        return Finished(tuple(str(self._writers[seed].path) for seed in self.job.seeds))
+    def _ended(self) -> TrainingEnded:
+        return TrainingEnded(tuple(str(self._writers[seed].path) for seed in self.job.seeds))
 
 
 def _writer(job: Job, seed: int) -> RunWriter:

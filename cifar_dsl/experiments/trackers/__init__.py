@@ -4,6 +4,6 @@ They are told where the command runs, wherever the trainings do. A module a trac
 """
 
 from cifar_dsl.experiments.trackers.base import NAMES, Tracker, Training, require
-from cifar_dsl.experiments.trackers.dispatch import Telling
+from cifar_dsl.experiments.trackers.dispatch import TrackerDispatcher
 
-__all__ = ["NAMES", "Telling", "Tracker", "Training", "require"]
+__all__ = ["NAMES", "Tracker", "TrackerDispatcher", "Training", "require"]

@@ -33,7 +33,7 @@ class Training:
     epoch: int = 1
 
     @property
-    def title(self) -> str:
+    def display_name(self) -> str:
         """What a tracker calls it."""
         return f"{self.name}-{self.fingerprint}/seed-{self.seed}"
 

@@ -9,24 +9,25 @@ from typing import Self
 from attrs import define, field
 
 from cifar_dsl.compiler import analyze_text
-from cifar_dsl.experiments.jobs import EpochEnded, Event, Failed, Finished, Job, Noted, Stopped
+from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.experiments.trackers.base import Tracker, Training, open_tracker
 from cifar_dsl.language.syntax import print_chain
 from cifar_dsl.runs import EpochMetrics, open_run
+from cifar_dsl.training.events import EpochEnded, Event, FinalEvent, Note, TrainingEnded
 
 _Key = tuple[int, int, str]  # of a tracker: job, seed, name
 
 
 @define
-class Telling:
-    """Tells trackers of these `names` what becomes of jobs, and ends those that are open when it is left.
+class TrackerDispatcher:
+    """Passes the events of jobs on to the trackers of these `names`, and ends the open ones when its `with` is left.
 
-    A tracker that fails hears no more of that training but its end. `note` tells of it, once for each name.
+    A tracker that fails gets no more of that training but its end; `note` gets a Note of it, once for each name.
     """
 
     names: Sequence[str]
     jobs: Sequence[Job]
-    note: Callable[[int, Noted], None]
+    note: Callable[[int, Note], None]
     log_dir: Path | None = None
     _open: dict[_Key, Tracker] = field(factory=dict, init=False)
     _lost: set[_Key] = field(factory=set, init=False)
@@ -41,14 +42,14 @@ class Telling:
         for key in list(self._open):
             self._end(key, None)
 
-    def take(self, number: int, event: Event) -> None:
-        """Tell an event of a job."""
+    def dispatch(self, number: int, event: Event) -> None:
+        """Pass on an event of a job."""
         if isinstance(event, EpochEnded):
             for name in self.names:
                 self._add((number, event.seed, name), event.metrics)
-        elif isinstance(event, Finished | Stopped | Failed):
+        elif isinstance(event, FinalEvent):
             seeds = self.jobs[number].seeds
-            paths = event.paths if isinstance(event, Finished) else [None] * len(seeds)
+            paths = event.paths if isinstance(event, TrainingEnded) else [None] * len(seeds)
             for seed, path in zip(seeds, paths, strict=True):
                 for name in self.names:
                     self._end((number, seed, name), path)
@@ -79,14 +80,14 @@ class Telling:
             if name not in self._noted:
                 self._noted.add(name)
                 why = str(error).partition("\n")[0]
-                training = f"{self.jobs[number].called} seed {seed}"
-                self.note(number, Noted(f"{name} is told no more of {training}: {type(error).__name__}: {why}"))
+                training = f"{self.jobs[number].display_name} seed {seed}"
+                self.note(number, Note(f"{name} is told no more of {training}: {type(error).__name__}: {why}"))
 
 
 def _training(job: Job, seed: int, name: str, log_dir: Path | None, epoch: int) -> Training:
     analysis = analyze_text(job.spec_text, f"{job.name}.arch")
     params = {
-        "spec": job.called,
+        "spec": job.display_name,
         "fingerprint": job.fingerprint,
         "seed": str(seed),
         "data_digest": job.digest,

@@ -49,6 +49,6 @@ def open_tracker(training: Training) -> _Run:
     client = MlflowClient(tracking_uri=uri)
     experiment = client.get_experiment_by_name(_EXPERIMENT)
     number = experiment.experiment_id if experiment else client.create_experiment(_EXPERIMENT)
-    run = client.create_run(number, run_name=training.title).info.run_id
+    run = client.create_run(number, run_name=training.display_name).info.run_id
     client.log_batch(run, params=[Param(name, value) for name, value in training.params.items()])
     return _Run(client, run)

@@ -35,7 +35,7 @@ def open_tracker(training: Training) -> _Run:
     mode: Any = os.environ.get("WANDB_MODE", "offline")  # wandb says which there are
     run = wandb.init(
         project=_PROJECT,
-        name=training.title,
+        name=training.display_name,
         config=training.params,
         dir=str(folder),
         mode=mode,

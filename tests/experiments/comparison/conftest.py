@@ -6,8 +6,8 @@ import pytest
 from cifar_dsl.experiments.comparison import Entry
 from cifar_dsl.runs import (
     DataRecord,
-    Environment,
     EpochMetrics,
+    Machine,
     RunRecord,
     RunResult,
     RunWriter,
@@ -42,7 +42,7 @@ def entry(tmp_path: Path) -> Callable[..., Entry]:
         lineage = lineage or (name,)
         fingerprint = fingerprint or f"{sum(map(ord, name)) % 16**12:012x}"
         data = DataRecord("npz", digest, origin, 60, 20)
-        environment = Environment("0", "2", "3", "here", "a processor", "cpu", device, 1)
+        environment = Machine("0", "2", "3", "here", "a processor", "cpu", device, 1)
         runs = []
 
         def begun(seed: int) -> RunWriter:

@@ -12,22 +12,18 @@ import pytest
 from attrs import evolve
 
 from cifar_dsl import api
-from cifar_dsl.experiments.jobs import (
-    Began,
+from cifar_dsl.experiments.jobs import InlineExecutor, Job, LocalExecutor, local
+from cifar_dsl.runs import RunWriter, open_run, partial_path, run_path
+from cifar_dsl.training.events import (
     EpochEnded,
     Event,
-    Failed,
-    Finished,
-    InlineExecutor,
-    Job,
-    LocalExecutor,
-    Stepped,
-    Stopped,
-    local,
+    FinalEvent,
+    StepsDone,
+    TrainingEnded,
+    TrainingFailed,
+    TrainingStarted,
+    TrainingStopped,
 )
-from cifar_dsl.runs import RunWriter, open_run, partial_path, run_path
-
-ENDS = (Finished, Failed, Stopped)
 
 
 @pytest.fixture
@@ -44,7 +40,7 @@ def job(tiny, pictures, tmp_path):
 
 def result(event: Event) -> tuple[float, bytes]:
     """Loss and weights of a job of one seed."""
-    assert isinstance(event, Finished), event
+    assert isinstance(event, TrainingEnded), event
     run = open_run(Path(event.paths[0]))
     return run.result().loss, run.weights.read_bytes()
 
@@ -57,13 +53,13 @@ def test_jobs_give_the_same_in_this_process_and_in_others(job):
     for number in (0, 1):
         events = [event for of, event in told if of == number]
         assert [event.metrics.epoch for event in events if isinstance(event, EpochEnded)] == [1, 2]
-        assert [event.epochs for event in events if isinstance(event, Stepped)][-1] == 2
-        assert [event for event in events if isinstance(event, ENDS)] == [there[number]]
+        assert [event.epochs_done for event in events if isinstance(event, StepsDone)][-1] == 2
+        assert [event for event in events if isinstance(event, FinalEvent)] == [there[number]]
 
 
 def test_seeds_of_one_job_are_trained_side_by_side_with_the_same_results(job):
     (together,) = InlineExecutor().run([job(0, 1, 2)], lambda *_: None)
-    assert isinstance(together, Finished)
+    assert isinstance(together, TrainingEnded)
     for seed, path in enumerate(together.paths):
         (alone,) = InlineExecutor().run([job(seed, runs="alone")], lambda *_: None)
         run = open_run(Path(path))
@@ -75,16 +71,16 @@ def test_seeds_of_one_job_are_trained_side_by_side_with_the_same_results(job):
 def test_a_job_that_fails_lets_the_others_go_on(job, executor):
     wrong = evolve(job(0), digest="ab" * 32)
     first, second = executor.run([wrong, job(1)], lambda *_: None)
-    assert isinstance(first, Failed)
+    assert isinstance(first, TrainingFailed)
     assert "are not those of the job" in first.message
     assert first.trace is None
-    assert isinstance(second, Finished)
+    assert isinstance(second, TrainingEnded)
 
 
 def test_a_bug_is_told_with_its_traceback(job, monkeypatch):
     monkeypatch.setattr("cifar_dsl.training.session.print_spec", lambda _: 1 / 0)
     (event,) = InlineExecutor().run([job(0)], lambda *_: None)
-    assert isinstance(event, Failed)
+    assert isinstance(event, TrainingFailed)
     assert "ZeroDivisionError" in event.message
     assert "print_spec" in event.trace
 
@@ -103,9 +99,9 @@ def test_a_process_that_is_killed_takes_its_job_alone_and_the_job_can_be_gone_on
             os.kill(killed[0], signal.SIGKILL)
 
     first, second = LocalExecutor(1).run([long, job(1)], kill)
-    assert isinstance(first, Failed)
+    assert isinstance(first, TrainingFailed)
     assert "ended by SIGKILL" in first.message
-    assert isinstance(second, Finished)
+    assert isinstance(second, TrainingEnded)
     (partial,) = tmp_path.glob("runs/*/seed-0.partial")
     assert len((partial / "metrics.jsonl").read_text().splitlines()) >= 3
 
@@ -114,7 +110,7 @@ def test_a_process_that_dies_between_two_jobs_takes_none_with_it(job):
     killed: list[int | None] = []
 
     def kill(number: int, event: Event) -> None:
-        if number == 0 and isinstance(event, Failed):
+        if number == 0 and isinstance(event, TrainingFailed):
             (idle,) = multiprocessing.active_children()
             idle.kill()
             idle.join()
@@ -122,8 +118,8 @@ def test_a_process_that_dies_between_two_jobs_takes_none_with_it(job):
 
     first, second = LocalExecutor(1).run([evolve(job(0), digest="ab" * 32), job(1)], kill)
     assert killed
-    assert isinstance(first, Failed)
-    assert isinstance(second, Finished)
+    assert isinstance(first, TrainingFailed)
+    assert isinstance(second, TrainingEnded)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -136,7 +132,7 @@ def test_to_stop_keeps_what_was_trained_and_begins_nothing_more(job, executor, t
         lambda _, event: seen.append(event),
         lambda: any(isinstance(event, EpochEnded) for event in seen),
     )
-    assert [type(event) for event in events] == [Stopped, Stopped]
+    assert [type(event) for event in events] == [TrainingStopped, TrainingStopped]
     assert time.monotonic() - begun < 120
     (partial,) = tmp_path.glob("runs/*/*.partial")
     assert list(partial.glob("checkpoints/*"))
@@ -155,15 +151,15 @@ def test_to_stop_ends_the_waiting_for_another_process_too(job, executor):
     outcomes = executor.run(
         [waiting],
         lambda _, event: told.append(event),
-        lambda: any(isinstance(event, Began) for event in told),
+        lambda: any(isinstance(event, TrainingStarted) for event in told),
     )
-    assert outcomes == [Stopped()]
+    assert outcomes == [TrainingStopped()]
     assert end.is_alive(), "it waited until the run was free"
     end.cancel()
     other.close()
 
 
-@pytest.mark.parametrize("last", [EpochEnded, Finished])
+@pytest.mark.parametrize("last", [EpochEnded, TrainingEnded])
 def test_what_a_listener_raises_is_no_failure_of_the_training(job, last):
     told: list[Event] = []
 
@@ -175,12 +171,12 @@ def test_what_a_listener_raises_is_no_failure_of_the_training(job, last):
     with pytest.raises(BrokenPipeError):
         InlineExecutor().run([job(0), job(1)], take)
     assert isinstance(told[-1], last)
-    assert [event for event in told if isinstance(event, ENDS)] == told[-1:] * (last is Finished)
+    assert [event for event in told if isinstance(event, FinalEvent)] == told[-1:] * (last is TrainingEnded)
 
 
 def test_gpus_are_shared_out_among_the_processes(monkeypatch):
     """Their names alone: neither GPUs nor processes need to be there."""
-    monkeypatch.setattr(local._Worker, "start", lambda _, gpu: SimpleNamespace(gpu=gpu, number=0))
+    monkeypatch.setattr(local._WorkerProcess, "start", lambda _, gpu: SimpleNamespace(gpu=gpu, number=0))
     executor, workers = LocalExecutor(3, ("4", "7")), []
     while executor._free(workers):
         pass

@@ -12,10 +12,11 @@ import pytest
 from helpers.comparisons import compared_here_and_on_a_cluster
 
 from cifar_dsl import api
-from cifar_dsl.experiments.jobs import EpochEnded, Failed, Finished, InlineExecutor, Job, Noted, Stopped
+from cifar_dsl.experiments.jobs import InlineExecutor, Job
 from cifar_dsl.experiments.jobs.ray import RayExecutor, check_reachable, connect
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.runs import open_run, partial_path
+from cifar_dsl.training.events import EpochEnded, Note, TrainingEnded, TrainingFailed, TrainingStopped
 
 has_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
@@ -53,7 +54,7 @@ def job(tiny, pictures, tmp_path):
 
 def essence(event) -> list[tuple[str, list[float], bytes]]:
     """Digest, losses of all epochs and weights of the runs of a job."""
-    assert isinstance(event, Finished), event
+    assert isinstance(event, TrainingEnded), event
     runs = [open_run(Path(path)) for path in event.paths]
     return [
         (run.result().weights_digest, [one.test_loss for one in run.metrics()], run.weights.read_bytes())
@@ -118,7 +119,7 @@ def test_a_job_that_fails_lets_the_others_go_on_and_a_complete_run_is_not_traine
 
     wrong = evolve(job(0, runs="a"), fingerprint="0" * 12)
     first, second = RayExecutor().run([wrong, job(1, runs="a")], lambda *_: None)
-    assert isinstance(first, Failed)
+    assert isinstance(first, TrainingFailed)
     assert "means something else here" in first.message
     (run,) = map(Path, second.paths)
     before = (run / "run.json").stat().st_ino
@@ -137,7 +138,7 @@ def test_to_stop_keeps_what_was_trained_and_the_same_job_goes_on_here(cluster, j
         lambda _, event: seen.append(event),
         lambda: any(isinstance(event, EpochEnded) for event in seen),
     )
-    assert isinstance(event, Stopped)
+    assert isinstance(event, TrainingStopped)
     (partial,) = tmp_path.glob("a/*/*.partial")
     assert partial == partial_path(partial.with_suffix(""))
     assert list(partial.glob("checkpoints/*"))
@@ -157,7 +158,7 @@ def test_a_machine_that_is_lost_loses_no_run(cluster, job, tmp_path):
     epochs: dict[int, list[int]] = {0: [], 1: []}
 
     def watch(number: int, event) -> None:
-        if isinstance(event, Noted):
+        if isinstance(event, Note):
             notes.append(event.text)
         if isinstance(event, EpochEnded):
             epochs[number].append(event.metrics.epoch)

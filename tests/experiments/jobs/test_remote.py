@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from cifar_dsl import api
-from cifar_dsl.experiments.jobs import EpochEnded, Failed, Finished, Stopped, remote
-from cifar_dsl.experiments.jobs.remote import Home, Laboratory
+from cifar_dsl.experiments.jobs import remote
+from cifar_dsl.experiments.jobs.remote import RemoteRuns, RemoteWorker
 from cifar_dsl.runs import LockedError, RunWriter, partial_path, run_path
+from cifar_dsl.training.events import EpochEnded, FinalEvent, TrainingEnded, TrainingFailed
 
 
 @pytest.fixture
@@ -30,24 +31,24 @@ def elsewhere(tmp_path, monkeypatch):
     return folder
 
 
-def told(laboratory):
-    """Everything that is told, up to the end."""
+def messages(worker):
+    """All messages, up to the final one."""
     found, end = [], time.monotonic() + 60
-    while not found or not isinstance(found[-1].event, Finished | Failed | Stopped):
+    while not found or not isinstance(found[-1].event, FinalEvent):
         assert time.monotonic() < end, "nobody tells of an end"
-        found += laboratory.told(0.1)
+        found += worker.messages(0.1)
     return found
 
 
 def test_what_is_told_makes_the_run_here_and_nothing_is_left_there(sent, elsewhere):
-    laboratory, home = Laboratory(), Home(sent[0])
-    assert home.open() is None
-    laboratory.begin(*sent, home.parcels())
-    everything = told(laboratory)
+    worker, runs = RemoteWorker(), RemoteRuns(sent[0])
+    assert runs.lock() is None
+    worker.start(*sent, runs.deltas())
+    everything = messages(worker)
     assert list(elsewhere.glob("cifar-dsl-*")) == []
-    finished = [home.take(one) for one in everything][-1]
-    home.close()
-    assert isinstance(finished, Finished)
+    finished = [runs.apply(one) for one in everything][-1]
+    runs.close()
+    assert isinstance(finished, TrainingEnded)
     assert (Path(finished.paths[0]) / "SHA256SUMS").is_file()
 
 
@@ -63,20 +64,20 @@ def test_who_is_refused_is_told_of_this_process_and_of_none_that_is_gone(sent, e
     partial = partial_path(run_path(Path(job.runs), job.name, job.fingerprint, 0))
     partial.mkdir(parents=True)
     (partial / "process.json").write_text(json.dumps({"process": 1, "host": "elsewhere"}))
-    home = Home(job)
-    assert home.open() is None
+    runs = RemoteRuns(job)
+    assert runs.lock() is None
     assert f"is being trained by process {os.getpid()} on " in refused(job)
-    home.close()
+    runs.close()
 
 
 def test_who_is_refused_is_told_of_this_process_as_soon_as_an_epoch_has_come_back(sent, elsewhere):
-    laboratory, home = Laboratory(), Home(sent[0])
-    assert home.open() is None
-    laboratory.begin(*sent, home.parcels())
-    epoch = next(one for one in told(laboratory) if isinstance(one.event, EpochEnded))
-    home.take(epoch)
+    worker, runs = RemoteWorker(), RemoteRuns(sent[0])
+    assert runs.lock() is None
+    worker.start(*sent, runs.deltas())
+    epoch = next(one for one in messages(worker) if isinstance(one.event, EpochEnded))
+    runs.apply(epoch)
     assert f"is being trained by process {os.getpid()} on " in refused(sent[0])
-    home.close()
+    runs.close()
 
 
 @pytest.mark.parametrize(
@@ -86,11 +87,11 @@ def test_what_goes_wrong_before_training_is_told_too(sent, elsewhere, monkeypatc
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(remote, "unpack", fail)
-    laboratory = Laboratory()
-    laboratory.begin(*sent, {0: None})
-    (last,) = told(laboratory)
-    assert isinstance(last.event, Failed)
+    monkeypatch.setattr(remote, "apply_delta", fail)
+    worker = RemoteWorker()
+    worker.start(*sent, {0: None})
+    (last,) = messages(worker)
+    assert isinstance(last.event, TrainingFailed)
     assert str(error) in last.event.message
     assert bool(last.event.trace) is is_bug
     assert list(elsewhere.glob("cifar-dsl-*")) == []

@@ -6,8 +6,9 @@ import pytest
 from attrs import define, field
 from helpers.runs import EPOCH, FINGERPRINT
 
-from cifar_dsl.experiments.jobs import EpochEnded, Failed, Job, Noted, Stopped
-from cifar_dsl.experiments.trackers import Telling, dispatch
+from cifar_dsl.experiments.jobs import Job
+from cifar_dsl.experiments.trackers import TrackerDispatcher, dispatch
+from cifar_dsl.training.events import EpochEnded, Note, TrainingFailed, TrainingStopped
 
 SPEC = "arch mine\ninput 3x32x32\nmodel { flatten -> dense(10) }\n"
 
@@ -25,8 +26,8 @@ class Heard:
     ends: list[int] = field(factory=list)
     notes: list[str] = field(factory=list)
 
-    def telling(self, *jobs: Job) -> Telling:
-        return Telling(["wandb"], jobs, lambda _, noted: self.notes.append(noted.text))
+    def dispatcher(self, *jobs: Job) -> TrackerDispatcher:
+        return TrackerDispatcher(["wandb"], jobs, lambda _, note: self.notes.append(note.text))
 
 
 @pytest.fixture
@@ -51,14 +52,14 @@ def heard(monkeypatch):
 
 def test_one_that_fails_is_lost_alone_and_hears_of_the_end(heard):
     heard.failing |= {1, 2}
-    with heard.telling(job(0), job(1, 2), job(3)) as told:
+    with heard.dispatcher(job(0), job(1, 2), job(3)) as trackers:
         for _ in range(2):
             for number, seed in ((0, 0), (1, 1), (1, 2), (2, 3)):
-                told.take(number, EpochEnded(seed, EPOCH))
+                trackers.dispatch(number, EpochEnded(seed, EPOCH))
             heard.failing.clear()
         assert heard.epochs == [0, 3, 0, 3]
-        for number, event in enumerate((Stopped(), Failed("why"), Stopped())):
-            told.take(number, event)
+        for number, event in enumerate((TrainingStopped(), TrainingFailed("why"), TrainingStopped())):
+            trackers.dispatch(number, event)
         assert heard.ends == [0, 1, 2, 3]
     assert heard.ends == [0, 1, 2, 3]
     assert heard.notes == ["wandb is told no more of mine seed 1: ConnectionError: one request failed"]
@@ -67,17 +68,17 @@ def test_one_that_fails_is_lost_alone_and_hears_of_the_end(heard):
 def test_one_that_can_not_be_opened_keeps_no_other_from_it(heard, monkeypatch):
     opened = dispatch.open_tracker
     monkeypatch.setattr(dispatch, "open_tracker", lambda name, one: opened(name, one) if one.seed else 1 / 0)
-    with heard.telling(job(0), job(1)) as told:
+    with heard.dispatcher(job(0), job(1)) as trackers:
         for number in (0, 1, 0, 1):
-            told.take(number, EpochEnded(number, EPOCH))
+            trackers.dispatch(number, EpochEnded(number, EPOCH))
     assert (heard.epochs, heard.ends) == ([1, 1], [1])
     assert len(heard.notes) == 1
 
 
 def test_all_that_are_open_hear_of_the_end_where_the_command_is_broken_off(heard):
-    with suppress(KeyboardInterrupt), heard.telling(job(0), job(1)) as told:
-        told.take(0, Noted("begins"))
-        told.take(0, EpochEnded(0, EPOCH))
-        told.take(1, EpochEnded(1, EPOCH))
+    with suppress(KeyboardInterrupt), heard.dispatcher(job(0), job(1)) as trackers:
+        trackers.dispatch(0, Note("begins"))
+        trackers.dispatch(0, EpochEnded(0, EPOCH))
+        trackers.dispatch(1, EpochEnded(1, EPOCH))
         raise KeyboardInterrupt
     assert heard.ends == [0, 1]

@@ -1,4 +1,4 @@
-"""Where a run is computed, and on what data: what its record says of both."""
+"""Where a run is computed, and on which data: what its record says of both."""
 
 import functools
 import platform
@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 
 from cifar_dsl.foundation.version import __version__
-from cifar_dsl.runs import DataRecord, Environment
+from cifar_dsl.runs import DataRecord, Machine
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, processor_name
 
 
-def environment(choice: Choice, engine: str = "eager") -> Environment:
+def this_machine(choice: Choice, engine: str = "eager") -> Machine:
     """Where this process computes, and how it runs its steps."""
-    return Environment(
+    return Machine(
         cifar_dsl=__version__,
         torch=torch.__version__,
         python=platform.python_version(),

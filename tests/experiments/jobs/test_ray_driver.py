@@ -10,12 +10,13 @@ from attrs import evolve
 from helpers.ray_here import ray_here
 
 from cifar_dsl import api
-from cifar_dsl.experiments.jobs import Event, Failed, Noted, Stopped, remote
+from cifar_dsl.experiments.jobs import remote
 from cifar_dsl.experiments.jobs.ray import RayExecutor
 from cifar_dsl.runs import RunWriter, run_path
+from cifar_dsl.training.events import Event, Note, TrainingFailed, TrainingStopped
 from cifar_dsl.training.habits import Habits
 
-TRIED = Failed("tried")
+TRIED = TrainingFailed("tried")
 
 
 @pytest.fixture
@@ -67,16 +68,16 @@ def test_a_run_that_another_process_trains_keeps_no_other_job_waiting(jobs, clus
 def test_to_stop_ends_the_waiting_for_another_process(jobs, cluster, locked):
     end = time.monotonic() + 1
     executor = cluster(1, lambda job, report, wants_stop, dataset: report(TRIED))
-    assert executor.run(jobs[:1], lambda *_: None, lambda: time.monotonic() > end) == [Stopped()]
+    assert executor.run(jobs[:1], lambda *_: None, lambda: time.monotonic() > end) == [TrainingStopped()]
     assert time.monotonic() - end < 30
 
 
 def test_every_worker_is_listened_to_however_much_the_first_has_to_say(jobs, cluster):
     def talk(job, report, wants_stop, dataset) -> None:
         while not wants_stop():
-            report(Noted("and on"))
+            report(Note("and on"))
             time.sleep(0.01)
-        report(Stopped())
+        report(TrainingStopped())
 
     heard: list[int] = []
 
