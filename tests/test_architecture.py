@@ -163,7 +163,7 @@ RUN = "from cifar_dsl.cli import main; assert main({!r}) in (0, 1)"
     ],
 )
 def test_torch_and_scipy_are_not_imported_by(code: str) -> None:
-    assert not {"torch", "torchvision", "scipy", "jinja2", "matplotlib"} & loaded_after(code)
+    assert not {"torch", "torchvision", "scipy", "jinja2"} & loaded_after(code)
 
 
 def test_completing_imports_no_torch() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import options
-from cifar_dsl.cli.comparing import Contestant, Terms, check_charts, train_and_compare, with_terms
+from cifar_dsl.cli.comparing import Contestant, Terms, train_and_compare, with_terms
 from cifar_dsl.cli.output import fail
 from cifar_dsl.language.diagnostics import SpecError
 
@@ -23,7 +23,6 @@ def command(specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | Non
     and into OUT as comparison.md, .csv, .json, .tex (LaTeX), with a chart (.png, .svg) and report.html, which
     needs no other file.
     """
-    check_charts(terms)
     contestants = _load(specs, overrides, root)
     return 1 if contestants is None else train_and_compare(contestants, terms)
 

@@ -82,7 +82,7 @@ _OPTIONS = (
     ),
     click.option("--no-train", is_flag=True, help="Compare the runs that are there; train nothing."),
     click.option("--pairs", is_flag=True, help="Also compare every spec with every other (Holm's adjustment)."),
-    click.option("--no-chart", is_flag=True, help="Write no chart (it needs matplotlib)."),
+    click.option("--no-chart", is_flag=True, help="Write no chart."),
     click.option("--no-report", is_flag=True, help="Write no report.html."),
     click.option(
         "--out",
@@ -122,14 +122,6 @@ def with_terms(command: Callable[..., int]) -> Callable[..., int]:
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated
-
-
-def check_charts(terms: Terms) -> None:
-    """Raise RunError, before anything is trained, if the charts that are wanted can't be drawn."""
-    from cifar_dsl.experiments.comparison.figures import require_matplotlib
-
-    if not terms.no_chart:
-        require_matplotlib()
 
 
 def open_data(contestants: Sequence[Contestant], terms: Terms) -> "list[tuple[Contestant, Dataset]]":

@@ -44,7 +44,6 @@ def write(
 
     Raises UserError where that can't be written.
     """
-    from cifar_dsl.experiments.comparison.figures import draw
     from cifar_dsl.experiments.comparison.tables import as_csv, as_json, as_latex, as_markdown
     from cifar_dsl.foundation.atomic import write_atomically
 
@@ -62,13 +61,36 @@ def write(
             )
         else:
             report.unlink(missing_ok=True)
-        charts = (out / "comparison.png", out / "comparison.svg")
-        if with_chart and any(row.mean is not None for row in comparison.rows):
-            draw(comparison, *charts)
-        else:
-            for chart in charts:
-                chart.unlink(missing_ok=True)
+        has_chart = with_chart and any(row.mean is not None for row in comparison.rows)
+        _write_chart(comparison if has_chart else None, out)
     note(f"written to {out}/comparison.*" + (f" and {report}" if with_report else ""))
+
+
+def _write_chart(comparison: "Comparison | None", out: Path) -> None:
+    """Write comparison.svg and, where resvg-py is installed, comparison.png; what isn't written is removed."""
+    from cifar_dsl.experiments.comparison.figure import figure, figure_size
+    from cifar_dsl.foundation.atomic import write_atomically
+    from cifar_dsl.views.png import png_scale, svg_to_png
+
+    svg_path, png_path = out / "comparison.svg", out / "comparison.png"
+    png = None
+    if comparison is None:
+        svg_path.unlink(missing_ok=True)
+    else:
+        svg = figure(comparison)
+        write_atomically(svg_path, svg.encode())
+        scale = png_scale(max(figure_size(comparison)))
+        try:
+            png = svg_to_png(svg, scale) if scale else None
+            missing = "the chart is too tall for one"
+        except ImportError:
+            missing = "it needs resvg-py: pip install 'cifar-dsl[pictures]'"
+        if png is None:
+            note(f"no {png_path}: {missing}")
+    if png is None:
+        png_path.unlink(missing_ok=True)
+    else:
+        write_atomically(png_path, png)
 
 
 @contextmanager

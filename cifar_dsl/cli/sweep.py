@@ -6,7 +6,7 @@ import click
 from attrs import evolve
 
 from cifar_dsl.cli import options
-from cifar_dsl.cli.comparing import Contestant, Terms, check_charts, train_and_compare, with_terms
+from cifar_dsl.cli.comparing import Contestant, Terms, train_and_compare, with_terms
 from cifar_dsl.cli.output import counted, note, say, shown
 from cifar_dsl.experiments.sweep import Grid, Point, make_grid
 from cifar_dsl.foundation.text import columns, in_short
@@ -37,8 +37,6 @@ def command(spec: Path, axes: tuple[str, ...], root: Path | None, dry_run: bool,
     into OUT is that of `compare`. With --baseline, the others are measured against one of the grid, and SPEC itself
     takes no part.
     """  # noqa: D301  # click wants the character \b itself
-    if not dry_run:
-        check_charts(terms)
     contestants = _contestants(spec, root, make_grid(axes), terms)
     if dry_run:
         return _list(contestants, terms)

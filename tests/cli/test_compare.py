@@ -170,15 +170,18 @@ def test_a_bug_in_a_training_is_reported_with_its_spec_and_the_others_go_on(comp
     assert table(outcome)["tiny"][3] != "failed"
 
 
-def test_without_matplotlib_the_extra_is_named_before_training(compare, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    outcome = compare()
-    assert (outcome.code, outcome.out) == (1, "")
-    assert "pip install 'cifar-dsl[plots]'" in outcome.err
-    assert "--no-chart" in outcome.err
-    assert not (tmp_path / "runs").exists()
-    assert compare("--no-chart").code == 0
-    assert not list((tmp_path / "comparison").glob("*.png"))
+def test_the_chart_is_an_svg_and_where_resvg_is_also_a_png(compare, tmp_path, monkeypatch):
+    pytest.importorskip("resvg_py")
+    charts = [tmp_path / "comparison" / f"comparison.{suffix}" for suffix in ("svg", "png")]
+    assert compare().code == 0
+    assert all(chart.exists() for chart in charts)
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    outcome = compare("--no-train")
+    assert outcome.code == 0
+    assert "comparison.png: it needs resvg-py: pip install 'cifar-dsl[pictures]'\n" in outcome.err
+    assert [chart.exists() for chart in charts] == [True, False]
+    compare("--no-train", "--no-chart")
+    assert not any(chart.exists() for chart in charts)
 
 
 def pretend_other_data(record) -> None:

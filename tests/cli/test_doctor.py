@@ -27,7 +27,7 @@ def test_as_json_it_says_the_same(cli):
     found = findings(outcome)
     assert outcome.code == 0
     assert found["versions", "torch"]["text"] == metadata.version("torch")
-    assert found["extras", "plots: matplotlib"]["text"] == metadata.version("matplotlib")
+    assert found["extras", "pictures: resvg-py"]["text"] == metadata.version("resvg-py")
     assert "not here yet" in found["data", "cifar10"]["text"]
     assert not any(one["is_broken"] for one in found.values())
     assert not any(name.startswith(("test", "dev")) for topic, name in found if topic == "extras")
@@ -45,7 +45,7 @@ def test_a_package_that_is_missing_is_broken_and_an_extra_is_not(cli, monkeypatc
     real = metadata.version
 
     def version(name: str) -> str:
-        if name in {"lark", "matplotlib"}:
+        if name in {"lark", "resvg-py"}:
             raise metadata.PackageNotFoundError(name)
         return real(name)
 
@@ -54,7 +54,7 @@ def test_a_package_that_is_missing_is_broken_and_an_extra_is_not(cli, monkeypatc
     found = findings(outcome)
     assert outcome.code == 1
     assert found["versions", "lark"]["is_broken"]
-    assert "cifar-dsl[plots]" in found["extras", "plots: matplotlib"]["text"]
+    assert "cifar-dsl[pictures]" in found["extras", "pictures: resvg-py"]["text"]
     assert outcome.err == "1 thing broken\n"
 
 

@@ -2,7 +2,6 @@
 
 import atexit
 from functools import cache
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -10,13 +9,11 @@ from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.views.pictures.dot import as_dot
 from cifar_dsl.views.pictures.families import FAINT, FRAME
 from cifar_dsl.views.pictures.model import Picture
+from cifar_dsl.views.png import png_scale, svg_to_png
 
 _SVG = "http://www.w3.org/2000/svg"
 _FAMILIES = "Helvetica,Arial,sans-serif"
 _SMALL = 0.8  # of the size of the titles
-_FONT = Path(__file__).with_name("Arimo-ASCII.ttf")  # as wide as Helvetica and Arial
-_DPI = range(72, 145)  # from one pixel a point, below which no one can read it, to two
-_MOST_PIXELS = 16_384  # on a side, which is what programs open
 
 
 def as_svg(picture: Picture) -> bytes:
@@ -26,28 +23,18 @@ def as_svg(picture: Picture) -> bytes:
 
 def as_png(picture: Picture) -> bytes:
     """The picture as a PNG file. Raises UserError where Graphviz or resvg is missing, or the picture is too large."""
-    try:
-        from resvg_py import svg_to_bytes
-    except ImportError:
-        raise _missing("resvg-py") from None
     root = _drawn(picture)
     points = max(float(root.get(side, "").removesuffix("pt")) for side in ("width", "height"))
-    dpi = min(_DPI[-1], int(72 * _MOST_PIXELS / points))
-    if dpi not in _DPI:
+    scale = png_scale(points)
+    if scale is None:
         raise UserError(
             f"this picture is too large for a PNG: it has {sum(1 for _ in picture.boxes()):,} boxes",
             "write an .svg, or open fewer blocks with `--depth`",
         )
-    # With a font of our own the same network is the same bytes everywhere.
-    return bytes(
-        svg_to_bytes(
-            svg_string=_text(root).decode(),
-            dpi=dpi,
-            skip_system_fonts=True,
-            font_files=[str(_FONT)],
-            sans_serif_family="Arimo",
-        )
-    )
+    try:
+        return svg_to_png(_text(root).decode(), scale)
+    except ImportError:
+        raise _missing("resvg-py") from None
 
 
 def _missing(package: str) -> UserError:

@@ -13,6 +13,7 @@ from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.views.pictures import Picture, as_png, as_svg, draw, images
 from cifar_dsl.views.pictures.model import Arrow, Box
+from cifar_dsl.views.png import FONT
 
 SVG = "{http://www.w3.org/2000/svg}"
 ELEMENTS = {"svg", "g", "title", "polygon", "path", "text", "ellipse", "polyline"}
@@ -50,7 +51,7 @@ def test_boxes_hold_their_text(residual):
         if group.get("class") == "node" and path is not None:
             corners = [float(x.split(",")[0]) for x in path.get("d", "").replace("C", " ").replace("M", " ").split()]
             for text in group.findall(f"{SVG}text"):
-                font = ImageFont.truetype(str(images._FONT), 100)
+                font = ImageFont.truetype(str(FONT), 100)
                 width = font.getlength(text.text or "") * float(text.get("font-size", "")) / 100
                 assert width + 8 < max(corners) - min(corners), text.text
 
@@ -85,7 +86,7 @@ def chain(length: int) -> Picture:
 
 
 def test_a_png_has_a_largest_size(residual, monkeypatch):
-    monkeypatch.setattr("cifar_dsl.views.pictures.images._MOST_PIXELS", 900)
+    monkeypatch.setattr("cifar_dsl.views.png._MOST_PIXELS", 900)
     assert Image.open(io.BytesIO(as_png(chain(15)))).size[1] <= 900  # with less than two pixels a point
     with pytest.raises(UserError, match="it has 60 boxes") as caught:
         as_png(chain(60))

@@ -15,10 +15,10 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from cifar_dsl.compiler import Analysis
+from cifar_dsl.experiments.comparison import charts
 from cifar_dsl.experiments.comparison.effects import POWER
 from cifar_dsl.experiments.comparison.efficiency import PRICES
 from cifar_dsl.experiments.comparison.images import Changed, SpecImages
-from cifar_dsl.experiments.comparison.report import charts
 from cifar_dsl.experiments.comparison.rows import Comparison, Row
 from cifar_dsl.experiments.comparison.sentences import p_text, pair_sentences, points, sentence
 from cifar_dsl.experiments.comparison.tables import full_columns, notes
@@ -52,7 +52,9 @@ def render_report(
     images (N, H, W, C), in the data set's order, with 1, 3 or 4 channels; without them, images are named by their
     numbers.
     """
-    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    sheets = (_HERE.parent / "palette.css", _HERE.parent / "charts.css", _HERE / "report.css")
+    style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
+    script = (_HERE / "report.js").read_text(encoding="utf-8")
     template = _environment().get_template("report.html.j2")
     known = specs or {}
     base = comparison.base_row

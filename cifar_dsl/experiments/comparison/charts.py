@@ -1,20 +1,32 @@
-"""The charts of the report: accuracies, differences, what they cost, how they were learned, gains by class."""
+"""The charts of a comparison: accuracies, differences, their price, learning curves, gains by class."""
 
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from cifar_dsl.experiments.comparison.effects import Interval
 from cifar_dsl.experiments.comparison.efficiency import Price, front
 from cifar_dsl.experiments.comparison.images import SpecImages
-from cifar_dsl.experiments.comparison.report.svg import Axis, chart, element, line, linear, logarithmic, mark, text
 from cifar_dsl.experiments.comparison.rows import Comparison, Row
 from cifar_dsl.experiments.comparison.sentences import points, range_text, sentence
+from cifar_dsl.experiments.comparison.svg import (
+    Axis,
+    chart,
+    element,
+    fitted,
+    line,
+    linear,
+    logarithmic,
+    mark,
+    text,
+    text_width,
+)
 from cifar_dsl.experiments.comparison.tables import accuracy_text, count_text
 from cifar_dsl.foundation.text import in_short
 
 _WIDTH, _LEFT, _RIGHT = 440, 14, 420
 _ROW = 40  # units for a spec
-_LETTER = 6.6  # units of a letter, on average, to keep labels apart
+_LABEL, _SMALL = 13.5, 12.5  # sizes of letters at their largest, on a narrow page
 
 SHAPES = {"better": "up", "worse": "down", "unclear": "round", "untested": "round"}
 
@@ -27,31 +39,16 @@ def verdict(row: Row, base: Row) -> str:
 
 
 def accuracy_bars(comparison: Comparison) -> Markup:
-    """A bar a spec from 0 on, with the interval of its mean and a dot for every run."""
+    """A bar for each spec, from 0, with the interval of its mean and a dot for each run."""
     rows = comparison.rows
-    highest = max((value for row in rows for value in (*row.accuracies, *(row.interval or ()))), default=1.0)
-    x = linear((0.0, min(1.0, max(0.1, highest))), _LEFT, _RIGHT, zero=True)
+    x = accuracy_axis(rows, _LEFT, _RIGHT)
     bottom = 8 + _ROW * len(rows)
-    parts = _percent_axis(x, bottom)
+    parts = percent_axis(x, 8, bottom)
     for i, row in enumerate(rows):
         top = 8 + i * _ROW
-        middle = top + 25
-        parts.append(text(_LEFT, top + 13, short(row.name, 28), "label"))
-        parts.append(text(_RIGHT, top + 13, f"{accuracy_text(row)}  n = {count_text(row)}", "figure", "end"))
-        if row.mean is None:
-            continue
-        bar = element("title", f"{row.name}: {accuracy_text(row)}")
-        size = {"x": _LEFT, "y": middle - 6, "width": x(row.mean) - _LEFT, "height": 12.0}
-        parts.append(element("rect", bar, class_=f"bar {'base' if i == 0 else ''}", **size))
-        parts += _interval(x, row.interval, middle, "whisker")
-        parts += [element("circle", cx=x(value), cy=middle, r=2, class_="run") for value in row.accuracies]
-    return chart(
-        _WIDTH,
-        bottom + 26,
-        "Accuracy of each spec",
-        "Bars from 0; " + "; ".join(f"{row.name} {accuracy_text(row)}" for row in rows),
-        *parts,
-    )
+        parts += _heading(row, f"{accuracy_text(row)}  n = {count_text(row)}", top + 13)
+        parts += accuracy_marks(row, x, top + 25, is_base=i == 0)
+    return chart(_WIDTH, bottom + 26, "Accuracy of each spec", accuracies_in_words(comparison), *parts)
 
 
 def difference_forest(comparison: Comparison) -> Markup | None:
@@ -59,31 +56,64 @@ def difference_forest(comparison: Comparison) -> Markup | None:
     base, rows = comparison.base_row, [row for row in comparison.rows[1:] if row.effect]
     if not rows:
         return None
-    x = linear(_differences(rows), _LEFT, _RIGHT, zero=True)
+    x = difference_axis(rows, _LEFT, _RIGHT)
     bottom = 8 + _ROW * len(rows)
-    parts = _signed_axis(x, bottom)
-    parts.append(text((_LEFT + _RIGHT) / 2, bottom + 30, f"points from {short(base.name, 28)}", "tick", "middle"))
+    parts = signed_axis(x, 8, bottom)
+    name = fitted(base.name, 200, _SMALL)
+    parts.append(text((_LEFT + _RIGHT) / 2, bottom + 30, f"points from {name}", "tick", "middle"))
     for i, row in enumerate(rows):
-        effect = row.effect
-        assert effect is not None
         top = 8 + i * _ROW
-        middle, kind = top + 26, effect.verdict
-        parts.append(text(_LEFT, top + 13, short(row.name, 28), "label"))
-        figure = points(effect.difference, 2, sign=True)
-        if effect.simultaneous:
-            figure += f"  ({range_text(effect.simultaneous, sign=True)})"
-        parts.append(text(_RIGHT, top + 13, figure, "figure", "end"))
-        parts += _interval(x, effect.simultaneous, middle, f"together {kind}")
-        if effect.interval:
-            parts.append(line(x(effect.interval[0]), middle, x(effect.interval[1]), middle, f"alone {kind}"))
-        parts.append(mark(SHAPES[kind], x(effect.difference), middle, f"mark {kind}", sentence(row, base)))
-    return chart(
-        _WIDTH,
-        bottom + 36,
-        f"Difference from {base.name}, in points",
-        "; ".join(sentence(row, base) for row in rows),
-        *parts,
-    )
+        assert row.effect is not None
+        figure = points(row.effect.difference, 2, sign=True)
+        if row.effect.simultaneous:
+            figure += f"  ({range_text(row.effect.simultaneous, sign=True)})"
+        parts += _heading(row, figure, top + 13)
+        parts += difference_marks(row, base, x, top + 26)
+    description = "; ".join(sentence(row, base) for row in rows)
+    return chart(_WIDTH, bottom + 36, f"Difference from {base.name}, in points", description, *parts)
+
+
+def accuracy_axis(rows: Sequence[Row], start: float, end: float) -> Axis:
+    """From 0 to the highest accuracy or interval, at most 1."""
+    highest = max((value for row in rows for value in (*row.accuracies, *(row.interval or ()))), default=1.0)
+    return linear((0.0, min(1.0, max(0.1, highest))), start, end, zero=True)
+
+
+def accuracy_marks(row: Row, x: Axis, middle: float, *, is_base: bool) -> list[Markup]:
+    """A bar for the mean, the whisker of its interval, and a dot for each run; nothing without a finished run."""
+    if row.mean is None:
+        return []
+    title = element("title", f"{row.name}: {accuracy_text(row)}")
+    size = {"x": x.start, "y": middle - 6, "width": x(row.mean) - x.start, "height": 12.0}
+    bar = element("rect", title, class_="bar base" if is_base else "bar", **size)
+    dots = [element("circle", cx=x(value), cy=middle, r=2, class_="run") for value in row.accuracies]
+    return [bar, *_interval(x, row.interval, middle, "whisker"), *dots]
+
+
+def accuracies_in_words(comparison: Comparison) -> str:
+    """What the bars show, for those who can't see them."""
+    return "Bars from 0; " + "; ".join(f"{row.name} {accuracy_text(row)}" for row in comparison.rows)
+
+
+def difference_axis(rows: Sequence[Row], start: float, end: float) -> Axis:
+    """All differences and intervals, but no interval so wide that it would squeeze all others."""
+    effects = [row.effect for row in rows if row.effect]
+    differences = [effect.difference for effect in effects]
+    ends = [end for effect in effects for end in (effect.simultaneous or ())]
+    reach = 4 * max([0.01, *map(abs, differences)])
+    return linear([*differences, *(min(reach, max(-reach, end)) for end in ends)], start, end, zero=True)
+
+
+def difference_marks(row: Row, base: Row, x: Axis, middle: float) -> list[Markup]:
+    """The difference from the baseline, thick its own interval, thin the one that holds for all specs together."""
+    effect = row.effect
+    if effect is None:
+        return []
+    kind = effect.verdict
+    parts = _interval(x, effect.simultaneous, middle, f"together {kind}")
+    if effect.interval:
+        parts.append(line(x(effect.interval[0]), middle, x(effect.interval[1]), middle, f"alone {kind}"))
+    return [*parts, mark(SHAPES[kind], x(effect.difference), middle, f"mark {kind}", sentence(row, base))]
 
 
 def tradeoff(comparison: Comparison, price: Price) -> Markup | None:
@@ -144,7 +174,7 @@ def learning_curve(row: Row, base: Row, rows: Sequence[Row]) -> Markup | None:
     parts += [text(left - 5, y(tick) + 4, points(tick, _tick_digits(y)), "tick", "end") for tick in y.ticks]
     parts += [text(x(tick), bottom + 15, f"{tick:.0f}", "tick", "middle") for tick in x.ticks]
     parts.append(text((left + right) / 2, bottom + 15, "epoch", "tick", "middle"))
-    parts.append(text(left, 14, short(row.name, 28), "label"))
+    parts.append(text(left, 14, fitted(row.name, right - left, _LABEL), "label"))
     if own.mean:
         outline = [*enumerate(own.high, 1), *reversed(list(enumerate(own.low, 1)))]
         parts.append(element("polygon", points=_points(x, y, outline), class_="band"))
@@ -167,11 +197,11 @@ def class_gains(row: Row, images: SpecImages) -> Markup | None:
     gains, height = images.effect.class_gains, 20
     x = linear(gains, 150, _RIGHT - 40, ticks=4, zero=True)
     bottom = 8 + height * len(gains)
-    parts = _signed_axis(x, bottom)
+    parts = signed_axis(x, 8, bottom)
     for i, (name, gain) in enumerate(zip(images.classes, gains, strict=True)):
         middle, (start, end) = 8 + i * height + height / 2, sorted((x(0), x(gain)))
         side = "better" if gain >= 0 else "worse"
-        parts.append(text(0, middle + 4, short(name, 16), "tick"))
+        parts.append(text(0, middle + 4, fitted(name, 90, _SMALL), "tick"))
         parts.append(element("rect", x=start, y=middle - 6, width=end - start, height=12.0, class_=f"gain {side}"))
         where, anchor = (end + 4, "start") if gain >= 0 else (start - 4, "end")
         parts.append(text(where, middle + 4, points(gain, sign=True), "tick strong", anchor))
@@ -179,41 +209,41 @@ def class_gains(row: Row, images: SpecImages) -> Markup | None:
     return chart(_WIDTH, bottom + 20, f"Gains of {row.name} by class, in points", said, *parts)
 
 
-def short(name: str, most: int) -> str:
-    """A name cut to what there is room for."""
-    return name if len(name) <= most else name[: most - 1] + "\u2026"
+def percent_axis(x: Axis, top: float, bottom: float) -> list[Markup]:
+    """Grid lines from `top` to `bottom`, with percentages below."""
+    lines = [line(x(tick), top, x(tick), bottom, "grid") for tick in x.ticks]
+    return lines + [text(x(tick), bottom + 16, points(tick, 0) + " %", "tick", "middle") for tick in x.ticks]
 
 
-def _differences(rows: Sequence[Row]) -> list[float]:
-    """What the axis must show: all differences and intervals, but no interval that would squeeze all others."""
-    effects = [row.effect for row in rows if row.effect]
-    seen = [effect.difference for effect in effects]
-    ends = [end for effect in effects for end in (effect.simultaneous or ())]
-    reach = 4 * max([0.01, *map(abs, seen)])
-    return [*seen, *(min(reach, max(-reach, end)) for end in ends)]
+def signed_axis(x: Axis, top: float, bottom: float) -> list[Markup]:
+    """Grid lines from `top` to `bottom`, that of 0 the darkest, with signed percentage points below."""
+    is_zero = [abs(tick) < 1e-12 for tick in x.ticks]
+    at = [x(tick) for tick in x.ticks]
+    lines = [line(a, top, a, bottom, "zero" if zero else "grid") for a, zero in zip(at, is_zero, strict=True)]
+    digits = _tick_digits(x)
+    names = ["0" if zero else points(tick, digits, sign=True) for tick, zero in zip(x.ticks, is_zero, strict=True)]
+    return lines + [text(a, bottom + 15, name, "tick", "middle") for a, name in zip(at, names, strict=True)]
 
 
-def _interval(x: Axis, interval: tuple[float, float] | None, middle: float, class_: str) -> list[Markup]:
+def _heading(row: Row, figure: str, y: float) -> list[Markup]:
+    """Above a row: the name on the left, cut to what the figure on the right leaves."""
+    room = _RIGHT - _LEFT - 12 - text_width(figure, _SMALL)
+    name = text(_LEFT, y, fitted(row.name, room, _LABEL), "label")
+    return [name, text(_RIGHT, y, figure, "figure", "end")]
+
+
+def _interval(x: Axis, interval: Interval | None, middle: float, class_: str) -> list[Markup]:
+    """A line with caps at its ends; with an arrow where it continues beyond the axis."""
     if interval is None:
         return []
     low, high = map(x, interval)
-    inside = [end for end, value in zip((low, high), interval, strict=True) if x.low <= value <= x.high]
-    caps = [line(end, middle - 4, end, middle + 4, class_) for end in inside]  # none where it goes on beyond the edge
-    return [line(low, middle, high, middle, class_), *caps]
-
-
-def _signed_axis(x: Axis, bottom: float) -> list[Markup]:
-    lines = [line(x(tick), 8, x(tick), bottom, "zero" if abs(tick) < 1e-12 else "grid") for tick in x.ticks]
-    digits = _tick_digits(x)
-    names = ["0" if abs(tick) < 1e-12 else points(tick, digits, sign=True) for tick in x.ticks]
-    return lines + [
-        text(x(tick), bottom + 15, name, "tick", "middle") for tick, name in zip(x.ticks, names, strict=True)
-    ]
-
-
-def _percent_axis(x: Axis, bottom: float) -> list[Markup]:
-    lines = [line(x(tick), 8, x(tick), bottom, "grid") for tick in x.ticks]
-    return lines + [text(x(tick), bottom + 16, points(tick, 0) + " %", "tick", "middle") for tick in x.ticks]
+    parts = [line(low, middle, high, middle, class_)]
+    for end, value, inward in ((low, interval[0], 5), (high, interval[1], -5)):
+        if x.low <= value <= x.high:
+            parts.append(line(end, middle - 4, end, middle + 4, class_))
+        else:
+            parts += [line(end, middle, end + inward, middle + rise, class_) for rise in (-4, 4)]
+    return parts
 
 
 def _tick_digits(axis: Axis) -> int:
@@ -235,8 +265,8 @@ def _label(
     bold: bool,
 ) -> Markup:
     """The name beside a point, where it covers no other name or point; nothing where there is no such place."""
-    words = short(row.name, 20)
-    wide = _LETTER * len(words)
+    words = fitted(row.name, 140, _SMALL)
+    wide = text_width(words, _SMALL)
     places = [
         (at + 9, mean + 4, "start"),
         (at - 9, mean + 4, "end"),

@@ -1,6 +1,7 @@
-"""The little of SVG that the report's charts need: elements, axes and scales. Every text in them is inert."""
+"""The SVG that charts need: elements, text cut to fit, axes and scales. All text is escaped."""
 
 import math
+import unicodedata
 from collections.abc import Iterable
 
 from attrs import frozen
@@ -20,10 +21,39 @@ def element(name: str, *children: str, **attributes: str | float | None) -> Mark
     return Markup(f"<{name}{given}>{inside}</{name}>")  # noqa: S704  # both parts are escaped
 
 
-def chart(width: float, height: float, title: str, description: str, *children: str) -> Markup:
+def chart(
+    width: float, height: float, title: str, description: str, /, *children: str, **attributes: str | float
+) -> Markup:
     """A whole picture, with what it shows in words for those who can't see it."""
     box = f"0 0 {_text(width)} {_text(height)}"
-    return element("svg", *children, viewBox=box, role="img", aria_label=f"{title}. {description}")
+    label = f"{title}. {description}"
+    return element("svg", *children, **attributes, viewBox=box, role="img", aria_label=label)
+
+
+def text_width(words: str, size: float) -> float:
+    """About how wide `words` are in a sans-serif font of `size`, rather too wide than too narrow."""
+    return size * sum(map(_letter_width, words))
+
+
+def fitted(words: str, room: float, size: float) -> str:
+    """`words` with control characters escaped, cut to at most `room` units."""
+    words = visible(words)
+    if text_width(words, size) <= room:
+        return words
+    room -= text_width("\u2026", size)
+    kept = 0
+    while kept < len(words) and (room := room - text_width(words[kept], size)) >= 0:
+        kept += 1
+    return words[:kept] + "\u2026"
+
+
+def _letter_width(letter: str) -> float:
+    """In units of the font's size; for a semi-bold Helvetica or Arial."""
+    if unicodedata.east_asian_width(letter) in {"W", "F"} or letter in "mwMW@%\u2026":
+        return 1.0
+    if letter in " .,:;|!'ijltfrI[]()/\u2009":
+        return 0.38
+    return 0.74 if letter.isupper() else 0.6
 
 
 def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:

@@ -1,0 +1,159 @@
+"""A comparison as one chart in a file of its own, for papers and slides: `comparison.svg`."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+from markupsafe import Markup
+
+from cifar_dsl.experiments.comparison.charts import (
+    SHAPES,
+    accuracies_in_words,
+    accuracy_axis,
+    accuracy_marks,
+    difference_axis,
+    difference_marks,
+    percent_axis,
+    signed_axis,
+)
+from cifar_dsl.experiments.comparison.rows import Comparison, Row
+from cifar_dsl.experiments.comparison.sentences import points, range_text, sentence
+from cifar_dsl.experiments.comparison.svg import chart, element, fitted, line, mark, text
+from cifar_dsl.experiments.comparison.tables import accuracy_text
+
+_HERE = Path(__file__).parent
+_MARGIN, _ROW, _HEAD = 24, 40, 44
+_LABEL, _SMALL = 12.5, 11.5  # sizes of letters, as charts.css has them
+_NAMES = (_MARGIN, 190)  # the columns, in units from the left
+_BARS, _ACCURACIES = (206, 400), 414
+_FOREST, _DIFFERENCES = (545, 815), 829
+_WIDTH_ALONE, _WIDTH = 560, 960
+
+
+def figure_size(comparison: Comparison) -> tuple[int, int]:
+    """Width and height of the chart, in pixels."""
+    return _WIDTH if _has_effects(comparison) else _WIDTH_ALONE, _bottom(comparison) + 92
+
+
+def figure(comparison: Comparison) -> str:
+    """The chart as a whole SVG file: accuracies, and beside them the differences from the baseline.
+
+    It has its own colours, for light paper, and needs no page around it.
+    """
+    width, height = figure_size(comparison)
+    bottom = _bottom(comparison)
+    parts = [element("rect", width=width, height=height, class_="paper"), *_frame(comparison, bottom)]
+    parts += _accuracies(comparison, bottom)
+    description = accuracies_in_words(comparison)
+    if _has_effects(comparison):
+        parts += _differences(comparison, bottom)
+        base = comparison.base_row
+        description += ". " + "; ".join(sentence(row, base) for row in comparison.rows[1:] if row.effect)
+    svg = chart(
+        width,
+        height,
+        f"Accuracy of {len(comparison.rows)} specs",
+        description,
+        element("style", _style()),
+        *parts,
+        xmlns="http://www.w3.org/2000/svg",
+        width=width,
+        height=height,
+        font_family="Helvetica, Arial, sans-serif",
+    )
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{svg}\n'
+
+
+def _has_effects(comparison: Comparison) -> bool:
+    return any(row.effect for row in comparison.rows)
+
+
+def _bottom(comparison: Comparison) -> int:
+    """Where the rows end."""
+    return _HEAD + _ROW * len(comparison.rows)
+
+
+def _frame(comparison: Comparison, bottom: int) -> list[Markup]:
+    """A rule above each row, and the names of the specs with their sizes."""
+    right = figure_size(comparison)[0] - _MARGIN
+    parts = []
+    for i, row in enumerate(comparison.rows):
+        top = _HEAD + i * _ROW
+        name = fitted(row.name, _NAMES[1] - _NAMES[0], _LABEL)
+        parts += [
+            line(_MARGIN, top, right, top, "grid"),
+            text(_NAMES[0], top + 17, name, "label"),
+            text(_NAMES[0], top + 32, f"{row.parameters:,} parameters", "figure"),
+        ]
+    return [*parts, line(_MARGIN, bottom, right, bottom, "axis")]
+
+
+def _accuracies(comparison: Comparison, bottom: int) -> list[Markup]:
+    x = accuracy_axis(comparison.rows, *_BARS)
+    data = f" on {comparison.data.name}" if comparison.data else ""
+    parts = [
+        text(_BARS[0], 30, fitted(f"Test accuracy{data}", _FOREST[0] - _BARS[0] - 12, _LABEL), "label"),
+        *percent_axis(x, _HEAD, bottom),
+        text(sum(_BARS) / 2, bottom + 34, "mean accuracy", "tick strong", "middle"),
+        text(_BARS[0], bottom + 52, "dots: single runs", "tick"),
+        text(_BARS[0], bottom + 66, "\u00b1: standard deviation of the runs", "tick"),
+        text(_BARS[0], bottom + 80, "whisker: 95 % interval of the mean", "tick"),
+    ]
+    for i, row in enumerate(comparison.rows):
+        middle = _HEAD + i * _ROW + _ROW / 2
+        parts += accuracy_marks(row, x, middle, is_base=i == 0)
+        parts.append(text(_ACCURACIES, middle - 3, _percentages(row)))
+        lost = f", {row.lost} lost" if row.lost else ""
+        parts.append(text(_ACCURACIES, middle + 12, f"n = {len(row.accuracies)}{lost}", "figure"))
+    return parts
+
+
+def _differences(comparison: Comparison, bottom: int) -> list[Markup]:
+    base = comparison.base_row
+    x = difference_axis(comparison.rows, *_FOREST)
+    left = _FOREST[0]
+    room = figure_size(comparison)[0] - _MARGIN - left
+    parts = [
+        text(left, 30, fitted(f"Difference from {base.name}", room, _LABEL), "label"),
+        *signed_axis(x, _HEAD, bottom),
+        text(sum(_FOREST) / 2, bottom + 34, "percentage points", "tick strong", "middle"),
+        *_verdicts(left, bottom + 52),
+        text(left, bottom + 66, "thick: 95 % interval of this difference alone", "tick"),
+        text(left, bottom + 80, "thin: 95 % interval of all differences together, which decides", "tick"),
+    ]
+    for i, row in enumerate(comparison.rows):
+        middle = _HEAD + i * _ROW + _ROW / 2
+        if row is base:
+            parts.append(text(_DIFFERENCES, middle + 4, "baseline", "figure"))
+        elif row.effect:
+            parts += difference_marks(row, base, x, middle)
+            difference = points(row.effect.difference, 2, sign=True)
+            interval = range_text(row.effect.simultaneous, sign=True)
+            parts.append(text(_DIFFERENCES, middle - 3 if interval else middle + 4, difference))
+            parts.append(text(_DIFFERENCES, middle + 12, interval, "figure"))
+    return parts
+
+
+def _verdicts(left: float, y: float) -> list[Markup]:
+    """The legend of the marks."""
+    parts = []
+    for i, (kind, words) in enumerate((("better", "better"), ("worse", "worse"), ("unclear", "no difference shown"))):
+        at = left + 6 + 76 * i
+        parts += [mark(SHAPES[kind], at, y - 4, f"mark {kind}", words), text(at + 10, y, words, "tick")]
+    return parts
+
+
+def _percentages(row: Row) -> str:
+    """Mean and standard deviation in percent: "72.91 \u00b1 0.42"; in words where no run finished."""
+    if row.mean is None:
+        return accuracy_text(row)
+    return points(row.mean, 2) + (f" \u00b1 {points(row.deviation, 2)}" if row.deviation is not None else "")
+
+
+@cache
+def _style() -> Markup:
+    """The style of charts with the light palette filled in, since not all programs know variables."""
+    palette, style = ((_HERE / name).read_text(encoding="utf-8") for name in ("palette.css", "charts.css"))
+    light, _, _ = palette.partition("}")
+    colours = dict(re.findall(r"--([\w-]+): (#\w+);", light))
+    return Markup(re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], style))  # noqa: S704  # ours
