@@ -54,10 +54,10 @@ def main() -> int:
 
 def _checked(text: str) -> Callable[[], float]:
     from cifar_dsl.compiler import analyze_text
-    from cifar_dsl.language.syntax import parse_spec
+    from cifar_dsl.language.syntax.parser import parsed_within
 
     def run() -> float:
-        parse_spec.cache_clear()
+        parsed_within.cache_clear()
         start = time.perf_counter()
         found = analyze_text(text)
         assert found.fingerprint

@@ -41,7 +41,7 @@ def ask_about_size(analyses: Iterable[Analysis], *, agreed: bool) -> None:
     facts = []
     for analysis in analyses:
         parameters, recipe = analysis.graph.cost.parameters, analysis.recipe
-        if recipe is not None and parameters > limits.UNASKED_PARAMETERS:
+        if recipe is not None and parameters > limits.current().unasked_parameters:
             memory = in_short(estimate(analysis.graph, recipe)["together"], "B")
             facts.append(f"{analysis.program.name} has {parameters:,} parameters; to train it takes about {memory}.")
     if facts:

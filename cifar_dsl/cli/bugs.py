@@ -51,7 +51,7 @@ def _text(trace: str, arguments: Sequence[str], specs: Mapping[str, str]) -> str
 
 def _named(arguments: Sequence[str]) -> dict[str, str]:
     """The specs that a command line names."""
-    from cifar_dsl.foundation.limits import FILE_BYTES
+    from cifar_dsl.foundation import limits
 
     specs: dict[str, str] = {}
     for argument in arguments:
@@ -61,7 +61,7 @@ def _named(arguments: Sequence[str]) -> dict[str, str]:
             path = Path(argument)
             if path.is_file():
                 with path.open("rb") as file:
-                    specs[argument] = file.read(FILE_BYTES).decode("utf-8", "backslashreplace")
+                    specs[argument] = file.read(limits.current().file_bytes).decode("utf-8", "backslashreplace")
     return specs
 
 

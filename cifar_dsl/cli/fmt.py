@@ -61,7 +61,7 @@ def _read(path: Path) -> Source:
     """The text of a file, or of standard input. Raises SpecError."""
     reader = SpecReader(path.parent)
     if path is _STDIN:
-        return reader.source_of(path, sys.stdin.buffer.read(limits.FILE_BYTES + 1))
+        return reader.source_of(path, sys.stdin.buffer.read(limits.current().file_bytes + 1))
     return reader.read(path)
 
 

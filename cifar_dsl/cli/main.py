@@ -104,7 +104,7 @@ def _set_color(ctx: click.Context, _parameter: click.Parameter, value: str) -> N
 
 
 def _complete_limits(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(f"{name}=") for name in limits.RAISABLE if name.startswith(incomplete.upper())]
+    return [CompletionItem(f"{name.upper()}=") for name in limits.RAISABLE if name.startswith(incomplete.lower())]
 
 
 def _figures(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, int]:
@@ -115,22 +115,25 @@ def _figure(text: str, ctx: click.Context, parameter: click.Parameter) -> tuple[
     """A limit's name and its new figure. Raises BadParameter."""
     from cifar_dsl.language.diagnostics import nearest
 
-    name, _, figure = text.partition("=")
-    name = name.strip().upper()
+    written, _, figure = text.partition("=")
+    written = written.strip().upper()
+    name = written.lower()
     if name not in limits.RAISABLE:
+        raisable = [one.upper() for one in limits.RAISABLE]
         problem, near = "can't be raised", None
-        if name not in limits.DEFAULTS:
-            problem, near = "is no limit", nearest(name, limits.RAISABLE)
-        advice = f"Did you mean {near}?" if near else f"These can be raised: {', '.join(limits.RAISABLE)}."
-        raise click.BadParameter(f"{name or text} {problem}. {advice}", ctx, parameter)
+        if name not in limits.DOCS:
+            problem, near = "is no limit", nearest(written, raisable)
+        advice = f"Did you mean {near}?" if near else f"These can be raised: {', '.join(raisable)}."
+        raise click.BadParameter(f"{written or text} {problem}. {advice}", ctx, parameter)
     try:
         value = int(figure)
     except ValueError:
-        raise click.BadParameter(f"{text} gives no number; for example {name}=1_000_000.", ctx, parameter) from None
-    if value < limits.DEFAULTS[name]:
-        raise click.BadParameter(f"{name} is {limits.DEFAULTS[name]:,} and can only be raised.", ctx, parameter)
+        raise click.BadParameter(f"{text} gives no number; for example {written}=1_000_000.", ctx, parameter) from None
+    default = getattr(limits.DEFAULTS, name)
+    if value < default:
+        raise click.BadParameter(f"{written} is {default:,} and can only be raised.", ctx, parameter)
     if value > _MOST:
-        raise click.BadParameter(f"{name} can be raised to {_MOST:,} at most.", ctx, parameter)
+        raise click.BadParameter(f"{written} can be raised to {_MOST:,} at most.", ctx, parameter)
     return name, value
 
 
@@ -164,7 +167,7 @@ def _figure(text: str, ctx: click.Context, parameter: click.Parameter) -> tuple[
 @click.pass_context
 def group(ctx: click.Context, raised: dict[str, int]) -> None:
     """Compile, train and compare image classifiers that are written as small text files."""
-    ctx.with_resource(limits.raising(raised))
+    ctx.with_resource(limits.raising(**raised))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

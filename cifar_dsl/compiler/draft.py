@@ -10,7 +10,7 @@ from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.branches import Branch, suspicion
 from cifar_dsl.compiler.values import EvaluationFailed, Tensor, ValueScope
 from cifar_dsl.foundation import limits
-from cifar_dsl.foundation.limits import BLOCK_DEPTH
+from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.ir import Cost, Graph, Node, Scope, Shape
 from cifar_dsl.language.diagnostics import Diagnostic, Fix, Label, Reporter
 from cifar_dsl.language.source import Span
@@ -51,6 +51,7 @@ class Draft:
     _steps: int = 0
     _steps_wrong: int = 0  # those since the first mistake
     _parameters: int = 0
+    _limits: Limits = field(factory=limits.current)
 
     def finished(self, output: Tensor) -> Graph:
         """The whole graph."""
@@ -142,13 +143,13 @@ class Draft:
     def _append(self, node: Node) -> Tensor:
         self._nodes.append(node)
         self._parameters += node.cost.parameters
-        if len(self._nodes) > limits.LAYERS:
-            self.stop(f"a network has at most {limits.LAYERS:,} layers", node.span, "LAYERS")
-        if node.shape.elements > limits.TENSOR:
-            most = f"a tensor of one image has at most {limits.TENSOR:,} numbers"
-            self.stop(f"{most}, and this has {node.shape}", node.span, "TENSOR")
-        if self._parameters > limits.PARAMETERS:
-            self.stop(f"a network has at most {limits.PARAMETERS:,} parameters", node.span, "PARAMETERS")
+        if len(self._nodes) > self._limits.layers:
+            self.stop(f"a network has at most {self._limits.layers:,} layers", node.span, "layers")
+        if node.shape.elements > self._limits.tensor:
+            most = f"a tensor of one image has at most {self._limits.tensor:,} numbers"
+            self.stop(f"{most}, and this has {node.shape}", node.span, "tensor")
+        if self._parameters > self._limits.parameters:
+            self.stop(f"a network has at most {self._limits.parameters:,} parameters", node.span, "parameters")
         return Tensor(len(self._nodes), node.shape)
 
     # ---- bounds
@@ -159,8 +160,8 @@ class Draft:
         self._steps_wrong += bool(self.reporter)
         if self._steps_wrong > _MORE_STEPS:
             raise TooLargeError
-        if self._steps > limits.STEPS:
-            self.stop(f"a spec expands to at most {limits.STEPS:,} stages and loop rounds", span, "STEPS")
+        if self._steps > self._limits.steps:
+            self.stop(f"a spec expands to at most {self._limits.steps:,} stages and loop rounds", span, "steps")
 
     def check_call(self, block: nodes.Block, call: Invocation) -> None:
         """Blocks don't call themselves, and calls are bounded in depth. Raises EvaluationFailed, TooLargeError."""
@@ -171,8 +172,8 @@ class Draft:
             help_text = "to stack a block, call it several times: `repeat 3 { ... }`"
             self.reporter.report(Diagnostic("E0208", message, Label(call.span), help=(help_text,)))
             raise EvaluationFailed
-        if len(active) >= BLOCK_DEPTH:
-            self.stop(f"blocks call each other at most {BLOCK_DEPTH} deep", call.span)
+        if len(active) >= self._limits.block_depth:
+            self.stop(f"blocks call each other at most {self._limits.block_depth} deep", call.span)
 
     def stop(self, message: str, span: Span | None, raisable: str | None = None) -> NoReturn:
         """Report that a bound was passed, at the loop with the most rounds if any, and raise TooLargeError.

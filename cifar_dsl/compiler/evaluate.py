@@ -10,7 +10,7 @@ from attrs import define, field
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.values import SYMBOLS, BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe
 from cifar_dsl.foundation import limits
-from cifar_dsl.foundation.limits import INTEGER_MAGNITUDE
+from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.ir import Size, Symbol, Value
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter
 from cifar_dsl.language.source import Span
@@ -70,6 +70,7 @@ class Evaluator:
     """Evaluates expressions, and reports what can't be."""
 
     reporter: Reporter
+    _limits: Limits = field(factory=limits.current, init=False)
     _spent: int = field(default=0, init=False)
 
     def evaluate(self, node: nodes.Expression, names: ValueScope, flow: Tensor | None = None) -> Bound:
@@ -157,8 +158,8 @@ class Evaluator:
         return value
 
     def _bounded(self, value: _Number, span: Span) -> _Number:
-        if not -INTEGER_MAGNITUDE <= value <= INTEGER_MAGNITUDE:
-            self.fail(span, f"the result is larger than {INTEGER_MAGNITUDE:,}")
+        if not -self._limits.integer_magnitude <= value <= self._limits.integer_magnitude:
+            self.fail(span, f"the result is larger than {self._limits.integer_magnitude:,}")
         return value
 
     def _bounded_list(self, value: tuple[Value, ...], span: Span) -> tuple[Value, ...]:
@@ -168,9 +169,9 @@ class Evaluator:
         while waiting:
             item = waiting.pop()
             count += 1
-            if count > limits.LIST_ITEMS:
-                most = f"a list holds at most {limits.LIST_ITEMS:,} values, those of the lists in it included"
-                self.fail(span, most, limits.remedy("LIST_ITEMS"))
+            if count > self._limits.list_items:
+                most = f"a list holds at most {self._limits.list_items:,} values, those of the lists in it included"
+                self.fail(span, most, limits.remedy("list_items"))
             if isinstance(item, tuple):
                 waiting.extend(item)
         self._spend(count, span)
@@ -178,12 +179,12 @@ class Evaluator:
 
     def _spend(self, work: int, span: Span) -> None:
         """Take note of work, and fail when a spec asks for too much of it."""
-        if self._spent > limits.EVALUATIONS:
+        if self._spent > self._limits.evaluations:
             raise EvaluationFailed  # reported before
         self._spent += work
-        if self._spent > limits.EVALUATIONS:
-            most = f"a spec works out at most {limits.EVALUATIONS:,} parts of expressions"
-            self.fail(span, most, limits.remedy("EVALUATIONS"), code="E0211")
+        if self._spent > self._limits.evaluations:
+            most = f"a spec works out at most {self._limits.evaluations:,} parts of expressions"
+            self.fail(span, most, limits.remedy("evaluations"), code="E0211")
 
     def _prefixed(self, node: nodes.Prefixed, names: ValueScope, flow: Tensor | None) -> Value:
         is_odd = bool(node.count % 2)

@@ -14,7 +14,7 @@ from cifar_dsl.compiler.paths import Place
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.types import describe_types, fits, is_stage
 from cifar_dsl.compiler.values import BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe, write
-from cifar_dsl.foundation.limits import BODY_DEPTH
+from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Call, Graph, Shape, Symbol
 from cifar_dsl.language.diagnostics import Label, Reporter, nearest, replacement
 from cifar_dsl.language.source import Span
@@ -65,8 +65,8 @@ class _Expander:
 
     def _body(self, body: nodes.Body, names: ValueScope, flow: Tensor, place: Place) -> Tensor:
         names = ValueScope(names)
-        if self._depth >= BODY_DEPTH:
-            self._draft.stop(f"a spec expands to bodies that are at most {BODY_DEPTH} deep in each other", body.span)
+        if self._depth >= (most := limits.current().body_depth):
+            self._draft.stop(f"a spec expands to bodies that are at most {most} deep in each other", body.span)
         self._depth += 1
         for stage in body.stages:
             self._draft.step(stage.span)

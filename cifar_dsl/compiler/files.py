@@ -35,10 +35,10 @@ class SpecReader:
             if not stat.S_ISREG(status.st_mode):
                 kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
                 raise _unreadable(f"{path} is {kind}", label)
-            if status.st_size > limits.FILE_BYTES:
-                raise _too_large(f"{path} has", "FILE_BYTES", label)
+            if status.st_size > limits.current().file_bytes:
+                raise _too_large(f"{path} has", "file_bytes", label)
             with path.open("rb") as file:
-                content = file.read(limits.FILE_BYTES + 1)
+                content = file.read(limits.current().file_bytes + 1)
         except FileNotFoundError:
             raise _missing(path, label) from None
         except OSError as error:
@@ -48,10 +48,10 @@ class SpecReader:
     def source_of(self, path: Path, content: bytes, label: Label | None = None) -> Source:
         """The text of a file with this content, `label` being where it is named. Raises SpecError."""
         self._bytes_read += len(content)
-        if len(content) > limits.FILE_BYTES:
-            raise _too_large(f"{path} has", "FILE_BYTES", label)
-        if self._bytes_read > limits.INCLUDED_BYTES:
-            raise _too_large(f"{path} and what else is read here have", "INCLUDED_BYTES", label)
+        if len(content) > limits.current().file_bytes:
+            raise _too_large(f"{path} has", "file_bytes", label)
+        if self._bytes_read > limits.current().included_bytes:
+            raise _too_large(f"{path} and what else is read here have", "included_bytes", label)
         try:
             return Source(str(path), content.decode("utf-8-sig").replace("\r\n", "\n"))
         except UnicodeDecodeError as error:
@@ -100,7 +100,7 @@ def _is_shipped(path: Path, beside: Path) -> bool:
 
 
 def _too_large(what: str, limit: str, label: Label | None) -> SpecError:
-    message = f"{what} more than {getattr(limits, limit) // 1024} KiB"
+    message = f"{what} more than {getattr(limits.current(), limit) // 1024} KiB"
     return SpecError([Diagnostic("E0104", message, label, help=(limits.remedy(limit),))])
 
 

@@ -6,7 +6,7 @@ from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.types import words
 from cifar_dsl.compiler.values import BlockValue, EvaluationFailed, Tensor, ValueScope
-from cifar_dsl.foundation.limits import PARAM_DEPTH
+from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Symbol
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.syntax import nodes
@@ -39,8 +39,8 @@ class _Params:
             if used in self._active:
                 cycle = " -> ".join([*self._active[self._active.index(used) :], used])
                 self._give_up(used, "E0210", f"`{used}` depends on itself: {cycle}")
-            elif len(self._active) >= PARAM_DEPTH:
-                self._give_up(used, "E0211", f"params use each other at most {PARAM_DEPTH} deep")
+            elif len(self._active) >= (most := limits.current().param_depth):
+                self._give_up(used, "E0211", f"params use each other at most {most} deep")
             else:
                 self.work_out(used)
         self._active.pop()

@@ -9,7 +9,7 @@ from attrs import frozen
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.library import library_blocks
 from cifar_dsl.compiler.values import SYMBOLS
-from cifar_dsl.foundation.limits import EXTENDS_DEPTH
+from cifar_dsl.foundation import limits
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, SpecError, nearest, replacement
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes, parse_override, parse_spec
@@ -70,8 +70,8 @@ def load_program(path: Path, reader: SpecReader, overrides: Sequence[str], repor
         base_path = reader.base_path(base, files[-1][0])
         if base_path.resolve() in {file.resolve() for file, _ in files}:
             raise SpecError([_cycle(base, base_path, files)])
-        if len(files) > EXTENDS_DEPTH:
-            message = f"specs extend each other at most {EXTENDS_DEPTH} deep"
+        if len(files) > (most := limits.current().extends_depth):
+            message = f"specs extend each other at most {most} deep"
             raise SpecError([Diagnostic("E0205", message, Label(base.span))])
         files.append((base_path, parse_spec(reader.read(base_path, base))))
     return _merge([spec for _, spec in files], overrides, reporter)

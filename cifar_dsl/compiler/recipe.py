@@ -10,7 +10,7 @@ from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.program import GroupSettings, Program
 from cifar_dsl.compiler.values import BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe
-from cifar_dsl.foundation.limits import GROUPS
+from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Call, Graph, Group, Recipe, Shape, Symbol
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, nearest, replacement
 from cifar_dsl.language.source import Span
@@ -215,9 +215,9 @@ class _RecipeMaker:
                 self._missing(setting, "`train`", Span(train.span.source, train.span.start, train.span.start + 5))
             else:
                 values[name] = _plain(setting.default)
-        if len(self._groups) > GROUPS:
-            span = list(self._groups.values())[GROUPS].name.span
-            message = f"a recipe has at most {GROUPS} groups, and here are {len(self._groups)}"
+        if len(self._groups) > (most := limits.current().groups):
+            span = list(self._groups.values())[most].name.span
+            message = f"a recipe has at most {most} groups, and here are {len(self._groups)}"
             self._errors.report(Diagnostic("E0403", message, Label(span), help=("put some of them together",)))
             return None
         groups = [self._group(group, values) for group in self._groups.values()]
@@ -255,8 +255,8 @@ class _RecipeMaker:
         if setting.is_chain:
             if len(elements) == 1 and elements[0].kind == nodes.Name("none", given.span):
                 return ()
-            if len(elements) > setting.most:
-                message = f"`{setting.name}` has at most {setting.most} stages, and here are {len(elements)}"
+            if setting.most and len(elements) > (most := setting.most(limits.current())):
+                message = f"`{setting.name}` has at most {most} stages, and here are {len(elements)}"
                 self._fail("E0403", message, given.chain.span, "leave some out")
             return tuple(self._choice(setting, element) for element in elements)
         if len(elements) > 1:

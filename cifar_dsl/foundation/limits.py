@@ -1,70 +1,91 @@
-"""How large a spec and what it stands for may be; every bound is checked before anything is allocated.
+"""How large a spec, and what it expands to, may be. Every limit is checked before anything of that size is allocated.
 
-The command line may raise some of them (`--limit`): whoever uses one of those asks this module for it when it is
-needed, as in `limits.LAYERS`.
+Ask for a limit when it is needed, as in `limits.current().layers`: `--limit` may have raised it. A new limit is one
+field of `Limits`; `--limit`, docs/limits.md and the tests in tests/promises/test_limits.py follow.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 
-FILE_BYTES = 64 * 1024
-INCLUDED_BYTES = 256 * 1024
-EXTENDS_DEPTH = 8
-TOKEN_CHARACTERS = 1024
-IDENTIFIER_CHARACTERS = 64
-NESTING = 64
-INTEGER_MAGNITUDE = 10**12
-LAYERS = 10_000
-STEPS = 200_000  # stages and loop rounds that an expansion may take, layers or not
-EVALUATIONS = 1_000_000  # parts of expressions that are worked out, those of every round of a loop
-LIST_ITEMS = 10_000
-BLOCK_DEPTH = 64
-BODY_DEPTH = 100  # of bodies in each other, through block calls too
-PARAM_DEPTH = 64  # of params that use each other
-PARAMETERS = 2_000_000_000
-UNASKED_PARAMETERS = 100_000_000  # of a network that is trained without a question
-TENSOR = 100_000_000  # numbers in one tensor, for one image
-GROUPS = 64  # of parameters in a recipe
-SELECTED = 64  # kinds and patterns that a group selects
-CHANGES = 32  # augmentations of a recipe
-MIXTURES = 2  # of them those that mix images: each doubles the work
-VIEWS = 4  # stages of `test_augment`: each doubles or triples the work
-AVERAGES = 4
-DIAGNOSTICS = 20
-
-# The others keep this program from calling itself too deep, or bound what nobody needs more of.
-RAISABLE = (
-    "FILE_BYTES",
-    "INCLUDED_BYTES",
-    "LAYERS",
-    "STEPS",
-    "EVALUATIONS",
-    "LIST_ITEMS",
-    "PARAMETERS",
-    "UNASKED_PARAMETERS",
-    "TENSOR",
-)
-DEFAULTS: Mapping[str, int] = {
-    name: value for name, value in globals().items() if name.isupper() and name != "RAISABLE"
-}
+from attrs import evolve, field, fields_dict, frozen
 
 
-def raised() -> dict[str, int]:
-    """The limits that are raised now."""
-    return {name: globals()[name] for name in RAISABLE if globals()[name] != DEFAULTS[name]}
+def _limit(default: int, doc: str, *, raisable: bool = False) -> int:
+    figure: int = field(default=default, metadata={"doc": doc, "raisable": raisable})
+    return figure
+
+
+@frozen
+class Limits:
+    """The limits in force. `--limit NAME=VALUE` raises those that are `raisable`.
+
+    The others keep this program from recursing too deep, or bound what nobody needs more of.
+    """
+
+    file_bytes: int = _limit(
+        64 * 1024, "bytes in a spec; checked before it is read, and only regular files are read", raisable=True
+    )
+    included_bytes: int = _limit(256 * 1024, "bytes in a spec and everything it extends", raisable=True)
+    extends_depth: int = _limit(8, "bases in a chain of `extends`")
+    token_characters: int = _limit(1024, "characters in a word, a number or a quoted text")
+    identifier_characters: int = _limit(64, "characters in a name")
+    nesting: int = _limit(64, "nested brackets, counted before the text is parsed, and nested expressions")
+    integer_magnitude: int = _limit(10**12, "the magnitude of a number, written (E0104) or computed (E0210)")
+    layers: int = _limit(10_000, "layers and joins of a network", raisable=True)
+    steps: int = _limit(200_000, "stages and loop rounds that an expansion takes", raisable=True)
+    evaluations: int = _limit(1_000_000, "parts of expressions that are evaluated, once per loop round", raisable=True)
+    list_items: int = _limit(10_000, "values in a list, including those of nested lists", raisable=True)
+    block_depth: int = _limit(64, "nested block calls")
+    body_depth: int = _limit(100, "nested bodies, including those of called blocks")
+    param_depth: int = _limit(64, "params in a chain in which each uses the next")
+    parameters: int = _limit(2_000_000_000, "parameters of a network, counted by integer arithmetic", raisable=True)
+    unasked_parameters: int = _limit(
+        100_000_000,
+        "parameters of a network that is trained without a prompt; `--yes` accepts the prompt",
+        raisable=True,
+    )
+    tensor: int = _limit(100_000_000, "values in one tensor, for one image", raisable=True)
+    groups: int = _limit(64, "groups of parameters in a recipe")
+    selected: int = _limit(64, "kinds and patterns that a group selects")
+    changes: int = _limit(32, "augmentations of a recipe")
+    mixtures: int = _limit(2, "augmentations that mix images; each doubles the work")
+    views: int = _limit(4, "stages of `test_augment`; each doubles or triples the work")
+    averages: int = _limit(4, "averages of weights")
+    diagnostics: int = _limit(20, "diagnostics that are shown of a spec; the others are not computed")
+
+
+DEFAULTS = Limits()
+DOCS: Mapping[str, str] = {name: one.metadata["doc"] for name, one in fields_dict(Limits).items()}
+RAISABLE: tuple[str, ...] = tuple(name for name, one in fields_dict(Limits).items() if one.metadata["raisable"])
+
+_current: ContextVar[Limits] = ContextVar("limits", default=DEFAULTS)
+
+
+def current() -> Limits:
+    """The limits in force. Call it where a limit is checked; importing a module must not (a test holds that)."""
+    return _current.get()
 
 
 @contextmanager
-def raising(figures: Mapping[str, int]) -> Iterator[None]:
-    """While these are the limits of the whole process."""
-    before = {name: globals()[name] for name in figures}
-    globals().update(figures)
+def using(limits: Limits) -> Iterator[None]:
+    """Put `limits` in force in this thread. A job takes `current()` along to other threads, processes and machines."""
+    token = _current.set(limits)
     try:
         yield
     finally:
-        globals().update(before)
+        _current.reset(token)
+
+
+@contextmanager
+def raising(**figures: int) -> Iterator[None]:
+    """Put the current limits, with these figures replaced, in force in this thread."""
+    with using(evolve(current(), **figures)):
+        yield
 
 
 def remedy(name: str) -> str:
-    """What to do where a limit is passed on purpose."""
-    return f"if that is meant, raise the limit: `cifar-dsl --limit {name}=... COMMAND`"
+    """The help text for a spec that exceeds the limit `name` on purpose; `name` must be raisable."""
+    if name not in RAISABLE:
+        raise AssertionError(f"{name} can't be raised")
+    return f"if that is meant, raise the limit: `cifar-dsl --limit {name.upper()}=... COMMAND`"

@@ -2,10 +2,13 @@
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import frozen
 
+from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.ir import Size, Symbol, Value
 
 
@@ -182,11 +185,13 @@ class ListOf:
 
     item: Kind
     length: int | None = None
-    most: int | None = None
+    most: Callable[[Limits], int] | None = None
 
     def accept(self, value: Value) -> tuple[Value, ...]:
         items = value if isinstance(value, tuple) and not isinstance(value, Size) else (value,)
-        if (self.length is not None and len(items) != self.length) or (self.most and len(items) > self.most):
+        if (self.length is not None and len(items) != self.length) or (
+            self.most and len(items) > self.most(limits.current())
+        ):
             raise UnfitError(self.describe())
         try:
             return tuple(self.item.accept(item) for item in items)
@@ -194,7 +199,9 @@ class ListOf:
             raise UnfitError(self.describe()) from None
 
     def describe(self) -> str:
-        size = f" of {self.length}" if self.length else f" of at most {self.most}" if self.most else ""
+        size = (
+            f" of {self.length}" if self.length else f" of at most {self.most(limits.current())}" if self.most else ""
+        )
         return f"a list{size}, each {self.item.describe()}"
 
     def symbols(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from cifar_dsl.cli import asking
 from cifar_dsl.foundation import limits
 from cifar_dsl.training import session
 
-LIMIT = limits.UNASKED_PARAMETERS
+LIMIT = limits.DEFAULTS.unasked_parameters
 
 
 def network(parameters: int) -> str:
@@ -72,7 +72,7 @@ def test_networks_are_asked_about_from_the_limit_on(cli, make_spec, pictures, co
 
 
 def test_more_than_the_greatest_limit_is_refused_whoever_agrees(cli, make_spec):
-    huge = make_spec("huge", network(limits.PARAMETERS + 1))
+    huge = make_spec("huge", network(limits.DEFAULTS.parameters + 1))
     outcome = cli("train", huge, "--yes", "--data", "shapes")
     assert outcome.code == 1
     assert "a network has at most 2,000,000,000 parameters" in outcome.err

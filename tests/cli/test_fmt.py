@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cifar_dsl.foundation.limits import FILE_BYTES
+from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.resources import specs_directory
 
 UGLY = "arch   ugly\ninput 3x8x8  # small\nmodel { flatten->dense(10) }\n"
@@ -134,7 +134,7 @@ def test_standard_input_beside_files(cli, stdin, ugly):
     assert (outcome.code, outcome.out) == (0, f"{TIDY}{ugly}\n")
 
 
-@pytest.mark.parametrize("content", [b"arch a\xff\n", b"# " + b"x" * FILE_BYTES + b"\narch a\n"])
+@pytest.mark.parametrize("content", [b"arch a\xff\n", b"# " + b"x" * limits.DEFAULTS.file_bytes + b"\narch a\n"])
 def test_standard_input_is_read_like_a_file(cli, stdin, tmp_path, content):
     stdin(content)
     assert cli("fmt", "-").code == 1
@@ -143,9 +143,9 @@ def test_standard_input_is_read_like_a_file(cli, stdin, tmp_path, content):
     assert (tmp_path / "a.arch").read_bytes() == content
 
 
-def test_a_file_that_would_become_too_large_stays(cli, ugly, monkeypatch):
-    monkeypatch.setattr("cifar_dsl.foundation.limits.FILE_BYTES", len(UGLY) + 1)
-    outcome = cli("fmt", ugly)
+def test_a_file_that_would_become_too_large_stays(cli, ugly):
+    with limits.raising(file_bytes=len(UGLY) + 1):
+        outcome = cli("fmt", ugly)
     assert (outcome.code, outcome.out) == (1, "")
     assert "error[E0104]" in outcome.err
     assert ugly.read_text() == UGLY

@@ -102,7 +102,7 @@ def test_a_reader_that_stops_reading_is_no_error_to_speak_of(tiny):
 @pytest.fixture
 def deep(make_spec):
     """A spec with one layer more than the limit."""
-    return make_spec("deep", f"arch deep\ninput 3x32x32\nmodel {{ repeat {limits.LAYERS + 1} {{ relu }} }}\n")
+    return make_spec("deep", f"arch deep\ninput 3x32x32\nmodel {{ repeat {limits.DEFAULTS.layers + 1} {{ relu }} }}\n")
 
 
 def test_a_limit_is_raised_for_one_command(cli, deep):

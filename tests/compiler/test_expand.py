@@ -309,19 +309,26 @@ def test_the_input_is_an_image(size: str) -> None:
 @pytest.mark.parametrize(
     ("stages", "items"),
     [
-        (f"repeat {limits.LAYERS + 1} {{ relu }}", ""),
-        (f"repeat {limits.STEPS + 1} {{ }}", ""),
-        (f"conv({limits.TENSOR // 64 + 1}, 1, bias=false)", ""),  # of 8x8
+        (f"repeat {limits.DEFAULTS.layers + 1} {{ relu }}", ""),
+        (f"repeat {limits.DEFAULTS.steps + 1} {{ }}", ""),
+        (f"conv({limits.DEFAULTS.tensor // 64 + 1}, 1, bias=false)", ""),  # of 8x8
         ("repeat 1000 { repeat 1000 { } }", ""),
         ("for i in 0..1000G { }", ""),
         ("flatten -> dense(1_000_000) -> dense(1_000_000)", ""),
-        ("b0", "".join(f"block b{i}() {{ b{i + 1} }}\n" for i in range(limits.BLOCK_DEPTH)) + "block b64() { relu }"),
+        (
+            "b0",
+            "".join(f"block b{i}() {{ b{i + 1} }}\n" for i in range(limits.DEFAULTS.block_depth))
+            + "block b64() { relu }",
+        ),
         (
             "b0",
             "".join(f"block b{i}() {{ {'repeat 1 { ' * 30} b{i + 1} {'}' * 30} }}\n" for i in range(9))
             + "block b9() { relu }",
         ),
-        ("relu", "\n".join(f"param a{i} = a{i + 1}" for i in range(limits.PARAM_DEPTH + 1)) + "\nparam a65 = 1"),
+        (
+            "relu",
+            "\n".join(f"param a{i} = a{i + 1}" for i in range(limits.DEFAULTS.param_depth + 1)) + "\nparam a65 = 1",
+        ),
     ],
 )
 def test_expansion_is_bounded(stages: str, items: str) -> None:
@@ -329,11 +336,14 @@ def test_expansion_is_bounded(stages: str, items: str) -> None:
 
 
 def test_expansion_takes_what_is_within_its_bounds() -> None:
-    blocks = "".join(f"block b{i}() {{ b{i + 1} }}\n" for i in range(limits.BLOCK_DEPTH - 1)) + "block b63() { relu }"
-    params = "\n".join(f"param a{i} = a{i + 1}" for i in range(limits.PARAM_DEPTH - 1)) + "\nparam a63 = 1"
+    blocks = (
+        "".join(f"block b{i}() {{ b{i + 1} }}\n" for i in range(limits.DEFAULTS.block_depth - 1))
+        + "block b63() { relu }"
+    )
+    params = "\n".join(f"param a{i} = a{i + 1}" for i in range(limits.DEFAULTS.param_depth - 1)) + "\nparam a63 = 1"
     assert graph_of("b0", blocks + "\n" + params)
-    assert len(graph_of(f"repeat {limits.LAYERS} {{ relu }}").nodes) == limits.LAYERS
-    assert graph_of(f"conv({limits.TENSOR // 64}, 1, bias=false)").nodes
+    assert len(graph_of(f"repeat {limits.DEFAULTS.layers} {{ relu }}").nodes) == limits.DEFAULTS.layers
+    assert graph_of(f"conv({limits.DEFAULTS.tensor // 64}, 1, bias=false)").nodes
 
 
 def test_lists_of_lists_do_not_explode() -> None:

@@ -4,7 +4,7 @@ import pytest
 from helpers.specs import write_specs
 
 from cifar_dsl.compiler import Analysis, analyze
-from cifar_dsl.foundation.limits import EXTENDS_DEPTH, FILE_BYTES
+from cifar_dsl.foundation.limits import DEFAULTS
 from cifar_dsl.language.diagnostics import SpecError
 
 BASE = """\
@@ -126,7 +126,7 @@ def test_a_cycle_ends(tmp_path: Path, own: str, second: str) -> None:
     assert code(write_specs(tmp_path, own='arch own extends "second.arch"\n', second=second)) == "E0205"
 
 
-@pytest.mark.parametrize(("bases", "expected"), [(EXTENDS_DEPTH, None), (EXTENDS_DEPTH + 1, "E0205")])
+@pytest.mark.parametrize(("bases", "expected"), [(DEFAULTS.extends_depth, None), (DEFAULTS.extends_depth + 1, "E0205")])
 def test_chains_are_bounded(tmp_path: Path, bases: int, expected: str | None) -> None:
     texts = {f"s{i}": f'arch s{i} extends "s{i + 1}.arch"\n' for i in range(bases)} | {f"s{bases}": BASE}
     path = write_specs(tmp_path, **texts)
@@ -148,7 +148,7 @@ def test_a_missing_file_has_no_place(tmp_path: Path) -> None:
     assert (caught.value.diagnostics[0].code, caught.value.diagnostics[0].label) == ("E0105", None)
 
 
-@pytest.mark.parametrize(("size", "expected"), [(FILE_BYTES, None), (FILE_BYTES + 1, "E0104")])
+@pytest.mark.parametrize(("size", "expected"), [(DEFAULTS.file_bytes, None), (DEFAULTS.file_bytes + 1, "E0104")])
 def test_files_are_bounded(tmp_path: Path, size: int, expected: str | None) -> None:
     path = write_specs(tmp_path, own=BASE + "#" * (size - len(BASE)))
     assert (code(path) if expected else None) == expected

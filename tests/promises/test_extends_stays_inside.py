@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cifar_dsl.cli import main
-from cifar_dsl.foundation.limits import EXTENDS_DEPTH
+from cifar_dsl.foundation.limits import DEFAULTS
 
 SECRET = "s3cr3t"
 # Parses up to its last line, so that a reader of it would have much to say.
@@ -105,9 +105,9 @@ def cycle(root: Path) -> str:
 
 
 def long_chain_that_leaves(root: Path) -> str:
-    for i in range(EXTENDS_DEPTH + 2):
+    for i in range(DEFAULTS.extends_depth + 2):
         (root / f"b{i}.arch").write_text(f'arch b{i} extends "b{i + 1}.arch"\n', encoding="utf-8")
-    (root / f"b{EXTENDS_DEPTH + 2}.arch").symlink_to("../outside.arch")
+    (root / f"b{DEFAULTS.extends_depth + 2}.arch").symlink_to("../outside.arch")
     return "b0.arch"
 
 

@@ -1,9 +1,12 @@
-"""Every limit holds at N - 1 and N, and at N + 1 it is told with its code."""
+"""Every limit holds at N - 1 and N, and at N + 1 its code is reported; so does each that is raised."""
 
+import ast
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from attrs import asdict
 from helpers.specs import TRAIN, write_specs
 
 from cifar_dsl.compiler import analyze
@@ -13,7 +16,7 @@ from cifar_dsl.language.diagnostics import SpecError
 HEAD = "arch a\ninput 3x32x32\n"
 MODEL = "model { flatten -> dense(10) }\n"
 POINT = "arch a\ninput 1x1x1\n"
-LIMITS = limits.DEFAULTS
+DEFAULTS = asdict(limits.DEFAULTS)
 
 
 def _padded(text: str, size: int) -> str:
@@ -89,31 +92,31 @@ def _chained(setting: str, one: str) -> Callable[[int], str]:
 
 # What holds exactly so much of it, and the code when that is too much.
 CASES: dict[str, tuple[str, Callable[[int], str | dict[str, str]]]] = {
-    "FILE_BYTES": ("E0104", lambda n: _padded(HEAD + MODEL, n)),
-    "INCLUDED_BYTES": ("E0104", _included),
-    "EXTENDS_DEPTH": ("E0205", _chain_of_bases),
-    "TOKEN_CHARACTERS": ("E0104", lambda n: f'{HEAD}param p = "{"a" * (n - 2)}"\n{MODEL}'),
-    "IDENTIFIER_CHARACTERS": ("E0104", lambda n: f"{HEAD}param {'a' * n} = 1\n{MODEL}"),
-    "NESTING": ("E0104", lambda n: f"{HEAD}param p = {'(' * n}1{')' * n}\n{MODEL}"),
-    "NESTING of operators": ("E0104", lambda n: f"{HEAD}param p = {_operators(n)}\n{MODEL}"),
-    "INTEGER_MAGNITUDE": ("E0104", lambda n: f"{HEAD}param p = {n}\n{MODEL}"),
-    "INTEGER_MAGNITUDE of results": ("E0210", lambda n: f"{HEAD}param p = {n - 10} + 10\n{MODEL}"),
-    "LAYERS": ("E0211", lambda n: f"{HEAD}model {{ repeat {n} {{ relu }} }}\n"),
-    "STEPS": ("E0211", lambda n: f"{HEAD}model {{ repeat {n - 1} {{ }} }}\n"),
-    "EVALUATIONS": ("E0211", _evaluations),
-    "LIST_ITEMS": ("E0210", lambda n: f"{HEAD}param p = [{','.join('0' * (n - 1))}]\n{MODEL}"),
-    "LIST_ITEMS of lists": ("E0210", lambda n: f"{HEAD}param q = [{','.join('0' * (n - 2))}]\nparam p = [q]\n{MODEL}"),
-    "BLOCK_DEPTH": ("E0211", _calls),
-    "BODY_DEPTH": ("E0211", _bodies),
-    "PARAM_DEPTH": ("E0211", _params),
-    "PARAMETERS": ("E0211", _parameters),
-    "TENSOR": ("E0211", lambda n: f"{POINT}model {{ flatten -> dense({n}, bias=false) }}\n"),
-    "GROUPS": ("E0403", _groups),
-    "SELECTED": ("E0403", lambda n: _recipe(f'group g {{ select [{", ".join(["bias"] * n)}] }}')),
-    "CHANGES": ("E0403", _chained("augment", "flip")),
-    "MIXTURES": ("E0403", _chained("augment", "mixup(1)")),
-    "VIEWS": ("E0403", _chained("test_augment", "mirror")),
-    "AVERAGES": ("E0403", _chained("average", "lookahead")),
+    "file_bytes": ("E0104", lambda n: _padded(HEAD + MODEL, n)),
+    "included_bytes": ("E0104", _included),
+    "extends_depth": ("E0205", _chain_of_bases),
+    "token_characters": ("E0104", lambda n: f'{HEAD}param p = "{"a" * (n - 2)}"\n{MODEL}'),
+    "identifier_characters": ("E0104", lambda n: f"{HEAD}param {'a' * n} = 1\n{MODEL}"),
+    "nesting": ("E0104", lambda n: f"{HEAD}param p = {'(' * n}1{')' * n}\n{MODEL}"),
+    "nesting of operators": ("E0104", lambda n: f"{HEAD}param p = {_operators(n)}\n{MODEL}"),
+    "integer_magnitude": ("E0104", lambda n: f"{HEAD}param p = {n}\n{MODEL}"),
+    "integer_magnitude of results": ("E0210", lambda n: f"{HEAD}param p = {n - 10} + 10\n{MODEL}"),
+    "layers": ("E0211", lambda n: f"{HEAD}model {{ repeat {n} {{ relu }} }}\n"),
+    "steps": ("E0211", lambda n: f"{HEAD}model {{ repeat {n - 1} {{ }} }}\n"),
+    "evaluations": ("E0211", _evaluations),
+    "list_items": ("E0210", lambda n: f"{HEAD}param p = [{','.join('0' * (n - 1))}]\n{MODEL}"),
+    "list_items of lists": ("E0210", lambda n: f"{HEAD}param q = [{','.join('0' * (n - 2))}]\nparam p = [q]\n{MODEL}"),
+    "block_depth": ("E0211", _calls),
+    "body_depth": ("E0211", _bodies),
+    "param_depth": ("E0211", _params),
+    "parameters": ("E0211", _parameters),
+    "tensor": ("E0211", lambda n: f"{POINT}model {{ flatten -> dense({n}, bias=false) }}\n"),
+    "groups": ("E0403", _groups),
+    "selected": ("E0403", lambda n: _recipe(f'group g {{ select [{", ".join(["bias"] * n)}] }}')),
+    "changes": ("E0403", _chained("augment", "flip")),
+    "mixtures": ("E0403", _chained("augment", "mixup(1)")),
+    "views": ("E0403", _chained("test_augment", "mirror")),
+    "averages": ("E0403", _chained("average", "lookahead")),
 }  # fmt: skip
 
 
@@ -127,46 +130,110 @@ def codes(folder: Path, texts: str | dict[str, str]) -> set[str]:
 
 
 def test_every_limit_has_a_case() -> None:
-    elsewhere = {"DIAGNOSTICS", "UNASKED_PARAMETERS"}  # the last below, and in tests/cli/test_asking.py
-    assert {name.partition(" ")[0] for name in CASES} | elsewhere == set(LIMITS)
+    elsewhere = {"diagnostics", "unasked_parameters"}  # the first below, the other in tests/cli/test_asking.py
+    assert {_limit(case) for case in CASES} | elsewhere == set(DEFAULTS)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_limit_holds_up_to_its_figure(tmp_path: Path, name: str) -> None:
-    code, text_with = CASES[name]
-    limit = LIMITS[name.partition(" ")[0]]
-    assert codes(tmp_path, text_with(limit - 1)) == set()
-    assert codes(tmp_path, text_with(limit)) == set()
-    assert codes(tmp_path, text_with(limit + 1)) == {code}
+def _limit(case: str) -> str:
+    return case.partition(" ")[0]
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name.partition(" ")[0] in limits.RAISABLE])
-def test_a_limit_that_is_raised_holds_up_to_its_new_figure(tmp_path: Path, name: str) -> None:
-    code, text_with = CASES[name]
-    limit = name.partition(" ")[0]
-    figures = {limit: LIMITS[limit] + 1}
-    with limits.raising(figures):
-        assert limits.raised() == figures
-        assert codes(tmp_path, text_with(LIMITS[limit] + 1)) == set()
-        assert codes(tmp_path, text_with(LIMITS[limit] + 2)) == {code}
-    assert limits.raised() == {}
-    assert codes(tmp_path, text_with(LIMITS[limit] + 1)) == {code}
+@pytest.mark.parametrize("case", CASES)
+def test_a_limit_holds_up_to_its_figure(tmp_path: Path, case: str) -> None:
+    code, text_with = CASES[case]
+    default = DEFAULTS[_limit(case)]
+    assert codes(tmp_path, text_with(default - 1)) == set()
+    assert codes(tmp_path, text_with(default)) == set()
+    assert codes(tmp_path, text_with(default + 1)) == {code}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_limit_that_is_raised_holds_up_to_its_new_figure(tmp_path: Path, case: str) -> None:
+    """Also for those that `--limit` can't raise: nobody keeps a copy of a limit, so each may become raisable."""
+    code, text_with = CASES[case]
+    default = DEFAULTS[_limit(case)]
+    with limits.raising(**{_limit(case): default + 1}):
+        assert codes(tmp_path, text_with(default + 1)) == set()
+        assert codes(tmp_path, text_with(default + 2)) == {code}
+    assert limits.current() == limits.DEFAULTS
+    assert codes(tmp_path, text_with(default + 1)) == {code}
+
+
+def test_threads_don_t_share_what_is_raised(tmp_path: Path) -> None:
+    _, text_with = CASES["nesting"]
+    deep = text_with(DEFAULTS["nesting"] + 1)
+    with limits.raising(nesting=DEFAULTS["nesting"] + 1), ThreadPoolExecutor(1) as executor:
+        assert codes(tmp_path, deep) == set()
+        assert executor.submit(codes, tmp_path, deep).result() == {"E0104"}
+
+
+def _read_at_import(tree: ast.Module) -> set[str]:
+    """The calls of `current()` and `Limits()`, and uses of `DEFAULTS`, that importing a module executes."""
+    found: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                executed = [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
+            case ast.Lambda():
+                executed = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in {"current", "Limits"}:
+                found.add(name)
+                return
+            case ast.Name(id="DEFAULTS") | ast.Attribute(attr="DEFAULTS"):
+                found.add("DEFAULTS")
+                return
+            case _:
+                executed = [*ast.iter_child_nodes(node)]
+        for child in executed:
+            visit(child)
+
+    visit(tree)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("MOST = limits.current().layers", {"current"}),
+        ("class A:\n    most = Limits().layers", {"Limits"}),
+        ("def f(most=limits.DEFAULTS.layers): ...", {"DEFAULTS"}),
+        ("def f(): return limits.current().layers", set()),
+        ("most = lambda limits: limits.layers", set()),
+    ],
+)
+def test_reading_a_limit_at_import_is_noticed(text: str, found: set[str]) -> None:
+    assert _read_at_import(ast.parse(text)) == found
+
+
+def test_no_module_copies_a_limit_when_it_is_imported() -> None:
+    """Such a copy would keep its figure when the limit is raised."""
+    package = Path(limits.__file__).parents[1]
+    files = [path for path in package.rglob("*.py") if path != Path(limits.__file__)]
+    assert {path for path in files if _read_at_import(ast.parse(path.read_text(encoding="utf-8")))} == set()
 
 
 @pytest.mark.parametrize("beyond", [-1, 0, 1])
 @pytest.mark.parametrize("mistake", ["param p{} = q{}\n", "conv conv{} {}\n", "input $ # {} {}\n"])
-def test_so_many_mistakes_are_told(tmp_path: Path, beyond: int, mistake: str) -> None:
-    count = limits.DIAGNOSTICS + beyond
+@pytest.mark.parametrize("limit", [DEFAULTS["diagnostics"], DEFAULTS["diagnostics"] + 1])
+def test_so_many_mistakes_are_told(tmp_path: Path, beyond: int, mistake: str, limit: int) -> None:
+    count = limit + beyond
     text = HEAD + "".join(mistake.format(i, i) for i in range(count)) + MODEL
-    with pytest.raises(SpecError) as caught:
+    with limits.raising(diagnostics=limit), pytest.raises(SpecError) as caught:
         analyze(write_specs(tmp_path, a=text))
-    assert len(caught.value.diagnostics) == min(count, limits.DIAGNOSTICS)
+    assert len(caught.value.diagnostics) == min(count, limit)
 
 
-@pytest.mark.parametrize("name", LIMITS)
+def test_the_remedy_is_named_for_raisable_limits_alone() -> None:
+    assert "--limit LAYERS=..." in limits.remedy("layers")
+    with pytest.raises(AssertionError):
+        limits.remedy("nesting")
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
 def test_a_limit_is_documented_with_its_figure(name: str) -> None:
     page = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
-    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` ")]
-    _, _, figure, _, _, raisable, _ = map(str.strip, row.split("|"))
-    assert figure == f"{LIMITS[name]:,}"
-    assert (raisable == "yes") == (name in limits.RAISABLE)
+    codes_of = ", ".join(dict.fromkeys(code for case, (code, _) in CASES.items() if _limit(case) == name))
+    raisable = "yes" if name in limits.RAISABLE else ""
+    row = f"| `{name.upper()}` | {DEFAULTS[name]:,} | {limits.DOCS[name]} | {codes_of} | {raisable} |"
+    assert row in page.splitlines()

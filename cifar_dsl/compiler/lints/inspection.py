@@ -17,7 +17,7 @@ from cifar_dsl.compiler.lints.flow import (
     softmax_before_loss,
 )
 from cifar_dsl.compiler.lints.schedules import unreached_rates
-from cifar_dsl.foundation.limits import DIAGNOSTICS
+from cifar_dsl.foundation import limits
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 from cifar_dsl.language.syntax import nodes
 
@@ -65,4 +65,6 @@ def warnings(found: Analysis | Library) -> tuple[Diagnostic, ...]:
     if isinstance(found, Analysis):
         given += [diagnostic for lint in _OF_NETWORKS for diagnostic in lint(found)]
     own = [diagnostic for diagnostic in given if diagnostic.label and diagnostic.label.span.source is source]
-    return tuple(sorted(without_allowed(own, source), key=lambda diagnostic: diagnostic.sort_key)[:DIAGNOSTICS])
+    return tuple(
+        sorted(without_allowed(own, source), key=lambda diagnostic: diagnostic.sort_key)[: limits.current().diagnostics]
+    )

@@ -19,8 +19,7 @@ from cifar_dsl.editors.language_server.positions import Positions, plain
 from cifar_dsl.editors.language_server.references import Meaning, Mention, mentions
 from cifar_dsl.editors.language_server.sketch import Named, Sketch
 from cifar_dsl.editors.language_server.stages import Stages
-from cifar_dsl.foundation import resources
-from cifar_dsl.foundation.limits import EXTENDS_DEPTH
+from cifar_dsl.foundation import limits, resources
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes, parse_spec
@@ -273,7 +272,7 @@ class Documents:
     def bases(self, path: Path) -> list[Path]:
         """The files that a file extends, nearest first, as far as they can be found; they need not parse."""
         found = [path]
-        while len(found) <= EXTENDS_DEPTH:
+        while len(found) <= limits.current().extends_depth:
             base = self._base(found[-1], self.root(path))
             if base is None or base in found:
                 break

@@ -17,8 +17,8 @@ from cifar_dsl.editors.language_server.documents import Documents, is_shipped
 from cifar_dsl.editors.language_server.editing import workspace_edit
 from cifar_dsl.editors.language_server.lookup import mention_in
 from cifar_dsl.editors.language_server.references import Meaning, Mention
+from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.foundation.limits import IDENTIFIER_CHARACTERS
 from cifar_dsl.language.diagnostics import Edit
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import KEYWORDS, nodes
@@ -122,8 +122,8 @@ def _check_word(renaming: _Renaming, new: str) -> None:
     reason = ""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", new):
         reason = "a name has letters, digits and underscores, and begins with no digit"
-    elif len(new) > IDENTIFIER_CHARACTERS:
-        reason = f"a name has at most {IDENTIFIER_CHARACTERS} characters"
+    elif len(new) > (most := limits.current().identifier_characters):
+        reason = f"a name has at most {most} characters"
     elif new in KEYWORDS:
         reason = "it is a word of the language"
     elif new in LAYERS:

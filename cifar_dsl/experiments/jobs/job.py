@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, define, field, frozen
 
-from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.errors import StoppedError, UserError
+from cifar_dsl.foundation.limits import Limits, using
+from cifar_dsl.foundation.limits import current as current_limits
 from cifar_dsl.language.diagnostics import SpecError, render_concise
 from cifar_dsl.runs import Run, RunError, run_path
 from cifar_dsl.training.events import Event, Listener, StepsDone, TrainingFailed, TrainingStopped
@@ -24,8 +25,8 @@ class Job:
     """A spec and seeds that are to be trained side by side.
 
     The spec travels as its resolved text; `lineage`, `changes` and `overrides` say where it comes from. `data` is a
-    name, or npz with a `data_path`; `digest` is that of the images, so that no others are trained on. `raised` are the
-    limits that are raised for it. `display_name` is what users see; by default the name of the spec.
+    name, or npz with a `data_path`; `digest` is that of the images, so that no others are trained on. `limits` are
+    those in force where the job was made. `display_name` is what users see; by default the name of the spec.
     """
 
     spec_text: str
@@ -43,7 +44,7 @@ class Job:
     device: str = "auto"
     threads: int | None = None
     habits: Habits = field(factory=Habits)
-    raised: tuple[tuple[str, int], ...] = field(factory=lambda: tuple(limits.raised().items()))
+    limits: Limits = field(factory=current_limits)
     display_name: str = field(default=Factory(lambda self: self.name, takes_self=True))
 
     @classmethod
@@ -122,7 +123,7 @@ def _failure(
 ) -> TrainingStopped | TrainingFailed | None:
     """Train. Why training did not come to its end; None where it did."""
     try:
-        with limits.raising(dict(job.raised)):
+        with using(job.limits):
             _train(job, listener, wants_stop, dataset)
     except _ListenerError:
         raise

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from attrs import define, evolve, field, frozen
 
-from cifar_dsl.foundation.limits import DIAGNOSTICS
+from cifar_dsl.foundation import limits
 from cifar_dsl.language.diagnostics.codes import CODES
 from cifar_dsl.language.source import Source, Span
 
@@ -139,7 +139,7 @@ class Reporter:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """The findings in the order of the text, those of the text that is checked first; at most 20."""
         found = sorted(self._found.values(), key=lambda one: (not self._is_main(one), one.sort_key))
-        return tuple(found[:DIAGNOSTICS])
+        return tuple(found[: limits.current().diagnostics])
 
     def _is_main(self, diagnostic: Diagnostic) -> bool:
         return diagnostic.label is not None and diagnostic.label.span.source is self.main

@@ -5,7 +5,7 @@ from typing import Any
 from lark import Token, Transformer_NonRecursive, v_args
 from lark.tree import Meta
 
-from cifar_dsl.foundation.limits import INTEGER_MAGNITUDE
+from cifar_dsl.foundation import limits
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
 
@@ -303,6 +303,6 @@ class Builder(Transformer_NonRecursive[Token, Any]):
             raise OutOfRangeError(self._token_span(token))
         digits = digits.replace("_", "")  # which the grammar lets stand anywhere; Python wants a digit on either side
         value = int(digits) * scale if digits.isdigit() else float(digits) * scale
-        if abs(value) > INTEGER_MAGNITUDE:
+        if abs(value) > limits.current().integer_magnitude:
             raise OutOfRangeError(self._token_span(token))
         return int(value) if scale > 1 and value == int(value) else value

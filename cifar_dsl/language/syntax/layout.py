@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from lark import Token
 
-from cifar_dsl.foundation.limits import IDENTIFIER_CHARACTERS, NESTING, TOKEN_CHARACTERS
+from cifar_dsl.foundation import limits
 
 NEW_LINE = "_NL"
 _OPENING = {"(": ")", "[": "]", "{": "}"}
@@ -67,10 +67,10 @@ class Layout:
     def _check_size(token: Token) -> None:
         if token.type == NEW_LINE:
             return
-        if len(token) > TOKEN_CHARACTERS:
-            raise OversizeError(token, f"a word or number has at most {TOKEN_CHARACTERS} characters")
-        if token.type == "NAME" and len(token) > IDENTIFIER_CHARACTERS:
-            raise OversizeError(token, f"a name has at most {IDENTIFIER_CHARACTERS} characters")
+        if len(token) > (most := limits.current().token_characters):
+            raise OversizeError(token, f"a word or number has at most {most} characters")
+        if token.type == "NAME" and len(token) > (most := limits.current().identifier_characters):
+            raise OversizeError(token, f"a name has at most {most} characters")
 
     @staticmethod
     def _track(token: Token, open_brackets: list[Token]) -> None:
@@ -78,8 +78,8 @@ class Layout:
             if _OPENING[token] == "}" and open_brackets and open_brackets[-1] != "{":
                 raise UnbalancedError(open_brackets[-1], token)
             open_brackets.append(token)
-            if len(open_brackets) > NESTING:
-                raise OversizeError(token, f"brackets are nested at most {NESTING} deep")
+            if len(open_brackets) > (most := limits.current().nesting):
+                raise OversizeError(token, f"brackets are nested at most {most} deep")
         elif token in _CLOSING:
             if not open_brackets or _OPENING[str(open_brackets[-1])] != token:
                 raise UnbalancedError(open_brackets[-1] if open_brackets else None, token)

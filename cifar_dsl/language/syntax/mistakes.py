@@ -13,7 +13,7 @@ from lark import Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
-from cifar_dsl.foundation.limits import DIAGNOSTICS
+from cifar_dsl.foundation import limits
 from cifar_dsl.language.diagnostics import Diagnostic, Label, nearest, replacement
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax.explanations import (
@@ -52,7 +52,9 @@ def mistakes(source: Source, start: str) -> list[Diagnostic]:
     text = _Text.of(source)
     found = list(text.mistakes)
     if text.oversize is None:
-        found += islice(_Reader(source, text, start).mistakes(), DIAGNOSTICS - len(found))  # each takes a while
+        found += islice(
+            _Reader(source, text, start).mistakes(), limits.current().diagnostics - len(found)
+        )  # each takes a while
     return found
 
 
@@ -69,7 +71,7 @@ class _Text:
     def of(cls, source: Source) -> "_Text":
         found = cls()
         text = source.text
-        while len(found.mistakes) < DIAGNOSTICS:
+        while len(found.mistakes) < limits.current().diagnostics:
             found.tokens = []
             try:
                 for token in lex(text):

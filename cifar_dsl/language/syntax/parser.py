@@ -5,7 +5,8 @@ from typing import Any
 
 from lark.exceptions import UnexpectedInput, VisitError
 
-from cifar_dsl.foundation.limits import INTEGER_MAGNITUDE, NESTING
+from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.language.diagnostics import Diagnostic, Label, SpecError
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
@@ -25,9 +26,15 @@ _COMPOSED = (
 _FORBIDDEN_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-@lru_cache(maxsize=64)  # many specs of a folder extend the same one
 def parse_spec(source: Source) -> nodes.Spec:
     """The tree of a whole file. Raises SpecError."""
+    return parsed_within(source, limits.current())
+
+
+@lru_cache(maxsize=64)  # many specs of a folder extend the same one
+def parsed_within(source: Source, bounds: Limits) -> nodes.Spec:
+    """The tree of a whole file; `bounds`, the current limits, are a part of what is cached. Raises SpecError."""
+    del bounds
     _check_characters(source)
     spec: nodes.Spec = _parse(source, START_SPEC)
     return spec
@@ -72,7 +79,8 @@ def _parse(source: Source, start: str) -> Any:
     except VisitError as error:
         match error.orig_exc:
             case OutOfRangeError(span=span):
-                raise _error("E0104", f"numbers are at most {INTEGER_MAGNITUDE:,} in magnitude", span) from None
+                most = limits.current().integer_magnitude
+                raise _error("E0104", f"numbers are at most {most:,} in magnitude", span) from None
             case FractionError(span=span):
                 raise _error("E0101", "the extents of a shape are integers", span) from None
         raise
@@ -85,13 +93,14 @@ def _check_depth(tree: object) -> None:
 
     Brackets alone don't: between two of them stand up to nine levels of operators.
     """
+    most = limits.current().nesting
     waiting = [(tree, 0)]
     while waiting:
         node, depth = waiting.pop()
         if isinstance(node, _COMPOSED):
             depth += 1
-            if depth > NESTING:
-                raise _error("E0104", f"expressions are nested at most {NESTING} deep", node.span)
+            if depth > most:
+                raise _error("E0104", f"expressions are nested at most {most} deep", node.span)
         waiting.extend((child, depth) for child in nodes.children(node))
 
 

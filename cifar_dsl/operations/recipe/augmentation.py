@@ -6,7 +6,7 @@ the device unless an augmentation says otherwise.
 
 from typing import ClassVar
 
-from cifar_dsl.foundation.limits import MIXTURES
+from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Call
 from cifar_dsl.operations.argument_types import Choice, Float, Int, ListOf
 from cifar_dsl.operations.registry import Declaration, MisfitError, Registry, argument, declared
@@ -36,8 +36,8 @@ AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation")
 def check_chain(augmentations: tuple[Call, ...]) -> None:
     """Can these follow each other? Raises MisfitError."""
     mixtures = [call.name for call in augmentations if AUGMENTATIONS[call.name].mixes]
-    if len(mixtures) > MIXTURES:
-        message = f"images are mixed at most {MIXTURES} times, and here {len(mixtures)} times"
+    if len(mixtures) > (most := limits.current().mixtures):
+        message = f"images are mixed at most {most} times, and here {len(mixtures)} times"
         raise MisfitError("E0403", message, help=("leave some out: each doubles the work",))
     mixing = ""
     for call in augmentations:

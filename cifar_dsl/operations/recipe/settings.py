@@ -1,11 +1,11 @@
 """The settings of `train`, each with what it takes and its default."""
 
+from collections.abc import Callable
 from typing import Any
 
 from attrs import frozen
 
-from cifar_dsl.foundation.limits import AVERAGES as MOST_AVERAGES
-from cifar_dsl.foundation.limits import CHANGES, SELECTED, VIEWS
+from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, Kind, ListOf, OneOf, Pattern
 from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
 from cifar_dsl.operations.recipe.average import AVERAGES
@@ -35,7 +35,7 @@ class Setting:
     kind: Kind | None = None
     registry: Registry[Any] | None = None
     is_chain: bool = False
-    most: int = 1
+    most: Callable[[Limits], int] | None = None
     default: Declaration | str | bool | int | tuple[()] | None = None
 
 
@@ -49,7 +49,12 @@ _ALL = (
     ),
     Setting("normalize", "how bytes become numbers", registry=NORMALIZATIONS, default=PerChannel()),
     Setting(
-        "augment", "random changes to training images", registry=AUGMENTATIONS, is_chain=True, most=CHANGES, default=()
+        "augment",
+        "random changes to training images",
+        registry=AUGMENTATIONS,
+        is_chain=True,
+        most=lambda limits: limits.changes,
+        default=(),
     ),
     Setting("epochs", "how often every training image is seen; the last epoch may be a part", kind=EPOCHS),
     Setting("batch", "images in one step", kind=Int(1, 1_000_000)),
@@ -68,7 +73,7 @@ _ALL = (
         "means of the weights along the way",
         registry=AVERAGES,
         is_chain=True,
-        most=MOST_AVERAGES,
+        most=lambda limits: limits.averages,
         default=(),
     ),
     Setting(
@@ -76,7 +81,7 @@ _ALL = (
         "views of a test image to score",
         registry=TEST_AUGMENTATIONS,
         is_chain=True,
-        most=VIEWS,
+        most=lambda limits: limits.views,
         default=(),
     ),
     Setting(
@@ -93,7 +98,7 @@ _OF_GROUP = (
     Setting(
         "select",
         "which parameters it takes, by kind or by path",
-        kind=ListOf(OneOf((Choice(KINDS), Pattern())), most=SELECTED),
+        kind=ListOf(OneOf((Choice(KINDS), Pattern())), most=lambda limits: limits.selected),
     ),
     Setting("optimizer", "how their gradients become steps", registry=OPTIMIZERS, default="the recipe's"),
     Setting("schedule", "their learning rate over time", registry=SCHEDULES, default="the recipe's"),

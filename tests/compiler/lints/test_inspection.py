@@ -8,7 +8,7 @@ from helpers.specs import text_of
 
 from cifar_dsl.compiler import Analysis, Library
 from cifar_dsl.compiler.lints import inspect
-from cifar_dsl.foundation.limits import DIAGNOSTICS
+from cifar_dsl.foundation.limits import DEFAULTS
 from cifar_dsl.foundation.resources import specs_directory
 
 SPECS = specs_directory()
@@ -43,5 +43,5 @@ def test_the_text_of_a_base_is_not_spoken_of() -> None:
 
 
 def test_warnings_are_bounded() -> None:
-    params = "\n".join(f"param p{i} = {i}" for i in range(DIAGNOSTICS + 5))
-    assert len(said_of(text_of(HEAD, params))) == DIAGNOSTICS
+    params = "\n".join(f"param p{i} = {i}" for i in range(DEFAULTS.diagnostics + 5))
+    assert len(said_of(text_of(HEAD, params))) == DEFAULTS.diagnostics

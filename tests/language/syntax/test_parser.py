@@ -1,7 +1,7 @@
 import pytest
 from helpers.specs import codes_of, parse, text_of
 
-from cifar_dsl.foundation.limits import FILE_BYTES, IDENTIFIER_CHARACTERS, INTEGER_MAGNITUDE, NESTING, TOKEN_CHARACTERS
+from cifar_dsl.foundation.limits import DEFAULTS
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import SETTING_WORDS, nodes, parse_axis, parse_override, print_chain, print_override
@@ -152,21 +152,23 @@ def test_what_is_no_expression_is_refused(text: str) -> None:
 # ---- limits
 
 
-@pytest.mark.parametrize(("depth", "code"), [(NESTING - 1, None), (NESTING, None), (NESTING + 1, "E0104")])
+@pytest.mark.parametrize(
+    ("depth", "code"), [(DEFAULTS.nesting - 1, None), (DEFAULTS.nesting, None), (DEFAULTS.nesting + 1, "E0104")]
+)
 def test_brackets_are_bounded(depth: int, code: str | None) -> None:
     text = f"arch a\nparam p = {'(' * depth}1{')' * depth}\n"
     assert (code and refused(text)) == code
     assert code or parse(text)
 
 
-@pytest.mark.parametrize(("depth", "code"), [(NESTING, None), (NESTING + 1, "E0104")])
+@pytest.mark.parametrize(("depth", "code"), [(DEFAULTS.nesting, None), (DEFAULTS.nesting + 1, "E0104")])
 def test_bodies_are_bounded(depth: int, code: str | None) -> None:
     text = f"arch a\nmodel {'{ repeat 1 ' * (depth - 1)}{{ }}{'}' * (depth - 1)}\n"
     assert (code and refused(text)) == code
     assert code or parse(text)
 
 
-@pytest.mark.parametrize(("depth", "code"), [(NESTING, None), (NESTING + 1, "E0104")])
+@pytest.mark.parametrize(("depth", "code"), [(DEFAULTS.nesting, None), (DEFAULTS.nesting + 1, "E0104")])
 def test_operators_between_brackets_are_bounded(depth: int, code: str | None) -> None:
     text = f"arch a\nparam p = {'-(1 + ' * (depth // 2)}{'-' if depth % 2 else ''}1{')' * (depth // 2)}\n"
     assert (code and refused(text)) == code
@@ -178,14 +180,18 @@ def test_what_is_long_but_flat_is_taken(flat: str) -> None:
     assert parse(f"arch a\nparam p = {flat}\n")
 
 
-@pytest.mark.parametrize(("length", "code"), [(IDENTIFIER_CHARACTERS, None), (IDENTIFIER_CHARACTERS + 1, "E0104")])
+@pytest.mark.parametrize(
+    ("length", "code"), [(DEFAULTS.identifier_characters, None), (DEFAULTS.identifier_characters + 1, "E0104")]
+)
 def test_names_are_bounded(length: int, code: str | None) -> None:
     text = f"arch {'a' * length}\n"
     assert (code and refused(text)) == code
     assert code or parse(text)
 
 
-@pytest.mark.parametrize(("length", "code"), [(TOKEN_CHARACTERS, None), (TOKEN_CHARACTERS + 1, "E0104")])
+@pytest.mark.parametrize(
+    ("length", "code"), [(DEFAULTS.token_characters, None), (DEFAULTS.token_characters + 1, "E0104")]
+)
 def test_words_are_bounded(length: int, code: str | None) -> None:
     text = f'arch a extends "{"b" * (length - 2)}"\n'
     assert (code and refused(text)) == code
@@ -195,9 +201,9 @@ def test_words_are_bounded(length: int, code: str | None) -> None:
 @pytest.mark.parametrize(
     ("number", "code"),
     [
-        (f"{INTEGER_MAGNITUDE - 1}", None),
-        (f"{INTEGER_MAGNITUDE}", None),
-        (f"{INTEGER_MAGNITUDE + 1}", "E0104"),
+        (f"{DEFAULTS.integer_magnitude - 1}", None),
+        (f"{DEFAULTS.integer_magnitude}", None),
+        (f"{DEFAULTS.integer_magnitude + 1}", "E0104"),
         ("1000G", None),
         ("1001G", "E0104"),
         ("1e400", "E0104"),
@@ -284,7 +290,7 @@ def test_trees_are_equal_whatever_their_place() -> None:
 
 def test_a_spec_of_the_largest_size_is_read_quickly() -> None:
     line = "conv(32, 3) -> relu\n"
-    assert parse(text_of(line * (FILE_BYTES // len(line) - 10)))
+    assert parse(text_of(line * (DEFAULTS.file_bytes // len(line) - 10)))
 
 
 def test_mistakes_of_the_text_have_a_place() -> None:
