@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
-from cifar_dsl.compiler.values import Environment, Failed, write
+from cifar_dsl.compiler.values import EvaluationFailed, ValueScope, write
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Shape, Size, Value
 from cifar_dsl.language.diagnostics import Reporter
@@ -100,8 +100,8 @@ def bound(declaration: type[D], text: str) -> D | None:
     assert isinstance(kind, nodes.Name | nodes.CallExpression)
     reporter = Reporter()
     try:
-        return Binder(Evaluator(reporter), reporter).declared(declaration, Invocation.of(kind), Environment())
-    except Failed:
+        return Binder(Evaluator(reporter), reporter).declared(declaration, Invocation.of(kind), ValueScope())
+    except EvaluationFailed:
         return None
 
 
