@@ -24,10 +24,10 @@ def value(text: str) -> nodes.Expression:
 def computed(text: str) -> object:
     """The value that the language gives an expression."""
     from cifar_dsl.compiler.evaluate import Evaluator
-    from cifar_dsl.compiler.values import Environment
+    from cifar_dsl.compiler.values import ValueScope
     from cifar_dsl.language.diagnostics import Reporter
 
-    return Evaluator(Reporter()).evaluate(value(text), Environment())
+    return Evaluator(Reporter()).evaluate(value(text), ValueScope())
 
 
 # ---- layout

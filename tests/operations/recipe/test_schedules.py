@@ -70,7 +70,7 @@ def torch_rates(make: Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler
         (Polynomial(power=2.0), lambda o: lr_scheduler.PolynomialLR(o, EPOCHS, 2.0)),
         (Polynomial(power=0.9), lambda o: lr_scheduler.PolynomialLR(o, EPOCHS, 0.9)),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, Schedule) else "torch's",
 )
 def test_rates_are_those_of_torch(schedule, theirs):
     ours = [schedule.factor(epoch, EPOCHS) for epoch in range(EPOCHS + 1)]
