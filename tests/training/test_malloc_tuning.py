@@ -10,7 +10,7 @@ from cifar_dsl.training.malloc_tuning import keep_freed_memory
 # What a step does: tensors of several sizes, made and freed in turn. Prints the pages that the system gave for ten.
 STEPS = """
 import resource, sys, torch
-from cifar_dsl.training.heap import keep_freed_memory
+from cifar_dsl.training.malloc_tuning import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory(torch.device("cpu"))
 def step():
