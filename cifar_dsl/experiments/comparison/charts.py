@@ -46,7 +46,7 @@ def accuracy_bars(comparison: Comparison) -> Markup:
     parts = percent_axis(x, 8, bottom)
     for i, row in enumerate(rows):
         top = 8 + i * _ROW
-        parts += _heading(row, f"{accuracy_text(row)}  n = {count_text(row)}", top + 13)
+        parts += _heading(row, f"{accuracy_text(row)}, n = {count_text(row)}", top + 13)
         parts += accuracy_marks(row, x, top + 25, is_base=i == 0)
     return chart(_WIDTH, bottom + 26, "Accuracy of each spec", accuracies_in_words(comparison), *parts)
 
@@ -66,7 +66,7 @@ def difference_forest(comparison: Comparison) -> Markup | None:
         assert row.effect is not None
         figure = points(row.effect.difference, 2, sign=True)
         if row.effect.simultaneous:
-            figure += f"  ({range_text(row.effect.simultaneous, sign=True)})"
+            figure += f" ({range_text(row.effect.simultaneous, sign=True)})"
         parts += _heading(row, figure, top + 13)
         parts += difference_marks(row, base, x, top + 26)
     description = "; ".join(sentence(row, base) for row in rows)
