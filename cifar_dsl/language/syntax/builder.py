@@ -306,3 +306,29 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         if abs(value) > limits.current().integer_magnitude:
             raise OutOfRangeError(self._token_span(token))
         return int(value) if scale > 1 and value == int(value) else value
+
+
+@v_args(meta=True)
+class RecoveringBuilder(Builder):
+    """Builds the nodes of a text with mistakes: from empty tokens, and in place of numbers that can't be, `Missing`."""
+
+    def name(self, meta: Meta, children: Tokens) -> nodes.Name | nodes.Missing:  # type: ignore[override]
+        return super().name(meta, children) if children[0] else nodes.Missing(self._span(meta))
+
+    def number(self, meta: Meta, children: Tokens) -> nodes.Number | nodes.Missing:  # type: ignore[override]
+        try:
+            return super().number(meta, children)
+        except LiteralError as error:
+            return nodes.Missing(error.span)
+
+    def shape(self, meta: Meta, children: Tokens) -> nodes.ShapeClaim:
+        try:
+            return super().shape(meta, children)
+        except LiteralError as error:
+            return nodes.ShapeClaim((), error.span)
+
+    def _extents(self, token: Token) -> tuple[int, ...]:
+        try:
+            return super()._extents(token) if token else ()
+        except LiteralError:
+            return ()

@@ -7,10 +7,10 @@ from lark import Token
 from cifar_dsl.foundation import limits
 
 NEW_LINE = "_NL"
-_OPENING = {"(": ")", "[": "]", "{": "}"}
-_CLOSING = frozenset(_OPENING.values())
-_JOINS_NEXT = frozenset({"{", "->", "|", "="})  # a new line after one of these ends nothing
-_JOINS_PREVIOUS = frozenset({"{", "}", "->", "|", "else"})  # nor before one of these
+OPENING = {"(": ")", "[": "]", "{": "}"}
+_CLOSING = frozenset(OPENING.values())
+JOINS_NEXT = frozenset({"{", "->", "|", "="})  # a new line after one of these ends nothing
+JOINS_PREVIOUS = frozenset({"{", "}", "->", "|", "else"})  # nor before one of these
 
 
 class UnbalancedError(Exception):
@@ -54,7 +54,7 @@ class Layout:
                     pending = token
                 continue
             if pending is not None:
-                if not (previous is None or previous in _JOINS_NEXT or token in _JOINS_PREVIOUS):
+                if not (previous is None or previous in JOINS_NEXT or token in JOINS_PREVIOUS):
                     yield pending
                 pending = None
             self._track(token, open_brackets)
@@ -74,13 +74,13 @@ class Layout:
 
     @staticmethod
     def _track(token: Token, open_brackets: list[Token]) -> None:
-        if token in _OPENING:
-            if _OPENING[token] == "}" and open_brackets and open_brackets[-1] != "{":
+        if token in OPENING:
+            if OPENING[token] == "}" and open_brackets and open_brackets[-1] != "{":
                 raise UnbalancedError(open_brackets[-1], token)
             open_brackets.append(token)
             if len(open_brackets) > (most := limits.current().nesting):
                 raise OversizeError(token, f"brackets are nested at most {most} deep")
         elif token in _CLOSING:
-            if not open_brackets or _OPENING[str(open_brackets[-1])] != token:
+            if not open_brackets or OPENING[str(open_brackets[-1])] != token:
                 raise UnbalancedError(open_brackets[-1] if open_brackets else None, token)
             open_brackets.pop()

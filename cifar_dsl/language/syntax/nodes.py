@@ -169,6 +169,13 @@ class Index:
     span: Span = SPAN
 
 
+@node
+class Missing:
+    """An expression that the text lacks. Only in trees of `parse_recovering`, where any `Expression` may be one."""
+
+    span: Span = SPAN
+
+
 Expression = (
     Number
     | SizeLiteral

@@ -84,11 +84,11 @@ def _parse(source: Source, start: str) -> Any:
             case FractionError(span=span):
                 raise _error("E0101", "the extents of a shape are integers", span) from None
         raise
-    _check_depth(tree)
+    check_depth(tree)
     return tree
 
 
-def _check_depth(tree: object) -> None:
+def check_depth(tree: object) -> None:
     """Bound the depth of expressions, which later passes walk by recursion.
 
     Brackets alone don't: between two of them stand up to nine levels of operators.

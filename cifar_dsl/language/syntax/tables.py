@@ -49,8 +49,12 @@ def _lexer() -> BasicLexer:
 
 def lex(text: str) -> Iterator[Token]:
     """The tokens of a text, as the parser gets them. Raises what Layout and lark's lexer raise, when it gets there."""
-    thread = LexerThread.from_text(_lexer(), text)
-    return Layout().process(thread.lex(None))  # type: ignore[no-untyped-call]
+    return Layout().process(raw_tokens(text))
+
+
+def raw_tokens(text: str) -> Iterator[Token]:
+    """The tokens of a text with all new lines. Raises what lark's lexer raises, when it gets there."""
+    return LexerThread.from_text(_lexer(), text).lex(None)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def build(**options: Any) -> Lark:

@@ -47,4 +47,5 @@ SETTING_WORDS = frozenset(
         "precision",
     ]
 )  # syntax may not know recipes
+HEADERS = ("arch", "library")  # what a spec begins with
 ITEMS = ("input", "param", "block", "model", "train", "assert")  # what a spec is made of

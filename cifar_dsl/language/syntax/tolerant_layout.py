@@ -1,0 +1,199 @@
+"""The tokens of a text whose brackets or characters may be wrong: `layout`, for a text with mistakes.
+
+The text is cut where an item begins, since its keyword (`param`, `block`, `model` ...) begins a line nowhere else. A
+brace never reaches beyond its item: one that is left open is closed at the item's end, one too many is dropped. A `(`
+or `[` that is left open reaches to the end of its line.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from attrs import define, field, frozen
+from lark import Token
+
+from cifar_dsl.foundation import limits
+from cifar_dsl.language.source import Source, Span
+from cifar_dsl.language.syntax.layout import JOINS_NEXT, JOINS_PREVIOUS, NEW_LINE, OPENING
+from cifar_dsl.language.syntax.tables import parser, raw_tokens
+from cifar_dsl.language.syntax.words import HEADERS, ITEMS, KEYWORDS
+
+_PARTNER = {closing: opening for opening, closing in OPENING.items()}
+_BODY_HEADS = frozenset(["block", "model", "train"])
+_BRACES = {"}": 1, "{": -1}
+_IN_VALUES = frozenset(["and", "or", "not", "true", "false", "if", "else", "in", "block"])
+_NEVER_IN_VALUES = (KEYWORDS - _IN_VALUES) | {"->"}  # an open ( or [ before one of these was never closed
+
+
+@frozen
+class Layout:
+    """What the grammar is to read: tokens, the brackets among them that the text never closes, and what was dropped."""
+
+    tokens: tuple[Token, ...]
+    unclosed: frozenset[int]  # offsets of the `(` and `[` that the text never closes
+    dropped: tuple[Span, ...]
+
+
+def tolerant_layout(source: Source) -> Layout:
+    """The tokens of any text, with balanced braces, and new lines only where they end something."""
+    text, dropped = _legible(source)
+    tokens: list[Token] = []
+    bounds = limits.current()
+    for token in raw_tokens(text):
+        most = bounds.identifier_characters if token.type == "NAME" else bounds.token_characters
+        if token.type != NEW_LINE and len(token) > most:
+            dropped.append(_span(source, token))
+        else:
+            tokens.append(token)
+    unclosed: set[int] = set()
+    kept: list[Token] = []
+    for item in _items(tokens):
+        pairs = _Pairs(item)
+        dropped += [_span(source, item[i]) for i in sorted(pairs.stray)]
+        unclosed |= {item[i].start_pos or 0 for i in pairs.unclosed}
+        kept += _ended_lines(item, pairs)
+    if kept and kept[0].type == NEW_LINE:
+        del kept[0]
+    return Layout(tuple(kept), frozenset(unclosed), tuple(dropped))
+
+
+@cache
+def _readable() -> re.Pattern[str]:
+    patterns = "|".join(terminal.pattern.to_regexp() for terminal in parser().terminals)
+    return re.compile(f'(?:{patterns})|(?P<unreadable>"[^"\n]*|.)', re.DOTALL)
+
+
+def _legible(source: Source) -> tuple[str, list[Span]]:
+    """The text with spaces in place of what begins no token, and where that stands."""
+    pieces: list[str] = []
+    dropped: list[Span] = []
+    end = 0
+    for match in _readable().finditer(source.text):
+        if match["unreadable"] is not None:
+            pieces += [source.text[end : match.start()], " " * len(match[0])]
+            end = match.end()
+            dropped.append(Span(source, match.start(), end))
+    return "".join([*pieces, source.text[end:]]), dropped
+
+
+def _items(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
+    """The tokens of each item, the header among them. The new lines before it belong to it."""
+    begin, last, before = 0, None, 0  # `before`: where the new lines begin that stand before this token
+    for i, token in enumerate(tokens):
+        if token.type == NEW_LINE:
+            continue
+        starts_line = i == 0 or tokens[i - 1].type == NEW_LINE
+        if starts_line and token in _STARTERS and last not in {":", "|", "."} and i > begin:
+            yield tokens[begin:before]
+            begin = before
+        last, before = str(token), i + 1
+    yield tokens[begin:]
+
+
+_STARTERS = frozenset([*HEADERS, *ITEMS])
+
+
+@define
+class _Pairs:
+    """Which brackets of an item belong together, by their index in its tokens.
+
+    `opened`: where a `{` is missing; `braces_left`: how many `}` are missing at the end.
+    """
+
+    tokens: Sequence[Token]
+    partner: dict[int, int] = field(factory=dict)  # opening -> closing, of ( and [
+    unclosed: set[int] = field(factory=set)
+    stray: set[int] = field(factory=set)
+    opened: int | None = None
+    braces_left: int = 0
+    _open: list[int] = field(factory=list)
+    _braces: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        surplus = sum(_BRACES.get(str(token), 0) for token in self.tokens)  # of `}` from here to the end
+        words = [i for i, token in enumerate(self.tokens) if token.type != NEW_LINE]
+        may_lack_brace = surplus > 0 and bool(words) and self.tokens[words[0]] in _BODY_HEADS
+        for i, following in zip(words, [*words[1:], len(self.tokens)], strict=False):
+            token = self.tokens[i]
+            surplus -= _BRACES.get(str(token), 0)
+            if token in OPENING:
+                self._opens(i)
+            elif token in _PARTNER:
+                self._closes(i, surplus)
+            elif token in _NEVER_IN_VALUES:
+                self._leave_values()
+            ends_line = i + 1 < following < len(self.tokens) and not self._open
+            if may_lack_brace and ends_line and not self._braces and self.tokens[following] != "{":
+                self.opened, self._braces, may_lack_brace = i + 1, 1, False
+        self._leave_values()
+        self.braces_left = self._braces
+
+    def _opens(self, i: int) -> None:
+        if self.tokens[i] == "{":
+            self._leave_values()
+        if len(self._open) + self._braces >= limits.current().nesting:
+            self.stray.add(i)
+        elif self.tokens[i] == "{":
+            self._braces += 1
+        else:
+            self._open.append(i)
+
+    def _closes(self, i: int, surplus: int) -> None:
+        token = self.tokens[i]
+        if str(token) == "}":
+            self._leave_values()
+            # One that would end the item too early is one too many.
+            if self._braces == 0 or (self._braces == 1 and surplus > 0):
+                self.stray.add(i)
+            else:
+                self._braces -= 1
+            return
+        for depth, j in enumerate(reversed(self._open), 1):
+            if self.tokens[j] == _PARTNER[str(token)]:
+                self.unclosed.update(self._open[len(self._open) - depth + 1 :])
+                self.partner[j] = i
+                del self._open[-depth:]
+                return
+        self.stray.add(i)
+
+    def _leave_values(self) -> None:
+        """No value goes on here: what is open of ( and [ was never closed."""
+        self.unclosed.update(self._open)
+        self._open.clear()
+
+
+def _ended_lines(tokens: Sequence[Token], pairs: _Pairs) -> Iterator[Token]:
+    """The tokens of an item without the new lines that end nothing, see `layout`."""
+    inside_until = -1
+    previous, pending = None, None
+    for i, token in enumerate(tokens):
+        if i in pairs.stray:
+            continue
+        if i == pairs.opened:
+            previous, pending = "{", None
+            yield made("{", token.start_pos or 0)
+        if token.type == NEW_LINE:
+            if i > inside_until:
+                pending = token
+            continue
+        if pending is not None and not (previous in JOINS_NEXT or token in JOINS_PREVIOUS):
+            yield pending
+        pending = None
+        inside_until = max(inside_until, pairs.partner.get(i, -1))
+        previous = str(token)
+        yield token
+    last = tokens[-1].end_pos if tokens else 0
+    for _ in range(pairs.braces_left):
+        yield made("}", last or 0)
+
+
+def made(text: str, start: int, end: int | None = None, kind: str | None = None) -> Token:
+    """A token that the text lacks. Of a name or number, `text` is empty and the place is where it would stand."""
+    kind = kind or next(iter(raw_tokens(text))).type
+    end = start if end is None else end
+    return Token(kind, text, start_pos=start, end_pos=end, line=1, column=1, end_line=1, end_column=1)
+
+
+def _span(source: Source, token: Token) -> Span:
+    start = token.start_pos or 0
+    return Span(source, start, start + len(token))
