@@ -27,11 +27,11 @@ _ROOT = Path(__file__).parents[1]
 _SHARE = 0.9
 _SURVIVED, _UNTESTED = 0, 33  # codes that mutmut keeps
 _AREAS = {
-    # What infers and counts; not `emit`, which the equality of modules with torch's holds, nor `check` of arguments.
+    # What infers and counts; not `lower`, which the equality of modules with torch's holds, nor `check` of arguments.
     "layers": [
         *(
             f"cifar_dsl.operations.layers.*ǁ{name}__mutmut_*"
-            for name in ("infer", "parameters", "macs", "cost", "unseen")
+            for name in ("infer", "parameters", "macs", "cost", "dropped_border")
         ),
         *(
             f"cifar_dsl.operations.layers.*ǁ{name}__mutmut_*"

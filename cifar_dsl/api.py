@@ -92,13 +92,12 @@ class Spec:
         from html import escape
 
         from cifar_dsl.language.highlighting import html_of_source, html_of_table
-        from cifar_dsl.views.flatten import layer_text
 
         graph, cost = self.graph, self.graph.cost
         rows = [["layer", "path", "output", "parameters", "macs"], ["input", "", str(graph.input), "", ""]]
         for node in graph.nodes:
             costs = [f"{number:,}" if number else "" for number in (node.cost.parameters, node.cost.macs)]
-            rows.append([layer_text(node.call), node.path, str(node.shape), *costs])
+            rows.append([node.operation.brief(), node.path, str(node.shape), *costs])
         rows.append(["total", "", str(graph.shape_of(graph.output)), f"{cost.parameters:,}", f"{cost.macs:,}"])
         changed = "".join(f"<br><code>--set {escape(text)}</code>" for text in self.overrides)
         return (
@@ -166,16 +165,16 @@ def open_data_for_all(
         if data is not None and (data not in DATASETS or data == "npz"):
             raise _unknown_data(data)
         trained = spec if data is None else with_overrides(spec, f"train.data={data}")
-        call = required_recipe(trained.analysis).data
-        if call.name == "npz":
+        declared = required_recipe(trained.analysis).data
+        if declared.name == "npz":
             raise DataError(
                 f"`{spec.name}` is trained on a file of arrays, and the spec can't say where it lies",
-                f"specs name such data by its content, here {call.keywords()['digest']}",
+                f"specs name such data by its content, here {declared.arguments()['digest']}",
                 ("say where the file is: --data npz:PATH",),
             )
-        if call.name not in loaded:
-            loaded[call.name] = load_dataset(call.name, data_dir=folder, progress=progress)
-        opened.append((trained, loaded[call.name]))
+        if declared.name not in loaded:
+            loaded[declared.name] = load_dataset(declared.name, data_dir=folder, progress=progress)
+        opened.append((trained, loaded[declared.name]))
     for spec, dataset in opened:
         check_data(spec.analysis, dataset)
     return opened

@@ -4,9 +4,9 @@ import sys
 
 from attrs import evolve, frozen
 
-from cifar_dsl.ir import Graph, Node
-from cifar_dsl.operations.layers import JOINS, LAYERS, overwriting
-from cifar_dsl.operations.layers.saved_tensors import FLOAT_BYTES, HALF_BYTES, NOTHING, Kept
+from cifar_dsl.analysis.overwriting import overwriting
+from cifar_dsl.ir import Execution, Graph, Node, SavedTensors
+from cifar_dsl.ir.execution import FLOAT_BYTES, HALF_BYTES, NOTHING
 
 
 @frozen
@@ -69,19 +69,6 @@ def record(graph: Graph, precision: str = "fp32", device: str = "cpu") -> Tape:
     return Tape(tuple(recorder.sizes), steps)
 
 
-@frozen
-class _Use:
-    """What a node does with its inputs. `width` is of each number that it computes with, in bytes."""
-
-    kept: Kept
-    keeps: tuple[bool, ...]  # which of its inputs, where it keeps inputs
-    is_view: bool
-    passes_gradients: bool
-    gradients: tuple[int, ...]  # how many numbers the gradient of each input has
-    width: int
-    output_width: int
-
-
 class _Recorder:
     def __init__(self, graph: Graph, precision: str, device: str) -> None:
         self._graph = graph
@@ -95,62 +82,57 @@ class _Recorder:
 
     def step(self, node: Node) -> Step:
         """Follow a node, whose inputs have been followed."""
-        value = len(self.sizes)
+        operation, execution = node.operation, node.operation.execution
+        shapes = self._graph.input_shapes(node)
         widths = [self._widths[number] for number in node.inputs]
         differentiated = [self._is_differentiated[number] for number in node.inputs]
-        use = self._join(node) if node.call.name in JOINS else self._layer(node)
-        is_trained = any(not (p.is_frozen or p.is_buffer) for p in node.parameters)
-        is_differentiated = is_trained or any(differentiated)
+        is_differentiated = any(p.is_trained for p in node.parameters) or any(differentiated)
         self._is_differentiated.append(is_differentiated)
-        self._widths.append(use.output_width)
-        is_inside = use.is_view or value - 1 in self._overwriting
+
+        input_width = max(widths)
+        width = self._computed_width(execution, input_width)  # of each number that it computes with, in bytes
+        output_width = {"computed": width, "input": input_width, "float32": FLOAT_BYTES}[execution.output_dtype]
+        self._widths.append(output_width)
+
+        value = len(self.sizes)
+        is_view = execution.is_view(operation, shapes)
+        is_inside = is_view or value - 1 in self._overwriting
         self._tensors.append(self._tensors[node.inputs[0]] if is_inside else value)
-        self.sizes.append(0 if is_inside else use.output_width * node.shape.elements)
-        kept = use.kept if is_differentiated else NOTHING
-        own = kept.numbers * use.width + kept.fixed_bytes
-        tensors = {self._tensors[value]} if kept.output else set()
-        for number, width, is_kept in zip(node.inputs, widths, use.keeps, strict=True):
-            if kept.inputs and is_kept and width == use.width:
+        self.sizes.append(0 if is_inside else output_width * node.shape.elements)
+
+        saved = execution.saved_tensors(operation, shapes, node.shape) if is_differentiated else NOTHING
+        tensors, copied = self._saved(saved, value, node, width)
+        # The gradient of a branch that is spread over the others is as large as theirs, before it is summed up.
+        elements = [x.elements for x in shapes] if len(shapes) == 1 else [node.shape.elements] * len(shapes)
+        return Step(
+            output=self._tensors[value],
+            kept=tensors,
+            own_bytes=saved.numbers * width + saved.fixed_bytes + copied,
+            gradients=tuple(
+                input_width * count if wanted else None
+                for input_width, count, wanted in zip(widths, elements, differentiated, strict=True)
+            ),
+            passes_gradients=execution.passes_gradients or (is_view and node.shape.elements == shapes[0].elements),
+        )
+
+    def _computed_width(self, execution: Execution, input_width: int) -> int:
+        if self._is_mixed and execution.autocasts:
+            return HALF_BYTES
+        if self._is_mixed and self._device in execution.float32_on:
+            return FLOAT_BYTES
+        return input_width
+
+    def _saved(self, saved: SavedTensors, value: int, node: Node, width: int) -> tuple[frozenset[int], int]:
+        """The tensors that a node saves of those that flow in and out, and the bytes of those that are converted."""
+        tensors = {self._tensors[value]} if saved.output else set()
+        copied = 0
+        for place, number in enumerate(node.inputs):
+            # What is multiplied is saved for the gradient of the others.
+            others = (*node.inputs[:place], *node.inputs[place + 1 :])
+            if not saved.inputs or (others and not any(self._is_differentiated[other] for other in others)):
+                continue
+            if self._widths[number] == width:
                 tensors.add(self._tensors[number])
-            elif kept.inputs and is_kept:
-                own += use.width * self._graph.shape_of(number).elements  # a converted copy
-        gradients = tuple(
-            width * count if wanted else None
-            for width, count, wanted in zip(widths, use.gradients, differentiated, strict=True)
-        )
-        return Step(self._tensors[value], frozenset(tensors), own, gradients, use.passes_gradients)
-
-    def _layer(self, node: Node) -> _Use:
-        layer, number = LAYERS.of(node.call), node.inputs[0]
-        x, input_width = self._graph.shape_of(number), self._widths[number]
-        width = input_width
-        if self._is_mixed and layer.takes_half:
-            width = HALF_BYTES
-        elif self._is_mixed and self._device in layer.float32_on:
-            width = FLOAT_BYTES
-        is_view = layer.is_view(x)
-        return _Use(
-            kept=layer.kept(x, node.shape),
-            keeps=(True,),
-            is_view=is_view,
-            passes_gradients=is_view and node.shape.elements == x.elements,
-            gradients=(x.elements,),
-            width=width,
-            output_width={"computed": width, "input": input_width, "float32": FLOAT_BYTES}[layer.gives],
-        )
-
-    def _join(self, node: Node) -> _Use:
-        join, branches = JOINS.of(node.call), tuple(self._graph.shape_of(number) for number in node.inputs)
-        differentiated = [self._is_differentiated[number] for number in node.inputs]
-        width = max(self._widths[number] for number in node.inputs)
-        return _Use(
-            kept=join.kept(branches, node.shape),
-            # What is multiplied is kept for the gradient of the others.
-            keeps=tuple(any(differentiated[:i] + differentiated[i + 1 :]) for i in range(len(branches))),
-            is_view=join.is_view(branches),
-            passes_gradients=join.passes_gradients,
-            # Of a branch that is spread over the others, as of them, before it is summed up.
-            gradients=(node.shape.elements,) * len(branches),
-            width=width,
-            output_width=width,
-        )
+            else:
+                copied += width * self._graph.shape_of(number).elements
+        return frozenset(tensors), copied

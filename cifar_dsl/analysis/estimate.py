@@ -3,9 +3,7 @@
 from cifar_dsl.analysis.activation_trace import record
 from cifar_dsl.analysis.peak_memory import WeightBytes, evaluation_peak, training_peak
 from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.operations.layers import LAYERS
-from cifar_dsl.operations.layers.saved_tensors import FLOAT_BYTES, HALF_BYTES
-from cifar_dsl.operations.recipe import DATASETS, OPTIMIZERS
+from cifar_dsl.ir.execution import FLOAT_BYTES, HALF_BYTES
 from cifar_dsl.operations.recipe.groups import assign
 
 EVALUATION_BATCH = 500  # images; a constant, so that evaluating a saved run repeats the very same sums
@@ -29,7 +27,7 @@ def estimate(graph: Graph, recipe: Recipe, images: int | None = None, device: st
     comes on top. `images` is how many the data has, for training and testing together, where the recipe's data can't
     say it.
     """
-    images = images or DATASETS[recipe.data.name].images or 0
+    images = images or recipe.data.images or 0
     trained, states = _trained(graph, recipe)
     parts = {
         "weights": graph.cost.parameters * FLOAT_BYTES,
@@ -73,8 +71,8 @@ def _activation_bytes(graph: Graph, recipe: Recipe, test: int, device: str) -> t
 def _weight_bytes(graph: Graph, precision: str, device: str) -> WeightBytes:
     gradients, converted, reordered = [], [], []
     for node in graph.nodes:
-        gradients.append(FLOAT_BYTES * sum(p.elements for p in node.parameters if not (p.is_frozen or p.is_buffer)))
-        is_converted = precision != "fp32" and node.call.name in LAYERS and LAYERS[node.call.name].takes_half
+        gradients.append(FLOAT_BYTES * sum(p.elements for p in node.parameters if p.is_trained))
+        is_converted = precision != "fp32" and node.operation.execution.autocasts
         converted.append(HALF_BYTES * node.cost.parameters if is_converted else 0)
         width = HALF_BYTES if is_converted else FLOAT_BYTES
         filters = sum(p.elements for p in node.parameters if p.kind == "filter")
@@ -85,8 +83,8 @@ def _weight_bytes(graph: Graph, precision: str, device: str) -> WeightBytes:
 def _trained(graph: Graph, recipe: Recipe) -> tuple[int, int]:
     """How many numbers are trained, and how many more their optimizers keep."""
     assigned = assign(graph, recipe)
-    states = [OPTIMIZERS.of(group.optimizer).states for group in recipe.groups]
-    own = OPTIMIZERS.of(recipe.optimizer).states
+    states = [group.optimizer.states for group in recipe.groups]
+    own = recipe.optimizer.states
     trained = kept = 0
     for node in graph.nodes:
         for parameter in node.parameters:

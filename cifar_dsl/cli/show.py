@@ -13,11 +13,10 @@ from cifar_dsl.cli.summary import recipe_lines
 from cifar_dsl.compiler import Analysis, analyze
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.text import columns, in_short
-from cifar_dsl.ir import Call, Graph, Value
+from cifar_dsl.ir import Declaration, Graph
 from cifar_dsl.language.syntax import print_spec
-from cifar_dsl.operations.layers import INITIALIZERS
 from cifar_dsl.views.annotated_source import margin
-from cifar_dsl.views.flatten import expanded, layer_text, recipe_values
+from cifar_dsl.views.flatten import expanded, recipe_values
 
 _PICTURES = (".svg", ".png", ".mmd", ".dot")
 
@@ -116,7 +115,7 @@ def table(analysis: Analysis) -> list[str]:
     graph, cost = analysis.graph, analysis.graph.cost
     rows = [["layer", "path", "output", "parameters", "macs"], ["input", "", str(graph.input), "", ""]]
     rows += [
-        [layer_text(node.call), node.path, str(node.shape), _count(node.cost.parameters), _count(node.cost.macs)]
+        [node.operation.brief(), node.path, str(node.shape), _count(node.cost.parameters), _count(node.cost.macs)]
         for node in graph.nodes
     ]
     rows.append(["total", "", str(graph.shape_of(graph.output)), f"{cost.parameters:,}", f"{cost.macs:,}"])
@@ -136,8 +135,8 @@ def table(analysis: Analysis) -> list[str]:
     ]
 
 
-def _plain(value: Value) -> Value:
-    return INITIALIZERS.of(value).brief() if isinstance(value, Call) else value
+def _plain(value: object) -> object:
+    return value.brief() if isinstance(value, Declaration) else value
 
 
 def _count(number: int) -> str:
@@ -158,8 +157,8 @@ def _as_data(analysis: Analysis) -> dict[str, object]:
         "layers": [
             {
                 "path": node.path,
-                "layer": node.call.name,
-                "arguments": {name: _plain(value) for name, value in node.call.arguments},
+                "layer": node.operation.name,
+                "arguments": {name: _plain(value) for name, value in node.operation.arguments().items()},
                 "inputs": [graph.nodes[value - 1].path if value else "input" for value in node.inputs],
                 "output": node.shape.extents,
                 "parameters": node.cost.parameters,

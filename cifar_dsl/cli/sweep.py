@@ -77,7 +77,6 @@ def _list(contestants: list[Contestant], terms: Terms) -> int:
     from cifar_dsl.cli.forecast import Work, forecast
     from cifar_dsl.cli.trainings import spread
     from cifar_dsl.experiments.comparison import check_baseline
-    from cifar_dsl.operations.recipe import DATASETS
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.subject import required_recipe
 
@@ -98,7 +97,7 @@ def _list(contestants: list[Contestant], terms: Terms) -> int:
     for each in contestants:
         graph, recipe = each.spec.graph, required_recipe(each.spec.analysis)
         there = [bool(api.find_run(each.spec, terms.runs, seed, digest)) for seed in range(terms.seeds)]
-        work = Work.of(graph, recipe, images or DATASETS[recipe.data.name].train_images or 0)
+        work = Work.of(graph, recipe, images or recipe.data.train_images or 0)
         works += [work] * there.count(False)
         specs += not all(there)
         counts = (f"{graph.cost.parameters:,}", in_short(graph.cost.macs), f"{recipe.epochs:g}")

@@ -7,12 +7,12 @@ from attrs import field, frozen
 
 from cifar_dsl.compiler.error_location import Blame
 from cifar_dsl.compiler.values import BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe
-from cifar_dsl.ir import Symbol
+from cifar_dsl.ir import ArgumentInfo, Declaration, Symbol, arguments_of
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, nearest, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.argument_types import UnfitError
-from cifar_dsl.operations.registry import ArgumentInfo, Declaration, MisfitError, arguments_of
+from cifar_dsl.operations.registry import MisfitError
 
 D = TypeVar("D", bound=Declaration)
 

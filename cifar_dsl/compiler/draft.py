@@ -11,12 +11,12 @@ from cifar_dsl.compiler.branches import Branch, suspicion
 from cifar_dsl.compiler.values import EvaluationFailed, Tensor, ValueScope
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
-from cifar_dsl.ir import Cost, Graph, Node, Scope, Shape
+from cifar_dsl.ir import Graph, Node, Scope, Shape, arguments_of
 from cifar_dsl.language.diagnostics import Diagnostic, Fix, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import Join, JoinError, Layer
-from cifar_dsl.operations.registry import MisfitError, arguments_of
+from cifar_dsl.operations.registry import MisfitError
 
 _MORE_STEPS = 10_000  # that are taken after a mistake, to find others; a loop would most likely find it again
 
@@ -89,7 +89,7 @@ class Draft:
             )
             raise EvaluationFailed
         self.binder.blame.acquit(call.span)
-        return self._append(Node(path, layer.call(), (tensor.number,), shape, cost, parameters, call.span))
+        return self._append(Node(path, layer, (tensor.number,), shape, cost, parameters, call.span))
 
     def join(self, layer: Join, path: str, join: nodes.Join, flow: Tensor, outputs: Sequence[Tensor]) -> Tensor:
         """The output of `layer` on the branches' `outputs`. Raises EvaluationFailed, TooLargeError."""
@@ -107,7 +107,7 @@ class Draft:
             )
             raise EvaluationFailed from None
         inputs = tuple(output.number for output in outputs)
-        tensor = self._append(Node(path, layer.call(), inputs, shape, Cost(), span=join.span))
+        tensor = self._append(Node(path, layer, inputs, shape, layer.cost(*shapes, shape), span=join.span))
         self.scope(path, "join", join.kind, tensor)
         return tensor
 

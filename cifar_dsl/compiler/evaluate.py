@@ -245,7 +245,7 @@ class Evaluator:
         name = node.callee.text
         if name in INITIALIZERS and names.lookup(name) is None:
             binder = Binder(self, self.reporter)
-            return binder.declared(INITIALIZERS[name], Invocation.of(node), names, flow).call()
+            return binder.declared(INITIALIZERS[name], Invocation.of(node), names, flow)
         if name not in FUNCTIONS:
             if names.lookup(name) is not None:
                 self.fail(node.span, f"`{name}` makes a tensor, and a value is expected here", code="E0213")

@@ -15,11 +15,12 @@ from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.types import describe_types, fits, is_stage
 from cifar_dsl.compiler.values import BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe, write
 from cifar_dsl.foundation import limits
-from cifar_dsl.ir import Call, Graph, Shape, Symbol
+from cifar_dsl.ir import Graph, Shape, Symbol
 from cifar_dsl.language.diagnostics import Label, Reporter, nearest, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
 from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
+from cifar_dsl.operations.layers.shaping import Slice
 
 
 def expand(program: Program, names: ValueScope, reporter: Reporter) -> Graph | None:
@@ -290,7 +291,7 @@ class _Expander:
         start, stop = self._evaluator.slice(subscript, tensor.shape.channels, names, tensor)
         if start == stop:
             self._evaluator.fail(subscript.span, f"the slice {start}:{stop} is empty")
-        layer = LAYERS.of(Call("slice", (("start", start), ("stop", stop))))
+        layer = Slice(start=start, stop=stop)
         return self._draft.layer(layer, path, Invocation("slice", index.span, (), index.span), names, tensor)
 
     def _not_a_stage(self, span: Span, value: Bound) -> Tensor:

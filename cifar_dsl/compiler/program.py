@@ -10,12 +10,12 @@ from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.library import library_blocks
 from cifar_dsl.compiler.values import SYMBOLS
 from cifar_dsl.foundation import limits
+from cifar_dsl.ir import arguments_of
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, SpecError, nearest, replacement
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes, parse_override, parse_spec
 from cifar_dsl.operations.layers import LAYERS
 from cifar_dsl.operations.recipe import SETTINGS
-from cifar_dsl.operations.registry import arguments_of
 
 LAYERS_AND_WORDS = frozenset(LAYERS) | SYMBOLS
 

@@ -11,26 +11,20 @@ from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.program import GroupSettings, Program
 from cifar_dsl.compiler.values import BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe
 from cifar_dsl.foundation import limits
-from cifar_dsl.ir import Call, Graph, Group, Recipe, Shape, Symbol
+from cifar_dsl.ir import Declaration, Graph, Group, Recipe, Shape, Symbol
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, nearest, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.argument_types import UnfitError
-from cifar_dsl.operations.layers import LAYERS
 from cifar_dsl.operations.recipe import (
-    AUGMENTATIONS,
-    AVERAGES,
-    DATASETS,
     GROUP_SETTINGS,
-    NORMALIZATIONS,
-    OPTIMIZERS,
     SETTINGS,
     Setting,
 )
 from cifar_dsl.operations.recipe.augmentation import check_chain
 from cifar_dsl.operations.recipe.average import check_averages
 from cifar_dsl.operations.recipe.groups import assign
-from cifar_dsl.operations.registry import Declaration, MisfitError
+from cifar_dsl.operations.registry import MisfitError
 
 
 def make_recipe(program: Program, names: ValueScope, reporter: Reporter) -> Recipe | None:
@@ -54,16 +48,16 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
             span = program.settings[setting].span
             reporter.report(Diagnostic(error.code, error.message, Label(span), help=error.help))
 
-    check("normalize", lambda: NORMALIZATIONS.of(recipe.normalize).check_channels(channels))
+    check("normalize", lambda: recipe.normalize.check_channels(channels))
     check("augment", lambda: check_chain(recipe.augment))
     for augmentation in recipe.augment:
-        check("augment", partial(AUGMENTATIONS.of(augmentation).check_channels, channels))
+        check("augment", partial(augmentation.check_channels, channels))
     check("average", lambda: check_averages(recipe.average))
     for average in recipe.average:
-        check("average", partial(AVERAGES.of(average).check_epochs, recipe.epochs))
+        check("average", partial(average.check_epochs, recipe.epochs))
     _check_groups(program, graph, recipe, reporter)
-    info = DATASETS[recipe.data.name]
-    check_data(program, graph, recipe, DataShape(recipe.data.name, info.shape, info.classes, None), reporter)
+    data = DataShape(recipe.data.name, recipe.data.shape, recipe.data.classes, None)
+    check_data(program, graph, recipe, data, reporter)
 
 
 def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
@@ -90,8 +84,7 @@ def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Repo
             if path not in assigned or assigned[path] in reported:
                 continue
             number = assigned[path]
-            call = recipe.optimizer if number is None else recipe.groups[number].optimizer
-            optimizer = OPTIMIZERS.of(call)
+            optimizer = recipe.optimizer if number is None else recipe.groups[number].optimizer
             if optimizer.takes(parameter.shape):
                 continue
             reported.add(number)
@@ -99,7 +92,7 @@ def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Repo
             reporter.report(
                 Diagnostic(
                     "E0409",
-                    f"`{call.name}` can't train `{path}`, {'x'.join(map(str, parameter.shape))}: "
+                    f"`{optimizer.name}` can't train `{path}`, {'x'.join(map(str, parameter.shape))}: "
                     f"it takes {optimizer.takes_only}",
                     Label(settings.get("optimizer", program.settings["optimizer"]).span),
                     secondary=(Label(node.span, "made here"),) if node.span else (),
@@ -182,7 +175,7 @@ def _check_batches(program: Program, graph: Graph, recipe: Recipe, train_images:
 def _check_lone_image(program: Program, graph: Graph, recipe: Recipe, images: int, reporter: Reporter) -> None:
     """Report a layer that can't be trained on one image, when the last batch of an epoch has but one."""
     for node in graph.nodes:
-        if node.call.name in LAYERS and LAYERS.of(node.call).needs_batch(graph.shape_of(node.inputs[0])):
+        if node.operation.needs_batch(*graph.input_shapes(node)):
             reporter.report(
                 Diagnostic(
                     "E0403",
@@ -214,7 +207,7 @@ class _RecipeMaker:
             if setting.default is None:
                 self._missing(setting, "`train`", Span(train.span.source, train.span.start, train.span.start + 5))
             else:
-                values[name] = _plain(setting.default)
+                values[name] = setting.default
         if len(self._groups) > (most := limits.current().groups):
             span = list(self._groups.values())[most].name.span
             message = f"a recipe has at most {most} groups, and here are {len(self._groups)}"
@@ -263,7 +256,7 @@ class _RecipeMaker:
             self._fail("E0403", f"`{setting.name}` takes one value", given.chain.span, "delete what follows `->`")
         return self._choice(setting, elements[0]) if setting.registry else self._plain_value(setting, elements[0])
 
-    def _choice(self, setting: Setting, element: nodes.Element) -> Call:
+    def _choice(self, setting: Setting, element: nodes.Element) -> Declaration:
         assert setting.registry is not None
         registry = setting.registry
         kind = element.kind
@@ -280,8 +273,8 @@ class _RecipeMaker:
             near = nearest(call.callee, registry)
             message = f"unknown {registry.noun} `{call.callee}`"
             self._fail("E0404", message, call.callee_span, f"there are {choices}", meant=near)
-        declared: Declaration = self._binder.declared(registry[call.callee], call, self._names)
-        return declared.call()
+        choice: Declaration = self._binder.declared(registry[call.callee], call, self._names)
+        return choice
 
     def _plain_value(self, setting: Setting, element: nodes.Element) -> object:
         assert setting.kind is not None
@@ -342,7 +335,3 @@ class _RecipeMaker:
         fixes = replacement(span, meant)
         self._errors.report(Diagnostic(code, message, Label(span, label), help=(help_text,), fixes=fixes))
         raise EvaluationFailed
-
-
-def _plain(default: object) -> object:
-    return default.call() if isinstance(default, Declaration) else default

@@ -5,12 +5,12 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from cifar_dsl.ir import Call, Shape, Size, Symbol, Value
+from cifar_dsl.ir import Declaration, Shape, Size, Symbol, Value, arguments_of
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
-from cifar_dsl.operations.registry import Registry, arguments_of
+from cifar_dsl.operations.registry import Registry
 
 
 @frozen
@@ -73,8 +73,8 @@ def describe(value: Bound) -> str:
     match value:
         case BlockValue(block=block):
             return f"the block `{block.name}`"
-        case Call(name=name):
-            return f"`{name}(...)`"
+        case Declaration():
+            return f"`{value.name}(...)`"
         case Tensor():
             return "a tensor"
         case bool():
@@ -96,8 +96,8 @@ def write(value: Bound) -> str:
     match value:
         case BlockValue(block=block):
             return block.name.text
-        case Call():
-            return INITIALIZERS.of(value).brief()
+        case Declaration():
+            return value.brief()
         case Tensor():
             return "tensor"
         case bool():

@@ -1,33 +1,42 @@
-"""What a spec means, as plain immutable data: the graph of layers and the training recipe."""
+"""What a spec means, as plain immutable data: the graph of operations and the training recipe.
 
-from cifar_dsl.ir.graph import (
-    Call,
-    Cost,
-    Graph,
-    Group,
-    Node,
-    Parameter,
-    Recipe,
-    Scope,
-    Shape,
-    Size,
-    Symbol,
-    Value,
-    fingerprint,
-)
+Nothing here knows any one layer. Everything downstream (counter, module builder, tables, pictures) walks these
+objects, and the fingerprint is a hash of them.
+"""
+
+from cifar_dsl.ir.declaration import ArgumentInfo, Declaration, Kind, argument, arguments_of, declared
+from cifar_dsl.ir.execution import Execution, SavedTensors
+from cifar_dsl.ir.fingerprint import fingerprint
+from cifar_dsl.ir.graph import Graph, Node, Scope
+from cifar_dsl.ir.lowering import Lowering
+from cifar_dsl.ir.operation import Cost, Operation, Parameter
+from cifar_dsl.ir.recipe import Group, Recipe
+from cifar_dsl.ir.shape import Shape
+from cifar_dsl.ir.values import Call, PlainValue, Size, Symbol, Value
 
 __all__ = [
+    "ArgumentInfo",
     "Call",
     "Cost",
+    "Declaration",
+    "Execution",
     "Graph",
     "Group",
+    "Kind",
+    "Lowering",
     "Node",
+    "Operation",
     "Parameter",
+    "PlainValue",
     "Recipe",
+    "SavedTensors",
     "Scope",
     "Shape",
     "Size",
     "Symbol",
     "Value",
+    "argument",
+    "arguments_of",
+    "declared",
     "fingerprint",
 ]

@@ -3,37 +3,28 @@
 import math
 import re
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, cast
 
 from attrs import frozen
 
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
-from cifar_dsl.ir import Size, Symbol, Value
+from cifar_dsl.ir import Declaration, Kind, Size, Symbol, Value
 
 
 class UnfitError(Exception):
     """A value that is not of the kind asked for; the text says what was expected."""
 
 
-class Kind(Protocol):
-    """What values an argument takes."""
+class Written:
+    """A kind whose values are written as `written` has it."""
 
-    def accept(self, value: Value) -> Any:
-        """The value in its canonical form: a Value, or what a call of the language declares. Raises UnfitError."""
-        ...
-
-    def describe(self) -> str:
-        """What is expected, as in "an integer of at least 1"."""
-        ...
-
-    def symbols(self) -> tuple[str, ...]:
-        """The bare words that it takes."""
-        ...
+    def write(self, value: Any) -> str:
+        return written(value, cast("Kind", self))
 
 
 @frozen
-class Int:
+class Int(Written):
     """An integer between `low` and `high`, both allowed."""
 
     low: int
@@ -52,7 +43,7 @@ class Int:
 
 
 @frozen
-class Float:
+class Float(Written):
     """A number between `low` and `high`; `open_low` and `open_high` exclude the ends.
 
     Where `whole`, a number without a fraction is an integer in its canonical form.
@@ -88,7 +79,7 @@ class Float:
 
 
 @frozen
-class Bool:
+class Bool(Written):
     """`true` or `false`."""
 
     def accept(self, value: Value) -> bool:
@@ -104,7 +95,7 @@ class Bool:
 
 
 @frozen
-class Pair:
+class Pair(Written):
     """Height and width: `3` stands for `3x3`. Canonical form: a tuple of two integers."""
 
     low: int
@@ -128,7 +119,7 @@ class Pair:
 
 
 @frozen
-class Choice:
+class Choice(Written):
     """One of some bare words."""
 
     names: tuple[str, ...]
@@ -146,7 +137,7 @@ class Choice:
 
 
 @frozen
-class Text:
+class Text(Written):
     """Quoted text of hexadecimal digits."""
 
     def accept(self, value: Value) -> str:
@@ -164,7 +155,7 @@ class Text:
 
 
 @frozen
-class Pattern:
+class Pattern(Written):
     """Quoted text that stands for paths of parameters, in which `*` is anything: `"stem.*.bias"`."""
 
     def accept(self, value: Value) -> str:
@@ -180,7 +171,7 @@ class Pattern:
 
 
 @frozen
-class ListOf:
+class ListOf(Written):
     """A list of values of one kind, with so many items or at most so many; a single value stands for a list of one."""
 
     item: Kind
@@ -209,7 +200,7 @@ class ListOf:
 
 
 @frozen
-class OneOf:
+class OneOf(Written):
     """A value of any of some kinds; the first that takes it decides the canonical form."""
 
     kinds: tuple[Kind, ...]
@@ -227,3 +218,34 @@ class OneOf:
 
     def symbols(self) -> tuple[str, ...]:
         return tuple(symbol for kind in self.kinds for symbol in kind.symbols())
+
+
+def written(value: Any, kind: Kind) -> str:
+    """A value of an argument of this kind, as a person writes it in a spec."""
+    match value:
+        case Declaration():
+            return value.brief()
+        case bool():
+            return "true" if value else "false"
+        case (int(height), int(width)) if _takes_pairs(kind):
+            return str(height) if height == width else f"{height}x{width}"
+        case tuple():
+            item = kind.item if isinstance(kind, ListOf) else kind
+            return f"[{', '.join(written(part, item) for part in value)}]"
+        case float():
+            return f"{value:.12g}"
+        case str() if _is_quoted(value, kind):
+            return f'"{value}"'
+        case _:
+            return str(value)
+
+
+def _is_quoted(value: str, kind: Kind) -> bool:
+    """Whether a value is text and no bare word."""
+    if isinstance(kind, OneOf):
+        return value not in kind.symbols() and any(_is_quoted(value, one) for one in kind.kinds)
+    return isinstance(kind, Text | Pattern)
+
+
+def _takes_pairs(kind: Kind) -> bool:
+    return isinstance(kind, Pair) or (isinstance(kind, OneOf) and any(map(_takes_pairs, kind.kinds)))

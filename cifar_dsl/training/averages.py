@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn, get_swa_multi_avg_fn, update_bn
 
-from cifar_dsl.ir import Call
+from cifar_dsl.ir.recipe import Average
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.plan import Plan
 
@@ -166,13 +166,13 @@ class Swa(_Tested):
         return self._averaged
 
 
-def make_average(call: Call, module: nn.Module, plan: Plan, images: Images) -> WeightAverage:
+def make_average(average: Average, module: nn.Module, plan: Plan, images: Images) -> WeightAverage:
     """What a recipe's `average` names, for a network that is about to be trained on `images`."""
-    match call.name, call.keywords():
+    match average.name, average.arguments():
         case "ema", keywords:
-            return Ema(module, plan, **keywords)  # type: ignore[arg-type]
+            return Ema(module, plan, **keywords)
         case "swa", keywords:
-            return Swa(module, images, **keywords)  # type: ignore[arg-type]
+            return Swa(module, images, **keywords)
         case "lookahead", keywords:
-            return Lookahead(module, **keywords)  # type: ignore[arg-type]
-    raise AssertionError(f"no average is called {call.name}")
+            return Lookahead(module, **keywords)
+    raise AssertionError(f"no average is called {average.name}")

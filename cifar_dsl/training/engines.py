@@ -26,8 +26,6 @@ from torch import nn
 
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.operations.layers import JOINS, LAYERS
-from cifar_dsl.operations.recipe import AUGMENTATIONS, OPTIMIZERS
 from cifar_dsl.training.feeds import DeviceFeed, Feed, HostFeed
 
 ENGINES = ("auto", "eager", "graph", "compile")
@@ -214,12 +212,12 @@ def _obstacle(device: torch.device, graph: Graph, recipe: Recipe, networks: int)
     """Why steps can't be recorded; None where they can."""
     if device.type != "cuda":
         return "only a CUDA GPU records steps"
-    for call in recipe.augment:
-        if AUGMENTATIONS[call.name].on_host:
-            return f"`{call.name}` works on the CPU"
-    for call in (recipe.optimizer, *(group.optimizer for group in recipe.groups)):
-        if not OPTIMIZERS.of(call).can_be_recorded:
-            return f"`{call.name}` waits for the device at every step"
+    for augmentation in recipe.augment:
+        if augmentation.on_host:
+            return f"`{augmentation.name}` works on the CPU"
+    for optimizer in (recipe.optimizer, *(group.optimizer for group in recipe.groups)):
+        if not optimizer.can_be_recorded:
+            return f"`{optimizer.name}` waits for the device at every step"
     if networks > 1 and draws_at_random(graph):
         return "layers that draw at random, of several networks, can't be recorded together"
     return None
@@ -227,4 +225,4 @@ def _obstacle(device: torch.device, graph: Graph, recipe: Recipe, networks: int)
 
 def draws_at_random(graph: Graph) -> bool:
     """Whether a layer draws from torch's generator while it trains."""
-    return any(node.call.name not in JOINS and LAYERS.of(node.call).is_random for node in graph.nodes)
+    return any(node.operation.is_random for node in graph.nodes)

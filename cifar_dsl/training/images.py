@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cifar_dsl.ir import Recipe
-from cifar_dsl.operations.recipe import NORMALIZATIONS
 from cifar_dsl.training import draws
 
 _COUNTED_TOGETHER = 1000  # images
@@ -67,7 +66,7 @@ def load_images(
     is_held_out = held_out(train[1], recipe.validation)
     trained = (train[0][~is_held_out], train[1][~is_held_out]) if recipe.validation else train
     mean, std = _statistics(trained[0])
-    scale, offset = NORMALIZATIONS.of(recipe.normalize).affine(mean, std)
+    scale, offset = recipe.normalize.affine(mean, std)
     means = tuple(255 * channel for channel in mean)
     constants = [torch.tensor(figures, device=device) for figures in (scale, offset, means)]
 

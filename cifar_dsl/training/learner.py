@@ -7,8 +7,7 @@ import torch
 from attrs import define, field
 from torch import Tensor, nn
 
-from cifar_dsl.ir import Call, Graph, Recipe
-from cifar_dsl.operations.recipe import CLIPS, OPTIMIZERS, SCHEDULES
+from cifar_dsl.ir import Graph, Lowering, Recipe
 from cifar_dsl.training import draws
 from cifar_dsl.training.augmentation import augmented
 from cifar_dsl.training.averages import WeightAverage, make_average
@@ -55,7 +54,7 @@ class Learner:
     _optimizers: Optimizers = field(init=False)
     _averages: list[WeightAverage] = field(init=False)
     _objective: Objective = field(init=False)
-    _clip: Call | None = field(init=False)
+    _clip: Lowering | None = field(init=False)
     _scale: LossScale | None = field(init=False)
     _count: int = field(default=0, init=False)  # images of the step
     _due: tuple[str, ...] = field(default=(), init=False)
@@ -71,9 +70,9 @@ class Learner:
         self.plan = Plan.of(self.recipe, len(self.images))
         recorded = self.engine.is_recorded
         self._optimizers = Optimizers(self.module, self.graph, self.recipe, self.plan, recorded=recorded)
-        self._averages = [make_average(call, self.module, self.plan, self.images) for call in self.recipe.average]
+        self._averages = [make_average(average, self.module, self.plan, self.images) for average in self.recipe.average]
         self._objective = Objective(self.recipe)
-        self._clip = CLIPS.of(self.recipe.clip).emit()
+        self._clip = self.recipe.clip.lower()
         self._scale = LossScale(device) if self.recipe.precision == "fp16" else None
         self._feed = self.engine.feed(self.seed)
         self._generator = Generator(device)
@@ -90,7 +89,7 @@ class Learner:
         """The recipe's learning rate at the last step that was taken."""
         plan, recipe = self.plan, self.recipe
         passed = self.epoch - 1 + (self.steps_done - 1) / plan.steps
-        return OPTIMIZERS.of(recipe.optimizer).lr * SCHEDULES.of(recipe.schedule).factor(passed, recipe.epochs)
+        return recipe.optimizer.lr * recipe.schedule.factor(passed, recipe.epochs)
 
     def share_generator(self) -> None:
         """From now on other learners draw from the device's generator in turn with this one."""
@@ -142,7 +141,7 @@ class Learner:
             parameters = self._optimizers.parameters
             is_allowed = self._scale.unscale(parameters) if self._scale and parameters else None
             if self._clip:
-                resolve(self._clip.name)(parameters, **self._clip.keywords())
+                resolve(self._clip.target)(parameters, **self._clip.keywords())
             self._optimizers.step(self._feed, is_allowed)
             for average, due in zip(self._averages, self._due, strict=True):
                 average.after_step(due)

@@ -57,3 +57,7 @@ class FocalLoss(_Loss):
         # 1 - p may round to 0, where the power of a gamma below 1 has no finite derivative.
         weight = (-torch.expm1(log_p)).clamp(min=torch.finfo(log_p.dtype).tiny) ** self.gamma
         return -(shares * weight * log_p).sum(1)
+
+
+# By the key that a loss lowers to.
+LOSS_MODULES: dict[str, type[nn.Module]] = {"mse": MseLoss, "bce": BceLoss, "focal": FocalLoss}

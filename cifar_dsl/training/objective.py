@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from cifar_dsl.ir import Recipe
-from cifar_dsl.operations.recipe import LOSSES
+from cifar_dsl.training.losses import LOSS_MODULES
 from cifar_dsl.training.lowering.torch_module import make
 
 
@@ -12,9 +12,8 @@ class Objective:
     """What training makes small."""
 
     def __init__(self, recipe: Recipe) -> None:
-        declared = LOSSES.of(recipe.loss)
-        self._function = make(declared.emit())
-        self._is_sum = declared.reduction == "sum"
+        self._function = make(recipe.loss.lower(), LOSS_MODULES)
+        self._is_sum = recipe.loss.reduction == "sum"
 
     def __call__(self, scores: Tensor, targets: Tensor) -> Tensor:
         """The batch's loss, as the recipe reduces it."""

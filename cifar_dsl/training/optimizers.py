@@ -6,14 +6,17 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
-from cifar_dsl.ir import Call, Graph, Recipe
-from cifar_dsl.operations.recipe import OPTIMIZERS, SCHEDULES
+from cifar_dsl.ir import Graph, Recipe
+from cifar_dsl.ir.recipe import Optimizer, Schedule
 from cifar_dsl.operations.recipe.groups import assign
-from cifar_dsl.operations.recipe.schedule import Schedule
 from cifar_dsl.training.feeds import Feed
+from cifar_dsl.training.lion import Lion
 from cifar_dsl.training.lowering.torch_module import resolve
+from cifar_dsl.training.muon import Muon
 from cifar_dsl.training.plan import Plan
 
+# By the key that an optimizer lowers to.
+OPTIMIZER_CLASSES: dict[str, type[torch.optim.Optimizer]] = {"lion": Lion, "muon": Muon}
 _FIRST = {"mu_product": 1}  # nadam's; everything else that optimizers keep is 0 before the first step
 
 
@@ -151,8 +154,8 @@ class Optimizers:
                     number=len(parts),
                     optimizer=_make(optimizer, parameters, recorded=recorded),
                     parameters=tuple(parameters),
-                    lr=OPTIMIZERS.of(optimizer).lr,
-                    schedule=SCHEDULES.of(schedule),
+                    lr=optimizer.lr,
+                    schedule=schedule,
                     epochs=epochs,
                     steps=self._plan.steps_until(epochs),
                 )
@@ -167,10 +170,9 @@ def _laid_out_as(parameter: nn.Parameter, value: Tensor) -> Tensor:
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
-def _make(call: Call, parameters: list[nn.Parameter], *, recorded: bool) -> torch.optim.Optimizer:
-    declared = OPTIMIZERS.of(call)
-    emitted = declared.emit()
-    keywords: dict[str, object] = dict(emitted.arguments)
+def _make(declared: Optimizer, parameters: list[nn.Parameter], *, recorded: bool) -> torch.optim.Optimizer:
+    lowering = declared.lower()
+    keywords = lowering.keywords()
     if declared.has_fused:
         keywords["fused"] = True  # the same arithmetic in one pass over the weights
     if recorded:
@@ -178,5 +180,5 @@ def _make(call: Call, parameters: list[nn.Parameter], *, recorded: bool) -> torc
         keywords["lr"] = torch.tensor(declared.lr, device=parameters[0].device)
         if declared.has_capturable and parameters[0].device.type == "cuda":
             keywords["capturable"] = True  # counts its steps on the device
-    optimizer: torch.optim.Optimizer = resolve(emitted.name)(parameters, **keywords)
+    optimizer: torch.optim.Optimizer = resolve(lowering.target, OPTIMIZER_CLASSES)(parameters, **keywords)
     return optimizer

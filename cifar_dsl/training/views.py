@@ -5,16 +5,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from cifar_dsl.ir import Call
+from cifar_dsl.ir.recipe import Views
 from cifar_dsl.training.augmentation.moves import reflected
 
 Score = Callable[[Tensor], Tensor]
 
 
-def with_views(score: Score, chain: tuple[Call, ...]) -> Score:
+def with_views(score: Score, chain: tuple[Views, ...]) -> Score:
     """Scores as the chain makes them out of `score`: each stage gives its views to what stands before it."""
-    for call in chain:
-        score = VIEWS[call.name](score, **call.keywords())
+    for views in chain:
+        score = VIEWS[views.name](score, **views.arguments())
     return score
 
 

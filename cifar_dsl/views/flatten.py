@@ -7,19 +7,11 @@ after a comment that names the call.
 from attrs import define, field
 
 from cifar_dsl.foundation.text import columns
-from cifar_dsl.ir import Call, Graph, Group, Recipe
+from cifar_dsl.ir import Declaration, Graph, Group, Recipe
 from cifar_dsl.ir.outline import Part, outline
-from cifar_dsl.operations.argument_types import Kind
-from cifar_dsl.operations.layers import JOINS, LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
-from cifar_dsl.operations.registry import written
 
 _INDENT = "    "
-
-
-def layer_text(call: Call) -> str:
-    """A layer or join without the arguments that are the default anyway."""
-    return JOINS.of(call).brief() if call.name in JOINS else LAYERS.of(call).brief()
 
 
 def recipe_values(recipe: Recipe) -> dict[str, str]:
@@ -44,15 +36,10 @@ def _setting_text(setting: Setting, value: object) -> str:
 
 
 def _choice_text(setting: Setting, value: object) -> str:
-    if setting.registry is not None:
-        assert isinstance(value, Call)
-        return str(setting.registry.of(value).brief())
+    if isinstance(value, Declaration):
+        return value.brief()
     assert setting.kind is not None
-    return _plain_text(value, setting.kind)
-
-
-def _plain_text(value: object, kind: Kind) -> str:
-    return written(value, kind)  # type: ignore[arg-type]
+    return setting.kind.write(value)
 
 
 def expanded(graph: Graph, recipe: Recipe | None, name: str) -> str:
@@ -101,15 +88,15 @@ class _Printer:
         if part.node is None:
             return self._body(part, flow)
         node = self.graph.nodes[part.node]
-        if node.call.name in JOINS:
+        if node.operation.is_join:
             return self._join(part, part.node, flow), part.node + 1
         (value,) = node.inputs
         start = "" if value == flow else f"{self._named[value]} -> "
-        return [start + layer_text(node.call)], part.node + 1
+        return [start + node.operation.brief()], part.node + 1
 
     def _join(self, part: Part, index: int, flow: int) -> list[str]:
         node = self.graph.nodes[index]
-        lines = [f"{node.call.name} {{"]
+        lines = [f"{node.operation.name} {{"]
         for i, output in enumerate(node.inputs):
             branch = part.parts.get(f"branch{i + 1}")
             inside, last = self._body(branch, flow) if branch else ([], flow)

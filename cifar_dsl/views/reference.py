@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from cifar_dsl.compiler.library import library_files
+from cifar_dsl.ir import Declaration, arguments_of
+from cifar_dsl.operations.argument_types import written
 from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 from cifar_dsl.operations.recipe.settings import Setting
-from cifar_dsl.operations.registry import Declaration, Registry, arguments_of, written
+from cifar_dsl.operations.registry import Registry
 
 _HEAD = """# Reference
 

@@ -7,7 +7,6 @@ from attrs import define, field, frozen
 from cifar_dsl.ir import Graph, Shape
 from cifar_dsl.ir.outline import Part, outline
 from cifar_dsl.language.source import Span
-from cifar_dsl.operations.layers import JOINS
 
 
 @frozen
@@ -64,7 +63,7 @@ def visits(graph: Graph) -> Iterator[tuple[Span, Visit]]:
             ending.setdefault(max(nodes), []).append((scope.span, visit))
     for index, node in enumerate(graph.nodes):
         inputs = tuple(graph.shape_of(value) for value in node.inputs)
-        is_join = node.call.name in JOINS
+        is_join = node.operation.is_join
         nodes = tuple(parts[node.path].nodes()) if is_join else (index,)
         assert node.span is not None
         yield node.span, Visit(node.path, inputs, node.shape, nodes, is_join)

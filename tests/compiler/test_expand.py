@@ -201,7 +201,7 @@ def test_values_are_no_stages(stages: str) -> None:
     [("unit(4)", 3), ("unit(4, 5)", 5), ("unit(k=1, c=4)", 1), ("unit(4, k=7)", 7)],
 )
 def test_arguments_and_defaults(call: str, kernel: int) -> None:
-    assert graph_of(call, UNIT).nodes[0].call.keywords()["kernel"] == (kernel, kernel)
+    assert graph_of(call, UNIT).nodes[0].operation.arguments()["kernel"] == (kernel, kernel)
 
 
 def test_a_default_may_use_what_stands_before_it_and_the_current_tensor() -> None:

@@ -29,7 +29,7 @@ def code(path: Path, root: Path | None = None) -> str:
 
 
 def layers(analysis: Analysis) -> list[str]:
-    return [node.call.name for node in analysis.graph.nodes]
+    return [node.operation.name for node in analysis.graph.nodes]
 
 
 def extended(folder: Path, items: str) -> Analysis:
@@ -68,7 +68,7 @@ def test_single_settings_are_overridden(tmp_path: Path) -> None:
     text = BASE.replace("3x8x8", "3x32x32") + "train {\n data cifar10\n epochs 1\n batch 8\n optimizer sgd(0.1)\n}\n"
     recipe = analyze(write_specs(tmp_path, own=own, base=text)).recipe
     assert recipe
-    assert (recipe.batch, recipe.clip.name, recipe.optimizer.keywords()["lr"]) == (8, "norm", 0.1)
+    assert (recipe.batch, recipe.clip.name, recipe.optimizer.arguments()["lr"]) == (8, "norm", 0.1)
 
 
 def test_assertions_of_the_base_stay(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_group_says_its_own() -> None:
 
 def test_one_argument_is_laid_over_the_recipes() -> None:
     group = group_of(spec("group g { select bias\noptimizer.lr 0.5 }"))
-    assert group.optimizer.keywords() | {"lr": 0.5, "momentum": 0.9} == group.optimizer.keywords()
+    assert group.optimizer.arguments() | {"lr": 0.5, "momentum": 0.9} == group.optimizer.arguments()
 
 
 def test_groups_stand_in_their_order() -> None:
@@ -69,8 +69,8 @@ def test_the_order_means_something_and_the_names_do_not() -> None:
 def test_overrides_reach_groups() -> None:
     text = spec("group g { select bias }")
     group = group_of(text, "train.group.g.optimizer.lr=0.25", "train.group.g.epochs=2", "train.optimizer.momentum=0.5")
-    assert (group.optimizer.keywords()["lr"], group.epochs) == (0.25, 2)
-    assert group.optimizer.keywords()["momentum"] == 0.5  # the recipe's, as it is in the end
+    assert (group.optimizer.arguments()["lr"], group.epochs) == (0.25, 2)
+    assert group.optimizer.arguments()["momentum"] == 0.5  # the recipe's, as it is in the end
     assert group_of(text, "train.group.g.select=[norm]").select == ("norm",)
 
 
@@ -80,7 +80,7 @@ def test_a_variant_changes_a_group_of_its_base(tmp_path: Path) -> None:
     recipe = analyze(tmp_path / "b.arch").recipe
     assert recipe
     assert [group.name for group in recipe.groups] == ["g", "h"]
-    assert (recipe.groups[0].optimizer.keywords()["lr"], recipe.groups[0].epochs) == (0.5, 2)
+    assert (recipe.groups[0].optimizer.arguments()["lr"], recipe.groups[0].epochs) == (0.5, 2)
 
 
 def test_the_resolved_spec_has_the_groups() -> None:

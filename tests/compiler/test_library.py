@@ -78,7 +78,7 @@ def test_a_block_of_the_spec_wins() -> None:
 
 
 def test_any_name_of_the_spec_wins() -> None:
-    assert [n.call.name for n in graph_of("let depthwise = relu\ndepthwise").nodes] == ["relu"]
+    assert [n.operation.name for n in graph_of("let depthwise = relu\ndepthwise").nodes] == ["relu"]
     assert library_blocks({"nothing"}) == {}
 
 

@@ -15,7 +15,7 @@ def overridden(*texts: str, spec: str = SPEC) -> Analysis:
 def optimizer(*texts: str, spec: str = SPEC) -> dict[str, object]:
     recipe = overridden(*texts, spec=spec).recipe
     assert recipe
-    return dict(recipe.optimizer.keywords())
+    return dict(recipe.optimizer.arguments())
 
 
 def code(*texts: str, spec: str = SPEC) -> str:
@@ -35,7 +35,7 @@ def test_a_param_may_use_expressions_and_spaces() -> None:
 def test_a_setting() -> None:
     recipe = overridden("train.batch=128", "train.clip=norm(1.0)", "train.augment=crop(4) -> flip").recipe
     assert recipe
-    assert (recipe.batch, str(recipe.clip), [call.name for call in recipe.augment]) == (
+    assert (recipe.batch, repr(recipe.clip), [call.name for call in recipe.augment]) == (
         128,
         "norm(limit=1.0)",
         ["crop", "flip"],
@@ -65,7 +65,7 @@ def test_a_part_of_a_chain() -> None:
     spec = SPEC.replace("batch 8", "batch 8\n augment crop(4) -> flip")
     recipe = overridden("train.augment.crop.padding=2", spec=spec).recipe
     assert recipe
-    assert recipe.augment[0].keywords()["padding"] == 2
+    assert recipe.augment[0].arguments()["padding"] == 2
 
 
 def test_the_last_override_wins() -> None:

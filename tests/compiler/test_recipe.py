@@ -23,11 +23,11 @@ def with_lines(*lines: str) -> str:
 
 def test_defaults() -> None:
     recipe = recipe_of()
-    assert str(recipe.normalize) == "per_channel"
+    assert recipe.normalize.brief() == "per_channel"
     assert recipe.augment == ()
-    assert str(recipe.schedule) == "constant(warmup=0.0)"
-    assert (recipe.loss.name, recipe.loss.keywords()["label_smoothing"]) == ("cross_entropy", 0.0)
-    assert str(recipe.clip) == "none"
+    assert recipe.schedule.brief() == "constant"
+    assert (recipe.loss.name, recipe.loss.arguments()["label_smoothing"]) == ("cross_entropy", 0.0)
+    assert recipe.clip.brief() == "none"
     assert recipe.precision == "fp32"
     assert (recipe.drop_last, recipe.average, recipe.test_augment, recipe.groups) == (False, (), (), ())
 
@@ -37,7 +37,7 @@ def test_params_can_be_used_in_train() -> None:
     params = "param rate = 3e-4\nparam size = 16\n"
     recipe = analyze_text(text.replace("model {", params + "model {", 1)).recipe
     assert recipe
-    assert (recipe.batch, recipe.epochs, recipe.optimizer.keywords()["lr"]) == (32, 16, 3e-4)
+    assert (recipe.batch, recipe.epochs, recipe.optimizer.arguments()["lr"]) == (32, 16, 3e-4)
 
 
 def test_a_spec_without_train_has_no_recipe() -> None:

@@ -16,7 +16,7 @@ def shapes(graph: Graph) -> list[str]:
 )
 def test_a_slice_takes_channels(subscript: str, start: int, stop: int) -> None:
     graph = graph_of(f"let k = 2\nlet x = conv(8, 1)\nx{subscript}")
-    assert graph.nodes[-1].call.keywords() == {"start": start, "stop": stop}
+    assert graph.nodes[-1].operation.arguments() == {"start": start, "stop": stop}
     assert str(graph.shape_of(graph.output)) == f"{stop - start}x8x8"
 
 
@@ -73,7 +73,7 @@ def test_an_assignment_is_seen_by_what_follows() -> None:
 def test_an_assignment_carries_a_tensor_from_round_to_round() -> None:
     loop = "let last = identity\nrepeat 3 {\nlet here = identity\nconcat { identity | last }\nlast = here\n}"
     # 3, 3 + 3, 6 + 3, 9 + 6: each round joins the flow with what came into the round before.
-    joined = [str(node.shape) for node in graph_of(loop).nodes if node.call.name == "concat"]
+    joined = [str(node.shape) for node in graph_of(loop).nodes if node.operation.name == "concat"]
     assert joined == ["6x8x8", "9x8x8", "15x8x8"]
 
 

@@ -20,7 +20,7 @@ block sized(k: size, share: float, on: bool, widths: list) {
 
 
 def layers_of(stages: str, items: str = TYPED) -> list[str]:
-    return [node.call.name for node in graph_of(stages, items).nodes]
+    return [node.operation.name for node in graph_of(stages, items).nodes]
 
 
 def test_a_layer_is_passed_by_its_bare_name() -> None:
@@ -48,7 +48,7 @@ def test_a_layer_that_was_passed_takes_arguments() -> None:
 
 def test_a_param_may_be_a_layer_or_an_initialiser() -> None:
     graph = graph_of("unit(4, act, first=how)", TYPED + "param act = gelu\nparam how = normal(std=0.5)")
-    assert [node.call.name for node in graph.nodes] == ["conv", "gelu"]
+    assert [node.operation.name for node in graph.nodes] == ["conv", "gelu"]
     assert str(graph.nodes[0].parameters[0].initial) == "normal(std=0.5)"
 
 

@@ -20,6 +20,7 @@ from cifar_dsl.compiler import Analysis, analyze
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.lints import fixed, inspect
 from cifar_dsl.foundation.resources import specs_directory
+from cifar_dsl.ir import arguments_of
 from cifar_dsl.language.diagnostics import (
     Diagnostic,
     render_concise,
@@ -33,7 +34,6 @@ from cifar_dsl.language.syntax.formatter import format_text
 from cifar_dsl.language.syntax.tables import START_OVERRIDE, START_SPEC
 from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
 from cifar_dsl.operations.recipe import SETTINGS
-from cifar_dsl.operations.registry import arguments_of
 from cifar_dsl.views.difference import as_data, as_lines, difference
 from cifar_dsl.views.flatten import expanded
 from cifar_dsl.views.pictures import as_dot, as_mermaid, draw

@@ -15,14 +15,14 @@ from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.values import EvaluationFailed, ValueScope, write
 from cifar_dsl.foundation import limits
-from cifar_dsl.ir import Shape, Size, Value
+from cifar_dsl.ir import Declaration, Kind, Shape, Size, Value, arguments_of
 from cifar_dsl.language.diagnostics import Reporter
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, parse_override
-from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, Kind, ListOf, OneOf, Pair, Text
+from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pair, Text
 from cifar_dsl.operations.layers import JOINS, LAYERS
 from cifar_dsl.operations.recipe import AUGMENTATIONS, SETTINGS, Setting
-from cifar_dsl.operations.registry import CallOf, Declaration, MisfitError, arguments_of
+from cifar_dsl.operations.registry import CallOf, MisfitError
 
 D = TypeVar("D", bound=Declaration)
 LARGEST = 4096  # numbers that a drawn tensor holds at most

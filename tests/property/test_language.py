@@ -8,9 +8,10 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from cifar_dsl.compiler import analyze_text
+from cifar_dsl.ir import arguments_of
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.operations.layers import LAYERS
-from cifar_dsl.operations.registry import MisfitError, arguments_of
+from cifar_dsl.operations.registry import MisfitError
 
 
 @settings(deadline=None, max_examples=150)

@@ -8,7 +8,7 @@ import torch
 from helpers.pictures import HEIGHT, MEAN, WIDTH, images
 from torch import Tensor
 
-from cifar_dsl.ir import Call
+from cifar_dsl.ir.recipe import Augmentation
 from cifar_dsl.operations.recipe import AUGMENTATIONS
 from cifar_dsl.operations.registry import MisfitError
 from cifar_dsl.training import draws
@@ -21,29 +21,29 @@ from cifar_dsl.training.draws import DeviceKeys, HostKeys
 SEED, EPOCH = 5, 3
 
 
-def call(name: str, **arguments: object) -> Call:
-    return AUGMENTATIONS[name](**arguments).call()
+def change(name: str, **arguments: object) -> Augmentation:
+    return AUGMENTATIONS[name](**arguments)
 
 
-CROP, CROP_REFLECT = call("crop", padding=2), call("crop", padding=2, mode="reflect")
-FLIP, CUTOUT = call("flip"), call("cutout", size=3)
-TRANSLATE, ALTERNATING_FLIP = call("translate", pixels=2, mode="reflect"), call("alternating_flip")
-ERASING = call("random_erasing", p=0.9, area=(0.1, 0.5))
-NOISE = call("random_erasing", p=1.0, area=(0.4, 0.6), ratio=(0.8, 1.2), fill="noise")
+CROP, CROP_REFLECT = change("crop", padding=2), change("crop", padding=2, mode="reflect")
+FLIP, CUTOUT = change("flip"), change("cutout", size=3)
+TRANSLATE, ALTERNATING_FLIP = change("translate", pixels=2, mode="reflect"), change("alternating_flip")
+ERASING = change("random_erasing", p=0.9, area=(0.1, 0.5))
+NOISE = change("random_erasing", p=1.0, area=(0.4, 0.6), ratio=(0.8, 1.2), fill="noise")
 MOVED = [CROP, FLIP, CUTOUT, TRANSLATE, ALTERNATING_FLIP, ERASING, NOISE]
 
 
-def augmented(chain: tuple[Call, ...], index: Tensor, seed: int = SEED, epoch: int = EPOCH) -> Tensor:
+def augmented(chain: tuple[Augmentation, ...], index: Tensor, seed: int = SEED, epoch: int = EPOCH) -> Tensor:
     return augmented_batch(images(), index, chain, HostKeys(seed, epoch)).images
 
 
-def by_hand(chain: tuple[Call, ...], number: int) -> Tensor:
+def by_hand(chain: tuple[Augmentation, ...], number: int) -> Tensor:
     """What becomes of one image, step by step."""
     image, one = images().pixels[number].numpy().astype(np.float32), torch.tensor([number])
     for place, stage in enumerate(chain):
         name = f"augment {place} {stage.name}"
         key = draws.key(SEED, EPOCH, name)
-        match stage.name, stage.keywords():
+        match stage.name, stage.arguments():
             case "crop", {"padding": int(padding), "mode": mode}:
                 image = window_by_hand(image, key, one, padding, mode)
             case "translate", {"pixels": int(padding), "mode": mode}:
@@ -97,23 +97,23 @@ def erase_by_hand(image, name, one, p, area, ratio, fill) -> None:
     [
         (CROP,),
         (CROP_REFLECT,),
-        (call("crop", padding=20),),
-        (call("crop", padding=20, mode="reflect"),),
+        (change("crop", padding=20),),
+        (change("crop", padding=20, mode="reflect"),),
         (FLIP,),
         (CUTOUT,),
-        (call("cutout", size=2),),
-        (call("cutout", size=100),),
-        (call("cutout", size=3, fill="mean"),),
+        (change("cutout", size=2),),
+        (change("cutout", size=100),),
+        (change("cutout", size=3, fill="mean"),),
         (TRANSLATE,),
         (ALTERNATING_FLIP,),
         (ERASING,),
-        (call("random_erasing", p=0.5, fill="mean"),),
-        (call("random_erasing", p=1.0, area=(0.6, 1.0), ratio=(0.1, 5.0)),),
+        (change("random_erasing", p=0.5, fill="mean"),),
+        (change("random_erasing", p=1.0, area=(0.6, 1.0), ratio=(0.1, 5.0)),),
         (CROP, FLIP, CUTOUT),
         (CUTOUT, FLIP, CROP_REFLECT),
         (CROP, CROP),
         (FLIP, FLIP),
-        (call("cutout", size=3, fill="mean"), TRANSLATE, CUTOUT),
+        (change("cutout", size=3, fill="mean"), TRANSLATE, CUTOUT),
         (ERASING, CROP, ALTERNATING_FLIP),
     ],
     ids=lambda chain: " -> ".join(map(str, chain)),
@@ -131,7 +131,7 @@ def test_every_declared_augmentation_is_implemented_once():
 @pytest.mark.parametrize("name", list(AUGMENTATIONS))
 def test_every_augmentation_changes_some_images_and_keeps_their_size(name):
     index = torch.arange(40)
-    changed = augmented((call(name),), index)
+    changed = augmented((change(name),), index)
     assert changed.shape == (40, 3, HEIGHT, WIDTH)
     assert changed.dtype == torch.float32
     assert changed.isfinite().all()
@@ -141,10 +141,10 @@ def test_every_augmentation_changes_some_images_and_keeps_their_size(name):
 
 
 CHAINS = [
-    *[(call(name),) for name in AUGMENTATIONS],
+    *[(change(name),) for name in AUGMENTATIONS],
     (CROP, FLIP, CUTOUT),
-    (NOISE, call("color_jitter"), CROP, call("grayscale"), NOISE, call("mixup")),
-    (FLIP, call("randaugment"), call("mixup"), call("cutmix")),
+    (NOISE, change("color_jitter"), CROP, change("grayscale"), NOISE, change("mixup")),
+    (FLIP, change("randaugment"), change("mixup"), change("cutmix")),
 ]
 
 
@@ -155,7 +155,7 @@ def test_what_an_image_becomes_depends_on_no_other_image(chain):
         assert torch.equal(augmented(chain, batch), everything[batch])
 
 
-@pytest.mark.parametrize("stage", [*MOVED, *[call(name) for name in CHANGES]], ids=lambda stage: stage.name)
+@pytest.mark.parametrize("stage", [*MOVED, *[change(name) for name in CHANGES]], ids=lambda stage: stage.name)
 def test_each_image_of_a_batch_has_its_own_draw(stage):
     one_picture = images()
     one_picture.pixels[:] = one_picture.pixels[0]
@@ -168,7 +168,7 @@ def test_each_image_of_a_batch_has_its_own_draw(stage):
 @pytest.mark.parametrize("name", list(AUGMENTATIONS))
 def test_another_seed_or_epoch_draws_anew(name, seed, epoch):
     index = torch.arange(40)
-    assert not torch.equal(augmented((call(name),), index), augmented((call(name),), index, seed, epoch))
+    assert not torch.equal(augmented((change(name),), index), augmented((change(name),), index, seed, epoch))
 
 
 def test_a_crop_takes_every_place_of_the_padded_image_equally_often():
@@ -182,7 +182,7 @@ def test_a_crop_takes_every_place_of_the_padded_image_equally_often():
 @pytest.mark.parametrize("p", [0.0, 0.25, 1.0])
 def test_a_flip_happens_as_often_as_declared(p):
     many = images(4000)
-    flipped = augmented_batch(many, torch.arange(4000), (call("flip", p=p),), HostKeys(SEED, EPOCH)).images
+    flipped = augmented_batch(many, torch.arange(4000), (change("flip", p=p),), HostKeys(SEED, EPOCH)).images
     share = (flipped != many.batch(torch.arange(4000))).flatten(1).any(1).double().mean().item()
     assert share == pytest.approx(p, abs=0.03 if 0 < p < 1 else 0)
 
@@ -197,7 +197,7 @@ def test_an_alternating_flip_shows_every_image_both_ways_in_two_epochs():
 
 
 def test_a_translation_is_a_crop_by_another_name():
-    moved = augmented((call("translate", pixels=2),), torch.arange(40)) == 0
+    moved = augmented((change("translate", pixels=2),), torch.arange(40)) == 0
     cropped = augmented((CROP,), torch.arange(40)) == 0
     assert moved.any()
     assert moved.double().mean().item() == pytest.approx(cropped.double().mean().item(), abs=0.05)
@@ -206,11 +206,11 @@ def test_a_translation_is_a_crop_by_another_name():
 def test_what_is_blank_is_normalised_with_the_rest():
     picture = images()
     picture.scale, picture.offset = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-1.0, -2.0, -3.0])
-    whole = call("cutout", size=100)
+    whole = change("cutout", size=100)
     black = augmented_batch(picture, torch.arange(4), (whole,), HostKeys(SEED, EPOCH)).images
     assert torch.equal(black, torch.tensor([-1.0, -2.0, -3.0]).view(1, 3, 1, 1).expand(4, 3, HEIGHT, WIDTH))
     mean = augmented_batch(
-        picture, torch.arange(4), (call("cutout", size=100, fill="mean"),), HostKeys(SEED, EPOCH)
+        picture, torch.arange(4), (change("cutout", size=100, fill="mean"),), HostKeys(SEED, EPOCH)
     ).images
     expected = MEAN * picture.scale + picture.offset
     torch.testing.assert_close(mean, expected.view(1, 3, 1, 1).expand(4, 3, HEIGHT, WIDTH))
@@ -229,7 +229,7 @@ def test_noise_is_even_over_all_bytes():
 
 def test_erased_areas_are_as_large_as_declared():
     many = images(2000, height=32, width=32)
-    chain = (call("random_erasing", p=1.0, area=(0.1, 0.3), ratio=(0.5, 2.0)),)
+    chain = (change("random_erasing", p=1.0, area=(0.1, 0.3), ratio=(0.5, 2.0)),)
     changed = augmented_batch(many, torch.arange(2000), chain, HostKeys(SEED, EPOCH)).images
     share = (changed == 0).all(1).double().mean((1, 2))
     assert share.min() > 0.085
@@ -243,7 +243,11 @@ def test_bounds_of_erasing_go_upwards(arguments):
         AUGMENTATIONS["random_erasing"](**arguments).check()
 
 
-@pytest.mark.parametrize("stage", [*MOVED, call("mixup"), call("cutmix"), call("color_jitter", contrast=0.5)], ids=str)
+@pytest.mark.parametrize(
+    "stage",
+    [*MOVED, change("mixup"), change("cutmix"), change("color_jitter", contrast=0.5)],
+    ids=str,
+)
 def test_keys_on_the_device_draw_the_same_in_every_epoch(stage):
     keys = DeviceKeys(SEED, torch.device("cpu"))
     index = torch.arange(40)

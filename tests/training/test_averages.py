@@ -21,7 +21,7 @@ def module() -> nn.Module:
 
 
 def made(name: str, module: nn.Module, **arguments: object) -> WeightAverage:
-    return make_average(AVERAGES[name](**arguments).call(), module, PLAN, images())
+    return make_average(AVERAGES[name](**arguments), module, PLAN, images())
 
 
 @torch.no_grad()

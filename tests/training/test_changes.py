@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from cifar_dsl.ir import Call
+from cifar_dsl.ir.recipe import Augmentation
 from cifar_dsl.operations.recipe import AUGMENTATIONS
 from cifar_dsl.operations.registry import MisfitError
 from cifar_dsl.training import draws
@@ -22,8 +22,8 @@ INDEX = torch.arange(COUNT)
 COLOURED = ["color_jitter", "grayscale", "randaugment", "trivial_augment", "autoaugment"]
 
 
-def changed(call: Call) -> Tensor:
-    return augmented(images(), INDEX, (call,), HostKeys(SEED, EPOCH)).images
+def changed(augmentation: Augmentation) -> Tensor:
+    return augmented(images(), INDEX, (augmentation,), HostKeys(SEED, EPOCH)).images
 
 
 @pytest.mark.parametrize(
@@ -48,45 +48,45 @@ def test_colours_change_as_torchvision_changes_them(reach):
         x = functional.adjust_brightness(image / 255, own[0])
         x = functional.adjust_contrast(x, own[1])
         expected.append(functional.adjust_saturation(x, own[2]) * 255)
-    ours = changed(AUGMENTATIONS["color_jitter"](**reach).call())
+    ours = changed(AUGMENTATIONS["color_jitter"](**reach))
     torch.testing.assert_close(ours, torch.stack(expected), rtol=1e-4, atol=1e-2)
 
 
 def test_grey_is_torchvisions_grey():
-    everything = changed(AUGMENTATIONS["grayscale"](p=1.0).call())
+    everything = changed(AUGMENTATIONS["grayscale"](p=1.0))
     expected = functional.rgb_to_grayscale(images().batch(INDEX), num_output_channels=3)
     torch.testing.assert_close(everything, expected, rtol=1e-4, atol=1e-2)
-    some = changed(AUGMENTATIONS["grayscale"](p=0.5).call())
+    some = changed(AUGMENTATIONS["grayscale"](p=0.5))
     is_grey = (some == everything).flatten(1).all(1)
     assert 10 < is_grey.sum() < 30
     assert torch.equal(some[~is_grey], images().batch(INDEX)[~is_grey])
 
 
 @pytest.mark.parametrize(
-    ("call", "transform"),
+    ("augmentation", "transform"),
     [
-        (AUGMENTATIONS["randaugment"](ops=3, magnitude=20).call(), v2.RandAugment(3, 20)),
-        (AUGMENTATIONS["trivial_augment"]().call(), v2.TrivialAugmentWide()),
-        (AUGMENTATIONS["autoaugment"]().call(), v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)),
+        (AUGMENTATIONS["randaugment"](ops=3, magnitude=20), v2.RandAugment(3, 20)),
+        (AUGMENTATIONS["trivial_augment"](), v2.TrivialAugmentWide()),
+        (AUGMENTATIONS["autoaugment"](), v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)),
     ],
     ids=["randaugment", "trivial_augment", "autoaugment"],
 )
-def test_a_policy_is_torchvisions_with_a_seed_for_each_image(call, transform):
-    seeds = draws.hashed(draws.key(SEED, EPOCH, f"augment 0 {call.name}"), INDEX).tolist()
+def test_a_policy_is_torchvisions_with_a_seed_for_each_image(augmentation, transform):
+    seeds = draws.hashed(draws.key(SEED, EPOCH, f"augment 0 {augmentation.name}"), INDEX).tolist()
     expected = []
     for seed, image in zip(seeds, images().pixels, strict=True):
         torch.manual_seed(seed)
         expected.append(transform(image.permute(2, 0, 1)).float())
-    assert torch.equal(changed(call), torch.stack(expected))
+    assert torch.equal(changed(augmentation), torch.stack(expected))
 
 
 @pytest.mark.parametrize("name", COLOURED)
 def test_no_generator_plays_a_part_or_is_changed(name):
     torch.manual_seed(1)
-    first = changed(AUGMENTATIONS[name]().call())
+    first = changed(AUGMENTATIONS[name]())
     torch.manual_seed(2)
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
-    assert torch.equal(changed(AUGMENTATIONS[name]().call()), first)
+    assert torch.equal(changed(AUGMENTATIONS[name]()), first)
     assert torch.equal(torch.get_rng_state(), before[0])
     assert (np.random.get_state()[1] == before[1]).all()
     assert random.getstate() == before[2]

@@ -7,7 +7,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from cifar_dsl.ir import Call
 from cifar_dsl.operations.recipe import LOSSES
-from cifar_dsl.training.losses import one_hot
+from cifar_dsl.training.losses import LOSS_MODULES, one_hot
 from cifar_dsl.training.lowering.torch_module import make
 
 N, CLASSES = 8, 5
@@ -29,7 +29,7 @@ def shares() -> Tensor:
 
 
 def loss(name: str, **arguments: object) -> nn.Module:
-    return make(LOSSES[name](**arguments).emit())
+    return make(LOSSES[name](**arguments).lower(), LOSS_MODULES)
 
 
 def focal(scores: Tensor, shares: Tensor, gamma: float) -> Tensor:

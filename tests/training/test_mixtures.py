@@ -7,7 +7,7 @@ import pytest
 import torch
 from helpers.pictures import HEIGHT, WIDTH, images
 
-from cifar_dsl.ir import Call
+from cifar_dsl.ir.recipe import Augmentation
 from cifar_dsl.operations.recipe import AUGMENTATIONS
 from cifar_dsl.operations.recipe.augmentation import check_chain
 from cifar_dsl.operations.registry import MisfitError
@@ -19,11 +19,11 @@ SEED, EPOCH, COUNT, CLASSES = 5, 3, 40, 10
 INDEX = torch.arange(COUNT)
 
 
-def call(name: str, **arguments: object) -> Call:
-    return AUGMENTATIONS[name](**arguments).call()
+def change(name: str, **arguments: object) -> Augmentation:
+    return AUGMENTATIONS[name](**arguments)
 
 
-def batch(*chain: Call) -> Batch:
+def batch(*chain: Augmentation) -> Batch:
     return augmented(images(), INDEX, chain, HostKeys(SEED, EPOCH))
 
 
@@ -35,7 +35,7 @@ def one_hot(labels: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.one_hot(labels, CLASSES).float()
 
 
-@pytest.mark.parametrize("before", [(), (call("flip"), call("cutout", size=3))], ids=["first", "after others"])
+@pytest.mark.parametrize("before", [(), (change("flip"), change("cutout", size=3))], ids=["first", "after others"])
 @pytest.mark.parametrize("p", [1.0, 0.5])
 def test_mixup_is_the_weighted_mean_of_two_images_that_were_changed_alike(before, p):
     place = len(before)
@@ -43,7 +43,7 @@ def test_mixup_is_the_weighted_mean_of_two_images_that_were_changed_alike(before
     shares = beta_values(0.4)[drawn(place, "mixup").integers(2**16, "share")]
     shares = torch.where(drawn(place, "mixup").uniform() < p, shares, 1.0)
     alone = batch(*before).images
-    mixed = batch(*before, call("mixup", alpha=0.4, p=p))
+    mixed = batch(*before, change("mixup", alpha=0.4, p=p))
     for number, (partner, share) in enumerate(zip(partners.tolist(), shares.tolist(), strict=True)):
         expected = share * alone[number] + (1 - share) * alone[partner]
         torch.testing.assert_close(mixed.images[number], expected, rtol=1e-5, atol=1e-3)
@@ -58,7 +58,7 @@ def test_cutmix_has_a_rectangle_of_the_partner_and_its_label_by_area():
     shares = beta_values(1.0)[drawn(0, "cutmix").integers(2**16, "share")]
     middles = drawn(0, "cutmix").integers(HEIGHT, "row"), drawn(0, "cutmix").integers(WIDTH, "column")
     pixels, labels = images().batch(INDEX), images().labels
-    mixed = batch(call("cutmix"))
+    mixed = batch(change("cutmix"))
     for number, partner in enumerate(partners.tolist()):
         side = math.sqrt(1 - shares[number].item())
         half_height, half_width = int(HEIGHT * side) // 2, int(WIDTH * side) // 2
@@ -74,7 +74,7 @@ def test_cutmix_has_a_rectangle_of_the_partner_and_its_label_by_area():
 
 
 def test_mixtures_can_be_mixed_again():
-    once, twice = batch(call("mixup")), batch(call("mixup"), call("cutmix"))
+    once, twice = batch(change("mixup")), batch(change("mixup"), change("cutmix"))
     targets = twice.targets(CLASSES)
     torch.testing.assert_close(targets.sum(1), torch.ones(COUNT))
     assert not torch.equal(once.images, twice.images)
@@ -83,12 +83,12 @@ def test_mixtures_can_be_mixed_again():
 
 
 def test_without_a_mixture_targets_are_labels():
-    assert torch.equal(batch(call("flip")).targets(CLASSES), images().labels)
+    assert torch.equal(batch(change("flip")).targets(CLASSES), images().labels)
 
 
 def test_a_mixture_that_never_happens_leaves_everything_as_it_is():
     for name in ("mixup", "cutmix"):
-        mixed = batch(call(name, p=0.0))
+        mixed = batch(change(name, p=0.0))
         assert torch.equal(mixed.images, images().batch(INDEX))
         assert torch.equal(mixed.targets(CLASSES), one_hot(images().labels))
 
@@ -122,6 +122,6 @@ def test_values_of_beta_have_its_moments(alpha):
 
 def test_only_mixtures_follow_a_mixture():
     check_chain(())
-    check_chain((call("crop"), call("flip"), call("mixup"), call("cutmix")))
+    check_chain((change("crop"), change("flip"), change("mixup"), change("cutmix")))
     with pytest.raises(MisfitError, match="after `mixup` there are two in each"):
-        check_chain((call("mixup"), call("flip")))
+        check_chain((change("mixup"), change("flip")))

@@ -8,7 +8,7 @@ from torch.nn import functional as F  # noqa: N812
 from cifar_dsl.operations.recipe import TEST_AUGMENTATIONS
 from cifar_dsl.training.views import VIEWS, with_views
 
-MIRROR, SHIFT = TEST_AUGMENTATIONS["mirror"]().call(), TEST_AUGMENTATIONS["shift"](pixels=1).call()
+MIRROR, SHIFT = TEST_AUGMENTATIONS["mirror"](), TEST_AUGMENTATIONS["shift"](pixels=1)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_mirror_is_the_mean_of_both(network, x):
 
 @pytest.mark.parametrize("pixels", [1, 2])
 def test_a_shift_has_the_image_and_two_diagonals(network, x, pixels):
-    scores = with_views(network, (TEST_AUGMENTATIONS["shift"](pixels=pixels).call(),))(x)
+    scores = with_views(network, (TEST_AUGMENTATIONS["shift"](pixels=pixels),))(x)
     diagonals = network(moved(x, pixels, pixels, 2)) + network(moved(x, -pixels, -pixels, 2))
     torch.testing.assert_close(scores, network(x) / 2 + diagonals / 4)
 
@@ -54,4 +54,4 @@ def test_mirror_and_shift_are_six_views(network, x):
 
 
 def test_a_shift_may_be_larger_than_the_image(network, x):
-    assert with_views(network, (TEST_AUGMENTATIONS["shift"](pixels=64).call(),))(x).isfinite().all()
+    assert with_views(network, (TEST_AUGMENTATIONS["shift"](pixels=64),))(x).isfinite().all()

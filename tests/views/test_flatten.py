@@ -33,7 +33,7 @@ block deep(c) {
 def meaning(graph: Graph) -> list[object]:
     return [
         graph.output,
-        *((node.call, node.inputs, node.shape, node.cost) for node in graph.nodes),
+        *((node.operation, node.inputs, node.shape, node.cost) for node in graph.nodes),
         *(p.initial for node in graph.nodes for p in node.parameters),
     ]
 

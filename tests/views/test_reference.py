@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from cifar_dsl.operations.argument_types import Float, Int, ListOf, OneOf, Pair, Text
-from cifar_dsl.operations.registry import written
+from cifar_dsl.operations.argument_types import Float, Int, ListOf, OneOf, Pair, Text, written
 from cifar_dsl.views.reference import markdown
 
 

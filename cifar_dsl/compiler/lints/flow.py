@@ -10,12 +10,11 @@ from attrs import define, field
 
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.bind import Invocation
-from cifar_dsl.ir import Graph, Node
+from cifar_dsl.ir import Graph, Node, arguments_of
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes, parse_override
-from cifar_dsl.operations.layers import ACTIVATIONS, JOINS, LAYERS
-from cifar_dsl.operations.registry import arguments_of
+from cifar_dsl.operations.layers import LAYERS
 
 _CENTRING = frozenset(["bn", "instancenorm"])  # they subtract the mean of each channel by itself
 _BEFORE_LOSS = {"cross_entropy": ("softmax",), "focal": ("softmax",), "bce": ("sigmoid", "softmax")}
@@ -65,12 +64,12 @@ def biases_before_norms(analysis: Analysis) -> Iterator[Diagnostic]:
 
     def is_centred_away(index: int, node: Node) -> bool:
         takers = flow.takers[index + 1]
-        has_bias = any(parameter.kind == "bias" for parameter in node.parameters) and "bias" in node.call.keywords()
-        return has_bias and len(takers) == 1 and takers[0].call.name in _CENTRING
+        has_bias = "bias" in node.operation.arguments() and any(p.kind == "bias" for p in node.parameters)
+        return has_bias and len(takers) == 1 and takers[0].operation.name in _CENTRING
 
     for span, found in flow.everywhere(is_centred_away):
         needless = sum(p.elements for node in found for p in node.parameters if p.kind == "bias")
-        layer = found[0].call.name
+        layer = found[0].operation.name
         yield Diagnostic(
             "W0203",
             f"the normalisation after it subtracts the bias of this {layer} again",
@@ -102,17 +101,17 @@ def dropping_pools(analysis: Analysis) -> Iterator[Diagnostic]:
     graph = analysis.graph
     told: set[Span] = set()
     for node in graph.nodes:
-        if node.call.name in JOINS or node.span is None or node.span in told:
+        if node.span is None or node.span in told:
             continue
-        x = graph.shape_of(node.inputs[0])
-        rows, columns = LAYERS.of(node.call).unseen(x)
+        rows, columns = node.operation.dropped_border(*graph.input_shapes(node))
         if rows or columns:
+            x = graph.shape_of(node.inputs[0])
             told.add(node.span)
             counts = ((rows, "row"), (columns, "column"))
             lost = " and ".join(f"{count} {what}{'s' if count > 1 else ''}" for count, what in counts if count)
             yield Diagnostic(
                 "W0204",
-                f"{node.call.name} leaves out {lost} of its input",
+                f"{node.operation.name} leaves out {lost} of its input",
                 Label(node.span, f"the input is {x}"),
                 help=("use `ceil=true`, or a padding or stride before it that makes the extents fit",),
             )
@@ -124,7 +123,8 @@ def activations_twice(analysis: Analysis) -> Iterator[Diagnostic]:
 
     def is_second(_: int, node: Node) -> bool:
         maker = flow.maker(node.inputs[0])
-        return node.call.name in ACTIVATIONS and maker is not None and maker.call.name == node.call.name
+        is_activation = node.operation.family == "activation"
+        return is_activation and maker is not None and maker.operation.name == node.operation.name
 
     for span, (node, *_) in flow.everywhere(is_second):
         maker = flow.maker(node.inputs[0])
@@ -132,7 +132,7 @@ def activations_twice(analysis: Analysis) -> Iterator[Diagnostic]:
         assert maker.span is not None
         yield Diagnostic(
             "W0205",
-            f"{node.call.name} comes right after {maker.call.name}",
+            f"{node.operation.name} comes right after {maker.operation.name}",
             Label(span, "again here"),
             secondary=(Label(maker.span, "first here"),) if maker.span != span else (),
             help=("delete one of the two, or put a layer between them",),
@@ -145,6 +145,6 @@ def softmax_before_loss(analysis: Analysis) -> Iterator[Diagnostic]:
     last = graph.nodes[graph.output - 1] if graph.output else None
     if recipe is None or last is None or last.span is None:
         return
-    if last.call.name in _BEFORE_LOSS.get(recipe.loss.name, ()):
-        message = f"the loss {recipe.loss.name} takes scores, and this is a {last.call.name} of them"
+    if last.operation.name in _BEFORE_LOSS.get(recipe.loss.name, ()):
+        message = f"the loss {recipe.loss.name} takes scores, and this is a {last.operation.name} of them"
         yield Diagnostic("W0207", message, Label(last.span), help=("delete it",))

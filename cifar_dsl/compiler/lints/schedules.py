@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.bind import Invocation
-from cifar_dsl.ir import Call
+from cifar_dsl.ir import arguments_of
+from cifar_dsl.ir.recipe import Schedule
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
-from cifar_dsl.operations.recipe import SCHEDULES
-from cifar_dsl.operations.registry import arguments_of
 
 
 def unreached_rates(analysis: Analysis) -> Iterator[Diagnostic]:
@@ -27,13 +26,13 @@ def unreached_rates(analysis: Analysis) -> Iterator[Diagnostic]:
 
 
 def _unreached(
-    schedule: Call,
+    schedule: Schedule,
     epochs: float,
     settings: dict[str, nodes.Setting],
     all_settings: dict[str, nodes.Setting],
     own: Source,
 ) -> Iterator[Diagnostic]:
-    argument = SCHEDULES.of(schedule).unreached(epochs)
+    argument = schedule.unreached(epochs)
     if argument is None or "schedule" not in settings:
         return
     places = [_place_of(settings["schedule"], schedule, argument), all_settings["epochs"].span]
@@ -47,7 +46,7 @@ def _unreached(
     )
 
 
-def _place_of(setting: nodes.Setting, schedule: Call, argument: str) -> Span:
+def _place_of(setting: nodes.Setting, schedule: Schedule, argument: str) -> Span:
     kind = setting.chain.elements[0].kind
     assert isinstance(kind, nodes.Name | nodes.CallExpression)
-    return Invocation.of(kind).span_of(argument, [info.name for info in arguments_of(SCHEDULES[schedule.name])])
+    return Invocation.of(kind).span_of(argument, [info.name for info in arguments_of(type(schedule))])

@@ -10,10 +10,11 @@ from attrs import frozen
 from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.editors.language_server.markdown import code, plain_text
 from cifar_dsl.editors.language_server.sketch import Named
-from cifar_dsl.operations.argument_types import Bool, Kind, ListOf, OneOf
+from cifar_dsl.ir import Declaration, Kind, arguments_of
+from cifar_dsl.operations.argument_types import Bool, ListOf, OneOf, written
 from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
-from cifar_dsl.operations.registry import CallOf, Declaration, Registry, arguments_of, written
+from cifar_dsl.operations.registry import CallOf, Registry
 
 # Heads and meanings of the functions, as docs/language.md has them.
 FUNCTIONS = {

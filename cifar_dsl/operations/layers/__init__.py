@@ -3,12 +3,8 @@
 from cifar_dsl.operations.layers import activation, attention, conv, dense, dropout, join, norm, pool, scale, shaping
 from cifar_dsl.operations.layers.base import JOINS, LAYERS, Join, JoinError, Layer
 from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Whitening
-from cifar_dsl.operations.layers.overwriting import overwriting
-
-ACTIVATIONS = frozenset(name for name in LAYERS if LAYERS[name].__module__ == activation.__name__)
 
 __all__ = [
-    "ACTIVATIONS",
     "INITIALIZERS",
     "JOINS",
     "LAYERS",
@@ -24,7 +20,6 @@ __all__ = [
     "dropout",
     "join",
     "norm",
-    "overwriting",
     "pool",
     "scale",
     "shaping",

@@ -1,39 +1,38 @@
 """Activations."""
 
-from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
+from cifar_dsl.ir.execution import INPUT, OUTPUT
 from cifar_dsl.operations.argument_types import Bool, Choice, Float
 from cifar_dsl.operations.layers.base import LAYERS, Layer
 from cifar_dsl.operations.layers.initializer import constant
-from cifar_dsl.operations.layers.saved_tensors import INPUT, OUTPUT, Kept
-from cifar_dsl.operations.registry import MisfitError, argument, declared
+from cifar_dsl.operations.registry import MisfitError
 
 _THRESHOLD = Float(0)
 
 
-class _KeepsInput(Layer):
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return INPUT
+def _input_and_one_more(activation: Layer, x: Shape, y: Shape) -> SavedTensors:
+    return SavedTensors(inputs=True, numbers=y.elements)
 
 
-class _KeepsOutput(Layer):
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return OUTPUT
+class _Activation(Layer):
+    family = "activation"
+    execution = Execution(saves=INPUT)
 
 
 @LAYERS.register("relu")
 @declared
-class Relu(_KeepsOutput):
+class Relu(_Activation):
     """max(0, x). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html."""
 
-    can_overwrite = True
+    execution = Execution(saves=OUTPUT, can_overwrite=True)
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.ReLU")
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.ReLU")
 
 
 @LAYERS.register("leaky_relu")
 @declared
-class LeakyRelu(_KeepsInput):
+class LeakyRelu(_Activation):
     """x where positive, else slope * x.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
@@ -41,80 +40,83 @@ class LeakyRelu(_KeepsInput):
 
     slope: float = argument(Float(0), "slope below zero", default=0.01)
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.LeakyReLU", (("negative_slope", self.slope),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.LeakyReLU", negative_slope=self.slope)
 
 
 @LAYERS.register("elu")
 @declared
-class Elu(_KeepsInput):
+class Elu(_Activation):
     """x where positive, else alpha * (exp(x) - 1); Clevert et al. 2015, https://arxiv.org/abs/1511.07289."""
 
     alpha: float = argument(Float(0, open_low=True), "how far below zero it reaches", default=1.0)
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.ELU", (("alpha", self.alpha),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.ELU", alpha=self.alpha)
 
 
 @LAYERS.register("gelu")
 @declared
-class Gelu(_KeepsInput):
+class Gelu(_Activation):
     """x times the normal distribution function of x; Hendrycks 2016, https://arxiv.org/abs/1606.08415."""
 
     approximate: str = argument(Choice(("none", "tanh")), "`tanh` is the faster approximation", default="none")
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.GELU", (("approximate", self.approximate),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.GELU", approximate=self.approximate)
 
 
 @LAYERS.register("silu")
 @declared
-class Silu(_KeepsInput):
+class Silu(_Activation):
     """x * sigmoid(x), also called swish; https://arxiv.org/abs/1710.05941."""
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.SiLU")
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.SiLU")
 
 
 @LAYERS.register("sigmoid")
 @declared
-class Sigmoid(_KeepsOutput):
+class Sigmoid(_Activation):
     """1 / (1 + exp(-x))."""
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Sigmoid")
+    execution = Execution(saves=OUTPUT)
+
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Sigmoid")
 
 
 @LAYERS.register("tanh")
 @declared
-class Tanh(_KeepsOutput):
+class Tanh(_Activation):
     """The hyperbolic tangent."""
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Tanh")
+    execution = Execution(saves=OUTPUT)
+
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Tanh")
 
 
 @LAYERS.register("prelu")
 @declared
-class PRelu(_KeepsInput):
+class PRelu(_Activation):
     """x where positive, else a trained slope times x; He et al. 2015, https://arxiv.org/abs/1502.01852.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html
     """
 
-    takes_half = True
+    execution = Execution(saves=INPUT, autocasts=True)
+
     channelwise: bool = argument(Bool(), "whether each channel (or feature) has a slope of its own", default=True)
     init: float = argument(Float(), "first value of the slope", default=0.25)
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         return (Parameter("weight", (self._slopes(x),), constant(self.init), "scale"),)
 
-    def emit(self, x: Shape) -> Call:
+    def lower(self, x: Shape) -> Lowering:
         # Torch's own takes the first axis of a sample for the channels: of tokens, that is which token it is.
-        name = (
-            "cifar_dsl.training.lowering.modules.TokenPReLU" if x.is_tokens and self.channelwise else "torch.nn.PReLU"
-        )
-        return Call(name, (("num_parameters", self._slopes(x)),))
+        name = "token_prelu" if x.is_tokens and self.channelwise else "torch.nn.PReLU"
+        return Lowering.to(name, num_parameters=self._slopes(x))
 
     def _slopes(self, x: Shape) -> int:
         return x.channels if self.channelwise else 1
@@ -122,74 +124,73 @@ class PRelu(_KeepsInput):
 
 @LAYERS.register("relu6")
 @declared
-class Relu6(_KeepsInput):
+class Relu6(_Activation):
     """min(max(0, x), 6). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html."""
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.ReLU6")
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.ReLU6")
 
 
 @LAYERS.register("selu")
 @declared
-class Selu(_KeepsInput):
+class Selu(_Activation):
     """An elu that keeps mean 0 and variance 1; Klambauer et al. 2017, https://arxiv.org/abs/1706.02515."""
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.SELU")
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.SELU")
 
 
 @LAYERS.register("celu")
 @declared
-class Celu(_KeepsInput):
+class Celu(_Activation):
     """x where positive, else alpha * (exp(x / alpha) - 1); Barron 2017, https://arxiv.org/abs/1704.07483."""
 
     # Torch divides by it in single precision.
     alpha: float = argument(Float(1e-6), "how far below zero it reaches", default=1.0)
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.CELU", (("alpha", self.alpha),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.CELU", alpha=self.alpha)
 
 
 @LAYERS.register("mish")
 @declared
-class Mish(_KeepsInput):
+class Mish(_Activation):
     """x * tanh(softplus(x)); Misra 2019, https://arxiv.org/abs/1908.08681."""
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Mish")
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Mish")
 
 
 @LAYERS.register("softplus")
 @declared
-class Softplus(_KeepsInput):
+class Softplus(_Activation):
     """log(1 + exp(beta * x)) / beta, a smooth relu.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html
     """
 
-    float32_on = frozenset({"cuda"})
+    execution = Execution(saves=INPUT, float32_on=frozenset({"cuda"}))
 
     beta: float = argument(Float(0, open_low=True), "how sharp its bend is", default=1.0)
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Softplus", (("beta", self.beta),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Softplus", beta=self.beta)
 
 
 @LAYERS.register("softsign")
 @declared
-class Softsign(Layer):
+class Softsign(_Activation):
     """x / (1 + |x|). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softsign.html."""
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return Kept(inputs=True, numbers=y.elements)  # the denominator, too
+    execution = Execution(saves=_input_and_one_more)  # the denominator
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Softsign")
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Softsign")
 
 
 @LAYERS.register("hardtanh")
 @declared
-class Hardtanh(_KeepsInput):
+class Hardtanh(_Activation):
     """x, but never less than low nor more than high.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html
@@ -208,43 +209,42 @@ class Hardtanh(_KeepsInput):
                 help=("give the smaller number first, e.g. `hardtanh(-1, 1)`",),
             )
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Hardtanh", (("min_val", self.low), ("max_val", self.high)))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Hardtanh", min_val=self.low, max_val=self.high)
 
 
 @LAYERS.register("hardsigmoid")
 @declared
-class Hardsigmoid(_KeepsInput):
+class Hardsigmoid(_Activation):
     """x / 6 + 1 / 2, cut off at 0 and 1. Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html."""
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Hardsigmoid")
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Hardsigmoid")
 
 
 @LAYERS.register("hardswish")
 @declared
-class Hardswish(_KeepsInput):
+class Hardswish(_Activation):
     """x * hardsigmoid(x), as in MobileNetV3; Howard et al. 2019, https://arxiv.org/abs/1905.02244."""
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Hardswish")
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Hardswish")
 
 
 @LAYERS.register("log_sigmoid")
 @declared
-class LogSigmoid(Layer):
+class LogSigmoid(_Activation):
     """log(sigmoid(x)). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html."""
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return Kept(inputs=True, numbers=y.elements)  # exp(-|x|), too
+    execution = Execution(saves=_input_and_one_more)  # exp(-|x|)
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.LogSigmoid")
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.LogSigmoid")
 
 
 @LAYERS.register("hardshrink")
 @declared
-class Hardshrink(_KeepsInput):
+class Hardshrink(_Activation):
     """x, but 0 where |x| is at most the threshold.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardshrink.html
@@ -252,13 +252,13 @@ class Hardshrink(_KeepsInput):
 
     threshold: float = argument(_THRESHOLD, "the largest magnitude that becomes 0", default=0.5)
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Hardshrink", (("lambd", self.threshold),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Hardshrink", lambd=self.threshold)
 
 
 @LAYERS.register("softshrink")
 @declared
-class Softshrink(_KeepsInput):
+class Softshrink(_Activation):
     """x brought nearer to 0 by the threshold, and 0 where |x| is at most that.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softshrink.html
@@ -266,27 +266,27 @@ class Softshrink(_KeepsInput):
 
     threshold: float = argument(_THRESHOLD, "the largest magnitude that becomes 0", default=0.5)
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Softshrink", (("lambd", self.threshold),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Softshrink", lambd=self.threshold)
 
 
 @LAYERS.register("softmax")
 @declared
-class Softmax(_KeepsOutput):
+class Softmax(_Activation):
     """exp(x), divided so that the channels at each place (or the features, of each token) have sum 1.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html
     """
 
-    float32_on = frozenset({"cuda"})
+    execution = Execution(saves=OUTPUT, float32_on=frozenset({"cuda"}))
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Softmax", (("dim", 1 if x.is_image else -1),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Softmax", dim=1 if x.is_image else -1)
 
 
 @LAYERS.register("glu")
 @declared
-class Glu(_KeepsInput):
+class Glu(_Activation):
     """The first half of the channels (or features) times the sigmoid of the second: C -> C / 2.
 
     Dauphin et al. 2016, https://arxiv.org/abs/1612.08083.
@@ -304,5 +304,5 @@ class Glu(_KeepsInput):
         half = x.channels // 2
         return Shape((half, *x.extents[1:]) if x.is_image else (*x.extents[:-1], half))
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.GLU", (("dim", 1 if x.is_image else -1),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.GLU", dim=1 if x.is_image else -1)

@@ -4,7 +4,8 @@ from math import prod
 
 from attrs import evolve
 
-from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
+from cifar_dsl.ir.execution import FLOAT_BYTES, INPUT, NOTHING
 from cifar_dsl.operations.argument_types import Bool, Float, Int, Pair
 from cifar_dsl.operations.layers.base import (
     BIAS_INIT,
@@ -18,8 +19,7 @@ from cifar_dsl.operations.layers.base import (
 )
 from cifar_dsl.operations.layers.divisible import check_divisible, check_tiles
 from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Normal, Standard
-from cifar_dsl.operations.layers.saved_tensors import FLOAT_BYTES, INPUT, NOTHING, Kept
-from cifar_dsl.operations.registry import CallOf, argument, declared
+from cifar_dsl.operations.registry import CallOf
 
 _FILTER_INIT = CallOf(INITIALIZERS, tuple(name for name in INITIALIZERS if name != "whitening"))
 _MATRIX_INIT = CallOf(INITIALIZERS, tuple(name for name in _FILTER_INIT.symbols() if name != "dirac"))
@@ -34,7 +34,9 @@ class Patches(Layer):
     The patches don't overlap; Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
     """
 
-    takes_half = True
+    family = "dense"
+    execution = Execution(saves=INPUT, autocasts=True)
+
     features: int = argument(Int(1), "features of each token")
     size: tuple[int, int] = argument(Pair(1), "height and width of a patch")
     bias: bool = argument(Bool(), "whether each feature has an offset", default=True)
@@ -61,14 +63,8 @@ class Patches(Layer):
     def macs(self, x: Shape, y: Shape) -> int:
         return y.elements * x.channels * prod(self.size)
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return INPUT
-
-    def emit(self, x: Shape) -> Call:
-        return Call(
-            "cifar_dsl.training.lowering.modules.Patches",
-            (("channels", x.channels), ("features", self.features), ("size", self.size), ("bias", self.bias)),
-        )
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("patches", channels=x.channels, features=self.features, size=self.size, bias=self.bias)
 
 
 @LAYERS.register("class_token")
@@ -80,7 +76,9 @@ class ClassToken(Layer):
     https://arxiv.org/abs/2010.11929.
     """
 
-    gives = "float32"
+    family = "dense"
+    execution = Execution(saves=NOTHING, output_dtype="float32")
+
     init: Initializer = argument(_EMBEDDING_INIT, "first values of the token", default=Normal())
 
     def infer(self, x: Shape) -> Shape:
@@ -91,11 +89,8 @@ class ClassToken(Layer):
         shape = (x.channels,)
         return (Parameter("weight", shape, self.init.fill(shape), "embedding"),)
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return NOTHING
-
-    def emit(self, x: Shape) -> Call:
-        return Call("cifar_dsl.training.lowering.modules.ClassToken", (("features", x.channels),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("class_token", features=x.channels)
 
 
 @LAYERS.register("position_embedding")
@@ -106,7 +101,9 @@ class PositionEmbedding(Layer):
     Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
     """
 
-    gives = "float32"
+    family = "dense"
+    execution = Execution(saves=NOTHING, output_dtype="float32")
+
     init: Initializer = argument(_EMBEDDING_INIT, "first values of the positions", default=Normal())
 
     def infer(self, x: Shape) -> Shape:
@@ -116,14 +113,25 @@ class PositionEmbedding(Layer):
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         return (Parameter("weight", x.extents, self.init.fill(x.extents), "embedding"),)
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return NOTHING
-
-    def emit(self, x: Shape) -> Call:
+    def lower(self, x: Shape) -> Lowering:
         tokens, features = x.extents
-        return Call(
-            "cifar_dsl.training.lowering.modules.PositionEmbedding", (("tokens", tokens), ("features", features))
+        return Lowering.to("position_embedding", tokens=tokens, features=features)
+
+
+def _attention_saves(attention: "Attention", x: Shape, y: Shape) -> SavedTensors:
+    tokens, _ = x.extents
+    pairs = attention.heads * tokens * tokens
+    is_trained = attention.frozen not in {"weight", "all"}
+    if attention.dropout:
+        # Queries and keys, both scaled, and values; weights, mask, and the product of both: all in float32.
+        # And what the heads give, for the gradient of the last projection.
+        return SavedTensors(
+            inputs=is_trained,
+            numbers=x.elements if is_trained else 0,
+            fixed_bytes=FLOAT_BYTES * 3 * (x.elements + pairs),
         )
+    # Queries, keys and values, what the heads give; and the logarithm of each sum of a softmax.
+    return SavedTensors(inputs=is_trained, numbers=4 * x.elements, fixed_bytes=FLOAT_BYTES * attention.heads * tokens)
 
 
 @LAYERS.register("attention")
@@ -135,7 +143,9 @@ class Attention(Layer):
     out as in https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html.
     """
 
-    takes_half = True
+    family = "dense"
+    execution = Execution(saves=_attention_saves, autocasts=True)
+
     heads: int = argument(Int(1), "parts that the features are split into, each of which attends by itself")
     bias: bool = argument(Bool(), "whether the projections have offsets", default=True)
     init: Initializer = argument(_MATRIX_INIT, "first values of both weights", default=Standard())
@@ -163,26 +173,8 @@ class Attention(Layer):
         products = 2 * tokens * tokens * features  # of queries with keys, and of the attention with values
         return projections + products
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        tokens, _ = x.extents
-        pairs = self.heads * tokens * tokens
-        is_trained = self.frozen not in {"weight", "all"}
-        if self.dropout:
-            # Queries and keys, both scaled, and values; weights, mask, and the product of both: all in float32.
-            # And what the heads give, for the gradient of the last projection.
-            return Kept(
-                inputs=is_trained,
-                numbers=x.elements if is_trained else 0,
-                fixed_bytes=FLOAT_BYTES * 3 * (x.elements + pairs),
-            )
-        # Queries, keys and values, what the heads give; and the logarithm of each sum of a softmax.
-        return Kept(inputs=is_trained, numbers=4 * x.elements, fixed_bytes=FLOAT_BYTES * self.heads * tokens)
-
-    def emit(self, x: Shape) -> Call:
-        return Call(
-            "cifar_dsl.training.lowering.modules.Attention",
-            (("features", x.channels), ("heads", self.heads), ("bias", self.bias), ("dropout", self.dropout)),
-        )
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("attention", features=x.channels, heads=self.heads, bias=self.bias, dropout=self.dropout)
 
     def _projection(self, name: str, outputs: int, inputs: int) -> tuple[Parameter, ...]:
         tensors = weight_and_bias(

@@ -3,7 +3,8 @@
 from math import prod
 from typing import Self
 
-from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
+from cifar_dsl.ir.execution import INPUT
 from cifar_dsl.operations.argument_types import Bool, Choice, Int, OneOf, Pair
 from cifar_dsl.operations.layers.base import (
     BIAS_INIT,
@@ -16,21 +17,31 @@ from cifar_dsl.operations.layers.base import (
 )
 from cifar_dsl.operations.layers.divisible import check_divisible
 from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Standard, Whitening
-from cifar_dsl.operations.layers.saved_tensors import INPUT, Kept
 from cifar_dsl.operations.layers.window import PAD_MODE, check_padding, slide
-from cifar_dsl.operations.registry import CallOf, MisfitError, argument, declared
+from cifar_dsl.operations.registry import CallOf, MisfitError
+
+
+class _Convolution(Layer):
+    family = "conv"
+
+
+def _conv_saves(conv: "Conv", x: Shape, y: Shape) -> SavedTensors:
+    if conv.pad_mode == "zeros":
+        return INPUT
+    padded = x.channels * prod(e + 2 * pad for e, pad in zip(x.extents[1:], conv.padding(), strict=True))
+    return SavedTensors(inputs=conv.pad_mode != "circular", numbers=padded)
 
 
 @LAYERS.register("conv")
 @declared
-class Conv(Layer):
+class Conv(_Convolution):
     """2-D convolution: (C, H, W) -> (channels, H', W').
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
     """
 
-    takes_half = True
-    lets_output_go = True
+    execution = Execution(saves=_conv_saves, autocasts=True, output_reusable=True)
+
     channels: int = argument(Int(1), "output channels")
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
     stride: tuple[int, int] = argument(Pair(1), "step of the window", default=(1, 1))
@@ -48,13 +59,13 @@ class Conv(Layer):
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 
     def canonical(self) -> Self:
-        return self.changed(pad=self._padding())
+        return self.changed(pad=self.padding())
 
     def infer(self, x: Shape) -> Shape:
         _check_groups(self, x, self.channels, self.groups)
         _check_initializer(self, x)
-        check_padding(self, x, self._padding(), self.pad_mode)
-        height, width = slide(self, x, self.kernel, self.stride, self._padding(), dilation=self.dilation)
+        check_padding(self, x, self.padding(), self.pad_mode)
+        height, width = slide(self, x, self.kernel, self.stride, self.padding(), dilation=self.dilation)
         return Shape((self.channels, height, width))
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
@@ -74,29 +85,22 @@ class Conv(Layer):
     def macs(self, x: Shape, y: Shape) -> int:
         return y.elements * (x.channels // self.groups) * prod(self.kernel)
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        if self.pad_mode == "zeros":
-            return INPUT
-        padded = x.channels * prod(e + 2 * pad for e, pad in zip(x.extents[1:], self._padding(), strict=True))
-        return Kept(inputs=self.pad_mode != "circular", numbers=padded)
-
-    def emit(self, x: Shape) -> Call:
-        return Call(
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to(
             "torch.nn.Conv2d",
-            (
-                ("in_channels", x.channels),
-                ("out_channels", self.channels),
-                ("kernel_size", self.kernel),
-                ("stride", self.stride),
-                ("padding", self._padding()),
-                ("dilation", self.dilation),
-                ("groups", self.groups),
-                ("bias", self.bias),
-                ("padding_mode", self.pad_mode),
-            ),
+            in_channels=x.channels,
+            out_channels=self.channels,
+            kernel_size=self.kernel,
+            stride=self.stride,
+            padding=self.padding(),
+            dilation=self.dilation,
+            groups=self.groups,
+            bias=self.bias,
+            padding_mode=self.pad_mode,
         )
 
-    def _padding(self) -> tuple[int, int]:
+    def padding(self) -> tuple[int, int]:
+        """Rows and columns on each side. Raises MisfitError where `same` has none."""
         if not isinstance(self.pad, str):
             return self.pad
         reach = [d * (k - 1) for d, k in zip(self.dilation, self.kernel, strict=True)]
@@ -133,14 +137,14 @@ def _check_initializer(layer: Conv, x: Shape) -> None:
 
 @LAYERS.register("conv_transpose")
 @declared
-class ConvTranspose(Layer):
+class ConvTranspose(_Convolution):
     """Transposed 2-D convolution: (C, H, W) -> (channels, H', W'), H' = (H - 1) stride - 2 pad + window + output_pad.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
     """
 
-    takes_half = True
-    lets_output_go = True
+    execution = Execution(saves=INPUT, autocasts=True, output_reusable=True)
+
     channels: int = argument(Int(1), "output channels")
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
     stride: tuple[int, int] = argument(Pair(1), "step of the window in the output", default=(1, 1))
@@ -191,21 +195,16 @@ class ConvTranspose(Layer):
     def macs(self, x: Shape, y: Shape) -> int:
         return x.elements * (self.channels // self.groups) * prod(self.kernel)
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return INPUT
-
-    def emit(self, x: Shape) -> Call:
-        return Call(
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to(
             "torch.nn.ConvTranspose2d",
-            (
-                ("in_channels", x.channels),
-                ("out_channels", self.channels),
-                ("kernel_size", self.kernel),
-                ("stride", self.stride),
-                ("padding", self.pad),
-                ("output_padding", self.output_pad),
-                ("dilation", self.dilation),
-                ("groups", self.groups),
-                ("bias", self.bias),
-            ),
+            in_channels=x.channels,
+            out_channels=self.channels,
+            kernel_size=self.kernel,
+            stride=self.stride,
+            padding=self.pad,
+            output_padding=self.output_pad,
+            dilation=self.dilation,
+            groups=self.groups,
+            bias=self.bias,
         )

@@ -1,11 +1,14 @@
 """Dense (fully connected) layers."""
 
-from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
 from cifar_dsl.operations.argument_types import Bool, Int
 from cifar_dsl.operations.layers.base import BIAS_INIT, FROZEN, FROZEN_DOC, LAYERS, Layer, weight_and_bias
 from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Standard, Whitening
-from cifar_dsl.operations.layers.saved_tensors import Kept
-from cifar_dsl.operations.registry import CallOf, MisfitError, argument, declared
+from cifar_dsl.operations.registry import CallOf, MisfitError
+
+
+def _dense_saves(dense: "Dense", x: Shape, y: Shape) -> SavedTensors:
+    return SavedTensors(inputs=dense.frozen not in {"weight", "all"})
 
 
 @LAYERS.register("dense")
@@ -16,8 +19,9 @@ class Dense(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
 
-    takes_half = True
-    lets_output_go = True
+    family = "dense"
+    execution = Execution(saves=_dense_saves, autocasts=True, output_reusable=True)
+
     features: int = argument(Int(1), "how many outputs")
     bias: bool = argument(Bool(), "whether each output has an offset", default=True)
     init: Initializer = argument(CallOf(INITIALIZERS), "first values of the weight", default=Standard())
@@ -51,11 +55,5 @@ class Dense(Layer):
     def macs(self, x: Shape, y: Shape) -> int:
         return x.channels * y.elements
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return Kept(inputs=self.frozen not in {"weight", "all"})
-
-    def emit(self, x: Shape) -> Call:
-        return Call(
-            "torch.nn.Linear",
-            (("in_features", x.channels), ("out_features", self.features), ("bias", self.bias)),
-        )
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Linear", in_features=x.channels, out_features=self.features, bias=self.bias)

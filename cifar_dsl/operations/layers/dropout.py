@@ -1,10 +1,8 @@
 """Stages that drop numbers at random while training, and do nothing afterwards."""
 
-from cifar_dsl.ir import Call, Shape
+from cifar_dsl.ir import Execution, Lowering, SavedTensors, Shape, argument, declared
 from cifar_dsl.operations.argument_types import Float
 from cifar_dsl.operations.layers.base import LAYERS, Layer, require_image
-from cifar_dsl.operations.layers.saved_tensors import Kept
-from cifar_dsl.operations.registry import argument, declared
 
 _SHARE = Float(0, 1, open_high=True)
 
@@ -16,8 +14,21 @@ class _Dropping(Layer):
     def is_random(self) -> bool:
         return self.p > 0
 
-    def is_view(self, x: Shape) -> bool:
-        return not self.p
+
+def _drops_nothing(layer: _Dropping, x: Shape) -> bool:
+    return not layer.p
+
+
+def _a_mask(layer: _Dropping, x: Shape, y: Shape) -> SavedTensors:
+    return SavedTensors(numbers=y.elements if layer.p else 0)
+
+
+def _a_mask_of_channels(layer: _Dropping, x: Shape, y: Shape) -> SavedTensors:
+    return SavedTensors(numbers=x.channels if layer.p else 0)
+
+
+def _a_factor(layer: _Dropping, x: Shape, y: Shape) -> SavedTensors:
+    return SavedTensors(numbers=1 if layer.p else 0)
 
 
 @LAYERS.register("dropout")
@@ -28,13 +39,12 @@ class Dropout(_Dropping):
     Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
+    execution = Execution(saves=_a_mask, views=_drops_nothing)
+
     p: float = argument(_SHARE, "the share of numbers that are zeroed", default=0.5)
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return Kept(numbers=y.elements if self.p else 0)
-
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Dropout", (("p", self.p),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Dropout", p=self.p)
 
 
 @LAYERS.register("channel_dropout")
@@ -46,17 +56,16 @@ class ChannelDropout(_Dropping):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html
     """
 
+    execution = Execution(saves=_a_mask_of_channels, views=_drops_nothing)
+
     p: float = argument(_SHARE, "the share of channels that are zeroed", default=0.5)
 
     def infer(self, x: Shape) -> Shape:
         require_image(self, x)
         return x
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return Kept(numbers=x.channels if self.p else 0)
-
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Dropout2d", (("p", self.p),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Dropout2d", p=self.p)
 
 
 @LAYERS.register("alpha_dropout")
@@ -67,13 +76,12 @@ class AlphaDropout(_Dropping):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AlphaDropout.html
     """
 
+    execution = Execution(saves=_a_mask, views=_drops_nothing)
+
     p: float = argument(_SHARE, "the share of numbers that are dropped", default=0.5)
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return Kept(numbers=y.elements if self.p else 0)
-
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.AlphaDropout", (("p", self.p),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.AlphaDropout", p=self.p)
 
 
 @LAYERS.register("drop_path")
@@ -85,10 +93,9 @@ class DropPath(_Dropping):
     Huang et al. 2016, https://arxiv.org/abs/1603.09382.
     """
 
+    execution = Execution(saves=_a_factor, views=_drops_nothing)
+
     p: float = argument(_SHARE, "the share of images for which the branch is dropped")
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return Kept(numbers=1 if self.p else 0)
-
-    def emit(self, x: Shape) -> Call:
-        return Call("cifar_dsl.training.lowering.modules.DropPath", (("p", self.p),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("drop_path", p=self.p)

@@ -3,9 +3,9 @@
 from math import prod
 from typing import ClassVar
 
-from cifar_dsl.ir import Call
+from cifar_dsl.ir import Call, Declaration, argument, declared
 from cifar_dsl.operations.argument_types import Choice, Float
-from cifar_dsl.operations.registry import Declaration, MisfitError, Registry, argument, declared
+from cifar_dsl.operations.registry import MisfitError, Registry
 
 _GAIN = Float(0, open_low=True)
 

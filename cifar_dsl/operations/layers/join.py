@@ -3,10 +3,9 @@
 from itertools import accumulate
 from math import prod
 
-from cifar_dsl.ir import Call, Shape
+from cifar_dsl.ir import Execution, Lowering, SavedTensors, Shape, declared
+from cifar_dsl.ir.execution import NOTHING
 from cifar_dsl.operations.layers.base import JOINS, Join, JoinError
-from cifar_dsl.operations.layers.saved_tensors import NOTHING, Kept
-from cifar_dsl.operations.registry import declared
 
 _SAME_WINDOWS = ("use the same strides and paddings in all branches, e.g. `pad=same`",)
 _SAME_TOKENS = ("make as many tokens in all branches, e.g. with patches of one size",)
@@ -47,16 +46,16 @@ def _scales_of(x: Shape) -> set[tuple[int, ...]]:
     return set()
 
 
+def _has_one_branch(join: Join, *branches: Shape) -> bool:
+    return len(branches) == 1
+
+
 @JOINS.register("add")
 @declared
 class Add(Join):
     """The sum of the branches, number by number; all have one shape."""
 
-    passes_gradients = True
-    lets_output_go = True
-
-    def is_view(self, branches: tuple[Shape, ...]) -> bool:
-        return len(branches) == 1
+    execution = Execution(saves=NOTHING, views=_has_one_branch, output_reusable=True, passes_gradients=True)
 
     def infer(self, *branches: Shape) -> Shape:
         for i, branch in enumerate(branches):
@@ -66,8 +65,16 @@ class Add(Join):
                 )
         return branches[0]
 
-    def emit(self) -> Call:
-        return Call("cifar_dsl.training.lowering.modules.Add")
+    def lower(self, *branches: Shape) -> Lowering:
+        return Lowering.to("add")
+
+
+def _mul_saves(mul: Join, *shapes: Shape) -> SavedTensors:
+    *branches, y = shapes
+    if len(branches) == 1:
+        return NOTHING
+    products = accumulate((_aligned(branch, y) for branch in branches), _product)
+    return SavedTensors(inputs=True, numbers=sum(prod(extents) for extents in list(products)[1:-1]))
 
 
 @JOINS.register("mul")
@@ -81,6 +88,8 @@ class Mul(Join):
     (T, 1) the tokens.
     """
 
+    execution = Execution(saves=_mul_saves, views=_has_one_branch)
+
     def infer(self, *branches: Shape) -> Shape:
         largest = max(branches, key=lambda shape: (shape.elements, len(shape.extents)))
         for i, branch in enumerate(branches):
@@ -93,17 +102,8 @@ class Mul(Join):
                 )
         return largest
 
-    def is_view(self, branches: tuple[Shape, ...]) -> bool:
-        return len(branches) == 1
-
-    def kept(self, branches: tuple[Shape, ...], y: Shape) -> Kept:
-        if len(branches) == 1:
-            return NOTHING
-        products = accumulate((_aligned(branch, y) for branch in branches), _product)
-        return Kept(inputs=True, numbers=sum(prod(extents) for extents in list(products)[1:-1]))
-
-    def emit(self) -> Call:
-        return Call("cifar_dsl.training.lowering.modules.Mul")
+    def lower(self, *branches: Shape) -> Lowering:
+        return Lowering.to("mul")
 
 
 def _aligned(branch: Shape, y: Shape) -> tuple[int, ...]:
@@ -122,7 +122,7 @@ def _product(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
 class Concat(Join):
     """The branches' channels (or features, or tokens) one after another; all other extents are equal."""
 
-    passes_gradients = True
+    execution = Execution(saves=NOTHING, passes_gradients=True)
 
     def infer(self, *branches: Shape) -> Shape:
         first = branches[0]
@@ -131,8 +131,8 @@ class Concat(Join):
                 raise self._error(first, branch, i)
         return Shape((sum(branch.extents[0] for branch in branches), *first.extents[1:]))
 
-    def emit(self) -> Call:
-        return Call("cifar_dsl.training.lowering.modules.Concat")
+    def lower(self, *branches: Shape) -> Lowering:
+        return Lowering.to("concat")
 
     def _error(self, first: Shape, other: Shape, number: int) -> JoinError:
         if len(first.extents) != len(other.extents):

@@ -4,13 +4,13 @@ from typing import NoReturn
 
 from attrs import evolve
 
-from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
+from cifar_dsl.ir.execution import FLOAT_BYTES, INPUT
 from cifar_dsl.operations.argument_types import Bool, Float, Int
 from cifar_dsl.operations.layers.base import FROZEN, FROZEN_DOC, LAYERS, Layer, require_image
 from cifar_dsl.operations.layers.divisible import check_divisible
 from cifar_dsl.operations.layers.initializer import constant
-from cifar_dsl.operations.layers.saved_tensors import FLOAT_BYTES, INPUT, Kept
-from cifar_dsl.operations.registry import MisfitError, argument, declared
+from cifar_dsl.operations.registry import MisfitError
 
 _EPS = Float(0, 1, open_low=True)
 _AFFINE_DOC = "whether there is a trained scale and offset"
@@ -18,7 +18,14 @@ _INIT_DOC = "first value of the scale"
 
 
 class _Norm(Layer):
-    """What the layers that normalise share: a scale `weight` and an offset `bias`, one number a channel."""
+    """A layer that normalises."""
+
+    family = "norm"
+    is_norm = True
+
+
+class _AffineNorm(_Norm):
+    """A normalisation with a scale `weight` and an offset `bias`, one number a channel."""
 
     affine: bool
     init: float
@@ -37,11 +44,12 @@ class _Norm(Layer):
             Parameter("bias", shape, constant(0.0), "bias", self.frozen in {"bias", "all"}),
         )
 
-    def _kept_statistics(self, count: int) -> Kept:
-        """The input and so many statistics, which are float32 where the scale and the offset are."""
-        if self.affine:
-            return Kept(inputs=True, fixed_bytes=FLOAT_BYTES * count)
-        return Kept(inputs=True, numbers=count)
+
+def _statistics(norm: _AffineNorm, count: int) -> SavedTensors:
+    """The input and so many statistics, which are float32 where the scale and the offset are."""
+    if norm.affine:
+        return SavedTensors(inputs=True, fixed_bytes=FLOAT_BYTES * count)
+    return SavedTensors(inputs=True, numbers=count)
 
 
 def _refuse_lone_numbers(layer: Layer, x: Shape, part: str, help_text: str) -> NoReturn:
@@ -51,14 +59,15 @@ def _refuse_lone_numbers(layer: Layer, x: Shape, part: str, help_text: str) -> N
 
 @LAYERS.register("bn")
 @declared
-class BatchNorm(_Norm):
+class BatchNorm(_AffineNorm):
     """Batch normalisation of each channel (or feature), with a trained scale and offset.
 
     Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
     """
 
-    lets_output_go = True
+    execution = Execution(saves=INPUT, output_reusable=True)
+
     eps: float = argument(_EPS, "added to the variance", default=1e-5)
     momentum: float = argument(
         Float(0, 1),
@@ -87,57 +96,58 @@ class BatchNorm(_Norm):
     def needs_batch(self, x: Shape) -> bool:
         return x.elements == x.channels  # one number a channel has no variance
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return INPUT
-
-    def emit(self, x: Shape) -> Call:
-        return Call(
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to(
             "torch.nn.BatchNorm2d" if x.is_image else "torch.nn.BatchNorm1d",
-            (
-                ("num_features", x.channels),
-                ("eps", self.eps),
-                ("momentum", self.momentum),
-                ("affine", self.affine),
-            ),
+            num_features=x.channels,
+            eps=self.eps,
+            momentum=self.momentum,
+            affine=self.affine,
         )
+
+
+def _layer_norm_saves(layer_norm: "LayerNorm", x: Shape, y: Shape) -> SavedTensors:
+    return _statistics(layer_norm, 2 * (y.elements // y.channels))
 
 
 @LAYERS.register("layernorm")
 @declared
-class LayerNorm(_Norm):
+class LayerNorm(_AffineNorm):
     """Normalises the channels at each place of an image, the features of each token, or a whole vector.
 
     Ba et al. 2016, https://arxiv.org/abs/1607.06450; on images as in ConvNeXt. All numbers of an image
     together: `groupnorm(1)`.
     """
 
-    float32_on = frozenset({"cuda"})
+    execution = Execution(saves=_layer_norm_saves, float32_on=frozenset({"cuda"}))
+
     eps: float = argument(_EPS, "added to the variance", default=1e-5)
     affine: bool = argument(Bool(), _AFFINE_DOC, default=True)
     init: float = argument(Float(), _INIT_DOC, default=1.0)
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return self._kept_statistics(2 * (y.elements // y.channels))
-
-    def emit(self, x: Shape) -> Call:
+    def lower(self, x: Shape) -> Lowering:
         if x.is_image:
-            name, argument_name = "cifar_dsl.training.lowering.modules.ChannelLayerNorm", "channels"
-        else:
-            name, argument_name = "torch.nn.LayerNorm", "normalized_shape"
-        arguments = ((argument_name, x.channels), ("eps", self.eps), ("elementwise_affine", self.affine))
-        return Call(name, arguments)
+            return Lowering.to("channel_layernorm", channels=x.channels, eps=self.eps, elementwise_affine=self.affine)
+        return Lowering.to(
+            "torch.nn.LayerNorm", normalized_shape=x.channels, eps=self.eps, elementwise_affine=self.affine
+        )
+
+
+def _group_norm_saves(group_norm: "GroupNorm", x: Shape, y: Shape) -> SavedTensors:
+    return _statistics(group_norm, 2 * group_norm.groups)
 
 
 @LAYERS.register("groupnorm")
 @declared
-class GroupNorm(_Norm):
+class GroupNorm(_AffineNorm):
     """Normalises the channels of each group together; Wu and He 2018, https://arxiv.org/abs/1803.08494.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html
     """
 
-    float32_on = frozenset({"cuda"})
+    execution = Execution(saves=_group_norm_saves, float32_on=frozenset({"cuda"}))
+
     groups: int = argument(Int(1), "parts that the channels are split into")
     eps: float = argument(_EPS, "added to the variance", default=1e-5)
     affine: bool = argument(Bool(), _AFFINE_DOC, default=True)
@@ -152,28 +162,29 @@ class GroupNorm(_Norm):
             _refuse_lone_numbers(self, x, "group", "use fewer groups")
         return x
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return self._kept_statistics(2 * self.groups)
-
-    def emit(self, x: Shape) -> Call:
-        return Call(
-            "torch.nn.GroupNorm",
-            (
-                ("num_groups", self.groups),
-                ("num_channels", x.channels),
-                ("eps", self.eps),
-                ("affine", self.affine),
-            ),
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to(
+            "torch.nn.GroupNorm", num_groups=self.groups, num_channels=x.channels, eps=self.eps, affine=self.affine
         )
+
+
+def _instance_norm_saves(instance_norm: "InstanceNorm", x: Shape, y: Shape) -> SavedTensors:
+    # Torch takes each channel of each image for a channel of its own: with two statistics, and a scale.
+    saved = _statistics(instance_norm, (2 + instance_norm.affine) * x.channels)
+    if x.channels == 1:
+        return saved
+    return evolve(saved, inputs=False, numbers=saved.numbers + x.elements)  # a copy of its input, channel by channel
 
 
 @LAYERS.register("instancenorm")
 @declared
-class InstanceNorm(_Norm):
+class InstanceNorm(_AffineNorm):
     """Normalises each channel of each image by itself; Ulyanov et al. 2016, https://arxiv.org/abs/1607.08022.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.InstanceNorm2d.html
     """
+
+    execution = Execution(saves=_instance_norm_saves)
 
     eps: float = argument(_EPS, "added to the variance", default=1e-5)
     affine: bool = argument(Bool(), _AFFINE_DOC, default=False)
@@ -186,29 +197,26 @@ class InstanceNorm(_Norm):
             _refuse_lone_numbers(self, x, "channel", "put it where the image is larger, or use `groupnorm`")
         return x
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        # Torch takes each channel of each image for a channel of its own: with two statistics, and a scale.
-        kept = self._kept_statistics((2 + self.affine) * x.channels)
-        if x.channels == 1:
-            return kept
-        return evolve(kept, inputs=False, numbers=kept.numbers + x.elements)  # a copy of its input, channel by channel
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.InstanceNorm2d", num_features=x.channels, eps=self.eps, affine=self.affine)
 
-    def emit(self, x: Shape) -> Call:
-        arguments = (("num_features", x.channels), ("eps", self.eps), ("affine", self.affine))
-        return Call("torch.nn.InstanceNorm2d", arguments)
+
+def _rms_norm_saves(rms_norm: "RmsNorm", x: Shape, y: Shape) -> SavedTensors:
+    rows = y.elements // y.channels
+    return SavedTensors(inputs=True, numbers=y.elements if rms_norm.affine else 0, fixed_bytes=FLOAT_BYTES * rows)
 
 
 @LAYERS.register("rmsnorm")
 @declared
-class RmsNorm(Layer):
+class RmsNorm(_Norm):
     """Divides the features of each token, or a vector, by their root mean square, and scales them.
 
     Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
     """
 
-    float32_on = frozenset({"cpu", "cuda"})
-    gives = "input"
+    execution = Execution(saves=_rms_norm_saves, float32_on=frozenset({"cpu", "cuda"}), output_dtype="input")
+
     eps: float = argument(_EPS, "added to the mean square", default=1e-6)
     affine: bool = argument(Bool(), "whether there is a trained scale", default=True)
 
@@ -220,24 +228,28 @@ class RmsNorm(Layer):
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         return (Parameter("weight", (x.channels,), constant(1.0), "scale"),) if self.affine else ()
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        rows = y.elements // y.channels
-        return Kept(inputs=True, numbers=y.elements if self.affine else 0, fixed_bytes=FLOAT_BYTES * rows)
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to(
+            "torch.nn.RMSNorm", normalized_shape=x.channels, eps=self.eps, elementwise_affine=self.affine
+        )
 
-    def emit(self, x: Shape) -> Call:
-        arguments = (("normalized_shape", x.channels), ("eps", self.eps), ("elementwise_affine", self.affine))
-        return Call("torch.nn.RMSNorm", arguments)
+
+def _local_response_norm_saves(local_response_norm: "LocalResponseNorm", x: Shape, y: Shape) -> SavedTensors:
+    channels, height, width = x.extents
+    padded = (channels + local_response_norm.size - 1) * height * width
+    return SavedTensors(inputs=True, fixed_bytes=FLOAT_BYTES * (padded + 2 * y.elements))
 
 
 @LAYERS.register("lrn")
 @declared
-class LocalResponseNorm(Layer):
+class LocalResponseNorm(_Norm):
     """Divides each number by what its neighbours among the channels amount to, as AlexNet does.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
     """
 
-    gives = "float32"
+    execution = Execution(saves=_local_response_norm_saves, output_dtype="float32")
+
     size: int = argument(Int(1, 1000), "channels that are summed over")
     alpha: float = argument(Float(0), "weight of the sum", default=1e-4)
     beta: float = argument(Float(0), "exponent", default=0.75)
@@ -247,11 +259,5 @@ class LocalResponseNorm(Layer):
         require_image(self, x)
         return x
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        channels, height, width = x.extents
-        padded = (channels + self.size - 1) * height * width
-        return Kept(inputs=True, fixed_bytes=FLOAT_BYTES * (padded + 2 * y.elements))
-
-    def emit(self, x: Shape) -> Call:
-        arguments = (("size", self.size), ("alpha", self.alpha), ("beta", self.beta), ("k", self.k))
-        return Call("torch.nn.LocalResponseNorm", arguments)
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.LocalResponseNorm", size=self.size, alpha=self.alpha, beta=self.beta, k=self.k)

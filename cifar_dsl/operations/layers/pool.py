@@ -2,17 +2,18 @@
 
 from typing import Self
 
-from cifar_dsl.ir import Call, Shape
+from cifar_dsl.ir import Execution, Lowering, SavedTensors, Shape, argument, declared
+from cifar_dsl.ir.execution import INDEX_BYTES, INPUT, NOTHING
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, OneOf, Pair
 from cifar_dsl.operations.layers.base import LAYERS, Layer, noun, require_image
-from cifar_dsl.operations.layers.saved_tensors import INDEX_BYTES, INPUT, NOTHING, Kept
 from cifar_dsl.operations.layers.window import slide
-from cifar_dsl.operations.registry import MisfitError, argument, declared
+from cifar_dsl.operations.registry import MisfitError
 
 _STRIDE = OneOf((Choice(("kernel",)), Pair(1)))
 
 
 class _Pool(Layer):
+    family = "pool"
     kernel: tuple[int, int]
     stride: tuple[int, int] | str
     pad: tuple[int, int] = (0, 0)
@@ -31,7 +32,7 @@ class _Pool(Layer):
         height, width = slide(self, x, self.kernel, self._steps(), self.pad, ceil=self.ceil)
         return Shape((channels, height, width))
 
-    def unseen(self, x: Shape) -> tuple[int, int]:
+    def dropped_border(self, x: Shape) -> tuple[int, int]:
         if self.ceil:
             return 0, 0
         sides = zip(x.extents[1:], self.kernel, self._steps(), self.pad, strict=True)
@@ -45,6 +46,10 @@ class _Pool(Layer):
         return self.kernel if isinstance(self.stride, str) else self.stride
 
 
+def _input_and_indices(layer: Layer, x: Shape, y: Shape) -> SavedTensors:
+    return SavedTensors(inputs=True, fixed_bytes=INDEX_BYTES * y.elements)
+
+
 @LAYERS.register("maxpool")
 @declared
 class MaxPool(_Pool):
@@ -53,23 +58,16 @@ class MaxPool(_Pool):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
     """
 
+    execution = Execution(saves=_input_and_indices)
+
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
     stride: tuple[int, int] | str = argument(_STRIDE, "step of the window; `kernel`: as large as it", default="kernel")
     pad: tuple[int, int] = argument(Pair(0), "border added on each side; never the largest", default=(0, 0))
     ceil: bool = argument(Bool(), "whether a last, incomplete window counts", default=False)
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return Kept(inputs=True, fixed_bytes=INDEX_BYTES * y.elements)
-
-    def emit(self, x: Shape) -> Call:
-        return Call(
-            "torch.nn.MaxPool2d",
-            (
-                ("kernel_size", self.kernel),
-                ("stride", self._steps()),
-                ("padding", self.pad),
-                ("ceil_mode", self.ceil),
-            ),
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to(
+            "torch.nn.MaxPool2d", kernel_size=self.kernel, stride=self._steps(), padding=self.pad, ceil_mode=self.ceil
         )
 
 
@@ -81,26 +79,27 @@ class AvgPool(_Pool):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html
     """
 
+    execution = Execution(saves=INPUT)
+
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
     stride: tuple[int, int] | str = argument(_STRIDE, "step of the window; `kernel`: as large as it", default="kernel")
     pad: tuple[int, int] = argument(Pair(0), "zeros added on each side", default=(0, 0))
     ceil: bool = argument(Bool(), "whether a last, incomplete window counts", default=False)
     count_pad: bool = argument(Bool(), "whether the padding's zeros count in the mean", default=True)
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return INPUT
-
-    def emit(self, x: Shape) -> Call:
-        return Call(
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to(
             "torch.nn.AvgPool2d",
-            (
-                ("kernel_size", self.kernel),
-                ("stride", self._steps()),
-                ("padding", self.pad),
-                ("ceil_mode", self.ceil),
-                ("count_include_pad", self.count_pad),
-            ),
+            kernel_size=self.kernel,
+            stride=self._steps(),
+            padding=self.pad,
+            ceil_mode=self.ceil,
+            count_include_pad=self.count_pad,
         )
+
+
+def _lp_pool_saves(lp_pool: "LpPool", x: Shape, y: Shape) -> SavedTensors:
+    return SavedTensors(inputs=True, numbers=2 * x.elements + 4 * y.elements)  # each step: magnitudes, powers ...
 
 
 @LAYERS.register("lppool")
@@ -112,32 +111,30 @@ class LpPool(_Pool):
     incomplete window, the numbers that it lacks are taken to be like those that it has.
     """
 
+    execution = Execution(saves=_lp_pool_saves)
+
     p: float = argument(Float(1, 16, whole=True), "the exponent: 1 for the sum, 2 for the Euclidean norm")
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
     stride: tuple[int, int] | str = argument(_STRIDE, "step of the window; `kernel`: as large as it", default="kernel")
     ceil: bool = argument(Bool(), "whether a last, incomplete window counts", default=False)
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return Kept(inputs=True, numbers=2 * x.elements + 4 * y.elements)  # each step: magnitudes, powers ...
-
-    def emit(self, x: Shape) -> Call:
-        return Call(
-            "cifar_dsl.training.lowering.modules.LpPool",
-            (
-                ("norm_type", self.p),
-                ("kernel_size", self.kernel),
-                ("stride", self._steps()),
-                ("ceil_mode", self.ceil),
-            ),
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to(
+            "lppool", norm_type=self.p, kernel_size=self.kernel, stride=self._steps(), ceil_mode=self.ceil
         )
 
 
 class _AdaptivePool(Layer):
+    family = "pool"
     size: tuple[int, int]
 
     def infer(self, x: Shape) -> Shape:
         channels, _, _ = require_image(self, x)
         return Shape((channels, *self.size))
+
+
+def _adaptive_avg_pool_saves(adaptive_avg_pool: "AdaptiveAvgPool", x: Shape, y: Shape) -> SavedTensors:
+    return NOTHING if adaptive_avg_pool.size == (1, 1) else INPUT  # torch takes the mean of all
 
 
 @LAYERS.register("adaptive_avgpool")
@@ -148,13 +145,12 @@ class AdaptiveAvgPool(_AdaptivePool):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html
     """
 
+    execution = Execution(saves=_adaptive_avg_pool_saves)
+
     size: tuple[int, int] = argument(Pair(1), "height and width of the output")
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return NOTHING if self.size == (1, 1) else INPUT  # torch takes the mean of all
-
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.AdaptiveAvgPool2d", (("output_size", self.size),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.AdaptiveAvgPool2d", output_size=self.size)
 
 
 @LAYERS.register("adaptive_maxpool")
@@ -165,19 +161,19 @@ class AdaptiveMaxPool(_AdaptivePool):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool2d.html
     """
 
+    execution = Execution(saves=_input_and_indices)
+
     size: tuple[int, int] = argument(Pair(1), "height and width of the output")
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return Kept(inputs=True, fixed_bytes=INDEX_BYTES * y.elements)
-
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.AdaptiveMaxPool2d", (("output_size", self.size),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.AdaptiveMaxPool2d", output_size=self.size)
 
 
 _KEEP_DOC = "whether what is pooled stays as extents of 1: (C, 1, 1), (1, D)"
 
 
 class _GlobalPool(Layer):
+    family = "pool"
     keep: bool
 
     def infer(self, x: Shape) -> Shape:
@@ -200,13 +196,12 @@ class GlobalAvgPool(_GlobalPool):
     (C, H, W) -> (C,), (T, D) -> (D,); Lin et al. 2013, https://arxiv.org/abs/1312.4400.
     """
 
+    execution = Execution(saves=NOTHING)
+
     keep: bool = argument(Bool(), _KEEP_DOC, default=False)
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return NOTHING
-
-    def emit(self, x: Shape) -> Call:
-        return Call("cifar_dsl.training.lowering.modules.GlobalAvgPool", (("keep", self.keep),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("global_avgpool", keep=self.keep)
 
 
 @LAYERS.register("global_maxpool")
@@ -218,13 +213,18 @@ class GlobalMaxPool(_GlobalPool):
     https://arxiv.org/abs/1807.06521.
     """
 
+    execution = Execution(saves=SavedTensors(inputs=True, output=True))
+
     keep: bool = argument(Bool(), _KEEP_DOC, default=False)
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return Kept(inputs=True, output=True)
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("global_maxpool", keep=self.keep)
 
-    def emit(self, x: Shape) -> Call:
-        return Call("cifar_dsl.training.lowering.modules.GlobalMaxPool", (("keep", self.keep),))
+
+def _blur_pool_saves(blur_pool: "BlurPool", x: Shape, y: Shape) -> SavedTensors:
+    channels, height, width = x.extents
+    padded, once = ((height + 2) * (width + 2), (height + 1) * (width + 1))
+    return SavedTensors(inputs=True, numbers=channels * (padded + once))
 
 
 @LAYERS.register("blurpool")
@@ -236,7 +236,9 @@ class BlurPool(Layer):
     Zhang 2019, https://arxiv.org/abs/1904.11486.
     """
 
-    float32_on = frozenset({"cpu"})
+    family = "pool"
+    execution = Execution(saves=_blur_pool_saves, float32_on=frozenset({"cpu"}))
+
     stride: tuple[int, int] = argument(Pair(1), "step of the filter", default=(2, 2))
 
     def infer(self, x: Shape) -> Shape:
@@ -249,10 +251,5 @@ class BlurPool(Layer):
             )
         return Shape((channels, *((e - 1) // s + 1 for e, s in zip((height, width), self.stride, strict=True))))
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        channels, height, width = x.extents
-        padded, once = ((height + 2) * (width + 2), (height + 1) * (width + 1))
-        return Kept(inputs=True, numbers=channels * (padded + once))
-
-    def emit(self, x: Shape) -> Call:
-        return Call("cifar_dsl.training.lowering.modules.BlurPool", (("stride", self.stride),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("blurpool", stride=self.stride)

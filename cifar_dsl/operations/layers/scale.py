@@ -1,11 +1,10 @@
 """Multiplication by a factor, constant or learned."""
 
-from cifar_dsl.ir import Call, Parameter, Shape
+from cifar_dsl.ir import Execution, Lowering, Parameter, Shape, argument, declared
+from cifar_dsl.ir.execution import INPUT, NOTHING
 from cifar_dsl.operations.argument_types import Float
 from cifar_dsl.operations.layers.base import LAYERS, Layer
 from cifar_dsl.operations.layers.initializer import constant
-from cifar_dsl.operations.layers.saved_tensors import INPUT, NOTHING, Kept
-from cifar_dsl.operations.registry import argument, declared
 
 
 @LAYERS.register("scale")
@@ -16,13 +15,12 @@ class Scale(Layer):
     Of logits as in Guo et al. 2017, https://arxiv.org/abs/1706.04599.
     """
 
+    execution = Execution(saves=NOTHING)
+
     factor: float = argument(Float(), "what is multiplied by")
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return NOTHING
-
-    def emit(self, x: Shape) -> Call:
-        return Call("cifar_dsl.training.lowering.modules.Scale", (("factor", self.factor),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("scale", factor=self.factor)
 
 
 @LAYERS.register("layer_scale")
@@ -33,14 +31,12 @@ class LayerScale(Layer):
     Touvron et al. 2021, https://arxiv.org/abs/2103.17239.
     """
 
-    gives = "float32"
+    execution = Execution(saves=INPUT, output_dtype="float32")
+
     init: float = argument(Float(), "first value of the factors", default=1e-6)
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         return (Parameter("weight", (x.channels,), constant(self.init), "scale"),)
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return INPUT
-
-    def emit(self, x: Shape) -> Call:
-        return Call("cifar_dsl.training.lowering.modules.LayerScale", (("channels", x.channels),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("layer_scale", channels=x.channels)

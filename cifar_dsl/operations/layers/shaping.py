@@ -3,23 +3,23 @@
 from math import isqrt
 from typing import Self
 
-from cifar_dsl.ir import Call, Shape
+from cifar_dsl.ir import Execution, Lowering, SavedTensors, Shape, argument, declared
+from cifar_dsl.ir.execution import INPUT, NOTHING
 from cifar_dsl.operations.argument_types import Choice, Int, ListOf, OneOf, Pair
 from cifar_dsl.operations.layers.base import LAYERS, Layer, require_image, require_tokens
 from cifar_dsl.operations.layers.divisible import check_divisible, check_tiles
-from cifar_dsl.operations.layers.saved_tensors import INPUT, NOTHING, Kept
 from cifar_dsl.operations.layers.window import PAD_MODE, check_padding
-from cifar_dsl.operations.registry import MisfitError, argument, declared
+from cifar_dsl.operations.registry import MisfitError
 
 
 class _View(Layer):
     """What gives its input's own numbers."""
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return NOTHING
+    execution = Execution(saves=NOTHING, views=True)
 
-    def is_view(self, x: Shape) -> bool:
-        return True
+
+def _flatten_views(flatten: "Flatten", x: Shape) -> bool:
+    return not x.is_image or x.elements in {x.channels, x.elements // x.channels}  # in channels-last order
 
 
 @LAYERS.register("flatten")
@@ -27,17 +27,13 @@ class _View(Layer):
 class Flatten(Layer):
     """All numbers in one row, channel by channel or token by token: (C, H, W) -> (C * H * W,), (T, D) -> (T * D,)."""
 
+    execution = Execution(saves=NOTHING, views=_flatten_views)
+
     def infer(self, x: Shape) -> Shape:
         return Shape((x.elements,))
 
-    def is_view(self, x: Shape) -> bool:
-        return not x.is_image or x.elements in {x.channels, x.elements // x.channels}  # in channels-last order
-
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return NOTHING
-
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Flatten")
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Flatten")
 
 
 @LAYERS.register("identity")
@@ -45,8 +41,8 @@ class Flatten(Layer):
 class Identity(_View):
     """Its input, unchanged: the empty branch of a residual block."""
 
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Identity")
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Identity")
 
 
 # ---- tokens
@@ -61,8 +57,8 @@ class Tokens(_View):
         channels, height, width = require_image(self, x)
         return Shape((height * width, channels))
 
-    def emit(self, x: Shape) -> Call:
-        return Call("cifar_dsl.training.lowering.modules.Tokens")
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("tokens")
 
 
 @LAYERS.register("grid")
@@ -88,9 +84,9 @@ class Grid(_View):
             raise MisfitError("E0304", message, argument="size", help=(help_text,))
         return Shape((features, height, width))
 
-    def emit(self, x: Shape) -> Call:
+    def lower(self, x: Shape) -> Lowering:
         height, width = self._extents(x)
-        return Call("cifar_dsl.training.lowering.modules.Grid", (("height", height), ("width", width)))
+        return Lowering.to("grid", height=height, width=width)
 
     def _extents(self, x: Shape) -> tuple[int, int]:
         side = isqrt(x.extents[0])
@@ -109,8 +105,8 @@ class Transpose(_View):
         tokens, features = require_tokens(self, x)
         return Shape((features, tokens))
 
-    def emit(self, x: Shape) -> Call:
-        return Call("cifar_dsl.training.lowering.modules.Transpose")
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("transpose")
 
 
 @LAYERS.register("token")
@@ -131,8 +127,8 @@ class Token(_View):
             )
         return Shape((features,))
 
-    def emit(self, x: Shape) -> Call:
-        return Call("cifar_dsl.training.lowering.modules.Token", (("index", self.index),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("token", index=self.index)
 
 
 # ---- channels
@@ -165,9 +161,8 @@ class Slice(_View):
             )
         return _with_channels(x, self.stop - self.start)
 
-    def emit(self, x: Shape) -> Call:
-        arguments = (("dim", 1 if x.is_image else -1), ("start", self.start), ("stop", self.stop))
-        return Call("cifar_dsl.training.lowering.modules.Slice", arguments)
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("slice", dim=1 if x.is_image else -1, start=self.start, stop=self.stop)
 
 
 @LAYERS.register("pad_channels")
@@ -178,19 +173,18 @@ class PadChannels(Layer):
     As on the shortcuts of option A in ResNet, He et al. 2015, https://arxiv.org/abs/1512.03385.
     """
 
+    execution = Execution(saves=NOTHING)
+
     before: int = argument(Int(0), "how many come before", default=0)
     after: int = argument(Int(0), "how many come after", default=0)
 
     def infer(self, x: Shape) -> Shape:
         return _with_channels(x, self.before + x.channels + self.after)
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return NOTHING
-
-    def emit(self, x: Shape) -> Call:
+    def lower(self, x: Shape) -> Lowering:
         if x.is_image:  # to torch, a batch of volumes whose depth is ours of channels
-            return Call("torch.nn.ZeroPad3d", (("padding", (0, 0, 0, 0, self.before, self.after)),))
-        return Call("torch.nn.ZeroPad1d", (("padding", (self.before, self.after)),))
+            return Lowering.to("torch.nn.ZeroPad3d", padding=(0, 0, 0, 0, self.before, self.after))
+        return Lowering.to("torch.nn.ZeroPad1d", padding=(self.before, self.after))
 
 
 @LAYERS.register("shuffle")
@@ -202,6 +196,8 @@ class Shuffle(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ChannelShuffle.html
     """
 
+    execution = Execution(saves=NOTHING)
+
     groups: int = argument(Int(1), "parts that the channels are taken from")
 
     def infer(self, x: Shape) -> Shape:
@@ -209,11 +205,8 @@ class Shuffle(Layer):
         check_divisible(channels, "channels", self.groups, "groups")
         return x
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return NOTHING
-
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.ChannelShuffle", (("groups", self.groups),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.ChannelShuffle", groups=self.groups)
 
 
 def _with_channels(x: Shape, channels: int) -> Shape:
@@ -231,6 +224,10 @@ _PAD_MODULES = {
 }
 
 
+def _pad_image_saves(pad_image: "PadImage", x: Shape, y: Shape) -> SavedTensors:
+    return INPUT if pad_image.pad_mode in {"reflect", "replicate"} else NOTHING
+
+
 @LAYERS.register("pad_image")
 @declared
 class PadImage(Layer):
@@ -238,6 +235,8 @@ class PadImage(Layer):
 
     Torch: https://docs.pytorch.org/docs/stable/nn.html#padding-layers
     """
+
+    execution = Execution(saves=_pad_image_saves)
 
     pad: tuple[int, ...] = argument(
         OneOf((Pair(0), ListOf(Int(0, 10_000), 4))),
@@ -255,12 +254,9 @@ class PadImage(Layer):
         check_padding(self, x, (max(top, bottom), max(left, right)), self.pad_mode)
         return Shape((channels, top + height + bottom, left + width + right))
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return INPUT if self.pad_mode in {"reflect", "replicate"} else NOTHING
-
-    def emit(self, x: Shape) -> Call:
+    def lower(self, x: Shape) -> Lowering:
         top, bottom, left, right = self._sides()
-        return Call(_PAD_MODULES[self.pad_mode], (("padding", (left, right, top, bottom)),))
+        return Lowering.to(_PAD_MODULES[self.pad_mode], padding=(left, right, top, bottom))
 
     def _sides(self) -> tuple[int, ...]:
         if len(self.pad) == 4:
@@ -277,6 +273,8 @@ class Upsample(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Upsample.html
     """
 
+    execution = Execution(saves=NOTHING)
+
     factor: tuple[int, int] = argument(Pair(1), "how many times height and width")
     mode: str = argument(
         Choice(("nearest", "bilinear")), "whether pixels are repeated or interpolated", default="nearest"
@@ -286,11 +284,8 @@ class Upsample(Layer):
         channels, height, width = require_image(self, x)
         return Shape((channels, self.factor[0] * height, self.factor[1] * width))
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return NOTHING
-
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.Upsample", (("scale_factor", self.factor), ("mode", self.mode)))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.Upsample", scale_factor=self.factor, mode=self.mode)
 
 
 @LAYERS.register("pixel_shuffle")
@@ -301,6 +296,8 @@ class PixelShuffle(Layer):
     Shi et al. 2016, https://arxiv.org/abs/1609.05158.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.PixelShuffle.html
     """
+
+    execution = Execution(saves=NOTHING)
 
     factor: int = argument(Int(1, 10_000), "how many times height and width")
 
@@ -317,11 +314,8 @@ class PixelShuffle(Layer):
             )
         return Shape((channels // share, self.factor * height, self.factor * width))
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return NOTHING
-
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.PixelShuffle", (("upscale_factor", self.factor),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.PixelShuffle", upscale_factor=self.factor)
 
 
 @LAYERS.register("pixel_unshuffle")
@@ -332,6 +326,8 @@ class PixelUnshuffle(Layer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.PixelUnshuffle.html
     """
 
+    execution = Execution(saves=NOTHING)
+
     factor: int = argument(Int(1, 10_000), "what height and width are divided by")
 
     def infer(self, x: Shape) -> Shape:
@@ -339,8 +335,5 @@ class PixelUnshuffle(Layer):
         check_tiles(self, x, (self.factor, self.factor), "factor")
         return Shape((channels * self.factor**2, height // self.factor, width // self.factor))
 
-    def kept(self, x: Shape, y: Shape) -> Kept:
-        return NOTHING
-
-    def emit(self, x: Shape) -> Call:
-        return Call("torch.nn.PixelUnshuffle", (("downscale_factor", self.factor),))
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("torch.nn.PixelUnshuffle", downscale_factor=self.factor)

@@ -4,49 +4,34 @@ What is drawn is a function of (seed, epoch, image), never of the batch. cifar_d
 the device unless an augmentation says otherwise.
 """
 
-from typing import ClassVar
-
 from cifar_dsl.foundation import limits
-from cifar_dsl.ir import Call
+from cifar_dsl.ir import argument, declared
+from cifar_dsl.ir.recipe import Augmentation
 from cifar_dsl.operations.argument_types import Choice, Float, Int, ListOf
-from cifar_dsl.operations.registry import Declaration, MisfitError, Registry, argument, declared
+from cifar_dsl.operations.registry import MisfitError, Registry
 
 _SHARE = Float(0, 1)
 _HOW_OFTEN = "how often"
 _PADDING_MODE = Choice(("zeros", "reflect"))
 
 
-class Augmentation(Declaration):
-    """A random change to images; each image of a batch gets its own.
-
-    One that `mixes` makes one picture of two training images, and one target of two labels. One that is `on_host`
-    works on the CPU, image by image.
-    """
-
-    mixes: ClassVar[bool] = False
-    on_host: ClassVar[bool] = False
-
-    def check_channels(self, channels: int) -> None:
-        """Does it go with images of so many channels? Raises MisfitError."""
-
-
 AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation")
 
 
-def check_chain(augmentations: tuple[Call, ...]) -> None:
+def check_chain(augmentations: tuple[Augmentation, ...]) -> None:
     """Can these follow each other? Raises MisfitError."""
-    mixtures = [call.name for call in augmentations if AUGMENTATIONS[call.name].mixes]
+    mixtures = [augmentation.name for augmentation in augmentations if augmentation.mixes]
     if len(mixtures) > (most := limits.current().mixtures):
         message = f"images are mixed at most {most} times, and here {len(mixtures)} times"
         raise MisfitError("E0403", message, help=("leave some out: each doubles the work",))
     mixing = ""
-    for call in augmentations:
-        if AUGMENTATIONS[call.name].mixes:
-            mixing = call.name
+    for augmentation in augmentations:
+        if augmentation.mixes:
+            mixing = augmentation.name
         elif mixing:
             raise MisfitError(
                 "E0403",
-                f"`{call.name}` changes one image, and after `{mixing}` there are two in each",
+                f"`{augmentation.name}` changes one image, and after `{mixing}` there are two in each",
                 help=(f"put `{mixing}` last",),
             )
 

@@ -1,33 +1,19 @@
 """Averages of weights along the way of training."""
 
-from typing import ClassVar
-
-from cifar_dsl.ir import Call
+from cifar_dsl.ir import argument, declared
+from cifar_dsl.ir.recipe import Average
 from cifar_dsl.operations.argument_types import Float, Int
-from cifar_dsl.operations.registry import Declaration, MisfitError, Registry, argument, declared
+from cifar_dsl.operations.registry import MisfitError, Registry
 
 _START = Float(0)
-
-
-class Average(Declaration):
-    """A mean of the weights at several times.
-
-    One that `is_tested` is what is evaluated and kept, while training goes on with the weights themselves. Each
-    keeps one more number for every parameter.
-    """
-
-    is_tested: ClassVar[bool] = True
-
-    def check_epochs(self, epochs: float) -> None:
-        """Does it go with a training of so many epochs? Raises MisfitError."""
 
 
 AVERAGES: Registry[Average] = Registry("average")
 
 
-def check_averages(averages: tuple[Call, ...]) -> None:
+def check_averages(averages: tuple[Average, ...]) -> None:
     """Can these be had together? Raises MisfitError."""
-    tested = [call.name for call in averages if AVERAGES[call.name].is_tested]
+    tested = [average.name for average in averages if average.is_tested]
     if len(tested) > 1:
         raise MisfitError(
             "E0403",

@@ -1,17 +1,9 @@
 """Gradient clipping."""
 
-from cifar_dsl.ir import Call
+from cifar_dsl.ir import Lowering, argument, declared
+from cifar_dsl.ir.recipe import Clip
 from cifar_dsl.operations.argument_types import Float
-from cifar_dsl.operations.registry import Declaration, Registry, argument, declared
-
-
-class Clip(Declaration):
-    """A bound on gradients, applied between the backward pass and the optimizer's step."""
-
-    def emit(self) -> Call | None:
-        """The torch function and its keyword arguments, as data; None where nothing is clipped."""
-        raise NotImplementedError(self.name)
-
+from cifar_dsl.operations.registry import Registry
 
 CLIPS: Registry[Clip] = Registry("clipping")
 
@@ -21,7 +13,7 @@ CLIPS: Registry[Clip] = Registry("clipping")
 class NoClip(Clip):
     """Gradients are used as they are."""
 
-    def emit(self) -> None:
+    def lower(self) -> None:
         return None
 
 
@@ -32,8 +24,8 @@ class ClipNorm(Clip):
 
     limit: float = argument(Float(0, open_low=True), "the largest norm")
 
-    def emit(self) -> Call:
-        return Call("torch.nn.utils.clip_grad_norm_", (("max_norm", self.limit),))
+    def lower(self) -> Lowering:
+        return Lowering.to("torch.nn.utils.clip_grad_norm_", max_norm=self.limit)
 
 
 @CLIPS.register("value")
@@ -43,5 +35,5 @@ class ClipValue(Clip):
 
     limit: float = argument(Float(0, open_low=True), "the largest magnitude")
 
-    def emit(self) -> Call:
-        return Call("torch.nn.utils.clip_grad_value_", (("clip_value", self.limit),))
+    def lower(self) -> Lowering:
+        return Lowering.to("torch.nn.utils.clip_grad_value_", clip_value=self.limit)

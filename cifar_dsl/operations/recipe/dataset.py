@@ -1,27 +1,16 @@
 """Data sets by name: what is known of them before any file is read. cifar_dsl/training/datasets reads the files."""
 
-from typing import ClassVar
-
-from cifar_dsl.ir import Shape
+from cifar_dsl.ir import Shape, argument, declared
+from cifar_dsl.ir.recipe import Dataset
 from cifar_dsl.operations.argument_types import Text
-from cifar_dsl.operations.registry import Declaration, Registry, argument, declared
+from cifar_dsl.operations.registry import Registry
 
-
-class DatasetInfo(Declaration):
-    """A data set: shape of an image (C, H, W), classes and images; None where only the file knows."""
-
-    shape: ClassVar[Shape | None] = None
-    classes: ClassVar[int | None] = None
-    images: ClassVar[int | None] = None  # for training and testing together
-    train_images: ClassVar[int | None] = None
-
-
-DATASETS: Registry[DatasetInfo] = Registry("data set")
+DATASETS: Registry[Dataset] = Registry("data set")
 
 
 @DATASETS.register("cifar10")
 @declared
-class Cifar10(DatasetInfo):
+class Cifar10(Dataset):
     """CIFAR-10: 50,000 + 10,000 photographs; https://www.cs.toronto.edu/~kriz/cifar.html."""
 
     shape = Shape((3, 32, 32))
@@ -32,7 +21,7 @@ class Cifar10(DatasetInfo):
 
 @DATASETS.register("cifar100")
 @declared
-class Cifar100(DatasetInfo):
+class Cifar100(Dataset):
     """CIFAR-100: 50,000 + 10,000 photographs; https://www.cs.toronto.edu/~kriz/cifar.html."""
 
     shape = Shape((3, 32, 32))
@@ -43,7 +32,7 @@ class Cifar100(DatasetInfo):
 
 @DATASETS.register("shapes")
 @declared
-class Shapes(DatasetInfo):
+class Shapes(Dataset):
     """Ten drawn shapes in clutter, 10,000 + 2,000 pictures; needs no download."""
 
     shape = Shape((3, 32, 32))
@@ -54,7 +43,7 @@ class Shapes(DatasetInfo):
 
 @DATASETS.register("npz")
 @declared
-class Npz(DatasetInfo):
+class Npz(Dataset):
     """A file of arrays, named by its content: where it lies is said on the command line, `--data npz:PATH`."""
 
     digest: str = argument(Text(), "the first 16 digits of the arrays' SHA-256")

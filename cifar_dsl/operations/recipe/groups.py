@@ -4,11 +4,8 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.operations.layers import LAYERS
 
 KINDS = ("filter", "matrix", "bias", "scale", "embedding", "norm")
-
-_NORM_MODULE = "cifar_dsl.operations.layers.norm"
 
 
 def matches(select: Iterable[str], path: str, kind: str, is_norm: bool) -> bool:
@@ -28,15 +25,14 @@ def assign(graph: Graph, recipe: Recipe) -> dict[str, int | None]:
     """
     assigned: dict[str, int | None] = {}
     for node in graph.nodes:
-        is_norm = node.call.name in LAYERS and LAYERS[node.call.name].__module__ == _NORM_MODULE
         for parameter in node.parameters:
-            if parameter.is_frozen or parameter.is_buffer:
+            if not parameter.is_trained:
                 continue
             path = f"{node.path}.{parameter.name}"
             fitting = (
                 number
                 for number, group in enumerate(recipe.groups)
-                if matches(group.select, path, parameter.kind, is_norm)
+                if matches(group.select, path, parameter.kind, node.operation.is_norm)
             )
             assigned[path] = next(fitting, None)
     return assigned

@@ -1,24 +1,12 @@
 """Losses: what training makes small."""
 
-from typing import ClassVar
-
-from cifar_dsl.ir import Call
+from cifar_dsl.ir import argument, declared
+from cifar_dsl.ir.recipe import Loss
 from cifar_dsl.operations.argument_types import Choice, Float
-from cifar_dsl.operations.registry import Declaration, Registry, argument, declared
+from cifar_dsl.operations.registry import Registry
 
 _REDUCTION = Choice(("mean", "sum"))
 _REDUCTION_DOC = "what gradients are taken of: the batch's mean or its sum; the mean is what is reported"
-
-
-class Loss(Declaration):
-    """A loss: scores (N, classes), and labels (N,) or shares of classes (N, classes) -> one number."""
-
-    target: ClassVar[str]
-    reduction: str
-
-    def emit(self) -> Call:
-        """The torch class and its keyword arguments, as data."""
-        return Call(self.target, tuple(self.call().keywords().items()))
 
 
 LOSSES: Registry[Loss] = Registry("loss")
@@ -50,7 +38,7 @@ class Mse(Loss):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
 
-    target = "cifar_dsl.training.losses.MseLoss"
+    target = "mse"
     reduction: str = argument(_REDUCTION, _REDUCTION_DOC, default="mean")
 
 
@@ -63,7 +51,7 @@ class Bce(Loss):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
 
-    target = "cifar_dsl.training.losses.BceLoss"
+    target = "bce"
     reduction: str = argument(_REDUCTION, _REDUCTION_DOC, default="mean")
 
 
@@ -75,6 +63,6 @@ class Focal(Loss):
     https://arxiv.org/abs/1708.02002, with a softmax over the classes.
     """
 
-    target = "cifar_dsl.training.losses.FocalLoss"
+    target = "focal"
     gamma: float = argument(Float(0), "how much less; 0 is plain cross-entropy", default=2.0)
     reduction: str = argument(_REDUCTION, _REDUCTION_DOC, default="mean")

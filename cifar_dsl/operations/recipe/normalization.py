@@ -3,22 +3,10 @@
 Each is x * scale + offset, one scale and one offset for each channel, with x from 0 to 255.
 """
 
+from cifar_dsl.ir import argument, declared
+from cifar_dsl.ir.recipe import Affine, Normalization
 from cifar_dsl.operations.argument_types import Float, ListOf
-from cifar_dsl.operations.registry import Declaration, MisfitError, Registry, argument, declared
-
-Affine = tuple[tuple[float, ...], tuple[float, ...]]
-
-
-class Normalization(Declaration):
-    """A scale and an offset for each channel."""
-
-    def affine(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Affine:
-        """Scales and offsets, given each channel's mean and deviation over the training images / 255."""
-        raise NotImplementedError(self.name, mean, std)
-
-    def check_channels(self, channels: int) -> None:
-        """Does it go with images of so many channels? Raises MisfitError."""
-
+from cifar_dsl.operations.registry import MisfitError, Registry
 
 NORMALIZATIONS: Registry[Normalization] = Registry("normalization")
 

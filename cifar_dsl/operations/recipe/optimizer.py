@@ -1,46 +1,14 @@
 """Optimizers: how gradients become steps."""
 
-from typing import ClassVar
-
-from cifar_dsl.ir import Call
+from cifar_dsl.ir import argument, declared
+from cifar_dsl.ir.recipe import Optimizer
 from cifar_dsl.operations.argument_types import Bool, Float, Int, ListOf
-from cifar_dsl.operations.registry import Declaration, MisfitError, Registry, argument, declared
+from cifar_dsl.operations.registry import MisfitError, Registry
 
 _LR = Float(0, open_low=True)
 _BETAS = ListOf(Float(0, 1, open_high=True), length=2)
 _EPS = Float(0, open_low=True)
 _DECAY = Float(0)
-
-
-class Optimizer(Declaration):
-    """An optimizer. Torch does the whole step of one that `has_fused` in one pass over the weights.
-
-    One that `has_capturable` has torch's argument of this name, which keeps its counters on the device. `takes_only`
-    says in words which parameters it `takes`, where that isn't any.
-    """
-
-    has_fused: ClassVar[bool] = True
-    has_capturable: ClassVar[bool] = False
-    takes_only: ClassVar[str] = ""
-    lr: float
-
-    def takes(self, shape: tuple[int, ...]) -> bool:
-        """Whether it can train a parameter of this shape."""
-        return True
-
-    @property
-    def states(self) -> int:
-        """How many numbers it keeps for each trained parameter."""
-        raise NotImplementedError(self.name)
-
-    @property
-    def can_be_recorded(self) -> bool:
-        """Whether a step with its rate on the device never waits for the device."""
-        return True
-
-    def emit(self) -> Call:
-        """The torch class and its keyword arguments, as data."""
-        raise NotImplementedError(self.name)
 
 
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
@@ -54,6 +22,7 @@ class Sgd(Optimizer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
 
+    target = "torch.optim.SGD"
     lr: float = argument(_LR, "learning rate")
     momentum: float = argument(Float(0, 1, open_high=True), "how much of the last step is kept", default=0.0)
     nesterov: bool = argument(Bool(), "look ahead along the momentum", default=False)
@@ -65,17 +34,6 @@ class Sgd(Optimizer):
 
     def check(self) -> None:
         _check_nesterov(self.nesterov, self.momentum)
-
-    def emit(self) -> Call:
-        return Call(
-            "torch.optim.SGD",
-            (
-                ("lr", self.lr),
-                ("momentum", self.momentum),
-                ("nesterov", self.nesterov),
-                ("weight_decay", self.weight_decay),
-            ),
-        )
 
 
 def _check_nesterov(nesterov: bool, momentum: float) -> None:
@@ -90,7 +48,6 @@ def _check_nesterov(nesterov: bool, momentum: float) -> None:
 
 class _Adaptive(Optimizer):
     has_capturable = True
-    target: ClassVar[str]
     lr: float
     betas: tuple[float, float]
     eps: float
@@ -99,12 +56,6 @@ class _Adaptive(Optimizer):
     @property
     def states(self) -> int:
         return 2
-
-    def emit(self) -> Call:
-        return Call(
-            self.target,
-            (("lr", self.lr), ("betas", self.betas), ("eps", self.eps), ("weight_decay", self.weight_decay)),
-        )
 
 
 @OPTIMIZERS.register("adam")
@@ -139,6 +90,7 @@ class RmsProp(Optimizer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
     """
 
+    target = "torch.optim.RMSprop"
     has_fused = False
     has_capturable = True
     lr: float = argument(_LR, "learning rate")
@@ -155,18 +107,6 @@ class RmsProp(Optimizer):
     def can_be_recorded(self) -> bool:
         return not self.momentum  # with one, torch reads the rate
 
-    def emit(self) -> Call:
-        return Call(
-            "torch.optim.RMSprop",
-            (
-                ("lr", self.lr),
-                ("alpha", self.alpha),
-                ("momentum", self.momentum),
-                ("eps", self.eps),
-                ("weight_decay", self.weight_decay),
-            ),
-        )
-
 
 @OPTIMIZERS.register("nadam")
 @declared
@@ -176,6 +116,7 @@ class NAdam(Optimizer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.optim.NAdam.html
     """
 
+    target = "torch.optim.NAdam"
     has_fused = False
     has_capturable = True
     lr: float = argument(_LR, "learning rate")
@@ -188,9 +129,6 @@ class NAdam(Optimizer):
     def states(self) -> int:
         return 2
 
-    def emit(self) -> Call:
-        return Call("torch.optim.NAdam", tuple(self.call().keywords().items()))
-
 
 @OPTIMIZERS.register("adagrad")
 @declared
@@ -200,6 +138,7 @@ class Adagrad(Optimizer):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html
     """
 
+    target = "torch.optim.Adagrad"
     has_fused = False
     lr: float = argument(_LR, "learning rate")
     lr_decay: float = argument(_DECAY, "at step n the rate is divided by 1 + n times this", default=0.0)
@@ -214,15 +153,13 @@ class Adagrad(Optimizer):
     def can_be_recorded(self) -> bool:
         return False  # torch reads its counter of steps
 
-    def emit(self) -> Call:
-        return Call("torch.optim.Adagrad", tuple(self.call().keywords().items()))
-
 
 @OPTIMIZERS.register("lion")
 @declared
 class Lion(Optimizer):
     """Steps of one size, along the sign of a mean gradient; Chen et al. 2023, https://arxiv.org/abs/2302.06675."""
 
+    target = "lion"
     has_fused = False
     lr: float = argument(_LR, "learning rate")
     betas: tuple[float, float] = argument(_BETAS, "memory of the step, and of the momentum", default=(0.9, 0.99))
@@ -231,9 +168,6 @@ class Lion(Optimizer):
     @property
     def states(self) -> int:
         return 1
-
-    def emit(self) -> Call:
-        return Call("cifar_dsl.training.lion.Lion", tuple(self.call().keywords().items()))
 
 
 @OPTIMIZERS.register("muon")
@@ -245,6 +179,7 @@ class Muon(Optimizer):
     bring all singular values near 1, so that a step's size depends on the learning rate alone.
     """
 
+    target = "muon"
     has_fused = False
     takes_only = "tensors of two or more dimensions"
     lr: float = argument(_LR, "learning rate")
@@ -275,6 +210,3 @@ class Muon(Optimizer):
                 argument="weight_decay",
                 help=("leave `weight_decay` or `rescale` out",),
             )
-
-    def emit(self) -> Call:
-        return Call("cifar_dsl.training.muon.Muon", tuple(self.call().keywords().items()))

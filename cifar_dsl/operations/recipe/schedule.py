@@ -3,24 +3,14 @@
 import math
 from itertools import pairwise
 
+from cifar_dsl.ir import argument, declared
+from cifar_dsl.ir.recipe import Schedule
 from cifar_dsl.operations.argument_types import Float, Int, ListOf
-from cifar_dsl.operations.registry import Declaration, MisfitError, Registry, argument, declared
+from cifar_dsl.operations.registry import MisfitError, Registry
 
 _WARMUP = Float(0)
 _WARMUP_DOC = "epochs during which the rate rises from zero, linearly"
 _SHARE = Float(0, 1)
-
-
-class Schedule(Declaration):
-    """A learning rate over time; a pure function, so that a resumed run finds its place."""
-
-    def factor(self, epoch: float, epochs: float) -> float:
-        """Factor of the optimizer's rate when `epoch` of `epochs` have passed (fractions between steps)."""
-        raise NotImplementedError(self.name, epoch, epochs)
-
-    def unreached(self, epochs: float) -> str | None:
-        """The argument that speaks of a time after so many epochs, when training has ended; None if none does."""
-        return None
 
 
 SCHEDULES: Registry[Schedule] = Registry("schedule")

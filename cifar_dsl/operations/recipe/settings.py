@@ -6,7 +6,8 @@ from typing import Any
 from attrs import frozen
 
 from cifar_dsl.foundation.limits import Limits
-from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, Kind, ListOf, OneOf, Pattern
+from cifar_dsl.ir import Declaration, Kind
+from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pattern
 from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
 from cifar_dsl.operations.recipe.average import AVERAGES
 from cifar_dsl.operations.recipe.clip import CLIPS, NoClip
@@ -17,7 +18,7 @@ from cifar_dsl.operations.recipe.normalization import NORMALIZATIONS, PerChannel
 from cifar_dsl.operations.recipe.optimizer import OPTIMIZERS
 from cifar_dsl.operations.recipe.schedule import SCHEDULES, Constant
 from cifar_dsl.operations.recipe.views import TEST_AUGMENTATIONS
-from cifar_dsl.operations.registry import Declaration, Registry
+from cifar_dsl.operations.registry import Registry
 
 EPOCHS = Float(0, 100_000, open_low=True, whole=True)
 

@@ -1,12 +1,9 @@
 """Test-time augmentation: the scores of a test image are weighted means over views of it."""
 
+from cifar_dsl.ir import argument, declared
+from cifar_dsl.ir.recipe import Views
 from cifar_dsl.operations.argument_types import Int
-from cifar_dsl.operations.registry import Declaration, Registry, argument, declared
-
-
-class Views(Declaration):
-    """Some views of an image. Each is given to what stands before in the chain, at first the network itself."""
-
+from cifar_dsl.operations.registry import Registry
 
 TEST_AUGMENTATIONS: Registry[Views] = Registry("test augmentation")
 

@@ -4,7 +4,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from cifar_dsl.ir import Call
+from cifar_dsl.ir.recipe import Augmentation
 from cifar_dsl.training.augmentation.changes import CHANGES
 from cifar_dsl.training.augmentation.mixtures import MIXTURES
 from cifar_dsl.training.augmentation.moves import BLACK, MEAN, MOVES, NOISE, unmoved
@@ -33,7 +33,7 @@ class Batch:
         return (one_hot(labels, classes) * shares[..., None]).sum(1)
 
 
-def augmented(images: Images, index: Tensor, chain: tuple[Call, ...], keys: Keys) -> Batch:
+def augmented(images: Images, index: Tensor, chain: tuple[Augmentation, ...], keys: Keys) -> Batch:
     """The training images at `index`, (N,) int64, changed at random as the chain says, normalised."""
     if not chain:
         return Batch(images.batch(index), images.labels.index_select(0, index))
@@ -44,18 +44,18 @@ def augmented(images: Images, index: Tensor, chain: tuple[Call, ...], keys: Keys
 @frozen
 class _Pipeline:
     images: Images
-    chain: tuple[Call, ...]
+    chain: tuple[Augmentation, ...]
     keys: Keys
 
     def run(self, index: Tensor, stages: int) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
         """The first stages applied: values (N, H, W, C), uint8 or float32 from 0 to 255, and `Batch.parts`."""
-        call = self.chain[stages - 1]
-        if call.name not in MIXTURES:
+        last = self.chain[stages - 1]
+        if last.name not in MIXTURES:
             return self._alone(index, stages), None
         drawn = self._draws(stages - 1, index)
         partners = drawn.integers(len(self.images), "partner")
         (own, own_parts), (other, other_parts) = self._parts(index, stages - 1), self._parts(partners, stages - 1)
-        values, share = MIXTURES[call.name](own.float(), other.float(), drawn, **call.keywords())
+        values, share = MIXTURES[last.name](own.float(), other.float(), drawn, **last.arguments())
         labels = torch.cat([own_parts[0], other_parts[0]], dim=1)
         shares = torch.cat([own_parts[1] * share[:, None], other_parts[1] * (1 - share)[:, None]], dim=1)
         return values, (labels, shares)
@@ -79,8 +79,8 @@ class _Pipeline:
             else:
                 end = place + 1
                 values = self.images.at(index) if values is None else values
-                call = self.chain[place]
-                values = CHANGES[call.name](values.float(), self._draws(place, index), **call.keywords())
+                change = self.chain[place]
+                values = CHANGES[change.name](values.float(), self._draws(place, index), **change.arguments())
             place = end
         assert values is not None
         return values
@@ -90,8 +90,8 @@ class _Pipeline:
         _, height, width, channels = self.images.pixels.shape
         source = unmoved(len(index), height, width, index.device)
         for place in places:
-            call = self.chain[place]
-            source = MOVES[call.name](source, self._draws(place, index), **call.keywords())
+            move = self.chain[place]
+            source = MOVES[move.name](source, self._draws(place, index), **move.arguments())
         if values is None:
             pixels, image = self.images.rows, index
         else:
@@ -99,7 +99,7 @@ class _Pipeline:
         rows = source.clamp(min=0) + (image * (height * width))[:, None, None]
         gathered = pixels.index_select(0, rows.flatten()).view(len(index), height, width, channels)
         gathered = gathered.masked_fill((source == BLACK)[..., None], 0)
-        fills = {self.chain[place].keywords().get("fill") for place in places}
+        fills = {self.chain[place].arguments().get("fill") for place in places}
         if "mean" in fills:
             gathered = torch.where((source == MEAN)[..., None], self.images.mean, gathered.float())
         if "noise" in fills:

@@ -1,4 +1,4 @@
-"""The torch modules that layers emit and torch itself doesn't have.
+"""The modules that layers and joins lower to and torch itself doesn't have.
 
 Of N samples, images are (N, C, H, W), vectors of features (N, F), and tokens (N, T, D).
 """
@@ -315,3 +315,29 @@ class Concat(nn.Module):
     def forward(self, *branches: Tensor) -> Tensor:
         """Join."""
         return torch.cat(branches, dim=1)
+
+
+# By the key that a layer or join lowers to.
+MODULES: dict[str, type[nn.Module]] = {
+    "token_prelu": TokenPReLU,
+    "scale": Scale,
+    "layer_scale": LayerScale,
+    "drop_path": DropPath,
+    "channel_layernorm": ChannelLayerNorm,
+    "global_avgpool": GlobalAvgPool,
+    "global_maxpool": GlobalMaxPool,
+    "lppool": LpPool,
+    "blurpool": BlurPool,
+    "tokens": Tokens,
+    "grid": Grid,
+    "transpose": Transpose,
+    "token": Token,
+    "slice": Slice,
+    "patches": Patches,
+    "class_token": ClassToken,
+    "position_embedding": PositionEmbedding,
+    "attention": Attention,
+    "add": Add,
+    "mul": Mul,
+    "concat": Concat,
+}

@@ -6,16 +6,19 @@ it and runs its stages in order.
 """
 
 import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from attrs import evolve, frozen
 from torch import Tensor, nn
 
-from cifar_dsl.ir import Call, Graph, Node
+from cifar_dsl.analysis.overwriting import overwriting
+from cifar_dsl.ir import Graph, Lowering, Node
 from cifar_dsl.ir.outline import Part, outline
-from cifar_dsl.operations.layers import JOINS, LAYERS, overwriting
 from cifar_dsl.training.lowering.initialization import initialize
+from cifar_dsl.training.lowering.modules import MODULES
 
 
 @frozen
@@ -71,14 +74,16 @@ def build_module(graph: Graph, name: str, seed: int) -> nn.Module:
     return module
 
 
-def make(call: Call) -> nn.Module:
-    """The module that emitted data stands for."""
-    return resolve(call.name)(**call.keywords())  # type: ignore[no-any-return]
+def make(lowering: Lowering, ours: Mapping[str, type[nn.Module]]) -> nn.Module:
+    """The module that a lowering stands for; `ours` is the table of its key, where the target is not torch's."""
+    return resolve(lowering.target, ours)(**lowering.keywords())  # type: ignore[no-any-return]
 
 
-def resolve(name: str) -> Any:
-    """What a full name such as `torch.nn.Conv2d` stands for. Names come from declarations, never from specs."""
-    module_name, _, attribute = name.rpartition(".")
+def resolve(target: str, ours: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """What the target of a lowering names: an entry of `ours`, or torch's own. No spec says it: declarations do."""
+    if target in ours:
+        return ours[target]
+    module_name, _, attribute = target.rpartition(".")
     return vars(importlib.import_module(module_name))[attribute]
 
 
@@ -109,10 +114,10 @@ class _Builder:
             return self.body(part, part.scope.label, inputs, output), inputs, output
         assert part.node is not None
         node = self._graph.nodes[part.node]
-        call = LAYERS.of(node.call).emit(self._graph.shape_of(node.inputs[0]))
+        lowering = node.operation.lower(*self._graph.input_shapes(node))
         if part.node in self._overwriting:
-            call = evolve(call, arguments=(*call.arguments, ("inplace", True)))
-        return make(call), node.inputs, part.node + 1
+            lowering = evolve(lowering, arguments=(*lowering.arguments, ("inplace", True)))
+        return make(lowering, MODULES), node.inputs, part.node + 1
 
     def _join(self, part: Part, node: Node, inputs: tuple[int, ...]) -> nn.Module:
         """A join: its branches are its children, and the joining function is the last of them."""
@@ -127,10 +132,10 @@ class _Builder:
             children[name] = self.body(branch, name, child_inputs, value)
             steps.append(Step(name, tuple(numbers[v] for v in child_inputs)))
             outputs.append(len(inputs) + len(steps) - 1)
-        children["join"] = make(JOINS.of(node.call).emit())
+        children["join"] = make(node.operation.lower(*self._graph.input_shapes(node)), MODULES)
         steps.append(Step("join", tuple(outputs)))
         output = len(inputs) + len(steps) - 1
-        return Body(node.call.name, children, _with_spent(steps, len(inputs), output), output)
+        return Body(node.operation.name, children, _with_spent(steps, len(inputs), output), output)
 
 
 def _with_spent(steps: list[Step], inputs: int, output: int) -> tuple[Step, ...]:

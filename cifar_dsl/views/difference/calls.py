@@ -1,22 +1,16 @@
-"""In what two calls of one name differ."""
+"""In what two declarations of one name differ."""
 
-from cifar_dsl.ir import Call, Value
-from cifar_dsl.operations.argument_types import Kind
-from cifar_dsl.operations.layers import JOINS, LAYERS
-from cifar_dsl.operations.registry import Registry, arguments_of, written
+from typing import Any
 
-
-def changed_arguments(a: Call, b: Call) -> list[tuple[str, str, str]]:
-    """The arguments that differ between two calls of a layer or join, each as a spec would say it."""
-    return [] if a.name in JOINS else changed_in(LAYERS, a, b)
+from cifar_dsl.ir import Declaration, Kind, arguments_of
 
 
-def changed_in(registry: Registry, a: Call, b: Call) -> list[tuple[str, str, str]]:  # type: ignore[type-arg]
-    """The same for any registry."""
-    before, after = a.keywords(), b.keywords()
+def changed_arguments(a: Declaration, b: Declaration) -> list[tuple[str, str, str]]:
+    """The arguments that differ between two declarations of one class, each as a spec would write it."""
+    before, after = a.arguments(), b.arguments()
     return [
         (info.name, *both_written(before[info.name], after[info.name], info.kind))
-        for info in arguments_of(registry[a.name])
+        for info in arguments_of(type(a))
         if is_other(before[info.name], after[info.name])
     ]
 
@@ -26,7 +20,7 @@ def is_other(a: object, b: object) -> bool:
     return repr(a) != repr(b)
 
 
-def both_written(a: Value, b: Value, kind: Kind) -> tuple[str, str]:
-    """Two values that differ as a spec would say them; with all digits where fewer look the same."""
-    texts = written(a, kind), written(b, kind)
+def both_written(a: Any, b: Any, kind: Kind) -> tuple[str, str]:
+    """Two values that differ as a spec would write them; with all digits where fewer look the same."""
+    texts = kind.write(a), kind.write(b)
     return texts if texts[0] != texts[1] else (repr(a), repr(b))

@@ -121,7 +121,7 @@ def consequences_text(consequences: Sequence[tuple[Node, Node]]) -> list[str]:
 
 def layer_counts(a: Graph, b: Graph) -> list[str]:
     """How many layers of each kind there are, where that differs."""
-    before, after = (Counter(node.call.name for node in graph.nodes) for graph in (a, b))
+    before, after = (Counter(node.operation.name for node in graph.nodes) for graph in (a, b))
     names = dict.fromkeys([*before, *after])
     return [f"{name} {before[name]} -> {after[name]}" for name in names if before[name] != after[name]]
 

@@ -194,7 +194,7 @@ class _Walk:
         if a.what != b.what:
             text = f"{a.what} replaced by {b.what}"
             self.found.edits.append(Edit("replaced", *frame.place, b.path, text, text, text))
-        elif changes := changed_arguments(before.call, after.call):
+        elif changes := changed_arguments(before.operation, after.operation):
             text = ", ".join(f"{name} {old} -> {new}" for name, old, new in changes)
             subject = f"{a.what}: {', '.join(name for name, _, _ in changes)}"
             self.found.edits.append(

@@ -5,10 +5,8 @@ from typing import Literal, cast
 
 from attrs import define, field, frozen
 
-from cifar_dsl.ir import Call, Graph
+from cifar_dsl.ir import Graph, Operation
 from cifar_dsl.ir.outline import Part, outline
-from cifar_dsl.operations.layers import JOINS
-from cifar_dsl.views.flatten import layer_text
 
 Kind = Literal["layer", "join", "block", "branch", "let", "part"]
 _SHOWN_STAGES = 6  # of a sequence; a longer one is cut
@@ -18,16 +16,16 @@ _SHOWN_STAGES = 6  # of a sequence; a longer one is cut
 class Stage:
     """A layer, a join with its branches, or a scope with what it holds.
 
-    `what` is the layer's, join's or block's name, or the kind of another scope. `call` and `node`, an index into the
-    graph's nodes, are those of a layer or join. `content` is one number for all stages that compute
-    with equal layers in equal order, whatever scopes they stand in; `key` also tells scopes apart by `what`.
+    `what` is the layer's, join's or block's name, or the kind of another scope. `operation` and `node`, an index into
+    the graph's nodes, are those of a layer or join. `content` is one number for all stages that compute with equal
+    operations in equal order, whatever scopes they stand in; `key` also tells scopes apart by `what`.
     """
 
     path: str
     kind: Kind
     what: str
     label: str
-    call: Call | None
+    operation: Operation | None
     node: int | None
     stages: "tuple[Stage, ...]"
     size: int
@@ -97,13 +95,11 @@ class Reader:
             content = contents[0] if len(contents) == 1 else self._number(contents)
             key = self._number((kind, what, *(stage.key for stage in inside)))
             return Stage(part.path, kind, what, label, None, None, inside, size, content, key)
-        call = graph.nodes[part.node].call
-        kind = "join" if call.name in JOINS else "layer"
-        # The text tells 1 from 1.0 and from true, as the fingerprint does.
-        own = (call.name, repr(call.arguments))
-        content = self._number((*own, *(stage.content for stage in inside)))
-        key = self._number(("node", *own, *(stage.key for stage in inside)))
-        return Stage(part.path, kind, call.name, call.name, call, part.node, inside, size + 1, content, key)
+        operation = graph.nodes[part.node].operation
+        kind, name = "join" if operation.is_join else "layer", operation.name
+        content = self._number((operation, *(stage.content for stage in inside)))
+        key = self._number(("node", operation, *(stage.key for stage in inside)))
+        return Stage(part.path, kind, name, name, operation, part.node, inside, size + 1, content, key)
 
     def _number(self, thing: Hashable) -> int:
         return self._numbers.setdefault(thing, len(self._numbers))
@@ -127,8 +123,8 @@ def stages_text(stages: Sequence[Stage], graph: Graph, *, in_general: bool = Fal
 
 def _text(stage: Stage, graph: Graph, *, in_general: bool) -> str:
     if stage.kind == "layer":
-        assert stage.call is not None
-        return stage.what if in_general else layer_text(stage.call)
+        assert stage.operation is not None
+        return stage.what if in_general else stage.operation.brief()
     if stage.kind == "join":
         return f"{stage.what} {{ {' | '.join(_branches(stage, graph, in_general=in_general))} }}"
     inside = stages_text(stage.stages, graph, in_general=in_general)

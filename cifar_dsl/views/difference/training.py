@@ -5,9 +5,9 @@ from difflib import SequenceMatcher
 
 from attrs import frozen
 
-from cifar_dsl.ir import Call, Group, Recipe
+from cifar_dsl.ir import Declaration, Group, Recipe
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
-from cifar_dsl.views.difference.calls import both_written, changed_in, is_other
+from cifar_dsl.views.difference.calls import both_written, changed_arguments, is_other
 from cifar_dsl.views.flatten import group_values, recipe_values
 
 
@@ -44,40 +44,39 @@ def _setting_changes(name: str, setting: Setting, a: object, b: object) -> Itera
     if not is_other(a, b):
         return
     if isinstance(a, tuple) and isinstance(b, tuple) and setting.is_chain:
-        yield from _chain_changes(name, setting, a, b)
-    elif isinstance(a, Call) and isinstance(b, Call):
-        yield from _call_changes(name, setting, a, b)
+        yield from _chain_changes(name, a, b)
+    elif isinstance(a, Declaration) and isinstance(b, Declaration):
+        yield from _choice_changes(name, a, b)
     else:
         assert setting.kind is not None
-        yield SettingChange(name, *both_written(a, b, setting.kind))  # type: ignore[arg-type]
+        yield SettingChange(name, *both_written(a, b, setting.kind))
 
 
-def _call_changes(name: str, setting: Setting, a: Call, b: Call) -> Iterator[SettingChange]:
-    assert setting.registry is not None
+def _choice_changes(name: str, a: Declaration, b: Declaration) -> Iterator[SettingChange]:
     if a.name != b.name:
-        yield SettingChange(name, _brief(setting, a), _brief(setting, b))
+        yield SettingChange(name, a.brief(), b.brief())
         return
-    for argument, before, after in changed_in(setting.registry, a, b):
+    for argument, before, after in changed_arguments(a, b):
         yield SettingChange(f"{name}.{argument}", before, after)
 
 
-def _chain_changes(name: str, setting: Setting, a: Sequence[Call], b: Sequence[Call]) -> Iterator[SettingChange]:
+def _chain_changes(name: str, a: Sequence[Declaration], b: Sequence[Declaration]) -> Iterator[SettingChange]:
     """Of a chain such as `augment`: what came, what went, arguments, and the order."""
-    before, after = ([call.name for call in chain] for chain in (a, b))
+    before, after = ([choice.name for choice in chain] for chain in (a, b))
     if before != after and sorted(before) == sorted(after):
         yield SettingChange(
-            f"{name}, in another order", *(", ".join(_brief(setting, call) for call in c) for c in (a, b))
+            f"{name}, in another order", *(", ".join(choice.brief() for choice in chain) for chain in (a, b))
         )
         return
     for _, start, end, new_start, new_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if before[start:end] == after[new_start:new_end]:
             for x, y in zip(a[start:end], b[new_start:new_end], strict=True):
-                yield from _call_changes(f"{name}.{x.name}", setting, x, y)
+                yield from _choice_changes(f"{name}.{x.name}", x, y)
             continue
-        for call in a[start:end]:
-            yield SettingChange(name, _brief(setting, call), None)
-        for call in b[new_start:new_end]:
-            yield SettingChange(name, None, _brief(setting, call))
+        for choice in a[start:end]:
+            yield SettingChange(name, choice.brief(), None)
+        for choice in b[new_start:new_end]:
+            yield SettingChange(name, None, choice.brief())
 
 
 def _group_changes(a: Sequence[Group], b: Sequence[Group]) -> Iterator[SettingChange]:
@@ -112,8 +111,3 @@ def _meaning(group: Group) -> tuple[object, ...]:
 
 def _group_text(group: Group) -> str:
     return ", ".join(f"{name} {text}" for name, text in group_values(group).items())
-
-
-def _brief(setting: Setting, call: Call) -> str:
-    assert setting.registry is not None
-    return str(setting.registry.of(call).brief())

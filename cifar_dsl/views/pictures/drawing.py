@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from attrs import define, evolve, field
 
 from cifar_dsl.ir import Cost, Graph
-from cifar_dsl.operations.layers import JOINS
-from cifar_dsl.views.pictures.families import FORK, family
+from cifar_dsl.views.pictures.families import FORK
 from cifar_dsl.views.pictures.folding import folded
 from cifar_dsl.views.pictures.model import INPUT, OUTPUT, Arrow, Box, Frame, Item, Picture
 from cifar_dsl.views.pictures.stages import Reader, Stage
@@ -62,7 +61,7 @@ class _Pen:
 
     def _item(self, stage: Stage, level: int) -> Item | None:
         """What a stage is drawn as; None where its output is its input."""
-        if all(node.call.name == "identity" for node in self.graph.nodes[stage.start : stage.stop]):
+        if all(node.operation.name == "identity" for node in self.graph.nodes[stage.start : stage.stop]):
             for index in range(stage.start, stage.stop):
                 self._same[index + 1] = self._drawn(self.graph.nodes[index].inputs[0])
             return None
@@ -70,8 +69,8 @@ class _Pen:
             self._same[value] = value - stage.length
         title = self._title(stage)
         if not stage.stages:
-            call = self.graph.nodes[stage.start].call
-            return self._box(stage, Box(stage.path, family(call), title, self._notes(stage)))
+            family = self.graph.nodes[stage.start].operation.family
+            return self._box(stage, Box(stage.path, family, title, self._notes(stage)))
         if stage.is_block and level >= self.depth:
             return self._box(stage, Box(stage.path, "block", title, self._notes(stage)))
         before = len(self._arrows)
@@ -129,7 +128,7 @@ class _Pen:
     def _says_shape(self, stage: Stage, value: int) -> bool:
         """Whether the shape of a value stands behind the box anyway: of branches that are joined number by number."""
         node = self.graph.nodes[stage.start]
-        return not stage.stages and node.call.name in JOINS and node.shape == self.graph.shape_of(value)
+        return not stage.stages and node.operation.is_join and node.shape == self.graph.shape_of(value)
 
     def _arrow(self, value: int, end: str, *, is_silent: bool = False) -> None:
         """An arrow to a box; `is_silent` leaves out the shape."""
@@ -145,7 +144,7 @@ class _Pen:
         if value == 0:
             return True
         node = self.graph.nodes[value - 1]
-        is_layer = node.path == self._makers[value] and node.call.name not in JOINS
+        is_layer = node.path == self._makers[value] and not node.operation.is_join
         return not is_layer or self.graph.shape_of(node.inputs[0]) != node.shape
 
     def _drawn(self, value: int) -> int:

@@ -1,9 +1,6 @@
-"""What layers have in common: each family has its fill."""
+"""The fill of each `family` of operations, and of what else a picture draws."""
 
 from attrs import frozen
-
-from cifar_dsl.ir import Call
-from cifar_dsl.operations.layers import JOINS, LAYERS
 
 FORK = "fork"  # the family of the points where a tensor that came into a frame parts
 INK, FAINT, LINE, FRAME = "#1a1a1a", "#555555", "#7a7a7a", "#f7f8fa"
@@ -29,19 +26,3 @@ LOOKS = {
     "terminal": Look("#ffffff", "#ffffff"),
     FORK: Look(LINE, LINE),
 }
-# Layers stand in files by what they do.
-_FAMILIES = {
-    "conv": "conv",
-    "norm": "norm",
-    "activation": "activation",
-    "pool": "pool",
-    "dense": "dense",
-    "attention": "dense",
-}
-
-
-def family(call: Call) -> str:
-    """The family of a layer or join; `other` for those that only rearrange, scale or drop numbers."""
-    if call.name in JOINS:
-        return "join"
-    return _FAMILIES.get(LAYERS[call.name].__module__.rpartition(".")[2], "other")

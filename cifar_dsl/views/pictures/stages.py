@@ -6,7 +6,6 @@ from attrs import define, field, frozen
 
 from cifar_dsl.ir import Graph
 from cifar_dsl.ir.outline import Part, outline
-from cifar_dsl.views.flatten import layer_text
 
 
 @frozen(eq=False)
@@ -67,4 +66,4 @@ class Reader:
 
     def _layer(self, path: str, index: int) -> Stage:
         node = self.graph.nodes[index]
-        return Stage(path, layer_text(node.call), self.number((node.call, node.shape)), index, index + 1)
+        return Stage(path, node.operation.brief(), self.number((node.operation, node.shape)), index, index + 1)

@@ -97,7 +97,7 @@ def test_a_new_name_changes_no_meaning(name: str) -> None:
         assert isinstance(found, Analysis), mention
         names_stages = any("renamed" in node.path for node in found.graph.nodes)
         assert names_stages or found.fingerprint == before.fingerprint
-        assert [node.call for node in found.graph.nodes] == [node.call for node in before.graph.nodes]
+        assert [node.operation for node in found.graph.nodes] == [node.operation for node in before.graph.nodes]
         for uri in changes:
             documents.close(uri)
 

@@ -84,4 +84,4 @@ def test_a_join_says_why_branches_do_not_fit(stages: str, message: str, help_tex
     ],
 )
 def test_two_ways_to_say_the_same_are_one_call(one: str, other: str) -> None:
-    assert graph_of(one).nodes[0].call == graph_of(other).nodes[0].call
+    assert graph_of(one).nodes[0].operation == graph_of(other).nodes[0].operation

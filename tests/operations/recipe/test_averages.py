@@ -11,9 +11,9 @@ EMA, SWA, LOOKAHEAD = AVERAGES["ema"](decay=0.9), AVERAGES["swa"](start=2.0), AV
 
 def test_one_average_is_tested():
     check_averages(())
-    check_averages((LOOKAHEAD.call(), EMA.call()))
+    check_averages((LOOKAHEAD, EMA))
     with pytest.raises(MisfitError, match="`ema` and `swa` both say which weights are tested"):
-        check_averages((EMA.call(), LOOKAHEAD.call(), SWA.call()))
+        check_averages((EMA, LOOKAHEAD, SWA))
 
 
 def test_an_average_starts_before_the_end():

@@ -95,7 +95,7 @@ def check_repeats(graph: Graph, stage: Stage) -> None:
         outer = set()
         for index in range(stage.length):
             first, node = graph.nodes[stage.start + index], graph.nodes[start + index]
-            assert (first.call, first.shape) == (node.call, node.shape)
+            assert (first.operation, first.shape) == (node.operation, node.shape)
             assert len(first.inputs) == len(node.inputs)
             for value, same in zip(node.inputs, first.inputs, strict=True):
                 if value > start:

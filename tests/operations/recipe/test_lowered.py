@@ -4,10 +4,13 @@ import pytest
 import torch
 from torch import nn
 
+from cifar_dsl.ir import ArgumentInfo, Declaration, arguments_of
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf
 from cifar_dsl.operations.recipe import CLIPS, LOSSES, OPTIMIZERS
-from cifar_dsl.operations.registry import ArgumentInfo, Declaration, MisfitError, Registry, arguments_of
+from cifar_dsl.operations.registry import MisfitError, Registry
+from cifar_dsl.training.losses import LOSS_MODULES
 from cifar_dsl.training.lowering.torch_module import make, resolve
+from cifar_dsl.training.optimizers import OPTIMIZER_CLASSES
 
 X, Y = torch.linspace(-1, 1, 24).view(8, 3), torch.tensor([0, 1] * 4)
 
@@ -46,8 +49,8 @@ def all_of(registry: Registry) -> pytest.MarkDecorator:
 def test_every_optimizer_takes_steps_that_make_the_loss_smaller(declaration, fill):
     torch.manual_seed(0)
     module = nn.Linear(3, 2, bias=False)
-    call = fill(declaration).emit()
-    optimizer = resolve(call.name)(module.parameters(), **call.keywords())
+    lowering = fill(declaration).lower()
+    optimizer = resolve(lowering.target, OPTIMIZER_CLASSES)(module.parameters(), **lowering.keywords())
     losses = []
     for _ in range(5):
         loss = nn.functional.cross_entropy(module(X), Y)
@@ -61,16 +64,18 @@ def test_every_optimizer_takes_steps_that_make_the_loss_smaller(declaration, fil
 @all_of(OPTIMIZERS)
 def test_every_argument_of_an_optimizer_reaches_torch(declaration):
     declared = without_defaults(declaration)
-    call = declared.emit()
-    group = resolve(call.name)([torch.zeros(1, 1, requires_grad=True)], **call.keywords()).param_groups[0]
-    assert {info.name: group[info.name] for info in arguments_of(declaration)} == dict(declared.call().arguments)
+    lowering = declared.lower()
+    group = resolve(lowering.target, OPTIMIZER_CLASSES)(
+        [torch.zeros(1, 1, requires_grad=True)], **lowering.keywords()
+    ).param_groups[0]
+    assert {info.name: group[info.name] for info in arguments_of(declaration)} == declared.arguments()
 
 
 @all_of(OPTIMIZERS)
 def test_an_optimizer_keeps_no_more_numbers_than_the_estimate_of_memory_counts(declaration):
     weight = torch.zeros(10, 10, requires_grad=True)
-    call = without_defaults(declaration).emit()
-    optimizer = resolve(call.name)([weight], **call.keywords())
+    lowering = without_defaults(declaration).lower()
+    optimizer = resolve(lowering.target, OPTIMIZER_CLASSES)([weight], **lowering.keywords())
     weight.sum().backward()
     optimizer.step()
     kept = [value for value in optimizer.state[weight].values() if torch.is_tensor(value) and value.numel() > 1]
@@ -101,7 +106,7 @@ def test_an_optimizer_that_takes_some_parameters_alone_says_which(declaration):
 @pytest.mark.parametrize("fill", [with_defaults, without_defaults])
 def test_every_loss_is_a_mean_or_a_sum_over_the_batch(declaration, fill):
     declared = fill(declaration)
-    loss = make(declared.emit())
+    loss = make(declared.lower(), LOSS_MODULES)
     scores = torch.linspace(-2, 2, 16).view(8, 2)
     one_by_one = torch.stack([loss(scores[i : i + 1], Y[i : i + 1]) for i in range(8)])
     torch.testing.assert_close(loss(scores, Y), getattr(one_by_one, declared.reduction)())
@@ -112,11 +117,11 @@ def test_every_clipping_bounds_the_gradients(declaration):
     weights = [torch.zeros(4, requires_grad=True), torch.zeros(2, 3, requires_grad=True)]
     for weight in weights:
         weight.grad = torch.full_like(weight, 10.0)
-    call = with_defaults(declaration).emit()
-    if call is None:
+    lowering = with_defaults(declaration).lower()
+    if lowering is None:
         assert declaration is CLIPS["none"]
         return
-    resolve(call.name)(weights, **call.keywords())
+    resolve(lowering.target, OPTIMIZER_CLASSES)(weights, **lowering.keywords())
     gradients = torch.cat([weight.grad.flatten() for weight in weights])
     measured = gradients.norm() if declaration is CLIPS["norm"] else gradients.abs().max()
     assert measured.item() == pytest.approx(0.125, rel=1e-4)

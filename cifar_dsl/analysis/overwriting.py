@@ -1,9 +1,8 @@
-"""Which layers of a network compute in the memory of their input."""
+"""Which operations of a network compute in the memory of their input."""
 
 from collections import Counter
 
 from cifar_dsl.ir import Graph, Node
-from cifar_dsl.operations.layers.base import JOINS, LAYERS
 
 
 def overwriting(graph: Graph) -> frozenset[int]:
@@ -18,17 +17,14 @@ def overwriting(graph: Graph) -> frozenset[int]:
     return frozenset(
         index
         for index, node in enumerate(graph.nodes)
-        if node.call.name in LAYERS
-        and LAYERS[node.call.name].can_overwrite
+        if node.operation.execution.can_overwrite
         and node.inputs[0] > 0  # the images are not the network's
         and uses[node.inputs[0]] == 1
-        and _lets_go(graph, graph.nodes[node.inputs[0] - 1])
+        and _is_reusable(graph, graph.nodes[node.inputs[0] - 1])
     )
 
 
-def _lets_go(graph: Graph, node: Node) -> bool:
+def _is_reusable(graph: Graph, node: Node) -> bool:
     """Whether the output is a tensor of its own that its maker's backward pass doesn't need."""
-    if node.call.name in JOINS:
-        join = JOINS.of(node.call)
-        return join.lets_output_go and not join.is_view(tuple(map(graph.shape_of, node.inputs)))
-    return LAYERS[node.call.name].lets_output_go
+    execution = node.operation.execution
+    return execution.output_reusable and not execution.is_view(node.operation, graph.input_shapes(node))

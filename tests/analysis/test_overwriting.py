@@ -5,8 +5,8 @@ import torch
 from helpers.specs import text_of
 from torch import nn
 
+from cifar_dsl.analysis.overwriting import overwriting
 from cifar_dsl.compiler import analyze_text
-from cifar_dsl.operations.layers import overwriting
 from cifar_dsl.training.lowering.torch_module import build_module
 
 

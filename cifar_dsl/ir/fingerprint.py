@@ -1,0 +1,50 @@
+"""The hash of what a spec means."""
+
+import json
+
+import attrs
+
+from cifar_dsl.ir.declaration import Declaration
+from cifar_dsl.ir.graph import Graph
+from cifar_dsl.ir.recipe import Group, Recipe
+from cifar_dsl.ir.values import Call
+
+_FORMAT = 2  # raised when the same text begins to mean another computation
+
+
+def fingerprint(graph: Graph, recipe: Recipe | None) -> str:
+    """Twelve hexadecimal digits that stand for the meaning: equal for equal graphs and recipes.
+
+    Layout, comments, the spec's name and the use of `extends` don't enter.
+    """
+    import hashlib  # brings OpenSSL along, which `check` need not wait for
+
+    meaning = {
+        "format": _FORMAT,
+        "input": graph.input.extents,
+        "nodes": [(node.path, _plain(node.operation), node.inputs) for node in graph.nodes],
+        "output": graph.output,
+        "recipe": recipe and _recipe_meaning(recipe),
+    }
+    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _recipe_meaning(recipe: Recipe) -> dict[str, object]:
+    values = ((info, getattr(recipe, info.name)) for info in attrs.fields(Recipe))
+    return {info.name: _plain(value) for info, value in values if value != info.default}
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Declaration():
+            return _plain(value.call())
+        case Call(name=name, arguments=arguments):
+            return [name, *([key, _plain(argument)] for key, argument in arguments if key not in value.defaults)]
+        case Group():
+            # The name of a group means nothing.
+            return [_plain(part) for part in (value.select, value.optimizer, value.schedule, value.epochs)]
+        case tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return value
