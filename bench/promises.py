@@ -210,7 +210,7 @@ PROMISES: dict[str, Callable[[float], str]] = {
     "runs": _tests("tests/runs", "tests/cli/test_runs.py"),
     "processes": _tests("tests/cli/test_processes.py"),
     "memory": _tests("tests/training/test_promises.py", "-k", "memory"),
-    "asking": _tests("tests/cli/test_asking.py"),
+    "asking": _tests("tests/cli/test_confirmation.py"),
     "resumptions": _trials(lambda place, _share: reliability.resumptions(place)),
 }
 

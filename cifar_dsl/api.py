@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -16,7 +16,7 @@ from cifar_dsl.language.diagnostics import nearest
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.operations.recipe import DATASETS
 from cifar_dsl.runs import Run, RunError, find_runs, open_run, run_path
-from cifar_dsl.training.habits import Habits
+from cifar_dsl.training.options import RunOptions, TrainOptions
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cifar_dsl.training.events import Listener
 
 PathLike = str | os.PathLike[str]
+_DEFAULTS = TrainOptions()
 
 
 @frozen(repr=False)
@@ -192,42 +193,37 @@ def _unknown_data(data: str) -> UserError:
 def train(
     spec: "Spec | PathLike",
     *,
-    data: str | None = None,
-    data_dir: PathLike | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    threads: int | None = None,
-    runs: PathLike = "runs",
+    data: str | None = _DEFAULTS.data,
+    seed: int = _DEFAULTS.seed,
     overrides: Sequence[str] = (),
-    retrain: bool = False,
-    engine: str = "auto",
     listener: "Listener | None" = None,
+    **options: Any,
 ) -> Run:
     """Train a spec with one seed, and give back the run; a run that is there already is given back as it is.
 
-    One that was broken off goes on. `overrides` are written as after `--set`. `threads` are those of one CPU process
-    (default: torch's choice); the number changes the last digits of results and is recorded. `engine` is auto, eager
-    or graph. `listener` gets the events of the training (see
-    `cifar_dsl.training.events`). Raises SpecError, DataError, DeviceError, EngineError, RunError.
+    One that was broken off goes on. `overrides` are written as after `--set`. `options` are those of
+    `training.options.RunOptions`: `device`, `threads`, `runs`, `retrain` ..., which `cifar-dsl train --help` explains.
+    `listener` gets the events of the training (see `cifar_dsl.training.events`). Raises SpecError, DataError,
+    DeviceError, EngineError, RunError; UserError for an option out of bounds.
     """
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.events import ignore
     from cifar_dsl.training.session import train_runs
     from cifar_dsl.training.subject import Subject
 
-    choice = choose_device(device)
+    chosen = RunOptions(**options)
+    choice = choose_device(chosen.device)
     loaded = with_overrides(spec, *overrides) if isinstance(spec, Spec) else load(spec, overrides=overrides)
-    spec, dataset = open_data(loaded, data, data_dir=data_dir)
-    if not retrain and (found := find_run(spec, Path(runs), seed, dataset.digest)):
+    spec, dataset = open_data(loaded, data, data_dir=chosen.data_dir)
+    if not chosen.retrain and (found := find_run(spec, chosen.runs, seed, dataset.digest)):
         return found
-    set_threads(threads)
+    set_threads(chosen.threads)
     return train_runs(
         Subject.of(spec.analysis, spec.overrides),
         dataset,
         [seed],
-        root=Path(runs),
+        chosen,
         choice=choice,
-        habits=Habits(engine=engine, retrain=retrain),
         listener=listener or ignore,
     )[0]
 
@@ -266,13 +262,10 @@ def job(
     spec: Spec,
     dataset: "Dataset",
     seeds: Sequence[int],
+    options: RunOptions,
     *,
-    runs: PathLike = "runs",
-    data_dir: PathLike | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    habits: Habits | None = None,
     display_name: str | None = None,
+    shares_device: bool = False,
 ) -> Job:
     """The training of an opened spec with these seeds, as data that another process can work off."""
     return Job(
@@ -285,13 +278,10 @@ def job(
         data=dataset.name,
         digest=dataset.digest,
         seeds=tuple(seeds),
-        runs=str(runs),
+        options=options,
         data_path=str(dataset.path) if dataset.path and dataset.name == "npz" else None,
-        data_dir=str(data_dir) if data_dir is not None else None,
-        device=device,
-        threads=threads,
-        habits=habits or Habits(),
         display_name=display_name or spec.name,
+        shares_device=shares_device,
     )
 
 

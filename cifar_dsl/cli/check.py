@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cifar_dsl.cli import options
+from cifar_dsl.cli import arguments
 from cifar_dsl.cli.output import counted, note, say, shown
 from cifar_dsl.compiler import Analysis, Library
 from cifar_dsl.compiler.lints import Inspection, fixed, inspect
@@ -19,9 +19,9 @@ _ROUNDS = 10  # of fixing: a fix may make room for another
 
 
 @click.command(name="check")
-@options.specs
-@options.overrides
-@options.root
+@arguments.specs
+@arguments.overrides
+@arguments.root
 @click.option(
     "--format",
     "style",
@@ -53,7 +53,7 @@ def command(
         raise click.UsageError("--unsafe-fixes goes with --fix.")
     found: list[Diagnostic] = []
     touched = 0
-    paths = options.spec_paths(specs, root)
+    paths = arguments.spec_paths(specs, root)
     for item in paths:
         inspection = inspect(item.path, item.root, overrides)
         if fix:
@@ -76,7 +76,7 @@ def command(
 
 
 def _mended(
-    item: options.SpecPath, overrides: tuple[str, ...], inspection: Inspection, *, also_unsafe: bool
+    item: arguments.SpecPath, overrides: tuple[str, ...], inspection: Inspection, *, also_unsafe: bool
 ) -> Inspection:
     """Put fixes into the file until none is left, and inspect what it is then."""
     for _ in range(_ROUNDS):

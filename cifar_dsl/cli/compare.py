@@ -1,22 +1,41 @@
-"""`cifar-dsl compare`: which trick is worth how much?"""
+"""`cifar-dsl compare`: which trick is worth how much? `sweep`, which makes its specs, takes the same way from here."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from attrs import evolve, frozen
 
-from cifar_dsl.cli import options
-from cifar_dsl.cli.comparing import Contestant, Terms, train_and_compare, with_terms
+from cifar_dsl.cli import arguments, results
+from cifar_dsl.cli.options import GroupedCommand, with_options
 from cifar_dsl.cli.output import fail
+from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.language.diagnostics import SpecError
+from cifar_dsl.training.options import CompareOptions
+
+if TYPE_CHECKING:
+    from cifar_dsl.api import Spec
+    from cifar_dsl.experiments.comparison import Comparison
+    from cifar_dsl.training.datasets import Dataset
 
 
-@click.command(name="compare")
-@options.specs
-@options.overrides
-@options.root
-@with_terms
-def command(specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | None, terms: Terms) -> int:
+@frozen
+class Contestant:
+    """A spec that takes part: what it is called in the comparison, and what it changes, a phrase each."""
+
+    spec: "Spec"
+    name: str
+    changes: tuple[str, ...]
+
+
+@click.command(name="compare", cls=GroupedCommand)
+@arguments.specs
+@arguments.overrides
+@arguments.root
+@with_options(CompareOptions)
+def command(specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | None, options: CompareOptions) -> int:
     """Train those of SPECS (files, folders or globs) that have no run yet, and compare all runs.
 
     Every run that is there of a spec on the same data takes part. The table and what it says go to the terminal,
@@ -24,7 +43,7 @@ def command(specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | Non
     needs no other file.
     """
     contestants = _load(specs, overrides, root)
-    return 1 if contestants is None else train_and_compare(contestants, terms)
+    return 1 if contestants is None else train_and_compare(contestants, options)
 
 
 def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None) -> list[Contestant] | None:
@@ -36,7 +55,7 @@ def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None)
 
     loaded: list[tuple[Path, api.Spec]] = []
     is_wrong = False
-    for item in options.spec_paths(names, root):
+    for item in arguments.spec_paths(names, root):
         try:
             spec = api.load(item.path, root=item.root, overrides=overrides)
         except SpecError as error:
@@ -51,3 +70,78 @@ def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None)
         Contestant(spec, spec.name if count[spec.name] == 1 else str(path.with_suffix("")), spec.changes)
         for path, spec in reversed(distinct.values())
     ]
+
+
+def open_data(contestants: Sequence[Contestant], options: CompareOptions) -> "list[tuple[Contestant, Dataset]]":
+    """The data to train each on, and each as it is trained with it. Raises DataError, SpecError, UserError."""
+    from cifar_dsl import api
+    from cifar_dsl.cli.progress import DownloadProgress
+
+    specs = [each.spec for each in contestants]
+    with DownloadProgress(quiet=options.quiet) as download:
+        opened = api.open_data_for_all(specs, options.data, data_dir=options.data_dir, progress=download)
+    if len(names := {dataset.digest: dataset.name for _, dataset in opened}) > 1:
+        raise UserError(
+            f"the specs are trained on different data: {', '.join(names.values())}",
+            "name the data for all of them, as in --data cifar10",
+            reason="accuracies on different images can't be compared",
+        )
+    return [(evolve(each, spec=spec), dataset) for each, (spec, dataset) in zip(contestants, opened, strict=True)]
+
+
+def train_and_compare(contestants: Sequence[Contestant], options: CompareOptions) -> int:
+    """Train what has no run yet, compare all runs, and say and write what came out; gives back the exit code."""
+    from cifar_dsl.experiments.comparison import check_baseline
+
+    check_baseline([each.name for each in contestants], options.baseline)
+    compared: list[tuple[Contestant, str | None]] = [(each, None) for each in contestants]
+    code = 0
+    if not options.no_train or options.data is not None:
+        opened = open_data(contestants, options)
+        compared = [(each, dataset.digest) for each, dataset in opened]
+        if not options.no_train:
+            from cifar_dsl.cli.jobs import train_missing
+
+            results.prepare(options.out)  # hours before it is needed
+            trained = [(each.spec, dataset) for each, dataset in opened]
+            display_names = {each.spec.fingerprint: each.name for each, _ in reversed(opened)}
+            outcome = train_missing(trained, options, display_names=display_names)
+            code = outcome.exit_code
+            if outcome.stop.wanted():
+                return code
+    comparison = _compare(compared, options)
+    results.show(comparison)
+    results.write(
+        comparison,
+        [each.spec for each, _ in compared],
+        options.out,
+        data=options.data,
+        data_dir=options.data_dir,
+        with_chart=not options.no_chart,
+        with_report=not options.no_report,
+    )
+    return code or int(any(row.mean is None for row in comparison.rows))
+
+
+def _compare(compared: Sequence[tuple[Contestant, str | None]], options: CompareOptions) -> "Comparison":
+    """Compare the runs on the data with a spec's digest; all its runs where no data was opened."""
+    from cifar_dsl.experiments.comparison import Entry, compare
+    from cifar_dsl.runs import Run, failed_runs, find_runs
+
+    def on_data(runs: Sequence[Run], digest: str | None) -> tuple[Run, ...]:
+        return tuple(run for run in runs if digest in {None, run.record().data.digest})
+
+    entries = [
+        Entry(
+            name=each.name,
+            lineage=each.spec.analysis.program.lineage,
+            changes=each.changes,
+            fingerprint=each.spec.fingerprint,
+            parameters=each.spec.graph.cost.parameters,
+            macs=each.spec.graph.cost.macs,
+            runs=on_data(find_runs(options.runs, each.spec.fingerprint), digest),
+            failed=on_data(failed_runs(options.runs, each.spec.fingerprint), digest),
+        )
+        for each, digest in compared
+    ]
+    return compare(entries, options.baseline, all_pairs=options.pairs)

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_dsl.cli import options
+from cifar_dsl.cli.options import with_option
 from cifar_dsl.cli.output import note, say
 from cifar_dsl.foundation.text import columns
 from cifar_dsl.operations.recipe import DATASETS
+from cifar_dsl.training.options import RunOptions
 
 if TYPE_CHECKING:
     from cifar_dsl.training.datasets import Dataset
@@ -20,7 +21,7 @@ def command() -> None:
 
 
 @command.command(name="list")
-@options.data_dir
+@with_option(RunOptions, "data_dir")
 def list_(data_dir: Path | None) -> None:
     """List the data sets by name, and which of them are on this machine."""
     from cifar_dsl.training.datasets.cifar import ARCHIVES
@@ -50,7 +51,7 @@ def _archive(_context: click.Context, _parameter: click.Parameter, name: str) ->
 
 @command.command(name="download")
 @click.argument("name", callback=_archive)
-@options.data_dir
+@with_option(RunOptions, "data_dir")
 def download(name: str, data_dir: Path | None) -> None:
     """Download NAME, check it, and keep it; does nothing when it is there. An interrupted download goes on."""
     from cifar_dsl.cli.progress import DownloadProgress
@@ -66,7 +67,7 @@ def download(name: str, data_dir: Path | None) -> None:
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--to", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this .npz file.")
 @click.option("--replace", is_flag=True, help="Replace a CIFAR-100 that is kept already and is another one.")
-@options.data_dir
+@with_option(RunOptions, "data_dir")
 def import_(directory: Path, file: Path | None, replace: bool, data_dir: Path | None) -> None:
     """Import a tree of pictures, DIRECTORY/train|test/<class>/*.png.
 

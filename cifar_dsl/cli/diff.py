@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from cifar_dsl.cli import options
+from cifar_dsl.cli import arguments
 from cifar_dsl.cli.completing import spec_items
 from cifar_dsl.cli.output import fail, say
 from cifar_dsl.compiler import Analysis, analyze, analyze_text
@@ -27,8 +27,8 @@ def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str)
 @click.command(name="diff")
 @click.argument("a", shell_complete=_complete)
 @click.argument("b", shell_complete=_complete)
-@options.overrides
-@options.root
+@arguments.overrides
+@arguments.root
 @click.option("--full", is_flag=True, help="List every change of the network, however many there are.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(a: str, b: str, overrides: tuple[str, ...], root: Path | None, full: bool, as_json: bool) -> int:

@@ -5,16 +5,18 @@ from pathlib import Path
 
 import click
 
-from cifar_dsl.cli import options
+from cifar_dsl.cli import arguments
+from cifar_dsl.cli.options import with_option
 from cifar_dsl.cli.output import note
+from cifar_dsl.training.options import RunOptions
 
 
 @click.command(name="evaluate")
-@options.run
+@arguments.run
 @click.option("--data", metavar="npz:PATH", help="Where the run's file of arrays lies now, if it has moved.")
-@options.data_dir
-@options.device
-@options.threads
+@with_option(RunOptions, "data_dir")
+@with_option(RunOptions, "device")
+@with_option(RunOptions, "threads")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     run: Path,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cifar_dsl.cli import options
+from cifar_dsl.cli import arguments
 from cifar_dsl.cli.output import counted, fail, note
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.foundation import limits
@@ -20,7 +20,7 @@ _STDIN = Path("<stdin>")  # what messages call it
 
 
 @click.command(name="fmt")
-@options.specs
+@arguments.specs
 @click.option("--check", is_flag=True, help="Write nothing: name the files that would change, and end with 1 if any.")
 @click.option("--diff", is_flag=True, help="Write nothing: print what would change, and end with 1 if anything.")
 def command(specs: tuple[str, ...], check: bool, diff: bool) -> int:
@@ -29,7 +29,7 @@ def command(specs: tuple[str, ...], check: bool, diff: bool) -> int:
     Comments stay, and so does what a spec means. There are no options of layout. Names the files that it rewrites;
     `-` is standard input, laid out on standard output. Ends with 1 if a file can't be parsed, which stays as it is.
     """
-    paths = [item.path for item in options.spec_paths([name for name in dict.fromkeys(specs) if name != "-"])]
+    paths = [item.path for item in arguments.spec_paths([name for name in dict.fromkeys(specs) if name != "-"])]
     if "-" in specs:
         paths.insert(0, _STDIN)
     changed = wrong = 0

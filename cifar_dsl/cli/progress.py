@@ -114,8 +114,8 @@ class JobsProgress:
         mean_s = statistics.fmean(self._spent_s[number, seed])
         left_s = max(0, epochs - metrics.epoch) * mean_s
         begun = math.ceil(epochs)  # the last one may be a part
-        is_alone = len(self._jobs) == len(job.seeds) == 1
-        label = "" if is_alone else f"[{number + 1}/{len(self._jobs)}] {visible(job.display_name)} seed {seed}  "
+        is_only_run = len(self._jobs) == len(job.seeds) == 1
+        label = "" if is_only_run else f"[{number + 1}/{len(self._jobs)}] {visible(job.display_name)} seed {seed}  "
         self._say(
             f"{label}epoch {metrics.epoch:>{len(str(begun))}}/{begun}  "
             f"train loss {metrics.train_loss:.4f}, accuracy {metrics.train_accuracy:.4f}  "

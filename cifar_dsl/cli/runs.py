@@ -9,9 +9,10 @@ from typing import Any
 import cattrs
 import click
 
-from cifar_dsl.cli import options
-from cifar_dsl.cli.asking import ask
+from cifar_dsl.cli import arguments
+from cifar_dsl.cli.confirmation import ask
 from cifar_dsl.cli.main import EXIT_WRONG
+from cifar_dsl.cli.options import with_option
 from cifar_dsl.cli.output import counted, note, say
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.language.diagnostics.render import visible
@@ -19,6 +20,7 @@ from cifar_dsl.runs import Run, RunError
 from cifar_dsl.runs.catalogue import Entry, Status, entries
 from cifar_dsl.runs.pruning import Removal, Selection
 from cifar_dsl.runs.verification import problems
+from cifar_dsl.training.options import RunOptions, TrainOptions
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
@@ -38,7 +40,7 @@ def command() -> None:
 
 
 @command.command(name="list")
-@options.runs
+@with_option(RunOptions, "runs")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
 def list_(runs: Path, as_json: bool) -> None:
     """List all runs with their status; of those that were broken off, the epoch with which they go on."""
@@ -53,7 +55,7 @@ def list_(runs: Path, as_json: bool) -> None:
 
 
 @command.command(name="show")
-@options.run
+@arguments.run
 @click.option("--json", "as_json", is_flag=True, help="Print an object as JSON.")
 def show(run: Path, as_json: bool) -> None:
     """Show what is known of RUN: what was trained, on what, where, and what came out."""
@@ -71,8 +73,8 @@ def show(run: Path, as_json: bool) -> None:
 
 
 @command.command(name="verify")
-@options.some_runs
-@options.runs
+@arguments.some_runs
+@with_option(RunOptions, "runs")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
 def verify(which: tuple[Path, ...], runs: Path, as_json: bool) -> int:
     """Compare every file of each RUN, or of all runs, with the digest that was noted when it was written.
@@ -113,9 +115,9 @@ def _age(ctx: click.Context, parameter: click.Parameter, text: str | None) -> ti
 @click.option("--checkpoints", is_flag=True, help="Of runs that were broken off, all checkpoints but the last.")
 @click.option("--spec", "specs", multiple=True, metavar="NAME", help="Only runs of specs called so (a pattern: res*).")
 @click.option("--older-than", callback=_age, metavar="AGE", help="Only what is unchanged for so long: 12h, 30d, 4w.")
-@options.runs
+@with_option(RunOptions, "runs")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
-@options.yes
+@with_option(TrainOptions, "yes")
 def prune(
     unfinished: bool,
     failed: bool,

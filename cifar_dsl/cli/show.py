@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cifar_dsl.analysis import kept_bytes
-from cifar_dsl.cli import options
+from cifar_dsl.cli import arguments
 from cifar_dsl.cli.output import note, say
 from cifar_dsl.cli.summary import recipe_lines
 from cifar_dsl.compiler import Analysis, analyze
@@ -33,9 +33,9 @@ class _PictureFile(click.Path):
 
 
 @click.command(name="show")
-@options.spec
-@options.overrides
-@options.root
+@arguments.spec
+@arguments.overrides
+@arguments.root
 @click.option("--margin", is_flag=True, help="Print the text of the spec with shapes and counts beside each line.")
 @click.option("--expand", is_flag=True, help="Print what blocks, loops and conditions stand for, as one flat spec.")
 @click.option("--resolved", is_flag=True, help="Print the one text that spec, bases and overrides amount to.")

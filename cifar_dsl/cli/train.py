@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
-from cifar_dsl.cli import options
+from cifar_dsl.cli import arguments
 from cifar_dsl.cli.dry_run import dry_run_of
+from cifar_dsl.cli.options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.output import note
-from cifar_dsl.cli.way import Way
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import SPEC, open_partial, open_run
 from cifar_dsl.training.events import TrainingEnded
-from cifar_dsl.training.habits import Habits
+from cifar_dsl.training.options import RUNS, TrainOptions
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
@@ -26,81 +25,45 @@ if TYPE_CHECKING:
     from cifar_dsl.runs import Run
 
 
-@click.command(name="train")
-@options.optional_spec
+@click.command(name="train", cls=GroupedCommand)
+@arguments.optional_spec
+@arguments.overrides
+@arguments.root
+@with_options(TrainOptions)
 @click.option(
     "--resume",
+    cls=GroupedOption,
+    group=RUNS,
     metavar="RUN",
     type=click.Path(path_type=Path),
-    shell_complete=options.complete_runs,
+    shell_complete=arguments.complete_runs,
     help="Go on with this run, which was broken off, in place of a SPEC.",
 )
-@options.data
-@options.data_dir
-@options.overrides
-@options.root
-@options.validation
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of weights, order and draws.")
 @click.option(
-    "--seeds", type=click.IntRange(1), default=1, show_default=True, help="Train so many seeds, from SEED on."
-)
-@options.device
-@options.threads
-@options.jobs
-@options.engine
-@options.runs
-@options.checkpoint_every
-@options.keep_last
-@options.wait
-@options.yes
-@options.executor
-@options.address
-@options.log
-@options.log_dir
-@click.option("--retrain", is_flag=True, help="Train again though the run is there; the old one is replaced.")
-@click.option("--restart", is_flag=True, help="Begin anew where a training was broken off; go on with nothing.")
-@click.option(
-    "--dry-run", is_flag=True, help="Show shapes, counts, recipe and memory; train nothing, download nothing."
+    "--dry-run",
+    cls=GroupedOption,
+    beside_resume=False,
+    is_flag=True,
+    help="Show shapes, counts, recipe and memory; train nothing, download nothing.",
 )
 @click.option(
     "--profile",
+    cls=GroupedOption,
+    beside_resume=False,
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="TRACE.json",
     help="Train a few steps only, show where the time goes, and write a trace for https://ui.perfetto.dev.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print each epoch and the result as a line of JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the result.")
 @click.option("-v", "--verbose", is_flag=True, help="Also show the network and its recipe.")
 def command(
     spec: Path | None,
     resume: Path | None,
-    data: str | None,
-    data_dir: Path | None,
     overrides: tuple[str, ...],
     root: Path | None,
-    validation: int | None,
-    seed: int,
-    seeds: int,
-    device: str,
-    threads: int | None,
-    jobs: int | None,
-    engine: str,
-    runs: Path,
-    checkpoint_every: int,
-    keep_last: int,
-    wait: bool,
-    yes: bool,
-    executor: str,
-    address: str | None,
-    log: tuple[str, ...],
-    log_dir: Path | None,
-    retrain: bool,
-    restart: bool,
     dry_run: bool,
     profile: Path | None,
-    as_json: bool,
-    quiet: bool,
     verbose: bool,
+    options: TrainOptions,
 ) -> int:
     """Train SPEC and keep the run in RUNS/<name>-<fingerprint>/seed-<n>/.
 
@@ -112,92 +75,68 @@ def command(
     if (spec is None) == (resume is None):
         raise click.UsageError("Give a SPEC, or a run to go on with: --resume RUN.")
     if resume is not None:
-        _refuse_beside_resume()
-        habits = Habits(engine, checkpoint_every, keep_last, wait=wait)
-        way = Way(runs, data_dir, device, threads, habits=habits, agreed=yes, log=log, log_dir=log_dir)
-        return _resume(resume, way, quiet=quiet, as_json=as_json, verbose=verbose)
+        return _resume(resume, options, verbose=verbose)
     assert spec is not None
-    if validation is not None:
-        overrides = (*overrides, f"train.validation={validation}")
+    if options.validation is not None:
+        overrides = (*overrides, f"train.validation={options.validation}")
     loaded = api.load(spec, root=root, overrides=overrides)
     if dry_run:
-        dry_run_of(loaded, data, device)
+        dry_run_of(loaded, options.data, options.device)
         return 0
     if verbose:
         _show(loaded.analysis)
-
-    habits = Habits(engine, checkpoint_every, keep_last, wait=wait, retrain=retrain, restart=restart)
-    way = Way(runs, data_dir, device, threads, jobs, habits, yes, executor, address, log, log_dir)
     if profile is not None:
-        return _profile(loaded, data, way, profile)
-    return _train(loaded, range(seed, seed + seeds), data, way, quiet=quiet, as_json=as_json)
+        return _profile(loaded, options, profile)
+    return _train(loaded, options)
 
 
-# What a run's record says, or what makes no sense where a training goes on.
-_NOT_BESIDE_RESUME = (
-    *("data", "overrides", "root", "validation", "seed", "seeds", "runs"),
-    *("executor", "address", "jobs", "retrain", "restart", "dry_run", "profile"),
-)
-
-
-def _refuse_beside_resume() -> None:
-    """Raise UsageError if an option was given that --resume would not follow."""
-    context = click.get_current_context()
-    for option in context.command.params:
-        name = option.name or ""
-        if name in _NOT_BESIDE_RESUME and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(
-                f"{option.opts[0]} has no place beside --resume; the run says what is trained and where."
-            )
-
-
-def _train(spec: "Spec", seeds: range, data: str | None, way: Way, *, quiet: bool, as_json: bool) -> int:
+def _train(spec: "Spec", options: TrainOptions) -> int:
     """Train the seeds that are missing, and report all."""
     from cifar_dsl import api
+    from cifar_dsl.cli.jobs import train_missing
     from cifar_dsl.cli.progress import DownloadProgress
-    from cifar_dsl.cli.trainings import train_missing
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.engines import choose_engine
     from cifar_dsl.training.subject import required_recipe
 
-    recipe, choice = required_recipe(spec.analysis), choose_device(way.device)
-    chosen = choose_engine(way.habits.engine, choice.device, spec.graph, recipe, len(seeds))
-    with DownloadProgress(quiet=quiet or as_json) as download:
-        spec, dataset = api.open_data(spec, data, data_dir=way.data_dir, progress=download)
-    if not quiet:
+    recipe, choice = required_recipe(spec.analysis), choose_device(options.device)
+    chosen = choose_engine(options.engine, choice.device, spec.graph, recipe, options.seeds)
+    with DownloadProgress(quiet=options.quiet or options.as_json) as download:
+        spec, dataset = api.open_data(spec, options.data, data_dir=options.data_dir, progress=download)
+    if not options.quiet:
         cost = spec.graph.cost
         note(f"{spec.name}  {spec.fingerprint}  {cost.parameters:,} parameters, {in_short(cost.macs)} macs")
         images = f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images"
         note(f"data    {dataset.name}: {visible(dataset.origin)}; {images}")
         note(f"engine  {chosen.engine.name}; {chosen.reason}")
-    outcome = train_missing([(spec, dataset)], seeds, way, quiet=quiet, as_json=as_json)
+    outcome = train_missing([(spec, dataset)], options)
     if outcome.stop.wanted():
         return outcome.stop.exit_code
-    if not outcome.jobs and not quiet:
+    if not outcome.jobs and not options.quiet:
         note(f"{spec.name} is trained already on this data (--retrain trains it again)")
-    found = [api.find_run(spec, way.runs, seed, dataset.digest) for seed in seeds]
-    return max(_report_all([run for run in found if run], as_json=as_json), outcome.exit_code)
+    found = [api.find_run(spec, options.runs, seed, dataset.digest) for seed in options.all_seeds]
+    return max(_report_all([run for run in found if run], as_json=options.as_json), outcome.exit_code)
 
 
 _PROFILED = 30  # steps
 
 
-def _profile(spec: "Spec", data: str | None, way: Way, trace: Path) -> int:
+def _profile(spec: "Spec", options: TrainOptions, trace: Path) -> int:
     """Show where the time goes."""
     # Before torch is imported, whose profiler tells of each start and stop, and of a GPU that is not there.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     from cifar_dsl import api
-    from cifar_dsl.cli.asking import ask_about_size
+    from cifar_dsl.cli.confirmation import ask_about_size
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.profiling import profile_training
     from cifar_dsl.training.subject import Subject
 
-    ask_about_size([spec.analysis], agreed=way.agreed)
-    choice = choose_device(way.device)
-    spec, dataset = api.open_data(spec, data, data_dir=way.data_dir)
-    api.set_threads(way.threads)
+    ask_about_size([spec.analysis], agreed=options.yes)
+    choice = choose_device(options.device)
+    spec, dataset = api.open_data(spec, options.data, data_dir=options.data_dir)
+    api.set_threads(options.threads)
     subject = Subject.of(spec.analysis, spec.overrides)
-    found = profile_training(subject, dataset, choice, engine=way.habits.engine, steps=_PROFILED, trace=trace)
+    found = profile_training(subject, dataset, choice, engine=options.engine, steps=_PROFILED, trace=trace)
     total_s = sum(found.phases.values())
     rows = [["phase of a step, run eagerly", "time", "share"]]
     rows += [[f"  {name}", _ms(time_s), f"{time_s / total_s:.0%}"] for name, time_s in found.phases.items()]
@@ -221,26 +160,23 @@ def _ms(time_s: float) -> str:
     return f"{1000 * time_s:.2f} ms"
 
 
-def _resume(path: Path, way: Way, *, quiet: bool, as_json: bool, verbose: bool) -> int:
+def _resume(path: Path, options: TrainOptions, *, verbose: bool) -> int:
     """Go on with a run; its record says all but where to compute."""
-    from cifar_dsl.cli.asking import ask_about_size
-    from cifar_dsl.cli.trainings import run_jobs
+    from cifar_dsl.cli.confirmation import ask_about_size
+    from cifar_dsl.cli.jobs import run_jobs
     from cifar_dsl.compiler import analyze_text
     from cifar_dsl.experiments.trackers import require
 
-    require(way.log)
+    require(options.log)
     run = open_partial(path)
     analysis = analyze_text(run.spec_text, str(run.path / SPEC))
     if verbose:
         _show(analysis)
-    ask_about_size([analysis], agreed=way.agreed)
-    threads = way.threads or run.record().environment.threads
-    folder = str(way.data_dir) if way.data_dir else None
-    job = Job.of_run(run, data_dir=folder, device=way.device, threads=threads, habits=way.habits)
-    outcome = run_jobs([job], log=way.log, log_dir=way.log_dir, quiet=quiet, as_json=as_json)
+    ask_about_size([analysis], agreed=options.yes)
+    outcome = run_jobs([Job.of_run(run, options)], options)
     match outcome.events:
         case [TrainingEnded(paths=(finished,))] if not outcome.stop.wanted():
-            return _report(open_run(Path(finished)), as_json=as_json)
+            return _report(open_run(Path(finished)), as_json=options.as_json)
     return outcome.exit_code
 
 

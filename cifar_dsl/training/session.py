@@ -4,7 +4,6 @@ import datetime
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 
 import torch
 
@@ -19,10 +18,10 @@ from cifar_dsl.training.device import Choice
 from cifar_dsl.training.energy import start_meter
 from cifar_dsl.training.engines import choose_engine
 from cifar_dsl.training.events import Listener, TrainingEnded, TrainingStarted, ignore
-from cifar_dsl.training.habits import Habits
 from cifar_dsl.training.images import Splits, load_images
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Watcher, fit
+from cifar_dsl.training.options import RunOptions
 from cifar_dsl.training.provenance import data_record, this_machine
 from cifar_dsl.training.recorder import Recorder
 from cifar_dsl.training.subject import Subject, check_data
@@ -35,24 +34,23 @@ def train_runs(
     subject: Subject,
     dataset: Dataset,
     seeds: Sequence[int],
+    options: RunOptions,
     *,
-    root: Path,
     choice: Choice,
-    habits: Habits | None = None,
+    shares_device: bool = False,
     listener: Listener = ignore,
     wants_stop: Callable[[], bool] = lambda: False,
 ) -> list[Run]:
-    """Train with these seeds, side by side, and write the runs below `root`.
+    """Train with these seeds, side by side, on the device of `choice`, and write the runs below `options.runs`.
 
     A run that is there already is given back, and one that was broken off goes on. Raises SpecError if the network or
     its recipe doesn't go with the data, RunError, EngineError, and StoppedError where somebody `wants_stop` before
     it has ended; then all that was done is kept.
     """
-    habits = habits or Habits()
     analysis = subject.analysis
     recipe = subject.recipe
     check_data(analysis, dataset)
-    engine = choose_engine(habits.engine, choice.device, analysis.graph, recipe, len(seeds)).engine
+    engine = choose_engine(options.engine, choice.device, analysis.graph, recipe, len(seeds)).engine
     here = this_machine(choice, engine.name)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = print_spec(analysis.program.as_spec())
@@ -62,8 +60,8 @@ def train_runs(
         complete: dict[int, Run] = {}
         begun: list[tuple[RunWriter, bool]] = []
         for seed in seeds:
-            writer = RunWriter(run_path(root, subject.name, analysis.fingerprint, seed), keep=habits.keep_last)
-            writer.take(wait=habits.wait, wants_stop=wants_stop)
+            writer = RunWriter(run_path(options.runs, subject.name, analysis.fingerprint, seed), keep=options.keep_last)
+            writer.take(wait=options.wait, wants_stop=wants_stop)
             stack.callback(writer.close)
             record = RunRecord(
                 name=subject.name,
@@ -77,11 +75,11 @@ def train_runs(
                 started=now,
                 together=len(seeds),
             )
-            run = None if habits.retrain else writer.complete(record)
+            run = None if options.retrain else writer.complete(record)
             if run:
                 complete[seed] = run
             else:
-                begun.append((writer, writer.start(record, text, restart=habits.restart)))
+                begun.append((writer, writer.start(record, text, restart=options.restart)))
         splits = load_images(
             recipe, (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test), choice.device
         )
@@ -89,12 +87,14 @@ def train_runs(
         for writer, is_broken_off in begun:
             seed = writer.record.seed
             new_learner = partial(Learner, analysis.graph, recipe, subject.name, seed, splits.train, engine)
-            recorder = Recorder(new_learner(), writer, splits, dataset.classes, text, listener, habits.checkpoint_every)
+            recorder = Recorder(
+                new_learner(), writer, splits, dataset.classes, text, listener, options.checkpoint_every
+            )
             if is_broken_off:
                 recorder.resume(now, new_learner)
             recorders.append(recorder)
         for group in _side_by_side(recorders):
-            with _metered(group, choice.device, is_alone=habits.is_alone):
+            with _metered(group, choice.device, shares_device=shares_device):
                 _train(group, splits, listener, wants_stop)
                 complete |= {recorder.writer.record.seed: recorder.commit() for recorder in group}
     runs = [complete[seed] for seed in seeds]
@@ -112,9 +112,9 @@ def _side_by_side(recorders: list[Recorder]) -> list[list[Recorder]]:
 
 
 @contextmanager
-def _metered(recorders: list[Recorder], device: torch.device, *, is_alone: bool) -> Iterator[None]:
-    """Measure the energy that the device takes, where it `is_alone` theirs; each has an equal share of it."""
-    meter = start_meter(device) if is_alone else None
+def _metered(recorders: list[Recorder], device: torch.device, *, shares_device: bool) -> Iterator[None]:
+    """Measure the energy that the device takes, unless it `shares_device` with others; each has an equal part."""
+    meter = None if shares_device else start_meter(device)
     if meter is None:
         yield
         return

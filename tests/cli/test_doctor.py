@@ -6,7 +6,7 @@ from collections import namedtuple
 from importlib import metadata
 from pathlib import Path
 
-from cifar_dsl.cli import examination
+from cifar_dsl.cli import doctor
 from cifar_dsl.training.datasets import cifar
 
 
@@ -99,7 +99,7 @@ def test_data_that_is_damaged_or_another_is_broken(cli, tmp_path, make_pictures)
 
 
 def test_shipped_specs_that_are_missing_are_told(cli, tmp_path, monkeypatch):
-    monkeypatch.setattr(examination, "specs_directory", lambda: tmp_path)
+    monkeypatch.setattr(doctor, "specs_directory", lambda: tmp_path)
     outcome = cli("doctor")
     assert outcome.code == 1
     assert "can't be checked" in outcome.out

@@ -16,7 +16,7 @@ def metrics(epoch: int, time_s: float) -> EpochMetrics:
 
 
 def job(*seeds: int) -> Job:
-    return Job("arch tiny\n", "tiny", "0123456789ab", ("tiny",), (), (), "shapes", "ab" * 32, seeds, "runs")
+    return Job("arch tiny\n", "tiny", "0123456789ab", ("tiny",), (), (), "shapes", "ab" * 32, seeds)
 
 
 @pytest.mark.parametrize(

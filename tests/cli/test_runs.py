@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from helpers.runs import EPOCH, FINGERPRINT, broken_off, holding, names_below, write
 
-from cifar_dsl.cli import asking
+from cifar_dsl.cli import confirmation
 from cifar_dsl.cli.completing import run_items
 from cifar_dsl.runs import METRICS, RESULT, WEIGHTS, note_failure, partial_path, run_path
 from cifar_dsl.runs.checkpoints import checkpoints
@@ -184,7 +184,7 @@ def test_what_would_be_removed_is_shown_and_stays_unless_somebody_agrees(cli, ru
 
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1)])
 def test_on_a_terminal_it_asks(cli, runs, monkeypatch, answer, code):
-    monkeypatch.setattr(asking, "is_terminal", lambda: True)
+    monkeypatch.setattr(confirmation, "is_terminal", lambda: True)
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda _prompt="": answer)
     outcome = cli("runs", "prune", "--damaged")
     assert outcome.code == code
@@ -230,7 +230,7 @@ def test_a_run_that_begins_while_somebody_thinks_stays(cli, runs, monkeypatch):
         processes.append(holding(place(runs, 2)))
         return "y"
 
-    monkeypatch.setattr(asking, "is_terminal", lambda: True)
+    monkeypatch.setattr(confirmation, "is_terminal", lambda: True)
     monkeypatch.setattr("click.termui.visible_prompt_func", think)
     try:
         outcome = cli("runs", "prune", "--unfinished", "--damaged")

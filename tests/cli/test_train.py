@@ -10,7 +10,7 @@ import signal
 import numpy as np
 import pytest
 
-from cifar_dsl.cli import trainings
+from cifar_dsl.cli import jobs
 from cifar_dsl.runs import open_run
 from cifar_dsl.training.learner import Learner
 
@@ -43,7 +43,7 @@ def test_verbose_also_shows_the_network(train):
 
 
 def test_a_precision_that_is_slow_here_is_noted(train, monkeypatch):
-    monkeypatch.setattr(trainings, "why_slow", lambda name, _: "it is old" if name == "bf16" else None)
+    monkeypatch.setattr(jobs, "why_slow", lambda name, _: "it is old" if name == "bf16" else None)
     assert "warning" not in train("--set", "train.epochs=1").err
     assert "warning: bf16 is slow here, because it is old" in train("--set", "train.precision=bf16").err
     assert train("--set", "train.precision=bf16", "--retrain", "-q").err == ""
@@ -100,7 +100,7 @@ def test_a_dry_run_on_a_file_shows_the_fingerprint_and_the_size_that_training_ha
 
 @pytest.mark.parametrize(("there", "is_warned"), [(250_000, True), (10**9, False), (None, False)])
 def test_who_has_too_little_memory_is_warned_first_and_it_is_tried(train, monkeypatch, there, is_warned):
-    monkeypatch.setattr("cifar_dsl.cli.trainings.memory_bytes", lambda _: there)
+    monkeypatch.setattr("cifar_dsl.cli.jobs.memory_bytes", lambda _: there)
     outcome = train()
     assert outcome.code == 0
     warned = re.search(r"warning: to train tiny takes about (\d+) MB, and cpu has 250 kB of memory", outcome.err)

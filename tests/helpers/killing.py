@@ -19,8 +19,8 @@ import torch
 from helpers.reliability import SPEC, Outcome, Place, essence
 from helpers.training import CPU, meaning
 
+import cifar_dsl.cli.jobs
 import cifar_dsl.cli.train
-import cifar_dsl.cli.trainings
 import cifar_dsl.training.session  # so that forks have it
 from cifar_dsl.cli import main
 from cifar_dsl.runs import open_run

@@ -12,7 +12,7 @@ from cifar_dsl.experiments.jobs import EpochEnded, InlineExecutor
 from cifar_dsl.runs import open_run
 from cifar_dsl.training import energy, session
 from cifar_dsl.training.energy import meter_of_gpu, start_meter
-from cifar_dsl.training.habits import Habits
+from cifar_dsl.training.options import RunOptions
 
 CPU = torch.device("cpu")
 
@@ -157,7 +157,7 @@ def test_a_run_keeps_what_it_took(tiny, pictures, tmp_path, monkeypatch):
 def test_a_run_that_went_on_has_the_sum(tiny, pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "start_meter", lambda _: Steady())
     spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
-    job = api.job(spec, dataset, [0], runs=tmp_path / "runs", device="cpu")
+    job = api.job(spec, dataset, [0], RunOptions(runs=tmp_path / "runs", device="cpu"))
     seen = []
     InlineExecutor().run(
         [job], lambda _, event: seen.append(event), lambda: any(isinstance(event, EpochEnded) for event in seen)
@@ -171,7 +171,7 @@ def test_a_run_that_went_on_has_the_sum(tiny, pictures, tmp_path, monkeypatch):
 def test_trainings_that_share_a_device_measure_nothing(tiny, pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "start_meter", lambda _: Steady())
     spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
-    job = api.job(spec, dataset, [0], runs=tmp_path / "runs", device="cpu", habits=Habits(is_alone=False))
+    job = api.job(spec, dataset, [0], RunOptions(runs=tmp_path / "runs", device="cpu"), shares_device=True)
     (finished,) = InlineExecutor().run([job], lambda *_: None)
     assert open_run(Path(finished.paths[0])).result().energy_j is None
 

@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from cifar_dsl.foundation.errors import StoppedError, UserError
 from cifar_dsl.foundation.limits import Limits, using
@@ -14,7 +14,7 @@ from cifar_dsl.foundation.limits import current as current_limits
 from cifar_dsl.language.diagnostics import SpecError, render_concise
 from cifar_dsl.runs import Run, RunError, run_path
 from cifar_dsl.training.events import Event, Listener, StepsDone, TrainingFailed, TrainingStopped
-from cifar_dsl.training.habits import Habits
+from cifar_dsl.training.options import RunOptions
 
 if TYPE_CHECKING:
     from cifar_dsl.training.datasets import Dataset
@@ -27,6 +27,7 @@ class Job:
     The spec travels as its resolved text; `lineage`, `changes` and `overrides` say where it comes from. `data` is a
     name, or npz with a `data_path`; `digest` is that of the images, so that no others are trained on. `limits` are
     those in force where the job was made. `display_name` is what users see; by default the name of the spec.
+    Where the job `shares_device` with others, its energy can't be measured.
     """
 
     spec_text: str
@@ -38,18 +39,15 @@ class Job:
     data: str
     digest: str
     seeds: tuple[int, ...]
-    runs: str
+    options: RunOptions = field(factory=RunOptions)
     data_path: str | None = None
-    data_dir: str | None = None
-    device: str = "auto"
-    threads: int | None = None
-    habits: Habits = field(factory=Habits)
+    shares_device: bool = False
     limits: Limits = field(factory=current_limits)
     display_name: str = field(default=Factory(lambda self: self.name, takes_self=True))
 
     @classmethod
-    def of_run(cls, run: Run, *, data_dir: str | None, device: str, threads: int | None, habits: Habits) -> "Job":
-        """The training of a run that was broken off, to go on with. Raises RunError."""
+    def of_run(cls, run: Run, options: RunOptions) -> "Job":
+        """The training of a run that was broken off, to go on with where the run lies. Raises RunError."""
         record, path = run.record(), run.path.absolute()
         root = path.parents[min(1, len(path.parents) - 1)]
         place = run_path(root, record.name, record.fingerprint, record.seed)
@@ -68,12 +66,8 @@ class Job:
             data=record.data.name,
             digest=record.data.digest,
             seeds=(record.seed,),
-            runs=str(root),
+            options=evolve(options, runs=root, threads=options.threads or record.environment.threads),
             data_path=record.data.path,
-            data_dir=data_dir,
-            device=device,
-            threads=threads,
-            habits=habits,
         )
 
     @property
@@ -135,7 +129,7 @@ def _failure(
     except SpecError as error:
         return TrainingFailed("; ".join(map(render_concise, error.diagnostics)))
     except OSError as error:
-        return TrainingFailed(f"{error.filename or job.runs}: {error.strerror or error}")
+        return TrainingFailed(f"{error.filename or job.options.runs}: {error.strerror or error}")
     except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs continue
         return TrainingFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc())
     return None
@@ -149,8 +143,8 @@ def _train(job: Job, listener: Listener, wants_stop: Callable[[], bool], dataset
     from cifar_dsl.training.session import train_runs
     from cifar_dsl.training.subject import Subject
 
-    if job.threads is not None:
-        torch.set_num_threads(job.threads)
+    if job.options.threads is not None:
+        torch.set_num_threads(job.options.threads)
     analysis = analyze_text(job.spec_text, f"{job.name}.arch")
     if analysis.fingerprint != job.fingerprint:
         raise RunError(
@@ -164,9 +158,9 @@ def _train(job: Job, listener: Listener, wants_stop: Callable[[], bool], dataset
         subject,
         dataset,
         job.seeds,
-        root=Path(job.runs),
-        choice=choose_device(job.device),
-        habits=job.habits,
+        job.options,
+        choice=choose_device(job.options.device),
+        shares_device=job.shares_device,
         listener=partial(_thin_out, listener),
         wants_stop=wants_stop,
     )
@@ -182,11 +176,11 @@ def _thin_out(listener: Listener, event: Event) -> None:
 
 def load_data(job: Job) -> "Dataset":
     """The images that a job is trained on. Raises DataError."""
-    return _dataset(job.data, job.data_path, job.data_dir)
+    return _dataset(job.data, job.data_path, job.options.data_dir)
 
 
 @lru_cache(maxsize=1)
-def _dataset(name: str, path: str | None, data_dir: str | None) -> "Dataset":
+def _dataset(name: str, path: str | None, data_dir: Path | None) -> "Dataset":
     from cifar_dsl.training.datasets import load_dataset
 
-    return load_dataset(name, path=Path(path) if path else None, data_dir=Path(data_dir) if data_dir else None)
+    return load_dataset(name, path=Path(path) if path else None, data_dir=data_dir)

@@ -152,15 +152,16 @@ class _Driver:
         job = task.job
         if job.digest not in self.images:
             self.images = {job.digest: ray.put(load_data(job))}  # all jobs of a command use one data set
-        options: dict[str, Any] = {"num_cpus": job.threads or 1, "max_restarts": 0, "max_task_retries": 0}
-        if job.device.startswith("cuda"):
-            job = evolve(job, device="cuda")  # the one that Ray lets it see
-            options["num_gpus"] = 1
-        actor: Any = ray.remote(RemoteWorker).options(**options).remote()
+        options = job.options
+        needed: dict[str, Any] = {"num_cpus": options.threads or 1, "max_restarts": 0, "max_task_retries": 0}
+        if options.device.startswith("cuda"):
+            options = evolve(options, device="cuda")  # the one that Ray lets it see
+            needed["num_gpus"] = 1
+        actor: Any = ray.remote(RemoteWorker).options(**needed).remote()
         if task.tries:  # what the last worker sent back is to be resumed
-            job = evolve(job, habits=evolve(job.habits, restart=False))
-        deltas = {} if job.habits.restart else task.runs.deltas()
-        started = actor.start.remote(job, self.images[job.digest], deltas)
+            options = evolve(options, restart=False)
+        deltas = {} if options.restart else task.runs.deltas()
+        started = actor.start.remote(evolve(job, options=options), self.images[job.digest], deltas)
         self.workers.append(_WorkerHandle(actor, task, started))
 
     def _listen(self, *, is_asked: bool) -> None:
@@ -226,5 +227,5 @@ class _WorkerHandle:
 def _room(job: Job) -> int:
     """How many jobs like this the cluster can work on at a time; at least one, which then waits for a machine."""
     cpus, gpus, _ = cluster_resources()
-    rooms = cpus // (job.threads or 1)
-    return max(1, min(rooms, gpus) if job.device.startswith("cuda") else rooms)
+    rooms = cpus // (job.options.threads or 1)
+    return max(1, min(rooms, gpus) if job.options.device.startswith("cuda") else rooms)

@@ -81,7 +81,7 @@ class RemoteWorker:
         """Train; the last message is queued once the folder is gone, since this process may be killed right after."""
         try:
             with tempfile.TemporaryDirectory(prefix="cifar-dsl-", ignore_cleanup_errors=True) as root:
-                last = self._train(evolve(job, runs=root), dataset, deltas)
+                last = self._train(evolve(job, options=evolve(job.options, runs=Path(root))), dataset, deltas)
         except (UserError, OSError) as error:  # most likely the disk is full
             last = Message(TrainingFailed(str(error), _RERUN))
         except Exception as error:  # noqa: BLE001  # whatever it is, the driver waits for a final event
@@ -133,12 +133,12 @@ class RemoteRuns:
                 writer = _writer(self.job, seed)
                 writer.take()
                 self._writers[seed] = writer
-            if not self.job.habits.retrain and all(map(self._is_complete, self._writers.values())):
+            if not self.job.options.retrain and all(map(self._is_complete, self._writers.values())):
                 return self._ended()
             for writer in self._writers.values():
                 writer.sign()
         except UserError as error:
-            if isinstance(error, LockedError) and self.job.habits.wait:
+            if isinstance(error, LockedError) and self.job.options.wait:
                 self.close()
                 raise
             return TrainingFailed(error.message, error.help)
@@ -182,4 +182,4 @@ class RemoteRuns:
 
 
 def _writer(job: Job, seed: int) -> RunWriter:
-    return RunWriter(run_path(Path(job.runs), job.name, job.fingerprint, seed), keep=job.habits.keep_last)
+    return RunWriter(run_path(job.options.runs, job.name, job.fingerprint, seed), keep=job.options.keep_last)

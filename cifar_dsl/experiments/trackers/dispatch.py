@@ -95,4 +95,4 @@ def _training(job: Job, seed: int, name: str, log_dir: Path | None, epoch: int) 
         "macs": str(analysis.graph.cost.macs),
         **{f"train.{setting}": print_chain(said.chain) for setting, said in analysis.program.settings.items()},
     }
-    return Training(job.name, job.fingerprint, seed, params, name, Path(job.runs), log_dir, epoch)
+    return Training(job.name, job.fingerprint, seed, params, name, job.options.runs, log_dir, epoch)

@@ -24,6 +24,7 @@ from cifar_dsl.training.events import (
     TrainingStarted,
     TrainingStopped,
 )
+from cifar_dsl.training.options import RunOptions
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def job(tiny, pictures, tmp_path):
 
     def make(*seeds: int, runs: str = "runs", epochs: int = 2) -> Job:
         longer = api.with_overrides(spec, f"train.epochs={epochs}")
-        return api.job(longer, dataset, seeds or (0,), runs=tmp_path / runs, device="cpu", threads=1)
+        return api.job(longer, dataset, seeds or (0,), RunOptions(runs=tmp_path / runs, device="cpu", threads=1))
 
     return make
 
@@ -142,8 +143,8 @@ def test_to_stop_keeps_what_was_trained_and_begins_nothing_more(job, executor, t
 @pytest.mark.parametrize("executor", [InlineExecutor(), LocalExecutor(1)], ids=lambda one: type(one).__name__)
 def test_to_stop_ends_the_waiting_for_another_process_too(job, executor):
     one = job(0)
-    waiting = evolve(one, habits=evolve(one.habits, wait=True))
-    other = RunWriter(run_path(Path(one.runs), one.name, one.fingerprint, 0))
+    waiting = evolve(one, options=evolve(one.options, wait=True))
+    other = RunWriter(run_path(one.options.runs, one.name, one.fingerprint, 0))
     other.take()
     end = threading.Timer(60, other.close)
     end.start()

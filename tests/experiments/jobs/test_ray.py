@@ -17,6 +17,7 @@ from cifar_dsl.experiments.jobs.ray import RayExecutor, check_reachable, connect
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.runs import open_run, partial_path
 from cifar_dsl.training.events import EpochEnded, Note, TrainingEnded, TrainingFailed, TrainingStopped
+from cifar_dsl.training.options import RunOptions
 
 has_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
@@ -47,7 +48,7 @@ def job(tiny, pictures, tmp_path):
 
     def make(*seeds: int, runs: str, epochs: int = 2) -> Job:
         longer = api.with_overrides(spec, f"train.epochs={epochs}")
-        return api.job(longer, dataset, seeds, runs=tmp_path / runs, device="cpu", threads=1)
+        return api.job(longer, dataset, seeds, RunOptions(runs=tmp_path / runs, device="cpu", threads=1))
 
     return make
 

@@ -3,7 +3,6 @@
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from attrs import evolve
@@ -14,7 +13,7 @@ from cifar_dsl.experiments.jobs import remote
 from cifar_dsl.experiments.jobs.ray import RayExecutor
 from cifar_dsl.runs import RunWriter, run_path
 from cifar_dsl.training.events import Event, Note, TrainingFailed, TrainingStopped
-from cifar_dsl.training.habits import Habits
+from cifar_dsl.training.options import RunOptions
 
 TRIED = TrainingFailed("tried")
 
@@ -23,7 +22,7 @@ TRIED = TrainingFailed("tried")
 def jobs(tiny, pictures, tmp_path):
     """Three jobs of the tiny spec, a seed each, which wait for runs that others train."""
     spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
-    one = api.job(spec, dataset, (0,), runs=tmp_path / "runs", device="cpu", threads=1, habits=Habits(wait=True))
+    one = api.job(spec, dataset, (0,), RunOptions(runs=tmp_path / "runs", device="cpu", threads=1, wait=True))
     return [evolve(one, seeds=(seed,)) for seed in range(3)]
 
 
@@ -43,7 +42,7 @@ def cluster(monkeypatch):
 def locked(jobs):
     """The first job's run is trained by another; it ends after a while."""
     job = jobs[0]
-    other = RunWriter(run_path(Path(job.runs), job.name, job.fingerprint, 0))
+    other = RunWriter(run_path(job.options.runs, job.name, job.fingerprint, 0))
     other.take()
     end = threading.Timer(60, other.close)
     end.start()

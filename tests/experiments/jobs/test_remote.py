@@ -13,13 +13,14 @@ from cifar_dsl.experiments.jobs import remote
 from cifar_dsl.experiments.jobs.remote import RemoteRuns, RemoteWorker
 from cifar_dsl.runs import LockedError, RunWriter, partial_path, run_path
 from cifar_dsl.training.events import EpochEnded, FinalEvent, TrainingEnded, TrainingFailed
+from cifar_dsl.training.options import RunOptions
 
 
 @pytest.fixture
 def sent(tiny, pictures, tmp_path):
     """A job of the tiny spec, and its images."""
     spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
-    return api.job(spec, dataset, (0,), runs=tmp_path / "runs", device="cpu", threads=1), dataset
+    return api.job(spec, dataset, (0,), RunOptions(runs=tmp_path / "runs", device="cpu", threads=1)), dataset
 
 
 @pytest.fixture
@@ -55,13 +56,13 @@ def test_what_is_told_makes_the_run_here_and_nothing_is_left_there(sent, elsewhe
 def refused(job):
     """What another process is told that is to train the job's run."""
     with pytest.raises(LockedError) as caught:
-        RunWriter(run_path(Path(job.runs), job.name, job.fingerprint, 0)).take()
+        RunWriter(run_path(job.options.runs, job.name, job.fingerprint, 0)).take()
     return caught.value.message
 
 
 def test_who_is_refused_is_told_of_this_process_and_of_none_that_is_gone(sent, elsewhere):
     job, _ = sent
-    partial = partial_path(run_path(Path(job.runs), job.name, job.fingerprint, 0))
+    partial = partial_path(run_path(job.options.runs, job.name, job.fingerprint, 0))
     partial.mkdir(parents=True)
     (partial / "process.json").write_text(json.dumps({"process": 1, "host": "elsewhere"}))
     runs = RemoteRuns(job)

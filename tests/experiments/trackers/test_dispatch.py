@@ -14,7 +14,7 @@ SPEC = "arch mine\ninput 3x32x32\nmodel { flatten -> dense(10) }\n"
 
 
 def job(*seeds: int) -> Job:
-    return Job(SPEC, "mine", FINGERPRINT, ("mine",), (), (), "shapes", "ab" * 32, seeds, "runs")
+    return Job(SPEC, "mine", FINGERPRINT, ("mine",), (), (), "shapes", "ab" * 32, seeds)
 
 
 @define

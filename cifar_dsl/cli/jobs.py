@@ -1,8 +1,7 @@
-"""Several trainings in one command: those that are missing, as jobs, with one view of all."""
+"""Runs that are missing -> jobs, who works them off, and one view of all (for `train`, `compare` and `sweep`)."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,13 +9,12 @@ from attrs import evolve, frozen
 
 from cifar_dsl import api
 from cifar_dsl.analysis import estimate
-from cifar_dsl.cli.asking import ask_about_size
+from cifar_dsl.cli.confirmation import ask_about_size
 from cifar_dsl.cli.forecast import Work, forecast
 from cifar_dsl.cli.main import EXIT_BUG, EXIT_WRONG
 from cifar_dsl.cli.output import note
 from cifar_dsl.cli.progress import JobsProgress
 from cifar_dsl.cli.stopping import Stop, stoppable
-from cifar_dsl.cli.way import Way
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.experiments.jobs import Executor, InlineExecutor, Job, LocalExecutor
 from cifar_dsl.experiments.trackers import TrackerDispatcher, require
@@ -25,6 +23,7 @@ from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import note_failure, run_path
 from cifar_dsl.training.device import Choice, choose_device, memory_bytes, spare_gpus
 from cifar_dsl.training.events import Event, FinalEvent, TrainingEnded, TrainingFailed
+from cifar_dsl.training.options import TrainOptions
 from cifar_dsl.training.precision import why_slow
 from cifar_dsl.training.subject import required_recipe
 
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 class _Plan:
     """Who does the jobs: so many `workers`, each with so many threads, on which device; `said` is this for people.
 
-    None says that torch chooses the threads. Where a worker `is_alone` on its device, it can measure its energy.
+    None says that torch chooses the threads. Workers that `share_devices` can't measure the energy of theirs.
     """
 
     executor: Executor
@@ -44,7 +43,7 @@ class _Plan:
     threads: int | None
     device: str
     said: str
-    is_alone: bool
+    share_devices: bool
 
 
 @frozen
@@ -78,12 +77,9 @@ class Outcome:
 
 def train_missing(
     opened: "Sequence[tuple[api.Spec, Dataset]]",
-    seeds: Sequence[int],
-    way: Way,
+    options: TrainOptions,
     *,
     display_names: Mapping[str, str] | None = None,
-    quiet: bool = False,
-    as_json: bool = False,
 ) -> Outcome:
     """Train the runs that aren't there yet of these specs and seeds; specs of one meaning share them.
 
@@ -95,47 +91,39 @@ def train_missing(
     missing = [
         (spec, dataset, seed)
         for spec, dataset in wanted.values()
-        for seed in seeds
-        if way.habits.retrain or not api.find_run(spec, way.runs, seed, dataset.digest)
+        for seed in options.all_seeds
+        if options.retrain or not api.find_run(spec, options.runs, seed, dataset.digest)
     ]
     to_train = {spec.fingerprint: (spec.analysis, dataset) for spec, dataset, _ in missing}.values()
-    ask_about_size([analysis for analysis, _ in to_train], agreed=way.agreed)
-    require(way.log)
-    is_remote = way.executor == "ray" and bool(missing)
-    plan = _ray_plan(way) if is_remote else _local_plan(way, len(missing), len(to_train))
-    if not is_remote and not quiet:
+    ask_about_size([analysis for analysis, _ in to_train], agreed=options.yes)
+    require(options.log)
+    is_remote = options.executor == "ray" and bool(missing)
+    plan = _ray_plan(options) if is_remote else _local_plan(options, len(missing), len(to_train))
+    if not is_remote and not options.quiet:
         choice = choose_device(plan.device)
         _warn(to_train, choice, at_a_time=plan.workers if choice.device.type == "cpu" else 1)
-    way = evolve(way, habits=evolve(way.habits, is_alone=plan.is_alone))
-    jobs = _planned(missing, way, plan.device, plan.threads, display_names or {})
-    count = len(wanted) * len(seeds)
-    if not quiet and count > 1:
+    planned = evolve(options, device=plan.device, threads=plan.threads)
+    jobs = _planned(missing, planned, display_names or {}, share_devices=plan.share_devices)
+    count = len(wanted) * options.seeds
+    if not options.quiet and count > 1:
         time = ""
         if missing and not is_remote:
             works = [Work.of(spec.graph, required_recipe(spec.analysis), len(d.y_train)) for spec, d, _ in missing]
-            time = f", {forecast(works, way.runs, choose_device(plan.device), plan.workers, plan.threads)}"
+            time = f", {forecast(works, options.runs, choose_device(plan.device), plan.workers, plan.threads)}"
         note(f"runs: {count - len(missing)} are there, {len(missing)} to train{time}")
-    if not quiet and missing:
+    if not options.quiet and missing:
         note(f"device  {plan.said}")
-    return run_jobs(jobs, plan.executor, log=way.log, log_dir=way.log_dir, quiet=quiet, as_json=as_json)
+    return run_jobs(jobs, options, plan.executor)
 
 
-def run_jobs(
-    jobs: Sequence[Job],
-    executor: Executor | None = None,
-    *,
-    log: Sequence[str] = (),
-    log_dir: Path | None = None,
-    quiet: bool = False,
-    as_json: bool = False,
-) -> Outcome:
+def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | None = None) -> Outcome:
     """Work jobs off, in this process unless `executor` says where, show how they go on, and say what failed.
 
-    The trackers that `log` names are told, too. Where nobody reads any more what this shows, all stop as at Ctrl-C, and
+    The trackers of `options.log` are told, too. Where nobody reads any more what this shows, all stop as at Ctrl-C, and
     BrokenPipeError is raised.
     """
     unread: list[BrokenPipeError] = []
-    with JobsProgress(jobs, quiet=quiet, as_json=as_json) as progress, stoppable() as stop:
+    with JobsProgress(jobs, quiet=options.quiet, as_json=options.as_json) as progress, stoppable() as stop:
 
         def show(number: int, event: Event) -> None:
             if unread:
@@ -145,7 +133,7 @@ def run_jobs(
             except BrokenPipeError as error:  # `cifar-dsl train x.arch --json | head`
                 unread.append(error)
 
-        with TrackerDispatcher(log, jobs, show, log_dir) as trackers:
+        with TrackerDispatcher(options.log, jobs, show, options.log_dir) as trackers:
 
             def listener(number: int, event: Event) -> None:
                 show(number, event)
@@ -158,7 +146,7 @@ def run_jobs(
     for job, failure in outcome.failures:
         _tell(job, failure)
         for seed in job.seeds:
-            place = run_path(Path(job.runs), job.name, job.fingerprint, seed)
+            place = run_path(job.options.runs, job.name, job.fingerprint, seed)
             note_failure(place, job.digest, failure.message, failure.help)
     if stop.wanted():
         note("stopped; all that was trained is kept, and the same command goes on from there")
@@ -190,10 +178,10 @@ def _warn(to_train: "Iterable[tuple[Analysis, Dataset]]", choice: Choice, *, at_
         note(f"warning: {name} is slow here, because {reason}; `--set train.precision=fp32` computes faster")
 
 
-def _local_plan(way: Way, trainings: int, specs: int) -> _Plan:
-    choice = choose_device(way.device)
-    workers, threads = spread(way, choice, trainings, specs)
-    gpus = spare_gpus(way.device)
+def _local_plan(options: TrainOptions, trainings: int, specs: int) -> _Plan:
+    choice = choose_device(options.device)
+    workers, threads = spread(options, choice, trainings, specs)
+    gpus = spare_gpus(options.device)
     shown = "" if threads is None else f" of {threads} thread{'' if threads == 1 else 's'}"
     shared = f" on {min(workers, len(gpus))} GPUs" if len(gpus) > 1 else ""
     together = f"; {workers} processes{shown}{shared}" if workers > 1 else ""
@@ -203,60 +191,57 @@ def _local_plan(way: Way, trainings: int, specs: int) -> _Plan:
         threads,
         str(choice.device),
         f"{choice.device} ({choice.name}); {choice.reason}{together}",
-        is_alone=workers <= max(1, len(gpus)),
+        share_devices=workers > max(1, len(gpus)),
     )
 
 
-def _ray_plan(way: Way) -> _Plan:
-    """On a cluster each training has one thread, as the processes of one machine have, unless `way` says more."""
+def _ray_plan(options: TrainOptions) -> _Plan:
+    """On a cluster each training has one thread, as the processes of one machine have, unless `options` say more."""
     from cifar_dsl.experiments.jobs.ray import RayExecutor, cluster_resources, connect
 
-    connect(way.address)
+    connect(options.address)
     cpus, gpus, machines = cluster_resources()
-    device = way.device if way.device != "auto" else "cuda" if gpus else "cpu"
-    threads = way.threads or 1
+    device = options.device if options.device != "auto" else "cuda" if gpus else "cpu"
+    threads = options.threads or 1
     if threads > cpus or (device.startswith("cuda") and not gpus):
         note("warning: the cluster has not what a training takes; all wait until a machine joins that has it")
     said = f"{device} of a Ray cluster: machines {machines}, CPUs {cpus}, GPUs {gpus}"
     workers = cpus // threads or 1
-    return _Plan(RayExecutor(), workers, threads, device, said, is_alone=workers == 1)
+    return _Plan(RayExecutor(), workers, threads, device, said, share_devices=workers > 1)
 
 
-def spread(way: Way, choice: Choice, trainings: int, specs: int) -> tuple[int, int | None]:
+def spread(options: TrainOptions, choice: Choice, trainings: int, specs: int) -> tuple[int, int | None]:
     """How many processes work on so many trainings of so many specs, and with how many threads; None is torch's choice.
 
     On a CPU one process a core with one thread is the fastest for all of them together; else it is one process a GPU,
     which trains all seeds of a spec side by side.
     """
     if choice.device.type != "cpu":
-        return way.jobs or max(1, min(len(spare_gpus(way.device)), specs)), way.threads
-    workers = max(1, min(way.jobs or os.cpu_count() or 1, trainings))
-    return workers, way.threads or (1 if workers > 1 else None)
+        return options.jobs or max(1, min(len(spare_gpus(options.device)), specs)), options.threads
+    workers = max(1, min(options.jobs or os.cpu_count() or 1, trainings))
+    return workers, options.threads or (1 if workers > 1 else None)
 
 
 def _planned(
     missing: "Sequence[tuple[api.Spec, Dataset, int]]",
-    way: Way,
-    device: str,
-    threads: int | None,
+    options: TrainOptions,
     display_names: Mapping[str, str],
+    *,
+    share_devices: bool,
 ) -> list[Job]:
     """A job for each training; on a GPU the seeds of a spec are one job, trained side by side."""
     packed: dict[tuple[str, int], tuple[api.Spec, Dataset, list[int]]] = {}
     for spec, dataset, seed in missing:
-        apart = seed if device == "cpu" else 0
+        apart = seed if options.device == "cpu" else 0
         packed.setdefault((spec.fingerprint, apart), (spec, dataset, []))[2].append(seed)
     return [
         api.job(
             spec,
             dataset,
             seeds,
-            runs=way.runs,
-            data_dir=way.data_dir,
-            device=device,
-            threads=threads,
-            habits=way.habits,
+            options,
             display_name=display_names.get(spec.fingerprint),
+            shares_device=share_devices,
         )
         for spec, dataset, seeds in packed.values()
     ]

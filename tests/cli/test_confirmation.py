@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cifar_dsl import load
-from cifar_dsl.cli import asking
+from cifar_dsl.cli import confirmation
 from cifar_dsl.foundation import limits
 from cifar_dsl.training import session
 
@@ -53,7 +53,7 @@ def answer(monkeypatch: pytest.MonkeyPatch):
     """Somebody sits at a terminal and gives this answer."""
 
     def answering(text: str) -> None:
-        monkeypatch.setattr(asking, "is_terminal", lambda: True)
+        monkeypatch.setattr(confirmation, "is_terminal", lambda: True)
         monkeypatch.setattr("click.termui.visible_prompt_func", lambda _prompt="": text)
 
     return answering

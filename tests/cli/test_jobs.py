@@ -1,33 +1,31 @@
 """How trainings are shared out among processes, cores and GPUs, of which none needs to be there."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
 from cifar_dsl import api
 from cifar_dsl.analysis import estimate
-from cifar_dsl.cli import trainings
-from cifar_dsl.cli.way import Way
+from cifar_dsl.cli import jobs
 from cifar_dsl.experiments.jobs import InlineExecutor, LocalExecutor
 from cifar_dsl.training.device import Choice
+from cifar_dsl.training.options import TrainOptions
 
 
 @pytest.fixture
 def plan(monkeypatch):
     """The plan for so many trainings of so many specs on a machine with these GPUs."""
 
-    def make(gpus, trainings_, specs, **more):
-        monkeypatch.setattr(trainings, "choose_device", lambda _: Choice(torch.device("cuda", 0), "auto: it is there"))
-        monkeypatch.setattr(trainings, "spare_gpus", lambda _: gpus)
+    def make(gpus, trainings, specs, **more):
+        monkeypatch.setattr(jobs, "choose_device", lambda _: Choice(torch.device("cuda", 0), "auto: it is there"))
+        monkeypatch.setattr(jobs, "spare_gpus", lambda _: gpus)
         monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
-        return trainings._local_plan(Way(Path("runs"), **more), trainings_, specs)
+        return jobs._local_plan(TrainOptions(**more), trainings, specs)
 
     return make
 
 
 @pytest.mark.parametrize(
-    ("gpus", "jobs", "workers", "said"),
+    ("gpus", "wanted", "workers", "said"),
     [
         (("0",), None, 1, ""),
         (("0", "1"), None, 2, "; 2 processes on 2 GPUs"),
@@ -37,12 +35,12 @@ def plan(monkeypatch):
         (("0",), 2, 2, "; 2 processes"),
     ],
 )
-def test_one_process_a_gpu(plan, gpus, jobs, workers, said):
-    found = plan(gpus, 15, 3, jobs=jobs)
+def test_one_process_a_gpu(plan, gpus, wanted, workers, said):
+    found = plan(gpus, 15, 3, jobs=wanted)
     assert (found.workers, found.device, found.threads) == (workers, "cuda:0", None)
     assert found.executor == (LocalExecutor(workers, gpus) if workers > 1 else InlineExecutor())
     assert found.said == f"cuda:0 (a GPU); auto: it is there{said}"
-    assert found.is_alone is (workers <= len(gpus))
+    assert found.share_devices is (workers > len(gpus))
 
 
 def test_the_seeds_of_a_spec_stay_together_on_one_gpu(plan):
@@ -54,8 +52,8 @@ def test_trainings_that_run_at_a_time_share_the_memory(tiny, pictures, monkeypat
     cpu = Choice(torch.device("cpu"), "asked for")
 
     def warned(at_a_time: int, there: int) -> str:
-        monkeypatch.setattr(trainings, "memory_bytes", lambda _: there)
-        trainings._warn([(spec.analysis, dataset)], cpu, at_a_time=at_a_time)
+        monkeypatch.setattr(jobs, "memory_bytes", lambda _: there)
+        jobs._warn([(spec.analysis, dataset)], cpu, at_a_time=at_a_time)
         return capsys.readouterr().err
 
     needed = estimate(spec.graph, spec.recipe, 80, "cpu")["together"]

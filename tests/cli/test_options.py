@@ -1,0 +1,160 @@
+"""The options of a run: declared once, offered by commands, handed to the training."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+
+import cifar_dsl
+from cifar_dsl.experiments.trackers import NAMES
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.training.engines import ENGINES
+from cifar_dsl.training.options import CompareOptions, RunOptions, TrainOptions, declaration_of
+
+# ---- what commands offer
+
+GROUPS = ["What to train", "Devices and processes", "Runs", "Trackers"]
+
+
+def listed(help_text: str) -> dict[str, list[str]]:
+    """The options below each heading of a command's `--help`."""
+    _, *sections = re.split(r"^(\S.*):\n", help_text, flags=re.MULTILINE)
+    return {
+        heading: re.findall(r"^  (?:-\w, )?(--[\w-]+)", rows, re.MULTILINE)
+        for heading, rows in zip(sections[::2], sections[1::2], strict=True)
+    }
+
+
+def flags_of(kind: type[RunOptions]) -> set[str]:
+    return {
+        declaration_of(each).flag or f"--{each.name.replace('_', '-')}"
+        for each in attrs.fields(kind)
+        if kind is TrainOptions or not declaration_of(each).train_only
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "groups", "kind", "own"),
+    [
+        ("train", GROUPS, TrainOptions, {"--set", "--root", "--resume", "--dry-run", "--profile", "--verbose"}),
+        ("compare", [*GROUPS, "Comparison"], CompareOptions, {"--set", "--root"}),
+        ("sweep", [*GROUPS, "Comparison"], CompareOptions, {"--set", "--root", "--dry-run"}),
+    ],
+)
+def test_help_lists_every_option_once_under_its_heading(cli, command, groups, kind, own):
+    shown = listed(cli(command, "--help").out)
+    assert list(shown) == [*groups, "Other options"]
+    found = [flag for flags in shown.values() for flag in flags]
+    assert sorted(found) == sorted(flags_of(kind) | own | {"--help"})
+    assert shown["Trackers"] == ["--log", "--log-dir"]
+    assert {"--set", "--root", "--data", "--seeds"} <= set(shown["What to train"])
+
+
+def test_help_has_one_column_of_explanations(cli):
+    sections = re.split(r"^\S.*:\n", cli("train", "--help").out, flags=re.MULTILINE)[1:]
+    lines = [line for section in sections for line in section.splitlines() if line]
+    explained = [line for line in lines if len(line) > 32 and line[:32].strip()]
+    assert len(explained) > 25
+    assert all(line[30:32] == "  " and line[32] != " " for line in explained if len(line.split("  ")[1]) <= 28)
+    assert all(line[32] != " " for line in lines if not line[:32].strip())
+
+
+@pytest.mark.parametrize("command", ["compare", "sweep"])
+@pytest.mark.parametrize("flag", ["--retrain", "--restart", "--seed=1", "--validation=1", "--json"])
+def test_comparisons_offer_nothing_of_a_single_run(cli, tiny, command, flag):
+    outcome = cli(command, tiny, flag)
+    assert outcome.code == 2
+    assert "No such option" in outcome.err
+
+
+def test_choices_are_those_that_there_are():
+    fields = attrs.fields_dict(TrainOptions)
+    assert declaration_of(fields["engine"]).choices == tuple(ENGINES)
+    assert declaration_of(fields["log"]).choices == tuple(NAMES)
+
+
+# ---- Python
+
+
+def test_keywords_of_train_are_the_options_of_a_run(tiny):
+    with pytest.raises(UserError, match="keep_last is 0, and must be at least 1"):
+        cifar_dsl.train(tiny, keep_last=0)
+    with pytest.raises(TypeError, match="jobs"):
+        cifar_dsl.train(tiny, jobs=2)
+    assert RunOptions(runs="somewhere", data_dir="there") == RunOptions(runs=Path("somewhere"), data_dir=Path("there"))
+
+
+# ---- a new option is one declaration
+
+LINE = '    patience: int = option("Epochs to wait.", 3, group=RUNS, minimum=1, beside_resume=False)\n'
+
+# Everything is imported after this, and finds training/options.py with the line above in RunOptions.
+WITH_ONE_MORE = f"""
+import importlib.util, sys
+spec = importlib.util.find_spec("cifar_dsl.training.options")
+source, place = spec.loader.get_source(spec.name), "    retrain: bool = option("
+assert source.count(place) == 1
+sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+exec(compile(source.replace(place, {LINE!r} + place), spec.origin, "exec"), vars(sys.modules[spec.name]))
+from cifar_dsl.cli import main
+"""
+
+# Trainings say what they were told, and end.
+SHOWN = """
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.training import session
+
+def train_runs(subject, dataset, seeds, options, **_):
+    raise UserError(f"trained with patience {options.patience}")
+
+session.train_runs = train_runs
+"""
+
+
+@pytest.fixture
+def with_one_more(tmp_path):
+    """Run a program in a process where the options of a run are one more; gives back its exit code and output."""
+
+    def run(program: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-c", WITH_ONE_MORE + program], capture_output=True, text=True, check=False, cwd=tmp_path
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("command", ["train", "compare", "sweep"])
+def test_a_new_option_is_listed(with_one_more, command):
+    code, out = with_one_more(f"sys.exit(main(['{command}', '--help']))")
+    assert code == 0
+    assert re.search(r"--patience INTEGER RANGE +Epochs to wait\.  \[default: 3; x>=1\]", out)
+    assert "--patience" in listed(out)["Runs"]
+
+
+def test_the_value_of_a_new_option_arrives_in_the_training(with_one_more, tiny):
+    arguments = ["train", str(tiny), "--data=shapes", "--device=cpu", "--patience=7"]
+    code, out = with_one_more(f"{SHOWN}sys.exit(main({arguments}))")
+    assert (code, "trained with patience 7" in out) == (1, True), out
+
+
+def test_the_value_of_a_new_option_arrives_from_python(with_one_more, tiny):
+    code, out = with_one_more(
+        f"{SHOWN}import cifar_dsl\ncifar_dsl.train({str(tiny)!r}, data='shapes', device='cpu', patience=7)"
+    )
+    assert (code, "trained with patience 7" in out) == (1, True), out
+
+
+def test_the_bounds_of_a_new_option_are_enforced(with_one_more, tiny):
+    code, out = with_one_more(f"sys.exit(main(['train', {str(tiny)!r}, '--patience=0']))")
+    assert code == 2
+    assert "Invalid value for '--patience': 0 is not in the range x>=1." in out
+
+
+def test_resume_refuses_a_new_option_that_says_so(with_one_more):
+    code, out = with_one_more("sys.exit(main(['train', '--resume', 'somewhere', '--patience=3']))")
+    assert code == 2
+    assert "--patience has no place beside --resume" in out
