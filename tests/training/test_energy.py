@@ -8,10 +8,11 @@ import torch
 
 import cifar_dsl
 from cifar_dsl import api
-from cifar_dsl.experiments.jobs import EpochEnded, InlineExecutor
+from cifar_dsl.experiments.jobs import InlineExecutor
 from cifar_dsl.runs import open_run
 from cifar_dsl.training import energy, session
 from cifar_dsl.training.energy import meter_of_gpu, start_meter
+from cifar_dsl.training.events import EpochEnded
 from cifar_dsl.training.options import RunOptions
 
 CPU = torch.device("cpu")
