@@ -11,8 +11,8 @@ from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.expand import expand
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.library import library_blocks
-from cifar_dsl.compiler.names import check_block_names, check_names
-from cifar_dsl.compiler.params import global_names
+from cifar_dsl.compiler.names import Names, resolve_library, resolve_program
+from cifar_dsl.compiler.params import global_values
 from cifar_dsl.compiler.program import Program, load_program, program_of_text
 from cifar_dsl.compiler.recipe import DataShape, check_data, check_fit, make_recipe
 from cifar_dsl.ir import Graph, Recipe, fingerprint
@@ -23,9 +23,10 @@ from cifar_dsl.language.syntax import nodes, parse_spec
 
 @frozen
 class Analysis:
-    """A spec that was found right: the merged program, and what it means."""
+    """A spec that was found right: the merged program, what its names stand for, and what it means."""
 
     program: Program
+    names: Names
     graph: Graph
     recipe: Recipe | None
 
@@ -55,11 +56,12 @@ def analyze(path: Path, root: Path | None = None, overrides: Sequence[str] = ())
 
 @frozen
 class Library:
-    """A library that was found right: its text, its name, and its blocks by theirs."""
+    """A library that was found right: its text, its name, its blocks by theirs, and what its names stand for."""
 
     source: Source
     name: str
     blocks: dict[str, nodes.Block]
+    names: Names
 
 
 def examine(
@@ -88,9 +90,9 @@ def _check_library(spec: nodes.Spec) -> Library:
         code = "E0207" if isinstance(item, nodes.Block) else "E0106"
         reporter.report(Diagnostic(code, message, Label(item.span), help=("delete it",)))
     mentioned = nodes.references(blocks.values()) - blocks.keys() - nodes.bound_names(blocks.values())
-    check_block_names(library_blocks(mentioned) | blocks, reporter)
+    names = resolve_library(library_blocks(mentioned) | blocks, reporter)
     reporter.raise_if_any()
-    return Library(spec.span.source, spec.header.name.text, blocks)
+    return Library(spec.span.source, spec.header.name.text, blocks, names)
 
 
 def analyze_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> Analysis:
@@ -116,13 +118,13 @@ def _without_collections() -> Iterator[None]:
 
 def _analyze(program: Program, reporter: Reporter) -> Analysis:
     reporter.main = program.name.span.source
-    check_names(program, reporter)
-    names = global_names(program, Evaluator(reporter))
+    names = resolve_program(program, reporter)
+    values = global_values(program, Evaluator(reporter, names))
     with _without_collections():
-        graph = expand(program, names, reporter)
-    recipe = make_recipe(program, names, reporter)
+        graph = expand(program, names, values, reporter)
+    recipe = make_recipe(program, names, values, reporter)
     if graph and recipe:
         check_fit(program, graph, recipe, reporter)
     reporter.raise_if_any()
     assert graph is not None
-    return Analysis(program, graph, recipe)
+    return Analysis(program, names, graph, recipe)

@@ -1,6 +1,5 @@
 """Compile-time arithmetic: expression -> value. Everything is bounded, so every expression ends quickly."""
 
-import math
 import operator
 from collections.abc import Callable
 from typing import NoReturn
@@ -8,44 +7,18 @@ from typing import NoReturn
 from attrs import define, field
 
 from cifar_dsl.compiler.bind import Binder, Invocation
-from cifar_dsl.compiler.values import SYMBOLS, BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe
+from cifar_dsl.compiler.builtin_names import FUNCTIONS, Number
+from cifar_dsl.compiler.names.table import Names
+from cifar_dsl.compiler.values import BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.ir import Size, Symbol, Value
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
-from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
+from cifar_dsl.operations.layers import INITIALIZERS
 
-FLOW_NAMES = ("in_channels", "height", "width", "length")  # of the tensor that arrives at the stage
-
-
-_Number = int | float
-
-
-def _round_to(x: _Number, multiple: _Number) -> _Number:
-    """The nearest multiple, at least one, and never less than 0.9 x: widths of mobile networks.
-
-    As in https://github.com/tensorflow/models/blob/master/research/slim/nets/mobilenet/mobilenet.py
-    """
-    rounded = max(multiple, math.floor(x / multiple + 0.5) * multiple)
-    return rounded + multiple if rounded < 0.9 * x else rounded
-
-
-_FUNCTIONS: dict[str, tuple[int, int | None, Callable[..., _Number]]] = {
-    "min": (1, None, lambda *xs: min(xs)),
-    "max": (1, None, lambda *xs: max(xs)),
-    "abs": (1, 1, abs),
-    "floor": (1, 1, math.floor),
-    "ceil": (1, 1, math.ceil),
-    "round": (1, 1, lambda x: math.floor(x + 0.5)),  # halves go up, as people are taught
-    "sqrt": (1, 1, math.sqrt),
-    "sum": (1, None, lambda *xs: sum(xs)),
-    "round_to": (2, 2, _round_to),
-}
-FUNCTIONS = frozenset([*_FUNCTIONS, "len"])
-
-_ARITHMETIC: dict[str, Callable[[_Number, _Number], _Number]] = {
+_ARITHMETIC: dict[str, Callable[[Number, Number], Number]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
@@ -53,7 +26,7 @@ _ARITHMETIC: dict[str, Callable[[_Number, _Number], _Number]] = {
     "//": operator.floordiv,
     "%": operator.mod,
 }
-_ORDER: dict[str, Callable[[_Number, _Number], bool]] = {
+_ORDER: dict[str, Callable[[Number, Number], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -70,10 +43,11 @@ class Evaluator:
     """Evaluates expressions, and reports what can't be."""
 
     reporter: Reporter
+    names: Names = field(factory=Names)
     _limits: Limits = field(factory=limits.current, init=False)
     _spent: int = field(default=0, init=False)
 
-    def evaluate(self, node: nodes.Expression, names: ValueScope, flow: Tensor | None = None) -> Bound:
+    def evaluate(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None = None) -> Bound:
         """The value of `node`; `flow` is the current tensor, for `in_channels` and so on. Raises EvaluationFailed."""
         self._spend(1, node.span)
         match node:
@@ -82,34 +56,34 @@ class Evaluator:
             case nodes.SizeLiteral(extents=extents):
                 return Size(extents)
             case nodes.Name():
-                return self._name(node, names, flow)
+                return self._name(node, scope, flow)
             case nodes.Sequence(items=items):
-                return self._bounded_list(tuple(self._plain(item, names, flow) for item in items), node.span)
+                return self._bounded_list(tuple(self._plain(item, scope, flow) for item in items), node.span)
             case nodes.Prefixed():
-                return self._prefixed(node, names, flow)
+                return self._prefixed(node, scope, flow)
             case nodes.Operation():
-                return self._operation(node, names, flow)
+                return self._operation(node, scope, flow)
             case nodes.Conditional(arms=arms, otherwise=otherwise):
                 for chosen, condition in arms:
-                    if self.truth(condition, names, flow):
-                        return self.evaluate(chosen, names, flow)
-                return self.evaluate(otherwise, names, flow)
+                    if self.truth(condition, scope, flow):
+                        return self.evaluate(chosen, scope, flow)
+                return self.evaluate(otherwise, scope, flow)
             case nodes.Index():
-                return self._index(node, names, flow)
+                return self._index(node, scope, flow)
             case nodes.CallExpression():
-                return self._call(node, names, flow)
+                return self._call(node, scope, flow)
 
-    def truth(self, node: nodes.Expression, names: ValueScope, flow: Tensor | None) -> bool:
+    def truth(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None) -> bool:
         """The value of a condition. Raises EvaluationFailed."""
-        value = self.evaluate(node, names, flow)
+        value = self.evaluate(node, scope, flow)
         if not isinstance(value, bool):
             message = f"a condition is true or false, and this is {describe(value)}"
             self.fail(node.span, message, "compare it with something, as in `in_channels == 64`")
         return value
 
-    def integer(self, node: nodes.Expression, names: ValueScope, flow: Tensor | None) -> int:
+    def integer(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None) -> int:
         """The value of a count. Raises EvaluationFailed."""
-        value = self.evaluate(node, names, flow)
+        value = self.evaluate(node, scope, flow)
         if isinstance(value, bool) or not isinstance(value, int):
             self.fail(node.span, f"a count is an integer, and this is {describe(value)}")
         return value
@@ -119,23 +93,23 @@ class Evaluator:
         self.reporter.report(Diagnostic(code, message, Label(span), help=help_text))
         raise EvaluationFailed
 
-    def _plain(self, node: nodes.Expression, names: ValueScope, flow: Tensor | None) -> Value:
-        value = self.evaluate(node, names, flow)
+    def _plain(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None) -> Value:
+        value = self.evaluate(node, scope, flow)
         if isinstance(value, BlockValue | Tensor):
             self.fail(node.span, f"a list holds values, and this is {describe(value)}")
         return value
 
-    def _name(self, node: nodes.Name, names: ValueScope, flow: Tensor | None) -> Bound:
-        bound = names.lookup(node.text)
-        if isinstance(bound, Tensor) and bound.shape is None:
-            raise EvaluationFailed  # its own mistake has been reported
-        if bound is not None:
-            return bound
-        if node.text in FLOW_NAMES and flow is not None:
-            return self._of_flow(node, flow)
-        if node.text in SYMBOLS or node.text in LAYERS:
-            return Symbol(node.text)
-        raise EvaluationFailed  # reported by semantics.names, which sees code that is never expanded too
+    def _name(self, node: nodes.Name, scope: ValueScope, flow: Tensor | None) -> Bound:
+        match self.names.definitions[node.span].kind:
+            case "word" | "layer":
+                return Symbol(node.text)
+            case "flow":
+                assert flow is not None
+                return self._of_flow(node, flow)
+        bound = scope.lookup(node.text)
+        if bound is None or (isinstance(bound, Tensor) and bound.shape is None):
+            raise EvaluationFailed  # what is wrong with it has been reported
+        return bound
 
     def _of_flow(self, node: nodes.Name, flow: Tensor) -> int:
         if flow.shape is None:
@@ -147,17 +121,17 @@ class Evaluator:
             return shape.extents[0]
         if node.text == "length" or not shape.is_image:
             self.fail(node.span, f"the tensor here is {shape} and has no {node.text}")
-        return shape.extents[FLOW_NAMES.index(node.text)]
+        return shape.extents[1 if node.text == "height" else 2]
 
-    def _number(self, node: nodes.Expression, names: ValueScope, flow: Tensor | None, sign: str) -> _Number:
-        return self._as_number(self.evaluate(node, names, flow), node.span, sign)
+    def _number(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None, sign: str) -> Number:
+        return self._as_number(self.evaluate(node, scope, flow), node.span, sign)
 
-    def _as_number(self, value: Bound, span: Span, sign: str) -> _Number:
+    def _as_number(self, value: Bound, span: Span, sign: str) -> Number:
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.fail(span, f"`{sign}` takes numbers, and this is {describe(value)}")
         return value
 
-    def _bounded(self, value: _Number, span: Span) -> _Number:
+    def _bounded(self, value: Number, span: Span) -> Number:
         if not -self._limits.integer_magnitude <= value <= self._limits.integer_magnitude:
             self.fail(span, f"the result is larger than {self._limits.integer_magnitude:,}")
         return value
@@ -186,27 +160,27 @@ class Evaluator:
             most = f"a spec works out at most {self._limits.evaluations:,} parts of expressions"
             self.fail(span, most, limits.remedy("evaluations"), code="E0211")
 
-    def _prefixed(self, node: nodes.Prefixed, names: ValueScope, flow: Tensor | None) -> Value:
+    def _prefixed(self, node: nodes.Prefixed, scope: ValueScope, flow: Tensor | None) -> Value:
         is_odd = bool(node.count % 2)
         if node.operator == "not":
-            return self.truth(node.operand, names, flow) != is_odd
-        number = self._number(node.operand, names, flow, "-")
+            return self.truth(node.operand, scope, flow) != is_odd
+        number = self._number(node.operand, scope, flow, "-")
         return -number if is_odd else number
 
-    def _operation(self, node: nodes.Operation, names: ValueScope, flow: Tensor | None) -> Value:
+    def _operation(self, node: nodes.Operation, scope: ValueScope, flow: Tensor | None) -> Value:
         first = node.operators[0]
         if first in {"and", "or"}:
             decisive = first == "or"
             # Short-circuiting, so that a guard protects what follows it.
-            return any(self.truth(o, names, flow) == decisive for o in node.operands) == decisive
+            return any(self.truth(o, scope, flow) == decisive for o in node.operands) == decisive
         if first in {"==", "!="}:
-            left, right = (self.evaluate(operand, names, flow) for operand in node.operands)
+            left, right = (self.evaluate(operand, scope, flow) for operand in node.operands)
             is_equal = left == right and isinstance(left, bool) == isinstance(right, bool)  # to Python, 1 == True
             return is_equal == (first == "==")
         if first in _ORDER:
-            numbers = [self._number(operand, names, flow, first) for operand in node.operands]
+            numbers = [self._number(operand, scope, flow, first) for operand in node.operands]
             return _ORDER[first](*numbers)
-        values = [self.evaluate(operand, names, flow) for operand in node.operands]
+        values = [self.evaluate(operand, scope, flow) for operand in node.operands]
         if set(node.operators) == {"+"} and all(_is_list(value) for value in values):
             return self._bounded_list(tuple(item for value in values for item in value), node.span)  # type: ignore[union-attr]
         total = self._as_number(values[0], node.operands[0].span, first)
@@ -217,66 +191,66 @@ class Evaluator:
             total = self._bounded(_ARITHMETIC[sign](total, number), node.span)
         return total
 
-    def _index(self, node: nodes.Index, names: ValueScope, flow: Tensor | None) -> Bound:
-        value = self.evaluate(node.value, names, flow)
+    def _index(self, node: nodes.Index, scope: ValueScope, flow: Tensor | None) -> Bound:
+        value = self.evaluate(node.value, scope, flow)
         for number in node.indices:
             if not isinstance(value, tuple):
                 message = f"only lists have items, and this is {describe(value)}"
                 self.fail(node.value.span, message, "a slice of a tensor's channels stands at the start of a chain")
             if isinstance(number, nodes.Slice):
-                start, stop = self.slice(number, len(value), names, flow)
+                start, stop = self.slice(number, len(value), scope, flow)
                 value = value[start:stop]
                 continue
-            index = self.integer(number, names, flow)
+            index = self.integer(number, scope, flow)
             if not 0 <= index < len(value):
                 self.fail(number.span, f"there is no item {index} in a list of {len(value)}; they count from 0")
             value = value[index]
         return value
 
-    def slice(self, node: nodes.Slice, length: int, names: ValueScope, flow: Tensor | None) -> tuple[int, int]:
+    def slice(self, node: nodes.Slice, length: int, scope: ValueScope, flow: Tensor | None) -> tuple[int, int]:
         """Start and stop of a slice of something that has `length` parts. Raises EvaluationFailed."""
-        start = 0 if node.start is None else self.integer(node.start, names, flow)
-        stop = length if node.stop is None else self.integer(node.stop, names, flow)
+        start = 0 if node.start is None else self.integer(node.start, scope, flow)
+        stop = length if node.stop is None else self.integer(node.stop, scope, flow)
         if not 0 <= start <= stop <= length:
             self.fail(node.span, f"there is no slice {start}:{stop} of {length}; they count from 0 up to the stop")
         return start, stop
 
-    def _call(self, node: nodes.CallExpression, names: ValueScope, flow: Tensor | None) -> Value:
+    def _call(self, node: nodes.CallExpression, scope: ValueScope, flow: Tensor | None) -> Value:
         name = node.callee.text
-        if name in INITIALIZERS and names.lookup(name) is None:
+        kind = self.names.definitions[node.callee.span].kind
+        if kind == "initializer":
             binder = Binder(self, self.reporter)
-            return binder.declared(INITIALIZERS[name], Invocation.of(node), names, flow)
-        if name not in FUNCTIONS:
-            if names.lookup(name) is not None:
-                self.fail(node.span, f"`{name}` makes a tensor, and a value is expected here", code="E0213")
-            raise EvaluationFailed  # reported by semantics.names
+            return binder.declared(INITIALIZERS[name], Invocation.of(node), scope, flow)
+        if kind in {"unknown", "layer"}:
+            raise EvaluationFailed  # reported when names were resolved
+        if kind != "function":
+            self.fail(node.span, f"`{name}` makes a tensor, and a value is expected here", code="E0213")
         if any(argument.keyword for argument in node.arguments):
             self.fail(node.span, f"`{name}` takes no named arguments")
         if name == "len":
-            return self._len(node, names, flow)
-        low, high, function = _FUNCTIONS[name]
+            return self._len(node, scope, flow)
+        function = FUNCTIONS[name]
+        assert function.call is not None
         arguments = node.arguments
-        if not low <= len(arguments) <= (high or len(arguments)):
-            self.fail(
-                node.span,
-                f"`{name}` takes {low if high else 'at least 1'} argument{'s' if low > 1 else ''}, "
-                f"and gets {len(arguments)}",
-            )
-        values = [self.evaluate(argument.value, names, flow) for argument in arguments]
-        if high is None and len(values) == 1 and isinstance(values[0], tuple):
+        if not function.least <= len(arguments) <= (function.most or len(arguments)):
+            least = f"{function.least}" if function.most else "at least 1"
+            plural = "s" if function.least > 1 else ""
+            self.fail(node.span, f"`{name}` takes {least} argument{plural}, and gets {len(arguments)}")
+        values = [self.evaluate(argument.value, scope, flow) for argument in arguments]
+        if function.most is None and len(values) == 1 and isinstance(values[0], tuple):
             values = list(values[0])  # the least or greatest of a list
         numbers = [self._as_number(value, node.span, name) for value in values]
         if not numbers:
             self.fail(node.span, f"`{name}` of an empty list is nothing")
         try:
-            return self._bounded(function(*numbers), node.span)
+            return self._bounded(function.call(*numbers), node.span)
         except ValueError:
             self.fail(node.span, f"`{name}` of a negative number is nothing")
         except ZeroDivisionError:
             self.fail(node.span, "division by zero")
 
-    def _len(self, node: nodes.CallExpression, names: ValueScope, flow: Tensor | None) -> int:
-        values = [self.evaluate(argument.value, names, flow) for argument in node.arguments]
+    def _len(self, node: nodes.CallExpression, scope: ValueScope, flow: Tensor | None) -> int:
+        values = [self.evaluate(argument.value, scope, flow) for argument in node.arguments]
         if len(values) != 1 or not isinstance(values[0], tuple):
             self.fail(node.span, "`len` takes one list")
         return len(values[0])

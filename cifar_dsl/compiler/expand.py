@@ -9,7 +9,8 @@ from attrs import evolve
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.draft import Draft, TooLargeError
 from cifar_dsl.compiler.error_location import origins, own_origin
-from cifar_dsl.compiler.evaluate import FUNCTIONS, Evaluator
+from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.paths import Place
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.types import describe_types, fits, is_stage
@@ -19,25 +20,26 @@ from cifar_dsl.ir import Graph, Shape, Symbol
 from cifar_dsl.language.diagnostics import Label, Reporter, nearest, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
-from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
+from cifar_dsl.operations.layers import JOINS, LAYERS
 from cifar_dsl.operations.layers.shaping import Slice
 
 
-def expand(program: Program, names: ValueScope, reporter: Reporter) -> Graph | None:
+def expand(program: Program, names: Names, values: ValueScope, reporter: Reporter) -> Graph | None:
     """The graph of a program; None when something was wrong, which is then reported.
 
-    `names` are those of `params.global_names`.
+    `values` are those of `params.global_values`.
     """
-    return _Expander(program, names, reporter).run()
+    return _Expander(program, names, values, reporter).run()
 
 
 class _Expander:
-    def __init__(self, program: Program, names: ValueScope, reporter: Reporter) -> None:
+    def __init__(self, program: Program, names: Names, values: ValueScope, reporter: Reporter) -> None:
         self._program = program
         self._errors = reporter
-        self._evaluator = Evaluator(reporter)
+        self._definitions = names.definitions
+        self._evaluator = Evaluator(reporter, names)
         self._binder = Binder(self._evaluator, reporter)
-        self._globals = names
+        self._globals = values
         self._draft = Draft(Shape(program.input.size.extents), program.input.span, reporter, self._binder)
         self._depth = 0  # of bodies that are being expanded
 
@@ -64,60 +66,60 @@ class _Expander:
 
     # ---- stages
 
-    def _body(self, body: nodes.Body, names: ValueScope, flow: Tensor, place: Place) -> Tensor:
-        names = ValueScope(names)
+    def _body(self, body: nodes.Body, scope: ValueScope, flow: Tensor, place: Place) -> Tensor:
+        scope = ValueScope(scope)
         if self._depth >= (most := limits.current().body_depth):
             self._draft.stop(f"a spec expands to bodies that are at most {most} deep in each other", body.span)
         self._depth += 1
         for stage in body.stages:
             self._draft.step(stage.span)
             if isinstance(stage, nodes.Let):
-                self._let(stage, names, flow, place)
+                self._let(stage, scope, flow, place)
             elif isinstance(stage, nodes.Assignment):
-                self._assign(stage, names, flow, place)
+                self._assign(stage, scope, flow, place)
             else:
-                flow = self._chain(stage, names, flow, place)
+                flow = self._chain(stage, scope, flow, place)
         self._depth -= 1
         return flow
 
-    def _let(self, let: nodes.Let, names: ValueScope, flow: Tensor, place: Place) -> None:
-        if self._is_value(let.chain, names):
+    def _let(self, let: nodes.Let, scope: ValueScope, flow: Tensor, place: Place) -> None:
+        if self._is_value(let.chain, scope):
             kind = let.chain.elements[0].kind
             assert not isinstance(kind, nodes.Compound)
             try:
-                names.names[let.name.text] = self._evaluator.evaluate(kind, names, flow)
-                names.origins[let.name.text] = own_origin(kind, names)
+                scope.values[let.name.text] = self._evaluator.evaluate(kind, scope, flow)
+                scope.origins[let.name.text] = own_origin(kind, scope)
             except EvaluationFailed:
-                names.names[let.name.text] = Tensor(0, None)
+                scope.values[let.name.text] = Tensor(0, None)
             return
-        if let.name.text in names.names:
+        if let.name.text in scope.values:
             self._report_taken(let.name)
-        names.names[let.name.text] = self._named(let.name, let.chain, names, flow, place)
+        scope.values[let.name.text] = self._named(let.name, let.chain, scope, flow, place)
 
     def _named(
-        self, name: nodes.Identifier, chain: nodes.Chain, names: ValueScope, flow: Tensor, place: Place
+        self, name: nodes.Identifier, chain: nodes.Chain, scope: ValueScope, flow: Tensor, place: Place
     ) -> Tensor:
         path = place.automatic(name.text)  # a loop's second round names it anew
-        tensor = self._chain(chain, names, flow, Place(path))
+        tensor = self._chain(chain, scope, flow, Place(path))
         self._draft.scope(path, "let", name.text, tensor)
         return tensor
 
-    def _assign(self, assignment: nodes.Assignment, names: ValueScope, flow: Tensor, place: Place) -> None:
+    def _assign(self, assignment: nodes.Assignment, scope: ValueScope, flow: Tensor, place: Place) -> None:
         name = assignment.name
-        scope = names.scope_of(name.text)
-        if scope is None:
-            return  # reported by semantics.names
-        if not isinstance(scope.names[name.text], Tensor):
+        owner = scope.scope_of(name.text)
+        if owner is None:
+            return  # reported when names were resolved
+        if not isinstance(owner.values[name.text], Tensor):
             self._draft.report(
                 "E0213",
-                f"`{name}` is {describe(scope.names[name.text])}: only a named tensor can be given another value",
+                f"`{name}` is {describe(owner.values[name.text])}: only a named tensor can be given another value",
                 name.span,
                 help=(f"name a tensor first: `let {name} = identity`",),
             )
             return
-        scope.names[name.text] = self._named(name, assignment.chain, names, flow, place)
+        owner.values[name.text] = self._named(name, assignment.chain, scope, flow, place)
 
-    def _is_value(self, chain: nodes.Chain, names: ValueScope) -> bool:
+    def _is_value(self, chain: nodes.Chain, scope: ValueScope) -> bool:
         """Whether a `let` names a value and not a tensor."""
         (element, *rest) = chain.elements
         kind = element.kind
@@ -125,20 +127,20 @@ class _Expander:
             return False
         match kind:
             case nodes.CallExpression(callee=callee):
-                is_value = callee.text in FUNCTIONS or callee.text in INITIALIZERS
-                return is_value and names.lookup(callee.text) is None
-            case nodes.Name(text=text):
-                bound = names.lookup(text)
-                return text not in LAYERS and not isinstance(bound, Tensor) and not is_stage(bound)
+                return self._definitions[callee.span].kind in {"function", "initializer"}
+            case nodes.Name(text=text, span=span):
+                bound = scope.lookup(text)
+                is_layer = self._definitions[span].kind == "layer"
+                return not is_layer and not isinstance(bound, Tensor) and not is_stage(bound)
             case nodes.Index(value=nodes.Name(text=text)):
-                return not isinstance(names.lookup(text), Tensor)
+                return not isinstance(scope.lookup(text), Tensor)
             case _:
                 return True
 
-    def _chain(self, chain: nodes.Chain, names: ValueScope, flow: Tensor, place: Place) -> Tensor:
+    def _chain(self, chain: nodes.Chain, scope: ValueScope, flow: Tensor, place: Place) -> Tensor:
         for i, element in enumerate(chain.elements):
             try:
-                flow = self._element(element, names, flow, place, is_first=i == 0)
+                flow = self._element(element, scope, flow, place, is_first=i == 0)
             except EvaluationFailed:
                 flow = Tensor(flow.number, None)
             if element.claim:
@@ -146,56 +148,56 @@ class _Expander:
         return flow
 
     def _element(
-        self, element: nodes.Element, names: ValueScope, flow: Tensor, place: Place, *, is_first: bool
+        self, element: nodes.Element, scope: ValueScope, flow: Tensor, place: Place, *, is_first: bool
     ) -> Tensor:
         kind = element.kind
         match kind:
             case nodes.Join():
-                return self._join(kind, element.label, names, flow, place)
+                return self._join(kind, element.label, scope, flow, place)
             case nodes.Name() | nodes.CallExpression():
-                return self._call(Invocation.of(kind), element.label, names, flow, place, is_first=is_first)
-            case nodes.Index(value=nodes.Name(text=text), indices=indices) if isinstance(names.lookup(text), Tensor):
-                return self._slice(kind, indices, element.label, names, flow, place, is_first=is_first)
+                return self._call(Invocation.of(kind), element.label, scope, flow, place, is_first=is_first)
+            case nodes.Index(value=nodes.Name(text=text), indices=indices) if isinstance(scope.lookup(text), Tensor):
+                return self._slice(kind, indices, element.label, scope, flow, place, is_first=is_first)
             case nodes.For() | nodes.Repeat() | nodes.If():
                 if not element.label:
-                    return self._control(kind, names, flow, place)
+                    return self._control(kind, scope, flow, place)
                 path = self._given_path(element.label, place)
-                flow = self._control(kind, names, flow, Place(path))
+                flow = self._control(kind, scope, flow, Place(path))
                 self._draft.scope(path, "part", element.label.text, flow)
                 return flow
             case _:
-                value = self._evaluator.evaluate(kind, names, flow)
+                value = self._evaluator.evaluate(kind, scope, flow)
                 return self._not_a_stage(kind.span, value)
 
     def _control(
-        self, kind: nodes.For | nodes.Repeat | nodes.If, names: ValueScope, flow: Tensor, place: Place
+        self, kind: nodes.For | nodes.Repeat | nodes.If, scope: ValueScope, flow: Tensor, place: Place
     ) -> Tensor:
         match kind:
             case nodes.For(body=body):
                 head = _head(kind.span, kind.stop or kind.start)
-                for inner in self._draft.rounds(head, self._rounds(kind, names, flow)):
+                for inner in self._draft.rounds(head, self._rounds(kind, scope, flow)):
                     flow = self._body(body, inner, flow, place)
             case nodes.Repeat(count=count, body=body):
-                times = self._evaluator.integer(count, names, flow)
-                origin = next(origins([count], names), None)
+                times = self._evaluator.integer(count, scope, flow)
+                origin = next(origins([count], scope), None)
                 for _ in self._draft.rounds(_head(kind.span, count), range(times), origin):
-                    flow = self._body(body, names, flow, place)
+                    flow = self._body(body, scope, flow, place)
             case nodes.If(arms=arms, otherwise=otherwise):
                 for condition, body in arms:
-                    if self._evaluator.truth(condition, names, flow):
-                        return self._body(body, names, flow, place)
+                    if self._evaluator.truth(condition, scope, flow):
+                        return self._body(body, scope, flow, place)
                 if otherwise:
-                    return self._body(otherwise, names, flow, place)
+                    return self._body(otherwise, scope, flow, place)
         return flow
 
-    def _rounds(self, loop: nodes.For, names: ValueScope, flow: Tensor) -> Iterator[ValueScope]:
+    def _rounds(self, loop: nodes.For, scope: ValueScope, flow: Tensor) -> Iterator[ValueScope]:
         """What the targets of a loop stand for, round by round."""
         written: tuple[nodes.Expression, ...] = ()  # the items, where they stand in the text one by one
         if loop.stop:
-            start = self._evaluator.integer(loop.start, names, flow)
-            items: Sequence[object] = range(start, self._evaluator.integer(loop.stop, names, flow))
+            start = self._evaluator.integer(loop.start, scope, flow)
+            items: Sequence[object] = range(start, self._evaluator.integer(loop.stop, scope, flow))
         else:
-            value = self._evaluator.evaluate(loop.start, names, flow)
+            value = self._evaluator.evaluate(loop.start, scope, flow)
             if not isinstance(value, tuple):
                 help_text = "write a list, or a range such as `0..4`"
                 self._evaluator.fail(
@@ -206,10 +208,10 @@ class _Expander:
             written = literal.items if literal and len(literal.items) == len(items) else ()
         targets = [target.text for target in loop.targets]
         for item, source in zip_longest(items, written):
-            inner = ValueScope(names)
+            inner = ValueScope(scope)
             if len(targets) == 1:
-                inner.names[targets[0]] = item  # type: ignore[assignment]
-                inner.origins[targets[0]] = names.origin(source or loop.start)
+                inner.values[targets[0]] = item  # type: ignore[assignment]
+                inner.origins[targets[0]] = scope.origin(source or loop.start)
                 yield inner
                 continue
             if not isinstance(item, tuple) or len(item) != len(loop.targets):
@@ -217,15 +219,16 @@ class _Expander:
                     loop.start.span,
                     f"every item gives {len(loop.targets)} values to the loop, and this one is {describe(item)}",  # type: ignore[arg-type]
                 )
-            inner.names.update(zip(targets, item, strict=True))
+            inner.values.update(zip(targets, item, strict=True))
             parts = source.items if isinstance(source, nodes.Sequence) else ()
-            inner.origins.update((target, names.origin(part)) for target, part in zip(targets, parts, strict=False))
+            inner.origins.update((target, scope.origin(part)) for target, part in zip(targets, parts, strict=False))
             yield inner
 
     def _literal(self, expression: nodes.Expression) -> nodes.Sequence | None:
-        """The list that an expression is, or the value of the param that it names."""
-        if isinstance(expression, nodes.Name) and expression.text in self._program.params:
-            expression = self._program.params[expression.text].value
+        """The list that an expression is, or the value of the param that it scope."""
+        if isinstance(expression, nodes.Name):
+            definition = self._definitions[expression.span].node
+            expression = definition.value if isinstance(definition, nodes.Param) else expression
         return expression if isinstance(expression, nodes.Sequence) else None
 
     # ---- calls
@@ -234,22 +237,22 @@ class _Expander:
         self,
         call: Invocation,
         label: nodes.Identifier | None,
-        names: ValueScope,
+        scope: ValueScope,
         flow: Tensor,
         place: Place,
         *,
         is_first: bool,
     ) -> Tensor:
-        if call.callee in LAYERS:
-            return self._layer(call, label, names, flow, place)
-        bound = names.lookup(call.callee)
+        if self._definitions[call.callee_span].kind == "layer":
+            return self._layer(call, label, scope, flow, place)
+        bound = scope.lookup(call.callee)
         match bound:
             case None:
-                raise EvaluationFailed  # reported by semantics.names
+                raise EvaluationFailed  # reported when names were resolved
             case BlockValue(block=block):
-                return self._block(block, call, label, names, flow, place)
+                return self._block(block, call, label, scope, flow, place)
             case Symbol() if bound in LAYERS:
-                return self._layer(evolve(call, callee=str(bound)), label, names, flow, place)
+                return self._layer(evolve(call, callee=str(bound)), label, scope, flow, place)
             case Tensor():
                 if is_first and not call.arguments and not label:
                     return bound
@@ -270,14 +273,14 @@ class _Expander:
         index: nodes.Index,
         subscripts: tuple[nodes.Expression | nodes.Slice, ...],
         label: nodes.Identifier | None,
-        names: ValueScope,
+        scope: ValueScope,
         flow: Tensor,
         place: Place,
         *,
         is_first: bool,
     ) -> Tensor:
         """`x[:16]`: some channels of a named tensor, as the layer `slice` gives them."""
-        tensor = self._evaluator.evaluate(index.value, names, flow)
+        tensor = self._evaluator.evaluate(index.value, scope, flow)
         assert isinstance(tensor, Tensor)
         if not is_first:
             self._not_first(print_expression(index.value), index.span)
@@ -288,11 +291,11 @@ class _Expander:
             help_text = "write a start, a stop or both: `x[:16]`, `x[16:]`, `x[16:32]`"
             self._evaluator.fail(index.span, "of a tensor a slice of its channels can be taken", help_text)
         path = self._path(label, "slice", place)
-        start, stop = self._evaluator.slice(subscript, tensor.shape.channels, names, tensor)
+        start, stop = self._evaluator.slice(subscript, tensor.shape.channels, scope, tensor)
         if start == stop:
             self._evaluator.fail(subscript.span, f"the slice {start}:{stop} is empty")
         layer = Slice(start=start, stop=stop)
-        return self._draft.layer(layer, path, Invocation("slice", index.span, (), index.span), names, tensor)
+        return self._draft.layer(layer, path, Invocation("slice", index.span, (), index.span), scope, tensor)
 
     def _not_a_stage(self, span: Span, value: Bound) -> Tensor:
         self._evaluator.fail(
@@ -306,26 +309,26 @@ class _Expander:
         self,
         call: Invocation,
         label: nodes.Identifier | None,
-        names: ValueScope,
+        scope: ValueScope,
         flow: Tensor,
         place: Place,
     ) -> Tensor:
         path = self._path(label, call.callee, place)
-        layer = self._binder.declared(LAYERS[call.callee], call, names, flow)
-        return self._draft.layer(layer, path, call, names, flow)
+        layer = self._binder.declared(LAYERS[call.callee], call, scope, flow)
+        return self._draft.layer(layer, path, call, scope, flow)
 
     def _block(
         self,
         block: nodes.Block,
         call: Invocation,
         label: nodes.Identifier | None,
-        names: ValueScope,
+        scope: ValueScope,
         flow: Tensor,
         place: Place,
     ) -> Tensor:
         self._draft.check_call(block, call)
         path = self._path(label, block.name.text, place)
-        inner, text = self._block_arguments(block, call, names, flow)
+        inner, text = self._block_arguments(block, call, scope, flow)
         crossed = call.crossed([parameter.name.text for parameter in block.parameters])
         advice = f"write `{crossed.text}` the other way round" if crossed else ""
         with self._errors.put_down_to(crossed, "with these", advice), self._draft.call(block, text, call.span):
@@ -334,7 +337,7 @@ class _Expander:
         return flow
 
     def _block_arguments(
-        self, block: nodes.Block, call: Invocation, names: ValueScope, flow: Tensor
+        self, block: nodes.Block, call: Invocation, scope: ValueScope, flow: Tensor
     ) -> tuple[ValueScope, str]:
         """The names inside a block, and the call as a person would write it."""
         order = [parameter.name.text for parameter in block.parameters]
@@ -346,8 +349,8 @@ class _Expander:
         for parameter in block.parameters:
             name = parameter.name.text
             if name in given:
-                value = self._evaluator.evaluate(given[name].value, names, flow)
-                inner.origins[name] = own_origin(given[name].value, names)
+                value = self._evaluator.evaluate(given[name].value, scope, flow)
+                inner.origins[name] = own_origin(given[name].value, scope)
                 self._check_type(parameter, block, value, inner.origins[name])
                 text = print_expression(given[name].value) if isinstance(value, Tensor) else write(value)
                 shown.append(f"{name}={text}" if given[name].keyword else text)
@@ -357,7 +360,7 @@ class _Expander:
                 self._check_type(parameter, block, value, parameter.default.span)
             else:
                 continue
-            inner.names[name] = value
+            inner.values[name] = value
         if not is_complete or len(given) != len(call.arguments):
             raise EvaluationFailed
         return inner, f"{block.name}({', '.join(shown)})"
@@ -383,19 +386,19 @@ class _Expander:
         self,
         join: nodes.Join,
         label: nodes.Identifier | None,
-        names: ValueScope,
+        scope: ValueScope,
         flow: Tensor,
         place: Place,
     ) -> Tensor:
         path = self._path(label, join.kind, place)
         outputs: list[Tensor] = []
         for i, branch in enumerate(join.branches, start=1):
-            output = self._body(branch, names, flow, Place(f"{path}.branch{i}"))
+            output = self._body(branch, scope, flow, Place(f"{path}.branch{i}"))
             self._draft.scope(f"{path}.branch{i}", "branch", f"branch{i}", output)
             outputs.append(output)
         return self._draft.join(JOINS[join.kind](), path, join, flow, outputs)
 
-    # ---- names, checks, reports
+    # ---- scope, checks, reports
 
     def _path(self, label: nodes.Identifier | None, base: str, place: Place) -> str:
         return self._given_path(label, place) if label else place.automatic(base)
@@ -428,10 +431,10 @@ class _Expander:
 
     def _check_assertions(self, graph: Graph) -> None:
         budgets: dict[str, Bound] = {"params": graph.cost.parameters, "macs": graph.cost.macs}
-        names = ValueScope(self._globals, budgets)
+        scope = ValueScope(self._globals, budgets)
         for assertion in self._program.assertions:
             try:
-                holds = self._evaluator.truth(assertion.condition, names, None)
+                holds = self._evaluator.truth(assertion.condition, scope, None)
             except EvaluationFailed:
                 continue
             if not holds:

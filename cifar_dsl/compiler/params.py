@@ -4,22 +4,19 @@ from attrs import define, field
 
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.program import Program
-from cifar_dsl.compiler.types import words
 from cifar_dsl.compiler.values import BlockValue, EvaluationFailed, Tensor, ValueScope
 from cifar_dsl.foundation import limits
-from cifar_dsl.ir import Symbol
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.syntax import nodes
 
 
-def global_names(program: Program, evaluator: Evaluator) -> ValueScope:
-    """What params and blocks stand for. A param that could not be worked out stands for nothing further."""
-    names = ValueScope(ValueScope(names={word: Symbol(word) for word in words(program.blocks.values())}))
-    names.names.update((name, BlockValue(block)) for name, block in program.blocks.items())
-    params = _Params(program, evaluator, names)
+def global_values(program: Program, evaluator: Evaluator) -> ValueScope:
+    """The values of params and blocks. A param that could not be worked out has one that raises no further error."""
+    found = ValueScope(values={name: BlockValue(block) for name, block in program.blocks.items()})
+    params = _Params(program, evaluator, found)
     for name in program.params:
         params.work_out(name)
-    return names
+    return found
 
 
 @define
@@ -31,7 +28,7 @@ class _Params:
 
     def work_out(self, name: str) -> None:
         """Enter the value of a param, after those of the params that it uses."""
-        if name in self.found.names:
+        if name in self.found.values:
             return
         value = self.program.params[name].value
         self._active.append(name)
@@ -44,14 +41,14 @@ class _Params:
             else:
                 self.work_out(used)
         self._active.pop()
-        if name not in self.found.names:
+        if name not in self.found.values:
             try:
-                self.found.names[name] = self.evaluator.evaluate(value, self.found)
+                self.found.values[name] = self.evaluator.evaluate(value, self.found)
                 self.found.origins[name] = self.found.origin(value)
             except EvaluationFailed:
-                self.found.names[name] = Tensor(0, None)
+                self.found.values[name] = Tensor(0, None)
 
     def _give_up(self, name: str, code: str, message: str) -> None:
         label = Label(self.program.params[name].value.span)
         self.evaluator.reporter.report(Diagnostic(code, message, label))
-        self.found.names[name] = Tensor(0, None)
+        self.found.values[name] = Tensor(0, None)

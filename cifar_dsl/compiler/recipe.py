@@ -8,8 +8,9 @@ from attrs import frozen
 
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.program import GroupSettings, Program
-from cifar_dsl.compiler.values import BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe
+from cifar_dsl.compiler.values import BlockValue, EvaluationFailed, Tensor, ValueScope, describe
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Declaration, Graph, Group, Recipe, Shape, Symbol
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, nearest, replacement
@@ -27,14 +28,14 @@ from cifar_dsl.operations.recipe.groups import assign
 from cifar_dsl.operations.registry import MisfitError
 
 
-def make_recipe(program: Program, names: ValueScope, reporter: Reporter) -> Recipe | None:
+def make_recipe(program: Program, names: Names, values: ValueScope, reporter: Reporter) -> Recipe | None:
     """The recipe of a program; None without `train`, and when something was wrong, which is then reported.
 
-    `names` are those of `params.global_names`.
+    `values` are those of `params.global_values`.
     """
     if program.train is None:
         return None
-    return _RecipeMaker(program, names, reporter).run(program.train)
+    return _RecipeMaker(program, names, values, reporter).run(program.train)
 
 
 def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
@@ -190,13 +191,13 @@ def _check_lone_image(program: Program, graph: Graph, recipe: Recipe, images: in
 
 
 class _RecipeMaker:
-    def __init__(self, program: Program, names: ValueScope, reporter: Reporter) -> None:
+    def __init__(self, program: Program, names: Names, values: ValueScope, reporter: Reporter) -> None:
         self._settings = program.settings
         self._groups = program.groups
         self._errors = reporter
-        self._evaluator = Evaluator(reporter)
+        self._evaluator = Evaluator(reporter, names)
         self._binder = Binder(self._evaluator, reporter)
-        self._names = names
+        self._globals = values
 
     def run(self, train: nodes.Train) -> Recipe | None:
         values = self._values(SETTINGS, self._settings)
@@ -273,7 +274,7 @@ class _RecipeMaker:
             near = nearest(call.callee, registry)
             message = f"unknown {registry.noun} `{call.callee}`"
             self._fail("E0404", message, call.callee_span, f"there are {choices}", meant=near)
-        choice: Declaration = self._binder.declared(registry[call.callee], call, self._names)
+        choice: Declaration = self._binder.declared(registry[call.callee], call, self._globals)
         return choice
 
     def _plain_value(self, setting: Setting, element: nodes.Element) -> object:
@@ -282,12 +283,7 @@ class _RecipeMaker:
         if isinstance(kind, nodes.Compound) or element.label or element.claim:
             self._fail("E0403", f"`{setting.name}` is {setting.kind.describe()}", element.span, setting.doc)
         known = setting.kind.symbols()
-        if isinstance(kind, nodes.Name) and self._names.lookup(kind.text) is None:
-            value: Bound = Symbol(kind.text)
-        else:
-            value = self._evaluator.evaluate(kind, self._names)
-            if isinstance(value, Tensor):
-                raise EvaluationFailed  # a param that could not be worked out, which has been reported
+        value = self._evaluator.evaluate(kind, self._globals)
         if not isinstance(value, BlockValue | Tensor):
             try:
                 return setting.kind.accept(value)

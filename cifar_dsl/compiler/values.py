@@ -44,14 +44,14 @@ class ValueScope:
     """
 
     parent: "ValueScope | None" = None
-    names: dict[str, Bound] = field(factory=dict)
+    values: dict[str, Bound] = field(factory=dict)
     origins: dict[str, Span] = field(factory=dict)
 
     def scope_of(self, name: str) -> "ValueScope | None":
         """The scope that defines `name`, or None."""
         scope: ValueScope | None = self
         while scope is not None:
-            if name in scope.names:
+            if name in scope.values:
                 return scope
             scope = scope.parent
         return None
@@ -59,7 +59,7 @@ class ValueScope:
     def lookup(self, name: str) -> Bound | None:
         """What `name` stands for, or None."""
         scope = self.scope_of(name)
-        return None if scope is None else scope.names[name]
+        return None if scope is None else scope.values[name]
 
     def origin(self, expression: nodes.Expression) -> Span:
         """Where the value of an expression was written: for a name perhaps elsewhere, else right here."""

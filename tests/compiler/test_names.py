@@ -1,9 +1,10 @@
 import pytest
-from helpers.specs import TRAIN, codes_of, errors_of, graph_of, text_of
+from helpers.specs import TRAIN, codes_of, errors_of, graph_of, parse, text_of
 from torch import nn
 
-from cifar_dsl.compiler.evaluate import FUNCTIONS
-from cifar_dsl.compiler.names import MODULE_ATTRIBUTES
+from cifar_dsl.compiler.builtin_names import FUNCTIONS
+from cifar_dsl.compiler.names import MODULE_ATTRIBUTES, Names, resolve_spec
+from cifar_dsl.language.diagnostics import Reporter
 from cifar_dsl.operations.layers import LAYERS
 
 STAGES = "flatten -> dense(10)"
@@ -14,7 +15,7 @@ def test_every_attribute_of_a_torch_module_is_reserved() -> None:
 
 
 def test_layers_and_functions_share_no_name() -> None:
-    assert not FUNCTIONS & set(LAYERS)
+    assert not FUNCTIONS.keys() & set(LAYERS)
     assert not MODULE_ATTRIBUTES & set(LAYERS)
 
 
@@ -81,3 +82,96 @@ def test_a_misspelt_name_offers_what_may_stand_there() -> None:
     for wrong, right in (("cnov(8, 3)", "conv"), ("uint", "unit"), ("conv(widt, 3)", "width")):
         (diagnostic,) = errors_of(text_of(wrong, "block unit() { relu }"))
         assert diagnostic.help == (f"did you mean `{right}`?",)
+
+
+@pytest.mark.parametrize(("value", "code"), [("foo(1)", "E0202"), ("conv(8, 1)", "E0213"), ("-foo(1)", "E0202")])
+def test_an_unknown_function_in_train_is_never_dropped_with_the_recipe(value: str, code: str) -> None:
+    train = TRAIN.replace("batch 8", f"batch {value}")
+    assert codes_of(text_of(STAGES, size="3x32x32") + train) == [code]
+
+
+def test_a_let_may_name_an_initializer() -> None:
+    assert graph_of("let start = normal(std=0.1)\nconv(8, 3, init=start)").nodes
+
+
+def test_a_word_of_a_type_may_have_the_name_of_an_initializer() -> None:
+    assert graph_of("conv(8, 3, init=normal(std=0.1)) -> u(normal)", "block u(start: normal | zeros) { relu }").nodes
+
+
+# ---- the table
+
+TEXT = """\
+arch a
+input 3x8x8
+param wide = 8
+block unit(c: int, act: block = relu) {
+    let half = c // 2
+    for k in [1, 3] { conv(half, k) }
+    act
+}
+model {
+    let y = unit(wide, act=gelu)
+    add { y | let y = bn
+        y }
+    dense(max(10, height), init=normal(std=0.1))
+}
+train { optimizer sgd(lr=0.1) }
+assert params < 5
+"""
+
+
+def table(text: str) -> Names:
+    return resolve_spec(parse(text), {}, Reporter())
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "line"),
+    [
+        ("wide, act", "param", 3),
+        ("unit(wide", "block", 4),
+        ("act=gelu", "parameter", 4),
+        ("act\n", "parameter", 4),
+        ("c // 2", "parameter", 4),
+        ("half, k", "let", 5),
+        ("k) }", "loop variable", 6),
+        ("y | let", "let", 10),
+        ("y }", "let", 11),
+        ("gelu)", "layer", None),
+        ("add {", "join", None),
+        ("max(", "function", None),
+        ("height", "flow", None),
+        ("init=", "argument", None),
+        ("normal(", "initializer", None),
+        ("sgd(", "choice", None),
+        ("optimizer", "setting", None),
+        ("params <", "budget", None),
+    ],
+)
+def test_mentions_have_one_definition(place: str, kind: str, line: int | None) -> None:
+    mention = table(TEXT).at(TEXT.index(place))
+    assert mention is not None
+    definition = mention.definition
+    assert (definition.kind, definition.span.line if definition.span else None) == (kind, line)
+
+
+def test_definitions_have_their_mentions() -> None:
+    names = table(TEXT)
+    first, second = (one for one in names.mentions if one.is_definition and one.definition.name == "y")
+    assert [use.span.line for use in names.uses_of(first.definition)] == [11]
+    assert [use.span.line for use in names.uses_of(second.definition)] == [12]
+
+
+@pytest.mark.parametrize(
+    ("place", "visible"),
+    [
+        ("model", []),
+        ("conv(half", ["act", "c", "half", "k"]),
+        ("act\n", ["act", "c", "half"]),
+        ("let half", ["act", "c"]),
+        ("= relu", ["c"]),
+        ("let y = bn", ["y"]),
+        ("dense", ["y"]),
+    ],
+)
+def test_names_that_are_visible_at_a_place(place: str, visible: list[str]) -> None:
+    assert sorted(table(TEXT).visible_at(TEXT.index(place))) == visible

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.names import resolve_spec
 from cifar_dsl.compiler.values import EvaluationFailed, ValueScope, write
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Declaration, Kind, Shape, Size, Value, arguments_of
 from cifar_dsl.language.diagnostics import Reporter
 from cifar_dsl.language.source import Source
-from cifar_dsl.language.syntax import nodes, parse_override
+from cifar_dsl.language.syntax import nodes, parse_spec
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pair, Text
 from cifar_dsl.operations.layers import JOINS, LAYERS
 from cifar_dsl.operations.recipe import AUGMENTATIONS, SETTINGS, Setting
@@ -96,11 +97,17 @@ def _calls(draw: st.DrawFn, declaration: type[Declaration]) -> str:
 
 def bound(declaration: type[D], text: str) -> D | None:
     """What a call stands for, as the language itself reads it; None where arguments don't go with each other."""
-    kind = parse_override(Source("drawn", f"x={text}")).chain.elements[0].kind
+    spec = parse_spec(Source("drawn", f"arch drawn\nmodel {{ {text} }}"))
+    (model,) = spec.items
+    assert isinstance(model, nodes.Model)
+    (stage,) = model.body.stages
+    assert isinstance(stage, nodes.Chain)
+    kind = stage.elements[0].kind
     assert isinstance(kind, nodes.Name | nodes.CallExpression)
     reporter = Reporter()
+    evaluator = Evaluator(reporter, resolve_spec(spec, {}, Reporter()))
     try:
-        return Binder(Evaluator(reporter), reporter).declared(declaration, Invocation.of(kind), ValueScope())
+        return Binder(evaluator, reporter).declared(declaration, Invocation.of(kind), ValueScope())
     except EvaluationFailed:
         return None
 
@@ -317,7 +324,7 @@ def _settings_of(setting: Setting) -> st.SearchStrategy[str]:
     choice = st.sampled_from(sorted(registry)).flatmap(lambda name: calls(registry[name]))
     if setting.is_chain:
         chains = st.lists(choice, min_size=1, max_size=3).map(lambda chain: sorted(chain, key=_mixes))
-        chains = chains.filter(lambda chain: sum(map(_mixes, chain)) <= limits.DEFAULTS.mixtures)
+        chains = chains.filter(lambda chain: sum(map(_mixes, chain)) <= limits.MIXTURES)
         return chains.map(" -> ".join) | st.just("none")
     return choice
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from cifar_dsl.compiler import Analysis, Library
+from cifar_dsl.compiler.names import definitions_of
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
@@ -11,29 +12,24 @@ from cifar_dsl.language.syntax import nodes
 def unused_definitions(items: Sequence[nodes.Item], found: Analysis | Library) -> Iterator[Diagnostic]:
     """Params and blocks that the whole spec doesn't mention, and what a block or model defines for itself alone."""
     if isinstance(found, Analysis):
-        for item in items:
-            if isinstance(item, nodes.Param | nodes.Block) and not _is_mentioned(item, found):
-                what = "param" if isinstance(item, nodes.Param) else "block"
-                yield _unused(what, item.name, _deletion(item.span))
+        for definition in definitions_of(items).values():
+            node = definition.node
+            assert isinstance(node, nodes.Param | nodes.Block)
+            if all(use.span in node.span for use in found.names.uses_of(definition)):
+                yield _unused(definition.kind, node.name, _deletion(node.span))
     for item in items:
         if isinstance(item, nodes.Block | nodes.Model):
             yield from _unused_inside(item, found)
 
 
-def _is_mentioned(item: nodes.Param | nodes.Block, found: Analysis) -> bool:
-    program = found.program
-    definitions: list[object] = [*program.params.values(), *program.blocks.values()]
-    parts: list[object] = [other for other in definitions if other is not item]
-    parts += [program.model, *program.assertions, *program.settings.values()]
-    parts += [setting for group in program.groups.values() for setting in group.settings.values()]
-    return item.name.text in nodes.references(parts)
-
-
 def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -> Iterator[Diagnostic]:
-    mentioned = nodes.references([item]) | _assigned(item)
+    def is_unused(name: nodes.Identifier) -> bool:
+        uses = found.names.uses_of(found.names.definitions[name.span])
+        return not any(use.span in item.span for use in uses)  # a call elsewhere may name a parameter
+
     if isinstance(item, nodes.Block):
         for parameter in item.parameters:
-            if parameter.name.text not in mentioned:
+            if is_unused(parameter.name):
                 yield _unused("parameter", parameter.name, ())
     needed: set[Span] = set()  # so that something stands in a branch
     waiting: list[object] = [item]
@@ -44,23 +40,10 @@ def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -
             for branch in node.branches:
                 if all(isinstance(stage, nodes.Let) for stage in branch.stages):
                     needed.update(stage.span for stage in branch.stages)
-        if isinstance(node, nodes.Let) and node.name.text not in mentioned and not _names_tensor(node, found):
+        if isinstance(node, nodes.Let) and is_unused(node.name) and not _names_tensor(node, found):
             yield _unused("value", node.name, () if node.span in needed else _deletion(node.span))
-        if isinstance(node, nodes.For):
-            for target in node.targets:
-                if target.text not in mentioned and len(node.targets) == 1:
-                    yield _unused("loop variable", target, _repetition(node))
-
-
-def _assigned(item: nodes.Block | nodes.Model) -> set[str]:
-    found: set[str] = set()
-    waiting: list[object] = [item]
-    while waiting:
-        node = waiting.pop()
-        waiting.extend(nodes.children(node))
-        if isinstance(node, nodes.Assignment):
-            found.add(node.name.text)
-    return found
+        if isinstance(node, nodes.For) and len(node.targets) == 1 and is_unused(node.targets[0]):
+            yield _unused("loop variable", node.targets[0], _repetition(node))
 
 
 def _names_tensor(let: nodes.Let, found: Analysis | Library) -> bool:

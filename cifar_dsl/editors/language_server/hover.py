@@ -7,6 +7,7 @@ from attrs import frozen
 from lsprotocol import types
 
 from cifar_dsl.compiler import Analysis
+from cifar_dsl.compiler.builtin_names import BUDGETS, FLOW_NAMES
 from cifar_dsl.editors.language_server import vocabulary
 from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.families import global_names
@@ -147,10 +148,10 @@ class _Asked:
             if place != self.path:
                 yield f"Defined in {_code_in_line(self.documents.name(place))}"
             return
-        if name in vocabulary.FLOW_NAMES:
-            yield from (code(name), vocabulary.FLOW_NAMES[name])
-        elif name in vocabulary.BUDGETS:
-            yield from (code(name), vocabulary.BUDGETS[name])
+        if name in FLOW_NAMES:
+            yield from (code(name), FLOW_NAMES[name])
+        elif name in BUDGETS:
+            yield from (code(name), BUDGETS[name])
         elif (entry := vocabulary.initialiser(name)) is not None:
             yield from entry.markdown()
         else:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cifar_dsl.compiler.evaluate import FUNCTIONS
+from cifar_dsl.compiler.builtin_names import FUNCTIONS
 from cifar_dsl.editors.language_server import vocabulary
 from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.families import global_names

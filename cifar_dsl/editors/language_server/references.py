@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from attrs import define, field, frozen
 
-from cifar_dsl.compiler.evaluate import FUNCTIONS
+from cifar_dsl.compiler.builtin_names import FUNCTIONS
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import INITIALIZERS, LAYERS

@@ -7,9 +7,9 @@ from pathlib import Path
 from attrs import frozen
 from lsprotocol import types
 
-from cifar_dsl.compiler.evaluate import FLOW_NAMES, FUNCTIONS
+from cifar_dsl.compiler.builtin_names import BUDGETS, FLOW_NAMES, FUNCTIONS
 from cifar_dsl.compiler.library import library_index
-from cifar_dsl.compiler.names import BUDGETS, MODULE_ATTRIBUTES
+from cifar_dsl.compiler.names import MODULE_ATTRIBUTES
 from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.compiler.values import SYMBOLS
 from cifar_dsl.editors.language_server import families

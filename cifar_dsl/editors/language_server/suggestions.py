@@ -8,6 +8,7 @@ from attrs import evolve, frozen
 from lsprotocol import types
 from pygls.uris import uri_scheme
 
+from cifar_dsl.compiler.builtin_names import BUDGETS, FLOW_NAMES, FUNCTIONS
 from cifar_dsl.editors.language_server import vocabulary
 from cifar_dsl.editors.language_server.documents import Documents, shipped_specs
 from cifar_dsl.editors.language_server.markdown import code, content, plain_text
@@ -156,7 +157,7 @@ def _literal(text: str) -> str:
 
 def functions() -> Iterator[Suggestion]:
     """The functions of expressions."""
-    for name in vocabulary.FUNCTIONS:
+    for name in FUNCTIONS:
         found = vocabulary.function(name)
         assert found is not None
         yield Suggestion(name, _Kind.Function, "function", tuple(found.markdown()), snippet=f"{name}($0)", order=_FAR)
@@ -164,13 +165,13 @@ def functions() -> Iterator[Suggestion]:
 
 def flow_names() -> Iterator[Suggestion]:
     """What is known of the current tensor."""
-    for name, doc in vocabulary.FLOW_NAMES.items():
+    for name, doc in FLOW_NAMES.items():
         yield Suggestion(name, _Kind.Variable, doc)
 
 
 def budgets() -> Iterator[Suggestion]:
     """What an `assert` may speak of."""
-    for name, doc in vocabulary.BUDGETS.items():
+    for name, doc in BUDGETS.items():
         yield Suggestion(name, _Kind.Variable, doc, order=_NEAR)
 
 

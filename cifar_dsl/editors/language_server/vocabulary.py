@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
+from cifar_dsl.compiler.builtin_names import FUNCTIONS
 from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.editors.language_server.markdown import code, plain_text
 from cifar_dsl.editors.language_server.sketch import Named
@@ -15,30 +16,6 @@ from cifar_dsl.operations.argument_types import Bool, ListOf, OneOf, written
 from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 from cifar_dsl.operations.registry import CallOf, Registry
-
-# Heads and meanings of the functions, as docs/language.md has them.
-FUNCTIONS = {
-    "min": ("x, ...", "the least of its arguments, or of the items of one list"),
-    "max": ("x, ...", "the greatest of its arguments, or of the items of one list"),
-    "sum": ("x, ...", "the sum of its arguments, or of the items of one list"),
-    "abs": ("x", "a number without its sign"),
-    "floor": ("x", "the next integer below"),
-    "ceil": ("x", "the next integer above"),
-    "round": ("x", "the nearest integer; halves are rounded up"),
-    "sqrt": ("x", "the square root"),
-    "round_to": ("x, multiple", "the nearest multiple, at least one, and never less than 0.9 x"),
-    "len": ("list", "the number of items of a list"),
-}
-FLOW_NAMES = {
-    "in_channels": "channels of the current tensor; of a vector or of tokens the number of features",
-    "height": "height of the current tensor",
-    "width": "width of the current tensor",
-    "length": "number of tokens of the current tensor",
-}
-BUDGETS = {
-    "params": "numbers in all weights of the network",
-    "macs": "multiply-accumulates of convolutions, dense layers and attention, for one image",
-}
 
 
 @frozen
@@ -144,8 +121,9 @@ def function(name: str) -> Entry | None:
     """What a function is."""
     if name not in FUNCTIONS:
         return None
-    head, doc = FUNCTIONS[name]
-    return Entry(name, "function", f"{doc[0].upper()}{doc[1:]}.", tuple(Argument(x, x) for x in head.split(", ")))
+    found = FUNCTIONS[name]
+    arguments = tuple(Argument(x, x) for x in found.parameters.split(", "))
+    return Entry(name, "function", f"{found.doc[0].upper()}{found.doc[1:]}.", arguments)
 
 
 def setting(name: str, place: str) -> Setting | None:

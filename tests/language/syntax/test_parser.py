@@ -24,10 +24,14 @@ def value(text: str) -> nodes.Expression:
 def computed(text: str) -> object:
     """The value that the language gives an expression."""
     from cifar_dsl.compiler.evaluate import Evaluator
+    from cifar_dsl.compiler.names import resolve_spec
     from cifar_dsl.compiler.values import ValueScope
     from cifar_dsl.language.diagnostics import Reporter
 
-    return Evaluator(Reporter()).evaluate(value(text), ValueScope())
+    spec = parse(f"arch a\nparam p = {text}\n")
+    (item,) = spec.items
+    assert isinstance(item, nodes.Param)
+    return Evaluator(Reporter(), resolve_spec(spec, {}, Reporter())).evaluate(item.value, ValueScope())
 
 
 # ---- layout

@@ -1,0 +1,424 @@
+"""Resolves the names of a spec, all of its text included, also what is never expanded, and reports the unknown ones."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import chain, zip_longest
+
+from attrs import define, evolve, field, frozen
+
+from cifar_dsl.compiler.builtin_names import BUDGETS, FLOW_NAMES, FUNCTIONS
+from cifar_dsl.compiler.library import library_index
+from cifar_dsl.compiler.names.reserved import FOREIGN_NAMES, MODULE_ATTRIBUTES
+from cifar_dsl.compiler.names.table import Definition, Kind, Mention, Names, definitions_of
+from cifar_dsl.compiler.program import LAYERS_AND_WORDS, Program
+from cifar_dsl.compiler.types import TYPES, words
+from cifar_dsl.language.diagnostics import Diagnostic, Fix, Label, Reporter, nearest, replacement
+from cifar_dsl.language.source import Span
+from cifar_dsl.language.syntax import KEYWORDS, nodes
+from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
+from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
+
+
+def resolve_program(program: Program, reporter: Reporter) -> Names:
+    """The names of a merged spec. Unknown names, and definitions of reserved ones, are reported."""
+    known = definitions_of((*program.params.values(), *program.blocks.values()))
+    resolver = _Resolver(reporter, known, words(program.blocks.values()))
+    resolver.items((*program.params.values(), *program.blocks.values(), program.model, *program.assertions))
+    resolver.settings(program.settings.values(), "train")
+    for group in program.groups.values():
+        resolver.settings(group.settings.values(), "group")
+    return Names(resolver.found)
+
+
+def resolve_library(blocks: Mapping[str, nodes.Block], reporter: Reporter) -> Names:
+    """The same for blocks that no spec is built from."""
+    resolver = _Resolver(reporter, definitions_of(blocks.values()), words(blocks.values()))
+    resolver.items(blocks.values())
+    return Names(resolver.found)
+
+
+def resolve_spec(spec: nodes.Spec, outer: Mapping[str, Definition], reporter: Reporter) -> Names:
+    """The names of one file. `outer` holds the params and blocks of its bases and of the library."""
+    known = {**outer, **definitions_of(spec.items)}
+    blocks = [one.node for one in known.values() if isinstance(one.node, nodes.Block)]
+    resolver = _Resolver(reporter, known, words(blocks))
+    if base := spec.header.base:
+        resolver.note(base.span, Definition("base", base.name))
+    resolver.items(spec.items)
+    return Names(sorted(resolver.found, key=lambda mention: mention.span.start))
+
+
+@frozen
+class _Scope:
+    """What is known at one place beside the globals; `has_flow` where there is a current tensor."""
+
+    names: dict[str, Definition] = field(factory=dict)
+    has_flow: bool = False
+
+    def inner(self) -> "_Scope":
+        """A scope whose names end with it."""
+        return evolve(self, names=dict(self.names))
+
+
+@cache
+def _of_language(kind: Kind, name: str, owner: str = "") -> Definition:
+    return Definition(kind, name, owner)
+
+
+@define
+class _Resolver:
+    reporter: Reporter
+    globals: Mapping[str, Definition]
+    words: frozenset[str]  # of the types of blocks' parameters
+    found: list[Mention] = field(factory=list)
+
+    def note(self, span: Span, definition: Definition, call: Span | None = None) -> Definition:
+        """Enter a mention."""
+        self.found.append(Mention(span, definition, call or span))
+        return definition
+
+    def _define(self, scope: _Scope | None, name: nodes.Identifier, definition: Definition) -> None:
+        """Enter a definition, which the scope knows from here on."""
+        self.found.append(Mention(name.span, definition, name.span, is_definition=True))
+        if scope:
+            scope.names[name.text] = definition
+
+    def items(self, items: Iterable[nodes.Item]) -> None:
+        """Enter what the items of a spec define and mention."""
+        for item in items:
+            match item:
+                case nodes.Param(name=name, value=value):
+                    self._check_new(name)
+                    self._define(None, name, Definition("param", name.text, span=name.span, node=item))
+                    self._expression(value, _Scope())
+                case nodes.Block():
+                    self._block(item)
+                case nodes.Model(body=body):
+                    self._body(body, _Scope(has_flow=True))
+                case nodes.Assertion(condition=condition):
+                    self._expression(condition, _Scope({name: _of_language("budget", name) for name in BUDGETS}))
+                case nodes.Train(settings=settings):
+                    self._train(settings)
+                case nodes.Input():
+                    pass
+
+    # ---- blocks and bodies
+
+    def _block(self, block: nodes.Block) -> None:
+        self._check_new(block.name, is_stage=True)
+        self._define(None, block.name, Definition("block", block.name.text, span=block.name.span, node=block))
+        scope = _Scope(has_flow=True)
+        with_default: nodes.BlockParameter | None = None
+        for parameter in block.parameters:
+            self._check_new(parameter.name)
+            self._check_types(parameter.types)
+            if parameter.default:
+                self._expression(parameter.default, scope)
+                with_default = with_default or parameter
+            elif with_default:
+                self._report_order(parameter, with_default)
+            self._define(scope, parameter.name, _parameter(block, parameter))
+        self._body(block.body, scope)
+
+    def _body(self, body: nodes.Body, outer: _Scope, end: int | None = None) -> None:
+        """`end` is where the names of the body end, if not with its text."""
+        scope = outer.inner()
+        for stage in body.stages:
+            match stage:
+                case nodes.Let(name=name):
+                    self._check_new(name, is_stage=True)
+                    self._let(stage.chain, scope)
+                    visible = Span(name.span.source, stage.span.end, body.span.end if end is None else end)
+                    self._define(scope, name, Definition("let", name.text, "", name.span, visible, stage))
+                case nodes.Assignment(name=name):
+                    self._stage_name(name.text, name.span, scope)
+                    self._chain(stage.chain, scope)
+                case nodes.Chain():
+                    self._chain(stage, scope)
+
+    def _let(self, let: nodes.Chain, scope: _Scope) -> None:
+        """What a `let` names: a tensor, by the stages that make it, or a value, by a name or a call."""
+        match let.elements:
+            case [nodes.Element(kind=nodes.Name(text=text, span=span))] if definition := self._value(text, scope):
+                self.note(span, self._stage(text, scope) or definition)
+            case [nodes.Element(kind=nodes.CallExpression(callee=callee) as call, label=None, claim=None)] if (
+                callee.text in FUNCTIONS or callee.text in INITIALIZERS
+            ) and not self._defined(callee.text, scope):
+                self._expression(call, scope)
+            case _:
+                self._chain(let, scope)
+
+    def _chain(self, chain_node: nodes.Chain, scope: _Scope) -> None:
+        for element in chain_node.elements:
+            if element.label:
+                self._check_label(element.label)
+            match element.kind:
+                case nodes.Join():
+                    self._join(element.kind, scope)
+                case nodes.For():
+                    self._loop(element.kind, scope)
+                case nodes.Repeat(count=count, body=body):
+                    self._expression(count, scope)
+                    self._body(body, scope)
+                case nodes.If(arms=arms, otherwise=otherwise):
+                    for condition, body in arms:
+                        self._expression(condition, scope)
+                        self._body(body, scope)
+                    if otherwise:
+                        self._body(otherwise, scope)
+                case nodes.Name(text=text, span=span):
+                    self._stage_name(text, span, scope)
+                case nodes.CallExpression(callee=callee):
+                    if callee.text in FUNCTIONS and not self._defined(callee.text, scope):
+                        definition = _of_language("function", callee.text)
+                        self._report_value(callee)
+                        self.note(callee.span, definition, element.kind.span)
+                    else:
+                        definition = self._stage_name(callee.text, callee.span, scope, element.kind.span)
+                    self._arguments(element.kind, definition, scope)
+                case _:
+                    self._expression(element.kind, scope)
+
+    def _join(self, join: nodes.Join, scope: _Scope) -> None:
+        start = join.span.start
+        word = Span(join.span.source, start, start + len(join.kind))
+        self.note(word, _of_language("join", join.kind), join.span)
+        for branch, following in zip_longest(join.branches, join.branches[1:]):
+            self._body(branch, scope, following.span.start if following else join.span.end)
+
+    def _loop(self, loop: nodes.For, scope: _Scope) -> None:
+        self._expression(loop.start, scope)
+        if loop.stop:
+            self._expression(loop.stop, scope)
+        inner = scope.inner()
+        for target in loop.targets:
+            self._check_new(target)
+            self._define(inner, target, Definition("loop variable", target.text, "", target.span, loop.body.span, loop))
+        self._body(loop.body, inner)
+
+    # ---- expressions
+
+    def _expression(self, node: nodes.Expression, scope: _Scope) -> None:
+        match node:
+            case nodes.Name(text=text, span=span):
+                definition = self._value(text, scope)
+                if definition is None:
+                    values = {*scope.names, *self.globals, *self.words, *LAYERS_AND_WORDS}
+                    values.update(FLOW_NAMES if scope.has_flow else ())
+                    definition = self._unknown("E0202", f"unknown name `{text}`", text, span, values)
+                self.note(span, definition)
+            case nodes.CallExpression(callee=callee):
+                definition = self._function(callee, scope)
+                self.note(callee.span, definition, node.span)
+                self._arguments(node, definition, scope)
+            case nodes.Sequence(items=operands) | nodes.Operation(operands=operands):
+                for operand in operands:
+                    self._expression(operand, scope)
+            case nodes.Prefixed(operand=operand):
+                self._expression(operand, scope)
+            case nodes.Conditional(arms=arms, otherwise=otherwise):
+                for part in (*chain.from_iterable(arms), otherwise):
+                    self._expression(part, scope)
+            case nodes.Index(value=value, indices=indices):
+                self._expression(value, scope)
+                for index in indices:
+                    for end in (index.start, index.stop) if isinstance(index, nodes.Slice) else (index,):
+                        if end is not None:
+                            self._expression(end, scope)
+            case _:
+                pass
+
+    def _arguments(self, call: nodes.CallExpression, callee: Definition, scope: _Scope) -> None:
+        for argument in call.arguments:
+            if argument.keyword:
+                self.note(argument.keyword.span, _argument(callee, argument.keyword.text), argument.span)
+            self._expression(argument.value, scope)
+
+    # ---- the recipe
+
+    def _train(self, settings: Sequence[nodes.Setting | nodes.Group]) -> None:
+        for setting in settings:
+            if isinstance(setting, nodes.Group):
+                self.settings(setting.settings, "group")
+            else:
+                self.settings([setting], "train")
+
+    def settings(self, settings: Iterable[nodes.Setting], place: str) -> None:
+        """Enter what settings of `train` or of a group mention."""
+        known = SETTINGS if place == "train" else GROUP_SETTINGS
+        for setting in settings:
+            name, *path = setting.target
+            self.note(name.span, _of_language("setting", name.text, place), setting.span)
+            info = known.get(name.text)
+            registry = info.registry if info else None
+            owner = name.text
+            for word in path:
+                if len(path) > 1 and registry is not None and word.text in registry:
+                    self.note(word.span, _of_language("choice", word.text, owner), setting.span)
+                    owner = f"{name.text}.{word.text}"
+                else:
+                    self.note(word.span, _of_language("argument", word.text, owner), setting.span)
+            for element in setting.chain.elements:
+                if registry is not None and not path:
+                    self._choice(name.text, element.kind)
+                else:
+                    self._setting_value(element.kind, is_checked=info is not None)
+
+    def _choice(self, setting: str, kind: nodes.Expression | nodes.Compound) -> None:
+        match kind:
+            case nodes.Name(text=text, span=span):
+                self.note(span, _of_language("choice", text, setting))
+            case nodes.CallExpression(callee=callee):
+                definition = _of_language("choice", callee.text, setting)
+                self.note(callee.span, definition, kind.span)
+                self._arguments(kind, definition, _Scope())
+            case _:
+                self._setting_value(kind, is_checked=True)
+
+    def _setting_value(self, kind: nodes.Expression | nodes.Compound, *, is_checked: bool) -> None:
+        """A name that no param has is a word here, whose setting says whether it takes it."""
+        match kind:
+            case nodes.Name(text=text, span=span):
+                self.note(span, self.globals.get(text) or _of_language("word", text))
+            case nodes.CallExpression(callee=callee) if not is_checked:
+                self._arguments(kind, self.note(callee.span, Definition("unknown", callee.text)), _Scope())
+            case nodes.Join() | nodes.For() | nodes.Repeat() | nodes.If():
+                pass  # reported where the recipe is made
+            case _:
+                self._expression(kind, _Scope())
+
+    # ---- what a name stands for
+
+    def _defined(self, text: str, scope: _Scope) -> Definition | None:
+        """What the spec itself defines."""
+        return scope.names.get(text) or self.globals.get(text)
+
+    def _stage(self, text: str, scope: _Scope) -> Definition | None:
+        """What a name stands for where a stage is expected."""
+        return _of_language("layer", text) if text in LAYERS else self._defined(text, scope)
+
+    def _value(self, text: str, scope: _Scope) -> Definition | None:
+        """What a name stands for where a value is expected."""
+        if found := self._defined(text, scope):
+            return found
+        if text in self.words:
+            return _of_language("word", text)
+        if scope.has_flow and text in FLOW_NAMES:
+            return _of_language("flow", text)
+        if text in LAYERS:
+            return _of_language("layer", text)
+        return _of_language("word", text) if text in LAYERS_AND_WORDS else None
+
+    def _stage_name(self, text: str, span: Span, scope: _Scope, call: Span | None = None) -> Definition:
+        definition = self._stage(text, scope)
+        if definition is None:
+            known = {*scope.names, *self.globals, *LAYERS, *library_index()}
+            definition = self._unknown("E0201", f"unknown layer or block `{text}`", text, span, known)
+        return self.note(span, definition, call)
+
+    def _function(self, callee: nodes.Identifier, scope: _Scope) -> Definition:
+        """What is called where a value is expected."""
+        if callee.text in FUNCTIONS:
+            return _of_language("function", callee.text)
+        found = self._defined(callee.text, scope)
+        if found is None and callee.text in INITIALIZERS:
+            return _of_language("initializer", callee.text)
+        if found is None and callee.text not in LAYERS:
+            return self._unknown("E0202", f"unknown function `{callee}`", callee.text, callee.span, FUNCTIONS)
+        if callee.text not in INITIALIZERS:  # else the evaluator reports it
+            self._report_stage(callee)
+        return found or _of_language("layer", callee.text)
+
+    # ---- reports
+
+    def _check_new(self, name: nodes.Identifier, *, is_stage: bool = False) -> None:
+        taken = ""
+        if name.text in LAYERS:
+            taken = "a layer has this name"
+        elif name.text in FUNCTIONS:
+            taken = "the language gives it a meaning"
+        elif is_stage and (name.text in MODULE_ATTRIBUTES or name.text.startswith("_")):
+            taken = "PyTorch uses it for its modules"
+        if taken:
+            self._report("E0209", f"`{name}` can't be defined: {taken}", name.span, "choose another name")
+
+    def _check_label(self, label: nodes.Identifier) -> None:
+        if label.text in MODULE_ATTRIBUTES or label.text.startswith("_"):
+            message = f"a stage can't be called `{label}`: PyTorch uses it for its modules"
+            self._report("E0209", message, label.span, "choose another name")
+
+    def _check_types(self, types: tuple[nodes.Identifier, ...]) -> None:
+        """A single unknown type is more likely a slip than a parameter that takes one word alone."""
+        if len(types) == 1 and types[0].text not in TYPES:
+            near = nearest(types[0].text, TYPES)
+            help_text = f"did you mean `{near}`?" if near else f"types: {', '.join(TYPES)}; or words: `none | before`"
+            fixes = replacement(types[0].span, near)
+            self._report("E0202", f"unknown type `{types[0]}`", types[0].span, help_text, fixes=fixes)
+
+    def _report_order(self, parameter: nodes.BlockParameter, with_default: nodes.BlockParameter) -> None:
+        self._report(
+            "E0214",
+            f"`{parameter.name}` has no default and stands after `{with_default.name}`, which has one",
+            parameter.span,
+            f"put `{parameter.name}` before `{with_default.name}`, or give it a default",
+            secondary=(Label(with_default.span, "may be left out"),),
+        )
+
+    def _report_value(self, function: nodes.Identifier) -> None:
+        message = f"a stage is expected here, and `{function}` works out a value"
+        help_text = "stages are layers and blocks, as in `dense(64)`; values are named with `let`"
+        self._report("E0213", message, function.span, help_text)
+
+    def _report_stage(self, callee: nodes.Identifier) -> None:
+        message = f"`{callee}` makes a tensor, and a value is expected here"
+        help_text = f"to pass it on, wrap it: `block my_{callee}() {{ {callee}(...) }}`, and pass `my_{callee}`"
+        self._report("E0213", message, callee.span, help_text)
+
+    def _unknown(self, code: str, message: str, name: str, span: Span, known: Iterable[str]) -> Definition:
+        near = FOREIGN_NAMES.get(name.casefold()) or nearest(name, set(known) - KEYWORDS)
+        fixes: tuple[Fix, ...] = ()
+        if name in FLOW_NAMES:
+            help_text = "only stages have a current tensor: use it in a model's or a block's body"
+        elif near:
+            help_text, fixes = f"did you mean `{near}`?", replacement(span, near)
+        elif code == "E0201":
+            blocks = sorted(found.name for found in self.globals.values() if found.kind == "block")
+            help_text = f"blocks here: {', '.join(blocks) or 'none'}; `cifar-dsl reference` lists all layers"
+        else:
+            help_text = "define it with `param`, `let` or as a block's parameter"
+        self._report(code, message, span, help_text, fixes=fixes)
+        return Definition("unknown", name)
+
+    def _report(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        help_text: str,
+        *,
+        secondary: tuple[Label, ...] = (),
+        fixes: tuple[Fix, ...] = (),
+    ) -> None:
+        self.reporter.report(Diagnostic(code, message, Label(span), secondary, help=(help_text,), fixes=fixes))
+
+
+def _parameter(block: nodes.Block, parameter: nodes.BlockParameter) -> Definition:
+    name = parameter.name
+    scope = Span(name.span.source, parameter.span.end, block.span.end)
+    return Definition("parameter", name.text, block.name.text, name.span, scope, parameter)
+
+
+def _argument(callee: Definition, name: str) -> Definition:
+    """What a keyword of a call stands for."""
+    match callee:
+        case Definition(kind="block", node=nodes.Block() as block):
+            found = next((one for one in block.parameters if one.name.text == name), None)
+            return _parameter(block, found) if found else Definition("parameter", name, callee.name)
+        case Definition(kind="unknown"):
+            return Definition("parameter", name, callee.name)
+        case Definition(kind="choice"):
+            return _of_language("argument", name, f"{callee.owner}.{callee.name}")
+        case Definition(kind="layer" | "initializer" | "function"):
+            return _of_language("argument", name, callee.name)
+        case _:
+            return _of_language("argument", name)  # of a block that a name stands for, whichever it is
