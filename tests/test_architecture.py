@@ -111,6 +111,25 @@ def test_modules_know_nothing_of_who_builds_them() -> None:
         assert not others or path.stem == "torch_module"
 
 
+# Modules that are imported by name, when they are needed: a command, and a tracker with the package that it needs.
+NAMED = {("cli/main.py", "cifar_dsl.cli."), ("experiments/trackers/base.py", "cifar_dsl.experiments.trackers.")}
+
+
+def test_no_text_names_a_class_or_module_of_ours() -> None:
+    found: set[tuple[str, str]] = set()
+    for path in FILES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+        named = (text for text in texts if isinstance(text, str) and re.match(r"cifar_dsl(\.\w+)*\.\w*\Z", text))
+        found |= {(path.relative_to(PACKAGE).as_posix(), text) for text in named}
+    assert found == NAMED
+
+
+def test_nothing_is_decided_by_the_module_of_a_class() -> None:
+    reading = [path for path in FILES if "__module__" in path.read_text(encoding="utf-8")]
+    assert [module_of(path) for path in reading] == ["cifar_dsl.editors.language_server.server"]  # a library's logger
+
+
 @pytest.mark.parametrize("path", FILES, ids=module_of)
 def test_nothing_in_a_spec_can_become_code(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

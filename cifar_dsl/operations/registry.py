@@ -55,10 +55,6 @@ class Registry(Generic[D]):
 
         return enter
 
-    def remove(self, name: str) -> None:
-        """Take out what was entered under `name`, as a test does after a trial."""
-        del self._declared[name]
-
     def __getitem__(self, name: str) -> type[D]:
         return self._declared[name]
 
