@@ -1,11 +1,12 @@
 """The Python interface: `load` a spec, look at it, `build` its module, `train` it."""
 
+import inspect
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import fields, frozen
 
 from cifar_dsl.compiler import Analysis, Library, analyze, analyze_text, changes, examine
 from cifar_dsl.experiments.jobs import Job
@@ -226,6 +227,20 @@ def train(
         choice=choice,
         listener=listener or ignore,
     )[0]
+
+
+def _shown_signature() -> inspect.Signature:
+    """That of `train`, with each option of a run in place of `**options`, for `help` and notebooks."""
+    shown = inspect.signature(train)
+    kept = [each for each in shown.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    options = [
+        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
+        for each in fields(RunOptions)
+    ]
+    return shown.replace(parameters=[*kept, *options])
+
+
+train.__signature__ = _shown_signature()  # type: ignore[attr-defined]
 
 
 def load_trained(run: "Run | PathLike") -> "nn.Module":

@@ -3,17 +3,18 @@
 import glob
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from attrs import frozen
-from click.shell_completion import CompletionItem
 
-from cifar_dsl.cli.completing import run_items, spec_items
 from cifar_dsl.cli.options import Decorator, GroupedOption
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.language.diagnostics import nearest
 from cifar_dsl.language.diagnostics.render import visible
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _TARGET = "What to train"  # training.options.TARGET, which `check` has no time to import
 
@@ -37,12 +38,16 @@ root: Decorator = click.option(
 )
 
 
-def _complete_specs(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def _complete_specs(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    from cifar_dsl.cli.completion_items import spec_items
+
     return spec_items(incomplete)
 
 
-def complete_runs(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """What a shell is told of runs."""
+def complete_runs(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    """Complete a run for the shell."""
+    from cifar_dsl.cli.completion_items import run_items
+
     return run_items(incomplete)
 
 

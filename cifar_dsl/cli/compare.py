@@ -111,15 +111,7 @@ def train_and_compare(contestants: Sequence[Contestant], options: CompareOptions
                 return code
     comparison = _compare(compared, options)
     results.show(comparison)
-    results.write(
-        comparison,
-        [each.spec for each, _ in compared],
-        options.out,
-        data=options.data,
-        data_dir=options.data_dir,
-        with_chart=not options.no_chart,
-        with_report=not options.no_report,
-    )
+    results.write(comparison, [each.spec for each, _ in compared], options)
     return code or int(any(row.mean is None for row in comparison.rows))
 
 

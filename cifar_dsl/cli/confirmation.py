@@ -18,12 +18,12 @@ def is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def ask(facts: str, *, agreed: bool) -> None:
-    """Tell the facts and ask whether to go on, unless that was `agreed` beforehand; No ends the command with 1.
+def confirm(facts: str, *, yes: bool) -> None:
+    """Show the facts and ask whether to continue, unless `yes` answers beforehand; No ends the command with 1.
 
     Raises UsageError where nobody can be asked, because this is no terminal.
     """
-    if agreed:
+    if yes:
         return
     if not is_terminal():
         raise click.UsageError(inert(f"{facts}\nNobody can be asked, since this is no terminal: --yes agrees to it."))
@@ -33,7 +33,7 @@ def ask(facts: str, *, agreed: bool) -> None:
         raise click.exceptions.Exit(EXIT_WRONG)
 
 
-def ask_about_size(analyses: Iterable[Analysis], *, agreed: bool) -> None:
+def confirm_size(analyses: Iterable[Analysis], *, yes: bool) -> None:
     """Ask before networks are trained that are larger than most; nothing of them has been allocated then.
 
     Raises UsageError where nobody can be asked.
@@ -45,4 +45,4 @@ def ask_about_size(analyses: Iterable[Analysis], *, agreed: bool) -> None:
             memory = in_short(estimate(analysis.graph, recipe)["together"], "B")
             facts.append(f"{analysis.program.name} has {parameters:,} parameters; to train it takes about {memory}.")
     if facts:
-        ask("\n".join(facts), agreed=agreed)
+        confirm("\n".join(facts), yes=yes)

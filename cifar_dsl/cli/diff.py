@@ -7,7 +7,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.completing import spec_items
+from cifar_dsl.cli.completion_items import spec_items
 from cifar_dsl.cli.output import fail, say
 from cifar_dsl.compiler import Analysis, analyze, analyze_text
 from cifar_dsl.foundation.errors import UserError

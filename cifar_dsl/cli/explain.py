@@ -6,7 +6,7 @@ import sys
 import click
 from click.shell_completion import CompletionItem
 
-from cifar_dsl.cli.completing import word_items
+from cifar_dsl.cli.completion_items import word_items
 from cifar_dsl.cli.output import wants_color
 from cifar_dsl.foundation.resources import diagnostics_path
 from cifar_dsl.language.diagnostics import CODES, nearest

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from cifar_dsl import api
 from cifar_dsl.analysis import estimate
-from cifar_dsl.cli.confirmation import ask_about_size
+from cifar_dsl.cli.confirmation import confirm_size
 from cifar_dsl.cli.forecast import Work, forecast
 from cifar_dsl.cli.main import EXIT_BUG, EXIT_WRONG
 from cifar_dsl.cli.output import note
@@ -95,7 +95,7 @@ def train_missing(
         if options.retrain or not api.find_run(spec, options.runs, seed, dataset.digest)
     ]
     to_train = {spec.fingerprint: (spec.analysis, dataset) for spec, dataset, _ in missing}.values()
-    ask_about_size([analysis for analysis, _ in to_train], agreed=options.yes)
+    confirm_size([analysis for analysis, _ in to_train], yes=options.yes)
     require(options.log)
     is_remote = options.executor == "ray" and bool(missing)
     plan = _ray_plan(options) if is_remote else _local_plan(options, len(missing), len(to_train))

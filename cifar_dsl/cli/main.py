@@ -5,14 +5,15 @@ import importlib
 import io
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
-from cifar_dsl.cli.completing import word_items
 from cifar_dsl.cli.output import fail, note
 from cifar_dsl.foundation import limits
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 EXIT_WRONG = 1  # a spec, a data set or a run is wrong
 EXIT_USAGE = 2  # the command line is wrong
@@ -61,7 +62,9 @@ class _LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        from cifar_dsl.cli.completion_items import word_items
+
         # Click's own would import all commands.
         return word_items(incomplete, _COMMANDS) + click.Command.shell_complete(self, ctx, incomplete)
 
@@ -103,7 +106,9 @@ def _set_color(ctx: click.Context, _parameter: click.Parameter, value: str) -> N
     ctx.color = {"auto": None, "always": True, "never": False}[value]
 
 
-def _complete_limits(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def _complete_limits(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    from click.shell_completion import CompletionItem
+
     return [CompletionItem(f"{name.upper()}=") for name in limits.RAISABLE if name.startswith(incomplete.lower())]
 
 

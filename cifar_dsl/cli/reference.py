@@ -3,7 +3,7 @@
 import click
 from click.shell_completion import CompletionItem
 
-from cifar_dsl.cli.completing import word_items
+from cifar_dsl.cli.completion_items import word_items
 from cifar_dsl.language.diagnostics import nearest
 from cifar_dsl.views.reference import entries
 

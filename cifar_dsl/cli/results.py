@@ -9,6 +9,7 @@ import click
 
 from cifar_dsl.cli.output import note
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.training.options import CompareOptions
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
@@ -30,40 +31,31 @@ def prepare(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
 
 
-def write(
-    comparison: "Comparison",
-    specs: "Sequence[Spec]",
-    out: Path,
-    *,
-    data: str | None,
-    data_dir: Path | None,
-    with_chart: bool,
-    with_report: bool,
-) -> None:
-    """Write tables, charts and report into `out`; what isn't asked for is removed, since it would be of another.
+def write(comparison: "Comparison", specs: "Sequence[Spec]", options: CompareOptions) -> None:
+    """Write tables, charts and report into `options.out`; remove what isn't wanted, which is of another comparison.
 
     Raises UserError where that can't be written.
     """
     from cifar_dsl.experiments.comparison.tables import as_csv, as_json, as_latex, as_markdown
     from cifar_dsl.foundation.atomic import write_atomically
 
+    out = options.out
     prepare(out)
     with _explained(out):
         for suffix, text in (("md", as_markdown), ("csv", as_csv), ("json", as_json), ("tex", as_latex)):
             write_atomically(out / f"comparison.{suffix}", text(comparison).encode())
         report = out / "report.html"
-        if with_report:
+        if not options.no_report:
             from cifar_dsl.experiments.comparison.report import render_report
 
             analyses = {spec.fingerprint: spec.analysis for spec in specs}
-            write_atomically(
-                report, render_report(comparison, analyses, _pictures(comparison, data, data_dir)).encode()
-            )
+            pictures = _pictures(comparison, options.data, options.data_dir)
+            write_atomically(report, render_report(comparison, analyses, pictures).encode())
         else:
             report.unlink(missing_ok=True)
-        has_chart = with_chart and any(row.mean is not None for row in comparison.rows)
+        has_chart = not options.no_chart and any(row.mean is not None for row in comparison.rows)
         _write_chart(comparison if has_chart else None, out)
-    note(f"written to {out}/comparison.*" + (f" and {report}" if with_report else ""))
+    note(f"written to {out}/comparison.*" + (f" and {report}" if not options.no_report else ""))
 
 
 def _write_chart(comparison: "Comparison | None", out: Path) -> None:

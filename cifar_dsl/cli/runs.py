@@ -10,7 +10,7 @@ import cattrs
 import click
 
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.confirmation import ask
+from cifar_dsl.cli.confirmation import confirm
 from cifar_dsl.cli.main import EXIT_WRONG
 from cifar_dsl.cli.options import with_option
 from cifar_dsl.cli.output import counted, note, say
@@ -157,7 +157,7 @@ def prune(
     if dry_run:
         return 0
     total = in_short(sum(size for _, size in removals), "B")
-    ask(f"What is listed here, {total}, is removed for good.", agreed=yes)
+    confirm(f"What is listed here, {total}, is removed for good.", yes=yes)
     return _remove([removal for removal, _ in removals])
 
 

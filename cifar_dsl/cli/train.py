@@ -126,12 +126,12 @@ def _profile(spec: "Spec", options: TrainOptions, trace: Path) -> int:
     # Before torch is imported, whose profiler tells of each start and stop, and of a GPU that is not there.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     from cifar_dsl import api
-    from cifar_dsl.cli.confirmation import ask_about_size
+    from cifar_dsl.cli.confirmation import confirm_size
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.profiling import profile_training
     from cifar_dsl.training.subject import Subject
 
-    ask_about_size([spec.analysis], agreed=options.yes)
+    confirm_size([spec.analysis], yes=options.yes)
     choice = choose_device(options.device)
     spec, dataset = api.open_data(spec, options.data, data_dir=options.data_dir)
     api.set_threads(options.threads)
@@ -162,7 +162,7 @@ def _ms(time_s: float) -> str:
 
 def _resume(path: Path, options: TrainOptions, *, verbose: bool) -> int:
     """Go on with a run; its record says all but where to compute."""
-    from cifar_dsl.cli.confirmation import ask_about_size
+    from cifar_dsl.cli.confirmation import confirm_size
     from cifar_dsl.cli.jobs import run_jobs
     from cifar_dsl.compiler import analyze_text
     from cifar_dsl.experiments.trackers import require
@@ -172,7 +172,7 @@ def _resume(path: Path, options: TrainOptions, *, verbose: bool) -> int:
     analysis = analyze_text(run.spec_text, str(run.path / SPEC))
     if verbose:
         _show(analysis)
-    ask_about_size([analysis], agreed=options.yes)
+    confirm_size([analysis], yes=options.yes)
     outcome = run_jobs([Job.of_run(run, options)], options)
     match outcome.events:
         case [TrainingEnded(paths=(finished,))] if not outcome.stop.wanted():

@@ -1,5 +1,6 @@
 """The options of a run: declared once, offered by commands, handed to the training."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -74,10 +75,21 @@ def test_choices_are_those_that_there_are():
     assert declaration_of(fields["log"]).choices == tuple(NAMES)
 
 
+def test_check_builds_no_option_of_a_training(with_one_more, tiny):
+    code, out = with_one_more(
+        f"del sys.modules[spec.name]; main(['check', {str(tiny)!r}]); sys.exit(spec.name in sys.modules)"
+    )
+    assert code == 0, out
+
+
 # ---- Python
 
 
 def test_keywords_of_train_are_the_options_of_a_run(tiny):
+    shown = inspect.signature(cifar_dsl.train).parameters
+    defaults = {each.name: each.default for each in attrs.fields(RunOptions)}
+    assert {name: each.default for name, each in shown.items() if name in defaults} == defaults
+    assert {each.kind for name, each in shown.items() if name != "spec"} == {inspect.Parameter.KEYWORD_ONLY}
     with pytest.raises(UserError, match="keep_last is 0, and must be at least 1"):
         cifar_dsl.train(tiny, keep_last=0)
     with pytest.raises(TypeError, match="jobs"):

@@ -9,7 +9,7 @@ import pytest
 from helpers.runs import EPOCH, FINGERPRINT, broken_off, holding, names_below, write
 
 from cifar_dsl.cli import confirmation
-from cifar_dsl.cli.completing import run_items
+from cifar_dsl.cli.completion_items import run_items
 from cifar_dsl.runs import METRICS, RESULT, WEIGHTS, note_failure, partial_path, run_path
 from cifar_dsl.runs.checkpoints import checkpoints
 

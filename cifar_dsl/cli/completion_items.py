@@ -1,4 +1,4 @@
-"""What a shell is told when a person asks it to complete an argument."""
+"""Specs, runs and words that a shell offers to complete an argument."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
