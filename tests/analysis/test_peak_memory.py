@@ -45,4 +45,5 @@ def test_it_is_within_a_tenth(stages: str) -> None:
     graph = graph_of(stages, size="3x16x16")
     gradients = 4 * graph.cost.parameters
     expected = gradients + training_peak(graph, record(graph), 64)
+    # A tenth is what the estimate promises; scratch memory of torch's kernels is no part of it.
     assert peak_of_torch(graph, 64) == pytest.approx(expected, rel=0.1)

@@ -5,6 +5,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from helpers.tolerances import STORED_AS_FLOAT32
 
 from cifar_dsl.runs import RunWriter, find_runs
 from cifar_dsl.runs.checkpoints import checkpoints
@@ -44,7 +45,7 @@ def test_tensorboard_reads_every_epoch_and_the_recipe(trained, accumulated, tmp_
     metrics = run.metrics()
     for tag, name in (("loss/test", "test_loss"), ("accuracy/train", "train_accuracy"), ("lr", "lr")):
         assert [(one.step, one.value) for one in events.Scalars(tag)] == [
-            (epoch.epoch, pytest.approx(getattr(epoch, name))) for epoch in metrics
+            (epoch.epoch, pytest.approx(getattr(epoch, name), **STORED_AS_FLOAT32)) for epoch in metrics
         ]
     (text,) = events.Tensors("recipe")
     said = text.tensor_proto.string_val[0].decode()
@@ -58,7 +59,7 @@ def test_each_seed_has_a_folder_of_its_own_where_it_is_wanted(trained, accumulat
     for run in runs:
         events = accumulated(tmp_path / "logs" / run.path.parent.name / f"{run.path.name}.tensorboard")
         last = events.Scalars("accuracy/test")[-1]
-        assert (last.step, last.value) == (2, pytest.approx(run.result().accuracy))
+        assert (last.step, last.value) == (2, pytest.approx(run.result().accuracy, **STORED_AS_FLOAT32))
 
 
 @pytest.mark.parametrize("where", [(), ("--log-dir", "runs")])

@@ -579,6 +579,7 @@ def unlike(expected: Any, found: Any, tolerance: float, at: str = "") -> Iterato
         case list(), list() if len(expected) == len(found):
             if tolerance and expected and all(isinstance(value, float) for value in (*expected, *found)):
                 size = max(map(abs, expected))
+                # By the tolerance that `GOLDEN` gives, with its reason.
                 near = all(abs(a - b) <= tolerance * size for a, b in zip(expected, found, strict=True))
                 if not near:
                     yield f"{at}: expected {_short(expected)}, found {_short(found)}"
@@ -589,6 +590,7 @@ def unlike(expected: Any, found: Any, tolerance: float, at: str = "") -> Iterato
             yield f"{at}: expected {len(expected)} items, found {len(found)}"
             yield from (f"{at}: {_short(item)} is missing" for item in expected if item not in found)
             yield from (f"{at}: {_short(item)} is new" for item in found if item not in expected)
+        # As above.
         case float(), float() if math.isclose(expected, found, rel_tol=tolerance):
             return
         case _ if type(expected) is not type(found) or expected != found:

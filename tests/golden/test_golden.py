@@ -158,6 +158,7 @@ def test_trainings_in_other_processes_give_the_same(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
     results = [json.loads(line) for line in done.stdout.splitlines() if '"result"' in line]
     expected = [_read(path / "result.json")["loss"] for path in sorted(COMPLETE.parent.glob("seed-[01]"))]
+    # As above.
     assert [line["loss"] for line in results] == pytest.approx(expected, rel=0.05)
 
 

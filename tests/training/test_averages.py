@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from helpers.pictures import images
+from helpers.tolerances import SAME_FORMULA, sums
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -57,7 +58,7 @@ def test_ema_is_torchs(module, every, start):
         assert (network is None) == (theirs.n_averaged == 0)
         if network is not None:
             for ours, expected in zip(weights(network), weights(theirs.module), strict=True):
-                torch.testing.assert_close(ours, expected)
+                torch.testing.assert_close(ours, expected, **SAME_FORMULA)
             for ours, live in zip(network.buffers(), module.buffers(), strict=True):
                 assert torch.equal(ours, live)
     assert network is not module
@@ -74,9 +75,10 @@ def test_swa_is_the_mean_over_ends_of_epochs_with_statistics_of_its_own(module):
     network = average.network()
     assert network is not None
     for ours, second, third in zip(weights(network), *ends[1:], strict=True):
-        torch.testing.assert_close(ours, (second + third) / 2)
+        torch.testing.assert_close(ours, (second + third) / 2, **SAME_FORMULA)
     convolved = network[0](images().batch(torch.arange(40)))
-    torch.testing.assert_close(network[1].running_mean, convolved.mean((0, 2, 3)), rtol=1e-4, atol=1e-3)
+    means = convolved.mean((0, 2, 3))
+    torch.testing.assert_close(network[1].running_mean, means, **sums(means))
     assert all(torch.equal(tensor, live[name]) for name, tensor in module.state_dict().items())
 
 
@@ -98,5 +100,5 @@ def test_lookahead_goes_a_part_of_the_way(module):
         if step % 2 == 0:
             slow = [0.75 * old + 0.25 * fast for old, fast in zip(slow, before, strict=True)]
         for ours, expected in zip(weights(module), before if step % 2 else slow, strict=True):
-            torch.testing.assert_close(ours, expected)
+            torch.testing.assert_close(ours, expected, **SAME_FORMULA)
     assert average.network() is None

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.pictures import images
+from helpers.tolerances import PIXELS
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
@@ -49,13 +50,13 @@ def test_colours_change_as_torchvision_changes_them(reach):
         x = functional.adjust_contrast(x, own[1])
         expected.append(functional.adjust_saturation(x, own[2]) * 255)
     ours = changed(AUGMENTATIONS["color_jitter"](**reach))
-    torch.testing.assert_close(ours, torch.stack(expected), rtol=1e-4, atol=1e-2)
+    torch.testing.assert_close(ours, torch.stack(expected), **PIXELS)
 
 
 def test_grey_is_torchvisions_grey():
     everything = changed(AUGMENTATIONS["grayscale"](p=1.0))
     expected = functional.rgb_to_grayscale(images().batch(INDEX), num_output_channels=3)
-    torch.testing.assert_close(everything, expected, rtol=1e-4, atol=1e-2)
+    torch.testing.assert_close(everything, expected, **PIXELS)
     some = changed(AUGMENTATIONS["grayscale"](p=0.5))
     is_grey = (some == everything).flatten(1).all(1)
     assert 10 < is_grey.sum() < 30

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from attrs import field, frozen
+from helpers.tolerances import FLOAT32, HALF, STORED_AS_FLOAT32, TRAINED
 from helpers.training import CPU, Outcome, fitted, meaning, without_idle_biases
 from torch._dynamo.utils import counters
 
@@ -38,17 +39,25 @@ train {
 GROUPS = """
     group whole {
         select filter
-        optimizer muon(lr=0.02)
+        optimizer sgd(lr=0.02, momentum=0.9, nesterov=true)
         epochs 1
     }
     group rest {
         select bias
-        optimizer adamw(lr=1e-3)
+        optimizer adamw(lr=1e-3, eps=1e-3)
         schedule cosine
         epochs 2
     }
 """
-# What the issue of equality is about: each is trained in every way.
+MUON = """
+    group whole {
+        select filter
+        optimizer muon(lr=0.015625)
+        epochs 2
+    }
+"""
+# Each is trained in every way. Where a last bit can decide about more than itself (a sign, a rounding to 16 bits),
+# rates are powers of two: these are the same in float32 and in float64, so that no last bit differs.
 RECIPES = {
     "ragged last batch": (),
     "no ragged batch": ("train.drop_last=true",),
@@ -63,15 +72,15 @@ RECIPES = {
     "lookahead and ema": ("train.average=lookahead(every=3) -> ema(0.8)",),
     "adam": ("train.optimizer=adam(lr=0.003, eps=1e-3)",),
     "adamw": ("train.optimizer=adamw(lr=0.003, eps=1e-3)",),
-    "rmsprop": ("train.optimizer=rmsprop(lr=0.003)",),
+    "rmsprop": ("train.optimizer=rmsprop(lr=0.003, eps=1e-3)",),
     "nadam": ("train.optimizer=nadam(lr=0.003, eps=1e-3)",),
-    "lion": ("train.optimizer=lion(lr=0.001)",),
+    "lion": ("train.optimizer=lion(lr=0.0009765625)",),
     "nesterov and decay": ("train.optimizer=sgd(lr=0.05, momentum=0.9, nesterov=true, weight_decay=0.01)",),
     "smoothed sum": ("train.loss=cross_entropy(label_smoothing=0.1, reduction=sum)", "train.optimizer.lr=0.003"),
     "views of test images": ("train.test_augment=mirror -> shift(1)",),
     "held-out images": ("train.validation=12",),
-    "bf16": ("train.precision=bf16",),
-    "fp16": ("train.precision=fp16",),
+    "bf16": ("train.precision=bf16", "train.optimizer.lr=0.0625"),
+    "fp16": ("train.precision=fp16", "train.optimizer.lr=0.0625"),
     "fp16 and nadam": ("train.precision=fp16", "train.optimizer=nadam(lr=0.003, eps=1e-3)", "train.clip=norm(1)"),
 }
 GROUPED = SPEC.replace("    schedule", GROUPS + "    schedule")
@@ -86,6 +95,7 @@ def pictures(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
 class Case:
     text: str
     overrides: tuple[str, ...] = field(default=())
+    rounds_to_half: bool = False  # what is computed with rates that aren't exact
 
     def splits(self) -> Splits:
         return load_images(meaning(self.text, self.overrides)[1], pictures(0, 50), pictures(1, 30), CPU)
@@ -98,8 +108,11 @@ class Case:
         return Learner(*meaning(self.text, self.overrides), "network", seed, self.splits().train, Eager(CPU))
 
 
-CASES = [pytest.param(Case(SPEC, overrides), id=name) for name, overrides in RECIPES.items()]
+CASES = [pytest.param(Case(SPEC, overrides, name == "fp16 and nadam"), id=name) for name, overrides in RECIPES.items()]
 CASES += [pytest.param(Case(GROUPED), id="groups that freeze")]
+CASES += [
+    pytest.param(Case(SPEC.replace("lr=0.05", "lr=0.0625").replace("    schedule", MUON + "    schedule")), id="muon")
+]
 
 
 def assert_equal(first: Outcome, second: Outcome) -> None:
@@ -112,13 +125,18 @@ def assert_equal(first: Outcome, second: Outcome) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_steps_that_are_fed_on_the_device_compute_the_same(case):
-    # A rate on the device is a float32 and on the host a float64: 6e-8 of each update, and of twelve at most 1e-6.
     host, device = case.train()[0], case.train(engine=Eager(CPU, on_device=True))[0]
     for name, tensor in host.weights.items():
-        torch.testing.assert_close(tensor, device.weights[name], rtol=1e-6, atol=1e-6, msg=name)
+        # A rate on the device is a float32 and on the host a float64: 6e-8 of each update, and of twelve at most 1e-6.
+        # Such a difference may round an activation to the next float16, and so move a gradient by 5e-4 of its size.
+        torch.testing.assert_close(
+            tensor, device.weights[name], rtol=1e-6, atol=1e-4 if case.rounds_to_half else 1e-6, msg=name
+        )
+    tolerance = HALF if case.rounds_to_half else FLOAT32
     for one, other in zip(host.metrics, device.metrics, strict=True):
-        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-4)
-        assert one.test_loss == pytest.approx(other.test_loss, rel=1e-4)
+        # As for a loss of such weights in either precision.
+        assert (one.train_loss, one.test_loss) == pytest.approx((other.train_loss, other.test_loss), **tolerance)
+        # The two best classes of one image of 50 may tie.
         assert one.train_accuracy == pytest.approx(other.train_accuracy, abs=0.021)
 
 
@@ -176,7 +194,7 @@ def test_a_feed_goes_through_an_epoch_from_any_step(feed):
         feed.begin(epoch, order, rates, start, 2 * start)
         for step in range(start, 4):
             assert feed.take(min(2, 7 - 2 * step)).tolist() == order.tolist()[2 * step : 2 * step + 2]
-            assert [float(feed.rate(number)) for number in (0, 1)] == pytest.approx(rates[step])
+            assert [float(feed.rate(number)) for number in (0, 1)] == pytest.approx(rates[step], **STORED_AS_FLOAT32)
             feed.advance()
         assert int(feed.keys.of("x")) == draws.key(3, epoch, "x")
         assert bool(feed.keys.is_odd) == (epoch % 2 == 1)
@@ -222,10 +240,9 @@ def test_a_compiled_network_is_trained_to_the_same(monkeypatch, tmp_path):
     assert counters["stats"]["unique_graphs"] >= 2  # for whole batches and for the ragged one
     assert not counters["graph_break"]
     for name, tensor in eager.weights.items():
-        torch.testing.assert_close(tensor, compiled.weights[name], rtol=1e-4, atol=1e-5, msg=name)
+        torch.testing.assert_close(tensor, compiled.weights[name], **TRAINED, msg=name)
     for one, other in zip(eager.metrics, compiled.metrics, strict=True):
-        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-4)
-        assert one.test_loss == pytest.approx(other.test_loss, rel=1e-4)
+        assert (one.train_loss, one.test_loss) == pytest.approx((other.train_loss, other.test_loss), **FLOAT32)
 
 
 def test_without_a_compiler_it_is_said_before_anything_is_trained(monkeypatch):
@@ -243,9 +260,10 @@ def test_recorded_steps_compute_the_same(case):
     device = torch.device("cuda", 0)
     graph, recipe = meaning(case.text, case.overrides)
     splits = load_images(recipe, pictures(0, 50), pictures(1, 30), device)
-    eager = fitted(graph, recipe, splits, engine=Eager(device))[0]
+    eager = fitted(without_idle_biases(graph), recipe, splits, engine=Eager(device))[0]
     engine = Recorded(device)
     recorded = fitted(graph, recipe, splits, engine=engine)[0]
     assert engine.recordings > 0
     for name, tensor in eager.weights.items():
+        # Kernels of a GPU may add in any order, also in two runs of the same kind, and round products to TF32.
         torch.testing.assert_close(tensor, recorded.weights[name], rtol=1e-3, atol=1e-4, msg=name)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers.tolerances import SAME_FORMULA
 
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.operations.recipe import NORMALIZATIONS
@@ -47,7 +48,7 @@ def test_images_are_normalised_as_declared(normalize, expected):
     train, test = pictures(0), pictures(1)
     for split, images in zip((train, test), load(normalize, train, test), strict=True):
         wanted = torch.from_numpy(expected(split.astype(np.float64), train.astype(np.float64))).permute(0, 3, 1, 2)
-        torch.testing.assert_close(images.batch(torch.arange(20)), wanted.float(), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(images.batch(torch.arange(20)), wanted.float(), **SAME_FORMULA)
 
 
 def test_every_declared_normalisation_is_among_those_tested():
@@ -57,8 +58,8 @@ def test_every_declared_normalisation_is_among_those_tested():
 def test_measured_training_images_have_mean_0_and_deviation_1():
     train, _ = load("per_channel", pictures(0), pictures(1))
     batch = train.batch(torch.arange(20))
-    torch.testing.assert_close(batch.mean((0, 2, 3)), torch.zeros(3), rtol=0, atol=1e-5)
-    torch.testing.assert_close(batch.std((0, 2, 3), correction=0), torch.ones(3), rtol=1e-5, atol=0)
+    torch.testing.assert_close(batch.mean((0, 2, 3)), torch.zeros(3), **SAME_FORMULA)
+    torch.testing.assert_close(batch.std((0, 2, 3), correction=0), torch.ones(3), **SAME_FORMULA)
 
 
 def test_test_images_have_no_part_in_what_is_measured():
@@ -74,7 +75,7 @@ def test_a_channel_that_never_varies_becomes_0():
     images, _ = load("per_channel", train, pictures(1))
     batch = images.batch(torch.arange(20))
     assert batch.isfinite().all()
-    torch.testing.assert_close(batch[:, 1], torch.zeros(20, 5, 4), rtol=0, atol=1e-6)
+    torch.testing.assert_close(batch[:, 1], torch.zeros(20, 5, 4), **SAME_FORMULA)
 
 
 def test_images_stay_bytes_in_memory_and_a_batch_is_channels_last():

@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from helpers.training import CPU, Outcome, fitted, meaning
+from helpers.tolerances import FLOAT32, FLOAT64, HALF, SAME_FORMULA, TRAINED
+from helpers.training import CPU, Outcome, fitted, meaning, without_idle_biases
 from torch import Tensor, nn
 
 from cifar_dsl.training import draws
@@ -51,7 +52,7 @@ TRAIN, TEST = pictures(0, COUNT), pictures(1, 30)
 
 def train(*overrides: str, text: str = SPEC, seed: int = 0, test: tuple[np.ndarray, np.ndarray] = TEST) -> Outcome:
     graph, recipe = meaning(text, overrides)
-    return fitted(graph, recipe, load_images(recipe, TRAIN, test, CPU), [seed])[0]
+    return fitted(without_idle_biases(graph), recipe, load_images(recipe, TRAIN, test, CPU), [seed])[0]
 
 
 def plain(
@@ -149,10 +150,10 @@ def sgd(parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
 )
 def test_training_is_what_a_plain_loop_computes(overrides, expected):
     weights = expected()
-    torch.testing.assert_close(train(*overrides).weights, weights, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(train(*overrides).weights, weights, **TRAINED)
     if overrides:  # else the comparison might hold whatever the setting does
         with pytest.raises(AssertionError):
-            torch.testing.assert_close(train().weights, weights, rtol=1e-3, atol=1e-5)
+            torch.testing.assert_close(train().weights, weights, **TRAINED)
 
 
 def test_the_same_seed_gives_the_same_bits():
@@ -216,8 +217,8 @@ def test_metrics_of_training_are_means_over_images_however_they_fall_into_batche
         scores = outcome.module(x)
     y = torch.from_numpy(TRAIN[1])
     for metrics in outcome.metrics:
-        assert metrics.train_loss == pytest.approx(nn.functional.cross_entropy(scores, y).item(), rel=1e-5)
-        assert metrics.train_accuracy == pytest.approx((scores.argmax(1) == y).double().mean().item())
+        assert metrics.train_loss == pytest.approx(nn.functional.cross_entropy(scores, y).item(), **FLOAT32)
+        assert metrics.train_accuracy == pytest.approx((scores.argmax(1) == y).double().mean().item(), **FLOAT64)
 
 
 def test_metrics_of_testing_are_means_over_images_in_evaluation_mode():
@@ -229,8 +230,8 @@ def test_metrics_of_testing_are_means_over_images_in_evaluation_mode():
         scores = module(x)
     y = torch.from_numpy(test[1])
     last = outcome.metrics[-1]
-    assert last.test_loss == pytest.approx(nn.functional.cross_entropy(scores, y).item(), rel=1e-4)
-    assert last.test_accuracy == pytest.approx((scores.argmax(1) == y).double().mean().item())
+    assert last.test_loss == pytest.approx(nn.functional.cross_entropy(scores, y).item(), **FLOAT32)
+    assert last.test_accuracy == pytest.approx((scores.argmax(1) == y).double().mean().item(), **FLOAT64)
 
 
 def test_evaluating_changes_nothing():
@@ -253,7 +254,7 @@ def test_progress_counts_every_step_of_every_epoch():
 
 def test_the_recorded_rate_is_that_of_the_last_step():
     rates = [metrics.lr for metrics in train("train.schedule=linear").metrics]
-    assert rates == pytest.approx([0.05 * (1 - (epoch + 0.75) / 3) for epoch in range(3)])
+    assert rates == pytest.approx([0.05 * (1 - (epoch + 0.75) / 3) for epoch in range(3)], **FLOAT64)
 
 
 def test_a_part_of_an_epoch_has_a_part_of_its_steps():
@@ -261,7 +262,7 @@ def test_a_part_of_an_epoch_has_a_part_of_its_steps():
     counted = [(p.epoch, p.epochs, p.step, p.steps) for p in outcome.steps]
     assert counted == [(1, 1.5, step, 4) for step in (1, 2, 3, 4)] + [(2, 1.5, step, 2) for step in (1, 2)]
     assert [p.epochs_done for p in outcome.steps] == [0.25, 0.5, 0.75, 1, 1.5, 1.5]
-    assert outcome.metrics[-1].lr == pytest.approx(0.05 * (1 - 1.25 / 1.5))
+    assert outcome.metrics[-1].lr == pytest.approx(0.05 * (1 - 1.25 / 1.5), **FLOAT64)
     first = train("train.epochs=1")
     assert not torch.equal(outcome.weights["conv.weight"], first.weights["conv.weight"])
 
@@ -284,14 +285,14 @@ def test_what_is_left_of_an_epoch_can_be_dropped():
     with torch.no_grad():
         scores = outcome.module(x[index])
     expected = nn.functional.cross_entropy(scores, torch.from_numpy(TRAIN[1])[index]).item()
-    assert outcome.metrics[0].train_loss == pytest.approx(expected, rel=1e-5)
+    assert outcome.metrics[0].train_loss == pytest.approx(expected, **FLOAT32)
 
 
 def test_the_reported_loss_is_a_mean_also_where_the_sum_is_minimised():
     still = "train.optimizer.lr=1e-12"
     mean, total = train(still), train(still, "train.loss=cross_entropy(reduction=sum)")
-    assert total.metrics[0].train_loss == pytest.approx(mean.metrics[0].train_loss, rel=1e-5)
-    assert total.metrics[0].test_loss == pytest.approx(mean.metrics[0].test_loss, rel=1e-5)
+    assert total.metrics[0].train_loss == pytest.approx(mean.metrics[0].train_loss, **FLOAT32)
+    assert total.metrics[0].test_loss == pytest.approx(mean.metrics[0].test_loss, **FLOAT32)
 
 
 def test_the_averaged_weights_are_tested_and_kept_while_training_goes_on_with_its_own():
@@ -299,9 +300,9 @@ def test_the_averaged_weights_are_tested_and_kept_while_training_goes_on_with_it
     averaged = train("train.epochs=3", "train.average=swa(start=0)")
     ends = [train(f"train.epochs={epochs}").weights for epochs in (1, 2, 3)]
     for name, tensor in averaged.weights.items():
-        torch.testing.assert_close(tensor, torch.stack([end[name] for end in ends]).mean(0))
+        torch.testing.assert_close(tensor, torch.stack([end[name] for end in ends]).mean(0), **SAME_FORMULA)
     assert [m.train_loss for m in averaged.metrics] == [m.train_loss for m in live.metrics]
-    assert averaged.metrics[0].test_loss == pytest.approx(live.metrics[0].test_loss)
+    assert averaged.metrics[0].test_loss == pytest.approx(live.metrics[0].test_loss, **FLOAT32)
     assert averaged.metrics[2].test_loss != live.metrics[2].test_loss
 
 
@@ -328,7 +329,7 @@ def test_views_of_test_images_change_what_is_measured_and_not_what_is_trained():
         views = [(x, 1 / 2), (padded[:, :, :-2, :-2], 1 / 4), (padded[:, :, 2:, 2:], 1 / 4)]
         scores = sum(weight / 2 * (module(view) + module(view.flip(3))) for view, weight in views)
     expected = nn.functional.cross_entropy(scores, torch.from_numpy(TEST[1])).item()
-    assert viewed.metrics[-1].test_loss == pytest.approx(expected, rel=1e-5)
+    assert viewed.metrics[-1].test_loss == pytest.approx(expected, **FLOAT32)
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy(label_smoothing=0.1)", "mse", "bce", "focal"])
@@ -344,7 +345,8 @@ def test_a_first_convolution_whitens_the_training_images():
     weight = outcome.weights["conv.weight"]
     x = torch.from_numpy(TRAIN[0]).permute(0, 3, 1, 2).float() / 127.5 - 1
     outputs = nn.functional.conv2d(x, weight[:12]).transpose(0, 1).flatten(1)
-    torch.testing.assert_close(outputs @ outputs.T / outputs.shape[1], torch.eye(12), rtol=0, atol=0.02)
+    # The eps of 5e-4 makes each output smaller by this part of its variance, which is about 1/3 for even bytes.
+    torch.testing.assert_close(outputs @ outputs.T / outputs.shape[1], torch.eye(12), rtol=0, atol=3e-3)
     assert torch.equal(train(text=text, seed=1).weights["conv.weight"], weight)
 
 
@@ -365,4 +367,4 @@ def test_bf16_computes_with_fewer_digits_and_keeps_weights_in_float32():
     full, half = train(), train("train.precision=bf16")
     assert all(tensor.dtype == torch.float32 for tensor in half.weights.values())
     assert half.metrics[0].train_loss != full.metrics[0].train_loss
-    assert half.metrics[0].train_loss == pytest.approx(full.metrics[0].train_loss, rel=0.02)
+    assert half.metrics[0].train_loss == pytest.approx(full.metrics[0].train_loss, **HALF)

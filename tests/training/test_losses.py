@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers.tolerances import SAME_FORMULA
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -47,8 +48,10 @@ def focal(scores: Tensor, shares: Tensor, gamma: float) -> Tensor:
     ],
 )
 def test_losses_follow_their_formulas(name, expected, scores, labels, shares):
-    torch.testing.assert_close(loss(name)(scores, shares), expected(scores, shares))
-    torch.testing.assert_close(loss(name)(scores, labels), expected(scores, F.one_hot(labels, CLASSES).float()))
+    torch.testing.assert_close(loss(name)(scores, shares), expected(scores, shares), **SAME_FORMULA)
+    torch.testing.assert_close(
+        loss(name)(scores, labels), expected(scores, F.one_hot(labels, CLASSES).float()), **SAME_FORMULA
+    )
 
 
 def test_every_declared_loss_is_among_those_tested():
@@ -58,7 +61,7 @@ def test_every_declared_loss_is_among_those_tested():
 @pytest.mark.parametrize("name", list(LOSSES))
 def test_a_sum_is_as_many_means_as_there_are_images(name, scores, shares):
     total = loss(name, reduction="sum")(scores, shares)
-    torch.testing.assert_close(total, N * loss(name)(scores, shares))
+    torch.testing.assert_close(total, N * loss(name)(scores, shares), **SAME_FORMULA)
 
 
 @pytest.mark.parametrize("name", list(LOSSES))
@@ -75,11 +78,13 @@ def test_focal_loss_has_the_gradient_of_its_formula(gamma, scores, labels):
     ours, plain = scores.clone().requires_grad_(), scores.double().requires_grad_()
     loss("focal", gamma=gamma)(ours, labels).backward()
     focal(plain, F.one_hot(labels, CLASSES).double(), gamma).backward()
-    torch.testing.assert_close(ours.grad.double(), plain.grad, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(ours.grad.double(), plain.grad, **SAME_FORMULA)
 
 
 def test_without_a_gamma_focal_loss_is_cross_entropy(scores, labels):
-    torch.testing.assert_close(loss("focal", gamma=0.0)(scores, labels), F.cross_entropy(scores, labels))
+    torch.testing.assert_close(
+        loss("focal", gamma=0.0)(scores, labels), F.cross_entropy(scores, labels), **SAME_FORMULA
+    )
 
 
 def test_defaults_are_no_part_of_what_a_loss_is():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers.tolerances import FLOAT32, SAME_FORMULA
 from torch import Tensor
 
 from cifar_dsl.training.lion import Lion
@@ -20,6 +21,9 @@ def quintic(values: Tensor, steps: int) -> Tensor:
 def weight_and_gradients(shape: tuple[int, ...], count: int = 3) -> tuple[Tensor, list[Tensor]]:
     generator = torch.Generator().manual_seed(0)
     made = [torch.randn(shape, generator=generator) for _ in range(count + 1)]
+    # Multiples of 1/8, which a momentum of 1/2 adds up exactly: otherwise the last bit of a sum would decide which
+    # bfloat16 it is rounded to.
+    made[1:] = [tensor.mul(8).round().div(8) for tensor in made[1:]]
     return made[0].requires_grad_(), made[1:]
 
 
@@ -36,7 +40,11 @@ def test_singular_values_are_brought_near_1_and_vectors_stay(shape, steps):
     matrix = torch.randn(shape)
     u, values, vh = torch.linalg.svd(matrix, full_matrices=False)
     expected = u @ torch.diag(quintic(values / values.norm(), steps)) @ vh
-    torch.testing.assert_close(orthogonalized(matrix, steps).float(), expected, rtol=0, atol=0.06)
+    # It computes in bfloat16, which rounds numbers near 1 by 2e-3, and each step may make an error 3.4 times as large:
+    # over many matrices it was up to 0.011, 0.046 and 0.113.
+    torch.testing.assert_close(
+        orthogonalized(matrix, steps).float(), expected, rtol=0, atol={1: 0.02, 3: 0.1, 5: 0.2}[steps]
+    )
 
 
 def test_five_steps_bring_every_value_between_a_half_and_three_halves():
@@ -52,14 +60,14 @@ def test_steps_follow_the_formula(shape, nesterov, rescale):
     weight, gradients = weight_and_gradients(shape)
     expected, momentum = weight.detach().clone(), torch.zeros(shape)
     for gradient in gradients:
-        momentum = 0.6 * momentum + gradient
-        direction = gradient + 0.6 * momentum if nesterov else momentum
+        momentum = 0.5 * momentum + gradient
+        direction = gradient + 0.5 * momentum if nesterov else momentum
         if rescale:
             expected = expected / expected.norm() * shape[0] ** 0.5
         update = orthogonalized(direction.flatten(1), 3).float().view(shape)
         expected = expected - 0.24 * update
-    optimizer = Muon([weight], lr=0.24, momentum=0.6, nesterov=nesterov, steps=3, rescale=rescale)
-    torch.testing.assert_close(trained(optimizer, weight, gradients), expected)
+    optimizer = Muon([weight], lr=0.24, momentum=0.5, nesterov=nesterov, steps=3, rescale=rescale)
+    torch.testing.assert_close(trained(optimizer, weight, gradients), expected, **SAME_FORMULA)
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
@@ -68,13 +76,14 @@ def test_on_wide_matrices_steps_are_those_of_torchs_muon(weight_decay):
     theirs = weight.detach().clone().requires_grad_()
     ours = trained(Muon([weight], lr=0.1, weight_decay=weight_decay), weight, gradients)
     expected = trained(torch.optim.Muon([theirs], lr=0.1, weight_decay=weight_decay), theirs, gradients)
-    torch.testing.assert_close(ours, expected, rtol=0, atol=0.01)  # torch rounds to bfloat16 at other places
+    # torch rounds to bfloat16 at other places: three updates of 0.1 are up to 0.013 apart over many weights.
+    torch.testing.assert_close(ours, expected, rtol=0, atol=0.02)
 
 
 def test_a_rescaled_weight_has_the_declared_norm_before_the_step():
     weight, gradients = weight_and_gradients((8, 3, 3, 3))
     after = trained(Muon([weight], lr=1e-9, rescale=True), weight, gradients)
-    assert after.norm().item() == pytest.approx(8**0.5, rel=1e-5)
+    assert after.norm().item() == pytest.approx(8**0.5, **FLOAT32)
 
 
 def test_a_weight_of_zeros_can_be_rescaled():
@@ -95,7 +104,7 @@ def test_lion_follows_its_paper():
         expected = expected - 0.01 * (update + 0.5 * expected)
         momentum = 0.99 * momentum + 0.01 * gradient
     optimizer = Lion([weight], lr=0.01, betas=(0.9, 0.99), weight_decay=0.5)
-    torch.testing.assert_close(trained(optimizer, weight, gradients), expected)
+    torch.testing.assert_close(trained(optimizer, weight, gradients), expected, **SAME_FORMULA)
 
 
 @pytest.mark.parametrize("make", [lambda w: Muon(w, lr=0.1), lambda w: Lion(w, lr=0.1)], ids=["muon", "lion"])

@@ -3,7 +3,8 @@
 import pytest
 import torch
 from helpers.pictures import images
-from helpers.training import CPU, meaning
+from helpers.tolerances import TRAINED
+from helpers.training import CPU, meaning, without_idle_biases
 from torch import Tensor, nn
 
 from cifar_dsl.training import draws
@@ -33,7 +34,8 @@ train {{
 
 
 def learner(text: str) -> Learner:
-    return Learner(*meaning(text), "grouped", 0, images(), Eager(CPU))
+    graph, recipe = meaning(text)
+    return Learner(without_idle_biases(graph), recipe, "grouped", 0, images(), Eager(CPU))
 
 
 def train(more: str, until: int = 3) -> dict[str, Tensor]:
@@ -71,7 +73,7 @@ def build() -> nn.Module:
 
 
 def close(ours: dict[str, Tensor], expected: dict[str, Tensor]) -> bool:
-    return all(torch.allclose(tensor, expected[name], rtol=1e-4, atol=1e-6) for name, tensor in ours.items())
+    return all(torch.allclose(tensor, expected[name], **TRAINED) for name, tensor in ours.items())
 
 
 def group(name: str, *settings: str) -> str:

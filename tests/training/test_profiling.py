@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from helpers.tolerances import FLOAT64
 
 from cifar_dsl import api
 from cifar_dsl.training.device import choose_device, peak_macs_per_s
@@ -17,10 +18,10 @@ def test_the_phases_of_a_step_are_told_and_a_trace_is_written(tiny, pictures, tm
     found = profile_training(subject, dataset, choice, engine="auto", steps=10, trace=tmp_path / "trace.json")
     assert list(found.phases) == list(PHASES)
     assert all(seconds > 0 for seconds in found.phases.values())
-    assert found.images_per_s == pytest.approx(2 / found.step_s)
-    assert found.epoch_s == pytest.approx(30 * found.step_s)
+    assert found.images_per_s == pytest.approx(2 / found.step_s, **FLOAT64)
+    assert found.epoch_s == pytest.approx(30 * found.step_s, **FLOAT64)
     peak = peak_macs_per_s(choice.device, "fp32")
-    assert found.peak_share == pytest.approx(3 * spec.graph.cost.macs * found.images_per_s / peak)
+    assert found.peak_share == pytest.approx(3 * spec.graph.cost.macs * found.images_per_s / peak, **FLOAT64)
     assert (found.engine, found.recording_s) == ("eager", 0)
     names = {event.get("name") for event in json.loads((tmp_path / "trace.json").read_text())["traceEvents"]}
     assert set(PHASES) <= names

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers.tolerances import SAME_FORMULA
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -36,21 +37,21 @@ def test_without_views_scores_are_those_of_the_network(network, x):
 
 def test_a_mirror_is_the_mean_of_both(network, x):
     scores = with_views(network, (MIRROR,))(x)
-    torch.testing.assert_close(scores, (network(x) + network(torch.flip(x, [3]))) / 2)
+    torch.testing.assert_close(scores, (network(x) + network(torch.flip(x, [3]))) / 2, **SAME_FORMULA)
 
 
 @pytest.mark.parametrize("pixels", [1, 2])
 def test_a_shift_has_the_image_and_two_diagonals(network, x, pixels):
     scores = with_views(network, (TEST_AUGMENTATIONS["shift"](pixels=pixels),))(x)
     diagonals = network(moved(x, pixels, pixels, 2)) + network(moved(x, -pixels, -pixels, 2))
-    torch.testing.assert_close(scores, network(x) / 2 + diagonals / 4)
+    torch.testing.assert_close(scores, network(x) / 2 + diagonals / 4, **SAME_FORMULA)
 
 
 def test_mirror_and_shift_are_six_views(network, x):
     """Weights as in airbench94: the image and its mirror image 1/4 each, and four shifted ones 1/8 each."""
     views = [(x, 1 / 2), (moved(x, 1, 1, 1), 1 / 4), (moved(x, -1, -1, 1), 1 / 4)]
     expected = sum(weight / 2 * (network(view) + network(view.flip(3))) for view, weight in views)
-    torch.testing.assert_close(with_views(network, (MIRROR, SHIFT))(x), expected)
+    torch.testing.assert_close(with_views(network, (MIRROR, SHIFT))(x), expected, **SAME_FORMULA)
 
 
 def test_a_shift_may_be_larger_than_the_image(network, x):

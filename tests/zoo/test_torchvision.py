@@ -116,9 +116,11 @@ def test_outputs_and_gradients_are_torchvisions(name: str) -> None:
         output = module(x)
         F.cross_entropy(output, y).backward()
         outputs.append(output.detach())
-    torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-4, atol=1e-4 * float(outputs[0].abs().max()))
+    # Sums in another order, up to a hundred layers deep. Measured, of the largest number: outputs 4e-6, gradients 2e-5.
+    torch.testing.assert_close(outputs[1], outputs[0], rtol=0, atol=1e-4 * float(outputs[0].abs().max()))
     for theirs, own in pairs:
         assert theirs.grad is not None
         assert own.grad is not None
         scale = float(theirs.grad.abs().max())
-        torch.testing.assert_close(own.grad, theirs.grad.view_as(own), rtol=1e-4, atol=1e-4 * scale + 1e-6)
+        # The 1e-6 is for biases before a batch norm, whose gradients are rounding noise of about 1e-8.
+        torch.testing.assert_close(own.grad, theirs.grad.view_as(own), rtol=0, atol=1e-4 * scale + 1e-6)

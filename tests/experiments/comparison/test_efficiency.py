@@ -1,6 +1,7 @@
 """The Pareto front: what no other spec beats at its price."""
 
 import pytest
+from helpers.tolerances import FLOAT64
 
 from cifar_dsl.experiments.comparison import compare
 from cifar_dsl.experiments.comparison.curves import curve
@@ -35,7 +36,7 @@ def test_what_has_no_accuracy_or_no_price_is_left_out(front_of):
 def test_a_curve_is_the_mean_and_the_extremes_of_the_finished_runs(entry):
     made = entry("base", accuracies=[0.6, None, 0.7], curves=[[0.4, 0.6], [0.3], [0.5, 0.7]])
     found = curve(made.runs)
-    assert found.mean == pytest.approx((0.45, 0.65))
+    assert found.mean == pytest.approx((0.45, 0.65), **FLOAT64)
     assert (found.low, found.high) == ((0.4, 0.6), (0.5, 0.7))
     assert found.lost == ((0.3,),)
     assert curve(()).mean == ()

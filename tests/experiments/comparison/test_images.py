@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from attrs import evolve
+from helpers.tolerances import FLOAT64
 from scipy import stats
 
 from cifar_dsl.experiments.comparison import compare
@@ -43,7 +44,7 @@ def test_mcnemar_counts_what_changed_and_is_the_exact_test():
     before, after = np.array([1, 1, 0, 0, 0, 0, 0, 1], bool), np.array([1, 0, 1, 1, 1, 1, 0, 1], bool)
     gained, lost, p = mcnemar(before, after)
     assert (gained, lost) == (4, 1)
-    assert p == pytest.approx(stats.binomtest(4, 5).pvalue)
+    assert p == pytest.approx(stats.binomtest(4, 5).pvalue, **FLOAT64)
     assert mcnemar(before, before) == (0, 0, 1.0)
 
 
@@ -57,8 +58,8 @@ def test_networks_of_one_seed_are_paired():
 
 def test_agreement_is_over_all_pairs():
     described = describe(answers("other", "000111", "000110"), answers("base", "000111", "111111"))
-    assert described.own_agreement == pytest.approx(5 / 6)
-    assert described.effect.agreement == pytest.approx(np.mean([6, 3, 5, 2]) / 6)
+    assert described.own_agreement == pytest.approx(5 / 6, **FLOAT64)
+    assert described.effect.agreement == pytest.approx(np.mean([6, 3, 5, 2]) / 6, **FLOAT64)
     assert describe(answers("alone", "000111"), None).own_agreement is None
     assert describe(answers("alone", "000111"), None).effect is None
 
@@ -66,8 +67,8 @@ def test_agreement_is_over_all_pairs():
 def test_the_confusion_has_a_row_for_what_it_is():
     described = describe(answers("base", "011111", "000110"), None)
     assert described.confusion == (
-        (pytest.approx(4 / 6), pytest.approx(2 / 6)),
-        (pytest.approx(1 / 6), pytest.approx(5 / 6)),
+        (pytest.approx(4 / 6, **FLOAT64), pytest.approx(2 / 6, **FLOAT64)),
+        (pytest.approx(1 / 6, **FLOAT64), pytest.approx(5 / 6, **FLOAT64)),
     )
 
 
@@ -75,7 +76,7 @@ def test_gains_of_classes():
     effect = describe(OTHER, BASE).effect
     cats = ((3 + 3 + 3) - (2 + 2 + 1)) / 9
     dogs = ((2 + 1 + 3) - (3 + 2 + 3)) / 9
-    assert effect.class_gains == (pytest.approx(cats), pytest.approx(dogs))
+    assert effect.class_gains == (pytest.approx(cats, **FLOAT64), pytest.approx(dogs, **FLOAT64))
 
 
 def test_the_clearest_come_first_and_not_all():

@@ -1,6 +1,7 @@
 """What a comparison computes, against figures worked out by hand."""
 
 import pytest
+from helpers.tolerances import FLOAT64
 from scipy import stats
 
 from cifar_dsl.experiments.comparison import Comparison, Entry, check_baseline, compare
@@ -14,10 +15,10 @@ def names(comparison: Comparison) -> list[str]:
 def test_mean_deviation_and_difference(entry):
     comparison = compare([entry("base", accuracies=[0.5, 0.7]), entry("trick", accuracies=[0.7, 0.8, 0.9])])
     base, trick = comparison.rows
-    assert (base.mean, base.effect) == (pytest.approx(0.6), None)
-    assert base.deviation == pytest.approx(0.1 * 2**0.5)  # divided by n - 1
-    assert (trick.mean, trick.deviation) == (pytest.approx(0.8), pytest.approx(0.1))
-    assert trick.effect.difference == pytest.approx(0.2)
+    assert (base.mean, base.effect) == (pytest.approx(0.6, **FLOAT64), None)
+    assert base.deviation == pytest.approx(0.1 * 2**0.5, **FLOAT64)  # divided by n - 1
+    assert (trick.mean, trick.deviation) == (pytest.approx(0.8, **FLOAT64), pytest.approx(0.1, **FLOAT64))
+    assert trick.effect.difference == pytest.approx(0.2, **FLOAT64)
     assert (trick.seeds, trick.accuracies) == ((0, 1, 2), (0.7, 0.8, 0.9))
 
 
@@ -25,9 +26,9 @@ def test_gain_is_difference_for_each_added_parameter(entry):
     base = entry("base", parameters=1000, accuracies=[0.5])
     larger, same, smaller = (entry(f"with_{n}", parameters=n, accuracies=[0.6]) for n in (1500, 1000, 900))
     rows = compare([base, larger, same, smaller]).rows
-    assert [row.gain_per_parameter for row in rows] == [None, pytest.approx(0.1 / 500), None, None]
+    assert [row.gain_per_parameter for row in rows] == [None, pytest.approx(0.1 / 500, **FLOAT64), None, None]
     worse = compare([base, entry("worse", parameters=1100, accuracies=[0.4])]).rows[1]
-    assert worse.gain_per_parameter == pytest.approx(-0.1 / 100)
+    assert worse.gain_per_parameter == pytest.approx(-0.1 / 100, **FLOAT64)
 
 
 def test_only_what_is_unclear_needs_seeds(entry):
@@ -47,7 +48,7 @@ def test_a_spec_that_means_the_same_as_the_baseline_is_not_tested(entry):
     same = {"accuracies": [0.5, 0.7], "fingerprint": "f" * 12}
     rows = compare([entry("base", **same), entry("twin", **same), entry("trick", accuracies=[0.8, 0.9])]).rows
     assert rows[1].effect is None
-    assert rows[2].effect.p_adjusted == pytest.approx(rows[2].effect.p, rel=1e-3)  # one comparison, not two
+    assert rows[2].effect.p_adjusted == pytest.approx(rows[2].effect.p, **FLOAT64)  # one comparison, not two
 
 
 def test_specs_of_one_meaning_count_once(entry):
@@ -79,8 +80,8 @@ def test_pairs_are_all_there_are_and_adjusted_for_all(entry):
         ("b", "c", "unclear"),
     ]
     alone = [stats.ttest_ind([d + 0.01, d, d - 0.01], [0.01, 0, -0.01]).pvalue for d in (0.1, 0.11, 0.01)]
-    assert pairs[1].p_adjusted == pairs[0].p_adjusted == pytest.approx(3 * alone[1])  # 2 * alone[0] is less
-    assert pairs[2].p_adjusted == pytest.approx(alone[2])
+    assert pairs[1].p_adjusted == pairs[0].p_adjusted == pytest.approx(3 * alone[1], **FLOAT64)  # 2 * alone[0] is less
+    assert pairs[2].p_adjusted == pytest.approx(alone[2], **FLOAT64)
 
 
 def test_one_run_has_no_deviation(entry):
@@ -89,14 +90,14 @@ def test_one_run_has_no_deviation(entry):
 
 def test_runs_that_diverged_are_counted_and_not_averaged(entry):
     rows = compare([entry("base", accuracies=[0.5, None, 0.7]), entry("wild", accuracies=[None])]).rows
-    assert (rows[0].mean, rows[0].diverged, rows[0].seeds) == (pytest.approx(0.6), 1, (0, 2))
+    assert (rows[0].mean, rows[0].diverged, rows[0].seeds) == (pytest.approx(0.6, **FLOAT64), 1, (0, 2))
     assert (rows[1].mean, rows[1].diverged, rows[1].effect) == (None, 1, None)
 
 
 def test_runs_that_failed_are_counted_unless_their_seed_is_there_after_all(entry):
     entries = [entry("base", accuracies=[0.5, 0.7], failed=[1, 2]), entry("broken", failed=[0])]
     rows = compare(entries).rows
-    assert (rows[0].mean, rows[0].failed, rows[0].lost) == (pytest.approx(0.6), 1, 1)
+    assert (rows[0].mean, rows[0].failed, rows[0].lost) == (pytest.approx(0.6, **FLOAT64), 1, 1)
     assert (rows[1].mean, rows[1].failed, rows[1].effect) == (None, 1, None)
     assert rows[1].curve.lost == ((0.3,),)
 

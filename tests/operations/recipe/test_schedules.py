@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy
 import pytest
 import torch
+from helpers.tolerances import FLOAT64
 from torch.optim import lr_scheduler
 
 from cifar_dsl.operations.recipe import SCHEDULES
@@ -74,14 +75,14 @@ def torch_rates(make: Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler
 )
 def test_rates_are_those_of_torch(schedule, theirs):
     ours = [schedule.factor(epoch, EPOCHS) for epoch in range(EPOCHS + 1)]
-    assert ours == pytest.approx(torch_rates(theirs), abs=1e-9)
+    assert ours == pytest.approx(torch_rates(theirs), **FLOAT64)
 
 
 @pytest.mark.parametrize("schedule", ALL, ids=str)
 def test_a_factor_is_a_share_of_the_rate_at_every_step(schedule):
     factors = [schedule.factor(step / 10, EPOCHS) for step in range(10 * EPOCHS + 1)]
     assert all(0 <= factor <= 1 for factor in factors)
-    assert max(factors) == pytest.approx(1)
+    assert max(factors) == pytest.approx(1, **FLOAT64)
 
 
 def test_every_declared_schedule_is_among_those_tested():
@@ -90,7 +91,7 @@ def test_every_declared_schedule_is_among_those_tested():
 
 @pytest.mark.parametrize("schedule", WARMED, ids=str)
 def test_a_warm_up_rises_from_0_in_a_straight_line(schedule):
-    assert [schedule.factor(epoch, EPOCHS) for epoch in range(5)] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+    assert [schedule.factor(epoch, EPOCHS) for epoch in range(5)] == pytest.approx([0, 0.25, 0.5, 0.75, 1], **FLOAT64)
 
 
 @pytest.mark.parametrize("schedule", WARMED, ids=str)
@@ -98,13 +99,13 @@ def test_after_the_warm_up_the_curve_has_the_rest_of_the_time(schedule):
     plain = PLAIN[schedule.name]
     for progress in (0, 0.25, 0.5, 0.75, 1):
         after = schedule.factor(4 + progress * (EPOCHS - 4), EPOCHS)
-        assert after == pytest.approx(plain.factor(progress * EPOCHS, EPOCHS))
+        assert after == pytest.approx(plain.factor(progress * EPOCHS, EPOCHS), **FLOAT64)
 
 
 @pytest.mark.parametrize("schedule", WARMED, ids=str)
 @pytest.mark.parametrize("epochs", [1, 4])
 def test_a_warm_up_may_be_as_long_as_the_training_or_longer(schedule, epochs):
-    assert schedule.factor(0.5, epochs) == pytest.approx(0.125)
+    assert schedule.factor(0.5, epochs) == pytest.approx(0.125, **FLOAT64)
     assert math.isfinite(schedule.factor(epochs, epochs))
 
 
@@ -119,14 +120,14 @@ def test_a_warm_up_may_be_as_long_as_the_training_or_longer(schedule, epochs):
     ids=str,
 )
 def test_a_schedule_begins_and_ends_as_declared(schedule, start, end):
-    assert schedule.factor(0, EPOCHS) == pytest.approx(start)
-    assert schedule.factor(EPOCHS, EPOCHS) == pytest.approx(end)
+    assert schedule.factor(0, EPOCHS) == pytest.approx(start, **FLOAT64)
+    assert schedule.factor(EPOCHS, EPOCHS) == pytest.approx(end, **FLOAT64)
 
 
 def test_a_step_falls_at_the_start_of_its_epoch_and_not_before():
     schedule = Step(at=(3,), gamma=0.1)
     assert schedule.factor(2.999, EPOCHS) == 1
-    assert schedule.factor(3, EPOCHS) == pytest.approx(0.1)
+    assert schedule.factor(3, EPOCHS) == pytest.approx(0.1, **FLOAT64)
 
 
 def test_a_step_may_have_a_warm_up_during_which_it_falls_too():
@@ -138,7 +139,7 @@ def test_piecewise_goes_straight_from_point_to_point():
     schedule = Piecewise(at=(2.0, 4.0, 8.0), factors=(0.5, 1.0, 0.0))
     epochs = [step / 4 for step in range(49)]
     expected = numpy.interp(epochs, schedule.at, schedule.factors)
-    assert [schedule.factor(epoch, EPOCHS) for epoch in epochs] == pytest.approx(expected)
+    assert [schedule.factor(epoch, EPOCHS) for epoch in epochs] == pytest.approx(expected, **FLOAT64)
 
 
 @pytest.mark.parametrize(
@@ -158,4 +159,4 @@ def test_points_and_factors_go_with_each_other(at, factors, message):
 def test_one_cycle_goes_straight_up_to_its_peak_and_straight_down():
     schedule = OneCycle(peak=0.25, start=0.2, final=0)
     rates = [schedule.factor(epoch, 12) for epoch in (0, 1.5, 3, 7.5, 12)]
-    assert rates == pytest.approx([0.2, 0.6, 1, 0.5, 0])
+    assert rates == pytest.approx([0.2, 0.6, 1, 0.5, 0], **FLOAT64)

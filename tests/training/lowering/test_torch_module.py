@@ -8,6 +8,7 @@ import weakref
 import pytest
 import torch
 from helpers.specs import graph_of
+from helpers.tolerances import SAME_FORMULA, sums
 from torch import nn
 
 from cifar_dsl.compiler import analyze
@@ -72,7 +73,7 @@ def test_it_can_be_copied_pickled_and_saved() -> None:
     loaded = built("conv(8, 3) -> bn -> relu\nlet y = conv(8, 1)\nadd { identity | y }", seed=1)
     loaded.load_state_dict(torch.load(buffer))
     for other in (copy.deepcopy(module), pickle.loads(pickle.dumps(module)), loaded):
-        torch.testing.assert_close(other(x), module(x), rtol=0, atol=0)
+        assert torch.equal(other(x), module(x))
 
 
 @pytest.mark.parametrize("name", ["baseline", "residual"])
@@ -83,7 +84,7 @@ def test_it_is_compiled_as_one_graph(name: str) -> None:
         warnings.filterwarnings("ignore", module=r"torch\..*")  # torch's own deprecations
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
-        torch.testing.assert_close(compiled(x), module(x))
+        torch.testing.assert_close(compiled(x), module(x), **SAME_FORMULA)
 
 
 def test_it_is_exported() -> None:
@@ -93,14 +94,14 @@ def test_it_is_exported() -> None:
         warnings.filterwarnings("ignore", module=r"torch\..*")  # torch's own deprecations
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         exported = torch.export.export(module, (x,))
-    torch.testing.assert_close(exported.module()(x), module(x))
+    torch.testing.assert_close(exported.module()(x), module(x), **SAME_FORMULA)
 
 
 def test_channels_last_computes_the_same() -> None:
     module, x = build_module(shipped("residual"), "residual", seed=0).eval(), images(3, 32, 32)
     expected = module(x)
     module.to(memory_format=torch.channels_last)
-    torch.testing.assert_close(module(x.to(memory_format=torch.channels_last)), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(module(x.to(memory_format=torch.channels_last)), expected, **sums(expected))
 
 
 def test_every_weight_gets_a_gradient() -> None:
@@ -149,7 +150,9 @@ def test_weights_are_drawn_as_torch_draws_them(stage: str, size: str, like) -> N
     for name, expected in torchs.items():
         (weight,) = (p for path, p in ours.items() if path.endswith(f".{name}"))
         count = weight.numel()
-        assert weight.abs().max().item() == pytest.approx(expected.abs().max().item(), rel=0.3 if count < 100 else 0.02)
+        # The largest of n even numbers lies about 1 / n below the bound: a hundredth for 64 numbers, 1 / 500 for more.
+        assert weight.abs().max().item() == pytest.approx(expected.abs().max().item(), rel=0.1 if count < 100 else 0.02)
+        # The deviation of n even numbers scatters by 0.45 / sqrt(n): 0.06 for 64, 0.01 for 2304.
         assert weight.std().item() == pytest.approx(expected.std().item(), rel=0.3 if count < 1000 else 0.05)
 
 
@@ -189,7 +192,7 @@ def test_weights_are_drawn_as_torch_draws_them(stage: str, size: str, like) -> N
 )
 def test_a_network_computes_what_its_spec_says(stages: str, items: str, expected) -> None:
     x = images()
-    torch.testing.assert_close(built(stages, items)(x), expected(x))
+    torch.testing.assert_close(built(stages, items)(x), expected(x), **SAME_FORMULA)
 
 
 def test_a_value_is_dropped_after_its_last_use() -> None:
@@ -213,4 +216,4 @@ def test_a_value_is_dropped_after_its_last_use() -> None:
 def test_the_deepest_network_is_built_run_and_copied() -> None:
     blocks = "".join(f"block b{i}() {{ b{i + 1} }}\n" for i in range(63)) + "block b63() { relu }"
     module = built("b0", blocks)
-    torch.testing.assert_close(copy.deepcopy(module)(images()), images().relu())
+    assert torch.equal(copy.deepcopy(module)(images()), images().relu())
