@@ -1,4 +1,16 @@
-"""Text of specs -> syntax trees, and back. Nothing else imports lark."""
+"""Text of specs -> syntax trees, and back. Nothing else imports lark.
+
+In the order in which a text passes through:
+
+- `tables`: lark's parser, made from `grammar/arch.lark` or from the prepared `tables.json`, and its lexer
+- `layout`: drops the new lines that end nothing; bounds brackets and lengths
+- `builder`: lark's tree -> `nodes`, the syntax tree
+- `parser`: all of that for a right text (`parse_spec`, `parse_override`, `parse_axis`); of another, `mistakes` finds
+  what is wrong and `explanations` has the words for it
+- `tolerant_layout`, `recovery`: the tree of what can be read of a text with mistakes (`parse_recovering`), for editors
+- `printer`: tree -> text; `lines`, `formatter`: text -> canonical text with its comments
+- `words`: the keywords, and the names of settings
+"""
 
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.language.syntax.parser import parse_axis, parse_override, parse_spec

@@ -172,7 +172,7 @@ class Builder(Transformer_NonRecursive[Token, Any]):
     # element: _stage_kind ["as" NAME] [":" shape]
     def element(self, meta: Meta, children: Children) -> nodes.Element:
         kind, label, claim = children
-        return nodes.Element(kind, label and self._identifier(label), claim, self._span(meta))
+        return nodes.Element(kind, None if label is None else self._identifier(label), claim, self._span(meta))
 
     # shape: SIZE | NUMBER
     def shape(self, meta: Meta, children: Tokens) -> nodes.ShapeClaim:
@@ -260,7 +260,7 @@ class Builder(Transformer_NonRecursive[Token, Any]):
     # argument: [NAME "="] expr
     def argument(self, meta: Meta, children: Children) -> nodes.Argument:
         keyword, value = children
-        return nodes.Argument(keyword and self._identifier(keyword), value, self._span(meta))
+        return nodes.Argument(None if keyword is None else self._identifier(keyword), value, self._span(meta))
 
     # list: "[" [expr ("," expr)* ","?] "]"
     def list(self, meta: Meta, children: Children) -> nodes.Sequence:
@@ -311,6 +311,10 @@ class Builder(Transformer_NonRecursive[Token, Any]):
 @v_args(meta=True)
 class RecoveringBuilder(Builder):
     """Builds the nodes of a text with mistakes: from empty tokens, and in place of numbers that can't be, `Missing`."""
+
+    def spec(self, meta: Meta, children: Children) -> nodes.Spec:
+        header, *items = children
+        return super().spec(meta, [header, *(item for item in items if item.span.start < item.span.end)])
 
     def name(self, meta: Meta, children: Tokens) -> nodes.Name | nodes.Missing:  # type: ignore[override]
         return super().name(meta, children) if children[0] else nodes.Missing(self._span(meta))

@@ -30,7 +30,7 @@ from cifar_dsl.language.syntax.layout import NEW_LINE, OPENING
 from cifar_dsl.language.syntax.parser import check_depth, parse_spec
 from cifar_dsl.language.syntax.tables import START_SPEC, parser
 from cifar_dsl.language.syntax.tolerant_layout import made, tolerant_layout
-from cifar_dsl.language.syntax.words import ITEMS, KEYWORDS
+from cifar_dsl.language.syntax.words import ITEMS, KEYWORDS, SETTING_WORDS
 
 _REPAIRS = 200  # in one text
 _LINE_REPAIRS = 8  # in one line
@@ -45,8 +45,9 @@ _MISSING = (
     ("EQUAL", "="),
     ("IN", "in"),
     ("ELSE", "else"),
-    ("LPAR", "("),
     ("LBRACE", "{"),
+    ("LPAR", "("),
+    ("COMMA", ","),
     ("ARCH", "arch"),
     ("_NL", "\n"),
 )
@@ -62,7 +63,7 @@ _STARTS = {
     "[": frozenset(["NAME", "NUMBER", "SIZE", "STRING", "true", "false", "not"]),
 }
 # The head of a body whose own head can't be read.
-_HEADS = {"file": ("block", "", "(", ")"), "body": ("repeat", ""), "train": ("group", "")}
+_HEADS = {"file": ("block", "", "(", ")"), "body": ("repeat", "")}
 
 
 @frozen
@@ -138,6 +139,8 @@ class _Reader:
         while len(self.open) > 1 and self._complete("RBRACE", "RBRACE"):
             if not self._reads(made("}", len(self.source.text))):
                 return None
+        if not self._complete(END, END):  # behind a new line an item must follow: one that is dropped again
+            self._reads(self._made("param"))
         if not self._complete(END, END):
             return None
         builder = RecoveringBuilder(self.source)
@@ -188,25 +191,30 @@ class _Reader:
             self.open = [(kind, is_closed and kind not in _VALUES) for kind, is_closed in self.open]
         token, end = self.tokens[self.place], self._end()
         kind = self.open[-1][0]
-        accepted = self._accepts()
         target = self.tokens[end]
         if self.line_repairs > _LINE_REPAIRS and end > self.place:
             self._complete(target.type, target.type)
             self._skip(end)
-            return
-        separator, separator_type = (",", "COMMA") if kind in _VALUES else ("\n", NEW_LINE)
-        if _begins(token, kind) and separator_type in accepted and target.type in accepted:
-            self._reads(self._made(separator, separator_type))
-            return
-        following = self.tokens[self.place + 1]
-        is_extra = self.place + 1 < end and token not in _WITH_PLACES and following.type in accepted
-        if is_extra:
+        elif self._separates(token, kind):
+            pass
+        elif self._is_extra(token, end):
             self._skip(self.place + 1)
         elif self._complete(token.type, target.type):
-            if token.type not in self._accepts():
+            if token.type not in self._accepts() and not self._separates(token, kind):
                 self._skip_to_start(end, kind)
-        else:
+        elif not self._separates(token, kind):
             self._open_body(token, kind)
+
+    def _separates(self, token: Token, kind: str) -> bool:
+        """Read the new line, or in values the comma, that was forgotten before a token, if one was."""
+        separator, separator_kind = (",", "COMMA") if kind in _VALUES else ("\n", NEW_LINE)
+        is_forgotten = _begins(token, kind) and separator_kind in self._accepts()
+        return is_forgotten and self._reads(self._made(separator, separator_kind))
+
+    def _is_extra(self, token: Token, end: int) -> bool:
+        """Whether the line goes on without this token."""
+        is_last = self.place + 1 >= end
+        return not is_last and token not in _WITH_PLACES and self.tokens[self.place + 1].type in self._accepts()
 
     def _reads_misspelt_keyword(self) -> bool:
         """Read a line as if its first word were the nearest keyword, if all of it is right then."""
@@ -235,16 +243,17 @@ class _Reader:
         """Read what is missing until one of two kinds of tokens can stand here; whether that worked."""
         for _ in range(2 * limits.current().nesting):  # brackets to close, and little more
             accepted = self._accepts()
-            if wanted in accepted or target in accepted:
+            is_in_made_body = self.open[-1] == ("body", False)
+            if (wanted in accepted or target in accepted) and not is_in_made_body:
                 return True
-            if NEW_LINE in accepted and not self._is_in_values():
+            if NEW_LINE in accepted and not self._is_in_values() and not is_in_made_body:
                 return False  # nothing is missing
             for kind, text in _MISSING:
                 is_others = text in _CLOSING and self.open[-1][1]  # the text has the partner of what is open
                 if kind in accepted and not is_others:
                     self._reads(self._made(text, kind))
-                    if text in OPENING:
-                        self.open[-1] = (self.open[-1][0], False)
+                    if text == "{":
+                        self.open[-1] = ("body", False)
                     break
             else:
                 return False
@@ -254,10 +263,23 @@ class _Reader:
         """Read the head of some body before a `{` that has none; drop any other token."""
         if str(token) == "{" and kind in _HEADS:
             self._reads(self._made("\n", NEW_LINE))
-            for text in _HEADS[kind]:
+            is_train = kind == "file" and self.tokens[self.place + 1] in SETTING_WORDS
+            for text in ("train",) if is_train else _HEADS[kind]:
                 self._reads(self._made(text, "" if text else "NAME"))
-        if not self._accepts() & {token.type}:
-            self._skip(self.place + 1)
+        if token.type in self._accepts():
+            return
+        if str(token) == "{":
+            self._drop_partner()
+        self._skip(self.place + 1)
+
+    def _drop_partner(self) -> None:
+        """Drop the `}` of the `{` at `place`."""
+        depth = 0
+        for i in range(self.place, len(self.tokens)):
+            depth += (self.tokens[i] == "{") - (self.tokens[i] == "}")
+            if depth == 0:
+                self.tokens = [*self.tokens[:i], *self.tokens[i + 1 :]]
+                return
 
     def _skip_to_start(self, end: int, kind: str) -> None:
         """Drop tokens up to one that can begin something, as if it stood on a line of its own, or up to `end`."""

@@ -60,7 +60,7 @@ def tolerant_layout(source: Source) -> Layout:
 @cache
 def _readable() -> re.Pattern[str]:
     patterns = "|".join(terminal.pattern.to_regexp() for terminal in parser().terminals)
-    return re.compile(f'(?:{patterns})|(?P<unreadable>"[^"\n]*|.)', re.DOTALL)
+    return re.compile(f"(?:{patterns})|(?P<unreadable>.)", re.DOTALL)
 
 
 def _legible(source: Source) -> tuple[str, list[Span]]:
@@ -83,7 +83,8 @@ def _items(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
         if token.type == NEW_LINE:
             continue
         starts_line = i == 0 or tokens[i - 1].type == NEW_LINE
-        if starts_line and token in _STARTERS and last not in {":", "|", "."} and i > begin:
+        is_head = token in _BODY_HEADS and any(word == "{" for word in tokens[i + 1 : i + 2])
+        if (starts_line or is_head) and token in _STARTERS and (is_head or last not in {":", "|"}) and i > begin:
             yield tokens[begin:before]
             begin = before
         last, before = str(token), i + 1
@@ -166,6 +167,7 @@ def _ended_lines(tokens: Sequence[Token], pairs: _Pairs) -> Iterator[Token]:
     """The tokens of an item without the new lines that end nothing, see `layout`."""
     inside_until = -1
     previous, pending = None, None
+    is_left_open = False  # whether a ( or [ of this line is never closed
     for i, token in enumerate(tokens):
         if i in pairs.stray:
             continue
@@ -176,8 +178,10 @@ def _ended_lines(tokens: Sequence[Token], pairs: _Pairs) -> Iterator[Token]:
             if i > inside_until:
                 pending = token
             continue
-        if pending is not None and not (previous in JOINS_NEXT or token in JOINS_PREVIOUS):
+        joins = (previous in JOINS_NEXT and not is_left_open) or token in JOINS_PREVIOUS
+        if pending is not None and not joins:
             yield pending
+        is_left_open = i in pairs.unclosed or (is_left_open and pending is None)
         pending = None
         inside_until = max(inside_until, pairs.partner.get(i, -1))
         previous = str(token)
