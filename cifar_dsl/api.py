@@ -10,13 +10,13 @@ from attrs import fields, frozen
 
 from cifar_dsl.compiler import Analysis, Library, analyze, analyze_text, changes, examine
 from cifar_dsl.experiments.jobs import Job
-from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.diagnostics import nearest
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.operations.recipe import DATASETS
-from cifar_dsl.runs import Run, RunError, find_runs, open_run, run_path
+from cifar_dsl.runs import Run, find_runs, open_run, run_path
 from cifar_dsl.training.options import RunOptions, TrainOptions
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ def open_data_for_all(
     progress: "Progress | None" = None,
 ) -> "list[tuple[Spec, Dataset]]":
     """The same for several specs, which are held against their data; every data set is loaded once."""
-    from cifar_dsl.training.datasets import DataError, Dataset, load_dataset
+    from cifar_dsl.foundation.errors import DataError
+    from cifar_dsl.training.datasets import Dataset, load_dataset
     from cifar_dsl.training.subject import check_data, required_recipe
 
     folder = Path(data_dir) if data_dir is not None else None
@@ -171,8 +172,8 @@ def open_data_for_all(
         if declared.name == "npz":
             raise DataError(
                 f"`{spec.name}` is trained on a file of arrays, and the spec can't say where it lies",
-                f"specs name such data by its content, here {declared.arguments()['digest']}",
-                ("say where the file is: --data npz:PATH",),
+                "say where the file is: --data npz:PATH",
+                reason=f"specs name such data by its content, here {declared.arguments()['digest']}",
             )
         if declared.name not in loaded:
             loaded[declared.name] = load_dataset(declared.name, data_dir=folder, progress=progress)

@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 import cifar_dsl
 from cifar_dsl.api import open_data, open_data_for_all
 from cifar_dsl.compiler import analyze_text
-from cifar_dsl.runs import Run, RunError, find_runs
-from cifar_dsl.training.datasets import DataError, load_dataset
-from cifar_dsl.training.device import DeviceError, choose_device
+from cifar_dsl.foundation.errors import DataError, DeviceError, RunError
+from cifar_dsl.runs import Run, find_runs
+from cifar_dsl.training.datasets import load_dataset
+from cifar_dsl.training.device import choose_device
 from cifar_dsl.training.weights import evaluate_run
 
 CPU = choose_device("cpu")

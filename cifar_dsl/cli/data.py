@@ -99,7 +99,7 @@ def import_(directory: Path, file: Path | None, replace: bool, data_dir: Path | 
 
 def _check_identity(dataset: "Dataset", path: Path, own: str, *, replace: bool) -> None:
     """May the imported data be kept at `path`, as the data set of its name? Raises DataError."""
-    from cifar_dsl.training.datasets import DataError
+    from cifar_dsl.foundation.errors import DataError
     from cifar_dsl.training.datasets.cifar import CIFAR10_DIGEST, compare_to_published
     from cifar_dsl.training.datasets.store import load_npz
 
@@ -107,12 +107,14 @@ def _check_identity(dataset: "Dataset", path: Path, own: str, *, replace: bool) 
         if dataset.digest != CIFAR10_DIGEST:
             raise DataError(
                 compare_to_published(dataset) or "",
-                "the classes are those of CIFAR-10, but `--data cifar10` stands for the published pictures alone",
-                (f"write these to a file: {own}",),
+                f"write these to a file: {own}",
+                reason="the classes are those of CIFAR-10, but `--data cifar10` stands for the published pictures "
+                "alone",
             )
     elif path.exists() and not replace and load_npz(path).digest != dataset.digest:
         raise DataError(
             f"{path} is there already and holds other pictures",
-            f"`--data {dataset.name}` would mean something else from then on",
-            (f"write these to a file: {own}", "or replace the old ones with --replace"),
+            f"write these to a file: {own}",
+            "or replace the old ones with --replace",
+            reason=f"`--data {dataset.name}` would mean something else from then on",
         )

@@ -159,7 +159,7 @@ def _folder(name: str, folder: Path) -> Iterator[Finding]:
 
 
 def _data_sets(folder: Path) -> Iterator[Finding]:
-    from cifar_dsl.training.datasets import DataError
+    from cifar_dsl.foundation.errors import DataError
     from cifar_dsl.training.datasets.cifar import ARCHIVES, compare_to_published
     from cifar_dsl.training.datasets.download import file_sha256
     from cifar_dsl.training.datasets.store import load_npz

@@ -29,7 +29,8 @@ def command(
     """Reload the weights of RUN and measure them on the test images of the data that it was trained on."""
     from cifar_dsl import api
     from cifar_dsl.cli.progress import DownloadProgress
-    from cifar_dsl.runs import RunError, open_run
+    from cifar_dsl.foundation.errors import RunError
+    from cifar_dsl.runs import open_run
     from cifar_dsl.training.datasets import load_dataset
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.weights import evaluate_run

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from attrs import frozen
 
+from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.text import duration
 from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.runs import Run, RunError
+from cifar_dsl.runs import Run
 from cifar_dsl.runs.folder import complete_runs
 from cifar_dsl.training.device import Choice, peak_macs_per_s
 

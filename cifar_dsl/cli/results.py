@@ -102,7 +102,8 @@ def _pictures(comparison: "Comparison", data: str | None, data_dir: Path | None)
 
     A file of arrays is looked for where `data` says, else where the runs say that it was.
     """
-    from cifar_dsl.training.datasets import DataError, load_dataset
+    from cifar_dsl.foundation.errors import DataError
+    from cifar_dsl.training.datasets import load_dataset
     from cifar_dsl.training.datasets.load import cache_path
 
     used = comparison.data

@@ -14,9 +14,10 @@ from cifar_dsl.cli.confirmation import confirm
 from cifar_dsl.cli.main import EXIT_WRONG
 from cifar_dsl.cli.options import with_option
 from cifar_dsl.cli.output import counted, note, say
+from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.language.diagnostics.render import visible
-from cifar_dsl.runs import Run, RunError
+from cifar_dsl.runs import Run
 from cifar_dsl.runs.catalogue import Entry, Status, entries
 from cifar_dsl.runs.pruning import Removal, Selection
 from cifar_dsl.runs.verification import problems

@@ -7,16 +7,12 @@ from math import prod
 from attrs import frozen
 
 from cifar_dsl.compiler import override_phrase
-from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.errors import SweepError
 from cifar_dsl.language.diagnostics import Diagnostic, Label, SpecError
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, parse_axis, print_chain, print_override
 
 MOST = 64  # specs of a grid; with three seeds of each these are 192 trainings
-
-
-class GridError(UserError):
-    """A grid of no use: too large, or of one spec."""
 
 
 @frozen
@@ -43,18 +39,18 @@ class Grid:
 
 
 def make_grid(texts: Sequence[str]) -> Grid:
-    """The grid that the `--set` of a sweep stand for. Raises SpecError, which says where they are wrong; GridError."""
+    """The grid that the `--set` of a sweep stand for. Raises SpecError, which says where they are wrong; SweepError."""
     axes = _axes(texts)
     varied = [axis for axis in axes if len(axis.values) > 1]
     if not varied:
-        raise GridError(
+        raise SweepError(
             "there is nothing to choose from: no `--set` has several values",
             "part the values of one by commas: --set 'head=[64],[512]'",
         )
     count = prod(len(axis.values) for axis in varied)
     if count > MOST:
         factors = " x ".join(str(len(axis.values)) for axis in varied)
-        raise GridError(
+        raise SweepError(
             f"{factors} values make a grid of {count:,} specs, and a sweep has at most {MOST}",
             "leave values out, or sweep one part after the other: runs that are there are used again",
         )

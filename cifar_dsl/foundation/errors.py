@@ -1,10 +1,29 @@
-"""What a person at the keyboard can mend, and their wish to stop; a spec's own mistakes are `diagnostics`."""
+"""Every exception that this package raises on purpose. Anything else is a bug, and the command line exits with 101.
+
+    CifarDslError
+      SpecError            (in `language.diagnostics`, whose diagnostics it holds)
+      UserError
+        DataError
+          DownloadError
+        DeviceError
+        EngineError
+        RunError
+          LockedError
+        SweepError
+      StoppedError
+
+Exceptions that steer work inside a room (`EvaluationFailed`, `MisfitError`, ...) never leave it and are not listed.
+"""
 
 
-class UserError(Exception):
-    """Something is not as it must be: `message` says what and where, `reason` why, `help` what to do.
+class CifarDslError(Exception):
+    """Catches everything below. Never raised itself."""
 
-    The command line shows it without a traceback and ends with 1.
+
+class UserError(CifarDslError):
+    """Something other than a spec is wrong, and the user can fix it: `message` says what, `reason` why, `help` how.
+
+    Raised itself by commands and by the API for a wrong argument. The command line prints it and exits with 1.
     """
 
     def __init__(self, message: str, *help: str, reason: str = "") -> None:  # noqa: A002
@@ -14,5 +33,37 @@ class UserError(Exception):
         self.help = help
 
 
-class StoppedError(Exception):
-    """Somebody asked to stop, by Ctrl-C, say; all that was done is kept."""
+class DataError(UserError):
+    """A dataset can't be found, read, or used. Raised by `training.datasets`. Exit code 1."""
+
+
+class DownloadError(DataError):
+    """A server can't be reached, or sends something else. Raised by `training.datasets.download`. Exit code 1."""
+
+
+class DeviceError(UserError):
+    """The requested device doesn't exist here. Raised by `training.device`. Exit code 1."""
+
+
+class EngineError(UserError):
+    """The requested engine can't run this training. Raised by `training.engines`. Exit code 1."""
+
+
+class RunError(UserError):
+    """A run is missing, damaged, or can't be used or written. Raised by `runs`. Exit code 1."""
+
+
+class LockedError(RunError):
+    """Another process trains the run. Raised by `runs.lock`. Exit code 1, after waiting where `--wait` says so."""
+
+
+class SweepError(UserError):
+    """A sweep has too many specs, or only one. Raised by `experiments.sweep`. Exit code 1."""
+
+
+class StoppedError(CifarDslError):
+    """Someone asked to stop, such as with Ctrl-C; everything up to the last checkpoint is kept.
+
+    Raised by `training.loop` and by `runs.lock` while waiting. A job reports it as `TrainingStopped`, for which the
+    command line exits with 130.
+    """

@@ -22,7 +22,6 @@ is always whole. Beside it lie at times
 
 from cifar_dsl.runs.failures import note_failure
 from cifar_dsl.runs.folder import Run, failed_runs, find_runs, open_partial, open_run
-from cifar_dsl.runs.lock import LockedError
 from cifar_dsl.runs.places import (
     BEST,
     METRICS,
@@ -42,7 +41,6 @@ from cifar_dsl.runs.records import (
     Failure,
     Machine,
     Resumption,
-    RunError,
     RunRecord,
     RunResult,
     written,
@@ -62,11 +60,9 @@ __all__ = [
     "DataRecord",
     "EpochMetrics",
     "Failure",
-    "LockedError",
     "Machine",
     "Resumption",
     "Run",
-    "RunError",
     "RunRecord",
     "RunResult",
     "RunWriter",

@@ -11,12 +11,13 @@ from pathlib import Path
 from attrs import frozen
 
 from cifar_dsl.compiler import analyze_text
+from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.folder import Run, restore
 from cifar_dsl.runs.lock import is_locked
 from cifar_dsl.runs.places import FOLDER, RECORD, WEIGHTS, partial_path
-from cifar_dsl.runs.records import Failure, RunError, RunRecord, RunResult, damaged
+from cifar_dsl.runs.records import Failure, RunRecord, RunResult, damaged
 
 
 class Status(StrEnum):

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cifar_dsl.foundation.atomic import write_atomically
+from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs.folder import Run
 from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.runs.places import FAILURE, partial_path
-from cifar_dsl.runs.records import Failure, RunError, to_json
+from cifar_dsl.runs.records import Failure, to_json
 
 
 def note_failure(place: Path, digest: str, message: str, help_: Sequence[str] = ()) -> None:

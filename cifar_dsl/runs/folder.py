@@ -7,6 +7,7 @@ from pathlib import Path
 import cattrs
 from attrs import frozen
 
+from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs.lock import is_locked
 from cifar_dsl.runs.places import (
     FAILURE,
@@ -23,7 +24,6 @@ from cifar_dsl.runs.places import (
 from cifar_dsl.runs.records import (
     EpochMetrics,
     Failure,
-    RunError,
     RunRecord,
     RunResult,
     damaged,

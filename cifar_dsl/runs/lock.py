@@ -10,16 +10,11 @@ from pathlib import Path
 from attrs import define, field
 from filelock import FileLock, Timeout
 
-from cifar_dsl.foundation.errors import StoppedError
+from cifar_dsl.foundation.errors import LockedError, StoppedError
 from cifar_dsl.runs.places import HOLDER, lock_path, partial_path
-from cifar_dsl.runs.records import RunError
 
 _BETWEEN_LOOKS_S = 0.5
 _GRACE_S = 0.3  # who looks whether a run is being trained holds its lock for a moment
-
-
-class LockedError(RunError):
-    """Another process trains the run."""
 
 
 @define

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from attrs import frozen
 
+from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs.catalogue import Entry, Status, entry_of
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.runs.places import lock_path, partial_path, removed_path
-from cifar_dsl.runs.records import RunError
 from cifar_dsl.runs.verification import problems
 
 _GO_ON = {Status.UNFINISHED, Status.FAILED}  # a damaged checkpoint of theirs is passed over

@@ -10,16 +10,12 @@ from typing import Any, Literal, TypeVar
 import cattrs
 from attrs import frozen
 
-from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.errors import RunError
 
 SCHEMA = 3
 SCHEMA_WITH_SUMS = 3  # since which a run has SHA256SUMS
 
 T = TypeVar("T")
-
-
-class RunError(UserError):
-    """A run folder that isn't one, or a run that can't be used or made."""
 
 
 @frozen

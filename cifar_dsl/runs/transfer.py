@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 from attrs import frozen
 
 from cifar_dsl.foundation.atomic import write_atomically
+from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs.places import HOLDER, RESULT
-from cifar_dsl.runs.records import RunError
 
 
 @frozen

@@ -8,6 +8,7 @@ from pathlib import Path
 from attrs import define, evolve, field
 
 from cifar_dsl.foundation.atomic import sync_folder, write_atomically
+from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs.checkpoints import FOLDER, Checkpoint, checkpoints, write_checkpoint
 from cifar_dsl.runs.digests import sums
 from cifar_dsl.runs.folder import Run, restore
@@ -30,7 +31,6 @@ from cifar_dsl.runs.records import (
     EpochMetrics,
     Machine,
     Resumption,
-    RunError,
     RunRecord,
     RunResult,
     read_record,

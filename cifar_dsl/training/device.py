@@ -11,14 +11,10 @@ import torch
 from attrs import frozen
 
 from cifar_dsl.analysis import available_bytes
-from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.errors import DeviceError
 from cifar_dsl.training.precision import type_of
 
 _BEST = "`--device auto` takes the best there is"
-
-
-class DeviceError(UserError):
-    """The device asked for is not there."""
 
 
 @frozen

@@ -24,16 +24,12 @@ import torch
 from attrs import define, field, frozen
 from torch import nn
 
-from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.errors import EngineError
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.training.feeds import DeviceFeed, Feed, HostFeed
 
 ENGINES = ("auto", "eager", "graph", "compile")
 Steps = Sequence[Callable[[], None]]
-
-
-class EngineError(UserError):
-    """The engine asked for can't run this training."""
 
 
 class Engine(Protocol):

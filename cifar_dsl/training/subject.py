@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from cifar_dsl.compiler import Analysis, DataShape, changes
+from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.ir import Recipe, Shape
-from cifar_dsl.runs import RunError
 
 if TYPE_CHECKING:
     from cifar_dsl.training.datasets import Dataset

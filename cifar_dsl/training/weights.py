@@ -6,9 +6,10 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from cifar_dsl.compiler import Analysis, analyze_text
-from cifar_dsl.runs import Run, RunError
+from cifar_dsl.foundation.errors import DataError, RunError
+from cifar_dsl.runs import Run
 from cifar_dsl.runs.digests import file_digest
-from cifar_dsl.training.datasets import DataError, Dataset
+from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import Measured, evaluate
 from cifar_dsl.training.images import load_images
@@ -41,8 +42,9 @@ def evaluate_run(run: Run, dataset: Dataset, choice: Choice) -> Measured:
     if dataset.digest != record.data.digest:
         raise DataError(
             f"this is not the data that {run.path} was trained on",
-            f"the run has {record.data.name} with digest {record.data.digest[:16]}, this is {dataset.digest[:16]}",
-            (f"the run's data: {record.data.origin}",),
+            f"the run's data: {record.data.origin}",
+            reason=f"the run has {record.data.name} with digest {record.data.digest[:16]}, "
+            f"this is {dataset.digest[:16]}",
         )
     analysis = analyze_text(run.spec_text, str(run.path / "spec.arch"))
     if analysis.fingerprint != record.fingerprint:

@@ -11,7 +11,8 @@ import pytest
 
 from cifar_dsl import api
 from cifar_dsl.experiments.comparison.images import SHOWN
-from cifar_dsl.runs import PREDICTIONS, RunError, RunWriter, find_runs
+from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.runs import PREDICTIONS, RunWriter, find_runs
 from cifar_dsl.runs.predictions import write_predictions
 from cifar_dsl.training.datasets import load_dataset
 

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from cifar_dsl.cli import data
-from cifar_dsl.training.datasets import DataError, load_dataset
+from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.training.datasets import load_dataset
 from cifar_dsl.training.datasets.cifar import CIFAR10_CLASSES, CIFAR100_CLASSES
 from cifar_dsl.training.datasets.folder import import_folder
 
@@ -98,7 +99,7 @@ def test_only_what_can_be_downloaded_is_downloaded(cli):
 
 def test_a_download_that_fails_says_why_and_what_to_do(cli, monkeypatch):
     def refuse(*_: object, **__: object) -> None:
-        raise DataError("cannot download", "the server can't be reached", ("try again",))
+        raise DataError("cannot download", "try again", reason="the server can't be reached")
 
     monkeypatch.setattr("cifar_dsl.training.datasets.load.obtain", refuse)
     outcome = cli("data", "download", "cifar10")

@@ -19,7 +19,8 @@ from attrs import evolve, field, frozen
 
 from cifar_dsl.cli import main
 from cifar_dsl.compiler import analyze_text
-from cifar_dsl.runs import Run, RunError, open_run, partial_path
+from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.runs import Run, open_run, partial_path
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.weights import load_weights

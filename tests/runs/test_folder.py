@@ -6,18 +6,8 @@ import shutil
 import pytest
 from helpers.runs import FINGERPRINT, RESULT_OF_RUN, broken_off, record, write
 
-from cifar_dsl.runs import (
-    METRICS,
-    RECORD,
-    RESULT,
-    Run,
-    RunError,
-    failed_runs,
-    find_runs,
-    note_failure,
-    open_run,
-    run_path,
-)
+from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.runs import METRICS, RECORD, RESULT, Run, failed_runs, find_runs, note_failure, open_run, run_path
 
 
 def test_runs_are_found_by_fingerprint_whatever_their_name_and_sorted_by_seed(tmp_path):

@@ -7,7 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from cifar_dsl.runs import PREDICTIONS, RunError
+from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.runs import PREDICTIONS
 from cifar_dsl.runs.predictions import read_predictions, write_predictions
 
 CLASSES = ("cat", "dog", "ship")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from helpers.runs import FINGERPRINT, broken_off, holding, names_below, record, write
 
-from cifar_dsl.runs import METRICS, WEIGHTS, LockedError, RunError, RunWriter, note_failure, partial_path, run_path
+from cifar_dsl.foundation.errors import LockedError, RunError
+from cifar_dsl.runs import METRICS, WEIGHTS, RunWriter, note_failure, partial_path, run_path
 from cifar_dsl.runs.catalogue import Status, entries
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.places import removed_path

@@ -11,6 +11,7 @@ from attrs import evolve
 from filelock import FileLock
 from helpers.runs import EPOCH, FINGERPRINT, RESULT_OF_RUN, broken_off, holding, names_below, record, write
 
+from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs import (
     METRICS,
     RECORD,
@@ -19,7 +20,6 @@ from cifar_dsl.runs import (
     SUMS,
     WEIGHTS,
     Resumption,
-    RunError,
     RunResult,
     RunWriter,
     find_runs,

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from cifar_dsl.training.device import DeviceError, choose_device, memory_bytes, processor_name, spare_gpus
+from cifar_dsl.foundation.errors import DeviceError
+from cifar_dsl.training.device import choose_device, memory_bytes, processor_name, spare_gpus
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from helpers.tolerances import FLOAT32, HALF, STORED_AS_FLOAT32, TRAINED
 from helpers.training import CPU, Outcome, fitted, meaning, without_idle_biases
 from torch._dynamo.utils import counters
 
-from cifar_dsl.foundation.errors import StoppedError
+from cifar_dsl.foundation.errors import EngineError, StoppedError
 from cifar_dsl.training import draws
-from cifar_dsl.training.engines import Eager, EngineError, Recorded, choose_engine
+from cifar_dsl.training.engines import Eager, Recorded, choose_engine
 from cifar_dsl.training.feeds import DeviceFeed, HostFeed
 from cifar_dsl.training.images import Splits, load_images
 from cifar_dsl.training.learner import Learner

@@ -5,7 +5,8 @@ from contextlib import suppress
 
 from attrs import frozen
 
-from cifar_dsl.runs import Run, RunError
+from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.runs import Run
 
 
 @frozen

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from attrs import field, frozen
 from scipy import stats
 
-from cifar_dsl.runs import PREDICTIONS, Run, RunError
+from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.runs import PREDICTIONS, Run
 from cifar_dsl.runs.predictions import Predictions, read_predictions
 
 SHOWN = 8  # images of each kind

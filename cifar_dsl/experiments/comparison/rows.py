@@ -20,7 +20,8 @@ from cifar_dsl.experiments.comparison.effects import (
 )
 from cifar_dsl.experiments.comparison.images import SpecImages, describe, read_answers
 from cifar_dsl.experiments.comparison.multiplicity import holm
-from cifar_dsl.runs import DataRecord, Machine, Run, RunError
+from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.runs import DataRecord, Machine, Run
 
 
 def _one_of_each_seed(runs: Iterable[Run]) -> tuple[Run, ...]:

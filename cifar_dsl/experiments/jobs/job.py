@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, define, evolve, field, frozen
 
-from cifar_dsl.foundation.errors import StoppedError, UserError
+from cifar_dsl.foundation.errors import RunError, StoppedError, UserError
 from cifar_dsl.foundation.limits import Limits, using
 from cifar_dsl.foundation.limits import current as current_limits
 from cifar_dsl.language.diagnostics import SpecError, render_concise
-from cifar_dsl.runs import Run, RunError, run_path
+from cifar_dsl.runs import Run, run_path
 from cifar_dsl.training.events import Event, Listener, StepsDone, TrainingFailed, TrainingStopped
 from cifar_dsl.training.options import RunOptions
 

@@ -11,8 +11,7 @@ from attrs import define, evolve, field
 from cifar_dsl.experiments.jobs.executor import JobListener
 from cifar_dsl.experiments.jobs.job import Job, load_data
 from cifar_dsl.experiments.jobs.remote import Message, RemoteRuns, RemoteWorker
-from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.runs import LockedError
+from cifar_dsl.foundation.errors import LockedError, UserError
 from cifar_dsl.training.events import FinalEvent, Note, TrainingFailed, TrainingStopped
 
 MAX_RETRIES = 3  # of a job whose workers are lost

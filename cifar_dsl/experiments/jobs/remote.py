@@ -27,8 +27,8 @@ from pathlib import Path
 from attrs import define, evolve, field, frozen
 
 from cifar_dsl.experiments.jobs.job import Job, run_job
-from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.runs import RESULT, LockedError, Run, RunError, RunResult, RunWriter, run_path
+from cifar_dsl.foundation.errors import LockedError, RunError, UserError
+from cifar_dsl.runs import RESULT, Run, RunResult, RunWriter, run_path
 from cifar_dsl.runs.records import from_json
 from cifar_dsl.runs.transfer import FolderDelta, Stamps, apply_delta, take_delta
 from cifar_dsl.training.datasets import Dataset

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from attrs import define, evolve, field, frozen
 
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.errors import CifarDslError
 from cifar_dsl.language.diagnostics.codes import CODES
 from cifar_dsl.language.source import Source, Span
 
@@ -68,8 +69,11 @@ class Diagnostic:
         return (self.label.span.source.name, self.label.span.start, self.code)
 
 
-class SpecError(Exception):
-    """A spec is wrong; `diagnostics` says how, one entry for each mistake."""
+class SpecError(CifarDslError):
+    """A spec is wrong; `diagnostics` holds one entry for each error.
+
+    Raised by the compiler. The command line prints the diagnostics and exits with 1.
+    """
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         super().__init__(diagnostics)

@@ -1,6 +1,6 @@
 """The pictures that models learn from: CIFAR-10, CIFAR-100, embedded shapes, or a user's own."""
 
-from cifar_dsl.training.datasets.dataset import DataError, Dataset
+from cifar_dsl.training.datasets.dataset import Dataset
 from cifar_dsl.training.datasets.load import data_directory, load_dataset
 
-__all__ = ["DataError", "Dataset", "data_directory", "load_dataset"]
+__all__ = ["Dataset", "data_directory", "load_dataset"]

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from attrs import frozen
 
-from cifar_dsl.training.datasets.dataset import DataError, Dataset
-from cifar_dsl.training.datasets.download import DownloadError, download, file_sha256
+from cifar_dsl.foundation.errors import DataError, DownloadError
+from cifar_dsl.training.datasets.dataset import Dataset
+from cifar_dsl.training.datasets.download import download, file_sha256
 from cifar_dsl.training.datasets.progress import Progress
 from cifar_dsl.training.datasets.store import canonical_order
 
@@ -117,14 +118,14 @@ def obtain(archive: Archive, folder: Path, progress: Progress | None = None) -> 
     except OSError as error:
         raise DataError(
             f"cannot use the data folder {folder}",
-            str(error),
-            ("choose another folder with --data-dir or CIFAR_DSL_DATA",),
+            "choose another folder with --data-dir or CIFAR_DSL_DATA",
+            reason=str(error),
         ) from error
     if damaged:
         raise DataError(
             f"{path} is not the published archive",
-            f"the published one has {archive.size:,} bytes and the SHA-256 {archive.sha256}",
-            (f"delete {path} to have it downloaded, or put the archive of {archive.url} there",),
+            f"delete {path} to have it downloaded, or put the archive of {archive.url} there",
+            reason=f"the published one has {archive.size:,} bytes and the SHA-256 {archive.sha256}",
         )
     if not present:
         try:
@@ -137,13 +138,11 @@ def obtain(archive: Archive, folder: Path, progress: Progress | None = None) -> 
 def _not_to_be_had(archive: Archive, path: Path, error: DownloadError) -> DataError:
     return DataError(
         f"{archive.title} is not in {path.parent}, and {error.message}",
-        f"{error.reason}; if the data is in another folder, name it with --data-dir or CIFAR_DSL_DATA",
-        (
-            *error.help,
-            "`cifar-dsl data import DIR` takes the pictures as DIR/train/<class>/*.png and DIR/test/...",
-            f"or get {archive.url} some other way, and put it at {path}",
-            "or train on the embedded data, which needs no download: --data shapes",
-        ),
+        *error.help,
+        "`cifar-dsl data import DIR` takes the pictures as DIR/train/<class>/*.png and DIR/test/...",
+        f"or get {archive.url} some other way, and put it at {path}",
+        "or train on the embedded data, which needs no download: --data shapes",
+        reason=f"{error.reason}; if the data is in another folder, name it with --data-dir or CIFAR_DSL_DATA",
     )
 
 
@@ -164,8 +163,8 @@ def read_archive(archive: Archive, path: Path) -> Dataset:
     except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError) as error:
         raise DataError(
             f"{path} is no {archive.title} archive in its binary version",
-            str(error),
-            (f"delete {path} to have it downloaded, or put the archive of {archive.url} there",),
+            f"delete {path} to have it downloaded, or put the archive of {archive.url} there",
+            reason=str(error),
         ) from error
     return Dataset(
         name=archive.name,

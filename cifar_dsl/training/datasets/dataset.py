@@ -9,16 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from attrs import field, frozen
 
-from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.errors import DataError
 
 CHANNELS_LIMIT = 4  # tells (N, C, H, W) from (N, H, W, C)
-
-
-class DataError(UserError):
-    """The data can't be had or used."""
-
-    def __init__(self, message: str, reason: str = "", help: tuple[str, ...] = ()) -> None:  # noqa: A002
-        super().__init__(message, *help, reason=reason)
 
 
 @frozen(eq=False, slots=False)
@@ -44,8 +37,8 @@ class Dataset:
         if self.x_train.shape[1:] != self.x_test.shape[1:]:
             raise DataError(
                 f"data set '{self.name}' ({self.origin}) holds pictures of two sizes",
-                f"x_train is {_kind(self.x_train)} and x_test is {_kind(self.x_test)}",
-                ("store both splits with the same height, width and channels",),
+                "store both splits with the same height, width and channels",
+                reason=f"x_train is {_kind(self.x_train)} and x_test is {_kind(self.x_test)}",
             )
 
     @cached_property
@@ -74,37 +67,37 @@ def _check_split(dataset: Dataset, split: str, images: npt.NDArray[Any], labels:
     if images.dtype != np.uint8:
         raise DataError(
             f"{x} is {_kind(images)}, not uint8",
-            "pictures are stored as whole numbers from 0 to 255; a recipe's preprocessing scales them",
-            ("store the pictures as they were before any scaling or normalising, as numpy.uint8",),
+            "store the pictures as they were before any scaling or normalising, as numpy.uint8",
+            reason="pictures are stored as whole numbers from 0 to 255; a recipe's preprocessing scales them",
         )
     if images.ndim != 4 or images.shape[3] > CHANNELS_LIMIT or 0 in images.shape[1:]:
         raise DataError(
             f"{x} is {_kind(images)}, not (N, H, W, C)",
-            f"the axes are picture, row, column and channel, with 1 to {CHANNELS_LIMIT} channels",
-            ("move the channels last: x.transpose(0, 2, 3, 1) turns (N, C, H, W) into (N, H, W, C)",),
+            "move the channels last: x.transpose(0, 2, 3, 1) turns (N, C, H, W) into (N, H, W, C)",
+            reason=f"the axes are picture, row, column and channel, with 1 to {CHANNELS_LIMIT} channels",
         )
     if labels.dtype != np.int64 or labels.ndim != 1:
         raise DataError(
             f"{y} is {_kind(labels)}, not integers (N)",
-            "a label is the number of the picture's class, counted from 0",
-            ("store one whole number for each picture; one-hot rows y become labels with y.argmax(1)",),
+            "store one whole number for each picture; one-hot rows y become labels with y.argmax(1)",
+            reason="a label is the number of the picture's class, counted from 0",
         )
     if len(images) != len(labels):
         raise DataError(
             f"{y} has {len(labels):,} labels for {len(images):,} pictures",
-            "every picture has one label",
-            (f"store as many labels as pictures in the {split} split",),
+            f"store as many labels as pictures in the {split} split",
+            reason="every picture has one label",
         )
     if not len(images):
         raise DataError(
             f"{x} is empty",
-            "a model can be neither trained nor tested without pictures",
-            (f"put at least one picture into the {split} split",),
+            f"put at least one picture into the {split} split",
+            reason="a model can be neither trained nor tested without pictures",
         )
     if labels.min() < 0 or labels.max() >= len(dataset.classes):
         wrong = int(np.argmax((labels < 0) | (labels >= len(dataset.classes))))
         raise DataError(
             f"{y} holds the label {labels[wrong]} at index {wrong}",
-            f"there are {len(dataset.classes)} classes, so labels go from 0 to {len(dataset.classes) - 1}",
-            ("correct the label, or name every class in `classes`",),
+            "correct the label, or name every class in `classes`",
+            reason=f"there are {len(dataset.classes)} classes, so labels go from 0 to {len(dataset.classes) - 1}",
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from cifar_dsl.training.datasets.dataset import DataError
+from cifar_dsl.foundation.errors import DataError, DownloadError
 from cifar_dsl.training.datasets.progress import Progress
 
 _CHUNK = 1 << 20  # bytes
@@ -16,10 +16,6 @@ _TIMEOUT = 30.0  # seconds without a byte
 
 _RANGE_NOT_SATISFIABLE = 416
 _PARTIAL_CONTENT = 206
-
-
-class DownloadError(DataError):
-    """The server can't be reached, or what it sends is not the file."""
 
 
 def download(url: str, target: Path, *, size: int, sha256: str, progress: Progress | None = None) -> None:
@@ -50,15 +46,15 @@ def download(url: str, target: Path, *, size: int, sha256: str, progress: Progre
             part.unlink()
             raise DownloadError(
                 f"{url} is not the file that was expected",
-                f"its SHA-256 is {found}, not {sha256}: it was damaged on the way, or changed at its source",
-                ("try again; if it stays so, get the file from somewhere else",),
+                "try again; if it stays so, get the file from somewhere else",
+                reason=f"its SHA-256 is {found}, not {sha256}: it was damaged on the way, or changed at its source",
             )
         part.replace(target)
     except OSError as error:
         raise DataError(
             f"cannot write {target}",
-            str(error),
-            ("free some space, or choose another folder with --data-dir or CIFAR_DSL_DATA",),
+            "free some space, or choose another folder with --data-dir or CIFAR_DSL_DATA",
+            reason=str(error),
         ) from error
 
 
@@ -88,8 +84,8 @@ def _fetch(url: str, part: Path, size: int, progress: Progress | None) -> None:
     if have < size:
         raise DownloadError(
             f"the download of {url} broke off",
-            f"{have:,} of {size:,} bytes have come; they are kept in {part}",
-            ("run the same command again: it goes on from there",),
+            "run the same command again: it goes on from there",
+            reason=f"{have:,} of {size:,} bytes have come; they are kept in {part}",
         )
 
 
@@ -126,14 +122,14 @@ def _check_announcement(url: str, response: HTTPResponse, expected: int) -> None
     if kind == "text/html" or announced != str(expected):
         raise DownloadError(
             f"{url} is not the file that was expected",
-            f"the server offers {announced} bytes of {kind}, where {expected} bytes were to come",
-            ("a login page of the network may stand in between: open the address in a browser",),
+            "a login page of the network may stand in between: open the address in a browser",
+            reason=f"the server offers {announced} bytes of {kind}, where {expected} bytes were to come",
         )
 
 
 def _unreachable(url: str, error: Exception) -> DownloadError:
     return DownloadError(
         f"cannot download {url}",
-        str(error) or type(error).__name__,
-        ("check the network, then run the same command again: what has come so far is kept",),
+        "check the network, then run the same command again: what has come so far is kept",
+        reason=str(error) or type(error).__name__,
     )

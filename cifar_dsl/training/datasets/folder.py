@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.training.datasets.cifar import CIFAR10_CLASSES, CIFAR100_CLASSES
-from cifar_dsl.training.datasets.dataset import DataError, Dataset
+from cifar_dsl.training.datasets.dataset import Dataset
 from cifar_dsl.training.datasets.progress import Progress
 from cifar_dsl.training.datasets.store import canonical_order
 
@@ -49,13 +50,13 @@ def import_folder(directory: Path, progress: Progress | None = None) -> Dataset:
     try:
         train, test = (_files(directory / split) for split in ("train", "test"))
     except OSError as error:
-        raise DataError(f"cannot read {error.filename}", str(error), (_LAYOUT,)) from error
+        raise DataError(f"cannot read {error.filename}", _LAYOUT, reason=str(error)) from error
     lone = sorted(train.keys() ^ test.keys())
     if lone:
         raise DataError(
             f"class {lone[0]} is only in {directory / ('train' if lone[0] in train else 'test')}",
-            "a model is tested on the classes that it was trained on",
-            (_LAYOUT,),
+            _LAYOUT,
+            reason="a model is tested on the classes that it was trained on",
         )
     classes = tuple(train)
     total = sum(len(files) for files in (*train.values(), *test.values()))
@@ -79,17 +80,17 @@ def _files(split: Path) -> dict[str, list[Path]]:
     """The PNG files of each class, both sorted by name."""
     folders = [entry for entry in _visible(split) if entry.is_dir()]
     if not folders:
-        raise DataError(f"{split} holds no folders", "each class has a folder of its own", (_LAYOUT,))
+        raise DataError(f"{split} holds no folders", _LAYOUT, reason="each class has a folder of its own")
     files = {folder.name: _visible(folder) for folder in folders}
     for folder in folders:
         if not files[folder.name]:
-            raise DataError(f"{folder} is empty", "every class needs pictures in both splits", (_LAYOUT,))
+            raise DataError(f"{folder} is empty", _LAYOUT, reason="every class needs pictures in both splits")
         for file in files[folder.name]:
             if file.suffix.lower() != ".png":
                 raise DataError(
                     f"{file} is no PNG file",
-                    "a class's folder holds PNG files alone, so that no picture is left out unnoticed",
-                    ("convert it to PNG, or move it away",),
+                    "convert it to PNG, or move it away",
+                    reason="a class's folder holds PNG files alone, so that no picture is left out unnoticed",
                 )
     return files
 
@@ -122,8 +123,8 @@ class _Reader:
         if image.shape != shape:
             raise DataError(
                 f"{path} is {image.shape[1]}x{image.shape[0]} pixels, not {shape[1]}x{shape[0]} like {first}",
-                "the pictures of a data set all have the same size",
-                ("bring every picture to one size first",),
+                "bring every picture to one size first",
+                reason="the pictures of a data set all have the same size",
             )
         self._done += 1
         if self._progress:
@@ -137,11 +138,11 @@ def _read_png(path: Path) -> npt.NDArray[np.uint8]:
             if max(image.size) > SIDE_LIMIT or image.mode not in _MODES:
                 raise DataError(
                     f"{path} is {image.width}x{image.height} pixels of mode {image.mode}",
-                    f"pictures have up to {SIDE_LIMIT} pixels a side and 8 bits a channel",
-                    ("scale it down, or convert it to 8 bits",),
+                    "scale it down, or convert it to 8 bits",
+                    reason=f"pictures have up to {SIDE_LIMIT} pixels a side and 8 bits a channel",
                 )
             return np.asarray(image.convert("RGB"))
     except (OSError, *_DAMAGE) as error:
         raise DataError(
-            f"{path} can't be read as a PNG file", str(error), ("replace the file by an undamaged one",)
+            f"{path} can't be read as a PNG file", "replace the file by an undamaged one", reason=str(error)
         ) from error

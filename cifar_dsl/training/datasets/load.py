@@ -5,8 +5,9 @@ from pathlib import Path
 
 import platformdirs
 
+from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.training.datasets.cifar import ARCHIVES, obtain
-from cifar_dsl.training.datasets.dataset import DataError, Dataset
+from cifar_dsl.training.datasets.dataset import Dataset
 from cifar_dsl.training.datasets.progress import Progress
 from cifar_dsl.training.datasets.shapes import shapes
 from cifar_dsl.training.datasets.store import load_npz, save_npz
@@ -46,14 +47,14 @@ def load_dataset(
     if name not in NAMES:
         raise DataError(
             f"there is no data set '{name}'",
-            "a data set is found by its name",
-            (f"choose one of {', '.join(NAMES)}",),
+            f"choose one of {', '.join(NAMES)}",
+            reason="a data set is found by its name",
         )
     if (name == "npz") != (path is not None):
         raise DataError(
             f"data set '{name}' {'needs' if name == 'npz' else 'takes no'} path",
-            "a path names the file of a data set of one's own, 'npz'; the others are found by their names",
-            ("say --data npz together with the path of the .npz file",),
+            "say --data npz together with the path of the .npz file",
+            reason="a path names the file of a data set of one's own, 'npz'; the others are found by their names",
         )
     if path is not None:
         return load_npz(path)
@@ -65,8 +66,8 @@ def load_dataset(
     except OSError as error:  # the folder is forbidden, or its name too long
         raise DataError(
             f"cannot look into the data folder {cached.parent}",
-            str(error),
-            ("choose another folder with --data-dir or CIFAR_DSL_DATA",),
+            "choose another folder with --data-dir or CIFAR_DSL_DATA",
+            reason=str(error),
         ) from error
     if is_cached:
         return _kept(cached, name)
@@ -81,7 +82,7 @@ def _kept(path: Path, name: str) -> Dataset:
     if dataset.classes != ARCHIVES[name].classes:  # a damaged list of contents may lack their names
         raise DataError(
             f"{path} is damaged: its classes are not those of {ARCHIVES[name].title}",
-            "a file that is kept under the name of a published data set holds that and nothing else",
-            (f"delete {path} to have it downloaded or import it again",),
+            f"delete {path} to have it downloaded or import it again",
+            reason="a file that is kept under the name of a published data set holds that and nothing else",
         )
     return dataset

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cifar_dsl.training.datasets.dataset import DataError, Dataset
+from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.training.datasets.dataset import Dataset
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _CLASSES_LIMIT = 1_000_000  # a label beyond it is damage; a name for each class would fill the memory
@@ -64,8 +65,8 @@ def save_npz(dataset: Dataset, path: Path) -> None:
     except OSError as error:
         raise DataError(
             f"cannot write {path}",
-            str(error),
-            ("free some space, or choose another folder with --data-dir or CIFAR_DSL_DATA",),
+            "free some space, or choose another folder with --data-dir or CIFAR_DSL_DATA",
+            reason=str(error),
         ) from error
 
 
@@ -85,17 +86,17 @@ def load_npz(path: Path, *, name: str = "npz") -> Dataset:
             if missing:
                 raise DataError(
                     f"{path} lacks {', '.join(missing)}",
-                    f"it holds {', '.join(sorted(found)) or 'no arrays'}",
-                    (f"write it with numpy.savez(path, {', '.join(f'{key}=...' for key in _ARRAYS)})",),
+                    f"write it with numpy.savez(path, {', '.join(f'{key}=...' for key in _ARRAYS)})",
+                    reason=f"it holds {', '.join(sorted(found)) or 'no arrays'}",
                 )
             arrays = {key: _read(archive, key) for key in (*_ARRAYS, "classes", "origin") if key in found}
     except OSError as error:
-        raise DataError(f"cannot read {path}", str(error), ("give the path of a readable .npz file",)) from error
+        raise DataError(f"cannot read {path}", "give the path of a readable .npz file", reason=str(error)) from error
     except _DAMAGE as error:
         raise DataError(
             f"{path} is damaged, or no .npz file",
-            str(error),
-            (f"delete {path} and make it again: download, import or write it anew",),
+            f"delete {path} and make it again: download, import or write it anew",
+            reason=str(error),
         ) from error
     y_train, y_test = (_as_labels(arrays[key]) for key in ("y_train", "y_test"))
     return Dataset(
@@ -127,8 +128,8 @@ def _names(path: Path, classes: npt.NDArray[Any]) -> tuple[str, ...]:
     if classes.ndim != 1 or classes.dtype.kind != "U":
         raise DataError(
             f"classes of {path} is {classes.dtype} {classes.shape}, not text (n)",
-            "it holds the name of each class, in the order of the labels",
-            ("store it as numpy.array([...]) of the names, or leave it out",),
+            "store it as numpy.array([...]) of the names, or leave it out",
+            reason="it holds the name of each class, in the order of the labels",
         )
     return tuple(classes.tolist())
 
@@ -139,7 +140,7 @@ def _numbers(path: Path, y_train: npt.NDArray[np.int64], y_test: npt.NDArray[np.
     if largest >= _CLASSES_LIMIT:
         raise DataError(
             f"{path} holds the label {largest}",
-            f"labels count the classes from 0, and there can be {_CLASSES_LIMIT:,} classes at most",
-            ("number the classes 0, 1, 2, ...",),
+            "number the classes 0, 1, 2, ...",
+            reason=f"labels count the classes from 0, and there can be {_CLASSES_LIMIT:,} classes at most",
         )
     return tuple(str(label) for label in range(largest + 1))

@@ -8,7 +8,8 @@ from scipy import stats
 
 from cifar_dsl.experiments.comparison import compare
 from cifar_dsl.experiments.comparison.images import SHOWN, Answers, describe, mcnemar, read_answers
-from cifar_dsl.runs import PREDICTIONS, RunError
+from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.runs import PREDICTIONS
 from cifar_dsl.runs.predictions import write_predictions
 
 CLASSES = ("cat", "dog")

@@ -5,7 +5,8 @@ from helpers.tolerances import FLOAT64
 from scipy import stats
 
 from cifar_dsl.experiments.comparison import Comparison, Entry, check_baseline, compare
-from cifar_dsl.runs import METRICS, RunError
+from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.runs import METRICS
 
 
 def names(comparison: Comparison) -> list[str]:

@@ -11,7 +11,8 @@ import pytest
 from cifar_dsl import api
 from cifar_dsl.experiments.jobs import remote
 from cifar_dsl.experiments.jobs.remote import RemoteRuns, RemoteWorker
-from cifar_dsl.runs import LockedError, RunWriter, partial_path, run_path
+from cifar_dsl.foundation.errors import LockedError
+from cifar_dsl.runs import RunWriter, partial_path, run_path
 from cifar_dsl.training.events import EpochEnded, FinalEvent, TrainingEnded, TrainingFailed
 from cifar_dsl.training.options import RunOptions
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from helpers.archives import PER_MEMBER, file, members, pack, picture, published
 
-from cifar_dsl.training.datasets import DataError, Dataset, cifar, data_directory, load_dataset
+from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.training.datasets import Dataset, cifar, data_directory, load_dataset
 from cifar_dsl.training.datasets.cifar import ARCHIVES, Archive, compare_to_published, obtain, read_archive
 
 

@@ -16,7 +16,8 @@ import attrs
 import pytest
 from helpers.archives import file, members, pack, published
 
-from cifar_dsl.training.datasets import DataError, Dataset, cifar, load_dataset
+from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.training.datasets import Dataset, cifar, load_dataset
 from cifar_dsl.training.datasets.cifar import ARCHIVES
 
 _DAMAGES = 100

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cifar_dsl.training.datasets import DataError
-from cifar_dsl.training.datasets.download import DownloadError, download
+from cifar_dsl.foundation.errors import DataError, DownloadError
+from cifar_dsl.training.datasets.download import download
 
 CONTENT = bytes(i * 7 % 251 for i in range(300_000))
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cifar_dsl.training.datasets import DataError
+from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.training.datasets.cifar import CIFAR10_CLASSES
 from cifar_dsl.training.datasets.folder import import_folder
 

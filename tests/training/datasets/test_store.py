@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cifar_dsl.training.datasets import DataError, Dataset, load_dataset
+from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.training.datasets import Dataset, load_dataset
 from cifar_dsl.training.datasets.store import canonical_order, load_npz, save_npz
 
 
