@@ -218,7 +218,7 @@ class Evaluator:
     def _call(self, node: nodes.CallExpression, scope: ValueScope, flow: Tensor | None) -> Value:
         name = node.callee.text
         kind = self.names.definitions[node.callee.span].kind
-        if kind == "initializer":
+        if kind == "initialiser":
             binder = Binder(self, self.reporter)
             return binder.declared(INITIALIZERS[name], Invocation.of(node), scope, flow)
         if kind in {"unknown", "layer"}:

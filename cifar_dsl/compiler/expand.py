@@ -127,7 +127,7 @@ class _Expander:
             return False
         match kind:
             case nodes.CallExpression(callee=callee):
-                return self._definitions[callee.span].kind in {"function", "initializer"}
+                return self._definitions[callee.span].kind in {"function", "initialiser"}
             case nodes.Name(text=text, span=span):
                 bound = scope.lookup(text)
                 is_layer = self._definitions[span].kind == "layer"

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from cifar_dsl.foundation.resources import specs_directory
-from cifar_dsl.language.source import Source
+from cifar_dsl.language.source import Source, comment_above
 from cifar_dsl.language.syntax import nodes, parse_spec, print_head
 
 _BLOCK = re.compile(r"^block ([A-Za-z_][A-Za-z0-9_]*)", re.MULTILINE)
@@ -39,9 +39,7 @@ def library_files() -> dict[str, dict[str, str]]:
         text = path.read_text(encoding="utf-8")
         entries: dict[str, str] = {}
         for name, block in _file(path).items():
-            before = text[: block.span.start].rstrip("\n").split("\n\n")[-1].splitlines()
-            comment = " ".join(line.removeprefix("#").strip() for line in before if line.startswith("#"))
-            entries[name] = f"{comment}\n\n```\n{print_head(block)}\n```\n"
+            entries[name] = f"{comment_above(text, block.span.start)}\n\n```\n{print_head(block)}\n```\n"
         files[path.stem] = entries
     return files
 

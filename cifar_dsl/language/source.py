@@ -67,3 +67,17 @@ class Span:
 
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"
+
+
+def comment_above(text: str, offset: int) -> str:
+    """What the lines of comments right above the line of `offset` say, as one line; not what they allow."""
+    said: list[str] = []
+    end = text.rfind("\n", 0, offset)
+    while end >= 0:
+        start = text.rfind("\n", 0, end) + 1
+        line = text[start:end].strip()
+        if not line.startswith("#"):
+            break
+        said.append(line.removeprefix("#").strip())
+        end = start - 1
+    return " ".join(line for line in reversed(said) if not line.startswith("allow:"))

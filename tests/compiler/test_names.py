@@ -90,11 +90,11 @@ def test_an_unknown_function_in_train_is_never_dropped_with_the_recipe(value: st
     assert codes_of(text_of(STAGES, size="3x32x32") + train) == [code]
 
 
-def test_a_let_may_name_an_initializer() -> None:
+def test_a_let_may_name_an_initialiser() -> None:
     assert graph_of("let start = normal(std=0.1)\nconv(8, 3, init=start)").nodes
 
 
-def test_a_word_of_a_type_may_have_the_name_of_an_initializer() -> None:
+def test_a_word_of_a_type_may_have_the_name_of_an_initialiser() -> None:
     assert graph_of("conv(8, 3, init=normal(std=0.1)) -> u(normal)", "block u(start: normal | zeros) { relu }").nodes
 
 
@@ -141,7 +141,7 @@ def table(text: str) -> Names:
         ("max(", "function", None),
         ("height", "flow", None),
         ("init=", "argument", None),
-        ("normal(", "initializer", None),
+        ("normal(", "initialiser", None),
         ("sgd(", "choice", None),
         ("optimizer", "setting", None),
         ("params <", "budget", None),

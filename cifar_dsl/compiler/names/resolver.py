@@ -74,11 +74,14 @@ class _Resolver:
 
     def note(self, span: Span, definition: Definition, call: Span | None = None) -> Definition:
         """Enter a mention."""
-        self.found.append(Mention(span, definition, call or span))
+        if definition.name:  # which a text with mistakes may lack
+            self.found.append(Mention(span, definition, call or span))
         return definition
 
     def _define(self, scope: _Scope | None, name: nodes.Identifier, definition: Definition) -> None:
-        """Enter a definition, which the scope knows from here on."""
+        """Enter a definition, which the scope knows from here on. In a text with mistakes, its name may be missing."""
+        if not name.text:
+            return
         self.found.append(Mention(name.span, definition, name.span, is_definition=True))
         if scope:
             scope.names[name.text] = definition
@@ -230,7 +233,7 @@ class _Resolver:
 
     def _arguments(self, call: nodes.CallExpression, callee: Definition, scope: _Scope) -> None:
         for argument in call.arguments:
-            if argument.keyword:
+            if argument.keyword and argument.keyword.text:
                 self.note(argument.keyword.span, _argument(callee, argument.keyword.text), argument.span)
             self._expression(argument.value, scope)
 
@@ -322,7 +325,7 @@ class _Resolver:
             return _of_language("function", callee.text)
         found = self._defined(callee.text, scope)
         if found is None and callee.text in INITIALIZERS:
-            return _of_language("initializer", callee.text)
+            return _of_language("initialiser", callee.text)
         if found is None and callee.text not in LAYERS:
             return self._unknown("E0202", f"unknown function `{callee}`", callee.text, callee.span, FUNCTIONS)
         if callee.text not in INITIALIZERS:  # else the evaluator reports it
@@ -418,7 +421,7 @@ def _argument(callee: Definition, name: str) -> Definition:
             return Definition("parameter", name, callee.name)
         case Definition(kind="choice"):
             return _of_language("argument", name, f"{callee.owner}.{callee.name}")
-        case Definition(kind="layer" | "initializer" | "function"):
+        case Definition(kind="layer" | "initialiser" | "function"):
             return _of_language("argument", name, callee.name)
         case _:
             return _of_language("argument", name)  # of a block that a name stands for, whichever it is

@@ -18,7 +18,7 @@ Kind = Literal[
     "layer",
     "join",
     "function",
-    "initializer",
+    "initialiser",
     "flow",
     "budget",
     "word",
@@ -30,6 +30,7 @@ Kind = Literal[
 ]
 _GLOBAL = frozenset(["param", "block", "flow", "budget", "word", "unknown"])
 _LOCAL = frozenset(["let", "loop variable"])
+_OF_LANGUAGE = frozenset(["layer", "join", "function", "initialiser", "argument", "setting", "choice", "base"])
 
 
 @frozen(eq=False)
@@ -41,11 +42,11 @@ class Definition:
     | param, block | of the spec, a base or the library | |
     | parameter | of a block | the block |
     | let, loop variable | in a body | |
-    | layer, join, function, initializer | of the language | |
+    | layer, join, function, initialiser | of the language | |
     | flow | `in_channels` and the like, of the current tensor | |
     | budget | `params` or `macs` in an `assert` | |
     | word | a bare word that is a value: `same`, or a word of a parameter's type | |
-    | argument | of a layer, an initializer or a choice | its callee, `setting.choice`, or `setting` |
+    | argument | of a layer, an initialiser or a choice | its callee, `setting.choice`, or `setting` |
     | setting | of `train` or a group | train, group |
     | choice | of a setting | the setting |
     | base | the spec that the header extends | |
@@ -77,6 +78,11 @@ class Definition:
     def is_local(self) -> bool:
         """Whether a body defines it."""
         return self.kind in _LOCAL
+
+    @property
+    def is_of_language(self) -> bool:
+        """Whether it is a thing of the language, which no text can define."""
+        return self.kind in _OF_LANGUAGE
 
 
 @frozen(eq=False)
@@ -134,7 +140,7 @@ def definitions_of(items: Iterable[object]) -> dict[str, Definition]:
     """The params and blocks among the items, by name; the first of each name."""
     found: dict[str, Definition] = {}
     for item in items:
-        if isinstance(item, nodes.Param | nodes.Block):
+        if isinstance(item, nodes.Param | nodes.Block) and item.name.text:
             kind: Kind = "param" if isinstance(item, nodes.Param) else "block"
             found.setdefault(item.name.text, Definition(kind, item.name.text, span=item.name.span, node=item))
     return found

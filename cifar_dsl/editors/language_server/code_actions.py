@@ -8,9 +8,9 @@ from lsprotocol import types
 from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.editing import difference, workspace_edit
 from cifar_dsl.editors.language_server.findings import file_of, finding, range_of
-from cifar_dsl.editors.language_server.tokens import tokens_of
 from cifar_dsl.language.diagnostics import Diagnostic, Edit
 from cifar_dsl.language.source import Span
+from cifar_dsl.language.syntax.cursor import tokens_of
 
 FIX_ALL = "source.fixAll.cifar-dsl"
 KINDS: list[types.CodeActionKind | str] = [types.CodeActionKind.QuickFix, FIX_ALL]

@@ -1,23 +1,21 @@
 """What may be typed at a place, also while the text around it doesn't parse."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from attrs import define, field
 from lsprotocol import types
 
+from cifar_dsl.compiler.names import Definition
 from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.editors.language_server import suggestions, vocabulary
 from cifar_dsl.editors.language_server.documents import Documents
-from cifar_dsl.editors.language_server.families import global_names
-from cifar_dsl.editors.language_server.lookup import called, setting_of
-from cifar_dsl.editors.language_server.sketch import Frame, Named, Sketch
 from cifar_dsl.editors.language_server.suggestions import Suggestion
-from cifar_dsl.editors.language_server.tokens import Token, tokens_of
 from cifar_dsl.language.diagnostics import CODES
-from cifar_dsl.language.source import Span
+from cifar_dsl.language.source import Source, Span
+from cifar_dsl.language.syntax import nodes
+from cifar_dsl.language.syntax.cursor import Frame, Token, keywords_behind, open_frames, tokens_of
 from cifar_dsl.operations.layers import JOINS, LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 
@@ -25,7 +23,6 @@ _WORD = re.compile(r"[A-Za-z0-9_]*\Z")
 _ALLOW = re.compile(r"#\s*allow:[A-Za-z0-9,\s]*\Z")
 _VALUES_FOLLOW = frozenset(["if", "else", "and", "or", "not", "in", "assert", "repeat"])
 _IN_EXPRESSIONS = ("if", "else", "and", "or")
-_REACH = 2000  # characters in which a call is expected to end
 
 
 def completions(documents: Documents, path: Path, offset: int, *, snippets: bool) -> list[types.CompletionItem]:
@@ -43,9 +40,7 @@ def completions(documents: Documents, path: Path, offset: int, *, snippets: bool
     elif source.text[start:offset][:1].isdigit():
         found = []
     else:
-        sketch = Sketch.of(source.text, start)
-        whole = Sketch.of(source.text[:start] + source.text[offset:])
-        found = list(_Completer(documents, path, sketch, whole, source.text[offset:]).found())
+        found = list(_Completer(documents, path, source, start, offset).found())
     is_called = source.text[offset : offset + 1] == "("
     return suggestions.items(found, snippets=snippets, is_called=is_called)
 
@@ -59,7 +54,7 @@ def _quoted(documents: Documents, path: Path, quote: Token, offset: int) -> list
     """What may stand in quotes that are open: the file that a spec extends."""
     source = documents.source(path)
     assert source is not None
-    line = [token.text for token in Sketch.of(source.text, quote.start).innermost.line]
+    line = open_frames(source.text, quote.start)[-1].words
     if line[:1] != ["arch"] or line[-1:] != ["extends"]:
         return []
     rest = re.match(r'[^"\n]*"?', source.text[offset:])
@@ -70,29 +65,42 @@ def _quoted(documents: Documents, path: Path, quote: Token, offset: int) -> list
 
 @define
 class _Completer:
-    """Finds what may follow a sketch. `whole` is the text without the word that is typed, `behind` what follows it."""
+    """Finds what may stand at `start`, in place of the word that ends at `offset`."""
 
     documents: Documents
     path: Path
-    sketch: Sketch
-    whole: Sketch
-    behind: str
-    _globals: dict[str, tuple[Path, Named]] = field(init=False)
+    source: Source
+    start: int
+    offset: int
+    _frames: list[Frame] = field(init=False)
+    _locals: dict[str, Definition] = field(init=False)
+    _globals: dict[str, tuple[Path, Definition]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Gather the params and blocks that may be used; those of the text itself without the word that is typed."""
-        own = {name: (self.path, named) for name, named in self.whole.names.items()}
-        others = global_names(self.documents, self.path)
-        self._globals = own | {
-            name: found for name, found in others.items() if found[0] != self.path and name not in own
-        }
+        """Gather what is known at the place; the word that is typed defines nothing."""
+        self._frames = open_frames(self.source.text, self.start)
+        visible = self.documents.names(self.path).visible_at(self.start)
+        self._locals = {name: one for name, one in visible.items() if not self._is_typed(one.span)}
+        found = self.documents.global_definitions(self.path)
+        self._globals = {name: (place, one) for name, (place, one) in found.items() if not self._is_typed(one.span)}
+
+    def _is_typed(self, place: Span | None) -> bool:
+        """Whether something is, or begins with, the word that is typed."""
+        return place is not None and place.source is self.source and self.start == place.start < self.offset
+
+    @property
+    def _frame(self) -> Frame:
+        return self._frames[-1]
+
+    def _is_own(self, name: str) -> bool:
+        return name in self._globals and self._globals[name][0] == self.path
 
     def found(self) -> Iterator[Suggestion]:
         """All that may follow."""
-        frame = self.sketch.innermost
+        frame = self._frame
         match frame.kind:
             case "file":
-                yield from self._in_file([token.text for token in frame.line])
+                yield from self._in_file(frame.words)
             case "body":
                 yield from self._in_body(_last_part(frame.line))
             case "train" | "group":
@@ -109,7 +117,8 @@ class _Completer:
     def _in_file(self, line: list[str]) -> Iterator[Suggestion]:
         match line:
             case []:
-                is_first = not re.search(r"^\s*(arch|library)\b", self.whole.text, re.MULTILINE)
+                rest = self.source.text[: self.start] + self.source.text[self.offset :]
+                is_first = not re.search(r"^\s*(arch|library)\b", rest, re.MULTILINE)
                 yield from suggestions.heads() if is_first else suggestions.parts_of_specs()
             case ["arch", _]:
                 yield from suggestions.keywords("extends")
@@ -120,19 +129,19 @@ class _Completer:
                 yield from self._redefinitions(kind)
             case ["param", _, "=", *rest]:
                 yield from () if rest else self._passed_on()
-                yield from self._values(self.sketch.innermost.line)
+                yield from self._values(self._frame.line)
             case ["assert", *_]:
                 yield from suggestions.budgets()
-                yield from self._values(self.sketch.innermost.line)
+                yield from self._values(self._frame.line)
             case _:
                 pass
 
     def _redefinitions(self, kind: str) -> Iterator[Suggestion]:
         """What bases define and this file does not yet."""
         for base in self.documents.bases(self.path):
-            for named in self.documents.sketch(base).names.values():
-                if named.kind == kind and named.name not in self.whole.names:
-                    yield suggestions.redefinition(named, self.documents.name(base))
+            for definition in self.documents.definitions(base).values():
+                if definition.kind == kind and not self._is_own(definition.name):
+                    yield suggestions.redefinition(definition, self.documents.name(base))
 
     # ---- bodies
 
@@ -157,12 +166,12 @@ class _Completer:
                 yield from self._values(line) if _wants_value(line) else suggestions.keywords("as")
 
     def _stages(self, *, is_start: bool) -> Iterator[Suggestion]:
-        for named in self.sketch.local_names().values():
-            if (named.kind == "let" and is_start) or (named.kind == "parameter" and _may_be_stage(named)):
-                yield suggestions.local(named)
-        for place, named in self._globals.values():
-            if named.kind == "param" and self._is_stage(named):
-                yield suggestions.param(named, self._at(place))
+        for local in self._locals.values():
+            if (local.kind == "let" and is_start) or (local.kind == "parameter" and _may_be_stage(local)):
+                yield suggestions.local(local)
+        for place, definition in self._globals.values():
+            if definition.kind == "param" and self._is_stage(definition):
+                yield suggestions.param(definition, self._at(place))
         yield from self._blocks()
         yield from (suggestions.entry(vocabulary.layer(name)) for name in LAYERS)
         for name in JOINS:
@@ -170,17 +179,18 @@ class _Completer:
         yield from suggestions.statements(is_start=is_start)
 
     def _blocks(self) -> Iterator[Suggestion]:
-        for name, (place, named) in self._globals.items():
-            if named.kind == "block":
-                yield suggestions.entry(
-                    vocabulary.block(named), is_near=name in self.whole.names, place=self._at(place)
-                )
+        for name, (place, definition) in self._globals.items():
+            if definition.kind == "block":
+                entry = vocabulary.block(definition)
+                yield suggestions.entry(entry, is_near=self._is_own(name), place=self._at(place))
 
-    def _is_stage(self, param: Named) -> bool:
+    def _is_stage(self, param: Definition) -> bool:
         """Whether a param stands for a block or a layer."""
-        value = param.text.rpartition("=")[2].strip()
-        found = self._globals.get(value)
-        return value in LAYERS or (found is not None and found[1].kind == "block")
+        value = param.node.value if isinstance(param.node, nodes.Param) else None
+        if not isinstance(value, nodes.Name):
+            return False
+        found = self._globals.get(value.text)
+        return value.text in LAYERS or (found is not None and found[1].kind == "block")
 
     def _passed_on(self) -> Iterator[Suggestion]:
         """Blocks and layers by their names alone."""
@@ -195,20 +205,20 @@ class _Completer:
             yield from suggestions.keywords(*_IN_EXPRESSIONS)
             return
         yield from self._compared(line)
-        yield from (suggestions.local(named) for named in self.sketch.local_names().values())
-        for place, named in self._globals.values():
-            if named.kind == "param":
-                yield suggestions.param(named, self._at(place))
+        yield from map(suggestions.local, self._locals.values())
+        for place, definition in self._globals.values():
+            if definition.kind == "param":
+                yield suggestions.param(definition, self._at(place))
         yield from suggestions.functions()
-        if any(frame.kind in {"body", "parameters"} for frame in self.sketch.frames):
+        if any(frame.kind in {"body", "parameters"} for frame in self._frames):
             yield from suggestions.flow_names()
         yield from suggestions.keywords("true", "false", "not")
 
     def _compared(self, line: Sequence[Token]) -> Iterator[Suggestion]:
         """What the parameter before `==` may be."""
         if len(line) > 1 and line[-1].text in {"==", "!="}:
-            named = self.sketch.local_names().get(line[-2].text)
-            yield from self._of_types(named.types) if named else ()
+            compared = self._locals.get(line[-2].text)
+            yield from self._of_types(_types(compared)) if compared else ()
 
     def _at(self, place: Path) -> str:
         return "" if place == self.path else self.documents.name(place)
@@ -216,12 +226,13 @@ class _Completer:
     # ---- arguments
 
     def _in_call(self, frame: Frame) -> Iterator[Suggestion]:
-        entry = called(self.documents, self.path, self.sketch)
-        words = [token.text for token in frame.line]
+        callee = self.documents.names(self.path).at(frame.head.end) if frame.head else None
+        entry = vocabulary.called(callee.definition) if callee else None
+        words = frame.words
         if entry is None:
             yield from self._values(frame.line)
         elif not words:
-            given = {*frame.keywords, *_keywords_behind(self.behind)}
+            given = {*frame.keywords, *keywords_behind(self.source.text[self.offset :])}
             behind = entry.arguments[frame.position - len(frame.keywords) :]  # those given without their names
             if not frame.keywords and frame.position < len(entry.arguments):
                 yield from self._for(entry.arguments[frame.position])
@@ -246,7 +257,7 @@ class _Completer:
         yield from self._passed_on() if "block" in types_ else ()
 
     def _in_head(self, frame: Frame) -> Iterator[Suggestion]:
-        words = [token.text for token in frame.line]
+        words = frame.words
         if "=" in words:
             yield from self._of_types(words[2 : words.index("=")]) if words[-1] == "=" else ()
             yield from self._values(frame.line)
@@ -254,21 +265,21 @@ class _Completer:
             yield from suggestions.types_(TYPES)
 
     def _in_brackets(self) -> Iterator[Suggestion]:
-        outer = self.sketch.enclosing
-        words = [token.text for token in outer.line]
+        outer = next(frame for frame in reversed(self._frames) if frame.kind != "brackets")
+        words = outer.words
         if outer.kind == "body" and "for" in words and "in" not in words:
             return
-        if setting_of(outer) == "select":
+        if outer.kind == "group" and words[:1] == ["select"]:
             yield from suggestions.words(vocabulary.words_of(GROUP_SETTINGS["select"].kind))
-        yield from self._values(self.sketch.innermost.line)
+        yield from self._values(self._frame.line)
 
     # ---- recipes
 
     def _in_recipe(self, frame: Frame) -> Iterator[Suggestion]:
         known = SETTINGS if frame.kind == "train" else GROUP_SETTINGS
-        words = [token.text for token in frame.line]
+        words = frame.words
         if not words:
-            given = {*frame.keywords, *(self.whole.settings if frame.kind == "train" else ())}
+            given = {*frame.keywords, *self._settings_of(frame)}
             yield from (suggestions.setting(one) for name, one in known.items() if name not in given)
             yield from suggestions.groups() if frame.kind == "train" else ()
             return
@@ -289,24 +300,27 @@ class _Completer:
         """What follows `optimizer.`, `augment.crop.` or `optimizer.lr`; `path` stands behind the first point."""
         if setting.registry is None:
             return
-        chosen = [name for name in self._chosen(setting.name) if name in setting.registry]
+        chosen = [name for name in self.documents.chosen(self.path, setting.name) if name in setting.registry]
         inner = [name for name in path[:1] if name in chosen and path[1:2] == ["."]]
         entries = [vocabulary.declared(setting.registry, name) for name in inner or chosen]
         rest = path[2:] if inner else path
         if rest:
             for argument in (found for entry in entries if (found := entry.argument(rest[0]))):
                 yield from self._for(argument) if len(rest) == 1 else ()
-            yield from self._values(self.sketch.innermost.line if len(rest) > 1 else ())
+            yield from self._values(self._frame.line if len(rest) > 1 else ())
             return
         for entry in entries:
             yield from suggestions.arguments(entry.arguments, sign="")
         if setting.is_chain and not inner:
             yield from (suggestions.bare(suggestions.entry(entry)) for entry in entries)
 
-    def _chosen(self, setting: str) -> Iterable[str]:
-        """The words of a setting, where it is said: here, or in the nearest base that says it."""
-        texts = [self.whole, *(self.documents.sketch(base) for base in self.documents.bases(self.path))]
-        return next((text.settings[setting] for text in texts if setting in text.settings), ())
+    def _settings_of(self, frame: Frame) -> Iterator[str]:
+        """The settings of `train` in the whole file, but for the one that is typed."""
+        tree = self.documents.tree(self.path)
+        for item in tree.items if tree and frame.kind == "train" else ():
+            for setting in item.settings if isinstance(item, nodes.Train) else ():
+                if isinstance(setting, nodes.Setting) and len(setting.target) == 1 and not self._is_typed(setting.span):
+                    yield setting.target[0].text
 
 
 def _last_part(line: Sequence[Token]) -> Sequence[Token]:
@@ -328,17 +342,10 @@ def _wants_value(line: Sequence[Token]) -> bool:
     return last.text in _VALUES_FOLLOW or not (last.kind in {"name", "number", "string"} or last.text in {")", "]"})
 
 
-def _may_be_stage(parameter: Named) -> bool:
-    return not parameter.types or "block" in parameter.types or "tensor" in parameter.types
+def _types(parameter: Definition) -> list[str]:
+    return [one.text for one in parameter.node.types] if isinstance(parameter.node, nodes.BlockParameter) else []
 
 
-def _keywords_behind(text: str) -> Iterator[str]:
-    """The names of arguments that are given in a call behind the place in it where `text` begins."""
-    depth = 0
-    tokens = tokens_of(text[:_REACH])
-    for token, following in pairwise(tokens):
-        depth += (token.text in {"(", "[", "{"}) - (token.text in {")", "]", "}"})
-        if depth < 0:
-            return
-        if depth == 0 and token.kind == "name" and following.text == "=":
-            yield token.text
+def _may_be_stage(parameter: Definition) -> bool:
+    types_ = _types(parameter)
+    return not types_ or "block" in types_ or "tensor" in types_

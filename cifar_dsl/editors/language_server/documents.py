@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -13,16 +13,16 @@ from pygls.uris import to_fs_path
 
 from cifar_dsl.compiler import Analysis, Library, examine
 from cifar_dsl.compiler.files import SpecReader
+from cifar_dsl.compiler.library import library_blocks, library_index
 from cifar_dsl.compiler.lints import Inspection, fixed, inspect
 from cifar_dsl.compiler.lints.inspection import warnings
+from cifar_dsl.compiler.names import Definition, Names, definitions_of, resolve_spec
 from cifar_dsl.editors.language_server.positions import Positions, plain
-from cifar_dsl.editors.language_server.references import Meaning, Mention, mentions
-from cifar_dsl.editors.language_server.sketch import Named, Sketch
 from cifar_dsl.editors.language_server.stages import Stages
 from cifar_dsl.foundation import limits, resources
-from cifar_dsl.language.diagnostics import Diagnostic, SpecError
+from cifar_dsl.language.diagnostics import Diagnostic, Reporter, SpecError
 from cifar_dsl.language.source import Source, Span
-from cifar_dsl.language.syntax import nodes, parse_spec
+from cifar_dsl.language.syntax import Recovered, nodes, parse_recovering
 
 _MOST_FOLDERS = 2000  # in an open one that are looked through
 _ROUNDS = 10  # of fixing: a fix may make room for another
@@ -39,20 +39,11 @@ def is_shipped(path: Path) -> bool:
     return path.is_relative_to(resources.specs_directory())
 
 
-@frozen
-class _Parsed:
-    """The tree of a text, None where it doesn't parse, and what is wrong then."""
-
-    source: Source
-    tree: nodes.Spec | None
-    mistakes: tuple[Diagnostic, ...] = ()
-
-    @classmethod
-    def of(cls, source: Source) -> "_Parsed":
-        try:
-            return cls(source, parse_spec(source))
-        except SpecError as error:
-            return cls(source, None, error.diagnostics)
+@cache
+def library_definitions() -> dict[str, tuple[Path, Definition]]:
+    """The blocks of the library, by name, and the file of each."""
+    index = library_index()
+    return {name: (index[name], one) for name, one in definitions_of(library_blocks(index).values()).items()}
 
 
 @frozen
@@ -69,9 +60,8 @@ class _Examined:
 class _Known:
     """What was found out about a file, each with that from which it was."""
 
-    parsed: _Parsed | None = None
-    mentions: tuple[nodes.Spec, list[Mention]] | None = None
-    sketch: Sketch | None = None
+    parsed: tuple[Source, Recovered] | None = None
+    names: tuple[tuple[nodes.Spec | None, ...], Names] | None = None
     examined: _Examined | None = None
     inspection: tuple[_Examined, Inspection] | None = None
     last_right: Analysis | None = None
@@ -158,30 +148,47 @@ class Documents:
             return None
 
     def tree(self, path: Path) -> nodes.Spec | None:
-        """The syntax tree of a file; None where it doesn't parse or can't be read."""
+        """The syntax tree of all that can be read of a file; None where that is nothing."""
         source = self.source(path)
-        return self._parse(path, source).tree if source else None
+        return self._parse(path, source).spec if source else None
 
-    def sketch(self, path: Path) -> Sketch:
-        """What the text of a file defines, whether it parses or not."""
+    def parses(self, path: Path) -> bool:
+        """Whether a file can be read and has no syntax errors."""
         source = self.source(path)
-        text = source.text if source else ""
-        known = self._of(path)
-        if known.sketch is None or known.sketch.text != text:
-            known.sketch = Sketch.of(text)
-        return known.sketch
+        return source is not None and not self._parse(path, source).errors
 
-    def mentions(self, path: Path) -> list[Mention]:
-        """The mentions in a file; where it doesn't parse, only its definitions that all of it and others see."""
-        source, tree = self.source(path), self.tree(path)
-        if source is None:
-            return []
-        if tree is None:
-            return list(_definitions(source, self.sketch(path)))
+    def names(self, path: Path) -> Names:
+        """What the names of a file stand for, as far as it can be read."""
+        tree, bases = self.tree(path), self.bases(path)
+        trees = (tree, *map(self.tree, bases))
         known = self._of(path)
-        if known.mentions is None or known.mentions[0] is not tree:
-            known.mentions = tree, mentions(tree)
-        return known.mentions[1]
+        if known.names is None or any(old is not new for old, new in zip_longest(known.names[0], trees)):
+            outer = {name: one for name, (place, one) in self.global_definitions(path).items() if place != path}
+            known.names = trees, resolve_spec(tree, outer, Reporter()) if tree else Names()
+        return known.names[1]
+
+    def definitions(self, path: Path) -> dict[str, Definition]:
+        """The params and blocks that a file defines, by name."""
+        tree = self.tree(path)
+        return definitions_of(tree.items) if tree else {}
+
+    def global_definitions(self, path: Path) -> dict[str, tuple[Path, Definition]]:
+        """The params and blocks that a file may use, and the file of each; those of the library last."""
+        found: dict[str, tuple[Path, Definition]] = {}
+        for place in (path, *self.bases(path)):
+            for name, definition in self.definitions(place).items():
+                found.setdefault(name, (place, definition))
+        return library_definitions() | found
+
+    def chosen(self, path: Path, setting: str) -> list[str]:
+        """The words of a setting of `train`, where it is said: in the file, or in the nearest base that says it."""
+        for place in (path, *self.bases(path)):
+            tree = self.tree(place)
+            for item in tree.items if tree else ():
+                for one in item.settings if isinstance(item, nodes.Train) else ():
+                    if isinstance(one, nodes.Setting) and [part.text for part in one.target] == [setting]:
+                        return nodes.callees(one.chain)
+        return []
 
     def line_end(self, path: Path) -> str:
         """What ends the lines of an open file."""
@@ -191,11 +198,11 @@ class Documents:
         texts = self.open if path in self.open else {}  # a reader with texts looks for links in every path
         return SpecReader(self.root(path), texts).read(path)
 
-    def _parse(self, path: Path, source: Source) -> _Parsed:
+    def _parse(self, path: Path, source: Source) -> Recovered:
         known = self._of(path)
-        if known.parsed is None or known.parsed.source != source:
-            known.parsed = _Parsed.of(source)
-        return known.parsed
+        if known.parsed is None or known.parsed[0] != source:
+            known.parsed = source, parse_recovering(source)
+        return known.parsed[1]
 
     def _of(self, path: Path) -> _Known:
         return self._known.setdefault(path, _Known())
@@ -245,8 +252,8 @@ class Documents:
         if known.examined is None or (known.examined.root, known.examined.texts) != (root, texts):
             try:
                 parsed = self._parse(path, self._read(path))
-                found = examine(path, root, texts=self.open) if parsed.tree else None
-                known.examined = _Examined(root, texts, found, parsed.mistakes)
+                found = None if parsed.errors else examine(path, root, texts=self.open)
+                known.examined = _Examined(root, texts, found, parsed.errors)
             except SpecError as error:
                 known.examined = _Examined(root, texts, None, error.diagnostics)
             if isinstance(known.examined.found, Analysis):
@@ -308,15 +315,3 @@ class Documents:
                 inner[:] = sorted(name for name in inner if not name.startswith(".") and name != "node_modules")
                 found = (Path(place, name).resolve() for name in sorted(files) if name.endswith(".arch"))
                 yield from (file for file in found if file.is_relative_to(folder))  # a link may lead elsewhere
-
-
-def _definitions(source: Source, sketch: Sketch) -> Iterator[Mention]:
-    for named in sketch.names.values():
-        yield _definition(source, named, Meaning("global", named.name))
-        for parameter in named.parameters:
-            yield _definition(source, parameter, Meaning("parameter", parameter.name, named.name))
-
-
-def _definition(source: Source, named: Named, meaning: Meaning) -> Mention:
-    span = Span(source, named.start, named.start + len(named.name))
-    return Mention(span, meaning, span, is_definition=True)

@@ -1,24 +1,16 @@
 """Definitions and references across files that extend each other, and the library."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 from cifar_dsl.compiler.library import library_index
-from cifar_dsl.editors.language_server.documents import Documents
-from cifar_dsl.editors.language_server.references import Meaning, Mention
-from cifar_dsl.editors.language_server.sketch import Named, Sketch
-from cifar_dsl.editors.language_server.tokens import tokens_of
-
-_ACROSS_FILES = ("global", "parameter")
-
-
-@cache
-def library_names() -> dict[str, Named]:
-    """The blocks of the library, by their names."""
-    texts = [path.read_text(encoding="utf-8") for path in dict.fromkeys(library_index().values())]
-    return {name: named for text in texts for name, named in Sketch.of(text).names.items()}
+from cifar_dsl.compiler.names import Definition, Mention
+from cifar_dsl.editors.language_server.documents import Documents, library_definitions
+from cifar_dsl.language.source import Span
+from cifar_dsl.language.syntax import nodes
+from cifar_dsl.language.syntax.cursor import tokens_of
 
 
 @cache
@@ -26,48 +18,41 @@ def library_words() -> frozenset[str]:
     """The words in the texts of the library, but for the names of its blocks' parameters."""
     texts = (path.read_text(encoding="utf-8") for path in set(library_index().values()))
     words = {token.text for text in texts for token in tokens_of(text) if token.kind == "name"}
-    return frozenset(words - {parameter.name for block in library_names().values() for parameter in block.parameters})
+    return frozenset(words - {parameter.name.text for parameter in parameters(library_definitions())})
 
 
-def global_names(documents: Documents, path: Path) -> dict[str, tuple[Path, Named]]:
-    """The params and blocks that a file may use, where each is defined, those of the library last."""
-    found: dict[str, tuple[Path, Named]] = {}
-    for place in (path, *documents.bases(path)):
-        for name, named in documents.sketch(place).names.items():
-            found.setdefault(name, (place, named))
-    for name, named in library_names().items():
-        found.setdefault(name, (library_index()[name], named))
-    return found
+def parameters(found: Mapping[str, tuple[Path, Definition]]) -> Iterator[nodes.BlockParameter]:
+    """The parameters of the blocks among global definitions."""
+    for _, definition in found.values():
+        if isinstance(definition.node, nodes.Block):
+            yield from definition.node.parameters
 
 
-def definition(documents: Documents, path: Path, meaning: Meaning) -> tuple[Path, Mention] | None:
-    """Where what is meant in a file is defined: there, in a base, or in the library."""
-    places = [path]
-    if meaning.kind in _ACROSS_FILES:
-        places += documents.bases(path)
-        library = library_index().get(_global_name(meaning))
-        places += [library] if library else []
-    for place in places:
-        for mention in documents.mentions(place):
-            if mention.is_definition and mention.meaning == meaning:
-                return place, mention
-    return None
+def place_of(documents: Documents, path: Path, definition: Definition) -> tuple[Path, Span] | None:
+    """Where the text defines what is mentioned in a file: there, in a base, or in the library."""
+    if definition.span is None:
+        return None
+    if definition.is_local:
+        return path, definition.span
+    place, _ = documents.global_definitions(path)[definition.owner or definition.name]
+    return place, definition.span
 
 
-def references(documents: Documents, path: Path, meaning: Meaning) -> list[tuple[Path, Mention]]:
-    """All mentions, definitions included, of what is meant in a file."""
-    places = family(documents, path, meaning) if meaning.kind in _ACROSS_FILES else [path]
-    return [(place, mention) for place in places for mention in documents.mentions(place) if mention.meaning == meaning]
+def references(documents: Documents, path: Path, definition: Definition) -> list[tuple[Path, Mention]]:
+    """All mentions, definitions included, of what is mentioned in a file."""
+    is_local = definition.is_local or definition.is_of_language
+    places = [path] if is_local else family(documents, path, definition)
+    return [(place, mention) for place in places for mention in documents.names(place).mentions_of(definition)]
 
 
-def family(documents: Documents, path: Path, meaning: Meaning) -> list[Path]:
+def family(documents: Documents, path: Path, definition: Definition) -> list[Path]:
     """The files that mention the name of a global, or a parameter of a block of it, and mean the same.
 
     These are among the farthest base that mentions it and whatever extends that; for a block of the library, among all
     files that have no block of their own of this name; and for what nothing defines, the file itself.
     """
-    name = _global_name(meaning)
-    found = definition(documents, path, Meaning("global", name))
+    name = definition.owner or definition.name
+    found = documents.global_definitions(path).get(name)
     if found is None:
         return [path]
     if found[0] in set(library_index().values()):
@@ -75,7 +60,7 @@ def family(documents: Documents, path: Path, meaning: Meaning) -> list[Path]:
         return [file for file in files if not _has(documents, (file, *documents.bases(file)), name, found[0])]
     top = path
     for base in documents.bases(path):
-        if any(mention.meaning == Meaning("global", name) for mention in documents.mentions(base)):
+        if documents.names(base).mentions_of(found[1]):
             top = base
     files = naming(documents, (top, path, *documents.known()), name)
     return [file for file in files if file == top or top in documents.bases(file)]
@@ -90,8 +75,4 @@ def naming(documents: Documents, files: Iterable[Path], name: str) -> list[Path]
 
 def _has(documents: Documents, files: Iterable[Path], name: str, library: Path) -> bool:
     """Whether one of the files, the one of the library aside, defines a global name."""
-    return any(name in documents.sketch(file).names for file in files if file != library)
-
-
-def _global_name(meaning: Meaning) -> str:
-    return meaning.owner if meaning.kind == "parameter" else meaning.name
+    return any(name in documents.definitions(file) for file in files if file != library)

@@ -8,19 +8,16 @@ from lsprotocol import types
 
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.builtin_names import BUDGETS, FLOW_NAMES
+from cifar_dsl.compiler.names import Mention
 from cifar_dsl.editors.language_server import vocabulary
 from cifar_dsl.editors.language_server.documents import Documents
-from cifar_dsl.editors.language_server.families import global_names
-from cifar_dsl.editors.language_server.lookup import mention_in, taking
 from cifar_dsl.editors.language_server.markdown import code, content, plain_text, table
-from cifar_dsl.editors.language_server.references import Meaning, Mention
-from cifar_dsl.editors.language_server.sketch import Named, Sketch
 from cifar_dsl.editors.language_server.stages import Stages
-from cifar_dsl.editors.language_server.tokens import comment_above
 from cifar_dsl.editors.language_server.unchanged import Unchanged
 from cifar_dsl.foundation.text import in_short
-from cifar_dsl.language.source import Span
+from cifar_dsl.language.source import Span, comment_above
 from cifar_dsl.language.syntax import nodes
+from cifar_dsl.operations.recipe import SETTINGS
 from cifar_dsl.views.flatten import recipe_values
 from cifar_dsl.views.source_map import Visit
 
@@ -31,7 +28,7 @@ _Row = tuple[str, str, str, str]
 
 def hover(documents: Documents, path: Path, offset: int) -> types.Hover | None:
     """What is known of the word at a place."""
-    mention = mention_in(documents, path, offset)
+    mention = documents.names(path).at(offset)
     if mention is not None:
         asked = _Asked(documents, path, mention)
         meaning = list(asked.meaning())
@@ -57,27 +54,31 @@ class _Asked:
 
     def meaning(self) -> Iterator[str]:
         """What the word stands for."""
-        match self.mention.meaning:
-            case Meaning("layer" | "join", name):
-                yield from _entry(vocabulary.layer(name))
-            case Meaning("initialiser", name):
-                yield from _entry(vocabulary.initialiser(name))
-            case Meaning("function", name):
-                yield from _entry(vocabulary.function(name))
-            case Meaning("choice", name, setting):
-                yield from _entry(vocabulary.choice(setting, name))
-            case Meaning("setting", name, place):
-                yield from self._setting(name, place)
-            case Meaning("argument", name, owner):
-                yield from self._argument(name, owner)
-            case Meaning("parameter", name, owner):
-                yield from self._parameter(name, owner)
-            case Meaning("local", name):
-                yield from self._local(name)
-            case Meaning("base"):
+        definition = self.mention.definition
+        match definition.kind:
+            case "block" | "layer" | "join" | "initialiser" | "function" | "choice":
+                entry = vocabulary.called(definition)
+                yield from entry.markdown() if entry else ()
+            case "setting":
+                yield from self._setting(definition.name, definition.owner)
+            case "argument":
+                yield from self._argument(definition.name, definition.owner)
+            case "param":
+                yield code(vocabulary.head(definition))
+                yield plain_text(vocabulary.comment(definition))
+            case "parameter" if definition.node:
+                yield code(vocabulary.head(definition))
+                yield f"A parameter of the block `{definition.owner}`"
+            case "let" | "loop variable":
+                yield code(vocabulary.head(definition))
+            case "base":
                 yield from self._base()
-            case Meaning(name=name):
-                yield from self._global(name)
+            case _:
+                yield from self._word(definition.name)
+        if definition.kind in {"param", "block"}:
+            place, _ = self.documents.global_definitions(self.path)[definition.name]
+            if place != self.path:
+                yield f"Defined in {_code_in_line(self.documents.name(place))}"
 
     def _setting(self, name: str, place: str) -> Iterator[str]:
         setting = vocabulary.setting(name, place)
@@ -97,37 +98,12 @@ class _Asked:
             yield f"{argument.markdown()}; an argument of `{entry.name}`"
 
     def _taker(self, owner: str) -> vocabulary.Entry | None:
-        """What takes an argument: a layer, an initialiser, a choice, or that which a setting names."""
-        named = self._settings().get(owner)
-        return vocabulary.choice(owner, named[0]) if named else taking(owner)
-
-    def _settings(self) -> dict[str, list[str]]:
-        """The words of the settings of `train`, the nearest that names each."""
-        found: dict[str, list[str]] = {}
-        for place in (self.path, *self.documents.bases(self.path)):
-            for setting, words in self.documents.sketch(place).settings.items():
-                found.setdefault(setting, words)
-        return found
-
-    def _parameter(self, name: str, owner: str) -> Iterator[str]:
-        _, block = global_names(self.documents, self.path).get(owner, (self.path, None))
-        parameter = next((one for one in block.parameters if one.name == name), None) if block else None
-        if block is not None and parameter is not None:
-            yield code(parameter.text + (f" = {parameter.default}" if parameter.default else ""))
-            yield f"A parameter of the block `{owner}`"
-
-    def _local(self, name: str) -> Iterator[str]:
-        source = self.documents.source(self.path)
-        start = int(self.mention.meaning.owner)
-        if source is None:
-            return
-        frames = Sketch.of(source.text, self.mention.span.start).local_names()
-        named = frames.get(name)
-        if named is None or named.start != start:  # where it is defined
-            line = source.line_text(source.position(start)[0]).strip()
-            yield code(line.split("#", 1)[0].rstrip(" {"))
-        else:
-            yield code(named.text)
+        """What takes an argument, by its owner in the table of names: a setting's is what the setting chooses."""
+        setting, _, choice = owner.partition(".")
+        if setting in SETTINGS:
+            chosen = [choice] if choice else self.documents.chosen(self.path, setting)
+            return vocabulary.choice(setting, chosen[0]) if chosen else None
+        return vocabulary.layer(owner) or vocabulary.initialiser(owner) or vocabulary.function(owner)
 
     def _base(self) -> Iterator[str]:
         bases = self.documents.bases(self.path)
@@ -141,38 +117,20 @@ class _Asked:
         if analysis is not None:
             yield _total(analysis)
 
-    def _global(self, name: str) -> Iterator[str]:
-        place, named = global_names(self.documents, self.path).get(name, (self.path, None))
-        if named is not None:
-            yield from self._defined(named)
-            if place != self.path:
-                yield f"Defined in {_code_in_line(self.documents.name(place))}"
-            return
-        if name in FLOW_NAMES:
-            yield from (code(name), FLOW_NAMES[name])
-        elif name in BUDGETS:
-            yield from (code(name), BUDGETS[name])
-        elif (entry := vocabulary.initialiser(name)) is not None:
-            yield from entry.markdown()
-        else:
-            yield from self._word(name)
-
-    def _defined(self, named: Named) -> Iterator[str]:
-        if named.kind == "block":
-            yield from vocabulary.block(named).markdown()
-        else:
-            yield code(named.text)
-            yield plain_text(named.doc)
-
     def _word(self, name: str) -> Iterator[str]:
-        """A word that an argument or a setting takes, by that."""
+        """A word without a definition in the text; one that an argument or a setting takes, by that."""
+        if doc := FLOW_NAMES.get(name) or BUDGETS.get(name):
+            yield from (code(name), doc)
+            return
+        if (entry := vocabulary.initialiser(name)) is not None:
+            yield from entry.markdown()
+            return
         around = [
             other
-            for other in self.documents.mentions(self.path)
-            if other.meaning.kind in {"argument", "parameter", "setting"}
-            and other.call.start <= self.mention.span.start
-            and self.mention.span.end <= other.call.end
-            and other.meaning.name != name
+            for other in self.documents.names(self.path).mentions
+            if other.definition.kind in {"argument", "parameter", "setting"}
+            and self.mention.span in other.call
+            and other.definition.name != name
         ]
         if around:
             yield from _Asked(self.documents, self.path, around[-1]).meaning()
@@ -188,28 +146,13 @@ class _Asked:
         places = ((unchanged.now(*place), visits) for place, visits in stages.visits.items())
         visits = {place[0]: visits for place, visits in places if place is not None}
         start = self.mention.call.start
-        if self.mention.is_definition:
-            chain = self._chain()
-            start = chain.elements[-1].kind.span.start if chain else start
+        definition = self.mention.definition
+        if self.mention.is_definition and isinstance(definition.node, nodes.Let):
+            start = definition.node.chain.elements[-1].kind.span.start
         if start in visits:
             yield from _table(stages, visits[start])
-        elif self.mention.is_definition and self.mention.meaning.kind == "global":
-            yield from _table(stages, stages.calls.get(self.mention.meaning.name, ()))
-
-    def _chain(self) -> nodes.Chain | None:
-        """What the `let` here names."""
-        waiting: list[object] = [self.documents.tree(self.path)]
-        while waiting:
-            node = waiting.pop()
-            if isinstance(node, nodes.Let) and node.name.span == self.mention.span:
-                return node.chain
-            waiting.extend(nodes.children(node))
-        return None
-
-
-def _entry(entry: vocabulary.Entry | None) -> Iterator[str]:
-    if entry is not None:
-        yield from entry.markdown()
+        elif self.mention.is_definition and definition.kind == "block":
+            yield from _table(stages, stages.calls.get(definition.name, ()))
 
 
 def _table(stages: Stages, visits: Sequence[Visit]) -> Iterator[str]:

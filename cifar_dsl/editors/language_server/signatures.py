@@ -5,10 +5,9 @@ from pathlib import Path
 from lsprotocol import types
 
 from cifar_dsl.editors.language_server.documents import Documents
-from cifar_dsl.editors.language_server.lookup import called
 from cifar_dsl.editors.language_server.markdown import content
-from cifar_dsl.editors.language_server.sketch import Frame, Sketch
-from cifar_dsl.editors.language_server.vocabulary import Entry
+from cifar_dsl.editors.language_server.vocabulary import Entry, called
+from cifar_dsl.language.syntax.cursor import Frame, open_frames
 
 _ENDLESS = "..."  # stands for any number of further arguments
 
@@ -18,15 +17,14 @@ def signature_help(documents: Documents, path: Path, offset: int) -> types.Signa
     source = documents.source(path)
     if source is None:
         return None
-    sketch = Sketch.of(source.text, offset)
-    while sketch.innermost is not sketch.enclosing:
-        sketch.frames.pop()  # a list that is an argument
-    if sketch.innermost.kind != "call":
+    frame = next(frame for frame in reversed(open_frames(source.text, offset)) if frame.kind != "brackets")
+    if frame.kind != "call" or frame.head is None:
         return None
-    entry = called(documents, path, sketch)
+    callee = documents.names(path).at(frame.head.end)
+    entry = called(callee.definition) if callee else None
     if entry is None or not entry.arguments:
         return None
-    active = _active(entry, sketch.innermost)
+    active = _active(entry, frame)
     signature = types.SignatureInformation(
         entry.label(),
         content([entry.doc]),

@@ -9,10 +9,10 @@ from lsprotocol import types
 from pygls.uris import uri_scheme
 
 from cifar_dsl.compiler.builtin_names import BUDGETS, FLOW_NAMES, FUNCTIONS
+from cifar_dsl.compiler.names import Definition
 from cifar_dsl.editors.language_server import vocabulary
 from cifar_dsl.editors.language_server.documents import Documents, shipped_specs
 from cifar_dsl.editors.language_server.markdown import code, content, plain_text
-from cifar_dsl.editors.language_server.sketch import Named
 from cifar_dsl.operations.recipe import Setting
 
 _Kind = types.CompletionItemKind
@@ -130,24 +130,28 @@ def groups() -> Iterator[Suggestion]:
     yield Suggestion("group", _Kind.Keyword, snippet="group ${1:name} {\n    select  $0\n}", order=_LAST)
 
 
-def local(named: Named) -> Suggestion:
+def local(definition: Definition) -> Suggestion:
     """A name that a body or a block defines."""
-    return Suggestion(named.name, _Kind.Variable, named.text, order=_NEAR)
+    return Suggestion(definition.name, _Kind.Variable, vocabulary.head(definition), order=_NEAR)
 
 
-def param(named: Named, place: str) -> Suggestion:
+def param(definition: Definition, place: str) -> Suggestion:
     """A param of the spec or of a base, which is the `place`."""
-    doc = (code(named.text), plain_text(named.doc))
-    return Suggestion(named.name, _Kind.Constant, f"param {place}".strip(), doc)
+    return Suggestion(definition.name, _Kind.Constant, f"param {place}".strip(), _doc(definition))
 
 
-def redefinition(named: Named, place: str) -> Suggestion:
-    """The definition of a param or block anew that a base has."""
-    head = named.text.partition(" ")[2]
-    text = head if named.kind == "param" else f"{head} {{ }}"
-    doc = (code(named.text), plain_text(named.doc))
-    snippet = f"{_literal(head)} {{\n    $0\n}}" if named.kind == "block" else ""
-    return Suggestion(named.name, _Kind.Reference, f"{named.kind} {place}", doc, text, snippet, _NEAR)
+def redefinition(definition: Definition, place: str) -> Suggestion:
+    """The definition of a param or block again that a base has."""
+    head = vocabulary.head(definition).partition(" ")[2]
+    is_block = definition.kind == "block"
+    text = f"{head} {{ }}" if is_block else head
+    snippet = f"{_literal(head)} {{\n    $0\n}}" if is_block else ""
+    detail = f"{definition.kind} {place}"
+    return Suggestion(definition.name, _Kind.Reference, detail, _doc(definition), text, snippet, _NEAR)
+
+
+def _doc(definition: Definition) -> tuple[str, ...]:
+    return code(vocabulary.head(definition)), plain_text(vocabulary.comment(definition))
 
 
 def _literal(text: str) -> str:

@@ -6,27 +6,19 @@ from pathlib import Path
 from lsprotocol import types
 
 from cifar_dsl.editors.language_server.documents import Documents
-from cifar_dsl.editors.language_server.tokens import tokens_of
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes, print_chain, print_expression
+from cifar_dsl.language.syntax.cursor import tokens_of
 
 _Kind = types.SymbolKind
+_NAMELESS = "?"  # what is still to be named; editors refuse an empty name
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 
 
 def document_symbols(documents: Documents, path: Path) -> list[types.DocumentSymbol]:
-    """What a file is made of, and what its parts hold; of a text that doesn't parse, params and blocks alone."""
-    tree, source = documents.tree(path), documents.source(path)
-    if tree is not None:
-        return [symbol for item in tree.items for symbol in _of_item(documents, item)]
-    if source is None:
-        return []
-    found: list[types.DocumentSymbol] = []
-    for named in documents.sketch(path).names.values():
-        span = Span(source, named.start, named.start + len(named.name))
-        kind = _Kind.Function if named.kind == "block" else _Kind.Constant
-        found.append(_symbol(documents, named.name, kind, span, span))
-    return found
+    """What a file is made of, and what its parts hold, as far as it can be read."""
+    tree = documents.tree(path)
+    return [symbol for item in tree.items for symbol in _of_item(documents, item)] if tree else []
 
 
 def _of_item(documents: Documents, item: nodes.Item) -> Iterator[types.DocumentSymbol]:
@@ -114,7 +106,9 @@ def _symbol(
     children: list[types.DocumentSymbol] | None = None,
 ) -> types.DocumentSymbol:
     range_of = documents.positions.range
-    return types.DocumentSymbol(name, kind, range_of(span), range_of(selection), detail or None, children=children)
+    return types.DocumentSymbol(
+        name or _NAMELESS, kind, range_of(span), range_of(selection), detail or None, children=children
+    )
 
 
 # ---- folding

@@ -8,10 +8,12 @@ from typing import Any
 from attrs import frozen
 
 from cifar_dsl.compiler.builtin_names import FUNCTIONS
+from cifar_dsl.compiler.names import Definition
 from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.editors.language_server.markdown import code, plain_text
-from cifar_dsl.editors.language_server.sketch import Named
 from cifar_dsl.ir import Declaration, Kind, arguments_of
+from cifar_dsl.language.source import comment_above
+from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.argument_types import Bool, ListOf, OneOf, written
 from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
@@ -103,17 +105,44 @@ def declared(registry: Registry[Any], name: str) -> Entry:
     return Entry(name, registry.noun, doc, arguments, head, is_called=bool(arguments))
 
 
-def block(named: Named) -> Entry:
+def block(definition: Definition) -> Entry:
     """What a block is, by its head and the comment above it."""
+    assert isinstance(definition.node, nodes.Block)
     arguments = tuple(
-        Argument(
-            parameter.name,
-            parameter.text + (f" = {parameter.default}" if parameter.default else ""),
-            types=parameter.types,
-        )
-        for parameter in named.parameters
+        Argument(one.name.text, one.span.text, types=tuple(map(str, one.types))) for one in definition.node.parameters
     )
-    return Entry(named.name, "block", plain_text(named.doc), arguments, named.text)
+    return Entry(definition.name, "block", plain_text(comment(definition)), arguments, head(definition))
+
+
+def head(definition: Definition) -> str:
+    """What the text defines a name with, without the body of a block or loop."""
+    node = definition.node
+    assert node is not None
+    end = node.body.span.start if isinstance(node, nodes.Block | nodes.For) else node.span.end
+    return node.span.source.text[node.span.start : end].rstrip()
+
+
+def comment(definition: Definition) -> str:
+    """The comment above a param or block."""
+    node = definition.node
+    return comment_above(node.span.source.text, node.span.start) if node else ""
+
+
+def called(definition: Definition) -> Entry | None:
+    """What a call of a name calls; None where that isn't known."""
+    match definition.kind:
+        case "block":
+            return block(definition)
+        case "layer" | "join":
+            return layer(definition.name)
+        case "initialiser":
+            return initialiser(definition.name)
+        case "function":
+            return function(definition.name)
+        case "choice":
+            return choice(definition.owner, definition.name)
+        case _:
+            return None
 
 
 @cache

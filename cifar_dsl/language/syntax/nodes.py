@@ -428,6 +428,17 @@ class Axis:
     span: Span = SPAN
 
 
+def callees(chain: Chain) -> list[str]:
+    """What the elements of a chain name or call."""
+    found = []
+    for element in chain.elements:
+        if isinstance(element.kind, Name):
+            found.append(element.kind.text)
+        elif isinstance(element.kind, CallExpression):
+            found.append(element.kind.callee.text)
+    return found
+
+
 def references(items: Iterable[object]) -> set[str]:
     """Every name that the items, or expressions, mention."""
     found: set[str] = set()

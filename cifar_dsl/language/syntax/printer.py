@@ -176,6 +176,8 @@ def _expression(node: nodes.Expression, level: int = _LOOSEST) -> str:
 
 def _with_level(node: nodes.Expression) -> tuple[str, int]:
     match node:
+        case nodes.Missing():  # in an outline of a text with mistakes
+            return "", _TIGHTEST
         case nodes.Number(text=text) | nodes.Name(text=text):
             return text, _TIGHTEST
         case nodes.SizeLiteral(extents=extents):

@@ -47,11 +47,13 @@ def tolerant_layout(source: Source) -> Layout:
             tokens.append(token)
     unclosed: set[int] = set()
     kept: list[Token] = []
-    for item in _items(tokens):
+    items = list(_items(tokens))
+    starts = [next(token for token in item if token.type != NEW_LINE).start_pos or 0 for item in items[1:]]
+    for item, end in zip(items, [*starts, len(text)], strict=False):
         pairs = _Pairs(item)
         dropped += [_span(source, item[i]) for i in sorted(pairs.stray)]
         unclosed |= {item[i].start_pos or 0 for i in pairs.unclosed}
-        kept += _ended_lines(item, pairs)
+        kept += _ended_lines(item, pairs, end)
     if kept and kept[0].type == NEW_LINE:
         del kept[0]
     return Layout(tuple(kept), frozenset(unclosed), tuple(dropped))
@@ -163,8 +165,8 @@ class _Pairs:
         self._open.clear()
 
 
-def _ended_lines(tokens: Sequence[Token], pairs: _Pairs) -> Iterator[Token]:
-    """The tokens of an item without the new lines that end nothing, see `layout`."""
+def _ended_lines(tokens: Sequence[Token], pairs: _Pairs, end: int) -> Iterator[Token]:
+    """The tokens of an item without the new lines that end nothing, see `layout`. What it leaves open ends at `end`."""
     inside_until = -1
     previous, pending = None, None
     is_left_open = False  # whether a ( or [ of this line is never closed
@@ -186,9 +188,8 @@ def _ended_lines(tokens: Sequence[Token], pairs: _Pairs) -> Iterator[Token]:
         inside_until = max(inside_until, pairs.partner.get(i, -1))
         previous = str(token)
         yield token
-    last = tokens[-1].end_pos if tokens else 0
     for _ in range(pairs.braces_left):
-        yield made("}", last or 0)
+        yield made("}", end)
 
 
 def made(text: str, start: int, end: int | None = None, kind: str | None = None) -> Token:

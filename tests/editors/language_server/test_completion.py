@@ -47,12 +47,12 @@ def offered(text: str, **others: str) -> set[str]:
 def test_every_word_of_the_shipped_specs_is_offered_in_its_place(path: Path) -> None:
     documents = Documents([specs_directory()])
     text = path.read_text(encoding="utf-8")
-    for mention in documents.mentions(path):
-        if mention.is_definition or mention.meaning.kind == "base":
+    for mention in documents.names(path).mentions:
+        if mention.is_definition or mention.definition.kind == "base":
             continue
         documents.put(path.as_uri(), text[: mention.span.start] + text[mention.span.end :])
         found = completions(documents, path, mention.span.start, snippets=False)
-        assert mention.meaning.name in {item.label.rstrip("=") for item in found}, mention
+        assert mention.definition.name in {item.label.rstrip("=") for item in found}, mention
 
 
 # ---- files and bodies

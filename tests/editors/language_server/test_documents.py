@@ -54,8 +54,8 @@ def test_all_that_is_known_of_a_text_is_of_this_text(documents: Documents, folde
         tree = documents.tree(path)
         assert tree is not None
         assert [str(item.name) for item in tree.items if isinstance(item, nodes.Param)] == [name]
-        assert name in [mention.meaning.name for mention in documents.mentions(path)]
-        assert list(documents.sketch(path).names) == [name]
+        assert name in [mention.definition.name for mention in documents.names(path).mentions]
+        assert list(documents.definitions(path)) == [name]
         assert name not in documents.mended(path)
 
 
@@ -67,7 +67,7 @@ def test_what_changes_on_disk(documents: Documents, folder: Path) -> None:
     path.unlink()
     assert codes(documents, path) == ["E0105"]
     assert documents.source(path) is None
-    assert documents.mentions(path) == []
+    assert documents.names(path).mentions == ()
 
 
 def test_bases_that_change(documents: Documents, folder: Path) -> None:

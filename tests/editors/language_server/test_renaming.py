@@ -86,7 +86,7 @@ def test_a_new_name_changes_no_meaning(name: str) -> None:
     before = documents.analysis(path)
     assert isinstance(before, Analysis)
     text = path.read_text(encoding="utf-8")
-    for mention in [one for one in documents.mentions(path) if one.is_definition]:
+    for mention in [one for one in documents.names(path).mentions if one.is_definition]:
         documents.put(path.as_uri(), text)
         changes = rename(documents, path, mention.span.start, "renamed").changes or {}
         for uri, edits in changes.items():
