@@ -324,7 +324,7 @@ def _settings_of(setting: Setting) -> st.SearchStrategy[str]:
     choice = st.sampled_from(sorted(registry)).flatmap(lambda name: calls(registry[name]))
     if setting.is_chain:
         chains = st.lists(choice, min_size=1, max_size=3).map(lambda chain: sorted(chain, key=_mixes))
-        chains = chains.filter(lambda chain: sum(map(_mixes, chain)) <= limits.MIXTURES)
+        chains = chains.filter(lambda chain: sum(map(_mixes, chain)) <= limits.DEFAULTS.mixtures)
         return chains.map(" -> ".join) | st.just("none")
     return choice
 
