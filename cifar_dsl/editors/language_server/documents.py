@@ -26,6 +26,7 @@ from cifar_dsl.language.syntax import Recovered, nodes, parse_recovering
 
 _MOST_FOLDERS = 2000  # in an open one that are looked through
 _ROUNDS = 10  # of fixing: a fix may make room for another
+_WORD = re.compile(r"\w+")
 _NOWHERE = Path(Path(__file__).anchor, "<not saved>")  # the folder of what lies in none
 _BASE = re.compile(
     r'(?:[^\S\n]*(?:#[^\n]*)?\n)*[^\S\n]*arch[^\S\n]+\w+[^\S\n]+extends[^\S\n]+(?P<base>"[^"\n]*"|\w+)', re.ASCII
@@ -56,12 +57,21 @@ class _Examined:
     mistakes: tuple[Diagnostic, ...] = ()
 
 
+@frozen
+class _Resolved:
+    """The names of a file, and the errors among them; `trees` are those that this depends on, its own first."""
+
+    trees: tuple[nodes.Spec | None, ...]
+    names: Names
+    errors: tuple[Diagnostic, ...]
+
+
 @define
 class _Known:
     """What was found out about a file, each with that from which it was."""
 
     parsed: tuple[Source, Recovered] | None = None
-    names: tuple[tuple[nodes.Spec | None, ...], Names] | None = None
+    resolved: _Resolved | None = None
     examined: _Examined | None = None
     inspection: tuple[_Examined, Inspection] | None = None
     last_right: Analysis | None = None
@@ -159,13 +169,17 @@ class Documents:
 
     def names(self, path: Path) -> Names:
         """What the names of a file stand for, as far as it can be read."""
-        tree, bases = self.tree(path), self.bases(path)
-        trees = (tree, *map(self.tree, bases))
+        return self._resolve(path).names
+
+    def _resolve(self, path: Path) -> _Resolved:
+        trees = (self.tree(path), *map(self.tree, self.bases(path)))
         known = self._of(path)
-        if known.names is None or any(old is not new for old, new in zip_longest(known.names[0], trees)):
+        if known.resolved is None or any(old is not new for old, new in zip_longest(known.resolved.trees, trees)):
             outer = {name: one for name, (place, one) in self.global_definitions(path).items() if place != path}
-            known.names = trees, resolve_spec(tree, outer, Reporter()) if tree else Names()
-        return known.names[1]
+            reporter = Reporter()
+            names = resolve_spec(trees[0], outer, reporter) if trees[0] else Names()
+            known.resolved = _Resolved(trees, names, reporter.diagnostics)
+        return known.resolved
 
     def definitions(self, path: Path) -> dict[str, Definition]:
         """The params and blocks that a file defines, by name."""
@@ -253,12 +267,25 @@ class Documents:
             try:
                 parsed = self._parse(path, self._read(path))
                 found = None if parsed.errors else examine(path, root, texts=self.open)
-                known.examined = _Examined(root, texts, found, parsed.errors)
+                errors = (*parsed.errors, *self._errors_beside(path, parsed)) if parsed.errors else ()
+                known.examined = _Examined(root, texts, found, errors)
             except SpecError as error:
                 known.examined = _Examined(root, texts, None, error.diagnostics)
             if isinstance(known.examined.found, Analysis):
                 known.last_right = known.examined.found
         return known.examined
+
+    def _errors_beside(self, path: Path, parsed: Recovered) -> Iterator[Diagnostic]:
+        """The errors among the names of lines without syntax errors; none that a part which can't be read may cause."""
+        resolved = self._resolve(path)
+        farthest = resolved.trees[-1]
+        if farthest is None or farthest.header.base or not all(map(self.parses, self.bases(path))):
+            return
+        lines = {error.label.span.line for error in parsed.errors if error.label}
+        unread = {word for span in parsed.skipped for word in _WORD.findall(span.text)}
+        for error in resolved.errors:
+            if error.label and error.label.span.line not in lines and error.label.span.text not in unread:
+                yield error
 
     def _texts(self, path: Path) -> tuple[tuple[Path, str | None], ...]:
         sources = ((file, self.source(file)) for file in (path, *self.bases(path)))

@@ -95,6 +95,44 @@ def test_a_text_is_too_large(documents: Documents, folder: Path) -> None:
     assert documents.tree(path) is None
 
 
+# ---- what can be read of a text with mistakes is checked
+
+
+def name_errors(documents: Documents, path: Path) -> list[str]:
+    """The codes of errors among names, of a text that has syntax errors too."""
+    found = codes(documents, path)
+    assert {"E0101", "E0102"} & {*found}
+    return [code for code in found if code.startswith("E02")]
+
+
+@pytest.mark.parametrize(
+    ("model", "items", "expected"),
+    [
+        ("conv(8, 1\ncnov(8, 1)", "", ["E0201"]),
+        ("conv(8, widht)\nadd { relu", "param width = 8", ["E0202"]),
+        ("conv(8, 1))\nbasic_block(8) -> flatten", "", []),
+        ("relu cnov(8, 1)", "", []),  # one error for one line
+        ("unit(8)\nconv(width, 1)", "block unit(c: int) { conv(c, }\nparam width 8", []),
+        ("unit(8)", "blok ] unit(c: int) { conv(c, 1) }", []),  # what can't be read may define it
+    ],
+)
+def test_parts_that_can_be_read_are_checked(
+    documents: Documents, folder: Path, model: str, items: str, expected: list[str]
+) -> None:
+    path = documents.put((folder / "a.arch").as_uri(), text_of(model, items))
+    assert name_errors(documents, path) == expected
+
+
+def test_a_base_that_can_not_be_read_may_define_names(documents: Documents, folder: Path) -> None:
+    text = 'arch a extends "base.arch"\nmodel {\n unit(8)\n conv(\n}\n'
+    path = documents.put((folder / "a.arch").as_uri(), text)
+    assert name_errors(documents, path) == []
+    base = write(folder, "base.arch", "arch base\ninput 3x8x8\nblock ( unit { relu }\n")
+    assert name_errors(documents, path) == []
+    base.write_text("arch base\ninput 3x8x8\nblock other() { relu }\n")
+    assert name_errors(documents, path) == ["E0201"]
+
+
 # ---- nothing is worked out twice
 
 
