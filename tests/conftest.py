@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-
 # What a full installation of the extra `test` still lacks. With CIFAR_DSL_TEST_SKIPS=expected, as in `.ci/run`, any
 # other skip fails: a test that never runs protects nothing.
 EXPECTED_SKIPS = re.compile(
