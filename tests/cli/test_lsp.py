@@ -13,7 +13,7 @@ sys.exit(main(["lsp"]))
 
 
 def run(command: list[str], said: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(command, input=said, capture_output=True, timeout=60, check=False)
+    return subprocess.run(command, input=said, capture_output=True, timeout=120, check=False)
 
 
 def test_what_to_install_where_the_extra_is_missing() -> None:

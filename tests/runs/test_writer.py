@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -378,12 +377,20 @@ def test_the_lock_of_a_process_that_was_killed_is_free(place):
 
 
 def test_to_wait_is_to_begin_when_the_other_has_ended(place):
-    process = holding(place, 1.5)
-    begun = time.monotonic()
+    process = holding(place)
+    ended = threading.Event()
+
+    def end() -> None:
+        ended.set()
+        process.kill()
+
+    timer = threading.Timer(0.5, end)
+    timer.start()
     writer = RunWriter(place)
     writer.take(wait=True)
+    assert ended.is_set()  # the lock is free only afterwards
+    timer.join()
     assert writer.start(record(), "arch mine\n") is True
-    assert time.monotonic() - begun > 0.5
     writer.close()
     process.communicate()
 

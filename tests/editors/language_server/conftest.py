@@ -11,7 +11,7 @@ from lsprotocol import types
 from pytest_lsp import LanguageClient, client_capabilities, make_test_lsp_client
 
 COMMAND = (sys.executable, "-m", "cifar_dsl", "lsp")
-PATIENCE_S = 30
+PATIENCE_S = 120
 CODE = client_capabilities("visual-studio-code")
 
 

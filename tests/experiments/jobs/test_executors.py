@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -127,14 +126,12 @@ def test_a_process_that_dies_between_two_jobs_takes_none_with_it(job):
 @pytest.mark.parametrize("executor", [InlineExecutor(), LocalExecutor(1)], ids=lambda one: type(one).__name__)
 def test_to_stop_keeps_what_was_trained_and_begins_nothing_more(job, executor, tmp_path):
     seen: list[Event] = []
-    begun = time.monotonic()
     events = executor.run(
         [job(0, epochs=4000), job(1)],
         lambda _, event: seen.append(event),
         lambda: any(isinstance(event, EpochEnded) for event in seen),
     )
     assert [type(event) for event in events] == [TrainingStopped, TrainingStopped]
-    assert time.monotonic() - begun < 120
     (partial,) = tmp_path.glob("runs/*/*.partial")
     assert list(partial.glob("checkpoints/*"))
     assert partial == partial_path(partial.with_suffix(""))
