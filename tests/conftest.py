@@ -42,6 +42,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Names of tests are the same in every process, as workers of pytest-xdist need them."""
+    for item in items:
+        if " at 0x" in item.nodeid:
+            raise pytest.UsageError(f"{item.nodeid}: give the parameter an id, this one is an address in memory")
+
+
 @pytest.fixture
 def full(request: pytest.FixtureRequest) -> bool:
     """Whether promises are held to their full figures."""
