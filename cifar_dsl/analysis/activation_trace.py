@@ -35,6 +35,10 @@ class Tape:
     sizes: tuple[int, ...]
     steps: tuple[Step, ...]
 
+    def tensor_of(self, value: int) -> int:
+        """The tensor in whose memory a value lies."""
+        return self.steps[value - 1].output if value else 0
+
     def kept_bytes(self) -> int:
         """What is kept in all; a tensor that several nodes keep is there once."""
         kept = frozenset().union(*(step.kept for step in self.steps))
@@ -94,9 +98,9 @@ class _Recorder:
         output_width = {"computed": width, "input": input_width, "float32": FLOAT_BYTES}[execution.output_dtype]
         self._widths.append(output_width)
 
-        value = len(self.sizes)
+        value = node.output
         is_view = execution.is_view(operation, shapes)
-        is_inside = is_view or value - 1 in self._overwriting
+        is_inside = is_view or value in self._overwriting
         self._tensors.append(self._tensors[node.inputs[0]] if is_inside else value)
         self.sizes.append(0 if is_inside else output_width * node.shape.elements)
 

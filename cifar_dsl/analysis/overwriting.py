@@ -6,7 +6,7 @@ from cifar_dsl.ir import Graph, Node
 
 
 def overwriting(graph: Graph) -> frozenset[int]:
-    """The indices of the nodes whose output takes the place of their input.
+    """The values that take the place of their maker's input.
 
     That saves memory, and a write to other memory than was read: an eighth of a step of `baseline` on a CPU
     (`bench/cpu_choices.py`). It changes no number: nothing else uses that input, and what made it needs it no more for
@@ -15,12 +15,12 @@ def overwriting(graph: Graph) -> frozenset[int]:
     uses = Counter(value for node in graph.nodes for value in node.inputs)
     uses[graph.output] += 1
     return frozenset(
-        index
-        for index, node in enumerate(graph.nodes)
+        node.output
+        for node in graph.nodes
         if node.operation.execution.can_overwrite
-        and node.inputs[0] > 0  # the images are not the network's
+        and (maker := graph.maker(node.inputs[0]))  # the images are not the network's
         and uses[node.inputs[0]] == 1
-        and _is_reusable(graph, graph.nodes[node.inputs[0] - 1])
+        and _is_reusable(graph, maker)
     )
 
 

@@ -3,7 +3,7 @@
 from attrs import define, field, frozen
 
 from cifar_dsl.analysis.activation_trace import Tape
-from cifar_dsl.ir import Graph
+from cifar_dsl.ir import Graph, Stage
 
 
 @frozen
@@ -49,41 +49,34 @@ def evaluation_peak(graph: Graph, tape: Tape, batch: int, weights: WeightBytes |
 
 def _forward(graph: Graph, tape: Tape, batch: int, weights: WeightBytes, keepers: list[int] | None) -> tuple[int, int]:
     """The most that is there at once, and what is left in the end. The input stays all the time."""
-    spent: list[list[int]] = [[] for _ in tape.steps]  # the tensors that no step after this needs
+    spent: dict[int, list[int]] = {}  # the tensors that nothing needs after the node that makes this value
     for tensor, last in enumerate(_last_uses(graph, tape)):
         if tensor and not (keepers and keepers[tensor]):
-            spent[last].append(tensor)
+            spent.setdefault(last, []).append(tensor)
     there = peak = batch * tape.sizes[0]
-    for index, step in enumerate(tape.steps):
-        there += batch * (tape.sizes[index + 1] + step.own_bytes) + weights.converted[index]
-        peak = max(peak, there + weights.reordered[index])
-        freed = sum(tape.sizes[tensor] for tensor in spent[index]) + (0 if keepers else step.own_bytes)
+    for node, step, converted, reordered in zip(
+        graph.nodes, tape.steps, weights.converted, weights.reordered, strict=True
+    ):
+        there += batch * (tape.sizes[node.output] + step.own_bytes) + converted
+        peak = max(peak, there + reordered)
+        freed = sum(tape.sizes[tensor] for tensor in spent.get(node.output, ())) + (0 if keepers else step.own_bytes)
         there -= batch * freed
     return peak, there
 
 
 def _last_uses(graph: Graph, tape: Tape) -> list[int]:
-    """The last step during which each tensor is referred to.
+    """For each tensor the value during whose making it is referred to last.
 
     The module of a block, a branch or another scope refers to all that flows in from outside until it is done.
     """
-    firsts: dict[str, int] = {}
-    lasts: dict[str, int] = {}
-    scopes = {scope.path for scope in graph.scopes}
-    around: list[list[str]] = []
-    for index, node in enumerate(graph.nodes):
-        places = [i for i, letter in enumerate(node.path) if letter == "."] + [len(node.path)]
-        around.append([path for place in places if (path := node.path[:place]) in scopes])
-        for path in around[-1]:
-            firsts.setdefault(path, index)
-            lasts[path] = index
-    found = [max(0, value - 1) for value in range(len(tape.sizes))]
-    for index, node in enumerate(graph.nodes):
-        for value in node.inputs:
-            until = max([index, *(lasts[path] for path in around[index] if value - 1 < firsts[path])])
-            tensor = tape.steps[value - 1].output if value else 0
-            found[tensor] = max(found[tensor], until)
-    found[tape.steps[graph.output - 1].output if graph.output else 0] = len(graph.nodes) - 1
+    found = list(graph.body.values)
+    found.insert(0, 1)  # the input, at least while the first node takes it
+    stages: list[Stage] = [*graph.nodes, *(scope for scope in graph.scopes if scope.values)]
+    for stage in stages:
+        for value in stage.inputs:
+            tensor = tape.tensor_of(value)
+            found[tensor] = max(found[tensor], stage.values[-1])
+    found[tape.tensor_of(graph.output)] = len(graph.nodes)
     return found
 
 
@@ -91,11 +84,11 @@ def _backward(graph: Graph, tape: Tape, batch: int, weights: WeightBytes, keeper
     """The most that is there at once; the forward pass has left what is `there`."""
     keepers = list(keepers)
     gradients = _Gradients()
-    gradients.add(graph.output, gradients.new(tape.sizes[tape.steps[graph.output - 1].output] if graph.output else 0))
+    gradients.add(graph.output, gradients.new(tape.sizes[tape.tensor_of(graph.output)] if graph.output else 0))
     peak = 0
     for index in reversed(range(len(tape.steps))):
         step, node = tape.steps[index], graph.nodes[index]
-        incoming = gradients.of.pop(index + 1, None)
+        incoming = gradients.of.pop(node.output, None)
         beside = 0
         if incoming is not None:
             there += weights.gradients[index]

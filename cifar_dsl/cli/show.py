@@ -159,7 +159,7 @@ def _as_data(analysis: Analysis) -> dict[str, object]:
                 "path": node.path,
                 "layer": node.operation.name,
                 "arguments": {name: _plain(value) for name, value in node.operation.arguments().items()},
-                "inputs": [graph.nodes[value - 1].path if value else "input" for value in node.inputs],
+                "inputs": [graph.name_of(value) for value in node.inputs],
                 "output": node.shape.extents,
                 "parameters": node.cost.parameters,
                 "macs": node.cost.macs,

@@ -11,7 +11,7 @@ from cifar_dsl.compiler.branches import Branch, suspicion
 from cifar_dsl.compiler.values import EvaluationFailed, Tensor, ValueScope
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
-from cifar_dsl.ir import Graph, Node, Scope, Shape, arguments_of
+from cifar_dsl.ir import Graph, Node, Scope, Shape, Stage, arguments_of
 from cifar_dsl.language.diagnostics import Diagnostic, Fix, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
@@ -45,7 +45,7 @@ class Draft:
     reporter: Reporter
     binder: Binder
     _nodes: list[Node] = field(factory=list)
-    _scopes: list[Scope] = field(factory=list)
+    _stages: list[Stage] = field(factory=list)  # those that no scope encloses yet
     _frames: list[nodes.Block] = field(factory=list)
     _loops: list[_Loop] = field(factory=list)
     _steps: int = 0
@@ -55,7 +55,9 @@ class Draft:
 
     def finished(self, output: Tensor) -> Graph:
         """The whole graph."""
-        return Graph(self.input, tuple(self._nodes), tuple(self._scopes), output.number)
+        values = range(1, len(self._nodes) + 1)
+        body = Scope("", "model", "", (0,), output.number, values, tuple(self._stages))
+        return Graph(self.input, body)
 
     # ---- what enters
 
@@ -89,7 +91,7 @@ class Draft:
             )
             raise EvaluationFailed
         self.binder.blame.acquit(call.span)
-        return self._append(Node(path, layer, (tensor.number,), shape, cost, parameters, call.span))
+        return self._append(Node(path, layer, (tensor.number,), self._next, shape, cost, parameters, call.span))
 
     def join(self, layer: Join, path: str, join: nodes.Join, flow: Tensor, outputs: Sequence[Tensor]) -> Tensor:
         """The output of `layer` on the branches' `outputs`. Raises EvaluationFailed, TooLargeError."""
@@ -107,9 +109,8 @@ class Draft:
             )
             raise EvaluationFailed from None
         inputs = tuple(output.number for output in outputs)
-        tensor = self._append(Node(path, layer, inputs, shape, layer.cost(*shapes, shape), span=join.span))
-        self.scope(path, "join", join.kind, tensor)
-        return tensor
+        cost = layer.cost(*shapes, shape)
+        return self._append(Node(path, layer, inputs, self._next, shape, cost, span=join.span))
 
     def _branch(self, body: nodes.Body, flow: Tensor, output: Tensor) -> Branch:
         """A branch with the stages that lead back from its output to the tensor that comes into the join."""
@@ -126,9 +127,18 @@ class Draft:
             stages.append((x, node.shape, node.span if is_here else None))
         return Branch(body.span, flow.shape, output.shape, stages)
 
-    def scope(self, path: str, kind: str, label: str, output: Tensor, span: Span | None = None) -> None:
-        """Give a part of the graph that has just ended its name; `span` is that of a block's call."""
-        self._scopes.append(Scope(path, kind, label, output.number, span))
+    @property
+    def mark(self) -> int:
+        """Where the next stage comes to stand: what `enclose` takes once a scope has ended."""
+        return len(self._stages)
+
+    def enclose(self, mark: int, path: str, kind: str, label: str, output: Tensor, span: Span | None = None) -> None:
+        """Make a scope of the stages since `mark`; `span` is that of a block's call."""
+        inside = tuple(self._stages[mark:])
+        values = range(self._next - sum(len(stage.values) for stage in inside), self._next)
+        needed = {output.number}.union(*(stage.inputs for stage in inside))
+        inputs = tuple(sorted(value for value in needed if value < values.start))
+        self._stages[mark:] = [Scope(path, kind, label, inputs, output.number, values, inside, span)]
 
     @contextmanager
     def call(self, block: nodes.Block, label: str, span: Span) -> Iterator[None]:
@@ -140,8 +150,14 @@ class Draft:
         finally:
             self._frames.pop()
 
+    @property
+    def _next(self) -> int:
+        """The number of the next value."""
+        return len(self._nodes) + 1
+
     def _append(self, node: Node) -> Tensor:
         self._nodes.append(node)
+        self._stages.append(node)
         self._parameters += node.cost.parameters
         if len(self._nodes) > self._limits.layers:
             self.stop(f"a network has at most {self._limits.layers:,} layers", node.span, "layers")
@@ -150,7 +166,7 @@ class Draft:
             self.stop(f"{most}, and this has {node.shape}", node.span, "tensor")
         if self._parameters > self._limits.parameters:
             self.stop(f"a network has at most {self._limits.parameters:,} parameters", node.span, "parameters")
-        return Tensor(len(self._nodes), node.shape)
+        return Tensor(node.output, node.shape)
 
     # ---- bounds
 

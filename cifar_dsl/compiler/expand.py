@@ -100,8 +100,9 @@ class _Expander:
         self, name: nodes.Identifier, chain: nodes.Chain, scope: ValueScope, flow: Tensor, place: Place
     ) -> Tensor:
         path = place.automatic(name.text)  # a loop's second round names it anew
+        mark = self._draft.mark
         tensor = self._chain(chain, scope, flow, Place(path))
-        self._draft.scope(path, "let", name.text, tensor)
+        self._draft.enclose(mark, path, "let", name.text, tensor)
         return tensor
 
     def _assign(self, assignment: nodes.Assignment, scope: ValueScope, flow: Tensor, place: Place) -> None:
@@ -162,8 +163,9 @@ class _Expander:
                 if not element.label:
                     return self._control(kind, scope, flow, place)
                 path = self._given_path(element.label, place)
+                mark = self._draft.mark
                 flow = self._control(kind, scope, flow, Place(path))
-                self._draft.scope(path, "part", element.label.text, flow)
+                self._draft.enclose(mark, path, "part", element.label.text, flow)
                 return flow
             case _:
                 value = self._evaluator.evaluate(kind, scope, flow)
@@ -331,9 +333,10 @@ class _Expander:
         inner, text = self._block_arguments(block, call, scope, flow)
         crossed = call.crossed([parameter.name.text for parameter in block.parameters])
         advice = f"write `{crossed.text}` the other way round" if crossed else ""
+        mark = self._draft.mark
         with self._errors.put_down_to(crossed, "with these", advice), self._draft.call(block, text, call.span):
             flow = self._body(block.body, inner, flow, Place(path))
-        self._draft.scope(path, "block", text, flow, call.span)
+        self._draft.enclose(mark, path, "block", text, flow, call.span)
         return flow
 
     def _block_arguments(
@@ -392,11 +395,15 @@ class _Expander:
     ) -> Tensor:
         path = self._path(label, join.kind, place)
         outputs: list[Tensor] = []
+        start = self._draft.mark
         for i, branch in enumerate(join.branches, start=1):
+            mark = self._draft.mark
             output = self._body(branch, scope, flow, Place(f"{path}.branch{i}"))
-            self._draft.scope(f"{path}.branch{i}", "branch", f"branch{i}", output)
+            self._draft.enclose(mark, f"{path}.branch{i}", "branch", f"branch{i}", output)
             outputs.append(output)
-        return self._draft.join(JOINS[join.kind](), path, join, flow, outputs)
+        joined = self._draft.join(JOINS[join.kind](), path, join, flow, outputs)
+        self._draft.enclose(start, path, "join", join.kind, joined)
+        return joined
 
     # ---- scope, checks, reports
 

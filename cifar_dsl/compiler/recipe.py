@@ -130,7 +130,8 @@ def check_data(program: Program, graph: Graph, recipe: Recipe, data: DataShape, 
         )
     output = graph.shape_of(graph.output)
     if data.classes is not None and output.extents != (data.classes,):
-        span = graph.nodes[graph.output - 1].span if graph.output else None
+        last = graph.maker(graph.output)
+        span = last.span if last else None
         what = f"{output.extents[0]} outputs" if len(output.extents) == 1 else f"an output of {output}"
         end = f"dense({data.classes})" if len(output.extents) == 1 else f"flatten -> dense({data.classes})"
         reporter.report(

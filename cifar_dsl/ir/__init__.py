@@ -7,7 +7,7 @@ objects, and the fingerprint is a hash of them.
 from cifar_dsl.ir.declaration import ArgumentInfo, Declaration, Kind, argument, arguments_of, declared
 from cifar_dsl.ir.execution import Execution, SavedTensors
 from cifar_dsl.ir.fingerprint import fingerprint
-from cifar_dsl.ir.graph import Graph, Node, Scope
+from cifar_dsl.ir.graph import Graph, Node, Scope, Stage
 from cifar_dsl.ir.lowering import Lowering
 from cifar_dsl.ir.operation import Cost, Operation, Parameter
 from cifar_dsl.ir.recipe import Group, Recipe
@@ -33,6 +33,7 @@ __all__ = [
     "Scope",
     "Shape",
     "Size",
+    "Stage",
     "Symbol",
     "Value",
     "argument",

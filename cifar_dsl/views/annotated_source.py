@@ -3,10 +3,10 @@
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.text import columns
 from cifar_dsl.ir import Graph
+from cifar_dsl.ir.source_map import Line, shapes_text, visits
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import parse_spec
-from cifar_dsl.views.source_map import Line, shapes_text, visits
 
 _HEAD = ("output", "parameters", "macs")
 
@@ -64,7 +64,7 @@ def _lines(analysis: Analysis) -> dict[Source, dict[int, Line]]:
 
 def _cells(graph: Graph, line: Line) -> tuple[str, str, str]:
     """Shape, parameters and multiply-accumulates, as text."""
-    cost = graph.cost_of(line.nodes)
+    cost = graph.cost_of(line.values)
     return shapes_text(line.shapes), _count(cost.parameters), _count(cost.macs)
 
 

@@ -7,8 +7,7 @@ after a comment that names the call.
 from attrs import define, field
 
 from cifar_dsl.foundation.text import columns
-from cifar_dsl.ir import Declaration, Graph, Group, Recipe
-from cifar_dsl.ir.outline import Part, outline
+from cifar_dsl.ir import Declaration, Graph, Group, Node, Recipe, Scope
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 
 _INDENT = "    "
@@ -66,58 +65,50 @@ class _Printer:
     _taken: set[str] = field(factory=set)
 
     def model(self) -> list[str]:
-        lines, flow = self._body(outline(self.graph), 0)
+        lines, flow = self._body(self.graph.body, 0)
         return lines if flow == self.graph.output else [*lines, self._named[self.graph.output]]
 
-    def _body(self, part: Part, flow: int) -> tuple[list[str], int]:
+    def _body(self, scope: Scope, flow: int) -> tuple[list[str], int]:
         """The lines of a body into which the value `flow` comes, and the value that comes out."""
         lines: list[str] = []
-        for name, inner in part.parts.items():
-            if inner.scope is not None and inner.scope.kind == "let":
-                lines += self._let(inner, flow)
-                continue
-            inner_lines, flow_after = self._stage(inner, flow)
-            if inner.scope is not None and inner.scope.kind == "block":
-                lines.append(f"# {name}: {inner.scope.label}")
-            lines += inner_lines
-            flow = flow_after
+        for stage in scope.computing:
+            if isinstance(stage, Node):
+                (value,) = stage.inputs
+                start = "" if value == flow else f"{self._named[value]} -> "
+                lines.append(start + stage.operation.brief())
+                flow = stage.output
+            elif stage.kind == "let":
+                lines += self._let(stage, flow)
+            elif stage.kind == "join":
+                lines += self._join(stage, flow)
+                flow = stage.output
+            else:
+                if stage.kind == "block":
+                    lines.append(f"# {stage.name}: {stage.label}")
+                inside, flow = self._body(stage, flow)
+                lines += inside
         return lines, flow
 
-    def _stage(self, part: Part, flow: int) -> tuple[list[str], int]:
-        """The lines of a stage, and the value that it gives."""
-        if part.node is None:
-            return self._body(part, flow)
-        node = self.graph.nodes[part.node]
-        if node.operation.is_join:
-            return self._join(part, part.node, flow), part.node + 1
-        (value,) = node.inputs
-        start = "" if value == flow else f"{self._named[value]} -> "
-        return [start + node.operation.brief()], part.node + 1
-
-    def _join(self, part: Part, index: int, flow: int) -> list[str]:
-        node = self.graph.nodes[index]
-        lines = [f"{node.operation.name} {{"]
-        for i, output in enumerate(node.inputs):
-            branch = part.parts.get(f"branch{i + 1}")
-            inside, last = self._body(branch, flow) if branch else ([], flow)
+    def _join(self, scope: Scope, flow: int) -> list[str]:
+        *branches, node = scope.stages
+        lines = [f"{scope.label} {{"]
+        for branch, output in zip(branches, node.inputs, strict=True):
+            assert isinstance(branch, Scope)
+            inside, last = self._body(branch, flow)
             if last != output:
                 inside = [*inside, self._named[output]]
             inside = inside or ["identity"]
-            mark = "| " if i else "  "
+            mark = "  " if branch is branches[0] else "| "
             lines += [f"  {mark}{inside[0]}", *(f"    {line}" for line in inside[1:])]
         return [*lines, "}"]
 
-    def _let(self, part: Part, flow: int) -> list[str]:
-        assert part.scope is not None
-        if part.node is None:
-            lines, _ = self._body(part, flow)
-        else:
-            lines, _ = self._stage(part, flow)
-        name = part.scope.label
+    def _let(self, scope: Scope, flow: int) -> list[str]:
+        lines, _ = self._body(scope, flow)
+        name = scope.label
         if name in self._taken:
-            name = part.path.replace(".", "_")
+            name = scope.path.replace(".", "_")
         self._taken.add(name)
-        self._named[part.scope.output] = name
+        self._named[scope.output] = name
         if any(line.startswith(("let ", "#")) for line in lines):
             # A let holds one chain; a body of several lines is one stage of it in a loop of one round.
             return [f"let {name} = repeat 1 {{", *(_INDENT + line for line in lines), "}"]

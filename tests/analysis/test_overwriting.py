@@ -12,7 +12,7 @@ from cifar_dsl.training.lowering.torch_module import build_module
 
 def names(model: str) -> list[str]:
     graph = analyze_text(text_of(model)).graph
-    return [graph.nodes[index].path for index in sorted(overwriting(graph))]
+    return [graph.name_of(value) for value in sorted(overwriting(graph))]
 
 
 @pytest.mark.parametrize(

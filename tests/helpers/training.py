@@ -54,8 +54,7 @@ def without_idle_biases(graph: Graph) -> Graph:
     two such trainings drift apart then depends on the processor. Raises AssertionError where there is one.
     """
     for node in graph.nodes:
-        if node.operation.name == "bn" and node.inputs[0] > 0:
-            before = graph.nodes[node.inputs[0] - 1]
+        if node.operation.name == "bn" and (before := graph.maker(node.inputs[0])):
             assert all(parameter.kind != "bias" for parameter in before.parameters), f"{before.path} needs bias=false"
     return graph
 

@@ -28,33 +28,29 @@ class _Flow:
     takers: list[list[Node]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.takers = [[] for _ in range(len(self.graph.nodes) + 1)]
+        self.takers = [[] for _ in range(self.graph.body.values.stop)]
         for node in self.graph.nodes:
             for value in node.inputs:
                 self.takers[value].append(node)
 
-    def everywhere(self, holds: Callable[[int, Node], bool]) -> Iterator[tuple[Span, list[Node]]]:
-        """The places whose layers are all such that `holds`, of index and node, with those layers."""
+    def everywhere(self, holds: Callable[[Node], bool]) -> Iterator[tuple[Span, list[Node]]]:
+        """The places whose layers are all such that `holds`, with those layers."""
         places: dict[Span, list[Node]] = {}
         spoilt: set[Span] = set()
-        for index, node in enumerate(self.graph.nodes):
+        for node in self.graph.nodes:
             if node.span is not None and node.span not in spoilt:
-                if holds(index, node):
+                if holds(node):
                     places.setdefault(node.span, []).append(node)
                 else:
                     spoilt.add(node.span)
         yield from ((span, nodes) for span, nodes in places.items() if span not in spoilt)
-
-    def maker(self, value: int) -> Node | None:
-        """The node that makes a value; None for the input."""
-        return self.graph.nodes[value - 1] if value else None
 
 
 def lost_tensors(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0202: outputs that nothing takes."""
     flow = _Flow(analysis.graph)
     output = analysis.graph.output
-    for span, _ in flow.everywhere(lambda index, _: not flow.takers[index + 1] and index + 1 != output):
+    for span, _ in flow.everywhere(lambda node: not flow.takers[node.output] and node.output != output):
         yield Diagnostic("W0202", "nothing uses the tensor that this gives", Label(span), help=("use it or delete it",))
 
 
@@ -62,8 +58,8 @@ def biases_before_norms(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0203: a bias whose sum a normalisation centres away."""
     flow = _Flow(analysis.graph)
 
-    def is_centred_away(index: int, node: Node) -> bool:
-        takers = flow.takers[index + 1]
+    def is_centred_away(node: Node) -> bool:
+        takers = flow.takers[node.output]
         has_bias = "bias" in node.operation.arguments() and any(p.kind == "bias" for p in node.parameters)
         return has_bias and len(takers) == 1 and takers[0].operation.name in _CENTRING
 
@@ -121,13 +117,13 @@ def activations_twice(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0205: an activation right after the same one."""
     flow = _Flow(analysis.graph)
 
-    def is_second(_: int, node: Node) -> bool:
-        maker = flow.maker(node.inputs[0])
+    def is_second(node: Node) -> bool:
+        maker = flow.graph.maker(node.inputs[0])
         is_activation = node.operation.family == "activation"
         return is_activation and maker is not None and maker.operation.name == node.operation.name
 
     for span, (node, *_) in flow.everywhere(is_second):
-        maker = flow.maker(node.inputs[0])
+        maker = flow.graph.maker(node.inputs[0])
         assert maker is not None
         assert maker.span is not None
         yield Diagnostic(
@@ -142,7 +138,7 @@ def activations_twice(analysis: Analysis) -> Iterator[Diagnostic]:
 def softmax_before_loss(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0207: a network that ends with what its loss does anyway."""
     graph, recipe = analysis.graph, analysis.recipe
-    last = graph.nodes[graph.output - 1] if graph.output else None
+    last = graph.maker(graph.output)
     if recipe is None or last is None or last.span is None:
         return
     if last.operation.name in _BEFORE_LOSS.get(recipe.loss.name, ()):

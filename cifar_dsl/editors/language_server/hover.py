@@ -15,11 +15,11 @@ from cifar_dsl.editors.language_server.markdown import code, content, plain_text
 from cifar_dsl.editors.language_server.stages import Stages
 from cifar_dsl.editors.language_server.unchanged import Unchanged
 from cifar_dsl.foundation.text import in_short
+from cifar_dsl.ir.source_map import Visit
 from cifar_dsl.language.source import Span, comment_above
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.recipe import SETTINGS
 from cifar_dsl.views.flatten import recipe_values
-from cifar_dsl.views.source_map import Visit
 
 _MOST_ROWS = 12  # of a stage that is passed many times
 
@@ -159,7 +159,7 @@ def _table(stages: Stages, visits: Sequence[Visit]) -> Iterator[str]:
     """Input, output and costs of each visit, those that are alike in one row, and of all together."""
     counts: dict[_Row, int] = {}
     for visit in visits:
-        cost = stages.analysis.graph.cost_of(visit.nodes)
+        cost = stages.analysis.graph.cost_of(visit.values)
         inputs = ", ".join(map(str, visit.inputs))
         row = (inputs, str(visit.output), _count(cost.parameters), _macs(cost.macs))
         counts[row] = counts.get(row, 0) + 1
@@ -171,7 +171,7 @@ def _table(stages: Stages, visits: Sequence[Visit]) -> Iterator[str]:
     if len(rows) > len(shown):
         shown.append((f"{len(rows) - len(shown)} more rows", "", "", "", ""))
     if len(visits) > 1:
-        total = stages.analysis.graph.cost_of({index for visit in visits for index in visit.nodes})
+        total = stages.analysis.graph.cost_of({value for visit in visits for value in visit.values})
         shown.append((f"{len(visits)} x", "", "", _count(total.parameters), _macs(total.macs)))
     yield table(shown)
 

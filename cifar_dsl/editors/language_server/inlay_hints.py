@@ -9,8 +9,8 @@ from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.stages import Stages
 from cifar_dsl.editors.language_server.unchanged import Unchanged
 from cifar_dsl.foundation.text import in_short
+from cifar_dsl.ir.source_map import Line, shapes_text
 from cifar_dsl.language.syntax import nodes
-from cifar_dsl.views.source_map import Line, shapes_text
 
 
 def inlay_hints(documents: Documents, path: Path, wanted: types.Range) -> list[types.InlayHint]:
@@ -35,7 +35,7 @@ def inlay_hints(documents: Documents, path: Path, wanted: types.Range) -> list[t
 def _hints(
     stages: Stages, line: Line, position: types.Position, element: nodes.Element | None
 ) -> Iterator[types.InlayHint]:
-    shapes, cost = shapes_text(line.shapes), stages.analysis.graph.cost_of(line.nodes)
+    shapes, cost = shapes_text(line.shapes), stages.analysis.graph.cost_of(line.values)
     is_claimed = element is not None and element.claim is not None
     said = [] if is_claimed else [f": {shapes}"]
     if cost.parameters:

@@ -3,7 +3,7 @@
 from attrs import define, field
 
 from cifar_dsl.compiler import Analysis
-from cifar_dsl.views.source_map import Line, Visit, visits
+from cifar_dsl.ir.source_map import Line, Visit, visits
 
 
 @define

@@ -15,8 +15,7 @@ from attrs import evolve, frozen
 from torch import Tensor, nn
 
 from cifar_dsl.analysis.overwriting import overwriting
-from cifar_dsl.ir import Graph, Lowering, Node
-from cifar_dsl.ir.outline import Part, outline
+from cifar_dsl.ir import Graph, Lowering, Node, Scope, Stage
 from cifar_dsl.training.lowering.initialization import initialize
 from cifar_dsl.training.lowering.modules import MODULES
 
@@ -64,7 +63,7 @@ def build_module(graph: Graph, name: str, seed: int) -> nn.Module:
     starts from the same weights in both.
     """
     with torch.device("meta"):
-        module = _Builder(graph).body(outline(graph), name, (0,), graph.output)
+        module = _Builder(graph).body(graph.body, name)
     module.to_empty(device="cpu")
     initialize(module, graph, seed)
     for node in graph.nodes:
@@ -92,50 +91,26 @@ class _Builder:
         self._graph = graph
         self._overwriting = overwriting(graph)
 
-    def body(self, part: Part, label: str, inputs: tuple[int, ...], output: int) -> nn.Module:
-        """The module of a part, which takes the graph's values `inputs`."""
-        numbers = {value: i for i, value in enumerate(inputs)}  # of the graph's values, among the body's
+    def body(self, scope: Scope, label: str) -> nn.Module:
+        """The module of a scope, which takes its inputs. A join's branches are its children, and then what joins."""
+        numbers = {value: i for i, value in enumerate(scope.inputs)}  # of the graph's values, among the body's
         children: dict[str, nn.Module] = {}
         steps: list[Step] = []
-        for name, inner in part.parts.items():
-            child, child_inputs, child_output = self._child(inner)
-            children[name] = child
-            steps.append(Step(name, tuple(numbers[value] for value in child_inputs)))
-            numbers[child_output] = len(inputs) + len(steps) - 1
-        return Body(label, children, _with_spent(steps, len(inputs), numbers[output]), numbers[output])
+        for stage in scope.stages if scope.kind == "join" else scope.computing:
+            name = "join" if isinstance(stage, Node) and stage.operation.is_join else stage.name
+            children[name] = self._child(stage)
+            steps.append(Step(name, tuple(numbers[value] for value in stage.inputs)))
+            numbers[stage.output] = len(scope.inputs) + len(steps) - 1
+        output = numbers[scope.output]
+        return Body(label, children, _with_spent(steps, len(scope.inputs), output), output)
 
-    def _child(self, part: Part) -> tuple[nn.Module, tuple[int, ...], int]:
-        """A module, the values of the graph that it takes, and the one that it gives."""
-        if part.scope is not None:
-            output = part.scope.output
-            inputs = part.inputs(self._graph, output)
-            if part.node is not None:
-                return self._join(part, self._graph.nodes[part.node], inputs), inputs, output
-            return self.body(part, part.scope.label, inputs, output), inputs, output
-        assert part.node is not None
-        node = self._graph.nodes[part.node]
-        lowering = node.operation.lower(*self._graph.input_shapes(node))
-        if part.node in self._overwriting:
+    def _child(self, stage: Stage) -> nn.Module:
+        if isinstance(stage, Scope):
+            return self.body(stage, stage.label)
+        lowering = stage.operation.lower(*self._graph.input_shapes(stage))
+        if stage.output in self._overwriting:
             lowering = evolve(lowering, arguments=(*lowering.arguments, ("inplace", True)))
-        return make(lowering, MODULES), node.inputs, part.node + 1
-
-    def _join(self, part: Part, node: Node, inputs: tuple[int, ...]) -> nn.Module:
-        """A join: its branches are its children, and the joining function is the last of them."""
-        numbers = {value: i for i, value in enumerate(inputs)}
-        children: dict[str, nn.Module] = {}
-        steps: list[Step] = []
-        outputs: list[int] = []
-        for i, value in enumerate(node.inputs, start=1):
-            name = f"branch{i}"
-            branch = part.parts.get(name, Part(f"{part.path}.{name}"))
-            child_inputs = branch.inputs(self._graph, value)
-            children[name] = self.body(branch, name, child_inputs, value)
-            steps.append(Step(name, tuple(numbers[v] for v in child_inputs)))
-            outputs.append(len(inputs) + len(steps) - 1)
-        children["join"] = make(node.operation.lower(*self._graph.input_shapes(node)), MODULES)
-        steps.append(Step("join", tuple(outputs)))
-        output = len(inputs) + len(steps) - 1
-        return Body(node.operation.name, children, _with_spent(steps, len(inputs), output), output)
+        return make(lowering, MODULES)
 
 
 def _with_spent(steps: list[Step], inputs: int, output: int) -> tuple[Step, ...]:

@@ -150,9 +150,9 @@ def _without_partners(a: Sequence[Stage], b: Sequence[Stage]) -> list[Pair]:
 
 def _likeness(a: Stage, b: Stage) -> float:
     """Of two layers of one kind: more, the more arguments are equal."""
-    assert a.operation is not None
-    assert b.operation is not None
-    arguments = list(zip(a.operation.arguments().items(), b.operation.arguments().items(), strict=True))
+    assert a.node is not None
+    assert b.node is not None
+    arguments = list(zip(a.node.operation.arguments().items(), b.node.operation.arguments().items(), strict=True))
     equal = sum(x == y for x, y in arguments)
     return 1.0 if a.content == b.content else 0.4 + 0.4 * equal / len(arguments)
 

@@ -102,7 +102,7 @@ class _Walk:
     found: Edits = field(factory=Edits)
     shared_blocks: set[str] = field(factory=set)
     _aligner: Aligner = field(factory=Aligner)
-    _partners: list[tuple[int, int, _Frame]] = field(factory=list)
+    _partners: list[tuple[Node, Node, _Frame]] = field(factory=list)
 
     def bodies(self, a: Sequence[Stage], b: Sequence[Stage], frame: _Frame) -> None:
         """Compare what two bodies hold."""
@@ -138,7 +138,7 @@ class _Walk:
         if not (removed and added) and len(blocks) == 1 and blocks <= self.shared_blocks:
             self._more_calls(removed, added)
             return
-        parameters = _parameters(added, self.b) - _parameters(removed, self.a)
+        parameters = _parameters(added) - _parameters(removed)
         text, general = (
             _said(
                 stages_text(removed, self.a, in_general=in_general), stages_text(added, self.b, in_general=in_general)
@@ -156,7 +156,7 @@ class _Walk:
         """Take down calls of a block that both networks call."""
         for stages, graph, sign in ((removed, self.a, "-"), (added, self.b, "+")):
             for stage in stages:
-                number = _parameters([stage], graph) * (1 if sign == "+" else -1)
+                number = _parameters([stage]) * (1 if sign == "+" else -1)
                 text = stages_text([stage], graph)
                 self.found.edits.append(Edit("calls", "", "", stage.path, stage.what, text, sign, parameters=number))
 
@@ -174,31 +174,29 @@ class _Walk:
         paths = tuple(_relative(stage.path, body) for stage, body in zip((a, b), frame.bodies, strict=True))
         if paths[0] != paths[1]:
             inside = _relative(a.path, frame.calls[0]), _relative(b.path, frame.calls[1])
-            layers = sum(bool(self.a.nodes[index].parameters) for index in a.nodes())
+            layers = sum(bool(node.parameters) for node in a.nodes())
             self.found.renames.append(Rename(frame.block, a.path, b.path, inside, layers))
         if a.node is not None and b.node is not None:
             self._partners.append((a.node, b.node, frame))
-            self._calls(a, b, frame)
+            self._calls(a.node, b.node, frame)
         within = evolve(frame, bodies=(a.path, b.path))
         if a.kind == b.kind == "block":
             within = _Frame(b.what, (a.path, b.path), (a.path, b.path))
         self.bodies(a.stages, b.stages, within)
 
-    def _calls(self, a: Stage, b: Stage, frame: _Frame) -> None:
+    def _calls(self, before: Node, after: Node, frame: _Frame) -> None:
         """Compare a layer's or join's name and arguments."""
-        assert a.node is not None
-        assert b.node is not None
-        before, after = self.a.nodes[a.node], self.b.nodes[b.node]
-        inside = _relative(b.path, frame.calls[1])
+        old, new = before.operation, after.operation
+        inside = _relative(after.path, frame.calls[1])
         parameters = after.cost.parameters - before.cost.parameters
-        if a.what != b.what:
-            text = f"{a.what} replaced by {b.what}"
-            self.found.edits.append(Edit("replaced", *frame.place, b.path, text, text, text))
-        elif changes := changed_arguments(before.operation, after.operation):
-            text = ", ".join(f"{name} {old} -> {new}" for name, old, new in changes)
-            subject = f"{a.what}: {', '.join(name for name, _, _ in changes)}"
+        if old.name != new.name:
+            text = f"{old.name} replaced by {new.name}"
+            self.found.edits.append(Edit("replaced", *frame.place, after.path, text, text, text))
+        elif changes := changed_arguments(old, new):
+            text = ", ".join(f"{argument} {value} -> {other}" for argument, value, other in changes)
+            subject = f"{old.name}: {', '.join(argument for argument, _, _ in changes)}"
             self.found.edits.append(
-                Edit("changed", *frame.place, b.path, subject, text, a.what, inside, parameters=parameters)
+                Edit("changed", *frame.place, after.path, subject, text, old.name, inside, parameters=parameters)
             )
         elif (before.shape, before.cost.parameters) != (after.shape, after.cost.parameters):
             self.found.consequences.append((before, after))
@@ -207,17 +205,16 @@ class _Walk:
 
     def inputs(self) -> None:
         """Compare what partners get, and what comes out in the end."""
-        wiring = Wiring(self.a, self.b, {a + 1: b + 1 for a, b, _ in self._partners})
-        for a, b, frame in self._partners:
-            before, after = self.a.nodes[a], self.b.nodes[b]
+        wiring = Wiring(self.a, self.b, {a.output: b.output for a, b, _ in self._partners})
+        for before, after, frame in self._partners:
             if wiring.is_changed(before.inputs, after.inputs):
                 self._rewired(before.inputs, after.inputs, after.path, frame)
         if wiring.is_changed((self.a.output,), (self.b.output,)):
             self._rewired((self.a.output,), (self.b.output,), "output", _Frame())
 
     def _rewired(self, before: Sequence[int], after: Sequence[int], path: str, frame: _Frame) -> None:
-        old = [_relative(_value(self.a, value), frame.calls[0]) for value in before]
-        new = [_relative(_value(self.b, value), frame.calls[1]) for value in after]
+        old = [_relative(self.a.name_of(value), frame.calls[0]) for value in before]
+        new = [_relative(self.b.name_of(value), frame.calls[1]) for value in after]
         if len(old) == len(new) and old != new:
             old, new = (
                 [name for name, other in zip(x, y, strict=True) if name != other] for x, y in ((old, new), (new, old))
@@ -264,9 +261,5 @@ def _relative(path: str, start: str) -> str:
     return path.removeprefix(f"{start}.") if start else path
 
 
-def _value(graph: Graph, value: int) -> str:
-    return graph.nodes[value - 1].path if value else "input"
-
-
-def _parameters(stages: Sequence[Stage], graph: Graph) -> int:
-    return sum(graph.nodes[index].cost.parameters for stage in stages for index in stage.nodes())
+def _parameters(stages: Sequence[Stage]) -> int:
+    return sum(node.cost.parameters for stage in stages for node in stage.nodes())

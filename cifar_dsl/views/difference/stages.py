@@ -1,12 +1,11 @@
-"""The outline of a graph, prepared for being aligned with another: stages, what they are, what they hold."""
+"""The stages of a graph, prepared for being aligned with another: what they are, what they hold."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Literal, cast
 
 from attrs import define, field, frozen
 
-from cifar_dsl.ir import Graph, Operation
-from cifar_dsl.ir.outline import Part, outline
+from cifar_dsl.ir import Graph, Node, Scope
 
 Kind = Literal["layer", "join", "block", "branch", "let", "part"]
 _SHOWN_STAGES = 6  # of a sequence; a longer one is cut
@@ -16,8 +15,8 @@ _SHOWN_STAGES = 6  # of a sequence; a longer one is cut
 class Stage:
     """A layer, a join with its branches, or a scope with what it holds.
 
-    `what` is the layer's, join's or block's name, or the kind of another scope. `operation` and `node`, an index into
-    the graph's nodes, are those of a layer or join. `content` is one number for all stages that compute with equal
+    `what` is the layer's, join's or block's name, or the kind of another scope. `node` is that of a layer or join.
+    `content` is one number for all stages that compute with equal
     operations in equal order, whatever scopes they stand in; `key` also tells scopes apart by `what`.
     """
 
@@ -25,8 +24,7 @@ class Stage:
     kind: Kind
     what: str
     label: str
-    operation: Operation | None
-    node: int | None
+    node: Node | None
     stages: "tuple[Stage, ...]"
     size: int
     content: int
@@ -42,9 +40,9 @@ class Stage:
         """Whether it computes nothing itself."""
         return self.node is None
 
-    def nodes(self) -> list[int]:
+    def nodes(self) -> list[Node]:
         """The nodes here and below."""
-        found: list[int] = []
+        found: list[Node] = []
         waiting = [self]
         while waiting:
             stage = waiting.pop()
@@ -79,27 +77,34 @@ class Reader:
 
     def stages(self, graph: Graph) -> tuple[Stage, ...]:
         """The stages of a whole graph."""
-        return self._inside(outline(graph), graph)
+        return self._inside(graph.body)
 
-    def _inside(self, part: Part, graph: Graph) -> tuple[Stage, ...]:
-        return tuple([self._stage(inner, graph) for inner in part.parts.values()])
+    def _inside(self, scope: Scope) -> tuple[Stage, ...]:
+        return tuple([self._stage(stage) for stage in scope.computing])
 
-    def _stage(self, part: Part, graph: Graph) -> Stage:
-        inside = self._inside(part, graph)
-        size = sum(stage.size for stage in inside)
-        if part.node is None:
-            assert part.scope is not None
-            kind, label = cast("Kind", part.scope.kind), part.scope.label
-            what = label.partition("(")[0] if kind == "block" else kind
-            contents = tuple(layer.content for stage in inside for layer in stage.dissolved())
-            content = contents[0] if len(contents) == 1 else self._number(contents)
-            key = self._number((kind, what, *(stage.key for stage in inside)))
-            return Stage(part.path, kind, what, label, None, None, inside, size, content, key)
-        operation = graph.nodes[part.node].operation
-        kind, name = "join" if operation.is_join else "layer", operation.name
-        content = self._number((operation, *(stage.content for stage in inside)))
-        key = self._number(("node", operation, *(stage.key for stage in inside)))
-        return Stage(part.path, kind, name, name, operation, part.node, inside, size + 1, content, key)
+    def _stage(self, stage: Node | Scope) -> Stage:
+        if isinstance(stage, Node):
+            return self._node(stage, stage.path, ())
+        inside = self._inside(stage)
+        if stage.kind == "join":
+            *branches, last = inside
+            assert last.node is not None
+            return self._node(last.node, stage.path, tuple(branches))
+        kind, label = cast("Kind", stage.kind), stage.label
+        what = label.partition("(")[0] if kind == "block" else kind
+        contents = tuple(layer.content for inner in inside for layer in inner.dissolved())
+        content = contents[0] if len(contents) == 1 else self._number(contents)
+        key = self._number((kind, what, *(inner.key for inner in inside)))
+        return Stage(stage.path, kind, what, label, None, inside, len(stage.values), content, key)
+
+    def _node(self, node: Node, path: str, branches: tuple[Stage, ...]) -> Stage:
+        operation = node.operation
+        kind: Kind = "join" if operation.is_join else "layer"
+        name = operation.name
+        content = self._number((operation, *(branch.content for branch in branches)))
+        key = self._number(("node", operation, *(branch.key for branch in branches)))
+        size = 1 + sum(branch.size for branch in branches)
+        return Stage(path, kind, name, name, node, branches, size, content, key)
 
     def _number(self, thing: Hashable) -> int:
         return self._numbers.setdefault(thing, len(self._numbers))
@@ -123,8 +128,8 @@ def stages_text(stages: Sequence[Stage], graph: Graph, *, in_general: bool = Fal
 
 def _text(stage: Stage, graph: Graph, *, in_general: bool) -> str:
     if stage.kind == "layer":
-        assert stage.operation is not None
-        return stage.what if in_general else stage.operation.brief()
+        assert stage.node is not None
+        return stage.what if in_general else stage.node.operation.brief()
     if stage.kind == "join":
         return f"{stage.what} {{ {' | '.join(_branches(stage, graph, in_general=in_general))} }}"
     inside = stages_text(stage.stages, graph, in_general=in_general)
@@ -141,9 +146,9 @@ def _branches(stage: Stage, graph: Graph, *, in_general: bool) -> Iterator[str]:
     """The branches of a join; one without layers is named after the tensor that it passes on."""
     assert stage.node is not None
     branches = {branch.name: branch for branch in stage.stages}
-    for i, value in enumerate(graph.nodes[stage.node].inputs, start=1):
+    for i, value in enumerate(stage.node.inputs, start=1):
         branch = branches.get(f"branch{i}")
         if branch is None:
-            yield "a tensor" if in_general else graph.nodes[value - 1].path if value else "input"
+            yield "a tensor" if in_general else graph.name_of(value)
         else:
             yield stages_text(branch.stages, graph, in_general=in_general)

@@ -46,7 +46,9 @@ def _sources(graph: Graph, value: int, known: Mapping[int, int]) -> set[int]:
         if current in known:
             found.add(current)
             continue
-        new = set(graph.nodes[current - 1].inputs) - seen
+        maker = graph.maker(current)
+        assert maker is not None  # the input has a partner
+        new = set(maker.inputs) - seen
         seen |= new
         waiting.extend(new)
     return found

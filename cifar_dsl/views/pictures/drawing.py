@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from attrs import define, evolve, field
 
-from cifar_dsl.ir import Cost, Graph
+from cifar_dsl.ir import Graph
 from cifar_dsl.views.pictures.families import FORK
 from cifar_dsl.views.pictures.folding import folded
 from cifar_dsl.views.pictures.model import INPUT, OUTPUT, Arrow, Box, Frame, Item, Picture
@@ -61,15 +61,16 @@ class _Pen:
 
     def _item(self, stage: Stage, level: int) -> Item | None:
         """What a stage is drawn as; None where its output is its input."""
-        if all(node.operation.name == "identity" for node in self.graph.nodes[stage.start : stage.stop]):
-            for index in range(stage.start, stage.stop):
-                self._same[index + 1] = self._drawn(self.graph.nodes[index].inputs[0])
+        nodes = self.graph.makers(range(stage.start, stage.stop))
+        if all(node.operation.name == "identity" for node in nodes):
+            for node in nodes:
+                self._same[node.output] = self._drawn(node.inputs[0])
             return None
-        for value in range(stage.start + stage.length + 1, stage.stop + 1):
+        for value in range(stage.start + stage.length, stage.stop):
             self._same[value] = value - stage.length
         title = self._title(stage)
         if not stage.stages:
-            family = self.graph.nodes[stage.start].operation.family
+            family = nodes[0].operation.family
             return self._box(stage, Box(stage.path, family, title, self._notes(stage)))
         if stage.is_block and level >= self.depth:
             return self._box(stage, Box(stage.path, "block", title, self._notes(stage)))
@@ -82,12 +83,12 @@ class _Pen:
     def _forks(self, key: str, start: int, before: int) -> list[Box]:
         """Points at which tensors fork that several boxes of a frame take, so that each comes into it once.
 
-        `start` is the first node of the frame, and `before` how many arrows there were before its own.
+        `start` is the first value that the frame makes, and `before` how many arrows there were before its own.
         """
         entering: dict[int, list[int]] = {}
         for at in range(before, len(self._arrows)):
             value, arrow = self._arrows[at]
-            if value <= start and arrow.start == self._makers[value]:
+            if value < start and arrow.start == self._makers[value]:
                 entering.setdefault(value, []).append(at)
         forks: list[Box] = []
         for value, places in entering.items():
@@ -108,26 +109,26 @@ class _Pen:
         return f"{title}  x{stage.count}" if title else f"x{stage.count}"
 
     def _notes(self, stage: Stage) -> tuple[str, ...]:
-        nodes = self.graph.nodes[stage.start : stage.start + stage.length]
-        parameters = sum((node.cost for node in nodes), Cost()).parameters
+        parameters = self.graph.cost_of(range(stage.start, stage.start + stage.length)).parameters
         if not parameters:
             return ()
         return (f"{parameters:,} parameters{' each' if stage.count > 1 else ''}",)
 
     def _box(self, stage: Stage, box: Box) -> Box:
         """A box, with the arrows that lead to it."""
-        indices = range(stage.start, stage.start + stage.length)
-        inputs = [value for index in indices for value in self.graph.nodes[index].inputs if value <= stage.start]
+        made = range(stage.start, stage.start + stage.length)
+        inputs = [value for node in self.graph.makers(made) for value in node.inputs if value < stage.start]
         # The branches of a join may be one tensor; what a block takes several times comes to it once.
         for value in inputs if not stage.stages else dict.fromkeys(inputs):
             self._arrow(value, box.key, is_silent=self._says_shape(stage, value))
-        for index in indices:
-            self._makers[index + 1] = box.key
+        for value in made:
+            self._makers[value] = box.key
         return box
 
     def _says_shape(self, stage: Stage, value: int) -> bool:
         """Whether the shape of a value stands behind the box anyway: of branches that are joined number by number."""
-        node = self.graph.nodes[stage.start]
+        node = self.graph.maker(stage.start)
+        assert node is not None
         return not stage.stages and node.operation.is_join and node.shape == self.graph.shape_of(value)
 
     def _arrow(self, value: int, end: str, *, is_silent: bool = False) -> None:
@@ -141,9 +142,9 @@ class _Pen:
 
     def _is_news(self, value: int) -> bool:
         """Whether the shape of a value can't be known from the arrow before: all but layers that leave it."""
-        if value == 0:
+        node = self.graph.maker(value)
+        if node is None:
             return True
-        node = self.graph.nodes[value - 1]
         is_layer = node.path == self._makers[value] and not node.operation.is_join
         return not is_layer or self.graph.shape_of(node.inputs[0]) != node.shape
 

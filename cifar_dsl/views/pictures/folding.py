@@ -19,15 +19,15 @@ def folded(reader: Reader, stages: Sequence[Stage]) -> tuple[Stage, ...]:
 class _Folder:
     reader: Reader
     graph: Graph
-    users: dict[int, list[int]]  # of each value, the nodes that take it; the graph's output counts as one more
+    users: dict[int, list[int]]  # of each value, what is made of it; the graph's output counts as one more
 
     @classmethod
     def of(cls, reader: Reader) -> "_Folder":
         graph = reader.graph
-        users: dict[int, list[int]] = {graph.output: [len(graph.nodes)]}
-        for index, node in enumerate(graph.nodes):
+        users: dict[int, list[int]] = {graph.output: [graph.body.values.stop]}
+        for node in graph.nodes:
             for value in node.inputs:
-                users.setdefault(value, []).append(index)
+                users.setdefault(value, []).append(node.output)
         return cls(reader, graph, users)
 
     def fold(self, stages: Sequence[Stage]) -> tuple[Stage, ...]:
@@ -81,8 +81,8 @@ class _Folder:
 
     def _entry(self, row: Sequence[Stage]) -> int | None:
         """The one value that flows into a row."""
-        start, stop = row[0].start, row[-1].stop
-        entries = {v for index in range(start, stop) for v in self.graph.nodes[index].inputs if v <= start}
+        made = range(row[0].start, row[-1].stop)
+        entries = {value for node in self.graph.makers(made) for value in node.inputs if value < made.start}
         return entries.pop() if len(entries) == 1 else None
 
     def _are_alike(self, before: Sequence[Stage], row: Sequence[Stage]) -> bool:
@@ -91,16 +91,16 @@ class _Folder:
         if here is None or there is None or self.graph.shape_of(here) != self.graph.shape_of(there):
             return False
         offset = _nodes(row)
-        for index in range(before[0].start, before[-1].stop):
-            moved = tuple(there if value == here else value + offset for value in self.graph.nodes[index].inputs)
-            if moved != self.graph.nodes[index + offset].inputs:
-                return False
-        return True
+        makers = (self.graph.makers(range(part[0].start, part[-1].stop)) for part in (before, row))
+        return all(
+            tuple(there if value == here else value + offset for value in node.inputs) == other.inputs
+            for node, other in zip(*makers, strict=True)
+        )
 
     def _is_only_way(self, before: Sequence[Stage], row: Sequence[Stage], entry: int) -> bool:
         """Whether nothing but `row` takes what `before` makes, and only as its entry."""
         users = self.users.get(entry, [])
-        is_next = all(user < row[-1].stop for user in users) and before[0].start < entry
+        is_next = all(user < row[-1].stop for user in users) and before[0].start <= entry
         return is_next and self._leaves_by(before, entry)
 
     def _leaves_by(self, row: Sequence[Stage], exit_value: int) -> bool:
@@ -108,7 +108,7 @@ class _Folder:
         start, stop = row[0].start, row[-1].stop
         return all(
             value == exit_value or all(user < stop for user in self.users.get(value, []))
-            for value in range(start + 1, stop + 1)
+            for value in range(start, stop)
         )
 
 

@@ -1,18 +1,17 @@
-"""The outline of a graph as a picture shows it: layers, joins and blocks; branches and named tensors melt away."""
+"""The stages of a graph as a picture shows it: layers, joins and blocks; branches and named tensors melt away."""
 
 from collections.abc import Hashable
 
 from attrs import define, field, frozen
 
-from cifar_dsl.ir import Graph
-from cifar_dsl.ir.outline import Part, outline
+from cifar_dsl.ir import Graph, Node, Scope
 
 
 @frozen(eq=False)
 class Stage:
     """A layer or join, or a block with its stages; `count` times one behind the other.
 
-    It holds the nodes from `start` to `stop` (exclusive) of the graph, of which the first of the repeats has `length`.
+    It makes the values from `start` to `stop` (exclusive), of which the first of the repeats makes `length`.
     Stages of one `key` compute the same but for where their inputs come from. `title` is empty for layers that repeat
     without being a block.
     """
@@ -41,29 +40,26 @@ class Reader:
 
     def read(self) -> list[Stage]:
         """The stages of the model."""
-        return self._stages(outline(self.graph))
+        return self._stages(self.graph.body)
 
     def number(self, meaning: Hashable) -> int:
         """A number that stands for this meaning and no other."""
         return self._numbers.setdefault(meaning, len(self._numbers))
 
-    def _stages(self, part: Part) -> list[Stage]:
+    def _stages(self, scope: Scope) -> list[Stage]:
         found: list[Stage] = []
-        for inner in part.parts.values():
-            if inner.scope is not None and inner.scope.kind in {"block", "part"}:
-                found.append(self._block(inner, inner.scope.label))
-                continue
-            found += self._stages(inner)
-            if inner.node is not None:
-                found.append(self._layer(inner.path, inner.node))
+        for inner in scope.computing:
+            if isinstance(inner, Node):
+                key = self.number((inner.operation, inner.shape))
+                found.append(Stage(inner.path, inner.operation.brief(), key, inner.output, inner.output + 1))
+            elif inner.kind in {"block", "part"}:
+                found.append(self._block(inner))
+            else:
+                found += self._stages(inner)
         return found
 
-    def _block(self, part: Part, label: str) -> Stage:
-        stages = self._stages(part)
-        name = label.partition("(")[0]
-        key = self.number((name, *(stage.key for stage in stages)))
-        return Stage(part.path, label, key, stages[0].start, stages[-1].stop, tuple(stages), is_block=True)
-
-    def _layer(self, path: str, index: int) -> Stage:
-        node = self.graph.nodes[index]
-        return Stage(path, node.operation.brief(), self.number((node.operation, node.shape)), index, index + 1)
+    def _block(self, scope: Scope) -> Stage:
+        stages = tuple(self._stages(scope))
+        key = self.number((scope.label.partition("(")[0], *(stage.key for stage in stages)))
+        values = scope.values
+        return Stage(scope.path, scope.label, key, values.start, values.stop, stages, is_block=True)

@@ -8,8 +8,8 @@ from helpers.specs import text_of
 from cifar_dsl.compiler import analyze, analyze_text
 from cifar_dsl.editors.language_server.stages import Stages
 from cifar_dsl.foundation.resources import specs_directory
+from cifar_dsl.ir.source_map import shapes_text
 from cifar_dsl.views.annotated_source import margin
-from cifar_dsl.views.source_map import shapes_text
 
 SPECS = specs_directory()
 SHIPPED = sorted([*SPECS.glob("*.arch"), *(SPECS / "zoo").glob("*.arch"), *(SPECS / "records").glob("*.arch")])
@@ -26,7 +26,7 @@ def test_lines_are_those_of_the_margin(path: Path) -> None:
             continue  # the margin begins with a base, and shows the input
         cells = [cell.strip() for cell in row.split(" |")[0].split("  ") if cell.strip()]
         line = stages.lines.get(number)
-        cost = analysis.graph.cost_of(line.nodes if line else ())
+        cost = analysis.graph.cost_of(line.values if line else ())
         figures = [f"{count:,}" for count in (cost.parameters, cost.macs) if count]
         assert cells == ([shapes_text(line.shapes), *figures] if line else []), text
 
@@ -34,7 +34,7 @@ def test_lines_are_those_of_the_margin(path: Path) -> None:
 def test_costs_of_all_lines_are_those_of_the_network() -> None:
     analysis = analyze_text(text_of("repeat 2 { unit(8) -> relu }\nflatten\ndense(10)", "block unit(c) { conv(c, 1) }"))
     stages = Stages(analysis)
-    on_lines = {node for line in stages.lines.values() for node in line.nodes}
+    on_lines = {value for line in stages.lines.values() for value in line.values}
     assert analysis.graph.cost_of(on_lines).parameters == analysis.graph.cost.parameters
     (call,) = [visits for place, visits in stages.visits.items() if visits[0].block]
     assert [visit.path for visit in call] == ["unit", "unit2"]
@@ -42,8 +42,8 @@ def test_costs_of_all_lines_are_those_of_the_network() -> None:
     assert stages.calls == {"unit": call}
 
 
-def test_a_join_has_the_nodes_of_its_branches() -> None:
+def test_a_join_has_what_its_branches_make() -> None:
     stages = Stages(analyze_text(text_of("add { conv(3, 1) | relu }")))
     (join,) = [visit for visits in stages.visits.values() for visit in visits if visit.is_join]
-    assert len(join.nodes) == 3
-    assert [line.nodes for line in stages.lines.values()] == [{0, 1}]
+    assert len(join.values) == 3
+    assert [line.values for line in stages.lines.values()] == [{1, 2}]

@@ -59,14 +59,14 @@ def test_folding(model: str, expected: list[tuple[str, int]]) -> None:
 def test_a_folded_picture_stands_for_the_whole_network(text: str) -> None:
     graph = analyze_text(text.replace("repeat 2 {", "repeat 3 {")).graph
     stages = folds(graph)
-    assert covered(stages) == list(range(len(graph.nodes)))
+    assert covered(stages) == list(graph.body.values)
     for stage in all_stages(stages):
         if stage.count > 1:
             check_repeats(graph, stage)
 
 
 def covered(stages: tuple[Stage, ...]) -> list[int]:
-    """The nodes of stages, those in folded repeats included."""
+    """The values that stages make, those of folded repeats included."""
     found: list[int] = []
     for stage in stages:
         assert stage.count * stage.length == stage.stop - stage.start
@@ -83,31 +83,28 @@ def all_stages(stages: tuple[Stage, ...]) -> list[Stage]:
 def check_repeats(graph: Graph, stage: Stage) -> None:
     """Each repeat computes the same of one value, which is what the one before gives and nothing else takes."""
     taken_outside = {
-        value
-        for index, node in enumerate(graph.nodes)
-        if not stage.start <= index < stage.stop
-        for value in node.inputs
+        value for node in graph.nodes if not stage.start <= node.output < stage.stop for value in node.inputs
     } | {graph.output}
-    made = set(range(stage.start + 1, stage.stop + 1))
+    made = set(range(stage.start, stage.stop))
     entries = []
     for number in range(stage.count):
         start = stage.start + number * stage.length
         outer = set()
-        for index in range(stage.length):
-            first, node = graph.nodes[stage.start + index], graph.nodes[start + index]
+        first_nodes = graph.makers(range(stage.start, stage.start + stage.length))
+        for first, node in zip(first_nodes, graph.makers(range(start, start + stage.length)), strict=True):
             assert (first.operation, first.shape) == (node.operation, node.shape)
             assert len(first.inputs) == len(node.inputs)
             for value, same in zip(node.inputs, first.inputs, strict=True):
-                if value > start:
+                if value >= start:
                     assert value - start == same - stage.start
                 else:
-                    assert same <= stage.start
+                    assert same < stage.start
                     outer.add(value)
         assert len(outer) == 1
         entries += outer
     for number, entry in enumerate(entries[1:], start=1):
-        end_of_last = stage.start + number * stage.length
-        assert end_of_last - stage.length < entry <= end_of_last
+        start = stage.start + number * stage.length
+        assert start - stage.length <= entry < start
         assert entry - number * stage.length == entries[1] - stage.length  # the same value of each
     exit_value = entries[1] + (stage.count - 2) * stage.length + stage.length
     assert made & taken_outside <= {exit_value}
