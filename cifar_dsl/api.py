@@ -3,12 +3,14 @@
 import inspect
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import fields, frozen
+from attrs import evolve, fields, frozen
 
-from cifar_dsl.compiler import Analysis, Library, analyze, analyze_text, changes, examine
+from cifar_dsl import compiler
+from cifar_dsl.compiler import Analysis, Library, analyze, analyze_text, examine
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.text import in_short
@@ -16,7 +18,7 @@ from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.diagnostics import nearest
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.operations.recipe import DATASETS
-from cifar_dsl.runs import Run, find_runs, open_run, run_path
+from cifar_dsl.runs import Run, SpecIdentity, find_runs, open_run, run_path
 from cifar_dsl.training.options import RunOptions, TrainOptions
 
 if TYPE_CHECKING:
@@ -40,6 +42,11 @@ class Spec:
     overrides: tuple[str, ...] = ()
     unsaved: str | None = None  # its own text, where no file holds it
 
+    @cached_property
+    def identity(self) -> SpecIdentity:
+        """What a run keeps of it: name, fingerprint, lineage, changes, overrides."""
+        return SpecIdentity.of(self.analysis, self.overrides)
+
     @property
     def name(self) -> str:
         """What the spec calls itself."""
@@ -58,12 +65,12 @@ class Spec:
     @property
     def fingerprint(self) -> str:
         """Twelve digits that stand for graph and recipe, however the spec is laid out."""
-        return self.analysis.fingerprint
+        return self.identity.fingerprint
 
     @property
     def changes(self) -> tuple[str, ...]:
         """What it says that its base doesn't, a phrase each."""
-        return changes(self.analysis.program)
+        return self.identity.changes
 
     @property
     def text(self) -> str:
@@ -152,7 +159,7 @@ def open_data_for_all(
     """The same for several specs, which are held against their data; every data set is loaded once."""
     from cifar_dsl.foundation.errors import DataError
     from cifar_dsl.training.datasets import Dataset, load_dataset
-    from cifar_dsl.training.subject import check_data, required_recipe
+    from cifar_dsl.training.requirements import check_data, required_recipe
 
     folder = Path(data_dir) if data_dir is not None else None
     loaded: dict[str, Dataset] = {}
@@ -163,11 +170,11 @@ def open_data_for_all(
             if data not in loaded:
                 loaded[data] = load_dataset("npz", path=Path(data.removeprefix("npz:")).expanduser())
             dataset = loaded[data]
-            opened.append((with_overrides(spec, f'train.data=npz("{dataset.digest[:16]}")'), dataset))
+            opened.append((with_data(spec, f'npz("{dataset.digest[:16]}")'), dataset))
             continue
         if data is not None and (data not in DATASETS or data == "npz"):
             raise _unknown_data(data)
-        trained = spec if data is None else with_overrides(spec, f"train.data={data}")
+        trained = spec if data is None else with_data(spec, data)
         declared = required_recipe(trained.analysis).data
         if declared.name == "npz":
             raise DataError(
@@ -211,7 +218,6 @@ def train(
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.events import ignore
     from cifar_dsl.training.session import train_runs
-    from cifar_dsl.training.subject import Subject
 
     chosen = RunOptions(**options)
     choice = choose_device(chosen.device)
@@ -221,7 +227,8 @@ def train(
         return found
     set_threads(chosen.threads)
     return train_runs(
-        Subject.of(spec.analysis, spec.overrides),
+        spec.analysis,
+        spec.identity,
         dataset,
         [seed],
         chosen,
@@ -265,7 +272,7 @@ def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> Ru
         record = run.record()
         if record.seed == seed and digest in {None, record.data.digest}:
             return run
-    place = run_path(runs, spec.name, spec.fingerprint, seed)
+    place = run_path(runs, spec.identity, seed)
     if place.exists():
         raise RunError(
             f"{place} was trained on other data that is also called {open_run(place).record().data.name}",
@@ -283,20 +290,17 @@ def job(
     display_name: str | None = None,
     shares_device: bool = False,
 ) -> Job:
-    """The training of an opened spec with these seeds, as data that another process can work off."""
+    """The training of an opened spec with these seeds, as data that another process can run."""
     return Job(
         spec_text=spec.text,
-        name=spec.name,
-        fingerprint=spec.fingerprint,
-        lineage=spec.analysis.program.lineage,
-        changes=spec.changes,
-        overrides=spec.overrides,
+        spec=spec.identity,
         data=dataset.name,
         digest=dataset.digest,
         seeds=tuple(seeds),
         options=options,
         data_path=str(dataset.path) if dataset.path and dataset.name == "npz" else None,
         display_name=display_name or spec.name,
+        analysis=spec.analysis,
         shares_device=shares_device,
     )
 
@@ -307,6 +311,15 @@ def set_threads(threads: int | None) -> None:
 
     if threads is not None:
         torch.set_num_threads(threads)
+
+
+def with_data(spec: Spec, data: str) -> Spec:
+    """The spec with the override `train.data=DATA`; its graph isn't made again. Raises SpecError."""
+    return evolve(
+        spec,
+        analysis=compiler.with_data(spec.analysis, data),
+        overrides=(*spec.overrides, f"train.data={data}"),
+    )
 
 
 def with_overrides(spec: Spec, *overrides: str) -> Spec:

@@ -87,7 +87,7 @@ def test_the_module_is_an_ordinary_one_with_the_weights_that_training_starts_fro
 def test_a_run_records_what_it_was(train, tiny, pictures):
     run = train(seed=5)
     record, result = run.record(), run.result()
-    assert (record.name, record.seed, record.lineage) == ("tiny", 5, ("tiny",))
+    assert (record.spec.name, record.seed, record.spec.lineage) == ("tiny", 5, ("tiny",))
     assert record.data.digest == load_dataset("npz", path=pictures).digest
     assert (record.data.train_images, record.data.test_images) == (60, 20)
     assert record.data.path == str(pictures)
@@ -95,7 +95,7 @@ def test_a_run_records_what_it_was(train, tiny, pictures):
     assert (result.status, result.epochs) == ("finished", 2)
     assert result.accuracy == run.metrics()[-1].test_accuracy
     assert result.parameters == cifar_dsl.load(tiny).graph.cost.parameters
-    assert analyze_text(run.spec_text).fingerprint == record.fingerprint
+    assert analyze_text(run.spec_text).fingerprint == record.spec.fingerprint
 
 
 def test_the_spec_travels_in_the_file_of_weights(train):
@@ -125,7 +125,7 @@ def test_every_seed_and_every_spec_has_a_run_of_its_own(train, tiny, tmp_path):
     runs = [train(), train(seed=1), train(cifar_dsl.load(tiny, overrides=["train.epochs=1"]))]
     assert len({run.path for run in runs}) == 3
     assert len({run.weights.read_bytes() for run in runs}) == 3
-    assert len(find_runs(tmp_path / "runs", runs[0].record().fingerprint)) == 2
+    assert len(find_runs(tmp_path / "runs", runs[0].record().spec.fingerprint)) == 2
 
 
 def test_a_run_is_found_whatever_name_its_spec_had(train, tiny, make_spec):
@@ -136,7 +136,7 @@ def test_a_run_is_found_whatever_name_its_spec_had(train, tiny, make_spec):
 
 def test_overrides_are_recorded_and_are_in_the_spec(train, tiny):
     run = train(cifar_dsl.load(tiny, overrides=["train.batch=20"]))
-    assert run.record().overrides[0] == "train.batch=20"
+    assert run.record().spec.overrides[0] == "train.batch=20"
     assert "batch 20" in run.spec_text
 
 

@@ -30,7 +30,7 @@ def dry_run_of(spec: "Spec", data: str | None, device: str) -> None:
         spec, dataset = api.open_data(spec, data)
         images = len(dataset.y_train) + len(dataset.y_test)
     elif data is not None:
-        spec = api.with_overrides(spec, f"train.data={data}")
+        spec = api.with_data(spec, data)
     for line in table(spec.analysis):
         click.echo(line)
     if spec.recipe is None:

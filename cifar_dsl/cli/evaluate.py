@@ -65,7 +65,9 @@ def command(
         }
         click.echo(json.dumps(fields))
     else:
-        click.echo(f"{record.name} on {record.data.name}, seed {record.seed}: accuracy {accuracy:.4f}, loss {loss:.4f}")
+        click.echo(
+            f"{record.spec.name} on {record.data.name}, seed {record.seed}: accuracy {accuracy:.4f}, loss {loss:.4f}"
+        )
         if accuracy == result.accuracy:
             click.echo("the same accuracy as when it was trained")
         else:

@@ -25,7 +25,7 @@ from cifar_dsl.training.device import Choice, choose_device, memory_bytes, spare
 from cifar_dsl.training.events import Event, FinalEvent, TrainingEnded, TrainingFailed
 from cifar_dsl.training.options import TrainOptions
 from cifar_dsl.training.precision import why_slow
-from cifar_dsl.training.subject import required_recipe
+from cifar_dsl.training.requirements import required_recipe
 
 if TYPE_CHECKING:
     from cifar_dsl.training.datasets import Dataset
@@ -146,7 +146,7 @@ def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | No
     for job, failure in outcome.failures:
         _tell(job, failure)
         for seed in job.seeds:
-            place = run_path(job.options.runs, job.name, job.fingerprint, seed)
+            place = run_path(job.options.runs, job.spec, seed)
             note_failure(place, job.digest, failure.message, failure.help)
     if stop.wanted():
         note("stopped; all that was trained is kept, and the same command goes on from there")

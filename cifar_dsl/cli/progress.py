@@ -103,7 +103,7 @@ class JobsProgress:
     def _end_epoch(self, number: int, seed: int, metrics: EpochMetrics) -> None:
         job = self._jobs[number]
         if self._as_json:
-            fields = {"event": "epoch", "spec": job.name, "seed": seed} | cattrs.unstructure(metrics)
+            fields = {"event": "epoch", "spec": job.spec.name, "seed": seed} | cattrs.unstructure(metrics)
             click.echo(json.dumps(fields))
             return
         if not self._speaks:

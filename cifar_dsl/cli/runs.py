@@ -18,7 +18,7 @@ from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import Run
-from cifar_dsl.runs.catalogue import Entry, Status, entries
+from cifar_dsl.runs.catalogue import FoundRun, Status, entries
 from cifar_dsl.runs.pruning import Removal, Selection
 from cifar_dsl.runs.verification import problems
 from cifar_dsl.training.options import RunOptions, TrainOptions
@@ -182,14 +182,14 @@ def _folder(path: Path) -> Path:
     )
 
 
-def _some(path: Path) -> list[Entry]:
+def _some(path: Path) -> list[FoundRun]:
     """The runs that a path is or holds. Raises RunError if there is none."""
     if found := list(entries(_folder(path))):
         return found
     raise RunError(f"{path} holds no run", "a run is a folder such as runs/baseline-0123456789ab/seed-0")
 
 
-def _only(path: Path) -> Entry:
+def _only(path: Path) -> FoundRun:
     """The run that is meant by a path, or by a folder that holds no other. Raises RunError."""
     first, *others = _some(path)
     if others:
@@ -198,7 +198,7 @@ def _only(path: Path) -> Entry:
     return first
 
 
-def _table(rows: Sequence[tuple[Entry, str, int]]) -> list[str]:
+def _table(rows: Sequence[tuple[FoundRun, str, int]]) -> list[str]:
     """Runs as lines, each with what is said of it and a size."""
     if not rows:
         return []
@@ -219,7 +219,7 @@ def _table(rows: Sequence[tuple[Entry, str, int]]) -> list[str]:
     return columns([[visible(cell) for cell in row] for row in cells], right=frozenset({1, 3, 5}))
 
 
-def _fields(entry: Entry) -> dict[str, Any]:
+def _fields(entry: FoundRun) -> dict[str, Any]:
     record, result = entry.record, entry.result
     return {
         "spec": entry.name,
@@ -237,7 +237,7 @@ def _fields(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _facts(entry: Entry) -> list[list[str]]:
+def _facts(entry: FoundRun) -> list[list[str]]:
     record, result = entry.record, entry.result
     facts = [["run", str(entry.path)], ["status", entry.problem or entry.state]]
     if entry.failure:
@@ -248,10 +248,10 @@ def _facts(entry: Entry) -> list[list[str]]:
     if record:
         here = record.environment
         facts += [
-            ["spec", f"{record.name}  {record.fingerprint}"],
+            ["spec", f"{record.spec.name}  {record.spec.fingerprint}"],
             ["seed", f"{record.seed}"],
-            *(["changes", change] for change in record.changes),
-            *(["override", override] for override in record.overrides),
+            *(["changes", change] for change in record.spec.changes),
+            *(["override", override] for override in record.spec.overrides),
             ["data", f"{record.data.name}: {record.data.train_images:,} + {record.data.test_images:,} images"],
             ["started", record.started],
             *(["went on", f"with epoch {one.epoch}, {one.when}"] for one in record.resumed),
@@ -280,7 +280,7 @@ def _facts(entry: Entry) -> list[list[str]]:
     return facts
 
 
-def _last_epoch(entry: Entry) -> str:
+def _last_epoch(entry: FoundRun) -> str:
     try:
         metrics = Run(entry.path).metrics()
     except RunError:

@@ -82,7 +82,7 @@ def _list(contestants: list[Contestant], options: CompareOptions) -> int:
     from cifar_dsl.cli.jobs import spread
     from cifar_dsl.experiments.comparison import check_baseline
     from cifar_dsl.training.device import choose_device
-    from cifar_dsl.training.subject import required_recipe
+    from cifar_dsl.training.requirements import required_recipe
 
     check_baseline([each.name for each in contestants], options.baseline)
     images: int | None = None
@@ -92,9 +92,7 @@ def _list(contestants: list[Contestant], options: CompareOptions) -> int:
         contestants, dataset = [each for each, _ in opened], opened[0][1]
         images, digest = len(dataset.y_train), dataset.digest
     elif options.data is not None:
-        contestants = [
-            evolve(each, spec=api.with_overrides(each.spec, f"train.data={options.data}")) for each in contestants
-        ]
+        contestants = [evolve(each, spec=api.with_data(each.spec, options.data)) for each in contestants]
     rows = [["spec", "fingerprint", "parameters", "macs", "epochs", "runs"]]
     works: list[Work] = []
     specs = 0  # that have something to train

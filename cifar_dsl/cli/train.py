@@ -97,7 +97,7 @@ def _train(spec: "Spec", options: TrainOptions) -> int:
     from cifar_dsl.cli.progress import DownloadProgress
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.engines import choose_engine
-    from cifar_dsl.training.subject import required_recipe
+    from cifar_dsl.training.requirements import required_recipe
 
     recipe, choice = required_recipe(spec.analysis), choose_device(options.device)
     chosen = choose_engine(options.engine, choice.device, spec.graph, recipe, options.seeds)
@@ -129,14 +129,12 @@ def _profile(spec: "Spec", options: TrainOptions, trace: Path) -> int:
     from cifar_dsl.cli.confirmation import confirm_size
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.profiling import profile_training
-    from cifar_dsl.training.subject import Subject
 
     confirm_size([spec.analysis], yes=options.yes)
     choice = choose_device(options.device)
     spec, dataset = api.open_data(spec, options.data, data_dir=options.data_dir)
     api.set_threads(options.threads)
-    subject = Subject.of(spec.analysis, spec.overrides)
-    found = profile_training(subject, dataset, choice, engine=options.engine, steps=_PROFILED, trace=trace)
+    found = profile_training(spec.analysis, dataset, choice, engine=options.engine, steps=_PROFILED, trace=trace)
     total_s = sum(found.phases.values())
     rows = [["phase of a step, run eagerly", "time", "share"]]
     rows += [[f"  {name}", _ms(time_s), f"{time_s / total_s:.0%}"] for name, time_s in found.phases.items()]
@@ -173,7 +171,7 @@ def _resume(path: Path, options: TrainOptions, *, verbose: bool) -> int:
     if verbose:
         _show(analysis)
     confirm_size([analysis], yes=options.yes)
-    outcome = run_jobs([Job.of_run(run, options)], options)
+    outcome = run_jobs([Job.of_run(run, analysis, options)], options)
     match outcome.events:
         case [TrainingEnded(paths=(finished,))] if not outcome.stop.wanted():
             return _report(open_run(Path(finished)), as_json=options.as_json)
@@ -195,13 +193,13 @@ def _report(run: "Run", *, as_json: bool) -> int:
         click.echo(json.dumps(fields))
         return code
     if result.accuracy is None:
-        note(f"{record.name} diverged after {result.epochs:g} epochs: the loss was no longer a finite number")
+        note(f"{record.spec.name} diverged after {result.epochs:g} epochs: the loss was no longer a finite number")
         note("  = help: lower the learning rate (--set train.optimizer.lr=...), or clip (--set 'train.clip=norm(1)')")
         return code
     more = "" if result.peak_share is None else f", {result.peak_share:.0%} of the device's peak"
     more += "" if result.energy_j is None else f", {in_short(result.energy_j, 'J')}"
     click.echo(
-        f"{record.name} on {record.data.name}, seed {record.seed}: accuracy {result.accuracy:.4f} "
+        f"{record.spec.name} on {record.data.name}, seed {record.seed}: accuracy {result.accuracy:.4f} "
         f"after {result.epochs:g} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s{more})"
     )
     if result.best:

@@ -1,6 +1,6 @@
 """Syntax trees -> the IR: what a spec means, worked out without torch."""
 
-from cifar_dsl.compiler.analysis import Analysis, Library, analyze, analyze_text, examine
+from cifar_dsl.compiler.analysis import Analysis, Library, analyze, analyze_text, examine, with_data
 from cifar_dsl.compiler.changes import changes, override_phrase
 from cifar_dsl.compiler.recipe import DataShape
 
@@ -13,4 +13,5 @@ __all__ = [
     "changes",
     "examine",
     "override_phrase",
+    "with_data",
 ]

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 from attrs import frozen
@@ -13,7 +14,7 @@ from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.library import library_blocks
 from cifar_dsl.compiler.names import Names, resolve_library, resolve_program
 from cifar_dsl.compiler.params import global_values
-from cifar_dsl.compiler.program import Program, load_program, program_of_text
+from cifar_dsl.compiler.program import Program, load_program, program_of_text, program_with_data
 from cifar_dsl.compiler.recipe import DataShape, check_data, check_fit, make_recipe
 from cifar_dsl.ir import Graph, Recipe, fingerprint
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter
@@ -35,7 +36,7 @@ class Analysis:
         """The text of the spec itself, without its bases."""
         return self.program.name.span.source
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Stands for graph and recipe; see `cifar_dsl.ir.fingerprint`."""
         return fingerprint(self.graph, self.recipe)
@@ -101,6 +102,11 @@ def analyze_text(text: str, name: str = "<text>", overrides: Sequence[str] = ())
     return _analyze(program_of_text(text, name, overrides, reporter), reporter)
 
 
+def with_data(analysis: Analysis, data: str) -> Analysis:
+    """The same spec with another `train.data`, written as in a spec. Keeps the graph. Raises SpecError."""
+    return _analyze(program_with_data(analysis.program, data), Reporter(), analysis.graph)
+
+
 @contextmanager
 def _without_collections() -> Iterator[None]:
     """Keep Python from looking for garbage, again and again, among the nodes of a graph that grows.
@@ -116,12 +122,14 @@ def _without_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _analyze(program: Program, reporter: Reporter) -> Analysis:
+def _analyze(program: Program, reporter: Reporter, graph: Graph | None = None) -> Analysis:
+    """`graph` is that of another program with the same model, and spares the expansion."""
     reporter.main = program.name.span.source
     names = resolve_program(program, reporter)
     values = global_values(program, Evaluator(reporter, names))
-    with _without_collections():
-        graph = expand(program, names, values, reporter)
+    if graph is None:
+        with _without_collections():
+            graph = expand(program, names, values, reporter)
     recipe = make_recipe(program, names, values, reporter)
     if graph and recipe:
         check_fit(program, graph, recipe, reporter)

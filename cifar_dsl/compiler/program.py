@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.library import library_blocks
@@ -84,6 +84,14 @@ def program_of_text(text: str, name: str, overrides: Sequence[str], reporter: Re
         message = "a spec given as text can't extend another"
         raise SpecError([Diagnostic("E0204", message, Label(spec.header.base.span))])
     return _merge([spec], overrides, reporter)
+
+
+def program_with_data(program: Program, data: str) -> Program:
+    """The program after a `--set train.data=DATA`. Raises SpecError."""
+    override = parse_override(Source("--set", f"train.data={data}"))
+    setting = nodes.Setting(override.target, override.chain, override.span)
+    train = program.train or nodes.Train((), override.span)
+    return evolve(program, train=train, settings=program.settings | {"data": setting})
 
 
 def _merge(specs: Sequence[nodes.Spec], overrides: Sequence[str], reporter: Reporter) -> Program:

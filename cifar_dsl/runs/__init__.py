@@ -22,6 +22,7 @@ is always whole. Beside it lie at times
 
 from cifar_dsl.runs.failures import note_failure
 from cifar_dsl.runs.folder import Run, failed_runs, find_runs, open_partial, open_run
+from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
 from cifar_dsl.runs.places import (
     BEST,
     METRICS,
@@ -63,9 +64,11 @@ __all__ = [
     "Machine",
     "Resumption",
     "Run",
+    "RunIdentity",
     "RunRecord",
     "RunResult",
     "RunWriter",
+    "SpecIdentity",
     "failed_runs",
     "find_runs",
     "note_failure",

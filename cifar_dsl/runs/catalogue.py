@@ -33,7 +33,7 @@ class Status(StrEnum):
 
 
 @frozen
-class Entry:
+class FoundRun:
     """A run at `path`, which belongs in `place`. `record` and `result` are None where they can't be read.
 
     Of one that isn't complete, `epoch` is that with which it goes on, of `epochs`, if its spec can be read.
@@ -53,7 +53,7 @@ class Entry:
     @property
     def name(self) -> str:
         """What its spec is called."""
-        return self.record.name if self.record else self.place.parent.name.rpartition("-")[0]
+        return self.record.spec.name if self.record else self.place.parent.name.rpartition("-")[0]
 
     @property
     def seed(self) -> int:
@@ -85,7 +85,7 @@ class Entry:
         return datetime.fromtimestamp(max((status.st_mtime for status in self.files().values()), default=0), UTC)
 
 
-def entries(folder: Path) -> Iterator[Entry]:
+def entries(folder: Path) -> Iterator[FoundRun]:
     """All runs that `folder` is or holds, by path; one that a crash left beside its place is put back first."""
     if folder.name in {"", ".."}:  # of which nothing could be told
         folder = folder.resolve()
@@ -112,13 +112,13 @@ def _folders(folder: Path) -> Iterator[Path]:
         yield from (Path(above, name) for name in runs)
 
 
-def entry_of(place: Path, path: Path, *, is_ours: bool = False) -> Entry:
+def entry_of(place: Path, path: Path, *, is_ours: bool = False) -> FoundRun:
     """The run that belongs in `place` and lies at `path`. Digests are not looked at: `verification` does that.
 
     Whether a process trains it is not looked at either where `is_ours`, because then this one has the lock.
     """
     if path.suffix in {".replaced", ".removed"}:
-        return Entry(place, path, Status.LEFTOVER)
+        return FoundRun(place, path, Status.LEFTOVER)
     run = Run(path)
     if path.suffix == ".partial":
         return _unfinished(place, run, is_running=not is_ours and is_locked(place))
@@ -127,12 +127,12 @@ def entry_of(place: Path, path: Path, *, is_ours: bool = False) -> Entry:
         if result.accuracy is not None and not (path / WEIGHTS).is_file():
             raise damaged(path / WEIGHTS)
     except RunError as error:
-        return Entry(place, path, Status.DAMAGED, problem=error.message)
+        return FoundRun(place, path, Status.DAMAGED, problem=error.message)
     status = Status.COMPLETE if result.status == "finished" else Status.DIVERGED
-    return Entry(place, path, status, record, result)
+    return FoundRun(place, path, status, record, result)
 
 
-def _unfinished(place: Path, run: Run, *, is_running: bool) -> Entry:
+def _unfinished(place: Path, run: Run, *, is_running: bool) -> FoundRun:
     status = Status.RUNNING if is_running else Status.UNFINISHED
     failure = None
     try:
@@ -141,10 +141,10 @@ def _unfinished(place: Path, run: Run, *, is_running: bool) -> Entry:
             status = Status.FAILED
     except RunError as error:
         if is_running or not (run.path / RECORD).exists():  # it has just begun, or never quite did
-            return Entry(place, run.path, status)
-        return Entry(place, run.path, Status.DAMAGED, problem=error.message)
+            return FoundRun(place, run.path, status)
+        return FoundRun(place, run.path, Status.DAMAGED, problem=error.message)
     try:
-        recipe = analyze_text(run.spec_text, record.name).recipe
+        recipe = analyze_text(run.spec_text, record.spec.name).recipe
         epochs = recipe.epochs if recipe else None
     except (RunError, SpecError):  # the second of another version of cifar_dsl
         epochs = None
@@ -152,4 +152,4 @@ def _unfinished(place: Path, run: Run, *, is_running: bool) -> Entry:
     epoch = furthest.epoch if furthest else 1
     if epochs is not None:
         epoch = min(epoch, math.ceil(epochs))  # after the last, nothing but completing it is left
-    return Entry(place, run.path, status, record, epoch=epoch, epochs=epochs, failure=failure)
+    return FoundRun(place, run.path, status, record, epoch=epoch, epochs=epochs, failure=failure)

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from cifar_dsl.runs.identity import SpecIdentity
+
 SPEC = "spec.arch"
 RECORD = "run.json"
 METRICS = "metrics.jsonl"
@@ -18,9 +20,9 @@ PLACE = re.compile(r"seed-\d+")  # the name of a complete run
 FOLDER = re.compile(rf"{PLACE.pattern}(\.partial|\.replaced|\.removed)?")  # and of those that lie beside its place
 
 
-def run_path(root: Path, name: str, fingerprint: str, seed: int) -> Path:
+def run_path(root: Path, spec: SpecIdentity, seed: int) -> Path:
     """Where the run of a spec and a seed lies, or will lie."""
-    return root / f"{name}-{fingerprint}" / f"seed-{seed}"
+    return root / f"{spec.name}-{spec.fingerprint}" / f"seed-{seed}"
 
 
 def partial_path(place: Path) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from attrs import frozen
 
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.runs.catalogue import Entry, Status, entry_of
+from cifar_dsl.runs.catalogue import FoundRun, Status, entry_of
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.runs.places import lock_path, partial_path, removed_path
@@ -23,7 +23,7 @@ _GO_ON = {Status.UNFINISHED, Status.FAILED}  # a damaged checkpoint of theirs is
 class Removal:
     """What is to be removed of a run: the whole folder, or single checkpoints of it."""
 
-    entry: Entry
+    entry: FoundRun
     what: str
     checkpoints: tuple[Path, ...] = ()
 
@@ -69,7 +69,7 @@ class Selection:
     specs: tuple[str, ...] = ()
     before: datetime | None = None
 
-    def removals(self, entries: Iterable[Entry]) -> Iterator[Removal]:
+    def removals(self, entries: Iterable[FoundRun]) -> Iterator[Removal]:
         """What is to be removed."""
         for entry in entries:
             if entry.status is Status.RUNNING or not self._has(entry):
@@ -81,20 +81,20 @@ class Selection:
             elif self.superseded and (found := tuple(_superseded(entry))):
                 yield Removal(entry, f"{len(found)} of its checkpoints", found)
 
-    def _has(self, entry: Entry) -> bool:
+    def _has(self, entry: FoundRun) -> bool:
         names = (entry.name, entry.place.parent.name)
         is_named = not self.specs or any(fnmatchcase(name, spec) for name in names for spec in self.specs)
         return is_named and (self.before is None or entry.changed() < self.before)
 
 
-def _superseded(entry: Entry) -> Iterator[Path]:
+def _superseded(entry: FoundRun) -> Iterator[Path]:
     """The checkpoints of an unfinished run that aren't needed: all but the furthest that is whole."""
     found = checkpoints(entry.path)
     furthest = next((one for one in found if one.content() is not None), None)
     return (one.path for one in found if furthest and one != furthest)
 
 
-def _remove_folder(entry: Entry) -> None:
+def _remove_folder(entry: FoundRun) -> None:
     """Rename it first: a folder that is called like a run is always whole."""
     removed = removed_path(entry.place)
     if entry.path != removed:

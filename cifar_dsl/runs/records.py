@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import cattrs
-from attrs import frozen
+from attrs import fields, frozen
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
 
 SCHEMA = 3
 SCHEMA_WITH_SUMS = 3  # since which a run has SHA256SUMS
@@ -79,17 +81,14 @@ class Failure:
 
 @frozen
 class RunRecord:
-    """What is known when a run starts, and where it went on after it had been broken off.
+    """What is known when a run starts, and where it was resumed.
 
-    `together` is how many seeds were trained side by side on one device.
+    `together` is how many seeds were trained side by side on one device. In JSON the fields of `spec` stand beside the
+    others, not in an object of their own.
     """
 
-    name: str
-    fingerprint: str
+    spec: SpecIdentity
     seed: int
-    lineage: tuple[str, ...]
-    changes: tuple[str, ...]
-    overrides: tuple[str, ...]
     data: DataRecord
     environment: Machine
     started: str
@@ -97,9 +96,10 @@ class RunRecord:
     together: int = 1
     resumed: tuple[Resumption, ...] = ()
 
-    def is_of_same_training(self, other: "RunRecord") -> bool:
-        """Whether both train one spec with one seed on the same data."""
-        return (self.fingerprint, self.seed, self.data.digest) == (other.fingerprint, other.seed, other.data.digest)
+    @property
+    def identity(self) -> RunIdentity:
+        """Which run it is."""
+        return RunIdentity(self.spec, self.seed, self.data.digest)
 
 
 @frozen
@@ -158,6 +158,27 @@ class RunResult:
     best: Best | None = None
     peak_share: float | None = None
     energy_j: float | None = None
+
+
+# run.json is flat, in this order since schema 1.
+_SPEC_KEYS = tuple(field.name for field in fields(SpecIdentity))
+_FIRST_KEYS = ("name", "fingerprint", "seed")
+_nested = make_dict_unstructure_fn(RunRecord, cattrs.global_converter)
+_from_nested = make_dict_structure_fn(RunRecord, cattrs.global_converter)
+
+
+def _flatten(record: RunRecord) -> dict[str, Any]:
+    rest: dict[str, Any] = _nested(record)
+    flat: dict[str, Any] = rest.pop("spec") | rest
+    return {key: flat[key] for key in _FIRST_KEYS} | flat
+
+
+def _unflatten(flat: dict[str, Any], _: type[RunRecord]) -> RunRecord:
+    return _from_nested(flat | {"spec": {key: flat[key] for key in _SPEC_KEYS if key in flat}}, RunRecord)
+
+
+cattrs.register_unstructure_hook(RunRecord, _flatten)
+cattrs.register_structure_hook(RunRecord, _unflatten)
 
 
 def to_json(record: Any) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cifar_dsl.runs.catalogue import Entry, Status
+from cifar_dsl.runs.catalogue import FoundRun, Status
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.digests import file_digest, read_sums
 from cifar_dsl.runs.folder import Run
@@ -10,7 +10,7 @@ from cifar_dsl.runs.places import BEST, SUMS, WEIGHTS
 from cifar_dsl.runs.records import SCHEMA_WITH_SUMS
 
 
-def problems(entry: Entry) -> list[str]:
+def problems(entry: FoundRun) -> list[str]:
     """What is damaged; nothing of a run that is whole, that was broken off cleanly, or that a process trains now."""
     if entry.problem:
         return [entry.problem]

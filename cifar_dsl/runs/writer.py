@@ -98,9 +98,10 @@ class RunWriter:
         """The complete run of this very training that is in the place, perhaps since a moment ago."""
         run = Run(self.path)
         try:
-            return run if (self.path / RESULT).is_file() and run.record().is_of_same_training(record) else None
+            is_complete = (self.path / RESULT).is_file() and run.record().identity.is_same_training(record.identity)
         except RunError:
             return None
+        return run if is_complete else None
 
     def start(self, record: RunRecord, spec_text: str, *, restart: bool = False) -> bool:
         """Begin the run that was taken, and say whether a part of it is there: then `found` has its checkpoints.
@@ -127,7 +128,7 @@ class RunWriter:
 
     def _is_of_this_training(self, record: RunRecord) -> bool:
         try:
-            return read_record(self.partial / RECORD, RunRecord).is_of_same_training(record)
+            return read_record(self.partial / RECORD, RunRecord).identity.is_same_training(record.identity)
         except RunError:
             return False
 

@@ -9,13 +9,14 @@ import torch
 from attrs import define, field, frozen
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from cifar_dsl.compiler import Analysis
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, peak_macs_per_s, synchronize, timed
 from cifar_dsl.training.engines import Eager, choose_engine
 from cifar_dsl.training.evaluation import Evaluation, measure
 from cifar_dsl.training.images import load_images
 from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.subject import Subject
+from cifar_dsl.training.requirements import required_recipe
 
 PHASES = ("data", "forward", "backward", "optimizer")
 _WARM_UP, _TRACED = 5, 5  # steps
@@ -59,16 +60,17 @@ class _Stopwatch:
 
 
 def profile_training(
-    subject: Subject, dataset: Dataset, choice: Choice, *, engine: str, steps: int, trace: Path
+    analysis: Analysis, dataset: Dataset, choice: Choice, *, engine: str, steps: int, trace: Path
 ) -> Profile:
     """Train so many steps, eagerly and as the engine does, and write what was launched when to `trace`.
 
     The file is for the viewers of Chrome traces, as https://ui.perfetto.dev. Nothing of the training is kept.
     """
-    device, recipe, graph = choice.device, subject.recipe, subject.analysis.graph
+    device, recipe, graph = choice.device, required_recipe(analysis), analysis.graph
+    name = analysis.program.name.text
     splits = load_images(recipe, (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test), device)
     watch = _Stopwatch(device)
-    eager = Learner(graph, recipe, subject.name, 0, splits.train, Eager(device))
+    eager = Learner(graph, recipe, name, 0, splits.train, Eager(device))
     steps = max(1, min(steps, eager.plan.steps_in(1) - _WARM_UP - _TRACED))
     eager.begin_epoch()
     _take(eager, _WARM_UP)
@@ -81,7 +83,7 @@ def profile_training(
     _write_trace(eager, trace)
 
     chosen = choose_engine(engine, device, graph, recipe).engine
-    real = Learner(graph, recipe, subject.name, 0, splits.train, chosen)
+    real = Learner(graph, recipe, name, 0, splits.train, chosen)
     with chosen.running():
         real.begin_epoch()
         _, second, third = (timed(device, lambda: _take(real, 1)) for _ in range(3))

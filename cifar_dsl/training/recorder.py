@@ -67,7 +67,7 @@ class Recorder:
         place = f"epoch {learner.epoch}"
         if learner.steps_done:
             place = f"step {learner.steps_done + 1} of {place}"
-        self._note(f"{record.name} seed {record.seed} was broken off; it goes on with {place}")
+        self._note(f"{record.spec.name} seed {record.seed} was broken off; it goes on with {place}")
         if differences := before.differs(here):
             self._note(
                 f"its results may differ in their last digits from those of one process: {'; '.join(differences)}"

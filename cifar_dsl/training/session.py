@@ -8,11 +8,12 @@ from functools import partial
 import torch
 
 from cifar_dsl.analysis import estimate
+from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.syntax import print_spec
-from cifar_dsl.runs import Run, RunRecord, RunWriter, run_path
+from cifar_dsl.runs import Run, RunRecord, RunWriter, SpecIdentity, run_path
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.energy import start_meter
@@ -24,14 +25,15 @@ from cifar_dsl.training.loop import Watcher, fit
 from cifar_dsl.training.options import RunOptions
 from cifar_dsl.training.provenance import data_record, this_machine
 from cifar_dsl.training.recorder import Recorder
-from cifar_dsl.training.subject import Subject, check_data
+from cifar_dsl.training.requirements import check_data, required_recipe
 
 # What errors that are no OutOfMemoryError say: torch of the CPU's memory, and libraries of the GPU's.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 
 
 def train_runs(
-    subject: Subject,
+    analysis: Analysis,
+    spec: SpecIdentity,
     dataset: Dataset,
     seeds: Sequence[int],
     options: RunOptions,
@@ -47,8 +49,7 @@ def train_runs(
     its recipe doesn't go with the data, RunError, EngineError, and StoppedError where somebody `wants_stop` before
     it has ended; then all that was done is kept.
     """
-    analysis = subject.analysis
-    recipe = subject.recipe
+    recipe = required_recipe(analysis)
     check_data(analysis, dataset)
     engine = choose_engine(options.engine, choice.device, analysis.graph, recipe, len(seeds)).engine
     here = this_machine(choice, engine.name)
@@ -60,16 +61,12 @@ def train_runs(
         complete: dict[int, Run] = {}
         begun: list[tuple[RunWriter, bool]] = []
         for seed in seeds:
-            writer = RunWriter(run_path(options.runs, subject.name, analysis.fingerprint, seed), keep=options.keep_last)
+            writer = RunWriter(run_path(options.runs, spec, seed), keep=options.keep_last)
             writer.take(wait=options.wait, wants_stop=wants_stop)
             stack.callback(writer.close)
             record = RunRecord(
-                name=subject.name,
-                fingerprint=analysis.fingerprint,
+                spec=spec,
                 seed=seed,
-                lineage=subject.lineage,
-                changes=subject.changes,
-                overrides=subject.overrides,
                 data=data_record(dataset),
                 environment=here,
                 started=now,
@@ -86,7 +83,7 @@ def train_runs(
         recorders = []
         for writer, is_broken_off in begun:
             seed = writer.record.seed
-            new_learner = partial(Learner, analysis.graph, recipe, subject.name, seed, splits.train, engine)
+            new_learner = partial(Learner, analysis.graph, recipe, spec.name, seed, splits.train, engine)
             recorder = Recorder(
                 new_learner(), writer, splits, dataset.classes, text, listener, options.checkpoint_every
             )

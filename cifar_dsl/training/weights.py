@@ -14,7 +14,7 @@ from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import Measured, evaluate
 from cifar_dsl.training.images import load_images
 from cifar_dsl.training.lowering.torch_module import build_module
-from cifar_dsl.training.subject import required_recipe
+from cifar_dsl.training.requirements import required_recipe
 
 
 def packed(module: nn.Module, spec_text: str) -> bytes:
@@ -47,7 +47,7 @@ def evaluate_run(run: Run, dataset: Dataset, choice: Choice) -> Measured:
             f"this is {dataset.digest[:16]}",
         )
     analysis = analyze_text(run.spec_text, str(run.path / "spec.arch"))
-    if analysis.fingerprint != record.fingerprint:
+    if analysis.fingerprint != record.spec.fingerprint:
         raise RunError(
             f"the spec in {run.path} means something else now than when it was trained",
             f"it was trained with cifar_dsl {record.environment.cifar_dsl}; evaluate it with that version",

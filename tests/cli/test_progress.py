@@ -7,7 +7,7 @@ import pytest
 
 from cifar_dsl.cli.progress import JobsProgress
 from cifar_dsl.experiments.jobs import Job
-from cifar_dsl.runs import EpochMetrics
+from cifar_dsl.runs import EpochMetrics, SpecIdentity
 from cifar_dsl.training.events import EpochEnded, Note, TrainingEnded, TrainingStarted
 
 
@@ -16,7 +16,8 @@ def metrics(epoch: int, time_s: float) -> EpochMetrics:
 
 
 def job(*seeds: int) -> Job:
-    return Job("arch tiny\n", "tiny", "0123456789ab", ("tiny",), (), (), "shapes", "ab" * 32, seeds)
+    spec = SpecIdentity("tiny", "0123456789ab", ("tiny",), (), ())
+    return Job("arch tiny\n", spec, "shapes", "ab" * 32, seeds)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_tensorboard_reads_every_epoch_and_the_recipe(trained, accumulated, tmp_
         ]
     (text,) = events.Tensors("recipe")
     said = text.tensor_proto.string_val[0].decode()
-    assert f"| fingerprint | `{run.record().fingerprint}` |" in said
+    assert f"| fingerprint | `{run.record().spec.fingerprint}` |" in said
     assert "| train.optimizer | `adam(lr=1e-3)` |" in said
 
 
@@ -107,7 +107,7 @@ def test_mlflow_keeps_params_metrics_and_the_result(trained, tmp_path, monkeypat
     client = mlflow.MlflowClient(tracking_uri=(tmp_path / "logs").as_uri())
     (found,) = client.search_runs([client.get_experiment_by_name(HEADER).experiment_id])
     assert found.info.status == "FINISHED"
-    assert found.data.params["fingerprint"] == run.record().fingerprint
+    assert found.data.params["fingerprint"] == run.record().spec.fingerprint
     assert found.data.params["train.batch"] == "16"
     assert found.data.metrics["result.accuracy"] == run.result().accuracy
     history = client.get_metric_history(found.info.run_id, "test_loss")
@@ -150,7 +150,7 @@ def test_wandb_is_told_and_stays_offline(trained, monkeypatch):
     monkeypatch.delenv("WANDB_MODE", raising=False)
     _, (run,) = trained("--log", "wandb")
     assert (fake.begun["mode"], fake.begun["project"]) == ("offline", HEADER)
-    assert fake.begun["config"]["fingerprint"] == run.record().fingerprint
+    assert fake.begun["config"]["fingerprint"] == run.record().spec.fingerprint
     assert [(step, values["test_accuracy"]) for step, values in fake.logged] == [
         (epoch.epoch, epoch.test_accuracy) for epoch in run.metrics()
     ]
@@ -165,7 +165,7 @@ def test_the_client_of_wandb_takes_what_it_is_told(trained, monkeypatch):
     assert "told no more" not in outcome.err
     (log,) = run.path.with_name("seed-0.wandb").glob("wandb/offline-run-*/run-*.wandb")
     content = log.read_bytes()
-    for said in (run.record().fingerprint, "test_accuracy", "result.accuracy", str(run.result().accuracy)):
+    for said in (run.record().spec.fingerprint, "test_accuracy", "result.accuracy", str(run.result().accuracy)):
         assert said.encode() in content
 
 

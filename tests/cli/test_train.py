@@ -85,7 +85,7 @@ def test_seed_and_overrides_are_used_and_recorded(train, tmp_path):
     assert train("--seed", 7, "--set", "train.epochs=1", "--set", "train.optimizer.lr=1e-4").code == 0
     run = the_run(tmp_path)
     assert run.record().seed == 7
-    assert run.record().overrides[:2] == ("train.epochs=1", "train.optimizer.lr=1e-4")
+    assert run.record().spec.overrides[:2] == ("train.epochs=1", "train.optimizer.lr=1e-4")
     assert [metrics.lr for metrics in run.metrics()] == [1e-4]
 
 
@@ -95,7 +95,7 @@ def test_a_dry_run_on_a_file_shows_the_fingerprint_and_the_size_that_training_ha
     assert f"data set {(60 + 20) * (3072 + 8) / 1e3:.0f}" in " ".join(outcome.out.split())
     assert not (tmp_path / "runs").exists()
     train()
-    assert the_run(tmp_path).record().fingerprint in outcome.out.splitlines()[0]
+    assert the_run(tmp_path).record().spec.fingerprint in outcome.out.splitlines()[0]
 
 
 @pytest.mark.parametrize(("there", "is_warned"), [(250_000, True), (10**9, False), (None, False)])

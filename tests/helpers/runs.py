@@ -6,21 +6,31 @@ from pathlib import Path
 
 from attrs import evolve
 
-from cifar_dsl.runs import DataRecord, EpochMetrics, Machine, Run, RunRecord, RunResult, RunWriter, run_path
+from cifar_dsl.runs import (
+    DataRecord,
+    EpochMetrics,
+    Machine,
+    Run,
+    RunRecord,
+    RunResult,
+    RunWriter,
+    SpecIdentity,
+    run_path,
+)
 
 FINGERPRINT = "0123456789ab"
 EPOCH = EpochMetrics(1, 0.1, 2.0, 0.25, 2.1, 0.2, 1.5, 0.5)
 RESULT_OF_RUN = RunResult("finished", 0.2, 2.1, 1, 100, 1000, 2.0, 40.0)
 
 
+def identity(name: str = "mine") -> SpecIdentity:
+    return SpecIdentity(name, FINGERPRINT, (name, "base"), ("head = [512]",), ())
+
+
 def record(name: str = "mine", seed: int = 0) -> RunRecord:
     return RunRecord(
-        name=name,
-        fingerprint=FINGERPRINT,
+        spec=identity(name),
         seed=seed,
-        lineage=(name, "base"),
-        changes=("head = [512]",),
-        overrides=(),
         data=DataRecord("shapes", "ab" * 32, "drawn", 60, 20),
         environment=Machine("0", "2", "3", "here", "a processor", "cpu", "a processor", 1),
         started="2025-01-01T00:00:00+00:00",
@@ -28,7 +38,7 @@ def record(name: str = "mine", seed: int = 0) -> RunRecord:
 
 
 def write(root: Path, name: str = "mine", seed: int = 0, spec: str = "arch mine\n") -> Run:
-    writer = RunWriter(run_path(root, name, FINGERPRINT, seed))
+    writer = RunWriter(run_path(root, identity(name), seed))
     writer.take()
     writer.start(record(name, seed), spec)
     writer.add_epoch(EPOCH)

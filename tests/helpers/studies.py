@@ -84,13 +84,10 @@ def make_study(folder: Path, *, seeds: int = 5, specs: Sequence[str] = tuple(_TR
 def _write_run(
     folder: Path, spec: api.Spec, seed: int, accuracy: float | None, time_s: float, draw: np.random.Generator
 ) -> Run:
-    writer = RunWriter(run_path(folder, spec.name, spec.fingerprint, seed))
+    writer = RunWriter(run_path(folder, spec.identity, seed))
     data = DataRecord("cifar10", "c1" * 32, "written for a test", 50_000, 10_000)
     environment = Machine("0.1.0", "2.11.0", "3.11.7", "Linux", "a processor", "cpu", "a processor", 1)
-    lineage = spec.analysis.program.lineage
-    record = RunRecord(
-        spec.name, spec.fingerprint, seed, lineage, spec.changes, (), data, environment, "2025-01-01T00:00:00+00:00"
-    )
+    record = RunRecord(spec.identity, seed, data, environment, "2025-01-01T00:00:00+00:00")
     writer.take()
     writer.start(record, spec.text)
     for epoch in range(1, EPOCHS + 1 if accuracy else 4):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from helpers.runs import FINGERPRINT, RESULT_OF_RUN, broken_off, holding, record, write
+from helpers.runs import FINGERPRINT, RESULT_OF_RUN, broken_off, holding, identity, record, write
 
 from cifar_dsl.runs import RECORD, RESULT, SPEC, WEIGHTS, RunResult, RunWriter, note_failure, partial_path, run_path
-from cifar_dsl.runs.catalogue import Entry, Status, entries
+from cifar_dsl.runs.catalogue import FoundRun, Status, entries
 
 SPEC_TEXT = """\
 arch mine
@@ -27,17 +27,17 @@ train {
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    return run_path(tmp_path, "mine", FINGERPRINT, 0)
+    return run_path(tmp_path, identity(), 0)
 
 
-def only(folder: Path) -> Entry:
+def only(folder: Path) -> FoundRun:
     (entry,) = entries(folder)
     return entry
 
 
 def test_a_complete_run_is_listed_with_its_record_and_result(tmp_path, place):
     write(tmp_path)
-    assert only(tmp_path) == Entry(place, place, Status.COMPLETE, record(), RESULT_OF_RUN)
+    assert only(tmp_path) == FoundRun(place, place, Status.COMPLETE, record(), RESULT_OF_RUN)
     assert (only(tmp_path).name, only(tmp_path).seed, only(tmp_path).state) == ("mine", 0, "complete")
 
 

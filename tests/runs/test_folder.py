@@ -3,11 +3,24 @@
 import json
 import shutil
 
+import cattrs
 import pytest
-from helpers.runs import FINGERPRINT, RESULT_OF_RUN, broken_off, record, write
+from helpers.runs import FINGERPRINT, RESULT_OF_RUN, broken_off, identity, record, write
 
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.runs import METRICS, RECORD, RESULT, Run, failed_runs, find_runs, note_failure, open_run, run_path
+from cifar_dsl.runs import (
+    METRICS,
+    RECORD,
+    RESULT,
+    Run,
+    RunRecord,
+    failed_runs,
+    find_runs,
+    note_failure,
+    open_run,
+    run_path,
+)
+from cifar_dsl.runs.records import from_json
 
 
 def test_runs_are_found_by_fingerprint_whatever_their_name_and_sorted_by_seed(tmp_path):
@@ -30,7 +43,7 @@ def test_leftovers_and_what_is_called_as_no_run_is_are_not_found(tmp_path):
 
 
 def test_a_failed_run_that_was_set_aside_is_not_found(tmp_path):
-    place = run_path(tmp_path, "mine", FINGERPRINT, 0)
+    place = run_path(tmp_path, identity(), 0)
     broken_off(place)
     note_failure(place, record().data.digest, "the disk is full")
     (failed,) = failed_runs(tmp_path, FINGERPRINT)
@@ -111,3 +124,15 @@ def test_records_without_path_and_commit_can_still_be_read(tmp_path):
     del fields["data"]["path"], fields["environment"]["commit"]
     (run.path / RECORD).write_text(json.dumps(fields))
     assert run.record() == record()
+
+
+def test_the_record_is_flat_json_whose_keys_have_an_order(tmp_path):
+    text = (write(tmp_path).path / RECORD).read_text()
+    fields = json.loads(text)
+    first = ["name", "fingerprint", "seed", "lineage", "changes", "overrides"]
+    assert list(fields) == [*first, "data", "environment", "started", "schema", "together", "resumed"]
+    assert fields["lineage"] == ["mine", "base"]
+    assert from_json(text, RunRecord) == record()
+    for key in first:
+        with pytest.raises((ValueError, cattrs.BaseValidationError)):
+            from_json(json.dumps({name: value for name, value in fields.items() if name != key}), RunRecord)

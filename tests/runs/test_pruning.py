@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from helpers.runs import FINGERPRINT, broken_off, holding, names_below, record, write
+from helpers.runs import FINGERPRINT, broken_off, holding, identity, names_below, record, write
 
 from cifar_dsl.foundation.errors import LockedError, RunError
 from cifar_dsl.runs import METRICS, WEIGHTS, RunWriter, note_failure, partial_path, run_path
@@ -22,7 +22,7 @@ ALL = frozenset(Status) - {Status.RUNNING}
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    return run_path(tmp_path, "mine", FINGERPRINT, 0)
+    return run_path(tmp_path, identity(), 0)
 
 
 def chosen(folder: Path, *statuses: Status, **more: object) -> list[Removal]:

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from attrs import evolve
 from helpers.reliability import damaged
-from helpers.runs import FINGERPRINT, RESULT_OF_RUN, broken_off, holding, record, write
+from helpers.runs import RESULT_OF_RUN, broken_off, holding, identity, record, write
 
 from cifar_dsl.runs import BEST, RECORD, RESULT, SUMS, WEIGHTS, Best, RunWriter, partial_path, run_path
 from cifar_dsl.runs.catalogue import entries
@@ -53,7 +53,7 @@ def test_a_file_that_was_added_is_no_damage(tmp_path):
 
 
 def test_files_of_others_are_not_noted(tmp_path):
-    place = run_path(tmp_path, "mine", FINGERPRINT, 0)
+    place = run_path(tmp_path, identity(), 0)
     writer = RunWriter(place)
     writer.take()
     writer.start(record(), "arch mine\n")
@@ -76,7 +76,7 @@ def test_sums_of_files_elsewhere_are_damage(tmp_path):
 @pytest.mark.parametrize("result", [RESULT_OF_RUN, evolve(RESULT_OF_RUN, status="diverged", accuracy=None, loss=None)])
 def test_sums_that_lost_lines_are_damage(tmp_path, result):
     """Cut at the end, or with a line missing: what it is silent about could be anything."""
-    place = run_path(tmp_path, "mine", FINGERPRINT, 0)
+    place = run_path(tmp_path, identity(), 0)
     with_weights = result.accuracy is not None
     writer = RunWriter(place)
     writer.take()
@@ -108,7 +108,7 @@ def made_before_sums(place):
 
 
 def test_of_a_run_from_before_there_were_sums_weights_are_looked_at(tmp_path):
-    place = run_path(tmp_path, "mine", FINGERPRINT, 0)
+    place = run_path(tmp_path, identity(), 0)
     writer = RunWriter(place)
     writer.take()
     writer.start(record(), "arch mine\n")
@@ -132,7 +132,7 @@ def test_of_a_run_that_noted_no_digest_nothing_is_said(tmp_path):
 
 
 def test_a_damaged_checkpoint_of_a_run_that_was_broken_off_is_found(tmp_path):
-    place = run_path(tmp_path, "mine", FINGERPRINT, 0)
+    place = run_path(tmp_path, identity(), 0)
     broken_off(place)
     assert found(tmp_path) == []
     newest = checkpoints(partial_path(place))[0].path
@@ -141,7 +141,7 @@ def test_a_damaged_checkpoint_of_a_run_that_was_broken_off_is_found(tmp_path):
 
 
 def test_a_run_that_a_process_trains_is_left_alone(tmp_path):
-    place = run_path(tmp_path, "mine", FINGERPRINT, 0)
+    place = run_path(tmp_path, identity(), 0)
     broken_off(place)
     checkpoints(partial_path(place))[0].path.write_bytes(b"just being written")
     process = holding(place)

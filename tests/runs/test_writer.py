@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from filelock import FileLock
-from helpers.runs import EPOCH, FINGERPRINT, RESULT_OF_RUN, broken_off, holding, names_below, record, write
+from helpers.runs import EPOCH, FINGERPRINT, RESULT_OF_RUN, broken_off, holding, identity, names_below, record, write
 
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs import (
@@ -32,7 +32,7 @@ from cifar_dsl.runs.places import lock_path
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    return run_path(tmp_path, "mine", FINGERPRINT, 0)
+    return run_path(tmp_path, identity(), 0)
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_the_run_goes_on_with_the_epochs_of_its_checkpoint(place):
 @pytest.mark.parametrize(
     "other",
     [
-        evolve(record(), fingerprint="ffffffffffff"),
+        evolve(record(), spec=evolve(identity(), fingerprint="ffffffffffff")),
         evolve(record(), data=evolve(record().data, digest="cd" * 32)),
         evolve(record(), seed=1),
     ],

@@ -8,14 +8,12 @@ from helpers.tolerances import FLOAT64
 from cifar_dsl import api
 from cifar_dsl.training.device import choose_device, peak_macs_per_s
 from cifar_dsl.training.profiling import PHASES, profile_training
-from cifar_dsl.training.subject import Subject
 
 
 def test_the_phases_of_a_step_are_told_and_a_trace_is_written(tiny, pictures, tmp_path):
     spec, dataset = api.open_data(api.load(tiny, overrides=["train.batch=2"]), f"npz:{pictures}")
     choice = choose_device("cpu")
-    subject = Subject.of(spec.analysis)
-    found = profile_training(subject, dataset, choice, engine="auto", steps=10, trace=tmp_path / "trace.json")
+    found = profile_training(spec.analysis, dataset, choice, engine="auto", steps=10, trace=tmp_path / "trace.json")
     assert list(found.phases) == list(PHASES)
     assert all(seconds > 0 for seconds in found.phases.values())
     assert found.images_per_s == pytest.approx(2 / found.step_s, **FLOAT64)

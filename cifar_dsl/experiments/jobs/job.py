@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, define, evolve, field, frozen
 
+from cifar_dsl.compiler import Analysis, analyze_text
 from cifar_dsl.foundation.errors import RunError, StoppedError, UserError
 from cifar_dsl.foundation.limits import Limits, using
 from cifar_dsl.foundation.limits import current as current_limits
 from cifar_dsl.language.diagnostics import SpecError, render_concise
-from cifar_dsl.runs import Run, run_path
+from cifar_dsl.runs import Run, RunIdentity, SpecIdentity, run_path
 from cifar_dsl.training.events import Event, Listener, StepsDone, TrainingFailed, TrainingStopped
 from cifar_dsl.training.options import RunOptions
 
@@ -24,18 +25,14 @@ if TYPE_CHECKING:
 class Job:
     """A spec and seeds that are to be trained side by side.
 
-    The spec travels as its resolved text; `lineage`, `changes` and `overrides` say where it comes from. `data` is a
-    name, or npz with a `data_path`; `digest` is that of the images, so that no others are trained on. `limits` are
-    those in force where the job was made. `display_name` is what users see; by default the name of the spec.
-    Where the job `shares_device` with others, its energy can't be measured.
+    The spec travels as its resolved text. `data` is a name, or npz with a `data_path`; `digest` is that of the images,
+    so that no others are trained on. `limits` are those in force where the job was made. `display_name` is what users
+    see; by default the name of the spec. Where the job `shares_device` with others, its energy can't be measured.
+    `analysis` spares this process to analyse the text again.
     """
 
     spec_text: str
-    name: str
-    fingerprint: str
-    lineage: tuple[str, ...]
-    changes: tuple[str, ...]
-    overrides: tuple[str, ...]
+    spec: SpecIdentity
     data: str
     digest: str
     seeds: tuple[int, ...]
@@ -43,32 +40,44 @@ class Job:
     data_path: str | None = None
     shares_device: bool = False
     limits: Limits = field(factory=current_limits)
-    display_name: str = field(default=Factory(lambda self: self.name, takes_self=True))
+    display_name: str = field(default=Factory(lambda self: self.spec.name, takes_self=True))
+    analysis: Analysis | None = field(default=None, eq=False, repr=False)
 
     @classmethod
-    def of_run(cls, run: Run, options: RunOptions) -> "Job":
+    def of_run(cls, run: Run, analysis: Analysis, options: RunOptions) -> "Job":
         """The training of a run that was broken off, to go on with where the run lies. Raises RunError."""
         record, path = run.record(), run.path.absolute()
         root = path.parents[min(1, len(path.parents) - 1)]
-        place = run_path(root, record.name, record.fingerprint, record.seed)
+        place = run_path(root, record.spec, record.seed)
         if path.with_suffix("") != place:  # a record that is someone else's may name any path
             raise RunError(
                 f"{run.path} is not where its record says that it lies",
-                f"it is called {record.name}-{record.fingerprint}/seed-{record.seed}; give the folders these names",
+                f"it is called {record.identity.folder}; give the folders these names",
             )
         return cls(
             spec_text=run.spec_text,
-            name=record.name,
-            fingerprint=record.fingerprint,
-            lineage=record.lineage,
-            changes=record.changes,
-            overrides=record.overrides,
+            spec=record.spec,
             data=record.data.name,
             digest=record.data.digest,
             seeds=(record.seed,),
             options=evolve(options, runs=root, threads=options.threads or record.environment.threads),
             data_path=record.data.path,
+            analysis=analysis,
         )
+
+    def identity(self, seed: int) -> RunIdentity:
+        """The identity of the run of one of its seeds."""
+        return RunIdentity(self.spec, seed, self.digest)
+
+    def analyzed(self) -> Analysis:
+        """What the spec means: the analysis that came with the job, else that of its text. Raises SpecError."""
+        if self.analysis is not None:
+            return self.analysis
+        return _analyzed(self.spec_text, f"{self.spec.name}.arch", self.limits)
+
+    def portable(self) -> "Job":
+        """The job as it is sent to another process, which analyses the text itself."""
+        return evolve(self, analysis=None)
 
     @property
     def label(self) -> str:
@@ -138,24 +147,23 @@ def _failure(
 def _train(job: Job, listener: Listener, wants_stop: Callable[[], bool], dataset: "Dataset | None") -> None:
     import torch
 
-    from cifar_dsl.compiler import analyze_text
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.session import train_runs
-    from cifar_dsl.training.subject import Subject
 
     if job.options.threads is not None:
         torch.set_num_threads(job.options.threads)
-    analysis = analyze_text(job.spec_text, f"{job.name}.arch")
-    if analysis.fingerprint != job.fingerprint:
+    analysis = job.analyzed()
+    if analysis.fingerprint != job.spec.fingerprint:
         raise RunError(
-            f"{job.name} means something else here than where it was sent from", "use the same version of cifar_dsl"
+            f"{job.spec.name} means something else here than where it was sent from",
+            "use the same version of cifar_dsl",
         )
     dataset = dataset or load_data(job)
     if dataset.digest != job.digest:
         raise RunError(f"the images called {job.data} here are not those of the job")
-    subject = Subject(analysis, job.name, job.lineage, job.changes, job.overrides)
     train_runs(
-        subject,
+        analysis,
+        job.spec,
         dataset,
         job.seeds,
         job.options,
@@ -177,6 +185,13 @@ def _thin_out(listener: Listener, event: Event) -> None:
 def load_data(job: Job) -> "Dataset":
     """The images that a job is trained on. Raises DataError."""
     return _dataset(job.data, job.data_path, job.options.data_dir)
+
+
+@lru_cache(maxsize=4)
+def _analyzed(text: str, name: str, limits: Limits) -> Analysis:
+    """A worker gets a job for each seed of a spec, and analyses the spec once."""
+    with using(limits):
+        return analyze_text(text, name)
 
 
 @lru_cache(maxsize=1)

@@ -122,7 +122,7 @@ class _WorkerProcess:
     def begin(self, number: int, job: Job) -> bool:
         """Give it a job; False where it has died since its last one. If it dies over its first, `recv` tells of it."""
         try:
-            self.connection.send(job)
+            self.connection.send(job.portable())
         except OSError:
             if self.has_worked:
                 return False

@@ -160,7 +160,7 @@ class _Driver:
         if task.tries:  # what the last worker sent back is to be resumed
             options = evolve(options, restart=False)
         deltas = {} if options.restart else task.runs.deltas()
-        started = actor.start.remote(evolve(job, options=options), self.images[job.digest], deltas)
+        started = actor.start.remote(evolve(job.portable(), options=options), self.images[job.digest], deltas)
         self.workers.append(_WorkerHandle(actor, task, started))
 
     def _listen(self, *, is_asked: bool) -> None:

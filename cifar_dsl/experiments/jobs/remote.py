@@ -173,13 +173,12 @@ class RemoteRuns:
             record = Run(writer.path).record()
         except RunError:
             return False
-        return (record.fingerprint, record.data.digest) == (self.job.fingerprint, self.job.digest) and (
-            writer.path / RESULT
-        ).is_file()
+        is_same = record.identity.is_same_training(self.job.identity(record.seed))
+        return is_same and (writer.path / RESULT).is_file()
 
     def _ended(self) -> TrainingEnded:
         return TrainingEnded(tuple(str(self._writers[seed].path) for seed in self.job.seeds))
 
 
 def _writer(job: Job, seed: int) -> RunWriter:
-    return RunWriter(run_path(job.options.runs, job.name, job.fingerprint, seed), keep=job.options.keep_last)
+    return RunWriter(run_path(job.options.runs, job.spec, seed), keep=job.options.keep_last)

@@ -9,7 +9,7 @@ import cattrs
 from attrs import frozen
 
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.runs import EpochMetrics, RunResult, run_path
+from cifar_dsl.runs import EpochMetrics, RunIdentity, RunResult, run_path
 
 # The package that each needs.
 NAMES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
@@ -17,15 +17,13 @@ NAMES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
 
 @frozen
 class Training:
-    """One seed's training as `tracker` is told of it: `params` are what its spec says of it.
+    """One seed's training as `tracker` shows it: `params` are what its spec says of it.
 
     Its run comes into `runs`; `log_dir` is the folder that the user wants for the logs of all trainings, if any.
     `epoch` is the first that is told of; what was told of it and later ones before is of a training that was given up.
     """
 
-    name: str
-    fingerprint: str
-    seed: int
+    identity: RunIdentity
     params: dict[str, str]
     tracker: str
     runs: Path
@@ -34,8 +32,8 @@ class Training:
 
     @property
     def display_name(self) -> str:
-        """What a tracker calls it."""
-        return f"{self.name}-{self.fingerprint}/seed-{self.seed}"
+        """What users see."""
+        return self.identity.folder
 
     @property
     def folder(self) -> Path:
@@ -43,7 +41,7 @@ class Training:
 
         It is never called as a run is, also where the user wants logs among the runs.
         """
-        place = run_path(self.log_dir or self.runs, self.name, self.fingerprint, self.seed)
+        place = run_path(self.log_dir or self.runs, self.identity.spec, self.identity.seed)
         return place.with_name(f"{place.name}.{self.tracker}")
 
 

@@ -8,7 +8,6 @@ from typing import Self
 
 from attrs import define, field
 
-from cifar_dsl.compiler import analyze_text
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.experiments.trackers.base import Tracker, Training, open_tracker
 from cifar_dsl.language.syntax import print_chain
@@ -85,14 +84,14 @@ class TrackerDispatcher:
 
 
 def _training(job: Job, seed: int, name: str, log_dir: Path | None, epoch: int) -> Training:
-    analysis = analyze_text(job.spec_text, f"{job.name}.arch")
+    analysis = job.analyzed()
     params = {
         "spec": job.display_name,
-        "fingerprint": job.fingerprint,
+        "fingerprint": job.spec.fingerprint,
         "seed": str(seed),
         "data_digest": job.digest,
         "parameters": str(analysis.graph.cost.parameters),
         "macs": str(analysis.graph.cost.macs),
         **{f"train.{setting}": print_chain(said.chain) for setting, said in analysis.program.settings.items()},
     }
-    return Training(job.name, job.fingerprint, seed, params, name, job.options.runs, log_dir, epoch)
+    return Training(job.identity(seed), params, name, job.options.runs, log_dir, epoch)

@@ -2,6 +2,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from cifar_dsl.experiments.comparison import Entry
 from cifar_dsl.runs import (
@@ -11,6 +12,7 @@ from cifar_dsl.runs import (
     RunRecord,
     RunResult,
     RunWriter,
+    SpecIdentity,
     failed_runs,
     note_failure,
     run_path,
@@ -41,16 +43,15 @@ def entry(tmp_path: Path) -> Callable[..., Entry]:
     ) -> Entry:
         lineage = lineage or (name,)
         fingerprint = fingerprint or f"{sum(map(ord, name)) % 16**12:012x}"
+        spec = SpecIdentity(name, fingerprint, lineage, changes, ())
         data = DataRecord("npz", digest, origin, 60, 20)
         environment = Machine("0", "2", "3", "here", "a processor", "cpu", device, 1)
         runs = []
 
         def begun(seed: int) -> RunWriter:
-            writer = RunWriter(run_path(tmp_path, name.replace("/", "_"), fingerprint, seed))
+            writer = RunWriter(run_path(tmp_path, evolve(spec, name=name.replace("/", "_")), seed))
             writer.take()
-            writer.start(
-                RunRecord(name, fingerprint, seed, lineage, changes, (), data, environment, "2025-01-01"), spec_text
-            )
+            writer.start(RunRecord(spec, seed, data, environment, "2025-01-01"), spec_text)
             return writer
 
         for seed, accuracy in enumerate(accuracies):

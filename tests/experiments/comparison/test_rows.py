@@ -163,6 +163,6 @@ def test_devices_are_listed_once_each(entry):
 
 def test_a_seed_that_was_trained_under_two_names_counts_once(entry):
     runs = [run for name in ("a", "b") for run in entry(name, accuracies=[0.5, 0.7]).runs]
-    twice = Entry("a", ("a",), (), runs[0].record().fingerprint, 1000, 2000, tuple(runs))
+    twice = Entry("a", ("a",), (), runs[0].record().spec.fingerprint, 1000, 2000, tuple(runs))
     (row,) = compare([twice]).rows
     assert (row.seeds, row.accuracies) == ((0, 1), (0.5, 0.7))

@@ -141,7 +141,7 @@ def test_to_stop_keeps_what_was_trained_and_begins_nothing_more(job, executor, t
 def test_to_stop_ends_the_waiting_for_another_process_too(job, executor):
     one = job(0)
     waiting = evolve(one, options=evolve(one.options, wait=True))
-    other = RunWriter(run_path(one.options.runs, one.name, one.fingerprint, 0))
+    other = RunWriter(run_path(one.options.runs, one.spec, 0))
     other.take()
     end = threading.Timer(60, other.close)
     end.start()

@@ -118,7 +118,8 @@ def test_a_comparison_by_the_command_line_gives_the_same_table(tmp_path):
 def test_a_job_that_fails_lets_the_others_go_on_and_a_complete_run_is_not_trained_again(cluster, job, tmp_path):
     from attrs import evolve
 
-    wrong = evolve(job(0, runs="a"), fingerprint="0" * 12)
+    wrong = job(0, runs="a")
+    wrong = evolve(wrong, spec=evolve(wrong.spec, fingerprint="0" * 12))
     first, second = RayExecutor().run([wrong, job(1, runs="a")], lambda *_: None)
     assert isinstance(first, TrainingFailed)
     assert "means something else here" in first.message

@@ -43,7 +43,7 @@ def cluster(monkeypatch):
 def locked(jobs):
     """The first job's run is trained by another; it ends after a while."""
     job = jobs[0]
-    other = RunWriter(run_path(job.options.runs, job.name, job.fingerprint, 0))
+    other = RunWriter(run_path(job.options.runs, job.spec, 0))
     other.take()
     end = threading.Timer(60, other.close)
     end.start()

@@ -57,13 +57,13 @@ def test_what_is_told_makes_the_run_here_and_nothing_is_left_there(sent, elsewhe
 def refused(job):
     """What another process is told that is to train the job's run."""
     with pytest.raises(LockedError) as caught:
-        RunWriter(run_path(job.options.runs, job.name, job.fingerprint, 0)).take()
+        RunWriter(run_path(job.options.runs, job.spec, 0)).take()
     return caught.value.message
 
 
 def test_who_is_refused_is_told_of_this_process_and_of_none_that_is_gone(sent, elsewhere):
     job, _ = sent
-    partial = partial_path(run_path(job.options.runs, job.name, job.fingerprint, 0))
+    partial = partial_path(run_path(job.options.runs, job.spec, 0))
     partial.mkdir(parents=True)
     (partial / "process.json").write_text(json.dumps({"process": 1, "host": "elsewhere"}))
     runs = RemoteRuns(job)

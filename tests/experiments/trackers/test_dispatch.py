@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 from attrs import define, field
-from helpers.runs import EPOCH, FINGERPRINT
+from helpers.runs import EPOCH, identity
 
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.experiments.trackers import TrackerDispatcher, dispatch
@@ -14,7 +14,7 @@ SPEC = "arch mine\ninput 3x32x32\nmodel { flatten -> dense(10) }\n"
 
 
 def job(*seeds: int) -> Job:
-    return Job(SPEC, "mine", FINGERPRINT, ("mine",), (), (), "shapes", "ab" * 32, seeds)
+    return Job(SPEC, identity(), "shapes", "ab" * 32, seeds)
 
 
 @define
@@ -46,7 +46,7 @@ def heard(monkeypatch):
         def end(self, _):
             found.ends.append(self.seed)
 
-    monkeypatch.setattr(dispatch, "open_tracker", lambda _, training: Tracker(training.seed))
+    monkeypatch.setattr(dispatch, "open_tracker", lambda _, training: Tracker(training.identity.seed))
     return found
 
 
@@ -67,7 +67,7 @@ def test_one_that_fails_is_lost_alone_and_hears_of_the_end(heard):
 
 def test_one_that_can_not_be_opened_keeps_no_other_from_it(heard, monkeypatch):
     opened = dispatch.open_tracker
-    monkeypatch.setattr(dispatch, "open_tracker", lambda name, one: opened(name, one) if one.seed else 1 / 0)
+    monkeypatch.setattr(dispatch, "open_tracker", lambda name, one: opened(name, one) if one.identity.seed else 1 / 0)
     with heard.dispatcher(job(0), job(1)) as trackers:
         for number in (0, 1, 0, 1):
             trackers.dispatch(number, EpochEnded(number, EPOCH))

@@ -1,38 +1,13 @@
-"""What is trained."""
+"""What must hold before a spec can be trained."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
-from cifar_dsl.compiler import Analysis, DataShape, changes
+from cifar_dsl.compiler import Analysis, DataShape
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.ir import Recipe, Shape
 
 if TYPE_CHECKING:
     from cifar_dsl.training.datasets import Dataset
-
-
-@frozen
-class Subject:
-    """What is trained: a spec, and what its record says of where it comes from."""
-
-    analysis: Analysis
-    name: str
-    lineage: tuple[str, ...]
-    changes: tuple[str, ...]
-    overrides: tuple[str, ...]
-
-    @property
-    def recipe(self) -> Recipe:
-        """How it is trained. Raises RunError if it doesn't say."""
-        return required_recipe(self.analysis)
-
-    @classmethod
-    def of(cls, analysis: Analysis, overrides: Sequence[str] = ()) -> "Subject":
-        """A spec as it was read."""
-        program = analysis.program
-        return cls(analysis, program.name.text, program.lineage, changes(program), tuple(overrides))
 
 
 def required_recipe(analysis: Analysis) -> Recipe:
