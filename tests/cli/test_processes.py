@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cifar_dsl.runs.catalogue import Entry, Status, entries
+from cifar_dsl.runs.catalogue import FoundRun, Status, entries
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.training.learner import Learner
 
@@ -69,7 +69,7 @@ def stopping(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Learner, "step", stopped)
 
 
-def all_runs(tmp_path: Path) -> list[Entry]:
+def all_runs(tmp_path: Path) -> list[FoundRun]:
     return list(entries(tmp_path / "runs"))
 
 
