@@ -5,9 +5,10 @@ In the order in which a text passes through:
 - `tables`: lark's parser, made from `grammar/arch.lark` or from the prepared `tables.json`, and its lexer
 - `layout`: drops the new lines that end nothing; bounds brackets and lengths
 - `builder`: lark's tree -> `nodes`, the syntax tree
-- `parser`: all of that for a right text (`parse_spec`, `parse_override`, `parse_axis`); of another, `mistakes` finds
-  what is wrong and `explanations` has the words for it
-- `tolerant_layout`, `recovery`: the tree of what can be read of a text with mistakes (`parse_recovering`), for editors
+- `parser`: all of that for a right text (`parse_spec`, `parse_override`, `parse_axis`)
+- `tolerant_layout`, `repairs`: the same for any text: brackets are balanced, what stands in a wrong place is repaired
+- `mistakes`: what had to be repaired, as diagnostics, in the words of `explanations`
+- `recovery`: what could be read, as a tree (`parse_recovering`), for editors
 - `printer`: tree -> text; `lines`, `formatter`: text -> canonical text with its comments
 - `words`: the keywords, and the names of settings
 """

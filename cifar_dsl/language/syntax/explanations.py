@@ -9,7 +9,7 @@ from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.layout import NEW_LINE, UnbalancedError
 from cifar_dsl.language.syntax.tables import parser
-from cifar_dsl.language.syntax.words import ITEMS, KEYWORDS, SETTING_WORDS
+from cifar_dsl.language.syntax.words import ITEMS, KEYWORDS, SETTING_WORDS, TERMINALS
 
 END = "$END"
 _ADVICE_FOR = {
@@ -21,14 +21,6 @@ _ADVICE_FOR = {
     "'": ('text stands in double quotes: "base.arch"',),
     "@": ("comments begin with `#`",),
     "→": ("write `->`",),
-}
-_HUMAN = {
-    "NAME": "a name",
-    "NUMBER": "a number",
-    "SIZE": "a size such as 3x3",
-    "STRING": "quoted text",
-    NEW_LINE: "a new line",
-    END: "the end of the file",
 }
 _PARTNERS = {"(": ")", "[": "]", "{": "}"}
 
@@ -73,8 +65,13 @@ def _never_closed(source: Source, opening: Token) -> Diagnostic:
     return Diagnostic("E0102", f"this `{opening}` is never closed", Label(span_of(source, opening)), help=(help_text,))
 
 
-def unbalanced_mistake(source: Source, error: UnbalancedError, brackets: Brackets) -> Diagnostic:
-    """What to say of brackets that don't go together; `brackets` are those of all tokens before."""
+def unbalanced_mistake(
+    source: Source, error: UnbalancedError, brackets: Brackets, stray: Sequence[Span] = ()
+) -> Diagnostic:
+    """What to say of brackets that don't go together.
+
+    `brackets` are those of all tokens before; `stray` those that `tolerant_layout` found to be too many.
+    """
     token, opening = error.token, error.opening
     if token is None:
         return _unclosed(source, brackets)
@@ -82,6 +79,7 @@ def unbalanced_mistake(source: Source, error: UnbalancedError, brackets: Bracket
         return _never_closed(source, opening)
     label = Label(span_of(source, token))
     if opening is None:
+        label = next((Label(span) for span in stray if span.text == str(token)), label)
         return Diagnostic("E0102", f"this `{token}` closes nothing", label, help=("delete it",))
     return Diagnostic(
         "E0102",
@@ -175,7 +173,7 @@ def end_token(source: Source) -> Token:
 def _expected(accepts: set[str]) -> str:
     """The acceptable continuations in words, or "" where there are too many to help."""
     literals = {terminal.name: terminal.pattern.value for terminal in parser().terminals}
-    words = [_HUMAN.get(name) or f"`{_plain(literals.get(name, name))}`" for name in sorted(accepts)]
+    words = [TERMINALS.get(name) or f"`{_plain(literals.get(name, name))}`" for name in sorted(accepts)]
     if len(words) > 8:
         return ""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}" if words else ""

@@ -2,8 +2,12 @@
 
 Building LALR tables takes five times as long as checking a spec, so they are kept in `tables.json` beside
 this file. They are plain data (lark's own cache would be a pickle in a predictable temporary path) and are
-used only when they were made from this very grammar by this very lark. `python -m cifar_dsl.language.syntax`
-writes them anew; a test fails when they are stale.
+used only when they were made from these very rules (comments don't count) by this very lark.
+`python -m cifar_dsl.language.syntax` writes them anew; a test fails when they are stale.
+
+All that is used of lark beyond its documented interface stands here: `Lark._load_from_dict` and `memo_serialize`,
+since lark has no public way to load tables but generated code or a pickle; and `BasicLexer`, `LexerThread` and
+`lexer_conf`, since `Lark.lex` makes a new lexer for each text.
 """
 
 import json
@@ -109,7 +113,9 @@ def _numbered(tables: dict[str, Any]) -> dict[str, Any]:
 
 
 def _key() -> str:
-    return f"lark {lark.__version__}\n{grammar_path().read_text(encoding='utf-8')}"
+    lines = grammar_path().read_text(encoding="utf-8").splitlines()
+    rules = "\n".join(line.partition(" //")[0].rstrip() for line in lines if not line.startswith("//"))
+    return f"lark {lark.__version__}\n{rules}"
 
 
 def write() -> None:

@@ -22,7 +22,7 @@ _PARTNER = {closing: opening for opening, closing in OPENING.items()}
 _BODY_HEADS = frozenset(["block", "model", "train"])
 _BRACES = {"}": 1, "{": -1}
 _IN_VALUES = frozenset(["and", "or", "not", "true", "false", "if", "else", "in", "block"])
-_NEVER_IN_VALUES = (KEYWORDS - _IN_VALUES) | {"->"}  # an open ( or [ before one of these was never closed
+_NEVER_IN_VALUES = KEYWORDS - _IN_VALUES  # a ( or [ that is open before a line that begins so is never closed
 
 
 @frozen
@@ -36,7 +36,7 @@ class Layout:
 
 def tolerant_layout(source: Source) -> Layout:
     """The tokens of any text, with balanced braces, and new lines only where they end something."""
-    text, dropped = _legible(source)
+    text, dropped = legible(source)
     tokens: list[Token] = []
     bounds = limits.current()
     for token in raw_tokens(text):
@@ -65,7 +65,7 @@ def _readable() -> re.Pattern[str]:
     return re.compile(f"(?:{patterns})|(?P<unreadable>.)", re.DOTALL)
 
 
-def _legible(source: Source) -> tuple[str, list[Span]]:
+def legible(source: Source) -> tuple[str, list[Span]]:
     """The text with spaces in place of what begins no token, and where that stands."""
     pieces: list[str] = []
     dropped: list[Span] = []
@@ -111,10 +111,12 @@ class _Pairs:
     braces_left: int = 0
     _open: list[int] = field(factory=list)
     _braces: int = 0
+    _last: int = 0  # of the tokens, the last that is no `}`
 
     def __attrs_post_init__(self) -> None:
         surplus = sum(_BRACES.get(str(token), 0) for token in self.tokens)  # of `}` from here to the end
         words = [i for i, token in enumerate(self.tokens) if token.type != NEW_LINE]
+        self._last = max((i for i in words if self.tokens[i] != "}"), default=0)
         may_lack_brace = surplus > 0 and bool(words) and self.tokens[words[0]] in _BODY_HEADS
         for i, following in zip(words, [*words[1:], len(self.tokens)], strict=False):
             token = self.tokens[i]
@@ -123,8 +125,9 @@ class _Pairs:
                 self._opens(i)
             elif token in _PARTNER:
                 self._closes(i, surplus)
-            elif token in _NEVER_IN_VALUES:
+            elif str(token) == "->" or (token in _NEVER_IN_VALUES and i and self.tokens[i - 1].type == NEW_LINE):
                 self._leave_values()
+            may_lack_brace = may_lack_brace and str(token) != "{"
             ends_line = i + 1 < following < len(self.tokens) and not self._open
             if may_lack_brace and ends_line and not self._braces and self.tokens[following] != "{":
                 self.opened, self._braces, may_lack_brace = i + 1, 1, False
@@ -146,7 +149,7 @@ class _Pairs:
         if str(token) == "}":
             self._leave_values()
             # One that would end the item too early is one too many.
-            if self._braces == 0 or (self._braces == 1 and surplus > 0):
+            if self._braces == 0 or (self._braces == 1 and surplus > 0 and i < self._last):
                 self.stray.add(i)
             else:
                 self._braces -= 1

@@ -47,5 +47,14 @@ SETTING_WORDS = frozenset(
         "precision",
     ]
 )  # syntax may not know recipes
+# How a message calls what the grammar's terminals stand for, where that is no fixed text.
+TERMINALS = {
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "SIZE": "a size such as 3x3",
+    "STRING": "quoted text",
+    "_NL": "a new line",
+    "$END": "the end of the file",
+}
 HEADERS = ("arch", "library")  # what a spec begins with
 ITEMS = ("input", "param", "block", "model", "train", "assert")  # what a spec is made of

@@ -6,7 +6,9 @@ from lark.parsers.lalr_parser import LALR_Parser
 
 from cifar_dsl.foundation.resources import grammar_path
 from cifar_dsl.language.syntax import KEYWORDS, tables
+from cifar_dsl.language.syntax.explanations import END
 from cifar_dsl.language.syntax.layout import Layout
+from cifar_dsl.language.syntax.words import TERMINALS
 
 
 def test_grammar_is_lalr_without_conflicts_or_ambiguous_terminals() -> None:
@@ -41,6 +43,20 @@ def test_prepared_tables_give_the_tree_that_the_grammar_gives() -> None:
 def test_keywords_are_the_words_of_the_grammar() -> None:
     literals = {terminal.pattern.value for terminal in tables.build().terminals if terminal.pattern.type == "str"}
     assert {word for word in literals if word.isalpha()} == KEYWORDS
+
+
+def test_every_terminal_that_is_no_fixed_text_has_a_description_for_messages() -> None:
+    conf = tables.parser().lexer_conf
+    patterns = {terminal.name for terminal in tables.parser().terminals if terminal.pattern.type == "re"}
+    assert patterns - set(conf.ignore) | {END} == set(TERMINALS)
+
+
+def test_comments_of_the_grammar_do_not_make_the_tables_stale(tmp_path, monkeypatch) -> None:
+    commented = "// another comment\n" + grammar_path().read_text(encoding="utf-8").replace("*\n", "*  // and one\n", 1)
+    (tmp_path / "arch.lark").write_text(commented, encoding="utf-8")
+    key = tables._key()
+    monkeypatch.setattr(tables, "grammar_path", lambda: tmp_path / "arch.lark")
+    assert tables._key() == key
 
 
 def test_grammar_does_not_use_other_scripts_digits() -> None:
