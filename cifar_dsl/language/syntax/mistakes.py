@@ -5,23 +5,27 @@ from itertools import islice
 
 from attrs import define, field
 from lark import Token
+from lark.exceptions import UnexpectedToken
 
 from cifar_dsl.foundation import limits
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.source import Source
-from cifar_dsl.language.syntax.explanations import Brackets, character_mistake, span_of, unbalanced_mistake
+from cifar_dsl.language.syntax.explanations import Brackets, Misplaced, character_mistake, span_of, unbalanced_mistake
 from cifar_dsl.language.syntax.layout import OversizeError, UnbalancedError
 from cifar_dsl.language.syntax.repairs import RepairingReader
 from cifar_dsl.language.syntax.tables import START_SPEC, lex
 from cifar_dsl.language.syntax.tolerant_layout import legible
 
 
-def mistakes(source: Source, start: str) -> list[Diagnostic]:
-    """The mistakes in a text that the parser has refused, those of its letters first; at most 20."""
+def mistakes(source: Source, start: str, refusal: Exception) -> list[Diagnostic]:
+    """The mistakes in a text that the parser has refused, those of its letters first; at least one, at most 20."""
     text = _Text.of(source)
     found = list(text.mistakes)
     if text.oversize is None:
         found += islice(_others(source, text, start), limits.current().diagnostics - len(found))
+    if not found and isinstance(refusal, UnexpectedToken):  # it was repaired without a word
+        token, accepts = refusal.token, refusal.accepts or set()
+        found.append(Misplaced(source, token, accepts, Brackets.of(text.tokens)).diagnostic())
     return found
 
 

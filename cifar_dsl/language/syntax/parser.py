@@ -74,8 +74,8 @@ def _check_characters(source: Source) -> None:
 def _parse(source: Source, start: str) -> Any:
     try:
         tree = Builder(source).transform(parser().parse(source.text, start=start))
-    except (UnexpectedInput, UnbalancedError, OversizeError):
-        raise SpecError(mistakes(source, start)) from None
+    except (UnexpectedInput, UnbalancedError, OversizeError) as error:
+        raise SpecError(mistakes(source, start, error)) from None
     except VisitError as error:
         match error.orig_exc:
             case OutOfRangeError(span=span):
