@@ -13,6 +13,8 @@ In the order in which a text passes through:
 - `words`: the keywords, and the names of settings
 """
 
+from typing import TYPE_CHECKING, Any
+
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.language.syntax.parser import parse_axis, parse_override, parse_spec
 from cifar_dsl.language.syntax.printer import (
@@ -23,8 +25,10 @@ from cifar_dsl.language.syntax.printer import (
     print_override,
     print_spec,
 )
-from cifar_dsl.language.syntax.recovery import Recovered, parse_recovering
 from cifar_dsl.language.syntax.words import KEYWORDS, SETTING_WORDS
+
+if TYPE_CHECKING:
+    from cifar_dsl.language.syntax.recovery import Recovered, parse_recovering
 
 __all__ = [
     "KEYWORDS",
@@ -42,3 +46,11 @@ __all__ = [
     "print_override",
     "print_spec",
 ]
+
+
+def __getattr__(name: str) -> Any:  # only editors and wrong specs need the rest
+    if name not in {"Recovered", "parse_recovering"}:
+        raise AttributeError(name)
+    from cifar_dsl.language.syntax import recovery
+
+    return getattr(recovery, name)

@@ -12,7 +12,6 @@ from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.language.syntax.builder import Builder, FractionError, OutOfRangeError
 from cifar_dsl.language.syntax.layout import OversizeError, UnbalancedError
-from cifar_dsl.language.syntax.mistakes import mistakes
 from cifar_dsl.language.syntax.tables import START_AXIS, START_OVERRIDE, START_SPEC, parser
 
 _COMPOSED = (
@@ -75,6 +74,8 @@ def _parse(source: Source, start: str) -> Any:
     try:
         tree = Builder(source).transform(parser().parse(source.text, start=start))
     except (UnexpectedInput, UnbalancedError, OversizeError) as error:
+        from cifar_dsl.language.syntax.mistakes import mistakes  # only a wrong spec waits for it
+
         raise SpecError(mistakes(source, start, error)) from None
     except VisitError as error:
         match error.orig_exc:
