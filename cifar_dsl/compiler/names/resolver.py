@@ -21,7 +21,7 @@ from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 
 def resolve_program(program: Program, reporter: Reporter) -> Names:
     """The names of a merged spec. Unknown names, and definitions of reserved ones, are reported."""
-    known = definitions_of((*program.params.values(), *program.blocks.values()))
+    known = definitions_of((*program.blocks.values(), *program.params.values()))
     resolver = _Resolver(reporter, known, words(program.blocks.values()))
     resolver.items((*program.params.values(), *program.blocks.values(), program.model, *program.assertions))
     resolver.settings(program.settings.values(), "train")
