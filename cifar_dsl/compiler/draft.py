@@ -119,10 +119,10 @@ class Draft:
         stages = []
         number = output.number
         here = self._frames[-1].body.span if self._frames else None
-        while number != flow.number and number:
-            node = self._nodes[number - 1]
+        while number != flow.number and (node := self._maker(number)):
             number = node.inputs[0]
-            x = self._nodes[number - 1].shape if number else self.input
+            before = self._maker(number)
+            x = before.shape if before else self.input
             is_here = node.span is not None and (here is None or node.span in here)
             stages.append((x, node.shape, node.span if is_here else None))
         return Branch(body.span, flow.shape, output.shape, stages)
@@ -149,6 +149,10 @@ class Draft:
                 yield
         finally:
             self._frames.pop()
+
+    def _maker(self, value: int) -> Node | None:
+        """The node that makes a value; None for the input."""
+        return self._nodes[value - 1] if value else None
 
     @property
     def _next(self) -> int:
@@ -224,7 +228,8 @@ class Draft:
 
     def origin(self, tensor: Tensor, asked_at: Span) -> str:
         """Where a tensor comes from, in words."""
-        span = self._nodes[tensor.number - 1].span if tensor.number else self.input_span
+        maker = self._maker(tensor.number)
+        span = maker.span if maker else self.input_span
         assert span is not None
         what = "" if tensor.number else "the spec's input, "
         is_here = span.source is asked_at.source
