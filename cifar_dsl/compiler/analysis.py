@@ -17,7 +17,7 @@ from cifar_dsl.compiler.params import global_values
 from cifar_dsl.compiler.program import Program, load_program, program_of_text, program_with_data
 from cifar_dsl.compiler.recipe import DataShape, check_data, check_fit, make_recipe
 from cifar_dsl.ir import Graph, Recipe, fingerprint
-from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter
+from cifar_dsl.language.diagnostics import Reporter
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, parse_spec
 
@@ -89,7 +89,7 @@ def _check_library(spec: nodes.Spec) -> Library:
             continue
         message = "this block stands here twice" if isinstance(item, nodes.Block) else "a library has blocks alone"
         code = "E0207" if isinstance(item, nodes.Block) else "E0106"
-        reporter.report(Diagnostic(code, message, Label(item.span), help=("delete it",)))
+        reporter.error(code, message, item.span, help="delete it")
     mentioned = nodes.references(blocks.values()) - blocks.keys() - nodes.bound_names(blocks.values())
     names = resolve_library(library_blocks(mentioned) | blocks, reporter)
     reporter.raise_if_any()

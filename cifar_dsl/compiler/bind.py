@@ -6,9 +6,9 @@ from typing import Any, Protocol, TypeVar, cast
 from attrs import field, frozen
 
 from cifar_dsl.compiler.error_location import Blame
-from cifar_dsl.compiler.values import BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe
+from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, ValueScope, describe
 from cifar_dsl.ir import ArgumentInfo, Declaration, Symbol, arguments_of
-from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, nearest, replacement
+from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.argument_types import UnfitError
@@ -96,8 +96,7 @@ class Binder:
             made.check()
         except MisfitError as error:
             label, secondary = self.labels(call, error, [info.name for info in infos], names)
-            self.reporter.report(Diagnostic(error.code, error.message, label, secondary, help=error.help))
-            raise EvaluationFailed from None
+            raise self.reporter.error(error.code, error.message, label, secondary=secondary, help=error.help) from None
         return made
 
     def labels(
@@ -124,14 +123,12 @@ class Binder:
                     self._unknown(argument.keyword, names, call)
                     continue
             if name in given:
-                self.reporter.report(
-                    Diagnostic(
-                        "E0305",
-                        f"`{name}` of `{call.callee}` is given twice",
-                        Label(argument.span, "again here"),
-                        secondary=(Label(given[name].span, "first here"),),
-                        help=("keep one of the two",),
-                    )
+                self.reporter.error(
+                    "E0305",
+                    f"`{name}` of `{call.callee}` is given twice",
+                    Label(argument.span, "again here"),
+                    secondary=(Label(given[name].span, "first here"),),
+                    help="keep one of the two",
                 )
             given[name] = argument
         return given
@@ -152,13 +149,11 @@ class Binder:
             return False  # an argument that was refused is most likely the missing one
         if missing:
             docs = {info.name: f": {info.doc} ({info.kind.describe()})" for info in infos}
-            self.reporter.report(
-                Diagnostic(
-                    "E0303",
-                    f"`{call.callee}` needs {' and '.join(f'`{name}`' for name in missing)}",
-                    Label(call.span),
-                    help=tuple(f"add `{name}=...`{docs.get(name, '')}" for name in missing),
-                )
+            self.reporter.error(
+                "E0303",
+                f"`{call.callee}` needs {' and '.join(f'`{name}`' for name in missing)}",
+                call.span,
+                help=tuple(f"add `{name}=...`{docs.get(name, '')}" for name in missing),
             )
         return not missing
 
@@ -179,34 +174,23 @@ class Binder:
         near = nearest(value, info.kind.symbols()) if isinstance(value, Symbol) else None
         text = f"this is {describe(value)}"
         label, secondary = self.blame.labels(call.span, argument.value, call.arguments, names, text)
-        self.reporter.report(
-            Diagnostic(
-                "E0304",
-                f"`{info.name}` of `{call.callee}` is {info.kind.describe()}",
-                label,
-                secondary,
-                help=(f"did you mean `{near}`?" if near else f"`{info.name}`: {info.doc}",),
-                fixes=replacement(label.span, near),
-            )
+        raise self.reporter.error(
+            "E0304",
+            f"`{info.name}` of `{call.callee}` is {info.kind.describe()}",
+            label,
+            secondary=secondary,
+            help=f"`{info.name}`: {info.doc}",
+            meant=near,
         )
-        raise EvaluationFailed
 
     def _unknown(self, keyword: nodes.Identifier, names: Sequence[str], call: Invocation) -> None:
-        near = nearest(keyword.text, names)
-        if near:
-            help_text = f"did you mean `{near}`?"
-        elif names:
-            help_text = f"`{call.callee}` takes {', '.join(f'`{name}`' for name in names)}"
-        else:
-            help_text = f"`{call.callee}` takes no arguments"
-        self.reporter.report(
-            Diagnostic(
-                "E0301",
-                f"`{call.callee}` has no argument `{keyword}`",
-                Label(keyword.span),
-                help=(help_text,),
-                fixes=replacement(keyword.span, near),
-            )
+        taken = ", ".join(f"`{name}`" for name in names) or "no arguments"
+        self.reporter.error(
+            "E0301",
+            f"`{call.callee}` has no argument `{keyword}`",
+            keyword.span,
+            help=f"`{call.callee}` takes {taken}",
+            meant=nearest(keyword.text, names),
         )
 
     def _misplaced(self, argument: nodes.Argument, names: Sequence[str], call: Invocation, *, is_late: bool) -> None:
@@ -220,4 +204,4 @@ class Binder:
             help_text = f"they are {', '.join(f'`{name}`' for name in names)}"
         else:
             message, help_text = f"`{call.callee}` takes no arguments", "delete it"
-        self.reporter.report(Diagnostic("E0301", message, Label(argument.span), help=(help_text,)))
+        self.reporter.error("E0301", message, argument.span, help=help_text)

@@ -8,11 +8,11 @@ from attrs import define, field
 
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.branches import Branch, suspicion
-from cifar_dsl.compiler.values import EvaluationFailed, Tensor, ValueScope
+from cifar_dsl.compiler.values import Tensor, ValueScope
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.ir import Graph, Node, Scope, Shape, Stage, arguments_of
-from cifar_dsl.language.diagnostics import Diagnostic, Fix, Label, Reporter
+from cifar_dsl.language.diagnostics import Cause, Diagnostic, EvaluationFailed, Fix, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import Join, JoinError, Layer
@@ -141,11 +141,11 @@ class Draft:
         self._stages[mark:] = [Scope(path, kind, label, inputs, output.number, values, inside, span)]
 
     @contextmanager
-    def call(self, block: nodes.Block, label: str, span: Span) -> Iterator[None]:
-        """While a block call is expanded, errors name it."""
+    def call(self, block: nodes.Block, text: str, span: Span, cause: Cause | None) -> Iterator[None]:
+        """While a block's call is expanded, errors name it; `cause` is the reason for all of them, if there is one."""
         self._frames.append(block)
         try:
-            with self.reporter.within(label, span):
+            with self.reporter.call(text, span, cause):
                 yield
         finally:
             self._frames.pop()

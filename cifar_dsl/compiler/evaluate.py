@@ -9,11 +9,11 @@ from attrs import define, field
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.builtin_names import FUNCTIONS, Number
 from cifar_dsl.compiler.names.table import Names
-from cifar_dsl.compiler.values import BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe
+from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, ValueScope, describe
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.ir import Size, Symbol, Value
-from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter
+from cifar_dsl.language.diagnostics import Diagnostic, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import INITIALIZERS

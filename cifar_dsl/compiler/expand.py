@@ -14,10 +14,10 @@ from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.paths import Place
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.types import describe_types, fits, is_stage
-from cifar_dsl.compiler.values import BlockValue, Bound, EvaluationFailed, Tensor, ValueScope, describe, write
+from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, ValueScope, describe, write
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Graph, Shape, Symbol
-from cifar_dsl.language.diagnostics import Label, Reporter, nearest, replacement
+from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, nearest, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
 from cifar_dsl.operations.layers import JOINS, LAYERS
@@ -332,9 +332,11 @@ class _Expander:
         path = self._path(label, block.name.text, place)
         inner, text = self._block_arguments(block, call, scope, flow)
         crossed = call.crossed([parameter.name.text for parameter in block.parameters])
-        advice = f"write `{crossed.text}` the other way round" if crossed else ""
+        cause = None
+        if crossed:
+            cause = Cause(Label(crossed, "with these"), f"write `{crossed.text}` the other way round")
         mark = self._draft.mark
-        with self._errors.put_down_to(crossed, "with these", advice), self._draft.call(block, text, call.span):
+        with self._draft.call(block, text, call.span, cause):
             flow = self._body(block.body, inner, flow, Place(path))
         self._draft.enclose(mark, path, "block", text, flow, call.span)
         return flow

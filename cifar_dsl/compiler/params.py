@@ -4,9 +4,9 @@ from attrs import define, field
 
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.program import Program
-from cifar_dsl.compiler.values import BlockValue, EvaluationFailed, Tensor, ValueScope
+from cifar_dsl.compiler.values import BlockValue, Tensor, ValueScope
 from cifar_dsl.foundation import limits
-from cifar_dsl.language.diagnostics import Diagnostic, Label
+from cifar_dsl.language.diagnostics import EvaluationFailed
 from cifar_dsl.language.syntax import nodes
 
 
@@ -49,6 +49,5 @@ class _Params:
                 self.found.values[name] = Tensor(0, None)
 
     def _give_up(self, name: str, code: str, message: str) -> None:
-        label = Label(self.program.params[name].value.span)
-        self.evaluator.reporter.report(Diagnostic(code, message, label))
+        self.evaluator.reporter.error(code, message, self.program.params[name].value.span)
         self.found.values[name] = Tensor(0, None)

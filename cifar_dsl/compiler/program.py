@@ -11,7 +11,7 @@ from cifar_dsl.compiler.library import library_blocks
 from cifar_dsl.compiler.values import SYMBOLS
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import arguments_of
-from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, SpecError, nearest, replacement
+from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, SpecError, nearest
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes, parse_override, parse_spec
 from cifar_dsl.operations.layers import LAYERS
@@ -148,8 +148,7 @@ class _Merger:
         try:
             override = parse_override(Source("--set", text))
         except SpecError as error:
-            for diagnostic in error.diagnostics:
-                self._reporter.report(diagnostic)
+            self._reporter.include(error.diagnostics)
             return
         if override.in_group:
             self._override_group(override)
@@ -163,16 +162,14 @@ class _Merger:
         if len(override.target) > 1 or name.text not in self._params or value is None:
             known = [*self._params, "train"]
             near = nearest(name.text, known)
-            self._reporter.report(
-                Diagnostic(
-                    "E0405",
-                    f"no param is called `{'.'.join(map(str, override.target))}`",
-                    Label(name.span),
-                    help=(
-                        f"did you mean `{near}`?" if near else f"params: {', '.join(self._params) or 'none'}",
-                        "settings are set like `train.batch=128`",
-                    ),
-                )
+            self._reporter.error(
+                "E0405",
+                f"no param is called `{'.'.join(map(str, override.target))}`",
+                name.span,
+                help=(
+                    f"did you mean `{near}`?" if near else f"params: {', '.join(self._params) or 'none'}",
+                    "settings are set like `train.batch=128`",
+                ),
             )
             return
         self._params[name.text] = nodes.Param(name, value, override.span)
@@ -182,16 +179,14 @@ class _Merger:
         if name.text not in self._groups or not target:
             near = nearest(name.text, self._groups)
             known = f"groups: {', '.join(self._groups) or 'none'}"
-            self._reporter.report(
-                Diagnostic(
-                    "E0405",
-                    f"no group is called `{name}`" if target else "what of the group is to be set?",
-                    Label(name.span),
-                    help=(
-                        f"did you mean `{near}`?" if near and target else known,
-                        f"settings of a group are set like `train.group.{name}.optimizer.lr=0.1`",
-                    ),
-                )
+            self._reporter.error(
+                "E0405",
+                f"no group is called `{name}`" if target else "what of the group is to be set?",
+                name.span,
+                help=(
+                    f"did you mean `{near}`?" if near and target else known,
+                    f"settings of a group are set like `train.group.{name}.optimizer.lr=0.1`",
+                ),
             )
             return
         setting = nodes.Setting(tuple(target), override.chain, override.span)
@@ -216,9 +211,7 @@ class _Merger:
             if part is None:
                 example = "input 3x32x32" if what == "input" else "model { ... }"
                 message = f"`{own.header.name}` has no `{what}`"
-                self._reporter.report(
-                    Diagnostic("E0106", message, Label(own.header.name.span), help=(f"add `{example}`",))
-                )
+                self._reporter.error("E0106", message, own.header.name.span, help=f"add `{example}`")
         if self._input is None or self._model is None:
             raise SpecError(self._reporter.diagnostics)
         groups = {
@@ -245,14 +238,12 @@ class _Merger:
         seen: dict[tuple[str, str], Span] = {}
         for key, span in _definitions(spec):
             if key in seen:
-                self._reporter.report(
-                    Diagnostic(
-                        "E0207",
-                        f"{' '.join(part for part in key if part)} stands here twice",
-                        Label(span, "again here"),
-                        secondary=(Label(seen[key], "first here"),),
-                        help=("keep one of the two",),
-                    )
+                self._reporter.error(
+                    "E0207",
+                    f"{' '.join(part for part in key if part)} stands here twice",
+                    Label(span, "again here"),
+                    secondary=(Label(seen[key], "first here"),),
+                    help="keep one of the two",
                 )
             seen.setdefault(key, span)
 
@@ -262,15 +253,12 @@ class _Merger:
         name = item.name.text
         if name in known or name in nodes.references(other for other in spec.items if other is not item):
             return
-        near = nearest(name, known)
-        self._reporter.report(
-            Diagnostic(
-                "E0206",
-                f"{what} `{name}` redefines nothing: no base has it, and nothing here uses it",
-                Label(item.name.span),
-                help=(f"did you mean `{near}`?" if near else f"{what}s of the base: {', '.join(known) or 'none'}",),
-                fixes=replacement(item.name.span, near),
-            )
+        self._reporter.error(
+            "E0206",
+            f"{what} `{name}` redefines nothing: no base has it, and nothing here uses it",
+            item.name.span,
+            help=f"{what}s of the base: {', '.join(known) or 'none'}",
+            meant=nearest(name, known),
         )
 
     def _set(self, setting: nodes.Setting, settings: dict[str, nodes.Setting]) -> None:
@@ -286,17 +274,12 @@ class _Merger:
             return
         parts = _parts(whole) if whole else ()
         target = ".".join(map(str, setting.target))
-        self._reporter.report(
-            Diagnostic(
-                "E0405",
-                f"`{target}` can't be set: " + (f"`{name}` is not set before" if whole is None else "no such part"),
-                Label(path[0].span if whole else name.span),
-                help=(
-                    f"set `{name}` as a whole"
-                    if not parts
-                    else f"write `{name}.ARGUMENT`, or `{name}.PART.ARGUMENT`; its parts are {', '.join(parts)}",
-                ),
-            )
+        of_part = f"write `{name}.ARGUMENT`, or `{name}.PART.ARGUMENT`; its parts are {', '.join(parts)}"
+        self._reporter.error(
+            "E0405",
+            f"`{target}` can't be set: " + (f"`{name}` is not set before" if whole is None else "no such part"),
+            path[0].span if whole else name.span,
+            help=of_part if parts else f"set `{name}` as a whole",
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 from attrs import frozen
 
@@ -10,10 +10,10 @@ from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.program import GroupSettings, Program
-from cifar_dsl.compiler.values import BlockValue, EvaluationFailed, Tensor, ValueScope, describe
+from cifar_dsl.compiler.values import BlockValue, Tensor, ValueScope, describe
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Declaration, Graph, Group, Recipe, Shape, Symbol
-from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, nearest, replacement
+from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.argument_types import UnfitError
@@ -47,7 +47,7 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
             checks()
         except MisfitError as error:
             span = program.settings[setting].span
-            reporter.report(Diagnostic(error.code, error.message, Label(span), help=error.help))
+            reporter.error(error.code, error.message, span, help=error.help)
 
     check("normalize", lambda: recipe.normalize.check_channels(channels))
     check("augment", lambda: check_chain(recipe.augment))
@@ -67,16 +67,14 @@ def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Repo
     taken = set(assigned.values())
     for place, group in enumerate(recipe.groups):
         if place not in taken:
-            reporter.report(
-                Diagnostic(
-                    "E0408",
-                    f"group `{group.name}` takes no parameter",
-                    Label(program.groups[group.name].settings["select"].span),
-                    help=(
-                        "`cifar-dsl show` prints the paths of layers; a weight is called `PATH.weight`",
-                        "a group before this one may have taken them: the first that fits has them",
-                    ),
-                )
+            reporter.error(
+                "E0408",
+                f"group `{group.name}` takes no parameter",
+                program.groups[group.name].settings["select"].span,
+                help=(
+                    "`cifar-dsl show` prints the paths of layers; a weight is called `PATH.weight`",
+                    "a group before this one may have taken them: the first that fits has them",
+                ),
             )
     reported: set[int | None] = set()
     for node in graph.nodes:
@@ -90,17 +88,13 @@ def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Repo
                 continue
             reported.add(number)
             settings = program.settings if number is None else program.groups[recipe.groups[number].name].settings
-            reporter.report(
-                Diagnostic(
-                    "E0409",
-                    f"`{optimizer.name}` can't train `{path}`, {'x'.join(map(str, parameter.shape))}: "
-                    f"it takes {optimizer.takes_only}",
-                    Label(settings.get("optimizer", program.settings["optimizer"]).span),
-                    secondary=(Label(node.span, "made here"),) if node.span else (),
-                    help=(
-                        f"give it to another optimizer: `group rest {{ select {parameter.kind}`, `optimizer ... }}`",
-                    ),
-                )
+            reporter.error(
+                "E0409",
+                f"`{optimizer.name}` can't train `{path}`, {'x'.join(map(str, parameter.shape))}: "
+                f"it takes {optimizer.takes_only}",
+                settings.get("optimizer", program.settings["optimizer"]).span,
+                secondary=(Label(node.span, "made here"),) if node.span else (),
+                help=f"give it to another optimizer: `group rest {{ select {parameter.kind}`, `optimizer ... }}`",
             )
 
 
@@ -119,14 +113,12 @@ def check_data(program: Program, graph: Graph, recipe: Recipe, data: DataShape, 
     setting = program.settings.get("data")
     secondary = (Label(setting.span, f"{data.name} is said here"),) if setting else ()
     if data.image is not None and graph.input != data.image:
-        reporter.report(
-            Diagnostic(
-                "E0407",
-                f"the input is {graph.input}, and images of {data.name} are {data.image}",
-                Label(program.input.size.span),
-                secondary,
-                help=(f"write `input {data.image}`",),
-            )
+        reporter.error(
+            "E0407",
+            f"the input is {graph.input}, and images of {data.name} are {data.image}",
+            program.input.size.span,
+            secondary=secondary,
+            help=f"write `input {data.image}`",
         )
     output = graph.shape_of(graph.output)
     if data.classes is not None and output.extents != (data.classes,):
@@ -134,14 +126,12 @@ def check_data(program: Program, graph: Graph, recipe: Recipe, data: DataShape, 
         span = last.span if last else None
         what = f"{output.extents[0]} outputs" if len(output.extents) == 1 else f"an output of {output}"
         end = f"dense({data.classes})" if len(output.extents) == 1 else f"flatten -> dense({data.classes})"
-        reporter.report(
-            Diagnostic(
-                "E0406",
-                f"the network has {what}, and {data.name} has {data.classes} classes",
-                Label(span or program.model.span, f"gives {output}"),
-                secondary,
-                help=(f"end the model with `{end}`",),
-            )
+        reporter.error(
+            "E0406",
+            f"the network has {what}, and {data.name} has {data.classes} classes",
+            Label(span or program.model.span, f"gives {output}"),
+            secondary=secondary,
+            help=f"end the model with `{end}`",
         )
     if data.train_images is not None:
         _check_batches(program, graph, recipe, data.train_images, reporter)
@@ -151,23 +141,19 @@ def _check_batches(program: Program, graph: Graph, recipe: Recipe, train_images:
     """Report where so many training images can't be split and put into batches as the recipe says."""
     images = train_images - recipe.validation
     if images <= 0:
-        reporter.report(
-            Diagnostic(
-                "E0403",
-                f"`validation` holds out {recipe.validation:,} images, and there are {train_images:,} to train on",
-                Label(program.settings["validation"].span),
-                help=("hold out fewer: a tenth of them is usual",),
-            )
+        reporter.error(
+            "E0403",
+            f"`validation` holds out {recipe.validation:,} images, and there are {train_images:,} to train on",
+            program.settings["validation"].span,
+            help="hold out fewer: a tenth of them is usual",
         )
         return
     if recipe.drop_last and recipe.batch > images:
-        reporter.report(
-            Diagnostic(
-                "E0403",
-                f"a batch of {recipe.batch:,} takes more than the {images:,} training images, and `drop_last` drops it",
-                Label(program.settings["batch"].span),
-                help=("use a smaller batch, or leave `drop_last` out",),
-            )
+        reporter.error(
+            "E0403",
+            f"a batch of {recipe.batch:,} takes more than the {images:,} training images, and `drop_last` drops it",
+            program.settings["batch"].span,
+            help="use a smaller batch, or leave `drop_last` out",
         )
     rest = 0 if recipe.drop_last else images % recipe.batch
     if 1 in {recipe.batch, rest}:
@@ -178,15 +164,13 @@ def _check_lone_image(program: Program, graph: Graph, recipe: Recipe, images: in
     """Report a layer that can't be trained on one image, when the last batch of an epoch has but one."""
     for node in graph.nodes:
         if node.operation.needs_batch(*graph.input_shapes(node)):
-            reporter.report(
-                Diagnostic(
-                    "E0403",
-                    f"with {images:,} training images and a batch of {recipe.batch} the last batch has one image, "
-                    f"and `{node.path}` can't be trained on one",
-                    Label(program.settings["batch"].span),
-                    (Label(node.span, "one number for each channel and image"),) if node.span else (),
-                    help=("choose another batch",),
-                )
+            reporter.error(
+                "E0403",
+                f"with {images:,} training images and a batch of {recipe.batch} the last batch has one image, "
+                f"and `{node.path}` can't be trained on one",
+                program.settings["batch"].span,
+                secondary=(Label(node.span, "one number for each channel and image"),) if node.span else (),
+                help="choose another batch",
             )
             return
 
@@ -195,7 +179,7 @@ class _RecipeMaker:
     def __init__(self, program: Program, names: Names, values: ValueScope, reporter: Reporter) -> None:
         self._settings = program.settings
         self._groups = program.groups
-        self._errors = reporter
+        self._reporter = reporter
         self._evaluator = Evaluator(reporter, names)
         self._binder = Binder(self._evaluator, reporter)
         self._globals = values
@@ -213,7 +197,7 @@ class _RecipeMaker:
         if len(self._groups) > (most := limits.current().groups):
             span = list(self._groups.values())[most].name.span
             message = f"a recipe has at most {most} groups, and here are {len(self._groups)}"
-            self._errors.report(Diagnostic("E0403", message, Label(span), help=("put some of them together",)))
+            self._reporter.error("E0403", message, span, help="put some of them together")
             return None
         groups = [self._group(group, values) for group in self._groups.values()]
         if len(values) < len(SETTINGS) or None in groups:
@@ -252,10 +236,11 @@ class _RecipeMaker:
                 return ()
             if setting.most and len(elements) > (most := setting.most(limits.current())):
                 message = f"`{setting.name}` has at most {most} stages, and here are {len(elements)}"
-                self._fail("E0403", message, given.chain.span, "leave some out")
+                raise self._reporter.error("E0403", message, given.chain.span, help="leave some out")
             return tuple(self._choice(setting, element) for element in elements)
         if len(elements) > 1:
-            self._fail("E0403", f"`{setting.name}` takes one value", given.chain.span, "delete what follows `->`")
+            message = f"`{setting.name}` takes one value"
+            raise self._reporter.error("E0403", message, given.chain.span, help="delete what follows `->`")
         return self._choice(setting, elements[0]) if setting.registry else self._plain_value(setting, elements[0])
 
     def _choice(self, setting: Setting, element: nodes.Element) -> Declaration:
@@ -264,17 +249,12 @@ class _RecipeMaker:
         kind = element.kind
         choices = ", ".join(registry)
         if not isinstance(kind, nodes.Name | nodes.CallExpression) or element.label or element.claim:
-            self._fail(
-                "E0403",
-                f"`{setting.name}` is one of {choices}",
-                element.span,
-                f"{setting.name}: {setting.doc}",
-            )
+            message = f"`{setting.name}` is one of {choices}"
+            raise self._reporter.error("E0403", message, element.span, help=f"{setting.name}: {setting.doc}")
         call = Invocation.of(kind)
         if call.callee not in registry:
-            near = nearest(call.callee, registry)
-            message = f"unknown {registry.noun} `{call.callee}`"
-            self._fail("E0404", message, call.callee_span, f"there are {choices}", meant=near)
+            message, near = f"unknown {registry.noun} `{call.callee}`", nearest(call.callee, registry)
+            raise self._reporter.error("E0404", message, call.callee_span, help=f"there are {choices}", meant=near)
         choice: Declaration = self._binder.declared(registry[call.callee], call, self._globals)
         return choice
 
@@ -282,7 +262,8 @@ class _RecipeMaker:
         assert setting.kind is not None
         kind = element.kind
         if isinstance(kind, nodes.Compound) or element.label or element.claim:
-            self._fail("E0403", f"`{setting.name}` is {setting.kind.describe()}", element.span, setting.doc)
+            message = f"`{setting.name}` is {setting.kind.describe()}"
+            raise self._reporter.error("E0403", message, element.span, help=setting.doc)
         known = setting.kind.symbols()
         value = self._evaluator.evaluate(kind, self._globals)
         if not isinstance(value, BlockValue | Tensor):
@@ -291,44 +272,30 @@ class _RecipeMaker:
             except UnfitError:
                 pass
         near = nearest(value, known) if isinstance(value, Symbol) else None
-        self._fail(
+        raise self._reporter.error(
             "E0404" if isinstance(value, Symbol) and known else "E0403",
             f"`{setting.name}` is {setting.kind.describe()}",
-            kind.span,
-            f"{setting.name}: {setting.doc}",
-            label=f"this is {describe(value)}",
+            Label(kind.span, f"this is {describe(value)}"),
+            help=f"{setting.name}: {setting.doc}",
             meant=near,
         )
 
     def _unknown_setting(self, given: nodes.Setting, known: dict[str, Setting]) -> None:
         name = given.target[0]
-        near = nearest(name.text, known)
-        self._errors.report(
-            Diagnostic(
-                "E0401",
-                f"unknown setting `{name}`",
-                Label(name.span),
-                help=(f"did you mean `{near}`?" if near else f"settings: {', '.join(known)}",),
-                fixes=replacement(name.span, near),
-            )
+        self._reporter.error(
+            "E0401",
+            f"unknown setting `{name}`",
+            name.span,
+            help=f"settings: {', '.join(known)}",
+            meant=nearest(name.text, known),
         )
 
     def _missing(self, setting: Setting, where: str, span: Span) -> None:
         expected = f"one of {', '.join(setting.registry)}" if setting.registry else ""
         expected = setting.kind.describe() if setting.kind else expected
-        self._errors.report(
-            Diagnostic(
-                "E0402",
-                f"{where} does not say `{setting.name}`: {setting.doc}",
-                Label(span),
-                help=(f"add `{setting.name} ...`, {expected}",),
-            )
+        self._reporter.error(
+            "E0402",
+            f"{where} does not say `{setting.name}`: {setting.doc}",
+            span,
+            help=f"add `{setting.name} ...`, {expected}",
         )
-
-    def _fail(
-        self, code: str, message: str, span: Span, help_text: str, *, label: str = "", meant: str | None = None
-    ) -> NoReturn:
-        help_text = f"did you mean `{meant}`?" if meant else help_text
-        fixes = replacement(span, meant)
-        self._errors.report(Diagnostic(code, message, Label(span, label), help=(help_text,), fixes=fixes))
-        raise EvaluationFailed

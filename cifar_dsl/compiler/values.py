@@ -31,10 +31,6 @@ class Tensor:
 Bound = Value | BlockValue | Tensor
 
 
-class EvaluationFailed(Exception):  # noqa: N818  # not an error of its own: the diagnostic has been reported
-    """Working something out has stopped; why has been reported."""
-
-
 @define
 class ValueScope:
     """Names and their values in one body or call; the parent has the names around it.

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import resolve_spec
-from cifar_dsl.compiler.values import EvaluationFailed, ValueScope, write
+from cifar_dsl.compiler.values import ValueScope, write
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Declaration, Kind, Shape, Size, Value, arguments_of
-from cifar_dsl.language.diagnostics import Reporter
+from cifar_dsl.language.diagnostics import EvaluationFailed, Reporter
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, parse_spec
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pair, Text

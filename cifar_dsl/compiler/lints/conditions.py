@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from cifar_dsl.compiler import Analysis, Library
 from cifar_dsl.compiler.evaluate import Evaluator
-from cifar_dsl.compiler.values import Bound, EvaluationFailed, ValueScope
-from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter
+from cifar_dsl.compiler.values import Bound, ValueScope
+from cifar_dsl.language.diagnostics import Diagnostic, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 

@@ -2,14 +2,17 @@
 
 from cifar_dsl.language.diagnostics.codes import CODES, Code
 from cifar_dsl.language.diagnostics.formats import render_concise, render_github, render_json, render_sarif
-from cifar_dsl.language.diagnostics.model import Diagnostic, Edit, Fix, Label, Reporter, SpecError, nearest, replacement
+from cifar_dsl.language.diagnostics.model import Diagnostic, Edit, Fix, Label, SpecError, nearest, replacement
 from cifar_dsl.language.diagnostics.render import render_full
+from cifar_dsl.language.diagnostics.reporter import Cause, EvaluationFailed, Reporter
 
 __all__ = [
     "CODES",
+    "Cause",
     "Code",
     "Diagnostic",
     "Edit",
+    "EvaluationFailed",
     "Fix",
     "Label",
     "Reporter",

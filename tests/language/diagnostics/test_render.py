@@ -6,7 +6,6 @@ from helpers.specs import errors_of, text_of
 from cifar_dsl.language.diagnostics import (
     Diagnostic,
     Label,
-    Reporter,
     nearest,
     render_concise,
     render_full,
@@ -91,33 +90,6 @@ def test_labels_of_two_files_get_an_excerpt_each() -> None:
 def test_a_diagnostic_needs_a_known_code() -> None:
     with pytest.raises(AssertionError):
         Diagnostic("E9999", "message", None)
-
-
-def test_reporter_tells_a_mistake_once_and_in_the_order_of_the_text() -> None:
-    reporter = Reporter()
-    text = "aaa bbb"
-    for diagnostic in (found(text, "bbb"), found(text, "aaa"), found(text, "bbb")):
-        reporter.report(diagnostic)
-    assert [d.label.span.text for d in reporter.diagnostics if d.label] == ["aaa", "bbb"]
-
-
-def test_what_follows_from_one_cause_is_told_once_and_there() -> None:
-    reporter = Reporter()
-    text = "aaa bbb ccc"
-    cause = found(text, "bbb").label
-    assert cause
-    reporter.report(found(text, "aaa"))
-    for _ in range(2):
-        with reporter.put_down_to(cause.span, "because of this", "turn it round"):
-            reporter.report(found(text, "ccc"))
-    with reporter.put_down_to(cause.span, "because of this", "turn it round"):
-        pass
-    with reporter.put_down_to(None, "", ""):
-        reporter.report(found(text, "aaa"))
-    first, second = reporter.diagnostics
-    assert first.label == found(text, "aaa").label
-    assert second.label == Label(cause.span, "because of this")
-    assert (second.secondary, second.help) == ((found(text, "ccc").label,), ("turn it round",))
 
 
 def test_listing_is_bounded() -> None:
