@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from attrs import field, frozen
 
-from cifar_dsl.compiler.error_location import Blame
+from cifar_dsl.compiler.error_location import ErrorLocator, Location
 from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, ValueScope, describe
 from cifar_dsl.ir import ArgumentInfo, Declaration, Symbol, arguments_of
 from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter, nearest
@@ -75,7 +75,7 @@ class Binder:
 
     evaluator: Evaluates
     reporter: Reporter
-    blame: Blame = field(factory=Blame)
+    locator: ErrorLocator = field(factory=ErrorLocator)
 
     def declared(self, declaration: type[D], call: Invocation, names: ValueScope, flow: Tensor | None = None) -> D:
         """The declared thing with these arguments. Raises EvaluationFailed."""
@@ -95,18 +95,16 @@ class Binder:
         try:
             made.check()
         except MisfitError as error:
-            label, secondary = self.labels(call, error, [info.name for info in infos], names)
+            label, secondary = self.locate(call, error, [info.name for info in infos], names)
             raise self.reporter.error(error.code, error.message, label, secondary=secondary, help=error.help) from None
         return made
 
-    def labels(
-        self, call: Invocation, error: MisfitError, order: Sequence[str], names: ValueScope
-    ) -> tuple[Label, tuple[Label, ...]]:
-        """Where to point for a misfit, and what else to show."""
+    def locate(self, call: Invocation, error: MisfitError, order: Sequence[str], names: ValueScope) -> Location:
+        """Where to show an error of a call; `order` is that of its arguments without names."""
         given = call.given(error.argument, order)
         if error.code == "E0307":  # what is wrong with a window is more often its input
             return Label(given.value.span if given else call.span, error.label), ()
-        return self.blame.labels(call.span, given.value if given else None, call.arguments, names, error.label)
+        return self.locator.locate(call.span, given.value if given else None, call.arguments, names, error.label)
 
     def matched(self, names: Sequence[str], call: Invocation) -> dict[str, nodes.Argument]:
         """The arguments by name; what matches no name is reported and left out."""
@@ -173,7 +171,7 @@ class Binder:
                 pass
         near = nearest(value, info.kind.symbols()) if isinstance(value, Symbol) else None
         text = f"this is {describe(value)}"
-        label, secondary = self.blame.labels(call.span, argument.value, call.arguments, names, text)
+        label, secondary = self.locator.locate(call.span, argument.value, call.arguments, names, text)
         raise self.reporter.error(
             "E0304",
             f"`{info.name}` of `{call.callee}` is {info.kind.describe()}",

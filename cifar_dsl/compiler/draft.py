@@ -7,12 +7,12 @@ from typing import NoReturn, TypeVar
 from attrs import define, field
 
 from cifar_dsl.compiler.bind import Binder, Invocation
-from cifar_dsl.compiler.branches import Branch, suspicion
+from cifar_dsl.compiler.error_location import Branch, locate_mismatch
 from cifar_dsl.compiler.values import Tensor, ValueScope
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.ir import Graph, Node, Scope, Shape, Stage, arguments_of
-from cifar_dsl.language.diagnostics import Cause, Diagnostic, EvaluationFailed, Fix, Label, Reporter
+from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import Join, JoinError, Layer
@@ -72,25 +72,23 @@ class Draft:
             parameters = layer.parameters(x)
         except MisfitError as error:
             order = [info.name for info in arguments_of(type(layer))]
-            label, secondary = self.binder.labels(call, error, order, names)
+            label, secondary = self.binder.locate(call, error, order, names)
             help_text = error.help
             if crossed := call.crossed(order):
                 label, secondary = Label(crossed, error.label), ()
                 help_text = (f"write `{crossed.text}` the other way round", *help_text)
             notes = (f"the input here is {x} ({self.origin(tensor, label.span)})",)
-            self.report(
-                error.code, error.message, label.span, label.text, help=help_text, notes=notes, secondary=secondary
-            )
-            raise EvaluationFailed from None
+            raise self.reporter.error(
+                error.code, error.message, label, secondary=secondary, notes=notes, help=help_text
+            ) from None
         if layer.is_first() and tensor.number:
-            self.report(
+            raise self.reporter.error(
                 "E0306",
                 f"this {layer.name} is worked out from images, and what arrives here are none",
                 call.span,
-                help=("make it the first stage of the model",),
+                help="make it the first stage of the model",
             )
-            raise EvaluationFailed
-        self.binder.blame.acquit(call.span)
+        self.binder.locator.note_valid(call.span)
         return self._append(Node(path, layer, (tensor.number,), self._next, shape, cost, parameters, call.span))
 
     def join(self, layer: Join, path: str, join: nodes.Join, flow: Tensor, outputs: Sequence[Tensor]) -> Tensor:
@@ -102,12 +100,11 @@ class Draft:
             shape = layer.infer(*shapes)
         except JoinError as error:
             branches = (self._branch(join.branches[i], flow, outputs[i]) for i in (error.first, error.second))
-            label, secondary = suspicion(*branches)
-            note = f"the input of the branches is {flow.shape} ({self.origin(flow, join.span)})"
-            self.report(
-                error.code, error.message, label.span, label.text, help=error.help, notes=(note,), secondary=secondary
-            )
-            raise EvaluationFailed from None
+            label, secondary = locate_mismatch(*branches)
+            notes = (f"the input of the branches is {flow.shape} ({self.origin(flow, join.span)})",)
+            raise self.reporter.error(
+                error.code, error.message, label, secondary=secondary, notes=notes, help=error.help
+            ) from None
         inputs = tuple(output.number for output in outputs)
         cost = layer.cost(*shapes, shape)
         return self._append(Node(path, layer, inputs, self._next, shape, cost, span=join.span))
@@ -190,8 +187,7 @@ class Draft:
             cycle = [other.name.text for other in active[next(i for i, b in enumerate(active) if b is block) :]]
             message = f"`{block.name}` calls itself: {' -> '.join([*cycle, block.name.text])}"
             help_text = "to stack a block, call it several times: `repeat 3 { ... }`"
-            self.reporter.report(Diagnostic("E0208", message, Label(call.span), help=(help_text,)))
-            raise EvaluationFailed
+            raise self.reporter.error("E0208", message, call.span, help=help_text)
         if len(active) >= self._limits.block_depth:
             self.stop(f"blocks call each other at most {self._limits.block_depth} deep", call.span)
 
@@ -201,16 +197,14 @@ class Draft:
         `raisable` is what the bound is called, where the command line may raise it.
         """
         assert span is not None
-        help_text = (limits.remedy(raisable),) if raisable else ()
+        labels = [Label(span)]
         if self._loops:
             loop = max(self._loops, key=lambda loop: loop.rounds)
             labels = [Label(loop.span, "in this loop"), Label(span, "passed here")]
             if loop.origin:
                 labels.insert(0, Label(loop.origin, "so many rounds"))
-            first, *others = labels
-            self.report("E0211", message, first.span, first.text, secondary=tuple(others), help=help_text)
-        else:
-            self.report("E0211", message, span, help=help_text)
+        help_text = limits.remedy(raisable) if raisable else ()
+        self.reporter.error("E0211", message, labels[0], secondary=tuple(labels[1:]), help=help_text)
         raise TooLargeError
 
     def rounds(self, loop: Span, items: Iterable[T], origin: Span | None = None) -> Iterator[T]:
@@ -234,18 +228,3 @@ class Draft:
         what = "" if tensor.number else "the spec's input, "
         is_here = span.source is asked_at.source
         return f"{what}from line {span.line}" if is_here else f"{what}from {span.source.name}:{span.line}"
-
-    def report(
-        self,
-        code: str,
-        message: str,
-        span: Span,
-        label: str = "",
-        *,
-        help: tuple[str, ...] = (),  # noqa: A002
-        notes: tuple[str, ...] = (),
-        secondary: tuple[Label, ...] = (),
-        fixes: tuple[Fix, ...] = (),
-    ) -> None:
-        """Report a mistake."""
-        self.reporter.report(Diagnostic(code, message, Label(span, label), secondary, notes, help, fixes))

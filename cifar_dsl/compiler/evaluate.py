@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Callable
-from typing import NoReturn
 
 from attrs import define, field
 
@@ -13,7 +12,7 @@ from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, ValueScope, des
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.ir import Size, Symbol, Value
-from cifar_dsl.language.diagnostics import Diagnostic, EvaluationFailed, Label, Reporter
+from cifar_dsl.language.diagnostics import EvaluationFailed, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import INITIALIZERS
@@ -78,25 +77,22 @@ class Evaluator:
         value = self.evaluate(node, scope, flow)
         if not isinstance(value, bool):
             message = f"a condition is true or false, and this is {describe(value)}"
-            self.fail(node.span, message, "compare it with something, as in `in_channels == 64`")
+            raise self.reporter.error(
+                "E0210", message, node.span, help="compare it with something, as in `in_channels == 64`"
+            )
         return value
 
     def integer(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None) -> int:
         """The value of a count. Raises EvaluationFailed."""
         value = self.evaluate(node, scope, flow)
         if isinstance(value, bool) or not isinstance(value, int):
-            self.fail(node.span, f"a count is an integer, and this is {describe(value)}")
+            raise self.reporter.error("E0210", f"a count is an integer, and this is {describe(value)}", node.span)
         return value
-
-    def fail(self, span: Span, message: str, *help_text: str, code: str = "E0210") -> NoReturn:
-        """Report and raise EvaluationFailed."""
-        self.reporter.report(Diagnostic(code, message, Label(span), help=help_text))
-        raise EvaluationFailed
 
     def _plain(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None) -> Value:
         value = self.evaluate(node, scope, flow)
         if isinstance(value, BlockValue | Tensor):
-            self.fail(node.span, f"a list holds values, and this is {describe(value)}")
+            raise self.reporter.error("E0210", f"a list holds values, and this is {describe(value)}", node.span)
         return value
 
     def _name(self, node: nodes.Name, scope: ValueScope, flow: Tensor | None) -> Bound:
@@ -120,7 +116,7 @@ class Evaluator:
         if node.text == "length" and shape.is_tokens:
             return shape.extents[0]
         if node.text == "length" or not shape.is_image:
-            self.fail(node.span, f"the tensor here is {shape} and has no {node.text}")
+            raise self.reporter.error("E0210", f"the tensor here is {shape} and has no {node.text}", node.span)
         return shape.extents[1 if node.text == "height" else 2]
 
     def _number(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None, sign: str) -> Number:
@@ -128,12 +124,12 @@ class Evaluator:
 
     def _as_number(self, value: Bound, span: Span, sign: str) -> Number:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            self.fail(span, f"`{sign}` takes numbers, and this is {describe(value)}")
+            raise self.reporter.error("E0210", f"`{sign}` takes numbers, and this is {describe(value)}", span)
         return value
 
     def _bounded(self, value: Number, span: Span) -> Number:
         if not -self._limits.integer_magnitude <= value <= self._limits.integer_magnitude:
-            self.fail(span, f"the result is larger than {self._limits.integer_magnitude:,}")
+            raise self.reporter.error("E0210", f"the result is larger than {self._limits.integer_magnitude:,}", span)
         return value
 
     def _bounded_list(self, value: tuple[Value, ...], span: Span) -> tuple[Value, ...]:
@@ -145,7 +141,7 @@ class Evaluator:
             count += 1
             if count > self._limits.list_items:
                 most = f"a list holds at most {self._limits.list_items:,} values, those of the lists in it included"
-                self.fail(span, most, limits.remedy("list_items"))
+                raise self.reporter.error("E0210", most, span, help=limits.remedy("list_items"))
             if isinstance(item, tuple):
                 waiting.extend(item)
         self._spend(count, span)
@@ -158,7 +154,7 @@ class Evaluator:
         self._spent += work
         if self._spent > self._limits.evaluations:
             most = f"a spec works out at most {self._limits.evaluations:,} parts of expressions"
-            self.fail(span, most, limits.remedy("evaluations"), code="E0211")
+            raise self.reporter.error("E0211", most, span, help=limits.remedy("evaluations"))
 
     def _prefixed(self, node: nodes.Prefixed, scope: ValueScope, flow: Tensor | None) -> Value:
         is_odd = bool(node.count % 2)
@@ -187,7 +183,7 @@ class Evaluator:
         for sign, operand, value in zip(node.operators, node.operands[1:], values[1:], strict=True):
             number = self._as_number(value, operand.span, sign)
             if sign in {"/", "//", "%"} and number == 0:
-                self.fail(operand.span, "division by zero")
+                raise self.reporter.error("E0210", "division by zero", operand.span)
             total = self._bounded(_ARITHMETIC[sign](total, number), node.span)
         return total
 
@@ -196,14 +192,21 @@ class Evaluator:
         for number in node.indices:
             if not isinstance(value, tuple):
                 message = f"only lists have items, and this is {describe(value)}"
-                self.fail(node.value.span, message, "a slice of a tensor's channels stands at the start of a chain")
+                raise self.reporter.error(
+                    "E0210",
+                    message,
+                    node.value.span,
+                    help="a slice of a tensor's channels stands at the start of a chain",
+                )
             if isinstance(number, nodes.Slice):
                 start, stop = self.slice(number, len(value), scope, flow)
                 value = value[start:stop]
                 continue
             index = self.integer(number, scope, flow)
             if not 0 <= index < len(value):
-                self.fail(number.span, f"there is no item {index} in a list of {len(value)}; they count from 0")
+                raise self.reporter.error(
+                    "E0210", f"there is no item {index} in a list of {len(value)}; they count from 0", number.span
+                )
             value = value[index]
         return value
 
@@ -212,7 +215,9 @@ class Evaluator:
         start = 0 if node.start is None else self.integer(node.start, scope, flow)
         stop = length if node.stop is None else self.integer(node.stop, scope, flow)
         if not 0 <= start <= stop <= length:
-            self.fail(node.span, f"there is no slice {start}:{stop} of {length}; they count from 0 up to the stop")
+            raise self.reporter.error(
+                "E0210", f"there is no slice {start}:{stop} of {length}; they count from 0 up to the stop", node.span
+            )
         return start, stop
 
     def _call(self, node: nodes.CallExpression, scope: ValueScope, flow: Tensor | None) -> Value:
@@ -224,9 +229,9 @@ class Evaluator:
         if kind in {"unknown", "layer"}:
             raise EvaluationFailed  # reported when names were resolved
         if kind != "function":
-            self.fail(node.span, f"`{name}` makes a tensor, and a value is expected here", code="E0213")
+            raise self.reporter.error("E0213", f"`{name}` makes a tensor, and a value is expected here", node.span)
         if any(argument.keyword for argument in node.arguments):
-            self.fail(node.span, f"`{name}` takes no named arguments")
+            raise self.reporter.error("E0210", f"`{name}` takes no named arguments", node.span)
         if name == "len":
             return self._len(node, scope, flow)
         function = FUNCTIONS[name]
@@ -235,22 +240,24 @@ class Evaluator:
         if not function.least <= len(arguments) <= (function.most or len(arguments)):
             least = f"{function.least}" if function.most else "at least 1"
             plural = "s" if function.least > 1 else ""
-            self.fail(node.span, f"`{name}` takes {least} argument{plural}, and gets {len(arguments)}")
+            raise self.reporter.error(
+                "E0210", f"`{name}` takes {least} argument{plural}, and gets {len(arguments)}", node.span
+            )
         values = [self.evaluate(argument.value, scope, flow) for argument in arguments]
         if function.most is None and len(values) == 1 and isinstance(values[0], tuple):
             values = list(values[0])  # the least or greatest of a list
         numbers = [self._as_number(value, node.span, name) for value in values]
         if not numbers:
-            self.fail(node.span, f"`{name}` of an empty list is nothing")
+            raise self.reporter.error("E0210", f"`{name}` of an empty list is nothing", node.span)
         try:
             return self._bounded(function.call(*numbers), node.span)
         except ValueError:
-            self.fail(node.span, f"`{name}` of a negative number is nothing")
+            raise self.reporter.error("E0210", f"`{name}` of a negative number is nothing", node.span) from None
         except ZeroDivisionError:
-            self.fail(node.span, "division by zero")
+            raise self.reporter.error("E0210", "division by zero", node.span) from None
 
     def _len(self, node: nodes.CallExpression, scope: ValueScope, flow: Tensor | None) -> int:
         values = [self.evaluate(argument.value, scope, flow) for argument in node.arguments]
         if len(values) != 1 or not isinstance(values[0], tuple):
-            self.fail(node.span, "`len` takes one list")
+            raise self.reporter.error("E0210", "`len` takes one list", node.span)
         return len(values[0])

@@ -17,7 +17,7 @@ from cifar_dsl.compiler.types import describe_types, fits, is_stage
 from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, ValueScope, describe, write
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Graph, Shape, Symbol
-from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, nearest, replacement
+from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
 from cifar_dsl.operations.layers import JOINS, LAYERS
@@ -35,7 +35,7 @@ def expand(program: Program, names: Names, values: ValueScope, reporter: Reporte
 class _Expander:
     def __init__(self, program: Program, names: Names, values: ValueScope, reporter: Reporter) -> None:
         self._program = program
-        self._errors = reporter
+        self._reporter = reporter
         self._definitions = names.definitions
         self._evaluator = Evaluator(reporter, names)
         self._binder = Binder(self._evaluator, reporter)
@@ -46,19 +46,18 @@ class _Expander:
     def run(self) -> Graph | None:
         size = self._draft.input
         if not all(size.extents) or not size.is_image:
-            self._draft.report(
+            self._reporter.error(
                 "E0304",
                 "the input is an image: channels, height and width, each at least 1",
-                self._program.input.size.span,
-                f"this is {size}",
-                help=("write a size such as `3x32x32`",),
+                Label(self._program.input.size.span, f"this is {size}"),
+                help="write a size such as `3x32x32`",
             )
             return None
         try:
             output = self._body(self._program.model.body, self._globals, Tensor(0, size), Place(""))
         except TooLargeError:
             return None
-        if output.shape is None or self._errors:
+        if output.shape is None or self._reporter:
             return None
         graph = self._draft.finished(output)
         self._check_assertions(graph)
@@ -111,11 +110,11 @@ class _Expander:
         if owner is None:
             return  # reported when names were resolved
         if not isinstance(owner.values[name.text], Tensor):
-            self._draft.report(
+            self._reporter.error(
                 "E0213",
                 f"`{name}` is {describe(owner.values[name.text])}: only a named tensor can be given another value",
                 name.span,
-                help=(f"name a tensor first: `let {name} = identity`",),
+                help=f"name a tensor first: `let {name} = identity`",
             )
             return
         owner.values[name.text] = self._named(name, assignment.chain, scope, flow, place)
@@ -202,8 +201,8 @@ class _Expander:
             value = self._evaluator.evaluate(loop.start, scope, flow)
             if not isinstance(value, tuple):
                 help_text = "write a list, or a range such as `0..4`"
-                self._evaluator.fail(
-                    loop.start.span, f"a loop goes over a list, and this is {describe(value)}", help_text
+                raise self._reporter.error(
+                    "E0210", f"a loop goes over a list, and this is {describe(value)}", loop.start.span, help=help_text
                 )
             items = value
             literal = self._literal(loop.start)
@@ -217,9 +216,10 @@ class _Expander:
                 yield inner
                 continue
             if not isinstance(item, tuple) or len(item) != len(loop.targets):
-                self._evaluator.fail(
-                    loop.start.span,
+                raise self._reporter.error(
+                    "E0210",
                     f"every item gives {len(loop.targets)} values to the loop, and this one is {describe(item)}",  # type: ignore[arg-type]
+                    loop.start.span,
                 )
             inner.values.update(zip(targets, item, strict=True))
             parts = source.items if isinstance(source, nodes.Sequence) else ()
@@ -263,11 +263,11 @@ class _Expander:
                 return self._not_a_stage(call.span, bound)
 
     def _not_first(self, name: str, span: Span) -> NoReturn:
-        self._evaluator.fail(
-            span,
+        raise self._reporter.error(
+            "E0213",
             f"`{name}` is a tensor: a chain can start from it, not run through it",
-            f"start a line with `{name} ->`, or join it: `add {{ identity | {name} }}`",
-            code="E0213",
+            span,
+            help=f"start a line with `{name} ->`, or join it: `add {{ identity | {name} }}`",
         )
 
     def _slice(
@@ -291,20 +291,22 @@ class _Expander:
         subscript, *rest = subscripts
         if rest or not isinstance(subscript, nodes.Slice):
             help_text = "write a start, a stop or both: `x[:16]`, `x[16:]`, `x[16:32]`"
-            self._evaluator.fail(index.span, "of a tensor a slice of its channels can be taken", help_text)
+            raise self._reporter.error(
+                "E0210", "of a tensor a slice of its channels can be taken", index.span, help=help_text
+            )
         path = self._path(label, "slice", place)
         start, stop = self._evaluator.slice(subscript, tensor.shape.channels, scope, tensor)
         if start == stop:
-            self._evaluator.fail(subscript.span, f"the slice {start}:{stop} is empty")
+            raise self._reporter.error("E0210", f"the slice {start}:{stop} is empty", subscript.span)
         layer = Slice(start=start, stop=stop)
         return self._draft.layer(layer, path, Invocation("slice", index.span, (), index.span), scope, tensor)
 
     def _not_a_stage(self, span: Span, value: Bound) -> Tensor:
-        self._evaluator.fail(
-            span,
+        raise self._reporter.error(
+            "E0213",
             f"a stage is expected here, and this is {describe(value)}",
-            "stages are layers and blocks, as in `dense(64)`; values are named with `let`",
-            code="E0213",
+            span,
+            help="stages are layers and blocks, as in `dense(64)`; values are named with `let`",
         )
 
     def _layer(
@@ -374,16 +376,13 @@ class _Expander:
         if fits(value, parameter.types):
             return
         near = nearest(value, [one.text for one in parameter.types]) if isinstance(value, Symbol) else None
-        self._draft.report(
+        raise self._reporter.error(
             "E0304",
             f"`{parameter.name}` of `{block.name}` is {describe_types(parameter.types)}",
-            span,
-            f"this is {describe(value)}",
-            help=(f"did you mean `{near}`?",) if near else (),
-            fixes=replacement(span, near),
+            Label(span, f"this is {describe(value)}"),
             secondary=(Label(parameter.span, "declared here"),),
+            meant=near,
         )
-        raise EvaluationFailed
 
     # ---- joins
 
@@ -420,21 +419,20 @@ class _Expander:
         return path
 
     def _report_taken(self, name: nodes.Identifier) -> None:
-        self._draft.report(
+        self._reporter.error(
             "E0212",
             f"another stage here is called `{name}` already",
             name.span,
-            help=("choose another name; stages without one are called after their layer, then counted",),
+            help="choose another name; stages without one are called after their layer, then counted",
         )
 
     def _check_claim(self, claim: nodes.ShapeClaim, flow: Tensor) -> None:
         if flow.shape is not None and flow.shape.extents != claim.extents:
-            self._draft.report(
+            self._reporter.error(
                 "E0309",
                 f"the shape here is {flow.shape}",
-                claim.span,
-                "stated here",
-                help=(f"write `: {flow.shape}`, or change what comes before",),
+                Label(claim.span, "stated here"),
+                help=f"write `: {flow.shape}`, or change what comes before",
                 notes=(f"the tensor comes {self._draft.origin(flow, claim.span)}",),
             )
 
@@ -448,7 +446,9 @@ class _Expander:
                 continue
             if not holds:
                 figures = ", ".join(f"{name} = {figure:,}" for name, figure in budgets.items())
-                self._draft.report("E0310", "this assertion does not hold", assertion.condition.span, notes=(figures,))
+                self._reporter.error(
+                    "E0310", "this assertion does not hold", assertion.condition.span, notes=(figures,)
+                )
 
 
 def _head(loop: Span, last: nodes.Expression) -> Span:

@@ -12,7 +12,7 @@ from cifar_dsl.compiler.names.reserved import FOREIGN_NAMES, MODULE_ATTRIBUTES
 from cifar_dsl.compiler.names.table import Definition, Kind, Mention, Names, definitions_of
 from cifar_dsl.compiler.program import LAYERS_AND_WORDS, Program
 from cifar_dsl.compiler.types import TYPES, words
-from cifar_dsl.language.diagnostics import Diagnostic, Fix, Label, Reporter, nearest, replacement
+from cifar_dsl.language.diagnostics import Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import KEYWORDS, nodes
 from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
@@ -343,66 +343,54 @@ class _Resolver:
         elif is_stage and (name.text in MODULE_ATTRIBUTES or name.text.startswith("_")):
             taken = "PyTorch uses it for its modules"
         if taken:
-            self._report("E0209", f"`{name}` can't be defined: {taken}", name.span, "choose another name")
+            self.reporter.error("E0209", f"`{name}` can't be defined: {taken}", name.span, help="choose another name")
 
     def _check_label(self, label: nodes.Identifier) -> None:
         if label.text in MODULE_ATTRIBUTES or label.text.startswith("_"):
             message = f"a stage can't be called `{label}`: PyTorch uses it for its modules"
-            self._report("E0209", message, label.span, "choose another name")
+            self.reporter.error("E0209", message, label.span, help="choose another name")
 
     def _check_types(self, types: tuple[nodes.Identifier, ...]) -> None:
         """A single unknown type is more likely a slip than a parameter that takes one word alone."""
         if len(types) == 1 and types[0].text not in TYPES:
-            near = nearest(types[0].text, TYPES)
-            help_text = f"did you mean `{near}`?" if near else f"types: {', '.join(TYPES)}; or words: `none | before`"
-            fixes = replacement(types[0].span, near)
-            self._report("E0202", f"unknown type `{types[0]}`", types[0].span, help_text, fixes=fixes)
+            self.reporter.error(
+                "E0202",
+                f"unknown type `{types[0]}`",
+                types[0].span,
+                help=f"types: {', '.join(TYPES)}; or words: `none | before`",
+                meant=nearest(types[0].text, TYPES),
+            )
 
     def _report_order(self, parameter: nodes.BlockParameter, with_default: nodes.BlockParameter) -> None:
-        self._report(
+        self.reporter.error(
             "E0214",
             f"`{parameter.name}` has no default and stands after `{with_default.name}`, which has one",
             parameter.span,
-            f"put `{parameter.name}` before `{with_default.name}`, or give it a default",
             secondary=(Label(with_default.span, "may be left out"),),
+            help=f"put `{parameter.name}` before `{with_default.name}`, or give it a default",
         )
 
     def _report_value(self, function: nodes.Identifier) -> None:
         message = f"a stage is expected here, and `{function}` works out a value"
         help_text = "stages are layers and blocks, as in `dense(64)`; values are named with `let`"
-        self._report("E0213", message, function.span, help_text)
+        self.reporter.error("E0213", message, function.span, help=help_text)
 
     def _report_stage(self, callee: nodes.Identifier) -> None:
         message = f"`{callee}` makes a tensor, and a value is expected here"
         help_text = f"to pass it on, wrap it: `block my_{callee}() {{ {callee}(...) }}`, and pass `my_{callee}`"
-        self._report("E0213", message, callee.span, help_text)
+        self.reporter.error("E0213", message, callee.span, help=help_text)
 
     def _unknown(self, code: str, message: str, name: str, span: Span, known: Iterable[str]) -> Definition:
         near = FOREIGN_NAMES.get(name.casefold()) or nearest(name, set(known) - KEYWORDS)
-        fixes: tuple[Fix, ...] = ()
         if name in FLOW_NAMES:
-            help_text = "only stages have a current tensor: use it in a model's or a block's body"
-        elif near:
-            help_text, fixes = f"did you mean `{near}`?", replacement(span, near)
+            help_text, near = "only stages have a current tensor: use it in a model's or a block's body", None
         elif code == "E0201":
             blocks = sorted(found.name for found in self.globals.values() if found.kind == "block")
             help_text = f"blocks here: {', '.join(blocks) or 'none'}; `cifar-dsl reference` lists all layers"
         else:
             help_text = "define it with `param`, `let` or as a block's parameter"
-        self._report(code, message, span, help_text, fixes=fixes)
+        self.reporter.error(code, message, span, help=help_text, meant=near)
         return Definition("unknown", name)
-
-    def _report(
-        self,
-        code: str,
-        message: str,
-        span: Span,
-        help_text: str,
-        *,
-        secondary: tuple[Label, ...] = (),
-        fixes: tuple[Fix, ...] = (),
-    ) -> None:
-        self.reporter.report(Diagnostic(code, message, Label(span), secondary, help=(help_text,), fixes=fixes))
 
 
 def _parameter(block: nodes.Block, parameter: nodes.BlockParameter) -> Definition:

@@ -79,13 +79,6 @@ class Reporter:
         self._recorded.setdefault(key, Diagnostic(code, message, label, secondary, notes, helps, fixes))
         return EvaluationFailed()
 
-    def report(self, one: Diagnostic) -> None:
-        """Until every caller uses `error`."""
-        assert one.label
-        self.error(
-            one.code, one.message, one.label, secondary=one.secondary, notes=one.notes, help=one.help, fixes=one.fixes
-        )
-
     def include(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Record the diagnostics of a text that was parsed on its own."""
         for one in diagnostics:
