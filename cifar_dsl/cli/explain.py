@@ -1,6 +1,5 @@
 """`cifar-dsl explain`: what a code means."""
 
-import re
 import sys
 
 import click
@@ -8,15 +7,13 @@ from click.shell_completion import CompletionItem
 
 from cifar_dsl.cli.completion_items import word_items
 from cifar_dsl.cli.output import wants_color
-from cifar_dsl.foundation.resources import diagnostics_path
-from cifar_dsl.language.diagnostics import CODES, nearest
+from cifar_dsl.language.diagnostics import known_codes, nearest
 
-_SECTION = re.compile(r"^## (?P<code>[EW][0-9]{4}): .*\n(?P<body>(?:(?!## ).*\n)*)", re.MULTILINE)
 _LISTS = {"error": "Errors", "warning": "Warnings, which a comment such as `# allow: W0203` lets pass"}
 
 
 def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return word_items(incomplete, {code.id: code.title for code in CODES.values()})
+    return word_items(incomplete, {code.id: code.title for code in known_codes().values()})
 
 
 @click.command(name="explain")
@@ -30,21 +27,19 @@ def command(codes: tuple[str, ...]) -> None:
         click.echo("\n\n".join(_list(severity, head) for severity, head in _LISTS.items()))
         return
     for code in codes:
-        if code.upper() not in CODES:
-            near = nearest(code, CODES)
+        if code.upper() not in known_codes():
+            near = nearest(code, known_codes())
             advice = f"Did you mean {near!r}?" if near else "`cifar-dsl explain` lists them all."
             raise click.UsageError(f"There is no code {code!r}. {advice}")
-    page = diagnostics_path().read_text(encoding="utf-8")
-    sections = {section["code"]: section for section in _SECTION.finditer(page)}
     wanted = dict.fromkeys(code.upper() for code in codes)  # each once
-    click.echo("\n\n".join(f"{_heading(code)}\n\n{sections[code]['body'].strip()}" for code in wanted))
+    click.echo("\n\n".join(f"{_heading(code)}\n\n{known_codes()[code].explanation.strip()}" for code in wanted))
 
 
 def _list(severity: str, head: str) -> str:
-    lines = [f"  {code.id}  {code.title}" for code in CODES.values() if code.severity == severity]
+    lines = [f"  {code.id}  {code.title}" for code in known_codes().values() if code.severity == severity]
     return "\n".join([f"{head}:", *lines])
 
 
 def _heading(code: str) -> str:
-    text = f"{code}: {CODES[code].title}"
+    text = f"{code}: {known_codes()[code].title}"
     return click.style(text, bold=True) if wants_color(sys.stdout) else text

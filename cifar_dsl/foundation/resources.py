@@ -29,5 +29,5 @@ def shipped_specs() -> dict[str, Path]:
 
 
 def diagnostics_path() -> Path:
-    """The page `diagnostics.md`, with a section for each code."""
+    """The page `diagnostics.md`, which declares the codes, a section each."""
     return _root() / "docs" / "diagnostics.md"

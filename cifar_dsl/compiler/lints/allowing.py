@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from attrs import define, field
 
-from cifar_dsl.language.diagnostics import CODES, Diagnostic, Edit, Fix, Label
+from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label, known_codes
 from cifar_dsl.language.source import Source, Span
 
 _COMMENT = re.compile(r'"[^"\n]*"|(?P<comment>#[^\n]*)')
@@ -67,9 +67,9 @@ def _line_meant(source: Source, start: int) -> int | None:
 
 
 def _needless(allowed: _Allowed) -> Diagnostic:
-    if allowed.code in CODES and not allowed.code.startswith("W"):
+    if allowed.code in known_codes() and not allowed.code.startswith("W"):
         message, help_text = f"`{allowed.code}` is an error, which can't be allowed", "mend what it says"
-    elif allowed.code not in CODES:
+    elif allowed.code not in known_codes():
         message, help_text = f"there is no warning `{allowed.code}`", "`cifar-dsl explain` lists all codes"
     else:
         message, help_text = f"`{allowed.code}` is allowed here and is not given here", "delete it"

@@ -1,38 +1,16 @@
 """Errors and warnings of one file."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attrs import frozen
 
 from cifar_dsl.compiler import Analysis, Library, examine
+from cifar_dsl.compiler.lints import rules as _rules  # noqa: F401  # registers the lints
 from cifar_dsl.compiler.lints.allowing import without_allowed
-from cifar_dsl.compiler.lints.conditions import dead_branches
-from cifar_dsl.compiler.lints.definitions import unused_definitions
-from cifar_dsl.compiler.lints.flow import (
-    activations_twice,
-    biases_before_norms,
-    dropping_pools,
-    lost_tensors,
-    softmax_before_loss,
-)
-from cifar_dsl.compiler.lints.schedules import unreached_rates
+from cifar_dsl.compiler.lints.registry import NETWORK_LINTS, TEXT_LINTS
 from cifar_dsl.foundation import limits
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
-from cifar_dsl.language.syntax import nodes
-
-_OF_TEXTS: tuple[Callable[[Sequence[nodes.Item], "Analysis | Library"], Iterator[Diagnostic]], ...] = (
-    unused_definitions,
-    dead_branches,
-)
-_OF_NETWORKS: tuple[Callable[[Analysis], Iterator[Diagnostic]], ...] = (
-    lost_tensors,
-    biases_before_norms,
-    dropping_pools,
-    activations_twice,
-    softmax_before_loss,
-    unreached_rates,
-)
 
 
 @frozen
@@ -61,9 +39,9 @@ def warnings(found: Analysis | Library) -> tuple[Diagnostic, ...]:
     """The warnings about a file that is right, in the order of its text."""
     source = found.source
     items = found.program.own if isinstance(found, Analysis) else tuple(found.blocks.values())
-    given = [diagnostic for lint in _OF_TEXTS for diagnostic in lint(items, found)]
+    given = [diagnostic for lint in TEXT_LINTS for diagnostic in lint(items, found)]
     if isinstance(found, Analysis):
-        given += [diagnostic for lint in _OF_NETWORKS for diagnostic in lint(found)]
+        given += [diagnostic for lint in NETWORK_LINTS for diagnostic in lint(found)]
     own = [diagnostic for diagnostic in given if diagnostic.label and diagnostic.label.span.source is source]
     return tuple(
         sorted(without_allowed(own, source), key=lambda diagnostic: diagnostic.sort_key)[: limits.current().diagnostics]

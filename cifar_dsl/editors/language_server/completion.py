@@ -12,7 +12,7 @@ from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.editors.language_server import suggestions, vocabulary
 from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.suggestions import Suggestion
-from cifar_dsl.language.diagnostics import CODES
+from cifar_dsl.language.diagnostics import known_codes
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.language.syntax.cursor import Frame, Token, keywords_behind, open_frames, tokens_of
@@ -47,7 +47,7 @@ def completions(documents: Documents, path: Path, offset: int, *, snippets: bool
 
 def _codes() -> list[Suggestion]:
     kind = types.CompletionItemKind.EnumMember
-    return [Suggestion(code.id, kind, code.title) for code in CODES.values() if code.severity == "warning"]
+    return [Suggestion(code.id, kind, code.title) for code in known_codes().values() if code.severity == "warning"]
 
 
 def _quoted(documents: Documents, path: Path, quote: Token, offset: int) -> list[types.CompletionItem]:

@@ -1,23 +1,20 @@
 """Errors and warnings as an editor shows them."""
 
 import os
-import re
 from collections.abc import Iterable, Iterator
-from functools import cache
 from pathlib import Path
 
 from lsprotocol import types
 
 from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.foundation.resources import diagnostics_path
-from cifar_dsl.language.diagnostics import Diagnostic, Label
+from cifar_dsl.language.diagnostics import Diagnostic, Label, known_codes
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.language.source import Span
 
 SOURCE = "cifar-dsl"
 _UNNECESSARY = frozenset(["W0101", "W0201", "W0202"])  # what has no effect, and is shown faded
 _START = types.Position(0, 0)
-_HEADING = re.compile(r"^## ([EW]\d{4}): ", re.MULTILINE)
 
 
 def findings(documents: Documents, path: Path) -> list[types.Diagnostic]:
@@ -99,12 +96,6 @@ def _shown(documents: Documents, path: Path, lines: Iterable[str]) -> str:
     return "\n".join(visible(line).replace(root, "") for line in lines if line)
 
 
-@cache
-def _description(code: str) -> types.CodeDescription | None:
-    """Where the page of codes has its section on a code."""
-    page = diagnostics_path()
-    for heading in _HEADING.finditer(page.read_text(encoding="utf-8")):
-        if heading[1] == code:
-            line = heading.string.count("\n", 0, heading.start()) + 1
-            return types.CodeDescription(f"{page.as_uri()}#L{line}")
-    return None
+def _description(code: str) -> types.CodeDescription:
+    """The address of the code's section on the page."""
+    return types.CodeDescription(f"{diagnostics_path().as_uri()}#L{known_codes()[code].line}")

@@ -1,13 +1,12 @@
 """What a spec's author is told when something is wrong: findings as data, and how they are shown."""
 
-from cifar_dsl.language.diagnostics.codes import CODES, Code
+from cifar_dsl.language.diagnostics.codes import Code, known_codes
 from cifar_dsl.language.diagnostics.formats import render_concise, render_github, render_json, render_sarif
 from cifar_dsl.language.diagnostics.model import Diagnostic, Edit, Fix, Label, SpecError, nearest, replacement
 from cifar_dsl.language.diagnostics.render import render_full
 from cifar_dsl.language.diagnostics.reporter import Cause, EvaluationFailed, Reporter
 
 __all__ = [
-    "CODES",
     "Cause",
     "Code",
     "Diagnostic",
@@ -17,6 +16,7 @@ __all__ = [
     "Label",
     "Reporter",
     "SpecError",
+    "known_codes",
     "nearest",
     "render_concise",
     "render_full",

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 
-from cifar_dsl.language.diagnostics.codes import CODES
+from cifar_dsl.language.diagnostics.codes import known_codes
 from cifar_dsl.language.diagnostics.model import Diagnostic, Fix
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.language.source import Span
@@ -27,7 +27,7 @@ def render_github(diagnostic: Diagnostic) -> str:
 
     https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
     """
-    properties = {"title": f"{diagnostic.code} {CODES[diagnostic.code].title}"}
+    properties = {"title": f"{diagnostic.code} {known_codes()[diagnostic.code].title}"}
     if diagnostic.label:
         place = _place(diagnostic.label.span)
         properties |= {
@@ -59,9 +59,9 @@ def render_sarif(diagnostics: Iterable[Diagnostic]) -> str:
         "rules": [
             {
                 "id": code,
-                "shortDescription": {"text": CODES[code].title},
-                "fullDescription": {"text": CODES[code].reason},
-                "defaultConfiguration": {"level": CODES[code].severity},
+                "shortDescription": {"text": known_codes()[code].title},
+                "fullDescription": {"text": known_codes()[code].reason},
+                "defaultConfiguration": {"level": known_codes()[code].severity},
             }
             for code in used
         ],
@@ -127,14 +127,14 @@ def _as_data(diagnostic: Diagnostic) -> dict[str, object]:
     return {
         "code": diagnostic.code,
         "severity": diagnostic.severity,
-        "title": CODES[diagnostic.code].title,
+        "title": known_codes()[diagnostic.code].title,
         "message": diagnostic.message,
         "labels": [
             _place(label.span) | {"text": label.text, "primary": label is diagnostic.label}
             for label in ([diagnostic.label] if diagnostic.label else []) + list(diagnostic.secondary)
         ],
         "notes": list(diagnostic.notes),
-        "why": CODES[diagnostic.code].reason,
+        "why": known_codes()[diagnostic.code].reason,
         "help": list(diagnostic.help),
         "fixes": [
             {

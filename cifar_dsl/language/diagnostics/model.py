@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from attrs import field, frozen
 
 from cifar_dsl.foundation.errors import CifarDslError
-from cifar_dsl.language.diagnostics.codes import CODES
+from cifar_dsl.language.diagnostics.codes import known_codes
 from cifar_dsl.language.source import Span
 
 
@@ -51,13 +51,13 @@ class Diagnostic:
 
     @code.validator
     def _is_known(self, _attribute: object, value: str) -> None:
-        if value not in CODES:
-            raise AssertionError(f"{value} is not in the table of codes")
+        if value not in known_codes():
+            raise AssertionError(f"{value} is declared by no section of docs/diagnostics.md")
 
     @property
     def severity(self) -> str:
         """`error`, or `warning` for what a spec may do and most likely should not."""
-        return CODES[self.code].severity
+        return known_codes()[self.code].severity
 
     @property
     def sort_key(self) -> tuple[str, int, str]:

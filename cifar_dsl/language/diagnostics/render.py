@@ -4,7 +4,7 @@ import unicodedata
 
 from attrs import frozen
 
-from cifar_dsl.language.diagnostics.codes import CODES
+from cifar_dsl.language.diagnostics.codes import known_codes
 from cifar_dsl.language.diagnostics.model import Diagnostic, Label
 
 _LONGEST = 160  # characters of a line that are shown
@@ -33,7 +33,7 @@ def render_full(diagnostic: Diagnostic, *, color: bool = False, encoding: str = 
         lines.append(style.dim(f"{margin} |"))
     mark = style.dim(f"{margin} =")
     lines.extend(f"{mark} {style.shown(note)}" for note in diagnostic.notes)
-    lines.append(f"{mark} {style.bold('why')}: {CODES[diagnostic.code].reason}")
+    lines.append(f"{mark} {style.bold('why')}: {known_codes()[diagnostic.code].reason}")
     lines.extend(f"{mark} {style.bold('help')}: {style.shown(text)}" for text in diagnostic.help)
     return "\n".join(lines)
 

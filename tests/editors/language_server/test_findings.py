@@ -10,7 +10,7 @@ from lsprotocol.types import Diagnostic, DiagnosticSeverity, DiagnosticTag
 
 from cifar_dsl.editors.language_server.findings import findings
 from cifar_dsl.foundation.resources import diagnostics_path
-from cifar_dsl.language.diagnostics import CODES
+from cifar_dsl.language.diagnostics import known_codes
 
 HEAD = "flatten -> dense(10)"
 CASES = Path(__file__).parents[2] / "language" / "diagnostics" / "cases"
@@ -80,7 +80,9 @@ def test_every_code_leads_to_its_section(path: Path) -> None:
         assert one.code_description is not None
         address = urlsplit(one.code_description.href)
         assert Path(address.path) == diagnostics_path()
-        assert page[int(address.fragment.removeprefix("L")) - 1] == f"## {one.code}: {CODES[str(one.code)].title}"
+        assert (
+            page[int(address.fragment.removeprefix("L")) - 1] == f"## {one.code}: {known_codes()[str(one.code)].title}"
+        )
 
 
 # ---- other files

@@ -11,11 +11,11 @@ from jsonschema import Draft4Validator
 
 from cifar_dsl.compiler.lints import inspect
 from cifar_dsl.language.diagnostics import (
-    CODES,
     Diagnostic,
     Edit,
     Fix,
     Label,
+    known_codes,
     render_concise,
     render_github,
     render_json,
@@ -65,7 +65,7 @@ def test_json_says_everything():
         "message": "a message",
         "labels": [place | {"text": "here", "primary": True}, first | {"text": "and there", "primary": False}],
         "notes": ["a note"],
-        "why": CODES["E0301"].reason,
+        "why": known_codes()["E0301"].reason,
         "help": ["do this", "or that"],
         "fixes": [
             {
@@ -143,7 +143,7 @@ def sarif(*diagnostics: Diagnostic) -> dict:
 def test_a_sarif_log():
     run = sarif(diagnostic(), NOWHERE)
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["E0105", "E0301"]
-    assert run["tool"]["driver"]["rules"][1]["fullDescription"]["text"] == CODES["E0301"].reason
+    assert run["tool"]["driver"]["rules"][1]["fullDescription"]["text"] == known_codes()["E0301"].reason
     result, nowhere = run["results"]
     assert (result["ruleId"], result["ruleIndex"], result["level"]) == ("E0301", 1, "error")
     assert result["message"]["text"] == "a message. do this. or that"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.bind import Invocation
+from cifar_dsl.compiler.lints.registry import network_lint
 from cifar_dsl.ir import arguments_of
 from cifar_dsl.ir.recipe import Schedule
 from cifar_dsl.language.diagnostics import Diagnostic, Label
@@ -11,6 +12,7 @@ from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
 
 
+@network_lint
 def unreached_rates(analysis: Analysis) -> Iterator[Diagnostic]:
     """Milestones and warm-ups of schedules that lie behind the last epoch, the recipe's or a group's."""
     recipe, program = analysis.recipe, analysis.program

@@ -10,6 +10,7 @@ from attrs import define, field
 
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.bind import Invocation
+from cifar_dsl.compiler.lints.registry import network_lint
 from cifar_dsl.ir import Graph, Node, arguments_of
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
 from cifar_dsl.language.source import Source, Span
@@ -46,6 +47,7 @@ class _Flow:
         yield from ((span, nodes) for span, nodes in places.items() if span not in spoilt)
 
 
+@network_lint
 def lost_tensors(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0202: outputs that nothing takes."""
     flow = _Flow(analysis.graph)
@@ -54,6 +56,7 @@ def lost_tensors(analysis: Analysis) -> Iterator[Diagnostic]:
         yield Diagnostic("W0202", "nothing uses the tensor that this gives", Label(span), help=("use it or delete it",))
 
 
+@network_lint
 def biases_before_norms(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0203: a bias whose sum a normalisation centres away."""
     flow = _Flow(analysis.graph)
@@ -92,6 +95,7 @@ def _without_bias(span: Span, layer: str) -> tuple[Fix, ...]:
     return (Fix("add `bias=false`", (edit,)),)
 
 
+@network_lint
 def dropping_pools(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0204: rows and columns that no window of a pooling sees."""
     graph = analysis.graph
@@ -113,6 +117,7 @@ def dropping_pools(analysis: Analysis) -> Iterator[Diagnostic]:
             )
 
 
+@network_lint
 def activations_twice(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0205: an activation right after the same one."""
     flow = _Flow(analysis.graph)
@@ -135,6 +140,7 @@ def activations_twice(analysis: Analysis) -> Iterator[Diagnostic]:
         )
 
 
+@network_lint
 def softmax_before_loss(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0207: a network that ends with what its loss does anyway."""
     graph, recipe = analysis.graph, analysis.recipe

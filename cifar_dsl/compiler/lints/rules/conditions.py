@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from cifar_dsl.compiler import Analysis, Library
 from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.lints.registry import text_lint
 from cifar_dsl.compiler.values import Bound, ValueScope
 from cifar_dsl.language.diagnostics import Diagnostic, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 
 
+@text_lint
 def dead_branches(items: Sequence[nodes.Item], found: Analysis | Library) -> Iterator[Diagnostic]:
     """Conditions and counts that mention no name and decide a branch or loop once and for all."""
     del found

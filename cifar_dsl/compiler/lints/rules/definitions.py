@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from cifar_dsl.compiler import Analysis, Library
+from cifar_dsl.compiler.lints.registry import text_lint
 from cifar_dsl.compiler.names import definitions_of
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 
 
+@text_lint
 def unused_definitions(items: Sequence[nodes.Item], found: Analysis | Library) -> Iterator[Diagnostic]:
     """Params and blocks that the whole spec doesn't mention, and what a block or model defines for itself alone."""
     if isinstance(found, Analysis):
