@@ -50,15 +50,18 @@ def check_macs(graph: Graph, module: nn.Module) -> None:
 
 def check_copies(graph: Graph, module: nn.Module) -> None:
     """A copy computes the same, and so does the module in another memory format."""
-    # In double precision: a network may take small differences for large ones, e.g. with `scale(100)`.
-    module, x = module.double(), images(graph).double()
     with torch.no_grad():
+        single = module(images(graph))
+        module, x = module.double(), images(graph).double()
         expected = module(x)
         torch.testing.assert_close(copy.deepcopy(module)(x), expected, rtol=0, atol=0, equal_nan=True)  # exactly
+        # Any network may be drawn, also one that makes values of rounding noise (a norm of equal numbers, a softmax of
+        # huge ones). Its results in float32 and in float64 differ, and nothing can be said of it.
+        if not torch.allclose(single.double(), expected, rtol=0.01, atol=0.01, equal_nan=True):
+            return  # fewer than one in a hundred
         other = copy.deepcopy(module).to(memory_format=torch.channels_last)(x.to(memory_format=torch.channels_last))
-    # Any network may be drawn. Each norm of nearly equal numbers makes a rounding of 1e-16 up to a thousand times as
-    # large, and so does `scale`. Measured: up to 1e-13. A wrong layout differs by about 1.
-    torch.testing.assert_close(other, expected, rtol=1e-4, atol=1e-4, equal_nan=True)
+    # float64 rounds 5e8 times more finely, so that of 0.01 less than 1e-10 is left. Measured: 3e-14.
+    torch.testing.assert_close(other, expected, rtol=1e-9, atol=1e-9, equal_nan=True)
 
 
 LAWS = [check_shapes, check_tensors, check_macs, check_copies]
