@@ -64,7 +64,7 @@ class Invocation:
 class Evaluates(Protocol):
     """Whatever works out the values of arguments."""
 
-    def evaluate(self, node: nodes.Expression, names: ValueScope, flow: Tensor | None = None) -> Bound:
+    def evaluate(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None = None) -> Bound:
         """The value of `node`. Raises EvaluationFailed."""
         ...
 
@@ -77,7 +77,7 @@ class Binder:
     reporter: Reporter
     locator: ErrorLocator = field(factory=ErrorLocator)
 
-    def declared(self, declaration: type[D], call: Invocation, names: ValueScope, flow: Tensor | None = None) -> D:
+    def declared(self, declaration: type[D], call: Invocation, scope: ValueScope, flow: Tensor | None = None) -> D:
         """The declared thing with these arguments. Raises EvaluationFailed."""
         infos = arguments_of(declaration)
         given = self.matched([info.name for info in infos], call)
@@ -86,7 +86,7 @@ class Binder:
         for info in infos:
             if info.name in given:
                 try:
-                    values[info.name] = self._accepted(info, given[info.name], names, flow, call)
+                    values[info.name] = self._accepted(info, given[info.name], scope, flow, call)
                 except EvaluationFailed:
                     is_complete = False
         if not is_complete or len(given) != len(call.arguments):
@@ -95,16 +95,16 @@ class Binder:
         try:
             made.check()
         except MisfitError as error:
-            label, secondary = self.locate(call, error, [info.name for info in infos], names)
+            label, secondary = self.locate(call, error, [info.name for info in infos], scope)
             raise self.reporter.error(error.code, error.message, label, secondary=secondary, help=error.help) from None
         return made
 
-    def locate(self, call: Invocation, error: MisfitError, order: Sequence[str], names: ValueScope) -> Location:
+    def locate(self, call: Invocation, error: MisfitError, order: Sequence[str], scope: ValueScope) -> Location:
         """Where to show an error of a call; `order` is that of its arguments without names."""
         given = call.given(error.argument, order)
         if error.code == "E0307":  # what is wrong with a window is more often its input
             return Label(given.value.span if given else call.span, error.label), ()
-        return self.locator.locate(call.span, given.value if given else None, call.arguments, names, error.label)
+        return self.locator.locate(call.span, given.value if given else None, call.arguments, scope, error.label)
 
     def matched(self, names: Sequence[str], call: Invocation) -> dict[str, nodes.Argument]:
         """The arguments by name; what matches no name is reported and left out."""
@@ -159,11 +159,11 @@ class Binder:
         self,
         info: ArgumentInfo,
         argument: nodes.Argument,
-        names: ValueScope,
+        scope: ValueScope,
         flow: Tensor | None,
         call: Invocation,
     ) -> Bound:
-        value = self.evaluator.evaluate(argument.value, names, flow)
+        value = self.evaluator.evaluate(argument.value, scope, flow)
         if not isinstance(value, BlockValue | Tensor):
             try:
                 return cast("Bound", info.kind.accept(value))
@@ -171,7 +171,7 @@ class Binder:
                 pass
         near = nearest(value, info.kind.symbols()) if isinstance(value, Symbol) else None
         text = f"this is {describe(value)}"
-        label, secondary = self.locator.locate(call.span, argument.value, call.arguments, names, text)
+        label, secondary = self.locator.locate(call.span, argument.value, call.arguments, scope, text)
         raise self.reporter.error(
             "E0304",
             f"`{info.name}` of `{call.callee}` is {info.kind.describe()}",

@@ -61,8 +61,8 @@ class Draft:
 
     # ---- what enters
 
-    def layer(self, layer: Layer, path: str, call: Invocation, names: ValueScope, tensor: Tensor) -> Tensor:
-        """The output of `layer` on `tensor`; `names` are those at the call. Raises EvaluationFailed, TooLargeError."""
+    def layer(self, layer: Layer, path: str, call: Invocation, scope: ValueScope, tensor: Tensor) -> Tensor:
+        """The output of `layer` on `tensor`; `scope` is that of the call. Raises EvaluationFailed, TooLargeError."""
         x = tensor.shape
         if x is None:
             raise EvaluationFailed
@@ -72,7 +72,7 @@ class Draft:
             parameters = layer.parameters(x)
         except MisfitError as error:
             order = [info.name for info in arguments_of(type(layer))]
-            label, secondary = self.binder.locate(call, error, order, names)
+            label, secondary = self.binder.locate(call, error, order, scope)
             help_text = error.help
             if crossed := call.crossed(order):
                 label, secondary = Label(crossed, error.label), ()

@@ -8,13 +8,13 @@ from attrs import define, evolve, field, frozen
 
 from cifar_dsl.compiler.builtin_names import BUDGETS, FLOW_NAMES, FUNCTIONS
 from cifar_dsl.compiler.library import library_index
-from cifar_dsl.compiler.names.reserved import FOREIGN_NAMES, MODULE_ATTRIBUTES
+from cifar_dsl.compiler.names.errors import NameErrors
 from cifar_dsl.compiler.names.table import Definition, Kind, Mention, Names, definitions_of
 from cifar_dsl.compiler.program import LAYERS_AND_WORDS, Program
-from cifar_dsl.compiler.types import TYPES, words
-from cifar_dsl.language.diagnostics import Label, Reporter, nearest
+from cifar_dsl.compiler.types import words
+from cifar_dsl.language.diagnostics import Reporter
 from cifar_dsl.language.source import Span
-from cifar_dsl.language.syntax import KEYWORDS, nodes
+from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 
@@ -22,7 +22,7 @@ from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 def resolve_program(program: Program, reporter: Reporter) -> Names:
     """The names of a merged spec. Unknown names, and definitions of reserved ones, are reported."""
     known = definitions_of((*program.blocks.values(), *program.params.values()))
-    resolver = _Resolver(reporter, known, words(program.blocks.values()))
+    resolver = _Resolver.of(known, reporter)
     resolver.items((*program.params.values(), *program.blocks.values(), program.model, *program.assertions))
     resolver.settings(program.settings.values(), "train")
     for group in program.groups.values():
@@ -32,16 +32,14 @@ def resolve_program(program: Program, reporter: Reporter) -> Names:
 
 def resolve_library(blocks: Mapping[str, nodes.Block], reporter: Reporter) -> Names:
     """The same for blocks that no spec is built from."""
-    resolver = _Resolver(reporter, definitions_of(blocks.values()), words(blocks.values()))
+    resolver = _Resolver.of(definitions_of(blocks.values()), reporter)
     resolver.items(blocks.values())
     return Names(resolver.found)
 
 
 def resolve_spec(spec: nodes.Spec, outer: Mapping[str, Definition], reporter: Reporter) -> Names:
     """The names of one file. `outer` holds the params and blocks of its bases and of the library."""
-    known = {**outer, **definitions_of(spec.items)}
-    blocks = [one.node for one in known.values() if isinstance(one.node, nodes.Block)]
-    resolver = _Resolver(reporter, known, words(blocks))
+    resolver = _Resolver.of({**outer, **definitions_of(spec.items)}, reporter)
     if base := spec.header.base:
         resolver.note(base.span, Definition("base", base.name))
     resolver.items(spec.items)
@@ -67,10 +65,16 @@ def _of_language(kind: Kind, name: str, owner: str = "") -> Definition:
 
 @define
 class _Resolver:
-    reporter: Reporter
+    errors: NameErrors
     globals: Mapping[str, Definition]
     words: frozenset[str]  # of the types of blocks' parameters
     found: list[Mention] = field(factory=list)
+
+    @classmethod
+    def of(cls, known: Mapping[str, Definition], reporter: Reporter) -> "_Resolver":
+        """A resolver for a text that sees these params and blocks."""
+        blocks = {name: one.node for name, one in known.items() if isinstance(one.node, nodes.Block)}
+        return cls(NameErrors(reporter, frozenset(blocks)), known, words(blocks.values()))
 
     def note(self, span: Span, definition: Definition, call: Span | None = None) -> Definition:
         """Enter a mention."""
@@ -91,7 +95,7 @@ class _Resolver:
         for item in items:
             match item:
                 case nodes.Param(name=name, value=value):
-                    self._check_new(name)
+                    self.errors.check_new(name)
                     self._define(None, name, Definition("param", name.text, span=name.span, node=item))
                     self._expression(value, _Scope())
                 case nodes.Block():
@@ -108,18 +112,18 @@ class _Resolver:
     # ---- blocks and bodies
 
     def _block(self, block: nodes.Block) -> None:
-        self._check_new(block.name, is_stage=True)
+        self.errors.check_new(block.name, is_stage=True)
         self._define(None, block.name, Definition("block", block.name.text, span=block.name.span, node=block))
         scope = _Scope(has_flow=True)
         with_default: nodes.BlockParameter | None = None
         for parameter in block.parameters:
-            self._check_new(parameter.name)
-            self._check_types(parameter.types)
+            self.errors.check_new(parameter.name)
+            self.errors.check_types(parameter.types)
             if parameter.default:
                 self._expression(parameter.default, scope)
                 with_default = with_default or parameter
             elif with_default:
-                self._report_order(parameter, with_default)
+                self.errors.parameter_order(parameter, with_default)
             self._define(scope, parameter.name, _parameter(block, parameter))
         self._body(block.body, scope)
 
@@ -129,7 +133,7 @@ class _Resolver:
         for stage in body.stages:
             match stage:
                 case nodes.Let(name=name):
-                    self._check_new(name, is_stage=True)
+                    self.errors.check_new(name, is_stage=True)
                     self._let(stage.chain, scope)
                     visible = Span(name.span.source, stage.span.end, body.span.end if end is None else end)
                     self._define(scope, name, Definition("let", name.text, "", name.span, visible, stage))
@@ -154,7 +158,7 @@ class _Resolver:
     def _chain(self, chain_node: nodes.Chain, scope: _Scope) -> None:
         for element in chain_node.elements:
             if element.label:
-                self._check_label(element.label)
+                self.errors.check_label(element.label)
             match element.kind:
                 case nodes.Join():
                     self._join(element.kind, scope)
@@ -174,7 +178,7 @@ class _Resolver:
                 case nodes.CallExpression(callee=callee):
                     if callee.text in FUNCTIONS and not self._defined(callee.text, scope):
                         definition = _of_language("function", callee.text)
-                        self._report_value(callee)
+                        self.errors.value_as_stage(callee)
                         self.note(callee.span, definition, element.kind.span)
                     else:
                         definition = self._stage_name(callee.text, callee.span, scope, element.kind.span)
@@ -195,7 +199,7 @@ class _Resolver:
             self._expression(loop.stop, scope)
         inner = scope.inner()
         for target in loop.targets:
-            self._check_new(target)
+            self.errors.check_new(target)
             self._define(inner, target, Definition("loop variable", target.text, "", target.span, loop.body.span, loop))
         self._body(loop.body, inner)
 
@@ -208,7 +212,7 @@ class _Resolver:
                 if definition is None:
                     values = {*scope.names, *self.globals, *self.words, *LAYERS_AND_WORDS}
                     values.update(FLOW_NAMES if scope.has_flow else ())
-                    definition = self._unknown("E0202", f"unknown name `{text}`", text, span, values)
+                    definition = self.errors.unknown("E0202", f"unknown name `{text}`", text, span, values)
                 self.note(span, definition)
             case nodes.CallExpression(callee=callee):
                 definition = self._function(callee, scope)
@@ -316,7 +320,7 @@ class _Resolver:
         definition = self._stage(text, scope)
         if definition is None:
             known = {*scope.names, *self.globals, *LAYERS, *library_index()}
-            definition = self._unknown("E0201", f"unknown layer or block `{text}`", text, span, known)
+            definition = self.errors.unknown("E0201", f"unknown layer or block `{text}`", text, span, known)
         return self.note(span, definition, call)
 
     def _function(self, callee: nodes.Identifier, scope: _Scope) -> Definition:
@@ -327,70 +331,10 @@ class _Resolver:
         if found is None and callee.text in INITIALIZERS:
             return _of_language("initialiser", callee.text)
         if found is None and callee.text not in LAYERS:
-            return self._unknown("E0202", f"unknown function `{callee}`", callee.text, callee.span, FUNCTIONS)
+            return self.errors.unknown("E0202", f"unknown function `{callee}`", callee.text, callee.span, FUNCTIONS)
         if callee.text not in INITIALIZERS:  # else the evaluator reports it
-            self._report_stage(callee)
+            self.errors.stage_as_value(callee)
         return found or _of_language("layer", callee.text)
-
-    # ---- reports
-
-    def _check_new(self, name: nodes.Identifier, *, is_stage: bool = False) -> None:
-        taken = ""
-        if name.text in LAYERS:
-            taken = "a layer has this name"
-        elif name.text in FUNCTIONS:
-            taken = "the language gives it a meaning"
-        elif is_stage and (name.text in MODULE_ATTRIBUTES or name.text.startswith("_")):
-            taken = "PyTorch uses it for its modules"
-        if taken:
-            self.reporter.error("E0209", f"`{name}` can't be defined: {taken}", name.span, help="choose another name")
-
-    def _check_label(self, label: nodes.Identifier) -> None:
-        if label.text in MODULE_ATTRIBUTES or label.text.startswith("_"):
-            message = f"a stage can't be called `{label}`: PyTorch uses it for its modules"
-            self.reporter.error("E0209", message, label.span, help="choose another name")
-
-    def _check_types(self, types: tuple[nodes.Identifier, ...]) -> None:
-        """A single unknown type is more likely a slip than a parameter that takes one word alone."""
-        if len(types) == 1 and types[0].text not in TYPES:
-            self.reporter.error(
-                "E0202",
-                f"unknown type `{types[0]}`",
-                types[0].span,
-                help=f"types: {', '.join(TYPES)}; or words: `none | before`",
-                meant=nearest(types[0].text, TYPES),
-            )
-
-    def _report_order(self, parameter: nodes.BlockParameter, with_default: nodes.BlockParameter) -> None:
-        self.reporter.error(
-            "E0214",
-            f"`{parameter.name}` has no default and stands after `{with_default.name}`, which has one",
-            parameter.span,
-            secondary=(Label(with_default.span, "may be left out"),),
-            help=f"put `{parameter.name}` before `{with_default.name}`, or give it a default",
-        )
-
-    def _report_value(self, function: nodes.Identifier) -> None:
-        message = f"a stage is expected here, and `{function}` works out a value"
-        help_text = "stages are layers and blocks, as in `dense(64)`; values are named with `let`"
-        self.reporter.error("E0213", message, function.span, help=help_text)
-
-    def _report_stage(self, callee: nodes.Identifier) -> None:
-        message = f"`{callee}` makes a tensor, and a value is expected here"
-        help_text = f"to pass it on, wrap it: `block my_{callee}() {{ {callee}(...) }}`, and pass `my_{callee}`"
-        self.reporter.error("E0213", message, callee.span, help=help_text)
-
-    def _unknown(self, code: str, message: str, name: str, span: Span, known: Iterable[str]) -> Definition:
-        near = FOREIGN_NAMES.get(name.casefold()) or nearest(name, set(known) - KEYWORDS)
-        if name in FLOW_NAMES:
-            help_text, near = "only stages have a current tensor: use it in a model's or a block's body", None
-        elif code == "E0201":
-            blocks = sorted(found.name for found in self.globals.values() if found.kind == "block")
-            help_text = f"blocks here: {', '.join(blocks) or 'none'}; `cifar-dsl reference` lists all layers"
-        else:
-            help_text = "define it with `param`, `let` or as a block's parameter"
-        self.reporter.error(code, message, span, help=help_text, meant=near)
-        return Definition("unknown", name)
 
 
 def _parameter(block: nodes.Block, parameter: nodes.BlockParameter) -> Definition:
