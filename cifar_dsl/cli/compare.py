@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @frozen
 class Contestant:
-    """A spec that takes part: what it is called in the comparison, and what it changes, a phrase each."""
+    """A spec that takes part: its name in the comparison, and what it changes there, a phrase each."""
 
     spec: "Spec"
-    name: str
+    display_name: str
     changes: tuple[str, ...]
 
 
@@ -93,7 +93,7 @@ def train_and_compare(contestants: Sequence[Contestant], options: CompareOptions
     """Train what has no run yet, compare all runs, and say and write what came out; gives back the exit code."""
     from cifar_dsl.experiments.comparison import check_baseline
 
-    check_baseline([each.name for each in contestants], options.baseline)
+    check_baseline([each.display_name for each in contestants], options.baseline)
     compared: list[tuple[Contestant, str | None]] = [(each, None) for each in contestants]
     code = 0
     if not options.no_train or options.data is not None:
@@ -104,7 +104,7 @@ def train_and_compare(contestants: Sequence[Contestant], options: CompareOptions
 
             results.prepare(options.out)  # hours before it is needed
             trained = [(each.spec, dataset) for each, dataset in opened]
-            display_names = {each.spec.fingerprint: each.name for each, _ in reversed(opened)}
+            display_names = {each.spec.fingerprint: each.display_name for each, _ in reversed(opened)}
             outcome = train_missing(trained, options, display_names=display_names)
             code = outcome.exit_code
             if outcome.stop.wanted():
@@ -117,18 +117,16 @@ def train_and_compare(contestants: Sequence[Contestant], options: CompareOptions
 
 def _compare(compared: Sequence[tuple[Contestant, str | None]], options: CompareOptions) -> "Comparison":
     """Compare the runs on the data with a spec's digest; all its runs where no data was opened."""
-    from cifar_dsl.experiments.comparison import Entry, compare
+    from cifar_dsl.experiments.comparison import ComparedSpec, compare
     from cifar_dsl.runs import Run, failed_runs, find_runs
 
     def on_data(runs: Sequence[Run], digest: str | None) -> tuple[Run, ...]:
         return tuple(run for run in runs if digest in {None, run.record().data.digest})
 
     entries = [
-        Entry(
-            name=each.name,
-            lineage=each.spec.analysis.program.lineage,
-            changes=each.changes,
-            fingerprint=each.spec.fingerprint,
+        ComparedSpec(
+            display_name=each.display_name,
+            spec=evolve(each.spec.identity, changes=each.changes),
             parameters=each.spec.graph.cost.parameters,
             macs=each.spec.graph.cost.macs,
             runs=on_data(find_runs(options.runs, each.spec.fingerprint), digest),

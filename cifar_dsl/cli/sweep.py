@@ -44,7 +44,7 @@ def command(spec: Path, axes: tuple[str, ...], root: Path | None, dry_run: bool,
     contestants = _contestants(spec, root, make_grid(axes), options)
     if dry_run:
         return _list(contestants, options)
-    return train_and_compare(contestants, evolve(options, baseline=options.baseline or contestants[0].name))
+    return train_and_compare(contestants, evolve(options, baseline=options.baseline or contestants[0].display_name))
 
 
 def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOptions) -> list[Contestant]:
@@ -68,7 +68,7 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
         name = spec.name + point.label
         twin = found.setdefault(spec.fingerprint, Contestant(spec, name, point.changes))
         if twin.spec is not spec and not options.quiet:
-            note(f"{name} means the same as {twin.name}")
+            note(f"{name} means the same as {twin.display_name}")
     if mistakes:
         raise SpecError(list(mistakes.values()))
     return list(found.values())
@@ -84,7 +84,7 @@ def _list(contestants: list[Contestant], options: CompareOptions) -> int:
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.requirements import required_recipe
 
-    check_baseline([each.name for each in contestants], options.baseline)
+    check_baseline([each.display_name for each in contestants], options.baseline)
     images: int | None = None
     digest: str | None = None
     if options.data is not None and options.data.startswith("npz:"):  # only the file's content says what it is called
@@ -103,7 +103,7 @@ def _list(contestants: list[Contestant], options: CompareOptions) -> int:
         works += [work] * there.count(False)
         specs += not all(there)
         counts = (f"{graph.cost.parameters:,}", in_short(graph.cost.macs), f"{recipe.epochs:g}")
-        rows.append([each.name, each.spec.fingerprint, *counts, f"{sum(there)} of {options.seeds}"])
+        rows.append([each.display_name, each.spec.fingerprint, *counts, f"{sum(there)} of {options.seeds}"])
     for line in columns(rows, right=frozenset({2, 3, 4, 5})):
         say(line)
     count = len(contestants) * options.seeds

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from cifar_dsl import api
 from cifar_dsl.compiler import Analysis
-from cifar_dsl.experiments.comparison import Entry
+from cifar_dsl.experiments.comparison import ComparedSpec
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.runs import (
     PREDICTIONS,
@@ -44,7 +44,7 @@ _TRUTH = {
 class Study:
     """The specs with their runs, what they mean, and the test images."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[ComparedSpec, ...]
     analyses: dict[str, Analysis]
     pictures: np.ndarray  # (N, H, W, C)
 
@@ -76,8 +76,7 @@ def make_study(folder: Path, *, seeds: int = 5, specs: Sequence[str] = tuple(_TR
                 )
             runs.append(run)
         cost = spec.graph.cost
-        lineage = spec.analysis.program.lineage
-        entries.append(Entry(name, lineage, spec.changes, spec.fingerprint, cost.parameters, cost.macs, tuple(runs)))
+        entries.append(ComparedSpec(name, spec.identity, cost.parameters, cost.macs, tuple(runs)))
     return Study(tuple(entries), analyses, _pictures(labels))
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from cifar_dsl.cli import main
-from cifar_dsl.experiments.comparison import Entry, compare
+from cifar_dsl.experiments.comparison import ComparedSpec, compare
 from cifar_dsl.experiments.comparison.tables import as_csv
+from cifar_dsl.runs import SpecIdentity
 
 # All C0 and C1 controls, and everything that turns the direction of text around or breaks lines unseen.
 ACTING = [
@@ -104,7 +105,8 @@ def _baseline(folder: Path) -> list[Path]:
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\x00="])
 def test_no_cell_of_a_csv_is_a_formula(start: str) -> None:
     formula = f'{start}cmd|" /C calc"!A0'
-    entry = Entry(formula, (formula,), (formula, HOSTILE), "0123456789ab", 1000, 2000, ())
+    spec = SpecIdentity(formula, "0123456789ab", (formula,), (formula, HOSTILE), ())
+    entry = ComparedSpec(formula, spec, 1000, 2000, ())
     text = as_csv(compare([entry], formula))
     assert set(text.replace("\n", "")) & set(ACTING) == set()
     (line,) = csv.DictReader(io.StringIO(text))

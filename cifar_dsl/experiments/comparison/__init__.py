@@ -1,5 +1,5 @@
 """Runs -> a comparison of specs: statistics, tables, figures. Reads runs and trains nothing."""
 
-from cifar_dsl.experiments.comparison.rows import Comparison, Entry, Row, check_baseline, compare
+from cifar_dsl.experiments.comparison.rows import ComparedSpec, Comparison, Row, check_baseline, compare
 
-__all__ = ["Comparison", "Entry", "Row", "check_baseline", "compare"]
+__all__ = ["ComparedSpec", "Comparison", "Row", "check_baseline", "compare"]

@@ -21,7 +21,7 @@ from cifar_dsl.experiments.comparison.effects import (
 from cifar_dsl.experiments.comparison.images import SpecImages, describe, read_answers
 from cifar_dsl.experiments.comparison.multiplicity import holm
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.runs import DataRecord, Machine, Run
+from cifar_dsl.runs import DataRecord, Machine, Run, SpecIdentity
 
 
 def _one_of_each_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
@@ -33,16 +33,16 @@ def _one_of_each_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
 
 
 @frozen
-class Entry:
-    """A spec that takes part: what it is, its complete runs, and what there is of runs whose training failed.
+class ComparedSpec:
+    """A spec that takes part: which it is, its complete runs, and what there is of runs whose training failed.
+
+    `display_name` is its name in the comparison, which no other has.
 
     A seed that was trained twice on the same data, under two names, takes part once.
     """
 
-    name: str
-    lineage: tuple[str, ...]
-    changes: tuple[str, ...]
-    fingerprint: str
+    display_name: str
+    spec: SpecIdentity
     parameters: int
     macs: int
     runs: tuple[Run, ...] = field(converter=_one_of_each_seed)
@@ -51,7 +51,7 @@ class Entry:
 
 @frozen
 class Row:
-    """One line of a comparison.
+    """One line of a comparison, as comparison.json holds it; `name` is the display name.
 
     `accuracies` are those of the finished runs on the test images, by seed, from 0 to 1; `diverged` and `failed`
     count the runs that have none. `deviation` is the sample standard deviation (n - 1) and None for fewer than two
@@ -134,7 +134,7 @@ class Comparison:
         return self.rows[0]
 
 
-def compare(entries: Sequence[Entry], baseline: str | None = None, *, all_pairs: bool = False) -> Comparison:
+def compare(entries: Sequence[ComparedSpec], baseline: str | None = None, *, all_pairs: bool = False) -> Comparison:
     """Compare specs by their runs. Raises RunError where they can't be compared.
 
     Without `baseline`, it is the spec that most others extend, else the first.
@@ -144,7 +144,7 @@ def compare(entries: Sequence[Entry], baseline: str | None = None, *, all_pairs:
     if len(data) > 1:
         listed = ", ".join(f"{d.name} ({d.origin}; digest {d.digest[:12]})" for d in data.values())
         raise RunError(f"the runs used different data: {listed}", "train all specs on the same data")
-    for name, count in Counter(entry.name for entry in entries).items():
+    for name, count in Counter(entry.display_name for entry in entries).items():
         if count > 1:
             raise RunError(f"{count} specs are called {name}", "give them different names")
     entries = [evolve(entry, failed=_still_failed(entry, data)) for entry in entries]
@@ -153,7 +153,7 @@ def compare(entries: Sequence[Entry], baseline: str | None = None, *, all_pairs:
     first, *others = map(_row, ordered, _images(ordered))
     rows = (first, *_against(first, others))
     return Comparison(
-        baseline=base.name,
+        baseline=base.display_name,
         data=next(iter(data.values()), None),
         environments=tuple(dict.fromkeys(record.environment for record in records)),
         rows=rows,
@@ -167,34 +167,34 @@ def check_baseline(names: Sequence[str], wanted: str | None) -> None:
         raise RunError(f"the baseline {wanted} is not among the specs", f"choose one of {', '.join(names)}")
 
 
-def _baseline(entries: Sequence[Entry], wanted: str | None) -> Entry:
+def _baseline(entries: Sequence[ComparedSpec], wanted: str | None) -> ComparedSpec:
     if wanted is not None:
-        check_baseline([entry.name for entry in entries], wanted)
-        return next(entry for entry in entries if entry.name == wanted)
+        check_baseline([entry.display_name for entry in entries], wanted)
+        return next(entry for entry in entries if entry.display_name == wanted)
 
-    def descendants(entry: Entry) -> int:
-        return sum(entry.name in other.lineage[1:] for other in entries)
+    def descendants(entry: ComparedSpec) -> int:
+        return sum(entry.display_name in other.spec.lineage[1:] for other in entries)
 
     return max(entries, key=descendants)  # the first of equals
 
 
-def _still_failed(entry: Entry, data: Collection[str]) -> list[Run]:
+def _still_failed(entry: ComparedSpec, data: Collection[str]) -> list[Run]:
     """The failed runs on the data that is compared, but for seeds that are complete after all."""
     complete = {run.record().seed for run in entry.runs}
     records = [(run, run.record()) for run in entry.failed]
     return [run for run, record in records if record.seed not in complete and (not data or record.data.digest in data)]
 
 
-def _row(entry: Entry, images: SpecImages | None) -> Row:
+def _row(entry: ComparedSpec, images: SpecImages | None) -> Row:
     results = [(run.record().seed, run.result()) for run in entry.runs]
     finished = [(seed, result, result.accuracy) for seed, result in results if result.accuracy is not None]
     diverged = sum(result.status == "diverged" for _, result in results)
     sample = Sample(tuple(accuracy for *_, accuracy in finished))
     energies = [result.energy_j for _, result, _ in finished if result.energy_j is not None]
     return Row(
-        name=entry.name,
-        changes=entry.changes,
-        fingerprint=entry.fingerprint,
+        name=entry.display_name,
+        changes=entry.spec.changes,
+        fingerprint=entry.spec.fingerprint,
         parameters=entry.parameters,
         macs=entry.macs,
         seeds=tuple(seed for seed, *_ in finished),
@@ -230,9 +230,9 @@ def _against(base: Row, others: Sequence[Row]) -> list[Row]:
     return compared
 
 
-def _images(entries: Sequence[Entry]) -> list[SpecImages | None]:
+def _images(entries: Sequence[ComparedSpec]) -> list[SpecImages | None]:
     """Image by image, for the specs that kept their predictions; `entries` begin with the baseline."""
-    base, *others = (read_answers(entry.name, entry.runs) for entry in entries)
+    base, *others = (read_answers(entry.display_name, entry.runs) for entry in entries)
     return [describe(each, base if each is not base else None) if each else None for each in (base, *others)]
 
 

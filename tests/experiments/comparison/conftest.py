@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from cifar_dsl.experiments.comparison import Entry
+from cifar_dsl.experiments.comparison import ComparedSpec
 from cifar_dsl.runs import (
     DataRecord,
     EpochMetrics,
@@ -22,7 +22,7 @@ SPEC = "arch x\n"
 
 
 @pytest.fixture
-def entry(tmp_path: Path) -> Callable[..., Entry]:
+def entry(tmp_path: Path) -> Callable[..., ComparedSpec]:
     """A spec with a run for each accuracy; None stands for one that diverged. `failed` are the seeds that failed."""
 
     def make(
@@ -40,7 +40,7 @@ def entry(tmp_path: Path) -> Callable[..., Entry]:
         spec_text: str = SPEC,
         failed: Sequence[int] = (),
         curves: Sequence[Sequence[float]] | None = None,
-    ) -> Entry:
+    ) -> ComparedSpec:
         lineage = lineage or (name,)
         fingerprint = fingerprint or f"{sum(map(ord, name)) % 16**12:012x}"
         spec = SpecIdentity(name, fingerprint, lineage, changes, ())
@@ -69,6 +69,6 @@ def entry(tmp_path: Path) -> Callable[..., Entry]:
             writer.close()
             note_failure(writer.path, digest, "the disk is full")
         lost = tuple(failed_runs(tmp_path, fingerprint))
-        return Entry(name, lineage, changes, fingerprint, parameters, 2000, tuple(runs), lost)
+        return ComparedSpec(name, spec, parameters, 2000, tuple(runs), lost)
 
     return make

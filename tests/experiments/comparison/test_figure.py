@@ -113,7 +113,9 @@ def test_without_a_second_spec_there_is_one_panel(entry):
     ids=["formula", "script", "wide", "chinese", "control"],
 )
 def test_a_name_is_inert_and_fits_its_column(entry, name):
-    root = parsed(compare([entry("base", accuracies=[0.5]), evolve(entry("trick", accuracies=[0.8]), name=name)]))
+    root = parsed(
+        compare([entry("base", accuracies=[0.5]), evolve(entry("trick", accuracies=[0.8]), display_name=name)])
+    )
     assert {each.tag.removeprefix(SVG) for each in root.iter()} <= ELEMENTS
     shown = [each.text for each in of_class(root, "label")][1]
     assert not {"\x1b", "\x07"} & set(shown)

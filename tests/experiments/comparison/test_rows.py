@@ -4,7 +4,7 @@ import pytest
 from helpers.tolerances import FLOAT64
 from scipy import stats
 
-from cifar_dsl.experiments.comparison import Comparison, Entry, check_baseline, compare
+from cifar_dsl.experiments.comparison import ComparedSpec, Comparison, check_baseline, compare
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs import METRICS
 
@@ -150,7 +150,7 @@ def test_an_unknown_baseline_is_refused_with_the_names(entry):
 
 
 def test_runs_on_different_data_are_refused(entry):
-    entries: list[Entry] = [entry("a", accuracies=[0.5]), entry("b", accuracies=[0.5], digest="cd" * 32)]
+    entries: list[ComparedSpec] = [entry("a", accuracies=[0.5]), entry("b", accuracies=[0.5], digest="cd" * 32)]
     with pytest.raises(RunError, match=r"different data: .*abababababab.*cdcdcdcdcdcd"):
         compare(entries)
 
@@ -163,6 +163,6 @@ def test_devices_are_listed_once_each(entry):
 
 def test_a_seed_that_was_trained_under_two_names_counts_once(entry):
     runs = [run for name in ("a", "b") for run in entry(name, accuracies=[0.5, 0.7]).runs]
-    twice = Entry("a", ("a",), (), runs[0].record().spec.fingerprint, 1000, 2000, tuple(runs))
+    twice = ComparedSpec("a", runs[0].record().spec, 1000, 2000, tuple(runs))
     (row,) = compare([twice]).rows
     assert (row.seeds, row.accuracies) == ((0, 1), (0.5, 0.7))
