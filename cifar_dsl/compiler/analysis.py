@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.expand import expand
@@ -27,7 +27,7 @@ class Analysis:
     """A spec that was found right: the merged program, what its names stand for, and what it means."""
 
     program: Program
-    names: Names
+    names: Names = field(eq=False)  # follows from the text
     graph: Graph
     recipe: Recipe | None
 
@@ -62,7 +62,7 @@ class Library:
     source: Source
     name: str
     blocks: dict[str, nodes.Block]
-    names: Names
+    names: Names = field(eq=False)  # follows from the text
 
 
 def examine(

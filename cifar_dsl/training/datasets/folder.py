@@ -60,7 +60,7 @@ def import_folder(directory: Path, progress: Progress | None = None) -> Dataset:
         )
     classes = tuple(train)
     total = sum(len(files) for files in (*train.values(), *test.values()))
-    reader = _Reader(total, progress)
+    reader = _PictureReader(total, progress)
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         x_train, y_train = reader.read(train)
@@ -100,7 +100,7 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(entries, key=lambda entry: entry.name)
 
 
-class _Reader:
+class _PictureReader:
     """Reads pictures that must all have the size of the first, and counts them."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:

@@ -21,7 +21,7 @@ from cifar_dsl.training.lowering.modules import MODULES
 
 
 @frozen
-class Step:
+class BodyStep:
     """One stage of a body: the child that computes it, and the numbers of its inputs among the body's values.
 
     `spent` are the values that no later step needs, so that they can be freed.
@@ -35,7 +35,7 @@ class Step:
 class Body(nn.Module):
     """Stages that follow each other. Values are numbered: first the inputs, then each step's output."""
 
-    def __init__(self, label: str, children: dict[str, nn.Module], steps: tuple[Step, ...], output: int) -> None:
+    def __init__(self, label: str, children: dict[str, nn.Module], steps: tuple[BodyStep, ...], output: int) -> None:
         super().__init__()
         self._label = label
         self._steps = steps
@@ -95,11 +95,11 @@ class _Builder:
         """The module of a scope, which takes its inputs. A join's branches are its children, and then what joins."""
         numbers = {value: i for i, value in enumerate(scope.inputs)}  # of the graph's values, among the body's
         children: dict[str, nn.Module] = {}
-        steps: list[Step] = []
+        steps: list[BodyStep] = []
         for stage in scope.stages if scope.kind == "join" else scope.computing:
             name = "join" if isinstance(stage, Node) and stage.operation.is_join else stage.name
             children[name] = self._child(stage)
-            steps.append(Step(name, tuple(numbers[value] for value in stage.inputs)))
+            steps.append(BodyStep(name, tuple(numbers[value] for value in stage.inputs)))
             numbers[stage.output] = len(scope.inputs) + len(steps) - 1
         output = numbers[scope.output]
         return Body(label, children, _with_spent(steps, len(scope.inputs), output), output)
@@ -113,7 +113,7 @@ class _Builder:
         return make(lowering, MODULES)
 
 
-def _with_spent(steps: list[Step], inputs: int, output: int) -> tuple[Step, ...]:
+def _with_spent(steps: list[BodyStep], inputs: int, output: int) -> tuple[BodyStep, ...]:
     """The steps, each with the values that it is the last to use."""
     last: dict[int, int] = {}
     for number, step in enumerate(steps):
@@ -124,4 +124,4 @@ def _with_spent(steps: list[Step], inputs: int, output: int) -> tuple[Step, ...]
     for value, number in last.items():
         if value != output:
             spent.setdefault(number, []).append(value)
-    return tuple(Step(step.child, step.inputs, tuple(spent.get(number, ()))) for number, step in enumerate(steps))
+    return tuple(BodyStep(step.child, step.inputs, tuple(spent.get(number, ()))) for number, step in enumerate(steps))
