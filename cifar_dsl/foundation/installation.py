@@ -5,7 +5,7 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-from attrs import frozen
+from cifar_dsl.foundation.records import frozen
 
 _PACKAGE = "cifar-dsl"
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)[^;]*(;.*extra == ['\"](?P<extra>\w+)['\"])?")

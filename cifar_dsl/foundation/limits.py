@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from attrs import evolve, field, fields_dict, frozen
+from attrs import evolve, field, fields_dict
+
+from cifar_dsl.foundation.records import frozen
 
 
 def _limit(default: int, doc: str, *, raisable: bool = False) -> int:

@@ -4,8 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from attrs import frozen
-
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.resources import diagnostics_path
 
 _SECTION = re.compile(

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from attrs import field, frozen
+from attrs import field
 
 from cifar_dsl.foundation.errors import CifarDslError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics.codes import known_codes
 from cifar_dsl.language.source import Span
 

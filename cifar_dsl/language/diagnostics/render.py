@@ -2,8 +2,7 @@
 
 import unicodedata
 
-from attrs import frozen
-
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics.codes import known_codes
 from cifar_dsl.language.diagnostics.model import Diagnostic, Label
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics.model import Diagnostic, Fix, Label, SpecError, replacement
 from cifar_dsl.language.source import Source, Span
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast, dataclass_transform
 import attrs
 from attrs import field
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.source import Span
 
 SPAN: Any = field(eq=False)
@@ -24,7 +25,7 @@ def _repr(self: Any) -> str:
 def node(cls: type[T]) -> type[T]:
     """Make a frozen class; all share one `__repr__`, since generating one each slows every start."""
     cls.__repr__ = _repr  # type: ignore[method-assign]
-    return attrs.frozen(repr=False)(cls)
+    return frozen(repr=False)(cls)
 
 
 def children(node: object) -> list[Any]:
