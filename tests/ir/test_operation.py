@@ -27,6 +27,8 @@ def operation(stage: str) -> Operation:
         ("conv(8, 3, pad=same)", "conv(8, 3, pad=1)"),
         ("conv(8, 3, init=normal)", "conv(8, 3, init=normal(std=0.02))"),
         ("maxpool(2)", "maxpool(2, stride=2)"),
+        ("pad_image([1, 1, 2, 2])", "pad_image(1x2)"),
+        ("lppool(2, 2, 2)", "lppool(2.0, 2)"),
     ],
 )
 def test_two_ways_to_write_one_operation_are_equal(one: str, other: str) -> None:
