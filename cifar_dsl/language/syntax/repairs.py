@@ -138,11 +138,16 @@ class RepairingReader:
         elif kind in {")", "]", "}"} and len(self.open) > 1:
             self.open.pop()
         if token.type == NEW_LINE or (kind in {"{", "|"} and not self._is_in_values()):
-            # A shallow copy will do: nothing is read with the other that changes values read before.
-            self.before_line = self.parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
-            self.line = self.place + (token is self.tokens[self.place])
-            if token is self.tokens[self.place]:
-                self.line_repairs = 0
+            is_made = token is not self.tokens[self.place]
+            self._start_line(self.place if is_made else self.place + 1, keeps_repairs=is_made)
+
+    def _start_line(self, place: int, *, keeps_repairs: bool = False) -> None:
+        """Start a line with the token at `place`. `keeps_repairs`: its repairs count with those of the line before."""
+        # A shallow copy will do: nothing is read with the other that changes values read before.
+        self.before_line = self.parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
+        self.line = place
+        if not keeps_repairs:
+            self.line_repairs = 0
 
     # ---- repairs
 
@@ -292,6 +297,8 @@ class RepairingReader:
         if real:
             self.skipped.append(Span(self.source, real[0].start_pos or 0, real[-1].end_pos or 0))
         self.place = max(self.place, end)
+        if dropped and dropped[-1].type == NEW_LINE:  # a mistake in the next line is reported on its own
+            self._start_line(self.place)
 
     # ---- places
 
