@@ -108,7 +108,7 @@ def _measured(options: argparse.Namespace) -> dict[str, float]:
     evaluate(learner.module, splits.test, spec.recipe)
     parts = estimate(spec.graph, spec.recipe, sum(options.side), device.type)
     measured = torch.cuda.max_memory_reserved(device) if device.type == "cuda" else _largest_resident_size()
-    return {"estimate": parts["together"], "measured": measured, "batch": spec.recipe.batch}
+    return {"estimate": parts["total"], "measured": measured, "batch": spec.recipe.batch}
 
 
 def _largest_resident_size() -> int:

@@ -1,4 +1,4 @@
-"""What a training will take of memory, known without torch."""
+"""The memory that training a network takes, estimated without torch."""
 
 from cifar_dsl.analysis.activation_trace import kept_bytes
 from cifar_dsl.analysis.estimate import EVALUATION_BATCH, estimate

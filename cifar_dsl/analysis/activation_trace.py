@@ -1,4 +1,8 @@
-"""What a forward pass leaves for the backward pass: which tensors autograd keeps, and how large they are."""
+"""The tensors that a forward pass allocates and the ones that autograd saves for the backward pass, in bytes per image.
+
+A value of the graph and the tensor that holds it are numbered alike: 0 is the network's input, and the node at index i
+of `graph.nodes` makes value i + 1. A view, or an output written in place, lives in the tensor of another value.
+"""
 
 import sys
 
@@ -10,116 +14,124 @@ from cifar_dsl.ir.execution import FLOAT_BYTES, HALF_BYTES, NOTHING
 
 
 @frozen
-class Step:
-    """What one node does to memory, in bytes for one image.
+class NodeTrace:
+    """The memory of one node, in bytes per image.
 
-    `output` is the number of the tensor that its output lies in, `kept` are those that it keeps, and `own_bytes` is the
-    size of what only it keeps. `gradients` is the size of the gradient of each input, None where none is taken;
-    `passes_gradients` says that they lie in the memory of its output's.
+    Attributes:
+        output_tensor: The tensor that holds the node's output.
+        saved_tensors: The inputs and outputs that the node saves for its backward pass.
+        saved_bytes: The size of what it saves besides, such as masks, statistics and converted copies.
+        gradient_bytes: The size of each input's gradient; None for an input that needs no gradient.
+        passes_gradients: Whether the inputs' gradients share the memory of the output's gradient.
     """
 
-    output: int
-    kept: frozenset[int]
-    own_bytes: int
-    gradients: tuple[int | None, ...]
+    output_tensor: int
+    saved_tensors: frozenset[int]
+    saved_bytes: int
+    gradient_bytes: tuple[int | None, ...]
     passes_gradients: bool
 
 
 @frozen
-class Tape:
-    """A forward pass. Tensors are numbered as values are; `sizes` is what each holds for one image, in bytes.
+class ActivationTrace:
+    """A forward pass: the size of every tensor in bytes per image (0 for views), and the memory of every node."""
 
-    A value that lies in the memory of another holds 0 bytes itself.
-    """
-
-    sizes: tuple[int, ...]
-    steps: tuple[Step, ...]
+    tensor_bytes: tuple[int, ...]
+    nodes: tuple[NodeTrace, ...]
 
     def tensor_of(self, value: int) -> int:
-        """The tensor in whose memory a value lies."""
-        return self.steps[value - 1].output if value else 0
+        """The tensor that holds a value."""
+        return self.nodes[value - 1].output_tensor if value else 0
 
     def kept_bytes(self) -> int:
-        """What is kept in all; a tensor that several nodes keep is there once."""
-        kept = frozenset().union(*(step.kept for step in self.steps))
-        return sum(self.sizes[tensor] for tensor in kept) + sum(step.own_bytes for step in self.steps)
+        """Bytes per image that autograd keeps for the backward pass; a tensor saved by several nodes counts once."""
+        saved_tensors = frozenset().union(*(node.saved_tensors for node in self.nodes))
+        return sum(self.tensor_bytes[tensor] for tensor in saved_tensors) + sum(node.saved_bytes for node in self.nodes)
 
-    def only(self, low: int = 0, high: int = sys.maxsize) -> "Tape":
-        """The same pass, of which only what holds at least `low` and less than `high` bytes counts."""
+    def in_size_range(self, low: int = 0, high: int = sys.maxsize) -> "ActivationTrace":
+        """The same pass, where everything smaller than `low` bytes, or not smaller than `high`, counts as 0 bytes."""
 
         def counted(size: int) -> int:
             return size if low <= size < high else 0
 
-        steps = (
+        nodes = (
             evolve(
-                step,
-                own_bytes=counted(step.own_bytes),
-                gradients=tuple(None if size is None else counted(size) for size in step.gradients),
+                node,
+                saved_bytes=counted(node.saved_bytes),
+                gradient_bytes=tuple(None if size is None else counted(size) for size in node.gradient_bytes),
             )
-            for step in self.steps
+            for node in self.nodes
         )
-        return Tape(tuple(map(counted, self.sizes)), tuple(steps))
+        return ActivationTrace(tuple(map(counted, self.tensor_bytes)), tuple(nodes))
 
 
 def kept_bytes(graph: Graph) -> int:
-    """How many bytes autograd keeps of one image for the backward pass, in float32."""
-    return record(graph).kept_bytes()
+    """Bytes per image that autograd keeps for the backward pass, in float32."""
+    return trace_activations(graph).kept_bytes()
 
 
-def record(graph: Graph, precision: str = "fp32", device: str = "cpu") -> Tape:
-    """The forward pass of a training, in this precision of a recipe and on this type of device."""
-    recorder = _Recorder(graph, precision, device)
-    steps = tuple(recorder.step(node) for node in graph.nodes)
-    return Tape(tuple(recorder.sizes), steps)
+def trace_activations(graph: Graph, precision: str = "fp32", device: str = "cpu") -> ActivationTrace:
+    """Trace the forward pass of a training step.
+
+    Args:
+        graph: The network.
+        precision: The recipe's precision: fp32, bf16 or fp16.
+        device: The type of device: cpu or cuda.
+    """
+    tracer = _Tracer(graph, precision, device)
+    nodes = tuple(tracer.trace(node) for node in graph.nodes)
+    return ActivationTrace(tuple(tracer.tensor_bytes), nodes)
 
 
-class _Recorder:
+class _Tracer:
+    """Traces nodes in graph order. The lists are indexed by value."""
+
     def __init__(self, graph: Graph, precision: str, device: str) -> None:
         self._graph = graph
         self._is_mixed = precision != "fp32"
         self._device = device
-        self.sizes = [FLOAT_BYTES * graph.input.elements]
-        self._tensors = [0]  # of each value, the one in whose memory it lies
-        self._widths = [FLOAT_BYTES]  # bytes of each number of a value
-        self._is_differentiated = [False]
+        self.tensor_bytes = [FLOAT_BYTES * graph.input.elements]
+        self._tensors = [0]  # the tensor that holds each value
+        self._element_bytes = [FLOAT_BYTES]
+        self._needs_gradient = [False]
         self._overwriting = overwriting(graph)
 
-    def step(self, node: Node) -> Step:
-        """Follow a node, whose inputs have been followed."""
+    def trace(self, node: Node) -> NodeTrace:
+        """Trace one node. Its inputs have been traced."""
         operation, execution = node.operation, node.operation.execution
         shapes = self._graph.input_shapes(node)
-        widths = [self._widths[number] for number in node.inputs]
-        differentiated = [self._is_differentiated[number] for number in node.inputs]
-        is_differentiated = any(p.is_trained for p in node.parameters) or any(differentiated)
-        self._is_differentiated.append(is_differentiated)
+        input_widths = [self._element_bytes[value] for value in node.inputs]
+        needs_gradient = [self._needs_gradient[value] for value in node.inputs]
+        is_differentiated = any(p.is_trained for p in node.parameters) or any(needs_gradient)
+        self._needs_gradient.append(is_differentiated)
 
-        input_width = max(widths)
-        width = self._computed_width(execution, input_width)  # of each number that it computes with, in bytes
-        output_width = {"computed": width, "input": input_width, "float32": FLOAT_BYTES}[execution.output_dtype]
-        self._widths.append(output_width)
+        width = self._computed_width(execution, max(input_widths))  # bytes per element during the computation
+        output_width = {"computed": width, "input": max(input_widths), "float32": FLOAT_BYTES}[execution.output_dtype]
+        self._element_bytes.append(output_width)
 
         value = node.output
         is_view = execution.is_view(operation, shapes)
-        is_inside = is_view or value in self._overwriting
-        self._tensors.append(self._tensors[node.inputs[0]] if is_inside else value)
-        self.sizes.append(0 if is_inside else output_width * node.shape.elements)
+        shares_input = is_view or value in self._overwriting
+        self._tensors.append(self._tensors[node.inputs[0]] if shares_input else value)
+        self.tensor_bytes.append(0 if shares_input else output_width * node.shape.elements)
 
         saved = execution.saved_tensors(operation, shapes, node.shape) if is_differentiated else NOTHING
-        tensors, copied = self._saved(saved, value, node, width)
-        # The gradient of a branch that is spread over the others is as large as theirs, before it is summed up.
+        saved_tensors, copied_bytes = self._saved(saved, value, node, width)
+        # A branch that is broadcast over the others has a gradient of their size until it is summed.
         elements = [x.elements for x in shapes] if len(shapes) == 1 else [node.shape.elements] * len(shapes)
-        return Step(
-            output=self._tensors[value],
-            kept=tensors,
-            own_bytes=saved.numbers * width + saved.fixed_bytes + copied,
-            gradients=tuple(
-                input_width * count if wanted else None
-                for input_width, count, wanted in zip(widths, elements, differentiated, strict=True)
+        return NodeTrace(
+            output_tensor=self._tensors[value],
+            saved_tensors=saved_tensors,
+            saved_bytes=saved.numbers * width + saved.fixed_bytes + copied_bytes,
+            gradient_bytes=tuple(
+                input_width * count if is_needed else None
+                for input_width, count, is_needed in zip(input_widths, elements, needs_gradient, strict=True)
             ),
             passes_gradients=execution.passes_gradients or (is_view and node.shape.elements == shapes[0].elements),
         )
 
     def _computed_width(self, execution: Execution, input_width: int) -> int:
+        """Bytes per element in which the operation computes."""
         if self._is_mixed and execution.autocasts:
             return HALF_BYTES
         if self._is_mixed and self._device in execution.float32_on:
@@ -127,16 +139,16 @@ class _Recorder:
         return input_width
 
     def _saved(self, saved: SavedTensors, value: int, node: Node, width: int) -> tuple[frozenset[int], int]:
-        """The tensors that a node saves of those that flow in and out, and the bytes of those that are converted."""
+        """The inputs and outputs that a node saves, and the bytes of inputs that it saves as converted copies."""
         tensors = {self._tensors[value]} if saved.output else set()
-        copied = 0
-        for place, number in enumerate(node.inputs):
-            # What is multiplied is saved for the gradient of the others.
-            others = (*node.inputs[:place], *node.inputs[place + 1 :])
-            if not saved.inputs or (others and not any(self._is_differentiated[other] for other in others)):
+        copied_bytes = 0
+        for position, input_value in enumerate(node.inputs):
+            # A factor of a product is saved only if another factor needs a gradient.
+            others = (*node.inputs[:position], *node.inputs[position + 1 :])
+            if not saved.inputs or (others and not any(self._needs_gradient[other] for other in others)):
                 continue
-            if self._widths[number] == width:
-                tensors.add(self._tensors[number])
+            if self._element_bytes[input_value] == width:
+                tensors.add(self._tensors[input_value])
             else:
-                copied += width * self._graph.shape_of(number).elements
-        return frozenset(tensors), copied
+                copied_bytes += width * self._graph.shape_of(input_value).elements
+        return frozenset(tensors), copied_bytes

@@ -1,6 +1,6 @@
-"""How much memory a training will take, worked out without torch."""
+"""An estimate of the memory that a training takes, without torch."""
 
-from cifar_dsl.analysis.activation_trace import record
+from cifar_dsl.analysis.activation_trace import trace_activations
 from cifar_dsl.analysis.peak_memory import WeightBytes, evaluation_peak, training_peak
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.ir.execution import FLOAT_BYTES, HALF_BYTES
@@ -9,26 +9,31 @@ from cifar_dsl.operations.recipe.groups import assign
 EVALUATION_BATCH = 500  # images; a constant, so that evaluating a saved run repeats the very same sums
 _LABEL_BYTES = 8
 
-# The resident size of a process that has trained next to nothing, as `bench/memory.py --process` measures it: Python,
-# torch 2.14 in the build for CUDA, which is what PyPI has for Linux, and all that both load for a first step.
+# The resident size of a process after a tiny training, measured with `bench/memory.py --process`: Python, torch 2.14
+# in the CUDA build (PyPI's default for Linux), and what both load for a first step.
 _PROCESS_BYTES = 730_000_000
-# From this size on glibc takes the memory of a tensor from the system and gives it back at once. Smaller ones lie in
-# its heap, which keeps the room of those that were freed (the largest M_MMAP_THRESHOLD; see mallopt(3)).
+# glibc maps a tensor of at least this size separately and unmaps it when it is freed. Smaller tensors live on the
+# heap, which keeps freed memory for reuse (the largest M_MMAP_THRESHOLD; see mallopt(3)).
 _MAPPED_BYTES = 2**25
-# Free room that the heap comes to have between tensors, beside what they fill at most: measured as 0.46 (vgg11), 0.48
-# (resnet18) and 0.6 (mobilenet_v2) of that after two steps, and no more after four.
-_HEAP_GAPS = 0.5
+# Heap fragmentation, as a share of the peak of the tensors on the heap: measured as 0.46 (vgg11), 0.48 (resnet18) and
+# 0.6 (mobilenet_v2) after two steps, and no more after four.
+_FRAGMENTATION = 0.5
 
 
 def estimate(graph: Graph, recipe: Recipe, images: int | None = None, device: str = "cpu") -> dict[str, int]:
-    """Bytes by what they are for, at the worst moment of a training on a `device` of this type: cpu or cuda.
+    """Bytes by purpose at the peak of a training, and their `total`.
 
-    Together they are the resident size of the process on a CPU, and what torch takes on a GPU, where the CUDA context
-    comes on top. `images` is how many the data has, for training and testing together, where the recipe's data can't
-    say it.
+    On a CPU, the total is the resident size of the process. On a GPU, it is what torch allocates; the CUDA context
+    comes on top.
+
+    Args:
+        graph: The network.
+        recipe: How it is trained.
+        images: The size of the dataset, training and test images together. Required if the recipe doesn't know it.
+        device: The type of device: cpu or cuda.
     """
     images = images or recipe.data.images or 0
-    trained, states = _trained(graph, recipe)
+    trained, states = _trained_and_states(graph, recipe)
     parts = {
         "weights": graph.cost.parameters * FLOAT_BYTES,
         "gradients": trained * FLOAT_BYTES,
@@ -36,36 +41,36 @@ def estimate(graph: Graph, recipe: Recipe, images: int | None = None, device: st
     }
     if recipe.average:
         parts["averages"] = parts["weights"] * len(recipe.average)
-    tested = min(EVALUATION_BATCH, images or EVALUATION_BATCH)  # together
-    heap, mapped = _activation_bytes(graph, recipe, tested, device)
+    evaluation_batch = min(EVALUATION_BATCH, images or EVALUATION_BATCH)
+    heap, mapped = _activation_bytes(graph, recipe, evaluation_batch, device)
     parts["activations"] = heap + mapped
-    parts["data set"] = images * (graph.input.elements + _LABEL_BYTES)
+    parts["dataset"] = images * (graph.input.elements + _LABEL_BYTES)
     if device == "cpu":
-        parts["gaps"] = round(_HEAP_GAPS * (heap + parts["gradients"] + parts["optimizer"]))
+        parts["fragmentation"] = round(_FRAGMENTATION * (heap + parts["gradients"] + parts["optimizer"]))
         parts["process"] = _PROCESS_BYTES
-    return parts | {"together": sum(parts.values())}
+    return parts | {"total": sum(parts.values())}
 
 
-def _activation_bytes(graph: Graph, recipe: Recipe, test: int, device: str) -> tuple[int, int]:
-    """What passes through the network take at the worst moment, beside the weights and all of their gradients.
+def _activation_bytes(graph: Graph, recipe: Recipe, evaluation_batch: int, device: str) -> tuple[int, int]:
+    """Peak bytes on the heap and in mapped memory, without the weights and their full set of gradients.
 
-    `test` images are evaluated together. On a CPU it has two parts: in the heap, where one pass finds the room that
-    another has left, and mapped.
+    On the heap, a training step and an evaluation reuse the same memory. On a GPU, everything counts as mapped.
     """
-    tape, weights = record(graph, recipe.precision, device), _weight_bytes(graph, recipe.precision, device)
-    train = recipe.batch
+    trace, weights = trace_activations(graph, recipe.precision, device), _weight_bytes(graph, recipe.precision, device)
+    training_batch = recipe.batch
     if device != "cpu":
-        return 0, max(training_peak(graph, tape, train, weights), evaluation_peak(graph, tape, test, weights))
-    train_limit, test_limit = _MAPPED_BYTES // train, _MAPPED_BYTES // test
-    in_heap = (
-        training_peak(graph, tape.only(high=train_limit), train, weights),
-        evaluation_peak(graph, tape.only(high=test_limit), test, weights),
+        training = training_peak(graph, trace, training_batch, weights)
+        return 0, max(training, evaluation_peak(graph, trace, evaluation_batch, weights))
+    training_limit, evaluation_limit = _MAPPED_BYTES // training_batch, _MAPPED_BYTES // evaluation_batch  # per image
+    on_heap = (
+        training_peak(graph, trace.in_size_range(high=training_limit), training_batch, weights),
+        evaluation_peak(graph, trace.in_size_range(high=evaluation_limit), evaluation_batch, weights),
     )
     mapped = (
-        training_peak(graph, tape.only(low=train_limit), train),
-        evaluation_peak(graph, tape.only(low=test_limit), test),
+        training_peak(graph, trace.in_size_range(low=training_limit), training_batch),
+        evaluation_peak(graph, trace.in_size_range(low=evaluation_limit), evaluation_batch),
     )
-    return max(in_heap), max(mapped)
+    return max(on_heap), max(mapped)
 
 
 def _weight_bytes(graph: Graph, precision: str, device: str) -> WeightBytes:
@@ -80,17 +85,17 @@ def _weight_bytes(graph: Graph, precision: str, device: str) -> WeightBytes:
     return WeightBytes(tuple(gradients), tuple(converted), tuple(reordered))
 
 
-def _trained(graph: Graph, recipe: Recipe) -> tuple[int, int]:
-    """How many numbers are trained, and how many more their optimizers keep."""
-    assigned = assign(graph, recipe)
-    states = [group.optimizer.states for group in recipe.groups]
-    own = recipe.optimizer.states
-    trained = kept = 0
+def _trained_and_states(graph: Graph, recipe: Recipe) -> tuple[int, int]:
+    """The number of trained parameters, and of the numbers that optimizers keep for them (momenta ...)."""
+    groups = assign(graph, recipe)
+    group_states = [group.optimizer.states for group in recipe.groups]
+    default_states = recipe.optimizer.states
+    trained = states = 0
     for node in graph.nodes:
         for parameter in node.parameters:
             path = f"{node.path}.{parameter.name}"
-            if path in assigned:
-                group = assigned[path]
+            if path in groups:
+                group = groups[path]
                 trained += parameter.elements
-                kept += parameter.elements * (own if group is None else states[group])
-    return trained, kept
+                states += parameter.elements * (default_states if group is None else group_states[group])
+    return trained, states

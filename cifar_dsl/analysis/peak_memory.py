@@ -1,18 +1,41 @@
-"""The most memory that a pass through the network takes at once."""
+"""The peak memory of a training step or an evaluation, in bytes.
+
+The peak follows from which tensors are live when. Tensors and values are numbered as in `activation_trace`: 0 is the
+network's input, and the node at index i makes value i + 1. For example, one image of a small network in float32:
+
+    input 4x2x2                  value 0    4 x 2 x 2 x 4 bytes =  64
+    conv(8, 1, bias=false)       value 1    8 x 2 x 2 x 4 bytes = 128   saves its input, value 0
+    sigmoid                      value 2                          128   saves its output, value 2
+    conv(2, 1, bias=false)       value 3    2 x 2 x 2 x 4 bytes =  32   saves its input, value 2
+
+The forward pass frees a tensor after its last use unless a node has saved it. `g2` is the gradient of value 2:
+
+    forward    conv      0, 1              64 + 128         = 192
+               sigmoid   0, 1, 2           64 + 128 + 128   = 320   value 1 is freed: sigmoid doesn't save its input
+               conv      0, 2, 3           64 + 128 + 32    = 224   value 3 is freed: the loss replaces it with g3
+    backward   conv      0, 2, g3, g2      192 + 32 + 128   = 352   g3 is freed
+               sigmoid   0, 2, g2, g1      192 + 128 + 128  = 448   g2 is freed, and value 2 with its last saver
+               conv      0, g1             64 + 128         = 192   the input needs no gradient
+
+`training_peak` is 448 bytes. `evaluation_peak` is 320 bytes: nothing is saved, and the input stays live. With
+`WeightBytes`, gradients and copies of weights are added where they are live.
+"""
 
 from attrs import define, field, frozen
 
-from cifar_dsl.analysis.activation_trace import Tape
+from cifar_dsl.analysis.activation_trace import ActivationTrace
 from cifar_dsl.ir import Graph, Stage
 
 
 @frozen
 class WeightBytes:
-    """What each node's weights bring along, in bytes.
+    """Memory for the weights of each node, beside the weights themselves, in bytes.
 
-    `gradients` are those of the trained ones. `converted` is a copy in half the bytes, which stays until the backward
-    pass, and `reordered` a copy of filters in the order in which a CPU's convolution wants them: it makes one in its
-    forward pass, and two beside the gradient in its backward pass.
+    Attributes:
+        gradients: Gradients of the trained weights.
+        converted: Half-precision copies, which live until the node's backward pass is over.
+        reordered: Filters in the memory layout of a CPU's convolution: one copy in the forward pass, and two in the
+            backward pass.
     """
 
     gradients: tuple[int, ...]
@@ -21,138 +44,151 @@ class WeightBytes:
 
     @classmethod
     def none(cls, graph: Graph) -> "WeightBytes":
-        """Where weights don't count."""
-        nothing = (0,) * len(graph.nodes)
-        return cls(nothing, nothing, nothing)
+        """0 bytes for every node."""
+        zeros = (0,) * len(graph.nodes)
+        return cls(zeros, zeros, zeros)
 
 
-def training_peak(graph: Graph, tape: Tape, batch: int, weights: WeightBytes | None = None) -> int:
-    """Bytes that a step of training takes at the worst moment, beyond the weights and all of their gradients.
+def training_peak(graph: Graph, trace: ActivationTrace, batch: int, weights: WeightBytes | None = None) -> int:
+    """Peak bytes of a training step on a `batch` of images, without the weights and their full set of gradients.
 
-    The gradients of the last step are there until the forward pass is over; in the backward pass tensors take the
-    place that not all of them have taken again.
+    During the forward pass, the gradients of the previous step are still live. During the backward pass, activations
+    may use the memory of gradients that are not computed yet.
     """
     weights = weights or WeightBytes.none(graph)
-    keepers = [0] * len(tape.sizes)
-    for step in tape.steps:
-        for tensor in step.kept:
-            keepers[tensor] += 1
-    forward, left = _forward(graph, tape, batch, weights, keepers)
-    backward = _backward(graph, tape, batch, weights, keepers, left)
-    return max(forward, backward - sum(weights.gradients))
+    savers = [0] * len(trace.tensor_bytes)  # the number of nodes that save each tensor
+    for node in trace.nodes:
+        for tensor in node.saved_tensors:
+            savers[tensor] += 1
+    forward_peak, live_bytes = _forward(graph, trace, batch, weights, savers)
+    backward_peak = _backward(graph, trace, batch, weights, savers, live_bytes)
+    return max(forward_peak, backward_peak - sum(weights.gradients))
 
 
-def evaluation_peak(graph: Graph, tape: Tape, batch: int, weights: WeightBytes | None = None) -> int:
-    """Bytes that a forward pass takes at the worst moment where nothing is kept for a backward pass."""
-    return _forward(graph, tape, batch, weights or WeightBytes.none(graph), None)[0]
+def evaluation_peak(graph: Graph, trace: ActivationTrace, batch: int, weights: WeightBytes | None = None) -> int:
+    """Peak bytes of a forward pass on a `batch` of images that saves nothing for a backward pass."""
+    peak, _ = _forward(graph, trace, batch, weights or WeightBytes.none(graph), None)
+    return peak
 
 
-def _forward(graph: Graph, tape: Tape, batch: int, weights: WeightBytes, keepers: list[int] | None) -> tuple[int, int]:
-    """The most that is there at once, and what is left in the end. The input stays all the time."""
-    spent: dict[int, list[int]] = {}  # the tensors that nothing needs after the node that makes this value
-    for tensor, last in enumerate(_last_uses(graph, tape)):
-        if tensor and not (keepers and keepers[tensor]):
-            spent.setdefault(last, []).append(tensor)
-    there = peak = batch * tape.sizes[0]
-    for node, step, converted, reordered in zip(
-        graph.nodes, tape.steps, weights.converted, weights.reordered, strict=True
-    ):
-        there += batch * (tape.sizes[node.output] + step.own_bytes) + converted
-        peak = max(peak, there + reordered)
-        freed = sum(tape.sizes[tensor] for tensor in spent.get(node.output, ())) + (0 if keepers else step.own_bytes)
-        there -= batch * freed
-    return peak, there
+def _forward(
+    graph: Graph, trace: ActivationTrace, batch: int, weights: WeightBytes, savers: list[int] | None
+) -> tuple[int, int]:
+    """The peak, and the bytes that are live after the pass. The input is live throughout.
 
-
-def _last_uses(graph: Graph, tape: Tape) -> list[int]:
-    """For each tensor the value during whose making it is referred to last.
-
-    The module of a block, a branch or another scope refers to all that flows in from outside until it is done.
+    `savers` is the number of nodes that save each tensor, or None for an evaluation, which saves nothing.
     """
-    found = list(graph.body.values)
-    found.insert(0, 1)  # the input, at least while the first node takes it
+    freed_after: dict[int, list[int]] = {}  # by the value that a node makes: the tensors whose last use is that node
+    for tensor, last_use in enumerate(_last_uses(graph, trace)):
+        if tensor and not (savers and savers[tensor]):
+            freed_after.setdefault(last_use, []).append(tensor)
+    live_bytes = peak = batch * trace.tensor_bytes[0]
+    for node, node_trace, converted, reordered in zip(
+        graph.nodes, trace.nodes, weights.converted, weights.reordered, strict=True
+    ):
+        live_bytes += batch * (trace.tensor_bytes[node.output] + node_trace.saved_bytes) + converted
+        peak = max(peak, live_bytes + reordered)
+        freed = sum(trace.tensor_bytes[tensor] for tensor in freed_after.get(node.output, ()))
+        live_bytes -= batch * (freed + (0 if savers else node_trace.saved_bytes))
+    return peak, live_bytes
+
+
+def _last_uses(graph: Graph, trace: ActivationTrace) -> list[int]:
+    """The last use of each tensor in the forward pass, as the value that is being made at that time.
+
+    The module of a block, a branch or another scope holds references to its inputs until it returns.
+    """
+    last_uses = list(graph.body.values)  # a tensor that nothing uses is freed as soon as it is made
+    last_uses.insert(0, 1)  # the first node uses the input
     stages: list[Stage] = [*graph.nodes, *(scope for scope in graph.scopes if scope.values)]
     for stage in stages:
         for value in stage.inputs:
-            tensor = tape.tensor_of(value)
-            found[tensor] = max(found[tensor], stage.values[-1])
-    found[tape.tensor_of(graph.output)] = len(graph.nodes)
-    return found
+            tensor = trace.tensor_of(value)
+            last_uses[tensor] = max(last_uses[tensor], stage.values[-1])
+    last_uses[trace.tensor_of(graph.output)] = len(graph.nodes)  # the value of the last node
+    return last_uses
 
 
-def _backward(graph: Graph, tape: Tape, batch: int, weights: WeightBytes, keepers: list[int], there: int) -> int:
-    """The most that is there at once; the forward pass has left what is `there`."""
-    keepers = list(keepers)
+def _backward(
+    graph: Graph, trace: ActivationTrace, batch: int, weights: WeightBytes, savers: list[int], live_bytes: int
+) -> int:
+    """The peak of the backward pass; `live_bytes` are live after the forward pass."""
+    savers = list(savers)
     gradients = _Gradients()
-    gradients.add(graph.output, gradients.new(tape.sizes[tape.tensor_of(graph.output)] if graph.output else 0))
+    output_bytes = trace.tensor_bytes[trace.tensor_of(graph.output)] if graph.output else 0
+    gradients.add(graph.output, gradients.new(output_bytes))
     peak = 0
-    for index in reversed(range(len(tape.steps))):
-        step, node = tape.steps[index], graph.nodes[index]
-        incoming = gradients.of.pop(node.output, None)
-        beside = 0
+    for index in reversed(range(len(graph.nodes))):
+        node, node_trace = graph.nodes[index], trace.nodes[index]
+        incoming = gradients.buffers.pop(node.output, None)
+        scratch_bytes = 0
         if incoming is not None:
-            there += weights.gradients[index]
-            beside = 2 * weights.reordered[index] + weights.converted[index]  # of which there is a gradient, too
-            for value, size in zip(node.inputs, step.gradients, strict=True):
+            live_bytes += weights.gradients[index]
+            # The converted weights are live already; these are their gradients.
+            scratch_bytes = 2 * weights.reordered[index] + weights.converted[index]
+            for value, size in zip(node.inputs, node_trace.gradient_bytes, strict=True):
                 if size is not None:
-                    gradients.add(value, gradients.share(incoming) if step.passes_gradients else gradients.new(size))
-        peak = max(peak, there + beside + batch * gradients.take_peak())
+                    is_shared = node_trace.passes_gradients
+                    gradients.add(value, gradients.share(incoming) if is_shared else gradients.new(size))
+        peak = max(peak, live_bytes + scratch_bytes + batch * gradients.take_peak())
         if incoming is not None:
             gradients.release(incoming)
-        for tensor in step.kept:
-            keepers[tensor] -= 1
-            if tensor and not keepers[tensor]:
-                there -= batch * tape.sizes[tensor]
-        there -= batch * step.own_bytes + weights.converted[index]
+        for tensor in node_trace.saved_tensors:
+            savers[tensor] -= 1
+            if tensor and not savers[tensor]:
+                live_bytes -= batch * trace.tensor_bytes[tensor]
+        live_bytes -= batch * node_trace.saved_bytes + weights.converted[index]
     return peak
 
 
 @define
 class _Buffer:
+    """The memory of a gradient, in bytes per image. It is freed when its last reference is released."""
+
     size: int
-    uses: int = 1
+    references: int = 1
 
 
 @define
 class _Gradients:
-    """The gradients of values that are there, of one image. Several values may have one buffer."""
+    """The live gradients, by value, in bytes per image. Several values may share a buffer."""
 
-    of: dict[int, _Buffer] = field(factory=dict)
-    _there: int = 0
-    _peak: int = 0
+    buffers: dict[int, _Buffer] = field(factory=dict)
+    _live_bytes: int = 0
+    _peak_bytes: int = 0
 
     def new(self, size: int) -> _Buffer:
-        """A buffer of its own."""
-        self._there += size
-        self._peak = max(self._peak, self._there)
+        """Allocate a buffer."""
+        self._live_bytes += size
+        self._peak_bytes = max(self._peak_bytes, self._live_bytes)
         return _Buffer(size)
 
     def share(self, buffer: _Buffer) -> _Buffer:
-        """The same once more."""
-        buffer.uses += 1
+        """Increment the reference count."""
+        buffer.references += 1
         return buffer
 
     def release(self, buffer: _Buffer) -> None:
-        """Free it, once nobody uses it any more."""
-        buffer.uses -= 1
-        if not buffer.uses:
-            self._there -= buffer.size
+        """Decrement the reference count, and free the buffer when it reaches 0."""
+        buffer.references -= 1
+        if not buffer.references:
+            self._live_bytes -= buffer.size
 
     def add(self, value: int, buffer: _Buffer) -> None:
-        """Take a gradient for a value, beside those that have come already: they are added up, in place if possible."""
-        other = self.of.get(value)
+        """Add to the gradient of a value: in place if one of the two buffers isn't shared, else in a new one."""
+        other = self.buffers.get(value)
         if other is None:
-            self.of[value] = buffer
-        elif other.uses == 1 or buffer.uses == 1:
-            summed, spent = (other, buffer) if other.uses == 1 else (buffer, other)
-            self.release(spent)
-            self.of[value] = summed
+            self.buffers[value] = buffer
+        elif other.references == 1 or buffer.references == 1:
+            total, released = (other, buffer) if other.references == 1 else (buffer, other)
+            self.release(released)
+            self.buffers[value] = total
         else:
-            self.of[value] = self.new(max(other.size, buffer.size))
+            self.buffers[value] = self.new(max(other.size, buffer.size))
             self.release(other)
             self.release(buffer)
 
     def take_peak(self) -> int:
-        """The most that was there at once since it was asked last."""
-        peak, self._peak = self._peak, self._there
+        """The peak since the last call, in bytes per image."""
+        peak, self._peak_bytes = self._peak_bytes, self._live_bytes
         return peak

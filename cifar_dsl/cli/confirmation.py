@@ -42,7 +42,7 @@ def confirm_size(analyses: Iterable[Analysis], *, yes: bool) -> None:
     for analysis in analyses:
         parameters, recipe = analysis.graph.cost.parameters, analysis.recipe
         if recipe is not None and parameters > limits.current().unasked_parameters:
-            memory = in_short(estimate(analysis.graph, recipe)["together"], "B")
+            memory = in_short(estimate(analysis.graph, recipe)["total"], "B")
             facts.append(f"{analysis.program.name} has {parameters:,} parameters; to train it takes about {memory}.")
     if facts:
         confirm("\n".join(facts), yes=yes)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _EXPLANATIONS = {
     "activations": "at the worst moment of a step or an evaluation",
-    "data set": "as bytes",
-    "gaps": "between tensors in the heap",
+    "dataset": "as bytes",
+    "fragmentation": "of the heap",
     "process": "Python and torch",
 }
 
@@ -42,7 +42,7 @@ def dry_run_of(spec: "Spec", data: str | None, device: str) -> None:
     for line in columns(rows, right=frozenset({1}), indent="  "):
         click.echo(line)
     available = available_bytes() if is_on_cpu else None
-    if available is not None and parts["together"] > available:
+    if available is not None and parts["total"] > available:
         note(f"warning: that is more than the {in_short(available, 'B')} that this machine has left")
         note(f"  = help: a smaller batch takes less: --set train.batch={max(1, spec.recipe.batch // 2)}")
 

@@ -163,7 +163,7 @@ def _warn(to_train: "Iterable[tuple[Analysis, Dataset]]", choice: Choice, *, at_
     for analysis, dataset in to_train:
         recipe = required_recipe(analysis)
         images = len(dataset.y_train) + len(dataset.y_test)
-        needed = at_a_time * estimate(analysis.graph, recipe, images, choice.device.type)["together"]
+        needed = at_a_time * estimate(analysis.graph, recipe, images, choice.device.type)["total"]
         if there is not None and needed > there:
             together, fewer = (
                 (f" {at_a_time} times at once", ", and --jobs trains fewer") if at_a_time > 1 else ("", "")

@@ -151,7 +151,7 @@ def _memory_explained(graph: Graph, recipe: Recipe, images: int, device: torch.d
             raise
         raise UserError(
             "the memory of the device does not suffice for this training, which takes about "
-            + in_short(estimate(graph, recipe, images, device.type)["together"], "B")
+            + in_short(estimate(graph, recipe, images, device.type)["total"], "B")
             + " a seed",
             f"a smaller batch takes less: --set train.batch={max(1, recipe.batch // 2)} (a change of the recipe)",
             "so does `--set train.precision=bf16`, or fewer seeds at once",

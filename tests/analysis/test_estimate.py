@@ -1,4 +1,4 @@
-"""The estimate of a training's memory."""
+"""The estimate of the memory that a training takes."""
 
 import pytest
 
@@ -16,40 +16,40 @@ def parts(path, *overrides: str, device: str = "cuda") -> dict[str, int]:
 
 
 def test_parts_are_counted_by_hand(tiny):
-    # An evaluation takes more than a step: 500 images, beside what goes into relu or flatten and what comes out.
+    # The peak is an evaluation: 500 images, and the input and output of relu or flatten for each.
     image, pixels = 4 * 3 * 32 * 32, 4 * 4 * 8 * 8
     expected = {
         "weights": 4 * WEIGHTS,
         "gradients": 4 * WEIGHTS,
         "optimizer": 2 * 4 * WEIGHTS,
         "activations": 500 * (image + 2 * pixels),
-        "data set": IMAGES * (3 * 32 * 32 + 8),
+        "dataset": IMAGES * (3 * 32 * 32 + 8),
     }
-    assert parts(tiny) == expected | {"together": sum(expected.values())}
+    assert parts(tiny) == expected | {"total": sum(expected.values())}
 
 
-def test_of_an_image_is_kept_what_the_backward_pass_needs(tiny):
+def test_kept_bytes_are_what_the_backward_pass_needs(tiny):
     image, pixels = 4 * 3 * 32 * 32, 4 * 4 * 8 * 8
-    assert kept_bytes(cifar_dsl.load(tiny).graph) == image + 2 * pixels  # relu's output, and that in another order
+    assert kept_bytes(cifar_dsl.load(tiny).graph) == image + 2 * pixels  # relu's output, and flatten's copy of it
 
 
-def test_on_a_cpu_the_process_and_its_heap_count(tiny):
+def test_on_a_cpu_the_process_and_heap_fragmentation_count(tiny):
     on_gpu, on_cpu = parts(tiny), parts(tiny, device="cpu")
     assert on_cpu["process"] > 500e6
     assert on_cpu["activations"] >= on_gpu["activations"]
-    in_heap = on_cpu["activations"] + on_cpu["gradients"] + on_cpu["optimizer"]
-    assert 0 < on_cpu["gaps"] < in_heap
-    assert on_cpu["together"] == sum(on_cpu.values()) - on_cpu["together"]
+    on_heap = on_cpu["activations"] + on_cpu["gradients"] + on_cpu["optimizer"]
+    assert 0 < on_cpu["fragmentation"] < on_heap
+    assert on_cpu["total"] == sum(on_cpu.values()) - on_cpu["total"]
 
 
-def test_what_is_mapped_leaves_no_gaps(make_spec, tiny):
-    # Of a batch of 8,000 each tensor is above what glibc maps, and of one of 16 none.
+def test_mapped_tensors_cause_no_fragmentation(make_spec, tiny):
+    # With a batch of 40,000, glibc maps every tensor; with 16, none.
     small, large = parts(tiny, device="cpu"), parts(tiny, "train.batch=40000", device="cpu")
     assert large["activations"] > 100 * small["activations"] / 2
-    assert large["gaps"] < large["activations"] / 10
+    assert large["fragmentation"] < large["activations"] / 10
 
 
-def test_what_a_setting_costs_is_in_its_part(tiny):
+def test_each_setting_changes_its_part(tiny):
     large = parts(tiny, "train.batch=2000")
     assert 1.9 < parts(tiny, "train.batch=4000")["activations"] / large["activations"] < 2.1
     residual = specs_directory() / "residual.arch"
@@ -57,17 +57,17 @@ def test_what_a_setting_costs_is_in_its_part(tiny):
     assert 0.5 < half["activations"] / full["activations"] < 0.7
     assert parts(tiny, "train.optimizer=sgd(lr=1)")["optimizer"] == 0
     assert 2 * parts(tiny, "train.optimizer=sgd(lr=1, momentum=0.9)")["optimizer"] == parts(tiny)["optimizer"]
-    assert parts(tiny, "train.data=cifar10")["data set"] == 60_000 * (3 * 32 * 32 + 8)
+    assert parts(tiny, "train.data=cifar10")["dataset"] == 60_000 * (3 * 32 * 32 + 8)
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_of_data_that_a_file_holds_the_size_is_unknown(tiny, device):
+def test_without_its_file_the_size_of_npz_data_is_unknown(tiny, device):
     known, unknown = parts(tiny, device=device), parts(tiny, 'train.data=npz("0123abcd")', device=device)
-    assert unknown["data set"] == 0
-    assert unknown["together"] == known["together"] - known["data set"]
+    assert unknown["dataset"] == 0
+    assert unknown["total"] == known["total"] - known["dataset"]
 
 
-def test_groups_averages_and_what_is_frozen_are_counted(make_spec):
+def test_groups_averages_and_frozen_weights_are_counted(make_spec):
     text = (
         "arch groups\ninput 3x32x32\n"
         "model { conv(4, 3, stride=4, frozen=weight) -> relu -> flatten -> dense(10) }\n"
@@ -84,4 +84,4 @@ def test_groups_averages_and_what_is_frozen_are_counted(make_spec):
     assert "averages" not in counted
     averaged = parts(make_spec("groups", text), "train.average=lookahead -> ema(0.9)")
     assert averaged["averages"] == 2 * counted["weights"]
-    assert averaged["together"] == counted["together"] + averaged["averages"]
+    assert averaged["total"] == counted["total"] + averaged["averages"]

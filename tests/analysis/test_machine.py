@@ -13,7 +13,7 @@ def machine(root: Path, meminfo: str | None, limit: str | None = None) -> Path:
     return root
 
 
-def test_linux_says_what_is_available(tmp_path):
+def test_linux_reports_available_memory(tmp_path):
     text = "MemTotal:  9000 kB\nMemFree:  10 kB\nMemAvailable:  4000 kB\n"
     assert available_bytes(machine(tmp_path, text)) == 4000 * 1024
 
@@ -25,7 +25,7 @@ def test_a_container_has_no_more_than_its_limit(tmp_path, limit, expected):
     assert available_bytes(machine(tmp_path, "MemAvailable:  4000 kB\n", limit)) == expected
 
 
-def test_what_a_container_uses_is_not_there_but_for_files_that_are_cached(tmp_path):
+def test_memory_used_in_a_container_is_not_available_except_its_page_cache(tmp_path):
     root = machine(tmp_path, "MemAvailable:  4000 kB\n", "1000000\n")
     group = root / "sys/fs/cgroup"
     (group / "memory.current").write_text("900000\n")
@@ -36,7 +36,7 @@ def test_what_a_container_uses_is_not_there_but_for_files_that_are_cached(tmp_pa
     assert available_bytes(root) == 0
 
 
-def test_elsewhere_the_system_says_what_it_has_in_all(tmp_path, monkeypatch):
+def test_other_systems_report_their_physical_memory(tmp_path, monkeypatch):
     monkeypatch.setattr("os.sysconf_names", {"SC_PHYS_PAGES": 1, "SC_PAGE_SIZE": 2}, raising=False)
     monkeypatch.setattr("os.sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1000}.__getitem__, raising=False)
     assert available_bytes(machine(tmp_path, None)) == 4_096_000
@@ -44,6 +44,6 @@ def test_elsewhere_the_system_says_what_it_has_in_all(tmp_path, monkeypatch):
     assert available_bytes(tmp_path) is None
 
 
-def test_this_machine_has_some():
-    there = available_bytes()
-    assert there is None or there > 2**26
+def test_this_machine_has_available_memory():
+    available = available_bytes()
+    assert available is None or available > 2**26

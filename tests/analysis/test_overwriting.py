@@ -1,4 +1,4 @@
-"""Which layers compute in the memory of their input, and that this changes no number."""
+"""Which layers run in place, and that running in place changes no result."""
 
 import pytest
 import torch
@@ -22,34 +22,34 @@ def names(model: str) -> list[str]:
         ("conv(4, 3) -> bn -> relu", ["relu"]),
         ("flatten -> dense(5) -> relu", ["relu"]),
         ("add { conv(3, 1) | conv(3, 1) } -> relu", ["relu"]),
-        ("relu -> conv(4, 3)", []),  # the images are not the network's
-        ("conv(4, 3) -> relu -> relu", ["relu"]),  # the first needs its output
-        ("conv(4, 3) -> sigmoid -> relu", []),  # so does a sigmoid
-        ("conv(4, 3) -> flatten -> relu", []),  # which lies in another's memory
+        ("relu -> conv(4, 3)", []),  # the input belongs to the caller
+        ("conv(4, 3) -> relu -> relu", ["relu"]),  # the first relu saves its output
+        ("conv(4, 3) -> sigmoid -> relu", []),  # so does sigmoid
+        ("conv(4, 3) -> flatten -> relu", []),  # flatten's output is a view
         ("conv(4, 3) -> gelu", []),
-        ("conv(4, 3)\nadd { relu | gelu }", []),  # two use it
+        ("conv(4, 3)\nadd { relu | gelu }", []),  # two branches use it
         ("let x = conv(4, 3)\nadd { x -> relu | x }", []),
         ("conv(4, 3)\nadd { relu }", ["add.branch1.relu"]),
     ],
 )
-def test_an_input_is_overwritten_that_nobody_needs_any_more(model, expected):
+def test_relu_overwrites_an_input_that_nothing_else_needs(model, expected):
     assert names(model) == expected
 
 
-def test_results_and_gradients_are_the_same_bit_for_bit():
+def test_results_and_gradients_are_identical_bit_for_bit():
     model = (
         "conv(4, 3) -> bn -> relu\nadd { conv(4, 3, pad=1) -> relu | conv(4, 1) }\nrelu\nflatten -> dense(5) -> relu"
     )
     graph = analyze_text(text_of(model)).graph
-    inside, apart = (build_module(graph, "network", seed=0) for _ in range(2))
-    assert [module.inplace for module in inside.modules() if isinstance(module, nn.ReLU)] == [True] * 4
+    in_place, apart = (build_module(graph, "network", seed=0) for _ in range(2))
+    assert [module.inplace for module in in_place.modules() if isinstance(module, nn.ReLU)] == [True] * 4
     for module in apart.modules():
         if isinstance(module, nn.ReLU):
             module.inplace = False
     x = torch.randn(4, *graph.input.extents)
     before = x.clone()
-    for network in (inside, apart):
+    for network in (in_place, apart):
         network(x).square().sum().backward()
     assert torch.equal(x, before)
-    for one, other in zip(inside.parameters(), apart.parameters(), strict=True):
+    for one, other in zip(in_place.parameters(), apart.parameters(), strict=True):
         assert torch.equal(one.grad, other.grad)

@@ -1,4 +1,4 @@
-"""What layers say that autograd keeps of them is what torch keeps."""
+"""The tensors that layers declare as saved by autograd are the ones that torch saves."""
 
 import re
 
@@ -8,14 +8,14 @@ from helpers.networks import layers, networks
 from hypothesis import HealthCheck, assume, given, settings
 
 import cifar_dsl
-from cifar_dsl.analysis.activation_trace import record
+from cifar_dsl.analysis.activation_trace import trace_activations
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.ir import Graph
 from cifar_dsl.operations.layers import LAYERS
 from cifar_dsl.training.lowering.torch_module import build_module
 
-# The same examples each time: an equality this strict is for whoever changes a layer, not for whoever is unlucky.
+# The same examples in every run: a test this strict should fail for a changed layer, never by bad luck.
 slow_to_draw = {
     "derandomize": True,
     "deadline": None,
@@ -25,10 +25,10 @@ precisions = pytest.mark.parametrize("precision", ["fp32", "bf16"])
 
 
 class Keeping:
-    """Every storage that autograd is given to keep, once."""
+    """Collects every storage that autograd saves, once."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, torch.UntypedStorage] = {}  # which are held, so that no other gets its address
+        self._kept: dict[int, torch.UntypedStorage] = {}  # held, so that no address is reused
 
     def pack(self, tensor: torch.Tensor) -> None:
         storage = tensor.untyped_storage()
@@ -40,7 +40,7 @@ class Keeping:
 
 
 def kept_by_torch(graph: Graph, precision: str, batch: int) -> int:
-    """Bytes that are kept of a forward pass in training, weights included."""
+    """Bytes that autograd saves in a training forward pass, weights included."""
     module = build_module(graph, "test", seed=0).to(memory_format=torch.channels_last)
     x = torch.rand(batch, *graph.input.extents).to(memory_format=torch.channels_last)
     keeping = Keeping()
@@ -51,29 +51,31 @@ def kept_by_torch(graph: Graph, precision: str, batch: int) -> int:
 
 
 def check(graph: Graph, precision: str) -> None:
-    # Weights, and what is worked out once a batch, are kept for any number of images.
+    # Weights, and tensors computed once per batch, are saved for any number of images.
     more = kept_by_torch(graph, precision, 3) - kept_by_torch(graph, precision, 2)
-    assert record(graph, precision).kept_bytes() == more
+    assert trace_activations(graph, precision).kept_bytes() == more
 
 
 def is_approximate(text: str, precision: str) -> bool:
-    """Whether there is a layer of which torch keeps a little more or less than it says."""
-    patterns = [r"attention\((heads=)?1\b.*\d(\.\d|e-)"]  # of one head that drops, values are a part of the projection
+    """Whether a layer declares a little more or less than torch saves."""
+    patterns = [
+        r"attention\((heads=)?1\b.*\d(\.\d|e-)"
+    ]  # with one head and dropout, the values are a view of the projection
     if precision == "bf16":  # on a CPU torch pads in float32
         patterns += ["replicate", "reflect"]
     return any(re.search(pattern, text) for pattern in patterns)
 
 
-@pytest.mark.filterwarnings("ignore:Mismatch dtype:UserWarning")  # of rmsnorm's input and scale
+@pytest.mark.filterwarnings("ignore:Mismatch dtype:UserWarning")  # rmsnorm's input and scale
 @precisions
 @pytest.mark.parametrize("name", sorted(LAYERS))
-def test_of_each_layer(name: str, precision: str) -> None:
+def test_each_layer(name: str, precision: str) -> None:
     @settings(max_examples=6, **slow_to_draw)
     @given(text=layers(name))
     def law(text: str) -> None:
         assume("whitening" not in text)  # must come first
         assume(not is_approximate(text, precision))
-        # A trained stage comes before it, so that there is a backward pass, and one that keeps its output after it.
+        # A trained stage before the layer makes a backward pass; the one after it saves the layer's output.
         head, stages = text.removesuffix("}\n").split("model {")
         channels = analyze_text(text).graph.input.channels
         check(analyze_text(f"{head}model {{\nconv({channels}, 1)\n{stages}\nsilu\n}}\n").graph, precision)
@@ -85,7 +87,7 @@ def test_of_each_layer(name: str, precision: str) -> None:
 @precisions
 @settings(max_examples=30, **slow_to_draw)
 @given(text=networks())
-def test_of_networks(precision: str, text: str) -> None:
+def test_random_networks(precision: str, text: str) -> None:
     assume(not is_approximate(text, precision))
     check(analyze_text(text).graph, precision)
 
@@ -102,5 +104,5 @@ def test_of_networks(precision: str, text: str) -> None:
         pytest.param("densenet121", "fp32", marks=pytest.mark.slow),
     ],
 )
-def test_of_published_networks(name: str, precision: str) -> None:
+def test_published_networks(name: str, precision: str) -> None:
     check(cifar_dsl.load(specs_directory() / "zoo" / f"{name}.arch").graph, precision)

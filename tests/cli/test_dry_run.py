@@ -20,9 +20,9 @@ def test_it_shows_what_takes_how_much(cli, tiny, tmp_path):
     assert "2,682" in outcome.out
     assert re.search(r"^data +cifar10$", outcome.out, re.MULTILINE)
     table = outcome.out.partition("memory of training on a CPU, estimated\n")[2].splitlines()
-    names = ["weights", "gradients", "optimizer", "activations", "data set", "gaps", "process", "together"]
+    names = ["weights", "gradients", "optimizer", "activations", "dataset", "fragmentation", "process", "total"]
     assert [re.split("  +", line.strip())[0] for line in table] == names
-    assert "  data set      185 MB  as bytes" in table
+    assert "  dataset         185 MB  as bytes" in table
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.arch"]
 
 
@@ -45,14 +45,14 @@ def test_a_spec_that_is_not_trained_has_its_network_shown(cli, make_spec):
 def test_of_a_file_it_shows_the_size_and_the_fingerprint_that_training_has(cli, tiny, pictures):
     outcome = cli("train", tiny, "--dry-run", "--data", f"npz:{pictures}")
     assert outcome.code == 0
-    assert f"data set {(60 + 20) * (3072 + 8) / 1e3:.0f} kB" in " ".join(outcome.out.split())
+    assert f"dataset {(60 + 20) * (3072 + 8) / 1e3:.0f} kB" in " ".join(outcome.out.split())
     assert re.search(r"^data +npz\(digest=", outcome.out, re.MULTILINE)
 
 
 def test_of_data_that_only_a_file_holds_it_shows_the_rest(cli, tiny):
     outcome = cli("train", tiny, "--dry-run", "--set", 'train.data=npz("0123abcd")')
     assert (outcome.code, outcome.err) == (0, "")
-    assert "  data set " in outcome.out
+    assert "  dataset " in outcome.out
 
 
 def test_too_little_memory_is_told_with_what_takes_less(cli, tiny, monkeypatch):

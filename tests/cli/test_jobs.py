@@ -56,7 +56,7 @@ def test_trainings_that_run_at_a_time_share_the_memory(tiny, pictures, monkeypat
         jobs._warn([(spec.analysis, dataset)], cpu, at_a_time=at_a_time)
         return capsys.readouterr().err
 
-    needed = estimate(spec.graph, spec.recipe, 80, "cpu")["together"]
+    needed = estimate(spec.graph, spec.recipe, 80, "cpu")["total"]
     assert warned(1, needed) == ""
     assert warned(2, 2 * needed) == ""
     said = warned(2, 2 * needed - 1)
