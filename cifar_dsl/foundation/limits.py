@@ -26,35 +26,35 @@ class Limits:
     """
 
     file_bytes: int = _limit(
-        64 * 1024, "bytes in a spec; checked before it is read, and only regular files are read", raisable=True
+        64 * 1024, "bytes in a spec, checked before it is read; only regular files are read", raisable=True
     )
-    included_bytes: int = _limit(256 * 1024, "bytes in a spec and everything it extends", raisable=True)
+    included_bytes: int = _limit(256 * 1024, "bytes in a spec and all its bases", raisable=True)
     extends_depth: int = _limit(8, "bases in a chain of `extends`")
-    token_characters: int = _limit(1024, "characters in a word, a number or a quoted text")
+    token_characters: int = _limit(1024, "characters in a word, a number or a string")
     identifier_characters: int = _limit(64, "characters in a name")
     nesting: int = _limit(64, "nested brackets, counted before the text is parsed, and nested expressions")
     integer_magnitude: int = _limit(10**12, "the magnitude of a number, written (E0104) or computed (E0210)")
-    layers: int = _limit(10_000, "layers and joins of a network", raisable=True)
-    steps: int = _limit(200_000, "stages and loop rounds that an expansion takes", raisable=True)
-    evaluations: int = _limit(1_000_000, "parts of expressions that are evaluated, once per loop round", raisable=True)
-    list_items: int = _limit(10_000, "values in a list, including those of nested lists", raisable=True)
+    layers: int = _limit(10_000, "layers and joins in a network", raisable=True)
+    steps: int = _limit(200_000, "stages and loop iterations in an expansion", raisable=True)
+    evaluations: int = _limit(1_000_000, "evaluated subexpressions, counted once per loop iteration", raisable=True)
+    list_items: int = _limit(10_000, "values in a list, including nested lists", raisable=True)
     block_depth: int = _limit(64, "nested block calls")
-    body_depth: int = _limit(100, "nested bodies, including those of called blocks")
-    param_depth: int = _limit(64, "params in a chain in which each uses the next")
-    parameters: int = _limit(2_000_000_000, "parameters of a network, counted by integer arithmetic", raisable=True)
+    body_depth: int = _limit(100, "nested bodies, including called blocks")
+    param_depth: int = _limit(64, "params in a chain where each uses the next")
+    parameters: int = _limit(2_000_000_000, "parameters in a network, counted with integer arithmetic", raisable=True)
     unasked_parameters: int = _limit(
         100_000_000,
-        "parameters of a network that is trained without a prompt; `--yes` accepts the prompt",
+        "parameters in a network that trains without a prompt; `--yes` accepts the prompt",
         raisable=True,
     )
     tensor: int = _limit(100_000_000, "values in one tensor, for one image", raisable=True)
-    groups: int = _limit(64, "groups of parameters in a recipe")
+    groups: int = _limit(64, "parameter groups in a recipe")
     selected: int = _limit(64, "kinds and patterns that a group selects")
-    changes: int = _limit(32, "augmentations of a recipe")
+    changes: int = _limit(32, "augmentations in a recipe")
     mixtures: int = _limit(2, "augmentations that mix images; each doubles the work")
     views: int = _limit(4, "stages of `test_augment`; each doubles or triples the work")
     averages: int = _limit(4, "averages of weights")
-    diagnostics: int = _limit(20, "diagnostics that are shown of a spec; the others are not computed")
+    diagnostics: int = _limit(20, "diagnostics shown for a spec; no more are computed")
 
 
 DEFAULTS = Limits()
