@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from attrs import frozen
 
 from cifar_dsl.cli.options import Decorator, GroupedOption
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import nearest
 from cifar_dsl.language.diagnostics.render import visible
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from attrs import evolve, frozen
+from attrs import evolve
 
 from cifar_dsl.cli import arguments, results
 from cifar_dsl.cli.options import GroupedCommand, with_options
 from cifar_dsl.cli.output import fail
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.training.options import CompareOptions
 

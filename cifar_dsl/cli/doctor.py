@@ -9,12 +9,13 @@ from itertools import groupby
 from pathlib import Path
 
 import click
-from attrs import asdict, frozen
+from attrs import asdict
 
 from cifar_dsl.cli.options import with_option
 from cifar_dsl.cli.output import counted, note, say
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.installation import Requirement, requirements, versions, without_home
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.foundation.text import columns, in_short
 from cifar_dsl.language.diagnostics import SpecError

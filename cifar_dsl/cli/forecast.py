@@ -4,9 +4,8 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
-from attrs import frozen
-
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import duration
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.runs import Run

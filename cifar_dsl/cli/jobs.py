@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
-from attrs import evolve, frozen
+from attrs import evolve
 
 from cifar_dsl import api
 from cifar_dsl.analysis import estimate
@@ -18,6 +18,7 @@ from cifar_dsl.cli.stopping import Stop, stoppable
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.experiments.jobs import Executor, InlineExecutor, Job, LocalExecutor
 from cifar_dsl.experiments.trackers import TrackerDispatcher, require
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import note_failure, run_path

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import field
 
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.expand import expand
@@ -16,6 +16,7 @@ from cifar_dsl.compiler.names import Names, resolve_library, resolve_program
 from cifar_dsl.compiler.params import global_values
 from cifar_dsl.compiler.program import Program, load_program, program_of_text, program_with_data
 from cifar_dsl.compiler.recipe import DataShape, check_data, check_fit, make_recipe
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Recipe, fingerprint
 from cifar_dsl.language.diagnostics import Reporter
 from cifar_dsl.language.source import Source

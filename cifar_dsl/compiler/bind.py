@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar, cast
 
-from attrs import field, frozen
+from attrs import field
 
 from cifar_dsl.compiler.error_location import ErrorLocator, Location
 from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, ValueScope, describe
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import ArgumentInfo, Declaration, Symbol, arguments_of
 from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter, nearest
 from cifar_dsl.language.source import Span

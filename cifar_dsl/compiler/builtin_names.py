@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from attrs import frozen
+from cifar_dsl.foundation.records import frozen
 
 Number = int | float
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.library import library_blocks
 from cifar_dsl.compiler.values import SYMBOLS
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import arguments_of
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, SpecError, nearest
 from cifar_dsl.language.source import Source, Span

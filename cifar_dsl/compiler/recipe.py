@@ -4,14 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from attrs import frozen
-
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.program import GroupSettings, Program
 from cifar_dsl.compiler.values import BlockValue, Tensor, ValueScope, describe
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Graph, Group, Recipe, Shape, Symbol
 from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter, nearest
 from cifar_dsl.language.source import Span

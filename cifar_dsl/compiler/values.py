@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Shape, Size, Symbol, Value, arguments_of
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes

@@ -6,12 +6,12 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
 from IPython.core.error import UsageError
 from IPython.display import display
 
 from cifar_dsl.api import spec_of_text
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError, render_full
 from cifar_dsl.language.highlighting import html_of_text
 

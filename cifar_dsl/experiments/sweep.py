@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from itertools import product
 from math import prod
 
-from attrs import frozen
-
 from cifar_dsl.compiler import override_phrase
 from cifar_dsl.foundation.errors import SweepError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, Label, SpecError
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, parse_axis, print_chain, print_override

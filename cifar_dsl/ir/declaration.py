@@ -9,8 +9,9 @@ from functools import cache, cached_property
 from typing import Any, ClassVar, Protocol, Self, TypeVar, cast, dataclass_transform
 
 import attrs
-from attrs import field, frozen
+from attrs import field
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir.values import Call, PlainValue, Value
 
 T = TypeVar("T")

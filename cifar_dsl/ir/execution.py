@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from attrs import frozen
-
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir.shape import Shape
 
 INDEX_BYTES = 8

@@ -7,8 +7,9 @@ nodes make the values from 1 on, in an order in which they can be computed.
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
-from attrs import field, frozen
+from attrs import field
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir.operation import Cost, Operation, Parameter
 from cifar_dsl.ir.shape import Shape
 from cifar_dsl.language.source import Span

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attrs import frozen
+from cifar_dsl.foundation.records import frozen
 
 
 @frozen

@@ -3,8 +3,7 @@
 from math import prod
 from typing import Any, ClassVar
 
-from attrs import frozen
-
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir.declaration import Declaration
 from cifar_dsl.ir.execution import Execution
 from cifar_dsl.ir.lowering import Lowering

@@ -5,8 +5,7 @@ The classes from `Dataset` to `Views` are abstract; `operations/recipe/` has tho
 
 from typing import ClassVar
 
-from attrs import frozen
-
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir.declaration import Declaration
 from cifar_dsl.ir.lowering import Lowering
 from cifar_dsl.ir.shape import Shape

@@ -2,7 +2,7 @@
 
 from math import prod
 
-from attrs import frozen
+from cifar_dsl.foundation.records import frozen
 
 
 @frozen

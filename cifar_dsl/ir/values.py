@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING, Union
 
-from attrs import field, frozen
+from attrs import field
+
+from cifar_dsl.foundation.records import frozen
 
 if TYPE_CHECKING:
     from cifar_dsl.ir.declaration import Declaration

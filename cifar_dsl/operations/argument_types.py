@@ -5,10 +5,9 @@ import re
 from collections.abc import Callable
 from typing import Any, cast
 
-from attrs import frozen
-
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Kind, Size, Symbol, Value
 
 

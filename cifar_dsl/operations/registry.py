@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar, cast
 
-from attrs import frozen
-
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Symbol, Value, arguments_of
 from cifar_dsl.operations.argument_types import UnfitError, Written
 

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from attrs import frozen
-
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.folder import Run, restore

@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from attrs import frozen
-
 from cifar_dsl.foundation.atomic import sync_folder, write_atomically
+from cifar_dsl.foundation.records import frozen
 
 FOLDER = "checkpoints"
 _NAME = re.compile(r"epoch-(?P<epoch>\d{6})-step-(?P<step>\d{9})-(?P<digest>[0-9a-f]{64})\.safetensors")

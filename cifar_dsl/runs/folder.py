@@ -5,9 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import cattrs
-from attrs import frozen
 
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs.lock import is_locked
 from cifar_dsl.runs.places import (
     FAILURE,

@@ -7,9 +7,8 @@ spec comes from, and two specs that differ in nothing else share their runs.
 
 from collections.abc import Sequence
 
-from attrs import frozen
-
 from cifar_dsl.compiler import Analysis, changes
+from cifar_dsl.foundation.records import frozen
 
 
 @frozen

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from attrs import frozen
 
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.records import frozen
 
 _LARGEST = 1 << 28  # bytes of an array, as the file itself says; nobody's test set is larger
 _ARRAYS = ("labels", "predicted", "truth_probability", "classes")

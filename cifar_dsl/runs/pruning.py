@@ -7,9 +7,8 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from attrs import frozen
-
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs.catalogue import FoundRun, Status, entry_of
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.lock import RunLock

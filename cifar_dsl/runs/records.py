@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import cattrs
-from attrs import fields, frozen
+from attrs import fields
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
 
 SCHEMA = 3

@@ -3,10 +3,9 @@
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from attrs import frozen
-
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs.places import HOLDER, RESULT
 
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import cattrs
 import torch
-from attrs import frozen
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import Best, EpochMetrics
 from cifar_dsl.runs.records import from_json
 from cifar_dsl.training.learner import Learner

@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from attrs import frozen
 
 from cifar_dsl.analysis import available_bytes
 from cifar_dsl.foundation.errors import DeviceError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.precision import type_of
 
 _BEST = "`--device auto` takes the best there is"

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from attrs import define, field, frozen
+from attrs import define, field
+
+from cifar_dsl.foundation.records import frozen
 
 POWERCAP = Path("/sys/class/powercap")
 _EVERY_S = 0.2  # between two looks at a power, and often enough that no counter of RAPL runs over unseen

@@ -21,10 +21,11 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import torch
-from attrs import define, field, frozen
+from attrs import define, field
 from torch import nn
 
 from cifar_dsl.foundation.errors import EngineError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.training.feeds import DeviceFeed, Feed, HostFeed
 

@@ -3,10 +3,11 @@
 from functools import partial
 
 import torch
-from attrs import define, field, frozen
+from attrs import define, field
 from torch import Tensor, nn
 
 from cifar_dsl.analysis import EVALUATION_BATCH
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Recipe
 from cifar_dsl.training.engines import Eager, Engine
 from cifar_dsl.training.feeds import Feed

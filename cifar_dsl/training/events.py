@@ -24,8 +24,7 @@ An exception that a listener raises ends the training at once and reaches the ca
 
 from collections.abc import Callable
 
-from attrs import frozen
-
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import EpochMetrics
 
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import torch
-from attrs import define, field, frozen
+from attrs import define, field
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Recipe
 from cifar_dsl.training import draws
 

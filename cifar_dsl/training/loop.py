@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import torch
-from attrs import define, field, frozen
+from attrs import define, field
 
 from cifar_dsl.foundation.errors import StoppedError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import EpochMetrics
 from cifar_dsl.training.engines import Engine, draws_at_random
 from cifar_dsl.training.evaluation import Evaluation, Measured, measure

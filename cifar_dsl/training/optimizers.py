@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 import torch
-from attrs import frozen
 from torch import Tensor, nn
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.ir.recipe import Optimizer, Schedule
 from cifar_dsl.operations.recipe.groups import assign

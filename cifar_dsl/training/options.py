@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from attrs import Attribute, fields, frozen
+from attrs import Attribute, fields
 from attrs import field as attrs_field
 from attrs.converters import optional
 
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.records import frozen
 
 # The headings of `--help`; without one, an option stands under the last.
 TARGET = "What to train"

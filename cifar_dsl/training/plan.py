@@ -2,8 +2,7 @@
 
 import math
 
-from attrs import frozen
-
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Recipe
 
 

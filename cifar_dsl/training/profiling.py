@@ -6,10 +6,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import torch
-from attrs import define, field, frozen
+from attrs import define, field
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from cifar_dsl.compiler import Analysis
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, peak_macs_per_s, synchronize, timed
 from cifar_dsl.training.engines import Eager, choose_engine

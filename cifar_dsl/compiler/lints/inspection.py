@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from attrs import frozen
-
 from cifar_dsl.compiler import Analysis, Library, examine
 from cifar_dsl.compiler.lints import rules as _rules  # noqa: F401  # registers the lints
 from cifar_dsl.compiler.lints.allowing import without_allowed
 from cifar_dsl.compiler.lints.registry import NETWORK_LINTS, TEXT_LINTS
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 
-from attrs import frozen
-
 from cifar_dsl.compiler.builtin_names import FLOW_NAMES, FUNCTIONS
 from cifar_dsl.compiler.names.reserved import FOREIGN_NAMES, MODULE_ATTRIBUTES
 from cifar_dsl.compiler.names.table import Definition
 from cifar_dsl.compiler.types import TYPES
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import KEYWORDS, nodes

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain, zip_longest
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from cifar_dsl.compiler.builtin_names import BUDGETS, FLOW_NAMES, FUNCTIONS
 from cifar_dsl.compiler.library import library_index
@@ -12,6 +12,7 @@ from cifar_dsl.compiler.names.errors import NameErrors
 from cifar_dsl.compiler.names.table import Definition, Kind, Mention, Names, definitions_of
 from cifar_dsl.compiler.program import LAYERS_AND_WORDS, Program
 from cifar_dsl.compiler.types import words
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes

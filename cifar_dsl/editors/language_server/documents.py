@@ -8,7 +8,7 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from attrs import define, field, frozen
+from attrs import define, field
 from pygls.uris import to_fs_path
 
 from cifar_dsl.compiler import Analysis, Library, examine
@@ -20,6 +20,7 @@ from cifar_dsl.compiler.names import Definition, Names, definitions_of, resolve_
 from cifar_dsl.editors.language_server.positions import Positions, plain
 from cifar_dsl.editors.language_server.stages import Stages
 from cifar_dsl.foundation import limits, resources
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, Reporter, SpecError
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import Recovered, nodes, parse_recovering

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from attrs import frozen
 from lsprotocol import types
 
 from cifar_dsl.compiler import Analysis
@@ -14,6 +13,7 @@ from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.markdown import code, content, plain_text, table
 from cifar_dsl.editors.language_server.stages import Stages
 from cifar_dsl.editors.language_server.unchanged import Unchanged
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir.source_map import Visit
 from cifar_dsl.language.source import Span, comment_above

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable
 
-from attrs import frozen
 from lsprotocol import types
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.source import Span
 
 _LINE_END = re.compile(r"[\n\r]")  # a Source has no \r\n

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from attrs import frozen
 from lsprotocol import types
 
 from cifar_dsl.compiler.builtin_names import BUDGETS, FLOW_NAMES, FUNCTIONS
@@ -17,6 +16,7 @@ from cifar_dsl.editors.language_server.documents import Documents, is_shipped
 from cifar_dsl.editors.language_server.editing import workspace_edit
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Edit
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import KEYWORDS, nodes

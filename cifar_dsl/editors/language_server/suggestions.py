@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from attrs import evolve, frozen
+from attrs import evolve
 from lsprotocol import types
 from pygls.uris import uri_scheme
 
@@ -13,6 +13,7 @@ from cifar_dsl.compiler.names import Definition
 from cifar_dsl.editors.language_server import vocabulary
 from cifar_dsl.editors.language_server.documents import Documents, shipped_specs
 from cifar_dsl.editors.language_server.markdown import code, content, plain_text
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.operations.recipe import Setting
 
 _Kind = types.CompletionItemKind

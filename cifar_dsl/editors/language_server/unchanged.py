@@ -1,6 +1,6 @@
 """What two versions of a text have in common."""
 
-from attrs import frozen
+from cifar_dsl.foundation.records import frozen
 
 
 @frozen

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from attrs import frozen
-
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import Run
 
 

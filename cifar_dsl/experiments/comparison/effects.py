@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from attrs import frozen
 from scipy import optimize, special
 
 from cifar_dsl.experiments.comparison.multiplicity import ManyToOne, chi, p_value, t_quantile
+from cifar_dsl.foundation.records import frozen
 
 ALPHA = 0.05
 POWER = 0.8

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from attrs import frozen
-
 from cifar_dsl.experiments.comparison.rows import Row
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import duration, in_short
 
 

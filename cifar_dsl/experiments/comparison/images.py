@@ -5,10 +5,11 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-from attrs import field, frozen
+from attrs import field
 from scipy import stats
 
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import PREDICTIONS, Run
 from cifar_dsl.runs.predictions import Predictions, read_predictions
 

@@ -6,8 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from attrs import field, frozen
+from attrs import field
 from scipy import optimize, special
+
+from cifar_dsl.foundation.records import frozen
 
 _MOST_SHARED = 0.995  # of a statistic's spread; nearer to 1, the integrand below has a step that no grid resolves
 _NORMAL = np.linspace(0, 8, 51)  # one half; the integrand is even

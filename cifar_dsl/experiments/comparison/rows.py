@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from cifar_dsl.experiments.comparison.curves import Curve, curve
 from cifar_dsl.experiments.comparison.effects import (
@@ -21,6 +21,7 @@ from cifar_dsl.experiments.comparison.effects import (
 from cifar_dsl.experiments.comparison.images import SpecImages, describe, read_answers
 from cifar_dsl.experiments.comparison.multiplicity import holm
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import DataRecord, Machine, Run, SpecIdentity
 
 

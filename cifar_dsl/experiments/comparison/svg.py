@@ -4,9 +4,9 @@ import math
 import unicodedata
 from collections.abc import Iterable
 
-from attrs import frozen
 from markupsafe import Markup, escape
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics.render import visible
 
 

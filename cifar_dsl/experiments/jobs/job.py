@@ -6,12 +6,13 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import Factory, define, evolve, field, frozen
+from attrs import Factory, define, evolve, field
 
 from cifar_dsl.compiler import Analysis, analyze_text
 from cifar_dsl.foundation.errors import RunError, StoppedError, UserError
 from cifar_dsl.foundation.limits import Limits, using
 from cifar_dsl.foundation.limits import current as current_limits
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import SpecError, render_concise
 from cifar_dsl.runs import Run, RunIdentity, SpecIdentity, run_path
 from cifar_dsl.training.events import Event, Listener, StepsDone, TrainingFailed, TrainingStopped

@@ -24,10 +24,11 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from cifar_dsl.experiments.jobs.job import Job, run_job
 from cifar_dsl.foundation.errors import LockedError, RunError, UserError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import RESULT, Run, RunResult, RunWriter, run_path
 from cifar_dsl.runs.records import from_json
 from cifar_dsl.runs.transfer import FolderDelta, Stamps, apply_delta, take_delta

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 import cattrs
-from attrs import frozen
 
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import EpochMetrics, RunIdentity, RunResult, run_path
 
 # The package that each needs.

@@ -4,9 +4,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
 from cifar_dsl.experiments.trackers.base import Training, figures
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import EpochMetrics, RunResult
 
 if TYPE_CHECKING:

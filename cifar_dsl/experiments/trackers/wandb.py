@@ -3,9 +3,8 @@
 import os
 from typing import Any
 
-from attrs import frozen
-
 from cifar_dsl.experiments.trackers.base import Training, figures
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import EpochMetrics, RunResult
 
 _PROJECT = "cifar-dsl"

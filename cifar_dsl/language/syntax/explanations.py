@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from attrs import frozen
 from lark import Token
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.layout import NEW_LINE, UnbalancedError

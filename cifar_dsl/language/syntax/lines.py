@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax.layout import NEW_LINE
 from cifar_dsl.language.syntax.tables import lex

@@ -1,8 +1,8 @@
 """A text with mistakes -> the tree of everything else."""
 
-from attrs import frozen
 from lark.exceptions import VisitError
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes

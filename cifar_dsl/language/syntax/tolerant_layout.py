@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from attrs import define, field, frozen
+from attrs import define, field
 from lark import Token
 
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.layout import JOINS_NEXT, JOINS_PREVIOUS, NEW_LINE, OPENING
 from cifar_dsl.language.syntax.tables import parser, raw_tokens

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from attrs import frozen
-
 from cifar_dsl.foundation.limits import Limits
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Kind
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pattern
 from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS

@@ -1,9 +1,9 @@
 """A chain of augmentations, worked off."""
 
 import torch
-from attrs import frozen
 from torch import Tensor
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir.recipe import Augmentation
 from cifar_dsl.training.augmentation.changes import CHANGES
 from cifar_dsl.training.augmentation.mixtures import MIXTURES

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from attrs import frozen
 
 from cifar_dsl.foundation.errors import DataError, DownloadError
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.datasets.dataset import Dataset
 from cifar_dsl.training.datasets.download import download, file_sha256
 from cifar_dsl.training.datasets.progress import Progress

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from attrs import field, frozen
+from attrs import field
 
 from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.foundation.records import frozen
 
 CHANNELS_LIMIT = 4  # tells (N, C, H, W) from (N, H, W, C)
 

@@ -11,10 +11,11 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from attrs import evolve, frozen
+from attrs import evolve
 from torch import Tensor, nn
 
 from cifar_dsl.analysis.overwriting import overwriting
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Lowering, Node, Scope, Stage
 from cifar_dsl.training.lowering.initialization import initialize
 from cifar_dsl.training.lowering.modules import MODULES

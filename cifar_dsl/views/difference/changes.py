@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from attrs import frozen
-
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Node
 from cifar_dsl.views.difference.edits import Edit, Edits, Kind, Rename, called_blocks
 

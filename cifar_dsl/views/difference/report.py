@@ -1,9 +1,10 @@
 """The difference of two specs, as lines for people and as data for programs."""
 
-from attrs import asdict, frozen
+from attrs import asdict
 
 from cifar_dsl.analysis import kept_bytes
 from cifar_dsl.compiler import Analysis
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import columns
 from cifar_dsl.ir import Graph, Node
 from cifar_dsl.views.difference.changes import Change, consequences_text, layer_counts, network_changes, renames_text

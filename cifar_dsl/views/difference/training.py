@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from attrs import frozen
-
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Group, Recipe
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 from cifar_dsl.views.difference.calls import both_written, changed_arguments, is_other

@@ -1,6 +1,6 @@
 """The fill of each `family` of operations, and of what else a picture draws."""
 
-from attrs import frozen
+from cifar_dsl.foundation.records import frozen
 
 FORK = "fork"  # the family of the points where a tensor that came into a frame parts
 INK, FAINT, LINE, FRAME = "#1a1a1a", "#555555", "#7a7a7a", "#f7f8fa"

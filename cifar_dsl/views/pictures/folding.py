@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph
 from cifar_dsl.views.pictures.stages import Reader, Stage
 

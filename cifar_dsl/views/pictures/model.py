@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from attrs import frozen
+from cifar_dsl.foundation.records import frozen
 
 INPUT, OUTPUT = "@input", "@output"  # keys that no path can be
 

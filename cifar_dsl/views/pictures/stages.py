@@ -2,8 +2,9 @@
 
 from collections.abc import Hashable
 
-from attrs import define, field, frozen
+from attrs import define, field
 
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Node, Scope
 
 

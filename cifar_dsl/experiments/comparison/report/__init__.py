@@ -9,7 +9,6 @@ from pathlib import Path
 import cattrs
 import numpy as np
 import numpy.typing as npt
-from attrs import frozen
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from PIL import Image
@@ -22,6 +21,7 @@ from cifar_dsl.experiments.comparison.images import Changed, SpecImages
 from cifar_dsl.experiments.comparison.rows import Comparison, Row
 from cifar_dsl.experiments.comparison.sentences import p_text, pair_sentences, points, sentence
 from cifar_dsl.experiments.comparison.tables import full_columns, notes
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.views.difference import as_lines, difference
