@@ -22,16 +22,13 @@ from cifar_dsl.editors.language_server.stages import Stages
 from cifar_dsl.foundation import limits, resources
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, Reporter, SpecError
-from cifar_dsl.language.source import Source, Span
+from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import Recovered, nodes, parse_recovering
 
 _MOST_FOLDERS = 2000  # in an open one that are looked through
 _ROUNDS = 10  # of fixing: a fix may make room for another
 _WORD = re.compile(r"\w+")
 _NOWHERE = Path(Path(__file__).anchor, "<not saved>")  # the folder of what lies in none
-_BASE = re.compile(
-    r'(?:[^\S\n]*(?:#[^\n]*)?\n)*[^\S\n]*arch[^\S\n]+\w+[^\S\n]+extends[^\S\n]+(?P<base>"[^"\n]*"|\w+)', re.ASCII
-)
 
 shipped_specs = cache(resources.shipped_specs)  # which looks through the folder
 
@@ -315,14 +312,12 @@ class Documents:
         return found[1:]
 
     def _base(self, path: Path, root: Path) -> Path | None:
-        source = self.source(path)
-        match = _BASE.match(source.text) if source else None
-        if source is None or match is None:
+        tree = self.tree(path)
+        base = tree.header.base if tree else None
+        if base is None:
             return None
-        written = match["base"]
-        if not written.startswith('"'):
-            return shipped_specs().get(written)
-        base = nodes.Base(written.strip('"'), is_file=True, span=Span(source, match.start("base"), match.end("base")))
+        if not base.is_file:
+            return shipped_specs().get(base.name)
         try:
             return SpecReader(root).base_path(base, path).resolve()
         except (SpecError, OSError, ValueError):
