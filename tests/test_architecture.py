@@ -150,13 +150,13 @@ SPEC = str(PACKAGE.parent / "specs" / "residual.arch")
 ASK_EVERYTHING = f"""
 from pathlib import Path
 from lsprotocol.types import Position, Range
-from cifar_dsl.editors.language_server import code_actions, completion, findings, hover, inlay_hints, server
+from cifar_dsl.editors.language_server import code_actions, completion, diagnostics, hover, inlay_hints, server
 documents, path, everywhere = server.make_server().documents, Path({SPEC!r}), Range(Position(0, 0), Position(99, 0))
 documents.put(path.as_uri(), path.read_text(encoding="utf-8"))
 assert inlay_hints.inlay_hints(documents, path, everywhere)
 assert completion.completions(documents, path, len(documents.open[path]), snippets=True)
 assert hover.hover(documents, path, documents.open[path].index("maxpool"))
-assert findings.findings(documents, path) == code_actions.code_actions(documents, path, everywhere, None) == []
+assert diagnostics.diagnostics(documents, path) == code_actions.code_actions(documents, path, everywhere, None) == []
 """
 RUN = "from cifar_dsl.cli import main; assert main({!r}) in (0, 1)"
 

@@ -1,13 +1,13 @@
-"""What an editor can do about errors and warnings: their fixes, and comments that let warnings pass."""
+"""Quick fixes, comments that allow a warning, and the action that applies all safe fixes."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lsprotocol import types
 
+from cifar_dsl.editors.language_server.diagnostics import file_of, lsp_diagnostic, range_of
 from cifar_dsl.editors.language_server.documents import Documents
-from cifar_dsl.editors.language_server.editing import difference, workspace_edit
-from cifar_dsl.editors.language_server.findings import file_of, finding, range_of
+from cifar_dsl.editors.language_server.editing import changed_lines, workspace_edit
 from cifar_dsl.language.diagnostics import Diagnostic, Edit
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax.cursor import tokens_of
@@ -20,7 +20,7 @@ _ALLOW = "# allow: "
 def code_actions(
     documents: Documents, path: Path, wanted: types.Range, only: Sequence[types.CodeActionKind | str] | None
 ) -> list[types.CodeAction]:
-    """What can be done about what is said of a range; `only` are the kinds that are asked for, None is all."""
+    """The actions for the diagnostics in a range, limited to the kinds in `only` (None: all kinds)."""
     found: list[types.CodeAction] = []
     if _is_wanted(types.CodeActionKind.QuickFix.value, only):
         for diagnostic in documents.inspection(path).diagnostics:
@@ -32,7 +32,7 @@ def code_actions(
 
 
 def _is_wanted(kind: str, only: Sequence[types.CodeActionKind | str] | None) -> bool:
-    """Whether a kind is among those asked for, each of which stands for those below it too."""
+    """Whether `only` includes a kind; `source.fixAll` includes `source.fixAll.cifar-dsl`, None everything."""
     names = [one.value if isinstance(one, types.CodeActionKind) else one for one in only or ()]
     return only is None or any(not name or f"{kind}.".startswith(f"{name}.") for name in names)
 
@@ -42,14 +42,14 @@ def _overlap(one: types.Range, other: types.Range) -> bool:
 
 
 def _quick_fixes(documents: Documents, path: Path, diagnostic: Diagnostic) -> Iterator[types.CodeAction]:
-    said = [finding(documents, path, diagnostic)]
+    fixed = [lsp_diagnostic(documents, path, diagnostic)]
     for fix in diagnostic.fixes:
         edits = [(file_of(edit.span), edit) for edit in fix.edits]
         if all(documents.is_editable(file) for file, _ in edits):
             yield types.CodeAction(
                 f"{fix.title[0].upper()}{fix.title[1:]}",
                 kind=types.CodeActionKind.QuickFix,
-                diagnostics=said,
+                diagnostics=fixed,
                 is_preferred=len(diagnostic.fixes) == 1,
                 edit=workspace_edit(documents, edits),
             )
@@ -58,16 +58,16 @@ def _quick_fixes(documents: Documents, path: Path, diagnostic: Diagnostic) -> It
         yield types.CodeAction(
             f"Allow {diagnostic.code} here",
             kind=types.CodeActionKind.QuickFix,
-            diagnostics=said,
-            edit=workspace_edit(documents, [(path, _allowing(label.span, diagnostic.code))]),
+            diagnostics=fixed,
+            edit=workspace_edit(documents, [(path, _allow_comment(label.span, diagnostic.code))]),
         )
 
 
-def _allowing(place: Span, code: str) -> Edit:
-    """The comment that lets a warning pass: at the end of its line or, where another stands there, above it."""
-    source = place.source
-    start = source.line_start(place.line)
-    text = source.line_text(place.line)
+def _allow_comment(span: Span, code: str) -> Edit:
+    """The edit that allows a warning: a comment at the end of its line, or above a line that already has a comment."""
+    source = span.source
+    start = source.line_start(span.line)
+    text = source.line_text(span.line)
     last = next(reversed(tokens_of(text)), None)
     if last is None or last.kind != "comment":
         end = start + len(text.rstrip())
@@ -80,12 +80,12 @@ def _allowing(place: Span, code: str) -> Edit:
 
 
 def _fix_all(documents: Documents, path: Path) -> Iterator[types.CodeAction]:
-    """All fixes that leave the meaning of the spec as it is."""
+    """One action with all safe fixes of the file."""
     source = documents.source(path)
-    edits = difference(source, documents.mended(path)) if source else []
+    edits = changed_lines(source, documents.fixed_text(path)) if source else []
     if edits:
         yield types.CodeAction(
-            "Mend what can be mended without a change of meaning",
+            "Apply all safe fixes",
             kind=FIX_ALL,
             edit=workspace_edit(documents, [(path, edit) for edit in edits]),
         )

@@ -1,4 +1,4 @@
-"""The files that an editor has open, and what is known of them and of those around them."""
+"""The open documents of an editor and the files around them, with everything computed from their texts."""
 
 import os
 import re
@@ -25,39 +25,39 @@ from cifar_dsl.language.diagnostics import Diagnostic, Reporter, SpecError
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import Recovered, nodes, parse_recovering
 
-_MOST_FOLDERS = 2000  # in an open one that are looked through
-_ROUNDS = 10  # of fixing: a fix may make room for another
+_MAX_SEARCHED_FOLDERS = 2000  # per workspace folder
+_MAX_FIX_ROUNDS = 10  # a fix may enable another
 _WORD = re.compile(r"\w+")
-_NOWHERE = Path(Path(__file__).anchor, "<not saved>")  # the folder of what lies in none
+_UNSAVED = Path(Path(__file__).anchor, "<not saved>")  # the folder of documents without a file
 
-shipped_specs = cache(resources.shipped_specs)  # which looks through the folder
+shipped_specs = cache(resources.shipped_specs)  # it lists a folder
 
 
 def is_shipped(path: Path) -> bool:
-    """Whether a file, of the library too, comes with the package."""
+    """Whether a file, a library file included, ships with the package."""
     return path.is_relative_to(resources.specs_directory())
 
 
 @cache
 def library_definitions() -> dict[str, tuple[Path, Definition]]:
-    """The blocks of the library, by name, and the file of each."""
+    """The file and the definition of each library block, by name."""
     index = library_index()
     return {name: (index[name], one) for name, one in definitions_of(library_blocks(index).values()).items()}
 
 
 @frozen
 class _Examined:
-    """What a file was found to be, None where it is wrong, and why; `texts` are those that this depends on."""
+    """The result of checking a file: None and `errors` if it is invalid. It depends on `root` and `texts`."""
 
     root: Path
     texts: tuple[tuple[Path, str | None], ...]
-    found: Analysis | Library | None
-    mistakes: tuple[Diagnostic, ...] = ()
+    result: Analysis | Library | None
+    errors: tuple[Diagnostic, ...] = ()
 
 
 @frozen
 class _Resolved:
-    """The names of a file, and the errors among them; `trees` are those that this depends on, its own first."""
+    """The table of names of a file, and the errors in it. It depends on `trees`: the file's own, then its bases'."""
 
     trees: tuple[nodes.Spec | None, ...]
     names: Names
@@ -65,23 +65,23 @@ class _Resolved:
 
 
 @define
-class _Known:
-    """What was found out about a file, each with that from which it was."""
+class _Cache:
+    """Everything computed for a file; each value is kept with its input, and is recomputed when the input changes."""
 
     parsed: tuple[Source, Recovered] | None = None
     resolved: _Resolved | None = None
     examined: _Examined | None = None
     inspection: tuple[_Examined, Inspection] | None = None
-    last_right: Analysis | None = None
+    last_valid: Analysis | None = None
     stages: Stages | None = None
-    mended: tuple[Inspection, str] | None = None
+    fixed_text: tuple[Inspection, str] | None = None
 
 
 @define
 class Documents:
-    """Texts by the resolved paths of their files: what is open as the editor has it, the rest as it is on disk.
+    """Texts by resolved path: the editor's for open documents, the one on disk for other files.
 
-    What was found out about a text is kept for as long as this text, and those that it depends on, are the same.
+    Results are cached until the text, or a text that it depends on, changes.
     """
 
     folders: list[Path] = field(factory=list)
@@ -90,12 +90,12 @@ class Documents:
     _uris: dict[Path, str] = field(factory=dict)
     _paths: dict[str, Path] = field(factory=dict)
     _line_ends: dict[Path, str] = field(factory=dict)
-    _known: dict[Path, _Known] = field(factory=dict)
+    _caches: dict[Path, _Cache] = field(factory=dict)
 
-    # ---- what is open
+    # ---- open documents
 
     def put(self, uri: str, text: str) -> Path:
-        """Take a text that was opened or changed."""
+        """Store the text of a document that was opened or changed."""
         path = self.path(uri)
         self._paths[uri] = path
         self._uris[path] = uri
@@ -104,17 +104,17 @@ class Documents:
         return path
 
     def close(self, uri: str) -> Path:
-        """From now on the file is as it is on disk."""
+        """Forget the editor's text; the file is read from disk again."""
         path = self.path(uri)
         self._paths.pop(uri, None)
-        for of_paths in (self.open, self._uris, self._line_ends, self._known):
-            of_paths.pop(path, None)
+        for by_path in (self.open, self._uris, self._line_ends, self._caches):
+            by_path.pop(path, None)
         return path
 
-    # ---- names of files
+    # ---- paths and URIs
 
     def path(self, uri: str) -> Path:
-        """The file that a URI names; for what is in no file, one that isn't there."""
+        """The path of a URI; a path that doesn't exist if the URI names no file."""
         if uri in self._paths:
             return self._paths[uri]
         file = to_fs_path(uri)
@@ -122,62 +122,64 @@ class Documents:
             return Path(file).resolve()
         parts = urlsplit(uri)
         name = f"<{parts.scheme}> {quote(unquote(f'{parts.path}?{parts.query}' if parts.query else parts.path), ' ')}"
-        return (self.folders[0] if self.folders else _NOWHERE) / name
+        return (self.folders[0] if self.folders else _UNSAVED) / name
 
     def uri(self, path: Path) -> str:
-        """The URI of a file, as the editor says it where it has opened it."""
+        """The URI of a file, spelled as the editor spells it if the file is open."""
         return self._uris.get(path) or path.as_uri()
 
     def root(self, path: Path) -> Path:
-        """The folder that the file may not leave with `extends`: the open one around it, else its own."""
-        around = [folder for folder in self.folders if path.is_relative_to(folder)]
-        return max(around, key=lambda folder: len(folder.parts), default=path.parent)
+        """The folder that `extends` can't leave: the innermost workspace folder of the file, or else its own folder."""
+        parents = [folder for folder in self.folders if path.is_relative_to(folder)]
+        return max(parents, key=lambda folder: len(folder.parts), default=path.parent)
 
     def name(self, path: Path) -> str:
-        """What messages call a file: its path in the open folder, or its name."""
+        """The name of a file in messages: its path in the workspace folder, or its file name."""
         for folder in (*self.folders, resources.specs_directory()):
             if path.is_relative_to(folder):
                 return path.relative_to(folder).as_posix()
         return path.name
 
     def is_editable(self, path: Path) -> bool:
-        """Whether the user works on this file: it lies in an open folder, or is open and does not come with us."""
+        """Whether edits may change this file: it is in a workspace folder, or it is open and not shipped."""
         if any(path.is_relative_to(folder) for folder in self.folders):
             return True
         return path in self.open and not is_shipped(path)
 
-    # ---- what is in files
+    # ---- texts, trees and names
 
     def source(self, path: Path) -> Source | None:
-        """The text of a file; None where it can't be read."""
+        """The text of a file; None if it can't be read."""
         try:
             return self._read(path)
         except SpecError:
             return None
 
     def tree(self, path: Path) -> nodes.Spec | None:
-        """The syntax tree of all that can be read of a file; None where that is nothing."""
+        """The syntax tree of the parts of a file that parse; None if none do."""
         source = self.source(path)
         return self._parse(path, source).spec if source else None
 
     def parses(self, path: Path) -> bool:
-        """Whether a file can be read and has no syntax errors."""
+        """Whether a file is readable and free of syntax errors."""
         source = self.source(path)
         return source is not None and not self._parse(path, source).errors
 
     def names(self, path: Path) -> Names:
-        """What the names of a file stand for, as far as it can be read."""
+        """The table of names of a file, for the parts that parse."""
         return self._resolve(path).names
 
     def _resolve(self, path: Path) -> _Resolved:
         trees = (self.tree(path), *map(self.tree, self.bases(path)))
-        known = self._of(path)
-        if known.resolved is None or any(old is not new for old, new in zip_longest(known.resolved.trees, trees)):
-            outer = {name: one for name, (place, one) in self.global_definitions(path).items() if place != path}
+        cached = self._cache(path)
+        if cached.resolved is None or any(old is not new for old, new in zip_longest(cached.resolved.trees, trees)):
+            inherited = {
+                name: definition for name, (file, definition) in self.global_definitions(path).items() if file != path
+            }
             reporter = Reporter()
-            names = resolve_spec(trees[0], outer, reporter) if trees[0] else Names()
-            known.resolved = _Resolved(trees, names, reporter.diagnostics)
-        return known.resolved
+            names = resolve_spec(trees[0], inherited, reporter) if trees[0] else Names()
+            cached.resolved = _Resolved(trees, names, reporter.diagnostics)
+        return cached.resolved
 
     def definitions(self, path: Path) -> dict[str, Definition]:
         """The params and blocks that a file defines, by name."""
@@ -185,72 +187,72 @@ class Documents:
         return definitions_of(tree.items) if tree else {}
 
     def global_definitions(self, path: Path) -> dict[str, tuple[Path, Definition]]:
-        """The params and blocks that a file may use, and the file of each; those of the library last."""
-        found: dict[str, tuple[Path, Definition]] = {}
-        for place in (path, *self.bases(path)):
-            for name, definition in self.definitions(place).items():
-                found.setdefault(name, (place, definition))
-        return library_definitions() | found
+        """The params and blocks visible in a file, each with its file: own, then inherited, then the library's."""
+        visible: dict[str, tuple[Path, Definition]] = {}
+        for file in (path, *self.bases(path)):
+            for name, definition in self.definitions(file).items():
+                visible.setdefault(name, (file, definition))
+        return library_definitions() | visible
 
     def chosen(self, path: Path, setting: str) -> list[str]:
-        """The words of a setting of `train`, where it is said: in the file, or in the nearest base that says it."""
-        for place in (path, *self.bases(path)):
-            tree = self.tree(place)
+        """The names that a setting of `train` chooses, in the file or in the nearest base that sets it."""
+        for file in (path, *self.bases(path)):
+            tree = self.tree(file)
             for item in tree.items if tree else ():
-                for one in item.settings if isinstance(item, nodes.Train) else ():
-                    if isinstance(one, nodes.Setting) and [part.text for part in one.target] == [setting]:
-                        return nodes.callees(one.chain)
+                for node in item.settings if isinstance(item, nodes.Train) else ():
+                    if isinstance(node, nodes.Setting) and [part.text for part in node.target] == [setting]:
+                        return nodes.callees(node.chain)
         return []
 
     def line_end(self, path: Path) -> str:
-        """What ends the lines of an open file."""
+        """The line ending of an open document; a plain newline for other files."""
         return self._line_ends.get(path, "\n")
 
     def _read(self, path: Path) -> Source:
-        texts = self.open if path in self.open else {}  # a reader with texts looks for links in every path
+        texts = self.open if path in self.open else {}  # with texts, the reader resolves links in every path
         return SpecReader(self.root(path), texts).read(path)
 
     def _parse(self, path: Path, source: Source) -> Recovered:
-        known = self._of(path)
-        if known.parsed is None or known.parsed[0] != source:
-            known.parsed = source, parse_recovering(source)
-        return known.parsed[1]
+        cached = self._cache(path)
+        if cached.parsed is None or cached.parsed[0] != source:
+            cached.parsed = source, parse_recovering(source)
+        return cached.parsed[1]
 
-    def _of(self, path: Path) -> _Known:
-        return self._known.setdefault(path, _Known())
+    def _cache(self, path: Path) -> _Cache:
+        return self._caches.setdefault(path, _Cache())
 
-    # ---- what is wrong with them, and what they mean
+    # ---- diagnostics and analysis
 
     def inspection(self, path: Path) -> Inspection:
         """The errors and warnings of a file."""
         examined = self._examine(path)
-        if examined.found is None:
-            return Inspection(None, examined.mistakes)
-        known = self._of(path)
-        if known.inspection is None or known.inspection[0] is not examined:
-            known.inspection = examined, Inspection(examined.found, warnings(examined.found))
-        return known.inspection[1]
+        if examined.result is None:
+            return Inspection(None, examined.errors)
+        cached = self._cache(path)
+        if cached.inspection is None or cached.inspection[0] is not examined:
+            cached.inspection = examined, Inspection(examined.result, warnings(examined.result))
+        return cached.inspection[1]
 
     def analysis(self, path: Path) -> Analysis | None:
-        """What a spec means or, where it has errors now, what it meant when it was right the last time."""
-        found = self._examine(path).found
-        return found if isinstance(found, Analysis) else self._of(path).last_right
+        """The analysis of a spec; while it has errors, that of its last valid version."""
+        result = self._examine(path).result
+        return result if isinstance(result, Analysis) else self._cache(path).last_valid
 
-    def mended(self, path: Path) -> str:
-        """The text of a file with all fixes that leave its meaning as it is."""
+    def fixed_text(self, path: Path) -> str:
+        """The text of a file after all safe fixes."""
         inspection = self.inspection(path)
-        known = self._of(path)
-        if known.mended is None or known.mended[0] is not inspection:
-            known.mended = inspection, self._mend(path, inspection)
-        return known.mended[1]
+        cached = self._cache(path)
+        if cached.fixed_text is None or cached.fixed_text[0] is not inspection:
+            cached.fixed_text = inspection, self._fix(path, inspection)
+        return cached.fixed_text[1]
 
-    def _mend(self, path: Path, inspection: Inspection) -> str:
+    def _fix(self, path: Path, inspection: Inspection) -> str:
         source = self.source(path)
         text = source.text if source else ""
-        for _ in range(_ROUNDS):
-            safe = (one.label for one in inspection.diagnostics if any(fix.is_safe for fix in one.fixes))
-            places = (label.span.source for label in safe if label is not None)
-            own = next((place for place in places if place.name == str(path)), None)
+        for _ in range(_MAX_FIX_ROUNDS):
+            fixable = (one.label for one in inspection.diagnostics if any(fix.is_safe for fix in one.fixes))
+            sources = (label.span.source for label in fixable if label is not None)
+            own = next((source for source in sources if source.name == str(path)), None)
             if own is None:
                 break
             text = fixed(own, inspection.diagnostics)
@@ -260,29 +262,30 @@ class Documents:
         return text
 
     def _examine(self, path: Path) -> _Examined:
-        root, texts, known = self.root(path), self._texts(path), self._of(path)
-        if known.examined is None or (known.examined.root, known.examined.texts) != (root, texts):
+        root, texts, cached = self.root(path), self._texts(path), self._cache(path)
+        if cached.examined is None or (cached.examined.root, cached.examined.texts) != (root, texts):
             try:
                 parsed = self._parse(path, self._read(path))
-                found = None if parsed.errors else examine(path, root, texts=self.open)
-                errors = (*parsed.errors, *self._errors_beside(path, parsed)) if parsed.errors else ()
-                known.examined = _Examined(root, texts, found, errors)
+                result = None if parsed.errors else examine(path, root, texts=self.open)
+                errors = (*parsed.errors, *self._name_errors(path, parsed)) if parsed.errors else ()
+                cached.examined = _Examined(root, texts, result, errors)
             except SpecError as error:
-                known.examined = _Examined(root, texts, None, error.diagnostics)
-            if isinstance(known.examined.found, Analysis):
-                known.last_right = known.examined.found
-        return known.examined
+                cached.examined = _Examined(root, texts, None, error.diagnostics)
+            if isinstance(cached.examined.result, Analysis):
+                cached.last_valid = cached.examined.result
+        return cached.examined
 
-    def _errors_beside(self, path: Path, parsed: Recovered) -> Iterator[Diagnostic]:
-        """The errors among the names of lines without syntax errors; none that a part which can't be read may cause."""
+    def _name_errors(self, path: Path, parsed: Recovered) -> Iterator[Diagnostic]:
+        """The errors in names of a text with syntax errors, except those that a syntax error may have caused."""
         resolved = self._resolve(path)
-        farthest = resolved.trees[-1]
-        if farthest is None or farthest.header.base or not all(map(self.parses, self.bases(path))):
-            return
-        lines = {error.label.span.line for error in parsed.errors if error.label}
-        unread = {word for span in parsed.skipped for word in _WORD.findall(span.text)}
+        outermost = resolved.trees[-1]
+        if outermost is None or outermost.header.base or not all(map(self.parses, self.bases(path))):
+            return  # a base is missing or has syntax errors, and may define any name
+        lines_with_errors = {error.label.span.line for error in parsed.errors if error.label}
+        skipped_words = {word for span in parsed.skipped for word in _WORD.findall(span.text)}
         for error in resolved.errors:
-            if error.label and error.label.span.line not in lines and error.label.span.text not in unread:
+            span = error.label.span if error.label else None
+            if span and span.line not in lines_with_errors and span.text not in skipped_words:
                 yield error
 
     def _texts(self, path: Path) -> tuple[tuple[Path, str | None], ...]:
@@ -290,26 +293,26 @@ class Documents:
         return tuple((file, source.text if source else None) for file, source in sources)
 
     def stages(self, path: Path) -> Stages | None:
-        """What comes out of the stages of a file; None where it never was right."""
+        """The shapes and costs of the stages of a file; None if the file was never valid."""
         analysis = self.analysis(path)
         if analysis is None:
             return None
-        known = self._of(path)
-        if known.stages is None or known.stages.analysis is not analysis:
-            known.stages = Stages(analysis)
-        return known.stages
+        cached = self._cache(path)
+        if cached.stages is None or cached.stages.analysis is not analysis:
+            cached.stages = Stages(analysis)
+        return cached.stages
 
-    # ---- the files around them
+    # ---- related files
 
     def bases(self, path: Path) -> list[Path]:
-        """The files that a file extends, nearest first, as far as they can be found; they need not parse."""
-        found = [path]
-        while len(found) <= limits.current().extends_depth:
-            base = self._base(found[-1], self.root(path))
-            if base is None or base in found:
+        """The files that a file extends, nearest first, up to the first that is missing; they need not parse."""
+        chain = [path]
+        while len(chain) <= limits.current().extends_depth:
+            base = self._base(chain[-1], self.root(path))
+            if base is None or base in chain:
                 break
-            found.append(base)
-        return found[1:]
+            chain.append(base)
+        return chain[1:]
 
     def _base(self, path: Path, root: Path) -> Path | None:
         tree = self.tree(path)
@@ -324,17 +327,18 @@ class Documents:
             return None
 
     def dependents(self, path: Path) -> list[Path]:
-        """The open files that extend a file, directly or not."""
+        """The open files that extend a file, directly or indirectly."""
         return [other for other in self.open if other != path and path in self.bases(other)]
 
-    def known(self) -> list[Path]:
-        """The specs that are open or lie in the open folders."""
+    def workspace_specs(self) -> list[Path]:
+        """The specs that are open or in a workspace folder."""
         return list(dict.fromkeys((*self.open, *self._in_folders())))
 
     def _in_folders(self) -> Iterator[Path]:
         for folder in self.folders:
-            walked = islice(os.walk(folder), _MOST_FOLDERS)
-            for place, inner, files in walked:
-                inner[:] = sorted(name for name in inner if not name.startswith(".") and name != "node_modules")
-                found = (Path(place, name).resolve() for name in sorted(files) if name.endswith(".arch"))
-                yield from (file for file in found if file.is_relative_to(folder))  # a link may lead elsewhere
+            for parent, subfolders, names in islice(os.walk(folder), _MAX_SEARCHED_FOLDERS):
+                subfolders[:] = sorted(
+                    name for name in subfolders if not name.startswith(".") and name != "node_modules"
+                )
+                files = (Path(parent, name).resolve() for name in sorted(names) if name.endswith(".arch"))
+                yield from (file for file in files if file.is_relative_to(folder))  # not where a link leads outside

@@ -143,7 +143,7 @@ class _Asked:
         if source is None or stages is None:
             return
         unchanged = Unchanged.between(stages.analysis.source.text, source.text)
-        places = ((unchanged.now(*place), visits) for place, visits in stages.visits.items())
+        places = ((unchanged.moved(*place), visits) for place, visits in stages.visits.items())
         visits = {place[0]: visits for place, visits in places if place is not None}
         start = self.mention.call.start
         definition = self.mention.definition

@@ -22,7 +22,7 @@ def inlay_hints(documents: Documents, path: Path, wanted: types.Range) -> list[t
     elements = _elements(documents.tree(path)) if stages.analysis.source.text == source.text else {}
     found: list[types.InlayHint] = []
     for line in stages.lines.values():
-        place = unchanged.now(line.end - 1, line.end)
+        place = unchanged.moved(line.end - 1, line.end)
         if place is not None:
             element = elements.get(place[1])
             end = element.span.end if element else place[1]

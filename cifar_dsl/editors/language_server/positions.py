@@ -1,4 +1,4 @@
-"""Offsets in a text <-> positions of the protocol, which count lines and, in them, units of an encoding."""
+"""Convert between offsets in a text and positions of the protocol: a line, and a column in units of an encoding."""
 
 import re
 from collections.abc import Callable
@@ -17,16 +17,13 @@ _WIDTHS: dict[str, Callable[[str], int]] = {
 
 
 def plain(text: str) -> str:
-    """The text of an editor as `Source` holds one.
-
-    It has no mark of the byte order, no carriage return before a new line, and no half of a surrogate pair.
-    """
+    """Normalize an editor's text as `Source` does: no byte order mark, CRLF or unpaired surrogate."""
     return text.encode(errors="replace").decode().removeprefix("\ufeff").replace("\r\n", "\n")
 
 
 @frozen
 class Positions:
-    """Converts between offsets and positions; `encoding` is utf-8, utf-16 or utf-32, as agreed with the editor."""
+    """Converts between offsets and positions, in the encoding agreed with the editor: utf-8, utf-16 or utf-32."""
 
     encoding: str = "utf-16"
 
@@ -37,7 +34,7 @@ class Positions:
         return types.Position(line, self._width(text[start:offset]))
 
     def offset(self, text: str, position: types.Position) -> int:
-        """The offset of a position; the nearest one where there is none such."""
+        """The offset of a position, or the nearest offset if the text has no such position."""
         start = 0
         for _ in range(position.line):
             end = _LINE_END.search(text, start)

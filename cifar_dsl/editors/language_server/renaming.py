@@ -11,7 +11,7 @@ from cifar_dsl.compiler.library import library_index
 from cifar_dsl.compiler.names import MODULE_ATTRIBUTES, Definition, Mention
 from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.compiler.values import SYMBOLS
-from cifar_dsl.editors.language_server import families
+from cifar_dsl.editors.language_server import cross_file
 from cifar_dsl.editors.language_server.documents import Documents, is_shipped
 from cifar_dsl.editors.language_server.editing import workspace_edit
 from cifar_dsl.foundation import limits
@@ -72,13 +72,13 @@ def _renaming(documents: Documents, path: Path, offset: int) -> _Renaming:
     if definition.is_of_language:
         article = "an" if definition.kind[0] in "ai" else "a"
         raise UserError(f"`{definition.name}` is {article} {definition.kind} of the language")
-    found = families.place_of(documents, path, definition)
+    found = cross_file.definition_site(documents, path, definition)
     if found is None:
         raise UserError(f"`{definition.name}` is a word of the language, or nothing defines it")
     if found[0] in library_index().values():
         raise UserError(f"`{definition.name}` is of the library, and specs everywhere may call it")
-    mentions = families.references(documents, path, definition)
-    for place in [path] if definition.is_local else families.family(documents, path, definition):
+    mentions = cross_file.references(documents, path, definition)
+    for place in [path] if definition.is_local else cross_file.files_sharing(documents, path, definition):
         _check_file(documents, place, mentions)
     if definition.kind == "parameter":
         _check_passed(documents, path, mention)
@@ -98,7 +98,7 @@ def _check_file(documents: Documents, place: Path, mentions: list[tuple[Path, Me
 def _check_passed(documents: Documents, path: Path, mention: Mention) -> None:
     """Raise UserError where a call of who knows which block gives an argument by this name."""
     given = Definition("argument", mention.definition.name)
-    for place in families.family(documents, path, mention.definition):
+    for place in cross_file.files_sharing(documents, path, mention.definition):
         for other in documents.names(place).mentions_of(given):
             line = f"{documents.name(place)}:{other.span.line}"
             raise UserError(f"{line} gives `{given.name}` to a block that is passed on, perhaps to this one")
@@ -138,9 +138,9 @@ def _is_stage(renaming: _Renaming) -> bool:
 
 def _words(renaming: _Renaming) -> Iterator[str]:
     """The words that parameters of blocks take or blocks of the library mention: a global would hide them."""
-    yield from (word for word in families.library_words() if word in SYMBOLS or word in FLOW_NAMES)
+    yield from (word for word in cross_file.library_words() if word in SYMBOLS or word in FLOW_NAMES)
     for place in {place for place, _ in renaming.mentions}:
-        for parameter in families.parameters(renaming.documents.global_definitions(place)):
+        for parameter in cross_file.parameters(renaming.documents.global_definitions(place)):
             yield from (word.text for word in parameter.types if word.text not in TYPES)
 
 
@@ -161,7 +161,7 @@ def _related(renaming: _Renaming, new: str) -> list[Path]:
     if renaming.definition.kind not in {"param", "block"}:
         return sorted(places)
     above = {base for place in places for base in documents.bases(place)}
-    files = families.naming(documents, (*places, *above, *documents.known()), new)
+    files = cross_file.files_containing(documents, (*places, *above, *documents.workspace_specs()), new)
     return [file for file in files if file in places | above or not places.isdisjoint(documents.bases(file))]
 
 

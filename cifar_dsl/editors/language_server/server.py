@@ -1,4 +1,4 @@
-"""The server itself: takes what the editor says, keeps diagnostics up to date, and asks the capabilities."""
+"""The server: it handles the editor's messages, publishes diagnostics and calls the capabilities."""
 
 import asyncio
 import logging
@@ -22,74 +22,74 @@ from cifar_dsl.editors.language_server import (
     signatures,
     symbols,
 )
+from cifar_dsl.editors.language_server.diagnostics import SOURCE, diagnostics
 from cifar_dsl.editors.language_server.documents import Documents
-from cifar_dsl.editors.language_server.findings import SOURCE, findings
 from cifar_dsl.editors.language_server.hover import hover
 from cifar_dsl.editors.language_server.inlay_hints import inlay_hints
 from cifar_dsl.editors.language_server.positions import Positions
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.version import __version__
 
-PAUSE_S = 0.2  # in typing, after which a text is checked
-_REQUEST_FAILED = -32803  # of the protocol: the request was right, and the answer is that it can't be done
+DEBOUNCE_S = 0.2  # seconds without typing before a text is checked
+_REQUEST_FAILED = -32803  # of the protocol: the request is valid but can't be fulfilled
 _WATCHED = "**/*.arch"
 
 _logger = logging.getLogger(__name__)
 
 
-class _OfDocument(Protocol):
-    """Parameters of a request about a document."""
+class _DocumentParams(Protocol):
+    """Parameters of a request for a document."""
 
     @property
     def text_document(self) -> types.TextDocumentIdentifier: ...
 
 
-class _OfPlace(_OfDocument, Protocol):
-    """Parameters of a request about a place in a document."""
+class _PositionParams(_DocumentParams, Protocol):
+    """Parameters of a request for a position in a document."""
 
     @property
     def position(self) -> types.Position: ...
 
 
 class SpecServer(LanguageServer):
-    """A language server with the documents of one editor. It is asked one thing at a time, on one thread."""
+    """A language server for one editor. It handles one message at a time, on one thread."""
 
     def __init__(self) -> None:
-        # Whole texts come with each change: a spec is small, and no change can be put in at a wrong place.
+        # Each change sends the whole text: specs are small, and a full text can't get out of sync.
         super().__init__("cifar-dsl", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
         self.documents = Documents()
-        self._unchecked: dict[Path, None] = {}  # in the order in which they are checked
-        self._hints_are_old = False  # in documents that the editor does not know to have changed
+        self._unchecked: dict[Path, None] = {}  # a queue without duplicates
+        self._hints_are_stale = False  # in documents that depend on a changed one
         self._timer: asyncio.TimerHandle | None = None
 
-    def at(self, params: _OfPlace) -> tuple[Documents, Path, int]:
-        """The place in a file that a request is about."""
+    def at(self, params: _PositionParams) -> tuple[Documents, Path, int]:
+        """The arguments of a capability for the position of a request."""
         path = self.path(params)
         source = self.documents.source(path)
         offset = self.documents.positions.offset(source.text, params.position) if source else 0
         return self.documents, path, offset
 
-    def path(self, params: _OfDocument) -> Path:
-        """The file that a request is about."""
+    def path(self, params: _DocumentParams) -> Path:
+        """The file of a request."""
         return self.documents.path(params.text_document.uri)
 
     def has(self, capability: str) -> bool:
-        """Whether the editor can do something."""
+        """Whether the editor has a capability."""
         return bool(get_capability(self.client_capabilities, capability, False))
 
     # ---- diagnostics
 
-    def take(self, uri: str, *, after_s: float) -> None:
-        """Take the text of a document that was opened or changed, and check it and those that extend it."""
+    def update(self, uri: str, *, after_s: float) -> None:
+        """Store the text of a document that was opened or changed, and check it and the files that extend it."""
         text = self.workspace.get_text_document(uri).source
         self.check([self.documents.put(uri, text)], after_s=after_s)
 
     def check(self, paths: Iterable[Path], *, after_s: float) -> None:
-        """Check files, and the open ones that extend them, once nothing has changed for a while."""
+        """Check files, and the open files that extend them, after `after_s` seconds without another change."""
         for path in paths:
-            others = self.documents.dependents(path)
-            self._unchecked |= dict.fromkeys((path, *others))
-            self._hints_are_old |= bool(others)
+            dependents = self.documents.dependents(path)
+            self._unchecked |= dict.fromkeys((path, *dependents))
+            self._hints_are_stale |= bool(dependents)
         self._start_timer(after_s)
 
     def _start_timer(self, after_s: float) -> None:
@@ -98,7 +98,7 @@ class SpecServer(LanguageServer):
         self._timer = asyncio.get_running_loop().call_later(after_s, self._check_next)
 
     def _check_next(self) -> None:
-        """Check one file; what the editor has asked meanwhile comes before the next one."""
+        """Check one file; requests that arrived meanwhile are answered before the next one."""
         self._timer = None
         if not self._unchecked:
             return
@@ -108,28 +108,28 @@ class SpecServer(LanguageServer):
             self._publish(path)
         if self._unchecked:
             self._start_timer(0)
-        elif self._hints_are_old and self.has("workspace.inlay_hint.refresh_support"):
-            self._hints_are_old = False
+        elif self._hints_are_stale and self.has("workspace.inlay_hint.refresh_support"):
+            self._hints_are_stale = False
             self.workspace_inlay_hint_refresh(None)
 
     def _publish(self, path: Path) -> None:
         uri = self.documents.uri(path)
         try:
-            found = findings(self.documents, path)
-        except Exception as error:  # what is wrong here is ours, and no reason to go on with old findings
+            published = diagnostics(self.documents, path)
+        except Exception as error:  # a bug of ours: publish it, so that no stale diagnostics remain
             _logger.exception("Checking %s failed", path)
-            found = [_of_bug(error)]
+            published = [_internal_error(error)]
         version = self.workspace.get_text_document(uri).version
-        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, version))
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, published, version))
 
 
-def _of_bug(error: Exception) -> types.Diagnostic:
+def _internal_error(error: Exception) -> types.Diagnostic:
     start = types.Position(0, 0)
-    message = f"this text could not be checked, which is a bug of cifar-dsl; please report it: {error!r}"
+    message = f"this file could not be checked; this is a bug of cifar-dsl, please report it: {error!r}"
     return types.Diagnostic(types.Range(start, start), message, types.DiagnosticSeverity.Error, source=SOURCE)
 
 
-# ---- what the editor does
+# ---- notifications
 
 
 def _initialize(server: SpecServer, params: types.InitializeParams) -> None:
@@ -146,11 +146,11 @@ def _initialized(server: SpecServer, _params: types.InitializedParams) -> None:
 
 
 def _did_open(server: SpecServer, params: types.DidOpenTextDocumentParams) -> None:
-    server.take(params.text_document.uri, after_s=0)
+    server.update(params.text_document.uri, after_s=0)
 
 
 def _did_change(server: SpecServer, params: types.DidChangeTextDocumentParams) -> None:
-    server.take(params.text_document.uri, after_s=PAUSE_S)
+    server.update(params.text_document.uri, after_s=DEBOUNCE_S)
 
 
 def _did_close(server: SpecServer, params: types.DidCloseTextDocumentParams) -> None:
@@ -161,7 +161,7 @@ def _did_close(server: SpecServer, params: types.DidCloseTextDocumentParams) -> 
 
 
 def _files_changed(server: SpecServer, _params: types.DidChangeWatchedFilesParams) -> None:
-    server.check(server.documents.open, after_s=PAUSE_S)
+    server.check(server.documents.open, after_s=DEBOUNCE_S)
 
 
 def _folders_changed(server: SpecServer, _params: types.DidChangeWorkspaceFoldersParams) -> None:
@@ -173,7 +173,7 @@ def _set_folders(server: SpecServer, uris: Iterable[str]) -> None:
     server.documents.folders = [server.documents.path(uri) for uri in uris if uri_scheme(uri) == "file"]
 
 
-# ---- what it asks
+# ---- requests
 
 
 def _hover(server: SpecServer, params: types.HoverParams) -> types.Hover | None:
@@ -260,17 +260,17 @@ _HANDLERS: dict[str, tuple[Callable[[SpecServer, Any], Any], Any]] = {
 }
 
 
-def _is_no_refusal(record: logging.LogRecord) -> bool:
-    """Whether something is worth a line in the log: not that a rename was refused."""
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    """Whether to log a record: not if it reports that a rename was refused."""
     error = record.exc_info[1] if record.exc_info else None
     return not (isinstance(error, JsonRpcException) and error.code == _REQUEST_FAILED)
 
 
 def make_server() -> SpecServer:
-    """A server that knows all capabilities; `start_io` runs it on standard input and output."""
-    # It warns of every request that was answered before it could be cancelled.
+    """Make a server with all capabilities; `start_io` runs it on standard input and output."""
+    # pygls warns about every request that is answered before it can be cancelled.
     logging.getLogger("pygls").setLevel(logging.ERROR)
-    logging.getLogger(JsonRPCProtocol.__module__).addFilter(_is_no_refusal)
+    logging.getLogger(JsonRPCProtocol.__module__).addFilter(_is_unexpected)
     server = SpecServer()
     for method, (handler, options) in _HANDLERS.items():
         server.feature(method, options)(handler)

@@ -223,7 +223,7 @@ def shipped() -> Iterator[Suggestion]:
 def files(documents: Documents, path: Path) -> Iterator[Suggestion]:
     """The files that a spec may extend, by their paths from it."""
     root = documents.root(path)
-    for file in dict.fromkeys((*sorted(path.parent.glob("*.arch")), *documents.known())):
+    for file in dict.fromkeys((*sorted(path.parent.glob("*.arch")), *documents.workspace_specs())):
         if file != path and file.is_relative_to(root) and uri_scheme(documents.uri(file)) == "file":
             name = Path(os.path.relpath(file, path.parent)).as_posix()
             yield Suggestion(name, _Kind.File, text=f'"{name}"', order=_NEAR)

@@ -1,4 +1,4 @@
-"""Fixes, comments that allow warnings, and all safe fixes at once."""
+"""Quick fixes, comments that allow warnings, and all safe fixes at once."""
 
 import pytest
 from helpers.editor import Editor, editor, put_in, uri_of
@@ -70,7 +70,7 @@ def test_where_the_comment_goes(line: str, expected: str) -> None:
 def test_errors_and_needless_comments_can_not_be_allowed() -> None:
     assert not [title for title in actions(editor(text_of("cnv(8, 1)"))) if title.startswith("Allow")]
     found = actions(editor(text_of(f"{HEAD}  # allow: W0203")))
-    assert list(found) == ["Delete the comment", "Mend what can be mended without a change of meaning"]
+    assert list(found) == ["Delete the comment", "Apply all safe fixes"]
 
 
 def test_all_that_is_safe_at_once() -> None:
@@ -79,13 +79,13 @@ def test_all_that_is_safe_at_once() -> None:
     here = editor(text)
     (action,) = actions(here, only=[CodeActionKind.SourceFixAll]).values()
     assert action.kind == FIX_ALL
-    mended = after(here, action)
-    assert "param" not in mended
-    assert "unit" not in mended
-    assert "repeat 2 { conv(8, 1) -> relu }" in mended
-    assert "conv(8, 1) -> bn" in mended  # another fix would change the meaning
+    fixed = after(here, action)
+    assert "param" not in fixed
+    assert "unit" not in fixed
+    assert "repeat 2 { conv(8, 1) -> relu }" in fixed
+    assert "conv(8, 1) -> bn" in fixed  # another fix would change the meaning
     before = here.documents.analysis(here.path)
-    here.documents.put(uri_of("test"), mended)
+    here.documents.put(uri_of("test"), fixed)
     now = here.documents.analysis(here.path)
     assert before is not None
     assert now is not None

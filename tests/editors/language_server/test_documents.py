@@ -56,7 +56,7 @@ def test_all_that_is_known_of_a_text_is_of_this_text(documents: Documents, folde
         assert [str(item.name) for item in tree.items if isinstance(item, nodes.Param)] == [name]
         assert name in [mention.definition.name for mention in documents.names(path).mentions]
         assert list(documents.definitions(path)) == [name]
-        assert name not in documents.mended(path)
+        assert name not in documents.fixed_text(path)
 
 
 def test_what_changes_on_disk(documents: Documents, folder: Path) -> None:
@@ -244,7 +244,7 @@ def test_nothing_outside_of_the_root_is_read(documents: Documents, folder: Path)
     assert documents.bases(inside) == []
     link = folder / "link.arch"
     link.symlink_to(secret)
-    assert secret not in documents.known()
+    assert secret not in documents.workspace_specs()
     linked = write(folder, "b.arch", 'arch b extends "link.arch"\n')
     assert codes(documents, linked) == ["E0204"]
     assert documents.bases(linked) == []
@@ -302,4 +302,4 @@ def test_the_specs_of_a_folder(documents: Documents, folder: Path) -> None:
     for name in ("b.arch", "a.arch", "inner/c.arch", ".hidden/d.arch", "node_modules/e.arch", "notes.txt"):
         write(folder, name, RIGHT)
     opened = documents.put((folder / "new.arch").as_uri(), RIGHT)
-    assert documents.known() == [opened, folder / "a.arch", folder / "b.arch", folder / "inner" / "c.arch"]
+    assert documents.workspace_specs() == [opened, folder / "a.arch", folder / "b.arch", folder / "inner" / "c.arch"]

@@ -6,7 +6,7 @@ import pytest
 from helpers.editor import editor, put_in
 from helpers.specs import text_of
 
-from cifar_dsl.editors.language_server.editing import difference
+from cifar_dsl.editors.language_server.editing import changed_lines
 from cifar_dsl.editors.language_server.formatting import formatting
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.language.source import Source
@@ -62,6 +62,6 @@ def test_a_file_that_is_gone() -> None:
     ],
 )
 def test_differences(old: str, new: str) -> None:
-    (edit,) = difference(Source("x", old), new)
+    (edit,) = changed_lines(Source("x", old), new)
     assert old[: edit.span.start] + edit.replacement + old[edit.span.end :] == new
-    assert difference(Source("x", old), old) == []
+    assert changed_lines(Source("x", old), old) == []

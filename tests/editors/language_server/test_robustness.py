@@ -11,8 +11,8 @@ from pygls.protocol import default_converter
 
 from cifar_dsl.editors.language_server.code_actions import code_actions
 from cifar_dsl.editors.language_server.completion import completions
+from cifar_dsl.editors.language_server.diagnostics import diagnostics
 from cifar_dsl.editors.language_server.documents import Documents
-from cifar_dsl.editors.language_server.findings import findings
 from cifar_dsl.editors.language_server.formatting import formatting
 from cifar_dsl.editors.language_server.hover import hover
 from cifar_dsl.editors.language_server.inlay_hints import inlay_hints
@@ -36,7 +36,7 @@ def ask_everything(documents: Documents, path: Path, offset: int) -> list[object
     """The answers of all capabilities about a place."""
     here = (documents, path)
     answers: list[object] = [
-        *findings(*here),
+        *diagnostics(*here),
         *code_actions(*here, EVERYWHERE, None),
         hover(*here, offset),
         *inlay_hints(*here, EVERYWHERE),

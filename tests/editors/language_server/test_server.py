@@ -208,12 +208,12 @@ async def test_formatting(session) -> None:
 
 async def test_code_actions(session) -> None:
     text = TEXT.replace("dense", "dens")
-    session.open("mended.arch", text)
-    context = types.CodeActionContext(await session.diagnostics("mended.arch"))
-    params = types.CodeActionParams(session.document("mended.arch"), EVERYWHERE, context)
+    session.open("fixed.arch", text)
+    context = types.CodeActionContext(await session.diagnostics("fixed.arch"))
+    params = types.CodeActionParams(session.document("fixed.arch"), EVERYWHERE, context)
     (action,) = await session.client.text_document_code_action_async(params)
     assert action.title == "Write `dense`"
-    assert put_in(text, list(action.edit.changes[session.uri("mended.arch")])) == TEXT
+    assert put_in(text, list(action.edit.changes[session.uri("fixed.arch")])) == TEXT
 
 
 async def test_symbols_and_folding(session, opened) -> None:
@@ -258,7 +258,7 @@ async def test_an_editor_that_can_little_and_ends_lines_with_two_characters(star
     assert {item.insert_text_format for item in found} == {None}
 
 
-# ---- mishaps
+# ---- bugs
 
 BROKEN_SERVER = """
 from cifar_dsl.editors.language_server import server
@@ -266,19 +266,19 @@ from cifar_dsl.editors.language_server import server
 def broken_hover(*arguments):
     raise RuntimeError("hover is broken")
 
-findings = server.findings
+diagnostics = server.diagnostics
 
-def broken_findings(documents, path):
+def broken_diagnostics(documents, path):
     if "break" in documents.open[path]:
-        raise RuntimeError("findings are broken")
-    return findings(documents, path)
+        raise RuntimeError("diagnostics are broken")
+    return diagnostics(documents, path)
 
-server.hover, server.findings = broken_hover, broken_findings
+server.hover, server.diagnostics = broken_hover, broken_diagnostics
 server.make_server().start_io()
 """
 
 
-async def test_a_mistake_of_ours_ends_nothing(start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_does_not_stop_the_server(start, monkeypatch: pytest.MonkeyPatch) -> None:
     session = await start(command=(sys.executable, "-c", BROKEN_SERVER))
     session.open("a.arch", TEXT.replace("dense", "dens"))
     assert codes(await session.diagnostics("a.arch")) == ["E0201"]
@@ -286,8 +286,8 @@ async def test_a_mistake_of_ours_ends_nothing(start, monkeypatch: pytest.MonkeyP
         await session.client.text_document_hover_async(types.HoverParams(**session.at("a.arch", 5, 1)))
     session.change("a.arch", TEXT + "# break\n")
     (one,) = await session.diagnostics("a.arch", 2)
-    assert "a bug of cifar-dsl" in one.message
-    assert "findings are broken" in one.message
+    assert "this is a bug" in one.message
+    assert "diagnostics are broken" in one.message
     session.change("a.arch", TEXT, version=3)
     assert await session.diagnostics("a.arch", 3) == []
     assert await session.client.text_document_completion_async(types.CompletionParams(**session.at("a.arch", 6, 0)))

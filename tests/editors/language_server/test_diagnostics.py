@@ -8,7 +8,7 @@ from helpers.editor import Editor, editor, uri_of
 from helpers.specs import TRAIN, text_of
 from lsprotocol.types import Diagnostic, DiagnosticSeverity, DiagnosticTag
 
-from cifar_dsl.editors.language_server.findings import findings
+from cifar_dsl.editors.language_server.diagnostics import diagnostics
 from cifar_dsl.foundation.resources import diagnostics_path
 from cifar_dsl.language.diagnostics import known_codes
 
@@ -17,11 +17,11 @@ CASES = Path(__file__).parents[2] / "language" / "diagnostics" / "cases"
 
 
 def found(here: Editor) -> list[Diagnostic]:
-    return findings(here.documents, here.path)
+    return diagnostics(here.documents, here.path)
 
 
 def said(here: Editor) -> list[tuple[object, str]]:
-    """The code and the text of the place of each finding."""
+    """The code and the text of the place of each lsp_diagnostic."""
     source = here.documents.source(here.path)
     assert source is not None
     offset = here.documents.positions.offset
@@ -129,7 +129,7 @@ def test_files_are_called_by_their_paths_in_the_folder() -> None:
 
 def test_a_file_that_is_gone() -> None:
     here = editor("arch test\n")
-    (one,) = findings(here.documents, here.path_of("gone"))
+    (one,) = diagnostics(here.documents, here.path_of("gone"))
     assert (one.code, one.range.start.line, one.range.start.character) == ("E0105", 0, 0)
 
 

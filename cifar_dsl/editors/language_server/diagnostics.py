@@ -1,4 +1,4 @@
-"""Errors and warnings as an editor shows them."""
+"""Errors and warnings in the form of the protocol."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -13,26 +13,26 @@ from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.language.source import Span
 
 SOURCE = "cifar-dsl"
-_UNNECESSARY = frozenset(["W0101", "W0201", "W0202"])  # what has no effect, and is shown faded
+_UNNECESSARY = frozenset(["W0101", "W0201", "W0202"])  # code without effect; editors fade it
 _START = types.Position(0, 0)
 
 
-def findings(documents: Documents, path: Path) -> list[types.Diagnostic]:
-    """Everything that there is to say about a file, told of places in this file."""
+def diagnostics(documents: Documents, path: Path) -> list[types.Diagnostic]:
+    """The diagnostics of a file; those of each base are merged into one, shown where this file names the base."""
     own: list[Diagnostic] = []
-    elsewhere: dict[Path, list[Diagnostic]] = {}
+    of_bases: dict[Path, list[Diagnostic]] = {}
     for diagnostic in documents.inspection(path).diagnostics:
-        place = file_of(diagnostic.label.span) if diagnostic.label else path
-        if place == path:
+        file = file_of(diagnostic.label.span) if diagnostic.label else path
+        if file == path:
             own.append(diagnostic)
         else:
-            elsewhere.setdefault(place, []).append(diagnostic)
-    found = [finding(documents, path, diagnostic) for diagnostic in own]
-    return found + [_of_base(documents, path, place, group) for place, group in elsewhere.items()]
+            of_bases.setdefault(file, []).append(diagnostic)
+    converted = [lsp_diagnostic(documents, path, diagnostic) for diagnostic in own]
+    return converted + [_of_base(documents, path, file, group) for file, group in of_bases.items()]
 
 
 def range_of(documents: Documents, path: Path, diagnostic: Diagnostic) -> types.Range:
-    """Where a diagnostic is shown in the file at `path`."""
+    """The range in the file at `path` where a diagnostic is shown."""
     labels = [diagnostic.label, *diagnostic.secondary] if diagnostic.label else list(diagnostic.secondary)
     spans = [label.span for label in labels if file_of(label.span) == path]
     tree = documents.tree(path)
@@ -41,8 +41,8 @@ def range_of(documents: Documents, path: Path, diagnostic: Diagnostic) -> types.
     return documents.positions.range(spans[0]) if spans else types.Range(_START, _START)
 
 
-def finding(documents: Documents, path: Path, diagnostic: Diagnostic) -> types.Diagnostic:
-    """A diagnostic of the file at `path`."""
+def lsp_diagnostic(documents: Documents, path: Path, diagnostic: Diagnostic) -> types.Diagnostic:
+    """Convert a diagnostic of the file at `path`."""
     label = diagnostic.label.text if diagnostic.label else ""
     lines = [diagnostic.message, label, *diagnostic.notes, *(f"help: {text}" for text in diagnostic.help)]
     return types.Diagnostic(
@@ -57,12 +57,12 @@ def finding(documents: Documents, path: Path, diagnostic: Diagnostic) -> types.D
     )
 
 
-def _of_base(documents: Documents, path: Path, base: Path, found: list[Diagnostic]) -> types.Diagnostic:
-    """What is wrong with another file that this one is built on, as one finding where this one names it."""
-    first = found[0]
-    rest = f", and {len(found) - 1} more" if len(found) > 1 else ""
+def _of_base(documents: Documents, path: Path, base: Path, group: list[Diagnostic]) -> types.Diagnostic:
+    """One diagnostic for all of a base."""
+    first = group[0]
+    rest = f", and {len(group) - 1} more" if len(group) > 1 else ""
     lines = [f"in {documents.name(base)}: {first.message}{rest}", *(f"help: {text}" for text in first.help)]
-    labels = [Label(one.label.span, one.message) for one in found if one.label]
+    labels = [Label(one.label.span, one.message) for one in group if one.label]
     return types.Diagnostic(
         range=range_of(documents, path, first),
         message=_shown(documents, path, lines),
@@ -86,16 +86,16 @@ def _related(documents: Documents, path: Path, labels: Iterable[Label]) -> Itera
 
 
 def file_of(span: Span) -> Path:
-    """The file that a span lies in."""
+    """The file of a span."""
     return Path(span.source.name).resolve()
 
 
 def _shown(documents: Documents, path: Path, lines: Iterable[str]) -> str:
-    """Lines as one text, with files called by their paths in the folder."""
+    """The lines as one text, with paths relative to the root."""
     root = f"{documents.root(path)}{os.sep}"
     return "\n".join(visible(line).replace(root, "") for line in lines if line)
 
 
 def _description(code: str) -> types.CodeDescription:
-    """The address of the code's section on the page."""
+    """A link to the section of the code in docs/diagnostics.md."""
     return types.CodeDescription(f"{diagnostics_path().as_uri()}#L{known_codes()[code].line}")
