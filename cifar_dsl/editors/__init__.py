@@ -1,1 +1,1 @@
-"""What editors and notebooks are served."""
+"""The language server and the notebook magic."""

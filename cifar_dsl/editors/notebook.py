@@ -15,13 +15,13 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError, render_full
 from cifar_dsl.language.highlighting import html_of_text
 
-_CELL = Path("<cell>")  # what messages call the text
-_DEFAULT = "spec"
+_CELL = Path("<cell>")  # the file name in messages
+_DEFAULT_NAME = "spec"
 
 
 @frozen(repr=False)
-class _Findings:
-    """What is wrong with a cell."""
+class _Errors:
+    """The errors of a cell, as a notebook displays them."""
 
     diagnostics: tuple[Diagnostic, ...]
 
@@ -32,23 +32,23 @@ class _Findings:
         return html_of_text(escape(repr(self)))
 
 
-def register(ipython: Any) -> None:  # IPython has no types for what is called here
-    """Enter the cell magic `%%arch` in an `InteractiveShell`."""
+def register(ipython: Any) -> None:  # IPython has no types for these methods
+    """Register the cell magic `%%arch` with an `InteractiveShell`."""
 
     def arch(line: str, cell: str) -> None:
-        """Check the cell as a spec, and bind it to a variable.
+        """Check the cell as a spec and assign it to a variable.
 
-        %%arch [NAME]: the variable is called NAME, or `spec`. The spec may extend shipped specs by their bare names
-        and files in the notebook's folder or below it.
+        %%arch [NAME]: the variable, `spec` by default. The spec can extend shipped specs by name, and files in or
+        below the notebook's folder by path.
         """
-        name = line.strip() or _DEFAULT
+        name = line.strip() or _DEFAULT_NAME
         if not name.isidentifier() or iskeyword(name):
-            raise UsageError(f"%%arch takes the name of a variable, and `{name}` can't be one")
+            raise UsageError(f"`{name}` is not a valid variable name for %%arch")
         try:
             spec = spec_of_text(cell, _CELL)
         except SpecError as error:
-            display(_Findings(error.diagnostics))  # type: ignore[no-untyped-call]
-            raise UsageError(f"{_counted(error.diagnostics)}; `{name}` is not bound to this cell") from None
+            display(_Errors(error.diagnostics))  # type: ignore[no-untyped-call]
+            raise UsageError(f"{_count(error.diagnostics)}; `{name}` was not assigned") from None
         except UserError as error:
             raise UsageError(error.message) from None
         ipython.push({name: spec})
@@ -57,5 +57,5 @@ def register(ipython: Any) -> None:  # IPython has no types for what is called h
     ipython.register_magic_function(arch, magic_kind="cell", magic_name="arch")
 
 
-def _counted(diagnostics: Sequence[Diagnostic]) -> str:
+def _count(diagnostics: Sequence[Diagnostic]) -> str:
     return f"{len(diagnostics)} error{'s' if len(diagnostics) > 1 else ''}"

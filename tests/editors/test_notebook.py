@@ -22,7 +22,7 @@ WRONG = "arch wrong\ninput 3x32x32\nmodel { flatten -> dens(10) }  # <b>&\n"
 
 @frozen
 class Ran:
-    """What a cell did and showed: in plain text, as HTML, on stderr."""
+    """The output of a cell: plain text, HTML, stderr."""
 
     is_fine: bool
     plain: str
@@ -53,7 +53,7 @@ def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
 
 
 def elements(html: str) -> list[str]:
-    """The names of all elements; fails where they aren't closed in their order."""
+    """The names of all elements; fails if they are not properly nested."""
     found: list[str] = []
     waiting: list[str] = []
 
@@ -74,7 +74,7 @@ def elements(html: str) -> list[str]:
 
 
 def text_of(html: str) -> str:
-    """What a reader sees."""
+    """The visible text."""
     seen: list[str] = []
     parser = HTMLParser()
     parser.handle_data = seen.append  # type: ignore[method-assign]
@@ -97,8 +97,8 @@ def test_a_cell_becomes_a_spec_that_can_be_built(notebook):
     assert notebook("list(net.build().state_dict())").err.startswith("Out[0]: ['conv.weight'")
 
 
-def test_a_spec_of_a_cell_takes_overrides_as_one_of_a_file_does(notebook):
-    """What a training on other data than the spec's does, too."""
+def test_a_spec_of_a_cell_accepts_overrides_like_one_of_a_file(notebook):
+    """Training on other data applies its override in the same way."""
     cell = "arch mine extends baseline\nparam head = [512]\n"
     spec = with_overrides(notebook(f"%%arch\n{cell}").names["spec"], "train.batch=128", "train.data=shapes")
     assert spec.overrides == ("train.batch=128", "train.data=shapes")
@@ -106,32 +106,32 @@ def test_a_spec_of_a_cell_takes_overrides_as_one_of_a_file_does(notebook):
     assert with_overrides(spec, "head=[64]").graph == cifar_dsl.load(specs_directory() / "baseline.arch").graph
 
 
-def test_the_variable_is_called_spec_unless_it_is_named(notebook):
+def test_the_variable_is_spec_by_default(notebook):
     assert notebook(f"%%arch\n{MINE}").names["spec"].name == "mine"
 
 
 @pytest.mark.parametrize("name", ["2nd", "a b", "a-b", "for", "__import__('os')"])
-def test_a_name_that_no_variable_can_have_is_refused(notebook, name):
+def test_an_invalid_variable_name_is_refused(notebook, name):
     ran = notebook(f"%%arch {name}\n{MINE}")
     assert not ran.is_fine
-    assert f"%%arch takes the name of a variable, and `{name}` can't be one" in ran.err
+    assert f"`{name}` is not a valid variable name for %%arch" in ran.err
 
 
-def test_what_is_wrong_is_shown_and_nothing_is_bound(notebook):
+def test_errors_are_shown_and_nothing_is_assigned(notebook):
     ran = notebook(f"%%arch net\n{WRONG}")
     assert not ran.is_fine
     assert "net" not in ran.names
     assert ran.plain.startswith("error[E0201]")
     assert " --> <cell>:3:20" in ran.plain
     assert "did you mean `dense`?" in ran.plain
-    assert "1 error; `net` is not bound to this cell" in ran.err
+    assert "1 error; `net` was not assigned" in ran.err
     assert "Traceback" not in ran.err
     assert elements(ran.html) == ["pre"]
     assert "font-family: monospace" in ran.html  # or the carets would stand anywhere
     assert text_of(ran.html) == ran.plain
 
 
-def test_a_cell_may_extend_shipped_specs_and_files_of_its_folder(notebook, tmp_path):
+def test_a_cell_can_extend_shipped_specs_and_files_of_its_folder(notebook, tmp_path):
     ran = notebook("%%arch\narch mine extends baseline\nparam head = [512]\n")
     wider = cifar_dsl.load(specs_directory() / "wider.arch")
     assert ran.names["spec"].fingerprint == wider.fingerprint
@@ -151,7 +151,7 @@ def test_a_library_is_refused(notebook):
 
 
 @pytest.mark.parametrize("nasty", ["<script>alert(1)</script>", "&lt;b>", "\"' onload='x", "</pre></td>"])
-def test_text_of_a_spec_stays_text(nasty):
+def test_text_of_a_spec_is_escaped(nasty):
     html = spec_of_text(TEXT.format(nasty), "<cell>")._repr_html_()
     assert nasty in text_of(html)
     assert set(elements(html)) <= {

@@ -1,1 +1,1 @@
-"""The language server behind `cifar-dsl lsp`: one file a capability, and `server`, which speaks the protocol."""
+"""The language server behind `cifar-dsl lsp`: a file for each capability, and `server` for the protocol."""

@@ -21,14 +21,14 @@ def code_actions(
     documents: Documents, path: Path, wanted: types.Range, only: Sequence[types.CodeActionKind | str] | None
 ) -> list[types.CodeAction]:
     """The actions for the diagnostics in a range, limited to the kinds in `only` (None: all kinds)."""
-    found: list[types.CodeAction] = []
+    actions: list[types.CodeAction] = []
     if _is_wanted(types.CodeActionKind.QuickFix.value, only):
         for diagnostic in documents.inspection(path).diagnostics:
             if _overlap(range_of(documents, path, diagnostic), wanted):
-                found.extend(_quick_fixes(documents, path, diagnostic))
+                actions.extend(_quick_fixes(documents, path, diagnostic))
     if _is_wanted(FIX_ALL, only):
-        found.extend(_fix_all(documents, path))
-    return found
+        actions.extend(_fix_all(documents, path))
+    return actions
 
 
 def _is_wanted(kind: str, only: Sequence[types.CodeActionKind | str] | None) -> bool:

@@ -1,4 +1,4 @@
-"""What may be typed at a place, also while the text around it doesn't parse."""
+"""Completion: the words that can be typed at an offset, even while the text around it doesn't parse."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -21,28 +21,27 @@ from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 
 _WORD = re.compile(r"[A-Za-z0-9_]*\Z")
 _ALLOW = re.compile(r"#\s*allow:[A-Za-z0-9,\s]*\Z")
-_VALUES_FOLLOW = frozenset(["if", "else", "and", "or", "not", "in", "assert", "repeat"])
-_IN_EXPRESSIONS = ("if", "else", "and", "or")
+_BEFORE_VALUE = frozenset(["if", "else", "and", "or", "not", "in", "assert", "repeat"])
+_AFTER_VALUE = ("if", "else", "and", "or")
 
 
 def completions(documents: Documents, path: Path, offset: int, *, snippets: bool) -> list[types.CompletionItem]:
-    """What may stand at a place, in place of the word that ends there; with `snippets`, texts with places to fill."""
+    """The words that can replace the one that ends at `offset`; with `snippets`, some have placeholders."""
     source = documents.source(path)
     if source is None:
         return []
-    start = _WORD.search(source.text[:offset]).start()  # type: ignore[union-attr]  # it takes the empty word too
+    start = _WORD.search(source.text[:offset]).start()  # type: ignore[union-attr]  # it matches the empty word too
     before = tokens_of(source.text, start)
-    inside = before[-1] if before and before[-1].end == start else None
-    if inside is not None and inside.kind == "comment":
-        found = _codes() if _ALLOW.match(inside.text) else []
-    elif inside is not None and inside.kind == "string" and (len(inside.text) == 1 or inside.text[-1] != '"'):
-        return _quoted(documents, path, inside, offset)
-    elif source.text[start:offset][:1].isdigit():
-        found = []
-    else:
-        found = list(_Completer(documents, path, source, start, offset).found())
-    is_called = source.text[offset : offset + 1] == "("
-    return suggestions.items(found, snippets=snippets, is_called=is_called)
+    token = before[-1] if before and before[-1].end == start else None
+    if token is not None and token.kind == "comment":
+        return suggestions.items(_codes()) if _ALLOW.match(token.text) else []
+    if token is not None and token.kind == "string" and (len(token.text) == 1 or token.text[-1] != '"'):
+        return _quoted(documents, path, token, offset)
+    if source.text[start:offset][:1].isdigit():
+        return []
+    completer = _Completer(documents, path, source, start, offset)
+    before_call = source.text[offset : offset + 1] == "("
+    return suggestions.items(completer.suggestions(), snippets=snippets, before_call=before_call)
 
 
 def _codes() -> list[Suggestion]:
@@ -51,7 +50,7 @@ def _codes() -> list[Suggestion]:
 
 
 def _quoted(documents: Documents, path: Path, quote: Token, offset: int) -> list[types.CompletionItem]:
-    """What may stand in quotes that are open: the file that a spec extends."""
+    """The files that can complete an open string after `extends`."""
     source = documents.source(path)
     assert source is not None
     line = open_frames(source.text, quote.start)[-1].words
@@ -59,13 +58,13 @@ def _quoted(documents: Documents, path: Path, quote: Token, offset: int) -> list
         return []
     rest = re.match(r'[^"\n]*"?', source.text[offset:])
     end = offset + (rest.end() if rest else 0)
-    place = documents.positions.range(Span(source, quote.start, end))
-    return suggestions.items(suggestions.files(documents, path), place=place)
+    replaced = documents.positions.range(Span(source, quote.start, end))
+    return suggestions.items(suggestions.files(documents, path), replaced=replaced)
 
 
 @define
 class _Completer:
-    """Finds what may stand at `start`, in place of the word that ends at `offset`."""
+    """Finds the words that can replace the one from `start` to `offset`."""
 
     documents: Documents
     path: Path
@@ -77,16 +76,18 @@ class _Completer:
     _globals: dict[str, tuple[Path, Definition]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Gather what is known at the place; the word that is typed defines nothing."""
+        """Collect the visible names, except one that the unfinished word itself defines."""
         self._frames = open_frames(self.source.text, self.start)
-        visible = self.documents.names(self.path).visible_at(self.start)
-        self._locals = {name: one for name, one in visible.items() if not self._is_typed(one.span)}
-        found = self.documents.global_definitions(self.path)
-        self._globals = {name: (place, one) for name, (place, one) in found.items() if not self._is_typed(one.span)}
+        names = self.documents.names(self.path).visible_at(self.start)
+        self._locals = {name: one for name, one in names.items() if not self._is_unfinished(one.span)}
+        definitions = self.documents.global_definitions(self.path)
+        self._globals = {
+            name: (file, one) for name, (file, one) in definitions.items() if not self._is_unfinished(one.span)
+        }
 
-    def _is_typed(self, place: Span | None) -> bool:
-        """Whether something is, or begins with, the word that is typed."""
-        return place is not None and place.source is self.source and self.start == place.start < self.offset
+    def _is_unfinished(self, span: Span | None) -> bool:
+        """Whether a span starts with the word being typed."""
+        return span is not None and span.source is self.source and self.start == span.start < self.offset
 
     @property
     def _frame(self) -> Frame:
@@ -95,8 +96,8 @@ class _Completer:
     def _is_own(self, name: str) -> bool:
         return name in self._globals and self._globals[name][0] == self.path
 
-    def found(self) -> Iterator[Suggestion]:
-        """All that may follow."""
+    def suggestions(self) -> Iterator[Suggestion]:
+        """All words that fit."""
         frame = self._frame
         match frame.kind:
             case "file":
@@ -112,7 +113,7 @@ class _Completer:
             case _:
                 yield from self._in_brackets()
 
-    # ---- a file
+    # ---- the top level of a file
 
     def _in_file(self, line: list[str]) -> Iterator[Suggestion]:
         match line:
@@ -128,7 +129,7 @@ class _Completer:
             case ["param" | "block" as kind]:
                 yield from self._redefinitions(kind)
             case ["param", _, "=", *rest]:
-                yield from () if rest else self._passed_on()
+                yield from () if rest else self._as_arguments()
                 yield from self._values(self._frame.line)
             case ["assert", *_]:
                 yield from suggestions.budgets()
@@ -137,7 +138,7 @@ class _Completer:
                 pass
 
     def _redefinitions(self, kind: str) -> Iterator[Suggestion]:
-        """What bases define and this file does not yet."""
+        """The params or blocks of the bases that this file doesn't override yet."""
         for base in self.documents.bases(self.path):
             for definition in self.documents.definitions(base).values():
                 if definition.kind == kind and not self._is_own(definition.name):
@@ -146,7 +147,7 @@ class _Completer:
     # ---- bodies
 
     def _in_body(self, line: Sequence[Token]) -> Iterator[Suggestion]:
-        """What follows in a body after a part of its line: after an arrow, or after the name and sign of a `let`."""
+        """Suggestions after the last part of a line: after an arrow, or after the `=` of a `let`."""
         words = [token.text for token in line]
         match words:
             case [] | ["->"]:
@@ -169,76 +170,79 @@ class _Completer:
         for local in self._locals.values():
             if (local.kind == "let" and is_start) or (local.kind == "parameter" and _may_be_stage(local)):
                 yield suggestions.local(local)
-        for place, definition in self._globals.values():
+        for file, definition in self._globals.values():
             if definition.kind == "param" and self._is_stage(definition):
-                yield suggestions.param(definition, self._at(place))
+                yield suggestions.param(definition, self._name_of(file))
         yield from self._blocks()
-        yield from (suggestions.entry(vocabulary.layer(name)) for name in LAYERS)
+        yield from self._layers()
         for name in JOINS:
             yield suggestions.join(name)
         yield from suggestions.statements(is_start=is_start)
 
     def _blocks(self) -> Iterator[Suggestion]:
-        for name, (place, definition) in self._globals.items():
+        for name, (file, definition) in self._globals.items():
             if definition.kind == "block":
                 entry = vocabulary.block(definition)
-                yield suggestions.entry(entry, is_near=self._is_own(name), place=self._at(place))
+                yield suggestions.entry(entry, is_near=self._is_own(name), file=self._name_of(file))
+
+    def _layers(self) -> Iterator[Suggestion]:
+        return (suggestions.entry(vocabulary.declared(LAYERS, name)) for name in LAYERS)
 
     def _is_stage(self, param: Definition) -> bool:
-        """Whether a param stands for a block or a layer."""
+        """Whether the value of a param is a block or a layer."""
         value = param.node.value if isinstance(param.node, nodes.Param) else None
         if not isinstance(value, nodes.Name):
             return False
-        found = self._globals.get(value.text)
-        return value.text in LAYERS or (found is not None and found[1].kind == "block")
+        _, definition = self._globals.get(value.text, (None, None))
+        return value.text in LAYERS or (definition is not None and definition.kind == "block")
 
-    def _passed_on(self) -> Iterator[Suggestion]:
-        """Blocks and layers by their names alone."""
-        yield from (suggestions.bare(entry) for entry in self._blocks())
-        yield from (suggestions.bare(suggestions.entry(vocabulary.layer(name))) for name in LAYERS)
+    def _as_arguments(self) -> Iterator[Suggestion]:
+        """Blocks and layers as values of type `block`: their names, without a call."""
+        yield from map(suggestions.bare, self._blocks())
+        yield from map(suggestions.bare, self._layers())
 
     # ---- values
 
     def _values(self, line: Sequence[Token]) -> Iterator[Suggestion]:
-        """What an expression may go on with after the tokens of a line."""
+        """The words that can continue an expression after the tokens of a line."""
         if not _wants_value(line):
-            yield from suggestions.keywords(*_IN_EXPRESSIONS)
+            yield from suggestions.keywords(*_AFTER_VALUE)
             return
         yield from self._compared(line)
         yield from map(suggestions.local, self._locals.values())
-        for place, definition in self._globals.values():
+        for file, definition in self._globals.values():
             if definition.kind == "param":
-                yield suggestions.param(definition, self._at(place))
+                yield suggestions.param(definition, self._name_of(file))
         yield from suggestions.functions()
         if any(frame.kind in {"body", "parameters"} for frame in self._frames):
             yield from suggestions.flow_names()
         yield from suggestions.keywords("true", "false", "not")
 
     def _compared(self, line: Sequence[Token]) -> Iterator[Suggestion]:
-        """What the parameter before `==` may be."""
+        """The possible values of the block parameter before `==` or `!=`."""
         if len(line) > 1 and line[-1].text in {"==", "!="}:
             compared = self._locals.get(line[-2].text)
             yield from self._of_types(_types(compared)) if compared else ()
 
-    def _at(self, place: Path) -> str:
-        return "" if place == self.path else self.documents.name(place)
+    def _name_of(self, file: Path) -> str:
+        return "" if file == self.path else self.documents.name(file)
 
     # ---- arguments
 
     def _in_call(self, frame: Frame) -> Iterator[Suggestion]:
-        callee = self.documents.names(self.path).at(frame.head.end) if frame.head else None
-        entry = vocabulary.called(callee.definition) if callee else None
+        mention = self.documents.names(self.path).at(frame.head.end) if frame.head else None
+        entry = vocabulary.callee(mention.definition) if mention else None
         words = frame.words
         if entry is None:
             yield from self._values(frame.line)
         elif not words:
-            given = {*frame.keywords, *keywords_behind(self.source.text[self.offset :])}
-            behind = entry.arguments[frame.position - len(frame.keywords) :]  # those given without their names
+            passed = {*frame.keywords, *keywords_behind(self.source.text[self.offset :])}
+            not_positional = entry.arguments[frame.position - len(frame.keywords) :]
             if not frame.keywords and frame.position < len(entry.arguments):
                 yield from self._for(entry.arguments[frame.position])
             yield from self._values(frame.line)
             if entry.noun != "function":
-                yield from suggestions.arguments(one for one in behind if one.name not in given)
+                yield from suggestions.arguments(one for one in not_positional if one.name not in passed)
         elif words[1:] == ["="]:
             argument = entry.argument(words[0])
             yield from self._for(argument) if argument else ()
@@ -247,14 +251,14 @@ class _Completer:
             yield from self._values(frame.line)
 
     def _for(self, argument: vocabulary.Argument) -> Iterator[Suggestion]:
-        """The words that an argument takes."""
+        """The words that an argument accepts."""
         yield from suggestions.words(vocabulary.words_of(argument.kind))
         yield from self._of_types(argument.types)
 
     def _of_types(self, types_: Sequence[str]) -> Iterator[Suggestion]:
-        """The words that a parameter of these types takes."""
+        """The words that a block parameter of these types accepts."""
         yield from suggestions.words(vocabulary.words_of_types(types_))
-        yield from self._passed_on() if "block" in types_ else ()
+        yield from self._as_arguments() if "block" in types_ else ()
 
     def _in_head(self, frame: Frame) -> Iterator[Suggestion]:
         words = frame.words
@@ -279,9 +283,9 @@ class _Completer:
         known = SETTINGS if frame.kind == "train" else GROUP_SETTINGS
         words = frame.words
         if not words:
-            given = {*frame.keywords, *self._settings_of(frame)}
-            yield from (suggestions.setting(one) for name, one in known.items() if name not in given)
-            yield from suggestions.groups() if frame.kind == "train" else ()
+            present = {*frame.keywords, *self._settings_of(frame)}
+            yield from (suggestions.setting(one) for name, one in known.items() if name not in present)
+            yield from [suggestions.group()] if frame.kind == "train" else ()
             return
         setting = known.get(words[0])
         if setting is None:
@@ -297,7 +301,7 @@ class _Completer:
             yield from self._values(frame.line[1:])
 
     def _of_part(self, setting: Setting, path: list[str]) -> Iterator[Suggestion]:
-        """What follows `optimizer.`, `augment.crop.` or `optimizer.lr`; `path` stands behind the first point."""
+        """Suggestions for `optimizer.`, `augment.crop.` or `optimizer.lr`; `path` is the part after the first point."""
         if setting.registry is None:
             return
         chosen = [name for name in self.documents.chosen(self.path, setting.name) if name in setting.registry]
@@ -305,7 +309,7 @@ class _Completer:
         entries = [vocabulary.declared(setting.registry, name) for name in inner or chosen]
         rest = path[2:] if inner else path
         if rest:
-            for argument in (found for entry in entries if (found := entry.argument(rest[0]))):
+            for argument in filter(None, (entry.argument(rest[0]) for entry in entries)):
                 yield from self._for(argument) if len(rest) == 1 else ()
             yield from self._values(self._frame.line if len(rest) > 1 else ())
             return
@@ -315,16 +319,18 @@ class _Completer:
             yield from (suggestions.bare(suggestions.entry(entry)) for entry in entries)
 
     def _settings_of(self, frame: Frame) -> Iterator[str]:
-        """The settings of `train` in the whole file, but for the one that is typed."""
+        """The settings in all `train` sections of the file, except the one being typed."""
         tree = self.documents.tree(self.path)
         for item in tree.items if tree and frame.kind == "train" else ():
             for setting in item.settings if isinstance(item, nodes.Train) else ():
-                if isinstance(setting, nodes.Setting) and len(setting.target) == 1 and not self._is_typed(setting.span):
+                if self._is_unfinished(setting.span) or not isinstance(setting, nodes.Setting):
+                    continue
+                if len(setting.target) == 1:
                     yield setting.target[0].text
 
 
 def _last_part(line: Sequence[Token]) -> Sequence[Token]:
-    """The part of a line that goes on: from its last arrow, or from the sign of its `let`, these included."""
+    """The unfinished part of a line: from its last arrow, or from the `=` of its `let`."""
     depth = 0
     for i in range(len(line) - 1, -1, -1):
         depth += (line[i].text in {")", "]"}) - (line[i].text in {"(", "["})
@@ -335,11 +341,11 @@ def _last_part(line: Sequence[Token]) -> Sequence[Token]:
 
 
 def _wants_value(line: Sequence[Token]) -> bool:
-    """Whether what an expression goes on with after these tokens is a value, and not an operator."""
+    """Whether a value, not an operator, continues an expression after these tokens."""
     if not line:
         return True
     last = line[-1]
-    return last.text in _VALUES_FOLLOW or not (last.kind in {"name", "number", "string"} or last.text in {")", "]"})
+    return last.text in _BEFORE_VALUE or not (last.kind in {"name", "number", "string"} or last.text in {")", "]"})
 
 
 def _types(parameter: Definition) -> list[str]:

@@ -1,4 +1,4 @@
-"""Behind each line of stages: the shape that comes out, and how many parameters the stages have."""
+"""Inlay hints: the output shape and the parameter count after each line of stages."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,22 +14,22 @@ from cifar_dsl.language.syntax import nodes
 
 
 def inlay_hints(documents: Documents, path: Path, wanted: types.Range) -> list[types.InlayHint]:
-    """The hints of the lines in a range. While a text has errors, those of lines as they were before them."""
+    """The hints in a range of lines. While the text has errors, unchanged lines keep their last hints."""
     source, stages = documents.source(path), documents.stages(path)
     if source is None or stages is None:
         return []
     unchanged = Unchanged.between(stages.analysis.source.text, source.text)
     elements = _elements(documents.tree(path)) if stages.analysis.source.text == source.text else {}
-    found: list[types.InlayHint] = []
+    hints: list[types.InlayHint] = []
     for line in stages.lines.values():
-        place = unchanged.moved(line.end - 1, line.end)
-        if place is not None:
-            element = elements.get(place[1])
-            end = element.span.end if element else place[1]
+        moved = unchanged.moved(line.end - 1, line.end)
+        if moved is not None:
+            element = elements.get(moved[1])
+            end = element.span.end if element else moved[1]
             position = documents.positions.position(source.text, end)
             if wanted.start.line <= position.line <= wanted.end.line:
-                found.extend(_hints(stages, line, position, element))
-    return found
+                hints.extend(_hints(stages, line, position, element))
+    return hints
 
 
 def _hints(
@@ -37,14 +37,14 @@ def _hints(
 ) -> Iterator[types.InlayHint]:
     shapes, cost = shapes_text(line.shapes), stages.analysis.graph.cost_of(line.values)
     is_claimed = element is not None and element.claim is not None
-    said = [] if is_claimed else [f": {shapes}"]
+    parts = [] if is_claimed else [f": {shapes}"]
     if cost.parameters:
-        said.append(f"{cost.parameters:,} params")
-    if said:
+        parts.append(f"{cost.parameters:,} params")
+    if parts:
         can_claim = element is not None and not is_claimed and len(set(line.shapes)) == 1
         yield types.InlayHint(
             position,
-            ", ".join(said),
+            ", ".join(parts),
             kind=types.InlayHintKind.Type,
             text_edits=[types.TextEdit(types.Range(position, position), f" : {shapes}")] if can_claim else None,
             tooltip=_tooltip(line, shapes, cost.parameters, cost.macs),
@@ -58,12 +58,12 @@ def _tooltip(line: Line, shapes: str, parameters: int, macs: int) -> str:
 
 
 def _elements(tree: nodes.Spec | None) -> dict[int, nodes.Element]:
-    """The links of chains by the offsets at which they end, without their names and the shapes that they state."""
-    found: dict[int, nodes.Element] = {}
-    waiting: list[object] = [tree] if tree else []
-    while waiting:
-        node = waiting.pop()
+    """The elements of all chains by the offset where they end, before any `as` name or shape claim."""
+    elements: dict[int, nodes.Element] = {}
+    stack: list[object] = [tree] if tree else []
+    while stack:
+        node = stack.pop()
         if isinstance(node, nodes.Element):
-            found[node.kind.span.end] = node
-        waiting.extend(nodes.children(node))
-    return found
+            elements[node.kind.span.end] = node
+        stack.extend(nodes.children(node))
+    return elements

@@ -18,8 +18,8 @@ def definition(documents: Documents, path: Path, offset: int) -> types.Location 
         start = types.Position(0, 0)
         base = next(iter(documents.bases(path)), None)
         return types.Location(documents.uri(base), types.Range(start, start)) if base else None
-    found = cross_file.definition_site(documents, path, mention.definition)
-    return _location(documents, *found) if found else None
+    site = cross_file.definition_site(documents, path, mention.definition)
+    return _location(documents, *site) if site else None
 
 
 def references(documents: Documents, path: Path, offset: int, *, include_definitions: bool) -> list[types.Location]:
@@ -27,9 +27,9 @@ def references(documents: Documents, path: Path, offset: int, *, include_definit
     mention = documents.names(path).at(offset)
     if mention is None:
         return []
-    found = cross_file.references(documents, path, mention.definition)
+    mentions = cross_file.references(documents, path, mention.definition)
     return [
-        _location(documents, place, one.span) for place, one in found if include_definitions or not one.is_definition
+        _location(documents, file, one.span) for file, one in mentions if include_definitions or not one.is_definition
     ]
 
 

@@ -1,4 +1,4 @@
-"""The stages of a spec's own text, found by their places."""
+"""The shapes and costs of a spec's stages, indexed by their places in the text."""
 
 from attrs import define, field
 
@@ -8,9 +8,9 @@ from cifar_dsl.ir.source_map import Line, Visit, visits
 
 @define
 class Stages:
-    """The stages of a spec's own text: visits by start and end of the place, and lines by their numbers, from 1.
+    """The visits of a spec's own text by (start, end) offsets, and its lines by number, from 1.
 
-    `calls` holds the visits of blocks by the names of these, also those that other files say.
+    `calls` has the visits of each block by its name, also for calls in other files.
     """
 
     analysis: Analysis

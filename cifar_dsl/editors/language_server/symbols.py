@@ -1,4 +1,4 @@
-"""The outline of a file, and what of it can be folded."""
+"""Document symbols (the outline) and folding ranges."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,12 +11,12 @@ from cifar_dsl.language.syntax import nodes, print_chain, print_expression
 from cifar_dsl.language.syntax.cursor import tokens_of
 
 _Kind = types.SymbolKind
-_NAMELESS = "?"  # what is still to be named; editors refuse an empty name
+_NAMELESS = "?"  # editors reject an empty name
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 
 
 def document_symbols(documents: Documents, path: Path) -> list[types.DocumentSymbol]:
-    """What a file is made of, and what its parts hold, as far as it can be read."""
+    """The outline of the parts of a file that parse."""
     tree = documents.tree(path)
     return [symbol for item in tree.items for symbol in _of_item(documents, item)] if tree else []
 
@@ -45,7 +45,7 @@ def _of_item(documents: Documents, item: nodes.Item) -> Iterator[types.DocumentS
 
 
 def _of_body(documents: Documents, body: nodes.Body) -> Iterator[types.DocumentSymbol]:
-    """What a body and the bodies in it name."""
+    """The names in a body and its nested bodies."""
     for stage in body.stages:
         if isinstance(stage, nodes.Let):
             inner = list(_of_chain(documents, stage.chain))
@@ -115,25 +115,25 @@ def _symbol(
 
 
 def folding_ranges(documents: Documents, path: Path) -> list[types.FoldingRange]:
-    """Brackets and comments of several lines, whether the text parses or not."""
+    """Brackets and comments that span several lines; the text need not parse."""
     source = documents.source(path)
     return [*_brackets(source), *_comments(source)] if source else []
 
 
 def _brackets(source: Source) -> Iterator[types.FoldingRange]:
-    waiting: list[int] = []
+    open_lines: list[int] = []
     for token in tokens_of(source.text):
         line = source.position(token.start)[0] - 1
         if token.text in _OPENING:
-            waiting.append(line)
-        elif token.text in _CLOSING and waiting:
-            first = waiting.pop()
+            open_lines.append(line)
+        elif token.text in _CLOSING and open_lines:
+            first = open_lines.pop()
             if line - 1 > first:
                 yield types.FoldingRange(first, line - 1)
 
 
 def _comments(source: Source) -> Iterator[types.FoldingRange]:
-    """Runs of lines with nothing but comments."""
+    """Consecutive comment lines."""
     first: int | None = None
     lines = [*source.text.split("\n"), ""]
     for number, line in enumerate(lines):

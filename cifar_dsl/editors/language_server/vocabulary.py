@@ -1,4 +1,4 @@
-"""What the words of the language mean, and what they take: the declarations, and blocks by their heads, for people."""
+"""Documentation of the language's words: their meaning and arguments, from the registries and from blocks."""
 
 import inspect
 from collections.abc import Iterator, Sequence
@@ -21,73 +21,77 @@ from cifar_dsl.operations.registry import CallOf, Registry
 
 @frozen
 class Argument:
-    """What a call takes. `text` is how a head shows it; `kind` is that of a declaration, `types` those of a block."""
+    """An argument of a call. `text` is its part of the signature; declarations have a `kind`, blocks have `types`."""
 
     name: str
     text: str
-    takes: str = ""
+    accepts: str = ""
     doc: str = ""
     kind: Kind | None = None
     types: tuple[str, ...] = ()
 
+    @property
+    def description(self) -> str:
+        """Its meaning and the values that it accepts."""
+        return "; ".join(part for part in (self.doc, self.accepts) if part)
+
     def markdown(self) -> str:
-        """Its name, what it takes and what it is."""
-        said = "; ".join(part for part in (self.doc, self.takes) if part)
-        return f"`{self.name}`: {said}" if said else f"`{self.name}`"
+        """Its name and description."""
+        return f"`{self.name}`: {self.description}" if self.description else f"`{self.name}`"
 
 
 @frozen
 class Entry:
-    """A word that can be called or said by itself. `noun` is what people call such a thing."""
+    """A word of the language or a block. `noun` names its category: layer, block, function ..."""
 
     name: str
     noun: str
     doc: str = ""
     arguments: tuple[Argument, ...] = ()
     head: str = ""
-    is_called: bool = True  # whether it ever takes arguments
+    is_callable: bool = True
 
-    def label(self) -> str:
-        """How it is called, on one line."""
-        inside = ", ".join(argument.text for argument in self.arguments)
-        return f"{self.name}({inside})" if self.arguments or self.is_called else self.name
+    def signature(self) -> str:
+        """The name and the arguments of a call, on one line."""
+        arguments = ", ".join(argument.text for argument in self.arguments)
+        return f"{self.name}({arguments})" if self.arguments or self.is_callable else self.name
 
-    def needs_arguments(self) -> bool:
-        """Whether it can't be said without arguments."""
+    def requires_arguments(self) -> bool:
+        """Whether a call must pass arguments."""
         return any("=" not in argument.text for argument in self.arguments)
 
     def markdown(self) -> Iterator[str]:
         """Head, meaning and arguments."""
-        yield code(self.head or self.label())
+        yield code(self.head or self.signature())
         yield self.doc
-        yield "\n".join(f"- {argument.markdown()}" for argument in self.arguments if argument.takes)
+        yield "\n".join(f"- {argument.markdown()}" for argument in self.arguments if argument.accepts)
 
     def argument(self, name: str) -> Argument | None:
-        """The argument of this name."""
+        """The argument with this name."""
         return next((argument for argument in self.arguments if argument.name == name), None)
 
 
 def layer(name: str) -> Entry | None:
-    """What the layer or join of this name is."""
+    """The layer or join with this name."""
     if name in LAYERS:
         return declared(LAYERS, name)
     return declared(JOINS, name) if name in JOINS else None
 
 
 def initialiser(name: str) -> Entry | None:
-    """What the initialiser of this name is."""
+    """The initialiser with this name."""
     return declared(INITIALIZERS, name) if name in INITIALIZERS else None
 
 
 def choice(setting: str, name: str) -> Entry | None:
-    """What a choice of a setting is."""
+    """The choice with this name of a setting, such as `adam` of `optimizer`."""
     registry = SETTINGS[setting].registry if setting in SETTINGS else None
     return declared(registry, name) if registry is not None and name in registry else None
 
 
 @cache
 def declared(registry: Registry[Any], name: str) -> Entry:
-    """What is declared under a name."""
+    """The declaration registered under a name."""
     declaration: type[Declaration] = registry[name]
     arguments = tuple(
         Argument(
@@ -101,11 +105,11 @@ def declared(registry: Registry[Any], name: str) -> Entry:
     )
     head = f"{name} {{ ... | ... }}" if registry is JOINS else ""
     doc = inspect.cleandoc(declaration.__doc__ or "")
-    return Entry(name, registry.noun, doc, arguments, head, is_called=bool(arguments))
+    return Entry(name, registry.noun, doc, arguments, head, is_callable=bool(arguments))
 
 
 def block(definition: Definition) -> Entry:
-    """What a block is, by its head and the comment above it."""
+    """A block, documented by its head and the comment above it."""
     assert isinstance(definition.node, nodes.Block)
     arguments = tuple(
         Argument(one.name.text, one.span.text, types=tuple(map(str, one.types))) for one in definition.node.parameters
@@ -114,7 +118,7 @@ def block(definition: Definition) -> Entry:
 
 
 def head(definition: Definition) -> str:
-    """What the text defines a name with, without the body of a block or loop."""
+    """The text of a definition, without the body of a block or loop."""
     node = definition.node
     assert node is not None
     end = node.body.span.start if isinstance(node, nodes.Block | nodes.For) else node.span.end
@@ -127,8 +131,8 @@ def comment(definition: Definition) -> str:
     return comment_above(node.span.source.text, node.span.start) if node else ""
 
 
-def called(definition: Definition) -> Entry | None:
-    """What a call of a name calls; None where that isn't known."""
+def callee(definition: Definition) -> Entry | None:
+    """The entry of a name that can be called; None for other names."""
     match definition.kind:
         case "block":
             return block(definition)
@@ -145,22 +149,20 @@ def called(definition: Definition) -> Entry | None:
 
 
 @cache
-def function(name: str) -> Entry | None:
-    """What a function is."""
-    if name not in FUNCTIONS:
-        return None
-    found = FUNCTIONS[name]
-    arguments = tuple(Argument(x, x) for x in found.parameters.split(", "))
-    return Entry(name, "function", f"{found.doc[0].upper()}{found.doc[1:]}.", arguments)
+def function(name: str) -> Entry:
+    """The function with this name."""
+    declared_function = FUNCTIONS[name]
+    arguments = tuple(Argument(x, x) for x in declared_function.parameters.split(", "))
+    return Entry(name, "function", f"{declared_function.doc[0].upper()}{declared_function.doc[1:]}.", arguments)
 
 
 def setting(name: str, place: str) -> Setting | None:
-    """The setting of this name, of `train` or of a `group`."""
+    """The setting with this name, of `train` or of a `group`."""
     return (GROUP_SETTINGS if place == "group" else SETTINGS).get(name)
 
 
 def setting_markdown(info: Setting) -> Iterator[str]:
-    """What a setting is, takes, and is where nothing is said."""
+    """The meaning, the values and the default of a setting."""
     yield f"{info.doc[0].upper()}{info.doc[1:]}."
     if info.registry is not None:
         names = ", ".join(f"`{name}`" for name in info.registry)
@@ -169,7 +171,7 @@ def setting_markdown(info: Setting) -> Iterator[str]:
         yield f"Takes {info.kind.describe()}."
     match info.default:
         case None:
-            yield "It must be said."
+            yield "Required."
         case Declaration():
             yield f"Default: `{info.default.brief()}`."
         case tuple():
@@ -181,12 +183,12 @@ def setting_markdown(info: Setting) -> Iterator[str]:
 
 
 def words_of(kind: Kind | None) -> list[Entry]:
-    """The words that an argument of a kind takes."""
+    """The words that an argument of a kind accepts."""
     match kind:
         case None:
             return []
         case Bool():
-            return [Entry(word, "truth", is_called=False) for word in ("true", "false")]
+            return [Entry(word, "word", is_callable=False) for word in ("true", "false")]
         case CallOf():
             return [declared(kind.registry, name) for name in kind.symbols()]
         case OneOf():
@@ -194,14 +196,14 @@ def words_of(kind: Kind | None) -> list[Entry]:
         case ListOf():
             return words_of(kind.item)
         case _:
-            return [Entry(word, "word", is_called=False) for word in kind.symbols()]
+            return [Entry(word, "word", is_callable=False) for word in kind.symbols()]
 
 
 def words_of_types(types: Sequence[str]) -> list[Entry]:
-    """The words that a parameter of a block takes; not the blocks that one of type `block` does."""
-    found = [Entry(word, "word", is_called=False) for word in types if word not in TYPES and word != "|"]
+    """The words that a block parameter accepts, except the blocks that one of type `block` accepts."""
+    words = [Entry(word, "word", is_callable=False) for word in types if word not in TYPES and word != "|"]
     if "bool" in types:
-        found += words_of(Bool())
+        words += words_of(Bool())
     if "init" in types:
-        found += [declared(INITIALIZERS, name) for name in INITIALIZERS]
-    return found
+        words += [declared(INITIALIZERS, name) for name in INITIALIZERS]
+    return words

@@ -1,4 +1,4 @@
-"""The server, in a process of its own, and an editor that speaks to it."""
+"""The server in a process of its own, and a client in the role of the editor."""
 
 import asyncio
 import sys
@@ -17,7 +17,7 @@ CODE = client_capabilities("visual-studio-code")
 
 @define
 class Session:
-    """An editor with a folder open. `published` holds the diagnostics of every document, each time that they come."""
+    """An editor with an open folder. `published` has every publication of diagnostics, by URI."""
 
     client: LanguageClient
     folder: Path
@@ -33,7 +33,7 @@ class Session:
         return (self.folder / name).as_uri()
 
     def document(self, name: str) -> types.TextDocumentIdentifier:
-        """The document of a name in the folder, or of a URI."""
+        """The identifier of a file in the folder, or of a URI."""
         return types.TextDocumentIdentifier(name if ":" in name else self.uri(name))
 
     def open(self, name: str, text: str) -> None:
@@ -49,7 +49,7 @@ class Session:
         self.client.text_document_did_close(types.DidCloseTextDocumentParams(self.document(name)))
 
     async def diagnostics(self, name: str, number: int = 1) -> list[types.Diagnostic]:
-        """The diagnostics of a document that came as the `number`-th."""
+        """Wait for the `number`-th publication of diagnostics of a document."""
         uri = self.document(name).uri
         async with asyncio.timeout(PATIENCE_S):
             while len(self.published.get(uri, [])) < number:
@@ -58,7 +58,7 @@ class Session:
         return list(self.published[uri][number - 1].diagnostics)
 
     def at(self, name: str, line: int, character: int) -> dict[str, object]:
-        """The fields of a request about a place."""
+        """The fields of a request for a position."""
         return {"text_document": self.document(name), "position": types.Position(line, character)}
 
 
@@ -81,7 +81,7 @@ async def started(folder: Path, capabilities: types.ClientCapabilities, command:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def start(tmp_path_factory: pytest.TempPathFactory):
-    """Start servers, each for a folder of its own; they end with the module, and end well."""
+    """Start servers, each with its own folder; they must exit with 0 at the end of the module."""
     sessions: list[Session] = []
 
     async def make(capabilities: types.ClientCapabilities = CODE, command: tuple[str, ...] = COMMAND) -> Session:
@@ -98,5 +98,5 @@ async def start(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def session(start) -> Session:
-    """A server and an editor as VS Code is one, which all tests of a module share."""
+    """A server and a client with the capabilities of VS Code, shared by all tests of a module."""
     return await start()

@@ -22,7 +22,7 @@ def after(here: Editor, action: CodeAction, name: str = "test") -> str:
     return put_in(here.text(name), list(action.edit.changes[uri_of(name)]))
 
 
-def test_a_misspelt_word() -> None:
+def test_a_misspelled_word() -> None:
     here = editor(text_of(f"cnv(8, 1)\n{HEAD}"))
     (action,) = actions(here).values()
     assert (action.title, action.kind, action.is_preferred) == ("Write `conv`", CodeActionKind.QuickFix, True)
@@ -39,7 +39,7 @@ def test_actions_of_a_range() -> None:
     assert list(actions(here, Range(Position(5, 0), Position(5, 4)))) == []
 
 
-def test_a_fix_that_changes_a_meaning_and_the_comment_instead() -> None:
+def test_an_unsafe_fix_and_the_comment_that_allows_the_warning() -> None:
     text = text_of(f"conv(8, 1) -> bn\n{HEAD}")
     here = editor(text)
     found = actions(here)
@@ -67,13 +67,13 @@ def test_where_the_comment_goes(line: str, expected: str) -> None:
     assert "W0203" not in {one.code for one in here.documents.inspection(here.path).diagnostics}
 
 
-def test_errors_and_needless_comments_can_not_be_allowed() -> None:
+def test_errors_and_unused_comments_can_not_be_allowed() -> None:
     assert not [title for title in actions(editor(text_of("cnv(8, 1)"))) if title.startswith("Allow")]
     found = actions(editor(text_of(f"{HEAD}  # allow: W0203")))
     assert list(found) == ["Delete the comment", "Apply all safe fixes"]
 
 
-def test_all_that_is_safe_at_once() -> None:
+def test_all_safe_fixes_at_once() -> None:
     items = "param one = 1\nparam two = 2  # why\nblock unit() { relu }"
     text = text_of(f"conv(8, 1) -> bn\nfor i in 0..2 {{ conv(8, 1) -> relu }}\n{HEAD}", items)
     here = editor(text)
@@ -112,7 +112,7 @@ def test_kinds(only: list[str] | None, kinds: set[str]) -> None:
     assert {action.kind for action in actions(here, only=only).values()} == kinds
 
 
-def test_texts_without_findings() -> None:
+def test_texts_without_diagnostics() -> None:
     assert actions(editor(text_of(HEAD))) == {}
     assert actions(editor("model {")) == {}
     here = editor("arch a\n")
@@ -125,7 +125,7 @@ def test_a_fix_of_a_base() -> None:
     assert after(here, action, "base") == text_of(f"conv(8, 1)\n{HEAD}")
 
 
-def test_lines_keep_their_ends() -> None:
+def test_edits_keep_line_endings() -> None:
     here = editor(text_of(f"conv(8, 1) -> bn  # why\n{HEAD}").replace("\n", "\r\n"))
     action = actions(here)["Allow W0203 here"]
     assert action.edit is not None

@@ -1,4 +1,4 @@
-"""What may be typed, in every kind of place; the texts around it hardly ever parse."""
+"""Completion in every kind of place; the text around it rarely parses."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def offered(text: str, **others: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_every_word_of_the_shipped_specs_is_offered_in_its_place(path: Path) -> None:
+def test_every_word_of_the_shipped_specs_is_offered_at_its_offset(path: Path) -> None:
     documents = Documents([specs_directory()])
     text = path.read_text(encoding="utf-8")
     for mention in documents.names(path).mentions:
@@ -85,7 +85,7 @@ def test_every_word_of_the_shipped_specs_is_offered_in_its_place(path: Path) -> 
         (HEAD + "model { if breadth §", {"and", "or", "if", "else"}),
     ],
 )
-def test_places_where_little_may_stand(text: str, expected: set[str]) -> None:
+def test_offsets_with_few_suggestions(text: str, expected: set[str]) -> None:
     assert offered(text) == expected
 
 
@@ -101,20 +101,20 @@ def test_stages(place: str, behind: str) -> None:
     assert ("let" in found) == is_start
 
 
-def test_named_tensors_begin_chains() -> None:
+def test_named_tensors_start_chains() -> None:
     assert "y" in offered(HEAD + "model { let y = relu\n§")
     assert "y" in offered(HEAD + "model { let y = relu\nadd { bn | §")
     assert "y" not in offered(HEAD + "model { let y = relu\nbn -> §")
     assert "y" not in offered(HEAD + "model { repeat 2 { let y = relu }\n§")
 
 
-def test_parameters_of_blocks_that_may_be_stages() -> None:
+def test_block_parameters_that_can_be_stages() -> None:
     found = offered(HEAD + "block n(c: int, act: block, x: tensor, any) { §")
     assert {"act", "x", "any"} <= found
     assert "c" not in found
 
 
-def test_params_that_stand_for_blocks_are_stages() -> None:
+def test_params_with_a_block_as_value_are_stages() -> None:
     text = HEAD + "param kind = unit\nparam act = relu\nmodel { §"
     assert {"kind", "act"} <= offered(text)
     assert "breadth" not in offered(text)
@@ -148,7 +148,7 @@ def test_values(text: str, more: set[str]) -> None:
     assert VALUES | more <= found
 
 
-def test_words_that_a_parameter_is_compared_with() -> None:
+def test_words_after_a_comparison() -> None:
     assert {"none", "before"} <= offered(HEAD + "block n(norm: none | before) { if norm == §")
     assert {"relu", "unit"} <= offered(HEAD + "block n(act: block) { if act != §")
     assert "none" not in offered(HEAD + "block n(norm: none | before) { if norm > §")
@@ -157,7 +157,7 @@ def test_words_that_a_parameter_is_compared_with() -> None:
 # ---- arguments
 
 
-def test_arguments_that_are_not_given_yet() -> None:
+def test_arguments_that_are_not_passed_yet() -> None:
     names = {"channels=", "kernel=", "stride=", "pad=", "bias=", "init="}
     assert names <= offered(HEAD + "model { conv(§")
     found = offered(HEAD + "model { conv(8, 3, bias=false, §, pad=1)")
@@ -190,7 +190,7 @@ def test_arguments_are_in_the_order_of_the_call() -> None:
         ("round_to(§", {"breadth"}),
     ],
 )
-def test_arguments_and_what_they_take(call: str, expected: set[str]) -> None:
+def test_values_of_arguments(call: str, expected: set[str]) -> None:
     assert expected <= offered(f"{HEAD}model {{ {call}")
     assert expected <= offered(f"{HEAD}model {{ {call})\n flatten\n}}\n")
 
@@ -200,7 +200,7 @@ def test_words_of_other_arguments_are_not_offered() -> None:
     assert "flip" not in offered(HEAD + "train { optimizer §")
 
 
-def test_types_say_what_defaults_may_be() -> None:
+def test_types_restrict_defaults() -> None:
     assert {"none", "before"} <= offered(HEAD + "block n(norm: none | before = §")
     assert {"relu", "unit"} <= offered(HEAD + "block n(act: block = §")
     assert "dirac" in offered(HEAD + "block n(first: init = §")
@@ -210,7 +210,7 @@ def test_types_say_what_defaults_may_be() -> None:
 # ---- recipes
 
 
-def test_settings_that_are_not_said_yet() -> None:
+def test_settings_that_are_not_set_yet() -> None:
     assert offered(HEAD + "train {\n§\n}") == {*SETTINGS, "group"}
     found = offered(HEAD + "train {\n batch 8\n opt§\n epochs 1\n}")
     assert found == {*SETTINGS, "group"} - {"batch", "epochs"}
@@ -237,12 +237,12 @@ def test_settings_that_are_not_said_yet() -> None:
         ("group g {\n select [bias, §", {"filter", "norm"}),
     ],
 )
-def test_what_settings_take(recipe: str, expected: set[str]) -> None:
+def test_values_of_settings(recipe: str, expected: set[str]) -> None:
     assert expected <= offered(f"{HEAD}train {{\n {recipe}")
     assert expected <= offered(f"{HEAD}train {{\n {recipe}\n}}\n")
 
 
-def test_no_second_choice_where_there_is_one() -> None:
+def test_a_setting_with_a_choice_offers_no_second_one() -> None:
     assert offered(HEAD + "train { optimizer sgd(1) §") == set()
     assert "none" not in offered(HEAD + "train { augment crop(4) -> §")
 
@@ -250,7 +250,7 @@ def test_no_second_choice_where_there_is_one() -> None:
 # ---- other files
 
 
-def test_what_may_be_extended() -> None:
+def test_specs_that_can_be_extended() -> None:
     found = completed("arch a extends §", base=BASE)
     assert "baseline" in found
     assert "convolution" not in found  # a library
@@ -271,7 +271,7 @@ def test_other_quotes_hold_no_files() -> None:
     assert offered(HEAD + 'train { group g { select "§', base=BASE) == set()
 
 
-def test_what_bases_define() -> None:
+def test_definitions_of_bases() -> None:
     head = 'arch a extends "base.arch"\n'
     assert {"wide"} == offered(head + "param §", base=BASE)
     assert {"stem"} == offered(head + "block §", base=BASE)
@@ -288,13 +288,13 @@ def test_what_bases_define() -> None:
     assert "p" not in offered(head + "train { augment.crop.§", base=BASE)
 
 
-def test_an_own_block_comes_before_one_of_the_library() -> None:
+def test_an_own_block_shadows_one_of_the_library() -> None:
     own = completed(HEAD.replace("block unit", "block basic_block") + "model { §")["basic_block"]
     assert own.detail == "block"
     assert completed(HEAD + "model { §")["basic_block"].detail == "block library/residual.arch"
 
 
-def test_a_word_that_is_typed_is_no_definition() -> None:
+def test_an_unfinished_word_is_no_definition() -> None:
     assert "brea" not in offered(HEAD + "param other = brea§")
     assert "bread" not in offered(HEAD + "param bread§\nparam other = 1\n")
 
@@ -329,7 +329,7 @@ def test_documentation() -> None:
     assert completed(HEAD + "model { conv(§")["in_channels"].detail
 
 
-def test_snippets_where_the_editor_takes_them() -> None:
+def test_snippets_if_the_editor_supports_them() -> None:
     found = completed(HEAD + "model { §", snippets=True)
     assert (found["conv"].insert_text, found["conv"].insert_text_format) == ("conv($0)", InsertTextFormat.Snippet)
     assert (found["bn"].insert_text, found["bn"].insert_text_format) == ("bn", None)  # needs no arguments
@@ -339,11 +339,11 @@ def test_snippets_where_the_editor_takes_them() -> None:
     assert plain["conv"].insert_text == "conv"
 
 
-def test_what_is_called_already_gets_no_more_brackets() -> None:
+def test_no_second_brackets_before_a_bracket() -> None:
     assert completed(HEAD + "model { con§(8, 1) }", snippets=True)["conv"].insert_text == "conv"
 
 
-def test_a_head_stands_for_itself_in_a_snippet() -> None:
+def test_a_head_is_escaped_in_a_snippet() -> None:
     base = BASE.replace("block stem(c: int)", "block stem(c: int = 1 # $1 {x}\n)")
     item = completed('arch a extends "base.arch"\nblock §', snippets=True, base=base)["stem"]
     assert item.insert_text == "stem(c: int = 1 # \\$1 {x\\}\n) {\n    $0\n}"

@@ -1,4 +1,4 @@
-"""Errors and warnings as an editor shows them."""
+"""Errors and warnings in the form of the protocol."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,8 +20,8 @@ def found(here: Editor) -> list[Diagnostic]:
     return diagnostics(here.documents, here.path)
 
 
-def said(here: Editor) -> list[tuple[object, str]]:
-    """The code and the text of the place of each lsp_diagnostic."""
+def codes_and_texts(here: Editor) -> list[tuple[object, str]]:
+    """The code and the underlined text of each diagnostic."""
     source = here.documents.source(here.path)
     assert source is not None
     offset = here.documents.positions.offset
@@ -36,12 +36,12 @@ def test_a_text_that_is_right() -> None:
 
 
 def test_errors_and_warnings() -> None:
-    assert said(editor(text_of(f"cnv(8, 1) -> con(8)\n{HEAD}"))) == [("E0201", "cnv"), ("E0201", "con")]
-    assert said(editor(text_of(HEAD, "param breadth = 8"))) == [("W0201", "breadth")]
-    assert said(editor(text_of(HEAD) + "model {")) == [("E0102", "{")]
+    assert codes_and_texts(editor(text_of(f"cnv(8, 1) -> con(8)\n{HEAD}"))) == [("E0201", "cnv"), ("E0201", "con")]
+    assert codes_and_texts(editor(text_of(HEAD, "param breadth = 8"))) == [("W0201", "breadth")]
+    assert codes_and_texts(editor(text_of(HEAD) + "model {")) == [("E0102", "{")]
 
 
-def test_what_is_said() -> None:
+def test_the_message() -> None:
     (one,) = found(editor(text_of(f"add {{ conv(3, 1) | conv(4, 1) }}\n{HEAD}")))
     assert one.severity == DiagnosticSeverity.Error
     assert one.source == "cifar-dsl"
@@ -65,7 +65,7 @@ def test_what_is_said() -> None:
         (text_of("gone"), None),
     ],
 )
-def test_what_has_no_effect_is_faded(text: str, tags: list[DiagnosticTag] | None) -> None:
+def test_code_without_effect_is_faded(text: str, tags: list[DiagnosticTag] | None) -> None:
     (one,) = found(editor(text))
     assert one.tags == tags
     is_warning = str(one.code).startswith("W")
@@ -73,7 +73,7 @@ def test_what_has_no_effect_is_faded(text: str, tags: list[DiagnosticTag] | None
 
 
 @pytest.mark.parametrize("path", sorted(CASES.glob("*.arch")), ids=lambda path: path.stem)
-def test_every_code_leads_to_its_section(path: Path) -> None:
+def test_every_code_links_to_its_section(path: Path) -> None:
     here = editor(path.read_bytes().decode(errors="replace"))
     page = diagnostics_path().read_text(encoding="utf-8").split("\n")
     for one in found(here):
@@ -88,7 +88,7 @@ def test_every_code_leads_to_its_section(path: Path) -> None:
 # ---- other files
 
 
-def test_mistakes_of_a_base_are_told_where_it_is_named() -> None:
+def test_errors_of_a_base_are_shown_where_it_is_named() -> None:
     base = text_of(f"cnv(8, 1) -> con(8)\n{HEAD}")
     (one,) = found(editor('arch test extends "base.arch"\n', base=base))
     assert one.code == "E0201"
@@ -106,20 +106,20 @@ def test_a_base_that_does_not_parse() -> None:
     assert one.message.startswith("in base.arch: this `{` is never closed")
 
 
-def test_warnings_of_a_base_are_told_there() -> None:
+def test_warnings_of_a_base_are_shown_in_the_base() -> None:
     base = text_of(HEAD, "param breadth = 8")
     assert found(editor('arch test extends "base.arch"\n', base=base)) == []
 
 
-def test_mistakes_in_a_block_of_the_library_are_told_of_the_call() -> None:
+def test_errors_in_a_library_block_are_shown_at_the_call() -> None:
     here = editor(text_of(f"flatten -> basic_block(8)\n{HEAD}"))
     first, *_ = found(here)
-    assert said(here)[0] == ("E0306", "basic_block(8)")
+    assert codes_and_texts(here)[0] == ("E0306", "basic_block(8)")
     assert first.related_information is not None
     assert first.related_information[0].location.uri.endswith("/library/residual.arch")
 
 
-def test_files_are_called_by_their_paths_in_the_folder() -> None:
+def test_paths_are_relative_to_the_workspace() -> None:
     here = editor(text_of(f"unit(8)\n{HEAD}", "block unit(c) { flatten -> conv(c, 1) }"))
     (one,) = found(here)
     assert "in `unit(8)`, called at test.arch:5:1" in one.message
@@ -127,13 +127,13 @@ def test_files_are_called_by_their_paths_in_the_folder() -> None:
     assert gone.message.startswith("there is no file inner/gone.arch")
 
 
-def test_a_file_that_is_gone() -> None:
+def test_a_missing_file() -> None:
     here = editor("arch test\n")
     (one,) = diagnostics(here.documents, here.path_of("gone"))
     assert (one.code, one.range.start.line, one.range.start.character) == ("E0105", 0, 0)
 
 
-def test_settings_of_a_base_that_go_wrong_here() -> None:
+def test_settings_of_a_base_that_are_invalid_here() -> None:
     base = text_of(f"let y = dense(3)\n{HEAD}".replace("let y = dense(3)\n", ""), size="3x32x32") + TRAIN
     (one,) = found(editor('arch test extends "base.arch"\nmodel { flatten -> dense(3) }\n', base=base))
     assert one.code == "E0406"
@@ -141,6 +141,6 @@ def test_settings_of_a_base_that_go_wrong_here() -> None:
     assert one.related_information[0].location.uri == uri_of("base")
 
 
-def test_nothing_that_acts_on_a_terminal() -> None:
+def test_control_characters_are_escaped() -> None:
     (one,) = found(editor(text_of("relu \u202e bn")))
     assert "\u202e" not in one.message

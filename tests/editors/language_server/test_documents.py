@@ -1,4 +1,4 @@
-"""What is open, what lies on disk, and what is kept of what was found out."""
+"""Open documents, files on disk, and cached results."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def codes(documents: Documents, path: Path) -> list[str]:
 # ---- texts
 
 
-def test_what_is_open_comes_before_what_is_on_disk(documents: Documents, folder: Path) -> None:
+def test_open_documents_take_precedence_over_files(documents: Documents, folder: Path) -> None:
     path = write(folder, "a.arch", RIGHT)
     assert codes(documents, path) == []
     documents.put(path.as_uri(), WRONG)
@@ -47,7 +47,7 @@ def test_what_is_open_comes_before_what_is_on_disk(documents: Documents, folder:
     assert codes(documents, path) == []
 
 
-def test_all_that_is_known_of_a_text_is_of_this_text(documents: Documents, folder: Path) -> None:
+def test_a_change_of_the_text_invalidates_everything(documents: Documents, folder: Path) -> None:
     uri = (folder / "a.arch").as_uri()
     for name in ("one", "two"):
         path = documents.put(uri, text_of("flatten -> dense(10)", f"param {name} = 1"))
@@ -59,7 +59,7 @@ def test_all_that_is_known_of_a_text_is_of_this_text(documents: Documents, folde
         assert name not in documents.fixed_text(path)
 
 
-def test_what_changes_on_disk(documents: Documents, folder: Path) -> None:
+def test_files_that_change_on_disk_are_read_again(documents: Documents, folder: Path) -> None:
     path = write(folder, "a.arch", RIGHT)
     assert codes(documents, path) == []
     path.write_text(WRONG)
@@ -81,7 +81,7 @@ def test_bases_that_change(documents: Documents, folder: Path) -> None:
     assert codes(documents, derived) == []
 
 
-def test_ends_of_lines_and_marks(documents: Documents, folder: Path) -> None:
+def test_line_endings_and_byte_order_marks(documents: Documents, folder: Path) -> None:
     path = documents.put((folder / "a.arch").as_uri(), "\ufeff" + RIGHT.replace("\n", "\r\n"))
     assert documents.open[path] == RIGHT
     assert documents.line_end(path) == "\r\n"
@@ -89,17 +89,17 @@ def test_ends_of_lines_and_marks(documents: Documents, folder: Path) -> None:
     assert codes(documents, path) == []
 
 
-def test_a_text_is_too_large(documents: Documents, folder: Path) -> None:
+def test_a_text_that_is_too_large(documents: Documents, folder: Path) -> None:
     path = documents.put((folder / "a.arch").as_uri(), RIGHT + "#" * 70_000)
     assert codes(documents, path) == ["E0104"]
     assert documents.tree(path) is None
 
 
-# ---- what can be read of a text with mistakes is checked
+# ---- texts with errors
 
 
 def name_errors(documents: Documents, path: Path) -> list[str]:
-    """The codes of errors among names, of a text that has syntax errors too."""
+    """The codes of errors in names, in a text that also has syntax errors."""
     found = codes(documents, path)
     assert {"E0101", "E0102"} & {*found}
     return [code for code in found if code.startswith("E02")]
@@ -113,17 +113,17 @@ def name_errors(documents: Documents, path: Path) -> list[str]:
         ("conv(8, 1))\nbasic_block(8) -> flatten", "", []),
         ("relu cnov(8, 1)", "", []),  # one error for one line
         ("unit(8)\nconv(width, 1)", "block unit(c: int) { conv(c, }\nparam width 8", []),
-        ("unit(8)", "blok ] unit(c: int) { conv(c, 1) }", []),  # what can't be read may define it
+        ("unit(8)", "blok ] unit(c: int) { conv(c, 1) }", []),  # the part that doesn't parse may define it
     ],
 )
-def test_parts_that_can_be_read_are_checked(
+def test_parts_that_parse_are_checked(
     documents: Documents, folder: Path, model: str, items: str, expected: list[str]
 ) -> None:
     path = documents.put((folder / "a.arch").as_uri(), text_of(model, items))
     assert name_errors(documents, path) == expected
 
 
-def test_a_base_that_can_not_be_read_may_define_names(documents: Documents, folder: Path) -> None:
+def test_a_base_that_does_not_parse_may_define_names(documents: Documents, folder: Path) -> None:
     text = 'arch a extends "base.arch"\nmodel {\n unit(8)\n conv(\n}\n'
     path = documents.put((folder / "a.arch").as_uri(), text)
     assert name_errors(documents, path) == []
@@ -133,12 +133,12 @@ def test_a_base_that_can_not_be_read_may_define_names(documents: Documents, fold
     assert name_errors(documents, path) == ["E0201"]
 
 
-# ---- nothing is worked out twice
+# ---- caches
 
 
 @pytest.fixture
 def examined(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The files that are examined, each time."""
+    """The files that are compiled, in order."""
     found: list[Path] = []
 
     def noting(path: Path, *rest: object, **more: object) -> Analysis | Library:
@@ -149,7 +149,7 @@ def examined(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return found
 
 
-def test_one_change_is_examined_once(documents: Documents, folder: Path, examined: list[Path]) -> None:
+def test_one_change_is_checked_once(documents: Documents, folder: Path, examined: list[Path]) -> None:
     path = documents.put((folder / "a.arch").as_uri(), RIGHT)
     other = documents.put((folder / "b.arch").as_uri(), RIGHT)
     for _ in range(2):
@@ -164,13 +164,13 @@ def test_one_change_is_examined_once(documents: Documents, folder: Path, examine
     assert examined == [path, other, path]
 
 
-def test_what_does_not_parse_is_not_examined(documents: Documents, folder: Path, examined: list[Path]) -> None:
+def test_a_text_that_does_not_parse_is_not_compiled(documents: Documents, folder: Path, examined: list[Path]) -> None:
     path = documents.put((folder / "a.arch").as_uri(), "arch a\nmodel {")
     assert codes(documents, path) == ["E0102"]
     assert examined == []
 
 
-def test_what_a_spec_meant_when_it_was_right(documents: Documents, folder: Path) -> None:
+def test_the_last_valid_analysis_is_kept(documents: Documents, folder: Path) -> None:
     uri = (folder / "a.arch").as_uri()
     path = documents.put(uri, WRONG)
     assert documents.analysis(path) is None
@@ -185,12 +185,12 @@ def test_what_a_spec_meant_when_it_was_right(documents: Documents, folder: Path)
     assert documents.analysis(path) is None
 
 
-# ---- names of files
+# ---- paths and URIs
 
 
 @pytest.mark.parametrize("uri", ["untitled:Untitled-1", "git:/a/b.arch?%7B%22ref%22%3A%22HEAD%22%7D", "file:///a%00b"])
 @pytest.mark.parametrize("has_folder", [True, False])
-def test_documents_that_are_no_files(uri: str, has_folder: bool, folder: Path) -> None:
+def test_documents_without_files(uri: str, has_folder: bool, folder: Path) -> None:
     documents = Documents([folder] if has_folder else [])
     path = documents.put(uri, RIGHT)
     assert not path.exists()
@@ -210,7 +210,7 @@ def test_a_version_in_git_is_another_document(documents: Documents, folder: Path
     assert codes(documents, path) == []
 
 
-def test_how_the_editor_says_a_uri_is_how_it_hears_it(documents: Documents, folder: Path) -> None:
+def test_uris_keep_the_spelling_of_the_editor(documents: Documents, folder: Path) -> None:
     uri = (folder / "a b.arch").as_uri().replace("%20", " ")
     assert documents.uri(documents.put(uri, RIGHT)) == uri
 
@@ -221,7 +221,7 @@ def test_names_in_messages(documents: Documents, folder: Path) -> None:
     assert documents.name(Path("/elsewhere/a.arch")) == "a.arch"
 
 
-def test_what_the_user_works_on(documents: Documents, folder: Path) -> None:
+def test_editable_files(documents: Documents, folder: Path) -> None:
     shipped = module.shipped_specs()["baseline"]
     outside = folder.parent / "outside.arch"
     assert documents.is_editable(folder / "a.arch")
@@ -237,7 +237,7 @@ def test_what_the_user_works_on(documents: Documents, folder: Path) -> None:
 # ---- roots
 
 
-def test_nothing_outside_of_the_root_is_read(documents: Documents, folder: Path) -> None:
+def test_nothing_outside_the_root_is_read(documents: Documents, folder: Path) -> None:
     secret = write(folder.parent, "secret.arch", text_of("flatten -> dense(10)", "param secret = 1"))
     inside = write(folder, "a.arch", 'arch a extends "../secret.arch"\n')
     assert codes(documents, inside) == ["E0204"]
@@ -250,7 +250,7 @@ def test_nothing_outside_of_the_root_is_read(documents: Documents, folder: Path)
     assert documents.bases(linked) == []
 
 
-def test_the_open_folder_is_the_root(documents: Documents, folder: Path) -> None:
+def test_the_workspace_folder_is_the_root(documents: Documents, folder: Path) -> None:
     write(folder, "base.arch", RIGHT)
     derived = write(folder, "inner/derived.arch", 'arch derived extends "../base.arch"\n')
     assert codes(documents, derived) == []
@@ -274,13 +274,13 @@ def test_the_open_folder_is_the_root(documents: Documents, folder: Path) -> None
         ('arch a extends "~/b.arch"', None),
     ],
 )
-def test_bases_of_texts_that_need_not_parse(documents: Documents, folder: Path, head: str, base: str | None) -> None:
+def test_bases_of_texts_that_do_not_parse(documents: Documents, folder: Path, head: str, base: str | None) -> None:
     path = documents.put((folder / "a.arch").as_uri(), f"{head}\nmodel {{ ((")
     shipped = [module.shipped_specs()["baseline"]] if "baseline" in head else []
     assert documents.bases(path) == ([folder / base] if base else shipped)
 
 
-def test_a_circle_of_bases(documents: Documents, folder: Path) -> None:
+def test_a_cycle_of_bases(documents: Documents, folder: Path) -> None:
     names = ("a", "b", "c")
     for name, base in zip(names, "bca", strict=True):
         documents.put((folder / f"{name}.arch").as_uri(), f'arch {name} extends "{base}.arch"\n')
@@ -290,7 +290,7 @@ def test_a_circle_of_bases(documents: Documents, folder: Path) -> None:
     assert documents.dependents(a) == [b, c]
 
 
-def test_dependents_are_open(documents: Documents, folder: Path) -> None:
+def test_dependents_are_open_files(documents: Documents, folder: Path) -> None:
     base = write(folder, "base.arch", RIGHT)
     derived = write(folder, "derived.arch", 'arch derived extends "base.arch"\n')
     assert documents.dependents(base) == []

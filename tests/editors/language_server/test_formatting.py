@@ -1,4 +1,4 @@
-"""The canonical layout."""
+"""Document formatting."""
 
 from pathlib import Path
 
@@ -24,24 +24,24 @@ def test_the_layout_of_the_formatter(path: Path) -> None:
     assert formatting(*list(editor(put_in(text, edits)))[:2]) == []
 
 
-def test_only_what_differs_is_changed() -> None:
+def test_only_differing_lines_are_changed() -> None:
     text = text_of("    conv(8,1)\n    flatten -> dense(10)").replace("\n\n", "\n\n")
     (edit,) = formatting(*list(editor(text))[:2])
     assert edit.range.start.line == 4 - 1 or edit.new_text == "    conv(8, 1)\n"
 
 
-def test_a_text_that_does_not_parse_stays() -> None:
+def test_a_text_that_does_not_parse_is_not_formatted() -> None:
     assert formatting(*list(editor("arch a\nmodel {  relu"))[:2]) == []
 
 
-def test_lines_keep_their_ends() -> None:
+def test_edits_keep_line_endings() -> None:
     here = editor(text_of("conv(8,1)\nflatten").replace("\n", "\r\n"))
     edits = formatting(here.documents, here.path)
     assert edits
     assert all("\n" not in edit.new_text.replace("\r\n", "") for edit in edits)
 
 
-def test_a_file_that_is_gone() -> None:
+def test_a_missing_file() -> None:
     here = editor("arch a\n")
     assert formatting(here.documents, here.path_of("gone")) == []
 

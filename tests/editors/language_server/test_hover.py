@@ -1,4 +1,4 @@
-"""What is shown of a word: its meaning, and what comes out of a stage."""
+"""The meaning of a word, and the shapes and costs of a stage."""
 
 import pytest
 from helpers.editor import editor, hovered, uri_of
@@ -17,13 +17,13 @@ BROKEN = "\nmodel { (("
 
 
 def asked(place: str, text: str = TEXT, **others: str) -> str:
-    """What is shown at the place that is marked in a part of the text."""
+    """The hover at the mark `§` in a part of the text."""
     assert place.replace("§", "") in text
     return hovered(text.replace(place.replace("§", ""), place, 1), **others)
 
 
 def rows(shown: str) -> list[list[str]]:
-    """The cells of the table, without its head."""
+    """The cells of the table, without its header."""
     lines = [line for line in shown.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
@@ -75,7 +75,7 @@ def test_words_of_the_language(model: str, expected: list[str], broken: str) -> 
         assert part in shown
 
 
-def test_a_word_is_explained_by_the_argument_that_takes_it() -> None:
+def test_a_word_is_described_by_its_argument() -> None:
     assert "padding on each side" in hovered(text_of("conv(8, 1, pad=sa§me)"))
     assert "shortcut: identity | project" in hovered(text_of("basic_block(8, shortcut=proj§ect)"))
     assert "Numbers of the forward" in hovered(text_of("relu") + "train { precision bf§16 }")
@@ -85,7 +85,7 @@ def test_a_word_is_explained_by_the_argument_that_takes_it() -> None:
 @pytest.mark.parametrize(
     ("recipe", "expected"),
     [
-        ("opti§mizer", ["How gradients become steps.", "Takes one of `sgd`", "It must be said."]),
+        ("opti§mizer", ["How gradients become steps.", "Takes one of `sgd`", "Required."]),
         ("ad§am(1", ["adam(lr", "- `lr`: "]),
         ("bat§ch", ["Images in one step.", "Takes an integer"]),
     ],
@@ -96,7 +96,7 @@ def test_words_of_recipes(recipe: str, expected: list[str], broken: str) -> None
         assert part in shown
 
 
-def test_settings_say_what_holds_here() -> None:
+def test_settings_show_their_value_here() -> None:
     text = text_of("flatten -> dense(10)", size="3x32x32") + TRAIN
     assert "Here: `adam(lr=0.001)`" in asked("opt§imizer", text)
     derived = 'arch test extends "base.arch"\ntrain { batch§ 128 }\n'
@@ -105,7 +105,7 @@ def test_settings_say_what_holds_here() -> None:
     assert "an argument of `crop`" in hovered(derived.replace("batch§ 128", "augment.crop.padd§ing 1"), base=text)
 
 
-def test_what_is_extended() -> None:
+def test_the_extended_spec() -> None:
     shown = hovered('arch test extends "ba§se.arch"\n', base="# The first.\n" + TEXT)
     assert "Extends `base.arch`" in shown
     assert "The first." in shown
@@ -128,40 +128,40 @@ def test_the_name_of_the_spec() -> None:
 
 
 @pytest.mark.parametrize("text", ["model §{ relu }", "# conv§", "conv(6§4, 1)", "gone§", "§"])
-def test_nothing_is_shown(text: str) -> None:
+def test_offsets_without_a_description(text: str) -> None:
     assert hovered(text_of(text)) == ""
 
 
-def test_a_text_that_says_little_of_a_word() -> None:
+def test_unknown_words() -> None:
     assert hovered(text_of("go§ne(8)")) == ""
     assert hovered(text_of("conv(8, 1, go§ne=1)")) == ""
     assert hovered(text_of("relu") + "train { go§ne 1 }") == ""
     assert hovered(text_of("relu", "block unit(f: block) { f(go§ne=1) }")) == ""
 
 
-def test_what_a_stranger_wrote_is_no_markup() -> None:
+def test_markup_in_a_spec_is_escaped() -> None:
     shown = asked("param bread§th")
     assert "How \\*wide\\* it is, see \\!\\[\\]\\(https://example.org/x.png\\) and `unit`." in shown
     shown = hovered(text_of("relu", "block un§it(\n# ```\n# ![](https://example.org/x.png)\nc: int) { relu }"))
     assert shown.startswith("````arch\nblock unit(")
 
 
-def test_the_place_of_what_is_shown() -> None:
+def test_the_range_of_a_hover() -> None:
     found = hover(*editor(TEXT.replace("con§v", "").replace("conv(c", "con§v(c")))
     assert isinstance(found, Hover)
     assert found.range is not None
     assert (found.range.start.line, found.range.start.character, found.range.end.character) == (5, 33, 37)
 
 
-# ---- figures
+# ---- shapes and costs
 
 
-def test_a_stage_that_is_passed_once() -> None:
+def test_a_stage_that_runs_once() -> None:
     assert rows(asked("den§se")) == [["once", "256", "10", "2,570", "2.56 k"]]
     assert rows(asked("unit(breadth) -> uni§t")) == [["once", "8x8x8", "16x8x8", "144", "8.19 k"]]
 
 
-def test_a_stage_in_a_block_that_is_called_again() -> None:
+def test_a_stage_in_a_block_that_is_called_several_times() -> None:
     assert rows(asked("co§nv(c")) == [
         ["once", "3x8x8", "8x8x8", "32", "1.54 k"],
         ["once", "8x8x8", "16x8x8", "144", "8.19 k"],
@@ -170,7 +170,7 @@ def test_a_stage_in_a_block_that_is_called_again() -> None:
     ]
 
 
-def test_rounds_that_are_alike_are_one_row() -> None:
+def test_equal_rounds_share_a_row() -> None:
     shown = hovered(text_of("conv(8, 1)\nrepeat 5 { con§v(8, 1) }"))
     assert rows(shown) == [["5 x", "8x8x8", "8x8x8", "72", "4.1 k"], ["5 x", "", "", "360", "20.5 k"]]
 
@@ -182,13 +182,13 @@ def test_many_rows_are_cut() -> None:
     assert found[13][0] == "39 x"
 
 
-def test_a_block_by_all_its_calls() -> None:
+def test_a_block_shows_all_its_calls() -> None:
     assert rows(asked("block un§it"))[-1][3] == "448"
     derived = 'arch test extends "base.arch"\nblock un§it(c: int) { conv(c, 1) }\n'
     assert rows(hovered(derived, base=TEXT))[-1][0] == "3 x"
 
 
-def test_a_join_with_all_its_branches() -> None:
+def test_a_join_includes_its_branches() -> None:
     shown = hovered(text_of("ad§d { conv(3, 1) | conv(3, 3, pad=1) -> bn }"))
     assert rows(shown) == [["once", "3x8x8, 3x8x8", "3x8x8", "102", "5.76 k"]]
 
@@ -198,7 +198,7 @@ def test_a_named_tensor() -> None:
     assert rows(asked("§y ->")) == []
 
 
-def test_figures_from_before_the_text_had_errors() -> None:
+def test_costs_of_the_last_valid_text() -> None:
     here = editor(TEXT)
     assert here.documents.analysis(here.path) is not None
     broken = TEXT.replace("unit(16)\nlet", "unit(16\nlet")

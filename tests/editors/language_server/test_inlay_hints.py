@@ -1,4 +1,4 @@
-"""Shapes and parameters behind lines."""
+"""Shapes and parameter counts at the ends of lines."""
 
 import pytest
 from helpers.editor import Editor, editor, put_in, uri_of
@@ -25,7 +25,7 @@ def hints(here: Editor, wanted: Range = EVERYWHERE) -> list[InlayHint]:
 
 
 def labels(here: Editor) -> dict[str, str]:
-    """The hints by what stands before them on their lines."""
+    """The hints by the text before them on their lines."""
     lines = here.text().split("\n")
     return {lines[hint.position.line][: hint.position.character].strip(): str(hint.label) for hint in hints(here)}
 
@@ -47,7 +47,7 @@ def test_a_range() -> None:
     assert [hint.position.line for hint in found] == [6, 7]
 
 
-def test_all_of_it_when_pointed_at() -> None:
+def test_the_tooltip() -> None:
     tooltips = {str(hint.label): hint.tooltip for hint in hints(editor(TEXT))}
     assert (
         tooltips[": 8x8x8 ... 16x8x8, 176 params"]
@@ -75,7 +75,7 @@ def test_a_hint_becomes_a_claim(model: str, after: str) -> None:
     assert here.documents.inspection(here.path).found is not None
 
 
-def test_shapes_that_differ_or_are_claimed_become_none() -> None:
+def test_different_or_claimed_shapes_offer_no_claim() -> None:
     differing = hints(editor(text_of("for c in [8, 16] { conv(c, 1) }")))
     assert [(hint.label, hint.text_edits) for hint in differing] == [(": 8x8x8 ... 16x8x8, 176 params", None)]
     claimed = hints(editor(text_of("conv(8, 1) : 8x8x8\nrelu : 8x8x8")))
@@ -93,7 +93,7 @@ def test_a_text_with_errors_keeps_the_hints_of_other_lines() -> None:
     assert labels(here) == before
 
 
-def test_texts_that_never_were_right() -> None:
+def test_texts_that_were_never_valid() -> None:
     assert hints(editor("model {")) == []
     assert hints(editor("library a\nblock unit() { relu }\n")) == []
     here = editor(TEXT)
@@ -105,7 +105,7 @@ def test_hints_of_a_base_stay_there() -> None:
     assert list(labels(here).values()) == [": 8x8x8 ... 16x8x8, 1,392 params"]
 
 
-def test_columns_are_counted_as_agreed() -> None:
+def test_columns_are_in_the_agreed_encoding() -> None:
     text = text_of("conv(8, 1) # \U0001d538\nadd { relu | bn } -> relu")
     for encoding in ("utf-8", "utf-16", "utf-32"):
         here = editor(text)

@@ -1,4 +1,4 @@
-"""What the names of a text stand for, whether it parses or not."""
+"""The table of names, for texts that parse and texts that do not."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from cifar_dsl.foundation.resources import specs_directory
 
 SHIPPED = sorted(specs_directory().resolve().rglob("*.arch"))
 HEAD = "arch a\ninput 3x8x8\nparam width = 8\nblock unit(c: int, act: block = relu) { conv(c, 1) -> act }\n"
-BROKEN = "\nmodel { ((\n"  # behind what is asked about
+BROKEN = "\nmodel { ((\n"  # after the offset in question
 
 
 def mention_in(documents: Documents, path: Path, offset: int) -> Mention | None:
@@ -24,7 +24,7 @@ def meaning(mention: Mention | None) -> tuple[str, str, str]:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_mentions_are_alike_with_and_without_mistakes(path: Path) -> None:
+def test_mentions_are_the_same_with_and_without_errors(path: Path) -> None:
     documents = Documents([specs_directory()])
     mentions = documents.names(path).mentions
     assert mentions
@@ -39,7 +39,7 @@ def test_mentions_are_alike_with_and_without_mistakes(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_mentions_say_what_stands_there(path: Path) -> None:
+def test_mentions_name_the_text_of_their_spans(path: Path) -> None:
     for mention in Documents([specs_directory()]).names(path).mentions:
         assert mention.span.text.strip('"') == mention.definition.name
         assert mention.span in mention.call or mention.definition.kind == "join"
@@ -72,7 +72,7 @@ def test_mentions_say_what_stands_there(path: Path) -> None:
         ("train { precision bf§16 }", ("word", "bf16", "")),
     ],
 )
-def test_places(text: str, expected: tuple[str, str, str], broken: str) -> None:
+def test_meanings(text: str, expected: tuple[str, str, str], broken: str) -> None:
     assert meaning(mention_in(*editor(HEAD + text + broken))) == expected
 
 
@@ -80,7 +80,7 @@ def test_places(text: str, expected: tuple[str, str, str], broken: str) -> None:
 @pytest.mark.parametrize(
     "text", ["# conv§", "model { conv(6§4, 1) }", "model {§ relu }", "mod§el { relu }", "in§put 3x3x3"]
 )
-def test_places_of_no_names(text: str, broken: str) -> None:
+def test_offsets_without_a_name(text: str, broken: str) -> None:
     assert mention_in(*editor(text if text.startswith("in") else HEAD + text + broken)) is None
 
 
@@ -93,7 +93,7 @@ def test_a_part_of_a_chain_of_a_setting() -> None:
     )
 
 
-def test_locals_are_told_apart_by_their_definitions() -> None:
+def test_local_names_differ_by_their_definitions() -> None:
     text = HEAD + "model { add { let y = relu\ny | let y = bn\n§y } }"
     mention = mention_in(*editor(text))
     assert mention is not None
@@ -115,7 +115,7 @@ def test_locals_are_told_apart_by_their_definitions() -> None:
         "8 8",
     ],
 )
-def test_a_line_with_a_mistake_leaves_the_other_lines(line: str) -> None:
+def test_a_line_with_an_error_leaves_the_other_lines(line: str) -> None:
     text = f"{HEAD}model {{\n    let y = unit(width)\n    {line}\n    §y -> relu\n}}\n"
     here = editor(text)
     mention = mention_in(*here)

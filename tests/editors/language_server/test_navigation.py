@@ -1,4 +1,4 @@
-"""From names to definitions and mentions, across files."""
+"""Definitions, references and highlights, across files."""
 
 import pytest
 from helpers.editor import Editor, editor
@@ -11,7 +11,7 @@ from cifar_dsl.foundation.resources import shipped_specs
 BASE = text_of("unit(width) -> flatten -> dense(10)", "param width = 8\nblock unit(c: int) { conv(c, 1) }")
 
 
-def told(here: Editor, location: Location) -> tuple[str, int, str]:
+def described(here: Editor, location: Location) -> tuple[str, int, str]:
     """File, line from 1, and the text of a location."""
     path = here.documents.path(location.uri)
     source = here.documents.source(path)
@@ -24,12 +24,12 @@ def told(here: Editor, location: Location) -> tuple[str, int, str]:
 def defined(text: str, **others: str) -> tuple[str, int, str] | None:
     here = editor(text, **others)
     found = definition(*here)
-    return told(here, found) if found else None
+    return described(here, found) if found else None
 
 
 def mentioned(text: str, *, include_definitions: bool = True, **others: str) -> list[tuple[str, int, str]]:
     here = editor(text, **others)
-    return [told(here, one) for one in references(*here, include_definitions=include_definitions)]
+    return [described(here, one) for one in references(*here, include_definitions=include_definitions)]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_definitions_in_bases() -> None:
     assert defined(derived, middle=middle + "model {", base=BASE) == ("middle", 2, "width")
 
 
-def test_the_definition_of_what_is_extended_is_the_file() -> None:
+def test_the_definition_of_a_base_is_its_file() -> None:
     here = editor('arch test extends "ba§se.arch"\n', base=BASE)
     found = definition(*here)
     assert found is not None
@@ -98,7 +98,7 @@ def test_mentions_across_files() -> None:
     assert sorted(place for place, *_ in found) == ["base", "base", "test", "test"]
 
 
-def test_siblings_that_share_no_base_share_no_names() -> None:
+def test_siblings_without_a_common_base_share_no_names() -> None:
     one = 'arch one extends "base.arch"\nblock own() { relu }\nmodel { own -> flatten -> dense(10) }\n'
     text = one.replace("arch one", "arch test").replace("block own", "block o§wn")
     assert [place for place, *_ in mentioned(text, one=one, base=BASE)] == ["test", "test"]
@@ -116,7 +116,7 @@ def test_mentions_of_a_library_block() -> None:
     assert sorted(place for place, *_ in found) == ["other", "other", "residual", "test"]
 
 
-def test_words_of_the_language_are_mentioned_in_this_file() -> None:
+def test_words_of_the_language_have_references_in_one_file() -> None:
     other = text_of("conv(8, 1, pad=same)")
     assert mentioned(text_of("con§v(8, 1) -> conv(8, 1)"), other=other) == [("test", 5, "conv")] * 2
     assert mentioned(text_of("conv(8, 1, pad=sa§me)"), other=other) == [("test", 5, "same")]
@@ -132,7 +132,7 @@ def test_highlights() -> None:
     assert highlights(*editor(text_of("relu\n§"))) == []
 
 
-def test_nothing_is_known_of_a_file_that_is_gone() -> None:
+def test_a_missing_file_has_no_names() -> None:
     here = editor("arch a\n")
     gone = here.path_of("gone")
     assert definition(here.documents, gone, 0) is None

@@ -1,4 +1,4 @@
-"""Offsets <-> positions, in each of the protocol's encodings."""
+"""Offsets to positions and back, in each encoding of the protocol."""
 
 import pytest
 from hypothesis import given
@@ -30,7 +30,7 @@ def test_positions_of_all_characters(encoding: str, characters: list[int]) -> No
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @given(text=st.text("ab\n\ré€\U0001d538\u2028\f").map(plain))
-def test_an_offset_comes_back(encoding: str, text: str) -> None:
+def test_offsets_round_trip(encoding: str, text: str) -> None:
     positions = Positions(encoding)
     for offset in range(len(text) + 1):
         assert positions.offset(text, positions.position(text, offset)) == offset
@@ -38,7 +38,7 @@ def test_an_offset_comes_back(encoding: str, text: str) -> None:
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @given(text=st.text("ab\n\ré\U0001d538").map(plain), line=st.integers(0, 9), character=st.integers(0, 9))
-def test_any_position_has_an_offset_in_or_before_it(encoding: str, text: str, line: int, character: int) -> None:
+def test_every_position_has_an_offset_at_or_before_it(encoding: str, text: str, line: int, character: int) -> None:
     positions = Positions(encoding)
     offset = positions.offset(text, Position(line, character))
     assert positions.position(text, offset) <= Position(line, character) or offset == len(text)
@@ -48,7 +48,7 @@ def test_a_lone_carriage_return_ends_a_line() -> None:
     assert Positions().position("a\rb", 2) == Position(1, 0)
 
 
-def test_other_ends_of_lines_end_none() -> None:
+def test_other_line_separators_end_no_line() -> None:
     assert Positions().position("a\u2028b\fc", 4) == Position(0, 4)
 
 

@@ -1,4 +1,4 @@
-"""New names: what they change, and what is refused."""
+"""The edits of a rename, and the reasons to refuse one."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ TEXT = text_of("unit(wide, k=3) -> flatten -> dense(10)", ITEMS)
 
 
 def renamed(text: str, new: str, **others: str) -> dict[str, str]:
-    """The texts of the files that change, by their names."""
+    """The new texts of the changed files, by name."""
     here = editor(text, **others)
     changes = rename(*here, new).changes or {}
     texts = {here.documents.path(uri).stem: (here.documents.path(uri), edits) for uri, edits in changes.items()}
@@ -63,7 +63,7 @@ def test_mentions_across_files() -> None:
     assert set(renamed(asked, "breadth", base=TEXT)) == {"test", "base"}
 
 
-def test_others_keep_a_name_of_their_own() -> None:
+def test_files_with_their_own_definition_keep_it() -> None:
     other = text_of("conv(wide, 1)", "param wide = 1")
     assert set(renamed(TEXT.replace("param wide", "param §wide"), "breadth", other=other)) == {"test"}
 
@@ -72,7 +72,7 @@ def test_the_same_name_changes_nothing() -> None:
     assert renamed(TEXT.replace("param wide", "param §wide"), "wide") == {}
 
 
-def test_what_is_to_be_renamed_is_shown() -> None:
+def test_the_name_to_rename_is_shown() -> None:
     found = prepare_rename(*editor(TEXT.replace("wide, k", "wi§de, k")))
     assert found.placeholder == "wide"
     assert (found.range.start.line, found.range.start.character) == (6, 5)
@@ -81,7 +81,7 @@ def test_what_is_to_be_renamed_is_shown() -> None:
 
 @pytest.mark.parametrize("name", [*NAMES, "shufflenet_v2", "vit_tiny"])
 def test_a_new_name_changes_no_meaning(name: str) -> None:
-    """Every name that a spec defines, one after the other; names of stages are names of weights, and change those."""
+    """Rename every name of a spec in turn; the meaning stays, except that weights take the names of stages."""
     documents, path = Documents([SPECS]), shipped_specs()[name]
     before = documents.analysis(path)
     assert isinstance(before, Analysis)
@@ -113,15 +113,15 @@ def test_a_new_name_changes_no_meaning(name: str) -> None:
         ("conv(m§ax(1, 2), 1)", "a function"),
         ("conv(8, 1, init=norm§al(std=1))", "an initialiser"),
         ("conv(8, 1, §pad=same)", "an argument"),
-        ("conv(8, 1, pad=sa§me)", "nothing defines it"),
-        ("conv(in_chan§nels, 1)", "nothing defines it"),
-        ("basic_bl§ock(8)", "of the library"),
-        ("basic_block(8, str§ide=2)", "of the library"),
+        ("conv(8, 1, pad=sa§me)", "not defined in any spec"),
+        ("conv(in_chan§nels, 1)", "not defined in any spec"),
+        ("basic_bl§ock(8)", "belongs to the library"),
+        ("basic_block(8, str§ide=2)", "belongs to the library"),
         ("conv(8, 1)\n §", "no name"),
         ("conv(64§, 1)", "no name"),
     ],
 )
-def test_words_that_are_not_the_texts_own(model: str, reason: str) -> None:
+def test_names_that_the_text_does_not_define(model: str, reason: str) -> None:
     assert reason in refusal(text_of(model))
 
 
@@ -137,32 +137,32 @@ def test_words_of_recipes(recipe: str, reason: str) -> None:
     assert reason in refusal(text_of("flatten -> dense(10)") + f"train {{ {recipe} }}\n")
 
 
-def test_what_is_extended() -> None:
-    assert "rename the file" in refusal('arch a extends "ba§se.arch"\n', base=TEXT)
+def test_the_extended_spec() -> None:
+    assert "rename its file" in refusal('arch a extends "ba§se.arch"\n', base=TEXT)
 
 
 @pytest.mark.parametrize(
     ("new", "reason"),
     [
-        ("", "begins with no digit"),
-        ("2c", "begins with no digit"),
+        ("", "starts with no digit"),
+        ("2c", "starts with no digit"),
         ("a b", "letters, digits"),
         ("é", "letters, digits"),
         ("a" * 65, "at most 64"),
-        ("block", "a word of the language"),
-        ("true", "a word of the language"),
+        ("block", "a keyword"),
+        ("true", "a keyword"),
         ("conv", "a layer"),
-        ("max", "the language gives it a meaning"),
-        ("params", "the language gives it a meaning"),
+        ("max", "built into the language"),
+        ("params", "built into the language"),
         ("in_channels", "as a word"),  # blocks of the library do
         ("project", "as a word"),
         ("before", "as a word"),
-        ("circular", "already, in line 9"),
+        ("circular", "already used at test.arch:9"),
         ("state_dict", "PyTorch"),
         ("_unit", "PyTorch"),
         ("basic_block", "a block of the library"),
-        ("wide", "already, in line 3"),
-        ("y", "already, in line 4"),
+        ("wide", "already used at test.arch:3"),
+        ("y", "already used at test.arch:4"),
     ],
 )
 def test_names_that_a_block_can_not_have(new: str, reason: str) -> None:
@@ -186,7 +186,7 @@ def test_names_that_a_block_can_not_have(new: str, reason: str) -> None:
         ("param §wide", "c", False),  # would be hidden in a block, were it mentioned there
     ],
 )
-def test_names_are_free_where_they_are_not_known(place: str, new: str, is_free: bool) -> None:
+def test_names_are_free_outside_their_scopes(place: str, new: str, is_free: bool) -> None:
     marked = TEXT.replace(place.replace("§", ""), place)
     if is_free:
         assert renamed(marked, new)
@@ -194,51 +194,51 @@ def test_names_are_free_where_they_are_not_known(place: str, new: str, is_free: 
         assert "already" in refusal(marked, new)
 
 
-def test_names_that_other_files_have() -> None:
+def test_names_that_other_files_define() -> None:
     derived = (
         'arch derived extends "test.arch"\nparam breadth = 2\nmodel { conv(breadth, 1) -> flatten -> dense(10) }\n'
     )
-    assert "derived.arch already, in line 2" in refusal(TEXT.replace("param w", "param §w"), "breadth", derived=derived)
+    assert "already used at derived.arch:2" in refusal(TEXT.replace("param w", "param §w"), "breadth", derived=derived)
     asked = 'arch test extends "base.arch"\nparam wi§de = 3\n'
-    assert "base.arch already" in refusal(asked, "unit", base=TEXT)
+    assert "already used at base.arch" in refusal(asked, "unit", base=TEXT)
 
 
 def test_texts_with_errors() -> None:
-    assert "doesn't parse" in refusal(TEXT.replace("param w", "param §w") + "model {")
+    assert "has syntax errors" in refusal(TEXT.replace("param w", "param §w") + "model {")
     derived = 'arch derived extends "test.arch"\nparam wide = {\n'
     assert "derived.arch may mention it" in refusal(TEXT.replace("param w", "param §w"), derived=derived)
 
 
-def test_blocks_that_are_passed_on() -> None:
+def test_blocks_passed_as_arguments() -> None:
     items = ITEMS + "\nblock twice(f: block) { f(c=1) -> f(c=2) }"
     text = text_of("twice(unit) -> flatten -> dense(10)", items)
-    assert "passed on" in refusal(text.replace("unit(c", "unit(§c"), "channels")
+    assert "passes `c` to a block parameter" in refusal(text.replace("unit(c", "unit(§c"), "channels")
     assert renamed(text.replace("k: int", "§k: int"), "kernel")
 
 
-def test_files_that_come_with_the_package() -> None:
+def test_files_that_ship_with_the_package() -> None:
     documents = Documents()
     path = shipped_specs()["baseline"]
     text = path.read_text(encoding="utf-8")
     documents.put(path.as_uri(), text)
     for word in ("head", "unit", "width"):
-        with pytest.raises(UserError, match="comes with cifar_dsl"):
+        with pytest.raises(UserError, match="ships with cifar_dsl"):
             rename(documents, path, text.index(f" {word} ") + 1 if word == "head" else text.index(word), "renamed")
 
 
 def test_names_of_shipped_specs(tmp_path: Path) -> None:
     here = editor("arch test extends baseline\nparam he§ad = [1]\n")
-    with pytest.raises(UserError, match=r"baseline.arch mentions it and comes with cifar_dsl"):
+    with pytest.raises(UserError, match=r"baseline.arch mentions it and ships with cifar_dsl"):
         rename(*here, "renamed")
 
 
-def test_files_outside_of_the_open_folders(tmp_path: Path) -> None:
+def test_files_outside_the_workspace(tmp_path: Path) -> None:
     base = tmp_path / "base.arch"
     base.write_text(TEXT)
     documents = Documents()
     path = documents.put((tmp_path / "test.arch").as_uri(), 'arch test extends "base.arch"\nparam wide = 1\n')
     offset = documents.open[path].index("wide")
-    with pytest.raises(UserError, match="lies outside of the open folders"):
+    with pytest.raises(UserError, match="is outside the workspace"):
         rename(documents, path, offset, "renamed")
     documents.put(base.as_uri(), TEXT)
     assert rename(documents, path, offset, "renamed").changes

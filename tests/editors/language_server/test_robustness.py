@@ -1,4 +1,4 @@
-"""Whatever stands in a text, every capability has an answer."""
+"""Every capability answers for any text."""
 
 import contextlib
 from pathlib import Path
@@ -33,7 +33,7 @@ PIECES = [
 
 
 def ask_everything(documents: Documents, path: Path, offset: int) -> list[object]:
-    """The answers of all capabilities about a place."""
+    """The answers of all capabilities for an offset."""
     here = (documents, path)
     answers: list[object] = [
         *diagnostics(*here),
@@ -56,7 +56,7 @@ def ask_everything(documents: Documents, path: Path, offset: int) -> list[object
 
 @settings(deadline=None, max_examples=60)
 @given(st.sampled_from(TEXTS), st.data())
-def test_texts_with_slips(text: str, data: st.DataObject) -> None:
+def test_texts_with_typos(text: str, data: st.DataObject) -> None:
     documents = Documents([FOLDER])
     documents.put(uri_of("b"), TEXTS[0])
     path = documents.put(uri_of("test"), text)
@@ -73,7 +73,7 @@ def test_texts_with_slips(text: str, data: st.DataObject) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.text('ab{}()[]=|,.:#"\n -0\r\u00e9\U0001d538', max_size=60), st.integers(0, 60))
-def test_texts_that_are_nothing(text: str, offset: int) -> None:
+def test_texts_that_are_no_spec(text: str, offset: int) -> None:
     documents = Documents([FOLDER])
     path = documents.put(uri_of("test"), text)
     ask_everything(documents, path, min(offset, len(documents.open[path])))

@@ -1,4 +1,4 @@
-"""The server through its protocol, as editors speak to it: each capability, and what else they may do."""
+"""The server through the protocol: each capability, and unusual clients."""
 
 import sys
 from pathlib import Path
@@ -23,7 +23,7 @@ def codes(found: list[types.Diagnostic]) -> list[object]:
 # ---- diagnostics
 
 
-async def test_what_it_can_do(session) -> None:
+async def test_capabilities(session) -> None:
     can = session.capabilities
     assert can.text_document_sync.change == types.TextDocumentSyncKind.Full
     assert can.text_document_sync.open_close
@@ -65,7 +65,7 @@ async def test_quick_changes_are_checked_once(session) -> None:
     assert number < 6  # 2; on a busy machine, changes may come with a pause between them
 
 
-async def test_those_that_extend_a_changed_file_are_checked(session) -> None:
+async def test_files_that_extend_a_changed_file_are_checked(session) -> None:
     session.open("derived.arch", 'arch derived extends "base.arch"\nblock unit(c: int) { conv(c, 3) }\n')
     assert codes(await session.diagnostics("derived.arch")) == ["E0203"]
     session.open("base.arch", TEXT)
@@ -125,7 +125,7 @@ async def test_files_outside_of_all_folders(session, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def opened(session):
-    """A document that the tests below ask about and leave as it is."""
+    """A document that the tests below share and do not change."""
     session.open("asked.arch", TEXT)
     session.open("asking.arch", 'arch asking extends "asked.arch"\nparam breadth = 4\n')
     return "asked.arch"
@@ -193,7 +193,7 @@ async def test_a_rename_that_is_refused(session, opened) -> None:
     with pytest.raises(JsonRpcException, match="`dense` is a layer of the language") as caught:
         await session.client.text_document_prepare_rename_async(types.PrepareRenameParams(**session.at(opened, 7, 1)))
     assert caught.value.code == -32803
-    with pytest.raises(JsonRpcException, match="`conv` can't be the name"):
+    with pytest.raises(JsonRpcException, match="can't rename to `conv`"):
         await session.client.text_document_rename_async(types.RenameParams(new_name="conv", **session.at(opened, 5, 6)))
 
 
@@ -235,7 +235,7 @@ async def test_documents_that_were_never_opened(session) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
-async def test_columns_are_counted_as_agreed(start, encoding: str) -> None:
+async def test_columns_are_in_the_agreed_encoding(start, encoding: str) -> None:
     general = types.GeneralClientCapabilities(position_encodings=[types.PositionEncodingKind(encoding)])
     session = await start(types.ClientCapabilities(general=general))
     assert session.capabilities.position_encoding == encoding
@@ -247,7 +247,7 @@ async def test_columns_are_counted_as_agreed(start, encoding: str) -> None:
     assert (one.range.start.character, one.range.end.character) == (18, 18 + width)
 
 
-async def test_an_editor_that_can_little_and_ends_lines_with_two_characters(start) -> None:
+async def test_an_editor_with_few_capabilities_and_crlf_line_endings(start) -> None:
     session = await start(types.ClientCapabilities())
     session.open("plain.arch", "\ufeff" + TEXT.replace("dense", "dens").replace("\n", "\r\n"))
     (one,) = await session.diagnostics("plain.arch")

@@ -1,4 +1,4 @@
-"""What a call takes while it is typed."""
+"""Signature help for unfinished calls."""
 
 import pytest
 from helpers.editor import editor
@@ -10,7 +10,7 @@ HEAD = "arch a\ninput 3x8x8\nblock unit(c: int, norm: none | before = none) { co
 
 
 def shown(text: str) -> tuple[str, str] | None:
-    """The name of what is called, and the argument that is next."""
+    """The name of the callee and the active argument."""
     found = signature_help(*editor(HEAD + text))
     if found is None:
         return None
@@ -56,11 +56,11 @@ def test_calls(text: str, expected: tuple[str, str]) -> None:
     "text",
     ["§", "model { §", "model { conv(8, 3)§", "model { gone(§", "model { relu(§", "block n(§", "model { for c in [§"],
 )
-def test_places_in_no_call(text: str) -> None:
+def test_offsets_outside_calls(text: str) -> None:
     assert shown(text) is None
 
 
-def test_what_an_argument_is() -> None:
+def test_documentation_of_an_argument() -> None:
     found = signature_help(*editor(HEAD + "model { conv(§"))
     assert found is not None
     (signature,) = found.signatures

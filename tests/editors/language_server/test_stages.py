@@ -1,4 +1,4 @@
-"""What comes out of stages: held against the margin of `show`."""
+"""Shapes and costs of stages, compared with the margin of `show`."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def test_costs_of_all_lines_are_those_of_the_network() -> None:
     assert stages.calls == {"unit": call}
 
 
-def test_a_join_has_what_its_branches_make() -> None:
+def test_a_join_has_the_shapes_of_its_branches() -> None:
     stages = Stages(analyze_text(text_of("add { conv(3, 1) | relu }")))
     (join,) = [visit for visits in stages.visits.values() for visit in visits if visit.is_join]
     assert len(join.values) == 3

@@ -1,4 +1,4 @@
-"""Outlines, and what can be folded."""
+"""Outlines and folding ranges."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ assert params < 1M
 
 
 def outline(symbols: list[DocumentSymbol]) -> list[object]:
-    """Names and details, with what is inside behind them."""
+    """Names and details, each followed by its children."""
     found: list[object] = []
     for symbol in symbols:
         found.append(f"{symbol.name} {symbol.detail}" if symbol.detail else symbol.name)
@@ -52,7 +52,7 @@ def shown(here: Editor) -> list[DocumentSymbol]:
     return document_symbols(here.documents, here.path)
 
 
-def test_all_that_a_spec_holds() -> None:
+def test_the_outline_of_a_spec() -> None:
     assert outline(shown(editor(TEXT))) == [
         "input 3x8x8",
         "width 8",
@@ -73,7 +73,7 @@ def test_kinds() -> None:
     assert kinds["model"] == SymbolKind.Class
 
 
-def test_a_text_that_does_not_parse_shows_all_that_can_be_read() -> None:
+def test_a_text_with_errors_shows_the_parts_that_parse() -> None:
     whole = outline(shown(editor(TEXT)))
     assert outline(shown(editor(TEXT + "model {"))) == [*whole, "model"]
     assert outline(shown(editor(TEXT.replace("conv(c, k) as", "conv(c, ) as")))) == whole
@@ -83,7 +83,7 @@ def test_a_text_that_does_not_parse_shows_all_that_can_be_read() -> None:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 @pytest.mark.parametrize("cut", [1.0, 0.3, 0.55, 0.8])
-def test_places_lie_in_each_other(path: Path, cut: float) -> None:
+def test_ranges_nest(path: Path, cut: float) -> None:
     text = path.read_text(encoding="utf-8")
     documents = Documents()
     documents.put(path.as_uri(), text[: int(cut * len(text))])
@@ -118,11 +118,11 @@ def test_comments_are_folded() -> None:
     ]
 
 
-def test_a_bracket_in_a_comment_is_none() -> None:
+def test_brackets_in_comments_do_not_count() -> None:
     assert folds(text_of("relu  # {\nbn # ( ")) == [(3, 5)]
 
 
-def test_a_file_that_is_gone() -> None:
+def test_a_missing_file() -> None:
     here = editor("arch a\n")
     assert document_symbols(here.documents, here.path_of("gone")) == []
     assert folding_ranges(here.documents, here.path_of("gone")) == []

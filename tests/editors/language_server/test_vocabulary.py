@@ -1,4 +1,4 @@
-"""What the words of the language mean: all of them, and as the language has them."""
+"""The documentation of every word of the language."""
 
 import pytest
 
@@ -16,17 +16,17 @@ DECLARED = [
 ]
 
 
-def test_what_takes_an_argument_is_told_by_its_name() -> None:
+def test_the_owner_of_an_argument_is_found_by_name() -> None:
     assert not {*SETTINGS, *GROUP_SETTINGS} & {*LAYERS, *JOINS, *INITIALIZERS, *FUNCTIONS}
     assert not {*LAYERS, *JOINS} & {*INITIALIZERS, *FUNCTIONS}
 
 
 @pytest.mark.parametrize(("registry", "name"), DECLARED, ids=lambda one: one if isinstance(one, str) else one.noun)
-def test_every_declaration_is_explained(registry: object, name: str) -> None:
+def test_every_declaration_is_documented(registry: object, name: str) -> None:
     entry = vocabulary.declared(registry, name)
-    assert entry.label().startswith(name)
+    assert entry.signature().startswith(name)
     assert entry.doc
-    assert all(argument.doc and argument.takes for argument in entry.arguments)
+    assert all(argument.doc and argument.accepts for argument in entry.arguments)
     shown = "\n".join(entry.markdown())
     assert all(f"`{argument.name}`" in shown for argument in entry.arguments)
 
@@ -34,11 +34,11 @@ def test_every_declaration_is_explained(registry: object, name: str) -> None:
 def test_heads() -> None:
     conv, relu = vocabulary.layer("conv"), vocabulary.layer("relu")
     assert conv is not None
-    assert conv.label().startswith("conv(channels, kernel, stride=1, pad=0")
-    assert conv.needs_arguments()
+    assert conv.signature().startswith("conv(channels, kernel, stride=1, pad=0")
+    assert conv.requires_arguments()
     assert relu is not None
-    assert relu.label() == "relu"
-    assert not relu.needs_arguments()
+    assert relu.signature() == "relu"
+    assert not relu.requires_arguments()
     assert vocabulary.layer("gone") is None
     assert vocabulary.choice("optimizer", "conv") is None
     assert vocabulary.choice("gone", "sgd") is None
@@ -50,7 +50,7 @@ def test_settings(setting: vocabulary.Setting) -> None:
     sentences = list(vocabulary.setting_markdown(setting))
     assert len(sentences) == 3
     assert all(sentence.endswith(".") for sentence in sentences)
-    assert ("must be said" in sentences[2]) == (setting.default is None)
+    assert ("Required." in sentences[2]) == (setting.default is None)
 
 
 @pytest.mark.parametrize(
