@@ -1,4 +1,4 @@
-// Bundles the extension into dist/extension.js, with the licences of what is in it, and the tests into dist/test.
+// Bundles the extension into dist/extension.js, with the licences of its dependencies, and the tests into dist/test.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
@@ -29,7 +29,7 @@ await build({
     sourcemap: "inline",
 });
 
-/** The licence of every package that one of `files` belongs to. */
+/** The licence texts of all packages that `files` belong to. */
 function licencesOf(files) {
     const folders = files.flatMap((file) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []);
     const texts = [...new Set(folders)].sort().map((folder) => {

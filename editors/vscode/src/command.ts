@@ -5,9 +5,9 @@ export interface Command {
 }
 
 /**
- * The command that the setting says, with `${workspaceFolder}` filled in; undefined where it says that there is none.
+ * The command in the setting, with `${workspaceFolder}` filled in; undefined for an empty list.
  *
- * Throws an Error whose message is for the user where the setting is no command.
+ * Throws an Error with a message for the user if the setting isn't a list of strings, or no folder is open.
  */
 export function readCommand(setting: unknown, workspaceFolder: string | undefined): Command | undefined {
     if (!Array.isArray(setting) || !setting.every((part) => typeof part === "string") || setting[0] === "") {
@@ -22,17 +22,17 @@ function fillIn(part: string, workspaceFolder: string | undefined): string {
         return part;
     }
     if (workspaceFolder === undefined) {
-        throw new Error("The setting cifar-dsl.command names ${workspaceFolder}, but no folder is open.");
+        throw new Error("The setting cifar-dsl.command contains ${workspaceFolder}, but no folder is open.");
     }
     return part.replaceAll("${workspaceFolder}", () => workspaceFolder);
 }
 
-/** What the user is told when the server of `command` did not start. */
+/** The error message for a server that did not start. `reason` follows the command: "was not found". */
 export function explainFailure(command: Command, reason: string): string {
     const line = [command.program, ...command.arguments].join(" ");
     return (
         `The language server did not start: \`${line}\` ${reason}. Install it with ` +
-        "`pip install 'cifar-dsl[lsp]'`, or say in the setting cifar-dsl.command where it is. " +
-        "An empty list there turns it off; highlighting works without it."
+        "`pip install 'cifar-dsl[lsp]'`, or set cifar-dsl.command to its path. " +
+        "To use highlighting only, set cifar-dsl.command to an empty list."
     );
 }

@@ -16,18 +16,18 @@ import { type Server, startServer } from "./server";
 
 const NAME = "cifar_dsl";
 const SECTION = "cifar-dsl";
-const RESTARTS = 4; // of a server that crashes, before it is left alone
+const MAX_RESTARTS = 4; // of a crashing server, within RESTARTS_WITHIN_MS
 const RESTARTS_WITHIN_MS = 3 * 60 * 1000;
-const MESSAGES_LOST = 3; // in a row, before the server is given up
-const PATIENCE_MS = 2000; // for a server to end that has closed its output, or that was told to
+const MAX_INVALID_MESSAGES = 3; // in a row, before the server is shut down
+const TIMEOUT_MS = 2000; // for a server to exit after a stop request or after closing its output
 
 const SHOW_OUTPUT = "Show Output";
 const OPEN_SETTINGS = "Open Settings";
 
 let output: vscode.LogOutputChannel;
-let client: Client | undefined; // the one that runs, or is being started
+let client: Client | undefined; // running or starting
 let calls = 0;
-let lastStep: Promise<void> = Promise.resolve(); // starts and stops come one after the other
+let lastSwitch: Promise<void> = Promise.resolve(); // starts and stops run one at a time
 
 /** Called by VS Code when the first spec is opened. */
 export function activate(context: vscode.ExtensionContext): void {
@@ -41,7 +41,7 @@ export function activate(context: vscode.ExtensionContext): void {
             }
         }),
     );
-    void restart(); // not awaited: no command runs before this function has ended, and a server may never answer
+    void restart(); // not awaited: commands run only after activation, and a server may never answer
 }
 
 /** Called by VS Code when it closes. */
@@ -53,16 +53,16 @@ async function restart(): Promise<void> {
     await switchTo(start);
 }
 
-/** Stops the server that runs and then does `next`, unless another call comes meanwhile. */
+/** Stops the running server, then calls `next`, unless `switchTo` is called again in the meantime. */
 async function switchTo(next: () => Promise<void>): Promise<void> {
     const call = ++calls;
     client?.abandonStart();
-    lastStep = lastStep.then(stop, stop).then(async () => {
+    lastSwitch = lastSwitch.then(stop, stop).then(async () => {
         if (call === calls) {
             await next();
         }
     });
-    await lastStep;
+    await lastSwitch;
 }
 
 async function stop(): Promise<void> {
@@ -71,7 +71,7 @@ async function stop(): Promise<void> {
     try {
         await running?.dispose();
     } catch (error) {
-        output.warn(`The language server did not stop by itself: ${messageOf(error)}`);
+        output.warn(`The language server did not stop cleanly: ${messageOf(error)}`);
     }
 }
 
@@ -82,7 +82,7 @@ async function start(): Promise<void> {
         const setting = vscode.workspace.getConfiguration(SECTION).get("command");
         command = readCommand(setting, folder?.uri.scheme === "file" ? folder.uri.fsPath : undefined);
     } catch (error) {
-        tell(messageOf(error));
+        showError(messageOf(error));
         return;
     }
     if (command === undefined) {
@@ -94,22 +94,22 @@ async function start(): Promise<void> {
         await starting.start();
     } catch (error) {
         if (!starting.isAbandoned) {
-            tell(explainFailure(command, await starting.reason(error)));
+            showError(explainFailure(command, await starting.failureReason(error)));
         }
         starting.abandonStart();
         client = undefined;
     }
 }
 
-/** A language client that leaves it to `start` to say why it did not start. */
+/** A language client that shows no start-up errors itself: `start` explains them once. */
 class Client extends LanguageClient {
     isAbandoned = false;
     private isStopped = false;
     private server: Server | undefined;
-    private readonly handler: Restarting;
+    private readonly handler: RestartPolicy;
 
     constructor(command: Command) {
-        const handler = new Restarting();
+        const handler = new RestartPolicy();
         const options: LanguageClientOptions = {
             documentSelector: ["file", "untitled"].map((scheme) => ({ scheme, language: "arch" })),
             outputChannel: output,
@@ -133,21 +133,21 @@ class Client extends LanguageClient {
         this.handler.hasStarted = true;
     }
 
-    /** Stops the server, also one that takes no notice. */
-    override async stop(timeout = PATIENCE_MS): Promise<void> {
+    /** Stops the server, and kills it if it doesn't respond. */
+    override async stop(timeout = TIMEOUT_MS): Promise<void> {
         this.isStopped = true;
-        let patience = 0;
+        let killAfterMs = 0;
         try {
             await super.stop(timeout);
-            patience = PATIENCE_MS;
+            killAfterMs = TIMEOUT_MS;
         } finally {
             if (this.handler.hasStarted) {
-                await this.server?.end(patience);
+                await this.server?.end(killAfterMs);
             }
         }
     }
 
-    /** Ends a server that has not answered yet, and may never do. */
+    /** Ends a server that hasn't answered yet and may never do so. */
     abandonStart(): void {
         if (!this.handler.hasStarted) {
             this.isAbandoned = true;
@@ -159,29 +159,29 @@ class Client extends LanguageClient {
         super.error(message, data, this.handler.hasStarted ? showNotification : false);
     }
 
-    /** Why it did not start, in words that follow the command. */
-    async reason(error: unknown): Promise<string> {
+    /** The reason why the server did not start, as a phrase that follows the command. */
+    async failureReason(error: unknown): Promise<string> {
         if (this.server === undefined) {
             return messageOf(error);
         }
-        const late = new Promise<string>((resolve) => {
-            setTimeout(() => resolve(`said what no language server says (${messageOf(error)})`), PATIENCE_MS).unref();
+        const timeout = new Promise<string>((resolve) => {
+            setTimeout(() => resolve(`sent no valid response (${messageOf(error)})`), TIMEOUT_MS).unref();
         });
-        return await Promise.race([this.server.ending, late]);
+        return await Promise.race([this.server.exited, timeout]);
     }
 }
 
-/** Starts a server that crashes again, but neither one that never ran nor one that crashes all the time. */
-class Restarting implements ErrorHandler {
+/** Restarts a crashed server, unless it never started or keeps crashing. */
+class RestartPolicy implements ErrorHandler {
     hasStarted = false;
     private crashes: number[] = [];
 
     error(_error: Error, _message: Message | undefined, count: number | undefined): ErrorHandlerResult {
-        if (count !== undefined && count <= MESSAGES_LOST) {
+        if (count !== undefined && count <= MAX_INVALID_MESSAGES) {
             return { action: ErrorAction.Continue, handled: true };
         }
         if (this.hasStarted) {
-            tell("The language server can no longer be understood, and stays off.");
+            showError("The language server sent invalid messages and was turned off.");
         }
         return { action: ErrorAction.Shutdown, handled: true };
     }
@@ -192,17 +192,17 @@ class Restarting implements ErrorHandler {
         }
         const now = Date.now();
         this.crashes = [...this.crashes.filter((time) => now - time < RESTARTS_WITHIN_MS), now];
-        if (this.crashes.length <= RESTARTS) {
+        if (this.crashes.length <= MAX_RESTARTS) {
             return { action: CloseAction.Restart, handled: true };
         }
-        tell(`The language server crashed ${this.crashes.length} times in three minutes and stays off.`);
+        showError(`The language server crashed ${this.crashes.length} times in three minutes and was turned off.`);
         return { action: CloseAction.DoNotRestart, handled: true };
     }
 }
 
-function tell(message: string): void {
+function showError(message: string): void {
     output.error(message);
-    // Not awaited: the message stays until the user has read it.
+    // Not awaited: the message stays open until the user dismisses it.
     void vscode.window.showErrorMessage(`cifar_dsl: ${message}`, SHOW_OUTPUT, OPEN_SETTINGS).then(async (choice) => {
         if (choice === SHOW_OUTPUT) {
             output.show();

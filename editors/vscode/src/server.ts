@@ -3,23 +3,23 @@ import path from "node:path";
 
 import type { Command } from "./command";
 
-/** A running server, and how it ended. */
+/** A running server process. */
 export interface Server {
     readonly process: ChildProcess;
-    /** In words that follow the command, such as "ended with code 1". */
-    readonly ending: Promise<string>;
-    /** Ends the server if it hasn't ended by itself after `patience` milliseconds. */
-    end(patience?: number): Promise<void>;
+    /** Resolves when the process exits, to a phrase that follows the command: "exited with code 1". */
+    readonly exited: Promise<string>;
+    /** Waits for the process to exit, and kills it after `timeoutMs` milliseconds. */
+    end(timeoutMs?: number): Promise<void>;
 }
 
-/** Starts the server. Rejects, with words that follow the command, when the program can't be run. */
+/** Starts the server. If the program can't be run, rejects with a phrase that follows the command. */
 export async function startServer(command: Command): Promise<Server> {
-    // In the editor's own folder. In that of a workspace, or of the terminal that the editor was started from, the
-    // programs and modules of a stranger could come first.
+    // Run in the editor's own folder: a workspace, or the terminal's folder, may contain programs and Python modules
+    // from a stranger that would be found first.
     const cwd = path.dirname(process.execPath);
     const child = spawn(command.program, command.arguments, { cwd, stdio: "pipe" });
-    const ending = new Promise<string>((resolve) => {
-        child.once("exit", (code, signal) => resolve(signal ? `was ended by ${signal}` : `ended with code ${code}`));
+    const exited = new Promise<string>((resolve) => {
+        child.once("exit", (code, signal) => resolve(signal ? `was killed by ${signal}` : `exited with code ${code}`));
     });
     await new Promise<void>((resolve, reject) => {
         child.once("spawn", resolve);
@@ -27,11 +27,11 @@ export async function startServer(command: Command): Promise<Server> {
             reject(new Error(error.code === "ENOENT" ? "was not found" : `can't be run (${error.message})`));
         });
     });
-    child.on("error", () => undefined); // a failed kill is no reason to fail
-    const end = async (patience = 0) => {
-        const timer = setTimeout(() => child.kill("SIGKILL"), patience);
-        await ending;
+    child.on("error", () => undefined); // ignore a failed kill
+    const end = async (timeoutMs = 0) => {
+        const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
+        await exited;
         clearTimeout(timer);
     };
-    return { process: child, ending, end };
+    return { process: child, exited, end };
 }

@@ -1,4 +1,4 @@
-/** The extension's client, in a stand-in for the editor. */
+/** The extension's client, in a mock editor. */
 import assert from "node:assert/strict";
 import path from "node:path";
 import { afterEach, test } from "node:test";
@@ -12,27 +12,27 @@ const STUB = [process.execPath, path.join(EXTENSION, "test/stub-server.cjs")];
 let editor: Editor;
 
 afterEach(async () => {
-    const told = [...editor.messages];
+    const shown = [...editor.messages];
     await editor.deactivate();
-    assert.deepEqual(editor.messages, told);
+    assert.deepEqual(editor.messages, shown);
 });
 
-test("a server that isn't installed is told once, with what to install", async () => {
+test("a missing server is reported once, with the package to install", async () => {
     editor = openEditor(["no-such-program", "lsp"]);
     editor.activate();
     await until(() => editor.messages.length > 0);
     assert.match(editor.messages[0] ?? "", /`no-such-program lsp` was not found.*pip install 'cifar-dsl\[lsp\]'/);
 });
 
-test("a server that ends at once is told once, and what it said is in the output", async () => {
+test("a server that exits at once is reported once, and its output is in the output channel", async () => {
     editor = openEditor([process.execPath, "-e", "console.error('pygls is missing'); process.exit(1)"]);
     editor.activate();
     await until(() => editor.messages.length > 0);
-    assert.match(editor.messages[0] ?? "", /ended with code 1\. Install it with `pip install 'cifar-dsl\[lsp\]'`/);
+    assert.match(editor.messages[0] ?? "", /exited with code 1\. Install it with `pip install 'cifar-dsl\[lsp\]'`/);
     assert.ok(editor.lines.some((line) => line.includes("pygls is missing")), editor.lines.join("\n"));
 });
 
-test("a setting that is no command is told", async () => {
+test("an invalid command setting is reported", async () => {
     editor = openEditor("cifar-dsl lsp");
     editor.activate();
     await until(() => editor.messages.length > 0);
@@ -49,7 +49,7 @@ test("an empty list stops the server and starts none", async () => {
     assert.deepEqual(editor.messages, []);
 });
 
-test("another command starts another server, and the command of the editor starts it anew", async () => {
+test("changing the setting starts another server, and the restart command restarts it", async () => {
     editor = openEditor(["no-such-program"]);
     editor.activate();
     await until(() => editor.messages.length > 0);
@@ -64,7 +64,7 @@ test("another command starts another server, and the command of the editor start
     assert.equal(editor.messages.length, 1);
 });
 
-test("a server that never answers does not stand in the way of the next", async () => {
+test("a server that never answers doesn't block the next one", async () => {
     editor = openEditor([process.execPath, "-e", "console.error(`process ${process.pid}`); process.stdin.resume()"]);
     editor.activate();
     const [silent] = await servers(1);
@@ -74,7 +74,7 @@ test("a server that never answers does not stand in the way of the next", async 
     assert.deepEqual(editor.messages, []);
 });
 
-test("a server that doesn't end when it is told to is ended", async () => {
+test("a server that ignores the stop request is killed", async () => {
     editor = openEditor([...STUB, "stay"]);
     editor.activate();
     const [staying] = await servers(1);
@@ -90,7 +90,7 @@ test("the editor closes while a server is starting", async () => {
     assert.deepEqual(editor.messages, []);
 });
 
-test("a server that crashes is started again, until it has crashed too often", async () => {
+test("a crashing server is restarted, until it has crashed too often", async () => {
     editor = openEditor([...STUB, "crash"]);
     editor.activate();
     await servers(5);
@@ -101,24 +101,24 @@ test("a server that crashes is started again, until it has crashed too often", a
     await servers(6);
 });
 
-test("a server that stops making sense is told once and ended", async () => {
+test("a server that sends invalid messages is reported once and ended", async () => {
     editor = openEditor([...STUB, "babble"]);
     editor.activate();
     const [babbling] = await servers(1);
     await until(() => editor.messages.length > 0);
-    assert.match(editor.messages[0] ?? "", /can no longer be understood, and stays off/);
+    assert.match(editor.messages[0] ?? "", /sent invalid messages and was turned off/);
     await gone(babbling);
     await editor.setCommand(STUB);
     await servers(2);
     assert.equal(editor.messages.length, 1);
 });
 
-/** The processes of the servers that have started, once there are so many. */
+/** The process ids of the servers started so far; waits until there are `count`. */
 async function servers(count: number): Promise<number[]> {
-    const found = () => editor.lines.flatMap((line) => /process (\d+)/.exec(line)?.[1] ?? []).map(Number);
-    await until(() => found().length >= count);
-    assert.equal(found().length, count);
-    return found();
+    const ids = () => editor.lines.flatMap((line) => /process (\d+)/.exec(line)?.[1] ?? []).map(Number);
+    await until(() => ids().length >= count);
+    assert.equal(ids().length, count);
+    return ids();
 }
 
 async function gone(process_: number | undefined): Promise<void> {
@@ -135,7 +135,7 @@ async function gone(process_: number | undefined): Promise<void> {
 
 async function until(condition: () => boolean): Promise<void> {
     for (let round = 0; !condition(); round++) {
-        assert.ok(round < 400, `waited too long; the output says:\n${editor.lines.join("\n")}`);
+        assert.ok(round < 400, `timed out; the output channel:\n${editor.lines.join("\n")}`);
         await setTimeout(50);
     }
 }

@@ -1,4 +1,4 @@
-/** The command that the settings say. */
+/** The command setting, and starting its program. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -9,12 +9,12 @@ test("the setting is a program and its arguments", () => {
     assert.deepEqual(readCommand(["cifar-dsl", "lsp"], undefined), { program: "cifar-dsl", arguments: ["lsp"] });
 });
 
-test("the folder of the workspace is filled in as it is", () => {
+test("the workspace folder is filled in verbatim", () => {
     const command = readCommand(["${workspaceFolder}/.venv/bin/cifar-dsl", "lsp"], "/a $& b");
     assert.equal(command?.program, "/a $& b/.venv/bin/cifar-dsl");
 });
 
-test("an empty list is no server", () => {
+test("an empty list means no server", () => {
     assert.equal(readCommand([], undefined), undefined);
 });
 
@@ -23,27 +23,27 @@ test("without a folder, a command that needs one is an error", () => {
 });
 
 for (const setting of [undefined, "cifar-dsl lsp", [""], ["cifar-dsl", 1]]) {
-    test(`${JSON.stringify(setting)} is no command`, () => {
+    test(`${JSON.stringify(setting)} isn't a valid command`, () => {
         assert.throws(() => readCommand(setting, undefined), /must be a list such as/);
     });
 }
 
-test("a failure tells what to install", () => {
+test("the error message names the package to install", () => {
     const message = explainFailure({ program: "cifar-dsl", arguments: ["lsp"] }, "was not found");
     assert.match(message, /`cifar-dsl lsp` was not found\. Install it with `pip install 'cifar-dsl\[lsp\]'`/);
 });
 
-test("a program that isn't there can't be started", async () => {
+test("a missing program can't be started", async () => {
     await assert.rejects(startServer({ program: "no-such-program", arguments: [] }), /^Error: was not found$/);
 });
 
-test("a server runs neither in the folder of the workspace nor where the editor was started", async () => {
+test("a server runs neither in the workspace folder nor where the editor was started", async () => {
     const code = `process.exit(process.cwd() === ${JSON.stringify(process.cwd())} ? 1 : 0)`;
     const server = await startServer({ program: process.execPath, arguments: ["-e", code] });
-    assert.equal(await server.ending, "ended with code 0");
+    assert.equal(await server.exited, "exited with code 0");
 });
 
-test("a server tells how it ended", async () => {
+test("a server reports its exit code", async () => {
     const server = await startServer({ program: process.execPath, arguments: ["-e", "process.exit(3)"] });
-    assert.equal(await server.ending, "ended with code 3");
+    assert.equal(await server.exited, "exited with code 3");
 });

@@ -1,4 +1,4 @@
-/** A stand-in for VS Code's side of the extension: enough of its interface to start the client without a window. */
+/** A mock of the VS Code API: enough of it to start the client without a window. */
 import Module from "node:module";
 import path from "node:path";
 
@@ -7,7 +7,7 @@ import { EXTENSION } from "./repository";
 type Handler = (...values: unknown[]) => unknown;
 
 export interface Editor {
-    /** What the user was told, in order. */
+    /** The error messages shown, in order. */
     readonly messages: string[];
     /** The lines of the output channel. */
     readonly lines: string[];
@@ -22,7 +22,7 @@ interface Extension {
     deactivate(): Promise<void>;
 }
 
-/** Loads dist/extension.js with the stand-in as its `vscode`. */
+/** Loads dist/extension.js with the mock as its `vscode`. */
 export function openEditor(command: unknown): Editor {
     const messages: string[] = [];
     const lines: string[] = [];
@@ -58,7 +58,7 @@ export function openEditor(command: unknown): Editor {
             },
         },
         EventEmitter: Emitter,
-        env: { appName: "a stand-in", language: "en" },
+        env: { appName: "a mock", language: "en" },
         version: "1.91.0",
     };
     const extension = load(anything(vscode));
@@ -76,7 +76,7 @@ export function openEditor(command: unknown): Editor {
     };
 }
 
-/** VS Code's events. */
+/** A mock of VS Code's EventEmitter. */
 class Emitter {
     private readonly listeners = new Set<Handler>();
     readonly event = (listener: Handler) => {
@@ -91,7 +91,7 @@ class Emitter {
     }
 }
 
-/** The extension itself, read anew so that each test has one of its own. */
+/** Loads the extension again, so that each test has its own instance. */
 function load(vscode: unknown): Extension {
     const loader = Module as unknown as { _load: (request: string, ...rest: unknown[]) => unknown };
     const original = loader._load;
@@ -105,7 +105,7 @@ function load(vscode: unknown): Extension {
     }
 }
 
-/** `known`, and for whatever else the client asks for, something that may be called, made or extended to no effect. */
+/** `known`; any other property is a no-op that can be called, constructed or subclassed. */
 function anything(known: object): unknown {
     return new Proxy(known, {
         get: (target, key) => {

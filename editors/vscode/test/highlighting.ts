@@ -1,4 +1,4 @@
-/** The TextMate grammar, run by the engine that VS Code runs. */
+/** Runs the TextMate grammar with VS Code's own engine. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
@@ -12,11 +12,11 @@ const GRAMMAR = path.join(EXTENSION, "syntaxes/arch.tmLanguage.json");
 export interface Stretch {
     readonly start: number;
     readonly end: number;
-    /** From the outermost to the innermost, without the language's own. */
+    /** From the outermost to the innermost, without the language's scope. */
     readonly scopes: readonly string[];
 }
 
-/** Loads the grammar. What comes back gives the stretches of a text, in order and without gaps between them. */
+/** Loads the grammar. The result splits a text into stretches, in order and without gaps within a line. */
 export async function highlighter(): Promise<(text: string) => Stretch[]> {
     const wasm = createRequire(__filename).resolve("vscode-oniguruma/release/onig.wasm");
     await oniguruma.loadWASM(new Uint8Array(readFileSync(wasm)).buffer);
@@ -55,7 +55,7 @@ interface Rule {
     readonly patterns?: readonly Rule[];
 }
 
-/** The words that rules of the grammar's repository list, such as `(?:for|in|repeat)`. */
+/** The words listed in a rule of the grammar's repository, such as `(?:for|in|repeat)`. */
 export function listed(rule: string): string[] {
     const { repository } = JSON.parse(readFileSync(GRAMMAR, "utf8")) as { repository: Record<string, Rule> };
     const found = repository[rule];

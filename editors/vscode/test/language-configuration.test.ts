@@ -1,4 +1,4 @@
-/** Which lines the editor indents, which it moves back, and what it takes for a word. */
+/** Which lines the editor indents and outdents, and what counts as a word. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -35,15 +35,15 @@ function matching(pattern: string): string[] {
     return [...OPENING, ...CLOSING, ...NEITHER].filter((line) => new RegExp(pattern).test(line));
 }
 
-test("what opens a bracket indents the next line", () => {
+test("a line that opens a bracket indents the next one", () => {
     assert.deepEqual(new Set(matching(indentationRules.increaseIndentPattern)), new Set(OPENING));
 });
 
-test("what begins with a closing bracket moves back", () => {
+test("a line that begins with a closing bracket is outdented", () => {
     assert.deepEqual(new Set(matching(indentationRules.decreaseIndentPattern)), new Set(CLOSING));
 });
 
-/** The indentation that the line gets which a new line between `before` and `after` begins, by the first rule that fits. */
+/** The indentation of a new line that splits `before` and `after`, by the first matching rule. */
 function indentationBehind(before: string, after = ""): string | undefined {
     const rule = onEnterRules.find(
         ({ beforeText, afterText }) => new RegExp(beforeText).test(before) && new RegExp(afterText ?? "").test(after),
@@ -51,7 +51,7 @@ function indentationBehind(before: string, after = ""): string | undefined {
     return rule && `${rule.action.indent} ${rule.action.appendText.length}`;
 }
 
-test("the stages of a branch stand below each other, two columns behind its bar", () => {
+test("the stages of a branch are aligned, two columns after its bar", () => {
     assert.equal(indentationBehind("  | conv(8, 1)"), "none 2");
     assert.equal(indentationBehind('      | "{" # {'), "none 2");
     assert.equal(indentationBehind("  | repeat 2 {  # twice"), "indent 2");

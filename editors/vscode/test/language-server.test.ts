@@ -1,4 +1,4 @@
-/** The real server, `cifar-dsl lsp`, spoken to as an editor does. */
+/** The real server, `cifar-dsl lsp`, driven over its protocol. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import path from "node:path";
@@ -28,7 +28,7 @@ const SPEC = "specs/zoo/resnet18.arch";
 const TEXT = read(SPEC);
 const textDocument = { uri: pathToFileURL(path.join(REPOSITORY, SPEC)).href };
 
-/** Where `word` stands for the first time, moved by `offset` characters. */
+/** The position of the first `word`, plus `offset` characters. */
 function placeOf(word: string, offset = 0): { line: number; character: number } {
     const before = TEXT.slice(0, TEXT.indexOf(word) + offset).split("\n");
     return { line: before.length - 1, character: before.at(-1)?.length ?? 0 };
@@ -40,7 +40,7 @@ describe("the language server", { timeout: 60_000 }, () => {
     const published: PublishDiagnosticsParams[] = [];
     let onPublished = () => {};
 
-    /** The diagnostics that come after `action`. */
+    /** The diagnostics published after `action`. */
     async function diagnosticsAfter(action: () => Promise<void>): Promise<PublishDiagnosticsParams> {
         const next = new Promise<void>((resolve) => (onPublished = resolve));
         await action();
@@ -66,7 +66,7 @@ describe("the language server", { timeout: 60_000 }, () => {
         server.kill();
     });
 
-    test("initialize tells what it can do", async () => {
+    test("initialize returns the server's capabilities", async () => {
         const rootUri = pathToFileURL(REPOSITORY).href;
         const { capabilities } = await connection.sendRequest(InitializeRequest.type, {
             processId: process.pid,
@@ -87,7 +87,7 @@ describe("the language server", { timeout: 60_000 }, () => {
         await connection.sendNotification(InitializedNotification.type, {});
     });
 
-    test("a spec that is right has no diagnostics", async () => {
+    test("a valid spec has no diagnostics", async () => {
         const { uri, diagnostics } = await diagnosticsAfter(async () => {
             await connection.sendNotification(DidOpenTextDocumentNotification.type, {
                 textDocument: { ...textDocument, languageId: "arch", version: 1, text: TEXT },
@@ -97,12 +97,12 @@ describe("the language server", { timeout: 60_000 }, () => {
         assert.deepEqual(diagnostics, []);
     });
 
-    test("hover tells what a layer is", async () => {
+    test("hover describes a layer", async () => {
         const hover = await connection.sendRequest(HoverRequest.type, { textDocument, position: placeOf("conv(", 1) });
         assert.match(JSON.stringify(hover?.contents), /conv/);
     });
 
-    test("inlay hints tell shapes", async () => {
+    test("inlay hints show shapes", async () => {
         const end = { line: TEXT.split("\n").length, character: 0 };
         const range = { start: { line: 0, character: 0 }, end };
         const hints = await connection.sendRequest(InlayHintRequest.type, { textDocument, range });
@@ -111,7 +111,7 @@ describe("the language server", { timeout: 60_000 }, () => {
         assert.match(JSON.stringify(label ?? hints), /512/);
     });
 
-    test("completion offers layers, blocks of the library and what the spec defines", async () => {
+    test("completion offers layers, library blocks and the spec's own blocks", async () => {
         const position = placeOf("    global_avgpool", 4);
         const answer = await connection.sendRequest(CompletionRequest.type, { textDocument, position });
         const labels = (Array.isArray(answer) ? answer : (answer?.items ?? [])).map(({ label }) => label);
@@ -120,7 +120,7 @@ describe("the language server", { timeout: 60_000 }, () => {
         }
     });
 
-    test("a mistake is told at its place, and goes with its correction", async () => {
+    test("an error is reported at its position, and disappears when it is fixed", async () => {
         const change = async (version: number, text: string) =>
             await connection.sendNotification(DidChangeTextDocumentNotification.type, {
                 textDocument: { ...textDocument, version },
@@ -133,7 +133,7 @@ describe("the language server", { timeout: 60_000 }, () => {
         assert.deepEqual(right.diagnostics, []);
     });
 
-    test("it ends when it is told to", async () => {
+    test("it exits on request", async () => {
         const ended = new Promise((resolve) => server.once("exit", resolve));
         await connection.sendRequest(ShutdownRequest.type);
         await connection.sendNotification(ExitNotification.type);

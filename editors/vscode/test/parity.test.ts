@@ -1,4 +1,4 @@
-/** The highlighting agrees with the language's own lexer about what is a keyword, a number, a string, a comment. */
+/** The highlighting agrees with the language's lexer on keywords, numbers, strings and comments. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -47,7 +47,7 @@ const ODD = [
     "{".repeat(40) + "add",
 ];
 
-/** What the scopes make of a character. */
+/** The kind of a character, according to its scopes. */
 function meaning(scopes: readonly string[]): string {
     const word = /^(keyword\.(?!operator\.)|keyword\.operator\.wordlike\.|constant\.language\.)/;
     const kinds = [
@@ -58,8 +58,8 @@ function meaning(scopes: readonly string[]): string {
         ["a keyword", word],
         ["a sign", /^(keyword\.operator|punctuation)\./],
     ] as const;
-    const found = kinds.filter(([, pattern]) => scopes.some((scope) => pattern.test(scope))).map(([kind]) => kind);
-    return found[0] ?? "nothing special";
+    const matches = kinds.filter(([, pattern]) => scopes.some((scope) => pattern.test(scope))).map(([kind]) => kind);
+    return matches[0] ?? "nothing special";
 }
 
 function meaningOf(token: Token): string {
@@ -73,7 +73,7 @@ function meaningOf(token: Token): string {
     return special[token.type] ?? (KEYWORDS.has(token.text) ? "a keyword" : "a sign");
 }
 
-/** Every place from which lexer and highlighting think differently, as words. */
+/** Describes every position where lexer and highlighting begin to differ. */
 function differences(text: string, lexed: readonly Token[], stretches: readonly Stretch[]): string[] {
     const expected: string[] = new Array(text.length).fill("nothing special");
     const actual: string[] = new Array(text.length).fill("nothing special");
@@ -93,7 +93,7 @@ function differences(text: string, lexed: readonly Token[], stretches: readonly 
         });
 }
 
-/** The same numbers below `limit` every time. */
+/** A seeded random generator of integers below `limit`. */
 function draws(seed: number): (limit: number) => number {
     let state = seed;
     return (limit) => {
@@ -104,11 +104,11 @@ function draws(seed: number): (limit: number) => number {
 
 async function compare(texts: readonly string[], lexed: readonly Token[][], names: readonly string[]): Promise<void> {
     const highlight = await highlighter();
-    const found = texts.flatMap((text, i) =>
+    const all = texts.flatMap((text, i) =>
         differences(text, lexed[i] ?? [], highlight(text)).map((difference) => `${names[i]}, ${difference}`),
     );
     assert.equal(lexed.length, texts.length);
-    assert.deepEqual(found.slice(0, SHOWN_DIFFERENCES), []);
+    assert.deepEqual(all.slice(0, SHOWN_DIFFERENCES), []);
 }
 
 async function compareTexts(texts: readonly string[]): Promise<void> {
@@ -125,7 +125,7 @@ async function compareTexts(texts: readonly string[]): Promise<void> {
     }
 }
 
-test("the grammar lists the words that the language reserves", () => {
+test("the grammar lists the reserved words of the language", () => {
     assert.deepEqual(listed("keywords"), WORDS.literals);
     assert.deepEqual(WORDS.keywords, WORDS.literals);
 });
@@ -141,7 +141,7 @@ test("every shipped spec is highlighted as the language reads it", async () => {
     await compare(files.map((file) => readFileSync(file, "utf8")), tokens(files), files);
 });
 
-test("so are the examples of the language's page", async () => {
+test("so are the examples in docs/language.md", async () => {
     const examples = [...read("docs/language.md").matchAll(/^```arch.*\n([^]*?)^```/gm)].map((match) => match[1] ?? "");
     assert.ok(examples.length >= 10);
     await compareTexts(examples);
@@ -151,7 +151,7 @@ test("so are odd texts", async () => {
     await compareTexts(ODD);
 });
 
-test("so are texts of pieces in any order", async () => {
+test("so are random sequences of tokens", async () => {
     const draw = draws(1);
     const texts = Array.from({ length: DRAWN_TEXTS }, () => {
         const separator = ["", " ", "\n"][draw(3)] ?? "";

@@ -1,11 +1,11 @@
-/** What the tests take from the repository that the extension lives in. */
+/** Files, tokens and words of the surrounding repository. */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
 export const EXTENSION = process.cwd(); // npm runs scripts beside package.json
 export const REPOSITORY = path.resolve(EXTENSION, "../..");
-/** A program by its name, or by its path from where the tests were started. */
+/** A program name, or a path relative to the folder where the tests were started. */
 export const PYTHON = (process.env["PYTHON"] ?? "python3").replace(/^.*[\\/].*$/, (file) => path.resolve(file));
 
 export interface Token {
@@ -16,9 +16,9 @@ export interface Token {
 }
 
 export interface Words {
-    /** What grammar/arch.lark reserves. */
+    /** The words that grammar/arch.lark reserves. */
     readonly literals: readonly string[];
-    /** What the package says that it reserves. */
+    /** `KEYWORDS` of the Python package. */
     readonly keywords: readonly string[];
     readonly settings: readonly string[];
     readonly group_settings: readonly string[];
@@ -32,12 +32,12 @@ export function specs(): string[] {
         .map((name) => path.join(REPOSITORY, "specs", name));
 }
 
-/** A file of the repository, by its path there. */
+/** Reads a file, by its path in the repository. */
 export function read(name: string): string {
     return readFileSync(path.join(REPOSITORY, name), "utf8");
 }
 
-/** The tokens of each file, from the language's own lexer. */
+/** The tokens of each file, from the language's lexer. */
 export function tokens(files: readonly string[]): Token[][] {
     return python(files) as Token[][];
 }

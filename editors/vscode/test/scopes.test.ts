@@ -1,4 +1,4 @@
-/** What the highlighting tells apart beyond what a lexer knows. */
+/** Scopes that depend on context, which a lexer can't know. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -12,7 +12,7 @@ const WORD = "variable.other.enummember.arch";
 const LABEL = "entity.name.label.arch";
 const TENSOR = "variable.other.readwrite.arch";
 
-/** A text, and words of it with the scope that the first place of each has. */
+/** A text, and the scope of the first occurrence of some of its words. */
 const CASES: readonly [string, Record<string, string>][] = [
     ["arch tiny extends baseline", { tiny: "entity.name.type.arch", baseline: "entity.other.inherited-class.arch" }],
     ["library convolution", { convolution: "entity.name.type.arch" }],

@@ -1,4 +1,4 @@
-/** The scopes of a spec, as they were when a person last looked at them (`npm run test:update`). */
+/** The scopes of a spec, as last reviewed (update with `npm run test:update`). */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -27,7 +27,7 @@ async function snapshot(text: string): Promise<string> {
         .join("\n");
 }
 
-test("the scopes of the sample are as before", async () => {
+test("the scopes of the sample are unchanged", async () => {
     const actual = await snapshot(readFileSync(SPEC, "utf8"));
     if (process.env["UPDATE_SNAPSHOTS"]) {
         writeFileSync(SNAPSHOT, actual);

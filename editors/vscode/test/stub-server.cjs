@@ -1,5 +1,5 @@
-// A language server that knows nothing. It tells its process id in the log. When the editor has read that, `crash` makes
-// it end and `babble` say what is no message. `stay` makes it stay when it is told to end.
+// A language server without features. It logs its process id. After that, with `crash` it exits, and with `babble` it
+// sends an invalid message. With `stay`, it ignores the exit notification.
 const rpc = require("vscode-jsonrpc/node");
 
 const connection = rpc.createMessageConnection(process.stdin, process.stdout);
@@ -7,7 +7,7 @@ connection.onRequest("initialize", () => ({ capabilities: {} }));
 connection.onRequest("shutdown", () => null);
 connection.onNotification("exit", () => {
     if (process.argv.includes("stay")) {
-        setInterval(() => undefined, 1000); // the editor closes its side
+        setInterval(() => undefined, 1000); // keep running until the editor kills it
     } else {
         process.exit(0);
     }

@@ -1,8 +1,8 @@
-"""Prints what the language itself says about texts, for the tests of the highlighting.
+"""Prints the tokens and keywords of the language, for the tests of the highlighting.
 
-`tokens.py FILE ...` prints a JSON list with the tokens of each file. The lexer is made from grammar/arch.lark as it
-stands, and comments are kept. A character that no token begins with is left out, and the text goes on behind it.
-Offsets count UTF-16 units, as editors do. `tokens.py --words` prints the words that the highlighting lists.
+`tokens.py FILE ...` prints a JSON list with the tokens of each file. The lexer is built from the current
+grammar/arch.lark, and comments are kept. A character that can't begin a token is skipped. Offsets count UTF-16 units,
+as editors do. `tokens.py --words` prints the words that the highlighting lists.
 """
 
 import json
@@ -23,7 +23,7 @@ _UNSEEN = {"SPACE", "_NL"}
 
 
 def _keeping_comments(parser: Lark) -> BasicLexer:
-    """The parser's lexer, made once: `Lark.lex` with `dont_ignore` makes one for every text."""
+    """Build the parser's lexer once; `Lark.lex` with `dont_ignore` would build one for every text."""
     settings = copy(parser.lexer_conf)
     settings.ignore = ()
     return BasicLexer(settings)
@@ -54,10 +54,10 @@ def _literals(parser: Lark) -> list[str]:
 
 
 def main() -> None:
-    """Print what the command line asks for."""
+    """Print the words or the tokens as JSON."""
     parser = tables.build()
     if sys.argv[1:] == ["--words"]:
-        found: Any = {
+        answer: Any = {
             "literals": _literals(parser),
             "keywords": sorted(KEYWORDS),
             "settings": sorted(SETTINGS),
@@ -66,8 +66,8 @@ def main() -> None:
     else:
         lexer = _keeping_comments(parser)
         texts = [Path(name).read_bytes().decode("utf-8") for name in sys.argv[1:]]
-        found = [list(_tokens(lexer, text)) for text in texts]
-    json.dump(found, sys.stdout)
+        answer = [list(_tokens(lexer, text)) for text in texts]
+    json.dump(answer, sys.stdout)
 
 
 if __name__ == "__main__":
