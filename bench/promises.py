@@ -208,9 +208,9 @@ PROMISES: dict[str, Callable[[float], str]] = {
     "cluster": _cluster,
     "seeds": _trials(lambda place, share: reliability.repetitions(place, max(2, _part(20, share)))),
     "runs": _tests("tests/runs", "tests/cli/test_runs.py"),
-    "processes": _tests("tests/cli/test_processes.py"),
+    "processes": _tests("tests/cli/slow/test_processes.py"),
     "memory": _tests("tests/training/test_promises.py", "-k", "memory"),
-    "asking": _tests("tests/cli/test_confirmation.py"),
+    "asking": _tests("tests/cli/training/test_confirmation.py"),
     "resumptions": _trials(lambda place, _share: reliability.resumptions(place)),
 }
 

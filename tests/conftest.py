@@ -9,31 +9,42 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-# What a full installation of the extra `test` still lacks. With CIFAR_DSL_TEST_SKIPS=expected, as in `.ci/run`, any
-# other skip fails: a test that never runs protects nothing.
-EXPECTED_SKIPS = re.compile(
-    "needs a CUDA GPU|Ray is not installed|could not import '(mlflow|wandb)'|takes a number"
-    "|lark's strict mode compares terminals with it|Chromium"
+HERE = Path(__file__).parent
+SLOW = "slow"  # a folder of this name holds tests that take more than ten seconds, or many of some seconds each
+# Folders (and single files) whose tests need torch. `pytest --fast` runs the others.
+NEEDS_TORCH = (
+    "cli/training",
+    "editors/test_notebook.py",
+    "experiments",
+    "golden",
+    "test_api.py",
+    "test_bench.py",
+    "training",
+    "zoo",
 )
 
+# Each worker of `pytest -n` has a core: more threads of torch would only wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
-    report = yield
-    is_strict = os.environ.get("CIFAR_DSL_TEST_SKIPS") == "expected"
-    if is_strict and report.skipped and not hasattr(report, "wasxfail"):
-        _, _, reason = report.longrepr
-        if not EXPECTED_SKIPS.search(reason):
-            report.outcome = "failed"
-            report.longrepr = f"{item.nodeid}: {reason}. If the skip is meant, add it to EXPECTED_SKIPS in {__file__}."
-    return report
+# What is skipped with the extra `test` installed, on some system or other. With CIFAR_DSL_TEST_SKIPS=expected, as in
+# `.ci/run`, any other skip fails: a test that never runs protects nothing.
+EXPECTED_SKIPS = re.compile(
+    "needs a CUDA GPU|Ray is not installed|could not import '(mlflow|wandb)'|takes a number"
+    "|lark's strict mode compares terminals with it|Chromium|other C libraries|how much memory is in use"
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
+        "--fast",
+        action="store_true",
+        help="Run only the tests that take little time and need no torch. Importing torch is an error.",
+    )
+    parser.addoption(
         "--update-golden",
         action="store_true",
-        help="Write the expected renderings of tests/language/diagnostics/cases anew; review the difference.",
+        help="Write the expected messages of tests/language/diagnostics anew; review the difference.",
     )
     parser.addoption(
         "--full",
@@ -42,11 +53,63 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.update_golden and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--update-golden writes files that all tests of a module share; leave out -n")
+    if config.option.fast:
+        refusing = str(HERE / "helpers" / "no_torch")  # its torch.py raises an error
+        sys.path.insert(0, refusing)
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (refusing, os.environ.get("PYTHONPATH"))))
+
+
+def is_slow(path: Path) -> bool:
+    return SLOW in path.relative_to(HERE).parts
+
+
+def needs_torch(path: Path) -> bool:
+    return any(path.is_relative_to(HERE / place) for place in NEEDS_TORCH)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if config.option.fast and (is_slow(collection_path) or needs_torch(collection_path)):
+        return True
+    return None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Names of tests are the same in every process, as workers of pytest-xdist need them."""
     for item in items:
+        if is_slow(item.path):
+            item.add_marker(pytest.mark.slow)
+        # Names of tests are the same in every process, as workers of pytest-xdist need them.
         if " at 0x" in item.nodeid:
             raise pytest.UsageError(f"{item.nodeid}: give the parameter an id, this one is an address in memory")
+
+
+def refuse_unexpected_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """With CIFAR_DSL_TEST_SKIPS=expected, a skip that EXPECTED_SKIPS doesn't list is a failure."""
+    is_strict = os.environ.get("CIFAR_DSL_TEST_SKIPS") == "expected"
+    if is_strict and report.skipped and not hasattr(report, "wasxfail"):
+        _, _, reason = report.longrepr
+        if not EXPECTED_SKIPS.search(reason):
+            report.outcome = "failed"
+            report.longrepr = (
+                f"{report.nodeid}: {reason}. If the skip is meant, add it to EXPECTED_SKIPS in {__file__}."
+            )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    report = yield
+    refuse_unexpected_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector):
+    """Whole modules are skipped when they are collected."""
+    report = yield
+    refuse_unexpected_skip(report)
+    return report
 
 
 @pytest.fixture

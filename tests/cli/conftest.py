@@ -1,8 +1,8 @@
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from attrs import frozen
 
 from cifar_dsl.cli import main
@@ -26,11 +26,13 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
     def run(*arguments: object) -> Outcome:
         capsys.readouterr()
-        threads = torch.get_num_threads()
+        torch = sys.modules.get("torch")
+        threads = torch and torch.get_num_threads()
         try:
             code = main([str(argument) for argument in arguments])
         finally:
-            torch.set_num_threads(threads)
+            if torch:
+                torch.set_num_threads(threads)
         said = capsys.readouterr()
         return Outcome(code, said.out, said.err)
 

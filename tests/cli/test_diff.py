@@ -47,15 +47,6 @@ def test_a_file_comes_before_a_shipped_spec_of_its_name(cli, tiny, tmp_path):
     assert cli("diff", "baseline", tiny).code == 0
 
 
-def test_a_run_stands_for_the_spec_that_was_trained(cli, train, tiny):
-    trained = train("--set", "train.batch=20", "--seed", "3").out.split("run: ")[1].strip()
-    outcome = cli("diff", tiny, trained)
-    assert outcome.code == 1
-    assert "train\n  data: shapes -> npz(" in outcome.out
-    assert outcome.out.endswith("  batch: 16 -> 20\n")
-    assert cli("diff", trained, "runs").code == 0
-
-
 def test_overrides_apply_to_both(cli, tiny):
     assert cli("diff", tiny, tiny, "--set", "train.batch=20").code == 0
     outcome = cli("diff", BASELINE, SPECS / "wider.arch", "--set", "head=[8]")

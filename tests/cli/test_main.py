@@ -112,13 +112,6 @@ def test_a_limit_is_raised_for_one_command(cli, deep):
     assert cli("check", deep).code == 1
 
 
-def test_other_processes_have_the_limits_that_were_raised(cli, deep, pictures):
-    text = deep.read_text().replace("relu } }", "relu }\nflatten -> dense(10) }")
-    deep.write_text(text + "train { data shapes\n epochs 1\n batch 60\n optimizer sgd(lr=1e-3) }\n")
-    arguments = ("train", deep, "--data", f"npz:{pictures}", "--seeds", 2, "--jobs", 2, "--device", "cpu")
-    assert cli("--limit", "LAYERS=20_000", *arguments).code == 0
-
-
 @pytest.mark.parametrize(
     ("given", "said"),
     [

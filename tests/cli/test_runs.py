@@ -10,7 +10,7 @@ from helpers.runs import EPOCH, FINGERPRINT, broken_off, holding, identity, name
 
 from cifar_dsl.cli import confirmation
 from cifar_dsl.cli.completion_items import run_items
-from cifar_dsl.runs import METRICS, RESULT, WEIGHTS, note_failure, partial_path, run_path
+from cifar_dsl.runs import RESULT, WEIGHTS, note_failure, partial_path, run_path
 from cifar_dsl.runs.checkpoints import checkpoints
 
 
@@ -152,12 +152,6 @@ def test_single_runs_are_verified(cli, runs):
         assert said in outcome.err
 
 
-def test_a_run_that_was_trained_is_whole(cli, train):
-    assert train("--validation", 20).code == 0
-    outcome = cli("runs", "verify")
-    assert (outcome.code, outcome.err) == (0, "1 run, 0 damaged\n")
-
-
 # ---- prune
 
 
@@ -243,18 +237,6 @@ def test_a_run_that_begins_while_somebody_thinks_stays(cli, runs, monkeypatch):
     finally:
         processes[0].kill()
         processes[0].communicate()
-
-
-def test_a_run_that_was_damaged_is_trained_again_after_it_is_pruned(cli, train, tmp_path):
-    train()
-    (metrics,) = tmp_path.glob(f"runs/*/seed-0/{METRICS}")
-    whole = metrics.read_bytes()
-    metrics.write_bytes(b"")
-    assert cli("runs", "verify").code == 1
-    assert cli("runs", "prune", "--damaged", "--yes").code == 0
-    assert train().code == 0
-    assert len(metrics.read_bytes().splitlines()) == len(whole.splitlines())
-    assert cli("runs", "verify").code == 0
 
 
 # ---- names

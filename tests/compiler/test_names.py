@@ -1,6 +1,5 @@
 import pytest
 from helpers.specs import TRAIN, codes_of, errors_of, graph_of, parse, text_of
-from torch import nn
 
 from cifar_dsl.compiler.builtin_names import FUNCTIONS
 from cifar_dsl.compiler.names import MODULE_ATTRIBUTES, Names, resolve_spec
@@ -8,10 +7,6 @@ from cifar_dsl.language.diagnostics import Reporter
 from cifar_dsl.operations.layers import LAYERS
 
 STAGES = "flatten -> dense(10)"
-
-
-def test_every_attribute_of_a_torch_module_is_reserved() -> None:
-    assert {name for name in dir(nn.Module()) if not name.startswith("_")} <= MODULE_ATTRIBUTES
 
 
 def test_layers_and_functions_share_no_name() -> None:

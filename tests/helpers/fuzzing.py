@@ -87,6 +87,9 @@ class Find:
         frame = inside[-1] if inside else last
         return f"{type(self.error).__name__} in {Path(frame.filename).stem}.{frame.name}"
 
+    def __str__(self) -> str:
+        return f"{self.input}\n" + "".join(traceback.format_exception(self.error))
+
 
 class Fuzzer:
     """Makes inputs in a folder that holds the shipped specs, and puts them through the language."""

@@ -16,6 +16,7 @@ from unittest import mock
 import numpy as np
 import torch
 from attrs import evolve, field, frozen
+from helpers.damage import damaged
 
 from cifar_dsl.cli import main
 from cifar_dsl.compiler import analyze_text
@@ -169,15 +170,6 @@ def essence(run: Run) -> str:
 
 
 # ---- damage
-
-
-def damaged(content: bytes, chance: random.Random) -> bytes:
-    """The same with one bit flipped, or cut short."""
-    if chance.random() < 0.5:
-        return content[: chance.randrange(len(content))]
-    flipped = bytearray(content)
-    flipped[chance.randrange(len(flipped))] ^= 1 << chance.randrange(8)
-    return bytes(flipped)
 
 
 def damaged_checkpoints(place: Place, count: int, seed: int = 0) -> Figure:

@@ -130,7 +130,10 @@ def codes(folder: Path, texts: str | dict[str, str]) -> set[str]:
 
 
 def test_every_limit_has_a_case() -> None:
-    elsewhere = {"diagnostics", "unasked_parameters"}  # the first below, the other in tests/cli/test_confirmation.py
+    elsewhere = {
+        "diagnostics",
+        "unasked_parameters",
+    }  # the first below, the other in tests/cli/training/test_confirmation.py
     assert {_limit(case) for case in CASES} | elsewhere == set(DEFAULTS)
 
 

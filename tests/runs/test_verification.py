@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from attrs import evolve
-from helpers.reliability import damaged
+from helpers.damage import damaged
 from helpers.runs import RESULT_OF_RUN, broken_off, holding, identity, record, write
 
 from cifar_dsl.runs import BEST, RECORD, RESULT, SUMS, WEIGHTS, Best, RunWriter, partial_path, run_path

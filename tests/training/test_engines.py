@@ -1,41 +1,19 @@
 """However steps are run, with whatever beside them, and wherever they were broken off: the results are the same."""
 
-import shutil
-
-import numpy as np
 import pytest
 import torch
-from attrs import field, frozen
-from helpers.tolerances import FLOAT32, HALF, STORED_AS_FLOAT32, TRAINED
+from helpers.engines import SPEC, Case, pictures
+from helpers.tolerances import FLOAT32, HALF, STORED_AS_FLOAT32
 from helpers.training import CPU, Outcome, fitted, meaning, without_idle_biases
-from torch._dynamo.utils import counters
 
 from cifar_dsl.foundation.errors import EngineError, StoppedError
 from cifar_dsl.training import draws
 from cifar_dsl.training.engines import Eager, Recorded, choose_engine
 from cifar_dsl.training.feeds import DeviceFeed, HostFeed
-from cifar_dsl.training.images import Splits, load_images
+from cifar_dsl.training.images import load_images
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Watcher, fit
 
-SPEC = """
-arch small
-input 3x8x8
-model {
-    conv(4, 3, bias=false) -> bn -> relu
-    conv(6, 3, stride=2) -> relu -> dropout(0.3)
-    flatten
-    dense(10)
-}
-train {
-    data npz("00")
-    epochs 3
-    batch 16
-    augment crop(padding=2) -> flip -> alternating_flip -> cutout(3)
-    optimizer sgd(lr=0.05, momentum=0.9)
-    schedule linear(warmup=1)
-}
-"""
 GROUPS = """
     group whole {
         select filter
@@ -84,28 +62,6 @@ RECIPES = {
     "fp16 and nadam": ("train.precision=fp16", "train.optimizer=nadam(lr=0.003, eps=1e-3)", "train.clip=norm(1)"),
 }
 GROUPED = SPEC.replace("    schedule", GROUPS + "    schedule")
-
-
-def pictures(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    random = np.random.default_rng(seed)
-    return random.integers(0, 256, (count, 8, 8, 3), np.uint8), random.integers(0, 10, count)
-
-
-@frozen
-class Case:
-    text: str
-    overrides: tuple[str, ...] = field(default=())
-    rounds_to_half: bool = False  # what is computed with rates that aren't exact
-
-    def splits(self) -> Splits:
-        return load_images(meaning(self.text, self.overrides)[1], pictures(0, 50), pictures(1, 30), CPU)
-
-    def train(self, *seeds: int, engine: Eager | None = None) -> list[Outcome]:
-        graph, recipe = meaning(self.text, self.overrides)
-        return fitted(without_idle_biases(graph), recipe, self.splits(), seeds or (0,), engine)
-
-    def learner(self, seed: int = 0) -> Learner:
-        return Learner(*meaning(self.text, self.overrides), "network", seed, self.splits().train, Eager(CPU))
 
 
 CASES = [pytest.param(Case(SPEC, overrides, name == "fp16 and nadam"), id=name) for name, overrides in RECIPES.items()]
@@ -224,25 +180,6 @@ def test_what_can_not_be_recorded_is_run_eagerly(overrides, networks, reason):
     choice = choose_engine("auto", torch.device("cuda", 0), graph, recipe, networks)
     assert isinstance(choice.engine, Eager)
     assert reason in choice.reason
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # of torch's compiler
-@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="needs a C++ compiler")
-def test_a_compiled_network_is_trained_to_the_same(monkeypatch, tmp_path):
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr("torch._inductor.config.compile_threads", 1)
-    case = Case(SPEC, ("train.epochs=2", "train.average=ema(0.9)"))
-    torch.compiler.reset()
-    eager = case.train()[0]
-    counters.clear()
-    compiled = case.train(engine=choose_engine("compile", CPU, *meaning(SPEC)).engine)[0]
-    assert counters["stats"]["unique_graphs"] >= 2  # for whole batches and for the ragged one
-    assert not counters["graph_break"]
-    for name, tensor in eager.weights.items():
-        torch.testing.assert_close(tensor, compiled.weights[name], **TRAINED, msg=name)
-    for one, other in zip(eager.metrics, compiled.metrics, strict=True):
-        assert (one.train_loss, one.test_loss) == pytest.approx((other.train_loss, other.test_loss), **FLOAT32)
 
 
 def test_without_a_compiler_it_is_said_before_anything_is_trained(monkeypatch):

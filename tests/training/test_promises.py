@@ -29,26 +29,8 @@ def test_damaged_weights_are_noticed(place):
     assert reliability.damaged_weights(place, 40).broken == 0
 
 
-@pytest.mark.slow
-def test_a_crash_loses_at_most_the_running_epoch(place):
-    figure = reliability.kills(place, 8)
-    assert (figure.trials, figure.broken) == (8, 0)
-
-
-@pytest.mark.slow
-def test_a_disk_that_fails_loses_nothing(place):
-    figure = reliability.disk_failures(place, every=6)
-    assert figure.trials > 10
-    assert figure.broken == 0
-
-
 def test_one_seed_gives_one_result(place):
     assert reliability.repetitions(place, 3).broken == 0
-
-
-@pytest.mark.slow
-def test_a_training_that_was_stopped_anywhere_gives_what_an_uninterrupted_one_does(place):
-    assert reliability.resumptions(place).broken == 0
 
 
 # ---- going on
@@ -197,7 +179,6 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system doesn't say how much memory is in use")
-@pytest.mark.slow
 def test_a_process_that_has_too_little_memory_says_so(place):
     """The weights of the widened network take 350 MB, and so do gradients and each moment."""
     spec = place.folder / "small.arch"

@@ -12,6 +12,7 @@ from helpers.tolerances import SAME_FORMULA, sums
 from torch import nn
 
 from cifar_dsl.compiler import analyze
+from cifar_dsl.compiler.names import MODULE_ATTRIBUTES
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.ir import Graph
 from cifar_dsl.training.lowering.torch_module import Body, build_module
@@ -217,3 +218,7 @@ def test_the_deepest_network_is_built_run_and_copied() -> None:
     blocks = "".join(f"block b{i}() {{ b{i + 1} }}\n" for i in range(63)) + "block b63() { relu }"
     module = built("b0", blocks)
     assert torch.equal(copy.deepcopy(module)(images()), images().relu())
+
+
+def test_every_attribute_of_a_torch_module_is_a_reserved_name() -> None:
+    assert {name for name in dir(nn.Module()) if not name.startswith("_")} <= MODULE_ATTRIBUTES

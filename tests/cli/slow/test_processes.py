@@ -17,7 +17,6 @@ from cifar_dsl.runs.catalogue import FoundRun, Status, entries
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.training.learner import Learner
 
-pytestmark = pytest.mark.slow
 Process = subprocess.Popen[str]
 
 

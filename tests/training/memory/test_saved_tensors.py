@@ -101,7 +101,7 @@ def test_random_networks(precision: str, text: str) -> None:
         ("vit_tiny", "bf16"),
         ("mobilenet_v2", "fp32"),
         ("googlenet", "fp32"),
-        pytest.param("densenet121", "fp32", marks=pytest.mark.slow),
+        ("densenet121", "fp32"),
     ],
 )
 def test_published_networks(name: str, precision: str) -> None:

@@ -6,7 +6,6 @@ import pytest
 from helpers.comparisons import killed_comparison
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="groups of processes")
 def test_a_comparison_that_is_killed_ends_with_the_same_table(tmp_path, full):
     trial = killed_comparison(tmp_path, kills=5 if full else 2, seed=3)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 MINE = """\
 arch mine extends baseline
@@ -47,7 +47,6 @@ def elsewhere(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow
 def test_the_installed_copy_is_the_one_that_runs(installed, elsewhere):
     code = (
         "import cifar_dsl, cifar_dsl.foundation.resources as r; "
@@ -62,7 +61,6 @@ def test_the_installed_copy_is_the_one_that_runs(installed, elsewhere):
     assert places[1].read_bytes() == (CHECKOUT / "grammar" / "arch.lark").read_bytes()
 
 
-@pytest.mark.slow
 def test_a_spec_that_extends_a_shipped_one_is_checked(installed, elsewhere):
     done = python("-m", "cifar_dsl", "check", "mine.arch", cwd=elsewhere, path=installed)
     assert (done.returncode, done.stderr) == (0, "")
@@ -70,7 +68,6 @@ def test_a_spec_that_extends_a_shipped_one_is_checked(installed, elsewhere):
     assert str(CHECKOUT) not in done.stdout
 
 
-@pytest.mark.slow
 def test_an_error_in_a_spec_is_explained(installed, elsewhere):
     (elsewhere / "mine.arch").write_text("arch mine\ninput 3x32x32\nmodel { flatten -> dens(10) }\n")
     done = python("-m", "cifar_dsl", "check", "mine.arch", cwd=elsewhere, path=installed)
@@ -78,7 +75,6 @@ def test_an_error_in_a_spec_is_explained(installed, elsewhere):
     assert "mine.arch:3:20" in done.stdout
 
 
-@pytest.mark.slow
 def test_it_is_compiled_to_a_module(installed, elsewhere):
     code = (
         "import torch, cifar_dsl; module = cifar_dsl.load('mine.arch').build(); "
@@ -88,7 +84,6 @@ def test_it_is_compiled_to_a_module(installed, elsewhere):
     assert (done.returncode, done.stdout) == (0, "586250 (2, 10)\n"), done.stderr
 
 
-@pytest.mark.slow
 def test_types_are_declared_to_those_who_use_it(installed):
     assert (installed / "cifar_dsl" / "py.typed").exists()
     assert not (installed / "tests").exists()

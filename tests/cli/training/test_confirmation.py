@@ -112,7 +112,6 @@ def test_to_go_on_with_a_run_is_asked_about_too(cli, large, pictures, tmp_path):
     assert cli("train", "--resume", partial, "--device", "cpu", "--yes").code == 101
 
 
-@pytest.mark.slow
 def test_a_real_terminal_is_asked(large, tmp_path):
     here, there = pty.openpty()
     command = [sys.executable, "-m", "cifar_dsl", "train", large, "--data", "shapes", "--runs", tmp_path / "runs"]

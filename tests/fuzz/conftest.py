@@ -1,0 +1,7 @@
+import pytest
+from helpers.fuzzing import Fuzzer
+
+
+@pytest.fixture(scope="module")
+def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Fuzzer:
+    return Fuzzer(tmp_path_factory.mktemp("fuzzed"))

@@ -1,0 +1,30 @@
+"""A network that torch compiles is trained to the same weights."""
+
+import shutil
+
+import pytest
+import torch
+from helpers.engines import SPEC, Case
+from helpers.tolerances import FLOAT32, TRAINED
+from helpers.training import CPU, meaning
+from torch._dynamo.utils import counters
+
+from cifar_dsl.training.engines import choose_engine
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch's compiler
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="needs a C++ compiler")
+def test_a_compiled_network_is_trained_to_the_same(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("torch._inductor.config.compile_threads", 1)
+    case = Case(SPEC, ("train.epochs=2", "train.average=ema(0.9)"))
+    torch.compiler.reset()
+    eager = case.train()[0]
+    counters.clear()
+    compiled = case.train(engine=choose_engine("compile", CPU, *meaning(SPEC)).engine)[0]
+    assert counters["stats"]["unique_graphs"] >= 2  # for whole batches and for the ragged one
+    assert not counters["graph_break"]
+    for name, tensor in eager.weights.items():
+        torch.testing.assert_close(tensor, compiled.weights[name], **TRAINED, msg=name)
+    for one, other in zip(eager.metrics, compiled.metrics, strict=True):
+        assert (one.train_loss, one.test_loss) == pytest.approx((other.train_loss, other.test_loss), **FLOAT32)

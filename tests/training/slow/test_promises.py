@@ -1,0 +1,27 @@
+"""What training promises of runs, tried at many moments; bench/promises.py tries more."""
+
+from pathlib import Path
+
+import pytest
+from helpers import reliability
+from helpers.reliability import Place
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place.made(tmp_path)
+
+
+def test_a_crash_loses_at_most_the_running_epoch(place):
+    figure = reliability.kills(place, 8)
+    assert (figure.trials, figure.broken) == (8, 0)
+
+
+def test_a_disk_that_fails_loses_nothing(place):
+    figure = reliability.disk_failures(place, every=6)
+    assert figure.trials > 10
+    assert figure.broken == 0
+
+
+def test_a_training_that_was_stopped_anywhere_gives_what_an_uninterrupted_one_does(place):
+    assert reliability.resumptions(place).broken == 0
