@@ -1,0 +1,78 @@
+"""The commands, links and error message in README.md and docs/ are up to date."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from cifar_dsl.cli.main import group, main
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "editors/vscode/README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+COMMAND = re.compile(r"^cifar-dsl .*$|(?<=`)cifar-dsl [^`]+(?=`)", re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+MINE = """\
+arch mine extends "baseline.arch"
+
+block unit(c) {
+    add {
+        conv(c, 3, pad=1) -> bn
+      | conv(2 * c, 1)
+    }
+    relu
+}
+"""
+
+
+def _unknown_words(line: str) -> list[str]:
+    """The commands and options in `line` that the command line doesn't have."""
+    context = click.Context(group)
+    command: click.Command = group
+    unknown: list[str] = []
+    options = {"--help", "--version", "--color", "--limit"}
+    for word in shlex.split(line, comments=True)[1:]:
+        if word.startswith("-") and word != "-":
+            unknown += [word] if word not in options else []
+        elif isinstance(command, click.Group) and re.fullmatch(r"[a-z]+", word):
+            found = command.get_command(context, word)
+            if found is None:
+                return [*unknown, word]
+            command = found
+            options |= {option for parameter in command.params for option in parameter.opts}
+    return unknown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_commands_on_a_page_exist(page: Path) -> None:
+    lines = COMMAND.findall(page.read_text(encoding="utf-8"))
+    assert {line: unknown for line in lines if (unknown := _unknown_words(line))} == {}
+
+
+def test_a_command_that_does_not_exist_is_found() -> None:
+    assert _unknown_words("cifar-dsl chekc specs/") == ["chekc"]
+    assert _unknown_words("cifar-dsl --limit A=1 runs prune --unfinished --al") == ["--al"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_links_on_a_page_lead_to_files(page: Path) -> None:
+    links = LINK.findall(page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_error_in_the_readme_is_the_one_that_check_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs/baseline.arch").write_bytes((ROOT / "specs/baseline.arch").read_bytes())
+    (tmp_path / "specs/mine.arch").write_text(MINE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "specs/mine.arch"]) == 1
+    assert capsys.readouterr().out.strip() in readme
