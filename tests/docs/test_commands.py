@@ -18,6 +18,7 @@ PAGES = [
 ]
 COMMAND = re.compile(r"^cifar-dsl .*$|(?<=`)cifar-dsl [^`]+(?=`)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+PATH = re.compile(r"(?<=[` ])(?:tests|bench|specs|grammar|docs|cifar_dsl)/[\w./-]*\w")
 MINE = """\
 arch mine extends "baseline.arch"
 
@@ -61,9 +62,10 @@ def test_a_command_that_does_not_exist_is_found() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_links_on_a_page_lead_to_files(page: Path) -> None:
-    links = LINK.findall(page.read_text(encoding="utf-8"))
-    assert [link for link in links if not (page.parent / link).exists()] == []
+def test_the_files_that_a_page_links_or_names_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert [link for link in LINK.findall(text) if not (page.parent / link).exists()] == []
+    assert [path for path in PATH.findall(text) if not (ROOT / path).exists() and path != "specs/mine.arch"] == []
 
 
 def test_the_error_in_the_readme_is_the_one_that_check_prints(
