@@ -1,4 +1,4 @@
-"""Syntax trees -> the IR: what a spec means, worked out without torch."""
+"""Compiles syntax trees to the IR, without torch."""
 
 from cifar_dsl.compiler.analysis import Analysis, Library, analyze, analyze_text, examine, with_data
 from cifar_dsl.compiler.changes import changes, override_phrase

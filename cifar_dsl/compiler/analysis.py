@@ -1,4 +1,4 @@
-"""The whole way from a file to the IR, with all mistakes told at once."""
+"""Compiles a file to the IR: reads, checks and expands it, and reports all errors at once."""
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ from cifar_dsl.language.syntax import nodes, parse_spec
 
 @frozen
 class Analysis:
-    """A spec that was found right: the merged program, what its names stand for, and what it means."""
+    """A spec without errors: the merged program, its resolved names, its graph and its recipe."""
 
     program: Program
     names: Names = field(eq=False)  # follows from the text
@@ -39,11 +39,11 @@ class Analysis:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Stands for graph and recipe; see `cifar_dsl.ir.fingerprint`."""
+        """The hash of graph and recipe; see `cifar_dsl.ir.fingerprint`."""
         return fingerprint(self.graph, self.recipe)
 
     def check_data(self, data: DataShape) -> None:
-        """Raise SpecError if the network or its recipe doesn't go with the data."""
+        """Check network and recipe against the data. Raises SpecError."""
         if self.recipe is not None:
             reporter = Reporter()
             check_data(self.program, self.graph, self.recipe, data, reporter)
@@ -51,14 +51,14 @@ class Analysis:
 
 
 def analyze(path: Path, root: Path | None = None, overrides: Sequence[str] = ()) -> Analysis:
-    """Read, check and expand the spec at `path`. Raises SpecError with everything that is wrong."""
+    """Read, check and expand the spec at `path`. Raises SpecError with all errors."""
     reporter = Reporter()
     return _analyze(load_program(path, SpecReader(root or path.parent), overrides, reporter), reporter)
 
 
 @frozen
 class Library:
-    """A library that was found right: its text, its name, its blocks by theirs, and what its names stand for."""
+    """A library without errors: its text, its name, its blocks by name, and its resolved names."""
 
     source: Source
     name: str
@@ -69,7 +69,7 @@ class Library:
 def examine(
     path: Path, root: Path | None = None, overrides: Sequence[str] = (), texts: Mapping[Path, str] | None = None
 ) -> Analysis | Library:
-    """Read and check what is at `path`, a spec or a library. Raises SpecError with everything that is wrong.
+    """Read and check the spec or library at `path`. Raises SpecError with all errors.
 
     `texts`: see `SpecReader`.
     """
@@ -88,7 +88,9 @@ def _check_library(spec: nodes.Spec) -> Library:
         if isinstance(item, nodes.Block) and item.name.text not in blocks:
             blocks[item.name.text] = item
             continue
-        message = "this block stands here twice" if isinstance(item, nodes.Block) else "a library has blocks alone"
+        message = (
+            "this block is defined twice" if isinstance(item, nodes.Block) else "a library can contain only blocks"
+        )
         code = "E0207" if isinstance(item, nodes.Block) else "E0106"
         reporter.error(code, message, item.span, help="delete it")
     mentioned = nodes.references(blocks.values()) - blocks.keys() - nodes.bound_names(blocks.values())
@@ -98,21 +100,21 @@ def _check_library(spec: nodes.Spec) -> Library:
 
 
 def analyze_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> Analysis:
-    """The same for the text of a spec that extends nothing. Raises SpecError."""
+    """Check and expand the text of a spec that extends nothing. Raises SpecError with all errors."""
     reporter = Reporter()
     return _analyze(program_of_text(text, name, overrides, reporter), reporter)
 
 
 def with_data(analysis: Analysis, data: str) -> Analysis:
-    """The same spec with another `train.data`, written as in a spec. Keeps the graph. Raises SpecError."""
+    """The spec with `train.data` replaced by `data`, in the syntax of specs. Keeps the graph. Raises SpecError."""
     return _analyze(program_with_data(analysis.program, data), Reporter(), analysis.graph)
 
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """Keep Python from looking for garbage, again and again, among the nodes of a graph that grows.
+    """Disable the garbage collector, which would scan the growing graph again and again.
 
-    The work inside is bounded and makes no cycles; with collections its time would grow faster than the network.
+    Expansion is bounded and creates no reference cycles. With collections, its time would grow faster than linearly.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -124,7 +126,7 @@ def _without_collections() -> Iterator[None]:
 
 
 def _analyze(program: Program, reporter: Reporter, graph: Graph | None = None) -> Analysis:
-    """`graph` is that of another program with the same model, and spares the expansion."""
+    """`graph`: that of another program with the same model, used instead of an expansion."""
     reporter.main = program.name.span.source
     names = resolve_program(program, reporter)
     values = global_values(program, Evaluator(reporter, names))

@@ -1,4 +1,4 @@
-"""Arguments of a call -> an instance of what was called, checked against its declaration."""
+"""Binds the arguments of a call to the declaration that it calls, and checks them."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar, cast
@@ -20,7 +20,7 @@ D = TypeVar("D", bound=Declaration)
 
 @frozen
 class Invocation:
-    """A call as it stands in the text: `callee(arguments)`, or the bare word."""
+    """A call as written: `callee(arguments)`, or a bare name."""
 
     callee: str
     callee_span: Span
@@ -29,18 +29,18 @@ class Invocation:
 
     @classmethod
     def of(cls, kind: nodes.Name | nodes.CallExpression) -> "Invocation":
-        """The invocation that a name or a call expression is."""
+        """The invocation that a name or a call expression makes."""
         if isinstance(kind, nodes.Name):
             return cls(kind.text, kind.span, (), kind.span)
         return cls(kind.callee.text, kind.callee.span, kind.arguments, kind.span)
 
     def span_of(self, argument: str | None, order: Sequence[str]) -> Span:
-        """Where `argument` stands, or the whole call when it isn't given."""
+        """The span of `argument`, or of the whole call if the argument is omitted."""
         given = self.given(argument, order)
         return given.value.span if given else self.span
 
     def given(self, argument: str | None, order: Sequence[str]) -> nodes.Argument | None:
-        """What is given for `argument`, or None. `order`: that of arguments without names."""
+        """The argument passed for the parameter `argument`, or None. `order`: names of positional arguments."""
         for position, given in enumerate(self.arguments):
             name = given.keyword.text if given.keyword else order[position] if position < len(order) else None
             if name == argument:
@@ -48,9 +48,9 @@ class Invocation:
         return None
 
     def crossed(self, order: Sequence[str]) -> Span | None:
-        """Two arguments without names that most likely stand the other way round.
+        """The span of two positional arguments that are most likely swapped, or None.
 
-        One is a bare word which is the name of the other.
+        They look swapped if the value of one is a bare name that is the parameter of the other.
         """
         unnamed = [argument for argument in self.arguments if argument.keyword is None][: len(order)]
         for i, argument in enumerate(unnamed):
@@ -63,7 +63,7 @@ class Invocation:
 
 
 class Evaluates(Protocol):
-    """Whatever works out the values of arguments."""
+    """Evaluates the values of arguments."""
 
     def evaluate(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None = None) -> Bound:
         """The value of `node`. Raises EvaluationFailed."""
@@ -72,14 +72,14 @@ class Evaluates(Protocol):
 
 @frozen
 class Binder:
-    """Matches arguments to names, evaluates them, and reports all that is wrong with them."""
+    """Matches arguments to parameters, evaluates them, and reports every error in them."""
 
     evaluator: Evaluates
     reporter: Reporter
     locator: ErrorLocator = field(factory=ErrorLocator)
 
     def declared(self, declaration: type[D], call: Invocation, scope: ValueScope, flow: Tensor | None = None) -> D:
-        """The declared thing with these arguments. Raises EvaluationFailed."""
+        """An instance of `declaration` with the arguments of `call`. Raises EvaluationFailed."""
         infos = arguments_of(declaration)
         given = self.matched([info.name for info in infos], call)
         values: dict[str, Any] = {}
@@ -101,14 +101,14 @@ class Binder:
         return made
 
     def locate(self, call: Invocation, error: MisfitError, order: Sequence[str], scope: ValueScope) -> Location:
-        """Where to show an error of a call; `order` is that of its arguments without names."""
+        """Where to show an error of a call; `order`: names of its positional arguments."""
         given = call.given(error.argument, order)
-        if error.code == "E0307":  # what is wrong with a window is more often its input
+        if error.code == "E0307":  # if a window doesn't fit, its input is more often the mistake
             return Label(given.value.span if given else call.span, error.label), ()
         return self.locator.locate(call.span, given.value if given else None, call.arguments, scope, error.label)
 
     def matched(self, names: Sequence[str], call: Invocation) -> dict[str, nodes.Argument]:
-        """The arguments by name; what matches no name is reported and left out."""
+        """The arguments by parameter name. Arguments that match no parameter are reported and left out."""
         given: dict[str, nodes.Argument] = {}
         for position, argument in enumerate(call.arguments):
             if argument.keyword is None:
@@ -133,7 +133,7 @@ class Binder:
         return given
 
     def require(self, required: Sequence[str], given: dict[str, nodes.Argument], call: Invocation) -> bool:
-        """Whether all required arguments are there; the missing ones are reported."""
+        """Whether all required arguments are given. Reports the missing ones."""
         return self._require(required, given, call, ())
 
     def _require(
@@ -145,12 +145,12 @@ class Binder:
     ) -> bool:
         missing = [name for name in required if name not in given]
         if missing and len(missing) <= len(call.arguments) - len(given):
-            return False  # an argument that was refused is most likely the missing one
+            return False  # a rejected argument is most likely the missing one
         if missing:
             docs = {info.name: f": {info.doc} ({info.kind.describe()})" for info in infos}
             self.reporter.error(
                 "E0303",
-                f"`{call.callee}` needs {' and '.join(f'`{name}`' for name in missing)}",
+                f"`{call.callee}` is missing {' and '.join(f'`{name}`' for name in missing)}",
                 call.span,
                 help=tuple(f"add `{name}=...`{docs.get(name, '')}" for name in missing),
             )
@@ -175,7 +175,7 @@ class Binder:
         label, secondary = self.locator.locate(call.span, argument.value, call.arguments, scope, text)
         raise self.reporter.error(
             "E0304",
-            f"`{info.name}` of `{call.callee}` is {info.kind.describe()}",
+            f"`{info.name}` of `{call.callee}` must be {info.kind.describe()}",
             label,
             secondary=secondary,
             help=f"`{info.name}`: {info.doc}",
@@ -183,24 +183,22 @@ class Binder:
         )
 
     def _unknown(self, keyword: nodes.Identifier, names: Sequence[str], call: Invocation) -> None:
-        taken = ", ".join(f"`{name}`" for name in names) or "no arguments"
+        arguments = ", ".join(f"`{name}`" for name in names)
         self.reporter.error(
             "E0301",
             f"`{call.callee}` has no argument `{keyword}`",
             keyword.span,
-            help=f"`{call.callee}` takes {taken}",
+            help=f"arguments of `{call.callee}`: {arguments}" if names else f"`{call.callee}` takes no arguments",
             meant=nearest(keyword.text, names),
         )
 
     def _misplaced(self, argument: nodes.Argument, names: Sequence[str], call: Invocation, *, is_late: bool) -> None:
         if is_late:
-            message, help_text = (
-                "an argument without a name stands before those with one",
-                "name this one too",
-            )
+            message = "a positional argument follows a named one"
+            help_text = "pass it by name, or move it before the named arguments"
         elif names:
             message = f"`{call.callee}` takes at most {len(names)} argument{'s' if len(names) > 1 else ''}"
-            help_text = f"they are {', '.join(f'`{name}`' for name in names)}"
+            help_text = f"its arguments: {', '.join(f'`{name}`' for name in names)}"
         else:
             message, help_text = f"`{call.callee}` takes no arguments", "delete it"
         self.reporter.error("E0301", message, argument.span, help=help_text)

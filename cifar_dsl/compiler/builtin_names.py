@@ -1,4 +1,4 @@
-"""The names that expressions may use without a definition: functions, facts of the current tensor, budgets."""
+"""The built-in names of expressions: functions, properties of the current tensor, and budgets."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Number = int | float
 
 @frozen
 class Function:
-    """A function of expressions. `parameters` is how it is shown; `most` is None for any number of arguments.
+    """A built-in function. `parameters` is its signature; `most` is None if it takes any number of arguments.
 
     `call` takes numbers; it is None for `len`, which takes a list.
     """
@@ -23,7 +23,7 @@ class Function:
 
 
 def _round_to(x: Number, multiple: Number) -> Number:
-    """The nearest multiple, at least one, and never less than 0.9 x: widths of mobile networks.
+    """The nearest multiple of `multiple`, at least `multiple` and at least 0.9 x: widths of mobile networks.
 
     As in https://github.com/tensorflow/models/blob/master/research/slim/nets/mobilenet/mobilenet.py
     """
@@ -32,33 +32,33 @@ def _round_to(x: Number, multiple: Number) -> Number:
 
 
 def _round(x: Number) -> Number:
-    return math.floor(x + 0.5)  # halves are rounded up, as people are taught
+    return math.floor(x + 0.5)  # halves round up, unlike in Python
 
 
-_OF_ALL = "of its arguments, or of the items of one list"
+_OF_ALL = "of its arguments, or of the items of a single list"
 FUNCTIONS = {
-    "min": Function("x, ...", f"the least {_OF_ALL}", 1, None, lambda *xs: min(xs)),
-    "max": Function("x, ...", f"the greatest {_OF_ALL}", 1, None, lambda *xs: max(xs)),
+    "min": Function("x, ...", f"the smallest {_OF_ALL}", 1, None, lambda *xs: min(xs)),
+    "max": Function("x, ...", f"the largest {_OF_ALL}", 1, None, lambda *xs: max(xs)),
     "sum": Function("x, ...", f"the sum {_OF_ALL}", 1, None, lambda *xs: sum(xs)),
-    "abs": Function("x", "a number without its sign", 1, 1, abs),
-    "floor": Function("x", "the next integer below", 1, 1, math.floor),
-    "ceil": Function("x", "the next integer above", 1, 1, math.ceil),
-    "round": Function("x", "the nearest integer; halves are rounded up", 1, 1, _round),
+    "abs": Function("x", "the absolute value", 1, 1, abs),
+    "floor": Function("x", "the number rounded down to an integer", 1, 1, math.floor),
+    "ceil": Function("x", "the number rounded up to an integer", 1, 1, math.ceil),
+    "round": Function("x", "the nearest integer; halves round up", 1, 1, _round),
     "sqrt": Function("x", "the square root", 1, 1, math.sqrt),
     "round_to": Function(
-        "x, multiple", "the nearest multiple, at least one, and never less than 0.9 x", 2, 2, _round_to
+        "x, multiple", "the nearest multiple of `multiple`, at least `multiple` and at least 0.9 x", 2, 2, _round_to
     ),
-    "len": Function("list", "the number of items of a list", 1, 1, None),
+    "len": Function("list", "the number of items in a list", 1, 1, None),
 }
-# Of the tensor that arrives at a stage.
+# Properties of the tensor that enters a stage.
 FLOW_NAMES = {
-    "in_channels": "channels of the current tensor; of a vector or of tokens the number of features",
+    "in_channels": "channels of the current tensor; for a vector or tokens, the number of features",
     "height": "height of the current tensor",
     "width": "width of the current tensor",
     "length": "number of tokens of the current tensor",
 }
-# What an `assert` may name.
+# Names for `assert`.
 BUDGETS = {
-    "params": "numbers in all weights of the network",
+    "params": "number of parameters of the network",
     "macs": "multiply-accumulates of convolutions, dense layers and attention, for one image",
 }

@@ -1,13 +1,13 @@
-"""What a spec says that its base doesn't, in a few words."""
+"""A short summary of what a spec changes in its base."""
 
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.language.syntax import nodes, print_body, print_chain, print_expression
 
-_LONGEST = 60  # characters of a body that are shown; a longer one is only named
+_LONGEST = 60  # characters of a body that is shown in full; a longer body is only named
 
 
 def changes(program: Program) -> tuple[str, ...]:
-    """The definitions of the spec's own file, one phrase each; empty for a spec that extends nothing."""
+    """One phrase for each definition in the spec's own file; empty if the spec extends nothing."""
     if len(program.lineage) == 1:
         return ()
     found: list[str] = []
@@ -30,7 +30,7 @@ def changes(program: Program) -> tuple[str, ...]:
 
 
 def override_phrase(override: nodes.Override) -> str:
-    """What a `--set` changes, in the same words."""
+    """The phrase for a `--set`, in the format of `changes`."""
     text = print_chain(override.chain)
     if not override.in_train:
         return f"{override.path} = {text}"

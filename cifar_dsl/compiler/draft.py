@@ -1,4 +1,4 @@
-"""The graph while it grows: layers and joins enter it one after another, within the bounds of `limits`."""
+"""The graph under construction: layers and joins are appended to it, within `limits`."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,18 +18,18 @@ from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import Join, JoinError, Layer
 from cifar_dsl.operations.registry import MisfitError
 
-_MORE_STEPS = 10_000  # that are taken after a mistake, to find others; a loop would most likely find it again
+_MORE_STEPS = 10_000  # expansion steps after the first error; later rounds of a loop mostly repeat that error
 
 T = TypeVar("T")
 
 
 class TooLargeError(Exception):
-    """The expansion was stopped; why has been reported, or else a mistake before."""
+    """The expansion stopped at a limit. The limit, or an earlier error, has been reported."""
 
 
 @define
 class _Loop:
-    """A loop that is being expanded; `origin` is where the number of its rounds was written, if elsewhere."""
+    """A loop that is being expanded; `origin` is where its number of rounds is written, if elsewhere."""
 
     span: Span
     origin: Span | None
@@ -38,31 +38,31 @@ class _Loop:
 
 @define
 class Draft:
-    """Nodes and scopes so far, and the block calls that are being expanded."""
+    """The nodes and scopes so far, and the block calls that are being expanded."""
 
     input: Shape
     input_span: Span
     reporter: Reporter
     binder: Binder
     _nodes: list[Node] = field(factory=list)
-    _stages: list[Stage] = field(factory=list)  # those that no scope encloses yet
+    _stages: list[Stage] = field(factory=list)  # not yet enclosed by a scope
     _frames: list[nodes.Block] = field(factory=list)
     _loops: list[_Loop] = field(factory=list)
     _steps: int = 0
-    _steps_wrong: int = 0  # those since the first mistake
+    _steps_after_error: int = 0
     _parameters: int = 0
     _limits: Limits = field(factory=limits.current)
 
     def finished(self, output: Tensor) -> Graph:
-        """The whole graph."""
+        """The complete graph."""
         values = range(1, len(self._nodes) + 1)
         body = Scope("", "model", "", (0,), output.number, values, tuple(self._stages))
         return Graph(self.input, body)
 
-    # ---- what enters
+    # ---- appending
 
     def layer(self, layer: Layer, path: str, call: Invocation, scope: ValueScope, tensor: Tensor) -> Tensor:
-        """The output of `layer` on `tensor`; `scope` is that of the call. Raises EvaluationFailed, TooLargeError."""
+        """Append `layer` and return its output; `scope` is that of the call. Raises EvaluationFailed, TooLargeError."""
         x = tensor.shape
         if x is None:
             raise EvaluationFailed
@@ -76,7 +76,7 @@ class Draft:
             help_text = error.help
             if crossed := call.crossed(order):
                 label, secondary = Label(crossed, error.label), ()
-                help_text = (f"write `{crossed.text}` the other way round", *help_text)
+                help_text = (f"swap the arguments in `{crossed.text}`", *help_text)
             notes = (f"the input here is {x} ({self.origin(tensor, label.span)})",)
             raise self.reporter.error(
                 error.code, error.message, label, secondary=secondary, notes=notes, help=help_text
@@ -84,7 +84,7 @@ class Draft:
         if layer.is_first() and tensor.number:
             raise self.reporter.error(
                 "E0306",
-                f"this {layer.name} is worked out from images, and what arrives here are none",
+                f"this {layer.name} is computed from the network's input images, but it isn't the first layer",
                 call.span,
                 help="make it the first stage of the model",
             )
@@ -92,7 +92,7 @@ class Draft:
         return self._append(Node(path, layer, (tensor.number,), self._next, shape, cost, parameters, call.span))
 
     def join(self, layer: Join, path: str, join: nodes.Join, flow: Tensor, outputs: Sequence[Tensor]) -> Tensor:
-        """The output of `layer` on the branches' `outputs`. Raises EvaluationFailed, TooLargeError."""
+        """Append the join `layer` of the branches' `outputs`. Raises EvaluationFailed, TooLargeError."""
         shapes = [output.shape for output in outputs if output.shape is not None]
         if len(shapes) < len(outputs):
             raise EvaluationFailed
@@ -110,7 +110,7 @@ class Draft:
         return self._append(Node(path, layer, inputs, self._next, shape, cost, span=join.span))
 
     def _branch(self, body: nodes.Body, flow: Tensor, output: Tensor) -> Branch:
-        """A branch with the stages that lead back from its output to the tensor that comes into the join."""
+        """A branch with its stages, listed from its output back to the tensor that enters the join."""
         assert flow.shape is not None
         assert output.shape is not None
         stages = []
@@ -126,7 +126,7 @@ class Draft:
 
     @property
     def mark(self) -> int:
-        """Where the next stage comes to stand: what `enclose` takes once a scope has ended."""
+        """The index of the next stage. Pass it to `enclose` when a scope ends."""
         return len(self._stages)
 
     def enclose(self, mark: int, path: str, kind: str, label: str, output: Tensor, span: Span | None = None) -> None:
@@ -139,7 +139,7 @@ class Draft:
 
     @contextmanager
     def call(self, block: nodes.Block, text: str, span: Span, cause: Cause | None) -> Iterator[None]:
-        """While a block's call is expanded, errors name it; `cause` is the reason for all of them, if there is one."""
+        """Expand a block's call; errors inside name the call, and point to `cause` if it is given."""
         self._frames.append(block)
         try:
             with self.reporter.call(text, span, cause):
@@ -148,12 +148,12 @@ class Draft:
             self._frames.pop()
 
     def _maker(self, value: int) -> Node | None:
-        """The node that makes a value; None for the input."""
+        """The node that computes a value; None for the input."""
         return self._nodes[value - 1] if value else None
 
     @property
     def _next(self) -> int:
-        """The number of the next value."""
+        """The index of the next value."""
         return len(self._nodes) + 1
 
     def _append(self, node: Node) -> Tensor:
@@ -163,25 +163,25 @@ class Draft:
         if len(self._nodes) > self._limits.layers:
             self.stop(f"a network has at most {self._limits.layers:,} layers", node.span, "layers")
         if node.shape.elements > self._limits.tensor:
-            most = f"a tensor of one image has at most {self._limits.tensor:,} numbers"
-            self.stop(f"{most}, and this has {node.shape}", node.span, "tensor")
+            most = f"a tensor has at most {self._limits.tensor:,} values per image"
+            self.stop(f"{most}; this one is {node.shape}", node.span, "tensor")
         if self._parameters > self._limits.parameters:
             self.stop(f"a network has at most {self._limits.parameters:,} parameters", node.span, "parameters")
         return Tensor(node.output, node.shape)
 
-    # ---- bounds
+    # ---- limits
 
     def step(self, span: Span) -> None:
-        """Take note of a stage or a loop round. Raises TooLargeError."""
+        """Count a stage or a loop round. Raises TooLargeError."""
         self._steps += 1
-        self._steps_wrong += bool(self.reporter)
-        if self._steps_wrong > _MORE_STEPS:
+        self._steps_after_error += bool(self.reporter)
+        if self._steps_after_error > _MORE_STEPS:
             raise TooLargeError
         if self._steps > self._limits.steps:
             self.stop(f"a spec expands to at most {self._limits.steps:,} stages and loop rounds", span, "steps")
 
     def check_call(self, block: nodes.Block, call: Invocation) -> None:
-        """Blocks don't call themselves, and calls are bounded in depth. Raises EvaluationFailed, TooLargeError."""
+        """Report recursion and too deep nesting. Raises EvaluationFailed, TooLargeError."""
         active = self._frames
         if any(block is other for other in active):
             cycle = [other.name.text for other in active[next(i for i, b in enumerate(active) if b is block) :]]
@@ -189,28 +189,28 @@ class Draft:
             help_text = "to stack a block, call it several times: `repeat 3 { ... }`"
             raise self.reporter.error("E0208", message, call.span, help=help_text)
         if len(active) >= self._limits.block_depth:
-            self.stop(f"blocks call each other at most {self._limits.block_depth} deep", call.span)
+            self.stop(f"block calls are nested at most {self._limits.block_depth} deep", call.span)
 
     def stop(self, message: str, span: Span | None, raisable: str | None = None) -> NoReturn:
-        """Report that a bound was passed, at the loop with the most rounds if any, and raise TooLargeError.
+        """Report an exceeded limit, at the loop with the most rounds if there is one, and raise TooLargeError.
 
-        `raisable` is what the bound is called, where the command line may raise it.
+        `raisable` is the name of the limit if the command line can raise it.
         """
         assert span is not None
         labels = [Label(span)]
         if self._loops:
             loop = max(self._loops, key=lambda loop: loop.rounds)
-            labels = [Label(loop.span, "in this loop"), Label(span, "passed here")]
+            labels = [Label(loop.span, "in this loop"), Label(span, "limit exceeded here")]
             if loop.origin:
-                labels.insert(0, Label(loop.origin, "so many rounds"))
+                labels.insert(0, Label(loop.origin, "number of rounds"))
         help_text = limits.remedy(raisable) if raisable else ()
         self.reporter.error("E0211", message, labels[0], secondary=tuple(labels[1:]), help=help_text)
         raise TooLargeError
 
     def rounds(self, loop: Span, items: Iterable[T], origin: Span | None = None) -> Iterator[T]:
-        """The items of a loop, one for each of its rounds, which are bounded. Raises TooLargeError.
+        """The items of a loop, one per round. Raises TooLargeError.
 
-        `origin` is where their number was written, if elsewhere.
+        `origin` is where the number of rounds is written, if elsewhere.
         """
         active = _Loop(loop, origin)
         self._loops.append(active)
@@ -221,7 +221,7 @@ class Draft:
         self._loops.pop()
 
     def origin(self, tensor: Tensor, asked_at: Span) -> str:
-        """Where a tensor comes from, in words."""
+        """The source of a tensor, for messages: "from line 6"."""
         maker = self._maker(tensor.number)
         span = maker.span if maker else self.input_span
         assert span is not None

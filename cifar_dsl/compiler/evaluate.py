@@ -1,4 +1,4 @@
-"""Compile-time arithmetic: expression -> value. Everything is bounded, so every expression ends quickly."""
+"""Compile-time evaluation of expressions. Work and results are limited, so evaluation always ends quickly."""
 
 import operator
 from collections.abc import Callable
@@ -39,16 +39,16 @@ def _is_list(value: Bound) -> bool:
 
 @define
 class Evaluator:
-    """Evaluates expressions, and reports what can't be."""
+    """Evaluates expressions, and reports errors in them."""
 
     reporter: Reporter
     names: Names = field(factory=Names)
     _limits: Limits = field(factory=limits.current, init=False)
-    _spent: int = field(default=0, init=False)
+    _work_done: int = field(default=0, init=False)
 
     def evaluate(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None = None) -> Bound:
         """The value of `node`; `flow` is the current tensor, for `in_channels` and so on. Raises EvaluationFailed."""
-        self._spend(1, node.span)
+        self._count_work(1, node.span)
         match node:
             case nodes.Number(value=value) | nodes.Truth(value=value) | nodes.String(value=value):
                 return value
@@ -76,23 +76,21 @@ class Evaluator:
         """The value of a condition. Raises EvaluationFailed."""
         value = self.evaluate(node, scope, flow)
         if not isinstance(value, bool):
-            message = f"a condition is true or false, and this is {describe(value)}"
-            raise self.reporter.error(
-                "E0210", message, node.span, help="compare it with something, as in `in_channels == 64`"
-            )
+            message = f"a condition must be true or false, but this is {describe(value)}"
+            raise self.reporter.error("E0210", message, node.span, help="compare it, as in `in_channels == 64`")
         return value
 
     def integer(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None) -> int:
         """The value of a count. Raises EvaluationFailed."""
         value = self.evaluate(node, scope, flow)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self.reporter.error("E0210", f"a count is an integer, and this is {describe(value)}", node.span)
+            raise self.reporter.error("E0210", f"a count must be an integer, but this is {describe(value)}", node.span)
         return value
 
     def _plain(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None) -> Value:
         value = self.evaluate(node, scope, flow)
         if isinstance(value, BlockValue | Tensor):
-            raise self.reporter.error("E0210", f"a list holds values, and this is {describe(value)}", node.span)
+            raise self.reporter.error("E0210", f"a list can hold only values, but this is {describe(value)}", node.span)
         return value
 
     def _name(self, node: nodes.Name, scope: ValueScope, flow: Tensor | None) -> Bound:
@@ -104,7 +102,7 @@ class Evaluator:
                 return self._of_flow(node, flow)
         bound = scope.lookup(node.text)
         if bound is None or (isinstance(bound, Tensor) and bound.shape is None):
-            raise EvaluationFailed  # what is wrong with it has been reported
+            raise EvaluationFailed  # already reported
         return bound
 
     def _of_flow(self, node: nodes.Name, flow: Tensor) -> int:
@@ -124,36 +122,38 @@ class Evaluator:
 
     def _as_number(self, value: Bound, span: Span, sign: str) -> Number:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.reporter.error("E0210", f"`{sign}` takes numbers, and this is {describe(value)}", span)
+            raise self.reporter.error("E0210", f"`{sign}` takes numbers, but this is {describe(value)}", span)
         return value
 
     def _bounded(self, value: Number, span: Span) -> Number:
         if not -self._limits.integer_magnitude <= value <= self._limits.integer_magnitude:
-            raise self.reporter.error("E0210", f"the result is larger than {self._limits.integer_magnitude:,}", span)
+            raise self.reporter.error(
+                "E0210", f"the result exceeds {self._limits.integer_magnitude:,} in magnitude", span
+            )
         return value
 
     def _bounded_list(self, value: tuple[Value, ...], span: Span) -> tuple[Value, ...]:
-        """`value`, unless it is too large: lists of lists of lists grow with the power of their depth."""
+        """`value`, if it is within the limit: the size of nested lists can grow exponentially with depth."""
         count = 0
         waiting: list[Value] = [value]
         while waiting:
             item = waiting.pop()
             count += 1
             if count > self._limits.list_items:
-                most = f"a list holds at most {self._limits.list_items:,} values, those of the lists in it included"
+                most = f"a list holds at most {self._limits.list_items:,} values, including those of nested lists"
                 raise self.reporter.error("E0210", most, span, help=limits.remedy("list_items"))
             if isinstance(item, tuple):
                 waiting.extend(item)
-        self._spend(count, span)
+        self._count_work(count, span)
         return value
 
-    def _spend(self, work: int, span: Span) -> None:
-        """Take note of work, and fail when a spec asks for too much of it."""
-        if self._spent > self._limits.evaluations:
+    def _count_work(self, work: int, span: Span) -> None:
+        """Count work. Raises EvaluationFailed when the limit is exceeded."""
+        if self._work_done > self._limits.evaluations:
             raise EvaluationFailed  # reported before
-        self._spent += work
-        if self._spent > self._limits.evaluations:
-            most = f"a spec works out at most {self._limits.evaluations:,} parts of expressions"
+        self._work_done += work
+        if self._work_done > self._limits.evaluations:
+            most = f"a spec evaluates at most {self._limits.evaluations:,} parts of expressions"
             raise self.reporter.error("E0211", most, span, help=limits.remedy("evaluations"))
 
     def _prefixed(self, node: nodes.Prefixed, scope: ValueScope, flow: Tensor | None) -> Value:
@@ -167,7 +167,7 @@ class Evaluator:
         first = node.operators[0]
         if first in {"and", "or"}:
             decisive = first == "or"
-            # Short-circuiting, so that a guard protects what follows it.
+            # Short-circuit, so that a guard protects the operands after it.
             return any(self.truth(o, scope, flow) == decisive for o in node.operands) == decisive
         if first in {"==", "!="}:
             left, right = (self.evaluate(operand, scope, flow) for operand in node.operands)
@@ -191,12 +191,12 @@ class Evaluator:
         value = self.evaluate(node.value, scope, flow)
         for number in node.indices:
             if not isinstance(value, tuple):
-                message = f"only lists have items, and this is {describe(value)}"
+                message = f"only lists have items, but this is {describe(value)}"
                 raise self.reporter.error(
                     "E0210",
                     message,
                     node.value.span,
-                    help="a slice of a tensor's channels stands at the start of a chain",
+                    help="to slice a tensor's channels, start a chain with it: `x[:16] -> ...`",
                 )
             if isinstance(number, nodes.Slice):
                 start, stop = self.slice(number, len(value), scope, flow)
@@ -205,18 +205,22 @@ class Evaluator:
             index = self.integer(number, scope, flow)
             if not 0 <= index < len(value):
                 raise self.reporter.error(
-                    "E0210", f"there is no item {index} in a list of {len(value)}; they count from 0", number.span
+                    "E0210",
+                    f"index {index} is out of range for a list of {len(value)}; indices start at 0",
+                    number.span,
                 )
             value = value[index]
         return value
 
     def slice(self, node: nodes.Slice, length: int, scope: ValueScope, flow: Tensor | None) -> tuple[int, int]:
-        """Start and stop of a slice of something that has `length` parts. Raises EvaluationFailed."""
+        """Start and stop of a slice of `length` items. Raises EvaluationFailed."""
         start = 0 if node.start is None else self.integer(node.start, scope, flow)
         stop = length if node.stop is None else self.integer(node.stop, scope, flow)
         if not 0 <= start <= stop <= length:
             raise self.reporter.error(
-                "E0210", f"there is no slice {start}:{stop} of {length}; they count from 0 up to the stop", node.span
+                "E0210",
+                f"slice {start}:{stop} is out of range 0:{length}; indices start at 0 and the stop is excluded",
+                node.span,
             )
         return start, stop
 
@@ -227,11 +231,11 @@ class Evaluator:
             binder = Binder(self, self.reporter)
             return binder.declared(INITIALIZERS[name], Invocation.of(node), scope, flow)
         if kind in {"unknown", "layer"}:
-            raise EvaluationFailed  # reported when names were resolved
+            raise EvaluationFailed  # reported by the resolver
         if kind != "function":
-            raise self.reporter.error("E0213", f"`{name}` makes a tensor, and a value is expected here", node.span)
+            raise self.reporter.error("E0213", f"a value is expected here, but `{name}` makes a tensor", node.span)
         if any(argument.keyword for argument in node.arguments):
-            raise self.reporter.error("E0210", f"`{name}` takes no named arguments", node.span)
+            raise self.reporter.error("E0210", f"`{name}` takes only positional arguments", node.span)
         if name == "len":
             return self._len(node, scope, flow)
         function = FUNCTIONS[name]
@@ -241,18 +245,18 @@ class Evaluator:
             least = f"{function.least}" if function.most else "at least 1"
             plural = "s" if function.least > 1 else ""
             raise self.reporter.error(
-                "E0210", f"`{name}` takes {least} argument{plural}, and gets {len(arguments)}", node.span
+                "E0210", f"`{name}` takes {least} argument{plural}, but gets {len(arguments)}", node.span
             )
         values = [self.evaluate(argument.value, scope, flow) for argument in arguments]
         if function.most is None and len(values) == 1 and isinstance(values[0], tuple):
-            values = list(values[0])  # the least or greatest of a list
+            values = list(values[0])  # the items of one list
         numbers = [self._as_number(value, node.span, name) for value in values]
         if not numbers:
-            raise self.reporter.error("E0210", f"`{name}` of an empty list is nothing", node.span)
+            raise self.reporter.error("E0210", f"`{name}` of an empty list is undefined", node.span)
         try:
             return self._bounded(function.call(*numbers), node.span)
         except ValueError:
-            raise self.reporter.error("E0210", f"`{name}` of a negative number is nothing", node.span) from None
+            raise self.reporter.error("E0210", f"`{name}` of a negative number is undefined", node.span) from None
         except ZeroDivisionError:
             raise self.reporter.error("E0210", "division by zero", node.span) from None
 

@@ -1,4 +1,4 @@
-"""Program -> graph: blocks, loops and conditions are expanded, shapes inferred, weights counted."""
+"""Expands a program into a graph: runs blocks, loops and conditions, infers shapes, counts parameters."""
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
@@ -25,7 +25,7 @@ from cifar_dsl.operations.layers.shaping import Slice
 
 
 def expand(program: Program, names: Names, values: ValueScope, reporter: Reporter) -> Graph | None:
-    """The graph of a program; None when something was wrong, which is then reported.
+    """The graph of a program; None if there were errors, which are reported.
 
     `values` are those of `params.global_values`.
     """
@@ -41,14 +41,14 @@ class _Expander:
         self._binder = Binder(self._evaluator, reporter)
         self._globals = values
         self._draft = Draft(Shape(program.input.size.extents), program.input.span, reporter, self._binder)
-        self._depth = 0  # of bodies that are being expanded
+        self._depth = 0  # of nested bodies
 
     def run(self) -> Graph | None:
         size = self._draft.input
         if not all(size.extents) or not size.is_image:
             self._reporter.error(
                 "E0304",
-                "the input is an image: channels, height and width, each at least 1",
+                "the input must be an image: channels, height and width, each at least 1",
                 Label(self._program.input.size.span, f"this is {size}"),
                 help="write a size such as `3x32x32`",
             )
@@ -68,7 +68,7 @@ class _Expander:
     def _body(self, body: nodes.Body, scope: ValueScope, flow: Tensor, place: Place) -> Tensor:
         scope = ValueScope(scope)
         if self._depth >= (most := limits.current().body_depth):
-            self._draft.stop(f"a spec expands to bodies that are at most {most} deep in each other", body.span)
+            self._draft.stop(f"bodies are nested at most {most} deep, including those of called blocks", body.span)
         self._depth += 1
         for stage in body.stages:
             self._draft.step(stage.span)
@@ -98,7 +98,7 @@ class _Expander:
     def _named(
         self, name: nodes.Identifier, chain: nodes.Chain, scope: ValueScope, flow: Tensor, place: Place
     ) -> Tensor:
-        path = place.automatic(name.text)  # a loop's second round names it anew
+        path = place.automatic(name.text)  # numbered in later rounds of a loop
         mark = self._draft.mark
         tensor = self._chain(chain, scope, flow, Place(path))
         self._draft.enclose(mark, path, "let", name.text, tensor)
@@ -108,11 +108,11 @@ class _Expander:
         name = assignment.name
         owner = scope.scope_of(name.text)
         if owner is None:
-            return  # reported when names were resolved
+            return  # reported by the resolver
         if not isinstance(owner.values[name.text], Tensor):
             self._reporter.error(
                 "E0213",
-                f"`{name}` is {describe(owner.values[name.text])}: only a named tensor can be given another value",
+                f"only a named tensor can be reassigned, but `{name}` is {describe(owner.values[name.text])}",
                 name.span,
                 help=f"name a tensor first: `let {name} = identity`",
             )
@@ -120,7 +120,7 @@ class _Expander:
         owner.values[name.text] = self._named(name, assignment.chain, scope, flow, place)
 
     def _is_value(self, chain: nodes.Chain, scope: ValueScope) -> bool:
-        """Whether a `let` names a value and not a tensor."""
+        """Whether a `let` defines a value, not a tensor."""
         (element, *rest) = chain.elements
         kind = element.kind
         if rest or element.label or element.claim or isinstance(kind, nodes.Compound):
@@ -192,8 +192,8 @@ class _Expander:
         return flow
 
     def _rounds(self, loop: nodes.For, scope: ValueScope, flow: Tensor) -> Iterator[ValueScope]:
-        """What the targets of a loop stand for, round by round."""
-        written: tuple[nodes.Expression, ...] = ()  # the items, where they stand in the text one by one
+        """One scope per round of a loop, with the values of its targets."""
+        written: tuple[nodes.Expression, ...] = ()  # the items, if the text lists them one by one
         if loop.stop:
             start = self._evaluator.integer(loop.start, scope, flow)
             items: Sequence[object] = range(start, self._evaluator.integer(loop.stop, scope, flow))
@@ -202,7 +202,10 @@ class _Expander:
             if not isinstance(value, tuple):
                 help_text = "write a list, or a range such as `0..4`"
                 raise self._reporter.error(
-                    "E0210", f"a loop goes over a list, and this is {describe(value)}", loop.start.span, help=help_text
+                    "E0210",
+                    f"a loop iterates over a list, but this is {describe(value)}",
+                    loop.start.span,
+                    help=help_text,
                 )
             items = value
             literal = self._literal(loop.start)
@@ -218,7 +221,7 @@ class _Expander:
             if not isinstance(item, tuple) or len(item) != len(loop.targets):
                 raise self._reporter.error(
                     "E0210",
-                    f"every item gives {len(loop.targets)} values to the loop, and this one is {describe(item)}",  # type: ignore[arg-type]
+                    f"each item must hold {len(loop.targets)} values for the loop, but this one is {describe(item)}",  # type: ignore[arg-type]
                     loop.start.span,
                 )
             inner.values.update(zip(targets, item, strict=True))
@@ -227,7 +230,7 @@ class _Expander:
             yield inner
 
     def _literal(self, expression: nodes.Expression) -> nodes.Sequence | None:
-        """The list that an expression is, or the value of the param that it scope."""
+        """The list literal of an expression: the expression itself, or the value of the param that it names."""
         if isinstance(expression, nodes.Name):
             definition = self._definitions[expression.span].node
             expression = definition.value if isinstance(definition, nodes.Param) else expression
@@ -250,7 +253,7 @@ class _Expander:
         bound = scope.lookup(call.callee)
         match bound:
             case None:
-                raise EvaluationFailed  # reported when names were resolved
+                raise EvaluationFailed  # reported by the resolver
             case BlockValue(block=block):
                 return self._block(block, call, label, scope, flow, place)
             case Symbol() if bound in LAYERS:
@@ -265,7 +268,7 @@ class _Expander:
     def _not_first(self, name: str, span: Span) -> NoReturn:
         raise self._reporter.error(
             "E0213",
-            f"`{name}` is a tensor: a chain can start from it, not run through it",
+            f"`{name}` is a tensor: a chain can start with it but not pass through it",
             span,
             help=f"start a line with `{name} ->`, or join it: `add {{ identity | {name} }}`",
         )
@@ -281,7 +284,7 @@ class _Expander:
         *,
         is_first: bool,
     ) -> Tensor:
-        """`x[:16]`: some channels of a named tensor, as the layer `slice` gives them."""
+        """`x[:16]`: the layer `slice` on a named tensor."""
         tensor = self._evaluator.evaluate(index.value, scope, flow)
         assert isinstance(tensor, Tensor)
         if not is_first:
@@ -292,7 +295,7 @@ class _Expander:
         if rest or not isinstance(subscript, nodes.Slice):
             help_text = "write a start, a stop or both: `x[:16]`, `x[16:]`, `x[16:32]`"
             raise self._reporter.error(
-                "E0210", "of a tensor a slice of its channels can be taken", index.span, help=help_text
+                "E0210", "a tensor can only be indexed with one slice of its channels", index.span, help=help_text
             )
         path = self._path(label, "slice", place)
         start, stop = self._evaluator.slice(subscript, tensor.shape.channels, scope, tensor)
@@ -304,9 +307,9 @@ class _Expander:
     def _not_a_stage(self, span: Span, value: Bound) -> Tensor:
         raise self._reporter.error(
             "E0213",
-            f"a stage is expected here, and this is {describe(value)}",
+            f"a stage is expected here, but this is {describe(value)}",
             span,
-            help="stages are layers and blocks, as in `dense(64)`; values are named with `let`",
+            help="stages are layers and blocks, such as `dense(64)`; name a value with `let`",
         )
 
     def _layer(
@@ -336,7 +339,7 @@ class _Expander:
         crossed = call.crossed([parameter.name.text for parameter in block.parameters])
         cause = None
         if crossed:
-            cause = Cause(Label(crossed, "with these"), f"write `{crossed.text}` the other way round")
+            cause = Cause(Label(crossed, "with these arguments"), f"swap the arguments in `{crossed.text}`")
         mark = self._draft.mark
         with self._draft.call(block, text, call.span, cause):
             flow = self._body(block.body, inner, flow, Place(path))
@@ -346,7 +349,7 @@ class _Expander:
     def _block_arguments(
         self, block: nodes.Block, call: Invocation, scope: ValueScope, flow: Tensor
     ) -> tuple[ValueScope, str]:
-        """The names inside a block, and the call as a person would write it."""
+        """The scope inside a block, and the call as text with its values."""
         order = [parameter.name.text for parameter in block.parameters]
         given = self._binder.matched(order, call)
         required = [parameter.name.text for parameter in block.parameters if parameter.default is None]
@@ -378,7 +381,7 @@ class _Expander:
         near = nearest(value, [one.text for one in parameter.types]) if isinstance(value, Symbol) else None
         raise self._reporter.error(
             "E0304",
-            f"`{parameter.name}` of `{block.name}` is {describe_types(parameter.types)}",
+            f"`{parameter.name}` of `{block.name}` must be {describe_types(parameter.types)}",
             Label(span, f"this is {describe(value)}"),
             secondary=(Label(parameter.span, "declared here"),),
             meant=near,
@@ -406,7 +409,7 @@ class _Expander:
         self._draft.enclose(start, path, "join", join.kind, joined)
         return joined
 
-    # ---- scope, checks, reports
+    # ---- paths and checks
 
     def _path(self, label: nodes.Identifier | None, base: str, place: Place) -> str:
         return self._given_path(label, place) if label else place.automatic(base)
@@ -421,18 +424,18 @@ class _Expander:
     def _report_taken(self, name: nodes.Identifier) -> None:
         self._reporter.error(
             "E0212",
-            f"another stage here is called `{name}` already",
+            f"another stage here is already named `{name}`",
             name.span,
-            help="choose another name; stages without one are called after their layer, then counted",
+            help="choose another name; unnamed stages are numbered automatically",
         )
 
     def _check_claim(self, claim: nodes.ShapeClaim, flow: Tensor) -> None:
         if flow.shape is not None and flow.shape.extents != claim.extents:
             self._reporter.error(
                 "E0309",
-                f"the shape here is {flow.shape}",
+                f"the shape here is {flow.shape}, not {'x'.join(map(str, claim.extents))}",
                 Label(claim.span, "stated here"),
-                help=f"write `: {flow.shape}`, or change what comes before",
+                help=f"write `: {flow.shape}`, or change the stages before it",
                 notes=(f"the tensor comes {self._draft.origin(flow, claim.span)}",),
             )
 
@@ -452,5 +455,5 @@ class _Expander:
 
 
 def _head(loop: Span, last: nodes.Expression) -> Span:
-    """A loop up to the end of what says its rounds."""
+    """The span of a loop up to the end of its range or count."""
     return Span(loop.source, loop.start, last.span.end)

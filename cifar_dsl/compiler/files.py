@@ -1,4 +1,4 @@
-"""Reading specs from disk: bounded, regular files only, and never outside the root."""
+"""Reads specs from disk: only regular files of limited size, never outside the root."""
 
 import stat
 from collections.abc import Mapping
@@ -15,10 +15,9 @@ from cifar_dsl.language.syntax import nodes
 
 @define
 class SpecReader:
-    """Reads a spec and the specs that it extends; all of them together are bounded too.
+    """Reads a spec and the specs that it extends, and limits their total size.
 
-    `texts` stands for files whose text is another than on disk, by their resolved paths: what an editor holds
-    and has not saved.
+    `texts` overrides the contents of files, by resolved path: the unsaved buffers of an editor.
     """
 
     root: Path
@@ -36,7 +35,7 @@ class SpecReader:
                 kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
                 raise _unreadable(f"{path} is {kind}", label)
             if status.st_size > limits.current().file_bytes:
-                raise _too_large(f"{path} has", "file_bytes", label)
+                raise _too_large(f"{path} is", "file_bytes", label)
             with path.open("rb") as file:
                 content = file.read(limits.current().file_bytes + 1)
         except FileNotFoundError:
@@ -46,19 +45,19 @@ class SpecReader:
         return self.source_of(path, content, label)
 
     def source_of(self, path: Path, content: bytes, label: Label | None = None) -> Source:
-        """The text of a file with this content, `label` being where it is named. Raises SpecError."""
+        """The source of a file with this content; `label` is where the file is named. Raises SpecError."""
         self._bytes_read += len(content)
         if len(content) > limits.current().file_bytes:
-            raise _too_large(f"{path} has", "file_bytes", label)
+            raise _too_large(f"{path} is", "file_bytes", label)
         if self._bytes_read > limits.current().included_bytes:
-            raise _too_large(f"{path} and what else is read here have", "included_bytes", label)
+            raise _too_large(f"{path} and the specs read before it are together", "included_bytes", label)
         try:
             return Source(str(path), content.decode("utf-8-sig").replace("\r\n", "\n"))
         except UnicodeDecodeError as error:
-            raise _unreadable(f"{path} is not UTF-8 text (byte {error.start})", label) from None
+            raise _unreadable(f"{path} is not UTF-8 text (at byte {error.start})", label) from None
 
     def base_path(self, base: nodes.Base, beside: Path) -> Path:
-        """Where the base of the spec at `beside` lies. Raises SpecError when that is outside the root."""
+        """The path of the base of the spec at `beside`. Raises SpecError if it is outside the root."""
         if not base.is_file:
             return self._shipped(base)
         if Path(base.name).is_absolute() or base.name.startswith("~") or "\\" in base.name or "\0" in base.name:
@@ -80,11 +79,11 @@ class SpecReader:
                 [
                     Diagnostic(
                         "E0203",
-                        f"no shipped spec is called `{base.name}`",
+                        f"no shipped spec is named `{base.name}`",
                         Label(base.span),
                         help=(
-                            f"did you mean `{near}`?" if near else f"there are {', '.join(shipped)}",
-                            f'for a file of yours, quote its name: "{base.name}.arch"',
+                            f"did you mean `{near}`?" if near else f"shipped specs: {', '.join(shipped)}",
+                            f'to extend a file, quote its name: "{base.name}.arch"',
                         ),
                         fixes=replacement(base.span, near),
                     )
@@ -94,13 +93,13 @@ class SpecReader:
 
 
 def _is_shipped(path: Path, beside: Path) -> bool:
-    """Whether one shipped spec names another; they lie outside a user's root."""
+    """Whether one shipped spec extends another; both are outside a user's root."""
     shipped = specs_directory().resolve()
     return beside.resolve().is_relative_to(shipped) and path.resolve().is_relative_to(shipped)
 
 
 def _too_large(what: str, limit: str, label: Label | None) -> SpecError:
-    message = f"{what} more than {getattr(limits.current(), limit) // 1024} KiB"
+    message = f"{what} larger than {getattr(limits.current(), limit) // 1024} KiB"
     return SpecError([Diagnostic("E0104", message, label, help=(limits.remedy(limit),))])
 
 
@@ -109,7 +108,7 @@ def _missing(path: Path, label: Label | None) -> SpecError:
     near = nearest(path.name, candidates)
     help_text = (f"did you mean `{near}`?",) if near else (f"specs in {path.parent}: {_listed(candidates)}",)
     code = "E0203" if label else "E0105"
-    return SpecError([Diagnostic(code, f"there is no file {path}", label, help=help_text)])
+    return SpecError([Diagnostic(code, f"file not found: {path}", label, help=help_text)])
 
 
 def _listed(names: list[str]) -> str:
@@ -125,11 +124,11 @@ def _outside(base: nodes.Base, root: Path) -> SpecError:
         [
             Diagnostic(
                 "E0204",
-                f"`{base.name}` lies outside the folder `{root}`",
+                f"`{base.name}` is outside the root folder `{root}`",
                 Label(base.span),
                 help=(
-                    "name a file below that folder by its relative path, or a wider folder with `--root`",
-                    "a shipped spec is named without quotes: `extends baseline`",
+                    "use a relative path inside that folder, or pass a wider folder with `--root`",
+                    "to extend a shipped spec, omit the quotes: `extends baseline`",
                 ),
             )
         ]

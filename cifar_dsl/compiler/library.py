@@ -1,4 +1,4 @@
-"""The standard library: blocks that every spec may call, written in the language itself (specs/library)."""
+"""The standard library: blocks that every spec can call, written in the language itself (specs/library)."""
 
 import re
 from collections.abc import Iterable
@@ -14,13 +14,13 @@ _BLOCK = re.compile(r"^block ([A-Za-z_][A-Za-z0-9_]*)", re.MULTILINE)
 
 @cache
 def library_index() -> dict[str, Path]:
-    """The names of the library's blocks, and the files that they stand in; nothing is parsed for it."""
+    """The names of the library's blocks and their files, found without parsing."""
     files = sorted((specs_directory() / "library").glob("*.arch"))
     return {name: file for file in files for name in _BLOCK.findall(file.read_text(encoding="utf-8"))}
 
 
 def library_blocks(names: Iterable[str]) -> dict[str, nodes.Block]:
-    """The blocks of these names, and those that they call."""
+    """The library's blocks among `names`, and the blocks that those call."""
     index = library_index()
     found: dict[str, nodes.Block] = {}
     waiting = sorted(set(names) & index.keys())
@@ -33,7 +33,7 @@ def library_blocks(names: Iterable[str]) -> dict[str, nodes.Block]:
 
 
 def library_files() -> dict[str, dict[str, str]]:
-    """The library as its reference shows it: file -> name of a block -> the comment above it, and its head."""
+    """The library for the reference: file -> block name -> the comment above the block, and its head."""
     files: dict[str, dict[str, str]] = {}
     for path in sorted(set(library_index().values())):
         text = path.read_text(encoding="utf-8")

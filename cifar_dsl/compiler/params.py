@@ -1,4 +1,4 @@
-"""The values of a spec's params; each may use any other, in whatever order they stand."""
+"""Evaluates the params of a spec. A param can use any other, in any order."""
 
 from attrs import define, field
 
@@ -11,11 +11,11 @@ from cifar_dsl.language.syntax import nodes
 
 
 def global_values(program: Program, evaluator: Evaluator) -> ValueScope:
-    """The values of params and blocks. A param that could not be worked out has one that raises no further error."""
+    """The values of params and blocks. A param with an error gets a value that causes no further errors."""
     found = ValueScope(values={name: BlockValue(block) for name, block in program.blocks.items()})
     params = _Params(program, evaluator, found)
     for name in program.params:
-        params.work_out(name)
+        params.evaluate(name)
     return found
 
 
@@ -26,8 +26,8 @@ class _Params:
     found: ValueScope
     _active: list[str] = field(factory=list)
 
-    def work_out(self, name: str) -> None:
-        """Enter the value of a param, after those of the params that it uses."""
+    def evaluate(self, name: str) -> None:
+        """Evaluate a param, after the params that it uses."""
         if name in self.found.values:
             return
         value = self.program.params[name].value
@@ -37,9 +37,9 @@ class _Params:
                 cycle = " -> ".join([*self._active[self._active.index(used) :], used])
                 self._give_up(used, "E0210", f"`{used}` depends on itself: {cycle}")
             elif len(self._active) >= (most := limits.current().param_depth):
-                self._give_up(used, "E0211", f"params use each other at most {most} deep")
+                self._give_up(used, "E0211", f"params depend on each other at most {most} deep")
             else:
-                self.work_out(used)
+                self.evaluate(used)
         self._active.pop()
         if name not in self.found.values:
             try:

@@ -1,4 +1,4 @@
-"""The names of stages, which become the names of weights (docs/decisions/0001-names-of-stages.md)."""
+"""Names of stages, which become names of weights (docs/decisions/0001-names-of-stages.md)."""
 
 from attrs import define, field
 
@@ -7,9 +7,9 @@ from cifar_dsl.language.source import Span
 
 @define
 class Place:
-    """A scope of names of stages. The first `conv` is called `conv`, the next ones `conv2`, `conv3`.
+    """The stage names of one body. The first `conv` is named `conv`, the next ones `conv2`, `conv3`.
 
-    So adding a stage never renames one before it, and never one of another kind.
+    So adding a stage never renames an earlier stage, nor a stage of another kind.
     """
 
     path: str
@@ -18,7 +18,7 @@ class Place:
     _given: dict[str, Span] = field(factory=dict)
 
     def automatic(self, base: str) -> str:
-        """The path of the next stage that is called `base`."""
+        """The path of the next unnamed stage of kind `base`."""
         name, count = base, self._counts.get(base, 1)
         while name in self._taken:
             count += 1
@@ -27,9 +27,9 @@ class Place:
         return self._take(name)
 
     def given(self, name: str, span: Span) -> str | None:
-        """The path of a stage that is named by hand at `span`; None if another stage has the name.
+        """The path of a stage that the author names at `span`; None if another stage has the name.
 
-        The later rounds of a loop come by the same `span` again; their stages are counted.
+        In later rounds of a loop, `span` is the same, and the stages are numbered.
         """
         if self._given.get(name) == span:
             return self.automatic(name)

@@ -1,4 +1,4 @@
-"""A spec with everything it extends and every override merged into one: what remains to be worked out."""
+"""Merges a spec, the specs that it extends, and the overrides into one `Program`."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
@@ -38,7 +38,7 @@ class Program:
     own: tuple[nodes.Item, ...]
 
     def as_spec(self) -> nodes.Spec:
-        """One file that means the same and extends nothing."""
+        """An equivalent spec that extends nothing."""
         items: list[nodes.Item] = [self.input, *self.params.values(), *self.blocks.values(), self.model]
         items += self.assertions
         if self.settings and self.train:
@@ -54,16 +54,16 @@ class Program:
 
 @frozen
 class GroupSettings:
-    """A `group` of `train`: what it says itself, with single arguments laid over the recipe's."""
+    """A `group` of `train`: its own settings; single arguments override those of the recipe."""
 
     name: nodes.Identifier
     settings: dict[str, nodes.Setting]
 
 
 def load_program(path: Path, reader: SpecReader, overrides: Sequence[str], reporter: Reporter) -> Program:
-    """Read the spec at `path` and all that it extends, and apply `--set` overrides.
+    """Read the spec at `path` and the specs that it extends, and apply `--set` overrides.
 
-    Mistakes are reported; raises SpecError only where nothing is left to go on with.
+    Reports errors; raises SpecError only if they leave no program.
     """
     source = reader.read(path)
     files: list[tuple[Path, nodes.Spec]] = [(path, parse_spec(source))]
@@ -72,14 +72,14 @@ def load_program(path: Path, reader: SpecReader, overrides: Sequence[str], repor
         if base_path.resolve() in {file.resolve() for file, _ in files}:
             raise SpecError([_cycle(base, base_path, files)])
         if len(files) > (most := limits.current().extends_depth):
-            message = f"specs extend each other at most {most} deep"
+            message = f"a chain of `extends` has at most {most} bases"
             raise SpecError([Diagnostic("E0205", message, Label(base.span))])
         files.append((base_path, parse_spec(reader.read(base_path, base))))
     return _merge([spec for _, spec in files], overrides, reporter)
 
 
 def program_of_text(text: str, name: str, overrides: Sequence[str], reporter: Reporter) -> Program:
-    """The program of a text that extends nothing; mistakes as for `load_program`."""
+    """The program of a text that extends nothing; errors as in `load_program`."""
     spec = parse_spec(Source(name, text))
     if spec.header.base:
         message = "a spec given as text can't extend another"
@@ -88,7 +88,7 @@ def program_of_text(text: str, name: str, overrides: Sequence[str], reporter: Re
 
 
 def program_with_data(program: Program, data: str) -> Program:
-    """The program after a `--set train.data=DATA`. Raises SpecError."""
+    """The program with `train.data` replaced, as by `--set train.data=DATA`. Raises SpecError."""
     override = parse_override(Source("--set", f"train.data={data}"))
     setting = nodes.Setting(override.target, override.chain, override.span)
     train = program.train or nodes.Train((), override.span)
@@ -99,7 +99,7 @@ def _merge(specs: Sequence[nodes.Spec], overrides: Sequence[str], reporter: Repo
     """Merge a spec with its bases, nearest first, and the overrides."""
     merger = _Merger(reporter)
     for spec in reversed(specs):
-        merger.take(spec, has_base=spec is not specs[-1])
+        merger.add(spec, has_base=spec is not specs[-1])
     for text in overrides:
         merger.override(text)
     return merger.program(specs)
@@ -117,9 +117,9 @@ class _Merger:
         self._groups: dict[str, tuple[nodes.Identifier, list[nodes.Setting]]] = {}
         self._assertions: list[nodes.Assertion] = []
 
-    def take(self, spec: nodes.Spec, *, has_base: bool) -> None:
-        """Lay one file over what its bases said."""
-        self._check_twice(spec)
+    def add(self, spec: nodes.Spec, *, has_base: bool) -> None:
+        """Merge a file over its bases."""
+        self._check_duplicates(spec)
         for item in spec.items:
             match item:
                 case nodes.Input():
@@ -145,7 +145,7 @@ class _Merger:
                     self._blocks[item.name.text] = item
 
     def override(self, text: str) -> None:
-        """Lay one `--set` over it all."""
+        """Merge one `--set` over all files."""
         try:
             override = parse_override(Source("--set", text))
         except SpecError as error:
@@ -165,11 +165,11 @@ class _Merger:
             near = nearest(name.text, known)
             self._reporter.error(
                 "E0405",
-                f"no param is called `{'.'.join(map(str, override.target))}`",
+                f"no param is named `{'.'.join(map(str, override.target))}`",
                 name.span,
                 help=(
                     f"did you mean `{near}`?" if near else f"params: {', '.join(self._params) or 'none'}",
-                    "settings are set like `train.batch=128`",
+                    "to override a setting, write `train.batch=128`",
                 ),
             )
             return
@@ -182,11 +182,11 @@ class _Merger:
             known = f"groups: {', '.join(self._groups) or 'none'}"
             self._reporter.error(
                 "E0405",
-                f"no group is called `{name}`" if target else "what of the group is to be set?",
+                f"no group is named `{name}`" if target else "this override names no setting of the group",
                 name.span,
                 help=(
                     f"did you mean `{near}`?" if near and target else known,
-                    f"settings of a group are set like `train.group.{name}.optimizer.lr=0.1`",
+                    f"to override a setting of a group, write `train.group.{name}.optimizer.lr=0.1`",
                 ),
             )
             return
@@ -194,7 +194,7 @@ class _Merger:
         self._groups[name.text][1].append(setting)
 
     def _group_settings(self, settings: Sequence[nodes.Setting]) -> dict[str, nodes.Setting]:
-        """A group's settings; one that changes an argument starts from the recipe's setting."""
+        """A group's settings; a setting of a single argument starts from the recipe's setting."""
         found: dict[str, nodes.Setting] = {}
         for setting in settings:
             name = setting.target[0].text
@@ -204,7 +204,7 @@ class _Merger:
         return found
 
     def program(self, specs: Sequence[nodes.Spec]) -> Program:
-        """The whole. Raises SpecError, with all that was reported, when there is no input or no model."""
+        """The merged program. Raises SpecError, with all reported errors, if the input or the model is missing."""
         own = specs[0]
         if own.header.is_library:
             raise SpecError([_library_alone(own)])
@@ -212,7 +212,9 @@ class _Merger:
             if part is None:
                 example = "input 3x32x32" if what == "input" else "model { ... }"
                 message = f"`{own.header.name}` has no `{what}`"
-                self._reporter.error("E0106", message, own.header.name.span, help=f"add `{example}`")
+                self._reporter.error(
+                    "E0106", message, own.header.name.span, help=f"add `{example}`, or extend a spec that has one"
+                )
         if self._input is None or self._model is None:
             raise SpecError(self._reporter.diagnostics)
         groups = {
@@ -235,13 +237,13 @@ class _Merger:
             own=own.items,
         )
 
-    def _check_twice(self, spec: nodes.Spec) -> None:
+    def _check_duplicates(self, spec: nodes.Spec) -> None:
         seen: dict[tuple[str, str], Span] = {}
         for key, span in _definitions(spec):
             if key in seen:
                 self._reporter.error(
                     "E0207",
-                    f"{' '.join(part for part in key if part)} stands here twice",
+                    f"{' '.join(part for part in key if part)} is defined twice",
                     Label(span, "again here"),
                     secondary=(Label(seen[key], "first here"),),
                     help="keep one of the two",
@@ -256,7 +258,7 @@ class _Merger:
             return
         self._reporter.error(
             "E0206",
-            f"{what} `{name}` redefines nothing: no base has it, and nothing here uses it",
+            f"{what} `{name}` redefines nothing: no base defines it, and nothing here uses it",
             item.name.span,
             help=f"{what}s of the base: {', '.join(known) or 'none'}",
             meant=nearest(name, known),
@@ -275,10 +277,10 @@ class _Merger:
             return
         parts = _parts(whole) if whole else ()
         target = ".".join(map(str, setting.target))
-        of_part = f"write `{name}.ARGUMENT`, or `{name}.PART.ARGUMENT`; its parts are {', '.join(parts)}"
+        of_part = f"write `{name}.ARGUMENT`, or `{name}.PART.ARGUMENT`; parts: {', '.join(parts)}"
         self._reporter.error(
             "E0405",
-            f"`{target}` can't be set: " + (f"`{name}` is not set before" if whole is None else "no such part"),
+            f"can't set `{target}`: " + (f"`{name}` itself is not set" if whole is None else "no such part"),
             path[0].span if whole else name.span,
             help=of_part if parts else f"set `{name}` as a whole",
         )
@@ -313,9 +315,9 @@ def _target(setting: nodes.Setting) -> str:
 def _library_alone(spec: nodes.Spec) -> Diagnostic:
     return Diagnostic(
         "E0106",
-        f"`{spec.header.name}` is a library: it has blocks, and no model to work with",
+        f"`{spec.header.name}` is a library, which has no model",
         Label(spec.header.name.span),
-        help=("give a spec that uses its blocks", "`cifar-dsl check` takes libraries too"),
+        help=("pass a spec that uses its blocks", "`cifar-dsl check` also accepts libraries"),
     )
 
 
@@ -339,7 +341,7 @@ def _callee(kind: object) -> str | None:
 def _with_argument(
     setting: nodes.Setting, path: Sequence[nodes.Identifier], value: nodes.Expression
 ) -> nodes.Setting | None:
-    """The setting with one argument replaced or added; None where `path` leads nowhere."""
+    """The setting with one argument replaced or added; None if `path` matches no part of it."""
     elements = setting.chain.elements
     *part, keyword = path
     matching = [i for i, element in enumerate(elements) if not part or _callee(element.kind) == part[0].text]
@@ -381,5 +383,5 @@ def _cycle(base: nodes.Base, base_path: Path, files: Sequence[tuple[Path, nodes.
         "E0205",
         f"`{names[start]}` extends itself: {' -> '.join([*names[start:], names[start]])}",
         Label(base.span),
-        help=("let one of them extend nothing, and say all of it",),
+        help=("remove `extends` from one of them",),
     )

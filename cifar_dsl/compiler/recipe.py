@@ -1,4 +1,4 @@
-"""The settings of `train` -> the recipe, and whether it goes with the graph."""
+"""Builds the recipe from the settings of `train`, and checks it against the graph and the data."""
 
 from collections.abc import Callable
 from functools import partial
@@ -28,7 +28,7 @@ from cifar_dsl.operations.registry import MisfitError
 
 
 def make_recipe(program: Program, names: Names, values: ValueScope, reporter: Reporter) -> Recipe | None:
-    """The recipe of a program; None without `train`, and when something was wrong, which is then reported.
+    """The recipe of a program; None without `train`, or if there were errors, which are reported.
 
     `values` are those of `params.global_values`.
     """
@@ -38,7 +38,7 @@ def make_recipe(program: Program, names: Names, values: ValueScope, reporter: Re
 
 
 def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
-    """Report where the recipe doesn't go with the network."""
+    """Report settings of the recipe that don't fit the network."""
     channels = graph.input.channels
 
     def check(setting: str, checks: Callable[[], None]) -> None:
@@ -61,18 +61,18 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
 
 
 def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
-    """Report groups that take nothing, and parameters that their optimizer can't train."""
+    """Report groups that select no parameters, and parameters that their optimizer can't train."""
     assigned = assign(graph, recipe)
     taken = set(assigned.values())
     for place, group in enumerate(recipe.groups):
         if place not in taken:
             reporter.error(
                 "E0408",
-                f"group `{group.name}` takes no parameter",
+                f"group `{group.name}` selects no parameters",
                 program.groups[group.name].settings["select"].span,
                 help=(
-                    "`cifar-dsl show` prints the paths of layers; a weight is called `PATH.weight`",
-                    "a group before this one may have taken them: the first that fits has them",
+                    "`cifar-dsl show` prints the paths of layers; the path of a weight is `PATH.weight`",
+                    "a parameter belongs to the first group that selects it; an earlier group may have selected these",
                 ),
             )
     reported: set[int | None] = set()
@@ -89,17 +89,17 @@ def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Repo
             settings = program.settings if number is None else program.groups[recipe.groups[number].name].settings
             reporter.error(
                 "E0409",
-                f"`{optimizer.name}` can't train `{path}`, {'x'.join(map(str, parameter.shape))}: "
+                f"`{optimizer.name}` can't train `{path}` ({'x'.join(map(str, parameter.shape))}): "
                 f"it takes {optimizer.takes_only}",
                 settings.get("optimizer", program.settings["optimizer"]).span,
-                secondary=(Label(node.span, "made here"),) if node.span else (),
-                help=f"give it to another optimizer: `group rest {{ select {parameter.kind}`, `optimizer ... }}`",
+                secondary=(Label(node.span, "defined here"),) if node.span else (),
+                help=f"use another optimizer for it: add a group with `select {parameter.kind}` and `optimizer ...`",
             )
 
 
 @frozen
 class DataShape:
-    """What is known of a data set: the shape of an image, the number of classes and of training images."""
+    """The image shape, classes and training images of a dataset, as far as they are known."""
 
     name: str
     image: Shape | None
@@ -108,13 +108,13 @@ class DataShape:
 
 
 def check_data(program: Program, graph: Graph, recipe: Recipe, data: DataShape, reporter: Reporter) -> None:
-    """Report where the network's input or output, or the size of a batch, doesn't go with the data."""
+    """Report a network input, network output or batch size that doesn't fit the data."""
     setting = program.settings.get("data")
-    secondary = (Label(setting.span, f"{data.name} is said here"),) if setting else ()
+    secondary = (Label(setting.span, f"{data.name} is set here"),) if setting else ()
     if data.image is not None and graph.input != data.image:
         reporter.error(
             "E0407",
-            f"the input is {graph.input}, and images of {data.name} are {data.image}",
+            f"the input is {graph.input}, but images of {data.name} are {data.image}",
             program.input.size.span,
             secondary=secondary,
             help=f"write `input {data.image}`",
@@ -127,8 +127,8 @@ def check_data(program: Program, graph: Graph, recipe: Recipe, data: DataShape, 
         end = f"dense({data.classes})" if len(output.extents) == 1 else f"flatten -> dense({data.classes})"
         reporter.error(
             "E0406",
-            f"the network has {what}, and {data.name} has {data.classes} classes",
-            Label(span or program.model.span, f"gives {output}"),
+            f"the network has {what}, but {data.name} has {data.classes} classes",
+            Label(span or program.model.span, f"outputs {output}"),
             secondary=secondary,
             help=f"end the model with `{end}`",
         )
@@ -137,22 +137,22 @@ def check_data(program: Program, graph: Graph, recipe: Recipe, data: DataShape, 
 
 
 def _check_batches(program: Program, graph: Graph, recipe: Recipe, train_images: int, reporter: Reporter) -> None:
-    """Report where so many training images can't be split and put into batches as the recipe says."""
+    """Report a recipe whose validation split or batches don't fit the number of training images."""
     images = train_images - recipe.validation
     if images <= 0:
         reporter.error(
             "E0403",
-            f"`validation` holds out {recipe.validation:,} images, and there are {train_images:,} to train on",
+            f"`validation` holds out {recipe.validation:,} images, but there are only {train_images:,}",
             program.settings["validation"].span,
-            help="hold out fewer: a tenth of them is usual",
+            help="hold out fewer, such as a tenth of them",
         )
         return
     if recipe.drop_last and recipe.batch > images:
         reporter.error(
             "E0403",
-            f"a batch of {recipe.batch:,} takes more than the {images:,} training images, and `drop_last` drops it",
+            f"a batch of {recipe.batch:,} exceeds the {images:,} training images, so `drop_last` leaves no batch",
             program.settings["batch"].span,
-            help="use a smaller batch, or leave `drop_last` out",
+            help="use a smaller batch, or remove `drop_last`",
         )
     rest = 0 if recipe.drop_last else images % recipe.batch
     if 1 in {recipe.batch, rest}:
@@ -160,16 +160,16 @@ def _check_batches(program: Program, graph: Graph, recipe: Recipe, train_images:
 
 
 def _check_lone_image(program: Program, graph: Graph, recipe: Recipe, images: int, reporter: Reporter) -> None:
-    """Report a layer that can't be trained on one image, when the last batch of an epoch has but one."""
+    """Report a layer that can't be trained on a single image, if the last batch of an epoch has only one."""
     for node in graph.nodes:
         if node.operation.needs_batch(*graph.input_shapes(node)):
             reporter.error(
                 "E0403",
-                f"with {images:,} training images and a batch of {recipe.batch} the last batch has one image, "
-                f"and `{node.path}` can't be trained on one",
+                f"`{node.path}` can't be trained on a single image, but with {images:,} training images "
+                f"and a batch of {recipe.batch} the last batch has only one",
                 program.settings["batch"].span,
-                secondary=(Label(node.span, "one number for each channel and image"),) if node.span else (),
-                help="choose another batch",
+                secondary=(Label(node.span, "one value per channel and image"),) if node.span else (),
+                help="choose another batch size",
             )
             return
 
@@ -195,8 +195,8 @@ class _RecipeMaker:
                 values[name] = setting.default
         if len(self._groups) > (most := limits.current().groups):
             span = list(self._groups.values())[most].name.span
-            message = f"a recipe has at most {most} groups, and here are {len(self._groups)}"
-            self._reporter.error("E0403", message, span, help="put some of them together")
+            message = f"a recipe has at most {most} groups, but this one has {len(self._groups)}"
+            self._reporter.error("E0403", message, span, help="merge some of them")
             return None
         groups = [self._group(group, values) for group in self._groups.values()]
         if len(values) < len(SETTINGS) or None in groups:
@@ -204,7 +204,7 @@ class _RecipeMaker:
         return Recipe(**values, groups=tuple(group for group in groups if group is not None))
 
     def _values(self, known: dict[str, Setting], given: dict[str, nodes.Setting]) -> dict[str, Any]:
-        """The values of the settings that are given and right."""
+        """The values of the given settings, without those that have errors."""
         values: dict[str, Any] = {}
         for name, setting in given.items():
             if name not in known:
@@ -217,7 +217,7 @@ class _RecipeMaker:
         return values
 
     def _group(self, given: GroupSettings, recipe: dict[str, Any]) -> Group | None:
-        """A group; what it doesn't say is as `recipe` has it."""
+        """A group, which inherits its optimizer and schedule from `recipe` unless it sets them."""
         values = self._values(GROUP_SETTINGS, given.settings)
         meant = {nearest(name, GROUP_SETTINGS) for name in given.settings.keys() - GROUP_SETTINGS.keys()}
         if not {"select"} & (given.settings.keys() | meant):
@@ -234,12 +234,12 @@ class _RecipeMaker:
             if len(elements) == 1 and elements[0].kind == nodes.Name("none", given.span):
                 return ()
             if setting.most and len(elements) > (most := setting.most(limits.current())):
-                message = f"`{setting.name}` has at most {most} stages, and here are {len(elements)}"
-                raise self._reporter.error("E0403", message, given.chain.span, help="leave some out")
+                message = f"`{setting.name}` has at most {most} stages, but this has {len(elements)}"
+                raise self._reporter.error("E0403", message, given.chain.span, help="remove some")
             return tuple(self._choice(setting, element) for element in elements)
         if len(elements) > 1:
             message = f"`{setting.name}` takes one value"
-            raise self._reporter.error("E0403", message, given.chain.span, help="delete what follows `->`")
+            raise self._reporter.error("E0403", message, given.chain.span, help="delete everything after `->`")
         return self._choice(setting, elements[0]) if setting.registry else self._plain_value(setting, elements[0])
 
     def _choice(self, setting: Setting, element: nodes.Element) -> Declaration:
@@ -248,12 +248,12 @@ class _RecipeMaker:
         kind = element.kind
         choices = ", ".join(registry)
         if not isinstance(kind, nodes.Name | nodes.CallExpression) or element.label or element.claim:
-            message = f"`{setting.name}` is one of {choices}"
+            message = f"`{setting.name}` must be one of {choices}"
             raise self._reporter.error("E0403", message, element.span, help=f"{setting.name}: {setting.doc}")
         call = Invocation.of(kind)
         if call.callee not in registry:
             message, near = f"unknown {registry.noun} `{call.callee}`", nearest(call.callee, registry)
-            raise self._reporter.error("E0404", message, call.callee_span, help=f"there are {choices}", meant=near)
+            raise self._reporter.error("E0404", message, call.callee_span, help=f"choices: {choices}", meant=near)
         choice: Declaration = self._binder.declared(registry[call.callee], call, self._globals)
         return choice
 
@@ -261,7 +261,7 @@ class _RecipeMaker:
         assert setting.kind is not None
         kind = element.kind
         if isinstance(kind, nodes.Compound) or element.label or element.claim:
-            message = f"`{setting.name}` is {setting.kind.describe()}"
+            message = f"`{setting.name}` must be {setting.kind.describe()}"
             raise self._reporter.error("E0403", message, element.span, help=setting.doc)
         known = setting.kind.symbols()
         value = self._evaluator.evaluate(kind, self._globals)
@@ -273,7 +273,7 @@ class _RecipeMaker:
         near = nearest(value, known) if isinstance(value, Symbol) else None
         raise self._reporter.error(
             "E0404" if isinstance(value, Symbol) and known else "E0403",
-            f"`{setting.name}` is {setting.kind.describe()}",
+            f"`{setting.name}` must be {setting.kind.describe()}",
             Label(kind.span, f"this is {describe(value)}"),
             help=f"{setting.name}: {setting.doc}",
             meant=near,
@@ -294,7 +294,7 @@ class _RecipeMaker:
         expected = setting.kind.describe() if setting.kind else expected
         self._reporter.error(
             "E0402",
-            f"{where} does not say `{setting.name}`: {setting.doc}",
+            f"{where} is missing `{setting.name}`: {setting.doc}",
             span,
             help=f"add `{setting.name} ...`, {expected}",
         )

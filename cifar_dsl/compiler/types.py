@@ -1,4 +1,4 @@
-"""The types of blocks' parameters: `c: int`, `act: block = relu`, `mode: none | before | after`."""
+"""Types of block parameters: `c: int`, `act: block = relu`, `mode: none | before | after`."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -13,7 +13,7 @@ def _is_int(value: Bound) -> bool:
 
 
 def is_stage(value: object) -> bool:
-    """Whether it can be called in a body: a block, or a layer by its name."""
+    """Whether a value is a stage: a block, or a layer by its name."""
     return isinstance(value, BlockValue) or (isinstance(value, Symbol) and value in LAYERS)
 
 
@@ -34,7 +34,7 @@ TYPES = tuple(_TYPES)
 
 
 def fits(value: Bound, types: Sequence[nodes.Identifier]) -> bool:
-    """Whether a value is of one of the types or one of the words; of any kind where none are said."""
+    """Whether a value has one of the types or is one of the words. Without types, every value fits."""
     if not types:
         return True
     return any(
@@ -44,12 +44,12 @@ def fits(value: Bound, types: Sequence[nodes.Identifier]) -> bool:
 
 
 def describe_types(types: Sequence[nodes.Identifier]) -> str:
-    """What is expected, for messages."""
+    """The types in words, for messages."""
     return " or ".join(_TYPES[one.text][0] if one.text in _TYPES else f"`{one}`" for one in types)
 
 
 def words(blocks: Iterable[nodes.Block]) -> frozenset[str]:
-    """The bare words that the types of these blocks' parameters allow."""
+    """The bare words among the parameter types of these blocks."""
     return frozenset(
         one.text
         for block in blocks

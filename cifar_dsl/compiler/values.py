@@ -1,4 +1,4 @@
-"""What names stand for while a spec is expanded."""
+"""Values and scopes of names during expansion."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,14 +16,14 @@ from cifar_dsl.operations.registry import Registry
 
 @frozen
 class BlockValue:
-    """A block, which may be called and passed as an argument."""
+    """A block, which can be called and passed as an argument."""
 
     block: nodes.Block
 
 
 @frozen
 class Tensor:
-    """A value of the graph by its number; `shape` is None after an error, so that no error follows from it."""
+    """A tensor of the graph, by its index; `shape` is None after an error, to prevent follow-up errors."""
 
     number: int
     shape: Shape | None
@@ -34,10 +34,10 @@ Bound = Value | BlockValue | Tensor
 
 @define
 class ValueScope:
-    """Names and their values in one body or call; the parent has the names around it.
+    """Names and their values in one body or call; `parent` is the enclosing scope.
 
-    `origins` says where the values of some were written: the argument of a call, the item of a list. A value
-    that doesn't do is told there.
+    `origins` maps some names to where their values are written: the argument of a call, the item of a list.
+    Errors of a value are shown there.
     """
 
     parent: "ValueScope | None" = None
@@ -54,12 +54,12 @@ class ValueScope:
         return None
 
     def lookup(self, name: str) -> Bound | None:
-        """What `name` stands for, or None."""
+        """The value of `name`, or None."""
         scope = self.scope_of(name)
         return None if scope is None else scope.values[name]
 
     def origin(self, expression: nodes.Expression) -> Span:
-        """Where the value of an expression was written: for a name perhaps elsewhere, else right here."""
+        """Where the value of an expression is written: for a name possibly elsewhere, else the expression itself."""
         if isinstance(expression, nodes.Name) and (scope := self.scope_of(expression.text)):
             return scope.origins.get(expression.text, expression.span)
         return expression.span
@@ -89,7 +89,7 @@ def describe(value: Bound) -> str:
 
 
 def write(value: Bound) -> str:
-    """A value as a spec would write it."""
+    """A value in the syntax of specs."""
     match value:
         case BlockValue(block=block):
             return block.name.text
@@ -124,4 +124,4 @@ def _all_symbols() -> Iterator[str]:
     yield "none"
 
 
-SYMBOLS = frozenset(_all_symbols())  # the bare words that mean something somewhere
+SYMBOLS = frozenset(_all_symbols())  # all bare words that some argument or setting accepts

@@ -1,1 +1,1 @@
-"""What every room stands on: files written whole, text, limits, shipped resources, exceptions."""
+"""Shared basics: atomic file writes, text formatting, limits, shipped resources, exceptions."""

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic file writes."""
 
 import os
 import shutil
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that either the old or the whole new content is there, also after a power cut.
+    """Replace the content of a file completely or not at all, even if the power fails.
 
-    A file that was there keeps its mode; where `path` is a link, what it points to is written.
+    An existing file keeps its mode. If `path` is a link, its target is written.
     """
     path = path.resolve()
     temporary = path.with_name(path.name + ".tmp")
@@ -26,7 +26,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Make sure that what a folder lists is on disk, where the system has a way to."""
+    """Flush the entries of a folder to disk. Does nothing on systems other than POSIX."""
     if os.name != "posix":
         return
     descriptor = os.open(path, os.O_RDONLY)

@@ -12,18 +12,18 @@
         SweepError
       StoppedError
 
-Exceptions that steer work inside a room (`EvaluationFailed`, `MisfitError`, ...) never leave it and are not listed.
+Exceptions for control flow inside a room (`EvaluationFailed`, `MisfitError`, ...) never leave it and are not listed.
 """
 
 
 class CifarDslError(Exception):
-    """Catches everything below. Never raised itself."""
+    """The base class of all exceptions below. Never raised itself."""
 
 
 class UserError(CifarDslError):
-    """Something other than a spec is wrong, and the user can fix it: `message` says what, `reason` why, `help` how.
+    """An error other than in a spec that the user can fix: `message` states the problem, `help` the fix.
 
-    Raised itself by commands and by the API for a wrong argument. The command line prints it and exits with 1.
+    Commands and the API raise it for invalid arguments. The command line prints it and exits with 1.
     """
 
     def __init__(self, message: str, *help: str, reason: str = "") -> None:  # noqa: A002
@@ -38,7 +38,7 @@ class DataError(UserError):
 
 
 class DownloadError(DataError):
-    """A server can't be reached, or sends something else. Raised by `training.datasets.download`. Exit code 1."""
+    """A server can't be reached, or sends another file. Raised by `training.datasets.download`. Exit code 1."""
 
 
 class DeviceError(UserError):
@@ -54,7 +54,7 @@ class RunError(UserError):
 
 
 class LockedError(RunError):
-    """Another process trains the run. Raised by `runs.lock`. Exit code 1, after waiting where `--wait` says so."""
+    """Another process is training the run. Raised by `runs.lock`. Exit code 1; `--wait` waits first."""
 
 
 class SweepError(UserError):
@@ -62,7 +62,7 @@ class SweepError(UserError):
 
 
 class StoppedError(CifarDslError):
-    """Someone asked to stop, such as with Ctrl-C; everything up to the last checkpoint is kept.
+    """The user stopped the training, such as with Ctrl-C. Everything up to the last checkpoint is kept.
 
     Raised by `training.loop` and by `runs.lock` while waiting. A job reports it as `TrainingStopped`, for which the
     command line exits with 130.

@@ -1,4 +1,4 @@
-"""What is installed: versions of this package, of Python and of what both depend on. Imports none of it."""
+"""The installed versions of this package, its dependencies and Python, without importing them."""
 
 import platform
 import re
@@ -14,7 +14,7 @@ _FOR_DEVELOPMENT = {"test", "dev"}
 
 @frozen
 class Requirement:
-    """A package that this one needs, or that an extra brings; `version` is None where it is not installed."""
+    """A dependency of this package or of one of its extras; `version` is None if it is not installed."""
 
     name: str
     extra: str | None
@@ -22,7 +22,7 @@ class Requirement:
 
 
 def requirements() -> list[Requirement]:
-    """What this package needs, and what its extras for users do."""
+    """The dependencies of this package and of its extras, except the extras for development."""
     found = []
     for text in metadata.requires(_PACKAGE) or []:
         match = _REQUIREMENT.match(text)
@@ -32,7 +32,7 @@ def requirements() -> list[Requirement]:
 
 
 def installed(name: str) -> str | None:
-    """The version of a package that is installed, or None."""
+    """The installed version of a package, or None."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -40,13 +40,13 @@ def installed(name: str) -> str | None:
 
 
 def versions() -> dict[str, str]:
-    """This package, Python, the system, and what is needed."""
+    """The versions of this package, Python, the system, and the required dependencies."""
     needed = {one.name: one.version or "not installed" for one in requirements() if one.extra is None}
     python = f"{platform.python_version()} ({platform.python_implementation()})"
     return {_PACKAGE: installed(_PACKAGE) or "unknown", "python": python, "system": platform.platform()} | needed
 
 
 def without_home(text: str) -> str:
-    """`text`, in which the user's own folder is called ~: it holds a name that is nobody else's business."""
+    """`text` with the home folder replaced by ~, since its path contains the user's name."""
     home = str(Path.home())
     return re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text) if len(home) > 1 else text

@@ -1,7 +1,7 @@
-"""How large a spec, and what it expands to, may be. Every limit is checked before anything of that size is allocated.
+"""Limits on the size of specs and their expansion, each checked before anything of that size is allocated.
 
-Ask for a limit when it is needed, as in `limits.current().layers`: `--limit` may have raised it. A new limit is one
-field of `Limits`; `--limit`, docs/limits.md and the tests in tests/promises/test_limits.py follow.
+Read a limit where it is checked, as in `limits.current().layers`, since `--limit` can raise it. To add a limit, add a
+field to `Limits`, a row to docs/limits.md and a case to tests/promises/test_limits.py; `--limit` follows.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ def _limit(default: int, doc: str, *, raisable: bool = False) -> int:
 class Limits:
     """The limits in force. `--limit NAME=VALUE` raises those that are `raisable`.
 
-    The others keep this program from recursing too deep, or bound what nobody needs more of.
+    The others prevent deep recursion, or limit sizes that no network needs.
     """
 
     file_bytes: int = _limit(
@@ -65,13 +65,13 @@ _current: ContextVar[Limits] = ContextVar("limits", default=DEFAULTS)
 
 
 def current() -> Limits:
-    """The limits in force. Call it where a limit is checked; importing a module must not (a test holds that)."""
+    """The limits in force. Call it where a limit is checked; never at import (a test enforces this)."""
     return _current.get()
 
 
 @contextmanager
 def using(limits: Limits) -> Iterator[None]:
-    """Put `limits` in force in this thread. A job takes `current()` along to other threads, processes and machines."""
+    """Put `limits` in force in this thread. Jobs pass `current()` to other threads, processes and machines."""
     token = _current.set(limits)
     try:
         yield
@@ -90,4 +90,4 @@ def remedy(name: str) -> str:
     """The help text for a spec that exceeds the limit `name` on purpose; `name` must be raisable."""
     if name not in RAISABLE:
         raise AssertionError(f"{name} can't be raised")
-    return f"if that is meant, raise the limit: `cifar-dsl --limit {name.upper()}=... COMMAND`"
+    return f"if this is intended, raise the limit: `cifar-dsl --limit {name.upper()}=... COMMAND`"

@@ -1,10 +1,10 @@
-"""Figures and tables as text for people."""
+"""Formats numbers and tables as text for people."""
 
 from collections.abc import Sequence
 
 
 def columns(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset(), indent: str = "") -> list[str]:
-    """Rows of cells as lines with aligned columns; those numbered in `right` are flush right."""
+    """Rows of cells as lines with aligned columns; columns numbered in `right` are right-aligned."""
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     return [
         indent
@@ -17,15 +17,15 @@ def columns(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset(), 
 
 
 def in_short(number: float, unit: str = "") -> str:
-    """A quantity with three digits: 4.55 M, 1.77 MB."""
+    """A quantity with three significant digits: 4.55 M, 1.77 MB."""
     for factor, prefix in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if abs(number) >= 0.9995 * factor:  # what three digits would round up to it
+        if abs(number) >= 0.9995 * factor:  # rounds up to it with three digits
             return f"{number / factor:.3g} {prefix}{unit}"
     return f"{number:.3g} {unit}".rstrip()
 
 
 def duration(seconds: float) -> str:
-    """A time for people: 12.3 s, 4 min 05 s, 1 h 02 min."""
+    """A time in seconds as text: 12.3 s, 4 min 05 s, 1 h 02 min."""
     if seconds < 100:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

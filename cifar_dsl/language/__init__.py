@@ -1,1 +1,1 @@
-"""Text of specs: sources, diagnostics, syntax trees, the formatter and colours."""
+"""The text of specs: sources, diagnostics, syntax trees, formatter and highlighting."""

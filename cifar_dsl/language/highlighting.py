@@ -1,7 +1,7 @@
-"""Colours for specs: a lexer for Pygments, with which Jupyter, Sphinx and others colour text; and HTML for notebooks.
+"""Syntax highlighting: a Pygments lexer, for Jupyter, Sphinx and other tools, and HTML for notebooks.
 
-Pygments finds the lexer by its entry point. It imports nothing else of the package, so that finding it is quick; tests
-hold its words and patterns against the grammar.
+Pygments finds the lexer by its entry point. The module imports nothing else of the package, so that loading it is
+quick; tests compare its words and patterns with the grammar.
 """
 
 import re
@@ -38,7 +38,7 @@ TYPES = ("int", "float", "bool", "list", "size", "tensor", "init")
 _SPACE = r"[ \t\r]+"
 _GAP = r"[ \t\r]*"
 _NAME = rf"(?!(?:{'|'.join((*CONSTANTS, *OPERATORS, *STATEMENTS))})\b)[A-Za-z_][A-Za-z0-9_]*"
-# A layer or block by its bare name stands at the start of a stage, and the stage ends with it.
+# A bare layer or block name is a whole stage.
 _STAGE_START = r"(?:^|(?<=[{|])|(?<=->))"
 _STAGE_END = rf"(?={_GAP}(?:->|[|}}:#]|as\b|$))"
 
@@ -105,7 +105,7 @@ class ArchLexer(RegexLexer):  # type: ignore[misc]
         ],
         "brackets": [
             (r"[)\]]", Punctuation, "#pop"),
-            (r"(?=[{}])", Whitespace, "#pop"),  # one is open that should not be
+            (r"(?=[{}])", Whitespace, "#pop"),  # an unclosed bracket
             include("everywhere"),
         ],
         "space": [
@@ -135,13 +135,13 @@ class ArchLexer(RegexLexer):  # type: ignore[misc]
     }
 
     def analyse_text(text: str) -> float:  # noqa: N805  # Pygments makes it a static method
-        """How sure it is that a text is a spec or a library, from its head, between 0 and 1."""
+        """The confidence that a text is a spec or a library, between 0 and 1, from its header."""
         head = r"(?:\s|#[^\n]*\n)*(?:arch|library)[ \t]+[A-Za-z_]\w*[ \t\r]*(?:extends\b|#|$)"
         return 0.9 if re.match(head, text, re.MULTILINE) else 0.0
 
 
-class _OnAnyGround(Style):  # type: ignore[misc]
-    """Colours that can be read on white and on black: a notebook doesn't say which of the two it is."""
+class _OnAnyBackground(Style):  # type: ignore[misc]
+    """Colours that are readable on white and on black, since a notebook's background is unknown."""
 
     styles: ClassVar[dict[object, str]] = {
         Comment: "italic #797979",
@@ -159,21 +159,21 @@ class _OnAnyGround(Style):  # type: ignore[misc]
 
 
 def html_of_source(text: str) -> str:
-    """The text of a spec in colours, as a `<pre>` that needs no style sheet."""
+    """A highlighted spec as a `<pre>` that needs no style sheet."""
     from pygments import highlight  # type: ignore[import-untyped]
     from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 
-    formatter = HtmlFormatter(style=_OnAnyGround, noclasses=True, nobackground=True, nowrap=True)
+    formatter = HtmlFormatter(style=_OnAnyBackground, noclasses=True, nobackground=True, nowrap=True)
     return html_of_text(highlight(text, ArchLexer(stripnl=False), formatter))
 
 
 def html_of_text(html: str) -> str:
-    """Lines of HTML in a `<pre>`. It says its font, since notebooks give it the one of prose."""
+    """Lines of HTML in a `<pre>`. It sets its font, since notebooks would use the font of prose."""
     return f'<pre style="padding: 0.5em; overflow: auto; line-height: 1.3; font-family: monospace">{html}</pre>'
 
 
 def html_of_table(rows: Sequence[Sequence[str]], right: frozenset[int]) -> str:
-    """Rows of cells: the head, the body, the sum. Columns numbered in `right` are flush right."""
+    """A table of rows: the header, the body, the total. Columns numbered in `right` are right-aligned."""
 
     def line(cells: Sequence[str], tag: str) -> str:
         styles = ["right" if i in right else "left" for i in range(len(cells))]

@@ -1,4 +1,4 @@
-"""Where a piece of spec text stands: `Source`, the text of one file, and `Span`, a stretch of it."""
+"""Texts and places: `Source` is the text of one file, `Span` a part of it."""
 
 from bisect import bisect_right
 from functools import cached_property
@@ -12,8 +12,8 @@ from cifar_dsl.foundation.records import frozen
 class Source:
     """The text of one spec, or of one `--set` override.
 
-    `name` is what messages call it: the path as the user wrote it, or the override's flag. `is_library`: it
-    comes with the language, so that mistakes are told where it is used.
+    `name` is its name in messages: the path as the user wrote it, or the flag of the override. `is_library`: it
+    belongs to the standard library, so errors are shown at its use.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Source:
         return self._line_starts[line - 1]
 
     def line_text(self, line: int) -> str:
-        """The text of `line` (from 1), without its end."""
+        """The text of `line` (from 1), without the line end."""
         start = self._line_starts[line - 1]
         end = self.text.find("\n", start)
         return self.text[start : len(self.text) if end < 0 else end].rstrip("\r")
@@ -50,12 +50,12 @@ class Span:
 
     @property
     def line(self) -> int:
-        """Line of the first character, from 1."""
+        """The line of the first character, from 1."""
         return self.source.position(self.start)[0]
 
     @property
     def column(self) -> int:
-        """Column of the first character, from 1."""
+        """The column of the first character, from 1."""
         return self.source.position(self.start)[1]
 
     @property
@@ -64,7 +64,7 @@ class Span:
         return self.source.text[self.start : self.end]
 
     def __contains__(self, other: "Span") -> bool:
-        """Whether it holds all of another."""
+        """Whether `other` lies completely inside."""
         return self.source is other.source and self.start <= other.start and other.end <= self.end
 
     def __str__(self) -> str:
@@ -72,14 +72,14 @@ class Span:
 
 
 def comment_above(text: str, offset: int) -> str:
-    """What the lines of comments right above the line of `offset` say, as one line; not what they allow."""
-    said: list[str] = []
+    """The comment lines directly above the line of `offset`, joined into one, without `allow:` comments."""
+    comments: list[str] = []
     end = text.rfind("\n", 0, offset)
     while end >= 0:
         start = text.rfind("\n", 0, end) + 1
         line = text[start:end].strip()
         if not line.startswith("#"):
             break
-        said.append(line.removeprefix("#").strip())
+        comments.append(line.removeprefix("#").strip())
         end = start - 1
-    return " ".join(line for line in reversed(said) if not line.startswith("allow:"))
+    return " ".join(line for line in reversed(comments) if not line.startswith("allow:"))

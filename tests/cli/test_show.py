@@ -124,8 +124,8 @@ def test_root_widens_what_a_spec_may_extend(cli, tmp_path, make_spec):
 def test_a_library_is_told_what_it_is_for(cli):
     outcome = cli("show", specs_directory() / "library" / "convolution.arch")
     assert (outcome.code, outcome.out) == (1, "")
-    assert "`convolution` is a library: it has blocks, and no model to work with" in outcome.err
-    assert "`cifar-dsl check` takes libraries too" in outcome.err
+    assert "`convolution` is a library, which has no model" in outcome.err
+    assert "`cifar-dsl check` also accepts libraries" in outcome.err
 
 
 def test_the_margin_has_the_text_of_the_spec(cli, tiny):

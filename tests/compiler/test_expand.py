@@ -8,7 +8,7 @@ UNIT = "block unit(c, k=3) { conv(c, k, pad=same) -> relu }"
 # ---- paths
 
 
-def test_stages_are_called_after_their_layer_and_counted() -> None:
+def test_stages_are_named_after_their_layer_and_numbered() -> None:
     assert paths_of("conv(4, 1) -> relu\nconv(4, 1) -> relu -> conv(4, 1)") == [
         "conv",
         "relu",
@@ -66,15 +66,15 @@ def test_a_loop_may_be_named() -> None:
     assert paths_of("repeat 2 { relu } as stem\nrelu") == ["stem.relu", "stem.relu2", "relu"]
 
 
-def test_automatic_names_step_around_given_ones() -> None:
+def test_automatic_names_skip_given_names() -> None:
     assert paths_of("relu as relu2\nrelu\nrelu\nrelu") == ["relu2", "relu", "relu3", "relu4"]
 
 
-def test_names_that_end_in_a_digit_are_counted_apart() -> None:
+def test_names_that_end_in_a_digit_are_numbered_with_an_underscore() -> None:
     assert paths_of("conv1\nconv1", "block conv1() { relu }") == ["conv1.relu", "conv1_2.relu"]
 
 
-def test_a_tensor_named_in_a_loop_is_counted() -> None:
+def test_a_tensor_named_in_a_loop_is_numbered() -> None:
     stages = "repeat 2 {\nlet new = relu -> bn\nconcat { identity | new }\n}"
     assert [path for path in paths_of(stages) if path.startswith("new")] == [
         "new.relu",
@@ -85,15 +85,15 @@ def test_a_tensor_named_in_a_loop_is_counted() -> None:
 
 
 @pytest.mark.parametrize("stages", ["relu as a -> bn as a", "let y = relu -> relu\nlet y = bn -> bn\nrelu"])
-def test_two_stages_of_one_name_are_refused(stages: str) -> None:
+def test_duplicate_stage_names_are_rejected(stages: str) -> None:
     assert codes_of(text_of(stages)) == ["E0212"]
 
 
-def test_thousands_of_stages_are_counted() -> None:
+def test_thousands_of_stages_are_numbered() -> None:
     assert paths_of("repeat 9_999 { relu }")[-1] == "relu9999"
 
 
-def test_a_stage_named_by_hand_in_a_loop_is_counted() -> None:
+def test_a_stage_named_in_a_loop_is_numbered() -> None:
     assert paths_of("repeat 3 { relu as act }") == ["act", "act2", "act3"]
     assert paths_of("for i in 0..2 { repeat 1 { relu -> bn } as part }")[2:] == ["part2.relu", "part2.bn"]
 
@@ -112,7 +112,7 @@ def test_let_does_not_move_the_flow() -> None:
     assert graph.nodes[1].inputs == (0,)
 
 
-def test_let_may_name_another_name_of_a_tensor() -> None:
+def test_let_can_alias_a_tensor() -> None:
     assert graph_of("let y = conv(3, 1)\nlet z = y\nrelu\nadd { identity | z }").nodes[-1].inputs == (3, 1)
 
 
@@ -121,7 +121,7 @@ def test_an_inner_let_hides_an_outer_one() -> None:
     assert [node.shape.extents[0] for node in graph.nodes] == [8, 4]
 
 
-def test_a_mistake_in_a_let_is_told_once() -> None:
+def test_an_error_in_a_let_is_reported_once() -> None:
     assert codes_of(text_of("let k = 1 // 0\nconv(k, 1) -> conv(k + 1, 1)\nconv(k, 1)")) == ["E0210"]
 
 
@@ -151,11 +151,11 @@ def test_control_and_arithmetic(stages: str, channels: list[int]) -> None:
     assert [node.shape.extents[0] for node in graph_of(stages).nodes] == channels
 
 
-def test_and_and_or_stop_at_what_decides() -> None:
+def test_and_and_or_short_circuit() -> None:
     assert paths_of("if false and 1 // 0 == 1 { bn }\nif true or 1 // 0 == 1 { relu }") == ["relu"]
 
 
-def test_a_number_is_no_truth() -> None:
+def test_a_number_is_not_a_condition() -> None:
     assert paths_of("if 1 == true { bn } else { relu }") == ["relu"]
 
 
@@ -184,12 +184,12 @@ def test_a_number_is_no_truth() -> None:
         "conv(same + 1, 1)",
     ],
 )
-def test_what_can_not_be_computed(stages: str) -> None:
+def test_expressions_without_a_value(stages: str) -> None:
     assert codes_of(text_of(stages)) == ["E0210"]
 
 
 @pytest.mark.parametrize("stages", ["64", "[1]", "same == same", "let k = 3\nk", "1 -> relu"])
-def test_values_are_no_stages(stages: str) -> None:
+def test_values_are_not_stages(stages: str) -> None:
     assert codes_of(text_of(stages)) == ["E0213"]
 
 
@@ -204,7 +204,7 @@ def test_arguments_and_defaults(call: str, kernel: int) -> None:
     assert graph_of(call, UNIT).nodes[0].operation.arguments()["kernel"] == (kernel, kernel)
 
 
-def test_a_default_may_use_what_stands_before_it_and_the_current_tensor() -> None:
+def test_a_default_can_use_earlier_parameters_and_the_current_tensor() -> None:
     graph = graph_of("u(4)\nu(8, 5)", "block u(c, d=c + in_channels) { conv(c, 1) -> conv(d, 1) }")
     assert [node.shape.extents[0] for node in graph.nodes] == [4, 7, 8, 5]
 
@@ -225,7 +225,7 @@ def test_blocks_are_arguments() -> None:
     ]
 
 
-def test_a_block_calls_a_block_that_stands_after_it() -> None:
+def test_a_block_can_call_a_later_block() -> None:
     assert paths_of("a", "block a() { b }\nblock b() { relu }") == ["a.b.relu"]
 
 
@@ -243,7 +243,7 @@ def test_recursion_names_its_cycle(items: str, cycle: str) -> None:
     assert diagnostic.message.endswith(cycle)
 
 
-def test_a_message_from_inside_a_block_tells_the_calls() -> None:
+def test_an_error_inside_a_block_lists_the_calls() -> None:
     items = "block inner(k) { conv(4, k) }\nblock outer(k) { inner(k) }"
     (diagnostic,) = errors_of(text_of("relu\nouter(99)", items))
     assert diagnostic.code == "E0307"
@@ -256,7 +256,7 @@ def test_a_message_from_inside_a_block_tells_the_calls() -> None:
 # ---- joins, claims, budgets
 
 
-def test_branches_take_the_same_input() -> None:
+def test_branches_have_the_same_input() -> None:
     graph = graph_of("relu\nconcat { conv(2, 1) | identity -> bn | conv(4, 1) }")
     assert graph.shape_of(graph.output).extents == (9, 8, 8)
     assert [node.inputs for node in graph.nodes] == [(0,), (1,), (1,), (3,), (1,), (2, 4, 5)]
@@ -331,11 +331,11 @@ def test_the_input_is_an_image(size: str) -> None:
         ),
     ],
 )
-def test_expansion_is_bounded(stages: str, items: str) -> None:
+def test_expansion_is_limited(stages: str, items: str) -> None:
     assert "E0211" in codes_of(text_of(stages, items))
 
 
-def test_expansion_takes_what_is_within_its_bounds() -> None:
+def test_expansion_accepts_specs_within_the_limits() -> None:
     blocks = (
         "".join(f"block b{i}() {{ b{i + 1} }}\n" for i in range(limits.DEFAULTS.block_depth - 1))
         + "block b63() { relu }"
@@ -346,24 +346,24 @@ def test_expansion_takes_what_is_within_its_bounds() -> None:
     assert graph_of(f"conv({limits.DEFAULTS.tensor // 64}, 1, bias=false)").nodes
 
 
-def test_lists_of_lists_do_not_explode() -> None:
+def test_nested_lists_are_limited() -> None:
     params = "param a0 = [1, 1]\n" + "\n".join(f"param a{i + 1} = [a{i}, a{i}]" for i in range(60))
     assert codes_of(text_of("relu", params)) == ["E0210"]
 
 
-def test_the_help_for_groups_is_found_quickly() -> None:
+def test_the_help_for_groups_is_computed_quickly() -> None:
     (diagnostic,) = errors_of(text_of("conv(1_000_000_000, 1, groups=7)", size="999999999999x1x1"))
     assert diagnostic.code == "E0302"
 
 
-def test_the_deepest_spec_stays_within_the_interpreters_stack() -> None:
+def test_the_deepest_spec_fits_the_interpreter_s_stack() -> None:
     body = "relu"
     for _ in range(60):
         body = f"if (1 if false or true and not 1 > 2 + 3 * -1 else 2) == 2 {{ {body} }}"
     assert paths_of(body) == ["relu"]
 
 
-def test_an_empty_model_gives_its_input() -> None:
+def test_an_empty_model_outputs_its_input() -> None:
     graph = graph_of("")
     assert (graph.nodes, graph.output, graph.shape_of(0)) == ((), 0, graph.input)
 
@@ -371,11 +371,11 @@ def test_an_empty_model_gives_its_input() -> None:
 # ---- several mistakes
 
 
-def test_no_mistake_follows_from_another() -> None:
+def test_errors_cause_no_follow_up_errors() -> None:
     assert codes_of(text_of("cnov(8, 3) -> conv(8, 3) -> add { identity | conv(4, 1) } -> dense(10)")) == ["E0201"]
 
 
-def test_all_mistakes_are_told() -> None:
+def test_all_errors_are_reported() -> None:
     assert codes_of(text_of("conv(0, 3)\nconv(8, kernl=1)\nmaxpol(2)\nrelu(3)")) == [
         "E0304",
         "E0301",
@@ -384,18 +384,18 @@ def test_all_mistakes_are_told() -> None:
     ]
 
 
-def test_nested_calls_of_functions_are_worked_out_once() -> None:
+def test_nested_function_calls_are_evaluated_once() -> None:
     assert graph_of(f"conv({'min(' * 60}8{')' * 60}, 1)").cost.parameters == 8 * 3 + 8
 
 
-def test_work_on_expressions_is_bounded() -> None:
+def test_evaluation_work_is_limited() -> None:
     assert codes_of(text_of(f"repeat 2_000 {{ let k = 1{' + 1' * 1000} }}\nrelu")) == ["E0211"]
 
 
-def test_the_least_of_a_list() -> None:
+def test_the_minimum_of_a_list() -> None:
     assert paths_of("repeat min([3, 2]) { relu }\nrepeat max([1, 0]) { bn }") == ["relu", "relu2", "bn"]
     assert codes_of(text_of("repeat min([true, 2]) { relu }")) == ["E0210"]
 
 
-def test_a_let_may_name_what_has_a_name() -> None:
+def test_a_let_can_alias_a_name() -> None:
     assert graph_of("let c = in_channels\nlet d = c\nconv(d, 1)").nodes[0].shape.extents[0] == 3

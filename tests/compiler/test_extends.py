@@ -40,7 +40,7 @@ def channels(analysis: Analysis) -> list[int]:
     return [node.shape.extents[0] for node in analysis.graph.nodes]
 
 
-def test_params_are_overridden_and_others_follow(tmp_path: Path) -> None:
+def test_params_are_overridden_and_dependent_params_follow(tmp_path: Path) -> None:
     assert channels(extended(tmp_path, "param width = 6")) == [6, 6, 6 * 36, 12, 10]  # `head` is worked out late
 
 
@@ -81,7 +81,7 @@ def test_a_shipped_spec_is_extended_by_its_bare_name(tmp_path: Path) -> None:
     assert analysis.program.lineage == ("own", "residual", "baseline")
 
 
-def test_a_file_beside_wins_nothing_over_a_bare_name(tmp_path: Path) -> None:
+def test_a_bare_name_never_means_a_file(tmp_path: Path) -> None:
     path = write_specs(tmp_path, own="arch own extends baseline\n", baseline=BASE)
     assert analyze(path).graph.cost.parameters == 122_570
 
@@ -101,11 +101,11 @@ def test_a_base_above_needs_a_root_above(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "~/base.arch", "sub\\\\base.arch", "../../../../etc/passwd"])
-def test_other_ways_out_are_shut(tmp_path: Path, name: str) -> None:
+def test_other_paths_outside_the_root_are_rejected(tmp_path: Path, name: str) -> None:
     assert code(write_specs(tmp_path, own=f'arch own extends "{name}"\n')) == "E0204"
 
 
-def test_a_symbolic_link_does_not_lead_out(tmp_path: Path) -> None:
+def test_a_symbolic_link_can_not_leave_the_root(tmp_path: Path) -> None:
     inside = tmp_path / "inside"
     inside.mkdir()
     outside = write_specs(tmp_path, base=BASE)
@@ -127,7 +127,7 @@ def test_a_cycle_ends(tmp_path: Path, own: str, second: str) -> None:
 
 
 @pytest.mark.parametrize(("bases", "expected"), [(DEFAULTS.extends_depth, None), (DEFAULTS.extends_depth + 1, "E0205")])
-def test_chains_are_bounded(tmp_path: Path, bases: int, expected: str | None) -> None:
+def test_chains_are_limited(tmp_path: Path, bases: int, expected: str | None) -> None:
     texts = {f"s{i}": f'arch s{i} extends "s{i + 1}.arch"\n' for i in range(bases)} | {f"s{bases}": BASE}
     path = write_specs(tmp_path, **texts)
     if expected:
@@ -149,13 +149,13 @@ def test_a_missing_file_has_no_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "expected"), [(DEFAULTS.file_bytes, None), (DEFAULTS.file_bytes + 1, "E0104")])
-def test_files_are_bounded(tmp_path: Path, size: int, expected: str | None) -> None:
+def test_files_are_limited(tmp_path: Path, size: int, expected: str | None) -> None:
     path = write_specs(tmp_path, own=BASE + "#" * (size - len(BASE)))
     assert (code(path) if expected else None) == expected
     assert expected or analyze(path)
 
 
-def test_all_files_together_are_bounded(tmp_path: Path) -> None:
+def test_the_total_size_of_files_is_limited(tmp_path: Path) -> None:
     texts = {f"s{i}": f'arch s{i} extends "s{i + 1}.arch"\n' + "#" * 60_000 for i in range(5)} | {"s5": BASE}
     assert code(write_specs(tmp_path, **texts)) == "E0104"
 
@@ -173,6 +173,6 @@ def test_a_byte_order_mark_and_carriage_returns_are_dropped(tmp_path: Path) -> N
     assert analyze(path).fingerprint == analyze(plain).fingerprint
 
 
-def test_unused_new_names_are_refused_but_any_name_in_a_spec_of_its_own(tmp_path: Path) -> None:
+def test_unused_new_names_are_rejected_only_in_specs_that_extend(tmp_path: Path) -> None:
     assert code(write_specs(tmp_path, own='arch own extends "base.arch"\nparam widht = 6\n', base=BASE)) == "E0206"
     assert analyze(write_specs(tmp_path, own=BASE + "param unused = 1\n"))

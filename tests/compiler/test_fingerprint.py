@@ -39,7 +39,7 @@ def test_form() -> None:
         ("param k = 3", "param k = 2 + 1"),
     ],
 )
-def test_what_means_the_same_has_the_same(old: str, new: str) -> None:
+def test_equivalent_specs_have_one_fingerprint(old: str, new: str) -> None:
     assert changed(old, new) == FINGERPRINT
 
 
@@ -66,11 +66,11 @@ def test_what_means_the_same_has_the_same(old: str, new: str) -> None:
         ("data cifar10", "data shapes"),
     ],
 )
-def test_what_means_another_thing_has_another(old: str, new: str) -> None:
+def test_different_specs_have_different_fingerprints(old: str, new: str) -> None:
     assert changed(old, new) != FINGERPRINT
 
 
-def test_edges_count_even_where_all_stages_are_the_same() -> None:
+def test_edges_count_even_if_all_stages_are_equal() -> None:
     stages = "let a = relu -> bn\nlet b = relu -> bn\n"
     one, other = (analyze_text(text_of(f"{stages}{name} -> flatten")).fingerprint for name in ("a", "b"))
     assert one != other
@@ -93,12 +93,12 @@ def test_the_order_of_augmentations_counts() -> None:
     assert one.fingerprint != other.fingerprint
 
 
-def test_one_file_or_a_spec_and_its_base_is_the_same(tmp_path: Path) -> None:
+def test_extending_does_not_change_the_fingerprint(tmp_path: Path) -> None:
     base = SPEC.replace("param k = 3", "param k = 7").replace("batch 8", "batch 99")
     own = 'arch own extends "base.arch"\nparam k = 3\ntrain { batch 8 }\n'
     assert analyze(write_specs(tmp_path, own=own, base=base)).fingerprint == FINGERPRINT
 
 
-def test_two_ways_to_say_one_graph_have_one_fingerprint() -> None:
+def test_two_spellings_of_one_graph_have_one_fingerprint() -> None:
     for one, other in [("conv(4, 3, pad=same)", "conv(4, 3, pad=1)"), ("maxpool(2)", "maxpool(2, stride=2)")]:
         assert analyze_text(text_of(one)).fingerprint == analyze_text(text_of(other)).fingerprint

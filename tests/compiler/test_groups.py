@@ -35,28 +35,28 @@ def codes(text: str, *overrides: str) -> list[str]:
     return [diagnostic.code for diagnostic in caught.value.diagnostics]
 
 
-def test_what_a_group_does_not_say_is_the_recipes() -> None:
+def test_a_group_inherits_unset_settings() -> None:
     recipe = recipe_of(spec("group biases { select bias }"))
     assert recipe.groups == (Group("biases", ("bias",), recipe.optimizer, recipe.schedule, None),)
 
 
-def test_a_group_says_its_own() -> None:
+def test_a_group_overrides_settings() -> None:
     group = group_of(spec('group g { select [norm, "conv.*"]\noptimizer adam(lr=1e-3)\nschedule cosine\nepochs 1.5 }'))
     assert group.select == ("norm", "conv.*")
     assert (group.optimizer.name, group.schedule.name, group.epochs) == ("adam", "cosine", 1.5)
 
 
-def test_one_argument_is_laid_over_the_recipes() -> None:
+def test_a_group_overrides_a_single_argument() -> None:
     group = group_of(spec("group g { select bias\noptimizer.lr 0.5 }"))
     assert group.optimizer.arguments() | {"lr": 0.5, "momentum": 0.9} == group.optimizer.arguments()
 
 
-def test_groups_stand_in_their_order() -> None:
+def test_groups_keep_their_order() -> None:
     groups = recipe_of(spec("group b { select bias }", "group a { select norm }")).groups
     assert [group.name for group in groups] == ["b", "a"]
 
 
-def test_the_order_means_something_and_the_names_do_not() -> None:
+def test_the_order_of_groups_matters_and_their_names_do_not() -> None:
     def fingerprint(*groups: str) -> str:
         return analyze_text(spec(*groups)).fingerprint
 
@@ -102,16 +102,16 @@ def test_the_resolved_spec_has_the_groups() -> None:
         ("group g { select bias\nepochs 0 }", ["E0403"]),
     ],
 )
-def test_mistakes(group: str, expected: list[str]) -> None:
+def test_errors(group: str, expected: list[str]) -> None:
     assert codes(spec(group)) == expected
 
 
 @pytest.mark.parametrize("override", ["train.group.h.epochs=1", "train.group.g=1", "train.group.g.lr.x=1"])
-def test_overrides_of_what_is_not_there(override: str) -> None:
+def test_overrides_of_missing_groups(override: str) -> None:
     assert codes(spec("group g { select bias }"), override)[0] in {"E0405", "E0401"}
 
 
-def test_groups_and_what_they_select_are_bounded() -> None:
+def test_groups_and_their_selections_are_limited() -> None:
     assert codes(spec(*(f"group g{i} {{ select bias }}" for i in range(65))))[0] == "E0403"
     words = ", ".join(["bias"] * 65)
     assert codes(spec(f"group g {{ select [{words}] }}")) == ["E0403"]

@@ -45,7 +45,7 @@ def test_every_block_expands(name: str) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_its_files_are_checked_as_specs_are(path: Path) -> None:
+def test_its_files_pass_the_check(path: Path) -> None:
     library = examine(path)
     assert isinstance(library, Library)
     assert library.name == path.stem
@@ -82,12 +82,12 @@ def test_any_name_of_the_spec_wins() -> None:
     assert library_blocks({"nothing"}) == {}
 
 
-def test_a_block_of_the_library_may_be_passed() -> None:
+def test_a_block_of_the_library_can_be_an_argument() -> None:
     block = "block twice(f: block) { f(8) -> f(8) }"
     assert graph_of("twice(basic_block)", block).cost.parameters > 0
 
 
-def test_what_blocks_of_the_library_call_comes_along() -> None:
+def test_blocks_that_library_blocks_call_are_included() -> None:
     assert {"basic_block", "residual_shortcut"} <= library_blocks({"basic_block"}).keys()
 
 
@@ -122,7 +122,7 @@ def test_a_spec_may_extend_a_library(tmp_path: Path) -> None:
         ("library x\nblock a() { conv(width_of, 1) }\n", ["E0202"]),
     ],
 )
-def test_mistakes_in_a_library(text: str, expected: list[str], tmp_path: Path) -> None:
+def test_errors_in_a_library(text: str, expected: list[str], tmp_path: Path) -> None:
     from cifar_dsl.language.diagnostics import SpecError
 
     with pytest.raises(SpecError) as caught:
@@ -130,14 +130,14 @@ def test_mistakes_in_a_library(text: str, expected: list[str], tmp_path: Path) -
     assert [diagnostic.code for diagnostic in caught.value.diagnostics] == expected
 
 
-def test_a_library_is_no_spec(tmp_path: Path) -> None:
+def test_a_library_is_not_a_spec(tmp_path: Path) -> None:
     from cifar_dsl.language.diagnostics import SpecError
 
     with pytest.raises(SpecError, match="E0106"):
         analyze(write_specs(tmp_path, x="library x\nblock a() { relu }\n"))
 
 
-def test_what_a_library_works_out_is_told_where_its_value_was_written() -> None:
+def test_an_error_in_a_library_is_shown_at_the_value_in_the_spec() -> None:
     (error,) = errors_of(text_of("conv(32, 1)\nfor c in [32, 16] { basic_block(c, shortcut=pad) }"))
     assert error.label
     assert error.label.span.text == "16"

@@ -14,7 +14,7 @@ def test_layers_and_functions_share_no_name() -> None:
     assert not MODULE_ATTRIBUTES & set(LAYERS)
 
 
-def test_code_that_is_never_expanded_is_checked_too() -> None:
+def test_code_that_is_never_expanded_is_checked() -> None:
     assert codes_of(text_of("if false { cnov(1) }\nrelu", "block unused(c) { rleu(d) }")) == ["E0201", "E0202", "E0201"]
 
 
@@ -38,7 +38,7 @@ def test_names_end_with_their_scope(stages: str, items: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["in_channels", "height", "width"])
-def test_the_current_tensor_is_known_in_stages_only(name: str) -> None:
+def test_the_current_tensor_is_only_known_in_stages(name: str) -> None:
     assert codes_of(text_of("relu", f"param p = {name}")) == ["E0202"]
     assert codes_of(text_of("relu", f"assert {name} == 3")) == ["E0202"]
     assert codes_of(text_of(name)) == ["E0201"]
@@ -73,7 +73,7 @@ def test_reserved_names(stages: str, items: str) -> None:
     assert codes_of(text_of(stages, items)) == ["E0209"]
 
 
-def test_a_misspelt_name_offers_what_may_stand_there() -> None:
+def test_suggestions_for_a_misspelt_name_are_valid_there() -> None:
     for wrong, right in (("cnov(8, 3)", "conv"), ("uint", "unit"), ("conv(widt, 3)", "width")):
         (diagnostic,) = errors_of(text_of(wrong, "block unit() { relu }"))
         assert diagnostic.help == (f"did you mean `{right}`?",)

@@ -1,4 +1,4 @@
-"""The trial of a new diagnostic: a section of docs/diagnostics.md, and the function that reports it. Nothing else."""
+"""A new diagnostic takes a section of docs/diagnostics.md and the function that reports it, nothing else."""
 
 import json
 from collections.abc import Iterator
@@ -23,8 +23,6 @@ Give the network a nickname in the comment above its head.
 
 ## E0999: number that is too round
 
-> round numbers are guesses
-
 Use a number that is less round.
 """
 SPEC = "arch a\ninput 3x32x32\nmodel { flatten -> dense(10) }\n"
@@ -32,7 +30,7 @@ SPEC = "arch a\ninput 3x32x32\nmodel { flatten -> dense(10) }\n"
 
 @pytest.fixture(autouse=True)
 def declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The codes are on the page."""
+    """Put the new codes on the page."""
     page = tmp_path / "diagnostics.md"
     page.write_text(diagnostics_path().read_text(encoding="utf-8") + PAGE, encoding="utf-8")
     monkeypatch.setattr("cifar_dsl.language.diagnostics.codes.diagnostics_path", lambda: page)
@@ -43,7 +41,7 @@ def declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def lint() -> Iterator[None]:
-    """The function is one of the lints."""
+    """Register the new function as a lint."""
 
     @registry.network_lint
     def nicknames(analysis: Analysis) -> Iterator[Diagnostic]:
@@ -55,7 +53,7 @@ def lint() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("lint")
-def test_check_gives_a_new_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_reports_a_new_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = write_specs(tmp_path, a=SPEC)
     assert main(["check", "--format", "json", str(spec)]) == 0
     (finding,) = json.loads(capsys.readouterr().out)
@@ -65,7 +63,7 @@ def test_check_gives_a_new_warning(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.usefixtures("lint")
-def test_a_comment_lets_a_new_warning_pass(tmp_path: Path) -> None:
+def test_a_comment_allows_a_new_warning(tmp_path: Path) -> None:
     assert main(["check", "--strict", str(write_specs(tmp_path, a=f"# allow: W0999\n{SPEC}"))]) == 0
 
 
@@ -80,7 +78,9 @@ def test_explain_prints_its_section(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_compiler_reports_a_new_error() -> None:
     reporter = Reporter()
     reporter.error("E0999", "100 is too round", Span(Source("a.arch", "dense(100)"), 6, 9), help="use 101")
-    assert render_full(reporter.diagnostics[0]).splitlines()[0] == "error[E0999]: 100 is too round"
+    lines = render_full(reporter.diagnostics[0]).splitlines()
+    assert lines[0] == "error[E0999]: 100 is too round"
+    assert lines[-2:] == ["  |", "  = help: use 101"]  # without a reason on the page there is no `why`
 
 
 def test_the_trial_leaves_nothing_behind() -> None:

@@ -42,20 +42,20 @@ def test_a_setting() -> None:
     )
 
 
-def test_an_argument_that_stands_by_position() -> None:
+def test_a_positional_argument() -> None:
     assert optimizer("train.optimizer.lr=0.5")["lr"] == 0.5
 
 
-def test_an_argument_that_stands_by_name() -> None:
+def test_a_named_argument() -> None:
     assert optimizer("train.optimizer.lr=0.5", spec=SPEC.replace("adam(1e-3)", "adam(lr=1e-3)"))["lr"] == 0.5
 
 
-def test_an_argument_that_does_not_stand_yet_leaves_the_others() -> None:
+def test_a_new_argument_keeps_the_others() -> None:
     assert optimizer("train.optimizer.weight_decay=0.1")["lr"] == 1e-3
     assert optimizer("train.optimizer.weight_decay=0.1")["weight_decay"] == 0.1
 
 
-def test_replacing_a_first_positional_argument_moves_no_other() -> None:
+def test_replacing_a_positional_argument_keeps_the_others() -> None:
     spec = SPEC.replace("adam(1e-3)", "sgd(0.1, 0.9, true)")
     changed = optimizer("train.optimizer.lr=0.2", spec=spec)
     assert (changed["lr"], changed["momentum"], changed["nesterov"]) == (0.2, 0.9, True)
@@ -80,7 +80,7 @@ def test_a_recipe_may_come_from_overrides_alone() -> None:
     assert recipe.batch == 8
 
 
-def test_an_override_means_what_the_file_would_mean() -> None:
+def test_an_override_equals_the_edited_file() -> None:
     assert (
         overridden("head=128", "train.batch=16").fingerprint
         == overridden(spec=SPEC.replace("head = 64", "head = 128").replace("batch 8", "batch 16")).fingerprint
@@ -106,11 +106,11 @@ def test_an_override_means_what_the_file_would_mean() -> None:
         ("head", "E0101"),
     ],
 )
-def test_what_changes_nothing_is_an_error(text: str, expected: str) -> None:
+def test_an_override_without_effect_is_an_error(text: str, expected: str) -> None:
     assert code(text) == expected
 
 
-def test_every_wrong_override_is_told() -> None:
+def test_every_invalid_override_is_reported() -> None:
     with pytest.raises(SpecError) as caught:
         overridden("haed=1", "train.batch.x=1", "=")
     assert len(caught.value.diagnostics) == 3

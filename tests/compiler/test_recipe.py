@@ -16,7 +16,7 @@ def recipe_of(*lines: str) -> Recipe:
 
 
 def with_lines(*lines: str) -> str:
-    """A spec whose `train` has these lines in place of those of the same settings."""
+    """A spec in which these lines replace the same settings of `train`."""
     told = {line.split()[0]: line for line in TRAIN.splitlines()[1:-1]} | {line.split()[0]: line for line in lines}
     return MODEL + "train {\n" + "\n".join(told.values()) + "\n}\n"
 
@@ -45,7 +45,7 @@ def test_a_spec_without_train_has_no_recipe() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, setting in SETTINGS.items() if setting.default is None])
-def test_what_has_no_default_must_be_said(name: str) -> None:
+def test_settings_without_a_default_are_required(name: str) -> None:
     text = "\n".join(line for line in with_lines().splitlines() if line.split()[:1] != [name])
     assert codes_of(text) == ["E0402"]
 
@@ -92,7 +92,7 @@ def test_augmentations_form_a_chain() -> None:
         ("data cifar100", "E0406"),
     ],
 )
-def test_unfit_settings(line: str, code: str) -> None:
+def test_invalid_settings(line: str, code: str) -> None:
     assert codes_of(with_lines(line)) == [code]
 
 
@@ -103,7 +103,7 @@ def test_network_and_data_must_fit() -> None:
     assert codes_of(text_of("", size="3x32x32") + TRAIN) == ["E0406"]
 
 
-def test_data_that_only_a_file_knows_is_checked_when_it_is_there() -> None:
+def test_data_known_only_from_a_file_is_checked_when_the_file_exists() -> None:
     analysis = analyze_text(
         text_of("flatten -> dense(7)", size="1x28x28") + TRAIN.replace("cifar10", 'npz("0123abcd")')
     )
@@ -113,7 +113,7 @@ def test_data_that_only_a_file_knows_is_checked_when_it_is_there() -> None:
     assert [diagnostic.code for diagnostic in caught.value.diagnostics] == ["E0407", "E0406"]
 
 
-def test_a_batch_of_one_is_refused_where_batch_norm_would_see_one_number() -> None:
+def test_a_batch_of_one_is_rejected_if_batch_norm_would_get_a_single_value() -> None:
     text = text_of("flatten -> dense(10) -> bn", size="1x8x8") + TRAIN.replace("cifar10", 'npz("0123abcd")')
     analysis = analyze_text(text.replace("batch 8", "batch 64"))
     analysis.check_data(DataShape("npz", Shape((1, 8, 8)), 10, 66))
@@ -122,5 +122,5 @@ def test_a_batch_of_one_is_refused_where_batch_norm_would_see_one_number() -> No
     assert [diagnostic.code for diagnostic in caught.value.diagnostics] == ["E0403"]
 
 
-def test_figures_of_a_normalisation_are_checked_without_knowing_the_data() -> None:
+def test_normalisation_constants_are_checked_without_the_data() -> None:
     assert "E0403" in codes_of(with_lines('data npz("00ff")', "normalize standardize(mean=[0.5], std=[0.5])"))

@@ -36,18 +36,18 @@ def test_it_is_short(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_it_is_called_after_its_file_and_trains_on_cifar10(name: str) -> None:
+def test_it_is_named_after_its_file_and_trains_on_cifar10(name: str) -> None:
     analysis = analyze(specs_directory() / f"{name}.arch")
     assert analysis.program.name.text == name
     assert analysis.recipe
     assert analysis.recipe.data.name == "cifar10"
 
 
-def test_no_two_mean_the_same() -> None:
+def test_fingerprints_are_distinct() -> None:
     assert len({analyze(path).fingerprint for path in SHIPPED}) == len(SHIPPED)
 
 
-def test_fingerprints_are_for_ever() -> None:
+def test_fingerprints_never_change() -> None:
     # Runs on people's disks are found by these.
     assert analyze(specs_directory() / "baseline.arch").fingerprint == "c2103d66e59b"
     assert analyze(specs_directory() / "residual.arch").fingerprint == "7cce53dd9b4d"
@@ -64,5 +64,5 @@ def test_fingerprints_are_for_ever() -> None:
         ("residual", ("new unit", "new model")),
     ],
 )
-def test_changes_say_what_the_base_does_not(name: str, expected: tuple[str, ...]) -> None:
+def test_changes_list_the_differences_from_the_base(name: str, expected: tuple[str, ...]) -> None:
     assert changes(analyze(specs_directory() / f"{name}.arch").program) == expected

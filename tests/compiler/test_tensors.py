@@ -1,4 +1,4 @@
-"""Named tensors: slices of their channels, and another value for a name."""
+"""Named tensors: slices of their channels, and reassignment."""
 
 import pytest
 from helpers.specs import codes_of, graph_of, paths_of, text_of
@@ -44,7 +44,7 @@ def test_slices_are_stages_with_names() -> None:
     "stage",
     ["x[9:]", "x[:9]", "x[3:2]", "x[4:4]", "x[1]", "x[:4][:2]", "x[-1:]", "x[:1.5]", "relu -> x[:4]"],
 )
-def test_what_is_no_slice(stage: str) -> None:
+def test_invalid_slices(stage: str) -> None:
     assert codes_of(text_of(f"let x = conv(8, 1)\n{stage}"))[0] in {"E0210", "E0213"}
 
 
@@ -58,14 +58,14 @@ def test_lists_are_joined() -> None:
 
 
 @pytest.mark.parametrize("value", ["[1] + 2", "[1] - [1]", "[1][2:3]", "[1][0:2]"])
-def test_what_is_no_list(value: str) -> None:
+def test_invalid_lists(value: str) -> None:
     assert codes_of(text_of(f"let k = {value}\nrelu")) == ["E0210"]
 
 
 # ---- another value for a name
 
 
-def test_an_assignment_is_seen_by_what_follows() -> None:
+def test_an_assignment_affects_later_stages() -> None:
     graph = graph_of("let x = conv(4, 1)\nx = x -> conv(5, 1)\nx -> relu")
     assert shapes(graph) == ["4x8x8", "5x8x8", "5x8x8"]
 
@@ -127,5 +127,5 @@ def test_functions(expression: str, value: int) -> None:
 
 
 @pytest.mark.parametrize("expression", ["round_to(3)", "round_to(3, 0)", "sqrt(0 - 1)", "sum([])", "round_to([1], 8)"])
-def test_what_functions_refuse(expression: str) -> None:
+def test_invalid_function_arguments(expression: str) -> None:
     assert codes_of(text_of(f"conv({expression}, 1)")) == ["E0210"]

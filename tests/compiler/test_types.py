@@ -34,7 +34,7 @@ def test_a_layer_is_passed_by_its_bare_name() -> None:
     ]
 
 
-def test_a_layer_that_was_passed_is_called_after_itself() -> None:
+def test_a_passed_layer_keeps_its_own_name() -> None:
     assert [node.path for node in graph_of("unit(4, silu)", TYPED).nodes] == ["unit.conv", "unit.silu"]
 
 
@@ -42,7 +42,7 @@ def test_a_block_is_passed_by_its_bare_name() -> None:
     assert layers_of("twice(unit, 4)") == ["conv", "relu"] * 2
 
 
-def test_a_layer_that_was_passed_takes_arguments() -> None:
+def test_a_passed_layer_takes_arguments() -> None:
     assert [str(n.shape) for n in graph_of("wide(conv)", "block wide(f: block) { f(5, 3) }").nodes] == ["5x6x6"]
 
 
@@ -100,13 +100,13 @@ def test_a_value_of_another_type_is_an_error(call: str) -> None:
     assert codes_of(text_of(call, TYPED)) == ["E0304"]
 
 
-def test_values_of_the_types_are_taken() -> None:
+def test_values_of_the_declared_types_are_accepted() -> None:
     graph_of("sized(3x1, 0, true, [4, 5])\nsized(1, 0.5, false, [])", TYPED)
 
 
-def test_the_error_shows_both_places_and_what_is_taken() -> None:
+def test_the_error_shows_both_places_and_the_declared_type() -> None:
     (error,) = errors_of(text_of("unit(4, norm=same)", TYPED))
-    assert error.message == "`norm` of `unit` is `none` or `before` or `after`"
+    assert error.message == "`norm` of `unit` must be `none` or `before` or `after`"
     assert error.label is not None
     assert error.label.span.text == "same"
     assert error.secondary[0].span.text == "norm: none | before | after = none"

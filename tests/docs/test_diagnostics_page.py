@@ -1,4 +1,4 @@
-"""docs/diagnostics.md declares each code in a section, whose examples are what they say."""
+"""docs/diagnostics.md declares each code in a section, and its examples are right and wrong as stated."""
 
 import re
 from pathlib import Path
@@ -16,12 +16,12 @@ EXAMPLE = re.compile(r"^(\w+):\n\n```arch\n(.*?)^```$", re.MULTILINE | re.DOTALL
 ALLOWED = FENCE.findall(PAGE[: HEADING.search(PAGE).start()])  # the examples of the introduction
 PARTS = HEADING.split(PAGE)[1:]
 SECTIONS = dict(zip(PARTS[::3], PARTS[2::3], strict=True))
-# They need a byte or a character that a page can't show.
-IN_WORDS = {"E0103", "E0105"}
+# Their examples need a byte or character that the page can't contain.
+WITHOUT_EXAMPLES = {"E0103", "E0105"}
 
 
 def codes_of(text: str, folder: Path) -> list[str]:
-    """The codes of what is said about a text that stands in `example.arch`."""
+    """The codes reported for a text in the file `example.arch`."""
     path = folder / "example.arch"
     path.write_text(text, encoding="utf-8")
     return [diagnostic.code for diagnostic in inspect(path).diagnostics]
@@ -37,17 +37,19 @@ def test_there_are_no_other_sections_between_them():
 
 
 @pytest.mark.parametrize("code", known_codes())
-def test_a_section_says_something_and_shows_a_wrong_and_a_right_example(code):
+def test_a_section_explains_its_code_and_shows_a_wrong_and_a_right_example(code):
     section = SECTIONS[code]
-    _, reason, explanation, *_ = section.split("\n\n")
-    assert reason == f"> {known_codes()[code].reason}"
-    assert len(explanation) > 60
+    _, *paragraphs = section.split("\n\n")
+    reason = paragraphs.pop(0).removeprefix("> ") if paragraphs[0].startswith("> ") else ""
+    assert reason == known_codes()[code].reason
+    assert len(paragraphs[0]) > 60
+    assert paragraphs[0].startswith(known_codes()[code].explanation.split("\n\n")[0])
     titles = [title for title, _ in EXAMPLE.findall(section)]
-    assert titles == ([] if code in IN_WORDS else ["Wrong", "Right"])
+    assert titles == ([] if code in WITHOUT_EXAMPLES else ["Wrong", "Right"])
     assert len(FENCE.findall(section)) == max(1, len(titles))  # no example that isn't headed
 
 
-@pytest.mark.parametrize("code", [code for code in known_codes() if code not in IN_WORDS])
+@pytest.mark.parametrize("code", [code for code in known_codes() if code not in WITHOUT_EXAMPLES])
 def test_the_examples(code, tmp_path):
     examples = dict(EXAMPLE.findall(SECTIONS[code]))
     assert codes_of(examples["Wrong"], tmp_path)[:1] == [code]

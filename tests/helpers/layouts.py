@@ -3,7 +3,7 @@
 import random
 import re
 
-from cifar_dsl.language.syntax.layout import NEW_LINE
+from cifar_dsl.language.syntax.newlines import NEW_LINE
 from cifar_dsl.language.syntax.tables import parser
 
 _COMMENT = re.compile(r'"[^"\n]*"|(#[^\n]*)')

@@ -1,4 +1,4 @@
-"""The lexer for Pygments agrees with the language's own."""
+"""The Pygments lexer agrees with the parser's lexer."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ from cifar_dsl.language.highlighting import (
     html_of_source,
 )
 from cifar_dsl.language.syntax import KEYWORDS, nodes, print_spec
-from cifar_dsl.language.syntax.layout import NEW_LINE
+from cifar_dsl.language.syntax.newlines import NEW_LINE
 from cifar_dsl.language.syntax.tables import parser
 from cifar_dsl.operations.recipe import settings as recipe_settings
 
@@ -31,7 +31,7 @@ SHIPPED = sorted(specs_directory().rglob("*.arch"))
 
 
 def kind_of(token) -> str:
-    """What the language's lexer calls a token of Pygments."""
+    """The kind that the parser's lexer gives to a Pygments token."""
     for group, kind in (
         (Keyword.Type, "NAME"),
         (Keyword, "word"),
@@ -51,13 +51,13 @@ def kind_of(token) -> str:
 
 
 def coloured(text: str) -> list[tuple[int, str, str]]:
-    """Place, kind and text of every token but white space."""
+    """The offset, kind and text of every token except whitespace."""
     tokens = ArchLexer().get_tokens_unprocessed(text)
     return [(start, kind_of(token), value) for start, token, value in tokens if token not in Whitespace]
 
 
 def read(text: str) -> list[tuple[int, str, str]]:
-    """The same as the language reads it."""
+    """The same, from the parser's lexer."""
     found = parser().lex(text, dont_ignore=True)
     kept = [token for token in found if token.type not in {"SPACE", NEW_LINE}]
     return [(token.start_pos or 0, kind_in_language(token.type, str(token)), str(token)) for token in kept]
@@ -76,26 +76,26 @@ def check(text: str) -> None:
     assert coloured(text) == read(text)
 
 
-def test_the_words_are_those_of_the_language():
+def test_the_words_match_the_language():
     assert set(CONSTANTS + OPERATORS + STATEMENTS) == KEYWORDS
     assert set(SETTINGS) == recipe_settings.SETTINGS.keys()
     assert set(GROUP_SETTINGS) == recipe_settings.GROUP_SETTINGS.keys()
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_specs_are_read_alike(path):
+def test_shipped_specs_have_the_same_tokens(path):
     check(path.read_text(encoding="utf-8"))
 
 
 @settings(deadline=None, max_examples=60)
 @given(specs())
-def test_valid_specs_are_read_alike(text: str) -> None:
+def test_valid_specs_have_the_same_tokens(text: str) -> None:
     check(text)
 
 
 @settings(deadline=None, max_examples=200)
 @given(trees.specs())
-def test_anything_that_the_grammar_can_say_is_read_alike(spec: nodes.Spec) -> None:
+def test_random_specs_have_the_same_tokens(spec: nodes.Spec) -> None:
     check(print_spec(spec))
 
 
@@ -108,12 +108,12 @@ def test_anything_that_the_grammar_can_say_is_read_alike(spec: nodes.Spec) -> No
         "arch\r\nb", "", "\n\n", "-3", "--3", "x[:16]", "(a,b)", "let data = 3", "param loss=3",
     ],
 )  # fmt: skip
-def test_corners_are_read_alike(text):
+def test_corner_cases_have_the_same_tokens(text):
     check(text)
 
 
 @pytest.mark.parametrize("text", ["$", "'", '"open', "\u2192", "}", "}}}{", "train { ; }"])
-def test_wrong_text_is_kept_too(text):
+def test_invalid_text_is_kept(text):
     assert "".join(value for _, _, value in ArchLexer().get_tokens_unprocessed(text)) == text
 
 
@@ -160,7 +160,7 @@ def test_wrong_text_is_kept_too(text):
         ("assert 1.5k + 1e-3", {Number.Float: "1.5k 1e-3"}),
     ],
 )
-def test_words_are_told_apart(text, words):
+def test_words_are_distinguished(text, words):
     found = dict.fromkeys(words, "")
     for _, token, value in ArchLexer().get_tokens_unprocessed(text):
         if token in words or (token in Name and token is not Name):
@@ -169,8 +169,8 @@ def test_words_are_told_apart(text, words):
 
 
 @pytest.mark.parametrize("ground", ["#ffffff", "#111111"])
-def test_colours_can_be_read_on_white_and_on_black(ground):
-    """4.5 is what the W3C asks for (WCAG 2, 1.4.3); on both grounds at once, no colour has more than 4.35."""
+def test_colours_are_readable_on_white_and_on_black(ground):
+    """WCAG 2 (1.4.3) asks for a contrast of 4.5; on both backgrounds at once, the highest possible is 4.35."""
     html = "".join(html_of_source(path.read_text(encoding="utf-8")) for path in SHIPPED)
     colours = set(re.findall(r"color: (#\w+)", html))
     assert len(colours) >= 7
@@ -181,30 +181,30 @@ def test_colours_can_be_read_on_white_and_on_black(ground):
 
 
 def luminance(colour: str) -> float:
-    """How bright a colour such as `#ffffff` is, from 0 to 1 (WCAG 2)."""
+    """The relative luminance of a colour such as `#ffffff`, from 0 to 1 (WCAG 2)."""
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_a_spec_is_known_by_its_text(path):
+def test_a_spec_is_detected_by_its_text(path):
     assert isinstance(guess_lexer(path.read_text(encoding="utf-8")), ArchLexer)
 
 
 @pytest.mark.parametrize("text", ["", "architecture\n", "arch = 3\n", "the arch baseline\n", "library(dplyr)\n"])
-def test_other_text_is_not(text):
+def test_other_text_is_not_detected(text):
     assert ArchLexer.analyse_text(text) == 0
 
 
-def test_pygments_finds_it():
+def test_pygments_finds_the_lexer():
     (entry,) = [entry for entry in entry_points(group="pygments.lexers") if entry.name == "arch"]
     assert entry.load() is ArchLexer
     assert isinstance(get_lexer_by_name("arch"), ArchLexer)
     assert isinstance(get_lexer_for_filename("residual.arch"), ArchLexer)
 
 
-def test_finding_it_imports_nothing_else():
+def test_loading_the_lexer_imports_nothing_else():
     found = "sorted(name for name in sys.modules if name.startswith(('cifar_dsl', 'lark')))"
     code = f"import sys, cifar_dsl.language.highlighting; print(*{found})"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)

@@ -1,4 +1,4 @@
-"""Places in texts."""
+"""Comments above a place in a text."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a spec may say and most likely should not: warnings, the comments that allow them, and fixes."""
+"""Warnings about specs without errors, comments that allow warnings, and automatic fixes."""
 
 from cifar_dsl.compiler.lints.fixing import fixed
 from cifar_dsl.compiler.lints.inspection import Inspection, inspect

@@ -1,4 +1,4 @@
-"""Comments that let a warning pass: `# allow: W0203`."""
+"""Comments that allow a warning: `# allow: W0203`."""
 
 import re
 from collections.abc import Iterable
@@ -15,33 +15,33 @@ _CODE = re.compile(r"[A-Za-z0-9]+")
 
 @define
 class _Allowed:
-    """A code that a comment allows, at `line`, or in the whole file where that is None."""
+    """A code that a comment allows, on `line`, or in the whole file if `line` is None."""
 
     code: str
     line: int | None
     span: Span
     is_used: bool = field(default=False, init=False)
 
-    def lets_pass(self, diagnostic: Diagnostic) -> bool:
+    def allows(self, diagnostic: Diagnostic) -> bool:
         assert diagnostic.label is not None
         return diagnostic.code == self.code and self.line in {None, diagnostic.label.span.line}
 
 
 def without_allowed(diagnostics: Iterable[Diagnostic], source: Source) -> list[Diagnostic]:
-    """The warnings that no comment allows, and one for every comment that allows nothing."""
+    """The warnings that no comment allows, and a warning for every unused comment."""
     allowed = _allowed(source)
     left: list[Diagnostic] = []
     for diagnostic in diagnostics:
-        passing = [one for one in allowed if one.lets_pass(diagnostic)]
+        passing = [one for one in allowed if one.allows(diagnostic)]
         for one in passing:
             one.is_used = True
         if not passing:
             left.append(diagnostic)
-    return left + [_needless(one) for one in allowed if not one.is_used]
+    return left + [_unused(one) for one in allowed if not one.is_used]
 
 
 def _allowed(source: Source) -> list[_Allowed]:
-    """A comment speaks of its line; alone on a line, of the next with code; above the head, of the file."""
+    """A comment applies to its line; on a line of its own, to the next line of code; above the header, to the file."""
     found: list[_Allowed] = []
     for match in _COMMENT.finditer(source.text):
         start = match.start("comment")
@@ -66,18 +66,18 @@ def _line_meant(source: Source, start: int) -> int | None:
     return line
 
 
-def _needless(allowed: _Allowed) -> Diagnostic:
+def _unused(allowed: _Allowed) -> Diagnostic:
     if allowed.code in known_codes() and not allowed.code.startswith("W"):
-        message, help_text = f"`{allowed.code}` is an error, which can't be allowed", "mend what it says"
+        message, help_text = f"`{allowed.code}` is an error, and only warnings can be allowed", "fix the error instead"
     elif allowed.code not in known_codes():
-        message, help_text = f"there is no warning `{allowed.code}`", "`cifar-dsl explain` lists all codes"
+        message, help_text = f"unknown warning `{allowed.code}`", "`cifar-dsl explain` lists all codes"
     else:
-        message, help_text = f"`{allowed.code}` is allowed here and is not given here", "delete it"
+        message, help_text = f"`{allowed.code}` is allowed here but not reported", "delete it"
     return Diagnostic("W0101", message, Label(allowed.span), help=(help_text,), fixes=_deletion(allowed.span))
 
 
 def _deletion(span: Span) -> tuple[Fix, ...]:
-    """The fix that deletes a comment which allows one code; others are left to the author."""
+    """The fix that deletes a comment that consists of a single code; no fix for other comments."""
     text = span.source.text
     start = text.rindex("#", 0, span.start)
     end = text.find("\n", start)
@@ -87,5 +87,5 @@ def _deletion(span: Span) -> tuple[Fix, ...]:
     while start and text[start - 1] in " \t":
         start -= 1
     if (start == 0 or text[start - 1] == "\n") and end < len(text):
-        end += 1  # nothing else stands on the line
+        end += 1  # the line has nothing else
     return (Fix("delete the comment", (Edit(Span(span.source, start, end), ""),), is_safe=True),)

@@ -1,4 +1,4 @@
-"""Fixes put into a text."""
+"""Applies fixes to a text."""
 
 from collections.abc import Iterable
 
@@ -7,9 +7,9 @@ from cifar_dsl.language.source import Source
 
 
 def fixed(source: Source, diagnostics: Iterable[Diagnostic], *, also_unsafe: bool = False) -> str:
-    """The text with the first fix of each diagnostic that has one.
+    """The text with the first fix of each diagnostic applied.
 
-    A fix whose edits touch another's, or another file, waits for the next time.
+    Skips a fix that overlaps an earlier one or edits another file.
     """
     taken: list[Edit] = []
     for diagnostic in diagnostics:

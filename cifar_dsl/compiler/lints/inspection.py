@@ -1,4 +1,4 @@
-"""Errors and warnings of one file."""
+"""Reports the errors and warnings of one file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 
 @frozen
 class Inspection:
-    """What a file is found to be, None where it is wrong, and everything that there is to say about it."""
+    """The analysis of a file, None if it has errors, and all its diagnostics."""
 
     found: Analysis | Library | None
     diagnostics: tuple[Diagnostic, ...]
@@ -25,7 +25,7 @@ def inspect(
 ) -> Inspection:
     """The errors of the spec or library at `path`, or else its warnings. `texts`: see `compiler.files.SpecReader`.
 
-    Warnings are about the file's own text; those of what it extends are told when that is inspected.
+    Warnings concern the file's own text; inspecting a base reports the warnings of the base.
     """
     try:
         found = examine(path, root, overrides, texts)
@@ -35,7 +35,7 @@ def inspect(
 
 
 def warnings(found: Analysis | Library) -> tuple[Diagnostic, ...]:
-    """The warnings about a file that is right, in the order of its text."""
+    """The warnings about a file without errors, in the order of its text."""
     source = found.source
     items = found.program.own if isinstance(found, Analysis) else tuple(found.blocks.values())
     given = [diagnostic for lint in TEXT_LINTS for diagnostic in lint(items, found)]

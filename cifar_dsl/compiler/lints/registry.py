@@ -1,4 +1,4 @@
-"""The lints: functions of the modules in `rules/`, each of which registers itself with a decorator."""
+"""The registry of lints: functions in `rules/` that register themselves with a decorator."""
 
 from collections.abc import Callable, Iterator, Sequence
 

@@ -1,6 +1,6 @@
 """Every name of a spec, resolved once: the table that maps each mention to its definition.
 
-The checker, the expander, the lints and the editor all read this table, so that they agree about what a name means.
+The checker, the expander, the lints and the editor all read this table, so that they agree on the meaning of a name.
 """
 
 from cifar_dsl.compiler.names.reserved import MODULE_ATTRIBUTES

@@ -1,6 +1,6 @@
-"""Names that a spec can't define, and the names that other languages use for what we have."""
+"""Names that a spec can't define, and the names of our layers in other frameworks."""
 
-# Attributes of torch.nn.Module, which no part of a model can be named after. A test compares them with torch.
+# Attributes of torch.nn.Module, which are no valid names of submodules. A test compares them with torch.
 MODULE_ATTRIBUTES = frozenset(
     [
         "T_destination",
@@ -59,7 +59,7 @@ MODULE_ATTRIBUTES = frozenset(
         "zero_grad",
     ]
 )
-# Names from PyTorch and other formats, where the name that is spelt nearest would mislead.
+# Names from PyTorch and other frameworks, for which the most similar name would be a wrong suggestion.
 FOREIGN_NAMES = {
     "true": "true",
     "false": "false",

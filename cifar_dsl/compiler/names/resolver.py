@@ -1,4 +1,4 @@
-"""Resolves the names of a spec, all of its text included, also what is never expanded, and reports the unknown ones."""
+"""Resolves every name in the text of a spec, also in code that is never expanded, and reports unknown names."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -21,7 +21,7 @@ from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 
 
 def resolve_program(program: Program, reporter: Reporter) -> Names:
-    """The names of a merged spec. Unknown names, and definitions of reserved ones, are reported."""
+    """The names of a merged spec. Reports unknown names and definitions of reserved names."""
     known = definitions_of((*program.blocks.values(), *program.params.values()))
     resolver = _Resolver.of(known, reporter)
     resolver.items((*program.params.values(), *program.blocks.values(), program.model, *program.assertions))
@@ -32,7 +32,7 @@ def resolve_program(program: Program, reporter: Reporter) -> Names:
 
 
 def resolve_library(blocks: Mapping[str, nodes.Block], reporter: Reporter) -> Names:
-    """The same for blocks that no spec is built from."""
+    """The names of a library, resolved as for a spec."""
     resolver = _Resolver.of(definitions_of(blocks.values()), reporter)
     resolver.items(blocks.values())
     return Names(resolver.found)
@@ -49,13 +49,13 @@ def resolve_spec(spec: nodes.Spec, outer: Mapping[str, Definition], reporter: Re
 
 @frozen
 class _Scope:
-    """What is known at one place beside the globals; `has_flow` where there is a current tensor."""
+    """The local names at one place; `has_flow`: there is a current tensor."""
 
     names: dict[str, Definition] = field(factory=dict)
     has_flow: bool = False
 
     def inner(self) -> "_Scope":
-        """A scope whose names end with it."""
+        """A nested scope."""
         return evolve(self, names=dict(self.names))
 
 
@@ -73,18 +73,18 @@ class _Resolver:
 
     @classmethod
     def of(cls, known: Mapping[str, Definition], reporter: Reporter) -> "_Resolver":
-        """A resolver for a text that sees these params and blocks."""
+        """A resolver for a text in which these params and blocks are visible."""
         blocks = {name: one.node for name, one in known.items() if isinstance(one.node, nodes.Block)}
         return cls(NameErrors(reporter, frozenset(blocks)), known, words(blocks.values()))
 
     def note(self, span: Span, definition: Definition, call: Span | None = None) -> Definition:
-        """Enter a mention."""
-        if definition.name:  # which a text with mistakes may lack
+        """Record a mention."""
+        if definition.name:  # missing in some texts with errors
             self.found.append(Mention(span, definition, call or span))
         return definition
 
     def _define(self, scope: _Scope | None, name: nodes.Identifier, definition: Definition) -> None:
-        """Enter a definition, which the scope knows from here on. In a text with mistakes, its name may be missing."""
+        """Record a definition, visible in the scope from here on. In a text with errors, its name may be missing."""
         if not name.text:
             return
         self.found.append(Mention(name.span, definition, name.span, is_definition=True))
@@ -92,7 +92,7 @@ class _Resolver:
             scope.names[name.text] = definition
 
     def items(self, items: Iterable[nodes.Item]) -> None:
-        """Enter what the items of a spec define and mention."""
+        """Record the definitions and mentions in the items of a spec."""
         for item in items:
             match item:
                 case nodes.Param(name=name, value=value):
@@ -129,7 +129,7 @@ class _Resolver:
         self._body(block.body, scope)
 
     def _body(self, body: nodes.Body, outer: _Scope, end: int | None = None) -> None:
-        """`end` is where the names of the body end, if not with its text."""
+        """`end`: where the scope of the body ends, if not at the end of its text."""
         scope = outer.inner()
         for stage in body.stages:
             match stage:
@@ -145,7 +145,7 @@ class _Resolver:
                     self._chain(stage, scope)
 
     def _let(self, let: nodes.Chain, scope: _Scope) -> None:
-        """What a `let` names: a tensor, by the stages that make it, or a value, by a name or a call."""
+        """Resolve the chain of a `let`: the stages of a tensor, or the name or call of a value."""
         match let.elements:
             case [nodes.Element(kind=nodes.Name(text=text, span=span))] if definition := self._value(text, scope):
                 self.note(span, self._stage(text, scope) or definition)
@@ -252,7 +252,7 @@ class _Resolver:
                 self.settings([setting], "train")
 
     def settings(self, settings: Iterable[nodes.Setting], place: str) -> None:
-        """Enter what settings of `train` or of a group mention."""
+        """Record the mentions in settings of `train` or of a group."""
         known = SETTINGS if place == "train" else GROUP_SETTINGS
         for setting in settings:
             name, *path = setting.target
@@ -284,29 +284,29 @@ class _Resolver:
                 self._setting_value(kind, is_checked=True)
 
     def _setting_value(self, kind: nodes.Expression | nodes.Compound, *, is_checked: bool) -> None:
-        """A name that no param has is a word here, whose setting says whether it takes it."""
+        """Resolve a value: a name that is no param is a word, which its setting checks later."""
         match kind:
             case nodes.Name(text=text, span=span):
                 self.note(span, self.globals.get(text) or _of_language("word", text))
             case nodes.CallExpression(callee=callee) if not is_checked:
                 self._arguments(kind, self.note(callee.span, Definition("unknown", callee.text)), _Scope())
             case nodes.Join() | nodes.For() | nodes.Repeat() | nodes.If():
-                pass  # reported where the recipe is made
+                pass  # reported by `recipe`
             case _:
                 self._expression(kind, _Scope())
 
-    # ---- what a name stands for
+    # ---- looking up names
 
     def _defined(self, text: str, scope: _Scope) -> Definition | None:
-        """What the spec itself defines."""
+        """The definition of a name in the spec itself."""
         return scope.names.get(text) or self.globals.get(text)
 
     def _stage(self, text: str, scope: _Scope) -> Definition | None:
-        """What a name stands for where a stage is expected."""
+        """The definition of a name where a stage is expected."""
         return _of_language("layer", text) if text in LAYERS else self._defined(text, scope)
 
     def _value(self, text: str, scope: _Scope) -> Definition | None:
-        """What a name stands for where a value is expected."""
+        """The definition of a name where a value is expected."""
         if found := self._defined(text, scope):
             return found
         if text in self.words:
@@ -325,7 +325,7 @@ class _Resolver:
         return self.note(span, definition, call)
 
     def _function(self, callee: nodes.Identifier, scope: _Scope) -> Definition:
-        """What is called where a value is expected."""
+        """The definition of a callee where a value is expected."""
         if callee.text in FUNCTIONS:
             return _of_language("function", callee.text)
         found = self._defined(callee.text, scope)
@@ -345,7 +345,7 @@ def _parameter(block: nodes.Block, parameter: nodes.BlockParameter) -> Definitio
 
 
 def _argument(callee: Definition, name: str) -> Definition:
-    """What a keyword of a call stands for."""
+    """The definition of a keyword argument."""
     match callee:
         case Definition(kind="block", node=nodes.Block() as block):
             found = next((one for one in block.parameters if one.name.text == name), None)
@@ -357,4 +357,4 @@ def _argument(callee: Definition, name: str) -> Definition:
         case Definition(kind="layer" | "initialiser" | "function"):
             return _of_language("argument", name, callee.name)
         case _:
-            return _of_language("argument", name)  # of a block that a name stands for, whichever it is
+            return _of_language("argument", name)  # the callee is a parameter: any block

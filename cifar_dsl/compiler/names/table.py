@@ -34,7 +34,7 @@ _OF_LANGUAGE = frozenset(["layer", "join", "function", "initialiser", "argument"
 
 @frozen(eq=False)
 class Definition:
-    """What a name stands for.
+    """The meaning of a name.
 
     | kind | what | owner |
     | --- | --- | --- |
@@ -49,10 +49,10 @@ class Definition:
     | setting | of `train` or a group | train, group |
     | choice | of a setting | the setting |
     | base | the spec that the header extends | |
-    | unknown | nothing defines it | |
+    | unknown | undefined | |
 
-    `span` is where the text defines the name, `scope` the part of the text that sees it and `node` the tree of the
-    definition; all are None for the words of the language. The scope of a param or block is the whole spec: None.
+    `span` is where the text defines the name, `scope` the part of the text in which it is visible and `node` the tree
+    of the definition; all are None for built-in names. `scope` is None, too, for params and blocks: the whole spec.
     """
 
     kind: Kind
@@ -64,10 +64,10 @@ class Definition:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for definitions of one thing.
+        """Equal for two definitions of the same thing.
 
         A spec redefines the params and blocks of its bases, and a base may use a name that only a spec on top of it
-        defines: such names are one thing wherever they are mentioned, whatever each file alone knows of them.
+        defines: such a name is one thing in all files, whichever of them defines it.
         """
         if self.kind in _GLOBAL:
             return ("global", self.name)
@@ -80,13 +80,13 @@ class Definition:
 
     @property
     def is_of_language(self) -> bool:
-        """Whether it is a thing of the language, which no text can define."""
+        """Whether it is built in, so that no text defines it."""
         return self.kind in _OF_LANGUAGE
 
 
 @frozen(eq=False)
 class Mention:
-    """A place that names something. `call` is the whole call, argument or setting that the name begins, or the name."""
+    """A use or definition of a name. `call`: the call, argument or setting that starts with the name, or the name."""
 
     span: Span
     definition: Definition
@@ -97,7 +97,7 @@ class Mention:
 class Names:
     """The names of a program or of one file.
 
-    `definitions` maps the span of each mention to what it stands for.
+    `definitions` maps the span of each mention to its definition.
     """
 
     def __init__(self, mentions: Iterable[Mention] = ()) -> None:
@@ -112,20 +112,20 @@ class Names:
         return found
 
     def mentions_of(self, definition: Definition) -> list[Mention]:
-        """All mentions of one thing, its definitions included."""
+        """All mentions of one thing, including its definitions."""
         return self._by_key.get(definition.key, [])
 
     def uses_of(self, definition: Definition) -> list[Mention]:
-        """The mentions of one thing that define nothing."""
+        """All mentions of one thing, without its definitions."""
         return [mention for mention in self.mentions_of(definition) if not mention.is_definition]
 
     def at(self, offset: int) -> Mention | None:
-        """The mention that contains the place or ends there, in a table of one file."""
+        """The mention that contains or ends at the offset, in a table of one file."""
         touching = [mention for mention in self.mentions if mention.span.start <= offset <= mention.span.end]
         return touching[-1] if touching else None
 
     def visible_at(self, offset: int) -> dict[str, Definition]:
-        """The parameters and names of bodies that are known at a place, in a table of one file; the inner ones win."""
+        """The local names that are visible at an offset, in a table of one file; inner names hide outer ones."""
         return {
             mention.definition.name: mention.definition
             for mention in self.mentions
@@ -136,7 +136,7 @@ class Names:
 
 
 def definitions_of(items: Iterable[object]) -> dict[str, Definition]:
-    """The params and blocks among the items, by name; the first of each name."""
+    """The params and blocks among the items, by name; the first definition counts."""
     found: dict[str, Definition] = {}
     for item in items:
         if isinstance(item, nodes.Param | nodes.Block) and item.name.text:

@@ -15,7 +15,7 @@ from cifar_dsl.editors.language_server.suggestions import Suggestion
 from cifar_dsl.language.diagnostics import known_codes
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
-from cifar_dsl.language.syntax.cursor import Frame, Token, keywords_behind, open_frames, tokens_of
+from cifar_dsl.language.syntax.cursor import Frame, Token, keywords_after, open_frames, tokens_of
 from cifar_dsl.operations.layers import JOINS, LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 
@@ -236,7 +236,7 @@ class _Completer:
         if entry is None:
             yield from self._values(frame.line)
         elif not words:
-            passed = {*frame.keywords, *keywords_behind(self.source.text[self.offset :])}
+            passed = {*frame.keywords, *keywords_after(self.source.text[self.offset :])}
             not_positional = entry.arguments[frame.position - len(frame.keywords) :]
             if not frame.keywords and frame.position < len(entry.arguments):
                 yield from self._for(entry.arguments[frame.position])

@@ -1,4 +1,4 @@
-"""What a spec's author is told when something is wrong: findings as data, and how they are shown."""
+"""Diagnostics: errors and warnings about specs as data, and their output formats."""
 
 from cifar_dsl.language.diagnostics.codes import Code, known_codes
 from cifar_dsl.language.diagnostics.formats import render_concise, render_github, render_json, render_sarif

@@ -1,4 +1,4 @@
-"""Diagnostics for programs, and a line each for people: concise, JSON, GitHub's annotations, SARIF."""
+"""The output formats concise, JSON, GitHub annotations and SARIF."""
 
 import json
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ def render_json(diagnostics: Iterable[Diagnostic]) -> str:
 
 
 def render_github(diagnostic: Diagnostic) -> str:
-    """A workflow command, which GitHub shows beside the line in a pull request.
+    """A workflow command, which GitHub shows next to the line in a pull request.
 
     https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
     """
@@ -49,7 +49,7 @@ def _escaped(text: str, *, in_property: bool = False) -> str:
 
 def render_sarif(diagnostics: Iterable[Diagnostic]) -> str:
     """A SARIF 2.1.0 log; https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html."""
-    from cifar_dsl.foundation.version import __version__  # looks at what is installed, which takes a while
+    from cifar_dsl.foundation.version import __version__  # reads package metadata, which is slow
 
     found = list(diagnostics)
     used = sorted({diagnostic.code for diagnostic in found})
@@ -60,7 +60,7 @@ def render_sarif(diagnostics: Iterable[Diagnostic]) -> str:
             {
                 "id": code,
                 "shortDescription": {"text": known_codes()[code].title},
-                "fullDescription": {"text": known_codes()[code].reason},
+                "fullDescription": {"text": known_codes()[code].reason or known_codes()[code].title},
                 "defaultConfiguration": {"level": known_codes()[code].severity},
             }
             for code in used

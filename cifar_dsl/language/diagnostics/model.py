@@ -1,4 +1,4 @@
-"""A diagnostic, complete as it is made: what is wrong with a spec, where, why, and how to fix it."""
+"""Diagnostics as data: what is wrong with a spec, where, why, and how to fix it."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +12,7 @@ from cifar_dsl.language.source import Span
 
 @frozen
 class Label:
-    """Something said about a place: drawn under the excerpt."""
+    """A place with a text, shown under the excerpt."""
 
     span: Span
     text: str = ""
@@ -20,7 +20,7 @@ class Label:
 
 @frozen
 class Edit:
-    """Text that is put in place of a span, which may be empty."""
+    """Replaces the text of a span, which may be empty."""
 
     span: Span
     replacement: str
@@ -28,7 +28,7 @@ class Edit:
 
 @frozen
 class Fix:
-    """A change of the text that would mend it. A safe one leaves the meaning of a spec as it is."""
+    """A change of the text that fixes a diagnostic. A safe fix never changes the meaning of a spec."""
 
     title: str
     edits: tuple[Edit, ...]
@@ -37,9 +37,9 @@ class Fix:
 
 @frozen
 class Diagnostic:
-    """One finding: what and where (`message`, `label`), why (`notes`), what to do (`help`, `fixes`).
+    """An error or warning: what and where (`message`, `label`), details (`notes`), how to fix it (`help`, `fixes`).
 
-    `label` is None only where no text exists to point at, as when a file is missing.
+    `label` is None only if there is no text to point at, such as for a missing file.
     """
 
     code: str = field()
@@ -53,23 +53,23 @@ class Diagnostic:
     @code.validator
     def _is_known(self, _attribute: object, value: str) -> None:
         if value not in known_codes():
-            raise AssertionError(f"{value} is declared by no section of docs/diagnostics.md")
+            raise AssertionError(f"{value} has no section in docs/diagnostics.md")
 
     @property
     def severity(self) -> str:
-        """`error`, or `warning` for what a spec may do and most likely should not."""
+        """`error` or `warning`."""
         return known_codes()[self.code].severity
 
     @property
     def sort_key(self) -> tuple[str, int, str]:
-        """Order of a listing: by file, then by place."""
+        """The sort key of a list of diagnostics: by file, then by place."""
         if self.label is None:
             return ("", 0, self.code)
         return (self.label.span.source.name, self.label.span.start, self.code)
 
 
 class SpecError(CifarDslError):
-    """A spec is wrong; `diagnostics` holds one entry for each error.
+    """A spec has errors; `diagnostics` holds one entry for each.
 
     Raised by the compiler. The command line prints the diagnostics and exits with 1.
     """
@@ -85,13 +85,13 @@ class SpecError(CifarDslError):
 
 
 def replacement(span: Span, text: str | None) -> tuple[Fix, ...]:
-    """The fix that puts `text` in place of `span`; none where there is no such text."""
+    """The fix that replaces `span` with `text`; empty if `text` is None."""
     return (Fix(f"write `{text}`", (Edit(span, text),)),) if text else ()
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` was most likely meant to be, or None if none is near."""
-    from difflib import get_close_matches  # only a wrong spec waits for it
+    """The known name most similar to `name`, or None if none is similar."""
+    from difflib import get_close_matches  # only needed for a spec with errors
 
     candidates = sorted(set(known) - {name})
     folded = {candidate.casefold(): candidate for candidate in reversed(candidates)}

@@ -1,4 +1,4 @@
-"""Diagnostics as text for people: excerpts with the places underlined."""
+"""The output format for people: excerpts of the text with underlined places."""
 
 import unicodedata
 
@@ -6,13 +6,13 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics.codes import known_codes
 from cifar_dsl.language.diagnostics.model import Diagnostic, Label
 
-_LONGEST = 160  # characters of a line that are shown
+_LONGEST = 160  # characters shown of a line
 
 
 def render_full(diagnostic: Diagnostic, *, color: bool = False, encoding: str = "utf-8") -> str:
-    """The excerpt with the place underlined, why, and what to type instead.
+    """The message, an excerpt with underlined places, notes, the reason and help.
 
-    `color`: with ANSI's colours. Characters that `encoding` lacks are escaped, and count as wide as they are then.
+    `color`: use ANSI colours. Characters that `encoding` lacks are escaped; columns count the escaped text.
     """
     style = _Style(diagnostic.severity if color else None, encoding)
     head = style.strong(f"{diagnostic.severity}[{diagnostic.code}]") + style.bold(
@@ -32,14 +32,15 @@ def render_full(diagnostic: Diagnostic, *, color: bool = False, encoding: str = 
         lines.append(style.dim(f"{margin} |"))
     mark = style.dim(f"{margin} =")
     lines.extend(f"{mark} {style.shown(note)}" for note in diagnostic.notes)
-    lines.append(f"{mark} {style.bold('why')}: {known_codes()[diagnostic.code].reason}")
+    if reason := known_codes()[diagnostic.code].reason:
+        lines.append(f"{mark} {style.bold('why')}: {reason}")
     lines.extend(f"{mark} {style.bold('help')}: {style.shown(text)}" for text in diagnostic.help)
     return "\n".join(lines)
 
 
 @frozen
 class _Style:
-    """How a rendering looks: without colours where `severity` is None, in the characters of `encoding`."""
+    """The style of a rendering: without colours if `severity` is None, in the characters of `encoding`."""
 
     severity: str | None
     encoding: str
@@ -60,11 +61,11 @@ class _Style:
         return visible(text).encode(self.encoding, "backslashreplace").decode(self.encoding)
 
     def line(self, text: str) -> str:
-        """A part of a line of an excerpt."""
+        """Part of a line of an excerpt, as shown."""
         return self.shown(text.replace("\t", "    "))
 
     def columns(self, text: str) -> int:
-        """How many columns of a terminal a part of a line takes."""
+        """The width of part of a line, in terminal columns."""
         return sum(
             0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
             for c in self.line(text)
@@ -72,7 +73,7 @@ class _Style:
 
 
 def visible(text: str) -> str:
-    """`text` with control and bidirectional characters escaped, so that it can't act on a terminal."""
+    """`text` with control and bidirectional characters escaped, so that it can't control the terminal."""
     return "".join(
         _escape(character) if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else character
         for character in text
@@ -91,7 +92,7 @@ def _by_source(labels: list[Label]) -> list[tuple[str, list[Label]]]:
 
 
 def _excerpt(labels: list[Label], primary: Label | None, width: int, style: _Style) -> list[str]:
-    """The lines that the labels stand on, each followed by its underlines."""
+    """The lines of the labels, each followed by its underlines."""
     lines: list[str] = []
     previous = cut = 0
     text = ""

@@ -1,4 +1,4 @@
-"""The one way in which the compiler reports an error: `Reporter.error`."""
+"""`Reporter.error`, the only way in which the compiler reports an error."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,12 +12,12 @@ from cifar_dsl.language.source import Source, Span
 
 
 class EvaluationFailed(Exception):  # noqa: N818  # control flow inside the compiler: the error has been reported
-    """Something has no value, or no shape. Raised where the reason has been reported, caught where work can resume."""
+    """A value or shape can't be computed, and the error has been reported. Caught where the compiler can continue."""
 
 
 @frozen
 class Cause:
-    """The one reason for everything that is wrong inside a call, such as two swapped arguments."""
+    """The single cause of all errors inside a call, such as two swapped arguments."""
 
     label: Label
     help: str
@@ -25,7 +25,7 @@ class Cause:
 
 @frozen
 class _Call:
-    """A call of a block that is being expanded, as a person would write it."""
+    """A block call that is being expanded, as text."""
 
     text: str
     span: Span
@@ -36,11 +36,11 @@ class _Call:
 class Reporter:
     """Collects diagnostics, so that every error of a spec is reported at once.
 
-    A diagnostic is complete when it is recorded: the calls on the stack decide its place and its notes. The same error
-    met again (a block's body is expanded at every call) is recorded once.
+    A recorded diagnostic is final: the calls on the stack determine its place and notes. Repeated errors at one place
+    (a block's body is expanded at every call) are recorded once.
     """
 
-    main: Source | None = None  # the text that is being checked, whose errors come first
+    main: Source | None = None  # the checked text; its errors come first
     _recorded: dict[object, Diagnostic] = field(factory=dict, init=False)
     _calls: list[_Call] = field(factory=list, init=False)  # outermost first
 
@@ -56,11 +56,11 @@ class Reporter:
         meant: str | None = None,
         fixes: tuple[Fix, ...] = (),
     ) -> EvaluationFailed:
-        """Record an error at a place, which a label describes further. Raise the result where work can't continue.
+        """Record an error at a place; a label adds a text. Raise the result if work can't continue.
 
-        `meant` is the name that was most likely intended: it replaces the help, and its fix writes it at the place.
-        Inside calls, notes list them. For an error in a block of the library, the place is the call in the author's
-        text. Inside a call with a cause, the first error is recorded at the cause; the others follow from it.
+        `meant` is the most likely intended name: it replaces the help, and a fix writes it at the place.
+        Inside calls, notes list the calls. An error in a block of the library is shown at the call in the author's
+        text. Inside a call with a cause, only the first error is recorded, at the cause.
         """
         label = at if isinstance(at, Label) else Label(at)
         key: object = (code, label.span)
@@ -87,7 +87,7 @@ class Reporter:
 
     @contextmanager
     def call(self, text: str, span: Span, cause: Cause | None = None) -> Iterator[None]:
-        """While a block's call is expanded. `cause`, if there is one, is the reason for every error inside."""
+        """Wrap the expansion of a block call. `cause`, if given, is the cause of every error inside."""
         self._calls.append(_Call(text, span, cause))
         try:
             yield
@@ -96,7 +96,7 @@ class Reporter:
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """The diagnostics in the order of the text, those of the main text first; `limits.diagnostics` at most."""
+        """The diagnostics in text order, those of the main text first; at most `limits.diagnostics`."""
         ordered = sorted(self._recorded.values(), key=lambda one: (not self._is_main(one), one.sort_key))
         return tuple(ordered[: limits.current().diagnostics])
 
@@ -107,6 +107,6 @@ class Reporter:
         return bool(self._recorded)
 
     def raise_if_any(self) -> None:
-        """Raise `SpecError` with every diagnostic, if there is one."""
+        """Raise `SpecError` with all diagnostics, if there are any."""
         if self._recorded:
             raise SpecError(self.diagnostics)

@@ -1,16 +1,25 @@
-"""Text of specs -> syntax trees, and back. Nothing else imports lark.
+"""Parses the text of specs into syntax trees, and prints trees as text. Nothing else imports lark.
 
-In the order in which a text passes through:
+A text without errors passes through
 
-- `tables`: lark's parser, made from `grammar/arch.lark` or from the prepared `tables.json`, and its lexer
-- `layout`: drops the new lines that end nothing; bounds brackets and lengths
-- `builder`: lark's tree -> `nodes`, the syntax tree
-- `parser`: all of that for a right text (`parse_spec`, `parse_override`, `parse_axis`)
-- `tolerant_layout`, `repairs`: the same for any text: brackets are balanced, what stands in a wrong place is repaired
-- `mistakes`: what had to be repaired, as diagnostics, in the words of `explanations`
-- `recovery`: what could be read, as a tree (`parse_recovering`), for editors
-- `printer`: tree -> text; `lines`, `formatter`: text -> canonical text with its comments
-- `words`: the keywords, and the names of settings
+- `tables`: lark's lexer and parser, built from `grammar/arch.lark` or the prepared `tables.json`
+- `newlines`: drops the new lines that end nothing, and limits nesting and lengths
+- `builder`: turns lark's tree into `nodes`, the syntax tree
+- `parser`: runs these steps (`parse_spec`, `parse_override`, `parse_axis`)
+
+A text with errors passes through
+
+- `balancing`: replaces `newlines`, and balances brackets
+- `repairs`: replaces the parser: inserts and drops tokens so that the text parses
+- `syntax_errors`: reports the repairs as diagnostics, with the messages of `explanations`
+- `recovery`: builds the tree of the repaired text (`parse_recovering`), for editors
+
+and for output and editors there are
+
+- `printer`: syntax tree to text
+- `lines`, `formatter`: text to canonical text, with comments
+- `cursor`: the open brackets at a place in any text, for completion
+- `words`: keywords, and names of settings
 """
 
 from typing import TYPE_CHECKING, Any
@@ -48,7 +57,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # only editors and wrong specs need the rest
+def __getattr__(name: str) -> Any:  # only needed for editors and for specs with errors
     if name not in {"Recovered", "parse_recovering"}:
         raise AttributeError(name)
     from cifar_dsl.language.syntax import recovery

@@ -1,4 +1,4 @@
-"""`python -m cifar_dsl.language.syntax`: writes the parser's tables anew after a change to the grammar."""
+"""`python -m cifar_dsl.language.syntax`: regenerates the parser's tables after a change to the grammar."""
 
 from cifar_dsl.language.syntax.tables import write
 

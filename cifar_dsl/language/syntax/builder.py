@@ -1,4 +1,4 @@
-"""Lark's tree -> the nodes of `nodes`. Each method stands under the grammar rule that it serves."""
+"""Builds the nodes of `nodes` from lark's tree. The grammar rule stands above the method that handles it."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _SCALES = {"k": 10**3, "M": 10**6, "G": 10**9}
 
 
 class LiteralError(Exception):
-    """A number literal that can't stand where it does."""
+    """A number literal that is invalid at its place."""
 
     def __init__(self, span: Span) -> None:
         super().__init__(span)
@@ -24,16 +24,16 @@ class LiteralError(Exception):
 
 
 class OutOfRangeError(LiteralError):
-    """It is too large."""
+    """A number literal that is too large."""
 
 
 class FractionError(LiteralError):
-    """It is no integer."""
+    """A fraction where an integer is required."""
 
 
 @v_args(meta=True)
 class Builder(Transformer_NonRecursive[Token, Any]):
-    """Builds nodes from the leaves up, without recursion."""
+    """Builds nodes bottom-up, without recursion."""
 
     def __init__(self, source: Source) -> None:
         super().__init__()
@@ -301,7 +301,7 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         digits, scale = (token[:-1], _SCALES[token[-1]]) if token[-1] in _SCALES else (str(token), 1)
         if len(digits) > 40:
             raise OutOfRangeError(self._token_span(token))
-        digits = digits.replace("_", "")  # which the grammar lets stand anywhere; Python wants a digit on either side
+        digits = digits.replace("_", "")  # unlike the grammar, Python requires a digit on both sides of `_`
         value = int(digits) * scale if digits.isdigit() else float(digits) * scale
         if abs(value) > limits.current().integer_magnitude:
             raise OutOfRangeError(self._token_span(token))
@@ -310,7 +310,7 @@ class Builder(Transformer_NonRecursive[Token, Any]):
 
 @v_args(meta=True)
 class RecoveringBuilder(Builder):
-    """Builds the nodes of a text with mistakes: from empty tokens, and in place of numbers that can't be, `Missing`."""
+    """Builds the nodes of a text with errors: `Missing` for empty tokens and invalid numbers."""
 
     def spec(self, meta: Meta, children: Children) -> nodes.Spec:
         header, *items = children

@@ -1,6 +1,6 @@
-"""The brackets that are open at a place of a text, and the line so far: enough for completion while a text is typed.
+"""The open brackets and the unfinished line at a place in any text, for completion.
 
-Names and what they mean are in the tree of `parse_recovering`; only the unfinished line needs its tokens.
+The tree of `parse_recovering` has the names; only the unfinished line needs tokens.
 """
 
 import re
@@ -21,14 +21,14 @@ _TOKEN = re.compile(
     | (?P<sign>->|\.\.|[=!<>]=|//|[^\s])""",
     re.VERBOSE,
 )
-_STARTERS = frozenset([*HEADERS, *ITEMS])  # these begin a line nowhere but in the file itself
-_BRACED = frozenset(["file", "body", "train", "group"])  # frames in which a new line ends something
-_CONTINUED = frozenset(["->", "|", "=", "{"])  # unless it stands behind one of these
+_STARTERS = frozenset([*HEADERS, *ITEMS])  # only at the top level does a line start with one of these
+_BRACED = frozenset(["file", "body", "train", "group"])  # frames in which a new line can end a stage or setting
+_CONTINUED = frozenset(["->", "|", "=", "{"])  # except after one of these
 
 
 @frozen
 class Token:
-    """A piece of any text: a comment, string, name, number or sign, or `line`, the end of one."""
+    """A token of any text. Its kind is `comment`, `string`, `name`, `number`, `sign`, or `line` for a line end."""
 
     kind: str
     text: str
@@ -36,23 +36,23 @@ class Token:
 
     @property
     def end(self) -> int:
-        """The offset behind it."""
+        """The offset after the token."""
         return self.start + len(self.text)
 
 
 def tokens_of(text: str, end: int | None = None) -> list[Token]:
-    """The tokens of a text, or of its part before `end`, comments included, however wrong it is."""
+    """The tokens of any text, or of its part before `end`, including comments."""
     found = _TOKEN.finditer(text, 0, len(text) if end is None else end)
     return [Token(match.lastgroup or "sign", match[0], match.start()) for match in found]
 
 
 @define
 class Frame:
-    """An open bracket: of the file, a body, `train` or a group; of a block's parameters or a call; or any other.
+    """An open bracket: file, body, `train` or group; block parameters or call; or other brackets.
 
     `head` is the name before the bracket of parameters or a call. `line` holds the tokens since the last comma or, in
-    braces, since the last end of a line or branch, those in inner ( ) and [ ] included. `keywords` and `position` tell
-    which arguments of a call stand before the place; in `train` or a group, `keywords` are the settings before it.
+    braces, since the last end of a line or branch, including those in inner ( ) and [ ]. `keywords` and `position`
+    describe the earlier arguments of a call; in `train` or a group, `keywords` are the earlier settings.
     """
 
     kind: str
@@ -68,11 +68,11 @@ class Frame:
 
 
 def open_frames(text: str, end: int) -> list[Frame]:
-    """The brackets that are open at a place, the file first."""
+    """The open brackets at an offset, outermost (the file) first."""
     frames = _Frames()
     for token in tokens_of(text, end):
         if token.kind != "comment":
-            frames.take(token)
+            frames.update(token)
             frames.previous = token
     return frames.open
 
@@ -82,8 +82,8 @@ class _Frames:
     open: list[Frame] = field(factory=lambda: [Frame("file")])
     previous: Token | None = None
 
-    def take(self, token: Token) -> None:
-        """Follow the text by one token."""
+    def update(self, token: Token) -> None:
+        """Update the frames with the next token."""
         if token.text in _STARTERS and (self.previous is None or self.previous.kind == "line"):
             del self.open[1:]
             self.open[0].line.clear()
@@ -116,7 +116,7 @@ class _Frames:
                 self._note(token)
 
     def _note(self, token: Token) -> None:
-        """Enter a token in the lines that it belongs to."""
+        """Append a token to the lines that it belongs to."""
         for frame in reversed(self.open):
             frame.line.append(token)
             if frame.kind in _BRACED:
@@ -131,7 +131,7 @@ class _Frames:
 
 
 def _braced(frame: Frame) -> Frame:
-    """The frame that a `{` behind the frame's line opens."""
+    """The frame that a `{` after the frame's line opens."""
     first = frame.line[0].text if frame.line else ""
     if (frame.kind, first) in {("file", "block"), ("file", "train"), ("train", "group")}:
         frame.line.clear()
@@ -145,8 +145,8 @@ def _end_line(frame: Frame) -> None:
     frame.line.clear()
 
 
-def keywords_behind(text: str) -> Iterator[str]:
-    """The names of arguments that are given in a call behind the place in it where `text` begins."""
+def keywords_after(text: str) -> Iterator[str]:
+    """The names of the arguments of a call that follow the cursor; `text` starts at the cursor."""
     depth = 0
     tokens = tokens_of(text)
     for token, following in pairwise(tokens):

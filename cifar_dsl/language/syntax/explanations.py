@@ -1,4 +1,4 @@
-"""Why something can't stand where it does in a text, and what could: the words for what `mistakes` finds."""
+"""The messages of syntax errors: what is unexpected, what is expected instead, and how to fix it."""
 
 from collections.abc import Sequence
 
@@ -7,19 +7,19 @@ from lark import Token
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.source import Source, Span
-from cifar_dsl.language.syntax.layout import NEW_LINE, UnbalancedError
+from cifar_dsl.language.syntax.newlines import NEW_LINE, UnbalancedError
 from cifar_dsl.language.syntax.tables import parser
 from cifar_dsl.language.syntax.words import ITEMS, KEYWORDS, SETTING_WORDS, TERMINALS
 
 END = "$END"
 _ADVICE_FOR = {
-    ";": ("a stage or a setting ends with its line",),
+    ";": ("put each stage or setting on a line of its own",),
     "&": ("write `and`",),
-    "!": ("write `not`; `!=` says that two values differ",),
+    "!": ("write `not`, or `!=` to compare",),
     "?": ("write `a if condition else b`",),
-    "^": ("there is no power; multiply",),
-    "'": ('text stands in double quotes: "base.arch"',),
-    "@": ("comments begin with `#`",),
+    "^": ("there is no power operator; multiply instead",),
+    "'": ('use double quotes: "base.arch"',),
+    "@": ("comments start with `#`",),
     "→": ("write `->`",),
 }
 _PARTNERS = {"(": ")", "[": "]", "{": "}"}
@@ -27,14 +27,14 @@ _PARTNERS = {"(": ")", "[": "]", "{": "}"}
 
 @frozen
 class Brackets:
-    """The brackets of some tokens: those that are open at the end, and pairs of those that are not."""
+    """The brackets among some tokens: those still open at the end, and the closed pairs."""
 
     open: tuple[Token, ...]
     pairs: tuple[tuple[Token, Token], ...]
 
     @classmethod
     def of(cls, tokens: Sequence[Token]) -> "Brackets":
-        """Those of a text as far as these tokens go."""
+        """The brackets of the first tokens of a text."""
         waiting: list[Token] = []
         pairs: list[tuple[Token, Token]] = []
         for token in tokens:
@@ -46,9 +46,9 @@ class Brackets:
 
 
 def _unclosed(source: Source, brackets: Brackets) -> Diagnostic:
-    """Names the bracket that most likely lacks its partner.
+    """The error for the bracket that most likely lacks its partner.
 
-    Where a `}` stands further left than the line of the `{` that it closes, it was meant for an outer one.
+    If a `}` is indented less than the line of the `{` that it closes, it was meant for an outer one.
     """
     opening = brackets.open[-1]
     for candidate, closing in brackets.pairs:
@@ -61,16 +61,16 @@ def _unclosed(source: Source, brackets: Brackets) -> Diagnostic:
 
 
 def _never_closed(source: Source, opening: Token) -> Diagnostic:
-    help_text = f"add `{_PARTNERS[str(opening)]}` where it should end"
+    help_text = f"close it with `{_PARTNERS[str(opening)]}`"
     return Diagnostic("E0102", f"this `{opening}` is never closed", Label(span_of(source, opening)), help=(help_text,))
 
 
-def unbalanced_mistake(
+def unbalanced_error(
     source: Source, error: UnbalancedError, brackets: Brackets, stray: Sequence[Span] = ()
 ) -> Diagnostic:
-    """What to say of brackets that don't go together.
+    """The diagnostic for unbalanced brackets.
 
-    `brackets` are those of all tokens before; `stray` those that `tolerant_layout` found to be too many.
+    `brackets`: those of all earlier tokens; `stray`: the surplus brackets that `balancing` drops.
     """
     token, opening = error.token, error.opening
     if token is None:
@@ -80,31 +80,31 @@ def unbalanced_mistake(
     label = Label(span_of(source, token))
     if opening is None:
         label = next((Label(span) for span in stray if span.text == str(token)), label)
-        return Diagnostic("E0102", f"this `{token}` closes nothing", label, help=("delete it",))
+        return Diagnostic("E0102", f"unmatched `{token}`", label, help=("delete it",))
     return Diagnostic(
         "E0102",
-        f"`{token}` does not close `{opening}`",
+        f"`{token}` doesn't close `{opening}`",
         label,
         secondary=(Label(span_of(source, opening), "opened here"),),
         help=(f"close it with `{_PARTNERS[str(opening)]}` first",),
     )
 
 
-def character_mistake(source: Source, offset: int) -> Diagnostic:
-    """What to say of a character that begins no word."""
+def character_error(source: Source, offset: int) -> Diagnostic:
+    """The diagnostic for a character that starts no token."""
     character = source.text[offset]
     help_text: tuple[str, ...] = ()
     if character == '"':
-        message, help_text = "this text is not closed on its line", ('close it with `"`',)
+        message, help_text = "this string is not closed on its line", ('close it with `"`',)
     else:
-        message = f"`{character}` means nothing here"
+        message = f"unexpected character `{character}`"
         help_text = _ADVICE_FOR.get(character, ("it may be invisible in your editor",) if ord(character) > 127 else ())
     return Diagnostic("E0101", message, Label(Span(source, offset, offset + 1)), help=help_text)
 
 
 @frozen
 class Misplaced:
-    """Why a token can't stand where it does; `accepts` names what could."""
+    """A token that the grammar doesn't accept at its place; `accepts` names the terminals that it does."""
 
     source: Source
     token: Token
@@ -112,21 +112,21 @@ class Misplaced:
     brackets: Brackets
 
     def diagnostic(self) -> Diagnostic:
-        """What to say of it."""
+        """The diagnostic for the token."""
         token = self.token
         if token in ITEMS and self.brackets.open and _is_first_on_its_line(self.source, token):
             if self.source.text.count("{") != self.source.text.count("}"):
                 return _unclosed(self.source, self.brackets)
-            message, label = f"`{token}` stands inside of braces", Label(span_of(self.source, token))
-            return Diagnostic("E0101", message, label, help=("put it outside of all braces",))
+            message, label = f"`{token}` is not allowed inside braces", Label(span_of(self.source, token))
+            return Diagnostic("E0101", message, label, help=("move it outside all braces",))
         expected = _expected(self.accepts)
         if token.type in {END, NEW_LINE}:
-            found, span = "the line ends here", _end_of_text_before(self.source, token)
+            problem, span = "unexpected end of line", _end_of_text_before(self.source, token)
             if token.type == END:
-                found = "the text ends here"
+                problem = "unexpected end of file"
         else:
-            found, span = f"`{token}` is not expected here", span_of(self.source, token)
-        message = f"{found}; expected {expected}" if expected else found
+            problem, span = f"unexpected `{token}`", span_of(self.source, token)
+        message = f"{problem}; expected {expected}" if expected else problem
         return Diagnostic("E0101", message, Label(span), help=self._advice(span, expected))
 
     def _advice(self, span: Span, expected: str) -> tuple[str, ...]:
@@ -134,23 +134,23 @@ class Misplaced:
         line = self.source.line_text(span.line).strip()
         first_word = line.split(maxsplit=1)[0] if line else ""
         if expected == "`arch` or `library`":
-            return ("a spec starts with its name: `arch NAME`",)
+            return ("start the spec with its name: `arch NAME`",)
         if first_word == "group" and expected == "a name":
-            return ("a group has a name, by which it is overridden: `group NAME {`",)
+            return ("give the group a name: `group NAME {`",)
         if str(token) in KEYWORDS:
-            return (f"`{token}` is a word of the language; choose another name",)
+            return (f"`{token}` is a keyword; choose another name",)
         if token.type == "EQUAL" and self.source.text.startswith("=>", token.start_pos or 0):
             return ("write `->`",)
         if token.type == "EQUAL" and first_word in SETTING_WORDS:
-            return ("settings of `train` are written without `=`: `batch 64`",)
+            return ("write settings of `train` without `=`: `batch 64`",)
         if token.type == "EQUAL" and first_word.isidentifier():
-            return ("name a value or a tensor with `let`; two values are compared by `==`",)
+            return ("define a value or a tensor with `let`; compare values with `==`",)
         if str(token) == "//":
-            return ("comments begin with `#`; `//` divides",)
+            return ("comments start with `#`; `//` is integer division",)
         if token in {"->", "|"}:
             return (f"there is no stage before this `{token}`",)
         if self.brackets.open and token.type in {"NAME", "SIZE", "NUMBER"}:
-            return ("put stages on lines of their own, or `->` between them",)
+            return ("put each stage on a line of its own, or connect them with `->`",)
         return ()
 
 
@@ -166,12 +166,12 @@ def _end_of_text_before(source: Source, token: Token) -> Span:
 
 
 def end_token(source: Source) -> Token:
-    """The token behind the last one."""
+    """The end of the text as a token."""
     return Token(END, "", len(source.text))
 
 
 def _expected(accepts: set[str]) -> str:
-    """The acceptable continuations in words, or "" where there are too many to help."""
+    """The accepted terminals in words, or "" if there are too many to be helpful."""
     literals = {terminal.name: terminal.pattern.value for terminal in parser().terminals}
     words = [TERMINALS.get(name) or f"`{_plain(literals.get(name, name))}`" for name in sorted(accepts)]
     if len(words) > 8:
@@ -184,6 +184,6 @@ def _plain(pattern: str) -> str:
 
 
 def span_of(source: Source, token: Token) -> Span:
-    """Where a token stands."""
+    """The span of a token."""
     start = token.start_pos or 0
     return Span(source, start, start + len(token))

@@ -1,20 +1,20 @@
-"""The canonical layout of a spec: the same words in the same order, with other space between them.
+"""The canonical format of a spec: the same words in the same order, with different space between them.
 
-- A line four levels deep begins with sixteen spaces; the bar of a branch stands two columns further left. There is at
-  most one blank line in a row, and there is one around every item of several lines.
-- What the author wrote on one line stays on one while it fits into 120 columns, and what stood on several stays on
-  several. The line breaks that count are those in braces before and behind stages, in other brackets before items,
-  and before `->`; one elsewhere goes away. A body is open, too, where something before it on its line is.
-- What doesn't fit is broken before `->`, or else in the brackets that come last, if that will do. Items of an open list
-  fill its lines; behind the last there is no comma. A list whose last item alone is open stays closed around it.
-- The values of settings stand in one column.
-- A comment beside code begins in column 37 or, where the code comes that far, in the next one after a multiple of four;
-  those of neighbouring lines in one column, the furthest. A comment right below it in the same column goes with it.
-  Comments may be longer than 120 columns.
-- A comment before `{` or `,` moves behind it, one behind `->` or the bar of a branch before it.
+- Each level is indented by four spaces; the bar of a branch is two columns further left. There is at most one blank
+  line in a row, and one around every item of several lines.
+- Code on one line stays on one line if it fits into 120 columns, and code on several lines stays on several. Line
+  breaks are kept in braces before and after stages, in other brackets before items, and before `->`; others are
+  removed. A body is also broken if something before it on its line is.
+- A line that is too long is broken before `->`, or else in its last brackets, if that is enough. Items of a broken
+  list fill its lines, without a comma after the last. A list in which only the last item is broken hugs that item.
+- The values of settings are aligned in a column.
+- A comment beside code starts in column 37, or after longer code in the next column after a multiple of four;
+  comments of neighbouring lines are aligned at the rightmost column. A comment directly below, in the same column,
+  belongs to it. Comments can exceed 120 columns.
+- A comment before `{` or `,` moves after it; a comment after `->` or the bar of a branch moves before it.
 
-That the meaning stays can be seen from layout.py: a new line that ends something is kept, and one that ends nothing
-comes and goes only where it would be dropped.
+The meaning never changes: the formatter keeps every new line that ends something, and adds or removes new lines
+only where `newlines` drops them.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _COMMENT_COLUMN = 36  # from 0
 
 
 def format_text(source: Source) -> str:
-    """The canonical layout of a file's text, with all of its comments. Raises SpecError where it doesn't parse."""
+    """The canonical format of a file's text, with all its comments. Raises SpecError if it doesn't parse."""
     spec = parse_spec(source)
     items, end = lines_of(source)
     writer = _Writer()
@@ -40,7 +40,7 @@ def format_text(source: Source) -> str:
     writer.gap(end, 0, is_last=True)
     text = writer.text()
     if text != source.text and parse_spec(Source(source.name, text)) != spec:
-        raise AssertionError(f"the layout of {source.name} would change its meaning")
+        raise AssertionError(f"formatting {source.name} would change its meaning")
     return text
 
 
@@ -52,25 +52,25 @@ class _OutputLine:
 
 @define
 class _Writer:
-    """The lines written so far. `_indent` is that of the last; brackets that open in it indent theirs further."""
+    """The lines written so far. `_indent` is that of the last line; brackets opened in it indent further."""
 
     _lines: list[_OutputLine] = field(factory=list, init=False)
     _indent: int = field(default=0, init=False)
 
     def text(self) -> str:
-        """All lines, with the comments beside code in columns."""
+        """All lines, with the comments beside code aligned."""
         texts: list[str] = []
         runs = [list(run) for _, run in groupby(self._lines, lambda line: bool(line.comment))]
         for run, following in zip(runs, [*runs[1:], []], strict=True):
             reach = max(len(line.text) for line in run) + 2
             column = max(_COMMENT_COLUMN, -(-reach // _INDENT) * _INDENT)
             if following and following[0].text.startswith(" " * column + "#"):
-                column += _INDENT  # or that comment would seem to go with these
+                column += _INDENT  # else that comment would seem to belong to these
             texts.extend(line.text.ljust(column) + line.comment if line.comment else line.text for line in run)
         return "\n".join(texts) + "\n"
 
     def gap(self, gap: Gap, indent: int, *, is_first: bool = False, is_last: bool = False) -> None:
-        """Write comments and blank lines, of which none are at the first and the last place and none in a row."""
+        """Write comments and blank lines, without repeated blank lines or blank lines at the first and last place."""
         lines = list(gap.lines)
         while is_last and lines and not lines[-1]:
             lines.pop()
@@ -89,14 +89,14 @@ class _Writer:
         was_tall = False
         for i, item in enumerate(items):
             gap = item[0].gap
-            behind = len(self._lines) + max(0, gap.beside - 1)
+            insert_at = len(self._lines) + max(0, gap.beside - 1)
             self.gap(gap, 0, is_first=i == 0)
             self._start(0)
             top = len(self._lines)
             self._stages(item)
             is_tall = len(self._lines) > top
             if i and (was_tall or is_tall) and "" not in gap.lines:
-                self._lines.insert(behind, _OutputLine(""))
+                self._lines.insert(insert_at, _OutputLine(""))
             was_tall = is_tall
 
     def _start(self, indent: int, mark: str = "") -> None:
@@ -115,17 +115,17 @@ class _Writer:
         self._start(indent)
 
     def _stages(self, line: Line) -> None:
-        """Write a line that stands in braces or in no brackets."""
+        """Write a line in braces or at the top level."""
         indent = self._indent + _INDENT
         for i, stage in enumerate(_split(line)):
-            if i and (stage[0].gap.has_break or not self._takes(stage, "{", indent)):
+            if i and (stage[0].gap.has_break or not self._fits(stage, "{", indent)):
                 self._break(stage[0].gap, indent)
             elif i:
                 self._add(" ")
             self._parts(stage, "{")
 
-    def _takes(self, line: Line, enclosing: str, indent: int) -> bool:
-        """Whether a part of a chain or list goes where the last one ended; else it gets a line, at `indent`."""
+    def _fits(self, line: Line, enclosing: str, indent: int) -> bool:
+        """Whether a part of a chain or list fits on the current line; else it starts a line, at `indent`."""
         if not has_break(line):
             width = len(flat(line, enclosing))
             if self._column + 1 + width <= _WIDTH:
@@ -134,10 +134,10 @@ class _Writer:
                 return False
         return self._column + 1 + _width_to_bracket(line, enclosing) <= _WIDTH
 
-    def _parts(self, line: Line, enclosing: str, behind: int = 0) -> None:
-        """Write parts on one line if they fit together with what is `behind` them, else with open brackets."""
+    def _parts(self, line: Line, enclosing: str, after: int = 0) -> None:
+        """Write parts on one line if they fit, with `after` more columns; else break their brackets."""
         text = flat(line, enclosing)
-        if not has_break(line) and self._column + len(text) + behind <= _WIDTH:
+        if not has_break(line) and self._column + len(text) + after <= _WIDTH:
             self._add(text)
             return
         indent = self._indent + _INDENT
@@ -151,10 +151,10 @@ class _Writer:
             elif part.kind == "{":
                 self._body(part)
             else:
-                self._list(part, _width_to_bracket(line, enclosing, i + 1, behind))
+                self._list(part, _width_to_bracket(line, enclosing, i + 1, after))
 
     def _body(self, body: Bracket) -> None:
-        """Write braces with every line on one of its own, and the values of settings in a column."""
+        """Write braces with each line on its own line of text, and the values of settings aligned."""
         outside, indent = self._indent, self._indent + _INDENT
         width = max((len(line[0].text) for line in body.lines if line[0].kind == TARGET), default=0)
         self._add("{")
@@ -167,20 +167,20 @@ class _Writer:
             self._stages(line[1:] if first.kind == TARGET or first.text == "|" else line)
         self._close(body, outside)
 
-    def _list(self, items: Bracket, behind: int) -> None:
-        """Write parentheses or brackets: on one line, open, or closed around an open last item."""
-        if not items.has_break and self._column + len(items.text) + behind <= _WIDTH:
+    def _list(self, items: Bracket, after: int) -> None:
+        """Write parentheses or brackets: on one line, broken, or hugging a broken last item."""
+        if not items.has_break and self._column + len(items.text) + after <= _WIDTH:
             self._add(items.text)
-        elif self._is_closed_around_last(items):
+        elif self._hugs_last(items):
             *others, last = items.lines
             self._add(items.kind + "".join(flat(item, items.kind) + " " for item in others))
-            self._parts(last, items.kind, len(items.closing.text) + behind)
+            self._parts(last, items.kind, len(items.closing.text) + after)
             self._add(items.closing.text)
         else:
             outside, indent = self._indent, self._indent + _INDENT
             self._add(items.kind)
             for i, item in enumerate(items.lines):
-                if i == 0 or item[0].gap.has_break or not self._takes(item, items.kind, indent):
+                if i == 0 or item[0].gap.has_break or not self._fits(item, items.kind, indent):
                     self.gap(item[0].gap, indent, is_first=i == 0)
                     self._start(indent)
                 else:
@@ -188,7 +188,7 @@ class _Writer:
                 self._parts(item, items.kind)
             self._close(items, outside)
 
-    def _is_closed_around_last(self, items: Bracket) -> bool:
+    def _hugs_last(self, items: Bracket) -> bool:
         if items.is_open or not items.has_break or any(map(has_break, items.lines[:-1])):
             return False
         width = sum(len(flat(item, items.kind)) + 1 for item in items.lines[:-1])
@@ -201,16 +201,16 @@ class _Writer:
 
 
 def _split(line: Line) -> list[Line]:
-    """The parts of a chain; each but the first begins with its arrow."""
+    """The parts of a chain; all but the first start with their arrow."""
     starts = [i for i, part in enumerate(line) if i == 0 or part.text == "->"]
     return [line[start:stop] for start, stop in zip(starts, [*starts[1:], len(line)], strict=True)]
 
 
-def _width_to_bracket(line: Line, enclosing: str, start: int = 0, behind: int = 0) -> int:
-    """The width of a line from a part on: up to where a bracket may open, else with what is `behind` the line."""
+def _width_to_bracket(line: Line, enclosing: str, start: int = 0, after: int = 0) -> int:
+    """The columns from part `start` up to the next bracket that can be broken, else to the end plus `after`."""
     width = 0
     for space, part in list(zip(spaces(line, enclosing), line, strict=True))[start:]:
         if isinstance(part, Bracket) and part.lines:
             return width + len(space) + 1
         width += len(space) + len(part.text)
-    return width + behind
+    return width + after

@@ -1,4 +1,7 @@
-"""A text as lines of words and brackets, with all comments and line breaks: what the formatter lays out anew."""
+"""The input of the formatter: a text as lines of words and brackets, with its comments and line breaks.
+
+A "line" is an item, stage, setting, branch or list item, on however many lines of text.
+"""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -7,7 +10,7 @@ from attrs import evolve
 
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.source import Source
-from cifar_dsl.language.syntax.layout import NEW_LINE
+from cifar_dsl.language.syntax.newlines import NEW_LINE
 from cifar_dsl.language.syntax.tables import lex
 
 TARGET = "target"  # the kind of a word that names a setting
@@ -16,14 +19,14 @@ _OPENING = frozenset("([{")
 _CLOSING = frozenset(")]}")
 _OPERANDS = frozenset(
     ["NAME", "NUMBER", "SIZE", "STRING", "TRUE", "FALSE", "(", "["]
-)  # kinds behind which `-` subtracts
+)  # kinds after which `-` subtracts
 
 
 @frozen
 class Gap:
-    """What stands before a word: its comments, and "" for each blank line.
+    """The gap before a word: its comments, and "" for each blank line.
 
-    The first `beside` comments stand to the right of code, on the line of the word before and right below.
+    The first `beside` comments are to the right of code: on the line of the previous word, and aligned below it.
     """
 
     lines: tuple[str, ...] = ()
@@ -32,18 +35,18 @@ class Gap:
 
     @property
     def has_comments(self) -> bool:
-        """Whether there is anything that needs a line break behind it."""
+        """Whether there are comments, which need a line break after them."""
         return any(self.lines)
 
     def then(self, other: "Gap") -> "Gap":
-        """Both, when the word between them has gone."""
+        """The two gaps joined, after the word between them is removed."""
         beside = self.beside if self.has_break else other.beside
         return Gap(self.lines + other.lines, beside, self.has_break or other.has_break)
 
 
 @frozen
 class Word:
-    """A token with the gap before it. `begins` says that a stage, a setting or an item has ended before."""
+    """A token with the gap before it. `begins`: a stage, setting or item ended before it."""
 
     text: str
     kind: str
@@ -66,12 +69,12 @@ class Bracket:
 
     @property
     def gap(self) -> Gap:
-        """What stands before it."""
+        """The gap before the opening bracket."""
         return self.opening.gap
 
     @cached_property
     def text(self) -> str:
-        """All of it on one line."""
+        """The brackets and their contents on a single line."""
         inside = " ".join(flat(line, self.kind) for line in self.lines)
         if self.kind == "{":
             inside = f" {inside} " if inside else " "
@@ -79,7 +82,7 @@ class Bracket:
 
     @cached_property
     def is_open(self) -> bool:
-        """Whether a line break right in it is to be kept."""
+        """Whether to keep a line break directly inside the brackets."""
         if self.closing.gap.has_comments or any(line[0].gap.has_break for line in self.lines):
             return True
         if self.kind == "{":
@@ -88,7 +91,7 @@ class Bracket:
 
     @cached_property
     def has_break(self) -> bool:
-        """The same of anything in it."""
+        """Whether to keep a line break at any depth inside the brackets."""
         return self.is_open or any(map(has_break, self.lines))
 
 
@@ -97,19 +100,19 @@ Line = Sequence[Part]
 
 
 def has_break(line: Line) -> bool:
-    """Whether a line break in it is to be kept."""
+    """Whether to keep a line break inside a line."""
     return any(isinstance(part, Bracket) and part.has_break for part in line) or any(
         part.gap.has_comments or (part.gap.has_break and part.text == "->") for part in line[1:]
     )
 
 
 def flat(line: Line, enclosing: str) -> str:
-    """All of a line on one line; `enclosing` is the kind of bracket around it."""
+    """A line as a single line of text; `enclosing` is the kind of bracket around it."""
     return "".join(space + part.text for space, part in zip(spaces(line, enclosing), line, strict=True))
 
 
 def spaces(line: Line, enclosing: str) -> list[str]:
-    """What stands before each part of a line as long as that is one line; nothing before the first."""
+    """The space before each part of an unbroken line; "" before the first."""
     is_typed = any(part.text == ":" for part in line)
     tight_behind = {"..", ":"} if enclosing == "[" else {"..", "="} if enclosing == "(" and not is_typed else {".."}
     tight_before = tight_behind | ({",", ":"} if enclosing == "(" else {","})
@@ -125,13 +128,13 @@ def spaces(line: Line, enclosing: str) -> list[str]:
 
 
 def lines_of(source: Source) -> tuple[tuple[Line, ...], Gap]:
-    """The items of a text that parses, and what stands behind the last."""
+    """The items of a text that parses, and the gap after the last one."""
     items, end = _nested(iter(_tidied(_words(source))), "")
     return items, end.gap
 
 
 def _words(source: Source) -> list[Word]:
-    """The words of a text and its end; `optimizer.lr` is one."""
+    """The words of a text, and its end as a word. `optimizer.lr` is a single word."""
     words: list[Word] = []
     begins = False
     end = 0
@@ -164,7 +167,7 @@ def _gap(source: Source, start: int, end: int) -> Gap:
 
 
 def _tidied(words: list[Word]) -> list[Word]:
-    """The words without needless commas, and with comments where a line may break: see the formatter's rules."""
+    """The words without redundant commas, and with comments moved to where a line can break; see `formatter`."""
     tidy: list[Word] = []
     brackets: list[str] = []
     for found in words:
@@ -187,7 +190,7 @@ def _tidied(words: list[Word]) -> list[Word]:
 
 
 def _nested(words: Iterator[Word], opening: str, *, is_settings: bool = False) -> tuple[tuple[Line, ...], Word]:
-    """The lines up to the closing bracket or the end, and that."""
+    """The lines up to the closing bracket or the end, and that closing word."""
     lines: list[Line] = []
     line: list[Part] = []
     for word in words:

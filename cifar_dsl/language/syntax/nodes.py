@@ -1,6 +1,6 @@
 """The syntax tree: frozen nodes, each with the span of its text.
 
-Two trees are equal when they say the same; spans don't take part.
+Equality ignores spans.
 """
 
 from collections.abc import Iterable
@@ -23,13 +23,13 @@ def _repr(self: Any) -> str:
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def node(cls: type[T]) -> type[T]:
-    """Make a frozen class; all share one `__repr__`, since generating one each slows every start."""
+    """Make a frozen class. All classes share one `__repr__`, since generating one for each slows every start."""
     cls.__repr__ = _repr  # type: ignore[method-assign]
     return frozen(repr=False)(cls)
 
 
 def children(node: object) -> list[Any]:
-    """What a node, or a tuple of nodes, is made of; spans don't count."""
+    """The fields of a node, or the items of a tuple; none for spans and values."""
     if isinstance(node, tuple):
         return list(node)
     if isinstance(node, Span) or not attrs.has(type(node)):
@@ -117,7 +117,7 @@ class CallExpression:
 
 @node
 class Sequence:
-    """`[a, b]` or `(a, b)`; the two differ in looks only."""
+    """`[a, b]` or `(a, b)`, which mean the same."""
 
     items: tuple["Expression", ...]
     is_tuple: bool = field(eq=False)
@@ -126,7 +126,7 @@ class Sequence:
 
 @node
 class Prefixed:
-    """`-x` or `not x`, `count` times over."""
+    """`-x` or `not x`; `count` is the number of repeated operators."""
 
     operator: str
     count: int
@@ -154,7 +154,7 @@ class Conditional:
 
 @node
 class Slice:
-    """`start:stop` in brackets; what isn't there is an end of the whole."""
+    """`start:stop` in brackets; None means the start or end of the whole."""
 
     start: "Expression | None"
     stop: "Expression | None"
@@ -172,7 +172,7 @@ class Index:
 
 @node
 class Missing:
-    """An expression that the text lacks. Only in trees of `parse_recovering`, where any `Expression` may be one."""
+    """A missing expression. Only in trees of `parse_recovering`, where it can replace any `Expression`."""
 
     span: Span = SPAN
 
@@ -214,7 +214,7 @@ class Join:
 
 @node
 class For:
-    """`for targets in start { }`, or `in start..stop` when `stop` is there."""
+    """`for targets in start { }`, or `for targets in start..stop { }`."""
 
     targets: tuple[Identifier, ...]
     start: Expression
@@ -246,7 +246,7 @@ Compound = Join | For | Repeat | If
 
 @node
 class ShapeClaim:
-    """`: 64x13x13` after a stage, checked against the shape that arrives there."""
+    """`: 64x13x13` after a stage, checked against the shape of its output."""
 
     extents: tuple[int, ...]
     span: Span = SPAN
@@ -254,7 +254,7 @@ class ShapeClaim:
 
 @node
 class Element:
-    """One link of a chain: what it is, the name given with `as`, the shape stated after `:`."""
+    """One element of a chain, with its optional name (`as`) and stated shape (`:`)."""
 
     kind: Expression | Compound
     label: Identifier | None
@@ -272,7 +272,7 @@ class Chain:
 
 @node
 class Let:
-    """`let name = chain`: names a tensor, or a value."""
+    """`let name = chain`: defines a tensor or a value."""
 
     name: Identifier
     chain: Chain
@@ -281,7 +281,7 @@ class Let:
 
 @node
 class Assignment:
-    """`name = chain`: a named tensor is from here on another one."""
+    """`name = chain`: reassigns a named tensor."""
 
     name: Identifier
     chain: Chain
@@ -296,7 +296,7 @@ Stage = Let | Assignment | Chain
 
 @node
 class Base:
-    """What a spec extends: a file relative to it, or a shipped spec by its bare name."""
+    """The base of a spec: a file, by its path relative to the spec, or a shipped spec, by its bare name."""
 
     name: str
     is_file: bool
@@ -332,7 +332,7 @@ class Param:
 
 @node
 class BlockParameter:
-    """A parameter of a block: the types or words that it takes (all if none are said), and its default."""
+    """A parameter of a block, with its allowed types or words (any value if empty) and its default."""
 
     name: Identifier
     types: tuple[Identifier, ...]
@@ -360,7 +360,7 @@ class Model:
 
 @node
 class Setting:
-    """`batch 64` in `train`; `target` has several parts where one argument is meant: `optimizer.lr 1e-3`."""
+    """`batch 64` in `train`; `target` has several parts for a single argument: `optimizer.lr 1e-3`."""
 
     target: tuple[Identifier, ...]
     chain: Chain
@@ -369,7 +369,7 @@ class Setting:
 
 @node
 class Group:
-    """`group name { }` in `train`: parameters that are trained in a way of their own."""
+    """`group name { }` in `train`: parameters with their own optimizer or schedule."""
 
     name: Identifier
     settings: tuple[Setting, ...]
@@ -406,7 +406,7 @@ class Spec:
 
 @node
 class Override:
-    """One `--set`: a param (`in_train` false), a setting of `train`, or with `in_group` one of a group."""
+    """One `--set`: of a param, of a setting of `train` (`in_train`), or of a setting of a group (`in_group`)."""
 
     in_train: bool
     in_group: bool
@@ -416,13 +416,13 @@ class Override:
 
     @property
     def path(self) -> str:
-        """What is set, as it is written: `train.optimizer.lr`."""
+        """The full name of the target: `train.optimizer.lr`."""
         return ".".join([*["train"] * self.in_train, *["group"] * self.in_group, *map(str, self.target)])
 
 
 @node
 class Axis:
-    """One `--set` of a sweep: the override with its first value, and all its values in turn."""
+    """One `--set` of a sweep: the override with its first value, and all values."""
 
     override: Override
     values: tuple[Chain, ...]
@@ -430,7 +430,7 @@ class Axis:
 
 
 def callees(chain: Chain) -> list[str]:
-    """What the elements of a chain name or call."""
+    """The names of all layers and blocks that a chain uses directly."""
     found = []
     for element in chain.elements:
         if isinstance(element.kind, Name):
@@ -441,7 +441,7 @@ def callees(chain: Chain) -> list[str]:
 
 
 def references(items: Iterable[object]) -> set[str]:
-    """Every name that the items, or expressions, mention."""
+    """Every name that the items or expressions mention."""
     found: set[str] = set()
     waiting: list[object] = list(items)
     while waiting:
@@ -457,7 +457,7 @@ def references(items: Iterable[object]) -> set[str]:
 
 
 def bound_names(items: Iterable[object]) -> set[str]:
-    """Every name that something inside of the items defines: parameters of blocks, lets and targets of loops."""
+    """Every name defined inside the items: block parameters, lets and loop targets."""
     found: set[str] = set()
     waiting: list[object] = list(items)
     while waiting:

@@ -1,4 +1,4 @@
-"""Text -> syntax tree, or what is wrong with the text."""
+"""Parses a text into a syntax tree, or raises its syntax errors."""
 
 from functools import lru_cache
 from typing import Any
@@ -11,7 +11,7 @@ from cifar_dsl.language.diagnostics import Diagnostic, Label, SpecError
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.language.syntax.builder import Builder, FractionError, OutOfRangeError
-from cifar_dsl.language.syntax.layout import OversizeError, UnbalancedError
+from cifar_dsl.language.syntax.newlines import OversizeError, UnbalancedError
 from cifar_dsl.language.syntax.tables import START_AXIS, START_OVERRIDE, START_SPEC, parser
 
 _COMPOSED = (
@@ -30,9 +30,9 @@ def parse_spec(source: Source) -> nodes.Spec:
     return parsed_within(source, limits.current())
 
 
-@lru_cache(maxsize=64)  # many specs of a folder extend the same one
+@lru_cache(maxsize=64)  # many specs of a folder extend the same base
 def parsed_within(source: Source, bounds: Limits) -> nodes.Spec:
-    """The tree of a whole file; `bounds`, the current limits, are a part of what is cached. Raises SpecError."""
+    """The tree of a whole file; `bounds`, the current limits, are part of the cache key. Raises SpecError."""
     del bounds
     _check_characters(source)
     spec: nodes.Spec = _parse(source, START_SPEC)
@@ -47,7 +47,7 @@ def parse_override(source: Source) -> nodes.Override:
 
 
 def parse_axis(source: Source) -> nodes.Axis:
-    """The tree of one `--set` of a sweep, such as `head=[64],[512]`: its values are parted by commas.
+    """The tree of one `--set` of a sweep, such as `head=[64],[512]`: its values are separated by commas.
 
     Raises SpecError.
     """
@@ -74,25 +74,25 @@ def _parse(source: Source, start: str) -> Any:
     try:
         tree = Builder(source).transform(parser().parse(source.text, start=start))
     except (UnexpectedInput, UnbalancedError, OversizeError) as error:
-        from cifar_dsl.language.syntax.mistakes import mistakes  # only a wrong spec waits for it
+        from cifar_dsl.language.syntax.syntax_errors import syntax_errors  # only needed for a spec with errors
 
-        raise SpecError(mistakes(source, start, error)) from None
+        raise SpecError(syntax_errors(source, start, error)) from None
     except VisitError as error:
         match error.orig_exc:
             case OutOfRangeError(span=span):
                 most = limits.current().integer_magnitude
                 raise _error("E0104", f"numbers are at most {most:,} in magnitude", span) from None
             case FractionError(span=span):
-                raise _error("E0101", "the extents of a shape are integers", span) from None
+                raise _error("E0101", "the extents of a shape must be integers", span) from None
         raise
     check_depth(tree)
     return tree
 
 
 def check_depth(tree: object) -> None:
-    """Bound the depth of expressions, which later passes walk by recursion.
+    """Limit the depth of expressions, which later passes walk recursively.
 
-    Brackets alone don't: between two of them stand up to nine levels of operators.
+    Limiting brackets isn't enough: up to nine levels of operators fit between two brackets.
     """
     most = limits.current().nesting
     waiting = [(tree, 0)]

@@ -1,4 +1,4 @@
-"""Syntax tree -> the canonical text: `parse(print_spec(tree)) == tree`."""
+"""Prints syntax trees as canonical text: `parse(print_spec(tree)) == tree`."""
 
 from collections.abc import Iterable
 
@@ -24,12 +24,12 @@ def print_spec(spec: nodes.Spec) -> str:
 
 
 def print_chain(chain: nodes.Chain) -> str:
-    """A chain on one line, however long."""
+    """A chain on a single line of any length."""
     return _one_line(_chain_lines(chain))
 
 
 def print_body(body: nodes.Body) -> str:
-    """A body on one line, for people: its stages are parted by `->`, or by `;` where one is a `let`."""
+    """A body on a single line, for display: stages are separated by `->`, or by `;` if one of them is a `let`."""
     return _one_line(_body_lines(body))
 
 
@@ -58,7 +58,7 @@ def print_expression(expression: nodes.Expression) -> str:
 
 
 def print_head(block: nodes.Block) -> str:
-    """What stands before a block's body: its name and parameters."""
+    """The head of a block: its name and parameters."""
     return f"block {block.name}({', '.join(map(_block_parameter, block.parameters))})"
 
 
@@ -163,7 +163,7 @@ def _continued(lines: list[str], head: str, body: nodes.Body) -> list[str]:
     return [*lines[:-1], f"{lines[-1]} {braced[0]}", *braced[1:]] if lines else braced
 
 
-# ---- expressions, with brackets only where the tree needs them
+# ---- expressions, with parentheses only where the tree needs them
 
 _LOOSEST, _OR, _AND, _NOT, _COMPARE, _SUM, _TERM, _MINUS, _TIGHTEST = range(9)
 _LEVELS = {"or": _OR, "and": _AND, "+": _SUM, "-": _SUM, "*": _TERM, "/": _TERM, "//": _TERM, "%": _TERM}
@@ -176,7 +176,7 @@ def _expression(node: nodes.Expression, level: int = _LOOSEST) -> str:
 
 def _with_level(node: nodes.Expression) -> tuple[str, int]:
     match node:
-        case nodes.Missing():  # in an outline of a text with mistakes
+        case nodes.Missing():  # in a tree of `parse_recovering`
             return "", _TIGHTEST
         case nodes.Number(text=text) | nodes.Name(text=text):
             return text, _TIGHTEST
@@ -192,7 +192,7 @@ def _with_level(node: nodes.Expression) -> tuple[str, int]:
             inside = _listed(items)
             return (f"({inside})" if is_tuple else f"[{inside}]"), _TIGHTEST
         case nodes.Index(value=value, indices=indices):
-            # `a[0]` and `(a[0])[0]` are different trees, so an indexed value that is indexed again keeps its brackets.
+            # `a[0][0]` and `(a[0])[0]` are different trees, so an indexed value that is indexed again gets parentheses.
             text = _expression(value, _TIGHTEST)
             text = f"({text})" if isinstance(value, nodes.Index) else text
             return text + "".join(f"[{_subscript(index)}]" for index in indices), _TIGHTEST

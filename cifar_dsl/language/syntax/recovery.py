@@ -1,4 +1,4 @@
-"""A text with mistakes -> the tree of everything else."""
+"""`parse_recovering`: the tree of a text with errors. `balancing` and `repairs` do the work; this builds the nodes."""
 
 from lark.exceptions import VisitError
 
@@ -14,21 +14,21 @@ from cifar_dsl.language.syntax.tables import START_SPEC
 
 @frozen
 class Recovered:
-    """What can be read of a text that may be wrong.
+    """The readable parts of a text that may have errors.
 
-    `spec` is the tree of all that could be read; None only where nothing could. A text without mistakes has the tree of
-    `parse_spec`, no `errors` and nothing `skipped`. In the tree of another text
+    `spec` is the tree of the readable parts, or None if there are none. A text without errors has the tree of
+    `parse_spec`, no `errors` and nothing `skipped`. In the tree of any other text
 
-    - `nodes.Missing` stands for an expression or stage that is not there: in `conv(32, pad=)`, `let x =`, `a -> `. Its
-      span covers the space where it would be written, up to the next token or the end of the line;
-    - an `Identifier` with the text "" stands for a name that is not there (`let = 3`), a `SizeLiteral` or `ShapeClaim`
-      without extents for a size (`input`), a `Base` with the name "" for a base (`extends` alone);
-    - a call that is not closed (`conv(32, `) is a `CallExpression` as ever, whose span reaches to the end of its line;
+    - a `nodes.Missing` marks a missing expression or stage: in `conv(32, pad=)`, `let x =`, `a -> `. Its span covers
+      the space where it belongs, up to the next token or the end of the line;
+    - an `Identifier` with the text "" marks a missing name (`let = 3`), a `SizeLiteral` or `ShapeClaim` without
+      extents a missing size (`input`), a `Base` with the name "" a missing base (`extends` alone);
+    - an unclosed call (`conv(32, `) is a `CallExpression` whose span ends with its line;
     - a body whose head can't be read belongs to a `Block` named "", a `Repeat` of `Missing` or a `Group` named "".
 
-    Compare spans, not texts, to learn whether a node was written: of what is missing, `span.text` is blank.
+    To find out whether a node was written, look at `span.text`: it is blank for missing nodes.
 
-    `errors` are those of `check`, at most 20. `skipped` are the stretches of text that are in no node, in their order.
+    `errors` are those of `check`. `skipped` are the parts of the text that are in no node, in order.
     """
 
     spec: nodes.Spec | None
@@ -37,7 +37,7 @@ class Recovered:
 
 
 def parse_recovering(source: Source) -> Recovered:
-    """The tree of a text that may be wrong, for editors: to be looked up in and checked, never to be compiled."""
+    """The tree of a text that may have errors. Editors look up and check names in it; it is never compiled."""
     try:
         return Recovered(parse_spec(source))
     except SpecError as error:
@@ -50,6 +50,6 @@ def parse_recovering(source: Source) -> Recovered:
         if tree is not None:
             spec = RecoveringBuilder(source).transform(tree)
             check_depth(spec)
-    except (VisitError, SpecError):  # it is too large somewhere
+    except (VisitError, SpecError):  # too large
         spec = None
     return Recovered(spec, errors, tuple(skipped))

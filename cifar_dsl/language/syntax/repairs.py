@@ -1,16 +1,16 @@
-"""Reads any text with lark's parser: repairs what is wrong, and notes what was.
+"""Parses any text with lark's parser, by inserting and dropping tokens, and records an error for each repair.
 
-Lark's parser reads token by token. Where a token can't stand, the first of these repairs that fits lets it read on:
+A statement is a stage, setting, item or branch, or the head of a body; most stand on a line of their own. When lark's
+parser doesn't accept a token, the first applicable repair lets it continue:
 
-1. the line is right but for a misspelt keyword that it begins with: read the keyword;
-2. a new line (in a body), or a comma (in a list of values) was forgotten before the token: read one;
-3. the token is one too many: drop it;
-4. something is missing: read a hole, or the bracket, `=`, `in` ... that the grammar requires;
-5. complete the line as in 4, and drop the rest up to the next place that ends something: the end of a stage, setting or
-   item, a brace or, inside of brackets, a comma.
+1. only the keyword that starts the statement is misspelt: read the keyword;
+2. a new line (in a body) or a comma (among values) is missing before the token: insert it;
+3. the token is superfluous: drop it;
+4. something is missing: insert a hole, or the bracket, `=`, `in` ... that the grammar requires;
+5. complete the statement as in 4, and drop the rest up to its end, a brace or, inside brackets, a comma.
 
-Every repair is local to its line, since `tolerant_layout` has balanced the braces before. The number of repairs is
-bounded, and what lies between them is read once, so the work grows with the length of the text.
+`balancing` has balanced the braces before, so every repair is local to its statement. The number of repairs is
+limited, and the tokens between them are read once, so the work is linear in the length of the text.
 """
 
 from collections.abc import Sequence
@@ -23,16 +23,16 @@ from lark.parsers.lalr_interactive_parser import InteractiveParser
 from cifar_dsl.foundation import limits
 from cifar_dsl.language.diagnostics import Diagnostic, Label, nearest, replacement
 from cifar_dsl.language.source import Source, Span
+from cifar_dsl.language.syntax.balancing import balanced_tokens, inserted
 from cifar_dsl.language.syntax.explanations import END, Brackets, Misplaced, end_token, span_of
-from cifar_dsl.language.syntax.layout import NEW_LINE, OPENING
+from cifar_dsl.language.syntax.newlines import NEW_LINE, OPENING
 from cifar_dsl.language.syntax.tables import parser
-from cifar_dsl.language.syntax.tolerant_layout import made, tolerant_layout
 from cifar_dsl.language.syntax.words import ITEMS, KEYWORDS, SETTING_WORDS
 
 _REPAIRS = 200  # in one text
-_LINE_REPAIRS = 8  # in one line
-_ENDS = frozenset([NEW_LINE, END, "{", "}", "|"])  # of lines, branches and heads of bodies
-# What may be read in place of something missing; the first that the grammar allows. The empty ones are holes.
+_STATEMENT_REPAIRS = 8  # in one statement
+_ENDS = frozenset([NEW_LINE, END, "{", "}", "|"])  # of statements
+# Insertions for something missing; the first that the grammar accepts is used. Empty texts are holes.
 _MISSING = (
     ("RPAR", ")"),
     ("RSQB", "]"),
@@ -50,7 +50,7 @@ _MISSING = (
 )
 _CLOSING = frozenset(OPENING.values())
 _VALUES = frozenset(["(", "["])  # brackets around values
-# What can begin something in a bracket or body of each kind.
+# The tokens that can start a statement or value, by kind of bracket.
 _STARTS = {
     "file": frozenset([*ITEMS]),
     "body": frozenset(["NAME", "let", "add", "concat", "mul", "for", "repeat", "if"]),
@@ -59,44 +59,44 @@ _STARTS = {
     "(": frozenset(["NAME", "NUMBER", "SIZE", "STRING", "true", "false", "not"]),
     "[": frozenset(["NAME", "NUMBER", "SIZE", "STRING", "true", "false", "not"]),
 }
-# The head of a body whose own head can't be read.
+# A replacement for the unreadable head of a body.
 _HEADS = {"file": ("block", "", "(", ")"), "body": ("repeat", "")}
 
 
 @define
 class RepairingReader:
-    """Reads the tokens of a text with lark's parser, and repairs where it can't go on."""
+    """Feeds the tokens of a text to lark's parser, and repairs the text where the parser rejects a token."""
 
     source: Source
     tokens: Sequence[Token]
     unclosed: frozenset[int]
     skipped: list[Span]
-    stray: tuple[Span, ...]  # those of them that the layout has dropped
+    stray: tuple[Span, ...]  # the part of `skipped` that `balancing` dropped
     parser: InteractiveParser
-    before_line: InteractiveParser  # where the line, or branch, begins that is read
-    mistakes: list[Diagnostic] = field(factory=list)
-    place: int = 0  # of the token that is read next
-    # The brackets that are open: "file", "body", "train", "group", "(" or "[", and whether the text closes them.
+    before_statement: InteractiveParser  # its state at the start of the current statement
+    errors: list[Diagnostic] = field(factory=list)
+    place: int = 0  # index of the next token
+    # The open brackets: "file", "body", "train", "group", "(" or "[", and whether the text closes them.
     open: list[tuple[str, bool]] = field(factory=lambda: [("file", True)])
-    line: int = 0  # of the token that it begins with
-    tried_line: int = -1  # the line whose first word was taken for a misspelt keyword last
+    statement: int = 0  # index of its first token
+    tried_statement: int = -1  # the last statement whose first word was tried as a misspelt keyword
     repairs: int = 0
-    line_repairs: int = 0
+    statement_repairs: int = 0
 
     @classmethod
     def of(cls, source: Source, start: str) -> "RepairingReader":
-        """A reader at the begin of a text that is to follow the rule `start`."""
-        layout = tolerant_layout(source)
-        tokens = (*layout.tokens, end_token(source))
+        """A reader at the start of a text, to be parsed by the rule `start`."""
+        balanced = balanced_tokens(source)
+        tokens = (*balanced.tokens, end_token(source))
         begin, before = (parser().parse_interactive("", start=start) for _ in range(2))
-        return cls(source, tokens, layout.unclosed, list(layout.dropped), layout.dropped, begin, before)
+        return cls(source, tokens, balanced.unclosed, list(balanced.dropped), balanced.dropped, begin, before)
 
     def read(self) -> Tree[Token] | None:
-        """Lark's tree of the text, or None where nothing could be read."""
+        """Lark's tree of the repaired text, or None if nothing is readable."""
         while self.place < len(self.tokens) - 1:
             token = self.tokens[self.place]
             if token.start_pos == token.end_pos:
-                self._report_made(token)
+                self._report_inserted(token)
             if self._reads(token):
                 self.place += 1
             elif self.repairs < _REPAIRS:
@@ -107,148 +107,148 @@ class RepairingReader:
         if END not in (accepts := self._accepts()) and len(self.open) == 1:
             self._report(self._misplaced(accepts))
         while len(self.open) > 1 and self._complete("RBRACE", "RBRACE"):
-            if not self._reads(made("}", len(self.source.text))):
+            if not self._reads(inserted("}", len(self.source.text))):
                 return None
-        if not self._complete(END, END):  # behind a new line an item must follow: one that is dropped again
-            self._reads(self._made("param"))
+        if not self._complete(END, END):  # an item must follow a new line: insert one, which the builder drops
+            self._reads(self._inserted("param"))
         if not self._complete(END, END):
             return None
         return self.parser.feed_eof()  # type: ignore[no-untyped-call,no-any-return]
 
     def _reads(self, token: Token) -> bool:
-        """Read a token if it can stand here."""
+        """Read a token if the parser accepts it; whether it did."""
         if token.type not in self.parser.choices():  # type: ignore[no-untyped-call]
             return False
         try:
             self.parser.feed_token(token)
         except UnexpectedToken:
             return False
-        self._note(token)
+        self._track(token)
         return True
 
-    def _note(self, token: Token) -> None:
+    def _track(self, token: Token) -> None:
         kind = str(token)
         if kind in _VALUES:
             self.open.append((kind, bool(token.end_pos != token.start_pos) and token.start_pos not in self.unclosed))
         elif kind == "{":
-            head = str(self.tokens[self.line])
+            head = str(self.tokens[self.statement])
             outer = self.open[-1][0]
             is_recipe = (outer, head) in {("file", "train"), ("train", "group")}
             self.open.append((head if is_recipe else "body", True))
         elif kind in {")", "]", "}"} and len(self.open) > 1:
             self.open.pop()
         if token.type == NEW_LINE or (kind in {"{", "|"} and not self._is_in_values()):
-            is_made = token is not self.tokens[self.place]
-            self._start_line(self.place if is_made else self.place + 1, keeps_repairs=is_made)
+            is_inserted = token is not self.tokens[self.place]
+            self._start_statement(self.place if is_inserted else self.place + 1, keeps_repairs=is_inserted)
 
-    def _start_line(self, place: int, *, keeps_repairs: bool = False) -> None:
-        """Start a line with the token at `place`. `keeps_repairs`: its repairs count with those of the line before."""
-        # A shallow copy will do: nothing is read with the other that changes values read before.
-        self.before_line = self.parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
-        self.line = place
+    def _start_statement(self, place: int, *, keeps_repairs: bool = False) -> None:
+        """Start a statement at the token `place`. `keeps_repairs`: continue the repair count of the previous one."""
+        # A shallow copy is enough: parsing never changes values that were parsed before.
+        self.before_statement = self.parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
+        self.statement = place
         if not keeps_repairs:
-            self.line_repairs = 0
+            self.statement_repairs = 0
 
     # ---- repairs
 
     def _repair(self) -> None:
-        """Change what is read so that the token at `place`, or one behind it, can be read."""
+        """Repair the text so that the token at `place`, or a later one, can be read."""
         accepts = self._accepts()
         misspelt = self._reads_misspelt_keyword()
         self._report(misspelt or self._misplaced(accepts))
-        self.line_repairs += 1
+        self.statement_repairs += 1
         if misspelt:
             return
-        if self.line_repairs > _LINE_REPAIRS:
+        if self.statement_repairs > _STATEMENT_REPAIRS:
             self.open = [(kind, is_closed and kind not in _VALUES) for kind, is_closed in self.open]
         token, end = self.tokens[self.place], self._end()
         kind = self.open[-1][0]
         target = self.tokens[end]
-        if self.line_repairs > _LINE_REPAIRS and end > self.place:
+        if self.statement_repairs > _STATEMENT_REPAIRS and end > self.place:
             self._complete(target.type, target.type)
             self._skip(end)
-        elif self._separates(token, kind):
+        elif self._insert_separator(token, kind):
             pass
         elif self._is_extra(token, end):
             self._skip(self.place + 1)
         elif self._complete(token.type, target.type):
-            if token.type not in self._accepts() and not self._separates(token, kind):
+            if token.type not in self._accepts() and not self._insert_separator(token, kind):
                 self._skip_to_start(end, kind)
-        elif not self._separates(token, kind):
+        elif not self._insert_separator(token, kind):
             self._open_body(token, kind)
 
-    def _separates(self, token: Token, kind: str) -> bool:
-        """Read the new line, or in values the comma, that was forgotten before a token, if one was."""
+    def _insert_separator(self, token: Token, kind: str) -> bool:
+        """Insert the new line, or among values the comma, that is missing before a token, if any; whether it did."""
         separator, separator_kind = (",", "COMMA") if kind in _VALUES else ("\n", NEW_LINE)
-        is_forgotten = _begins(token, kind) and separator_kind in self._accepts()
-        return is_forgotten and self._reads(self._made(separator, separator_kind))
+        is_missing = _begins(token, kind) and separator_kind in self._accepts()
+        return is_missing and self._reads(self._inserted(separator, separator_kind))
 
     def _is_extra(self, token: Token, end: int) -> bool:
-        """Whether the line goes on without this token."""
+        """Whether the statement can continue without this token."""
         is_last = self.place + 1 >= end
         return not is_last and token not in _WITH_PLACES and self.tokens[self.place + 1].type in self._accepts()
 
-    def _report_made(self, token: Token) -> None:
-        """Note the mistake for which the layout has made a brace, unless the text has a brace too few or too many."""
+    def _report_inserted(self, token: Token) -> None:
+        """Record the error for which `balancing` inserted a brace, unless the text has unequal numbers of braces."""
         text = self.source.text
         if str(token) == "{":
             here = Token(NEW_LINE, "\n", start_pos=token.start_pos)
-            self.mistakes.append(Misplaced(self.source, here, self._accepts(), Brackets((), ())).diagnostic())
+            self.errors.append(Misplaced(self.source, here, self._accepts(), Brackets((), ())).diagnostic())
         elif text.count("{") == text.count("}"):
             item = next((one for one in self.tokens[self.place :] if one in ITEMS), None)
             if item is not None:
                 opening = Brackets((token,), ())
-                self.mistakes.append(Misplaced(self.source, item, set(), opening).diagnostic())
+                self.errors.append(Misplaced(self.source, item, set(), opening).diagnostic())
 
-    def _report(self, mistake: Diagnostic) -> None:
-        """Note the first mistake of a line, unless it comes of a bracket that is never closed."""
+    def _report(self, error: Diagnostic) -> None:
+        """Record the first error of a statement, unless it results from an unclosed bracket."""
         is_end = _kind(self.tokens[self.place]) in _ENDS
-        comes_of_bracket = is_end and any(kind in _VALUES and not is_closed for kind, is_closed in self.open)
-        if self.line_repairs == 0 and not comes_of_bracket:
-            self.mistakes.append(mistake)
+        follows_from_bracket = is_end and any(kind in _VALUES and not is_closed for kind, is_closed in self.open)
+        if self.statement_repairs == 0 and not follows_from_bracket:
+            self.errors.append(error)
 
     def _misplaced(self, accepts: set[str]) -> Diagnostic:
         token = self.tokens[self.place]
         return Misplaced(self.source, token, accepts, Brackets.of(self.tokens[: self.place])).diagnostic()
 
     def _reads_misspelt_keyword(self) -> Diagnostic | None:
-        """Read a line as if its first word were the nearest keyword, if all of it is right then."""
-        if self.tried_line == self.line:
+        """Replace the first word of a statement with the nearest keyword if it then parses; the error, or None."""
+        if self.tried_statement == self.statement:
             return None
-        self.tried_line = self.line
-        first = self.tokens[self.line]
+        self.tried_statement = self.statement
+        first = self.tokens[self.statement]
         end = self._end()
-        meant = nearest(str(first), KEYWORDS) if first.type == "NAME" and self.line <= self.place else None
+        meant = nearest(str(first), KEYWORDS) if first.type == "NAME" and self.statement <= self.place else None
         if meant is None:
             return None
-        trial = self.before_line.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
-        keyword = made(meant, first.start_pos or 0, first.end_pos)
+        trial = self.before_statement.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
+        keyword = inserted(meant, first.start_pos or 0, first.end_pos)
         try:
-            for token in (keyword, *self.tokens[self.line + 1 : end]):
+            for token in (keyword, *self.tokens[self.statement + 1 : end]):
                 trial.feed_token(token)
         except UnexpectedToken:
             return None
         if self.tokens[end].type not in trial.accepts():
             return None
         self.parser, self.place = trial, end
-        self.tokens = [*self.tokens[: self.line], keyword, *self.tokens[self.line + 1 :]]
+        self.tokens = [*self.tokens[: self.statement], keyword, *self.tokens[self.statement + 1 :]]
         span = span_of(self.source, first)
-        message, help_text = f"`{first}` is not expected here", f"did you mean `{meant}`?"
+        message, help_text = f"unexpected `{first}`", f"did you mean `{meant}`?"
         return Diagnostic("E0101", message, Label(span), help=(help_text,), fixes=replacement(span, meant))
 
     def _complete(self, wanted: str, target: str) -> bool:
-        """Read what is missing until one of two kinds of tokens can stand here; whether that worked."""
-        for _ in range(2 * limits.current().nesting):  # brackets to close, and little more
+        """Insert missing tokens until the parser accepts one of two kinds of tokens; whether it does."""
+        for _ in range(2 * limits.current().nesting):  # enough to close all brackets
             accepted = self._accepts()
-            is_in_made_body = self.open[-1] == ("body", False)
-            if (wanted in accepted or target in accepted) and not is_in_made_body:
+            is_in_inserted_body = self.open[-1] == ("body", False)
+            if (wanted in accepted or target in accepted) and not is_in_inserted_body:
                 return True
-            if NEW_LINE in accepted and not self._is_in_values() and not is_in_made_body:
+            if NEW_LINE in accepted and not self._is_in_values() and not is_in_inserted_body:
                 return False  # nothing is missing
             for kind, text in _MISSING:
-                is_others = text in _CLOSING and self.open[-1][1]  # the text has the partner of what is open
+                is_others = text in _CLOSING and self.open[-1][1]  # the text closes this bracket itself
                 if kind in accepted and not is_others:
-                    self._reads(self._made(text, kind))
+                    self._reads(self._inserted(text, kind))
                     if text == "{":
                         self.open[-1] = ("body", False)
                     break
@@ -257,12 +257,12 @@ class RepairingReader:
         return False
 
     def _open_body(self, token: Token, kind: str) -> None:
-        """Read the head of some body before a `{` that has none; drop any other token."""
+        """Insert a head before a `{` that has none; drop any other token."""
         if str(token) == "{" and kind in _HEADS:
-            self._reads(self._made("\n", NEW_LINE))
+            self._reads(self._inserted("\n", NEW_LINE))
             is_train = kind == "file" and self.tokens[self.place + 1] in SETTING_WORDS
             for text in ("train",) if is_train else _HEADS[kind]:
-                self._reads(self._made(text, "" if text else "NAME"))
+                self._reads(self._inserted(text, "" if text else "NAME"))
         if token.type in self._accepts():
             return
         if str(token) == "{":
@@ -279,13 +279,13 @@ class RepairingReader:
                 return
 
     def _skip_to_start(self, end: int, kind: str) -> None:
-        """Drop tokens up to one that can begin something, as if it stood on a line of its own, or up to `end`."""
+        """Drop tokens up to one that can start a statement, and start it there, or up to `end`."""
         depth = 0
         for i in range(self.place, end):
             if depth == 0 and i > self.place and kind not in _VALUES and _begins(self.tokens[i], kind):
                 self._skip(i)
                 if NEW_LINE in self._accepts():
-                    self._reads(self._made("\n", NEW_LINE))
+                    self._reads(self._inserted("\n", NEW_LINE))
                 return
             depth += (self.tokens[i] in {"(", "["}) - (self.tokens[i] in {")", "]"})
         self._skip(max(end, self.place + (self.tokens[self.place].type not in self._accepts())))
@@ -297,13 +297,13 @@ class RepairingReader:
         if real:
             self.skipped.append(Span(self.source, real[0].start_pos or 0, real[-1].end_pos or 0))
         self.place = max(self.place, end)
-        if dropped and dropped[-1].type == NEW_LINE:  # a mistake in the next line is reported on its own
-            self._start_line(self.place)
+        if dropped and dropped[-1].type == NEW_LINE:  # the next line has an error of its own
+            self._start_statement(self.place)
 
     # ---- places
 
     def _end(self) -> int:
-        """Where what the next token stands in ends: an argument at a comma or bracket, a line at its end."""
+        """The index at which the current argument or statement ends."""
         in_values = self._is_in_values() and self.open[-1][1]
         depth = 0
         for i in range(self.place, len(self.tokens)):
@@ -321,17 +321,17 @@ class RepairingReader:
     def _accepts(self) -> set[str]:
         return self.parser.accepts()  # type: ignore[no-untyped-call,no-any-return]
 
-    def _made(self, text: str, kind: str = "") -> Token:
-        """A token in the gap before `place`."""
+    def _inserted(self, text: str, kind: str = "") -> Token:
+        """A token inserted in the gap before `place`."""
         following = self.tokens[self.place].start_pos or 0
         begin = max((token.end_pos or 0 for token in self.tokens[max(0, self.place - 1) : self.place]), default=0)
         gap = self.source.text[begin:following]
         end = min([begin + i for i in (gap.find("\n"), gap.find("#")) if i >= 0], default=following)
         start = begin if text == "" else end
-        return made(text, start, end, kind or None)
+        return inserted(text, start, end, kind or None)
 
 
-_WITH_PLACES = frozenset([",", "->", "|", *OPENING, *_CLOSING])  # beside these a place stays empty
+_WITH_PLACES = frozenset([",", "->", "|", *OPENING, *_CLOSING])  # never superfluous: a hole is inserted beside them
 
 
 def _kind(token: Token) -> str:

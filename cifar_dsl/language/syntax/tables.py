@@ -1,13 +1,13 @@
-"""The parser, made from prepared tables when they fit and from the grammar when they don't.
+"""The parser, built from prepared tables if they match the grammar, else from the grammar itself.
 
-Building LALR tables takes five times as long as checking a spec, so they are kept in `tables.json` beside
-this file. They are plain data (lark's own cache would be a pickle in a predictable temporary path) and are
-used only when they were made from these very rules (comments don't count) by this very lark.
-`python -m cifar_dsl.language.syntax` writes them anew; a test fails when they are stale.
+Building LALR tables takes five times as long as checking a spec, so `tables.json` stores them. It holds plain
+data (lark's own cache would be a pickle in a predictable temporary path) and is used only if it was built from the
+same rules (comments don't count) by the same version of lark. `python -m cifar_dsl.language.syntax` regenerates it; a
+test fails if it is stale.
 
-All that is used of lark beyond its documented interface stands here: `Lark._load_from_dict` and `memo_serialize`,
-since lark has no public way to load tables but generated code or a pickle; and `BasicLexer`, `LexerThread` and
-`lexer_conf`, since `Lark.lex` makes a new lexer for each text.
+All uses of undocumented lark APIs are here: `Lark._load_from_dict` and `memo_serialize`, since lark's public ways
+to store tables are generated code and pickles; and `BasicLexer`, `LexerThread` and `lexer_conf`, since `Lark.lex`
+builds a new lexer for each text.
 """
 
 import json
@@ -21,7 +21,7 @@ from lark import Lark, Token
 from lark.lexer import BasicLexer, LexerThread
 
 from cifar_dsl.foundation.resources import grammar_path
-from cifar_dsl.language.syntax.layout import Layout
+from cifar_dsl.language.syntax.newlines import NewLineFilter
 
 START_SPEC = "spec"
 START_OVERRIDE = "override"
@@ -36,37 +36,37 @@ def parser() -> Lark:
     if _TABLES.is_file():
         stored = json.loads(_TABLES.read_text(encoding="utf-8"))
         if stored["key"] == _key():
-            # What lark's standalone parsers call; JSON has turned the tables' integer keys into text.
+            # As lark's standalone parsers do. JSON turns the integer keys of the tables into text.
             return Lark._load_from_dict(  # type: ignore[no-untyped-call,no-any-return]  # noqa: SLF001
                 _with_integer_keys(stored["data"]),
                 {int(k): v for k, v in stored["memo"].items()},
-                postlex=Layout(),
+                postlex=NewLineFilter(),
             )
-    return build(postlex=Layout())
+    return build(postlex=NewLineFilter())
 
 
 @cache
 def _lexer() -> BasicLexer:
-    """A lexer that is kept: `Lark.lex` makes one for each text, which takes longer than reading a short one."""
+    """The shared lexer: `Lark.lex` would build one for each text, which takes longer than reading a short text."""
     return BasicLexer(parser().lexer_conf)
 
 
 def lex(text: str) -> Iterator[Token]:
-    """The tokens of a text, as the parser gets them. Raises what Layout and lark's lexer raise, when it gets there."""
-    return Layout().process(raw_tokens(text))
+    """The tokens for the parser. Raises the errors of NewLineFilter and lark's lexer lazily."""
+    return NewLineFilter().process(raw_tokens(text))
 
 
 def raw_tokens(text: str) -> Iterator[Token]:
-    """The tokens of a text with all new lines. Raises what lark's lexer raises, when it gets there."""
+    """The tokens of a text, with all new lines. Raises the errors of lark's lexer lazily."""
     return LexerThread.from_text(_lexer(), text).lex(None)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def build(**options: Any) -> Lark:
-    """The parser, made from the grammar. `options` are lark's."""
+    """Build the parser from the grammar. `options` are passed to lark."""
     return Lark(
         grammar_path().read_text(encoding="utf-8"),
         parser="lalr",
-        # Keywords are reserved, so the lexer needs no context, and Layout may look one token ahead.
+        # Keywords are reserved, so the lexer needs no context, and NewLineFilter can look one token ahead.
         lexer="basic",
         start=[START_SPEC, START_OVERRIDE, START_AXIS],
         propagate_positions=True,
@@ -76,7 +76,7 @@ def build(**options: Any) -> Lark:
 
 
 def generate() -> str:
-    """The text of `tables.json` for the grammar as it stands, always the same."""
+    """The text of `tables.json` for the current grammar. Deterministic."""
     from lark.grammar import Rule
     from lark.lexer import TerminalDef
 
@@ -87,13 +87,13 @@ def generate() -> str:
 
 
 def _numbered(tables: dict[str, Any]) -> dict[str, Any]:
-    """The tables with tokens and states numbered anew: lark numbers them in the order of sets."""
+    """The tables with tokens and states renumbered, since lark numbers them in the order of sets."""
     names = tables["tokens"]
     starts = tables["start_states"]
     number = {name: i for i, name in enumerate(sorted(names.values()))}
     order = [starts[name] for name in sorted(starts)]
     actions: dict[int, list[tuple[str, Any]]] = {}
-    for state in order:  # which grows
+    for state in order:  # grows during the loop
         actions[state] = sorted((names[token], action) for token, action in tables["states"][state].items())
         found = (target for _, (is_reduce, target) in actions[state] if not is_reduce)
         order.extend(target for target in dict.fromkeys(found) if target not in order)
@@ -119,7 +119,7 @@ def _key() -> str:
 
 
 def write() -> None:
-    """Write `tables.json` anew."""
+    """Regenerate `tables.json`."""
     _TABLES.write_text(generate(), encoding="utf-8")
 
 

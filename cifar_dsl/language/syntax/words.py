@@ -1,4 +1,4 @@
-"""The words of the language. A test holds the keywords against the grammar, the settings against the recipes."""
+"""The words of the language. Tests compare the keywords with the grammar and the settings with the recipes."""
 
 KEYWORDS = frozenset(
     [
@@ -46,8 +46,8 @@ SETTING_WORDS = frozenset(
         "test_augment",
         "precision",
     ]
-)  # syntax may not know recipes
-# How a message calls what the grammar's terminals stand for, where that is no fixed text.
+)  # copied, since this room can't import `operations`
+# Descriptions of the grammar's terminals without a fixed text, for messages.
 TERMINALS = {
     "NAME": "a name",
     "NUMBER": "a number",
@@ -56,5 +56,5 @@ TERMINALS = {
     "_NL": "a new line",
     "$END": "the end of the file",
 }
-HEADERS = ("arch", "library")  # what a spec begins with
-ITEMS = ("input", "param", "block", "model", "train", "assert")  # what a spec is made of
+HEADERS = ("arch", "library")  # a spec starts with one of these
+ITEMS = ("input", "param", "block", "model", "train", "assert")  # the items of a spec start with these

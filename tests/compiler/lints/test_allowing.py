@@ -1,4 +1,4 @@
-"""Comments that allow warnings, and W0101 for those that allow nothing."""
+"""Comments that allow warnings, and W0101 for unused comments."""
 
 import pytest
 from helpers.findings import inspected, mended, said_of
@@ -26,7 +26,7 @@ def codes_with(old: str, new: str) -> list[str]:
     return [code for code, _ in said_of(TEXT.replace(old, new))]
 
 
-def test_without_comments_both_are_given() -> None:
+def test_without_comments_both_are_reported() -> None:
     assert said_of(TEXT) == [(BIAS, "conv(8, 1)"), (POOL, "maxpool(2)")]
 
 
@@ -42,7 +42,7 @@ def test_without_comments_both_are_given() -> None:
         "# allow: W0203 # and more",
     ],
 )
-def test_at_the_end_of_a_line_it_speaks_of_that_line(comment: str) -> None:
+def test_a_comment_at_the_end_of_a_line_applies_to_that_line(comment: str) -> None:
     assert codes_with(STAGE, f"    conv(8, 1) -> bn  {comment}\n") == [POOL]
 
 
@@ -50,14 +50,14 @@ def test_at_the_end_of_a_line_it_speaks_of_that_line(comment: str) -> None:
     "before",
     ["    # allow: W0203\n", "# allow: W0203\n\n", "    # allow: W0203\n    # more\n\n", "    # allow: W0203\n  \t \n"],
 )
-def test_alone_on_a_line_it_speaks_of_the_next_with_code(before: str) -> None:
+def test_a_comment_on_its_own_line_applies_to_the_next_line_of_code(before: str) -> None:
     assert codes_with(STAGE, before + STAGE) == [POOL]
 
 
 @pytest.mark.parametrize(
     "before", ["# allow: W0203\n", "# A network.\n# allow: W0203\n\n# More.\n", "\n# allow: W0203\n"]
 )
-def test_above_the_head_it_speaks_of_the_whole_file(before: str) -> None:
+def test_a_comment_above_the_header_applies_to_the_file(before: str) -> None:
     assert codes_with("arch test\n", f"{before}arch test\n") == [POOL]
 
 
@@ -76,7 +76,7 @@ def test_several_codes(comment: str) -> None:
         ("dense(10)\n}\n", "dense(10)\n}\n# allow: W0203\n"),
     ],
 )
-def test_on_another_line_it_allows_nothing(old: str, new: str) -> None:
+def test_a_comment_on_another_line_allows_nothing(old: str, new: str) -> None:
     assert sorted(codes_with(old, new)) == ["W0101", BIAS, POOL]
 
 
@@ -99,20 +99,20 @@ def test_a_base_allows_nothing_in_what_extends_it() -> None:
     assert said_of(derived, base=base) == [(BIAS, "conv(4, 1)")]
 
 
-def test_errors_are_told_before_comments_count() -> None:
+def test_errors_are_reported_without_checking_comments() -> None:
     assert codes_with("flatten\n", "flaten  # allow: E0201\n") == ["E0201"]
 
 
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("W0205", "`W0205` is allowed here and is not given here"),
-        ("W0999", "there is no warning `W0999`"),
-        ("w0205", "there is no warning `w0205`"),
-        ("E0302", "`E0302` is an error, which can't be allowed"),
+        ("W0205", "`W0205` is allowed here but not reported"),
+        ("W0999", "unknown warning `W0999`"),
+        ("w0205", "unknown warning `w0205`"),
+        ("E0302", "`E0302` is an error, and only warnings can be allowed"),
     ],
 )
-def test_what_allows_nothing(code: str, message: str) -> None:
+def test_the_message_of_an_unused_comment(code: str, message: str) -> None:
     text = TEXT.replace("relu", f"relu  # allow: {code}")
     (diagnostic,) = [one for one in inspected(text).diagnostics if one.code == "W0101"]
     assert diagnostic.message == message
@@ -141,6 +141,6 @@ def test_the_fix_deletes_the_comment(old: str, new: str) -> None:
     assert mended(text) == TEXT
 
 
-def test_a_comment_with_a_reason_is_left_to_the_author() -> None:
+def test_a_comment_with_a_reason_has_no_fix() -> None:
     text = TEXT.replace("relu", "relu  # allow: W0205 (as published)")
     assert mended(text) == text

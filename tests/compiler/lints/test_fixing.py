@@ -1,4 +1,4 @@
-"""Fixes put into a text."""
+"""Applying fixes to a text."""
 
 import pytest
 from helpers.findings import inspected, mended
@@ -19,21 +19,21 @@ def finding(*edits: tuple[int, int, str], safe: bool = True, source: Source = TE
     return Diagnostic("W0201", "found", Label(Span(source, 0, 1)), fixes=(Fix("mend it", made, safe),))
 
 
-def test_edits_are_put_in_where_they_belong() -> None:
+def test_edits_are_applied_at_their_places() -> None:
     assert fixed(TEXT, [finding((0, 3, "1")), finding((8, 13, "3"), (4, 7, ""))]) == "1  3"
 
 
-def test_unsafe_fixes_need_to_be_asked_for() -> None:
+def test_unsafe_fixes_need_an_option() -> None:
     assert fixed(TEXT, [finding((0, 3, "1"), safe=False)]) == "one two three"
     assert fixed(TEXT, [finding((0, 3, "1"), safe=False)], also_unsafe=True) == "1 two three"
 
 
 @pytest.mark.parametrize("second", [(0, 3, "2"), (2, 5, "2"), (3, 4, "2"), (1, 2, "2")])
-def test_of_fixes_that_touch_the_first_is_made(second: tuple[int, int, str]) -> None:
+def test_only_the_first_of_overlapping_fixes_is_applied(second: tuple[int, int, str]) -> None:
     assert fixed(TEXT, [finding((0, 3, "1")), finding(second)]) == "1 two three"
 
 
-def test_a_fix_is_made_as_a_whole_or_not_at_all() -> None:
+def test_a_fix_is_applied_completely_or_not_at_all() -> None:
     assert fixed(TEXT, [finding((0, 3, "1")), finding((8, 13, "3"), (2, 4, ""))]) == "1 two three"
 
 
@@ -41,19 +41,19 @@ def test_another_file_is_left_alone() -> None:
     assert fixed(TEXT, [finding((0, 3, "1"), source=OTHER)]) == "one two three"
 
 
-def test_the_first_fix_of_a_diagnostic_is_made() -> None:
+def test_the_first_fix_of_a_diagnostic_is_applied() -> None:
     first, second = finding((0, 3, "1")), finding((4, 7, "2"))
     both = Diagnostic("W0201", "found", first.label, fixes=(*first.fixes, *second.fixes))
     assert fixed(TEXT, [both]) == "1 two three"
 
 
-def test_an_unsafe_fix_in_front_does_not_hide_a_safe_one() -> None:
+def test_an_unsafe_first_fix_does_not_hide_a_safe_one() -> None:
     first, second = finding((0, 3, "1"), safe=False), finding((4, 7, "2"))
     both = Diagnostic("W0201", "found", first.label, fixes=(*first.fixes, *second.fixes))
     assert fixed(TEXT, [both]) == "one 2 three"
 
 
-def test_nothing_to_mend() -> None:
+def test_nothing_to_fix() -> None:
     assert fixed(TEXT, []) == "one two three"
 
 

@@ -1,4 +1,4 @@
-"""Errors and warnings of one file, as a whole."""
+"""Errors and warnings of one file."""
 
 from pathlib import Path
 
@@ -31,17 +31,17 @@ def test_a_spec_with_errors_has_no_warnings() -> None:
     assert [diagnostic.code for diagnostic in inspection.diagnostics] == ["E0201"]
 
 
-def test_what_is_found() -> None:
+def test_the_analysis_of_a_spec_or_library() -> None:
     assert isinstance(inspected(text_of(HEAD, "param width = 8")).found, Analysis)
     assert isinstance(inspected("library blocks\nblock unit() { relu }\n").found, Library)
 
 
-def test_the_text_of_a_base_is_not_spoken_of() -> None:
+def test_warnings_never_concern_the_text_of_a_base() -> None:
     base = text_of(f"conv(8, 1) -> bn\n{HEAD}", "param width = 8")
     assert len(said_of(base)) == 2
     assert said_of('arch derived extends "base.arch"\n', base=base) == []
 
 
-def test_warnings_are_bounded() -> None:
+def test_the_number_of_warnings_is_limited() -> None:
     params = "\n".join(f"param p{i} = {i}" for i in range(DEFAULTS.diagnostics + 5))
     assert len(said_of(text_of(HEAD, params))) == DEFAULTS.diagnostics

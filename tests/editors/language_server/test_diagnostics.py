@@ -47,11 +47,11 @@ def test_the_message() -> None:
     assert one.source == "cifar-dsl"
     lines = one.message.split("\n")
     assert lines[0] == "add needs branches of one shape"
-    assert lines[1] == "this branch gives 4x8x8"
+    assert lines[1] == "this branch outputs 4x8x8"
     assert any(line.startswith("help: ") for line in lines)
     assert one.related_information is not None
     (related,) = one.related_information
-    assert related.message == "this branch gives 3x8x8"
+    assert related.message == "this branch outputs 3x8x8"
     assert (related.location.uri, related.location.range.start.character) == (uri_of("test"), 6)
 
 
@@ -124,7 +124,7 @@ def test_paths_are_relative_to_the_workspace() -> None:
     (one,) = found(here)
     assert "in `unit(8)`, called at test.arch:5:1" in one.message
     (gone,) = found(editor('arch test extends "inner/gone.arch"\n'))
-    assert gone.message.startswith("there is no file inner/gone.arch")
+    assert gone.message.startswith("file not found: inner/gone.arch")
 
 
 def test_a_missing_file() -> None:

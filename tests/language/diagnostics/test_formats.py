@@ -1,4 +1,4 @@
-"""Diagnostics for programs: JSON, GitHub's workflow commands, SARIF; and a line each for people."""
+"""The output formats JSON, GitHub workflow commands, SARIF and concise."""
 
 import json
 from importlib.resources import files
@@ -47,13 +47,13 @@ def diagnostic(name: str = "specs/a.arch", message: str = "a message") -> Diagno
     )
 
 
-NOWHERE = Diagnostic("E0105", "there is no file a.arch", None)
+NOWHERE = Diagnostic("E0105", "file not found: a.arch", None)
 
 
 # ---- JSON
 
 
-def test_json_says_everything():
+def test_json_has_every_field():
     (data, nowhere) = json.loads(render_json([diagnostic(), NOWHERE]))
     place = {"file": "specs/a.arch", "line": 2, "column": 16, "end_line": 2, "end_column": 21}
     first = {"file": "specs/a.arch", "line": 1, "column": 1, "end_line": 1, "end_column": 6}
@@ -78,7 +78,7 @@ def test_json_says_everything():
     assert (nowhere["labels"], nowhere["fixes"]) == ([], [])
 
 
-def test_a_fix_can_be_put_in_by_what_json_says():
+def test_a_fix_can_be_applied_from_json():
     text = text_of("cnov(8, 1) -> rellu")
     edits = [edit for data in json.loads(render_json(errors_of(text))) for edit in data["fixes"][0]["edits"]]
     lines = text.split("\n")
@@ -93,7 +93,7 @@ def test_a_fix_can_be_put_in_by_what_json_says():
 
 def test_concise():
     assert render_concise(diagnostic()) == "specs/a.arch:2:16: E0301 a message"
-    assert render_concise(NOWHERE) == "E0105 there is no file a.arch"
+    assert render_concise(NOWHERE) == "E0105 file not found: a.arch"
 
 
 # ---- GitHub
@@ -104,16 +104,16 @@ def test_a_workflow_command():
         "::error title=E0301 unknown argument,file=specs/a.arch,line=2,col=16,endLine=2,endColumn=21"
         "::a message%0Ahelp: do this%0Ahelp: or that"
     )
-    assert render_github(NOWHERE) == "::error title=E0105 file can't be read::there is no file a.arch"
+    assert render_github(NOWHERE) == "::error title=E0105 file can't be read::file not found: a.arch"
 
 
-def test_a_warning_is_one_for_github_too():
+def test_a_warning_is_a_warning_on_github():
     (found,) = inspected(text_of("conv(8, 1) -> bn")).diagnostics
     assert render_github(found).startswith("::warning title=W0203 bias before batch norm,file=example.arch,line=5,")
 
 
 @pytest.mark.parametrize("text", ["100 %", "a\nb", "a\r\nb", "a::b,c", "::set-output name=x::y", "\x1b[31m", "\u202e"])
-def test_nothing_in_a_spec_is_a_command_of_its_own(text):
+def test_text_of_a_spec_never_becomes_a_command(text):
     said = render_github(diagnostic(f"{text}.arch", text))
     assert len(said.splitlines()) == 1
     assert said.isprintable()
@@ -143,7 +143,8 @@ def sarif(*diagnostics: Diagnostic) -> dict:
 def test_a_sarif_log():
     run = sarif(diagnostic(), NOWHERE)
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["E0105", "E0301"]
-    assert run["tool"]["driver"]["rules"][1]["fullDescription"]["text"] == known_codes()["E0301"].reason
+    full = [rule["fullDescription"]["text"] for rule in run["tool"]["driver"]["rules"]]
+    assert full == [known_codes()["E0105"].reason, known_codes()["E0301"].title]  # E0301 has no reason
     result, nowhere = run["results"]
     assert (result["ruleId"], result["ruleIndex"], result["level"]) == ("E0301", 1, "error")
     assert result["message"]["text"] == "a message. do this. or that"
@@ -156,7 +157,7 @@ def test_a_sarif_log():
     assert "locations" not in nowhere
 
 
-def test_nothing_found_is_a_log_too():
+def test_without_diagnostics_there_is_an_empty_log():
     assert sarif()["results"] == []
 
 
@@ -175,7 +176,7 @@ def test_hostile_text_is_data(text):
     assert sarif(diagnostic(message=text))["results"][0]["message"]["text"].startswith(text)
 
 
-def test_columns_count_characters_as_the_log_says():
+def test_columns_count_code_points_as_declared():
     run = sarif(diagnostic())
     assert run["columnKind"] == "unicodeCodePoints"
     text = "# 𝄞 é place"

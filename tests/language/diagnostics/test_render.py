@@ -38,13 +38,13 @@ def test_json_counts_lines_and_columns_from_one() -> None:
         "column": 18,
         "end_line": 5,
         "end_column": 28,
-        "text": "this branch gives 8x8x8",
+        "text": "this branch outputs 8x8x8",
         "primary": True,
     }
     assert [label["primary"] for label in data["labels"]] == [True, False]
 
 
-def test_underline_stands_beneath_its_text_after_tabs() -> None:
+def test_the_underline_is_aligned_after_tabs() -> None:
     line, under = excerpt(found("\tconv(8) \tcnov", "cnov"))
     assert "\t" not in line
     assert under.index("^") == line.index("cnov")
@@ -61,7 +61,7 @@ def test_combining_characters_take_no_column() -> None:
 
 
 @pytest.mark.parametrize("character", ["\x1b", "\x07", "\u202e", "\u200b", "\u2028", "\x9b"])
-def test_nothing_in_a_spec_acts_on_the_terminal(character: str) -> None:
+def test_text_of_a_spec_never_controls_the_terminal(character: str) -> None:
     text = f"conv{character}cnov"
     diagnostic = found(text, "cnov", name=f"a{character}.arch")
     assert character not in render_full(diagnostic)
@@ -79,7 +79,7 @@ def test_a_long_line_is_cut_around_the_place() -> None:
     assert under.index("^") == line.index("cnov")
 
 
-def test_labels_of_two_files_get_an_excerpt_each() -> None:
+def test_labels_in_two_files_get_two_excerpts() -> None:
     first, second = found("aaa", "aaa", "a.arch"), found("bbb", "bbb", "b.arch")
     assert second.label
     text = render_full(Diagnostic("E0201", "message", first.label, secondary=(second.label,)))
@@ -92,7 +92,7 @@ def test_a_diagnostic_needs_a_known_code() -> None:
         Diagnostic("E9999", "message", None)
 
 
-def test_listing_is_bounded() -> None:
+def test_the_number_of_diagnostics_is_limited() -> None:
     assert len(errors_of(text_of("\n".join(f"layer{i}x" for i in range(50))))) == 20
 
 

@@ -17,7 +17,7 @@ def recorded(reporter: Reporter) -> Diagnostic:
     return diagnostic
 
 
-def test_an_error_is_recorded_once_and_errors_come_in_the_order_of_the_text() -> None:
+def test_errors_are_recorded_once_and_sorted_by_place() -> None:
     reporter = Reporter()
     for marked in ("bbb", "aaa", "bbb"):
         reporter.error("E0201", "message", at(marked))
@@ -32,14 +32,14 @@ def test_errors_of_the_main_text_come_first() -> None:
     assert [d.label.span.text for d in reporter.diagnostics if d.label] == ["zzz", "aaa"]
 
 
-def test_work_that_can_not_continue_raises_what_error_gives() -> None:
+def test_the_result_of_error_can_be_raised() -> None:
     reporter = Reporter()
     with pytest.raises(EvaluationFailed):
         raise reporter.error("E0210", "message", at("aaa"))
     assert recorded(reporter).code == "E0210"
 
 
-def test_the_name_that_was_meant_replaces_the_help_and_is_a_fix() -> None:
+def test_the_intended_name_replaces_the_help_and_is_a_fix() -> None:
     reporter = Reporter()
     reporter.error("E0201", "message", at("aaa"), help="names: aab, bbb", meant="aab")
     assert recorded(reporter).help == ("did you mean `aab`?",)
@@ -57,7 +57,7 @@ def test_notes_list_the_calls_that_are_being_expanded_innermost_first() -> None:
     )
 
 
-def test_a_call_is_left_where_it_fails() -> None:
+def test_a_failing_call_is_removed_from_the_stack() -> None:
     reporter = Reporter()
     with pytest.raises(EvaluationFailed), reporter.call("f(1)", at("aaa")):
         raise EvaluationFailed
@@ -91,7 +91,7 @@ def test_errors_that_follow_from_one_cause_are_recorded_once_and_there() -> None
     assert (second.secondary, second.help, second.fixes) == ((Label(at("ccc"), "wrong"),), ("swap them",), ())
 
 
-def test_of_nested_causes_the_outermost_counts() -> None:
+def test_the_outermost_of_nested_causes_wins() -> None:
     reporter = Reporter()
     outer, inner = Cause(Label(at("aaa"), "outer"), "outer help"), Cause(Label(at("bbb"), "inner"), "inner help")
     with reporter.call("f(1)", at("aaa"), outer), reporter.call("g(2)", at("bbb"), inner):
@@ -100,7 +100,7 @@ def test_of_nested_causes_the_outermost_counts() -> None:
     assert recorded(reporter).secondary == (inner.label, Label(at("ccc"), "here"))
 
 
-def test_an_error_met_before_is_no_first_error_of_a_cause() -> None:
+def test_a_repeated_error_is_not_reported_at_a_cause() -> None:
     reporter = Reporter()
     reporter.error("E0201", "message", at("ccc"))
     with reporter.call("f(1)", at("aaa"), Cause(Label(at("bbb")), "swap them")):

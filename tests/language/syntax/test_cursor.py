@@ -1,8 +1,8 @@
-"""What is open at a place of a text, whether it parses or not."""
+"""The open brackets at a place in any text."""
 
 import pytest
 
-from cifar_dsl.language.syntax.cursor import Frame, keywords_behind, open_frames, tokens_of
+from cifar_dsl.language.syntax.cursor import Frame, keywords_after, open_frames, tokens_of
 
 HEAD = "arch a\ninput 3x8x8\n"
 CURSOR = "§"
@@ -30,12 +30,12 @@ def test_tokens(text: str, expected: list[tuple[str, str]]) -> None:
     assert kinds(text) == expected
 
 
-def test_places() -> None:
+def test_token_offsets() -> None:
     text = "  conv(32, 3)  # why\n"
     assert all(text[token.start : token.end] == token.text for token in tokens_of(text))
 
 
-def test_a_part_of_a_text() -> None:
+def test_tokens_before_an_offset() -> None:
     assert [token.text for token in tokens_of("conv(32, 3)", 7)] == ["conv", "(", "32"]
 
 
@@ -93,7 +93,7 @@ def test_the_brackets_around_a_place(text: str, expected: list[tuple[str, str]])
         ("param x =\n§", "param x ="),
     ],
 )
-def test_the_line_so_far(text: str, expected: str) -> None:
+def test_the_unfinished_line(text: str, expected: str) -> None:
     assert " ".join(opened(HEAD + text)[-1].words) == expected
 
 
@@ -106,12 +106,12 @@ def test_the_line_so_far(text: str, expected: str) -> None:
         ("model { conv(8, x == 3, §", [], 2),
     ],
 )
-def test_arguments_so_far(text: str, keywords: list[str], position: int) -> None:
+def test_the_arguments_before_the_cursor(text: str, keywords: list[str], position: int) -> None:
     frame = opened(HEAD + text)[-1]
     assert (frame.keywords, frame.position) == (keywords, position)
 
 
-def test_settings_so_far() -> None:
+def test_the_settings_before_the_cursor() -> None:
     text = f"{HEAD}train {{\n data x\n optimizer.lr 3\n group g {{\n select bias\n epochs 1\n §"
     assert [frame.keywords for frame in opened(text)] == [[], ["data"], ["select", "epochs"]]
 
@@ -120,5 +120,5 @@ def test_settings_so_far() -> None:
     ("behind", "expected"),
     [(", pad=1) -> relu(x=2)", ["pad"]), ("f(x=1), pad=1", ["pad"]), (")", []), (" == 3, a=[b], c=1", ["a", "c"])],
 )
-def test_arguments_behind_a_place(behind: str, expected: list[str]) -> None:
-    assert list(keywords_behind(behind)) == expected
+def test_the_arguments_after_the_cursor(behind: str, expected: list[str]) -> None:
+    assert list(keywords_after(behind)) == expected

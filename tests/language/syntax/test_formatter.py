@@ -1,4 +1,4 @@
-"""The canonical layout, rule by rule, and the laws that hold for all texts."""
+"""The canonical format, rule by rule, and the laws that hold for all texts."""
 
 import random
 
@@ -26,7 +26,7 @@ def formatted(text: str) -> str:
 
 
 def check(text: str, expected: str) -> None:
-    """The text becomes the expected one, which is canonical."""
+    """Check that the text is formatted as expected, and that the result is stable."""
     assert formatted(text) == expected
     assert formatted(expected) == expected
     assert parse(expected) == parse(text)
@@ -116,7 +116,7 @@ model {
     )
 
 
-def test_lines_that_the_author_broke_stay_broken_and_others_stay_whole() -> None:
+def test_the_author_s_line_breaks_are_kept() -> None:
     check(
         "arch a\nmodel {\na -> b ->\nc\nd\n-> e\nrepeat 2 { f\n}\nrepeat 3 {\ng }\nlet y =\nh\n}\n",
         """\
@@ -139,7 +139,7 @@ model {
     )
 
 
-def test_a_list_is_open_where_an_item_stands_on_a_line_of_its_own() -> None:
+def test_a_list_stays_broken_if_an_item_starts_a_line() -> None:
     check(
         "arch a\nparam a = [1,\n 2, 3\n]\nparam b = [1, 2\n]\nparam c = [\n(1,\n2)]\n",
         """\
@@ -162,14 +162,14 @@ param c = [
     )
 
 
-def test_what_does_not_fit_is_broken_before_arrows() -> None:
+def test_long_lines_are_broken_before_arrows() -> None:
     check(
         f"arch a\nmodel {{ {LONG} -> {LONG} -> {LONG} }}\n",
         in_model(f"    {LONG} -> conv(64, 3, pad=same, bias=false) -> bn -> relu\n        -> {LONG}\n"),
     )
 
 
-def test_what_has_no_arrows_is_broken_in_its_last_brackets() -> None:
+def test_long_lines_without_arrows_are_broken_in_their_last_brackets() -> None:
     name = "a_rather_long_name"
     check(
         f"arch a\nblock u({', '.join(f'{name}_{i}: int = {i}' for i in range(5))}) {{ a }}\n",
@@ -186,14 +186,14 @@ block u(
     )
 
 
-def test_no_line_of_code_is_too_long_where_it_can_be_broken() -> None:
+def test_no_line_that_can_be_broken_is_too_long() -> None:
     numbers = ", ".join(map(str, range(1000, 1100)))
     text = formatted(f"arch a\nparam a = [{numbers}]\nmodel {{ {' -> '.join(['relu'] * 100)} }}\n")
     assert max(map(len, text.splitlines())) <= 120
     assert len(text.splitlines()) < 25  # lines are filled
 
 
-def test_values_of_settings_stand_in_a_column() -> None:
+def test_values_of_settings_are_aligned() -> None:
     check(
         "arch a\ntrain {\nbatch 64\naugment crop(4)->flip\noptimizer.weight_decay 0\n"
         "group g { select bias\nepochs 2 }\n}\n",
@@ -213,7 +213,7 @@ train {
     )
 
 
-def test_comments_beside_code_stand_in_a_column() -> None:
+def test_comments_beside_code_are_aligned() -> None:
     check(
         f"arch a # 1\nmodel {{ # 2\na # 3\n{LONG} # 4\n\nb # 5\n   c\n}} # 6\n",
         f"""\
@@ -282,16 +282,16 @@ def test_comments(text: str, expected: str) -> None:
     check(text, expected)
 
 
-def test_other_line_ends_and_a_missing_last_one() -> None:
+def test_line_ends_are_normalised() -> None:
     check("arch a\r\ninput 3x8x8 # b \r\n\tparam c = 1", f"arch a\n{'input 3x8x8':36}# b\nparam c = 1\n")
 
 
-def test_a_text_that_does_not_parse_has_no_layout() -> None:
+def test_a_text_that_does_not_parse_is_not_formatted() -> None:
     with pytest.raises(SpecError):
         formatted("arch a\nmodel { conv( }\n")
 
 
-def test_a_layout_that_changed_the_meaning_would_be_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_of_meaning_raises_an_assertion_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formatter._Writer, "text", lambda _: "arch b\n")
     with pytest.raises(AssertionError, match="change its meaning"):
         formatted("arch a\n")
@@ -307,7 +307,7 @@ def test_shipped_specs_are_canonical(path) -> None:
 
 
 def check_laws(text: str, draws: random.Random) -> str:
-    """Nothing but space changes, no comment is lost, and a second pass changes nothing; the canonical text."""
+    """Check that only space changes, no comment is lost, and a second pass changes nothing; returns the result."""
     ugly = scattered(text, draws)
     canonical = formatted(ugly)
     assert parse(canonical) == parse(ugly) == parse(text)
@@ -321,7 +321,7 @@ def check_laws(text: str, draws: random.Random) -> str:
 
 @settings(deadline=None, max_examples=80)
 @given(trees().map(print_spec), st.randoms(use_true_random=False))
-def test_all_that_the_grammar_can_say(text: str, draws: random.Random) -> None:
+def test_the_laws_hold_for_random_specs(text: str, draws: random.Random) -> None:
     check_laws(text, draws)
 
 

@@ -7,13 +7,13 @@ from lark.parsers.lalr_parser import LALR_Parser
 from cifar_dsl.foundation.resources import grammar_path
 from cifar_dsl.language.syntax import KEYWORDS, tables
 from cifar_dsl.language.syntax.explanations import END
-from cifar_dsl.language.syntax.layout import Layout
+from cifar_dsl.language.syntax.newlines import NewLineFilter
 from cifar_dsl.language.syntax.words import TERMINALS
 
 
 def test_grammar_is_lalr_without_conflicts_or_ambiguous_terminals() -> None:
     pytest.importorskip("interegular", reason="lark's strict mode compares terminals with it")
-    parser = tables.build(postlex=Layout(), strict=True)
+    parser = tables.build(postlex=NewLineFilter(), strict=True)
     assert isinstance(parser.parser.parser, LALR_Parser)
 
 
@@ -34,13 +34,13 @@ def test_tables_of_another_grammar_are_not_used(tmp_path, monkeypatch) -> None:
 def test_prepared_tables_give_the_tree_that_the_grammar_gives() -> None:
     from helpers.specs import SHIPPED
 
-    built = tables.build(postlex=Layout())
+    built = tables.build(postlex=NewLineFilter())
     for path in SHIPPED:
         text = path.read_text(encoding="utf-8")
         assert tables.parser().parse(text, start="spec") == built.parse(text, start="spec")
 
 
-def test_keywords_are_the_words_of_the_grammar() -> None:
+def test_keywords_match_the_grammar() -> None:
     literals = {terminal.pattern.value for terminal in tables.build().terminals if terminal.pattern.type == "str"}
     assert {word for word in literals if word.isalpha()} == KEYWORDS
 

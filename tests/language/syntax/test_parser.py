@@ -22,7 +22,7 @@ def value(text: str) -> nodes.Expression:
 
 
 def computed(text: str) -> object:
-    """The value that the language gives an expression."""
+    """The value of an expression."""
     from cifar_dsl.compiler.evaluate import Evaluator
     from cifar_dsl.compiler.names import resolve_spec
     from cifar_dsl.compiler.values import ValueScope
@@ -49,7 +49,7 @@ ONE_LINE = text_of("a -> add { b | c } -> if p { d } else { e }\nf(1, [2, 3])")
         "a # x\n# y\n -> add { # z\nb # |\n# }\n| c } -> if p { d } # e\nelse { e }\nf(1, # 2\n[2, 3]) # (",
     ],
 )
-def test_new_lines_and_comments_that_end_nothing_are_dropped(stages: str) -> None:
+def test_new_lines_that_end_nothing_are_dropped_with_comments(stages: str) -> None:
     assert parse(text_of(stages)) == parse(ONE_LINE)
 
 
@@ -110,7 +110,7 @@ def test_literals(text: str, expected: object) -> None:
 @pytest.mark.parametrize(
     "text", ["\u0663", "\uff13", "1_000x3", ".5", "1.", "1e", "0b1", "5m", "1x", "'a", '"a', "1__k0"]
 )
-def test_what_is_no_literal_is_refused(text: str) -> None:
+def test_invalid_literals_are_rejected(text: str) -> None:
     assert refused(f"arch a\nparam p = {text}\n") == "E0101"
 
 
@@ -149,7 +149,7 @@ def test_precedence(text: str, expected: object) -> None:
 @pytest.mark.parametrize(
     "text", ["1 < 2 < 3", "1 == 2 == 3", "1 = 2", "not", "1 +", "* 2", "1 if true", "a.b", "a()()"]
 )
-def test_what_is_no_expression_is_refused(text: str) -> None:
+def test_invalid_expressions_are_rejected(text: str) -> None:
     assert refused(f"arch a\nparam p = {text}\n") == "E0101"
 
 
@@ -159,35 +159,35 @@ def test_what_is_no_expression_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("depth", "code"), [(DEFAULTS.nesting - 1, None), (DEFAULTS.nesting, None), (DEFAULTS.nesting + 1, "E0104")]
 )
-def test_brackets_are_bounded(depth: int, code: str | None) -> None:
+def test_brackets_are_limited(depth: int, code: str | None) -> None:
     text = f"arch a\nparam p = {'(' * depth}1{')' * depth}\n"
     assert (code and refused(text)) == code
     assert code or parse(text)
 
 
 @pytest.mark.parametrize(("depth", "code"), [(DEFAULTS.nesting, None), (DEFAULTS.nesting + 1, "E0104")])
-def test_bodies_are_bounded(depth: int, code: str | None) -> None:
+def test_bodies_are_limited(depth: int, code: str | None) -> None:
     text = f"arch a\nmodel {'{ repeat 1 ' * (depth - 1)}{{ }}{'}' * (depth - 1)}\n"
     assert (code and refused(text)) == code
     assert code or parse(text)
 
 
 @pytest.mark.parametrize(("depth", "code"), [(DEFAULTS.nesting, None), (DEFAULTS.nesting + 1, "E0104")])
-def test_operators_between_brackets_are_bounded(depth: int, code: str | None) -> None:
+def test_operators_between_brackets_are_limited(depth: int, code: str | None) -> None:
     text = f"arch a\nparam p = {'-(1 + ' * (depth // 2)}{'-' if depth % 2 else ''}1{')' * (depth // 2)}\n"
     assert (code and refused(text)) == code
     assert code or parse(text)
 
 
 @pytest.mark.parametrize("flat", ["not " * 5000 + "true", "-" * 5000 + "1", "1" + " + 1" * 5000, "a" + "[0]" * 5000])
-def test_what_is_long_but_flat_is_taken(flat: str) -> None:
+def test_long_flat_expressions_are_accepted(flat: str) -> None:
     assert parse(f"arch a\nparam p = {flat}\n")
 
 
 @pytest.mark.parametrize(
     ("length", "code"), [(DEFAULTS.identifier_characters, None), (DEFAULTS.identifier_characters + 1, "E0104")]
 )
-def test_names_are_bounded(length: int, code: str | None) -> None:
+def test_names_are_limited(length: int, code: str | None) -> None:
     text = f"arch {'a' * length}\n"
     assert (code and refused(text)) == code
     assert code or parse(text)
@@ -196,7 +196,7 @@ def test_names_are_bounded(length: int, code: str | None) -> None:
 @pytest.mark.parametrize(
     ("length", "code"), [(DEFAULTS.token_characters, None), (DEFAULTS.token_characters + 1, "E0104")]
 )
-def test_words_are_bounded(length: int, code: str | None) -> None:
+def test_words_are_limited(length: int, code: str | None) -> None:
     text = f'arch a extends "{"b" * (length - 2)}"\n'
     assert (code and refused(text)) == code
     assert code or parse(text)
@@ -215,7 +215,7 @@ def test_words_are_bounded(length: int, code: str | None) -> None:
         ("3x" + "9" * 13, "E0104"),
     ],
 )
-def test_numbers_are_bounded(number: str, code: str | None) -> None:
+def test_numbers_are_limited(number: str, code: str | None) -> None:
     text = f"arch a\nparam p = {number}\n"
     assert (code and refused(text)) == code
     assert code or parse(text)
@@ -225,7 +225,7 @@ def test_numbers_are_bounded(number: str, code: str | None) -> None:
 
 
 @pytest.mark.parametrize("character", ["\0", "\x0b", "\x1b", "\x7f", "\x85", "\u200e", "\u202e", "\u2066"])
-def test_characters_that_hide_text_are_refused_in_comments_too(character: str) -> None:
+def test_characters_that_hide_text_are_rejected_even_in_comments(character: str) -> None:
     assert refused(f"arch a  # {character}\n") == "E0103"
 
 
@@ -247,7 +247,7 @@ def test_an_override_names_a_param_or_a_part_of_train() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "head", "head=", "=1", "head=1 2", "model={}", "train=1", "a b=1", "head=1\nb=2"])
-def test_what_is_no_override_is_refused(text: str) -> None:
+def test_invalid_overrides_are_rejected(text: str) -> None:
     with pytest.raises(SpecError):
         parse_override(Source("--set", text))
 
@@ -262,7 +262,7 @@ def test_what_is_no_override_is_refused(text: str) -> None:
         ("p=(1, 2),1 if a else 2", ["(1, 2)", "1 if a else 2"]),
     ],
 )
-def test_the_values_of_an_axis_are_parted_by_commas_outside_brackets(text: str, values: list[str]) -> None:
+def test_the_values_of_an_axis_are_separated_by_commas_outside_brackets(text: str, values: list[str]) -> None:
     axis = parse_axis(Source("--set", text))
     assert [print_chain(value) for value in axis.values] == values
     assert parse_override(Source("--set", print_override(axis.override))) == axis.override
@@ -271,7 +271,7 @@ def test_the_values_of_an_axis_are_parted_by_commas_outside_brackets(text: str, 
 @pytest.mark.parametrize(
     ("text", "column"), [("head=", 5), ("head=1,", 7), ("head=1,,2", 8), ("head=[1,2", 6), ("head=1,b=2", 9)]
 )
-def test_a_mistake_in_an_axis_has_its_place(text: str, column: int) -> None:
+def test_an_error_in_an_axis_has_its_place(text: str, column: int) -> None:
     with pytest.raises(SpecError) as caught:
         parse_axis(Source("--set", text))
     (mistake,) = caught.value.diagnostics
@@ -279,7 +279,7 @@ def test_a_mistake_in_an_axis_has_its_place(text: str, column: int) -> None:
     assert mistake.label.span.column == column
 
 
-def test_several_values_are_no_override() -> None:
+def test_an_override_has_a_single_value() -> None:
     with pytest.raises(SpecError):
         parse_override(Source("--set", "head=1,2"))
 
@@ -287,20 +287,20 @@ def test_several_values_are_no_override() -> None:
 # ---- equality
 
 
-def test_trees_are_equal_whatever_their_place() -> None:
+def test_equality_of_trees_ignores_places() -> None:
     assert parse("arch a\nparam p = 1_000\n") == parse("# c\narch a\n\n\nparam p   = 1k\n")
     assert parse("arch a\nparam p = 1\n") != parse("arch a\nparam p = 2\n")
 
 
-def test_a_spec_of_the_largest_size_is_read_quickly() -> None:
+def test_a_spec_of_the_maximum_size_is_parsed_quickly() -> None:
     line = "conv(32, 3) -> relu\n"
     assert parse(text_of(line * (DEFAULTS.file_bytes // len(line) - 10)))
 
 
-def test_mistakes_of_the_text_have_a_place() -> None:
+def test_syntax_errors_have_a_place() -> None:
     assert codes_of("") == ["E0101"]
     assert codes_of("arch") == ["E0101"]
 
 
-def test_the_words_of_settings_are_those_of_the_recipes() -> None:
+def test_the_words_of_settings_match_the_recipe_settings() -> None:
     assert set(SETTINGS) == SETTING_WORDS

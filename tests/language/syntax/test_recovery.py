@@ -1,4 +1,4 @@
-"""What is read of a text with mistakes: all that the mistake leaves untouched, and a place for what is being typed."""
+"""Recovered trees of texts with errors: they keep everything outside the error, and mark missing parts."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import Recovered, nodes, parse_recovering, print_spec
-from cifar_dsl.language.syntax.layout import NEW_LINE
+from cifar_dsl.language.syntax.newlines import NEW_LINE
 from cifar_dsl.language.syntax.tables import raw_tokens
 
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(specs_directory().rglob("*.arch"))}
@@ -69,14 +69,14 @@ def places(spec: nodes.Spec | None) -> set[tuple[str, int, int]]:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_right_text_has_its_own_tree_and_no_errors(name: str) -> None:
+def test_a_valid_text_has_the_tree_of_the_parser_and_no_errors(name: str) -> None:
     assert recovered(TEXTS[name]) == Recovered(parse(TEXTS[name]))
 
 
 @pytest.mark.parametrize("name", TEXTS)
 @settings(max_examples=15, derandomize=True, deadline=None)
 @given(data=st.data())
-def test_one_damaged_token_leaves_everything_else_in_the_tree(name: str, data: st.DataObject) -> None:
+def test_one_damaged_token_keeps_everything_else_in_the_tree(name: str, data: st.DataObject) -> None:
     text = TEXTS[name]
     tokens = [token for token in raw_tokens(text) if token.type != NEW_LINE]
     i = data.draw(st.integers(0, len(tokens) - 1), label="token")
@@ -99,7 +99,7 @@ def test_one_damaged_token_leaves_everything_else_in_the_tree(name: str, data: s
 @pytest.mark.parametrize("name", TEXTS)
 @settings(max_examples=10, derandomize=True, deadline=None)
 @given(data=st.data())
-def test_what_stands_before_the_end_of_a_text_that_breaks_off_is_in_the_tree(name: str, data: st.DataObject) -> None:
+def test_everything_before_the_cut_of_a_text_is_in_the_tree(name: str, data: st.DataObject) -> None:
     text = TEXTS[name]
     end = data.draw(st.integers(0, len(text)))
     here = places(recovered(text[:end]).spec)
@@ -111,7 +111,7 @@ def test_what_stands_before_the_end_of_a_text_that_breaks_off_is_in_the_tree(nam
 
 
 def stages(typed: str) -> tuple[nodes.Stage, ...]:
-    """The stages of a model in which something is typed between `bn` and `flatten`; all else must be there."""
+    """The stages of a model with unfinished text between `bn` and `flatten`; checks that the rest is complete."""
     result = recovered(f"{text_of(f' bn{chr(10)} {typed}{chr(10)} flatten')}block after(c) {{ conv(c, 3) }}\n")
     assert result.errors
     assert result.spec
@@ -151,7 +151,7 @@ def stages(typed: str) -> tuple[nodes.Stage, ...]:
         ("a ? b", "a; b"),
     ],
 )
-def test_an_unfinished_stage_is_as_much_of_a_stage_as_can_be(typed: str, reads: str) -> None:
+def test_an_unfinished_stage_is_read_as_far_as_possible(typed: str, reads: str) -> None:
     first, *middle, last = map(shown, stages(typed))
     assert (first, "; ".join(middle), last) == ("bn", reads, "flatten")
 
@@ -190,13 +190,13 @@ def shown(node: object) -> str:
     raise AssertionError(node)
 
 
-def test_a_call_that_is_typed_reaches_to_the_end_of_its_line() -> None:
+def test_an_unclosed_call_ends_with_its_line() -> None:
     text = text_of("conv(32,   # wide\nrelu")
     (call,) = (node for node in walked(recovered(text).spec) if isinstance(node, nodes.CallExpression))
     assert call.span.text == "conv(32,   "
 
 
-def test_what_is_missing_has_the_place_where_it_would_be_written() -> None:
+def test_a_missing_node_has_the_place_where_it_belongs() -> None:
     text = text_of("a -> \n}")
     (missing,) = (node for node in walked(recovered(text).spec) if isinstance(node, nodes.Missing))
     assert text[: missing.span.start].endswith("a ->")
@@ -226,12 +226,12 @@ def test_items_are_found_around_a_mistake(text: str, items: str) -> None:
     assert " ".join(type(item).__name__ for item in spec.items) == items
 
 
-def test_what_is_dropped_is_said() -> None:
+def test_dropped_text_is_reported() -> None:
     result = recovered(text_of("conv(3) ] -> relu\n a ; b"))
     assert [span.text for span in result.skipped] == ["]", ";"]
 
 
-def test_a_number_that_is_too_large_is_missing() -> None:
+def test_a_too_large_number_becomes_missing() -> None:
     result = recovered("arch a\nparam x = 1e400\nparam y = 2\n")
     assert [error.code for error in result.errors] == ["E0104"]
     assert result.spec
@@ -265,7 +265,7 @@ def test_a_number_that_is_too_large_is_missing() -> None:
     ],
 )
 @pytest.mark.parametrize("head", ["", "arch a\nmodel {\n"])
-def test_hostile_texts_take_bounded_time(head: str, piece: str) -> None:
+def test_hostile_texts_take_limited_time(head: str, piece: str) -> None:
     text = (head + piece * limits.current().file_bytes)[: limits.current().file_bytes]
     begin = time.process_time()
     result = recovered(text)

@@ -1,4 +1,4 @@
-"""The lints by what they look at. Importing this package imports all of its modules, which register them."""
+"""The lints, grouped by subject. Importing this package imports all its modules, which register their lints."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -1,4 +1,4 @@
-"""W0206: branches that can't be taken, or loops of no rounds, whatever the params are."""
+"""W0206: branches that are never taken and loops that never run, whatever the params are."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +13,7 @@ from cifar_dsl.language.syntax import nodes
 
 @text_lint
 def dead_branches(items: Sequence[nodes.Item], found: Analysis | Library) -> Iterator[Diagnostic]:
-    """Conditions and counts that mention no name and decide a branch or loop once and for all."""
+    """Conditions and counts that mention no name, so that their value never changes."""
     del found
     waiting: list[object] = list(items)
     while waiting:
@@ -28,7 +28,7 @@ def dead_branches(items: Sequence[nodes.Item], found: Analysis | Library) -> Ite
                     yield from _decided(condition)
             case nodes.Repeat(count=count, body=body):
                 if _constant(count) == 0 and not isinstance(_constant(count), bool):
-                    yield _dead("this repeats nothing", count.span, body.span)
+                    yield _dead("this loop never runs", count.span, body.span)
             case nodes.For(start=start, stop=None, body=body):
                 if _constant(start) == ():
                     yield _dead("this list is empty", start.span, body.span)
@@ -40,7 +40,7 @@ def _decided(condition: nodes.Expression) -> Iterator[Diagnostic]:
     value = _constant(condition)
     if isinstance(value, bool):
         message = f"this condition is always {'true' if value else 'false'}"
-        yield Diagnostic("W0206", message, Label(condition.span), help=("keep the branch that is taken, alone",))
+        yield Diagnostic("W0206", message, Label(condition.span), help=("keep only the branch that is taken",))
 
 
 def _dead(message: str, place: Span, body: Span) -> Diagnostic:

@@ -1,4 +1,4 @@
-"""W0201: definitions that nothing uses."""
+"""W0201: unused definitions."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +12,7 @@ from cifar_dsl.language.syntax import nodes
 
 @text_lint
 def unused_definitions(items: Sequence[nodes.Item], found: Analysis | Library) -> Iterator[Diagnostic]:
-    """Params and blocks that the whole spec doesn't mention, and what a block or model defines for itself alone."""
+    """Params and blocks that the spec never uses, and unused local definitions of blocks and models."""
     if isinstance(found, Analysis):
         for definition in definitions_of(items).values():
             node = definition.node
@@ -27,13 +27,13 @@ def unused_definitions(items: Sequence[nodes.Item], found: Analysis | Library) -
 def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -> Iterator[Diagnostic]:
     def is_unused(name: nodes.Identifier) -> bool:
         uses = found.names.uses_of(found.names.definitions[name.span])
-        return not any(use.span in item.span for use in uses)  # a call elsewhere may name a parameter
+        return not any(use.span in item.span for use in uses)  # a call elsewhere may pass the parameter by name
 
     if isinstance(item, nodes.Block):
         for parameter in item.parameters:
             if is_unused(parameter.name):
                 yield _unused("parameter", parameter.name, ())
-    needed: set[Span] = set()  # so that something stands in a branch
+    needed: set[Span] = set()  # without them, a branch would be empty
     waiting: list[object] = [item]
     while waiting:
         node = waiting.pop()
@@ -49,7 +49,7 @@ def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -
 
 
 def _names_tensor(let: nodes.Let, found: Analysis | Library) -> bool:
-    """Whether it names a tensor, of which W0202 speaks."""
+    """Whether a `let` names a tensor, which W0202 checks."""
     if isinstance(found, Library):
         return True
     return any(scope.kind == "let" and scope.label == let.name.text for scope in found.graph.scopes)
@@ -57,11 +57,11 @@ def _names_tensor(let: nodes.Let, found: Analysis | Library) -> bool:
 
 def _unused(what: str, name: nodes.Identifier, fixes: tuple[Fix, ...]) -> Diagnostic:
     help_text = fixes[0].title if fixes else "use it or delete it"
-    return Diagnostic("W0201", f"nothing uses the {what} `{name}`", Label(name.span), help=(help_text,), fixes=fixes)
+    return Diagnostic("W0201", f"unused {what} `{name}`", Label(name.span), help=(help_text,), fixes=fixes)
 
 
 def _deletion(span: Span) -> tuple[Fix, ...]:
-    """Deletes the text and, where nothing else stands on them, its lines."""
+    """The fix that deletes the text, with its lines if they have nothing else."""
     text = span.source.text
     start, end = span.start, span.end
     line_start = text.rfind("\n", 0, start) + 1
@@ -72,7 +72,7 @@ def _deletion(span: Span) -> tuple[Fix, ...]:
 
 
 def _repetition(loop: nodes.For) -> tuple[Fix, ...]:
-    """`for i in 0..n {` as `repeat n {`."""
+    """The fix that turns `for i in 0..n {` into `repeat n {`."""
     if loop.stop is None or not (isinstance(loop.start, nodes.Number) and loop.start.value == 0):
         return ()
     head = Span(loop.span.source, loop.span.start, loop.body.span.start)

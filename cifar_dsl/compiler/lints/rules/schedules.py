@@ -1,4 +1,4 @@
-"""W0401: learning rates that a training ends too early to reach."""
+"""W0401: learning rates that training ends too early to reach."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from cifar_dsl.language.syntax import nodes
 
 @network_lint
 def unreached_rates(analysis: Analysis) -> Iterator[Diagnostic]:
-    """Milestones and warm-ups of schedules that lie behind the last epoch, the recipe's or a group's."""
+    """Milestones and warm-ups of schedules after the last epoch, in the recipe or a group."""
     recipe, program = analysis.recipe, analysis.program
     if recipe is None:
         return
@@ -38,13 +38,13 @@ def _unreached(
     if argument is None or "schedule" not in settings:
         return
     places = [_place_of(settings["schedule"], schedule, argument), all_settings["epochs"].span]
-    # Whichever of the two a derived spec says is where it went wrong.
+    # In a derived spec, the mistake is the one of the two that the spec sets itself.
     label = Label(next((place for place in places if place.source is own), places[0]))
     yield Diagnostic(
         "W0401",
-        f"training ends after {epochs:g} epochs, before `{schedule.name}` has come to its end",
+        f"training ends after {epochs:g} epochs, before the schedule `{schedule.name}` completes",
         label,
-        help=(f"train longer, or change `{argument}`",),
+        help=(f"increase `epochs`, or change `{argument}`",),
     )
 
 

@@ -1,4 +1,4 @@
-"""W0206: branches and loops that the params can't change."""
+"""W0206: branches and loops that no param can change."""
 
 import pytest
 from helpers.findings import inspected, said_of
@@ -23,7 +23,7 @@ HEAD = "flatten -> dense(10)"
         ("add { relu | repeat 2 { if true { gelu -> conv(3, 1) } } }", "true"),
     ],
 )
-def test_what_is_decided(model: str, place: str) -> None:
+def test_constant_conditions_are_reported(model: str, place: str) -> None:
     assert said_of(text_of(f"{model}\n{HEAD}")) == [("W0206", place)]
 
 
@@ -43,7 +43,7 @@ def test_what_is_decided(model: str, place: str) -> None:
         ("assert 1 < 2", "relu"),
     ],
 )
-def test_what_may_change(items: str, model: str) -> None:
+def test_conditions_that_can_change_are_not_reported(items: str, model: str) -> None:
     assert said_of(text_of(f"{model}\n{HEAD}", items)) == []
 
 
@@ -59,12 +59,12 @@ def test_blocks_of_a_library() -> None:
     assert said_of("library blocks\nblock unit() { if true { relu } }\n") == [("W0206", "true")]
 
 
-def test_the_message_says_which_it_is() -> None:
+def test_the_message_states_the_constant_value() -> None:
     messages = [
         one.message for one in inspected(text_of(f"if 1 < 2 {{ relu }}\nif 1 > 2 {{ relu }}\n{HEAD}")).diagnostics
     ]
     assert messages == ["this condition is always true", "this condition is always false"]
 
 
-def test_a_condition_that_can_not_be_worked_out_is_an_error() -> None:
+def test_a_condition_that_can_not_be_evaluated_is_an_error() -> None:
     assert [code for code, _ in said_of(text_of(f"if 1 // 0 {{ relu }}\n{HEAD}"))] == ["E0210"]

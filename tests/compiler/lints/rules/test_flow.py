@@ -1,4 +1,4 @@
-"""W0202 to W0205 and W0207: what flows through a network."""
+"""W0202 to W0205 and W0207: warnings about the tensors of a network."""
 
 import pytest
 from helpers.findings import inspected, mended, said_of
@@ -19,7 +19,7 @@ HEAD = "flatten -> dense(10)"
         (f"repeat 2 {{ let y = conv(8, 1)\nrelu -> conv(8, 1) }}\n{HEAD}", "conv(8, 1)"),
     ],
 )
-def test_a_tensor_that_nothing_takes(model: str, place: str) -> None:
+def test_an_unused_tensor(model: str, place: str) -> None:
     assert said_of(text_of(model)) == [("W0202", place)]
 
 
@@ -34,11 +34,11 @@ def test_a_tensor_that_nothing_takes(model: str, place: str) -> None:
         f"let y = conv(8, 1)\nconv(8, 1)\nrepeat 2 {{ add {{ y | identity }}\ny = conv(8, 1) }}\n{HEAD}",
     ],
 )
-def test_a_tensor_that_something_takes(model: str) -> None:
+def test_a_used_tensor(model: str) -> None:
     assert said_of(text_of(model)) == []
 
 
-def test_a_block_whose_tensor_one_call_takes() -> None:
+def test_a_block_whose_tensor_is_used_in_one_call() -> None:
     block = "block split(wide: bool) { let y = conv(8, 1)\nconv(8, 1)\nif wide { add { y | identity } } }"
     assert said_of(text_of(f"split(true) -> split(false)\n{HEAD}", block)) == []
     assert said_of(text_of(f"split(false) -> split(false)\n{HEAD}", block)) == [("W0202", "conv(8, 1)")]
@@ -58,7 +58,7 @@ def test_a_block_whose_tensor_one_call_takes() -> None:
         ("flatten -> dense(16) -> bn -> relu -> dense(10)", "dense(16)"),
     ],
 )
-def test_a_bias_that_is_centred_away(model: str, place: str) -> None:
+def test_a_bias_before_a_normalisation(model: str, place: str) -> None:
     assert said_of(text_of(model)) == [("W0203", place)]
 
 
@@ -75,11 +75,11 @@ def test_a_bias_that_is_centred_away(model: str, place: str) -> None:
         f"let y = conv(8, 1)\nadd {{ y -> bn | y -> relu }}\n{HEAD}",
     ],
 )
-def test_a_bias_that_reaches_something(model: str) -> None:
+def test_a_bias_that_has_an_effect(model: str) -> None:
     assert said_of(text_of(model)) == []
 
 
-def test_a_block_of_which_one_call_is_followed_by_a_norm() -> None:
+def test_a_block_with_a_norm_after_only_one_call() -> None:
     block = "block unit(c: int) { conv(c, 1) }"
     assert said_of(text_of(f"unit(8) -> bn -> unit(8) -> relu\n{HEAD}", block)) == []
     assert said_of(text_of(f"unit(8) -> bn -> unit(8) -> bn\n{HEAD}", block)) == [("W0203", "conv(c, 1)")]
@@ -88,10 +88,10 @@ def test_a_block_of_which_one_call_is_followed_by_a_norm() -> None:
 def test_parameters_of_all_calls_are_counted() -> None:
     text = text_of(f"unit(8) -> unit(1200)\n{HEAD}", "block unit(c: int) { conv(c, 1) -> bn }")
     (diagnostic,) = inspected(text).diagnostics
-    assert diagnostic.notes == ("1,208 parameters do nothing",)
+    assert diagnostic.notes == ("1,208 parameters have no effect",)
 
 
-def test_blocks_of_the_library_are_not_the_author_s() -> None:
+def test_blocks_of_the_library_are_not_reported() -> None:
     block = "preact_bottleneck_block(4)"
     assert said_of(text_of(f"{block} -> {HEAD}")) == []
 
@@ -107,7 +107,7 @@ def test_blocks_of_the_library_are_not_the_author_s() -> None:
         "conv(8, kernel=min(1, 2))",
     ],
 )
-def test_the_fix_leaves_the_bias_out(stage: str) -> None:
+def test_the_fix_removes_the_bias(stage: str) -> None:
     text = text_of(f"{stage} -> bn\n{HEAD}")
     after = mended(text, also_unsafe=True)
     assert mended(text) == text  # it changes what is counted and drawn
@@ -130,7 +130,7 @@ def test_the_fix_leaves_the_bias_out(stage: str) -> None:
         "conv(8, 1  # bias=true\n)",
     ],
 )
-def test_the_fix_leaves_a_spec_that_is_right_and_has_no_bias(stage: str) -> None:
+def test_the_fixed_spec_is_valid_and_has_no_bias(stage: str) -> None:
     text = text_of(f"{stage} -> bn\n{HEAD}", "param with_bias = true\nassert with_bias")
     assert [code for code, _ in said_of(text)] == ["W0203"]
     after = mended(text, also_unsafe=True)
@@ -138,7 +138,7 @@ def test_the_fix_leaves_a_spec_that_is_right_and_has_no_bias(stage: str) -> None
     assert "#" not in stage or "# bias=true" in after
 
 
-def test_a_layer_that_is_passed_on_is_left() -> None:
+def test_a_layer_that_is_passed_as_an_argument_has_no_fix() -> None:
     blocks = "block unit(f: block) { f(8) -> bn }\nblock pointwise(c: int) { conv(c, 1) }"
     text = text_of(f"unit(pointwise)\n{HEAD}", blocks)
     assert said_of(text) == [("W0203", "conv(c, 1)")]
@@ -162,10 +162,10 @@ def test_a_layer_that_is_passed_on_is_left() -> None:
         ("3x8x8", "lppool(2, kernel=3)", "2 rows and 2 columns"),
     ],
 )
-def test_rows_and_columns_that_are_lost(size: str, stage: str, lost: str) -> None:
+def test_dropped_rows_and_columns(size: str, stage: str, lost: str) -> None:
     (diagnostic,) = inspected(text_of(f"{stage}\n{HEAD}", size=size)).diagnostics
     assert diagnostic.code == "W0204"
-    assert f" leaves out {lost} of its input" in diagnostic.message
+    assert f" drops {lost} of its input" in diagnostic.message
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_rows_and_columns_that_are_lost(size: str, stage: str, lost: str) -> Non
         ("3x9x9", "conv(8, 2, 2)"),
     ],
 )
-def test_nothing_is_lost(size: str, stage: str) -> None:
+def test_nothing_is_dropped(size: str, stage: str) -> None:
     head = "dense(10)" if "global" in stage else HEAD
     assert said_of(text_of(f"{stage}\n{head}", size=size)) == []
 
@@ -221,7 +221,7 @@ def test_the_same_activation_twice(items: str, model: str, place: str) -> None:
         ("block unit() { relu -> conv(8, 1) -> relu }", f"unit -> unit\n{HEAD}"),  # not at the first call
     ],
 )
-def test_activations_that_are_apart(items: str, model: str) -> None:
+def test_activations_with_a_layer_between_them(items: str, model: str) -> None:
     assert said_of(text_of(model, items)) == []
 
 

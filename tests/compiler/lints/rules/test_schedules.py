@@ -34,7 +34,7 @@ def derived(*settings: str) -> str:
         ("piecewise(at=[0, 12], factors=[1, 0])", "[0, 12]"),
     ],
 )
-def test_what_training_does_not_reach(schedule: str, place: str) -> None:
+def test_rates_that_training_does_not_reach(schedule: str, place: str) -> None:
     assert said_of(text_of(f"schedule {schedule}")) == [("W0401", place)]
 
 
@@ -50,7 +50,7 @@ def test_what_training_does_not_reach(schedule: str, place: str) -> None:
         "one_cycle",
     ],
 )
-def test_what_training_reaches(schedule: str) -> None:
+def test_rates_that_training_reaches(schedule: str) -> None:
     assert said_of(text_of(f"schedule {schedule}")) == []
 
 
@@ -66,12 +66,12 @@ def test_another_schedule_than_the_base_has(setting: str, place: str) -> None:
     assert said_of(derived(setting), base=text_of("schedule cosine")) == [("W0401", place)]
 
 
-def test_both_said_anew() -> None:
+def test_both_are_overridden() -> None:
     text = derived("epochs 6", "schedule cosine(warmup=7)")
     assert said_of(text, base=text_of("schedule step(at=[5, 8])")) == [("W0401", "7")]
 
 
-def test_what_is_wrong_in_the_base_is_told_of_the_base() -> None:
+def test_an_unreached_rate_of_the_base_is_reported_for_the_base() -> None:
     base = text_of("schedule step(at=[5, 20])")
     assert said_of(base) == [("W0401", "[5, 20]")]
     assert said_of(derived("batch 32"), base=base) == []
@@ -98,4 +98,4 @@ def test_a_group(settings: tuple[str, ...], place: str | None) -> None:
 def test_the_epochs_are_named() -> None:
     (diagnostic,) = inspected(text_of("schedule step(at=[10])")).diagnostics
     assert "10 epochs" in diagnostic.message
-    assert diagnostic.help == ("train longer, or change `at`",)
+    assert diagnostic.help == ("increase `epochs`, or change `at`",)

@@ -1,4 +1,7 @@
-"""Which new lines mean something: a filter between the lexer and the parser."""
+"""Drops the new lines that end nothing: a filter between the lexer and the parser, for texts without errors.
+
+`balancing` does the same for texts with errors.
+"""
 
 from collections.abc import Iterator
 
@@ -9,14 +12,14 @@ from cifar_dsl.foundation import limits
 NEW_LINE = "_NL"
 OPENING = {"(": ")", "[": "]", "{": "}"}
 _CLOSING = frozenset(OPENING.values())
-JOINS_NEXT = frozenset({"{", "->", "|", "="})  # a new line after one of these ends nothing
-JOINS_PREVIOUS = frozenset({"{", "}", "->", "|", "else"})  # nor before one of these
+JOINS_NEXT = frozenset({"{", "->", "|", "="})  # a new line after one of these is dropped
+JOINS_PREVIOUS = frozenset({"{", "}", "->", "|", "else"})  # and before one of these
 
 
 class UnbalancedError(Exception):
-    """A bracket without its partner. `opening` is the bracket left open, None for a stray closing one.
+    """A bracket without its partner. `opening` is the open bracket, None for a stray closing bracket.
 
-    `token` shows it: a bracket that closes another kind, a `{` where only values can be; None is the end.
+    `token` is where the error is detected: a closing bracket of another kind, a `{` among values, or None at the end.
     """
 
     def __init__(self, opening: Token | None, token: Token | None) -> None:
@@ -26,7 +29,7 @@ class UnbalancedError(Exception):
 
 
 class OversizeError(Exception):
-    """A token that is too long, or that is nested too deep."""
+    """A token that is too long or nested too deep."""
 
     def __init__(self, token: Token, limit: str) -> None:
         super().__init__(token, limit)
@@ -34,16 +37,16 @@ class OversizeError(Exception):
         self.limit = limit
 
 
-class Layout:
+class NewLineFilter:
     """Drops new lines inside ( ) and [ ], beside braces, arrows and bars, and before `else`.
 
-    It sees every token before the parser does, so nesting and lengths are bounded here.
+    It sees every token before the parser does, so it also limits nesting and lengths.
     """
 
     always_accept = (NEW_LINE,)
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        """Yield the tokens that the grammar is written for."""
+        """The tokens for the parser. Raises UnbalancedError and OversizeError."""
         open_brackets: list[Token] = []
         previous: str | None = None
         pending: Token | None = None

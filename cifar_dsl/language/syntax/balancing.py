@@ -1,8 +1,7 @@
-"""The tokens of a text whose brackets or characters may be wrong: `layout`, for a text with mistakes.
+"""Like `newlines`, but for any text: balances braces and skips unreadable characters.
 
-The text is cut where an item begins, since its keyword (`param`, `block`, `model` ...) begins a line nowhere else. A
-brace never reaches beyond its item: one that is left open is closed at the item's end, one too many is dropped. A `(`
-or `[` that is left open reaches to the end of its line.
+The text is split into items, since an item's keyword (`param`, `block`, `model` ...) starts a line nowhere else. An
+open brace is closed at the end of its item, and a stray one is dropped. An open `(` or `[` ends with its line.
 """
 
 import re
@@ -15,7 +14,7 @@ from lark import Token
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.source import Source, Span
-from cifar_dsl.language.syntax.layout import JOINS_NEXT, JOINS_PREVIOUS, NEW_LINE, OPENING
+from cifar_dsl.language.syntax.newlines import JOINS_NEXT, JOINS_PREVIOUS, NEW_LINE, OPENING
 from cifar_dsl.language.syntax.tables import parser, raw_tokens
 from cifar_dsl.language.syntax.words import HEADERS, ITEMS, KEYWORDS
 
@@ -23,20 +22,20 @@ _PARTNER = {closing: opening for opening, closing in OPENING.items()}
 _BODY_HEADS = frozenset(["block", "model", "train"])
 _BRACES = {"}": 1, "{": -1}
 _IN_VALUES = frozenset(["and", "or", "not", "true", "false", "if", "else", "in", "block"])
-_NEVER_IN_VALUES = KEYWORDS - _IN_VALUES  # a ( or [ that is open before a line that begins so is never closed
+_NEVER_IN_VALUES = KEYWORDS - _IN_VALUES  # a line that starts with one of these ends an open ( or [
 
 
 @frozen
-class Layout:
-    """What the grammar is to read: tokens, the brackets among them that the text never closes, and what was dropped."""
+class BalancedTokens:
+    """The tokens for the parser, the brackets among them that are never closed, and the dropped parts of the text."""
 
     tokens: tuple[Token, ...]
     unclosed: frozenset[int]  # offsets of the `(` and `[` that the text never closes
     dropped: tuple[Span, ...]
 
 
-def tolerant_layout(source: Source) -> Layout:
-    """The tokens of any text, with balanced braces, and new lines only where they end something."""
+def balanced_tokens(source: Source) -> BalancedTokens:
+    """The tokens of any text, with balanced braces and without the new lines that end nothing."""
     text, dropped = legible(source)
     tokens: list[Token] = []
     bounds = limits.current()
@@ -57,7 +56,7 @@ def tolerant_layout(source: Source) -> Layout:
         kept += _ended_lines(item, pairs, end)
     if kept and kept[0].type == NEW_LINE:
         del kept[0]
-    return Layout(tuple(kept), frozenset(unclosed), tuple(dropped))
+    return BalancedTokens(tuple(kept), frozenset(unclosed), tuple(dropped))
 
 
 @cache
@@ -67,7 +66,7 @@ def _readable() -> re.Pattern[str]:
 
 
 def legible(source: Source) -> tuple[str, list[Span]]:
-    """The text with spaces in place of what begins no token, and where that stands."""
+    """The text with each unreadable character replaced by a space, and the spans of those characters."""
     pieces: list[str] = []
     dropped: list[Span] = []
     end = 0
@@ -80,8 +79,8 @@ def legible(source: Source) -> tuple[str, list[Span]]:
 
 
 def _items(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
-    """The tokens of each item, the header among them. The new lines before it belong to it."""
-    begin, last, before = 0, None, 0  # `before`: where the new lines begin that stand before this token
+    """The tokens of the header and of each item, each with the new lines before it."""
+    begin, last, before = 0, None, 0  # `before`: start of the new lines before this token
     for i, token in enumerate(tokens):
         if token.type == NEW_LINE:
             continue
@@ -99,7 +98,7 @@ _STARTERS = frozenset([*HEADERS, *ITEMS])
 
 @define
 class _Pairs:
-    """Which brackets of an item belong together, by their index in its tokens.
+    """The pairs of brackets of an item, by their index in its tokens.
 
     `opened`: where a `{` is missing; `braces_left`: how many `}` are missing at the end.
     """
@@ -112,7 +111,7 @@ class _Pairs:
     braces_left: int = 0
     _open: list[int] = field(factory=list)
     _braces: int = 0
-    _last: int = 0  # of the tokens, the last that is no `}`
+    _last: int = 0  # index of the last token that is no `}`
 
     def __attrs_post_init__(self) -> None:
         surplus = sum(_BRACES.get(str(token), 0) for token in self.tokens)  # of `}` from here to the end
@@ -149,7 +148,7 @@ class _Pairs:
         token = self.tokens[i]
         if str(token) == "}":
             self._leave_values()
-            # One that would end the item too early is one too many.
+            # A brace that would end the item too early is stray.
             if self._braces == 0 or (self._braces == 1 and surplus > 0 and i < self._last):
                 self.stray.add(i)
             else:
@@ -164,13 +163,13 @@ class _Pairs:
         self.stray.add(i)
 
     def _leave_values(self) -> None:
-        """No value goes on here: what is open of ( and [ was never closed."""
+        """Values end here: open ( and [ are never closed."""
         self.unclosed.update(self._open)
         self._open.clear()
 
 
 def _ended_lines(tokens: Sequence[Token], pairs: _Pairs, end: int) -> Iterator[Token]:
-    """The tokens of an item without the new lines that end nothing, see `layout`. What it leaves open ends at `end`."""
+    """The tokens of an item without the new lines that end nothing. Open braces are closed at `end`."""
     inside_until = -1
     previous, pending = None, None
     is_left_open = False  # whether a ( or [ of this line is never closed
@@ -179,7 +178,7 @@ def _ended_lines(tokens: Sequence[Token], pairs: _Pairs, end: int) -> Iterator[T
             continue
         if i == pairs.opened:
             previous, pending = "{", None
-            yield made("{", token.start_pos or 0)
+            yield inserted("{", token.start_pos or 0)
         if token.type == NEW_LINE:
             if i > inside_until:
                 pending = token
@@ -193,11 +192,11 @@ def _ended_lines(tokens: Sequence[Token], pairs: _Pairs, end: int) -> Iterator[T
         previous = str(token)
         yield token
     for _ in range(pairs.braces_left):
-        yield made("}", end)
+        yield inserted("}", end)
 
 
-def made(text: str, start: int, end: int | None = None, kind: str | None = None) -> Token:
-    """A token that the text lacks. Of a name or number, `text` is empty and the place is where it would stand."""
+def inserted(text: str, start: int, end: int | None = None, kind: str | None = None) -> Token:
+    """A token that is missing from the text. For a name or number, `text` is empty and the span is where it belongs."""
     kind = kind or next(iter(raw_tokens(text))).type
     end = start if end is None else end
     return Token(kind, text, start_pos=start, end_pos=end, line=1, column=1, end_line=1, end_column=1)
