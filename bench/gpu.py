@@ -187,7 +187,7 @@ def _resnet18(options: argparse.Namespace) -> object:
 def _equality(options: argparse.Namespace) -> object:
     """Whether recorded steps compute what eager ones do, for every kind of recipe."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/training/test_engines.py"]
-    command += ["-k", "recorded or device" if options.device == "cuda" else "feed"]
+    command += ["-k", "recorded or device" if options.device == "cuda" else "inputs"]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
     print(done.stdout[-2000:], done.stderr[-2000:])
     if done.returncode:
@@ -212,7 +212,7 @@ def _airbench(options: argparse.Namespace) -> object:
 
     import cifar_dsl
     from cifar_dsl.training.engines import choose_engine
-    from cifar_dsl.training.evaluation import Evaluation, measure
+    from cifar_dsl.training.evaluation import Evaluator, evaluate_together
     from cifar_dsl.training.images import load_images
     from cifar_dsl.training.learner import Learner
 
@@ -236,7 +236,7 @@ def _airbench(options: argparse.Namespace) -> object:
                     engine.run(learner.prepare(), [learner.step])
                 learner.end_epoch()
                 learner.advance_epoch()
-            (measured,) = measure([Evaluation(splits.test, spec.recipe, engine)], [learner.tested])
+            (measured,) = evaluate_together([Evaluator(splits.test, spec.recipe, engine)], [learner.evaluated])
         times.append(time.perf_counter() - begun)
         accuracies.append(measured.accuracy)
     times, accuracies = times[1:], accuracies[1:]

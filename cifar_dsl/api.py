@@ -160,13 +160,12 @@ def open_data_for_all(
     """The same for several specs, which are held against their data; every data set is loaded once."""
     from cifar_dsl.foundation.errors import DataError
     from cifar_dsl.training.datasets import Dataset, load_dataset
-    from cifar_dsl.training.requirements import check_data, required_recipe
 
     folder = Path(data_dir) if data_dir is not None else None
     loaded: dict[str, Dataset] = {}
     opened: list[tuple[Spec, Dataset]] = []
     for spec in specs:
-        required_recipe(spec.analysis)
+        spec.analysis.require_recipe()
         if data is not None and data.startswith("npz:"):
             if data not in loaded:
                 loaded[data] = load_dataset("npz", path=Path(data.removeprefix("npz:")).expanduser())
@@ -176,7 +175,7 @@ def open_data_for_all(
         if data is not None and (data not in DATASETS or data == "npz"):
             raise _unknown_data(data)
         trained = spec if data is None else with_data(spec, data)
-        declared = required_recipe(trained.analysis).data
+        declared = trained.analysis.require_recipe().data
         if declared.name == "npz":
             raise DataError(
                 f"`{spec.name}` is trained on a file of arrays, and the spec can't say where it lies",
@@ -187,7 +186,7 @@ def open_data_for_all(
             loaded[declared.name] = load_dataset(declared.name, data_dir=folder, progress=progress)
         opened.append((trained, loaded[declared.name]))
     for spec, dataset in opened:
-        check_data(spec.analysis, dataset)
+        spec.analysis.check_data(dataset.data_shape)
     return opened
 
 

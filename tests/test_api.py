@@ -185,7 +185,7 @@ def test_training_that_diverges_is_a_run_without_weights(train, make_spec, tiny)
 
 def test_a_spec_without_a_recipe_cannot_be_trained(make_spec, train):
     spec = make_spec("bare", "arch bare\ninput 3x32x32\nmodel { flatten -> dense(10) }\n")
-    with pytest.raises(RunError, match="`bare` says no recipe"):
+    with pytest.raises(RunError, match="`bare` has no recipe"):
         train(spec)
 
 
@@ -237,14 +237,14 @@ def test_evaluating_a_run_repeats_its_figures_exactly(train, pictures):
 
 
 def test_other_data_is_refused(train, make_pictures):
-    with pytest.raises(DataError, match=r"not the data that .* was trained on"):
+    with pytest.raises(DataError, match=r"was trained on other data"):
         evaluate(train(), make_pictures("other.npz", seed=1))
 
 
 def test_a_spec_that_means_something_else_is_refused(train, pictures):
     run = train()
     (run.path / "spec.arch").write_text(run.spec_text.replace("relu", "gelu"))
-    with pytest.raises(RunError, match="means something else"):
+    with pytest.raises(RunError, match="differs from the recorded one"):
         evaluate(run, pictures)
 
 
@@ -271,7 +271,7 @@ def test_damage_is_noticed_without_a_digest_too_where_the_format_is_hurt(train, 
 def test_missing_weights_are_named(train, pictures):
     run = train()
     run.weights.unlink()
-    with pytest.raises(RunError, match=r"the weights of .* can't be read"):
+    with pytest.raises(RunError, match=r"can't read the weights of"):
         evaluate(run, pictures)
 
 

@@ -21,12 +21,11 @@ from cifar_dsl.experiments.trackers import TrackerDispatcher, require
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.language.diagnostics.render import visible
-from cifar_dsl.runs import note_failure, run_path
+from cifar_dsl.runs import record_failure, run_path
 from cifar_dsl.training.device import Choice, choose_device, memory_bytes, spare_gpus
 from cifar_dsl.training.events import Event, FinalEvent, TrainingEnded, TrainingFailed
 from cifar_dsl.training.options import TrainOptions
 from cifar_dsl.training.precision import why_slow
-from cifar_dsl.training.requirements import required_recipe
 
 if TYPE_CHECKING:
     from cifar_dsl.training.datasets import Dataset
@@ -109,7 +108,7 @@ def train_missing(
     if not options.quiet and count > 1:
         time = ""
         if missing and not is_remote:
-            works = [Work.of(spec.graph, required_recipe(spec.analysis), len(d.y_train)) for spec, d, _ in missing]
+            works = [Work.of(spec.graph, spec.analysis.require_recipe(), len(d.y_train)) for spec, d, _ in missing]
             time = f", {forecast(works, options.runs, choose_device(plan.device), plan.workers, plan.threads)}"
         note(f"runs: {count - len(missing)} are there, {len(missing)} to train{time}")
     if not options.quiet and missing:
@@ -148,7 +147,7 @@ def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | No
         _tell(job, failure)
         for seed in job.seeds:
             place = run_path(job.options.runs, job.spec, seed)
-            note_failure(place, job.digest, failure.message, failure.help)
+            record_failure(place, job.digest, failure.message, failure.help)
     if stop.wanted():
         note("stopped; all that was trained is kept, and the same command goes on from there")
     return outcome
@@ -162,7 +161,7 @@ def _warn(to_train: "Iterable[tuple[Analysis, Dataset]]", choice: Choice, *, at_
     there = memory_bytes(choice.device)
     slow: dict[str, str] = {}
     for analysis, dataset in to_train:
-        recipe = required_recipe(analysis)
+        recipe = analysis.require_recipe()
         images = len(dataset.y_train) + len(dataset.y_test)
         needed = at_a_time * estimate(analysis.graph, recipe, images, choice.device.type)["total"]
         if there is not None and needed > there:

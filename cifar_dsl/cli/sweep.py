@@ -82,7 +82,6 @@ def _list(contestants: list[Contestant], options: CompareOptions) -> int:
     from cifar_dsl.cli.jobs import spread
     from cifar_dsl.experiments.comparison import check_baseline
     from cifar_dsl.training.device import choose_device
-    from cifar_dsl.training.requirements import required_recipe
 
     check_baseline([each.display_name for each in contestants], options.baseline)
     images: int | None = None
@@ -97,7 +96,7 @@ def _list(contestants: list[Contestant], options: CompareOptions) -> int:
     works: list[Work] = []
     specs = 0  # that have something to train
     for each in contestants:
-        graph, recipe = each.spec.graph, required_recipe(each.spec.analysis)
+        graph, recipe = each.spec.graph, each.spec.analysis.require_recipe()
         there = [bool(api.find_run(each.spec, options.runs, seed, digest)) for seed in range(options.seeds)]
         work = Work.of(graph, recipe, images or recipe.data.train_images or 0)
         works += [work] * there.count(False)

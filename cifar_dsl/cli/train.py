@@ -97,9 +97,8 @@ def _train(spec: "Spec", options: TrainOptions) -> int:
     from cifar_dsl.cli.progress import DownloadProgress
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.engines import choose_engine
-    from cifar_dsl.training.requirements import required_recipe
 
-    recipe, choice = required_recipe(spec.analysis), choose_device(options.device)
+    recipe, choice = spec.analysis.require_recipe(), choose_device(options.device)
     chosen = choose_engine(options.engine, choice.device, spec.graph, recipe, options.seeds)
     with DownloadProgress(quiet=options.quiet or options.as_json) as download:
         spec, dataset = api.open_data(spec, options.data, data_dir=options.data_dir, progress=download)

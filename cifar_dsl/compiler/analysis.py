@@ -16,6 +16,7 @@ from cifar_dsl.compiler.names import Names, resolve_library, resolve_program
 from cifar_dsl.compiler.params import global_values
 from cifar_dsl.compiler.program import Program, load_program, program_of_text, program_with_data
 from cifar_dsl.compiler.recipe import DataShape, check_data, check_fit, make_recipe
+from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Recipe, fingerprint
 from cifar_dsl.language.diagnostics import Reporter
@@ -41,6 +42,15 @@ class Analysis:
     def fingerprint(self) -> str:
         """The hash of graph and recipe; see `cifar_dsl.ir.fingerprint`."""
         return fingerprint(self.graph, self.recipe)
+
+    def require_recipe(self) -> Recipe:
+        """The recipe, for training. Raises RunError if the spec has none."""
+        if self.recipe is None:
+            raise RunError(
+                f"`{self.program.name}` has no recipe: it can be checked and shown, but not trained",
+                "add `train { data cifar10 ... }`, or extend a spec that has a recipe",
+            )
+        return self.recipe
 
     def check_data(self, data: DataShape) -> None:
         """Check network and recipe against the data. Raises SpecError."""

@@ -1,26 +1,26 @@
-"""What a run is on disk: one folder for a fingerprint and a seed; which data it used stands in its record.
+"""Runs on disk: one folder for each fingerprint and seed. A run's record names its dataset.
 
     runs/<name>-<fingerprint>/seed-<n>/
         spec.arch            the resolved spec with overrides applied; it extends nothing
-        run.json             who, when, on what: RunRecord
-        metrics.jsonl        one EpochMetrics a line
+        run.json             spec, seed, data, machine and start time: RunRecord
+        metrics.jsonl        one EpochMetrics per line
         weights.safetensors  the trained weights; the spec is in the metadata
-        best.safetensors     the weights of the best epoch, where images were held out
-        predictions.npz      what the network said of every test image
+        best.safetensors     the weights of the best epoch, if images were held out
+        predictions.npz      the prediction for every test image
         result.json          RunResult
-        SHA256SUMS           the digests of all these, as `sha256sum -c` reads them
+        SHA256SUMS           the digests of all these files, for `sha256sum -c`
 
-A run is written beside its place and moved there when it is complete, so that a folder called `seed-<n>`
-is always whole. Beside it lie at times
+A run is written beside its place and moved there when it is complete, so a folder called `seed-<n>` is always complete.
+At times there are others beside it:
 
-    seed-<n>.partial/        the run while it is trained, or after it was broken off, with its checkpoints,
-                             and with failure.json where it failed
-    seed-<n>.lock            is locked while a process trains it; the system lets go when the process ends, however
+    seed-<n>.partial/        a run in training, or after an interruption, with its checkpoints, and with failure.json
+                             if it failed
+    seed-<n>.lock            locked while a process trains the run; the system releases it when the process ends
     seed-<n>.replaced/       the older run, while a new one takes its place
-    seed-<n>.removed/        a run while it is removed
+    seed-<n>.removed/        a run during its removal
 """
 
-from cifar_dsl.runs.failures import note_failure
+from cifar_dsl.runs.failures import record_failure
 from cifar_dsl.runs.folder import Run, failed_runs, find_runs, open_partial, open_run
 from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
 from cifar_dsl.runs.places import (
@@ -44,7 +44,7 @@ from cifar_dsl.runs.records import (
     Resumption,
     RunRecord,
     RunResult,
-    written,
+    explain_write_errors,
 )
 from cifar_dsl.runs.writer import RunWriter
 
@@ -69,12 +69,12 @@ __all__ = [
     "RunResult",
     "RunWriter",
     "SpecIdentity",
+    "explain_write_errors",
     "failed_runs",
     "find_runs",
-    "note_failure",
     "open_partial",
     "open_run",
     "partial_path",
+    "record_failure",
     "run_path",
-    "written",
 ]

@@ -1,4 +1,4 @@
-"""What lies in a folder of runs: complete runs, those that were broken off, and what a crash left behind."""
+"""Lists the runs in a folder: complete, interrupted and damaged ones, and leftovers of crashes."""
 
 import math
 import os
@@ -20,23 +20,23 @@ from cifar_dsl.runs.records import Failure, RunRecord, RunResult, damaged
 
 
 class Status(StrEnum):
-    """What has become of a run."""
+    """The status of a run."""
 
     COMPLETE = "complete"
     DIVERGED = "diverged"
-    UNFINISHED = "unfinished"  # whatever broke it off; it can be gone on with
-    FAILED = "failed"  # by an error that was told; it can be gone on with
-    RUNNING = "running"  # a process trains it now
+    UNFINISHED = "unfinished"  # interrupted; can be resumed
+    FAILED = "failed"  # by a reported error; can be resumed
+    RUNNING = "running"  # a process trains it
     DAMAGED = "damaged"
-    LEFTOVER = "leftover"  # of a run that was replaced or removed by a process that was broken off
+    LEFTOVER = "leftover"  # of a replacement or removal that was interrupted
 
 
 @frozen
 class FoundRun:
-    """A run at `path`, which belongs in `place`. `record` and `result` are None where they can't be read.
+    """A run at `path`, which belongs in `place`. `record` and `result` are None if they can't be read.
 
-    Of one that isn't complete, `epoch` is that with which it goes on, of `epochs`, if its spec can be read.
-    `problem` says what is damaged, and `failure` why training failed.
+    An incomplete run has the `epoch` at which it resumes, and the recipe's number of `epochs` if its spec can be read.
+    `problem` describes the damage, and `failure` why training failed.
     """
 
     place: Path
@@ -51,7 +51,7 @@ class FoundRun:
 
     @property
     def name(self) -> str:
-        """What its spec is called."""
+        """The name of its spec."""
         return self.record.spec.name if self.record else self.place.parent.name.rpartition("-")[0]
 
     @property
@@ -61,37 +61,37 @@ class FoundRun:
 
     @property
     def state(self) -> str:
-        """Its status for people, with how far it is."""
+        """The status in words, with the epoch of an incomplete run."""
         if self.epoch is None:
             return self.status.value
         return f"{self.status} at epoch {self.epoch}" + (f" of {self.epochs:g}" if self.epochs else "")
 
     def files(self) -> dict[Path, os.stat_result]:
-        """All its files; those that a process removes meanwhile are left out."""
-        found = {}
+        """All its files, without those that disappear meanwhile."""
+        files = {}
         for folder, _, names in os.walk(self.path):
             for path in (Path(folder, name) for name in sorted(names)):
                 with suppress(OSError):
-                    found[path] = path.lstat()
-        return found
+                    files[path] = path.lstat()
+        return files
 
     def size(self) -> int:
-        """Bytes of all its files."""
+        """The size of all its files, in bytes."""
         return sum(status.st_size for status in self.files().values())
 
     def changed(self) -> datetime:
-        """When a file of it was last written."""
+        """The time of the last change to one of its files."""
         return datetime.fromtimestamp(max((status.st_mtime for status in self.files().values()), default=0), UTC)
 
 
 def entries(folder: Path) -> Iterator[FoundRun]:
-    """All runs that `folder` is or holds, by path; one that a crash left beside its place is put back first."""
-    if folder.name in {"", ".."}:  # of which nothing could be told
+    """The runs in `folder`, which may itself be a run, by path. Runs that a crash left beside their place move back."""
+    if folder.name in {"", ".."}:  # names no run folder
         folder = folder.resolve()
-    found = [folder, partial_path(folder)] if FOLDER.fullmatch(folder.name) else list(_folders(folder))
-    for path in found:
+    paths = [folder, partial_path(folder)] if FOLDER.fullmatch(folder.name) else list(_folders(folder))
+    for path in paths:
         restore(_place(path))
-    for path in sorted({path if path.is_dir() else _place(path) for path in found}, key=_order):
+    for path in sorted({path if path.is_dir() else _place(path) for path in paths}, key=_order):
         if path.is_dir():
             yield entry_of(_place(path), path)
 
@@ -107,14 +107,14 @@ def _order(path: Path) -> tuple[Path, int, str]:
 def _folders(folder: Path) -> Iterator[Path]:
     for above, names, _ in os.walk(folder):
         runs = {name for name in names if FOLDER.fullmatch(name)}
-        names[:] = set(names) - runs  # what is in a run is none
+        names[:] = set(names) - runs  # don't search inside runs
         yield from (Path(above, name) for name in runs)
 
 
 def entry_of(place: Path, path: Path, *, is_ours: bool = False) -> FoundRun:
-    """The run that belongs in `place` and lies at `path`. Digests are not looked at: `verification` does that.
+    """The run at `path`, which belongs in `place`. `verification` checks digests; this doesn't.
 
-    Whether a process trains it is not looked at either where `is_ours`, because then this one has the lock.
+    With `is_ours`, the caller holds the lock, so another process can't be training the run.
     """
     if path.suffix in {".replaced", ".removed"}:
         return FoundRun(place, path, Status.LEFTOVER)
@@ -139,16 +139,16 @@ def _unfinished(place: Path, run: Run, *, is_running: bool) -> FoundRun:
         if not is_running and (failure := run.failure()):
             status = Status.FAILED
     except RunError as error:
-        if is_running or not (run.path / RECORD).exists():  # it has just begun, or never quite did
+        if is_running or not (run.path / RECORD).exists():  # it has just started, or stopped before it wrote a record
             return FoundRun(place, run.path, status)
         return FoundRun(place, run.path, Status.DAMAGED, problem=error.message)
     try:
         recipe = analyze_text(run.spec_text, record.spec.name).recipe
         epochs = recipe.epochs if recipe else None
-    except (RunError, SpecError):  # the second of another version of cifar_dsl
+    except (RunError, SpecError):  # SpecError: the spec is of another version of cifar_dsl
         epochs = None
-    furthest = next(iter(checkpoints(run.path)), None)
-    epoch = furthest.epoch if furthest else 1
+    latest = next(iter(checkpoints(run.path)), None)
+    epoch = latest.epoch if latest else 1
     if epochs is not None:
-        epoch = min(epoch, math.ceil(epochs))  # after the last, nothing but completing it is left
+        epoch = min(epoch, math.ceil(epochs))  # after the last epoch, it only has to be completed
     return FoundRun(place, run.path, status, record, epoch=epoch, epochs=epochs, failure=failure)

@@ -1,8 +1,8 @@
-"""Checkpoints as files, each named after its content, so that a damaged one is noticed.
+"""Checkpoint files. Each name contains the digest of the content, so damage is detectable.
 
     checkpoints/epoch-<epoch>-step-<steps done>-<SHA-256>.safetensors
 
-A new one is whole on disk before an older one goes.
+A new checkpoint is complete on disk before an older one is removed.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _NAME = re.compile(r"epoch-(?P<epoch>\d{6})-step-(?P<step>\d{9})-(?P<digest>[0-9
 
 @frozen
 class Checkpoint:
-    """A file of a partial run; so many steps of `epoch` are done in it."""
+    """A checkpoint file of a partial run, after `steps_done` steps of `epoch`."""
 
     path: Path
     epoch: int
@@ -27,7 +27,7 @@ class Checkpoint:
     digest: str
 
     def content(self) -> bytes | None:
-        """Its bytes; None where they can't be read or aren't those that were written."""
+        """The bytes of the file; None if it can't be read or is damaged."""
         try:
             content = self.path.read_bytes()
         except OSError:
@@ -36,14 +36,14 @@ class Checkpoint:
 
 
 def checkpoints(partial: Path) -> list[Checkpoint]:
-    """Those of a partial run, the one that is furthest first."""
-    return sorted(_found(partial), key=lambda one: (one.epoch, one.steps_done), reverse=True)
+    """The checkpoints of a partial run, latest first."""
+    return sorted(_read_names(partial), key=lambda each: (each.epoch, each.steps_done), reverse=True)
 
 
 def write_checkpoint(partial: Path, epoch: int, steps_done: int, content: bytes, keep: int) -> None:
-    """Write a checkpoint, then remove all but the last `keep`. Raises OSError, and loses nothing.
+    """Write a checkpoint, then remove all but the latest `keep`. If it raises OSError, older ones are still there.
 
-    Training has come no further than this one: those that say so could not be gone on from.
+    Checkpoints of later steps are removed too: training resumed from an earlier one because they are unusable.
     """
     folder = partial / FOLDER
     if not folder.is_dir():
@@ -51,14 +51,14 @@ def write_checkpoint(partial: Path, epoch: int, steps_done: int, content: bytes,
         sync_folder(partial)
     path = folder / f"epoch-{epoch:06}-step-{steps_done:09}-{hashlib.sha256(content).hexdigest()}.safetensors"
     write_atomically(path, content)
-    others = [one for one in checkpoints(partial) if one.path != path]
-    before = [one for one in others if (one.epoch, one.steps_done) < (epoch, steps_done)]
+    others = [each for each in checkpoints(partial) if each.path != path]
+    earlier = [each for each in others if (each.epoch, each.steps_done) < (epoch, steps_done)]
     for other in others:
-        if other not in before[: keep - 1]:
+        if other not in earlier[: keep - 1]:
             other.path.unlink(missing_ok=True)
 
 
-def _found(partial: Path) -> Iterator[Checkpoint]:
+def _read_names(partial: Path) -> Iterator[Checkpoint]:
     folder = partial / FOLDER
     for path in folder.iterdir() if folder.is_dir() else ():
         if match := _NAME.fullmatch(path.name):

@@ -1,4 +1,4 @@
-"""What is noted of a training that failed."""
+"""Records why a training failed."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,11 +13,11 @@ from cifar_dsl.runs.places import FAILURE, partial_path
 from cifar_dsl.runs.records import Failure, to_json
 
 
-def note_failure(place: Path, digest: str, message: str, help_: Sequence[str] = ()) -> None:
-    """Note beside what there is of a run why its training, on the images with this digest, failed.
+def record_failure(place: Path, digest: str, message: str, help_: Sequence[str] = ()) -> None:
+    """Write to a partial run why its training, on the dataset with this digest, failed.
 
-    The note goes when the training goes on. Nothing is noted where nothing is there, where another process trains the
-    run, or where the disk takes no more: then the run counts as one that was broken off.
+    Resuming the run removes the file. Without a partial run, while another process trains it, or on a full disk, this
+    writes nothing, and the run counts as interrupted.
     """
     run = Run(partial_path(place))
     if not run.path.is_dir():

@@ -1,4 +1,4 @@
-"""Complete runs: where they lie, and what can be read from them."""
+"""Complete runs: finding and reading them."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -35,7 +35,7 @@ from cifar_dsl.runs.records import (
 
 @frozen
 class Run:
-    """A complete run."""
+    """A run folder. `result` exists only in a complete one."""
 
     path: Path
 
@@ -49,24 +49,24 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        """The file of weights."""
+        """The path of the weights."""
         return self.path / WEIGHTS
 
     def record(self) -> RunRecord:
-        """What was known at the start. Raises RunError."""
+        """The record, written at the start. Raises RunError."""
         return read_record(self.path / RECORD, RunRecord)
 
     def result(self) -> RunResult:
-        """What came out. Raises RunError."""
+        """The result, written at the end. Raises RunError."""
         return read_record(self.path / RESULT, RunResult)
 
     def failure(self) -> Failure | None:
-        """Why its training failed the last time, if it did. Raises RunError."""
+        """Why the last training failed, or None. Raises RunError."""
         path = self.path / FAILURE
         return read_record(path, Failure) if path.exists() else None
 
     def metrics(self) -> list[EpochMetrics]:
-        """Epoch by epoch. Raises RunError."""
+        """The metrics of each epoch. Raises RunError."""
         path = self.path / METRICS
         try:
             return [from_json(line, EpochMetrics) for line in read_text(path).splitlines()]
@@ -75,23 +75,23 @@ class Run:
 
 
 def open_partial(path: Path) -> Run:
-    """The run in `path`, or beside it while it is not complete; what was broken off can be gone on with.
+    """The partial run of `path` to resume, or else the complete run there. Raises RunError.
 
-    Raises RunError.
+    `path` is the place of the run, or the partial folder beside it.
     """
-    whole = path.absolute()  # `.` has no name
-    place = whole.with_suffix("") if whole.suffix == ".partial" else whole
+    absolute = path.absolute()  # `.` has no name
+    place = absolute.with_suffix("") if absolute.suffix == ".partial" else absolute
     for folder in (partial_path(place), place):
         if (folder / RECORD).is_file():
             return Run(folder)
     raise RunError(
         f"{path} is not a run",
-        "a run that was broken off is a folder such as runs/baseline-0123456789ab/seed-0.partial",
+        "an interrupted run is a folder such as runs/baseline-0123456789ab/seed-0.partial",
     )
 
 
 def open_run(path: Path) -> Run:
-    """The run in the folder `path`, which may also be the only run below it. Raises RunError."""
+    """The complete run at `path`, or the only complete run below it. Raises RunError."""
     restore(path)
     if (path / RESULT).is_file():
         return Run(path)
@@ -107,32 +107,32 @@ def open_run(path: Path) -> Run:
 
 
 def find_runs(root: Path, fingerprint: str) -> list[Run]:
-    """All complete runs of a fingerprint below `root`, by seed, then by path."""
-    found = [run for folder in root.glob(f"*-{fingerprint}") if folder.is_dir() for run in complete_runs(folder)]
-    return sorted(found, key=lambda run: (run.record().seed, run.path))
+    """The complete runs of a fingerprint below `root`, by seed, then by path."""
+    runs = [run for folder in root.glob(f"*-{fingerprint}") if folder.is_dir() for run in complete_runs(folder)]
+    return sorted(runs, key=lambda run: (run.record().seed, run.path))
 
 
 def failed_runs(root: Path, fingerprint: str) -> list[Run]:
-    """The runs of a fingerprint below `root` whose training failed, by path; what there is of them can be read."""
-    found = []
+    """The partial runs of a fingerprint below `root` whose training failed, by path."""
+    runs = []
     for path in sorted(root.glob(f"*-{fingerprint}/**/seed-*.partial/{FAILURE}")):
         if not FOLDER.fullmatch(path.parent.name):
             continue
         run = Run(path.parent)
-        with suppress(RunError):  # without a record, nobody knows of what it was
+        with suppress(RunError):  # it has no record, so its seed and dataset are unknown
             run.record()
-            found.append(run)
-    return found
+            runs.append(run)
+    return runs
 
 
 def restore(place: Path, *, is_ours: bool = False) -> None:
-    """Put a run back that a crash in the midst of replacing it left beside its place.
+    """Move a run back that a crash during its replacement left beside its place.
 
-    A process that trains the run is left to do so, unless `is_ours`.
+    Does nothing while another process trains the run. With `is_ours`, the caller holds the lock.
     """
     if place.exists() or not (replaced_path(place) / RESULT).is_file() or (not is_ours and is_locked(place)):
         return
-    with suppress(OSError):  # it has just been done, or the folder can only be read
+    with suppress(OSError):  # another process was faster, or the folder is read-only
         replaced_path(place).rename(place)
 
 

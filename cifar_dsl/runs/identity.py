@@ -1,8 +1,8 @@
-"""Which run a run is: the spec, the seed and the dataset that decide its result.
+"""The identity of a run: the spec, the seed and the dataset that decide its result.
 
-A `SpecIdentity` is known as soon as a spec is checked; seed and dataset make it a `RunIdentity`. The fingerprint, the
-seed and the dataset's digest tell runs apart. Name, lineage, changes and overrides are for people: they say where the
-spec comes from, and two specs that differ in nothing else share their runs.
+Checking a spec yields its `SpecIdentity`; seed and dataset complete it to a `RunIdentity`. The fingerprint, the seed
+and the dataset's digest distinguish runs. Name, lineage, changes and overrides only describe the spec's origin for
+people: two specs that differ in nothing else share their runs.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from cifar_dsl.foundation.records import frozen
 
 @frozen
 class SpecIdentity:
-    """A checked spec, without its graph and recipe.
+    """The identity of a checked spec, without its graph and recipe.
 
-    `lineage` are the names of the spec and its bases; `changes` is what its own file changes, a phrase each, and
-    `overrides` are those of `--set`, as they were written.
+    `lineage` holds the names of the spec and its bases. `changes` describes each change of the spec's own file in a
+    phrase. `overrides` are the values of `--set`, verbatim.
     """
 
     name: str
@@ -27,7 +27,7 @@ class SpecIdentity:
 
     @classmethod
     def of(cls, analysis: Analysis, overrides: Sequence[str] = ()) -> "SpecIdentity":
-        """The identity of a spec that was analysed with these overrides."""
+        """The identity of a spec that was analyzed with these overrides."""
         program = analysis.program
         return cls(program.name.text, analysis.fingerprint, program.lineage, changes(program), tuple(overrides))
 
@@ -42,10 +42,10 @@ class RunIdentity:
 
     @property
     def folder(self) -> str:
-        """Where its run lies in a folder of runs: `baseline-0123456789ab/seed-3`."""
+        """The path of the run in a folder of runs: `baseline-0123456789ab/seed-3`."""
         return f"{self.spec.name}-{self.spec.fingerprint}/seed-{self.seed}"
 
     def is_same_training(self, other: "RunIdentity") -> bool:
-        """Whether both train the same network and recipe with the same seed and data, whatever their names."""
+        """Whether both train the same network and recipe with the same seed and data, under any name."""
         mine = (self.spec.fingerprint, self.seed, self.data_digest)
         return mine == (other.spec.fingerprint, other.seed, other.data_digest)

@@ -1,4 +1,4 @@
-"""One process trains a run: a lock that the system lets go when the process ends, however it ends."""
+"""The lock of a run in training. The system releases it when the process ends, even in a crash."""
 
 import json
 import os
@@ -13,13 +13,16 @@ from filelock import FileLock, Timeout
 from cifar_dsl.foundation.errors import LockedError, StoppedError
 from cifar_dsl.runs.places import HOLDER, lock_path, partial_path
 
-_BETWEEN_LOOKS_S = 0.5
-_GRACE_S = 0.3  # who looks whether a run is being trained holds its lock for a moment
+_RETRY_S = 0.5
+_GRACE_S = 0.3  # `is_locked` in another process holds the lock for a moment
 
 
 @define
 class RunLock:
-    """The lock of the run in `place`. Who has it is said beside it: whoever tries to take a lock empties its file."""
+    """The lock of the run in `place`.
+
+    A file in the partial run names the holder, because an attempt to acquire a lock empties the lock file.
+    """
 
     place: Path
     _lock: FileLock = field(init=False)
@@ -28,35 +31,35 @@ class RunLock:
         self._lock = FileLock(lock_path(self.place), thread_local=False)
 
     def acquire(self, *, wait: bool = False, wants_stop: Callable[[], bool] = lambda: False) -> None:
-        """Take the lock. Raises LockedError, which names the process that has it, unless this is to `wait` for it.
+        """Acquire the lock. Raises LockedError, which names the holder, if another process has it; or `wait` for it.
 
-        Raises StoppedError where somebody `wants_stop` before it is free.
+        Raises StoppedError if `wants_stop` returns true during the wait.
         """
         while True:
             lock_path(self.place).parent.mkdir(parents=True, exist_ok=True)
             try:
                 self._lock.acquire(timeout=_GRACE_S, poll_interval=_GRACE_S / 6)
-            except FileNotFoundError:  # the folder has just been removed, with the last run in it
+            except FileNotFoundError:  # another process just removed the empty folder
                 continue
             except Timeout:
                 if not wait:
                     raise LockedError(
                         f"{self.place} is being trained by {holder(self.place)}",
-                        "wait for it (--wait does), or use another --runs",
+                        "wait for it with --wait, or use another folder with --runs",
                     ) from None
                 if wants_stop():
                     raise StoppedError from None
-                time.sleep(_BETWEEN_LOOKS_S)
+                time.sleep(_RETRY_S)
             else:
                 break
 
-    def sign(self) -> None:
-        """Say in the run's folder who trains it."""
+    def record_holder(self) -> None:
+        """Write the holder into the partial run."""
         holder = {"process": os.getpid(), "host": socket.gethostname()}
         (partial_path(self.place) / HOLDER).write_text(json.dumps(holder) + "\n", encoding="utf-8")
 
     def release(self) -> None:
-        """Let it go."""
+        """Release the lock, if this process has it."""
         self._lock.release()
 
 
@@ -70,16 +73,16 @@ def is_locked(place: Path) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
-    except OSError:  # where nothing can be written, nothing is trained
+    except OSError:  # the folder is read-only, so no process trains here
         return False
     lock.release()
     return False
 
 
 def holder(place: Path) -> str:
-    """Who trains the run of `place`, in words."""
+    """The process that trains the run of `place`, in words."""
     try:
-        signed = json.loads((partial_path(place) / HOLDER).read_text(encoding="utf-8"))
-        return f"process {int(signed['process'])} on {signed['host']!s:.100}"
-    except (OSError, ValueError, KeyError, TypeError):  # it is just being written
+        fields = json.loads((partial_path(place) / HOLDER).read_text(encoding="utf-8"))
+        return f"process {int(fields['process'])} on {fields['host']!s:.100}"
+    except (OSError, ValueError, KeyError, TypeError):  # the file is incomplete
         return "another process"

@@ -1,4 +1,4 @@
-"""Where the files of runs lie."""
+"""The names and paths of runs and their files."""
 
 import re
 from pathlib import Path
@@ -13,33 +13,33 @@ BEST = "best.safetensors"
 PREDICTIONS = "predictions.npz"
 RESULT = "result.json"
 SUMS = "SHA256SUMS"  # of all other files of a complete run
-HOLDER = "process.json"  # who trains a partial run
+HOLDER = "process.json"  # the process that trains a partial run
 FAILURE = "failure.json"  # why the training of a partial run failed
 
 PLACE = re.compile(r"seed-\d+")  # the name of a complete run
-FOLDER = re.compile(rf"{PLACE.pattern}(\.partial|\.replaced|\.removed)?")  # and of those that lie beside its place
+FOLDER = re.compile(rf"{PLACE.pattern}(\.partial|\.replaced|\.removed)?")  # and of folders beside its place
 
 
 def run_path(root: Path, spec: SpecIdentity, seed: int) -> Path:
-    """Where the run of a spec and a seed lies, or will lie."""
+    """The place of the run of a spec and a seed."""
     return root / f"{spec.name}-{spec.fingerprint}" / f"seed-{seed}"
 
 
 def partial_path(place: Path) -> Path:
-    """Where the run that belongs in `place` lies until it is complete."""
+    """The folder of the run of `place` until it is complete."""
     return place.with_name(place.name + ".partial")
 
 
 def replaced_path(place: Path) -> Path:
-    """Where the older run of `place` lies while a new one takes its place."""
+    """The folder of the older run of `place` while a new one replaces it."""
     return place.with_name(place.name + ".replaced")
 
 
 def removed_path(place: Path) -> Path:
-    """Where the run of `place` lies while it is removed."""
+    """The folder of the run of `place` during its removal."""
     return place.with_name(place.name + ".removed")
 
 
 def lock_path(place: Path) -> Path:
-    """The file that is locked while the run of `place` is trained."""
+    """The lock file of the run of `place`."""
     return place.with_name(place.name + ".lock")

@@ -1,11 +1,11 @@
-"""What a run's network said of every test image, kept beside the run as `predictions.npz`.
+"""A run's prediction for every test image, stored in the run as `predictions.npz`.
 
-    labels              (N,) uint8 or uint16        the class that each image has, in the data set's order
-    predicted           (N,) uint8 or uint16        the class that the network gave it
-    truth_probability   (N,) float16                how probable the network found the right class
+    labels              (N,) uint8 or uint16        the true class of each image, in the dataset's order
+    predicted           (N,) uint8 or uint16        the predicted class
+    truth_probability   (N,) float16                the predicted probability of the true class
     classes             (K,) text                   the names of the classes
 
-All of CIFAR-10's test images take about 25 kB. `numpy.load` reads the file anywhere.
+For CIFAR-10, the file takes about 25 kB. `numpy.load` reads it.
 """
 
 import io
@@ -21,9 +21,9 @@ from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
 
-_LARGEST = 1 << 28  # bytes of an array, as the file itself says; nobody's test set is larger
+_LARGEST = 1 << 28  # bytes of an array by the file's header; no test split is larger
 _ARRAYS = ("labels", "predicted", "truth_probability", "classes")
-# What zipfile and numpy raise over a file that isn't whole; RuntimeError for a flag that claims a password.
+# Errors of zipfile and numpy for a damaged file; RuntimeError: a flag claims a password.
 _DAMAGE = (
     *(ValueError, KeyError, TypeError, OSError, EOFError, MemoryError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
@@ -34,7 +34,7 @@ Integers = npt.NDArray[np.integer]
 
 @frozen(eq=False)
 class Predictions:
-    """One network's answers on the test images, in the data set's order."""
+    """One network's predictions for the test images, in the dataset's order."""
 
     labels: Integers  # (N,)
     predicted: Integers  # (N,)
@@ -42,10 +42,10 @@ class Predictions:
     classes: tuple[str, ...]
 
     @property
-    def is_right(self) -> npt.NDArray[np.bool_]:
-        """Where the answer is the label: (N,)."""
-        right: npt.NDArray[np.bool_] = self.predicted == self.labels
-        return right
+    def is_correct(self) -> npt.NDArray[np.bool_]:
+        """Whether each prediction is correct: (N,)."""
+        correct: npt.NDArray[np.bool_] = self.predicted == self.labels
+        return correct
 
 
 def write_predictions(
@@ -56,32 +56,32 @@ def write_predictions(
     truth_probability: npt.ArrayLike,
     classes: Sequence[str],
 ) -> None:
-    """Write the file whole or not at all; the same answers are the same bytes. All arrays are (N,).
+    """Write the file atomically. Equal predictions give equal bytes. All arrays are (N,).
 
     Raises:
         ValueError: The arrays differ in length, or a class has no name.
     """
-    small = np.uint8 if len(classes) <= 256 else np.uint16
-    found = Predictions(
-        _classes_of(labels, len(classes), small),
-        _classes_of(predicted, len(classes), small),
+    dtype = np.uint8 if len(classes) <= 256 else np.uint16
+    predictions = Predictions(
+        _as_classes(labels, len(classes), dtype),
+        _as_classes(predicted, len(classes), dtype),
         np.asarray(truth_probability, np.float16),
         tuple(classes),
     )
-    _check(found)
+    _check(predictions)
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
-        labels=found.labels,
-        predicted=found.predicted,
-        truth_probability=found.truth_probability,
-        classes=np.array(found.classes, np.str_),
+        labels=predictions.labels,
+        predicted=predictions.predicted,
+        truth_probability=predictions.truth_probability,
+        classes=np.array(predictions.classes, np.str_),
     )
     write_atomically(path, buffer.getvalue())
 
 
 def read_predictions(path: Path) -> Predictions | None:
-    """What `write_predictions` wrote; None where there is no file. Raises RunError where it is damaged."""
+    """Read the file; None if there is none. Raises RunError if it is damaged."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -95,26 +95,26 @@ def read_predictions(path: Path) -> Predictions | None:
         if not all(isinstance(member, np.ndarray) for member in members):
             raise ValueError("no arrays")
         labels, predicted, probability, classes = members
-        found = Predictions(labels, predicted, probability, tuple(map(str, classes)))
-        _check(found)
+        predictions = Predictions(labels, predicted, probability, tuple(map(str, classes)))
+        _check(predictions)
     except _DAMAGE as error:
         raise RunError(f"{path} is damaged", "delete it, or train the spec again", reason=str(error)) from error
-    return found
+    return predictions
 
 
-def _classes_of(values: npt.ArrayLike, count: int, dtype: type[np.unsignedinteger]) -> Integers:
+def _as_classes(values: npt.ArrayLike, count: int, dtype: type[np.unsignedinteger]) -> Integers:
     array = np.asarray(values)
     if array.size and not 0 <= array.min() <= array.max() < count:
-        raise ValueError(f"classes from {array.min()} to {array.max()}, but there are {count}")
+        raise ValueError(f"classes from {array.min()} to {array.max()}, but only {count} are named")
     return array.astype(dtype)
 
 
-def _check(found: Predictions) -> None:
-    shape = found.labels.shape
-    if len(shape) != 1 or found.predicted.shape != shape or found.truth_probability.shape != shape:
+def _check(predictions: Predictions) -> None:
+    shape = predictions.labels.shape
+    if len(shape) != 1 or predictions.predicted.shape != shape or predictions.truth_probability.shape != shape:
         raise ValueError("the arrays differ in length")
-    for array in (found.labels, found.predicted):
-        if array.dtype.kind != "u" or (array.size and int(array.max()) >= len(found.classes)):
+    for array in (predictions.labels, predictions.predicted):
+        if array.dtype.kind != "u" or (array.size and int(array.max()) >= len(predictions.classes)):
             raise ValueError("a class has no name")
-    if found.truth_probability.dtype.kind != "f":
+    if predictions.truth_probability.dtype.kind != "f":
         raise ValueError("probabilities that are no numbers")

@@ -1,4 +1,4 @@
-"""Removing runs, and what is left of them: never one that a process trains, and never by halves."""
+"""Removes runs and leftovers: never a run in training, and never half of a run."""
 
 import shutil
 from collections.abc import Iterable, Iterator
@@ -15,23 +15,23 @@ from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.runs.places import lock_path, partial_path, removed_path
 from cifar_dsl.runs.verification import problems
 
-_GO_ON = {Status.UNFINISHED, Status.FAILED}  # a damaged checkpoint of theirs is passed over
+_RESUMABLE = {Status.UNFINISHED, Status.FAILED}  # with a damaged checkpoint too: resuming skips it
 
 
 @frozen
 class Removal:
-    """What is to be removed of a run: the whole folder, or single checkpoints of it."""
+    """A removal: a whole run folder, or some of its checkpoints. `what` describes it."""
 
     entry: FoundRun
     what: str
     checkpoints: tuple[Path, ...] = ()
 
     def size(self) -> int:
-        """Bytes that become free."""
+        """The bytes that it frees."""
         return sum(path.stat().st_size for path in self.checkpoints) if self.checkpoints else self.entry.size()
 
     def remove(self) -> None:
-        """Remove it under the run's lock. Raises RunError where a process trains the run, or it has changed."""
+        """Remove under the run's lock. Raises RunError if a process trains the run, or if the run has changed."""
         entry = self.entry
         if entry.path.is_symlink():
             raise RunError(f"{entry.path} is a link")
@@ -46,21 +46,20 @@ class Removal:
             if not self.checkpoints:
                 _remove_folder(entry)
             if not entry.place.exists() and not partial_path(entry.place).exists():
-                lock_path(entry.place).unlink(missing_ok=True)  # while it is held: who waits for it makes a new one
+                lock_path(entry.place).unlink(missing_ok=True)  # while locked: waiting processes create a new one
         except OSError as error:
             raise RunError(f"{error.filename or entry.path} can't be removed: {error.strerror}") from error
         finally:
             lock.release()
-        with suppress(OSError):  # it holds other runs
+        with suppress(OSError):  # it still holds other runs
             entry.place.parent.rmdir()
 
 
 @frozen
 class Selection:
-    """Which runs are to be removed: those of the `statuses`, and `superseded` checkpoints of those that stay.
+    """The runs to remove: those with one of `statuses`, and with `superseded`, old checkpoints of the others.
 
-    Of these only the runs of `specs`, patterns of names, if there are any, and those that nothing was written of
-    since `before`.
+    `specs`, patterns of names, and `before`, the time of the last change, narrow the selection.
     """
 
     statuses: frozenset[Status]
@@ -69,32 +68,32 @@ class Selection:
     before: datetime | None = None
 
     def removals(self, entries: Iterable[FoundRun]) -> Iterator[Removal]:
-        """What is to be removed."""
+        """The removals among the entries."""
         for entry in entries:
-            if entry.status is Status.RUNNING or not self._has(entry):
+            if entry.status is Status.RUNNING or not self._includes(entry):
                 continue
             if entry.status in self.statuses:
                 yield Removal(entry, entry.state)
-            elif Status.DAMAGED in self.statuses and entry.status not in _GO_ON and problems(entry):
+            elif Status.DAMAGED in self.statuses and entry.status not in _RESUMABLE and problems(entry):
                 yield Removal(entry, Status.DAMAGED.value)
-            elif self.superseded and (found := tuple(_superseded(entry))):
-                yield Removal(entry, f"{len(found)} of its checkpoints", found)
+            elif self.superseded and (paths := tuple(_superseded(entry))):
+                yield Removal(entry, f"{len(paths)} of its checkpoints", paths)
 
-    def _has(self, entry: FoundRun) -> bool:
+    def _includes(self, entry: FoundRun) -> bool:
         names = (entry.name, entry.place.parent.name)
         is_named = not self.specs or any(fnmatchcase(name, spec) for name in names for spec in self.specs)
         return is_named and (self.before is None or entry.changed() < self.before)
 
 
 def _superseded(entry: FoundRun) -> Iterator[Path]:
-    """The checkpoints of an unfinished run that aren't needed: all but the furthest that is whole."""
-    found = checkpoints(entry.path)
-    furthest = next((one for one in found if one.content() is not None), None)
-    return (one.path for one in found if furthest and one != furthest)
+    """The checkpoints of an unfinished run that resuming doesn't need: all but the latest valid one."""
+    candidates = checkpoints(entry.path)
+    latest = next((each for each in candidates if each.content() is not None), None)
+    return (each.path for each in candidates if latest and each != latest)
 
 
 def _remove_folder(entry: FoundRun) -> None:
-    """Rename it first: a folder that is called like a run is always whole."""
+    """Rename the folder first: a folder with the name of a run is always complete."""
     removed = removed_path(entry.place)
     if entry.path != removed:
         if removed.exists():

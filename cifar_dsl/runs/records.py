@@ -1,4 +1,4 @@
-"""What is written down of a run, and how it becomes JSON."""
+"""The records of a run, and their JSON."""
 
 import errno
 import json
@@ -16,16 +16,16 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
 
 SCHEMA = 3
-SCHEMA_WITH_SUMS = 3  # since which a run has SHA256SUMS
+SCHEMA_WITH_SUMS = 3  # runs have SHA256SUMS from this schema on
 
 T = TypeVar("T")
 
 
 @frozen
 class DataRecord:
-    """The data that a run used. `digest` is the SHA-256 of its arrays.
+    """The dataset of a run. `digest` is the SHA-256 of its arrays.
 
-    `origin` is for people; `path` is where a file of arrays lay, and None for data that is found by its name.
+    `origin` is for people. `path` is that of an .npz file, and None for datasets that are found by name.
     """
 
     name: str
@@ -38,9 +38,9 @@ class DataRecord:
 
 @frozen
 class Machine:
-    """Where a run was computed: `environment` in its JSON. `threads` are those of one CPU process.
+    """The software and hardware of a run: `environment` in its JSON. `threads` counts the CPU threads of the process.
 
-    `commit` is that of cifar_dsl's checkout, and None where the package was installed. `engine` is how steps were run.
+    `commit` is the commit of cifar_dsl's checkout, and None for an installed package.
     """
 
     cifar_dsl: str
@@ -55,15 +55,15 @@ class Machine:
     engine: str = "eager"
 
     def differs(self, other: "Machine") -> tuple[str, ...]:
-        """What of it may give other bits there, in words."""
+        """The differences that may change the result's last bits, in words."""
         names = ("cifar_dsl", "torch", "processor", "device", "device_name", "threads", "engine")
         pairs = [(name, getattr(self, name), getattr(other, name)) for name in names]
-        return tuple(f"{name} {one}, then {two}" for name, one, two in pairs if one != two)
+        return tuple(f"{name} {mine}, then {theirs}" for name, mine, theirs in pairs if mine != theirs)
 
 
 @frozen
 class Resumption:
-    """A place at which a run went on after it had been broken off: so many steps of `epoch` were done."""
+    """A resumption of an interrupted run, after `steps_done` steps of `epoch`."""
 
     epoch: int
     steps_done: int
@@ -73,7 +73,7 @@ class Resumption:
 
 @frozen
 class Failure:
-    """Why a training failed, when, and what can be done about it."""
+    """Why and when a training failed, and how to fix it."""
 
     when: str
     message: str
@@ -82,10 +82,10 @@ class Failure:
 
 @frozen
 class RunRecord:
-    """What is known when a run starts, and where it was resumed.
+    """The facts of a run that are known at its start, and its resumptions.
 
-    `together` is how many seeds were trained side by side on one device. In JSON the fields of `spec` stand beside the
-    others, not in an object of their own.
+    `together` counts the seeds that trained side by side on one device. In JSON, the fields of `spec` are at the top
+    level, not in an object of their own.
     """
 
     spec: SpecIdentity
@@ -99,16 +99,16 @@ class RunRecord:
 
     @property
     def identity(self) -> RunIdentity:
-        """Which run it is."""
+        """The identity of the run."""
         return RunIdentity(self.spec, self.seed, self.data.digest)
 
 
 @frozen
 class EpochMetrics:
-    """One epoch: mean loss and accuracy over the training images as they were seen, and over the test images.
+    """The metrics of an epoch: mean loss and accuracy over the augmented training images and over the test images.
 
-    `time_s` is the time of training without the evaluation, and of several seeds that are trained together the share
-    of one; `lr` the learning rate of the last step. `validation` is None where no images are held out.
+    `time_s` is the training time in seconds without evaluation; seeds that train together have equal shares. `lr` is
+    the learning rate of the last step. The validation metrics are None if no images are held out.
     """
 
     epoch: int
@@ -125,9 +125,9 @@ class EpochMetrics:
 
 @frozen
 class Best:
-    """The epoch with the highest accuracy on the images that were held out, the first of equals.
+    """The first epoch with the highest accuracy on the held-out images.
 
-    `accuracy` is what its weights reached on the test images; `weights_digest` is the SHA-256 of their file.
+    `accuracy` is its accuracy on the test images, and `weights_digest` the SHA-256 of its weights file.
     """
 
     epoch: int
@@ -138,13 +138,14 @@ class Best:
 
 @frozen
 class RunResult:
-    """What came out. `accuracy` is that of the last epoch on the test images; None where training diverged.
+    """The result of a run.
 
-    Where images were held out, `best` is the epoch that was best on those. `weights_digest` is the SHA-256 of the file
-    of weights. `peak_share` is which part of a large matrix product's multiply-accumulates a second the training got
-    done on the device; None where it wasn't measured. `energy_j` is what the device took meanwhile, evaluations
-    included, in joules, and of seeds that were trained together the share of one; None where it doesn't tell, or where
-    other trainings used it too.
+    `accuracy` and `loss` are those of the last epoch on the test images; None if training diverged. `best` is the best
+    epoch on the held-out images, if there are any. `weights_digest` is the SHA-256 of the weights file.
+
+    `peak_share` is the training's speed in multiply-accumulates per second, as a fraction of a large matrix product's
+    on the device; None if not measured. `energy_j` is the energy of the device during training and evaluation, in
+    joules; seeds that train together have equal shares. It is None if unknown, or if other trainings used the device.
     """
 
     status: Literal["finished", "diverged"]
@@ -183,23 +184,23 @@ cattrs.register_structure_hook(RunRecord, _unflatten)
 
 
 def to_json(record: Any) -> bytes:
-    """A record as a file holds it."""
+    """A record as the content of a file."""
     return (json.dumps(cattrs.unstructure(record), indent=2) + "\n").encode()
 
 
 def to_line(record: Any) -> bytes:
-    """A record as a line of a file."""
+    """A record as one line of a file."""
     return (json.dumps(cattrs.unstructure(record)) + "\n").encode()
 
 
 def from_json(text: str, cls: type[T]) -> T:
-    """The record of a class that JSON stands for. Raises ValueError, BaseValidationError."""
+    """The record of a class from its JSON. Raises ValueError, BaseValidationError."""
     try:
         fields = json.loads(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
     if not isinstance(fields, dict):
-        raise ValueError("not an object")  # noqa: TRY004  # cattrs stumbles over it in many ways
+        raise ValueError("not an object")  # noqa: TRY004  # cattrs raises various errors for it
     return cattrs.structure(fields, cls)
 
 
@@ -213,8 +214,8 @@ def read_record(path: Path, cls: type[T]) -> T:
 
 def read_text(path: Path) -> str:
     """The text of a file. Raises RunError, UnicodeDecodeError."""
-    if path.exists() and not path.is_file():  # to read a pipe would never end
-        raise RunError(f"{path} is no file", "delete the run's folder and train the spec again")
+    if path.exists() and not path.is_file():  # reading a pipe would block
+        raise RunError(f"{path} is not a file", "delete the run's folder and train the spec again")
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
@@ -222,22 +223,22 @@ def read_text(path: Path) -> str:
 
 
 def damaged(path: Path) -> RunError:
-    """The error that says that a file is."""
+    """The error for a damaged file."""
     return RunError(
         f"{path} is damaged",
-        f"remove the run's folder, {path.parent}, and train the spec again; `cifar-dsl runs verify` finds all such",
+        f"remove the run's folder, {path.parent}, and train the spec again; `cifar-dsl runs verify` lists all damage",
     )
 
 
 @contextmanager
-def written(path: Path) -> Iterator[None]:
-    """While files of a run are written, `path` or others: where that fails, RunError says which, and what to do."""
+def explain_write_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError while writing `path` or other files of a run into a RunError with advice."""
     try:
         yield
     except OSError as error:
         is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        remedy = "make room there" if is_full else "see to it that it can be written"
+        remedy = "free some space" if is_full else "check that it is writable"
         raise RunError(
             f"{error.filename or path} can't be written: {error.strerror or error}",
-            f"{remedy}, and give the same command again: it goes on from the last checkpoint",
+            f"{remedy}, then rerun the command to resume from the last checkpoint",
         ) from error

@@ -1,4 +1,4 @@
-"""What changed in a run's folder, as bytes: so a run that another machine trains arrives in its place on this one."""
+"""Copies a run folder between machines as deltas: the files that changed since the last delta."""
 
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
@@ -11,7 +11,7 @@ from cifar_dsl.runs.places import HOLDER, RESULT
 
 @frozen
 class FolderDelta:
-    """What changed in a folder: the content of `changed` files, and the names of `all_files`, as paths inside it."""
+    """The changes in a folder: the content of `changed` files, and the names of `all_files`, as paths inside it."""
 
     changed: dict[str, bytes]
     all_files: tuple[str, ...]
@@ -21,10 +21,10 @@ Stamps = dict[str, tuple[int, int]]  # of files by name: time of the last change
 
 
 def take_delta(folder: Path, sent: Stamps) -> FolderDelta:
-    """What changed in a folder since the deltas before, whose files `sent` lists; it is brought up to date.
+    """The changes in a folder since earlier deltas. `sent` holds the stamps of the files sent so far, and is updated.
 
-    Nobody may write to the folder meanwhile. Leaves out the process that trains the run, and the result, which makes
-    the run complete.
+    No process may write to the folder meanwhile. The delta omits the file that names the training process, and the
+    result, which makes a run complete.
     """
     changed: dict[str, bytes] = {}
     names: list[str] = []
@@ -41,13 +41,13 @@ def take_delta(folder: Path, sent: Stamps) -> FolderDelta:
 
 
 def apply_delta(delta: FolderDelta, folder: Path, *, keep: bool = False) -> None:
-    """Make a folder equal to the sender's. Changed files are whole on disk before others are removed.
+    """Make a folder equal to the sender's. Changed files are complete on disk before others are removed.
 
-    With `keep` none are removed. Raises RunError for a name that leads out of the folder; OSError.
+    With `keep`, no files are removed. Raises RunError for a name that leads out of the folder, and OSError.
     """
     for name in (*delta.changed, *delta.all_files):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise RunError(f"{name!r} is no name of a run's file")
+            raise RunError(f"{name!r} is not the name of a run's file")
     for name, content in delta.changed.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / name, content)

@@ -1,4 +1,4 @@
-"""Whether the files of a run are those that were written, to the last bit."""
+"""Verifies the files of runs against their digests."""
 
 from collections.abc import Iterator
 
@@ -11,20 +11,20 @@ from cifar_dsl.runs.records import SCHEMA_WITH_SUMS
 
 
 def problems(entry: FoundRun) -> list[str]:
-    """What is damaged; nothing of a run that is whole, that was broken off cleanly, or that a process trains now."""
+    """The damage of a run, one message per file. A running run is not checked."""
     if entry.problem:
         return [entry.problem]
     match entry.status:
         case Status.COMPLETE | Status.DIVERGED:
-            return list(_of_files(Run(entry.path)))
+            return list(_damaged_files(Run(entry.path)))
         case Status.UNFINISHED | Status.FAILED:
-            damaged = (one.path for one in checkpoints(entry.path) if one.content() is None)
+            damaged = (each.path for each in checkpoints(entry.path) if each.content() is None)
             return [f"{path} is not the file that was written" for path in damaged]
         case _:
             return []
 
 
-def _of_files(run: Run) -> Iterator[str]:
+def _damaged_files(run: Run) -> Iterator[str]:
     sums = run.path / SUMS
     try:
         digests = _digests(run)
@@ -46,7 +46,7 @@ def _of_files(run: Run) -> Iterator[str]:
 
 
 def _digests(run: Run) -> dict[str, str]:
-    """What the files of a run are to be held against; of one made before SHA256SUMS was, what else is known.
+    """The expected digests of a run's files. Older runs, without SHA256SUMS, have only those of the weights.
 
     Raises OSError, ValueError.
     """

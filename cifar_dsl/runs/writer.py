@@ -1,4 +1,4 @@
-"""A run while it is trained: written beside its place, and moved there when it is complete."""
+"""Writes a run in training: beside its place, where it moves when it is complete."""
 
 import os
 import shutil
@@ -33,20 +33,20 @@ from cifar_dsl.runs.records import (
     Resumption,
     RunRecord,
     RunResult,
+    explain_write_errors,
     read_record,
     to_json,
     to_line,
-    written,
 )
 
 
 @define
 class RunWriter:
-    """Writes the run that belongs in `path`. Until `commit` nothing is there, or the older run.
+    """Writes the run of `path`. Until `commit`, `path` doesn't exist, or holds an older run.
 
-    All its methods raise RunError where the disk is full or fails, and lose nothing of what is there.
-    `keep` is how many checkpoints are kept while it is trained. `environment` is that of this process, and `record`
-    what the run's record says, that of the process that began it.
+    All methods raise RunError if the disk is full or fails; existing files stay intact. `keep` is the number of
+    checkpoints to keep during training. `environment` is this process's; `record` holds that of the process that
+    started the run.
     """
 
     path: Path
@@ -60,31 +60,31 @@ class RunWriter:
 
     @property
     def partial(self) -> Path:
-        """The folder that is written."""
+        """The folder to write to."""
         return partial_path(self.path)
 
     @property
     def weights(self) -> Path:
-        """Where the weights are to be written before `commit`."""
+        """The path for the weights, to write before `commit`."""
         return self.partial / WEIGHTS
 
     @property
     def best(self) -> Path:
-        """Where the weights of the best epoch are to be written."""
+        """The path for the weights of the best epoch."""
         return self.partial / BEST
 
     @property
     def predictions(self) -> Path:
-        """Where the predictions for the test images are to be written before `commit`."""
+        """The path for the predictions, to write before `commit`."""
         return self.partial / PREDICTIONS
 
-    def take(self, *, wait: bool = False, wants_stop: Callable[[], bool] = lambda: False) -> None:
-        """Take the run, so that no other process trains it. Raises LockedError if one does, or is to `wait` for it.
+    def acquire(self, *, wait: bool = False, wants_stop: Callable[[], bool] = lambda: False) -> None:
+        """Lock the run against other processes. Raises LockedError if another one trains it; or `wait` for it.
 
-        Raises StoppedError where somebody `wants_stop` while this waits.
-        A run that was broken off in its very last moment, when nothing but its moving was left, is moved.
+        Raises StoppedError if `wants_stop` returns true during the wait. If an earlier process was interrupted when it
+        only had to move the finished run, this moves it.
         """
-        with written(self.path):
+        with explain_write_errors(self.path):
             self._lock.acquire(wait=wait, wants_stop=wants_stop)
             try:
                 restore(self.path, is_ours=True)
@@ -94,8 +94,8 @@ class RunWriter:
                 self.close()
                 raise
 
-    def complete(self, record: RunRecord) -> Run | None:
-        """The complete run of this very training that is in the place, perhaps since a moment ago."""
+    def find_complete(self, record: RunRecord) -> Run | None:
+        """The complete run of the same training in `path`, or None."""
         run = Run(self.path)
         try:
             is_complete = (self.path / RESULT).is_file() and run.record().identity.is_same_training(record.identity)
@@ -104,25 +104,25 @@ class RunWriter:
         return run if is_complete else None
 
     def start(self, record: RunRecord, spec_text: str, *, restart: bool = False) -> bool:
-        """Begin the run that was taken, and say whether a part of it is there: then `found` has its checkpoints.
+        """Start the acquired run. Returns whether a partial run exists; then `saved_checkpoints` has its checkpoints.
 
-        What is there of another training is removed, and with `restart` what is there of this one too.
+        A partial run of another training is removed, and with `restart`, one of the same training too.
         """
         self.record, self.environment = record, record.environment
-        with written(self.partial):
+        with explain_write_errors(self.partial):
             if self.partial.exists() and not restart and self._is_of_this_training(record):
                 self.record = read_record(self.partial / RECORD, RunRecord)
-                self._lock.sign()
+                self._lock.record_holder()
                 (self.partial / FAILURE).unlink(missing_ok=True)
-                for half in self.partial.rglob("*.tmp"):  # of a process that was killed as it wrote
-                    half.unlink()
+                for temporary in self.partial.rglob("*.tmp"):  # of a process that was killed while it wrote
+                    temporary.unlink()
                 return True
             shutil.rmtree(self.partial, ignore_errors=True)
             self.partial.mkdir(parents=True)
             sync_folder(self.partial.parent)
-            self._lock.sign()
+            self._lock.record_holder()
             write_atomically(self.partial / SPEC, spec_text.encode())
-            (self.partial / METRICS).touch()  # there also when not one epoch comes to its end
+            (self.partial / METRICS).touch()  # exists even if no epoch ends
             write_atomically(self.partial / RECORD, to_json(record))
         return False
 
@@ -132,33 +132,33 @@ class RunWriter:
         except RunError:
             return False
 
-    def found(self) -> Iterator[tuple[Checkpoint, bytes | None]]:
-        """The checkpoints, each with its content, or None where it is damaged; the furthest first."""
+    def saved_checkpoints(self) -> Iterator[tuple[Checkpoint, bytes | None]]:
+        """The checkpoints, latest first, each with its content, or None if it is damaged."""
         return ((checkpoint, checkpoint.content()) for checkpoint in checkpoints(self.partial))
 
     def resume(self, resumption: Resumption, metrics: Sequence[EpochMetrics]) -> None:
-        """Note that training goes on after these epochs."""
+        """Record that training resumes after these epochs."""
         self.record = evolve(self.record, resumed=(*self.record.resumed, resumption))
-        with written(self.partial):
+        with explain_write_errors(self.partial):
             write_atomically(self.partial / RECORD, to_json(self.record))
             write_atomically(self.partial / METRICS, b"".join(map(to_line, metrics)))
 
     def add_checkpoint(self, epoch: int, steps_done: int, content: bytes) -> None:
-        """Write a checkpoint. Where that fails, the ones before are still there."""
-        with written(self.partial / FOLDER):
+        """Write a checkpoint. If that fails, earlier ones still exist."""
+        with explain_write_errors(self.partial / FOLDER):
             write_checkpoint(self.partial, epoch, steps_done, content, self.keep)
 
     def add_epoch(self, metrics: EpochMetrics) -> None:
-        """Write down an epoch."""
+        """Append the metrics of an epoch."""
         path = self.partial / METRICS
-        with written(path), path.open("ab") as file:
+        with explain_write_errors(path), path.open("ab") as file:
             file.write(to_line(metrics))
             file.flush()
             os.fsync(file.fileno())
 
     def commit(self, result: RunResult) -> Run:
-        """Make the run appear in its place, in that of an older one if there is one."""
-        with written(self.partial):
+        """Complete the run: write its result and move it to its place. It replaces an older run."""
+        with explain_write_errors(self.partial):
             content = to_json(result)
             write_atomically(self.partial / SUMS, sums(self.partial, content))
             write_atomically(self.partial / RESULT, content)
@@ -166,7 +166,7 @@ class RunWriter:
         return Run(self.path)
 
     def _move(self) -> None:
-        """Move the run, which is complete, to its place. Where that is broken off, `take` does it."""
+        """Move the complete run to its place. After an interruption, `acquire` moves it."""
         shutil.rmtree(self.partial / FOLDER, ignore_errors=True)
         (self.partial / HOLDER).unlink(missing_ok=True)
         replaced = replaced_path(self.path)
@@ -177,12 +177,12 @@ class RunWriter:
         sync_folder(self.path.parent)
         shutil.rmtree(replaced, ignore_errors=True)
 
-    def sign(self) -> None:
-        """Say in the folder that is written, where it is there, who trains the run, as `start` does."""
+    def record_holder(self) -> None:
+        """Write this process as the holder into the partial run, if it exists."""
         if self.partial.is_dir():
-            with written(self.partial):
-                self._lock.sign()
+            with explain_write_errors(self.partial):
+                self._lock.record_holder()
 
     def close(self) -> None:
-        """Let the run go, complete or not."""
+        """Release the lock, whether the run is complete or not."""
         self._lock.release()

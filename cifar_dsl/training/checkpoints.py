@@ -1,4 +1,4 @@
-"""A training's state as bytes and back: safetensors, with everything that is no tensor in the metadata."""
+"""Checkpoints as bytes: tensors in safetensors format, everything else in its metadata."""
 
 import json
 from collections.abc import Sequence
@@ -19,16 +19,15 @@ _BEST = "best"
 
 
 class CheckpointError(Exception):
-    """The bytes are no checkpoint of this training."""
+    """The bytes aren't a checkpoint of this training."""
 
 
 @frozen
 class Progress:
-    """How far a training is, beside its tensors: finished epochs, and so many steps of the next.
+    """The progress of a training, beside its tensors: the finished epochs, and the finished steps of the next one.
 
-    `time_s` is the time of all processes so far that trained it, `spent_s` that of the steps of the running epoch;
-    `energy_j` is the energy of all processes, None where it isn't known.
-    The file of the `best` weights is beside it.
+    `spent_s` is the time for those steps. `time_s` and `energy_j` are the time and energy of all processes so far that
+    trained the run; the energy is None if unknown. The file of the `best` weights follows as a tensor of bytes.
     """
 
     metrics: tuple[EpochMetrics, ...]
@@ -48,19 +47,19 @@ def to_bytes(
     best_file: bytes,
     energy_j: float | None,
 ) -> bytes:
-    """What a training needs to go on from where it stands."""
-    progress = Progress(tuple(metrics), learner.epoch, learner.steps_done, learner.spent_s, time_s, best, energy_j)
+    """A checkpoint of the training at its current step."""
+    progress = Progress(tuple(metrics), learner.epoch, learner.steps_done, learner.epoch_time_s, time_s, best, energy_j)
     metadata = {"format": _FORMAT, "progress": json.dumps(cattrs.unstructure(progress))}
-    state = _stored(learner.state())
+    state = _to_cpu(learner.state())
     if best_file:
         state[_BEST] = torch.frombuffer(bytearray(best_file), dtype=torch.uint8)
     return save(state, metadata=metadata)
 
 
 def restored(learner: Learner, content: bytes) -> tuple[Progress, bytes]:
-    """Let a new learner go on from there; how far it is, and the file of the best weights.
+    """Restore a checkpoint into a new learner. Returns its progress and the file of the best weights.
 
-    Raises CheckpointError, after which the learner must not be used.
+    Raises CheckpointError; the learner is unusable then.
     """
     try:
         length = int.from_bytes(content[:8], "little")
@@ -73,10 +72,10 @@ def restored(learner: Learner, content: bytes) -> tuple[Progress, bytes]:
         learner.restore(state, progress.epoch, progress.steps_done)
     except (ValueError, TypeError, KeyError, RuntimeError, SafetensorError, cattrs.BaseValidationError) as error:
         raise CheckpointError(str(error)) from error
-    learner.spent_s = progress.spent_s
+    learner.epoch_time_s = progress.spent_s
     return progress, best_file
 
 
-def _stored(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors on the CPU, each of its own memory, as safetensors wants them."""
+def _to_cpu(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copies on the CPU that share no memory, as safetensors requires."""
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}

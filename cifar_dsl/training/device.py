@@ -1,4 +1,4 @@
-"""Where to compute, and what is there."""
+"""Devices: choosing one, its name, memory and peak speed."""
 
 import os
 import platform
@@ -14,50 +14,50 @@ from cifar_dsl.foundation.errors import DeviceError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.precision import type_of
 
-_BEST = "`--device auto` takes the best there is"
+_ADVICE = "use `--device auto` to pick the best available device"
 
 
 @frozen
 class Choice:
-    """A device, and why it was chosen."""
+    """The device to train on, and the reason for the choice."""
 
     device: torch.device
     reason: str
 
     @property
     def name(self) -> str:
-        """The device as its maker calls it."""
+        """The vendor's name of the device."""
         if self.device.type == "cuda":
             return torch.cuda.get_device_name(self.device)
         return processor_name()
 
 
 def choose_device(wanted: str) -> Choice:
-    """`auto`, `cpu`, `cuda`, `cuda:<n>` or `mps` -> a device. Raises DeviceError."""
+    """The device for `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`. Raises DeviceError."""
     if wanted == "auto":
         if torch.cuda.is_available():
-            return Choice(torch.device("cuda", 0), "auto: a CUDA GPU is there")
+            return Choice(torch.device("cuda", 0), "auto: a CUDA GPU is available")
         if torch.backends.mps.is_available():
-            return Choice(torch.device("mps"), "auto: no CUDA GPU, but Apple's MPS is there")
+            return Choice(torch.device("mps"), "auto: no CUDA GPU, but Apple's MPS is available")
         return Choice(torch.device("cpu"), "auto: no GPU that torch can use")
     if wanted == "cpu":
-        return Choice(torch.device("cpu"), "asked for")
+        return Choice(torch.device("cpu"), "requested")
     if wanted == "mps":
         if not torch.backends.mps.is_available():
-            raise DeviceError("there is no MPS device here (it needs macOS on Apple silicon)", _BEST)
-        return Choice(torch.device("mps"), "asked for")
+            raise DeviceError("no MPS device is available (it requires macOS on Apple silicon)", _ADVICE)
+        return Choice(torch.device("mps"), "requested")
     kind, colon, number = wanted.partition(":")
     if kind != "cuda" or (colon and not number.isdecimal()):
-        raise DeviceError(f"{wanted!r} is not a device; use auto, cpu, cuda, cuda:0 or mps", _BEST)
+        raise DeviceError(f"{wanted!r} is not a device; use auto, cpu, cuda, cuda:0 or mps", _ADVICE)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if int(number or 0) >= count:
-        there = f"it sees {count} GPUs" if count else "torch sees no CUDA GPU here"
-        raise DeviceError(f"there is no device {wanted}: {there}", _BEST)
-    return Choice(torch.device("cuda", int(number or 0)), "asked for")
+        available = f"torch sees {count} GPUs" if count else "torch sees no CUDA GPU"
+        raise DeviceError(f"device {wanted} is not available: {available}", _ADVICE)
+    return Choice(torch.device("cuda", int(number or 0)), "requested")
 
 
 def spare_gpus(wanted: str) -> tuple[str, ...]:
-    """The GPUs that processes may share out, as CUDA_VISIBLE_DEVICES names them; none if `wanted` is a certain one."""
+    """The GPUs to distribute processes over, as in CUDA_VISIBLE_DEVICES; none if `wanted` names a single device."""
     if wanted not in {"auto", "cuda"} or not torch.cuda.is_available():
         return ()
     count = torch.cuda.device_count()
@@ -66,7 +66,7 @@ def spare_gpus(wanted: str) -> tuple[str, ...]:
 
 
 def processor_name() -> str:
-    """The CPU's name."""
+    """The vendor's name of the CPU."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -77,14 +77,14 @@ def processor_name() -> str:
 
 
 def memory_bytes(device: torch.device) -> int | None:
-    """How much memory a training on the device can have; None where the system doesn't say."""
+    """The memory available for training on the device, in bytes; None if unknown."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    return available_bytes()  # MPS shares the machine's
+    return available_bytes()  # MPS uses the machine's memory
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done everything."""
+    """Wait until the device has finished all work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -92,7 +92,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def timed(device: torch.device, run: Callable[[], object]) -> float:
-    """How many seconds something takes, with all that it leaves the device to do."""
+    """The time that `run` takes, in seconds, including the work that it launches on the device."""
     synchronize(device)
     start = time.perf_counter()
     run()
@@ -101,7 +101,7 @@ def timed(device: torch.device, run: Callable[[], object]) -> float:
 
 
 def peak_macs_per_s(device: torch.device, precision: str) -> float:
-    """Multiply-accumulates a second of a large matrix product: about the most that the device can do."""
+    """Multiply-accumulates per second in a large matrix product: about the peak of the device."""
     return _peak_macs_per_s(device, precision, torch.get_num_threads())
 
 

@@ -1,9 +1,9 @@
-"""Random numbers that are functions of (seed, epoch, what for, image), with no generator that has a state.
+"""Random numbers as a function of (seed, epoch, purpose, image), without a generator that has a state.
 
-So a batch's draws depend neither on the batches before it nor on the device, and a resumed run goes on as
-if it had not stopped. A key is a number of Python, or, for steps that are recorded once and replayed in every
-epoch, one that lies on the device and is exchanged between epochs. The mixing function is that of SplitMix64
-(Steele et al. 2014, https://doi.org/10.1145/2660193.2660195); int64 arithmetic wraps alike on every device.
+A batch's random numbers depend neither on earlier batches nor on the device, so a resumed run draws the numbers of an
+uninterrupted one. A key combines seed, epoch and purpose. It is a Python number, or, for recorded steps, a number on
+the device that changes between epochs. The mixing function is that of SplitMix64 (Steele et al. 2014,
+https://doi.org/10.1145/2660193.2660195); int64 arithmetic wraps the same way on every device.
 """
 
 import hashlib
@@ -21,13 +21,13 @@ _GOLDEN = 0x9E3779B97F4A7C15 - 2**64
 
 
 def key(seed: int, epoch: int, purpose: str) -> int:
-    """A key for one purpose in one epoch."""
+    """The key for a seed, an epoch and a purpose, such as "order"."""
     digest = hashlib.sha256(f"{seed}/{epoch}/{purpose}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def hashed(key: int | Tensor, index: Tensor) -> Tensor:
-    """Well-mixed int64 numbers: (N,) int64 -> (N,) int64."""
+    """Hash each index with the key: (N,) int64 -> (N,) int64, uniform over all int64."""
     x = index * _GOLDEN + key
     x = (x ^ _shift(x, 30)) * _MULTIPLIER_1
     x = (x ^ _shift(x, 27)) * _MULTIPLIER_2
@@ -35,100 +35,93 @@ def hashed(key: int | Tensor, index: Tensor) -> Tensor:
 
 
 def uniform(key: int | Tensor, index: Tensor) -> Tensor:
-    """Numbers in [0, 1), one for each index: (N,) int64 -> (N,) float32."""
+    """A number in [0, 1) for each index: (N,) int64 -> (N,) float32."""
     return _shift(hashed(key, index), 40).to(torch.float32) * 2.0**-24
 
 
 def integers(key: int | Tensor, index: Tensor, count: int | Tensor) -> Tensor:
-    """Integers in [0, count), one for each index: (N,) int64 -> (N,) int64; each may have a count of its own."""
+    """An integer in [0, count) for each index: (N,) int64 -> (N,) int64. `count` is one number, or (N,) int64."""
     return _shift(hashed(key, index), 32) % count
 
 
 def permutation(seed: int, epoch: int, count: int) -> Tensor:
-    """The order in which an epoch sees the images: (count,) int64, on the CPU."""
+    """The order of the images in an epoch: (count,) int64, on the CPU."""
     return torch.argsort(hashed(key(seed, epoch, "order"), torch.arange(count)), stable=True)
 
 
 class Keys(Protocol):
-    """The keys of one seed in one epoch."""
+    """The keys of one seed in one epoch. An odd epoch has an odd number, counted from 1."""
 
     @property
     def is_odd(self) -> bool | Tensor:
-        """Whether the epoch's number is odd."""
+        """Whether the epoch is odd."""
 
-    def of(self, purpose: str) -> int | Tensor:
-        """The key of a purpose in this epoch."""
+    def of_epoch(self, purpose: str) -> int | Tensor:
+        """The key for a purpose in this epoch."""
 
-    def always(self, purpose: str) -> int:
-        """The key of a purpose that stays the same in all epochs."""
+    def of_seed(self, purpose: str) -> int:
+        """The key for a purpose that is the same in all epochs."""
 
 
 @frozen
 class HostKeys:
-    """Keys as numbers of Python."""
+    """Keys as Python numbers."""
 
     seed: int
     epoch: int
 
     @property
     def is_odd(self) -> bool:
-        """Whether the epoch's number is odd."""
         return self.epoch % 2 == 1
 
-    def of(self, purpose: str) -> int:
-        """The key of a purpose in this epoch."""
+    def of_epoch(self, purpose: str) -> int:
         return key(self.seed, self.epoch, purpose)
 
-    def always(self, purpose: str) -> int:
-        """The key of a purpose that stays the same in all epochs."""
+    def of_seed(self, purpose: str) -> int:
         return key(self.seed, 0, purpose)
 
 
-_MOST_KEYS = 4096
+_MAX_KEYS = 4096
 
 
 @define
 class DeviceKeys:
-    """Keys as numbers on the device, which `begin` exchanges for those of another epoch.
-
-    What has been recorded with them finds the new ones in the same place.
-    """
+    """Keys as numbers on the device. `begin_epoch` overwrites them in place, so recorded steps read the new ones."""
 
     seed: int
     device: torch.device
     epoch: int = 0
     is_odd: Tensor = field(init=False)
-    _places: dict[str, int] = field(factory=dict, init=False)
-    _keys: Tensor = field(init=False)
+    _slots: dict[str, int] = field(factory=dict, init=False)  # by purpose
+    _keys: Tensor = field(init=False)  # (_MAX_KEYS,) int64
 
     def __attrs_post_init__(self) -> None:
         self.is_odd = torch.zeros((), dtype=torch.bool, device=self.device)
-        self._keys = torch.zeros(_MOST_KEYS, dtype=torch.int64, device=self.device)
+        self._keys = torch.zeros(_MAX_KEYS, dtype=torch.int64, device=self.device)
 
-    def begin(self, epoch: int) -> None:
-        """From now on the keys are those of `epoch`."""
+    def begin_epoch(self, epoch: int) -> None:
+        """Replace all keys with those of `epoch`."""
         self.epoch = epoch
         self.is_odd.fill_(epoch % 2 == 1)
-        keys = [key(self.seed, epoch, purpose) for purpose in self._places]
+        keys = [key(self.seed, epoch, purpose) for purpose in self._slots]
         self._keys[: len(keys)].copy_(torch.tensor(keys, dtype=torch.int64))
 
-    def of(self, purpose: str) -> Tensor:
-        """The key of a purpose, () int64; one asked for the first time gets a place."""
-        if purpose not in self._places:
-            self._keys[len(self._places)].fill_(key(self.seed, self.epoch, purpose))
-            self._places[purpose] = len(self._places)
-        return self._keys[self._places[purpose]]
+    def of_epoch(self, purpose: str) -> Tensor:
+        """The key for a purpose in this epoch: () int64. A new purpose gets the next slot."""
+        if purpose not in self._slots:
+            self._keys[len(self._slots)].fill_(key(self.seed, self.epoch, purpose))
+            self._slots[purpose] = len(self._slots)
+        return self._keys[self._slots[purpose]]
 
-    def always(self, purpose: str) -> int:
-        """The key of a purpose that stays the same in all epochs."""
+    def of_seed(self, purpose: str) -> int:
         return key(self.seed, 0, purpose)
 
 
 @frozen
 class Draws:
-    """What one stage of a chain of augmentations draws for the images at `index`, (N,) int64.
+    """The random numbers of one augmentation for the images at `index`, (N,) int64.
 
-    `stage` is the stage's name and place. Draws for different purposes are independent.
+    `stage` is the augmentation's position and name. Numbers for different purposes are independent.
     """
 
     keys: Keys
@@ -136,20 +129,20 @@ class Draws:
     index: Tensor
 
     def key(self, purpose: str = "") -> int | Tensor:
-        """The key of one of its purposes."""
-        return self.keys.of(self._purpose(purpose))
+        """The key for a purpose of this augmentation."""
+        return self.keys.of_epoch(self._purpose(purpose))
 
     def uniform(self, purpose: str = "") -> Tensor:
-        """Numbers in [0, 1): (N,) float32."""
+        """A number in [0, 1) for each image: (N,) float32."""
         return uniform(self.key(purpose), self.index)
 
     def integers(self, count: int | Tensor, purpose: str = "") -> Tensor:
-        """Integers in [0, count): (N,) int64."""
+        """An integer in [0, count) for each image: (N,) int64."""
         return integers(self.key(purpose), self.index, count)
 
-    def uniform_always(self, purpose: str = "") -> Tensor:
-        """Numbers in [0, 1) that an image keeps through all epochs: (N,) float32."""
-        return uniform(self.keys.always(self._purpose(purpose)), self.index)
+    def uniform_in_all_epochs(self, purpose: str = "") -> Tensor:
+        """A number in [0, 1) for each image, the same in all epochs: (N,) float32."""
+        return uniform(self.keys.of_seed(self._purpose(purpose)), self.index)
 
     def _purpose(self, purpose: str) -> str:
         return f"{self.stage} {purpose}".rstrip()

@@ -1,4 +1,4 @@
-"""The energy that a training takes, where the device tells it: NVIDIA's GPUs by NVML, CPUs under Linux by RAPL."""
+"""Energy meters: NVML for NVIDIA GPUs, RAPL for CPUs on Linux."""
 
 import threading
 import time
@@ -13,24 +13,24 @@ from attrs import define, field
 from cifar_dsl.foundation.records import frozen
 
 POWERCAP = Path("/sys/class/powercap")
-_EVERY_S = 0.2  # between two looks at a power, and often enough that no counter of RAPL runs over unseen
+_EVERY_S = 0.2  # between two readings; RAPL counters must not wrap around twice in between
 _PATIENCE_S = 5
 
 
 class Meter(Protocol):
-    """Something that measures from `start` on."""
+    """Measures energy from its creation on."""
 
     def read_j(self) -> float | None:
-        """The energy since the start, in joules; None where it could not be measured, or was not this training's."""
+        """The energy since the start, in joules; None if a reading failed or another process used the device."""
         ...
 
     def stop(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         ...
 
 
 def start_meter(device: torch.device, powercap: Path = POWERCAP) -> Meter | None:
-    """A meter of all that a device takes; None where it doesn't tell."""
+    """A meter for the whole device; None if the device has none that this process can read."""
     if device.type == "cuda":
         return _nvml_meter(device)
     return _rapl_meter(powercap) if device.type == "cpu" else None
@@ -53,10 +53,10 @@ def _nvml_meter(device: torch.device) -> Meter | None:
 
 
 def meter_of_gpu(nvml: Any, handle: Any) -> Meter | None:
-    """By the counter of all energy (Volta and newer), else by the power, looked at five times a second."""
+    """A meter that reads the energy counter (Volta and newer), else the power five times a second."""
 
     def is_shared() -> bool:
-        """Whether another process computes there too; in a container, none has the number that it has here."""
+        """Whether another process uses the GPU too. Processes are counted, since their ids differ in containers."""
         try:
             return len(nvml.nvmlDeviceGetComputeRunningProcesses(handle)) > 1
         except nvml.NVMLError:
@@ -80,17 +80,17 @@ def meter_of_gpu(nvml: Any, handle: Any) -> Meter | None:
 
 @frozen
 class _Domain:
-    """A counter of RAPL: a processor, all its cores together."""
+    """A RAPL energy counter: one processor with all its cores."""
 
     path: Path
-    range_uj: int  # after which it begins again at 0
+    range_uj: int  # where it wraps around to 0
 
     def read_uj(self) -> int:
         return int((self.path / "energy_uj").read_text())
 
 
 def _rapl_meter(powercap: Path) -> Meter | None:
-    """All processors of this machine, whoever uses them."""
+    """A meter for all processors of this machine together, other processes included."""
     domains = []
     try:
         for path in sorted(powercap.glob("intel-rapl:*")):
@@ -98,7 +98,7 @@ def _rapl_meter(powercap: Path) -> Meter | None:
                 domain = _Domain(path, int((path / "max_energy_range_uj").read_text()))
                 domain.read_uj()
                 domains.append(domain)
-    except (OSError, ValueError):  # most systems let only root read them
+    except (OSError, ValueError):  # on most systems, only root can read them
         return None
     if not domains:
         return None
@@ -116,12 +116,12 @@ def _rapl_meter(powercap: Path) -> Meter | None:
     return _Sampled(energy_j, is_power=False, is_shared=lambda: False, errors=(OSError, ValueError))
 
 
-# ---- what both share
+# ---- both
 
 
 @define
 class _Sampled:
-    """Looks again and again at a counter of energy (J), or at a power (W), which it adds up over time."""
+    """Reads an energy counter (J) repeatedly, or a power (W), which it integrates over time."""
 
     read: Callable[[], float]
     is_power: bool
@@ -141,20 +141,20 @@ class _Sampled:
         self._thread.start()
 
     def read_j(self) -> float | None:
-        """The energy since the start; None where others took a part of it, or it could not be read."""
-        self._look()
+        """The energy since the start, in joules; None if another process used the device or a reading failed."""
+        self._sample()
         return None if self._is_lost else self._total_j
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop the thread that reads."""
         self._ended.set()
         self._thread.join(_PATIENCE_S)
 
     def _watch(self) -> None:
         while not self._ended.wait(_EVERY_S):
-            self._look()
+            self._sample()
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         with self._lock:
             if self._is_lost:
                 return

@@ -1,16 +1,41 @@
-"""How steps are run: one by one, or recorded as graphs of kernels and replayed.
+"""Engines run training steps: one kernel at a time, or recorded as CUDA graphs and replayed.
 
-Small networks need about 60 kernels a step, and launching them one by one takes longer than computing them. A
-CUDA graph launches all of them at once. What a graph does can't change, so a step is recorded once for every
-`variant`: all that decides which kernels it launches. Everything else, the images, rates and keys, is fed to it
-on the device (`feeds`).
+Three kinds of objects work together in every step:
 
-A variant that is met for the first time is run eagerly: libraries choose their kernels, and optimizers make the
-tensors that they keep. At the second time it is recorded, which computes nothing, and replayed from then on. So
-recording changes no result: every step is run exactly once, in its turn.
+    Engine        decides how a step runs (this file)
+    StepInputs    holds what changes from step to step: images, learning rates, random keys (`step_inputs`)
+    Keys, Draws   map (seed, epoch, purpose, image) to random numbers; no generator has a state (`draws`)
 
-`compile` runs steps one by one with the passes through the network compiled by torch.compile. It is never chosen by
-itself (docs/decisions/0019-compiled-on-request.md).
+Example: 2 training images, a batch of 2, 2 epochs of one step each, seed 0, and `augment [flip]`.
+
+    inputs = engine.new_inputs(seed=0)
+
+    Epoch 1, images in the order [1, 0]:
+    inputs.begin_epoch(1, torch.tensor([1, 0]), rates=[[0.1]], step=0, position=0)
+    engine.run(variant, [step])
+        index = inputs.next_images(2)                                 # [1, 0]
+        Draws(inputs.keys, "augment 0 flip", index).uniform() < 0.5   # of [0.731, 0.982]: flip neither
+        ...                                                           # forward, backward
+        inputs.rate(0)                                                # 0.1, the learning rate of optimizer 0
+        inputs.advance()
+
+    Epoch 2, images in the order [0, 1]:
+    inputs.begin_epoch(2, torch.tensor([0, 1]), rates=[[0.05]], step=0, position=0)
+    engine.run(variant, [step])                                       # the same step with other inputs
+
+`EagerEngine` calls `step` each time, and its inputs are Python numbers (`HostInputs`). `CudaGraphEngine` launches the
+recorded kernels again, so its inputs lie on the device (`DeviceInputs`): `begin_epoch` overwrites them in place, and
+the kernels read the new values from the same addresses. Small networks need about 60 kernels a step, and launching
+them one by one takes longer than computing them; a CUDA graph launches all of them at once.
+
+A step is recorded once for each `variant`: everything that decides which kernels it launches, such as the batch size
+and the optimizers in use. The first step of a variant runs eagerly, because libraries choose their kernels and
+optimizers allocate their state then. The second is recorded, which computes nothing, and replayed, as are all later
+ones. So every step runs exactly once, in its turn, and recording doesn't change the result. In the example, epoch 1
+runs eagerly, and epoch 2 records and replays.
+
+`CompiledEngine` runs steps eagerly, with the network compiled by torch.compile. `auto` never chooses it
+(docs/decisions/0019-compiled-on-request.md).
 """
 
 import importlib.util
@@ -27,89 +52,82 @@ from torch import nn
 from cifar_dsl.foundation.errors import EngineError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.training.feeds import DeviceFeed, Feed, HostFeed
+from cifar_dsl.training.step_inputs import DeviceInputs, HostInputs, StepInputs
 
 ENGINES = ("auto", "eager", "graph", "compile")
+_ADVICE = "use `--engine auto` to pick the best available engine"
 Steps = Sequence[Callable[[], None]]
 
 
 class Engine(Protocol):
-    """Runs steps of one or several networks side by side, which don't touch each other's tensors."""
+    """Runs the steps of one network, or of several side by side that share no tensors."""
 
     @property
     def name(self) -> str:
-        """As after `--engine`."""
+        """The engine's name for `--engine`."""
 
     @property
-    def is_recorded(self) -> bool:
-        """Whether steps take everything that changes from the device."""
+    def inputs_on_device(self) -> bool:
+        """Whether steps read their inputs from tensors on the device, as recorded steps must."""
 
-    def adopt(self, module: nn.Module) -> None:
-        """Take a network that was built and will be trained in steps of this."""
+    def prepare_module(self, module: nn.Module) -> None:
+        """Prepare a new network, in place, for training with this engine."""
 
-    def feed(self, seed: int) -> Feed:
-        """What the steps of a network are fed by."""
+    def new_inputs(self, seed: int) -> StepInputs:
+        """The inputs for the steps of one network."""
 
     def running(self) -> AbstractContextManager[None]:
-        """Everything between steps, too, is done inside this."""
+        """The context in which all steps run, and everything between them."""
 
     def run(self, variant: Hashable, steps: Steps) -> None:
-        """Run a step of each network. Steps of equal variants launch the same kernels."""
+        """Run one step of each network. Steps with equal variants must launch the same kernels."""
 
 
 @define
-class Eager:
-    """Runs steps one by one; with `on_device`, fed as recorded ones are."""
+class EagerEngine:
+    """Calls the steps one after another. `inputs_on_device` makes them read their inputs as recorded steps do."""
 
     device: torch.device
-    on_device: bool = False
+    inputs_on_device: bool = False
     name: str = field(default="eager", init=False)
 
-    @property
-    def is_recorded(self) -> bool:
-        """See `Engine`."""
-        return self.on_device
+    def prepare_module(self, module: nn.Module) -> None:
+        pass
 
-    def adopt(self, module: nn.Module) -> None:
-        """See `Engine`."""
-
-    def feed(self, seed: int) -> Feed:
-        """See `Engine`."""
-        return DeviceFeed(seed, self.device) if self.on_device else HostFeed(seed, self.device)
+    def new_inputs(self, seed: int) -> StepInputs:
+        return DeviceInputs(seed, self.device) if self.inputs_on_device else HostInputs(seed, self.device)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """See `Engine`."""
         yield
 
     def run(self, variant: Hashable, steps: Steps) -> None:
-        """See `Engine`."""
         del variant
         for step in steps:
             step()
 
 
 @define
-class Compiled(Eager):
-    """Runs steps one by one, with each network compiled: once for every size of a batch, and once to be evaluated."""
+class CompiledEngine(EagerEngine):
+    """Calls the steps one after another, with each network compiled once per batch size and once for evaluation."""
 
     name: str = field(default="compile", init=False)
 
-    def adopt(self, module: nn.Module) -> None:
-        """See `Engine`. Random numbers are those that it draws without being compiled."""
+    def prepare_module(self, module: nn.Module) -> None:
+        # The fallback draws the random numbers that the network draws without compilation.
         module.compile(dynamic=False, options={"fallback_random": True})
 
 
 @define
-class Recorded:
+class CudaGraphEngine:
     """Records steps as CUDA graphs, each network on a stream of its own."""
 
     device: torch.device
     name: str = field(default="graph", init=False)
-    is_recorded: bool = field(default=True, init=False)
+    inputs_on_device: bool = field(default=True, init=False)
     recordings: int = field(default=0, init=False)
     _graphs: dict[Hashable, torch.cuda.CUDAGraph] = field(factory=dict, init=False)
-    _met: set[Hashable] = field(factory=set, init=False)
+    _seen: set[Hashable] = field(factory=set, init=False)  # variants that ran eagerly
     _stream: torch.cuda.Stream = field(init=False)
     _branches: list[torch.cuda.Stream] = field(factory=list, init=False)
     _pool: Any = field(default=None, init=False)
@@ -117,16 +135,15 @@ class Recorded:
     def __attrs_post_init__(self) -> None:
         self._stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
 
-    def adopt(self, module: nn.Module) -> None:
-        """See `Engine`."""
+    def prepare_module(self, module: nn.Module) -> None:
+        pass
 
-    def feed(self, seed: int) -> Feed:
-        """See `Engine`."""
-        return DeviceFeed(seed, self.device)
+    def new_inputs(self, seed: int) -> StepInputs:
+        return DeviceInputs(seed, self.device)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """See `Engine`: on a stream that can be recorded."""
+        # The default stream can't be recorded.
         outer = torch.cuda.current_stream(self.device)
         self._stream.wait_stream(outer)
         try:
@@ -135,19 +152,18 @@ class Recorded:
         finally:
             outer.wait_stream(self._stream)
             self._graphs.clear()
-            self._met.clear()
+            self._seen.clear()
             self._pool = None
 
     def run(self, variant: Hashable, steps: Steps) -> None:
-        """See `Engine`."""
         graph = self._graphs.get(variant)
         if graph is None:
-            if variant not in self._met:
-                self._met.add(variant)
+            if variant not in self._seen:
+                self._seen.add(variant)
                 self._fork(steps)
                 return
             graph = torch.cuda.CUDAGraph()
-            # Graphs share one pool of memory: they are replayed one after another, and none needs another's tensors.
+            # Graphs share one memory pool: they replay one after another, and none reads another's tensors.
             self._pool = self._pool or torch.cuda.graph_pool_handle()
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
                 self._fork(steps)
@@ -156,7 +172,7 @@ class Recorded:
         graph.replay()
 
     def _fork(self, steps: Steps) -> None:
-        """Run the steps, the second and further ones on streams that run beside this."""
+        """Run the steps: one on the current stream, several in parallel on streams of their own."""
         if len(steps) == 1:
             steps[0]()
             return
@@ -172,54 +188,53 @@ class Recorded:
 
 @frozen
 class EngineChoice:
-    """An engine, and why it was chosen."""
+    """The engine that runs the steps, and the reason for the choice."""
 
     engine: Engine
     reason: str
 
 
 def choose_engine(wanted: str, device: torch.device, graph: Graph, recipe: Recipe, networks: int = 1) -> EngineChoice:
-    """One of ENGINES -> an engine for so many networks at once. Raises EngineError."""
+    """The engine for a name in ENGINES and a number of networks side by side. Raises EngineError."""
     if wanted not in ENGINES:
         raise EngineError(f"{wanted!r} is not an engine; use {', '.join(ENGINES)}")
     if wanted == "eager":
-        return EngineChoice(Eager(device), "asked for")
+        return EngineChoice(EagerEngine(device), "requested")
     if wanted == "compile":
         _require_compiler(device)
-        return EngineChoice(Compiled(device), "asked for")
+        return EngineChoice(CompiledEngine(device), "requested")
     obstacle = _obstacle(device, graph, recipe, networks)
     if obstacle is None:
-        return EngineChoice(Recorded(device), "steps are recorded as CUDA graphs")
+        return EngineChoice(CudaGraphEngine(device), "steps are recorded as CUDA graphs")
     if wanted == "graph":
-        raise EngineError(f"the engine `graph` can't be used: {obstacle}", "`--engine auto` takes the best that can")
-    return EngineChoice(Eager(device), obstacle)
+        raise EngineError(f"the engine `graph` can't be used: {obstacle}", _ADVICE)
+    return EngineChoice(EagerEngine(device), obstacle)
 
 
 def _require_compiler(device: torch.device) -> None:
-    """Raise EngineError where torch.compile lacks what it makes code with."""
-    advice = "`--engine auto` takes the best that can"
+    """Raise EngineError if torch.compile has no compiler for the device."""
     if device.type == "cuda":
         if importlib.util.find_spec("triton") is None:
-            raise EngineError("the engine `compile` can't be used: it needs triton on a GPU", advice)
+            raise EngineError("the engine `compile` can't be used: it requires triton on a GPU", _ADVICE)
     elif not any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++")):
-        raise EngineError("the engine `compile` can't be used: it needs a C++ compiler, such as g++", advice)
+        raise EngineError("the engine `compile` can't be used: it requires a C++ compiler such as g++", _ADVICE)
 
 
 def _obstacle(device: torch.device, graph: Graph, recipe: Recipe, networks: int) -> str | None:
-    """Why steps can't be recorded; None where they can."""
+    """The reason why steps can't be recorded, or None if they can."""
     if device.type != "cuda":
-        return "only a CUDA GPU records steps"
+        return "only CUDA GPUs can record steps"
     for augmentation in recipe.augment:
         if augmentation.on_host:
-            return f"`{augmentation.name}` works on the CPU"
+            return f"`{augmentation.name}` runs on the CPU"
     for optimizer in (recipe.optimizer, *(group.optimizer for group in recipe.groups)):
         if not optimizer.can_be_recorded:
-            return f"`{optimizer.name}` waits for the device at every step"
-    if networks > 1 and draws_at_random(graph):
-        return "layers that draw at random, of several networks, can't be recorded together"
+            return f"`{optimizer.name}` waits for the device in every step"
+    if networks > 1 and has_random_layers(graph):
+        return "random layers can't be recorded for several networks at once"
     return None
 
 
-def draws_at_random(graph: Graph) -> bool:
-    """Whether a layer draws from torch's generator while it trains."""
+def has_random_layers(graph: Graph) -> bool:
+    """Whether a layer draws from torch's generator during training."""
     return any(node.operation.is_random for node in graph.nodes)

@@ -1,8 +1,8 @@
-"""What happens while a spec is trained, as events: one vocabulary from the training loop to progress bars and trackers.
+"""Events of a training: one vocabulary from the training loop to progress bars and trackers.
 
     loop, recorder, session -> job -> executor -> progress display, trackers
 
-Whoever wants to follow a training passes a `Listener`, a function that takes an `Event`:
+To follow a training, pass a `Listener`, a function that takes an `Event`:
 
     def listener(event: Event) -> None:
         match event:
@@ -15,8 +15,8 @@ Events are frozen and hold plain data, so they can be sent to another process. O
 side by side, sends them in this order:
 
     TrainingStarted
-    Note ...                                    whenever there is something to say to the user
-    StepsDone ... CheckpointSaved EpochEnded    for each epoch; the last two for each seed
+    Note ...                                    at any time: a message for the user
+    StepsDone ... CheckpointSaved EpochEnded    in each epoch; the last two for each seed
     TrainingEnded | TrainingStopped | TrainingFailed
 
 An exception that a listener raises ends the training at once and reaches the caller of `train`.
@@ -30,7 +30,7 @@ from cifar_dsl.runs import EpochMetrics
 
 @frozen
 class TrainingStarted:
-    """Training starts or resumes; a recipe of 2.5 epochs has `epochs` 2.5."""
+    """Training starts or resumes. `epochs` is the recipe's, which may be a fraction such as 2.5."""
 
     seeds: tuple[int, ...]
     epochs: float
@@ -38,7 +38,7 @@ class TrainingStarted:
 
 @frozen
 class StepsDone:
-    """So many steps of an epoch are done, by all seeds that train side by side.
+    """All seeds that train side by side have finished step `step` of an epoch.
 
     `epoch` and `step` count from 1; `steps` are those of this epoch, and `epochs` those of the recipe.
     The loop sends one after every step, a job about a hundred an epoch.
@@ -51,13 +51,13 @@ class StepsDone:
 
     @property
     def epochs_done(self) -> float:
-        """How many epochs of training are done, in parts of one: 1.25 a quarter into the second epoch."""
+        """The number of finished epochs, with fractions: 1.25 a quarter into the second epoch."""
         return min(self.epoch - 1 + self.step / self.steps, self.epochs)
 
 
 @frozen
 class CheckpointSaved:
-    """A checkpoint of a seed is on disk: training can resume after `steps_done` steps of `epoch`, from 1."""
+    """A checkpoint of a seed is on disk: training can resume after `steps_done` steps of `epoch`, counted from 1."""
 
     seed: int
     epoch: int
@@ -74,26 +74,26 @@ class EpochEnded:
 
 @frozen
 class Note:
-    """A sentence for the user, without a period."""
+    """A message for the user: one sentence without a period."""
 
     text: str
 
 
 @frozen
 class TrainingEnded:
-    """The runs are complete, also those that diverged; `paths` are their folders, in the order of the seeds."""
+    """The runs are complete, diverged ones included. `paths` are their folders, in the order of the seeds."""
 
     paths: tuple[str, ...]
 
 
 @frozen
 class TrainingStopped:
-    """Training stopped because it was asked to; a checkpoint holds its progress."""
+    """Training stopped on request. A checkpoint holds its progress."""
 
 
 @frozen
 class TrainingFailed:
-    """Training failed. `help` says what to do; `trace` is the traceback where the cause is a bug of cifar_dsl."""
+    """Training failed. `help` suggests fixes; `trace` is the traceback if the cause is a bug in cifar_dsl."""
 
     message: str
     help: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Torch's generators, from which dropout draws: one for each network, and all left as they were in the end."""
+"""The states of torch's generators, which dropout uses: one stream of random numbers per network."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,24 +10,24 @@ from torch import Tensor
 
 @define
 class Generator:
-    """The state that torch's default generator of a device has while one network draws from it."""
+    """The state of a device's default generator for one network."""
 
     device: torch.device
-    _state: Tensor | None = field(default=None, init=False)  # while the device's generator is elsewhere
+    _state: Tensor | None = field(default=None, init=False)  # while another network uses the device's generator
     _is_shared: bool = field(default=False, init=False)
 
     def share(self) -> None:
-        """From now on others draw from the device's generator too, in turn."""
+        """Prepare for other networks that use the device's generator in turn."""
         self._is_shared = True
 
     def seed(self, seed: int) -> None:
-        """Begin a new stream of numbers."""
+        """Start a new stream of random numbers."""
         seed_generator(self.device, seed)
         self._state = _state(self.device) if self._is_shared else None
 
     @contextmanager
     def drawing(self) -> Iterator[None]:
-        """While this network draws."""
+        """The context in which the device's generator is this network's."""
         if not self._is_shared:
             yield
             return
@@ -37,22 +37,22 @@ class Generator:
         self._state = _state(self.device)
 
     def state(self) -> Tensor:
-        """Where the stream is."""
+        """The position in the stream."""
         return _state(self.device) if self._state is None else self._state
 
     def restore(self, state: Tensor) -> None:
-        """`resume` is to go on from what `state` gave."""
+        """Set the position for `resume` to what `state` returned."""
         self._state = state
 
     def resume(self) -> None:
-        """Go on from there."""
+        """Continue from the restored position."""
         if not self._is_shared and self._state is not None:
             _set_state(self.device, self._state)
             self._state = None
 
 
 def seed_generator(device: torch.device, seed: int) -> None:
-    """Seed the generator of `device` alone; `torch.manual_seed` would reseed those of all devices."""
+    """Seed the generator of `device` only; `torch.manual_seed` would seed those of all devices."""
     match device.type:
         case "cuda":
             with torch.cuda.device(device):
@@ -64,9 +64,9 @@ def seed_generator(device: torch.device, seed: int) -> None:
 
 
 @contextmanager
-def generators_kept(device: torch.device) -> Iterator[None]:
-    """Leave torch's generators, of the CPU and of `device`, in the end as they were."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # knows nothing of mps
+def generators_preserved(device: torch.device) -> Iterator[None]:
+    """Restore the states of torch's generators, of the CPU and of `device`, on exit."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # it doesn't handle mps
         state = torch.mps.get_rng_state() if device.type == "mps" else None
         try:
             yield

@@ -1,4 +1,4 @@
-"""A data set's images in the device's memory, and batches of them as the network sees them."""
+"""A dataset's images in the device's memory, and normalized batches of them."""
 
 import numpy as np
 import torch
@@ -10,24 +10,22 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Recipe
 from cifar_dsl.training import draws
 
-_COUNTED_TOGETHER = 1000  # images
+_CHUNK = 1000  # images
 
 
 @define
 class Images:
-    """One split of a data set on a device.
+    """One split of a dataset on a device.
 
-    `pixels` is (N, H, W, C) uint8 and `labels` (N,) int64; a batch is (B, C, H, W) float32 in the
-    channels_last layout, which the storage order gives for free. `scale` and `offset` are (C,), and so is
-    `mean`: that of the training images, from 0 to 255. `rows` are the pixels, (N * H * W, C).
+    A batch is (B, C, H, W) float32 in the channels_last layout, which follows from the storage order at no cost.
     """
 
-    pixels: Tensor
-    labels: Tensor
-    scale: Tensor
-    offset: Tensor
-    mean: Tensor
-    rows: Tensor = field(init=False)
+    pixels: Tensor  # (N, H, W, C) uint8, 0 to 255
+    labels: Tensor  # (N,) int64
+    scale: Tensor  # (C,) float32: a normalized value is pixel * scale + offset
+    offset: Tensor  # (C,) float32
+    mean: Tensor  # (C,) float32, of the training images, 0 to 255
+    rows: Tensor = field(init=False)  # (N * H * W, C) uint8: the pixels, one per row
 
     def __attrs_post_init__(self) -> None:
         self.rows = self.pixels.flatten(0, 2)
@@ -36,21 +34,21 @@ class Images:
         return len(self.labels)
 
     def at(self, index: Tensor) -> Tensor:
-        """The images at `index`, (B,) int64, as they are stored."""
+        """The stored images at `index`, (B,) int64: (B, H, W, C) uint8."""
         return self.pixels.index_select(0, index)
 
     def batch(self, index: Tensor) -> Tensor:
-        """The images at `index`, (B,) int64, normalised."""
+        """The normalized images at `index`, (B,) int64: (B, C, H, W) float32."""
         return self.normalized(self.at(index))
 
     def normalized(self, values: Tensor) -> Tensor:
-        """(B, H, W, C), from 0 to 255 -> (B, C, H, W), as the network sees it."""
+        """(B, H, W, C), 0 to 255 -> (B, C, H, W) float32, normalized."""
         return torch.addcmul(self.offset, values.to(torch.float32), self.scale).permute(0, 3, 1, 2)
 
 
 @frozen
 class Splits:
-    """The images of a data set as a recipe uses them; `validation` are training images that are not trained on."""
+    """The splits of a dataset that a recipe uses. `validation` holds the training images that are held out."""
 
     train: Images
     test: Images
@@ -63,7 +61,7 @@ def load_images(
     test: tuple[NDArray[np.uint8], NDArray[np.int64]],
     device: torch.device,
 ) -> Splits:
-    """All splits on the device. The normalisation is measured on the images that are trained on."""
+    """All splits on the device. Normalization uses the statistics of the training images without the held-out ones."""
     is_held_out = held_out(train[1], recipe.validation)
     trained = (train[0][~is_held_out], train[1][~is_held_out]) if recipe.validation else train
     mean, std = _statistics(trained[0])
@@ -80,11 +78,11 @@ def load_images(
 
 
 def held_out(labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
-    """Which training images are for validation, (N,): the same for every seed, and of each class an even share."""
+    """The mask of training images to hold out, (N,): the same for every seed, with an equal share of each class."""
     scattered = np.argsort(
         draws.hashed(draws.key(0, 0, "validation"), torch.arange(len(labels))).numpy(), kind="stable"
     )
-    share = np.empty(len(labels))  # which part of its class comes before an image
+    share = np.empty(len(labels))  # the fraction of its class that precedes an image
     for label in np.unique(labels):
         members = scattered[labels[scattered] == label]
         share[members] = (np.arange(len(members)) + 0.5) / len(members)
@@ -95,16 +93,16 @@ def held_out(labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
 
 
 def _statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of each channel over images (N, H, W, C), with values from 0 to 1.
+    """Mean and standard deviation of each channel of images (N, H, W, C), on a scale from 0 to 1.
 
-    Exact sums of integers, so that they depend on no order of summation.
+    Integer sums are exact, so the result doesn't depend on the order of summation.
     """
     values = np.arange(256, dtype=np.int64)
     means, deviations = [], []
     for channel in range(images.shape[-1]):
         counts = np.zeros(256, dtype=np.int64)
-        for start in range(0, len(images), _COUNTED_TOGETHER):  # in parts: to count, numpy makes 8 bytes of each
-            part = images[start : start + _COUNTED_TOGETHER, ..., channel]
+        for start in range(0, len(images), _CHUNK):  # np.bincount copies its input as int64
+            part = images[start : start + _CHUNK, ..., channel]
             counts += np.bincount(part.ravel(), minlength=256)
         total = int(counts.sum())
         mean = int((counts * values).sum()) / total

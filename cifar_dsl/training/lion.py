@@ -1,4 +1,4 @@
-"""Lion."""
+"""The Lion optimizer."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class Lion(torch.optim.Optimizer):
-    """Steps along the sign of a mean gradient; Chen et al. 2023, https://arxiv.org/abs/2302.06675, algorithm 2."""
+    """Steps along the sign of the mean gradient; Chen et al. 2023, https://arxiv.org/abs/2302.06675, algorithm 2."""
 
     def __init__(
         self,
@@ -21,7 +21,7 @@ class Lion(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
-        """Take a step along the gradients that are there."""
+        """Update every weight that has a gradient."""
         for group in self.param_groups:
             beta_1, beta_2 = group["betas"]
             for weight in group["params"]:
@@ -33,5 +33,5 @@ class Lion(torch.optim.Optimizer):
                     state["momentum_buffer"] = torch.zeros_like(gradient)
                 momentum = state["momentum_buffer"]
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.sub_(momentum.lerp(gradient, 1 - beta_1).sign_() * group["lr"])  # the rate may be a tensor
+                weight.sub_(momentum.lerp(gradient, 1 - beta_1).sign_() * group["lr"])  # lr may be a tensor
                 momentum.lerp_(gradient, 1 - beta_2)

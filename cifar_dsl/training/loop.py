@@ -1,4 +1,4 @@
-"""The training loop. The recipe and the seed decide the result; nothing else does."""
+"""The training loop. Only the recipe, the seed and the images decide the result."""
 
 import math
 import time
@@ -11,78 +11,78 @@ from attrs import define, field
 from cifar_dsl.foundation.errors import StoppedError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import EpochMetrics
-from cifar_dsl.training.engines import Engine, draws_at_random
-from cifar_dsl.training.evaluation import Evaluation, Measured, measure
+from cifar_dsl.training.engines import Engine, has_random_layers
+from cifar_dsl.training.evaluation import EvaluationResult, Evaluator, evaluate_together
 from cifar_dsl.training.events import StepsDone
-from cifar_dsl.training.generators import generators_kept
-from cifar_dsl.training.images import Splits
+from cifar_dsl.training.generators import generators_preserved
+from cifar_dsl.training.images import Images, Splits
 from cifar_dsl.training.learner import Learner
 
 
 @frozen
-class Epoch:
-    """What an epoch gave; `test` and `validation` are what was measured after it."""
+class EpochResult:
+    """The metrics of an epoch, and the evaluations after it on the test and validation images."""
 
     metrics: EpochMetrics
-    test: Measured
-    validation: Measured | None
+    test: EvaluationResult
+    validation: EvaluationResult | None
 
 
 @frozen
-class Watcher:
-    """Who is told how training goes on, and may stop it.
+class Callbacks:
+    """Functions that `fit` calls while it trains.
 
-    `on_epoch` is called when the learner stands at the beginning of its next epoch. A learner of which
-    `on_divergence` tells trains no further; its `epoch` is the one in which the loss was no finite number. When
-    `wants_stop`, training stops after the step, and `on_stop` is told where each learner stands.
+    `on_epoch` runs when the learner is at the start of its next epoch. `on_divergence` runs when a learner's loss
+    becomes NaN or infinite, in its `epoch`; it trains no further. If `wants_stop` returns true, training stops after
+    the step, and `on_stop` runs for each learner.
     """
 
     on_step: Callable[[StepsDone], None] = lambda _: None
-    on_epoch: Callable[[Learner, Epoch], None] = lambda *_: None
+    on_epoch: Callable[[Learner, EpochResult], None] = lambda *_: None
     on_divergence: Callable[[Learner], None] = lambda _: None
     wants_stop: Callable[[], bool] = lambda: False
     on_stop: Callable[[Learner], None] = lambda _: None
 
 
-def fit(learners: Sequence[Learner], splits: Splits, watcher: Watcher) -> None:
-    """Train networks side by side, from where they all stand to the end of their recipe. Raises StoppedError.
+def fit(learners: Sequence[Learner], splits: Splits, callbacks: Callbacks) -> None:
+    """Train networks side by side, to the end of their recipe. Raises StoppedError if `callbacks` stops the training.
 
-    They have one recipe, one engine and the same images, and differ in their seeds. Random streams are functions of
-    (seed, epoch), and torch's own generators are left as they were.
+    The learners share recipe, engine and images, are at the same step, and differ in their seeds. Random numbers are
+    functions of (seed, epoch); torch's own generators keep their states.
     """
-    _Fit(list(learners), splits, watcher).run()
+    _Fit(list(learners), splits, callbacks).run()
 
 
 @define
 class _Fit:
-    learners: list[Learner]  # those that still train
+    learners: list[Learner]  # those still in training
     splits: Splits
-    watcher: Watcher
+    callbacks: Callbacks
     _engine: Engine = field(init=False)
-    _guard: "_Guard" = field(init=False)
+    _divergence: "_DivergenceCheck" = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._engine = self.learners[0].engine
-        self._guard = _Guard(self.learners[0].device)
+        self._divergence = _DivergenceCheck(self.learners[0].device)
 
     def run(self) -> None:
         first = self.learners[0]
-        if len(self.learners) > 1 and draws_at_random(first.graph):
+        if len(self.learners) > 1 and has_random_layers(first.graph):
             for learner in self.learners:
                 learner.share_generator()
-        tests = self._evaluations("test")
-        validations = self._evaluations("validation")
-        with generators_kept(first.device), self._engine.running():
+        tests = self._evaluators(self.splits.test)
+        validations = self._evaluators(self.splits.validation)
+        with generators_preserved(first.device), self._engine.running():
             while self.learners and first.epoch <= first.plan.epochs_begun:
                 self._train_epoch()
                 self._finish_epoch(tests, validations)
                 first = (self.learners or [first])[0]
 
-    def _evaluations(self, split: str) -> dict[int, Evaluation]:
-        images = self.splits.validation if split == "validation" else self.splits.test
+    def _evaluators(self, images: Images | None) -> dict[int, Evaluator]:
+        """An evaluator for each seed; none without images."""
         if images is None:
             return {}
-        return {learner.seed: Evaluation(images, learner.recipe, self._engine) for learner in self.learners}
+        return {learner.seed: Evaluator(images, learner.recipe, self._engine) for learner in self.learners}
 
     def _train_epoch(self) -> None:
         first = self.learners[0]
@@ -95,24 +95,24 @@ class _Fit:
             variant = tuple(learner.prepare() for learner in self.learners)
             seeds = tuple(learner.seed for learner in self.learners)
             self._engine.run(("train", seeds, variant), [learner.step for learner in self.learners])
-            self._drop(self._guard.diverged(self.learners))
-            self.watcher.on_step(StepsDone(epoch, plan.epochs, step + 1, steps))
+            self._drop(self._divergence.diverged(self.learners))
+            self.callbacks.on_step(StepsDone(epoch, plan.epochs, step + 1, steps))
             if not self.learners:
                 return
-            if self.watcher.wants_stop() and step + 1 < steps:  # the end of an epoch is a better place
+            if self.callbacks.wants_stop() and step + 1 < steps:  # after the last step, the epoch ends first
                 self._count_time(begun)
                 self._stop()
         self._drop([learner for learner in self.learners if not math.isfinite(learner.loss_sum.item())])
         self._count_time(begun)
 
-    def _finish_epoch(self, tests: dict[int, Evaluation], validations: dict[int, Evaluation]) -> None:
+    def _finish_epoch(self, tests: dict[int, Evaluator], validations: dict[int, Evaluator]) -> None:
         learners = self.learners
         trained = {learner.seed: learner.end_epoch() for learner in learners}
         begun = time.perf_counter()
-        tested = self._measured(tests)
-        validated = self._measured(validations)
+        tested = self._evaluate(tests)
+        validated = self._evaluate(validations)
         evaluation_s = (time.perf_counter() - begun) / max(1, len(learners))
-        # The last steps may have spoilt weights whose loss was still a number.
+        # The last step may have ruined the weights although its loss was finite.
         self._drop([learner for learner in learners if not math.isfinite(tested[learner.seed].loss)])
         for learner in self.learners:
             (loss, accuracy), test, validation = (
@@ -127,67 +127,69 @@ class _Fit:
                 train_accuracy=accuracy,
                 test_loss=test.loss,
                 test_accuracy=test.accuracy,
-                time_s=learner.spent_s,
+                time_s=learner.epoch_time_s,
                 evaluation_time_s=evaluation_s,
                 validation_loss=validation.loss if validation else None,
                 validation_accuracy=validation.accuracy if validation else None,
             )
             learner.advance_epoch()
-            self.watcher.on_epoch(learner, Epoch(metrics, test, validation))
-        if self.learners and self.watcher.wants_stop() and self.learners[0].epoch <= self.learners[0].plan.epochs_begun:
+            self.callbacks.on_epoch(learner, EpochResult(metrics, test, validation))
+        has_more = self.learners and self.learners[0].epoch <= self.learners[0].plan.epochs_begun
+        if has_more and self.callbacks.wants_stop():
             self._stop()
 
     def _stop(self) -> NoReturn:
         for learner in self.learners:
-            self.watcher.on_stop(learner)
+            self.callbacks.on_stop(learner)
         raise StoppedError
 
-    def _measured(self, evaluations: dict[int, Evaluation]) -> dict[int, Measured]:
-        if not evaluations or not self.learners:
+    def _evaluate(self, evaluators: dict[int, Evaluator]) -> dict[int, EvaluationResult]:
+        """The result of each seed that still trains."""
+        if not evaluators or not self.learners:
             return {}
         seeds = [learner.seed for learner in self.learners]
-        measured = measure([evaluations[seed] for seed in seeds], [learner.tested for learner in self.learners])
-        return dict(zip(seeds, measured, strict=True))
+        modules = [learner.evaluated for learner in self.learners]
+        return dict(zip(seeds, evaluate_together([evaluators[seed] for seed in seeds], modules), strict=True))
 
     def _count_time(self, begun: float) -> None:
-        """Each of several learners has its share of the time that they trained together."""
+        """Add the time since `begun`, in seconds, in equal shares to all learners."""
         for learner in self.learners:
-            learner.spent_s += (time.perf_counter() - begun) / len(self.learners)
+            learner.epoch_time_s += (time.perf_counter() - begun) / len(self.learners)
 
     def _drop(self, diverged: list[Learner]) -> None:
         for learner in diverged:
             self.learners.remove(learner)
-            self.watcher.on_divergence(learner)
+            self.callbacks.on_divergence(learner)
 
 
-class _Guard:
-    """Looks whether losses are still finite: after every step, or on a GPU as often as it can without waiting.
+class _DivergenceCheck:
+    """Finds learners whose loss is NaN or infinite: after every step, or on a GPU without waiting for it.
 
-    There the sums are copied to the host now and then, and looked at when they have arrived. Once a sum isn't finite
-    it stays so.
+    On a GPU, the sums are copied to the host every few steps and checked once the copy is complete. A sum that isn't
+    finite stays so, so no divergence is missed.
     """
 
     _EVERY = 16  # steps
 
     def __init__(self, device: torch.device) -> None:
-        self._waits = device.type == "cuda"
+        self._is_asynchronous = device.type == "cuda"
         self._steps = 0
-        self._arrived: torch.cuda.Event | None = None
+        self._copied: torch.cuda.Event | None = None
         self._sums: list[tuple[Learner, torch.Tensor]] = []
 
     def diverged(self, learners: list[Learner]) -> list[Learner]:
-        """Those whose loss is known not to be a finite number."""
-        if not self._waits:
+        """The learners whose loss is known to be NaN or infinite."""
+        if not self._is_asynchronous:
             return [learner for learner in learners if not math.isfinite(learner.loss_sum.item())]
         self._steps += 1
         if self._steps % self._EVERY:
             return []
-        found: list[Learner] = []
-        if self._arrived is not None:
-            if not self._arrived.query():  # type: ignore[no-untyped-call]
+        diverged: list[Learner] = []
+        if self._copied is not None:
+            if not self._copied.query():  # type: ignore[no-untyped-call]
                 return []
-            found = [one for one, total in self._sums if one in learners and not math.isfinite(total.item())]
+            diverged = [one for one, total in self._sums if one in learners and not math.isfinite(total.item())]
         self._sums = [(one, one.loss_sum.detach().to("cpu", non_blocking=True)) for one in learners]
-        self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        self._arrived.record()
-        return found
+        self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._copied.record()
+        return diverged

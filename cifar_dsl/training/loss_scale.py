@@ -1,36 +1,36 @@
-"""A factor on the loss, so that small gradients aren't lost where a network computes in float16."""
+"""Dynamic loss scaling: a factor on the loss that keeps small float16 gradients from becoming zero."""
 
 from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
-_FIRST = 2.0**16
-_LARGEST = 2.0**24
-_PATIENCE = 2000  # steps without a gradient that isn't finite, after which a larger factor is tried
+_INITIAL = 2.0**16
+_MAXIMUM = 2.0**24
+_GROWTH_INTERVAL = 2000  # steps with finite gradients before the factor doubles
 
 
 class LossScale:
-    """The factor; Micikevicius et al. 2017, https://arxiv.org/abs/1710.03740, section 3.2.
+    """A dynamic factor on the loss; Micikevicius et al. 2017, https://arxiv.org/abs/1710.03740, section 3.2.
 
-    It is halved whenever a gradient isn't finite, and doubled after many steps. It lies on the device, as does whether
-    a step is allowed, so that no step waits for the device. Factors are powers of two, which lose no digits.
+    The factor halves when a gradient is NaN or infinite, and doubles after many finite steps. It is a power of two, so
+    scaling loses no digits. The factor stays on the device, so that no step waits for it.
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._factor = torch.full((), _FIRST, device=device)
-        self._steps = torch.zeros((), dtype=torch.int64, device=device)  # since the factor changed
+        self._factor = torch.full((), _INITIAL, device=device)
+        self._steps = torch.zeros((), dtype=torch.int64, device=device)  # since the last change of the factor
 
     def scaled(self, loss: Tensor) -> Tensor:
-        """The loss whose gradients are worked out."""
+        """The loss times the factor, for the backward pass."""
         return loss * self._factor
 
     @torch.no_grad()
     def unscale(self, parameters: Iterable[nn.Parameter]) -> Tensor:
-        """Make the gradients those of the loss itself; gives back whether the step is allowed, () bool.
+        """Divide the gradients by the factor, in place. Returns whether the optimizer may step: () bool on the device.
 
-        It isn't where a gradient is no finite number; but at a factor of 1 the factor isn't what it comes from, so the
-        step is taken and the training seen to diverge.
+        It may not if a gradient is NaN or infinite, except at a factor of 1. The factor isn't the cause then, so the
+        step makes the divergence visible.
         """
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         for gradient in gradients:
@@ -38,17 +38,17 @@ class LossScale:
         is_finite = torch.nn.utils.get_total_norm(gradients).isfinite()
         is_allowed = is_finite | (self._factor <= 1)
         self._steps.add_(1).mul_(is_finite)
-        is_over = self._steps >= _PATIENCE
-        self._factor.mul_(torch.where(is_finite, 1.0 + is_over, 0.5)).clamp_(1, _LARGEST)
-        self._steps.mul_(~is_over)
+        grows = self._steps >= _GROWTH_INTERVAL
+        self._factor.mul_(torch.where(is_finite, 1.0 + grows, 0.5)).clamp_(1, _MAXIMUM)
+        self._steps.mul_(~grows)
         return is_allowed
 
     def state(self) -> dict[str, Tensor]:
-        """What the next steps depend on."""
+        """The tensors to save in a checkpoint."""
         return {"factor": self._factor, "steps": self._steps}
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
+        """Restore what `state` returned."""
         self._factor.copy_(state["factor"])
         self._steps.copy_(state["steps"])

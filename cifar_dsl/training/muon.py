@@ -1,4 +1,4 @@
-"""Muon, for weights of any two or more dimensions."""
+"""The Muon optimizer, for weights of two or more dimensions."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,10 +11,10 @@ _EPS = 1e-7
 
 
 class Muon(torch.optim.Optimizer):
-    """The momentum of each matrix made orthogonal; Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/.
+    """Steps along the orthogonalized momentum; Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/.
 
-    A weight (out, in, ...) is the matrix (out, in * ...). torch.optim.Muon takes matrices alone, and scales the
-    steps of tall ones.
+    A weight (out, in, ...) is treated as the matrix (out, in * ...). torch.optim.Muon accepts only matrices, and scales
+    the steps of tall ones.
     """
 
     def __init__(
@@ -37,11 +37,11 @@ class Muon(torch.optim.Optimizer):
         }
         super().__init__(params, defaults)
         if any(weight.dim() < 2 for group in self.param_groups for weight in group["params"]):
-            raise ValueError("Muon takes tensors of two or more dimensions")
+            raise ValueError("Muon requires tensors of two or more dimensions")
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
-        """Take a step along the gradients that are there."""
+        """Update every weight that has a gradient."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
@@ -58,21 +58,21 @@ class Muon(torch.optim.Optimizer):
         elif group["weight_decay"]:
             weight.mul_(1 - group["lr"] * group["weight_decay"])
         update = orthogonalized(direction.reshape(len(direction), -1), group["steps"])
-        weight.sub_(update.view(weight.shape).to(weight.dtype) * group["lr"])  # the rate may be a tensor
+        weight.sub_(update.view(weight.shape).to(weight.dtype) * group["lr"])  # lr may be a tensor
 
 
 def orthogonalized(matrix: Tensor, steps: int) -> Tensor:
-    """The matrix with all singular values brought near 1, in bfloat16: U S V^T -> about U V^T.
+    """Move all singular values of a matrix close to 1, in bfloat16: U S V^T -> about U V^T.
 
-    Each Newton-Schulz step applies s -> a s + b s^3 + c s^5 to every singular value s. The coefficients make small
-    values grow fast; in exchange the values end up scattered around 1.
+    Each Newton-Schulz step applies s -> a s + b s^3 + c s^5 to every singular value s. With these coefficients, small
+    values grow fast, but the result scatters around 1.
     """
     a, b, c = _COEFFICIENTS
     is_tall = matrix.shape[0] > matrix.shape[1]
     x: Tensor = matrix.bfloat16()
     x = x / (x.norm() + _EPS)  # no singular value is larger than 1
     if is_tall:
-        x = x.mT  # the products below are the smaller for it
+        x = x.mT  # which makes the products below smaller
     for _ in range(steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x

@@ -1,4 +1,4 @@
-"""The loss of a recipe, and sums over an epoch."""
+"""The loss of a recipe, and its sum over an epoch."""
 
 import torch
 from torch import Tensor
@@ -9,21 +9,21 @@ from cifar_dsl.training.lowering.torch_module import make
 
 
 class Objective:
-    """What training makes small."""
+    """The recipe's loss, which training minimizes."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._function = make(recipe.loss.lower(), LOSS_MODULES)
         self._is_sum = recipe.loss.reduction == "sum"
 
     def __call__(self, scores: Tensor, targets: Tensor) -> Tensor:
-        """The batch's loss, as the recipe reduces it."""
+        """The batch's loss, (), as the recipe reduces it, for (N, classes) scores and labels or shares as targets."""
         return self._function(scores, targets)  # type: ignore[no-any-return]
 
     def total(self, loss: Tensor, count: int) -> Tensor:
-        """The sum over a batch of `count` images whose loss this is."""
+        """The sum of the loss over a batch of `count` images: ()."""
         return loss if self._is_sum else loss * count
 
 
-def sum_of(device: torch.device) -> Tensor:
-    """A sum that is still 0, with as many digits as the device has: (), float64 but on MPS."""
+def new_sum(device: torch.device) -> Tensor:
+    """A zero to accumulate losses in: () float64, or float32 on MPS, which has no float64."""
     return torch.zeros((), device=device, dtype=torch.float32 if device.type == "mps" else torch.float64)

@@ -1,4 +1,4 @@
-"""The optimizers of a recipe: one for each group of parameters, and one for all others."""
+"""The optimizers of a recipe: one per parameter group, and one for all other parameters."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,22 +9,23 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.ir.recipe import Optimizer, Schedule
 from cifar_dsl.operations.recipe.groups import assign
-from cifar_dsl.training.feeds import Feed
 from cifar_dsl.training.lion import Lion
 from cifar_dsl.training.lowering.torch_module import resolve
 from cifar_dsl.training.muon import Muon
 from cifar_dsl.training.plan import Plan
+from cifar_dsl.training.step_inputs import StepInputs
 
-# By the key that an optimizer lowers to.
+# By the key that an optimizer is lowered to.
 OPTIMIZER_CLASSES: dict[str, type[torch.optim.Optimizer]] = {"lion": Lion, "muon": Muon}
-_FIRST = {"mu_product": 1}  # nadam's; everything else that optimizers keep is 0 before the first step
+# The state of an optimizer before the first step is 0, with this exception of NAdam.
+_INITIAL_STATE = {"mu_product": 1}
 
 
 @frozen
-class _Part:
-    """Parameters that are trained alike, for so many epochs and steps. `number` is its place among all parts."""
+class _GroupOptimizer:
+    """The optimizer of one group of parameters, which it trains for `epochs` epochs: `steps` steps."""
 
-    number: int
+    number: int  # among the recipe's optimizers
     optimizer: torch.optim.Optimizer
     parameters: tuple[nn.Parameter, ...]
     lr: float
@@ -33,7 +34,7 @@ class _Part:
     steps: int
 
     def set_rate(self, rate: float | Tensor) -> None:
-        """Set the rate for the next step."""
+        """Set the learning rate for the next step."""
         for group in self.optimizer.param_groups:
             if isinstance(group["lr"], Tensor):
                 group["lr"].copy_(torch.as_tensor(rate))
@@ -41,19 +42,19 @@ class _Part:
                 group["lr"] = rate
 
     def step(self, is_allowed: Tensor | None) -> None:
-        """Take a step along the gradients. It changes nothing where it isn't allowed, which the device alone knows."""
+        """Update the parameters, unless `is_allowed`, () bool on the device, is false. The host doesn't wait for it."""
         if is_allowed is None:
             self.optimizer.step()
             return
         before = {name: tensor.clone() for name, tensor in self._tensors()}
         self.optimizer.step()
         for name, tensor in self._tensors():
-            first = torch.full_like(tensor, _FIRST.get(name[1], 0))  # of what the optimizer has only made now
-            allowed = is_allowed.to(tensor.device)  # counters of some lie on the CPU
+            first = torch.full_like(tensor, _INITIAL_STATE.get(name[1], 0))  # for state that this step created
+            allowed = is_allowed.to(tensor.device)  # some optimizers keep counters on the CPU
             tensor.copy_(torch.where(allowed, tensor, before.get(name, first)))
 
     def _tensors(self) -> Iterator[tuple[tuple[int, str], Tensor]]:
-        """Everything that a step changes, by names."""
+        """Everything that a step changes, by parameter index and name."""
         for index, parameter in enumerate(self.parameters):
             yield (index, "parameter"), parameter.detach()
             for name, value in self.optimizer.state[parameter].items():
@@ -61,54 +62,56 @@ class _Part:
                     yield (index, name), value
 
     def end(self) -> None:
-        """Let the parameters be as they are: no gradient is worked out for them any more."""
+        """Stop training the parameters: autograd computes no more gradients for them."""
         for parameter in self.parameters:
             parameter.requires_grad_(False)
             parameter.grad = None
 
 
 class Optimizers:
-    """All optimizers of a recipe for one network. `parameters` are those that are trained at present.
+    """All optimizers of a recipe for one network. `parameters` are those in training at present.
 
-    Where they are `recorded`, their rates lie on the device, and no step waits for it.
+    With `rates_on_device`, learning rates are tensors on the device, as recorded steps require.
     """
 
-    def __init__(self, module: nn.Module, graph: Graph, recipe: Recipe, plan: Plan, *, recorded: bool = False) -> None:
+    def __init__(
+        self, module: nn.Module, graph: Graph, recipe: Recipe, plan: Plan, *, rates_on_device: bool = False
+    ) -> None:
         self._module = module
         self._plan = plan
-        self._all = self._made(graph, recipe, recorded=recorded)
-        self._parts = self._all
-        self._find_parameters()
+        self._all = self._make_all(graph, recipe, rates_on_device=rates_on_device)
+        self._active = self._all
+        self._select_parameters()
 
     @property
     def active(self) -> tuple[int, ...]:
-        """The numbers of the optimizers that take steps at present."""
-        return tuple(part.number for part in self._parts)
+        """The numbers of the optimizers in use at present."""
+        return tuple(part.number for part in self._active)
 
     def rates(self, epoch: int) -> list[list[float]]:
-        """The rate of every optimizer at each step of an epoch, which are counted from 1."""
+        """The learning rate of each optimizer in each step of an epoch: rates[step][optimizer]. Epochs count from 1."""
         steps = self._plan.steps
         passed = [epoch - 1 + step / steps for step in range(self._plan.steps_in(epoch))]
         return [[part.lr * part.schedule.factor(at, part.epochs) for part in self._all] for at in passed]
 
     def prepare(self, epoch: int, step: int) -> None:
-        """End the groups whose time is over at a step of an epoch; steps are counted from 0."""
+        """Stop training the groups whose epochs are over before a step. Epochs count from 1, steps from 0."""
         done = (epoch - 1) * self._plan.steps + step
-        ended = [part for part in self._parts if done >= part.steps]
+        ended = [part for part in self._active if done >= part.steps]
         if ended:
             for part in ended:
                 part.end()
-            self._parts = [part for part in self._parts if done < part.steps]
-            self._find_parameters()
+            self._active = [part for part in self._active if done < part.steps]
+            self._select_parameters()
 
-    def step(self, feed: Feed, is_allowed: Tensor | None = None) -> None:
-        """Take a step along the gradients, at the rates that are fed; if told, only where it is allowed: () bool."""
-        for part in self._parts:
-            part.set_rate(feed.rate(part.number))
+    def step(self, inputs: StepInputs, is_allowed: Tensor | None = None) -> None:
+        """Update the parameters at the learning rates of `inputs`, unless `is_allowed`, () bool, is false."""
+        for part in self._active:
+            part.set_rate(inputs.rate(part.number))
             part.step(is_allowed)
 
     def state(self) -> dict[str, Tensor]:
-        """What the optimizers keep: `<optimizer>.<parameter>.<what>`, all by their numbers, to a tensor."""
+        """The state of all optimizers: tensors by `<number of the optimizer>.<index of the parameter>.<name>`."""
         return {
             f"{part.number}.{index}.{name}": value
             for part in self._all
@@ -119,29 +122,29 @@ class Optimizers:
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
+        """Restore what `state` returned."""
         for part in self._all:
             values: dict[int, dict[str, Tensor]] = {}
             for key, value in state.items():
                 number, index, name = key.split(".", 2)
                 if int(number) == part.number:
-                    values.setdefault(int(index), {})[name] = _laid_out_as(part.parameters[int(index)], value)
+                    values.setdefault(int(index), {})[name] = _in_layout_of(part.parameters[int(index)], value)
             groups = part.optimizer.state_dict()["param_groups"]
             rates = [group["lr"] for group in part.optimizer.param_groups]
             part.optimizer.load_state_dict({"state": values, "param_groups": groups})
             for group, rate in zip(part.optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate  # the very same tensor
+                group["lr"] = rate  # the tensor that recorded steps read
 
-    def _find_parameters(self) -> None:
+    def _select_parameters(self) -> None:
         self.parameters = [parameter for parameter in self._module.parameters() if parameter.requires_grad]
 
-    def _made(self, graph: Graph, recipe: Recipe, *, recorded: bool) -> list[_Part]:
+    def _make_all(self, graph: Graph, recipe: Recipe, *, rates_on_device: bool) -> list[_GroupOptimizer]:
         assigned = assign(graph, recipe)
         members: dict[int | None, list[nn.Parameter]] = {}
         for path, parameter in self._module.named_parameters():
             if path in assigned:
                 members.setdefault(assigned[path], []).append(parameter)
-        parts: list[_Part] = []
+        parts: list[_GroupOptimizer] = []
         for number, parameters in members.items():
             if number is None:
                 optimizer, schedule, epochs = recipe.optimizer, recipe.schedule, recipe.epochs
@@ -150,9 +153,9 @@ class Optimizers:
                 optimizer, schedule = group.optimizer, group.schedule
                 epochs = recipe.epochs if group.epochs is None else group.epochs
             parts.append(
-                _Part(
+                _GroupOptimizer(
                     number=len(parts),
-                    optimizer=_make(optimizer, parameters, recorded=recorded),
+                    optimizer=_make(optimizer, parameters, rate_on_device=rates_on_device),
                     parameters=tuple(parameters),
                     lr=optimizer.lr,
                     schedule=schedule,
@@ -163,22 +166,22 @@ class Optimizers:
         return parts
 
 
-def _laid_out_as(parameter: nn.Parameter, value: Tensor) -> Tensor:
-    """A value in the memory layout of its parameter: a fused step takes the numbers of both in their order there."""
+def _in_layout_of(parameter: nn.Parameter, value: Tensor) -> Tensor:
+    """A copy of `value` in the memory layout of its parameter: a fused step pairs their elements in memory order."""
     if value.shape != parameter.shape:
         return value
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
-def _make(declared: Optimizer, parameters: list[nn.Parameter], *, recorded: bool) -> torch.optim.Optimizer:
+def _make(declared: Optimizer, parameters: list[nn.Parameter], *, rate_on_device: bool) -> torch.optim.Optimizer:
     lowering = declared.lower()
     keywords = lowering.keywords()
     if declared.has_fused:
         keywords["fused"] = True  # the same arithmetic in one pass over the weights
-    if recorded:
+    if rate_on_device:
         assert declared.can_be_recorded
         keywords["lr"] = torch.tensor(declared.lr, device=parameters[0].device)
         if declared.has_capturable and parameters[0].device.type == "cuda":
-            keywords["capturable"] = True  # counts its steps on the device
+            keywords["capturable"] = True  # the step counter lies on the device
     optimizer: torch.optim.Optimizer = resolve(lowering.target, OPTIMIZER_CLASSES)(parameters, **keywords)
     return optimizer

@@ -1,35 +1,35 @@
-"""With which numbers a network computes."""
+"""The floating-point precision of a network."""
 
 import torch
 
 from cifar_dsl.ir import Recipe
 
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-# What a processor of the x86 family has that computes with them, as `torch.cpu.get_capabilities` names it.
-_UNITS = {"bf16": ("avx512_bf16", "amx_bf16"), "fp16": ("avx512_fp16", "amx_fp16")}
+# x86 instruction sets that compute with a type, as `torch.cpu.get_capabilities` names them.
+_INSTRUCTION_SETS = {"bf16": ("avx512_bf16", "amx_bf16"), "fp16": ("avx512_fp16", "amx_fp16")}
 
 
 def precision(recipe: Recipe, device: torch.device) -> torch.autocast:
-    """The context in which a network computes with the numbers that the recipe names."""
+    """The context in which a network computes in the recipe's precision."""
     return torch.autocast(device.type, _TYPES.get(recipe.precision), enabled=recipe.precision in _TYPES)
 
 
 def type_of(name: str) -> torch.dtype:
-    """The numbers that a recipe's `precision` names."""
+    """The torch type of a recipe's `precision`."""
     return _TYPES.get(name, torch.float32)
 
 
 def why_slow(name: str, device: torch.device) -> str | None:
-    """Why these numbers are slower than float32 on a device; None where they aren't, or it can't be known."""
+    """The reason why a precision is slower than float32 on a device; None if it isn't, or if that is unknown."""
     if name not in _TYPES:
         return None
     if device.type == "cuda":
         is_missing = name == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False)
         return "this GPU has no bfloat16 units" if is_missing else None
-    # A release of torch without this function can't say.
+    # Some releases of torch lack this function.
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     if device.type != "cpu" or capabilities.get("architecture") != "x86_64":
         return None
-    if any(capabilities.get(unit) for unit in _UNITS[name]):
+    if any(capabilities.get(each) for each in _INSTRUCTION_SETS[name]):
         return None
-    return f"this processor has neither {' nor '.join(_UNITS[name])}"
+    return f"this processor has neither {' nor '.join(_INSTRUCTION_SETS[name])}"

@@ -1,4 +1,4 @@
-"""Where the time of a training goes."""
+"""Profiles a training: the time for each phase of a step, for evaluation, and for an epoch."""
 
 import time
 from collections.abc import Iterator
@@ -13,11 +13,10 @@ from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, peak_macs_per_s, synchronize, timed
-from cifar_dsl.training.engines import Eager, choose_engine
-from cifar_dsl.training.evaluation import Evaluation, measure
+from cifar_dsl.training.engines import EagerEngine, choose_engine
+from cifar_dsl.training.evaluation import Evaluator, evaluate_together
 from cifar_dsl.training.images import load_images
 from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.requirements import required_recipe
 
 PHASES = ("data", "forward", "backward", "optimizer")
 _WARM_UP, _TRACED = 5, 5  # steps
@@ -25,27 +24,23 @@ _WARM_UP, _TRACED = 5, 5  # steps
 
 @frozen
 class Profile:
-    """Seconds: of each phase of a step that is run eagerly, of such a step, and of one as it is really run.
-
-    `recording_s` is what recording a step takes once, 0 where nothing is recorded; `evaluation_s` is an evaluation on
-    all test images, and `epoch_s` what an epoch's steps will take. `peak_share`: see `device.peak_macs_per_s`.
-    """
+    """Times of a training in seconds, per step unless noted otherwise."""
 
     engine: str
-    phases: dict[str, float]
+    phases: dict[str, float]  # seconds of each phase of a step, run eagerly with a wait after each phase
     eager_step_s: float
-    step_s: float
-    recording_s: float
-    evaluation_s: float
-    epoch_s: float
+    step_s: float  # with `engine`
+    recording_s: float  # to record a step, once; 0 if the engine doesn't record
+    evaluation_s: float  # on all test images
+    epoch_s: float  # all steps of an epoch, estimated from `step_s`
     images_per_s: float
-    peak_share: float
+    peak_share: float  # of `device.peak_macs_per_s`
     trace: Path
 
 
 @define
 class _Stopwatch:
-    """Sums the time between begin and end of each phase, waiting for the device at both."""
+    """Sums the time of each phase. Waits for the device before and after."""
 
     device: torch.device
     seconds: dict[str, float] = field(factory=dict)
@@ -63,23 +58,23 @@ class _Stopwatch:
 def profile_training(
     analysis: Analysis, dataset: Dataset, choice: Choice, *, engine: str, steps: int, trace: Path
 ) -> Profile:
-    """Train so many steps, eagerly and as the engine does, and write what was launched when to `trace`.
+    """Run `steps` training steps, eagerly and with `engine`, and write a trace of the launched kernels to `trace`.
 
-    The file is for the viewers of Chrome traces, as https://ui.perfetto.dev. Nothing of the training is kept.
+    Viewers of Chrome traces, such as https://ui.perfetto.dev, open the file. The trained weights are discarded.
     """
-    device, recipe, graph = choice.device, required_recipe(analysis), analysis.graph
+    device, recipe, graph = choice.device, analysis.require_recipe(), analysis.graph
     name = analysis.program.name.text
     splits = load_images(recipe, (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test), device)
     watch = _Stopwatch(device)
-    eager = Learner(graph, recipe, name, 0, splits.train, Eager(device))
+    eager = Learner(graph, recipe, name, 0, splits.train, EagerEngine(device))
     steps = max(1, min(steps, eager.plan.steps_in(1) - _WARM_UP - _TRACED))
     eager.begin_epoch()
-    _take(eager, _WARM_UP)
-    eager_step_s = timed(device, lambda: _take(eager, steps)) / steps
+    _run_steps(eager, _WARM_UP)
+    eager_step_s = timed(device, lambda: _run_steps(eager, steps)) / steps
     eager.span = watch.span
     eager.steps_done = 0
     eager.begin_epoch()
-    _take(eager, steps)
+    _run_steps(eager, steps)
     phases = {phase: watch.seconds.get(phase, 0.0) / steps for phase in PHASES}
     _write_trace(eager, trace)
 
@@ -87,18 +82,19 @@ def profile_training(
     real = Learner(graph, recipe, name, 0, splits.train, chosen)
     with chosen.running():
         real.begin_epoch()
-        _, second, third = (timed(device, lambda: _take(real, 1)) for _ in range(3))
-        step_s = timed(device, lambda: _take(real, steps)) / steps
-        evaluation = Evaluation(splits.test, recipe, chosen)
-        evaluation_s = timed(device, lambda: measure([evaluation], [real.tested]))
+        _, second, third = (timed(device, lambda: _run_steps(real, 1)) for _ in range(3))
+        step_s = timed(device, lambda: _run_steps(real, steps)) / steps
+        evaluator = Evaluator(splits.test, recipe, chosen)
+        evaluation_s = timed(device, lambda: evaluate_together([evaluator], [real.evaluated]))
     images_per_s = recipe.batch / step_s
-    share = 3 * graph.cost.macs * images_per_s / peak_macs_per_s(device, recipe.precision)  # backward counts twice
+    macs_per_image = 3 * graph.cost.macs  # the backward pass takes twice the forward pass
+    share = macs_per_image * images_per_s / peak_macs_per_s(device, recipe.precision)
     return Profile(
         engine=chosen.name,
         phases=phases,
         eager_step_s=eager_step_s,
         step_s=step_s,
-        recording_s=max(0.0, second - third) if chosen.is_recorded else 0.0,
+        recording_s=max(0.0, second - third) if chosen.inputs_on_device else 0.0,
         evaluation_s=evaluation_s,
         epoch_s=step_s * real.plan.steps,
         images_per_s=images_per_s,
@@ -107,7 +103,7 @@ def profile_training(
     )
 
 
-def _take(learner: Learner, steps: int) -> None:
+def _run_steps(learner: Learner, steps: int) -> None:
     for _ in range(min(steps, learner.plan.steps_in(learner.epoch) - learner.steps_done)):
         learner.engine.run(learner.prepare(), [learner.step])
 
@@ -122,5 +118,5 @@ def _write_trace(learner: Learner, path: Path) -> None:
 
     learner.span = named
     with profile(activities=activities) as profiler:
-        _take(learner, _TRACED)
+        _run_steps(learner, _TRACED)
     profiler.export_chrome_trace(str(path))

@@ -1,4 +1,4 @@
-"""Where a run is computed, and on which data: what its record says of both."""
+"""The machine and the data of a run, as its record stores them."""
 
 import functools
 import platform
@@ -14,7 +14,7 @@ from cifar_dsl.training.device import Choice, processor_name
 
 
 def this_machine(choice: Choice, engine: str = "eager") -> Machine:
-    """Where this process computes, and how it runs its steps."""
+    """This process's machine, device and engine."""
     return Machine(
         cifar_dsl=__version__,
         torch=torch.__version__,
@@ -31,8 +31,8 @@ def this_machine(choice: Choice, engine: str = "eager") -> Machine:
 
 @functools.cache
 def commit_of(package: Path) -> str | None:
-    """The commit of the checkout that `package` lies in, with `-dirty` after it where files were changed."""
-    if not (package.parent / ".git").exists():  # installed; any repository further up is someone else's
+    """The commit of the checkout that contains `package`, with `-dirty` if files have changed; None outside of one."""
+    if not (package.parent / ".git").exists():  # an installed package; a repository further up is another project's
         return None
     command = ["git", "--no-optional-locks", "describe", "--always", "--dirty"]
     try:
@@ -43,7 +43,7 @@ def commit_of(package: Path) -> str | None:
 
 
 def data_record(dataset: Dataset) -> DataRecord:
-    """The identity of a data set, as runs keep it."""
+    """A dataset's identity, as run records store it."""
     return DataRecord(
         name=dataset.name,
         digest=dataset.digest,

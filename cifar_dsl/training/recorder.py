@@ -1,4 +1,4 @@
-"""One seed's training as its run on disk: begun or gone on with, kept up to date, completed."""
+"""Records the training of one seed as a run on disk: starts or resumes it, updates and completes it."""
 
 import hashlib
 import time
@@ -8,24 +8,25 @@ from pathlib import Path
 from attrs import define, field
 
 from cifar_dsl.foundation.atomic import write_atomically
-from cifar_dsl.runs import Best, EpochMetrics, Resumption, Run, RunResult, RunWriter, written
+from cifar_dsl.runs import Best, EpochMetrics, Resumption, Run, RunResult, RunWriter, explain_write_errors
 from cifar_dsl.runs.predictions import write_predictions
 from cifar_dsl.training.checkpoints import CheckpointError, restored, to_bytes
 from cifar_dsl.training.device import peak_macs_per_s
-from cifar_dsl.training.evaluation import Measured, evaluate
+from cifar_dsl.training.evaluation import EvaluationResult, evaluate
 from cifar_dsl.training.events import CheckpointSaved, EpochEnded, Listener, Note
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.loop import Epoch
+from cifar_dsl.training.loop import EpochResult
 from cifar_dsl.training.weights import packed
 
 
 @define
 class Recorder:
-    """Keeps in `writer` what the training of `learner` gives.
+    """Writes the training of `learner` to disk with `writer`.
 
-    A checkpoint is saved after every `checkpoint_every` epochs; 0 is never. `listener` hears of checkpoints and epochs
-    once they are on disk. `energy_j` gives the energy that this process took for the training, or None if unknown.
+    It saves a checkpoint every `checkpoint_every` epochs (0: never). `listener` receives checkpoints and epochs once
+    they are on disk. `energy_j` returns the energy that this process has used for the training, in joules, or None if
+    that is unknown.
     """
 
     learner: Learner
@@ -39,17 +40,17 @@ class Recorder:
     has_diverged: bool = field(default=False, init=False)
     _metrics: list[EpochMetrics] = field(factory=list, init=False)
     _best: Best | None = field(default=None, init=False)
-    _tested: Measured | None = field(default=None, init=False)  # after the last epoch
+    _test_result: EvaluationResult | None = field(default=None, init=False)  # after the last epoch
     _best_file: bytes = field(default=b"", init=False)
     _begun: float = field(factory=time.perf_counter, init=False)
-    _time_before_s: float = field(default=0.0, init=False)  # of processes that were broken off
-    _energy_before_j: float | None = field(default=0.0, init=False)  # of those too
+    _time_before_s: float = field(default=0.0, init=False)  # by earlier processes, which were interrupted
+    _energy_before_j: float | None = field(default=0.0, init=False)  # by the same processes
 
     def resume(self, when: str, new_learner: Callable[[], Learner]) -> None:
-        """Go on from the furthest checkpoint that is whole, or from the start if there is none."""
-        for checkpoint, content in self.writer.found():
+        """Resume from the latest valid checkpoint, or from the start if there is none."""
+        for checkpoint, content in self.writer.saved_checkpoints():
             if content is None:
-                self._note(f"{checkpoint.path.name} is damaged, so an earlier one is used")
+                self._note(f"{checkpoint.path.name} is damaged; using an earlier checkpoint")
                 continue
             try:
                 progress, self._best_file = restored(self.learner, content)
@@ -66,52 +67,54 @@ class Recorder:
         self.writer.resume(Resumption(learner.epoch, learner.steps_done, when, here), self._metrics)
         place = f"epoch {learner.epoch}"
         if learner.steps_done:
-            place = f"step {learner.steps_done + 1} of {place}"
-        self._note(f"{record.spec.name} seed {record.seed} was broken off; it goes on with {place}")
+            place += f", step {learner.steps_done + 1}"
+        self._note(f"resuming {record.spec.name} seed {record.seed} at {place}")
         if differences := before.differs(here):
             self._note(
-                f"its results may differ in their last digits from those of one process: {'; '.join(differences)}"
+                f"the result may differ in its last digits from an uninterrupted run's: {'; '.join(differences)}"
             )
 
     def _note(self, text: str) -> None:
         self.listener(Note(text))
 
-    def take(self, epoch: Epoch) -> None:
-        """Keep what an epoch gave; the learner stands at the beginning of the next."""
+    def record_epoch(self, epoch: EpochResult) -> None:
+        """Record a finished epoch. The learner must be at the start of the next one."""
         self._metrics.append(epoch.metrics)
-        self._tested = epoch.test
-        self._note_best(epoch)
+        self._test_result = epoch.test
+        self._update_best(epoch)
         learner = self.learner
         is_last = learner.epoch > learner.plan.epochs_begun
         if self.checkpoint_every and (is_last or (learner.epoch - 1) % self.checkpoint_every == 0):
-            self.checkpoint()
+            self.save_checkpoint()
         self.writer.add_epoch(epoch.metrics)
         self.listener(EpochEnded(learner.seed, epoch.metrics))
 
-    def _note_best(self, epoch: Epoch) -> None:
+    def _update_best(self, epoch: EpochResult) -> None:
         if epoch.validation is None:
             return
         if self._best is None or epoch.validation.accuracy > self._best.validation_accuracy:
-            self._best_file = packed(self.learner.tested, self.spec_text)
+            self._best_file = packed(self.learner.evaluated, self.spec_text)
             digest = hashlib.sha256(self._best_file).hexdigest()
             self._best = Best(epoch.metrics.epoch, epoch.validation.accuracy, epoch.test.accuracy, digest)
 
-    def checkpoint(self) -> None:
-        """Write down where the learner stands. Raises RunError where that can't be written; older ones stay."""
+    def save_checkpoint(self) -> None:
+        """Save the state of the training. Raises RunError if the checkpoint can't be written; older ones stay."""
         learner = self.learner
-        content = to_bytes(learner, self._metrics, self._time_s, self._best, self._best_file, self._whole_energy_j)
+        content = to_bytes(
+            learner, self._metrics, self._total_time_s, self._best, self._best_file, self._total_energy_j
+        )
         self.writer.add_checkpoint(learner.epoch, learner.steps_done, content)
         self.listener(CheckpointSaved(learner.seed, learner.epoch, learner.steps_done))
 
-    def diverge(self) -> None:
-        """The loss is no number any more."""
+    def mark_diverged(self) -> None:
+        """Record that the loss became NaN or infinite."""
         self.has_diverged = True
 
     def commit(self) -> Run:
-        """Complete the run. Raises RunError where it can't be written."""
+        """Complete the run. Raises RunError if it can't be written."""
         digest = None
         if not self.has_diverged:
-            digest = _write(self.writer.weights, packed(self.learner.tested, self.spec_text))
+            digest = _write(self.writer.weights, packed(self.learner.evaluated, self.spec_text))
             if self._best:
                 _write(self.writer.best, self._best_file)
             self._write_predictions()
@@ -121,14 +124,14 @@ class Recorder:
 
     def _write_predictions(self) -> None:
         learner, images = self.learner, self.splits.test
-        # Where a process was broken off after the last epoch, the next has measured nothing yet.
-        measured = self._tested or evaluate(learner.tested, images, learner.recipe)
-        with written(self.writer.predictions):
+        # A process that resumes after the last epoch has evaluated nothing yet.
+        result = self._test_result or evaluate(learner.evaluated, images, learner.recipe)
+        with explain_write_errors(self.writer.predictions):
             write_predictions(
                 self.writer.predictions,
                 labels=images.labels.cpu().numpy(),
-                predicted=measured.predicted.cpu().numpy(),
-                truth_probability=measured.confidence.cpu().numpy(),
+                predicted=result.predicted.cpu().numpy(),
+                truth_probability=result.truth_probability.cpu().numpy(),
                 classes=self.classes,
             )
 
@@ -146,28 +149,28 @@ class Recorder:
             epochs=plan.epochs if digest else len(self._metrics),
             parameters=cost.parameters,
             macs=cost.macs,
-            time_s=self._time_s,
+            time_s=self._total_time_s,
             images_per_s=images_per_s,
             peak_share=3 * cost.macs * images_per_s / peak,  # forward once, backward twice
             weights_digest=digest,
             best=self._best if digest else None,
-            energy_j=self._whole_energy_j,
+            energy_j=self._total_energy_j,
         )
 
     @property
-    def _whole_energy_j(self) -> float | None:
-        """The energy that all processes together took for it."""
+    def _total_energy_j(self) -> float | None:
+        """The energy that all processes have used for the training, in joules; None if unknown."""
         here, before = self.energy_j(), self._energy_before_j
         return None if here is None or before is None else before + here
 
     @property
-    def _time_s(self) -> float:
-        """How long it has been trained, by all processes together."""
+    def _total_time_s(self) -> float:
+        """The time that all processes have spent on the training, in seconds."""
         return self._time_before_s + time.perf_counter() - self._begun
 
 
 def _write(path: Path, content: bytes) -> str:
-    """Write a file of the run; gives back its SHA-256."""
-    with written(path):
+    """Write a file of the run. Returns its SHA-256."""
+    with explain_write_errors(path):
         write_atomically(path, content)
     return hashlib.sha256(content).hexdigest()

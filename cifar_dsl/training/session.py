@@ -1,4 +1,4 @@
-"""Runs from start to end: a checked spec, a data set and seeds become folders of results."""
+"""Trains runs from start to end: a checked spec, a dataset and seeds become run folders."""
 
 import datetime
 from collections.abc import Callable, Iterator, Sequence
@@ -21,13 +21,12 @@ from cifar_dsl.training.engines import choose_engine
 from cifar_dsl.training.events import Listener, TrainingEnded, TrainingStarted, ignore
 from cifar_dsl.training.images import Splits, load_images
 from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.loop import Watcher, fit
+from cifar_dsl.training.loop import Callbacks, fit
 from cifar_dsl.training.options import RunOptions
 from cifar_dsl.training.provenance import data_record, this_machine
 from cifar_dsl.training.recorder import Recorder
-from cifar_dsl.training.requirements import check_data, required_recipe
 
-# What errors that are no OutOfMemoryError say: torch of the CPU's memory, and libraries of the GPU's.
+# In messages of errors other than OutOfMemoryError: from torch for CPU memory, from libraries for GPU memory.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 
 
@@ -45,24 +44,28 @@ def train_runs(
 ) -> list[Run]:
     """Train with these seeds, side by side, on the device of `choice`, and write the runs below `options.runs`.
 
-    A run that is there already is given back, and one that was broken off goes on. Raises SpecError if the network or
-    its recipe doesn't go with the data, RunError, EngineError, and StoppedError where somebody `wants_stop` before
-    it has ended; then all that was done is kept.
+    Returns complete runs that exist without training, and resumes interrupted ones.
+
+    Raises:
+        SpecError: The network or its recipe doesn't fit the data.
+        RunError: The spec has no recipe, or a run can't be written.
+        EngineError: The engine can't run these steps.
+        StoppedError: `wants_stop` returned true before the end. Checkpoints hold the progress.
     """
-    recipe = required_recipe(analysis)
-    check_data(analysis, dataset)
+    recipe = analysis.require_recipe()
+    analysis.check_data(dataset.data_shape)
     engine = choose_engine(options.engine, choice.device, analysis.graph, recipe, len(seeds)).engine
     here = this_machine(choice, engine.name)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = print_spec(analysis.program.as_spec())
     count = len(dataset.y_train) + len(dataset.y_test)
     listener(TrainingStarted(tuple(seeds), recipe.epochs))
-    with ExitStack() as stack, _memory_explained(analysis.graph, recipe, count, choice.device):
+    with ExitStack() as stack, _explain_memory_errors(analysis.graph, recipe, count, choice.device):
         complete: dict[int, Run] = {}
         begun: list[tuple[RunWriter, bool]] = []
         for seed in seeds:
             writer = RunWriter(run_path(options.runs, spec, seed), keep=options.keep_last)
-            writer.take(wait=options.wait, wants_stop=wants_stop)
+            writer.acquire(wait=options.wait, wants_stop=wants_stop)
             stack.callback(writer.close)
             record = RunRecord(
                 spec=spec,
@@ -72,7 +75,7 @@ def train_runs(
                 started=now,
                 together=len(seeds),
             )
-            run = None if options.retrain else writer.complete(record)
+            run = None if options.retrain else writer.find_complete(record)
             if run:
                 complete[seed] = run
             else:
@@ -81,13 +84,13 @@ def train_runs(
             recipe, (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test), choice.device
         )
         recorders = []
-        for writer, is_broken_off in begun:
+        for writer, is_interrupted in begun:
             seed = writer.record.seed
             new_learner = partial(Learner, analysis.graph, recipe, spec.name, seed, splits.train, engine)
             recorder = Recorder(
                 new_learner(), writer, splits, dataset.classes, text, listener, options.checkpoint_every
             )
-            if is_broken_off:
+            if is_interrupted:
                 recorder.resume(now, new_learner)
             recorders.append(recorder)
         for group in _side_by_side(recorders):
@@ -100,17 +103,17 @@ def train_runs(
 
 
 def _side_by_side(recorders: list[Recorder]) -> list[list[Recorder]]:
-    """Those whose learners stand at one place, together."""
-    places: dict[tuple[int, int], list[Recorder]] = {}
+    """Groups of recorders whose learners are at the same step."""
+    groups: dict[tuple[int, int], list[Recorder]] = {}  # by (epoch, steps_done)
     for recorder in recorders:
         learner = recorder.learner
-        places.setdefault((learner.epoch, learner.steps_done), []).append(recorder)
-    return list(places.values())
+        groups.setdefault((learner.epoch, learner.steps_done), []).append(recorder)
+    return list(groups.values())
 
 
 @contextmanager
 def _metered(recorders: list[Recorder], device: torch.device, *, shares_device: bool) -> Iterator[None]:
-    """Measure the energy that the device takes, unless it `shares_device` with others; each has an equal part."""
+    """Measure the energy that the device uses, in equal shares for all recorders; not if others use it too."""
     meter = None if shares_device else start_meter(device)
     if meter is None:
         yield
@@ -129,32 +132,32 @@ def _metered(recorders: list[Recorder], device: torch.device, *, shares_device: 
 
 
 def _train(recorders: list[Recorder], splits: Splits, listener: Listener, wants_stop: Callable[[], bool]) -> None:
-    of = {recorder.learner: recorder for recorder in recorders}
-    watcher = Watcher(
+    recorder_of = {recorder.learner: recorder for recorder in recorders}
+    callbacks = Callbacks(
         on_step=listener,
-        on_epoch=lambda learner, epoch: of[learner].take(epoch),
-        on_divergence=lambda learner: of[learner].diverge(),
+        on_epoch=lambda learner, epoch: recorder_of[learner].record_epoch(epoch),
+        on_divergence=lambda learner: recorder_of[learner].mark_diverged(),
         wants_stop=wants_stop,
-        on_stop=lambda learner: of[learner].checkpoint(),
+        on_stop=lambda learner: recorder_of[learner].save_checkpoint(),
     )
-    fit(list(of), splits, watcher)
+    fit(list(recorder_of), splits, callbacks)
 
 
 @contextmanager
-def _memory_explained(graph: Graph, recipe: Recipe, images: int, device: torch.device) -> Iterator[None]:
-    """Say what to do where memory doesn't suffice; the batch is never made smaller silently."""
+def _explain_memory_errors(graph: Graph, recipe: Recipe, images: int, device: torch.device) -> Iterator[None]:
+    """Turn out-of-memory errors into a UserError with advice. The batch never shrinks silently."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        told = str(error)
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(sign in told for sign in _NO_MEMORY):
+        text = str(error)
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(sign in text for sign in _NO_MEMORY):
             raise
         raise UserError(
-            "the memory of the device does not suffice for this training, which takes about "
+            "the device has too little memory for this training, which takes about "
             + in_short(estimate(graph, recipe, images, device.type)["total"], "B")
             + " a seed",
-            f"a smaller batch takes less: --set train.batch={max(1, recipe.batch // 2)} (a change of the recipe)",
-            "so does `--set train.precision=bf16`, or fewer seeds at once",
-            "`--dry-run` says what a training will need",
-            reason=told.partition("\n")[0],
+            f"use a smaller batch: --set train.batch={max(1, recipe.batch // 2)} (this changes the recipe)",
+            "or use `--set train.precision=bf16`, or train fewer seeds at once",
+            "`--dry-run` shows how much memory a training needs",
+            reason=text.partition("\n")[0],
         ) from error

@@ -1,4 +1,4 @@
-"""Test-time augmentation: images (N, C, H, W) -> scores (N, classes), over several views of each."""
+"""Test-time augmentation: the scores of an image are the mean of its views' scores."""
 
 from collections.abc import Callable
 
@@ -8,32 +8,32 @@ from torch import Tensor
 from cifar_dsl.ir.recipe import Views
 from cifar_dsl.training.augmentation.moves import reflected
 
-Score = Callable[[Tensor], Tensor]
+Score = Callable[[Tensor], Tensor]  # images (N, C, H, W) -> scores (N, classes)
 
 
 def with_views(score: Score, chain: tuple[Views, ...]) -> Score:
-    """Scores as the chain makes them out of `score`: each stage gives its views to what stands before it."""
+    """`score` averaged over the views of a chain; each stage passes its views to the stage before."""
     for views in chain:
         score = VIEWS[views.name](score, **views.arguments())
     return score
 
 
 def mirror(score: Score) -> Score:
-    """Scores for the image and its mirror image."""
+    """Average over the image and its mirror image."""
     return lambda x: 0.5 * score(x) + 0.5 * score(x.flip(3))
 
 
 def shift(score: Score, *, pixels: int) -> Score:
-    """Scores for the image, and for the image moved along a diagonal both ways."""
+    """Average over the image, weighted 1/2, and the image shifted by `pixels` both ways along a diagonal, 1/4 each."""
 
-    def moved(x: Tensor, distance: int) -> Tensor:
+    def shifted(x: Tensor, distance: int) -> Tensor:
         for dimension in (2, 3):
             extent = x.shape[dimension]
-            place = reflected(torch.arange(extent, device=x.device) + distance, extent)
-            x = x.index_select(dimension, place)
+            position = reflected(torch.arange(extent, device=x.device) + distance, extent)
+            x = x.index_select(dimension, position)
         return x
 
-    return lambda x: 0.5 * score(x) + 0.25 * (score(moved(x, -pixels)) + score(moved(x, pixels)))
+    return lambda x: 0.5 * score(x) + 0.25 * (score(shifted(x, -pixels)) + score(shifted(x, pixels)))
 
 
 VIEWS: dict[str, Callable[..., Score]] = {"mirror": mirror, "shift": shift}

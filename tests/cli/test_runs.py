@@ -10,7 +10,7 @@ from helpers.runs import EPOCH, FINGERPRINT, broken_off, holding, identity, name
 
 from cifar_dsl.cli import confirmation
 from cifar_dsl.cli.completion_items import run_items
-from cifar_dsl.runs import RESULT, WEIGHTS, note_failure, partial_path, run_path
+from cifar_dsl.runs import RESULT, WEIGHTS, partial_path, record_failure, run_path
 from cifar_dsl.runs.checkpoints import checkpoints
 
 
@@ -76,7 +76,7 @@ def test_a_folder_without_runs_is_told_so(cli, tmp_path):
 
 def test_a_run_that_failed_is_shown_with_the_reason_and_can_be_removed(cli, runs):
     partial = partial_path(place(runs, 2))
-    note_failure(place(runs, 2), "ab" * 32, "the disk\x1b[2J is full", ("make room there",))
+    record_failure(place(runs, 2), "ab" * 32, "the disk\x1b[2J is full", ("make room there",))
     assert "failed at epoch 4" in cli("runs", "list").out
     assert json.loads(cli("runs", "list", "--json").out)[2]["failure"] == "the disk\x1b[2J is full"
     shown = cli("runs", "show", partial).out

@@ -4,7 +4,7 @@ import numpy as np
 from attrs import field, frozen
 from helpers.training import CPU, Outcome, fitted, meaning, without_idle_biases
 
-from cifar_dsl.training.engines import Eager
+from cifar_dsl.training.engines import EagerEngine
 from cifar_dsl.training.images import Splits, load_images
 from cifar_dsl.training.learner import Learner
 
@@ -42,9 +42,9 @@ class Case:
     def splits(self) -> Splits:
         return load_images(meaning(self.text, self.overrides)[1], pictures(0, 50), pictures(1, 30), CPU)
 
-    def train(self, *seeds: int, engine: Eager | None = None) -> list[Outcome]:
+    def train(self, *seeds: int, engine: EagerEngine | None = None) -> list[Outcome]:
         graph, recipe = meaning(self.text, self.overrides)
         return fitted(without_idle_biases(graph), recipe, self.splits(), seeds or (0,), engine)
 
     def learner(self, seed: int = 0) -> Learner:
-        return Learner(*meaning(self.text, self.overrides), "network", seed, self.splits().train, Eager(CPU))
+        return Learner(*meaning(self.text, self.overrides), "network", seed, self.splits().train, EagerEngine(CPU))

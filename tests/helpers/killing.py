@@ -25,7 +25,7 @@ import cifar_dsl.training.session  # so that forks have it
 from cifar_dsl.cli import main
 from cifar_dsl.runs import open_run
 from cifar_dsl.training.datasets import load_dataset
-from cifar_dsl.training.engines import Eager
+from cifar_dsl.training.engines import EagerEngine
 from cifar_dsl.training.images import load_images
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.provenance import commit_of
@@ -60,7 +60,7 @@ def _warm(place: Place) -> None:
     graph, recipe = meaning(SPEC)
     data = load_dataset("npz", path=place.folder / "pictures.npz")
     splits = load_images(recipe, (data.x_train, data.y_train), (data.x_test, data.y_test), CPU)
-    Learner(graph, recipe, "small", 0, splits.train, Eager(CPU)).state()
+    Learner(graph, recipe, "small", 0, splits.train, EagerEngine(CPU)).state()
 
 
 def run(folder: Path, count: int, seed: int) -> dict[str, int]:

@@ -315,7 +315,7 @@ def disk_failures(place: Place, *, every: int = 1) -> Figure:
             trials += 1
             is_kept = struck.kept_epochs() >= outcome.epochs
             is_told = outcome.code == 1 and str(struck.root) in outcome.err and "Traceback" not in outcome.err
-            is_told &= os.strerror(error) in outcome.err and "give the same command again" in outcome.err
+            is_told &= os.strerror(error) in outcome.err and "rerun the command" in outcome.err
             struck_by = disk.done[number - 1]
             is_told |= outcome.code == 0 and struck_by == "mkdir"  # of a folder that was there already
             again = struck.train()

@@ -39,7 +39,7 @@ def record(name: str = "mine", seed: int = 0) -> RunRecord:
 
 def write(root: Path, name: str = "mine", seed: int = 0, spec: str = "arch mine\n") -> Run:
     writer = RunWriter(run_path(root, identity(name), seed))
-    writer.take()
+    writer.acquire()
     writer.start(record(name, seed), spec)
     writer.add_epoch(EPOCH)
     writer.weights.write_bytes(b"weights")
@@ -51,7 +51,7 @@ def write(root: Path, name: str = "mine", seed: int = 0, spec: str = "arch mine\
 def broken_off(place: Path, epochs: int = 3, spec: str = "arch mine\n") -> None:
     """What a process leaves that is broken off after some epochs."""
     writer = RunWriter(place)
-    writer.take()
+    writer.acquire()
     writer.start(record(), spec)
     for epoch in range(epochs):
         writer.add_checkpoint(epoch + 2, 0, b"state after epoch %d" % (epoch + 1))
@@ -66,7 +66,7 @@ sys.path.insert(0, sys.argv[2])
 from helpers.runs import record
 from cifar_dsl.runs import RunWriter
 writer = RunWriter(Path(sys.argv[1]))
-writer.take()
+writer.acquire()
 writer.start(record(), "arch mine\\n")
 print("begun", flush=True)
 time.sleep(float(sys.argv[3]))

@@ -87,7 +87,7 @@ def _write_run(
     data = DataRecord("cifar10", "c1" * 32, "written for a test", 50_000, 10_000)
     environment = Machine("0.1.0", "2.11.0", "3.11.7", "Linux", "a processor", "cpu", "a processor", 1)
     record = RunRecord(spec.identity, seed, data, environment, "2025-01-01T00:00:00+00:00")
-    writer.take()
+    writer.acquire()
     writer.start(record, spec.text)
     for epoch in range(1, EPOCHS + 1 if accuracy else 4):
         level = (accuracy or 0.3) * (1 - 0.55 * 0.62**epoch) + float(draw.normal(0, 0.006))

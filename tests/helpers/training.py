@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.runs import EpochMetrics
-from cifar_dsl.training.engines import Eager, Engine
+from cifar_dsl.training.engines import EagerEngine, Engine
 from cifar_dsl.training.events import StepsDone
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.loop import Epoch, Watcher, fit
+from cifar_dsl.training.loop import Callbacks, EpochResult, fit
 
 CPU = torch.device("cpu")
 
@@ -23,13 +23,13 @@ class Outcome:
     """What came out of one seed."""
 
     learner: Learner
-    epochs: list[Epoch] = field(factory=list)
+    epochs: list[EpochResult] = field(factory=list)
     steps: list[StepsDone] = field(factory=list)
     diverged_in: list[int] = field(factory=list)  # the epoch, if it did
 
     @property
     def module(self) -> nn.Module:
-        return self.learner.tested
+        return self.learner.evaluated
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -63,7 +63,7 @@ def fitted(
     graph: Graph, recipe: Recipe, splits: Splits, seeds: Sequence[int] = (0,), engine: Engine | None = None
 ) -> list[Outcome]:
     """Train these seeds together."""
-    engine = engine or Eager(CPU)
+    engine = engine or EagerEngine(CPU)
     outcomes = [Outcome(Learner(graph, recipe, "network", seed, splits.train, engine)) for seed in seeds]
     of_learner = {outcome.learner: outcome for outcome in outcomes}
 
@@ -71,10 +71,10 @@ def fitted(
         for outcome in outcomes:
             outcome.steps.append(progress)
 
-    watcher = Watcher(
+    callbacks = Callbacks(
         on_step=note_step,
         on_epoch=lambda learner, epoch: of_learner[learner].epochs.append(epoch),
         on_divergence=lambda learner: of_learner[learner].diverged_in.append(learner.epoch),
     )
-    fit([outcome.learner for outcome in outcomes], splits, watcher)
+    fit([outcome.learner for outcome in outcomes], splits, callbacks)
     return outcomes

@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 from helpers.runs import FINGERPRINT, RESULT_OF_RUN, broken_off, holding, identity, record, write
 
-from cifar_dsl.runs import RECORD, RESULT, SPEC, WEIGHTS, RunResult, RunWriter, note_failure, partial_path, run_path
+from cifar_dsl.runs import RECORD, RESULT, SPEC, WEIGHTS, RunResult, RunWriter, partial_path, record_failure, run_path
 from cifar_dsl.runs.catalogue import FoundRun, Status, entries
 
 SPEC_TEXT = """\
@@ -58,7 +58,7 @@ def test_other_folders_and_files_are_no_runs(tmp_path, place):
 
 def test_a_run_that_diverged_is_told_so(place):
     writer = RunWriter(place)
-    writer.take()
+    writer.acquire()
     writer.start(record(), "arch mine\n")
     writer.commit(RunResult("diverged", None, None, 0, 100, 1000, 2.0, 0.0))
     writer.close()
@@ -85,7 +85,7 @@ def test_of_a_run_that_was_broken_off_it_is_said_where_it_goes_on(place, epochs,
 
 def test_a_run_that_failed_is_told_so_with_the_reason_until_it_goes_on(place):
     broken_off(place)
-    note_failure(place, record().data.digest, "the disk is full", ("make room there",))
+    record_failure(place, record().data.digest, "the disk is full", ("make room there",))
     entry = only(place.parent)
     assert (entry.status, entry.state) == (Status.FAILED, "failed at epoch 4")
     assert (entry.failure.message, entry.failure.help) == ("the disk is full", ("make room there",))
@@ -94,14 +94,14 @@ def test_a_run_that_failed_is_told_so_with_the_reason_until_it_goes_on(place):
 
 
 def test_no_failure_is_noted_of_another_training_nor_of_one_that_runs_nor_where_nothing_is(tmp_path, place):
-    note_failure(place, record().data.digest, "nothing is there")
+    record_failure(place, record().data.digest, "nothing is there")
     assert list(tmp_path.iterdir()) == []
     broken_off(place)
-    note_failure(place, "cd" * 32, "on other data")
+    record_failure(place, "cd" * 32, "on other data")
     assert only(place.parent).status is Status.UNFINISHED
     process = holding(place)
     try:
-        note_failure(place, record().data.digest, "another process trains it")
+        record_failure(place, record().data.digest, "another process trains it")
     finally:
         process.kill()
         process.communicate()

@@ -16,8 +16,8 @@ from cifar_dsl.runs import (
     RunRecord,
     failed_runs,
     find_runs,
-    note_failure,
     open_run,
+    record_failure,
     run_path,
 )
 from cifar_dsl.runs.records import from_json
@@ -45,7 +45,7 @@ def test_leftovers_and_what_is_called_as_no_run_is_are_not_found(tmp_path):
 def test_a_failed_run_that_was_set_aside_is_not_found(tmp_path):
     place = run_path(tmp_path, identity(), 0)
     broken_off(place)
-    note_failure(place, record().data.digest, "the disk is full")
+    record_failure(place, record().data.digest, "the disk is full")
     (failed,) = failed_runs(tmp_path, FINGERPRINT)
     shutil.copytree(failed.path, failed.path.with_name("seed-old.partial"))
     assert failed_runs(tmp_path, FINGERPRINT) == [failed]

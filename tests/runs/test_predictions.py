@@ -36,7 +36,7 @@ def test_what_was_written_is_read(path):
     # Kept as float16, whose numbers below 1 lie up to 4.9e-4 apart.
     assert found.truth_probability.tolist() == pytest.approx([0.9, 0.25, 0.5, 1.0], abs=2.5e-4)
     assert found.classes == CLASSES
-    assert found.is_right.tolist() == [True, False, True, True]
+    assert found.is_correct.tolist() == [True, False, True, True]
 
 
 def test_the_same_answers_are_the_same_bytes(path, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from helpers.runs import FINGERPRINT, broken_off, holding, identity, names_below, record, write
 
 from cifar_dsl.foundation.errors import LockedError, RunError
-from cifar_dsl.runs import METRICS, WEIGHTS, RunWriter, note_failure, partial_path, run_path
+from cifar_dsl.runs import METRICS, WEIGHTS, RunWriter, partial_path, record_failure, run_path
 from cifar_dsl.runs.catalogue import Status, entries
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.places import removed_path
@@ -39,7 +39,7 @@ def test_each_status_is_chosen_by_itself(tmp_path, place):
     (write(tmp_path, seed=1).path / METRICS).write_text("damaged")
     broken_off(place.with_name("seed-0"))
     broken_off(place.with_name("seed-4"))
-    note_failure(place.with_name("seed-4"), record().data.digest, "the disk is full")
+    record_failure(place.with_name("seed-4"), record().data.digest, "the disk is full")
     place.with_name("seed-3.removed").mkdir()
     found = {status: [one.entry.path.name for one in chosen(tmp_path, status)] for status in ALL}
     assert found == {
@@ -203,7 +203,7 @@ def test_who_waits_for_the_lock_of_a_removed_run_gets_a_lock_that_counts(tmp_pat
     taken = threading.Event()
 
     def take() -> None:
-        waiting.take(wait=True)
+        waiting.acquire(wait=True)
         taken.set()
 
     thread = threading.Thread(target=take, daemon=True)
@@ -220,8 +220,8 @@ def test_who_waits_for_the_lock_of_a_removed_run_gets_a_lock_that_counts(tmp_pat
     assert taken.wait(60)
     other = RunWriter(place)
     with pytest.raises(LockedError):
-        other.take()
+        other.acquire()
     assert waiting.start(record(), "arch mine\n") is False
     waiting.close()
-    other.take()
+    other.acquire()
     other.close()

@@ -55,7 +55,7 @@ def test_a_file_that_was_added_is_no_damage(tmp_path):
 def test_files_of_others_are_not_noted(tmp_path):
     place = run_path(tmp_path, identity(), 0)
     writer = RunWriter(place)
-    writer.take()
+    writer.acquire()
     writer.start(record(), "arch mine\n")
     writer.weights.write_bytes(b"weights")
     (writer.partial / ".hidden").write_text("of the system")
@@ -79,7 +79,7 @@ def test_sums_that_lost_lines_are_damage(tmp_path, result):
     place = run_path(tmp_path, identity(), 0)
     with_weights = result.accuracy is not None
     writer = RunWriter(place)
-    writer.take()
+    writer.acquire()
     writer.start(record(), "arch mine\n")
     if with_weights:
         writer.weights.write_bytes(b"weights")
@@ -110,7 +110,7 @@ def made_before_sums(place):
 def test_of_a_run_from_before_there_were_sums_weights_are_looked_at(tmp_path):
     place = run_path(tmp_path, identity(), 0)
     writer = RunWriter(place)
-    writer.take()
+    writer.acquire()
     writer.start(record(), "arch mine\n")
     writer.weights.write_bytes(b"weights")
     writer.best.write_bytes(b"best")

@@ -39,7 +39,7 @@ def place(tmp_path: Path) -> Path:
 def writer(place):
     """A writer that has begun, of a process that lives on."""
     made = RunWriter(place)
-    made.take()
+    made.acquire()
     assert made.start(record(), "arch mine\n") is False
     yield made
     made.close()
@@ -49,9 +49,9 @@ def contents(place: Path) -> list[bytes]:
     """Of the checkpoints that the next process finds."""
     writer = RunWriter(place)
     try:
-        writer.take()
+        writer.acquire()
         assert writer.start(record(), "arch mine\n") is True
-        return [content for _, content in writer.found() if content is not None]
+        return [content for _, content in writer.saved_checkpoints() if content is not None]
     finally:
         writer.close()
 
@@ -86,7 +86,7 @@ def test_nothing_is_in_the_place_before_the_run_is_complete(tmp_path, place, wri
 def test_an_older_run_stays_until_the_new_one_takes_its_place(tmp_path, place):
     write(tmp_path, spec="arch old\n")
     writer = RunWriter(place)
-    writer.take()
+    writer.acquire()
     writer.start(record(), "arch new\n")
     assert open_run(place).spec_text == "arch old\n"
     writer.commit(RESULT_OF_RUN)
@@ -117,7 +117,7 @@ def test_a_run_whose_replacing_was_broken_off_is_put_back(tmp_path, act):
     run.path.rename(run.path.with_name("seed-0.replaced"))
     if act == "start":
         writer = RunWriter(run.path)
-        writer.take()
+        writer.acquire()
         writer.start(record(), "arch new\n")
         writer.close()
     elif act == "find":
@@ -139,7 +139,7 @@ def test_what_was_broken_off_is_found_the_furthest_first(place):
 def test_the_run_goes_on_with_the_epochs_of_its_checkpoint(place):
     broken_off(place)
     writer = RunWriter(place)
-    writer.take()
+    writer.acquire()
     writer.start(record(), "arch mine\n")
     resumption = Resumption(3, 0, "now", record().environment)
     writer.resume(resumption, [EPOCH, evolve(EPOCH, epoch=2)])
@@ -163,9 +163,9 @@ def test_the_run_goes_on_with_the_epochs_of_its_checkpoint(place):
 def test_what_is_left_of_another_training_is_removed(place, other):
     broken_off(place)
     writer = RunWriter(place)
-    writer.take()
+    writer.acquire()
     assert writer.start(other, "arch other\n") is False
-    assert list(writer.found()) == []
+    assert list(writer.saved_checkpoints()) == []
     assert (writer.partial / SPEC).read_text() == "arch other\n"
     writer.close()
 
@@ -173,9 +173,9 @@ def test_what_is_left_of_another_training_is_removed(place, other):
 def test_restart_removes_what_is_left_of_this_training(place):
     broken_off(place)
     writer = RunWriter(place)
-    writer.take()
+    writer.acquire()
     assert writer.start(record(), "arch mine\n", restart=True) is False
-    assert list(writer.found()) == []
+    assert list(writer.saved_checkpoints()) == []
     writer.close()
 
 
@@ -184,14 +184,14 @@ def test_a_partial_run_whose_record_is_damaged_is_begun_anew(place, text):
     broken_off(place)
     (partial_path(place) / RECORD).write_text(text)
     writer = RunWriter(place)
-    writer.take()
+    writer.acquire()
     assert writer.start(record(), "arch mine\n") is False
     writer.close()
 
 
 def test_only_so_many_checkpoints_are_kept(place):
     writer = RunWriter(place, keep=3)
-    writer.take()
+    writer.acquire()
     writer.start(record(), "arch mine\n")
     for epoch in range(1, 8):
         writer.add_checkpoint(epoch, 0, b"state")
@@ -204,7 +204,7 @@ def test_of_two_checkpoints_of_one_place_the_new_one_stays(place, writer):
     writer.add_checkpoint(1, 0, b"before")
     writer.add_checkpoint(2, 0, b"state")
     writer.add_checkpoint(2, 0, b"other state")
-    assert [content for _, content in writer.found()] == [b"other state", b"before"]
+    assert [content for _, content in writer.saved_checkpoints()] == [b"other state", b"before"]
 
 
 def test_what_a_crash_left_of_an_earlier_replacing_is_no_obstacle(tmp_path, place):
@@ -223,11 +223,11 @@ def test_checkpoints_that_can_not_be_gone_on_from_make_room_for_those_that_can(p
     for one in checkpoints(partial_path(place)):
         one.path.write_bytes(b"damaged")
     writer = RunWriter(place, keep)
-    writer.take()
+    writer.acquire()
     writer.start(record(), "arch mine\n")  # goes on from nothing
     for epoch in (2, 3):
         writer.add_checkpoint(epoch, 0, b"new state %d" % epoch)
-        assert next(writer.found())[1] == b"new state %d" % epoch
+        assert next(writer.saved_checkpoints())[1] == b"new state %d" % epoch
     writer.close()
 
 
@@ -267,9 +267,9 @@ def test_where_a_checkpoint_can_not_be_written_the_ones_before_stay(place, write
         monkeypatch.setattr(Path, "open", full)
     with pytest.raises(RunError, match="No space left") as caught:
         writer.add_checkpoint(3, 0, b"state 3")
-    assert "make room there, and give the same command again" in caught.value.help[0]
+    assert "free some space, then rerun the command" in caught.value.help[0]
     monkeypatch.undo()
-    assert [content for _, content in writer.found()] == [b"state 2", b"state 1"]
+    assert [content for _, content in writer.saved_checkpoints()] == [b"state 2", b"state 1"]
     assert [path.suffix for path in (writer.partial / FOLDER).iterdir()] == [".safetensors"] * 2
 
 
@@ -296,15 +296,15 @@ def test_a_disk_that_says_no_file_is_named_by_what_was_to_be_written(writer, mon
 
 def test_only_a_run_of_this_very_training_is_a_complete_one(tmp_path, place):
     writer = RunWriter(place)
-    assert writer.complete(record()) is None
+    assert writer.find_complete(record()) is None
     write(tmp_path)
-    assert writer.complete(record()) is not None
+    assert writer.find_complete(record()) is not None
     other = evolve(record(), data=evolve(record().data, digest="cd" * 32))
-    assert writer.complete(other) is None
+    assert writer.find_complete(other) is None
     (place / RESULT).unlink()
-    assert writer.complete(record()) is None
+    assert writer.find_complete(record()) is None
     (place / RECORD).write_text("{")
-    assert writer.complete(record()) is None
+    assert writer.find_complete(record()) is None
 
 
 @pytest.mark.parametrize("older", [False, True])
@@ -314,7 +314,7 @@ def test_a_run_that_is_broken_off_as_it_moves_to_its_place_is_complete(tmp_path,
         write(tmp_path, spec="arch old\n")
     broken_off(place)
     writer = RunWriter(place)
-    writer.take()
+    writer.acquire()
     writer.start(record(), "arch mine\n")
     rename, renamed = Path.rename, []
 
@@ -333,8 +333,8 @@ def test_a_run_that_is_broken_off_as_it_moves_to_its_place_is_complete(tmp_path,
     writer.close()
     monkeypatch.undo()
     next_writer = RunWriter(place)
-    next_writer.take()
-    run = next_writer.complete(record())
+    next_writer.acquire()
+    run = next_writer.find_complete(record())
     next_writer.close()
     assert run is not None
     assert (run.spec_text, run.result()) == ("arch mine\n", RESULT_OF_RUN)
@@ -347,7 +347,7 @@ def test_to_look_whether_a_run_is_trained_keeps_nobody_from_training_it(place, m
     look.acquire()
     threading.Timer(0.1, look.release).start()
     writer = RunWriter(place)
-    writer.take()
+    writer.acquire()
     writer.close()
 
 
@@ -358,7 +358,7 @@ def test_a_run_that_another_process_trains_is_refused_with_its_name(place):
     process = holding(place)
     try:
         with pytest.raises(RunError, match=f"seed-0 is being trained by process {process.pid} on ") as caught:
-            RunWriter(place).take()
+            RunWriter(place).acquire()
         assert "--wait" in caught.value.help[0]
         assert partial_path(place).exists()
     finally:
@@ -371,7 +371,7 @@ def test_the_lock_of_a_process_that_was_killed_is_free(place):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     writer = RunWriter(place)
-    writer.take()
+    writer.acquire()
     assert writer.start(record(), "arch mine\n") is True
     writer.close()
 
@@ -387,7 +387,7 @@ def test_to_wait_is_to_begin_when_the_other_has_ended(place):
     timer = threading.Timer(0.5, end)
     timer.start()
     writer = RunWriter(place)
-    writer.take(wait=True)
+    writer.acquire(wait=True)
     assert ended.is_set()  # the lock is free only afterwards
     timer.join()
     assert writer.start(record(), "arch mine\n") is True

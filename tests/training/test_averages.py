@@ -51,7 +51,7 @@ def test_ema_is_torchs(module, every, start):
     theirs = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(0.8))
     for step in range(1, 13):
         train(module)
-        average.after_step(average.due(step))
+        average.after_step(average.update_after(step))
         if step > start * PLAN.steps and step % every == 0:
             theirs.update_parameters(module)
         network = average.network()
@@ -96,7 +96,7 @@ def test_lookahead_goes_a_part_of_the_way(module):
     for step in range(1, 7):
         train(module)
         before = [weight.clone() for weight in weights(module)]
-        average.after_step(average.due(step))
+        average.after_step(average.update_after(step))
         if step % 2 == 0:
             slow = [0.75 * old + 0.25 * fast for old, fast in zip(slow, before, strict=True)]
         for ours, expected in zip(weights(module), before if step % 2 else slow, strict=True):

@@ -13,7 +13,7 @@ from safetensors.torch import load, save
 
 from cifar_dsl.runs import Best
 from cifar_dsl.training.checkpoints import CheckpointError, Progress, restored, to_bytes
-from cifar_dsl.training.engines import Eager
+from cifar_dsl.training.engines import EagerEngine
 from cifar_dsl.training.images import load_images
 from cifar_dsl.training.learner import Learner
 
@@ -27,14 +27,14 @@ def new_learner() -> Callable[[], Learner]:
     graph, recipe = meaning(SPEC)
     images = torch.zeros(60, 8, 8, 3, dtype=torch.uint8).numpy(), (torch.arange(60) % 10).numpy()
     splits = load_images(recipe, images, images, CPU)
-    return lambda: Learner(graph, recipe, "small", 0, splits.train, Eager(CPU))
+    return lambda: Learner(graph, recipe, "small", 0, splits.train, EagerEngine(CPU))
 
 
 @pytest.fixture
 def content(new_learner: Callable[[], Learner]) -> bytes:
     """A checkpoint of a learner that is elsewhere than a new one."""
     learner = new_learner()
-    learner.epoch, learner.steps_done, learner.spent_s = 3, 2, 1.5
+    learner.epoch, learner.steps_done, learner.epoch_time_s = 3, 2, 1.5
     with torch.no_grad():
         for parameter in learner.module.parameters():
             parameter.fill_(0.5)
@@ -58,7 +58,7 @@ def test_everything_comes_back(new_learner, content):
     progress, best_file = restored(learner, content)
     assert progress == Progress(METRICS, 3, 2, 1.5, 12.5, BEST, 7.5)
     assert best_file == b"the best weights"
-    assert (learner.epoch, learner.steps_done, learner.spent_s) == (3, 2, 1.5)
+    assert (learner.epoch, learner.steps_done, learner.epoch_time_s) == (3, 2, 1.5)
     assert all(bool((parameter == 0.5).all()) for parameter in learner.module.parameters())
     assert learner.loss_sum.item() == 7
     again, before = load(to_bytes(learner, METRICS, 12.5, BEST, b"the best weights", 7.5)), load(content)

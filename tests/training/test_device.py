@@ -56,9 +56,9 @@ def test_what_is_asked_for_is_taken(gpus, wanted, device):
 @pytest.mark.parametrize(
     ("wanted", "cuda", "message"),
     [
-        ("cuda", 0, "there is no device cuda: torch sees no CUDA GPU here"),
-        ("cuda:2", 2, "there is no device cuda:2: it sees 2 GPUs"),
-        ("mps", 0, r"there is no MPS device here \(it needs macOS on Apple silicon\)"),
+        ("cuda", 0, "device cuda is not available: torch sees no CUDA GPU"),
+        ("cuda:2", 2, "device cuda:2 is not available: torch sees 2 GPUs"),
+        ("mps", 0, r"no MPS device is available \(it requires macOS on Apple silicon\)"),
     ],
 )
 def test_a_device_that_is_not_there_is_never_replaced_by_another(gpus, wanted, cuda, message):

@@ -8,11 +8,11 @@ from helpers.training import CPU, Outcome, fitted, meaning, without_idle_biases
 
 from cifar_dsl.foundation.errors import EngineError, StoppedError
 from cifar_dsl.training import draws
-from cifar_dsl.training.engines import Eager, Recorded, choose_engine
-from cifar_dsl.training.feeds import DeviceFeed, HostFeed
+from cifar_dsl.training.engines import CudaGraphEngine, EagerEngine, choose_engine
 from cifar_dsl.training.images import load_images
 from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.loop import Watcher, fit
+from cifar_dsl.training.loop import Callbacks, fit
+from cifar_dsl.training.step_inputs import DeviceInputs, HostInputs
 
 GROUPS = """
     group whole {
@@ -81,7 +81,7 @@ def assert_equal(first: Outcome, second: Outcome) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_steps_that_are_fed_on_the_device_compute_the_same(case):
-    host, device = case.train()[0], case.train(engine=Eager(CPU, on_device=True))[0]
+    host, device = case.train()[0], case.train(engine=EagerEngine(CPU, inputs_on_device=True))[0]
     for name, tensor in host.weights.items():
         # A rate on the device is a float32 and on the host a float64: 6e-8 of each update, and of twelve at most 1e-6.
         # Such a difference may round an activation to the next float16, and so move a gradient by 5e-4 of its size.
@@ -113,18 +113,18 @@ def test_a_training_that_was_broken_off_between_two_steps_goes_on_as_if_it_had_n
     def keep(learner: Learner) -> None:
         state.update({name: tensor.contiguous().clone() for name, tensor in learner.state().items()})
 
-    watcher = Watcher(wants_stop=lambda: next(remaining, None) is None, on_stop=keep)
+    callbacks = Callbacks(wants_stop=lambda: next(remaining, None) is None, on_stop=keep)
     with pytest.raises(StoppedError):
-        fit([broken], case.splits(), watcher)
+        fit([broken], case.splits(), callbacks)
     assert broken.epoch > 1
     assert broken.steps_done > 0
     torch.manual_seed(5)  # whatever happened to torch's generator meanwhile
     resumed = case.learner()
     resumed.restore(state, broken.epoch, broken.steps_done)
     epochs = []
-    fit([resumed], case.splits(), Watcher(on_epoch=lambda _, epoch: epochs.append(epoch)))
+    fit([resumed], case.splits(), Callbacks(on_epoch=lambda _, epoch: epochs.append(epoch)))
     for name, tensor in expected.weights.items():
-        assert torch.equal(tensor, resumed.tested.state_dict()[name]), name
+        assert torch.equal(tensor, resumed.evaluated.state_dict()[name]), name
     assert [epoch.metrics.train_loss for epoch in epochs] == [m.train_loss for m in expected.metrics][-len(epochs) :]
 
 
@@ -134,33 +134,33 @@ def test_a_seed_that_diverges_lets_the_others_go_on():
     with torch.no_grad():
         spoilt.module.get_parameter("dense.weight").fill_(float("nan"))
     other, kept, diverged = case.learner(1), [], []
-    watcher = Watcher(on_epoch=lambda learner, epoch: kept.append(learner), on_divergence=diverged.append)
-    fit([spoilt, other], case.splits(), watcher)
+    callbacks = Callbacks(on_epoch=lambda learner, epoch: kept.append(learner), on_divergence=diverged.append)
+    fit([spoilt, other], case.splits(), callbacks)
     assert (diverged, kept) == ([spoilt], [other] * 3)
     assert (spoilt.epoch, spoilt.steps_done) == (1, 1)
     for name, tensor in case.train(1)[0].weights.items():
         assert torch.equal(tensor, other.module.state_dict()[name])
 
 
-@pytest.mark.parametrize("feed", [HostFeed(3, CPU), DeviceFeed(3, CPU)], ids=lambda feed: type(feed).__name__)
-def test_a_feed_goes_through_an_epoch_from_any_step(feed):
+@pytest.mark.parametrize("inputs", [HostInputs(3, CPU), DeviceInputs(3, CPU)], ids=lambda inputs: type(inputs).__name__)
+def test_step_inputs_start_an_epoch_at_any_step(inputs):
     order = torch.tensor([5, 3, 1, 0, 2, 4, 6])
     rates = [[0.1, 1.0], [0.2, 2.0], [0.3, 3.0], [0.4, 4.0]]
     for epoch, start in ((1, 0), (2, 2), (3, 1)):
-        feed.begin(epoch, order, rates, start, 2 * start)
+        inputs.begin_epoch(epoch, order, rates, start, 2 * start)
         for step in range(start, 4):
-            assert feed.take(min(2, 7 - 2 * step)).tolist() == order.tolist()[2 * step : 2 * step + 2]
-            assert [float(feed.rate(number)) for number in (0, 1)] == pytest.approx(rates[step], **STORED_AS_FLOAT32)
-            feed.advance()
-        assert int(feed.keys.of("x")) == draws.key(3, epoch, "x")
-        assert bool(feed.keys.is_odd) == (epoch % 2 == 1)
+            assert inputs.next_images(min(2, 7 - 2 * step)).tolist() == order.tolist()[2 * step : 2 * step + 2]
+            assert [float(inputs.rate(number)) for number in (0, 1)] == pytest.approx(rates[step], **STORED_AS_FLOAT32)
+            inputs.advance()
+        assert int(inputs.keys.of_epoch("x")) == draws.key(3, epoch, "x")
+        assert bool(inputs.keys.is_odd) == (epoch % 2 == 1)
 
 
 def test_only_a_gpu_records_and_the_reason_is_said():
     graph, recipe = meaning(SPEC)
-    assert choose_engine("auto", CPU, graph, recipe).reason == "only a CUDA GPU records steps"
-    assert choose_engine("eager", CPU, graph, recipe).engine == Eager(CPU)
-    with pytest.raises(EngineError, match="only a CUDA GPU"):
+    assert choose_engine("auto", CPU, graph, recipe).reason == "only CUDA GPUs can record steps"
+    assert choose_engine("eager", CPU, graph, recipe).engine == EagerEngine(CPU)
+    with pytest.raises(EngineError, match="only CUDA GPUs"):
         choose_engine("graph", CPU, graph, recipe)
     with pytest.raises(EngineError, match="use auto, eager, graph, compile"):
         choose_engine("fast", CPU, graph, recipe)
@@ -169,25 +169,25 @@ def test_only_a_gpu_records_and_the_reason_is_said():
 @pytest.mark.parametrize(
     ("overrides", "networks", "reason"),
     [
-        (("train.augment=randaugment",), 1, "`randaugment` works on the CPU"),
+        (("train.augment=randaugment",), 1, "`randaugment` runs on the CPU"),
         (("train.optimizer=adagrad(lr=0.1)",), 1, "`adagrad` waits"),
         (("train.optimizer=rmsprop(lr=0.1, momentum=0.9)",), 1, "`rmsprop` waits"),
-        ((), 2, "draw at random"),
+        ((), 2, "random layers"),
     ],
 )
 def test_what_can_not_be_recorded_is_run_eagerly(overrides, networks, reason):
     graph, recipe = meaning(SPEC, overrides)
     choice = choose_engine("auto", torch.device("cuda", 0), graph, recipe, networks)
-    assert isinstance(choice.engine, Eager)
+    assert isinstance(choice.engine, EagerEngine)
     assert reason in choice.reason
 
 
 def test_without_a_compiler_it_is_said_before_anything_is_trained(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda _: None)
-    with pytest.raises(EngineError, match="needs a C\\+\\+ compiler"):
+    with pytest.raises(EngineError, match="requires a C\\+\\+ compiler"):
         choose_engine("compile", CPU, *meaning(SPEC))
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(EngineError, match="needs triton"):
+    with pytest.raises(EngineError, match="requires triton"):
         choose_engine("compile", torch.device("cuda", 0), *meaning(SPEC))
 
 
@@ -197,8 +197,8 @@ def test_recorded_steps_compute_the_same(case):
     device = torch.device("cuda", 0)
     graph, recipe = meaning(case.text, case.overrides)
     splits = load_images(recipe, pictures(0, 50), pictures(1, 30), device)
-    eager = fitted(without_idle_biases(graph), recipe, splits, engine=Eager(device))[0]
-    engine = Recorded(device)
+    eager = fitted(without_idle_biases(graph), recipe, splits, engine=EagerEngine(device))[0]
+    engine = CudaGraphEngine(device)
     recorded = fitted(graph, recipe, splits, engine=engine)[0]
     assert engine.recordings > 0
     for name, tensor in eager.weights.items():

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from cifar_dsl.training import draws
 from cifar_dsl.training.evaluation import evaluate
-from cifar_dsl.training.generators import generators_kept
+from cifar_dsl.training.generators import generators_preserved
 from cifar_dsl.training.images import load_images
 from cifar_dsl.training.lowering.torch_module import build_module
 
@@ -190,7 +190,7 @@ def test_the_generator_of_mps_is_left_as_it_was_too(monkeypatch):
     before, restored = torch.arange(3), []
     monkeypatch.setattr(torch.mps, "get_rng_state", lambda: before)
     monkeypatch.setattr(torch.mps, "set_rng_state", restored.append)
-    with pytest.raises(KeyboardInterrupt), generators_kept(torch.device("mps")):
+    with pytest.raises(KeyboardInterrupt), generators_preserved(torch.device("mps")):
         raise KeyboardInterrupt
     assert restored == [before]
 
@@ -241,7 +241,7 @@ def test_evaluating_changes_nothing():
     images = load_images(recipe, TRAIN, TEST, CPU).test
     first, second = evaluate(module, images, recipe), evaluate(module, images, recipe)
     assert (first.loss, first.accuracy) == (second.loss, second.accuracy)
-    assert torch.equal(first.confidence, second.confidence)
+    assert torch.equal(first.truth_probability, second.truth_probability)
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
 
 

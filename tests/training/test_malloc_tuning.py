@@ -36,7 +36,7 @@ def test_what_a_step_frees_is_used_again_without_the_system():
 
 
 def test_elsewhere_nothing_is_done(monkeypatch):
-    monkeypatch.setattr("cifar_dsl.training.malloc_tuning._tell_glibc", lambda: pytest.fail("was told"))
+    monkeypatch.setattr("cifar_dsl.training.malloc_tuning._configure_glibc", lambda: pytest.fail("was told"))
     keep_freed_memory(torch.device("cuda", 0))
     monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
     keep_freed_memory(torch.device("cpu"))

@@ -8,14 +8,14 @@ from helpers.training import CPU, meaning, without_idle_biases
 from torch import Tensor, nn
 
 from cifar_dsl.training import draws
-from cifar_dsl.training.engines import Eager
-from cifar_dsl.training.feeds import HostFeed
+from cifar_dsl.training.engines import EagerEngine
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.loop import Watcher, fit
+from cifar_dsl.training.loop import Callbacks, fit
 from cifar_dsl.training.lowering.torch_module import build_module
 from cifar_dsl.training.optimizers import Optimizers
 from cifar_dsl.training.plan import Plan
+from cifar_dsl.training.step_inputs import HostInputs
 
 COUNT, BATCH, STEPS = 40, 10, 4
 SPEC = """
@@ -35,7 +35,7 @@ train {{
 
 def learner(text: str) -> Learner:
     graph, recipe = meaning(text)
-    return Learner(without_idle_biases(graph), recipe, "grouped", 0, images(), Eager(CPU))
+    return Learner(without_idle_biases(graph), recipe, "grouped", 0, images(), EagerEngine(CPU))
 
 
 def train(more: str, until: int = 3) -> dict[str, Tensor]:
@@ -45,7 +45,7 @@ def train(more: str, until: int = 3) -> dict[str, Tensor]:
     def keep(trained: Learner, _epoch: object) -> None:
         kept[trained.epoch - 1] = {name: tensor.clone() for name, tensor in trained.module.state_dict().items()}
 
-    fit([made], Splits(images(), images()), Watcher(on_epoch=keep))
+    fit([made], Splits(images(), images()), Callbacks(on_epoch=keep))
     return kept[until]
 
 
@@ -134,7 +134,7 @@ def test_frozen_parameters_are_in_no_optimizer_and_keep_their_values():
     text = SPEC.format(more=group("every", "select [filter, bias]")).replace("conv(4, 3)", "conv(4, 3, frozen=weight)")
     before = build().get_parameter("conv.weight")
     made = learner(text)
-    fit([made], Splits(images(), images()), Watcher())
+    fit([made], Splits(images(), images()), Callbacks())
     assert torch.equal(made.module.get_parameter("conv.weight"), before)
     optimizers = Optimizers(made.module, made.graph, made.recipe, made.plan)
     assert len(optimizers.parameters) == 3
@@ -152,12 +152,12 @@ def test_rates_of_every_optimizer_follow_its_schedule(optimizer):
     graph, recipe = meaning(SPEC.format(more=group("some", "select filter", f"optimizer {optimizer}", schedule)))
     module = build()
     optimizers = Optimizers(module, graph, recipe, Plan.of(recipe, COUNT))
-    feed = HostFeed(0, CPU)
+    inputs = HostInputs(0, CPU)
     before = module.get_parameter("conv.weight").detach().clone()
     nn.functional.cross_entropy(module(images().batch(torch.arange(10))), images().labels[:10]).backward()
-    feed.begin(1, torch.arange(COUNT), optimizers.rates(1), 0, 0)
-    optimizers.step(feed)
+    inputs.begin_epoch(1, torch.arange(COUNT), optimizers.rates(1), 0, 0)
+    optimizers.step(inputs)
     assert torch.equal(module.get_parameter("conv.weight"), before)
-    feed.begin(2, torch.arange(COUNT), optimizers.rates(2), 0, 0)
-    optimizers.step(feed)
+    inputs.begin_epoch(2, torch.arange(COUNT), optimizers.rates(2), 0, 0)
+    optimizers.step(inputs)
     assert not torch.equal(module.get_parameter("conv.weight"), before)

@@ -8,10 +8,10 @@ from helpers.training import CPU, meaning, without_idle_biases
 from torch import nn
 
 from cifar_dsl.operations.recipe import OPTIMIZERS
-from cifar_dsl.training.engines import Eager
+from cifar_dsl.training.engines import EagerEngine
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.loop import Watcher, fit
+from cifar_dsl.training.loop import Callbacks, fit
 from cifar_dsl.training.loss_scale import LossScale
 from cifar_dsl.training.precision import why_slow
 
@@ -40,7 +40,7 @@ CALLS = {
 
 def learner(*overrides: str, text: str = SPEC) -> Learner:
     graph, recipe = meaning(text, overrides)
-    return Learner(without_idle_biases(graph), recipe, "small", 0, images(), Eager(CPU))
+    return Learner(without_idle_biases(graph), recipe, "small", 0, images(), EagerEngine(CPU))
 
 
 def parameter(*gradient: float) -> nn.Parameter:
@@ -115,7 +115,7 @@ def test_a_step_that_is_not_allowed_is_as_if_it_had_not_been(call):
 def _step(one: Learner, gradient: float, *, is_allowed: bool) -> None:
     for number, weight in enumerate(one.module.parameters(), start=1):
         weight.grad = torch.full_like(weight, gradient * number)
-    one._optimizers.step(one._feed, torch.tensor(is_allowed))
+    one._optimizers.step(one._inputs, torch.tensor(is_allowed))
 
 
 # ---- a training
@@ -125,7 +125,7 @@ def test_it_trains_about_as_float32_does():
     losses = {}
     for name in ("fp32", "fp16"):
         made, kept = learner(f"train.precision={name}", "train.epochs=4"), []
-        fit([made], Splits(images(), images()), Watcher(on_epoch=lambda _, epoch, kept=kept: kept.append(epoch)))
+        fit([made], Splits(images(), images()), Callbacks(on_epoch=lambda _, epoch, kept=kept: kept.append(epoch)))
         losses[name] = [epoch.metrics.train_loss for epoch in kept]
         assert all(weight.dtype == torch.float32 for weight in made.module.parameters())
     assert losses["fp16"] != losses["fp32"]
@@ -146,7 +146,7 @@ def test_gradients_too_small_for_float16_are_not_lost():
 def test_a_training_that_diverges_ends():
     ended = []
     made = learner("train.optimizer.lr=1e12", "train.epochs=3")
-    fit([made], Splits(images(), images()), Watcher(on_divergence=ended.append))
+    fit([made], Splits(images(), images()), Callbacks(on_divergence=ended.append))
     assert ended == [made]
 
 

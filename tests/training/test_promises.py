@@ -43,8 +43,8 @@ def test_where_a_checkpoint_is_damaged_an_earlier_one_is_used_and_that_is_said(p
     newest.write_bytes(b"damaged")
     outcome = place.train()
     assert outcome.code == 0
-    assert f"{newest.name} is damaged, so an earlier one is used" in outcome.err
-    assert "it goes on with epoch 4" in outcome.err
+    assert f"{newest.name} is damaged; using an earlier checkpoint" in outcome.err
+    assert "resuming small seed 0 at epoch 4\n" in outcome.err
     assert essence(open_run(place.root)) == essence(open_run(place.of("whole").root))
 
 
@@ -58,14 +58,14 @@ def test_a_checkpoint_that_is_whole_and_means_nothing_is_passed_over(place, cont
     outcome = place.train()
     assert outcome.code == 0
     assert "can't be used (" in outcome.err
-    assert "it goes on with epoch 1" in outcome.err
+    assert "resuming small seed 0 at epoch 1\n" in outcome.err
 
 
 def test_another_environment_is_recorded_and_warned_about(place):
     place.train_until(STEPS + 1)
     outcome = place.train("--threads", "2")
     assert outcome.code == 0
-    assert "its results may differ in their last digits" in outcome.err
+    assert "the result may differ in its last digits" in outcome.err
     assert "threads 1, then 2" in outcome.err
     record = open_run(place.root).record()
     assert (record.environment.threads, record.resumed[0].environment.threads) == (1, 2)
@@ -81,8 +81,8 @@ def test_the_best_weights_are_those_of_the_checkpoint_that_is_gone_on_from(place
             raise KeyboardInterrupt
         write(recorder)
 
-    write = Recorder.checkpoint
-    monkeypatch.setattr(Recorder, "checkpoint", killed)
+    write = Recorder.save_checkpoint
+    monkeypatch.setattr(Recorder, "save_checkpoint", killed)
     place.train()
     monkeypatch.undo()
     place.train_until(1)  # of the best epoch
@@ -156,7 +156,7 @@ def test_running_out_of_memory_is_explained_and_the_batch_stays(place, monkeypat
     outcome = place.train()
     monkeypatch.undo()
     assert outcome.code == 1
-    assert "the memory of the device does not suffice" in outcome.err
+    assert "the device has too little memory" in outcome.err
     assert "--set train.batch=8" in outcome.err
     assert "Traceback" not in outcome.err
     assert place.train().code == 0
@@ -186,7 +186,7 @@ def test_a_process_that_has_too_little_memory_says_so(place):
     command = [sys.executable, "-c", LITTLE_MEMORY, *place.arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
-    assert "the memory of the device does not suffice for this training, which takes about " in done.stderr
+    assert "the device has too little memory for this training, which takes about " in done.stderr
     assert "--set train.batch=8" in done.stderr
     assert "Traceback" not in done.stderr
     assert not open_partial(place.partial).metrics()

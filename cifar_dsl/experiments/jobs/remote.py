@@ -132,12 +132,12 @@ class RemoteRuns:
         try:
             for seed in self.job.seeds:
                 writer = _writer(self.job, seed)
-                writer.take()
+                writer.acquire()
                 self._writers[seed] = writer
             if not self.job.options.retrain and all(map(self._is_complete, self._writers.values())):
                 return self._ended()
             for writer in self._writers.values():
-                writer.sign()
+                writer.record_holder()
         except UserError as error:
             if isinstance(error, LockedError) and self.job.options.wait:
                 self.close()
@@ -156,7 +156,7 @@ class RemoteRuns:
         try:
             for seed, delta in message.deltas.items():  # checkpoints stay until the run is in its place
                 apply_delta(delta, self._writers[seed].partial, keep=seed in message.results)
-                self._writers[seed].sign()
+                self._writers[seed].record_holder()
             for seed, text in message.results.items():
                 self._writers[seed].commit(from_json(text, RunResult))
         except (UserError, OSError) as error:

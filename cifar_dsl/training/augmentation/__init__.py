@@ -1,10 +1,10 @@
-"""Augmentation, each image by itself: what it becomes is a function of (seed, epoch, image).
+"""Augmentation of training images. The result for an image is a function of (seed, epoch, image).
 
-A chain is worked off from front to back by three kinds of stages:
+A chain applies its augmentations in order. There are three kinds:
 
-    moves     say for every pixel from where it comes; those that follow each other cost one gather together
-    changes   give pixels other values
-    mixtures  make one picture of two; they stand last
+    moves     map each output pixel to a source pixel; successive moves share one gather
+    changes   change the values of pixels
+    mixtures  combine two images into one; they come last
 """
 
 from cifar_dsl.training.augmentation.pipeline import Batch, augmented

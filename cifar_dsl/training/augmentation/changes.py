@@ -1,4 +1,4 @@
-"""Augmentations that change the values of pixels: (N, H, W, C) float32, from 0 to 255 -> the same."""
+"""Augmentations that change the values of pixels: (N, H, W, C) float32, 0 to 255 -> the same shape and range."""
 
 from collections.abc import Callable
 from functools import cache
@@ -10,11 +10,11 @@ from torch import Tensor
 from cifar_dsl.training import draws
 from cifar_dsl.training.draws import Draws
 
-_GREY = (0.2989, 0.587, 0.114)  # of red, green and blue, as torchvision weighs them
+_GREY = (0.2989, 0.587, 0.114)  # weights of red, green and blue, as in torchvision
 
 
 def color_jitter(values: Tensor, drawn: Draws, *, brightness: float, contrast: float, saturation: float) -> Tensor:
-    """Brightness, contrast and saturation changed, in this order."""
+    """Scale brightness, contrast and saturation, in this order, by random factors."""
 
     def factor(reach: float, purpose: str) -> Tensor:
         least = max(0.0, 1 - reach)
@@ -26,7 +26,7 @@ def color_jitter(values: Tensor, drawn: Draws, *, brightness: float, contrast: f
 
 
 def grayscale(values: Tensor, drawn: Draws, *, p: float) -> Tensor:
-    """The colours taken away."""
+    """Convert an image to grey with probability `p`."""
     is_grey = (drawn.uniform() < p)[:, None, None, None]
     return torch.where(is_grey, _grey(values), values)
 
@@ -37,28 +37,28 @@ def _grey(values: Tensor) -> Tensor:
 
 
 def _away_from(grey: Tensor, values: Tensor, factor: Tensor) -> Tensor:
-    """`grey` where the factor is 0, `values` where it is 1, and beyond."""
+    """Interpolate from `grey` (factor 0) to `values` (factor 1), or extrapolate."""
     return (factor * values + (1 - factor) * grey).clamp(0, 255)
 
 
 def randaugment(values: Tensor, drawn: Draws, *, ops: int, magnitude: int) -> Tensor:
-    """Torchvision's RandAugment."""
+    """Apply torchvision's RandAugment."""
     return _one_by_one(_transform("randaugment", ops, magnitude), values, drawn)
 
 
 def trivial_augment(values: Tensor, drawn: Draws) -> Tensor:
-    """Torchvision's TrivialAugmentWide."""
+    """Apply torchvision's TrivialAugmentWide."""
     return _one_by_one(_transform("trivial_augment"), values, drawn)
 
 
 def autoaugment(values: Tensor, drawn: Draws) -> Tensor:
-    """Torchvision's AutoAugment, with the policy for CIFAR-10."""
+    """Apply torchvision's AutoAugment with its policy for CIFAR-10."""
     return _one_by_one(_transform("autoaugment"), values, drawn)
 
 
 @cache
 def _transform(name: str, *arguments: int) -> Any:
-    from torchvision.transforms import v2  # type: ignore[import-untyped]  # slow to import, and seldom needed
+    from torchvision.transforms import v2  # type: ignore[import-untyped]  # slow to import and rarely used
 
     match name, arguments:
         case "randaugment", (ops, magnitude):
@@ -70,9 +70,9 @@ def _transform(name: str, *arguments: int) -> Any:
 
 
 def _one_by_one(transform: Callable[[Tensor], Tensor], values: Tensor, drawn: Draws) -> Tensor:
-    """Each image, as bytes (C, H, W), through a transform that draws from torch's default generator.
+    """Apply a transform to each image by itself, as (C, H, W) uint8.
 
-    The generator is seeded for each image, and in the end as it was.
+    The transform draws from torch's default generator, which is seeded for each image and then restored.
     """
     images = values.round().to("cpu", torch.uint8).permute(0, 3, 1, 2)
     seeds = draws.hashed(drawn.key(), drawn.index).tolist()

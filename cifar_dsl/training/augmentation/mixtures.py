@@ -1,6 +1,6 @@
-"""Augmentations that make one picture of two: values (N, H, W, C) float32 of both -> their mixture, and shares.
+"""Augmentations that combine two images: `own` and `other`, (N, H, W, C) float32 -> the mixture and the shares.
 
-The share (N,) is what of the picture is the image's own.
+A share, (N,) float32, is the fraction of the mixture that comes from `own`.
 """
 
 from collections.abc import Callable
@@ -13,18 +13,18 @@ from torch import Tensor
 from cifar_dsl.training.augmentation.moves import rectangle
 from cifar_dsl.training.draws import Draws
 
-_BETA_VALUES = 2**16
-_BETA_NODES = 2**14
+_BETA_VALUES = 2**16  # equally likely values per distribution
+_BETA_NODES = 2**14  # of the numerical integration
 
 
 def mixup(own: Tensor, other: Tensor, drawn: Draws, *, alpha: float, p: float) -> tuple[Tensor, Tensor]:
-    """The weighted mean of both."""
+    """Blend both images."""
     share = _share(drawn, alpha, p)
     return other.lerp(own, share[:, None, None, None]), share
 
 
 def cutmix(own: Tensor, other: Tensor, drawn: Draws, *, alpha: float, p: float) -> tuple[Tensor, Tensor]:
-    """A rectangle of the other in the own; around a random pixel, at the border a part of it."""
+    """Replace a rectangle around a random pixel, clipped at the border, with the other image."""
     _, height, width, _ = own.shape
     side = (1 - _share(drawn, alpha, p)).sqrt()
     rows, columns = (height * side).long(), (width * side).long()
@@ -37,7 +37,7 @@ def cutmix(own: Tensor, other: Tensor, drawn: Draws, *, alpha: float, p: float) 
 
 
 def _share(drawn: Draws, alpha: float, p: float) -> Tensor:
-    """What of each image is its own, before rounding to pixels: (N,) float32."""
+    """The share of each image's own pixels, before rounding to whole pixels: (N,) float32."""
     share = _beta_on(alpha, drawn.index.device)[drawn.integers(_BETA_VALUES, "share")]
     return torch.where(drawn.uniform() < p, share, 1.0)
 
@@ -48,11 +48,11 @@ def _beta_on(alpha: float, device: torch.device) -> Tensor:
 
 
 def beta_values(alpha: float) -> Tensor:
-    """Equally likely values that stand for Beta(alpha, alpha), in rising order: (65536,) float32.
+    """Equally likely values that approximate Beta(alpha, alpha), in ascending order: (65536,) float32.
 
-    Drawing one of them takes a uniform number and no rejection. They are the middles of as many parts of equal
-    probability, found by integrating the density x^(alpha-1) (1-x)^(alpha-1) over [0, 1/2]; the rest is its mirror
-    image. Where alpha < 1 the density has a pole at 0, which the substitution s = x^alpha removes.
+    Sampling needs one uniform number and no rejection. The values are the medians of 65536 intervals of equal
+    probability. They follow from the integral of the density x^(alpha-1) (1-x)^(alpha-1) over [0, 1/2]; the other half
+    is its mirror image. For alpha < 1, the density has a pole at 0, which the substitution s = x^alpha removes.
     """
     power = min(alpha, 1.0)
     nodes = np.linspace(0, 0.5**power, _BETA_NODES + 1)  # of s = x^power
@@ -63,7 +63,7 @@ def beta_values(alpha: float) -> Tensor:
     density = x ** (alpha - power) * (1 - x) ** (alpha - 1)
     cumulated = np.concatenate([[0.0], (density @ weights).cumsum()])
     middles = (np.arange(_BETA_VALUES // 2) + 0.5) / (_BETA_VALUES // 2)
-    # x^alpha rises almost evenly with the probability, so that straight lines between the nodes will do.
+    # x^alpha is almost linear in the probability, so linear interpolation between the nodes is accurate.
     lower = np.interp(middles, cumulated / cumulated[-1], nodes ** (alpha / power)) ** (1 / alpha)
     return torch.from_numpy(np.concatenate([lower, 1 - lower[::-1]]).astype(np.float32))
 

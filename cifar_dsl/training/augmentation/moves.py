@@ -1,7 +1,7 @@
-"""Augmentations that move pixels, or blank them out.
+"""Augmentations that move pixels or fill them.
 
-Each changes a map (N, H, W) that says for every pixel of the output from which pixel of its source image it
-comes: y * W + x, or with what it is filled: BLACK, MEAN or NOISE.
+Each transforms a source map, (N, H, W) int64. For every output pixel, the map holds the index y * W + x of its source
+pixel, or its fill: BLACK, MEAN or NOISE.
 """
 
 from collections.abc import Callable
@@ -14,16 +14,16 @@ from cifar_dsl.training.draws import Draws
 
 BLACK, MEAN, NOISE = -1, -2, -3
 _FILLS = {"black": BLACK, "mean": MEAN, "noise": NOISE}
-_ERASING_ATTEMPTS = 10
+_ERASING_ATTEMPTS = 10  # candidates per image
 
 
-def unmoved(count: int, height: int, width: int, device: torch.device) -> Tensor:
-    """The map (N, H, W) of images that stay as they are."""
+def identity_map(count: int, height: int, width: int, device: torch.device) -> Tensor:
+    """The source map of unchanged images: (N, H, W) int64."""
     return torch.arange(height * width, device=device).view(1, height, width).expand(count, height, width)
 
 
 def crop(source: Tensor, drawn: Draws, *, padding: int, mode: str) -> Tensor:
-    """A window of the padded image at a random place."""
+    """Crop a random window from the padded image."""
     _, height, width = source.shape
     key, index = drawn.key(), drawn.index
     top = draws.integers(key, index, 2 * padding + 1) - padding
@@ -40,18 +40,18 @@ def crop(source: Tensor, drawn: Draws, *, padding: int, mode: str) -> Tensor:
 
 
 def translate(source: Tensor, drawn: Draws, *, pixels: int, mode: str) -> Tensor:
-    """The image moved by up to `pixels` each way."""
+    """Shift the image by up to `pixels` in each direction."""
     return crop(source, drawn, padding=pixels, mode=mode)
 
 
 def flip(source: Tensor, drawn: Draws, *, p: float) -> Tensor:
-    """Left and right exchanged."""
+    """Mirror an image horizontally with probability `p`."""
     return _mirrored(source, drawn.uniform() < p)
 
 
 def alternating_flip(source: Tensor, drawn: Draws) -> Tensor:
-    """Left and right exchanged for one half of the images in odd epochs, for the other half in even ones."""
-    is_first = drawn.uniform_always() < 0.5
+    """Mirror a random half of the images in odd epochs, and the other half in even epochs."""
+    is_first = drawn.uniform_in_all_epochs() < 0.5
     return _mirrored(source, is_first == drawn.keys.is_odd)
 
 
@@ -60,7 +60,7 @@ def _mirrored(source: Tensor, is_flipped: Tensor) -> Tensor:
 
 
 def cutout(source: Tensor, drawn: Draws, *, size: int, fill: str) -> Tensor:
-    """A square around a random pixel filled; at the border a part of it."""
+    """Fill a square around a random pixel, clipped at the border."""
     _, height, width = source.shape
     key, index = drawn.key(), drawn.index
     top = draws.integers(key, index, height) - size // 2
@@ -71,17 +71,17 @@ def cutout(source: Tensor, drawn: Draws, *, size: int, fill: str) -> Tensor:
 def random_erasing(
     source: Tensor, drawn: Draws, *, p: float, area: tuple[float, float], ratio: tuple[float, float], fill: str
 ) -> Tensor:
-    """A rectangle filled: the first of some drawn ones that is smaller than the image, if there is one."""
+    """Fill a random rectangle with probability `p`: the first of ten candidates that fits, if one does."""
     _, height, width = source.shape
     rows, columns = torch.zeros_like(drawn.index), torch.zeros_like(drawn.index)
-    is_found = torch.zeros_like(drawn.index, dtype=torch.bool)
+    is_chosen = torch.zeros_like(drawn.index, dtype=torch.bool)
     for attempt in range(_ERASING_ATTEMPTS):
         size = _between(area, drawn.uniform(f"area {attempt}")) * (height * width)
         shape = _between(ratio, drawn.uniform(f"ratio {attempt}"))
         drawn_rows, drawn_columns = (size * shape).sqrt().round().long(), (size / shape).sqrt().round().long()
-        is_taken = ~is_found & (drawn_rows < height) & (drawn_columns < width)
-        rows, columns = torch.where(is_taken, drawn_rows, rows), torch.where(is_taken, drawn_columns, columns)
-        is_found |= is_taken
+        is_first = ~is_chosen & (drawn_rows < height) & (drawn_columns < width)
+        rows, columns = torch.where(is_first, drawn_rows, rows), torch.where(is_first, drawn_columns, columns)
+        is_chosen |= is_first
     top = drawn.integers(height - rows + 1, "top")
     left = drawn.integers(width - columns + 1, "left")
     is_erased = rectangle(height, width, top, left, top + rows, left + columns)
@@ -90,7 +90,7 @@ def random_erasing(
 
 
 def rectangle(height: int, width: int, top: Tensor, left: Tensor, bottom: Tensor, right: Tensor) -> Tensor:
-    """Which pixels lie in a rectangle, without its bottom row and right column: (N,) four times -> (N, H, W) bool."""
+    """The mask of a rectangle, `bottom` and `right` excluded: four times (N,) int64 -> (N, H, W) bool."""
     rows = torch.arange(height, device=top.device)
     columns = torch.arange(width, device=top.device)
     is_row = (rows >= top[:, None]) & (rows < bottom[:, None])
@@ -98,10 +98,10 @@ def rectangle(height: int, width: int, top: Tensor, left: Tensor, bottom: Tensor
     return is_row[:, :, None] & is_column[:, None, :]
 
 
-def reflected(place: Tensor, extent: int) -> Tensor:
-    """Places beyond an end mirrored at the last pixel, as torch's `reflect` padding does."""
+def reflected(position: Tensor, extent: int) -> Tensor:
+    """Mirror positions outside [0, extent) at the border pixels, as torch's `reflect` padding does."""
     period = max(1, 2 * (extent - 1))
-    folded = place.remainder(period)
+    folded = position.remainder(period)
     return torch.where(folded < extent, folded, period - folded)
 
 

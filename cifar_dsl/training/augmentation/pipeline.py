@@ -1,4 +1,4 @@
-"""A chain of augmentations, worked off."""
+"""Applies a chain of augmentations to a batch."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir.recipe import Augmentation
 from cifar_dsl.training.augmentation.changes import CHANGES
 from cifar_dsl.training.augmentation.mixtures import MIXTURES
-from cifar_dsl.training.augmentation.moves import BLACK, MEAN, MOVES, NOISE, unmoved
+from cifar_dsl.training.augmentation.moves import BLACK, MEAN, MOVES, NOISE, identity_map
 from cifar_dsl.training.draws import Draws, Keys
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.losses import one_hot
@@ -15,18 +15,14 @@ from cifar_dsl.training.losses import one_hot
 
 @frozen
 class Batch:
-    """What a step trains on: images (N, C, H, W) and their own labels (N,).
+    """A training batch after augmentation."""
 
-    `parts` are the labels of all that an image was mixed of, and the share of each: (N, K) int64 and float32;
-    None where nothing was mixed.
-    """
-
-    images: Tensor
-    labels: Tensor
-    parts: tuple[Tensor, Tensor] | None = None
+    images: Tensor  # (N, C, H, W) float32
+    labels: Tensor  # (N,) int64: of each image itself, even if others are mixed into it
+    parts: tuple[Tensor, Tensor] | None = None  # of mixtures: labels (N, K) int64 and shares (N, K) float32
 
     def targets(self, classes: int) -> Tensor:
-        """What the loss is taken against: labels (N,), or the shares of classes (N, classes)."""
+        """The targets for the loss: labels, (N,) int64, or the share of each class, (N, classes) float32."""
         if self.parts is None:
             return self.labels
         labels, shares = self.parts
@@ -34,7 +30,7 @@ class Batch:
 
 
 def augmented(images: Images, index: Tensor, chain: tuple[Augmentation, ...], keys: Keys) -> Batch:
-    """The training images at `index`, (N,) int64, changed at random as the chain says, normalised."""
+    """The training images at `index`, (N,) int64, augmented by the chain and normalized."""
     if not chain:
         return Batch(images.batch(index), images.labels.index_select(0, index))
     values, parts = _Pipeline(images, chain, keys).run(index, len(chain))
@@ -48,10 +44,10 @@ class _Pipeline:
     keys: Keys
 
     def run(self, index: Tensor, stages: int) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
-        """The first stages applied: values (N, H, W, C), uint8 or float32 from 0 to 255, and `Batch.parts`."""
+        """Apply the first `stages` augmentations. Returns values (N, H, W, C), 0 to 255, and `Batch.parts`."""
         last = self.chain[stages - 1]
         if last.name not in MIXTURES:
-            return self._alone(index, stages), None
+            return self._unmixed(index, stages), None
         drawn = self._draws(stages - 1, index)
         partners = drawn.integers(len(self.images), "partner")
         (own, own_parts), (other, other_parts) = self._parts(index, stages - 1), self._parts(partners, stages - 1)
@@ -61,13 +57,13 @@ class _Pipeline:
         return values, (labels, shares)
 
     def _parts(self, index: Tensor, stages: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """As `run`, and an image that isn't mixed is one part."""
+        """As `run`, but an image without a mixture counts as one part."""
         values, parts = self.run(index, stages) if stages else (self.images.at(index), None)
         labels = self.images.labels.index_select(0, index)[:, None]
         return values, parts or (labels, torch.ones_like(labels, dtype=torch.float32))
 
-    def _alone(self, index: Tensor, stages: int) -> Tensor:
-        """The first stages, none of which mixes: (N, H, W, C)."""
+    def _unmixed(self, index: Tensor, stages: int) -> Tensor:
+        """Apply the first `stages` augmentations, none of which is a mixture: (N, H, W, C)."""
         values: Tensor | None = None
         place = 0
         while place < stages:
@@ -86,9 +82,9 @@ class _Pipeline:
         return values
 
     def _moved(self, values: Tensor | None, index: Tensor, places: range) -> Tensor:
-        """Some moves in a row, of `values` or of the images as they are: (N, H, W, C)."""
+        """Apply successive moves to `values`, or to the stored images if None: (N, H, W, C)."""
         _, height, width, channels = self.images.pixels.shape
-        source = unmoved(len(index), height, width, index.device)
+        source = identity_map(len(index), height, width, index.device)
         for place in places:
             move = self.chain[place]
             source = MOVES[move.name](source, self._draws(place, index), **move.arguments())

@@ -1,4 +1,4 @@
-"""The pictures that models learn from: CIFAR-10, CIFAR-100, embedded shapes, or a user's own."""
+"""Datasets: CIFAR-10, CIFAR-100, the embedded shapes, or a user's own."""
 
 from cifar_dsl.training.datasets.dataset import Dataset
 from cifar_dsl.training.datasets.load import data_directory, load_dataset

@@ -1,8 +1,8 @@
-"""CIFAR-10 and CIFAR-100 as published: their archives, their classes, and how to tell them from look-alikes.
+"""CIFAR-10 and CIFAR-100 as published: archives, classes and digests.
 
 Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009;
-https://www.cs.toronto.edu/~kriz/cifar.html describes the files. The binary version is read, not the Python
-one: that is pickled, and unpickling runs whatever code a file holds.
+https://www.cs.toronto.edu/~kriz/cifar.html describes the files. This reads the binary version. The Python version is
+pickled, and unpickling a file runs the code that it contains.
 """
 
 import tarfile
@@ -22,8 +22,8 @@ from cifar_dsl.training.datasets.store import canonical_order
 CHANNELS, HEIGHT, WIDTH = 3, 32, 32
 MEMBER_BYTES = 256 * 1024 * 1024  # the largest member of the published archives has 154 MB
 
-# `Dataset.digest` of CIFAR-10, taken from all 60,000 pictures; their training split has the published mean
-# (0.49139968, 0.48215841, 0.44653091) and deviation (0.24703223, 0.24348513, 0.26158784) of each channel.
+# `Dataset.digest` of all 60,000 pictures. Their training split has the published mean per channel,
+# (0.49139968, 0.48215841, 0.44653091), and standard deviation, (0.24703223, 0.24348513, 0.26158784).
 CIFAR10_DIGEST = "c18633b839ebc6ffa21102c7cba5b21473e10cf0898391213d54a48da9ff320f"
 
 CIFAR10_CLASSES = (
@@ -47,16 +47,16 @@ CIFAR100_CLASSES = tuple(
     pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal
     shark shrew skunk skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank
     telephone television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
-    """.split()  # noqa: SIM905  a literal would take a hundred lines
+    """.split()  # noqa: SIM905  a tuple literal would take a hundred lines
 )
 
 
 @frozen
 class Archive:
-    """A published archive and how its members are laid out.
+    """A published archive and the format of its members.
 
-    A member is a row of records: `label_bytes` labels of one byte each, the last of which counts, then
-    3072 bytes of one picture (C, H, W).
+    A member is a sequence of records: `label_bytes` labels of one byte each, the last of which is used, then the 3072
+    bytes of a picture, (C, H, W).
     """
 
     name: str
@@ -71,7 +71,7 @@ class Archive:
 
     @property
     def filename(self) -> str:
-        """What the archive is called in the data folder."""
+        """The name of the archive in the data folder."""
         return self.url.rpartition("/")[2]
 
 
@@ -104,11 +104,11 @@ ARCHIVES = {
 }
 
 
-def obtain(archive: Archive, folder: Path, progress: Progress | None = None) -> Dataset:
-    """The data set of an archive that lies in `folder`, or else is downloaded to there.
+def load_or_download(archive: Archive, folder: Path, progress: Progress | None = None) -> Dataset:
+    """The dataset of an archive in `folder`, downloaded if missing.
 
     Raises:
-        DataError: The archive can't be had, or is not the published one.
+        DataError: The archive can't be downloaded, or is not the published one.
     """
     path = folder / archive.filename
     try:
@@ -124,35 +124,35 @@ def obtain(archive: Archive, folder: Path, progress: Progress | None = None) -> 
     if damaged:
         raise DataError(
             f"{path} is not the published archive",
-            f"delete {path} to have it downloaded, or put the archive of {archive.url} there",
-            reason=f"the published one has {archive.size:,} bytes and the SHA-256 {archive.sha256}",
+            f"delete {path} to download it again, or replace it with the archive from {archive.url}",
+            reason=f"the published archive has {archive.size:,} bytes and the SHA-256 {archive.sha256}",
         )
     if not present:
         try:
             download(archive.url, path, size=archive.size, sha256=archive.sha256, progress=progress)
         except DownloadError as error:
-            raise _not_to_be_had(archive, path, error) from error
+            raise _unavailable(archive, path, error) from error
     return read_archive(archive, path)
 
 
-def _not_to_be_had(archive: Archive, path: Path, error: DownloadError) -> DataError:
+def _unavailable(archive: Archive, path: Path, error: DownloadError) -> DataError:
     return DataError(
         f"{archive.title} is not in {path.parent}, and {error.message}",
         *error.help,
-        "`cifar-dsl data import DIR` takes the pictures as DIR/train/<class>/*.png and DIR/test/...",
-        f"or get {archive.url} some other way, and put it at {path}",
-        "or train on the embedded data, which needs no download: --data shapes",
-        reason=f"{error.reason}; if the data is in another folder, name it with --data-dir or CIFAR_DSL_DATA",
+        "import PNG files, DIR/train/<class>/*.png and DIR/test/..., with `cifar-dsl data import DIR`",
+        f"or download {archive.url} by other means to {path}",
+        "or train on the embedded dataset, which needs no download: --data shapes",
+        reason=f"{error.reason}; if the dataset is in another folder, set --data-dir or CIFAR_DSL_DATA",
     )
 
 
 def read_archive(archive: Archive, path: Path) -> Dataset:
-    """The data set in the .tar.gz file `path`, in canonical order.
+    """The dataset in the .tar.gz file `path`, in canonical order.
 
-    Only the members that `archive` names are read, into memory; nothing is extracted to the disk.
+    Reads only the members that `archive` names, into memory; extracts nothing to disk.
 
     Raises:
-        DataError: The file is damaged, or not laid out as `archive` says.
+        DataError: The file is damaged, or its format differs from `archive`.
     """
     wanted = {*archive.train, *archive.test}
     try:
@@ -162,8 +162,8 @@ def read_archive(archive: Archive, path: Path) -> Dataset:
         x_test, y_test = _split(archive, members, archive.test)
     except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError) as error:
         raise DataError(
-            f"{path} is no {archive.title} archive in its binary version",
-            f"delete {path} to have it downloaded, or put the archive of {archive.url} there",
+            f"{path} is not the binary version of the {archive.title} archive",
+            f"delete {path} to download it again, or replace it with the archive from {archive.url}",
             reason=str(error),
         ) from error
     return Dataset(
@@ -179,11 +179,11 @@ def read_archive(archive: Archive, path: Path) -> Dataset:
 
 def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     if not member.isreg() or member.size > MEMBER_BYTES:
-        raise ValueError(f"{member.name} is no plain file of at most {MEMBER_BYTES:,} bytes")
+        raise ValueError(f"{member.name} is not a regular file of at most {MEMBER_BYTES:,} bytes")
     file = tar.extractfile(member)
     data = file.read() if file else b""
     if len(data) != member.size:
-        raise ValueError(f"{member.name} is cut off")
+        raise ValueError(f"{member.name} is truncated")
     return data
 
 
@@ -196,7 +196,7 @@ def _split(
         if name not in members:
             raise ValueError(f"{name} is missing")
         if len(members[name]) % record:
-            raise ValueError(f"{name} is no row of records of {record} bytes")
+            raise ValueError(f"{name} is not a sequence of {record}-byte records")
         parts.append(np.frombuffer(members[name], np.uint8).reshape(-1, record))
     records = np.concatenate(parts)
     images = records[:, archive.label_bytes :].reshape(-1, CHANNELS, HEIGHT, WIDTH).transpose(0, 2, 3, 1)
@@ -204,15 +204,15 @@ def _split(
 
 
 def compare_to_published(dataset: Dataset) -> str | None:
-    """One sentence on whether the data is exactly CIFAR-10; None for data that doesn't claim to be."""
+    """Whether a dataset called cifar10 is exactly CIFAR-10, in a sentence; None for other datasets."""
     if dataset.name != "cifar10":
         return None
     if dataset.digest == CIFAR10_DIGEST:
-        return "this is exactly CIFAR-10: every picture and label is that of the published archive"
+        return "this is exactly CIFAR-10: all pictures and labels match the published archive"
     counts = len(dataset.y_train), len(dataset.y_test)
     if counts != (50_000, 10_000):
         return (
             f"this is not the published CIFAR-10: it has {counts[0]:,} training and {counts[1]:,} test "
             "pictures, not 50,000 and 10,000"
         )
-    return "this is not the published CIFAR-10: the counts agree, but pictures or labels differ"
+    return "this is not the published CIFAR-10: pictures or labels differ"

@@ -1,4 +1,4 @@
-"""`Dataset`, the pictures and labels that a model is trained and tested on, and what goes wrong with them."""
+"""`Dataset`: the pictures and labels for training and testing, and their validation."""
 
 import hashlib
 from functools import cached_property
@@ -9,18 +9,20 @@ import numpy as np
 import numpy.typing as npt
 from attrs import field
 
+from cifar_dsl.compiler import DataShape
 from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.ir import Shape
 
-CHANNELS_LIMIT = 4  # tells (N, C, H, W) from (N, H, W, C)
+CHANNELS_LIMIT = 4  # distinguishes (N, C, H, W) from (N, H, W, C)
 
 
 @frozen(eq=False, slots=False)
 class Dataset:
-    """A labelled training split and test split of pictures that are all the same size.
+    """A labeled training split and test split of pictures of the same size.
 
     Raises:
-        DataError: An array has the wrong kind or shape, a split is empty, or a label names no class.
+        DataError: An array has the wrong type or shape, a split is empty, or a label has no class.
     """
 
     name: str
@@ -29,22 +31,22 @@ class Dataset:
     x_test: npt.NDArray[np.uint8] = field(repr=False)  # (M, H, W, C)
     y_test: npt.NDArray[np.int64] = field(repr=False)  # (M,)
     classes: tuple[str, ...] = field(repr=False)
-    origin: str  # where the pictures came from, for people
-    path: Path | None = None  # the file that they were read from
+    origin: str  # the source of the pictures, for people
+    path: Path | None = None  # the file of the arrays
 
     def __attrs_post_init__(self) -> None:
         _check_split(self, "train", self.x_train, self.y_train)
         _check_split(self, "test", self.x_test, self.y_test)
         if self.x_train.shape[1:] != self.x_test.shape[1:]:
             raise DataError(
-                f"data set '{self.name}' ({self.origin}) holds pictures of two sizes",
+                f"dataset '{self.name}' ({self.origin}) has pictures of two sizes",
                 "store both splits with the same height, width and channels",
                 reason=f"x_train is {_kind(self.x_train)} and x_test is {_kind(self.x_test)}",
             )
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256, in hexadecimal, over kind, shape and bytes of the four arrays."""
+        """SHA-256, in hexadecimal, of the types, shapes and bytes of the four arrays."""
         digest = hashlib.sha256()
         for array in (self.x_train, self.y_train, self.x_test, self.y_test):
             digest.update(_kind(array).encode())
@@ -53,9 +55,14 @@ class Dataset:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of every picture."""
+        """The shape (C, H, W) of every picture."""
         _, height, width, channels = self.x_train.shape
         return channels, height, width
+
+    @property
+    def data_shape(self) -> DataShape:
+        """The facts that a spec is checked against."""
+        return DataShape(self.name, Shape(self.image_shape), len(self.classes), len(self.y_train))
 
 
 def _kind(array: npt.NDArray[Any]) -> str:
@@ -63,13 +70,13 @@ def _kind(array: npt.NDArray[Any]) -> str:
 
 
 def _check_split(dataset: Dataset, split: str, images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> None:
-    where = f"{{}} of data set '{dataset.name}' ({dataset.origin})"
+    where = f"{{}} of dataset '{dataset.name}' ({dataset.origin})"
     x, y = where.format(f"x_{split}"), where.format(f"y_{split}")
     if images.dtype != np.uint8:
         raise DataError(
             f"{x} is {_kind(images)}, not uint8",
-            "store the pictures as they were before any scaling or normalising, as numpy.uint8",
-            reason="pictures are stored as whole numbers from 0 to 255; a recipe's preprocessing scales them",
+            "store the pictures as numpy.uint8, before any scaling or normalization",
+            reason="pictures are integers from 0 to 255; the recipe normalizes them",
         )
     if images.ndim != 4 or images.shape[3] > CHANNELS_LIMIT or 0 in images.shape[1:]:
         raise DataError(
@@ -80,25 +87,25 @@ def _check_split(dataset: Dataset, split: str, images: npt.NDArray[Any], labels:
     if labels.dtype != np.int64 or labels.ndim != 1:
         raise DataError(
             f"{y} is {_kind(labels)}, not integers (N)",
-            "store one whole number for each picture; one-hot rows y become labels with y.argmax(1)",
-            reason="a label is the number of the picture's class, counted from 0",
+            "store one integer per picture; convert one-hot rows y with y.argmax(1)",
+            reason="a label is the index of the picture's class, from 0",
         )
     if len(images) != len(labels):
         raise DataError(
             f"{y} has {len(labels):,} labels for {len(images):,} pictures",
-            f"store as many labels as pictures in the {split} split",
-            reason="every picture has one label",
+            f"store one label per picture in the {split} split",
+            reason="each picture needs a label",
         )
     if not len(images):
         raise DataError(
             f"{x} is empty",
-            f"put at least one picture into the {split} split",
-            reason="a model can be neither trained nor tested without pictures",
+            f"add at least one picture to the {split} split",
+            reason="training and testing need pictures",
         )
     if labels.min() < 0 or labels.max() >= len(dataset.classes):
         wrong = int(np.argmax((labels < 0) | (labels >= len(dataset.classes))))
         raise DataError(
-            f"{y} holds the label {labels[wrong]} at index {wrong}",
+            f"{y} has the label {labels[wrong]} at index {wrong}",
             "correct the label, or name every class in `classes`",
-            reason=f"there are {len(dataset.classes)} classes, so labels go from 0 to {len(dataset.classes) - 1}",
+            reason=f"there are {len(dataset.classes)} classes, so labels range from 0 to {len(dataset.classes) - 1}",
         )

@@ -1,4 +1,4 @@
-"""Downloads that can be broken off and resumed, and that are checked before they count."""
+"""Resumable downloads, verified by size and SHA-256."""
 
 import hashlib
 import os
@@ -19,19 +19,19 @@ _PARTIAL_CONTENT = 206
 
 
 def download(url: str, target: Path, *, size: int, sha256: str, progress: Progress | None = None) -> None:
-    """Fetches `url` into `target`, which appears only once it is complete and checked.
+    """Download `url` to `target`, which appears only once the file is complete and verified.
 
-    What has come before a break stays in `<target>.part`, and the next call goes on from there.
+    An interrupted download stays in `<target>.part`, and the next call resumes it.
 
     Args:
         url: An http or https address.
         target: The file to write; its folder exists.
-        size: How many bytes the file has; no more are ever read.
+        size: The size of the file in bytes; no more are ever read.
         sha256: Its SHA-256 in hexadecimal.
-        progress: Told how many bytes have come.
+        progress: Called with the number of downloaded bytes.
 
     Raises:
-        DownloadError: The file couldn't be fetched, or isn't the one expected.
+        DownloadError: The download failed, or the file isn't the expected one.
         DataError: The file can't be written.
     """
     part = target.with_name(f"{target.name}.part")
@@ -41,13 +41,13 @@ def download(url: str, target: Path, *, size: int, sha256: str, progress: Progre
         if resumed and file_sha256(part) != sha256:  # the older bytes may be of another file
             part.unlink()
             _fetch(url, part, size, progress)
-        found = file_sha256(part)
-        if found != sha256:
+        digest = file_sha256(part)
+        if digest != sha256:
             part.unlink()
             raise DownloadError(
-                f"{url} is not the file that was expected",
-                "try again; if it stays so, get the file from somewhere else",
-                reason=f"its SHA-256 is {found}, not {sha256}: it was damaged on the way, or changed at its source",
+                f"{url} is not the expected file",
+                "try again; if that fails, get the file from another source",
+                reason=f"its SHA-256 is {digest}, not {sha256}; it was damaged in transit, or changed at the source",
             )
         part.replace(target)
     except OSError as error:
@@ -65,14 +65,14 @@ def file_sha256(path: Path) -> str:
 
 
 def _fetch(url: str, part: Path, size: int, progress: Progress | None) -> None:
-    """Appends to `part` until it has `size` bytes."""
+    """Append to `part` until it has `size` bytes."""
     have = part.stat().st_size if part.exists() else 0
     if have == size:
         return
     with _open(url, have) as response:
         if response.status != _PARTIAL_CONTENT:  # a server may ignore the range and send everything
             have = 0
-        _check_announcement(url, response, size - have)
+        _check_headers(url, response, size - have)
         with part.open("ab" if have else "wb") as file:
             for chunk in _chunks(url, response, size - have):
                 file.write(chunk)
@@ -83,14 +83,14 @@ def _fetch(url: str, part: Path, size: int, progress: Progress | None) -> None:
             os.fsync(file.fileno())
     if have < size:
         raise DownloadError(
-            f"the download of {url} broke off",
-            "run the same command again: it goes on from there",
-            reason=f"{have:,} of {size:,} bytes have come; they are kept in {part}",
+            f"the download of {url} was interrupted",
+            "rerun the command to resume",
+            reason=f"downloaded {have:,} of {size:,} bytes (kept in {part})",
         )
 
 
 def _open(url: str, start: int) -> HTTPResponse:
-    request = Request(url, headers={"Range": f"bytes={start}-"} if start else {})  # noqa: S310  our own URLs
+    request = Request(url, headers={"Range": f"bytes={start}-"} if start else {})  # noqa: S310  the URL is ours
     try:
         response: HTTPResponse = urlopen(request, timeout=_TIMEOUT)  # noqa: S310
     except HTTPError as error:
@@ -104,7 +104,7 @@ def _open(url: str, start: int) -> HTTPResponse:
 
 
 def _chunks(url: str, response: HTTPResponse, limit: int) -> Iterator[bytes]:
-    """At most `limit` bytes of the response; fewer if the connection breaks."""
+    """At most `limit` bytes of the response; fewer if the server closes the connection."""
     while limit > 0:
         try:
             chunk = response.read1(min(_CHUNK, limit))
@@ -116,20 +116,20 @@ def _chunks(url: str, response: HTTPResponse, limit: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _check_announcement(url: str, response: HTTPResponse, expected: int) -> None:
+def _check_headers(url: str, response: HTTPResponse, expected: int) -> None:
     kind = response.headers.get_content_type()
     announced = response.headers.get("Content-Length", str(expected))
     if kind == "text/html" or announced != str(expected):
         raise DownloadError(
-            f"{url} is not the file that was expected",
-            "a login page of the network may stand in between: open the address in a browser",
-            reason=f"the server offers {announced} bytes of {kind}, where {expected} bytes were to come",
+            f"{url} is not the expected file",
+            "open the address in a browser: your network may require a login",
+            reason=f"the server offers {announced} bytes of {kind} instead of {expected} bytes",
         )
 
 
 def _unreachable(url: str, error: Exception) -> DownloadError:
     return DownloadError(
         f"cannot download {url}",
-        "check the network, then run the same command again: what has come so far is kept",
+        "check the network, then rerun the command to resume",
         reason=str(error) or type(error).__name__,
     )

@@ -1,4 +1,4 @@
-"""Importing a tree of PNG files."""
+"""Imports a folder tree of PNG files."""
 
 import struct
 import warnings
@@ -16,7 +16,7 @@ from cifar_dsl.training.datasets.progress import Progress
 from cifar_dsl.training.datasets.store import canonical_order
 
 SIDE_LIMIT = 512  # pixels
-_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # 8 bits and less; 16-bit samples wouldn't survive
+_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # up to 8 bits per channel; converting 16 bits would lose information
 
 # What Pillow raises for a damaged file, besides OSError.
 _DAMAGE = (
@@ -29,23 +29,22 @@ _DAMAGE = (
     Image.DecompressionBombWarning,
 )
 
-_LAYOUT = "lay the pictures out as train/<class>/*.png and test/<class>/*.png"
+_LAYOUT = "store the pictures as train/<class>/*.png and test/<class>/*.png"
 
 
 def import_folder(directory: Path, progress: Progress | None = None) -> Dataset:
     """The pictures of a tree `train|test/<class>/*.png`, (N, H, W, 3), in canonical order.
 
-    Grey, palette and transparent pictures are converted to RGB; what is transparent loses its transparency.
-    Classes are numbered by name, which is the official order of CIFAR-10 and of CIFAR-100; a tree with the
-    classes of one of them takes its name. Hidden files are skipped; any other file that is no PNG is an
-    error, so that no picture is left out unnoticed.
+    Grey, palette and transparent pictures are converted to RGB, without their transparency. Classes are sorted by name,
+    as CIFAR-10 and CIFAR-100 officially are; a tree with the classes of one of them takes its name. Hidden files are
+    skipped. Any other file that isn't a PNG is an error, so no picture is left out silently.
 
     Args:
         directory: The folder that holds `train` and `test`.
-        progress: Told how many pictures have been read.
+        progress: Called with the number of pictures read.
 
     Raises:
-        DataError: The tree is not laid out so, a file is damaged, or two pictures differ in size.
+        DataError: The tree has another layout, a file is damaged, or two pictures differ in size.
     """
     try:
         train, test = (_files(directory / split) for split in ("train", "test"))
@@ -56,7 +55,7 @@ def import_folder(directory: Path, progress: Progress | None = None) -> Dataset:
         raise DataError(
             f"class {lone[0]} is only in {directory / ('train' if lone[0] in train else 'test')}",
             _LAYOUT,
-            reason="a model is tested on the classes that it was trained on",
+            reason="training and testing need the same classes",
         )
     classes = tuple(train)
     total = sum(len(files) for files in (*train.values(), *test.values()))
@@ -72,7 +71,7 @@ def import_folder(directory: Path, progress: Progress | None = None) -> Dataset:
         x_test=x_test,
         y_test=y_test,
         classes=classes,
-        origin=f"imported from {directory.resolve().name}",  # the rest of the path is nobody else's business
+        origin=f"imported from {directory.resolve().name}",  # the rest of the path is private
     )
 
 
@@ -80,17 +79,17 @@ def _files(split: Path) -> dict[str, list[Path]]:
     """The PNG files of each class, both sorted by name."""
     folders = [entry for entry in _visible(split) if entry.is_dir()]
     if not folders:
-        raise DataError(f"{split} holds no folders", _LAYOUT, reason="each class has a folder of its own")
+        raise DataError(f"{split} has no folders", _LAYOUT, reason="each class needs a folder of its own")
     files = {folder.name: _visible(folder) for folder in folders}
     for folder in folders:
         if not files[folder.name]:
-            raise DataError(f"{folder} is empty", _LAYOUT, reason="every class needs pictures in both splits")
+            raise DataError(f"{folder} is empty", _LAYOUT, reason="each class needs pictures in both splits")
         for file in files[folder.name]:
             if file.suffix.lower() != ".png":
                 raise DataError(
-                    f"{file} is no PNG file",
-                    "convert it to PNG, or move it away",
-                    reason="a class's folder holds PNG files alone, so that no picture is left out unnoticed",
+                    f"{file} is not a PNG file",
+                    "convert it to PNG, or move it elsewhere",
+                    reason="a class folder may contain only PNG files, so that no picture is left out silently",
                 )
     return files
 
@@ -101,7 +100,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 class _PictureReader:
-    """Reads pictures that must all have the size of the first, and counts them."""
+    """Reads pictures, counts them, and checks that all have the size of the first."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self._done = 0
@@ -123,8 +122,8 @@ class _PictureReader:
         if image.shape != shape:
             raise DataError(
                 f"{path} is {image.shape[1]}x{image.shape[0]} pixels, not {shape[1]}x{shape[0]} like {first}",
-                "bring every picture to one size first",
-                reason="the pictures of a data set all have the same size",
+                "resize all pictures to one size first",
+                reason="all pictures of a dataset must have the same size",
             )
         self._done += 1
         if self._progress:
@@ -139,10 +138,10 @@ def _read_png(path: Path) -> npt.NDArray[np.uint8]:
                 raise DataError(
                     f"{path} is {image.width}x{image.height} pixels of mode {image.mode}",
                     "scale it down, or convert it to 8 bits",
-                    reason=f"pictures have up to {SIDE_LIMIT} pixels a side and 8 bits a channel",
+                    reason=f"pictures may have up to {SIDE_LIMIT} pixels per side and 8 bits per channel",
                 )
             return np.asarray(image.convert("RGB"))
     except (OSError, *_DAMAGE) as error:
         raise DataError(
-            f"{path} can't be read as a PNG file", "replace the file by an undamaged one", reason=str(error)
+            f"{path} can't be read as a PNG file", "replace the file with an undamaged one", reason=str(error)
         ) from error

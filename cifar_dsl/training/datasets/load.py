@@ -1,4 +1,4 @@
-"""Finding a data set by its name."""
+"""Loads datasets by name."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import platformdirs
 
 from cifar_dsl.foundation.errors import DataError
-from cifar_dsl.training.datasets.cifar import ARCHIVES, obtain
+from cifar_dsl.training.datasets.cifar import ARCHIVES, load_or_download
 from cifar_dsl.training.datasets.dataset import Dataset
 from cifar_dsl.training.datasets.progress import Progress
 from cifar_dsl.training.datasets.shapes import shapes
@@ -16,7 +16,7 @@ NAMES = (*ARCHIVES, "shapes", "npz")
 
 
 def data_directory(data_dir: Path | None = None) -> Path:
-    """The folder of downloaded data: `data_dir`, else $CIFAR_DSL_DATA, else one in the user's cache."""
+    """The folder for downloaded datasets: `data_dir`, else $CIFAR_DSL_DATA, else one in the user's cache."""
     if data_dir is not None:
         return data_dir
     configured = os.environ.get("CIFAR_DSL_DATA")
@@ -26,35 +26,35 @@ def data_directory(data_dir: Path | None = None) -> Path:
 
 
 def cache_path(name: str, data_dir: Path | None = None) -> Path:
-    """Where the data set `name` is kept once it has been downloaded or imported."""
+    """The file of a downloaded or imported dataset."""
     return data_directory(data_dir) / f"{name}.npz"
 
 
 def load_dataset(
     name: str, *, path: Path | None = None, data_dir: Path | None = None, progress: Progress | None = None
 ) -> Dataset:
-    """The data set called `name`; no other data ever stands in for it.
+    """Load the dataset `name`, downloading it if necessary. Other data never replaces it.
 
     Args:
         name: "cifar10", "cifar100", "shapes" or "npz".
-        path: The .npz file, for "npz" alone.
-        data_dir: Where downloads are kept; see `data_directory`.
-        progress: Told how far a download is.
+        path: The .npz file, only for "npz".
+        data_dir: The folder for downloads; see `data_directory`.
+        progress: Called during a download.
 
     Raises:
-        DataError: The data can't be had, or is damaged.
+        DataError: The dataset can't be loaded or downloaded, or is damaged.
     """
     if name not in NAMES:
         raise DataError(
-            f"there is no data set '{name}'",
+            f"unknown dataset '{name}'",
             f"choose one of {', '.join(NAMES)}",
-            reason="a data set is found by its name",
+            reason="a dataset is loaded by its name",
         )
     if (name == "npz") != (path is not None):
         raise DataError(
-            f"data set '{name}' {'needs' if name == 'npz' else 'takes no'} path",
-            "say --data npz together with the path of the .npz file",
-            reason="a path names the file of a data set of one's own, 'npz'; the others are found by their names",
+            f"dataset '{name}' {'needs a' if name == 'npz' else 'takes no'} path",
+            "use --data npz:PATH for an .npz file",
+            reason="only 'npz' is loaded from a path; other datasets are loaded by name",
         )
     if path is not None:
         return load_npz(path)
@@ -63,26 +63,26 @@ def load_dataset(
     cached = cache_path(name, data_dir)
     try:
         is_cached = cached.exists()
-    except OSError as error:  # the folder is forbidden, or its name too long
+    except OSError as error:  # no permission, or the path is too long
         raise DataError(
-            f"cannot look into the data folder {cached.parent}",
+            f"cannot access the data folder {cached.parent}",
             "choose another folder with --data-dir or CIFAR_DSL_DATA",
             reason=str(error),
         ) from error
     if is_cached:
-        return _kept(cached, name)
-    dataset = obtain(ARCHIVES[name], cached.parent, progress)
+        return _load_cached(cached, name)
+    dataset = load_or_download(ARCHIVES[name], cached.parent, progress)
     save_npz(dataset, cached)
     return dataset
 
 
-def _kept(path: Path, name: str) -> Dataset:
-    """A published set that was kept. Raises DataError."""
+def _load_cached(path: Path, name: str) -> Dataset:
+    """Load a published dataset from the data folder. Raises DataError."""
     dataset = load_npz(path, name=name)
-    if dataset.classes != ARCHIVES[name].classes:  # a damaged list of contents may lack their names
+    if dataset.classes != ARCHIVES[name].classes:  # damage to the zip directory can hide the class names
         raise DataError(
             f"{path} is damaged: its classes are not those of {ARCHIVES[name].title}",
-            f"delete {path} to have it downloaded or import it again",
-            reason="a file that is kept under the name of a published data set holds that and nothing else",
+            f"delete {path}, then download or import it again",
+            reason="a file with the name of a published dataset must contain that dataset",
         )
     return dataset

@@ -1,13 +1,10 @@
-"""How a long piece of work says how far it is."""
+"""The progress callback of downloads and imports."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called again and again with what is done, out of how much if that is known, and of what.
-
-    Downloads count bytes, imports count pictures.
-    """
+    """A callback for the progress of a download, in bytes, or an import, in pictures."""
 
     def __call__(self, done: int, total: int | None, what: str) -> None:
-        """Takes note that `done` of `total` is done."""
+        """Report that `done` of `total` (None: unknown) is done. `what` names the work: a URL, or "pictures"."""

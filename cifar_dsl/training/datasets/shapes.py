@@ -1,9 +1,8 @@
-"""An embedded data set: small colour pictures of ten shapes, drawn from nothing but their index.
+"""The embedded dataset: small color pictures of ten shapes.
 
-Every picture is a pure function of (split, index), and only operations that IEEE 754 rounds exactly
-(+ - * / sqrt, comparisons) are done with it, so the pictures are the same bytes on every machine. A handful of
-constants come from sines and cosines, whose last digits may differ between machines; rounded to float32, as
-they are used, they don't.
+Each picture is a pure function of (split, index). Only operations that IEEE 754 rounds exactly (+ - * / sqrt,
+comparisons) compute it, so the pictures have the same bytes on every machine. A few constants are sines and cosines,
+whose last digits may differ between machines; rounded to float32, they don't.
 """
 
 import math
@@ -16,18 +15,18 @@ import numpy.typing as npt
 from cifar_dsl.training.datasets.dataset import Dataset
 
 SIZE = 32  # height and width of a picture in pixels
-CHUNK = 100  # pictures drawn at once, a multiple of the number of classes: the planes stay in the cache
+CHUNK = 100  # pictures drawn at once, a multiple of the number of classes; their arrays fit the CPU cache
 
 _Words = npt.NDArray[np.uint64]
 _Floats = npt.NDArray[np.floating[Any]]  # all float32
 
 
 def shapes(n_train: int = 10_000, n_test: int = 2_000) -> Dataset:
-    """Draws the data set "shapes": (N, 32, 32, 3) pictures of ten shapes in clutter.
+    """Draw the dataset "shapes": (N, 32, 32, 3) pictures of ten shapes in clutter.
 
-    The class of picture i is i modulo 10, so each split is balanced when its size is a multiple of ten.
-    The clutter is dosed to tell architectures apart: after ten epochs of Adam, three plain convolutions reach
-    a test accuracy of about 0.68, and three residual blocks with batch normalisation about 0.95.
+    The class of picture i is i modulo 10, so a split whose size is a multiple of ten is balanced. The amount of clutter
+    separates architectures: after ten epochs of Adam, three plain convolutions reach a test accuracy of about 0.68, and
+    three residual blocks with batch normalization about 0.95.
     """
     x_train, y_train = _split(0, n_train)
     x_test, y_test = _split(1, n_test)
@@ -51,10 +50,10 @@ def _split(split: int, n: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.in
 
 
 class _Stream:
-    """Random numbers for n pictures at once: the k-th number of a picture depends on its key and k alone.
+    """Random numbers for n pictures at once. The k-th number of a picture depends only on its key and k.
 
-    SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) as a counter-based generator. numpy.random won't do:
-    what its streams hold may change from one release to the next.
+    SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) as a counter-based generator. The streams of numpy.random may change
+    between releases.
     """
 
     _GAMMA = 0x9E3779B97F4A7C15
@@ -74,23 +73,23 @@ class _Stream:
         return words
 
     def words(self, count: int) -> _Words:
-        """The next `count` words of each picture: (n, count)."""
+        """The next `count` random words of each picture: (n, count) uint64."""
         counters = np.arange(self._drawn, self._drawn + count, dtype=np.uint64)
         self._drawn += count
         return self._mix(self._keys[:, None] + counters)
 
     def uniform(self, low: float, high: float, *shape: int) -> _Floats:
-        """The next numbers of each picture, uniform over [low, high): (n, *shape)."""
+        """The next random numbers of each picture, uniform over [low, high): (n, *shape) float32."""
         words = self.words(math.prod(shape)).reshape(-1, *shape)
         return ((words >> np.uint64(11)) * (2.0**-53 * (high - low)) + low).astype(np.float32)
 
     def direction(self) -> tuple[_Floats, _Floats]:
-        """The next direction of each picture, uniform over the circle: cosine and sine, (n, 1, 1) each."""
+        """The next random direction of each picture: cosine and sine, (n, 1, 1) each."""
         return _unit_vector(self.uniform(0, 1, 1, 1))
 
 
 def _unit_vector(turns: _Floats) -> tuple[_Floats, _Floats]:
-    # Taylor's series of a quarter of the angle, then doubled twice: cos and sin differ between machines.
+    # Taylor series of a quarter of the angle, doubled twice: np.cos and np.sin differ between machines.
     t = (turns - 0.5) * (math.pi / 2)
     t2 = t * t
     cosine = 1 - t2 / 2 * (1 - t2 / 12 * (1 - t2 / 30))
@@ -100,8 +99,8 @@ def _unit_vector(turns: _Floats) -> tuple[_Floats, _Floats]:
     return cosine, sine
 
 
-# Signed distances from an outline at the points (x, y), (n, 32, 32) each, in units of the shape's radius:
-# negative inside, and corners are mitred.
+# Signed distances from an outline at the points (x, y), (n, 32, 32) each, in units of the shape's radius: negative
+# inside; corners are mitered.
 # (Inigo Quilez, "2D distance functions", iquilezles.org.)
 
 
@@ -151,7 +150,7 @@ def _pentagon(x: _Floats, y: _Floats) -> _Floats:
 
 
 def _star(x: _Floats, y: _Floats) -> _Floats:
-    # A pentagram is where at most one of the pentagon's five sides is overstepped.
+    # A pentagram contains the points that lie outside of at most one of the pentagon's five sides.
     largest, second = np.full_like(x, -np.inf), np.full_like(x, -np.inf)
     for side in _sides(x, y, 5, 0.42):
         second = np.maximum(second, np.minimum(largest, side))
@@ -192,8 +191,8 @@ _SHAPES: dict[str, Callable[[_Floats, _Floats], _Floats]] = {
 }
 
 
-# A picture, from back to front: textured ground, clutter, the lighter shape, a thin stroke, noise.
-# Colours are numbers from 0 to 1, (n, 3, 1, 1) or with a value for each pixel; lengths are in pixels.
+# A picture, from back to front: textured ground, clutter, the lighter shape, a thin stroke, noise. Colors are values
+# from 0 to 1, (n, 3, 1, 1), or (n, 3, 32, 32) with one per pixel. Lengths are in pixels.
 
 _AXIS = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2  # pixel centres, from the picture's centre
 _X, _Y = _AXIS[None, None, :], _AXIS[None, :, None]
@@ -202,33 +201,33 @@ _X, _Y = _AXIS[None, None, :], _AXIS[None, :, None]
 def _draw(split: int, index: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     random = _Stream(split, index)
     ground = random.uniform(0.05, 0.5, 3, 1, 1)
-    canvas = ground + (_other_colour(random, ground, 0.0, 0.3) - ground) * _texture(random)
+    canvas = ground + (_other_color(random, ground, 0.0, 0.3) - ground) * _texture(random)
     for _ in range(2):
-        _paint(canvas, _stroke(random, length=16, thickness=3.0), _other_colour(random, ground, 0.15, 0.5))
-    colour = ground + random.uniform(0.15, 0.5, 3, 1, 1)
-    _paint(canvas, _shape(random, index), colour + 0.2 * (_texture(random) - 0.5))
-    _paint(canvas, _stroke(random, length=24, thickness=1.2), _other_colour(random, ground, 0.15, 0.5))
+        _paint(canvas, _stroke(random, length=16, thickness=3.0), _other_color(random, ground, 0.15, 0.5))
+    color = ground + random.uniform(0.15, 0.5, 3, 1, 1)
+    _paint(canvas, _shape(random, index), color + 0.2 * (_texture(random) - 0.5))
+    _paint(canvas, _stroke(random, length=24, thickness=1.2), _other_color(random, ground, 0.15, 0.5))
     canvas += random.uniform(0.02, 0.1, 1, 1, 1) * _noise(random)
     pixels = np.floor(np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
     return pixels.transpose(0, 2, 3, 1)
 
 
-def _paint(canvas: _Floats, distance: _Floats, colour: _Floats) -> None:
-    """Lays `colour` over the canvas wherever `distance` is negative; outlines are anti-aliased."""
+def _paint(canvas: _Floats, distance: _Floats, color: _Floats) -> None:
+    """Paint `color` on the canvas, (n, 3, 32, 32), where `distance` is negative; outlines are anti-aliased."""
     coverage = np.clip(0.5 - distance, 0, 1)[:, None]
-    canvas += coverage * (colour - canvas)
+    canvas += coverage * (color - canvas)
 
 
-def _other_colour(random: _Stream, colour: _Floats, low: float, high: float) -> _Floats:
-    """A colour that differs from `colour` by `low` to `high`, at most 0.5, in each channel."""
+def _other_color(random: _Stream, color: _Floats, low: float, high: float) -> _Floats:
+    """A random color that differs from `color` by `low` to `high`, at most 0.5, in each channel."""
     step = random.uniform(low, high, 3, 1, 1)
     step = np.where(random.uniform(0, 1, 3, 1, 1) < 0.5, step, -step)
-    moved = colour + step
-    return np.where((moved < 0) | (moved > 1), colour - step, moved)
+    moved = color + step
+    return np.where((moved < 0) | (moved > 1), color - step, moved)
 
 
 def _texture(random: _Stream) -> _Floats:
-    """Smooth blotches crossed by stripes, from 0 to 1: (n, 1, 32, 32)."""
+    """Smooth blotches blended with stripes, values from 0 to 1: (n, 1, 32, 32)."""
     knots = 5
     place = np.arange(SIZE, dtype=np.float32) * ((knots - 1) / (SIZE - 1))
     before = np.minimum(place.astype(np.intp), knots - 2)
@@ -244,7 +243,7 @@ def _texture(random: _Stream) -> _Floats:
 
 
 def _stroke(random: _Stream, length: float, thickness: float) -> _Floats:
-    """Distance from a straight stroke with round ends anywhere in the picture: (n, 32, 32)."""
+    """Distance from a random straight stroke with round ends: (n, 32, 32)."""
     cosine, sine = random.direction()
     x = _X - random.uniform(-SIZE / 2, SIZE / 2, 1, 1)
     y = _Y - random.uniform(-SIZE / 2, SIZE / 2, 1, 1)
@@ -254,9 +253,9 @@ def _stroke(random: _Stream, length: float, thickness: float) -> _Floats:
 
 
 def _shape(random: _Stream, index: npt.NDArray[np.int64]) -> _Floats:
-    """Distance from the outline of each picture's own shape: (n, 32, 32)."""
+    """Distance from the outline of the picture's shape, placed at random: (n, 32, 32)."""
     radius = random.uniform(6.5, 11.5, 1, 1)
-    reach = SIZE / 2 - 0.8 * radius  # a corner may be cut off by the picture's edge
+    reach = SIZE / 2 - 0.8 * radius  # the picture's edge may cut off a corner
     cosine, sine = random.direction()
     right = (_X - reach * random.uniform(-1, 1, 1, 1)) / radius
     down = (_Y - reach * random.uniform(-1, 1, 1, 1)) / radius
@@ -269,6 +268,6 @@ def _shape(random: _Stream, index: npt.NDArray[np.int64]) -> _Floats:
 
 
 def _noise(random: _Stream) -> _Floats:
-    """Independent numbers, uniform over [-1, 1): (n, 3, 32, 32), four cut from each word."""
+    """Independent numbers, uniform over [-1, 1): (n, 3, 32, 32), four from each random word."""
     words = random.words(3 * SIZE * SIZE // 4)[:, :, None] >> np.arange(0, 64, 16, dtype=np.uint64)
     return ((words & np.uint64(0xFFFF)).astype(np.float32) / 2**15 - 1).reshape(-1, 3, SIZE, SIZE)

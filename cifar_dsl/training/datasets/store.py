@@ -1,4 +1,4 @@
-"""Data sets as .npz files, and the order in which a published set is kept."""
+"""Datasets as .npz files, and the canonical order of pictures."""
 
 import os
 import zipfile
@@ -13,14 +13,14 @@ from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.training.datasets.dataset import Dataset
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-_CLASSES_LIMIT = 1_000_000  # a label beyond it is damage; a name for each class would fill the memory
+_CLASSES_LIMIT = 1_000_000  # larger labels are damage; generating a name per class would fill the memory
 
-# What reading a damaged archive or array raises, besides OSError.
+# Errors from reading a damaged archive or array, besides OSError.
 _DAMAGE = (
-    zipfile.BadZipFile,  # no zip, or a checksum that doesn't match
+    zipfile.BadZipFile,  # not a zip file, or a wrong checksum
     zlib.error,
     EOFError,
-    ValueError,  # numpy: no array, or one that holds pickled objects
+    ValueError,  # numpy: not an array, or one of pickled objects
     RuntimeError,  # zipfile: encrypted, or an unknown kind of compression
     MemoryError,
     OverflowError,
@@ -32,8 +32,8 @@ def canonical_order(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Pictures (N, ...) and labels (N,) sorted by label, then by the bytes of the picture.
 
-    Training shuffles from this order, so the same pictures train the same way whether they were downloaded
-    or imported from files whose names sort differently.
+    Training shuffles from this order, so the result doesn't depend on whether the pictures were downloaded or imported
+    from files with other names.
     """
     keys = [(label, image.tobytes()) for label, image in zip(labels.tolist(), images, strict=True)]
     order = sorted(range(len(keys)), key=keys.__getitem__)
@@ -41,7 +41,7 @@ def canonical_order(
 
 
 def save_npz(dataset: Dataset, path: Path) -> None:
-    """Writes the arrays, `classes` and `origin`, uncompressed; `path` is replaced at once or left alone.
+    """Write the arrays, `classes` and `origin`, uncompressed. Replaces `path` atomically.
 
     Raises:
         DataError: The file can't be written.
@@ -71,31 +71,31 @@ def save_npz(dataset: Dataset, path: Path) -> None:
 
 
 def load_npz(path: Path, *, name: str = "npz") -> Dataset:
-    """Reads x_train and x_test, uint8 (N, H, W, C), y_train and y_test, integers (N,), and optional names.
+    """Read x_train and x_test, (N, H, W, C) uint8, y_train and y_test, (N,) integers, and optional texts.
 
-    `classes` holds the names of the classes, else they are called "0", "1", ... up to the largest label;
-    `origin` says where the pictures came from, else it is the path. Other arrays are ignored.
+    `classes` holds the names of the classes; the default is "0", "1", ... up to the largest label. `origin` describes
+    the source of the pictures; the default is the path. Other arrays are ignored.
 
     Raises:
-        DataError: There is no such file, it is damaged, or its arrays make no data set.
+        DataError: The file doesn't exist or is damaged, or its arrays aren't a dataset.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            found = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
-            missing = [key for key in _ARRAYS if key not in found]
+            present = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
+            missing = [key for key in _ARRAYS if key not in present]
             if missing:
                 raise DataError(
-                    f"{path} lacks {', '.join(missing)}",
+                    f"{path} is missing {', '.join(missing)}",
                     f"write it with numpy.savez(path, {', '.join(f'{key}=...' for key in _ARRAYS)})",
-                    reason=f"it holds {', '.join(sorted(found)) or 'no arrays'}",
+                    reason=f"it contains {', '.join(sorted(present)) or 'no arrays'}",
                 )
-            arrays = {key: _read(archive, key) for key in (*_ARRAYS, "classes", "origin") if key in found}
+            arrays = {key: _read(archive, key) for key in (*_ARRAYS, "classes", "origin") if key in present}
     except OSError as error:
         raise DataError(f"cannot read {path}", "give the path of a readable .npz file", reason=str(error)) from error
     except _DAMAGE as error:
         raise DataError(
-            f"{path} is damaged, or no .npz file",
-            f"delete {path} and make it again: download, import or write it anew",
+            f"{path} is damaged, or not an .npz file",
+            f"delete {path}, then download, import or write it again",
             reason=str(error),
         ) from error
     y_train, y_test = (_as_labels(arrays[key]) for key in ("y_train", "y_test"))
@@ -115,12 +115,12 @@ def _read(archive: zipfile.ZipFile, key: str) -> npt.NDArray[Any]:
     with archive.open(f"{key}.npy") as member:
         array: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
         if member.read(1):
-            raise ValueError(f"{key} is longer than its shape says")
+            raise ValueError(f"{key} is longer than its shape requires")
         return array
 
 
 def _as_labels(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    # Labels that are no integers stay as they are: `Dataset` says what is wrong with them.
+    # Other types stay unchanged: `Dataset` reports them.
     return labels.astype(np.int64) if np.issubdtype(labels.dtype, np.integer) else labels
 
 
@@ -128,8 +128,8 @@ def _names(path: Path, classes: npt.NDArray[Any]) -> tuple[str, ...]:
     if classes.ndim != 1 or classes.dtype.kind != "U":
         raise DataError(
             f"classes of {path} is {classes.dtype} {classes.shape}, not text (n)",
-            "store it as numpy.array([...]) of the names, or leave it out",
-            reason="it holds the name of each class, in the order of the labels",
+            "store the names as numpy.array([...]), or omit the array",
+            reason="it must hold the name of each class, in the order of the labels",
         )
     return tuple(classes.tolist())
 
@@ -139,8 +139,8 @@ def _numbers(path: Path, y_train: npt.NDArray[np.int64], y_test: npt.NDArray[np.
     largest = max((int(labels.max(initial=0)) for labels in integers), default=0)
     if largest >= _CLASSES_LIMIT:
         raise DataError(
-            f"{path} holds the label {largest}",
+            f"{path} has the label {largest}",
             "number the classes 0, 1, 2, ...",
-            reason=f"labels count the classes from 0, and there can be {_CLASSES_LIMIT:,} classes at most",
+            reason=f"labels count classes from 0, and at most {_CLASSES_LIMIT:,} classes are allowed",
         )
     return tuple(str(label) for label in range(largest + 1))

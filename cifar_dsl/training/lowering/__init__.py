@@ -1,1 +1,1 @@
-"""IR -> something that runs. Backends don't import each other."""
+"""Lowering: a graph becomes a torch module."""

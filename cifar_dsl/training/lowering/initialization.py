@@ -1,4 +1,4 @@
-"""First values of weights, as the layers declare them."""
+"""Initialization of weights, as the layers declare it."""
 
 import hashlib
 
@@ -11,8 +11,7 @@ from cifar_dsl.ir import Call, Graph
 def initialize(module: nn.Module, graph: Graph, seed: int) -> None:
     """Fill every parameter and buffer of `module` in place.
 
-    Each is drawn from a generator of its own, seeded with (seed, path), so that no weight depends on
-    another's being there.
+    Each has a generator of its own, seeded with (seed, path), so no weight depends on the presence of another.
     """
     tensors = dict(module.named_parameters()) | dict(module.named_buffers())
     with torch.no_grad():
@@ -31,7 +30,7 @@ def _fill(tensor: torch.Tensor, initial: Call, seed: int, path: str) -> None:
     match initial.name:
         case "constant":
             tensor.fill_(arguments["value"])
-        case "uniform" | "whitening":  # the data for whitening is known when training starts
+        case "uniform" | "whitening":  # `whiten` replaces these values when training starts
             tensor.uniform_(-arguments["bound"], arguments["bound"], generator=generator)
         case "normal":
             tensor.normal_(0, arguments["std"], generator=generator)
@@ -47,4 +46,4 @@ def _fill(tensor: torch.Tensor, initial: Call, seed: int, path: str) -> None:
             identity = nn.init.eye_ if tensor.dim() == 2 else nn.init.dirac_
             identity(tensor[: tensor.shape[1]])
         case name:
-            raise AssertionError(f"no initialisation is called {name}")
+            raise AssertionError(f"unknown initializer {name}")

@@ -1,6 +1,6 @@
-"""The modules that layers and joins lower to and torch itself doesn't have.
+"""Modules of layers and joins that torch lacks.
 
-Of N samples, images are (N, C, H, W), vectors of features (N, F), and tokens (N, T, D).
+For N samples, images are (N, C, H, W), feature vectors (N, F), and tokens (N, T, D), unless a class gives other shapes.
 """
 
 from functools import reduce
@@ -13,54 +13,48 @@ from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
 
 class TokenPReLU(nn.PReLU):
-    """PReLU with a slope for each feature of the tokens, where torch's would have one for each token."""
+    """PReLU with a slope per feature of the tokens; torch's PReLU would have one per token. (N, T, D) -> (N, T, D)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Activate."""
         return super().forward(x.mT).mT
 
 
 class Scale(nn.Module):
-    """Every number times a constant."""
+    """Multiplies all values by a constant."""
 
     def __init__(self, factor: float) -> None:
         super().__init__()
         self.factor = factor
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scale."""
         return x * self.factor
 
     def extra_repr(self) -> str:
-        """What is printed of it."""
         return f"{self.factor:g}"
 
 
 class LayerScale(nn.Module):
-    """Each channel, or feature, times a learned factor."""
+    """Multiplies each channel or feature by a learned factor."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scale."""
         return x * (self.weight[:, None, None] if x.dim() == 4 else self.weight)
 
     def extra_repr(self) -> str:
-        """What is printed of it."""
         return f"{len(self.weight)}"
 
 
 class DropPath(nn.Module):
-    """Zeroes all numbers of a sample with probability p while training, and divides those of others by 1 - p."""
+    """During training, zeroes each sample with probability p, and divides the others by 1 - p."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop."""
         if not self.training or self.p == 0:
             return x
         survival = 1 - self.p
@@ -68,7 +62,6 @@ class DropPath(nn.Module):
         return x * factors
 
     def extra_repr(self) -> str:
-        """What is printed of it."""
         return f"p={self.p:g}"
 
 
@@ -76,7 +69,7 @@ class DropPath(nn.Module):
 
 
 class ChannelLayerNorm(nn.Module):
-    """Layer normalisation over the channels at each place of an image."""
+    """Layer normalization over the channels of each pixel: (N, C, H, W) -> (N, C, H, W)."""
 
     def __init__(self, channels: int, eps: float, elementwise_affine: bool) -> None:
         super().__init__()
@@ -86,65 +79,59 @@ class ChannelLayerNorm(nn.Module):
         self.bias = nn.Parameter(torch.empty(channels)) if elementwise_affine else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise."""
-        last = x.permute(0, 2, 3, 1)
-        return F.layer_norm(last, (self.channels,), self.weight, self.bias, self.eps).permute(0, 3, 1, 2)
+        channels_last = x.permute(0, 2, 3, 1)
+        return F.layer_norm(channels_last, (self.channels,), self.weight, self.bias, self.eps).permute(0, 3, 1, 2)
 
 
 # ---- pooling
 
 
 class GlobalAvgPool(nn.Module):
-    """The mean over height and width, or over the tokens."""
+    """Mean over height and width, or over the tokens; `keep` keeps the axes with extent 1. -> (N, C)."""
 
     def __init__(self, keep: bool) -> None:
         super().__init__()
         self.keep = keep
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pool."""
-        return x.mean(_pooled(x), keepdim=self.keep)
+        return x.mean(_pooled_axes(x), keepdim=self.keep)
 
 
 class GlobalMaxPool(nn.Module):
-    """The maximum over height and width, or over the tokens."""
+    """Maximum over height and width, or over the tokens; `keep` keeps the axes with extent 1. -> (N, C)."""
 
     def __init__(self, keep: bool) -> None:
         super().__init__()
         self.keep = keep
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pool."""
-        return x.amax(_pooled(x), keepdim=self.keep)
+        return x.amax(_pooled_axes(x), keepdim=self.keep)
 
 
-def _pooled(x: Tensor) -> tuple[int, ...]:
+def _pooled_axes(x: Tensor) -> tuple[int, ...]:
     return (2, 3) if x.dim() == 4 else (1,)
 
 
 class LpPool(nn.LPPool2d):
-    """The p-norm of each window; torch's own sums powers of signed numbers, which may have no root."""
+    """p-norm of each window. torch's LPPool2d omits the absolute value, so its sums may have no root."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pool."""
         return super().forward(x.abs())
 
 
 class BlurPool(nn.Module):
-    """Each channel blurred by [1, 2, 1] x [1, 2, 1] / 16 and subsampled."""
+    """Blurs each channel with [1, 2, 1] x [1, 2, 1] / 16, then subsamples it: (N, C, H, W) -> (N, C, H', W')."""
 
     def __init__(self, stride: tuple[int, int]) -> None:
         super().__init__()
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pool."""
-        # [1, 2, 1] / 4 is [1, 1] / 2 applied twice, which are means of two and need no filter to be stored.
+        # [1, 2, 1] / 4 is the mean of two, [1, 1] / 2, applied twice: average pooling needs no stored filter.
         once = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), 2, stride=1)
         return F.avg_pool2d(once, 2, stride=self.stride)
 
     def extra_repr(self) -> str:
-        """What is printed of it."""
         return f"stride={self.stride}"
 
 
@@ -152,55 +139,49 @@ class BlurPool(nn.Module):
 
 
 class Tokens(nn.Module):
-    """The pixels of images as tokens, row by row."""
+    """Pixels of images to tokens, row by row: (N, C, H, W) -> (N, H * W, C)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Rearrange."""
         return x.flatten(2).mT
 
 
 class Grid(nn.Module):
-    """Tokens as the pixels of images, row by row."""
+    """Tokens to pixels of images, row by row: (N, H * W, C) -> (N, C, H, W)."""
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
         self.size = (height, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Rearrange."""
         return torch.unflatten(x.mT, 2, self.size)
 
     def extra_repr(self) -> str:
-        """What is printed of it."""
         return f"{self.size[0]}x{self.size[1]}"
 
 
 class Transpose(nn.Module):
-    """Tokens and features change places."""
+    """Swaps tokens and features: (N, T, D) -> (N, D, T)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Rearrange."""
         return x.mT
 
 
 class Token(nn.Module):
-    """One of the tokens."""
+    """Selects one token: (N, T, D) -> (N, D)."""
 
     def __init__(self, index: int) -> None:
         super().__init__()
         self.index = index
 
     def forward(self, x: Tensor) -> Tensor:
-        """Select."""
         return x[:, self.index]
 
     def extra_repr(self) -> str:
-        """What is printed of it."""
         return f"{self.index}"
 
 
 class Slice(nn.Module):
-    """What lies along one dimension from `start` up to but not including `stop`."""
+    """Selects the range from `start` to `stop`, excluded, along one dimension."""
 
     def __init__(self, dim: int, start: int, stop: int) -> None:
         super().__init__()
@@ -209,11 +190,9 @@ class Slice(nn.Module):
         self.stop = stop
 
     def forward(self, x: Tensor) -> Tensor:
-        """Select."""
         return x.narrow(self.dim, self.start, self.stop - self.start)
 
     def extra_repr(self) -> str:
-        """What is printed of it."""
         return f"{self.start}:{self.stop}, dim={self.dim}"
 
 
@@ -221,42 +200,39 @@ class Slice(nn.Module):
 
 
 class Patches(nn.Conv2d):
-    """Each patch of an image, mapped linearly to a token."""
+    """Maps each patch of an image linearly to a token: (N, C, H, W) -> (N, T, D)."""
 
     def __init__(self, channels: int, features: int, size: tuple[int, int], bias: bool) -> None:
         super().__init__(channels, features, size, stride=size, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed."""
         return super().forward(x).flatten(2).mT
 
 
 class ClassToken(nn.Module):
-    """A learned token in front of the others."""
+    """Prepends a learned token: (N, T, D) -> (N, T + 1, D)."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(features))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Put it there."""
         return torch.cat([self.weight.expand(len(x), 1, -1), x], dim=1)
 
 
 class PositionEmbedding(nn.Module):
-    """Adds to each token what is learned for its position."""
+    """Adds a learned vector for each position: (N, T, D) -> (N, T, D)."""
 
     def __init__(self, tokens: int, features: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(tokens, features))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add."""
         return x + self.weight
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention, as torch.nn.MultiheadAttention computes it."""
+    """Multi-head self-attention, equal to torch.nn.MultiheadAttention: (N, T, D) -> (N, T, D)."""
 
     def __init__(self, features: int, heads: int, bias: bool, dropout: float) -> None:
         super().__init__()
@@ -268,7 +244,6 @@ class Attention(nn.Module):
         self.out_bias = nn.Parameter(torch.empty(features)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Attend."""
         queries, keys, values = (
             torch.unflatten(part, 2, (self.heads, -1)).transpose(1, 2)  # (N, heads, T, D / heads)
             for part in F.linear(x, self.in_weight, self.in_bias).chunk(3, dim=2)
@@ -278,7 +253,6 @@ class Attention(nn.Module):
         return F.linear(attended.transpose(1, 2).flatten(2), self.out_weight, self.out_bias)
 
     def extra_repr(self) -> str:
-        """What is printed of it."""
         return f"{len(self.out_weight)}, heads={self.heads}, dropout={self.dropout:g}"
 
 
@@ -286,38 +260,35 @@ class Attention(nn.Module):
 
 
 class Add(nn.Module):
-    """The sum of tensors of one shape."""
+    """The sum of tensors of the same shape."""
 
     def forward(self, *branches: Tensor) -> Tensor:
-        """Join."""
         return reduce(torch.add, branches)
 
 
 class Mul(nn.Module):
-    """The product of tensors; vectors scale the channels of images, or the features of tokens."""
+    """The elementwise product. Vectors, (N, C), scale the channels of images or the features of tokens."""
 
     def forward(self, *branches: Tensor) -> Tensor:
-        """Join."""
         dimensions = max(branch.dim() for branch in branches)
         return reduce(torch.mul, [_aligned(branch, dimensions) for branch in branches])
 
 
 def _aligned(branch: Tensor, dimensions: int) -> Tensor:
-    """The branch with extents of 1 where a vector lacks the axes of what it scales."""
+    """The branch with axes of extent 1 added to a vector, (N, C), so that it broadcasts."""
     if branch.dim() == dimensions:
         return branch
     return branch[:, :, None, None] if dimensions == 4 else branch[:, None]
 
 
 class Concat(nn.Module):
-    """Images one after another along their channels, vectors along their features, tokens along their number."""
+    """Concatenates images along channels, vectors along features, and tokens along their number."""
 
     def forward(self, *branches: Tensor) -> Tensor:
-        """Join."""
         return torch.cat(branches, dim=1)
 
 
-# By the key that a layer or join lowers to.
+# By the key that a layer or join is lowered to.
 MODULES: dict[str, type[nn.Module]] = {
     "token_prelu": TokenPReLU,
     "scale": Scale,

@@ -1,8 +1,8 @@
 """Graph -> torch.nn.Module.
 
-The names of submodules are the paths of the graph, so `state_dict` keys follow the spec. A scope (a block
-call, a branch, a named tensor) becomes a module of its own, a `Body`, which takes the tensors that flow into
-it and runs its stages in order.
+Submodules are named after the paths of the graph, so `state_dict` keys follow the spec. A scope (a block call, a
+branch, a named tensor) becomes a module of its own, a `Body`: it receives the scope's inputs and runs its stages in
+order.
 """
 
 import importlib
@@ -23,18 +23,15 @@ from cifar_dsl.training.lowering.modules import MODULES
 
 @frozen
 class BodyStep:
-    """One stage of a body: the child that computes it, and the numbers of its inputs among the body's values.
-
-    `spent` are the values that no later step needs, so that they can be freed.
-    """
+    """One stage of a body: which child to call, and with which of the body's values."""
 
     child: str
-    inputs: tuple[int, ...]
-    spent: tuple[int, ...] = ()
+    inputs: tuple[int, ...]  # numbers of values
+    freed: tuple[int, ...] = ()  # values that no later step uses
 
 
 class Body(nn.Module):
-    """Stages that follow each other. Values are numbered: first the inputs, then each step's output."""
+    """A sequence of stages. Values are numbered: first the inputs, then the output of each step."""
 
     def __init__(self, label: str, children: dict[str, nn.Module], steps: tuple[BodyStep, ...], output: int) -> None:
         super().__init__()
@@ -45,11 +42,10 @@ class Body(nn.Module):
             self.add_module(name, child)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Run the steps."""
         values: list[Any] = list(inputs)
         for step in self._steps:
             values.append(self._modules[step.child](*[values[i] for i in step.inputs]))  # type: ignore[misc]
-            for i in step.spent:
+            for i in step.freed:
                 values[i] = None
         return values[self._output]  # type: ignore[no-any-return]
 
@@ -58,10 +54,10 @@ class Body(nn.Module):
 
 
 def build_module(graph: Graph, name: str, seed: int) -> nn.Module:
-    """The network as an ordinary module on the CPU: (N, C, H, W) -> (N, classes).
+    """The network as a module on the CPU: (N, C, H, W) float32 -> (N, classes) float32.
 
-    Weights depend on `seed` and on each weight's path and shape alone, so a stage that two specs share
-    starts from the same weights in both.
+    A weight depends only on `seed` and on its path and shape, so a stage that two specs share starts from the same
+    weights in both.
     """
     with torch.device("meta"):
         module = _Builder(graph).body(graph.body, name)
@@ -75,12 +71,12 @@ def build_module(graph: Graph, name: str, seed: int) -> nn.Module:
 
 
 def make(lowering: Lowering, ours: Mapping[str, type[nn.Module]]) -> nn.Module:
-    """The module that a lowering stands for; `ours` is the table of its key, where the target is not torch's."""
+    """The module of a lowering. `ours` is the table of targets that aren't torch's."""
     return resolve(lowering.target, ours)(**lowering.keywords())  # type: ignore[no-any-return]
 
 
 def resolve(target: str, ours: Mapping[str, Any] = MappingProxyType({})) -> Any:
-    """What the target of a lowering names: an entry of `ours`, or torch's own. No spec says it: declarations do."""
+    """The target of a lowering: an entry of `ours`, or a name in torch. Declarations set it, never a spec."""
     if target in ours:
         return ours[target]
     module_name, _, attribute = target.rpartition(".")
@@ -93,8 +89,8 @@ class _Builder:
         self._overwriting = overwriting(graph)
 
     def body(self, scope: Scope, label: str) -> nn.Module:
-        """The module of a scope, which takes its inputs. A join's branches are its children, and then what joins."""
-        numbers = {value: i for i, value in enumerate(scope.inputs)}  # of the graph's values, among the body's
+        """The module of a scope. The children of a join are its branches, then the join itself."""
+        numbers = {value: i for i, value in enumerate(scope.inputs)}  # of the body's values, by the graph's
         children: dict[str, nn.Module] = {}
         steps: list[BodyStep] = []
         for stage in scope.stages if scope.kind == "join" else scope.computing:
@@ -103,7 +99,7 @@ class _Builder:
             steps.append(BodyStep(name, tuple(numbers[value] for value in stage.inputs)))
             numbers[stage.output] = len(scope.inputs) + len(steps) - 1
         output = numbers[scope.output]
-        return Body(label, children, _with_spent(steps, len(scope.inputs), output), output)
+        return Body(label, children, _with_freed(steps, len(scope.inputs), output), output)
 
     def _child(self, stage: Stage) -> nn.Module:
         if isinstance(stage, Scope):
@@ -114,15 +110,15 @@ class _Builder:
         return make(lowering, MODULES)
 
 
-def _with_spent(steps: list[BodyStep], inputs: int, output: int) -> tuple[BodyStep, ...]:
-    """The steps, each with the values that it is the last to use."""
-    last: dict[int, int] = {}
+def _with_freed(steps: list[BodyStep], inputs: int, output: int) -> tuple[BodyStep, ...]:
+    """The steps, each with the values to free after it."""
+    last_use: dict[int, int] = {}  # the step that uses a value last
     for number, step in enumerate(steps):
-        last[inputs + number] = number  # also of what nothing uses
+        last_use[inputs + number] = number  # if no step uses the output
         for value in step.inputs:
-            last[value] = number
-    spent: dict[int, list[int]] = {}
-    for value, number in last.items():
+            last_use[value] = number
+    freed: dict[int, list[int]] = {}
+    for value, number in last_use.items():
         if value != output:
-            spent.setdefault(number, []).append(value)
-    return tuple(BodyStep(step.child, step.inputs, tuple(spent.get(number, ()))) for number, step in enumerate(steps))
+            freed.setdefault(number, []).append(value)
+    return tuple(BodyStep(step.child, step.inputs, tuple(freed.get(number, ()))) for number, step in enumerate(steps))

@@ -80,7 +80,7 @@ def test_a_second_process_is_refused_or_waits_and_goes_on_when_the_first_was_kil
     refused = cli(*arguments)
     assert (refused.code, refused.out) == (1, "")
     assert f"seed-0 is being trained by process {first.pid} on " in refused.err
-    assert "wait for it (--wait does), or use another --runs" in refused.err
+    assert "wait for it with --wait, or use another folder with --runs" in refused.err
     assert first.poll() is None
     ended = threading.Event()
 
@@ -94,7 +94,7 @@ def test_a_second_process_is_refused_or_waits_and_goes_on_when_the_first_was_kil
     assert ended.is_set()  # the lock is free only afterwards
     timer.join()
     assert waited.code == 143
-    assert "was broken off; it goes on with" in waited.err
+    assert "resuming " in waited.err
     (entry,) = all_runs(tmp_path)
     assert (entry.status, len(entry.record.resumed)) == (Status.UNFINISHED, 1)
 

@@ -88,7 +88,7 @@ def test_a_folder_that_is_no_such_tree_is_told_how_one_looks(cli, tmp_path):
     (tmp_path / "empty").mkdir()
     outcome = cli("data", "import", "empty")
     assert (outcome.code, outcome.out) == (1, "")
-    assert "= help: lay the pictures out as train/<class>/*.png" in outcome.err
+    assert "= help: store the pictures as train/<class>/*.png" in outcome.err
 
 
 def test_only_what_can_be_downloaded_is_downloaded(cli):
@@ -101,7 +101,7 @@ def test_a_download_that_fails_says_why_and_what_to_do(cli, monkeypatch):
     def refuse(*_: object, **__: object) -> None:
         raise DataError("cannot download", "try again", reason="the server can't be reached")
 
-    monkeypatch.setattr("cifar_dsl.training.datasets.load.obtain", refuse)
+    monkeypatch.setattr("cifar_dsl.training.datasets.load.load_or_download", refuse)
     outcome = cli("data", "download", "cifar10")
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err == "error: cannot download\n  = why: the server can't be reached\n  = help: try again\n"

@@ -49,7 +49,7 @@ def test_the_seeds_of_a_spec_stay_together_on_one_gpu(plan):
 
 def test_trainings_that_run_at_a_time_share_the_memory(tiny, pictures, monkeypatch, capsys):
     spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
-    cpu = Choice(torch.device("cpu"), "asked for")
+    cpu = Choice(torch.device("cpu"), "requested")
 
     def warned(at_a_time: int, there: int) -> str:
         monkeypatch.setattr(jobs, "memory_bytes", lambda _: there)

@@ -90,7 +90,7 @@ def test_keywords_of_train_are_the_options_of_a_run(tiny):
     defaults = {each.name: each.default for each in attrs.fields(RunOptions)}
     assert {name: each.default for name, each in shown.items() if name in defaults} == defaults
     assert {each.kind for name, each in shown.items() if name != "spec"} == {inspect.Parameter.KEYWORD_ONLY}
-    with pytest.raises(UserError, match="keep_last is 0, and must be at least 1"):
+    with pytest.raises(UserError, match="keep_last is 0, but must be at least 1"):
         cifar_dsl.train(tiny, keep_last=0)
     with pytest.raises(TypeError, match="jobs"):
         cifar_dsl.train(tiny, jobs=2)
@@ -117,7 +117,7 @@ SHOWN = """
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.training import session
 
-def train_runs(subject, dataset, seeds, options, **_):
+def train_runs(analysis, spec, dataset, seeds, options, **_):
     raise UserError(f"trained with patience {options.patience}")
 
 session.train_runs = train_runs

@@ -14,7 +14,7 @@ from cifar_dsl.runs import (
     RunWriter,
     SpecIdentity,
     failed_runs,
-    note_failure,
+    record_failure,
     run_path,
 )
 
@@ -50,7 +50,7 @@ def entry(tmp_path: Path) -> Callable[..., ComparedSpec]:
 
         def begun(seed: int) -> RunWriter:
             writer = RunWriter(run_path(tmp_path, evolve(spec, name=name.replace("/", "_")), seed))
-            writer.take()
+            writer.acquire()
             writer.start(RunRecord(spec, seed, data, environment, "2025-01-01"), spec_text)
             return writer
 
@@ -67,7 +67,7 @@ def entry(tmp_path: Path) -> Callable[..., ComparedSpec]:
             writer = begun(seed)
             writer.add_epoch(EpochMetrics(1, 1e-3, 1.0, 0.3, 1.0, 0.3, 1.0, 0.1))
             writer.close()
-            note_failure(writer.path, digest, "the disk is full")
+            record_failure(writer.path, digest, "the disk is full")
         lost = tuple(failed_runs(tmp_path, fingerprint))
         return ComparedSpec(name, spec, parameters, 2000, tuple(runs), lost)
 

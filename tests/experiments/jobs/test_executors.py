@@ -142,7 +142,7 @@ def test_to_stop_ends_the_waiting_for_another_process_too(job, executor):
     one = job(0)
     waiting = evolve(one, options=evolve(one.options, wait=True))
     other = RunWriter(run_path(one.options.runs, one.spec, 0))
-    other.take()
+    other.acquire()
     end = threading.Timer(60, other.close)
     end.start()
     told: list[Event] = []

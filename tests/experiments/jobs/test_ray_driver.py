@@ -44,7 +44,7 @@ def locked(jobs):
     """The first job's run is trained by another; it ends after a while."""
     job = jobs[0]
     other = RunWriter(run_path(job.options.runs, job.spec, 0))
-    other.take()
+    other.acquire()
     end = threading.Timer(60, other.close)
     end.start()
     yield other

@@ -57,7 +57,7 @@ def test_what_is_told_makes_the_run_here_and_nothing_is_left_there(sent, elsewhe
 def refused(job):
     """What another process is told that is to train the job's run."""
     with pytest.raises(LockedError) as caught:
-        RunWriter(run_path(job.options.runs, job.spec, 0)).take()
+        RunWriter(run_path(job.options.runs, job.spec, 0)).acquire()
     return caught.value.message
 
 

@@ -10,7 +10,7 @@ from helpers.archives import PER_MEMBER, file, members, pack, picture, published
 
 from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.training.datasets import Dataset, cifar, data_directory, load_dataset
-from cifar_dsl.training.datasets.cifar import ARCHIVES, Archive, compare_to_published, obtain, read_archive
+from cifar_dsl.training.datasets.cifar import ARCHIVES, Archive, compare_to_published, load_or_download, read_archive
 
 
 @pytest.fixture
@@ -104,11 +104,11 @@ def test_an_archive_is_downloaded_checked_and_cached(folder, tmp_path, offline, 
 def test_a_data_folder_that_is_a_file_is_said(folder, offline):
     folder.write_text("")
     with pytest.raises(DataError, match="cannot use the data folder"):
-        obtain(offline, folder)
+        load_or_download(offline, folder)
 
 
 def test_a_data_folder_that_cant_be_looked_into_is_said(tmp_path):
-    with pytest.raises(DataError, match="cannot look into the data folder"):
+    with pytest.raises(DataError, match="cannot access the data folder"):
         load_dataset("cifar10", data_dir=tmp_path / ("x" * 300))
 
 
@@ -130,10 +130,10 @@ def device() -> tuple[tarfile.TarInfo, bytes]:
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        (symlink(), "no plain file"),
-        (device(), "no plain file"),
+        (symlink(), "not a regular file"),
+        (device(), "not a regular file"),
         (file(HOSTILE_NAME, b"\0" * 5000), "of at most 4,000 bytes"),
-        (file(HOSTILE_NAME, b"\0" * 100), "no row of records"),
+        (file(HOSTILE_NAME, b"\0" * 100), "not a sequence of 3073-byte records"),
         (file("../" + HOSTILE_NAME, b""), "data_batch_1.bin is missing"),
     ],
 )
@@ -141,7 +141,7 @@ def test_hostile_members_are_refused_and_touch_no_disk(tmp_path, monkeypatch, en
     monkeypatch.setattr(cifar, "MEMBER_BYTES", 4000)
     monkeypatch.chdir(tmp_path)
     path = pack(tmp_path / "hostile.tar.gz", [entry])
-    with pytest.raises(DataError, match="is no CIFAR-10 archive") as caught:
+    with pytest.raises(DataError, match="is not the binary version of the CIFAR-10 archive") as caught:
         read_archive(ARCHIVES["cifar10"], path)
     assert reason in caught.value.reason
     assert list(tmp_path.iterdir()) == [path]
@@ -161,7 +161,7 @@ def test_a_member_that_declares_more_than_there_is_is_refused(tmp_path):
     path = tmp_path / "short.tar.gz"
     with tarfile.open(path, "w:gz") as tar:
         tar.fileobj.write(info.tobuf() + content)
-    with pytest.raises(DataError, match="is no CIFAR-10 archive"):
+    with pytest.raises(DataError, match="is not the binary version of the CIFAR-10 archive"):
         read_archive(ARCHIVES["cifar10"], path)
 
 
@@ -170,7 +170,7 @@ def test_truncated_and_foreign_files_are_refused(tmp_path, offline):
     path = tmp_path / "a.tar.gz"
     for content in (b"", b"<html>", whole[:10], whole[: len(whole) // 2]):
         path.write_bytes(content)
-        with pytest.raises(DataError, match="is no CIFAR-10 archive"):
+        with pytest.raises(DataError, match="is not the binary version of the CIFAR-10 archive"):
             read_archive(offline, path)
 
 
@@ -198,7 +198,7 @@ def test_the_data_folder_is_the_argument_then_the_environment_then_the_cache(mon
 
 
 def test_names_and_paths_that_do_not_go_together_are_refused(tmp_path):
-    with pytest.raises(DataError, match="no data set 'mnist'"):
+    with pytest.raises(DataError, match="unknown dataset 'mnist'"):
         load_dataset("mnist")
     with pytest.raises(DataError, match="'npz' needs"):
         load_dataset("npz")

@@ -55,7 +55,7 @@ def test_classes_are_numbered_where_the_file_names_none(path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"x_test": None}, "lacks x_test"),
+        ({"x_test": None}, "is missing x_test"),
         ({"x_train": arrays()["x_train"] / 255}, "x_train .* is float64 .* not uint8"),
         ({"x_train": arrays()["x_train"].transpose(0, 3, 1, 2)}, r"not \(N, H, W, C\)"),
         ({"x_train": arrays()["x_train"][..., 0]}, r"not \(N, H, W, C\)"),
@@ -109,7 +109,7 @@ def test_damage_anywhere_raises_nothing_but_a_data_error(path):
 @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><html></html>", b"\x93NUMPY\x01\x00"])
 def test_a_file_that_is_no_archive_is_refused(path, content):
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"damaged, or no \.npz file"):
+    with pytest.raises(DataError, match=r"damaged, or not an \.npz file"):
         load_npz(path)
 
 
