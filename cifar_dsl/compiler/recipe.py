@@ -83,14 +83,14 @@ def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Repo
                 continue
             number = assigned[path]
             optimizer = recipe.optimizer if number is None else recipe.groups[number].optimizer
-            if optimizer.takes(parameter.shape):
+            if optimizer.can_train(parameter.shape):
                 continue
             reported.add(number)
             settings = program.settings if number is None else program.groups[recipe.groups[number].name].settings
             reporter.error(
                 "E0409",
                 f"`{optimizer.name}` can't train `{path}` ({'x'.join(map(str, parameter.shape))}): "
-                f"it takes {optimizer.takes_only}",
+                f"it trains only {optimizer.trains_only}",
                 settings.get("optimizer", program.settings["optimizer"]).span,
                 secondary=(Label(node.span, "defined here"),) if node.span else (),
                 help=f"use another optimizer for it: add a group with `select {parameter.kind}` and `optimizer ...`",

@@ -1,7 +1,7 @@
-"""What a spec means, as plain immutable data: the graph of operations and the training recipe.
+"""The meaning of a spec as plain, immutable data: the graph of operations and the training recipe.
 
-Nothing here knows any one layer. Everything downstream (counter, module builder, tables, pictures) walks these
-objects, and the fingerprint is a hash of them.
+Nothing here knows a particular layer. Cost counts, the module builder, tables and pictures walk these objects; the
+fingerprint is a hash of them.
 """
 
 from cifar_dsl.ir.declaration import ArgumentInfo, Declaration, Kind, argument, arguments_of, declared

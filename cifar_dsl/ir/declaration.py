@@ -1,7 +1,7 @@
-"""How anything with a name in the language is declared: one frozen class, whose fields are its arguments.
+"""Declarations: one frozen class for each name of the language, with a field for each argument.
 
-A layer, a join, an optimizer, a schedule or an augmentation is one such class. Argument checking, defaults,
-documentation and the generators of the tests all follow from its fields. Graphs and recipes hold instances.
+Every layer, join, optimizer, schedule and augmentation is a declaration. Argument checks, defaults, documentation and
+test generators are derived from its fields. Graphs and recipes hold instances.
 """
 
 from collections.abc import Hashable
@@ -21,33 +21,33 @@ _DOC = "doc"
 
 
 class Kind(Protocol):
-    """What values an argument takes; `operations/argument_types.py` has them."""
+    """The type of an argument; the types are in `operations/argument_types.py`."""
 
     def accept(self, value: Value) -> Any:
-        """The value in its canonical form. Raises UnfitError."""
+        """The value in canonical form. Raises UnfitError if it isn't of this type."""
         ...
 
     def describe(self) -> str:
-        """What is expected, as in "an integer of at least 1"."""
+        """The expected values, such as "an integer of at least 1"."""
         ...
 
     def symbols(self) -> tuple[str, ...]:
-        """The bare words that it takes."""
+        """The bare words that are accepted."""
         ...
 
     def write(self, value: Any) -> str:
-        """A value in its canonical form, as a person writes it in a spec."""
+        """The spec text of a value in canonical form."""
         ...
 
 
 def argument(kind: Kind, doc: str, *, default: Any = attrs.NOTHING) -> Any:
-    """Declare a field of a declaration as an argument of the language. Fields stand in positional order."""
+    """A field of a declaration that is an argument in the language. The order of fields is the positional order."""
     return field(default=default, metadata={_KIND: kind, _DOC: doc})
 
 
 @frozen(slots=False)
 class ArgumentInfo:
-    """One argument of a declaration, as `arguments_of` finds it."""
+    """One argument of a declaration."""
 
     name: str
     kind: Kind
@@ -61,26 +61,26 @@ class ArgumentInfo:
 
     @cached_property
     def plain_default(self) -> PlainValue:
-        """The default as a `Call` holds it."""
+        """The default in serialized form."""
         return _as_plain(self.default)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(argument,))
 def declared(cls: type[T]) -> type[T]:
-    """Make a frozen class of arguments."""
-    # Declaration has one repr, equality and hash for all: generating them for each class slows every start.
+    """Class decorator: make a declaration frozen, with `argument` fields as the parameters of its constructor."""
+    # All declarations share the repr, equality and hash of the base: generating them per class slows down start-up.
     return attrs.frozen(repr=False, eq=False)(cls)
 
 
 class Declaration:
-    """What every declared thing has: a name in the language, and arguments.
+    """Base of everything that has a name and arguments in the language.
 
-    Two are equal exactly where the fingerprint can't tell them apart: it tells 1 from 1.0 and from true, but not two
-    ways to write the same.
+    Two declarations are equal if and only if their fingerprints are: 1, 1.0 and true differ, while two spellings of
+    the same value are equal.
     """
 
     name: ClassVar[str]
-    is_positional: ClassVar[bool] = False  # whether a person writes required arguments without their names
+    is_positional: ClassVar[bool] = False  # whether required arguments are usually written without their names
 
     def arguments(self) -> dict[str, Any]:
         """All arguments by name, in canonical form."""
@@ -92,7 +92,7 @@ class Declaration:
         return values
 
     def call(self) -> Call:
-        """Its serialised form."""
+        """The serialized form."""
         arguments: list[tuple[str, PlainValue]] = []
         defaults: list[str] = []
         for info, value in zip(arguments_of(type(self)), self.arguments().values(), strict=True):
@@ -103,15 +103,15 @@ class Declaration:
         return Call(self.name, tuple(arguments), frozenset(defaults))
 
     def canonical(self) -> Self:
-        """The same thing, said in the one way that stands for all ways to say it."""
+        """An equivalent instance in canonical form: the same for every spelling of the same meaning."""
         return self
 
     def changed(self, **arguments: Value) -> Self:
-        """The same thing with other values of some arguments."""
+        """A copy with other values for some arguments."""
         return cast("Self", attrs.evolve(cast("Any", self), **arguments))
 
     def check(self) -> None:
-        """Do the arguments go with each other? Raises MisfitError."""
+        """Raise MisfitError if the arguments contradict each other."""
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -122,20 +122,20 @@ class Declaration:
         return hash(repr(self))
 
     def __repr__(self) -> str:
-        """The name, and the arguments that don't have their default, with all digits."""
-        shown = [f"{name}={value!r}" for name, value, _ in self._given()]
+        """The name and the arguments that differ from their default, with all digits."""
+        shown = [f"{name}={value!r}" for name, value, _ in self._non_defaults()]
         return f"{self.name}({', '.join(shown)})"
 
     def brief(self) -> str:
-        """The call as a person would write it: without the arguments that have their default."""
+        """The spec text of the call, without arguments that equal their default."""
         shown = [
             ("" if info.is_required and self.is_positional else f"{name}=") + info.kind.write(value)
-            for name, value, info in self._given()
+            for name, value, info in self._non_defaults()
         ]
         return f"{self.name}({', '.join(shown)})" if shown else self.name
 
-    def _given(self) -> list[tuple[str, Any, ArgumentInfo]]:
-        """The arguments that don't have their default."""
+    def _non_defaults(self) -> list[tuple[str, Any, ArgumentInfo]]:
+        """The arguments that differ from their default."""
         pairs = zip(arguments_of(type(self)), self.arguments().values(), strict=True)
         return [(info.name, value, info) for info, value in pairs if value is not info.default]
 
@@ -145,7 +145,7 @@ def _as_plain(value: Any) -> PlainValue:
 
 
 def arguments_of(declaration: type[Declaration]) -> tuple[ArgumentInfo, ...]:
-    """The arguments that a declared class takes, in positional order."""
+    """The arguments of a declaration, in positional order."""
     return _arguments_of(cast("Hashable", declaration))
 
 

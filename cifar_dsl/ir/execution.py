@@ -1,4 +1,4 @@
-"""How torch executes an operation: in which precision, and in which memory. Only autograd needs to be known here."""
+"""How torch executes an operation: the precision that it computes in, and the memory that it uses and saves."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -13,11 +13,13 @@ HALF_BYTES = 2
 
 @frozen
 class SavedTensors:
-    """The tensors that autograd saves for an operation's backward pass, of one image.
+    """The tensors that autograd saves for an operation's backward pass, per image.
 
-    `inputs`, `output`: whether it saves what flows in and what flows out. A tensor that several operations save is
-    there once. `numbers`: how many more numbers it saves, in the precision in which it computes. `fixed_bytes`: what
-    it saves besides that no precision changes, such as indices (8 bytes) and statistics (4 bytes).
+    Attributes:
+        inputs: Whether it saves its inputs. A tensor that several operations save exists once.
+        output: Whether it saves its output.
+        numbers: How many other numbers it saves in the precision that it computes in, such as a dropout mask.
+        fixed_bytes: Bytes that it saves in any precision, such as indices (8 bytes each) and statistics (4 bytes each).
     """
 
     inputs: bool = False
@@ -33,17 +35,17 @@ OUTPUT = SavedTensors(output=True)
 
 @frozen
 class Execution:
-    """What an operation's class declares of its execution.
+    """The execution of an operation; each class declares its own.
 
     Attributes:
-        saves: What autograd saves as torch computes on a CPU, or a function of (operation, *inputs, output).
-        views: Whether the output lies in the memory of the first input, or a function of (operation, *inputs).
-        autocasts: Whether inputs are converted to half precision where the recipe's precision is bf16 or fp16.
-        float32_on: Devices on which inputs are converted back to float32.
-        output_dtype: The precision of the output: what it computes with, its input's, or float32.
-        can_overwrite: Whether its module takes `inplace=True`.
+        saves: What autograd saves on a CPU, or a function of (operation, *input shapes, output shape) that returns it.
+        views: Whether the output is a view of the first input, or a function of (operation, *input shapes).
+        autocasts: Whether inputs are converted to half precision when the recipe's precision is bf16 or fp16.
+        float32_on: Types of device on which half-precision inputs are converted to float32.
+        output_dtype: The precision of the output: that of the computation, that of the input, or float32.
+        can_overwrite: Whether its module accepts `inplace=True`.
         output_reusable: Whether its backward pass doesn't need its output, so that the next operation may overwrite it.
-        passes_gradients: Whether the gradients of its inputs lie in the memory of the output's.
+        passes_gradients: Whether the gradients of its inputs share the memory of the output's gradient.
     """
 
     saves: SavedTensors | Callable[..., SavedTensors]
@@ -56,9 +58,9 @@ class Execution:
     passes_gradients: bool = False
 
     def saved_tensors(self, operation: Any, inputs: Sequence[Shape], output: Shape) -> SavedTensors:
-        """What autograd saves for the backward pass of one image."""
+        """The tensors that autograd saves, per image."""
         return self.saves if isinstance(self.saves, SavedTensors) else self.saves(operation, *inputs, output)
 
     def is_view(self, operation: Any, inputs: Sequence[Shape]) -> bool:
-        """Whether the output lies in the memory of the first input."""
+        """Whether the output is a view of the first input."""
         return self.views if isinstance(self.views, bool) else self.views(operation, *inputs)

@@ -1,4 +1,4 @@
-"""The hash of what a spec means."""
+"""The fingerprint: a hash of the meaning of a spec."""
 
 import json
 
@@ -9,15 +9,15 @@ from cifar_dsl.ir.graph import Graph
 from cifar_dsl.ir.recipe import Group, Recipe
 from cifar_dsl.ir.values import Call
 
-_FORMAT = 2  # raised when the same text begins to mean another computation
+_FORMAT = 2  # incremented when the same text comes to mean another computation
 
 
 def fingerprint(graph: Graph, recipe: Recipe | None) -> str:
-    """Twelve hexadecimal digits that stand for the meaning: equal for equal graphs and recipes.
+    """Twelve hexadecimal digits that identify the meaning of a spec: equal for equal graphs and recipes.
 
-    Layout, comments, the spec's name and the use of `extends` don't enter.
+    Layout, comments, the spec's name and the use of `extends` have no effect.
     """
-    import hashlib  # brings OpenSSL along, which `check` need not wait for
+    import hashlib  # loads OpenSSL, which would slow down `check`
 
     meaning = {
         "format": _FORMAT,
@@ -42,7 +42,7 @@ def _plain(value: object) -> object:
         case Call(name=name, arguments=arguments):
             return [name, *([key, _plain(argument)] for key, argument in arguments if key not in value.defaults)]
         case Group():
-            # The name of a group means nothing.
+            # The name of a group has no meaning.
             return [_plain(part) for part in (value.select, value.optimizer, value.schedule, value.epochs)]
         case tuple():
             return [_plain(item) for item in value]

@@ -1,7 +1,7 @@
-"""The network: a tree of operations, and which values flow into each.
+"""The network: a tree of scopes whose leaves are operations, and the values that flow between them.
 
-A value is a tensor on its way through the network, and has one number everywhere: 0 is the graph's input, and the
-nodes make the values from 1 on, in an order in which they can be computed.
+A value is the tensor that a node computes. Values are numbered: 0 is the graph's input, and the node at index i of
+`Graph.nodes` makes value i + 1. The nodes are in topological order.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,10 +17,17 @@ from cifar_dsl.language.source import Span
 
 @frozen
 class Node:
-    """One operation in its place.
+    """One operation of the graph.
 
-    `path` is the stable name of the stage, and the prefix of its weights' names. `inputs` are the values that it takes,
-    `output` the one that it makes. `span` is where the spec says it.
+    Attributes:
+        path: The unique name of the node, and the prefix of its weights' names in `state_dict`.
+        operation: The layer or join.
+        inputs: The values that it uses, in order.
+        output: The value that it makes.
+        shape: The shape of the output, without the batch.
+        cost: Its cost for one image.
+        parameters: The tensors that it owns.
+        span: Its place in the spec.
     """
 
     path: str
@@ -39,20 +46,23 @@ class Node:
 
     @property
     def values(self) -> range:
-        """The values that are made here: one."""
+        """The values that the stage makes: one."""
         return range(self.output, self.output + 1)
 
 
 @frozen
 class Scope:
-    """A part of the network with a name of its own, and what it holds.
+    """A named part of the network that contains stages.
 
-    `kind` is model (the whole), block (a call), join, branch, let (a named tensor) or part (a loop or condition with a
-    name). The last stage of a join is its node, after the branches. `label` is how the spec says it, and `span` where
-    it says a block's call.
-
-    `inputs` are the values that flow in from outside, in their order, and `output` is what flows out, perhaps one of
-    the inputs. `values` are those that are made inside.
+    Attributes:
+        path: The unique name of the scope, and the prefix of the names inside.
+        kind: model (the whole), block (a call), join, branch, let (a named tensor) or part (a named loop or condition).
+        label: The text in the spec, such as the call of a block.
+        inputs: The values from outside that the scope uses, in order.
+        output: The value of the last stage, which may be one of the inputs.
+        values: The values that the scope makes.
+        stages: The nodes and scopes inside. The last stage of a join is its node, after the branches.
+        span: The place of a block's call in the spec.
     """
 
     path: str
@@ -71,7 +81,7 @@ class Scope:
 
     @property
     def computing(self) -> "Iterator[Stage]":
-        """The stages that hold a node; others only give a tensor another name."""
+        """The stages that contain a node; the others only rename a tensor."""
         return (stage for stage in self.stages if stage.values)
 
 
@@ -80,35 +90,35 @@ Stage = Node | Scope
 
 @frozen(slots=False)
 class Graph:
-    """The network, from its input to the output of its `body`."""
+    """The network: the shape of an input image (C, H, W), and a body that contains all stages."""
 
     input: Shape
     body: Scope
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
-        """All nodes, in an order in which they can be computed."""
+        """All nodes, in topological order."""
         return tuple(stage for stage in self._stages if isinstance(stage, Node))
 
     @cached_property
     def scopes(self) -> tuple[Scope, ...]:
-        """All scopes but the body, each before those that it holds."""
+        """All scopes except the body, each before the scopes inside it."""
         return tuple(stage for stage in self._stages if isinstance(stage, Scope) and stage is not self.body)
 
     @cached_property
     def _stages(self) -> tuple[Stage, ...]:
-        found: list[Stage] = []
+        stages: list[Stage] = []
         waiting: list[Stage] = [self.body]
         while waiting:
             stage = waiting.pop()
-            found.append(stage)
+            stages.append(stage)
             if isinstance(stage, Scope):
                 waiting.extend(reversed(stage.stages))
-        return tuple(found)
+        return tuple(stages)
 
     @property
     def output(self) -> int:
-        """The value that is the network's output."""
+        """The value of the network's output."""
         return self.body.output
 
     def maker(self, value: int) -> Node | None:
@@ -116,21 +126,21 @@ class Graph:
         return self.nodes[value - 1] if value else None
 
     def makers(self, values: range) -> tuple[Node, ...]:
-        """The nodes that make some values; the input isn't among them."""
+        """The nodes that make `values`, which must not include the input."""
         return self.nodes[values.start - 1 : values.stop - 1]
 
     def shape_of(self, value: int) -> Shape:
-        """Shape of a value."""
+        """Shape of a value, without the batch."""
         maker = self.maker(value)
         return maker.shape if maker else self.input
 
     def name_of(self, value: int) -> str:
-        """The path of a value's maker, or `input`."""
+        """The path of the node that makes a value, or `input`."""
         maker = self.maker(value)
         return maker.path if maker else "input"
 
     def input_shapes(self, node: Node) -> tuple[Shape, ...]:
-        """Shapes of a node's inputs."""
+        """Shapes of a node's inputs, without the batch."""
         return tuple(map(self.shape_of, node.inputs))
 
     @cached_property
@@ -139,5 +149,5 @@ class Graph:
         return self.cost_of(self.body.values)
 
     def cost_of(self, values: Iterable[int]) -> Cost:
-        """Parameters and multiply-accumulates of the nodes that make some values."""
+        """Parameters and multiply-accumulates of the nodes that make `values`, for one image."""
         return sum((maker.cost for value in values if (maker := self.maker(value))), Cost())

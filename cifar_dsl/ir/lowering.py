@@ -1,4 +1,4 @@
-"""What a declaration becomes in torch, as data: nothing here needs torch."""
+"""The torch module, function or class that a declaration lowers to, as data, so that torch need not be imported."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from cifar_dsl.foundation.records import frozen
 
 @frozen
 class Lowering:
-    """A target and its keyword arguments: what a module builder calls, and a printer of source writes.
+    """A call: `target` with keyword arguments. The module builder runs it; the source printer prints it.
 
-    `target` is the full name of torch's own (`torch.nn.Conv2d`), or the short key of ours (`tokens`) in the table
-    beside the modules, losses or optimizers of `training/`.
+    `target` is a full name in torch (`torch.nn.Conv2d`), or a key (`tokens`) in the tables of this package's own
+    modules, losses and optimizers in `training/`.
     """
 
     target: str
@@ -18,7 +18,7 @@ class Lowering:
 
     @classmethod
     def to(cls, target: str, /, **arguments: Any) -> "Lowering":
-        """`Lowering.to("torch.nn.Dropout", p=0.5)`."""
+        """Create a lowering from keyword arguments: `Lowering.to("torch.nn.Dropout", p=0.5)`."""
         return cls(target, tuple(arguments.items()))
 
     def keywords(self) -> dict[str, Any]:

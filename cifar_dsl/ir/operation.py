@@ -1,4 +1,4 @@
-"""What a node of the graph computes."""
+"""Operations: what a node of the graph computes, owns and costs."""
 
 from math import prod
 from typing import Any, ClassVar
@@ -15,8 +15,12 @@ from cifar_dsl.ir.values import Call
 class Parameter:
     """A tensor that an operation owns: a trained parameter, or a buffer such as a running mean.
 
-    `initial` names how it is filled at first: uniform(bound), constant(value) ... `kind` is what `train` may
-    select it by: filter, matrix, bias, scale, embedding, or buffer. A frozen one keeps its first values.
+    Attributes:
+        name: Its name in the module's `state_dict`.
+        shape: Its shape.
+        initial: How it is initialized, as a call: uniform(bound), constant(value) ...
+        kind: filter, matrix, bias, scale, embedding or buffer; a group in `train` selects parameters by kind.
+        is_frozen: Whether it keeps its initial values.
     """
 
     name: str
@@ -27,26 +31,27 @@ class Parameter:
 
     @property
     def is_buffer(self) -> bool:
-        """Whether it is kept beside the parameters and never trained."""
+        """Whether it is a buffer: saved with the parameters and never trained."""
         return self.kind == "buffer"
 
     @property
     def is_trained(self) -> bool:
-        """Whether the optimizer changes it."""
+        """Whether the optimizer updates it."""
         return not (self.is_frozen or self.is_buffer)
 
     @property
     def elements(self) -> int:
-        """How many numbers the tensor holds."""
+        """The number of elements."""
         return prod(self.shape)
 
 
 @frozen
 class Cost:
-    """What a graph or a part of it costs for one image.
+    """The cost of a graph or a part of it for one image; memory is estimated in `analysis`.
 
-    `parameters`: numbers in weights, frozen ones included. `macs`: multiply-accumulates of convolutions, dense
-    layers and attention. The memory that it takes: `analysis`.
+    Attributes:
+        parameters: The number of parameters, frozen ones included.
+        macs: The multiply-accumulates of convolutions, dense layers and attention.
     """
 
     parameters: int = 0
@@ -57,9 +62,9 @@ class Cost:
 
 
 class Operation(Declaration):
-    """A layer or a join: arguments, and what follows from them and the shapes of its inputs.
+    """A layer or a join: its arguments, and what follows from them and the shapes of the inputs.
 
-    A layer has one input, a join one or more. All else is the same:
+    A layer has one input, a join one or more. Shapes leave out the batch. For example:
 
     >>> from cifar_dsl.operations.layers.conv import Conv
     >>> conv, x = Conv(channels=8, kernel=(3, 3)), Shape((3, 32, 32))
@@ -73,45 +78,44 @@ class Operation(Declaration):
     >>> conv.lower(x).target, conv.lower(x).keywords()["in_channels"]
     ('torch.nn.Conv2d', 3)
 
-    `family` is what pictures colour it by. `execution` stands beside each class; only the memory estimate and the
-    module builder read it.
+    `family` decides its colour in pictures. `execution` is read by the memory estimate and the module builder only.
     """
 
-    # A layer narrows `*inputs` to one `x`, which mypy allows where the base takes anything.
+    # Layers override these methods with a single input `x`, which mypy allows if the base accepts any arguments.
 
     is_positional: ClassVar[bool] = True
     is_join: ClassVar[bool] = False
-    is_norm: ClassVar[bool] = False  # whether it normalises: `train` selects the parameters of these as `norm`
+    is_norm: ClassVar[bool] = False  # whether it normalizes; `select norm` in a group of `train` matches its parameters
     family: ClassVar[str] = "other"
     execution: ClassVar[Execution]
 
     def infer(self, *inputs: Any, **_: Any) -> Shape:
-        """Shape of the output. Raises MisfitError where an input or an argument doesn't go with it."""
+        """Shape of the output. Raises MisfitError if the inputs and arguments don't fit each other."""
         raise NotImplementedError(self.name, inputs)
 
     def parameters(self, *inputs: Any, **_: Any) -> tuple[Parameter, ...]:  # noqa: ARG002
-        """The tensors that it owns, in the order of the module's `state_dict`. Raises MisfitError."""
+        """The tensors that it owns, in the order of the module's `state_dict`. Raises MisfitError like `infer`."""
         return ()
 
     def macs(self, *shapes: Any, **_: Any) -> int:  # noqa: ARG002
-        """Multiply-accumulates for one image, given the inputs and the output."""
+        """Multiply-accumulates for one image, given the shapes of the inputs and the output."""
         return 0
 
     def cost(self, *shapes: Any, **_: Any) -> Cost:
-        """Parameters and multiply-accumulates for one image, given the inputs and the output."""
-        trained = sum(p.elements for p in self.parameters(*shapes[:-1]) if not p.is_buffer)
-        return Cost(trained, self.macs(*shapes))
+        """Parameters and multiply-accumulates for one image, given the shapes of the inputs and the output."""
+        count = sum(p.elements for p in self.parameters(*shapes[:-1]) if not p.is_buffer)
+        return Cost(count, self.macs(*shapes))
 
     def lower(self, *inputs: Any, **_: Any) -> Lowering:
-        """The torch module, as data; of a join, one that takes its inputs as positional arguments."""
+        """The torch module, as data. The module of a join accepts its inputs as positional arguments."""
         raise NotImplementedError(self.name, inputs)
 
     def needs_batch(self, *inputs: Any, **_: Any) -> bool:  # noqa: ARG002
-        """Whether training needs more than one image in a batch."""
+        """Whether training requires more than one image per batch."""
         return False
 
     def dropped_border(self, *inputs: Any, **_: Any) -> tuple[int, int]:  # noqa: ARG002
-        """How many rows at the bottom and columns at the right of its input have no part in the output."""
+        """How many rows at the bottom and columns on the right of the input don't affect the output."""
         return 0, 0
 
     def is_first(self) -> bool:
@@ -120,5 +124,5 @@ class Operation(Declaration):
 
     @property
     def is_random(self) -> bool:
-        """Whether it draws from torch's generator while training."""
+        """Whether it uses torch's random generator in training."""
         return False

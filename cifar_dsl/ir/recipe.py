@@ -1,6 +1,6 @@
-"""How a network is trained, and what the training relies on of each setting.
+"""The training recipe, and the interface of each kind of setting.
 
-The classes from `Dataset` to `Views` are abstract; `operations/recipe/` has those that a spec can name.
+The classes from `Dataset` to `Views` are abstract; the choices that a spec can name are in `operations/recipe/`.
 """
 
 from typing import ClassVar
@@ -14,125 +14,137 @@ Affine = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class Dataset(Declaration):
-    """A data set: shape of an image (C, H, W), classes and images; None where only the file knows."""
+    """A dataset: the shape of an image (C, H, W), and counts of classes and images; None if only the file knows."""
 
     shape: ClassVar[Shape | None] = None
     classes: ClassVar[int | None] = None
-    images: ClassVar[int | None] = None  # for training and testing together
+    images: ClassVar[int | None] = None  # training and test images together
     train_images: ClassVar[int | None] = None
 
 
 class Normalization(Declaration):
-    """How bytes 0 to 255 become numbers: a scale and an offset for each channel."""
+    """Maps pixel values 0 to 255 to network inputs: x * scale + offset for each channel."""
 
     def affine(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Affine:
-        """Scales and offsets, given each channel's mean and deviation over the training images / 255."""
+        """Scales and offsets, one per channel; `mean` and `std` are of the training images / 255."""
         raise NotImplementedError(self.name, mean, std)
 
     def check_channels(self, channels: int) -> None:
-        """Does it go with images of so many channels? Raises MisfitError."""
+        """Raise MisfitError if it doesn't work on images with this number of channels."""
 
 
 class Augmentation(Declaration):
-    """A random change to images; each image of a batch gets its own.
+    """A random change to training images, drawn separately for each image.
 
-    One that `mixes` makes one picture of two training images, and one target of two labels. One that is `on_host`
-    works on the CPU, image by image.
+    Attributes:
+        mixes: Whether it mixes two images into one, and their labels into one target.
+        on_host: Whether it runs on the CPU, one image at a time.
     """
 
     mixes: ClassVar[bool] = False
     on_host: ClassVar[bool] = False
 
     def check_channels(self, channels: int) -> None:
-        """Does it go with images of so many channels? Raises MisfitError."""
+        """Raise MisfitError if it doesn't work on images with this number of channels."""
 
 
 class Optimizer(Declaration):
-    """An optimizer. Torch does the whole step of one that `has_fused` in one pass over the weights.
+    """An optimizer.
 
-    One that `has_capturable` has torch's argument of this name, which keeps its counters on the device. `takes_only`
-    says in words which parameters it `takes`, where that isn't any.
+    Attributes:
+        has_fused: Whether torch has a fused implementation, which runs a step in one pass over the weights.
+        has_capturable: Whether the torch class accepts `capturable`, which keeps its step counters on the device.
+        trains_only: The parameters that it can train, in words for messages; empty if it trains any.
+        target: The torch class, or a key in the table of this package's own optimizers.
+        lr: The learning rate, which the schedule scales.
     """
 
     has_fused: ClassVar[bool] = True
     has_capturable: ClassVar[bool] = False
-    takes_only: ClassVar[str] = ""
-    target: ClassVar[str]  # of its lowering
+    trains_only: ClassVar[str] = ""
+    target: ClassVar[str]
     lr: float
 
-    def takes(self, shape: tuple[int, ...]) -> bool:  # noqa: ARG002
+    def can_train(self, shape: tuple[int, ...]) -> bool:  # noqa: ARG002
         """Whether it can train a parameter of this shape."""
         return True
 
     @property
     def states(self) -> int:
-        """How many numbers it keeps for each trained parameter."""
+        """How many numbers it keeps for each trained parameter, such as momenta."""
         raise NotImplementedError(self.name)
 
     @property
     def can_be_recorded(self) -> bool:
-        """Whether a step with its rate on the device never waits for the device."""
+        """Whether a CUDA graph can record its step: the host never waits for the learning rate on the device."""
         return True
 
     def lower(self) -> Lowering:
-        """The torch class, as data; its first argument, the parameters, is left out."""
+        """The torch class, as data, without its first argument, the parameters."""
         return Lowering.to(self.target, **self.arguments())
 
 
 class Schedule(Declaration):
-    """A learning rate over time; a pure function, so that a resumed run finds its place."""
+    """A learning rate schedule: a pure function of time, so that a resumed run continues it exactly."""
 
     def factor(self, epoch: float, epochs: float) -> float:
-        """Factor of the optimizer's rate when `epoch` of `epochs` have passed (fractions between steps)."""
+        """The factor on the optimizer's learning rate after `epoch` of `epochs` epochs; `epoch` may be a fraction."""
         raise NotImplementedError(self.name, epoch, epochs)
 
     def unreached(self, epochs: float) -> str | None:  # noqa: ARG002
-        """The argument that names a time after so many epochs, when training has ended; None if none does."""
+        """The argument that names a time after the end of training; None if there is none."""
         return None
 
 
 class Loss(Declaration):
-    """A loss: scores (N, classes), and labels (N,) or shares of classes (N, classes) -> one number."""
+    """A loss: logits (N, classes), and labels (N,) or class probabilities (N, classes) -> a scalar."""
 
-    target: ClassVar[str]  # of its lowering
+    target: ClassVar[str]  # the torch module, or a key in the table of this package's own losses
     reduction: str
 
     def lower(self) -> Lowering:
-        """The module, as data."""
+        """The torch module, as data."""
         return Lowering.to(self.target, **self.arguments())
 
 
 class Clip(Declaration):
-    """A bound on gradients, applied between the backward pass and the optimizer's step."""
+    """Gradient clipping, between the backward pass and the optimizer's step."""
 
     def lower(self) -> Lowering | None:
-        """The torch function, as data, without the parameters; None where nothing is clipped."""
+        """The torch function, as data, without its first argument, the parameters; None for no clipping."""
         raise NotImplementedError(self.name)
 
 
 class Average(Declaration):
-    """A mean of the weights at several times.
+    """An average of the weights over time; it keeps one number for every parameter.
 
-    One that `is_tested` is what is evaluated and kept, while training goes on with the weights themselves. Each
-    keeps one more number for every parameter.
+    `is_tested`: whether the average is evaluated and saved in place of the weights. Training continues with the
+    weights themselves.
     """
 
     is_tested: ClassVar[bool] = True
 
     def check_epochs(self, epochs: float) -> None:
-        """Does it go with a training of so many epochs? Raises MisfitError."""
+        """Raise MisfitError if it doesn't work in a training of this number of epochs."""
 
 
 class Views(Declaration):
-    """Some views of a test image. Each is given to what stands before in the chain, at first the network itself."""
+    """Test-time augmentation: several views of a test image.
+
+    The previous element of the chain scores each view; the views of the first element are scored by the network.
+    """
 
 
 @frozen
 class Group:
-    """Parameters that are trained in a way of their own.
+    """Parameters with an optimizer and schedule of their own.
 
-    `select`: kinds of parameters and patterns of their paths; any one suffices. `epochs`: how long they are
-    trained, after which they stay as they are; None is to the end.
+    Attributes:
+        name: Its name, which has no meaning.
+        select: Kinds of parameters and patterns of their paths; a parameter belongs to the group if any one matches.
+        optimizer: The optimizer of these parameters.
+        schedule: The learning rate schedule of these parameters.
+        epochs: After how many epochs the parameters are frozen; None to train them to the end.
     """
 
     name: str
@@ -144,9 +156,9 @@ class Group:
 
 @frozen
 class Recipe:
-    """How the network is trained: all that decides the result, but the seed.
+    """How the network is trained: everything that determines the result, except the seed.
 
-    A field that has a default here came to the language later; it enters the fingerprint where it differs.
+    A field with a default here was added to the language later; it affects the fingerprint only if it differs.
     """
 
     data: Dataset

@@ -1,4 +1,4 @@
-"""Shapes of tensors."""
+"""Shapes of tensors, without the batch."""
 
 from math import prod
 
@@ -7,9 +7,9 @@ from cifar_dsl.foundation.records import frozen
 
 @frozen
 class Shape:
-    """Extents of one sample's tensor without its batch.
+    """The shape of one sample's tensor, without the batch.
 
-    (C, H, W) for images, (F,) for features, (T, D) for T tokens of D features each.
+    (C, H, W) for images, (F,) for vectors of features, (T, D) for T tokens of D features each.
     """
 
     extents: tuple[int, ...]
@@ -19,20 +19,20 @@ class Shape:
 
     @property
     def elements(self) -> int:
-        """How many numbers the tensor holds."""
+        """The number of elements."""
         return prod(self.extents)
 
     @property
     def is_image(self) -> bool:
-        """Whether it has channels, height and width."""
+        """Whether it is an image (C, H, W)."""
         return len(self.extents) == 3
 
     @property
     def is_tokens(self) -> bool:
-        """Whether it is a sequence of tokens."""
+        """Whether it is a sequence of tokens (T, D)."""
         return len(self.extents) == 2
 
     @property
     def channels(self) -> int:
-        """Channels of an image, features of a vector or of each token."""
+        """C of an image, F of a vector, D of tokens."""
         return self.extents[-1] if self.is_tokens else self.extents[0]

@@ -1,4 +1,4 @@
-"""What comes out of the places of a text: each may be passed many times, in loops and in calls of its block."""
+"""Maps each source span to the nodes it expands to (several, in loops and calls)."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,10 +12,15 @@ from cifar_dsl.language.source import Span
 
 @frozen
 class Visit:
-    """One time that a layer, a join or a call of a block is passed.
+    """One expansion of a layer, a join or a call of a block.
 
-    `values` are those that it makes: of a join those of its branches too. `block` is the name of the block that is
-    called.
+    Attributes:
+        path: The path of the node or scope that it expands to.
+        inputs: The shapes of its inputs.
+        output: The shape of its output.
+        values: The values that it makes; those of a join include the values of its branches.
+        is_join: Whether it is a join.
+        block: The name of the called block; empty for layers and joins.
     """
 
     path: str
@@ -28,30 +33,36 @@ class Visit:
 
 @define
 class Line:
-    """A line of the text, which makes `values`; `shapes` are those behind it, each time; `end` is its last stage's."""
+    """A line of the text.
+
+    Attributes:
+        values: The values that its stages make.
+        shapes: The shape at its end, once for each time that the line is expanded.
+        end: The end of its last stage in the text.
+    """
 
     values: set[int] = field(factory=set)
     shapes: list[Shape] = field(factory=list)
     end: int = 0
-    _last: int = 0
+    _last_end: int = 0
 
-    def pass_shape(self, span: Span, shape: Shape) -> None:
-        """Take note of what is behind a place in this line."""
-        if self.shapes and span.end > self._last:
-            self.shapes.pop()  # the line goes on
+    def add_shape(self, span: Span, shape: Shape) -> None:
+        """Record the shape after a stage of this line."""
+        if self.shapes and span.end > self._last_end:
+            self.shapes.pop()  # the same expansion continues
         self.shapes.append(shape)
-        self._last = span.end
+        self._last_end = span.end
         self.end = max(self.end, span.end)
 
-    def take(self, span: Span, visit: Visit) -> None:
-        """Take note of a stage of this line."""
-        self.pass_shape(span, visit.output)
-        if not visit.is_join:  # what its branches cost is said where they stand
+    def add(self, span: Span, visit: Visit) -> None:
+        """Record an expansion of a stage of this line."""
+        self.add_shape(span, visit.output)
+        if not visit.is_join:  # the values of its branches belong to their own lines
             self.values.update(visit.values)
 
 
 def visits(graph: Graph) -> Iterator[tuple[Span, Visit]]:
-    """The layers, joins and calls of blocks in the order in which they end, and where each is said."""
+    """Every expansion of a layer, join or call of a block, with its source span, in the order of their ends."""
     return _visits(graph, graph.body)
 
 
@@ -71,7 +82,7 @@ def _visits(graph: Graph, scope: Scope) -> Iterator[tuple[Span, Visit]]:
 
 
 def shapes_text(shapes: Iterable[Shape]) -> str:
-    """One shape, or the first and the last of several."""
+    """A text for the shapes of a line: the only one, or the first and the last."""
     texts = list(map(str, shapes))
     different = len(set(texts))
     if different < 2:

@@ -1,4 +1,4 @@
-"""Values of the language, and a call as plain data."""
+"""Values of the language, and calls as plain data."""
 
 from typing import TYPE_CHECKING, Union
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Symbol(str):
-    """A bare word used as a value: `same`, `none`."""
+    """A bare word as a value: `same`, `none`."""
 
     __slots__ = ()
 
@@ -31,10 +31,10 @@ PlainValue = Union[int, float, bool, str, tuple["PlainValue", ...], "Call"]
 
 @frozen
 class Call:
-    """The serialised form of a declaration: its name and all of its arguments, defaults included, in their order.
+    """The serialized form of a declaration: its name and all arguments in order, defaults included.
 
-    `defaults` names the arguments that have their default. They don't enter the fingerprint, so that an argument
-    which the language gains later changes no identity.
+    `defaults` names the arguments that equal their default. The fingerprint leaves them out, so that adding an
+    argument to the language changes no fingerprint.
     """
 
     name: str

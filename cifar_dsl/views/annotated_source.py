@@ -55,10 +55,10 @@ def _lines(analysis: Analysis) -> dict[Source, dict[int, Line]]:
     for span, visit in visits(graph):
         if not span.source.is_library:
             number = span.source.position(span.end - 1)[0] if visit.is_join else span.line  # branches join at their end
-            line(span.source, number).take(span, visit)
+            line(span.source, number).add(span, visit)
     size = analysis.program.input
     if size.span.source in files:
-        line(size.span.source, size.span.line).pass_shape(size.span, graph.input)
+        line(size.span.source, size.span.line).add_shape(size.span, graph.input)
     return files
 
 

@@ -1,4 +1,4 @@
-"""The tree of a network, and the numbers of its values."""
+"""The tree of a graph, and the numbering of its values."""
 
 from helpers.networks import networks
 from helpers.specs import graph_of
@@ -19,7 +19,7 @@ let y = x
 
 
 def drawn(stage: Stage) -> object:
-    """A node as its path and value; a scope as its kind and path, what flows in and out, and what it holds."""
+    """A node as (path, value); a scope as (kind and path, inputs, output, stages)."""
     if isinstance(stage, Node):
         return stage.path, stage.output
     return f"{stage.kind} {stage.path}", stage.inputs, stage.output, [drawn(inner) for inner in stage.stages]
@@ -46,11 +46,11 @@ def test_a_tree() -> None:
 
 def check(graph: Graph, scope: Scope) -> None:
     assert [value for stage in scope.stages for value in stage.values] == list(scope.values)
-    taken = {value for stage in scope.stages for value in stage.inputs} | {scope.output}
+    used = {value for stage in scope.stages for value in stage.inputs} | {scope.output}
     if scope is not graph.body:
-        assert scope.inputs == tuple(sorted(taken - set(scope.values)))
+        assert scope.inputs == tuple(sorted(used - set(scope.values)))
     for stage in scope.stages:
-        is_joining = isinstance(stage, Node) and stage.operation.is_join  # it has the path of its scope
+        is_joining = isinstance(stage, Node) and stage.operation.is_join  # the node of a join has the path of its scope
         assert (stage.path if is_joining else stage.path.rpartition(".")[0]) == scope.path
         if isinstance(stage, Scope):
             check(graph, stage)
@@ -58,7 +58,7 @@ def check(graph: Graph, scope: Scope) -> None:
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(networks())
-def test_the_laws_of_a_tree(text: str) -> None:
+def test_invariants_of_a_tree(text: str) -> None:
     graph = analyze_text(text).graph
     check(graph, graph.body)
     assert [node.output for node in graph.nodes] == list(graph.body.values)

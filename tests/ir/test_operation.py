@@ -1,4 +1,4 @@
-"""What operations are equal, and what their class says of itself."""
+"""Equality of operations, and the example in the docstring of their class."""
 
 import doctest
 
@@ -10,7 +10,7 @@ from cifar_dsl.ir import Operation
 from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
 
 
-def test_the_example_of_an_operation_holds() -> None:
+def test_the_docstring_example_is_correct() -> None:
     (example,) = doctest.DocTestFinder(recurse=False).find(Operation, "Operation", globs={"Shape": ir.Shape})
     assert len(example.examples) > 5
     assert doctest.DocTestRunner().run(example).failed == 0
@@ -31,7 +31,7 @@ def operation(stage: str) -> Operation:
         ("lppool(2, 2, 2)", "lppool(2.0, 2)"),
     ],
 )
-def test_two_ways_to_write_one_operation_are_equal(one: str, other: str) -> None:
+def test_spellings_of_one_operation_are_equal(one: str, other: str) -> None:
     assert operation(one) == operation(other)
     assert hash(operation(one)) == hash(operation(other))
 
@@ -41,15 +41,15 @@ def test_two_ways_to_write_one_operation_are_equal(one: str, other: str) -> None
     [
         ("conv(8, 3)", "conv(8, 5)"),
         ("conv(8, 3, init=normal)", "conv(8, 3, init=normal(std=0.03))"),
-        ("scale(0.1)", "scale(0.10000000000000002)"),  # which a person would not see
+        ("scale(0.1)", "scale(0.10000000000000002)"),  # too close to see in print
         ("relu", "relu6"),
     ],
 )
-def test_operations_that_differ_are_not(one: str, other: str) -> None:
+def test_different_operations_are_not_equal(one: str, other: str) -> None:
     assert operation(one) != operation(other)
 
 
-def test_types_of_numbers_count_as_in_the_fingerprint() -> None:
+def test_number_types_differ_as_in_the_fingerprint() -> None:
     lppool, constant = LAYERS["lppool"], INITIALIZERS["constant"]
     assert len({lppool(p=3, kernel=(2, 2)), lppool(p=3.0, kernel=(2, 2))}) == 2
     assert constant(value=1) != constant(value=True)

@@ -26,4 +26,4 @@ class Stages:
             if span.source is source:
                 self.visits.setdefault((span.start, span.end), []).append(visit)
                 number = source.position(span.end - 1)[0]
-                self.lines.setdefault(number, Line()).take(span, visit)
+                self.lines.setdefault(number, Line()).add(span, visit)

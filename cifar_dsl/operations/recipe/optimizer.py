@@ -181,7 +181,7 @@ class Muon(Optimizer):
 
     target = "muon"
     has_fused = False
-    takes_only = "tensors of two or more dimensions"
+    trains_only = "tensors of two or more dimensions"
     lr: float = argument(_LR, "learning rate")
     momentum: float = argument(Float(0, 1, open_high=True), "how much of the last steps is kept", default=0.95)
     nesterov: bool = argument(Bool(), "look ahead along the momentum", default=True)
@@ -194,7 +194,7 @@ class Muon(Optimizer):
         default=False,
     )
 
-    def takes(self, shape: tuple[int, ...]) -> bool:
+    def can_train(self, shape: tuple[int, ...]) -> bool:
         return len(shape) >= 2
 
     @property
