@@ -61,7 +61,7 @@ class ArgumentInfo:
 
     @cached_property
     def plain_default(self) -> PlainValue:
-        """The default in serialized form."""
+        """The default in serialised form."""
         return _as_plain(self.default)
 
 
@@ -92,7 +92,7 @@ class Declaration:
         return values
 
     def call(self) -> Call:
-        """The serialized form."""
+        """The serialised form."""
         arguments: list[tuple[str, PlainValue]] = []
         defaults: list[str] = []
         for info, value in zip(arguments_of(type(self)), self.arguments().values(), strict=True):

@@ -18,7 +18,7 @@ class Parameter:
     Attributes:
         name: Its name in the module's `state_dict`.
         shape: Its shape.
-        initial: How it is initialized, as a call: uniform(bound), constant(value) ...
+        initial: How it is initialised, as a call: uniform(bound), constant(value) ...
         kind: filter, matrix, bias, scale, embedding or buffer; a group in `train` selects parameters by kind.
         is_frozen: Whether it keeps its initial values.
     """
@@ -85,7 +85,7 @@ class Operation(Declaration):
 
     is_positional: ClassVar[bool] = True
     is_join: ClassVar[bool] = False
-    is_norm: ClassVar[bool] = False  # whether it normalizes; `select norm` in a group of `train` matches its parameters
+    is_norm: ClassVar[bool] = False  # whether it normalises; `select norm` in a group of `train` matches its parameters
     family: ClassVar[str] = "other"
     execution: ClassVar[Execution]
 

@@ -31,7 +31,7 @@ PlainValue = Union[int, float, bool, str, tuple["PlainValue", ...], "Call"]
 
 @frozen
 class Call:
-    """The serialized form of a declaration: its name and all arguments in order, defaults included.
+    """The serialised form of a declaration: its name and all arguments in order, defaults included.
 
     `defaults` names the arguments that equal their default. The fingerprint leaves them out, so that adding an
     argument to the language changes no fingerprint.

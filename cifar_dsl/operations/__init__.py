@@ -1,1 +1,1 @@
-"""What a spec can say: kinds of arguments, layers and joins, settings of a recipe."""
+"""Everything that a spec can name: argument types, layers and joins, settings of a recipe."""

@@ -1,4 +1,4 @@
-"""Kinds of arguments: what values an argument of the language takes, and what messages say of it."""
+"""Argument types: the values that an argument accepts, and how messages describe them."""
 
 import math
 import re
@@ -12,11 +12,11 @@ from cifar_dsl.ir import Declaration, Kind, Size, Symbol, Value
 
 
 class UnfitError(Exception):
-    """A value that is not of the kind asked for; the text says what was expected."""
+    """A value of another type; the message describes the expected values."""
 
 
 class Written:
-    """A kind whose values are written as `written` has it."""
+    """Base of the types whose values are written by `written`."""
 
     def write(self, value: Any) -> str:
         return written(value, cast("Kind", self))
@@ -24,7 +24,7 @@ class Written:
 
 @frozen
 class Int(Written):
-    """An integer between `low` and `high`, both allowed."""
+    """An integer from `low` to `high`, inclusive."""
 
     low: int
     high: int = 10**9
@@ -43,9 +43,9 @@ class Int(Written):
 
 @frozen
 class Float(Written):
-    """A number between `low` and `high`; `open_low` and `open_high` exclude the ends.
+    """A finite number from `low` to `high`; `open_low` and `open_high` exclude the ends.
 
-    Where `whole`, a number without a fraction is an integer in its canonical form.
+    With `whole`, the canonical form of a number without a fraction is an integer.
     """
 
     low: float = -math.inf
@@ -63,7 +63,7 @@ class Float(Written):
             raise UnfitError(self.describe())
         if self.whole and value == int(value):
             return int(value)
-        return float(value) + 0.0  # -0.0 is 0.0, also for the fingerprint
+        return float(value) + 0.0  # -0.0 becomes 0.0, so that both have one fingerprint
 
     def describe(self) -> str:
         parts = []
@@ -95,7 +95,7 @@ class Bool(Written):
 
 @frozen
 class Pair(Written):
-    """Height and width: `3` stands for `3x3`. Canonical form: a tuple of two integers."""
+    """Height and width; `3` means `3x3`. The canonical form is a tuple of two integers."""
 
     low: int
     high: int = 10_000
@@ -119,7 +119,7 @@ class Pair(Written):
 
 @frozen
 class Choice(Written):
-    """One of some bare words."""
+    """One of several bare words."""
 
     names: tuple[str, ...]
 
@@ -155,7 +155,7 @@ class Text(Written):
 
 @frozen
 class Pattern(Written):
-    """Quoted text that stands for paths of parameters, in which `*` is anything: `"stem.*.bias"`."""
+    """A quoted pattern of parameter paths, in which `*` matches any text: `"stem.*.bias"`."""
 
     def accept(self, value: Value) -> str:
         if not isinstance(value, str) or isinstance(value, Symbol) or not re.fullmatch(r"[A-Za-z0-9_.*]+", value):
@@ -171,7 +171,7 @@ class Pattern(Written):
 
 @frozen
 class ListOf(Written):
-    """A list of values of one kind, with so many items or at most so many; a single value stands for a list of one."""
+    """A list of values of one type, with `length` or at most `most` items; a single value means a list of one."""
 
     item: Kind
     length: int | None = None
@@ -200,7 +200,7 @@ class ListOf(Written):
 
 @frozen
 class OneOf(Written):
-    """A value of any of some kinds; the first that takes it decides the canonical form."""
+    """A value of any of several types; the first that accepts it decides the canonical form."""
 
     kinds: tuple[Kind, ...]
 
@@ -220,13 +220,13 @@ class OneOf(Written):
 
 
 def written(value: Any, kind: Kind) -> str:
-    """A value of an argument of this kind, as a person writes it in a spec."""
+    """The spec text of a value of this type."""
     match value:
         case Declaration():
             return value.brief()
         case bool():
             return "true" if value else "false"
-        case (int(height), int(width)) if _takes_pairs(kind):
+        case (int(height), int(width)) if _accepts_pairs(kind):
             return str(height) if height == width else f"{height}x{width}"
         case tuple():
             item = kind.item if isinstance(kind, ListOf) else kind
@@ -240,11 +240,11 @@ def written(value: Any, kind: Kind) -> str:
 
 
 def _is_quoted(value: str, kind: Kind) -> bool:
-    """Whether a value is text and no bare word."""
+    """Whether a value is quoted text, not a bare word."""
     if isinstance(kind, OneOf):
         return value not in kind.symbols() and any(_is_quoted(value, one) for one in kind.kinds)
     return isinstance(kind, Text | Pattern)
 
 
-def _takes_pairs(kind: Kind) -> bool:
-    return isinstance(kind, Pair) or (isinstance(kind, OneOf) and any(map(_takes_pairs, kind.kinds)))
+def _accepts_pairs(kind: Kind) -> bool:
+    return isinstance(kind, Pair) or (isinstance(kind, OneOf) and any(map(_accepts_pairs, kind.kinds)))

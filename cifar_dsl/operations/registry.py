@@ -1,4 +1,4 @@
-"""Where declarations are found by their name in the language."""
+"""Registries: declarations by their name in the language."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar, cast
@@ -9,9 +9,9 @@ from cifar_dsl.operations.argument_types import UnfitError, Written
 
 
 class MisfitError(Exception):
-    """An argument, or none in particular, that does not go with the layer's input.
+    """Arguments that contradict each other or don't fit the input.
 
-    `argument` is the name of the field at fault; `label` is what to write beneath it.
+    `argument` names the argument at fault, or is None; `label` is the text under its place in the message.
     """
 
     def __init__(
@@ -36,14 +36,14 @@ C = TypeVar("C", bound=type[Declaration])
 
 
 class Registry(Generic[D]):
-    """The declared things of one sort, by name. `noun` is what messages call one of them."""
+    """Declarations of one sort, by name. `noun` is the word for one of them in messages."""
 
     def __init__(self, noun: str) -> None:
         self.noun = noun
         self._declared: dict[str, type[D]] = {}
 
     def register(self, name: str) -> Callable[[C], C]:
-        """Class decorator: enter a frozen class of arguments under `name`."""
+        """Class decorator: register a declaration under `name`. Raises ValueError if the name is in use."""
 
         def enter(declared: C) -> C:
             if name in self._declared:
@@ -66,7 +66,7 @@ class Registry(Generic[D]):
 
 @frozen
 class CallOf(Written):
-    """A choice from a registry, or from some `names` of it, with arguments of its own: `normal(std=0.02)`."""
+    """A declaration from a registry, or from some `names` of it, with its arguments: `normal(std=0.02)`."""
 
     registry: Registry[Any]
     names: tuple[str, ...] | None = None

@@ -1,6 +1,6 @@
-"""The reference of all that a spec can name, written from the declarations themselves.
+"""The reference of everything that a spec can name, generated from the declarations.
 
-`python -m cifar_dsl.views.reference` writes docs/reference.md anew; a test fails when it is stale.
+`python -m cifar_dsl.views.reference` regenerates docs/reference.md; a test fails if the file is stale.
 """
 
 import inspect
@@ -18,23 +18,27 @@ from cifar_dsl.operations.registry import Registry
 
 _HEAD = """# Reference
 
-Everything that a spec can name, with its arguments. Written from the declarations in `cifar_dsl/operations/layers` and
-`cifar_dsl/operations/recipe` and from `specs/library` by `python -m cifar_dsl.views.reference`; how the parts are put
-together is in [language.md](language.md). `cifar-dsl reference NAME` prints a part of this page.
+Everything that a spec can name, with its arguments. See [language.md](language.md) for the syntax.
+`cifar-dsl reference NAME` prints an entry of this page. The page is generated from the declarations in
+`cifar_dsl/operations/layers` and `cifar_dsl/operations/recipe` and from `specs/library`, with
+`python -m cifar_dsl.views.reference`.
 
-Arguments may be given in this order without their names, or by name. An argument without a default must be given.
+Arguments can be positional, in the order of the table, or named. An argument without a default is required.
+
+Shapes leave out the batch: (C, H, W) is an image of C channels, (F,) a vector of features, (T, D) are T tokens of D
+features. x is an element of the input. Shapes stay unchanged unless an entry shows a new one.
 """
 _INTRODUCTIONS = {
     "Layers": "",
-    "Joins": "Written with branches: `add { conv(64, 3, pad=1) -> bn | identity }`.\n",
-    "Initialisers": "What `init` and `bias_init` of layers take: `conv(64, 3, init=kaiming(mode=fan_out))`.\n",
-    "Library": "Blocks that every spec may call, written in the language itself; a block of the same name in a spec "
-    "takes their place. `cifar-dsl show --expand` prints what they stand for.\n",
+    "Joins": "Combine branches into one tensor: `add { conv(64, 3, pad=1) -> bn | identity }`.\n",
+    "Initialisers": "Values of `init` and `bias_init` of layers: `conv(64, 3, init=kaiming(mode=fan_out))`.\n",
+    "Library": "Blocks that every spec can call, written in the language itself. A spec can replace one by defining a "
+    "block of the same name. `cifar-dsl show --expand` prints a spec with all blocks expanded.\n",
 }
 
 
 def entries() -> dict[str, dict[str, str]]:
-    """All entries: title of a section -> name -> Markdown."""
+    """All entries as Markdown, by section title and name."""
     sections = {
         "Layers": _declared(LAYERS),
         "Joins": _declared(JOINS),
@@ -60,24 +64,24 @@ def markdown() -> str:
 
 
 def _setting(setting: Setting) -> str:
-    return f"{_sentence(setting.doc)}\n\nTakes {_takes(setting)}. {_default(setting)}\n"
+    return f"{_sentence(setting.doc)}\n\nValue: {_values(setting)}. {_default(setting)}\n"
 
 
 def _sentence(doc: str) -> str:
     return f"{doc[0].upper()}{doc[1:]}."
 
 
-def _takes(setting: Setting) -> str:
+def _values(setting: Setting) -> str:
     if setting.registry is None:
         return setting.kind.describe() if setting.kind else ""
     choices = ", ".join(f"`{name}`" for name in setting.registry)
-    return f"some of {choices}, joined by `->`, or `none`" if setting.is_chain else f"one of {choices}"
+    return f"one or more of {choices}, joined by `->`, or `none`" if setting.is_chain else f"one of {choices}"
 
 
 def _default(setting: Setting) -> str:
     match setting.default:
         case None:
-            return "It must be said."
+            return "Required."
         case Declaration():
             return f"Default: `{setting.default.brief()}`."
         case ():
@@ -106,7 +110,7 @@ def _declaration(declaration: type[Declaration]) -> Iterator[str]:
         for info in arguments_of(declaration)
     ]
     if rows:
-        yield from _table(["argument", "takes", "default", "what it is"], rows)
+        yield from _table(["argument", "type", "default", "description"], rows)
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> Iterator[str]:

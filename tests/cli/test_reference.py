@@ -22,8 +22,8 @@ def test_a_block_of_the_library(cli):
 
 
 def test_a_setting_and_its_choice(cli):
-    assert cli("reference", "schedule").out.startswith("The learning rate over time.")
-    assert "half a cosine" in cli("reference", "cosine").out
+    assert cli("reference", "schedule").out.startswith("The learning rate schedule.")
+    assert "Cosine decay" in cli("reference", "cosine").out
 
 
 def test_an_unknown_name_is_told_the_nearest(cli):

@@ -79,7 +79,7 @@ def test_rates_are_those_of_torch(schedule, theirs):
 
 
 @pytest.mark.parametrize("schedule", ALL, ids=str)
-def test_a_factor_is_a_share_of_the_rate_at_every_step(schedule):
+def test_factors_are_between_0_and_1(schedule):
     factors = [schedule.factor(step / 10, EPOCHS) for step in range(10 * EPOCHS + 1)]
     assert all(0 <= factor <= 1 for factor in factors)
     assert max(factors) == pytest.approx(1, **FLOAT64)
@@ -90,12 +90,12 @@ def test_every_declared_schedule_is_among_those_tested():
 
 
 @pytest.mark.parametrize("schedule", WARMED, ids=str)
-def test_a_warm_up_rises_from_0_in_a_straight_line(schedule):
+def test_a_warm_up_rises_linearly_from_0(schedule):
     assert [schedule.factor(epoch, EPOCHS) for epoch in range(5)] == pytest.approx([0, 0.25, 0.5, 0.75, 1], **FLOAT64)
 
 
 @pytest.mark.parametrize("schedule", WARMED, ids=str)
-def test_after_the_warm_up_the_curve_has_the_rest_of_the_time(schedule):
+def test_the_curve_spans_the_time_after_the_warm_up(schedule):
     plain = PLAIN[schedule.name]
     for progress in (0, 0.25, 0.5, 0.75, 1):
         after = schedule.factor(4 + progress * (EPOCHS - 4), EPOCHS)
@@ -145,13 +145,13 @@ def test_piecewise_goes_straight_from_point_to_point():
 @pytest.mark.parametrize(
     ("at", "factors", "message"),
     [
-        ((), (), "needs a point"),
-        ((1.0, 2.0), (1.0,), "`at` has 2 points and `factors` 1"),
-        ((2.0, 2.0), (1.0, 0.5), "after the one before"),
-        ((3.0, 2.0), (1.0, 0.5), "after the one before"),
+        ((), (), "needs at least one point"),
+        ((1.0, 2.0), (1.0,), "`at` has 2 points, but `factors` has 1"),
+        ((2.0, 2.0), (1.0, 0.5), "must increase"),
+        ((3.0, 2.0), (1.0, 0.5), "must increase"),
     ],
 )
-def test_points_and_factors_go_with_each_other(at, factors, message):
+def test_mismatched_points_and_factors_are_refused(at, factors, message):
     with pytest.raises(MisfitError, match=message):
         Piecewise(at=at, factors=factors).check()
 

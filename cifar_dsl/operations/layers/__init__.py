@@ -1,4 +1,4 @@
-"""Every layer of the language, each declared in one class; importing this package enters them all."""
+"""Every layer and join of the language, each declared in one class; importing this package registers them all."""
 
 from cifar_dsl.operations.layers import activation, attention, conv, dense, dropout, join, norm, pool, scale, shaping
 from cifar_dsl.operations.layers.base import JOINS, LAYERS, Join, JoinError, Layer

@@ -1,4 +1,4 @@
-"""Activations."""
+"""Activations: elementwise, without change of shape unless stated."""
 
 from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
 from cifar_dsl.ir.execution import INPUT, OUTPUT
@@ -33,7 +33,7 @@ class Relu(_Activation):
 @LAYERS.register("leaky_relu")
 @declared
 class LeakyRelu(_Activation):
-    """x where positive, else slope * x.
+    """x if x > 0, else slope * x.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
     """
@@ -47,9 +47,9 @@ class LeakyRelu(_Activation):
 @LAYERS.register("elu")
 @declared
 class Elu(_Activation):
-    """x where positive, else alpha * (exp(x) - 1); Clevert et al. 2015, https://arxiv.org/abs/1511.07289."""
+    """x if x > 0, else alpha * (exp(x) - 1); Clevert et al. 2015, https://arxiv.org/abs/1511.07289."""
 
-    alpha: float = argument(Float(0, open_low=True), "how far below zero it reaches", default=1.0)
+    alpha: float = argument(Float(0, open_low=True), "minus the limit for x -> -inf", default=1.0)
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("torch.nn.ELU", alpha=self.alpha)
@@ -58,9 +58,9 @@ class Elu(_Activation):
 @LAYERS.register("gelu")
 @declared
 class Gelu(_Activation):
-    """x times the normal distribution function of x; Hendrycks 2016, https://arxiv.org/abs/1606.08415."""
+    """x * Phi(x), with the cumulative distribution function Phi of the normal distribution; Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415."""
 
-    approximate: str = argument(Choice(("none", "tanh")), "`tanh` is the faster approximation", default="none")
+    approximate: str = argument(Choice(("none", "tanh")), "`tanh`: a faster approximation", default="none")
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("torch.nn.GELU", approximate=self.approximate)
@@ -89,7 +89,7 @@ class Sigmoid(_Activation):
 @LAYERS.register("tanh")
 @declared
 class Tanh(_Activation):
-    """The hyperbolic tangent."""
+    """tanh(x), the hyperbolic tangent."""
 
     execution = Execution(saves=OUTPUT)
 
@@ -100,21 +100,21 @@ class Tanh(_Activation):
 @LAYERS.register("prelu")
 @declared
 class PRelu(_Activation):
-    """x where positive, else a trained slope times x; He et al. 2015, https://arxiv.org/abs/1502.01852.
+    """x if x > 0, else slope * x with a learned slope; He et al. 2015, https://arxiv.org/abs/1502.01852.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html
     """
 
     execution = Execution(saves=INPUT, autocasts=True)
 
-    channelwise: bool = argument(Bool(), "whether each channel (or feature) has a slope of its own", default=True)
-    init: float = argument(Float(), "first value of the slope", default=0.25)
+    channelwise: bool = argument(Bool(), "one slope for each channel (or feature), not one for all", default=True)
+    init: float = argument(Float(), "initial value of the slope", default=0.25)
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         return (Parameter("weight", (self._slopes(x),), constant(self.init), "scale"),)
 
     def lower(self, x: Shape) -> Lowering:
-        # Torch's own takes the first axis of a sample for the channels: of tokens, that is which token it is.
+        # Torch's module takes the first axis of a sample for the channels; the first axis of tokens (T, D) is T.
         name = "token_prelu" if x.is_tokens and self.channelwise else "torch.nn.PReLU"
         return Lowering.to(name, num_parameters=self._slopes(x))
 
@@ -134,7 +134,7 @@ class Relu6(_Activation):
 @LAYERS.register("selu")
 @declared
 class Selu(_Activation):
-    """An elu that keeps mean 0 and variance 1; Klambauer et al. 2017, https://arxiv.org/abs/1706.02515."""
+    """A scaled elu whose outputs keep mean 0 and variance 1; Klambauer et al. 2017, https://arxiv.org/abs/1706.02515."""
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("torch.nn.SELU")
@@ -143,10 +143,10 @@ class Selu(_Activation):
 @LAYERS.register("celu")
 @declared
 class Celu(_Activation):
-    """x where positive, else alpha * (exp(x / alpha) - 1); Barron 2017, https://arxiv.org/abs/1704.07483."""
+    """x if x > 0, else alpha * (exp(x / alpha) - 1); Barron 2017, https://arxiv.org/abs/1704.07483."""
 
-    # Torch divides by it in single precision.
-    alpha: float = argument(Float(1e-6), "how far below zero it reaches", default=1.0)
+    # Bounded below: torch divides by alpha in float32.
+    alpha: float = argument(Float(1e-6), "minus the limit for x -> -inf", default=1.0)
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("torch.nn.CELU", alpha=self.alpha)
@@ -164,14 +164,14 @@ class Mish(_Activation):
 @LAYERS.register("softplus")
 @declared
 class Softplus(_Activation):
-    """log(1 + exp(beta * x)) / beta, a smooth relu.
+    """log(1 + exp(beta * x)) / beta, a smooth approximation of relu.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html
     """
 
     execution = Execution(saves=INPUT, float32_on=frozenset({"cuda"}))
 
-    beta: float = argument(Float(0, open_low=True), "how sharp its bend is", default=1.0)
+    beta: float = argument(Float(0, open_low=True), "sharpness of the bend at 0", default=1.0)
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("torch.nn.Softplus", beta=self.beta)
@@ -191,7 +191,7 @@ class Softsign(_Activation):
 @LAYERS.register("hardtanh")
 @declared
 class Hardtanh(_Activation):
-    """x, but never less than low nor more than high.
+    """x, clipped to [low, high].
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html
     """
@@ -203,10 +203,10 @@ class Hardtanh(_Activation):
         if self.low >= self.high:
             raise MisfitError(
                 "E0304",
-                "`low` is less than `high`",
+                "`low` must be less than `high`",
                 argument="low",
                 label=f"{self.low:g} is not less than {self.high:g}",
-                help=("give the smaller number first, e.g. `hardtanh(-1, 1)`",),
+                help=("write the smaller number first, e.g. `hardtanh(-1, 1)`",),
             )
 
     def lower(self, x: Shape) -> Lowering:
@@ -216,7 +216,7 @@ class Hardtanh(_Activation):
 @LAYERS.register("hardsigmoid")
 @declared
 class Hardsigmoid(_Activation):
-    """x / 6 + 1 / 2, cut off at 0 and 1. Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html."""
+    """x / 6 + 1 / 2, clipped to [0, 1]. Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html."""
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("torch.nn.Hardsigmoid")
@@ -245,7 +245,7 @@ class LogSigmoid(_Activation):
 @LAYERS.register("hardshrink")
 @declared
 class Hardshrink(_Activation):
-    """x, but 0 where |x| is at most the threshold.
+    """x if |x| > threshold, else 0.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardshrink.html
     """
@@ -259,7 +259,7 @@ class Hardshrink(_Activation):
 @LAYERS.register("softshrink")
 @declared
 class Softshrink(_Activation):
-    """x brought nearer to 0 by the threshold, and 0 where |x| is at most that.
+    """sign(x) * max(0, |x| - threshold).
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softshrink.html
     """
@@ -273,7 +273,7 @@ class Softshrink(_Activation):
 @LAYERS.register("softmax")
 @declared
 class Softmax(_Activation):
-    """exp(x), divided so that the channels at each place (or the features, of each token) have sum 1.
+    """exp(x) / sum(exp(x)) over the channels of each pixel, or the features of each token or vector.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html
     """
@@ -287,7 +287,7 @@ class Softmax(_Activation):
 @LAYERS.register("glu")
 @declared
 class Glu(_Activation):
-    """The first half of the channels (or features) times the sigmoid of the second: C -> C / 2.
+    """The first half of the channels (or features) times the sigmoid of the second: (C, H, W) -> (C / 2, H, W).
 
     Dauphin et al. 2016, https://arxiv.org/abs/1612.08083.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.GLU.html
@@ -297,9 +297,9 @@ class Glu(_Activation):
         if x.channels % 2:
             raise MisfitError(
                 "E0302",
-                f"{self.name} takes an even number of {'channels' if x.is_image else 'features'}",
-                label=f"{x.channels} arrive here",
-                help=(f"end the stage before it with {x.channels + 1}",),
+                f"{self.name} needs an even number of {'channels' if x.is_image else 'features'}",
+                label=f"its input has {x.channels}",
+                help=(f"make the stage before it output {x.channels + 1}",),
             )
         half = x.channels // 2
         return Shape((half, *x.extents[1:]) if x.is_image else (*x.extents[:-1], half))

@@ -1,4 +1,4 @@
-"""Tokens made of images, marked with learned embeddings, and attending to each other."""
+"""Patches, learned embeddings and self-attention: the layers of transformers."""
 
 from math import prod
 
@@ -29,9 +29,9 @@ _EMBEDDING_INIT = CallOf(INITIALIZERS, ("zeros", "constant", "normal", "truncate
 @LAYERS.register("patches")
 @declared
 class Patches(Layer):
-    """Each patch of an image, mapped linearly to a token, row by row: (C, H, W) -> (H * W / size^2, features).
+    """Project each patch of an image to a token, row by row: (C, H, W) -> (H * W / size^2, features).
 
-    The patches don't overlap; Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
+    Patches don't overlap; Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
     """
 
     family = "dense"
@@ -39,9 +39,9 @@ class Patches(Layer):
 
     features: int = argument(Int(1), "features of each token")
     size: tuple[int, int] = argument(Pair(1), "height and width of a patch")
-    bias: bool = argument(Bool(), "whether each feature has an offset", default=True)
-    init: Initializer = argument(_FILTER_INIT, "first values of the weight", default=Standard())
-    bias_init: Initializer = argument(BIAS_INIT, "first values of the bias", default=Standard())
+    bias: bool = argument(Bool(), "add a learned bias", default=True)
+    init: Initializer = argument(_FILTER_INIT, "initialiser of the weight", default=Standard())
+    bias_init: Initializer = argument(BIAS_INIT, "initialiser of the bias", default=Standard())
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 
     def infer(self, x: Shape) -> Shape:
@@ -70,16 +70,16 @@ class Patches(Layer):
 @LAYERS.register("class_token")
 @declared
 class ClassToken(Layer):
-    """A learned token, the same for all images, in front of the others: (T, D) -> (1 + T, D).
+    """Prepend a learned token, the same for all images: (T, D) -> (1 + T, D).
 
-    `token(0)` takes it out again, once the others have told it about the image; Dosovitskiy et al. 2020,
+    After attention, `token(0)` selects it for classification; Dosovitskiy et al. 2020,
     https://arxiv.org/abs/2010.11929.
     """
 
     family = "dense"
     execution = Execution(saves=NOTHING, output_dtype="float32")
 
-    init: Initializer = argument(_EMBEDDING_INIT, "first values of the token", default=Normal())
+    init: Initializer = argument(_EMBEDDING_INIT, "initialiser of the token", default=Normal())
 
     def infer(self, x: Shape) -> Shape:
         tokens, features = require_tokens(self, x)
@@ -96,7 +96,7 @@ class ClassToken(Layer):
 @LAYERS.register("position_embedding")
 @declared
 class PositionEmbedding(Layer):
-    """Adds to each token what is learned for its position: (T, D) -> (T, D).
+    """Add a learned embedding for each position: (T, D) -> (T, D).
 
     Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
     """
@@ -104,7 +104,7 @@ class PositionEmbedding(Layer):
     family = "dense"
     execution = Execution(saves=NOTHING, output_dtype="float32")
 
-    init: Initializer = argument(_EMBEDDING_INIT, "first values of the positions", default=Normal())
+    init: Initializer = argument(_EMBEDDING_INIT, "initialiser of the embeddings", default=Normal())
 
     def infer(self, x: Shape) -> Shape:
         require_tokens(self, x)
@@ -123,14 +123,14 @@ def _attention_saves(attention: "Attention", x: Shape, y: Shape) -> SavedTensors
     pairs = attention.heads * tokens * tokens
     is_trained = attention.frozen not in {"weight", "all"}
     if attention.dropout:
-        # Queries and keys, both scaled, and values; weights, mask, and the product of both: all in float32.
-        # And what the heads give, for the gradient of the last projection.
+        # In float32: scaled queries, scaled keys and values; attention weights, dropout mask, and their product.
+        # Also the outputs of the heads, for the gradient of the output projection.
         return SavedTensors(
             inputs=is_trained,
             numbers=x.elements if is_trained else 0,
             fixed_bytes=FLOAT_BYTES * 3 * (x.elements + pairs),
         )
-    # Queries, keys and values, what the heads give; and the logarithm of each sum of a softmax.
+    # Queries, keys, values and the outputs of the heads; and the logsumexp of each softmax.
     return SavedTensors(inputs=is_trained, numbers=4 * x.elements, fixed_bytes=FLOAT_BYTES * attention.heads * tokens)
 
 
@@ -139,19 +139,19 @@ def _attention_saves(attention: "Attention", x: Shape, y: Shape) -> SavedTensors
 class Attention(Layer):
     """Multi-head self-attention: (T, D) -> (T, D); Vaswani et al. 2017, https://arxiv.org/abs/1706.03762.
 
-    `in_weight` projects each token to its query, key and value, and `out_weight` projects what the heads give, laid
-    out as in https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html.
+    `in_weight` projects each token to its query, key and value, `out_weight` the concatenated heads; their layout is
+    that of https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html.
     """
 
     family = "dense"
     execution = Execution(saves=_attention_saves, autocasts=True)
 
-    heads: int = argument(Int(1), "parts that the features are split into, each of which attends by itself")
-    bias: bool = argument(Bool(), "whether the projections have offsets", default=True)
-    init: Initializer = argument(_MATRIX_INIT, "first values of both weights", default=Standard())
-    bias_init: Initializer = argument(BIAS_INIT, "first values of both biases", default=Standard())
+    heads: int = argument(Int(1), "number of heads; must divide D")
+    bias: bool = argument(Bool(), "add a learned bias to each projection", default=True)
+    init: Initializer = argument(_MATRIX_INIT, "initialiser of both weights", default=Standard())
+    bias_init: Initializer = argument(BIAS_INIT, "initialiser of both biases", default=Standard())
     dropout: float = argument(
-        Float(0, 1, open_high=True), "the share of attention that is zeroed while training", default=0.0
+        Float(0, 1, open_high=True), "fraction of attention weights that are zeroed in training", default=0.0
     )
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 
@@ -170,7 +170,7 @@ class Attention(Layer):
     def macs(self, x: Shape, y: Shape) -> int:
         tokens, features = x.extents
         projections = 4 * tokens * features * features
-        products = 2 * tokens * tokens * features  # of queries with keys, and of the attention with values
+        products = 2 * tokens * tokens * features  # queries with keys, and attention weights with values
         return projections + products
 
     def lower(self, x: Shape) -> Lowering:

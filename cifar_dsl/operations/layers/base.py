@@ -1,4 +1,4 @@
-"""The two sorts of operations, layers and joins, and what several of them share."""
+"""The bases of layers and joins, and the checks and tensors that several of them share."""
 
 from typing import ClassVar
 
@@ -9,9 +9,10 @@ from cifar_dsl.operations.registry import CallOf, MisfitError, Registry
 
 
 class Layer(Operation):
-    """An operation with one input, of shape `x`; by default the output has the same shape.
+    """An operation with one input, of shape `x`; by default, the output has the same shape.
 
-    A new one declares its arguments as fields, overrides what it needs of `Operation`, and states its `execution`.
+    A subclass declares its arguments as fields, sets `execution`, and overrides `lower` and other methods of
+    `Operation`.
     """
 
     def infer(self, x: Shape) -> Shape:
@@ -19,7 +20,7 @@ class Layer(Operation):
 
 
 class Join(Operation):
-    """An operation that makes one tensor of several branches; `infer` raises JoinError where two don't fit."""
+    """An operation that combines several branches into one tensor; `infer` raises JoinError if two don't fit."""
 
     is_join: ClassVar[bool] = True
     family: ClassVar[str] = "join"
@@ -29,7 +30,7 @@ class Join(Operation):
 
 
 class JoinError(MisfitError):
-    """Two branches whose shapes can't be joined: `first` and `second` are their numbers, from 0."""
+    """Two branches whose shapes can't be joined; `first` and `second` are their indices, from 0."""
 
     def __init__(self, message: str, first: int, second: int, *, help: tuple[str, ...] = ()) -> None:  # noqa: A002
         super().__init__("E0308", message, help=help)
@@ -43,7 +44,7 @@ JOINS: Registry[Join] = Registry("join")
 
 BIAS_INIT = CallOf(INITIALIZERS, ("standard", "zeros", "ones", "constant", "normal", "truncated_normal", "uniform"))
 FROZEN = Choice(("none", "weight", "bias", "all"))
-FROZEN_DOC = "what keeps its first values throughout training"
+FROZEN_DOC = "parameters that aren't trained"
 
 
 def weight_and_bias(
@@ -56,38 +57,41 @@ def weight_and_bias(
     bias_init: Initializer,
     frozen: str,
 ) -> tuple[Parameter, ...]:
-    """The two tensors that most layers own; `bias` None where there is none. Raises MisfitError."""
+    """The weight and the bias of a layer, from their shapes; `bias` is None for a layer without bias.
+
+    Raises MisfitError if a bias that doesn't exist is to be frozen, or the initialiser doesn't fit the weight.
+    """
     if frozen == "bias" and bias is None:
         raise MisfitError("E0304", f"this {layer.name} has no bias to freeze", argument="frozen")
-    found = [Parameter("weight", weight, init.fill(weight), kind, frozen in {"weight", "all"})]
+    tensors = [Parameter("weight", weight, init.fill(weight), kind, frozen in {"weight", "all"})]
     if bias is not None:
-        # A bias has no fan of its own: `standard` takes the weight's.
+        # A bias has no fan-in: `standard` uses the weight's.
         fill = bias_init.fill(weight if isinstance(bias_init, Standard) else bias)
-        found.append(Parameter("bias", bias, fill, "bias", frozen in {"bias", "all"}))
-    return tuple(found)
+        tensors.append(Parameter("bias", bias, fill, "bias", frozen in {"bias", "all"}))
+    return tuple(tensors)
 
 
 def require_image(layer: Layer, x: Shape) -> tuple[int, int, int]:
-    """Channels, height and width of `x`. Raises MisfitError if it is not an image."""
+    """Channels, height and width of an image (C, H, W). Raises MisfitError if `x` is something else."""
     if not x.is_image:
         before = f"put {layer.name} before the stage that flattens the image"
-        help_text = "make an image of them with `grid`" if x.is_tokens else before
+        help_text = "turn the tokens into an image with `grid`" if x.is_tokens else before
         raise MisfitError("E0306", f"{layer.name} works on images, not on {noun(x)}", help=(help_text,))
     channels, height, width = x.extents
     return channels, height, width
 
 
 def require_tokens(layer: Layer, x: Shape) -> tuple[int, int]:
-    """How many tokens, and the features of each. Raises MisfitError if `x` is something else."""
+    """Number of tokens and of features, for tokens (T, D). Raises MisfitError if `x` is something else."""
     if not x.is_tokens:
-        help_text = ("make tokens of the image with `patches` or `tokens`",) if x.is_image else ()
+        help_text = ("turn the image into tokens with `patches` or `tokens`",) if x.is_image else ()
         raise MisfitError("E0306", f"{layer.name} works on tokens, not on {noun(x)}", help=help_text)
     tokens, features = x.extents
     return tokens, features
 
 
 def noun(x: Shape) -> str:
-    """What messages call a tensor of this shape."""
+    """The words for a tensor of this shape in messages."""
     if x.is_image:
         return "an image"
     return "tokens" if x.is_tokens else "a vector of features"

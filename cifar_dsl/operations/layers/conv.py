@@ -37,25 +37,26 @@ def _conv_saves(conv: "Conv", x: Shape, y: Shape) -> SavedTensors:
 class Conv(_Convolution):
     """2-D convolution: (C, H, W) -> (channels, H', W').
 
+    H' = floor((H + 2 pad - dilation (kernel - 1) - 1) / stride) + 1.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
     """
 
     execution = Execution(saves=_conv_saves, autocasts=True, output_reusable=True)
 
     channels: int = argument(Int(1), "output channels")
-    kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
-    stride: tuple[int, int] = argument(Pair(1), "step of the window", default=(1, 1))
+    kernel: tuple[int, int] = argument(Pair(1), "height and width of the kernel")
+    stride: tuple[int, int] = argument(Pair(1), "stride of the kernel", default=(1, 1))
     pad: tuple[int, int] | str = argument(
         OneOf((Choice(("same",)), Pair(0))),
-        "padding on each side; `same` keeps height and width at stride 1",
+        "padding on each side; `same`: keep height and width at stride 1",
         default=(0, 0),
     )
-    dilation: tuple[int, int] = argument(Pair(1), "distance between taps of the window", default=(1, 1))
-    groups: int = argument(Int(1), "parts that the channels are split into", default=1)
-    bias: bool = argument(Bool(), "whether each output channel has an offset", default=True)
-    pad_mode: str = argument(PAD_MODE, "what the padding is filled with", default="zeros")
-    init: Initializer = argument(CallOf(INITIALIZERS), "first values of the weight", default=Standard())
-    bias_init: Initializer = argument(BIAS_INIT, "first values of the bias", default=Standard())
+    dilation: tuple[int, int] = argument(Pair(1), "distance between kernel elements", default=(1, 1))
+    groups: int = argument(Int(1), "number of groups; must divide the input and output channels", default=1)
+    bias: bool = argument(Bool(), "add a learned bias to each output channel", default=True)
+    pad_mode: str = argument(PAD_MODE, "content of the padding", default="zeros")
+    init: Initializer = argument(CallOf(INITIALIZERS), "initialiser of the weight", default=Standard())
+    bias_init: Initializer = argument(BIAS_INIT, "initialiser of the bias", default=Standard())
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 
     def canonical(self) -> Self:
@@ -100,17 +101,17 @@ class Conv(_Convolution):
         )
 
     def padding(self) -> tuple[int, int]:
-        """Rows and columns on each side. Raises MisfitError where `same` has none."""
+        """Padding in rows and columns on each side. Raises MisfitError if `same` needs a different one on two sides."""
         if not isinstance(self.pad, str):
             return self.pad
         reach = [d * (k - 1) for d, k in zip(self.dilation, self.kernel, strict=True)]
         if reach[0] % 2 or reach[1] % 2:
             raise MisfitError(
                 "E0304",
-                "`same` needs a window with a middle",
+                "`pad=same` needs an odd kernel",
                 argument="kernel",
-                label=f"the window is {'x'.join(map(str, self.kernel))}",
-                help=("use an odd kernel, or give the padding as a number",),
+                label=f"the kernel is {'x'.join(map(str, self.kernel))}",
+                help=("use an odd kernel, or a number as padding",),
             )
         return reach[0] // 2, reach[1] // 2
 
@@ -122,49 +123,50 @@ def _check_groups(layer: Layer, x: Shape, channels: int, groups: int) -> None:
 
 
 def _check_initializer(layer: Conv, x: Shape) -> None:
-    """Raise MisfitError where whitening filters are asked for that can't be had."""
+    """Raise MisfitError if the number of filters or groups doesn't fit `init=whitening`."""
     if not isinstance(layer.init, Whitening):
         return
     most = 2 * prod((x.channels, *layer.kernel))
     if layer.channels % 2 or layer.channels > most or layer.groups > 1:
         raise MisfitError(
             "E0304",
-            f"whitening gives pairs of filters, at most {most} here, and one group",
+            f"whitening needs one group and an even number of channels, at most {most} here",
             argument="init",
-            help=(f"use {most} channels, or fewer in pairs, and groups=1",),
+            help=(f"use {most} channels or a smaller even number, and groups=1",),
         )
 
 
 @LAYERS.register("conv_transpose")
 @declared
 class ConvTranspose(_Convolution):
-    """Transposed 2-D convolution: (C, H, W) -> (channels, H', W'), H' = (H - 1) stride - 2 pad + window + output_pad.
+    """Transposed 2-D convolution: (C, H, W) -> (channels, H', W').
 
+    H' = (H - 1) stride - 2 pad + dilation (kernel - 1) + output_pad + 1.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
     """
 
     execution = Execution(saves=INPUT, autocasts=True, output_reusable=True)
 
     channels: int = argument(Int(1), "output channels")
-    kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
-    stride: tuple[int, int] = argument(Pair(1), "step of the window in the output", default=(1, 1))
-    pad: tuple[int, int] = argument(Pair(0), "what is cut off on each side of the output", default=(0, 0))
-    output_pad: tuple[int, int] = argument(Pair(0), "what is added below and on the right", default=(0, 0))
-    dilation: tuple[int, int] = argument(Pair(1), "distance between taps of the window", default=(1, 1))
-    groups: int = argument(Int(1), "parts that the channels are split into", default=1)
-    bias: bool = argument(Bool(), "whether each output channel has an offset", default=True)
-    init: Initializer = argument(CallOf(INITIALIZERS), "first values of the weight", default=Standard())
-    bias_init: Initializer = argument(BIAS_INIT, "first values of the bias", default=Standard())
+    kernel: tuple[int, int] = argument(Pair(1), "height and width of the kernel")
+    stride: tuple[int, int] = argument(Pair(1), "stride in the output", default=(1, 1))
+    pad: tuple[int, int] = argument(Pair(0), "rows and columns removed on each side of the output", default=(0, 0))
+    output_pad: tuple[int, int] = argument(Pair(0), "rows added at the bottom and columns on the right", default=(0, 0))
+    dilation: tuple[int, int] = argument(Pair(1), "distance between kernel elements", default=(1, 1))
+    groups: int = argument(Int(1), "number of groups; must divide the input and output channels", default=1)
+    bias: bool = argument(Bool(), "add a learned bias to each output channel", default=True)
+    init: Initializer = argument(CallOf(INITIALIZERS), "initialiser of the weight", default=Standard())
+    bias_init: Initializer = argument(BIAS_INIT, "initialiser of the bias", default=Standard())
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 
     def check(self) -> None:
         if isinstance(self.init, Whitening):
-            raise MisfitError("E0304", f"{self.name} can't be initialised for whitening", argument="init")
+            raise MisfitError("E0304", f"`init=whitening` doesn't work for {self.name}", argument="init")
         for added, stride, dilation in zip(self.output_pad, self.stride, self.dilation, strict=True):
             if added >= max(stride, dilation):
                 raise MisfitError(
                     "E0304",
-                    "`output_pad` is smaller than the stride or the dilation",
+                    "`output_pad` must be smaller than the stride or the dilation",
                     argument="output_pad",
                     help=("leave it out, or use a larger stride",),
                 )
@@ -178,7 +180,7 @@ class ConvTranspose(_Convolution):
             )
         ]
         if min(extents) < 1:
-            raise MisfitError("E0307", "nothing is left of the output", argument="pad", help=("use a smaller padding",))
+            raise MisfitError("E0307", "the output is empty", argument="pad", help=("use a smaller padding",))
         return Shape((self.channels, *extents))
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:

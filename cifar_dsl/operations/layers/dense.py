@@ -14,7 +14,7 @@ def _dense_saves(dense: "Dense", x: Shape, y: Shape) -> SavedTensors:
 @LAYERS.register("dense")
 @declared
 class Dense(Layer):
-    """Every output is a weighted sum of all inputs: (F,) -> (features,), and of each token (T, D) -> (T, features).
+    """Fully connected layer: (F,) -> (features,), or on each token, (T, D) -> (T, features).
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -22,15 +22,15 @@ class Dense(Layer):
     family = "dense"
     execution = Execution(saves=_dense_saves, autocasts=True, output_reusable=True)
 
-    features: int = argument(Int(1), "how many outputs")
-    bias: bool = argument(Bool(), "whether each output has an offset", default=True)
-    init: Initializer = argument(CallOf(INITIALIZERS), "first values of the weight", default=Standard())
-    bias_init: Initializer = argument(BIAS_INIT, "first values of the bias", default=Standard())
+    features: int = argument(Int(1), "output features")
+    bias: bool = argument(Bool(), "add a learned bias to each output", default=True)
+    init: Initializer = argument(CallOf(INITIALIZERS), "initialiser of the weight", default=Standard())
+    bias_init: Initializer = argument(BIAS_INIT, "initialiser of the bias", default=Standard())
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 
     def check(self) -> None:
         if isinstance(self.init, Whitening):
-            raise MisfitError("E0304", "only a convolution can be initialised for whitening", argument="init")
+            raise MisfitError("E0304", "`init=whitening` works only for convolutions", argument="init")
 
     def infer(self, x: Shape) -> Shape:
         if x.is_image:

@@ -1,4 +1,4 @@
-"""What is shared out evenly: channels among groups, an image among tiles."""
+"""Checks for divisibility: channels by groups, an image by tiles."""
 
 from math import gcd
 
@@ -8,9 +8,9 @@ from cifar_dsl.operations.registry import MisfitError
 
 
 def check_divisible(count: int, what: str, parts: int, argument: str, others: int = 0) -> None:
-    """Raise MisfitError where `argument` asks for a number of parts that `what` can't be shared out among.
+    """Raise MisfitError if `count` isn't divisible by `parts`, the value of `argument`.
 
-    The parts that the message advises divide `others` too.
+    The message names `what` is counted, and suggests numbers that also divide `others`.
     """
     if count % parts:
         raise MisfitError(
@@ -23,12 +23,12 @@ def check_divisible(count: int, what: str, parts: int, argument: str, others: in
 
 
 def check_tiles(layer: Layer, x: Shape, tile: tuple[int, int], argument: str) -> None:
-    """Raise MisfitError where tiles of the size that `argument` says leave a rest of the image."""
+    """Raise MisfitError if the image isn't divisible into tiles of size `tile`, the value of `argument`."""
     _, height, width = x.extents
     if height % tile[0] or width % tile[1]:
         raise MisfitError(
             "E0304",
-            f"{layer.name} divides height and width without a remainder",
+            f"height and width are not divisible by `{argument}` of `{layer.name}`",
             argument=argument,
             label=f"{height}x{width} is not divisible by {tile[0]}x{tile[1]}",
             help=(f"use {argument}={_divisors(gcd(height, width))}, or pad the image with `pad_image`",),
@@ -36,5 +36,5 @@ def check_tiles(layer: Layer, x: Shape, tile: tuple[int, int], argument: str) ->
 
 
 def _divisors(count: int) -> str:
-    found = [str(divisor) for divisor in range(1, min(count, 1024) + 1) if not count % divisor]
-    return ", ".join(found[:8])
+    divisors = [str(divisor) for divisor in range(1, min(count, 1024) + 1) if not count % divisor]
+    return ", ".join(divisors[:8])

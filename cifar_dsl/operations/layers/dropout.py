@@ -1,4 +1,4 @@
-"""Stages that drop numbers at random while training, and do nothing afterwards."""
+"""Dropout: layers that zero random elements in training, and do nothing in evaluation."""
 
 from cifar_dsl.ir import Execution, Lowering, SavedTensors, Shape, argument, declared
 from cifar_dsl.operations.argument_types import Float
@@ -19,29 +19,29 @@ def _drops_nothing(layer: _Dropping, x: Shape) -> bool:
     return not layer.p
 
 
-def _a_mask(layer: _Dropping, x: Shape, y: Shape) -> SavedTensors:
+def _mask(layer: _Dropping, x: Shape, y: Shape) -> SavedTensors:
     return SavedTensors(numbers=y.elements if layer.p else 0)
 
 
-def _a_mask_of_channels(layer: _Dropping, x: Shape, y: Shape) -> SavedTensors:
+def _channel_mask(layer: _Dropping, x: Shape, y: Shape) -> SavedTensors:
     return SavedTensors(numbers=x.channels if layer.p else 0)
 
 
-def _a_factor(layer: _Dropping, x: Shape, y: Shape) -> SavedTensors:
+def _image_mask(layer: _Dropping, x: Shape, y: Shape) -> SavedTensors:
     return SavedTensors(numbers=1 if layer.p else 0)
 
 
 @LAYERS.register("dropout")
 @declared
 class Dropout(_Dropping):
-    """Zeroes numbers at random while training, and scales up the rest.
+    """Zero random elements in training and scale the rest by 1 / (1 - p); the shape is unchanged.
 
     Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
-    execution = Execution(saves=_a_mask, views=_drops_nothing)
+    execution = Execution(saves=_mask, views=_drops_nothing)
 
-    p: float = argument(_SHARE, "the share of numbers that are zeroed", default=0.5)
+    p: float = argument(_SHARE, "fraction of elements that are zeroed", default=0.5)
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("torch.nn.Dropout", p=self.p)
@@ -50,15 +50,15 @@ class Dropout(_Dropping):
 @LAYERS.register("channel_dropout")
 @declared
 class ChannelDropout(_Dropping):
-    """Zeroes whole channels of an image at random while training, and scales up the rest.
+    """Zero random channels of an image in training and scale the rest by 1 / (1 - p): (C, H, W) -> (C, H, W).
 
     Tompson et al. 2014, https://arxiv.org/abs/1411.4280.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html
     """
 
-    execution = Execution(saves=_a_mask_of_channels, views=_drops_nothing)
+    execution = Execution(saves=_channel_mask, views=_drops_nothing)
 
-    p: float = argument(_SHARE, "the share of channels that are zeroed", default=0.5)
+    p: float = argument(_SHARE, "fraction of channels that are zeroed", default=0.5)
 
     def infer(self, x: Shape) -> Shape:
         require_image(self, x)
@@ -76,9 +76,9 @@ class AlphaDropout(_Dropping):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AlphaDropout.html
     """
 
-    execution = Execution(saves=_a_mask, views=_drops_nothing)
+    execution = Execution(saves=_mask, views=_drops_nothing)
 
-    p: float = argument(_SHARE, "the share of numbers that are dropped", default=0.5)
+    p: float = argument(_SHARE, "fraction of elements that are dropped", default=0.5)
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("torch.nn.AlphaDropout", p=self.p)
@@ -87,15 +87,15 @@ class AlphaDropout(_Dropping):
 @LAYERS.register("drop_path")
 @declared
 class DropPath(_Dropping):
-    """Stochastic depth: zeroes all of an image's numbers at random while training, and scales up other images'.
+    """Stochastic depth: zero all elements of random images in training and scale the other images by 1 / (1 - p).
 
-    It ends the branch of a residual block, `add { ... -> drop_path(0.1) | identity }`;
+    The last layer in the branch of a residual block, `add { ... -> drop_path(0.1) | identity }`;
     Huang et al. 2016, https://arxiv.org/abs/1603.09382.
     """
 
-    execution = Execution(saves=_a_factor, views=_drops_nothing)
+    execution = Execution(saves=_image_mask, views=_drops_nothing)
 
-    p: float = argument(_SHARE, "the share of images for which the branch is dropped")
+    p: float = argument(_SHARE, "fraction of images for which the branch is dropped")
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("drop_path", p=self.p)

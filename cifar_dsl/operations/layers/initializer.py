@@ -1,4 +1,4 @@
-"""Initialisers: how a weight is filled before training."""
+"""Initialisers: the values of a weight before training."""
 
 from math import prod
 from typing import ClassVar
@@ -11,12 +11,12 @@ _GAIN = Float(0, open_low=True)
 
 
 class Initializer(Declaration):
-    """A way to fill a weight of shape (out, in, ...): its fan-in is in * ..., its fan-out out * ..."""
+    """An initialiser of a weight of shape (out, in, ...), whose fan-in is in * ... and fan-out is out * ..."""
 
     is_positional: ClassVar[bool] = True
 
     def fill(self, shape: tuple[int, ...]) -> Call:
-        """How the tensor is filled, as data that needs to know nothing of layers."""
+        """The initial values of a tensor of this shape, as data. Raises MisfitError if the shape doesn't fit."""
         raise NotImplementedError(self.name, shape)
 
 
@@ -24,22 +24,22 @@ INITIALIZERS: Registry[Initializer] = Registry("initialiser")
 
 
 def uniform(bound: float) -> Call:
-    """Values drawn evenly from (-bound, bound)."""
+    """Uniform on (-bound, bound)."""
     return Call("uniform", (("bound", bound),))
 
 
 def normal(std: float) -> Call:
-    """Values drawn from a normal distribution around 0."""
+    """Normal with mean 0."""
     return Call("normal", (("std", std),))
 
 
 def constant(value: float) -> Call:
-    """Values that are all the same."""
+    """The same value everywhere."""
     return Call("constant", (("value", value),))
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Fan-in and fan-out of a weight, as torch.nn.init counts them."""
+    """Fan-in and fan-out of a weight, as in torch.nn.init."""
     window = prod(shape[2:])
     return shape[1] * window, shape[0] * window
 
@@ -47,7 +47,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 @INITIALIZERS.register("standard")
 @declared
 class Standard(Initializer):
-    """What torch does when nothing is said: evenly from (-b, b) with b = 1 / sqrt(fan-in).
+    """The default of torch: uniform on (-b, b) with b = 1 / sqrt(fan-in).
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
     """
@@ -59,11 +59,11 @@ class Standard(Initializer):
 @INITIALIZERS.register("unit_variance")
 @declared
 class UnitVariance(Initializer):
-    """As `standard`, then divided by the values' own standard deviation."""
+    """Like `standard`, then divided by the standard deviation of the drawn values."""
 
     def fill(self, shape: tuple[int, ...]) -> Call:
         if prod(shape) == 1:
-            raise MisfitError("E0304", "a weight of one number has no standard deviation", argument="init")
+            raise MisfitError("E0304", "a weight with a single element has no standard deviation", argument="init")
         return Call("unit_variance", uniform(fans(shape)[0] ** -0.5).arguments)
 
 
@@ -74,10 +74,10 @@ _GAINS = {"relu": 2**0.5, "linear": 1.0, "tanh": 5 / 3, "selu": 3 / 4}
 @INITIALIZERS.register("kaiming")
 @declared
 class Kaiming(Initializer):
-    """Variance gain^2 / fan, so that signals keep their size; He et al. 2015, https://arxiv.org/abs/1502.01852."""
+    """Variance gain^2 / fan, so that activations keep their variance; He et al. 2015, https://arxiv.org/abs/1502.01852."""
 
-    mode: str = argument(Choice(("fan_in", "fan_out")), "the fan that is counted", default="fan_in")
-    distribution: str = argument(_DISTRIBUTION, "what values are drawn from", default="normal")
+    mode: str = argument(Choice(("fan_in", "fan_out")), "which fan", default="fan_in")
+    distribution: str = argument(_DISTRIBUTION, "distribution of the values", default="normal")
     gain: str = argument(Choice(tuple(_GAINS)), "the activation that follows", default="relu")
 
     def fill(self, shape: tuple[int, ...]) -> Call:
@@ -90,8 +90,8 @@ class Kaiming(Initializer):
 class Xavier(Initializer):
     """Variance gain^2 * 2 / (fan-in + fan-out); Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html."""
 
-    distribution: str = argument(_DISTRIBUTION, "what values are drawn from", default="uniform")
-    gain: float = argument(_GAIN, "what the standard deviation is multiplied by", default=1.0)
+    distribution: str = argument(_DISTRIBUTION, "distribution of the values", default="uniform")
+    gain: float = argument(_GAIN, "factor on the standard deviation", default=1.0)
 
     def fill(self, shape: tuple[int, ...]) -> Call:
         return _drawn(self.distribution, self.gain * (2 / sum(fans(shape))) ** 0.5)
@@ -104,7 +104,7 @@ def _drawn(distribution: str, std: float) -> Call:
 @INITIALIZERS.register("normal")
 @declared
 class Normal(Initializer):
-    """Drawn from a normal distribution around 0."""
+    """Normal with mean 0."""
 
     std: float = argument(Float(0, open_low=True), "standard deviation", default=0.02)
 
@@ -115,7 +115,7 @@ class Normal(Initializer):
 @INITIALIZERS.register("truncated_normal")
 @declared
 class TruncatedNormal(Initializer):
-    """Drawn from a normal distribution around 0; what falls outside of [-2, 2] is drawn again.
+    """Normal with mean 0; values outside [-2, 2] are drawn again.
 
     Torch: https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.trunc_normal_
     """
@@ -129,9 +129,9 @@ class TruncatedNormal(Initializer):
 @INITIALIZERS.register("uniform")
 @declared
 class Uniform(Initializer):
-    """Drawn evenly from (-bound, bound)."""
+    """Uniform on (-bound, bound)."""
 
-    bound: float = argument(Float(0, open_low=True), "the largest magnitude")
+    bound: float = argument(Float(0, open_low=True), "bound of the absolute values")
 
     def fill(self, shape: tuple[int, ...]) -> Call:
         return uniform(self.bound)
@@ -140,9 +140,9 @@ class Uniform(Initializer):
 @INITIALIZERS.register("orthogonal")
 @declared
 class Orthogonal(Initializer):
-    """Rows, or where there are more rows than columns columns, at right angles; Saxe et al. 2013, https://arxiv.org/abs/1312.6120."""
+    """Orthogonal rows, or orthogonal columns if there are fewer of them; Saxe et al. 2013, https://arxiv.org/abs/1312.6120."""
 
-    gain: float = argument(_GAIN, "length of the rows", default=1.0)
+    gain: float = argument(_GAIN, "norm of each row (or column)", default=1.0)
 
     def fill(self, shape: tuple[int, ...]) -> Call:
         return Call("orthogonal", (("gain", self.gain),))
@@ -151,10 +151,10 @@ class Orthogonal(Initializer):
 @INITIALIZERS.register("dirac")
 @declared
 class Dirac(Initializer):
-    """The first filters hand on one input channel each; further filters are as `standard`.
+    """Identity: the first in_channels filters copy one input channel each; the other filters are like `standard`.
 
-    As torch.nn.init.dirac_ does it, https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.dirac_,
-    on the first in_channels filters; in a dense layer, the first outputs are the inputs.
+    In a dense layer, the first outputs are the inputs.
+    Torch: https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.dirac_
     """
 
     def fill(self, shape: tuple[int, ...]) -> Call:
@@ -182,7 +182,7 @@ class Ones(Initializer):
 @INITIALIZERS.register("constant")
 @declared
 class Constant(Initializer):
-    """All the same."""
+    """A constant."""
 
     value: float = argument(Float(), "the value")
 
@@ -193,11 +193,11 @@ class Constant(Initializer):
 @INITIALIZERS.register("whitening")
 @declared
 class Whitening(Initializer):
-    """Worked out from the training images, so that the outputs are uncorrelated and have variance 1.
+    """Filters computed from the training images, which make the outputs uncorrelated with variance 1.
 
-    For the first convolution of a network only. Half of the filters are eigenvectors of the covariance of the
-    patches of 5,000 images from all over the training set, the others their negatives; after
-    https://github.com/KellerJordan/cifar10-airbench. Until training starts, the weight is as `standard`.
+    For the first convolution of a network only. Half of the filters are eigenvectors of the covariance of patches
+    from 5,000 images spread over the training set, the other half their negatives, as in
+    https://github.com/KellerJordan/cifar10-airbench. Until training starts, the weight is like `standard`.
     """
 
     eps: float = argument(Float(0, open_low=True), "added to the eigenvalues", default=5e-4)

@@ -1,4 +1,4 @@
-"""Joins: one tensor of several branches."""
+"""Joins: combine several branches into one tensor."""
 
 from itertools import accumulate
 from math import prod
@@ -7,21 +7,21 @@ from cifar_dsl.ir import Execution, Lowering, SavedTensors, Shape, declared
 from cifar_dsl.ir.execution import NOTHING
 from cifar_dsl.operations.layers.base import JOINS, Join, JoinError
 
-_SAME_WINDOWS = ("use the same strides and paddings in all branches, e.g. `pad=same`",)
-_SAME_TOKENS = ("make as many tokens in all branches, e.g. with patches of one size",)
-_SAME_SORT = ("flatten both branches or neither",)
+_SAME_WINDOWS = ("use the same stride and padding in all branches, e.g. `pad=same`",)
+_SAME_TOKENS = ("use the same number of tokens in all branches, e.g. patches of one size",)
+_SAME_RANK = ("flatten both branches or neither",)
 
 
 def _elementwise_help(first: Shape, second: Shape) -> tuple[str, ...]:
     if len(first.extents) != len(second.extents):
-        return _SAME_SORT
+        return _SAME_RANK
     if first.is_image:
         if first.extents[1:] != second.extents[1:]:
             return _SAME_WINDOWS
-        return (f"make the channels equal, e.g. end the branch of {second} with `conv({first.channels}, 1)`",)
+        return (f"make the channels equal, e.g. end the branch of shape {second} with `conv({first.channels}, 1)`",)
     if first.extents[:-1] != second.extents[:-1]:
         return _SAME_TOKENS
-    return (f"make the features equal, e.g. end the branch of {second} with `dense({first.channels})`",)
+    return (f"make the features equal, e.g. end the branch of shape {second} with `dense({first.channels})`",)
 
 
 def _scale_help(scaled: Shape, scale: Shape) -> tuple[str, ...]:
@@ -32,11 +32,11 @@ def _scale_help(scaled: Shape, scale: Shape) -> tuple[str, ...]:
         layer, what = f"dense({scaled.channels})", "features"
     else:
         return _elementwise_help(scaled, scale)
-    return (f"a branch that scales gives one number for each of {scaled.channels} {what}: end it with `{layer}`",)
+    return (f"to scale each of the {scaled.channels} {what}, end the smaller branch with `{layer}`",)
 
 
-def _scales_of(x: Shape) -> set[tuple[int, ...]]:
-    """The shapes whose numbers each scale a part of an `x`."""
+def _broadcastable_to(x: Shape) -> set[tuple[int, ...]]:
+    """The shapes that can be multiplied with `x` by broadcasting."""
     if x.is_image:
         channels, height, width = x.extents
         return {(channels,), (channels, 1, 1), (1, height, width)}
@@ -53,7 +53,10 @@ def _has_one_branch(join: Join, *branches: Shape) -> bool:
 @JOINS.register("add")
 @declared
 class Add(Join):
-    """The sum of the branches, number by number; all have one shape."""
+    """The elementwise sum of the branches, which all have the same shape.
+
+    As in residual blocks, He et al. 2015, https://arxiv.org/abs/1512.03385.
+    """
 
     execution = Execution(saves=NOTHING, views=_has_one_branch, output_reusable=True, passes_gradients=True)
 
@@ -61,7 +64,7 @@ class Add(Join):
         for i, branch in enumerate(branches):
             if branch != branches[0]:
                 raise JoinError(
-                    f"{self.name} needs branches of one shape", 0, i, help=_elementwise_help(branches[0], branch)
+                    f"{self.name} needs branches of the same shape", 0, i, help=_elementwise_help(branches[0], branch)
                 )
         return branches[0]
 
@@ -80,12 +83,12 @@ def _mul_saves(mul: Join, *shapes: Shape) -> SavedTensors:
 @JOINS.register("mul")
 @declared
 class Mul(Join):
-    """The product of the branches, number by number.
+    """The elementwise product of the branches, which have the same shape or are broadcast.
 
-    A branch of (C,) or (C, 1, 1) scales the channels of one of (C, H, W), as squeeze-and-excitation does
-    (https://arxiv.org/abs/1709.01507), and one of (1, H, W) its pixels, as CBAM does
-    (https://arxiv.org/abs/1807.06521). In the same way (D,) or (1, D) scales the features of tokens (T, D), and
-    (T, 1) the tokens.
+    To (C, H, W), a branch of (C,) or (C, 1, 1) is a factor for each channel, as in squeeze-and-excitation
+    (https://arxiv.org/abs/1709.01507), and a branch of (1, H, W) a factor for each pixel, as in CBAM
+    (https://arxiv.org/abs/1807.06521). To tokens (T, D), (D,) or (1, D) is a factor for each feature, and (T, 1)
+    one for each token.
     """
 
     execution = Execution(saves=_mul_saves, views=_has_one_branch)
@@ -93,9 +96,9 @@ class Mul(Join):
     def infer(self, *branches: Shape) -> Shape:
         largest = max(branches, key=lambda shape: (shape.elements, len(shape.extents)))
         for i, branch in enumerate(branches):
-            if branch != largest and branch.extents not in _scales_of(largest):
+            if branch != largest and branch.extents not in _broadcastable_to(largest):
                 raise JoinError(
-                    f"{self.name} needs branches of one shape, or one number for each channel",
+                    f"{self.name} needs branches of the same shape, or one number for each channel",
                     branches.index(largest),
                     i,
                     help=_scale_help(largest, branch),
@@ -107,7 +110,7 @@ class Mul(Join):
 
 
 def _aligned(branch: Shape, y: Shape) -> tuple[int, ...]:
-    """The extents of a branch with those of 1 that it lacks."""
+    """The extents of a branch, with extents of 1 for the missing axes."""
     if len(branch.extents) == len(y.extents):
         return branch.extents
     return (*branch.extents, 1, 1) if y.is_image else (1, *branch.extents)
@@ -120,7 +123,10 @@ def _product(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
 @JOINS.register("concat")
 @declared
 class Concat(Join):
-    """The branches' channels (or features, or tokens) one after another; all other extents are equal."""
+    """Concatenate the branches along the first axis: channels of images, features of vectors, or tokens.
+
+    (C1, H, W), (C2, H, W) -> (C1 + C2, H, W); (T1, D), (T2, D) -> (T1 + T2, D). All other extents are equal.
+    """
 
     execution = Execution(saves=NOTHING, passes_gradients=True)
 
@@ -136,8 +142,8 @@ class Concat(Join):
 
     def _error(self, first: Shape, other: Shape, number: int) -> JoinError:
         if len(first.extents) != len(other.extents):
-            return JoinError(f"{self.name} needs branches of one sort", 0, number, help=_SAME_SORT)
+            return JoinError(f"{self.name} needs branches of the same kind", 0, number, help=_SAME_RANK)
         if first.is_image:
-            return JoinError(f"{self.name} needs branches of one height and width", 0, number, help=_SAME_WINDOWS)
-        message = f"{self.name} needs tokens of one number of features"
+            return JoinError(f"{self.name} needs branches of the same height and width", 0, number, help=_SAME_WINDOWS)
+        message = f"{self.name} needs tokens with the same number of features"
         return JoinError(message, 0, number, help=_elementwise_help(Shape((first.channels,)), Shape((other.channels,))))

@@ -1,4 +1,4 @@
-"""Normalisation."""
+"""Normalisation layers; they don't change the shape."""
 
 from typing import NoReturn
 
@@ -13,19 +13,19 @@ from cifar_dsl.operations.layers.initializer import constant
 from cifar_dsl.operations.registry import MisfitError
 
 _EPS = Float(0, 1, open_low=True)
-_AFFINE_DOC = "whether there is a trained scale and offset"
-_INIT_DOC = "first value of the scale"
+_AFFINE_DOC = "learn a scale and an offset"
+_INIT_DOC = "initial value of the scale"
 
 
 class _Norm(Layer):
-    """A layer that normalises."""
+    """A normalisation layer."""
 
     family = "norm"
     is_norm = True
 
 
 class _AffineNorm(_Norm):
-    """A normalisation with a scale `weight` and an offset `bias`, one number a channel."""
+    """A normalisation layer with a scale `weight` and an offset `bias` for each channel."""
 
     affine: bool
     init: float
@@ -33,7 +33,7 @@ class _AffineNorm(_Norm):
 
     def check(self) -> None:
         if self.frozen != "none" and not self.affine:
-            raise MisfitError("E0304", f"this {self.name} has nothing to freeze", argument="frozen")
+            raise MisfitError("E0304", f"this {self.name} has no parameters to freeze", argument="frozen")
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         if not self.affine:
@@ -46,21 +46,21 @@ class _AffineNorm(_Norm):
 
 
 def _statistics(norm: _AffineNorm, count: int) -> SavedTensors:
-    """The input and so many statistics, which are float32 where the scale and the offset are."""
+    """The input and `count` statistics, which are float32 if there is a scale and an offset."""
     if norm.affine:
         return SavedTensors(inputs=True, fixed_bytes=FLOAT_BYTES * count)
     return SavedTensors(inputs=True, numbers=count)
 
 
-def _refuse_lone_numbers(layer: Layer, x: Shape, part: str, help_text: str) -> NoReturn:
-    message = f"{layer.name} would make every number zero: a {part} of {x} has but one"
+def _refuse_single_values(layer: Layer, x: Shape, part: str, help_text: str) -> NoReturn:
+    message = f"{layer.name} would output only zeros: each {part} of {x} has a single value"
     raise MisfitError("E0306", message, help=(help_text,))
 
 
 @LAYERS.register("bn")
 @declared
 class BatchNorm(_AffineNorm):
-    """Batch normalisation of each channel (or feature), with a trained scale and offset.
+    """Normalise each channel (or feature) over the batch, then scale and shift it: (C, H, W) or (F,), unchanged.
 
     Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
@@ -71,7 +71,7 @@ class BatchNorm(_AffineNorm):
     eps: float = argument(_EPS, "added to the variance", default=1e-5)
     momentum: float = argument(
         Float(0, 1),
-        "weight of the newest batch in the running mean and variance (torch's sense)",
+        "weight of the latest batch in the running mean and variance, as in torch",
         default=0.1,
     )
     affine: bool = argument(Bool(), _AFFINE_DOC, default=True)
@@ -94,7 +94,7 @@ class BatchNorm(_AffineNorm):
         )
 
     def needs_batch(self, x: Shape) -> bool:
-        return x.elements == x.channels  # one number a channel has no variance
+        return x.elements == x.channels  # a single value per channel has no variance
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to(
@@ -113,10 +113,10 @@ def _layer_norm_saves(layer_norm: "LayerNorm", x: Shape, y: Shape) -> SavedTenso
 @LAYERS.register("layernorm")
 @declared
 class LayerNorm(_AffineNorm):
-    """Normalises the channels at each place of an image, the features of each token, or a whole vector.
+    """Normalise the channels of each pixel, the features of each token, or a whole vector; the shape is unchanged.
 
-    Ba et al. 2016, https://arxiv.org/abs/1607.06450; on images as in ConvNeXt. All numbers of an image
-    together: `groupnorm(1)`.
+    Ba et al. 2016, https://arxiv.org/abs/1607.06450; on images as in ConvNeXt. To normalise all
+    elements of an image together, use `groupnorm(1)`.
     """
 
     execution = Execution(saves=_layer_norm_saves, float32_on=frozenset({"cuda"}))
@@ -141,14 +141,14 @@ def _group_norm_saves(group_norm: "GroupNorm", x: Shape, y: Shape) -> SavedTenso
 @LAYERS.register("groupnorm")
 @declared
 class GroupNorm(_AffineNorm):
-    """Normalises the channels of each group together; Wu and He 2018, https://arxiv.org/abs/1803.08494.
+    """Normalise each group of channels over the image: (C, H, W) or (F,), unchanged; Wu and He 2018, https://arxiv.org/abs/1803.08494.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html
     """
 
     execution = Execution(saves=_group_norm_saves, float32_on=frozenset({"cuda"}))
 
-    groups: int = argument(Int(1), "parts that the channels are split into")
+    groups: int = argument(Int(1), "number of groups; must divide the channels")
     eps: float = argument(_EPS, "added to the variance", default=1e-5)
     affine: bool = argument(Bool(), _AFFINE_DOC, default=True)
     init: float = argument(Float(), _INIT_DOC, default=1.0)
@@ -156,10 +156,14 @@ class GroupNorm(_AffineNorm):
 
     def infer(self, x: Shape) -> Shape:
         if x.is_tokens:
-            raise MisfitError("E0306", f"{self.name} does not work on tokens", help=("use `layernorm`",))
+            raise MisfitError(
+                "E0306",
+                f"{self.name} works on images and vectors of features, not on tokens",
+                help=("use `layernorm`",),
+            )
         check_divisible(x.channels, "channels", self.groups, "groups")
         if x.elements == self.groups:
-            _refuse_lone_numbers(self, x, "group", "use fewer groups")
+            _refuse_single_values(self, x, "group", "use fewer groups")
         return x
 
     def lower(self, x: Shape) -> Lowering:
@@ -169,17 +173,17 @@ class GroupNorm(_AffineNorm):
 
 
 def _instance_norm_saves(instance_norm: "InstanceNorm", x: Shape, y: Shape) -> SavedTensors:
-    # Torch takes each channel of each image for a channel of its own: with two statistics, and a scale.
+    # Torch treats each channel of each image as a separate channel, with two statistics and a scale.
     saved = _statistics(instance_norm, (2 + instance_norm.affine) * x.channels)
     if x.channels == 1:
         return saved
-    return evolve(saved, inputs=False, numbers=saved.numbers + x.elements)  # a copy of its input, channel by channel
+    return evolve(saved, inputs=False, numbers=saved.numbers + x.elements)  # a contiguous copy of its input
 
 
 @LAYERS.register("instancenorm")
 @declared
 class InstanceNorm(_AffineNorm):
-    """Normalises each channel of each image by itself; Ulyanov et al. 2016, https://arxiv.org/abs/1607.08022.
+    """Normalise each channel of each image: (C, H, W), unchanged; Ulyanov et al. 2016, https://arxiv.org/abs/1607.08022.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.InstanceNorm2d.html
     """
@@ -194,7 +198,7 @@ class InstanceNorm(_AffineNorm):
     def infer(self, x: Shape) -> Shape:
         _, height, width = require_image(self, x)
         if height * width == 1:
-            _refuse_lone_numbers(self, x, "channel", "put it where the image is larger, or use `groupnorm`")
+            _refuse_single_values(self, x, "channel", "put it where the image is larger, or use `groupnorm`")
         return x
 
     def lower(self, x: Shape) -> Lowering:
@@ -209,7 +213,7 @@ def _rms_norm_saves(rms_norm: "RmsNorm", x: Shape, y: Shape) -> SavedTensors:
 @LAYERS.register("rmsnorm")
 @declared
 class RmsNorm(_Norm):
-    """Divides the features of each token, or a vector, by their root mean square, and scales them.
+    """Divide the features of each token, or a vector, by their root mean square, then scale: (T, D) or (F,), unchanged.
 
     Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
@@ -218,11 +222,11 @@ class RmsNorm(_Norm):
     execution = Execution(saves=_rms_norm_saves, float32_on=frozenset({"cpu", "cuda"}), output_dtype="input")
 
     eps: float = argument(_EPS, "added to the mean square", default=1e-6)
-    affine: bool = argument(Bool(), "whether there is a trained scale", default=True)
+    affine: bool = argument(Bool(), "learn a scale", default=True)
 
     def infer(self, x: Shape) -> Shape:
         if x.is_image:
-            raise MisfitError("E0306", f"{self.name} works on tokens and vectors, not on images")
+            raise MisfitError("E0306", f"{self.name} works on tokens and vectors of features, not on images")
         return x
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
@@ -243,15 +247,17 @@ def _local_response_norm_saves(local_response_norm: "LocalResponseNorm", x: Shap
 @LAYERS.register("lrn")
 @declared
 class LocalResponseNorm(_Norm):
-    """Divides each number by what its neighbours among the channels amount to, as AlexNet does.
+    """Divide by (k + alpha / size * sum of squares over `size` neighbouring channels)^beta: (C, H, W), unchanged.
+
+    As in AlexNet.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
     """
 
     execution = Execution(saves=_local_response_norm_saves, output_dtype="float32")
 
-    size: int = argument(Int(1, 1000), "channels that are summed over")
-    alpha: float = argument(Float(0), "weight of the sum", default=1e-4)
+    size: int = argument(Int(1, 1000), "number of channels in the sum")
+    alpha: float = argument(Float(0), "factor on the sum", default=1e-4)
     beta: float = argument(Float(0), "exponent", default=0.75)
     k: float = argument(Float(0, open_low=True), "added to the sum", default=1.0)
 

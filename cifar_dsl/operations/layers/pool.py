@@ -1,4 +1,4 @@
-"""Pooling: one number for a window of numbers, without weights."""
+"""Pooling: the maximum, mean or norm of each window of an image."""
 
 from typing import Self
 
@@ -24,10 +24,10 @@ class _Pool(Layer):
         if any(2 * pad > kernel for pad, kernel in zip(self.pad, self.kernel, strict=True)):
             raise MisfitError(
                 "E0304",
-                f"{self.name}'s padding is more than half of its window",
+                f"the padding of {self.name} is more than half of its kernel",
                 argument="pad",
-                label=f"the window is {'x'.join(map(str, self.kernel))}",
-                help=("a window that lies in the padding alone would have nothing to pool",),
+                label=f"the kernel is {'x'.join(map(str, self.kernel))}",
+                help=(f"use a padding of at most {'x'.join(str(extent // 2) for extent in self.kernel)}",),
             )
         height, width = slide(self, x, self.kernel, self._steps(), self.pad, ceil=self.ceil)
         return Shape((channels, height, width))
@@ -53,17 +53,19 @@ def _input_and_indices(layer: Layer, x: Shape, y: Shape) -> SavedTensors:
 @LAYERS.register("maxpool")
 @declared
 class MaxPool(_Pool):
-    """The largest number of each window: (C, H, W) -> (C, H', W').
+    """The maximum of each window: (C, H, W) -> (C, H', W'), H' = floor((H + 2 pad - kernel) / stride) + 1.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
     """
 
     execution = Execution(saves=_input_and_indices)
 
-    kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
-    stride: tuple[int, int] | str = argument(_STRIDE, "step of the window; `kernel`: as large as it", default="kernel")
-    pad: tuple[int, int] = argument(Pair(0), "border added on each side; never the largest", default=(0, 0))
-    ceil: bool = argument(Bool(), "whether a last, incomplete window counts", default=False)
+    kernel: tuple[int, int] = argument(Pair(1), "height and width of the kernel")
+    stride: tuple[int, int] | str = argument(
+        _STRIDE, "stride of the kernel; `kernel`: equal to the kernel", default="kernel"
+    )
+    pad: tuple[int, int] = argument(Pair(0), "padding on each side, with -inf", default=(0, 0))
+    ceil: bool = argument(Bool(), "count a last, incomplete window (H' rounds up)", default=False)
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to(
@@ -74,18 +76,20 @@ class MaxPool(_Pool):
 @LAYERS.register("avgpool")
 @declared
 class AvgPool(_Pool):
-    """The mean of each window: (C, H, W) -> (C, H', W').
+    """The mean of each window: (C, H, W) -> (C, H', W'), H' = floor((H + 2 pad - kernel) / stride) + 1.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html
     """
 
     execution = Execution(saves=INPUT)
 
-    kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
-    stride: tuple[int, int] | str = argument(_STRIDE, "step of the window; `kernel`: as large as it", default="kernel")
-    pad: tuple[int, int] = argument(Pair(0), "zeros added on each side", default=(0, 0))
-    ceil: bool = argument(Bool(), "whether a last, incomplete window counts", default=False)
-    count_pad: bool = argument(Bool(), "whether the padding's zeros count in the mean", default=True)
+    kernel: tuple[int, int] = argument(Pair(1), "height and width of the kernel")
+    stride: tuple[int, int] | str = argument(
+        _STRIDE, "stride of the kernel; `kernel`: equal to the kernel", default="kernel"
+    )
+    pad: tuple[int, int] = argument(Pair(0), "padding on each side, with zeros", default=(0, 0))
+    ceil: bool = argument(Bool(), "count a last, incomplete window (H' rounds up)", default=False)
+    count_pad: bool = argument(Bool(), "count the zeros of the padding in the mean", default=True)
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to(
@@ -99,24 +103,26 @@ class AvgPool(_Pool):
 
 
 def _lp_pool_saves(lp_pool: "LpPool", x: Shape, y: Shape) -> SavedTensors:
-    return SavedTensors(inputs=True, numbers=2 * x.elements + 4 * y.elements)  # each step: magnitudes, powers ...
+    return SavedTensors(inputs=True, numbers=2 * x.elements + 4 * y.elements)  # absolute values, powers ...
 
 
 @LAYERS.register("lppool")
 @declared
 class LpPool(_Pool):
-    """The p-norm of each window: (C, H, W) -> (C, H', W').
+    """The p-norm of each window: (C, H, W) -> (C, H', W'), H' = floor((H - kernel) / stride) + 1.
 
-    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LPPool2d.html, of the magnitudes. Of an
-    incomplete window, the numbers that it lacks are taken to be like those that it has.
+    Like https://docs.pytorch.org/docs/stable/generated/torch.nn.LPPool2d.html, on absolute values. The sum over
+    an incomplete window is scaled up to a complete one.
     """
 
     execution = Execution(saves=_lp_pool_saves)
 
-    p: float = argument(Float(1, 16, whole=True), "the exponent: 1 for the sum, 2 for the Euclidean norm")
-    kernel: tuple[int, int] = argument(Pair(1), "height and width of the window")
-    stride: tuple[int, int] | str = argument(_STRIDE, "step of the window; `kernel`: as large as it", default="kernel")
-    ceil: bool = argument(Bool(), "whether a last, incomplete window counts", default=False)
+    p: float = argument(Float(1, 16, whole=True), "exponent; 1: sum, 2: Euclidean norm")
+    kernel: tuple[int, int] = argument(Pair(1), "height and width of the kernel")
+    stride: tuple[int, int] | str = argument(
+        _STRIDE, "stride of the kernel; `kernel`: equal to the kernel", default="kernel"
+    )
+    ceil: bool = argument(Bool(), "count a last, incomplete window (H' rounds up)", default=False)
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to(
@@ -134,13 +140,13 @@ class _AdaptivePool(Layer):
 
 
 def _adaptive_avg_pool_saves(adaptive_avg_pool: "AdaptiveAvgPool", x: Shape, y: Shape) -> SavedTensors:
-    return NOTHING if adaptive_avg_pool.size == (1, 1) else INPUT  # torch takes the mean of all
+    return NOTHING if adaptive_avg_pool.size == (1, 1) else INPUT  # torch computes a plain mean
 
 
 @LAYERS.register("adaptive_avgpool")
 @declared
 class AdaptiveAvgPool(_AdaptivePool):
-    """The means of windows that divide the image evenly: (C, H, W) -> (C, *size).
+    """The mean of each cell of a grid on the image: (C, H, W) -> (C, *size).
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html
     """
@@ -156,7 +162,7 @@ class AdaptiveAvgPool(_AdaptivePool):
 @LAYERS.register("adaptive_maxpool")
 @declared
 class AdaptiveMaxPool(_AdaptivePool):
-    """The largest numbers of windows that divide the image evenly: (C, H, W) -> (C, *size).
+    """The maximum of each cell of a grid on the image: (C, H, W) -> (C, *size).
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool2d.html
     """
@@ -169,7 +175,7 @@ class AdaptiveMaxPool(_AdaptivePool):
         return Lowering.to("torch.nn.AdaptiveMaxPool2d", output_size=self.size)
 
 
-_KEEP_DOC = "whether what is pooled stays as extents of 1: (C, 1, 1), (1, D)"
+_KEEP_DOC = "keep the pooled axes with extent 1: (C, 1, 1), (1, D)"
 
 
 class _GlobalPool(Layer):
@@ -207,9 +213,9 @@ class GlobalAvgPool(_GlobalPool):
 @LAYERS.register("global_maxpool")
 @declared
 class GlobalMaxPool(_GlobalPool):
-    """The largest number of each channel of an image, or of each feature among all tokens.
+    """The maximum of each channel over the whole image, or of each feature over all tokens.
 
-    (C, H, W) -> (C,), (T, D) -> (D,); as one half of CBAM's channel attention, Woo et al. 2018,
+    (C, H, W) -> (C,), (T, D) -> (D,); as in the channel attention of CBAM, Woo et al. 2018,
     https://arxiv.org/abs/1807.06521.
     """
 
@@ -223,30 +229,30 @@ class GlobalMaxPool(_GlobalPool):
 
 def _blur_pool_saves(blur_pool: "BlurPool", x: Shape, y: Shape) -> SavedTensors:
     channels, height, width = x.extents
-    padded, once = ((height + 2) * (width + 2), (height + 1) * (width + 1))
-    return SavedTensors(inputs=True, numbers=channels * (padded + once))
+    padded, blurred = (height + 2) * (width + 2), (height + 1) * (width + 1)
+    return SavedTensors(inputs=True, numbers=channels * (padded + blurred))
 
 
 @LAYERS.register("blurpool")
 @declared
 class BlurPool(Layer):
-    """Each channel blurred by the filter [1, 2, 1] x [1, 2, 1] / 16, then subsampled: (C, H, W) -> (C, H', W').
+    """Blur each channel with the filter [1, 2, 1] x [1, 2, 1] / 16, then subsample: (C, H, W) -> (C, H', W').
 
-    The image is reflected at its border by one pixel, and H' = floor((H - 1) / stride) + 1;
+    H' = floor((H - 1) / stride) + 1, with a reflected border of one pixel;
     Zhang 2019, https://arxiv.org/abs/1904.11486.
     """
 
     family = "pool"
     execution = Execution(saves=_blur_pool_saves, float32_on=frozenset({"cpu"}))
 
-    stride: tuple[int, int] = argument(Pair(1), "step of the filter", default=(2, 2))
+    stride: tuple[int, int] = argument(Pair(1), "stride of the filter", default=(2, 2))
 
     def infer(self, x: Shape) -> Shape:
         channels, height, width = require_image(self, x)
         if min(height, width) < 2:
             raise MisfitError(
                 "E0307",
-                f"{self.name} can't reflect an image of {x} at its border",
+                f"an image of {x} is too small for {self.name}",
                 help=("put it where height and width are at least 2",),
             )
         return Shape((channels, *((e - 1) // s + 1 for e, s in zip((height, width), self.stride, strict=True))))

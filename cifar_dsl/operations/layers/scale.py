@@ -1,4 +1,4 @@
-"""Multiplication by a factor, constant or learned."""
+"""Multiplication by a constant or learned factor."""
 
 from cifar_dsl.ir import Execution, Lowering, Parameter, Shape, argument, declared
 from cifar_dsl.ir.execution import INPUT, NOTHING
@@ -10,14 +10,14 @@ from cifar_dsl.operations.layers.initializer import constant
 @LAYERS.register("scale")
 @declared
 class Scale(Layer):
-    """Every number times a constant; of logits, the factor is the inverse of a temperature.
+    """Multiply by a constant; the shape is unchanged.
 
-    Of logits as in Guo et al. 2017, https://arxiv.org/abs/1706.04599.
+    On logits, the factor is the inverse temperature of Guo et al. 2017, https://arxiv.org/abs/1706.04599.
     """
 
     execution = Execution(saves=NOTHING)
 
-    factor: float = argument(Float(), "what is multiplied by")
+    factor: float = argument(Float(), "the factor")
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("scale", factor=self.factor)
@@ -26,14 +26,14 @@ class Scale(Layer):
 @LAYERS.register("layer_scale")
 @declared
 class LayerScale(Layer):
-    """Each channel (or feature) times a learned factor, at the end of a residual block's branch.
+    """Multiply each channel (or feature) by a learned factor, at the end of a residual branch; the shape is unchanged.
 
     Touvron et al. 2021, https://arxiv.org/abs/2103.17239.
     """
 
     execution = Execution(saves=INPUT, output_dtype="float32")
 
-    init: float = argument(Float(), "first value of the factors", default=1e-6)
+    init: float = argument(Float(), "initial value of the factors", default=1e-6)
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         return (Parameter("weight", (x.channels,), constant(self.init), "scale"),)

@@ -1,4 +1,4 @@
-"""Stages that give their input another shape, without weights."""
+"""Layers that change the shape of their input, without weights."""
 
 from math import isqrt
 from typing import Self
@@ -13,19 +13,19 @@ from cifar_dsl.operations.registry import MisfitError
 
 
 class _View(Layer):
-    """What gives its input's own numbers."""
+    """A layer whose output is a view of its input."""
 
     execution = Execution(saves=NOTHING, views=True)
 
 
 def _flatten_views(flatten: "Flatten", x: Shape) -> bool:
-    return not x.is_image or x.elements in {x.channels, x.elements // x.channels}  # in channels-last order
+    return not x.is_image or x.elements in {x.channels, x.elements // x.channels}  # in the channels-last memory format
 
 
 @LAYERS.register("flatten")
 @declared
 class Flatten(Layer):
-    """All numbers in one row, channel by channel or token by token: (C, H, W) -> (C * H * W,), (T, D) -> (T * D,)."""
+    """Flatten to a vector of features: (C, H, W) -> (C * H * W,), (T, D) -> (T * D,)."""
 
     execution = Execution(saves=NOTHING, views=_flatten_views)
 
@@ -39,7 +39,7 @@ class Flatten(Layer):
 @LAYERS.register("identity")
 @declared
 class Identity(_View):
-    """Its input, unchanged: the empty branch of a residual block."""
+    """Return the input unchanged: the shortcut of a residual block."""
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("torch.nn.Identity")
@@ -51,7 +51,7 @@ class Identity(_View):
 @LAYERS.register("tokens")
 @declared
 class Tokens(_View):
-    """The pixels of an image as tokens, row by row: (C, H, W) -> (H * W, C)."""
+    """Turn the pixels of an image into tokens, row by row: (C, H, W) -> (H * W, C)."""
 
     def infer(self, x: Shape) -> Shape:
         channels, height, width = require_image(self, x)
@@ -64,11 +64,11 @@ class Tokens(_View):
 @LAYERS.register("grid")
 @declared
 class Grid(_View):
-    """Tokens as the pixels of an image, row by row, which undoes `tokens`: (T, D) -> (D, H, W) with T = H * W."""
+    """Turn tokens into the pixels of an image, row by row: (T, D) -> (D, H, W), T = H * W; undoes `tokens`."""
 
     size: tuple[int, int] | str = argument(
         OneOf((Choice(("square",)), Pair(1))),
-        "height and width of the image; `square`: both the root of T",
+        "height and width of the image; `square`: both sqrt(T)",
         default="square",
     )
 
@@ -80,7 +80,7 @@ class Grid(_View):
             if isinstance(self.size, str):
                 message = f"{tokens} tokens don't fill a square"
             divisor = next(d for d in range(isqrt(tokens), 0, -1) if not tokens % d)
-            help_text = f"say height and width, e.g. `grid({divisor}x{tokens // divisor})`"
+            help_text = f"set height and width, e.g. `grid({divisor}x{tokens // divisor})`"
             raise MisfitError("E0304", message, argument="size", help=(help_text,))
         return Shape((features, height, width))
 
@@ -96,9 +96,9 @@ class Grid(_View):
 @LAYERS.register("transpose")
 @declared
 class Transpose(_View):
-    """Tokens and features change places: (T, D) -> (D, T).
+    """Swap tokens and features: (T, D) -> (D, T).
 
-    As between the two halves of an MLP-Mixer's layer, Tolstikhin et al. 2021, https://arxiv.org/abs/2105.01601.
+    As in the layers of MLP-Mixer, Tolstikhin et al. 2021, https://arxiv.org/abs/2105.01601.
     """
 
     def infer(self, x: Shape) -> Shape:
@@ -112,16 +112,16 @@ class Transpose(_View):
 @LAYERS.register("token")
 @declared
 class Token(_View):
-    """One of the tokens: (T, D) -> (D,)."""
+    """Select one token: (T, D) -> (D,)."""
 
-    index: int = argument(Int(0), "which one, from 0; `class_token` puts its own there")
+    index: int = argument(Int(0), "index from 0; `class_token` inserts its token at 0")
 
     def infer(self, x: Shape) -> Shape:
         tokens, features = require_tokens(self, x)
         if self.index >= tokens:
             raise MisfitError(
                 "E0304",
-                f"there is no token {self.index} among {tokens}",
+                f"index {self.index} is out of range for {tokens} tokens",
                 argument="index",
                 help=(f"use an index of at most {tokens - 1}",),
             )
@@ -137,16 +137,16 @@ class Token(_View):
 @LAYERS.register("slice")
 @declared
 class Slice(_View):
-    """The channels (or the features, of each token) from `start` up to but not including `stop`."""
+    """Select the channels (or features) from `start` to `stop`, exclusive: (C, H, W) -> (stop - start, H, W)."""
 
-    start: int = argument(Int(0), "the first channel, from 0")
-    stop: int = argument(Int(1), "the channel after the last")
+    start: int = argument(Int(0), "first channel, counted from 0")
+    stop: int = argument(Int(1), "end, exclusive")
 
     def check(self) -> None:
         if self.start >= self.stop:
             raise MisfitError(
                 "E0304",
-                f"nothing lies between {self.start} and {self.stop}",
+                f"the slice from {self.start} to {self.stop} is empty",
                 argument="start",
                 help=(f"use a start of at most {self.stop - 1}",),
             )
@@ -155,7 +155,7 @@ class Slice(_View):
         if self.stop > x.channels:
             raise MisfitError(
                 "E0304",
-                f"there are only {x.channels} {'channels' if x.is_image else 'features'} to take from",
+                f"the input has only {x.channels} {'channels' if x.is_image else 'features'}",
                 argument="stop",
                 help=(f"use a stop of at most {x.channels}",),
             )
@@ -168,21 +168,21 @@ class Slice(_View):
 @LAYERS.register("pad_channels")
 @declared
 class PadChannels(Layer):
-    """Channels (or features) of zeros before and after those that are there.
+    """Add channels (or features) of zeros: (C, H, W) -> (before + C + after, H, W).
 
-    As on the shortcuts of option A in ResNet, He et al. 2015, https://arxiv.org/abs/1512.03385.
+    As in the shortcuts of option A in ResNet, He et al. 2015, https://arxiv.org/abs/1512.03385.
     """
 
     execution = Execution(saves=NOTHING)
 
-    before: int = argument(Int(0), "how many come before", default=0)
-    after: int = argument(Int(0), "how many come after", default=0)
+    before: int = argument(Int(0), "channels added in front", default=0)
+    after: int = argument(Int(0), "channels added at the end", default=0)
 
     def infer(self, x: Shape) -> Shape:
         return _with_channels(x, self.before + x.channels + self.after)
 
     def lower(self, x: Shape) -> Lowering:
-        if x.is_image:  # to torch, a batch of volumes whose depth is ours of channels
+        if x.is_image:  # torch sees a batch of volumes whose depth are the channels
             return Lowering.to("torch.nn.ZeroPad3d", padding=(0, 0, 0, 0, self.before, self.after))
         return Lowering.to("torch.nn.ZeroPad1d", padding=(self.before, self.after))
 
@@ -190,7 +190,7 @@ class PadChannels(Layer):
 @LAYERS.register("shuffle")
 @declared
 class Shuffle(Layer):
-    """Channels in turns from each of some groups: channel j of group i comes to place j * groups + i.
+    """Interleave groups of channels: channel j of group i moves to position j * groups + i; (C, H, W), unchanged.
 
     Zhang et al. 2017, https://arxiv.org/abs/1707.01083.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ChannelShuffle.html
@@ -198,7 +198,7 @@ class Shuffle(Layer):
 
     execution = Execution(saves=NOTHING)
 
-    groups: int = argument(Int(1), "parts that the channels are taken from")
+    groups: int = argument(Int(1), "number of groups; must divide C")
 
     def infer(self, x: Shape) -> Shape:
         channels, _, _ = require_image(self, x)
@@ -231,7 +231,7 @@ def _pad_image_saves(pad_image: "PadImage", x: Shape, y: Shape) -> SavedTensors:
 @LAYERS.register("pad_image")
 @declared
 class PadImage(Layer):
-    """A border around an image: (C, H, W) -> (C, top + H + bottom, left + W + right).
+    """Pad an image: (C, H, W) -> (C, top + H + bottom, left + W + right).
 
     Torch: https://docs.pytorch.org/docs/stable/nn.html#padding-layers
     """
@@ -240,9 +240,9 @@ class PadImage(Layer):
 
     pad: tuple[int, ...] = argument(
         OneOf((Pair(0), ListOf(Int(0, 10_000), 4))),
-        "on each side; or above, below, on the left, on the right: `[0, 1, 0, 1]`",
+        "padding on each side, or [top, bottom, left, right]: `[0, 1, 0, 1]`",
     )
-    pad_mode: str = argument(PAD_MODE, "what the border is filled with", default="zeros")
+    pad_mode: str = argument(PAD_MODE, "content of the padding", default="zeros")
 
     def canonical(self) -> Self:
         top, bottom, left, right = self._sides()
@@ -268,17 +268,15 @@ class PadImage(Layer):
 @LAYERS.register("upsample")
 @declared
 class Upsample(Layer):
-    """A larger image, by an integral factor: (C, H, W) -> (C, factor * H, factor * W).
+    """Enlarge an image by an integer factor: (C, H, W) -> (C, factor * H, factor * W).
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Upsample.html
     """
 
     execution = Execution(saves=NOTHING)
 
-    factor: tuple[int, int] = argument(Pair(1), "how many times height and width")
-    mode: str = argument(
-        Choice(("nearest", "bilinear")), "whether pixels are repeated or interpolated", default="nearest"
-    )
+    factor: tuple[int, int] = argument(Pair(1), "factor on height and width")
+    mode: str = argument(Choice(("nearest", "bilinear")), "repeat or interpolate pixels", default="nearest")
 
     def infer(self, x: Shape) -> Shape:
         channels, height, width = require_image(self, x)
@@ -291,7 +289,7 @@ class Upsample(Layer):
 @LAYERS.register("pixel_shuffle")
 @declared
 class PixelShuffle(Layer):
-    """Channels become pixels: (C, H, W) -> (C / factor^2, factor * H, factor * W).
+    """Rearrange channels into pixels: (C, H, W) -> (C / factor^2, factor * H, factor * W).
 
     Shi et al. 2016, https://arxiv.org/abs/1609.05158.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.PixelShuffle.html
@@ -299,7 +297,7 @@ class PixelShuffle(Layer):
 
     execution = Execution(saves=NOTHING)
 
-    factor: int = argument(Int(1, 10_000), "how many times height and width")
+    factor: int = argument(Int(1, 10_000), "factor on height and width")
 
     def infer(self, x: Shape) -> Shape:
         channels, height, width = require_image(self, x)
@@ -321,14 +319,14 @@ class PixelShuffle(Layer):
 @LAYERS.register("pixel_unshuffle")
 @declared
 class PixelUnshuffle(Layer):
-    """Pixels become channels, which undoes `pixel_shuffle`: (C, H, W) -> (C * factor^2, H / factor, W / factor).
+    """Rearrange pixels into channels: (C, H, W) -> (C * factor^2, H / factor, W / factor); undoes `pixel_shuffle`.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.PixelUnshuffle.html
     """
 
     execution = Execution(saves=NOTHING)
 
-    factor: int = argument(Int(1, 10_000), "what height and width are divided by")
+    factor: int = argument(Int(1, 10_000), "divisor of height and width")
 
     def infer(self, x: Shape) -> Shape:
         channels, height, width = require_image(self, x)

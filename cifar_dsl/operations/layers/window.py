@@ -1,4 +1,4 @@
-"""The arithmetic that convolutions and poolings share: a window that slides over an image."""
+"""Output sizes of convolutions and pooling: a window that slides over an image."""
 
 from cifar_dsl.ir import Shape
 from cifar_dsl.operations.argument_types import Choice
@@ -10,13 +10,13 @@ PAD_MODE = Choice(("zeros", "reflect", "replicate", "circular"))
 
 
 def check_padding(layer: Layer, x: Shape, pad: Extents, mode: str) -> None:
-    """Raise MisfitError where the image is too small to be continued beyond its border in this way."""
+    """Raise MisfitError if the image is too small for this padding in this mode."""
     for extent, added in zip(x.extents[1:], pad, strict=True):
         most = {"reflect": extent - 1, "circular": extent}.get(mode, added)
         if added > most:
             raise MisfitError(
                 "E0304",
-                f"{layer.name} can add at most {most} in mode `{mode}` to an image of {x}",
+                f"{layer.name} can pad an image of {x} by at most {most} in mode `{mode}`",
                 argument="pad_mode",
                 help=("use a smaller padding, or `pad_mode=zeros`",),
             )
@@ -32,10 +32,10 @@ def slide(
     dilation: Extents = (1, 1),
     ceil: bool = False,
 ) -> Extents:
-    """Height and width after a window has slid over `x`.
+    """Height and width of the output of a sliding window over an image (C, H, W).
 
-    out = floor((in + 2 pad - dilation (kernel - 1) - 1) / stride) + 1, as torch.nn.Conv2d and MaxPool2d
-    define it. Raises MisfitError when the window is larger than the padded input.
+    out = floor((in + 2 pad - dilation (kernel - 1) - 1) / stride) + 1, as in torch.nn.Conv2d and MaxPool2d.
+    Raises MisfitError if the window is larger than the padded input.
     """
     return (
         _extent(layer, x, 0, kernel, stride, pad, dilation, ceil),
@@ -54,8 +54,8 @@ def _extent(
     ceil: bool,
 ) -> int:
     extent = x.extents[1 + axis]
-    window = dilation[axis] * (kernel[axis] - 1) + 1
-    room = extent + 2 * pad[axis] - window
+    span = dilation[axis] * (kernel[axis] - 1) + 1
+    room = extent + 2 * pad[axis] - span
     steps = -(-room // stride[axis]) if ceil else room // stride[axis]
     if ceil and steps * stride[axis] >= extent + pad[axis]:
         steps -= 1  # torch drops a last window that would start in the padding
@@ -64,9 +64,9 @@ def _extent(
         padded = f" (padded to {extent + 2 * pad[axis]})" if pad[axis] else ""
         raise MisfitError(
             "E0307",
-            f"{layer.name}'s window is larger than its input",
+            f"the kernel of {layer.name} is larger than its input",
             argument="kernel",
-            label=f"{window} here, and the {axis_name} is {extent}{padded}",
-            help=(f"use a kernel of at most {extent + 2 * pad[axis]}, or fewer poolings and strides before it",),
+            label=f"the kernel spans {span}, the {axis_name} is {extent}{padded}",
+            help=(f"use a kernel of at most {extent + 2 * pad[axis]}, or downsample less before it",),
         )
     return steps + 1

@@ -1,4 +1,4 @@
-"""Everything that a recipe may name, each declared in one class: data sets, optimizers, schedules, ..."""
+"""Everything that a recipe can name, each declared in one class: datasets, optimizers, schedules ..."""
 
 from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
 from cifar_dsl.operations.recipe.average import AVERAGES

@@ -11,7 +11,7 @@ CLIPS: Registry[Clip] = Registry("clipping")
 @CLIPS.register("none")
 @declared
 class NoClip(Clip):
-    """Gradients are used as they are."""
+    """No clipping."""
 
     def lower(self) -> None:
         return None
@@ -20,9 +20,9 @@ class NoClip(Clip):
 @CLIPS.register("norm")
 @declared
 class ClipNorm(Clip):
-    """Scale all gradients together so that their norm is at most `limit`; https://arxiv.org/abs/1211.5063."""
+    """Scale all gradients together so that their norm is at most `limit`; Pascanu et al. 2012, https://arxiv.org/abs/1211.5063."""
 
-    limit: float = argument(Float(0, open_low=True), "the largest norm")
+    limit: float = argument(Float(0, open_low=True), "maximum norm")
 
     def lower(self) -> Lowering:
         return Lowering.to("torch.nn.utils.clip_grad_norm_", max_norm=self.limit)
@@ -31,9 +31,9 @@ class ClipNorm(Clip):
 @CLIPS.register("value")
 @declared
 class ClipValue(Clip):
-    """Cut every number of every gradient to [-limit, limit]."""
+    """Clip every element of every gradient to [-limit, limit]."""
 
-    limit: float = argument(Float(0, open_low=True), "the largest magnitude")
+    limit: float = argument(Float(0, open_low=True), "maximum absolute value")
 
     def lower(self) -> Lowering:
         return Lowering.to("torch.nn.utils.clip_grad_value_", clip_value=self.limit)

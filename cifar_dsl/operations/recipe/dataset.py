@@ -1,17 +1,17 @@
-"""Data sets by name: what is known of them before any file is read. cifar_dsl/training/datasets reads the files."""
+"""Datasets by name, and their shapes and sizes as far as known without reading files (cifar_dsl/training/datasets)."""
 
 from cifar_dsl.ir import Shape, argument, declared
 from cifar_dsl.ir.recipe import Dataset
 from cifar_dsl.operations.argument_types import Text
 from cifar_dsl.operations.registry import Registry
 
-DATASETS: Registry[Dataset] = Registry("data set")
+DATASETS: Registry[Dataset] = Registry("dataset")
 
 
 @DATASETS.register("cifar10")
 @declared
 class Cifar10(Dataset):
-    """CIFAR-10: 50,000 + 10,000 photographs; https://www.cs.toronto.edu/~kriz/cifar.html."""
+    """CIFAR-10: 50,000 training and 10,000 test images in 10 classes; https://www.cs.toronto.edu/~kriz/cifar.html."""
 
     shape = Shape((3, 32, 32))
     classes = 10
@@ -22,7 +22,7 @@ class Cifar10(Dataset):
 @DATASETS.register("cifar100")
 @declared
 class Cifar100(Dataset):
-    """CIFAR-100: 50,000 + 10,000 photographs; https://www.cs.toronto.edu/~kriz/cifar.html."""
+    """CIFAR-100: 50,000 training and 10,000 test images in 100 classes; https://www.cs.toronto.edu/~kriz/cifar.html."""
 
     shape = Shape((3, 32, 32))
     classes = 100
@@ -33,7 +33,7 @@ class Cifar100(Dataset):
 @DATASETS.register("shapes")
 @declared
 class Shapes(Dataset):
-    """Ten drawn shapes in clutter, 10,000 + 2,000 pictures; needs no download."""
+    """Drawings of ten shapes in clutter, 10,000 training and 2,000 test images; needs no download."""
 
     shape = Shape((3, 32, 32))
     classes = 10
@@ -44,6 +44,6 @@ class Shapes(Dataset):
 @DATASETS.register("npz")
 @declared
 class Npz(Dataset):
-    """A file of arrays, named by its content: where it lies is said on the command line, `--data npz:PATH`."""
+    """A file of arrays, identified by its content; `--data npz:PATH` on the command line locates it."""
 
-    digest: str = argument(Text(), "the first 16 digits of the arrays' SHA-256")
+    digest: str = argument(Text(), "first 16 hexadecimal digits of the arrays' SHA-256")

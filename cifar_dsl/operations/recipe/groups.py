@@ -1,4 +1,4 @@
-"""Which parameters a group of a recipe takes."""
+"""Which parameters belong to which group of a recipe."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -9,19 +9,19 @@ KINDS = ("filter", "matrix", "bias", "scale", "embedding", "norm")
 
 
 def matches(select: Iterable[str], path: str, kind: str, is_norm: bool) -> bool:
-    """Whether any of `select` takes the parameter at `path`, of this kind, in a layer that normalises or not.
+    """Whether any element of `select` matches the parameter at `path` of this kind.
 
-    A word of KINDS is a kind (`norm`: whatever a normalising layer owns), anything else a pattern of paths; every
-    path has a dot, so that none is such a word.
+    An element is a word of KINDS (`norm`: any parameter of a normalisation layer) or a pattern of paths. Every path
+    contains a dot, so that none equals a word. `is_norm`: whether the layer of the parameter is a normalisation layer.
     """
     own = {kind, "norm"} if is_norm else {kind}
     return any(word in own if word in KINDS else fnmatchcase(path, word) for word in select)
 
 
 def assign(graph: Graph, recipe: Recipe) -> dict[str, int | None]:
-    """For the path of every trained parameter the first group that takes it, by its number in the recipe.
+    """The group of every trained parameter, by path: the index of the first group that matches.
 
-    None stands for the recipe's own optimizer. Frozen parameters and buffers are left out.
+    None means the recipe's own optimizer. Frozen parameters and buffers are left out.
     """
     assigned: dict[str, int | None] = {}
     for node in graph.nodes:
@@ -29,10 +29,10 @@ def assign(graph: Graph, recipe: Recipe) -> dict[str, int | None]:
             if not parameter.is_trained:
                 continue
             path = f"{node.path}.{parameter.name}"
-            fitting = (
+            matching = (
                 number
                 for number, group in enumerate(recipe.groups)
                 if matches(group.select, path, parameter.kind, node.operation.is_norm)
             )
-            assigned[path] = next(fitting, None)
+            assigned[path] = next(matching, None)
     return assigned

@@ -1,4 +1,4 @@
-"""Losses: what training makes small."""
+"""Losses: logits (N, classes), and labels (N,) or class probabilities (N, classes) -> a scalar."""
 
 from cifar_dsl.ir import argument, declared
 from cifar_dsl.ir.recipe import Loss
@@ -6,7 +6,7 @@ from cifar_dsl.operations.argument_types import Choice, Float
 from cifar_dsl.operations.registry import Registry
 
 _REDUCTION = Choice(("mean", "sum"))
-_REDUCTION_DOC = "what gradients are taken of: the batch's mean or its sum; the mean is what is reported"
+_REDUCTION_DOC = "minimise the mean or the sum over the batch; metrics report the mean"
 
 
 LOSSES: Registry[Loss] = Registry("loss")
@@ -15,7 +15,7 @@ LOSSES: Registry[Loss] = Registry("loss")
 @LOSSES.register("cross_entropy")
 @declared
 class CrossEntropy(Loss):
-    """The negative log-likelihood of the right class under a softmax of the scores.
+    """Cross-entropy between the target and the softmax of the logits.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -23,7 +23,7 @@ class CrossEntropy(Loss):
     target = "torch.nn.CrossEntropyLoss"
     label_smoothing: float = argument(
         Float(0, 1, open_high=True),
-        "share of the target that is spread evenly over all classes; https://arxiv.org/abs/1512.00567",
+        "fraction of the target that is spread evenly over all classes; https://arxiv.org/abs/1512.00567",
         default=0.0,
     )
     reduction: str = argument(_REDUCTION, _REDUCTION_DOC, default="mean")
@@ -32,7 +32,7 @@ class CrossEntropy(Loss):
 @LOSSES.register("mse")
 @declared
 class Mse(Loss):
-    """The squared difference of the scores from 1 for the right class and 0 for the others, averaged over classes.
+    """Mean squared error between the logits and the target (1 for the right class, 0 for the others) over the classes.
 
     Hui and Belkin 2020, https://arxiv.org/abs/2006.07322.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
@@ -45,7 +45,7 @@ class Mse(Loss):
 @LOSSES.register("bce")
 @declared
 class Bce(Loss):
-    """Binary cross-entropy: each class by itself is there or not, under a sigmoid of its score; averaged over classes.
+    """Binary cross-entropy between the target and the sigmoid of the logits, averaged over the classes.
 
     As in Wightman et al. 2021, https://arxiv.org/abs/2110.00476.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
@@ -58,11 +58,13 @@ class Bce(Loss):
 @LOSSES.register("focal")
 @declared
 class Focal(Loss):
-    """Cross-entropy in which what is right already counts less, by the factor (1 - p)^gamma; Lin et al. 2017.
+    """Cross-entropy times (1 - p)^gamma, where p is the softmax probability of the right class; Lin et al. 2017.
 
-    https://arxiv.org/abs/1708.02002, with a softmax over the classes.
+    https://arxiv.org/abs/1708.02002.
     """
 
     target = "focal"
-    gamma: float = argument(Float(0), "how much less; 0 is plain cross-entropy", default=2.0)
+    gamma: float = argument(
+        Float(0), "exponent; larger values discount easy images more, 0 is plain cross-entropy", default=2.0
+    )
     reduction: str = argument(_REDUCTION, _REDUCTION_DOC, default="mean")

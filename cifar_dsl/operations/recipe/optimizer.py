@@ -1,4 +1,4 @@
-"""Optimizers: how gradients become steps."""
+"""Optimizers."""
 
 from cifar_dsl.ir import argument, declared
 from cifar_dsl.ir.recipe import Optimizer
@@ -17,16 +17,16 @@ OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
 @OPTIMIZERS.register("sgd")
 @declared
 class Sgd(Optimizer):
-    """Stochastic gradient descent, with momentum.
+    """Stochastic gradient descent with optional momentum.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
 
     target = "torch.optim.SGD"
     lr: float = argument(_LR, "learning rate")
-    momentum: float = argument(Float(0, 1, open_high=True), "how much of the last step is kept", default=0.0)
-    nesterov: bool = argument(Bool(), "look ahead along the momentum", default=False)
-    weight_decay: float = argument(_DECAY, "pull towards zero, added to the gradient", default=0.0)
+    momentum: float = argument(Float(0, 1, open_high=True), "momentum", default=0.0)
+    nesterov: bool = argument(Bool(), "use Nesterov momentum", default=False)
+    weight_decay: float = argument(_DECAY, "L2 penalty, added to the gradient", default=0.0)
 
     @property
     def states(self) -> int:
@@ -40,9 +40,9 @@ def _check_nesterov(nesterov: bool, momentum: float) -> None:
     if nesterov and not momentum:
         raise MisfitError(
             "E0304",
-            "Nesterov's step needs a momentum",
+            "`nesterov` needs a momentum",
             argument="nesterov",
-            help=("give `momentum=0.9`, or write `nesterov=false`",),
+            help=("add `momentum=0.9`, or write `nesterov=false`",),
         )
 
 
@@ -61,31 +61,31 @@ class _Adaptive(Optimizer):
 @OPTIMIZERS.register("adam")
 @declared
 class Adam(_Adaptive):
-    """Steps scaled by running moments of the gradient; Kingma and Ba 2014, https://arxiv.org/abs/1412.6980."""
+    """Adam: steps scaled by running moments of the gradient; Kingma and Ba 2014, https://arxiv.org/abs/1412.6980."""
 
     target = "torch.optim.Adam"
     lr: float = argument(_LR, "learning rate")
-    betas: tuple[float, float] = argument(_BETAS, "memory of the two moments", default=(0.9, 0.999))
+    betas: tuple[float, float] = argument(_BETAS, "decay rates of the two moments", default=(0.9, 0.999))
     eps: float = argument(_EPS, "added to the denominator", default=1e-8)
-    weight_decay: float = argument(_DECAY, "pull towards zero, added to the gradient", default=0.0)
+    weight_decay: float = argument(_DECAY, "L2 penalty, added to the gradient", default=0.0)
 
 
 @OPTIMIZERS.register("adamw")
 @declared
 class AdamW(_Adaptive):
-    """Adam with weight decay apart from the gradient; Loshchilov and Hutter, https://arxiv.org/abs/1711.05101."""
+    """Adam with decoupled weight decay; Loshchilov and Hutter 2017, https://arxiv.org/abs/1711.05101."""
 
     target = "torch.optim.AdamW"
     lr: float = argument(_LR, "learning rate")
-    betas: tuple[float, float] = argument(_BETAS, "memory of the two moments", default=(0.9, 0.999))
+    betas: tuple[float, float] = argument(_BETAS, "decay rates of the two moments", default=(0.9, 0.999))
     eps: float = argument(_EPS, "added to the denominator", default=1e-8)
-    weight_decay: float = argument(_DECAY, "pull towards zero, times the learning rate", default=1e-2)
+    weight_decay: float = argument(_DECAY, "decoupled weight decay, times the learning rate", default=1e-2)
 
 
 @OPTIMIZERS.register("rmsprop")
 @declared
 class RmsProp(Optimizer):
-    """Steps scaled by the running size of the gradient.
+    """RMSprop: steps scaled by a running root mean square of the gradient.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
     """
@@ -94,10 +94,10 @@ class RmsProp(Optimizer):
     has_fused = False
     has_capturable = True
     lr: float = argument(_LR, "learning rate")
-    alpha: float = argument(Float(0, 1, open_high=True), "memory of the running size", default=0.99)
-    momentum: float = argument(Float(0, 1, open_high=True), "how much of the last step is kept", default=0.0)
+    alpha: float = argument(Float(0, 1, open_high=True), "decay rate of the mean square", default=0.99)
+    momentum: float = argument(Float(0, 1, open_high=True), "momentum", default=0.0)
     eps: float = argument(_EPS, "added to the denominator", default=1e-8)
-    weight_decay: float = argument(_DECAY, "pull towards zero, added to the gradient", default=0.0)
+    weight_decay: float = argument(_DECAY, "L2 penalty, added to the gradient", default=0.0)
 
     @property
     def states(self) -> int:
@@ -105,13 +105,13 @@ class RmsProp(Optimizer):
 
     @property
     def can_be_recorded(self) -> bool:
-        return not self.momentum  # with one, torch reads the rate
+        return not self.momentum  # with momentum, torch reads the learning rate on the host
 
 
 @OPTIMIZERS.register("nadam")
 @declared
 class NAdam(Optimizer):
-    """Adam with Nesterov's momentum; Dozat 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.
+    """Adam with Nesterov momentum; Dozat 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.optim.NAdam.html
     """
@@ -120,10 +120,10 @@ class NAdam(Optimizer):
     has_fused = False
     has_capturable = True
     lr: float = argument(_LR, "learning rate")
-    betas: tuple[float, float] = argument(_BETAS, "memory of the two moments", default=(0.9, 0.999))
+    betas: tuple[float, float] = argument(_BETAS, "decay rates of the two moments", default=(0.9, 0.999))
     eps: float = argument(_EPS, "added to the denominator", default=1e-8)
-    weight_decay: float = argument(_DECAY, "pull towards zero, added to the gradient", default=0.0)
-    momentum_decay: float = argument(_DECAY, "how fast the momentum comes up to its full size", default=4e-3)
+    weight_decay: float = argument(_DECAY, "L2 penalty, added to the gradient", default=0.0)
+    momentum_decay: float = argument(_DECAY, "decay of the momentum schedule", default=4e-3)
 
     @property
     def states(self) -> int:
@@ -133,7 +133,7 @@ class NAdam(Optimizer):
 @OPTIMIZERS.register("adagrad")
 @declared
 class Adagrad(Optimizer):
-    """Steps scaled by the sum of all squared gradients; Duchi et al. 2011, https://jmlr.org/papers/v12/duchi11a.html.
+    """Adagrad: steps scaled by the sum of squared gradients; Duchi et al. 2011, https://jmlr.org/papers/v12/duchi11a.html.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html
     """
@@ -141,9 +141,9 @@ class Adagrad(Optimizer):
     target = "torch.optim.Adagrad"
     has_fused = False
     lr: float = argument(_LR, "learning rate")
-    lr_decay: float = argument(_DECAY, "at step n the rate is divided by 1 + n times this", default=0.0)
+    lr_decay: float = argument(_DECAY, "step n divides the learning rate by 1 + n * lr_decay", default=0.0)
     eps: float = argument(_EPS, "added to the denominator", default=1e-10)
-    weight_decay: float = argument(_DECAY, "pull towards zero, added to the gradient", default=0.0)
+    weight_decay: float = argument(_DECAY, "L2 penalty, added to the gradient", default=0.0)
 
     @property
     def states(self) -> int:
@@ -151,19 +151,19 @@ class Adagrad(Optimizer):
 
     @property
     def can_be_recorded(self) -> bool:
-        return False  # torch reads its counter of steps
+        return False  # torch reads its step counter on the host
 
 
 @OPTIMIZERS.register("lion")
 @declared
 class Lion(Optimizer):
-    """Steps of one size, along the sign of a mean gradient; Chen et al. 2023, https://arxiv.org/abs/2302.06675."""
+    """Lion: steps of constant size along the sign of a momentum; Chen et al. 2023, https://arxiv.org/abs/2302.06675."""
 
     target = "lion"
     has_fused = False
     lr: float = argument(_LR, "learning rate")
-    betas: tuple[float, float] = argument(_BETAS, "memory of the step, and of the momentum", default=(0.9, 0.99))
-    weight_decay: float = argument(_DECAY, "pull towards zero, times the learning rate", default=0.0)
+    betas: tuple[float, float] = argument(_BETAS, "decay rates for the step and for the momentum", default=(0.9, 0.99))
+    weight_decay: float = argument(_DECAY, "decoupled weight decay, times the learning rate", default=0.0)
 
     @property
     def states(self) -> int:
@@ -173,23 +173,23 @@ class Lion(Optimizer):
 @OPTIMIZERS.register("muon")
 @declared
 class Muon(Optimizer):
-    """The momentum of each matrix is made orthogonal before it is a step; Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/.
+    """Muon: steps along the orthogonalised momentum of each matrix; Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/.
 
-    A filter bank counts as a matrix with a row for each output channel. A few Newton-Schulz iterations in bfloat16
-    bring all singular values near 1, so that a step's size depends on the learning rate alone.
+    A convolution's weight counts as a matrix with one row per output channel. Newton-Schulz iterations in bfloat16
+    bring all singular values close to 1, so that the size of a step depends only on the learning rate.
     """
 
     target = "muon"
     has_fused = False
     trains_only = "tensors of two or more dimensions"
     lr: float = argument(_LR, "learning rate")
-    momentum: float = argument(Float(0, 1, open_high=True), "how much of the last steps is kept", default=0.95)
-    nesterov: bool = argument(Bool(), "look ahead along the momentum", default=True)
+    momentum: float = argument(Float(0, 1, open_high=True), "momentum", default=0.95)
+    nesterov: bool = argument(Bool(), "use Nesterov momentum", default=True)
     steps: int = argument(Int(1, 100), "Newton-Schulz iterations", default=5)
-    weight_decay: float = argument(_DECAY, "pull towards zero, times the learning rate", default=0.0)
+    weight_decay: float = argument(_DECAY, "decoupled weight decay, times the learning rate", default=0.0)
     rescale: bool = argument(
         Bool(),
-        "before each step, bring the weight to the Frobenius norm sqrt(output channels), as in "
+        "before each step, scale the weight to the Frobenius norm sqrt(output channels), as in "
         "https://github.com/KellerJordan/cifar10-airbench",
         default=False,
     )
@@ -206,7 +206,7 @@ class Muon(Optimizer):
         if self.rescale and self.weight_decay:
             raise MisfitError(
                 "E0304",
-                "a weight that is rescaled at every step can't decay",
+                "`weight_decay` has no effect with `rescale`",
                 argument="weight_decay",
-                help=("leave `weight_decay` or `rescale` out",),
+                help=("remove `weight_decay` or `rescale`",),
             )

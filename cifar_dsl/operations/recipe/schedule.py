@@ -1,4 +1,4 @@
-"""Schedules: the learning rate at every step, as a factor of the optimizer's."""
+"""Learning rate schedules: a factor on the optimizer's learning rate at every step."""
 
 import math
 from itertools import pairwise
@@ -9,7 +9,7 @@ from cifar_dsl.operations.argument_types import Float, Int, ListOf
 from cifar_dsl.operations.registry import MisfitError, Registry
 
 _WARMUP = Float(0)
-_WARMUP_DOC = "epochs during which the rate rises from zero, linearly"
+_WARMUP_DOC = "epochs of linear warm-up from zero"
 _SHARE = Float(0, 1)
 
 
@@ -29,14 +29,14 @@ class _Warmed(Schedule):
         return self.after_warmup(min(1.0, (epoch - self.warmup) / rest) if rest > 0 else 1.0)
 
     def after_warmup(self, progress: float) -> float:
-        """The factor at `progress`, from 0 at the end of the warm-up to 1 at the end of training."""
+        """The factor at `progress`: 0 at the end of the warm-up, 1 at the end of training."""
         raise NotImplementedError(self.name, progress)
 
 
 @SCHEDULES.register("constant")
 @declared
 class Constant(_Warmed):
-    """The same rate throughout."""
+    """A constant learning rate."""
 
     warmup: float = argument(_WARMUP, _WARMUP_DOC, default=0.0)
 
@@ -47,10 +47,10 @@ class Constant(_Warmed):
 @SCHEDULES.register("cosine")
 @declared
 class Cosine(_Warmed):
-    """Down along half a cosine; Loshchilov and Hutter 2016, https://arxiv.org/abs/1608.03983."""
+    """Cosine decay; Loshchilov and Hutter 2016, https://arxiv.org/abs/1608.03983."""
 
     warmup: float = argument(_WARMUP, _WARMUP_DOC, default=0.0)
-    final: float = argument(_SHARE, "the factor at the end", default=0.0)
+    final: float = argument(_SHARE, "factor at the end", default=0.0)
 
     def after_warmup(self, progress: float) -> float:
         return self.final + (1 - self.final) * (1 + math.cos(math.pi * progress)) / 2
@@ -59,10 +59,10 @@ class Cosine(_Warmed):
 @SCHEDULES.register("linear")
 @declared
 class Linear(_Warmed):
-    """Down along a straight line."""
+    """Linear decay."""
 
     warmup: float = argument(_WARMUP, _WARMUP_DOC, default=0.0)
-    final: float = argument(_SHARE, "the factor at the end", default=0.0)
+    final: float = argument(_SHARE, "factor at the end", default=0.0)
 
     def after_warmup(self, progress: float) -> float:
         return 1 + (self.final - 1) * progress
@@ -71,13 +71,13 @@ class Linear(_Warmed):
 @SCHEDULES.register("polynomial")
 @declared
 class Polynomial(_Warmed):
-    """Down along a power of the time that is left, as in Chen et al. 2016, https://arxiv.org/abs/1606.00915.
+    """Polynomial decay: (1 - progress)^power, as in Chen et al. 2016, https://arxiv.org/abs/1606.00915.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html
     """
 
-    power: float = argument(Float(0, open_low=True), "the power; 1 is a straight line")
-    final: float = argument(_SHARE, "the factor at the end", default=0.0)
+    power: float = argument(Float(0, open_low=True), "exponent; 1 is linear decay")
+    final: float = argument(_SHARE, "factor at the end", default=0.0)
     warmup: float = argument(_WARMUP, _WARMUP_DOC, default=0.0)
 
     def after_warmup(self, progress: float) -> float:
@@ -87,13 +87,13 @@ class Polynomial(_Warmed):
 @SCHEDULES.register("exponential")
 @declared
 class Exponential(Schedule):
-    """Multiplied by `gamma` over each epoch, a little at every step.
+    """Exponential decay by `gamma` per epoch, applied at every step.
 
-    Torch, which does it all at the epoch's end:
+    Torch, which applies it at the end of each epoch:
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html
     """
 
-    gamma: float = argument(Float(0, 1, open_low=True), "what an epoch multiplies it by")
+    gamma: float = argument(Float(0, 1, open_low=True), "factor per epoch")
 
     def factor(self, epoch: float, epochs: float) -> float:
         return math.pow(self.gamma, epoch)
@@ -102,10 +102,10 @@ class Exponential(Schedule):
 @SCHEDULES.register("step")
 @declared
 class Step(Schedule):
-    """Multiplied by `gamma` at the start of each of some epochs, counted from 0."""
+    """Multiply by `gamma` after each of the epochs in `at`."""
 
-    at: tuple[int, ...] = argument(ListOf(Int(1)), "after how many epochs it falls")
-    gamma: float = argument(Float(0, 1, open_low=True), "what it is multiplied by", default=0.1)
+    at: tuple[int, ...] = argument(ListOf(Int(1)), "after how many epochs the rate drops")
+    gamma: float = argument(Float(0, 1, open_low=True), "factor of each drop", default=0.1)
     warmup: float = argument(_WARMUP, _WARMUP_DOC, default=0.0)
 
     def unreached(self, epochs: float) -> str | None:
@@ -114,30 +114,30 @@ class Step(Schedule):
         return "warmup" if self.warmup > epochs else None
 
     def factor(self, epoch: float, epochs: float) -> float:
-        fallen = self.gamma ** sum(epoch >= start for start in self.at)
-        return fallen * epoch / self.warmup if epoch < self.warmup else fallen
+        factor = self.gamma ** sum(epoch >= start for start in self.at)
+        return factor * epoch / self.warmup if epoch < self.warmup else factor
 
 
 @SCHEDULES.register("piecewise")
 @declared
 class Piecewise(Schedule):
-    """Along straight lines from point to point; before the first and after the last as there."""
+    """Piecewise linear between points; constant before the first and after the last."""
 
-    at: tuple[float, ...] = argument(ListOf(Float(0)), "after how many epochs each point is reached")
-    factors: tuple[float, ...] = argument(ListOf(_SHARE), "the factor at each point")
+    at: tuple[float, ...] = argument(ListOf(Float(0)), "epoch of each point")
+    factors: tuple[float, ...] = argument(ListOf(_SHARE), "factor at each point")
 
     def check(self) -> None:
         if not self.at:
-            raise MisfitError("E0304", "a curve needs a point", argument="at")
+            raise MisfitError("E0304", "`at` needs at least one point", argument="at")
         if len(self.at) != len(self.factors):
             raise MisfitError(
                 "E0304",
-                f"`at` has {len(self.at)} points and `factors` {len(self.factors)}",
+                f"`at` has {len(self.at)} points, but `factors` has {len(self.factors)}",
                 argument="factors",
-                help=("give one factor for each point",),
+                help=("write one factor for each point",),
             )
         if any(later <= earlier for earlier, later in pairwise(self.at)):
-            raise MisfitError("E0304", "each point lies after the one before it", argument="at")
+            raise MisfitError("E0304", "the points of `at` must increase", argument="at")
 
     def unreached(self, epochs: float) -> str | None:
         return "at" if self.at[-1] > epochs else None
@@ -155,11 +155,15 @@ class Piecewise(Schedule):
 @SCHEDULES.register("one_cycle")
 @declared
 class OneCycle(Schedule):
-    """Up and down along straight lines; Smith 2018, https://arxiv.org/abs/1803.09820."""
+    """Linear rise to the optimizer's learning rate, then linear decay; Smith 2018, https://arxiv.org/abs/1803.09820."""
 
-    peak: float = argument(Float(0, 1, open_low=True, open_high=True), "where the top lies, of the whole", default=0.3)
-    start: float = argument(_SHARE, "the factor at the start", default=0.04)
-    final: float = argument(_SHARE, "the factor at the end", default=0.0)
+    peak: float = argument(
+        Float(0, 1, open_low=True, open_high=True),
+        "position of the maximum, as a fraction of the training",
+        default=0.3,
+    )
+    start: float = argument(_SHARE, "factor at the start", default=0.04)
+    final: float = argument(_SHARE, "factor at the end", default=0.0)
 
     def factor(self, epoch: float, epochs: float) -> float:
         progress = epoch / epochs

@@ -1,4 +1,4 @@
-"""The settings of `train`, each with what it takes and its default."""
+"""The settings of `train` and of its groups, with their types and defaults."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,10 +24,10 @@ EPOCHS = Float(0, 100_000, open_low=True, whole=True)
 
 @frozen
 class Setting:
-    """One line of `train`.
+    """One setting of `train`.
 
-    It takes either a value of a `kind`, or a choice from a `registry` (up to `most`, joined by `->`, or `none`,
-    where `is_chain`). `default` None stands for a setting that every recipe must say.
+    Its value is either of type `kind`, or a choice from a `registry`. With `is_chain`, it is up to `most` choices
+    joined by `->`, or `none`. A setting whose `default` is None is required.
     """
 
     name: str
@@ -40,14 +40,14 @@ class Setting:
 
 
 _ALL = (
-    Setting("data", "the data set that is trained and tested on", registry=DATASETS),
+    Setting("data", "the dataset", registry=DATASETS),
     Setting(
         "validation",
-        "training images that are held out: they choose the best epoch, so that the test images don't have to",
+        "number of training images that are held out to choose the best epoch without the test images",
         kind=Int(0, 10_000_000),
         default=0,
     ),
-    Setting("normalize", "how bytes become numbers", registry=NORMALIZATIONS, default=PerChannel()),
+    Setting("normalize", "how pixel values become network inputs", registry=NORMALIZATIONS, default=PerChannel()),
     Setting(
         "augment",
         "random changes to training images",
@@ -56,21 +56,21 @@ _ALL = (
         most=lambda limits: limits.changes,
         default=(),
     ),
-    Setting("epochs", "how often every training image is seen; the last epoch may be a part", kind=EPOCHS),
-    Setting("batch", "images in one step", kind=Int(1, 1_000_000)),
+    Setting("epochs", "number of passes over the training images; a fraction ends within an epoch", kind=EPOCHS),
+    Setting("batch", "images per step", kind=Int(1, 1_000_000)),
     Setting(
         "drop_last",
-        "whether what is left of an epoch after its last full batch is left out",
+        "drop the last, incomplete batch of each epoch",
         kind=Bool(),
         default=False,
     ),
-    Setting("optimizer", "how gradients become steps", registry=OPTIMIZERS),
-    Setting("schedule", "the learning rate over time", registry=SCHEDULES, default=Constant()),
-    Setting("loss", "what training makes small", registry=LOSSES, default=CrossEntropy()),
-    Setting("clip", "a bound on gradients", registry=CLIPS, default=NoClip()),
+    Setting("optimizer", "the optimizer and its learning rate", registry=OPTIMIZERS),
+    Setting("schedule", "the learning rate schedule", registry=SCHEDULES, default=Constant()),
+    Setting("loss", "the loss that training minimises", registry=LOSSES, default=CrossEntropy()),
+    Setting("clip", "gradient clipping", registry=CLIPS, default=NoClip()),
     Setting(
         "average",
-        "means of the weights along the way",
+        "averages of the weights",
         registry=AVERAGES,
         is_chain=True,
         most=lambda limits: limits.averages,
@@ -78,7 +78,7 @@ _ALL = (
     ),
     Setting(
         "test_augment",
-        "views of a test image to score",
+        "test-time augmentation: average the predictions for several views of each test image",
         registry=TEST_AUGMENTATIONS,
         is_chain=True,
         most=lambda limits: limits.views,
@@ -86,7 +86,7 @@ _ALL = (
     ),
     Setting(
         "precision",
-        "numbers of the forward and backward pass; weights stay float32",
+        "number format of the forward and backward pass; weights stay float32",
         kind=Choice(("fp32", "bf16", "fp16")),
         default="fp32",
     ),
@@ -97,12 +97,12 @@ SETTINGS = {setting.name: setting for setting in _ALL}
 _OF_GROUP = (
     Setting(
         "select",
-        "which parameters it takes, by kind or by path",
+        "the parameters of the group, by kind or by path",
         kind=ListOf(OneOf((Choice(KINDS), Pattern())), most=lambda limits: limits.selected),
     ),
-    Setting("optimizer", "how their gradients become steps", registry=OPTIMIZERS, default="the recipe's"),
-    Setting("schedule", "their learning rate over time", registry=SCHEDULES, default="the recipe's"),
-    Setting("epochs", "how long they are trained; then they stay as they are", kind=EPOCHS, default="the recipe's"),
+    Setting("optimizer", "their optimizer", registry=OPTIMIZERS, default="the recipe's"),
+    Setting("schedule", "their learning rate schedule", registry=SCHEDULES, default="the recipe's"),
+    Setting("epochs", "number of epochs after which they are frozen", kind=EPOCHS, default="the recipe's"),
 )
 
 GROUP_SETTINGS = {setting.name: setting for setting in _OF_GROUP}

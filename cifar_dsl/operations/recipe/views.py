@@ -1,4 +1,4 @@
-"""Test-time augmentation: the scores of a test image are weighted means over views of it."""
+"""Test-time augmentation: the logits of a test image are weighted means over several views of it."""
 
 from cifar_dsl.ir import argument, declared
 from cifar_dsl.ir.recipe import Views
@@ -11,16 +11,16 @@ TEST_AUGMENTATIONS: Registry[Views] = Registry("test augmentation")
 @TEST_AUGMENTATIONS.register("mirror")
 @declared
 class Mirror(Views):
-    """The mean of the scores for the image and for its mirror image."""
+    """Average the logits of the image and its horizontal flip."""
 
 
 @TEST_AUGMENTATIONS.register("shift")
 @declared
 class Shift(Views):
-    """Half the image's scores, half the mean of those for the image moved up and left and moved down and right.
+    """Average the logits of the image (weight 1/2) and of two shifted copies (1/4 each): up and left, down and right.
 
-    What comes in at the border is reflected. `mirror -> shift(1)` is the test-time augmentation of
+    The border is filled by reflection. `mirror -> shift(1)` is the test-time augmentation of
     https://github.com/KellerJordan/cifar10-airbench.
     """
 
-    pixels: int = argument(Int(1, 64), "how far in each of the two directions", default=1)
+    pixels: int = argument(Int(1, 64), "shift in each direction, in pixels", default=1)

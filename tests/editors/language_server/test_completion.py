@@ -323,7 +323,7 @@ def test_documentation() -> None:
     assert "Convolves." in documentation(HEAD + "model { §", "unit")
     assert "How wide it is." in documentation(HEAD + "param x = §", "breadth")
     assert "output channels" in documentation(HEAD + "model { conv(§", "channels=")
-    assert "How gradients become steps." in documentation(HEAD + "train { §", "optimizer")
+    assert "The optimizer and its learning rate." in documentation(HEAD + "train { §", "optimizer")
     assert "learning rate" in documentation(HEAD + "train { optimizer §", "sgd")
     assert completed(HEAD + "model { §")["conv"].detail == "layer"
     assert completed(HEAD + "model { conv(§")["in_channels"].detail

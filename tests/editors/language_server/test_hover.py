@@ -78,16 +78,16 @@ def test_words_of_the_language(model: str, expected: list[str], broken: str) -> 
 def test_a_word_is_described_by_its_argument() -> None:
     assert "padding on each side" in hovered(text_of("conv(8, 1, pad=sa§me)"))
     assert "shortcut: identity | project" in hovered(text_of("basic_block(8, shortcut=proj§ect)"))
-    assert "Numbers of the forward" in hovered(text_of("relu") + "train { precision bf§16 }")
+    assert "Number format of the forward" in hovered(text_of("relu") + "train { precision bf§16 }")
 
 
 @pytest.mark.parametrize("broken", ["", BROKEN])
 @pytest.mark.parametrize(
     ("recipe", "expected"),
     [
-        ("opti§mizer", ["How gradients become steps.", "Takes one of `sgd`", "Required."]),
+        ("opti§mizer", ["The optimizer and its learning rate.", "Takes one of `sgd`", "Required."]),
         ("ad§am(1", ["adam(lr", "- `lr`: "]),
-        ("bat§ch", ["Images in one step.", "Takes an integer"]),
+        ("bat§ch", ["Images per step.", "Takes an integer"]),
     ],
 )
 def test_words_of_recipes(recipe: str, expected: list[str], broken: str) -> None:

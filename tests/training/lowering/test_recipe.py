@@ -73,7 +73,7 @@ def test_every_argument_of_an_optimizer_reaches_torch(declaration):
 
 
 @all_of(OPTIMIZERS)
-def test_an_optimizer_keeps_no_more_numbers_than_the_estimate_of_memory_counts(declaration):
+def test_an_optimizer_keeps_the_states_that_the_memory_estimate_counts(declaration):
     weight = torch.zeros(10, 10, requires_grad=True)
     lowering = without_defaults(declaration).lower()
     optimizer = resolve(lowering.target, OPTIMIZER_CLASSES)([weight], **lowering.keywords())
@@ -89,18 +89,18 @@ def test_nesterov_without_momentum_is_refused(name):
         OPTIMIZERS[name](lr=1.0, momentum=0.0, nesterov=True).check()
 
 
-def test_a_rescaled_weight_can_not_decay():
-    with pytest.raises(MisfitError, match="can't decay"):
+def test_weight_decay_with_rescale_is_refused():
+    with pytest.raises(MisfitError, match="has no effect with `rescale`"):
         OPTIMIZERS["muon"](lr=1.0, weight_decay=0.1, rescale=True).check()
 
 
 @all_of(OPTIMIZERS)
-def test_an_optimizer_that_takes_some_parameters_alone_says_which(declaration):
+def test_an_optimizer_for_some_parameters_describes_them(declaration):
     declared = with_defaults(declaration)
-    assert declared.takes((4, 3))
-    assert declared.takes((4, 3, 2, 2))
-    assert declared.takes((4,)) == (declaration is not OPTIMIZERS["muon"])
-    assert bool(declared.takes_only) == (not declared.takes((4,)))
+    assert declared.can_train((4, 3))
+    assert declared.can_train((4, 3, 2, 2))
+    assert declared.can_train((4,)) == (declaration is not OPTIMIZERS["muon"])
+    assert bool(declared.trains_only) == (not declared.can_train((4,)))
 
 
 @all_of(LOSSES)
