@@ -35,7 +35,11 @@ class Int(Written):
         return value
 
     def describe(self) -> str:
-        return f"an integer of at least {self.low}" if self.high >= 10**9 else f"an integer {self.low} to {self.high:,}"
+        return (
+            f"an integer of at least {self.low}"
+            if self.high >= 10**9
+            else f"an integer from {self.low} to {self.high:,}"
+        )
 
     def symbols(self) -> tuple[str, ...]:
         return ()
@@ -66,12 +70,15 @@ class Float(Written):
         return float(value) + 0.0  # -0.0 becomes 0.0, so that both have one fingerprint
 
     def describe(self) -> str:
+        if math.isfinite(self.low) and math.isfinite(self.high) and not (self.open_low or self.open_high):
+            return f"a number from {self.low:g} to {self.high:g}"
         parts = []
         if self.low > -math.inf:
             parts.append(f"{'greater than' if self.open_low else 'at least'} {self.low:g}")
         if self.high < math.inf:
             parts.append(f"{'less than' if self.open_high else 'at most'} {self.high:g}")
-        return f"a number {' and '.join(parts)}".rstrip()
+        bounds = " and ".join(parts)
+        return f"a number of {bounds}" if bounds.startswith("at") else f"a number {bounds}".rstrip()
 
     def symbols(self) -> tuple[str, ...]:
         return ()

@@ -1,1 +1,1 @@
-"""A graph or a recipe as something to read: text, pictures, differences."""
+"""Readable views of a graph and a recipe: annotated source, flat text, pictures, differences, the reference."""

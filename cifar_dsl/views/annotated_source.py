@@ -1,4 +1,4 @@
-"""A spec's own text with a margin: on each line the shape that comes out of it, and what its stages cost."""
+"""The text of a spec with a margin that shows the output shape and the cost of each line."""
 
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.text import columns
@@ -12,7 +12,7 @@ _HEAD = ("output", "parameters", "macs")
 
 
 def margin(analysis: Analysis) -> list[str]:
-    """The lines of the spec itself, and of those bases that stages stem from, nearest first."""
+    """The annotated lines of the spec and of the bases that contribute stages, nearest first."""
     graph = analysis.graph
     files = _lines(analysis)
     rows: list[tuple[str, str, str, str]] = []
@@ -45,7 +45,7 @@ def _nearest_first(analysis: Analysis, files: dict[Source, dict[int, Line]]) -> 
 
 
 def _lines(analysis: Analysis) -> dict[Source, dict[int, Line]]:
-    """The lines that stages stem from, by their numbers, of the spec and all other files but the library's."""
+    """The lines that contribute stages, by file and line number (from 1), without the library."""
     graph = analysis.graph
     files: dict[Source, dict[int, Line]] = {analysis.source: {}}
 
@@ -54,7 +54,9 @@ def _lines(analysis: Analysis) -> dict[Source, dict[int, Line]]:
 
     for span, visit in visits(graph):
         if not span.source.is_library:
-            number = span.source.position(span.end - 1)[0] if visit.is_join else span.line  # branches join at their end
+            number = (
+                span.source.position(span.end - 1)[0] if visit.is_join else span.line
+            )  # the shape of a join belongs to its last line
             line(span.source, number).add(span, visit)
     size = analysis.program.input
     if size.span.source in files:
@@ -63,7 +65,7 @@ def _lines(analysis: Analysis) -> dict[Source, dict[int, Line]]:
 
 
 def _cells(graph: Graph, line: Line) -> tuple[str, str, str]:
-    """Shape, parameters and multiply-accumulates, as text."""
+    """The texts for output shape, parameters and multiply-accumulates."""
     cost = graph.cost_of(line.values)
     return shapes_text(line.shapes), _count(cost.parameters), _count(cost.macs)
 

@@ -1,7 +1,7 @@
-"""What a spec expands to, as text: one spec without blocks, loops, conditions or params.
+"""The expanded spec as text: one spec without blocks, loops, conditions or params.
 
-The text means what the graph means, but for the names of stages: what a block holds stands right in the model,
-after a comment that names the call.
+Its graph equals that of the original, except for the names of stages: the stages of a block are printed in the model,
+after a comment with the call.
 """
 
 from attrs import define, field
@@ -14,7 +14,7 @@ _INDENT = "    "
 
 
 def recipe_values(recipe: Recipe) -> dict[str, str]:
-    """The settings of a recipe, each as a spec would say it; those of groups after them."""
+    """The spec text of each setting of a recipe, followed by the settings of its groups."""
     values = {name: _setting_text(setting, getattr(recipe, name)) for name, setting in SETTINGS.items()}
     for group in recipe.groups:
         values |= {f"group.{group.name}.{name}": text for name, text in group_values(group).items()}
@@ -22,7 +22,7 @@ def recipe_values(recipe: Recipe) -> dict[str, str]:
 
 
 def group_values(group: Group) -> dict[str, str]:
-    """The settings of a group, each as a spec would say it."""
+    """The spec text of each setting of a group."""
     values = {name: getattr(group, name) for name in GROUP_SETTINGS}
     return {name: _setting_text(GROUP_SETTINGS[name], value) for name, value in values.items() if value is not None}
 
@@ -58,7 +58,7 @@ def expanded(graph: Graph, recipe: Recipe | None, name: str) -> str:
 
 @define
 class _Printer:
-    """Prints nodes in their order. `_named` holds what values are called that are used out of the flow."""
+    """Prints stages in order. `_named` holds the names of values that are used outside of the chain."""
 
     graph: Graph
     _named: dict[int, str] = field(factory=dict)
@@ -69,7 +69,7 @@ class _Printer:
         return lines if flow == self.graph.output else [*lines, self._named[self.graph.output]]
 
     def _body(self, scope: Scope, flow: int) -> tuple[list[str], int]:
-        """The lines of a body into which the value `flow` comes, and the value that comes out."""
+        """The lines of a body whose input is the value `flow`, and the value of its output."""
         lines: list[str] = []
         for stage in scope.computing:
             if isinstance(stage, Node):
@@ -110,13 +110,13 @@ class _Printer:
         self._taken.add(name)
         self._named[scope.output] = name
         if any(line.startswith(("let ", "#")) for line in lines):
-            # A let holds one chain; a body of several lines is one stage of it in a loop of one round.
+            # A `let` accepts a single chain, so several lines are wrapped into a loop with one iteration.
             return [f"let {name} = repeat 1 {{", *(_INDENT + line for line in lines), "}"]
         return _chained(f"let {name} = ", lines)
 
 
 def _chained(start: str, lines: list[str]) -> list[str]:
-    """Stages, a line each or (joins) several, as one chain."""
+    """Join the lines of stages into one chain; a join spans several lines."""
     chained = [start + lines[0]]
     for line in lines[1:]:
         if line.startswith((" ", "}")):

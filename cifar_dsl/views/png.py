@@ -1,4 +1,4 @@
-"""SVG to PNG, drawn by resvg (the extra `pictures`)."""
+"""SVG to PNG with resvg (the extra `pictures`)."""
 
 from pathlib import Path
 
@@ -12,20 +12,20 @@ _COVERED = frozenset(
         *"\n\u2009\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u2212",
     ]
 )
-_MOST_PIXELS = 16_384  # on a side; most programs open no larger image
+_MOST_PIXELS = 16_384  # per side; most programs can't open larger images
 
 
 def png_scale(longest_side: float) -> float | None:
-    """Pixels per unit of a picture: 2, fewer for a large one, None where less than 1 would be left to read."""
+    """Pixels per unit of a picture: 2, or less for large pictures; None if it would fall below 1."""
     scale = min(2.0, _MOST_PIXELS / longest_side)
     return scale if scale >= 1 else None
 
 
 def svg_to_png(svg: str, scale: float) -> bytes:
-    """Draw `svg` with `scale` pixels for each pixel or point. Raises ImportError without resvg-py.
+    """Render `svg` with `scale` pixels per unit. Raises ImportError without resvg-py.
 
-    The package's own fonts make the bytes the same on every machine. Only a text with letters that they lack
-    is drawn with the system's fonts too.
+    The bundled fonts make the output identical on every machine. System fonts are used only for text with characters
+    that the bundled fonts lack.
     """
     from resvg_py import svg_to_bytes
 

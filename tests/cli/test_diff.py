@@ -16,9 +16,9 @@ network
   unit: + bn after conv (3 calls); +320 parameters (+0.26 %)
 
 totals
-  parameters    122,570  ->    122,890  +320 (+0.26 %)
-  macs        4,548,608  ->  4,548,608  unchanged
-  kept bytes    293,248  ->    455,808  +162,560 (+55.4 %)
+  parameters          122,570  ->    122,890  +320 (+0.26 %)
+  macs              4,548,608  ->  4,548,608  unchanged
+  activation bytes    293,248  ->    455,808  +162,560 (+55.4 %)
 
 train: unchanged
 """

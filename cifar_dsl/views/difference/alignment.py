@@ -1,4 +1,4 @@
-"""Which stage of one network is which of another: the alignment with the most in common, body by body."""
+"""Aligns the stages of two networks, body by body, so that the partners have as much as possible in common."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,27 +6,27 @@ from attrs import define, field
 
 from cifar_dsl.views.difference.stages import Stage
 
-Pair = tuple[Stage | None, Stage | None]  # without a partner: removed, or added
+Pair = tuple[Stage | None, Stage | None]  # one is None for a removed or added stage
 
-_SAME_BLOCK = 0.5  # what the same name of a block counts, in layers
-_SAME_NAME = 0.001  # of two that are equally alike, the one of the same name
-_ALIKE = 0.8  # the part that partners have in common at least, if their blocks have other names
-_CELLS = 1_000_000  # pairs that are weighed; after that bodies are aligned by position
-_DEPTH = 40  # of stages in each other that are looked into to weigh a pair
+_SAME_BLOCK = 0.5  # the weight of an equal block name, in layers
+_SAME_NAME = 0.001  # breaks ties in favour of an equal name
+_ALIKE = 0.8  # the minimum overlap of partners whose blocks have different names
+_CELLS = 1_000_000  # the maximum number of weighed pairs; beyond it, bodies are aligned by position
+_DEPTH = 40  # the maximum nesting that is compared to weigh a pair
 
 
 @define
 class Aligner:
-    """Aligns bodies. The work is bounded for any two networks."""
+    """Aligns bodies. Its work is bounded for any two networks."""
 
     _scores: dict[tuple[int, int], float] = field(factory=dict)
     _cells: int = _CELLS
 
     def pairs(self, a: Sequence[Stage], b: Sequence[Stage]) -> list[Pair]:
-        """The stages of two bodies, each with its partner where it has one, in the order of both.
+        """The stages of two bodies in the order of both, each with its partner if it has one.
 
-        Where neither body has partners for a run of stages of the other, what their blocks hold may have: then
-        these stages stand for them, since only the blocks around them differ.
+        If stages of both bodies are left without partners between two pairs, the stages inside their blocks may have
+        partners: then these replace them, since only the enclosing blocks differ.
         """
         aligned: list[Pair] = []
         for removed, added, pair in runs(self._pairs(a, b, 0)[1]):
@@ -36,7 +36,7 @@ class Aligner:
         return aligned
 
     def _dissolved(self, removed: Sequence[Stage], added: Sequence[Stage]) -> list[Pair]:
-        """What two runs hold in pairs, if most of it has partners: in one of them, else in both."""
+        """Pairs of the stages inside one of two runs, or inside both, if most of them have partners."""
         if not removed or not added:
             return []
         for a, b in (
@@ -70,7 +70,7 @@ class Aligner:
             return self._by_position(a, b, depth)
         self._cells -= len(a) * len(b)
         weights = [[self._weight(x, y, depth) for y in b] for x in a]
-        best = [[0.0] * (len(b) + 1) for _ in range(len(a) + 1)]  # of what follows each place
+        best = [[0.0] * (len(b) + 1) for _ in range(len(a) + 1)]  # the best score of the suffixes from (i, j)
         for i in reversed(range(len(a))):
             for j in reversed(range(len(b))):
                 best[i][j] = max(best[i + 1][j], best[i][j + 1])
@@ -105,7 +105,7 @@ class Aligner:
         return score + _SAME_NAME if score and a.name == b.name else score
 
     def _score(self, a: Stage, b: Stage, depth: int) -> float:
-        """How much two stages have in common, in layers; 0 if they can't be partners."""
+        """The overlap of two stages, in layers; 0 if they can't be partners."""
         if a.key == b.key:
             return a.size + _SAME_BLOCK * a.is_scope
         key = (a.key, b.key)
@@ -130,7 +130,7 @@ class Aligner:
 
 
 def runs(pairs: Sequence[Pair]) -> Iterator[tuple[list[Stage], list[Stage], tuple[Stage, Stage] | None]]:
-    """Every pair of partners, with the removed and added stages before it; None for those after the last."""
+    """Every pair of partners, with the removed and added stages before it; the pair is None after the last."""
     removed: list[Stage] = []
     added: list[Stage] = []
     for a, b in pairs:
@@ -149,7 +149,7 @@ def _without_partners(a: Sequence[Stage], b: Sequence[Stage]) -> list[Pair]:
 
 
 def _likeness(a: Stage, b: Stage) -> float:
-    """Of two layers of one kind: more, the more arguments are equal."""
+    """The score of two layers of one kind, from 0.4 to 1: it grows with the share of equal arguments."""
     assert a.node is not None
     assert b.node is not None
     arguments = list(zip(a.node.operation.arguments().items(), b.node.operation.arguments().items(), strict=True))
@@ -158,7 +158,7 @@ def _likeness(a: Stage, b: Stage) -> float:
 
 
 def _opened(stages: Sequence[Stage]) -> list[Stage]:
-    """The stages, with what they hold in place of scopes."""
+    """The stages, with every scope replaced by the stages inside it."""
     return [inner for stage in stages for inner in (stage.stages if stage.is_scope else (stage,))]
 
 

@@ -1,4 +1,4 @@
-"""Edits put together, so that what was done to a block is said once, however often the block is called."""
+"""Combines edits into changes, so that a change to a block is reported once, however often the block is called."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,13 +7,13 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Node
 from cifar_dsl.views.difference.edits import Edit, Edits, Kind, Rename, called_blocks
 
-_LONGEST = 100  # characters of an exact text
-_LISTED = 4  # of alike things that are named one by one
+_LONGEST = 100  # characters; a longer text is shown without arguments
+_LISTED = 4  # similar items that are listed before `and N more`
 
 
 @frozen
 class Change:
-    """One change of the network, made at the `stages` with these paths."""
+    """One change of the network; `stages` are the paths of the changed stages."""
 
     kind: Kind
     block: str
@@ -23,7 +23,7 @@ class Change:
 
 
 def network_changes(a: Graph, b: Graph, edits: Edits) -> tuple[Change, ...]:
-    """The changes, in the order of their first places; calls of blocks that came or went at the end."""
+    """The changes in the order of their first stages, followed by added and removed calls of blocks."""
     groups: dict[tuple[str, str, str], list[Edit]] = {}
     for edit in edits.edits:
         groups.setdefault((edit.kind, edit.block, edit.subject), []).append(edit)
@@ -51,15 +51,15 @@ def _change(edits: Sequence[Edit], calls: Counter[str]) -> Change:
 
 
 def _text(edits: Sequence[Edit]) -> str:
-    """What all of them say, else (arguments) what each says, else what they say in general."""
+    """The common text of all edits; else, for changed arguments, a list of their texts; else their general text."""
     first = edits[0]
     exact = _common(edit.text for edit in edits)
     if exact and len(exact) <= _LONGEST:
         return exact
     if first.kind != "changed":
         return first.general
-    often = Counter(edit.text for edit in edits)
-    listed = [f"{text} ({number} x)" if number > 1 else text for text, number in often.items()]
+    counts = Counter(edit.text for edit in edits)
+    listed = [f"{text} ({number} x)" if number > 1 else text for text, number in counts.items()]
     argument, *more = first.subject.partition(": ")[2].split(", ")
     if more:
         return "; ".join(_cut(listed))
@@ -67,7 +67,7 @@ def _text(edits: Sequence[Edit]) -> str:
 
 
 def _often(edits: Sequence[Edit], paths: Sequence[str], calls: Counter[str]) -> str:
-    """In how many calls, or how often, where that is more than once."""
+    """The number of calls or repetitions, if more than one."""
     first = edits[0]
     if len(edits) == 1:
         return ""
@@ -80,7 +80,7 @@ def _often(edits: Sequence[Edit], paths: Sequence[str], calls: Counter[str]) -> 
 
 
 def _calls(edits: Sequence[Edit], before: Counter[str], after: Counter[str]) -> Change:
-    """How much more, or less, often a block is called."""
+    """The change of how often a block is called."""
     block = edits[0].subject
     often = Counter((edit.general, edit.text) for edit in edits)
     listed = [f"{sign} {number} x {text}" if number > 1 else f"{sign} {text}" for (sign, text), number in often.items()]
@@ -89,7 +89,7 @@ def _calls(edits: Sequence[Edit], before: Counter[str], after: Counter[str]) -> 
 
 
 def renames_text(renames: Sequence[Rename]) -> str:
-    """The stages with other paths in one line, those that own weights first; "" if there are none."""
+    """The renamed stages in one line, those with weights first; "" if there are none."""
     often = Counter((rename.block, *rename.inside) for rename in renames)
     own = {(rename.block, *rename.inside) for rename in renames if rename.layers}
     ordered = sorted(often.items(), key=lambda item: item[0] not in own)
@@ -101,7 +101,7 @@ def renames_text(renames: Sequence[Rename]) -> str:
 
 
 def consequences_text(consequences: Sequence[tuple[Node, Node]]) -> list[str]:
-    """What became of layers that nobody touched: their shapes, then their weights."""
+    """The new shapes and parameter counts of layers that changed only as a consequence."""
     shapes = [
         f"{after.path} {before.shape} -> {after.shape}" for before, after in consequences if before.shape != after.shape
     ]
@@ -112,21 +112,21 @@ def consequences_text(consequences: Sequence[tuple[Node, Node]]) -> list[str]:
     ]
     lines = []
     if shapes:
-        lines.append(f"shapes that follow: {', '.join(_cut(shapes))}")
+        lines.append(f"shapes that change as a result: {', '.join(_cut(shapes))}")
     if parameters:
-        lines.append(f"parameters that follow: {', '.join(_cut(parameters))}")
+        lines.append(f"parameters that change as a result: {', '.join(_cut(parameters))}")
     return lines
 
 
 def layer_counts(a: Graph, b: Graph) -> list[str]:
-    """How many layers of each kind there are, where that differs."""
+    """The number of layers of each kind whose number differs."""
     before, after = (Counter(node.operation.name for node in graph.nodes) for graph in (a, b))
     names = dict.fromkeys([*before, *after])
     return [f"{name} {before[name]} -> {after[name]}" for name in names if before[name] != after[name]]
 
 
 def _common(texts: Iterable[str]) -> str:
-    """The text that is the only one; "" if there are several."""
+    """The text that all have in common; "" if they differ."""
     distinct = set(texts)
     return distinct.pop() if len(distinct) == 1 else ""
 

@@ -1,4 +1,4 @@
-"""What was done to one network to make another: single edits, each at its place."""
+"""The edits that turn one network into another."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,11 +18,20 @@ Kind = Literal["input", "added", "removed", "replaced", "moved", "changed", "cal
 
 @frozen
 class Edit:
-    """One edit, of the stage with the path `stage`.
+    """One edit of a stage.
 
-    `block` is the block in a call of which it lies ("" is the model), `call` that call's path and `inside` the path
-    of a changed layer from there. Edits of one `subject` are the same in general. `text` says one exactly, `general`
-    without arguments; `place` says where, `general_place` the same without numbers. `parameters` is how many it adds.
+    Attributes:
+        kind: The kind of edit.
+        block: The innermost block that contains the stage; "" for the model.
+        call: The path of the call of that block.
+        stage: The path of the stage.
+        subject: Equal for edits that are the same except for arguments.
+        text: The edit in words.
+        general: The edit in words, without arguments.
+        inside: The path of a changed layer, relative to the call.
+        place: The position in words, such as "after conv2".
+        general_place: The position in words, without numbers.
+        parameters: The number of added parameters; negative if they are removed.
     """
 
     kind: Kind
@@ -40,9 +49,9 @@ class Edit:
 
 @frozen
 class Rename:
-    """A stage that has another path. `inside` are its paths from the call that it lies in, `layers` those with weights.
+    """A stage whose path changed; the stages inside it are not listed separately.
 
-    What lies in it has another path too and isn't named again.
+    `inside` are both paths relative to the enclosing call of `block`. `layers` counts the layers with weights in it.
     """
 
     block: str
@@ -54,7 +63,7 @@ class Rename:
 
 @define
 class Edits:
-    """All that was found; `consequences` are layers that nobody touched, with another shape or other weights."""
+    """All edits and renames. `consequences` are unedited layers whose shape or parameter count changed."""
 
     edits: list[Edit] = field(factory=list)
     renames: list[Rename] = field(factory=list)
@@ -63,7 +72,7 @@ class Edits:
 
 @frozen
 class _Frame:
-    """Two bodies that are compared: the innermost call that both lie in, and their own paths."""
+    """Two bodies under comparison: the innermost call that contains them, and their paths in both networks."""
 
     block: str = ""
     calls: tuple[str, str] = ("", "")
@@ -76,7 +85,7 @@ class _Frame:
 
 
 def find_edits(a: Graph, b: Graph) -> Edits:
-    """Everything that differs between two graphs; nothing exactly where they mean the same."""
+    """The edits between two graphs; empty if and only if they are equal."""
     walk = _Walk(a, b)
     if a.input != b.input:
         text = f"input: {a.input} -> {b.input}"
@@ -96,7 +105,7 @@ def called_blocks(graph: Graph) -> Counter[str]:
 
 @define
 class _Walk:
-    """Goes through both networks at once. `_partners` pairs nodes, with the frame that they stand in."""
+    """Walks both networks in parallel. `_partners` are pairs of nodes with their frame."""
 
     a: Graph
     b: Graph
@@ -106,7 +115,7 @@ class _Walk:
     _partners: list[tuple[Node, Node, _Frame]] = field(factory=list)
 
     def bodies(self, a: Sequence[Stage], b: Sequence[Stage], frame: _Frame) -> None:
-        """Compare what two bodies hold."""
+        """Compare the stages of two bodies."""
         pairs = self._aligner.pairs(a, b)
         before = _previous([stage for stage, _ in pairs if stage]) | _previous([stage for _, stage in pairs if stage])
         moved = _moved(pairs)
@@ -128,12 +137,12 @@ class _Walk:
     def _run(
         self, removed: Sequence[Stage], added: Sequence[Stage], before: dict[Stage, Stage | None], frame: _Frame
     ) -> None:
-        """Take down that stages are gone and others have come in their place."""
+        """Record that stages were removed, added or replaced."""
         if not removed and not added:
             return
         blocks = {stage.what if stage.kind == "block" else "" for stage in (*removed, *added)}
         if len(removed) == len(added) > 1 and "" not in blocks:
-            for a, b in zip(removed, added, strict=True):  # call by call, so that equal ones can be told at once
+            for a, b in zip(removed, added, strict=True):  # call by call, so that equal edits can be combined
                 self._run([a], [b], before, frame)
             return
         if not (removed and added) and len(blocks) == 1 and blocks <= self.shared_blocks:
@@ -141,7 +150,7 @@ class _Walk:
             return
         parameters = _parameters(added) - _parameters(removed)
         text, general = (
-            _said(
+            _edit_text(
                 stages_text(removed, self.a, in_general=in_general), stages_text(added, self.b, in_general=in_general)
             )
             for in_general in (False, True)
@@ -149,12 +158,12 @@ class _Walk:
         kind: Kind = "replaced" if removed and added else "removed" if removed else "added"
         where = _place(removed[0], before, frame, 0) if removed else _place(added[0], before, frame, 1)
         if kind == "replaced" and not where[0].startswith("after"):
-            where = "", ""  # what is replaced says enough
+            where = "", ""  # the text names the replaced stages
         stage = (*added, *removed)[0].path
         self.found.edits.append(Edit(kind, *frame.place, stage, general, text, general, "", *where, parameters))
 
     def _more_calls(self, removed: Sequence[Stage], added: Sequence[Stage]) -> None:
-        """Take down calls of a block that both networks call."""
+        """Record added or removed calls of a block that both networks call."""
         for stages, graph, sign in ((removed, self.a, "-"), (added, self.b, "+")):
             for stage in stages:
                 number = _parameters([stage]) * (1 if sign == "+" else -1)
@@ -186,7 +195,7 @@ class _Walk:
         self.bodies(a.stages, b.stages, within)
 
     def _calls(self, before: Node, after: Node, frame: _Frame) -> None:
-        """Compare a layer's or join's name and arguments."""
+        """Compare the name and arguments of two layers or joins."""
         old, new = before.operation, after.operation
         inside = _relative(after.path, frame.calls[1])
         parameters = after.cost.parameters - before.cost.parameters
@@ -202,10 +211,10 @@ class _Walk:
         elif (before.shape, before.cost.parameters) != (after.shape, after.cost.parameters):
             self.found.consequences.append((before, after))
 
-    # ---- what flows where
+    # ---- wiring
 
     def inputs(self) -> None:
-        """Compare what partners get, and what comes out in the end."""
+        """Compare the inputs of partners, and the outputs of the networks."""
         wiring = Wiring(self.a, self.b, {a.output: b.output for a, b, _ in self._partners})
         for before, after, frame in self._partners:
             if wiring.is_changed(before.inputs, after.inputs):
@@ -226,19 +235,19 @@ class _Walk:
         self.found.edits.append(Edit("rewired", *frame.place, path, subject, text, text, inside))
 
 
-def _said(removed: str, added: str) -> str:
+def _edit_text(removed: str, added: str) -> str:
     if removed and added:
         return f"{removed} replaced by {added}"
     return f"- {removed}" if removed else f"+ {added}"
 
 
 def _moved(pairs: Sequence[Pair]) -> dict[Stage, Stage]:
-    """Stages that went from one place of a body to another."""
-    gone = [a for a, b in pairs if a and not b]
-    come = [b for a, b in pairs if b and not a]
-    often = Counter(stage.content for stage in gone), Counter(stage.content for stage in come)
-    partners = {stage.content: stage for stage in come}
-    return {a: partners[a.content] for a in gone if often[0][a.content] == often[1][a.content] == 1}
+    """The stages that moved within a body, with their partners."""
+    removed = [a for a, b in pairs if a and not b]
+    added = [b for a, b in pairs if b and not a]
+    counts = Counter(stage.content for stage in removed), Counter(stage.content for stage in added)
+    partners = {stage.content: stage for stage in added}
+    return {a: partners[a.content] for a in removed if counts[0][a.content] == counts[1][a.content] == 1}
 
 
 def _previous(stages: Sequence[Stage]) -> dict[Stage, Stage | None]:
@@ -246,7 +255,7 @@ def _previous(stages: Sequence[Stage]) -> dict[Stage, Stage | None]:
 
 
 def _place(stage: Stage, before: dict[Stage, Stage | None], frame: _Frame, side: int) -> tuple[str, str]:
-    """Where a stage stands, exactly and in general."""
+    """The position of a stage in words, exact and without numbers."""
     if stage.kind == "branch":
         return f"as {_relative(stage.path, frame.calls[side])}", "as a branch"
     if previous := before[stage]:
@@ -256,7 +265,7 @@ def _place(stage: Stage, before: dict[Stage, Stage | None], frame: _Frame, side:
 
 
 def _relative(path: str, start: str) -> str:
-    """A path from the stage `start` on; the whole path where it lies elsewhere."""
+    """A path relative to the stage `start`; the whole path if it isn't inside."""
     if path == start:
         return ""
     return path.removeprefix(f"{start}.") if start else path

@@ -1,4 +1,4 @@
-"""The difference of two specs, as lines for people and as data for programs."""
+"""The difference of two specs, as text and as JSON data."""
 
 from attrs import asdict
 
@@ -11,13 +11,13 @@ from cifar_dsl.views.difference.changes import Change, consequences_text, layer_
 from cifar_dsl.views.difference.edits import Rename, find_edits
 from cifar_dsl.views.difference.training import SettingChange, recipe_changes
 
-_MOST_CHANGES = 30  # lines about the network; more are summed up
-_FIRST_CHANGES = 12  # of those that are shown nevertheless
+_MOST_CHANGES = 30  # lines about the network; beyond it, the list is shortened
+_FIRST_CHANGES = 12  # lines of a shortened list
 
 
 @frozen
 class Difference:
-    """In what two specs differ in meaning. It is empty exactly where their fingerprints are equal."""
+    """The differences in meaning between two specs: empty if and only if their fingerprints are equal."""
 
     a: Analysis
     b: Analysis
@@ -28,12 +28,12 @@ class Difference:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the specs mean the same."""
+        """Whether the specs have equal meaning."""
         return not (self.network or self.renames or self.training)
 
 
 def difference(a: Analysis, b: Analysis) -> Difference:
-    """Compare two specs in meaning: network and recipe, not the text."""
+    """Compare the networks and recipes of two specs, not their text."""
     edits = find_edits(a.graph, b.graph)
     return Difference(
         a,
@@ -46,7 +46,7 @@ def difference(a: Analysis, b: Analysis) -> Difference:
 
 
 def as_lines(found: Difference, *, in_full: bool = False) -> list[str]:
-    """The difference for people; `in_full` with every change of the network, however many there are."""
+    """The difference as text; `in_full` lists every change of the network."""
     if found.is_empty:
         return ["no difference in meaning"]
     lines = [f"{_title(found.a)} -> {_title(found.b)}"]
@@ -71,7 +71,7 @@ def _network_lines(found: Difference, *, in_full: bool) -> list[str]:
     if len(lines) > _MOST_CHANGES and not in_full:
         counts = layer_counts(found.a.graph, found.b.graph)
         hidden = f"... {len(lines) - _FIRST_CHANGES} more changes; --full lists them"
-        lines = [*lines[:_FIRST_CHANGES], hidden, *([f"layers in all: {', '.join(counts)}"] if counts else [])]
+        lines = [*lines[:_FIRST_CHANGES], hidden, *([f"layers: {', '.join(counts)}"] if counts else [])]
     if found.renames:
         lines.append(f"renamed, with their weights: {renames_text(found.renames)}")
     return lines + consequences_text(found.consequences)
@@ -93,7 +93,7 @@ def _totals(a: Graph, b: Graph) -> list[str]:
     for name, before, after in (
         ("parameters", a.cost.parameters, b.cost.parameters),
         ("macs", a.cost.macs, b.cost.macs),
-        ("kept bytes", kept_bytes(a), kept_bytes(b)),
+        ("activation bytes", kept_bytes(a), kept_bytes(b)),
     ):
         change = f"{after - before:+,}{_percent(after - before, before)}" if after != before else "unchanged"
         rows.append([name, f"{before:,}", "->", f"{after:,}", change])
@@ -103,12 +103,12 @@ def _totals(a: Graph, b: Graph) -> list[str]:
 def _training_lines(found: Difference) -> list[str]:
     for recipe, other in ((found.a.recipe, found.b), (found.b.recipe, found.a)):
         if recipe is None and other.recipe is not None:
-            return [f"only {other.program.name} says how it is trained"]
+            return [f"only {other.program.name} has a recipe"]
     return [str(change) for change in found.training]
 
 
 def as_data(found: Difference) -> dict[str, object]:
-    """The difference for programs."""
+    """The difference as JSON data."""
     return {
         "equal": found.is_empty,
         "a": _side(found.a),

@@ -1,4 +1,4 @@
-"""The stages of a graph, prepared for being aligned with another: what they are, what they hold."""
+"""The stages of a graph, with keys for comparing them with those of another graph."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Literal, cast
@@ -9,16 +9,23 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Node, Scope
 
 Kind = Literal["layer", "join", "block", "branch", "let", "part"]
-_SHOWN_STAGES = 6  # of a sequence; a longer one is cut
+_SHOWN_STAGES = 6  # of a sequence before it is shortened
 
 
 @frozen(eq=False)
 class Stage:
-    """A layer, a join with its branches, or a scope with what it holds.
+    """A layer, a join with its branches, or a scope with its stages.
 
-    `what` is the layer's, join's or block's name, or the kind of another scope. `node` is that of a layer or join.
-    `content` is one number for all stages that compute with equal
-    operations in equal order, whatever scopes they stand in; `key` also tells scopes apart by `what`.
+    Attributes:
+        path: The path of the node or scope.
+        kind: layer, join, or the kind of the scope.
+        what: The name of the layer, join or block; for other scopes, their kind.
+        label: The text in the spec.
+        node: The node of a layer or join; None for a scope.
+        stages: The branches of a join, or the stages of a scope.
+        size: The number of nodes in it.
+        content: A number that is equal for stages with equal operations in equal order, in any scopes.
+        key: Like `content`, but scopes with a different `what` have different keys.
     """
 
     path: str
@@ -38,11 +45,11 @@ class Stage:
 
     @property
     def is_scope(self) -> bool:
-        """Whether it computes nothing itself."""
+        """Whether it is a scope, which has no node of its own."""
         return self.node is None
 
     def nodes(self) -> list[Node]:
-        """The nodes here and below."""
+        """The nodes in it."""
         found: list[Node] = []
         waiting = [self]
         while waiting:
@@ -53,7 +60,7 @@ class Stage:
         return found
 
     def dissolved(self) -> "Iterator[Stage]":
-        """The layers and joins that scopes hold, in their order; joins stay whole."""
+        """The layers and joins inside nested scopes, in order; a join isn't split into its branches."""
         waiting = [self]
         while waiting:
             stage = waiting.pop()
@@ -63,7 +70,7 @@ class Stage:
                 yield stage
 
     def unwrapped(self) -> "Stage":
-        """What stands alone in scopes; else the stage itself."""
+        """The only layer or join inside nested scopes of one stage each; else the stage itself."""
         stage = self
         while stage.is_scope and len(stage.stages) == 1:
             (stage,) = stage.stages
@@ -112,7 +119,7 @@ class Reader:
 
 
 def stages_text(stages: Sequence[Stage], graph: Graph, *, in_general: bool = False) -> str:
-    """Stages as a person would write them; in general, without arguments."""
+    """The spec text of stages; `in_general` leaves out arguments."""
     texts = [_text(stage, graph, in_general=in_general) for stage in stages]
     shown: list[str] = []
     start = 0
@@ -144,7 +151,7 @@ def _text(stage: Stage, graph: Graph, *, in_general: bool) -> str:
 
 
 def _branches(stage: Stage, graph: Graph, *, in_general: bool) -> Iterator[str]:
-    """The branches of a join; one without layers is named after the tensor that it passes on."""
+    """The texts of the branches of a join; a branch without layers is named after its tensor."""
     assert stage.node is not None
     branches = {branch.name: branch for branch in stage.stages}
     for i, value in enumerate(stage.node.inputs, start=1):

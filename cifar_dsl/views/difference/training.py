@@ -1,4 +1,4 @@
-"""In what two recipes differ, setting by setting."""
+"""Differences between two recipes, setting by setting."""
 
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
@@ -6,13 +6,13 @@ from difflib import SequenceMatcher
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Group, Recipe
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
-from cifar_dsl.views.difference.calls import both_written, changed_arguments, is_other
+from cifar_dsl.views.difference.calls import both_written, changed_arguments, is_different
 from cifar_dsl.views.flatten import group_values, recipe_values
 
 
 @frozen
 class SettingChange:
-    """A setting, or an argument of one, that differs; None where one of the recipes has nothing like it."""
+    """A setting or an argument that differs; `before` or `after` is None if only one recipe has it."""
 
     setting: str
     before: str | None
@@ -27,7 +27,7 @@ class SettingChange:
 
 
 def recipe_changes(a: Recipe | None, b: Recipe | None) -> tuple[SettingChange, ...]:
-    """The settings that differ; none exactly where the recipes mean the same."""
+    """The settings that differ; empty if and only if the recipes have equal meaning."""
     if a is None or b is None:
         values = recipe_values(a or b) if a or b else {}  # type: ignore[arg-type]
         return tuple(SettingChange(name, text if a else None, text if b else None) for name, text in values.items())
@@ -40,7 +40,7 @@ def recipe_changes(a: Recipe | None, b: Recipe | None) -> tuple[SettingChange, .
 
 
 def _setting_changes(name: str, setting: Setting, a: object, b: object) -> Iterator[SettingChange]:
-    if not is_other(a, b):
+    if not is_different(a, b):
         return
     if isinstance(a, tuple) and isinstance(b, tuple) and setting.is_chain:
         yield from _chain_changes(name, a, b)
@@ -60,7 +60,7 @@ def _choice_changes(name: str, a: Declaration, b: Declaration) -> Iterator[Setti
 
 
 def _chain_changes(name: str, a: Sequence[Declaration], b: Sequence[Declaration]) -> Iterator[SettingChange]:
-    """Of a chain such as `augment`: what came, what went, arguments, and the order."""
+    """Changes of a chain such as `augment`: additions, removals, arguments and order."""
     before, after = ([choice.name for choice in chain] for chain in (a, b))
     if before != after and sorted(before) == sorted(after):
         yield SettingChange(
@@ -79,8 +79,8 @@ def _chain_changes(name: str, a: Sequence[Declaration], b: Sequence[Declaration]
 
 
 def _group_changes(a: Sequence[Group], b: Sequence[Group]) -> Iterator[SettingChange]:
-    """Groups by name. What they are called means nothing, so groups that differ in nothing else are the same."""
-    if not is_other([_meaning(group) for group in a], [_meaning(group) for group in b]):
+    """Changes of groups, by name. Names have no meaning, so renaming a group alone is no change."""
+    if not is_different([_meaning(group) for group in a], [_meaning(group) for group in b]):
         return
     before, after = {group.name: group for group in a}, {group.name: group for group in b}
     found: list[SettingChange] = []
@@ -100,7 +100,7 @@ def _within_group(a: Group, b: Group) -> Iterator[SettingChange]:
         full = f"group {a.name}.{name}"
         if before is not None and after is not None:
             yield from _setting_changes(full, setting, before, after)
-        elif is_other(before, after):
+        elif is_different(before, after):
             yield SettingChange(full, group_values(a).get(name), group_values(b).get(name))
 
 

@@ -1,4 +1,4 @@
-"""Whether two layers get the same tensors, if stages between were put in or taken out."""
+"""Whether two layers have the same inputs, apart from stages that were added or removed in between."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from cifar_dsl.ir import Graph
 
 @define
 class Wiring:
-    """Two graphs, some of whose values are partners."""
+    """Two graphs with a partial mapping between their values."""
 
     a: Graph
     b: Graph
@@ -22,7 +22,7 @@ class Wiring:
         self._inverse = {b: a for a, b in self._partners.items()}
 
     def is_changed(self, a: Sequence[int], b: Sequence[int]) -> bool:
-        """Whether values of the first graph became others in the second, and no edit in between says so."""
+        """Whether the values `a` of the first graph became others in the second without an edit that explains it."""
         direct_a = [value for value in a if value in self._partners]
         direct_b = [value for value in b if value in self._inverse]
         if len(direct_a) == len(a) and len(direct_b) == len(b):
@@ -37,18 +37,18 @@ class Wiring:
 
 
 def _sources(graph: Graph, value: int, known: Mapping[int, int]) -> set[int]:
-    """The nearest values with partners that a value is made of."""
-    found: set[int] = set()
+    """The nearest ancestors of a value that have partners."""
+    sources: set[int] = set()
     seen = {value}
     waiting = [value]
     while waiting:
         current = waiting.pop()
         if current in known:
-            found.add(current)
+            sources.add(current)
             continue
         maker = graph.maker(current)
         assert maker is not None  # the input has a partner
         new = set(maker.inputs) - seen
         seen |= new
         waiting.extend(new)
-    return found
+    return sources

@@ -3,7 +3,7 @@
 from cifar_dsl.views.pictures.families import FAINT, FORK, FRAME, INK, LINE, LOOKS
 from cifar_dsl.views.pictures.model import Arrow, Box, Frame, Item, Picture
 
-FONT = "Arial"  # whose widths Graphviz knows by heart
+FONT = "Arial"  # Graphviz has its widths built in
 _INDENT = "    "
 
 
@@ -76,21 +76,21 @@ def _frame(frame: Frame, indent: str) -> list[str]:
 
 
 def _attributes(values: dict[str, str]) -> str:
-    """Attributes in brackets; labels come escaped."""
+    """Attributes in brackets. Labels must be escaped already."""
     return "[" + ", ".join(f'{name}="{value}"' for name, value in values.items()) + "]"
 
 
 def _lines(title: str, notes: tuple[str, ...], end: str = "") -> str:
-    """A label; `end` is how its lines end, by default in a way that centres them."""
+    """A label; `end` ends its lines. By default, they are centred."""
     lines = map(_escaped, (title, *notes))
     return "".join(line + end for line in lines) if end else "\\n".join(lines)
 
 
 def _escaped(text: str) -> str:
-    """Text of a label, in which Graphviz takes backslashes for commands and `&` for the start of an entity."""
+    """Escape the text of a label, where Graphviz interprets backslashes and `&`."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;").replace("\n", "\\n")
 
 
 def _quoted(name: str) -> str:
-    """A name; nobody sees it, and what is escaped stays different."""
+    """Quote a name. Names aren't shown, and escaping keeps them distinct."""
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

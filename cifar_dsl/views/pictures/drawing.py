@@ -1,4 +1,4 @@
-"""Graph -> picture: blocks are opened down to a depth, and every tensor becomes an arrow."""
+"""Graph -> picture: blocks are expanded down to a depth, and every tensor becomes an arrow."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,13 @@ from cifar_dsl.views.pictures.folding import folded
 from cifar_dsl.views.pictures.model import INPUT, OUTPUT, Arrow, Box, Frame, Item, Picture
 from cifar_dsl.views.pictures.stages import Reader, Stage
 
-_MOST_BOXES = 40  # that a picture has where no depth is asked for
+_MOST_BOXES = 40  # in a picture without a given depth
 
 
 def draw(graph: Graph, name: str, depth: int | None = None) -> Picture:
-    """The picture of a network, in which calls deeper than `depth` in each other are one box each.
+    """The picture of a network. Calls nested deeper than `depth` are drawn as one box each.
 
-    Without a `depth`: as deep as the picture stays readable, and at least the model itself.
+    Without a `depth`, blocks are expanded as deep as the picture stays readable.
     """
     reader = Reader(graph)
     stages = folded(reader, reader.read())
@@ -32,7 +32,7 @@ def draw(graph: Graph, name: str, depth: int | None = None) -> Picture:
 
 
 def _depth(stages: Sequence[Stage]) -> int:
-    """How deep blocks stand in each other."""
+    """The nesting depth of blocks."""
     return max((_depth(stage.stages) + stage.is_block for stage in stages if stage.stages), default=0)
 
 
@@ -42,10 +42,10 @@ class _Pen:
 
     graph: Graph
     depth: int
-    _makers: dict[int, str] = field(factory=dict)  # of each value, the box that it comes from
+    _makers: dict[int, str] = field(factory=dict)  # by value: the box that it comes from
     _same: dict[int, int] = field(factory=dict)
-    _said: set[int] = field(factory=set)  # values whose shape stands at an arrow
-    _arrows: list[tuple[int, Arrow]] = field(factory=list)  # with the value that each stands for
+    _labelled: set[int] = field(factory=set)  # values whose shape is shown at an arrow
+    _arrows: list[tuple[int, Arrow]] = field(factory=list)  # with the value of each
 
     def picture(self, name: str, stages: Sequence[Stage]) -> Picture:
         self._makers[0] = INPUT
@@ -60,7 +60,7 @@ class _Pen:
         return tuple(item for stage in stages if (item := self._item(stage, level)) is not None)
 
     def _item(self, stage: Stage, level: int) -> Item | None:
-        """What a stage is drawn as; None where its output is its input."""
+        """The box or frame of a stage; None if its output is its input."""
         nodes = self.graph.makers(range(stage.start, stage.stop))
         if all(node.operation.name == "identity" for node in nodes):
             for node in nodes:
@@ -81,9 +81,9 @@ class _Pen:
         return Frame(key, title, self._notes(stage), (*forks, *items))
 
     def _forks(self, key: str, start: int, before: int) -> list[Box]:
-        """Points at which tensors fork that several boxes of a frame take, so that each comes into it once.
+        """Fork points for tensors that several boxes of a frame use, so that each tensor enters the frame once.
 
-        `start` is the first value that the frame makes, and `before` how many arrows there were before its own.
+        `start` is the first value that the frame makes, `before` the number of arrows before its own.
         """
         entering: dict[int, list[int]] = {}
         for at in range(before, len(self._arrows)):
@@ -96,7 +96,7 @@ class _Pen:
                 continue
             fork = Box(f"@{key} {len(forks) + 1}", FORK, "")
             forks.append(fork)
-            label = "".join(self._arrows[at][1].label for at in places)  # of which one has it
+            label = "".join(self._arrows[at][1].label for at in places)  # only one of them has a label
             for at in places:
                 self._arrows[at] = (value, evolve(self._arrows[at][1], start=fork.key, label=""))
             self._arrows.append((value, Arrow(self._makers[value], fork.key, label)))
@@ -115,18 +115,18 @@ class _Pen:
         return (f"{parameters:,} parameters{' each' if stage.count > 1 else ''}",)
 
     def _box(self, stage: Stage, box: Box) -> Box:
-        """A box, with the arrows that lead to it."""
+        """Return `box` and draw the arrows that lead to it."""
         made = range(stage.start, stage.start + stage.length)
         inputs = [value for node in self.graph.makers(made) for value in node.inputs if value < stage.start]
-        # The branches of a join may be one tensor; what a block takes several times comes to it once.
+        # A join may use one tensor in several branches; a block that uses a tensor several times gets one arrow.
         for value in inputs if not stage.stages else dict.fromkeys(inputs):
-            self._arrow(value, box.key, is_silent=self._says_shape(stage, value))
+            self._arrow(value, box.key, is_silent=self._shows_shape(stage, value))
         for value in made:
             self._makers[value] = box.key
         return box
 
-    def _says_shape(self, stage: Stage, value: int) -> bool:
-        """Whether the shape of a value stands behind the box anyway: of branches that are joined number by number."""
+    def _shows_shape(self, stage: Stage, value: int) -> bool:
+        """Whether the output of the box shows the shape of its input: for elementwise joins."""
         node = self.graph.maker(stage.start)
         assert node is not None
         return not stage.stages and node.operation.is_join and node.shape == self.graph.shape_of(value)
@@ -135,13 +135,13 @@ class _Pen:
         """An arrow to a box; `is_silent` leaves out the shape."""
         drawn = self._drawn(value)
         label = ""
-        if not is_silent and drawn not in self._said and (end == OUTPUT or self._is_news(drawn)):
+        if not is_silent and drawn not in self._labelled and (end == OUTPUT or self._is_news(drawn)):
             label = str(self.graph.shape_of(drawn))
-            self._said.add(drawn)
+            self._labelled.add(drawn)
         self._arrows.append((drawn, Arrow(self._makers[drawn], end, label)))
 
     def _is_news(self, value: int) -> bool:
-        """Whether the shape of a value can't be known from the arrow before: all but layers that leave it."""
+        """Whether the shape of a value doesn't follow from the arrow before: it does for layers that keep the shape."""
         node = self.graph.maker(value)
         if node is None:
             return True
@@ -149,7 +149,7 @@ class _Pen:
         return not is_layer or self.graph.shape_of(node.inputs[0]) != node.shape
 
     def _drawn(self, value: int) -> int:
-        """The value that stands for this one: the same, of the first of its repeats, before identities."""
+        """The value that is drawn in place of this one: in the first of several repeats, and before identities."""
         while value in self._same:
             value = self._same[value]
         return value

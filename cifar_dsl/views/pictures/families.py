@@ -1,14 +1,14 @@
-"""The fill of each `family` of operations, and of what else a picture draws."""
+"""The colours of each `family` of operations and of the other parts of a picture."""
 
 from cifar_dsl.foundation.records import frozen
 
-FORK = "fork"  # the family of the points where a tensor that came into a frame parts
+FORK = "fork"  # the family of points where a tensor forks inside a frame
 INK, FAINT, LINE, FRAME = "#1a1a1a", "#555555", "#7a7a7a", "#f7f8fa"
 
 
 @frozen
 class Look:
-    """Colours of a box: light enough for dark text, also where they are printed in grey."""
+    """The colours of a box, light enough for dark text, also in greyscale print."""
 
     fill: str
     border: str

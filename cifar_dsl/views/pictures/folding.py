@@ -1,4 +1,4 @@
-"""Repeats: equal stages one behind the other become one stage with a count."""
+"""Folds repeats: equal successive stages become one stage with a count."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph
 from cifar_dsl.views.pictures.stages import Reader, Stage
 
-_LONGEST = 32  # stages of a row that is looked for again behind itself
+_LONGEST = 32  # the maximum number of stages in a repeated row
 
 
 def folded(reader: Reader, stages: Sequence[Stage]) -> tuple[Stage, ...]:
-    """The stages, and those in them, with every row of equal ones in place of its repeats."""
+    """The stages, where every repeated row of stages is replaced by one, at all levels."""
     return _Folder.of(reader).fold(stages)
 
 
@@ -20,7 +20,7 @@ def folded(reader: Reader, stages: Sequence[Stage]) -> tuple[Stage, ...]:
 class _Folder:
     reader: Reader
     graph: Graph
-    users: dict[int, list[int]]  # of each value, what is made of it; the graph's output counts as one more
+    users: dict[int, list[int]]  # by value: the outputs of the nodes that use it; the graph's output counts as a use
 
     @classmethod
     def of(cls, reader: Reader) -> "_Folder":
@@ -47,16 +47,16 @@ class _Folder:
         key = self.reader.number((count, *(stage.key for stage in row)))
         stop = whole[-1].stop
         if len(row) == 1:
-            # The second call often leaves out what is the default: the shorter text says it all.
+            # Later calls often leave out default arguments, so the shortest text is enough.
             title = min((stage.title for stage in whole), key=len)
             return evolve(row[0], title=title, key=key, stop=stop, count=count)
         return Stage(row[0].path, "", key, row[0].start, stop, tuple(row), count=count)
 
     def _best(self, stages: Sequence[Stage], at: int) -> tuple[int, int]:
-        """Length and count of the row at `at` that, repeated, goes farthest; of those, the shortest."""
+        """Length and count of the repeated row at `at` that covers most stages; the shortest of several."""
         best = (1, 1)
         for length in range(1, min(_LONGEST, (len(stages) - at) // 2) + 1):
-            is_covered = 2 * length <= best[0] * best[1]  # by a shorter row, which goes as far
+            is_covered = 2 * length <= best[0] * best[1]  # by a shorter row that covers as much
             if not is_covered and stages[at].key == stages[at + length].key:
                 count = self._count(stages, at, length)
                 if count > 1 and length * count > best[0] * best[1]:
@@ -64,7 +64,7 @@ class _Folder:
         return best
 
     def _count(self, stages: Sequence[Stage], at: int, length: int) -> int:
-        """How often the row of `length` stages stands there, each of them fed by the one before and by it alone."""
+        """How often the row of `length` stages repeats, each fed only by the output of the one before."""
         keys = [stage.key for stage in stages[at : at + length]]
         count, exit_value = 1, None
         while [stage.key for stage in stages[at + count * length : at + (count + 1) * length]] == keys:
@@ -87,25 +87,27 @@ class _Folder:
         return entries.pop() if len(entries) == 1 else None
 
     def _are_alike(self, before: Sequence[Stage], row: Sequence[Stage]) -> bool:
-        """Whether two rows of equal keys are also wired alike, and take the same shape."""
-        here, there = self._entry(before), self._entry(row)
-        if here is None or there is None or self.graph.shape_of(here) != self.graph.shape_of(there):
+        """Whether two rows of equal keys also have equal wiring and input shapes."""
+        before_entry, entry = self._entry(before), self._entry(row)
+        if before_entry is None or entry is None:
+            return False
+        if self.graph.shape_of(before_entry) != self.graph.shape_of(entry):
             return False
         offset = _nodes(row)
         makers = (self.graph.makers(range(part[0].start, part[-1].stop)) for part in (before, row))
         return all(
-            tuple(there if value == here else value + offset for value in node.inputs) == other.inputs
+            tuple(entry if value == before_entry else value + offset for value in node.inputs) == other.inputs
             for node, other in zip(*makers, strict=True)
         )
 
     def _is_only_way(self, before: Sequence[Stage], row: Sequence[Stage], entry: int) -> bool:
-        """Whether nothing but `row` takes what `before` makes, and only as its entry."""
+        """Whether `row` alone uses the values of `before`, and only `entry`."""
         users = self.users.get(entry, [])
         is_next = all(user < row[-1].stop for user in users) and before[0].start <= entry
         return is_next and self._leaves_by(before, entry)
 
     def _leaves_by(self, row: Sequence[Stage], exit_value: int) -> bool:
-        """Whether of all values that `row` makes none but `exit_value` is taken elsewhere."""
+        """Whether `exit_value` is the only value of `row` that is used outside of it."""
         start, stop = row[0].start, row[-1].stop
         return all(
             value == exit_value or all(user < stop for user in self.users.get(value, []))

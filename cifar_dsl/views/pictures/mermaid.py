@@ -1,4 +1,4 @@
-"""A picture as a Mermaid flow chart, which GitHub, GitLab and many editors draw where they show Markdown."""
+"""A picture as a Mermaid flow chart, which GitHub, GitLab and many editors render inside Markdown."""
 
 import json
 import re
@@ -9,9 +9,9 @@ from cifar_dsl.views.pictures.families import FORK, FRAME, INK, LINE, LOOKS
 from cifar_dsl.views.pictures.model import Box, Item, Picture
 
 _INDENT = "    "
-# Else the first box of a frame stands on the frame's title.
+# Without it, the first box of a frame covers the frame's title.
 _CONFIG = "config: {flowchart: {subGraphTitleMargin: {top: 4, bottom: 28}}}"
-# All but what Mermaid and the Markdown in its labels take as it stands; `_` inside a word is only a letter.
+# Characters that Mermaid or the Markdown in its labels may interpret; `_` inside a word is safe.
 _SPECIAL = re.compile(r"[^A-Za-z0-9_ ()=,.:+/\[\]-]|\b_|_\b")
 
 
@@ -23,7 +23,7 @@ def as_mermaid(picture: Picture) -> str:
 @define
 class _Writer:
     picture: Picture
-    _keys: dict[str, str] = field(factory=dict)  # boxes by numbers: some words and all dots mean something
+    _keys: dict[str, str] = field(factory=dict)  # numbered, since some words and all dots have a meaning in Mermaid
     _frames: int = 0
 
     def text(self) -> str:
@@ -66,5 +66,5 @@ def _label(title: str, notes: tuple[str, ...]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text of a label: what is special by its number."""
+    """Escape the text of a label: special characters become entities."""
     return _SPECIAL.sub(lambda match: f"#{ord(match[0])};", text)

@@ -1,18 +1,18 @@
-"""A picture of a network before it has a format: boxes, frames around some of them, and arrows between boxes."""
+"""A picture of a network, independent of formats: boxes, frames around boxes, and arrows between boxes."""
 
 from collections.abc import Iterator
 
 from cifar_dsl.foundation.records import frozen
 
-INPUT, OUTPUT = "@input", "@output"  # keys that no path can be
+INPUT, OUTPUT = "@input", "@output"  # no path equals these keys
 
 
 @frozen
 class Box:
-    """A layer, a join, a block that is not opened, an end of the network, or a point where an arrow forks.
+    """A layer, a join, a collapsed block, an end of the network, or a point where an arrow forks.
 
-    `key` is its path; a fork's begins with `@`. `family` says what it is filled with. `notes` are set in small type
-    beneath the title.
+    `key` is its path; the key of a fork starts with `@`. `family` decides its colour. `notes` are shown in small type
+    below the title.
     """
 
     key: str
@@ -23,7 +23,7 @@ class Box:
 
 @frozen
 class Frame:
-    """A block, or layers that repeat, drawn around what it holds."""
+    """A frame around the items of an expanded block, or around a repeated row of layers."""
 
     key: str
     title: str
@@ -36,7 +36,7 @@ Item = Box | Frame
 
 @frozen
 class Arrow:
-    """A tensor on its way from box to box; `label` is its shape, or empty where that is known from before."""
+    """A tensor that flows from box to box; `label` is its shape, or empty if it is already shown."""
 
     start: str
     end: str
@@ -53,7 +53,7 @@ class Picture:
     arrows: tuple[Arrow, ...]
 
     def boxes(self) -> Iterator[Box]:
-        """All boxes, those in frames included."""
+        """All boxes, including those in frames."""
         waiting = list(reversed(self.items))
         while waiting:
             item = waiting.pop()

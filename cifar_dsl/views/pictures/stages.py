@@ -1,4 +1,4 @@
-"""The stages of a graph as a picture shows it: layers, joins and blocks; branches and named tensors melt away."""
+"""The stages of a graph in a picture: layers, joins and blocks, without branches and named tensors."""
 
 from collections.abc import Hashable
 
@@ -10,11 +10,10 @@ from cifar_dsl.ir import Graph, Node, Scope
 
 @frozen(eq=False)
 class Stage:
-    """A layer or join, or a block with its stages; `count` times one behind the other.
+    """A layer, a join or a block with its stages, repeated `count` times.
 
-    It makes the values from `start` to `stop` (exclusive), of which the first of the repeats makes `length`.
-    Stages of one `key` compute the same but for where their inputs come from. `title` is empty for layers that repeat
-    without being a block.
+    It makes the values from `start` to `stop`, exclusive; each repeat makes `length` of them. Stages with equal `key`
+    compute the same, except for the source of their inputs. `title` is empty for a repeated row that isn't a block.
     """
 
     path: str
@@ -28,7 +27,7 @@ class Stage:
 
     @property
     def length(self) -> int:
-        """How many nodes one of the repeats has."""
+        """The number of nodes in one repeat."""
         return (self.stop - self.start) // self.count
 
 
@@ -44,7 +43,7 @@ class Reader:
         return self._stages(self.graph.body)
 
     def number(self, meaning: Hashable) -> int:
-        """A number that stands for this meaning and no other."""
+        """A number that is unique to this meaning."""
         return self._numbers.setdefault(meaning, len(self._numbers))
 
     def _stages(self, scope: Scope) -> list[Stage]:

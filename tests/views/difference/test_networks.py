@@ -141,8 +141,8 @@ def test_another_input_is_told_with_what_follows():
     before, after = text_of(f"conv(4, 3)\n{HEAD}"), text_of(f"conv(4, 3)\n{HEAD}", size="3x9x9")
     lines = as_lines(difference(analyze_text(before), analyze_text(after)))
     assert "  input: 3x8x8 -> 3x9x9" in lines
-    assert "  shapes that follow: conv 4x6x6 -> 4x7x7, flatten 144 -> 196" in lines
-    assert "  parameters that follow: dense +520" in lines
+    assert "  shapes that change as a result: conv 4x6x6 -> 4x7x7, flatten 144 -> 196" in lines
+    assert "  parameters that change as a result: dense +520" in lines
 
 
 def test_very_different_networks_are_summed_up():
@@ -161,7 +161,7 @@ def test_a_network_of_other_blocks_is_short_unless_all_is_wanted():
     found = compared("\n".join(names), "\n".join(names), (before, after))
     lines = as_lines(found)
     assert "  ... 28 more changes; --full lists them" in lines
-    assert "  layers in all: tanh 0 -> 820" in lines
+    assert "  layers: tanh 0 -> 820" in lines
     assert len(lines) < 25
     assert len(as_lines(found, in_full=True)) > 40
 

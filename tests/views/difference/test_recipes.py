@@ -58,5 +58,5 @@ def test_groups_in_another_order_differ():
 def test_one_recipe_alone_is_told_in_short(turned):
     texts = [text_of(MODEL, "", "3x32x32"), text_of(MODEL, TRAIN, "3x32x32").replace("arch test", "arch whole")]
     found = difference(*map(analyze_text, texts[::-1] if turned else texts))
-    assert as_lines(found)[-1] == "  only whole says how it is trained"
+    assert as_lines(found)[-1] == "  only whole has a recipe"
     assert [change.setting for change in found.training] == list(SETTINGS)
