@@ -63,7 +63,10 @@ def test_words_of_a_text(place: str, expected: list[str], broken: str) -> None:
         ("conv(ma§x(1, 2), 1)", ["max(x, ...)", "The greatest of its arguments"]),
         ("con§cat { relu | bn }", ["concat { ... | ... }", "branches"]),
         ("conv(in_chan§nels, 1)", ["channels of the current tensor"]),
-        ("basic_bl§ock(8)", ["block basic_block(", "Two 3x3 convolutions", "Defined in `library/residual.arch`"]),
+        (
+            "basic_bl§ock(8)",
+            ["block basic_block(", "block of two 3x3 convolutions", "Defined in `library/residual.arch`"],
+        ),
         ("basic_block(8, str§ide=2)", ["stride: int = 1", "A parameter of the block `basic_block`"]),
         ("for §k in [1, 3] { conv(8, k) }", ["for k in [1, 3]"]),
         ("for k in [1, 3] { conv(8, §k) }", ["for k in [1, 3]"]),
