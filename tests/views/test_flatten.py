@@ -1,4 +1,4 @@
-"""What `show --expand` prints is a spec that means the same, but for the names of stages."""
+"""`show --expand` prints a spec of equal meaning, except for the names of stages."""
 
 import pytest
 from helpers.networks import specs
@@ -47,7 +47,7 @@ def check(analysis: Analysis) -> None:
 
 
 @pytest.mark.parametrize("stages", STAGES)
-def test_it_means_the_same(stages: str) -> None:
+def test_the_meaning_is_unchanged(stages: str) -> None:
     check(analyze_text(text_of(stages, ITEMS)))
 
 

@@ -1,4 +1,4 @@
-"""The reference in docs/ says what the declarations say."""
+"""docs/reference.md matches the declarations."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def test_two_integers_are_a_size_only_where_sizes_are_meant() -> None:
     assert written((10, 20), ListOf(Int(1))) == "[10, 20]"
 
 
-def test_values_are_written_as_a_spec_would() -> None:
+def test_defaults_are_written_as_in_a_spec() -> None:
     assert written(True, Int(0)) == "true"
     assert written((0.9, 0.999), ListOf(Float())) == "[0.9, 0.999]"
     assert written("00ff", Text()) == '"00ff"'

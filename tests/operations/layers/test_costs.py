@@ -1,4 +1,4 @@
-"""Weights and multiply-accumulates of layers, worked out by hand."""
+"""Weights and multiply-accumulates of layers, computed by hand."""
 
 import pytest
 from helpers.specs import graph_of
@@ -32,7 +32,7 @@ def test_a_layers_cost(stage: str, size: str, shape: tuple[int, ...], parameters
     assert node.cost == Cost(parameters, macs)
 
 
-def test_attention_costs_its_projections_and_the_products_of_all_pairs_of_tokens() -> None:
+def test_attention_counts_projections_and_products_of_token_pairs() -> None:
     graph = graph_of("tokens -> class_token -> position_embedding -> attention(2)", size="4x8x8")
     tokens, class_token, position, attention = (node.cost for node in graph.nodes)
     assert tokens == Cost()
@@ -41,7 +41,7 @@ def test_attention_costs_its_projections_and_the_products_of_all_pairs_of_tokens
     assert attention == Cost(4 * 4 * 4 + 4 * 4, 4 * 65 * 4 * 4 + 2 * 65 * 65 * 4)
 
 
-def test_kinds_of_parameters_are_what_they_are_trained_by() -> None:
+def test_kinds_of_parameters() -> None:
     stages = "prelu -> layer_scale -> patches(4, 2) -> class_token -> position_embedding -> attention(2, frozen=weight)"
     kinds = {f"{node.path}.{p.name}": p.kind for node in graph_of(stages).nodes for p in node.parameters}
     assert kinds == {

@@ -1,4 +1,4 @@
-"""Which branches can be joined, for every shape of a branch that could be."""
+"""Which shapes can be joined, for every pair of small shapes."""
 
 import itertools
 
@@ -13,7 +13,7 @@ SHAPES = [Shape(extents) for rank in (1, 2, 3) for extents in itertools.product(
 
 
 def joined(join: Add | Mul | Concat, *branches: Shape) -> tuple[int, ...] | None:
-    """The extents of what comes out; None where that is a mistake."""
+    """The extents of the output; None if the shapes can't be joined."""
     try:
         return join.infer(*branches).extents
     except JoinError:
@@ -29,19 +29,19 @@ def joined(join: Add | Mul | Concat, *branches: Shape) -> tuple[int, ...] | None
     ],
     ids=str,
 )
-def test_what_scales_is_one_number_for_each_part_of_one_kind(scaled, scales):
+def test_a_product_broadcasts_along_channels_pixels_features_or_tokens(scaled, scales):
     smaller = [shape for shape in SHAPES if shape.elements < scaled.elements or shape == scaled]
-    found = {shape.extents for shape in smaller if joined(Mul(), scaled, shape) == scaled.extents}
-    assert found == scales
+    joinable = {shape.extents for shape in smaller if joined(Mul(), scaled, shape) == scaled.extents}
+    assert joinable == scales
     assert {shape.extents for shape in smaller if joined(Mul(), shape, scaled) == scaled.extents} == scales
 
 
-def test_a_sum_takes_branches_of_one_shape_alone():
+def test_a_sum_needs_branches_of_the_same_shape():
     for first, second in itertools.product(SHAPES, repeat=2):
         assert joined(Add(), first, second) == (first.extents if first == second else None)
 
 
-def test_branches_are_concatenated_where_all_but_one_extent_are_equal():
+def test_concatenation_needs_equal_extents_except_the_first():
     for first, second in itertools.product(SHAPES, repeat=2):
         is_possible = len(first.extents) == len(second.extents) and first.extents[1:] == second.extents[1:]
         expected = (first.extents[0] + second.extents[0], *first.extents[1:]) if is_possible else None

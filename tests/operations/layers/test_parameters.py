@@ -1,4 +1,4 @@
-"""Tensors of layers: names, shapes, kinds, what is frozen, and the fills that they start from, worked out by hand."""
+"""Parameters of layers, by hand: names, shapes, kinds, frozen ones and initial values."""
 
 import pytest
 from helpers.specs import graph_of
@@ -7,7 +7,7 @@ WEIGHT, BIAS, ALL = {"weight"}, {"bias"}, {"weight", "bias"}
 
 
 def uniform(fan: int) -> tuple[str, float]:
-    """As torch starts its layers: between -1 / sqrt(fan) and that."""
+    """The default of torch: uniform on (-1 / sqrt(fan), 1 / sqrt(fan))."""
     return ("uniform", fan**-0.5)
 
 
@@ -103,7 +103,7 @@ ATTENTION = [
         ("relu", set(), []),
     ],
 )
-def test_these_are_the_tensors_of_a_layer(
+def test_parameters_of_a_layer(
     stages: str, frozen: set[str], expected: list[tuple[str, tuple[int, ...], str, tuple[str, float]]]
 ) -> None:
     parameters = graph_of(stages, size="4x6x6").nodes[-1].parameters

@@ -50,7 +50,7 @@ def assigned(*selects: tuple[str, ...]) -> dict[str, int | None]:
 
 
 @pytest.mark.parametrize(
-    ("select", "taken"),
+    ("select", "selected"),
     [
         (("filter",), {"unit.conv.weight", "unit2.conv.weight"}),
         (("matrix",), {"dense.weight"}),
@@ -66,21 +66,21 @@ def assigned(*selects: tuple[str, ...]) -> dict[str, int | None]:
         (("matrix", "stem.*"), {"dense.weight", "stem.bias"}),
     ],
 )
-def test_a_group_takes_kinds_and_patterns(select, taken):
-    found = assigned(select)
-    assert list(found) == EVERY  # the frozen weight and the buffers are in no group, nor left to the recipe
-    assert {path for path, group in found.items() if group == 0} == taken
-    assert all(group is None for path, group in found.items() if path not in taken)
+def test_a_group_selects_kinds_and_patterns(select, selected):
+    groups = assigned(select)
+    assert list(groups) == EVERY  # the frozen weight and the buffers are in no group, nor left to the recipe
+    assert {path for path, group in groups.items() if group == 0} == selected
+    assert all(group is None for path, group in groups.items() if path not in selected)
 
 
-def test_the_first_group_that_fits_has_a_parameter():
-    found = assigned(("norm",), ("bias",), ("*",))
-    assert found["unit.bn.bias"] == 0
-    assert found["dense.bias"] == 1
-    assert found["dense.weight"] == 2
+def test_the_first_matching_group_gets_a_parameter():
+    groups = assigned(("norm",), ("bias",), ("*",))
+    assert groups["unit.bn.bias"] == 0
+    assert groups["dense.bias"] == 1
+    assert groups["dense.weight"] == 2
 
 
-def test_kinds_and_patterns_one_by_one():
+def test_matching_of_kinds_and_patterns():
     assert matches(("filter",), "conv.weight", "filter", is_norm=False)
     assert not matches(("filter",), "dense.weight", "matrix", is_norm=False)
     assert matches(("norm",), "bn.bias", "bias", is_norm=True)

@@ -1,4 +1,4 @@
-"""A trial: a new layer is one class. Nothing else is told of it, and a spec can use it, train it and look it up."""
+"""A trial: a new layer is one class, and without other changes a spec can use it, train it and look it up."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What holds for the difference of any two specs."""
+"""Invariants of the difference of any two specs."""
 
 import random
 
@@ -14,7 +14,7 @@ from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.views.difference import as_data, as_lines, difference
 
-# Small changes of a text; most of them change its meaning, some not.
+# Small changes of a text; most of them change its meaning.
 MUTATIONS = (
     ("relu", "tanh"), ("tanh", "bn"), ("identity", "relu"), ("(k: int = 0", "(k: int = 1"), ("repeat 2", "repeat 3"),
     ("add {", "mul {"), ("basic_block", "preact_block"), ("3x32x32", "3x33x32"), ("  ", "\n"),
@@ -26,7 +26,7 @@ MUTATIONS = (
 
 @st.composite
 def pairs(draw: st.DrawFn) -> tuple[Analysis, Analysis]:
-    """A spec and another that is like it, or not at all."""
+    """A spec, and another that is similar or unrelated."""
     text = draw(networks() | specs())
     other = text
     for old, new in draw(st.lists(st.sampled_from(MUTATIONS), max_size=3)):
@@ -41,7 +41,7 @@ def pairs(draw: st.DrawFn) -> tuple[Analysis, Analysis]:
 
 @settings(deadline=None, max_examples=300)
 @given(pairs())
-def test_the_difference_is_empty_exactly_where_the_fingerprints_are_equal(pair: tuple[Analysis, Analysis]) -> None:
+def test_the_difference_is_empty_if_and_only_if_the_fingerprints_are_equal(pair: tuple[Analysis, Analysis]) -> None:
     for a, b in (pair, pair[::-1]):
         found = difference(a, b)
         assert found.is_empty == (a.fingerprint == b.fingerprint)
@@ -55,9 +55,9 @@ def test_the_difference_is_empty_exactly_where_the_fingerprints_are_equal(pair: 
 def test_all_parameters_are_accounted_for(pair: tuple[Analysis, Analysis]) -> None:
     a, b = pair
     found = difference(a, b)
-    told = sum(change.parameters for change in found.network)
+    reported = sum(change.parameters for change in found.network)
     follow = sum(after.cost.parameters - before.cost.parameters for before, after in found.consequences)
-    assert told + follow == b.graph.cost.parameters - a.graph.cost.parameters
+    assert reported + follow == b.graph.cost.parameters - a.graph.cost.parameters
 
 
 @settings(deadline=None, max_examples=50)

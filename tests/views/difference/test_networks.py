@@ -1,4 +1,4 @@
-"""Differences of networks: each told once, in the words of the blocks that it was made in."""
+"""Differences of networks: each is reported once, relative to the block in which it was made."""
 
 import pytest
 from helpers.specs import text_of
@@ -15,8 +15,8 @@ def compared(before: str, after: str, items: tuple[str, str] = ("", ""), size: s
     return difference(*(analyze_text(text_of(f"{model}\n{HEAD}", item, size)) for model, item in models))
 
 
-def told(before: str, after: str, items: tuple[str, str] = ("", ""), size: str = "3x8x8") -> list[str]:
-    """What is said of the network, a line each."""
+def network_lines(before: str, after: str, items: tuple[str, str] = ("", ""), size: str = "3x8x8") -> list[str]:
+    """The lines about the network."""
     lines = as_lines(compared(before, after, items, size))
     start = lines.index("network") + 1
     return [line.strip() for line in lines[start : lines.index("", start)]]
@@ -30,7 +30,7 @@ THREE = "unit(4) -> unit(8) -> unit(8)"
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "expected"),
     [
         ("conv(4, 1)", "conv(4, 1) -> bn", "+ bn after conv; +8 parameters (+0.31 %)"),
         ("conv(4, 1) -> bn", "conv(4, 1)", "- bn after conv; -8 parameters (-0.31 %)"),
@@ -53,67 +53,67 @@ THREE = "unit(4) -> unit(8) -> unit(8)"
         ),
     ],
 )
-def test_an_edit_is_told_at_its_place(before, after, said):
-    assert told(before, after)[0].startswith(said)
+def test_an_edit_is_reported_at_its_place(before, after, expected):
+    assert network_lines(before, after)[0].startswith(expected)
 
 
-def test_an_edit_of_a_block_is_told_once():
-    assert told(THREE, THREE, blocks("conv(c, 1)", "conv(c, 1) -> bn")) == [
+def test_an_edit_of_a_block_is_reported_once():
+    assert network_lines(THREE, THREE, blocks("conv(c, 1)", "conv(c, 1) -> bn")) == [
         "unit: + bn after conv (3 calls); +40 parameters (+0.76 %)"
     ]
 
 
 def test_an_edit_of_one_call_names_it():
-    assert told("unit(4) -> unit(8) -> relu", "unit(4) -> unit(6) -> relu", blocks("conv(c, 1)", "conv(c, 1)"))[0] == (
-        "unit2.conv: channels 8 -> 6; -10 parameters (-0.19 %)"
-    )
+    assert network_lines(
+        "unit(4) -> unit(8) -> relu", "unit(4) -> unit(6) -> relu", blocks("conv(c, 1)", "conv(c, 1)")
+    )[0] == ("unit2.conv: channels 8 -> 6; -10 parameters (-0.19 %)")
 
 
-def test_an_edit_of_some_calls_says_of_how_many():
+def test_an_edit_of_some_calls_counts_them():
     items = blocks("conv(c, 1)\nrelu", "conv(c, 1)\nif c < 8 { relu }")
-    assert told(THREE, THREE, items) == ["unit: - relu after conv (2 of 3 calls)"]
+    assert network_lines(THREE, THREE, items) == ["unit: - relu after conv (2 of 3 calls)"]
 
 
 def test_arguments_that_differ_from_call_to_call_are_listed():
-    (said, *_) = told(THREE, THREE, blocks("conv(c, 1)", "conv(2 * c, 1)"))
-    assert said.startswith("unit.conv: channels 4 -> 8, 8 -> 16 (2 x) (3 calls); +")
+    (line, *_) = network_lines(THREE, THREE, blocks("conv(c, 1)", "conv(2 * c, 1)"))
+    assert line.startswith("unit.conv: channels 4 -> 8, 8 -> 16 (2 x) (3 calls); +")
 
 
-def test_alike_edits_of_the_model_are_counted():
+def test_equal_edits_of_the_model_are_counted():
     before = "conv(4, 1) -> relu -> conv(6, 1) -> relu"
-    assert told(before, before.replace("relu", "silu")) == ["relu replaced by silu after conv (2 times)"]
-    (said, *_) = told(before, before.replace(", 1)", ", 1, bias=false)"))
-    assert said == "conv: bias true -> false (2 times); -10 parameters (-0.26 %)"
+    assert network_lines(before, before.replace("relu", "silu")) == ["relu replaced by silu after conv (2 times)"]
+    (line, *_) = network_lines(before, before.replace(", 1)", ", 1, bias=false)"))
+    assert line == "conv: bias true -> false (2 times); -10 parameters (-0.26 %)"
 
 
 def test_further_calls_of_a_block_are_counted():
     body = "conv(c, 1)"
-    lines = told("unit(4) -> relu -> unit(8)", "repeat 3 { unit(4) }\nrelu -> unit(8)", blocks(body, body))
+    lines = network_lines("unit(4) -> relu -> unit(8)", "repeat 3 { unit(4) }\nrelu -> unit(8)", blocks(body, body))
     assert lines == [
         "unit: 2 calls -> 4 calls; + 2 x unit(4); +40 parameters (+0.77 %)",
         "renamed, with their weights: unit2 -> unit4",
     ]
-    lines = told("repeat 3 { unit(4) }\nrelu", "unit(4) -> relu", blocks(body, body))
+    lines = network_lines("repeat 3 { unit(4) }\nrelu", "unit(4) -> relu", blocks(body, body))
     assert lines == ["unit: 3 calls -> 1 calls; - 2 x unit(4); -40 parameters (-1.5 %)"]
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "items", "said"),
+    ("before", "after", "items", "expected"),
     [
         ("conv(4, 1) -> bn", "stem", ("", "block stem() { conv(4, 1) -> bn }"), "conv -> stem.conv, bn -> stem.bn"),
         ("one", "two", ("block one() { bn -> relu }", "block two() { bn -> relu }"), "one -> two"),
         ("u -> u", "v", ("block u() { bn }", "block u() { bn }\nblock v() { u -> u }"), "u -> v.u, u2 -> v.u2"),
     ],
 )  # fmt: skip
-def test_the_same_layers_in_other_blocks_are_renamed(before, after, items, said):
+def test_the_same_layers_in_other_blocks_are_renamed(before, after, items, expected):
     found = compared(before, after, items)
     assert found.network == ()
     assert found.renames
-    assert told(before, after, items) == [f"renamed, with their weights: {said}"]
+    assert network_lines(before, after, items) == [f"renamed, with their weights: {expected}"]
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "expected"),
     [
         ("add { tanh | x }", "add { tanh | y }", "add: takes y.identity in place of x.identity"),
         ("add { tanh | x }", "add { tanh | x | y }", "add: takes add.branch1.tanh, x.identity, y.identity in place of"),
@@ -121,12 +121,12 @@ def test_the_same_layers_in_other_blocks_are_renamed(before, after, items, said)
         ("tanh", "x -> tanh", "tanh: takes x.identity in place of relu"),
     ],
 )
-def test_a_layer_that_takes_other_tensors_is_told(before, after, said):
+def test_a_layer_with_other_inputs_is_reported(before, after, expected):
     start = "let x = identity\nrelu\nlet y = identity\n"
-    assert told(start + before, start + after)[0].startswith(said)
+    assert network_lines(start + before, start + after)[0].startswith(expected)
 
 
-def test_another_output_is_told():
+def test_another_output_is_reported():
     texts = [text_of(f"let x = tanh\nlet y = bn\n{end}") for end in ("x", "y")]
     found = difference(*map(analyze_text, texts))
     assert [change.text for change in found.network] == ["output: takes y.bn in place of x.tanh"]
@@ -137,7 +137,7 @@ def test_a_stage_between_two_layers_does_not_rewire_them():
     assert [change.kind for change in found.network] == ["added"]
 
 
-def test_another_input_is_told_with_what_follows():
+def test_another_input_is_reported_with_its_consequences():
     before, after = text_of(f"conv(4, 3)\n{HEAD}"), text_of(f"conv(4, 3)\n{HEAD}", size="3x9x9")
     lines = as_lines(difference(analyze_text(before), analyze_text(after)))
     assert "  input: 3x8x8 -> 3x9x9" in lines
@@ -154,7 +154,7 @@ def test_very_different_networks_are_summed_up():
     assert len(as_lines(compared("bn", distinct))) < 45
 
 
-def test_a_network_of_other_blocks_is_short_unless_all_is_wanted():
+def test_a_long_difference_is_shortened_unless_full():
     names = [f"unit_{i}" for i in range(40)]
     before = "\n".join(f"block {name}() {{ relu -> bn }}" for name in names)
     after = "\n".join(f"block {name}() {{ relu -> {'tanh -> ' * (i + 1)}bn }}" for i, name in enumerate(names))

@@ -11,8 +11,8 @@ MODEL = "flatten -> dense(10)"
 GROUP = "group slow {\n select bias\n optimizer adam(1e-4)\n}\n"
 
 
-def told(before: str, after: str) -> list[str]:
-    """What is said of two recipes that say these settings besides, or in place of, the usual ones."""
+def training_lines(before: str, after: str) -> list[str]:
+    """The lines about two recipes: the usual settings, extended or overridden by these."""
     texts = []
     for settings in (before, after):
         names = [line.split()[0] for line in settings.splitlines() if not line.startswith(" ")]
@@ -27,7 +27,7 @@ def told(before: str, after: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "expected"),
     [
         ("batch 8", "batch 16", ["batch: 8 -> 16"]),
         ("epochs 1", "epochs 1.5", ["epochs: 1 -> 1.5"]),
@@ -45,13 +45,13 @@ def told(before: str, after: str) -> list[str]:
         (GROUP, GROUP.replace("slow", "renamed"), ["no difference in meaning"]),
     ],
 )  # fmt: skip
-def test_settings_are_compared_down_to_arguments(before, after, said):
-    assert told(before, after) == said
+def test_settings_are_compared_down_to_arguments(before, after, expected):
+    assert training_lines(before, after) == expected
 
 
 def test_groups_in_another_order_differ():
     other = "group fast {\n select matrix\n optimizer adam(1e-2)\n}\n"
-    assert told(GROUP + other, other + GROUP) == ["groups, in another order: slow, fast -> fast, slow"]
+    assert training_lines(GROUP + other, other + GROUP) == ["groups, in another order: slow, fast -> fast, slow"]
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -1,4 +1,4 @@
-"""Pictures in Graphviz's language."""
+"""Pictures as DOT."""
 
 import pytest
 from helpers.pictures_of import HOSTILE, picture_of
@@ -41,4 +41,4 @@ def test_hostile_labels_stay_labels(text):
     drawn = graphviz.render(as_dot(picture_of(text)), format="svg", backend="wasmtime")
     texts = [node.text for node in ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")]
     # name, note, title and note of a frame, title and note of a box, an arrow's label, the other box
-    assert [said.strip() for said in texts if said] == [text.strip()] * 8
+    assert [text_shown.strip() for text_shown in texts if text_shown] == [text.strip()] * 8

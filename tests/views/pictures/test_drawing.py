@@ -20,7 +20,7 @@ def arrows(picture: Picture) -> list[tuple[str, str, str]]:
 
 
 def frames(items: tuple[Item, ...]) -> dict[str, list[str]]:
-    """Of each frame the keys of what lies right in it."""
+    """The keys of the items directly inside each frame."""
     found: dict[str, list[str]] = {}
     for item in items:
         if isinstance(item, Frame):
@@ -49,7 +49,7 @@ def test_a_chain_of_layers_with_shapes_where_they_change() -> None:
     ]
 
 
-def test_families_are_told_apart() -> None:
+def test_families_have_different_colours() -> None:
     picture = drawn("conv(4, 1)\nbn\nrelu\nmaxpool(2)\nadd { tanh | identity }\ndropout(0.1)\nflatten\ndense(4)")
     assert [box.family for box in picture.boxes()][1:-1] == [
         *("conv", "norm", "activation", "pool", "activation", "join", "other", "other", "dense")
@@ -59,7 +59,7 @@ def test_families_are_told_apart() -> None:
 BLOCKS = "block inner() { conv(3, 1) -> relu }\nblock outer(c: int) { inner -> conv(c, 1) }"
 
 
-def test_a_block_is_a_box_or_a_frame_as_the_depth_says() -> None:
+def test_the_depth_decides_whether_a_block_is_a_box_or_a_frame() -> None:
     closed = drawn("outer(4)", BLOCKS, depth=0)
     assert list(closed.boxes())[1] == Box("outer", "block", "outer(4)", ("28 parameters",))
     half = drawn("outer(4)", BLOCKS, depth=1)
@@ -73,13 +73,13 @@ def test_a_block_is_a_box_or_a_frame_as_the_depth_says() -> None:
     assert drawn("outer(4)", BLOCKS, depth=9) == full == drawn("outer(4)", BLOCKS)
 
 
-def test_without_a_depth_a_large_network_is_not_opened_more_than_can_be_read() -> None:
+def test_without_a_depth_a_large_network_stays_readable() -> None:
     many = "\n".join(f"outer({c})" for c in range(1, 16))
     assert drawn(many, BLOCKS) == drawn(many, BLOCKS, depth=1)
     assert drawn(f"{many}\n{many}", BLOCKS) == drawn(f"{many}\n{many}", BLOCKS, depth=0)
 
 
-def test_what_only_passes_on_is_no_box() -> None:
+def test_identities_have_no_box() -> None:
     picture = drawn("identity\nskip\nadd { conv(3, 1) | identity | skip }", "block skip() { identity }", depth=1)
     assert arrows(picture) == [
         (INPUT, "add.branch1.conv", "3x8x8"),
@@ -91,23 +91,23 @@ def test_what_only_passes_on_is_no_box() -> None:
     assert arrows(drawn("identity")) == [(INPUT, OUTPUT, "3x8x8")]
 
 
-def test_branches_that_are_put_side_by_side_say_their_shapes() -> None:
+def test_concatenated_branches_show_their_shapes() -> None:
     picture = drawn("concat { conv(4, 1) | conv(2, 1) }")
     assert [label for _, end, label in arrows(picture) if end == "concat"] == ["4x8x8", "2x8x8"]
 
 
-def test_named_tensors_are_arrows_too() -> None:
+def test_named_tensors_are_arrows() -> None:
     picture = drawn("let a = conv(4, 1)\nconv(2, 1)\na[:2] -> relu")
     assert ("a.conv", "slice", "4x8x8") in arrows(picture)
-    assert not [start for start, _, _ in arrows(picture) if start == "conv"]  # nothing takes it
+    assert not [start for start, _, _ in arrows(picture) if start == "conv"]  # nothing uses it
 
 
-def test_a_block_takes_a_tensor_once() -> None:
+def test_a_block_gets_one_arrow_per_tensor() -> None:
     picture = drawn("residual", "block residual() { add { conv(3, 1) | identity } }", depth=0)
     assert arrows(picture) == [(INPUT, "residual", "3x8x8"), ("residual", OUTPUT, "3x8x8")]
 
 
-def test_a_tensor_forks_in_the_frame_that_it_comes_into() -> None:
+def test_a_tensor_forks_inside_the_frame() -> None:
     picture = drawn("tanh\nresidual", "block residual() { add { conv(3, 1) | identity } }", depth=1)
     fork = "@residual 1"
     assert frames(picture.items) == {"residual": [fork, "residual.add.branch1.conv", "residual.add"]}
@@ -121,7 +121,7 @@ def test_a_tensor_forks_in_the_frame_that_it_comes_into() -> None:
     ]
 
 
-def test_frames_in_each_other_fork_one_behind_the_other() -> None:
+def test_nested_frames_fork_one_after_the_other() -> None:
     items = "block inner() { add { tanh | identity } }\nblock outer() { mul { inner | identity } }"
     starts = {(arrow.start, arrow.end) for arrow in drawn("outer", items).arrows}
     assert {

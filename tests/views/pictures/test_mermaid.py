@@ -1,4 +1,4 @@
-"""Pictures as Mermaid's text."""
+"""Pictures as Mermaid text."""
 
 import json
 import re
@@ -44,7 +44,7 @@ LINES = re.compile(
     rf'|n\d+@\{{ shape: f-circ, label: " " \}}|n\d+ --[->](?:\|{LABEL}\|)? n\d+'
     r"|classDef \w+ fill:#\w{6},stroke:#\w{6},color:#\w{6})"
 )
-# Words that mean something to Mermaid, also where a name stands.
+# Words that are reserved in Mermaid, even as names.
 RESERVED = {"end", "graph", "flowchart", "subgraph", "class", "classDef", "click", "style", "default", "direction"}
 
 
@@ -89,7 +89,7 @@ def test_no_class_has_a_reserved_name():
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(networks())
-def test_every_line_has_a_form_that_mermaid_takes(text: str) -> None:
+def test_every_line_is_valid_mermaid(text: str) -> None:
     _, lines = parts(as_mermaid(draw(analyze_text(text).graph, "drawn")))
     assert all(map(LINES.fullmatch, lines))
     assert sum(line.startswith("subgraph") for line in lines) == lines.count("end")
