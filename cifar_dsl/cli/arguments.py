@@ -1,4 +1,4 @@
-"""The arguments and options with which several commands take specs and runs."""
+"""Arguments and options for specs and runs, shared by several commands."""
 
 import glob
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from cifar_dsl.language.diagnostics.render import visible
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-_TARGET = "What to train"  # training.options.TARGET, which `check` has no time to import
+_TARGET = "What to train"  # training.options.TARGET, too slow for `check` to import
 
 overrides: Decorator = click.option(
     "--set",
@@ -34,7 +34,7 @@ root: Decorator = click.option(
     group=_TARGET,
     beside_resume=False,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The folder that `extends` may not leave [default: the spec's own].",
+    help="The folder that `extends` can't leave [default: the spec's folder].",
 )
 
 
@@ -45,14 +45,14 @@ def _complete_specs(_ctx: click.Context, _parameter: click.Parameter, incomplete
 
 
 def complete_runs(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    """Complete a run for the shell."""
+    """Shell completion of runs."""
     from cifar_dsl.cli.completion_items import run_items
 
     return run_items(incomplete)
 
 
 class _SpecFile(click.Path):
-    """A file that is there; else the nearest name that is."""
+    """An existing file; the error for a missing one suggests the nearest name."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not Path(value).exists():
@@ -73,16 +73,17 @@ some_runs: Decorator = click.argument(
 
 @frozen
 class SpecPath:
-    """A spec that the command line names, and the folder that its `extends` may not leave."""
+    """A spec on the command line, and the folder that its `extends` can't leave."""
 
     path: Path
     root: Path
 
 
 def spec_paths(names: Sequence[str], root: Path | None = None) -> list[SpecPath]:
-    """The specs that files, folders and globs stand for, each once. Raises UsageError for what is none, UserError.
+    """Expand files, folders and globs to specs, each listed once.
 
-    A folder stands for the specs right in it, and is the root of what they may extend where `root` says no other.
+    A folder expands to the specs directly in it, and is their root unless `root` is given. Raises UsageError for a
+    name without specs, UserError for a link that leads out of its folder.
     """
     found: dict[Path, SpecPath] = {}
     for name in names:
@@ -107,15 +108,15 @@ def spec_paths(names: Sequence[str], root: Path | None = None) -> list[SpecPath]
 
 
 def _check_inside(file: Path, folder: Path) -> None:
-    """Whoever filled a folder may have planted links to files of whoever checks it. Raises UserError."""
+    """Refuse a link out of `folder`: a folder from a stranger could expose other files. Raises UserError."""
     if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
         raise UserError(
-            f"{file} is a link that leads out of {folder}", "name the file itself if it is meant to be read"
+            f"{file} is a link to a file outside {folder}", "to read that file, name it on the command line"
         )
 
 
 def _missing(path: Path) -> str:
-    there = [file.name for file in path.parent.glob("*.arch")] if path.parent.is_dir() else []
-    near = nearest(path.name, there)
+    siblings = [file.name for file in path.parent.glob("*.arch")] if path.parent.is_dir() else []
+    near = nearest(path.name, siblings)
     advice = f" Did you mean {path.parent / near}?" if near else ""
     return visible(f"There is no file {path}.{advice}")

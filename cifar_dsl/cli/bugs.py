@@ -1,4 +1,4 @@
-"""What is said and kept when the mistake is ours and not the user's."""
+"""Bug reports: printed, and saved to a file, when an exception is a bug of cifar-dsl."""
 
 import shlex
 import tempfile
@@ -10,20 +10,20 @@ from pathlib import Path
 
 from cifar_dsl.cli.output import note
 
-_MOST_SPECS = 8  # of those that the command line names
-_TO_REPORT = "cifar-dsl: this is a bug of cifar-dsl, not of your spec; please report it"
+_MOST_SPECS = 8  # in a report, of those on the command line
+_TO_REPORT = "cifar-dsl: this is a bug in cifar-dsl, not in your spec; please report it"
 
 
 def report_bug(error: Exception, arguments: Sequence[str]) -> None:
-    """Print the traceback of an error that nobody expected, and write a file with everything that a report needs."""
+    """Print the traceback of an unexpected error, and write a file with everything a bug report needs."""
     report_trace("".join(traceback.format_exception(error)), arguments, _named(arguments))
 
 
 def report_trace(trace: str, arguments: Sequence[str], specs: Mapping[str, str]) -> None:
-    """Print a traceback, which may come from another process, and write a file for the report with these specs.
+    """Print a traceback, possibly of another process, and write a report file that includes these specs.
 
-    The file goes into the user's folder for state (on Linux ~/.local/state/cifar_dsl/bugs), else into the one for
-    temporary files. Where neither takes it, as on a full disk, the lines on stderr are all there is.
+    The file goes into the user's state folder (on Linux ~/.local/state/cifar_dsl/bugs), else into the temporary
+    folder. If neither is writable, as on a full disk, the report is on stderr alone.
     """
     note(trace.rstrip())
     try:
@@ -31,16 +31,16 @@ def report_trace(trace: str, arguments: Sequence[str], specs: Mapping[str, str])
     except Exception:  # noqa: BLE001  # nothing may hide the bug itself
         path = None
     if path:
-        note(f"{_TO_REPORT} with the file {path}, which holds the lines above, the command line and the spec")
+        note(f"{_TO_REPORT} with the file {path} (this output, the command line and the spec)")
     else:
-        note(f"{_TO_REPORT} with the lines above (no file could be written)")
+        note(f"{_TO_REPORT} with the output above (no file could be written)")
 
 
 def _text(trace: str, arguments: Sequence[str], specs: Mapping[str, str]) -> str:
     from cifar_dsl.foundation.installation import versions, without_home
 
     parts = [
-        "cifar-dsl bug report. Look through it before you send it.",
+        "cifar-dsl bug report. Review it before you send it.",
         f"time: {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\ncommand: {shlex.join(['cifar-dsl', *arguments])}",
         "\n".join(f"{name}: {version}" for name, version in versions().items()),
         trace.rstrip(),
@@ -50,7 +50,7 @@ def _text(trace: str, arguments: Sequence[str], specs: Mapping[str, str]) -> str
 
 
 def _named(arguments: Sequence[str]) -> dict[str, str]:
-    """The specs that a command line names."""
+    """The texts of the specs on a command line, by argument."""
     from cifar_dsl.foundation import limits
 
     specs: dict[str, str] = {}
@@ -66,7 +66,7 @@ def _named(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _write(text: str) -> Path | None:
-    """The file, or None where it can't be written. What has been begun is removed."""
+    """Write the report and return its path; None if no folder is writable. Leaves no partial file."""
     from platformdirs import user_state_path
 
     from cifar_dsl.foundation.atomic import write_atomically

@@ -1,4 +1,4 @@
-"""`cifar-dsl compare`: which trick is worth how much? `sweep`, which makes its specs, takes the same way from here."""
+"""`cifar-dsl compare`: which tricks actually help, and by how much? `sweep` generates its specs and continues here."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from attrs import evolve
 
 from cifar_dsl.cli import arguments, results
 from cifar_dsl.cli.options import GroupedCommand, with_options
-from cifar_dsl.cli.output import fail
+from cifar_dsl.cli.output import print_error
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import SpecError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Contestant:
-    """A spec that takes part: its name in the comparison, and what it changes there, a phrase each."""
+    """A spec in a comparison, with its display name and its changes, one phrase each."""
 
     spec: "Spec"
     display_name: str
@@ -37,33 +37,32 @@ class Contestant:
 @arguments.root
 @with_options(CompareOptions)
 def command(specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | None, options: CompareOptions) -> int:
-    """Train those of SPECS (files, folders or globs) that have no run yet, and compare all runs.
+    """Train those of SPECS (files, folders or globs) that have no runs yet, and compare all runs.
 
-    Every run that is there of a spec on the same data takes part. The table and what it says go to the terminal,
-    and into OUT as comparison.md, .csv, .json, .tex (LaTeX), with a chart (.png, .svg) and report.html, which
-    needs no other file.
+    Uses every existing run of a spec on the same data. Prints a table with findings, and writes them to OUT as
+    comparison.md, .csv, .json and .tex (LaTeX), with a chart (.png, .svg) and a self-contained report.html.
     """
     contestants = _load(specs, overrides, root)
     return 1 if contestants is None else train_and_compare(contestants, options)
 
 
 def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None) -> list[Contestant] | None:
-    """The specs; None when one was wrong. All are checked before any is trained.
+    """The specs; None if any has errors. All are checked before any is trained.
 
-    Those that are called alike are told apart by their files, unless they mean the same: then one takes part.
+    Specs of one name are displayed by their files; of those that also have one fingerprint, only the first is kept.
     """
     from cifar_dsl import api
 
     loaded: list[tuple[Path, api.Spec]] = []
-    is_wrong = False
+    has_errors = False
     for item in arguments.spec_paths(names, root):
         try:
             spec = api.load(item.path, root=item.root, overrides=overrides)
         except SpecError as error:
-            is_wrong = fail(error)
+            has_errors = print_error(error)
         else:
             loaded.append((item.path, spec))
-    if is_wrong:
+    if has_errors:
         return None
     distinct = {(spec.name, spec.fingerprint): (path, spec) for path, spec in reversed(loaded)}  # the first of equals
     count = Counter(name for name, _ in distinct)
@@ -74,7 +73,7 @@ def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None)
 
 
 def open_data(contestants: Sequence[Contestant], options: CompareOptions) -> "list[tuple[Contestant, Dataset]]":
-    """The data to train each on, and each as it is trained with it. Raises DataError, SpecError, UserError."""
+    """Each spec, changed to use its dataset, with that dataset. Raises DataError, SpecError, UserError."""
     from cifar_dsl import api
     from cifar_dsl.cli.progress import DownloadProgress
 
@@ -83,15 +82,15 @@ def open_data(contestants: Sequence[Contestant], options: CompareOptions) -> "li
         opened = api.open_data_for_all(specs, options.data, data_dir=options.data_dir, progress=download)
     if len(names := {dataset.digest: dataset.name for _, dataset in opened}) > 1:
         raise UserError(
-            f"the specs are trained on different data: {', '.join(names.values())}",
-            "name the data for all of them, as in --data cifar10",
+            f"the specs use different datasets: {', '.join(names.values())}",
+            "choose one dataset for all of them, such as --data cifar10",
             reason="accuracies on different images can't be compared",
         )
     return [(evolve(each, spec=spec), dataset) for each, (spec, dataset) in zip(contestants, opened, strict=True)]
 
 
 def train_and_compare(contestants: Sequence[Contestant], options: CompareOptions) -> int:
-    """Train what has no run yet, compare all runs, and say and write what came out; gives back the exit code."""
+    """Train what has no run yet, compare all runs, and print and write the results. Returns the exit code."""
     from cifar_dsl.experiments.comparison import check_baseline
 
     check_baseline([each.display_name for each in contestants], options.baseline)
@@ -103,7 +102,7 @@ def train_and_compare(contestants: Sequence[Contestant], options: CompareOptions
         if not options.no_train:
             from cifar_dsl.cli.jobs import train_missing
 
-            results.prepare(options.out)  # hours before it is needed
+            results.prepare(options.out)  # fail now, not after hours of training
             trained = [(each.spec, dataset) for each, dataset in opened]
             display_names = {each.spec.fingerprint: each.display_name for each, _ in reversed(opened)}
             outcome = train_missing(trained, options, display_names=display_names)
@@ -117,7 +116,7 @@ def train_and_compare(contestants: Sequence[Contestant], options: CompareOptions
 
 
 def _compare(compared: Sequence[tuple[Contestant, str | None]], options: CompareOptions) -> "Comparison":
-    """Compare the runs on the data with a spec's digest; all its runs where no data was opened."""
+    """Compare the runs whose data has the digest beside their spec; all its runs if that is None."""
     from cifar_dsl.experiments.comparison import ComparedSpec, compare
     from cifar_dsl.runs import Run, failed_runs, find_runs
 

@@ -1,4 +1,4 @@
-"""`cifar-dsl completion`: the script with which a shell completes what one types."""
+"""`cifar-dsl completion`: print a shell completion script."""
 
 import click
 from click.shell_completion import get_completion_class
@@ -10,7 +10,7 @@ from cifar_dsl.cli.main import PROGRAM
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the script that lets SHELL complete commands, options, specs, codes and names.
+    """Print a script for SHELL that completes commands, options, specs, codes and names.
 
     \b
     bash   in ~/.bashrc:                    eval "$(cifar-dsl completion bash)"
@@ -19,5 +19,5 @@ def command(ctx: click.Context, shell: str) -> None:
     """  # noqa: D301  # click wants the character \b itself
     kind = get_completion_class(shell)
     assert kind is not None
-    variable = f"_{PROGRAM.replace('-', '_').upper()}_COMPLETE"  # which the script sets when it asks
+    variable = f"_{PROGRAM.replace('-', '_').upper()}_COMPLETE"  # set by the script to request completions
     click.echo(kind(ctx.find_root().command, {}, PROGRAM, variable).source())

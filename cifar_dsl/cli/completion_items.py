@@ -1,4 +1,4 @@
-"""Specs, runs and words that a shell offers to complete an argument."""
+"""Shell completions for arguments: specs, runs and words."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -7,23 +7,23 @@ from click.shell_completion import CompletionItem
 
 
 def spec_items(incomplete: str, names: Iterable[str] = ()) -> list[CompletionItem]:
-    """The specs whose path begins so, and those of the `names` that do.
+    """The paths of specs, and the `names`, that start with `incomplete`.
 
-    Where folders begin so, too, or nothing does, the shell is asked to complete files as it always does.
+    If folders start with it too, or nothing does, the shell also completes file names by itself.
     """
-    # A `~` is in no path that is there, so that it is left to the shell.
+    # A path with `~` matches nothing here, so the shell completes it.
     folder = incomplete[: incomplete.rfind("/") + 1]
-    there = sorted(Path(folder or ".").glob("*")) if Path(folder or ".").is_dir() else []
-    there = [path for path in there if path.name.startswith(incomplete[len(folder) :])]
+    paths = sorted(Path(folder or ".").glob("*")) if Path(folder or ".").is_dir() else []
+    paths = [path for path in paths if path.name.startswith(incomplete[len(folder) :])]
     named = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-    specs = [CompletionItem(folder + path.name) for path in there if path.suffix == ".arch"]
-    if any(path.is_dir() and not path.name.startswith(".") for path in there) or not (named or specs):
+    specs = [CompletionItem(folder + path.name) for path in paths if path.suffix == ".arch"]
+    if any(path.is_dir() and not path.name.startswith(".") for path in paths) or not (named or specs):
         return [CompletionItem(incomplete, type="file"), *named]
     return named + specs
 
 
 def run_items(incomplete: str) -> list[CompletionItem]:
-    """The runs, also those that were broken off, that lie below what is typed or below `runs`; else folders."""
+    """The runs, interrupted ones included, in or below the typed folder; folders if there are none."""
     from cifar_dsl.runs.places import FOLDER
 
     folder = Path(incomplete[: incomplete.rfind("/") + 1] or ".")
@@ -35,7 +35,7 @@ def run_items(incomplete: str) -> list[CompletionItem]:
 
 
 def word_items(incomplete: str, words: Mapping[str, str]) -> list[CompletionItem]:
-    """The words that begin so, with what they mean, in letters of any case."""
+    """The words that start with `incomplete`, ignoring case, with their descriptions."""
     return [
         CompletionItem(word, help=meaning)
         for word, meaning in words.items()

@@ -1,4 +1,4 @@
-"""Questions to the person at the terminal, before something large or final is done."""
+"""Prompts before something large or irreversible is done."""
 
 import sys
 from collections.abc import Iterable
@@ -14,35 +14,35 @@ from cifar_dsl.foundation.text import in_short
 
 
 def is_terminal() -> bool:
-    """Whether somebody sees a question and can answer it."""
+    """Whether a prompt can be shown and answered."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def confirm(facts: str, *, yes: bool) -> None:
-    """Show the facts and ask whether to continue, unless `yes` answers beforehand; No ends the command with 1.
+    """Show the facts and ask whether to continue, unless `yes`; the answer no exits with 1.
 
-    Raises UsageError where nobody can be asked, because this is no terminal.
+    Raises UsageError if there is no terminal to ask on.
     """
     if yes:
         return
     if not is_terminal():
-        raise click.UsageError(inert(f"{facts}\nNobody can be asked, since this is no terminal: --yes agrees to it."))
+        raise click.UsageError(inert(f"{facts}\nNot a terminal, so there is no prompt; pass --yes to accept."))
     note(facts)
-    if not click.confirm("Go on?", err=True):
-        note("nothing was done")
+    if not click.confirm("Continue?", err=True):
+        note("cancelled")
         raise click.exceptions.Exit(EXIT_WRONG)
 
 
 def confirm_size(analyses: Iterable[Analysis], *, yes: bool) -> None:
-    """Ask before networks are trained that are larger than most; nothing of them has been allocated then.
+    """Ask before training unusually large networks, of which nothing is allocated yet.
 
-    Raises UsageError where nobody can be asked.
+    Raises UsageError if there is no terminal to ask on.
     """
     facts = []
     for analysis in analyses:
         parameters, recipe = analysis.graph.cost.parameters, analysis.recipe
         if recipe is not None and parameters > limits.current().unasked_parameters:
             memory = in_short(estimate(analysis.graph, recipe)["total"], "B")
-            facts.append(f"{analysis.program.name} has {parameters:,} parameters; to train it takes about {memory}.")
+            facts.append(f"{analysis.program.name} has {parameters:,} parameters; training it takes about {memory}.")
     if facts:
         confirm("\n".join(facts), yes=yes)

@@ -1,4 +1,4 @@
-"""`cifar-dsl diff`: in what do two specs differ?"""
+"""`cifar-dsl diff`: show how two specs differ."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from click.shell_completion import CompletionItem
 
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.completion_items import spec_items
-from cifar_dsl.cli.output import fail, say
+from cifar_dsl.cli.output import print_error, print_result
 from cifar_dsl.compiler import Analysis, analyze, analyze_text
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.resources import shipped_specs
@@ -29,31 +29,30 @@ def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str)
 @click.argument("b", shell_complete=_complete)
 @arguments.overrides
 @arguments.root
-@click.option("--full", is_flag=True, help="List every change of the network, however many there are.")
+@click.option("--full", is_flag=True, help="List every change of the network, even if there are many.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(a: str, b: str, overrides: tuple[str, ...], root: Path | None, full: bool, as_json: bool) -> int:
-    """Say in what B differs from A: network, shapes, counts, recipe; not in what the texts differ.
+    """Show how B differs from A in meaning: network, shapes, counts and recipe, not text.
 
-    A and B are specs, shipped specs by their bare names (`baseline`), or folders of runs, which stand for the spec
-    that was trained. --set applies to both. Ends with 0 if they mean the same, with 1 if they differ, and with 2
-    if one of them can't be read or is wrong.
+    A and B are specs, names of shipped specs (`baseline`), or folders of runs (the spec that was trained). --set
+    applies to both. Exits with 0 if they mean the same, 1 if they differ, and 2 if one can't be read or has errors.
     """
     try:
-        found = difference(*(_analyzed(name, root, overrides) for name in (a, b)))
+        result = difference(*(_analyzed(name, root, overrides) for name in (a, b)))
     except (SpecError, UserError, OSError) as error:
-        if not fail(error):
+        if not print_error(error):
             raise
         return _TROUBLE
     if as_json:
-        click.echo(json.dumps(as_data(found), indent=2))
+        click.echo(json.dumps(as_data(result), indent=2))
     else:
-        for line in as_lines(found, in_full=full):
-            say(line)
-    return 0 if found.is_empty else _DIFFERENT
+        for line in as_lines(result, in_full=full):
+            print_result(line)
+    return 0 if result.is_empty else _DIFFERENT
 
 
 def _analyzed(name: str, root: Path | None, overrides: tuple[str, ...]) -> Analysis:
-    """What a file, a run or a shipped spec means. Raises SpecError, RunError, UsageError."""
+    """The analysis of a spec file, of a run's spec, or of a shipped spec. Raises SpecError, RunError, UsageError."""
     path = Path(name)
     if path.is_dir():
         run = open_run(path)
@@ -63,7 +62,7 @@ def _analyzed(name: str, root: Path | None, overrides: tuple[str, ...]) -> Analy
     shipped = shipped_specs()
     if name in shipped:
         return analyze(shipped[name], None, overrides)
-    beside = {str(file): file for file in path.parent.glob("*.arch")} if path.parent.is_dir() else {}
-    near = nearest(name, [*beside, *shipped])
+    siblings = {str(file): file for file in path.parent.glob("*.arch")} if path.parent.is_dir() else {}
+    near = nearest(name, [*siblings, *shipped])
     advice = f" Did you mean {near}?" if near else ""
-    raise click.UsageError(f"There is no file {name}, nor a shipped spec of this name.{advice}")
+    raise click.UsageError(f"There is no file or shipped spec {name}.{advice}")

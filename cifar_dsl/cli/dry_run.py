@@ -1,4 +1,4 @@
-"""What `train --dry-run` shows: the network, its recipe, and the memory that training it will take."""
+"""`train --dry-run`: show the network, its recipe, and the estimated memory to train it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cifar_dsl.api import Spec
 
 _EXPLANATIONS = {
-    "activations": "at the worst moment of a step or an evaluation",
+    "activations": "at the peak of a step or an evaluation",
     "dataset": "as bytes",
     "fragmentation": "of the heap",
     "process": "Python and torch",
@@ -22,11 +22,11 @@ _EXPLANATIONS = {
 
 
 def dry_run_of(spec: "Spec", data: str | None, device: str) -> None:
-    """Show what a training would do, without torch and without its data, unless that is a file."""
+    """Print what a training would do. Needs no torch and no dataset, unless the dataset is a file."""
     from cifar_dsl import api
 
     images = None
-    if data is not None and data.startswith("npz:"):  # only the file's content says what it is called
+    if data is not None and data.startswith("npz:"):  # its name in a spec is its digest
         spec, dataset = api.open_data(spec, data)
         images = len(dataset.y_train) + len(dataset.y_test)
     elif data is not None:
@@ -37,16 +37,16 @@ def dry_run_of(spec: "Spec", data: str | None, device: str) -> None:
         return
     is_on_cpu = device == "cpu" or (device == "auto" and not _has_gpu())
     parts = estimate(spec.graph, spec.recipe, images, "cpu" if is_on_cpu else "cuda")
-    click.echo(f"\nmemory of training on a {'CPU' if is_on_cpu else 'GPU'}, estimated")
-    rows = [[what, in_short(number, "B"), _EXPLANATIONS.get(what, "")] for what, number in parts.items()]
+    click.echo(f"\nestimated memory to train on a {'CPU' if is_on_cpu else 'GPU'}")
+    rows = [[part, in_short(size, "B"), _EXPLANATIONS.get(part, "")] for part, size in parts.items()]
     for line in columns(rows, right=frozenset({1}), indent="  "):
         click.echo(line)
     available = available_bytes() if is_on_cpu else None
     if available is not None and parts["total"] > available:
-        note(f"warning: that is more than the {in_short(available, 'B')} that this machine has left")
-        note(f"  = help: a smaller batch takes less: --set train.batch={max(1, spec.recipe.batch // 2)}")
+        note(f"warning: this machine has only {in_short(available, 'B')} of memory available")
+        note(f"  = help: use a smaller batch: --set train.batch={max(1, spec.recipe.batch // 2)}")
 
 
 def _has_gpu() -> bool:
-    """Whether NVIDIA's driver is loaded; only torch could say whether it can use a GPU."""
+    """Whether NVIDIA's driver is loaded; only torch knows whether it can use the GPU."""
     return Path("/dev/nvidiactl").exists()

@@ -1,4 +1,4 @@
-"""`cifar-dsl evaluate`: a run's weights, measured again."""
+"""`cifar-dsl evaluate`: evaluate a run's weights again."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from cifar_dsl.training.options import RunOptions
 
 @click.command(name="evaluate")
 @arguments.run
-@click.option("--data", metavar="npz:PATH", help="Where the run's file of arrays lies now, if it has moved.")
+@click.option("--data", metavar="npz:PATH", help="The run's array file, if it has moved.")
 @with_option(RunOptions, "data_dir")
 @with_option(RunOptions, "device")
 @with_option(RunOptions, "threads")
@@ -26,7 +26,7 @@ def command(
     threads: int | None,
     as_json: bool,
 ) -> int:
-    """Reload the weights of RUN and measure them on the test images of the data that it was trained on."""
+    """Load the weights of RUN and evaluate them on the test images of its dataset."""
     from cifar_dsl import api
     from cifar_dsl.cli.progress import DownloadProgress
     from cifar_dsl.foundation.errors import RunError
@@ -38,24 +38,24 @@ def command(
     opened = open_run(run)
     record, result = opened.record(), opened.result()
     if result.accuracy is None:
-        raise RunError(f"{opened.path} diverged and kept no weights", "train it again with a lower learning rate")
+        raise RunError(f"{opened.path} diverged and has no weights", "train it again with a lower learning rate")
     choice = choose_device(device)
     path = None
     if record.data.name == "npz":
         if data is not None and not data.startswith("npz:"):
             raise click.UsageError(f"--data takes npz:PATH, not {data}.")
-        where = data.removeprefix("npz:") if data else record.data.path
-        path = Path(where).expanduser() if where else None
+        location = data.removeprefix("npz:") if data else record.data.path
+        path = Path(location).expanduser() if location else None
         if path is None or not path.is_file():
-            what = f"is not at {path}" if path else "it doesn't say the place of"
-            raise RunError(f"{opened.path} used a file of arrays that {what}", "--data npz:PATH says where it is")
+            problem = f"is not at {path}" if path else "has no recorded path"
+            raise RunError(f"the array file of {opened.path} {problem}", "pass its path: --data npz:PATH")
     elif data:
-        raise click.UsageError("--data is for runs on a file of arrays (npz); this run used " + record.data.name)
+        raise click.UsageError("--data is only for runs on an array file (npz); this run used " + record.data.name)
     with DownloadProgress(quiet=as_json) as download:
         dataset = load_dataset(record.data.name, path=path, data_dir=data_dir, progress=download)
     api.set_threads(threads or record.environment.threads)
-    measured = evaluate_run(opened, dataset, choice)
-    loss, accuracy = measured.loss, measured.accuracy
+    evaluation = evaluate_run(opened, dataset, choice)
+    loss, accuracy = evaluation.loss, evaluation.accuracy
     if as_json:
         fields = {
             "run": str(opened.path),
@@ -69,7 +69,7 @@ def command(
             f"{record.spec.name} on {record.data.name}, seed {record.seed}: accuracy {accuracy:.4f}, loss {loss:.4f}"
         )
         if accuracy == result.accuracy:
-            click.echo("the same accuracy as when it was trained")
+            click.echo("same accuracy as after training")
         else:
-            note(f"when it was trained it was {result.accuracy:.4f} (on {record.environment.device_name})")
+            note(f"accuracy after training: {result.accuracy:.4f} (on {record.environment.device_name})")
     return 0

@@ -1,4 +1,4 @@
-"""`cifar-dsl explain`: what a code means."""
+"""`cifar-dsl explain`: explain the codes of errors and warnings."""
 
 import sys
 
@@ -9,7 +9,7 @@ from cifar_dsl.cli.completion_items import word_items
 from cifar_dsl.cli.output import wants_color
 from cifar_dsl.language.diagnostics import known_codes, nearest
 
-_LISTS = {"error": "Errors", "warning": "Warnings, which a comment such as `# allow: W0203` lets pass"}
+_LISTS = {"error": "Errors", "warning": "Warnings (a comment such as `# allow: W0203` silences one)"}
 
 
 def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -19,9 +19,9 @@ def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str)
 @click.command(name="explain")
 @click.argument("codes", nargs=-1, shell_complete=_complete)
 def command(codes: tuple[str, ...]) -> None:
-    """Print what CODES such as E0302 mean, why it matters, and what to do, with an example.
+    """Explain CODES such as E0302: meaning, reason and fix, with an example.
 
-    Without CODES, list them all.
+    Without CODES, list all codes.
     """
     if not codes:
         click.echo("\n\n".join(_list(severity, head) for severity, head in _LISTS.items()))

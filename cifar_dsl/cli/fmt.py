@@ -1,4 +1,4 @@
-"""`cifar-dsl fmt`: the one canonical layout."""
+"""`cifar-dsl fmt`: format specs."""
 
 import sys
 from difflib import unified_diff
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.output import counted, fail, note
+from cifar_dsl.cli.output import counted, note, print_error
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.atomic import write_atomically
@@ -16,28 +16,28 @@ from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax.formatter import format_text
 
-_STDIN = Path("<stdin>")  # what messages call it
+_STDIN = Path("<stdin>")  # its name in messages
 
 
 @click.command(name="fmt")
 @arguments.specs
-@click.option("--check", is_flag=True, help="Write nothing: name the files that would change, and end with 1 if any.")
-@click.option("--diff", is_flag=True, help="Write nothing: print what would change, and end with 1 if anything.")
+@click.option("--check", is_flag=True, help="Write nothing; list the files that would change, and exit with 1 if any.")
+@click.option("--diff", is_flag=True, help="Write nothing; print the changes as a diff, and exit with 1 if any.")
 def command(specs: tuple[str, ...], check: bool, diff: bool) -> int:
-    """Lay SPECS out in the one canonical way: files, folders or globs of specs and libraries.
+    """Format SPECS: files, folders or globs of specs and libraries.
 
-    Comments stay, and so does what a spec means. There are no options of layout. Names the files that it rewrites;
-    `-` is standard input, laid out on standard output. Ends with 1 if a file can't be parsed, which stays as it is.
+    Keeps comments and meaning; the style has no options. Lists the files that it rewrites. `-` formats standard input
+    to standard output. Exits with 1 if a file can't be parsed, and leaves that file unchanged.
     """
     paths = [item.path for item in arguments.spec_paths([name for name in dict.fromkeys(specs) if name != "-"])]
     if "-" in specs:
         paths.insert(0, _STDIN)
-    changed = wrong = 0
+    changed = failed = 0
     for path in paths:
         try:
             source = _read(path)
             text = format_text(source)
-            SpecReader(path.parent).source_of(path, text.encode())  # as bounded as what is read
+            SpecReader(path.parent).source_of(path, text.encode())  # the result must stay within the limits of a spec
             is_changed = text != source.text
             changed += is_changed
             if diff:
@@ -49,12 +49,12 @@ def command(specs: tuple[str, ...], check: bool, diff: bool) -> int:
                     write_atomically(path, text.encode())
                 click.echo(visible(str(path)))
         except (SpecError, OSError) as error:
-            if not fail(error):
+            if not print_error(error):
                 raise
-            wrong += 1
+            failed += 1
     if paths != [_STDIN]:
-        note(f"{changed} of {counted(len(paths), 'spec')} {'would be ' if check or diff else ''}laid out anew")
-    return 1 if wrong or (changed and (check or diff)) else 0
+        note(f"{changed} of {counted(len(paths), 'spec')} {'would be ' if check or diff else ''}reformatted")
+    return 1 if failed or (changed and (check or diff)) else 0
 
 
 def _read(path: Path) -> Source:
@@ -66,7 +66,7 @@ def _read(path: Path) -> Source:
 
 
 def _difference(source: Source, text: str) -> str:
-    """Both texts as `patch` reads them; nothing if they are equal."""
+    """A unified diff from the source to the formatted text; empty if they are equal."""
     name = visible(source.name)
     lines = unified_diff(_lines(source.text), _lines(text), name, name, lineterm="")
     return "".join(f"{line}\n" for line in lines)

@@ -1,4 +1,4 @@
-"""How long trainings will take, said before they begin."""
+"""Estimate how long trainings will take."""
 
 import statistics
 from collections.abc import Iterable
@@ -17,39 +17,39 @@ _BACKWARD = 2  # times the multiply-accumulates of the forward pass
 
 @frozen
 class Work:
-    """What a training has to do: multiply-accumulates of its forward passes, and in which numbers."""
+    """The work of a training: multiply-accumulates of its forward passes, and their precision."""
 
     macs: float
     precision: str
 
     @classmethod
     def of(cls, graph: Graph, recipe: Recipe, images: int) -> "Work":
-        """The work of a spec on so many training images."""
+        """The work to train a spec on `images` training images."""
         return cls(graph.cost.macs * recipe.epochs * images, recipe.precision)
 
 
 def forecast(works: Iterable[Work], runs: Path, choice: Choice, workers: int, threads: int | None) -> str:
-    """How long these trainings will take so many workers: "about 12 min", as fast as the runs that are there.
+    """How long these trainings will take on `workers` processes: "about 12 min, at the speed of previous runs".
 
-    Runs count that were computed on this device; without one, what a large matrix product takes is the least.
+    Only runs on this device count. Without one, the speed of a large matrix product gives a lower bound.
     """
     works = list(works)
     total = sum(work.macs for work in works)
     rates = _rates(runs, choice.name, threads)
     if rates:
-        return f"about {duration(total / statistics.median(rates) / workers)} as fast as the runs that are there"
+        return f"about {duration(total / statistics.median(rates) / workers)}, at the speed of previous runs"
     least_s = sum((1 + _BACKWARD) * work.macs / peak_macs_per_s(choice.device, work.precision) for work in works)
-    return f"at least {duration(least_s)}; no run on this device tells how long"
+    return f"at least {duration(least_s)} (no earlier run on this device to estimate from)"
 
 
 def _rates(runs: Path, device_name: str, threads: int | None) -> list[float]:
-    """Multiply-accumulates of forward passes a second, of each run on the device, evaluations and all included.
+    """The speed of each run on the device: forward multiply-accumulates per second of total time.
 
-    Those with as many threads are preferred.
+    Only runs with the same number of threads, if there are any.
     """
-    found = [rate for run in complete_runs(runs) if (rate := _rate(run, device_name)) is not None]
-    alike = [rate for count, rate in found if count == threads]
-    return alike or [rate for _, rate in found]
+    measured = [rate for run in complete_runs(runs) if (rate := _rate(run, device_name)) is not None]
+    alike = [rate for count, rate in measured if count == threads]
+    return alike or [rate for _, rate in measured]
 
 
 def _rate(run: Run, device_name: str) -> tuple[int, float] | None:

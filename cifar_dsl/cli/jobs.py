@@ -1,4 +1,4 @@
-"""Runs that are missing -> jobs, who works them off, and one view of all (for `train`, `compare` and `sweep`)."""
+"""Plan the missing runs of `train`, `compare` and `sweep` as jobs, run them, and show their progress."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
 
 @frozen
 class _Plan:
-    """Who does the jobs: so many `workers`, each with so many threads, on which device; `said` is this for people.
+    """How jobs are run: by `workers` processes of `threads` threads each; `description` is the plan in words.
 
-    None says that torch chooses the threads. Workers that `share_devices` can't measure the energy of theirs.
+    `threads` is None where torch chooses. Workers that `share_devices` can't measure their energy.
     """
 
     executor: Executor
     workers: int
     threads: int | None
     device: str
-    said: str
+    description: str
     share_devices: bool
 
 
 @frozen
 class Outcome:
-    """What became of the jobs."""
+    """The final event of each job."""
 
     jobs: tuple[Job, ...]
     events: tuple[FinalEvent, ...]
@@ -56,18 +56,18 @@ class Outcome:
 
     @property
     def failures(self) -> list[tuple[Job, TrainingFailed]]:
-        """The jobs that could not be done."""
+        """The jobs that failed, with their events."""
         pairs = zip(self.jobs, self.events, strict=True)
         return [(job, event) for job, event in pairs if isinstance(event, TrainingFailed)]
 
     @property
     def is_complete(self) -> bool:
-        """Whether all were done."""
+        """Whether all jobs ended normally."""
         return all(isinstance(event, TrainingEnded) for event in self.events)
 
     @property
     def exit_code(self) -> int:
-        """0 where all were done; else who is to blame."""
+        """0 if all jobs ended normally; else the code of a signal, a bug or an error."""
         if self.stop.wanted():
             return self.stop.exit_code
         if any(failure.trace for _, failure in self.failures):
@@ -81,9 +81,9 @@ def train_missing(
     *,
     display_names: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Train the runs that aren't there yet of these specs and seeds; specs of one meaning share them.
+    """Train the missing runs of these specs and seeds; specs with equal fingerprints share runs.
 
-    `display_names` are those of specs, by fingerprint, where users see another than the name.
+    `display_names` replace names in messages, by fingerprint.
     """
     wanted: dict[str, tuple[api.Spec, Dataset]] = {}
     for spec, dataset in opened:
@@ -110,28 +110,28 @@ def train_missing(
         if missing and not is_remote:
             works = [Work.of(spec.graph, spec.analysis.require_recipe(), len(d.y_train)) for spec, d, _ in missing]
             time = f", {forecast(works, options.runs, choose_device(plan.device), plan.workers, plan.threads)}"
-        note(f"runs: {count - len(missing)} are there, {len(missing)} to train{time}")
+        note(f"runs: {count - len(missing)} exist, {len(missing)} to train{time}")
     if not options.quiet and missing:
-        note(f"device  {plan.said}")
+        note(f"device  {plan.description}")
     return run_jobs(jobs, options, plan.executor)
 
 
 def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | None = None) -> Outcome:
-    """Work jobs off, in this process unless `executor` says where, show how they go on, and say what failed.
+    """Run jobs, in this process unless an `executor` is given; show their progress and report failures.
 
-    The trackers of `options.log` are told, too. Where nobody reads any more what this shows, all stop as at Ctrl-C, and
+    Events also go to the trackers of `options.log`. If the output pipe is closed, all jobs stop as at Ctrl-C, and
     BrokenPipeError is raised.
     """
-    unread: list[BrokenPipeError] = []
+    closed: list[BrokenPipeError] = []
     with JobsProgress(jobs, quiet=options.quiet, as_json=options.as_json) as progress, stoppable() as stop:
 
         def show(number: int, event: Event) -> None:
-            if unread:
+            if closed:
                 return
             try:
                 progress.show(number, event)
             except BrokenPipeError as error:  # `cifar-dsl train x.arch --json | head`
-                unread.append(error)
+                closed.append(error)
 
         with TrackerDispatcher(options.log, jobs, show, options.log_dir) as trackers:
 
@@ -139,43 +139,45 @@ def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | No
                 show(number, event)
                 trackers.dispatch(number, event)
 
-            events = (executor or InlineExecutor()).run(jobs, listener, lambda: bool(unread) or stop.wanted())
-    if unread:
-        raise unread[0]
+            events = (executor or InlineExecutor()).run(jobs, listener, lambda: bool(closed) or stop.wanted())
+    if closed:
+        raise closed[0]
     outcome = Outcome(tuple(jobs), tuple(events), stop)
     for job, failure in outcome.failures:
-        _tell(job, failure)
+        _report_failure(job, failure)
         for seed in job.seeds:
             place = run_path(job.options.runs, job.spec, seed)
             record_failure(place, job.digest, failure.message, failure.help)
     if stop.wanted():
-        note("stopped; all that was trained is kept, and the same command goes on from there")
+        note("Stopped; progress is saved. Rerun the same command to resume.")
     return outcome
 
 
 def _warn(to_train: "Iterable[tuple[Analysis, Dataset]]", choice: Choice, *, at_a_time: int) -> None:
-    """Say beforehand where the device's memory will hardly do, which is an estimate, and where a precision is slow.
+    """Warn if a training probably needs more memory than the device has, or if its precision is slow there.
 
-    So many trainings share the memory, each a process with data of its own.
+    `at_a_time` trainings share the memory, each in a process with its own copy of the dataset.
     """
-    there = memory_bytes(choice.device)
+    memory = memory_bytes(choice.device)
     slow: dict[str, str] = {}
     for analysis, dataset in to_train:
         recipe = analysis.require_recipe()
         images = len(dataset.y_train) + len(dataset.y_test)
         needed = at_a_time * estimate(analysis.graph, recipe, images, choice.device.type)["total"]
-        if there is not None and needed > there:
+        if memory is not None and needed > memory:
             together, fewer = (
-                (f" {at_a_time} times at once", ", and --jobs trains fewer") if at_a_time > 1 else ("", "")
+                (f" {at_a_time} times in parallel", "; train fewer in parallel with --jobs")
+                if at_a_time > 1
+                else ("", "")
             )
             note(
-                f"warning: to train {analysis.program.name}{together} takes about {in_short(needed, 'B')}, and "
-                f"{choice.device} has {in_short(there, 'B')} of memory; `--dry-run` says what takes how much{fewer}"
+                f"warning: training {analysis.program.name}{together} takes about {in_short(needed, 'B')}, but "
+                f"{choice.device} has {in_short(memory, 'B')} of memory; `--dry-run` shows a breakdown{fewer}"
             )
         if reason := why_slow(recipe.precision, choice.device):
             slow[recipe.precision] = reason
     for name, reason in slow.items():
-        note(f"warning: {name} is slow here, because {reason}; `--set train.precision=fp32` computes faster")
+        note(f"warning: {name} is slow here, because {reason}; `--set train.precision=fp32` is faster")
 
 
 def _local_plan(options: TrainOptions, trainings: int, specs: int) -> _Plan:
@@ -196,25 +198,25 @@ def _local_plan(options: TrainOptions, trainings: int, specs: int) -> _Plan:
 
 
 def _ray_plan(options: TrainOptions) -> _Plan:
-    """On a cluster each training has one thread, as the processes of one machine have, unless `options` say more."""
+    """The plan for a Ray cluster, where a training has one thread by default, as parallel processes here do."""
     from cifar_dsl.experiments.jobs.ray import RayExecutor, cluster_resources, connect
 
     connect(options.address)
-    cpus, gpus, machines = cluster_resources()
+    cpus, gpus, nodes = cluster_resources()
     device = options.device if options.device != "auto" else "cuda" if gpus else "cpu"
     threads = options.threads or 1
     if threads > cpus or (device.startswith("cuda") and not gpus):
-        note("warning: the cluster has not what a training takes; all wait until a machine joins that has it")
-    said = f"{device} of a Ray cluster: machines {machines}, CPUs {cpus}, GPUs {gpus}"
+        note("warning: no node has the resources that a job needs; waiting for one to join")
+    description = f"{device} on a Ray cluster: nodes {nodes}, CPUs {cpus}, GPUs {gpus}"
     workers = cpus // threads or 1
-    return _Plan(RayExecutor(), workers, threads, device, said, share_devices=workers > 1)
+    return _Plan(RayExecutor(), workers, threads, device, description, share_devices=workers > 1)
 
 
 def spread(options: TrainOptions, choice: Choice, trainings: int, specs: int) -> tuple[int, int | None]:
-    """How many processes work on so many trainings of so many specs, and with how many threads; None is torch's choice.
+    """The number of processes for the trainings of `specs` specs, and the threads of each (None: torch chooses).
 
-    On a CPU one process a core with one thread is the fastest for all of them together; else it is one process a GPU,
-    which trains all seeds of a spec side by side.
+    On a CPU, one single-threaded process per core is fastest overall; otherwise there is one process per GPU, which
+    trains all seeds of a spec side by side.
     """
     if choice.device.type != "cpu":
         return options.jobs or max(1, min(len(spare_gpus(options.device)), specs)), options.threads
@@ -229,7 +231,7 @@ def _planned(
     *,
     share_devices: bool,
 ) -> list[Job]:
-    """A job for each training; on a GPU the seeds of a spec are one job, trained side by side."""
+    """One job per training; on a GPU, one per spec, whose seeds are trained side by side."""
     packed: dict[tuple[str, int], tuple[api.Spec, Dataset, list[int]]] = {}
     for spec, dataset, seed in missing:
         apart = seed if options.device == "cpu" else 0
@@ -247,7 +249,7 @@ def _planned(
     ]
 
 
-def _tell(job: Job, failure: TrainingFailed) -> None:
+def _report_failure(job: Job, failure: TrainingFailed) -> None:
     click.echo(f"error: {visible(job.label)} could not be trained: {visible(failure.message)}", err=True)
     for line in failure.help:
         note(f"  = help: {visible(line)}")

@@ -9,10 +9,10 @@ from cifar_dsl.foundation.errors import UserError
 
 @click.command(name="lsp")
 def command() -> None:
-    """Serve an editor: check specs while they are typed, explain, complete, rename, lay out.
+    """Run the language server: diagnostics, hover, completion, rename, formatting.
 
-    Speaks the Language Server Protocol on standard input and output; an editor starts it. Needs the extra `lsp`,
-    and no torch.
+    Speaks the Language Server Protocol on standard input and output; started by an editor. Needs the extra `lsp`, but
+    no torch.
     """
     try:
         from cifar_dsl.editors.language_server.server import make_server
@@ -23,5 +23,5 @@ def command() -> None:
             "the language server needs pygls, which is not installed", "pip install 'cifar-dsl[lsp]'"
         ) from None
     server = make_server()
-    gc.freeze()  # what was imported is no garbage, and looking through it would hold up answers
+    gc.freeze()  # imported modules are never garbage; scanning them would delay answers
     server.start_io()

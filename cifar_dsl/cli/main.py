@@ -1,4 +1,4 @@
-"""The group of commands, and what becomes of errors."""
+"""The command group, and how errors become messages and exit codes."""
 
 import gc
 import importlib
@@ -9,42 +9,42 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cifar_dsl.cli.output import fail, note
+from cifar_dsl.cli.output import note, print_error
 from cifar_dsl.foundation import limits
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-EXIT_WRONG = 1  # a spec, a data set or a run is wrong
-EXIT_USAGE = 2  # the command line is wrong
-EXIT_BUG = 101  # this program is wrong
+EXIT_WRONG = 1  # an error in a spec, a dataset or a run
+EXIT_USAGE = 2  # an error in the command line
+EXIT_BUG = 101  # a bug of cifar-dsl
 EXIT_INTERRUPTED = 130
 
-_MOST = 10**15  # to which any limit can be raised: that many bytes can still be asked for
+_MOST = 10**15  # the largest value of any limit: as bytes, it can still be requested
 
 PROGRAM = "cifar-dsl"
 
 _COMMANDS = {
-    "check": "Check specs; say everything that is wrong with them, and where.",
+    "check": "Check specs: report every error and likely mistake, with its location.",
     "show": "Show a spec's layers with shapes, parameters and multiply-accumulates.",
-    "fmt": "Lay specs out in the one canonical way.",
-    "diff": "Say in what two specs differ in meaning.",
-    "train": "Train a spec, and keep the run.",
-    "evaluate": "Measure a run's weights on the test images again.",
-    "compare": "Train what has no run yet, and say which spec is better, by how much, and how sure that is.",
-    "sweep": "Train a spec with every combination of some values, and compare them.",
+    "fmt": "Format specs.",
+    "diff": "Show how two specs differ in meaning.",
+    "train": "Train a spec and save the run.",
+    "evaluate": "Evaluate a run's weights on the test images.",
+    "compare": "Train specs that have no runs yet, and compare them: differences with confidence intervals.",
+    "sweep": "Train a spec with every combination of the given values, and compare the results.",
     "runs": "List, show, verify and remove runs.",
-    "explain": "Say what a code such as E0302 means, and what to do about it.",
-    "reference": "Say what a layer, a block of the library, a setting ... is, and what it takes.",
-    "data": "Show, download and import data sets.",
-    "doctor": "Say what of the installation works: versions, device, data, folders.",
-    "completion": "Print the script with which a shell completes what one types.",
-    "lsp": "Serve an editor: the language server, on standard input and output.",
+    "explain": "Explain an error or warning code such as E0302.",
+    "reference": "Describe a layer, library block or setting, with its arguments.",
+    "data": "List, download and import datasets.",
+    "doctor": "Check the installation: versions, device, datasets, folders.",
+    "completion": "Print a shell completion script.",
+    "lsp": "Run the language server for editors, on standard input and output.",
 }
 
 
 class _LazyGroup(click.Group):
-    """Imports a command's module when it is called, so that `check` doesn't wait for what `train` needs."""
+    """Imports a command's module only when that command runs, so that `check` doesn't wait for what `train` needs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -54,7 +54,7 @@ class _LazyGroup(click.Group):
         del ctx
         if cmd_name not in _COMMANDS:
             return None
-        gc.disable()  # importing makes no garbage, and looking for it takes a tenth of a short command's time
+        gc.disable()  # imports create no garbage, and collecting takes a tenth of a short command's time
         module = importlib.import_module(f"cifar_dsl.cli.{cmd_name}")
         gc.freeze()
         gc.enable()
@@ -65,7 +65,7 @@ class _LazyGroup(click.Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         from cifar_dsl.cli.completion_items import word_items
 
-        # Click's own would import all commands.
+        # Click's own completion would import every command.
         return word_items(incomplete, _COMMANDS) + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
@@ -80,11 +80,11 @@ class _LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; errors that a user can mend are explained here, where `--color` is known."""
+        """Run the command; print errors that the user can fix here, where `--color` is known."""
         try:
             return super().invoke(ctx)
         except Exception as error:
-            if fail(error):
+            if print_error(error):
                 return EXIT_WRONG
             raise
 
@@ -112,33 +112,33 @@ def _complete_limits(_ctx: click.Context, _parameter: click.Parameter, incomplet
     return [CompletionItem(f"{name.upper()}=") for name in limits.RAISABLE if name.startswith(incomplete.lower())]
 
 
-def _figures(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, int]:
-    return dict(_figure(text, ctx, parameter) for text in given)
+def _parse_limits(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, int]:
+    return dict(_parse_limit(text, ctx, parameter) for text in texts)
 
 
-def _figure(text: str, ctx: click.Context, parameter: click.Parameter) -> tuple[str, int]:
-    """A limit's name and its new figure. Raises BadParameter."""
+def _parse_limit(text: str, ctx: click.Context, parameter: click.Parameter) -> tuple[str, int]:
+    """The name of a limit and its new value. Raises BadParameter."""
     from cifar_dsl.language.diagnostics import nearest
 
-    written, _, figure = text.partition("=")
-    written = written.strip().upper()
-    name = written.lower()
+    shown, _, number = text.partition("=")
+    shown = shown.strip().upper()
+    name = shown.lower()
     if name not in limits.RAISABLE:
         raisable = [one.upper() for one in limits.RAISABLE]
         problem, near = "can't be raised", None
         if name not in limits.DOCS:
-            problem, near = "is no limit", nearest(written, raisable)
-        advice = f"Did you mean {near}?" if near else f"These can be raised: {', '.join(raisable)}."
-        raise click.BadParameter(f"{written or text} {problem}. {advice}", ctx, parameter)
+            problem, near = "is not a limit", nearest(shown, raisable)
+        advice = f"Did you mean {near}?" if near else f"Limits that can be raised: {', '.join(raisable)}."
+        raise click.BadParameter(f"{shown or text} {problem}. {advice}", ctx, parameter)
     try:
-        value = int(figure)
+        value = int(number)
     except ValueError:
-        raise click.BadParameter(f"{text} gives no number; for example {written}=1_000_000.", ctx, parameter) from None
+        raise click.BadParameter(f"{text} has no integer value; use {shown}=1_000_000.", ctx, parameter) from None
     default = getattr(limits.DEFAULTS, name)
     if value < default:
-        raise click.BadParameter(f"{written} is {default:,} and can only be raised.", ctx, parameter)
+        raise click.BadParameter(f"{shown} is {default:,} by default and can only be raised.", ctx, parameter)
     if value > _MOST:
-        raise click.BadParameter(f"{written} can be raised to {_MOST:,} at most.", ctx, parameter)
+        raise click.BadParameter(f"{shown} can be at most {_MOST:,}.", ctx, parameter)
     return name, value
 
 
@@ -149,7 +149,7 @@ def _figure(text: str, ctx: click.Context, parameter: click.Parameter) -> tuple[
     is_eager=True,
     expose_value=False,
     callback=_print_version,
-    help="Show the version.",
+    help="Print the version.",
 )
 @click.option(
     "--color",
@@ -158,57 +158,57 @@ def _figure(text: str, ctx: click.Context, parameter: click.Parameter) -> tuple[
     expose_value=False,
     is_eager=True,
     callback=_set_color,
-    help="Colours: where the output is a terminal (and NO_COLOR is not set), always, or never.",
+    help="Colour the output: auto (on a terminal, unless NO_COLOR is set), always or never.",
 )
 @click.option(
     "--limit",
     "raised",
     multiple=True,
     metavar="NAME=VALUE",
-    callback=_figures,
+    callback=_parse_limits,
     shell_complete=_complete_limits,
-    help="Let a spec be larger than it may be by default; docs/limits.md lists the limits.",
+    help="Raise a limit on the size of specs; docs/limits.md lists the limits.",
 )
 @click.pass_context
 def group(ctx: click.Context, raised: dict[str, int]) -> None:
-    """Compile, train and compare image classifiers that are written as small text files."""
+    """Compile, train and compare image classifiers defined in small text files."""
     ctx.with_resource(limits.raising(**raised))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and give back the exit code."""
+    """Run the command line and return the exit code."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that can't show a letter shows its number
+        if isinstance(stream, io.TextIOWrapper):  # characters that the terminal can't show are escaped
             stream.reconfigure(errors="backslashreplace")
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    argv = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = group.main(args=given, prog_name=PROGRAM, standalone_mode=False, obj=given)
+        code = group.main(args=argv, prog_name=PROGRAM, standalone_mode=False, obj=argv)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as request:
         return request.exit_code
     except click.UsageError as error:
         _show(error)
         if isinstance(error, click.NoSuchOption) and error.option_name in {one.opts[0] for one in group.params}:
-            note(f"{error.option_name} stands before the command: {PROGRAM} {error.option_name} ... COMMAND")
+            note(f"{error.option_name} must come before the command: {PROGRAM} {error.option_name} ... COMMAND")
         return EXIT_USAGE
     except click.ClickException as error:
         _show(error)
         return EXIT_WRONG
     except (click.Abort, KeyboardInterrupt):
-        note("interrupted")  # click has ended the line that ^C stands on
+        note("interrupted")  # click has already ended the line of ^C
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # `cifar-dsl show x.arch | head`
         sys.stderr.close()
         return EXIT_WRONG
-    except Exception as error:  # noqa: BLE001  # the last resort: what is not a user's error is ours
+    except Exception as error:  # noqa: BLE001  # last resort: any other exception is a bug of ours
         from cifar_dsl.cli.bugs import report_bug
 
-        report_bug(error, given)
+        report_bug(error, argv)
         return EXIT_BUG
 
 
 def _show(error: click.ClickException) -> None:
-    """What click says of an error, in which names of files and options may hold anything."""
-    said = io.StringIO()
-    error.show(said)
-    note(said.getvalue().removesuffix("\n"))
+    """Print click's message, escaped: names of files and options may contain control characters."""
+    message = io.StringIO()
+    error.show(message)
+    note(message.getvalue().removesuffix("\n"))

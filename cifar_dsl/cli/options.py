@@ -1,4 +1,4 @@
-"""The options of `train`, `compare`, `sweep` and their like, made from the declarations of `training/options.py`."""
+"""Click options for `train`, `compare` and `sweep`, generated from the declarations in `training/options.py`."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-_WIDEST = 30  # letters of an option whose help stands on the same line, as in click
+_WIDEST = 30  # characters of an option whose help starts on the same line, as in click
 
 
 class GroupedOption(click.Option):
-    """An option that knows its heading in `--help`, and whether it can be given beside --resume."""
+    """An option with its heading in `--help`, and whether it can be combined with --resume."""
 
     def __init__(self, *names: Any, group: str = "", beside_resume: bool = True, **more: Any) -> None:
         super().__init__(*names, **more)
@@ -31,10 +31,10 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose `--help` lists its options under headings."""
+    """A command whose `--help` groups its options under headings."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a section for each group, in the order of their first options; one column fits all."""
+        """Write one section per group, in the order of their first options, with aligned columns."""
         sections: dict[str, list[tuple[str, str]]] = {}
         others: list[tuple[str, str]] = []
         for parameter in self.get_params(ctx):
@@ -50,9 +50,9 @@ class GroupedCommand(click.Command):
 
 
 def with_options(kind: "type[RunOptions]") -> Decorator:
-    """Give a command the options that `kind` declares; it gets them as one argument, `options`.
+    """Add the options that `kind` declares to a command, which receives them as one argument, `options`.
 
-    Wrong usage ends the command before it begins: an option that would do nothing, or can't be given beside --resume.
+    The command raises UsageError for an option without effect, or one that can't be combined with --resume.
     """
     from cifar_dsl.training.options import TrainOptions, offered_options
 
@@ -60,43 +60,41 @@ def with_options(kind: "type[RunOptions]") -> Decorator:
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
-        def gathered(**given: Any) -> Any:
-            options = kind(**{each.name: given.pop(each.name) for each in offered})
-            if given.get("resume") is not None:
+        def with_gathered(**values: Any) -> Any:
+            options = kind(**{each.name: values.pop(each.name) for each in offered})
+            if values.get("resume") is not None:
                 _refuse_beside_resume()
             if isinstance(options, TrainOptions) and options.conflict:
                 raise click.UsageError(options.conflict)
-            return command(options=options, **given)
+            return command(options=options, **values)
 
-        decorated: Callable[..., Any] = gathered
+        decorated: Callable[..., Any] = with_gathered
         for each in reversed(offered):
-            decorated = _made(each)(decorated)
+            decorated = _click_option(each)(decorated)
         return decorated
 
     return decorate
 
 
 def with_option(kind: "type[RunOptions]", name: str) -> Decorator:
-    """Give a command the one option that `kind` declares under this name, as an argument of its own."""
+    """Add the option `name` that `kind` declares to a command, as an argument of that name."""
     from cifar_dsl.training.options import offered_options
 
     (declared,) = (each for each in offered_options(kind) if each.name == name)
-    return _made(declared)
+    return _click_option(declared)
 
 
 def _refuse_beside_resume() -> None:
-    """Raise UsageError if an option was given that --resume would not follow."""
+    """Raise UsageError if an option on the command line can't be combined with --resume."""
     context = click.get_current_context()
     for option in context.command.params:
         is_given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
         if isinstance(option, GroupedOption) and not option.beside_resume and is_given:
-            raise click.UsageError(
-                f"{option.opts[0]} has no place beside --resume; the run says what is trained and where."
-            )
+            raise click.UsageError(f"{option.opts[0]} can't be combined with --resume, which reads it from the run.")
 
 
-def _made(field: "Attribute[Any]") -> Decorator:
-    """The click option of a declared one."""
+def _click_option(field: "Attribute[Any]") -> Decorator:
+    """The click option for a declared field."""
     from cifar_dsl.training.options import declaration_of
 
     declared = declaration_of(field)
@@ -111,12 +109,12 @@ def _made(field: "Attribute[Any]") -> Decorator:
         callback=_callback(declared.check) if declared.check else None,
         group=declared.group,
         beside_resume=declared.beside_resume,
-        **_kind(field, declared),
+        **_type_and_default(field, declared),
     )
 
 
-def _kind(field: "Attribute[Any]", declared: "Declaration") -> dict[str, Any]:
-    """What click calls the type, bounds and default of an option."""
+def _type_and_default(field: "Attribute[Any]", declared: "Declaration") -> dict[str, Any]:
+    """The type, bounds and default of an option, as arguments for click."""
     plain = next((each for each in get_args(field.type) if each is not NoneType), field.type)
     if plain is bool:
         return {"is_flag": True}
@@ -133,11 +131,11 @@ def _kind(field: "Attribute[Any]", declared: "Declaration") -> dict[str, Any]:
 
 
 def _callback(check: Callable[[str], str | None]) -> Callable[[click.Context, click.Parameter, str], str]:
-    """A check as click wants it, which raises BadParameter."""
+    """A check as a click callback, which raises BadParameter."""
 
     def checked(ctx: click.Context, parameter: click.Parameter, text: str) -> str:
-        if complaint := check(text):
-            raise click.BadParameter(visible(complaint), ctx, parameter)
+        if problem := check(text):
+            raise click.BadParameter(visible(problem), ctx, parameter)
         return text
 
     return checked

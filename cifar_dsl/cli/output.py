@@ -1,4 +1,4 @@
-"""How commands speak: results go to stdout, everything else to stderr."""
+"""Output of commands: results go to stdout, everything else to stderr."""
 
 import os
 import sys
@@ -12,16 +12,16 @@ from cifar_dsl.language.diagnostics.render import visible
 
 
 def shown(diagnostic: Diagnostic, *, err: bool = False) -> str:
-    """A diagnostic as it is shown on stdout, or on stderr: in the colours and letters that are wanted there."""
+    """A diagnostic as text for stdout or stderr, in the colours and characters that the stream supports."""
     stream = sys.stderr if err else sys.stdout
     return render_full(diagnostic, color=wants_color(stream), encoding=stream.encoding or "ascii")
 
 
 def wants_color(stream: TextIO) -> bool:
-    """Whether to colour what goes to `stream`: as `--color` says, else on a terminal without NO_COLOR."""
+    """Whether to colour output on `stream`: as `--color` requests, else on a terminal without NO_COLOR."""
     context = click.get_current_context(silent=True)
-    said = context.find_root().color if context else None
-    return stream.isatty() and not os.environ.get("NO_COLOR") if said is None else said
+    color = context.find_root().color if context else None
+    return stream.isatty() and not os.environ.get("NO_COLOR") if color is None else color
 
 
 def counted(number: int, noun: str) -> str:
@@ -29,23 +29,23 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def say(message: str) -> None:
-    """Lines of a result, on stdout, in which nothing acts on a terminal."""
+def print_result(message: str) -> None:
+    """Print a result on stdout, with control characters escaped."""
     click.echo(inert(message))
 
 
 def note(message: str) -> None:
-    """Lines for the person, on stderr, in which nothing acts on a terminal."""
+    """Print a message on stderr, with control characters escaped."""
     click.echo(inert(message), err=True)
 
 
 def inert(message: str) -> str:
-    """Lines with everything escaped in them that would act on a terminal; names of files may hold anything."""
+    """`message` with control characters escaped except line breaks: file names may contain any."""
     return "\n".join(map(visible, message.split("\n")))
 
 
-def fail(error: Exception) -> bool:
-    """Explain an error that a user can mend, on stderr. False if it is none of those."""
+def print_error(error: Exception) -> bool:
+    """Print an error that the user can fix on stderr. Returns False for any other error."""
     match error:
         case SpecError():
             for diagnostic in error.diagnostics:

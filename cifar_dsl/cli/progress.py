@@ -1,4 +1,4 @@
-"""How training and downloads show that they go on: live bars on a terminal, a line now and then elsewhere."""
+"""Progress of trainings and downloads: live bars on a terminal, occasional lines elsewhere."""
 
 import json
 import math
@@ -32,22 +32,22 @@ from cifar_dsl.training.events import (
 
 
 class JobsProgress:
-    """Several trainings at a time: a line an epoch, and on a terminal a bar for each and one for all."""
+    """Shows the progress of jobs: a line per epoch, and on a terminal a bar per job and one for all jobs."""
 
     def __init__(self, jobs: Sequence[Job], *, quiet: bool = False, as_json: bool = False) -> None:
         self._jobs = jobs
         self._is_quiet = quiet
-        self._speaks = not (quiet or as_json)
+        self._shows_lines = not (quiet or as_json)
         self._as_json = as_json
         self._bar: Progress | None = None
         self._whole: TaskID | None = None
         self._tasks: dict[int, TaskID] = {}
-        self._epochs: dict[int, float] = {}  # of each job, in all
-        self._spent_s: dict[tuple[int, int], list[float]] = {}  # by each job and seed on its epochs
+        self._epochs: dict[int, float] = {}  # in total, by job
+        self._spent_s: dict[tuple[int, int], list[float]] = {}  # on each epoch, by job and seed
         self._done = 0
 
     def __enter__(self) -> Self:
-        if self._speaks and self._jobs and sys.stderr.isatty():
+        if self._shows_lines and self._jobs and sys.stderr.isatty():
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
@@ -81,7 +81,7 @@ class JobsProgress:
                 self._end_epoch(number, seed, metrics)
             case Note(text=text):
                 if not self._is_quiet:
-                    self._say(visible(text))
+                    self._print(visible(text))
             case TrainingEnded() | TrainingStopped() | TrainingFailed():
                 self._end(number, event)
 
@@ -91,7 +91,7 @@ class JobsProgress:
             self._update_whole()
 
     def _update_whole(self) -> None:
-        """One bar over all jobs, those that run counted by their part."""
+        """Update the bar of all jobs, which counts running jobs by their completed fraction."""
         if self._bar is None or self._whole is None:
             return
         tasks = {task.id: task for task in self._bar.tasks}
@@ -106,18 +106,18 @@ class JobsProgress:
             fields = {"event": "epoch", "spec": job.spec.name, "seed": seed} | cattrs.unstructure(metrics)
             click.echo(json.dumps(fields))
             return
-        if not self._speaks:
+        if not self._shows_lines:
             return
         epochs = self._epochs.get(number, metrics.epoch)
         spent_s = metrics.time_s + metrics.evaluation_time_s
         self._spent_s.setdefault((number, seed), []).append(spent_s)
         mean_s = statistics.fmean(self._spent_s[number, seed])
         left_s = max(0, epochs - metrics.epoch) * mean_s
-        begun = math.ceil(epochs)  # the last one may be a part
+        last = math.ceil(epochs)  # which may be a partial epoch
         is_only_run = len(self._jobs) == len(job.seeds) == 1
         label = "" if is_only_run else f"[{number + 1}/{len(self._jobs)}] {visible(job.display_name)} seed {seed}  "
-        self._say(
-            f"{label}epoch {metrics.epoch:>{len(str(begun))}}/{begun}  "
+        self._print(
+            f"{label}epoch {metrics.epoch:>{len(str(last))}}/{last}  "
             f"train loss {metrics.train_loss:.4f}, accuracy {metrics.train_accuracy:.4f}  "
             f"test loss {metrics.test_loss:.4f}, accuracy {metrics.test_accuracy:.4f}  "
             f"{duration(spent_s)}" + (f", {duration(left_s)} left" if left_s else "")
@@ -131,7 +131,7 @@ class JobsProgress:
             self._done += 1
         self._update_whole()
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         if self._bar:
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
@@ -139,13 +139,13 @@ class JobsProgress:
 
 
 class DownloadProgress:
-    """Shows how far a download or an import is; called with what is done, of how much, and of what."""
+    """Shows the progress of a download or an import; called with the amount done, the total and the task."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._bar: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._told: dict[str, int] = {}
+        self._last_tenth: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -157,11 +157,11 @@ class DownloadProgress:
             self._bar.stop()
 
     def __call__(self, done: int, total: int | None, what: str) -> None:
-        """Take note of progress."""
+        """Show that `done` of `total` bytes or images of the task `what` are done; `total` is None if unknown."""
         if self._quiet:
             return
         if not sys.stderr.isatty():
-            self._tell(done, total, what)
+            self._print_tenth(done, total, what)
             return
         if self._bar is None:
             self._bar = Progress(
@@ -176,9 +176,9 @@ class DownloadProgress:
             self._tasks[what] = self._bar.add_task(what, total=total)
         self._bar.update(self._tasks[what], completed=done, total=total)
 
-    def _tell(self, done: int, total: int | None, what: str) -> None:
-        """A line at every tenth."""
+    def _print_tenth(self, done: int, total: int | None, label: str) -> None:
+        """Print a line at every tenth of the total."""
         tenth = 10 * done // total if total else 0
-        if self._told.get(what) != tenth:
-            self._told[what] = tenth
-            note(f"{what}: {tenth * 10} %" if total else what)
+        if self._last_tenth.get(label) != tenth:
+            self._last_tenth[label] = tenth
+            note(f"{label}: {tenth * 10} %" if total else label)

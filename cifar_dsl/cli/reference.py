@@ -1,4 +1,4 @@
-"""`cifar-dsl reference`: what a spec can name."""
+"""`cifar-dsl reference`: describe the names that specs can use."""
 
 import click
 from click.shell_completion import CompletionItem
@@ -15,17 +15,17 @@ def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str)
 @click.command(name="reference")
 @click.argument("name", required=False, shell_complete=_complete)
 def command(name: str | None) -> None:
-    """Print the reference of NAME: a layer, a block of the library, a setting, an optimizer ...
+    """Describe NAME: a layer, library block, setting, optimizer ...
 
-    Without NAME, print all names by sections.
+    Without NAME, list all names by section.
     """
     sections = entries()
     if name is None:
         for title, section in sections.items():
             click.echo(f"{title}:\n  {', '.join(section)}\n")
         return
-    found = [section[name] for section in sections.values() if name in section]
-    if not found:
+    matching = [section[name] for section in sections.values() if name in section]
+    if not matching:
         near = nearest(name, {known for section in sections.values() for known in section})
-        raise click.UsageError(f"Nothing is called {name!r}." + (f" Did you mean {near!r}?" if near else ""))
-    click.echo("\n".join(found).rstrip())
+        raise click.UsageError(f"There is no entry {name!r}." + (f" Did you mean {near!r}?" if near else ""))
+    click.echo("\n".join(matching).rstrip())

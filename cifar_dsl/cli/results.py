@@ -1,4 +1,4 @@
-"""Where `cifar-dsl compare` puts what it found: the terminal, tables, charts, the report."""
+"""Output of `cifar-dsl compare`: the terminal, tables, charts, the report."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def show(comparison: "Comparison") -> None:
-    """The table and what it says, on stdout."""
+    """Print the table and its findings on stdout."""
     from cifar_dsl.experiments.comparison.tables import as_text
 
     for line in as_text(comparison):
@@ -26,22 +26,22 @@ def show(comparison: "Comparison") -> None:
 
 
 def prepare(out: Path) -> None:
-    """Make the folder that results will be written into. Raises UserError where that can't be."""
-    with _explained(out):
+    """Create the folder for results. Raises UserError if it can't be created."""
+    with _writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
 
 
 def write(comparison: "Comparison", specs: "Sequence[Spec]", options: CompareOptions) -> None:
-    """Write tables, charts and report into `options.out`; remove what isn't wanted, which is of another comparison.
+    """Write tables, charts and report to `options.out`. Raises UserError if they can't be written.
 
-    Raises UserError where that can't be written.
+    Deletes files that it doesn't write, such as the report with --no-report: they are of an earlier comparison.
     """
     from cifar_dsl.experiments.comparison.tables import as_csv, as_json, as_latex, as_markdown
     from cifar_dsl.foundation.atomic import write_atomically
 
     out = options.out
     prepare(out)
-    with _explained(out):
+    with _writing_to(out):
         for suffix, text in (("md", as_markdown), ("csv", as_csv), ("json", as_json), ("tex", as_latex)):
             write_atomically(out / f"comparison.{suffix}", text(comparison).encode())
         report = out / "report.html"
@@ -59,7 +59,7 @@ def write(comparison: "Comparison", specs: "Sequence[Spec]", options: CompareOpt
 
 
 def _write_chart(comparison: "Comparison | None", out: Path) -> None:
-    """Write comparison.svg and, where resvg-py is installed, comparison.png; what isn't written is removed."""
+    """Write comparison.svg and, if resvg-py is installed, comparison.png; delete those that it doesn't write."""
     from cifar_dsl.experiments.comparison.figure import figure, figure_size
     from cifar_dsl.foundation.atomic import write_atomically
     from cifar_dsl.views.png import png_scale, svg_to_png
@@ -74,11 +74,11 @@ def _write_chart(comparison: "Comparison | None", out: Path) -> None:
         scale = png_scale(max(figure_size(comparison)))
         try:
             png = svg_to_png(svg, scale) if scale else None
-            missing = "the chart is too tall for one"
+            problem = "the chart is too tall"
         except ImportError:
-            missing = "it needs resvg-py: pip install 'cifar-dsl[pictures]'"
+            problem = "PNG needs resvg-py (pip install 'cifar-dsl[pictures]')"
         if png is None:
-            note(f"no {png_path}: {missing}")
+            note(f"{png_path} not written: {problem}")
     if png is None:
         png_path.unlink(missing_ok=True)
     else:
@@ -86,21 +86,21 @@ def _write_chart(comparison: "Comparison | None", out: Path) -> None:
 
 
 @contextmanager
-def _explained(out: Path) -> Iterator[None]:
+def _writing_to(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise UserError(
-            f"the comparison can't be written into {out}: {error.strerror or error}",
-            "see to it that there is room and that it can be written, or name another folder (--out); --no-train "
-            "compares the runs that are there",
+            f"can't write the comparison to {out}: {error.strerror or error}",
+            "check that it is writable and has free space, or choose another folder with --out; --no-train compares "
+            "the existing runs",
         ) from error
 
 
 def _pictures(comparison: "Comparison", data: str | None, data_dir: Path | None) -> "Pictures | None":
-    """The test images (N, H, W, C) that the report shows some of, where the data is at hand; nothing is downloaded.
+    """The test images (N, H, W, C) for the report; None if the dataset isn't on this machine: nothing is downloaded.
 
-    A file of arrays is looked for where `data` says, else where the runs say that it was.
+    An array file is read from the path in `data`, else from the path that the runs recorded.
     """
     from cifar_dsl.foundation.errors import DataError
     from cifar_dsl.training.datasets import load_dataset
@@ -112,11 +112,11 @@ def _pictures(comparison: "Comparison", data: str | None, data_dir: Path | None)
     path = None
     try:
         if used.name == "npz":
-            where = data.removeprefix("npz:") if data and data.startswith("npz:") else used.path
-            path = Path(where).expanduser() if where else None
+            location = data.removeprefix("npz:") if data and data.startswith("npz:") else used.path
+            path = Path(location).expanduser() if location else None
         if not (used.name == "shapes" or (path or cache_path(used.name, data_dir)).is_file()):
             return None
         dataset = load_dataset(used.name, path=path, data_dir=data_dir)
-    except (DataError, OSError, RuntimeError, ValueError):  # a record that is someone else's may name anything
+    except (DataError, OSError, RuntimeError, ValueError):  # an untrusted record may name any path
         return None
     return dataset.x_test if dataset.digest == used.digest else None

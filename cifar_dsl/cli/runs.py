@@ -1,4 +1,4 @@
-"""`cifar-dsl runs`: which runs are there, what is in them, whether they are whole, and which can go."""
+"""`cifar-dsl runs`: list, show, verify and remove runs."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from cifar_dsl.cli import arguments
 from cifar_dsl.cli.confirmation import confirm
 from cifar_dsl.cli.main import EXIT_WRONG
 from cifar_dsl.cli.options import with_option
-from cifar_dsl.cli.output import counted, note, say
+from cifar_dsl.cli.output import counted, note, print_result
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.language.diagnostics.render import visible
@@ -27,7 +27,7 @@ _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=
 
 
 class _ListGroup(click.Group):
-    """`list` is what it does unless another command is said."""
+    """Runs `list` unless another command is given."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
@@ -37,30 +37,30 @@ class _ListGroup(click.Group):
 
 @click.group(name="runs", cls=_ListGroup)
 def command() -> None:
-    """List (unless another command is said), show, verify and remove runs."""
+    """List (the default), show, verify and remove runs."""
 
 
 @command.command(name="list")
 @with_option(RunOptions, "runs")
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
 def list_(runs: Path, as_json: bool) -> None:
-    """List all runs with their status; of those that were broken off, the epoch with which they go on."""
+    """List all runs with their status; an interrupted one with its next epoch."""
     found = list(entries(_folder(runs)))
     if as_json:
         click.echo(json.dumps([_fields(entry) for entry in found], indent=2))
         return
     for line in _table([(entry, entry.state, entry.size()) for entry in found]):
-        say(line)
+        print_result(line)
     if not found:
-        note(f"there is no run in {runs}")
+        note(f"no runs in {runs}")
 
 
 @command.command(name="show")
 @arguments.run
-@click.option("--json", "as_json", is_flag=True, help="Print an object as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run as JSON.")
 def show(run: Path, as_json: bool) -> None:
-    """Show what is known of RUN: what was trained, on what, where, and what came out."""
-    entry = _only(run)
+    """Show RUN: spec, dataset, machine, result and files."""
+    entry = _single_run(run)
     if as_json:
         fields = _fields(entry) | {
             "record": cattrs.unstructure(entry.record),
@@ -70,27 +70,28 @@ def show(run: Path, as_json: bool) -> None:
         click.echo(json.dumps(fields, indent=2))
         return
     for line in columns([[visible(cell) for cell in fact] for fact in _facts(entry)]):
-        say(line)
+        print_result(line)
 
 
 @command.command(name="verify")
 @arguments.some_runs
 @with_option(RunOptions, "runs")
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
 def verify(which: tuple[Path, ...], runs: Path, as_json: bool) -> int:
-    """Compare every file of each RUN, or of all runs, with the digest that was noted when it was written.
+    """Verify the files of each RUN, or of all runs.
 
-    Ends with 1 if something is damaged. A run that was broken off is not: it goes on from its last checkpoint.
+    Compares each file with the digest recorded when it was written, and exits with 1 if a run is damaged. An
+    interrupted run isn't damaged: it resumes from its last checkpoint.
     """
-    found = list(entries(_folder(runs))) if not which else [entry for path in which for entry in _some(path)]
+    found = list(entries(_folder(runs))) if not which else [entry for path in which for entry in _runs_in(path)]
     damage = {entry.path: problems(entry) for entry in found}
     if as_json:
         click.echo(json.dumps([_fields(entry) | {"problems": damage[entry.path]} for entry in found], indent=2))
     else:
         for entry in found:
-            say(f"{'damaged' if damage[entry.path] else entry.state}  {entry.path}")
+            print_result(f"{'damaged' if damage[entry.path] else entry.state}  {entry.path}")
             for problem in damage[entry.path]:
-                say(f"  {problem}")
+                print_result(f"  {problem}")
         damaged = sum(map(bool, damage.values()))
         note(f"{counted(len(found), 'run')}, {damaged:,} damaged")
     return EXIT_WRONG if any(damage.values()) else 0
@@ -102,22 +103,24 @@ def _age(ctx: click.Context, parameter: click.Parameter, text: str | None) -> ti
         return None
     number, unit = text[:-1], text[-1:]
     if not (number.isdecimal() and number.isascii() and len(number) < 6 and unit in _UNITS):
-        raise click.BadParameter(f"{text} is no age; for example 12h, 30d or 4w (hours, days, weeks).", ctx, parameter)
+        raise click.BadParameter(f"{text} is not an age such as 12h, 30d or 4w (hours, days, weeks).", ctx, parameter)
     return int(number) * _UNITS[unit]
 
 
 @command.command(name="prune")
-@click.option("--unfinished", is_flag=True, help="Runs that were broken off.")
-@click.option("--failed", is_flag=True, help="Runs whose training ended with an error.")
-@click.option("--damaged", is_flag=True, help="Runs with a damaged file; all files are read.")
-@click.option("--diverged", is_flag=True, help="Runs whose loss was no number any more.")
-@click.option("--complete", is_flag=True, help="Runs that are whole; to be narrowed down by --spec and --older-than.")
-@click.option("--leftovers", is_flag=True, help="What crashes left of runs that were replaced or removed.")
-@click.option("--checkpoints", is_flag=True, help="Of runs that were broken off, all checkpoints but the last.")
-@click.option("--spec", "specs", multiple=True, metavar="NAME", help="Only runs of specs called so (a pattern: res*).")
-@click.option("--older-than", callback=_age, metavar="AGE", help="Only what is unchanged for so long: 12h, 30d, 4w.")
+@click.option("--unfinished", is_flag=True, help="Interrupted runs.")
+@click.option("--failed", is_flag=True, help="Runs whose training failed with an error.")
+@click.option("--damaged", is_flag=True, help="Runs with a damaged file (reads all files).")
+@click.option("--diverged", is_flag=True, help="Runs whose loss became NaN or infinite.")
+@click.option("--complete", is_flag=True, help="Complete runs; narrow them down with --spec and --older-than.")
+@click.option("--leftovers", is_flag=True, help="What a crash left of replaced or removed runs.")
+@click.option("--checkpoints", is_flag=True, help="All checkpoints of interrupted runs except the last.")
+@click.option(
+    "--spec", "specs", multiple=True, metavar="NAME", help="Only runs of specs with this name (a pattern: res*)."
+)
+@click.option("--older-than", callback=_age, metavar="AGE", help="Only runs unchanged for this long: 12h, 30d, 4w.")
 @with_option(RunOptions, "runs")
-@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed; remove nothing.")
 @with_option(TrainOptions, "yes")
 def prune(
     unfinished: bool,
@@ -133,7 +136,7 @@ def prune(
     dry_run: bool,
     yes: bool,
 ) -> int:
-    """Show which runs would be removed, ask, and remove them. A run that a process trains always stays."""
+    """List the matching runs, ask, and remove them. Never removes a run that is being trained."""
     wanted = {
         Status.UNFINISHED: unfinished,
         Status.FAILED: failed,
@@ -145,20 +148,20 @@ def prune(
     statuses = frozenset(status for status, is_wanted in wanted.items() if is_wanted)
     if not statuses and not checkpoints:
         raise click.UsageError(
-            "Say what to remove: --unfinished, --failed, --damaged, --diverged, --complete, --leftovers, --checkpoints."
+            "Choose runs: --unfinished, --failed, --damaged, --diverged, --complete, --leftovers, --checkpoints."
         )
     before = datetime.now(UTC) - older_than if older_than is not None else None
     selection = Selection(statuses, checkpoints, specs, before)
     removals = [(removal, removal.size()) for removal in selection.removals(entries(_folder(runs)))]
     if not removals:
-        note("there is nothing to remove")
+        note("nothing to remove")
         return 0
     for line in _table([(removal.entry, removal.what, size) for removal, size in removals]):
-        say(line)
+        print_result(line)
     if dry_run:
         return 0
     total = in_short(sum(size for _, size in removals), "B")
-    confirm(f"What is listed here, {total}, is removed for good.", yes=yes)
+    confirm(f"This permanently removes everything listed above ({total}).", yes=yes)
     return _remove([removal for removal, _ in removals])
 
 
@@ -168,13 +171,13 @@ def _remove(removals: Sequence[Removal]) -> int:
         try:
             removal.remove()
         except RunError as error:
-            note(f"{error.message}; it stays")
+            note(f"{error.message}; not removed")
             code = EXIT_WRONG
     return code
 
 
 def _folder(path: Path) -> Path:
-    """A folder that is there, or the place of a run. Raises RunError."""
+    """The path, if it is a folder or the path of an interrupted run. Raises RunError."""
     if path.is_dir() or path.with_name(path.name + ".partial").is_dir():
         return path
     raise RunError(
@@ -182,34 +185,34 @@ def _folder(path: Path) -> Path:
     )
 
 
-def _some(path: Path) -> list[FoundRun]:
-    """The runs that a path is or holds. Raises RunError if there is none."""
+def _runs_in(path: Path) -> list[FoundRun]:
+    """The runs at or below a path. Raises RunError if there are none."""
     if found := list(entries(_folder(path))):
         return found
-    raise RunError(f"{path} holds no run", "a run is a folder such as runs/baseline-0123456789ab/seed-0")
+    raise RunError(f"{path} contains no run", "a run is a folder such as runs/baseline-0123456789ab/seed-0")
 
 
-def _only(path: Path) -> FoundRun:
-    """The run that is meant by a path, or by a folder that holds no other. Raises RunError."""
-    first, *others = _some(path)
+def _single_run(path: Path) -> FoundRun:
+    """The only run at or below a path. Raises RunError."""
+    first, *others = _runs_in(path)
     if others:
         names = ", ".join(str(entry.path) for entry in [first, *others][:4])
-        raise RunError(f"{path} holds {1 + len(others)} runs", f"name one of them: {names}")
+        raise RunError(f"{path} contains {1 + len(others)} runs", f"name one of them: {names}")
     return first
 
 
 def _table(rows: Sequence[tuple[FoundRun, str, int]]) -> list[str]:
-    """Runs as lines, each with what is said of it and a size."""
+    """A table of runs, each with a status and a size in bytes."""
     if not rows:
         return []
     cells = [["spec", "seed", "status", "accuracy", "last written", "size", "path"]]
-    for entry, what, size in rows:
+    for entry, status, size in rows:
         accuracy = entry.result.accuracy if entry.result else None
         cells.append(
             [
                 entry.name,
                 str(entry.seed),
-                what,
+                status,
                 "" if accuracy is None else f"{accuracy:.4f}",
                 f"{entry.changed().astimezone():%Y-%m-%d %H:%M}",
                 in_short(size, "B"),
@@ -246,7 +249,7 @@ def _facts(entry: FoundRun) -> list[list[str]]:
             *(["help", help_] for help_ in entry.failure.help),
         ]
     if record:
-        here = record.environment
+        machine = record.environment
         facts += [
             ["spec", f"{record.spec.name}  {record.spec.fingerprint}"],
             ["seed", f"{record.seed}"],
@@ -254,9 +257,13 @@ def _facts(entry: FoundRun) -> list[list[str]]:
             *(["override", override] for override in record.spec.overrides),
             ["data", f"{record.data.name}: {record.data.train_images:,} + {record.data.test_images:,} images"],
             ["started", record.started],
-            *(["went on", f"with epoch {one.epoch}, {one.when}"] for one in record.resumed),
-            ["where", f"{here.device_name}, {here.platform}, {counted(here.threads, 'thread')}, engine {here.engine}"],
-            ["with", f"cifar_dsl {here.cifar_dsl}, torch {here.torch}, Python {here.python}"],
+            *(["resumed", f"at epoch {one.epoch}, {one.when}"] for one in record.resumed),
+            [
+                "machine",
+                f"{machine.device_name}, {machine.platform}, {counted(machine.threads, 'thread')}",
+            ],
+            ["engine", machine.engine],
+            ["versions", f"cifar_dsl {machine.cifar_dsl}, torch {machine.torch}, Python {machine.python}"],
         ]
     if result:
         facts += [

@@ -1,4 +1,4 @@
-"""`cifar-dsl show`: the network as a table, as text with figures beside it, as a picture."""
+"""`cifar-dsl show`: show a network as a table, as annotated source, or as a picture."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import click
 
 from cifar_dsl.analysis import kept_bytes
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.output import note, say
+from cifar_dsl.cli.output import note, print_result
 from cifar_dsl.cli.summary import recipe_lines
 from cifar_dsl.compiler import Analysis, analyze
 from cifar_dsl.foundation.atomic import write_atomically
@@ -22,7 +22,7 @@ _PICTURES = (".svg", ".png", ".mmd", ".dot")
 
 
 class _PictureFile(click.Path):
-    """A file whose ending is a format of pictures."""
+    """A file whose suffix is a picture format."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if Path(value).suffix.lower() not in _PICTURES:
@@ -36,23 +36,23 @@ class _PictureFile(click.Path):
 @arguments.spec
 @arguments.overrides
 @arguments.root
-@click.option("--margin", is_flag=True, help="Print the text of the spec with shapes and counts beside each line.")
-@click.option("--expand", is_flag=True, help="Print what blocks, loops and conditions stand for, as one flat spec.")
-@click.option("--resolved", is_flag=True, help="Print the one text that spec, bases and overrides amount to.")
+@click.option("--margin", is_flag=True, help="Print the spec with shapes and counts beside each line.")
+@click.option("--expand", is_flag=True, help="Print one flat spec, with all blocks, loops and conditions expanded.")
+@click.option("--resolved", is_flag=True, help="Print one spec, with its bases and overrides merged.")
 @click.option("--json", is_flag=True, help="Print everything as JSON.")
-@click.option("--mermaid", is_flag=True, help="Print a picture as a Mermaid flow chart, which fits into Markdown.")
-@click.option("--dot", is_flag=True, help="Print a picture in Graphviz's language.")
+@click.option("--mermaid", is_flag=True, help="Print a Mermaid flow chart, for Markdown.")
+@click.option("--dot", is_flag=True, help="Print a graph in Graphviz's DOT language.")
 @click.option(
     "--picture",
     type=_PictureFile(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write a picture to FILE, an .svg, .png, .mmd (Mermaid) or .dot (Graphviz).",
+    help="Write a picture to FILE: .svg, .png, .mmd (Mermaid) or .dot (Graphviz).",
 )
 @click.option(
     "--depth",
     type=click.IntRange(0),
     metavar="N",
-    help="Open blocks in pictures so deep in each other [default: as deep as it stays readable].",
+    help="Expand blocks in pictures to this nesting depth [default: as deep as stays readable].",
 )
 def command(
     spec: Path,
@@ -65,15 +65,15 @@ def command(
     """Show SPEC layer by layer: path, output shape, parameters, multiply-accumulates. Needs no torch."""
     chosen = [name for name, is_chosen in (forms | {"picture": picture is not None}).items() if is_chosen]
     if len(chosen) > 1:
-        raise click.UsageError(f"--{chosen[0]} and --{chosen[1]} don't go together.")
+        raise click.UsageError(f"--{chosen[0]} can't be combined with --{chosen[1]}.")
     if depth is not None and not {"picture", "mermaid", "dot"} & {*chosen}:
-        raise click.UsageError("--depth goes with --picture, --mermaid or --dot.")
+        raise click.UsageError("--depth requires --picture, --mermaid or --dot.")
     analysis = analyze(spec, root, overrides)
     if picture:
         write_atomically(picture, _drawn(analysis, picture.suffix.lower(), depth))
         note(f"written to {picture}")
     else:
-        say(_printed(analysis, *chosen, depth=depth))
+        print_result(_printed(analysis, *chosen, depth=depth))
 
 
 def _printed(analysis: Analysis, form: str = "table", *, depth: int | None) -> str:
@@ -95,7 +95,7 @@ def _printed(analysis: Analysis, form: str = "table", *, depth: int | None) -> s
 
 
 def _drawn(analysis: Analysis, suffix: str, depth: int | None) -> bytes:
-    """A picture in the format that belongs to a file's ending. Raises UserError where a package is missing."""
+    """A picture in the format of a file suffix. Raises UserError if a package is missing."""
     from cifar_dsl.views.pictures import as_dot, as_mermaid, as_png, as_svg, draw
 
     picture = draw(analysis.graph, analysis.program.name.text, depth)
@@ -111,7 +111,7 @@ def _drawn(analysis: Analysis, suffix: str, depth: int | None) -> bytes:
 
 
 def table(analysis: Analysis) -> list[str]:
-    """The lines of the table."""
+    """The network as a table, with its totals, memory and recipe, in lines."""
     graph, cost = analysis.graph, analysis.graph.cost
     rows = [["layer", "path", "output", "parameters", "macs"], ["input", "", str(graph.input), "", ""]]
     rows += [
@@ -130,7 +130,7 @@ def table(analysis: Analysis) -> list[str]:
         rule,
         lines[-1],
         "",
-        f"kept of one image for the backward pass: {in_short(kept_bytes(graph), 'B')} in float32",
+        f"activations kept for backward: {in_short(kept_bytes(graph), 'B')} per image in float32",
         *recipe_lines(analysis.recipe),
     ]
 

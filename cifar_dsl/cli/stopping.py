@@ -12,35 +12,35 @@ from cifar_dsl.cli.output import note
 
 @define
 class Stop:
-    """Whether somebody has asked to stop, by which signal."""
+    """Whether a signal has requested a stop, and which one."""
 
     signal: int | None = field(default=None, init=False)
 
     def wanted(self) -> bool:
-        """Whether to stop."""
+        """Whether a stop is requested."""
         return self.signal is not None
 
     @property
     def exit_code(self) -> int:
-        """What a program that a signal ends gives back: 130 for Ctrl-C, 143 for SIGTERM."""
+        """The exit code of a program that a signal ends: 130 for Ctrl-C, 143 for SIGTERM."""
         return 128 + (self.signal or signal.SIGINT)
 
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """While a training runs, signals ask it to stop."""
+    """Turn SIGINT and SIGTERM into a request to stop; the second one raises KeyboardInterrupt."""
     stop = Stop()
 
-    def ask(number: int, _frame: FrameType | None) -> None:
+    def request_stop(number: int, _frame: FrameType | None) -> None:
         if stop.wanted():
             raise KeyboardInterrupt
         stop.signal = number
-        with suppress(RuntimeError):  # the signal has come in the midst of another line
-            note("\nstopping after this step; once more stops at once")
+        with suppress(RuntimeError):  # the signal interrupted the output of another line
+            note("\nstopping after this step; press Ctrl-C again to stop at once")
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""`cifar-dsl train`: a spec becomes a run."""
+"""`cifar-dsl train`: train a spec and save the run."""
 
 import json
 import os
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     metavar="RUN",
     type=click.Path(path_type=Path),
     shell_complete=arguments.complete_runs,
-    help="Go on with this run, which was broken off, in place of a SPEC.",
+    help="Resume this interrupted run; takes the place of SPEC.",
 )
 @click.option(
     "--dry-run",
     cls=GroupedOption,
     beside_resume=False,
     is_flag=True,
-    help="Show shapes, counts, recipe and memory; train nothing, download nothing.",
+    help="Show shapes, counts, recipe and memory; train and download nothing.",
 )
 @click.option(
     "--profile",
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     beside_resume=False,
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="TRACE.json",
-    help="Train a few steps only, show where the time goes, and write a trace for https://ui.perfetto.dev.",
+    help="Train only a few steps, show where the time goes, and write a trace for https://ui.perfetto.dev.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Also show the network and its recipe.")
 def command(
@@ -65,15 +65,15 @@ def command(
     verbose: bool,
     options: TrainOptions,
 ) -> int:
-    """Train SPEC and keep the run in RUNS/<name>-<fingerprint>/seed-<n>/.
+    """Train SPEC and save the run in RUNS/<name>-<fingerprint>/seed-<n>/.
 
-    A run that is there already is not trained again, and one that was broken off goes on from its last checkpoint.
-    A network of more than 100 million parameters is asked about first.
+    Skips a complete run, and resumes an interrupted one from its last checkpoint. Asks before it trains a network of
+    more than 100 million parameters.
     """
     from cifar_dsl import api
 
     if (spec is None) == (resume is None):
-        raise click.UsageError("Give a SPEC, or a run to go on with: --resume RUN.")
+        raise click.UsageError("Give either a SPEC or --resume RUN.")
     if resume is not None:
         return _resume(resume, options, verbose=verbose)
     assert spec is not None
@@ -91,7 +91,7 @@ def command(
 
 
 def _train(spec: "Spec", options: TrainOptions) -> int:
-    """Train the seeds that are missing, and report all."""
+    """Train the missing seeds, and report the results of all."""
     from cifar_dsl import api
     from cifar_dsl.cli.jobs import train_missing
     from cifar_dsl.cli.progress import DownloadProgress
@@ -112,17 +112,17 @@ def _train(spec: "Spec", options: TrainOptions) -> int:
     if outcome.stop.wanted():
         return outcome.stop.exit_code
     if not outcome.jobs and not options.quiet:
-        note(f"{spec.name} is trained already on this data (--retrain trains it again)")
-    found = [api.find_run(spec, options.runs, seed, dataset.digest) for seed in options.all_seeds]
-    return max(_report_all([run for run in found if run], as_json=options.as_json), outcome.exit_code)
+        note(f"{spec.name} is already trained on this dataset (--retrain trains it again)")
+    runs = [api.find_run(spec, options.runs, seed, dataset.digest) for seed in options.all_seeds]
+    return max(_report_all([run for run in runs if run], as_json=options.as_json), outcome.exit_code)
 
 
 _PROFILED = 30  # steps
 
 
 def _profile(spec: "Spec", options: TrainOptions, trace: Path) -> int:
-    """Show where the time goes."""
-    # Before torch is imported, whose profiler tells of each start and stop, and of a GPU that is not there.
+    """Profile some steps, and print where the time goes."""
+    # Set before torch is imported: its profiler would log each start and stop, and a missing GPU.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     from cifar_dsl import api
     from cifar_dsl.cli.confirmation import confirm_size
@@ -133,21 +133,21 @@ def _profile(spec: "Spec", options: TrainOptions, trace: Path) -> int:
     choice = choose_device(options.device)
     spec, dataset = api.open_data(spec, options.data, data_dir=options.data_dir)
     api.set_threads(options.threads)
-    found = profile_training(spec.analysis, dataset, choice, engine=options.engine, steps=_PROFILED, trace=trace)
-    total_s = sum(found.phases.values())
-    rows = [["phase of a step, run eagerly", "time", "share"]]
-    rows += [[f"  {name}", _ms(time_s), f"{time_s / total_s:.0%}"] for name, time_s in found.phases.items()]
-    rows.append(["a step without looking at the phases", _ms(found.eager_step_s), ""])
-    rows.append([f"a step by the engine `{found.engine}`", _ms(found.step_s), ""])
-    if found.recording_s:
-        rows.append(["recording a step, once", _ms(found.recording_s), ""])
-    rows.append(["the steps of an epoch", duration(found.epoch_s), ""])
-    rows.append(["an evaluation", duration(found.evaluation_s), ""])
+    profile = profile_training(spec.analysis, dataset, choice, engine=options.engine, steps=_PROFILED, trace=trace)
+    total_s = sum(profile.phases.values())
+    rows = [["phase of an eager step", "time", "share"]]
+    rows += [[f"  {name}", _ms(time_s), f"{time_s / total_s:.0%}"] for name, time_s in profile.phases.items()]
+    rows.append(["step without profiled phases", _ms(profile.eager_step_s), ""])
+    rows.append([f"step with engine `{profile.engine}`", _ms(profile.step_s), ""])
+    if profile.recording_s:
+        rows.append(["recording a step (once)", _ms(profile.recording_s), ""])
+    rows.append(["all steps of an epoch", duration(profile.epoch_s), ""])
+    rows.append(["evaluation", duration(profile.evaluation_s), ""])
     for line in columns(rows, right=frozenset({1, 2})):
         click.echo(line)
     click.echo(
-        f"{found.images_per_s:,.0f} images/s on {choice.name}: {found.peak_share:.1%} of the multiply-accumulates that "
-        "a large matrix product does there"
+        f"{profile.images_per_s:,.0f} images/s on {choice.name}: {profile.peak_share:.1%} of the device's peak "
+        "(the speed of a large matrix product)"
     )
     note(f"trace: {trace} (open it in https://ui.perfetto.dev)")
     return 0
@@ -158,7 +158,7 @@ def _ms(time_s: float) -> str:
 
 
 def _resume(path: Path, options: TrainOptions, *, verbose: bool) -> int:
-    """Go on with a run; its record says all but where to compute."""
+    """Resume a run; its record determines everything except the device."""
     from cifar_dsl.cli.confirmation import confirm_size
     from cifar_dsl.cli.jobs import run_jobs
     from cifar_dsl.compiler import analyze_text
@@ -178,7 +178,7 @@ def _resume(path: Path, options: TrainOptions, *, verbose: bool) -> int:
 
 
 def _report(run: "Run", *, as_json: bool) -> int:
-    """Say what came out; gives back the exit code."""
+    """Print the result of a run. Returns the exit code."""
     import cattrs
 
     result, record = run.result(), run.record()
@@ -192,8 +192,11 @@ def _report(run: "Run", *, as_json: bool) -> int:
         click.echo(json.dumps(fields))
         return code
     if result.accuracy is None:
-        note(f"{record.spec.name} diverged after {result.epochs:g} epochs: the loss was no longer a finite number")
-        note("  = help: lower the learning rate (--set train.optimizer.lr=...), or clip (--set 'train.clip=norm(1)')")
+        note(f"{record.spec.name} diverged after {result.epochs:g} epochs: the loss became NaN or infinite")
+        note(
+            "  = help: lower the learning rate (--set train.optimizer.lr=...), or clip gradients "
+            "(--set 'train.clip=norm(1)')"
+        )
         return code
     more = "" if result.peak_share is None else f", {result.peak_share:.0%} of the device's peak"
     more += "" if result.energy_j is None else f", {in_short(result.energy_j, 'J')}"
@@ -204,7 +207,7 @@ def _report(run: "Run", *, as_json: bool) -> int:
     if result.best:
         best = result.best
         click.echo(
-            f"best on the held-out images: epoch {best.epoch}, accuracy {best.validation_accuracy:.4f} on those, "
+            f"best epoch on the held-out images: {best.epoch}, with accuracy {best.validation_accuracy:.4f} there and "
             f"{best.accuracy:.4f} on the test images"
         )
     click.echo(f"run: {run.path}")
@@ -212,7 +215,7 @@ def _report(run: "Run", *, as_json: bool) -> int:
 
 
 def _report_all(runs: "list[Run]", *, as_json: bool) -> int:
-    """Say what came out of each seed, and of all of them; gives back the exit code."""
+    """Print the result of each seed, and the mean of all. Returns the exit code."""
     code = max((_report(run, as_json=as_json) for run in runs), default=1)
     accuracies = [accuracy for run in runs if (accuracy := run.result().accuracy) is not None]
     if len(accuracies) > 1 and not as_json:

@@ -1,1 +1,1 @@
-"""Many runs: jobs and who runs them, trackers, comparisons, sweeps."""
+"""Many runs: jobs and their executors, trackers, comparisons, sweeps."""

@@ -1,4 +1,4 @@
-"""The grid of a sweep: each choice of one value from every `--set`, as overrides with a name."""
+"""The grid of a sweep: every combination of the `--set` values, as named overrides."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -11,14 +11,14 @@ from cifar_dsl.language.diagnostics import Diagnostic, Label, SpecError
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, parse_axis, print_chain, print_override
 
-MOST = 64  # specs of a grid; with three seeds of each these are 192 trainings
+MOST = 64  # specs in a grid: with three seeds each, 192 trainings
 
 
 @frozen
 class Point:
-    """One spec of a grid: the overrides that make it, and what it changes, a phrase each.
+    """One spec of a grid: its overrides, and its changes, one phrase each.
 
-    `label` is what sets it apart from the others: `[head=512,lr=1e-3]`.
+    `label` distinguishes it from the others: `[head=512,lr=1e-3]`.
     """
 
     label: str
@@ -28,9 +28,9 @@ class Point:
 
 @frozen
 class Grid:
-    """The points in the order of their values, the last `--set` running fastest.
+    """The points in the order of their values; the last `--set` varies fastest.
 
-    `common` are the overrides that all of them have, those of a `--set` with one value.
+    `common` are the overrides shared by all points: each `--set` with a single value.
     """
 
     points: tuple[Point, ...]
@@ -38,20 +38,20 @@ class Grid:
 
 
 def make_grid(texts: Sequence[str]) -> Grid:
-    """The grid that the `--set` of a sweep stand for. Raises SpecError, which says where they are wrong; SweepError."""
+    """The grid of the `--set` options of a sweep. Raises SpecError for errors in their text; SweepError."""
     axes = _axes(texts)
     varied = [axis for axis in axes if len(axis.values) > 1]
     if not varied:
         raise SweepError(
-            "there is nothing to choose from: no `--set` has several values",
-            "part the values of one by commas: --set 'head=[64],[512]'",
+            "no `--set` has several values to sweep over",
+            "separate the values with commas: --set 'head=[64],[512]'",
         )
     count = prod(len(axis.values) for axis in varied)
     if count > MOST:
         factors = " x ".join(str(len(axis.values)) for axis in varied)
         raise SweepError(
-            f"{factors} values make a grid of {count:,} specs, and a sweep has at most {MOST}",
-            "leave values out, or sweep one part after the other: runs that are there are used again",
+            f"{factors} values give a grid of {count:,} specs, but a sweep has at most {MOST}",
+            "remove some values, or split the sweep: existing runs are reused",
         )
     names = dict(zip((axis.override.path for axis in varied), _short_names(varied), strict=True))
     points = []
@@ -70,32 +70,32 @@ def make_grid(texts: Sequence[str]) -> Grid:
 
 def _axes(texts: Sequence[str]) -> list[nodes.Axis]:
     axes: dict[str, nodes.Axis] = {}
-    mistakes: list[Diagnostic] = []
+    errors: list[Diagnostic] = []
     for text in texts:
         try:
             axis = parse_axis(Source("--set", text))
         except SpecError as error:
-            mistakes += error.diagnostics
+            errors += error.diagnostics
             continue
         if (first := axes.get(axis.override.path)) is None:
             axes[axis.override.path] = axis
             continue
-        mistakes.append(
+        errors.append(
             Diagnostic(
                 "E0207",
                 f"`{axis.override.path}` is set twice",
                 Label(axis.span, "again here"),
                 secondary=(Label(first.span, "first here"),),
-                help=("give all its values in one `--set`, parted by commas",),
+                help=("put all its values in one `--set`, separated by commas",),
             )
         )
-    if mistakes:
-        raise SpecError(mistakes)
+    if errors:
+        raise SpecError(errors)
     return list(axes.values())
 
 
 def _short_names(axes: Sequence[nodes.Axis]) -> list[str]:
-    """As much of the end of each path as no other ends with."""
+    """The shortest suffix of each path that no other path ends with."""
     paths = [axis.override.path.split(".") for axis in axes]
 
     def shortest(path: list[str]) -> list[str]:
@@ -107,7 +107,7 @@ def _short_names(axes: Sequence[nodes.Axis]) -> list[str]:
 
 
 def _short_value(value: nodes.Chain, axis: nodes.Axis) -> str:
-    """The value without blanks, and a list of one item as that item where no other value is written so."""
+    """The value without spaces; a list of one item becomes that item, unless another value has this text."""
     text = print_chain(value)
     inside = text.removeprefix("[").removesuffix("]")
     is_single = inside != "" and text == f"[{inside}]" and not set("[],") & set(inside)

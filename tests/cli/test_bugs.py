@@ -29,7 +29,7 @@ def test_a_bug_ends_with_101_and_a_file_for_the_report(cli, tiny, state):
     assert (outcome.code, outcome.out) == (101, "")
     assert "Traceback" in outcome.err
     assert "ZeroDivisionError: something" in outcome.err
-    assert "this is a bug of cifar-dsl, not of your spec" in outcome.err
+    assert "this is a bug in cifar-dsl, not in your spec" in outcome.err
     (path,) = state.iterdir()
     assert str(path) in outcome.err
     text = path.read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ def test_a_full_disk_loses_the_file_and_not_the_bug(cli, tiny, state, tmp_path, 
     outcome = cli("check", tiny)
     assert outcome.code == 101
     assert "ZeroDivisionError: something" in outcome.err
-    assert outcome.err.endswith("with the lines above (no file could be written)\n")
+    assert outcome.err.endswith("with the output above (no file could be written)\n")
 
 
 def test_a_bug_in_the_report_hides_nothing(cli, tiny, state, monkeypatch):

@@ -33,7 +33,7 @@ def stdin(monkeypatch):
 def test_a_file_is_rewritten_and_named(cli, ugly):
     ugly.chmod(0o640)
     outcome = cli("fmt", ugly)
-    assert (outcome.code, outcome.out, outcome.err) == (0, f"{ugly}\n", "1 of 1 spec laid out anew\n")
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"{ugly}\n", "1 of 1 spec reformatted\n")
     assert ugly.read_text() == TIDY
     assert ugly.stat().st_mode & 0o777 == 0o640
     assert [path.name for path in ugly.parent.iterdir()] == ["ugly.arch"]
@@ -43,20 +43,20 @@ def test_a_canonical_file_is_left_alone(cli, make_spec):
     tidy = make_spec("tidy", TIDY)
     os.utime(tidy, (1, 1))
     outcome = cli("fmt", tidy)
-    assert (outcome.code, outcome.out, outcome.err) == (0, "", "0 of 1 spec laid out anew\n")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "0 of 1 spec reformatted\n")
     assert tidy.stat().st_mtime == 1
 
 
 def test_folders_globs_and_files_each_once(cli, ugly, make_spec, tmp_path):
     make_spec("tidy", TIDY)
     outcome = cli("fmt", tmp_path, tmp_path / "*.arch", ugly)
-    assert (outcome.out, outcome.err) == (f"{ugly}\n", "1 of 2 specs laid out anew\n")
+    assert (outcome.out, outcome.err) == (f"{ugly}\n", "1 of 2 specs reformatted\n")
 
 
 def test_check_names_what_would_change_and_writes_nothing(cli, ugly, make_spec):
     tidy = make_spec("tidy", TIDY)
     outcome = cli("fmt", "--check", ugly, tidy)
-    assert (outcome.code, outcome.out, outcome.err) == (1, f"{ugly}\n", "1 of 2 specs would be laid out anew\n")
+    assert (outcome.code, outcome.out, outcome.err) == (1, f"{ugly}\n", "1 of 2 specs would be reformatted\n")
     assert ugly.read_text() == UGLY
     assert cli("fmt", "--check", tidy).code == 0
 

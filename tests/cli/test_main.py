@@ -115,14 +115,14 @@ def test_a_limit_is_raised_for_one_command(cli, deep):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("LAYRES=20000", "LAYRES is no limit. Did you mean LAYERS?"),
-        ("nonsense", "NONSENSE is no limit. These can be raised: FILE_BYTES, "),
-        ("NESTING=100", "NESTING can't be raised. These can be raised: "),
-        ("LAYERS", "LAYERS gives no number; for example LAYERS=1_000_000."),
-        ("LAYERS=many", "LAYERS=many gives no number"),
+        ("LAYRES=20000", "LAYRES is not a limit. Did you mean LAYERS?"),
+        ("nonsense", "NONSENSE is not a limit. Limits that can be raised: FILE_BYTES, "),
+        ("NESTING=100", "NESTING can't be raised. Limits that can be raised: "),
+        ("LAYERS", "LAYERS has no integer value; use LAYERS=1_000_000."),
+        ("LAYERS=many", "LAYERS=many has no integer value"),
         ("LAYERS=9_999", "LAYERS is 10,000 and can only be raised."),
-        (f"FILE_BYTES={10**20}", "FILE_BYTES can be raised to 1,000,000,000,000,000 at most."),
-        (f"FILE_BYTES={'9' * 5000}", "gives no number"),
+        (f"FILE_BYTES={10**20}", "FILE_BYTES can be at most 1,000,000,000,000,000."),
+        (f"FILE_BYTES={'9' * 5000}", "has no integer value"),
     ],
 )
 def test_a_limit_that_can_not_be_raised_so_is_wrong_usage(cli, tiny, given, said):
@@ -134,4 +134,4 @@ def test_a_limit_that_can_not_be_raised_so_is_wrong_usage(cli, tiny, given, said
 def test_where_the_limit_is_to_be_said_is_told(cli, tiny):
     outcome = cli("check", tiny, "--limit", "LAYERS=20000")
     assert outcome.code == 2
-    assert "--limit stands before the command: cifar-dsl --limit ... COMMAND" in outcome.err
+    assert "--limit must come before the command: cifar-dsl --limit ... COMMAND" in outcome.err

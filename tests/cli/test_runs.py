@@ -67,7 +67,7 @@ def test_runs_are_listed_as_json(cli, runs):
 def test_a_folder_without_runs_is_told_so(cli, tmp_path):
     (tmp_path / "empty").mkdir()
     outcome = cli("runs", "list", "--runs", "empty")
-    assert (outcome.code, outcome.out, outcome.err) == (0, "", "there is no run in empty\n")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "no runs in empty\n")
     assert json.loads(cli("runs", "list", "--runs", "empty", "--json").out) == []
     outcome = cli("runs", "list", "--runs", "nowhere")
     assert outcome.code == 1
@@ -146,7 +146,7 @@ def test_single_runs_are_verified(cli, runs):
     assert cli("runs", "verify", place(runs, 0), place(runs, 2)).code == 0
     assert cli("runs", "verify", place(runs, 0), place(runs, 1)).code == 1
     (runs / "empty").mkdir()
-    for name, said in (("nothing", "there is no folder nothing"), ("runs/empty", "runs/empty holds no run")):
+    for name, said in (("nothing", "there is no folder nothing"), ("runs/empty", "runs/empty contains no run")):
         outcome = cli("runs", "verify", name)
         assert outcome.code == 1
         assert said in outcome.err
@@ -158,7 +158,7 @@ def test_single_runs_are_verified(cli, runs):
 def test_without_a_choice_nothing_is_removed(cli, runs):
     outcome = cli("runs", "prune", "--yes")
     assert outcome.code == 2
-    assert "Say what to remove: --unfinished, " in outcome.err
+    assert "Choose runs: --unfinished, " in outcome.err
 
 
 def test_what_would_be_removed_is_shown_and_stays_unless_somebody_agrees(cli, runs):
@@ -169,7 +169,7 @@ def test_what_would_be_removed_is_shown_and_stays_unless_somebody_agrees(cli, ru
     assert "seed-2.partial" in shown.out
     refused = cli("runs", "prune", "--unfinished")
     assert (refused.code, refused.out) == (2, shown.out)
-    assert "--yes agrees to it" in refused.err
+    assert "pass --yes to accept" in refused.err
     assert names_below(runs) == before
     agreed = cli("runs", "prune", "--unfinished", "--yes")
     assert (agreed.code, agreed.out) == (0, shown.out)
@@ -182,7 +182,7 @@ def test_on_a_terminal_it_asks(cli, runs, monkeypatch, answer, code):
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda _prompt="": answer)
     outcome = cli("runs", "prune", "--damaged")
     assert outcome.code == code
-    assert "is removed for good" in outcome.err
+    assert "permanently removes" in outcome.err
     assert place(runs, 1).exists() == bool(code)
     assert place(runs, 0).exists()
 
@@ -197,7 +197,7 @@ def test_only_old_runs_are_removed(cli, runs):
     old = time.time() - 3 * 86400
     for path in place(runs, 0).iterdir():
         os.utime(path, (old, old))
-    assert "there is nothing to remove" in cli("runs", "prune", "--complete", "--older-than", "4d", "--yes").err
+    assert "nothing to remove" in cli("runs", "prune", "--complete", "--older-than", "4d", "--yes").err
     assert cli("runs", "prune", "--complete", "--older-than", "70h", "--yes").code == 0
     assert not place(runs, 0).exists()
     assert place(runs, 1).exists()
@@ -207,7 +207,7 @@ def test_only_old_runs_are_removed(cli, runs):
 def test_an_age_that_is_none_is_wrong_usage(cli, runs, age):
     outcome = cli("runs", "prune", "--complete", "--older-than", age)
     assert outcome.code == 2
-    assert "is no age; for example 12h, 30d or 4w" in outcome.err
+    assert "is not an age such as 12h, 30d or 4w" in outcome.err
 
 
 def test_superseded_checkpoints_are_removed(cli, runs):
@@ -230,7 +230,7 @@ def test_a_run_that_begins_while_somebody_thinks_stays(cli, runs, monkeypatch):
         outcome = cli("runs", "prune", "--unfinished", "--damaged")
         assert outcome.code == 1
         assert f"is being trained by process {processes[0].pid}" in outcome.err
-        assert "; it stays" in outcome.err
+        assert "; not removed" in outcome.err
         assert partial_path(place(runs, 2)).exists()
         assert not place(runs, 1).exists()
         assert "running at epoch 4" in cli("runs").out

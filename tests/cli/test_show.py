@@ -31,7 +31,7 @@ dense(10)    dense2      10               650        640
 --------------------------------------------------------
 total                    10           122,570  4,548,608
 
-kept of one image for the backward pass: 293 kB in float32
+activations kept for backward: 293 kB per image in float32
 data          cifar10
 validation    0
 normalize     signed
@@ -182,11 +182,11 @@ def test_what_pictures_need_is_told_where_it_is_missing(cli, tiny, tmp_path, mon
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--margin", "--json"), "--margin and --json don't go together."),
-        (("--dot", "--mermaid"), "--dot and --mermaid don't go together."),
-        (("--expand", "--picture", "a.svg"), "--expand and --picture don't go together."),
-        (("--depth", "1"), "--depth goes with --picture, --mermaid or --dot."),
-        (("--margin", "--depth", "1"), "--depth goes with --picture, --mermaid or --dot."),
+        (("--margin", "--json"), "--margin can't be combined with --json."),
+        (("--dot", "--mermaid"), "--dot can't be combined with --mermaid."),
+        (("--expand", "--picture", "a.svg"), "--expand can't be combined with --picture."),
+        (("--depth", "1"), "--depth requires --picture, --mermaid or --dot."),
+        (("--margin", "--depth", "1"), "--depth requires --picture, --mermaid or --dot."),
         (("--dot", "--depth", "-1"), "-1 is not in the range x>=0."),
         (("--picture", "a.jpg"), "'a.jpg' does not end in .svg, .png, .mmd or .dot."),
         (("--picture", "svg"), "'svg' does not end in .svg, .png, .mmd or .dot."),

@@ -75,12 +75,12 @@ def test_all_mistakes_are_told_with_their_places() -> None:
 def test_a_grid_is_bounded_before_it_is_made() -> None:
     values = ",".join(map(str, range(8)))
     assert len(make_grid([f"a={values}", f"b={values}"]).points) == MOST == 64
-    with pytest.raises(SweepError, match="8 x 9 values make a grid of 72 specs"):
+    with pytest.raises(SweepError, match="8 x 9 values give a grid of 72 specs"):
         make_grid([f"a={values}", f"b={values},8", "c=1"])
     with pytest.raises(SweepError, match="1,073,741,824 specs"):
         make_grid([f"p{i}={values}" for i in range(10)])
 
 
 def test_one_spec_is_no_grid() -> None:
-    with pytest.raises(SweepError, match="nothing to choose from"):
+    with pytest.raises(SweepError, match="no `--set` has several values"):
         make_grid(["head=[64]"])

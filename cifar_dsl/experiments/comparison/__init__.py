@@ -1,4 +1,4 @@
-"""Runs -> a comparison of specs: statistics, tables, figures. Reads runs and trains nothing."""
+"""Runs -> a comparison of specs: statistics, tables, figures. Only reads runs; never trains."""
 
 from cifar_dsl.experiments.comparison.rows import ComparedSpec, Comparison, Row, check_baseline, compare
 

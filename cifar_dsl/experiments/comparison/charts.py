@@ -1,4 +1,4 @@
-"""The charts of a comparison: accuracies, differences, their price, learning curves, gains by class."""
+"""The charts of a comparison: accuracies, differences, trade-offs, learning curves, gains by class."""
 
 from collections.abc import Sequence
 
@@ -25,21 +25,21 @@ from cifar_dsl.experiments.comparison.tables import accuracy_text, count_text
 from cifar_dsl.foundation.text import in_short
 
 _WIDTH, _LEFT, _RIGHT = 440, 14, 420
-_ROW = 40  # units for a spec
-_LABEL, _SMALL = 13.5, 12.5  # sizes of letters at their largest, on a narrow page
+_ROW = 40  # height of a spec, in units
+_LABEL, _SMALL = 13.5, 12.5  # largest font sizes, on a narrow page
 
 SHAPES = {"better": "up", "worse": "down", "unclear": "round", "untested": "round"}
 
 
 def verdict(row: Row, base: Row) -> str:
-    """The class of a row's marks: what is known of it against the baseline."""
+    """The CSS class of a row's marks: its verdict against the baseline."""
     if row is base:
         return "base"
     return row.effect.verdict if row.effect else "untested"
 
 
 def accuracy_bars(comparison: Comparison) -> Markup:
-    """A bar for each spec, from 0, with the interval of its mean and a dot for each run."""
+    """A bar from 0 for each spec, with the interval of its mean and a dot per run."""
     rows = comparison.rows
     x = accuracy_axis(rows, _LEFT, _RIGHT)
     bottom = 8 + _ROW * len(rows)
@@ -52,7 +52,7 @@ def accuracy_bars(comparison: Comparison) -> Markup:
 
 
 def difference_forest(comparison: Comparison) -> Markup | None:
-    """The difference of each spec from the baseline with both intervals; None where there is none."""
+    """The difference of each spec from the baseline, with both intervals; None without any."""
     base, rows = comparison.base_row, [row for row in comparison.rows[1:] if row.effect]
     if not rows:
         return None
@@ -80,7 +80,7 @@ def accuracy_axis(rows: Sequence[Row], start: float, end: float) -> Axis:
 
 
 def accuracy_marks(row: Row, x: Axis, middle: float, *, is_base: bool) -> list[Markup]:
-    """A bar for the mean, the whisker of its interval, and a dot for each run; nothing without a finished run."""
+    """A bar for the mean, a whisker for its interval, and a dot per run; nothing without a finished run."""
     if row.mean is None:
         return []
     title = element("title", f"{row.name}: {accuracy_text(row)}")
@@ -91,12 +91,12 @@ def accuracy_marks(row: Row, x: Axis, middle: float, *, is_base: bool) -> list[M
 
 
 def accuracies_in_words(comparison: Comparison) -> str:
-    """What the bars show, for those who can't see them."""
+    """The bars as text, for screen readers."""
     return "Bars from 0; " + "; ".join(f"{row.name} {accuracy_text(row)}" for row in comparison.rows)
 
 
 def difference_axis(rows: Sequence[Row], start: float, end: float) -> Axis:
-    """All differences and intervals, but no interval so wide that it would squeeze all others."""
+    """An axis for all differences and intervals; very wide intervals are cut so that the others stay readable."""
     effects = [row.effect for row in rows if row.effect]
     differences = [effect.difference for effect in effects]
     ends = [end for effect in effects for end in (effect.simultaneous or ())]
@@ -105,7 +105,7 @@ def difference_axis(rows: Sequence[Row], start: float, end: float) -> Axis:
 
 
 def difference_marks(row: Row, base: Row, x: Axis, middle: float) -> list[Markup]:
-    """The difference from the baseline, thick its own interval, thin the one that holds for all specs together."""
+    """The difference from the baseline: thick its own interval, thin the simultaneous interval for all specs."""
     effect = row.effect
     if effect is None:
         return []
@@ -117,7 +117,7 @@ def difference_marks(row: Row, base: Row, x: Axis, middle: float) -> list[Markup
 
 
 def tradeoff(comparison: Comparison, price: Price) -> Markup | None:
-    """Accuracy against a price, with the Pareto front; None where the price tells no two specs apart."""
+    """Accuracy against a cost, with the Pareto front; None if all specs have the same cost."""
     base = comparison.base_row
     rows = [row for row in comparison.rows if row.mean is not None and price.of(row)]
     costs = {id(row): price.of(row) or 0.0 for row in rows}
@@ -161,7 +161,7 @@ def tradeoff(comparison: Comparison, price: Price) -> Markup | None:
 
 
 def learning_curve(row: Row, base: Row, rows: Sequence[Row]) -> Markup | None:
-    """Test accuracy by epoch with the band of all runs, and the baseline's mean; None without an epoch."""
+    """Test accuracy by epoch with the range of all runs, and the baseline's mean; None for fewer than 2 epochs."""
     curves = [each.curve for each in rows]
     values = [v for c in curves for v in (*c.low, *c.high)] or [v for c in curves for run in c.lost for v in run]
     own = row.curve
@@ -185,13 +185,13 @@ def learning_curve(row: Row, base: Row, rows: Sequence[Row]) -> Markup | None:
         parts.append(element("polyline", points=_points(x, y, enumerate(run, 1)), class_="curve lost"))
         end = (x(len(run)), y(run[-1])) if run else (x(1), y(y.low))
         parts.append(text(end[0], end[1] + 4, "\u00d7", "cross", "middle"))
-    said = f"mean of the last epoch {points(own.mean[-1])} %" if own.mean else "no run finished"
+    summary = f"mean of the last epoch {points(own.mean[-1])} %" if own.mean else "no run finished"
     lost = f"; {len(own.lost)} lost" if own.lost else ""
-    return chart(240, 172, f"Learning curve of {row.name}", f"Test accuracy by epoch; {said}{lost}", *parts)
+    return chart(240, 172, f"Learning curve of {row.name}", f"Test accuracy by epoch; {summary}{lost}", *parts)
 
 
 def class_gains(row: Row, images: SpecImages) -> Markup | None:
-    """How much more of each class is right than with the baseline, in points."""
+    """The gain in accuracy over the baseline for each class, in percentage points."""
     if images.effect is None:
         return None
     gains, height = images.effect.class_gains, 20
@@ -205,8 +205,8 @@ def class_gains(row: Row, images: SpecImages) -> Markup | None:
         parts.append(element("rect", x=start, y=middle - 6, width=end - start, height=12.0, class_=f"gain {side}"))
         where, anchor = (end + 4, "start") if gain >= 0 else (start - 4, "end")
         parts.append(text(where, middle + 4, points(gain, sign=True), "tick strong", anchor))
-    said = ", ".join(f"{name} {points(gain, sign=True)}" for name, gain in zip(images.classes, gains, strict=True))
-    return chart(_WIDTH, bottom + 20, f"Gains of {row.name} by class, in points", said, *parts)
+    summary = ", ".join(f"{name} {points(gain, sign=True)}" for name, gain in zip(images.classes, gains, strict=True))
+    return chart(_WIDTH, bottom + 20, f"Gains of {row.name} by class, in points", summary, *parts)
 
 
 def percent_axis(x: Axis, top: float, bottom: float) -> list[Markup]:
@@ -216,7 +216,7 @@ def percent_axis(x: Axis, top: float, bottom: float) -> list[Markup]:
 
 
 def signed_axis(x: Axis, top: float, bottom: float) -> list[Markup]:
-    """Grid lines from `top` to `bottom`, that of 0 the darkest, with signed percentage points below."""
+    """Grid lines from `top` to `bottom`, the darkest at 0, with signed percentage points below."""
     is_zero = [abs(tick) < 1e-12 for tick in x.ticks]
     at = [x(tick) for tick in x.ticks]
     lines = [line(a, top, a, bottom, "zero" if zero else "grid") for a, zero in zip(at, is_zero, strict=True)]
@@ -226,14 +226,14 @@ def signed_axis(x: Axis, top: float, bottom: float) -> list[Markup]:
 
 
 def _heading(row: Row, figure: str, y: float) -> list[Markup]:
-    """Above a row: the name on the left, cut to what the figure on the right leaves."""
+    """The heading of a row: the figure on the right, and the name on the left, cut to the remaining width."""
     room = _RIGHT - _LEFT - 12 - text_width(figure, _SMALL)
     name = text(_LEFT, y, fitted(row.name, room, _LABEL), "label")
     return [name, text(_RIGHT, y, figure, "figure", "end")]
 
 
 def _interval(x: Axis, interval: Interval | None, middle: float, class_: str) -> list[Markup]:
-    """A line with caps at its ends; with an arrow where it continues beyond the axis."""
+    """A line with caps at its ends, or an arrow at an end beyond the axis."""
     if interval is None:
         return []
     low, high = map(x, interval)
@@ -264,7 +264,7 @@ def _label(
     *,
     bold: bool,
 ) -> Markup:
-    """The name beside a point, where it covers no other name or point; nothing where there is no such place."""
+    """The name beside a point, at the first place without overlaps; nothing if there is no such place."""
     words = fitted(row.name, 140, _SMALL)
     wide = text_width(words, _SMALL)
     places = [

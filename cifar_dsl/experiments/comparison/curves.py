@@ -1,4 +1,4 @@
-"""How the runs of a spec learned: its learning curves, with their band."""
+"""Learning curves of a spec's runs."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,9 +10,9 @@ from cifar_dsl.runs import Run
 
 @frozen
 class Curve:
-    """Test accuracy after each epoch: the mean, the lowest and the highest of the finished runs.
+    """Test accuracy (0 to 1) after each epoch: mean, minimum and maximum of the finished runs.
 
-    `lost` holds what there is of each run that diverged or failed.
+    `lost` has the curve of each run that diverged or failed, up to its end.
     """
 
     mean: tuple[float, ...]
@@ -22,11 +22,11 @@ class Curve:
 
 
 def curve(runs: Sequence[Run], failed: Sequence[Run] = ()) -> Curve:
-    """The curve of a spec. Epochs that not all of its finished runs have are left out. Raises RunError."""
+    """The learning curves of a spec, as far as all of its finished runs have epochs. Raises RunError."""
     finished: list[tuple[float, ...]] = []
     lost: list[tuple[float, ...]] = []
     for run in failed:
-        with suppress(RunError):  # broken off while it wrote
+        with suppress(RunError):  # interrupted while writing its metrics
             lost.append(_accuracies(run))
     for run in runs:
         (lost if run.result().accuracy is None else finished).append(_accuracies(run))

@@ -1,4 +1,4 @@
-"""How one spec differs from another, and how sure that is, from a few accuracies of each."""
+"""The difference between two specs and its uncertainty, from a few accuracies of each."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from cifar_dsl.foundation.records import frozen
 
 ALPHA = 0.05
 POWER = 0.8
-MOST_SEEDS = 1000  # a difference that needs more is as good as none
+MOST_SEEDS = 1000  # a difference that needs more doesn't matter in practice
 
 Interval = tuple[float, float]
 Verdict = Literal["better", "worse", "unclear", "untested"]
@@ -20,31 +20,31 @@ Verdict = Literal["better", "worse", "unclear", "untested"]
 
 @frozen
 class Sample:
-    """The accuracies of a spec's finished runs, and how many others were lost: they diverged or failed."""
+    """The accuracies of a spec's finished runs, and the number of runs lost: diverged or failed."""
 
     accuracies: tuple[float, ...]
     lost: int = 0
 
     @property
     def n(self) -> int:
-        """How many accuracies there are."""
+        """The number of accuracies."""
         return len(self.accuracies)
 
     @property
     def mean(self) -> float | None:
-        """Their mean; None where there are none."""
+        """The mean accuracy; None without accuracies."""
         return float(np.mean(self.accuracies)) if self.accuracies else None
 
     @property
     def deviation(self) -> float | None:
-        """The sample standard deviation (n - 1); None for fewer than two, and exactly 0 where all are equal."""
+        """The sample standard deviation (n - 1); None for fewer than two accuracies, exactly 0 if all are equal."""
         if self.n < 2:
             return None
         return float(np.std(self.accuracies, ddof=1)) if len(set(self.accuracies)) > 1 else 0.0
 
     @property
     def interval(self) -> Interval | None:
-        """Student's interval for the mean; None where nothing is known of the spread."""
+        """Student's interval for the mean; None if the spread is unknown or 0."""
         if not self.deviation or self.mean is None:
             return None
         reach = t_quantile(ALPHA, self.n - 1) * self.deviation / math.sqrt(self.n)
@@ -55,15 +55,15 @@ class Sample:
 class Effect:
     """The difference of two specs' mean accuracies, `other` minus `baseline`.
 
-    `interval` and `p` are Welch's, for this difference alone. `simultaneous` and `p_adjusted` hold for all specs that
-    are compared with the baseline together, and decide the `verdict`: it is "better" or "worse" exactly where
-    `simultaneous` leaves out 0. They are None, and the verdict is "untested", where nothing is known of the spread.
+    `interval` and `p` are Welch's, for this difference alone. `simultaneous` and `p_adjusted` hold for all specs
+    compared with the baseline together, and decide the `verdict`: "better" or "worse" if and only if `simultaneous`
+    excludes 0. They are None, and the verdict is "untested", if the spread is unknown.
 
-    `smallest_p` is the least that a permutation test, which assumes nothing about the spread, could give with so many
-    runs. `superiority` is the probability that a run of `other` beats one of `baseline`, ties counted half; a lost
-    run is beaten by every finished one. `detectable` is the smallest difference that so many runs would show in 80 %
-    of all tries, and `seeds_needed` how many of each spec would show the present difference as often; None where the
-    verdict is given already, or where it is more than 1,000.
+    `smallest_p` is the smallest p-value that a permutation test, which makes no assumption about the spread, can
+    reach with this number of runs. `superiority` is the probability that a run of `other` beats one of `baseline`;
+    ties count half, and a lost run loses to every finished one. `detectable` is the smallest difference that these
+    runs detect with a power of 80 %. `seeds_needed` is the number of seeds per spec that detects the present
+    difference with that power; None if the verdict is clear already, or above 1,000.
     """
 
     difference: float
@@ -89,26 +89,26 @@ class Welch:
 
     @property
     def t(self) -> float:
-        """The difference in standard errors."""
+        """The difference, in standard errors."""
         return self.difference / self.error
 
     @property
     def p(self) -> float:
-        """Two-sided, for this test alone."""
+        """The two-sided p-value, for this test alone."""
         return p_value(self.t, self.degrees)
 
     @property
     def interval(self) -> Interval:
-        """For this difference alone."""
+        """The 95 % interval, for this difference alone."""
         return self.within(t_quantile(ALPHA, self.degrees))
 
     def within(self, quantile: float) -> Interval:
-        """The difference, `quantile` standard errors to either side."""
+        """The difference plus and minus `quantile` standard errors."""
         return self.difference - quantile * self.error, self.difference + quantile * self.error
 
 
 def welch(baseline: Sample, other: Sample) -> Welch | None:
-    """The test of `other` minus `baseline`; None where a spread is unknown, or both are 0."""
+    """The test of `other` minus `baseline`; None if a spread is unknown, or both are 0."""
     if baseline.deviation is None or other.deviation is None or not (baseline.deviation or other.deviation):
         return None
     assert baseline.mean is not None
@@ -118,7 +118,7 @@ def welch(baseline: Sample, other: Sample) -> Welch | None:
 
 
 def effects(baseline: Sample, others: Sequence[Sample]) -> list[Effect | None]:
-    """Each of `others` against the baseline, adjusted for all of them; None where one of the two has no accuracy."""
+    """Each of `others` against the baseline, adjusted for all of them; None if one of the two has no accuracy."""
     tests = [welch(baseline, other) for other in others]
     family = [other for other, test in zip(others, tests, strict=True) if test]
     distribution = ManyToOne([_loading(baseline, other) for other in family]) if family else None
@@ -126,10 +126,9 @@ def effects(baseline: Sample, others: Sequence[Sample]) -> list[Effect | None]:
 
 
 def seeds_needed(baseline: Sample, other: Sample, others: Sequence[Sample]) -> int | None:
-    """How many seeds of every spec would show the present difference of `other` with probability POWER.
+    """The number of seeds per spec that detects the present difference of `other` with probability POWER.
 
-    None for more than MOST_SEEDS. The deviations, and `others` that are compared with the baseline too, stay as they
-    are.
+    None for more than MOST_SEEDS. Assumes the same deviations, and the same `others` in the comparison.
     """
     test = welch(baseline, other)
     if test is None or not test.difference:
@@ -143,7 +142,7 @@ def seeds_needed(baseline: Sample, other: Sample, others: Sequence[Sample]) -> i
         error, degrees = _error(ours, n, theirs, n)
 
         def margin(quantile: float) -> float:
-            """By how much a quantile lets the power exceed what is wanted: the less, the larger the quantile."""
+            """The power above the required one; decreases with the quantile."""
             return _power(abs(test.difference) / error, quantile, degrees) - POWER
 
         least, most = distribution.bounds(degrees, ALPHA)
@@ -151,10 +150,12 @@ def seeds_needed(baseline: Sample, other: Sample, others: Sequence[Sample]) -> i
             return False
         if margin(most) >= 0:
             return True
-        largest = float(optimize.brentq(margin, least, most))  # that shows it; cheaper than to work out the quantile
+        largest = float(
+            optimize.brentq(margin, least, most)
+        )  # quantile with enough power; cheaper than computing the quantile of n
         return distribution.exceedance(largest, degrees) <= ALPHA
 
-    low, high = 1, MOST_SEEDS  # one seed shows nothing
+    low, high = 1, MOST_SEEDS  # one seed detects nothing
     if not shows(high):
         return None
     while high - low > 1:
@@ -164,9 +165,9 @@ def seeds_needed(baseline: Sample, other: Sample, others: Sequence[Sample]) -> i
 
 
 def smallest_p(n: int, m: int) -> float:
-    """The least two-sided p of a permutation test of `n` against `m` runs, by the difference of their means.
+    """The smallest two-sided p of a permutation test of `n` against `m` runs, on the difference of their means.
 
-    Of all ways to deal the runs out to both, the most uneven one counts, and where both get as many, its mirror image.
+    Only the most extreme assignment of runs counts, and with `n == m` also its mirror image.
     """
     return (2 if n == m else 1) / math.comb(n + m, n)
 
@@ -175,29 +176,29 @@ def superiority(baseline: Sample, other: Sample) -> tuple[float, Interval | None
     """The probability that a run of `other` beats one of `baseline`, with its interval; lost runs count as beaten.
 
     The interval is method 5 of Newcombe (2006), "Confidence intervals for an effect size measure based on the
-    Mann-Whitney statistic, part 2", Statistics in Medicine 25, which stays honest where all runs of one spec beat
-    all of the other; with Student's quantile in place of the normal one, without which it holds too seldom for
-    three or four runs. None with fewer than two runs of either.
+    Mann-Whitney statistic, part 2", Statistics in Medicine 25, which stays valid if all runs of one spec beat all
+    runs of the other. It uses Student's quantile instead of the normal one, which covers too rarely with three or four
+    runs. None with fewer than two runs of either spec.
     """
     lost = -math.inf
     ours, theirs = (np.array([*each.accuracies, *[lost] * each.lost]) for each in (other, baseline))
     n, m = len(ours), len(theirs)
     beats = (ours[:, None] > theirs).sum() + (ours[:, None] == theirs).sum() / 2
-    found = float(beats) / (n * m)
+    share = float(beats) / (n * m)
     if min(n, m) < 2:
-        return found, None
+        return share, None
     quantile = t_quantile(ALPHA, n + m - 2)
     many = (n + m) / 2 - 1
 
-    def apart(p: float) -> float:
-        """How far `found` lies from `p`, less what chance alone allows."""
+    def excess(p: float) -> float:
+        """The distance of `share` from `p`, minus the distance that chance explains."""
         variance = p * (1 - p) * (1 + many * ((1 - p) / (2 - p) + p / (1 + p))) / (n * m)
-        return abs(found - p) - quantile * math.sqrt(variance)
+        return abs(share - p) - quantile * math.sqrt(variance)
 
-    middle = min(max(found, 1e-12), 1 - 1e-12)  # `apart` is 0 at 0 and 1 themselves
-    low = 0.0 if found == 0 else float(optimize.brentq(apart, 0.0, middle))
-    high = 1.0 if found == 1 else float(optimize.brentq(apart, middle, 1.0))
-    return found, (low, high)
+    middle = min(max(share, 1e-12), 1 - 1e-12)  # `excess` is 0 at 0 and 1 themselves
+    low = 0.0 if share == 0 else float(optimize.brentq(excess, 0.0, middle))
+    high = 1.0 if share == 1 else float(optimize.brentq(excess, middle, 1.0))
+    return share, (low, high)
 
 
 def _effect(baseline: Sample, other: Sample, test: Welch | None, family: ManyToOne | None) -> Effect | None:
@@ -236,7 +237,7 @@ def _error(a: float, n: int, b: float, m: int) -> tuple[float, float]:
 
 
 def _loading(baseline: Sample, other: Sample, *, equal_n: bool = False) -> float:
-    """The square root of the baseline's part in the variance of the difference."""
+    """The square root of the baseline's share in the variance of the difference."""
     assert baseline.deviation is not None
     assert other.deviation is not None
     ours = baseline.deviation**2 / (1 if equal_n else baseline.n)
@@ -245,13 +246,13 @@ def _loading(baseline: Sample, other: Sample, *, equal_n: bool = False) -> float
 
 
 def _power(difference: float, quantile: float, degrees: float) -> float:
-    """The probability that a true `difference`, in standard errors, leads to a |t| above `quantile`."""
+    """The probability that a true `difference`, in standard errors, gives a |t| above `quantile`."""
     spreads, weights = chi(degrees)
     bounds = quantile * spreads
     return float(weights @ (special.ndtr(difference - bounds) + special.ndtr(-difference - bounds)))
 
 
 def _detectable(quantile: float, degrees: float) -> float:
-    """The true difference, in standard errors, that leads to a |t| above `quantile` with probability POWER."""
+    """The true difference, in standard errors, that gives a |t| above `quantile` with probability POWER."""
     most = 2 * quantile + 10.0
     return float(optimize.brentq(lambda difference: _power(difference, quantile, degrees) - POWER, 0.0, most))

@@ -1,4 +1,4 @@
-"""What accuracy costs: which specs no other beats at their price."""
+"""What accuracy costs: parameters, multiply-accumulates, time, energy, and the Pareto front for each."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ from cifar_dsl.foundation.text import duration, in_short
 
 @frozen
 class Price:
-    """Something that a spec costs: less is better."""
+    """A cost of a spec, of which less is better."""
 
     name: str
     of: Callable[[Row], float | None]
@@ -25,13 +25,13 @@ PRICES = (
 
 
 def front(rows: Sequence[Row], price: Price) -> tuple[Row, ...]:
-    """The Pareto front, the cheapest first: rows than which no other is as accurate for less, or more so for as much.
+    """The Pareto front, cheapest first: no other row is at least as accurate and at most as expensive.
 
-    It goes by the means alone, so that neighbours whose intervals overlap might change places with other seeds.
+    Compares mean accuracies only: neighbours with overlapping intervals might swap with other seeds.
     """
     priced = [(cost, -row.mean, row) for row in rows if row.mean is not None and (cost := price.of(row)) is not None]
-    found: list[Row] = []
+    best: list[Row] = []
     for _, _, row in sorted(priced, key=lambda item: item[:2]):
-        if not found or (row.mean or 0.0) > (found[-1].mean or 0.0):
-            found.append(row)
-    return tuple(found)
+        if not best or (row.mean or 0.0) > (best[-1].mean or 0.0):
+            best.append(row)
+    return tuple(best)

@@ -1,4 +1,4 @@
-"""A comparison as one chart in a file of its own, for papers and slides: `comparison.svg`."""
+"""A comparison as one standalone chart for papers and slides: `comparison.svg`."""
 
 import re
 from functools import cache
@@ -23,7 +23,7 @@ from cifar_dsl.experiments.comparison.tables import accuracy_text
 
 _HERE = Path(__file__).parent
 _MARGIN, _ROW, _HEAD = 24, 40, 44
-_LABEL, _SMALL = 12.5, 11.5  # sizes of letters, as charts.css has them
+_LABEL, _SMALL = 12.5, 11.5  # font sizes, as in charts.css
 _NAMES = (_MARGIN, 190)  # the columns, in units from the left
 _BARS, _ACCURACIES = (206, 400), 414
 _FOREST, _DIFFERENCES = (545, 815), 829
@@ -36,9 +36,9 @@ def figure_size(comparison: Comparison) -> tuple[int, int]:
 
 
 def figure(comparison: Comparison) -> str:
-    """The chart as a whole SVG file: accuracies, and beside them the differences from the baseline.
+    """The chart as a standalone SVG file: accuracies, and beside them the differences from the baseline.
 
-    It has its own colours, for light paper, and needs no page around it.
+    Uses the light palette.
     """
     width, height = figure_size(comparison)
     bottom = _bottom(comparison)
@@ -69,7 +69,7 @@ def _has_effects(comparison: Comparison) -> bool:
 
 
 def _bottom(comparison: Comparison) -> int:
-    """Where the rows end."""
+    """The y coordinate of the end of the rows."""
     return _HEAD + _ROW * len(comparison.rows)
 
 
@@ -118,8 +118,8 @@ def _differences(comparison: Comparison, bottom: int) -> list[Markup]:
         *signed_axis(x, _HEAD, bottom),
         text(sum(_FOREST) / 2, bottom + 34, "percentage points", "tick strong", "middle"),
         *_verdicts(left, bottom + 52),
-        text(left, bottom + 66, "thick: 95 % interval of this difference alone", "tick"),
-        text(left, bottom + 80, "thin: 95 % interval of all differences together, which decides", "tick"),
+        text(left, bottom + 66, "thick: 95 % interval for this difference alone", "tick"),
+        text(left, bottom + 80, "thin: 95 % interval for all differences together (decisive)", "tick"),
     ]
     for i, row in enumerate(comparison.rows):
         middle = _HEAD + i * _ROW + _ROW / 2
@@ -137,14 +137,14 @@ def _differences(comparison: Comparison, bottom: int) -> list[Markup]:
 def _verdicts(left: float, y: float) -> list[Markup]:
     """The legend of the marks."""
     parts = []
-    for i, (kind, words) in enumerate((("better", "better"), ("worse", "worse"), ("unclear", "no difference shown"))):
+    for i, (kind, words) in enumerate((("better", "better"), ("worse", "worse"), ("unclear", "not significant"))):
         at = left + 6 + 76 * i
         parts += [mark(SHAPES[kind], at, y - 4, f"mark {kind}", words), text(at + 10, y, words, "tick")]
     return parts
 
 
 def _percentages(row: Row) -> str:
-    """Mean and standard deviation in percent: "72.91 \u00b1 0.42"; in words where no run finished."""
+    """Mean and standard deviation in percent: "72.91 \u00b1 0.42"; in words if no run finished."""
     if row.mean is None:
         return accuracy_text(row)
     return points(row.mean, 2) + (f" \u00b1 {points(row.deviation, 2)}" if row.deviation is not None else "")
@@ -152,8 +152,8 @@ def _percentages(row: Row) -> str:
 
 @cache
 def _style() -> Markup:
-    """The style of charts with the light palette filled in, since not all programs know variables."""
+    """The style of charts with the light palette inserted, since some programs don't support CSS variables."""
     palette, style = ((_HERE / name).read_text(encoding="utf-8") for name in ("palette.css", "charts.css"))
     light, _, _ = palette.partition("}")
     colours = dict(re.findall(r"--([\w-]+): (#\w+);", light))
-    return Markup(re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], style))  # noqa: S704  # ours
+    return Markup(re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], style))  # noqa: S704  # our own file

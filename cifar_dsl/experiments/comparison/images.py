@@ -1,4 +1,4 @@
-"""Two specs compared image by image, from what their networks said of every test image."""
+"""Compare two specs image by image, from the predictions for every test image."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -13,17 +13,17 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import PREDICTIONS, Run
 from cifar_dsl.runs.predictions import Predictions, read_predictions
 
-SHOWN = 8  # images of each kind
+SHOWN = 8  # example images, fixed and broken each
 
 Bools = npt.NDArray[np.bool_]
 
 
 @frozen
 class Changed:
-    """An image that one spec's networks see differently from the other's.
+    """An image that most networks of one spec classify correctly and most of the other don't.
 
-    `right_before` and `right_after` count the networks that were right; `said_before` and `said_after` are the
-    classes that most of them gave.
+    `right_before` and `right_after` count the networks with a correct prediction; `said_before` and `said_after` are
+    the most common predictions.
     """
 
     index: int
@@ -36,9 +36,9 @@ class Changed:
 
 @frozen
 class RunPair:
-    """McNemar's test of one network against another on the same images: it speaks of these two networks alone.
+    """McNemar's test of one network against another on the same images; valid for these two networks only.
 
-    `gained` images are right in the second and wrong in the first; `lost` the other way round.
+    `gained` counts images that only the second network gets right, `lost` those that only the first does.
     """
 
     seed_before: int
@@ -50,12 +50,12 @@ class RunPair:
 
 @frozen
 class ImageEffect:
-    """What changes for single images from the baseline to a spec.
+    """The changes from the baseline to a spec, by image.
 
-    `agreement` is the share of images to which a network of each gives the same class, over all pairs of networks.
-    `fixed` counts the images that most networks of the baseline get wrong and most of the spec right, `broken` those
-    the other way round; the first of each are listed. `class_gains` are differences of the mean share that is right, by
-    class.
+    `agreement` is the share of images with equal predictions, averaged over all pairs of a baseline's and a spec's
+    network. `fixed` counts the images that most networks of the baseline get wrong and most of the spec's right,
+    `broken` the reverse; `first_fixed` and `first_broken` are the clearest of them. `class_gains` are the differences
+    in mean accuracy, by class.
     """
 
     pairs: tuple[RunPair, ...]
@@ -69,11 +69,11 @@ class ImageEffect:
 
 @frozen
 class SpecImages:
-    """What a spec's networks say of the test images.
+    """A spec's predictions for the test images, summarized.
 
-    `seeds` are those of the runs whose predictions were kept. `own_agreement` is the share of images to which two
-    networks of the spec give the same class, over all pairs; None for fewer than two. `confusion[i][j]` is the share
-    of the images of class i that get class j. `effect` is None for the baseline, and where it kept no predictions.
+    `seeds` are those of the runs with saved predictions. `own_agreement` is the share of images with equal predictions,
+    averaged over all pairs of the spec's networks; None for fewer than two. `confusion[i][j]` is the share of class i
+    that is predicted as class j. `effect` is None for the baseline, and if the baseline has no predictions.
     """
 
     classes: tuple[str, ...]
@@ -85,8 +85,8 @@ class SpecImages:
 
 
 @frozen(eq=False)
-class Answers:
-    """All kept answers of a spec's finished networks: one row a network."""
+class SpecPredictions:
+    """The saved predictions of a spec's R finished networks for N test images."""
 
     spec: str
     seeds: tuple[int, ...]
@@ -100,71 +100,75 @@ class Answers:
         object.__setattr__(self, "right", self.predicted == self.labels)
 
 
-def read_answers(spec: str, runs: Sequence[Run]) -> Answers | None:
-    """The answers of those of `runs` that kept them; None where none did. Raises RunError."""
-    kept: list[tuple[int, Predictions]] = []
+def read_spec_predictions(spec: str, runs: Sequence[Run]) -> SpecPredictions | None:
+    """The predictions of those `runs` that saved them; None if none did. Raises RunError."""
+    saved: list[tuple[int, Predictions]] = []
     for run in runs:
-        found = read_predictions(run.path / PREDICTIONS)
-        if found is None or run.result().accuracy is None:
+        predictions = read_predictions(run.path / PREDICTIONS)
+        if predictions is None or run.result().accuracy is None:
             continue
-        if kept and not _same_images(kept[0][1], found):
+        if saved and not _same_images(saved[0][1], predictions):
             raise RunError(
-                f"{run.path / PREDICTIONS} is of other images or classes than those beside it", "train the spec again"
+                f"{run.path / PREDICTIONS} has other images or classes than the other runs of the spec",
+                "train the spec again",
             )
-        kept.append((run.record().seed, found))
-    if not kept:
+        saved.append((run.record().seed, predictions))
+    if not saved:
         return None
-    first = kept[0][1]
-    return Answers(
+    first = saved[0][1]
+    return SpecPredictions(
         spec,
-        tuple(seed for seed, _ in kept),
+        tuple(seed for seed, _ in saved),
         first.labels,
-        np.stack([found.predicted for _, found in kept]),
-        np.stack([found.truth_probability for _, found in kept]),
+        np.stack([each.predicted for _, each in saved]),
+        np.stack([each.truth_probability for _, each in saved]),
         first.classes,
     )
 
 
-def describe(answers: Answers, baseline: Answers | None) -> SpecImages:
-    """A spec's networks by themselves, and against the baseline's. Raises RunError for different images."""
-    if baseline and not _same_images(answers, baseline):
+def describe(predictions: SpecPredictions, baseline: SpecPredictions | None) -> SpecImages:
+    """Summarize a spec's predictions, alone and against the baseline's. Raises RunError for different images."""
+    if baseline and not _same_images(predictions, baseline):
         raise RunError(
-            f"the predictions of {answers.spec} are of other images or classes than those of {baseline.spec}",
-            "train both on the same data",
+            f"the predictions of {predictions.spec} and {baseline.spec} have different images or classes",
+            "train both on the same dataset",
         )
-    count = len(answers.classes)
-    cells = answers.labels.astype(np.int64) * count + answers.predicted
+    count = len(predictions.classes)
+    cells = predictions.labels.astype(np.int64) * count + predictions.predicted
     table = np.bincount(cells.ravel(), minlength=count * count).reshape(count, count)
     shares = table / np.maximum(1, table.sum(axis=1, keepdims=True))
-    own = [float((a == b).mean()) for a, b in combinations(answers.predicted, 2)]
+    own = [float((a == b).mean()) for a, b in combinations(predictions.predicted, 2)]
     return SpecImages(
-        classes=answers.classes,
-        images=len(answers.labels),
-        seeds=answers.seeds,
+        classes=predictions.classes,
+        images=len(predictions.labels),
+        seeds=predictions.seeds,
         own_agreement=sum(own) / len(own) if own else None,
         confusion=tuple(tuple(map(float, row)) for row in shares),
-        effect=_effect(baseline, answers) if baseline else None,
+        effect=_effect(baseline, predictions) if baseline else None,
     )
 
 
 def mcnemar(before: Bools, after: Bools) -> tuple[int, int, float]:
-    """Images gained and lost, (N,) each, and the exact two-sided p of McNemar's test."""
+    """The numbers of images gained and lost, and the exact two-sided p of McNemar's test.
+
+    `before` and `after`, of shape (N,), mark the images that each network gets right.
+    """
     gained, lost = int((after & ~before).sum()), int((before & ~after).sum())
     p = float(stats.binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
     return gained, lost, p
 
 
-def _same_images(a: Predictions | Answers, b: Predictions | Answers) -> bool:
-    """Whether both are of images with the same labels, whose classes have the same names."""
+def _same_images(a: Predictions | SpecPredictions, b: Predictions | SpecPredictions) -> bool:
+    """Whether both have the same labels and class names."""
     return a.classes == b.classes and np.array_equal(a.labels, b.labels)
 
 
-def _effect(before: Answers, after: Answers) -> ImageEffect:
+def _effect(before: SpecPredictions, after: SpecPredictions) -> ImageEffect:
     agreement = np.mean([(a == b).mean() for a in before.predicted for b in after.predicted])
     share_before, share_after = before.right.mean(axis=0), after.right.mean(axis=0)
     fixed = (share_before < 0.5) & (share_after > 0.5)
     broken = (share_before > 0.5) & (share_after < 0.5)
-    # The clearest first: most networks that changed, then the greatest change of what they thought of the right class.
+    # Clearest first: by the share of networks that changed, then by the change in the true class's probability.
     moved = after.truth_probability.astype(float).mean(axis=0) - before.truth_probability.astype(float).mean(axis=0)
     gain = (share_after - share_before) + moved / 1000
     classes = range(len(before.classes))
@@ -179,8 +183,8 @@ def _effect(before: Answers, after: Answers) -> ImageEffect:
     )
 
 
-def _pairs(before: Answers, after: Answers) -> tuple[RunPair, ...]:
-    """Networks of one seed; where the specs share none, one after the other."""
+def _pairs(before: SpecPredictions, after: SpecPredictions) -> tuple[RunPair, ...]:
+    """Tests of networks with the same seed; if the specs share no seed, in order of seeds."""
     shared = [seed for seed in before.seeds if seed in after.seeds]
     couples = [(seed, seed) for seed in shared] or list(zip(before.seeds, after.seeds, strict=False))
     pairs = []
@@ -190,7 +194,9 @@ def _pairs(before: Answers, after: Answers) -> tuple[RunPair, ...]:
     return tuple(pairs)
 
 
-def _first(before: Answers, after: Answers, chosen: Bools, order: npt.NDArray[np.floating]) -> tuple[Changed, ...]:
+def _first(
+    before: SpecPredictions, after: SpecPredictions, chosen: Bools, order: npt.NDArray[np.floating]
+) -> tuple[Changed, ...]:
     indices = np.flatnonzero(chosen)
     indices = indices[np.argsort(order[indices], kind="stable")][:SHOWN]
     return tuple(
@@ -210,6 +216,6 @@ def _most_common(classes: npt.NDArray[np.integer]) -> int:
     return int(np.bincount(classes).argmax())
 
 
-def _mean_right(answers: Answers, number: int) -> float:
-    chosen = answers.right[:, answers.labels == number]
+def _mean_right(predictions: SpecPredictions, number: int) -> float:
+    chosen = predictions.right[:, predictions.labels == number]
     return float(chosen.mean()) if chosen.size else 0.0

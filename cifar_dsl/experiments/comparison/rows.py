@@ -1,4 +1,4 @@
-"""What a comparison says of each spec."""
+"""The rows of a comparison: for each spec, its accuracies, costs and difference from the baseline."""
 
 import statistics
 from collections import Counter
@@ -18,7 +18,7 @@ from cifar_dsl.experiments.comparison.effects import (
     seeds_needed,
     welch,
 )
-from cifar_dsl.experiments.comparison.images import SpecImages, describe, read_answers
+from cifar_dsl.experiments.comparison.images import SpecImages, describe, read_spec_predictions
 from cifar_dsl.experiments.comparison.multiplicity import holm
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
@@ -35,11 +35,10 @@ def _one_of_each_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
 
 @frozen
 class ComparedSpec:
-    """A spec that takes part: which it is, its complete runs, and what there is of runs whose training failed.
+    """A spec in a comparison, with its complete runs and the folders of failed ones.
 
-    `display_name` is its name in the comparison, which no other has.
-
-    A seed that was trained twice on the same data, under two names, takes part once.
+    `display_name` is its unique name in the comparison. Of runs with the same seed and data, under two names, only the
+    first counts.
     """
 
     display_name: str
@@ -52,14 +51,14 @@ class ComparedSpec:
 
 @frozen
 class Row:
-    """One line of a comparison, as comparison.json holds it; `name` is the display name.
+    """One row of a comparison, as in comparison.json; `name` is the display name.
 
-    `accuracies` are those of the finished runs on the test images, by seed, from 0 to 1; `diverged` and `failed`
-    count the runs that have none. `deviation` is the sample standard deviation (n - 1) and None for fewer than two
-    runs; `interval` is Student's for the mean. `effect` is the difference from the baseline, None for the baseline
-    itself, for a spec that means the same, and where one of the two has no accuracy. `gain_per_parameter` is
-    the difference for each parameter more than the baseline has, and None where none was added. `time_s` and
-    `energy_j` are the means of a finished run. `images` is None where no predictions were kept.
+    `accuracies` (0 to 1) are those of the finished runs on the test images, by seed; `diverged` and `failed` count the
+    other runs. `deviation` is the sample standard deviation (n - 1), None for fewer than two runs; `interval` is
+    Student's for the mean. `effect` is the difference from the baseline; None for the baseline itself, for a spec with
+    the same fingerprint, and if one of the two has no accuracy. `gain_per_parameter` is the difference per additional
+    parameter, None if there are none. `time_s` and `energy_j` are means of the finished runs. `images` is None if
+    no predictions were saved.
     """
 
     name: str
@@ -88,22 +87,21 @@ class Row:
 
     @property
     def lost(self) -> int:
-        """How many runs came to no accuracy."""
+        """The number of runs without an accuracy."""
         return self.diverged + self.failed
 
     @property
     def sample(self) -> Sample:
-        """What the statistics see of it."""
+        """The row's accuracies and lost runs, for the statistics."""
         return Sample(self.accuracies, self.lost)
 
 
 @frozen
 class Pair:
-    """Two specs, neither of which need be the baseline: `second` minus `first`.
+    """Two specs, neither necessarily the baseline: `second` minus `first`.
 
-    `interval` is Welch's for this pair alone; `p_adjusted` is Holm's for all pairs, each pair of meanings counted
-    once, and decides the verdict on `second`. Where it claims a difference, the interval leaves out 0; the reverse need
-    not be.
+    `interval` is Welch's for this pair alone. `p_adjusted` is Holm's for all pairs of fingerprints, and decides the
+    verdict on `second`. If it claims a difference, the interval excludes 0, but not vice versa.
     """
 
     first: str
@@ -116,7 +114,7 @@ class Pair:
 
 @frozen
 class Comparison:
-    """Specs side by side, the baseline first. All runs used `data`; `pairs` are empty unless asked for."""
+    """Compared specs, the baseline first. All runs used `data`; `pairs` is empty unless requested."""
 
     baseline: str
     data: DataRecord | None
@@ -126,28 +124,28 @@ class Comparison:
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """What the runs were computed on, each once."""
+        """The names of the devices that computed the runs, without repeats."""
         return tuple(sorted({environment.device_name for environment in self.environments}))
 
     @property
     def base_row(self) -> Row:
-        """The baseline's line."""
+        """The baseline's row."""
         return self.rows[0]
 
 
 def compare(entries: Sequence[ComparedSpec], baseline: str | None = None, *, all_pairs: bool = False) -> Comparison:
-    """Compare specs by their runs. Raises RunError where they can't be compared.
+    """Compare specs by their runs. Raises RunError if they can't be compared.
 
-    Without `baseline`, it is the spec that most others extend, else the first.
+    `baseline` defaults to the spec that most others extend, else to the first.
     """
     records = [run.record() for entry in entries for run in entry.runs]
     data = {record.data.digest: record.data for record in records}
     if len(data) > 1:
         listed = ", ".join(f"{d.name} ({d.origin}; digest {d.digest[:12]})" for d in data.values())
-        raise RunError(f"the runs used different data: {listed}", "train all specs on the same data")
+        raise RunError(f"the runs used different datasets: {listed}", "train all specs on the same dataset")
     for name, count in Counter(entry.display_name for entry in entries).items():
         if count > 1:
-            raise RunError(f"{count} specs are called {name}", "give them different names")
+            raise RunError(f"{count} specs are named {name}", "give them different names")
     entries = [evolve(entry, failed=_still_failed(entry, data)) for entry in entries]
     base = _baseline(entries, baseline)
     ordered = sorted(entries, key=lambda entry: entry is not base)
@@ -176,11 +174,11 @@ def _baseline(entries: Sequence[ComparedSpec], wanted: str | None) -> ComparedSp
     def descendants(entry: ComparedSpec) -> int:
         return sum(entry.display_name in other.spec.lineage[1:] for other in entries)
 
-    return max(entries, key=descendants)  # the first of equals
+    return max(entries, key=descendants)  # the first of ties
 
 
 def _still_failed(entry: ComparedSpec, data: Collection[str]) -> list[Run]:
-    """The failed runs on the data that is compared, but for seeds that are complete after all."""
+    """The failed runs on the compared data, except seeds that were completed later."""
     complete = {run.record().seed for run in entry.runs}
     records = [(run, run.record()) for run in entry.failed]
     return [run for run, record in records if record.seed not in complete and (not data or record.data.digest in data)]
@@ -215,16 +213,16 @@ def _row(entry: ComparedSpec, images: SpecImages | None) -> Row:
 
 
 def _against(base: Row, others: Sequence[Row]) -> list[Row]:
-    """`others` with their effects, adjusted for all that mean something else than the baseline, each meaning once."""
+    """`others` with their effects, adjusted for all fingerprints that differ from the baseline's."""
     samples = {row.fingerprint: row.sample for row in others if row.fingerprint != base.fingerprint}
-    found = dict(zip(samples, effects(base.sample, list(samples.values())), strict=True))
-    for fingerprint, effect in found.items():
+    by_fingerprint = dict(zip(samples, effects(base.sample, list(samples.values())), strict=True))
+    for fingerprint, effect in by_fingerprint.items():
         if effect and effect.verdict == "unclear":
             needed = seeds_needed(base.sample, samples[fingerprint], list(samples.values()))
-            found[fingerprint] = evolve(effect, seeds_needed=needed)
+            by_fingerprint[fingerprint] = evolve(effect, seeds_needed=needed)
     compared = []
     for row in others:
-        effect = found.get(row.fingerprint)
+        effect = by_fingerprint.get(row.fingerprint)
         added = row.parameters - base.parameters
         gain = effect.difference / added if effect and added > 0 else None
         compared.append(evolve(row, effect=effect, gain_per_parameter=gain))
@@ -232,8 +230,8 @@ def _against(base: Row, others: Sequence[Row]) -> list[Row]:
 
 
 def _images(entries: Sequence[ComparedSpec]) -> list[SpecImages | None]:
-    """Image by image, for the specs that kept their predictions; `entries` begin with the baseline."""
-    base, *others = (read_answers(entry.display_name, entry.runs) for entry in entries)
+    """Comparisons by image, for specs with saved predictions; `entries` start with the baseline."""
+    base, *others = (read_spec_predictions(entry.display_name, entry.runs) for entry in entries)
     return [describe(each, base if each is not base else None) if each else None for each in (base, *others)]
 
 
@@ -244,12 +242,12 @@ def _pairs(rows: Sequence[Row]) -> tuple[Pair, ...]:
         if a.mean is not None and b.mean is not None and a.fingerprint != b.fingerprint
     ]
     tests = [welch(a.sample, b.sample) for a, b in couples]
-    tried = {_meanings(a, b): test.p for (a, b), test in zip(couples, tests, strict=True) if test}
+    tried = {_fingerprints(a, b): test.p for (a, b), test in zip(couples, tests, strict=True) if test}
     adjusted = dict(zip(tried, holm(list(tried.values())), strict=True))
     pairs = []
     for (a, b), test in zip(couples, tests, strict=True):
         difference = (b.mean or 0.0) - (a.mean or 0.0)
-        p = adjusted[_meanings(a, b)] if test else None
+        p = adjusted[_fingerprints(a, b)] if test else None
         verdict: Verdict = "untested" if p is None else "unclear"
         if p is not None and p < ALPHA:
             verdict = "better" if difference > 0 else "worse"
@@ -257,5 +255,5 @@ def _pairs(rows: Sequence[Row]) -> tuple[Pair, ...]:
     return tuple(pairs)
 
 
-def _meanings(a: Row, b: Row) -> frozenset[str]:
+def _fingerprints(a: Row, b: Row) -> frozenset[str]:
     return frozenset({a.fingerprint, b.fingerprint})

@@ -1,31 +1,31 @@
-"""What the figures say, in words that claim no more than the figures do."""
+"""The findings of a comparison as sentences, which claim no more than the statistics support."""
 
 from cifar_dsl.experiments.comparison.effects import ALPHA, MOST_SEEDS, Effect, Interval
 from cifar_dsl.experiments.comparison.rows import Comparison, Pair, Row
 
 
 def sentence(row: Row, base: Row) -> str:
-    """What is known of a spec against the baseline, or of the baseline itself: whether runs of it were lost."""
+    """The finding for a spec against the baseline; for the baseline itself, how many runs were lost."""
     if row is base:
         return f"{base.name}, the baseline{_lost(base)}"
     return f"{row.name}{_finding(row, base)}{_lost(row)}"
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """One for each spec but the baseline, and for the baseline where runs of it were lost."""
+    """A sentence for each spec except the baseline, and one for the baseline if it lost runs."""
     base = comparison.base_row
     about_base = [sentence(base, base)] if base.lost else []
     return [*about_base, *(sentence(row, base) for row in comparison.rows[1:])]
 
 
 def pair_sentences(comparison: Comparison) -> list[str]:
-    """What is known of each pair of specs, Holm's way, where pairs were asked for."""
+    """A sentence for each pair of specs, adjusted by Holm's method; none unless pairs were requested."""
     rows = {row.name: row for row in comparison.rows}
     return [_pair_sentence(pair, rows[pair.first], rows[pair.second]) for pair in comparison.pairs]
 
 
 def points(share: float, digits: int = 1, *, sign: bool = False) -> str:
-    """A share of 1 in percentage points."""
+    """A fraction as a number of percentage points."""
     text = f"{100 * share:{'+' if sign else ''}.{digits}f}"
     return text.replace("-", "", 1) if float(text) == 0 and text.startswith("-") else text
 
@@ -39,7 +39,7 @@ def range_text(interval: Interval | None, *, sign: bool = False) -> str:
 
 
 def p_text(p: float | None) -> str:
-    """A p-value with what its last digits are worth: "p = 0.031", "p < 0.001"; "" for none."""
+    """A p-value with its significant digits: "p = 0.031", "p < 0.001"; "" for none."""
     if p is None:
         return ""
     if p < 0.001:
@@ -48,7 +48,7 @@ def p_text(p: float | None) -> str:
         return "p > 0.99"
     digits = 2 if p >= 0.1 else 3
     text = f"{p:.{digits}f}"
-    if p < ALPHA <= float(text) or float(text) <= ALPHA <= p:  # rounding must not take it to the other side
+    if p < ALPHA <= float(text) or float(text) <= ALPHA <= p:  # rounding must not move it across ALPHA
         text = f"{p:.5f}"
     return f"p = {text}"
 
@@ -57,8 +57,9 @@ def _pair_sentence(pair: Pair, first: Row, second: Row) -> str:
     if pair.verdict == "untested":
         return f"{pair.first} and {pair.second}: {_untested(first, second)}"
     p = p_text(pair.p_adjusted)
-    if pair.verdict == "unclear":  # without the interval: that of one pair alone may leave out 0 nevertheless
-        return f"{pair.first} and {pair.second}: no difference shown ({points(pair.difference, sign=True)} points, {p})"
+    if pair.verdict == "unclear":  # no interval: it is unadjusted and may exclude 0
+        difference = points(pair.difference, sign=True)
+        return f"{pair.first} and {pair.second}: no significant difference ({difference} points, {p})"
     winner, loser = (pair.second, pair.first) if pair.verdict == "better" else (pair.first, pair.second)
     size, digits = abs(pair.difference), _digits(pair.interval)
     return f"{winner} beats {loser} by {points(size, digits)} points ({range_text(_away(pair.interval))}), {p}"
@@ -67,14 +68,14 @@ def _pair_sentence(pair: Pair, first: Row, second: Row) -> str:
 def _finding(row: Row, base: Row) -> str:
     effect = row.effect
     if row.fingerprint == base.fingerprint:
-        return f" means the same as {base.name}, so that their runs are the same"
+        return f" has the same fingerprint as {base.name}, so they share their runs"
     if effect is None:
         return _missing(row, base)
     if effect.verdict == "untested":
         return f": {points(effect.difference, sign=True)} points, but {_untested(row, base)}"
     assert effect.simultaneous is not None
     if effect.verdict == "unclear":
-        return f": no difference from {base.name} shown ({_unclear(effect, row, base)}"
+        return f": no significant difference from {base.name} ({_unclear(effect, row, base)}"
     digits = _digits(effect.simultaneous)
     size = points(abs(effect.difference), digits)
     verb = "beats" if effect.verdict == "better" else "is worse than"
@@ -83,18 +84,18 @@ def _finding(row: Row, base: Row) -> str:
 
 def _unclear(effect: Effect, row: Row, base: Row) -> str:
     assert effect.detectable is not None
-    unseen = f"less than {points(effect.detectable)} points would not be seen"
+    power = f"can detect differences of about {points(effect.detectable)} points or more"
     if effect.detectable > 1:
-        unseen = "hardly any difference would be seen"
-    seen = abs(effect.difference)
-    text = f"{range_text(effect.simultaneous, sign=True)} points); with {_seeds(row, base)}, {unseen}"
-    digits = 1 if seen >= 0.0005 else 2
+        power = "can hardly detect any difference"
+    size = abs(effect.difference)
+    text = f"{range_text(effect.simultaneous, sign=True)} points); {_seeds(row, base)} {power}"
+    real = f"if the difference of {points(size, 1 if size >= 0.0005 else 2)} points is real,"
     if effect.seeds_needed is None:
-        return text + f", and more than {MOST_SEEDS:,} seeds would be needed to settle {points(seen, digits)} points"
+        return text + f"; {real} it takes more than {MOST_SEEDS:,} seeds to show it"
     n, m = len(row.accuracies), len(base.accuracies)
-    more = f"{max(1, effect.seeds_needed - n):,} more of each"
-    wanted = more if n == m else f"{effect.seeds_needed:,} of each in all"
-    return text + f"; if the {points(seen, digits)} points are real, about {wanted} would show them"
+    more = f"{max(1, effect.seeds_needed - n):,} more seeds per spec"
+    wanted = more if n == m else f"{effect.seeds_needed:,} seeds per spec in total"
+    return text + f"; {real} it takes about {wanted} to show it"
 
 
 def _seeds(row: Row, base: Row) -> str:
@@ -111,29 +112,29 @@ def _missing(row: Row, base: Row) -> str:
 def _untested(row: Row, base: Row) -> str:
     for each in (row, base):
         if len(each.accuracies) == 1:
-            return f"one run of {each.name} can't tell a trick from luck; train more seeds"
-    return "the runs of neither scatter, so nothing tells what chance does"
+            return f"one run of {each.name} can't separate a trick from luck; train more seeds"
+    return "neither spec varies between seeds, so chance can't be estimated"
 
 
 def _lost(row: Row) -> str:
     if not row.lost:
         return ""
     total = row.lost + len(row.accuracies)
-    parts = [f"{number} {what}" for number, what in ((row.diverged, "diverged"), (row.failed, "failed")) if number]
+    parts = [f"{count} {status}" for count, status in ((row.diverged, "diverged"), (row.failed, "failed")) if count]
     return f"; of {total} run{'s' * (total > 1)}, {' and '.join(parts)}" + (
-        ", and only those that finished are in the figures" if row.accuracies else ""
+        " (the statistics cover the finished runs only)" if row.accuracies else ""
     )
 
 
 def _away(interval: Interval | None) -> Interval:
-    """An interval that leaves out 0 as sizes, the smaller first."""
+    """The absolute bounds of an interval that excludes 0, the smaller first."""
     assert interval is not None
     low, high = sorted(map(abs, interval))
     return low, high
 
 
 def _digits(interval: Interval | None) -> int:
-    """As many digits as an interval deserves, and as keep its nearer end from being rounded to 0."""
+    """The digits for an interval: by its width, and enough that the end near 0 isn't rounded to 0."""
     if interval is None:
         return 1
     low, high = interval

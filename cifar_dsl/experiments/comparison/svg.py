@@ -1,4 +1,4 @@
-"""The SVG that charts need: elements, text cut to fit, axes and scales. All text is escaped."""
+"""Elements, fitted text, axes and scales for SVG charts. All text is escaped."""
 
 import math
 import unicodedata
@@ -11,27 +11,27 @@ from cifar_dsl.language.diagnostics.render import visible
 
 
 def element(name: str, *children: str, **attributes: str | float | None) -> Markup:
-    """An element. Attributes are named as in Python (`class_`, `text_anchor`); those that are None are left out."""
-    given = "".join(
+    """An element. Attributes have Python names (`class_`, `text_anchor`); those that are None are left out."""
+    assigned = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
     inside = Markup().join(child if isinstance(child, Markup) else escape(visible(child)) for child in children)
-    return Markup(f"<{name}{given}>{inside}</{name}>")  # noqa: S704  # both parts are escaped
+    return Markup(f"<{name}{assigned}>{inside}</{name}>")  # noqa: S704  # both parts are escaped
 
 
 def chart(
     width: float, height: float, title: str, description: str, /, *children: str, **attributes: str | float
 ) -> Markup:
-    """A whole picture, with what it shows in words for those who can't see it."""
+    """A complete picture, with a title and description for screen readers."""
     box = f"0 0 {_text(width)} {_text(height)}"
     label = f"{title}. {description}"
     return element("svg", *children, **attributes, viewBox=box, role="img", aria_label=label)
 
 
 def text_width(words: str, size: float) -> float:
-    """About how wide `words` are in a sans-serif font of `size`, rather too wide than too narrow."""
+    """The approximate width of `words` in a sans-serif font of `size`, rather too wide than too narrow."""
     return size * sum(map(_letter_width, words))
 
 
@@ -41,14 +41,14 @@ def fitted(words: str, room: float, size: float) -> str:
     if text_width(words, size) <= room:
         return words
     room -= text_width("\u2026", size)
-    kept = 0
-    while kept < len(words) and (room := room - text_width(words[kept], size)) >= 0:
-        kept += 1
-    return words[:kept] + "\u2026"
+    end = 0
+    while end < len(words) and (room := room - text_width(words[end], size)) >= 0:
+        end += 1
+    return words[:end] + "\u2026"
 
 
 def _letter_width(letter: str) -> float:
-    """In units of the font's size; for a semi-bold Helvetica or Arial."""
+    """In units of the font size, for a semi-bold Helvetica or Arial."""
     if unicodedata.east_asian_width(letter) in {"W", "F"} or letter in "mwMW@%\u2026":
         return 1.0
     if letter in " .,:;|!'ijltfrI[]()/\u2009":
@@ -62,12 +62,12 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
 
 
 def text(x: float, y: float, words: str, class_: str = "", anchor: str | None = None) -> Markup:
-    """Words whose base line begins (or as `anchor` says) at (x, y)."""
+    """Words whose baseline starts at (x, y), or has its `anchor` there."""
     return element("text", words, x=x, y=y, class_=class_ or None, text_anchor=anchor)
 
 
 def mark(shape: str, x: float, y: float, class_: str, tip: str) -> Markup:
-    """A point: `up`, `down`, `round`, `square`. Its tip is shown where the pointer rests."""
+    """A mark at a point: `up`, `down`, `round` or `square`, with `tip` as its tooltip."""
     r = 5.5
     title = element("title", tip)
     match shape:
@@ -95,7 +95,7 @@ class Axis:
     is_logarithmic: bool = False
 
     def __call__(self, value: float) -> float:
-        """Where `value` lies; what lies outside comes to the edge."""
+        """The position of `value`, clipped to the axis."""
         low, high, at = self.low, self.high, value
         if self.is_logarithmic:
             low, high, at = math.log(low), math.log(high), math.log(max(at, low))
@@ -104,9 +104,9 @@ class Axis:
 
 
 def linear(values: Iterable[float], start: float, end: float, *, ticks: int = 5, zero: bool = False) -> Axis:
-    """An axis around `values` with about `ticks` round ticks; from 0 on where `zero` is said."""
-    given = list(values)
-    low, high = min(given), max(given)
+    """An axis around `values` with about `ticks` round ticks; includes 0 if `zero`."""
+    finite = list(values)
+    low, high = min(finite), max(finite)
     if zero:
         low, high = min(0.0, low), max(0.0, high)
     if high - low < 1e-9:
@@ -117,9 +117,9 @@ def linear(values: Iterable[float], start: float, end: float, *, ticks: int = 5,
 
 
 def logarithmic(values: Iterable[float], start: float, end: float) -> Axis:
-    """An axis for prices: logarithmic where they range widely, else linear."""
-    given = [value for value in values if value > 0]
-    low, high = min(given), max(given)
+    """An axis for costs: logarithmic if they span a factor of 3 or more, else linear."""
+    positive = [value for value in values if value > 0]
+    low, high = min(positive), max(positive)
     if high / low < 3:
         margin = max(high - low, high * 0.05) * 0.15
         return linear((low - margin, high + margin), start, end, ticks=3)

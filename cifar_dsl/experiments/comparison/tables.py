@@ -22,7 +22,7 @@ Align = Literal["left", "right"]
 
 @frozen
 class Column:
-    """A column of a table for people; by `key` its lines are ordered, by the text itself where there is none."""
+    """A column of a displayed table, sorted by `key` (numbers) or, without a key, by its text."""
 
     head: str
     cell: Callable[[Row], str]
@@ -30,20 +30,22 @@ class Column:
 
     @property
     def align(self) -> Align:
-        """Figures are flush right."""
+        """Numbers are right-aligned."""
         return "right" if self.key else "left"
 
 
 def accuracy_text(row: Row) -> str:
-    """Mean and spread, as "0.7291 ± 0.0042"."""
+    """Mean and standard deviation, as "0.7291 ± 0.0042"."""
     if row.mean is None:
         return "diverged" if row.diverged else "failed" if row.failed else "no run"
     return f"{row.mean:.4f}" + (f" ± {row.deviation:.4f}" if row.deviation is not None else "")
 
 
 def count_text(row: Row) -> str:
-    """How many runs are in the figures, and how many are not."""
-    lost = [f" + {number} {what}" for number, what in ((row.diverged, "diverged"), (row.failed, "failed")) if number]
+    """The number of finished runs, and of lost ones."""
+    lost = [
+        f" + {number} {status}" for number, status in ((row.diverged, "diverged"), (row.failed, "failed")) if number
+    ]
     return str(len(row.accuracies)) + "".join(lost)
 
 
@@ -55,11 +57,11 @@ def superiority_text(row: Row) -> str:
     return f"{row.effect.superiority:.2f} ({low:.2f} to {high:.2f})"
 
 
-def _of(value: Callable[[Effect], float | None]) -> Callable[[Row], float | None]:
+def _effect_value(value: Callable[[Effect], float | None]) -> Callable[[Row], float | None]:
     return lambda row: value(row.effect) if row.effect else None
 
 
-def _said(text: Callable[[Effect], str]) -> Callable[[Row], str]:
+def _effect_text(text: Callable[[Effect], str]) -> Callable[[Row], str]:
     return lambda row: text(row.effect) if row.effect else ""
 
 
@@ -70,19 +72,21 @@ _MACS = Column("macs", lambda row: in_short(row.macs), lambda row: row.macs)
 _ACCURACY = Column("accuracy", accuracy_text, lambda row: row.mean)
 _N = Column("n", count_text, lambda row: len(row.accuracies))
 _DIFFERENCE = Column(
-    "difference", _said(lambda effect: points(effect.difference, 2, sign=True)), _of(lambda effect: effect.difference)
+    "difference",
+    _effect_text(lambda effect: points(effect.difference, 2, sign=True)),
+    _effect_value(lambda effect: effect.difference),
 )
 _INTERVAL = Column(
     "95 % interval",
-    _said(lambda effect: range_text(effect.simultaneous, sign=True)),
-    _of(lambda effect: effect.simultaneous[0] if effect.simultaneous else None),
+    _effect_text(lambda effect: range_text(effect.simultaneous, sign=True)),
+    _effect_value(lambda effect: effect.simultaneous[0] if effect.simultaneous else None),
 )
 _P = Column(
     "p",
-    _said(lambda effect: p_text(effect.p_adjusted).removeprefix("p ").removeprefix("= ")),
-    _of(lambda effect: effect.p_adjusted),
+    _effect_text(lambda effect: p_text(effect.p_adjusted).removeprefix("p ").removeprefix("= ")),
+    _effect_value(lambda effect: effect.p_adjusted),
 )
-_SUPERIORITY = Column("P(beats)", superiority_text, _of(lambda effect: effect.superiority))
+_SUPERIORITY = Column("P(beats)", superiority_text, _effect_value(lambda effect: effect.superiority))
 _GAIN = Column(
     "points/1k parameters",
     lambda row: "" if row.gain_per_parameter is None else f"{row.gain_per_parameter * 100 * 1000:+.3g}",
@@ -93,39 +97,39 @@ _ENERGY = Column(
     "energy", lambda row: "" if row.energy_j is None else in_short(row.energy_j, "J"), lambda row: row.energy_j
 )
 
-_WIDTH = 110  # of sentences on a terminal
+_WIDTH = 110  # of sentences on a terminal, in characters
 
 _SHORT = (_SPEC, _PARAMETERS, _MACS, _ACCURACY, _N, _DIFFERENCE, _INTERVAL, _P, _TIME)
 
 
 def full_columns(comparison: Comparison) -> tuple[Column, ...]:
-    """All that a table for people shows; without energy where no device told it."""
+    """The columns of a full table; without energy if no device measured it."""
     energy = (_ENERGY,) if any(row.energy_j is not None for row in comparison.rows) else ()
     first = (_SPEC, _CHANGE, _PARAMETERS, _MACS, _ACCURACY, _N, _DIFFERENCE, _INTERVAL, _P)
     return (*first, _SUPERIORITY, _GAIN, _TIME, *energy)
 
 
 def as_text(comparison: Comparison) -> list[str]:
-    """Lines for a terminal: a short table, and what it says."""
+    """Lines for a terminal: a short table, its findings and notes."""
     table = [[column.head for column in _SHORT], *([c.cell(row) for c in _SHORT] for row in comparison.rows)]
     right = frozenset(i for i, column in enumerate(_SHORT) if column.align == "right")
-    said = [line for text in findings(comparison) for line in wrap(text, _WIDTH, subsequent_indent="  ")]
-    return [*columns(table, right=right), "", *said, *[""] * bool(said), *notes(comparison)]
+    sentences = [line for text in findings(comparison) for line in wrap(text, _WIDTH, subsequent_indent="  ")]
+    return [*columns(table, right=right), "", *sentences, *[""] * bool(sentences), *notes(comparison)]
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """A Markdown table with what it says, and its notes."""
+    """A Markdown table with its findings and notes."""
     shown = full_columns(comparison)
     rule = ["---:" if column.align == "right" else "---" for column in shown]
     rows = [[_markdown_cell(column.cell(row)) for column in shown] for row in comparison.rows]
     table = [f"| {' | '.join(cells)} |" for cells in ([column.head for column in shown], rule, *rows)]
-    said = [f"- {_markdown_cell(line)}" for line in findings(comparison)]
+    items = [f"- {_markdown_cell(line)}" for line in findings(comparison)]
     below = [f"{_markdown_cell(note)}  " for note in notes(comparison)]
-    return "\n".join([*table, "", *said, *[""] * bool(said), *below]) + "\n"
+    return "\n".join([*table, "", *items, *[""] * bool(items), *below]) + "\n"
 
 
 def as_latex(comparison: Comparison) -> str:
-    """A LaTeX table for the package booktabs, with its notes as comments."""
+    """A LaTeX table for the package booktabs, with its findings and notes as comments."""
     shown = [column for column in full_columns(comparison) if column is not _CHANGE]
     layout = "".join("r" if column.align == "right" else "l" for column in shown)
     lines = [
@@ -142,7 +146,7 @@ def as_latex(comparison: Comparison) -> str:
 
 
 def as_csv(comparison: Comparison) -> str:
-    """All figures, one spec a line; accuracies by seed are parted by spaces."""
+    """All numbers, one line per spec; seeds and accuracies are separated by spaces."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _CSV_FIELDS, restval="", lineterminator="\n")
     writer.writeheader()
@@ -207,56 +211,57 @@ def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:
 
 
 def as_json(comparison: Comparison) -> str:
-    """Everything."""
+    """The whole comparison as JSON."""
     return json.dumps(cattrs.unstructure(comparison), indent=2) + "\n"
 
 
 def findings(comparison: Comparison) -> list[str]:
-    """What is known, a sentence a spec, and a sentence a pair where pairs were asked for."""
-    said = [*sentences(comparison), *pair_sentences(comparison)]
-    return [visible(line) for line in said]
+    """A sentence for each spec, and for each pair if pairs were requested."""
+    return [visible(line) for line in (*sentences(comparison), *pair_sentences(comparison))]
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """What the figures are, for who reads the table alone."""
+    """Notes that explain the columns: dataset, devices, methods."""
     data = comparison.data
-    what = (
+    source = (
         f"{data.name} ({data.origin}; {data.train_images:,} + {data.test_images:,} images, digest {data.digest[:12]})"
         if data
         else "no runs yet"
     )
     tested = sum(row.effect is not None and row.effect.p is not None for row in comparison.rows)
-    method = "; interval and p: Welch's" if tested else ""
+    method = "; interval and p by Welch's method" if tested else ""
     if tested > 1:
-        method += f", with Dunnett's adjustment, for all {tested} together"
+        method += f", with Dunnett's adjustment for all {tested} comparisons"
     lines = [
-        f"data: {what}",
+        f"data: {source}",
         f"computed on: {', '.join(comparison.devices) or 'nothing yet'}",
-        "accuracy: on the test images after the last epoch, mean ± sample standard deviation over n seeds",
-        f"difference: from {comparison.baseline} in percentage points{method}",
+        "accuracy: on the test images after the last epoch; mean ± sample standard deviation over n seeds",
+        f"difference: from {comparison.baseline}, in percentage points{method}",
     ]
     if comparison.pairs:
-        meanings = {row.name: row.fingerprint for row in comparison.rows}
-        tried = [pair for pair in comparison.pairs if pair.p_adjusted is not None]
-        count = len({frozenset({meanings[pair.first], meanings[pair.second]}) for pair in tried})
-        lines.append(f"pairs: Welch's interval of each alone; p adjusted for all {count} that are tested, by Holm")
+        fingerprints = {row.name: row.fingerprint for row in comparison.rows}
+        tested_pairs = [pair for pair in comparison.pairs if pair.p_adjusted is not None]
+        count = len({frozenset({fingerprints[pair.first], fingerprints[pair.second]}) for pair in tested_pairs})
+        lines.append(
+            f"pairs: Welch's interval for each pair alone; p with Holm's adjustment for all {count} tested pairs"
+        )
     return [visible(line) for line in [*lines, *_caution(comparison)]]
 
 
 def _caution(comparison: Comparison) -> list[str]:
-    """What a claim from very few runs rests on."""
+    """A warning if claims rest on very few runs."""
     claimed = [row.effect for row in comparison.rows if row.effect and row.effect.verdict in {"better", "worse"}]
     floor = max((effect.smallest_p for effect in claimed), default=0.0)
     if floor <= ALPHA:
         return []
     return [
-        "few seeds: the claims rest on accuracies scattering normally; a test that assumes nothing can't go below "
-        f"{p_text(floor)} with so few (5 seeds of each: 0.008)"
+        "few seeds: the claims assume normally distributed accuracies; a permutation test, which doesn't, can't "
+        f"reach less than {p_text(floor)} with these seeds (0.008 with 5 per spec)"
     ]
 
 
 def latex(text: str) -> str:
-    """`text` as LaTeX shows it, with nothing in it that LaTeX would act on."""
+    """`text` with the special characters of LaTeX escaped."""
     return "".join(_LATEX.get(character, character) for character in visible(text))
 
 
@@ -273,11 +278,11 @@ _LATEX = {
 
 
 def _markdown_cell(text: str) -> str:
-    """`text` without what Markdown would take for code, emphasis, HTML, a link or the end of a cell."""
+    """`text` with everything escaped that Markdown reads as code, emphasis, HTML, a link or the end of a cell."""
     return re.sub(r"[\\`<|*~&]|(?<=\])\(|(?<!\w)_|_(?!\w)|(?<=http|ttps):", r"\\\g<0>", text)
 
 
 def _inert(text: str) -> str:
-    """A cell that a spreadsheet takes for no formula, as it would one that begins with one of these."""
-    shown = visible(text)  # tabs and carriage returns, which can stand before a formula, included
+    """A cell that a spreadsheet doesn't read as a formula."""
+    shown = visible(text)  # also escapes tabs and carriage returns, which may precede a formula
     return "'" + shown if shown[:1] in {"=", "+", "-", "@"} else shown

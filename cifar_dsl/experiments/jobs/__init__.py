@@ -1,4 +1,4 @@
-"""Trainings as plain data, which can be sent to other processes, and those that run them."""
+"""Jobs: trainings as plain data that can be sent to other processes, and the executors that run them."""
 
 from cifar_dsl.experiments.jobs.executor import Executor, JobListener
 from cifar_dsl.experiments.jobs.inline import InlineExecutor

@@ -1,4 +1,4 @@
-"""What runs jobs."""
+"""The interface of executors."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -10,8 +10,8 @@ JobListener = Callable[[int, Event], None]
 
 
 class Executor(Protocol):
-    """Runs jobs; `listener` gets every event with the number of its job."""
+    """Runs jobs. `listener` receives every event, with the number of its job."""
 
     def run(self, jobs: Sequence[Job], listener: JobListener, wants_stop: Callable[[], bool] = ...) -> list[FinalEvent]:
-        """The last event of each job; TrainingStopped for a job that hadn't started when `wants_stop` became true."""
+        """Return the final event of each job; TrainingStopped for a job not started before `wants_stop` became true."""
         ...

@@ -1,4 +1,4 @@
-"""Jobs one after another in this process."""
+"""Run jobs one after another in this process."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,20 +12,20 @@ from cifar_dsl.training.events import Event, FinalEvent, TrainingStopped
 
 @define
 class InlineExecutor:
-    """Runs one job at a time; no process needs to start."""
+    """Runs one job at a time, without starting a process."""
 
     def run(
         self, jobs: Sequence[Job], listener: JobListener, wants_stop: Callable[[], bool] = lambda: False
     ) -> list[FinalEvent]:
-        """See `Executor.run`."""
+        """Run the jobs in order, each to its end, until `wants_stop`; see `Executor.run`."""
         outcomes: list[FinalEvent] = []
         for number, job in enumerate(jobs):
             if wants_stop():
                 break
-            run_job(job, partial(self._take, outcomes, listener, number), wants_stop)
+            run_job(job, partial(self._receive, outcomes, listener, number), wants_stop)
         return [*outcomes, *(TrainingStopped() for _ in jobs[len(outcomes) :])]
 
-    def _take(self, outcomes: list[FinalEvent], listener: JobListener, number: int, event: Event) -> None:
+    def _receive(self, outcomes: list[FinalEvent], listener: JobListener, number: int, event: Event) -> None:
         if isinstance(event, FinalEvent):
             outcomes.append(event)
         listener(number, event)

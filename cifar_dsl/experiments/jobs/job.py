@@ -1,4 +1,4 @@
-"""One training as plain data, and what runs it."""
+"""One training as plain data, and the function that runs it."""
 
 import traceback
 from collections.abc import Callable
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 @frozen
 class Job:
-    """A spec and seeds that are to be trained side by side.
+    """A spec to train with some seeds, side by side.
 
-    The spec travels as its resolved text. `data` is a name, or npz with a `data_path`; `digest` is that of the images,
-    so that no others are trained on. `limits` are those in force where the job was made. `display_name` is what users
-    see; by default the name of the spec. Where the job `shares_device` with others, its energy can't be measured.
-    `analysis` spares this process to analyse the text again.
+    The spec is its resolved text. `data` is the name of a dataset, or npz with a `data_path`; `digest` is the digest of
+    its images, which a worker verifies. `limits` are those of the process that creates the job. `display_name` defaults
+    to the name of the spec. A job that `shares_device` with others can't measure its energy. `analysis` saves this
+    process a second analysis of the text.
     """
 
     spec_text: str
@@ -46,14 +46,14 @@ class Job:
 
     @classmethod
     def of_run(cls, run: Run, analysis: Analysis, options: RunOptions) -> "Job":
-        """The training of a run that was broken off, to go on with where the run lies. Raises RunError."""
+        """A job that resumes an interrupted run in place. Raises RunError."""
         record, path = run.record(), run.path.absolute()
         root = path.parents[min(1, len(path.parents) - 1)]
         place = run_path(root, record.spec, record.seed)
-        if path.with_suffix("") != place:  # a record that is someone else's may name any path
+        if path.with_suffix("") != place:  # an untrusted record may name any path
             raise RunError(
-                f"{run.path} is not where its record says that it lies",
-                f"it is called {record.identity.folder}; give the folders these names",
+                f"the path {run.path} doesn't match the run's record",
+                f"rename the folders to {record.identity.folder}",
             )
         return cls(
             spec_text=run.spec_text,
@@ -67,27 +67,27 @@ class Job:
         )
 
     def identity(self, seed: int) -> RunIdentity:
-        """The identity of the run of one of its seeds."""
+        """The identity of the run with this seed."""
         return RunIdentity(self.spec, seed, self.digest)
 
     def analyzed(self) -> Analysis:
-        """What the spec means: the analysis that came with the job, else that of its text. Raises SpecError."""
+        """The analysis stored with the job, else that of its text. Raises SpecError."""
         if self.analysis is not None:
             return self.analysis
         return _analyzed(self.spec_text, f"{self.spec.name}.arch", self.limits)
 
     def portable(self) -> "Job":
-        """The job as it is sent to another process, which analyses the text itself."""
+        """The job without its analysis, to send to another process."""
         return evolve(self, analysis=None)
 
     @property
     def label(self) -> str:
-        """The job in messages: `baseline seed 3`."""
+        """The name of the job in messages: `baseline seed 3`."""
         seeds = f"seed {self.seeds[0]}" if len(self.seeds) == 1 else f"seeds {', '.join(map(str, self.seeds))}"
         return f"{self.display_name} {seeds}"
 
 
-_STEPS_REPORTED = 100  # about so many of an epoch's steps
+_STEPS_REPORTED = 100  # of an epoch, approximately
 
 
 def run_job(
@@ -96,9 +96,9 @@ def run_job(
     wants_stop: Callable[[], bool] = lambda: False,
     dataset: "Dataset | None" = None,
 ) -> None:
-    """Train; `listener` gets every event, of which the last is a FinalEvent.
+    """Run a job. `listener` receives every event; the last is a FinalEvent.
 
-    Loads the data unless it is given as `dataset`. An exception of `listener` ends the training and is raised here.
+    Loads the data unless `dataset` is passed. An exception in `listener` ends the training and is raised here.
     """
 
     def listen(event: Event) -> None:
@@ -117,7 +117,7 @@ def run_job(
 
 @define
 class _ListenerError(Exception):
-    """An exception of a listener, which is no failure of the training that it interrupts."""
+    """An exception in a listener, as opposed to a failure of the training."""
 
     error: Exception
 
@@ -125,7 +125,7 @@ class _ListenerError(Exception):
 def _failure(
     job: Job, listener: Listener, wants_stop: Callable[[], bool], dataset: "Dataset | None"
 ) -> TrainingStopped | TrainingFailed | None:
-    """Train. Why training did not come to its end; None where it did."""
+    """Train. Returns the final event if training stopped or failed; None if it ended normally."""
     try:
         with using(job.limits):
             _train(job, listener, wants_stop, dataset)
@@ -140,7 +140,7 @@ def _failure(
         return TrainingFailed("; ".join(map(render_concise, error.diagnostics)))
     except OSError as error:
         return TrainingFailed(f"{error.filename or job.options.runs}: {error.strerror or error}")
-    except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs continue
+    except Exception as error:  # noqa: BLE001  # the other jobs continue
         return TrainingFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc())
     return None
 
@@ -156,12 +156,12 @@ def _train(job: Job, listener: Listener, wants_stop: Callable[[], bool], dataset
     analysis = job.analyzed()
     if analysis.fingerprint != job.spec.fingerprint:
         raise RunError(
-            f"{job.spec.name} means something else here than where it was sent from",
-            "use the same version of cifar_dsl",
+            f"the fingerprint of {job.spec.name} differs on this worker",
+            "use the same version of cifar_dsl on all machines",
         )
     dataset = dataset or load_data(job)
     if dataset.digest != job.digest:
-        raise RunError(f"the images called {job.data} here are not those of the job")
+        raise RunError(f"dataset {job.data} on this worker differs from the job's (digest mismatch)")
     train_runs(
         analysis,
         job.spec,
@@ -176,7 +176,7 @@ def _train(job: Job, listener: Listener, wants_stop: Callable[[], bool], dataset
 
 
 def _thin_out(listener: Listener, event: Event) -> None:
-    """Pass an event on, but of an epoch's steps only some: events may have to reach another process."""
+    """Forward an event, but only some steps of an epoch: the listener may be in another process."""
     match event:
         case StepsDone(step=step, steps=steps) if step < steps and step % max(1, steps // _STEPS_REPORTED):
             return
@@ -184,13 +184,13 @@ def _thin_out(listener: Listener, event: Event) -> None:
 
 
 def load_data(job: Job) -> "Dataset":
-    """The images that a job is trained on. Raises DataError."""
+    """Load the dataset of a job. Raises DataError."""
     return _dataset(job.data, job.data_path, job.options.data_dir)
 
 
 @lru_cache(maxsize=4)
 def _analyzed(text: str, name: str, limits: Limits) -> Analysis:
-    """A worker gets a job for each seed of a spec, and analyses the spec once."""
+    """Analyse a text once per process: a worker gets a job for each seed of a spec."""
     with using(limits):
         return analyze_text(text, name)
 

@@ -1,4 +1,4 @@
-"""Jobs in processes of this machine, several at a time."""
+"""Run several jobs at a time in processes of this machine."""
 
 import multiprocessing
 import os
@@ -14,16 +14,16 @@ from cifar_dsl.experiments.jobs.executor import JobListener
 from cifar_dsl.experiments.jobs.job import Job, run_job
 from cifar_dsl.training.events import Event, FinalEvent, TrainingFailed, TrainingStopped
 
-_LOOK_S = 0.2
-_PATIENCE_S = 600  # for a checkpoint to be written by a process that was asked to stop
+_POLL_S = 0.2
+_STOP_TIMEOUT_S = 600  # for a process that was asked to stop to write its checkpoint
 
 
 @define
 class LocalExecutor:
-    """Runs jobs in so many `workers`, processes that stay for the next job.
+    """Runs jobs in up to `workers` processes, each of which is reused for the next job.
 
-    Where there are `gpus`, as CUDA_VISIBLE_DEVICES names them, they are shared out among the processes: each sees one,
-    and calls it `cuda:0`. A process that dies takes its job with it, and no other: another process takes its place.
+    `gpus`, named as in CUDA_VISIBLE_DEVICES, are distributed among the processes: each sees one, as `cuda:0`. A process
+    that dies fails only its own job, and a new process replaces it.
     """
 
     workers: int
@@ -35,7 +35,7 @@ class LocalExecutor:
     def run(
         self, jobs: Sequence[Job], listener: JobListener, wants_stop: Callable[[], bool] = lambda: False
     ) -> list[FinalEvent]:
-        """See `Executor.run`."""
+        """Run the jobs, as many at a time as there are workers; see `Executor.run`."""
         outcomes: dict[int, FinalEvent] = {}
         waiting = list(enumerate(jobs))
         workers: list[_WorkerProcess] = []
@@ -52,9 +52,9 @@ class LocalExecutor:
                     else:
                         workers.remove(free)
                         free.end()
-                for worker in _speaking(workers):
+                for worker in _with_messages(workers):
                     self._listen(worker, workers, outcomes, listener)
-        except KeyboardInterrupt:  # at once, without the checkpoints that `end` waits for
+        except KeyboardInterrupt:  # stop at once, without the checkpoints that `end` waits for
             for worker in workers:
                 worker.process.kill()
             raise
@@ -68,8 +68,8 @@ class LocalExecutor:
             if worker.number is None:
                 return worker
         if len(workers) < self.workers:
-            taken = [worker.gpu for worker in workers]
-            workers.append(_WorkerProcess.start(self._context, min(self.gpus, key=taken.count, default=None)))
+            used = [worker.gpu for worker in workers]
+            workers.append(_WorkerProcess.start(self._context, min(self.gpus, key=used.count, default=None)))
             return workers[-1]
         return None
 
@@ -87,11 +87,11 @@ class LocalExecutor:
             worker.end()
             if worker.number is None:
                 return
-            event = TrainingStopped()  # by the signal that asked it to stop, before it could take those
+            event = TrainingStopped()  # killed by the request to stop, before its signal handlers were set
             if not worker.is_asked:
                 event = TrainingFailed(
                     f"its process ended{_how(worker.process.exitcode)}",
-                    ("give the same command again: it goes on",),
+                    ("rerun the same command to resume",),
                 )
         number = worker.number
         if number is None:
@@ -107,20 +107,23 @@ class _WorkerProcess:
     process: SpawnProcess
     connection: Connection
     gpu: str | None
-    number: int | None = None  # of the job that it works on
+    number: int | None = None  # of its current job
     has_worked: bool = False
     is_asked: bool = False
 
     @classmethod
     def start(cls, context: multiprocessing.context.SpawnContext, gpu: str | None) -> "_WorkerProcess":
-        here, there = context.Pipe()
-        process = context.Process(target=_work, args=(there, gpu), daemon=True)
+        here, remote = context.Pipe()
+        process = context.Process(target=_work, args=(remote, gpu), daemon=True)
         process.start()
-        there.close()
+        remote.close()
         return cls(process, here, gpu)
 
     def begin(self, number: int, job: Job) -> bool:
-        """Give it a job; False where it has died since its last one. If it dies over its first, `recv` tells of it."""
+        """Send a job to the process; False if it has died since its last job.
+
+        For a process without a last job, `recv` reports its death.
+        """
         try:
             self.connection.send(job.portable())
         except OSError:
@@ -132,53 +135,53 @@ class _WorkerProcess:
     def ask_to_stop(self) -> None:
         if not self.is_asked and self.process.pid is not None:
             self.is_asked = True
-            self.process.terminate()  # SIGTERM, which a worker takes for the request to stop
+            self.process.terminate()  # sends SIGTERM, the request to stop
 
     def end(self) -> None:
         self.connection.close()
-        self.process.join(_PATIENCE_S if self.is_asked else 5)
+        self.process.join(_STOP_TIMEOUT_S if self.is_asked else 5)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
 
 
-def _speaking(workers: Sequence[_WorkerProcess]) -> list[_WorkerProcess]:
-    ready = wait([worker.connection for worker in workers], timeout=_LOOK_S)
+def _with_messages(workers: Sequence[_WorkerProcess]) -> list[_WorkerProcess]:
+    ready = wait([worker.connection for worker in workers], timeout=_POLL_S)
     return [worker for worker in workers if worker.connection in ready]
 
 
 def _how(exit_code: int | None) -> str:
     if exit_code is None or exit_code >= 0:
-        return f" with {exit_code}"
-    why = ", as the system does where memory runs out" if -exit_code == signal.SIGKILL else ""
+        return f" with exit code {exit_code}"
+    why = ", probably because memory ran out" if -exit_code == signal.SIGKILL else ""
     return f" by {signal.Signals(-exit_code).name}{why}"
 
 
 def _work(connection: Connection, gpu: str | None) -> None:
-    """What a worker does: it takes jobs until nobody has any more."""
+    """Run jobs from the connection until it closes or a signal arrives."""
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # before CUDA starts here
     signals: list[int] = []
 
-    def ask(number: int, _frame: FrameType | None) -> None:
+    def request_stop(number: int, _frame: FrameType | None) -> None:
         if number in signals:  # a second Ctrl-C
             raise KeyboardInterrupt
         signals.append(number)
 
-    signal.signal(signal.SIGINT, ask)
-    signal.signal(signal.SIGTERM, ask)
-    is_alone = False
+    signal.signal(signal.SIGINT, request_stop)
+    signal.signal(signal.SIGTERM, request_stop)
+    is_orphaned = False
 
     def report(event: Event) -> None:
-        nonlocal is_alone
+        nonlocal is_orphaned
         try:
             connection.send(event)
-        except OSError:  # who gave the job has gone: it ends with a checkpoint
-            is_alone = True
+        except OSError:  # the parent process is gone: stop with a checkpoint
+            is_orphaned = True
 
     try:
-        while not (signals or is_alone):
-            if connection.poll(_LOOK_S):
-                run_job(connection.recv(), report, lambda: bool(signals) or is_alone)
+        while not (signals or is_orphaned):
+            if connection.poll(_POLL_S):
+                run_job(connection.recv(), report, lambda: bool(signals) or is_orphaned)
     except (EOFError, OSError, KeyboardInterrupt):
         return

@@ -1,4 +1,4 @@
-"""Jobs on the machines of a Ray cluster; Ray is an extra. The diagram in `remote.py` shows what travels."""
+"""Run jobs on a Ray cluster (an extra). The diagram in `remote.py` shows the messages."""
 
 import os
 import socket
@@ -14,23 +14,23 @@ from cifar_dsl.experiments.jobs.remote import Message, RemoteRuns, RemoteWorker
 from cifar_dsl.foundation.errors import LockedError, UserError
 from cifar_dsl.training.events import FinalEvent, Note, TrainingFailed, TrainingStopped
 
-MAX_RETRIES = 3  # of a job whose workers are lost
-_LOOK_S = 0.2
-_ANSWER_S = 10  # within which a cluster that is there accepts a connection
-_PATIENCE_S = 600  # for checkpoints of workers that were asked to stop
-_STORE_BYTES = 512 * 1024**2  # for images, of a cluster that is started here
+MAX_RETRIES = 3  # of a job that loses its worker
+_POLL_S = 0.2
+_CONNECT_TIMEOUT_S = 10
+_STOP_TIMEOUT_S = 600  # for workers that were asked to stop to write their checkpoints
+_STORE_BYTES = 512 * 1024**2  # object store of a cluster on this machine, for datasets
 
 
 def connect(address: str | None = None) -> None:
     """Join the cluster at `address`, or start one on this machine alone. Raises UserError."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # before Ray is imported: nothing is reported to anybody
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # before Ray is imported: no telemetry
     try:
         import ray
     except ImportError:
         raise UserError(
             "the executor needs Ray, which is not installed",
             "pip install 'cifar-dsl[ray]'",
-            "or leave out --executor, which trains in processes of this machine",
+            "or omit --executor to train in processes of this machine",
         ) from None
     if ray.is_initialized():
         return
@@ -41,45 +41,45 @@ def connect(address: str | None = None) -> None:
         options |= {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
     try:
         ray.init(address=address or "local", **options)
-    except Exception as error:  # Ray raises many, Exception itself where a start takes too long
+    except Exception as error:  # Ray raises many types, and Exception itself if a start takes too long
         raise _no_cluster(address, error) from error
 
 
 def check_reachable(address: str) -> None:
-    """Raise UserError if nothing answers at host:port, which Ray would try for minutes."""
+    """Raise UserError if nothing accepts connections at host:port; Ray itself would retry for minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdecimal():
-        return  # `auto`, say
+        return  # such as `auto`
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT_S).close()
     except (OSError, OverflowError) as error:
         raise _no_cluster(address, error) from error
 
 
 def _no_cluster(address: str | None, error: Exception) -> UserError:
     return UserError(
-        f"there is no Ray cluster at {address}" if address else "Ray could not be started here",
-        "`ray start --head` starts one, and says its address" if address else "give the same command again",
+        f"there is no Ray cluster at {address}" if address else "can't start Ray on this machine",
+        "start one with `ray start --head`, which prints its address" if address else "rerun the same command",
         reason=str(error).strip().partition("\n")[0],
     )
 
 
 def cluster_resources() -> tuple[int, int, int]:
-    """How many CPUs, GPUs and machines the cluster has that was joined."""
+    """The numbers of CPUs, GPUs and nodes of the connected cluster."""
     import ray
 
-    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call, unused-ignore]
-    machines = sum(name.startswith("node:") and name != "node:__internal_head__" for name in there)
-    return int(there.get("CPU", 0)), int(there.get("GPU", 0)), machines
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call, unused-ignore]
+    nodes = sum(name.startswith("node:") and name != "node:__internal_head__" for name in resources)
+    return int(resources.get("CPU", 0)), int(resources.get("GPU", 0)), nodes
 
 
 @define
 class RayExecutor:
-    """Runs each job in a process of the cluster, with as many CPUs as it has threads, and a GPU where it wants one.
+    """Runs each job in a process of the cluster, with one CPU per thread and, for CUDA, one GPU.
 
-    Specs travel as text and images as arrays, so that the machines need the same cifar_dsl and nothing else. What is
-    trained comes back after every epoch, into the same places as of jobs that are run here. A job whose worker is lost
-    goes on with another from there, at most `max_retries` times.
+    Specs are sent as text and images as arrays, so the machines need only the same cifar_dsl. Runs are copied back
+    after every epoch, into the same folders as those of local jobs. A job that loses its worker resumes from there on
+    another one, at most `max_retries` times.
     """
 
     max_retries: int = MAX_RETRIES
@@ -87,7 +87,7 @@ class RayExecutor:
     def run(
         self, jobs: Sequence[Job], listener: JobListener, wants_stop: Callable[[], bool] = lambda: False
     ) -> list[FinalEvent]:
-        """See `Executor.run`."""
+        """Run the jobs, as many at a time as the cluster has resources for; see `Executor.run`."""
         driver = _Driver(self.max_retries, listener)
         try:
             return driver.run(jobs, wants_stop)
@@ -97,47 +97,49 @@ class RayExecutor:
 
 @define
 class _Driver:
-    """Hands jobs to workers and gathers their messages, until every job has its final event."""
+    """Assigns jobs to workers and collects their messages until every job has its final event."""
 
     max_retries: int
     listener: JobListener
     outcomes: dict[int, FinalEvent] = field(factory=dict, init=False)
     waiting: list["_PendingJob"] = field(factory=list, init=False)
     workers: list["_WorkerHandle"] = field(factory=list, init=False)
-    images: dict[str, Any] = field(factory=dict, init=False)  # by digest: where they lie in the cluster
+    images: dict[str, Any] = field(factory=dict, init=False)  # references in the object store, by digest
 
     def run(self, jobs: Sequence[Job], wants_stop: Callable[[], bool]) -> list[FinalEvent]:
         self.waiting = [_PendingJob(number, job, RemoteRuns(job)) for number, job in enumerate(jobs)]
-        asked: float | None = None
+        asked_s: float | None = None
         while self.waiting or self.workers:
-            if asked is None and wants_stop():
-                asked = time.monotonic()
-                self._let_go()
+            if asked_s is None and wants_stop():
+                asked_s = time.monotonic()
+                self._drop_waiting()
                 for worker in self.workers:
                     worker.actor.ask_to_stop.remote()
-            if asked is not None and time.monotonic() - asked > _PATIENCE_S:
+            if asked_s is not None and time.monotonic() - asked_s > _STOP_TIMEOUT_S:
                 break
-            while self.waiting and len(self.workers) < _room(self.waiting[0].job):
+            while self.waiting and len(self.workers) < _capacity(self.waiting[0].job):
                 task = self.waiting.pop(0)
                 try:
                     self._begin(task)
-                except LockedError:  # who trains it may do so for hours: the others go on, and this is tried again
+                except (
+                    LockedError
+                ):  # another process may train it for hours: continue with the others, and retry this one
                     self.waiting.append(task)
                     break
-            self._listen(is_asked=asked is not None)
+            self._listen(is_asked=asked_s is not None)
         return [self.outcomes.get(number, TrainingStopped()) for number in range(len(jobs))]
 
     def end(self) -> None:
-        """Leave nothing behind in the cluster, and no run locked."""
+        """Kill the workers and unlock all runs."""
         import ray
 
         for worker in self.workers:
             ray.kill(worker.actor)
             worker.task.runs.close()
-        self._let_go()
+        self._drop_waiting()
 
-    def _let_go(self) -> None:
-        """Begin nothing that waits; what had a worker before, which was lost, still holds its runs."""
+    def _drop_waiting(self) -> None:
+        """Drop the waiting jobs, and unlock the runs of those that lost a worker."""
         for task in self.waiting:
             task.runs.close()
         self.waiting.clear()
@@ -150,14 +152,14 @@ class _Driver:
             return
         job = task.job
         if job.digest not in self.images:
-            self.images = {job.digest: ray.put(load_data(job))}  # all jobs of a command use one data set
+            self.images = {job.digest: ray.put(load_data(job))}  # all jobs of a command use one dataset
         options = job.options
-        needed: dict[str, Any] = {"num_cpus": options.threads or 1, "max_restarts": 0, "max_task_retries": 0}
+        resources: dict[str, Any] = {"num_cpus": options.threads or 1, "max_restarts": 0, "max_task_retries": 0}
         if options.device.startswith("cuda"):
-            options = evolve(options, device="cuda")  # the one that Ray lets it see
-            needed["num_gpus"] = 1
-        actor: Any = ray.remote(RemoteWorker).options(**needed).remote()
-        if task.tries:  # what the last worker sent back is to be resumed
+            options = evolve(options, device="cuda")  # the only one that Ray makes visible
+            resources["num_gpus"] = 1
+        actor: Any = ray.remote(RemoteWorker).options(**resources).remote()
+        if task.tries:  # resume from the state that the last worker sent back
             options = evolve(options, restart=False)
         deltas = {} if options.restart else task.runs.deltas()
         started = actor.start.remote(evolve(job.portable(), options=options), self.images[job.digest], deltas)
@@ -167,8 +169,8 @@ class _Driver:
         import ray
 
         answers = [worker.answer for worker in self.workers]
-        # All that are ready: of less, Ray would choose the first in this order, again and again.
-        ready, _ = ray.wait(answers, num_returns=len(answers), timeout=_LOOK_S) if answers else ([], [])
+        # Ask for all that are ready: with a smaller number, Ray would always prefer the first ones.
+        ready, _ = ray.wait(answers, num_returns=len(answers), timeout=_POLL_S) if answers else ([], [])
         for worker in [worker for worker in self.workers if worker.answer in ready]:
             try:
                 messages: list[Message] = ray.get(worker.answer) or []
@@ -185,7 +187,7 @@ class _Driver:
                     break
                 self.listener(worker.task.number, event)
             else:
-                worker.answer = worker.actor.messages.remote(_LOOK_S)
+                worker.answer = worker.actor.messages.remote(_POLL_S)
 
     def _lose(self, task: "_PendingJob", error: Exception, *, is_asked: bool) -> None:
         task.tries += 1
@@ -193,9 +195,9 @@ class _Driver:
         if is_asked:
             self._conclude(task, TrainingStopped())
         elif task.tries > self.max_retries:
-            help_text = "give the same command again: it goes on from the last epoch that came back"
+            help_text = "rerun the same command to resume from the last epoch that was copied back"
             self._conclude(
-                task, TrainingFailed(f"its worker was lost {task.tries} times, at last: {why}", (help_text,))
+                task, TrainingFailed(f"its worker was lost {task.tries} times, most recently: {why}", (help_text,))
             )
         else:
             tries = f"try {task.tries + 1} of {self.max_retries + 1}"
@@ -220,11 +222,11 @@ class _PendingJob:
 class _WorkerHandle:
     actor: Any
     task: _PendingJob
-    answer: Any  # the reference to that of the last call
+    answer: Any  # the reference to the result of its last call
 
 
-def _room(job: Job) -> int:
-    """How many jobs like this the cluster can work on at a time; at least one, which then waits for a machine."""
+def _capacity(job: Job) -> int:
+    """How many jobs like this one the cluster can run at a time; at least one, which may wait for a node."""
     cpus, gpus, _ = cluster_resources()
-    rooms = cpus // (job.options.threads or 1)
-    return max(1, min(rooms, gpus) if job.options.device.startswith("cuda") else rooms)
+    by_cpus = cpus // (job.options.threads or 1)
+    return max(1, min(by_cpus, gpus) if job.options.device.startswith("cuda") else by_cpus)

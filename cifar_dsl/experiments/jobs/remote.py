@@ -1,19 +1,19 @@
-"""A job on another machine: a worker trains it there, and its runs appear here, file by file, after every epoch.
+"""Train a job on another machine: a worker trains there, and copies its runs back after every epoch.
 
        this machine (the driver)                          another machine (the worker)
 
     RemoteRuns(job)                                    RemoteWorker
-      lock()     takes the runs' places
+      lock()     locks the runs' folders
       deltas()   FolderDelta of each partial run  ---->  start(job, dataset, deltas)
                                                             applies them to a temporary folder,
                                                             and runs the job there, in a thread
                                                           an epoch ends, training stops or ends
       apply()  <----  Message(event, deltas, results)  <----  messages()
         writes changed files to the partial run;
-        a result completes it and moves it to its place
-      close()    lets the places go                      the temporary folder is removed
+        a result completes it and moves it to its folder
+      close()    unlocks the runs                        the temporary folder is removed
 
-`ray.py` carries both arrows: it starts a RemoteWorker as an actor of the cluster and polls its messages. Where a worker
+`ray.py` carries both arrows: it starts a RemoteWorker as an actor of the cluster and polls its messages. If a worker
 is lost, it starts another from the last state that arrived here. Nothing in this file needs Ray.
 """
 
@@ -35,14 +35,14 @@ from cifar_dsl.runs.transfer import FolderDelta, Stamps, apply_delta, take_delta
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.events import EpochEnded, Event, TrainingEnded, TrainingFailed, TrainingStopped
 
-_RERUN = ("give the same command again: it goes on from the last checkpoint",)
+_RERUN = ("rerun the same command to resume from the last checkpoint",)
 
 
 @frozen
 class Message:
-    """An event, with what changed in each seed's run since the last message.
+    """An event, with the changes in each seed's run since the last message.
 
-    `results` has the text of `result.json` for each run that is complete, by seed.
+    `results` has the text of `result.json` of each complete run, by seed.
     """
 
     event: Event
@@ -66,31 +66,31 @@ class RemoteWorker:
 
     def messages(self, timeout_s: float) -> list[Message]:
         """The messages since the last call; waits for the first until the timeout."""
-        found: list[Message] = []
+        received: list[Message] = []
         try:
-            found.append(self._queue.get(timeout=timeout_s))
+            received.append(self._queue.get(timeout=timeout_s))
             while True:
-                found.append(self._queue.get_nowait())
+                received.append(self._queue.get_nowait())
         except queue.Empty:
-            return found
+            return received
 
     def ask_to_stop(self) -> None:
-        """Stop after the running step, with a checkpoint."""
+        """Stop after the current step, with a checkpoint."""
         self._stop.set()
 
     def _work(self, job: Job, dataset: Dataset, deltas: Mapping[int, FolderDelta]) -> None:
-        """Train; the last message is queued once the folder is gone, since this process may be killed right after."""
+        """Train. Queues the last message after the folder is removed, since the driver kills this process then."""
         try:
             with tempfile.TemporaryDirectory(prefix="cifar-dsl-", ignore_cleanup_errors=True) as root:
                 last = self._train(evolve(job, options=evolve(job.options, runs=Path(root))), dataset, deltas)
         except (UserError, OSError) as error:  # most likely the disk is full
             last = Message(TrainingFailed(str(error), _RERUN))
-        except Exception as error:  # noqa: BLE001  # whatever it is, the driver waits for a final event
+        except Exception as error:  # noqa: BLE001  # the driver waits for a final event
             last = Message(TrainingFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()))
         self._queue.put(last)
 
     def _train(self, job: Job, dataset: Dataset, deltas: Mapping[int, FolderDelta]) -> Message:
-        """Train and queue all messages but the last, which is given back."""
+        """Train and queue all messages except the last, which is returned."""
         writers = {seed: _writer(job, seed) for seed in job.seeds}
         sent: dict[int, Stamps] = {seed: {} for seed in job.seeds}
         last: list[Message] = []
@@ -100,9 +100,9 @@ class RemoteWorker:
                 case EpochEnded(seed=seed):
                     self._queue.put(Message(event, {seed: take_delta(writers[seed].partial, sent[seed])}))
                 case TrainingEnded():
-                    found = {seed: take_delta(writer.path, sent[seed]) for seed, writer in writers.items()}
+                    final = {seed: take_delta(writer.path, sent[seed]) for seed, writer in writers.items()}
                     results = {seed: (writer.path / RESULT).read_text("utf-8") for seed, writer in writers.items()}
-                    last.append(Message(event, found, results))
+                    last.append(Message(event, final, results))
                 case TrainingStopped():
                     partial = {seed: writer.partial for seed, writer in writers.items() if writer.partial.is_dir()}
                     last.append(Message(event, {seed: take_delta(path, sent[seed]) for seed, path in partial.items()}))
@@ -119,15 +119,15 @@ class RemoteWorker:
 
 @define
 class RemoteRuns:
-    """The runs of a job on this machine while a worker trains them: their places are locked here."""
+    """The runs of a job on this machine, locked while a worker trains them."""
 
     job: Job
     _writers: dict[int, RunWriter] = field(factory=dict, init=False)
 
     def lock(self) -> TrainingEnded | TrainingFailed | None:
-        """Take the places of all runs. Gives back the job's end where all are complete or one can't be taken.
+        """Lock all runs. Returns the job's final event if all are complete or one can't be locked.
 
-        Raises LockedError, and takes none, where another process trains one and the job is to wait: try again later.
+        Raises LockedError, and locks none, if another process trains one and the job should wait: retry later.
         """
         try:
             for seed in self.job.seeds:
@@ -146,15 +146,15 @@ class RemoteRuns:
         return None
 
     def deltas(self) -> dict[int, FolderDelta]:
-        """The partial runs that are here, whole, by seed."""
+        """The complete contents of the partial runs on this machine, by seed."""
         return {
             seed: take_delta(writer.partial, {}) for seed, writer in self._writers.items() if writer.partial.is_dir()
         }
 
     def apply(self, message: Message) -> Event:
-        """Bring the runs here to the worker's state. Gives back the message's event as it is true on this machine."""
+        """Update the runs here to the worker's state. Returns the event with the paths of this machine."""
         try:
-            for seed, delta in message.deltas.items():  # checkpoints stay until the run is in its place
+            for seed, delta in message.deltas.items():  # keep checkpoints until the run is committed
                 apply_delta(delta, self._writers[seed].partial, keep=seed in message.results)
                 self._writers[seed].record_holder()
             for seed, text in message.results.items():
@@ -164,7 +164,7 @@ class RemoteRuns:
         return self._ended() if isinstance(message.event, TrainingEnded) else message.event
 
     def close(self) -> None:
-        """Let the places go."""
+        """Unlock the runs."""
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()

@@ -1,6 +1,7 @@
-"""What trainings give, told to programs that show it: TensorBoard, MLflow, Weights & Biases. All of them are extras.
+"""Log trainings to TensorBoard, MLflow and Weights & Biases (all extras).
 
-They are told where the command runs, wherever the trainings do. A module a tracker; its package is imported late.
+Logging happens in the process of the command, wherever the trainings run. Each tracker is a module that imports its
+package when it is first used.
 """
 
 from cifar_dsl.experiments.trackers.base import NAMES, Tracker, Training, require

@@ -1,4 +1,4 @@
-"""What a tracker is, and what it is told of."""
+"""The interface of trackers, and the data that they log."""
 
 import importlib
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import EpochMetrics, RunIdentity, RunResult, run_path
 
-# The package that each needs.
+# The package of each tracker.
 NAMES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
 
 
 @frozen
 class Training:
-    """One seed's training as `tracker` shows it: `params` are what its spec says of it.
+    """One seed's training as `tracker` logs it; `params` are its settings and costs.
 
-    Its run comes into `runs`; `log_dir` is the folder that the user wants for the logs of all trainings, if any.
-    `epoch` is the first that is told of; what was told of it and later ones before is of a training that was given up.
+    Its run is saved in `runs`; `log_dir` is the user's folder for all logs, if any. `epoch` is the first to be logged:
+    existing entries of this epoch and later ones are from a discarded training.
     """
 
     identity: RunIdentity
@@ -32,33 +32,30 @@ class Training:
 
     @property
     def display_name(self) -> str:
-        """What users see."""
+        """Its name in the tracker."""
         return self.identity.folder
 
     @property
     def folder(self) -> Path:
-        """A folder for its logs alone, beside its run unless the user wants it elsewhere.
-
-        It is never called as a run is, also where the user wants logs among the runs.
-        """
-        place = run_path(self.log_dir or self.runs, self.identity.spec, self.identity.seed)
-        return place.with_name(f"{place.name}.{self.tracker}")
+        """A folder for its logs only, beside its run or in `log_dir`. Its name never equals that of a run."""
+        path = run_path(self.log_dir or self.runs, self.identity.spec, self.identity.seed)
+        return path.with_name(f"{path.name}.{self.tracker}")
 
 
 class Tracker(Protocol):
-    """Who is told how a training goes on. What it raises stops nobody but itself."""
+    """Logs one training. An exception turns off this tracker, never the training."""
 
     def add_epoch(self, metrics: EpochMetrics) -> None:
-        """An epoch has ended."""
+        """Log the metrics of an epoch."""
         ...
 
     def end(self, result: RunResult | None) -> None:
-        """The training has; None where it was stopped or failed."""
+        """Finish the log; `result` is None if the training stopped or failed."""
         ...
 
 
 def figures(record: EpochMetrics | RunResult) -> dict[str, float]:
-    """The numbers of a record by their names; those that it hasn't are left out."""
+    """The numbers in a record, by name, without those that are None."""
     fields = cattrs.unstructure(record)
     return {name: float(value) for name, value in fields.items() if isinstance(value, int | float)}
 
@@ -70,13 +67,13 @@ def require(names: Sequence[str]) -> None:
             importlib.import_module(NAMES[name])
         except ImportError:
             raise UserError(
-                f"--log {name} needs a package that is not installed",
+                f"--log {name} needs the package {NAMES[name]}, which is not installed",
                 f"pip install 'cifar-dsl[{name}]'",
-                "or leave it out: every run keeps its metrics in metrics.jsonl",
+                "or omit it: every run saves its metrics in metrics.jsonl",
             ) from None
 
 
 def open_tracker(name: str, training: Training) -> Tracker:
-    """A tracker that is told of a training. Raises whatever its package does."""
+    """Open a tracker for a training. May raise any exception of its package."""
     tracker: Tracker = importlib.import_module(f"cifar_dsl.experiments.trackers.{name}").open_tracker(training)
     return tracker

@@ -1,4 +1,4 @@
-"""Events of jobs -> trackers."""
+"""Dispatch the events of jobs to trackers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,9 +19,9 @@ _Key = tuple[int, int, str]  # of a tracker: job, seed, name
 
 @define
 class TrackerDispatcher:
-    """Passes the events of jobs on to the trackers of these `names`, and ends the open ones when its `with` is left.
+    """Dispatches the events of jobs to the trackers in `names`; leaving the `with` block ends the open ones.
 
-    A tracker that fails gets no more of that training but its end; `note` gets a Note of it, once for each name.
+    A tracker that fails is off for the rest of that training, except for its end. `note` receives one Note per name.
     """
 
     names: Sequence[str]
@@ -29,7 +29,7 @@ class TrackerDispatcher:
     note: Callable[[int, Note], None]
     log_dir: Path | None = None
     _open: dict[_Key, Tracker] = field(factory=dict, init=False)
-    _lost: set[_Key] = field(factory=set, init=False)
+    _off: set[_Key] = field(factory=set, init=False)
     _noted: set[str] = field(factory=set, init=False)
 
     def __enter__(self) -> Self:
@@ -42,7 +42,7 @@ class TrackerDispatcher:
             self._end(key, None)
 
     def dispatch(self, number: int, event: Event) -> None:
-        """Pass on an event of a job."""
+        """Dispatch an event of a job."""
         if isinstance(event, EpochEnded):
             for name in self.names:
                 self._add((number, event.seed, name), event.metrics)
@@ -54,10 +54,10 @@ class TrackerDispatcher:
                     self._end((number, seed, name), path)
 
     def _add(self, key: _Key, metrics: EpochMetrics) -> None:
-        if key in self._lost:
+        if key in self._off:
             return
-        with self._losing(key):
-            if key not in self._open:  # it has its first epoch
+        with self._turning_off(key):
+            if key not in self._open:  # its first epoch
                 number, seed, name = key
                 training = _training(self.jobs[number], seed, name, self.log_dir, metrics.epoch)
                 self._open[key] = open_tracker(name, training)
@@ -65,22 +65,24 @@ class TrackerDispatcher:
 
     def _end(self, key: _Key, path: str | None) -> None:
         if tracker := self._open.pop(key, None):
-            with self._losing(key):
+            with self._turning_off(key):
                 tracker.end(open_run(Path(path)).result() if path else None)
 
     @contextmanager
-    def _losing(self, key: _Key) -> Iterator[None]:
-        """Whatever a tracker raises, the training goes on."""
+    def _turning_off(self, key: _Key) -> Iterator[None]:
+        """Turn the tracker off if it raises; the training continues."""
         try:
             yield
         except Exception as error:  # noqa: BLE001
-            self._lost.add(key)
+            self._off.add(key)
             number, seed, name = key
             if name not in self._noted:
                 self._noted.add(name)
                 why = str(error).partition("\n")[0]
                 training = f"{self.jobs[number].display_name} seed {seed}"
-                self.note(number, Note(f"{name} is told no more of {training}: {type(error).__name__}: {why}"))
+                self.note(
+                    number, Note(f"{name} logging failed and is now off for {training}: {type(error).__name__}: {why}")
+                )
 
 
 def _training(job: Job, seed: int, name: str, log_dir: Path | None, epoch: int) -> Training:
@@ -92,6 +94,6 @@ def _training(job: Job, seed: int, name: str, log_dir: Path | None, epoch: int) 
         "data_digest": job.digest,
         "parameters": str(analysis.graph.cost.parameters),
         "macs": str(analysis.graph.cost.macs),
-        **{f"train.{setting}": print_chain(said.chain) for setting, said in analysis.program.settings.items()},
+        **{f"train.{setting}": print_chain(value.chain) for setting, value in analysis.program.settings.items()},
     }
     return Training(job.identity(seed), params, name, job.options.runs, log_dir, epoch)

@@ -1,4 +1,4 @@
-"""MLflow, by its client. `MLFLOW_TRACKING_URI` says where it keeps runs; else they are files beside ours."""
+"""Log to MLflow with its client: to `MLFLOW_TRACKING_URI` if it is set, else to files beside our runs."""
 
 import os
 import time
@@ -37,11 +37,11 @@ class _Run:
 
 
 def open_tracker(training: Training) -> _Run:
-    """A run of the experiment `cifar-dsl`, with the training's params."""
+    """Create a run in the experiment `cifar-dsl`, with the training's params."""
     from mlflow import MlflowClient
     from mlflow.entities import Param
 
-    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # files need no database, which the small client lacks
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # mlflow-skinny has no database store, only files
     uri = None
     if training.log_dir or "MLFLOW_TRACKING_URI" not in os.environ:
         uri = (training.log_dir or training.runs / "mlflow").absolute().as_uri()

@@ -1,4 +1,4 @@
-"""TensorBoard's event files, by its own writer; TensorFlow is not needed."""
+"""Log to TensorBoard's event files with its own writer, without TensorFlow."""
 
 import time
 from typing import TYPE_CHECKING
@@ -28,20 +28,20 @@ class _Events:
         self.writer.flush()
 
     def add(self, summary: "Summary", step: int) -> None:
-        """Write a summary."""
+        """Write a summary for a step (an epoch)."""
         from tensorboard.compat.proto.event_pb2 import Event
 
         self.writer.add_event(Event(wall_time=time.time(), step=step, summary=summary))
 
     def end(self, result: RunResult | None) -> None:
-        del result  # its figures are those of the last epoch
+        del result  # the same numbers as those of the last epoch
         self.writer.close()
 
 
 def open_tracker(training: Training) -> _Events:
-    """Event files in a folder of the training, with its params as a text.
+    """Create event files in the training's folder, with its params as text.
 
-    What is there already of the epochs that are to come is purged, as TensorBoard calls it: it shows that no more.
+    Purges existing entries from `training.epoch` on: TensorBoard no longer shows them.
     """
     from tensorboard.compat.proto.event_pb2 import Event, SessionLog
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -65,6 +65,6 @@ def open_tracker(training: Training) -> _Events:
 
 
 def _tag(name: str) -> str:
-    """`test_loss` -> `loss/test`, so that training and test stand in one group."""
-    split, _, what = name.partition("_")
-    return f"{what}/{split}" if what in {"loss", "accuracy"} else name
+    """`test_loss` -> `loss/test`, so that training and test share a group."""
+    split, _, metric = name.partition("_")
+    return f"{metric}/{split}" if metric in {"loss", "accuracy"} else name

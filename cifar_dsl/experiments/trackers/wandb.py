@@ -1,4 +1,4 @@
-"""Weights & Biases, by its client: offline, unless `WANDB_MODE` says otherwise."""
+"""Log to Weights & Biases with its client: offline, unless `WANDB_MODE` is set."""
 
 import os
 from typing import Any
@@ -26,12 +26,12 @@ class _Run:
 
 
 def open_tracker(training: Training) -> _Run:
-    """A run of the project `cifar-dsl`, in which several are open at a time; `wandb sync` uploads it."""
+    """Create a run in the project `cifar-dsl`; several can be open at a time. `wandb sync` uploads it."""
     import wandb
 
     folder = training.log_dir or training.folder
     folder.mkdir(parents=True, exist_ok=True)
-    mode: Any = os.environ.get("WANDB_MODE", "offline")  # wandb says which there are
+    mode: Any = os.environ.get("WANDB_MODE", "offline")  # wandb validates it
     run = wandb.init(
         project=_PROJECT,
         name=training.display_name,

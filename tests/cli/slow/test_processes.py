@@ -106,7 +106,7 @@ def test_a_signal_ends_the_process_with_a_checkpoint(begin, tmp_path, number, co
     _, said = process.communicate(timeout=120)
     assert process.returncode == code
     assert "stopping after this step" in said
-    assert said.endswith("stopped; all that was trained is kept, and the same command goes on from there\n")
+    assert said.endswith("Stopped; progress is saved. Rerun the same command to resume.\n")
     assert "Traceback" not in said
     (entry,) = all_runs(tmp_path)
     assert entry.status is Status.UNFINISHED
@@ -137,7 +137,7 @@ def test_a_signal_ends_the_waiting_for_another_process(begin, tmp_path, number, 
     second.send_signal(number)
     _, said = second.communicate(timeout=120)
     assert second.returncode == code
-    assert said.endswith("stopped; all that was trained is kept, and the same command goes on from there\n")
+    assert said.endswith("Stopped; progress is saved. Rerun the same command to resume.\n")
     assert "Traceback" not in said
     assert first.poll() is None
 

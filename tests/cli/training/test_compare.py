@@ -43,15 +43,15 @@ def test_every_spec_is_trained_and_compared_with_what_they_extend(compare, tmp_p
     assert outcome.code == 0
     assert list(table(outcome)) == ["tiny", "longer", "wider"]
     assert "difference: from tiny" in outcome.out
-    assert "runs: 0 are there, 6 to train" in outcome.err
+    assert "runs: 0 exist, 6 to train" in outcome.err
     assert len(list(tmp_path.glob("runs/*/seed-?"))) == 6
 
 
 def test_only_what_is_missing_is_trained(compare, train, specs):
     train("-q")
-    assert "runs: 1 are there, 2 to train" in compare().err
-    assert "runs: 3 are there, 0 to train" in compare().err
-    assert "runs: 3 are there, 3 to train" in compare("--seeds", 2).err
+    assert "runs: 1 exist, 2 to train" in compare().err
+    assert "runs: 3 exist, 0 to train" in compare().err
+    assert "runs: 3 exist, 3 to train" in compare("--seeds", 2).err
 
 
 def test_no_train_compares_what_is_there(compare, train, tmp_path):
@@ -179,7 +179,7 @@ def test_the_chart_is_an_svg_and_where_resvg_is_also_a_png(compare, tmp_path, mo
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     outcome = compare("--no-train")
     assert outcome.code == 0
-    assert "comparison.png: it needs resvg-py: pip install 'cifar-dsl[pictures]'\n" in outcome.err
+    assert "comparison.png not written: PNG needs resvg-py (pip install 'cifar-dsl[pictures]')\n" in outcome.err
     assert [chart.exists() for chart in charts] == [True, False]
     compare("--no-train", "--no-chart")
     assert not any(chart.exists() for chart in charts)
@@ -214,7 +214,7 @@ def test_specs_of_one_meaning_share_their_runs(compare, make_spec, tiny, tmp_pat
     make_spec("twin", tiny.read_text().replace("arch tiny", "arch twin"))
     outcome = compare("--seeds", 2)
     assert outcome.code == 0
-    assert "runs: 0 are there, 6 to train" in outcome.err
+    assert "runs: 0 exist, 6 to train" in outcome.err
     assert table(outcome)["twin"][1:4] == table(outcome)["tiny"][1:4]
     assert len(list(tmp_path.glob("runs/*/seed-?"))) == 6
 
@@ -267,7 +267,7 @@ def test_a_disk_that_is_full_is_told_and_the_table_is_shown(compare, monkeypatch
     outcome = compare()
     assert outcome.code == 1
     assert list(table(outcome)) == ["tiny", "longer", "wider"]
-    assert "can't be written into comparison: No space left on device" in outcome.err
+    assert "can't write the comparison to comparison: No space left on device" in outcome.err
     assert "Traceback" not in outcome.err
 
 
@@ -294,7 +294,7 @@ def test_the_same_comparison_is_the_same_bytes(compare, tmp_path):
 def test_what_is_known_stands_below_the_table(compare):
     said = compare("--seeds", 2).out.split("\n\n")[1]
     assert {line.split()[0].strip(":") for line in said.splitlines() if line[0] != " "} == {"longer", "wider"}
-    assert "one run of longer can't tell a trick from luck" in compare("--seeds", 1, "--runs", "fresh").out
+    assert "one run of longer can't separate a trick from luck" in compare("--seeds", 1, "--runs", "fresh").out
 
 
 def test_pairs_are_told_when_asked_for(compare, tmp_path):

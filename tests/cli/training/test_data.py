@@ -27,7 +27,7 @@ def tree(tmp_path):
 def test_every_data_set_is_listed_with_where_it_is(cli, tmp_path):
     lines = {line.split()[0]: line for line in cli("data", "list").out.splitlines()}
     assert set(lines) == {"cifar10", "cifar100", "shapes", "npz"}
-    assert lines["cifar10"].endswith("not here yet; `cifar-dsl data download cifar10`")
+    assert lines["cifar10"].endswith("not downloaded; run `cifar-dsl data download cifar10`")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "cifar10.npz").write_bytes(b"")
     assert str(tmp_path / "data" / "cifar10.npz") in cli("data", "list").out

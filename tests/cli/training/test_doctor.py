@@ -28,7 +28,7 @@ def test_as_json_it_says_the_same(cli):
     assert outcome.code == 0
     assert found["versions", "torch"]["text"] == metadata.version("torch")
     assert found["extras", "pictures: resvg-py"]["text"] == metadata.version("resvg-py")
-    assert "not here yet" in found["data", "cifar10"]["text"]
+    assert "not downloaded" in found["data", "cifar10"]["text"]
     assert not any(one["is_broken"] for one in found.values())
     assert not any(name.startswith(("test", "dev")) for topic, name in found if topic == "extras")
 
@@ -55,7 +55,7 @@ def test_a_package_that_is_missing_is_broken_and_an_extra_is_not(cli, monkeypatc
     assert outcome.code == 1
     assert found["versions", "lark"]["is_broken"]
     assert "cifar-dsl[pictures]" in found["extras", "pictures: resvg-py"]["text"]
-    assert outcome.err == "1 thing broken\n"
+    assert outcome.err == "1 problem found\n"
 
 
 def test_a_folder_that_takes_no_files_is_broken(cli, tmp_path):

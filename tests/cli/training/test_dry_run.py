@@ -19,7 +19,7 @@ def test_it_shows_what_takes_how_much(cli, tiny, tmp_path):
     assert (outcome.code, outcome.err) == (0, "")
     assert "2,682" in outcome.out
     assert re.search(r"^data +cifar10$", outcome.out, re.MULTILINE)
-    table = outcome.out.partition("memory of training on a CPU, estimated\n")[2].splitlines()
+    table = outcome.out.partition("estimated memory to train on a CPU\n")[2].splitlines()
     names = ["weights", "gradients", "optimizer", "activations", "dataset", "fragmentation", "process", "total"]
     assert [re.split("  +", line.strip())[0] for line in table] == names
     assert "  dataset         185 MB  as bytes" in table
@@ -30,7 +30,7 @@ def test_on_a_gpu_neither_the_process_nor_its_heap_counts(cli, tiny, monkeypatch
     monkeypatch.setattr(dry_run, "_has_gpu", lambda: True)
     for arguments in ((), ("--device", "cuda")):
         outcome = cli("train", tiny, "--dry-run", *arguments)
-        assert "memory of training on a GPU, estimated" in outcome.out
+        assert "estimated memory to train on a GPU" in outcome.out
         assert "process" not in outcome.out
     assert "on a CPU" in cli("train", tiny, "--dry-run", "--device", "cpu").out
 
@@ -39,7 +39,7 @@ def test_a_spec_that_is_not_trained_has_its_network_shown(cli, make_spec):
     outcome = cli("train", make_spec("untrained", text_of("flatten -> dense(10)", size="3x32x32")), "--dry-run")
     assert (outcome.code, outcome.err) == (0, "")
     assert "30,730" in outcome.out
-    assert "memory of training" not in outcome.out
+    assert "estimated memory" not in outcome.out
 
 
 def test_of_a_file_it_shows_the_size_and_the_fingerprint_that_training_has(cli, tiny, pictures):
@@ -59,7 +59,7 @@ def test_too_little_memory_is_told_with_what_takes_less(cli, tiny, monkeypatch):
     monkeypatch.setattr(dry_run, "available_bytes", lambda: 10**8)
     outcome = cli("train", tiny, "--dry-run")
     assert outcome.code == 0  # it is an estimate
-    assert outcome.err.startswith("warning: that is more than the 100 MB that this machine has left\n")
-    assert "= help: a smaller batch takes less: --set train.batch=8" in outcome.err
+    assert outcome.err.startswith("warning: this machine has only 100 MB of memory available\n")
+    assert "= help: use a smaller batch: --set train.batch=8" in outcome.err
     monkeypatch.setattr(dry_run, "available_bytes", lambda: None)
     assert cli("train", tiny, "--dry-run").err == ""

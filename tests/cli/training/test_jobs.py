@@ -39,7 +39,7 @@ def test_one_process_a_gpu(plan, gpus, wanted, workers, said):
     found = plan(gpus, 15, 3, jobs=wanted)
     assert (found.workers, found.device, found.threads) == (workers, "cuda:0", None)
     assert found.executor == (LocalExecutor(workers, gpus) if workers > 1 else InlineExecutor())
-    assert found.said == f"cuda:0 (a GPU); auto: it is there{said}"
+    assert found.description == f"cuda:0 (a GPU); auto: it is there{said}"
     assert found.share_devices is (workers > len(gpus))
 
 
@@ -60,5 +60,5 @@ def test_trainings_that_run_at_a_time_share_the_memory(tiny, pictures, monkeypat
     assert warned(1, needed) == ""
     assert warned(2, 2 * needed) == ""
     said = warned(2, 2 * needed - 1)
-    assert "to train tiny 2 times at once takes about" in said
-    assert "--jobs trains fewer" in said
+    assert "training tiny 2 times in parallel takes about" in said
+    assert "train fewer in parallel with --jobs" in said

@@ -167,4 +167,4 @@ def test_the_bounds_of_a_new_option_are_enforced(with_one_more, tiny):
 def test_resume_refuses_a_new_option_that_says_so(with_one_more):
     code, out = with_one_more("sys.exit(main(['train', '--resume', 'somewhere', '--patience=3']))")
     assert code == 2
-    assert "--patience has no place beside --resume" in out
+    assert "--patience can't be combined with --resume" in out

@@ -50,8 +50,8 @@ def test_every_combination_is_trained_and_compared_with_the_spec_itself(sweep, t
     expected = ["tiny", "tiny[head=4,lr=1e-2]"]
     expected += [f"tiny[head={head},lr={lr}]" for head in ("6", "[6,4]") for lr in ("1e-3", "1e-2")]
     assert names(outcome) == expected
-    assert "runs: 0 are there, 12 to train" in outcome.err
-    assert "tiny[head=4,lr=1e-3] means the same as tiny\n" in outcome.err
+    assert "runs: 0 exist, 12 to train" in outcome.err
+    assert "tiny[head=4,lr=1e-3] is the same as tiny (equal fingerprints)\n" in outcome.err
     assert "tiny[head=6,lr=1e-3] seed 1  epoch 1/1" in outcome.err
     found = rows(tmp_path)
     assert found["tiny[head=[6,4],lr=1e-2]"]["changes"] == ["head = [6, 4]", "optimizer.lr 1e-2"]
@@ -64,12 +64,12 @@ def test_every_combination_is_trained_and_compared_with_the_spec_itself(sweep, t
 def test_runs_are_those_of_train_and_compare(sweep, cli, pictures, tmp_path):
     data = ("--data", f"npz:{pictures}", "--device", "cpu", "--jobs", 1)
     cli("train", tmp_path / "tiny.arch", *data, "--set", "head=[6]", "-q")
-    assert "runs: 1 are there, 1 to train" in sweep("--set", "head=[4],[6]", "--no-chart").err
+    assert "runs: 1 exist, 1 to train" in sweep("--set", "head=[4],[6]", "--no-chart").err
     before = rows(tmp_path)["tiny[head=6]"]
     outcome = cli("compare", tmp_path / "tiny.arch", *data, "--set", "head=[6]", "--no-chart")
     assert "epoch" not in outcome.err  # nothing was trained
     assert rows(tmp_path)["tiny"]["accuracies"] == before["accuracies"]
-    assert "2 are there, 1 to train" in sweep("--set", "head=[4],[6],[8]", "--no-chart").err
+    assert "2 exist, 1 to train" in sweep("--set", "head=[4],[6],[8]", "--no-chart").err
 
 
 def test_one_of_the_grid_may_be_the_baseline_in_place_of_the_spec(sweep):
@@ -100,14 +100,14 @@ def test_a_dry_run_lists_the_grid_and_trains_nothing(sweep, tmp_path):
         ["2", "of", "2"],
         *[["0", "of", "2"]] * 3,
     ]
-    assert "6 specs x 2 seeds; runs: 4 are there, 8 to train, about " in outcome.out
+    assert "6 specs x 2 seeds; runs: 4 exist, 8 to train, about " in outcome.out
     assert sorted(tmp_path.rglob("runs/**")) == before
 
 
 def test_a_dry_run_downloads_nothing_and_takes_other_data(cli, make_spec, tmp_path):
     outcome = cli("sweep", make_spec("tiny", WITH_HEAD), "--data", "cifar10", *HEADS, "--dry-run")
     assert outcome.code == 0
-    assert "3 specs x 1 seed; runs: 0 are there, 3 to train, at least " in outcome.out
+    assert "3 specs x 1 seed; runs: 0 exist, 3 to train, at least " in outcome.out
     assert not (tmp_path / "data").exists()
 
 
@@ -139,5 +139,5 @@ def test_different_data_are_refused_before_training(cli, make_spec, monkeypatch,
     monkeypatch.setattr(api, "open_data_for_all", pretend)
     outcome = cli("sweep", make_spec("tiny", WITH_HEAD), "--set", "head=[4],[6]", "--no-chart")
     assert outcome.code == 1
-    assert "the specs are trained on different data" in outcome.err
+    assert "the specs use different datasets" in outcome.err
     assert not (tmp_path / "runs").exists()

@@ -103,7 +103,7 @@ def test_mlflow_keeps_params_metrics_and_the_result(trained, tmp_path, monkeypat
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
     outcome, (run,) = trained("--log", "mlflow", "--log-dir", tmp_path / "logs")
-    assert "told no more" not in outcome.err
+    assert "is now off" not in outcome.err
     client = mlflow.MlflowClient(tracking_uri=(tmp_path / "logs").as_uri())
     (found,) = client.search_runs([client.get_experiment_by_name(HEADER).experiment_id])
     assert found.info.status == "FINISHED"
@@ -119,7 +119,7 @@ def test_mlflow_keeps_files_beside_the_runs_unless_it_is_told_where(trained, tmp
     for name in ("MLFLOW_ALLOW_FILE_STORE", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
     outcome, (run,) = trained("--log", "mlflow")
-    assert "told no more" not in outcome.err
+    assert "is now off" not in outcome.err
     client = mlflow.MlflowClient(tracking_uri=(tmp_path / "runs/mlflow").as_uri())
     (found,) = client.search_runs([client.get_experiment_by_name(HEADER).experiment_id])
     assert found.data.metrics["result.accuracy"] == run.result().accuracy
@@ -162,7 +162,7 @@ def test_the_client_of_wandb_takes_what_it_is_told(trained, monkeypatch):
     pytest.importorskip("wandb")
     monkeypatch.delenv("WANDB_MODE", raising=False)
     outcome, (run,) = trained("--log", "wandb")
-    assert "told no more" not in outcome.err
+    assert "is now off" not in outcome.err
     (log,) = run.path.with_name("seed-0.wandb").glob("wandb/offline-run-*/run-*.wandb")
     content = log.read_bytes()
     for said in (run.record().spec.fingerprint, "test_accuracy", "result.accuracy", str(run.result().accuracy)):
@@ -175,7 +175,7 @@ def test_a_tracker_that_fails_is_told_of_once_and_stops_nothing(trained, monkeyp
     monkeypatch.setitem(sys.modules, "wandb", fake)
     outcome, (run,) = trained("--log", "wandb")
     assert outcome.code == 0
-    assert outcome.err.count("wandb is told no more of tiny seed 0: ZeroDivisionError") == 1
+    assert outcome.err.count("wandb logging failed and is now off for tiny seed 0: ZeroDivisionError") == 1
     assert run.result().status == "finished"
 
 

@@ -58,7 +58,7 @@ def test_a_cluster_that_can_not_take_a_training_is_told_of(train, monkeypatch, t
     monkeypatch.setattr(ray, "RayExecutor", InlineExecutor)
     outcome = train("--executor", "ray", "--threads", 2, "--set", "train.epochs=1")
     assert outcome.code == 0
-    assert ("the cluster has not what a training takes" in outcome.err) is is_told
+    assert ("no node has the resources that a job needs" in outcome.err) is is_told
 
 
 def test_json_is_a_line_for_each_epoch_and_one_for_the_result(train, tmp_path):
@@ -76,7 +76,7 @@ def test_a_run_that_is_there_is_reported_and_not_trained_again(train, tmp_path):
     written = the_run(tmp_path).weights.stat().st_ino
     second = train()
     assert (second.code, second.out) == (0, first.out)
-    assert "is trained already on this data" in second.err
+    assert "is already trained on this dataset" in second.err
     assert the_run(tmp_path).weights.stat().st_ino == written
     assert "epoch 1/2" in train("--retrain").err
 
@@ -103,7 +103,7 @@ def test_who_has_too_little_memory_is_warned_first_and_it_is_tried(train, monkey
     monkeypatch.setattr("cifar_dsl.cli.jobs.memory_bytes", lambda _: there)
     outcome = train()
     assert outcome.code == 0
-    warned = re.search(r"warning: to train tiny takes about (\d+) MB, and cpu has 250 kB of memory", outcome.err)
+    warned = re.search(r"warning: training tiny takes about (\d+) MB, but cpu has 250 kB of memory", outcome.err)
     assert bool(warned) == ("warning" in outcome.err) == is_warned
     assert not warned or int(warned[1]) > 500  # Python and torch
 
@@ -147,8 +147,8 @@ def test_a_signal_stops_after_the_step_and_the_same_command_goes_on(train, tmp_p
     outcome = train()
     assert (outcome.code, outcome.out) == (code, "")
     assert "stopping after this step" in outcome.err
-    assert "stopped; all that was trained is kept" in outcome.err
-    assert "the same command goes on" in outcome.err
+    assert "Stopped; progress is saved" in outcome.err
+    assert "Rerun the same command to resume" in outcome.err
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     outcome = train()
@@ -196,7 +196,7 @@ def test_held_out_images_choose_the_best_epoch(train, tmp_path):
     assert best.validation_accuracy == max(validated)
     assert best.epoch == 1 + validated.index(max(validated))
     assert best.accuracy == run.metrics()[best.epoch - 1].test_accuracy
-    assert f"best on the held-out images: epoch {best.epoch}" in outcome.out
+    assert f"best epoch on the held-out images: {best.epoch}" in outcome.out
     assert hashlib.sha256((run.path / "best.safetensors").read_bytes()).hexdigest() == best.weights_digest
 
 
@@ -259,7 +259,7 @@ def test_a_run_is_evaluated_to_the_same_figures(cli, train, tmp_path):
     train()
     outcome = cli("evaluate", the_run(tmp_path).path, "--device", "cpu")
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.endswith("the same accuracy as when it was trained\n")
+    assert outcome.out.endswith("same accuracy as after training\n")
     figures = json.loads(cli("evaluate", "runs", "--device", "cpu", "--json").out)
     result = the_run(tmp_path).result()
     assert (figures["accuracy"], figures["loss"]) == (result.accuracy, result.loss)
@@ -332,7 +332,7 @@ def test_several_seeds_are_trained_and_summed_up(train, tmp_path):
     *results, summary = outcome.out.splitlines()
     assert len(results) == 6
     assert re.fullmatch(r"3 seeds: accuracy 0\.\d{4} ± 0\.\d{4}", summary)
-    assert "runs: 3 are there, 0 to train" in train("--seeds", 3, "--seed", 5, "--jobs", 1).err
+    assert "runs: 3 exist, 0 to train" in train("--seeds", 3, "--seed", 5, "--jobs", 1).err
 
 
 def test_a_run_that_was_broken_off_goes_on_by_its_name_alone(cli, train, tmp_path, monkeypatch):
@@ -371,7 +371,7 @@ def test_either_a_spec_or_a_run_is_trained(cli, tiny, arguments):
 def test_what_a_run_says_itself_is_refused_beside_it(cli, tmp_path, option):
     outcome = cli("train", "--resume", tmp_path / "nothing", *option)
     assert outcome.code == 2
-    assert f"{option[0]} has no place beside --resume" in outcome.err
+    assert f"{option[0]} can't be combined with --resume" in outcome.err
 
 
 @pytest.mark.parametrize(("option", "needed"), [("--address", "--executor ray"), ("--log-dir", "--log")])

@@ -7,7 +7,7 @@ from helpers.tolerances import FLOAT64
 from scipy import stats
 
 from cifar_dsl.experiments.comparison import compare
-from cifar_dsl.experiments.comparison.images import SHOWN, Answers, describe, mcnemar, read_answers
+from cifar_dsl.experiments.comparison.images import SHOWN, SpecPredictions, describe, mcnemar, read_spec_predictions
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs import PREDICTIONS
 from cifar_dsl.runs.predictions import write_predictions
@@ -15,9 +15,9 @@ from cifar_dsl.runs.predictions import write_predictions
 CLASSES = ("cat", "dog")
 
 
-def answers(name: str, *predicted: str, labels: str = "000111", seeds=None, probability: float = 0.5) -> Answers:
+def predictions(name: str, *predicted: str, labels: str = "000111", seeds=None, probability: float = 0.5) -> SpecPredictions:
     rows = np.array([[int(digit) for digit in each] for each in predicted], np.uint8)
-    return Answers(
+    return SpecPredictions(
         name,
         tuple(seeds or range(len(rows))),
         np.array([int(digit) for digit in labels], np.uint8),
@@ -27,8 +27,8 @@ def answers(name: str, *predicted: str, labels: str = "000111", seeds=None, prob
     )
 
 
-BASE = answers("base", "001111", "001110", "011111")
-OTHER = answers("other", "000011", "000010", "000111")
+BASE = predictions("base", "001111", "001110", "011111")
+OTHER = predictions("other", "000011", "000010", "000111")
 
 
 def test_fixed_and_broken_go_by_the_majority():
@@ -50,23 +50,23 @@ def test_mcnemar_counts_what_changed_and_is_the_exact_test():
 
 
 def test_networks_of_one_seed_are_paired():
-    effect = describe(answers("other", "000111", "111000", seeds=(2, 7)), BASE).effect
+    effect = describe(predictions("other", "000111", "111000", seeds=(2, 7)), BASE).effect
     assert [(pair.seed_before, pair.seed_after) for pair in effect.pairs] == [(2, 2)]
     assert (effect.pairs[0].gained, effect.pairs[0].lost) == (2, 0)
-    apart = describe(answers("other", "000111", "111000", seeds=(8, 9)), BASE).effect
+    apart = describe(predictions("other", "000111", "111000", seeds=(8, 9)), BASE).effect
     assert [(pair.seed_before, pair.seed_after) for pair in apart.pairs] == [(0, 8), (1, 9)]
 
 
 def test_agreement_is_over_all_pairs():
-    described = describe(answers("other", "000111", "000110"), answers("base", "000111", "111111"))
+    described = describe(predictions("other", "000111", "000110"), predictions("base", "000111", "111111"))
     assert described.own_agreement == pytest.approx(5 / 6, **FLOAT64)
     assert described.effect.agreement == pytest.approx(np.mean([6, 3, 5, 2]) / 6, **FLOAT64)
-    assert describe(answers("alone", "000111"), None).own_agreement is None
-    assert describe(answers("alone", "000111"), None).effect is None
+    assert describe(predictions("alone", "000111"), None).own_agreement is None
+    assert describe(predictions("alone", "000111"), None).effect is None
 
 
 def test_the_confusion_has_a_row_for_what_it_is():
-    described = describe(answers("base", "011111", "000110"), None)
+    described = describe(predictions("base", "011111", "000110"), None)
     assert described.confusion == (
         (pytest.approx(4 / 6, **FLOAT64), pytest.approx(2 / 6, **FLOAT64)),
         (pytest.approx(1 / 6, **FLOAT64), pytest.approx(5 / 6, **FLOAT64)),
@@ -83,9 +83,9 @@ def test_gains_of_classes():
 def test_the_clearest_come_first_and_not_all():
     count = 40
     labels = "0" * count
-    before = answers("base", "1" * count, "1" * count, "1" * count, labels=labels)
+    before = predictions("base", "1" * count, "1" * count, "1" * count, labels=labels)
     half = "0" * (count // 2) + "1" * (count // 2)  # the second half is fixed in two of three networks
-    after = answers("other", "0" * count, "0" * count, half, labels=labels)
+    after = predictions("other", "0" * count, "0" * count, half, labels=labels)
     effect = describe(after, before).effect
     assert effect.fixed == count
     assert len(effect.first_fixed) == SHOWN
@@ -93,10 +93,10 @@ def test_the_clearest_come_first_and_not_all():
 
 
 def test_other_images_are_refused():
-    with pytest.raises(RunError, match="of other are of other images or classes than those of base"):
-        describe(answers("other", "000111", labels="111000"), BASE)
-    with pytest.raises(RunError, match="other images or classes"):
-        describe(evolve(answers("other", "000111"), classes=("a", "b", "c")), BASE)
+    with pytest.raises(RunError, match="of other and base have different images or classes"):
+        describe(predictions("other", "000111", labels="111000"), BASE)
+    with pytest.raises(RunError, match="different images or classes"):
+        describe(evolve(predictions("other", "000111"), classes=("a", "b", "c")), BASE)
 
 
 @pytest.fixture
@@ -114,16 +114,16 @@ def test_runs_without_predictions_and_lost_runs_take_no_part(entry, keep):
     keep(made.runs[1], [0, 0, 0, 0])
     keep(made.runs[2], [0, 0, 1, 0])
     keep(made.runs[3], [0, 0, 1, 1])
-    assert read_answers("base", made.runs).seeds == (2, 3)
-    assert read_answers("base", entry("other", accuracies=[0.5]).runs) is None
+    assert read_spec_predictions("base", made.runs).seeds == (2, 3)
+    assert read_spec_predictions("base", entry("other", accuracies=[0.5]).runs) is None
 
 
 def test_runs_of_one_spec_on_other_images_are_refused(entry, keep):
     made = entry("base", accuracies=[0.5, 0.75])
     keep(made.runs[0], [0, 0, 0, 0])
     keep(made.runs[1], [0, 0, 0, 0], labels=(1, 0, 0, 1))
-    with pytest.raises(RunError, match="other images or classes than those beside it"):
-        read_answers("base", made.runs)
+    with pytest.raises(RunError, match="other images or classes than the other runs"):
+        read_spec_predictions("base", made.runs)
 
 
 def test_a_comparison_holds_what_there_is(entry, keep):

@@ -88,7 +88,7 @@ def test_every_part_is_there(shown, report):
         "Accuracy, and the difference from baseline",
         "All figures",
         "What accuracy costs",
-        "How they learned",
+        "Learning curves",
         "Image by image",
         "What each spec changes",
         "How to read this",

@@ -67,7 +67,7 @@ def test_specs_of_one_meaning_count_once(entry):
 
 
 def test_specs_of_one_name_are_refused(entry):
-    with pytest.raises(RunError, match="2 specs are called a"):
+    with pytest.raises(RunError, match="2 specs are named a"):
         compare([entry("a", accuracies=[0.5]), entry("a", fingerprint="f" * 12)])
 
 
@@ -151,7 +151,7 @@ def test_an_unknown_baseline_is_refused_with_the_names(entry):
 
 def test_runs_on_different_data_are_refused(entry):
     entries: list[ComparedSpec] = [entry("a", accuracies=[0.5]), entry("b", accuracies=[0.5], digest="cd" * 32)]
-    with pytest.raises(RunError, match=r"different data: .*abababababab.*cdcdcdcdcdcd"):
+    with pytest.raises(RunError, match=r"different datasets: .*abababababab.*cdcdcdcdcdcd"):
         compare(entries)
 
 

@@ -31,29 +31,29 @@ def test_a_spec_that_is_worse(said):
 
 def test_no_difference_shown_says_what_would_have_been_seen_and_how_to_settle_it(said):
     assert said((0.705, 0.715, 0.725, 0.695, 0.735)) == [
-        "s0: no difference from base shown (-1.8 to +2.8 points); with 5 seeds, less than 3.2 points would not be "
-        "seen; if the 0.5 points are real, about 153 more of each would show them"
+        "s0: no significant difference from base (-1.8 to +2.8 points); 5 seeds can detect differences of about 3.2 "
+        "points or more; if the difference of 0.5 points is real, it takes about 153 more seeds per spec to show it"
     ]
 
 
 def test_a_difference_of_nothing_can_not_be_settled(said):
     (line,) = said(BASE)
-    assert line.endswith("and more than 1,000 seeds would be needed to settle 0.00 points")
+    assert line.endswith("if the difference of 0.00 points is real, it takes more than 1,000 seeds to show it")
 
 
 def test_unequal_numbers_of_seeds_are_both_said(said):
-    assert "with 3 seeds against 5, less than" in said((0.705, 0.715, 0.725))[0]
+    assert "3 seeds against 5 can detect differences of about" in said((0.705, 0.715, 0.725))[0]
 
 
 @pytest.mark.parametrize(
     ("base", "other", "expected"),
     [
-        ((0.5,), (0.7,), "s0: +20.0 points, but one run of s0 can't tell a trick from luck; train more seeds"),
-        ((0.5,), (0.7, 0.8), "s0: +25.0 points, but one run of base can't tell a trick from luck; train more seeds"),
+        ((0.5,), (0.7,), "s0: +20.0 points, but one run of s0 can't separate a trick from luck; train more seeds"),
+        ((0.5,), (0.7, 0.8), "s0: +25.0 points, but one run of base can't separate a trick from luck; train more seeds"),
         (
             (0.5, 0.5),
             (0.7, 0.7),
-            "s0: +20.0 points, but the runs of neither scatter, so nothing tells what chance does",
+            "s0: +20.0 points, but neither spec varies between seeds, so chance can't be estimated",
         ),
         ((0.5, 0.6), (), "s0: no run"),
         ((0.5, 0.6), (None, None), "s0: no run finished; of 2 runs, 2 diverged"),
@@ -66,14 +66,14 @@ def test_what_can_not_be_told_is_said(said, base, other, expected):
 
 def test_lost_runs_are_said_beside_every_claim(said):
     base, trick = said((0.80, 0.79, None, 0.81, None), base=(*BASE, None))
-    assert base == "base, the baseline; of 6 runs, 1 diverged, and only those that finished are in the figures"
+    assert base == "base, the baseline; of 6 runs, 1 diverged (the statistics cover the finished runs only)"
     assert trick.startswith("s0 beats base by ")
-    assert trick.endswith("; of 5 runs, 2 diverged, and only those that finished are in the figures")
+    assert trick.endswith("; of 5 runs, 2 diverged (the statistics cover the finished runs only)")
 
 
 def test_a_spec_that_means_the_same_is_no_rival(entry):
     comparison = compare([entry("a", accuracies=BASE, fingerprint="f" * 12), entry("b", fingerprint="f" * 12)], "a")
-    assert sentences(comparison) == ["b means the same as a, so that their runs are the same"]
+    assert sentences(comparison) == ["b has the same fingerprint as a, so they share their runs"]
 
 
 def test_pairs_say_who_beats_whom(entry):
@@ -85,21 +85,21 @@ def test_pairs_say_who_beats_whom(entry):
     ]
     told = pair_sentences(compare(entries, "a", all_pairs=True))
     assert told[0] == "b beats a by 9.4 points (7.4 to 11.4), p < 0.001"
-    assert told[2] == "a and d: one run of d can't tell a trick from luck; train more seeds"
-    assert told[3] == "b and c: no difference shown (+0.1 points, p = 0.88)"
+    assert told[2] == "a and d: one run of d can't separate a trick from luck; train more seeds"
+    assert told[3] == "b and c: no significant difference (+0.1 points, p = 0.88)"
     assert len(told) == 6
 
 
 def test_of_a_pair_that_does_not_scatter_it_is_not_said_that_its_runs_are_few(entry):
     comparison = compare([entry("a", accuracies=[0.5] * 5), entry("b", accuracies=[0.6] * 5)], all_pairs=True)
     (told,) = pair_sentences(comparison)
-    assert told == "a and b: the runs of neither scatter, so nothing tells what chance does"
+    assert told == "a and b: neither spec varies between seeds, so chance can't be estimated"
 
 
 def test_where_one_spec_has_more_runs_than_the_other_the_seeds_are_told_in_all(entry):
     rows = compare([entry("base", accuracies=(*BASE, 0.72, 0.7)), entry("trick", accuracies=(0.71, 0.72, 0.73))])
     needed = rows.rows[1].effect.seeds_needed
-    assert f"about {needed} of each in all would show them" in sentences(rows)[0]
+    assert f"about {needed} seeds per spec in total to show it" in sentences(rows)[0]
 
 
 @given(st.floats(0, 1))

@@ -37,16 +37,16 @@ trick       3,000   2 k  0.8000 ± 0.0707  2 + 1 diverged      +20.00  -49.2 to 
 unrun       1,000   2 k           no run               0
 wild        1,000   2 k         diverged  0 + 1 diverged
 
-trick: no difference from base shown (-49.2 to +89.2 points); with 2 seeds, less than 89.1 points would not be
-  seen; if the 20.0 points are real, about 5 more of each would show them; of 3 runs, 1 diverged, and only
-  those that finished are in the figures
+trick: no significant difference from base (-49.2 to +89.2 points); 2 seeds can detect differences of about
+  89.1 points or more; if the difference of 20.0 points is real, it takes about 5 more seeds per spec to show
+  it; of 3 runs, 1 diverged (the statistics cover the finished runs only)
 unrun: no run
 wild: no run finished; of 1 run, 1 diverged
 
 data: npz (drawn; 60 + 20 images, digest abababababab)
 computed on: a processor
-accuracy: on the test images after the last epoch, mean ± sample standard deviation over n seeds
-difference: from base in percentage points; interval and p: Welch's
+accuracy: on the test images after the last epoch; mean ± sample standard deviation over n seeds
+difference: from base, in percentage points; interval and p by Welch's method
 """
 
 
@@ -147,6 +147,6 @@ def test_nothing_in_latex_is_a_command(entry):
 def test_claims_from_few_seeds_say_what_they_rest_on(entry):
     few = [entry("base", accuracies=[0.5, 0.51, 0.52]), entry("trick", accuracies=[0.8, 0.81, 0.82])]
     (caution,) = [note for note in notes(compare(few)) if note.startswith("few seeds")]
-    assert "can't go below p = 0.10 with so few" in caution
+    assert "can't reach less than p = 0.10 with these seeds" in caution
     more = [entry("base", accuracies=[0.5, 0.51, 0.52, 0.53]), entry("trick", accuracies=[0.8, 0.81, 0.82, 0.83])]
     assert not [note for note in notes(compare(more)) if note.startswith("few seeds")]

@@ -62,7 +62,7 @@ def test_one_that_fails_is_lost_alone_and_hears_of_the_end(heard):
             trackers.dispatch(number, event)
         assert heard.ends == [0, 1, 2, 3]
     assert heard.ends == [0, 1, 2, 3]
-    assert heard.notes == ["wandb is told no more of mine seed 1: ConnectionError: one request failed"]
+    assert heard.notes == ["wandb logging failed and is now off for mine seed 1: ConnectionError: one request failed"]
 
 
 def test_one_that_can_not_be_opened_keeps_no_other_from_it(heard, monkeypatch):

@@ -1,4 +1,4 @@
-"""The report of a comparison: one HTML file that needs nothing else, on a screen, on paper, or read aloud."""
+"""The report of a comparison: one self-contained HTML file for screen, print and screen readers."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.views.difference import as_lines, difference
 
 _HERE = Path(__file__).parent
-_MOST_CLASSES = 20  # whose confusion fits on a page
+_MOST_CLASSES = 20  # whose confusion matrix fits on a page
 _SHADES = 10  # of a cell of the confusion matrix
 
 Pictures = npt.NDArray[np.uint8]  # (N, H, W, C)
@@ -35,7 +35,7 @@ Pictures = npt.NDArray[np.uint8]  # (N, H, W, C)
 
 @frozen
 class Picture:
-    """One test image as the report shows it."""
+    """One test image in the report, with the predictions of the baseline and of a spec."""
 
     source: str | None
     title: str
@@ -46,11 +46,10 @@ class Picture:
 def render_report(
     comparison: Comparison, specs: Mapping[str, Analysis] | None = None, pictures: Pictures | None = None
 ) -> str:
-    """The whole report.
+    """The report as HTML.
 
-    `specs` are what the fingerprints stand for; the report says in what they differ. `pictures` are the test
-    images (N, H, W, C), in the data set's order, with 1, 3 or 4 channels; without them, images are named by their
-    numbers.
+    `specs` are the analyses by fingerprint; the report shows how they differ. `pictures` are the test images
+    (N, H, W, C) in the order of the dataset, with C of 1, 3 or 4; without them, images appear as numbers only.
     """
     sheets = (_HERE.parent / "palette.css", _HERE.parent / "charts.css", _HERE / "report.css")
     style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
@@ -85,8 +84,8 @@ def render_report(
         points=points,
         p_text=p_text,
         data=cattrs.unstructure(comparison),
-        style=Markup(style),  # noqa: S704  # ours
-        script=Markup(script),  # noqa: S704  # ours
+        style=Markup(style),  # noqa: S704  # our own file
+        script=Markup(script),  # noqa: S704  # our own file
         style_digest=_digest(style),
         script_digest=_digest(script),
     )
@@ -109,18 +108,18 @@ def _environment() -> Environment:
 
 
 def _inert(value: object) -> object:
-    """Every text that the template shows, without characters that act; autoescape does the rest."""
+    """Escape control characters in every text of the template; autoescape does the rest."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _breakable(text: str) -> Markup:
-    """A name or a change that may be parted after an underscore, and not within an arrow."""
+    """A name or a change that may wrap after an underscore, but not within an arrow."""
     inside = escape(visible(text)).replace("_", Markup("_<wbr>"))
     return inside.replace(escape("->"), Markup('<span class="nowrap">-&gt;</span>'))
 
 
 def _digest(content: str) -> str:
-    """How a page's policy names the only script, or style, that may be in force."""
+    """The hash by which the page's security policy allows its only script or style."""
     return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
@@ -131,14 +130,14 @@ def _changes(specs: Mapping[str, Analysis], base: Row, row: Row) -> list[str]:
 
 
 def _confused(images: SpecImages) -> list[tuple[str, str, float]]:
-    """The commonest confusions of two classes: what it is, what is said, how often."""
-    found = [
+    """The ten most common confusions: true class, predicted class, share."""
+    confusions = [
         (images.classes[i], images.classes[j], share)
         for i, shares in enumerate(images.confusion)
         for j, share in enumerate(shares)
         if i != j and share
     ]
-    return sorted(found, key=lambda item: -item[2])[:10]
+    return sorted(confusions, key=lambda item: -item[2])[:10]
 
 
 def _pictures(images: SpecImages, changed: Iterable[Changed], pictures: Pictures | None) -> list[Picture]:
@@ -153,7 +152,7 @@ def _pictures(images: SpecImages, changed: Iterable[Changed], pictures: Pictures
 
 
 def _png(pixels: Pictures) -> str:
-    """One image (H, W, C) as the address of itself."""
+    """One image (H, W, C) as a data URL."""
     buffer = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

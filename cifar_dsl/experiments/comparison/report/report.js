@@ -1,6 +1,6 @@
 "use strict";
 
-// Sorting and filtering of the table. Without this script the whole table is there, in the comparison's order.
+// Sorts and filters the table. Without this script, the table shows all rows in the order of the comparison.
 (() => {
   const table = document.getElementById("figures");
   const body = table.tBodies[0];
@@ -19,7 +19,7 @@
     const sign = direction === "descending" ? -1 : 1;
     const ordered = [...rows].sort((one, other) => {
       const [a, b] = [key(one, column), key(other, column)];
-      if (a === null || b === null) return (a === null) - (b === null); // what has no figure comes last
+      if (a === null || b === null) return (a === null) - (b === null); // rows without a number come last
       return sign * compare(a, b);
     });
     body.append(...ordered);
