@@ -1,20 +1,133 @@
-"""A small text file says an image classifier and its recipe; cifar_dsl checks, compiles and trains it.
+"""Check, compile and train image classifiers defined in small text files.
 
 spec = cifar_dsl.load("specs/residual.arch")
-spec.graph.cost.parameters      # known without torch
+spec.graph.cost.parameters      # needs no torch
 module = spec.build()           # an ordinary torch.nn.Module
 run = cifar_dsl.train(spec, data="shapes")
 run.result().accuracy
+
+All public names are importable from here; docs/api.md lists them. Each is imported on first use.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec, load, load_trained, train
+    from cifar_dsl.compiler import Analysis
+    from cifar_dsl.foundation.errors import (
+        CifarDslError,
+        DataError,
+        DeviceError,
+        DownloadError,
+        EngineError,
+        LockedError,
+        RunError,
+        StoppedError,
+        SweepError,
+        UserError,
+    )
     from cifar_dsl.foundation.version import __version__
-    from cifar_dsl.language.diagnostics import SpecError
+    from cifar_dsl.ir import Cost, Graph, Node, Recipe, Shape
+    from cifar_dsl.language.diagnostics import Diagnostic, SpecError
+    from cifar_dsl.runs import EpochMetrics, Run, RunRecord, RunResult, SpecIdentity
+    from cifar_dsl.training.events import (
+        CheckpointSaved,
+        EpochEnded,
+        Event,
+        Listener,
+        Note,
+        StepsDone,
+        TrainingEnded,
+        TrainingFailed,
+        TrainingStarted,
+        TrainingStopped,
+    )
+    from cifar_dsl.training.options import RunOptions
 
-__all__ = ["Spec", "SpecError", "__version__", "load", "load_trained", "train"]
+# The module of each public name. The imports above, for type checkers, and `__all__` list the same names.
+_MODULES = {
+    "Analysis": "compiler",
+    "CheckpointSaved": "training.events",
+    "CifarDslError": "foundation.errors",
+    "Cost": "ir",
+    "DataError": "foundation.errors",
+    "DeviceError": "foundation.errors",
+    "Diagnostic": "language.diagnostics",
+    "DownloadError": "foundation.errors",
+    "EngineError": "foundation.errors",
+    "EpochEnded": "training.events",
+    "EpochMetrics": "runs",
+    "Event": "training.events",
+    "Graph": "ir",
+    "Listener": "training.events",
+    "LockedError": "foundation.errors",
+    "Node": "ir",
+    "Note": "training.events",
+    "Recipe": "ir",
+    "Run": "runs",
+    "RunError": "foundation.errors",
+    "RunOptions": "training.options",
+    "RunRecord": "runs",
+    "RunResult": "runs",
+    "Shape": "ir",
+    "Spec": "api",
+    "SpecError": "language.diagnostics",
+    "SpecIdentity": "runs",
+    "StepsDone": "training.events",
+    "StoppedError": "foundation.errors",
+    "SweepError": "foundation.errors",
+    "TrainingEnded": "training.events",
+    "TrainingFailed": "training.events",
+    "TrainingStarted": "training.events",
+    "TrainingStopped": "training.events",
+    "UserError": "foundation.errors",
+    "__version__": "foundation.version",
+    "load": "api",
+    "load_trained": "api",
+    "train": "api",
+}
+
+__all__ = [
+    "Analysis",
+    "CheckpointSaved",
+    "CifarDslError",
+    "Cost",
+    "DataError",
+    "DeviceError",
+    "Diagnostic",
+    "DownloadError",
+    "EngineError",
+    "EpochEnded",
+    "EpochMetrics",
+    "Event",
+    "Graph",
+    "Listener",
+    "LockedError",
+    "Node",
+    "Note",
+    "Recipe",
+    "Run",
+    "RunError",
+    "RunOptions",
+    "RunRecord",
+    "RunResult",
+    "Shape",
+    "Spec",
+    "SpecError",
+    "SpecIdentity",
+    "StepsDone",
+    "StoppedError",
+    "SweepError",
+    "TrainingEnded",
+    "TrainingFailed",
+    "TrainingStarted",
+    "TrainingStopped",
+    "UserError",
+    "__version__",
+    "load",
+    "load_trained",
+    "train",
+]
 
 
 def __dir__() -> list[str]:
@@ -22,26 +135,15 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    # Looked up on first use, so that `import cifar_dsl.language.source` costs no more than that module.
-    match name:
-        case "Spec" | "load" | "load_trained" | "train":
-            from cifar_dsl import api
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-            return vars(api)[name]
-        case "SpecError":
-            from cifar_dsl.language.diagnostics import SpecError
-
-            return SpecError
-        case "__version__":
-            from cifar_dsl.foundation.version import __version__
-
-            return __version__
-        case _:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def load_ipython_extension(ipython: Any) -> None:
-    """What `%load_ext cifar_dsl` calls: it enters the cell magic `%%arch`."""
+    """Register the cell magic `%%arch`; called by `%load_ext cifar_dsl`."""
     from cifar_dsl.editors.notebook import register
 
     register(ipython)

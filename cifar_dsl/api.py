@@ -1,4 +1,4 @@
-"""The Python interface: `load` a spec, look at it, `build` its module, `train` it."""
+"""The Python interface: `load` a spec, inspect it, `build` its module, `train` it."""
 
 import inspect
 import os
@@ -35,22 +35,26 @@ _DEFAULTS = TrainOptions()
 
 @frozen(repr=False)
 class Spec:
-    """A spec that was read, checked and expanded. Made by `load`; needs no torch until `build`."""
+    """A checked spec, with its network and recipe. Created by `load`; needs no torch until `build`.
+
+    `path` is its file, `root` the folder that `extends` can't leave, and `overrides` are the changes made with `--set`
+    or in Python. In a notebook, a spec shows its text and a table of its layers.
+    """
 
     path: Path
     analysis: Analysis
     root: Path | None = None
     overrides: tuple[str, ...] = ()
-    unsaved: str | None = None  # its own text, where no file holds it
+    unsaved: str | None = None  # its text, if it isn't in a file
 
     @cached_property
     def identity(self) -> SpecIdentity:
-        """What a run keeps of it: name, fingerprint, lineage, changes, overrides."""
+        """The part of a spec that a run records: name, fingerprint, lineage, changes, overrides."""
         return SpecIdentity.of(self.analysis, self.overrides)
 
     @property
     def name(self) -> str:
-        """What the spec calls itself."""
+        """The name of the spec, from its first line."""
         return self.analysis.program.name.text
 
     @property
@@ -60,28 +64,28 @@ class Spec:
 
     @property
     def recipe(self) -> Recipe | None:
-        """How it is trained; None where neither the spec nor a base says it."""
+        """The training recipe; None if neither the spec nor a base has one."""
         return self.analysis.recipe
 
     @property
     def fingerprint(self) -> str:
-        """Twelve digits that stand for graph and recipe, however the spec is laid out."""
+        """Twelve hex digits that identify the network and recipe, whatever the formatting of the spec."""
         return self.identity.fingerprint
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """What it says that its base doesn't, a phrase each."""
+        """The changes from its base, one phrase each."""
         return self.identity.changes
 
     @property
     def text(self) -> str:
-        """The resolved spec: one canonical text with the same meaning that extends nothing."""
+        """The resolved spec: one formatted text with the same meaning, without `extends`."""
         return print_spec(self.analysis.program.as_spec())
 
     def build(self, seed: int = 0) -> "nn.Module":
         """The network as a `torch.nn.Module` on the CPU: (N, C, H, W) -> (N, classes).
 
-        The weights are those that a training with `seed` starts from.
+        It has the initial weights of a training with `seed`.
         """
         from cifar_dsl.training.lowering.torch_module import build_module
 
@@ -98,7 +102,7 @@ class Spec:
         )
 
     def _repr_html_(self) -> str:
-        """The spec's own text in colours and its layers as a table: how a notebook shows it."""
+        """HTML for notebooks: the highlighted text of the spec, and a table of its layers."""
         from html import escape
 
         from cifar_dsl.language.highlighting import html_of_source, html_of_table
@@ -119,10 +123,10 @@ class Spec:
 
 
 def load(path: PathLike, *, root: PathLike | None = None, overrides: Sequence[str] = ()) -> Spec:
-    """Read and check the spec at `path`.
+    """Load and check the spec at `path`.
 
-    `root` is the folder that `extends` may not leave (default: the spec's own); `overrides` are written as
-    after `--set`. Raises SpecError, which carries everything that is wrong, with its place.
+    `root` is the folder that `extends` can't leave (default: the spec's folder). `overrides` have the syntax of
+    `--set`, such as `"train.batch=128"`. Raises SpecError with all errors and their locations.
     """
     if isinstance(overrides, str):
         overrides = (overrides,)
@@ -131,20 +135,20 @@ def load(path: PathLike, *, root: PathLike | None = None, overrides: Sequence[st
 
 
 def spec_of_text(text: str, path: PathLike, overrides: Sequence[str] = ()) -> Spec:
-    """The spec that a text says, as if a file at `path` held it. Raises SpecError; UserError for a library."""
+    """Load a spec from its text, as if it were in a file at `path`. Raises SpecError; UserError for a library."""
     place = Path(path)
-    found = examine(place, overrides=overrides, texts={place.resolve(): text})
-    if isinstance(found, Library):
-        raise UserError("this is a library: it has blocks alone, and no model to work with")
-    return Spec(place, found, overrides=tuple(overrides), unsaved=text)
+    examined = examine(place, overrides=overrides, texts={place.resolve(): text})
+    if isinstance(examined, Library):
+        raise UserError("this is a library: it has blocks, but no model")
+    return Spec(place, examined, overrides=tuple(overrides), unsaved=text)
 
 
 def open_data(
     spec: Spec, data: str | None = None, *, data_dir: PathLike | None = None, progress: "Progress | None" = None
 ) -> "tuple[Spec, Dataset]":
-    """The data set to train `spec` on, and the spec as it is trained with it.
+    """Load the dataset of `spec`, and return the spec changed to use it, with the dataset.
 
-    `data` replaces what the spec says: a name such as `shapes`, or `npz:PATH`. Raises DataError, SpecError.
+    `data` replaces the dataset in the spec: a name such as `shapes`, or `npz:PATH`. Raises DataError, SpecError.
     """
     ((opened, dataset),) = open_data_for_all([spec], data, data_dir=data_dir, progress=progress)
     return opened, dataset
@@ -157,7 +161,7 @@ def open_data_for_all(
     data_dir: PathLike | None = None,
     progress: "Progress | None" = None,
 ) -> "list[tuple[Spec, Dataset]]":
-    """The same for several specs, which are held against their data; every data set is loaded once."""
+    """Like `open_data`, for several specs. Loads each dataset once, and checks that it fits its specs."""
     from cifar_dsl.foundation.errors import DataError
     from cifar_dsl.training.datasets import Dataset, load_dataset
 
@@ -178,9 +182,9 @@ def open_data_for_all(
         declared = trained.analysis.require_recipe().data
         if declared.name == "npz":
             raise DataError(
-                f"`{spec.name}` is trained on a file of arrays, and the spec can't say where it lies",
-                "say where the file is: --data npz:PATH",
-                reason=f"specs name such data by its content, here {declared.arguments()['digest']}",
+                f"`{spec.name}` needs an array file, whose path isn't in the spec",
+                "pass the path: --data npz:PATH",
+                reason=f"a spec identifies such a dataset by its digest, here {declared.arguments()['digest']}",
             )
         if declared.name not in loaded:
             loaded[declared.name] = load_dataset(declared.name, data_dir=folder, progress=progress)
@@ -193,9 +197,9 @@ def open_data_for_all(
 def _unknown_data(data: str) -> UserError:
     near = nearest(data, DATASETS)
     return UserError(
-        f"there is no data set `{data}`",
-        f"did you mean `{near}`?" if near else f"there are {', '.join(name for name in DATASETS if name != 'npz')}",
-        "a file of arrays is named by its path: --data npz:PATH",
+        f"there is no dataset `{data}`",
+        f"did you mean `{near}`?" if near else f"choose one of {', '.join(name for name in DATASETS if name != 'npz')}",
+        "pass an array file by its path: --data npz:PATH",
     )
 
 
@@ -208,12 +212,12 @@ def train(
     listener: "Listener | None" = None,
     **options: Any,
 ) -> Run:
-    """Train a spec with one seed, and give back the run; a run that is there already is given back as it is.
+    """Train a spec with one seed and return the run. Returns a complete run as it is, and resumes an interrupted one.
 
-    One that was broken off goes on. `overrides` are written as after `--set`. `options` are those of
-    `training.options.RunOptions`: `device`, `threads`, `runs`, `retrain` ..., which `cifar-dsl train --help` explains.
-    `listener` gets the events of the training (see `cifar_dsl.training.events`). Raises SpecError, DataError,
-    DeviceError, EngineError, RunError; UserError for an option out of bounds.
+    `data` replaces the dataset in the spec: a name such as `shapes`, or `npz:PATH`. `overrides` have the syntax of
+    `--set`. `listener` receives the events of the training. `options` are the fields of `RunOptions`, such as `device`,
+    `threads`, `runs` and `retrain`; see `cifar-dsl train --help`. Raises SpecError, DataError, DeviceError, EngineError
+    and RunError; UserError for an option out of bounds.
     """
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.events import ignore
@@ -223,8 +227,8 @@ def train(
     choice = choose_device(chosen.device)
     loaded = with_overrides(spec, *overrides) if isinstance(spec, Spec) else load(spec, overrides=overrides)
     spec, dataset = open_data(loaded, data, data_dir=chosen.data_dir)
-    if not chosen.retrain and (found := find_run(spec, chosen.runs, seed, dataset.digest)):
-        return found
+    if not chosen.retrain and (complete := find_run(spec, chosen.runs, seed, dataset.digest)):
+        return complete
     set_threads(chosen.threads)
     return train_runs(
         spec.analysis,
@@ -238,7 +242,7 @@ def train(
 
 
 def _shown_signature() -> inspect.Signature:
-    """That of `train`, with each option of a run in place of `**options`, for `help` and notebooks."""
+    """The signature of `train` with the options of a run in place of `**options`, for `help` and notebooks."""
     shown = inspect.signature(train)
     kept = [each for each in shown.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
     options = [
@@ -252,9 +256,9 @@ train.__signature__ = _shown_signature()  # type: ignore[attr-defined]
 
 
 def load_trained(run: "Run | PathLike") -> "nn.Module":
-    """The trained network of a run, or of the run at a path, as a module on the CPU in evaluation mode.
+    """Load the trained network of a run, or of the run at a path, as a module on the CPU in evaluation mode.
 
-    Raises RunError.
+    Raises RunError if the run has no usable weights.
     """
     from cifar_dsl.training.weights import load_weights
 
@@ -263,10 +267,10 @@ def load_trained(run: "Run | PathLike") -> "nn.Module":
 
 
 def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> Run | None:
-    """The complete run of this spec and seed, whatever name it was trained under; None if there is none.
+    """Find the complete run with this fingerprint and seed, under any name; None if there is none.
 
-    Where `digest` is given, the run must have used this very data. Raises RunError if the run in the place
-    where this one would be kept used other data of the same name.
+    With `digest`, the run must have used the dataset with this digest. Raises RunError if the folder for such a run
+    holds one on another dataset of the same name.
     """
     for run in find_runs(runs, spec.fingerprint):
         record = run.record()
@@ -275,7 +279,7 @@ def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> Ru
     place = run_path(runs, spec.identity, seed)
     if place.exists():
         raise RunError(
-            f"{place} was trained on other data that is also called {open_run(place).record().data.name}",
+            f"{place} was trained on a different dataset that is also called {open_run(place).record().data.name}",
             "keep the runs apart with --runs, or replace the old one with --retrain",
         )
     return None
@@ -290,7 +294,7 @@ def job(
     display_name: str | None = None,
     shares_device: bool = False,
 ) -> Job:
-    """The training of an opened spec with these seeds, as data that another process can run."""
+    """A job that trains an opened spec with these seeds, possibly in another process."""
     return Job(
         spec_text=spec.text,
         spec=spec.identity,
@@ -306,7 +310,7 @@ def job(
 
 
 def set_threads(threads: int | None) -> None:
-    """Pin torch's CPU threads; None leaves torch's choice."""
+    """Set the number of torch's CPU threads; None leaves it to torch."""
     import torch
 
     if threads is not None:
@@ -314,7 +318,7 @@ def set_threads(threads: int | None) -> None:
 
 
 def with_data(spec: Spec, data: str) -> Spec:
-    """The spec with the override `train.data=DATA`; its graph isn't made again. Raises SpecError."""
+    """The spec with the override `train.data=DATA`, without another expansion of its graph. Raises SpecError."""
     return evolve(
         spec,
         analysis=compiler.with_data(spec.analysis, data),
@@ -323,7 +327,7 @@ def with_data(spec: Spec, data: str) -> Spec:
 
 
 def with_overrides(spec: Spec, *overrides: str) -> Spec:
-    """The spec, loaded again with further overrides. Raises SpecError."""
+    """Load the spec again with additional overrides. Raises SpecError."""
     overrides = (*spec.overrides, *overrides)
     if spec.unsaved is not None:
         return spec_of_text(spec.unsaved, spec.path, overrides)

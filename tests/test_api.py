@@ -214,9 +214,9 @@ def test_a_data_set_is_loaded_once_for_all_specs(tiny, pictures):
 
 def test_a_spec_trained_on_a_file_asks_where_it_lies(tiny, pictures):
     spec, _ = open_data(cifar_dsl.load(tiny), f"npz:{pictures}")
-    with pytest.raises(DataError, match="can't say where it lies") as caught:
+    with pytest.raises(DataError, match="needs an array file, whose path isn't in the spec") as caught:
         open_data(spec)
-    assert caught.value.help == ("say where the file is: --data npz:PATH",)
+    assert caught.value.help == ("pass the path: --data npz:PATH",)
 
 
 def test_data_that_does_not_fit_the_network_is_refused(make_spec, tiny, pictures, train):

@@ -120,7 +120,7 @@ def test_a_limit_is_raised_for_one_command(cli, deep):
         ("NESTING=100", "NESTING can't be raised. Limits that can be raised: "),
         ("LAYERS", "LAYERS has no integer value; use LAYERS=1_000_000."),
         ("LAYERS=many", "LAYERS=many has no integer value"),
-        ("LAYERS=9_999", "LAYERS is 10,000 and can only be raised."),
+        ("LAYERS=9_999", "LAYERS is 10,000 by default and can only be raised."),
         (f"FILE_BYTES={10**20}", "FILE_BYTES can be at most 1,000,000,000,000,000."),
         (f"FILE_BYTES={'9' * 5000}", "has no integer value"),
     ],

@@ -121,7 +121,7 @@ def test_a_run_that_was_broken_off_is_shown_by_either_name(cli, runs, suffix):
 def test_what_is_not_one_run_is_not_shown(cli, runs):
     outcome = cli("runs", "show", runs)
     assert outcome.code == 1
-    assert "holds 3 runs" in outcome.err
+    assert "contains 3 runs" in outcome.err
     assert "name one of them: " in outcome.err
 
 

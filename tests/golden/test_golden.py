@@ -33,7 +33,47 @@ def test_what_is_recorded_is_what_is_tested() -> None:
 
 
 def test_public_names() -> None:
-    assert cifar_dsl.__all__ == ["Spec", "SpecError", "__version__", "load", "load_trained", "train"]
+    assert cifar_dsl.__all__ == [
+        "Analysis",
+        "CheckpointSaved",
+        "CifarDslError",
+        "Cost",
+        "DataError",
+        "DeviceError",
+        "Diagnostic",
+        "DownloadError",
+        "EngineError",
+        "EpochEnded",
+        "EpochMetrics",
+        "Event",
+        "Graph",
+        "Listener",
+        "LockedError",
+        "Node",
+        "Note",
+        "Recipe",
+        "Run",
+        "RunError",
+        "RunOptions",
+        "RunRecord",
+        "RunResult",
+        "Shape",
+        "Spec",
+        "SpecError",
+        "SpecIdentity",
+        "StepsDone",
+        "StoppedError",
+        "SweepError",
+        "TrainingEnded",
+        "TrainingFailed",
+        "TrainingStarted",
+        "TrainingStopped",
+        "UserError",
+        "__version__",
+        "load",
+        "load_trained",
+        "train",
+    ]
     assert dir(cifar_dsl) == cifar_dsl.__all__
     assert all(hasattr(cifar_dsl, name) for name in cifar_dsl.__all__)
 

@@ -62,7 +62,7 @@ def test_a_folder_that_takes_no_files_is_broken(cli, tmp_path):
     (tmp_path / "file").write_text("")
     found = findings(cli("doctor", "--json", "--runs", tmp_path / "file" / "runs"))
     assert found["folders", "runs"]["is_broken"]
-    assert "can't be written" in found["folders", "runs"]["text"]
+    assert "is not writable" in found["folders", "runs"]["text"]
 
 
 def test_a_disk_that_is_almost_full_is_broken(cli, monkeypatch):

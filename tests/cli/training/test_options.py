@@ -112,7 +112,7 @@ exec(compile(source.replace(place, {LINE!r} + place), spec.origin, "exec"), vars
 from cifar_dsl.cli import main
 """
 
-# Trainings say what they were told, and end.
+# Trainings fail with the value that they received.
 SHOWN = """
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.training import session

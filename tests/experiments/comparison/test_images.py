@@ -15,7 +15,9 @@ from cifar_dsl.runs.predictions import write_predictions
 CLASSES = ("cat", "dog")
 
 
-def predictions(name: str, *predicted: str, labels: str = "000111", seeds=None, probability: float = 0.5) -> SpecPredictions:
+def predictions(
+    name: str, *predicted: str, labels: str = "000111", seeds=None, probability: float = 0.5
+) -> SpecPredictions:
     rows = np.array([[int(digit) for digit in each] for each in predicted], np.uint8)
     return SpecPredictions(
         name,

@@ -49,7 +49,11 @@ def test_unequal_numbers_of_seeds_are_both_said(said):
     ("base", "other", "expected"),
     [
         ((0.5,), (0.7,), "s0: +20.0 points, but one run of s0 can't separate a trick from luck; train more seeds"),
-        ((0.5,), (0.7, 0.8), "s0: +25.0 points, but one run of base can't separate a trick from luck; train more seeds"),
+        (
+            (0.5,),
+            (0.7, 0.8),
+            "s0: +25.0 points, but one run of base can't separate a trick from luck; train more seeds",
+        ),
         (
             (0.5, 0.5),
             (0.7, 0.7),

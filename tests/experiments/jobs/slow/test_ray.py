@@ -95,7 +95,7 @@ def test_a_job_that_fails_lets_the_others_go_on_and_a_complete_run_is_not_traine
     wrong = evolve(wrong, spec=evolve(wrong.spec, fingerprint="0" * 12))
     first, second = RayExecutor().run([wrong, job(1, runs="a")], lambda *_: None)
     assert isinstance(first, TrainingFailed)
-    assert "means something else here" in first.message
+    assert "differs on this worker" in first.message
     (run,) = map(Path, second.paths)
     before = (run / "run.json").stat().st_ino
     told = []
