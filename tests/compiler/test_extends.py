@@ -41,7 +41,7 @@ def channels(analysis: Analysis) -> list[int]:
 
 
 def test_params_are_overridden_and_dependent_params_follow(tmp_path: Path) -> None:
-    assert channels(extended(tmp_path, "param width = 6")) == [6, 6, 6 * 36, 12, 10]  # `head` is worked out late
+    assert channels(extended(tmp_path, "param width = 6")) == [6, 6, 6 * 36, 12, 10]  # `head` is 2 * 6
 
 
 def test_blocks_are_overridden(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_overrides_reach_groups() -> None:
     text = spec("group g { select bias }")
     group = group_of(text, "train.group.g.optimizer.lr=0.25", "train.group.g.epochs=2", "train.optimizer.momentum=0.5")
     assert (group.optimizer.arguments()["lr"], group.epochs) == (0.25, 2)
-    assert group.optimizer.arguments()["momentum"] == 0.5  # the recipe's, as it is in the end
+    assert group.optimizer.arguments()["momentum"] == 0.5  # inherits the final value of the recipe
     assert group_of(text, "train.group.g.select=[norm]").select == ("norm",)
 
 

@@ -17,8 +17,8 @@ def recipe_of(*lines: str) -> Recipe:
 
 def with_lines(*lines: str) -> str:
     """A spec in which these lines replace the same settings of `train`."""
-    told = {line.split()[0]: line for line in TRAIN.splitlines()[1:-1]} | {line.split()[0]: line for line in lines}
-    return MODEL + "train {\n" + "\n".join(told.values()) + "\n}\n"
+    settings = {line.split()[0]: line for line in TRAIN.splitlines()[1:-1]} | {line.split()[0]: line for line in lines}
+    return MODEL + "train {\n" + "\n".join(settings.values()) + "\n}\n"
 
 
 def test_defaults() -> None:

@@ -31,8 +31,8 @@ def test_parameters_are_the_published_ones(name: str) -> None:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_it_is_short(name: str) -> None:
     lines = (specs_directory() / f"{name}.arch").read_text(encoding="utf-8").splitlines()
-    said = [line for line in lines if line.strip() and not line.strip().startswith("#")]
-    assert len(said) <= LINES.get(name, 8)
+    code = [line for line in lines if line.strip() and not line.strip().startswith("#")]
+    assert len(code) <= LINES.get(name, 8)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -48,7 +48,7 @@ def test_fingerprints_are_distinct() -> None:
 
 
 def test_fingerprints_never_change() -> None:
-    # Runs on people's disks are found by these.
+    # Users' existing runs are found by these fingerprints.
     assert analyze(specs_directory() / "baseline.arch").fingerprint == "c2103d66e59b"
     assert analyze(specs_directory() / "residual.arch").fingerprint == "7cce53dd9b4d"
 

@@ -25,7 +25,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def said_of(own: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def codes_and_places(own: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """All that the commands say of a spec that they refuse."""
     said = ""
     for command in (
@@ -163,7 +163,7 @@ def test_no_way_leads_out(
     own.write_text(f'arch own extends "{name}"\n', encoding="utf-8")
     opened: list[Path] = []
     monkeypatch.setattr(Path, "open", _watched(Path.open, opened))
-    said = said_of(own, capsys)
+    said = codes_and_places(own, capsys)
     assert SECRET not in said
     assert "root:" not in said  # of /etc/passwd
     assert {path.resolve() for path in opened if path.suffix == ".arch"} <= set(root.resolve().rglob("*.arch"))

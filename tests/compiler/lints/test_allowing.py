@@ -1,7 +1,7 @@
 """Comments that allow warnings, and W0101 for unused comments."""
 
 import pytest
-from helpers.findings import inspected, mended, said_of
+from helpers.findings import codes_and_places, fixed_text, inspected
 
 BIAS = "W0203"
 POOL = "W0204"
@@ -23,11 +23,11 @@ STAGE = "    conv(8, 1) -> bn\n"
 
 def codes_with(old: str, new: str) -> list[str]:
     assert TEXT.count(old) == 1
-    return [code for code, _ in said_of(TEXT.replace(old, new))]
+    return [code for code, _ in codes_and_places(TEXT.replace(old, new))]
 
 
 def test_without_comments_both_are_reported() -> None:
-    assert said_of(TEXT) == [(BIAS, "conv(8, 1)"), (POOL, "maxpool(2)")]
+    assert codes_and_places(TEXT) == [(BIAS, "conv(8, 1)"), (POOL, "maxpool(2)")]
 
 
 @pytest.mark.parametrize(
@@ -87,16 +87,16 @@ def test_other_comments_allow_nothing_and_are_left_alone(comment: str) -> None:
 
 def test_quoted_text_is_no_comment() -> None:
     base = {"a # allow: W0203": TEXT}
-    assert said_of('arch derived extends "a # allow: W0203.arch"\n', **base) == []
+    assert codes_and_places('arch derived extends "a # allow: W0203.arch"\n', **base) == []
 
 
 def test_a_base_allows_nothing_in_what_extends_it() -> None:
     base = "# allow: W0203, W0204\n" + TEXT.replace("conv(8, 1) -> bn", "unit").replace(
         "input", "block unit() { conv(8, 1) -> bn }\ninput"
     )
-    assert said_of(base) == []
+    assert codes_and_places(base) == []
     derived = 'arch derived extends "base.arch"\nblock unit() { conv(4, 1) -> bn }\n'
-    assert said_of(derived, base=base) == [(BIAS, "conv(4, 1)")]
+    assert codes_and_places(derived, base=base) == [(BIAS, "conv(4, 1)")]
 
 
 def test_errors_are_reported_without_checking_comments() -> None:
@@ -121,8 +121,8 @@ def test_the_message_of_an_unused_comment(code: str, message: str) -> None:
 
 def test_one_of_two_codes_allows_nothing() -> None:
     text = TEXT.replace("-> bn", "-> bn  # allow: W0203, W0205")
-    assert said_of(text) == [("W0101", "W0205"), (POOL, "maxpool(2)")]
-    assert mended(text) == text  # what else it allows is left to the author
+    assert codes_and_places(text) == [("W0101", "W0205"), (POOL, "maxpool(2)")]
+    assert fixed_text(text) == text  # the comment also allows another code, so it has no fix
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ def test_one_of_two_codes_allows_nothing() -> None:
 def test_the_fix_deletes_the_comment(old: str, new: str) -> None:
     text = TEXT.replace(old, new)
     assert text != TEXT
-    assert mended(text) == TEXT
+    assert fixed_text(text) == TEXT
 
 
 def test_a_comment_with_a_reason_has_no_fix() -> None:
     text = TEXT.replace("relu", "relu  # allow: W0205 (as published)")
-    assert mended(text) == text
+    assert fixed_text(text) == text

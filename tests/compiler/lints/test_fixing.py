@@ -1,7 +1,7 @@
 """Applying fixes to a text."""
 
 import pytest
-from helpers.findings import inspected, mended
+from helpers.findings import fixed_text, inspected
 from helpers.networks import specs
 from helpers.specs import text_of
 from hypothesis import given, settings
@@ -16,7 +16,7 @@ OTHER = Source("other.arch", "one two three")
 
 def finding(*edits: tuple[int, int, str], safe: bool = True, source: Source = TEXT) -> Diagnostic:
     made = tuple(Edit(Span(source, start, end), text) for start, end, text in edits)
-    return Diagnostic("W0201", "found", Label(Span(source, 0, 1)), fixes=(Fix("mend it", made, safe),))
+    return Diagnostic("W0201", "found", Label(Span(source, 0, 1)), fixes=(Fix("fix it", made, safe),))
 
 
 def test_edits_are_applied_at_their_places() -> None:
@@ -59,15 +59,15 @@ def test_nothing_to_fix() -> None:
 
 def test_did_you_mean() -> None:
     text = text_of("cnov(8, 1) -> rellu\nflaten\ndense(10)")
-    assert mended(text) == text
-    assert mended(text, also_unsafe=True) == text_of("conv(8, 1) -> relu\nflatten\ndense(10)")
+    assert fixed_text(text) == text
+    assert fixed_text(text, also_unsafe=True) == text_of("conv(8, 1) -> relu\nflatten\ndense(10)")
 
 
 @settings(deadline=None, max_examples=150)
 @given(specs())
 def test_safe_fixes_keep_the_meaning(text: str) -> None:
     text = text.replace("model {", "param unused = 8\nmodel {\nlet spare = 2\n", 1)
-    before, after = inspected(text), inspected(mended(text))
+    before, after = inspected(text), inspected(fixed_text(text))
     assert before.found is not None
     assert after.found is not None
     assert {"unused", "spare"} <= {one.label.span.text for one in before.diagnostics}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from helpers.findings import inspected, said_of
+from helpers.findings import codes_and_places, inspected
 from helpers.specs import text_of
 
 from cifar_dsl.compiler import Analysis, Library
@@ -22,7 +22,7 @@ def test_shipped_specs_are_free_of_warnings(path: Path) -> None:
 
 def test_warnings_come_in_the_order_of_the_text() -> None:
     text = text_of(f"conv(8, 1) -> bn\nmaxpool(2)\nlet y = relu\n{HEAD}", "param width = 8", size="3x9x9")
-    assert [code for code, _ in said_of(text)] == ["W0201", "W0203", "W0204", "W0202"]
+    assert [code for code, _ in codes_and_places(text)] == ["W0201", "W0203", "W0204", "W0202"]
 
 
 def test_a_spec_with_errors_has_no_warnings() -> None:
@@ -38,10 +38,10 @@ def test_the_analysis_of_a_spec_or_library() -> None:
 
 def test_warnings_never_concern_the_text_of_a_base() -> None:
     base = text_of(f"conv(8, 1) -> bn\n{HEAD}", "param width = 8")
-    assert len(said_of(base)) == 2
-    assert said_of('arch derived extends "base.arch"\n', base=base) == []
+    assert len(codes_and_places(base)) == 2
+    assert codes_and_places('arch derived extends "base.arch"\n', base=base) == []
 
 
 def test_the_number_of_warnings_is_limited() -> None:
     params = "\n".join(f"param p{i} = {i}" for i in range(DEFAULTS.diagnostics + 5))
-    assert len(said_of(text_of(HEAD, params))) == DEFAULTS.diagnostics
+    assert len(codes_and_places(text_of(HEAD, params))) == DEFAULTS.diagnostics

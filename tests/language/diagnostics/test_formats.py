@@ -114,10 +114,10 @@ def test_a_warning_is_a_warning_on_github():
 
 @pytest.mark.parametrize("text", ["100 %", "a\nb", "a\r\nb", "a::b,c", "::set-output name=x::y", "\x1b[31m", "\u202e"])
 def test_text_of_a_spec_never_becomes_a_command(text):
-    said = render_github(diagnostic(f"{text}.arch", text))
-    assert len(said.splitlines()) == 1
-    assert said.isprintable()
-    properties, _, message = said.removeprefix("::error ").partition("::")
+    output = render_github(diagnostic(f"{text}.arch", text))
+    assert len(output.splitlines()) == 1
+    assert output.isprintable()
+    properties, _, message = output.removeprefix("::error ").partition("::")
     values = dict(value.split("=", 1) for value in properties.split(","))
     assert set(values) == {"title", "file", "line", "col", "endLine", "endColumn"}
     assert unescaped(values["file"]) == visible(f"{text}.arch")

@@ -67,7 +67,7 @@ def frames(text: str) -> list[tuple[str, str]]:
         ("train { group g { §", [("file", ""), ("train", ""), ("group", "")]),
         ("train { optimizer sgd(§", [("file", ""), ("train", ""), ("call", "sgd")]),
         ("model { relu }\n§", [("file", "")]),
-        # Brackets that are left open end where an item begins.
+        # An item closes all open brackets.
         ("model { conv(3, add {\n§", [("file", ""), ("body", ""), ("call", "conv"), ("body", "")]),
         ("model { conv(3, add {\nblock unit() { §", [("file", ""), ("body", "")]),
         ("model { conv(3 }\n§", [("file", "")]),

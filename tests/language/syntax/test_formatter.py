@@ -231,16 +231,16 @@ model {{                                                 # 2
 
 
 COMMENTS = [
-    # a comment above what it is about, at the indentation of it
+    # a comment above code, with the indentation of the code
     ("# 1\narch a\n# 2\n# 3\ninput 3x8x8\n", "# 1\narch a\n# 2\n# 3\ninput 3x8x8\n"),
-    # blank lines between comments stay, one at most
+    # at most one blank line between comments
     ("# 1\n\n\n# 2\narch a\n", "# 1\n\n# 2\narch a\n"),
     # in an empty body and at the end of one
     ("arch a\nmodel {\n# 1\n}\n", "arch a\n\nmodel {\n    # 1\n}\n"),
     ("arch a\nmodel {\nb\n# 1\n\n\n# 2\n\n}\n", "arch a\n\nmodel {\n    b\n    # 1\n\n    # 2\n}\n"),
     # at the end of the file
     ("arch a\n\n\n# 1\n# 2", "arch a\n\n# 1\n# 2\n"),
-    # between branches, before and behind the bar
+    # between branches, before and after the bar
     (
         "arch a\nmodel { add { b # 1\n# 2\n| # 3\nc } }\n",
         in_model("    add {\n" + "        b".ljust(36) + "# 1\n        # 2\n        # 3\n      | c\n    }\n"),
@@ -255,22 +255,22 @@ COMMENTS = [
         "arch a\nparam b = [\n1 # 1\n, # 2\n2\n# 3\n]\n",
         "arch a\n\nparam b = [\n" + "    1,".ljust(36) + "# 1\n    # 2\n    2\n    # 3\n]\n",
     ),
-    # behind an arrow
+    # after an arrow
     (
         "arch a\nmodel { b -> # 1\nc\n}\n",
         in_model("    b".ljust(36) + "# 1\n        -> c\n"),
     ),
-    # a comment that goes on below, in the column of the first
+    # a comment continued below, in the same column
     (
         "arch a\nmodel {\nb    # 1\n     # 2\nc\n# 3\n}\n",
         in_model("    b".ljust(36) + "# 1\n" + " " * 36 + "# 2\n    c\n    # 3\n"),
     ),
-    # the blank line before an item of several lines comes behind it
+    # the blank line before an item of several lines comes after the comment
     (
         "arch a # 1\n       # 2\nmodel {\nb\n}\n",
         "arch a".ljust(36) + "# 1\n" + " " * 36 + "# 2\n\nmodel {\n    b\n}\n",
     ),
-    # what looks like one in a text, and what a text looks like in one
+    # a comment sign in a string, and a string in a comment
     ('arch a extends "#b"# "c"\n', 'arch a extends "#b"'.ljust(36) + '# "c"\n'),
     # longer than a line
     (f"arch a # {'x' * 200}\n", f"{'arch a':36}# {'x' * 200}\n"),

@@ -89,11 +89,11 @@ def test_one_damaged_token_keeps_everything_else_in_the_tree(name: str, data: st
     first = tokens[max(0, i - 1)].start_pos or 0  # the damage, and the tokens on either side of it
     last = tokens[min(i + (not inserted), len(tokens) - 1)].end_pos or 0
     here = places(result.spec)
-    for said, begins, ends in places(parse(text)):
+    for node, begins, ends in places(parse(text)):
         if ends < first:
-            assert (said, begins, ends) in here
+            assert (node, begins, ends) in here
         elif begins > last:
-            assert (said, begins + grown, ends + grown) in here
+            assert (node, begins + grown, ends + grown) in here
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -1,7 +1,7 @@
 """W0206: branches and loops that no param can change."""
 
 import pytest
-from helpers.findings import inspected, said_of
+from helpers.findings import codes_and_places, inspected
 from helpers.specs import text_of
 
 HEAD = "flatten -> dense(10)"
@@ -24,7 +24,7 @@ HEAD = "flatten -> dense(10)"
     ],
 )
 def test_constant_conditions_are_reported(model: str, place: str) -> None:
-    assert said_of(text_of(f"{model}\n{HEAD}")) == [("W0206", place)]
+    assert codes_and_places(text_of(f"{model}\n{HEAD}")) == [("W0206", place)]
 
 
 @pytest.mark.parametrize(
@@ -44,19 +44,19 @@ def test_constant_conditions_are_reported(model: str, place: str) -> None:
     ],
 )
 def test_conditions_that_can_change_are_not_reported(items: str, model: str) -> None:
-    assert said_of(text_of(f"{model}\n{HEAD}", items)) == []
+    assert codes_and_places(text_of(f"{model}\n{HEAD}", items)) == []
 
 
 def test_a_default_and_the_argument_of_a_block() -> None:
     block = "block unit(c: int = 8 if true else 4) { conv(c, 1) }"
-    assert said_of(text_of(f"unit -> unit(4 if false else 8)\n{HEAD}", block)) == [
+    assert codes_and_places(text_of(f"unit -> unit(4 if false else 8)\n{HEAD}", block)) == [
         ("W0206", "true"),
         ("W0206", "false"),
     ]
 
 
 def test_blocks_of_a_library() -> None:
-    assert said_of("library blocks\nblock unit() { if true { relu } }\n") == [("W0206", "true")]
+    assert codes_and_places("library blocks\nblock unit() { if true { relu } }\n") == [("W0206", "true")]
 
 
 def test_the_message_states_the_constant_value() -> None:
@@ -67,4 +67,4 @@ def test_the_message_states_the_constant_value() -> None:
 
 
 def test_a_condition_that_can_not_be_evaluated_is_an_error() -> None:
-    assert [code for code, _ in said_of(text_of(f"if 1 // 0 {{ relu }}\n{HEAD}"))] == ["E0210"]
+    assert [code for code, _ in codes_and_places(text_of(f"if 1 // 0 {{ relu }}\n{HEAD}"))] == ["E0210"]

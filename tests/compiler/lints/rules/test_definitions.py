@@ -1,7 +1,7 @@
 """W0201: unused definitions."""
 
 import pytest
-from helpers.findings import inspected, mended, said_of
+from helpers.findings import codes_and_places, fixed_text, inspected
 from helpers.specs import TRAIN, text_of
 
 HEAD = "flatten -> dense(10)"
@@ -22,7 +22,7 @@ UNIT = "block unit(c: int) { conv(c, 1) -> relu }"
     ],
 )
 def test_unused_definitions_are_reported(items: str, model: str, name: str) -> None:
-    assert said_of(text_of(model, items)) == [("W0201", name)]
+    assert codes_and_places(text_of(model, items)) == [("W0201", name)]
 
 
 @pytest.mark.parametrize(
@@ -43,50 +43,50 @@ def test_unused_definitions_are_reported(items: str, model: str, name: str) -> N
     ],
 )
 def test_used_definitions_are_not_reported(items: str, model: str) -> None:
-    assert said_of(text_of(model, items, size="3x32x32")) == []
+    assert codes_and_places(text_of(model, items, size="3x32x32")) == []
 
 
 def test_a_param_that_is_only_used_by_an_override() -> None:
     text = text_of(f"conv(width, 1)\n{HEAD}", "param width = 8\nparam wide = 16")
-    assert said_of(text) == [("W0201", "wide")]
-    assert said_of(text, ["width=wide"]) == []
+    assert codes_and_places(text) == [("W0201", "wide")]
+    assert codes_and_places(text, ["width=wide"]) == []
 
 
 def test_unused_named_tensors_have_another_warning() -> None:
-    assert [code for code, _ in said_of(text_of(f"let y = conv(8, 1)\n{HEAD}"))] == ["W0202"]
+    assert [code for code, _ in codes_and_places(text_of(f"let y = conv(8, 1)\n{HEAD}"))] == ["W0202"]
 
 
 def test_a_block_used_only_by_an_unused_block_is_reported_after_its_removal() -> None:
     text = text_of(HEAD, f"{UNIT}\nblock pair() {{ unit(4) -> unit(8) }}")
-    assert said_of(text) == [("W0201", "pair")]
-    assert "block" not in mended(text)
+    assert codes_and_places(text) == [("W0201", "pair")]
+    assert "block" not in fixed_text(text)
 
 
 def test_redefining_a_definition_that_the_base_uses() -> None:
     base = text_of(f"conv(width, 1)\n{HEAD}", "param width = 8")
-    assert said_of('arch derived extends "base.arch"\nparam width = 16\n', base=base) == []
+    assert codes_and_places('arch derived extends "base.arch"\nparam width = 16\n', base=base) == []
 
 
 def test_redefining_a_definition_that_only_the_base_would_use() -> None:
     base = text_of(f"conv(width, 1)\n{HEAD}", "param width = 8")
     derived = f'arch derived extends "base.arch"\nparam width = 16\nmodel {{ {HEAD} }}\n'
-    assert said_of(derived, base=base) == [("W0201", "width")]
+    assert codes_and_places(derived, base=base) == [("W0201", "width")]
 
 
 def test_unused_definitions_of_a_base_are_reported_for_the_base() -> None:
     base = text_of(HEAD, "param width = 8")
-    assert said_of('arch derived extends "base.arch"\n', base=base) == []
-    assert said_of(base) == [("W0201", "width")]
+    assert codes_and_places('arch derived extends "base.arch"\n', base=base) == []
+    assert codes_and_places(base) == [("W0201", "width")]
 
 
 def test_unused_blocks_of_a_library_are_not_reported() -> None:
-    assert said_of(f"library blocks\n{UNIT}\n") == []
+    assert codes_and_places(f"library blocks\n{UNIT}\n") == []
 
 
 def test_inside_a_library() -> None:
     text = "library blocks\nblock unit(c: int, k: int = 1) { for i in 0..2 { conv(c, 1) } }\n"
-    assert said_of(text) == [("W0201", "k"), ("W0201", "i")]
-    assert "{ repeat 2 { conv(c, 1) } }" in mended(text)
+    assert codes_and_places(text) == [("W0201", "k"), ("W0201", "i")]
+    assert "{ repeat 2 { conv(c, 1) } }" in fixed_text(text)
 
 
 @pytest.mark.parametrize(
@@ -110,26 +110,26 @@ def test_inside_a_library() -> None:
 )
 def test_the_fix_is_safe(items: str, model: str, gone: str) -> None:
     text = text_of(model, items)
-    after = mended(text)
+    after = fixed_text(text)
     assert gone in text
     assert gone not in after
     assert inspected(after).found.fingerprint == inspected(text).found.fingerprint
-    assert said_of(after) == []
+    assert codes_and_places(after) == []
 
 
 def test_the_fix_never_empties_a_branch() -> None:
     text = text_of(f"add {{ let part = 2\nlet other = 3 | relu }}\n{HEAD}")
-    assert said_of(text) == [("W0201", "part"), ("W0201", "other")]
-    assert mended(text, also_unsafe=True) == text
+    assert codes_and_places(text) == [("W0201", "part"), ("W0201", "other")]
+    assert fixed_text(text, also_unsafe=True) == text
 
 
 @pytest.mark.parametrize("rounds", ["1..3", "[1, 2]", "n..3", "0..(2  # times\n)"])
 def test_loops_that_repeat_can_not_replace_have_no_fix(rounds: str) -> None:
     text = text_of(f"for i in {rounds} {{ conv(8, 1) }}\n{HEAD}", "param n = 1" if "n" in rounds else "")
-    assert said_of(text) == [("W0201", "i")]
-    assert mended(text, also_unsafe=True) == text
+    assert codes_and_places(text) == [("W0201", "i")]
+    assert fixed_text(text, also_unsafe=True) == text
 
 
 def test_parameters_have_no_fix_since_calls_may_pass_them() -> None:
     text = text_of(f"unit(8, 1)\n{HEAD}", "block unit(c: int, k: int) { conv(c, 1) }")
-    assert mended(text, also_unsafe=True) == text
+    assert fixed_text(text, also_unsafe=True) == text

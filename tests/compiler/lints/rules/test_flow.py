@@ -1,7 +1,7 @@
 """W0202 to W0205 and W0207: warnings about the tensors of a network."""
 
 import pytest
-from helpers.findings import inspected, mended, said_of
+from helpers.findings import codes_and_places, fixed_text, inspected
 from helpers.specs import TRAIN, text_of
 
 HEAD = "flatten -> dense(10)"
@@ -20,7 +20,7 @@ HEAD = "flatten -> dense(10)"
     ],
 )
 def test_an_unused_tensor(model: str, place: str) -> None:
-    assert said_of(text_of(model)) == [("W0202", place)]
+    assert codes_and_places(text_of(model)) == [("W0202", place)]
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,13 @@ def test_an_unused_tensor(model: str, place: str) -> None:
     ],
 )
 def test_a_used_tensor(model: str) -> None:
-    assert said_of(text_of(model)) == []
+    assert codes_and_places(text_of(model)) == []
 
 
 def test_a_block_whose_tensor_is_used_in_one_call() -> None:
     block = "block split(wide: bool) { let y = conv(8, 1)\nconv(8, 1)\nif wide { add { y | identity } } }"
-    assert said_of(text_of(f"split(true) -> split(false)\n{HEAD}", block)) == []
-    assert said_of(text_of(f"split(false) -> split(false)\n{HEAD}", block)) == [("W0202", "conv(8, 1)")]
+    assert codes_and_places(text_of(f"split(true) -> split(false)\n{HEAD}", block)) == []
+    assert codes_and_places(text_of(f"split(false) -> split(false)\n{HEAD}", block)) == [("W0202", "conv(8, 1)")]
 
 
 # ---- W0203: biases before normalisations
@@ -59,7 +59,7 @@ def test_a_block_whose_tensor_is_used_in_one_call() -> None:
     ],
 )
 def test_a_bias_before_a_normalisation(model: str, place: str) -> None:
-    assert said_of(text_of(model)) == [("W0203", place)]
+    assert codes_and_places(text_of(model)) == [("W0203", place)]
 
 
 @pytest.mark.parametrize(
@@ -76,13 +76,13 @@ def test_a_bias_before_a_normalisation(model: str, place: str) -> None:
     ],
 )
 def test_a_bias_that_has_an_effect(model: str) -> None:
-    assert said_of(text_of(model)) == []
+    assert codes_and_places(text_of(model)) == []
 
 
 def test_a_block_with_a_norm_after_only_one_call() -> None:
     block = "block unit(c: int) { conv(c, 1) }"
-    assert said_of(text_of(f"unit(8) -> bn -> unit(8) -> relu\n{HEAD}", block)) == []
-    assert said_of(text_of(f"unit(8) -> bn -> unit(8) -> bn\n{HEAD}", block)) == [("W0203", "conv(c, 1)")]
+    assert codes_and_places(text_of(f"unit(8) -> bn -> unit(8) -> relu\n{HEAD}", block)) == []
+    assert codes_and_places(text_of(f"unit(8) -> bn -> unit(8) -> bn\n{HEAD}", block)) == [("W0203", "conv(c, 1)")]
 
 
 def test_parameters_of_all_calls_are_counted() -> None:
@@ -93,7 +93,7 @@ def test_parameters_of_all_calls_are_counted() -> None:
 
 def test_blocks_of_the_library_are_not_reported() -> None:
     block = "preact_bottleneck_block(4)"
-    assert said_of(text_of(f"{block} -> {HEAD}")) == []
+    assert codes_and_places(text_of(f"{block} -> {HEAD}")) == []
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ def test_blocks_of_the_library_are_not_reported() -> None:
 )
 def test_the_fix_removes_the_bias(stage: str) -> None:
     text = text_of(f"{stage} -> bn\n{HEAD}")
-    after = mended(text, also_unsafe=True)
-    assert mended(text) == text  # it changes what is counted and drawn
-    assert said_of(after) == []
+    after = fixed_text(text, also_unsafe=True)
+    assert fixed_text(text) == text  # unsafe: it changes the network
+    assert codes_and_places(after) == []
     assert "bias=false" in after.replace(" ", "")
     assert inspected(after).found.graph.cost.parameters == inspected(text).found.graph.cost.parameters - 8
 
@@ -132,19 +132,19 @@ def test_the_fix_removes_the_bias(stage: str) -> None:
 )
 def test_the_fixed_spec_is_valid_and_has_no_bias(stage: str) -> None:
     text = text_of(f"{stage} -> bn\n{HEAD}", "param with_bias = true\nassert with_bias")
-    assert [code for code, _ in said_of(text)] == ["W0203"]
-    after = mended(text, also_unsafe=True)
-    assert after == text or said_of(after) == []
+    assert [code for code, _ in codes_and_places(text)] == ["W0203"]
+    after = fixed_text(text, also_unsafe=True)
+    assert after == text or codes_and_places(after) == []
     assert "#" not in stage or "# bias=true" in after
 
 
 def test_a_layer_that_is_passed_as_an_argument_has_no_fix() -> None:
     blocks = "block unit(f: block) { f(8) -> bn }\nblock pointwise(c: int) { conv(c, 1) }"
     text = text_of(f"unit(pointwise)\n{HEAD}", blocks)
-    assert said_of(text) == [("W0203", "conv(c, 1)")]
-    assert "conv(c, 1, bias=false)" in mended(text, also_unsafe=True)
+    assert codes_and_places(text) == [("W0203", "conv(c, 1)")]
+    assert "conv(c, 1, bias=false)" in fixed_text(text, also_unsafe=True)
     called = text_of(f"unit(dense) -> {HEAD}", "block unit(f: block) { flatten -> f(8) -> bn }")
-    assert mended(called, also_unsafe=True) == called
+    assert fixed_text(called, also_unsafe=True) == called
 
 
 # ---- W0204: poolings that drop rows
@@ -182,7 +182,7 @@ def test_dropped_rows_and_columns(size: str, stage: str, lost: str) -> None:
 )
 def test_nothing_is_dropped(size: str, stage: str) -> None:
     head = "dense(10)" if "global" in stage else HEAD
-    assert said_of(text_of(f"{stage}\n{head}", size=size)) == []
+    assert codes_and_places(text_of(f"{stage}\n{head}", size=size)) == []
 
 
 def test_one_call_that_drops_is_enough() -> None:
@@ -207,7 +207,7 @@ def test_one_call_that_drops_is_enough() -> None:
     ],
 )
 def test_the_same_activation_twice(items: str, model: str, place: str) -> None:
-    assert said_of(text_of(model, items)) == [("W0205", place)]
+    assert codes_and_places(text_of(model, items)) == [("W0205", place)]
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_the_same_activation_twice(items: str, model: str, place: str) -> None:
     ],
 )
 def test_activations_with_a_layer_between_them(items: str, model: str) -> None:
-    assert said_of(text_of(model, items)) == []
+    assert codes_and_places(text_of(model, items)) == []
 
 
 def test_both_places_are_shown() -> None:
@@ -252,9 +252,9 @@ def test_both_places_are_shown() -> None:
 def test_softmax_before_the_loss(ending: str, loss: str, expected: list[str]) -> None:
     train = TRAIN.replace("}", f"loss {loss}\n}}")
     text = text_of(f"flatten -> {ending}", train, size="3x32x32")
-    assert said_of(text) == [("W0207", place) for place in expected]
+    assert codes_and_places(text) == [("W0207", place) for place in expected]
 
 
 def test_the_default_loss_counts_and_no_recipe_has_none() -> None:
-    assert said_of(text_of("flatten -> dense(10) -> softmax", TRAIN, size="3x32x32")) == [("W0207", "softmax")]
-    assert said_of(text_of("flatten -> dense(10) -> softmax", size="3x32x32")) == []
+    assert codes_and_places(text_of("flatten -> dense(10) -> softmax", TRAIN, size="3x32x32")) == [("W0207", "softmax")]
+    assert codes_and_places(text_of("flatten -> dense(10) -> softmax", size="3x32x32")) == []

@@ -1,7 +1,7 @@
 """W0401: learning rates that training ends too early to reach."""
 
 import pytest
-from helpers.findings import inspected, said_of
+from helpers.findings import codes_and_places, inspected
 
 BASE = """\
 arch base
@@ -35,7 +35,7 @@ def derived(*settings: str) -> str:
     ],
 )
 def test_rates_that_training_does_not_reach(schedule: str, place: str) -> None:
-    assert said_of(text_of(f"schedule {schedule}")) == [("W0401", place)]
+    assert codes_and_places(text_of(f"schedule {schedule}")) == [("W0401", place)]
 
 
 @pytest.mark.parametrize(
@@ -51,34 +51,34 @@ def test_rates_that_training_does_not_reach(schedule: str, place: str) -> None:
     ],
 )
 def test_rates_that_training_reaches(schedule: str) -> None:
-    assert said_of(text_of(f"schedule {schedule}")) == []
+    assert codes_and_places(text_of(f"schedule {schedule}")) == []
 
 
 def test_fewer_epochs_than_the_base_has() -> None:
     base = text_of("schedule step(at=[5, 8])")
-    assert said_of(derived("epochs 6"), base=base) == [("W0401", "epochs 6")]
-    assert said_of(derived("epochs 9"), base=base) == []
-    assert said_of(base) == []
+    assert codes_and_places(derived("epochs 6"), base=base) == [("W0401", "epochs 6")]
+    assert codes_and_places(derived("epochs 9"), base=base) == []
+    assert codes_and_places(base) == []
 
 
 @pytest.mark.parametrize(("setting", "place"), [("schedule step(at=[15])", "[15]"), ("schedule.warmup 15", "15")])
 def test_another_schedule_than_the_base_has(setting: str, place: str) -> None:
-    assert said_of(derived(setting), base=text_of("schedule cosine")) == [("W0401", place)]
+    assert codes_and_places(derived(setting), base=text_of("schedule cosine")) == [("W0401", place)]
 
 
 def test_both_are_overridden() -> None:
     text = derived("epochs 6", "schedule cosine(warmup=7)")
-    assert said_of(text, base=text_of("schedule step(at=[5, 8])")) == [("W0401", "7")]
+    assert codes_and_places(text, base=text_of("schedule step(at=[5, 8])")) == [("W0401", "7")]
 
 
 def test_an_unreached_rate_of_the_base_is_reported_for_the_base() -> None:
     base = text_of("schedule step(at=[5, 20])")
-    assert said_of(base) == [("W0401", "[5, 20]")]
-    assert said_of(derived("batch 32"), base=base) == []
+    assert codes_and_places(base) == [("W0401", "[5, 20]")]
+    assert codes_and_places(derived("batch 32"), base=base) == []
 
 
 def test_without_a_recipe() -> None:
-    assert said_of("arch test\ninput 3x32x32\nmodel { flatten -> dense(10) }\n") == []
+    assert codes_and_places("arch test\ninput 3x32x32\nmodel { flatten -> dense(10) }\n") == []
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_without_a_recipe() -> None:
 )
 def test_a_group(settings: tuple[str, ...], place: str | None) -> None:
     group = "group head { select matrix\n" + "\n".join(settings) + "\n}"
-    assert said_of(text_of(group)) == ([("W0401", place)] if place else [])
+    assert codes_and_places(text_of(group)) == ([("W0401", place)] if place else [])
 
 
 def test_the_epochs_are_named() -> None:
