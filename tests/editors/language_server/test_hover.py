@@ -60,7 +60,7 @@ def test_words_of_a_text(place: str, expected: list[str], broken: str) -> None:
         ("conv(8, 1, init=norm§al(std=1))", ["normal(std=0.02)"]),
         ("conv(8, 1, init=normal(s§td=1))", ["an argument of `normal`"]),
         ("conv(8, 1, init=dir§ac)", ["dirac"]),
-        ("conv(ma§x(1, 2), 1)", ["max(x, ...)", "The greatest of its arguments"]),
+        ("conv(ma§x(1, 2), 1)", ["max(x, ...)", "The largest"]),
         ("con§cat { relu | bn }", ["concat { ... | ... }", "branches"]),
         ("conv(in_chan§nels, 1)", ["channels of the current tensor"]),
         (
