@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.runs import EPOCH, FINGERPRINT, broken_off, holding, identity, names_below, write
+from helpers.runs import EPOCH, FINGERPRINT, holding, identity, interrupted, names_below, write
 
 from cifar_dsl.cli import confirmation
 from cifar_dsl.cli.completion_items import run_items
@@ -20,7 +20,7 @@ def runs(tmp_path: Path) -> Path:
     folder = tmp_path / "runs"
     write(folder)
     (write(folder, seed=1).path / WEIGHTS).write_bytes(b"other")
-    broken_off(run_path(folder, identity(), 2))
+    interrupted(run_path(folder, identity(), 2))
     return folder
 
 

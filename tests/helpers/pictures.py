@@ -1,4 +1,4 @@
-"""Small random data sets on the CPU."""
+"""Small random datasets on the CPU."""
 
 import numpy as np
 import torch

@@ -48,8 +48,8 @@ def write(root: Path, name: str = "mine", seed: int = 0, spec: str = "arch mine\
     return run
 
 
-def broken_off(place: Path, epochs: int = 3, spec: str = "arch mine\n") -> None:
-    """What a process leaves that is broken off after some epochs."""
+def interrupted(place: Path, epochs: int = 3, spec: str = "arch mine\n") -> None:
+    """Leave the partial run of a process that was interrupted after some epochs."""
     writer = RunWriter(place)
     writer.acquire()
     writer.start(record(), spec)
@@ -74,7 +74,7 @@ time.sleep(float(sys.argv[3]))
 
 
 def holding(place: Path, seconds: float = 60) -> subprocess.Popen[str]:
-    """Another process that trains the run, until it is killed or the time is over."""
+    """Another process that holds the run until it is killed or the time is over."""
     tests = str(Path(__file__).parents[1])
     command = [sys.executable, "-c", HOLD, str(place), tests, str(seconds)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

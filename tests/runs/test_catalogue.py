@@ -1,4 +1,4 @@
-"""What lies in a folder of runs is told for what it is."""
+"""A folder of runs is listed with the status of each run."""
 
 import os
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from helpers.runs import FINGERPRINT, RESULT_OF_RUN, broken_off, holding, identity, record, write
+from helpers.runs import FINGERPRINT, RESULT_OF_RUN, holding, identity, interrupted, record, write
 
 from cifar_dsl.runs import RECORD, RESULT, SPEC, WEIGHTS, RunResult, RunWriter, partial_path, record_failure, run_path
 from cifar_dsl.runs.catalogue import FoundRun, Status, entries
@@ -41,7 +41,7 @@ def test_a_complete_run_is_listed_with_its_record_and_result(tmp_path, place):
     assert (only(tmp_path).name, only(tmp_path).seed, only(tmp_path).state) == ("mine", 0, "complete")
 
 
-def test_runs_are_listed_by_path_and_seed_however_deep_they_lie(tmp_path):
+def test_runs_at_any_depth_are_listed_by_path_and_seed(tmp_path):
     for folder, seed in (("b", 1), ("a/deep", 10), ("a/deep", 3)):
         write(tmp_path / folder, seed=seed)
     found = [str(entry.path.relative_to(tmp_path)) for entry in entries(tmp_path)]
@@ -49,14 +49,14 @@ def test_runs_are_listed_by_path_and_seed_however_deep_they_lie(tmp_path):
     assert found == [f"a/deep/{name}/seed-3", f"a/deep/{name}/seed-10", f"b/{name}/seed-1"]
 
 
-def test_other_folders_and_files_are_no_runs(tmp_path, place):
+def test_other_folders_and_files_are_not_runs(tmp_path, place):
     for name in ("seed-x", "seed-1.bak", "other", "seed-"):
         (place.parent / name).mkdir(parents=True)
     (place.parent / "seed-2").write_text("a file")
     assert list(entries(tmp_path)) == []
 
 
-def test_a_run_that_diverged_is_told_so(place):
+def test_a_diverged_run_has_that_status(place):
     writer = RunWriter(place)
     writer.acquire()
     writer.start(record(), "arch mine\n")
@@ -76,27 +76,27 @@ def test_a_run_that_diverged_is_told_so(place):
         (2, SPEC_TEXT.partition("train")[0], "unfinished at epoch 3"),
     ],
 )
-def test_of_a_run_that_was_broken_off_it_is_said_where_it_goes_on(place, epochs, text, state):
-    broken_off(place, epochs, text)
+def test_an_interrupted_run_has_the_epoch_at_which_it_resumes(place, epochs, text, state):
+    interrupted(place, epochs, text)
     entry = only(place.parent)
     assert (entry.status, entry.path, entry.place) == (Status.UNFINISHED, partial_path(place), place)
     assert entry.state == state
 
 
-def test_a_run_that_failed_is_told_so_with_the_reason_until_it_goes_on(place):
-    broken_off(place)
+def test_a_failed_run_has_a_reason_until_it_resumes(place):
+    interrupted(place)
     record_failure(place, record().data.digest, "the disk is full", ("make room there",))
     entry = only(place.parent)
     assert (entry.status, entry.state) == (Status.FAILED, "failed at epoch 4")
     assert (entry.failure.message, entry.failure.help) == ("the disk is full", ("make room there",))
-    broken_off(place, 0)
+    interrupted(place, 0)
     assert (only(place.parent).status, only(place.parent).failure) == (Status.UNFINISHED, None)
 
 
-def test_no_failure_is_noted_of_another_training_nor_of_one_that_runs_nor_where_nothing_is(tmp_path, place):
+def test_no_failure_is_recorded_for_other_running_or_missing_runs(tmp_path, place):
     record_failure(place, record().data.digest, "nothing is there")
     assert list(tmp_path.iterdir()) == []
-    broken_off(place)
+    interrupted(place)
     record_failure(place, "cd" * 32, "on other data")
     assert only(place.parent).status is Status.UNFINISHED
     process = holding(place)
@@ -108,14 +108,14 @@ def test_no_failure_is_noted_of_another_training_nor_of_one_that_runs_nor_where_
     assert only(place.parent).status is Status.UNFINISHED
 
 
-def test_a_damaged_note_of_a_failure_is_told_of(place):
-    broken_off(place)
+def test_a_damaged_failure_record_is_reported(place):
+    interrupted(place)
     (partial_path(place) / "failure.json").write_text("[]")
     assert only(place.parent).status is Status.DAMAGED
     assert "failure.json" in only(place.parent).problem
 
 
-def test_a_run_that_a_process_trains_is_running(place):
+def test_a_run_in_training_is_running(place):
     process = holding(place)
     try:
         assert only(place.parent).status is Status.RUNNING
@@ -127,7 +127,7 @@ def test_a_run_that_a_process_trains_is_running(place):
 
 @pytest.mark.parametrize("file", [RECORD, RESULT, WEIGHTS])
 @pytest.mark.parametrize("damage", ["missing", "empty"])
-def test_a_run_without_a_file_that_can_be_read_is_damaged(tmp_path, place, file, damage):
+def test_a_run_with_an_unreadable_file_is_damaged(tmp_path, place, file, damage):
     run = write(tmp_path)
     (run.path / file).unlink()
     if damage == "empty" and file != WEIGHTS:
@@ -138,15 +138,15 @@ def test_a_run_without_a_file_that_can_be_read_is_damaged(tmp_path, place, file,
     assert (entry.name, entry.seed) == ("mine", 0)
 
 
-def test_a_partial_run_whose_record_is_damaged_is_damaged_and_one_without_has_just_begun(place):
-    broken_off(place)
+def test_a_partial_run_with_a_damaged_record_is_damaged_but_not_one_without(place):
+    interrupted(place)
     (partial_path(place) / RECORD).write_text("{")
     assert only(place.parent).status is Status.DAMAGED
     (partial_path(place) / RECORD).unlink()
     assert only(place.parent).status is Status.UNFINISHED
 
 
-def test_what_a_crash_left_is_told_apart_from_what_it_left_beside_its_place(tmp_path, place):
+def test_a_replaced_run_is_restored_but_a_removed_one_is_a_leftover(tmp_path, place):
     write(tmp_path)
     place.rename(place.with_name("seed-0.replaced"))
     assert only(tmp_path).status is Status.COMPLETE  # it was put back
@@ -157,7 +157,7 @@ def test_what_a_crash_left_is_told_apart_from_what_it_left_beside_its_place(tmp_
 
 @pytest.mark.parametrize("way", ["run", "partial", "inside", "above"])
 def test_a_run_can_be_named_by_itself(tmp_path, place, monkeypatch, way):
-    broken_off(place)
+    interrupted(place)
     write(tmp_path, seed=1)
     if way == "inside":
         monkeypatch.chdir(partial_path(place))
@@ -178,8 +178,8 @@ def test_size_and_age_are_those_of_its_files(tmp_path):
     assert entry.changed() == datetime.fromtimestamp(yesterday, UTC)
 
 
-def test_files_that_vanish_while_they_are_counted_are_left_out(place, monkeypatch):
-    broken_off(place)
+def test_files_that_vanish_during_the_count_are_left_out(place, monkeypatch):
+    interrupted(place)
     entry = only(place.parent)
     lstat = Path.lstat
 

@@ -1,11 +1,11 @@
-"""A complete run can be found and read, or says what is wrong with it."""
+"""Complete runs can be found and read; errors name the problem."""
 
 import json
 import shutil
 
 import cattrs
 import pytest
-from helpers.runs import FINGERPRINT, RESULT_OF_RUN, broken_off, identity, record, write
+from helpers.runs import FINGERPRINT, RESULT_OF_RUN, identity, interrupted, record, write
 
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs import (
@@ -23,7 +23,7 @@ from cifar_dsl.runs import (
 from cifar_dsl.runs.records import from_json
 
 
-def test_runs_are_found_by_fingerprint_whatever_their_name_and_sorted_by_seed(tmp_path):
+def test_runs_are_found_by_fingerprint_under_any_name_and_sorted_by_seed(tmp_path):
     for name, seed in (("mine", 10), ("mine", 2), ("another-name", 1)):
         write(tmp_path, name, seed)
     assert [run.record().seed for run in find_runs(tmp_path, FINGERPRINT)] == [1, 2, 10]
@@ -31,7 +31,7 @@ def test_runs_are_found_by_fingerprint_whatever_their_name_and_sorted_by_seed(tm
     assert find_runs(tmp_path / "not there", FINGERPRINT) == []
 
 
-def test_leftovers_and_what_is_called_as_no_run_is_are_not_found(tmp_path):
+def test_leftovers_and_folders_with_other_names_are_not_found(tmp_path):
     run = write(tmp_path)
     for name in ("seed-1.partial", "seed-0.replaced", "seed-0.removed", "seed-backup", "seed-0-old"):
         leftover = run.path.with_name(name)
@@ -42,9 +42,9 @@ def test_leftovers_and_what_is_called_as_no_run_is_are_not_found(tmp_path):
     assert open_run(run.path.with_name("seed-backup")).path.name == "seed-backup"  # who names it means it
 
 
-def test_a_failed_run_that_was_set_aside_is_not_found(tmp_path):
+def test_a_failed_run_in_a_renamed_folder_is_not_found(tmp_path):
     place = run_path(tmp_path, identity(), 0)
-    broken_off(place)
+    interrupted(place)
     record_failure(place, record().data.digest, "the disk is full")
     (failed,) = failed_runs(tmp_path, FINGERPRINT)
     shutil.copytree(failed.path, failed.path.with_name("seed-old.partial"))
@@ -56,7 +56,7 @@ def test_the_only_run_below_a_folder_can_be_opened_by_the_folder(tmp_path):
     assert open_run(run.path) == open_run(run.path.parent) == open_run(tmp_path) == run
 
 
-def test_a_folder_of_several_runs_is_refused_with_their_names(tmp_path):
+def test_a_folder_with_several_runs_is_refused_with_their_names(tmp_path):
     for seed in range(6):
         write(tmp_path, seed=seed)
     with pytest.raises(RunError, match="holds 6 runs") as caught:
@@ -67,7 +67,7 @@ def test_a_folder_of_several_runs_is_refused_with_their_names(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["not-there", "empty", "file"])
-def test_what_is_no_run_is_refused(tmp_path, name):
+def test_a_path_that_is_not_a_run_is_refused(tmp_path, name):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match=f"{name} is not a run"):
@@ -79,14 +79,14 @@ def test_what_is_no_run_is_refused(tmp_path, name):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"name": "mine"}', "\x00"])
 @pytest.mark.parametrize(("file", "read"), [(RECORD, Run.record), (RESULT, Run.result)])
-def test_damaged_json_is_said_to_be_damaged(tmp_path, file, read, text):
+def test_damaged_json_is_reported(tmp_path, file, read, text):
     run = write(tmp_path)
     (run.path / file).write_text(text)
     with pytest.raises(RunError, match=f"{file} is damaged"):
         read(run)
 
 
-def test_bytes_that_are_no_text_are_damage(tmp_path):
+def test_bytes_that_are_not_text_are_damage(tmp_path):
     run = write(tmp_path)
     (run.path / RECORD).write_bytes(b"\xff\xfe{}")
     with pytest.raises(RunError, match=f"{RECORD} is damaged"):
@@ -94,7 +94,7 @@ def test_bytes_that_are_no_text_are_damage(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["{}\n", "null\n", "nonsense\n", '{"epoch": 1}\n'])
-def test_damaged_metrics_are_said_to_be_damaged(tmp_path, text):
+def test_damaged_metrics_are_reported(tmp_path, text):
     run = write(tmp_path)
     with (run.path / METRICS).open("a") as file:
         file.write(text)

@@ -1,4 +1,4 @@
-"""What a run's network said of every image comes back as it was written, or not at all."""
+"""Predictions are read as they were written, or refused."""
 
 import io
 import os
@@ -29,7 +29,7 @@ def write(path, **more):
     write_predictions(path, **{**given, **more})
 
 
-def test_what_was_written_is_read(path):
+def test_written_predictions_can_be_read(path):
     write(path)
     found = read_predictions(path)
     assert (found.labels.tolist(), found.predicted.tolist()) == ([0, 1, 2, 1], [0, 2, 2, 1])
@@ -39,7 +39,7 @@ def test_what_was_written_is_read(path):
     assert found.is_correct.tolist() == [True, False, True, True]
 
 
-def test_the_same_answers_are_the_same_bytes(path, tmp_path):
+def test_equal_predictions_give_equal_bytes(path, tmp_path):
     write(path)
     write(tmp_path / "again.npz")
     assert path.read_bytes() == (tmp_path / "again.npz").read_bytes()
@@ -73,13 +73,13 @@ def test_many_classes_have_room(path):
     "wrong",
     [{"predicted": [0, 1]}, {"labels": [0, 1, 2, 3]}, {"predicted": [0, -1, 0, 0]}, {"truth_probability": [0.5]}],
 )
-def test_what_makes_no_sense_is_not_written(path, wrong):
+def test_inconsistent_predictions_are_not_written(path, wrong):
     with pytest.raises(ValueError, match=r"classes from|differ in length"):
         write(path, **wrong)
     assert not path.exists()
 
 
-def test_no_file_is_no_error(path):
+def test_a_missing_file_is_not_an_error(path):
     assert read_predictions(path) is None
 
 
@@ -138,7 +138,7 @@ def test_hostile_files_are_refused(path, content):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders can be read as files elsewhere")
-def test_a_folder_in_its_place_is_told(path):
+def test_a_folder_in_its_place_is_reported(path):
     path.mkdir()
     with pytest.raises((RunError, OSError)):
         read_predictions(path)

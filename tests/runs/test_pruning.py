@@ -1,4 +1,4 @@
-"""What is chosen is removed, whole; what a process trains, and what has changed, stays."""
+"""Selected runs are removed as a whole; running and changed runs stay."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from helpers.runs import FINGERPRINT, broken_off, holding, identity, names_below, record, write
+from helpers.runs import FINGERPRINT, holding, identity, interrupted, names_below, record, write
 
 from cifar_dsl.foundation.errors import LockedError, RunError
 from cifar_dsl.runs import METRICS, WEIGHTS, RunWriter, partial_path, record_failure, run_path
@@ -34,11 +34,11 @@ def only(folder: Path, *statuses: Status, **more: object) -> Removal:
     return removal
 
 
-def test_each_status_is_chosen_by_itself(tmp_path, place):
+def test_each_status_can_be_selected_by_itself(tmp_path, place):
     write(tmp_path, seed=0)
     (write(tmp_path, seed=1).path / METRICS).write_text("damaged")
-    broken_off(place.with_name("seed-0"))
-    broken_off(place.with_name("seed-4"))
+    interrupted(place.with_name("seed-0"))
+    interrupted(place.with_name("seed-4"))
     record_failure(place.with_name("seed-4"), record().data.digest, "the disk is full")
     place.with_name("seed-3.removed").mkdir()
     found = {status: [one.entry.path.name for one in chosen(tmp_path, status)] for status in ALL}
@@ -54,7 +54,7 @@ def test_each_status_is_chosen_by_itself(tmp_path, place):
 
 def test_a_removed_run_leaves_nothing(tmp_path, place):
     write(tmp_path, seed=1)
-    broken_off(place)
+    interrupted(place)
     for removal in chosen(tmp_path, Status.UNFINISHED):
         removal.remove()
     assert [path.name for path in place.parent.iterdir() if path.is_dir()] == ["seed-1"]
@@ -76,7 +76,7 @@ def test_only_runs_of_the_named_specs(tmp_path):
     assert names("not") == []
 
 
-def test_only_what_is_old_enough(tmp_path):
+def test_only_runs_that_are_old_enough(tmp_path):
     run = write(tmp_path)
     write(tmp_path, seed=1)
     old = time.time() - 10 * 86400
@@ -91,8 +91,8 @@ def test_only_what_is_old_enough(tmp_path):
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-def test_checkpoints_but_the_one_that_is_gone_on_from(tmp_path, place, damaged):
-    broken_off(place)
+def test_all_checkpoints_except_the_one_to_resume_from(tmp_path, place, damaged):
+    interrupted(place)
     newest, older = checkpoints(partial_path(place))
     if damaged:
         newest.path.write_bytes(b"damaged")
@@ -104,17 +104,17 @@ def test_checkpoints_but_the_one_that_is_gone_on_from(tmp_path, place, damaged):
     assert chosen(tmp_path, superseded=True) == []
 
 
-def test_where_no_checkpoint_is_whole_none_is_superseded(tmp_path, place):
-    broken_off(place)
+def test_without_an_intact_checkpoint_none_is_superseded(tmp_path, place):
+    interrupted(place)
     for one in checkpoints(partial_path(place)):
         one.path.write_bytes(b"damaged")
     assert chosen(tmp_path, superseded=True) == []
 
 
-def test_a_run_that_a_process_trains_is_never_chosen_nor_removed(tmp_path, place):
+def test_a_running_run_is_never_selected_or_removed(tmp_path, place):
     write(tmp_path)
     (complete,) = chosen(tmp_path, Status.COMPLETE)
-    broken_off(place)
+    interrupted(place)
     found = chosen(tmp_path, Status.UNFINISHED)
     process = holding(place)
     try:
@@ -129,15 +129,15 @@ def test_a_run_that_a_process_trains_is_never_chosen_nor_removed(tmp_path, place
         process.communicate()
 
 
-@pytest.mark.parametrize("change", ["goes on", "completed", "gone", "replaced"])
-def test_a_run_that_has_changed_since_it_was_chosen_stays(tmp_path, place, change):
-    broken_off(place)
+@pytest.mark.parametrize("change", ["resumed", "completed", "gone", "replaced"])
+def test_a_run_that_changed_since_its_selection_stays(tmp_path, place, change):
+    interrupted(place)
     removal = only(tmp_path, Status.UNFINISHED)
-    if change == "goes on":
-        broken_off(place, 4)
+    if change == "resumed":
+        interrupted(place, 4)
     elif change == "replaced":
         shutil.rmtree(partial_path(place))
-        broken_off(place, 1)
+        interrupted(place, 1)
     elif change == "completed":
         partial_path(place).rename(place)
     else:
@@ -148,7 +148,7 @@ def test_a_run_that_has_changed_since_it_was_chosen_stays(tmp_path, place, chang
     assert set(before) - set(names_below(tmp_path)) <= {f"mine-{FINGERPRINT}", f"mine-{FINGERPRINT}/seed-0.lock"}
 
 
-def test_removing_that_is_broken_off_leaves_no_half_run_and_is_finished_later(tmp_path, place, monkeypatch):
+def test_an_interrupted_removal_leaves_no_half_run_and_can_be_finished(tmp_path, place, monkeypatch):
     write(tmp_path)
 
     def broken(path: Path, *_: object) -> None:
@@ -174,7 +174,7 @@ def test_a_leftover_is_no_obstacle_to_removing_its_successor(tmp_path, place):
     assert names_below(tmp_path) == []
 
 
-def test_what_can_not_be_removed_is_said(tmp_path, monkeypatch):
+def test_a_run_that_can_not_be_removed_is_reported(tmp_path, monkeypatch):
     write(tmp_path)
 
     def fail(path: Path, *_: object) -> None:
@@ -196,9 +196,9 @@ def test_a_link_is_not_followed(tmp_path, place):
     assert (elsewhere / WEIGHTS).exists()
 
 
-def test_who_waits_for_the_lock_of_a_removed_run_gets_a_lock_that_counts(tmp_path, place, monkeypatch):
-    """The file of the lock goes with the run, and the folder too; another file has its name from then on."""
-    broken_off(place)
+def test_waiting_for_the_lock_of_a_removed_run_gives_a_valid_lock(tmp_path, place, monkeypatch):
+    """The lock file is removed with the run and its folder; later, another file has its name."""
+    interrupted(place)
     waiting = RunWriter(place)
     taken = threading.Event()
 

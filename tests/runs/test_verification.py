@@ -1,4 +1,4 @@
-"""Every bit of a complete run is held against what was written."""
+"""Every bit of a complete run is verified."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from attrs import evolve
 from helpers.damage import damaged
-from helpers.runs import RESULT_OF_RUN, broken_off, holding, identity, record, write
+from helpers.runs import RESULT_OF_RUN, holding, identity, interrupted, record, write
 
 from cifar_dsl.runs import BEST, RECORD, RESULT, SUMS, WEIGHTS, Best, RunWriter, partial_path, run_path
 from cifar_dsl.runs.catalogue import entries
@@ -20,7 +20,7 @@ def found(folder):
     return [problem for entry in entries(folder) for problem in problems(entry)]
 
 
-def test_a_run_that_is_whole_has_no_problems(tmp_path):
+def test_an_intact_run_has_no_problems(tmp_path):
     write(tmp_path)
     assert found(tmp_path) == []
 
@@ -33,7 +33,7 @@ def test_sha256sum_agrees(tmp_path):
     assert {line.partition(b": ")[0].decode() for line in done.stdout.splitlines()} == names
 
 
-def test_any_damage_of_any_file_is_found_and_the_file_named(tmp_path):
+def test_any_damage_of_any_file_is_detected_with_its_name(tmp_path):
     run = write(tmp_path)
     chance = random.Random(0)
     for path in sorted(run.path.iterdir()):
@@ -47,12 +47,12 @@ def test_any_damage_of_any_file_is_found_and_the_file_named(tmp_path):
     assert found(tmp_path) == []
 
 
-def test_a_file_that_was_added_is_no_damage(tmp_path):
+def test_an_added_file_is_not_damage(tmp_path):
     (write(tmp_path).path / "notes.txt").write_text("mine")
     assert found(tmp_path) == []
 
 
-def test_files_of_others_are_not_noted(tmp_path):
+def test_files_that_are_not_the_runs_are_not_in_the_sums(tmp_path):
     place = run_path(tmp_path, identity(), 0)
     writer = RunWriter(place)
     writer.acquire()
@@ -75,7 +75,7 @@ def test_sums_of_files_elsewhere_are_damage(tmp_path):
 
 @pytest.mark.parametrize("result", [RESULT_OF_RUN, evolve(RESULT_OF_RUN, status="diverged", accuracy=None, loss=None)])
 def test_sums_that_lost_lines_are_damage(tmp_path, result):
-    """Cut at the end, or with a line missing: what it is silent about could be anything."""
+    """Truncated, or with a missing line: the files without a line could be anything."""
     place = run_path(tmp_path, identity(), 0)
     with_weights = result.accuracy is not None
     writer = RunWriter(place)
@@ -100,14 +100,14 @@ def test_sums_that_lost_lines_are_damage(tmp_path, result):
 
 
 def made_before_sums(place):
-    """Make the run one of the versions that wrote no SHA256SUMS."""
+    """Turn the run into one of a version without SHA256SUMS."""
     (place / SUMS).unlink()
     fields = json.loads((place / RECORD).read_text())
     assert fields["schema"] == 3
     (place / RECORD).write_text(json.dumps(fields | {"schema": 2}))
 
 
-def test_of_a_run_from_before_there_were_sums_weights_are_looked_at(tmp_path):
+def test_in_a_run_without_sums_the_weights_are_verified(tmp_path):
     place = run_path(tmp_path, identity(), 0)
     writer = RunWriter(place)
     writer.acquire()
@@ -126,23 +126,23 @@ def test_of_a_run_from_before_there_were_sums_weights_are_looked_at(tmp_path):
         (place / name).write_bytes(whole)
 
 
-def test_of_a_run_that_noted_no_digest_nothing_is_said(tmp_path):
+def test_a_run_without_digests_has_no_problems(tmp_path):
     made_before_sums(write(tmp_path).path)
     assert found(tmp_path) == []
 
 
-def test_a_damaged_checkpoint_of_a_run_that_was_broken_off_is_found(tmp_path):
+def test_a_damaged_checkpoint_of_an_interrupted_run_is_detected(tmp_path):
     place = run_path(tmp_path, identity(), 0)
-    broken_off(place)
+    interrupted(place)
     assert found(tmp_path) == []
     newest = checkpoints(partial_path(place))[0].path
     newest.write_bytes(b"damaged")
     assert found(tmp_path) == [f"{newest} is not the file that was written"]
 
 
-def test_a_run_that_a_process_trains_is_left_alone(tmp_path):
+def test_a_running_run_is_left_alone(tmp_path):
     place = run_path(tmp_path, identity(), 0)
-    broken_off(place)
+    interrupted(place)
     checkpoints(partial_path(place))[0].path.write_bytes(b"just being written")
     process = holding(place)
     try:
@@ -152,7 +152,7 @@ def test_a_run_that_a_process_trains_is_left_alone(tmp_path):
         process.communicate()
 
 
-def test_what_makes_a_run_damaged_is_a_problem(tmp_path):
+def test_the_damage_of_a_damaged_run_is_a_problem(tmp_path):
     run = write(tmp_path)
     fields = json.loads((run.path / RESULT).read_text())
     del fields["status"]

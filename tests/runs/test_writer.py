@@ -1,4 +1,4 @@
-"""A run is whole or not there; what is broken off can be gone on with; one process trains it."""
+"""A run is complete or absent; an interrupted run can be resumed; only one process trains a run."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from filelock import FileLock
-from helpers.runs import EPOCH, FINGERPRINT, RESULT_OF_RUN, broken_off, holding, identity, names_below, record, write
+from helpers.runs import EPOCH, FINGERPRINT, RESULT_OF_RUN, holding, identity, interrupted, names_below, record, write
 
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs import (
@@ -37,7 +37,7 @@ def place(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def writer(place):
-    """A writer that has begun, of a process that lives on."""
+    """A writer with a started run, in a process that stays alive."""
     made = RunWriter(place)
     made.acquire()
     assert made.start(record(), "arch mine\n") is False
@@ -46,7 +46,7 @@ def writer(place):
 
 
 def contents(place: Path) -> list[bytes]:
-    """Of the checkpoints that the next process finds."""
+    """The content of the checkpoints that the next process finds."""
     writer = RunWriter(place)
     try:
         writer.acquire()
@@ -66,7 +66,7 @@ def test_a_run_is_one_folder_of_six_files(tmp_path, place):
     assert not partial_path(place).exists()
 
 
-def test_what_is_written_comes_back(tmp_path):
+def test_a_written_run_can_be_read(tmp_path):
     run = write(tmp_path)
     assert run.record() == record()
     assert run.result() == RESULT_OF_RUN
@@ -75,7 +75,7 @@ def test_what_is_written_comes_back(tmp_path):
     assert run.weights.read_bytes() == b"weights"
 
 
-def test_nothing_is_in_the_place_before_the_run_is_complete(tmp_path, place, writer):
+def test_no_run_is_in_its_place_before_it_is_complete(tmp_path, place, writer):
     writer.add_epoch(EPOCH)
     assert not place.exists()
     assert find_runs(tmp_path, FINGERPRINT) == []
@@ -102,7 +102,7 @@ def test_a_run_whose_first_epoch_diverged_has_no_metrics_and_no_weights(writer):
     assert not run.weights.exists()
 
 
-def test_every_epoch_is_on_the_disk_before_the_next(writer, monkeypatch):
+def test_every_epoch_is_on_disk_before_the_next(writer, monkeypatch):
     sizes: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
     writer.add_epoch(EPOCH)
@@ -112,7 +112,7 @@ def test_every_epoch_is_on_the_disk_before_the_next(writer, monkeypatch):
 
 
 @pytest.mark.parametrize("act", ["start", "find", "open", "open above"])
-def test_a_run_whose_replacing_was_broken_off_is_put_back(tmp_path, act):
+def test_a_run_is_restored_after_an_interrupted_replacement(tmp_path, act):
     run = write(tmp_path, spec="arch old\n")
     run.path.rename(run.path.with_name("seed-0.replaced"))
     if act == "start":
@@ -128,16 +128,16 @@ def test_a_run_whose_replacing_was_broken_off_is_put_back(tmp_path, act):
     assert not run.path.with_name("seed-0.replaced").exists()
 
 
-# ---- what was broken off
+# ---- interrupted runs
 
 
-def test_what_was_broken_off_is_found_the_furthest_first(place):
-    broken_off(place)
+def test_saved_checkpoints_come_latest_first(place):
+    interrupted(place)
     assert contents(place) == [b"state after epoch 3", b"state after epoch 2"]
 
 
-def test_the_run_goes_on_with_the_epochs_of_its_checkpoint(place):
-    broken_off(place)
+def test_a_run_resumes_with_the_epochs_of_its_checkpoint(place):
+    interrupted(place)
     writer = RunWriter(place)
     writer.acquire()
     writer.start(record(), "arch mine\n")
@@ -160,8 +160,8 @@ def test_the_run_goes_on_with_the_epochs_of_its_checkpoint(place):
     ],
     ids=["fingerprint", "data", "seed"],
 )
-def test_what_is_left_of_another_training_is_removed(place, other):
-    broken_off(place)
+def test_a_partial_run_of_another_training_is_removed(place, other):
+    interrupted(place)
     writer = RunWriter(place)
     writer.acquire()
     assert writer.start(other, "arch other\n") is False
@@ -170,8 +170,8 @@ def test_what_is_left_of_another_training_is_removed(place, other):
     writer.close()
 
 
-def test_restart_removes_what_is_left_of_this_training(place):
-    broken_off(place)
+def test_restart_removes_the_partial_run_of_this_training(place):
+    interrupted(place)
     writer = RunWriter(place)
     writer.acquire()
     assert writer.start(record(), "arch mine\n", restart=True) is False
@@ -180,8 +180,8 @@ def test_restart_removes_what_is_left_of_this_training(place):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\x00"])
-def test_a_partial_run_whose_record_is_damaged_is_begun_anew(place, text):
-    broken_off(place)
+def test_a_partial_run_with_a_damaged_record_starts_over(place, text):
+    interrupted(place)
     (partial_path(place) / RECORD).write_text(text)
     writer = RunWriter(place)
     writer.acquire()
@@ -189,7 +189,7 @@ def test_a_partial_run_whose_record_is_damaged_is_begun_anew(place, text):
     writer.close()
 
 
-def test_only_so_many_checkpoints_are_kept(place):
+def test_only_the_latest_checkpoints_are_kept(place):
     writer = RunWriter(place, keep=3)
     writer.acquire()
     writer.start(record(), "arch mine\n")
@@ -200,14 +200,14 @@ def test_only_so_many_checkpoints_are_kept(place):
     assert [(one.epoch, one.steps_done) for one in checkpoints(partial_path(place))] == [(7, 120), (7, 0), (6, 0)]
 
 
-def test_of_two_checkpoints_of_one_place_the_new_one_stays(place, writer):
+def test_the_newer_of_two_checkpoints_of_one_step_stays(place, writer):
     writer.add_checkpoint(1, 0, b"before")
     writer.add_checkpoint(2, 0, b"state")
     writer.add_checkpoint(2, 0, b"other state")
     assert [content for _, content in writer.saved_checkpoints()] == [b"other state", b"before"]
 
 
-def test_what_a_crash_left_of_an_earlier_replacing_is_no_obstacle(tmp_path, place):
+def test_leftovers_of_a_crashed_replacement_are_no_obstacle(tmp_path, place):
     write(tmp_path, spec="arch old\n")
     replaced = place.with_name("seed-0.replaced")
     replaced.mkdir()
@@ -218,21 +218,21 @@ def test_what_a_crash_left_of_an_earlier_replacing_is_no_obstacle(tmp_path, plac
 
 
 @pytest.mark.parametrize("keep", [1, 2])
-def test_checkpoints_that_can_not_be_gone_on_from_make_room_for_those_that_can(place, keep):
-    broken_off(place)
+def test_unusable_checkpoints_of_later_steps_are_removed(place, keep):
+    interrupted(place)
     for one in checkpoints(partial_path(place)):
         one.path.write_bytes(b"damaged")
     writer = RunWriter(place, keep)
     writer.acquire()
-    writer.start(record(), "arch mine\n")  # goes on from nothing
+    writer.start(record(), "arch mine\n")  # without a checkpoint to resume from
     for epoch in (2, 3):
         writer.add_checkpoint(epoch, 0, b"new state %d" % epoch)
         assert next(writer.saved_checkpoints())[1] == b"new state %d" % epoch
     writer.close()
 
 
-def test_what_a_process_left_that_was_killed_as_it_wrote_is_removed(place):
-    broken_off(place)
+def test_temporary_files_of_a_killed_process_are_removed(place):
+    interrupted(place)
     halves = [partial_path(place) / name for name in ("run.json.tmp", f"{FOLDER}/epoch.safetensors.tmp")]
     for half in halves:
         half.write_bytes(b"half")
@@ -241,8 +241,8 @@ def test_what_a_process_left_that_was_killed_as_it_wrote_is_removed(place):
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "swap"])
-def test_a_damaged_checkpoint_is_passed_over(place, damage):
-    broken_off(place)
+def test_a_damaged_checkpoint_is_skipped(place, damage):
+    interrupted(place)
     newest, older = (one.path for one in checkpoints(partial_path(place)))
     content = bytearray(newest.read_bytes())
     if damage == "flip":
@@ -252,7 +252,7 @@ def test_a_damaged_checkpoint_is_passed_over(place, damage):
 
 
 @pytest.mark.parametrize("failing", ["write", "fsync", "replace"])
-def test_where_a_checkpoint_can_not_be_written_the_ones_before_stay(place, writer, monkeypatch, failing):
+def test_earlier_checkpoints_stay_if_a_new_one_can_not_be_written(place, writer, monkeypatch, failing):
     for epoch in (1, 2):
         writer.add_checkpoint(epoch, 0, b"state %d" % epoch)
 
@@ -284,7 +284,7 @@ def test_where_a_checkpoint_can_not_be_written_the_ones_before_stay(place, write
     ],
     ids=["start", "resume", "checkpoint", "epoch", "commit"],
 )
-def test_a_disk_that_says_no_file_is_named_by_what_was_to_be_written(writer, monkeypatch, act):
+def test_a_disk_error_without_a_file_name_names_the_file_to_write(writer, monkeypatch, act):
     def fail(_: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -294,7 +294,7 @@ def test_a_disk_that_says_no_file_is_named_by_what_was_to_be_written(writer, mon
     assert str(writer.partial) in caught.value.message
 
 
-def test_only_a_run_of_this_very_training_is_a_complete_one(tmp_path, place):
+def test_only_a_run_of_the_same_training_counts_as_complete(tmp_path, place):
     writer = RunWriter(place)
     assert writer.find_complete(record()) is None
     write(tmp_path)
@@ -309,10 +309,10 @@ def test_only_a_run_of_this_very_training_is_a_complete_one(tmp_path, place):
 
 @pytest.mark.parametrize("older", [False, True])
 @pytest.mark.parametrize("moment", [1, 2, 3])
-def test_a_run_that_is_broken_off_as_it_moves_to_its_place_is_complete(tmp_path, place, monkeypatch, older, moment):
+def test_a_run_interrupted_while_it_moves_to_its_place_is_completed(tmp_path, place, monkeypatch, older, moment):
     if older:
         write(tmp_path, spec="arch old\n")
-    broken_off(place)
+    interrupted(place)
     writer = RunWriter(place)
     writer.acquire()
     writer.start(record(), "arch mine\n")
@@ -341,7 +341,7 @@ def test_a_run_that_is_broken_off_as_it_moves_to_its_place_is_complete(tmp_path,
     assert [path.name for path in place.parent.iterdir() if path.is_dir()] == ["seed-0"]
 
 
-def test_to_look_whether_a_run_is_trained_keeps_nobody_from_training_it(place, monkeypatch):
+def test_checking_the_lock_of_a_run_blocks_no_training(place, monkeypatch):
     lock_path(place).parent.mkdir(parents=True)
     look = FileLock(lock_path(place), thread_local=False)
     look.acquire()
@@ -376,7 +376,7 @@ def test_the_lock_of_a_process_that_was_killed_is_free(place):
     writer.close()
 
 
-def test_to_wait_is_to_begin_when_the_other_has_ended(place):
+def test_a_waiting_process_starts_when_the_other_ends(place):
     process = holding(place)
     ended = threading.Event()
 
@@ -395,7 +395,7 @@ def test_to_wait_is_to_begin_when_the_other_has_ended(place):
     process.communicate()
 
 
-def test_other_seeds_are_trained_meanwhile(tmp_path, place):
+def test_other_seeds_can_train_meanwhile(tmp_path, place):
     process = holding(place)
     try:
         assert write(tmp_path, seed=1).metrics() == [EPOCH]
@@ -404,7 +404,7 @@ def test_other_seeds_are_trained_meanwhile(tmp_path, place):
         process.communicate()
 
 
-def test_a_run_that_is_just_being_replaced_is_left_to_its_writer(tmp_path, place):
+def test_a_run_in_replacement_is_left_to_its_writer(tmp_path, place):
     run = write(tmp_path)
     process = holding(place)
     try:

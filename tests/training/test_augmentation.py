@@ -39,7 +39,7 @@ def augmented(chain: tuple[Augmentation, ...], index: Tensor, seed: int = SEED, 
 
 
 def by_hand(chain: tuple[Augmentation, ...], number: int) -> Tensor:
-    """What becomes of one image, step by step."""
+    """Augment one image, step by step."""
     image, one = images().pixels[number].numpy().astype(np.float32), torch.tensor([number])
     for place, stage in enumerate(chain):
         name = f"augment {place} {stage.name}"
@@ -119,7 +119,7 @@ def erase_by_hand(image, name, one, p, area, ratio, fill) -> None:
     ],
     ids=lambda chain: " -> ".join(map(str, chain)),
 )
-def test_a_batch_is_changed_as_one_image_at_a_time_would_be(chain):
+def test_a_batch_is_augmented_like_single_images(chain):
     index = torch.tensor([0, 7, 39, 7, 20, 1, 2, 3])
     expected = torch.stack([by_hand(chain, number) for number in index.tolist()])
     assert torch.equal(augmented(chain, index), expected)
@@ -150,14 +150,14 @@ CHAINS = [
 
 
 @pytest.mark.parametrize("chain", CHAINS, ids=lambda chain: " -> ".join(stage.name for stage in chain))
-def test_what_an_image_becomes_depends_on_no_other_image(chain):
+def test_augmentation_of_an_image_depends_on_no_other_image(chain):
     everything = augmented(chain, torch.arange(40))
     for batch in (torch.tensor([17]), torch.tensor([3, 17, 5]), torch.arange(39, -1, -1)):
         assert torch.equal(augmented(chain, batch), everything[batch])
 
 
 @pytest.mark.parametrize("stage", [*MOVED, *[change(name) for name in CHANGES]], ids=lambda stage: stage.name)
-def test_each_image_of_a_batch_has_its_own_draw(stage):
+def test_each_image_of_a_batch_has_its_own_random_numbers(stage):
     one_picture = images()
     one_picture.pixels[:] = one_picture.pixels[0]
     results = augmented_batch(one_picture, torch.arange(40), (stage,), HostKeys(SEED, EPOCH)).images
@@ -167,12 +167,12 @@ def test_each_image_of_a_batch_has_its_own_draw(stage):
 
 @pytest.mark.parametrize(("seed", "epoch"), [(SEED + 1, EPOCH), (SEED, EPOCH + 1)])
 @pytest.mark.parametrize("name", list(AUGMENTATIONS))
-def test_another_seed_or_epoch_draws_anew(name, seed, epoch):
+def test_another_seed_or_epoch_gives_other_random_numbers(name, seed, epoch):
     index = torch.arange(40)
     assert not torch.equal(augmented((change(name),), index), augmented((change(name),), index, seed, epoch))
 
 
-def test_a_crop_takes_every_place_of_the_padded_image_equally_often():
+def test_a_crop_takes_every_position_equally_often():
     image = images(1, height=32, width=32)
     image.pixels[:] = torch.arange(32 * 32).view(1, 32, 32, 1).remainder(255) + 1
     one = torch.tensor([0])
@@ -189,7 +189,7 @@ def test_a_flip_happens_as_often_as_declared(p):
     assert share == pytest.approx(p, abs=0.03 if 0 < p < 1 else 0)
 
 
-def test_an_alternating_flip_shows_every_image_both_ways_in_two_epochs():
+def test_two_epochs_of_alternating_flip_show_every_image_both_ways():
     plain = images().batch(torch.arange(40))
     epochs = [augmented((ALTERNATING_FLIP,), torch.arange(40), epoch=epoch) for epoch in (1, 2, 3, 4)]
     assert torch.equal(epochs[0], epochs[2])
@@ -206,7 +206,7 @@ def test_a_translation_is_a_crop_by_another_name():
     assert moved.double().mean().item() == pytest.approx(cropped.double().mean().item(), abs=0.05)
 
 
-def test_what_is_blank_is_normalised_with_the_rest():
+def test_filled_pixels_are_normalized_too():
     picture = images()
     picture.scale, picture.offset = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-1.0, -2.0, -3.0])
     whole = change("cutout", size=100)
@@ -243,7 +243,7 @@ def test_erased_areas_are_as_large_as_declared():
 
 
 @pytest.mark.parametrize("arguments", [{"area": (0.5, 0.1)}, {"ratio": (2.0, 1.0)}])
-def test_bounds_of_erasing_go_upwards(arguments):
+def test_bounds_of_random_erasing_must_ascend(arguments):
     with pytest.raises(MisfitError, match="from the least to the largest"):
         AUGMENTATIONS["random_erasing"](**arguments).check()
 
@@ -253,7 +253,7 @@ def test_bounds_of_erasing_go_upwards(arguments):
     [*MOVED, change("mixup"), change("cutmix"), change("color_jitter", contrast=0.5)],
     ids=str,
 )
-def test_keys_on_the_device_draw_the_same_in_every_epoch(stage):
+def test_keys_on_the_device_give_the_same_random_numbers(stage):
     keys = DeviceKeys(SEED, torch.device("cpu"))
     index = torch.arange(40)
     for epoch in (1, 2, 3):

@@ -27,7 +27,7 @@ def made(name: str, module: nn.Module, **arguments: object) -> WeightAverage:
 
 @torch.no_grad()
 def train(module: nn.Module) -> None:
-    """Something that changes weights and running statistics."""
+    """Change weights and running statistics."""
     for parameter in module.parameters():
         parameter.add_(torch.randn_like(parameter))
     module.train()
@@ -46,7 +46,7 @@ def test_every_declared_average_is_made(module):
 
 
 @pytest.mark.parametrize(("every", "start"), [(1, 0.0), (3, 0.0), (1, 1.0), (2, 1.25)])
-def test_ema_is_torchs(module, every, start):
+def test_ema_equals_torchs(module, every, start):
     average = made("ema", module, decay=0.8, every=every, start=start)
     theirs = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(0.8))
     for step in range(1, 13):
@@ -64,7 +64,7 @@ def test_ema_is_torchs(module, every, start):
     assert network is not module
 
 
-def test_swa_is_the_mean_over_ends_of_epochs_with_statistics_of_its_own(module):
+def test_swa_is_the_mean_over_ends_of_epochs_with_its_own_statistics(module):
     average = made("swa", module, start=1.0)
     ends = []
     for epoch in (1, 2, 3):
@@ -90,7 +90,7 @@ def test_swa_begins_after_its_start(module):
     assert average.network() is not None
 
 
-def test_lookahead_goes_a_part_of_the_way(module):
+def test_lookahead_moves_slow_weights_by_its_rate(module):
     slow = [weight.clone() for weight in weights(module)]
     average = made("lookahead", module, every=2, rate=0.25)
     for step in range(1, 7):

@@ -1,4 +1,4 @@
-"""Changes of colours against torchvision's functions, and its policies against themselves."""
+"""Color augmentations against torchvision's functions, and its policies against themselves."""
 
 import random
 
@@ -72,7 +72,7 @@ def test_grey_is_torchvisions_grey():
     ],
     ids=["randaugment", "trivial_augment", "autoaugment"],
 )
-def test_a_policy_is_torchvisions_with_a_seed_for_each_image(augmentation, transform):
+def test_a_policy_equals_torchvisions_seeded_per_image(augmentation, transform):
     seeds = draws.hashed(draws.key(SEED, EPOCH, f"augment 0 {augmentation.name}"), INDEX).tolist()
     expected = []
     for seed, image in zip(seeds, images().pixels, strict=True):
@@ -82,7 +82,7 @@ def test_a_policy_is_torchvisions_with_a_seed_for_each_image(augmentation, trans
 
 
 @pytest.mark.parametrize("name", COLOURED)
-def test_no_generator_plays_a_part_or_is_changed(name):
+def test_augmentation_neither_uses_nor_changes_global_generators(name):
     torch.manual_seed(1)
     first = changed(AUGMENTATIONS[name]())
     torch.manual_seed(2)

@@ -1,4 +1,4 @@
-"""A training's state becomes bytes and comes back; bytes that are no such state are refused, whatever they are."""
+"""Checkpoints restore a training's state, and invalid ones are refused."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ BEST = Best(2, 0.25, 0.2, "ab" * 32)
 
 @pytest.fixture
 def new_learner() -> Callable[[], Learner]:
-    """A learner that has not taken a step."""
+    """A learner that hasn't taken a step."""
     graph, recipe = meaning(SPEC)
     images = torch.zeros(60, 8, 8, 3, dtype=torch.uint8).numpy(), (torch.arange(60) % 10).numpy()
     splits = load_images(recipe, images, images, CPU)
@@ -32,7 +32,7 @@ def new_learner() -> Callable[[], Learner]:
 
 @pytest.fixture
 def content(new_learner: Callable[[], Learner]) -> bytes:
-    """A checkpoint of a learner that is elsewhere than a new one."""
+    """A checkpoint of a learner that has trained."""
     learner = new_learner()
     learner.epoch, learner.steps_done, learner.epoch_time_s = 3, 2, 1.5
     with torch.no_grad():
@@ -53,7 +53,7 @@ def changed(content: bytes, **more: str | None) -> bytes:
     return save(load(content), {name: text for name, text in metadata.items() if text is not None})
 
 
-def test_everything_comes_back(new_learner, content):
+def test_a_checkpoint_restores_everything(new_learner, content):
     learner = new_learner()
     progress, best_file = restored(learner, content)
     assert progress == Progress(METRICS, 3, 2, 1.5, 12.5, BEST, 7.5)
@@ -66,14 +66,14 @@ def test_everything_comes_back(new_learner, content):
     assert all(torch.equal(tensor, before[name]) for name, tensor in again.items())
 
 
-def test_without_a_best_epoch_there_is_no_file_of_its_weights(new_learner):
+def test_a_checkpoint_without_a_best_epoch_has_no_best_weights(new_learner):
     content = to_bytes(new_learner(), [], 0.0, None, b"", None)
     assert "best" not in load(content)
     assert restored(new_learner(), content) == (Progress((), 1, 0, 0.0, 0.0, None, None), b"")
 
 
 @pytest.mark.parametrize("length", [0, 4, 8, 100, -1])
-def test_what_is_cut_short_is_refused(new_learner, content, length):
+def test_truncated_bytes_are_refused(new_learner, content, length):
     with pytest.raises(CheckpointError):
         restored(new_learner(), content[:length])
 
@@ -84,18 +84,18 @@ def test_another_format_is_refused_and_named(new_learner, content):
 
 
 @pytest.mark.parametrize("name", ["format", "progress"])
-def test_metadata_that_lacks_something_is_refused(new_learner, content, name):
+def test_incomplete_metadata_is_refused(new_learner, content, name):
     with pytest.raises(CheckpointError, match=name):
         restored(new_learner(), changed(content, **{name: None}))
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", "[]", "null", '{"epoch": "x"}', '{"metrics": [{}]}'])
-def test_progress_that_means_nothing_is_refused(new_learner, content, text):
+def test_invalid_progress_is_refused(new_learner, content, text):
     with pytest.raises(CheckpointError):
         restored(new_learner(), changed(content, progress=text))
 
 
-def test_tensors_that_lack_one_are_refused(new_learner, content):
+def test_a_missing_tensor_is_refused(new_learner, content):
     metadata = header(content)["__metadata__"]
     for name in ("best", "sums.loss", "generator", "module.conv.weight"):
         state = load(content)

@@ -1,4 +1,4 @@
-"""A device is there, or the message says what is."""
+"""Devices are chosen, or the error names the available ones."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("cuda", "mps", "chosen"), [(0, False, "cpu"), (2, False, "cuda:0"), (0, True, "mps"), (1, True, "cuda:0")]
 )
-def test_auto_takes_the_best_there_is_and_says_why(gpus, cuda, mps, chosen):
+def test_auto_picks_the_best_device_and_gives_the_reason(gpus, cuda, mps, chosen):
     gpus(cuda, mps=mps)
     choice = choose_device("auto")
     assert str(choice.device) == chosen
@@ -36,19 +36,19 @@ def test_auto_takes_the_best_there_is_and_says_why(gpus, cuda, mps, chosen):
         ("cpu", "", ()),
     ],
 )
-def test_gpus_to_share_out_are_those_that_this_process_sees(gpus, monkeypatch, wanted, visible, names):
+def test_only_visible_gpus_are_distributed(gpus, monkeypatch, wanted, visible, names):
     gpus(2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert spare_gpus(wanted) == names
 
 
-def test_where_cuda_is_not_there_none_is_shared_out(gpus):
+def test_no_gpu_is_distributed_without_cuda(gpus):
     gpus(0)
     assert spare_gpus("auto") == ()
 
 
 @pytest.mark.parametrize(("wanted", "device"), [("cpu", "cpu"), ("cuda", "cuda:0"), ("cuda:1", "cuda:1")])
-def test_what_is_asked_for_is_taken(gpus, wanted, device):
+def test_a_requested_device_is_chosen(gpus, wanted, device):
     gpus(2, mps=True)
     assert str(choose_device(wanted).device) == device
 
@@ -61,14 +61,14 @@ def test_what_is_asked_for_is_taken(gpus, wanted, device):
         ("mps", 0, r"no MPS device is available \(it requires macOS on Apple silicon\)"),
     ],
 )
-def test_a_device_that_is_not_there_is_never_replaced_by_another(gpus, wanted, cuda, message):
+def test_a_missing_device_is_never_replaced(gpus, wanted, cuda, message):
     gpus(cuda)
     with pytest.raises(DeviceError, match=message):
         choose_device(wanted)
 
 
 @pytest.mark.parametrize("wanted", ["gpu", "cuda:", "cuda:x", "cuda:-1", "CPU", "", "cpu:0", "cuda:1:2"])
-def test_what_is_no_name_of_a_device_is_told_the_names(gpus, wanted):
+def test_an_invalid_device_name_is_refused_with_the_valid_ones(gpus, wanted):
     gpus(4)
     with pytest.raises(DeviceError, match=r"is not a device; use auto, cpu, cuda, cuda:0 or mps"):
         choose_device(wanted)
@@ -79,6 +79,6 @@ def test_the_processor_has_a_name():
     assert choose_device("cpu").name == processor_name()
 
 
-def test_the_memory_of_a_cpu_is_the_machine_s(monkeypatch):
+def test_the_memory_of_a_cpu_is_that_of_the_machine(monkeypatch):
     monkeypatch.setattr("cifar_dsl.training.device.available_bytes", lambda: 4_096_000)
     assert memory_bytes(torch.device("cpu")) == 4_096_000

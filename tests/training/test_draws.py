@@ -1,4 +1,4 @@
-"""The random numbers are even, independent, and the same forever."""
+"""Random numbers are uniform, independent, and never change."""
 
 import itertools
 
@@ -17,7 +17,7 @@ def correlation(a: Tensor, b: Tensor) -> float:
 
 
 def chi_square(cells: Tensor, count: int) -> float:
-    """How far counts are from even, in standard deviations of what chance makes of them."""
+    """The deviation of counts from uniform, in standard deviations of chance."""
     expected = len(cells) / count
     statistic = ((torch.bincount(cells, minlength=count) - expected) ** 2 / expected).sum().item()
     return (statistic - (count - 1)) / (2 * (count - 1)) ** 0.5
@@ -81,13 +81,13 @@ def test_a_permutation_is_a_function_of_seed_and_epoch_alone():
     assert not torch.equal(draws.permutation(3, 8, 1000), first)
 
 
-def test_an_image_comes_anywhere_in_an_epoch():
+def test_an_image_may_have_any_position_in_an_epoch():
     places = torch.stack([draws.permutation(0, epoch, 50).argsort() for epoch in range(1, 2001)])
     for image in (0, 1, 25, 49):
         assert abs(chi_square(places[:, image], 50)) < 4
 
 
-def test_the_numbers_never_change():
+def test_the_random_numbers_never_change():
     """A change here changes the result of every recipe, and needs a new format of fingerprints."""
     key = draws.key(0, 1, "order")
     assert key == -2707495756035035054
@@ -101,7 +101,7 @@ def test_the_numbers_never_change():
     assert draws.uniform(key, torch.arange(2)).tolist() == [0.7653511762619019, 0.7557046413421631]
 
 
-def test_mixing_is_that_of_splitmix64():
+def test_mixing_equals_splitmix64():
     """The first outputs of the published generator seeded with 0; its state is a multiple of the golden gamma."""
     published = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F, 0xF88BB8A8724C81EC]
     assert [number % 2**64 for number in draws.hashed(0, torch.arange(1, 5)).tolist()] == published

@@ -1,4 +1,4 @@
-"""The energy of a training, of counters and powers that are made up."""
+"""Energy meters, with simulated counters and powers."""
 
 import time
 from pathlib import Path
@@ -25,7 +25,7 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def powercap(tmp_path):
-    """Two processors, one of which has a part that must not count twice, and the memory of the whole."""
+    """Two processors, one with a subdomain that must not count twice, and a memory domain."""
     for name, what in (
         ("intel-rapl:0", "package-0"),
         ("intel-rapl:0:0", "core"),
@@ -41,12 +41,12 @@ def powercap(tmp_path):
 
 
 def count(powercap: Path, name: str, energy_uj: int) -> None:
-    """Whole at once, as the kernel gives it."""
+    """Write atomically, as the kernel does."""
     (powercap / "new").write_text(f"{energy_uj}\n")
     (powercap / "new").replace(powercap / name / "energy_uj")
 
 
-def test_packages_are_added_up_also_where_a_counter_begins_again(powercap):
+def test_the_energy_of_processors_is_summed_across_counter_wraparound(powercap):
     meter = start_meter(CPU, powercap)
     assert meter is not None
     assert meter.read_j() == 0
@@ -60,7 +60,7 @@ def test_packages_are_added_up_also_where_a_counter_begins_again(powercap):
     meter.stop()
 
 
-def test_a_counter_is_watched_so_that_no_round_is_missed(powercap):
+def test_a_counter_is_read_often_enough_to_catch_every_wraparound(powercap):
     meter = start_meter(CPU, powercap)
     for energy_uj, total_j in ((3_000_000, 4), (8_000_000, 9), (2_000_000, 13)):  # its ends alone are 3 J apart
         count(powercap, "intel-rapl:0", energy_uj)
@@ -72,14 +72,14 @@ def test_a_counter_is_watched_so_that_no_round_is_missed(powercap):
     meter.stop()
 
 
-def test_a_counter_that_can_no_longer_be_read_gives_nothing(powercap):
+def test_a_counter_that_becomes_unreadable_gives_none(powercap):
     meter = start_meter(CPU, powercap)
     (powercap / "intel-rapl:1" / "energy_uj").unlink()
     assert meter.read_j() is None
     meter.stop()
 
 
-def test_what_tells_nothing_has_no_meter(tmp_path, powercap):
+def test_a_device_without_a_counter_has_no_meter(tmp_path, powercap):
     assert start_meter(CPU, tmp_path / "nothing") is None
     (powercap / "intel-rapl:0" / "energy_uj").unlink()  # as where only root may read it
     assert start_meter(CPU, powercap) is None
@@ -87,7 +87,7 @@ def test_what_tells_nothing_has_no_meter(tmp_path, powercap):
 
 
 class FakeNvml:
-    """NVML of a GPU: its counter in mJ, or None where it has none, and its power in mW."""
+    """NVML of a GPU: its counter in mJ, or None without one, and its power in mW."""
 
     class NVMLError(Exception):
         pass
@@ -107,7 +107,7 @@ class FakeNvml:
         return self.processes
 
 
-def test_a_gpu_is_read_by_its_counter():
+def test_a_gpus_energy_counter_is_read():
     nvml = FakeNvml(5_000)
     meter = meter_of_gpu(nvml, "gpu")
     nvml.counter_mj = 12_500
@@ -115,7 +115,7 @@ def test_a_gpu_is_read_by_its_counter():
     meter.stop()
 
 
-def test_the_power_is_added_up_where_there_is_no_counter():
+def test_the_power_is_integrated_without_an_energy_counter():
     nvml = FakeNvml(None, power_mw=200_000)
     begun = time.perf_counter()
     meter = meter_of_gpu(nvml, "gpu")
@@ -125,7 +125,7 @@ def test_the_power_is_added_up_where_there_is_no_counter():
     meter.stop()
 
 
-def test_a_gpu_that_another_process_uses_too_tells_nothing():
+def test_a_gpu_shared_with_another_process_gives_none():
     nvml = FakeNvml(5_000)
     meter = meter_of_gpu(nvml, "gpu")
     nvml.processes = ["this one", "another"]
@@ -136,7 +136,7 @@ def test_a_gpu_that_another_process_uses_too_tells_nothing():
 
 
 class Steady:
-    """Takes a joule at each look."""
+    """A meter that adds a joule at each reading."""
 
     def __init__(self) -> None:
         self.looks = 0
@@ -149,7 +149,7 @@ class Steady:
         self.looks = -1
 
 
-def test_a_run_keeps_what_it_took(tiny, pictures, tmp_path, monkeypatch):
+def test_a_run_records_its_energy(tiny, pictures, tmp_path, monkeypatch):
     meters = []
     monkeypatch.setattr(session, "start_meter", lambda _: meters.append(Steady()) or meters[-1])
     trained = {"data": f"npz:{pictures}", "device": "cpu", "runs": tmp_path / "runs"}
@@ -158,7 +158,7 @@ def test_a_run_keeps_what_it_took(tiny, pictures, tmp_path, monkeypatch):
     assert [meter.looks for meter in meters] == [-1]
 
 
-def test_a_run_that_went_on_has_the_sum(tiny, pictures, tmp_path, monkeypatch):
+def test_a_resumed_run_has_the_total_energy(tiny, pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "start_meter", lambda _: Steady())
     spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
     job = api.job(spec, dataset, [0], RunOptions(runs=tmp_path / "runs", device="cpu"))

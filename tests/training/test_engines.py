@@ -1,4 +1,4 @@
-"""However steps are run, with whatever beside them, and wherever they were broken off: the results are the same."""
+"""Results are the same with every engine, beside other seeds, and after an interruption."""
 
 import pytest
 import torch
@@ -80,7 +80,7 @@ def assert_equal(first: Outcome, second: Outcome) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_steps_that_are_fed_on_the_device_compute_the_same(case):
+def test_steps_with_inputs_on_the_device_compute_the_same(case):
     host, device = case.train()[0], case.train(engine=EagerEngine(CPU, inputs_on_device=True))[0]
     for name, tensor in host.weights.items():
         # A rate on the device is a float32 and on the host a float64: 6e-8 of each update, and of twelve at most 1e-6.
@@ -97,14 +97,14 @@ def test_steps_that_are_fed_on_the_device_compute_the_same(case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_seed_gives_the_same_alone_and_together_with_others(case):
+def test_a_seed_gives_the_same_result_alone_and_beside_others(case):
     together = case.train(0, 1, 2)
     for outcome in together[:2]:
         assert_equal(outcome, case.train(outcome.learner.seed)[0])
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_training_that_was_broken_off_between_two_steps_goes_on_as_if_it_had_not_been(case):
+def test_a_training_interrupted_between_steps_resumes_to_the_same_result(case):
     expected = case.train()[0]
     broken = case.learner()
     remaining = iter(range(5))  # steps: the second epoch has begun, and a group has ended
@@ -128,7 +128,7 @@ def test_a_training_that_was_broken_off_between_two_steps_goes_on_as_if_it_had_n
     assert [epoch.metrics.train_loss for epoch in epochs] == [m.train_loss for m in expected.metrics][-len(epochs) :]
 
 
-def test_a_seed_that_diverges_lets_the_others_go_on():
+def test_a_diverging_seed_does_not_stop_the_others():
     case = Case(SPEC, ("train.optimizer.lr=0.02",))
     spoilt = case.learner(0)
     with torch.no_grad():
@@ -156,7 +156,7 @@ def test_step_inputs_start_an_epoch_at_any_step(inputs):
         assert bool(inputs.keys.is_odd) == (epoch % 2 == 1)
 
 
-def test_only_a_gpu_records_and_the_reason_is_said():
+def test_only_a_gpu_records_and_the_choice_has_a_reason():
     graph, recipe = meaning(SPEC)
     assert choose_engine("auto", CPU, graph, recipe).reason == "only CUDA GPUs can record steps"
     assert choose_engine("eager", CPU, graph, recipe).engine == EagerEngine(CPU)
@@ -175,14 +175,14 @@ def test_only_a_gpu_records_and_the_reason_is_said():
         ((), 2, "random layers"),
     ],
 )
-def test_what_can_not_be_recorded_is_run_eagerly(overrides, networks, reason):
+def test_steps_that_can_not_be_recorded_run_eagerly(overrides, networks, reason):
     graph, recipe = meaning(SPEC, overrides)
     choice = choose_engine("auto", torch.device("cuda", 0), graph, recipe, networks)
     assert isinstance(choice.engine, EagerEngine)
     assert reason in choice.reason
 
 
-def test_without_a_compiler_it_is_said_before_anything_is_trained(monkeypatch):
+def test_a_missing_compiler_is_reported_before_training(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(EngineError, match="requires a C\\+\\+ compiler"):
         choose_engine("compile", CPU, *meaning(SPEC))

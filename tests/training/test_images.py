@@ -1,4 +1,4 @@
-"""Bytes in memory become the numbers that a recipe declares."""
+"""Stored bytes are normalized as a recipe declares."""
 
 import numpy as np
 import pytest
@@ -44,32 +44,32 @@ def load(normalize: str, train: np.ndarray, test: np.ndarray) -> tuple[Images, I
         ("standardize([0.5, 0.4, 0.3], [0.2, 0.3, 0.4])", lambda x, _: (x / 255 - [0.5, 0.4, 0.3]) / [0.2, 0.3, 0.4]),
     ],
 )
-def test_images_are_normalised_as_declared(normalize, expected):
+def test_images_are_normalized_as_declared(normalize, expected):
     train, test = pictures(0), pictures(1)
     for split, images in zip((train, test), load(normalize, train, test), strict=True):
         wanted = torch.from_numpy(expected(split.astype(np.float64), train.astype(np.float64))).permute(0, 3, 1, 2)
         torch.testing.assert_close(images.batch(torch.arange(20)), wanted.float(), **SAME_FORMULA)
 
 
-def test_every_declared_normalisation_is_among_those_tested():
+def test_every_declared_normalization_is_among_those_tested():
     assert set(NORMALIZATIONS) == {"unit", "signed", "per_channel", "standardize"}
 
 
-def test_measured_training_images_have_mean_0_and_deviation_1():
+def test_normalized_training_images_have_mean_0_and_deviation_1():
     train, _ = load("per_channel", pictures(0), pictures(1))
     batch = train.batch(torch.arange(20))
     torch.testing.assert_close(batch.mean((0, 2, 3)), torch.zeros(3), **SAME_FORMULA)
     torch.testing.assert_close(batch.std((0, 2, 3), correction=0), torch.ones(3), **SAME_FORMULA)
 
 
-def test_test_images_have_no_part_in_what_is_measured():
+def test_test_images_do_not_affect_the_statistics():
     train, _ = load("per_channel", pictures(0), pictures(1))
     again, _ = load("per_channel", pictures(0), np.zeros_like(pictures(1)))
     assert torch.equal(train.scale, again.scale)
     assert torch.equal(train.offset, again.offset)
 
 
-def test_a_channel_that_never_varies_becomes_0():
+def test_a_constant_channel_becomes_0():
     train = pictures(0)
     train[..., 1] = 77
     images, _ = load("per_channel", train, pictures(1))
@@ -88,7 +88,7 @@ def test_images_stay_bytes_in_memory_and_a_batch_is_channels_last():
     assert batch.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_a_batch_holds_the_images_asked_for_in_their_order():
+def test_a_batch_holds_the_requested_images_in_order():
     images, _ = load("unit", pictures(0), pictures(1))
     index = torch.tensor([3, 0, 3, 19])
     assert torch.equal(images.batch(index), torch.stack([images.batch(torch.tensor([i]))[0] for i in index]))

@@ -1,4 +1,4 @@
-"""A network that is trained has learnt something."""
+"""A small network learns."""
 
 import os
 
@@ -33,7 +33,7 @@ SPLITS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def pictures() -> dict[str, np.ndarray]:
-    """Real pictures from the file that $CIFAR_DSL_TEST_NPZ names; else drawn shapes."""
+    """Pictures from the file $CIFAR_DSL_TEST_NPZ, or else shapes."""
     named = os.environ.get("CIFAR_DSL_TEST_NPZ")
     if named:
         with np.load(named) as arrays:

@@ -1,4 +1,4 @@
-"""The loop is the ordinary one: seeded, repeatable, and step by step what a plain PyTorch loop computes."""
+"""The training loop is seeded, repeatable, and equal to a plain PyTorch loop step by step."""
 
 import math
 import random
@@ -62,7 +62,7 @@ def plain(
     factor: Callable[[float], float] = lambda _: 1.0,
     loss: Callable[[Tensor, Tensor], Tensor] = nn.functional.cross_entropy,
 ) -> dict[str, Tensor]:
-    """The same training as anybody would write it."""
+    """The same training as a plain PyTorch loop."""
     module = build_module(meaning(SPEC, ())[0], "small", seed=0)
     x = torch.from_numpy(TRAIN[0]).permute(0, 3, 1, 2).float() / 127.5 - 1
     y = torch.from_numpy(TRAIN[1])
@@ -148,7 +148,7 @@ def sgd(parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
     ],
     ids=lambda value: ", ".join(value) if isinstance(value, tuple) else "",
 )
-def test_training_is_what_a_plain_loop_computes(overrides, expected):
+def test_training_equals_a_plain_pytorch_loop(overrides, expected):
     weights = expected()
     torch.testing.assert_close(train(*overrides).weights, weights, **TRAINED)
     if overrides:  # else the comparison might hold whatever the setting does
@@ -163,7 +163,7 @@ def test_the_same_seed_gives_the_same_bits():
     assert [m.test_loss for m in first.metrics] == [m.test_loss for m in second.metrics]
 
 
-def test_the_state_of_other_generators_plays_no_part():
+def test_the_state_of_global_generators_has_no_effect():
     torch.manual_seed(1)
     first = train(text=RANDOM_SPEC)
     torch.manual_seed(2)
@@ -177,7 +177,7 @@ def test_another_seed_starts_from_other_weights():
     assert (first.weights["conv.weight"] - second.weights["conv.weight"]).abs().max() > 0.01
 
 
-def test_training_leaves_every_global_generator_as_it_was():
+def test_training_preserves_every_global_generator():
     torch.manual_seed(3)
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     train(text=RANDOM_SPEC)
@@ -186,7 +186,7 @@ def test_training_leaves_every_global_generator_as_it_was():
     assert random.getstate() == before[2]
 
 
-def test_the_generator_of_mps_is_left_as_it_was_too(monkeypatch):
+def test_the_generator_of_mps_is_preserved_too(monkeypatch):
     before, restored = torch.arange(3), []
     monkeypatch.setattr(torch.mps, "get_rng_state", lambda: before)
     monkeypatch.setattr(torch.mps, "set_rng_state", restored.append)
@@ -195,7 +195,7 @@ def test_the_generator_of_mps_is_left_as_it_was_too(monkeypatch):
     assert restored == [before]
 
 
-def test_dropout_is_drawn_anew_in_every_epoch():
+def test_dropout_differs_in_every_epoch():
     zeros: list[int] = []
 
     def count(module: nn.Module, _inputs: object, output: Tensor) -> None:
@@ -210,7 +210,7 @@ def test_dropout_is_drawn_anew_in_every_epoch():
     assert len(set(zeros)) == len(zeros) == EPOCHS
 
 
-def test_metrics_of_training_are_means_over_images_however_they_fall_into_batches():
+def test_training_metrics_are_means_over_images_regardless_of_batches():
     outcome = train("train.optimizer.lr=1e-12")
     x = torch.from_numpy(TRAIN[0]).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.no_grad():
@@ -221,7 +221,7 @@ def test_metrics_of_training_are_means_over_images_however_they_fall_into_batche
         assert metrics.train_accuracy == pytest.approx((scores.argmax(1) == y).double().mean().item(), **FLOAT64)
 
 
-def test_metrics_of_testing_are_means_over_images_in_evaluation_mode():
+def test_test_metrics_are_means_over_images_in_eval_mode():
     test = pictures(2, 1007)
     outcome = train(text=RANDOM_SPEC, test=test)
     module = outcome.module.eval()
@@ -234,7 +234,7 @@ def test_metrics_of_testing_are_means_over_images_in_evaluation_mode():
     assert last.test_accuracy == pytest.approx((scores.argmax(1) == y).double().mean().item(), **FLOAT64)
 
 
-def test_evaluating_changes_nothing():
+def test_evaluation_changes_nothing():
     graph, recipe = meaning(RANDOM_SPEC, ())
     module = build_module(graph, "small", 0)
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
@@ -257,7 +257,7 @@ def test_the_recorded_rate_is_that_of_the_last_step():
     assert rates == pytest.approx([0.05 * (1 - (epoch + 0.75) / 3) for epoch in range(3)], **FLOAT64)
 
 
-def test_a_part_of_an_epoch_has_a_part_of_its_steps():
+def test_a_fraction_of_an_epoch_has_that_fraction_of_its_steps():
     outcome = train("train.epochs=1.5", "train.schedule=linear")
     counted = [(p.epoch, p.epochs, p.step, p.steps) for p in outcome.steps]
     assert counted == [(1, 1.5, step, 4) for step in (1, 2, 3, 4)] + [(2, 1.5, step, 2) for step in (1, 2)]
@@ -267,7 +267,7 @@ def test_a_part_of_an_epoch_has_a_part_of_its_steps():
     assert not torch.equal(outcome.weights["conv.weight"], first.weights["conv.weight"])
 
 
-def test_what_is_left_of_an_epoch_can_be_dropped():
+def test_the_incomplete_last_batch_can_be_dropped():
     seen: list[int] = []
 
     def count(module: nn.Module, inputs: tuple[Tensor], _output: object) -> None:
@@ -288,14 +288,14 @@ def test_what_is_left_of_an_epoch_can_be_dropped():
     assert outcome.metrics[0].train_loss == pytest.approx(expected, **FLOAT32)
 
 
-def test_the_reported_loss_is_a_mean_also_where_the_sum_is_minimised():
+def test_the_reported_loss_is_a_mean_even_if_the_sum_is_minimized():
     still = "train.optimizer.lr=1e-12"
     mean, total = train(still), train(still, "train.loss=cross_entropy(reduction=sum)")
     assert total.metrics[0].train_loss == pytest.approx(mean.metrics[0].train_loss, **FLOAT32)
     assert total.metrics[0].test_loss == pytest.approx(mean.metrics[0].test_loss, **FLOAT32)
 
 
-def test_the_averaged_weights_are_tested_and_kept_while_training_goes_on_with_its_own():
+def test_averaged_weights_are_evaluated_and_saved_but_not_trained():
     live = train("train.epochs=3")
     averaged = train("train.epochs=3", "train.average=swa(start=0)")
     ends = [train(f"train.epochs={epochs}").weights for epochs in (1, 2, 3)]
@@ -306,7 +306,7 @@ def test_the_averaged_weights_are_tested_and_kept_while_training_goes_on_with_it
     assert averaged.metrics[2].test_loss != live.metrics[2].test_loss
 
 
-def test_until_an_average_starts_the_weights_themselves_are_tested():
+def test_trained_weights_are_evaluated_until_an_average_starts():
     live, averaged = train(), train("train.average=ema(0.9, start=2)")
     assert [m.test_loss for m in averaged.metrics][:2] == [m.test_loss for m in live.metrics][:2]
     assert averaged.metrics[2].test_loss != live.metrics[2].test_loss
@@ -319,7 +319,7 @@ def test_averages_are_repeatable(average):
     assert [m.test_loss for m in first.metrics] == [m.test_loss for m in second.metrics]
 
 
-def test_views_of_test_images_change_what_is_measured_and_not_what_is_trained():
+def test_test_views_change_the_evaluation_but_not_the_training():
     plain_run, viewed = train(), train("train.test_augment=mirror -> shift(1)")
     assert all(torch.equal(tensor, viewed.weights[name]) for name, tensor in plain_run.weights.items())
     x = torch.from_numpy(TEST[0]).permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -350,20 +350,20 @@ def test_a_first_convolution_whitens_the_training_images():
     assert torch.equal(train(text=text, seed=1).weights["conv.weight"], weight)
 
 
-def test_a_loss_that_is_no_number_ends_training_within_a_step():
+def test_a_nan_loss_ends_training_within_a_step():
     outcome = train("train.optimizer.lr=1e12")
     assert (outcome.diverged_in, outcome.epochs) == ([1], [])
     assert outcome.learner.steps_done < 4
     assert not math.isfinite(outcome.learner.loss_sum.item())
 
 
-def test_weights_that_the_last_step_spoils_end_training_though_its_loss_was_a_number():
+def test_weights_ruined_by_the_last_step_end_training_despite_a_finite_loss():
     outcome = train("train.optimizer=adam(lr=1e12)", "train.batch=50", "train.epochs=1")
     assert (outcome.diverged_in, outcome.epochs) == ([1], [])
     assert math.isfinite(outcome.learner.loss_sum.item())
 
 
-def test_bf16_computes_with_fewer_digits_and_keeps_weights_in_float32():
+def test_bf16_computes_in_lower_precision_and_keeps_weights_in_float32():
     full, half = train(), train("train.precision=bf16")
     assert all(tensor.dtype == torch.float32 for tensor in half.weights.values())
     assert half.metrics[0].train_loss != full.metrics[0].train_loss

@@ -59,14 +59,14 @@ def test_every_declared_loss_is_among_those_tested():
 
 
 @pytest.mark.parametrize("name", list(LOSSES))
-def test_a_sum_is_as_many_means_as_there_are_images(name, scores, shares):
+def test_a_sum_is_the_mean_times_the_number_of_images(name, scores, shares):
     total = loss(name, reduction="sum")(scores, shares)
     torch.testing.assert_close(total, N * loss(name)(scores, shares), **SAME_FORMULA)
 
 
 @pytest.mark.parametrize("name", list(LOSSES))
 @pytest.mark.parametrize("size", [0, 300])
-def test_gradients_are_finite_also_where_the_network_is_sure(name, size, labels):
+def test_gradients_are_finite_for_certain_predictions(name, size, labels):
     scores = (size * F.one_hot(labels, CLASSES).float()).requires_grad_()
     loss(name)(scores, labels).backward()
     assert scores.grad is not None
@@ -81,17 +81,17 @@ def test_focal_loss_has_the_gradient_of_its_formula(gamma, scores, labels):
     torch.testing.assert_close(ours.grad.double(), plain.grad, **SAME_FORMULA)
 
 
-def test_without_a_gamma_focal_loss_is_cross_entropy(scores, labels):
+def test_focal_loss_with_gamma_0_is_cross_entropy(scores, labels):
     torch.testing.assert_close(
         loss("focal", gamma=0.0)(scores, labels), F.cross_entropy(scores, labels), **SAME_FORMULA
     )
 
 
-def test_defaults_are_no_part_of_what_a_loss_is():
+def test_writing_a_default_does_not_change_a_loss():
     call = LOSSES["cross_entropy"]().call()
     assert call == Call("cross_entropy", (("label_smoothing", 0.0), ("reduction", "mean")))
     assert call.defaults == {"label_smoothing", "reduction"}
 
 
-def test_one_hot_is_torchs(labels):
+def test_one_hot_equals_torchs(labels):
     assert torch.equal(one_hot(labels, CLASSES), F.one_hot(labels, CLASSES).float())

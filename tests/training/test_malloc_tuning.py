@@ -31,12 +31,12 @@ def pages(how: str) -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have ways of their own")
-def test_what_a_step_frees_is_used_again_without_the_system():
+def test_freed_memory_is_reused_without_the_system():
     assert pages("kept") < pages("given back") / 4
 
 
-def test_elsewhere_nothing_is_done(monkeypatch):
-    monkeypatch.setattr("cifar_dsl.training.malloc_tuning._configure_glibc", lambda: pytest.fail("was told"))
+def test_other_devices_and_c_libraries_are_left_alone(monkeypatch):
+    monkeypatch.setattr("cifar_dsl.training.malloc_tuning._configure_glibc", lambda: pytest.fail("configured glibc"))
     keep_freed_memory(torch.device("cuda", 0))
     monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
     keep_freed_memory(torch.device("cpu"))

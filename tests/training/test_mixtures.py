@@ -1,4 +1,4 @@
-"""Mixup and CutMix, image by image, and the distribution that they draw from."""
+"""Mixup and CutMix, image by image, and their Beta distribution."""
 
 import math
 
@@ -38,7 +38,7 @@ def one_hot(labels: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("before", [(), (change("flip"), change("cutout", size=3))], ids=["first", "after others"])
 @pytest.mark.parametrize("p", [1.0, 0.5])
-def test_mixup_is_the_weighted_mean_of_two_images_that_were_changed_alike(before, p):
+def test_mixup_blends_two_images_after_the_same_augmentations(before, p):
     place = len(before)
     partners = drawn(place, "mixup").integers(COUNT, "partner")
     shares = beta_values(0.4)[drawn(place, "mixup").integers(2**16, "share")]
@@ -54,7 +54,7 @@ def test_mixup_is_the_weighted_mean_of_two_images_that_were_changed_alike(before
     assert torch.equal(mixed.labels, images().labels)
 
 
-def test_cutmix_has_a_rectangle_of_the_partner_and_its_label_by_area():
+def test_cutmix_pastes_a_rectangle_of_the_partner_and_shares_labels_by_area():
     partners = drawn(0, "cutmix").integers(COUNT, "partner")
     shares = beta_values(1.0)[drawn(0, "cutmix").integers(2**16, "share")]
     middles = drawn(0, "cutmix").integers(HEIGHT, "row"), drawn(0, "cutmix").integers(WIDTH, "column")
@@ -87,7 +87,7 @@ def test_without_a_mixture_targets_are_labels():
     assert torch.equal(batch(change("flip")).targets(CLASSES), images().labels)
 
 
-def test_a_mixture_that_never_happens_leaves_everything_as_it_is():
+def test_a_mixture_with_probability_0_changes_nothing():
     for name in ("mixup", "cutmix"):
         mixed = batch(change(name, p=0.0))
         assert torch.equal(mixed.images, images().batch(INDEX))
@@ -103,7 +103,7 @@ def test_a_mixture_that_never_happens_leaves_everything_as_it_is():
         (3.0, lambda x: 10 * x**3 - 15 * x**4 + 6 * x**5),
     ],
 )
-def test_values_of_beta_have_its_distribution(alpha, cumulated):
+def test_beta_values_follow_the_distribution(alpha, cumulated):
     values = beta_values(alpha).double().numpy()
     middles = (np.arange(2**16) + 0.5) / 2**16
     # Values are float32. Below 1 the density of alpha 0.5 is so steep that 6e-8 are up to 2 / pi * sqrt(6e-8) of the
@@ -112,13 +112,13 @@ def test_values_of_beta_have_its_distribution(alpha, cumulated):
 
 
 @pytest.mark.parametrize("alpha", [0.01, 0.1, 0.2, 0.4, 0.8, 1.5, 8.0, 100.0])
-def test_values_of_beta_have_its_moments(alpha):
+def test_beta_values_have_the_moments_of_the_distribution(alpha):
     values = beta_values(alpha).double()
     assert values.isfinite().all()
     assert (values.diff() >= 0).all()
     # Both of a pair are rounded to float32, by up to 3e-8 below 1.
     torch.testing.assert_close(values + values.flip(0), torch.ones_like(values), rtol=0, atol=1e-7)
-    # 65,536 values stand for the distribution, each for its part of it: that shortens the ends. Measured over these
+    # 65,536 values approximate the distribution, each its interval of it, which shortens the tails. Measured over these
     # alphas, the variance lacks up to 2e-5 of itself, and the fourth moment 3e-4.
     assert values.var(correction=0).item() == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=2e-4)
     fourth = ((values - 0.5) ** 4).mean().item()

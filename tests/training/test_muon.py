@@ -1,4 +1,4 @@
-"""Muon and Lion against their formulas, and against torch's Muon where that takes the weights."""
+"""Muon and Lion against their formulas, and against torch's Muon where it accepts the weights."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ SHAPES = [(4, 6), (6, 4), (8, 3, 3, 3), (5, 5)]
 
 
 def quintic(values: Tensor, steps: int) -> Tensor:
-    """What Newton-Schulz does to singular values, worked out on the values themselves."""
+    """The effect of Newton-Schulz on singular values, computed on the values themselves."""
     for _ in range(steps):
         values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
     return values
@@ -36,7 +36,7 @@ def trained(optimizer: torch.optim.Optimizer, weight: Tensor, gradients: list[Te
 
 @pytest.mark.parametrize("shape", [(4, 6), (6, 4), (16, 16), (3, 40)])
 @pytest.mark.parametrize("steps", [1, 3, 5])
-def test_singular_values_are_brought_near_1_and_vectors_stay(shape, steps):
+def test_orthogonalization_moves_singular_values_to_1_and_keeps_vectors(shape, steps):
     matrix = torch.randn(shape)
     u, values, vh = torch.linalg.svd(matrix, full_matrices=False)
     expected = u @ torch.diag(quintic(values / values.norm(), steps)) @ vh
@@ -47,7 +47,7 @@ def test_singular_values_are_brought_near_1_and_vectors_stay(shape, steps):
     )
 
 
-def test_five_steps_bring_every_value_between_a_half_and_three_halves():
+def test_five_steps_bring_every_singular_value_between_0_5_and_1_5():
     values = torch.linalg.svdvals(orthogonalized(torch.randn(20, 30), 5).float())
     assert values.min() > 0.5
     assert values.max() < 1.5
@@ -71,7 +71,7 @@ def test_steps_follow_the_formula(shape, nesterov, rescale):
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_on_wide_matrices_steps_are_those_of_torchs_muon(weight_decay):
+def test_steps_on_wide_matrices_equal_torchs_muon(weight_decay):
     weight, gradients = weight_and_gradients((4, 6))
     theirs = weight.detach().clone().requires_grad_()
     ours = trained(Muon([weight], lr=0.1, weight_decay=weight_decay), weight, gradients)

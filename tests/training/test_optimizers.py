@@ -1,4 +1,4 @@
-"""Groups of parameters with an optimizer, a schedule and a time of their own."""
+"""Parameter groups with their own optimizer, schedule and number of epochs."""
 
 import pytest
 import torch
@@ -50,7 +50,7 @@ def train(more: str, until: int = 3) -> dict[str, Tensor]:
 
 
 def by_hand(make, factors, changes=lambda _module, _done: None) -> dict[str, Tensor]:
-    """The same training with torch's optimizers, written out: `factors` of each at every step."""
+    """The same training with torch's optimizers in a plain loop; `factors` scale each rate in each step."""
     module = build()
     optimizers = make(module)
     rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
@@ -85,7 +85,7 @@ HEAD = group("head", 'select "dense.*"', "optimizer adam(lr=1e-3, eps=1e-3)")
 MUON = group("filters", "select filter", "optimizer muon(lr=0.05, momentum=0.6, steps=3, rescale=true)")
 
 
-def test_each_group_has_its_optimizer_its_schedule_and_its_time():
+def test_each_group_has_its_own_optimizer_schedule_and_epochs():
     def make(module: nn.Module) -> list[torch.optim.Optimizer]:
         biases = [module.get_parameter("conv.bias"), module.get_parameter("dense.bias")]
         return [
@@ -100,7 +100,7 @@ def test_each_group_has_its_optimizer_its_schedule_and_its_time():
     assert not close(train(""), expected)
 
 
-def test_after_its_time_a_group_stays_as_it_is():
+def test_a_group_freezes_after_its_epochs():
     second, third = train(BIASES, 2), train(BIASES, 3)
     assert torch.equal(second["conv.bias"], third["conv.bias"])
     assert torch.equal(second["dense.bias"], third["dense.bias"])
@@ -108,7 +108,7 @@ def test_after_its_time_a_group_stays_as_it_is():
     assert not torch.equal(second["conv.weight"], third["conv.weight"])
 
 
-def test_what_is_not_trained_has_no_part_in_the_norm_that_is_clipped():
+def test_frozen_groups_are_excluded_from_the_clipped_norm():
     def clip(module: nn.Module, done: int) -> None:
         trained = [
             parameter for name, parameter in module.named_parameters() if done < 2 * STEPS or name.startswith("dense")
@@ -125,7 +125,7 @@ def test_what_is_not_trained_has_no_part_in_the_norm_that_is_clipped():
     assert close(train("clip norm(0.1)\n" + stem), expected)
 
 
-def test_nothing_is_trained_when_the_time_of_every_group_is_over():
+def test_nothing_trains_after_the_epochs_of_every_group():
     more = group("everything", 'select "*"', "epochs 1")
     assert all(torch.equal(tensor, train(more, 1)[name]) for name, tensor in train(more, 3).items())
 

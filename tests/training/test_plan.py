@@ -1,4 +1,4 @@
-"""Images fall into steps, steps into epochs, and the last of each may be a part."""
+"""Images are divided into steps, and steps into epochs; the last ones may be smaller."""
 
 import pytest
 
@@ -27,11 +27,11 @@ def test_steps_and_images_of_every_epoch(plan, expected):
     assert counts(plan) == expected
 
 
-def test_a_fraction_of_the_steps_is_not_raised_by_the_last_digit_of_a_float():
+def test_rounding_of_floats_adds_no_step():
     assert 0.07 * 100 > 7
     assert Plan(1000, 10, 1).steps_until(0.07) == 7
     assert Plan(1000, 10, 1).steps_until(0.0701) == 8
 
 
-def test_a_batch_that_is_dropped_leaves_no_step():
+def test_a_dropped_batch_leaves_no_step():
     assert Plan(10, 16, 1, drop_last=True).steps == 0

@@ -1,4 +1,4 @@
-"""Half precision: what is slow, and the scale of a loss in float16."""
+"""Half precision: where it is slow, and loss scaling in float16."""
 
 import pytest
 import torch
@@ -56,7 +56,7 @@ def factor(scale: LossScale) -> float:
 # ---- the scale
 
 
-def test_gradients_are_those_of_the_loss_itself():
+def test_unscaled_gradients_are_those_of_the_loss():
     scale, weight = LossScale(CPU), nn.Parameter(torch.tensor([1.0, -3.0]))
     scale.scaled((weight**2).sum()).backward()
     assert weight.grad.tolist() != [2.0, -6.0]
@@ -65,14 +65,14 @@ def test_gradients_are_those_of_the_loss_itself():
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
-def test_it_is_halved_where_a_gradient_is_not_finite_and_no_step_is_allowed(value):
+def test_a_gradient_that_is_not_finite_halves_the_scale_and_forbids_the_step(value):
     scale = LossScale(CPU)
     before = factor(scale)
     assert scale.unscale([parameter(1.0), parameter(1.0, value)]).item() is False
     assert factor(scale) == before / 2
 
 
-def test_it_is_doubled_after_many_finite_gradients_in_a_row():
+def test_many_steps_with_finite_gradients_double_the_scale():
     scale = LossScale(CPU)
     before = factor(scale)
     for _ in range(1999):
@@ -87,7 +87,7 @@ def test_it_is_doubled_after_many_finite_gradients_in_a_row():
     assert factor(scale) == before
 
 
-def test_at_a_factor_of_one_steps_are_taken_so_that_divergence_is_seen():
+def test_at_a_scale_of_one_steps_are_allowed_so_that_divergence_is_visible():
     scale = LossScale(CPU)
     allowed = [scale.unscale([parameter(float("nan"))]).item() for _ in range(20)]
     assert allowed == [False] * 16 + [True] * 4
@@ -98,7 +98,7 @@ def test_at_a_factor_of_one_steps_are_taken_so_that_divergence_is_seen():
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_a_step_that_is_not_allowed_is_as_if_it_had_not_been(call):
+def test_a_forbidden_step_changes_nothing(call):
     expected, skipping = (learner(f"train.optimizer={call}", text=GROUPED) for _ in range(2))
     for one in (expected, skipping):
         one.begin_epoch()
@@ -121,7 +121,7 @@ def _step(one: Learner, gradient: float, *, is_allowed: bool) -> None:
 # ---- a training
 
 
-def test_it_trains_about_as_float32_does():
+def test_fp16_trains_about_as_well_as_float32():
     losses = {}
     for name in ("fp32", "fp16"):
         made, kept = learner(f"train.precision={name}", "train.epochs=4"), []
@@ -143,7 +143,7 @@ def test_gradients_too_small_for_float16_are_not_lost():
     assert (moved > 5e-3).float().mean() > 0.9
 
 
-def test_a_training_that_diverges_ends():
+def test_a_diverging_training_ends():
     ended = []
     made = learner("train.optimizer.lr=1e12", "train.epochs=3")
     fit([made], Splits(images(), images()), Callbacks(on_divergence=ended.append))
@@ -165,7 +165,7 @@ def test_a_training_that_diverges_ends():
         ("bf16", {"architecture": "aarch64"}, False),
     ],
 )
-def test_half_precision_is_slow_on_processors_without_its_units(name, capabilities, is_slow, monkeypatch):
+def test_half_precision_is_slow_on_processors_without_its_instructions(name, capabilities, is_slow, monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert (why_slow(name, CPU) is not None) == is_slow
 

@@ -1,4 +1,4 @@
-"""What a profile tells adds up, and leaves no trace but the one asked for."""
+"""A profile's times add up, and it writes only the requested trace."""
 
 import json
 
@@ -10,7 +10,7 @@ from cifar_dsl.training.device import choose_device, peak_macs_per_s
 from cifar_dsl.training.profiling import PHASES, profile_training
 
 
-def test_the_phases_of_a_step_are_told_and_a_trace_is_written(tiny, pictures, tmp_path):
+def test_a_profile_has_the_phases_of_a_step_and_writes_a_trace(tiny, pictures, tmp_path):
     spec, dataset = api.open_data(api.load(tiny, overrides=["train.batch=2"]), f"npz:{pictures}")
     choice = choose_device("cpu")
     found = profile_training(spec.analysis, dataset, choice, engine="auto", steps=10, trace=tmp_path / "trace.json")

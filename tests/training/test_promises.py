@@ -1,4 +1,4 @@
-"""What training promises of runs: a few trials of each. bench/promises.py makes many."""
+"""The promises about training and runs, with a few trials each; bench/promises.py makes more."""
 
 import hashlib
 import subprocess
@@ -21,11 +21,11 @@ def place(tmp_path: Path) -> Place:
     return Place.made(tmp_path)
 
 
-def test_a_damaged_checkpoint_is_noticed(place):
+def test_a_damaged_checkpoint_is_detected(place):
     assert reliability.damaged_checkpoints(place, 40).broken == 0
 
 
-def test_damaged_weights_are_noticed(place):
+def test_damaged_weights_are_detected(place):
     assert reliability.damaged_weights(place, 40).broken == 0
 
 
@@ -33,10 +33,10 @@ def test_one_seed_gives_one_result(place):
     assert reliability.repetitions(place, 3).broken == 0
 
 
-# ---- going on
+# ---- resuming
 
 
-def test_where_a_checkpoint_is_damaged_an_earlier_one_is_used_and_that_is_said(place):
+def test_a_damaged_checkpoint_is_reported_and_an_earlier_one_used(place):
     place.of("whole").train()
     place.train_until(3 * STEPS + 1)
     newest = checkpoints(place.partial)[0].path
@@ -49,7 +49,7 @@ def test_where_a_checkpoint_is_damaged_an_earlier_one_is_used_and_that_is_said(p
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x02\0\0\0\0\0\0\0{}", b"\x04\0\0\0\0\0\0\0null", b"\xff" * 8])
-def test_a_checkpoint_that_is_whole_and_means_nothing_is_passed_over(place, content):
+def test_an_intact_but_invalid_checkpoint_is_skipped(place, content):
     place.train_until(1)
     for one in checkpoints(place.partial):
         one.path.unlink()
@@ -61,7 +61,7 @@ def test_a_checkpoint_that_is_whole_and_means_nothing_is_passed_over(place, cont
     assert "resuming small seed 0 at epoch 1\n" in outcome.err
 
 
-def test_another_environment_is_recorded_and_warned_about(place):
+def test_resuming_on_another_machine_is_recorded_with_a_warning(place):
     place.train_until(STEPS + 1)
     outcome = place.train("--threads", "2")
     assert outcome.code == 0
@@ -71,8 +71,8 @@ def test_another_environment_is_recorded_and_warned_about(place):
     assert (record.environment.threads, record.resumed[0].environment.threads) == (1, 2)
 
 
-def test_the_best_weights_are_those_of_the_checkpoint_that_is_gone_on_from(place, monkeypatch):
-    """And not of a later epoch that a killed process had measured."""
+def test_resuming_restores_the_best_weights_of_the_checkpoint(place, monkeypatch):
+    """Not of a later epoch that a killed process had evaluated."""
     place.of("whole").train()
     best = open_run(place.of("whole").root).result().best
 
@@ -96,7 +96,7 @@ def test_the_best_weights_are_those_of_the_checkpoint_that_is_gone_on_from(place
 
 
 def in_step(monkeypatch: pytest.MonkeyPatch, number: int, act: object) -> list[int]:
-    """Call `act` with the learner before a step, counted from 1; gives back the list of steps that were begun."""
+    """Call `act` with the learner before a step, counted from 1. Returns the list of started steps."""
     begun: list[int] = []
     take = Learner.step
 
@@ -110,7 +110,7 @@ def in_step(monkeypatch: pytest.MonkeyPatch, number: int, act: object) -> list[i
     return begun
 
 
-def test_a_loss_that_is_no_number_ends_training_in_that_step_and_touches_no_checkpoint(place, monkeypatch):
+def test_a_nan_loss_ends_training_in_that_step_and_touches_no_checkpoint(place, monkeypatch):
     def spoil(learner: Learner) -> None:
         with torch.no_grad():
             learner.module.get_parameter("dense.weight").fill_(float("nan"))
@@ -133,7 +133,7 @@ def test_a_loss_that_is_no_number_ends_training_in_that_step_and_touches_no_chec
     assert not (run.path / "best.safetensors").exists()
 
 
-# The second is what torch said when it was asked for 4 PB of a CPU's memory.
+# The second is torch's message after a request for 4 PB of CPU memory.
 CPU_MEMORY = """[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to \
 allocate 4000000000000000 bytes. Error code 12 (Cannot allocate memory)"""
 
@@ -148,7 +148,7 @@ allocate 4000000000000000 bytes. Error code 12 (Cannot allocate memory)"""
     ],
     ids=["gpu", "cpu", "library", "python"],
 )
-def test_running_out_of_memory_is_explained_and_the_batch_stays(place, monkeypatch, error):
+def test_an_out_of_memory_error_gives_advice_and_keeps_the_batch(place, monkeypatch, error):
     def fail(_: Learner) -> None:
         raise error
 
@@ -178,8 +178,8 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system doesn't say how much memory is in use")
-def test_a_process_that_has_too_little_memory_says_so(place):
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc/self/statm, the memory in use")
+def test_a_process_with_too_little_memory_reports_it(place):
     """The weights of the widened network take 350 MB, and so do gradients and each moment."""
     spec = place.folder / "small.arch"
     spec.write_text(SPEC.replace("dense(10)", "dense(2_500_000) -> dense(10)"))
@@ -192,7 +192,7 @@ def test_a_process_that_has_too_little_memory_says_so(place):
     assert not open_partial(place.partial).metrics()
 
 
-def test_an_error_that_has_nothing_to_do_with_memory_is_a_bug(place, monkeypatch):
+def test_other_runtime_errors_are_bugs(place, monkeypatch):
     def fail(_: Learner) -> None:
         raise RuntimeError("shapes do not match")
 

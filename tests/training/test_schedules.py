@@ -1,4 +1,4 @@
-"""Learning rates over time, against torch's own schedulers where it has them."""
+"""Learning rates over time, compared with torch's schedulers where they exist."""
 
 import math
 from collections.abc import Callable

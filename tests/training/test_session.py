@@ -1,4 +1,4 @@
-"""A run from start to end, and what its record says of the code that computed it."""
+"""Runs from start to end, and the commit in their records."""
 
 import shutil
 import subprocess
@@ -33,11 +33,11 @@ def head(package: Path) -> str:
     return subprocess.run(command, cwd=package, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_the_commit_of_a_checkout_is_named(checkout):
+def test_a_checkout_has_a_commit(checkout):
     assert commit_of(checkout) == head(checkout)
 
 
-def test_changed_files_make_it_dirty(checkout):
+def test_changed_files_mark_the_commit_as_dirty(checkout):
     (checkout / "code.py").write_text("2\n")
     assert commit_of(checkout) == f"{head(checkout)}-dirty"
 
@@ -51,7 +51,7 @@ def test_a_package_below_someone_elses_repository_has_no_commit(checkout):
 @pytest.mark.parametrize(
     "failure", [FileNotFoundError(), subprocess.TimeoutExpired("git", 1), subprocess.CalledProcessError(128, "git")]
 )
-def test_where_git_fails_there_is_no_commit(tmp_path, monkeypatch, failure):
+def test_no_commit_if_git_fails(tmp_path, monkeypatch, failure):
     def fail(*_: object, **__: object) -> None:
         raise failure
 
@@ -64,7 +64,7 @@ def test_the_environment_names_the_commit_of_this_package():
     assert this_machine(choose_device("cpu")).commit == commit_of(Path(cifar_dsl.__file__).parent)
 
 
-def test_a_run_may_end_within_an_epoch_and_drop_what_is_left_of_one(tiny, pictures, tmp_path):
+def test_a_run_may_end_within_an_epoch_and_drop_the_last_batch(tiny, pictures, tmp_path):
     overrides = ("train.epochs=1.5", "train.batch=8", "train.drop_last=true")
     run = cifar_dsl.train(tiny, data=f"npz:{pictures}", overrides=overrides, device="cpu", runs=tmp_path / "runs")
     first, second = run.metrics()
@@ -73,14 +73,14 @@ def test_a_run_may_end_within_an_epoch_and_drop_what_is_left_of_one(tiny, pictur
     assert run.result().images_per_s * spent_s == pytest.approx(7 * 8 + 4 * 8, **FLOAT64)
 
 
-def test_averaged_weights_are_what_is_stored_and_evaluated_again(tiny, pictures, tmp_path):
+def test_averaged_weights_are_saved_and_evaluated(tiny, pictures, tmp_path):
     overrides = ("train.average=swa(start=0)", "train.test_augment=mirror -> shift(1)")
     run = cifar_dsl.train(tiny, data=f"npz:{pictures}", overrides=overrides, device="cpu", runs=tmp_path / "runs")
     measured = evaluate_run(run, load_dataset("npz", path=pictures), choose_device("cpu"))
     assert (measured.loss, measured.accuracy) == (run.result().loss, run.result().accuracy)
 
 
-def test_a_batch_that_takes_all_images_can_not_be_dropped(tiny, pictures, tmp_path):
+def test_the_only_batch_of_an_epoch_can_not_be_dropped(tiny, pictures, tmp_path):
     overrides = ("train.batch=64", "train.drop_last=true")
     with pytest.raises(cifar_dsl.SpecError, match="60 training images"):
         cifar_dsl.train(tiny, data=f"npz:{pictures}", overrides=overrides, device="cpu", runs=tmp_path / "runs")

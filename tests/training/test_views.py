@@ -1,4 +1,4 @@
-"""Scores over several views of a test image."""
+"""Scores averaged over several views of a test image."""
 
 import pytest
 import torch
@@ -35,13 +35,13 @@ def test_without_views_scores_are_those_of_the_network(network, x):
     assert torch.equal(with_views(network, ())(x), network(x))
 
 
-def test_a_mirror_is_the_mean_of_both(network, x):
+def test_mirror_averages_the_image_and_its_mirror_image(network, x):
     scores = with_views(network, (MIRROR,))(x)
     torch.testing.assert_close(scores, (network(x) + network(torch.flip(x, [3]))) / 2, **SAME_FORMULA)
 
 
 @pytest.mark.parametrize("pixels", [1, 2])
-def test_a_shift_has_the_image_and_two_diagonals(network, x, pixels):
+def test_shift_averages_the_image_and_two_diagonal_shifts(network, x, pixels):
     scores = with_views(network, (TEST_AUGMENTATIONS["shift"](pixels=pixels),))(x)
     diagonals = network(moved(x, pixels, pixels, 2)) + network(moved(x, -pixels, -pixels, 2))
     torch.testing.assert_close(scores, network(x) / 2 + diagonals / 4, **SAME_FORMULA)

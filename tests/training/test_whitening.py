@@ -1,4 +1,4 @@
-"""Filters that are worked out from the training images."""
+"""Whitening filters from the training images."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def pictures() -> Images:
 
 
 def patches(pictures: Images, size: int) -> np.ndarray:
-    """All patches (n, C * size * size) of the normalised images."""
+    """All patches (n, C * size * size) of the normalized images."""
     x = pictures.batch(torch.arange(len(pictures))).double().numpy()
     windows = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(2, 3))
     return windows.transpose(0, 2, 3, 1, 4, 5).reshape(-1, 3 * size * size)
@@ -52,13 +52,13 @@ def test_outputs_are_uncorrelated_and_of_mean_square_1(pictures):
     np.testing.assert_allclose(outputs.T @ outputs / len(outputs), np.eye(12), rtol=0, atol=1e-5)
 
 
-def test_fewer_channels_are_the_leading_pairs(pictures):
+def test_fewer_channels_keep_the_leading_pairs(pictures):
     every = whitening_filters(pictures, torch.Size((24, 3, 2, 2)), EPS)
     some = whitening_filters(pictures, torch.Size((6, 3, 2, 2)), EPS)
     assert torch.equal(some, torch.cat([every[:3], every[12:15]]))
 
 
-def test_5000_images_from_all_over_the_set_are_measured():
+def test_5000_images_spread_over_the_split_are_measured():
     many = images(10_000)
     shape = torch.Size((24, 3, 2, 2))
     before = whitening_filters(many, shape, EPS)
@@ -68,7 +68,7 @@ def test_5000_images_from_all_over_the_set_are_measured():
     assert not torch.equal(whitening_filters(many, shape, EPS), before)
 
 
-def test_the_weights_that_ask_for_it_are_filled_and_no_others(pictures):
+def test_only_weights_with_the_whitening_initializer_are_filled(pictures):
     text = """
     arch whitened
     input 3x8x8

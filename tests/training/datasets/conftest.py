@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that can break off, ignore ranges, and lie."""
+"""A server on 127.0.0.1 that can close the connection, ignore ranges, and send wrong data."""
 
 import threading
 from collections.abc import Iterator

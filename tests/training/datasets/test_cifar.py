@@ -1,4 +1,4 @@
-"""The published archives: tiny ones of the same layout, served, put by hand, damaged and hostile."""
+"""The published archives, as tiny ones of the same format: served, placed by hand, damaged and hostile."""
 
 import tarfile
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_the_classes_are_in_the_order_of_their_names():
         assert len(archive.classes) == n
 
 
-def test_without_a_network_the_error_names_three_ways_on(folder, offline):
+def test_without_a_network_the_error_suggests_three_alternatives(folder, offline):
     with pytest.raises(DataError, match=r"CIFAR-10 is not in .* cannot download") as caught:
         load_dataset("cifar10", data_dir=folder)
     ways = "\n".join(caught.value.help)
@@ -60,7 +60,7 @@ def test_without_a_network_the_error_names_three_ways_on(folder, offline):
     assert "CIFAR_DSL_DATA" in caught.value.reason
 
 
-def test_an_archive_put_by_hand_is_used_and_then_cached(folder, tmp_path, offline, monkeypatch):
+def test_an_archive_placed_by_hand_is_used_and_cached(folder, tmp_path, offline, monkeypatch):
     folder.mkdir()
     (tmp_path / offline.filename).rename(folder / offline.filename)
     monkeypatch.setenv("CIFAR_DSL_DATA", str(folder))
@@ -72,7 +72,7 @@ def test_an_archive_put_by_hand_is_used_and_then_cached(folder, tmp_path, offlin
     assert second.classes == first.classes
 
 
-def test_a_wrong_archive_put_by_hand_is_refused_and_kept(folder, offline):
+def test_a_wrong_archive_placed_by_hand_is_refused_and_kept(folder, offline):
     folder.mkdir()
     (folder / offline.filename).write_bytes(b"x" * offline.size)
     with pytest.raises(DataError, match="is not the published archive"):
@@ -80,7 +80,7 @@ def test_a_wrong_archive_put_by_hand_is_refused_and_kept(folder, offline):
     assert (folder / offline.filename).exists()
 
 
-def test_a_damaged_cache_is_not_replaced_in_silence(folder, offline):
+def test_a_damaged_cache_is_not_replaced_silently(folder, offline):
     folder.mkdir()
     (folder / "cifar10.npz").write_bytes(b"PK")
     with pytest.raises(DataError, match="damaged") as caught:
@@ -88,26 +88,26 @@ def test_a_damaged_cache_is_not_replaced_in_silence(folder, offline):
     assert f"delete {folder / 'cifar10.npz'}" in caught.value.help[0]
 
 
-def test_an_archive_is_downloaded_checked_and_cached(folder, tmp_path, offline, server, monkeypatch):
+def test_an_archive_is_downloaded_verified_and_cached(folder, tmp_path, offline, server, monkeypatch):
     server.content = (tmp_path / offline.filename).read_bytes()
     online = attrs.evolve(offline, url=f"{server.url}/{offline.filename}")
     monkeypatch.setitem(cifar.ARCHIVES, "cifar10", online)
-    told = []
-    first = load_dataset("cifar10", data_dir=folder, progress=lambda *news: told.append(news))
-    assert told[-1] == (online.size, online.size, online.url)
+    reports = []
+    first = load_dataset("cifar10", data_dir=folder, progress=lambda *news: reports.append(news))
+    assert reports[-1] == (online.size, online.size, online.url)
     assert sorted(entry.name for entry in folder.iterdir()) == [online.filename, "cifar10.npz"]
     assert online.url in first.origin
     assert load_dataset("cifar10", data_dir=folder).digest == first.digest
     assert len(server.requests) == 1
 
 
-def test_a_data_folder_that_is_a_file_is_said(folder, offline):
+def test_a_data_folder_that_is_a_file_is_reported(folder, offline):
     folder.write_text("")
     with pytest.raises(DataError, match="cannot use the data folder"):
         load_or_download(offline, folder)
 
 
-def test_a_data_folder_that_cant_be_looked_into_is_said(tmp_path):
+def test_an_inaccessible_data_folder_is_reported(tmp_path):
     with pytest.raises(DataError, match="cannot access the data folder"):
         load_dataset("cifar10", data_dir=tmp_path / ("x" * 300))
 
@@ -147,7 +147,7 @@ def test_hostile_members_are_refused_and_touch_no_disk(tmp_path, monkeypatch, en
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_member_outside_the_folder_is_passed_over(tmp_path):
+def test_a_member_outside_the_folder_is_skipped(tmp_path):
     archive = ARCHIVES["cifar10"]
     entries = [file("../../evil", b"x"), *(file(*member) for member in members(archive).items())]
     path = pack(tmp_path / "a.tar.gz", entries)
@@ -155,7 +155,7 @@ def test_a_member_outside_the_folder_is_passed_over(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_member_that_declares_more_than_there_is_is_refused(tmp_path):
+def test_a_member_shorter_than_its_declared_size_is_refused(tmp_path):
     info, content = file(HOSTILE_NAME, b"\0" * 3073)
     info.size = 3073 * 1000
     path = tmp_path / "short.tar.gz"
@@ -179,7 +179,7 @@ def dataset(n_train: int, n_test: int, name: str = "cifar10") -> Dataset:
     return Dataset(name, x, y, x[:n_test], y[:n_test], cifar.CIFAR10_CLASSES, "made up")
 
 
-def test_what_is_exactly_cifar10_is_said(monkeypatch):
+def test_data_that_is_exactly_cifar10_is_recognized(monkeypatch):
     other = dataset(50_000, 10_000)
     assert "49,999 training" in compare_to_published(dataset(49_999, 10_000))
     assert "9,999 test" in compare_to_published(dataset(50_000, 9_999))
@@ -197,7 +197,7 @@ def test_the_data_folder_is_the_argument_then_the_environment_then_the_cache(mon
     assert data_directory().parts[-2:] == ("cifar_dsl", "data")
 
 
-def test_names_and_paths_that_do_not_go_together_are_refused(tmp_path):
+def test_names_that_do_not_fit_the_path_are_refused(tmp_path):
     with pytest.raises(DataError, match="unknown dataset 'mnist'"):
         load_dataset("mnist")
     with pytest.raises(DataError, match="'npz' needs"):

@@ -1,6 +1,6 @@
-"""The data set is the real one: damaged, foreign and hostile files are refused, and the next try heals.
+"""The dataset is the published one: damaged, foreign and hostile files are refused, and the next download repairs them.
 
-A tiny archive stands for the published one; it is served on 127.0.0.1.
+A tiny archive, served on 127.0.0.1, replaces the published one.
 """
 
 import gzip
@@ -26,7 +26,7 @@ _NAME = "cifar-10-binary.tar.gz"
 
 @pytest.fixture
 def whole(tmp_path: Path, server, monkeypatch: pytest.MonkeyPatch) -> bytes:
-    """The bytes of the archive, which is CIFAR-10 for as long as the test runs, and is served."""
+    """The bytes of an archive that is served, and counts as CIFAR-10 during the test."""
     entries = [file(*member) for member in members(ARCHIVES["cifar10"]).items()]
     path = pack(tmp_path / _NAME, entries)
     archive = published(ARCHIVES["cifar10"], path, f"{server.url}/{_NAME}")
@@ -49,7 +49,7 @@ def same(one: Dataset, other: Dataset) -> bool:
 
 
 @pytest.mark.parametrize("damage", [truncated, flipped])
-def test_no_damaged_download_is_accepted_and_the_next_heals(damage, whole, server, tmp_path):
+def test_no_damaged_download_is_accepted_and_the_next_one_repairs_it(damage, whole, server, tmp_path):
     draw = random.Random(0)
     for number in range(_DAMAGES):
         folder = tmp_path / f"data{number}"
@@ -62,7 +62,7 @@ def test_no_damaged_download_is_accepted_and_the_next_heals(damage, whole, serve
 
 
 @pytest.mark.parametrize("damage", [truncated, flipped])
-def test_no_archive_that_was_damaged_on_disk_is_accepted(damage, whole, tmp_path):
+def test_no_archive_damaged_on_disk_is_accepted(damage, whole, tmp_path):
     draw = random.Random(1)
     folder = tmp_path / "data"
     folder.mkdir()
@@ -76,8 +76,8 @@ def test_no_archive_that_was_damaged_on_disk_is_accepted(damage, whole, tmp_path
 
 @pytest.mark.parametrize("where", ["anywhere", "directory"])
 @pytest.mark.parametrize("damage", [truncated, flipped])
-def test_no_kept_data_set_that_was_damaged_is_accepted(damage, where, whole, tmp_path):
-    """A flip that changes nothing that counts, such as a date, leaves the same data set."""
+def test_no_damaged_cached_dataset_is_accepted(damage, where, whole, tmp_path):
+    """A flipped bit without effect, such as in a date, leaves the same dataset."""
     draw = random.Random(2)
     folder = tmp_path / "data"
     right = load_dataset("cifar10", data_dir=folder)
@@ -96,7 +96,7 @@ def test_no_kept_data_set_that_was_damaged_is_accepted(damage, where, whole, tmp
 
 
 def hostile_archives(whole: bytes, folder: Path) -> dict[str, bytes]:
-    """What a server may send in its place, as long as it pleases."""
+    """Hostile bytes that a server may send instead."""
 
     def tar(name: str, **fields: object) -> bytes:
         info = tarfile.TarInfo(name)
@@ -125,7 +125,9 @@ def hostile_archives(whole: bytes, folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("kind", hostile_archives(b"", Path("/nowhere")))
-def test_no_hostile_archive_is_opened_and_the_next_download_heals(kind, padded, whole, server, tmp_path, monkeypatch):
+def test_a_hostile_archive_is_refused_and_the_next_download_repairs_it(
+    kind, padded, whole, server, tmp_path, monkeypatch
+):
     folder = tmp_path / "data"
     sent = hostile_archives(whole, tmp_path)[kind]
     # Of the right length it gets past what the server announces, and the checksum alone is left.
@@ -143,8 +145,8 @@ def test_no_hostile_archive_is_opened_and_the_next_download_heals(kind, padded, 
     assert len(load_dataset("cifar10", data_dir=folder).x_test) == 4
 
 
-def test_a_killed_download_heals(whole, server, tmp_path):
-    """Killed while it comes, time and again, each time later."""
+def test_a_killed_download_is_repaired(whole, server, tmp_path):
+    """Kill the download several times, each time later."""
     archive = cifar.ARCHIVES["cifar10"]
     target = tmp_path / "data" / _NAME
     target.parent.mkdir()

@@ -1,4 +1,4 @@
-"""Downloads against a real server on 127.0.0.1 that can break off, ignore ranges, and lie."""
+"""Downloads from a real server on 127.0.0.1 that can close the connection, ignore ranges, and send wrong data."""
 
 import hashlib
 from pathlib import Path
@@ -31,16 +31,16 @@ def fetch(server, target: Path, **changes: object) -> None:
     download(server.url, target, **{"size": len(CONTENT), "sha256": SHA256, **changes})
 
 
-def test_a_whole_download_is_told_about_and_leaves_only_the_file(server, target):
-    told = []
-    fetch(server, target, progress=lambda done, total, what: told.append((done, total, what)))
+def test_a_download_reports_progress_and_leaves_only_the_file(server, target):
+    reports = []
+    fetch(server, target, progress=lambda done, total, what: reports.append((done, total, what)))
     assert target.read_bytes() == CONTENT
-    assert told[-1] == (len(CONTENT), len(CONTENT), server.url)
-    assert told == sorted(told)
+    assert reports[-1] == (len(CONTENT), len(CONTENT), server.url)
+    assert reports == sorted(reports)
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_a_broken_download_goes_on_where_it_broke(server, target):
+def test_an_interrupted_download_resumes(server, target):
     server.break_after = 100_000
     with pytest.raises(DownloadError, match="was interrupted") as caught:
         fetch(server, target)
@@ -70,14 +70,14 @@ def test_a_refused_range_starts_over(server, target):
 
 
 @pytest.mark.parametrize("kept", [b"x" * 1000, b"x" * 300_000, b"x" * 300_001])
-def test_a_wrong_partial_file_is_thrown_away(server, target, kept):
+def test_a_wrong_partial_file_is_discarded(server, target, kept):
     part_of(target).write_bytes(kept)
     fetch(server, target)
     assert target.read_bytes() == CONTENT
     assert not part_of(target).exists()
 
 
-def test_a_page_in_place_of_the_file_is_refused_and_not_kept(server, target):
+def test_a_web_page_instead_of_the_file_is_refused_and_not_kept(server, target):
     server.content, server.kind = b"<html>Please log in</html>", "text/html; charset=utf-8"
     with pytest.raises(DownloadError, match="not the expected file") as caught:
         fetch(server, target)
@@ -92,7 +92,7 @@ def test_a_longer_file_is_not_read(server, target):
     assert not target.exists()
 
 
-def test_one_flipped_bit_is_noticed_and_the_next_try_heals(server, target):
+def test_one_flipped_bit_is_detected_and_the_next_download_repairs_it(server, target):
     server.content = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
     with pytest.raises(DownloadError, match="not the expected file") as caught:
         fetch(server, target)
@@ -103,7 +103,7 @@ def test_one_flipped_bit_is_noticed_and_the_next_try_heals(server, target):
     assert target.read_bytes() == CONTENT
 
 
-def test_an_interruption_keeps_what_has_come(server, target):
+def test_an_interruption_keeps_the_downloaded_bytes(server, target):
     def interrupt(done: int, total: int | None, what: str) -> None:
         raise KeyboardInterrupt
 
@@ -116,19 +116,19 @@ def test_an_interruption_keeps_what_has_come(server, target):
     assert target.read_bytes() == CONTENT
 
 
-def test_a_server_that_is_not_there_is_said(server, target):
+def test_an_unreachable_server_is_reported(server, target):
     with pytest.raises(DownloadError, match=r"cannot download http://127\.0\.0\.1:1/"):
         download("http://127.0.0.1:1/data.tar.gz", target, size=1, sha256="")
 
 
-def test_a_missing_page_is_said(server, target):
+def test_a_missing_page_is_reported(server, target):
     server.content = b""
     with pytest.raises(DownloadError, match="cannot download") as caught:
         fetch(server, target)
     assert "416" in caught.value.reason
 
 
-def test_a_folder_that_cant_be_written_is_said(server, target):
+def test_a_folder_that_cant_be_written_is_reported(server, target):
     part_of(target).mkdir()
     with pytest.raises(DataError, match="cannot write") as caught:
         fetch(server, target)

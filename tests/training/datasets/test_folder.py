@@ -1,4 +1,4 @@
-"""Importing trees of PNG files, good and bad."""
+"""Importing valid and invalid trees of PNG files."""
 
 import contextlib
 import shutil
@@ -38,15 +38,15 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_a_tree_becomes_arrays(tree):
-    told = []
-    dataset = import_folder(tree, progress=lambda *news: told.append(news))
+    reports = []
+    dataset = import_folder(tree, progress=lambda *news: reports.append(news))
     assert dataset.classes == ("ant", "cat")
     assert dataset.x_train.shape == (6, 5, 4, 3)
     assert dataset.y_train.tolist() == [0, 0, 0, 1, 1, 1]
     assert np.array_equal(dataset.x_test, np.stack([picture(19), picture(9)]))
     assert sorted(x.tobytes() for x in dataset.x_train[:3]) == sorted(picture(10 + j).tobytes() for j in range(3))
     assert (dataset.name, dataset.origin) == ("npz", f"imported from {tree.name}")
-    assert told == [(i, 8, "pictures") for i in range(1, 9)]
+    assert reports == [(i, 8, "pictures") for i in range(1, 9)]
 
 
 def test_names_of_files_do_not_matter(tree):
@@ -135,7 +135,7 @@ def jpeg(tree: Path) -> None:
         (lambda tree: save(tree / "train/cat/1.png", np.zeros((5, 4), np.uint16)), "mode I;16"),
     ],
 )
-def test_a_bad_tree_is_refused_and_the_culprit_named(tree, spoil, message):
+def test_a_bad_tree_is_refused_with_the_path_at_fault(tree, spoil, message):
     spoil(tree)
     with pytest.raises(DataError, match=message) as caught:
         import_folder(tree)
@@ -143,7 +143,7 @@ def test_a_bad_tree_is_refused_and_the_culprit_named(tree, spoil, message):
     assert caught.value.help
 
 
-def test_damage_anywhere_is_noticed_or_harmless(tree):
+def test_damage_anywhere_is_detected_or_harmless(tree):
     path = tree / "train/cat/1.png"
     digest, whole = import_folder(tree).digest, path.read_bytes()
     for place in range(len(whole)):

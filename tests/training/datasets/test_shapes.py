@@ -1,4 +1,4 @@
-"""The embedded data set: always the same pictures, balanced, and not to be told apart by colour alone."""
+"""The embedded dataset is reproducible, balanced, and not separable by color alone."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def small() -> Dataset:
     return shapes(n_train=1000, n_test=500)
 
 
-def test_arrays_have_the_declared_kinds_and_shapes(small):
+def test_arrays_have_the_declared_types_and_shapes(small):
     assert small.x_train.shape == (1000, 32, 32, 3)
     assert small.x_test.shape == (500, 32, 32, 3)
     assert small.x_train.dtype == np.uint8
@@ -43,7 +43,7 @@ def test_no_picture_occurs_twice(small):
     assert len(set(pictures)) == 1500
 
 
-def test_mean_colour_does_not_give_the_class_away(small):
+def test_mean_color_does_not_reveal_the_class(small):
     train, test = (x.mean((1, 2)) for x in (small.x_train, small.x_test))
     centroids = np.stack([train[small.y_train == label].mean(0) for label in range(10)])
     nearest = np.square(test[:, None] - centroids).sum(2).argmin(1)
@@ -51,12 +51,12 @@ def test_mean_colour_does_not_give_the_class_away(small):
 
 
 def test_the_middle_of_a_class_is_lighter_than_its_border(small):
-    """The shape lies near the middle, and is lighter than the ground."""
+    """The shape is near the middle, and lighter than the ground."""
     mean = small.x_train.mean((0, 3))
     assert mean[8:24, 8:24].mean() > mean[[0, -1]].mean() + 10
 
 
-def test_is_loaded_by_name_in_full():
+def test_shapes_are_loaded_by_name_in_full():
     dataset = load_dataset("shapes")
     assert (len(dataset.x_train), len(dataset.x_test)) == (10_000, 2_000)
     assert dataset.name == "shapes"

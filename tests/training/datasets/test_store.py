@@ -1,4 +1,4 @@
-"""The .npz layout: what is written comes back, and damage is noticed and said."""
+""".npz files: a written dataset can be read, and damage is detected and reported."""
 
 import contextlib
 import errno
@@ -45,7 +45,7 @@ def test_round_trip_keeps_everything(path):
     assert [entry.name for entry in path.parent.iterdir()] == ["own.npz"]
 
 
-def test_classes_are_numbered_where_the_file_names_none(path):
+def test_classes_without_names_are_numbered(path):
     dataset = load_dataset("npz", path=write(path, y_train=np.array([0, 0, 0, 0, 0, 4], np.uint8)))
     assert dataset.classes == ("0", "1", "2", "3", "4")
     assert dataset.y_train.dtype == np.int64
@@ -72,7 +72,7 @@ def test_classes_are_numbered_where_the_file_names_none(path):
         ({"y_train": np.array([{}] * 6)}, "damaged"),  # pickled, and so never read
     ],
 )
-def test_arrays_that_make_no_data_set_are_refused(path, changes, message):
+def test_arrays_that_are_not_a_dataset_are_refused(path, changes, message):
     with pytest.raises(DataError, match=message) as caught:
         load_npz(write(path, **changes))
     assert caught.value.reason
@@ -80,7 +80,7 @@ def test_arrays_that_make_no_data_set_are_refused(path, changes, message):
     assert str(caught.value) == caught.value.message
 
 
-def test_each_flipped_bit_in_the_pictures_is_noticed(path):
+def test_each_flipped_bit_in_the_pictures_is_detected(path):
     write(path)
     whole = path.read_bytes()
     start = whole.index(arrays()["x_train"].tobytes())
@@ -107,7 +107,7 @@ def test_damage_anywhere_raises_nothing_but_a_data_error(path):
 
 
 @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><html></html>", b"\x93NUMPY\x01\x00"])
-def test_a_file_that_is_no_archive_is_refused(path, content):
+def test_a_file_that_is_not_an_archive_is_refused(path, content):
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"damaged, or not an \.npz file"):
         load_npz(path)
@@ -127,7 +127,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         load_npz(tmp_path)
 
 
-def test_a_full_disk_leaves_the_old_file_and_no_rubbish(path, monkeypatch):
+def test_a_full_disk_keeps_the_old_file_and_leaves_no_temporary_one(path, monkeypatch):
     write(path)
     before = path.read_bytes()
 
@@ -142,7 +142,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_rubbish(path, monkeypatch):
     assert [entry.name for entry in path.parent.iterdir()] == ["own.npz"]
 
 
-def test_canonical_order_forgets_the_order_that_the_pictures_came_in():
+def test_canonical_order_is_independent_of_the_input_order():
     random = np.random.default_rng(2)
     images = random.integers(0, 2, (40, 1, 3, 1), np.uint8)  # few values: many ties, many trailing zeros
     labels = random.integers(0, 3, 40)

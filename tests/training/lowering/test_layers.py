@@ -1,4 +1,4 @@
-"""Modules of our own against what torch, torchvision or a few plain lines compute."""
+"""Our modules compared with torch, torchvision or a few plain lines."""
 
 import warnings
 from collections.abc import Iterator
@@ -74,13 +74,13 @@ def images(count: int = 3, size: str = IMAGE) -> Tensor:
         ("tokens -> position_embedding(constant(2.0)) -> grid", lambda x: x + 2),
     ],
 )
-def test_a_layer_computes_what_it_says(stages: str, expected) -> None:
+def test_a_layer_matches_its_definition(stages: str, expected) -> None:
     x = images()
     torch.testing.assert_close(built(stages)(x), expected(x), **SAME_FORMULA)
 
 
 @pytest.mark.parametrize("size", ["8x5x7", "6x4x4"])
-def test_shuffle_takes_channels_in_turns(size: str) -> None:
+def test_shuffle_interleaves_the_groups_of_channels(size: str) -> None:
     x = images(size=size)
     n, c, h, w = x.shape
     expected = x.reshape(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
@@ -123,7 +123,7 @@ def test_patches_are_slices_of_the_image_row_by_row() -> None:
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("heads", [1, 2, 4])
-def test_attention_is_torchs_with_the_same_weights(heads: int, bias: bool) -> None:
+def test_attention_with_the_same_weights_equals_torchs(heads: int, bias: bool) -> None:
     ours = built(f"tokens -> attention({heads}, bias={str(bias).lower()})", "8x3x4").get_submodule("attention")
     theirs = nn.MultiheadAttention(8, heads, bias=bias, batch_first=True)
     assert [p.shape for p in ours.parameters()] == [p.shape for p in theirs.parameters()]
@@ -140,7 +140,7 @@ def test_attention_is_torchs_with_the_same_weights(heads: int, bias: bool) -> No
         torch.testing.assert_close(own.grad, parameter.grad, **sums(parameter.grad))
 
 
-def test_attention_drops_while_training_alone() -> None:
+def test_attention_drops_only_during_training() -> None:
     module = built("tokens -> attention(2, dropout=0.5)")
     x = images()
     assert not torch.equal(module(x), module(x))
@@ -171,7 +171,7 @@ def test_attention_drops_while_training_alone() -> None:
         ("tokens -> add { identity | tanh } -> grid", lambda x: x + x.tanh()),
     ],
 )
-def test_a_join_computes_what_it_says(stages: str, expected) -> None:
+def test_a_join_matches_its_definition(stages: str, expected) -> None:
     x = images()
     torch.testing.assert_close(built(stages)(x), expected(x), **SAME_FORMULA)
 
@@ -207,7 +207,7 @@ def test_channel_dropout_drops_whole_channels() -> None:
     assert kept.mean().item() == pytest.approx(1, abs=0.03)
 
 
-def test_dropout_drops_single_numbers() -> None:
+def test_dropout_drops_single_values() -> None:
     torch.manual_seed(0)
     kept = built("dropout(0.25)", "100x2x3")(torch.ones(100, 100, 2, 3)).flatten(2)
     # Of 60,000 numbers: the standard deviation is 0.002.

@@ -1,4 +1,4 @@
-"""What is lowered to a key of ours is in the table beside the modules, and the tables have nothing else."""
+"""The tables beside the modules have exactly the targets that operations are lowered to."""
 
 from collections.abc import Iterator
 
@@ -70,7 +70,7 @@ def lowerings(registry: Registry) -> Iterator[Lowering]:
     ],
     ids=["modules", "losses", "optimizers", "clippings"],
 )
-def test_a_table_has_what_is_lowered_to_and_nothing_else(registries, table) -> None:
+def test_each_table_has_exactly_the_targets_of_lowerings(registries, table) -> None:
     targets = {lowering.target for registry in registries for lowering in lowerings(registry)}
     ours = {target for target in targets if not target.startswith("torch.")}
     assert ours == set(table)
@@ -93,5 +93,5 @@ def takes(operation: Operation, x: Shape) -> bool:
     return isinstance(operation.lower(x), Lowering)
 
 
-def test_torch_is_what_a_target_of_torch_names() -> None:
+def test_targets_in_torch_resolve_to_torch() -> None:
     assert resolve("torch.nn.Conv2d") is torch.nn.Conv2d

@@ -1,4 +1,4 @@
-"""What recipes declare can be made by torch, with the arguments that were declared."""
+"""torch accepts everything that recipes declare, with the declared arguments."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ X, Y = torch.linspace(-1, 1, 24).view(8, 3), torch.tensor([0, 1] * 4)
 
 
 def small(info: ArgumentInfo) -> object:
-    """A value that the argument takes, other than its default."""
+    """A valid value of the argument other than its default."""
     match info.kind:
         case Bool():
             return not info.default
@@ -30,7 +30,7 @@ def small(info: ArgumentInfo) -> object:
         case ListOf(item=Float(), length=int(length)):
             return tuple(0.5 + 0.125 * i for i in range(length))
         case kind:
-            raise AssertionError(f"say a small value for {kind}")
+            raise AssertionError(f"add a small value for {kind}")
 
 
 def with_defaults(declaration: type[Declaration]) -> Declaration:

@@ -191,12 +191,12 @@ def test_weights_are_drawn_as_torch_draws_them(stage: str, size: str, like) -> N
         ),
     ],
 )
-def test_a_network_computes_what_its_spec_says(stages: str, items: str, expected) -> None:
+def test_a_network_computes_what_its_spec_defines(stages: str, items: str, expected) -> None:
     x = images()
     torch.testing.assert_close(built(stages, items)(x), expected(x), **SAME_FORMULA)
 
 
-def test_a_value_is_dropped_after_its_last_use() -> None:
+def test_a_value_is_freed_after_its_last_use() -> None:
     module = built("conv(8, 3) -> elu\nlet unused = tanh\nsigmoid -> bn")
     assert isinstance(module, Body)
     kept: list[weakref.ref[torch.Tensor]] = []

@@ -1,4 +1,4 @@
-"""What is known of a network before torch is imported is what torch then finds."""
+"""Facts known about a network without torch match the torch module."""
 
 import copy
 
@@ -56,7 +56,7 @@ def check_copies(graph: Graph, module: nn.Module) -> None:
         expected = module(x)
         torch.testing.assert_close(copy.deepcopy(module)(x), expected, rtol=0, atol=0, equal_nan=True)  # exactly
         # Any network may be drawn, also one that makes values of rounding noise (a norm of equal numbers, a softmax of
-        # huge ones). Its results in float32 and in float64 differ, and nothing can be said of it.
+        # huge ones). Its results in float32 and in float64 differ, and the comparison means nothing.
         if not torch.allclose(single.double(), expected, rtol=0.01, atol=0.01, equal_nan=True):
             return  # fewer than one in a hundred
         other = copy.deepcopy(module).to(memory_format=torch.channels_last)(x.to(memory_format=torch.channels_last))

@@ -1,4 +1,4 @@
-"""A network that torch compiles is trained to the same weights."""
+"""A compiled network trains to the same weights."""
 
 import shutil
 
@@ -14,7 +14,7 @@ from cifar_dsl.training.engines import choose_engine
 
 @pytest.mark.filterwarnings("ignore")  # of torch's compiler
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="needs a C++ compiler")
-def test_a_compiled_network_is_trained_to_the_same(monkeypatch, tmp_path):
+def test_a_compiled_network_trains_to_the_same_result(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr("torch._inductor.config.compile_threads", 1)
     case = Case(SPEC, ("train.epochs=2", "train.average=ema(0.9)"))

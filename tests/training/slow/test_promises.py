@@ -1,4 +1,4 @@
-"""What training promises of runs, tried at many moments; bench/promises.py tries more."""
+"""The promises about training and runs, tried at many moments; bench/promises.py tries more."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ def test_a_crash_loses_at_most_the_running_epoch(place):
     assert (figure.trials, figure.broken) == (8, 0)
 
 
-def test_a_disk_that_fails_loses_nothing(place):
+def test_a_failing_disk_loses_nothing(place):
     figure = reliability.disk_failures(place, every=6)
     assert figure.trials > 10
     assert figure.broken == 0
 
 
-def test_a_training_that_was_stopped_anywhere_gives_what_an_uninterrupted_one_does(place):
+def test_a_training_stopped_at_any_step_resumes_to_the_same_result(place):
     assert reliability.resumptions(place).broken == 0
