@@ -47,7 +47,7 @@ _AREAS = {
     "runs": [
         "cifar_dsl.foundation.atomic.*",
         "cifar_dsl.runs.checkpoints.*",
-        "cifar_dsl.runs.digests.*",
+        "cifar_dsl.runs.sums.*",
         "cifar_dsl.runs.verification.*",
         "cifar_dsl.runs.writer.*",
         "cifar_dsl.training.checkpoints.*",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cifar_dsl.cli.options import Decorator, GroupedOption
+from cifar_dsl.cli.click_options import Decorator, GroupedOption
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import nearest

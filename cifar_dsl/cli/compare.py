@@ -9,7 +9,7 @@ import click
 from attrs import evolve
 
 from cifar_dsl.cli import arguments, results
-from cifar_dsl.cli.options import GroupedCommand, with_options
+from cifar_dsl.cli.click_options import GroupedCommand, with_options
 from cifar_dsl.cli.output import print_error
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_dsl.cli.options import with_option
+from cifar_dsl.cli.click_options import with_option
 from cifar_dsl.cli.output import note, print_result
 from cifar_dsl.foundation.text import columns
 from cifar_dsl.operations.recipe import DATASETS

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from attrs import asdict
 
-from cifar_dsl.cli.options import with_option
+from cifar_dsl.cli.click_options import with_option
 from cifar_dsl.cli.output import counted, note, print_result
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.installation import Requirement, requirements, versions, without_home

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.options import with_option
+from cifar_dsl.cli.click_options import with_option
 from cifar_dsl.cli.output import note
 from cifar_dsl.training.options import RunOptions
 

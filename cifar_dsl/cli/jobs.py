@@ -11,10 +11,10 @@ from cifar_dsl import api
 from cifar_dsl.analysis import estimate
 from cifar_dsl.cli.confirmation import confirm_size
 from cifar_dsl.cli.forecast import Work, forecast
+from cifar_dsl.cli.interruption import Stop, stoppable
 from cifar_dsl.cli.main import EXIT_BUG, EXIT_WRONG
 from cifar_dsl.cli.output import note
 from cifar_dsl.cli.progress import JobsProgress
-from cifar_dsl.cli.stopping import Stop, stoppable
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.experiments.jobs import Executor, InlineExecutor, Job, LocalExecutor
 from cifar_dsl.experiments.trackers import TrackerDispatcher, require

@@ -10,9 +10,9 @@ import cattrs
 import click
 
 from cifar_dsl.cli import arguments
+from cifar_dsl.cli.click_options import with_option
 from cifar_dsl.cli.confirmation import confirm
 from cifar_dsl.cli.main import EXIT_WRONG
-from cifar_dsl.cli.options import with_option
 from cifar_dsl.cli.output import counted, note, print_result
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.text import columns, duration, in_short

@@ -6,8 +6,8 @@ import click
 from attrs import evolve
 
 from cifar_dsl.cli import arguments
+from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.compare import Contestant, train_and_compare
-from cifar_dsl.cli.options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.output import counted, note, print_result, shown
 from cifar_dsl.experiments.sweep import Grid, Point, make_grid
 from cifar_dsl.foundation.text import columns, in_short

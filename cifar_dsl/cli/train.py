@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_dsl.cli import arguments
+from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.dry_run import dry_run_of
-from cifar_dsl.cli.options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.output import note
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.text import columns, duration, in_short

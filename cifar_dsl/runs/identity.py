@@ -25,6 +25,11 @@ class SpecIdentity:
     changes: tuple[str, ...]
     overrides: tuple[str, ...]
 
+    @property
+    def folder(self) -> str:
+        """The folder of its runs in a folder of runs: `baseline-0123456789ab`."""
+        return f"{self.name}-{self.fingerprint}"
+
     @classmethod
     def of(cls, analysis: Analysis, overrides: Sequence[str] = ()) -> "SpecIdentity":
         """The identity of a spec that was analyzed with these overrides."""
@@ -43,7 +48,7 @@ class RunIdentity:
     @property
     def folder(self) -> str:
         """The path of the run in a folder of runs: `baseline-0123456789ab/seed-3`."""
-        return f"{self.spec.name}-{self.spec.fingerprint}/seed-{self.seed}"
+        return f"{self.spec.folder}/seed-{self.seed}"
 
     def is_same_training(self, other: "RunIdentity") -> bool:
         """Whether both train the same network and recipe with the same seed and data, under any name."""

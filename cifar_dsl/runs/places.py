@@ -22,7 +22,7 @@ FOLDER = re.compile(rf"{PLACE.pattern}(\.partial|\.replaced|\.removed)?")  # and
 
 def run_path(root: Path, spec: SpecIdentity, seed: int) -> Path:
     """The place of the run of a spec and a seed."""
-    return root / f"{spec.name}-{spec.fingerprint}" / f"seed-{seed}"
+    return root / spec.folder / f"seed-{seed}"
 
 
 def partial_path(place: Path) -> Path:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from cifar_dsl.runs.catalogue import FoundRun, Status
 from cifar_dsl.runs.checkpoints import checkpoints
-from cifar_dsl.runs.digests import file_digest, read_sums
 from cifar_dsl.runs.folder import Run
 from cifar_dsl.runs.places import BEST, SUMS, WEIGHTS
 from cifar_dsl.runs.records import SCHEMA_WITH_SUMS
+from cifar_dsl.runs.sums import file_digest, read_sums
 
 
 def problems(entry: FoundRun) -> list[str]:

@@ -10,7 +10,6 @@ from attrs import define, evolve, field
 from cifar_dsl.foundation.atomic import sync_folder, write_atomically
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs.checkpoints import FOLDER, Checkpoint, checkpoints, write_checkpoint
-from cifar_dsl.runs.digests import sums
 from cifar_dsl.runs.folder import Run, restore
 from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.runs.places import (
@@ -38,6 +37,7 @@ from cifar_dsl.runs.records import (
     to_json,
     to_line,
 )
+from cifar_dsl.runs.sums import sums
 
 
 @define

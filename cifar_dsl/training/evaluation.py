@@ -14,7 +14,7 @@ from cifar_dsl.training.images import Images
 from cifar_dsl.training.objective import Objective, new_sum
 from cifar_dsl.training.precision import precision
 from cifar_dsl.training.step_inputs import StepInputs
-from cifar_dsl.training.views import with_views
+from cifar_dsl.training.test_time_augmentation import with_views
 
 
 @frozen

@@ -1,7 +1,7 @@
 """The options of `train`, `compare` and `sweep`, each declared once: type, default, bounds, help and commands.
 
-The command-line options (`cli/options.py`) and the keywords of `cifar_dsl.train` are generated from these declarations,
-so a new option touches only this file. It imports neither torch nor click.
+The command-line options (`cli/click_options.py`) and the keywords of `cifar_dsl.train` are generated from these
+declarations, so a new option touches only this file. It imports neither torch nor click.
 """
 
 import re

@@ -8,7 +8,7 @@ from torch import nn
 from cifar_dsl.compiler import Analysis, analyze_text
 from cifar_dsl.foundation.errors import DataError, RunError
 from cifar_dsl.runs import Run
-from cifar_dsl.runs.digests import file_digest
+from cifar_dsl.runs.sums import file_digest
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import EvaluationResult, evaluate

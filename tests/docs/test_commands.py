@@ -11,6 +11,7 @@ from cifar_dsl.cli.main import group, main
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
+    ROOT / "CONTRIBUTING.md",
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
     ROOT / "editors/vscode/README.md",

@@ -9,7 +9,7 @@ from cifar_dsl.operations.recipe.normalization import NORMALIZATIONS
 from cifar_dsl.operations.recipe.optimizer import OPTIMIZERS
 from cifar_dsl.operations.recipe.schedule import SCHEDULES
 from cifar_dsl.operations.recipe.settings import GROUP_SETTINGS, SETTINGS, Setting
-from cifar_dsl.operations.recipe.views import TEST_AUGMENTATIONS
+from cifar_dsl.operations.recipe.test_time_augmentation import TEST_AUGMENTATIONS
 
 __all__ = [
     "AUGMENTATIONS",

@@ -16,7 +16,7 @@ from cifar_dsl.operations.recipe.loss import LOSSES, CrossEntropy
 from cifar_dsl.operations.recipe.normalization import NORMALIZATIONS, PerChannel
 from cifar_dsl.operations.recipe.optimizer import OPTIMIZERS
 from cifar_dsl.operations.recipe.schedule import SCHEDULES, Constant
-from cifar_dsl.operations.recipe.views import TEST_AUGMENTATIONS
+from cifar_dsl.operations.recipe.test_time_augmentation import TEST_AUGMENTATIONS
 from cifar_dsl.operations.registry import Registry
 
 EPOCHS = Float(0, 100_000, open_low=True, whole=True)

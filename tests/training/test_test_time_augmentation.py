@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from cifar_dsl.operations.recipe import TEST_AUGMENTATIONS
-from cifar_dsl.training.views import VIEWS, with_views
+from cifar_dsl.training.test_time_augmentation import VIEWS, with_views
 
 MIRROR, SHIFT = TEST_AUGMENTATIONS["mirror"](), TEST_AUGMENTATIONS["shift"](pixels=1)
 
