@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,12 @@ def room_of(module: str) -> str:
     return [*module.split("."), ""][1]
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imports(path: Path) -> list[tuple[str, bool]]:
     """What a file imports, and whether that happens as soon as it is imported itself."""
     found: list[tuple[str, bool]] = []
@@ -58,7 +65,7 @@ def imports(path: Path) -> list[tuple[str, bool]]:
         for child in ast.iter_child_nodes(node):
             visit(child, at_once=at_once)
 
-    visit(ast.parse(path.read_text(encoding="utf-8")), at_once=True)
+    visit(tree_of(path), at_once=True)
     return found
 
 
@@ -118,7 +125,7 @@ NAMED = {("cli/main.py", "cifar_dsl.cli."), ("experiments/trackers/base.py", "ci
 def test_no_text_names_a_class_or_module_of_ours() -> None:
     found: set[tuple[str, str]] = set()
     for path in FILES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = tree_of(path)
         texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
         named = (text for text in texts if isinstance(text, str) and re.match(r"cifar_dsl(\.\w+)*\.\w*\Z", text))
         found |= {(path.relative_to(PACKAGE).as_posix(), text) for text in named}
@@ -132,7 +139,7 @@ def test_nothing_is_decided_by_the_module_of_a_class() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)
 def test_nothing_in_a_spec_can_become_code(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in {"eval", "exec", "compile", "__import__"}
     forbidden = {"pickle", "marshal", "shelve", "dill", "joblib"}

@@ -3,6 +3,10 @@
 import random
 import re
 
+from helpers.specs import parse
+
+from cifar_dsl.language.source import Source
+from cifar_dsl.language.syntax.formatter import format_text
 from cifar_dsl.language.syntax.newlines import NEW_LINE
 from cifar_dsl.language.syntax.tables import parser
 
@@ -54,3 +58,20 @@ def _gap(draws: random.Random, *, must_break: bool, may_break: bool) -> str:
             gap += draws.choice(_COMMENTS) + draws.choice(_SPACES)
         gap += "\n" + draws.choice(_SPACES)
     return gap
+
+
+def formatted(text: str) -> str:
+    return format_text(Source("test.arch", text))
+
+
+def check_laws(text: str, draws: random.Random) -> str:
+    """Check that only space changes, no comment is lost, and a second pass changes nothing; returns the result."""
+    ugly = scattered(text, draws)
+    canonical = formatted(ugly)
+    assert parse(canonical) == parse(ugly) == parse(text)
+    assert comments_of(canonical) == comments_of(ugly)
+    assert formatted(canonical) == canonical
+    lines = canonical.split("\n")
+    assert all(line == line.rstrip() and not line.startswith("\t") for line in lines)
+    assert "\n\n\n" not in canonical
+    return canonical

@@ -6,11 +6,11 @@ import sys
 from importlib.metadata import entry_points
 
 import pytest
-from helpers import trees
+from helpers.highlighted import check_tokens
 from helpers.networks import specs
 from hypothesis import given, settings
 from pygments.lexers import get_lexer_by_name, get_lexer_for_filename, guess_lexer
-from pygments.token import Comment, Error, Keyword, Name, Number, Operator, Punctuation, String, Whitespace
+from pygments.token import Keyword, Name, Number
 
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.language.highlighting import (
@@ -22,58 +22,10 @@ from cifar_dsl.language.highlighting import (
     ArchLexer,
     html_of_source,
 )
-from cifar_dsl.language.syntax import KEYWORDS, nodes, print_spec
-from cifar_dsl.language.syntax.newlines import NEW_LINE
-from cifar_dsl.language.syntax.tables import parser
+from cifar_dsl.language.syntax import KEYWORDS
 from cifar_dsl.operations.recipe import settings as recipe_settings
 
 SHIPPED = sorted(specs_directory().rglob("*.arch"))
-
-
-def kind_of(token) -> str:
-    """The kind that the parser's lexer gives to a Pygments token."""
-    for group, kind in (
-        (Keyword.Type, "NAME"),
-        (Keyword, "word"),
-        (Operator.Word, "word"),
-        (Name, "NAME"),
-        (Number.Integer, "NUMBER"),
-        (Number.Float, "NUMBER"),
-        (Number, "SIZE"),
-        (String, "STRING"),
-        (Comment, "COMMENT"),
-        (Operator, "sign"),
-        (Punctuation, "sign"),
-    ):
-        if token in group:
-            return kind
-    raise AssertionError(token)
-
-
-def coloured(text: str) -> list[tuple[int, str, str]]:
-    """The offset, kind and text of every token except whitespace."""
-    tokens = ArchLexer().get_tokens_unprocessed(text)
-    return [(start, kind_of(token), value) for start, token, value in tokens if token not in Whitespace]
-
-
-def read(text: str) -> list[tuple[int, str, str]]:
-    """The same, from the parser's lexer."""
-    found = parser().lex(text, dont_ignore=True)
-    kept = [token for token in found if token.type not in {"SPACE", NEW_LINE}]
-    return [(token.start_pos or 0, kind_in_language(token.type, str(token)), str(token)) for token in kept]
-
-
-def kind_in_language(kind: str, text: str) -> str:
-    if kind in {"NAME", "SIZE", "NUMBER", "STRING", "COMMENT"}:
-        return kind
-    return "word" if text in KEYWORDS else "sign"
-
-
-def check(text: str) -> None:
-    tokens = list(ArchLexer().get_tokens_unprocessed(text))
-    assert "".join(value for _, _, value in tokens) == text
-    assert not [value for _, token, value in tokens if token in Error]
-    assert coloured(text) == read(text)
 
 
 def test_the_words_match_the_language():
@@ -84,19 +36,13 @@ def test_the_words_match_the_language():
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_specs_have_the_same_tokens(path):
-    check(path.read_text(encoding="utf-8"))
+    check_tokens(path.read_text(encoding="utf-8"))
 
 
 @settings(deadline=None, max_examples=60)
 @given(specs())
 def test_valid_specs_have_the_same_tokens(text: str) -> None:
-    check(text)
-
-
-@settings(deadline=None, max_examples=200)
-@given(trees.specs())
-def test_random_specs_have_the_same_tokens(spec: nodes.Spec) -> None:
-    check(print_spec(spec))
+    check_tokens(text)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +55,7 @@ def test_random_specs_have_the_same_tokens(spec: nodes.Spec) -> None:
     ],
 )  # fmt: skip
 def test_corner_cases_have_the_same_tokens(text):
-    check(text)
+    check_tokens(text)
 
 
 @pytest.mark.parametrize("text", ["$", "'", '"open', "\u2192", "}", "}}}{", "train { ; }"])

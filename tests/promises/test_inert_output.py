@@ -6,17 +6,12 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from helpers.inert import ACTING, HOSTILE, raw
 
-from cifar_dsl.cli import main
 from cifar_dsl.experiments.comparison import ComparedSpec, compare
 from cifar_dsl.experiments.comparison.tables import as_csv
 from cifar_dsl.runs import SpecIdentity
 
-# All C0 and C1 controls, and everything that turns the direction of text around or breaks lines unseen.
-ACTING = [
-    *map(chr, [*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)])
-]
-HOSTILE = "a\x1b[2J\x07\x08\r\x9b31m\u202eb\u2066"
 RIGHT = "arch right\ninput 3x32x32\nmodel { flatten -> dense(10) }\n"
 WRONG = "arch wrong\ninput 3x32x32\nmodel { flatten -> dens(10) }\n"
 FORMATS = "full", "concise", "github", "json", "sarif"
@@ -27,15 +22,6 @@ def test_these_are_all_there_are() -> None:
     turning = {c for c in map(chr, range(0x110000)) if unicodedata.bidirectional(c) in {
         "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}}  # fmt: skip
     assert acting | turning | set("\u061c\u200e\u200f") == set(ACTING)
-
-
-def raw(capsys: pytest.CaptureFixture[str], *arguments: object) -> set[str]:
-    """The acting characters in all that a command says, but for the ends of its lines."""
-    code = main([str(argument) for argument in arguments])
-    assert code in {0, 1, 2}
-    captured = capsys.readouterr()
-    assert captured.out + captured.err or "github" in arguments  # which says nothing where nothing is wrong
-    return set((captured.out + captured.err).replace("\n", "")) & set(ACTING)
 
 
 def commands(path: Path) -> list[list[object]]:
@@ -82,9 +68,6 @@ def test_no_name_that_is_not_there_acts(tmp_path: Path, capsys: pytest.CaptureFi
     assert raw(capsys, "check", f"--{HOSTILE}", near) == set()
     assert raw(capsys, "explain", HOSTILE) == set()
     assert raw(capsys, "reference", HOSTILE) == set()
-    assert raw(capsys, "evaluate", tmp_path / HOSTILE) == set()
-    assert raw(capsys, "data", "download", HOSTILE) == set()
-    assert raw(capsys, "data", "list", "--data-dir", tmp_path / HOSTILE) == set()
     (tmp_path / "own.arch").write_text(f'arch own extends "{HOSTILE[0]}.arch"\n', encoding="utf-8")
     assert raw(capsys, "check", tmp_path / "own.arch") == set()
 

@@ -1,10 +1,8 @@
 """Applying fixes to a text."""
 
 import pytest
-from helpers.findings import fixed_text, inspected
-from helpers.networks import specs
+from helpers.findings import fixed_text
 from helpers.specs import text_of
-from hypothesis import given, settings
 
 from cifar_dsl.compiler.lints import fixed
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
@@ -61,15 +59,3 @@ def test_did_you_mean() -> None:
     text = text_of("cnov(8, 1) -> rellu\nflaten\ndense(10)")
     assert fixed_text(text) == text
     assert fixed_text(text, also_unsafe=True) == text_of("conv(8, 1) -> relu\nflatten\ndense(10)")
-
-
-@settings(deadline=None, max_examples=150)
-@given(specs())
-def test_safe_fixes_keep_the_meaning(text: str) -> None:
-    text = text.replace("model {", "param unused = 8\nmodel {\nlet spare = 2\n", 1)
-    before, after = inspected(text), inspected(fixed_text(text))
-    assert before.found is not None
-    assert after.found is not None
-    assert {"unused", "spare"} <= {one.label.span.text for one in before.diagnostics}
-    assert after.found.fingerprint == before.found.fingerprint
-    assert not any(fix.is_safe for diagnostic in after.diagnostics for fix in diagnostic.fixes)

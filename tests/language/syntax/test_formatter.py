@@ -3,26 +3,15 @@
 import random
 
 import pytest
-from helpers.layouts import comments_of, scattered
-from helpers.networks import networks, specs
+from helpers.layouts import check_laws, formatted
 from helpers.specs import parse
-from helpers.trees import specs as trees
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.language.diagnostics import SpecError
-from cifar_dsl.language.source import Source
-from cifar_dsl.language.syntax import formatter, print_spec
-from cifar_dsl.language.syntax.formatter import format_text
+from cifar_dsl.language.syntax import formatter
 
 ALL_SHIPPED = sorted(specs_directory().rglob("*.arch"))
 LONG = "conv(64, 3, pad=same, bias=false) -> bn -> relu"
-
-
-def formatted(text: str) -> str:
-    return format_text(Source("test.arch", text))
 
 
 def check(text: str, expected: str) -> None:
@@ -304,31 +293,6 @@ def test_shipped_specs_are_canonical(path) -> None:
 
 
 # ---- laws
-
-
-def check_laws(text: str, draws: random.Random) -> str:
-    """Check that only space changes, no comment is lost, and a second pass changes nothing; returns the result."""
-    ugly = scattered(text, draws)
-    canonical = formatted(ugly)
-    assert parse(canonical) == parse(ugly) == parse(text)
-    assert comments_of(canonical) == comments_of(ugly)
-    assert formatted(canonical) == canonical
-    lines = canonical.split("\n")
-    assert all(line == line.rstrip() and not line.startswith("\t") for line in lines)
-    assert "\n\n\n" not in canonical
-    return canonical
-
-
-@settings(deadline=None, max_examples=80)
-@given(trees().map(print_spec), st.randoms(use_true_random=False))
-def test_the_laws_hold_for_random_specs(text: str, draws: random.Random) -> None:
-    check_laws(text, draws)
-
-
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-@given(specs() | networks(), st.randoms(use_true_random=False))
-def test_the_fingerprint_stays(text: str, draws: random.Random) -> None:
-    assert analyze_text(check_laws(text, draws)).fingerprint == analyze_text(text).fingerprint
 
 
 @pytest.mark.parametrize("path", ALL_SHIPPED, ids=lambda path: path.stem)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from helpers.bombs import BOMBS, LARGEST
 
-_PROGRAM = Path(__file__).parents[1] / "helpers" / "measured.py"
+_PROGRAM = Path(__file__).parents[2] / "helpers" / "measured.py"
 _MEMORY = 200 * 10**6
 _REFUSED_S = 5  # promised is 1 on a machine that does nothing else: see bench/promises.py
 _LARGEST_S = 30

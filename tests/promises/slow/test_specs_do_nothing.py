@@ -7,7 +7,7 @@ from pathlib import Path
 
 from helpers.hostile import write_hostile
 
-_PROGRAM = Path(__file__).parents[1] / "helpers" / "audited.py"
+_PROGRAM = Path(__file__).parents[2] / "helpers" / "audited.py"
 
 
 def events(folder: Path, *arguments: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import random
 
+from helpers.findings import fixed_text, inspected
 from helpers.networks import networks, specs
 from helpers.specs import parse
 from hypothesis import given, reject, settings
@@ -65,3 +66,15 @@ def test_paths_are_unique_and_inputs_come_first(text: str) -> None:
     graph = analyze_text(text).graph
     assert len({node.path for node in graph.nodes}) == len(graph.nodes)
     assert all(value <= number for number, node in enumerate(graph.nodes) for value in node.inputs)
+
+
+@settings(deadline=None, max_examples=150)
+@given(specs())
+def test_safe_fixes_keep_the_meaning(text: str) -> None:
+    text = text.replace("model {", "param unused = 8\nmodel {\nlet spare = 2\n", 1)
+    before, after = inspected(text), inspected(fixed_text(text))
+    assert before.found is not None
+    assert after.found is not None
+    assert {"unused", "spare"} <= {one.label.span.text for one in before.diagnostics}
+    assert after.found.fingerprint == before.found.fingerprint
+    assert not any(fix.is_safe for diagnostic in after.diagnostics for fix in diagnostic.fixes)
