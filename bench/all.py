@@ -1,14 +1,14 @@
-"""Every benchmark of this folder that needs no peer's files, one after another.
+"""Run every benchmark in this folder that needs no files of other projects.
 
     python bench/all.py [--out results] [--quick] [--only NAME ...]
 
-What each prints is shown and kept in OUT/<name>.txt. --quick runs each with a small budget, to see that it works; its
-figures mean nothing. A benchmark whose claim doesn't hold exits with 1, and so does this, after all have run. Where
-there is a GPU, bench/gpu.py runs too, for what needs no peers. Timings want a machine that does nothing else.
+The output of each is printed and saved to OUT/<name>.txt. --quick runs each with a small budget, to check that it
+works; its figures mean nothing. A benchmark whose claim doesn't hold exits with 1; then this script exits with 1 too,
+after running the rest. With a GPU, bench/gpu.py runs as well, except for its comparisons with other projects. Run
+timings on an otherwise idle machine.
 
-Not among them: bench/zoo_equality.py, which needs a peer's checkout, bench/record_accuracies.py, which writes the
-record that bench/false_claims.py reads, and bench/fuzz.py and bench/formatter.py at a budget of their own, which
-bench/promises.py runs.
+Not included: bench/zoo_equality.py, which needs a checkout of another project; bench/record_accuracies.py, which writes
+the data for bench/false_claims.py; and bench/fuzz.py and bench/formatter.py at full size, which bench/promises.py runs.
 """
 
 import argparse
@@ -26,7 +26,7 @@ _HERE = Path(__file__).parent
 
 @frozen
 class Benchmark:
-    """A script of this folder, and the arguments with which it takes a minute at most."""
+    """A script in this folder. With its `quick` arguments it takes at most a minute."""
 
     name: str
     quick: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ _BENCHMARKS = (
 
 
 def main() -> int:
-    """Run them, and say which claims hold."""
+    """Run the benchmarks and report which claims hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("results"))
     parser.add_argument("--quick", action="store_true")
@@ -69,7 +69,7 @@ def main() -> int:
         print(f"-- {time.perf_counter() - start:.0f} s, exit {codes[one.name]}\n", flush=True)
     failed = [name for name, code in codes.items() if code]
     print(
-        f"{len(codes) - len(failed)} of {len(codes)} benchmarks hold their claims"
+        f"{len(codes) - len(failed)} of {len(codes)} benchmarks confirm their claims"
         + "".join(f"\n  not: {n}" for n in failed)
     )
     return int(bool(failed))
@@ -81,9 +81,9 @@ def _available() -> Sequence[Benchmark]:
     return [one for one in _BENCHMARKS if torch.cuda.is_available() or not one.needs_gpu]
 
 
-def _run(command: list[str], kept: Path) -> int:
-    """Run, showing what is printed as it comes, and keep it too."""
-    with kept.with_suffix(".txt").open("w", encoding="utf-8") as file:
+def _run(command: list[str], out: Path) -> int:
+    """Run a command, print its output as it arrives, and save it to a file."""
+    with out.with_suffix(".txt").open("w", encoding="utf-8") as file:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_HERE.parent)
         assert process.stdout is not None
         for line in process.stdout:

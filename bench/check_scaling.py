@@ -1,10 +1,10 @@
-"""How the time of a check grows with the network.
+"""The time of a check as the network grows.
 
     python bench/check_scaling.py
 
-Claim: 10 times the layers takes at most 11 times as long, up to 10,000 layers, whether the layers come out of a
-loop, are written one by one, or nest in blocks and joins. One process, no torch; the sizes of a kind run
-interleaved, and the fastest of `--rounds` is taken, since whatever disturbs makes a run longer.
+Claim: 10 times as many layers take at most 11 times as long, up to 10,000 layers, for layers from a loop, layers
+written one by one, and layers nested in blocks and joins. One process without torch runs the sizes interleaved; the
+fastest of `--rounds` counts, since disturbances only make a run slower.
 """
 
 import argparse
@@ -19,23 +19,23 @@ _HEAD = "arch scaled\ninput 3x32x32\n"
 
 
 def looped(layers: int) -> str:
-    """Layers that a loop makes."""
+    """Layers from a loop."""
     return f"{_HEAD}model {{\nconv(8, 3, pad=1)\nrepeat {(layers - 1) // 2} {{ conv(8, 3, pad=1) -> relu }}\n}}\n"
 
 
 def written(layers: int) -> str:
-    """Layers that stand there one by one, as many as a file holds, and a loop around them."""
+    """Layers written one by one, as many as a file can hold, in a loop."""
     lines = "    bn -> relu\n" * 50
     return f"{_HEAD}model {{\nrepeat {layers // 100} {{\n{lines}}}\n}}\n"
 
 
 def nested(layers: int) -> str:
-    """Residual blocks: calls, joins, scopes, inferred conditions. Eight nodes a block."""
+    """Residual blocks: calls, joins, scopes, conditions on shapes. Eight nodes per block."""
     return f"{_HEAD}model {{\nconv(8, 3, pad=1)\nrepeat {(layers - 1) // 8} {{ basic_block(in_channels) }}\n}}\n"
 
 
 def main() -> int:
-    """Measure."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()

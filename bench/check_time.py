@@ -2,9 +2,9 @@
 
     python bench/check_time.py
 
-Claim: checking all shipped specs of the reference table takes at most a tenth of importing torch, because it
-doesn't. Both sides are processes of their own, interleaved; the median of `--rounds` is taken. Also printed:
-how many specs a second a warm process checks; at least 200. Exits with 1 where that isn't so.
+Claim: checking all shipped specs of the reference table takes at most a tenth of the time of importing torch, because
+a check never imports it; a warm process checks at least 200 specs per second. Each measurement is a new process; rounds
+are interleaved, and the median of `--rounds` counts. Exits with 1 if a claim doesn't hold.
 """
 
 import argparse
@@ -19,7 +19,7 @@ _SPECS = sorted((Path(__file__).parents[1] / "specs").glob("*.arch"))
 
 
 def main() -> int:
-    """Measure."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
@@ -36,7 +36,7 @@ def main() -> int:
         ours: lambda: timed(["-m", "cifar_dsl", "check", "-q", *names]),
     }
     for run in sides.values():
-        run()  # once unmeasured: the files come into memory
+        run()  # not measured: fills the file cache
     times = interleaved(sides, options.rounds)
     report("check against import torch", times, "ms", reference=ours)
     rate = _warm_rate()

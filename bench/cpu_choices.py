@@ -1,11 +1,12 @@
-"""What two choices of ours buy on a CPU: kept memory, and layers that overwrite their input.
+"""The effect of two choices on CPU training: keeping freed memory, and layers that overwrite their input.
 
     python bench/cpu_choices.py                                  # baseline.arch and residual.arch
     python bench/cpu_choices.py specs/wider.arch --threads 1
 
-Claim: neither makes a step slower by more than 5 %. Sides are ours, ours with memory given back to the system as glibc
-does by itself (docs/decisions/0020-freed-memory.md), and ours with each layer's output in memory of its own. Every side
-is a process of its own; rounds are interleaved, as in bench/cpu_training.py. Exits with 1 where that isn't so.
+Claim: neither makes a step more than 5 % slower. The sides are the default, the default with freed memory returned to
+the system as glibc does (docs/decisions/0020-freed-memory.md), and the default with separate memory for each layer's
+output. Each side is a process; rounds are interleaved, as in bench/cpu_training.py. Exits with 1 if the claim doesn't
+hold.
 """
 
 import argparse
@@ -26,7 +27,7 @@ _BATCH = 64
 
 
 def main() -> int:
-    """Measure all sides, or be one of them."""
+    """Run the benchmark or, with --side, serve one side."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("specs", nargs="*", type=Path, default=[_SPECS / "baseline.arch", _SPECS / "residual.arch"])
     parser.add_argument("--rounds", type=int, default=5)

@@ -1,12 +1,12 @@
-"""Training on a CPU: cifar_dsl against the loops that people write.
+"""Training on a CPU: cifar_dsl against hand-written loops.
 
     python bench/cpu_training.py                                # baseline.arch and residual.arch
     python bench/cpu_training.py specs/wider.arch --threads 1
 
 Claim: the usual loop takes at least twice as long as ours, and a plain in-memory channels_last loop of the same network
-at least as long. Every side is a process of its own that lives through all rounds; rounds are interleaved; the median
-of `--rounds` is taken after one that is left out: the first few hundred steps of a process are slower on every side. A
-round is an epoch of `--steps` steps, on random bytes of CIFAR-10's shape. Exits with 1 where that isn't so.
+takes at least as long. Each side is a process that serves all rounds; rounds are interleaved, and the median of
+`--rounds` counts after one warm-up round, since the first few hundred steps of a process are slower on every side. A
+round is an epoch of `--steps` steps on random bytes in CIFAR-10's shape. Exits with 1 if the claim doesn't hold.
 
 Sides:
   ours           `cifar_dsl`: the training loop behind `cifar-dsl train`
@@ -29,7 +29,7 @@ _BATCH = 64
 
 
 def main() -> int:
-    """Measure all sides, or be one of them."""
+    """Run the benchmark or, with --side, serve one side."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("specs", nargs="*", type=Path, default=[_SPECS / "baseline.arch", _SPECS / "residual.arch"])
     parser.add_argument("--rounds", type=int, default=5)

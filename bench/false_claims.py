@@ -1,15 +1,16 @@
-"""How often a comparison claims what isn't so, and how often its intervals hold: on recorded accuracies.
+"""The false positive rate of comparisons and the coverage of their intervals, on recorded accuracies.
 
     python bench/false_claims.py [--count 500] [--n 3 5 10] [--seed 0]
 
 bench/recorded/accuracies.csv holds accuracies of three small specs with many seeds each, recorded by
-bench/record_accuracies.py. A simulated comparison draws "runs" from them with replacement, so that the truth is known:
-two specs drawn from one pool are equal, and two pools differ by exactly the difference of their means.
+bench/record_accuracies.py. A simulated comparison draws "runs" from them with replacement, so the truth is known: two
+specs drawn from one pool are equal, and two pools differ by exactly the difference of their means.
 
-Shown for each setting: how often at least one spec was said to be better than the baseline (and better or worse),
-although all are equal; how often a single interval, and how often all intervals together, held the true difference;
-and how often the interval of P(beats) held the true probability. Exits with 1 where one spec under several names is
-said to be better than itself in more than 5 %, or less than 93 % or more than 97 % of its intervals hold.
+Printed for each setting: how often at least one spec was reported better than the baseline (and better or worse),
+although all are equal; how often a single interval, and how often all intervals together, contained the true
+difference; and how often the interval of P(beats) contained the true probability. Exits with 1 if a spec under several
+names is reported better than itself in more than 5 % of comparisons, or if less than 93 % or more than 97 % of its
+intervals contain the truth.
 """
 
 import argparse
@@ -33,34 +34,34 @@ Pool = np.ndarray
 
 @define
 class Tally:
-    """What happened in some simulated comparisons."""
+    """Counts over simulated comparisons."""
 
     count: int = 0
     better: int = 0
-    claimed: int = 0
+    better_or_worse: int = 0
     pooled: int = 0
     together: int = 0
     intervals: int = 0
-    held: int = 0
+    covered: int = 0
     superiority: int = 0
 
     def add(self, found: list[Effect], truths: list[float], probabilities: list[float], *, pooled_claims: bool) -> None:
-        """Count one comparison."""
+        """Add one comparison."""
         self.count += 1
         self.better += any(effect.verdict == "better" for effect in found)
-        self.claimed += any(effect.verdict in {"better", "worse"} for effect in found)
+        self.better_or_worse += any(effect.verdict in {"better", "worse"} for effect in found)
         self.pooled += pooled_claims
-        self.together += all(_holds(effect.simultaneous, truth) for effect, truth in zip(found, truths, strict=True))
+        self.together += all(_contains(effect.simultaneous, truth) for effect, truth in zip(found, truths, strict=True))
         for effect, truth, probability in zip(found, truths, probabilities, strict=True):
             self.intervals += 1
-            self.held += _holds(effect.interval, truth)
-            self.superiority += _holds(effect.superiority_interval, probability)
+            self.covered += _contains(effect.interval, truth)
+            self.superiority += _contains(effect.superiority_interval, probability)
 
     def line(self, name: str) -> str:
-        """The shares in percent."""
-        shares = [self.better, self.claimed, self.pooled]
+        """One row of the table, in percent."""
+        shares = [self.better, self.better_or_worse, self.pooled]
         first = "".join(f"{100 * share / self.count:9.1f}" for share in shares)
-        single = 100 * self.held / self.intervals
+        single = 100 * self.covered / self.intervals
         return (
             f"{name:<44}{first}{single:10.1f}{100 * self.together / self.count:10.1f}"
             f"{100 * self.superiority / self.intervals:10.1f}"
@@ -68,7 +69,7 @@ class Tally:
 
 
 def pools() -> dict[str, Pool]:
-    """The recorded accuracies by spec; runs that diverged are left out."""
+    """The recorded accuracies of each spec, without diverged runs."""
     found: dict[str, list[float]] = defaultdict(list)
     with RECORDED.open(newline="") as file:
         for line in csv.DictReader(file):
@@ -78,14 +79,14 @@ def pools() -> dict[str, Pool]:
 
 
 def simulate(base: Pool, others: list[Pool], n: int, count: int, draw: np.random.Generator) -> Tally:
-    """`count` comparisons of `n` runs of each."""
+    """Simulate `count` comparisons with `n` runs of each spec."""
     tally = Tally()
     truths = [float(other.mean() - base.mean()) for other in others]
     probabilities = [_superiority(base, other) for other in others]
     while tally.count < count:
         ours, *theirs = (Sample(tuple(map(float, draw.choice(pool, n)))) for pool in (base, *others))
         found = [effect for effect in effects(ours, theirs) if effect and effect.interval]
-        if len(found) == len(others):  # else all n runs of two specs happened to be equal
+        if len(found) == len(others):  # otherwise all runs of two specs are equal by chance
             tally.add(found, truths, probabilities, pooled_claims=_pooled_dunnett(ours, theirs))
     return tally
 
@@ -120,12 +121,12 @@ def main() -> int:
             print(tally.line(f"{title}, n = {n}"), flush=True)
             if title.startswith("one spec"):
                 claims[f"{title}, n = {n}: better than itself in at most 5 %"] = tally.better <= 0.05 * tally.count
-                is_held = 0.93 <= tally.held / tally.intervals <= 0.97
-                claims[f"{title}, n = {n}: 93 to 97 % of the intervals hold the truth"] = is_held
+                is_covered = 0.93 <= tally.covered / tally.intervals <= 0.97
+                claims[f"{title}, n = {n}: 93 to 97 % of the intervals hold the truth"] = is_covered
     return verdict(claims)
 
 
-def _holds(interval: tuple[float, float] | None, truth: float) -> bool:
+def _contains(interval: tuple[float, float] | None, truth: float) -> bool:
     return interval is not None and interval[0] <= truth + 1e-12 and truth - 1e-12 <= interval[1]
 
 
@@ -134,7 +135,7 @@ def _superiority(base: Pool, other: Pool) -> float:
 
 
 def _pooled_dunnett(base: Sample, others: list[Sample]) -> bool:
-    """Whether Dunnett's own test, which takes all specs to scatter alike, claims anything."""
+    """Whether Dunnett's original test, which assumes equal variances, finds a difference."""
     groups = [base, *others]
     variance = float(np.mean([(group.deviation or 0.0) ** 2 for group in groups]))
     error = math.sqrt(2 * variance / base.n)
@@ -144,7 +145,7 @@ def _pooled_dunnett(base: Sample, others: list[Sample]) -> bool:
 
 
 def _correlations(recorded: dict[str, Pool]) -> str:
-    """How much two specs' accuracies of one seed go together."""
+    """The correlation of two specs' accuracies over shared seeds."""
     lines = []
     base = recorded["small"]
     for name, pool in recorded.items():

@@ -1,11 +1,10 @@
-"""Generated specs, laid out anew.
+"""Format generated specs.
 
     python bench/formatter.py [--count 2000] [--seed 0]
 
 Claim: `cifar-dsl fmt` keeps the fingerprint of every spec and all of its comments, and a second pass changes nothing.
-Specs are drawn from all layers, joins, blocks, loops and settings that there are; between their words goes random
-space, with line breaks and comments wherever the language allows them. Exits with 1 at the first that breaks the
-claim, which is then shown as small as it gets.
+Specs are drawn from all layers, joins, blocks, loops and settings, with random space, line breaks and comments wherever
+the language allows them. Exits with 1 at the first counterexample, and prints it minimized.
 """
 
 import argparse
@@ -28,7 +27,7 @@ from helpers.networks import networks, specs
 
 
 def main() -> None:
-    """Draw specs, and check each."""
+    """Draw specs and check each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,13 +1,13 @@
-"""Mutated, spliced and generated inputs: each ends in a model or in located diagnostics.
+"""Fuzz the language: every input ends in a model or in located diagnostics.
 
     python bench/fuzz.py [--count 1000000] [--seed 0] [--processes 1] [--minutes M] [--keep FOLDER]
 
-Claim: of 1,000,000 inputs none ends in another exception than SpecError, none takes more than 20 s of a core or 2 GB,
-none is told with a character that acts on a terminal, and the formatter keeps the meaning of all that parse. Inputs are
-mutations of all shipped specs and of the cases of tests/language/diagnostics, token by token and byte by byte,
-splices of them, derivations of the grammar, and random overrides; what parses is formatted, what is right also compared
-and drawn. Exits with 1 where something is found. --keep makes finds smaller and writes them into a folder, by default
-tests/fuzz/corpus, whose inputs the suite runs each time.
+Claim: of 1,000,000 inputs, none raises an exception other than SpecError, none takes more than 20 s of CPU time or
+2 GB, no message contains a terminal control character, and the formatter keeps the meaning of every input that parses.
+Inputs are mutations of all shipped specs and of the cases in tests/language/diagnostics (by token and by byte), splices
+of them, derivations of the grammar, and random overrides. Inputs that parse are formatted; valid ones are also compared
+and drawn. Failures are minimized and saved in --keep, by default tests/fuzz/corpus, which the test suite reruns. Exits
+with 1 after a failure.
 """
 
 import argparse
@@ -23,20 +23,20 @@ from pathlib import Path
 _TESTS = Path(__file__).parents[1] / "tests"
 sys.path.append(str(_TESTS))
 
-from helpers.fuzzing import CORPUS, Fuzzer, Input  # noqa: E402  # lies with the tests, which fuzz a little each time
+from helpers.fuzzing import CORPUS, Fuzzer, Input  # noqa: E402  # shared with the tests, which fuzz a little on each run
 
 _MEMORY = 2 * 1024**3
 _REPORT_EVERY_S = 60
 
 
 def main() -> int:
-    """Fuzz, and say what was found."""
+    """Fuzz, and report the failures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--first", type=int, default=0, help="number of the first input, to make a find again")
+    parser.add_argument("--first", type=int, default=0, help="number of the first input, to reproduce a failure")
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after so long")
+    parser.add_argument("--minutes", metavar="M", type=float, default=float("inf"), help="stop after M minutes")
     parser.add_argument("--keep", type=Path, default=CORPUS)
     options = parser.parse_args()
     start = time.perf_counter()
@@ -51,23 +51,23 @@ def main() -> int:
             results = pool.starmap(_fuzz, jobs)
     count = sum(done for done, _ in results)
     seconds = time.perf_counter() - start
-    finds = {place: told for _, found in results for place, told in found.items()}
-    for place, (number, smallest, told) in finds.items():
+    failures = {place: failure for _, found in results for place, failure in found.items()}
+    for place, (number, smallest, report) in failures.items():
         options.keep.mkdir(parents=True, exist_ok=True)
         path = options.keep / f"{place.replace(' ', '_')}.arch"
         smallest.save(path)
-        print(f"FIND: {place}, input {number}, kept in {path}\n{told}")
+        print(f"FAILURE: {place}, input {number}, saved to {path}\n{report}")
     rate = f"{count / seconds:,.0f} a second"
-    print(f"{count:,} inputs in {seconds:,.0f} s ({rate}), seed {options.seed}: {len(finds)} finds")
-    return int(bool(finds))
+    print(f"{count:,} inputs in {seconds:,.0f} s ({rate}), seed {options.seed}: {len(failures)} failures")
+    return int(bool(failures))
 
 
 def _fuzz(seed: int, numbers: range, minutes: float) -> tuple[int, dict[str, tuple[int, Input, str]]]:
-    """How many inputs were tried, and the finds by their places."""
+    """The number of inputs tried, and the failures by place: input number, minimized input, report."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    finds: dict[str, tuple[int, Input, str]] = {}
+    failures: dict[str, tuple[int, Input, str]] = {}
     end = time.monotonic() + 60 * minutes
-    told_at = time.monotonic()
+    reported_at = time.monotonic()
     done = 0
     with tempfile.TemporaryDirectory() as folder:
         fuzzer = Fuzzer(Path(folder))
@@ -77,15 +77,15 @@ def _fuzz(seed: int, numbers: range, minutes: float) -> tuple[int, dict[str, tup
                 break
             done += 1
             found = fuzzer.find(fuzzer.input(seed, number))
-            if found and found.place not in finds:
+            if found and found.place not in failures:
                 print(f"input {number}: {found.place}", file=sys.stderr, flush=True)
                 smallest = fuzzer.smallest(found)
-                told = "".join(traceback.format_exception(smallest.error))
-                finds[found.place] = (number, smallest.input, told)
-            if time.monotonic() > told_at + _REPORT_EVERY_S:
-                told_at = time.monotonic()
-                print(f"input {number:,}: {len(finds)} finds", file=sys.stderr, flush=True)
-    return done, finds
+                report = "".join(traceback.format_exception(smallest.error))
+                failures[found.place] = (number, smallest.input, report)
+            if time.monotonic() > reported_at + _REPORT_EVERY_S:
+                reported_at = time.monotonic()
+                print(f"input {number:,}: {len(failures)} failures", file=sys.stderr, flush=True)
+    return done, failures
 
 
 if __name__ == "__main__":

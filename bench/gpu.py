@@ -1,21 +1,21 @@
-"""Every check and timing that needs a GPU, in one call of less than ten minutes.
+"""All checks and timings that need a GPU, in one run of less than ten minutes.
 
-    python bench/gpu.py --out results                                     # what needs no data and no peers
+    python bench/gpu.py --out results                                     # without data and other projects
     python bench/gpu.py --out results --npz cifar10.npz --airbench airbench94_muon.py --kuangliu pytorch-cifar
-    python bench/gpu.py --out results --device cpu --quick                # whether the script itself works
+    python bench/gpu.py --out results --device cpu --quick                # tests the script itself
 
-Claims, as ratios of wall times in one run, each side a process of its own, rounds interleaved, medians:
+Claims, as ratios of median wall times in one run; each side is a process, and rounds are interleaved:
 
     usual loop / ours, baseline.arch                                      at least 20
     eager loop with the data on the GPU / ours, baseline.arch             at least 4
-    16 seeds one after another / together, baseline.arch                  at least 6, the same results for each seed
-    first epoch with its recording / eager epoch                          at most 1
+    16 seeds one after another / together, baseline.arch                  at least 6, with equal results for each seed
+    first epoch, recording included / eager epoch                         at most 1
     ResNet-18 of kuangliu/pytorch-cifar / ours, an epoch                  at least 4, and 1.5 at equal precision
     airbench94_muon.py / specs/records/airbench94.arch                    at least 0.95, at a mean accuracy of 0.94
 
-It also compares recorded steps with eager ones for a recipe of every kind, and the estimate of memory with what is
-used. Peers are files of their authors, named on the command line, and never part of this repository. What a section
-finds is printed and written to OUT/gpu.json as soon as it is known; one that fails says why, and the others go on.
+It also compares recorded steps with eager ones for every kind of recipe, and the memory estimate with the peak. Files
+of other projects are named on the command line and never part of this repository. The result of a section is printed
+and written to OUT/gpu.json at once; if a section fails, the others still run.
 """
 
 import argparse
@@ -50,20 +50,18 @@ _SIDES = (
 
 
 def main() -> int:
-    """Run all sections, or be one side of one."""
+    """Run all sections or, with --side, serve one side."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("results"))
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=16)
-    parser.add_argument("--runs", type=int, default=25, help="of airbench94")
-    parser.add_argument("--npz", type=Path, help="CIFAR-10 as a file of arrays, for accuracies")
-    parser.add_argument("--airbench", type=Path, help="its author's airbench94_muon.py")
+    parser.add_argument("--runs", type=int, default=25, help="runs of airbench94")
+    parser.add_argument("--npz", type=Path, help="CIFAR-10 as an .npz file, for accuracies")
+    parser.add_argument("--airbench", type=Path, help="path of airbench94_muon.py")
     parser.add_argument("--kuangliu", type=Path, help="a checkout of kuangliu/pytorch-cifar")
-    parser.add_argument("--quick", action="store_true", help="small and few: shows that the script works")
-    parser.add_argument(
-        "--only", action="append", choices=list(_SECTIONS), help="a section, may be given several times"
-    )
+    parser.add_argument("--quick", action="store_true", help="a small budget, to test the script itself")
+    parser.add_argument("--only", action="append", choices=list(_SECTIONS), help="run only this section; repeatable")
     parser.add_argument("--side", choices=_SIDES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.quick:
@@ -80,7 +78,7 @@ def main() -> int:
         print(f"\n== {name}", flush=True)
         try:
             found[name] = _SECTIONS[name](options)
-        except Exception:  # noqa: BLE001  # one section must not take the others with it
+        except Exception:  # noqa: BLE001  # the other sections still run
             failed += 1
             found[name] = {"failed": traceback.format_exc()}
             traceback.print_exc()
@@ -128,11 +126,11 @@ def _side(options: argparse.Namespace) -> Callable[[], float]:
 
 
 def _epochs(options: argparse.Namespace, *names: str) -> dict[str, list[float]]:
-    """Seconds of an epoch of each side: warm, and interleaved."""
+    """Seconds per epoch of each side, warm, with interleaved rounds."""
     shared = [__file__, "--device", options.device, "--seeds", str(options.seeds)]
     shared += ["--quick"] * options.quick + (["--kuangliu", str(options.kuangliu)] if options.kuangliu else [])
     sides = {name: Side([*shared, "--side", name]) for name in names}
-    times = interleaved(sides, options.rounds, warm_up=2)  # an epoch is eager in parts, the next records
+    times = interleaved(sides, options.rounds, warm_up=2)  # the first epoch is partly eager, the second records
     for name, values in times.items():
         print(f"{name:<16} median {statistics.median(values):8.3f} s  ({min(values):.3f} to {max(values):.3f})")
     return times
@@ -163,7 +161,7 @@ def _seeds(options: argparse.Namespace) -> object:
 
 
 def _first_epoch(options: argparse.Namespace) -> object:
-    """In a new process each: the very first epoch, with everything that is recorded in it."""
+    """The first epoch of a new process, recording included, with and without recording."""
     found = {}
     for name in ("ours", "ours eager"):
         shared = [__file__, "--device", options.device, *(["--quick"] * options.quick)]
@@ -185,7 +183,7 @@ def _resnet18(options: argparse.Namespace) -> object:
 
 
 def _equality(options: argparse.Namespace) -> object:
-    """Whether recorded steps compute what eager ones do, for every kind of recipe."""
+    """Check that recorded steps compute the same as eager ones, for every kind of recipe."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/training/test_engines.py"]
     command += ["-k", "recorded or device" if options.device == "cuda" else "inputs"]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
@@ -204,7 +202,7 @@ def _memory(options: argparse.Namespace) -> object:
 
 
 def _airbench(options: argparse.Namespace) -> object:
-    """Accuracies and times of the record, ours and its author's, on one clock: whitening, training, test with views."""
+    """Accuracies and times (s) of the record, ours and its author's, for whitening, training and the augmented test."""
     if options.npz is None:
         return _skipped("--npz names no data")
     import numpy as np
@@ -223,7 +221,7 @@ def _airbench(options: argparse.Namespace) -> object:
         test = arrays["x_test"], arrays["y_test"].astype(np.int64)
     splits = load_images(spec.recipe, train, test, device)
     times, accuracies = [], []
-    for seed in range(options.runs + 1):  # the first warms the libraries up, and is left out
+    for seed in range(options.runs + 1):  # the first is a warm-up
         engine = choose_engine("auto", device, spec.graph, spec.recipe).engine
         if device.type == "cuda":
             torch.cuda.synchronize()

@@ -1,13 +1,13 @@
-"""How long an editor waits for the language server.
+"""The response times of the language server.
 
     python bench/language_server.py [--requests 40] [--seed 0]
 
-Claim: in the median every capability answers within 100 ms, at the first request after a change of the text, on the
-longest spec of the zoo and on those that take the longest to check. The server is a process of its own and is spoken
-to as editors do. A time goes from the request's first byte to the answer's last. For the first two columns, each
-request comes right after a change, so that nothing is known of the text; for the others it is asked once more. Places
-are drawn with a seed from all names of the specs. Diagnostics come by themselves, after a pause in typing, which is
-taken off. Exits with 1 where a median is above 100 ms.
+Claim: the median response time of every capability is at most 100 ms for the first request after a change, on the
+longest spec of the zoo and on those that take longest to check. The server is a process, and speaks the protocol over
+pipes. A time is measured from the first byte of the request to the last byte of the response. In the first two columns,
+each request follows a change, so nothing is cached; in the others it is repeated. Positions are drawn with a seed from
+all names of the specs. The server publishes diagnostics after a pause in typing, which is subtracted. Exits with 1 if a
+median is above 100 ms.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from measure import hardware
 from cifar_dsl.editors.language_server.server import DEBOUNCE_S
 
 _SPECS = Path(__file__).resolve().parents[1] / "specs"
-_NAMES = ("efficientnet_b0", "dla", "densenet121", "dpn92")  # the longest; then the slowest to check
+_NAMES = ("efficientnet_b0", "dla", "densenet121", "dpn92")  # the longest, then the slowest to check
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _MOST_MS = 100
 
@@ -35,7 +35,7 @@ Message = dict[str, Any]
 
 
 class Editor:
-    """Speaks to a server over pipes, and waits for each answer."""
+    """A client that talks to a server over pipes and waits for each response."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "cifar_dsl", "lsp"]
@@ -44,15 +44,15 @@ class Editor:
         folders = [{"uri": _SPECS.as_uri(), "name": "specs"}]
         snippets = {"completionItem": {"snippetSupport": True}}
         capabilities = {"textDocument": {"completion": snippets, "rename": {"prepareSupport": True}}}
-        self.ask("initialize", {"processId": None, "capabilities": capabilities, "workspaceFolders": folders})
-        self.tell("initialized", {})
+        self.request("initialize", {"processId": None, "capabilities": capabilities, "workspaceFolders": folders})
+        self.notify("initialized", {})
 
-    def tell(self, method: str, params: Message) -> None:
+    def notify(self, method: str, params: Message) -> None:
         """Send a notification."""
         self._send({"method": method, "params": params})
 
-    def ask(self, method: str, params: Message | None) -> tuple[Any, float]:
-        """The answer to a request, and how many milliseconds it took."""
+    def request(self, method: str, params: Message | None) -> tuple[Any, float]:
+        """The response to a request, and its time in milliseconds."""
         self._number += 1
         start = time.perf_counter()
         self._send({"id": self._number, "method": method, "params": params})
@@ -60,15 +60,15 @@ class Editor:
         return answer, 1000 * (time.perf_counter() - start)
 
     def wait_for(self, is_wanted: Callable[[Message], bool]) -> Message:
-        """The next message that is wanted; others are dropped."""
+        """The next message that matches; others are dropped."""
         while True:
             message = self._read()
             if is_wanted(message):
                 return message
 
-    def end(self) -> None:
-        """Let the server end."""
-        self.ask("shutdown", None)
+    def shut_down(self) -> None:
+        """Shut the server down."""
+        self.request("shutdown", None)
         self._send({"method": "exit"})
         self._server.wait()
 
@@ -91,7 +91,7 @@ class Editor:
 
 
 class Document:
-    """A spec that is open; each change adds a comment, which moves nothing."""
+    """An open spec; each change appends a comment, so no offset changes."""
 
     def __init__(self, editor: Editor, name: str) -> None:
         path = _SPECS / "zoo" / f"{name}.arch"
@@ -100,11 +100,11 @@ class Document:
         self._editor = editor
         self._version = 1
         item = {"uri": self.uri, "languageId": "arch", "version": 1, "text": self.text}
-        editor.tell("textDocument/didOpen", {"textDocument": item})
+        editor.notify("textDocument/didOpen", {"textDocument": item})
         self.wait_for_diagnostics()
 
     def wait_for_diagnostics(self) -> None:
-        """Wait until the server has said what it finds in the text as it is now."""
+        """Wait for the diagnostics of the current version."""
         wanted = (self.uri, self._version)
         self._editor.wait_for(
             lambda message: (
@@ -114,14 +114,14 @@ class Document:
         )
 
     def change(self) -> None:
-        """Type something."""
+        """Change the text."""
         self._version += 1
         document = {"uri": self.uri, "version": self._version}
         changes = [{"text": f"{self.text}# {self._version}\n"}]
-        self._editor.tell("textDocument/didChange", {"textDocument": document, "contentChanges": changes})
+        self._editor.notify("textDocument/didChange", {"textDocument": document, "contentChanges": changes})
 
     def places(self, random_: random.Random, count: int) -> list[Message]:
-        """Places of names, in no comment."""
+        """Positions of names outside comments."""
         code = re.sub(r"#[^\n]*", lambda match: " " * len(match[0]), self.text)
         starts = [match.start() for match in _NAME.finditer(code)]
         found = []
@@ -132,7 +132,7 @@ class Document:
 
 
 def _requests(document: Document, place: Message) -> dict[str, tuple[str, Message]]:
-    """The requests of all capabilities, by their names here."""
+    """One request for each capability, by its name in the table."""
     of_document = {"textDocument": {"uri": document.uri}}
     at = {**of_document, "position": place}
     everything = {"start": {"line": 0, "character": 0}, "end": {"line": 1000, "character": 0}}
@@ -156,9 +156,9 @@ def _requests(document: Document, place: Message) -> dict[str, tuple[str, Messag
 
 
 def main() -> int:
-    """Measure."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--requests", type=int, default=40, help="for each capability, in all specs together")
+    parser.add_argument("--requests", type=int, default=40, help="per capability, over all specs")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     random_ = random.Random(options.seed)
@@ -168,16 +168,16 @@ def main() -> int:
     after_change: dict[str, list[float]] = {}
     again: dict[str, list[float]] = {}
     for document in documents:
-        for name, took in _diagnostics(document, each):
-            after_change.setdefault(name, []).append(took)
+        for name, time_ms in _diagnostics(document, each):
+            after_change.setdefault(name, []).append(time_ms)
         for place in document.places(random_, each):
             for name, (method, params) in _requests(document, place).items():
                 document.change()
-                after_change.setdefault(name, []).append(editor.ask(method, params)[1])
-                again.setdefault(name, []).append(editor.ask(method, params)[1])
-    editor.end()
+                after_change.setdefault(name, []).append(editor.request(method, params)[1])
+                again.setdefault(name, []).append(editor.request(method, params)[1])
+    editor.shut_down()
     print(f"times of the language server in ms, n={each * len(documents)}, on {', '.join(_NAMES)}\n{hardware()}\n")
-    print(f"{'':<16}{'after a change':>24}{'asked again':>24}")
+    print(f"{'':<16}{'after a change':>24}{'repeated':>24}")
     print(f"{'':<16}{'median':>14}{'worst':>10}{'median':>14}{'worst':>10}")
     for name, times in after_change.items():
         line = "".join(_figures(values) for values in (times, again.get(name, [])))
@@ -190,7 +190,7 @@ def _figures(times: list[float]) -> str:
 
 
 def _diagnostics(document: Document, count: int) -> list[tuple[str, float]]:
-    """How long diagnostics take once the pause in typing is over."""
+    """The times of diagnostics, without the pause in typing."""
     found = []
     for _ in range(count):
         document.change()

@@ -1,7 +1,7 @@
-"""Training loops that are timed against each other: ours, and those that people write by hand.
+"""Training loops for benchmarks: ours and hand-written ones.
 
-Each is made once and then trains an epoch of random bytes of CIFAR-10's shape at every call, which takes the same time
-as real images. The first calls of a process are slower on every side, and are left out.
+Each function returns a loop that trains an epoch per call, on random bytes in CIFAR-10's shape, which take as long as
+real images. The first calls in a process are slower on every side; callers leave them out.
 """
 
 import time
@@ -13,17 +13,17 @@ import torch
 
 import cifar_dsl
 
-Round = Callable[[], float]  # trains an epoch, and gives back its seconds
+Round = Callable[[], float]  # trains an epoch and returns its seconds
 
 
 def random_images(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images (count, 32, 32, 3) and labels (count,)."""
+    """Images (N, 32, 32, 3) as uint8, and labels (N,)."""
     generator = np.random.default_rng(0)
     return generator.integers(0, 256, (count, 32, 32, 3), np.uint8), generator.integers(0, 10, count)
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done everything."""
+    """Wait until the device is idle."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -55,7 +55,7 @@ def ours_together(
     engine: str = "auto",
     seeds: int = 1,
 ) -> Round:
-    """The same for several seeds side by side."""
+    """Like `ours`, for several seeds side by side."""
     from cifar_dsl.training.engines import choose_engine
     from cifar_dsl.training.images import load_images
     from cifar_dsl.training.learner import Learner
@@ -67,7 +67,7 @@ def ours_together(
     splits = load_images(spec.recipe, data, (data[0][:batch], data[1][:batch]), device)
     chosen = choose_engine(engine, device, spec.graph, spec.recipe, seeds).engine
     learners = [Learner(spec.graph, spec.recipe, spec.name, seed, splits.train, chosen) for seed in range(seeds)]
-    running = chosen.running()  # for good: the process ends with the benchmark
+    running = chosen.running()  # never exited: the process ends with the benchmark
     running.__enter__()
 
     def epoch() -> None:
@@ -113,7 +113,7 @@ def resident(spec_path: Path, images: int, batch: int, device: torch.device, *, 
 def usual(spec_path: Path, images: int, batch: int, device: torch.device) -> Round:
     """The usual loop: torchvision's CIFAR10 + ToTensor + Normalize + DataLoader with 2 workers, eager, NCHW.
 
-    The time that its workers take to start is left out: the clock starts with the second batch.
+    The clock starts at the second batch, to leave out the start-up of the workers; the time is scaled to all batches.
     """
     torch.manual_seed(0)
     model = cifar_dsl.load(spec_path).build().to(device)
@@ -122,7 +122,7 @@ def usual(spec_path: Path, images: int, batch: int, device: torch.device) -> Rou
 
 
 def kuangliu(checkout: Path, images: int, batch: int, device: torch.device) -> Round:
-    """ResNet-18 as https://github.com/kuangliu/pytorch-cifar trains it, from a checkout of it."""
+    """ResNet-18 as https://github.com/kuangliu/pytorch-cifar trains it, from a checkout."""
     import sys
 
     from torchvision import transforms
@@ -150,7 +150,7 @@ def _with_loader(
     from torchvision.datasets import CIFAR10
 
     pixels, labels = random_images(images)
-    dataset = CIFAR10.__new__(CIFAR10)  # its reading of items, without its download
+    dataset = CIFAR10.__new__(CIFAR10)  # reads items, but downloads nothing
     dataset.data, dataset.targets = pixels, labels.tolist()
     normalization = [transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)]
     dataset.transform = transforms.Compose([*augmentation, *normalization])

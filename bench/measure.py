@@ -1,4 +1,4 @@
-"""What the benchmarks share: sides that run interleaved, each in a process of its own, and the report."""
+"""Shared by the benchmarks: interleaved measurements, child processes and reports."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 
 def interleaved(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Run every side once a round, so that a slow minute of the machine hits all of them."""
+    """Run every side once per round, so that a slow phase of the machine affects all sides."""
     times: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds):
         for name, run in sides.items():
@@ -19,9 +19,9 @@ def interleaved(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[s
 
 
 def child(arguments: list[str], threads: int | None = None) -> str:
-    """The output of this Python with `arguments`, in a process of its own."""
+    """The output of a new Python process with `arguments`."""
     environment = dict(os.environ)
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled once, as on a user's machine
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # cache bytecode, as on a user's machine
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
     done = subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True, env=environment)
@@ -42,7 +42,7 @@ def report(title: str, times: Mapping[str, list[float]], unit: str, reference: s
 
 
 def verdict(claims: Mapping[str, bool]) -> int:
-    """Say of each claim whether it holds, and give back the exit status."""
+    """Print for each claim whether it holds, and return the exit code."""
     print()
     for claim, holds in claims.items():
         print(f"{'holds' if holds else 'DOES NOT HOLD'}: {claim}")
@@ -50,7 +50,7 @@ def verdict(claims: Mapping[str, bool]) -> int:
 
 
 def hardware() -> str:
-    """Processor, cores, versions."""
+    """The processor, its cores, the system and the versions of packages."""
     from importlib.metadata import version
 
     from cifar_dsl.training.device import processor_name

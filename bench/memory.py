@@ -1,12 +1,12 @@
-"""The memory that `train --dry-run` says a training will take, against what it takes.
+"""The memory estimate of `train --dry-run` against the measured peak.
 
     python bench/memory.py                      # networks of the zoo and two of the eight specs, on the CPU
     python bench/memory.py --device cuda specs/zoo/resnet18.arch
-    python bench/memory.py --process            # what a process takes that trains next to nothing
+    python bench/memory.py --process            # the peak of a process that trains a tiny network
 
-Claim: the estimate is within 20 % of the peak. Each training runs a few steps and evaluates in a process of its own,
-on random bytes of CIFAR-10's shape and number. On a CPU the peak is the largest resident size of the process, so the
-interpreter and torch count; on a GPU it is what torch's allocator has reserved.
+Claim: the estimate is within 20 % of the peak. Each training runs a few steps and an evaluation in a new process, on as
+many random images as CIFAR-10 has. On a CPU, the peak is the maximum resident size of the process, including the
+interpreter and torch; on a GPU, it is the memory reserved by torch's allocator.
 """
 
 import argparse
@@ -34,7 +34,7 @@ train {
 
 
 def main() -> None:
-    """Measure."""
+    """Run the benchmark."""
     specs = [_SPECS / f"{name}.arch" for name in _NETWORKS] + [_SPECS / "zoo" / f"{name}.arch" for name in _ZOO]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("specs", nargs="*", type=Path, default=specs)
@@ -42,8 +42,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--set", action="append", default=[], help="an override, as of `train`")
-    parser.add_argument("--process", action="store_true", help="measure what a process takes by itself")
-    parser.add_argument("--side", type=int, nargs=2, help=argparse.SUPPRESS)  # how many images of each split
+    parser.add_argument("--process", action="store_true", help="measure a process that trains a tiny network")
+    parser.add_argument("--side", type=int, nargs=2, help=argparse.SUPPRESS)  # images per split
     options = parser.parse_args()
     if options.side:
         print(json.dumps(_measured(options)))
@@ -53,7 +53,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             spec = Path(folder) / "small.arch"
             spec.write_text(_SMALL, encoding="utf-8")
-            print(f"a process that trains next to nothing: {_side(options, spec, (20, 10))['measured'] / 1e6:,.0f} MB")
+            print(f"a process that trains a tiny network: {_side(options, spec, (20, 10))['measured'] / 1e6:,.0f} MB")
         return
     worst = 0.0
     for spec in options.specs:
@@ -65,11 +65,11 @@ def main() -> None:
             f"measured {found['measured'] / 1e6:6,.0f} MB   ratio {ratio:.3f}",
             flush=True,
         )
-    print(f"\nfurthest from the measured peak: {100 * worst:.0f} %")
+    print(f"\nlargest deviation from the measured peak: {100 * worst:.0f} %")
 
 
 def _side(options: argparse.Namespace, spec: Path, images: tuple[int, int]) -> dict[str, float]:
-    """What a process of its own has measured."""
+    """Measure in a new process."""
     arguments = [__file__, str(spec), "--device", options.device, "--threads", str(options.threads)]
     arguments += ["--steps", str(options.steps), *(f"--set={text}" for text in options.set)]
     found: dict[str, float] = json.loads(
@@ -103,7 +103,7 @@ def _measured(options: argparse.Namespace) -> dict[str, float]:
         learner.begin_epoch()
         for _ in range(options.steps):
             engine.run(learner.prepare(), [learner.step])
-    # Two batches show what the others take. A CPU takes long for all.
+    # Two batches need as much memory as all, and take less time on a CPU.
     splits.test.labels, splits.test.pixels = splits.test.labels[:1000], splits.test.pixels[:1000]
     evaluate(learner.module, splits.test, spec.recipe)
     parts = estimate(spec.graph, spec.recipe, sum(options.side), device.type)

@@ -1,11 +1,11 @@
-"""Where the first diagnostic points when a person errs.
+"""Does the first diagnostic point at the mistake?
 
     python bench/mistakes.py [--count 40] [--seed 0] [--show]
 
-Claim: in at least 36 of 40 specs that are broken by one slip, the first diagnostic points at the line of the slip.
-The slips are drawn with a seed from all tokens of the zoo: a typo in a name, a missing bracket, two arguments the
-other way round, a wrong number; those that leave a right spec (a number may be another one) are drawn again. Exits
-with 1 where fewer are found. --show prints each slip and what is said of it.
+Claim: in at least 36 of 40 specs with one mistake, the first diagnostic points at the line of the mistake. Mistakes are
+drawn with a seed from all tokens of the zoo: a typo in a name, a missing bracket, two swapped arguments, a wrong
+number. A mistake that leaves the spec valid, such as another number, is drawn again. Exits with 1 if the claim doesn't
+hold. --show prints each mistake and its diagnostic.
 """
 
 import argparse
@@ -27,11 +27,11 @@ _TOKEN = re.compile(
 _ARGUMENTS = re.compile(r"\((?P<first>[^(),\n#]+), (?P<second>[^(),\n#]+)[,)]")
 _SHARE = 0.9
 
-Slip = tuple[int, int, str]  # what stands from here to there is replaced by this
+Mistake = tuple[int, int, str]  # start, end, replacement
 
 
 def main() -> int:
-    """Draw slips, and count."""
+    """Draw mistakes and count the hits."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
@@ -60,11 +60,11 @@ def main() -> int:
     return int(sum(hits.values()) < _SHARE * options.count)
 
 
-def _broken(random_: random.Random, files: list[Path], slips: Callable[[random.Random, str], Iterator[Slip]]):  # type: ignore[no-untyped-def]
+def _broken(random_: random.Random, files: list[Path], mistakes: Callable[[random.Random, str], Iterator[Mistake]]):  # type: ignore[no-untyped-def]
     while True:
         path = random_.choice(files)
         text = path.read_text(encoding="utf-8")
-        found = list(slips(random_, text))
+        found = list(mistakes(random_, text))
         if not found:
             continue
         start, end, replacement = random_.choice(found)
@@ -78,7 +78,7 @@ def _tokens(text: str, kind: str) -> Iterator[re.Match[str]]:
     return (match for match in _TOKEN.finditer(text) if match[kind])
 
 
-def _typos(random_: random.Random, text: str) -> Iterator[Slip]:
+def _typos(random_: random.Random, text: str) -> Iterator[Mistake]:
     for match in _tokens(text, "name"):
         name = match[0]
         if len(name) < 3:
@@ -86,9 +86,9 @@ def _typos(random_: random.Random, text: str) -> Iterator[Slip]:
         i = random_.randrange(len(name) - 1)
         typo = random_.choice(
             [
-                name[:i] + name[i + 1 :],  # a letter left out
-                name[:i] + name[i] + name[i:],  # twice
-                name[:i] + name[i + 1] + name[i] + name[i + 2 :],  # two letters the other way round
+                name[:i] + name[i + 1 :],  # a letter dropped
+                name[:i] + name[i] + name[i:],  # doubled
+                name[:i] + name[i + 1] + name[i] + name[i + 2 :],  # two letters swapped
                 name[:i] + random_.choice("abcdefghijklmnopqrstuvwxyz") + name[i + 1 :],  # another key
             ]
         )
@@ -96,17 +96,17 @@ def _typos(random_: random.Random, text: str) -> Iterator[Slip]:
             yield match.start(), match.end(), typo
 
 
-def _missing_brackets(_: random.Random, text: str) -> Iterator[Slip]:
+def _missing_brackets(_: random.Random, text: str) -> Iterator[Mistake]:
     for match in _tokens(text, "bracket"):
         yield match.start(), match.end(), ""
 
 
-def _swapped_arguments(_: random.Random, text: str) -> Iterator[Slip]:
+def _swapped_arguments(_: random.Random, text: str) -> Iterator[Mistake]:
     for match in _ARGUMENTS.finditer(text):
         yield match.start("first"), match.end("second"), f"{match['second']}, {match['first']}"
 
 
-def _wrong_numbers(random_: random.Random, text: str) -> Iterator[Slip]:
+def _wrong_numbers(random_: random.Random, text: str) -> Iterator[Mistake]:
     for match in _tokens(text, "number"):
         number = match[0]
         wrong = [
@@ -120,7 +120,7 @@ def _wrong_numbers(random_: random.Random, text: str) -> Iterator[Slip]:
         yield match.start(), match.end(), choice
 
 
-_KINDS: dict[str, Callable[[random.Random, str], Iterator[Slip]]] = {
+_KINDS: dict[str, Callable[[random.Random, str], Iterator[Mistake]]] = {
     "typo in a name": _typos,
     "missing bracket": _missing_brackets,
     "swapped arguments": _swapped_arguments,

@@ -1,11 +1,11 @@
-"""The promises of docs/promises.md, each measured at its full figure.
+"""Measure every promise of docs/promises.md at full size.
 
     python bench/promises.py [NAME ...] [--share 1.0]
 
-Runs those that are named, or all, and prints a line for each: whether it is kept, what was measured, and how long it
-took. Exits with 1 where one is not kept. --share 0.01 takes a hundredth of what can be counted down: inputs of the
-fuzzer, specs for the formatter, damaged files, killed trainings. Another promise is another entry of PROMISES: a name
-as in docs/promises.md, and a function that is given the share and gives back what it measured, or raises BrokenError.
+Measures the named promises, or all, and prints a line for each: whether it is kept, the measurement, and the time.
+Exits with 1 if a promise is broken. --share 0.01 scales the counts to a hundredth: fuzzer inputs, specs for the
+formatter, damaged files, killed trainings. To add a promise, add to PROMISES: its name in docs/promises.md, and
+a function from the share to a description of the measurement, which raises BrokenError if the promise is broken.
 """
 
 import argparse
@@ -21,38 +21,38 @@ from pathlib import Path
 _ROOT = Path(__file__).parents[1]
 sys.path.append(str(_ROOT / "tests"))
 
-from helpers import reliability  # noqa: E402  # lies with the tests
+from helpers import reliability  # noqa: E402  # shared with the tests
 from helpers.bombs import BOMBS, Bomb  # noqa: E402
 from helpers.hostile import write_hostile  # noqa: E402
 from measure import hardware  # noqa: E402
 
 _HELPERS = _ROOT / "tests" / "helpers"
 _SECOND, _MEMORY = 1.0, 200 * 10**6
-_TRIES = 3  # of which the fastest counts: other processes make some of them slower
+_TRIES = 3  # the fastest counts, since other processes only slow a try down
 
 
 class BrokenError(Exception):
-    """A promise that is not kept; the text says what was seen."""
+    """A broken promise; the message describes the measurement."""
 
 
 def main() -> int:
-    """Measure."""
+    """Measure the promises."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PROMISES))
     parser.add_argument("--share", type=float, default=1.0)
     options = parser.parse_args()
     if unknown := set(options.names) - set(PROMISES):
-        parser.error(f"no promise is called {', '.join(sorted(unknown))}; there are {', '.join(PROMISES)}")
+        parser.error(f"unknown promise {', '.join(sorted(unknown))}; choose from {', '.join(PROMISES)}")
     print(f"{hardware()}\n")
     broken = 0
     for name in options.names or PROMISES:
         start = time.perf_counter()
         try:
-            kept, said = "kept", PROMISES[name](options.share)
+            status, measured = "kept", PROMISES[name](options.share)
         except BrokenError as error:
-            kept, said = "BROKEN", str(error)
+            status, measured = "BROKEN", str(error)
             broken += 1
-        print(f"{kept:6}  {name:<11}  {said}  ({time.perf_counter() - start:,.0f} s)", flush=True)
+        print(f"{status:6}  {name:<11}  {measured}  ({time.perf_counter() - start:,.0f} s)", flush=True)
     return int(bool(broken))
 
 
@@ -79,14 +79,14 @@ def _bombs(_share: float) -> str:
         slowest = max(slowest, (name, min(time_s for time_s, _ in tries)), key=lambda pair: pair[1])
         largest = max(largest, (name, max(memory for _, memory in tries)), key=lambda pair: pair[1])
     times, memory = f"{slowest[1]:.2f} s ({slowest[0]})", f"{largest[1] / 1e6:.0f} MB ({largest[0]})"
-    said = f"{len(BOMBS)} refused in at most {times}, best of {_TRIES}, and {memory}"
+    measured = f"{len(BOMBS)} refused in at most {times}, best of {_TRIES}, and {memory}"
     if slowest[1] > _SECOND or largest[1] > _MEMORY:
-        raise BrokenError(said)
-    return said
+        raise BrokenError(measured)
+    return measured
 
 
 def _defused(name: str, bomb: Bomb) -> tuple[float, int]:
-    """Processor time in seconds, and memory in bytes."""
+    """The CPU time in seconds and the peak memory in bytes of refusing a bomb."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bomb.arch"
         bomb.put(path)
@@ -134,10 +134,10 @@ def _killed_comparison(share: float) -> str:
 
     with tempfile.TemporaryDirectory() as folder:
         trial = killed_comparison(Path(folder), max(1, round(5 * share)), seed=0)
-    said = f"{trial.kills} SIGKILLs of all processes of a comparison, {trial.midway} while it trained"
+    measured = f"{trial.kills} SIGKILLs of all processes of a comparison, {trial.midway} while it trained"
     if trial.found != trial.expected:
-        raise BrokenError(f"{said}: another table")
-    return f"{said}: the same table, and the same weights"
+        raise BrokenError(f"{measured}: different table or weights")
+    return f"{measured}: the same table, and the same weights"
 
 
 def _cluster(_share: float) -> str:
@@ -146,12 +146,12 @@ def _cluster(_share: float) -> str:
     with tempfile.TemporaryDirectory() as folder:
         here, there = compared_here_and_on_a_cluster(Path(folder))
     if here != there:
-        raise BrokenError("another table")
-    return "a comparison on a Ray cluster: the table and the weights of one in processes of this machine"
+        raise BrokenError("different table or weights")
+    return "a comparison on a Ray cluster: the same table and weights as in local processes"
 
 
 def _tests(*tests: str) -> Callable[[float], str]:
-    """A promise that tests, chosen as on pytest's command line, measure in full each time."""
+    """A promise measured by tests, always in full; `tests` are arguments of pytest."""
 
     def measure(_share: float) -> str:
         command = [sys.executable, "-m", "pytest", "-q", "--full", *tests]
@@ -165,7 +165,7 @@ def _tests(*tests: str) -> Callable[[float], str]:
 
 
 def _trials(trial: Callable[[reliability.Place, float], reliability.Figure]) -> Callable[[float], str]:
-    """A promise that trainings of a small network keep or break, in a folder of their own."""
+    """A promise measured by training a small network in a temporary folder."""
 
     def measure(share: float) -> str:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,10 +1,10 @@
-"""Trains small specs with many seeds and keeps their accuracies, for bench/false_claims.py.
+"""Train small specs with many seeds and record their accuracies, for bench/false_claims.py.
 
     python bench/record_accuracies.py [SEEDS]
 
-The specs are bench/recorded/*.arch: a base, the same with clipped gradients, and the same with a learning rate so high
-that its accuracies scatter more. Each is trained for three epochs on the drawn `shapes` (10,000 + 2,000 images) with
-one CPU thread. A seed that is there already isn't trained again, so that more can be added.
+The specs are bench/recorded/*.arch: a base, a variant with clipped gradients, and one with a learning rate so high that
+its accuracies vary more. Each trains for three epochs on the generated dataset `shapes` (10,000 + 2,000 images) with
+one CPU thread. Seeds that are already recorded are skipped, so more can be added.
 """
 
 import csv
@@ -25,13 +25,13 @@ def main() -> None:
     if not ACCURACIES.exists():
         ACCURACIES.write_text("spec,seed,accuracy\n")
     with ACCURACIES.open(newline="") as file:
-        there = {(line["spec"], int(line["seed"])) for line in csv.DictReader(file)}
+        recorded = {(line["spec"], int(line["seed"])) for line in csv.DictReader(file)}
     opened = api.open_data_for_all([api.load(path) for path in sorted(SPECS.glob("*.arch"))])
     choice = choose_device("cpu")
     api.set_threads(1)
     for seed in range(seeds):
         for spec, dataset in opened:
-            if (spec.name, seed) in there:
+            if (spec.name, seed) in recorded:
                 continue
             with TemporaryDirectory() as runs:
                 run = train_run(spec.analysis, dataset, root=Path(runs), seed=seed, choice=choice)

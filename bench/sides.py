@@ -1,6 +1,6 @@
-"""Sides of a comparison, each in a process of its own that lives through all rounds, so that rounds can be interleaved.
+"""Sides of a comparison. Each is a process that serves all rounds, so that rounds can be interleaved.
 
-A script that uses it answers to `--side NAME`: it makes the side's loop and then `serve`s rounds.
+A script that uses this module accepts `--side NAME`: it then builds the loop of that side and `serve`s rounds.
 """
 
 import json
@@ -13,7 +13,7 @@ from attrs import define, field
 
 
 def serve(run: Callable[[], float]) -> None:
-    """Run a round for every line on standard input, and answer with its seconds."""
+    """Run a round for every line on standard input, and print its seconds."""
     print("ready", flush=True)
     for _ in sys.stdin:
         print(json.dumps(run()), flush=True)
@@ -21,7 +21,7 @@ def serve(run: Callable[[], float]) -> None:
 
 @define
 class Side:
-    """A process that runs rounds."""
+    """A process that serves rounds."""
 
     arguments: Sequence[str]
     threads: int | None = None
@@ -42,7 +42,7 @@ class Side:
         self._read("ready")
 
     def round(self) -> float:
-        """Seconds of one round."""
+        """Run one round and return its seconds."""
         assert self._process.stdin is not None
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
@@ -65,9 +65,9 @@ class Side:
 def interleaved(
     sides: Mapping[str, Side], rounds: int, *, warm_up: int = 1, scale: float = 1.0
 ) -> dict[str, list[float]]:
-    """Seconds, times `scale`, of so many rounds of each side in turn; the processes end with them.
+    """Run rounds of all sides in turn, then end the processes; the times are in seconds multiplied by `scale`.
 
-    Before them come `warm_up` rounds that don't count: the first few hundred steps of a process are slower.
+    The first `warm_up` rounds don't count, since the first few hundred steps of a process are slower.
     """
     times: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(warm_up + rounds):

@@ -1,12 +1,12 @@
-"""Networks of the zoo against an independent implementation of them.
+"""Compare the networks of the zoo with an independent implementation.
 
     git clone https://github.com/kuangliu/pytorch-cifar peer
     python bench/zoo_equality.py --peer peer
 
-Claim: given the same weights in order, both compute the same outputs (in training and in evaluation mode) and the
-same gradients of a cross-entropy loss, in float32 (a network marked *: in float64). Printed are the largest
-differences: of outputs relative to the largest output, of each gradient relative to its largest number (differences
-below 1e-6 count as none). Exits with 1 where one is above 1e-4.
+Claim: with the same weights, both compute the same outputs (in training and in evaluation mode) and the same gradients
+of a cross-entropy loss, in float32 (in float64 for networks marked *). The output lists the largest differences: of
+outputs, relative to the largest output; of each gradient, relative to its largest element (differences below 1e-6 count
+as 0). Exits with 1 if one is above 1e-4.
 """
 
 import argparse
@@ -41,19 +41,19 @@ _CALLS = {
     "regnet_x_200mf": "RegNetX_200MF",
     "regnet_y_400mf": "RegNetY_400MF",
     "pnasnet_a": "PNASNetA",
-}  # its DenseNet puts new channels first, and the paper's and torchvision's last: see tests/zoo
-_LAST = {  # layers that are made in another order than they stand in the specs
+}  # not its DenseNet, which puts new channels first, unlike the paper and torchvision: see tests/zoo
+_LAST = {  # layers that the peer creates earlier than the specs do
     "senet18": ("shortcut",),
     "dla": ("level_1", "left_node", "right_node", "root"),
 }
-# The peer's own gradients change by 0.13 when 1e-7 is added to its images: float32 would compare roundings.
+# The peer's own gradients change by 0.13 if 1e-7 is added to the images, so float32 would compare rounding errors.
 _DOUBLE = {"regnet_y_400mf"}
 _IMAGES = 8
 _LIMIT = 1e-4
 
 
 def main() -> int:
-    """Compare."""
+    """Compare all networks and print the differences."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", type=Path, required=True, help="A checkout of pytorch-cifar.")
     parser.add_argument("networks", nargs="*", help="[default: all]")
@@ -78,7 +78,7 @@ def _made(models: Any, call: str) -> nn.Module:
 
 
 def compared(name: str, peer: nn.Module) -> tuple[float, float, float]:
-    """Differences of outputs in training and in evaluation mode, and of gradients."""
+    """The differences of outputs in training and in evaluation mode, and of gradients."""
     ours = cifar_dsl.load(_ZOO / f"{name}.arch").build()
     dtype = torch.float64 if name in _DOUBLE else torch.float32
     peer.to(dtype)
@@ -109,7 +109,7 @@ def _relative(theirs: torch.Tensor | None, own: torch.Tensor | None, least: floa
 
 
 def _in_our_order(module: nn.Module, last: Sequence[str]) -> Iterator[nn.Parameter]:
-    """The peer's parameters in the order of our stages: those of the children named in `last` come last."""
+    """The peer's parameters in the order of our stages, with those of the children in `last` at the end."""
     yield from module.parameters(recurse=False)
     places = {name: place for place, name in enumerate(last, start=1)}
     for _, child in sorted(module.named_children(), key=lambda item: places.get(item[0], 0)):
