@@ -22,7 +22,7 @@ CPU = choose_device("cpu")
 
 @pytest.fixture
 def train(tiny, pictures, tmp_path):
-    """Trains the tiny spec on the pictures unless told otherwise."""
+    """Train the tiny spec on the generated images by default."""
 
     def train(spec=tiny, **keywords) -> Run:
         keywords = {"data": f"npz:{pictures}", "device": "cpu", "threads": 1, "runs": tmp_path / "runs"} | keywords
@@ -47,14 +47,14 @@ def test_a_spec_is_loaded_with_its_graph_and_recipe(tiny):
     assert cifar_dsl.load(str(tiny)) == spec
 
 
-def test_what_is_wrong_is_raised_with_its_place(make_spec):
+def test_errors_are_raised_with_their_place(make_spec):
     with pytest.raises(cifar_dsl.SpecError) as caught:
         cifar_dsl.load(make_spec(text="arch wrong\ninput 3x32x32\nmodel { flatten -> dens(10) }\n"))
     span = caught.value.diagnostics[0].label.span
     assert (span.line, span.column) == (3, 20)
 
 
-def test_the_resolved_text_means_the_same_and_extends_nothing(tiny, make_spec):
+def test_the_resolved_text_has_the_same_meaning_and_no_base(tiny, make_spec):
     child = make_spec("child", 'arch child extends "tiny.arch"\ntrain { epochs 3 }\n')
     spec = cifar_dsl.load(child, overrides=["train.batch=7"])
     assert "extends" not in spec.text
@@ -70,7 +70,7 @@ def test_the_fingerprint_follows_the_meaning_and_not_the_name(tiny, make_spec):
     assert cifar_dsl.load(tiny, overrides=["train.epochs=3"]).fingerprint != spec.fingerprint
 
 
-def test_the_module_is_an_ordinary_one_with_the_weights_that_training_starts_from(tiny):
+def test_the_module_has_the_initial_weights_of_a_training(tiny):
     spec = cifar_dsl.load(tiny)
     module = spec.build(seed=3)
     assert isinstance(module, torch.nn.Module)
@@ -84,7 +84,7 @@ def test_the_module_is_an_ordinary_one_with_the_weights_that_training_starts_fro
 # ---- train
 
 
-def test_a_run_records_what_it_was(train, tiny, pictures):
+def test_a_run_records_its_spec_and_results(train, tiny, pictures):
     run = train(seed=5)
     record, result = run.record(), run.result()
     assert (record.spec.name, record.seed, record.spec.lineage) == ("tiny", 5, ("tiny",))
@@ -105,7 +105,7 @@ def test_the_spec_travels_in_the_file_of_weights(train):
         assert set(file.keys()) == {"conv.weight", "conv.bias", "dense.weight", "dense.bias"}
 
 
-def test_a_run_that_is_there_is_given_back_and_not_trained_again(train):
+def test_an_existing_run_is_returned_and_not_trained_again(train):
     run = train()
     written = run.weights.stat().st_ino
     assert train() == run
@@ -128,7 +128,7 @@ def test_every_seed_and_every_spec_has_a_run_of_its_own(train, tiny, tmp_path):
     assert len(find_runs(tmp_path / "runs", runs[0].record().spec.fingerprint)) == 2
 
 
-def test_a_run_is_found_whatever_name_its_spec_had(train, tiny, make_spec):
+def test_a_run_is_found_after_its_spec_is_renamed(train, tiny, make_spec):
     run = train()
     renamed = make_spec("other", tiny.read_text().replace("arch tiny", "arch other"))
     assert train(renamed) == run
@@ -189,7 +189,7 @@ def test_a_spec_without_a_recipe_cannot_be_trained(make_spec, train):
         train(spec)
 
 
-def test_a_device_that_is_not_there_is_told_before_data_is_read(train):
+def test_a_missing_device_is_reported_before_data_is_read(train):
     with pytest.raises(DeviceError, match="'gpu' is not a device"):
         train(data="npz:missing.npz", device="gpu")
 
@@ -207,7 +207,7 @@ def test_a_file_of_arrays_is_named_by_its_content(tiny, make_pictures, tmp_path)
     assert fingerprint(shutil.move(first, tmp_path / "moved.npz")) == before
 
 
-def test_a_data_set_is_loaded_once_for_all_specs(tiny, pictures):
+def test_a_dataset_is_loaded_once_for_all_specs(tiny, pictures):
     opened = open_data_for_all([cifar_dsl.load(tiny)] * 3, f"npz:{pictures}")
     assert len({id(dataset) for _, dataset in opened}) == 1
 
@@ -241,7 +241,7 @@ def test_other_data_is_refused(train, make_pictures):
         evaluate(train(), make_pictures("other.npz", seed=1))
 
 
-def test_a_spec_that_means_something_else_is_refused(train, pictures):
+def test_a_spec_with_another_fingerprint_is_refused(train, pictures):
     run = train()
     (run.path / "spec.arch").write_text(run.spec_text.replace("relu", "gelu"))
     with pytest.raises(RunError, match="differs from the recorded one"):
@@ -259,7 +259,7 @@ def test_a_flipped_bit_in_the_weights_is_noticed(train, pictures, place):
 
 
 @pytest.mark.parametrize("place", [0, 8, 20, -1])
-def test_damage_is_noticed_without_a_digest_too_where_the_format_is_hurt(train, pictures, place):
+def test_damage_of_the_format_is_noticed_without_a_digest(train, pictures, place):
     run = train()
     result = json.loads((run.path / "result.json").read_text())
     (run.path / "result.json").write_text(json.dumps(result | {"weights_digest": None}))

@@ -1,4 +1,4 @@
-"""Which part of the package may know which: read from its imports, so that no one has to remember."""
+"""The layers of the package, checked against the imports of its modules."""
 
 import ast
 import re
@@ -18,7 +18,7 @@ PAGE = PACKAGE.parent / "docs" / "architecture.md"
 
 
 def rooms() -> list[str]:
-    """The rooms in their order, from the table of rooms on the architecture page."""
+    """The rooms in order, from the table on the architecture page."""
     _, _, after = PAGE.read_text(encoding="utf-8").partition("## The rooms")
     table, _, _ = after.partition("\n## ")
     return re.findall(r"^\| `(\w+)(?:/|\.py)` \|", table, re.MULTILINE)
@@ -34,7 +34,7 @@ def module_of(path: Path) -> str:
 
 
 def room_of(module: str) -> str:
-    """`cifar_dsl.language.source` -> `language`; the package itself, which only passes names on, is ``."""
+    """`cifar_dsl.language.source` -> `language`; the package itself, which only re-exports names, is ``."""
     return [*module.split("."), ""][1]
 
 
@@ -45,7 +45,7 @@ def tree_of(path: Path) -> ast.Module:
 
 @cache
 def imports(path: Path) -> list[tuple[str, bool]]:
-    """What a file imports, and whether that happens as soon as it is imported itself."""
+    """The imports of a file, and whether each runs when the file is imported."""
     found: list[tuple[str, bool]] = []
 
     def visit(node: ast.AST, *, at_once: bool) -> None:
@@ -90,7 +90,7 @@ def test_only_syntax_imports_lark() -> None:
 
 
 def test_only_the_language_server_imports_its_protocol() -> None:
-    """It is an extra, so that even the command imports it late."""
+    """pygls is an extra, so even the command imports it lazily."""
     protocol = {"pygls", "lsprotocol"}
     server = "cifar_dsl.editors.language_server"
     speakers = {module_of(path) for path in FILES for name, _ in imports(path) if name.split(".")[0] in protocol}
@@ -112,7 +112,7 @@ def test_torch_stays_below_the_language() -> None:
                 assert room in WITH_TORCH or (room in IMPORTS_TORCH_LATE and not at_once), f"{path} imports {name}"
 
 
-def test_modules_know_nothing_of_who_builds_them() -> None:
+def test_modules_do_not_import_their_builders() -> None:
     for path in (PACKAGE / "training" / "lowering").glob("*.py"):
         others = {name for name, _ in imports(path) if name.startswith("cifar_dsl.training.lowering.")}
         assert not others or path.stem == "torch_module"
@@ -147,7 +147,7 @@ def test_nothing_in_a_spec_can_become_code(path: Path) -> None:
 
 
 def loaded_after(code: str) -> set[str]:
-    """The packages that are in memory after `code` has run in an interpreter of its own."""
+    """The packages loaded after `code` has run in a new interpreter."""
     script = f"import sys\n{code}\nprint('\\n' + ' '.join(sorted({{name.split('.')[0] for name in sys.modules}})))"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=True)
     return set(result.stdout.splitlines()[-1].split())

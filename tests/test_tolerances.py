@@ -1,4 +1,4 @@
-"""Every comparison of floats says why its tolerance is right."""
+"""Every comparison of floats states the reason for its tolerance."""
 
 import ast
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ HELPER = "helpers.tolerances"
 
 
 def comparisons(tree: ast.AST) -> Iterator[tuple[ast.stmt, ast.expr]]:
-    """Each comparison of floats, and the innermost statement that it belongs to."""
+    """Each comparison of floats, with its innermost statement."""
 
     def walk(node: ast.AST, statement: ast.stmt | None) -> Iterator[tuple[ast.stmt, ast.expr]]:
         if statement and isinstance(node, ast.Call) and _name(node.func) in CLOSE:
@@ -40,7 +40,7 @@ def _is_distance(node: ast.expr) -> bool:
 
 
 def unexplained(text: str) -> list[int]:
-    """The lines of comparisons that have neither a named tolerance nor a comment."""
+    """The lines of comparisons with neither a named tolerance nor a comment."""
     tree, lines = ast.parse(text), text.splitlines()
     named = {
         alias.asname or alias.name
@@ -66,7 +66,7 @@ def unexplained(text: str) -> list[int]:
 def test_every_tolerance_has_a_reason(path):
     places = [f"{path.relative_to(ROOT)}:{line}" for line in unexplained(path.read_text(encoding="utf-8"))]
     assert not places, (
-        f"say why the tolerance is right at {', '.join(places)}: pass one of tests/helpers/tolerances.py, as in "
+        f"state the reason for the tolerance at {', '.join(places)}: pass one of tests/helpers/tolerances.py, as in "
         "`approx(x, **FLOAT64)`, or give the reason in a comment right above"
     )
 
@@ -104,5 +104,5 @@ def test_a_bare_tolerance_is_found(text):
         "assert abs(a) < 3",
     ],
 )
-def test_a_reason_is_seen(text):
+def test_a_reason_is_found(text):
     assert unexplained(IMPORT + text) == []

@@ -1,6 +1,6 @@
-"""The examples of the documentation are specs that check.
+"""The examples in the documentation are valid, formatted specs.
 
-Those of docs/diagnostics.md, which are wrong on purpose, have a test of their own.
+The examples in docs/diagnostics.md are wrong on purpose; test_diagnostics_page.py tests them.
 """
 
 import re
@@ -38,7 +38,7 @@ def test_example(kind: str, text: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "text"), EXAMPLES)
-def test_an_example_is_laid_out_as_fmt_does(kind: str, text: str) -> None:
+def test_an_example_is_formatted(kind: str, text: str) -> None:
     inside = textwrap.indent(text, "    ") if kind in {"body", "train"} else text
     whole = WHOLES[kind].format(inside)
     assert format_text(Source("example.arch", whole)) == whole

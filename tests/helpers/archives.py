@@ -1,4 +1,4 @@
-"""Tiny archives of the layout of the published ones."""
+"""Tiny archives with the layout of the published CIFAR archives."""
 
 import hashlib
 import io
@@ -14,7 +14,7 @@ PER_MEMBER = 4
 
 
 def picture(seed: int) -> np.ndarray:
-    """A picture (H, W, C) in which row, column, channel and seed can be read off each byte."""
+    """An image (H, W, C) of bytes that encode row, column, channel and seed."""
     row, column, channel = np.indices((32, 32, 3))
     return ((row * 7 + column * 3 + channel * 50 + seed) % 256).astype(np.uint8)
 
@@ -46,6 +46,6 @@ def pack(path: Path, entries: list[tuple[tarfile.TarInfo, bytes]]) -> Path:
 
 
 def published(archive: Archive, path: Path, url: str) -> Archive:
-    """`archive`, were the file at `path` the one that is published at `url`."""
+    """`archive` with the URL, size and digest of the file at `path`."""
     content = path.read_bytes()
     return attrs.evolve(archive, url=url, size=len(content), sha256=hashlib.sha256(content).hexdigest())

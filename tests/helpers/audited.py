@@ -1,11 +1,11 @@
-"""Run as a program: puts every spec of a folder through the language, and prints what Python's audit hooks saw.
+"""A program that processes every spec in a folder and prints the audit events that Python raised.
 
     python audited.py FOLDER [--betray]
 
-Printed is a JSON list of events that no spec may cause: code that is run, compiled or imported, processes, sockets,
-files opened elsewhere than in the folder and among the shipped specs, anything written, removed or listed. Modules
-that are imported late are imported before the hook is set, by specs with every mistake that there is. `--betray`
-does some of it on purpose, which shows that the hook sees it.
+The output is a JSON list of events that no spec may cause: code that is executed, compiled or imported, processes,
+sockets, files opened outside the folder and the shipped specs, anything written, removed or listed. Before the hook is
+set, specs with every kind of error are processed, so that lazy imports are done. `--betray` causes some of the events
+on purpose, to show that the hook records them.
 """
 
 import json
@@ -44,12 +44,12 @@ _READS = {"open", "os.listdir", "os.scandir", "glob.glob"}
 
 
 def main() -> None:
-    """See above."""
+    """Process the specs and print the events."""
     folder = Path(sys.argv[1]).resolve()
     reference = analyze(specs_directory() / "baseline.arch")
     _use(sorted(_CASES.rglob("*.arch")), _CASES, reference)
     _use(sorted(specs_directory().rglob("*.arch")), specs_directory(), reference)
-    specs = sorted(path for path in folder.glob("*.arch") if not path.is_symlink())  # those are what bases lead to
+    specs = sorted(path for path in folder.glob("*.arch") if not path.is_symlink())  # `extends` reaches links
     events: list[str] = []
     allowed = [folder, specs_directory().resolve()]
     is_armed = True
@@ -83,7 +83,7 @@ def _is_allowed(arguments: tuple[object, ...], allowed: list[Path]) -> bool:
 
 
 def _use(paths: Iterable[Path], root: Path, reference: Analysis) -> None:
-    """Check, expand, draw, lay out and compare specs, and show everything that is to be said of them."""
+    """Check, format, fix, expand, draw and compare specs, and render their diagnostics in every format."""
     for path in paths:
         inspection = inspect(path, root)
         _show(inspection.diagnostics)

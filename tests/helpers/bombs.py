@@ -1,4 +1,4 @@
-"""Small inputs that stand for something huge, and files that never end."""
+"""Small inputs that expand to something huge, and files that never end."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _MODEL = "model { flatten -> dense(10) }\n"
 
 @frozen
 class Bomb:
-    """What is put at a path, the code that it is refused with, and an override."""
+    """An input to create at a path, the error code that refuses it, and an override."""
 
     put: Callable[[Path], object]
     code: str
@@ -39,7 +39,7 @@ _DEEP = "(" * 100_000
 _DOUBLING = "".join(f"param p{i + 1} = p{i} + p{i}\n" for i in range(60))
 _BLOCKS = "".join(f"block b{i}() {{ b{i + 1} -> b{i + 1} }}\n" for i in range(60))
 
-# To be refused within a second and 200 MB, before anything is allocated.
+# Each must be refused within 1 s and 200 MB, before anything is allocated.
 BOMBS = {
     "file of 10 MB": Bomb(lambda path: path.write_bytes(b"#" * 10**7), "E0104"),
     "sparse file of 1 TB": Bomb(lambda path: (path.touch(), os.truncate(path, 10**12)), "E0104"),
@@ -76,7 +76,7 @@ BOMBS = {
     "channels that double": _stages("repeat 60 { concat { identity | identity } }"),
 }  # fmt: skip
 
-# The largest files that are read; linear in their size, whatever is wrong with them.
+# Files of the largest size that is read; the time is linear in the size, whatever the errors.
 LARGEST = {
     "right": (f"{_HEAD}model {{\n" + "relu\n" * 9_990 + "}\n", {"W0205"}),
     "one mistake at the end": (f"{_HEAD}model {{\n" + "relu\n" * 12_000 + "relu relu\n}\n", {"E0101"}),

@@ -1,4 +1,4 @@
-"""Comparisons by the command line in processes of their own: killed with all of them, or on a cluster."""
+"""Run `cifar-dsl compare` in child processes: killed at random moments, or on a Ray cluster."""
 
 import json
 import os
@@ -35,12 +35,12 @@ train {
 """,
     "slower": 'arch slower extends "small.arch"\n\ntrain { optimizer.lr 1e-4 }\n',
 }
-_LAST_S = 300  # within which the last of the commands must end
+_TIMEOUT_S = 300
 
 
 @frozen
 class Trial:
-    """What a comparison that was killed came to, and one that was not; `midway` are the kills that hit a training."""
+    """The results of a killed and of an uninterrupted comparison; `midway` counts the kills during a training."""
 
     kills: int
     midway: int
@@ -49,7 +49,7 @@ class Trial:
 
 
 def killed_comparison(folder: Path, kills: int, seed: int) -> Trial:
-    """Kill a comparison at random moments, then let it end."""
+    """Kill a comparison at random moments, then let it finish."""
     _prepare(folder, seed)
     chance = random.Random(seed)
     begun = time.perf_counter()
@@ -69,7 +69,7 @@ def killed_comparison(folder: Path, kills: int, seed: int) -> Trial:
 
 
 def compared_here_and_on_a_cluster(folder: Path) -> tuple[dict[str, object], dict[str, object]]:
-    """What comes out of the same comparison in processes of this machine, and on a Ray cluster."""
+    """The results of the same comparison in local processes and on a Ray cluster."""
     _prepare(folder, seed=0)
     _finish(folder, "here")
     _finish(folder, "there", "--executor", "ray")
@@ -94,17 +94,17 @@ def _begin(folder: Path, name: str, *more: str) -> subprocess.Popen[bytes]:
     command += ["--seeds", "2", "--device", "cpu", "--no-chart", "--no-report"]
     command += ["--runs", folder / name, "--out", folder / f"{name}-comparison", *(more or ("--jobs", "2"))]
     quiet = subprocess.DEVNULL
-    # A group of its own, so that a kill takes the workers too.
+    # Its own process group, so that a kill includes the workers.
     return subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True)
 
 
 def _finish(folder: Path, name: str, *more: str) -> None:
-    code = _begin(folder, name, *more).wait(_LAST_S)
+    code = _begin(folder, name, *more).wait(_TIMEOUT_S)
     assert code == 0, f"{name}: ended with {code}"
 
 
 def _essence(folder: Path, name: str) -> dict[str, object]:
-    """The comparison without times, and the digests of all weights."""
+    """The comparison without its times, and the digests of all weights."""
     compared = json.loads((folder / f"{name}-comparison" / "comparison.json").read_text(encoding="utf-8"))
     weights = {
         f"{row['name']} {run.record().seed}": run.result().weights_digest

@@ -1,4 +1,4 @@
-"""Texts derived from the grammar at random, so that new syntax is fuzzed as soon as it is there."""
+"""Random derivations of the grammar, so that new syntax is fuzzed as soon as it exists."""
 
 import random
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from cifar_dsl.language.syntax.tables import parser
 
 
 class Grammar:
-    """Derives texts from the grammar itself, rule by rule, with words of a list for its names."""
+    """Derives texts from the grammar, rule by rule, with names from a list."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._rules: dict[str, list[list[object]]] = {}
@@ -26,7 +26,7 @@ class Grammar:
         return " ".join(words).encode()
 
     def _least_depths(self) -> dict[str, int]:
-        """How deep the shallowest derivation of each rule is."""
+        """The depth of the shallowest derivation of each rule."""
         costs: dict[str, int] = {}
         while len(costs) < len(self._rules):
             for name, expansions in self._rules.items():

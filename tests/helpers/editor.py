@@ -1,4 +1,4 @@
-"""What an editor has open, without an editor: texts in which `§` marks the place that is asked about."""
+"""Open documents without an editor, in which `§` marks the cursor."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ FOLDER = Path("/specs").resolve()
 
 @frozen
 class Editor:
-    """Open documents, and a place in one of them; they can be passed on as arguments: `definition(*editor)`."""
+    """Open documents and a cursor; unpack it for the arguments of a capability: `definition(*editor)`."""
 
     documents: Documents
     path: Path
@@ -36,7 +36,7 @@ def uri_of(name: str) -> str:
 
 
 def editor(text: str, **others: str) -> Editor:
-    """An editor with `test.arch` open and the place in it that is marked, if any, and with other files."""
+    """An editor with `test.arch` open, the cursor at its mark (or at 0), and other open files."""
     documents = Documents(folders=[FOLDER])
     for name, other in others.items():
         documents.put(uri_of(name), other)
@@ -46,12 +46,12 @@ def editor(text: str, **others: str) -> Editor:
 
 
 def completed(text: str, *, snippets: bool = False, **others: str) -> dict[str, types.CompletionItem]:
-    """What completion offers at the place, by the words."""
+    """The completion items at the cursor, by label."""
     return {item.label: item for item in completions(*editor(text, **others), snippets=snippets)}
 
 
 def hovered(text: str, **others: str) -> str:
-    """What is shown of the word at the place; empty where that is nothing."""
+    """The hover text at the cursor; empty if there is none."""
     found = hover(*editor(text, **others))
     if found is None:
         return ""
@@ -60,7 +60,7 @@ def hovered(text: str, **others: str) -> str:
 
 
 def put_in(text: str, edits: list[types.TextEdit]) -> str:
-    """A text with changes, of lines that end with a new line alone and of characters of the first plane."""
+    """Apply edits to a text with plain newlines and without characters beyond the basic multilingual plane."""
     lines = text.split("\n")
     starts = [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines) + 1)]
 

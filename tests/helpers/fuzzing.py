@@ -1,6 +1,6 @@
-"""Inputs that no person would write, and what the whole language makes of them: an answer, or located mistakes.
+"""Fuzzing: generate inputs and check that each ends in a model or in located diagnostics.
 
-Input number i of a seed is the same each time, as long as specs, cases and corpus are, so a find can be made again.
+Input i of a seed is reproducible as long as the specs, cases and corpus don't change.
 """
 
 import os
@@ -40,19 +40,19 @@ from cifar_dsl.views.pictures import as_dot, as_mermaid, draw
 
 CASES = Path(__file__).parents[1] / "language" / "diagnostics" / "cases"
 CORPUS = Path(__file__).parents[1] / "fuzz" / "corpus"
-SLOWEST_S = 20  # of processor time that an input may take; more is a find
+SLOWEST_S = 20  # of CPU time; an input that takes longer is a failure
 
-_TREELESS = {"E0101", "E0102", "E0103", "E0104", "E0105"}
-_ACTS_ON_TERMINALS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_WITHOUT_TREE = {"E0101", "E0102", "E0103", "E0104", "E0105"}
+_TERMINAL_CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class TooSlowError(Exception):
-    """An input took longer than any input may."""
+    """An input exceeded the time limit."""
 
 
 @frozen
 class Input:
-    """What is checked: the bytes of a spec in a folder of specs, and overrides."""
+    """An input: the bytes of a spec in a folder of specs, and overrides."""
 
     content: bytes
     overrides: tuple[str, ...] = ()
@@ -60,28 +60,28 @@ class Input:
 
     @classmethod
     def load(cls, path: Path) -> "Input":
-        """One of a corpus: `NAME.arch`, and overrides in `NAME.set`, one a line."""
+        """Load an input of a corpus: `NAME.arch`, with one override per line in `NAME.set`."""
         beside = path.with_suffix(".set")
         lines = beside.read_bytes().splitlines() if beside.exists() else []
         return cls(path.read_bytes(), tuple(map(os.fsdecode, lines)))
 
     def save(self, path: Path) -> None:
-        """Write it where `load` finds it."""
+        """Save it in the format of `load`."""
         path.write_bytes(self.content)
         if self.overrides:
             path.with_suffix(".set").write_bytes(b"".join(os.fsencode(text) + b"\n" for text in self.overrides))
 
 
 @frozen
-class Find:
-    """An exception that is none of the language's."""
+class Failure:
+    """An input that raises an exception other than SpecError."""
 
     input: Input
     error: Exception
 
     @property
     def place(self) -> str:
-        """Kind and place of the error: finds that share it are one."""
+        """The type and the function of the error; failures that share it are the same."""
         *_, last = traceback.extract_tb(self.error.__traceback__)
         inside = [f for f in traceback.extract_tb(self.error.__traceback__) if "cifar_dsl" in f.filename]
         frame = inside[-1] if inside else last
@@ -92,7 +92,7 @@ class Find:
 
 
 class Fuzzer:
-    """Makes inputs in a folder that holds the shipped specs, and puts them through the language."""
+    """Generates inputs in a folder with the shipped specs and processes them."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -104,7 +104,7 @@ class Fuzzer:
             self._seeds.append((str(place.parent), path.read_bytes()))
         self._seeds += [(".", path.read_bytes()) for path in sorted(CASES.rglob("*.arch"))]
         self._seeds += [(".", Input.load(path).content) for path in sorted(CORPUS.glob("*.arch"))]
-        self._weights = [1 / (200 + len(text)) for _, text in self._seeds]  # long ones take their time
+        self._weights = [1 / (200 + len(text)) for _, text in self._seeds]  # long ones take longer
         words = {token for _, text in self._seeds for token in TOKEN.findall(text) if not token.isspace()}
         names = {*LAYERS, *INITIALIZERS, *SETTINGS}
         for registry in (LAYERS, INITIALIZERS, *(s.registry for s in SETTINGS.values() if s.registry)):
@@ -117,7 +117,7 @@ class Fuzzer:
     # ---- inputs
 
     def input(self, seed: int, number: int) -> Input:
-        """The input of this number."""
+        """Generate the input with this number."""
         draw = random.Random(f"{seed}:{number}")
         kind = draw.random()
         if kind < 0.15:
@@ -136,11 +136,11 @@ class Fuzzer:
         return [text for folder, text in self._seeds if folder == "." and len(text) < 700]
 
     def other(self, draw: random.Random) -> bytes:
-        """Another text, to take something from."""
+        """Another text, to copy parts from."""
         return draw.choices(self._seeds, self._weights)[0][1]
 
     def word(self, draw: random.Random) -> bytes:
-        """A word that some spec says, or an odd one."""
+        """A word of some spec, or an unusual one."""
         return draw.choice(ODD) if draw.random() < 0.3 else draw.choice(self._words)
 
     def _override(self, draw: random.Random) -> str:
@@ -150,38 +150,38 @@ class Fuzzer:
             text = draw.choice(OVERRIDES)
             for _ in range(draw.randint(0, 3)):
                 text = draw.choice(OVERRIDE_MUTATIONS)(self, draw, text)
-        return os.fsdecode(re.sub(rb"[\n\r\0]", b" ", text))  # as the bytes of a command line come to Python
+        return os.fsdecode(re.sub(rb"[\n\r\0]", b" ", text))  # as Python decodes a command line
 
-    # ---- what the language makes of them
+    # ---- processing
 
     def write(self, given: Input) -> Path:
-        """Put the text where its bases are, and give back the path."""
+        """Write the text to the folder of its bases and return the path."""
         path = self.root / given.folder / "fuzzed.arch"
         path.write_bytes(given.content)
         return path
 
-    def find(self, given: Input) -> Find | None:
-        """What is wrong with the language, shown by this input."""
+    def find(self, given: Input) -> Failure | None:
+        """Process an input; return the failure, or None."""
         path = self.write(given)
         try:
             with _time_limit(SLOWEST_S):
                 self._exercise(path, given.overrides)
         except Exception as error:  # noqa: BLE001
-            return Find(given, error)
+            return Failure(given, error)
         return None
 
     def _exercise(self, path: Path, overrides: tuple[str, ...]) -> None:
         inspection = inspect(path, self.root, overrides)
-        assert inspection.found or inspection.diagnostics, "wrong, and nothing is said of it"
-        _check_told(inspection.diagnostics)
-        if any(one.code in _TREELESS for one in inspection.diagnostics):
+        assert inspection.found or inspection.diagnostics, "invalid, but without diagnostics"
+        _check_rendering(inspection.diagnostics)
+        if any(one.code in _WITHOUT_TREE for one in inspection.diagnostics):
             return
         source = SpecReader(self.root).read(path)
         spec = parse_spec(source)
         text = format_text(source)
         again = evolve(source, text=text)
         if parse_spec(again) != spec or format_text(again) != text:
-            raise AssertionError("formatting changes the meaning, or is not done at once")
+            raise AssertionError("formatting changes the meaning, or a second pass changes the text")
         fixed(source, inspection.diagnostics, also_unsafe=True)
         if isinstance(inspection.found, Analysis):
             self._use(inspection.found)
@@ -189,7 +189,7 @@ class Fuzzer:
     def _use(self, analysis: Analysis) -> None:
         print_spec(analysis.program.as_spec())
         if len(analysis.graph.nodes) > 300:
-            return  # takes too long to do each time
+            return  # too slow for every input
         expanded(analysis.graph, analysis.recipe, analysis.program.name.text)
         for pair in ((self._reference, analysis), (analysis, self._reference)):
             found = difference(*pair)
@@ -199,48 +199,48 @@ class Fuzzer:
         as_dot(picture)
         as_mermaid(picture)
 
-    # ---- smaller finds
+    # ---- minimization
 
-    def smallest(self, find: Find) -> Find:
-        """The find with all taken away that it doesn't need; a slow one as it is, since each try takes its time."""
-        if isinstance(find.error, TooSlowError):
-            return find
+    def smallest(self, failure: Failure) -> Failure:
+        """Minimize a failure; a slow one is left as it is, since each try is slow too."""
+        if isinstance(failure.error, TooSlowError):
+            return failure
         for split in (lines_of, TOKEN.findall, _single_bytes):
-            find = self._reduced(find, split)
-        for override in find.input.overrides:
-            less = evolve(find.input, overrides=tuple(o for o in find.input.overrides if o != override))
-            find = self._if_same(find, less)
-        return find
+            failure = self._reduced(failure, split)
+        for override in failure.input.overrides:
+            less = evolve(failure.input, overrides=tuple(o for o in failure.input.overrides if o != override))
+            failure = self._if_same(failure, less)
+        return failure
 
-    def _reduced(self, find: Find, split: Callable[[bytes], Sequence[bytes]]) -> Find:
-        parts = list(split(find.input.content))
+    def _reduced(self, failure: Failure, split: Callable[[bytes], Sequence[bytes]]) -> Failure:
+        parts = list(split(failure.input.content))
         size = max(1, len(parts) // 2)
         while parts and len(parts) < 5000:
             for start in range(len(parts) - size, -1, -size):
                 less = parts[:start] + parts[start + size :]
-                smaller = self._if_same(find, evolve(find.input, content=b"".join(less)))
-                if smaller is not find:
-                    find, parts = smaller, less
+                smaller = self._if_same(failure, evolve(failure.input, content=b"".join(less)))
+                if smaller is not failure:
+                    failure, parts = smaller, less
             if size == 1:
                 break
             size //= 2
-        return find
+        return failure
 
-    def _if_same(self, find: Find, less: Input) -> Find:
+    def _if_same(self, failure: Failure, less: Input) -> Failure:
         other = self.find(less)
-        return other if other and other.place == find.place else find
+        return other if other and other.place == failure.place else failure
 
 
 def _single_bytes(content: bytes) -> list[bytes]:
     return [content[i : i + 1] for i in range(len(content))]
 
 
-def _check_told(diagnostics: Sequence[Diagnostic]) -> None:
-    """That everything can be shown, and shows no character that acts on a terminal."""
+def _check_rendering(diagnostics: Sequence[Diagnostic]) -> None:
+    """Check that every format renders, without terminal control characters."""
     texts = [render_full(one) for one in diagnostics]
     texts += [show(one) for one in diagnostics for show in (render_concise, render_github)]
     texts += [render_json(diagnostics), render_sarif(diagnostics)]
-    assert not any(map(_ACTS_ON_TERMINALS.search, texts)), "a character that acts on a terminal is shown raw"
+    assert not any(map(_TERMINAL_CONTROLS.search, texts)), "a terminal control character is not escaped"
 
 
 @contextmanager

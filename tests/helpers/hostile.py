@@ -1,4 +1,4 @@
-"""Specs that try to do what no spec may: run code, reach files, speak to the network, fill the memory."""
+"""Specs that attempt what no spec may do: run code, read files, use the network, exhaust memory."""
 
 import os
 import pickle
@@ -26,7 +26,7 @@ def _extends(base: str) -> str:
 
 
 class _Touches:
-    """Unpickled, it makes a file called `canary`."""
+    """Creates a file `canary` when it is unpickled."""
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return os.system, ("touch canary",)
@@ -99,7 +99,7 @@ CONTENTS = {
 
 
 def write_hostile(folder: Path) -> list[Path]:
-    """Write them all into a folder."""
+    """Write all hostile specs to a folder."""
     for name, content in ({name: text.encode() for name, text in TEXTS.items()} | CONTENTS).items():
         (folder / f"{name}.arch").write_bytes(content)
     (folder / "link.arch").symlink_to("/etc/passwd")

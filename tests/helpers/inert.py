@@ -4,17 +4,17 @@ import pytest
 
 from cifar_dsl.cli import main
 
-# All C0 and C1 controls, and everything that turns the direction of text around or breaks lines unseen.
-ACTING = [
+# All C0 and C1 controls, and all characters that change the direction of text or break lines invisibly.
+CONTROLS = [
     *map(chr, [*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)])
 ]
 HOSTILE = "a\x1b[2J\x07\x08\r\x9b31m\u202eb\u2066"
 
 
 def raw(capsys: pytest.CaptureFixture[str], *arguments: object) -> set[str]:
-    """The acting characters in all that a command says, but for the ends of its lines."""
+    """The control characters in the output of a command, except newlines."""
     code = main([str(argument) for argument in arguments])
     assert code in {0, 1, 2}
     captured = capsys.readouterr()
-    assert captured.out + captured.err or "github" in arguments  # which says nothing where nothing is wrong
-    return set((captured.out + captured.err).replace("\n", "")) & set(ACTING)
+    assert captured.out + captured.err or "github" in arguments  # which prints nothing for a valid spec
+    return set((captured.out + captured.err).replace("\n", "")) & set(CONTROLS)

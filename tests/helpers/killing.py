@@ -1,7 +1,7 @@
-"""Trainings that are killed at random moments and gone on with: a program of its own, for `reliability.kills`.
+"""A program for `reliability.kills`: trainings that are killed at random moments and resumed.
 
-It imports everything once and forks a process for each training, so that a kill costs no five seconds. No training may
-run in this process itself: torch can't compute gradients in a fork of a process that has.
+It imports everything once and forks a process per training, which saves about five seconds per kill. No training may
+run in this process: torch can't compute gradients in a fork of a process that has computed some.
 """
 
 import json
@@ -21,7 +21,7 @@ from helpers.training import CPU, meaning
 
 import cifar_dsl.cli.jobs
 import cifar_dsl.cli.train
-import cifar_dsl.training.session  # so that forks have it
+import cifar_dsl.training.session  # imported before the forks
 from cifar_dsl.cli import main
 from cifar_dsl.runs import open_run
 from cifar_dsl.training.datasets import load_dataset
@@ -32,7 +32,7 @@ from cifar_dsl.training.provenance import commit_of
 
 
 def begun(place: Place) -> int:
-    """A process that trains; what it says goes into files."""
+    """Fork a process that trains, with its output in files; return its id."""
     process = os.fork()
     if process:
         return process
@@ -46,15 +46,15 @@ def begun(place: Place) -> int:
 
 
 def ended(place: Place, process: int) -> Outcome:
-    """What it said, when it has ended."""
+    """Wait for a process and return its output."""
     _, status = os.waitpid(process, 0)
-    said = [(place.folder / name).read_text(encoding="utf-8") for name in ("out", "err")]
-    whole = said[0][: said[0].rfind("\n") + 1]
-    return Outcome(os.waitstatus_to_exitcode(status), whole, said[1])
+    out, err = ((place.folder / name).read_text(encoding="utf-8") for name in ("out", "err"))
+    whole_lines = out[: out.rfind("\n") + 1]
+    return Outcome(os.waitstatus_to_exitcode(status), whole_lines, err)
 
 
 def _warm(place: Place) -> None:
-    """Import what torch imports late, and ask git once, so that forks spend their time on training."""
+    """Trigger lazy imports of torch and one call of git, so that forks spend their time on training."""
     torch.set_num_threads(1)
     commit_of(Path(cifar_dsl.__file__).parent)
     graph, recipe = meaning(SPEC)
@@ -64,7 +64,7 @@ def _warm(place: Place) -> None:
 
 
 def run(folder: Path, count: int, seed: int) -> dict[str, int]:
-    """Kill so many times."""
+    """Kill `count` times; return the counts of kills, trainings and failures."""
     chance = random.Random(seed)
     place = Place(folder)
     _warm(place)
@@ -89,13 +89,13 @@ def run(folder: Path, count: int, seed: int) -> dict[str, int]:
             found["midway"] += 1
             if place.kept_epochs() < reported:
                 found["lost"] += 1
-                print(f"epoch {reported} was reported and is lost", file=sys.stderr)
+                print(f"epoch {reported} was reported but is lost", file=sys.stderr)
             continue
         assert outcome.code == 0, outcome.err
         found["trainings"] += 1
         if essence(open_run(place.root)) != expected:
             found["different"] += 1
-            print(f"other results: {place.root}", file=sys.stderr)
+            print(f"different results: {place.root}", file=sys.stderr)
         shutil.rmtree(place.root)
         reported = 0
     return found

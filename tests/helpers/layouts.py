@@ -1,4 +1,4 @@
-"""Other layouts of a text: the same words with other space, line breaks and comments between them."""
+"""Other layouts of a text: the same words with different whitespace, line breaks and comments."""
 
 import random
 import re
@@ -12,23 +12,23 @@ from cifar_dsl.language.syntax.tables import parser
 
 _COMMENT = re.compile(r'"[^"\n]*"|(#[^\n]*)')
 _WORD = re.compile(r"[A-Za-z0-9_.]")
-_BEFORE_BREAKS = {"{", "->", "|", "="}  # words behind which a new line ends nothing
-_BEHIND_BREAKS = {"{", "}", "->", "|", "else"}  # and before which it doesn't
+_BEFORE_BREAKS = {"{", "->", "|", "="}  # words after which a newline ends nothing
+_BEHIND_BREAKS = {"{", "}", "->", "|", "else"}  # and words before which it doesn't
 _COMMENTS = ["#", "# plain", "#tight", "#   wide  inside", "# { ( [ | ->", '# "half a text', "# -- ## --", "# é 卷積 ✓"]
 _SPACES = ["", " ", "  ", "\t", " \t "]
 
 
 def comments_of(text: str) -> list[str]:
-    """The comments of a text in their order, without space behind them."""
+    """The comments of a text in order, without trailing whitespace."""
     return [match[1].rstrip() for match in _COMMENT.finditer(text) if match[1]]
 
 
 def scattered(text: str, draws: random.Random) -> str:
-    """A text with the same words in another layout and with other comments, however ugly."""
+    """A text with the same words in a random layout, with random comments."""
     pieces: list[str] = []
     open_brackets: list[str] = []
     before = ""  # the word before
-    ends = False  # whether a new line that means something stands here
+    ends = False  # whether a significant newline is here
     for token in [*parser().lex(text), None]:
         if token is not None and token.type == NEW_LINE:
             ends = True

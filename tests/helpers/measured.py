@@ -1,9 +1,9 @@
-"""Run as a program: what checking a spec costs, as JSON.
+"""A program that measures the check of a spec and prints JSON.
 
     python measured.py SPEC [--set OVERRIDE]
 
-Printed are the codes of its mistakes, the processor time of the check in seconds, and the memory of the whole
-process at its largest, in bytes. The parser's tables are read and a small spec is checked before.
+The output has the codes of its diagnostics, the CPU time of the check in seconds, and the peak memory of the whole
+process in bytes. A small spec is checked first, so that the parser's tables are loaded.
 """
 
 import json
@@ -17,7 +17,7 @@ from cifar_dsl.foundation.resources import specs_directory
 
 
 def main() -> None:
-    """See above."""
+    """Measure the check and print the result."""
     inspect(specs_directory() / "residual.arch")
     path, *overrides = sys.argv[1:]
     start = time.process_time()
@@ -29,7 +29,7 @@ def main() -> None:
 
 def _largest_memory() -> int:
     status = Path("/proc/self/status")
-    if status.exists():  # on Linux, `ru_maxrss` knows of the memory of the process that started this one
+    if status.exists():  # on Linux, `ru_maxrss` includes the parent process
         (line,) = [line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM")]
         return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,4 +1,4 @@
-"""Texts changed at random: token by token, byte by byte, line by line, and with parts of others put in."""
+"""Random mutations of texts: by token, byte or line, and splices with other texts."""
 
 import random
 import re
@@ -34,12 +34,12 @@ OVERRIDES = (
 
 
 class Material(Protocol):
-    """What mutations take words and other texts from."""
+    """The source of words and texts for mutations."""
 
     names: list[bytes]
 
     def word(self, draw: random.Random) -> bytes:
-        """A word that some spec says, or an odd one."""
+        """A word of some spec, or an unusual one."""
         ...
 
     def other(self, draw: random.Random) -> bytes:
@@ -48,7 +48,7 @@ class Material(Protocol):
 
 
 def lines_of(content: bytes) -> list[bytes]:
-    """The lines with their ends."""
+    """The lines, each with its line ending."""
     return content.splitlines(keepends=True)
 
 
@@ -139,13 +139,13 @@ def _repeat_stretch(material: Material, draw: random.Random, content: bytes) -> 
 
 
 def _splice(material: Material, draw: random.Random, content: bytes) -> bytes:
-    """The beginning of one and the end of another."""
+    """The start of one text and the end of another."""
     other = material.other(draw)
     return content[: draw.randint(0, len(content))] + other[draw.randint(0, len(other)) :]
 
 
 def _splice_lines(material: Material, draw: random.Random, content: bytes) -> bytes:
-    """A few lines of another in place of some or between them."""
+    """Insert a few lines of another text, or replace some lines by them."""
     lines, other = lines_of(content), lines_of(material.other(draw))
     start, place = draw.randrange(len(other) or 1), draw.randint(0, len(lines))
     lines[place : place + draw.randint(0, 2)] = other[start : start + draw.randint(1, 4)]
@@ -153,7 +153,7 @@ def _splice_lines(material: Material, draw: random.Random, content: bytes) -> by
 
 
 def _splice_brackets(material: Material, draw: random.Random, content: bytes) -> bytes:
-    """What stands in brackets here becomes what stands in brackets there."""
+    """Replace the content of a bracket by one of another text."""
     here, there = list(_BRACKETS.finditer(content)), _BRACKETS.findall(material.other(draw))
     if not here or not there:
         return content
@@ -175,7 +175,7 @@ def _swap_lines(material: Material, draw: random.Random, content: bytes) -> byte
 
 
 def _wrap(material: Material, draw: random.Random, content: bytes) -> bytes:
-    """A line inside a loop, a join, a condition."""
+    """Put a line into a loop, a join or a condition."""
     lines = lines_of(content) or [b""]
     place = draw.randrange(len(lines))
     head = draw.choice((b"repeat 2 {", b"for i in 0..2 {", b"add {", b"concat {", b"if height > 3 {", b"let y = add {"))
@@ -192,7 +192,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *OVERRIDE_MUTATIONS, _replace_token, _replace_number, _delete_stretch, _repeat_stretch, _splice, _splice_lines,
     _splice_brackets, _swap_lines, _wrap,
 )  # fmt: skip
-# Those after which a text often still parses, so that what comes behind the parser gets its share.
+# Mutations after which a text often still parses, so that later stages are fuzzed too.
 GENTLE: tuple[Mutation, ...] = (
     _replace_name, _replace_name, _change_number, _replace_number, _splice_brackets, _splice_lines, _delete_line,
     _swap_lines, _wrap,

@@ -1,7 +1,7 @@
-"""A Hypothesis strategy for whole specs that are valid, as text, drawn from the registries.
+"""Hypothesis strategies for valid specs as text, drawn from the registries.
 
-Every declared layer, join and setting takes part, with arguments drawn from their declared kinds. The shape is
-tracked while a network grows: a drawn layer is kept if its own `infer` takes it.
+Every declared layer, join and setting is included, with arguments drawn from their declared types. The shape is
+tracked while a network grows: a drawn layer is kept if its `infer` accepts the shape.
 """
 
 from collections.abc import Callable
@@ -26,11 +26,11 @@ from cifar_dsl.operations.recipe import AUGMENTATIONS, SETTINGS, Setting
 from cifar_dsl.operations.registry import CallOf, MisfitError
 
 D = TypeVar("D", bound=Declaration)
-LARGEST = 4096  # numbers that a drawn tensor holds at most
+LARGEST = 4096  # elements of a drawn tensor
 
 
 def values_of(kind: Kind, small: int = 6) -> st.SearchStrategy[Value]:
-    """Values that an argument of this kind takes, small ones where it is unbounded."""
+    """Values that an argument of this kind accepts; small ones if it is unbounded."""
     match kind:
         case Int(low, high):
             return st.integers(low, min(high, low + small))
@@ -77,18 +77,18 @@ def text_of(value: Value) -> str:
 
 
 def calls(declaration: type[Declaration]) -> st.SearchStrategy[str]:
-    """A call with all that is required and some of what isn't, by position or by name."""
+    """A call with all required and some optional arguments, by position or by name."""
     return _calls(declaration).filter(lambda text: bound(declaration, text) is not None)
 
 
 @st.composite
 def _calls(draw: st.DrawFn, declaration: type[Declaration]) -> str:
-    """The same, where its arguments need not go with each other."""
+    """Like `calls`, but the arguments may contradict each other."""
     parts: list[str] = []
     by_name = draw(st.booleans())
     for info in arguments_of(declaration):
         if not info.is_required and draw(st.booleans()):
-            by_name = True  # one was left out
+            by_name = True  # one was omitted
             continue
         text = text_of(draw(values_of(info.kind)))
         parts.append(f"{info.name}={text}" if by_name else text)
@@ -96,7 +96,7 @@ def _calls(draw: st.DrawFn, declaration: type[Declaration]) -> str:
 
 
 def bound(declaration: type[D], text: str) -> D | None:
-    """What a call stands for, as the language itself reads it; None where arguments don't go with each other."""
+    """The declaration that a call makes, as the compiler binds it; None if its arguments contradict each other."""
     spec = parse_spec(Source("drawn", f"arch drawn\nmodel {{ {text} }}"))
     (model,) = spec.items
     assert isinstance(model, nodes.Model)
@@ -113,7 +113,7 @@ def bound(declaration: type[D], text: str) -> D | None:
 
 
 def shape_after(stage: str, x: Shape) -> Shape | None:
-    """What a layer makes of `x`; None where it doesn't take it, or makes too much of it."""
+    """The output shape of a layer for `x`; None if the layer refuses `x` or the output is too large."""
     layer = bound(LAYERS[stage.partition("(")[0]], stage)
     assert layer is not None
     try:
@@ -126,7 +126,7 @@ def shape_after(stage: str, x: Shape) -> Shape | None:
 
 @define
 class Grown:
-    """Lines of stages, and the shape that comes out of them."""
+    """Lines of stages, and their output shape."""
 
     lines: list[str]
     shape: Shape
@@ -134,15 +134,15 @@ class Grown:
 
 @define
 class Growth:
-    """Draws stages that fit each other."""
+    """Draws stages that fit together."""
 
     draw: st.DrawFn
     blocks: list[str] = field(factory=list)
     _count: int = 0
-    _loops: int = 0  # that the stages being drawn stand in
+    _loops: int = 0  # around the stages being drawn
 
     def name(self, stem: str) -> str:
-        """A name that nothing else has."""
+        """A unique name."""
         self._count += 1
         return f"{stem}_{self._count}"
 
@@ -155,7 +155,7 @@ class Growth:
         return grown if len(grown.lines) >= least else Grown(["identity"], x)
 
     def stage(self, x: Shape, depth: int) -> Grown:
-        """One stage: a layer, or while `depth` lasts anything that holds stages."""
+        """One stage: a layer or, if `depth` is positive, anything that contains stages."""
         kinds: list[Callable[[Shape, int], Grown]] = [self.layer]
         if depth:
             kinds += [self.block, self.join, self.let, self.slices, self.carry, self.loop, self.condition]
@@ -163,11 +163,11 @@ class Growth:
         return self.draw(st.sampled_from(kinds))(x, depth)
 
     def layer(self, x: Shape, depth: int) -> Grown:
-        """A layer that takes `x`."""
+        """A layer that accepts `x`."""
         for _ in range(3):
             text = self.draw(st.sampled_from(sorted(LAYERS)).flatmap(lambda name: calls(LAYERS[name])))
             shape = shape_after(text, x)
-            if shape and not text.count("whitening"):  # which an opening of `_spec` has
+            if shape and not text.count("whitening"):  # it must be the first layer; `_spec` draws it there
                 return Grown([text], shape)
         return Grown(["relu"], x)
 
@@ -186,7 +186,7 @@ class Growth:
         return Grown([name + call], body.shape)
 
     def beside(self, x: Shape, depth: int) -> Grown:
-        """A block that gets a tensor from outside."""
+        """A block with a tensor parameter."""
         block, tensor = self.name("joined"), self.name("other")
         self.blocks.append(f"block {block}(other: tensor) {{ add {{ identity | other -> tanh }} }}")
         return Grown([f"let {tensor} = sigmoid", f"{block}({tensor})"], x)
@@ -200,14 +200,14 @@ class Growth:
         return Grown([f"{name}({channels})"], Shape((channels, *x.extents[1:])))
 
     def slices(self, x: Shape, depth: int) -> Grown:
-        """A tensor cut in two and put together the other way round."""
+        """A tensor split in two and concatenated in reverse order."""
         if x.channels == 1 or x.is_tokens:
             return Grown(["identity"], x)
         name, cut = self.name("whole"), self.draw(st.integers(1, x.channels - 1))
         return Grown([f"let {name} = identity", f"concat {{ {name}[{cut}:] -> tanh | {name}[:{cut}] }}"], x)
 
     def carry(self, x: Shape, depth: int) -> Grown:
-        """A loop that carries a tensor from round to round."""
+        """A loop that carries a tensor to its next iteration."""
         last, here = self.name("last"), self.name("here")
         body = [f"let {here} = identity", f"add {{ tanh | {last} }}", f"{last} = {here}"]
         return Grown([f"let {last} = identity", "repeat 2 {", *body, "}"], x)
@@ -228,7 +228,7 @@ class Growth:
         return Grown([f"{kind} {{", "\n|\n".join("\n".join(b.lines) for b in fitting), "}"], shape)
 
     def let(self, x: Shape, depth: int) -> Grown:
-        """A named tensor, which is then used beside another branch, or not at all."""
+        """A named tensor, used in another branch or not at all."""
         side = self.body(x, depth - 1, least=1)
         name = self.name("side")
         chain = " -> ".join(side.lines).replace("{ ->", "{")
@@ -244,12 +244,12 @@ class Growth:
         body = self.body(x, depth - 1)
         self._loops -= 1
         lines = body.lines if body.shape == x else ["tanh"]
-        # What a loop repeats can't have a name given by hand: the second round would give it again.
+        # A stage in a loop can't have an `as` name: the second iteration would define it again.
         end = "}" if self._loops else self.draw(st.sampled_from(["}", f"}} as {self.name('loop')}"]))
         return Grown([f"{head} {{", *lines, end], x)
 
     def condition(self, x: Shape, depth: int) -> Grown:
-        """A condition on the current tensor, of which one arm is taken."""
+        """A condition on the current tensor with one arm that applies."""
         taken, other = self.body(x, depth - 1), self.body(x, 0)
         if self.draw(st.booleans()):
             return Grown([f"if in_channels == {x.channels} {{", *taken.lines, "}"], taken.shape)
@@ -258,7 +258,7 @@ class Growth:
 
 @st.composite
 def layers(draw: st.DrawFn, name: str) -> str:
-    """A spec with one layer of this name, on an image, a vector or tokens."""
+    """A spec with one layer of this name, whose input is an image, a vector or tokens."""
     channels, height = draw(st.integers(1, 6)), draw(st.integers(2, 9))
     x = Shape((channels, height, draw(st.just(height) | st.integers(2, 9))))
     inputs = {"": x, "flatten": Shape((x.elements,)), "tokens": Shape((x.elements // channels, channels))}
@@ -292,11 +292,11 @@ def _spec(draw: st.DrawFn, x: Shape, ending: tuple[str, ...]) -> str:
 
 @st.composite
 def specs(draw: st.DrawFn) -> str:
-    """A spec with a network for CIFAR-10 and a whole recipe."""
+    """A spec with a network for CIFAR-10 and a complete recipe."""
     network = _spec(draw, Shape((3, 32, 32)), ("flatten", "dense(10)")) if draw(st.booleans()) else _SMALL
-    said = {s.name: draw(_settings_of(s)) for s in SETTINGS.values() if s.default is None or draw(st.booleans())}
-    lines = [f"{name} {value}" for name, value in said.items()]
-    if said["optimizer"].startswith("muon"):  # which trains no vectors
+    values = {s.name: draw(_settings_of(s)) for s in SETTINGS.values() if s.default is None or draw(st.booleans())}
+    lines = [f"{name} {value}" for name, value in values.items()]
+    if values["optimizer"].startswith("muon"):  # muon trains no vectors
         lines.append(_group("rest", "[bias, scale, embedding]", "optimizer adam(lr=1e-3)"))
     else:
         for select in draw(st.lists(st.sampled_from(["matrix", "bias"]), unique=True, max_size=2)):
@@ -317,7 +317,7 @@ def _settings_of(setting: Setting) -> st.SearchStrategy[str]:
     if setting.kind:
         return values_of(setting.kind).map(text_of)
     registry: Any = setting.registry
-    if setting.name == "average":  # of which one alone may be tested, and none may come too late
+    if setting.name == "average":  # only one average may be tested, and none may start too late
         return st.sampled_from(["none", "ema(0.9)", "swa(0)", "lookahead", "lookahead(2, rate=1) -> ema(0.5, every=3)"])
     if setting.name == "data":
         return st.sampled_from(["cifar10", "shapes", 'npz("0123abcd")'])

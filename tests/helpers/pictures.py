@@ -10,7 +10,7 @@ MEAN = torch.tensor([100.5, 20.25, 30.0])
 
 
 def images(count: int = 40, *, height: int = HEIGHT, width: int = WIDTH, classes: int = 10) -> Images:
-    """Random pictures without a 0, so that what is blank shows; normalising changes nothing."""
+    """Random images (N, H, W, 3) without a 0, so that blank pixels stand out; normalization is the identity."""
     random = np.random.default_rng(0)
     pixels = torch.from_numpy(random.integers(1, 256, (count, height, width, 3), np.uint8))
     labels = torch.from_numpy(random.integers(0, classes, count))

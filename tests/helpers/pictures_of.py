@@ -1,4 +1,4 @@
-"""Pictures whose every text is the same."""
+"""Diagrams in which every label is the same text."""
 
 from cifar_dsl.views.pictures import Picture
 from cifar_dsl.views.pictures.model import Arrow, Box, Frame
@@ -24,7 +24,7 @@ HOSTILE = [
 
 
 def picture_of(text: str) -> Picture:
-    """A frame with a box, another box, and an arrow; `text` is all that is said in it."""
+    """A frame with a box, another box, and an arrow, all labelled `text`."""
     inner = Box("a", "conv", text, (text,))
     other = Box("b", "terminal", text)
     return Picture(text, (text,), (Frame("f", text, (text,), (inner,)), other), (Arrow("a", "b", text),))

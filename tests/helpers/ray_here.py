@@ -1,4 +1,4 @@
-"""What jobs/ray.py needs of Ray, with actors that are threads of this process."""
+"""A stand-in for the parts of Ray that jobs/ray.py uses, with threads as actors."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ class _RayError(Exception):
 
 
 class _Actor:
-    """One call after another, each in the actor's thread."""
+    """Runs its calls one after another, in a thread."""
 
     def __init__(self, made: Any) -> None:
         self._made, self._thread = made, ThreadPoolExecutor(1)
@@ -24,7 +24,7 @@ class _Actor:
 def _wait(
     answers: Sequence["Future[Any]"], num_returns: int = 1, timeout: float = 60
 ) -> tuple[list["Future[Any]"], list["Future[Any]"]]:
-    """The first that are ready, in the order that they were given in, as Ray does."""
+    """The first that are ready, in the order of the arguments, as in Ray."""
     end = time.monotonic() + timeout
     while sum(answer.done() for answer in answers) < num_returns and time.monotonic() < end:
         time.sleep(0.005)
@@ -37,7 +37,7 @@ def _remote(cls: Callable[[], Any]) -> SimpleNamespace:
 
 
 def ray_here(cpus: int) -> SimpleNamespace:
-    """A module to take Ray's place, of a cluster with so many CPUs."""
+    """A replacement for the module `ray`, with a cluster of `cpus` CPUs."""
     return SimpleNamespace(
         cluster_resources=lambda: {"CPU": float(cpus)},
         exceptions=SimpleNamespace(RayError=_RayError),

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for syntax trees: anything that the grammar can say, sensible or not."""
+"""Hypothesis strategies for syntax trees: anything that the grammar allows, sensible or not."""
 
 from hypothesis import strategies as st
 

@@ -1,4 +1,4 @@
-"""No control or bidirectional character gets raw from a spec, a file's name or the command line to what is shown."""
+"""Output escapes every control and bidirectional character from a spec, a file name or the command line."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from helpers.inert import ACTING, HOSTILE, raw
+from helpers.inert import CONTROLS, HOSTILE, raw
 
 from cifar_dsl.experiments.comparison import ComparedSpec, compare
 from cifar_dsl.experiments.comparison.tables import as_csv
@@ -17,11 +17,11 @@ WRONG = "arch wrong\ninput 3x32x32\nmodel { flatten -> dens(10) }\n"
 FORMATS = "full", "concise", "github", "json", "sarif"
 
 
-def test_these_are_all_there_are() -> None:
-    acting = {c for c in map(chr, range(0x110000)) if unicodedata.category(c) in {"Cc", "Zl", "Zp"}}
+def test_the_list_of_control_characters_is_complete() -> None:
+    controls = {c for c in map(chr, range(0x110000)) if unicodedata.category(c) in {"Cc", "Zl", "Zp"}}
     turning = {c for c in map(chr, range(0x110000)) if unicodedata.bidirectional(c) in {
         "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}}  # fmt: skip
-    assert acting | turning | set("\u061c\u200e\u200f") == set(ACTING)
+    assert controls | turning | set("\u061c\u200e\u200f") == set(CONTROLS)
 
 
 def commands(path: Path) -> list[list[object]]:
@@ -39,9 +39,9 @@ def commands(path: Path) -> list[list[object]]:
 
 
 @pytest.mark.parametrize("place", ["# {}", 'param p = "{}"', "param p{} = 1", "conv{}", "# allow: {}"])
-def test_no_character_of_a_spec_acts(place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_characters_of_a_spec_are_escaped(place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.arch"
-    for character in ACTING:
+    for character in CONTROLS:
         path.write_bytes((RIGHT + place.format(character) + "\n").encode())
         for command in (*commands(path)[:5], ["show", path]):
             found = raw(capsys, *command)
@@ -49,7 +49,7 @@ def test_no_character_of_a_spec_acts(place: str, tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize("text", [RIGHT, WRONG, "arch a extends baseline\nparam x = 1\n"])
-def test_no_name_of_a_file_acts(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_file_names_are_escaped(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / HOSTILE
     folder.mkdir()
     path = folder / f"{HOSTILE}.arch"
@@ -59,7 +59,7 @@ def test_no_name_of_a_file_acts(text: str, tmp_path: Path, capsys: pytest.Captur
     assert raw(capsys, "check", folder) == set()
 
 
-def test_no_name_that_is_not_there_acts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_of_missing_things_are_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / f"{HOSTILE}.arch").write_text(RIGHT, encoding="utf-8")
     near = tmp_path / f"{HOSTILE}x.arch"
     assert raw(capsys, "check", near) == set()
@@ -73,7 +73,7 @@ def test_no_name_that_is_not_there_acts(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("override", ["{}", "{}=1", "head={}", 'head="{}"', "train.{}=1", "train.data={}"])
-def test_no_override_acts(override: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_overrides_are_escaped(override: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for style in FORMATS:
         text = override.format(HOSTILE)
         assert raw(capsys, "check", "--set", text, "--format", style, *_baseline(tmp_path)) == set()
@@ -91,7 +91,7 @@ def test_no_cell_of_a_csv_is_a_formula(start: str) -> None:
     spec = SpecIdentity(formula, "0123456789ab", (formula,), (formula, HOSTILE), ())
     entry = ComparedSpec(formula, spec, 1000, 2000, ())
     text = as_csv(compare([entry], formula))
-    assert set(text.replace("\n", "")) & set(ACTING) == set()
+    assert set(text.replace("\n", "")) & set(CONTROLS) == set()
     (line,) = csv.DictReader(io.StringIO(text))
     assert line["spec"][0] in "'\\"
     assert line["change"][0] in "'\\"

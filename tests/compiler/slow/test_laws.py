@@ -26,7 +26,7 @@ def test_parsing_undoes_printing(text: str) -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(specs(), st.randoms(use_true_random=False))
-def test_fingerprint_does_not_see_layout(text: str, draws: random.Random) -> None:
+def test_the_fingerprint_ignores_the_layout(text: str, draws: random.Random) -> None:
     fingerprint = analyze_text(text).fingerprint
     noise = ["  ", "\n", "\n\n", "  # comment { ( [\n", "\t"]
     reformatted = "".join(line + draws.choice(noise).rstrip(" \t") + "\n" for line in text.splitlines())
@@ -36,7 +36,7 @@ def test_fingerprint_does_not_see_layout(text: str, draws: random.Random) -> Non
 
 @settings(deadline=None, max_examples=100)
 @given(specs())
-def test_the_resolved_spec_means_the_same(text: str) -> None:
+def test_the_resolved_spec_has_the_same_meaning(text: str) -> None:
     analysis = analyze_text(text)
     resolved = print_spec(analysis.program.as_spec())
     again = analyze_text(resolved)

@@ -1,4 +1,4 @@
-"""What stands for something huge is refused before anything of its size is allocated."""
+"""Small inputs that expand to something huge are refused before anything is allocated."""
 
 import json
 import subprocess
@@ -10,12 +10,12 @@ from helpers.bombs import BOMBS, LARGEST
 
 _PROGRAM = Path(__file__).parents[2] / "helpers" / "measured.py"
 _MEMORY = 200 * 10**6
-_REFUSED_S = 5  # promised is 1 on a machine that does nothing else: see bench/promises.py
+_REFUSED_S = 5  # the promise is 1 s on an idle machine: see bench/promises.py
 _LARGEST_S = 30
 
 
 def measured(path: Path, override: str = "") -> tuple[set[str], float, int]:
-    """The codes of what is wrong, processor time in seconds, memory in bytes."""
+    """The codes of the errors, the CPU time in seconds and the peak memory in bytes."""
     arguments = ["--set", override] if override else []
     done = subprocess.run(
         [sys.executable, _PROGRAM, path, *arguments], capture_output=True, text=True, check=False, timeout=120
@@ -26,7 +26,7 @@ def measured(path: Path, override: str = "") -> tuple[set[str], float, int]:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_is_refused_at_once(tmp_path: Path, name: str) -> None:
+def test_a_bomb_is_refused_within_time_and_memory(tmp_path: Path, name: str) -> None:
     bomb = BOMBS[name]
     path = tmp_path / "bomb.arch"
     bomb.put(path)
@@ -37,7 +37,7 @@ def test_a_bomb_is_refused_at_once(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LARGEST)
-def test_the_largest_files_take_a_while_and_no_more(tmp_path: Path, name: str) -> None:
+def test_the_largest_files_stay_within_time_and_memory(tmp_path: Path, name: str) -> None:
     text, expected = LARGEST[name]
     path = tmp_path / "largest.arch"
     path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A spec can't run code or touch a file outside its root, whatever it says."""
+"""No spec can run code or touch a file outside its root."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ _PROGRAM = Path(__file__).parents[2] / "helpers" / "audited.py"
 
 
 def events(folder: Path, *arguments: str) -> list[str]:
-    """What Python's audit hooks see while the specs of a folder are checked, expanded, drawn, laid out, compared."""
+    """The audit events while the specs of a folder are checked, expanded, drawn, formatted and compared."""
     done = subprocess.run(
         [sys.executable, _PROGRAM, folder, *arguments], capture_output=True, text=True, check=False, cwd=folder
     )
@@ -30,7 +30,7 @@ def test_hostile_specs_run_nothing_and_open_nothing(tmp_path: Path) -> None:
     assert contents(tmp_path) == before  # and no canary
 
 
-def test_what_they_try_would_be_seen(tmp_path: Path) -> None:
+def test_forbidden_events_are_recorded(tmp_path: Path) -> None:
     (tmp_path / "right.arch").write_text("arch right\ninput 3x8x8\nmodel { flatten -> dense(10) }\n", encoding="utf-8")
     assert events(tmp_path) == []
     seen = {event.partition(" ")[0] for event in events(tmp_path, "--betray")}
