@@ -1,4 +1,4 @@
-"""What the suite promises those who run it: tests/conftest.py does what its options say."""
+"""The options and the layout of the test suite, as tests/conftest.py implements them."""
 
 import os
 import subprocess

@@ -27,7 +27,7 @@ def codes_of(text: str, folder: Path) -> list[str]:
     return [diagnostic.code for diagnostic in inspect(path).diagnostics]
 
 
-def test_every_section_declares_a_code_in_the_order_of_their_numbers():
+def test_sections_declare_the_codes_in_numerical_order():
     assert list(zip(PARTS[::3], PARTS[1::3], strict=True)) == [(code.id, code.title) for code in known_codes().values()]
     assert list(known_codes()) == sorted(known_codes())
 

@@ -10,9 +10,9 @@ from cifar_dsl.language.diagnostics import SpecError
 
 
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("*.arch")), ids=lambda path: path.stem)
-def test_what_was_too_much_once_is_not_again(fuzzer: Fuzzer, path: Path) -> None:
-    find = fuzzer.find(Input.load(path))
-    assert find is None, str(find)
+def test_former_failures_stay_fixed(fuzzer: Fuzzer, path: Path) -> None:
+    failure = fuzzer.find(Input.load(path))
+    assert failure is None, str(failure)
 
 
 def test_inputs_reach_all_of_the_language(fuzzer: Fuzzer) -> None:
@@ -28,7 +28,7 @@ def test_inputs_reach_all_of_the_language(fuzzer: Fuzzer) -> None:
     assert len(codes) >= 25
 
 
-def test_an_error_is_found_and_made_smaller(fuzzer: Fuzzer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_found_and_minimized(fuzzer: Fuzzer, monkeypatch: pytest.MonkeyPatch) -> None:
     def examine(path: Path, *_: object) -> None:
         if "dense" in path.read_text():
             raise ZeroDivisionError
@@ -36,10 +36,10 @@ def test_an_error_is_found_and_made_smaller(fuzzer: Fuzzer, monkeypatch: pytest.
 
     monkeypatch.setattr(inspection, "examine", examine)
     given = Input(b"arch a\ninput 3x8x8\nmodel {\n    flatten -> dense(10)\n}\n", ("a=1", "b=2"))
-    find = fuzzer.find(given)
-    assert find
-    assert find.place.startswith("ZeroDivisionError")
-    assert fuzzer.smallest(find).input == Input(b"dense")
+    failure = fuzzer.find(given)
+    assert failure
+    assert failure.place.startswith("ZeroDivisionError")
+    assert fuzzer.smallest(failure).input == Input(b"dense")
 
 
 def test_the_same_number_gives_the_same_input(fuzzer: Fuzzer) -> None:

@@ -1,4 +1,4 @@
-"""Trials of what training promises: the suite makes a few of each, bench/promises.py all of them."""
+"""Trials of the promises of training: the suite runs a few of each, bench/promises.py all."""
 
 import contextlib
 import errno
@@ -26,8 +26,8 @@ from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.weights import load_weights
 
-# Everything that a checkpoint holds: running statistics, an optimizer's moments, dropout's generator, an average, and
-# the best weights so far.
+# It uses everything in a checkpoint: running statistics, optimizer state, dropout's generator, an average, and the best
+# weights so far.
 SPEC = """\
 arch small
 input 3x8x8
@@ -49,12 +49,12 @@ train {
     average     ema(0.9)
 }
 """
-STEPS = 3  # of an epoch
+STEPS = 3  # per epoch
 
 
 @frozen
 class Figure:
-    """What came out of so many trials; none may be `broken`."""
+    """The outcome of a number of trials; none may be `broken`."""
 
     trials: int
     of: str
@@ -67,7 +67,7 @@ class Figure:
 
 @frozen
 class Outcome:
-    """What a command gave back and said."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -82,14 +82,14 @@ class Outcome:
 
 @frozen
 class Place:
-    """A folder with a spec and its data, where it is trained."""
+    """A folder with a spec, its data and its runs."""
 
     folder: Path
     runs: str = "runs"
 
     @classmethod
     def made(cls, folder: Path) -> "Place":
-        """A place with a small spec and few pictures."""
+        """A folder with a small spec and a few images."""
         (folder / "small.arch").write_text(SPEC, encoding="utf-8")
         drawn = np.random.default_rng(0)
         np.savez(
@@ -102,17 +102,17 @@ class Place:
         return cls(folder)
 
     def of(self, runs: str) -> "Place":
-        """The same with another folder of runs."""
+        """The same folder with another runs folder."""
         return evolve(self, runs=runs)
 
     @property
     def root(self) -> Path:
-        """The folder of runs."""
+        """The runs folder."""
         return self.folder / self.runs
 
     @property
     def arguments(self) -> list[str]:
-        """The command line, which reports epochs as JSON."""
+        """The arguments of a training that reports epochs as JSON."""
         spec, data = self.folder / "small.arch", self.folder / "pictures.npz"
         where = ["--device", "cpu", "--threads", "1", "--runs", str(self.root)]
         return ["train", str(spec), "--data", f"npz:{data}", "--json", *where]
@@ -129,7 +129,7 @@ class Place:
         return Outcome(code, out.getvalue(), err.getvalue())
 
     def train_until(self, step: int) -> Outcome:
-        """Train until somebody stops it in this step, counted from 1."""
+        """Train, and send SIGTERM in a step, counted from 1."""
         taken = 0
         take = Learner.step
 
@@ -145,12 +145,12 @@ class Place:
 
     @property
     def partial(self) -> Path:
-        """The run that is not complete."""
+        """The folder of the incomplete run."""
         (found,) = self.root.glob("*/seed-0.partial")
         return found
 
     def kept_epochs(self) -> int:
-        """How many epochs can be gone on from: those of the furthest checkpoint that is whole, or of the run."""
+        """The number of epochs in the latest intact checkpoint; a huge number if the run is complete."""
         if any(self.root.glob("*/seed-0*/result.json")):
             return 10**6
         places = [partial_path(path.with_suffix("")) for path in self.root.glob("*/seed-0.partial")]
@@ -159,7 +159,7 @@ class Place:
 
 
 def essence(run: Run) -> str:
-    """A digest of all that a training gives but times: weights, the best weights, and metrics."""
+    """A digest of the results of a training except times: weights, best weights, and metrics."""
     digest = hashlib.sha256(run.weights.read_bytes())
     digest.update((run.path / "best.safetensors").read_bytes())
     for metrics in run.metrics():
@@ -173,7 +173,7 @@ def essence(run: Run) -> str:
 
 
 def damaged_checkpoints(place: Place, count: int, seed: int = 0) -> Figure:
-    """Damage a checkpoint in so many ways, and count those that are not noticed."""
+    """Damage a checkpoint `count` times; count undetected damage."""
     place.train_until(2 * STEPS + 1)
     newest = checkpoints(place.partial)[0]
     whole, chance = newest.path.read_bytes(), random.Random(seed)
@@ -187,7 +187,7 @@ def damaged_checkpoints(place: Place, count: int, seed: int = 0) -> Figure:
 
 
 def damaged_weights(place: Place, count: int, seed: int = 0) -> Figure:
-    """Damage trained weights in so many ways, and count those that are loaded nevertheless."""
+    """Damage trained weights `count` times; count how often they load nevertheless."""
     place.train()
     run = open_run(place.root)
     analysis = analyze_text(run.spec_text)
@@ -207,7 +207,7 @@ def damaged_weights(place: Place, count: int, seed: int = 0) -> Figure:
 
 
 def kills(place: Place, count: int, seed: int = 0) -> Figure:
-    """Kill trainings at random moments, and let the same command go on; count lost epochs and other results."""
+    """Kill trainings at random moments and resume them; count lost epochs and different results."""
     script = Path(__file__).with_name("killing.py")
     command = [sys.executable, str(script), str(place.folder), str(count), str(seed)]
     environment = dict(os.environ, OMP_NUM_THREADS="1")
@@ -217,12 +217,12 @@ def kills(place: Place, count: int, seed: int = 0) -> Figure:
     return Figure(count, of, found["lost"] + found["different"], "lost a reported epoch or a bit of the results")
 
 
-# ---- disks that fail
+# ---- failing disks
 
 
 @frozen
 class Disk:
-    """Below a folder, operation number `fails_at` fails: writes, fsyncs, renames and new folders are counted."""
+    """Makes operation number `fails_at` below a folder fail; it counts writes, fsyncs, renames and new folders."""
 
     folder: Path
     fails_at: int
@@ -231,24 +231,24 @@ class Disk:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it came to that."""
+        """Whether the failing operation was reached."""
         return len(self.done) >= self.fails_at
 
     def note(self, what: str, path: object = None) -> None:
-        """Count an operation, which may fail."""
+        """Count an operation; raise if it is the one that fails."""
         self.done.append(what)
         if len(self.done) == self.fails_at:
             raise OSError(self.error, os.strerror(self.error), *([str(path)] if path else []))
 
     def holds(self, path: object) -> bool:
-        """Whether a path, or what a descriptor stands for, lies on it."""
+        """Whether a path, or the file of a descriptor, is on this disk."""
         if isinstance(path, int):
             path = Path(f"/proc/self/fd/{path}").readlink()
         return Path(os.fspath(path)).is_relative_to(self.folder)  # type: ignore[call-overload]
 
     @contextlib.contextmanager
     def failing(self) -> Iterator[None]:
-        """While its operations are counted."""
+        """Count operations, and let one fail, in this context."""
         opened = io.open
 
         def open_(file: object, mode: str = "r", *rest: object, **more: object) -> object:
@@ -271,7 +271,7 @@ class Disk:
 
 
 class _Counted:
-    """A file of which half is written when the disk fails."""
+    """A file that writes half of the content when the disk fails."""
 
     def __init__(self, stream: io.IOBase, disk: Disk) -> None:
         self._stream, self._disk = stream, disk
@@ -296,8 +296,9 @@ class _Counted:
 
 
 def disk_failures(place: Place, *, every: int = 1) -> Figure:
-    """Let every operation on the disk (or some) fail once with ENOSPC and once with EIO, then train on; count what
-    is lost, told badly, or comes out otherwise.
+    """Let each operation on the disk (or every n-th) fail once with ENOSPC and once with EIO, then resume.
+
+    Counts failures that lose a reported epoch, are reported badly, or change the results.
     """
     place.of("expected").train()
     expected = essence(open_run(place.of("expected").root))
@@ -313,14 +314,14 @@ def disk_failures(place: Place, *, every: int = 1) -> Figure:
                 assert outcome.code == 0, outcome.err
                 return Figure(trials, "operations on a disk that fail (ENOSPC, EIO)", broken, "lost anything")
             trials += 1
-            is_kept = struck.kept_epochs() >= outcome.epochs
-            is_told = outcome.code == 1 and str(struck.root) in outcome.err and "Traceback" not in outcome.err
-            is_told &= os.strerror(error) in outcome.err and "rerun the command" in outcome.err
+            is_saved = struck.kept_epochs() >= outcome.epochs
+            is_reported = outcome.code == 1 and str(struck.root) in outcome.err and "Traceback" not in outcome.err
+            is_reported &= os.strerror(error) in outcome.err and "rerun the command" in outcome.err
             struck_by = disk.done[number - 1]
-            is_told |= outcome.code == 0 and struck_by == "mkdir"  # of a folder that was there already
+            is_reported |= outcome.code == 0 and struck_by == "mkdir"  # of an existing folder
             again = struck.train()
             is_same = again.code == 0 and essence(open_run(struck.root)) == expected
-            if not (is_kept and is_told and is_same):
+            if not (is_saved and is_reported and is_same):
                 broken += 1
                 print(f"{struck_by} number {number}: {outcome.err}{again.err}", file=sys.stderr)
         number += every
@@ -330,17 +331,15 @@ def disk_failures(place: Place, *, every: int = 1) -> Figure:
 
 
 def repetitions(place: Place, count: int) -> Figure:
-    """Train with one seed so many times; count the other results."""
+    """Train `count` times with one seed; count different results."""
     for number in range(count):
         assert place.of(f"repeated-{number}").train().code == 0
     digests = [essence(open_run(place.of(f"repeated-{number}").root)) for number in range(count)]
-    return Figure(count, "trainings with one seed", len(set(digests)) - 1, "other results than the first")
+    return Figure(count, "trainings with one seed", len(set(digests)) - 1, "results different from the first")
 
 
 def resumptions(place: Place) -> Figure:
-    """Stop a training after each of its steps and go on, and one after every step; count results that are not those
-    of an uninterrupted one.
-    """
+    """Stop trainings, each after another step, and one after every step; resume them and count different results."""
     place.of("whole").train()
     expected = essence(open_run(place.of("whole").root))
     steps = range(1, 4 * STEPS)
@@ -354,4 +353,4 @@ def resumptions(place: Place) -> Figure:
     while halting.train_until(1).code:
         pass
     different += essence(open_run(halting.root)) != expected
-    return Figure(len(steps) + 1, "trainings stopped after a step and gone on with", different, "with other results")
+    return Figure(len(steps) + 1, "trainings stopped after a step and resumed", different, "with different results")

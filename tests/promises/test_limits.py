@@ -1,4 +1,4 @@
-"""Every limit holds at N - 1 and N, and at N + 1 its code is reported; so does each that is raised."""
+"""Every limit allows N - 1 and N, and reports its code at N + 1; so does every raised limit."""
 
 import ast
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def _padded(text: str, size: int) -> str:
 
 
 def _included(count: int) -> dict[str, str]:
-    """Five files with so many bytes in all."""
+    """Five files with `count` bytes in total."""
     sizes = [count // 5] * 4 + [count - 4 * (count // 5)]
     texts = {f"s{i}": f'arch s{i} extends "s{i + 1}.arch"\n' for i in range(4)} | {"s4": HEAD + MODEL}
     return {name: _padded(text, size) for (name, text), size in zip(texts.items(), sizes, strict=True)}
@@ -35,7 +35,7 @@ def _chain_of_bases(count: int) -> dict[str, str]:
 
 
 def _operators(depth: int) -> str:
-    """A sum in a sign in a sum ..., two levels to a bracket."""
+    """A sum in a negation in a sum ..., with two levels per bracket."""
     text = "1"
     for level in range(depth):
         text = f"-{text}" if level % 2 == 0 else f"(1 + {text})"
@@ -48,7 +48,7 @@ def _calls(count: int) -> str:
 
 
 def _bodies(count: int) -> str:
-    """Bodies in bodies: the model's, the block's, and those of loops in both."""
+    """Nested bodies: the model's, the block's, and those of loops in both."""
     outside, inside = (count - 2) // 2, count - 2 - (count - 2) // 2
     block = f"block b() {{ {'repeat 1 { ' * inside}relu{' }' * inside} }}\n"
     return f"{HEAD}{block}model {{ {'repeat 1 { ' * outside}b{' }' * outside} }}\n"
@@ -60,7 +60,7 @@ def _params(count: int) -> str:
 
 
 def _evaluations(count: int) -> str:
-    """A list of 4,999 numbers takes 10,000: itself and its items to be worked out, and again to be counted."""
+    """A list of 4,999 numbers takes 10,000 evaluations: 5,000 for the list and its items, and 5,000 to count them."""
     rounds, rest = divmod(count - 1, 10_000)  # the count of `repeat` is one
     ones = "\n".join(["let y = 0"] * (rest % 2))
     left = f"let z = [{', '.join('0' * (rest // 2 - 1))}]" if rest >= 2 else ""
@@ -90,7 +90,7 @@ def _chained(setting: str, one: str) -> Callable[[int], str]:
     return lambda count: _recipe(f"{setting} {' -> '.join([one] * count)}")
 
 
-# What holds exactly so much of it, and the code when that is too much.
+# The code of each limit, and a spec that reaches a given amount exactly.
 CASES: dict[str, tuple[str, Callable[[int], str | dict[str, str]]]] = {
     "file_bytes": ("E0104", lambda n: _padded(HEAD + MODEL, n)),
     "included_bytes": ("E0104", _included),
@@ -142,7 +142,7 @@ def _limit(case: str) -> str:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_limit_holds_up_to_its_figure(tmp_path: Path, case: str) -> None:
+def test_a_limit_applies_above_its_value(tmp_path: Path, case: str) -> None:
     code, text_with = CASES[case]
     default = DEFAULTS[_limit(case)]
     assert codes(tmp_path, text_with(default - 1)) == set()
@@ -151,8 +151,8 @@ def test_a_limit_holds_up_to_its_figure(tmp_path: Path, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_limit_that_is_raised_holds_up_to_its_new_figure(tmp_path: Path, case: str) -> None:
-    """Also for those that `--limit` can't raise: nobody keeps a copy of a limit, so each may become raisable."""
+def test_a_raised_limit_applies_above_its_new_value(tmp_path: Path, case: str) -> None:
+    """This includes limits that `--limit` can't raise: no code keeps a copy of a limit, so any can become raisable."""
     code, text_with = CASES[case]
     default = DEFAULTS[_limit(case)]
     with limits.raising(**{_limit(case): default + 1}):
@@ -162,7 +162,7 @@ def test_a_limit_that_is_raised_holds_up_to_its_new_figure(tmp_path: Path, case:
     assert codes(tmp_path, text_with(default + 1)) == {code}
 
 
-def test_threads_don_t_share_what_is_raised(tmp_path: Path) -> None:
+def test_threads_don_t_share_raised_limits(tmp_path: Path) -> None:
     _, text_with = CASES["nesting"]
     deep = text_with(DEFAULTS["nesting"] + 1)
     with limits.raising(nesting=DEFAULTS["nesting"] + 1), ThreadPoolExecutor(1) as executor:
@@ -171,7 +171,7 @@ def test_threads_don_t_share_what_is_raised(tmp_path: Path) -> None:
 
 
 def _read_at_import(tree: ast.Module) -> set[str]:
-    """The calls of `current()` and `Limits()`, and uses of `DEFAULTS`, that importing a module executes."""
+    """The calls of `current()` and `Limits()`, and uses of `DEFAULTS`, that run when a module is imported."""
     found: set[str] = set()
 
     def visit(node: ast.AST) -> None:
@@ -210,7 +210,7 @@ def test_reading_a_limit_at_import_is_noticed(text: str, found: set[str]) -> Non
 
 
 def test_no_module_copies_a_limit_when_it_is_imported() -> None:
-    """Such a copy would keep its figure when the limit is raised."""
+    """Such a copy would keep its value when the limit is raised."""
     package = Path(limits.__file__).parents[1]
     files = [path for path in package.rglob("*.py") if path != Path(limits.__file__)]
     assert {path for path in files if _read_at_import(ast.parse(path.read_text(encoding="utf-8")))} == set()
@@ -219,7 +219,7 @@ def test_no_module_copies_a_limit_when_it_is_imported() -> None:
 @pytest.mark.parametrize("beyond", [-1, 0, 1])
 @pytest.mark.parametrize("mistake", ["param p{} = q{}\n", "conv conv{} {}\n", "input $ # {} {}\n"])
 @pytest.mark.parametrize("limit", [DEFAULTS["diagnostics"], DEFAULTS["diagnostics"] + 1])
-def test_so_many_mistakes_are_told(tmp_path: Path, beyond: int, mistake: str, limit: int) -> None:
+def test_the_number_of_reported_errors_is_limited(tmp_path: Path, beyond: int, mistake: str, limit: int) -> None:
     count = limit + beyond
     text = HEAD + "".join(mistake.format(i, i) for i in range(count)) + MODEL
     with limits.raising(diagnostics=limit), pytest.raises(SpecError) as caught:
@@ -227,14 +227,14 @@ def test_so_many_mistakes_are_told(tmp_path: Path, beyond: int, mistake: str, li
     assert len(caught.value.diagnostics) == min(count, limit)
 
 
-def test_the_remedy_is_named_for_raisable_limits_alone() -> None:
+def test_only_raisable_limits_have_a_remedy() -> None:
     assert "--limit LAYERS=..." in limits.remedy("layers")
     with pytest.raises(AssertionError):
         limits.remedy("nesting")
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
-def test_a_limit_is_documented_with_its_figure(name: str) -> None:
+def test_a_limit_is_documented_with_its_value(name: str) -> None:
     page = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
     codes_of = ", ".join(dict.fromkeys(code for case, (code, _) in CASES.items() if _limit(case) == name))
     raisable = "yes" if name in limits.RAISABLE else ""

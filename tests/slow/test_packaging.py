@@ -1,4 +1,4 @@
-"""The wheel, installed away from the checkout, has everything that it needs."""
+"""The wheel is complete: it works without the checkout."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ param head = [512]
 
 
 def python(*arguments: object, cwd: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run Python with the modules in `path` before all others, and with none of the folder it is run in."""
+    """Run Python with `path` first on the module path, and without the current folder."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     if path:
         environment["PYTHONPATH"] = str(path)
@@ -28,7 +28,7 @@ def python(*arguments: object, cwd: Path, path: Path | None = None) -> subproces
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package as its wheel installs it."""
+    """A folder with the installed wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     isolation = ["--no-isolation"] if find_spec("hatchling") else []
     built = python("-m", "build", "--wheel", *isolation, "--outdir", folder, CHECKOUT, cwd=folder)
@@ -42,7 +42,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """A folder with nothing but a spec that extends a shipped one."""
+    """A folder with only a spec that extends a shipped one."""
     (tmp_path / "mine.arch").write_text(MINE, encoding="utf-8")
     return tmp_path
 
@@ -84,6 +84,6 @@ def test_it_is_compiled_to_a_module(installed, elsewhere):
     assert (done.returncode, done.stdout) == (0, "586250 (2, 10)\n"), done.stderr
 
 
-def test_types_are_declared_to_those_who_use_it(installed):
+def test_the_package_ships_its_types(installed):
     assert (installed / "cifar_dsl" / "py.typed").exists()
     assert not (installed / "tests").exists()
