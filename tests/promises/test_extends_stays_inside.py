@@ -1,4 +1,4 @@
-"""`extends` reads nothing outside the root, and no message holds a byte of what lies there."""
+"""`extends` reads nothing outside the root, and no message contains a byte from there."""
 
 import os
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from cifar_dsl.cli import main
 from cifar_dsl.foundation.limits import DEFAULTS
 
 SECRET = "s3cr3t"
-# Parses up to its last line, so that a reader of it would have much to say.
+# Parses up to its last line, so that reading it would cause many messages.
 OUTSIDE = f"arch outside\ninput 3x8x8\nparam {SECRET} = 1\nmodel {{ {SECRET}_layer -> flatten }}\n{SECRET} {SECRET}\n"
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A root, with files outside it: beside, above and in a folder beside."""
+    """A root, with files outside it: in its parent and in two sibling folders."""
     for folder in (tmp_path, tmp_path / "root2", tmp_path / "beside"):
         folder.mkdir(exist_ok=True)
         (folder / "outside.arch").write_text(OUTSIDE, encoding="utf-8")
@@ -25,9 +25,9 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def codes_and_places(own: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """All that the commands say of a spec that they refuse."""
-    said = ""
+def output_of(own: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The output of all commands for a spec that they refuse."""
+    output = ""
     for command in (
         ["check"],
         ["check", "--format", "json"],
@@ -40,8 +40,8 @@ def codes_and_places(own: Path, capsys: pytest.CaptureFixture[str], *arguments: 
     ):
         assert main([*command, str(own), *arguments]) in {1, 2}, command
         captured = capsys.readouterr()
-        said += captured.out + captured.err
-    return said
+        output += captured.out + captured.err
+    return output
 
 
 def base(name: str) -> Callable[[Path], str]:
@@ -68,7 +68,7 @@ def link_to_link(root: Path) -> str:
 
 
 def link_and_back(root: Path) -> str:
-    """Out of the root and into a folder whose name begins alike."""
+    """Out of the root and into a folder whose name has the same prefix."""
     (root / "folder").symlink_to("../root2")
     return "folder/../root2/outside.arch"
 
@@ -89,7 +89,7 @@ def loop(root: Path) -> str:
 
 
 def base_that_leaves(root: Path) -> str:
-    """A base inside, whose own base lies outside."""
+    """A base inside the root whose own base is outside."""
     (root / "base.arch").write_text('arch base extends "../outside.arch"\n', encoding="utf-8")
     return "base.arch"
 
@@ -114,7 +114,7 @@ def long_chain_that_leaves(root: Path) -> str:
 OUT = {
     "parent": base("../outside.arch"),
     "parent of a folder": base("sub/../../outside.arch"),
-    "parent of what is not there": base("none/../../outside.arch"),
+    "parent of a missing folder": base("none/../../outside.arch"),
     "many parents": base("../" * 40 + "etc/passwd"),
     "parent and back": base("../root2/outside.arch"),
     "dots": base("./.././outside.arch"),
@@ -154,7 +154,7 @@ OUT = {
 
 
 @pytest.mark.parametrize("way", OUT)
-def test_no_way_leads_out(
+def test_no_base_leads_outside(
     way: str, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(root.parent))
@@ -163,9 +163,9 @@ def test_no_way_leads_out(
     own.write_text(f'arch own extends "{name}"\n', encoding="utf-8")
     opened: list[Path] = []
     monkeypatch.setattr(Path, "open", _watched(Path.open, opened))
-    said = codes_and_places(own, capsys)
-    assert SECRET not in said
-    assert "root:" not in said  # of /etc/passwd
+    output = output_of(own, capsys)
+    assert SECRET not in output
+    assert "root:" not in output  # of /etc/passwd
     assert {path.resolve() for path in opened if path.suffix == ".arch"} <= set(root.resolve().rglob("*.arch"))
 
 
@@ -182,7 +182,7 @@ def test_there_are_thirty_ways() -> None:
 
 
 def test_a_hard_link_is_a_file_of_the_root(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It has no other place: only someone who may read the file and write here can have made it."""
+    """A hard link has no path of its own outside: only someone with access to both places can create it."""
     (root / "link.arch").hardlink_to(root.parent / "outside.arch")
     (root / "own.arch").write_text('arch own extends "link.arch"\n', encoding="utf-8")
     assert main(["check", str(root / "own.arch")]) == 1
@@ -198,7 +198,7 @@ def test_a_link_that_stays_inside_is_followed(root: Path, capsys: pytest.Capture
     assert main(["check", str(root / "own.arch")]) == 0
 
 
-def test_names_of_files_outside_are_not_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_of_files_outside_are_not_suggested(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root.parent / "payroll.arch").write_text(OUTSIDE, encoding="utf-8")
     (root / "folder").symlink_to("..")
     for name in ("../payrol.arch", "folder/payrol.arch", "sub/../../payrol.arch"):
