@@ -10,7 +10,7 @@ from cifar_dsl.cli import main
 
 @frozen
 class Outcome:
-    """What a command gave back and said."""
+    """The exit code and output of a command."""
 
     code: int
     out: str
@@ -19,7 +19,7 @@ class Outcome:
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Run a command in an empty folder, where no data has been downloaded; reports of bugs stay below it."""
+    """Run a command in an empty folder without downloaded data; bug reports stay below it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CIFAR_DSL_DATA", str(tmp_path / "data"))
     monkeypatch.setattr("platformdirs.user_state_path", lambda *_, **__: tmp_path / "state")  # reports of bugs
@@ -33,8 +33,8 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         finally:
             if torch:
                 torch.set_num_threads(threads)
-        said = capsys.readouterr()
-        return Outcome(code, said.out, said.err)
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
 
     return run
 

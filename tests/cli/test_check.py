@@ -9,7 +9,7 @@ def test_a_right_spec_is_one_line(cli, tiny):
     assert outcome.out == f"{tiny}: ok; 3x32x32 -> 10, 2,682 parameters, 9.47 k multiply-accumulates\n"
 
 
-def test_quiet_says_nothing_of_what_is_right(cli, tiny, wrong):
+def test_quiet_prints_nothing_about_valid_specs(cli, tiny, wrong):
     assert cli("check", "-q", tiny).out == ""
     assert cli("check", "-q", tiny, wrong).out.startswith("error[")
 
@@ -52,7 +52,7 @@ def test_folders_and_globs_stand_for_their_specs_and_each_is_checked_once(cli, m
     assert len(outcome.out.splitlines()) == 2
 
 
-def test_a_missing_file_is_told_the_nearest(cli, tiny):
+def test_a_missing_file_suggests_the_nearest(cli, tiny):
     outcome = cli("check", "tinny.arch")
     assert outcome.code == 2
     assert "There is no file tinny.arch. Did you mean tiny.arch?" in outcome.err
@@ -95,7 +95,7 @@ def test_a_library_is_checked(cli):
 WARNED = "arch warned\ninput 3x8x8\nparam unused = 1\nmodel { conv(8, 1) -> bn }\n"
 
 
-def test_warnings_are_told_and_end_with_0(cli, make_spec, wrong):
+def test_warnings_are_printed_and_exit_with_0(cli, make_spec, wrong):
     warned = make_spec("warned", WARNED)
     outcome = cli("check", warned)
     assert outcome.code == 0
@@ -110,7 +110,7 @@ def test_strict_ends_with_1_for_warnings_too(cli, make_spec, tiny):
     assert cli("check", "--strict", tiny).code == 0
 
 
-def test_fix_mends_what_keeps_the_meaning_and_tells_the_rest(cli, make_spec):
+def test_fix_applies_safe_fixes_and_reports_the_rest(cli, make_spec):
     warned = make_spec("warned", WARNED)
     outcome = cli("check", "--fix", warned)
     assert (outcome.code, outcome.err) == (0, f"{warned}: fixed\n1 warning in 1 of 1 spec\n")
@@ -119,7 +119,7 @@ def test_fix_mends_what_keeps_the_meaning_and_tells_the_rest(cli, make_spec):
     assert warned.read_text() == WARNED.replace("param unused = 1\n", "")
 
 
-def test_unsafe_fixes_mend_the_rest_and_misspelt_names(cli, make_spec):
+def test_unsafe_fixes_fix_the_rest_and_misspelt_names(cli, make_spec):
     warned = make_spec("warned", WARNED.replace("conv", "cnov"))
     outcome = cli("check", "--fix", "--unsafe-fixes", warned)
     assert outcome.code == 0
@@ -133,7 +133,7 @@ def test_unsafe_fixes_alone_are_a_usage_error(cli, tiny):
     assert "--unsafe-fixes requires --fix." in outcome.err
 
 
-def test_a_file_with_nothing_to_mend_is_not_written(cli, tiny):
+def test_a_file_without_fixes_is_not_written(cli, tiny):
     before = tiny.stat().st_mtime_ns
     assert cli("check", "--fix", "--unsafe-fixes", tiny).code == 0
     assert tiny.stat().st_mtime_ns == before

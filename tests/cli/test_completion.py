@@ -1,4 +1,4 @@
-"""`cifar-dsl completion`, and what shells are told."""
+"""`cifar-dsl completion`, and the completions that shells receive."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ from cifar_dsl.language.diagnostics import known_codes
 
 @pytest.fixture
 def complete(tmp_path, monkeypatch):
-    """What the words of a command line may go on with: values and, for paths, `<file>`."""
+    """The completions of a command line: values and, for paths, `<file>`."""
     monkeypatch.chdir(tmp_path)
 
     def ask(*words: str) -> list[str]:

@@ -9,7 +9,7 @@ from cifar_dsl.foundation.resources import specs_directory
 SPECS = specs_directory()
 BASELINE = SPECS / "baseline.arch"
 
-SAID = """\
+DIFFERENCE = """\
 baseline c2103d66e59b -> batchnorm_before 3bad09c9a433
 
 network
@@ -24,9 +24,9 @@ train: unchanged
 """
 
 
-def test_a_trick_is_told_as_its_difference(cli):
+def test_a_trick_is_shown_as_its_difference(cli):
     outcome = cli("diff", BASELINE, SPECS / "batchnorm_before.arch")
-    assert (outcome.code, outcome.out, outcome.err) == (1, SAID, "")
+    assert (outcome.code, outcome.out, outcome.err) == (1, DIFFERENCE, "")
 
 
 @pytest.mark.parametrize("form", [(), ("--full",)])
@@ -53,7 +53,7 @@ def test_overrides_apply_to_both(cli, tiny):
     assert (outcome.code, outcome.out) == (0, "no difference in meaning\n")
 
 
-def test_json_says_the_same(cli):
+def test_json_has_the_same_facts(cli):
     outcome = cli("diff", BASELINE, SPECS / "residual.arch", "--set", "train.batch=7", "--json")
     assert outcome.code == 1
     found = json.loads(outcome.out)
@@ -82,7 +82,7 @@ def test_a_spec_that_is_wrong_ends_with_2(cli, tiny, wrong):
         assert f"--> {wrong}:3:20" in outcome.err
 
 
-def test_what_is_not_there_ends_with_2(cli, tiny, tmp_path):
+def test_a_missing_spec_exits_with_2(cli, tiny, tmp_path):
     outcome = cli("diff", tiny, "baselin")
     assert (outcome.code, outcome.out) == (2, "")
     assert "There is no file or shipped spec baselin. Did you mean baseline?" in outcome.err
@@ -93,7 +93,7 @@ def test_what_is_not_there_ends_with_2(cli, tiny, tmp_path):
     assert "folder is not a run" in outcome.err
 
 
-def test_help_says_what_the_codes_mean(cli):
+def test_help_explains_the_exit_codes(cli):
     outcome = cli("diff", "--help")
     assert outcome.code == 0
     assert "0 if they mean the same, 1 if they differ, and 2" in " ".join(outcome.out.split())

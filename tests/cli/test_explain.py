@@ -27,7 +27,7 @@ def test_letters_may_be_small(cli):
     assert cli("explain", "w0203").out == cli("explain", "W0203").out
 
 
-def test_several_codes_in_the_order_given_and_each_once(cli):
+def test_several_codes_in_their_order_without_repeats(cli):
     alone = {code: cli("explain", code).out for code in ("W0203", "E0101")}
     assert cli("explain", "W0203", "E0101", "w0203").out == alone["W0203"] + "\n" + alone["E0101"]
 
@@ -44,7 +44,7 @@ def test_all_codes_by_severity(cli):
     ]
 
 
-def test_an_unknown_code_is_told_the_nearest(cli):
+def test_an_unknown_code_suggests_the_nearest(cli):
     outcome = cli("explain", "E0301", "E0311")
     assert (outcome.code, outcome.out) == (2, "")
     assert "There is no code 'E0311'. Did you mean 'E0" in outcome.err

@@ -53,7 +53,7 @@ def test_folders_globs_and_files_each_once(cli, ugly, make_spec, tmp_path):
     assert (outcome.out, outcome.err) == (f"{ugly}\n", "1 of 2 specs reformatted\n")
 
 
-def test_check_names_what_would_change_and_writes_nothing(cli, ugly, make_spec):
+def test_check_lists_changes_and_writes_nothing(cli, ugly, make_spec):
     tidy = make_spec("tidy", TIDY)
     outcome = cli("fmt", "--check", ugly, tidy)
     assert (outcome.code, outcome.out, outcome.err) == (1, f"{ugly}\n", "1 of 2 specs would be reformatted\n")
@@ -92,7 +92,7 @@ def test_diff_of_a_file_without_a_last_line_end(cli, make_spec, tmp_path):
     assert bare.read_text() == TIDY
 
 
-def test_a_file_that_does_not_parse_is_told_and_stays_and_the_others_are_done(cli, make_spec, ugly):
+def test_a_file_that_does_not_parse_is_reported_and_kept_and_the_others_are_formatted(cli, make_spec, ugly):
     broken = make_spec("broken", "arch  broken\nmodel { conv(8 }\n")
     outcome = cli("fmt", broken, ugly)
     assert (outcome.code, outcome.out) == (1, f"{ugly}\n")
@@ -101,7 +101,7 @@ def test_a_file_that_does_not_parse_is_told_and_stays_and_the_others_are_done(cl
     assert ugly.read_text() == TIDY
 
 
-def test_what_parses_is_laid_out_even_where_it_is_wrong(cli, make_spec):
+def test_a_spec_that_parses_is_formatted_even_with_errors(cli, make_spec):
     wrong = make_spec("wrong", "arch wrong\nmodel{dens(10)}\n")
     assert cli("fmt", wrong).code == 0
     assert wrong.read_text() == "arch wrong\nmodel { dens(10) }\n"

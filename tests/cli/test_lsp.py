@@ -12,11 +12,11 @@ sys.exit(main(["lsp"]))
 """
 
 
-def run(command: list[str], said: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(command, input=said, capture_output=True, timeout=120, check=False)
+def run(command: list[str], stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=120, check=False)
 
 
-def test_what_to_install_where_the_extra_is_missing() -> None:
+def test_without_the_extra_the_message_has_the_install_command() -> None:
     done = run([sys.executable, "-c", WITHOUT_EXTRA])
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"error: the language server needs pygls, which is not installed" in done.stderr

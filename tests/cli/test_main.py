@@ -1,4 +1,4 @@
-"""The group of commands: help, exit codes, and what becomes of errors."""
+"""The command group: help, exit codes and errors."""
 
 import subprocess
 import sys
@@ -34,13 +34,13 @@ def test_every_command_has_help(cli, name):
     assert outcome.out.startswith("Usage: ")
 
 
-def test_an_unknown_command_is_told_the_nearest(cli):
+def test_an_unknown_command_suggests_the_nearest(cli):
     outcome = cli("trian")
     assert (outcome.code, outcome.out) == (2, "")
     assert "No such command 'trian'. Did you mean 'train'?" in outcome.err
 
 
-def test_an_unknown_command_with_none_near_is_told_them_all(cli):
+def test_an_unknown_command_with_none_near_lists_all(cli):
     outcome = cli("xyzzy")
     assert outcome.code == 2
     assert f"Commands: {', '.join(COMMANDS)}." in outcome.err
@@ -113,7 +113,7 @@ def test_a_limit_is_raised_for_one_command(cli, deep):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("option", "expected"),
     [
         ("LAYRES=20000", "LAYRES is not a limit. Did you mean LAYERS?"),
         ("nonsense", "NONSENSE is not a limit. Limits that can be raised: FILE_BYTES, "),
@@ -125,13 +125,13 @@ def test_a_limit_is_raised_for_one_command(cli, deep):
         (f"FILE_BYTES={'9' * 5000}", "has no integer value"),
     ],
 )
-def test_a_limit_that_can_not_be_raised_so_is_wrong_usage(cli, tiny, given, said):
-    outcome = cli("--limit", given, "check", tiny)
+def test_a_limit_that_can_not_be_raised_so_is_wrong_usage(cli, tiny, option, expected):
+    outcome = cli("--limit", option, "check", tiny)
     assert (outcome.code, outcome.out) == (2, "")
-    assert said in outcome.err
+    assert expected in outcome.err
 
 
-def test_where_the_limit_is_to_be_said_is_told(cli, tiny):
+def test_a_limit_after_the_command_is_explained(cli, tiny):
     outcome = cli("check", tiny, "--limit", "LAYERS=20000")
     assert outcome.code == 2
     assert "--limit must come before the command: cifar-dsl --limit ... COMMAND" in outcome.err

@@ -26,7 +26,7 @@ def test_a_setting_and_its_choice(cli):
     assert "Cosine decay" in cli("reference", "cosine").out
 
 
-def test_an_unknown_name_is_told_the_nearest(cli):
+def test_an_unknown_name_suggests_the_nearest(cli):
     outcome = cli("reference", "convv")
     assert outcome.code == 2
     assert "Did you mean 'conv'?" in outcome.err

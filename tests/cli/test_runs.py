@@ -16,7 +16,7 @@ from cifar_dsl.runs.checkpoints import checkpoints
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """A complete run, a damaged one, and one that was broken off."""
+    """A complete run, a damaged one, and one that was interrupted."""
     folder = tmp_path / "runs"
     write(folder)
     (write(folder, seed=1).path / WEIGHTS).write_bytes(b"other")
@@ -64,7 +64,7 @@ def test_runs_are_listed_as_json(cli, runs):
     assert len(json.loads(cli("runs", "--json").out)) == 3
 
 
-def test_a_folder_without_runs_is_told_so(cli, tmp_path):
+def test_a_folder_without_runs_is_reported(cli, tmp_path):
     (tmp_path / "empty").mkdir()
     outcome = cli("runs", "list", "--runs", "empty")
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "no runs in empty\n")
@@ -111,14 +111,14 @@ def test_the_energy_of_a_run_is_shown_where_it_was_measured(cli, runs):
 
 
 @pytest.mark.parametrize("suffix", ["", ".partial"])
-def test_a_run_that_was_broken_off_is_shown_by_either_name(cli, runs, suffix):
+def test_an_interrupted_run_is_shown_by_either_name(cli, runs, suffix):
     outcome = cli("runs", "show", f"{place(runs, 2)}{suffix}")
     assert outcome.code == 0
     assert "unfinished at epoch 4" in outcome.out
     assert f"last epoch  3: train loss {EPOCH.train_loss:.4f}" in outcome.out
 
 
-def test_what_is_not_one_run_is_not_shown(cli, runs):
+def test_a_path_that_is_not_a_single_run_is_an_error(cli, runs):
     outcome = cli("runs", "show", runs)
     assert outcome.code == 1
     assert "contains 3 runs" in outcome.err
@@ -128,7 +128,7 @@ def test_what_is_not_one_run_is_not_shown(cli, runs):
 # ---- verify
 
 
-def test_what_is_damaged_is_named_and_ends_with_1(cli, runs):
+def test_damage_is_listed_and_exits_with_1(cli, runs):
     outcome = cli("runs", "verify")
     assert outcome.code == 1
     assert outcome.out.splitlines() == [
@@ -146,10 +146,10 @@ def test_single_runs_are_verified(cli, runs):
     assert cli("runs", "verify", place(runs, 0), place(runs, 2)).code == 0
     assert cli("runs", "verify", place(runs, 0), place(runs, 1)).code == 1
     (runs / "empty").mkdir()
-    for name, said in (("nothing", "there is no folder nothing"), ("runs/empty", "runs/empty contains no run")):
+    for name, expected in (("nothing", "there is no folder nothing"), ("runs/empty", "runs/empty contains no run")):
         outcome = cli("runs", "verify", name)
         assert outcome.code == 1
-        assert said in outcome.err
+        assert expected in outcome.err
 
 
 # ---- prune
@@ -161,7 +161,7 @@ def test_without_a_choice_nothing_is_removed(cli, runs):
     assert "Choose runs: --unfinished, " in outcome.err
 
 
-def test_what_would_be_removed_is_shown_and_stays_unless_somebody_agrees(cli, runs):
+def test_matching_runs_are_listed_and_kept_without_confirmation(cli, runs):
     before = names_below(runs)
     shown = cli("runs", "prune", "--unfinished", "--dry-run")
     assert (shown.code, shown.err) == (0, "")

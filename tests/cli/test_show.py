@@ -63,7 +63,7 @@ def test_the_resolved_text_is_a_spec_with_the_same_meaning(cli):
     assert analyze_text(outcome.out).fingerprint == shown["fingerprint"]
 
 
-def test_json_says_what_the_table_says(cli):
+def test_json_has_the_same_facts_as_the_table(cli):
     shown = json.loads(cli("show", BASELINE, "--json").out)
     assert (shown["name"], shown["fingerprint"]) == ("baseline", "c2103d66e59b")
     assert (shown["input"], shown["output"]) == ([3, 32, 32], [10])
@@ -94,7 +94,7 @@ def test_a_wrong_spec_is_explained_on_stderr(cli, wrong):
     assert f"--> {wrong}:3:20" in outcome.err
 
 
-def test_a_missing_file_is_told_the_nearest(cli, tiny):
+def test_a_missing_file_suggests_the_nearest(cli, tiny):
     outcome = cli("show", "tinny.arch")
     assert (outcome.code, outcome.out) == (2, "")
     assert "There is no file tinny.arch. Did you mean tiny.arch?" in outcome.err
@@ -107,7 +107,7 @@ def test_expand_prints_one_flat_spec(cli):
     assert not {"block", "for", "param", "extends"} & set(outcome.out.split())
 
 
-def test_root_widens_what_a_spec_may_extend(cli, tmp_path, make_spec):
+def test_root_widens_the_folder_of_extends(cli, tmp_path, make_spec):
     make_spec("base", BASELINE.read_text(encoding="utf-8"))
     (tmp_path / "inner").mkdir()
     inner = tmp_path / "inner" / "mine.arch"
@@ -121,7 +121,7 @@ def test_root_widens_what_a_spec_may_extend(cli, tmp_path, make_spec):
     assert cli("check", tmp_path / "inner", "--root", tmp_path).code == 0
 
 
-def test_a_library_is_told_what_it_is_for(cli):
+def test_a_library_is_an_error_with_a_hint(cli):
     outcome = cli("show", specs_directory() / "library" / "convolution.arch")
     assert (outcome.code, outcome.out) == (1, "")
     assert "`convolution` is a library, which has no model" in outcome.err
@@ -147,7 +147,7 @@ def test_mermaid_and_dot_are_texts(cli, tiny):
     assert "conv(4, 3, stride=4)" in dot.out
 
 
-def test_depth_says_how_far_blocks_are_opened(cli):
+def test_depth_sets_how_far_blocks_are_expanded(cli):
     closed, opened = (cli("show", BASELINE, "--dot", "--depth", depth).out for depth in (0, 1))
     assert "subgraph" not in closed
     assert opened.count("subgraph") == 3
@@ -164,7 +164,7 @@ def test_a_picture_is_written_in_the_format_of_its_name(cli, tiny, tmp_path, suf
     assert content.startswith(starts[suffix])
 
 
-def test_what_pictures_need_is_told_where_it_is_missing(cli, tiny, tmp_path, monkeypatch):
+def test_a_missing_package_for_pictures_is_reported(cli, tiny, tmp_path, monkeypatch):
     from cifar_dsl.views.pictures import images
 
     images._graphviz.cache_clear()
@@ -180,7 +180,7 @@ def test_what_pictures_need_is_told_where_it_is_missing(cli, tiny, tmp_path, mon
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "expected"),
     [
         (("--margin", "--json"), "--margin can't be combined with --json."),
         (("--dot", "--mermaid"), "--dot can't be combined with --mermaid."),
@@ -193,7 +193,7 @@ def test_what_pictures_need_is_told_where_it_is_missing(cli, tiny, tmp_path, mon
         (("--picture", "missing/a.svg"), "there is no folder 'missing'."),
     ],
 )
-def test_options_that_make_no_sense_together(cli, tiny, options, said):
+def test_options_that_make_no_sense_together(cli, tiny, options, expected):
     outcome = cli("show", tiny, *options)
     assert (outcome.code, outcome.out) == (2, "")
-    assert said in outcome.err
+    assert expected in outcome.err

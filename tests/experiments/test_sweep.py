@@ -1,4 +1,4 @@
-"""What the `--set` of a sweep stand for."""
+"""The specs that the `--set` options of a sweep expand to."""
 
 import pytest
 
@@ -54,18 +54,18 @@ def test_one_value_alone_holds_for_all_and_is_in_no_name() -> None:
         (("train.optimizer=sgd(0.1, 0.9),adam(1e-3)",), "[optimizer=sgd(0.1,0.9)]"),
     ],
 )
-def test_names_are_as_short_as_they_can_be_told_apart(texts: tuple[str, ...], label: str) -> None:
+def test_names_are_as_short_as_possible(texts: tuple[str, ...], label: str) -> None:
     found = labels(*texts)
     assert found[0] == label
     assert len(set(found)) == len(found)
 
 
-def test_settings_of_groups_are_told_as_a_spec_says_them() -> None:
+def test_settings_of_groups_are_displayed_as_in_a_spec() -> None:
     (point, _) = make_grid(["train.group.stem.optimizer.lr=0.1,0.2"]).points
     assert point.changes == ("stem: optimizer.lr 0.1",)
 
 
-def test_all_mistakes_are_told_with_their_places() -> None:
+def test_all_errors_are_reported_with_their_locations() -> None:
     with pytest.raises(SpecError) as caught:
         make_grid(["head=[64],", "train.batch=1,2", "train.batch=3", "=4"])
     found = [(mistake.code, mistake.label and mistake.label.span.text) for mistake in caught.value.diagnostics]

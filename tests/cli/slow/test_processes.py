@@ -29,7 +29,7 @@ def arguments(tiny: Path, pictures: Path) -> list[str]:
 
 @pytest.fixture
 def begin(arguments: list[str], tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Begin the training in a process of its own, and wait until so many runs have finished an epoch."""
+    """Start the training in its own process, and wait until `count` runs have finished an epoch."""
     begun: list[Process] = []
 
     def begin(*more: str, runs: int = 1) -> Process:
@@ -72,7 +72,7 @@ def all_runs(tmp_path: Path) -> list[FoundRun]:
     return list(entries(tmp_path / "runs"))
 
 
-def test_a_second_process_is_refused_or_waits_and_goes_on_when_the_first_was_killed(
+def test_a_second_process_is_refused_or_waits_and_resumes_when_the_first_is_killed(
     cli, begin, arguments, tmp_path, stopping
 ):
     first = begin()
@@ -103,11 +103,11 @@ def test_a_second_process_is_refused_or_waits_and_goes_on_when_the_first_was_kil
 def test_a_signal_ends_the_process_with_a_checkpoint(begin, tmp_path, number, code):
     process = begin()
     process.send_signal(number)
-    _, said = process.communicate(timeout=120)
+    _, output = process.communicate(timeout=120)
     assert process.returncode == code
-    assert "stopping after this step" in said
-    assert said.endswith("Stopped; progress is saved. Rerun the same command to resume.\n")
-    assert "Traceback" not in said
+    assert "stopping after this step" in output
+    assert output.endswith("Stopped; progress is saved. Rerun the same command to resume.\n")
+    assert "Traceback" not in output
     (entry,) = all_runs(tmp_path)
     assert entry.status is Status.UNFINISHED
     assert checkpoints(entry.path)[0].content() is not None
@@ -116,9 +116,9 @@ def test_a_signal_ends_the_process_with_a_checkpoint(begin, tmp_path, number, co
 def test_ctrl_c_at_a_terminal_reaches_every_worker_and_all_leave_checkpoints(begin, tmp_path):
     process = begin("--seeds", "2", "--jobs", "2", runs=4)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=120)
+    _, output = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     found = all_runs(tmp_path)
     assert [entry.state.partition(" at")[0] for entry in found] == ["unfinished"] * 2
     assert all(checkpoints(entry.path)[0].content() is not None for entry in found)
@@ -135,10 +135,10 @@ def test_a_signal_ends_the_waiting_for_another_process(begin, tmp_path, number, 
         assert second.poll() is None
     time.sleep(1)  # most likely it waits by now; where it doesn't, it ends in the same way
     second.send_signal(number)
-    _, said = second.communicate(timeout=120)
+    _, output = second.communicate(timeout=120)
     assert second.returncode == code
-    assert said.endswith("Stopped; progress is saved. Rerun the same command to resume.\n")
-    assert "Traceback" not in said
+    assert output.endswith("Stopped; progress is saved. Rerun the same command to resume.\n")
+    assert "Traceback" not in output
     assert first.poll() is None
 
 

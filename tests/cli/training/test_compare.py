@@ -38,7 +38,7 @@ def table(outcome) -> dict[str, list[str]]:
     return {line.split()[0]: line.split() for line in outcome.out.split("\n\n")[0].splitlines()[1:]}
 
 
-def test_every_spec_is_trained_and_compared_with_what_they_extend(compare, tmp_path):
+def test_every_spec_is_trained_and_compared_with_its_base(compare, tmp_path):
     outcome = compare("--seeds", 2)
     assert outcome.code == 0
     assert list(table(outcome)) == ["tiny", "longer", "wider"]
@@ -47,14 +47,14 @@ def test_every_spec_is_trained_and_compared_with_what_they_extend(compare, tmp_p
     assert len(list(tmp_path.glob("runs/*/seed-?"))) == 6
 
 
-def test_only_what_is_missing_is_trained(compare, train, specs):
+def test_only_missing_runs_are_trained(compare, train, specs):
     train("-q")
     assert "runs: 1 exist, 2 to train" in compare().err
     assert "runs: 3 exist, 0 to train" in compare().err
     assert "runs: 3 exist, 3 to train" in compare("--seeds", 2).err
 
 
-def test_no_train_compares_what_is_there(compare, train, tmp_path):
+def test_no_train_compares_existing_runs(compare, train, tmp_path):
     train("-q")
     outcome = compare("--no-train")
     assert outcome.code == 1  # two specs have nothing to compare
@@ -127,7 +127,7 @@ def test_a_run_that_diverged_is_shown_and_not_averaged(compare, tmp_path):
             assert outcome.code == 1
 
 
-def test_a_training_that_failed_is_shown_and_not_averaged_and_the_same_command_goes_on(
+def test_a_training_that_failed_is_shown_and_not_averaged_and_the_same_command_resumes(
     compare, cli, tmp_path, monkeypatch
 ):
     commit = RunWriter.commit
@@ -154,7 +154,7 @@ def test_a_training_that_failed_is_shown_and_not_averaged_and_the_same_command_g
     assert list(tmp_path.glob("runs/**/failure.json")) == []
 
 
-def test_a_bug_in_a_training_is_reported_with_its_spec_and_the_others_go_on(compare, tmp_path, monkeypatch):
+def test_a_bug_in_a_training_is_reported_with_its_spec_and_the_others_continue(compare, tmp_path, monkeypatch):
     commit = RunWriter.commit
     monkeypatch.setattr(
         RunWriter, "commit", lambda self, result: commit(self, result) if "tiny" in self.path.parent.name else 1 / 0
@@ -219,7 +219,7 @@ def test_specs_of_one_meaning_share_their_runs(compare, make_spec, tiny, tmp_pat
     assert len(list(tmp_path.glob("runs/*/seed-?"))) == 6
 
 
-def test_specs_of_one_name_are_told_apart_by_their_files(cli, make_spec, tiny, pictures, tmp_path):
+def test_specs_of_one_name_are_displayed_by_their_files(cli, make_spec, tiny, pictures, tmp_path):
     for folder, epochs in (("a", 1), ("b", 2), ("c", 2)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "x.arch").write_text(f'arch x extends "../tiny.arch"\ntrain {{ epochs {epochs} }}\n')
@@ -243,7 +243,7 @@ def test_runs_whose_records_name_an_odd_path_are_compared_without_pictures(compa
     assert "data:image/png" not in (tmp_path / "comparison/report.html").read_text(encoding="utf-8")
 
 
-def test_a_recipe_that_does_not_go_with_the_data_is_told_before_training(compare, tmp_path):
+def test_a_recipe_that_does_not_fit_the_data_is_reported_before_training(compare, tmp_path):
     outcome = compare("--set", "train.validation=2000")
     assert (outcome.code, outcome.out) == (1, "")
     assert "error[E0403]" in outcome.err
@@ -251,7 +251,7 @@ def test_a_recipe_that_does_not_go_with_the_data_is_told_before_training(compare
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_told_before_training(compare, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported_before_training(compare, tmp_path):
     (tmp_path / "file").write_text("mine")
     outcome = compare("--out", tmp_path / "file/inside")
     assert outcome.code == 1
@@ -259,7 +259,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_training(compare, tmp_pa
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_disk_that_is_full_is_told_and_the_table_is_shown(compare, monkeypatch):
+def test_a_full_disk_is_reported_and_the_table_is_shown(compare, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -291,13 +291,13 @@ def test_the_same_comparison_is_the_same_bytes(compare, tmp_path):
     assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == first
 
 
-def test_what_is_known_stands_below_the_table(compare):
-    said = compare("--seeds", 2).out.split("\n\n")[1]
-    assert {line.split()[0].strip(":") for line in said.splitlines() if line[0] != " "} == {"longer", "wider"}
+def test_findings_are_printed_below_the_table(compare):
+    findings = compare("--seeds", 2).out.split("\n\n")[1]
+    assert {line.split()[0].strip(":") for line in findings.splitlines() if line[0] != " "} == {"longer", "wider"}
     assert "one run of longer can't separate a trick from luck" in compare("--seeds", 1, "--runs", "fresh").out
 
 
-def test_pairs_are_told_when_asked_for(compare, tmp_path):
+def test_pairs_are_compared_on_request(compare, tmp_path):
     compare("--seeds", 2)
     assert "longer and wider" not in compare("--seeds", 2).out
     outcome = compare("--seeds", 2, "--pairs")

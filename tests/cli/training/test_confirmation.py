@@ -1,4 +1,4 @@
-"""Large networks are trained when somebody has agreed to it, and nothing of them is allocated before."""
+"""Large networks are trained only after confirmation, and allocate nothing before."""
 
 import os
 import pty
@@ -17,7 +17,7 @@ LIMIT = limits.DEFAULTS.unasked_parameters
 
 
 def network(parameters: int) -> str:
-    """A spec with exactly so many."""
+    """A spec with exactly this number of parameters."""
     narrow = 999
     left = parameters - 3072 * narrow
     width = left * pow(11, -1, narrow + 1) % (narrow + 1)
@@ -87,7 +87,7 @@ def test_who_agrees_beforehand_is_not_asked(cli, large, pictures, before):
 
 
 @pytest.mark.parametrize("arguments", [("--profile", "trace.json"), ("--data", "npz:pictures.npz")])
-def test_whatever_trains_asks(cli, large, pictures, arguments):
+def test_every_command_that_trains_asks(cli, large, pictures, arguments):
     outcome = cli("train", large, "--device", "cpu", *arguments)
     assert outcome.code == 2
 
@@ -105,7 +105,7 @@ def test_on_a_terminal_the_answer_counts(cli, large, pictures, answer, text, cod
     assert (tmp_path / "runs").exists() == (code == 101)
 
 
-def test_to_go_on_with_a_run_is_asked_about_too(cli, large, pictures, tmp_path):
+def test_resuming_a_run_asks_too(cli, large, pictures, tmp_path):
     cli("train", large, "--data", f"npz:{pictures}", "--device", "cpu", "--yes")
     (partial,) = tmp_path.glob("runs/*/seed-0.partial")
     assert cli("train", "--resume", partial, "--device", "cpu").code == 2
@@ -117,9 +117,9 @@ def test_a_real_terminal_is_asked(large, tmp_path):
     command = [sys.executable, "-m", "cifar_dsl", "train", large, "--data", "shapes", "--runs", tmp_path / "runs"]
     process = subprocess.Popen(list(map(str, command)), stdin=there, stderr=there, stdout=subprocess.PIPE)
     os.close(there)
-    said = b""
-    while b"Continue? [y/N]" not in said:
-        said += os.read(here, 1000)
+    output = b""
+    while b"Continue? [y/N]" not in output:
+        output += os.read(here, 1000)
     os.write(here, b"n\n")
     assert process.communicate()[0] == b""
     assert process.returncode == 1

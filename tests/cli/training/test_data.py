@@ -13,7 +13,7 @@ from cifar_dsl.training.datasets.folder import import_folder
 
 @pytest.fixture
 def tree(tmp_path):
-    """A tree of pictures of two classes."""
+    """A folder of images of two classes."""
     random = np.random.default_rng(0)
     for split, count in (("train", 3), ("test", 2)):
         for name in ("cat", "dog"):
@@ -84,20 +84,20 @@ def test_another_cifar100_is_replaced_only_when_asked(cli, tmp_path):
     assert (tmp_path / "data" / "cifar100.npz").read_bytes() != kept
 
 
-def test_a_folder_that_is_no_such_tree_is_told_how_one_looks(cli, tmp_path):
+def test_the_error_for_another_folder_shows_the_expected_layout(cli, tmp_path):
     (tmp_path / "empty").mkdir()
     outcome = cli("data", "import", "empty")
     assert (outcome.code, outcome.out) == (1, "")
     assert "= help: store the pictures as train/<class>/*.png" in outcome.err
 
 
-def test_only_what_can_be_downloaded_is_downloaded(cli):
+def test_only_published_datasets_can_be_downloaded(cli):
     outcome = cli("data", "download", "shapes")
     assert outcome.code == 2
     assert "cifar10" in outcome.err
 
 
-def test_a_download_that_fails_says_why_and_what_to_do(cli, monkeypatch):
+def test_a_failed_download_reports_reason_and_fix(cli, monkeypatch):
     def refuse(*_: object, **__: object) -> None:
         raise DataError("cannot download", "try again", reason="the server can't be reached")
 

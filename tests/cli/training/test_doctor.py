@@ -1,4 +1,4 @@
-"""`cifar-dsl doctor` says what works and what doesn't."""
+"""`cifar-dsl doctor` reports what works and what doesn't."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ def test_where_all_is_well_it_ends_with_0(cli):
     assert "BROKEN" not in outcome.out
 
 
-def test_as_json_it_says_the_same(cli):
+def test_json_has_the_same_facts(cli):
     outcome = cli("doctor", "--json")
     found = findings(outcome)
     assert outcome.code == 0
@@ -98,7 +98,7 @@ def test_data_that_is_damaged_or_another_is_broken(cli, tmp_path, make_pictures)
     assert f"delete {folder / 'cifar10.npz'}" in outcome.out
 
 
-def test_shipped_specs_that_are_missing_are_told(cli, tmp_path, monkeypatch):
+def test_missing_shipped_specs_are_reported(cli, tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "specs_directory", lambda: tmp_path)
     outcome = cli("doctor")
     assert outcome.code == 1

@@ -14,7 +14,7 @@ def _no_gpu(monkeypatch):
     monkeypatch.setattr(dry_run, "available_bytes", lambda: 10**11)
 
 
-def test_it_shows_what_takes_how_much(cli, tiny, tmp_path):
+def test_it_shows_the_memory_of_each_part(cli, tiny, tmp_path):
     outcome = cli("train", tiny, "--dry-run", "--data", "cifar10")
     assert (outcome.code, outcome.err) == (0, "")
     assert "2,682" in outcome.out
@@ -55,7 +55,7 @@ def test_of_data_that_only_a_file_holds_it_shows_the_rest(cli, tiny):
     assert "  dataset " in outcome.out
 
 
-def test_too_little_memory_is_told_with_what_takes_less(cli, tiny, monkeypatch):
+def test_too_little_memory_is_warned_about_with_a_smaller_batch(cli, tiny, monkeypatch):
     monkeypatch.setattr(dry_run, "available_bytes", lambda: 10**8)
     outcome = cli("train", tiny, "--dry-run")
     assert outcome.code == 0  # it is an estimate

@@ -1,4 +1,4 @@
-"""How trainings are shared out among processes, cores and GPUs, of which none needs to be there."""
+"""How trainings are distributed among processes, cores and GPUs (which needn't exist)."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from cifar_dsl.training.options import TrainOptions
 
 @pytest.fixture
 def plan(monkeypatch):
-    """The plan for so many trainings of so many specs on a machine with these GPUs."""
+    """The plan for these numbers of trainings and specs on a machine with these GPUs."""
 
     def make(gpus, trainings, specs, **more):
         monkeypatch.setattr(jobs, "choose_device", lambda _: Choice(torch.device("cuda", 0), "auto: it is there"))
@@ -25,7 +25,7 @@ def plan(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("gpus", "wanted", "workers", "said"),
+    ("gpus", "wanted", "workers", "expected"),
     [
         (("0",), None, 1, ""),
         (("0", "1"), None, 2, "; 2 processes on 2 GPUs"),
@@ -35,11 +35,11 @@ def plan(monkeypatch):
         (("0",), 2, 2, "; 2 processes"),
     ],
 )
-def test_one_process_a_gpu(plan, gpus, wanted, workers, said):
+def test_one_process_a_gpu(plan, gpus, wanted, workers, expected):
     found = plan(gpus, 15, 3, jobs=wanted)
     assert (found.workers, found.device, found.threads) == (workers, "cuda:0", None)
     assert found.executor == (LocalExecutor(workers, gpus) if workers > 1 else InlineExecutor())
-    assert found.description == f"cuda:0 (a GPU); auto: it is there{said}"
+    assert found.description == f"cuda:0 (a GPU); auto: it is there{expected}"
     assert found.share_devices is (workers > len(gpus))
 
 
@@ -59,6 +59,6 @@ def test_trainings_that_run_at_a_time_share_the_memory(tiny, pictures, monkeypat
     needed = estimate(spec.graph, spec.recipe, 80, "cpu")["total"]
     assert warned(1, needed) == ""
     assert warned(2, 2 * needed) == ""
-    said = warned(2, 2 * needed - 1)
-    assert "training tiny 2 times in parallel takes about" in said
-    assert "train fewer in parallel with --jobs" in said
+    message = warned(2, 2 * needed - 1)
+    assert "training tiny 2 times in parallel takes about" in message
+    assert "train fewer in parallel with --jobs" in message

@@ -69,7 +69,7 @@ def test_comparisons_offer_nothing_of_a_single_run(cli, tiny, command, flag):
     assert "No such option" in outcome.err
 
 
-def test_choices_are_those_that_there_are():
+def test_choices_are_the_existing_ones():
     fields = attrs.fields_dict(TrainOptions)
     assert declaration_of(fields["engine"]).choices == tuple(ENGINES)
     assert declaration_of(fields["log"]).choices == tuple(NAMES)
@@ -164,7 +164,7 @@ def test_the_bounds_of_a_new_option_are_enforced(with_one_more, tiny):
     assert "Invalid value for '--patience': 0 is not in the range x>=1." in out
 
 
-def test_resume_refuses_a_new_option_that_says_so(with_one_more):
+def test_resume_refuses_a_new_option_that_is_declared_so(with_one_more):
     code, out = with_one_more("sys.exit(main(['train', '--resume', 'somewhere', '--patience=3']))")
     assert code == 2
     assert "--patience can't be combined with --resume" in out

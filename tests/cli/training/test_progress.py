@@ -1,4 +1,4 @@
-"""What is said while training goes on."""
+"""Progress output during training."""
 
 import json
 import math
@@ -51,11 +51,11 @@ def test_each_of_several_trainings_is_named(capsys):
     assert [line.split("  ")[0] for line in lines] == ["[1/2] tiny seed 0", "[2/2] tiny seed 2", "[2/2] tiny seed 1"]
 
 
-def test_quiet_says_nothing_and_json_a_line_an_epoch(capsys):
+def test_quiet_prints_nothing_and_json_a_line_per_epoch(capsys):
     for progress in (JobsProgress([job(0)], quiet=True), JobsProgress([job(0)], as_json=True)):
         progress.show(0, EpochEnded(0, metrics(1, 10.0)))
         progress.show(0, Note("something"))
-    said = capsys.readouterr()
-    assert said.err == "something\n"  # beside the lines of JSON, and never where it is to be quiet
-    (line,) = said.out.splitlines()
+    captured = capsys.readouterr()
+    assert captured.err == "something\n"  # beside the lines of JSON, and never where it is to be quiet
+    (line,) = captured.out.splitlines()
     assert json.loads(line) | {"event": "epoch", "spec": "tiny", "seed": 0, "epoch": 1} == json.loads(line)

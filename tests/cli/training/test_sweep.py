@@ -111,7 +111,7 @@ def test_a_dry_run_downloads_nothing_and_takes_other_data(cli, make_spec, tmp_pa
     assert not (tmp_path / "data").exists()
 
 
-def test_what_is_wrong_with_a_value_is_told_once_before_training(sweep, tmp_path):
+def test_an_error_in_a_value_is_reported_once_before_training(sweep, tmp_path):
     outcome = sweep("--set", "head=[4],[-6]", *RATES, "--no-chart")
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.count("error[E0304]") == 1
@@ -119,7 +119,7 @@ def test_what_is_wrong_with_a_value_is_told_once_before_training(sweep, tmp_path
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_text_of_values_is_told_with_its_place(sweep):
+def test_an_error_in_the_text_of_values_has_its_location(sweep):
     outcome = sweep("--set", "head=[4],,[6]")
     assert outcome.code == 1
     assert "--set:1:10" in outcome.err

@@ -1,4 +1,4 @@
-"""What trackers are told, read back by their own programs; a stand-in for Weights & Biases keeps what it is given."""
+"""The logs of trackers, read back with their own packages; a stand-in for Weights & Biases records its calls."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ HEADER = "cifar-dsl"
 
 @pytest.fixture
 def trained(cli, tiny, pictures, tmp_path):
-    """Run `train` with trackers; what it said, and the run."""
+    """Run `train` with trackers; returns its output and the run."""
 
     def train(*more):
         outcome = cli("train", tiny, "--data", f"npz:{pictures}", "--device", "cpu", *more)
@@ -48,9 +48,9 @@ def test_tensorboard_reads_every_epoch_and_the_recipe(trained, accumulated, tmp_
             (epoch.epoch, pytest.approx(getattr(epoch, name), **STORED_AS_FLOAT32)) for epoch in metrics
         ]
     (text,) = events.Tensors("recipe")
-    said = text.tensor_proto.string_val[0].decode()
-    assert f"| fingerprint | `{run.record().spec.fingerprint}` |" in said
-    assert "| train.optimizer | `adam(lr=1e-3)` |" in said
+    params = text.tensor_proto.string_val[0].decode()
+    assert f"| fingerprint | `{run.record().spec.fingerprint}` |" in params
+    assert "| train.optimizer | `adam(lr=1e-3)` |" in params
 
 
 def test_each_seed_has_a_folder_of_its_own_where_it_is_wanted(trained, accumulated, tmp_path):
@@ -70,7 +70,7 @@ def test_logs_beside_runs_are_no_runs(trained, accumulated, cli, where):
     assert cli("runs", "verify").code == 0
 
 
-def test_a_run_that_is_gone_on_with_by_its_name_is_told_of_too(trained, cli, accumulated, monkeypatch, tmp_path):
+def test_a_run_resumed_by_its_path_is_logged_too(trained, cli, accumulated, monkeypatch, tmp_path):
     monkeypatch.setattr(RunWriter, "commit", lambda *_: 1 / 0)
     trained()
     monkeypatch.undo()
@@ -83,8 +83,8 @@ def test_a_run_that_is_gone_on_with_by_its_name_is_told_of_too(trained, cli, acc
     assert loss.step == 2
 
 
-@pytest.mark.parametrize("more", [("--retrain",), ("--restart",), ()], ids=["retrain", "restart", "goes on"])
-def test_tensorboard_shows_one_training_where_it_was_told_of_two(trained, accumulated, monkeypatch, tmp_path, more):
+@pytest.mark.parametrize("more", [("--retrain",), ("--restart",), ()], ids=["retrain", "restart", "resume"])
+def test_tensorboard_shows_only_the_last_of_two_trainings(trained, accumulated, monkeypatch, tmp_path, more):
     if more != ("--retrain",):
         monkeypatch.setattr(RunWriter, "commit", lambda *_: 1 / 0)
     trained("--log", "tensorboard")
@@ -114,7 +114,7 @@ def test_mlflow_keeps_params_metrics_and_the_result(trained, tmp_path, monkeypat
     assert [(one.step, one.value) for one in history] == [(one.epoch, one.test_loss) for one in run.metrics()]
 
 
-def test_mlflow_keeps_files_beside_the_runs_unless_it_is_told_where(trained, tmp_path, monkeypatch):
+def test_mlflow_keeps_files_beside_the_runs_by_default(trained, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     for name in ("MLFLOW_ALLOW_FILE_STORE", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
@@ -144,7 +144,7 @@ class FakeWandb:
         )
 
 
-def test_wandb_is_told_and_stays_offline(trained, monkeypatch):
+def test_wandb_is_logged_to_and_stays_offline(trained, monkeypatch):
     fake = FakeWandb()
     monkeypatch.setitem(sys.modules, "wandb", fake)
     monkeypatch.delenv("WANDB_MODE", raising=False)
@@ -158,18 +158,18 @@ def test_wandb_is_told_and_stays_offline(trained, monkeypatch):
     assert fake.finished == [0]
 
 
-def test_the_client_of_wandb_takes_what_it_is_told(trained, monkeypatch):
+def test_the_client_of_wandb_accepts_the_logs(trained, monkeypatch):
     pytest.importorskip("wandb")
     monkeypatch.delenv("WANDB_MODE", raising=False)
     outcome, (run,) = trained("--log", "wandb")
     assert "is now off" not in outcome.err
     (log,) = run.path.with_name("seed-0.wandb").glob("wandb/offline-run-*/run-*.wandb")
     content = log.read_bytes()
-    for said in (run.record().spec.fingerprint, "test_accuracy", "result.accuracy", str(run.result().accuracy)):
-        assert said.encode() in content
+    for expected in (run.record().spec.fingerprint, "test_accuracy", "result.accuracy", str(run.result().accuracy)):
+        assert expected.encode() in content
 
 
-def test_a_tracker_that_fails_is_told_of_once_and_stops_nothing(trained, monkeypatch):
+def test_a_tracker_that_fails_is_reported_once_and_stops_nothing(trained, monkeypatch):
     fake = FakeWandb()
     fake.init = lambda **_: 1 / 0
     monkeypatch.setitem(sys.modules, "wandb", fake)
@@ -180,7 +180,7 @@ def test_a_tracker_that_fails_is_told_of_once_and_stops_nothing(trained, monkeyp
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
-def test_a_missing_package_is_told_before_training(trained, monkeypatch, tmp_path, name):
+def test_a_missing_package_is_reported_before_training(trained, monkeypatch, tmp_path, name):
     monkeypatch.setitem(sys.modules, name, None)
     outcome, runs = trained("--log", name)
     assert (outcome.code, outcome.out, runs) == (1, "", [])

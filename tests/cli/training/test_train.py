@@ -30,7 +30,7 @@ def test_results_go_to_stdout_and_everything_else_to_stderr(train, tmp_path):
     assert "device  cpu" in outcome.err
 
 
-def test_quiet_says_the_result_alone(train):
+def test_quiet_prints_only_the_result(train):
     outcome = train("-q")
     assert (outcome.code, outcome.err) == (0, "")
     assert len(outcome.out.splitlines()) == 2
@@ -49,16 +49,16 @@ def test_a_precision_that_is_slow_here_is_noted(train, monkeypatch):
     assert train("--set", "train.precision=bf16", "--retrain", "-q").err == ""
 
 
-@pytest.mark.parametrize(("there", "is_told"), [((2, 0, 1), False), ((1, 0, 1), True)])
-def test_a_cluster_that_can_not_take_a_training_is_told_of(train, monkeypatch, there, is_told):
+@pytest.mark.parametrize(("resources", "is_warned"), [((2, 0, 1), False), ((1, 0, 1), True)])
+def test_a_cluster_without_the_resources_for_a_job_is_warned_about(train, monkeypatch, resources, is_warned):
     from cifar_dsl.experiments.jobs import InlineExecutor, ray
 
     monkeypatch.setattr(ray, "connect", lambda _: None)
-    monkeypatch.setattr(ray, "cluster_resources", lambda: there)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: resources)
     monkeypatch.setattr(ray, "RayExecutor", InlineExecutor)
     outcome = train("--executor", "ray", "--threads", 2, "--set", "train.epochs=1")
     assert outcome.code == 0
-    assert ("no node has the resources that a job needs" in outcome.err) is is_told
+    assert ("no node has the resources that a job needs" in outcome.err) is is_warned
 
 
 def test_json_is_a_line_for_each_epoch_and_one_for_the_result(train, tmp_path):
@@ -71,7 +71,7 @@ def test_json_is_a_line_for_each_epoch_and_one_for_the_result(train, tmp_path):
     assert tmp_path / result["run"] == run.path
 
 
-def test_a_run_that_is_there_is_reported_and_not_trained_again(train, tmp_path):
+def test_an_existing_run_is_reported_and_not_trained_again(train, tmp_path):
     first = train()
     written = the_run(tmp_path).weights.stat().st_ino
     second = train()
@@ -119,7 +119,7 @@ def test_training_that_diverges_ends_with_1_and_advice_and_is_kept(cli, make_spe
     assert json.loads(cli(*arguments, "--json").out)["status"] == "diverged"
 
 
-def test_a_run_that_diverged_is_still_a_failure_when_it_is_there_already(cli, make_spec, tiny, pictures):
+def test_an_existing_run_that_diverged_is_still_a_failure(cli, make_spec, tiny, pictures):
     text = tiny.read_text().replace("lr=1e-3", "lr=1e12").replace("-> relu", "-> relu -> conv(4, 3) -> conv(4, 3)")
     arguments = ("train", make_spec("wild", text), "--data", f"npz:{pictures}", "--device", "cpu")
     assert [cli(*arguments).code, cli(*arguments).code] == [1, 1]
@@ -140,7 +140,7 @@ def signal_at(monkeypatch, *steps: int, number: int = signal.SIGINT) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("step", [1, 4, 5, 7])
-def test_a_signal_stops_after_the_step_and_the_same_command_goes_on(train, tmp_path, monkeypatch, number, code, step):
+def test_a_signal_stops_after_the_step_and_the_same_command_resumes(train, tmp_path, monkeypatch, number, code, step):
     train("--runs", "uninterrupted")
     expected = open_run(tmp_path / "uninterrupted")
     signal_at(monkeypatch, step, number=number)
@@ -177,7 +177,7 @@ def test_a_second_ctrl_c_stops_at_once(train, tmp_path, monkeypatch):
     assert not list(tmp_path.glob("runs/*/*/checkpoints/*"))
 
 
-def test_restart_begins_anew(train, tmp_path, monkeypatch):
+def test_restart_discards_an_interrupted_run(train, tmp_path, monkeypatch):
     signal_at(monkeypatch, 6)
     train()
     monkeypatch.undo()
@@ -211,7 +211,7 @@ def test_control_characters_of_a_file_never_reach_the_terminal(cli, tiny, make_p
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "expected"),
     [
         (("tinny.arch",), 2, "There is no file tinny.arch. Did you mean tiny.arch?"),
         (("tiny.arch", "--data", "cifra10"), 1, "cifar10"),
@@ -227,15 +227,15 @@ def test_control_characters_of_a_file_never_reach_the_terminal(cli, tiny, make_p
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_is_wrong_is_said_on_stderr_and_nothing_is_left(cli, tiny, tmp_path, arguments, code, said):
+def test_errors_go_to_stderr_and_leave_no_files(cli, tiny, tmp_path, arguments, code, expected):
     outcome = cli("train", *arguments)
     assert (outcome.code, outcome.out) == (code, "")
-    assert said in outcome.err
+    assert expected in outcome.err
     assert "Traceback" not in outcome.err
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_gpu_that_is_not_there_is_not_replaced(train, monkeypatch):
+def test_a_missing_gpu_is_not_replaced(train, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     outcome = train("--device", "cuda")
     assert (outcome.code, outcome.out) == (1, "")
@@ -245,7 +245,7 @@ def test_a_gpu_that_is_not_there_is_not_replaced(train, monkeypatch):
     )
 
 
-def test_a_spec_without_a_recipe_is_told_so_before_data_is_read(cli, make_spec):
+def test_a_missing_recipe_is_reported_before_data_is_read(cli, make_spec):
     bare = make_spec("bare", "arch bare\ninput 3x32x32\nmodel { flatten -> dense(10) }\n")
     outcome = cli("train", bare, "--data", "npz:missing.npz")
     assert (outcome.code, outcome.out) == (1, "")
@@ -275,14 +275,14 @@ def test_data_that_has_moved_is_asked_for_and_taken_from_its_new_place(cli, trai
     assert cli("evaluate", "runs", "--device", "cpu", "--data", "npz:moved.npz").code == 0
 
 
-def test_what_a_file_says_of_its_origin_is_no_path(cli, tiny, make_pictures, tmp_path, monkeypatch):
+def test_the_origin_recorded_in_a_file_is_no_path(cli, tiny, make_pictures, tmp_path, monkeypatch):
     hearsay = make_pictures("hearsay.npz", origin=np.array("imported from elsewhere"))
     cli("train", tiny, "--data", f"npz:{hearsay.name}", "--device", "cpu")
     monkeypatch.chdir(tmp_path / "runs")
     assert cli("evaluate", ".", "--device", "cpu").code == 0
 
 
-def test_a_run_that_does_not_say_where_its_file_lay_asks_for_it(cli, train, tmp_path):
+def test_a_run_without_the_path_of_its_array_file_asks_for_it(cli, train, tmp_path):
     train()
     record = the_run(tmp_path).path / "run.json"
     fields = json.loads(record.read_text())
@@ -316,13 +316,13 @@ def test_damaged_weights_are_refused(cli, train, tmp_path):
     assert "the weights of" in outcome.err
 
 
-def test_what_is_no_run_is_refused(cli):
+def test_a_folder_without_a_run_is_refused(cli):
     outcome = cli("evaluate", "nothing")
     assert (outcome.code, outcome.out) == (1, "")
     assert "error: nothing is not a run" in outcome.err
 
 
-# ---- several seeds, and going on by the run's name
+# ---- several seeds, and resuming by the run's name
 
 
 def test_several_seeds_are_trained_and_summed_up(train, tmp_path):
@@ -335,7 +335,7 @@ def test_several_seeds_are_trained_and_summed_up(train, tmp_path):
     assert "runs: 3 exist, 0 to train" in train("--seeds", 3, "--seed", 5, "--jobs", 1).err
 
 
-def test_a_run_that_was_broken_off_goes_on_by_its_name_alone(cli, train, tmp_path, monkeypatch):
+def test_an_interrupted_run_resumes_by_its_path_alone(cli, train, tmp_path, monkeypatch):
     train("--runs", "uninterrupted")
     expected = open_run(tmp_path / "uninterrupted")
     signal_at(monkeypatch, 6)
@@ -368,7 +368,7 @@ def test_either_a_spec_or_a_run_is_trained(cli, tiny, arguments):
         ("--runs", "x"),
     ],
 )
-def test_what_a_run_says_itself_is_refused_beside_it(cli, tmp_path, option):
+def test_options_that_the_run_records_are_refused_with_resume(cli, tmp_path, option):
     outcome = cli("train", "--resume", tmp_path / "nothing", *option)
     assert outcome.code == 2
     assert f"{option[0]} can't be combined with --resume" in outcome.err
@@ -383,13 +383,13 @@ def test_an_option_that_would_do_nothing_is_wrong_usage(cli, tiny, tmp_path, com
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_cluster_is_not_told_how_many_jobs_it_has(train):
+def test_jobs_is_refused_on_a_cluster(train):
     outcome = train("--executor", "ray", "--jobs", 2)
     assert outcome.code == 2
     assert "--jobs can't be combined with --executor ray" in outcome.err
 
 
-def test_what_is_no_run_can_not_be_gone_on_with(cli, tmp_path):
+def test_a_folder_without_a_run_can_not_be_resumed(cli, tmp_path):
     outcome = cli("train", "--resume", tmp_path / "nothing")
     assert outcome.code == 1
     assert "is not a run" in outcome.err

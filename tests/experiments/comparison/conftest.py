@@ -23,7 +23,7 @@ SPEC = "arch x\n"
 
 @pytest.fixture
 def entry(tmp_path: Path) -> Callable[..., ComparedSpec]:
-    """A spec with a run for each accuracy; None stands for one that diverged. `failed` are the seeds that failed."""
+    """A spec with a run for each accuracy; None is one that diverged. `failed` are the seeds that failed."""
 
     def make(
         name: str,

@@ -1,4 +1,4 @@
-"""Differences and how sure they are, against scipy, published examples and figures worked out by hand."""
+"""Differences and their uncertainty, against scipy, published examples and numbers computed by hand."""
 
 import math
 from itertools import combinations
@@ -93,7 +93,7 @@ def test_without_a_spread_nothing_is_tested(base, other):
     assert (found.verdict, found.p, found.p_adjusted, found.interval, found.detectable) == ("untested", *[None] * 4)
 
 
-def test_what_can_not_be_tested_is_no_part_of_the_family():
+def test_an_untestable_spec_is_not_part_of_the_family():
     alone, beside = effect(BASE, GOOD), effect(BASE, GOOD, Sample((0.9,)), Sample(()))
     assert alone.p_adjusted == beside.p_adjusted
 

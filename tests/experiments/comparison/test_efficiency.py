@@ -19,7 +19,7 @@ def front_of(entry):
     return find
 
 
-def test_what_costs_more_and_is_no_better_is_left_out(front_of):
+def test_a_row_that_costs_more_and_is_no_better_is_left_out(front_of):
     assert front_of(a=(100, 0.5), b=(200, 0.7), c=(300, 0.7), d=(400, 0.6), e=(500, 0.8)) == ["a", "b", "e"]
 
 
@@ -27,7 +27,7 @@ def test_of_one_price_the_best_is_on_the_front(front_of):
     assert front_of(a=(100, 0.5), b=(100, 0.6), c=(100, 0.55)) == ["b"]
 
 
-def test_what_has_no_accuracy_or_no_price_is_left_out(front_of):
+def test_a_row_without_accuracy_or_cost_is_left_out(front_of):
     assert front_of(a=(100, None), b=(200, 0.7)) == ["b"]
     energy = next(price for price in PRICES if price.name == "energy")
     assert front_of(energy, a=(100, 0.5)) == []

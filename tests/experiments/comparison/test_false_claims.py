@@ -1,6 +1,6 @@
-"""On recorded accuracies, equal specs are seldom said to differ, and intervals hold the truth: bench/false_claims.py.
+"""On recorded accuracies, equal specs rarely differ significantly, and intervals contain the true difference.
 
-The draws are the same every time, so that these shares are as well.
+bench/false_claims.py makes the same draws every time, so these shares never change.
 """
 
 import csv

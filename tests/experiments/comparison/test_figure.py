@@ -75,7 +75,7 @@ def test_a_row_for_each_spec_and_a_bar_for_each_accuracy(comparison):
     assert {"60.00 \u00b1 14.14", "80.00", "diverged", "n = 0, 1 lost"} <= set(texts(root))
 
 
-def test_a_claim_and_what_is_not_shown_have_other_marks(verdicts):
+def test_verdicts_have_different_marks(verdicts):
     shapes = [(each.tag.removeprefix(SVG), each.get("class")) for each in of_class(parsed(verdicts), "mark")]
     legend = [("polygon", "mark better"), ("polygon", "mark worse"), ("circle", "mark unclear")]
     assert sorted(shapes) == sorted([*legend, ("polygon", "mark better"), ("circle", "mark unclear")])

@@ -43,7 +43,7 @@ def test_fixed_and_broken_go_by_the_majority():
     assert (fixed.right_before, fixed.right_after) == (0, 3)
 
 
-def test_mcnemar_counts_what_changed_and_is_the_exact_test():
+def test_mcnemar_counts_changes_and_is_the_exact_test():
     before, after = np.array([1, 1, 0, 0, 0, 0, 0, 1], bool), np.array([1, 0, 1, 1, 1, 1, 0, 1], bool)
     gained, lost, p = mcnemar(before, after)
     assert (gained, lost) == (4, 1)
@@ -67,7 +67,7 @@ def test_agreement_is_over_all_pairs():
     assert describe(predictions("alone", "000111"), None).effect is None
 
 
-def test_the_confusion_has_a_row_for_what_it_is():
+def test_the_confusion_matrix_has_a_row_per_true_class():
     described = describe(predictions("base", "011111", "000110"), None)
     assert described.confusion == (
         (pytest.approx(4 / 6, **FLOAT64), pytest.approx(2 / 6, **FLOAT64)),
@@ -128,7 +128,7 @@ def test_runs_of_one_spec_on_other_images_are_refused(entry, keep):
         read_spec_predictions("base", made.runs)
 
 
-def test_a_comparison_holds_what_there_is(entry, keep):
+def test_a_comparison_uses_the_saved_predictions(entry, keep):
     base, trick, without = (entry(name, accuracies=[0.5, 0.75]) for name in ("base", "trick", "without"))
     for each in (base, trick):
         for run in each.runs:

@@ -63,7 +63,7 @@ def test_an_adjusted_p_lies_between_the_p_alone_and_bonferronis():
         assert alone <= family.exceedance(t, 4) <= min(1, 4 * alone) * (1 + 1e-6)
 
 
-def test_holm_multiplies_by_what_is_left_and_never_falls():
+def test_holm_multiplies_by_the_remaining_number_and_never_decreases():
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06], **FLOAT64)
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([]) == []

@@ -80,7 +80,7 @@ def names(page) -> list[str]:
 
 
 @needs_browser
-def test_every_part_is_there(shown, report):
+def test_every_section_exists(shown, report):
     page = shown(report)
     heads = [head.inner_text() for head in page.locator("h2").all()]
     assert heads == [
@@ -231,8 +231,8 @@ CONTRAST = """() => {
   document.querySelectorAll("details").forEach((each) => (each.open = true));
   const faint = new Set();
   for (const element of document.querySelectorAll("body *")) {
-    const says = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    if (!says || !element.checkVisibility() || ["SCRIPT", "STYLE", "OPTION"].includes(element.tagName)) continue;
+    const hasText = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!hasText || !element.checkVisibility() || ["SCRIPT", "STYLE", "OPTION"].includes(element.tagName)) continue;
     const isDrawn = element instanceof SVGElement;
     if (isDrawn && element.tagName !== "text") continue;
     const style = getComputedStyle(element);
@@ -246,7 +246,7 @@ CONTRAST = """() => {
 
 
 @needs_browser
-def test_what_can_be_used_has_a_name_and_the_keyboard_reaches_it(shown, report):
+def test_controls_have_names_and_are_reachable_by_keyboard(shown, report):
     page = shown(report)
     unnamed = page.evaluate(
         """[...document.querySelectorAll("svg, img, [role=region], nav")].filter((each) =>
@@ -275,7 +275,7 @@ def test_it_can_be_printed(shown, report):
 
 
 @needs_browser
-def test_without_its_script_everything_is_there(browser, report, comparison, tmp_path):
+def test_everything_is_shown_without_the_script(browser, report, comparison, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(report)
     page = browser.new_context(java_script_enabled=False).new_page()
@@ -311,7 +311,7 @@ def test_the_same_comparison_is_the_same_bytes(study, comparison, report):
 
 
 @pytest.mark.parametrize("accuracies", [(), (None,), (0.5,), (0.5, 0.5), (0.0, 1.0)])
-def test_whatever_there_is_can_be_shown(entry, accuracies):
+def test_any_comparison_can_be_rendered(entry, accuracies):
     for other in ((), (None, None), (0.5, 0.6), (0.5,)):
         entries = [entry("base", accuracies=accuracies), entry("trick", accuracies=other)]
         html = render_report(compare(entries, "base", all_pairs=True))

@@ -32,7 +32,7 @@ def test_gain_is_difference_for_each_added_parameter(entry):
     assert worse.gain_per_parameter == pytest.approx(-0.1 / 100, **FLOAT64)
 
 
-def test_only_what_is_unclear_needs_seeds(entry):
+def test_only_unclear_verdicts_have_seeds_needed(entry):
     rows = compare(
         [
             entry("base", accuracies=[0.70, 0.71, 0.72, 0.69, 0.73]),
@@ -71,7 +71,7 @@ def test_specs_of_one_name_are_refused(entry):
         compare([entry("a", accuracies=[0.5]), entry("a", fingerprint="f" * 12)])
 
 
-def test_pairs_are_all_there_are_and_adjusted_for_all(entry):
+def test_pairs_are_complete_and_adjusted_for_all(entry):
     entries = [entry(name, accuracies=[at, at + 0.01, at - 0.01]) for name, at in (("a", 0.5), ("b", 0.6), ("c", 0.61))]
     assert compare(entries).pairs == ()
     pairs = compare(entries, all_pairs=True).pairs
@@ -95,7 +95,7 @@ def test_runs_that_diverged_are_counted_and_not_averaged(entry):
     assert (rows[1].mean, rows[1].diverged, rows[1].effect) == (None, 1, None)
 
 
-def test_runs_that_failed_are_counted_unless_their_seed_is_there_after_all(entry):
+def test_failed_runs_count_unless_their_seed_was_completed_later(entry):
     entries = [entry("base", accuracies=[0.5, 0.7], failed=[1, 2]), entry("broken", failed=[0])]
     rows = compare(entries).rows
     assert (rows[0].mean, rows[0].failed, rows[0].lost) == (pytest.approx(0.6, **FLOAT64), 1, 1)
@@ -108,7 +108,7 @@ def test_a_run_that_failed_on_other_data_is_not_counted(entry):
     assert [row.failed for row in compare(entries).rows] == [0, 0]
 
 
-def test_of_a_run_that_failed_while_it_wrote_an_epoch_there_is_no_curve(entry):
+def test_a_run_that_failed_while_writing_an_epoch_has_no_curve(entry):
     broken = entry("broken", failed=[0])
     (broken.failed[0].path / METRICS).write_text('{"epoch": 1')
     (row,) = compare([broken]).rows
@@ -125,7 +125,7 @@ def test_time_is_the_mean_of_a_run(entry):
     assert compare([entry("base", accuracies=[0.5, 0.6], times=[10.0, 30.0])]).rows[0].time_s == 20
 
 
-def test_the_baseline_is_what_most_others_extend_and_comes_first(entry):
+def test_the_baseline_is_the_spec_that_most_others_extend_and_comes_first(entry):
     entries = [
         entry("a", lineage=("a", "base")),
         entry("b", lineage=("b", "a", "base")),

@@ -1,4 +1,4 @@
-"""What is said of a spec claims no more than its figures do."""
+"""The findings claim no more than the statistics support."""
 
 import re
 
@@ -13,36 +13,36 @@ BASE = (0.70, 0.71, 0.72, 0.69, 0.73)
 
 
 @pytest.fixture
-def said(entry):
-    def say(*others, base=BASE, **options):
+def findings(entry):
+    def findings(*others, base=BASE, **options):
         entries = [entry("base", accuracies=base), *(entry(f"s{i}", accuracies=each) for i, each in enumerate(others))]
         return sentences(compare(entries, "base", **options))
 
-    return say
+    return findings
 
 
-def test_a_spec_that_beats_the_baseline(said):
-    assert said((0.80, 0.79, 0.81, 0.80, 0.82)) == ["s0 beats base by 9.4 points (7.4 to 11.4)"]
+def test_a_spec_that_beats_the_baseline(findings):
+    assert findings((0.80, 0.79, 0.81, 0.80, 0.82)) == ["s0 beats base by 9.4 points (7.4 to 11.4)"]
 
 
-def test_a_spec_that_is_worse(said):
-    assert said((0.60, 0.59, 0.61, 0.60, 0.62)) == ["s0 is worse than base by 10.6 points (8.6 to 12.6)"]
+def test_a_spec_that_is_worse(findings):
+    assert findings((0.60, 0.59, 0.61, 0.60, 0.62)) == ["s0 is worse than base by 10.6 points (8.6 to 12.6)"]
 
 
-def test_no_difference_shown_says_what_would_have_been_seen_and_how_to_settle_it(said):
-    assert said((0.705, 0.715, 0.725, 0.695, 0.735)) == [
+def test_without_significance_the_detectable_difference_and_the_seeds_needed_are_stated(findings):
+    assert findings((0.705, 0.715, 0.725, 0.695, 0.735)) == [
         "s0: no significant difference from base (-1.8 to +2.8 points); 5 seeds can detect differences of about 3.2 "
         "points or more; if the difference of 0.5 points is real, it takes about 153 more seeds per spec to show it"
     ]
 
 
-def test_a_difference_of_nothing_can_not_be_settled(said):
-    (line,) = said(BASE)
+def test_a_difference_of_nothing_can_not_be_settled(findings):
+    (line,) = findings(BASE)
     assert line.endswith("if the difference of 0.00 points is real, it takes more than 1,000 seeds to show it")
 
 
-def test_unequal_numbers_of_seeds_are_both_said(said):
-    assert "3 seeds against 5 can detect differences of about" in said((0.705, 0.715, 0.725))[0]
+def test_unequal_numbers_of_seeds_are_both_stated(findings):
+    assert "3 seeds against 5 can detect differences of about" in findings((0.705, 0.715, 0.725))[0]
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_unequal_numbers_of_seeds_are_both_said(said):
         ((), (0.5, 0.6), "s0: base has no finished run to compare with"),
     ],
 )
-def test_what_can_not_be_told_is_said(said, base, other, expected):
-    assert said(other, base=base) == [expected]
+def test_the_reason_is_stated_if_nothing_can_be_tested(findings, base, other, expected):
+    assert findings(other, base=base) == [expected]
 
 
-def test_lost_runs_are_said_beside_every_claim(said):
-    base, trick = said((0.80, 0.79, None, 0.81, None), base=(*BASE, None))
+def test_lost_runs_are_stated_with_every_claim(findings):
+    base, trick = findings((0.80, 0.79, None, 0.81, None), base=(*BASE, None))
     assert base == "base, the baseline; of 6 runs, 1 diverged (the statistics cover the finished runs only)"
     assert trick.startswith("s0 beats base by ")
     assert trick.endswith("; of 5 runs, 2 diverged (the statistics cover the finished runs only)")
@@ -80,27 +80,27 @@ def test_a_spec_that_means_the_same_is_no_rival(entry):
     assert sentences(comparison) == ["b has the same fingerprint as a, so they share their runs"]
 
 
-def test_pairs_say_who_beats_whom(entry):
+def test_pairs_state_the_winner(entry):
     entries = [
         entry("a", accuracies=BASE),
         entry("b", accuracies=(0.80, 0.79, 0.81, 0.80, 0.82)),
         entry("c", accuracies=(0.802, 0.795, 0.808, 0.80, 0.82)),
         entry("d", accuracies=(0.9,)),
     ]
-    told = pair_sentences(compare(entries, "a", all_pairs=True))
-    assert told[0] == "b beats a by 9.4 points (7.4 to 11.4), p < 0.001"
-    assert told[2] == "a and d: one run of d can't separate a trick from luck; train more seeds"
-    assert told[3] == "b and c: no significant difference (+0.1 points, p = 0.88)"
-    assert len(told) == 6
+    lines = pair_sentences(compare(entries, "a", all_pairs=True))
+    assert lines[0] == "b beats a by 9.4 points (7.4 to 11.4), p < 0.001"
+    assert lines[2] == "a and d: one run of d can't separate a trick from luck; train more seeds"
+    assert lines[3] == "b and c: no significant difference (+0.1 points, p = 0.88)"
+    assert len(lines) == 6
 
 
-def test_of_a_pair_that_does_not_scatter_it_is_not_said_that_its_runs_are_few(entry):
+def test_a_pair_without_variance_does_not_ask_for_more_seeds(entry):
     comparison = compare([entry("a", accuracies=[0.5] * 5), entry("b", accuracies=[0.6] * 5)], all_pairs=True)
-    (told,) = pair_sentences(comparison)
-    assert told == "a and b: neither spec varies between seeds, so chance can't be estimated"
+    (line,) = pair_sentences(comparison)
+    assert line == "a and b: neither spec varies between seeds, so chance can't be estimated"
 
 
-def test_where_one_spec_has_more_runs_than_the_other_the_seeds_are_told_in_all(entry):
+def test_with_unequal_runs_the_seeds_needed_are_totals(entry):
     rows = compare([entry("base", accuracies=(*BASE, 0.72, 0.7)), entry("trick", accuracies=(0.71, 0.72, 0.73))])
     needed = rows.rows[1].effect.seeds_needed
     assert f"about {needed} seeds per spec in total to show it" in sentences(rows)[0]

@@ -1,4 +1,4 @@
-"""Tables say the figures, and nothing in them acts on what shows them."""
+"""Tables show all numbers, and escape everything that a viewer would interpret."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ def comparison(entry) -> Comparison:
     )
 
 
-def test_the_text_is_this_table_and_what_it_says(comparison):
+def test_the_text_is_this_table_with_findings_and_notes(comparison):
     assert as_text(comparison) == TEXT.strip().splitlines()
 
 
@@ -144,7 +144,7 @@ def test_nothing_in_latex_is_a_command(entry):
     assert not [line for line in table.splitlines() if line.startswith(r"\input")]
 
 
-def test_claims_from_few_seeds_say_what_they_rest_on(entry):
+def test_claims_from_few_seeds_state_their_assumption(entry):
     few = [entry("base", accuracies=[0.5, 0.51, 0.52]), entry("trick", accuracies=[0.8, 0.81, 0.82])]
     (caution,) = [note for note in notes(compare(few)) if note.startswith("few seeds")]
     assert "can't reach less than p = 0.10 with these seeds" in caution

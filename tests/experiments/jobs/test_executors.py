@@ -1,4 +1,4 @@
-"""Jobs in this process and in others: what is told, what comes out, and what becomes of those that fail."""
+"""Jobs in this process and in others: events, outcomes and failures."""
 
 import multiprocessing
 import os
@@ -46,12 +46,12 @@ def result(event: Event) -> tuple[float, bytes]:
 
 
 def test_jobs_give_the_same_in_this_process_and_in_others(job):
-    told: list[tuple[int, Event]] = []
+    received: list[tuple[int, Event]] = []
     here = InlineExecutor().run([job(0), job(1)], lambda *event: None)
-    there = LocalExecutor(2).run([job(0, runs="b"), job(1, runs="b")], lambda *event: told.append(event))
+    there = LocalExecutor(2).run([job(0, runs="b"), job(1, runs="b")], lambda *event: received.append(event))
     assert [result(event) for event in here] == [result(event) for event in there]
     for number in (0, 1):
-        events = [event for of, event in told if of == number]
+        events = [event for of, event in received if of == number]
         assert [event.metrics.epoch for event in events if isinstance(event, EpochEnded)] == [1, 2]
         assert [event.epochs_done for event in events if isinstance(event, StepsDone)][-1] == 2
         assert [event for event in events if isinstance(event, FinalEvent)] == [there[number]]
@@ -68,7 +68,7 @@ def test_seeds_of_one_job_are_trained_side_by_side_with_the_same_results(job):
 
 
 @pytest.mark.parametrize("executor", [InlineExecutor(), LocalExecutor(1)], ids=lambda one: type(one).__name__)
-def test_a_job_that_fails_lets_the_others_go_on(job, executor):
+def test_after_a_failed_job_the_others_continue(job, executor):
     wrong = evolve(job(0), digest="ab" * 32)
     first, second = executor.run([wrong, job(1)], lambda *_: None)
     assert isinstance(first, TrainingFailed)
@@ -77,7 +77,7 @@ def test_a_job_that_fails_lets_the_others_go_on(job, executor):
     assert isinstance(second, TrainingEnded)
 
 
-def test_a_bug_is_told_with_its_traceback(job, monkeypatch):
+def test_a_bug_is_reported_with_its_traceback(job, monkeypatch):
     monkeypatch.setattr("cifar_dsl.training.session.print_spec", lambda _: 1 / 0)
     (event,) = InlineExecutor().run([job(0)], lambda *_: None)
     assert isinstance(event, TrainingFailed)
@@ -86,7 +86,7 @@ def test_a_bug_is_told_with_its_traceback(job, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_a_process_that_is_killed_takes_its_job_alone_and_the_job_can_be_gone_on_with(job, tmp_path):
+def test_a_killed_process_fails_only_its_job_and_the_job_can_be_resumed(job, tmp_path):
     long = job(0, epochs=400)
     killed: list[int] = []
 
@@ -124,7 +124,7 @@ def test_a_process_that_dies_between_two_jobs_takes_none_with_it(job):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("executor", [InlineExecutor(), LocalExecutor(1)], ids=lambda one: type(one).__name__)
-def test_to_stop_keeps_what_was_trained_and_begins_nothing_more(job, executor, tmp_path):
+def test_stopping_saves_progress_and_starts_no_other_job(job, executor, tmp_path):
     seen: list[Event] = []
     events = executor.run(
         [job(0, epochs=4000), job(1)],
@@ -145,11 +145,11 @@ def test_to_stop_ends_the_waiting_for_another_process_too(job, executor):
     other.acquire()
     end = threading.Timer(60, other.close)
     end.start()
-    told: list[Event] = []
+    events: list[Event] = []
     outcomes = executor.run(
         [waiting],
-        lambda _, event: told.append(event),
-        lambda: any(isinstance(event, TrainingStarted) for event in told),
+        lambda _, event: events.append(event),
+        lambda: any(isinstance(event, TrainingStarted) for event in events),
     )
     assert outcomes == [TrainingStopped()]
     assert end.is_alive(), "it waited until the run was free"
@@ -158,18 +158,18 @@ def test_to_stop_ends_the_waiting_for_another_process_too(job, executor):
 
 
 @pytest.mark.parametrize("last", [EpochEnded, TrainingEnded])
-def test_what_a_listener_raises_is_no_failure_of_the_training(job, last):
-    told: list[Event] = []
+def test_an_exception_in_a_listener_is_no_failure_of_the_training(job, last):
+    events: list[Event] = []
 
     def take(_: int, event: Event) -> None:
-        told.append(event)
+        events.append(event)
         if isinstance(event, last):
             raise BrokenPipeError(32, "Broken pipe")
 
     with pytest.raises(BrokenPipeError):
         InlineExecutor().run([job(0), job(1)], take)
-    assert isinstance(told[-1], last)
-    assert [event for event in told if isinstance(event, FinalEvent)] == told[-1:] * (last is TrainingEnded)
+    assert isinstance(events[-1], last)
+    assert [event for event in events if isinstance(event, FinalEvent)] == events[-1:] * (last is TrainingEnded)
 
 
 def test_gpus_are_shared_out_among_the_processes(monkeypatch):

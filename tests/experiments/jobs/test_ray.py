@@ -1,4 +1,4 @@
-"""What is said where there is no Ray, or no cluster; `slow/test_ray.py` has a cluster."""
+"""Errors without Ray, or without a cluster; `slow/test_ray.py` has a cluster."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from cifar_dsl.experiments.jobs.ray import check_reachable, connect
 from cifar_dsl.foundation.errors import UserError
 
 
-def test_without_ray_the_command_that_brings_it_is_told(monkeypatch):
+def test_without_ray_the_error_has_the_install_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError) as caught:
         connect()
@@ -18,7 +18,7 @@ def test_without_ray_the_command_that_brings_it_is_told(monkeypatch):
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 
 
-def test_where_nothing_answers_that_is_told_at_once():
+def test_an_unreachable_address_is_reported_at_once():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and listens to nobody
         address = f"127.0.0.1:{taken.getsockname()[1]}"

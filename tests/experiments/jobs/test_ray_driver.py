@@ -29,7 +29,7 @@ def jobs(tiny, pictures, tmp_path):
 
 @pytest.fixture
 def cluster(monkeypatch):
-    """A cluster with so many CPUs, on which jobs do what `work` does."""
+    """A cluster with `cpus` CPUs whose workers run `work`."""
 
     def make(cpus, work):
         monkeypatch.setitem(sys.modules, "ray", ray_here(cpus))
@@ -53,16 +53,16 @@ def locked(jobs):
 
 
 def test_a_run_that_another_process_trains_keeps_no_other_job_waiting(jobs, cluster, locked):
-    told: list[tuple[int, Event]] = []
+    events: list[tuple[int, Event]] = []
 
     def take(number: int, event: Event) -> None:
-        told.append((number, event))
-        if len(told) == 2:
+        events.append((number, event))
+        if len(events) == 2:
             locked.close()
 
     executor = cluster(1, lambda job, report, wants_stop, dataset: report(TRIED))
     assert executor.run(jobs, take) == [TRIED] * 3
-    assert told == [(1, TRIED), (2, TRIED), (0, TRIED)]
+    assert events == [(1, TRIED), (2, TRIED), (0, TRIED)]
 
 
 def test_to_stop_ends_the_waiting_for_another_process(jobs, cluster, locked):
@@ -71,7 +71,7 @@ def test_to_stop_ends_the_waiting_for_another_process(jobs, cluster, locked):
     assert executor.run(jobs[:1], lambda *_: None, lambda: next(asked) >= 3) == [TrainingStopped()]
 
 
-def test_every_worker_is_listened_to_however_much_the_first_has_to_say(jobs, cluster):
+def test_every_worker_is_polled_however_many_messages_the_first_has(jobs, cluster):
     def talk(job, report, wants_stop, dataset) -> None:
         while not wants_stop():
             report(Note("and on"))
@@ -82,7 +82,7 @@ def test_every_worker_is_listened_to_however_much_the_first_has_to_say(jobs, clu
 
     def take(number: int, _: Event) -> None:
         heard.append(number)
-        time.sleep(0.02)  # meanwhile all have more to say
+        time.sleep(0.02)  # meanwhile all have more messages
 
     cluster(3, talk).run(jobs, take, lambda: len(set(heard)) == 3 or len(heard) > 3000)
     assert set(heard) == {0, 1, 2}

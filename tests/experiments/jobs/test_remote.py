@@ -37,12 +37,12 @@ def messages(worker):
     """All messages, up to the final one."""
     found, end = [], time.monotonic() + 60
     while not found or not isinstance(found[-1].event, FinalEvent):
-        assert time.monotonic() < end, "nobody tells of an end"
+        assert time.monotonic() < end, "no final event"
         found += worker.messages(0.1)
     return found
 
 
-def test_what_is_told_makes_the_run_here_and_nothing_is_left_there(sent, elsewhere):
+def test_messages_build_the_run_here_and_the_worker_leaves_no_files(sent, elsewhere):
     worker, runs = RemoteWorker(), RemoteRuns(sent[0])
     assert runs.lock() is None
     worker.start(*sent, runs.deltas())
@@ -55,13 +55,13 @@ def test_what_is_told_makes_the_run_here_and_nothing_is_left_there(sent, elsewhe
 
 
 def refused(job):
-    """What another process is told that is to train the job's run."""
+    """The error of another process that tries to train the job's run."""
     with pytest.raises(LockedError) as caught:
         RunWriter(run_path(job.options.runs, job.spec, 0)).acquire()
     return caught.value.message
 
 
-def test_who_is_refused_is_told_of_this_process_and_of_none_that_is_gone(sent, elsewhere):
+def test_a_lock_names_this_process_and_none_that_has_ended(sent, elsewhere):
     job, _ = sent
     partial = partial_path(run_path(job.options.runs, job.spec, 0))
     partial.mkdir(parents=True)
@@ -72,7 +72,7 @@ def test_who_is_refused_is_told_of_this_process_and_of_none_that_is_gone(sent, e
     runs.close()
 
 
-def test_who_is_refused_is_told_of_this_process_as_soon_as_an_epoch_has_come_back(sent, elsewhere):
+def test_a_lock_names_this_process_once_an_epoch_is_copied_back(sent, elsewhere):
     worker, runs = RemoteWorker(), RemoteRuns(sent[0])
     assert runs.lock() is None
     worker.start(*sent, runs.deltas())
@@ -85,7 +85,7 @@ def test_who_is_refused_is_told_of_this_process_as_soon_as_an_epoch_has_come_bac
 @pytest.mark.parametrize(
     ("error", "is_bug"), [(OSError(28, "No space left on device", "epoch"), False), (ValueError("odd"), True)]
 )
-def test_what_goes_wrong_before_training_is_told_too(sent, elsewhere, monkeypatch, error, is_bug):
+def test_an_error_before_training_is_reported_too(sent, elsewhere, monkeypatch, error, is_bug):
     def fail(*_: object) -> None:
         raise error
 

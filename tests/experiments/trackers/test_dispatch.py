@@ -75,7 +75,7 @@ def test_one_that_can_not_be_opened_keeps_no_other_from_it(heard, monkeypatch):
     assert len(heard.notes) == 1
 
 
-def test_all_that_are_open_hear_of_the_end_where_the_command_is_broken_off(heard):
+def test_all_open_trackers_are_ended_if_the_command_is_interrupted(heard):
     with suppress(KeyboardInterrupt), heard.dispatcher(job(0), job(1)) as trackers:
         trackers.dispatch(0, Note("begins"))
         trackers.dispatch(0, EpochEnded(0, EPOCH))

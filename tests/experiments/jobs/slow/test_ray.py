@@ -70,12 +70,12 @@ def test_jobs_give_the_same_as_here_and_their_runs_come_into_the_same_places(clu
     here = InlineExecutor().run([job(0, runs="a"), job(1, 2, runs="a")], lambda *_: None)
     jobs = [job(0, runs="b"), job(1, 2, runs="b")]
     pictures.rename(pictures.with_name("moved.npz"))  # jobs carry their images; here they are in memory
-    told = []
-    there = RayExecutor().run(jobs, lambda *event: told.append(event))
+    received = []
+    there = RayExecutor().run(jobs, lambda *event: received.append(event))
     assert [essence(event) for event in here] == [essence(event) for event in there]
     assert files(tmp_path / "a") == files(tmp_path / "b")
     for number, event in enumerate(there):
-        events = [event for of, event in told if of == number]
+        events = [event for of, event in received if of == number]
         assert events[-1] == event
         assert {(one.seed, one.metrics.epoch) for one in events if isinstance(one, EpochEnded)} == {
             (seed, epoch) for seed in jobs[number].seeds for epoch in (1, 2)
@@ -88,7 +88,7 @@ def test_a_comparison_by_the_command_line_gives_the_same_table(tmp_path):
     assert here == there
 
 
-def test_a_job_that_fails_lets_the_others_go_on_and_a_complete_run_is_not_trained_again(cluster, job, tmp_path):
+def test_after_a_failed_job_the_others_continue_and_a_complete_run_is_not_trained_again(cluster, job, tmp_path):
     from attrs import evolve
 
     wrong = job(0, runs="a")
@@ -98,13 +98,13 @@ def test_a_job_that_fails_lets_the_others_go_on_and_a_complete_run_is_not_traine
     assert "differs on this worker" in first.message
     (run,) = map(Path, second.paths)
     before = (run / "run.json").stat().st_ino
-    told = []
-    assert RayExecutor().run([job(1, runs="a")], lambda *event: told.append(event)) == [second]
-    assert told == [(0, second)]
+    events = []
+    assert RayExecutor().run([job(1, runs="a")], lambda *event: events.append(event)) == [second]
+    assert events == [(0, second)]
     assert (run / "run.json").stat().st_ino == before
 
 
-def test_to_stop_keeps_what_was_trained_and_the_same_job_goes_on_here(cluster, job, tmp_path):
+def test_stopping_saves_progress_and_the_same_job_resumes_here(cluster, job, tmp_path):
     seen = []
     (event,) = RayExecutor().run(
         [job(0, runs="a", epochs=40)],
@@ -142,4 +142,4 @@ def test_a_machine_that_is_lost_loses_no_run(cluster, job, tmp_path):
     assert any("was lost; try 2 of 4" in note for note in notes), notes
     assert [essence(event) for event in here] == [essence(event) for event in there]
     resumed = [json.loads(path.read_text())["resumed"] for path in tmp_path.glob("b/*/seed-?/run.json")]
-    assert sum(map(len, resumed)) == 1  # it went on from the last epoch that had come back
+    assert sum(map(len, resumed)) == 1  # it resumed at the last epoch that was copied back
