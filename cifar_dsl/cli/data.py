@@ -23,7 +23,7 @@ def command() -> None:
 @command.command(name="list")
 @with_option(RunOptions, "data_dir")
 def list_(data_dir: Path | None) -> None:
-    """List the datasets by name, and which of them are on this machine."""
+    """List the datasets, and which are on this machine."""
     from cifar_dsl.training.datasets.cifar import ARCHIVES
     from cifar_dsl.training.datasets.load import cache_path
 
