@@ -85,7 +85,7 @@ def spec_paths(names: Sequence[str], root: Path | None = None) -> list[SpecPath]
     A folder expands to the specs directly in it, and is their root unless `root` is given. Raises UsageError for a
     name without specs, UserError for a link that leads out of its folder.
     """
-    found: dict[Path, SpecPath] = {}
+    expanded: dict[Path, SpecPath] = {}
     for name in names:
         path = Path(name)
         if path.is_dir():
@@ -103,8 +103,8 @@ def spec_paths(names: Sequence[str], root: Path | None = None) -> list[SpecPath]
             if not inside:
                 raise click.UsageError(_missing(path))
         for item in inside:
-            found.setdefault(item.path, item)
-    return list(found.values())
+            expanded.setdefault(item.path, item)
+    return list(expanded.values())
 
 
 def _check_inside(file: Path, folder: Path) -> None:

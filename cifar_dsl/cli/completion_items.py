@@ -27,8 +27,8 @@ def run_items(incomplete: str) -> list[CompletionItem]:
     from cifar_dsl.runs.places import FOLDER
 
     folder = Path(incomplete[: incomplete.rfind("/") + 1] or ".")
-    found = [*folder.glob("seed-*"), *folder.glob("*/seed-*"), *folder.glob("*/*/seed-*")]
-    named = [path for path in sorted(found) if FOLDER.fullmatch(path.name) and path.suffix in {"", ".partial"}]
+    folders = [*folder.glob("seed-*"), *folder.glob("*/seed-*"), *folder.glob("*/*/seed-*")]
+    named = [path for path in sorted(folders) if FOLDER.fullmatch(path.name) and path.suffix in {"", ".partial"}]
     names = [str(path) for path in named if path.is_dir()]
     runs = [CompletionItem(name) for name in names if name.startswith(incomplete)]
     return runs or [CompletionItem(incomplete, type="dir")]

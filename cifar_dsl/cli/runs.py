@@ -45,13 +45,13 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
 def list_(runs: Path, as_json: bool) -> None:
     """List all runs with their status; an interrupted one with its next epoch."""
-    found = list(entries(_folder(runs)))
+    listed = list(entries(_folder(runs)))
     if as_json:
-        click.echo(json.dumps([_fields(entry) for entry in found], indent=2))
+        click.echo(json.dumps([_fields(entry) for entry in listed], indent=2))
         return
-    for line in _table([(entry, entry.state, entry.size()) for entry in found]):
+    for line in _table([(entry, entry.state, entry.size()) for entry in listed]):
         print_result(line)
-    if not found:
+    if not listed:
         note(f"no runs in {runs}")
 
 
@@ -83,17 +83,17 @@ def verify(which: tuple[Path, ...], runs: Path, as_json: bool) -> int:
     Compares each file with the digest recorded when it was written, and exits with 1 if a run is damaged. An
     interrupted run isn't damaged: it resumes from its last checkpoint.
     """
-    found = list(entries(_folder(runs))) if not which else [entry for path in which for entry in _runs_in(path)]
-    damage = {entry.path: problems(entry) for entry in found}
+    listed = list(entries(_folder(runs))) if not which else [entry for path in which for entry in _runs_in(path)]
+    damage = {entry.path: problems(entry) for entry in listed}
     if as_json:
-        click.echo(json.dumps([_fields(entry) | {"problems": damage[entry.path]} for entry in found], indent=2))
+        click.echo(json.dumps([_fields(entry) | {"problems": damage[entry.path]} for entry in listed], indent=2))
     else:
-        for entry in found:
+        for entry in listed:
             print_result(f"{'damaged' if damage[entry.path] else entry.state}  {entry.path}")
             for problem in damage[entry.path]:
                 print_result(f"  {problem}")
         damaged = sum(map(bool, damage.values()))
-        note(f"{counted(len(found), 'run')}, {damaged:,} damaged")
+        note(f"{counted(len(listed), 'run')}, {damaged:,} damaged")
     return EXIT_WRONG if any(damage.values()) else 0
 
 
@@ -187,8 +187,8 @@ def _folder(path: Path) -> Path:
 
 def _runs_in(path: Path) -> list[FoundRun]:
     """The runs at or below a path. Raises RunError if there are none."""
-    if found := list(entries(_folder(path))):
-        return found
+    if listed := list(entries(_folder(path))):
+        return listed
     raise RunError(f"{path} contains no run", "a run is a folder such as runs/baseline-0123456789ab/seed-0")
 
 

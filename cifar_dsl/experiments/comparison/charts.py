@@ -139,7 +139,7 @@ def tradeoff(comparison: Comparison, price: Price) -> Markup | None:
     steps = [(x(costs[id(row)]), y(row.mean or 0.0)) for row in best]
     path = " ".join(f"{'H' if i else 'M'}{a:.1f}{f' V{b:.1f}' if i else f' {b:.1f}'}" for i, (a, b) in enumerate(steps))
     parts.append(element("path", d=f"{path} H{_RIGHT}", class_="front"))
-    taken: list[tuple[float, float, float, float]] = [
+    occupied: list[tuple[float, float, float, float]] = [
         (a - 7, b - 7, a + 7, b + 7) for a, b in ((x(costs[id(row)]), y(row.mean or 0.0)) for row in rows)
     ]
     for row in rows:
@@ -149,7 +149,7 @@ def tradeoff(comparison: Comparison, price: Price) -> Markup | None:
         tip = f"{row.name}: {accuracy_text(row)}; {price.text(costs[id(row)])}{'; on the front' if row in best else ''}"
         shape = "square" if row is base else SHAPES[kind]
         parts.append(mark(shape, at, mean, f"mark {kind}", tip))
-        parts.append(_label(row, at, mean, taken, (left, bottom), bold=row in best))
+        parts.append(_label(row, at, mean, occupied, (left, bottom), bold=row in best))
     return chart(
         _WIDTH,
         bottom + 42,
@@ -259,7 +259,7 @@ def _label(
     row: Row,
     at: float,
     mean: float,
-    taken: list[tuple[float, float, float, float]],
+    occupied: list[tuple[float, float, float, float]],
     corner: tuple[float, float],
     *,
     bold: bool,
@@ -282,7 +282,7 @@ def _label(
         box = (start, b - 11, start + wide, b + 3)
         if box[0] < corner[0] or box[2] > _WIDTH or box[1] < 0 or box[3] > corner[1]:
             continue
-        if not any(box[0] < t[2] and t[0] < box[2] and box[1] < t[3] and t[1] < box[3] for t in taken):
-            taken.append(box)
+        if not any(box[0] < t[2] and t[0] < box[2] and box[1] < t[3] and t[1] < box[3] for t in occupied):
+            occupied.append(box)
             return text(a, b, words, "name strong" if bold else "name", anchor)
     return Markup()
