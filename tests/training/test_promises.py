@@ -200,4 +200,4 @@ def test_other_runtime_errors_are_bugs(place, monkeypatch):
     outcome = place.train()
     assert outcome.code == 101
     assert "Traceback" in outcome.err
-    assert "this is a bug of cifar-dsl" in outcome.err
+    assert "this is a bug in cifar-dsl" in outcome.err

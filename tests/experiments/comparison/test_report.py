@@ -86,7 +86,7 @@ def test_every_section_exists(shown, report):
     assert heads == [
         "What the runs show",
         "Accuracy, and the difference from baseline",
-        "All figures",
+        "All numbers",
         "What accuracy costs",
         "Learning curves",
         "Image by image",
