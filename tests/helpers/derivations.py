@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from lark.grammar import NonTerminal
 
-from cifar_dsl.language.syntax.tables import parser
+from cifar_dsl.language.syntax.tables import build
 
 
 class Grammar:
@@ -13,9 +13,10 @@ class Grammar:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._rules: dict[str, list[list[object]]] = {}
-        for rule in parser().rules:
+        parser = build()
+        for rule in parser.rules:
             self._rules.setdefault(rule.origin.name, []).append(rule.expansion)
-        self._patterns = {terminal.name: terminal for terminal in parser().terminals}
+        self._patterns = {terminal.name: terminal for terminal in parser.terminals}
         self._names = names
         self._costs = self._least_depths()
 

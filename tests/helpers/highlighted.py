@@ -5,7 +5,7 @@ from pygments.token import Comment, Error, Keyword, Name, Number, Operator, Punc
 from cifar_dsl.language.highlighting import ArchLexer
 from cifar_dsl.language.syntax import KEYWORDS
 from cifar_dsl.language.syntax.newlines import NEW_LINE
-from cifar_dsl.language.syntax.tables import parser
+from cifar_dsl.language.syntax.tables import build
 
 
 def kind_of(token) -> str:
@@ -36,9 +36,9 @@ def coloured(text: str) -> list[tuple[int, str, str]]:
 
 def read(text: str) -> list[tuple[int, str, str]]:
     """The same, from the parser's lexer."""
-    found = parser().lex(text, dont_ignore=True)
+    found = build().lex(text, dont_ignore=True)
     kept = [token for token in found if token.type not in {"SPACE", NEW_LINE}]
-    return [(token.start_pos or 0, kind_in_language(token.type, str(token)), str(token)) for token in kept]
+    return [(token.start_pos, kind_in_language(token.type, str(token)), str(token)) for token in kept]
 
 
 def kind_in_language(kind: str, text: str) -> str:

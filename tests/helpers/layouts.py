@@ -7,8 +7,8 @@ from helpers.specs import parse
 
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax.formatter import format_text
+from cifar_dsl.language.syntax.lexer import lex
 from cifar_dsl.language.syntax.newlines import NEW_LINE
-from cifar_dsl.language.syntax.tables import parser
 
 _COMMENT = re.compile(r'"[^"\n]*"|(#[^\n]*)')
 _WORD = re.compile(r"[A-Za-z0-9_.]")
@@ -29,7 +29,7 @@ def scattered(text: str, draws: random.Random) -> str:
     open_brackets: list[str] = []
     before = ""  # the word before
     ends = False  # whether a significant newline is here
-    for token in [*parser().lex(text), None]:
+    for token in [*lex(text), None]:
         if token is not None and token.type == NEW_LINE:
             ends = True
             continue

@@ -2,9 +2,11 @@
 
 A text without errors passes through
 
-- `tables`: lark's lexer and parser, built from `grammar/arch.lark` or the prepared `tables.json`
+- `tables`: the tables of lexer and parser, prepared in `tables.json` or built by lark from `grammar/arch.lark`
+- `lexer`: text to tokens
 - `newlines`: drops the new lines that end nothing, and limits nesting and lengths
-- `builder`: turns lark's tree into `nodes`, the syntax tree
+- `lalr`: tokens to the tree of the grammar's rules
+- `builder`: turns this tree into `nodes`, the syntax tree
 - `parser`: runs these steps (`parse_spec`, `parse_override`, `parse_axis`)
 
 A text with errors passes through

@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from attrs import define, field
-from lark import Token
 
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.source import Source, Span
+from cifar_dsl.language.syntax.lalr import Token
+from cifar_dsl.language.syntax.lexer import raw_tokens
 from cifar_dsl.language.syntax.newlines import JOINS_NEXT, JOINS_PREVIOUS, NEW_LINE, OPENING
-from cifar_dsl.language.syntax.tables import parser, raw_tokens
+from cifar_dsl.language.syntax.tables import terminals
 from cifar_dsl.language.syntax.words import HEADERS, ITEMS, KEYWORDS
 
 _PARTNER = {closing: opening for opening, closing in OPENING.items()}
@@ -48,11 +49,11 @@ def balanced_tokens(source: Source) -> BalancedTokens:
     unclosed: set[int] = set()
     kept: list[Token] = []
     items = list(_items(tokens))
-    starts = [next(token for token in item if token.type != NEW_LINE).start_pos or 0 for item in items[1:]]
+    starts = [next(token for token in item if token.type != NEW_LINE).start for item in items[1:]]
     for item, end in zip(items, [*starts, len(text)], strict=False):
         pairs = _Pairs(item)
         dropped += [_span(source, item[i]) for i in sorted(pairs.stray)]
-        unclosed |= {item[i].start_pos or 0 for i in pairs.unclosed}
+        unclosed |= {item[i].start for i in pairs.unclosed}
         kept += _ended_lines(item, pairs, end)
     if kept and kept[0].type == NEW_LINE:
         del kept[0]
@@ -61,8 +62,7 @@ def balanced_tokens(source: Source) -> BalancedTokens:
 
 @cache
 def _readable() -> re.Pattern[str]:
-    patterns = "|".join(terminal.pattern.to_regexp() for terminal in parser().terminals)
-    return re.compile(f"(?:{patterns})|(?P<unreadable>.)", re.DOTALL)
+    return re.compile(f"{terminals().pattern}|(?P<unreadable>.)", re.DOTALL)
 
 
 def legible(source: Source) -> tuple[str, list[Span]]:
@@ -178,7 +178,7 @@ def _ended_lines(tokens: Sequence[Token], pairs: _Pairs, end: int) -> Iterator[T
             continue
         if i == pairs.opened:
             previous, pending = "{", None
-            yield inserted("{", token.start_pos or 0)
+            yield inserted("{", token.start)
         if token.type == NEW_LINE:
             if i > inside_until:
                 pending = token
@@ -198,10 +198,9 @@ def _ended_lines(tokens: Sequence[Token], pairs: _Pairs, end: int) -> Iterator[T
 def inserted(text: str, start: int, end: int | None = None, kind: str | None = None) -> Token:
     """A token that is missing from the text. For a name or number, `text` is empty and the span is where it belongs."""
     kind = kind or next(iter(raw_tokens(text))).type
-    end = start if end is None else end
-    return Token(kind, text, start_pos=start, end_pos=end, line=1, column=1, end_line=1, end_column=1)
+    return Token(kind, text, start, start if end is None else end)
 
 
 def _span(source: Source, token: Token) -> Span:
-    start = token.start_pos or 0
+    start = token.start
     return Span(source, start, start + len(token))

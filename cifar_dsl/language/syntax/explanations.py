@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 
-from lark import Token
-
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.source import Source, Span
+from cifar_dsl.language.syntax.lalr import END, Token
 from cifar_dsl.language.syntax.newlines import NEW_LINE, UnbalancedError
-from cifar_dsl.language.syntax.tables import parser
+from cifar_dsl.language.syntax.tables import terminals
 from cifar_dsl.language.syntax.words import ITEMS, KEYWORDS, SETTING_WORDS, TERMINALS
 
-END = "$END"
 _ADVICE_FOR = {
     ";": ("put each stage or setting on a line of its own",),
     "&": ("write `and`",),
@@ -52,9 +50,9 @@ def _unclosed(source: Source, brackets: Brackets) -> Diagnostic:
     """
     opening = brackets.open[-1]
     for candidate, closing in brackets.pairs:
-        line = source.line_text(candidate.line or 1)
+        line = source.line_text(source.position(candidate.start)[0])
         indent = len(line) - len(line.lstrip())
-        if _is_first_on_its_line(source, closing) and (closing.column or 1) - 1 < indent:
+        if _is_first_on_its_line(source, closing) and source.position(closing.start)[1] - 1 < indent:
             opening = candidate
             break
     return _never_closed(source, opening)
@@ -139,7 +137,7 @@ class Misplaced:
             return ("give the group a name: `group NAME {`",)
         if str(token) in KEYWORDS:
             return (f"`{token}` is a keyword; choose another name",)
-        if token.type == "EQUAL" and self.source.text.startswith("=>", token.start_pos or 0):
+        if token.type == "EQUAL" and self.source.text.startswith("=>", token.start):
             return ("write `->`",)
         if token.type == "EQUAL" and first_word in SETTING_WORDS:
             return ("write settings of `train` without `=`: `batch 64`",)
@@ -155,12 +153,12 @@ class Misplaced:
 
 
 def _is_first_on_its_line(source: Source, token: Token) -> bool:
-    start = token.start_pos or 0
+    start = token.start
     return not source.text[source.line_start(source.position(start)[0]) : start].strip()
 
 
 def _end_of_text_before(source: Source, token: Token) -> Span:
-    end = len(source.text) if token.type == END else (token.start_pos or 0)
+    end = len(source.text) if token.type == END else (token.start)
     kept = len(source.text[:end].rstrip())
     return Span(source, max(0, kept - 1), kept)
 
@@ -172,7 +170,7 @@ def end_token(source: Source) -> Token:
 
 def _expected(accepts: set[str]) -> str:
     """The accepted terminals in words, or "" if there are too many to be helpful."""
-    literals = {terminal.name: terminal.pattern.value for terminal in parser().terminals}
+    literals = {name: text for text, name in terminals().texts.items()}
     words = [TERMINALS.get(name) or f"`{_plain(literals.get(name, name))}`" for name in sorted(accepts)]
     if len(words) > 8:
         return ""
@@ -185,5 +183,5 @@ def _plain(pattern: str) -> str:
 
 def span_of(source: Source, token: Token) -> Span:
     """The span of a token."""
-    start = token.start_pos or 0
+    start = token.start
     return Span(source, start, start + len(token))

@@ -10,8 +10,8 @@ from attrs import evolve
 
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.source import Source
+from cifar_dsl.language.syntax.lexer import lex
 from cifar_dsl.language.syntax.newlines import NEW_LINE
-from cifar_dsl.language.syntax.tables import lex
 
 TARGET = "target"  # the kind of a word that names a setting
 _END = "end"
@@ -142,7 +142,7 @@ def _words(source: Source) -> list[Word]:
         if token.type == NEW_LINE:
             begins = True
             continue
-        start = token.start_pos or 0
+        start = token.start
         if words and "DOT" in {token.type, words[-1].kind}:
             words[-1] = evolve(words[-1], text=words[-1].text + token, kind=token.type)
         else:

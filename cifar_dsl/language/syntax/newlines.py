@@ -5,9 +5,8 @@
 
 from collections.abc import Iterator
 
-from lark import Token
-
 from cifar_dsl.foundation import limits
+from cifar_dsl.language.syntax.lalr import Token
 
 NEW_LINE = "_NL"
 OPENING = {"(": ")", "[": "]", "{": "}"}
@@ -42,8 +41,6 @@ class NewLineFilter:
 
     It sees every token before the parser does, so it also limits nesting and lengths.
     """
-
-    always_accept = (NEW_LINE,)
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         """The tokens for the parser. Raises UnbalancedError and OversizeError."""

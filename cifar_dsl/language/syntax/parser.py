@@ -3,16 +3,16 @@
 from functools import lru_cache
 from typing import Any
 
-from lark.exceptions import UnexpectedInput, VisitError
-
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.language.diagnostics import Diagnostic, Label, SpecError
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.language.syntax.builder import Builder, FractionError, OutOfRangeError
+from cifar_dsl.language.syntax.lalr import MisplacedError, Parser
+from cifar_dsl.language.syntax.lexer import UnreadableError, lex
 from cifar_dsl.language.syntax.newlines import OversizeError, UnbalancedError
-from cifar_dsl.language.syntax.tables import START_AXIS, START_OVERRIDE, START_SPEC, parser
+from cifar_dsl.language.syntax.tables import START_AXIS, START_OVERRIDE, START_SPEC, tables
 
 _COMPOSED = (
     nodes.CallExpression,
@@ -72,21 +72,20 @@ def _check_characters(source: Source) -> None:
 
 def _parse(source: Source, start: str) -> Any:
     try:
-        tree = Builder(source).transform(parser().parse(source.text, start=start))
-    except (UnexpectedInput, UnbalancedError, OversizeError) as error:
+        tree = Parser(tables(), start).parse(lex(source.text))
+    except (UnreadableError, MisplacedError, UnbalancedError, OversizeError) as error:
         from cifar_dsl.language.syntax.syntax_errors import syntax_errors  # only needed for a spec with errors
 
         raise SpecError(syntax_errors(source, start, error)) from None
-    except VisitError as error:
-        match error.orig_exc:
-            case OutOfRangeError(span=span):
-                most = limits.current().integer_magnitude
-                raise _error("E0104", f"numbers are at most {most:,} in magnitude", span) from None
-            case FractionError(span=span):
-                raise _error("E0101", "the extents of a shape must be integers", span) from None
-        raise
-    check_depth(tree)
-    return tree
+    try:
+        root = Builder(source).transform(tree)
+    except OutOfRangeError as error:
+        most = limits.current().integer_magnitude
+        raise _error("E0104", f"numbers are at most {most:,} in magnitude", error.span) from None
+    except FractionError as error:
+        raise _error("E0101", "the extents of a shape must be integers", error.span) from None
+    check_depth(root)
+    return root
 
 
 def check_depth(tree: object) -> None:

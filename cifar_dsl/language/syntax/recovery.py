@@ -1,12 +1,10 @@
 """`parse_recovering`: the tree of a text with errors. `balancing` and `repairs` do the work; this builds the nodes."""
 
-from lark.exceptions import VisitError
-
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
-from cifar_dsl.language.syntax.builder import RecoveringBuilder
+from cifar_dsl.language.syntax.builder import LiteralError, RecoveringBuilder
 from cifar_dsl.language.syntax.parser import check_depth, parse_spec
 from cifar_dsl.language.syntax.repairs import RepairingReader
 from cifar_dsl.language.syntax.tables import START_SPEC
@@ -50,6 +48,6 @@ def parse_recovering(source: Source) -> Recovered:
         if tree is not None:
             spec = RecoveringBuilder(source).transform(tree)
             check_depth(spec)
-    except (VisitError, SpecError):  # too large
+    except (LiteralError, SpecError):  # too large
         spec = None
     return Recovered(spec, errors, tuple(skipped))

@@ -1,6 +1,6 @@
-"""Parses any text with lark's parser, by inserting and dropping tokens, and records an error for each repair.
+"""Parses any text by inserting and dropping tokens, and records an error for each repair.
 
-A statement is a stage, setting, item or branch, or the head of a body; most stand on a line of their own. When lark's
+A statement is a stage, setting, item or branch, or the head of a body; most stand on a line of their own. When the
 parser doesn't accept a token, the first applicable repair lets it continue:
 
 1. only the keyword that starts the statement is misspelt: read the keyword;
@@ -16,17 +16,15 @@ limited, and the tokens between them are read once, so the work is linear in the
 from collections.abc import Sequence
 
 from attrs import define, field
-from lark import Token, Tree
-from lark.exceptions import UnexpectedToken
-from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from cifar_dsl.foundation import limits
 from cifar_dsl.language.diagnostics import Diagnostic, Label, nearest, replacement
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.balancing import balanced_tokens, inserted
-from cifar_dsl.language.syntax.explanations import END, Brackets, Misplaced, end_token, span_of
+from cifar_dsl.language.syntax.explanations import Brackets, Misplaced, end_token, span_of
+from cifar_dsl.language.syntax.lalr import END, MisplacedError, Parser, Token, Tree
 from cifar_dsl.language.syntax.newlines import NEW_LINE, OPENING
-from cifar_dsl.language.syntax.tables import parser
+from cifar_dsl.language.syntax.tables import tables
 from cifar_dsl.language.syntax.words import ITEMS, KEYWORDS, SETTING_WORDS
 
 _REPAIRS = 200  # in one text
@@ -65,15 +63,15 @@ _HEADS = {"file": ("block", "", "(", ")"), "body": ("repeat", "")}
 
 @define
 class RepairingReader:
-    """Feeds the tokens of a text to lark's parser, and repairs the text where the parser rejects a token."""
+    """Feeds the tokens of a text to the parser, and repairs the text where the parser rejects a token."""
 
     source: Source
     tokens: Sequence[Token]
     unclosed: frozenset[int]
     skipped: list[Span]
     stray: tuple[Span, ...]  # the part of `skipped` that `balancing` dropped
-    parser: InteractiveParser
-    before_statement: InteractiveParser  # its state at the start of the current statement
+    parser: Parser
+    before_statement: Parser  # its state at the start of the current statement
     errors: list[Diagnostic] = field(factory=list)
     place: int = 0  # index of the next token
     # The open brackets: "file", "body", "train", "group", "(" or "[", and whether the text closes them.
@@ -88,14 +86,14 @@ class RepairingReader:
         """A reader at the start of a text, to be parsed by the rule `start`."""
         balanced = balanced_tokens(source)
         tokens = (*balanced.tokens, end_token(source))
-        begin, before = (parser().parse_interactive("", start=start) for _ in range(2))
+        begin, before = (Parser(tables(), start) for _ in range(2))
         return cls(source, tokens, balanced.unclosed, list(balanced.dropped), balanced.dropped, begin, before)
 
-    def read(self) -> Tree[Token] | None:
+    def read(self) -> Tree | None:
         """Lark's tree of the repaired text, or None if nothing is readable."""
         while self.place < len(self.tokens) - 1:
             token = self.tokens[self.place]
-            if token.start_pos == token.end_pos:
+            if token.start == token.end:
                 self._report_inserted(token)
             if self._reads(token):
                 self.place += 1
@@ -113,15 +111,15 @@ class RepairingReader:
             self._reads(self._inserted("param"))
         if not self._complete(END, END):
             return None
-        return self.parser.feed_eof()  # type: ignore[no-untyped-call,no-any-return]
+        return self.parser.finish()
 
     def _reads(self, token: Token) -> bool:
         """Read a token if the parser accepts it; whether it did."""
-        if token.type not in self.parser.choices():  # type: ignore[no-untyped-call]
+        if token.type not in self.parser.choices():
             return False
         try:
-            self.parser.feed_token(token)
-        except UnexpectedToken:
+            self.parser.feed(token)
+        except MisplacedError:
             return False
         self._track(token)
         return True
@@ -129,7 +127,7 @@ class RepairingReader:
     def _track(self, token: Token) -> None:
         kind = str(token)
         if kind in _VALUES:
-            self.open.append((kind, bool(token.end_pos != token.start_pos) and token.start_pos not in self.unclosed))
+            self.open.append((kind, bool(token.end != token.start) and token.start not in self.unclosed))
         elif kind == "{":
             head = str(self.tokens[self.statement])
             outer = self.open[-1][0]
@@ -144,7 +142,7 @@ class RepairingReader:
     def _start_statement(self, place: int, *, keeps_repairs: bool = False) -> None:
         """Start a statement at the token `place`. `keeps_repairs`: continue the repair count of the previous one."""
         # A shallow copy is enough: parsing never changes values that were parsed before.
-        self.before_statement = self.parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
+        self.before_statement = self.parser.copy()
         self.statement = place
         if not keeps_repairs:
             self.statement_repairs = 0
@@ -192,7 +190,7 @@ class RepairingReader:
         """Record the error for which `balancing` inserted a brace, unless the text has unequal numbers of braces."""
         text = self.source.text
         if str(token) == "{":
-            here = Token(NEW_LINE, "\n", start_pos=token.start_pos)
+            here = Token(NEW_LINE, "\n", token.start)
             self.errors.append(Misplaced(self.source, here, self._accepts(), Brackets((), ())).diagnostic())
         elif text.count("{") == text.count("}"):
             item = next((one for one in self.tokens[self.place :] if one in ITEMS), None)
@@ -221,12 +219,12 @@ class RepairingReader:
         meant = nearest(str(first), KEYWORDS) if first.type == "NAME" and self.statement <= self.place else None
         if meant is None:
             return None
-        trial = self.before_statement.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
-        keyword = inserted(meant, first.start_pos or 0, first.end_pos)
+        trial = self.before_statement.copy()
+        keyword = inserted(meant, first.start, first.end)
         try:
             for token in (keyword, *self.tokens[self.statement + 1 : end]):
-                trial.feed_token(token)
-        except UnexpectedToken:
+                trial.feed(token)
+        except MisplacedError:
             return None
         if self.tokens[end].type not in trial.accepts():
             return None
@@ -293,9 +291,9 @@ class RepairingReader:
     def _skip(self, end: int) -> None:
         """Drop the tokens before `end`."""
         dropped = self.tokens[self.place : end]
-        real = [token for token in dropped if token.end_pos != token.start_pos]
+        real = [token for token in dropped if token.end != token.start]
         if real:
-            self.skipped.append(Span(self.source, real[0].start_pos or 0, real[-1].end_pos or 0))
+            self.skipped.append(Span(self.source, real[0].start, real[-1].end))
         self.place = max(self.place, end)
         if dropped and dropped[-1].type == NEW_LINE:  # the next line has an error of its own
             self._start_statement(self.place)
@@ -312,19 +310,19 @@ class RepairingReader:
                 return i
             if _kind(token) in _ENDS and not (str(token) == "|" and (depth > 0 or in_values)):
                 return i
-            depth += (token in {"(", "["} and token.start_pos not in self.unclosed) - (token in {")", "]"})
+            depth += (token in {"(", "["} and token.start not in self.unclosed) - (token in {")", "]"})
         return len(self.tokens) - 1
 
     def _is_in_values(self) -> bool:
         return self.open[-1][0] in _VALUES
 
     def _accepts(self) -> set[str]:
-        return self.parser.accepts()  # type: ignore[no-untyped-call,no-any-return]
+        return self.parser.accepts()
 
     def _inserted(self, text: str, kind: str = "") -> Token:
         """A token inserted in the gap before `place`."""
-        following = self.tokens[self.place].start_pos or 0
-        begin = max((token.end_pos or 0 for token in self.tokens[max(0, self.place - 1) : self.place]), default=0)
+        following = self.tokens[self.place].start
+        begin = max((token.end for token in self.tokens[max(0, self.place - 1) : self.place]), default=0)
         gap = self.source.text[begin:following]
         end = min([begin + i for i in (gap.find("\n"), gap.find("#")) if i >= 0], default=following)
         start = begin if text == "" else end

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from itertools import islice
 
 from attrs import define, field
-from lark import Token
-from lark.exceptions import UnexpectedToken
 
 from cifar_dsl.foundation import limits
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax.balancing import legible
 from cifar_dsl.language.syntax.explanations import Brackets, Misplaced, character_error, span_of, unbalanced_error
+from cifar_dsl.language.syntax.lalr import MisplacedError, Token
+from cifar_dsl.language.syntax.lexer import lex
 from cifar_dsl.language.syntax.newlines import OversizeError, UnbalancedError
 from cifar_dsl.language.syntax.repairs import RepairingReader
-from cifar_dsl.language.syntax.tables import START_SPEC, lex
+from cifar_dsl.language.syntax.tables import START_SPEC
 
 
 def syntax_errors(source: Source, start: str, refusal: Exception) -> list[Diagnostic]:
@@ -23,8 +23,8 @@ def syntax_errors(source: Source, start: str, refusal: Exception) -> list[Diagno
     found = list(text.errors)
     if text.oversize is None:
         found += islice(_grammar_errors(source, text, start), limits.current().diagnostics - len(found))
-    if not found and isinstance(refusal, UnexpectedToken):  # repaired without a report
-        token, accepts = refusal.token, refusal.accepts or set()
+    if not found and isinstance(refusal, MisplacedError):  # repaired without a report
+        token, accepts = refusal.token, refusal.parser.accepts()
         found.append(Misplaced(source, token, accepts, Brackets.of(text.tokens)).diagnostic())
     return found
 
@@ -64,7 +64,7 @@ def _grammar_errors(source: Source, text: _Tokens, start: str) -> Iterator[Diagn
     if text.unbalanced:
         unbalanced = unbalanced_error(source, text.unbalanced, Brackets.of(text.tokens), reader.stray)
         if text.unbalanced.token is not None:
-            limit = text.unbalanced.token.start_pos or 0  # later errors may result from it
+            limit = text.unbalanced.token.start  # later errors may result from it
     for error in misplaced:
         place = _first_place(error)
         line = source.position(place)[0]

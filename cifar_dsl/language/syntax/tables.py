@@ -1,27 +1,22 @@
-"""The parser, built from prepared tables if they match the grammar, else from the grammar itself.
+"""The parser's tables: made by lark from `grammar/arch.lark`, and prepared in `tables.json`.
 
-Building LALR tables takes five times as long as checking a spec, so `tables.json` stores them. It holds plain
-data (lark's own cache would be a pickle in a predictable temporary path) and is used only if it was built from the
-same rules (comments don't count) by the same version of lark. `python -m cifar_dsl.language.syntax` regenerates it; a
-test fails if it is stale.
-
-All uses of undocumented lark APIs are here: `Lark._load_from_dict` and `memo_serialize`, since lark's public ways
-to store tables are generated code and pickles; and `BasicLexer`, `LexerThread` and `lexer_conf`, since `Lark.lex`
-builds a new lexer for each text.
+Building LALR tables takes longer than checking a spec, so they are kept in `tables.json` beside this file, as plain
+data. They are used only when they were made from these very rules (comments don't count); otherwise lark builds them
+again. `python -m cifar_dsl.language.syntax` writes the file; a test fails when it is stale.
 """
 
 import json
-from collections.abc import Iterator
+import re
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lark
-from lark import Lark, Token
-from lark.lexer import BasicLexer, LexerThread
-
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.resources import grammar_path
-from cifar_dsl.language.syntax.newlines import NewLineFilter
+from cifar_dsl.language.syntax.lalr import Rule, Tables
+
+if TYPE_CHECKING:
+    import lark
 
 START_SPEC = "spec"
 START_OVERRIDE = "override"
@@ -30,39 +25,46 @@ START_AXIS = "axis"
 _TABLES = Path(__file__).with_name("tables.json")
 
 
+@frozen
+class Terminals:
+    """A regular expression for any token, and the types of fixed texts: keywords and signs.
+
+    The type of any other token is the name of the group that matched.
+    """
+
+    pattern: str
+    texts: dict[str, str]
+    ignored: frozenset[str]
+
+
 @cache
-def parser() -> Lark:
-    """The parser of specs, overrides and axes."""
+def _prepared() -> dict[str, Any]:
     if _TABLES.is_file():
-        stored = json.loads(_TABLES.read_text(encoding="utf-8"))
+        stored: dict[str, Any] = json.loads(_TABLES.read_text(encoding="utf-8"))
         if stored["key"] == _key():
-            # As lark's standalone parsers do. JSON turns the integer keys of the tables into text.
-            return Lark._load_from_dict(  # type: ignore[no-untyped-call,no-any-return]  # noqa: SLF001
-                _with_integer_keys(stored["data"]),
-                {int(k): v for k, v in stored["memo"].items()},
-                postlex=NewLineFilter(),
-            )
-    return build(postlex=NewLineFilter())
+            return stored
+    return generated()
 
 
 @cache
-def _lexer() -> BasicLexer:
-    """The shared lexer: `Lark.lex` would build one for each text, which takes longer than reading a short text."""
-    return BasicLexer(parser().lexer_conf)
+def tables() -> Tables:
+    """The parser's tables."""
+    data = _prepared()
+    rules = [Rule(*rule) for rule in data["rules"]]
+    return Tables(data["actions"], data["gotos"], rules, data["starts"])
 
 
-def lex(text: str) -> Iterator[Token]:
-    """The tokens for the parser. Raises the errors of NewLineFilter and lark's lexer lazily."""
-    return NewLineFilter().process(raw_tokens(text))
+@cache
+def terminals() -> Terminals:
+    """The lexer's terminals."""
+    data = _prepared()
+    return Terminals(data["pattern"], data["texts"], frozenset(data["ignored"]))
 
 
-def raw_tokens(text: str) -> Iterator[Token]:
-    """The tokens of a text, with all new lines. Raises the errors of lark's lexer lazily."""
-    return LexerThread.from_text(_lexer(), text).lex(None)  # type: ignore[no-any-return,no-untyped-call]
+def build(**options: Any) -> "lark.Lark":
+    """Lark's parser, made from the grammar. `options` are lark's."""
+    from lark import Lark
 
-
-def build(**options: Any) -> Lark:
-    """Build the parser from the grammar. `options` are passed to lark."""
     return Lark(
         grammar_path().read_text(encoding="utf-8"),
         parser="lalr",
@@ -75,59 +77,76 @@ def build(**options: Any) -> Lark:
     )
 
 
-def generate() -> str:
-    """The text of `tables.json` for the current grammar. Deterministic."""
-    from lark.grammar import Rule
-    from lark.lexer import TerminalDef
-
-    data, memo = build().memo_serialize([TerminalDef, Rule])
-    tables = data["parser"]["parser"]
-    data["parser"]["parser"] = tables | _numbered(tables)
-    return json.dumps({"key": _key(), "data": data, "memo": memo}, separators=(",", ":")) + "\n"
+def generated() -> dict[str, Any]:
+    """The content of `tables.json` for the grammar as it stands, always the same."""
+    parser = build()
+    return {"key": _key(), **_terminals(parser), **_tables(parser)}
 
 
-def _numbered(tables: dict[str, Any]) -> dict[str, Any]:
-    """The tables with tokens and states renumbered, since lark numbers them in the order of sets."""
-    names = tables["tokens"]
-    starts = tables["start_states"]
-    number = {name: i for i, name in enumerate(sorted(names.values()))}
-    order = [starts[name] for name in sorted(starts)]
-    actions: dict[int, list[tuple[str, Any]]] = {}
-    for state in order:  # grows during the loop
-        actions[state] = sorted((names[token], action) for token, action in tables["states"][state].items())
-        found = (target for _, (is_reduce, target) in actions[state] if not is_reduce)
-        order.extend(target for target in dict.fromkeys(found) if target not in order)
-    place = {state: i for i, state in enumerate(order)}
-    return {
-        "tokens": {i: name for name, i in number.items()},
-        "states": {
-            place[state]: {
-                number[name]: (is_reduce, target if is_reduce else place[target])
-                for name, (is_reduce, target) in actions[state]
-            }
-            for state in order
-        },
-        "start_states": {name: place[state] for name, state in sorted(starts.items())},
-        "end_states": {name: place[state] for name, state in sorted(tables["end_states"].items())},
-    }
+def _terminals(parser: "lark.Lark") -> dict[str, Any]:
+    """Ordered as in lark's lexer: by priority; patterns before fixed texts; the longest first."""
+    patterns = [terminal for terminal in parser.terminals if terminal.pattern.type == "re"]
+    patterns.sort(key=lambda one: (-one.priority, -one.pattern.max_width, -len(one.pattern.value), one.name))
+    texts = {one.pattern.value: one.name for one in parser.terminals if one.pattern.type == "str"}
+    words = "|".join(f"(?P<{one.name}>{one.pattern.to_regexp()})" for one in patterns)
+    signs = [text for text in texts if not re.fullmatch(words, text)]  # a keyword is a NAME first
+    signs.sort(key=lambda text: (-len(text), text))
+    pattern = "|".join([words, *map(re.escape, signs)])
+    return {"pattern": pattern, "texts": dict(sorted(texts.items())), "ignored": parser.ignore_tokens}
+
+
+def _tables(parser: "lark.Lark") -> dict[str, Any]:
+    """The tables of lark's parser, whose states are numbered anew: lark numbers them in the order of a set."""
+    table = parser.parser.parser._parse_table  # noqa: SLF001
+    rules = sorted(parser.rules, key=lambda rule: (rule.origin.name, rule.order))
+    first = [table.start_states[name] for name in sorted(table.start_states)]
+    order = {state: i for i, state in enumerate(first)}
+    waiting = first.copy()
+    actions: list[dict[str, int]] = []
+    gotos: list[dict[str, int]] = []
+    for state in waiting:  # which grows
+        actions.append({})
+        gotos.append({})
+        for name, (action, target) in sorted(table.states[state].items()):
+            if action.name == "Reduce":
+                actions[-1][name] = ~rules.index(target)
+                continue
+            if target not in order:
+                order[target] = len(order)
+                waiting.append(target)
+            (actions if name.isupper() else gotos)[-1][name] = order[target]
+    starts = {name: [order[state], order[table.end_states[name]]] for name, state in sorted(table.start_states.items())}
+    return {"starts": starts, "rules": [_rule(rule) for rule in rules], "actions": actions, "gotos": gotos}
+
+
+def _rule(rule: Any) -> list[Any]:
+    """The arguments of `lalr.Rule`."""
+    kept = rule.options.keep_all_tokens
+    children: list[int | None] = []
+    symbols = iter(enumerate(rule.expansion))
+    for is_absent in rule.options.empty_indices or [False] * len(rule.expansion):
+        if is_absent:  # a `[...]` between the symbols
+            children.append(None)
+            continue
+        i, symbol = next(symbols)
+        if kept or not (symbol.is_term and symbol.filter_out):
+            children.append(i)
+    is_inlined = rule.origin.name.startswith("_")
+    yields_child = rule.options.expand1 and not rule.alias
+    name = None if is_inlined else rule.alias or rule.origin.name
+    return [rule.origin.name, len(rule.expansion), name, yields_child, children]
 
 
 def _key() -> str:
     lines = grammar_path().read_text(encoding="utf-8").splitlines()
-    rules = "\n".join(line.partition(" //")[0].rstrip() for line in lines if not line.startswith("//"))
-    return f"lark {lark.__version__}\n{rules}"
+    return "\n".join(line.partition(" //")[0].rstrip() for line in lines if not line.startswith("//"))
+
+
+def generate() -> str:
+    """The text of `tables.json`."""
+    return json.dumps(generated(), separators=(",", ":")) + "\n"
 
 
 def write() -> None:
-    """Regenerate `tables.json`."""
+    """Write `tables.json` anew."""
     _TABLES.write_text(generate(), encoding="utf-8")
-
-
-def _with_integer_keys(data: dict[str, Any]) -> dict[str, Any]:
-    tables = data["parser"]["parser"]
-    tables["tokens"] = {int(token): name for token, name in tables["tokens"].items()}
-    tables["states"] = {
-        int(state): {int(token): action for token, action in actions.items()}
-        for state, actions in tables["states"].items()
-    }
-    return data

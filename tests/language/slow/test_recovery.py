@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.language.syntax import Recovered, nodes
+from cifar_dsl.language.syntax.lexer import raw_tokens
 from cifar_dsl.language.syntax.newlines import NEW_LINE
-from cifar_dsl.language.syntax.tables import raw_tokens
 
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(specs_directory().rglob("*.arch"))}
 INSERTED = [
@@ -65,13 +65,13 @@ def test_one_damaged_token_keeps_everything_else_in_the_tree(name: str, data: st
     tokens = [token for token in raw_tokens(text) if token.type != NEW_LINE]
     i = data.draw(st.integers(0, len(tokens) - 1), label="token")
     inserted = data.draw(st.sampled_from(["", *INSERTED]), label="inserted")
-    start = tokens[i].start_pos or 0
-    end = start if inserted else (tokens[i].end_pos or 0)
+    start = tokens[i].start
+    end = start if inserted else tokens[i].end
     result = recovered(text[:start] + inserted + " " * bool(inserted) + text[end:])
 
     grown = len(inserted) + bool(inserted) - (end - start)
-    first = tokens[max(0, i - 1)].start_pos or 0  # the damage, and the tokens on either side of it
-    last = tokens[min(i + (not inserted), len(tokens) - 1)].end_pos or 0
+    first = tokens[max(0, i - 1)].start  # the damage, and the tokens on either side of it
+    last = tokens[min(i + (not inserted), len(tokens) - 1)].end
     here = places(result.spec)
     for node, begins, ends in places(parse(text)):
         if ends < first:

@@ -1,19 +1,17 @@
 import json
 
 import pytest
-from lark import Lark
 from lark.parsers.lalr_parser import LALR_Parser
 
 from cifar_dsl.foundation.resources import grammar_path
 from cifar_dsl.language.syntax import KEYWORDS, tables
-from cifar_dsl.language.syntax.explanations import END
-from cifar_dsl.language.syntax.newlines import NewLineFilter
+from cifar_dsl.language.syntax.lalr import END
 from cifar_dsl.language.syntax.words import TERMINALS
 
 
 def test_grammar_is_lalr_without_conflicts_or_ambiguous_terminals() -> None:
     pytest.importorskip("interegular", reason="lark's strict mode compares terminals with it")
-    parser = tables.build(postlex=NewLineFilter(), strict=True)
+    parser = tables.build(strict=True)
     assert isinstance(parser.parser.parser, LALR_Parser)
 
 
@@ -22,22 +20,13 @@ def test_prepared_tables_are_those_of_the_grammar() -> None:
 
 
 def test_prepared_tables_are_used() -> None:
-    assert json.loads(tables._TABLES.read_text(encoding="utf-8"))["key"] == tables._key()
+    assert tables._prepared() == json.loads(tables._TABLES.read_text(encoding="utf-8"))
 
 
 def test_tables_of_another_grammar_are_not_used(tmp_path, monkeypatch) -> None:
     (tmp_path / "tables.json").write_text(json.dumps({"key": "another"}), encoding="utf-8")
     monkeypatch.setattr(tables, "_TABLES", tmp_path / "tables.json")
-    assert isinstance(tables.parser.__wrapped__(), Lark)
-
-
-def test_prepared_tables_give_the_tree_that_the_grammar_gives() -> None:
-    from helpers.specs import SHIPPED
-
-    built = tables.build(postlex=NewLineFilter())
-    for path in SHIPPED:
-        text = path.read_text(encoding="utf-8")
-        assert tables.parser().parse(text, start="spec") == built.parse(text, start="spec")
+    assert tables._prepared.__wrapped__() == tables.generated()
 
 
 def test_keywords_match_the_grammar() -> None:
@@ -46,9 +35,8 @@ def test_keywords_match_the_grammar() -> None:
 
 
 def test_every_terminal_that_is_no_fixed_text_has_a_description_for_messages() -> None:
-    conf = tables.parser().lexer_conf
-    patterns = {terminal.name for terminal in tables.parser().terminals if terminal.pattern.type == "re"}
-    assert patterns - set(conf.ignore) | {END} == set(TERMINALS)
+    patterns = {terminal.name for terminal in tables.build().terminals if terminal.pattern.type == "re"}
+    assert patterns - tables.terminals().ignored | {END} == set(TERMINALS)
 
 
 def test_comments_of_the_grammar_do_not_make_the_tables_stale(tmp_path, monkeypatch) -> None:
