@@ -96,7 +96,7 @@ def _terminals(parser: "lark.Lark") -> dict[str, Any]:
 
 
 def _tables(parser: "lark.Lark") -> dict[str, Any]:
-    """The tables of lark's parser, whose states are numbered anew: lark numbers them in the order of a set."""
+    """The tables of lark's parser, with its states renumbered: lark numbers them in the order of a set."""
     table = parser.parser.parser._parse_table  # noqa: SLF001
     rules = sorted(parser.rules, key=lambda rule: (rule.origin.name, rule.order))
     first = [table.start_states[name] for name in sorted(table.start_states)]
@@ -148,5 +148,5 @@ def generate() -> str:
 
 
 def write() -> None:
-    """Write `tables.json` anew."""
+    """Rewrite `tables.json`."""
     _TABLES.write_text(generate(), encoding="utf-8")
