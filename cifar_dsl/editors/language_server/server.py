@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,20 +14,14 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import JsonRPCProtocol
 from pygls.uris import uri_scheme
 
-from cifar_dsl.editors.language_server import (
-    code_actions,
-    completion,
-    formatting,
-    navigation,
-    renaming,
-    signatures,
-    symbols,
-)
+from cifar_dsl.editors.language_server import code_actions, completion, navigation, renaming, symbols
 from cifar_dsl.editors.language_server.diagnostics import SOURCE, diagnostics
 from cifar_dsl.editors.language_server.documents import Documents
+from cifar_dsl.editors.language_server.formatting import formatting
 from cifar_dsl.editors.language_server.hover import hover
 from cifar_dsl.editors.language_server.inlay_hints import inlay_hints
 from cifar_dsl.editors.language_server.positions import Positions
+from cifar_dsl.editors.language_server.signatures import signature_help
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.version import __version__
 
@@ -175,9 +170,28 @@ def _set_folders(server: SpecServer, uris: Iterable[str]) -> None:
 
 # ---- requests
 
+_Handler = Callable[[SpecServer, Any], Any]
 
-def _hover(server: SpecServer, params: types.HoverParams) -> types.Hover | None:
-    return hover(*server.at(params))
+
+def _at_position(capability: Callable[[Documents, Path, int], Any]) -> _Handler:
+    """The handler of a capability for a position; it answers with an error if the capability raises UserError."""
+
+    def handler(server: SpecServer, params: Any) -> Any:
+        try:
+            return capability(*server.at(params))
+        except UserError as error:
+            raise JsonRpcException(error.message, _REQUEST_FAILED) from None
+
+    return handler
+
+
+def _in_document(capability: Callable[[Documents, Path], Any]) -> _Handler:
+    """The handler of a capability for a whole document."""
+
+    def handler(server: SpecServer, params: Any) -> Any:  # pygls passes the server because of its type
+        return capability(server.documents, server.path(params))
+
+    return handler
 
 
 def _inlay_hints(server: SpecServer, params: types.InlayHintParams) -> list[types.InlayHint]:
@@ -189,54 +203,20 @@ def _completion(server: SpecServer, params: types.CompletionParams) -> list[type
     return completion.completions(*server.at(params), snippets=snippets)
 
 
-def _signature_help(server: SpecServer, params: types.SignatureHelpParams) -> types.SignatureHelp | None:
-    return signatures.signature_help(*server.at(params))
-
-
-def _definition(server: SpecServer, params: types.DefinitionParams) -> types.Location | None:
-    return navigation.definition(*server.at(params))
-
-
 def _references(server: SpecServer, params: types.ReferenceParams) -> list[types.Location]:
     include_definitions = params.context.include_declaration
     return navigation.references(*server.at(params), include_definitions=include_definitions)
 
 
-def _highlights(server: SpecServer, params: types.DocumentHighlightParams) -> list[types.DocumentHighlight]:
-    return navigation.highlights(*server.at(params))
-
-
-def _prepare_rename(server: SpecServer, params: types.PrepareRenameParams) -> types.PrepareRenamePlaceholder:
-    try:
-        return renaming.prepare_rename(*server.at(params))
-    except UserError as error:
-        raise JsonRpcException(error.message, _REQUEST_FAILED) from None
-
-
-def _rename(server: SpecServer, params: types.RenameParams) -> types.WorkspaceEdit:
-    try:
-        return renaming.rename(*server.at(params), params.new_name)
-    except UserError as error:
-        raise JsonRpcException(error.message, _REQUEST_FAILED) from None
-
-
-def _formatting(server: SpecServer, params: types.DocumentFormattingParams) -> list[types.TextEdit]:
-    return formatting.formatting(server.documents, server.path(params))
+def _rename(server: SpecServer, params: types.RenameParams) -> Any:
+    return _at_position(partial(renaming.rename, new=params.new_name))(server, params)
 
 
 def _code_actions(server: SpecServer, params: types.CodeActionParams) -> list[types.CodeAction]:
     return code_actions.code_actions(server.documents, server.path(params), params.range, params.context.only)
 
 
-def _document_symbols(server: SpecServer, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
-    return symbols.document_symbols(server.documents, server.path(params))
-
-
-def _folding_ranges(server: SpecServer, params: types.FoldingRangeParams) -> list[types.FoldingRange]:
-    return symbols.folding_ranges(server.documents, server.path(params))
-
-
-_HANDLERS: dict[str, tuple[Callable[[SpecServer, Any], Any], Any]] = {
+_HANDLERS: dict[str, tuple[_Handler, Any]] = {
     types.INITIALIZE: (_initialize, None),
     types.INITIALIZED: (_initialized, None),
     types.TEXT_DOCUMENT_DID_OPEN: (_did_open, None),
@@ -244,19 +224,19 @@ _HANDLERS: dict[str, tuple[Callable[[SpecServer, Any], Any], Any]] = {
     types.TEXT_DOCUMENT_DID_CLOSE: (_did_close, None),
     types.WORKSPACE_DID_CHANGE_WATCHED_FILES: (_files_changed, None),
     types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: (_folders_changed, None),
-    types.TEXT_DOCUMENT_HOVER: (_hover, None),
+    types.TEXT_DOCUMENT_HOVER: (_at_position(hover), None),
     types.TEXT_DOCUMENT_INLAY_HINT: (_inlay_hints, None),
     types.TEXT_DOCUMENT_COMPLETION: (_completion, types.CompletionOptions(trigger_characters=[".", "(", "=", '"'])),
-    types.TEXT_DOCUMENT_SIGNATURE_HELP: (_signature_help, types.SignatureHelpOptions(["(", ","], [")"])),
-    types.TEXT_DOCUMENT_DEFINITION: (_definition, None),
+    types.TEXT_DOCUMENT_SIGNATURE_HELP: (_at_position(signature_help), types.SignatureHelpOptions(["(", ","], [")"])),
+    types.TEXT_DOCUMENT_DEFINITION: (_at_position(navigation.definition), None),
     types.TEXT_DOCUMENT_REFERENCES: (_references, None),
-    types.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT: (_highlights, None),
-    types.TEXT_DOCUMENT_PREPARE_RENAME: (_prepare_rename, None),
+    types.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT: (_at_position(navigation.highlights), None),
+    types.TEXT_DOCUMENT_PREPARE_RENAME: (_at_position(renaming.prepare_rename), None),
     types.TEXT_DOCUMENT_RENAME: (_rename, None),
-    types.TEXT_DOCUMENT_FORMATTING: (_formatting, None),
+    types.TEXT_DOCUMENT_FORMATTING: (_in_document(formatting), None),
     types.TEXT_DOCUMENT_CODE_ACTION: (_code_actions, types.CodeActionOptions(code_actions.KINDS)),
-    types.TEXT_DOCUMENT_DOCUMENT_SYMBOL: (_document_symbols, None),
-    types.TEXT_DOCUMENT_FOLDING_RANGE: (_folding_ranges, None),
+    types.TEXT_DOCUMENT_DOCUMENT_SYMBOL: (_in_document(symbols.document_symbols), None),
+    types.TEXT_DOCUMENT_FOLDING_RANGE: (_in_document(symbols.folding_ranges), None),
 }
 
 

@@ -261,10 +261,13 @@ async def test_an_editor_with_few_capabilities_and_crlf_line_endings(start) -> N
 # ---- bugs
 
 BROKEN_SERVER = """
-from cifar_dsl.editors.language_server import server
+from cifar_dsl.editors.language_server import hover
 
 def broken_hover(*arguments):
     raise RuntimeError("hover is broken")
+
+hover.hover = broken_hover
+from cifar_dsl.editors.language_server import server
 
 diagnostics = server.diagnostics
 
@@ -273,7 +276,7 @@ def broken_diagnostics(documents, path):
         raise RuntimeError("diagnostics are broken")
     return diagnostics(documents, path)
 
-server.hover, server.diagnostics = broken_hover, broken_diagnostics
+server.diagnostics = broken_diagnostics
 server.make_server().start_io()
 """
 
