@@ -1,4 +1,4 @@
-"""What can be seen from outside is as it was when it was recorded; `record.py` says how to record it anew."""
+"""What can be seen from outside is as it was when it was recorded; `record.py` records it again."""
 
 import hashlib
 import json
@@ -191,7 +191,7 @@ def test_training_from_python_is_training_from_the_command_line(runs: Path, tmp_
 
 
 def test_trainings_in_other_processes_give_the_same(tmp_path: Path) -> None:
-    """Processes that are started anew find the package by its modules' names."""
+    """Processes that start again find the package by its modules' names."""
     data, runs = pictures(tmp_path / "pictures.npz"), tmp_path / "runs"
     options = ["--data", f"npz:{data}", "--runs", runs, "--threads", "1", "--seeds", "2", "--json"]
     command = [sys.executable, "-m", "cifar_dsl", "train", RECORDED / "small.arch", *options, "--jobs", "2"]
