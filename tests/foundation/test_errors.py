@@ -22,11 +22,13 @@ INTERNAL = {
     "JoinError",
     "LiteralError",
     "MisfitError",
+    "MisplacedError",
     "OutOfRangeError",
     "OversizeError",
     "TooLargeError",
     "UnbalancedError",
     "UnfitError",
+    "UnreadableError",
 }
 
 
