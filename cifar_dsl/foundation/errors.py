@@ -23,7 +23,7 @@ class CifarDslError(Exception):
 class UserError(CifarDslError):
     """An error other than in a spec that the user can fix: `message` states the problem, `help` the fix.
 
-    Commands and the API raise it for invalid arguments. The command line prints it and exits with 1.
+    Raised by commands and the API for invalid arguments. The command line prints it and exits with 1.
     """
 
     def __init__(self, message: str, *help: str, reason: str = "") -> None:  # noqa: A002
