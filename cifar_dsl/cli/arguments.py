@@ -34,7 +34,7 @@ root: Decorator = click.option(
     group=_TARGET,
     beside_resume=False,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The folder that `extends` can't leave [default: the spec's folder].",
+    help="Root folder: `extends` can't read files outside it [default: the spec's folder].",
 )
 
 

@@ -65,14 +65,17 @@ def download(name: str, data_dir: Path | None) -> None:
 
 @command.command(name="import")
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--to", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this .npz file.")
+@click.option(
+    "--to", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the dataset to this .npz file."
+)
 @click.option("--replace", is_flag=True, help="Replace a stored CIFAR-100 that has other images.")
 @with_option(RunOptions, "data_dir")
 def import_(directory: Path, file: Path | None, replace: bool, data_dir: Path | None) -> None:
     """Import a folder of images, DIRECTORY/train|test/<class>/*.png.
 
-    Images with the classes of CIFAR-10 (which must be exactly the published ones) or CIFAR-100 are stored and used as
-    that dataset from then on. Write any other dataset to a file with --to, and train on it with `--data npz:FILE`.
+    If the classes are those of CIFAR-10 or CIFAR-100, the images are stored and used as that dataset from then on; for
+    CIFAR-10, they must be exactly the published ones. Write any other dataset to a file with --to, and train on it
+    with `--data npz:FILE`.
     """
     from cifar_dsl.cli.progress import DownloadProgress
     from cifar_dsl.training.datasets.cifar import ARCHIVES, compare_to_published

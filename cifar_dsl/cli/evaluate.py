@@ -13,7 +13,7 @@ from cifar_dsl.training.options import RunOptions
 
 @click.command(name="evaluate")
 @arguments.run
-@click.option("--data", metavar="npz:PATH", help="The run's array file, if it has moved.")
+@click.option("--data", metavar="npz:PATH", help="New path of the run's .npz dataset, if it has moved.")
 @with_option(RunOptions, "data_dir")
 @with_option(RunOptions, "device")
 @with_option(RunOptions, "threads")

@@ -21,8 +21,12 @@ _STDIN = Path("<stdin>")  # its name in messages
 
 @click.command(name="fmt")
 @arguments.specs
-@click.option("--check", is_flag=True, help="Write nothing; list the files that would change, and exit with 1 if any.")
-@click.option("--diff", is_flag=True, help="Write nothing; print the changes as a diff, and exit with 1 if any.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; list the files that would change, and exit with 1 if there are any."
+)
+@click.option(
+    "--diff", is_flag=True, help="Write nothing; print the changes as a diff, and exit with 1 if there are any."
+)
 def command(specs: tuple[str, ...], check: bool, diff: bool) -> int:
     """Format SPECS: files, folders or globs of specs and libraries.
 

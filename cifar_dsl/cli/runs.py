@@ -44,7 +44,7 @@ def command() -> None:
 @with_option(RunOptions, "runs")
 @click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
 def list_(runs: Path, as_json: bool) -> None:
-    """List all runs with their status; an interrupted one with its next epoch."""
+    """List all runs with their status, and the next epoch of each interrupted run."""
     listed = list(entries(_folder(runs)))
     if as_json:
         click.echo(json.dumps([_fields(entry) for entry in listed], indent=2))
@@ -113,8 +113,10 @@ def _age(ctx: click.Context, parameter: click.Parameter, text: str | None) -> ti
 @click.option("--damaged", is_flag=True, help="Runs with a damaged file (reads all files).")
 @click.option("--diverged", is_flag=True, help="Runs whose loss became NaN or infinite.")
 @click.option("--complete", is_flag=True, help="Complete runs; narrow them down with --spec and --older-than.")
-@click.option("--leftovers", is_flag=True, help="What a crash left of replaced or removed runs.")
-@click.option("--checkpoints", is_flag=True, help="All checkpoints of interrupted runs except the last.")
+@click.option(
+    "--leftovers", is_flag=True, help="Files that a crash left behind while a run was being replaced or removed."
+)
+@click.option("--checkpoints", is_flag=True, help="Checkpoints of interrupted runs, except the last one of each run.")
 @click.option(
     "--spec", "specs", multiple=True, metavar="NAME", help="Only runs of specs with this name (a pattern: res*)."
 )
@@ -136,7 +138,7 @@ def prune(
     dry_run: bool,
     yes: bool,
 ) -> int:
-    """List the matching runs, ask, and remove them. Never removes a run that is being trained."""
+    """List the matching runs, and remove them after a prompt. Never removes a run that is being trained."""
     wanted = {
         Status.UNFINISHED: unfinished,
         Status.FAILED: failed,

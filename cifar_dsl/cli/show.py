@@ -52,7 +52,7 @@ class _PictureFile(click.Path):
     "--depth",
     type=click.IntRange(0),
     metavar="N",
-    help="Expand blocks in pictures to this nesting depth [default: as deep as stays readable].",
+    help="Expand blocks in pictures to this nesting depth [default: the deepest that stays readable].",
 )
 def command(
     spec: Path,

@@ -38,7 +38,8 @@ def command(spec: Path, axes: tuple[str, ...], root: Path | None, dry_run: bool,
     cifar-dsl sweep specs/baseline.arch --set 'head=[64],[512],[512,256]' --set train.optimizer.lr=1e-3,3e-4
 
     Runs are identified by fingerprint, so `train --set` and `compare` share the runs of a sweep. OUT gets the same
-    files as with `compare`. With --baseline, one of the combinations is the baseline, and SPEC itself is left out.
+    files as with `compare`. To use one of the combinations as the baseline, name it with --baseline; SPEC itself is
+    then left out.
     """  # noqa: D301  # click wants the character \b itself
     contestants = _contestants(spec, root, make_grid(axes), options)
     if dry_run:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     metavar="RUN",
     type=click.Path(path_type=Path),
     shell_complete=arguments.complete_runs,
-    help="Resume this interrupted run; takes the place of SPEC.",
+    help="Resume this interrupted run; pass it instead of SPEC.",
 )
 @click.option(
     "--dry-run",

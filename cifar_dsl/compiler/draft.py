@@ -84,7 +84,7 @@ class Draft:
         if layer.is_first() and tensor.number:
             raise self.reporter.error(
                 "E0306",
-                f"this {layer.name} is computed from the network's input images, but it isn't the first layer",
+                f"the weights of this {layer.name} are computed from the network's input images, so it must be first",
                 call.span,
                 help="make it the first stage of the model",
             )
@@ -161,12 +161,12 @@ class Draft:
         self._stages.append(node)
         self._parameters += node.cost.parameters
         if len(self._nodes) > self._limits.layers:
-            self.stop(f"a network has at most {self._limits.layers:,} layers", node.span, "layers")
+            self.stop(f"a network can have at most {self._limits.layers:,} layers", node.span, "layers")
         if node.shape.elements > self._limits.tensor:
-            most = f"a tensor has at most {self._limits.tensor:,} values per image"
+            most = f"a tensor can have at most {self._limits.tensor:,} values per image"
             self.stop(f"{most}; this one is {node.shape}", node.span, "tensor")
         if self._parameters > self._limits.parameters:
-            self.stop(f"a network has at most {self._limits.parameters:,} parameters", node.span, "parameters")
+            self.stop(f"a network can have at most {self._limits.parameters:,} parameters", node.span, "parameters")
         return Tensor(node.output, node.shape)
 
     # ---- limits
@@ -189,7 +189,7 @@ class Draft:
             help_text = "to stack a block, call it several times: `repeat 3 { ... }`"
             raise self.reporter.error("E0208", message, call.span, help=help_text)
         if len(active) >= self._limits.block_depth:
-            self.stop(f"block calls are nested at most {self._limits.block_depth} deep", call.span)
+            self.stop(f"block calls can be nested at most {self._limits.block_depth} deep", call.span)
 
     def stop(self, message: str, span: Span | None, raisable: str | None = None) -> NoReturn:
         """Report an exceeded limit, at the loop with the most rounds if there is one, and raise TooLargeError.

@@ -68,7 +68,7 @@ class _Expander:
     def _body(self, body: nodes.Body, scope: ValueScope, flow: Tensor, place: Place) -> Tensor:
         scope = ValueScope(scope)
         if self._depth >= (most := limits.current().body_depth):
-            self._draft.stop(f"bodies are nested at most {most} deep, including those of called blocks", body.span)
+            self._draft.stop(f"bodies can be nested at most {most} deep, including those of called blocks", body.span)
         self._depth += 1
         for stage in body.stages:
             self._draft.step(stage.span)

@@ -72,7 +72,7 @@ def load_program(path: Path, reader: SpecReader, overrides: Sequence[str], repor
         if base_path.resolve() in {file.resolve() for file, _ in files}:
             raise SpecError([_cycle(base, base_path, files)])
         if len(files) > (most := limits.current().extends_depth):
-            message = f"a chain of `extends` has at most {most} bases"
+            message = f"a chain of `extends` can have at most {most} bases"
             raise SpecError([Diagnostic("E0205", message, Label(base.span))])
         files.append((base_path, parse_spec(reader.read(base_path, base))))
     return _merge([spec for _, spec in files], overrides, reporter)

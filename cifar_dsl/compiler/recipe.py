@@ -195,7 +195,7 @@ class _RecipeMaker:
                 values[name] = setting.default
         if len(self._groups) > (most := limits.current().groups):
             span = list(self._groups.values())[most].name.span
-            message = f"a recipe has at most {most} groups, but this one has {len(self._groups)}"
+            message = f"a recipe can have at most {most} groups, but this one has {len(self._groups)}"
             self._reporter.error("E0403", message, span, help="merge some of them")
             return None
         groups = [self._group(group, values) for group in self._groups.values()]
@@ -234,7 +234,7 @@ class _RecipeMaker:
             if len(elements) == 1 and elements[0].kind == nodes.Name("none", given.span):
                 return ()
             if setting.most and len(elements) > (most := setting.most(limits.current())):
-                message = f"`{setting.name}` has at most {most} stages, but this has {len(elements)}"
+                message = f"`{setting.name}` can have at most {most} stages, but this has {len(elements)}"
                 raise self._reporter.error("E0403", message, given.chain.span, help="remove some")
             return tuple(self._choice(setting, element) for element in elements)
         if len(elements) > 1:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from cifar_dsl.compiler.values import BlockValue, Bound, Tensor
+from cifar_dsl.foundation.text import alternatives
 from cifar_dsl.ir import Declaration, Size, Symbol
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
@@ -45,7 +46,7 @@ def fits(value: Bound, types: Sequence[nodes.Identifier]) -> bool:
 
 def describe_types(types: Sequence[nodes.Identifier]) -> str:
     """The types in words, for messages."""
-    return " or ".join(_TYPES[one.text][0] if one.text in _TYPES else f"`{one}`" for one in types)
+    return alternatives([_TYPES[one.text][0] if one.text in _TYPES else f"`{one}`" for one in types])
 
 
 def words(blocks: Iterable[nodes.Block]) -> frozenset[str]:

@@ -50,7 +50,7 @@ def make_grid(texts: Sequence[str]) -> Grid:
     if count > MOST:
         factors = " x ".join(str(len(axis.values)) for axis in varied)
         raise SweepError(
-            f"{factors} values give a grid of {count:,} specs, but a sweep has at most {MOST}",
+            f"{factors} values give a grid of {count:,} specs, but a sweep can have at most {MOST}",
             "remove some values, or split the sweep: existing runs are reused",
         )
     names = dict(zip((axis.override.path for axis in varied), _short_names(varied), strict=True))

@@ -30,3 +30,8 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def alternatives(items: Sequence[str]) -> str:
+    """The items as a choice: `a`, `a or b`, `a, b or c`."""
+    return " or ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))

@@ -8,6 +8,7 @@ from typing import Any, cast
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import alternatives
 from cifar_dsl.ir import Declaration, Kind, Size, Symbol, Value
 
 
@@ -136,7 +137,7 @@ class Choice(Written):
         return str(value)
 
     def describe(self) -> str:
-        return " or ".join(f"`{name}`" for name in self.names)
+        return alternatives([f"`{name}`" for name in self.names])
 
     def symbols(self) -> tuple[str, ...]:
         return self.names
@@ -196,10 +197,8 @@ class ListOf(Written):
             raise UnfitError(self.describe()) from None
 
     def describe(self) -> str:
-        size = (
-            f" of {self.length}" if self.length else f" of at most {self.most(limits.current())}" if self.most else ""
-        )
-        return f"a list{size}, each {self.item.describe()}"
+        size = f"{self.length} " if self.length else f"at most {self.most(limits.current())} " if self.most else ""
+        return f"a list of {size}values, each {self.item.describe()}"
 
     def symbols(self) -> tuple[str, ...]:
         return self.item.symbols()

@@ -92,8 +92,8 @@ class RunOptions:
         "CPU threads, recorded in the run [default: torch's choice].", group=DEVICES, minimum=1
     )
     engine: str = option(
-        "How training steps run: eagerly, as recorded CUDA graphs, or eagerly with torch.compile. `auto` uses CUDA "
-        "graphs where possible.",
+        "How to run training steps: `eager`, `graph` (recorded CUDA graphs) or `compile` (eager, with torch.compile). "
+        "`auto` uses CUDA graphs where possible.",
         "auto",
         group=DEVICES,
         choices=("auto", "eager", "graph", "compile"),
@@ -135,7 +135,8 @@ class TrainOptions(RunOptions):
         beside_resume=False,
     )
     validation: int | None = option(
-        "Number of training images to hold out; the weights that are best on them are also saved (train.validation).",
+        "Number of training images to hold out; also saves the weights of the epoch that is best on them. "
+        "Overrides train.validation.",
         group=TARGET,
         metavar="IMAGES",
         minimum=0,
@@ -152,7 +153,8 @@ class TrainOptions(RunOptions):
     )
     seeds: int = option("Number of seeds to train.", 1, group=TARGET, minimum=1, beside_resume=False)
     jobs: int | None = option(
-        "Jobs to run in parallel [default: one per core, with one thread each; one per GPU, with all seeds of a spec].",
+        "Jobs to run in parallel [default: on CPUs, one single-threaded job per core; on GPUs, one job per GPU, which "
+        "trains all seeds of a spec].",
         group=DEVICES,
         minimum=1,
         beside_resume=False,
@@ -171,7 +173,8 @@ class TrainOptions(RunOptions):
         beside_resume=False,
     )
     log: tuple[str, ...] = option(
-        "Log every epoch to a tracker. Repeat for several trackers (pip install 'cifar-dsl[tensorboard]').",
+        "Log every epoch to a tracker; needs the extra of the same name (pip install 'cifar-dsl[tensorboard]'). Repeat "
+        "the option for several trackers.",
         (),
         group=TRACKERS,
         choices=("tensorboard", "mlflow", "wandb"),
@@ -207,7 +210,7 @@ class CompareOptions(TrainOptions):
     """Options of `compare` and `sweep`."""
 
     baseline: str | None = option(
-        "Spec to compare the others against [default: the spec that they extend; in a sweep, the spec itself].",
+        "Spec to compare the others against [default: the spec that the others extend; in a sweep, SPEC itself].",
         group=COMPARISON,
         metavar="NAME",
     )

@@ -106,7 +106,7 @@ def test_values_of_the_declared_types_are_accepted() -> None:
 
 def test_the_error_shows_both_places_and_the_declared_type() -> None:
     (error,) = errors_of(text_of("unit(4, norm=same)", TYPED))
-    assert error.message == "`norm` of `unit` must be `none` or `before` or `after`"
+    assert error.message == "`norm` of `unit` must be `none`, `before` or `after`"
     assert error.label is not None
     assert error.label.span.text == "same"
     assert error.secondary[0].span.text == "norm: none | before | after = none"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cifar_dsl.foundation.text import columns, duration, in_short
+from cifar_dsl.foundation.text import alternatives, columns, duration, in_short
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,10 @@ def test_columns_are_aligned_and_lines_end_without_spaces():
         "> a       100",
         "> longer    7  x",
     ]
+
+
+@pytest.mark.parametrize(
+    ("items", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")]
+)
+def test_alternatives_are_joined_by_commas_and_an_or(items, text):
+    assert alternatives(items) == text

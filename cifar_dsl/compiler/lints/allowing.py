@@ -72,7 +72,7 @@ def _unused(allowed: _Allowed) -> Diagnostic:
     elif allowed.code not in known_codes():
         message, help_text = f"unknown warning `{allowed.code}`", "`cifar-dsl explain` lists all codes"
     else:
-        message, help_text = f"`{allowed.code}` is allowed here but not reported", "delete it"
+        message, help_text = f"`{allowed.code}` is allowed here, but nothing here causes it", "delete it"
     return Diagnostic("W0101", message, Label(allowed.span), help=(help_text,), fixes=_deletion(allowed.span))
 
 

@@ -28,14 +28,14 @@ class NameErrors:
         elif name.text in FUNCTIONS:
             taken = "a built-in function has this name"
         elif is_stage and (name.text in MODULE_ATTRIBUTES or name.text.startswith("_")):
-            taken = "PyTorch modules reserve it"
+            taken = "PyTorch modules reserve this name"
         if taken:
             self.reporter.error("E0209", f"can't define `{name}`: {taken}", name.span, help="choose another name")
 
     def check_label(self, label: nodes.Identifier) -> None:
         """Report a label that would collide with an attribute of PyTorch modules."""
         if label.text in MODULE_ATTRIBUTES or label.text.startswith("_"):
-            message = f"can't name a stage `{label}`: PyTorch modules reserve it"
+            message = f"can't name a stage `{label}`: PyTorch modules reserve this name"
             self.reporter.error("E0209", message, label.span, help="choose another name")
 
     def check_types(self, types: tuple[nodes.Identifier, ...]) -> None:
@@ -69,7 +69,7 @@ class NameErrors:
         """Report a layer or block that is called where a value is expected."""
         message = f"a value is expected here, but `{callee}` makes a tensor"
         help_text = (
-            f"to pass it as an argument, wrap it: `block my_{callee}() {{ {callee}(...) }}`, and pass `my_{callee}`"
+            f"to pass it as an argument, define `block my_{callee}() {{ {callee}(...) }}` and pass `my_{callee}`"
         )
         self.reporter.error("E0213", message, callee.span, help=help_text)
 

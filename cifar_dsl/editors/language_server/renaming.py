@@ -114,7 +114,7 @@ def _check_word(renaming: _Renaming, new: str) -> None:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", new):
         reason = "a name consists of letters, digits and underscores, and starts with no digit"
     elif len(new) > (most := limits.current().identifier_characters):
-        reason = f"a name has at most {most} characters"
+        reason = f"a name can have at most {most} characters"
     elif new in KEYWORDS:
         reason = "it is a keyword"
     elif new in LAYERS:
@@ -124,7 +124,7 @@ def _check_word(renaming: _Renaming, new: str) -> None:
     elif is_global and new in _words(renaming):
         reason = "blocks use it as a word"
     elif _is_stage(renaming) and (new in MODULE_ATTRIBUTES or new.startswith("_")):
-        reason = "PyTorch modules reserve it"
+        reason = "PyTorch modules reserve this name"
     elif is_global and new in library_index():
         reason = "it is a block of the library"
     if reason:

@@ -68,9 +68,9 @@ class NewLineFilter:
         if token.type == NEW_LINE:
             return
         if len(token) > (most := limits.current().token_characters):
-            raise OversizeError(token, f"a word or number has at most {most} characters")
+            raise OversizeError(token, f"a word or number can have at most {most} characters")
         if token.type == "NAME" and len(token) > (most := limits.current().identifier_characters):
-            raise OversizeError(token, f"a name has at most {most} characters")
+            raise OversizeError(token, f"a name can have at most {most} characters")
 
     @staticmethod
     def _track(token: Token, open_brackets: list[Token]) -> None:
@@ -79,7 +79,7 @@ class NewLineFilter:
                 raise UnbalancedError(open_brackets[-1], token)
             open_brackets.append(token)
             if len(open_brackets) > (most := limits.current().nesting):
-                raise OversizeError(token, f"brackets are nested at most {most} deep")
+                raise OversizeError(token, f"brackets can be nested at most {most} deep")
         elif token in _CLOSING:
             if not open_brackets or OPENING[str(open_brackets[-1])] != token:
                 raise UnbalancedError(open_brackets[-1] if open_brackets else None, token)

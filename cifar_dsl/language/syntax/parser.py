@@ -81,7 +81,7 @@ def _parse(source: Source, start: str) -> Any:
         root = Builder(source).transform(tree)
     except OutOfRangeError as error:
         most = limits.current().integer_magnitude
-        raise _error("E0104", f"numbers are at most {most:,} in magnitude", error.span) from None
+        raise _error("E0104", f"numbers can be at most {most:,} in magnitude", error.span) from None
     except FractionError as error:
         raise _error("E0101", "the extents of a shape must be integers", error.span) from None
     check_depth(root)
@@ -100,7 +100,7 @@ def check_depth(tree: object) -> None:
         if isinstance(node, _COMPOSED):
             depth += 1
             if depth > most:
-                raise _error("E0104", f"expressions are nested at most {most} deep", node.span)
+                raise _error("E0104", f"expressions can be nested at most {most} deep", node.span)
         waiting.extend((child, depth) for child in nodes.children(node))
 
 

@@ -295,11 +295,12 @@ class Glu(_Activation):
 
     def infer(self, x: Shape) -> Shape:
         if x.channels % 2:
+            what = "channels" if x.is_image else "features"
             raise MisfitError(
                 "E0302",
-                f"{self.name} needs an even number of {'channels' if x.is_image else 'features'}",
+                f"{self.name} needs an even number of {what}",
                 label=f"its input has {x.channels}",
-                help=(f"make the stage before it output {x.channels + 1}",),
+                help=(f"make the stage before it output {x.channels + 1} {what}",),
             )
         half = x.channels // 2
         return Shape((half, *x.extents[1:]) if x.is_image else (*x.extents[:-1], half))

@@ -62,7 +62,7 @@ def weight_and_bias(
     Raises MisfitError if a bias that doesn't exist is to be frozen, or the initialiser doesn't fit the weight.
     """
     if frozen == "bias" and bias is None:
-        raise MisfitError("E0304", f"this {layer.name} has no bias to freeze", argument="frozen")
+        raise MisfitError("E0304", f"`frozen=bias` needs a bias, but this `{layer.name}` has none", argument="frozen")
     tensors = [Parameter("weight", weight, init.fill(weight), kind, frozen in {"weight", "all"})]
     if bias is not None:
         # A bias has no fan-in: `standard` uses the weight's.

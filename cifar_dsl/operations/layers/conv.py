@@ -111,7 +111,7 @@ class Conv(_Convolution):
                 "`pad=same` needs an odd kernel",
                 argument="kernel",
                 label=f"the kernel is {'x'.join(map(str, self.kernel))}",
-                help=("use an odd kernel, or a number as padding",),
+                help=("use an odd kernel, or give the padding as a number, e.g. `pad=1`",),
             )
         return reach[0] // 2, reach[1] // 2
 

@@ -9,7 +9,7 @@ from cifar_dsl.operations.layers.base import JOINS, Join, JoinError
 
 _SAME_WINDOWS = ("use the same stride and padding in all branches, e.g. `pad=same`",)
 _SAME_TOKENS = ("use the same number of tokens in all branches, e.g. patches of one size",)
-_SAME_RANK = ("flatten both branches or neither",)
+_SAME_RANK = ("make all branches output the same kind of tensor: images, tokens or vectors of features",)
 
 
 def _elementwise_help(first: Shape, second: Shape) -> tuple[str, ...]:
@@ -21,6 +21,10 @@ def _elementwise_help(first: Shape, second: Shape) -> tuple[str, ...]:
         return (f"make the channels equal, e.g. end the branch of shape {second} with `conv({first.channels}, 1)`",)
     if first.extents[:-1] != second.extents[:-1]:
         return _SAME_TOKENS
+    return _same_features(first, second)
+
+
+def _same_features(first: Shape, second: Shape) -> tuple[str, ...]:
     return (f"make the features equal, e.g. end the branch of shape {second} with `dense({first.channels})`",)
 
 
@@ -146,4 +150,4 @@ class Concat(Join):
         if first.is_image:
             return JoinError(f"{self.name} needs branches of the same height and width", 0, number, help=_SAME_WINDOWS)
         message = f"{self.name} needs tokens with the same number of features"
-        return JoinError(message, 0, number, help=_elementwise_help(Shape((first.channels,)), Shape((other.channels,))))
+        return JoinError(message, 0, number, help=_same_features(first, other))

@@ -53,7 +53,7 @@ def _statistics(norm: _AffineNorm, count: int) -> SavedTensors:
 
 
 def _refuse_single_values(layer: Layer, x: Shape, part: str, help_text: str) -> NoReturn:
-    message = f"{layer.name} would output only zeros: each {part} of {x} has a single value"
+    message = f"{layer.name} would output only zeros: on an input of {x}, each {part} has a single value"
     raise MisfitError("E0306", message, help=(help_text,))
 
 

@@ -75,7 +75,7 @@ def test_more_than_the_greatest_limit_is_refused_whoever_agrees(cli, make_spec):
     huge = make_spec("huge", network(limits.DEFAULTS.parameters + 1))
     outcome = cli("train", huge, "--yes", "--data", "shapes")
     assert outcome.code == 1
-    assert "a network has at most 2,000,000,000 parameters" in outcome.err
+    assert "a network can have at most 2,000,000,000 parameters" in outcome.err
 
 
 @pytest.mark.parametrize("before", [(), ("--limit", "UNASKED_PARAMETERS=200_000_000")])

@@ -112,7 +112,7 @@ def dropping_pools(analysis: Analysis) -> Iterator[Diagnostic]:
                 "W0204",
                 f"{node.operation.name} drops {lost} of its input",
                 Label(node.span, f"the input is {x}"),
-                help=("use `ceil=true`, or change paddings or strides before it so that the windows fit",),
+                help=("use `ceil=true`, or change a padding or stride before it so that nothing is left over",),
             )
 
 
