@@ -1,17 +1,15 @@
 """Values and scopes of names during expansion."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from attrs import define, field
 
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import Declaration, Shape, Size, Symbol, Value, arguments_of
+from cifar_dsl.ir import DECLARED_KINDS, Declaration, Shape, Size, Symbol, Value
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
-from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
+from cifar_dsl.operations.layers import LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
-from cifar_dsl.operations.registry import Registry
 
 
 @frozen
@@ -110,17 +108,13 @@ def write(value: Bound) -> str:
 
 
 def _all_symbols() -> Iterator[str]:
-    registries: list[Registry[Any]] = [LAYERS, INITIALIZERS]
     for setting in (*SETTINGS.values(), *GROUP_SETTINGS.values()):
         if setting.kind:
             yield from setting.kind.symbols()
         if setting.registry:
-            registries.append(setting.registry)
             yield from setting.registry
-    for registry in registries:
-        for name in registry:
-            for info in arguments_of(registry[name]):
-                yield from info.kind.symbols()
+    for kind in DECLARED_KINDS:
+        yield from kind.symbols()
     yield "none"
 
 

@@ -4,7 +4,7 @@ Nothing here knows a particular layer. Cost counts, the module builder, tables a
 fingerprint is a hash of them.
 """
 
-from cifar_dsl.ir.declaration import ArgumentInfo, Declaration, Kind, argument, arguments_of, declared
+from cifar_dsl.ir.declaration import DECLARED_KINDS, ArgumentInfo, Declaration, Kind, argument, arguments_of, declared
 from cifar_dsl.ir.execution import Execution, SavedTensors
 from cifar_dsl.ir.fingerprint import fingerprint
 from cifar_dsl.ir.graph import Graph, Node, Scope, Stage
@@ -15,6 +15,7 @@ from cifar_dsl.ir.shape import Shape
 from cifar_dsl.ir.values import Call, PlainValue, Size, Symbol, Value
 
 __all__ = [
+    "DECLARED_KINDS",
     "ArgumentInfo",
     "Call",
     "Cost",

@@ -40,12 +40,16 @@ class Kind(Protocol):
         ...
 
 
+DECLARED_KINDS: list[Kind] = []  # of all arguments; `arguments_of` would have attrs complete each class
+
+
 def argument(kind: Kind, doc: str, *, default: Any = attrs.NOTHING) -> Any:
     """A field of a declaration that is an argument in the language. The order of fields is the positional order."""
+    DECLARED_KINDS.append(kind)
     return field(default=default, metadata={_KIND: kind, _DOC: doc})
 
 
-@frozen(slots=False)
+@frozen
 class ArgumentInfo:
     """One argument of a declaration."""
 
@@ -68,8 +72,7 @@ class ArgumentInfo:
 @dataclass_transform(frozen_default=True, field_specifiers=(argument,))
 def declared(cls: type[T]) -> type[T]:
     """Class decorator: make a declaration frozen, with `argument` fields as the parameters of its constructor."""
-    # All declarations share the repr, equality and hash of the base: generating them per class slows down start-up.
-    return attrs.frozen(repr=False, eq=False)(cls)
+    return frozen(repr=False, eq=False)(cls)  # Declaration has these methods
 
 
 class Declaration:

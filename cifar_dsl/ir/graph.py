@@ -88,7 +88,7 @@ class Scope:
 Stage = Node | Scope
 
 
-@frozen(slots=False)
+@frozen
 class Graph:
     """The network: the shape of an input image (C, H, W), and a body that contains all stages."""
 

@@ -8,7 +8,7 @@ from attrs import field
 from cifar_dsl.foundation.records import frozen
 
 
-@frozen(slots=False)
+@frozen
 class Source:
     """The text of one spec, or of one `--set` override.
 

@@ -3,8 +3,11 @@ from helpers.specs import TRAIN, codes_of, errors_of, graph_of, parse, text_of
 
 from cifar_dsl.compiler.builtin_names import FUNCTIONS
 from cifar_dsl.compiler.names import MODULE_ATTRIBUTES, Names, resolve_spec
+from cifar_dsl.compiler.values import SYMBOLS
+from cifar_dsl.ir import arguments_of
 from cifar_dsl.language.diagnostics import Reporter
-from cifar_dsl.operations.layers import LAYERS
+from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
+from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 
 STAGES = "flatten -> dense(10)"
 
@@ -170,3 +173,13 @@ def test_definitions_have_their_mentions() -> None:
 )
 def test_names_that_are_visible_at_a_place(place: str, visible: list[str]) -> None:
     assert sorted(table(TEXT).visible_at(TEXT.index(place))) == visible
+
+
+def test_words_are_those_of_all_arguments_and_settings() -> None:
+    """`SYMBOLS` is collected while arguments are declared; this asks each class for its arguments."""
+    settings = [*SETTINGS.values(), *GROUP_SETTINGS.values()]
+    registries = [LAYERS, INITIALIZERS, *(setting.registry for setting in settings if setting.registry)]
+    kinds = [info.kind for registry in registries for name in registry for info in arguments_of(registry[name])]
+    kinds += [setting.kind for setting in settings if setting.kind]
+    chosen = {name for setting in settings if setting.registry for name in setting.registry}
+    assert {symbol for kind in kinds for symbol in kind.symbols()} | chosen | {"none"} == SYMBOLS

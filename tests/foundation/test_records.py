@@ -1,6 +1,8 @@
 """A class of `records.frozen` behaves as one of `attrs.frozen`."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import attrs
 import pytest
@@ -24,7 +26,7 @@ def twins(**options):
     return made(attrs.frozen), made(frozen)
 
 
-@pytest.mark.parametrize("options", [{}, {"slots": False}, {"eq": False}], ids=["plain", "dict", "identity"])
+@pytest.mark.parametrize("options", [{}, {"eq": False}], ids=["values", "identity"])
 def test_equality_and_hash_are_those_of_attrs(options):
     for cls in twins(**options):
         one = cls(1, (2,))
@@ -89,7 +91,6 @@ def test_it_is_an_attrs_class_that_can_not_change():
     assert attrs.asdict(one) == {"x": 1, "y": (), "note": "", "secret": ""}
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         one.x = 2
-    assert not hasattr(one, "__dict__")
 
 
 @frozen
@@ -107,3 +108,58 @@ def test_classes_share_their_methods():
     _, one = twins()
     for name in ("__eq__", "__hash__", "__repr__"):
         assert getattr(one, name) is getattr(Kept, name)
+
+
+USES = {
+    "an instance": lambda cls: cls(1),
+    "an instance of a subclass": lambda cls: type("Sub", (cls,), {})(x=1),
+    "an instance of a frozen subclass": lambda cls: frozen(type("Sub", (cls,), {}))(1),
+    "attrs.has": attrs.has,
+    "attrs.fields": attrs.fields,
+    "__match_args__": lambda cls: cls.__match_args__,
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_attrs_completes_a_class_on_first_use(use):
+    class Late:
+        x: int = field(default=1)
+        y: int = field(default=2, kw_only=True)
+
+    cls = frozen(Late)
+    assert cls is Late
+    assert not isinstance(vars(cls)["__attrs_attrs__"], tuple)
+    use(cls)
+    assert isinstance(vars(cls)["__attrs_attrs__"], tuple)
+    init = cls.__init__
+    use(cls)
+    assert cls.__init__ is init
+    assert [one.name for one in attrs.fields(cls)] == ["x", "y"]
+    assert cls.__match_args__ == ("x",)
+    assert cls() == cls(1, y=2)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        cls().x = 2
+
+
+def test_a_class_can_be_used_first_in_several_threads_at_once():
+    for _ in range(30):
+        cls = frozen(type("Late", (), {"__annotations__": {"x": int}, "x": field()}))
+        barrier = Barrier(4)
+
+        def first(i, cls=cls, barrier=barrier):
+            barrier.wait()
+            return cls(i).x
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(first, range(4))) == [0, 1, 2, 3]
+
+
+def test_a_wrong_class_raises_the_error_of_attrs_at_every_use():
+    @frozen
+    class Wrong:
+        x: int = 1
+        y: int
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="No mandatory attributes allowed"):
+            Wrong(1, 2)

@@ -54,7 +54,7 @@ class Word:
     begins: bool
 
 
-@frozen(slots=False)
+@frozen
 class Bracket:
     """Brackets and the lines in them: stages, settings, branches with the bar before them, or items of a list."""
 

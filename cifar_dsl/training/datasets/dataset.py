@@ -17,7 +17,7 @@ from cifar_dsl.ir import Shape
 CHANNELS_LIMIT = 4  # distinguishes (N, C, H, W) from (N, H, W, C)
 
 
-@frozen(eq=False, slots=False)
+@frozen(eq=False)
 class Dataset:
     """A labeled training split and test split of pictures of the same size.
 
