@@ -30,7 +30,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # What is skipped with the extra `test` installed, on some system or other. With CIFAR_DSL_TEST_SKIPS=expected, as in
 # `.ci/run`, any other skip fails: a test that never runs protects nothing.
 EXPECTED_SKIPS = re.compile(
-    "needs a CUDA GPU|Ray is not installed|could not import '(mlflow|wandb)'|takes a number"
+    "needs a CUDA GPU|Ray is not installed|could not import '(mlflow|wandb)'|its only argument is a number"
     "|lark's strict mode compares terminals with it|Chromium|other C libraries|how much memory is in use"
 )
 

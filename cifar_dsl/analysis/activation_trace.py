@@ -116,7 +116,10 @@ class _Tracer:
         self._tensors.append(self._tensors[node.inputs[0]] if shares_input else value)
         self.tensor_bytes.append(0 if shares_input else output_width * node.shape.elements)
 
-        saved = execution.saved_tensors(operation, shapes, node.shape) if is_differentiated else NOTHING
+        saved = NOTHING
+        if is_differentiated:
+            only_weights = not any(needs_gradient)
+            saved = execution.saved_tensors(operation, shapes, node.shape, only_weights=only_weights)
         saved_tensors, copied_bytes = self._saved(saved, value, node, width)
         # A branch that is broadcast over the others has a gradient of their size until it is summed.
         elements = [x.elements for x in shapes] if len(shapes) == 1 else [node.shape.elements] * len(shapes)

@@ -39,6 +39,7 @@ class Execution:
 
     Attributes:
         saves: What autograd saves on a CPU, or a function of (operation, *input shapes, output shape) that returns it.
+        saves_for_weights: The same where no input needs a gradient; None if that makes no difference.
         views: Whether the output is a view of the first input, or a function of (operation, *input shapes).
         autocasts: Whether inputs are converted to half precision when the recipe's precision is bf16 or fp16.
         float32_on: Types of device on which half-precision inputs are converted to float32.
@@ -49,6 +50,7 @@ class Execution:
     """
 
     saves: SavedTensors | Callable[..., SavedTensors]
+    saves_for_weights: SavedTensors | Callable[..., SavedTensors] | None = None
     views: bool | Callable[..., bool] = False
     autocasts: bool = False
     float32_on: frozenset[str] = frozenset()
@@ -57,9 +59,12 @@ class Execution:
     output_reusable: bool = False
     passes_gradients: bool = False
 
-    def saved_tensors(self, operation: Any, inputs: Sequence[Shape], output: Shape) -> SavedTensors:
-        """The tensors that autograd saves, per image."""
-        return self.saves if isinstance(self.saves, SavedTensors) else self.saves(operation, *inputs, output)
+    def saved_tensors(
+        self, operation: Any, inputs: Sequence[Shape], output: Shape, *, only_weights: bool = False
+    ) -> SavedTensors:
+        """The tensors that autograd saves, per image; `only_weights`: no input needs a gradient."""
+        saves = self.saves_for_weights if only_weights and self.saves_for_weights is not None else self.saves
+        return saves if isinstance(saves, SavedTensors) else saves(operation, *inputs, output)
 
     def is_view(self, operation: Any, inputs: Sequence[Shape]) -> bool:
         """Whether the output is a view of the first input."""

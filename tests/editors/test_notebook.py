@@ -1,5 +1,6 @@
 """Specs in notebooks, in an IPython of this process."""
 
+import sys
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -36,6 +37,9 @@ def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     """Runs cells in an empty folder, with the extension loaded."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setitem(
+        sys.modules, "__main__", sys.modules["__main__"]
+    )  # IPython replaces it, and spawned processes need it
     shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
 
     def run(cell: str) -> Ran:

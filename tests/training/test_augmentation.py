@@ -244,7 +244,7 @@ def test_erased_areas_are_as_large_as_declared():
 
 @pytest.mark.parametrize("arguments", [{"area": (0.5, 0.1)}, {"ratio": (2.0, 1.0)}])
 def test_bounds_of_random_erasing_must_ascend(arguments):
-    with pytest.raises(MisfitError, match="from the least to the largest"):
+    with pytest.raises(MisfitError, match="is larger than its maximum"):
         AUGMENTATIONS["random_erasing"](**arguments).check()
 
 
@@ -257,6 +257,6 @@ def test_keys_on_the_device_give_the_same_random_numbers(stage):
     keys = DeviceKeys(SEED, torch.device("cpu"))
     index = torch.arange(40)
     for epoch in (1, 2, 3):
-        keys.begin(epoch)
+        keys.begin_epoch(epoch)
         expected = augmented_batch(images(), index, (stage,), HostKeys(SEED, epoch))
         assert torch.equal(augmented_batch(images(), index, (stage,), keys).images, expected.images)

@@ -97,7 +97,7 @@ def test_augmentation_neither_uses_nor_changes_global_generators(name):
 def test_colours_need_three_channels(name):
     AUGMENTATIONS[name]().check_channels(3)
     if name in COLOURED:
-        with pytest.raises(MisfitError, match="works on 3 channels"):
+        with pytest.raises(MisfitError, match="requires 3 channels"):
             AUGMENTATIONS[name]().check_channels(1)
     else:
         AUGMENTATIONS[name]().check_channels(1)

@@ -210,6 +210,10 @@ def _rms_norm_saves(rms_norm: "RmsNorm", x: Shape, y: Shape) -> SavedTensors:
     return SavedTensors(inputs=True, numbers=y.elements if rms_norm.affine else 0, fixed_bytes=FLOAT_BYTES * rows)
 
 
+def _rms_norm_saves_for_weights(rms_norm: "RmsNorm", x: Shape, y: Shape) -> SavedTensors:
+    return SavedTensors(numbers=y.elements)  # the normalised input, which the scale multiplies
+
+
 @LAYERS.register("rmsnorm")
 @declared
 class RmsNorm(_Norm):
@@ -219,7 +223,12 @@ class RmsNorm(_Norm):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
     """
 
-    execution = Execution(saves=_rms_norm_saves, float32_on=frozenset({"cpu", "cuda"}), output_dtype="input")
+    execution = Execution(
+        saves=_rms_norm_saves,
+        saves_for_weights=_rms_norm_saves_for_weights,
+        float32_on=frozenset({"cpu", "cuda"}),
+        output_dtype="input",
+    )
 
     eps: float = argument(_EPS, "added to the mean square", default=1e-6)
     affine: bool = argument(Bool(), "learn a scale", default=True)

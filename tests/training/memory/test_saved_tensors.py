@@ -85,6 +85,19 @@ def test_each_layer(name: str, precision: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:Mismatch dtype:UserWarning")
 @precisions
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_each_layer_whose_input_needs_no_gradient(name: str, precision: str) -> None:
+    @settings(max_examples=4, **slow_to_draw)
+    @given(text=layers(name))
+    def law(text: str) -> None:
+        assume(not is_approximate(text, precision))
+        check(analyze_text(text.removesuffix("}\n") + "silu\n}\n").graph, precision)
+
+    law()
+
+
+@pytest.mark.filterwarnings("ignore:Mismatch dtype:UserWarning")
+@precisions
 @settings(max_examples=30, **slow_to_draw)
 @given(text=networks())
 def test_random_networks(precision: str, text: str) -> None:
