@@ -45,10 +45,6 @@ def test_every_code_has_a_case() -> None:
     assert {name[:5] for name in NAMES} == set(known_codes())
 
 
-def test_every_rendering_belongs_to_a_case() -> None:
-    assert sorted(path.stem for path in CASES.glob("*.txt")) == NAMES
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_rendering(name: str, request: pytest.FixtureRequest) -> None:
     diagnostics = findings(spec_of(name))
@@ -90,3 +86,7 @@ def test_refusal(stages: str, refusals: dict[str, str]) -> None:
 
 def test_stages_are_listed_once() -> None:
     assert len({stages for stages, _, _ in ENTRIES}) == len(ENTRIES)
+
+
+def test_every_rendering_belongs_to_a_case() -> None:
+    assert sorted(path.stem for path in CASES.glob("*.txt")) == NAMES
