@@ -102,7 +102,7 @@ class Parser:
         return self.finish()
 
     def feed(self, token: Token) -> None:
-        """Read the next token. Raises MisplacedError."""
+        """Read the next token. Raises MisplacedError; reductions that came before the refusal stay done."""
         actions, rules, states = self._tables.actions, self._tables.rules, self.states
         while (action := actions[states[-1]].get(token.type)) is not None:
             if action >= 0:
@@ -150,9 +150,10 @@ class Parser:
 
     def accepts(self) -> set[str]:
         """The types of token, `END` among them, that can be read next."""
-        return {type_ for type_ in self.choices() if self._shifts(type_)}
+        return {type_ for type_ in self.choices() if self.can_read(type_)}
 
-    def _shifts(self, type_: str) -> bool:
+    def can_read(self, type_: str) -> bool:
+        """Whether a token of this type can be read next."""
         actions, gotos, rules = self._tables.actions, self._tables.gotos, self._tables.rules
         states = self.states.copy()
         while (action := actions[states[-1]].get(type_)) is not None:

@@ -115,12 +115,9 @@ class RepairingReader:
 
     def _reads(self, token: Token) -> bool:
         """Read a token if the parser accepts it; whether it did."""
-        if token.type not in self.parser.choices():
+        if not self.parser.can_read(token.type):
             return False
-        try:
-            self.parser.feed(token)
-        except MisplacedError:
-            return False
+        self.parser.feed(token)
         self._track(token)
         return True
 
