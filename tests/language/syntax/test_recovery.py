@@ -138,3 +138,10 @@ def test_a_too_large_number_becomes_missing() -> None:
     assert isinstance(x, nodes.Param)
     assert isinstance(x.value, nodes.Missing)
     assert y == nodes.Param(nodes.Identifier("y", y.span), nodes.Number(2, "2", y.span), y.span)
+
+
+def test_a_separator_outside_a_join_is_dropped_alone() -> None:
+    text = text_of("conv(8, 1) | -> relu\n    let y = bn\n    y -> flatten -> dense(10)")
+    result = recovered(text)
+    assert [error.message for error in result.errors] == ["unexpected `|`"]
+    assert [text[span.start : span.end] for span in result.skipped] == ["|"]
