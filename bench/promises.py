@@ -193,7 +193,7 @@ def _run(program: Path, *arguments: object) -> str:
 PROMISES: dict[str, Callable[[float], str]] = {
     "hostile": _hostile,
     "fuzz": _fuzz,
-    "limits": _tests("tests/promises/test_limits.py"),
+    "limits": _tests("tests/promises/slow/test_limits.py"),
     "bombs": _bombs,
     "formatter": _formatter,
     "extends": _tests("tests/promises/test_extends_stays_inside.py"),

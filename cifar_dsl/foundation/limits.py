@@ -1,7 +1,7 @@
 """Limits on the size of specs and their expansion, each checked before anything of that size is allocated.
 
 Read a limit where it is checked, as in `limits.current().layers`, since `--limit` can raise it. To add a limit, add a
-field to `Limits`, a row to docs/limits.md and a case to tests/promises/test_limits.py; `--limit` follows.
+field to `Limits`, a row to docs/limits.md and a case to tests/promises/slow/test_limits.py; `--limit` follows.
 """
 
 from collections.abc import Iterator, Mapping

@@ -235,7 +235,7 @@ def test_only_raisable_limits_have_a_remedy() -> None:
 
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_a_limit_is_documented_with_its_value(name: str) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "limits.md").read_text(encoding="utf-8")
     codes_of = ", ".join(dict.fromkeys(code for case, (code, _) in CASES.items() if _limit(case) == name))
     raisable = "yes" if name in limits.RAISABLE else ""
     row = f"| `{name.upper()}` | {DEFAULTS[name]:,} | {limits.DOCS[name]} | {codes_of} | {raisable} |"
