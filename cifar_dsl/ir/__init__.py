@@ -12,7 +12,7 @@ from cifar_dsl.ir.lowering import Lowering
 from cifar_dsl.ir.operation import Cost, Operation, Parameter
 from cifar_dsl.ir.recipe import Group, Recipe
 from cifar_dsl.ir.shape import Shape
-from cifar_dsl.ir.values import Call, PlainValue, Size, Symbol, Value
+from cifar_dsl.ir.values import Call, Size, Symbol, Value
 
 __all__ = [
     "DECLARED_KINDS",
@@ -28,7 +28,6 @@ __all__ = [
     "Node",
     "Operation",
     "Parameter",
-    "PlainValue",
     "Recipe",
     "SavedTensors",
     "Scope",

@@ -1,6 +1,6 @@
 """Diagnostics: errors and warnings about specs as data, and their output formats."""
 
-from cifar_dsl.language.diagnostics.codes import Code, known_codes
+from cifar_dsl.language.diagnostics.codes import known_codes
 from cifar_dsl.language.diagnostics.formats import render_concise, render_github, render_json, render_sarif
 from cifar_dsl.language.diagnostics.model import Diagnostic, Edit, Fix, Label, SpecError, nearest, replacement
 from cifar_dsl.language.diagnostics.render import render_full
@@ -8,7 +8,6 @@ from cifar_dsl.language.diagnostics.reporter import Cause, EvaluationFailed, Rep
 
 __all__ = [
     "Cause",
-    "Code",
     "Diagnostic",
     "Edit",
     "EvaluationFailed",

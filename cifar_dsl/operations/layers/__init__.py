@@ -2,17 +2,15 @@
 
 from cifar_dsl.operations.layers import activation, attention, conv, dense, dropout, join, norm, pool, scale, shaping
 from cifar_dsl.operations.layers.base import JOINS, LAYERS, Join, JoinError, Layer
-from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Whitening
+from cifar_dsl.operations.layers.initializer import INITIALIZERS
 
 __all__ = [
     "INITIALIZERS",
     "JOINS",
     "LAYERS",
-    "Initializer",
     "Join",
     "JoinError",
     "Layer",
-    "Whitening",
     "activation",
     "attention",
     "conv",
