@@ -146,11 +146,15 @@ def test_a_hostile_archive_is_refused_and_the_next_download_repairs_it(
 
 
 def test_a_killed_download_is_repaired(whole, server, tmp_path):
-    """Kill the download several times, each time later."""
+    """Kill the download several times, each time later.
+
+    Chunks are at most 1 MiB long, and how long depends on the network: the limits lie further apart than that, so that no
+    kill leaves what the next one waits for.
+    """
     archive = cifar.ARCHIVES["cifar10"]
     target = tmp_path / "data" / _NAME
     target.parent.mkdir()
-    server.content = os.urandom(5_000_000)
+    server.content = os.urandom(8_000_000)
     (tmp_path / "expected").write_bytes(server.content)
     archive = attrs.evolve(published(archive, tmp_path / "expected", archive.url))
     program = (
@@ -160,7 +164,7 @@ def test_a_killed_download_is_repaired(whole, server, tmp_path):
         "    if done >= int(limit): os.kill(os.getpid(), signal.SIGKILL)\n"
         "download(url, Path(target), size=int(size), sha256=sha256, progress=progress)\n"
     )
-    for limit in (1, 2_000_000, 4_000_000, 5_000_000):
+    for limit in (1, 2_000_000, 4_000_000, 6_000_000, 8_000_000):
         arguments = [archive.url, target, archive.size, archive.sha256, limit]
         done = subprocess.run([sys.executable, "-c", program, *map(str, arguments)], check=False, capture_output=True)
         assert done.returncode == -signal.SIGKILL, done.stderr
