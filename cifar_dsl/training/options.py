@@ -180,7 +180,9 @@ class TrainOptions(RunOptions):
         choices=("tensorboard", "mlflow", "wandb"),
     )
     log_dir: Path | None = option(
-        "Folder for the trackers' files [default: beside the runs; MLflow uses its own].", group=TRACKERS, path="folder"
+        "Folder for the trackers' files [default: the folder of the runs; mlflow: MLFLOW_TRACKING_URI, if set].",
+        group=TRACKERS,
+        path="folder",
     )
     yes: bool = option("Answer yes to every prompt.", False, group=OTHER, short="-y")
     as_json: bool = option(

@@ -148,8 +148,8 @@ def test_a_hostile_archive_is_refused_and_the_next_download_repairs_it(
 def test_a_killed_download_is_repaired(whole, server, tmp_path):
     """Kill the download several times, each time later.
 
-    Chunks are at most 1 MiB long, and how long depends on the network: the limits lie further apart than that, so that no
-    kill leaves what the next one waits for.
+    The network decides the length of each chunk, at most 1 MiB. The limits are further apart than that, so every kill
+    leaves less than the next limit.
     """
     archive = cifar.ARCHIVES["cifar10"]
     target = tmp_path / "data" / _NAME
