@@ -1,12 +1,12 @@
 """Reads specs from disk: only regular files of limited size, never outside the root."""
 
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import define, field
 
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.reading import IrregularFileError, OversizedFileError, read_regular
 from cifar_dsl.foundation.resources import shipped_specs, specs_directory
 from cifar_dsl.language.diagnostics import Diagnostic, Label, SpecError, nearest, replacement
 from cifar_dsl.language.source import Source
@@ -30,14 +30,11 @@ class SpecReader:
         if self.texts and (text := self.texts.get(path.resolve())) is not None:
             return self.source_of(path, text.encode(), label)
         try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
-                kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-                raise _unreadable(f"{path} is {kind}", label)
-            if status.st_size > limits.current().file_bytes:
-                raise _too_large(f"{path} is", "file_bytes", label)
-            with path.open("rb") as file:
-                content = file.read(limits.current().file_bytes + 1)
+            content = read_regular(path, limits.current().file_bytes)
+        except IrregularFileError as error:
+            raise _unreadable(f"{path} is {error.strerror}", label) from None
+        except OversizedFileError:
+            raise _too_large(f"{path} is", "file_bytes", label) from None
         except FileNotFoundError:
             raise _missing(path, label) from None
         except OSError as error:
