@@ -8,6 +8,7 @@ from attrs import define, field
 
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.error_location import Branch, locate_mismatch
+from cifar_dsl.compiler.foreign_order import channels_first, torch_order
 from cifar_dsl.compiler.values import Tensor, ValueScope
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
@@ -77,6 +78,10 @@ class Draft:
             if crossed := call.crossed(order):
                 label, secondary = Label(crossed, error.label), ()
                 help_text = (f"swap the arguments in `{crossed.text}`", *help_text)
+            elif foreign := torch_order(call, layer, x, fits=False):
+                help_text = (foreign.help,)
+            elif error.code == "E0307" and (meant := channels_first(self.input.extents)):
+                help_text = (f"write the channels of the input first: `input {meant}`", *help_text)
             notes = (f"the input here is {x} ({self.origin(tensor, label.span)})",)
             raise self.reporter.error(
                 error.code, error.message, label, secondary=secondary, notes=notes, help=help_text

@@ -7,6 +7,7 @@ from typing import NoReturn
 from attrs import evolve
 
 from cifar_dsl.compiler.bind import Binder, Invocation
+from cifar_dsl.compiler.branches import SEPARATE, is_identity, passes_on, separated, separation
 from cifar_dsl.compiler.draft import Draft, TooLargeError
 from cifar_dsl.compiler.error_location import origins, own_origin
 from cifar_dsl.compiler.evaluate import Evaluator
@@ -17,7 +18,7 @@ from cifar_dsl.compiler.types import describe_types, fits, is_stage
 from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, ValueScope, describe, write
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Graph, Shape, Symbol
-from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, nearest
+from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, nearest, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
 from cifar_dsl.operations.layers import JOINS, LAYERS
@@ -398,6 +399,8 @@ class _Expander:
         place: Place,
     ) -> Tensor:
         path = self._path(label, join.kind, place)
+        if len(join.branches) == 1:
+            join = self._of_meant_branches(join)
         outputs: list[Tensor] = []
         start = self._draft.mark
         for i, branch in enumerate(join.branches, start=1):
@@ -408,6 +411,23 @@ class _Expander:
         joined = self._draft.join(JOINS[join.kind](), path, join, flow, outputs)
         self._draft.enclose(start, path, "join", join.kind, joined)
         return joined
+
+    def _of_meant_branches(self, join: nodes.Join) -> nodes.Join:
+        """Report a join of one branch that can't be meant; the join with the branches that were meant."""
+        (branch,) = join.branches
+        alone = next((stage for stage in branch.stages if passes_on(stage, self._definitions)), None)
+        if alone is None:
+            return join
+        branches = separated(branch, self._definitions)
+        fixes, help_text = separation(branches), SEPARATE
+        if len(branches) == 1:
+            help_text = "write its other branches, or delete the join"
+            if not is_identity(alone):
+                both = f"identity | {alone.span.text}"
+                fixes, help_text = replacement(alone.span, both), f"write its other branches, such as `{both}`"
+        label = Label(alone.span, "a branch of its own" if len(branches) > 1 else "")
+        self._reporter.error("E0311", f"this `{join.kind}` has only one branch", label, help=help_text, fixes=fixes)
+        return nodes.replace(join, branches=branches)
 
     # ---- paths and checks
 

@@ -8,7 +8,7 @@ from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.lalr import END, Token
 from cifar_dsl.language.syntax.newlines import NEW_LINE, UnbalancedError
 from cifar_dsl.language.syntax.tables import terminals
-from cifar_dsl.language.syntax.words import ITEMS, KEYWORDS, SETTING_WORDS, TERMINALS
+from cifar_dsl.language.syntax.words import ITEMS, JOIN_WORDS, KEYWORDS, SETTING_WORDS, TERMINALS
 
 _ADVICE_FOR = {
     ";": ("put each stage or setting on a line of its own",),
@@ -145,11 +145,24 @@ class Misplaced:
             return ("define a value or a tensor with `let`; compare values with `==`",)
         if str(token) == "//":
             return ("comments start with `#`; `//` is integer division",)
-        if token in {"->", "|"}:
+        if token in {"|", "}"} and (before := self._of_join()):
+            if str(token) == "}" and before == "{":
+                return ("write its branches, such as `identity | relu`",)
+            return ("write `identity` for a branch that passes on its input",) if before in {"{", "|"} else ()
+        if str(token) == "|":
+            return ("`|` separates the branches of a join, such as `add { identity | relu }`",)
+        if str(token) == "->":
             return (f"there is no stage before this `{token}`",)
         if self.brackets.open and token.type in {"NAME", "SIZE", "NUMBER"}:
             return ("put each stage on a line of its own, or connect them with `->`",)
         return ()
+
+    def _of_join(self) -> str:
+        """The character before a token in the braces of a join; "" for a token anywhere else."""
+        if not self.brackets.open or str(self.brackets.open[-1]) != "{":
+            return ""
+        head = self.source.text[: self.brackets.open[-1].start].rsplit(maxsplit=1)
+        return self.source.text[: self.token.start].rstrip()[-1] if head and head[-1] in JOIN_WORDS else ""
 
 
 def _is_first_on_its_line(source: Source, token: Token) -> bool:

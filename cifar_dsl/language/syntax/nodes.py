@@ -3,7 +3,7 @@
 Equality ignores spans.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar, cast, dataclass_transform
 
 import attrs
@@ -35,6 +35,16 @@ def children(node: object) -> list[Any]:
     if isinstance(node, Span) or not attrs.has(type(node)):
         return []
     return [getattr(node, a.name) for a in attrs.fields(cast("Any", type(node)))]
+
+
+def inside(items: Iterable[object], kind: type[T]) -> Iterator[T]:
+    """Every node of this kind among and inside the items, in no particular order."""
+    waiting: list[object] = list(items)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, kind):
+            yield node
+        waiting.extend(children(node))
 
 
 def replace(node: T, **changes: Any) -> T:

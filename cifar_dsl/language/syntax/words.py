@@ -47,6 +47,7 @@ SETTING_WORDS = frozenset(
         "precision",
     ]
 )  # copied, since this room can't import `operations`
+JOIN_WORDS = frozenset(["add", "concat", "mul"])
 # Descriptions of the grammar's terminals without a fixed text, for messages.
 TERMINALS = {
     "NAME": "a name",

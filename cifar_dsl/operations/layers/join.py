@@ -130,6 +130,7 @@ class Concat(Join):
     """Concatenate the branches along the first axis: channels of images, features of vectors, or tokens.
 
     (C1, H, W), (C2, H, W) -> (C1 + C2, H, W); (T1, D), (T2, D) -> (T1 + T2, D). All other extents are equal.
+    Slices of tokens have fewer features, not fewer tokens: to put them together, `transpose` before and after.
     """
 
     execution = Execution(saves=NOTHING, passes_gradients=True)

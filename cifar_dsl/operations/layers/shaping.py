@@ -137,7 +137,10 @@ class Token(_View):
 @LAYERS.register("slice")
 @declared
 class Slice(_View):
-    """Select the channels (or features) from `start` to `stop`, exclusive: (C, H, W) -> (stop - start, H, W)."""
+    """Select the channels (or features) from `start` to `stop`, exclusive: (C, H, W) -> (stop - start, H, W).
+
+    Of tokens, it selects features: (T, D) -> (T, stop - start).
+    """
 
     start: int = argument(Int(0), "first channel, counted from 0")
     stop: int = argument(Int(1), "end, exclusive")

@@ -1,0 +1,69 @@
+"""The branches that a join was meant to have where a `|` is missing between its stages.
+
+A stage that only passes a tensor on, `identity` or the name of a tensor, does nothing among other stages: it was meant
+to be a branch of its own.
+"""
+
+from collections.abc import Mapping
+
+from cifar_dsl.compiler.names import Definition
+from cifar_dsl.language.diagnostics import Edit, Fix
+from cifar_dsl.language.source import Span
+from cifar_dsl.language.syntax import nodes
+
+SEPARATE = "separate the branches with `|`"
+
+
+def is_identity(stage: nodes.Stage) -> bool:
+    """Whether a stage is a bare `identity`."""
+    name = _bare_name(stage)
+    return name is not None and name.text == "identity"
+
+
+def passes_on(stage: nodes.Stage, definitions: Mapping[Span, Definition]) -> bool:
+    """Whether a stage only passes a tensor on: a bare `identity`, or the bare name of a tensor."""
+    name = _bare_name(stage)
+    definition = definitions.get(name.span) if name else None
+    match definition:
+        case Definition(kind="layer", name="identity") | Definition(kind="let"):
+            return True
+        case Definition(kind="parameter", node=nodes.BlockParameter(types=types)):
+            return [one.text for one in types] == ["tensor"]
+        case _:
+            return False
+
+
+def separated(branch: nodes.Body, definitions: Mapping[Span, Definition]) -> tuple[nodes.Body, ...]:
+    """The branches of a body that lacks its `|`: each stage that only passes a tensor on, and the stages between."""
+    parts: list[list[nodes.Stage]] = [[]]
+    for stage in branch.stages:
+        alone = passes_on(stage, definitions)
+        is_complete = any(isinstance(one, nodes.Chain) for one in parts[-1])  # it outputs a tensor
+        if is_complete and (alone or passes_on(parts[-1][-1], definitions)):
+            parts.append([])
+        parts[-1].append(stage)
+    return tuple(_body(part) for part in parts)
+
+
+def one_by_one(branch: nodes.Body) -> tuple[nodes.Body, ...]:
+    """The branches of a body each of whose chains was meant to be one."""
+    return tuple(_body([stage]) for stage in branch.stages)
+
+
+def separation(branches: tuple[nodes.Body, ...]) -> tuple[Fix, ...]:
+    """The fix that inserts a `|` between these parts of one branch; none if there is a single part."""
+    edits = tuple(Edit(Span(part.span.source, part.span.start, part.span.start), "| ") for part in branches[1:])
+    return (Fix(SEPARATE, edits),) if edits else ()
+
+
+def _body(stages: list[nodes.Stage]) -> nodes.Body:
+    first, last = stages[0].span, stages[-1].span
+    return nodes.Body(tuple(stages), Span(first.source, first.start, last.end))
+
+
+def _bare_name(stage: nodes.Stage) -> nodes.Name | None:
+    match stage:
+        case nodes.Chain(elements=(nodes.Element(kind=nodes.Name() as name, label=None, claim=None),)):
+            return name
+        case _:
+            return None

@@ -1,0 +1,79 @@
+"""W0208 and W0209: joins whose branches aren't those that were meant."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from cifar_dsl.compiler import Analysis, Library
+from cifar_dsl.compiler.branches import SEPARATE, is_identity, one_by_one, separated, separation
+from cifar_dsl.compiler.lints.registry import network_lint, text_lint
+from cifar_dsl.compiler.names import Definition
+from cifar_dsl.ir import Graph, Shape
+from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
+from cifar_dsl.language.source import Span
+from cifar_dsl.language.syntax import nodes
+from cifar_dsl.operations.layers.shaping import Slice
+
+
+@text_lint
+def missing_separators(items: Sequence[nodes.Item], found: Analysis | Library) -> Iterator[Diagnostic]:
+    """W0208: joins of one branch, and branches in which `identity` is one of several stages."""
+    for join in nodes.inside(items, nodes.Join):
+        yield from _of_join(join, found.names.definitions)
+
+
+def _of_join(join: nodes.Join, definitions: Mapping[Span, Definition]) -> Iterator[Diagnostic]:
+    if len(join.branches) == 1:
+        (branch,) = join.branches
+        parts = separated(branch, definitions)
+        if len(parts) == 1 and len(branch.stages) == 2:
+            parts = one_by_one(branch)
+        help_text = "write its other branches, or write its stages without the join"
+        if len(branch.stages) > 1:
+            help_text = f"{SEPARATE}, or write its stages without the join"
+        message = f"this `{join.kind}` has only one branch"
+        yield Diagnostic("W0208", message, Label(_word(join)), help=(help_text,), fixes=separation(parts))
+        return
+    for branch in join.branches:
+        alone = next((stage for stage in branch.stages if is_identity(stage)), None)
+        chains = [stage for stage in branch.stages if isinstance(stage, nodes.Chain)]
+        if alone is not None and len(chains) > 1:
+            message = "`identity` has no effect beside the other stages of its branch"
+            fixes = separation(separated(branch, definitions))
+            yield Diagnostic("W0208", message, Label(alone.span), help=(f"{SEPARATE}, or delete it",), fixes=fixes)
+
+
+@network_lint
+def stacked_tokens(analysis: Analysis) -> Iterator[Diagnostic]:
+    """W0209: a `concat` of slices of the same tokens, which stacks tokens and not the features that the slices cut."""
+    graph = analysis.graph
+    joins = {join.span: join for join in nodes.inside(analysis.program.own, nodes.Join)}
+    reported: set[Span] = set()
+    for node in graph.nodes:
+        if node.span is None or node.span not in joins or node.span in reported:
+            continue
+        if node.operation.name == "concat" and node.shape.is_tokens and len(node.inputs) > 1:
+            sliced = {_sliced_value(graph, value) for value in node.inputs}
+            if len(sliced) == 1 and None not in sliced:
+                reported.add(node.span)
+                yield _stacked(joins[node.span], [graph.shape_of(value) for value in node.inputs], node.shape)
+
+
+def _sliced_value(graph: Graph, value: int) -> int | None:
+    """The value of which `value` is a slice, possibly with activations; None if it is no slice."""
+    maker = graph.maker(value)
+    while maker and maker.operation.family == "activation":
+        maker = graph.maker(maker.inputs[0])
+    return maker.inputs[0] if maker and isinstance(maker.operation, Slice) else None
+
+
+def _stacked(join: nodes.Join, shapes: Sequence[Shape], stacked: Shape) -> Diagnostic:
+    meant = Shape((shapes[0].extents[0], sum(shape.channels for shape in shapes)))
+    message = f"this `concat` stacks the tokens of slices: {' and '.join(map(str, shapes))} become {stacked}"
+    help_text = f"for {meant}, end each branch with `-> transpose`, and write `-> transpose` after the `concat`"
+    ends = [branch.span.end for branch in join.branches if isinstance(branch.stages[-1], nodes.Chain)]
+    edits = tuple(Edit(Span(join.span.source, end, end), " -> transpose") for end in (*ends, join.span.end))
+    fixes = (Fix("transpose before and after the `concat`", edits),) if len(ends) == len(join.branches) else ()
+    return Diagnostic("W0209", message, Label(_word(join)), help=(help_text,), fixes=fixes)
+
+
+def _word(join: nodes.Join) -> Span:
+    return Span(join.span.source, join.span.start, join.span.start + len(join.kind))
