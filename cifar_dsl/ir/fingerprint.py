@@ -9,7 +9,9 @@ from cifar_dsl.ir.graph import Graph
 from cifar_dsl.ir.recipe import Group, Recipe
 from cifar_dsl.ir.values import Call
 
-_FORMAT = 2  # incremented when the same text comes to mean another computation
+# Incremented when every text comes to mean another computation. Where only some do, `revision` of their operations or
+# averages is, which leaves all other fingerprints as they are.
+_FORMAT = 2
 
 
 def fingerprint(graph: Graph, recipe: Recipe | None) -> str:
@@ -26,8 +28,18 @@ def fingerprint(graph: Graph, recipe: Recipe | None) -> str:
         "output": graph.output,
         "recipe": recipe and _recipe_meaning(recipe),
     }
+    if revisions := _revisions(graph, recipe):
+        meaning["revisions"] = revisions
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _revisions(graph: Graph, recipe: Recipe | None) -> list[tuple[str | int, int]]:
+    """The revisions of operations, by path, and of averages, by position, whose computation has changed."""
+    revisions: list[tuple[str | int, int]] = [(node.path, node.operation.revision) for node in graph.nodes]
+    if recipe:
+        revisions += [(place, average.revision(recipe)) for place, average in enumerate(recipe.average)]
+    return [(where, revision) for where, revision in revisions if revision]
 
 
 def _recipe_meaning(recipe: Recipe) -> dict[str, object]:

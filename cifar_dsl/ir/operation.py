@@ -21,6 +21,7 @@ class Parameter:
         initial: How it is initialised, as a call: uniform(bound), constant(value) ...
         kind: filter, matrix, bias, scale, embedding or buffer; a group in `train` selects parameters by kind.
         is_frozen: Whether it keeps its initial values.
+        groups: How many groups of a convolution share its first dimension evenly.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Parameter:
     initial: Call
     kind: str
     is_frozen: bool = False
+    groups: int = 1
 
     @property
     def is_buffer(self) -> bool:
@@ -121,6 +123,11 @@ class Operation(Declaration):
     def is_first(self) -> bool:
         """Whether it must be the network's first layer."""
         return False
+
+    @property
+    def revision(self) -> int:
+        """How often what it computes with its arguments has changed; see `fingerprint`."""
+        return 0
 
     @property
     def is_random(self) -> bool:

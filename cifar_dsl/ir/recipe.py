@@ -124,6 +124,10 @@ class Average(Declaration):
 
     is_tested: ClassVar[bool] = True
 
+    def revision(self, recipe: "Recipe") -> int:  # noqa: ARG002
+        """How often what it computes in this recipe has changed; see `fingerprint`."""
+        return 0
+
     def check_epochs(self, epochs: float) -> None:
         """Raise MisfitError if it doesn't work in a training of this number of epochs."""
 

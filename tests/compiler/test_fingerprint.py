@@ -102,3 +102,32 @@ def test_extending_does_not_change_the_fingerprint(tmp_path: Path) -> None:
 def test_two_spellings_of_one_graph_have_one_fingerprint() -> None:
     for one, other in [("conv(4, 3, pad=same)", "conv(4, 3, pad=1)"), ("maxpool(2)", "maxpool(2, stride=2)")]:
         assert analyze_text(text_of(one)).fingerprint == analyze_text(text_of(other)).fingerprint
+
+
+HEAD_FOR = "\n group head {{\n  select matrix\n  epochs {}\n }}"
+LOOKAHEAD = "\n average lookahead"
+
+
+def of_network(stages: str, settings: str) -> str:
+    text = text_of(f"{stages} global_avgpool -> dense(10)", size="3x32x32") + TRAIN
+    return analyze_text(text.replace("epochs 1", f"epochs 2{settings}")).fingerprint
+
+
+# Fingerprints of version 0.1.0.
+@pytest.mark.parametrize(
+    ("stages", "settings", "before", "computes_something_else"),
+    [
+        ("conv(6, 3, groups=3, init=dirac) ->", "", "a6554e13a645", True),
+        ("conv_transpose(6, 3, groups=3, init=dirac) ->", "", "2b25e2fedf4b", True),
+        ("conv(6, 3, init=dirac) ->", "", "466af7f8a612", False),
+        ("conv(6, 3, groups=3) ->", "", "94371e27a3fe", False),
+        ("", LOOKAHEAD + HEAD_FOR.format(2), "e8f9357f9b04", False),
+        ("", LOOKAHEAD, "fae1e4244571", False),
+        ("", HEAD_FOR.format(0.7), "0c4c07a5d2c0", False),
+        ("", "\n average ema(0.9)" + HEAD_FOR.format(1), "a23d998f6869", False),
+    ],
+)
+def test_a_revised_computation_changes_the_fingerprint_of_the_specs_concerned_only(
+    stages: str, settings: str, before: str, computes_something_else: bool
+) -> None:
+    assert (of_network(stages, settings) != before) == computes_something_else

@@ -56,6 +56,7 @@ def weight_and_bias(
     init: Initializer,
     bias_init: Initializer,
     frozen: str,
+    groups: int = 1,
 ) -> tuple[Parameter, ...]:
     """The weight and the bias of a layer, from their shapes; `bias` is None for a layer without bias.
 
@@ -63,7 +64,7 @@ def weight_and_bias(
     """
     if frozen == "bias" and bias is None:
         raise MisfitError("E0304", f"`frozen=bias` needs a bias, but this `{layer.name}` has none", argument="frozen")
-    tensors = [Parameter("weight", weight, init.fill(weight), kind, frozen in {"weight", "all"})]
+    tensors = [Parameter("weight", weight, init.fill(weight), kind, frozen in {"weight", "all"}, groups)]
     if bias is not None:
         # A bias has no fan-in: `standard` uses the weight's.
         fill = bias_init.fill(weight if isinstance(bias_init, Standard) else bias)

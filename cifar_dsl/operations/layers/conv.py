@@ -16,13 +16,20 @@ from cifar_dsl.operations.layers.base import (
     weight_and_bias,
 )
 from cifar_dsl.operations.layers.divisible import check_divisible
-from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Standard, Whitening
+from cifar_dsl.operations.layers.initializer import INITIALIZERS, Dirac, Initializer, Standard, Whitening
 from cifar_dsl.operations.layers.window import PAD_MODE, check_padding, slide
 from cifar_dsl.operations.registry import CallOf, MisfitError
 
 
 class _Convolution(Layer):
     family = "conv"
+    groups: int
+    init: Initializer
+
+    @property
+    def revision(self) -> int:
+        # 1: `dirac` fills the filters of each group, not only of the first.
+        return int(self.groups > 1 and isinstance(self.init, Dirac))
 
 
 def _conv_saves(conv: "Conv", x: Shape, y: Shape) -> SavedTensors:
@@ -78,6 +85,7 @@ class Conv(_Convolution):
             init=self.init,
             bias_init=self.bias_init,
             frozen=self.frozen,
+            groups=self.groups,
         )
 
     def is_first(self) -> bool:
@@ -192,6 +200,7 @@ class ConvTranspose(_Convolution):
             init=self.init,
             bias_init=self.bias_init,
             frozen=self.frozen,
+            groups=self.groups,
         )
 
     def macs(self, x: Shape, y: Shape) -> int:

@@ -153,7 +153,8 @@ class Orthogonal(Initializer):
 class Dirac(Initializer):
     """Identity: the first in_channels filters copy one input channel each; the other filters are like `standard`.
 
-    In a dense layer, the first outputs are the inputs.
+    With groups, the first in_channels / groups filters of each group copy the channels of their group. In a dense
+    layer, the first outputs are the inputs.
     Torch: https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.dirac_
     """
 

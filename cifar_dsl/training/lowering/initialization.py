@@ -5,7 +5,7 @@ import hashlib
 import torch
 from torch import nn
 
-from cifar_dsl.ir import Call, Graph
+from cifar_dsl.ir import Graph, Parameter
 
 
 def initialize(module: nn.Module, graph: Graph, seed: int) -> None:
@@ -18,12 +18,13 @@ def initialize(module: nn.Module, graph: Graph, seed: int) -> None:
         for node in graph.nodes:
             for parameter in node.parameters:
                 path = f"{node.path}.{parameter.name}"
-                _fill(tensors.pop(path), parameter.initial, seed, path)
+                _fill(tensors.pop(path), parameter, seed, path)
     if tensors:
         raise AssertionError(f"tensors without a declaration: {', '.join(tensors)}")
 
 
-def _fill(tensor: torch.Tensor, initial: Call, seed: int, path: str) -> None:
+def _fill(tensor: torch.Tensor, parameter: Parameter, seed: int, path: str) -> None:
+    initial = parameter.initial
     arguments = {name: float(str(value)) for name, value in initial.arguments}
     digest = hashlib.sha256(f"{seed}/{path}".encode()).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
@@ -44,6 +45,7 @@ def _fill(tensor: torch.Tensor, initial: Call, seed: int, path: str) -> None:
         case "dirac":
             tensor.uniform_(-arguments["bound"], arguments["bound"], generator=generator)
             identity = nn.init.eye_ if tensor.dim() == 2 else nn.init.dirac_
-            identity(tensor[: tensor.shape[1]])
+            for group in tensor.chunk(parameter.groups):
+                identity(group[: group.shape[1]])
         case name:
             raise AssertionError(f"unknown initializer {name}")

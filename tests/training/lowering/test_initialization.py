@@ -1,0 +1,43 @@
+"""Initial weights, against torch's functions and the formulas."""
+
+import pytest
+import torch
+from helpers.specs import graph_of
+from torch import Tensor, nn
+
+from cifar_dsl.training.lowering.torch_module import build_module
+
+
+def weight(stage: str, size: str = "12x5x5") -> Tensor:
+    module = build_module(graph_of(f"{stage} as here", size=size), "test", 0)
+    return next(tensor for name, tensor in module.state_dict().items() if name == "here.weight")
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "conv(12, 3, groups=12",
+        "conv(24, 3, groups=12",
+        "conv(12, 3, groups=3",
+        "conv(6, 3, groups=3",
+        "conv(12, 3",
+        "conv(20, 3",
+        "conv_transpose(12, 3, groups=4",
+        "conv_transpose(6, 3, groups=3",
+    ],
+)
+def test_dirac_preserves_the_channels_that_torchs_preserves_and_draws_the_rest(layer):
+    groups = int(layer.partition("groups=")[2] or 1)
+    ours, drawn = weight(f"{layer}, init=dirac)"), weight(f"{layer})")
+    theirs = nn.init.dirac_(torch.empty_like(ours), groups)
+    copies = theirs.flatten(1).any(1)  # the filters that copy a channel
+    assert torch.equal(ours[copies], theirs[copies])
+    # A transposed convolution has a filter for each input; those beyond its outputs are drawn.
+    assert torch.equal(ours[~copies], drawn[~copies])
+
+
+@pytest.mark.parametrize("groups", [1, 3, 12])
+def test_a_grouped_convolution_with_dirac_is_the_identity(groups):
+    stage = f"conv(12, 3, pad=1, groups={groups}, bias=false, init=dirac)"
+    images = torch.randn(2, 12, 5, 5, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(build_module(graph_of(stage, size="12x5x5"), "test", 0)(images), images)
