@@ -68,8 +68,11 @@ class Lookahead(WeightAverage):
     @torch.no_grad()
     def after_step(self, update: StepUpdate) -> None:
         if update is StepUpdate.BLEND:
-            self._average_fn(self._slow, self._fast, 0)
-            for fast, slow in zip(self._fast, self._slow, strict=True):
+            # The weights of a group whose epochs are over stand still.
+            pairs = [pair for pair in zip(self._slow, self._fast, strict=True) if pair[1].requires_grad]
+            if pairs:
+                self._average_fn([slow for slow, _ in pairs], [fast for _, fast in pairs], 0)
+            for slow, fast in pairs:
                 fast.copy_(slow)
 
     def state(self) -> dict[str, Tensor]:

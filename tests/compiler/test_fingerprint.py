@@ -121,6 +121,7 @@ def of_network(stages: str, settings: str) -> str:
         ("conv_transpose(6, 3, groups=3, init=dirac) ->", "", "2b25e2fedf4b", True),
         ("conv(6, 3, init=dirac) ->", "", "466af7f8a612", False),
         ("conv(6, 3, groups=3) ->", "", "94371e27a3fe", False),
+        ("", LOOKAHEAD + HEAD_FOR.format(0.7), "9bc6911fef83", True),
         ("", LOOKAHEAD + HEAD_FOR.format(2), "e8f9357f9b04", False),
         ("", LOOKAHEAD, "fae1e4244571", False),
         ("", HEAD_FOR.format(0.7), "0c4c07a5d2c0", False),

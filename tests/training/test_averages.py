@@ -102,3 +102,23 @@ def test_lookahead_moves_slow_weights_by_its_rate(module):
         for ours, expected in zip(weights(module), before if step % 2 else slow, strict=True):
             torch.testing.assert_close(ours, expected, **SAME_FORMULA)
     assert average.network() is None
+
+
+def test_lookahead_leaves_weights_alone_that_are_no_longer_trained(module):
+    average = made("lookahead", module, every=2, rate=0.25)
+    train(module)
+    ended = list(module[3].parameters())
+    for parameter in ended:
+        parameter.requires_grad_(False)
+    before = [weight.clone() for weight in weights(module)]
+    average.after_step(average.update_after(2))
+    moved = [not torch.equal(now, then) for now, then in zip(weights(module), before, strict=True)]
+    assert moved == [parameter.requires_grad for parameter in module.parameters()]
+
+
+def test_lookahead_without_trained_weights_does_nothing(module):
+    average = made("lookahead", module)
+    module.requires_grad_(False)
+    before = [weight.clone() for weight in weights(module)]
+    average.after_step(average.update_after(5))
+    assert all(map(torch.equal, weights(module), before))

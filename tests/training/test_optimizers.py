@@ -108,6 +108,14 @@ def test_a_group_freezes_after_its_epochs():
     assert not torch.equal(second["conv.weight"], third["conv.weight"])
 
 
+def test_lookahead_moves_no_group_after_its_epochs():
+    # Updates follow steps 3, 6, 9 and 12; the group ends after step 4.
+    more = BIASES.replace("epochs 1.5", "epochs 1") + "\naverage lookahead(every=3)"
+    ended, later = train(more, 1), train(more, 2)
+    assert torch.equal(ended["conv.bias"], later["conv.bias"])
+    assert not torch.equal(ended["conv.weight"], later["conv.weight"])
+
+
 def test_frozen_groups_are_excluded_from_the_clipped_norm():
     def clip(module: nn.Module, done: int) -> None:
         trained = [

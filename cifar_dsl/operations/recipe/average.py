@@ -1,7 +1,7 @@
 """Averages of the weights over the course of a training."""
 
 from cifar_dsl.ir import argument, declared
-from cifar_dsl.ir.recipe import Average
+from cifar_dsl.ir.recipe import Average, Recipe
 from cifar_dsl.operations.argument_types import Float, Int
 from cifar_dsl.operations.registry import MisfitError, Registry
 
@@ -67,9 +67,14 @@ class Lookahead(Average):
     """Move slow weights towards the trained weights every few steps, then continue from them; Zhang et al. 2019.
 
     https://arxiv.org/abs/1907.08610. The state of the optimizer is left unchanged. Evaluation uses the trained
-    weights, which equal the slow ones after every `every`-th step.
+    weights, which equal the slow ones after every `every`-th step. Parameters whose group's `epochs` are over stand
+    still.
     """
 
     is_tested = False
     every: int = argument(Int(1), "steps between synchronisations", default=5)
     rate: float = argument(Float(0, 1, open_low=True), "fraction of the way that the slow weights move", default=0.5)
+
+    def revision(self, recipe: Recipe) -> int:
+        # 1: it no longer moves the parameters of a group whose epochs are over.
+        return int(any(group.epochs is not None and group.epochs < recipe.epochs for group in recipe.groups))
