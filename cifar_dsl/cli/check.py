@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.output import counted, note, print_result, shown
+from cifar_dsl.cli.output import counted, note, print_error, print_result, shown
+from cifar_dsl.cli.spec_paths import NamedSpecs, SpecPath
 from cifar_dsl.compiler import Analysis, Library
 from cifar_dsl.compiler.lints import Inspection, fixed, inspect
 from cifar_dsl.foundation.atomic import write_atomically
@@ -44,7 +45,7 @@ def command(
     unsafe_fixes: bool,
     strict: bool,
 ) -> int:
-    """Check SPECS: files, folders or globs of specs and libraries.
+    """Check SPECS: files, folders (with their subfolders) or globs of specs and libraries.
 
     Reports every error and warns of likely mistakes, each with its location; exits with 1 if there are errors.
     A comment `# allow: W0203` silences a warning. Needs no torch, no dataset and no GPU.
@@ -53,8 +54,8 @@ def command(
         raise click.UsageError("--unsafe-fixes requires --fix.")
     diagnostics: list[Diagnostic] = []
     touched = 0
-    paths = arguments.spec_paths(specs, root)
-    for item in paths:
+    named = NamedSpecs(specs, root)
+    for item in named.specs:
         inspection = inspect(item.path, item.root, overrides)
         if fix:
             inspection = _fix(item, overrides, inspection, also_unsafe=unsafe_fixes)
@@ -71,13 +72,13 @@ def command(
     if diagnostics:
         counts = ((errors, "error"), (len(diagnostics) - errors, "warning"))
         summary = " and ".join(counted(count, severity) for count, severity in counts if count)
-        note(f"{summary} in {touched} of {counted(len(paths), 'spec')}")
-    return 1 if errors or (strict and diagnostics) else 0
+        note(f"{summary} in {touched} of {counted(len(named.specs), 'spec')}")
+    for error in named.unreadable:
+        print_error(error)
+    return 1 if errors or named.unreadable or (strict and diagnostics) else 0
 
 
-def _fix(
-    item: arguments.SpecPath, overrides: tuple[str, ...], inspection: Inspection, *, also_unsafe: bool
-) -> Inspection:
+def _fix(item: SpecPath, overrides: tuple[str, ...], inspection: Inspection, *, also_unsafe: bool) -> Inspection:
     """Apply fixes to the file until none is left, and return its last inspection."""
     for _ in range(_ROUNDS):
         sources = {d.label.span.source for d in inspection.diagnostics if d.label and d.fixes}

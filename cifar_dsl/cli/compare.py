@@ -10,7 +10,8 @@ from attrs import evolve
 
 from cifar_dsl.cli import arguments, results
 from cifar_dsl.cli.click_options import GroupedCommand, with_options
-from cifar_dsl.cli.output import print_error
+from cifar_dsl.cli.output import note, print_error
+from cifar_dsl.cli.spec_paths import NamedSpecs
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import SpecError
@@ -39,14 +40,15 @@ class Contestant:
 def command(specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | None, options: CompareOptions) -> int:
     """Train those of SPECS (files, folders or globs) that have no runs yet, and compare all runs.
 
-    Uses every existing run of a spec on the same data. Prints a table with findings, and writes them to OUT as
-    comparison.md, .csv, .json and .tex (LaTeX), with a chart (.png, .svg) and a self-contained report.html.
+    A folder stands for the specs directly in it; subfolders are left out. Uses every existing run of a spec on the
+    same data. Prints a table with findings, and writes them to OUT as comparison.md, .csv, .json and .tex (LaTeX), with
+    a chart (.png, .svg) and a self-contained report.html.
     """
-    contestants = _load(specs, overrides, root)
+    contestants = _load(NamedSpecs(specs, root, descends=False), overrides, options)
     return 1 if contestants is None else train_and_compare(contestants, options)
 
 
-def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None) -> list[Contestant] | None:
+def _load(named: NamedSpecs, overrides: tuple[str, ...], options: CompareOptions) -> list[Contestant] | None:
     """The specs; None if any has errors. All are checked before any is trained.
 
     Specs of one name are displayed by their files; of those that also have one fingerprint, only the first is kept.
@@ -54,8 +56,10 @@ def _load(names: tuple[str, ...], overrides: tuple[str, ...], root: Path | None)
     from cifar_dsl import api
 
     loaded: list[tuple[Path, api.Spec]] = []
-    has_errors = False
-    for item in arguments.spec_paths(names, root):
+    if (skipped := named.skipped_in_words()) and not options.quiet:
+        note(skipped)
+    has_errors = bool(list(map(print_error, named.unreadable)))
+    for item in named.specs:
         try:
             spec = api.load(item.path, root=item.root, overrides=overrides)
         except SpecError as error:

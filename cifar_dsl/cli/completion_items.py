@@ -5,6 +5,8 @@ from pathlib import Path
 
 from click.shell_completion import CompletionItem
 
+from cifar_dsl.foundation.text import natural_order
+
 
 def spec_items(incomplete: str, names: Iterable[str] = ()) -> list[CompletionItem]:
     """The paths of specs, and the `names`, that start with `incomplete`.
@@ -13,7 +15,7 @@ def spec_items(incomplete: str, names: Iterable[str] = ()) -> list[CompletionIte
     """
     # A path with `~` matches nothing here, so the shell completes it.
     folder = incomplete[: incomplete.rfind("/") + 1]
-    paths = sorted(Path(folder or ".").glob("*")) if Path(folder or ".").is_dir() else []
+    paths = sorted(Path(folder or ".").glob("*"), key=natural_order) if Path(folder or ".").is_dir() else []
     paths = [path for path in paths if path.name.startswith(incomplete[len(folder) :])]
     named = [CompletionItem(name) for name in names if name.startswith(incomplete)]
     specs = [CompletionItem(folder + path.name) for path in paths if path.suffix == ".arch"]
@@ -28,7 +30,11 @@ def run_items(incomplete: str) -> list[CompletionItem]:
 
     folder = Path(incomplete[: incomplete.rfind("/") + 1] or ".")
     folders = [*folder.glob("seed-*"), *folder.glob("*/seed-*"), *folder.glob("*/*/seed-*")]
-    named = [path for path in sorted(folders) if FOLDER.fullmatch(path.name) and path.suffix in {"", ".partial"}]
+    named = [
+        path
+        for path in sorted(folders, key=natural_order)
+        if FOLDER.fullmatch(path.name) and path.suffix in {"", ".partial"}
+    ]
     names = [str(path) for path in named if path.is_dir()]
     runs = [CompletionItem(name) for name in names if name.startswith(incomplete)]
     return runs or [CompletionItem(incomplete, type="dir")]

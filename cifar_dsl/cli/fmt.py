@@ -8,6 +8,7 @@ import click
 
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.output import counted, note, print_error
+from cifar_dsl.cli.spec_paths import NamedSpecs
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.atomic import write_atomically
@@ -28,15 +29,17 @@ _STDIN = Path("<stdin>")  # its name in messages
     "--diff", is_flag=True, help="Write nothing; print the changes as a diff, and exit with 1 if there are any."
 )
 def command(specs: tuple[str, ...], check: bool, diff: bool) -> int:
-    """Format SPECS: files, folders or globs of specs and libraries.
+    """Format SPECS: files, folders (with their subfolders) or globs of specs and libraries.
 
     Keeps comments and meaning; the style has no options. Lists the files that it rewrites. `-` formats standard input
     to standard output. Exits with 1 if a file can't be parsed, and leaves that file unchanged.
     """
-    paths = [item.path for item in arguments.spec_paths([name for name in dict.fromkeys(specs) if name != "-"])]
+    named = NamedSpecs([name for name in dict.fromkeys(specs) if name != "-"])
+    paths = [item.path for item in named.specs]
     if "-" in specs:
         paths.insert(0, _STDIN)
-    changed = failed = 0
+    changed = 0
+    failed = sum(map(print_error, named.unreadable))
     for path in paths:
         try:
             source = _read(path)

@@ -8,6 +8,7 @@ from attrs import define, field
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.reading import IrregularFileError, OversizedFileError, read_regular
 from cifar_dsl.foundation.resources import shipped_specs, specs_directory
+from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.language.diagnostics import Diagnostic, Label, SpecError, nearest, replacement
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes
@@ -109,7 +110,7 @@ def _missing(path: Path, label: Label | None) -> SpecError:
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(sorted(names)[:8]) + (", ..." if len(names) > 8 else "") if names else "none"
+    return ", ".join(sorted(names, key=natural_order)[:8]) + (", ..." if len(names) > 8 else "") if names else "none"
 
 
 def _unreadable(message: str, label: Label | None) -> SpecError:

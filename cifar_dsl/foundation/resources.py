@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from cifar_dsl.foundation.text import natural_order
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -25,7 +27,8 @@ def specs_directory() -> Path:
 def shipped_specs() -> dict[str, Path]:
     """The shipped specs by name, as in `extends baseline`; without the library."""
     folder = specs_directory()
-    return {path.stem: path for path in sorted(folder.rglob("*.arch")) if path.parent != folder / "library"}
+    paths = sorted(folder.rglob("*.arch"), key=natural_order)
+    return {path.stem: path for path in paths if path.parent != folder / "library"}
 
 
 def diagnostics_path() -> Path:

@@ -1,6 +1,10 @@
-"""Formats numbers and tables as text for people."""
+"""Formats numbers, tables and lists as text for people."""
 
+import re
 from collections.abc import Sequence
+from pathlib import PurePath
+
+_NUMBER = re.compile("([0-9]+)")
 
 
 def columns(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset(), indent: str = "") -> list[str]:
@@ -35,3 +39,11 @@ def duration(seconds: float) -> str:
 def alternatives(items: Sequence[str]) -> str:
     """The items as a choice: `a`, `a or b`, `a, b or c`."""
     return " or ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
+
+
+def natural_order(name: str | PurePath) -> tuple[tuple[tuple[str | int, ...], ...], str]:
+    """The sort key of a file name or path: s2 before s10, and a folder's contents together."""
+    path = PurePath(name)
+    # The suffix decides last (s.arch, s2.arch). `split` alternates texts and numbers, so that keys can be compared.
+    parts = (_NUMBER.split(part) for part in (*path.parts[:-1], path.stem))
+    return tuple(tuple(int(one) if i % 2 else one for i, one in enumerate(part)) for part in parts), str(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.folder import Run, restore
@@ -100,8 +101,8 @@ def _place(path: Path) -> Path:
     return path.with_name(path.name.partition(".")[0])
 
 
-def _order(path: Path) -> tuple[Path, int, str]:
-    return path.parent, int(_place(path).name.removeprefix("seed-")), path.name
+def _order(path: Path) -> tuple[object, int, str]:
+    return natural_order(path.parent), int(_place(path).name.removeprefix("seed-")), path.name
 
 
 def _folders(folder: Path) -> Iterator[Path]:

@@ -8,6 +8,7 @@ import cattrs
 
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.runs.lock import is_locked
 from cifar_dsl.runs.places import (
     FAILURE,
@@ -140,6 +141,6 @@ def complete_runs(folder: Path) -> Iterator[Run]:
     """The complete runs below a folder, by path."""
     for replaced in [path for path in folder.glob("**/seed-*.replaced") if FOLDER.fullmatch(path.name)]:
         restore(replaced.with_suffix(""))
-    for result in sorted(folder.glob(f"**/seed-*/{RESULT}")):
+    for result in sorted(folder.glob(f"**/seed-*/{RESULT}"), key=natural_order):
         if PLACE.fullmatch(result.parent.name):
             yield Run(result.parent)

@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
+from cifar_dsl.foundation.spec_files import RUN_RECORD
 from cifar_dsl.runs.identity import SpecIdentity
 
 SPEC = "spec.arch"
-RECORD = "run.json"
+RECORD = RUN_RECORD
 METRICS = "metrics.jsonl"
 WEIGHTS = "weights.safetensors"
 BEST = "best.safetensors"

@@ -72,7 +72,7 @@ def test_paths_are_completed_in_their_folders(complete, tmp_path):
 
 def test_diff_knows_shipped_specs(complete, make_spec):
     make_spec("resnet_mine")
-    assert complete("diff", "resnet1") == ["resnet101", "resnet110", "resnet18"]
+    assert complete("diff", "resnet1") == ["resnet18", "resnet101", "resnet110"]
     assert complete("diff", "baseline", "resnet_") == ["resnet_mine.arch"]
     assert complete("diff", "resn")[-1] == "resnet_mine.arch"
     assert set(shipped_specs()) < set(complete("diff", ""))

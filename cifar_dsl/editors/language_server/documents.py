@@ -1,6 +1,5 @@
 """The open documents of an editor and the files around them, with everything computed from their texts."""
 
-import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -21,6 +20,7 @@ from cifar_dsl.editors.language_server.positions import Positions, plain
 from cifar_dsl.editors.language_server.stages import Stages
 from cifar_dsl.foundation import limits, resources
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.spec_files import spec_folders
 from cifar_dsl.language.diagnostics import Diagnostic, Reporter, SpecError
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import Recovered, nodes, parse_recovering
@@ -336,9 +336,6 @@ class Documents:
 
     def _in_folders(self) -> Iterator[Path]:
         for folder in self.folders:
-            for parent, subfolders, names in islice(os.walk(folder), _MAX_SEARCHED_FOLDERS):
-                subfolders[:] = sorted(
-                    name for name in subfolders if not name.startswith(".") and name != "node_modules"
-                )
-                files = (Path(parent, name).resolve() for name in sorted(names) if name.endswith(".arch"))
-                yield from (file for file in files if file.is_relative_to(folder))  # not where a link leads outside
+            for _, files in islice(spec_folders(folder), _MAX_SEARCHED_FOLDERS):
+                resolved = (file.resolve() for file in files)
+                yield from (file for file in resolved if file.is_relative_to(folder))  # not where a link leads outside

@@ -14,6 +14,7 @@ from cifar_dsl.editors.language_server import vocabulary
 from cifar_dsl.editors.language_server.documents import Documents, shipped_specs
 from cifar_dsl.editors.language_server.markdown import code, content, plain_text
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.operations.layers import JOINS
 from cifar_dsl.operations.recipe import Setting
 
@@ -229,7 +230,7 @@ def shipped() -> Iterator[Suggestion]:
 def files(documents: Documents, path: Path) -> Iterator[Suggestion]:
     """The files that a spec can extend, by their paths relative to it."""
     root = documents.root(path)
-    for file in dict.fromkeys((*sorted(path.parent.glob("*.arch")), *documents.workspace_specs())):
+    for file in dict.fromkeys((*sorted(path.parent.glob("*.arch"), key=natural_order), *documents.workspace_specs())):
         if file != path and file.is_relative_to(root) and uri_scheme(documents.uri(file)) == "file":
             name = Path(os.path.relpath(file, path.parent)).as_posix()
             yield Suggestion(name, _Kind.File, text=f'"{name}"', order=_NEAR)

@@ -340,3 +340,24 @@ def test_quiet_shows_the_table_and_no_progress(compare):
     outcome = compare("-q")
     assert len(table(outcome)) == 3
     assert "epoch" not in outcome.err
+
+
+def test_subfolders_are_left_out_and_named(compare, specs):
+    for name in ("zoo/a", "zoo/b", "other/c"):
+        path = specs / f"{name}.arch"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text((specs / "tiny.arch").read_text())
+    outcome = compare("--no-train")
+    assert list(table(outcome)) == ["tiny", "longer", "wider"]
+    left_out = f"specs in subfolders are left out: {specs}/other (1), {specs}/zoo (2); to include a folder, name it"
+    assert left_out in outcome.err.splitlines()
+    assert "left out" not in compare("--no-train", "-q").err
+    assert "left out" not in compare("--no-train", "zoo", "other").err
+
+
+def test_a_folder_with_specs_only_below_is_a_usage_error_that_names_them(cli, specs):
+    (specs / "above" / "zoo").mkdir(parents=True)
+    (specs / "above" / "zoo" / "a.arch").write_text((specs / "tiny.arch").read_text())
+    outcome = cli("compare", specs / "above")
+    assert outcome.code == 2
+    assert f"in {specs / 'above'} itself; its subfolders with specs: {specs / 'above' / 'zoo'} (1)." in outcome.err
