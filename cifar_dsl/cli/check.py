@@ -14,7 +14,11 @@ from cifar_dsl.foundation.text import in_short
 from cifar_dsl.language.diagnostics import Diagnostic, render_concise, render_github, render_json, render_sarif
 from cifar_dsl.language.diagnostics.render import visible
 
-_LINES = {"full": lambda diagnostic: shown(diagnostic) + "\n", "concise": render_concise, "github": render_github}
+_LINES = {
+    "full": lambda diagnostic: shown(diagnostic, fixing="") + "\n",
+    "concise": render_concise,
+    "github": render_github,
+}
 _DOCUMENTS = {"json": render_json, "sarif": render_sarif}
 _ROUNDS = 10  # of fixing: one fix may enable another
 

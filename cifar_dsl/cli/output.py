@@ -8,13 +8,16 @@ import click
 
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError, render_full
-from cifar_dsl.language.diagnostics.render import visible
+from cifar_dsl.language.diagnostics.render import CHECK, visible
 
 
-def shown(diagnostic: Diagnostic, *, err: bool = False) -> str:
-    """A diagnostic as text for stdout or stderr, in the colours and characters that the stream supports."""
+def shown(diagnostic: Diagnostic, *, err: bool = False, fixing: str = CHECK) -> str:
+    """A diagnostic as text for stdout or stderr, in the colours and characters that the stream supports.
+
+    `fixing`: see `render_full`.
+    """
     stream = sys.stderr if err else sys.stdout
-    return render_full(diagnostic, color=wants_color(stream), encoding=stream.encoding or "ascii")
+    return render_full(diagnostic, color=wants_color(stream), encoding=stream.encoding or "ascii", fixing=fixing)
 
 
 def wants_color(stream: TextIO) -> bool:

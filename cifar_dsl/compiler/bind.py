@@ -1,18 +1,20 @@
 """Binds the arguments of a call to the declaration that it calls, and checks them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, cast
 
 from attrs import field
 
+from cifar_dsl.compiler import translation
 from cifar_dsl.compiler.error_location import ErrorLocator, Location
 from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, ValueScope, describe
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import ArgumentInfo, Declaration, Symbol, arguments_of
-from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter, nearest
+from cifar_dsl.ir import ArgumentInfo, Declaration, Shape, arguments_of
+from cifar_dsl.language.diagnostics import Advice, EvaluationFailed, Fix, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.argument_types import UnfitError
+from cifar_dsl.operations.layers import LAYERS, Layer
 from cifar_dsl.operations.registry import MisfitError
 
 D = TypeVar("D", bound=Declaration)
@@ -81,7 +83,7 @@ class Binder:
     def declared(self, declaration: type[D], call: Invocation, scope: ValueScope, flow: Tensor | None = None) -> D:
         """An instance of `declaration` with the arguments of `call`. Raises EvaluationFailed."""
         infos = arguments_of(declaration)
-        given = self.matched([info.name for info in infos], call)
+        given = self.matched([info.name for info in infos], call, lambda: self.channels_advice(call, scope, flow))
         values: dict[str, Any] = {}
         is_complete = self._require([info.name for info in infos if info.is_required], given, call, infos)
         for info in infos:
@@ -107,19 +109,37 @@ class Binder:
             return Label(given.value.span if given else call.span, error.label), ()
         return self.locator.locate(call.span, given.value if given else None, call.arguments, scope, error.label)
 
-    def matched(self, names: Sequence[str], call: Invocation) -> dict[str, nodes.Argument]:
-        """The arguments by parameter name. Arguments that match no parameter are reported and left out."""
+    def channels_advice(self, call: Invocation, scope: ValueScope, flow: Tensor | None) -> Advice | None:
+        """The advice for a refused call of a layer that is valid without the input's channels: `conv(3, 8, 3)`."""
+        given = translation.input_argument(call.callee, call.arguments)
+        if given is None or flow is None or flow.shape is None:
+            return None
+        rest = tuple(one for one in call.arguments if one is not given)
+        values = {one: self.evaluator.evaluate(one.value, scope, flow) for one in call.arguments}
+        is_input = values[given] == flow.shape.channels and not isinstance(values[given], bool)
+        is_dense = call.callee == "dense" and len(rest) == 1 and values[rest[0]] not in {0, 1}
+        if not (is_input or is_dense) or not _is_valid(LAYERS[call.callee], rest, values, flow.shape):
+            return None
+        return translation.without_input_argument(given, call.arguments, call.span)
+
+    def matched(
+        self, names: Sequence[str], call: Invocation, advice: Callable[[], Advice | None] = lambda: None
+    ) -> dict[str, nodes.Argument]:
+        """The arguments by parameter name. Arguments that match no parameter are reported and left out.
+
+        `advice` computes the advice for surplus and repeated arguments.
+        """
         given: dict[str, nodes.Argument] = {}
         for position, argument in enumerate(call.arguments):
             if argument.keyword is None:
                 if position >= len(names) or any(a.keyword for a in call.arguments[:position]):
-                    self._misplaced(argument, names, call, is_late=position < len(names))
+                    self._misplaced(argument, names, call, advice(), is_late=position < len(names))
                     continue
                 name = names[position]
             else:
                 name = argument.keyword.text
                 if name not in names:
-                    self._unknown(argument.keyword, names, call)
+                    self._unknown(argument, names, call)
                     continue
             if name in given:
                 self.reporter.error(
@@ -128,6 +148,7 @@ class Binder:
                     Label(argument.span, "again here"),
                     secondary=(Label(given[name].span, "first here"),),
                     help="keep one of the two",
+                    meant=advice(),
                 )
             given[name] = argument
         return given
@@ -170,7 +191,8 @@ class Binder:
                 return cast("Bound", info.kind.accept(value))
             except UnfitError:
                 pass
-        near = nearest(value, info.kind.symbols()) if isinstance(value, Symbol) else None
+        advice = self.channels_advice(call, scope, flow)
+        advice = advice or translation.value(info, argument, value, call.span, call.arguments, call.callee)
         text = f"this is {describe(value)}"
         label, secondary = self.locator.locate(call.span, argument.value, call.arguments, scope, text)
         raise self.reporter.error(
@@ -179,20 +201,24 @@ class Binder:
             label,
             secondary=secondary,
             help=f"`{info.name}`: {info.doc}",
-            meant=near,
+            meant=advice,
         )
 
-    def _unknown(self, keyword: nodes.Identifier, names: Sequence[str], call: Invocation) -> None:
+    def _unknown(self, argument: nodes.Argument, names: Sequence[str], call: Invocation) -> None:
+        keyword = argument.keyword
+        assert keyword is not None
         arguments = ", ".join(f"`{name}`" for name in names)
         self.reporter.error(
             "E0301",
             f"`{call.callee}` has no argument `{keyword}`",
             keyword.span,
             help=f"arguments of `{call.callee}`: {arguments}" if names else f"`{call.callee}` takes no arguments",
-            meant=nearest(keyword.text, names),
+            meant=translation.argument(argument, names, call.callee, call.arguments, call.span),
         )
 
-    def _misplaced(self, argument: nodes.Argument, names: Sequence[str], call: Invocation, *, is_late: bool) -> None:
+    def _misplaced(
+        self, argument: nodes.Argument, names: Sequence[str], call: Invocation, advice: Advice | None, *, is_late: bool
+    ) -> None:
         if is_late:
             message = "a positional argument follows a named one"
             help_text = "pass it by name, or move it before the named arguments"
@@ -200,5 +226,28 @@ class Binder:
             message = f"`{call.callee}` takes at most {len(names)} argument{'s' if len(names) > 1 else ''}"
             help_text = f"its arguments: {', '.join(f'`{name}`' for name in names)}"
         else:
-            message, help_text = f"`{call.callee}` takes no arguments", "delete it"
-        self.reporter.error("E0301", message, argument.span, help=help_text)
+            message = f"`{call.callee}` takes no arguments"
+            help_text = "delete it"
+            fix = Fix("delete the argument", (translation.deletion(argument, call.arguments),))
+            advice = advice or Advice("delete it", (fix,))
+        self.reporter.error("E0301", message, argument.span, help=help_text, meant=advice)
+
+
+def _is_valid(
+    layer: type[Layer], arguments: Sequence[nodes.Argument], values: Mapping[nodes.Argument, Bound], x: Shape
+) -> bool:
+    """Whether a layer accepts these arguments and an input of shape `x`."""
+    infos = arguments_of(layer)
+    names = [one.keyword.text if one.keyword else info.name for one, info in zip(arguments, infos, strict=False)]
+    kinds = {info.name: info.kind for info in infos}
+    if len(arguments) > len(infos) or not kinds.keys() >= set(names):
+        return False
+    try:
+        made = layer(
+            **{name: kinds[name].accept(cast("Any", values[one])) for name, one in zip(names, arguments, strict=True)}
+        )
+        made.check()
+        made.infer(x)
+    except (UnfitError, MisfitError, TypeError):
+        return False
+    return True

@@ -271,7 +271,7 @@ class _Merger:
             return
         whole = settings.get(name.text)
         value = _single_expression(setting.chain)
-        changed = whole and value and _with_argument(whole, path, value)
+        changed = whole and value and with_argument(whole, path, value)
         if changed:
             settings[name.text] = changed
             return
@@ -338,7 +338,7 @@ def _callee(kind: object) -> str | None:
     return kind.text if isinstance(kind, nodes.Name) else None
 
 
-def _with_argument(
+def with_argument(
     setting: nodes.Setting, path: Sequence[nodes.Identifier], value: nodes.Expression
 ) -> nodes.Setting | None:
     """The setting with one argument replaced or added; None if `path` matches no part of it."""

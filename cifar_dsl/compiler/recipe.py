@@ -4,15 +4,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from cifar_dsl.compiler import recipe_translation
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.program import GroupSettings, Program
+from cifar_dsl.compiler.recipe_translation import Translation
 from cifar_dsl.compiler.values import BlockValue, Tensor, ValueScope, describe
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Graph, Group, Recipe, Shape, Symbol
-from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter, nearest
+from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.argument_types import UnfitError
@@ -184,8 +186,9 @@ class _RecipeMaker:
         self._globals = values
 
     def run(self, train: nodes.Train) -> Recipe | None:
-        values = self._values(SETTINGS, self._settings)
-        meant = {nearest(name, SETTINGS) for name in self._settings.keys() - SETTINGS.keys()}
+        translations = self._translations(SETTINGS, self._settings)
+        values = self._values(SETTINGS, self._settings, translations)
+        meant = {one.target for one in translations.values()}
         for name, setting in SETTINGS.items():
             if name in self._settings or name in meant:
                 continue
@@ -203,12 +206,24 @@ class _RecipeMaker:
             return None
         return Recipe(**values, groups=tuple(group for group in groups if group is not None))
 
-    def _values(self, known: dict[str, Setting], given: dict[str, nodes.Setting]) -> dict[str, Any]:
+    def _translations(self, known: dict[str, Setting], given: dict[str, nodes.Setting]) -> dict[str, Translation]:
+        """What the unknown settings mean, as far as it is known."""
+        unknown = {name: setting for name, setting in given.items() if name not in known}
+        found = {name: recipe_translation.unknown_setting(one, known, given) for name, one in unknown.items()}
+        return {name: translation for name, translation in found.items() if translation}
+
+    def _values(
+        self, known: dict[str, Setting], given: dict[str, nodes.Setting], translations: dict[str, Translation]
+    ) -> dict[str, Any]:
         """The values of the given settings, without those that have errors."""
         values: dict[str, Any] = {}
-        for name, setting in given.items():
+        meant = dict(given)  # with the arguments that are given as settings, so that they aren't reported as missing
+        for name, translation in translations.items():
+            if whole := translation.applied(given[name], meant):
+                meant[translation.target] = whole
+        for name, setting in meant.items():
             if name not in known:
-                self._unknown_setting(setting, known)
+                self._unknown_setting(setting, known, translations.get(name))
                 continue
             try:
                 values[name] = self._value(known[name], setting)
@@ -218,8 +233,9 @@ class _RecipeMaker:
 
     def _group(self, given: GroupSettings, recipe: dict[str, Any]) -> Group | None:
         """A group, which inherits its optimizer and schedule from `recipe` unless it sets them."""
-        values = self._values(GROUP_SETTINGS, given.settings)
-        meant = {nearest(name, GROUP_SETTINGS) for name in given.settings.keys() - GROUP_SETTINGS.keys()}
+        translations = self._translations(GROUP_SETTINGS, given.settings)
+        values = self._values(GROUP_SETTINGS, given.settings, translations)
+        meant = {one.target for one in translations.values()}
         if not {"select"} & (given.settings.keys() | meant):
             self._missing(GROUP_SETTINGS["select"], f"group `{given.name}`", given.name.span)
         inherited = {name: recipe[name] for name in ("optimizer", "schedule") if name in recipe}
@@ -239,7 +255,9 @@ class _RecipeMaker:
             return tuple(self._choice(setting, element) for element in elements)
         if len(elements) > 1:
             message = f"`{setting.name}` takes one value"
-            raise self._reporter.error("E0403", message, given.chain.span, help="delete everything after `->`")
+            advice = recipe_translation.chain(setting, given.chain)
+            help_text = "delete everything after `->`"
+            raise self._reporter.error("E0403", message, given.chain.span, help=help_text, meant=advice)
         return self._choice(setting, elements[0]) if setting.registry else self._plain_value(setting, elements[0])
 
     def _choice(self, setting: Setting, element: nodes.Element) -> Declaration:
@@ -249,11 +267,13 @@ class _RecipeMaker:
         choices = ", ".join(registry)
         if not isinstance(kind, nodes.Name | nodes.CallExpression) or element.label or element.claim:
             message = f"`{setting.name}` must be one of {choices}"
-            raise self._reporter.error("E0403", message, element.span, help=f"{setting.name}: {setting.doc}")
+            advice = recipe_translation.choice(setting, element)
+            help_text = f"{setting.name}: {setting.doc}"
+            raise self._reporter.error("E0403", message, element.span, help=help_text, meant=advice)
         call = Invocation.of(kind)
         if call.callee not in registry:
-            message, near = f"unknown {registry.noun} `{call.callee}`", nearest(call.callee, registry)
-            raise self._reporter.error("E0404", message, call.callee_span, help=f"choices: {choices}", meant=near)
+            message, advice = f"unknown {registry.noun} `{call.callee}`", recipe_translation.choice(setting, element)
+            raise self._reporter.error("E0404", message, call.callee_span, help=f"choices: {choices}", meant=advice)
         choice: Declaration = self._binder.declared(registry[call.callee], call, self._globals)
         return choice
 
@@ -270,23 +290,24 @@ class _RecipeMaker:
                 return setting.kind.accept(value)
             except UnfitError:
                 pass
-        near = nearest(value, known) if isinstance(value, Symbol) else None
         raise self._reporter.error(
             "E0404" if isinstance(value, Symbol) and known else "E0403",
             f"`{setting.name}` must be {setting.kind.describe()}",
             Label(kind.span, f"this is {describe(value)}"),
             help=f"{setting.name}: {setting.doc}",
-            meant=near,
+            meant=recipe_translation.plain_value(setting, kind, self._settings),
         )
 
-    def _unknown_setting(self, given: nodes.Setting, known: dict[str, Setting]) -> None:
+    def _unknown_setting(
+        self, given: nodes.Setting, known: dict[str, Setting], translation: Translation | None
+    ) -> None:
         name = given.target[0]
         self._reporter.error(
             "E0401",
             f"unknown setting `{name}`",
             name.span,
             help=f"settings: {', '.join(known)}",
-            meant=nearest(name.text, known),
+            meant=translation.advice if translation else None,
         )
 
     def _missing(self, setting: Setting, where: str, span: Span) -> None:

@@ -20,6 +20,11 @@ class Source:
     text: str = field(repr=False)
     is_library: bool = False
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is the text of a file that its author can edit."""
+        return bool(self.name) and not self.is_library and not self.name.startswith("--")
+
     @cached_property
     def _line_starts(self) -> list[int]:
         return [0, *(i + 1 for i, character in enumerate(self.text) if character == "\n")]

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 
+from cifar_dsl.compiler import translation
 from cifar_dsl.compiler.builtin_names import FLOW_NAMES, FUNCTIONS
-from cifar_dsl.compiler.names.reserved import FOREIGN_NAMES, MODULE_ATTRIBUTES
+from cifar_dsl.compiler.names.reserved import MODULE_ATTRIBUTES
 from cifar_dsl.compiler.names.table import Definition
 from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.language.diagnostics import Label, Reporter, nearest
+from cifar_dsl.language.diagnostics import Advice, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import KEYWORDS, nodes
+from cifar_dsl.operations.foreign_names import ForeignNames
 from cifar_dsl.operations.layers import LAYERS
 
 
@@ -73,9 +75,21 @@ class NameErrors:
         )
         self.reporter.error("E0213", message, callee.span, help=help_text)
 
-    def unknown(self, code: str, message: str, name: str, span: Span, known: Iterable[str]) -> Definition:
-        """Report an undefined name; `known` are the names that are valid there."""
-        near = FOREIGN_NAMES.get(name.casefold()) or nearest(name, set(known) - KEYWORDS)
+    def unknown(
+        self,
+        code: str,
+        message: str,
+        name: str,
+        span: Span,
+        known: Iterable[str],
+        foreign: ForeignNames | None = None,
+        advice: Advice | None = None,
+    ) -> Definition:
+        """Report an undefined name; `known` are the names that are valid there, `foreign` those of other frameworks.
+
+        `advice`, if given, is better than the name that `name` resembles most.
+        """
+        near = advice or translation.intended(name, span, set(known) - KEYWORDS, foreign)
         if name in FLOW_NAMES:
             help_text, near = f"`{name}` is only available in the body of a model or block", None
         elif code == "E0201":

@@ -1,4 +1,4 @@
-"""Names that a spec can't define, and the names of our layers in other frameworks."""
+"""Names that a spec can't define."""
 
 # Attributes of torch.nn.Module, which are no valid names of submodules. A test compares them with torch.
 MODULE_ATTRIBUTES = frozenset(
@@ -59,21 +59,3 @@ MODULE_ATTRIBUTES = frozenset(
         "zero_grad",
     ]
 )
-# Names from PyTorch and other frameworks, for which the most similar name would be a wrong suggestion.
-FOREIGN_NAMES = {
-    "true": "true",
-    "false": "false",
-    "none": "none",
-    "linear": "dense",
-    "fc": "dense",
-    "conv2d": "conv",
-    "batchnorm": "bn",
-    "batch_norm": "bn",
-    "batchnorm2d": "bn",
-    "max_pool": "maxpool",
-    "maxpool2d": "maxpool",
-    "maxpooling2d": "maxpool",
-    "avg_pool": "avgpool",
-    "avgpool2d": "avgpool",
-    "swish": "silu",
-}

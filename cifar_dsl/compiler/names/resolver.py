@@ -6,6 +6,7 @@ from itertools import chain, zip_longest
 
 from attrs import define, evolve, field
 
+from cifar_dsl.compiler import translation
 from cifar_dsl.compiler.builtin_names import BUDGETS, FLOW_NAMES, FUNCTIONS
 from cifar_dsl.compiler.library import library_index
 from cifar_dsl.compiler.names.errors import NameErrors
@@ -13,9 +14,10 @@ from cifar_dsl.compiler.names.table import Definition, Kind, Mention, Names, def
 from cifar_dsl.compiler.program import LAYERS_AND_WORDS, Program
 from cifar_dsl.compiler.types import words
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.language.diagnostics import Reporter
+from cifar_dsl.language.diagnostics import Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
+from cifar_dsl.operations import foreign_names
 from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 
@@ -139,7 +141,10 @@ class _Resolver:
                     visible = Span(name.span.source, stage.span.end, body.span.end if end is None else end)
                     self._define(scope, name, Definition("let", name.text, "", name.span, visible, stage))
                 case nodes.Assignment(name=name):
-                    self._stage_name(name.text, name.span, scope)
+                    if self._stage(name.text, scope) is None:
+                        self._new_assignment(stage, scope)
+                        continue
+                    self._stage_name(name, scope)
                     self._chain(stage.chain, scope)
                 case nodes.Chain():
                     self._chain(stage, scope)
@@ -175,17 +180,31 @@ class _Resolver:
                     if otherwise:
                         self._body(otherwise, scope)
                 case nodes.Name(text=text, span=span):
-                    self._stage_name(text, span, scope)
+                    self._stage_name(nodes.Identifier(text, span), scope)
                 case nodes.CallExpression(callee=callee):
                     if callee.text in FUNCTIONS and not self._defined(callee.text, scope):
                         definition = _of_language("function", callee.text)
                         self.errors.value_as_stage(callee)
                         self.note(callee.span, definition, element.kind.span)
                     else:
-                        definition = self._stage_name(callee.text, callee.span, scope, element.kind.span)
+                        definition = self._stage_name(callee, scope, element.kind)
+                        if definition.kind == "unknown" and translation.whole_stage(callee, element.kind):
+                            continue  # its arguments are no values here
                     self._arguments(element.kind, definition, scope)
+                case _ if (name := translation.hyphenated(element.kind)) and self._is_misspelt(element.kind, scope):
+                    self._stage_name(nodes.Identifier(name, element.kind.span), scope)
                 case _:
                     self._expression(element.kind, scope)
+
+    def _is_misspelt(self, kind: nodes.Expression | nodes.Compound, scope: _Scope) -> bool:
+        """Whether the names of a difference are undefined: it is one name with hyphens. Records them."""
+        assert isinstance(kind, nodes.Operation)
+        names = [one for one in kind.operands if isinstance(one, nodes.Name)]
+        if any(self._defined(one.text, scope) for one in names):
+            return False
+        for one in names:
+            self.note(one.span, Definition("unknown", one.text))
+        return True
 
     def _join(self, join: nodes.Join, scope: _Scope) -> None:
         start = join.span.start
@@ -195,7 +214,14 @@ class _Resolver:
             self._body(branch, scope, following.span.start if following else join.span.end)
 
     def _loop(self, loop: nodes.For, scope: _Scope) -> None:
-        self._expression(loop.start, scope)
+        advice = translation.loop_range(loop.start)
+        if advice and isinstance(loop.start, nodes.CallExpression) and not self._defined("range", scope):
+            callee, message = loop.start.callee, "unknown function `range`"
+            definition = self.errors.unknown("E0202", message, callee.text, callee.span, (), advice=advice)
+            self.note(callee.span, definition, loop.start.span)
+            self._arguments(loop.start, definition, scope)
+        else:
+            self._expression(loop.start, scope)
         if loop.stop:
             self._expression(loop.stop, scope)
         inner = scope.inner()
@@ -213,7 +239,9 @@ class _Resolver:
                 if definition is None:
                     values = {*scope.names, *self.globals, *self.words, *LAYERS_AND_WORDS}
                     values.update(FLOW_NAMES if scope.has_flow else ())
-                    definition = self.errors.unknown("E0202", f"unknown name `{text}`", text, span, values)
+                    in_assert = any(one.kind == "budget" for one in scope.names.values())
+                    foreign = foreign_names.BUDGETS if in_assert else foreign_names.VALUES
+                    definition = self.errors.unknown("E0202", f"unknown name `{text}`", text, span, values, foreign)
                 self.note(span, definition)
             case nodes.CallExpression(callee=callee):
                 definition = self._function(callee, scope)
@@ -240,7 +268,13 @@ class _Resolver:
         for argument in call.arguments:
             if argument.keyword and argument.keyword.text:
                 self.note(argument.keyword.span, _argument(callee, argument.keyword.text), argument.span)
-            self._expression(argument.value, scope)
+            match argument.value:
+                case nodes.Name(text=text, span=span) if (
+                    callee.kind != "block" and translation.is_word(text) and self._value(text, scope) is None
+                ):
+                    self.note(span, _of_language("word", text))  # the binder reports it
+                case _:
+                    self._expression(argument.value, scope)
 
     # ---- the recipe
 
@@ -281,7 +315,7 @@ class _Resolver:
                 self.note(callee.span, definition, kind.span)
                 self._arguments(kind, definition, _Scope())
             case _:
-                self._setting_value(kind, is_checked=True)
+                pass  # reported by `recipe`
 
     def _setting_value(self, kind: nodes.Expression | nodes.Compound, *, is_checked: bool) -> None:
         """Resolve a value: a name that is no param is a word, which its setting checks later."""
@@ -317,12 +351,30 @@ class _Resolver:
             return _of_language("layer", text)
         return _of_language("word", text) if text in LAYERS_AND_WORDS else None
 
-    def _stage_name(self, text: str, span: Span, scope: _Scope, call: Span | None = None) -> Definition:
+    def _stage_name(
+        self, name: nodes.Identifier, scope: _Scope, call: nodes.CallExpression | None = None
+    ) -> Definition:
+        text, span = name.text, name.span
         definition = self._stage(text, scope)
         if definition is None:
             known = {*scope.names, *self.globals, *LAYERS, *library_index()}
-            definition = self.errors.unknown("E0201", f"unknown layer or block `{text}`", text, span, known)
-        return self.note(span, definition, call)
+            message, advice = f"unknown layer or block `{text}`", translation.whole_stage(name, call)
+            definition = self.errors.unknown("E0201", message, text, span, known, foreign_names.LAYERS, advice)
+        return self.note(span, definition, call.span if call else None)
+
+    def _new_assignment(self, stage: nodes.Assignment, scope: _Scope) -> None:
+        """Report an assignment to a name that no `let` defines, and define it."""
+        name = stage.name
+        known = {text for text, one in scope.names.items() if one.kind == "let"}
+        meant = nearest(name.text, known) or translation.assignment(stage)
+        message = f"`{name}` is assigned but not defined"
+        self.errors.reporter.error("E0201", message, name.span, meant=meant)
+        definition = Definition("unknown", name.text)
+        self.note(name.span, definition)
+        inner = scope.inner()
+        inner.names[name.text] = definition
+        self._chain(stage.chain, inner)
+        scope.names[name.text] = definition
 
     def _function(self, callee: nodes.Identifier, scope: _Scope) -> Definition:
         """The definition of a callee where a value is expected."""
@@ -332,7 +384,11 @@ class _Resolver:
         if found is None and callee.text in INITIALIZERS:
             return _of_language("initialiser", callee.text)
         if found is None and callee.text not in LAYERS:
-            return self.errors.unknown("E0202", f"unknown function `{callee}`", callee.text, callee.span, FUNCTIONS)
+            is_initializer = foreign_names.INITIALIZERS.get(callee.text) is not None
+            foreign = foreign_names.INITIALIZERS if is_initializer else foreign_names.FUNCTIONS
+            known = frozenset(INITIALIZERS if is_initializer else FUNCTIONS)
+            message = f"unknown function `{callee}`"
+            return self.errors.unknown("E0202", message, callee.text, callee.span, known, foreign)
         if callee.text not in INITIALIZERS:  # else the evaluator reports it
             self.errors.stage_as_value(callee)
         return found or _of_language("layer", callee.text)

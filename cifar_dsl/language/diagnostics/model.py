@@ -28,7 +28,10 @@ class Edit:
 
 @frozen
 class Fix:
-    """A change of the text that fixes a diagnostic. A safe fix never changes the meaning of a spec."""
+    """A change of the text that fixes a diagnostic.
+
+    A safe fix never changes the meaning of a valid spec; of a refused one, it writes what the text says in other words.
+    """
 
     title: str
     edits: tuple[Edit, ...]
@@ -61,6 +64,13 @@ class Diagnostic:
         return known_codes()[self.code].severity
 
     @property
+    def fix_options(self) -> str:
+        """The options of `cifar-dsl check` that apply a fix, "" if there is none for a file."""
+        if not any(edit.span.source.is_file for fix in self.fixes for edit in fix.edits):
+            return ""
+        return "--fix" if self.fixes[0].is_safe else "--fix --unsafe-fixes"
+
+    @property
     def sort_key(self) -> tuple[str, int, str]:
         """The sort key of a list of diagnostics: by file, then by place."""
         if self.label is None:
@@ -79,21 +89,64 @@ class SpecError(CifarDslError):
         self.diagnostics = tuple(diagnostics)
 
     def __str__(self) -> str:
-        from cifar_dsl.language.diagnostics.render import render_full
+        from cifar_dsl.language.diagnostics.render import CHECK, render_full
 
-        return "\n\n".join(render_full(diagnostic) for diagnostic in self.diagnostics)
+        return "\n\n".join(render_full(diagnostic, fixing=CHECK) for diagnostic in self.diagnostics)
 
 
-def replacement(span: Span, text: str | None) -> tuple[Fix, ...]:
+@frozen
+class Advice:
+    """How to fix a diagnostic: the help, and the fix that applies it, if a program can."""
+
+    help: str
+    fixes: tuple[Fix, ...] = ()
+
+    @classmethod
+    def to_write(cls, span: Span, text: str, *, is_safe: bool = False) -> "Advice":
+        """The advice that `text` was meant at `span`."""
+        return cls(f"did you mean `{text}`?", replacement(span, text, is_safe=is_safe))
+
+
+def replacement(span: Span, text: str | None, *, is_safe: bool = False) -> tuple[Fix, ...]:
     """The fix that replaces `span` with `text`; empty if `text` is None."""
-    return (Fix(f"write `{text}`", (Edit(span, text),)),) if text else ()
+    return (Fix(f"write `{text}`", (Edit(span, text),), is_safe),) if text else ()
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most similar to `name`, or None if none is similar."""
-    from difflib import get_close_matches  # only needed for a spec with errors
+    """The known name that `name` most likely misspells, or None.
 
+    A name in other capitals, or with other underscores, comes first; then a name that a few typing errors turn into
+    `name`: one for every three characters; then the only name that starts with `name`, or that `name` starts with, up
+    to an underscore.
+    """
     candidates = sorted(set(known) - {name})
-    folded = {candidate.casefold(): candidate for candidate in reversed(candidates)}
-    matches = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
-    return folded[matches[0]] if matches else None
+    folded = _folded(name)
+    if same := [candidate for candidate in candidates if _folded(candidate) == folded]:
+        return same[0]
+    most = max(len(folded), 3) // 3
+    distances = [(_distance(folded, _folded(candidate), most), candidate) for candidate in candidates]
+    distance, closest = min(distances, default=(most + 1, ""))
+    if distance <= most:
+        return closest
+    parts = [one for one in candidates if f"{one}_".startswith(f"{name}_") or f"{name}_".startswith(f"{one}_")]
+    return parts[0] if len(parts) == 1 else None
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("_", "")
+
+
+def _distance(one: str, other: str, most: int) -> int:
+    """How many letters must be added, dropped, replaced or swapped to make one name of another; at most `most` + 1."""
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    before, row = list[int](), list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        last, before, row = before, row, [i]
+        for j, match in enumerate(other, 1):
+            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (letter != match)))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == match:
+                row[-1] = min(row[-1], last[j - 2] + 1)
+        if min(row) > most:
+            return most + 1
+    return min(row[-1], most + 1)

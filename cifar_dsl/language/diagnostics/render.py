@@ -6,13 +6,15 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics.codes import known_codes
 from cifar_dsl.language.diagnostics.model import Diagnostic, Label
 
+CHECK = "cifar-dsl check "  # the command that applies fixes
 _LONGEST = 160  # characters shown of a line
 
 
-def render_full(diagnostic: Diagnostic, *, color: bool = False, encoding: str = "utf-8") -> str:
-    """The message, an excerpt with underlined places, notes, the reason and help.
+def render_full(diagnostic: Diagnostic, *, color: bool = False, encoding: str = "utf-8", fixing: str = "") -> str:
+    """The message, an excerpt with underlined places, notes, the reason, help, and whether a program can fix it.
 
     `color`: use ANSI colours. Characters that `encoding` lacks are escaped; columns count the escaped text.
+    `fixing`: the command, if not the running one, that has the option `--fix`.
     """
     style = _Style(diagnostic.severity if color else None, encoding)
     head = style.strong(f"{diagnostic.severity}[{diagnostic.code}]") + style.bold(
@@ -35,6 +37,8 @@ def render_full(diagnostic: Diagnostic, *, color: bool = False, encoding: str = 
     if reason := known_codes()[diagnostic.code].reason:
         lines.append(f"{mark} {style.bold('why')}: {reason}")
     lines.extend(f"{mark} {style.bold('help')}: {style.shown(text)}" for text in diagnostic.help)
+    if options := diagnostic.fix_options:
+        lines.append(f"{mark} fixable with `{fixing}{options}`")
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ from attrs import define, field
 
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.language.diagnostics.model import Diagnostic, Fix, Label, SpecError, replacement
+from cifar_dsl.language.diagnostics.model import Advice, Diagnostic, Fix, Label, SpecError
 from cifar_dsl.language.source import Source, Span
 
 
@@ -53,12 +53,13 @@ class Reporter:
         secondary: tuple[Label, ...] = (),
         notes: tuple[str, ...] = (),
         help: str | tuple[str, ...] = (),  # noqa: A002
-        meant: str | None = None,
+        meant: str | Advice | None = None,
         fixes: tuple[Fix, ...] = (),
     ) -> EvaluationFailed:
         """Record an error at a place; a label adds a text. Raise the result if work can't continue.
 
-        `meant` is the most likely intended name: it replaces the help, and a fix writes it at the place.
+        `meant` is the most likely intended name, or other advice: it replaces the help, and a fix writes the name at
+        the place.
         Inside calls, notes list the calls. An error in a block of the library is shown at the call in the author's
         text. Inside a call with a cause, only the first error is recorded, at the cause.
         """
@@ -68,7 +69,8 @@ class Reporter:
             return EvaluationFailed()
         helps = (help,) if isinstance(help, str) else help
         if meant:
-            helps, fixes = (f"did you mean `{meant}`?",), replacement(label.span, meant)
+            advice = Advice.to_write(label.span, meant) if isinstance(meant, str) else meant
+            helps, fixes = (advice.help,), advice.fixes
         notes += tuple(f"in `{call.text}`, called at {call.span}" for call in reversed(self._calls))
         if label.span.source.is_library:
             own = next((call.span for call in reversed(self._calls) if not call.span.source.is_library), None)

@@ -1,0 +1,426 @@
+"""What PyTorch, Keras, timm and notes call the names of the language: the only table of such names.
+
+Messages look names up here; `views.foreign_names` prints the table for docs/coming-from.md.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from cifar_dsl.foundation.records import frozen
+
+
+def folded(name: str) -> str:
+    """A name without capitals, `_` and `-`: `Max_Pool2d` and `maxpool2d` are one name."""
+    return name.casefold().replace("_", "").replace("-", "")
+
+
+@frozen
+class Equivalent:
+    """What to write for a foreign name.
+
+    `text`: a name, or the text for a whole call or setting, in which `{}` stands for its arguments or value; "" if
+    there is none. `note` says why, or what to do. `is_exact`: the text has the same meaning as the foreign name.
+    """
+
+    text: str = ""
+    note: str = ""
+    is_exact: bool = True
+
+    @property
+    def is_name(self) -> bool:
+        """Whether the text replaces just the name."""
+        return self.text.isidentifier()
+
+
+@frozen
+class ForeignNames:
+    """The foreign names of one sort.
+
+    `exact` and `similar` map text of the language to foreign names, separated by commas; `notes` maps what to do, where
+    there is no such text, to foreign names. `noun` is the heading in the docs.
+    """
+
+    noun: str
+    exact: Mapping[str, str]
+    similar: Mapping[str, str] = {}
+    notes: Mapping[str, str] = {}
+
+    def entries(self) -> Iterator[tuple[str, Equivalent]]:
+        """Every foreign name as people write it, with its equivalent."""
+        for text, names in self.exact.items():
+            yield from ((name, Equivalent(text)) for name in names.split(", "))
+        for text, names in self.similar.items():
+            yield from ((name, Equivalent(text, is_exact=False)) for name in names.split(", "))
+        for note, names in self.notes.items():
+            yield from ((name, Equivalent(note=note, is_exact=False)) for name in names.split(", "))
+
+    @cached_property
+    def _by_name(self) -> dict[str, Equivalent]:
+        return {folded(name): equivalent for name, equivalent in self.entries()}
+
+    def get(self, name: str) -> Equivalent | None:
+        """The equivalent of a name, in any spelling, or None."""
+        return self._by_name.get(folded(name))
+
+
+LAYERS = ForeignNames(
+    "Layers and blocks",
+    exact={
+        "conv": "Conv2d, Conv2D, convolution, Convolution2D, conv_layer, Conv",
+        "conv_transpose": "ConvTranspose2d, Conv2DTranspose, deconv, deconvolution, transposed_conv",
+        "dense": "Linear, Dense, fc, fully_connected, dense_linear",
+        "bn": "BatchNorm2d, BatchNormalization, batchnorm, BatchNorm1d",
+        "layernorm": "LayerNorm, LayerNormalization, ln, layer_norm2d",
+        "groupnorm": "GroupNorm, GroupNormalization, gn",
+        "instancenorm": "InstanceNorm2d, InstanceNormalization",
+        "rmsnorm": "RMSNorm, RMSNormalization",
+        "lrn": "LocalResponseNorm",
+        "maxpool": "MaxPool2d, MaxPooling2D, max_pooling",
+        "avgpool": "AvgPool2d, AveragePooling2D, average_pool, average_pooling, mean_pool",
+        "lppool": "LPPool2d",
+        "adaptive_avgpool": "AdaptiveAvgPool2d, AdaptiveAvgPool, AdaptiveAveragePooling2D",
+        "adaptive_maxpool": "AdaptiveMaxPool2d, AdaptiveMaxPool, AdaptiveMaxPooling2D",
+        "global_avgpool": "GlobalAveragePooling2D, GlobalAvgPool2d, global_average_pool, global_avg, gap",
+        "global_maxpool": "GlobalMaxPooling2D, GlobalMaxPool2d, gmp",
+        "blurpool": "BlurPool2d",
+        "channel_dropout": "Dropout2d, SpatialDropout2D, spatial_dropout",
+        "dropout": "Dropout, Dropout1d",
+        "drop_path": "DropPath, StochasticDepth",
+        "leaky_relu": "LeakyReLU, lrelu",
+        "silu": "SiLU, swish",
+        "hardswish": "Hardswish, hswish",
+        "hardsigmoid": "Hardsigmoid, hsigmoid",
+        "flatten": "Flatten",
+        "identity": "Identity, noop",
+        "upsample": "Upsample, UpSampling2D, upsampling",
+        "pixel_shuffle": "PixelShuffle, depth_to_space",
+        "pixel_unshuffle": "PixelUnshuffle, space_to_depth",
+        "pad_image": "ZeroPad2d, ZeroPadding2D, zero_pad",
+        "shuffle": "ChannelShuffle",
+        "attention": "MultiheadAttention, MultiHeadAttention, self_attention, mha",
+        "class_token": "cls_token",
+        "position_embedding": "pos_embed, positional_embedding, PositionEmbedding",
+        "patches": "PatchEmbed, patch_embedding, PatchEmbedding",
+        "layer_scale": "LayerScale",
+        "add { {branches} }": "Add",
+        "concat { {branches} }": "cat, Concatenate, concatenate",
+        "mul { {branches} }": "Multiply, multiply",
+        "conv({}, 1)": "conv1x1",
+        "conv({}, 3, pad=1)": "conv3x3",
+        "conv({}, 5, pad=2)": "conv5x5",
+    },
+    similar={
+        "maxpool": "pool, pooling",
+        "global_avgpool": "global_pool, global_pooling",
+        "bn": "norm, normalization, norm2d",
+        "dropout": "drop",
+        "pad_image": "pad, padding",
+        "upsample": "interpolate, resize",
+        "depthwise": "depthwise_conv, DepthwiseConv2D, dwconv",
+        "separable_block": "SeparableConv2D, separable_conv, sepconv",
+        "squeeze_excite": "se, se_block, se_module, SqueezeExcitation, SqueezeExcite",
+        "basic_block": "BasicBlock, ResBlock, ResidualBlock, resnet_block, residual",
+        "bottleneck_block": "Bottleneck, bottleneck",
+        "preact_block": "PreActBlock",
+        "inverted_residual": "InvertedResidual, MBConv, inverted_bottleneck",
+        "convnext_block": "ConvNeXtBlock",
+        "transformer_layer": "TransformerEncoderLayer, transformer_block, TransformerEncoder, encoder_layer",
+        "conv_block": "ConvBNReLU, conv_bn_relu, ConvBnAct, Conv2dNormActivation",
+        "flatten": "view, reshape",
+        "squeeze_excite()": "SELayer, SEModule",
+        "{}": "Activation",
+        "{chain}": "Sequential",
+    },
+    notes={
+        "name the activation itself, such as `relu` or `gelu`": "act, act_layer, nonlinearity, activation_fn",
+        "delete it: the loss `cross_entropy` applies it": "log_softmax, LogSoftmax",
+        "stack layers, such as `dense(64) -> relu -> dense(10)`": "mlp, ffn, feed_forward",
+        "join with the input: `add { ... | identity }`": "skip, shortcut, skip_connection",
+        "start the chain at once: the network's input is the current tensor": "Input, InputLayer",
+    },
+)
+
+ARGUMENTS = ForeignNames(
+    "Arguments",
+    exact={
+        "channels": "out_channels, filters, num_filters, n_filters, out_planes, planes, out_ch, cout, c_out, nf",
+        "features": "out_features, units, num_units, hidden_units, embed_dim, hidden_size, num_outputs",
+        "kernel": "kernel_size, pool_size, ksize, k, filter_size, kernel_shape",
+        "stride": "strides, s, subsample",
+        "pad": "padding, paddings",
+        "dilation": "dilation_rate, dilations",
+        "groups": "num_groups, n_groups, cardinality",
+        "bias": "use_bias, has_bias",
+        "init": "kernel_initializer, weight_init, initializer, kernel_init, w_init, gamma_initializer",
+        "bias_init": "bias_initializer",
+        "pad_mode": "padding_mode",
+        "output_pad": "output_padding",
+        "ceil": "ceil_mode",
+        "count_pad": "count_include_pad",
+        "eps": "epsilon",
+        "affine": "elementwise_affine",
+        "slope": "negative_slope",
+        "p": "rate, prob, probability, drop_prob, drop_rate, dropout_rate",
+        "heads": "num_heads, n_heads, nhead, nheads",
+        "factor": "scale_factor, upscale_factor, downscale_factor",
+        "size": "patch_size, output_size, mask_size",
+        "lr": "learning_rate, lrate, base_lr, init_lr, initial_lr, eta",
+        "weight_decay": "wd, decay, l2, weightdecay",
+        "momentum": "mom",
+        "warmup": "warmup_epochs, warm_up, num_warmup",
+        "at": "milestones, boundaries, step_size, decay_epochs",
+        "final": "eta_min, final_lr_factor",
+        "gamma": "decay_rate, lr_gamma",
+        "peak": "pct_start",
+        "label_smoothing": "smoothing",
+        "limit": "max_norm, clip_value, clipvalue, clipnorm",
+        "ops": "num_ops",
+        "padding": "pad",
+        "pixels": "shift",
+    },
+    similar={
+        "slope": "alpha",
+        "pad": "p",
+        "kernel": "size",
+        "factor": "scale, size",
+    },
+    notes={
+        "delete it: the input's shape decides it": (
+            "in_channels, in_features, in_planes, in_ch, inplanes, input_shape, input_dim, num_features, "
+            "normalized_shape, num_channels, cin, c_in, in_dim, batch_input_shape, img_size, in_chans"
+        ),
+        "write both: `betas=[0.9, 0.999]`": "beta1, beta2, beta_1, beta_2, b1, b2",
+        "delete it: it changes no result": "inplace, data_format, device, dtype, track_running_stats, foreach, fused",
+        "delete it: a schedule always spans all epochs": "T_max, total_steps, max_epochs, total_iters, steps_per_epoch",
+        "delete it: it acts on channels or features": "dim, axis, start_dim, keepdim",
+        "delete it: there is no such option": "amsgrad, maximize, differentiable, last_epoch, verbose, n_holes",
+    },
+)
+# Arguments whose value is another stage, or the name of the stage.
+STAGE_ARGUMENTS = frozenset(["activation", "act", "nonlinearity", "actlayer", "activationfn", "normlayer"])
+NAME_ARGUMENTS = frozenset(["name"])
+
+SETTINGS = ForeignNames(
+    "Settings of `train`",
+    exact={
+        "batch": "batch_size, bs, batchsize, mini_batch",
+        "epochs": "num_epochs, max_epochs, n_epochs, epoch, nb_epoch",
+        "optimizer": "optimiser, opt, optim",
+        "schedule": "scheduler, lr_scheduler, lr_schedule, sched, lr_policy, learning_rate_schedule",
+        "loss": "criterion, objective, loss_fn, loss_function",
+        "data": "dataset, datasets",
+        "augment": "augmentation, augmentations, transform, transforms, data_augmentation, aug",
+        "normalize": "normalization, normalise, normalisation",
+        "test_augment": "tta, test_time_augmentation",
+        "drop_last": "drop_remainder",
+        "precision": "dtype, number_format",
+        "clip norm({})": (
+            "grad_clip, clip_grad, clip_grad_norm, clipnorm, global_clipnorm, gradient_clip_val, max_grad_norm, "
+            "gradient_clipping, clip_norm"
+        ),
+        "clip value({})": "clipvalue, clip_grad_value, clip_value",
+        "average ema({})": "ema_decay, model_ema_decay, weight_ema",
+    },
+    similar={
+        "precision fp16": "amp, fp16, half, mixed_precision, use_amp",
+        "precision bf16": "bf16, bfloat16",
+        "validation 5000": (
+            "val_split, validation_split, val_size, valid_size, early_stopping, patience, early_stop, "
+            "save_best, keep_best, val_fraction"
+        ),
+    },
+    notes={
+        "delete it and pass `--seed`: a seed belongs to a run": "seed, random_seed, manual_seed, seeds",
+        "delete it and pass `--device`": "device, gpu, gpus, cuda, accelerator, devices",
+        "delete it: images stay in memory, so there are no workers": (
+            "num_workers, workers, pin_memory, prefetch, persistent_workers"
+        ),
+        "delete it: training images are shuffled in every epoch": "shuffle",
+        "delete it: every image has the same weight": (
+            "balanced, class_weight, class_weights, sampler, balance, weighted, sample_weight"
+        ),
+        "delete it: accuracy and loss are always recorded": "metrics, metric",
+        "delete it and write the layer in the model: `dropout(0.5)`": "dropout, dropout_rate, drop_rate",
+        "delete it and end the model with `dense(10)`: the dataset decides the number": "num_classes, n_classes",
+        "delete it and give the optimizer a `weight_decay`": "l2, l2_reg, regularization, regularizer",
+        "delete it and write `epochs`: a fraction such as `0.5` is allowed": (
+            "steps, iterations, max_steps, num_steps, iters, max_iter, total_steps, num_iterations"
+        ),
+        "delete it and pass `--checkpoint-every`": "checkpoint, checkpoints, save_every, save_freq, checkpoint_every",
+        "delete it and pass `--engine compile`": "compile, torch_compile",
+        "delete it and pass `--log`": "log, logger, wandb, mlflow, tensorboard, logging",
+        "delete it and write `frozen=all` as an argument of the layer": "freeze, frozen",
+    },
+)
+
+DATASETS = ForeignNames(
+    "Datasets",
+    exact={"cifar10": "CIFAR10, cifar_10", "cifar100": "CIFAR100, cifar_100"},
+    similar={"cifar10": "cifar"},
+    notes={
+        "import the images with `cifar-dsl data import`": (
+            "mnist, fashion_mnist, imagenet, svhn, stl10, tiny_imagenet, folder, ImageFolder, custom, kmnist, emnist"
+        )
+    },
+)
+NORMALIZATIONS = ForeignNames(
+    "Normalisation",
+    exact={
+        "unit": "minmax, min_max, rescale, div255, ToTensor, zero_one",
+        "per_channel": "mean_std, zscore, channelwise, per_channel_mean_std, auto",
+        "signed": "tf, minus_one_one, symmetric",
+    },
+    similar={
+        "unit": "none, scale, off, false, no",
+        "per_channel": "imagenet, standard, cifar10, cifar, true, yes, on, Normalize, default",
+    },
+)
+AUGMENTATIONS = ForeignNames(
+    "Augmentations",
+    exact={
+        "flip": (
+            "hflip, horizontal_flip, RandomHorizontalFlip, random_flip, flip_lr, fliplr, RandomFlip, lr_flip, "
+            "left_right_flip, mirror, random_mirror"
+        ),
+        "cutout": "random_cutout, RandomCutout, CoarseDropout, cut_out",
+        "random_erasing": "RandomErasing, erasing, random_erase, erase, RandomErase",
+        "color_jitter": "ColorJitter, jitter, colorjitter, colour_jitter",
+        "grayscale": "RandomGrayscale, random_grayscale, grayscale_random, gray, RandomGray",
+        "randaugment": "RandAugment, rand_augment, randaug, rand_aug, ra",
+        "trivial_augment": "TrivialAugmentWide, TrivialAugment, trivialaug, ta_wide",
+        "autoaugment": "AutoAugment, autoaug, auto_aug, aa",
+        "translate": "shift, random_shift, RandomTranslation, random_translate, translation",
+        "mixup": "mix_up, RandomMixUp",
+        "cutmix": "cut_mix, RandomCutMix",
+    },
+    similar={
+        "randaugment": "rotate, rotation, RandomRotation, RandomAffine, affine, shear, random_rotation",
+        "crop": "RandomCrop, random_crop, pad_crop, pad_and_crop, RandomResizedCrop",
+        "color_jitter": "brightness, contrast, saturation, hue",
+        "crop -> flip": "standard, true, basic, default, yes, on, light, weak",
+        "none": "false, off, no",
+    },
+    notes={"delete it: `normalize` does this": "ToTensor, Normalize, Resize, Rescaling, CenterCrop"},
+)
+OPTIMIZERS = ForeignNames(
+    "Optimizers",
+    exact={"adamw": "adam_w", "rmsprop": "rms_prop", "sgd": "gradient_descent, GradientDescent"},
+    similar={
+        "sgd({}, momentum=0.9)": "momentum, sgdm, sgd_momentum, MomentumOptimizer",
+        "sgd({}, momentum=0.9, nesterov=true)": "nesterov, nag",
+        "adamw": "lamb, radam, adabelief, adamax, adafactor, lars",
+    },
+)
+SCHEDULES = ForeignNames(
+    "Schedules",
+    exact={
+        "cosine": "CosineAnnealingLR, cosine_annealing, CosineDecay, cosine_decay, cos, cosine_lr, CosineLRScheduler",
+        "constant": "none, fixed, flat, ConstantLR, off, no",
+        "linear": "LinearLR, linear_decay, lin",
+        "polynomial": "poly, PolynomialLR, PolynomialDecay",
+        "exponential": "ExponentialLR, ExponentialDecay, exp, exponential_decay",
+        "step": "MultiStepLR, multistep",
+        "piecewise": "piecewise_linear",
+        "one_cycle": "OneCycleLR, onecycle, one_cycle_lr, super_convergence",
+    },
+    similar={
+        "step": "StepLR, step_decay, PiecewiseConstantDecay, piecewise_constant",
+        "cosine(warmup={})": "warmup_cosine, cosine_warmup, cosine_with_warmup, LinearWarmupCosineAnnealingLR",
+        "constant(warmup={})": "warmup, linear_warmup, LinearWarmup, warm_up",
+        "cosine": (
+            "ReduceLROnPlateau, plateau, reduce_on_plateau, CosineAnnealingWarmRestarts, cosine_restarts, "
+            "CyclicLR, triangular"
+        ),
+    },
+)
+LOSSES = ForeignNames(
+    "Losses",
+    exact={
+        "cross_entropy": (
+            "CrossEntropyLoss, crossentropy, ce, categorical_crossentropy, sparse_categorical_crossentropy, "
+            "CategoricalCrossentropy, SparseCategoricalCrossentropy, softmax_cross_entropy, xent, cross_entropy_loss"
+        ),
+        "mse": "MSELoss, mean_squared_error, MeanSquaredError, l2, squared_error",
+        "bce": "BCEWithLogitsLoss, binary_crossentropy, BinaryCrossentropy, binary_cross_entropy, BCELoss",
+        "focal": "FocalLoss, focal_loss",
+    },
+    similar={"cross_entropy": "softmax, nll, NLLLoss, log_loss, hinge, kl_div, logloss, nll_loss"},
+)
+CLIPS = ForeignNames(
+    "Gradient clipping",
+    exact={
+        "none": "off, false, no",
+        "norm": "global_norm, clip_grad_norm, l2, max_norm, clipnorm, clip_by_norm, grad_norm",
+        "value": "clip_grad_value, clipvalue, clip_by_value, max_value",
+    },
+)
+AVERAGES = ForeignNames(
+    "Averages of weights",
+    exact={
+        "ema": "exponential_moving_average, ExponentialMovingAverage, model_ema, ModelEma, exponential",
+        "swa": "stochastic_weight_averaging, AveragedModel, weight_averaging",
+    },
+)
+TEST_AUGMENTATIONS = ForeignNames(
+    "Test-time augmentation", exact={"mirror": "flip, hflip, horizontal_flip", "shift": "translate, crop, shifts"}
+)
+PRECISIONS = ForeignNames(
+    "Precision",
+    exact={
+        "fp32": "float32, single, full, float, f32",
+        "fp16": "float16, half, f16",
+        "bf16": "bfloat16, brain",
+    },
+    similar={"fp16": "mixed, amp, mixed_float16, auto"},
+)
+VALUES = ForeignNames(
+    "Values",
+    exact={
+        "true": "True, yes, on",
+        "false": "False, no, off",
+        "none": "None, null, nil",
+        "0": "valid",
+        "same": "SAME, half",
+    },
+)
+INITIALIZERS = ForeignNames(
+    "Initialisers",
+    exact={
+        "kaiming": "he, he_normal, HeNormal, kaiming_normal, kaiming_normal_, msra",
+        "kaiming(distribution=uniform)": "he_uniform, HeUniform, kaiming_uniform, kaiming_uniform_",
+        "xavier": "glorot, glorot_uniform, GlorotUniform, xavier_uniform, xavier_uniform_",
+        "xavier(distribution=normal)": "glorot_normal, GlorotNormal, xavier_normal, xavier_normal_",
+        "truncated_normal": "trunc_normal, trunc_normal_, TruncatedNormal",
+        "normal": "random_normal, RandomNormal, gaussian, normal_",
+        "zeros": "zero, Zeros, zeros_",
+        "ones": "one, Ones, ones_",
+        "orthogonal": "orthogonal_, ortho",
+        "dirac": "dirac_",
+        "standard": "default",
+    },
+)
+FUNCTIONS = ForeignNames(
+    "Functions",
+    exact={"round_to": "make_divisible, _make_divisible"},
+    similar={"floor": "int, trunc"},
+)
+BUDGETS = ForeignNames(
+    "Names in `assert`",
+    exact={"params": "parameters, num_params, n_params, param_count, count_params, weights", "macs": "mac, madds"},
+    similar={"2 * macs": "flops, FLOPS, num_flops"},
+)
+
+# The choices of settings, by setting.
+CHOICES: Mapping[str, ForeignNames] = {
+    "data": DATASETS,
+    "normalize": NORMALIZATIONS,
+    "augment": AUGMENTATIONS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "loss": LOSSES,
+    "clip": CLIPS,
+    "average": AVERAGES,
+    "test_augment": TEST_AUGMENTATIONS,
+    "precision": PRECISIONS,
+}
+TABLES = (LAYERS, ARGUMENTS, VALUES, INITIALIZERS, FUNCTIONS, BUDGETS, SETTINGS, *CHOICES.values())
