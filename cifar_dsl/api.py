@@ -172,7 +172,7 @@ def open_data_for_all(
         spec.analysis.require_recipe()
         if data is not None and data.startswith("npz:"):
             if data not in loaded:
-                loaded[data] = load_dataset("npz", path=Path(data.removeprefix("npz:")).expanduser())
+                loaded[data] = _load_data(data)
             dataset = loaded[data]
             opened.append((with_data(spec, f'npz("{dataset.digest[:16]}")'), dataset))
             continue
@@ -192,6 +192,17 @@ def open_data_for_all(
     for spec, dataset in opened:
         spec.analysis.check_data(dataset.data_shape)
     return opened
+
+
+def _load_data(data: str, folder: Path | None = None) -> "Dataset":
+    """The dataset of this name, or of `npz:PATH`. Raises DataError, UserError."""
+    from cifar_dsl.training.datasets import load_dataset
+
+    if data.startswith("npz:"):
+        return load_dataset("npz", path=Path(data.removeprefix("npz:")).expanduser())
+    if data not in DATASETS or data == "npz":
+        raise _unknown_data(data)
+    return load_dataset(data, data_dir=folder)
 
 
 def _unknown_data(data: str) -> UserError:
@@ -255,15 +266,26 @@ def _shown_signature() -> inspect.Signature:
 train.__signature__ = _shown_signature()  # type: ignore[attr-defined]
 
 
-def load_trained(run: "Run | PathLike") -> "nn.Module":
+def load_trained(
+    run: "Run | PathLike", *, raw: bool = False, data: str | None = None, data_dir: PathLike | None = None
+) -> "nn.Module":
     """Load the trained network of a run, or of the run at a path, as a module on the CPU in evaluation mode.
 
-    Raises RunError if the run has no usable weights.
+    The module takes images (N, C, H, W), uint8 from 0 to 255 or floats from 0 to 1, normalizes them as in training, and
+    returns scores (N, classes). It raises UserError for other images. `module.classes` are the names of the classes.
+
+    With `raw`, it is the network alone, which takes normalized images and checks nothing. `data` is the run's dataset,
+    a name or `npz:PATH`; only a run of version 0.1.0 that normalizes `per_channel` needs it. Raises RunError if the run
+    has no usable weights, DataError for another dataset.
     """
-    from cifar_dsl.training.weights import load_weights
+    from cifar_dsl.training.weights import load_network, load_weights
 
     opened = run if isinstance(run, Run) else open_run(Path(run))
-    return load_weights(opened, analyze_text(opened.spec_text, str(opened.path / "spec.arch"))).eval()
+    analysis = analyze_text(opened.spec_text, str(opened.path / "spec.arch"))
+    if raw:
+        return load_weights(opened, analysis).eval()
+    dataset = None if data is None else _load_data(data, Path(data_dir) if data_dir is not None else None)
+    return load_network(opened, analysis, dataset).eval()
 
 
 def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> Run | None:

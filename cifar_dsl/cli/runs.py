@@ -17,7 +17,7 @@ from cifar_dsl.cli.output import counted, note, print_result
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.language.diagnostics.render import visible
-from cifar_dsl.runs import Run
+from cifar_dsl.runs import Run, RunRecord
 from cifar_dsl.runs.catalogue import FoundRun, Status, entries
 from cifar_dsl.runs.pruning import Removal, Selection
 from cifar_dsl.runs.verification import problems
@@ -258,6 +258,7 @@ def _facts(entry: FoundRun) -> list[list[str]]:
             *(["changes", change] for change in record.spec.changes),
             *(["override", override] for override in record.spec.overrides),
             ["data", f"{record.data.name}: {record.data.train_images:,} + {record.data.test_images:,} images"],
+            *(["inputs", inputs] for inputs in _inputs(record)),
             ["started", record.started],
             *(["resumed", f"at epoch {one.epoch}, {one.when}"] for one in record.resumed),
             [
@@ -287,6 +288,17 @@ def _facts(entry: FoundRun) -> list[list[str]]:
         for path, status in entry.files().items()
     ]
     return facts
+
+
+def _inputs(record: RunRecord) -> list[str]:
+    """The normalization of the network's inputs, if it is recorded."""
+    if record.normalization is None:
+        return []
+    mean, std = (
+        " ".join(f"{number:.4f}" for number in numbers)
+        for numbers in (record.normalization.mean, record.normalization.std)
+    )
+    return [f"(pixel / 255 - mean) / std, with mean {mean} and std {std}"]
 
 
 def _last_epoch(entry: FoundRun) -> str:

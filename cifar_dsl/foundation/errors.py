@@ -9,6 +9,7 @@
         EngineError
         RunError
           LockedError
+          NewerRunError
         SweepError
       StoppedError
 
@@ -23,7 +24,8 @@ class CifarDslError(Exception):
 class UserError(CifarDslError):
     """An error other than in a spec that the user can fix: `message` states the problem, `help` the fix.
 
-    Raised by commands and the API for invalid arguments. The command line prints it and exits with 1.
+    Raised by commands and the API for invalid arguments. The command line prints it and exits with 1. In a traceback,
+    `reason` and `help` follow the message as notes.
     """
 
     def __init__(self, message: str, *help: str, reason: str = "") -> None:  # noqa: A002
@@ -31,6 +33,8 @@ class UserError(CifarDslError):
         self.message = message
         self.reason = reason
         self.help = help
+        for line in (*filter(None, [reason]), *(f"help: {line}" for line in help)):
+            self.add_note(line)
 
 
 class DataError(UserError):
@@ -55,6 +59,10 @@ class RunError(UserError):
 
 class LockedError(RunError):
     """Another process is training the run. Raised by `runs.lock`. Exit code 1; `--wait` waits first."""
+
+
+class NewerRunError(RunError):
+    """A newer version of cifar_dsl wrote the run, in a format that this one doesn't know. Exit code 1."""
 
 
 class SweepError(UserError):

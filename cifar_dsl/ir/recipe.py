@@ -3,6 +3,7 @@
 The classes from `Dataset` to `Views` are abstract; the choices that a spec can name are in `operations/recipe/`.
 """
 
+import math
 from typing import ClassVar
 
 from cifar_dsl.foundation.records import frozen
@@ -10,7 +11,32 @@ from cifar_dsl.ir.declaration import Declaration
 from cifar_dsl.ir.lowering import Lowering
 from cifar_dsl.ir.shape import Shape
 
-Affine = tuple[tuple[float, ...], tuple[float, ...]]
+
+@frozen
+class Standardization:
+    """Turns pixels into network inputs: (x - mean) / std for each channel, with pixels x from 0 to 1.
+
+    Raises ValueError unless all numbers are finite, and the deviations positive.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.mean) != len(self.std):
+            raise ValueError(f"{len(self.mean)} means and {len(self.std)} deviations")
+        if not all(map(math.isfinite, self.mean + self.std)) or min(self.std, default=1.0) <= 0:
+            raise ValueError("means must be finite, and deviations finite and positive")
+
+    @property
+    def scale(self) -> tuple[float, ...]:
+        """For each channel: a network input is pixel * scale + offset, with pixels from 0 to 255."""
+        return tuple(1 / (255 * s) for s in self.std)
+
+    @property
+    def offset(self) -> tuple[float, ...]:
+        """For each channel; see `scale`."""
+        return tuple(-m / s for m, s in zip(self.mean, self.std, strict=True))
 
 
 class Dataset(Declaration):
@@ -23,11 +49,11 @@ class Dataset(Declaration):
 
 
 class Normalization(Declaration):
-    """Maps pixel values 0 to 255 to network inputs: x * scale + offset for each channel."""
+    """Maps pixels to network inputs."""
 
-    def affine(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Affine:
-        """Scales and offsets, one per channel; `mean` and `std` are of the training images / 255."""
-        raise NotImplementedError(self.name, mean, std)
+    def standardization(self, channels: int) -> Standardization | None:
+        """Its constants for images with this number of channels; None for those measured on the training images."""
+        raise NotImplementedError(self.name, channels)
 
     def check_channels(self, channels: int) -> None:
         """Raise MisfitError if it doesn't work on images with this number of channels."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from cifar_dsl.compiler import analyze_text
-from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.errors import NewerRunError, RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.language.diagnostics import SpecError
@@ -29,6 +29,7 @@ class Status(StrEnum):
     FAILED = "failed"  # by a reported error; can be resumed
     RUNNING = "running"  # a process trains it
     DAMAGED = "damaged"
+    NEWER = "newer"  # written by a newer version of cifar_dsl, in a format that this one doesn't know
     LEFTOVER = "leftover"  # of a replacement or removal that was interrupted
 
 
@@ -37,7 +38,7 @@ class FoundRun:
     """A run at `path`, which belongs in `place`. `record` and `result` are None if they can't be read.
 
     An incomplete run has the `epoch` at which it resumes, and the recipe's number of `epochs` if its spec can be read.
-    `problem` describes the damage, and `failure` why training failed.
+    `problem` describes the damage, or why this version can't read the run, and `failure` why training failed.
     """
 
     place: Path
@@ -127,9 +128,13 @@ def entry_of(place: Path, path: Path, *, is_ours: bool = False) -> FoundRun:
         if result.accuracy is not None and not (path / WEIGHTS).is_file():
             raise damaged(path / WEIGHTS)
     except RunError as error:
-        return FoundRun(place, path, Status.DAMAGED, problem=error.message)
+        return FoundRun(place, path, _status_of(error), problem=error.message)
     status = Status.COMPLETE if result.status == "finished" else Status.DIVERGED
     return FoundRun(place, path, status, record, result)
+
+
+def _status_of(error: RunError) -> Status:
+    return Status.NEWER if isinstance(error, NewerRunError) else Status.DAMAGED
 
 
 def _unfinished(place: Path, run: Run, *, is_running: bool) -> FoundRun:
@@ -142,7 +147,7 @@ def _unfinished(place: Path, run: Run, *, is_running: bool) -> FoundRun:
     except RunError as error:
         if is_running or not (run.path / RECORD).exists():  # it has just started, or stopped before it wrote a record
             return FoundRun(place, run.path, status)
-        return FoundRun(place, run.path, Status.DAMAGED, problem=error.message)
+        return FoundRun(place, run.path, _status_of(error), problem=error.message)
     try:
         recipe = analyze_text(run.spec_text, record.spec.name).recipe
         epochs = recipe.epochs if recipe else None

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import cattrs
 
-from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.errors import NewerRunError, RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import natural_order
+from cifar_dsl.runs.identity import RunIdentity
 from cifar_dsl.runs.lock import is_locked
 from cifar_dsl.runs.places import (
     FAILURE,
@@ -36,7 +37,7 @@ from cifar_dsl.runs.records import (
 
 @frozen
 class Run:
-    """A run folder. `result` exists only in a complete one."""
+    """A run folder. `result` exists only in a complete one. Raises NewerRunError where a newer version wrote it."""
 
     path: Path
 
@@ -56,6 +57,15 @@ class Run:
     def record(self) -> RunRecord:
         """The record, written at the start. Raises RunError."""
         return read_record(self.path / RECORD, RunRecord)
+
+    def is_of(self, identity: RunIdentity) -> bool:
+        """Whether it is a run of this training; False if its record is damaged. Raises NewerRunError."""
+        try:
+            return self.record().identity.is_same_training(identity)
+        except NewerRunError:
+            raise
+        except RunError:
+            return False
 
     def result(self) -> RunResult:
         """The result, written at the end. Raises RunError."""

@@ -70,7 +70,7 @@ class Selection:
     def removals(self, entries: Iterable[FoundRun]) -> Iterator[Removal]:
         """The removals among the entries."""
         for entry in entries:
-            if entry.status is Status.RUNNING or not self._includes(entry):
+            if entry.status in {Status.RUNNING, Status.NEWER} or not self._includes(entry):
                 continue
             if entry.status in self.statuses:
                 yield Removal(entry, entry.state)

@@ -11,11 +11,12 @@ import cattrs
 from attrs import fields
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
-from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.errors import NewerRunError, RunError
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.ir import Standardization
 from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
 
-SCHEMA = 3
+SCHEMA = 4  # of run.json; docs/runs.md lists what each one added
 SCHEMA_WITH_SUMS = 3  # runs have SHA256SUMS from this schema on
 
 T = TypeVar("T")
@@ -84,8 +85,9 @@ class Failure:
 class RunRecord:
     """The facts of a run that are known at its start, and its resumptions.
 
-    `together` counts the seeds that trained side by side on one device. In JSON, the fields of `spec` are at the top
-    level, not in an object of their own.
+    `together` counts the seeds that trained side by side on one device. `normalization` is what the network expects of
+    its inputs, and `classes` the names of its outputs; schemas below 4 have neither. In JSON, the fields of `spec` are
+    at the top level, not in an object of their own.
     """
 
     spec: SpecIdentity
@@ -96,6 +98,8 @@ class RunRecord:
     schema: int = SCHEMA
     together: int = 1
     resumed: tuple[Resumption, ...] = ()
+    normalization: Standardization | None = None
+    classes: tuple[str, ...] = ()
 
     @property
     def identity(self) -> RunIdentity:
@@ -175,7 +179,13 @@ def _flatten(record: RunRecord) -> dict[str, Any]:
     return {key: flat[key] for key in _FIRST_KEYS} | flat
 
 
+class _NewerSchemaError(Exception):
+    """A record has a schema that this version doesn't know."""
+
+
 def _unflatten(flat: dict[str, Any], _: type[RunRecord]) -> RunRecord:
+    if isinstance(schema := flat.get("schema"), int) and schema > SCHEMA:
+        raise _NewerSchemaError(schema)
     return _from_nested(flat | {"spec": {key: flat[key] for key in _SPEC_KEYS if key in flat}}, RunRecord)
 
 
@@ -205,9 +215,14 @@ def from_json(text: str, cls: type[T]) -> T:
 
 
 def read_record(path: Path, cls: type[T]) -> T:
-    """The record in a file. Raises RunError."""
+    """The record in a file. Raises RunError; NewerRunError if only a newer version can read it."""
     try:
         return from_json(read_text(path), cls)
+    except _NewerSchemaError as newer:
+        raise NewerRunError(
+            f"{path} has schema {newer}, but this version of cifar_dsl reads schemas up to {SCHEMA}",
+            "update it with `pip install --upgrade cifar-dsl`",
+        ) from None
     except (ValueError, cattrs.BaseValidationError) as error:
         raise damaged(path) from error
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from attrs import define, evolve, field
 
 from cifar_dsl.foundation.atomic import sync_folder, write_atomically
-from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs.checkpoints import FOLDER, Checkpoint, checkpoints, write_checkpoint
 from cifar_dsl.runs.folder import Run, restore
+from cifar_dsl.runs.identity import RunIdentity
 from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.runs.places import (
     BEST,
@@ -33,7 +33,6 @@ from cifar_dsl.runs.records import (
     RunRecord,
     RunResult,
     explain_write_errors,
-    read_record,
     to_json,
     to_line,
 )
@@ -94,24 +93,21 @@ class RunWriter:
                 self.close()
                 raise
 
-    def find_complete(self, record: RunRecord) -> Run | None:
-        """The complete run of the same training in `path`, or None."""
+    def find_complete(self, identity: RunIdentity) -> Run | None:
+        """The complete run of the same training in `path`, or None. Raises NewerRunError."""
         run = Run(self.path)
-        try:
-            is_complete = (self.path / RESULT).is_file() and run.record().identity.is_same_training(record.identity)
-        except RunError:
-            return None
-        return run if is_complete else None
+        return run if (self.path / RESULT).is_file() and run.is_of(identity) else None
 
     def start(self, record: RunRecord, spec_text: str, *, restart: bool = False) -> bool:
         """Start the acquired run. Returns whether a partial run exists; then `saved_checkpoints` has its checkpoints.
 
-        A partial run of another training is removed, and with `restart`, one of the same training too.
+        A partial run of another training is removed, and with `restart`, one of the same training too. Raises
+        NewerRunError for one of a newer version.
         """
         self.record, self.environment = record, record.environment
         with explain_write_errors(self.partial):
-            if self.partial.exists() and not restart and self._is_of_this_training(record):
-                self.record = read_record(self.partial / RECORD, RunRecord)
+            if self.partial.exists() and not restart and Run(self.partial).is_of(record.identity):
+                self.record = _updated(Run(self.partial).record(), record)
                 self._lock.record_holder()
                 (self.partial / FAILURE).unlink(missing_ok=True)
                 for temporary in self.partial.rglob("*.tmp"):  # of a process that was killed while it wrote
@@ -125,12 +121,6 @@ class RunWriter:
             (self.partial / METRICS).touch()  # exists even if no epoch ends
             write_atomically(self.partial / RECORD, to_json(record))
         return False
-
-    def _is_of_this_training(self, record: RunRecord) -> bool:
-        try:
-            return read_record(self.partial / RECORD, RunRecord).identity.is_same_training(record.identity)
-        except RunError:
-            return False
 
     def saved_checkpoints(self) -> Iterator[tuple[Checkpoint, bytes | None]]:
         """The checkpoints, latest first, each with its content, or None if it is damaged."""
@@ -186,3 +176,8 @@ class RunWriter:
     def close(self) -> None:
         """Release the lock, whether the run is complete or not."""
         self._lock.release()
+
+
+def _updated(old: RunRecord, new: RunRecord) -> RunRecord:
+    """The record of an interrupted run in today's format, with the facts that an older one lacks."""
+    return evolve(old, schema=new.schema, normalization=new.normalization, classes=new.classes)

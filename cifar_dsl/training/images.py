@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import Recipe
+from cifar_dsl.ir import Recipe, Standardization
 from cifar_dsl.training import draws
 
 _CHUNK = 1000  # images
@@ -55,26 +55,47 @@ class Splits:
     validation: Images | None = None
 
 
+Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]  # images (N, H, W, C) and labels (N,)
+
+
 def load_images(
-    recipe: Recipe,
-    train: tuple[NDArray[np.uint8], NDArray[np.int64]],
-    test: tuple[NDArray[np.uint8], NDArray[np.int64]],
-    device: torch.device,
+    recipe: Recipe, train: Arrays, test: Arrays, device: torch.device, measured: Standardization | None = None
 ) -> Splits:
-    """All splits on the device. Normalization uses the statistics of the training images without the held-out ones."""
-    is_held_out = held_out(train[1], recipe.validation)
-    trained = (train[0][~is_held_out], train[1][~is_held_out]) if recipe.validation else train
-    mean, std = _statistics(trained[0])
-    scale, offset = recipe.normalize.affine(mean, std)
-    means = tuple(255 * channel for channel in mean)
-    constants = [torch.tensor(figures, device=device) for figures in (scale, offset, means)]
+    """All splits on the device. `measured` is the result of `measure`, if the caller has it."""
+    measured = measured or measure(recipe, train)
+    trained, held = _split(recipe, train)
+    constants = normalization(recipe, measured)
+    means = tuple(255 * channel for channel in measured.mean)
+    tensors = [torch.tensor(figures, device=device) for figures in (constants.scale, constants.offset, means)]
 
     def move(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Images:
         pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device)
-        return Images(pixels, torch.from_numpy(np.ascontiguousarray(labels)).to(device), *constants)
+        return Images(pixels, torch.from_numpy(np.ascontiguousarray(labels)).to(device), *tensors)
 
-    validation = move(train[0][is_held_out], train[1][is_held_out]) if recipe.validation else None
-    return Splits(move(*trained), move(*test), validation)
+    return Splits(move(*trained), move(*test), move(*held) if held else None)
+
+
+def measure(recipe: Recipe, train: Arrays) -> Standardization:
+    """Mean and standard deviation of the training images, without those that the recipe holds out.
+
+    The standard deviation of a constant channel is 1 here, so that the channel becomes 0.
+    """
+    (images, _), _ = _split(recipe, train)
+    return _statistics(images)
+
+
+def normalization(recipe: Recipe, measured: Standardization) -> Standardization:
+    """The recipe's normalization of images with these measured statistics."""
+    return recipe.normalize.standardization(len(measured.mean)) or measured
+
+
+def _split(recipe: Recipe, train: Arrays) -> tuple[Arrays, Arrays | None]:
+    """The images to train with, and those to hold out."""
+    if not recipe.validation:
+        return train, None
+    images, labels = train
+    is_held_out = held_out(labels, recipe.validation)
+    return (images[~is_held_out], labels[~is_held_out]), (images[is_held_out], labels[is_held_out])
 
 
 def held_out(labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
@@ -92,7 +113,7 @@ def held_out(labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
     return is_held_out
 
 
-def _statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _statistics(images: NDArray[np.uint8]) -> Standardization:
     """Mean and standard deviation of each channel of images (N, H, W, C), on a scale from 0 to 1.
 
     Integer sums are exact, so the result doesn't depend on the order of summation.
@@ -108,5 +129,5 @@ def _statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[flo
         mean = int((counts * values).sum()) / total
         square = int((counts * values**2).sum()) / total
         means.append(mean / 255)
-        deviations.append(max(0.0, square - mean**2) ** 0.5 / 255)
-    return tuple(means), tuple(deviations)
+        deviations.append(max(0.0, square - mean**2) ** 0.5 / 255 or 1.0)
+    return Standardization(tuple(means), tuple(deviations))

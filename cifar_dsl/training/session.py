@@ -13,13 +13,13 @@ from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.syntax import print_spec
-from cifar_dsl.runs import Run, RunRecord, RunWriter, SpecIdentity, run_path
+from cifar_dsl.runs import Run, RunIdentity, RunRecord, RunWriter, SpecIdentity, run_path
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.energy import start_meter
 from cifar_dsl.training.engines import choose_engine
 from cifar_dsl.training.events import Listener, TrainingEnded, TrainingStarted, ignore
-from cifar_dsl.training.images import Splits, load_images
+from cifar_dsl.training.images import Splits, load_images, measure, normalization
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Callbacks, fit
 from cifar_dsl.training.options import RunOptions
@@ -62,11 +62,20 @@ def train_runs(
     listener(TrainingStarted(tuple(seeds), recipe.epochs))
     with ExitStack() as stack, _explain_memory_errors(analysis.graph, recipe, count, choice.device):
         complete: dict[int, Run] = {}
-        begun: list[tuple[RunWriter, bool]] = []
+        missing: dict[int, RunWriter] = {}
         for seed in seeds:
             writer = RunWriter(run_path(options.runs, spec, seed), keep=options.keep_last)
             writer.acquire(wait=options.wait, wants_stop=wants_stop)
             stack.callback(writer.close)
+            run = None if options.retrain else writer.find_complete(RunIdentity(spec, seed, dataset.digest))
+            if run:
+                complete[seed] = run
+            else:
+                missing[seed] = writer
+        train, test = (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)
+        measured = measure(recipe, train)
+        are_interrupted = {}
+        for seed, writer in missing.items():
             record = RunRecord(
                 spec=spec,
                 seed=seed,
@@ -74,23 +83,18 @@ def train_runs(
                 environment=here,
                 started=now,
                 together=len(seeds),
+                normalization=normalization(recipe, measured),
+                classes=dataset.classes,
             )
-            run = None if options.retrain else writer.find_complete(record)
-            if run:
-                complete[seed] = run
-            else:
-                begun.append((writer, writer.start(record, text, restart=options.restart)))
-        splits = load_images(
-            recipe, (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test), choice.device
-        )
+            are_interrupted[seed] = writer.start(record, text, restart=options.restart)
+        splits = load_images(recipe, train, test, choice.device, measured)
         recorders = []
-        for writer, is_interrupted in begun:
-            seed = writer.record.seed
+        for seed, writer in missing.items():
             new_learner = partial(Learner, analysis.graph, recipe, spec.name, seed, splits.train, engine)
             recorder = Recorder(
                 new_learner(), writer, splits, dataset.classes, text, listener, options.checkpoint_every
             )
-            if is_interrupted:
+            if are_interrupted[seed]:
                 recorder.resume(now, new_learner)
             recorders.append(recorder)
         for group in _side_by_side(recorders):

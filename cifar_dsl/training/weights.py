@@ -7,13 +7,17 @@ from torch import nn
 
 from cifar_dsl.compiler import Analysis, analyze_text
 from cifar_dsl.foundation.errors import DataError, RunError
-from cifar_dsl.runs import Run
+from cifar_dsl.ir import Standardization
+from cifar_dsl.runs import PREDICTIONS, RECORD, Run, RunRecord
+from cifar_dsl.runs.predictions import read_predictions
+from cifar_dsl.runs.records import damaged
 from cifar_dsl.runs.sums import file_digest
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import EvaluationResult, evaluate
-from cifar_dsl.training.images import load_images
-from cifar_dsl.training.lowering.torch_module import build_module
+from cifar_dsl.training.images import load_images, measure
+from cifar_dsl.training.lowering.torch_module import Body, build_module
+from cifar_dsl.training.trained import TrainedNetwork
 
 
 def packed(module: nn.Module, spec_text: str) -> bytes:
@@ -23,7 +27,7 @@ def packed(module: nn.Module, spec_text: str) -> bytes:
     return save(weights, metadata={"spec": spec_text})
 
 
-def load_weights(run: Run, analysis: Analysis) -> nn.Module:
+def load_weights(run: Run, analysis: Analysis) -> Body:
     """The trained network of a run. Raises RunError."""
     module = build_module(analysis.graph, analysis.program.name.text, seed=0)
     try:
@@ -35,9 +39,46 @@ def load_weights(run: Run, analysis: Analysis) -> nn.Module:
     return module
 
 
-def evaluate_run(run: Run, dataset: Dataset, choice: Choice) -> EvaluationResult:
-    """Evaluate a run's weights on the test images. Raises RunError, DataError, SpecError."""
+def load_network(run: Run, analysis: Analysis, dataset: Dataset | None = None) -> TrainedNetwork:
+    """The trained network of a run with its normalization. Raises RunError, DataError.
+
+    Runs with a schema below 4 don't record the statistics of their training images: if the recipe normalizes with
+    them, `dataset` is required.
+    """
     record = run.record()
+    if dataset is not None:
+        _check_digest(run, record, dataset)
+    normalization = record.normalization or _unrecorded_normalization(run, record, analysis, dataset)
+    if len(normalization.mean) != analysis.graph.input.channels:
+        raise damaged(run.path / RECORD)
+    return TrainedNetwork(
+        load_weights(run, analysis), analysis.graph.input, normalization, record.classes or _unrecorded_classes(run)
+    )
+
+
+def _unrecorded_normalization(
+    run: Run, record: RunRecord, analysis: Analysis, dataset: Dataset | None
+) -> Standardization:
+    recipe = analysis.require_recipe()
+    if fixed := recipe.normalize.standardization(analysis.graph.input.channels):
+        return fixed
+    if dataset is None:
+        named = "npz:PATH" if record.data.name == "npz" else record.data.name
+        raise RunError(
+            f"normalizing images for {run.path} requires its dataset",
+            f"pass it: load_trained(run, data={named!r})",
+            "or load the network alone, which takes normalized images: load_trained(run, raw=True)",
+            reason=f"it has schema {record.schema}, which doesn't record the statistics of the training images",
+        )
+    return measure(recipe, (dataset.x_train, dataset.y_train))
+
+
+def _unrecorded_classes(run: Run) -> tuple[str, ...]:
+    predictions = read_predictions(run.path / PREDICTIONS)
+    return predictions.classes if predictions else ()
+
+
+def _check_digest(run: Run, record: RunRecord, dataset: Dataset) -> None:
     if dataset.digest != record.data.digest:
         raise DataError(
             f"{run.path} was trained on other data",
@@ -45,6 +86,12 @@ def evaluate_run(run: Run, dataset: Dataset, choice: Choice) -> EvaluationResult
             reason=f"the run has {record.data.name} with digest {record.data.digest[:16]}, "
             f"this is {dataset.digest[:16]}",
         )
+
+
+def evaluate_run(run: Run, dataset: Dataset, choice: Choice) -> EvaluationResult:
+    """Evaluate a run's weights on the test images. Raises RunError, DataError, SpecError."""
+    record = run.record()
+    _check_digest(run, record, dataset)
     analysis = analyze_text(run.spec_text, str(run.path / "spec.arch"))
     if analysis.fingerprint != record.spec.fingerprint:
         raise RunError(

@@ -405,7 +405,7 @@ def loaded() -> Any:
     """The networks of the recorded runs: their weights, which are read, to the last bit."""
     found = {}
     for path in complete():
-        module = cifar_dsl.load_trained(path)
+        module = cifar_dsl.load_trained(path, raw=True)
         found[path.relative_to(RECORDED).as_posix()] = {
             "training": module.training,
             "weights": {
@@ -423,7 +423,7 @@ def scores() -> Any:
     image = (torch.arange(3 * 32 * 32, dtype=torch.float32) % 7 / 7).reshape(1, 3, 32, 32)
     with torch.no_grad():
         return {
-            path.relative_to(RECORDED).as_posix(): cifar_dsl.load_trained(path)(image)[0].tolist()
+            path.relative_to(RECORDED).as_posix(): cifar_dsl.load_trained(path, raw=True)(image)[0].tolist()
             for path in complete()
         }
 

@@ -296,15 +296,15 @@ def test_a_disk_error_without_a_file_name_names_the_file_to_write(writer, monkey
 
 def test_only_a_run_of_the_same_training_counts_as_complete(tmp_path, place):
     writer = RunWriter(place)
-    assert writer.find_complete(record()) is None
+    assert writer.find_complete(record().identity) is None
     write(tmp_path)
-    assert writer.find_complete(record()) is not None
+    assert writer.find_complete(record().identity) is not None
     other = evolve(record(), data=evolve(record().data, digest="cd" * 32))
-    assert writer.find_complete(other) is None
+    assert writer.find_complete(other.identity) is None
     (place / RESULT).unlink()
-    assert writer.find_complete(record()) is None
+    assert writer.find_complete(record().identity) is None
     (place / RECORD).write_text("{")
-    assert writer.find_complete(record()) is None
+    assert writer.find_complete(record().identity) is None
 
 
 @pytest.mark.parametrize("older", [False, True])
@@ -334,7 +334,7 @@ def test_a_run_interrupted_while_it_moves_to_its_place_is_completed(tmp_path, pl
     monkeypatch.undo()
     next_writer = RunWriter(place)
     next_writer.acquire()
-    run = next_writer.find_complete(record())
+    run = next_writer.find_complete(record().identity)
     next_writer.close()
     assert run is not None
     assert (run.spec_text, run.result()) == ("arch mine\n", RESULT_OF_RUN)

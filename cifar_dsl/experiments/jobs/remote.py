@@ -27,9 +27,9 @@ from pathlib import Path
 from attrs import define, evolve, field
 
 from cifar_dsl.experiments.jobs.job import Job, run_job
-from cifar_dsl.foundation.errors import LockedError, RunError, UserError
+from cifar_dsl.foundation.errors import LockedError, UserError
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.runs import RESULT, Run, RunResult, RunWriter, run_path
+from cifar_dsl.runs import RESULT, RunResult, RunWriter, run_path
 from cifar_dsl.runs.records import from_json
 from cifar_dsl.runs.transfer import FolderDelta, Stamps, apply_delta, take_delta
 from cifar_dsl.training.datasets import Dataset
@@ -134,7 +134,7 @@ class RemoteRuns:
                 writer = _writer(self.job, seed)
                 writer.acquire()
                 self._writers[seed] = writer
-            if not self.job.options.retrain and all(map(self._is_complete, self._writers.values())):
+            if not self.job.options.retrain and all(map(self._is_complete, self._writers)):
                 return self._ended()
             for writer in self._writers.values():
                 writer.record_holder()
@@ -169,13 +169,8 @@ class RemoteRuns:
             writer.close()
         self._writers.clear()
 
-    def _is_complete(self, writer: RunWriter) -> bool:
-        try:
-            record = Run(writer.path).record()
-        except RunError:
-            return False
-        is_same = record.identity.is_same_training(self.job.identity(record.seed))
-        return is_same and (writer.path / RESULT).is_file()
+    def _is_complete(self, seed: int) -> bool:
+        return self._writers[seed].find_complete(self.job.identity(seed)) is not None
 
     def _ended(self) -> TrainingEnded:
         return TrainingEnded(tuple(str(self._writers[seed].path) for seed in self.job.seeds))

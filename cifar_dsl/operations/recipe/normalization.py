@@ -1,16 +1,11 @@
-"""Normalisation of images: x * scale + offset for each channel, with pixel values x from 0 to 255."""
+"""Normalisation of images: (x - mean) / std for each channel, with pixels x from 0 to 1."""
 
 from cifar_dsl.ir import argument, declared
-from cifar_dsl.ir.recipe import Affine, Normalization
+from cifar_dsl.ir.recipe import Normalization, Standardization
 from cifar_dsl.operations.argument_types import Float, ListOf
 from cifar_dsl.operations.registry import MisfitError, Registry
 
 NORMALIZATIONS: Registry[Normalization] = Registry("normalization")
-
-
-def _standardized(mean: tuple[float, ...], std: tuple[float, ...]) -> Affine:
-    scales = tuple(1 / (255 * s) for s in std)
-    return scales, tuple(-m / s for m, s in zip(mean, std, strict=True))
 
 
 @NORMALIZATIONS.register("unit")
@@ -18,8 +13,8 @@ def _standardized(mean: tuple[float, ...], std: tuple[float, ...]) -> Affine:
 class Unit(Normalization):
     """Scale pixels to [0, 1]."""
 
-    def affine(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Affine:
-        return tuple(1 / 255 for _ in mean), tuple(0.0 for _ in mean)
+    def standardization(self, channels: int) -> Standardization:
+        return Standardization((0.0,) * channels, (1.0,) * channels)
 
 
 @NORMALIZATIONS.register("signed")
@@ -27,8 +22,8 @@ class Unit(Normalization):
 class Signed(Normalization):
     """Scale pixels to [-1, 1]."""
 
-    def affine(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Affine:
-        return tuple(2 / 255 for _ in mean), tuple(-1.0 for _ in mean)
+    def standardization(self, channels: int) -> Standardization:
+        return Standardization((0.5,) * channels, (0.5,) * channels)
 
 
 @NORMALIZATIONS.register("per_channel")
@@ -36,9 +31,8 @@ class Signed(Normalization):
 class PerChannel(Normalization):
     """Normalise each channel to mean 0 and standard deviation 1, measured on the training images."""
 
-    def affine(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Affine:
-        # A constant channel has a standard deviation of 0.
-        return _standardized(mean, tuple(s or 1.0 for s in std))
+    def standardization(self, channels: int) -> None:
+        return None
 
 
 @NORMALIZATIONS.register("standardize")
@@ -60,5 +54,5 @@ class Standardize(Normalization):
                     help=(f"write {channels} numbers",),
                 )
 
-    def affine(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Affine:
-        return _standardized(self.mean, self.std)
+    def standardization(self, channels: int) -> Standardization:
+        return Standardization(self.mean, self.std)

@@ -53,7 +53,7 @@ class Body(nn.Module):
         return self._label
 
 
-def build_module(graph: Graph, name: str, seed: int) -> nn.Module:
+def build_module(graph: Graph, name: str, seed: int) -> Body:
     """The network as a module on the CPU: (N, C, H, W) float32 -> (N, classes) float32.
 
     A weight depends only on `seed` and on its path and shape, so a stage that two specs share starts from the same
@@ -88,7 +88,7 @@ class _Builder:
         self._graph = graph
         self._overwriting = overwriting(graph)
 
-    def body(self, scope: Scope, label: str) -> nn.Module:
+    def body(self, scope: Scope, label: str) -> Body:
         """The module of a scope. The children of a join are its branches, then the join itself."""
         numbers = {value: i for i, value in enumerate(scope.inputs)}  # of the body's values, by the graph's
         children: dict[str, nn.Module] = {}
