@@ -5,9 +5,9 @@
 Claim: of 1,000,000 inputs, none raises an exception other than SpecError, none takes more than 20 s of CPU time or
 2 GB, no message contains a terminal control character, and the formatter keeps the meaning of every input that parses.
 Inputs are mutations of all shipped specs and of the cases in tests/language/diagnostics (by token and by byte), splices
-of them, derivations of the grammar, and random overrides. Inputs that parse are formatted; valid ones are also compared
-and drawn. Failures are minimized and saved in --keep, by default tests/fuzz/corpus, which the test suite reruns. Exits
-with 1 after a failure.
+of them, pairs of mistakes planted in them, derivations of the grammar, and random overrides. Inputs that parse are
+formatted; valid ones are also compared and drawn. Failures are minimized and saved in --keep, by default
+tests/fuzz/corpus, which the test suite reruns. Exits with 1 after a failure.
 """
 
 import argparse

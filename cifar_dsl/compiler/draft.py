@@ -107,9 +107,11 @@ class Draft:
         try:
             shape = layer.infer(*shapes)
         except JoinError as error:
-            branches = (self._branch(join.branches[i], flow, outputs[i]) for i in (error.first, error.second))
+            branches = (self._branch(join.branches[i], flow, outputs[i].number, shapes[i]) for i in error.branches)
             label, secondary = locate_mismatch(*branches)
-            notes = (f"the input of the branches is {flow.shape} ({self.origin(flow, join.span)})",)
+            notes: tuple[str, ...] = ()
+            if flow.shape is not None:
+                notes = (f"the input of the branches is {flow.shape} ({self.origin(flow, join.span)})",)
             raise self.reporter.error(
                 error.code, error.message, label, secondary=secondary, notes=notes, help=error.help
             ) from None
@@ -117,12 +119,9 @@ class Draft:
         cost = layer.cost(*shapes, shape)
         return self._append(Node(path, layer, inputs, self._next, shape, cost, span=join.span))
 
-    def _branch(self, body: nodes.Body, flow: Tensor, output: Tensor) -> Branch:
-        """A branch with its stages, listed from its output back to the tensor that enters the join."""
-        assert flow.shape is not None
-        assert output.shape is not None
+    def _branch(self, body: nodes.Body, flow: Tensor, number: int, output: Shape) -> Branch:
+        """A branch with its stages, listed from its output, a value, back to the tensor that enters the join."""
         stages = []
-        number = output.number
         here = self._frames[-1].body.span if self._frames else None
         while number != flow.number and (node := self._maker(number)):
             number = node.inputs[0]
@@ -130,7 +129,7 @@ class Draft:
             x = before.shape if before else self.input
             is_here = node.span is not None and (here is None or node.span in here)
             stages.append((x, node.shape, node.span if is_here else None))
-        return Branch(body.span, flow.shape, output.shape, stages)
+        return Branch(body.span, flow.shape, output, stages)
 
     @property
     def mark(self) -> int:

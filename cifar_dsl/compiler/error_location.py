@@ -69,13 +69,13 @@ def origins(expressions: list[nodes.Expression], scope: ValueScope) -> Iterator[
 
 @frozen
 class Branch:
-    """A branch of a join, from the tensor that enters the join to the branch's output.
+    """A branch of a join, from the tensor that enters the join (`input` is None after an error) to its output.
 
     `stages`, from the output backwards: input shape, output shape, and span (None inside another block).
     """
 
     span: Span
-    input: Shape
+    input: Shape | None
     output: Shape
     stages: Sequence[tuple[Shape, Shape, Span | None]]
 
@@ -96,7 +96,7 @@ class Branch:
 
     def is_odd(self) -> bool:
         """Whether its height or width doesn't divide the input's, which hints at a wrong padding."""
-        if not (self.input.is_image and self.output.is_image):
+        if self.input is None or not (self.input.is_image and self.output.is_image):
             return False
         return any(x % y for x, y in zip(self.input.extents[1:], self.output.extents[1:], strict=True))
 

@@ -8,7 +8,7 @@ from attrs import define, field
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.builtin_names import FUNCTIONS, Number
 from cifar_dsl.compiler.names.table import Names
-from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, ValueScope, describe
+from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, Unknown, ValueScope, describe
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.ir import Size, Symbol, Value
@@ -101,7 +101,7 @@ class Evaluator:
                 assert flow is not None
                 return self._of_flow(node, flow)
         bound = scope.lookup(node.text)
-        if bound is None or (isinstance(bound, Tensor) and bound.shape is None):
+        if bound is None or isinstance(bound, Unknown) or (isinstance(bound, Tensor) and bound.shape is None):
             raise EvaluationFailed  # already reported
         return bound
 

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.branches import SEPARATE, is_identity, passes_on, separated, separation
+from cifar_dsl.compiler.builtin_names import BUDGETS
 from cifar_dsl.compiler.draft import Draft, TooLargeError
 from cifar_dsl.compiler.error_location import origins, own_origin
 from cifar_dsl.compiler.evaluate import Evaluator
@@ -15,7 +16,7 @@ from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.paths import Place
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.types import describe_types, fits, is_stage
-from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, ValueScope, describe, write
+from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, Unknown, ValueScope, describe, write
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Graph, Shape, Symbol
 from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, nearest, replacement
@@ -46,21 +47,20 @@ class _Expander:
 
     def run(self) -> Graph | None:
         size = self._draft.input
-        if not all(size.extents) or not size.is_image:
+        is_valid = all(size.extents) and size.is_image
+        if not is_valid:
             self._reporter.error(
                 "E0304",
                 "the input must be an image: channels, height and width, each at least 1",
                 Label(self._program.input.size.span, f"this is {size}"),
                 help="write a size such as `3x32x32`",
             )
-            return None
+        flow = Tensor(0, size if is_valid else None)
         try:
-            output = self._body(self._program.model.body, self._globals, Tensor(0, size), Place(""))
+            output = self._body(self._program.model.body, self._globals, flow, Place(""))
         except TooLargeError:
             return None
-        if output.shape is None or self._reporter:
-            return None
-        graph = self._draft.finished(output)
+        graph = None if output.shape is None or self._reporter else self._draft.finished(output)
         self._check_assertions(graph)
         return graph
 
@@ -90,7 +90,7 @@ class _Expander:
                 scope.values[let.name.text] = self._evaluator.evaluate(kind, scope, flow)
                 scope.origins[let.name.text] = own_origin(kind, scope)
             except EvaluationFailed:
-                scope.values[let.name.text] = Tensor(0, None)
+                scope.values[let.name.text] = Unknown()
             return
         if let.name.text in scope.values:
             self._report_taken(let.name)
@@ -110,10 +110,11 @@ class _Expander:
         owner = scope.scope_of(name.text)
         if owner is None:
             return  # reported by the resolver
-        if not isinstance(owner.values[name.text], Tensor):
+        value = owner.values[name.text]
+        if not isinstance(value, Tensor | Unknown):
             self._reporter.error(
                 "E0213",
-                f"only a named tensor can be reassigned, but `{name}` is {describe(owner.values[name.text])}",
+                f"only a named tensor can be reassigned, but `{name}` is {describe(value)}",
                 name.span,
                 help=f"name a tensor first: `let {name} = identity`",
             )
@@ -144,9 +145,17 @@ class _Expander:
                 flow = self._element(element, scope, flow, place, is_first=i == 0)
             except EvaluationFailed:
                 flow = Tensor(flow.number, None)
+                self._forget_reassigned(element.kind, scope)
             if element.claim:
                 self._check_claim(element.claim, flow)
         return flow
+
+    def _forget_reassigned(self, kind: nodes.Expression | nodes.Compound, scope: ValueScope) -> None:
+        """After an error, the tensors that a loop or condition reassigns have an unknown shape."""
+        for assignment in nodes.inside([kind], nodes.Assignment):
+            owner = scope.scope_of(assignment.name.text)
+            if owner and isinstance(value := owner.values[assignment.name.text], Tensor):
+                owner.values[assignment.name.text] = Tensor(value.number, None)
 
     def _element(
         self, element: nodes.Element, scope: ValueScope, flow: Tensor, place: Place, *, is_first: bool
@@ -253,8 +262,8 @@ class _Expander:
             return self._layer(call, label, scope, flow, place)
         bound = scope.lookup(call.callee)
         match bound:
-            case None:
-                raise EvaluationFailed  # reported by the resolver
+            case None | Unknown():
+                raise EvaluationFailed  # reported
             case BlockValue(block=block):
                 return self._block(block, call, label, scope, flow, place)
             case Symbol() if bound in LAYERS:
@@ -354,27 +363,41 @@ class _Expander:
         order = [parameter.name.text for parameter in block.parameters]
         given = self._binder.matched(order, call)
         required = [parameter.name.text for parameter in block.parameters if parameter.default is None]
-        is_complete = self._binder.require(required, given, call)
+        self._binder.require(required, given, call)
+        is_rejected = len(given) != len(call.arguments)  # an argument, which was meant for any other parameter
         inner = ValueScope(self._globals)
         shown: list[str] = []
         for parameter in block.parameters:
             name = parameter.name.text
+            value: Bound | Unknown = Unknown()
             if name in given:
-                value = self._evaluator.evaluate(given[name].value, scope, flow)
-                inner.origins[name] = own_origin(given[name].value, scope)
-                self._check_type(parameter, block, value, inner.origins[name])
-                text = print_expression(given[name].value) if isinstance(value, Tensor) else write(value)
+                written = given[name].value
+                inner.origins[name] = own_origin(written, scope)
+                value = self._argument(parameter, block, written, inner.origins[name], scope, flow)
+                text = print_expression(written) if isinstance(value, Tensor | Unknown) else write(value)
                 shown.append(f"{name}={text}" if given[name].keyword else text)
-            elif parameter.default is not None:
-                value = self._evaluator.evaluate(parameter.default, inner, flow)
+            elif parameter.default is not None and not is_rejected:
                 inner.origins[name] = inner.origin(parameter.default)
-                self._check_type(parameter, block, value, parameter.default.span)
-            else:
-                continue
+                value = self._argument(parameter, block, parameter.default, parameter.default.span, inner, flow)
             inner.values[name] = value
-        if not is_complete or len(given) != len(call.arguments):
-            raise EvaluationFailed
         return inner, f"{block.name}({', '.join(shown)})"
+
+    def _argument(
+        self,
+        parameter: nodes.BlockParameter,
+        block: nodes.Block,
+        written: nodes.Expression,
+        origin: Span,
+        scope: ValueScope,
+        flow: Tensor,
+    ) -> Bound | Unknown:
+        """The value of a block's parameter. After an error it is unknown, and the block is checked all the same."""
+        try:
+            value = self._evaluator.evaluate(written, scope, flow)
+            self._check_type(parameter, block, value, origin)
+        except EvaluationFailed:
+            return Unknown()
+        return value
 
     def _check_type(self, parameter: nodes.BlockParameter, block: nodes.Block, value: Bound, span: Span) -> None:
         if fits(value, parameter.types):
@@ -438,7 +461,7 @@ class _Expander:
         path = place.given(label.text, label.span)
         if path is None:
             self._report_taken(label)
-            raise EvaluationFailed
+            return place.automatic(label.text)
         return path
 
     def _report_taken(self, name: nodes.Identifier) -> None:
@@ -459,9 +482,9 @@ class _Expander:
                 notes=(f"the tensor comes {self._draft.origin(flow, claim.span)}",),
             )
 
-    def _check_assertions(self, graph: Graph) -> None:
-        budgets: dict[str, Bound] = {"params": graph.cost.parameters, "macs": graph.cost.macs}
-        scope = ValueScope(self._globals, budgets)
+    def _check_assertions(self, graph: Graph | None) -> None:
+        budgets: dict[str, int] = {"params": graph.cost.parameters, "macs": graph.cost.macs} if graph else {}
+        scope = ValueScope(self._globals, {name: budgets.get(name, Unknown()) for name in BUDGETS})
         for assertion in self._program.assertions:
             try:
                 holds = self._evaluator.truth(assertion.condition, scope, None)

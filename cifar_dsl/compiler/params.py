@@ -4,7 +4,7 @@ from attrs import define, field
 
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.program import Program
-from cifar_dsl.compiler.values import BlockValue, Tensor, ValueScope
+from cifar_dsl.compiler.values import BlockValue, Unknown, ValueScope
 from cifar_dsl.foundation import limits
 from cifar_dsl.language.diagnostics import EvaluationFailed
 from cifar_dsl.language.syntax import nodes
@@ -46,8 +46,8 @@ class _Params:
                 self.found.values[name] = self.evaluator.evaluate(value, self.found)
                 self.found.origins[name] = self.found.origin(value)
             except EvaluationFailed:
-                self.found.values[name] = Tensor(0, None)
+                self.found.values[name] = Unknown()
 
     def _give_up(self, name: str, code: str, message: str) -> None:
         self.evaluator.reporter.error(code, message, self.program.params[name].value.span)
-        self.found.values[name] = Tensor(0, None)
+        self.found.values[name] = Unknown()

@@ -27,6 +27,11 @@ class Tensor:
     shape: Shape | None
 
 
+@frozen
+class Unknown:
+    """The value of a name after an error. Evaluating the name fails without another error."""
+
+
 Bound = Value | BlockValue | Tensor
 
 
@@ -39,7 +44,7 @@ class ValueScope:
     """
 
     parent: "ValueScope | None" = None
-    values: dict[str, Bound] = field(factory=dict)
+    values: dict[str, Bound | Unknown] = field(factory=dict)
     origins: dict[str, Span] = field(factory=dict)
 
     def scope_of(self, name: str) -> "ValueScope | None":
@@ -51,8 +56,8 @@ class ValueScope:
             scope = scope.parent
         return None
 
-    def lookup(self, name: str) -> Bound | None:
-        """The value of `name`, or None."""
+    def lookup(self, name: str) -> Bound | Unknown | None:
+        """The value of `name`, or None if no scope defines it."""
         scope = self.scope_of(name)
         return None if scope is None else scope.values[name]
 

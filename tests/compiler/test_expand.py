@@ -384,6 +384,42 @@ def test_all_errors_are_reported() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("stages", "codes"),
+    [
+        # A join whose input is unknown still compares its branches.
+        ("flatten\nlet t = dense(8)\nadd { identity | t }\nmul { t[1:] | t }", ["E0308", "E0308"]),
+        ("let t = conv(8, 1)\nconv(8, 99)\nconcat { t | t -> flatten }", ["E0307", "E0308"]),
+        # A block is checked with the arguments that are right.
+        ("unit(1 / 0, 99)", ["E0210", "E0307", "E0301"]),
+        ('unit("text", 1)\nunit(8, 0)', ["E0304", "E0304", "E0301"]),
+        ("unit(width=8)", ["E0301", "E0301"]),
+        ("unit(8, nosuch=3)", ["E0301", "E0301"]),
+        ("unit()", ["E0303", "E0307", "E0301"]),
+        # What depends on an unknown value isn't reported.
+        ("let e = 1 / 0\nconv(8, 3) -> e", ["E0210"]),
+        ("let e = 1 / 0\ne = relu", ["E0210"]),
+        ("let e = 1 / 0\nconv(e, 99, stride=e)\nconv(8, 0)", ["E0210", "E0304"]),
+        ("let y = conv(8, 1)\nrepeat 1 / 0 { y = conv(9, 1) }\nadd { y | conv(9, 1) }", ["E0210"]),
+        ("let y = conv(8, 1)\nif 3 { y = conv(9, 1) }\nadd { y | conv(9, 1) }", ["E0210"]),
+        # A name that is taken hides nothing.
+        ("relu as a\nconv(8, 99) as a", ["E0212", "E0307"]),
+        ("relu as a\nadd { conv(8, 99) | identity } as a", ["E0212", "E0307"]),
+    ],
+)
+def test_after_an_error_the_rest_is_checked_without_assumptions(stages: str, codes: list[str]) -> None:
+    block = "block unit(c: int, k: int = 99) { conv(8, k) -> conv(c, 1)\nrelu(nosuch=1) }"
+    assert sorted(codes_of(text_of(stages, block if "unit" in stages else ""))) == sorted(codes)
+
+
+def test_a_wrong_input_hides_no_other_error() -> None:
+    assert codes_of(text_of("conv(0, 3) -> conv(8, 3, nosuch=1)", size="0x8x8")) == ["E0304", "E0304", "E0301"]
+
+
+def test_a_budget_is_checked_after_an_error() -> None:
+    assert codes_of(text_of("conv(0, 3)", "assert 1 / 0 < params\nassert params < macs")) == ["E0210", "E0304"]
+
+
 def test_nested_function_calls_are_evaluated_once() -> None:
     assert graph_of(f"conv({'min(' * 60}8{')' * 60}, 1)").cost.parameters == 8 * 3 + 8
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 from helpers.derivations import Grammar
+from helpers.mistakes import of_meaning, of_syntax, planted
 from helpers.mutations import GENTLE, KEYWORDS, MUTATIONS, ODD, OVERRIDE_MUTATIONS, OVERRIDES, TOKEN, lines_of
 
 from cifar_dsl.compiler import Analysis, analyze
@@ -125,12 +126,23 @@ class Fuzzer:
         if kind < 0.4:
             folder, content = ".", draw.choice(self._small())
             return Input(content, tuple(self._override(draw) for _ in range(draw.randint(1, 3))), folder)
+        if kind < 0.6:
+            return self._with_two_mistakes(draw)
         folder, content = draw.choices(self._seeds, self._weights)[0]
         mutations = GENTLE if draw.random() < 0.6 else MUTATIONS
         for _ in range(draw.choice((1, 1, 1, 2, 3, 8))):
             content = draw.choice(mutations)(self, draw, content)
         overrides = (self._override(draw),) if draw.random() < 0.05 else ()
         return Input(content, overrides, folder)
+
+    def _with_two_mistakes(self, draw: random.Random) -> Input:
+        """A text with two mistakes, of which the second may meet what the first left unknown."""
+        folder, content = draw.choices(self._seeds, self._weights)[0]
+        for _ in range(2):
+            kind = of_meaning if draw.random() < 0.85 else of_syntax
+            mistake = kind(draw, content)
+            content = planted(content, mistake) if mistake else content
+        return Input(content, folder=folder)
 
     def _small(self) -> list[bytes]:
         return [text for folder, text in self._seeds if folder == "." and len(text) < 700]

@@ -34,8 +34,7 @@ class JoinError(MisfitError):
 
     def __init__(self, message: str, first: int, second: int, *, help: tuple[str, ...] = ()) -> None:  # noqa: A002
         super().__init__("E0308", message, help=help)
-        self.first = first
-        self.second = second
+        self.branches = (first, second)
 
 
 LAYERS: Registry[Layer] = Registry("layer")
