@@ -2,7 +2,8 @@
 
 import inspect
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,13 +145,19 @@ def spec_of_text(text: str, path: PathLike, overrides: Sequence[str] = ()) -> Sp
 
 
 def open_data(
-    spec: Spec, data: str | None = None, *, data_dir: PathLike | None = None, progress: "Progress | None" = None
+    spec: Spec,
+    data: str | None = None,
+    *,
+    data_dir: PathLike | None = None,
+    progress: "Progress | None" = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> "tuple[Spec, Dataset]":
     """Load the dataset of `spec`, and return the spec changed to use it, with the dataset.
 
-    `data` replaces the dataset in the spec: a name such as `shapes`, or `npz:PATH`. Raises DataError, SpecError.
+    `data` replaces the dataset in the spec: a name such as `shapes`, or `npz:PATH`. `warn` is called with what is
+    probably wrong with a dataset that can be trained on. Raises DataError, SpecError.
     """
-    ((opened, dataset),) = open_data_for_all([spec], data, data_dir=data_dir, progress=progress)
+    ((opened, dataset),) = open_data_for_all([spec], data, data_dir=data_dir, progress=progress, warn=warn)
     return opened, dataset
 
 
@@ -160,6 +167,7 @@ def open_data_for_all(
     *,
     data_dir: PathLike | None = None,
     progress: "Progress | None" = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> "list[tuple[Spec, Dataset]]":
     """Like `open_data`, for several specs. Loads each dataset once, and checks that it fits its specs."""
     from cifar_dsl.foundation.errors import DataError
@@ -189,6 +197,9 @@ def open_data_for_all(
         if declared.name not in loaded:
             loaded[declared.name] = load_dataset(declared.name, data_dir=folder, progress=progress)
         opened.append((trained, loaded[declared.name]))
+    for dataset in loaded.values():
+        for text in dataset.notes:  # before the spec is checked: a wrong label can look like a missing output
+            warn(f"dataset {dataset.name} ({dataset.origin}): {text}")
     for spec, dataset in opened:
         spec.analysis.check_data(dataset.data_shape)
     return opened
@@ -237,7 +248,7 @@ def train(
     chosen = RunOptions(**options)
     choice = choose_device(chosen.device)
     loaded = with_overrides(spec, *overrides) if isinstance(spec, Spec) else load(spec, overrides=overrides)
-    spec, dataset = open_data(loaded, data, data_dir=chosen.data_dir)
+    spec, dataset = open_data(loaded, data, data_dir=chosen.data_dir, warn=_warn)
     if not chosen.retrain and (complete := find_run(spec, chosen.runs, seed, dataset.digest)):
         return complete
     set_threads(chosen.threads)
@@ -250,6 +261,10 @@ def train(
         choice=choice,
         listener=listener or ignore,
     )[0]
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, UserWarning, stacklevel=5)
 
 
 def _shown_signature() -> inspect.Signature:

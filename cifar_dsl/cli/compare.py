@@ -10,7 +10,7 @@ from attrs import evolve
 
 from cifar_dsl.cli import arguments, results
 from cifar_dsl.cli.click_options import GroupedCommand, with_options
-from cifar_dsl.cli.output import note, print_error
+from cifar_dsl.cli.output import note, print_error, warn
 from cifar_dsl.cli.spec_paths import NamedSpecs
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
@@ -83,7 +83,7 @@ def open_data(contestants: Sequence[Contestant], options: CompareOptions) -> "li
 
     specs = [each.spec for each in contestants]
     with DownloadProgress(quiet=options.quiet) as download:
-        opened = api.open_data_for_all(specs, options.data, data_dir=options.data_dir, progress=download)
+        opened = api.open_data_for_all(specs, options.data, data_dir=options.data_dir, progress=download, warn=warn)
     if len(names := {dataset.digest: dataset.name for _, dataset in opened}) > 1:
         raise UserError(
             f"the specs use different datasets: {', '.join(names.values())}",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_dsl.analysis import available_bytes, estimate
-from cifar_dsl.cli.output import note
+from cifar_dsl.cli.output import note, warn
 from cifar_dsl.cli.show import table
 from cifar_dsl.foundation.text import columns, in_short
 
@@ -27,7 +27,7 @@ def dry_run_of(spec: "Spec", data: str | None, device: str) -> None:
 
     images = None
     if data is not None and data.startswith("npz:"):  # its name in a spec is its digest
-        spec, dataset = api.open_data(spec, data)
+        spec, dataset = api.open_data(spec, data, warn=warn)
         images = len(dataset.y_train) + len(dataset.y_test)
     elif data is not None:
         spec = api.with_data(spec, data)

@@ -42,6 +42,11 @@ def note(message: str) -> None:
     click.echo(inert(message), err=True)
 
 
+def warn(message: str) -> None:
+    """Print a warning on stderr."""
+    note(f"warning: {message}")
+
+
 def inert(message: str) -> str:
     """`message` with control characters escaped except line breaks: file names may contain any."""
     return "\n".join(map(visible, message.split("\n")))

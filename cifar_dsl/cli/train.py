@@ -11,7 +11,7 @@ import click
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.dry_run import dry_run_of
-from cifar_dsl.cli.output import note
+from cifar_dsl.cli.output import note, warn
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.language.diagnostics.render import visible
@@ -101,7 +101,7 @@ def _train(spec: "Spec", options: TrainOptions) -> int:
     recipe, choice = spec.analysis.require_recipe(), choose_device(options.device)
     chosen = choose_engine(options.engine, choice.device, spec.graph, recipe, options.seeds)
     with DownloadProgress(quiet=options.quiet or options.as_json) as download:
-        spec, dataset = api.open_data(spec, options.data, data_dir=options.data_dir, progress=download)
+        spec, dataset = api.open_data(spec, options.data, data_dir=options.data_dir, progress=download, warn=warn)
     if not options.quiet:
         cost = spec.graph.cost
         note(f"{spec.name}  {spec.fingerprint}  {cost.parameters:,} parameters, {in_short(cost.macs)} macs")
@@ -131,7 +131,7 @@ def _profile(spec: "Spec", options: TrainOptions, trace: Path) -> int:
 
     confirm_size([spec.analysis], yes=options.yes)
     choice = choose_device(options.device)
-    spec, dataset = api.open_data(spec, options.data, data_dir=options.data_dir)
+    spec, dataset = api.open_data(spec, options.data, data_dir=options.data_dir, warn=warn)
     api.set_threads(options.threads)
     profile = profile_training(spec.analysis, dataset, choice, engine=options.engine, steps=_PROFILED, trace=trace)
     total_s = sum(profile.phases.values())

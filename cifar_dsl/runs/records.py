@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import cattrs
-from attrs import fields
+from attrs import evolve, fields
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from cifar_dsl.foundation.errors import NewerRunError, RunError
@@ -35,6 +35,15 @@ class DataRecord:
     train_images: int
     test_images: int
     path: str | None = None
+
+    @property
+    def shareable(self) -> "DataRecord":
+        """The record for a report or table: without the folders of this machine. The digest identifies the data.
+
+        `origin` of earlier versions is the path of an .npz file that doesn't name its source.
+        """
+        is_path = self.path is not None and self.path.endswith(self.origin)
+        return evolve(self, path=None, origin=Path(self.origin).name if is_path else self.origin)
 
 
 @frozen

@@ -82,7 +82,7 @@ def _check_digest(run: Run, record: RunRecord, dataset: Dataset) -> None:
     if dataset.digest != record.data.digest:
         raise DataError(
             f"{run.path} was trained on other data",
-            f"use the run's data: {record.data.origin}",
+            f"use the run's data: {record.data.path or record.data.origin}",
             reason=f"the run has {record.data.name} with digest {record.data.digest[:16]}, "
             f"this is {dataset.digest[:16]}",
         )

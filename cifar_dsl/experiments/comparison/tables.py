@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import Literal
 
 import cattrs
+from attrs import evolve
 
 from cifar_dsl.experiments.comparison.effects import ALPHA, Effect, Interval
 from cifar_dsl.experiments.comparison.rows import Comparison, Row
@@ -212,7 +213,14 @@ def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:
 
 def as_json(comparison: Comparison) -> str:
     """The whole comparison as JSON."""
-    return json.dumps(cattrs.unstructure(comparison), indent=2) + "\n"
+    return json.dumps(as_data(comparison), indent=2) + "\n"
+
+
+def as_data(comparison: Comparison) -> dict[str, object]:
+    """The whole comparison as JSON data, without the folders of this machine."""
+    shared = evolve(comparison, data=comparison.data.shareable if comparison.data else None)
+    data: dict[str, object] = cattrs.unstructure(shared)
+    return data
 
 
 def findings(comparison: Comparison) -> list[str]:
@@ -222,7 +230,7 @@ def findings(comparison: Comparison) -> list[str]:
 
 def notes(comparison: Comparison) -> list[str]:
     """Notes that explain the columns: dataset, devices, methods."""
-    data = comparison.data
+    data = comparison.data.shareable if comparison.data else None
     source = (
         f"{data.name} ({data.origin}; {data.train_images:,} + {data.test_images:,} images, digest {data.digest[:12]})"
         if data

@@ -1,6 +1,7 @@
 """`Dataset`: the pictures and labels for training and testing, and their validation."""
 
 import hashlib
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from cifar_dsl.compiler import DataShape
 from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Shape
+from cifar_dsl.training.datasets.advice import FROM_ONE, kind_of, label_fault, picture_fault
 
-CHANNELS_LIMIT = 4  # distinguishes (N, C, H, W) from (N, H, W, C)
+_CLASSES_SHOWN = 5  # in a note
 
 
 @frozen(eq=False)
@@ -31,7 +33,7 @@ class Dataset:
     x_test: npt.NDArray[np.uint8] = field(repr=False)  # (M, H, W, C)
     y_test: npt.NDArray[np.int64] = field(repr=False)  # (M,)
     classes: tuple[str, ...] = field(repr=False)
-    origin: str  # the source of the pictures, for people
+    origin: str  # the source of the pictures, for people: a report shows it, so it holds no folder
     path: Path | None = None  # the file of the arrays
 
     def __attrs_post_init__(self) -> None:
@@ -41,7 +43,7 @@ class Dataset:
             raise DataError(
                 f"dataset '{self.name}' ({self.origin}) has pictures of two sizes",
                 "store both splits with the same height, width and channels",
-                reason=f"x_train is {_kind(self.x_train)} and x_test is {_kind(self.x_test)}",
+                reason=f"x_train is {kind_of(self.x_train)} and x_test is {kind_of(self.x_test)}",
             )
 
     @cached_property
@@ -49,9 +51,20 @@ class Dataset:
         """SHA-256, in hexadecimal, of the types, shapes and bytes of the four arrays."""
         digest = hashlib.sha256()
         for array in (self.x_train, self.y_train, self.x_test, self.y_test):
-            digest.update(_kind(array).encode())
+            digest.update(kind_of(array).encode())
             digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
         return digest.hexdigest()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is valid, but probably not intended: classes without images, pictures that are almost black."""
+        dark = [name for name in ("x_train", "x_test") if getattr(self, name).max() <= 1]
+        of_bytes = (
+            f"no byte of {name} exceeds 1, so all its pictures look black; if they were fractions, store "
+            f"`(255 * {name}).round().astype(numpy.uint8)` of the fractions"
+            for name in dark
+        )
+        return (*of_bytes, *_class_notes(self))
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -65,47 +78,46 @@ class Dataset:
         return DataShape(self.name, Shape(self.image_shape), len(self.classes), len(self.y_train))
 
 
-def _kind(array: npt.NDArray[Any]) -> str:
-    return f"{array.dtype.name} ({', '.join(map(str, array.shape))})"
-
-
 def _check_split(dataset: Dataset, split: str, images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> None:
-    where = f"{{}} of dataset '{dataset.name}' ({dataset.origin})"
-    x, y = where.format(f"x_{split}"), where.format(f"y_{split}")
-    if images.dtype != np.uint8:
-        raise DataError(
-            f"{x} is {_kind(images)}, not uint8",
-            "store the pictures as numpy.uint8, before any scaling or normalization",
-            reason="pictures are integers from 0 to 255; the recipe normalizes them",
-        )
-    if images.ndim != 4 or images.shape[3] > CHANNELS_LIMIT or 0 in images.shape[1:]:
-        raise DataError(
-            f"{x} is {_kind(images)}, not (N, H, W, C)",
-            "move the channels last: x.transpose(0, 2, 3, 1) turns (N, C, H, W) into (N, H, W, C)",
-            reason=f"the axes are picture, row, column and channel, with 1 to {CHANNELS_LIMIT} channels",
-        )
-    if labels.dtype != np.int64 or labels.ndim != 1:
-        raise DataError(
-            f"{y} is {_kind(labels)}, not integers (N)",
-            "store one integer per picture; convert one-hot rows y with y.argmax(1)",
-            reason="a label is the index of the picture's class, from 0",
-        )
+    x, y = f"x_{split}", f"y_{split}"
+    where = f"of dataset '{dataset.name}' ({dataset.path or dataset.origin})"
+    for name, fault in ((x, picture_fault(x, images)), (y, label_fault(y, labels))):
+        if fault:
+            raise DataError(f"{name} {where} {fault.problem}", fault.help, reason=fault.reason)
     if len(images) != len(labels):
         raise DataError(
-            f"{y} has {len(labels):,} labels for {len(images):,} pictures",
+            f"{y} {where} has {len(labels):,} labels for {len(images):,} pictures",
             f"store one label per picture in the {split} split",
             reason="each picture needs a label",
         )
     if not len(images):
         raise DataError(
-            f"{x} is empty",
+            f"{x} {where} is empty",
             f"add at least one picture to the {split} split",
             reason="training and testing need pictures",
         )
     if labels.min() < 0 or labels.max() >= len(dataset.classes):
         wrong = int(np.argmax((labels < 0) | (labels >= len(dataset.classes))))
+        counts_from_one = labels.min() == 1 and labels.max() == len(dataset.classes)
         raise DataError(
-            f"{y} has the label {labels[wrong]} at index {wrong}",
-            "correct the label, or name every class in `classes`",
+            f"{y} {where} has the label {labels[wrong]} at index {wrong}",
+            FROM_ONE if counts_from_one else "correct the label, or name every class in `classes`",
             reason=f"there are {len(dataset.classes)} classes, so labels range from 0 to {len(dataset.classes) - 1}",
         )
+
+
+def _class_notes(dataset: Dataset) -> Iterator[str]:
+    """A note for the classes without training images, and one for those without test images."""
+    n = len(dataset.classes)
+    in_train, in_test = (np.bincount(labels, minlength=n) for labels in (dataset.y_train, dataset.y_test))
+    for counts, other, split, effect in (
+        (in_train, in_test, "training", "the network can't learn them"),
+        (in_test, in_train, "test", "the accuracy leaves them out"),
+    ):
+        absent = np.flatnonzero(counts == 0)
+        if len(absent):
+            shown = ", ".join(dataset.classes[label] for label in absent[:_CLASSES_SHOWN])
+            more = ", ..." if len(absent) > _CLASSES_SHOWN else ""
+            elsewhere = int(other[absent].sum())
+            only = f" ({elsewhere:,} in the other split)" if elsewhere else ""
+            yield f"{len(absent)} of {n} classes have no {split} images{only}, so {effect}: {shown}{more}"

@@ -1,18 +1,28 @@
 """Datasets as .npz files, and the canonical order of pictures."""
 
+import math
 import os
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.foundation.reading import open_regular
+from cifar_dsl.foundation.text import in_short
+from cifar_dsl.training.datasets.advice import FROM_ONE, object_fault
 from cifar_dsl.training.datasets.dataset import Dataset
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+_TEXTS = ("classes", "origin", "sha256")
+_TEXT_CHARACTERS = 1000  # in `origin` and `sha256`
+_HEADER_CHARACTERS = 1000  # the header of an array of numbers or text has 118
+_INFLATED_BYTES = 10**9  # any file may inflate to this, and photographs are at most halved by compression
+_INFLATION = 10  # larger arrays may be this many times as large as their file
 _CLASSES_LIMIT = 1_000_000  # larger labels are damage; generating a name per class would fill the memory
 
 # Errors from reading a damaged archive or array, besides OSError.
@@ -24,6 +34,17 @@ _DAMAGE = (
     RuntimeError,  # zipfile: encrypted, or an unknown kind of compression
     MemoryError,
     OverflowError,
+)
+
+# Errors from reading a header, which numpy evaluates as a Python literal.
+_BAD_HEADER = (
+    ValueError,
+    SyntaxError,
+    TypeError,
+    LookupError,
+    RecursionError,
+    MemoryError,
+    tokenize.TokenError,
 )
 
 
@@ -41,7 +62,7 @@ def canonical_order(
 
 
 def save_npz(dataset: Dataset, path: Path) -> None:
-    """Write the arrays, `classes` and `origin`, uncompressed. Replaces `path` atomically.
+    """Write the arrays, `classes`, `origin` and `sha256`, uncompressed. Replaces `path` atomically.
 
     Raises:
         DataError: The file can't be written.
@@ -56,6 +77,7 @@ def save_npz(dataset: Dataset, path: Path) -> None:
                     **{name: getattr(dataset, name) for name in _ARRAYS},
                     classes=np.array(dataset.classes),
                     origin=np.array(dataset.origin),
+                    sha256=np.array(dataset.digest),
                 )
                 file.flush()
                 os.fsync(file.fileno())
@@ -74,49 +96,118 @@ def load_npz(path: Path, *, name: str = "npz") -> Dataset:
     """Read x_train and x_test, (N, H, W, C) uint8, y_train and y_test, (N,) integers, and optional texts.
 
     `classes` holds the names of the classes; the default is "0", "1", ... up to the largest label. `origin` describes
-    the source of the pictures; the default is the path. Other arrays are ignored.
+    the source of the pictures; the default is the file's name. `sha256` is the digest of the arrays. Other arrays are
+    ignored.
 
     Raises:
         DataError: The file doesn't exist or is damaged, or its arrays aren't a dataset.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            present = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
-            missing = [key for key in _ARRAYS if key not in present]
-            if missing:
-                raise DataError(
-                    f"{path} is missing {', '.join(missing)}",
-                    f"write it with numpy.savez(path, {', '.join(f'{key}=...' for key in _ARRAYS)})",
-                    reason=f"it contains {', '.join(sorted(present)) or 'no arrays'}",
-                )
-            arrays = {key: _read(archive, key) for key in (*_ARRAYS, "classes", "origin") if key in present}
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            members = _members(path, archive)
+            _check_size(path, os.fstat(file.fileno()).st_size, members)
+            arrays = {key: _read(path, archive, key, info) for key, info in members.items()}
     except OSError as error:
         raise DataError(f"cannot read {path}", "give the path of a readable .npz file", reason=str(error)) from error
     except _DAMAGE as error:
-        raise DataError(
-            f"{path} is damaged, or not an .npz file",
-            f"delete {path}, then download, import or write it again",
-            reason=str(error),
-        ) from error
+        raise _damaged(path, str(error)) from error
     y_train, y_test = (_as_labels(arrays[key]) for key in ("y_train", "y_test"))
-    return Dataset(
+    dataset = Dataset(
         name=name,
         x_train=arrays["x_train"],
         y_train=y_train,
         x_test=arrays["x_test"],
         y_test=y_test,
         classes=_names(path, arrays["classes"]) if "classes" in arrays else _numbers(path, y_train, y_test),
-        origin=str(arrays.get("origin", path)),
+        origin=_text(arrays.get("origin")) or path.name,
         path=path.absolute(),
+    )
+    if _text(arrays.get("sha256")) not in {"", dataset.digest}:
+        raise _damaged(path, "the arrays don't have the digest that is stored beside them")
+    return dataset
+
+
+def _damaged(path: Path, reason: str) -> DataError:
+    return DataError(
+        f"{path} is damaged, or not an .npz file",
+        f"delete {path}, then download, import or write it again",
+        reason=reason,
     )
 
 
-def _read(archive: zipfile.ZipFile, key: str) -> npt.NDArray[Any]:
-    with archive.open(f"{key}.npy") as member:
-        array: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-        if member.read(1):
+def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The members that hold the arrays of a dataset, by name. Raises DataError if one is missing or there twice."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        key = info.filename.removesuffix(".npy")
+        if key == info.filename:
+            continue
+        if key in members and key in (*_ARRAYS, *_TEXTS):
+            raise DataError(
+                f"{path} contains {key} twice",
+                "write the file again with numpy.savez, once and for all arrays",
+                reason="other programs may read the other one",
+            )
+        members[key] = info
+    missing = [key for key in _ARRAYS if key not in members]
+    if missing:
+        raise DataError(
+            f"{path} is missing {', '.join(missing)}",
+            f"write it with numpy.savez(path, {', '.join(f'{key}=...' for key in _ARRAYS)})",
+            reason=f"it contains {', '.join(sorted(members)) or 'no arrays'}",
+        )
+    return {key: members[key] for key in (*_ARRAYS, *_TEXTS) if key in members}
+
+
+def _check_size(path: Path, size: int, members: dict[str, zipfile.ZipInfo]) -> None:
+    """Raise DataError if the arrays would inflate to much more than the file's size.
+
+    zipfile reads no more of a member than its declared size.
+    """
+    inflated = sum(info.file_size for info in members.values())
+    if inflated > max(_INFLATED_BYTES, _INFLATION * size):
+        raise DataError(
+            f"the arrays of {path} inflate from {in_short(size, 'B')} to {in_short(inflated, 'B')}",
+            "if the file is your own, write it with numpy.savez, which doesn't compress",
+            reason=f"over {in_short(_INFLATED_BYTES, 'B')}, arrays may be {_INFLATION} times as large as their file",
+        )
+
+
+def _read(path: Path, archive: zipfile.ZipFile, key: str, info: zipfile.ZipInfo) -> npt.NDArray[Any]:
+    with archive.open(info) as member:
+        shape, dtype = _read_header(member)
+        if dtype.hasobject:
+            fault = object_fault(key)
+            raise DataError(f"{key} of {path} {fault.problem}", fault.help, reason=fault.reason)
+        if math.prod(shape) * dtype.itemsize != info.file_size - member.tell():  # before memory is allocated
+            raise ValueError(f"{key} is longer or shorter than its shape requires")
+        member.seek(0)
+        array: npt.NDArray[Any] = np.lib.format.read_array(
+            member, allow_pickle=False, max_header_size=_HEADER_CHARACTERS
+        )
+        if member.read(1):  # reads to the end, where the checksum is compared
             raise ValueError(f"{key} is longer than its shape requires")
         return array
+
+
+def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type in the header of an array. Raises ValueError, whatever is wrong with it."""
+    version = np.lib.format.read_magic(member)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    try:
+        shape, _, dtype = read(member, max_header_size=_HEADER_CHARACTERS)
+    except _BAD_HEADER as error:  # numpy's text suggests allow_pickle, which would run what the file holds
+        raise ValueError("the header of an array is not one that numpy writes") from error
+    if min(shape, default=0) < 0:
+        raise ValueError("a header has a negative extent")
+    return shape, dtype
+
+
+def _text(array: npt.NDArray[Any] | None) -> str:
+    """The text in an array without axes; empty if there is none, or it isn't a short one."""
+    if array is None or array.ndim or array.dtype.kind != "U" or array.dtype.itemsize > 4 * _TEXT_CHARACTERS:
+        return ""
+    return str(array)
 
 
 def _as_labels(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
@@ -131,16 +222,34 @@ def _names(path: Path, classes: npt.NDArray[Any]) -> tuple[str, ...]:
             "store the names as numpy.array([...]), or omit the array",
             reason="it must hold the name of each class, in the order of the labels",
         )
-    return tuple(classes.tolist())
+    names = tuple(classes.tolist())
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(
+            f"classes of {path} contains {twice!r} twice",
+            "give each class a name of its own",
+            reason="a confusion matrix or a report could not tell them apart",
+        )
+    return names
 
 
 def _numbers(path: Path, y_train: npt.NDArray[np.int64], y_test: npt.NDArray[np.int64]) -> tuple[str, ...]:
-    integers = (labels for labels in (y_train, y_test) if labels.dtype == np.int64)
-    largest = max((int(labels.max(initial=0)) for labels in integers), default=0)
+    """The names "0", "1", ... of the classes of labels that count from 0. Raises DataError."""
+    labels = [labels for labels in (y_train, y_test) if labels.dtype == np.int64 and labels.ndim == 1 and len(labels)]
+    largest = max((int(each.max()) for each in labels), default=0)
+    least = min((int(each.min()) for each in labels), default=0)
+    reason = f"labels count classes from 0, and at most {_CLASSES_LIMIT:,} classes are allowed"
     if largest >= _CLASSES_LIMIT:
+        raise DataError(f"{path} has the label {largest}", "number the classes 0, 1, 2, ...", reason=reason)
+    if least > 0:
+        renumbered = (
+            "write `labels = numpy.unique(y_train)` and "
+            "`y_train, y_test = (numpy.searchsorted(labels, y) for y in (y_train, y_test))`"
+        )
         raise DataError(
-            f"{path} has the label {largest}",
-            "number the classes 0, 1, 2, ...",
-            reason=f"labels count classes from 0, and at most {_CLASSES_LIMIT:,} classes are allowed",
+            f"the labels of {path} range from {least} to {largest}, so no image has the label 0",
+            FROM_ONE if least == 1 else renumbered,
+            "or name every class in `classes`, if the first ones have no images",
+            reason=f"labels count from 0; the network would need {largest + 1} outputs",
         )
     return tuple(str(label) for label in range(largest + 1))

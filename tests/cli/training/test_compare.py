@@ -47,6 +47,18 @@ def test_every_spec_is_trained_and_compared_with_its_base(compare, tmp_path):
     assert len(list(tmp_path.glob("runs/*/seed-?"))) == 6
 
 
+def test_no_report_or_table_holds_the_folder_of_the_data(compare, pictures, tmp_path):
+    """A report is passed on; the name and the digest identify an array file."""
+    outcome = compare("--out", "report")
+    written = [path for path in (tmp_path / "report").rglob("*") if path.is_file()]
+    assert {path.suffix for path in written} >= {".html", ".json", ".md"}
+    for text in (outcome.out, *(path.read_text("utf-8", errors="replace") for path in written)):
+        assert str(pictures.parent) not in text
+    data = json.loads((tmp_path / "report/comparison.json").read_text())["data"]
+    assert (data["origin"], data["path"]) == (pictures.name, None)
+    assert f"npz ({pictures.name}; 60 + 20 images, digest {data['digest'][:12]})" in " ".join(outcome.out.split())
+
+
 def test_only_missing_runs_are_trained(compare, train, specs):
     train("-q")
     assert "runs: 1 exist, 2 to train" in compare().err

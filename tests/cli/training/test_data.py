@@ -110,3 +110,38 @@ def test_a_failed_download_reports_reason_and_fix(cli, monkeypatch):
 def test_the_commands_of_data_have_help(cli):
     for name in data.command.commands:
         assert cli("data", name, "--help").code == 0
+
+
+def changed(path, **changes):
+    """Change arrays of a file."""
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **arrays | {name: change(arrays[name]) for name, change in changes.items()})
+
+
+def dry_run(cli, tiny, pictures):
+    return cli("train", tiny, "--data", f"npz:{pictures}", "--dry-run")
+
+
+def test_labels_that_count_from_one_are_not_taken_for_an_eleventh_class(cli, tiny, pictures):
+    changed(pictures, y_train=lambda y: y + 1, y_test=lambda y: y + 1)
+    outcome = dry_run(cli, tiny, pictures)
+    assert outcome.code == 1
+    assert "range from 1 to 10, so no image has the label 0" in outcome.err
+    assert "E0406" not in outcome.err
+    assert "y_train - 1" in outcome.err
+
+
+def test_what_is_probably_wrong_with_a_dataset_is_reported_before_training(cli, tiny, pictures):
+    changed(pictures, x_train=lambda x: (x / 255).astype(np.uint8), y_train=lambda y: np.where(y == 3, 4, y))
+    outcome = dry_run(cli, tiny, pictures)
+    assert outcome.code == 0
+    assert "warning: dataset npz (pictures.npz): no byte of x_train exceeds 1" in outcome.err
+    assert "1 of 10 classes have no training images (2 in the other split)" in outcome.err
+
+
+def test_a_label_that_only_the_test_images_have_is_reported_before_the_spec_is_checked(cli, tiny, pictures):
+    changed(pictures, y_test=lambda y: np.where(y == 3, 10, y))
+    outcome = dry_run(cli, tiny, pictures)
+    assert outcome.code == 1
+    assert outcome.err.index("1 of 11 classes have no training images") < outcome.err.index("E0406")

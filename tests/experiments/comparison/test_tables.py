@@ -6,9 +6,11 @@ import json
 
 import cattrs
 import pytest
+from attrs import evolve
 
 from cifar_dsl.experiments.comparison import Comparison, compare
 from cifar_dsl.experiments.comparison.tables import as_csv, as_json, as_latex, as_markdown, as_text, notes
+from cifar_dsl.runs import DataRecord
 
 HOSTILE = "\x1b[2J\u202e|`<script>alert(1)</script>![x](http://x.test)\n| new row |"
 
@@ -150,3 +152,10 @@ def test_claims_from_few_seeds_state_their_assumption(entry):
     assert "can't reach less than p = 0.10 with these seeds" in caution
     more = [entry("base", accuracies=[0.5, 0.51, 0.52, 0.53]), entry("trick", accuracies=[0.8, 0.81, 0.82, 0.83])]
     assert not [note for note in notes(compare(more)) if note.startswith("few seeds")]
+
+
+def test_the_folder_that_an_earlier_version_recorded_as_the_origin_is_not_shown():
+    given = DataRecord("npz", "ab" * 32, "mine/own.npz", 60, 20, path="/home/me/mine/own.npz")
+    assert (given.shareable.origin, given.shareable.path) == ("own.npz", None)
+    imported = evolve(given, origin="imported from photos/2024")
+    assert imported.shareable.origin == "imported from photos/2024"

@@ -6,7 +6,6 @@ import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import cattrs
 import numpy as np
 import numpy.typing as npt
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,7 +19,7 @@ from cifar_dsl.experiments.comparison.efficiency import PRICES
 from cifar_dsl.experiments.comparison.images import Changed, SpecImages
 from cifar_dsl.experiments.comparison.rows import Comparison, Row
 from cifar_dsl.experiments.comparison.sentences import p_text, pair_sentences, points, sentence
-from cifar_dsl.experiments.comparison.tables import full_columns, notes
+from cifar_dsl.experiments.comparison.tables import as_data, full_columns, notes
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.language.syntax import print_spec
@@ -83,7 +82,7 @@ def render_report(
         texts={mark: print_spec(known[mark].program.as_spec()).splitlines() for mark in known},
         points=points,
         p_text=p_text,
-        data=cattrs.unstructure(comparison),
+        data=as_data(comparison),
         style=Markup(style),  # noqa: S704  # our own file
         script=Markup(script),  # noqa: S704  # our own file
         style_digest=_digest(style),
