@@ -7,6 +7,7 @@ import pytest
 import torch
 from helpers.pictures import HEIGHT, MEAN, WIDTH, images
 from helpers.tolerances import SAME_FORMULA
+from helpers.waits import HostWaits
 from torch import Tensor
 
 from cifar_dsl.ir.recipe import Augmentation
@@ -250,7 +251,7 @@ def test_bounds_of_random_erasing_must_ascend(arguments):
 
 @pytest.mark.parametrize(
     "stage",
-    [*MOVED, change("mixup"), change("cutmix"), change("color_jitter", contrast=0.5)],
+    [*MOVED, change("mixup"), change("cutmix"), change("color_jitter", hue=0.5), change("rotate")],
     ids=str,
 )
 def test_keys_on_the_device_give_the_same_random_numbers(stage):
@@ -260,3 +261,17 @@ def test_keys_on_the_device_give_the_same_random_numbers(stage):
         keys.begin_epoch(epoch)
         expected = augmented_batch(images(), index, (stage,), HostKeys(SEED, epoch))
         assert torch.equal(augmented_batch(images(), index, (stage,), keys).images, expected.images)
+
+
+@pytest.mark.parametrize("name", [name for name in AUGMENTATIONS if not AUGMENTATIONS[name].on_host])
+def test_augmentation_on_the_device_never_waits_for_it(name):
+    keys = DeviceKeys(SEED, torch.device("cpu"))
+    keys.begin_epoch(EPOCH)
+    chain, index = (change(name, **({"hue": 0.1} if name == "color_jitter" else {})),), torch.arange(40)
+    augmented_batch(images(), index, chain, keys)  # fills caches, as the step does that runs before a recording
+    picture = images()
+    with HostWaits() as waits:
+        augmented_batch(picture, index, chain, keys)
+        assert waits.found == []
+        index.max().item()
+        assert waits.found == ["_local_scalar_dense"]

@@ -45,6 +45,7 @@ RECIPES = {
     "no augmentation": ("train.augment=none",),
     "mixing": ("train.augment=flip -> mixup(0.4) -> cutmix",),
     "colours and erasing": ("train.augment=color_jitter(brightness=0.5) -> random_erasing(p=0.5, fill=noise)",),
+    "rotation and hue": ("train.augment=rotate(30, bilinear) -> color_jitter(hue=0.2)",),
     "ema": ("train.average=ema(0.9, every=2, start=0.5)",),
     "swa": ("train.average=swa(start=1)",),
     "lookahead and ema": ("train.average=lookahead(every=3) -> ema(0.8)",),

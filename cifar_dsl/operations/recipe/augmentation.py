@@ -78,6 +78,20 @@ class AlternatingFlip(Augmentation):
     """
 
 
+@AUGMENTATIONS.register("rotate")
+@declared
+class Rotate(Augmentation):
+    """Rotate around the centre by a random angle; pixels from outside the image are black, before normalisation.
+
+    Torch: https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.RandomRotation.html
+    """
+
+    degrees: float = argument(Float(0, 180), "maximum angle in either direction, in degrees", default=15.0)
+    interpolation: str = argument(
+        Choice(("nearest", "bilinear")), "how a pixel between four pixels is computed", default="nearest"
+    )
+
+
 # ---- occlusion
 
 
@@ -149,9 +163,9 @@ _JITTER = Float(0)
 @AUGMENTATIONS.register("color_jitter")
 @declared
 class ColorJitter(_Coloured):
-    """Scale brightness, then contrast, then saturation, each by a random factor from 1 - x to 1 + x.
+    """Scale brightness, contrast and saturation by random factors from 1 - x to 1 + x, then shift the hue.
 
-    As in torchvision, but in a fixed order;
+    As in torchvision, but in this fixed order;
     https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.ColorJitter.html
     """
 
@@ -161,6 +175,9 @@ class ColorJitter(_Coloured):
     )
     saturation: float = argument(
         _JITTER, "x for saturation: the factor on the difference from each pixel's grey", default=0.4
+    )
+    hue: float = argument(
+        Float(0, 0.5), "maximum shift of the hue in either direction, as a fraction of the colour circle", default=0.0
     )
 
 
