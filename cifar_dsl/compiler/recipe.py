@@ -88,15 +88,44 @@ def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Repo
             if optimizer.can_train(parameter.shape):
                 continue
             reported.add(number)
-            settings = program.settings if number is None else program.groups[recipe.groups[number].name].settings
+            settings = _settings_of(number, program, recipe)
             reporter.error(
                 "E0409",
                 f"`{optimizer.name}` can't train `{path}` ({'x'.join(map(str, parameter.shape))}): "
                 f"it trains only {optimizer.trains_only}",
-                settings.get("optimizer", program.settings["optimizer"]).span,
+                settings["optimizer"].span,
                 secondary=(Label(node.span, "defined here"),) if node.span else (),
                 help=f"use another optimizer for it: add a group with `select {parameter.kind}` and `optimizer ...`",
             )
+    for number in sorted(taken, key=lambda number: -1 if number is None else number):
+        _check_momentum(number, program, recipe, reporter)
+
+
+def _settings_of(group: int | None, program: Program, recipe: Recipe) -> dict[str, nodes.Setting]:
+    """The settings that apply to a group of parameters; None for those in no group."""
+    return program.settings | ({} if group is None else program.groups[recipe.groups[group].name].settings)
+
+
+def _check_momentum(group: int | None, program: Program, recipe: Recipe, reporter: Reporter) -> None:
+    """Report a schedule that sets the momentum of an optimizer without one."""
+    part = recipe if group is None else recipe.groups[group]
+    optimizer, schedule = part.optimizer, part.schedule
+    if not schedule.sets_momentum or optimizer.momentum_argument:
+        return
+    settings = _settings_of(group, program, recipe)
+    can_have_one = "momentum" in optimizer.arguments()
+    reporter.error(
+        "E0412",
+        f"`{schedule.name}` sets the momentum, but `{optimizer.name}` has none",
+        settings["optimizer"].span,
+        secondary=(Label(settings["schedule"].span, "the momentum is set here"),),
+        help=(
+            f"add `momentum=0.9` to `{optimizer.name}`"
+            if can_have_one
+            else "use an optimizer with a momentum, such as `sgd(lr=0.1, momentum=0.9)` or `adam(lr=0.001)`",
+            f"or remove `momentum` from `{schedule.name}`",
+        ),
+    )
 
 
 @frozen

@@ -80,6 +80,7 @@ class Optimizer(Declaration):
     Attributes:
         has_fused: Whether torch has a fused implementation, which runs a step in one pass over the weights.
         has_capturable: Whether the torch class accepts `capturable`, which keeps its step counters on the device.
+        momentum_on_device: Whether a recorded step can read its momentum from a tensor on the device.
         trains_only: The parameters that it can train, in words for messages; empty if it trains any.
         target: The torch class, or a key in the table of this package's own optimizers.
         lr: The learning rate, which the schedule scales.
@@ -87,6 +88,7 @@ class Optimizer(Declaration):
 
     has_fused: ClassVar[bool] = True
     has_capturable: ClassVar[bool] = False
+    momentum_on_device: ClassVar[bool] = False
     trains_only: ClassVar[str] = ""
     target: ClassVar[str]
     lr: float
@@ -99,6 +101,11 @@ class Optimizer(Declaration):
     def states(self) -> int:
         """How many numbers it keeps for each trained parameter, such as momenta."""
         raise NotImplementedError(self.name)
+
+    @property
+    def momentum_argument(self) -> str | None:
+        """The argument that holds its momentum: `momentum`, or `betas`, whose first is one; None without momentum."""
+        return None
 
     @property
     def can_be_recorded(self) -> bool:
@@ -115,6 +122,15 @@ class Schedule(Declaration):
 
     def factor(self, epoch: float, epochs: float) -> float:
         """The factor on the optimizer's learning rate after `epoch` of `epochs` epochs; `epoch` may be a fraction."""
+        raise NotImplementedError(self.name, epoch, epochs)
+
+    @property
+    def sets_momentum(self) -> bool:
+        """Whether it sets the optimizer's momentum in every step."""
+        return False
+
+    def momentum_at(self, epoch: float, epochs: float) -> float:
+        """The momentum after `epoch` of `epochs` epochs, if it `sets_momentum`."""
         raise NotImplementedError(self.name, epoch, epochs)
 
     def unreached(self, epochs: float) -> str | None:  # noqa: ARG002

@@ -3,7 +3,7 @@
 Three kinds of objects work together in every step:
 
     Engine        decides how a step runs (this file)
-    StepInputs    holds what changes from step to step: images, learning rates, random keys (`step_inputs`)
+    StepInputs    holds what changes from step to step: images, hyperparameters, random keys (`step_inputs`)
     Keys, Draws   map (seed, epoch, purpose, image) to random numbers; no generator has a state (`draws`)
 
 Example: 2 training images, a batch of 2, 2 epochs of one step each, seed 0, and `augment [flip]`.
@@ -11,16 +11,16 @@ Example: 2 training images, a batch of 2, 2 epochs of one step each, seed 0, and
     inputs = engine.new_inputs(seed=0)
 
     Epoch 1, images in the order [1, 0]:
-    inputs.begin_epoch(1, torch.tensor([1, 0]), rates=[[0.1]], step=0, position=0)
+    inputs.begin_epoch(1, torch.tensor([1, 0]), hyperparameters=[[0.1]], step=0, position=0)
     engine.run(variant, [step])
         index = inputs.next_images(2)                                 # [1, 0]
         Draws(inputs.keys, "augment 0 flip", index).uniform() < 0.5   # of [0.731, 0.982]: flip neither
         ...                                                           # forward, backward
-        inputs.rate(0)                                                # 0.1, the learning rate of optimizer 0
+        inputs.hyperparameter(0)                                      # 0.1, the learning rate of optimizer 0
         inputs.advance()
 
     Epoch 2, images in the order [0, 1]:
-    inputs.begin_epoch(2, torch.tensor([0, 1]), rates=[[0.05]], step=0, position=0)
+    inputs.begin_epoch(2, torch.tensor([0, 1]), hyperparameters=[[0.05]], step=0, position=0)
     engine.run(variant, [step])                                       # the same step with other inputs
 
 `EagerEngine` calls `step` each time, and its inputs are Python numbers (`HostInputs`). `CudaGraphEngine` launches the
@@ -51,7 +51,7 @@ from torch import nn
 
 from cifar_dsl.foundation.errors import EngineError
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import Graph, Recipe
+from cifar_dsl.ir import Graph, Group, Recipe
 from cifar_dsl.training.step_inputs import DeviceInputs, HostInputs, StepInputs
 
 ENGINES = ("auto", "eager", "graph", "compile")
@@ -227,9 +227,12 @@ def _obstacle(device: torch.device, graph: Graph, recipe: Recipe, networks: int)
     for augmentation in recipe.augment:
         if augmentation.on_host:
             return f"`{augmentation.name}` runs on the CPU"
-    for optimizer in (recipe.optimizer, *(group.optimizer for group in recipe.groups)):
-        if not optimizer.can_be_recorded:
-            return f"`{optimizer.name}` waits for the device in every step"
+    parts: list[Recipe | Group] = [recipe, *recipe.groups]
+    for part in parts:
+        if not part.optimizer.can_be_recorded:
+            return f"`{part.optimizer.name}` waits for the device in every step"
+        if part.schedule.sets_momentum and not part.optimizer.momentum_on_device:
+            return f"`{part.schedule.name}` changes the momentum of `{part.optimizer.name}` in every step"
     if networks > 1 and has_random_layers(graph):
         return "random layers can't be recorded for several networks at once"
     return None

@@ -70,7 +70,7 @@ class Learner:
         self.evaluated = self.module
         self.plan = Plan.of(self.recipe, len(self.images))
         on_device = self.engine.inputs_on_device
-        self._optimizers = Optimizers(self.module, self.graph, self.recipe, self.plan, rates_on_device=on_device)
+        self._optimizers = Optimizers(self.module, self.graph, self.recipe, self.plan, inputs_on_device=on_device)
         self._averages = [make_average(average, self.module, self.plan, self.images) for average in self.recipe.average]
         self._objective = Objective(self.recipe)
         self._clip = self.recipe.clip.lower()
@@ -103,8 +103,8 @@ class Learner:
         self.module.train()
         plan, epoch = self.plan, self.epoch
         order = draws.permutation(self.seed, epoch, len(self.images))[: plan.images_in(epoch)]
-        rates = self._optimizers.rates(epoch)
-        self._inputs.begin_epoch(epoch, order, rates, self.steps_done, self.steps_done * plan.batch)
+        hyperparameters = self._optimizers.hyperparameters(epoch)
+        self._inputs.begin_epoch(epoch, order, hyperparameters, self.steps_done, self.steps_done * plan.batch)
         if self.steps_done == 0:
             self.loss_sum.zero_()
             self.correct.zero_()

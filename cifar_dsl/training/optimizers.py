@@ -1,6 +1,7 @@
 """The optimizers of a recipe: one per parameter group, and one for all other parameters."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.ir.recipe import Optimizer, Schedule
 from cifar_dsl.operations.recipe.groups import assign
+from cifar_dsl.training.device_momentum import DEVICE_CLASSES
 from cifar_dsl.training.lion import Lion
 from cifar_dsl.training.lowering.torch_module import resolve
 from cifar_dsl.training.muon import Muon
@@ -32,14 +34,23 @@ class _GroupOptimizer:
     schedule: Schedule
     epochs: float
     steps: int
+    momentum_argument: str | None  # the argument of the momentum that the schedule sets
+    momentum_column: int  # among the hyperparameters
 
     def set_rate(self, rate: float | Tensor) -> None:
         """Set the learning rate for the next step."""
         for group in self.optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].copy_(torch.as_tensor(rate))
+            group["lr"] = _replaced(group["lr"], rate)
+
+    def set_momentum(self, momentum: float | Tensor) -> None:
+        """Set the momentum for the next step, in the argument that holds it."""
+        assert self.momentum_argument
+        for group in self.optimizer.param_groups:
+            if self.momentum_argument == "betas":
+                first, second = group["betas"]
+                group["betas"] = (_replaced(first, momentum), second)
             else:
-                group["lr"] = rate
+                group[self.momentum_argument] = _replaced(group[self.momentum_argument], momentum)
 
     def step(self, is_allowed: Tensor | None) -> None:
         """Update the parameters, unless `is_allowed`, () bool on the device, is false. The host doesn't wait for it."""
@@ -71,15 +82,16 @@ class _GroupOptimizer:
 class Optimizers:
     """All optimizers of a recipe for one network. `parameters` are those in training at present.
 
-    With `rates_on_device`, learning rates are tensors on the device, as recorded steps require.
+    With `inputs_on_device`, learning rates and momenta that change are tensors on the device, as recorded steps
+    require.
     """
 
     def __init__(
-        self, module: nn.Module, graph: Graph, recipe: Recipe, plan: Plan, *, rates_on_device: bool = False
+        self, module: nn.Module, graph: Graph, recipe: Recipe, plan: Plan, *, inputs_on_device: bool = False
     ) -> None:
         self._module = module
         self._plan = plan
-        self._all = self._make_all(graph, recipe, rates_on_device=rates_on_device)
+        self._all = self._make_all(graph, recipe, inputs_on_device=inputs_on_device)
         self._active = self._all
         self._select_parameters()
 
@@ -88,11 +100,19 @@ class Optimizers:
         """The numbers of the optimizers in use at present."""
         return tuple(part.number for part in self._active)
 
-    def rates(self, epoch: int) -> list[list[float]]:
-        """The learning rate of each optimizer in each step of an epoch: rates[step][optimizer]. Epochs count from 1."""
+    def hyperparameters(self, epoch: int) -> list[list[float]]:
+        """The learning rates, then the momenta that schedules set, in each step of an epoch: [step][column].
+
+        Epochs count from 1.
+        """
         steps = self._plan.steps
         passed = [epoch - 1 + step / steps for step in range(self._plan.steps_in(epoch))]
-        return [[part.lr * part.schedule.factor(at, part.epochs) for part in self._all] for at in passed]
+        cycled = [part for part in self._all if part.momentum_argument]
+        return [
+            [part.lr * part.schedule.factor(at, part.epochs) for part in self._all]
+            + [part.schedule.momentum_at(at, part.epochs) for part in cycled]
+            for at in passed
+        ]
 
     def prepare(self, epoch: int, step: int) -> None:
         """Stop training the groups whose epochs are over before a step. Epochs count from 1, steps from 0."""
@@ -105,9 +125,11 @@ class Optimizers:
             self._select_parameters()
 
     def step(self, inputs: StepInputs, is_allowed: Tensor | None = None) -> None:
-        """Update the parameters at the learning rates of `inputs`, unless `is_allowed`, () bool, is false."""
+        """Update the parameters with the hyperparameters of `inputs`, unless `is_allowed`, () bool, is false."""
         for part in self._active:
-            part.set_rate(inputs.rate(part.number))
+            part.set_rate(inputs.hyperparameter(part.number))
+            if part.momentum_argument:
+                part.set_momentum(inputs.hyperparameter(part.momentum_column))
             part.step(is_allowed)
 
     def state(self) -> dict[str, Tensor]:
@@ -130,15 +152,18 @@ class Optimizers:
                 if int(number) == part.number:
                     values.setdefault(int(index), {})[name] = _in_layout_of(part.parameters[int(index)], value)
             groups = part.optimizer.state_dict()["param_groups"]
-            rates = [group["lr"] for group in part.optimizer.param_groups]
+            kept: list[dict[str, Any]] = [
+                {name: value for name, value in group.items() if name != "params"}
+                for group in part.optimizer.param_groups
+            ]
             part.optimizer.load_state_dict({"state": values, "param_groups": groups})
-            for group, rate in zip(part.optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate  # the tensor that recorded steps read
+            for group, hyperparameters in zip(part.optimizer.param_groups, kept, strict=True):
+                group.update(hyperparameters)  # the tensors that recorded steps read
 
     def _select_parameters(self) -> None:
         self.parameters = [parameter for parameter in self._module.parameters() if parameter.requires_grad]
 
-    def _make_all(self, graph: Graph, recipe: Recipe, *, rates_on_device: bool) -> list[_GroupOptimizer]:
+    def _make_all(self, graph: Graph, recipe: Recipe, *, inputs_on_device: bool) -> list[_GroupOptimizer]:
         assigned = assign(graph, recipe)
         members: dict[int | None, list[nn.Parameter]] = {}
         for path, parameter in self._module.named_parameters():
@@ -155,12 +180,14 @@ class Optimizers:
             parts.append(
                 _GroupOptimizer(
                     number=len(parts),
-                    optimizer=_make(optimizer, parameters, rate_on_device=rates_on_device),
+                    optimizer=_make(optimizer, parameters, schedule, inputs_on_device=inputs_on_device),
                     parameters=tuple(parameters),
                     lr=optimizer.lr,
                     schedule=schedule,
                     epochs=epochs,
                     steps=self._plan.steps_until(epochs),
+                    momentum_argument=optimizer.momentum_argument if schedule.sets_momentum else None,
+                    momentum_column=len(members) + sum(part.momentum_argument is not None for part in parts),
                 )
             )
         return parts
@@ -173,15 +200,31 @@ def _in_layout_of(parameter: nn.Parameter, value: Tensor) -> Tensor:
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
-def _make(declared: Optimizer, parameters: list[nn.Parameter], *, rate_on_device: bool) -> torch.optim.Optimizer:
+def _replaced(old: float | Tensor, new: float | Tensor) -> float | Tensor:
+    """`new`, in place if `old` is a tensor, which a recorded step reads."""
+    return old.copy_(torch.as_tensor(new)) if isinstance(old, Tensor) else new
+
+
+def _make(
+    declared: Optimizer, parameters: list[nn.Parameter], schedule: Schedule, *, inputs_on_device: bool
+) -> torch.optim.Optimizer:
     lowering = declared.lower()
     keywords = lowering.keywords()
-    if declared.has_fused:
-        keywords["fused"] = True  # the same arithmetic in one pass over the weights
-    if rate_on_device:
+    classes = OPTIMIZER_CLASSES
+    device = parameters[0].device
+    if inputs_on_device:
         assert declared.can_be_recorded
-        keywords["lr"] = torch.tensor(declared.lr, device=parameters[0].device)
-        if declared.has_capturable and parameters[0].device.type == "cuda":
+        keywords["lr"] = torch.tensor(declared.lr, device=device)
+    if inputs_on_device and schedule.sets_momentum:
+        assert declared.momentum_on_device
+        momentum = torch.zeros((), device=device)  # set before the first step
+        is_pair = declared.momentum_argument == "betas"
+        keywords |= {"betas": (momentum, keywords["betas"][1])} if is_pair else {"momentum": momentum}
+        classes = classes | DEVICE_CLASSES
+    else:
+        if declared.has_fused:
+            keywords["fused"] = True  # the same arithmetic in one pass over the weights
+        if inputs_on_device and declared.has_capturable and device.type == "cuda":
             keywords["capturable"] = True  # the step counter lies on the device
-    optimizer: torch.optim.Optimizer = resolve(lowering.target, OPTIMIZER_CLASSES)(parameters, **keywords)
+    optimizer: torch.optim.Optimizer = resolve(lowering.target, classes)(parameters, **keywords)
     return optimizer

@@ -1,4 +1,4 @@
-"""The inputs of a training step that change from step to step: image indices, learning rates and random keys.
+"""The inputs of a training step that change from step to step: image indices, hyperparameters and random keys.
 
 A step reads them from its `StepInputs` and then advances those. `engines` shows an example. `HostInputs` and
 `DeviceInputs` hold the same values; the first as Python numbers, the second in tensors on the device, where a recorded
@@ -14,7 +14,8 @@ from torch import Tensor
 
 from cifar_dsl.training.draws import DeviceKeys, HostKeys, Keys
 
-Rates = Sequence[Sequence[float]]  # rates[step][optimizer]: the learning rates of one epoch
+# The learning rates and momenta of one epoch: hyperparameters[step][column]; `Optimizers` assigns the columns.
+Hyperparameters = Sequence[Sequence[float]]
 
 
 class StepInputs(Protocol):
@@ -24,7 +25,9 @@ class StepInputs(Protocol):
     def keys(self) -> Keys:
         """The keys of the epoch's random numbers."""
 
-    def begin_epoch(self, epoch: int, order: Tensor, rates: Rates, step: int, position: int) -> None:
+    def begin_epoch(
+        self, epoch: int, order: Tensor, hyperparameters: Hyperparameters, step: int, position: int
+    ) -> None:
         """Start or resume an epoch, counted from 1.
 
         `order` is (N,) int64: the indices of the epoch's images. `step` is the next step, counted from 0, and
@@ -34,8 +37,8 @@ class StepInputs(Protocol):
     def next_images(self, count: int) -> Tensor:
         """The indices of the next images: (count,) int64."""
 
-    def rate(self, optimizer: int) -> float | Tensor:
-        """The learning rate of an optimizer in this step: a number, or () float32 on the device."""
+    def hyperparameter(self, column: int) -> float | Tensor:
+        """A learning rate or momentum in this step: a number, or () float32 on the device."""
 
     def advance(self) -> None:
         """Move to the next step."""
@@ -49,13 +52,15 @@ class HostInputs:
     device: torch.device
     keys: HostKeys = field(init=False)
     _order: Tensor = field(init=False)
-    _rates: Rates = field(default=(), init=False)
+    _hyperparameters: Hyperparameters = field(default=(), init=False)
     _step: int = field(default=0, init=False)
     _position: int = field(default=0, init=False)
 
-    def begin_epoch(self, epoch: int, order: Tensor, rates: Rates, step: int, position: int) -> None:
+    def begin_epoch(
+        self, epoch: int, order: Tensor, hyperparameters: Hyperparameters, step: int, position: int
+    ) -> None:
         self.keys = HostKeys(self.seed, epoch)
-        self._order, self._rates = order.to(self.device), rates
+        self._order, self._hyperparameters = order.to(self.device), hyperparameters
         self._step, self._position = step, position
 
     def next_images(self, count: int) -> Tensor:
@@ -63,8 +68,8 @@ class HostInputs:
         self._position += count
         return index
 
-    def rate(self, optimizer: int) -> float:
-        return self._rates[self._step][optimizer]
+    def hyperparameter(self, column: int) -> float:
+        return self._hyperparameters[self._step][column]
 
     def advance(self) -> None:
         self._step += 1
@@ -78,7 +83,7 @@ class DeviceInputs:
     device: torch.device
     keys: DeviceKeys = field(init=False)
     _order: Tensor | None = field(default=None, init=False)  # (N,) int64
-    _rates: Tensor | None = field(default=None, init=False)  # (steps, optimizers) float32
+    _hyperparameters: Tensor | None = field(default=None, init=False)  # (steps, columns) float32
     _step: Tensor = field(init=False)  # (1,) int64, as is the position
     _position: Tensor = field(init=False)
 
@@ -87,14 +92,16 @@ class DeviceInputs:
         self._step = torch.zeros(1, dtype=torch.int64, device=self.device)
         self._position = torch.zeros(1, dtype=torch.int64, device=self.device)
 
-    def begin_epoch(self, epoch: int, order: Tensor, rates: Rates, step: int, position: int) -> None:
+    def begin_epoch(
+        self, epoch: int, order: Tensor, hyperparameters: Hyperparameters, step: int, position: int
+    ) -> None:
         """Start or resume an epoch, as in `StepInputs`. No later epoch may be longer than the first."""
-        table = torch.tensor(rates, dtype=torch.float32)
-        if self._order is None or self._rates is None:
-            self._order, self._rates = order.to(self.device, copy=True), table.to(self.device)
+        table = torch.tensor(hyperparameters, dtype=torch.float32)
+        if self._order is None or self._hyperparameters is None:
+            self._order, self._hyperparameters = order.to(self.device, copy=True), table.to(self.device)
         else:
             self._order[: len(order)].copy_(order)
-            self._rates[: len(table)].copy_(table)
+            self._hyperparameters[: len(table)].copy_(table)
         self.keys.begin_epoch(epoch)
         self._step.fill_(step)
         self._position.fill_(position)
@@ -105,9 +112,9 @@ class DeviceInputs:
         self._position += count
         return index
 
-    def rate(self, optimizer: int) -> Tensor:
-        assert self._rates is not None
-        return self._rates.index_select(0, self._step)[0, optimizer]
+    def hyperparameter(self, column: int) -> Tensor:
+        assert self._hyperparameters is not None
+        return self._hyperparameters.index_select(0, self._step)[0, column]
 
     def advance(self) -> None:
         self._step += 1

@@ -115,3 +115,33 @@ def test_groups_and_their_selections_are_limited() -> None:
     assert codes(spec(*(f"group g{i} {{ select bias }}" for i in range(65))))[0] == "E0403"
     words = ", ".join(["bias"] * 65)
     assert codes(spec(f"group g {{ select [{words}] }}")) == ["E0403"]
+
+
+CYCLE = "train.schedule=one_cycle(momentum=[0.85, 0.95])"
+
+
+@pytest.mark.parametrize("optimizer", ["sgd(lr=1)", "rmsprop(lr=1)", "muon(lr=1, momentum=0, nesterov=false)"])
+def test_a_schedule_sets_a_momentum_that_exists(optimizer: str) -> None:
+    text = spec(f"group g {{ select filter\noptimizer {optimizer} }}")
+    assert codes(text, CYCLE) == ["E0412"]
+    recipe_of(text)
+    recipe_of(text.replace(optimizer, optimizer.replace(", momentum=0", "").replace(")", ", momentum=0.9)")), CYCLE)
+
+
+@pytest.mark.parametrize("optimizer", ["adam(lr=1)", "adamw(lr=1)", "nadam(lr=1)", "lion(lr=1)"])
+def test_a_schedule_sets_the_first_beta(optimizer: str) -> None:
+    recipe_of(spec(f"group g {{ select filter\noptimizer {optimizer} }}"), CYCLE)
+
+
+def test_only_optimizers_in_use_need_a_momentum() -> None:
+    all_groups = 'group g { select "*"\noptimizer adam(lr=1) }'
+    recipe_of(spec(all_groups), CYCLE, "train.optimizer=adagrad(lr=1)")
+    assert codes(spec(), CYCLE, "train.optimizer=adagrad(lr=1)") == ["E0412"]
+    assert codes(spec("group g { select bias\noptimizer adagrad(lr=1) }"), CYCLE) == ["E0412"]
+    recipe_of(spec("group g { select bias\noptimizer adagrad(lr=1)\nschedule linear }"), CYCLE)
+
+
+def test_defaults_of_one_cycle_are_not_in_the_fingerprint() -> None:
+    cycled = analyze_text(spec(), overrides=("train.schedule=one_cycle",)).fingerprint
+    same = ("train.schedule=one_cycle(anneal=linear, momentum=none)",)
+    assert analyze_text(spec(), overrides=same).fingerprint == cycled == "8d014eec3bc2"  # as in version 0.1.0

@@ -17,12 +17,13 @@ from cifar_dsl.compiler.names import resolve_spec
 from cifar_dsl.compiler.values import ValueScope, write
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Declaration, Kind, Shape, Size, Value, arguments_of
+from cifar_dsl.ir.recipe import Schedule
 from cifar_dsl.language.diagnostics import EvaluationFailed, Reporter
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, parse_spec
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pair, Text
 from cifar_dsl.operations.layers import JOINS, LAYERS
-from cifar_dsl.operations.recipe import AUGMENTATIONS, SETTINGS, Setting
+from cifar_dsl.operations.recipe import AUGMENTATIONS, SCHEDULES, SETTINGS, Setting
 from cifar_dsl.operations.registry import CallOf, MisfitError
 
 D = TypeVar("D", bound=Declaration)
@@ -326,7 +327,15 @@ def _settings_of(setting: Setting) -> st.SearchStrategy[str]:
         chains = st.lists(choice, min_size=1, max_size=3).map(lambda chain: sorted(chain, key=_mixes))
         chains = chains.filter(lambda chain: sum(map(_mixes, chain)) <= limits.DEFAULTS.mixtures)
         return chains.map(" -> ".join) | st.just("none")
+    if setting.name == "schedule":  # not every optimizer has a momentum to set
+        return choice.filter(lambda text: not _schedule(text).sets_momentum)
     return choice
+
+
+def _schedule(text: str) -> Schedule:
+    schedule: Schedule | None = bound(SCHEDULES[text.partition("(")[0]], text)
+    assert schedule is not None
+    return schedule
 
 
 def _mixes(augmentation: str) -> bool:

@@ -34,6 +34,20 @@ MUON = """
         epochs 2
     }
 """
+CYCLED = """
+    group whole {
+        select filter
+        optimizer adamw(lr=0.003, eps=1e-3)
+        schedule one_cycle(momentum=[0.5, 0.9])
+        epochs 1
+    }
+    group rest {
+        select bias
+        optimizer sgd(lr=0.02, momentum=0.5)
+        schedule one_cycle(peak=0.5, momentum=[0.2, 0.9])
+        epochs 2
+    }
+"""
 # Each is trained in every way. Where a last bit can decide about more than itself (a sign, a rounding to 16 bits),
 # rates are powers of two: these are the same in float32 and in float64, so that no last bit differs.
 RECIPES = {
@@ -55,6 +69,14 @@ RECIPES = {
     "nadam": ("train.optimizer=nadam(lr=0.003, eps=1e-3)",),
     "lion": ("train.optimizer=lion(lr=0.0009765625)",),
     "nesterov and decay": ("train.optimizer=sgd(lr=0.05, momentum=0.9, nesterov=true, weight_decay=0.01)",),
+    "cycled momentum": (
+        "train.optimizer=sgd(lr=0.05, momentum=0.9, nesterov=true, weight_decay=0.01)",
+        "train.schedule=one_cycle(anneal=cosine, momentum=[0.85, 0.95])",
+    ),
+    "cycled beta": (
+        "train.optimizer=adam(lr=0.003, eps=1e-3, weight_decay=0.01)",
+        "train.schedule=one_cycle(momentum=[0.5, 0.95])",
+    ),
     "smoothed sum": ("train.loss=cross_entropy(label_smoothing=0.1, reduction=sum)", "train.optimizer.lr=0.003"),
     "views of test images": ("train.test_augment=mirror -> shift(1)",),
     "held-out images": ("train.validation=12",),
@@ -62,11 +84,12 @@ RECIPES = {
     "fp16": ("train.precision=fp16", "train.optimizer.lr=0.0625"),
     "fp16 and nadam": ("train.precision=fp16", "train.optimizer=nadam(lr=0.003, eps=1e-3)", "train.clip=norm(1)"),
 }
-GROUPED = SPEC.replace("    schedule", GROUPS + "    schedule")
+GROUPED, GROUPED_CYCLES = (SPEC.replace("    schedule", groups + "    schedule") for groups in (GROUPS, CYCLED))
 
 
 CASES = [pytest.param(Case(SPEC, overrides, name == "fp16 and nadam"), id=name) for name, overrides in RECIPES.items()]
 CASES += [pytest.param(Case(GROUPED), id="groups that freeze")]
+CASES += [pytest.param(Case(GROUPED_CYCLES), id="groups with cycled momenta")]
 CASES += [
     pytest.param(Case(SPEC.replace("lr=0.05", "lr=0.0625").replace("    schedule", MUON + "    schedule")), id="muon")
 ]
@@ -151,7 +174,9 @@ def test_step_inputs_start_an_epoch_at_any_step(inputs):
         inputs.begin_epoch(epoch, order, rates, start, 2 * start)
         for step in range(start, 4):
             assert inputs.next_images(min(2, 7 - 2 * step)).tolist() == order.tolist()[2 * step : 2 * step + 2]
-            assert [float(inputs.rate(number)) for number in (0, 1)] == pytest.approx(rates[step], **STORED_AS_FLOAT32)
+            assert [float(inputs.hyperparameter(number)) for number in (0, 1)] == pytest.approx(
+                rates[step], **STORED_AS_FLOAT32
+            )
             inputs.advance()
         assert int(inputs.keys.of_epoch("x")) == draws.key(3, epoch, "x")
         assert bool(inputs.keys.is_odd) == (epoch % 2 == 1)
@@ -173,6 +198,11 @@ def test_only_a_gpu_records_and_the_choice_has_a_reason():
         (("train.augment=randaugment",), 1, "`randaugment` runs on the CPU"),
         (("train.optimizer=adagrad(lr=0.1)",), 1, "`adagrad` waits"),
         (("train.optimizer=rmsprop(lr=0.1, momentum=0.9)",), 1, "`rmsprop` waits"),
+        (
+            ("train.optimizer=nadam(lr=0.1)", "train.schedule=one_cycle(momentum=[0.85, 0.95])"),
+            1,
+            "`one_cycle` changes the momentum of `nadam`",
+        ),
         ((), 2, "random layers"),
     ],
 )

@@ -1,21 +1,26 @@
 """Parameter groups with their own optimizer, schedule and number of epochs."""
 
+import copy
+
 import pytest
 import torch
 from helpers.pictures import images
 from helpers.tolerances import TRAINED
 from helpers.training import CPU, meaning, without_idle_biases
+from helpers.waits import HostWaits
 from torch import Tensor, nn
 
 from cifar_dsl.training import draws
 from cifar_dsl.training.engines import EagerEngine
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
+from cifar_dsl.training.lion import Lion
 from cifar_dsl.training.loop import Callbacks, fit
 from cifar_dsl.training.lowering.torch_module import build_module
+from cifar_dsl.training.muon import Muon
 from cifar_dsl.training.optimizers import Optimizers
 from cifar_dsl.training.plan import Plan
-from cifar_dsl.training.step_inputs import HostInputs
+from cifar_dsl.training.step_inputs import DeviceInputs, HostInputs
 
 COUNT, BATCH, STEPS = 40, 10, 4
 SPEC = """
@@ -163,9 +168,88 @@ def test_rates_of_every_optimizer_follow_its_schedule(optimizer):
     inputs = HostInputs(0, CPU)
     before = module.get_parameter("conv.weight").detach().clone()
     nn.functional.cross_entropy(module(images().batch(torch.arange(10))), images().labels[:10]).backward()
-    inputs.begin_epoch(1, torch.arange(COUNT), optimizers.rates(1), 0, 0)
+    inputs.begin_epoch(1, torch.arange(COUNT), optimizers.hyperparameters(1), 0, 0)
     optimizers.step(inputs)
     assert torch.equal(module.get_parameter("conv.weight"), before)
-    inputs.begin_epoch(2, torch.arange(COUNT), optimizers.rates(2), 0, 0)
+    inputs.begin_epoch(2, torch.arange(COUNT), optimizers.hyperparameters(2), 0, 0)
     optimizers.step(inputs)
     assert not torch.equal(module.get_parameter("conv.weight"), before)
+
+
+CYCLED = [
+    ("sgd(lr=0.02, momentum=0.5)", lambda weights: torch.optim.SGD(weights, 0.02, momentum=0.5)),
+    (
+        "sgd(lr=0.02, momentum=0.5, nesterov=true, weight_decay=0.1)",
+        lambda weights: torch.optim.SGD(weights, 0.02, momentum=0.5, nesterov=True, weight_decay=0.1),
+    ),
+    (
+        "adam(lr=1e-3, eps=1e-3, weight_decay=0.1)",
+        lambda weights: torch.optim.Adam(weights, 1e-3, eps=1e-3, weight_decay=0.1),
+    ),
+    (
+        "adamw(lr=1e-3, betas=[0.5, 0], eps=1e-3)",
+        lambda weights: torch.optim.AdamW(weights, 1e-3, betas=(0.5, 0.0), eps=1e-3, weight_decay=0.01),
+    ),
+    ("nadam(lr=1e-3, eps=1e-3)", lambda weights: torch.optim.NAdam(weights, 1e-3, eps=1e-3)),
+    (
+        "rmsprop(lr=1e-3, momentum=0.5, eps=1e-3)",
+        lambda weights: torch.optim.RMSprop(weights, 1e-3, momentum=0.5, eps=1e-3),
+    ),
+    ("lion(lr=0.0009765625)", lambda weights: Lion(weights, 0.0009765625)),
+    ("muon(lr=0.0009765625)", lambda weights: Muon(weights, 0.0009765625)),
+]
+
+
+@pytest.mark.parametrize(("text", "make"), CYCLED, ids=[text for text, _ in CYCLED])
+def test_a_momentum_is_cycled_as_torch_cycles_it(text, make):
+    steps, cycle = 3 * STEPS, "one_cycle(peak=0.25, anneal=cosine, momentum=[0.85, 0.95])"
+    text = SPEC.format(more=group("some", "select filter", f"optimizer {text}", f"schedule {cycle}"))
+    graph, recipe = meaning(text)
+    module, theirs = build(), nn.ParameterList([build().get_parameter("conv.weight")])
+    optimizer = make(theirs.parameters())
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=recipe.groups[0].optimizer.lr,
+        total_steps=steps + 1,
+        pct_start=(0.25 * steps + 1) / (steps + 1),
+        final_div_factor=1e12,
+    )
+    on_device = {False, recipe.groups[0].optimizer.momentum_on_device}
+    modules = {flag: copy.deepcopy(module) for flag in on_device}
+    plan = Plan.of(recipe, COUNT)
+    optimizers = {flag: Optimizers(modules[flag], graph, recipe, plan, inputs_on_device=flag) for flag in on_device}
+    inputs = {flag: DeviceInputs(0, CPU) if flag else HostInputs(0, CPU) for flag in on_device}
+    random = torch.Generator().manual_seed(0)
+    for done in range(steps):
+        gradient = torch.randn(theirs[0].shape, generator=random)
+        theirs[0].grad = gradient.clone()
+        optimizer.step()
+        scheduler.step()
+        for flag in on_device:
+            if done % STEPS == 0:
+                epoch = done // STEPS + 1
+                inputs[flag].begin_epoch(epoch, torch.arange(COUNT), optimizers[flag].hyperparameters(epoch), 0, 0)
+            weight = modules[flag].get_parameter("conv.weight")
+            weight.grad = gradient.clone()
+            optimizers[flag].step(inputs[flag])
+            inputs[flag].advance()
+            torch.testing.assert_close(weight, theirs[0], **TRAINED)
+    assert not torch.equal(theirs[0], module.get_parameter("conv.weight"))
+
+
+@pytest.mark.parametrize("text", [text for text, _ in CYCLED[:4]] + ["lion(lr=1e-3)"])
+def test_a_step_with_a_cycled_momentum_on_the_device_never_waits_for_it(text):
+    text = SPEC.format(more="").replace("sgd(lr=0.001)", text)
+    graph, recipe = meaning(text, ("train.schedule=one_cycle(momentum=[0.85, 0.95])",))
+    module, inputs = build(), DeviceInputs(0, CPU)
+    optimizers = Optimizers(module, graph, recipe, Plan.of(recipe, COUNT), inputs_on_device=True)
+    inputs.begin_epoch(1, torch.arange(COUNT), optimizers.hyperparameters(1), 0, 0)
+    for parameter in module.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    before = module.get_parameter("dense.weight").detach().clone()
+    with HostWaits() as waits:
+        optimizers.step(inputs)
+        inputs.advance()
+        optimizers.step(inputs)
+    assert waits.found == []
+    assert not torch.equal(module.get_parameter("dense.weight"), before)

@@ -41,6 +41,7 @@ ALL: list[Schedule] = [
     Piecewise(at=(4.0,), factors=(1.0,)),
     OneCycle(),
     OneCycle(peak=0.5, start=0.2, final=0.1),
+    OneCycle(anneal="cosine"),
 ]
 WARMED = [Constant(warmup=4), Cosine(warmup=4), Linear(warmup=4), Polynomial(power=2.0, warmup=4)]
 PLAIN = {schedule.name: schedule for schedule in (Constant(), Cosine(), Linear(), Polynomial(power=2.0))}
@@ -160,3 +161,60 @@ def test_one_cycle_goes_straight_up_to_its_peak_and_straight_down():
     schedule = OneCycle(peak=0.25, start=0.2, final=0)
     rates = [schedule.factor(epoch, 12) for epoch in (0, 1.5, 3, 7.5, 12)]
     assert rates == pytest.approx([0.2, 0.6, 1, 0.5, 0], **FLOAT64)
+
+
+@pytest.mark.parametrize("anneal", ["linear", "cosine"])
+@pytest.mark.parametrize(("steps", "peak"), [(12, 0.25), (40, 0.3), (100, 0.45)])
+def test_one_cycle_is_that_of_torch_with_one_step_more(anneal, steps, peak):
+    """Torch's rate is largest one step before `pct_start` of its steps, and smallest in the last step, not after it."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.5)
+    theirs = lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=1.0,
+        total_steps=steps + 1,
+        pct_start=(peak * steps + 1) / (steps + 1),
+        anneal_strategy={"cosine": "cos"}.get(anneal, anneal),
+        cycle_momentum=True,
+        base_momentum=0.85,
+        max_momentum=0.95,
+        div_factor=25,
+        final_div_factor=1e4,
+    )
+    ours = OneCycle(peak=peak, start=1 / 25, final=1 / 25e4, anneal=anneal, momentum=(0.85, 0.95))
+    for step in range(steps + 1):
+        (group,) = optimizer.param_groups
+        values = ours.factor(step, steps), ours.momentum_at(step, steps)
+        # Where a phase ends, torch divides by a rounded number of steps.
+        assert values == pytest.approx((group["lr"], group["momentum"]), rel=1e-9, abs=1e-12)
+        optimizer.step()
+        if step < steps:
+            theirs.step()
+    assert ours.momentum_at(peak * steps, steps) == pytest.approx(0.85, **FLOAT64)
+    assert (ours.momentum_at(0, steps), ours.momentum_at(steps, steps)) == pytest.approx((0.95, 0.95), **FLOAT64)
+
+
+def test_by_default_one_cycle_differs_from_torchs_in_shape_end_and_momentum():
+    steps = 100
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
+    theirs = lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=steps)
+    rates, momenta = [], []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        momenta.append(optimizer.param_groups[0]["momentum"])
+        optimizer.step()
+        if len(rates) < steps:
+            theirs.step()
+    ours = [OneCycle().factor(step, steps) for step in range(steps)]
+    assert (ours[0], rates[0]) == pytest.approx((0.04, 0.04), **FLOAT64)
+    assert (ours.index(max(ours)), rates.index(max(rates))) == (30, 29)
+    assert (ours[15], rates[15]) == pytest.approx((0.52, 0.54), abs=0.01)
+    assert (ours[65], rates[65]) == pytest.approx((0.5, 0.48), abs=0.01)
+    assert (ours[85], rates[85]) == pytest.approx((0.21, 0.10), abs=0.01)
+    assert (ours[99], rates[99]) == pytest.approx((0.0143, 4e-6), abs=1e-4)
+    assert (OneCycle().sets_momentum, min(momenta), max(momenta)) == (False, 0.85, 0.95)
+
+
+def test_the_momentum_of_one_cycle_ascends():
+    OneCycle(momentum=(0.9, 0.9)).check()
+    with pytest.raises(MisfitError, match="minimum of `momentum` is larger than its maximum"):
+        OneCycle(momentum=(0.95, 0.85)).check()

@@ -23,10 +23,15 @@ class Sgd(Optimizer):
     """
 
     target = "torch.optim.SGD"
+    momentum_on_device = True
     lr: float = argument(_LR, "learning rate")
     momentum: float = argument(Float(0, 1, open_high=True), "momentum", default=0.0)
     nesterov: bool = argument(Bool(), "use Nesterov momentum", default=False)
     weight_decay: float = argument(_DECAY, "L2 penalty, added to the gradient", default=0.0)
+
+    @property
+    def momentum_argument(self) -> str | None:
+        return "momentum" if self.momentum else None
 
     @property
     def states(self) -> int:
@@ -48,10 +53,15 @@ def _check_nesterov(nesterov: bool, momentum: float) -> None:
 
 class _Adaptive(Optimizer):
     has_capturable = True
+    momentum_on_device = True
     lr: float
     betas: tuple[float, float]
     eps: float
     weight_decay: float
+
+    @property
+    def momentum_argument(self) -> str | None:
+        return "betas"
 
     @property
     def states(self) -> int:
@@ -100,6 +110,10 @@ class RmsProp(Optimizer):
     weight_decay: float = argument(_DECAY, "L2 penalty, added to the gradient", default=0.0)
 
     @property
+    def momentum_argument(self) -> str | None:
+        return "momentum" if self.momentum else None
+
+    @property
     def states(self) -> int:
         return 1 + int(self.momentum > 0)
 
@@ -124,6 +138,10 @@ class NAdam(Optimizer):
     eps: float = argument(_EPS, "added to the denominator", default=1e-8)
     weight_decay: float = argument(_DECAY, "L2 penalty, added to the gradient", default=0.0)
     momentum_decay: float = argument(_DECAY, "decay of the momentum schedule", default=4e-3)
+
+    @property
+    def momentum_argument(self) -> str | None:
+        return "betas"
 
     @property
     def states(self) -> int:
@@ -160,10 +178,15 @@ class Lion(Optimizer):
     """Lion: steps of constant size along the sign of a momentum; Chen et al. 2023, https://arxiv.org/abs/2302.06675."""
 
     target = "lion"
+    momentum_on_device = True
     has_fused = False
     lr: float = argument(_LR, "learning rate")
     betas: tuple[float, float] = argument(_BETAS, "decay rates for the step and for the momentum", default=(0.9, 0.99))
     weight_decay: float = argument(_DECAY, "decoupled weight decay, times the learning rate", default=0.0)
+
+    @property
+    def momentum_argument(self) -> str | None:
+        return "betas"
 
     @property
     def states(self) -> int:
@@ -196,6 +219,10 @@ class Muon(Optimizer):
 
     def can_train(self, shape: tuple[int, ...]) -> bool:
         return len(shape) >= 2
+
+    @property
+    def momentum_argument(self) -> str | None:
+        return "momentum" if self.momentum else None
 
     @property
     def states(self) -> int:

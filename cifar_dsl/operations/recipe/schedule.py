@@ -1,11 +1,11 @@
-"""Learning rate schedules: a factor on the optimizer's learning rate at every step."""
+"""Learning rate schedules: a factor on the optimizer's learning rate at every step, and perhaps its momentum."""
 
 import math
 from itertools import pairwise
 
 from cifar_dsl.ir import argument, declared
 from cifar_dsl.ir.recipe import Schedule
-from cifar_dsl.operations.argument_types import Float, Int, ListOf
+from cifar_dsl.operations.argument_types import Choice, Float, Int, ListOf, OneOf
 from cifar_dsl.operations.registry import MisfitError, Registry
 
 _WARMUP = Float(0)
@@ -155,7 +155,11 @@ class Piecewise(Schedule):
 @SCHEDULES.register("one_cycle")
 @declared
 class OneCycle(Schedule):
-    """Linear rise to the optimizer's learning rate, then linear decay; Smith 2018, https://arxiv.org/abs/1803.09820."""
+    """Rise to the optimizer's learning rate, then decay; Smith 2018, https://arxiv.org/abs/1803.09820.
+
+    With `momentum`, the momentum falls while the rate rises, and the other way round; for optimizers with `betas`, it
+    is the first of them.
+    """
 
     peak: float = argument(
         Float(0, 1, open_low=True, open_high=True),
@@ -164,9 +168,44 @@ class OneCycle(Schedule):
     )
     start: float = argument(_SHARE, "factor at the start", default=0.04)
     final: float = argument(_SHARE, "factor at the end", default=0.0)
+    anneal: str = argument(Choice(("linear", "cosine")), "shape of rise and decay", default="linear")
+    momentum: tuple[float, float] | str = argument(
+        OneOf((Choice(("none",)), ListOf(Float(0, 1, open_low=True, open_high=True), length=2))),
+        "minimum, where the rate is largest, and maximum, at start and end; `none`: the optimizer's momentum, constant",
+        default="none",
+    )
+
+    def check(self) -> None:
+        if isinstance(self.momentum, str):
+            return
+        minimum, maximum = self.momentum
+        if minimum > maximum:
+            raise MisfitError(
+                "E0304",
+                "the minimum of `momentum` is larger than its maximum",
+                argument="momentum",
+                help=(f"write `momentum=[{maximum:g}, {minimum:g}]`",),
+            )
+
+    @property
+    def sets_momentum(self) -> bool:
+        return not isinstance(self.momentum, str)
 
     def factor(self, epoch: float, epochs: float) -> float:
-        progress = epoch / epochs
+        return self._value(epoch / epochs, self.start, 1.0, self.final)
+
+    def momentum_at(self, epoch: float, epochs: float) -> float:
+        assert not isinstance(self.momentum, str)
+        minimum, maximum = self.momentum
+        return self._value(epoch / epochs, maximum, minimum, maximum)
+
+    def _value(self, progress: float, start: float, peak: float, final: float) -> float:
+        """The value at `progress`, from 0 to 1, of something that goes from `start` to `peak` to `final`."""
         if progress < self.peak:
-            return self.start + (1 - self.start) * progress / self.peak
-        return 1 + (self.final - 1) * (progress - self.peak) / (1 - self.peak)
+            return self._annealed(start, peak, progress, self.peak)
+        return self._annealed(peak, final, progress - self.peak, 1 - self.peak)
+
+    def _annealed(self, first: float, last: float, passed: float, length: float) -> float:
+        if self.anneal == "linear":
+            return first + (last - first) * passed / length
+        return last + (first - last) * (1 + math.cos(math.pi * passed / length)) / 2
