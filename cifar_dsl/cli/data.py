@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_dsl.cli.click_options import with_option
-from cifar_dsl.cli.output import note, print_result
+from cifar_dsl.cli.output import note, print_result, warn
 from cifar_dsl.foundation.text import columns
 from cifar_dsl.operations.recipe import DATASETS
 from cifar_dsl.training.options import RunOptions
 
 if TYPE_CHECKING:
     from cifar_dsl.training.datasets import Dataset
+    from cifar_dsl.training.datasets.folder import Conversion
 
 
 @click.group(name="data")
@@ -24,14 +25,14 @@ def command() -> None:
 @with_option(RunOptions, "data_dir")
 def list_(data_dir: Path | None) -> None:
     """List the datasets, and which are on this machine."""
-    from cifar_dsl.training.datasets.cifar import ARCHIVES
+    from cifar_dsl.training.datasets.catalogue import PUBLISHED
     from cifar_dsl.training.datasets.load import cache_path
 
     rows = []
     for name in DATASETS:
         info = DATASETS[name]
         where = "generated when needed"
-        if name in ARCHIVES:
+        if name in PUBLISHED:
             path = cache_path(name, data_dir)
             where = str(path) if path.exists() else f"not downloaded; run `cifar-dsl data download {name}`"
         elif name == "npz":
@@ -41,16 +42,16 @@ def list_(data_dir: Path | None) -> None:
         print_result(line)
 
 
-def _archive(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
-    from cifar_dsl.training.datasets.cifar import ARCHIVES
+def _published(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
+    from cifar_dsl.training.datasets.catalogue import PUBLISHED
 
-    if name not in ARCHIVES:
-        raise click.BadParameter(f"{name} is not one of {', '.join(ARCHIVES)}.")
+    if name not in PUBLISHED:
+        raise click.BadParameter(f"{name} is not one of {', '.join(PUBLISHED)}.")
     return name
 
 
 @command.command(name="download")
-@click.argument("name", callback=_archive)
+@click.argument("name", callback=_published)
 @with_option(RunOptions, "data_dir")
 def download(name: str, data_dir: Path | None) -> None:
     """Download, verify and store NAME, unless it is stored already. Resumes an interrupted download."""
@@ -63,43 +64,109 @@ def download(name: str, data_dir: Path | None) -> None:
     print_result(f"{name}: {len(dataset.y_train):,} + {len(dataset.y_test):,} images in {cache_path(name, data_dir)}")
 
 
+def _size(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    """`32`, or `48x32` (width, height), as (height, width)."""
+    if text is None:
+        return None
+    from cifar_dsl.training.datasets.folder import SIDE_LIMIT
+
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and 0 < int(side) <= SIDE_LIMIT for side in sides):
+        raise click.BadParameter(f"{text} is not SIZE or WIDTHxHEIGHT, of 1 to {SIDE_LIMIT} pixels.")
+    return int(sides[-1]), int(sides[0])
+
+
 @command.command(name="import")
-@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--to", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the dataset to this .npz file."
 )
-@click.option("--replace", is_flag=True, help="Replace a stored CIFAR-100 that has other images.")
+@click.option("--resize", metavar="SIZE", callback=_size, help="Scale images to SIZE x SIZE, or WIDTHxHEIGHT.")
+@click.option("--grey", is_flag=True, help="Convert images to one channel.")
+@click.option(
+    "--split",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Import PATH/<class>/, and use this share of each class as the test images.",
+)
+@click.option("--replace", is_flag=True, help="Replace a stored dataset of the same name that has other images.")
 @with_option(RunOptions, "data_dir")
-def import_(directory: Path, file: Path | None, replace: bool, data_dir: Path | None) -> None:
-    """Import a folder of images, DIRECTORY/train|test/<class>/*.png.
+def import_(
+    path: Path,
+    file: Path | None,
+    resize: tuple[int, int] | None,
+    grey: bool,
+    split: float | None,
+    replace: bool,
+    data_dir: Path | None,
+) -> None:
+    """Import a folder of images, PATH/train|test/<class>/*.png, or published files.
 
-    If the classes are those of CIFAR-10 or CIFAR-100, the images are stored and used as that dataset from then on; for
-    CIFAR-10, they must be exactly the published ones. Write any other dataset to a file with --to, and train on it
-    with `--data npz:FILE`.
+    Images may be PNG, JPEG, BMP, GIF, PPM, TIFF or WebP. If the classes are those of CIFAR-10 or CIFAR-100, the images
+    are stored and used as that dataset from then on; for CIFAR-10, they must be exactly the published ones. Write any
+    other dataset to a file with --to, and train on it with `--data npz:FILE`.
+
+    PATH may also be a published archive, such as cifar-10-python.tar.gz, the folder cifar-10-batches-py, or a folder
+    with the published files of MNIST, Fashion-MNIST or SVHN.
     """
-    from cifar_dsl.cli.progress import DownloadProgress
-    from cifar_dsl.training.datasets.cifar import ARCHIVES, compare_to_published
-    from cifar_dsl.training.datasets.folder import import_folder
+    from cifar_dsl.training.datasets.cifar import compare_to_published
+    from cifar_dsl.training.datasets.folder import Conversion
     from cifar_dsl.training.datasets.load import cache_path
     from cifar_dsl.training.datasets.store import save_npz
 
-    with DownloadProgress() as progress:
-        dataset = import_folder(directory, progress)
-    own = f"--to {directory.resolve().name}.npz"
-    if file is None and dataset.name not in ARCHIVES:
-        message = f"The classes are not those of {' or '.join(ARCHIVES)}; write the dataset to a file: {own}"
-        raise click.UsageError(message)
-    path = file or cache_path(dataset.name, data_dir)
+    conversion = Conversion(resize, grey)
+    own = f"--to {path.resolve().name.partition('.')[0]}.npz"
+    dataset = _import_published(path, is_plain=conversion == Conversion() and split is None)
+    if dataset is None:
+        dataset = _import_images(path, conversion, split, own if file is None else None)
+    target = file or cache_path(dataset.name, data_dir)
     if file is None:
-        _check_identity(dataset, path, own, replace=replace)
-    save_npz(dataset, path)
+        _check_identity(dataset, target, own, replace=replace)
+    save_npz(dataset, target)
     use = f"--data npz:{file}" if file else f"--data {dataset.name}"
     print_result(
-        f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images of {len(dataset.classes)} classes in {path}"
+        f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images of {len(dataset.classes)} classes in {target}, "
+        f"digest {dataset.digest[:12]}"
     )
     print_result(f"train on them with {use}")
+    for text in dataset.notes:
+        warn(text)
     if sentence := compare_to_published(dataset):
         note(sentence)
+
+
+def _import_published(path: Path, *, is_plain: bool) -> "Dataset | None":
+    """The dataset of published files at `path`; None if there are none. Raises DataError."""
+    from cifar_dsl.training.datasets.catalogue import import_files
+
+    dataset = import_files(path)
+    if dataset is not None and not is_plain:
+        raise click.UsageError(f"--resize, --grey and --split are for folders of images, not for {dataset.name}.")
+    return dataset
+
+
+def _import_images(directory: Path, conversion: "Conversion", split: float | None, own: str | None) -> "Dataset":
+    """The images of a tree. Without a file for them (`own` names one), checks first that they could be stored.
+
+    Raises DataError, and click.UsageError if they need a file.
+    """
+    from cifar_dsl.cli.progress import DownloadProgress
+    from cifar_dsl.training.datasets.catalogue import PUBLISHED
+    from cifar_dsl.training.datasets.cifar import CIFAR10_COUNTS, other_counts
+    from cifar_dsl.training.datasets.folder import Conversion, find_tree, import_tree
+
+    tree = find_tree(directory, split)
+    if own is not None:
+        if tree.name not in PUBLISHED:
+            message = f"The classes are not those of CIFAR-10 or CIFAR-100; write the dataset to a file: {own}"
+            raise click.UsageError(message)
+        if conversion != Conversion() or split is not None:
+            raise click.UsageError(f"--resize, --grey and --split make another dataset; write it to a file: {own}")
+        if tree.name == "cifar10" and (counts := (tree.count("train"), tree.count("test"))) != CIFAR10_COUNTS:
+            raise _other_cifar10(other_counts(counts), own)
+    for ignored in tree.ignored:
+        warn(f"{ignored} is left out; --validation holds out training images")
+    with DownloadProgress() as progress:
+        return import_tree(tree, progress, conversion=conversion)
 
 
 def _check_identity(dataset: "Dataset", path: Path, own: str, *, replace: bool) -> None:
@@ -110,11 +177,7 @@ def _check_identity(dataset: "Dataset", path: Path, own: str, *, replace: bool) 
 
     if dataset.name == "cifar10":
         if dataset.digest != CIFAR10_DIGEST:
-            raise DataError(
-                compare_to_published(dataset) or "",
-                f"write the dataset to a file: {own}",
-                reason="the classes are those of CIFAR-10, and `--data cifar10` always means the published images",
-            )
+            raise _other_cifar10(compare_to_published(dataset) or "", own)
     elif path.exists() and not replace and load_npz(path).digest != dataset.digest:
         raise DataError(
             f"{path} already exists, with other images",
@@ -122,3 +185,13 @@ def _check_identity(dataset: "Dataset", path: Path, own: str, *, replace: bool) 
             "or replace the stored one with --replace",
             reason=f"`--data {dataset.name}` would mean a different dataset from then on",
         )
+
+
+def _other_cifar10(message: str, own: str) -> Exception:
+    from cifar_dsl.foundation.errors import DataError
+
+    return DataError(
+        message,
+        f"write the dataset to a file: {own}",
+        reason="the classes are those of CIFAR-10, and `--data cifar10` always means the published images",
+    )

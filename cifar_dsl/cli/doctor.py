@@ -158,16 +158,18 @@ def _folder(name: str, folder: Path) -> Iterator[Finding]:
 
 def _datasets(folder: Path) -> Iterator[Finding]:
     from cifar_dsl.foundation.errors import DataError
-    from cifar_dsl.training.datasets.cifar import ARCHIVES, CIFAR10_DIGEST, compare_to_published
-    from cifar_dsl.training.datasets.download import file_sha256
+    from cifar_dsl.training.datasets.catalogue import PUBLISHED
+    from cifar_dsl.training.datasets.cifar import CIFAR10_DIGEST, compare_to_published
     from cifar_dsl.training.datasets.store import load_npz
 
-    for name, archive in ARCHIVES.items():
-        path, archive_path = folder / f"{name}.npz", folder / archive.filename
+    for name, source in PUBLISHED.items():
+        path, places = folder / f"{name}.npz", source.places(folder)
         try:
-            if archive_path.exists() and file_sha256(archive_path) != archive.sha256:
-                text = f"{archive_path} is not the published archive"
-                yield Finding("data", name, text, is_broken=True, help=f"delete {archive_path}")
+            for file in source.files:
+                place = places[file.filename]
+                if place.exists() and not file.is_at(place):
+                    text = f"{place} is not the published {file.kind}"
+                    yield Finding("data", name, text, is_broken=True, help=f"delete {place}")
             if not path.exists():
                 yield Finding("data", name, f"not downloaded; run `cifar-dsl data download {name}`")
                 continue

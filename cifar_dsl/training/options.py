@@ -129,7 +129,7 @@ class TrainOptions(RunOptions):
     """Options that select the runs to train, where they train, and what is shown."""
 
     data: str | None = option(
-        "Dataset to use instead of the spec's: cifar10, cifar100, shapes, or npz:PATH.",
+        "Dataset to use instead of the spec's: cifar10, cifar100, mnist, fashion_mnist, svhn, shapes, or npz:PATH.",
         group=TARGET,
         metavar="NAME",
         beside_resume=False,

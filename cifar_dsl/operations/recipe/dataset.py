@@ -30,6 +30,39 @@ class Cifar100(Dataset):
     train_images = 50_000
 
 
+@DATASETS.register("mnist")
+@declared
+class Mnist(Dataset):
+    """MNIST: 60,000 training and 10,000 test images of handwritten digits, grey; http://yann.lecun.com/exdb/mnist."""
+
+    shape = Shape((1, 28, 28))
+    classes = 10
+    images = 70_000
+    train_images = 60_000
+
+
+@DATASETS.register("fashion_mnist")
+@declared
+class FashionMnist(Dataset):
+    """Fashion-MNIST: 60,000 training and 10,000 test images of clothes, grey; https://arxiv.org/abs/1708.07747."""
+
+    shape = Shape((1, 28, 28))
+    classes = 10
+    images = 70_000
+    train_images = 60_000
+
+
+@DATASETS.register("svhn")
+@declared
+class Svhn(Dataset):
+    """SVHN: 73,257 training and 26,032 test images of digits on houses; http://ufldl.stanford.edu/housenumbers."""
+
+    shape = Shape((3, 32, 32))
+    classes = 10
+    images = 99_289
+    train_images = 73_257
+
+
 @DATASETS.register("shapes")
 @declared
 class Shapes(Dataset):

@@ -1,4 +1,4 @@
-"""Datasets: CIFAR-10, CIFAR-100, the embedded shapes, or a user's own."""
+"""Datasets: published ones such as CIFAR-10, the embedded shapes, or a user's own."""
 
 from cifar_dsl.training.datasets.dataset import Dataset
 from cifar_dsl.training.datasets.load import data_directory, load_dataset

@@ -1,22 +1,25 @@
 """CIFAR-10 and CIFAR-100 as published: archives, classes and digests.
 
 Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009;
-https://www.cs.toronto.edu/~kriz/cifar.html describes the files. This reads the binary version. The Python version is
-pickled, and unpickling a file runs the code that it contains.
+https://www.cs.toronto.edu/~kriz/cifar.html describes the files. The binary version is downloaded. The Python version is
+pickled, and unpickling a file runs the code that it contains; `pickles` reads it as data.
 """
 
 import tarfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from cifar_dsl.foundation.errors import DataError, DownloadError
+from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.foundation.reading import open_regular, read_regular
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.datasets.dataset import Dataset
-from cifar_dsl.training.datasets.download import download, file_sha256
-from cifar_dsl.training.datasets.progress import Progress
+from cifar_dsl.training.datasets.download import Checksum
+from cifar_dsl.training.datasets.pickles import Made, read_pickle
+from cifar_dsl.training.datasets.published import Published, PublishedFile, Split, as_dataset
 from cifar_dsl.training.datasets.store import canonical_order
 
 CHANNELS, HEIGHT, WIDTH = 3, 32, 32
@@ -26,6 +29,7 @@ MEMBER_BYTES = 256 * 1024 * 1024  # the largest member of the published archives
 # (0.49139968, 0.48215841, 0.44653091), and standard deviation, (0.24703223, 0.24348513, 0.26158784).
 CIFAR10_DIGEST = "c18633b839ebc6ffa21102c7cba5b21473e10cf0898391213d54a48da9ff320f"
 
+CIFAR10_COUNTS = (50_000, 10_000)  # training and test pictures
 CIFAR10_CLASSES = (
     "airplane",
     "automobile",
@@ -52,16 +56,13 @@ CIFAR100_CLASSES = tuple(
 
 
 @frozen
-class Archive:
+class Archive(Published):
     """A published archive and the format of its members.
 
     A member is a sequence of records: `label_bytes` labels of one byte each, the last of which is used, then the 3072
     bytes of a picture, (C, H, W).
     """
 
-    name: str
-    title: str
-    classes: tuple[str, ...]
     url: str
     size: int  # bytes
     sha256: str
@@ -70,9 +71,64 @@ class Archive:
     label_bytes: int
 
     @property
+    def files(self) -> tuple[PublishedFile, ...]:
+        """The archive."""
+        return (PublishedFile(self.url, self.size, Checksum("sha256", self.sha256)),)
+
+    @property
     def filename(self) -> str:
         """The name of the archive in the data folder."""
-        return self.url.rpartition("/")[2]
+        return self.files[0].filename
+
+    @property
+    def description(self) -> str:
+        """The binary version of the archive."""
+        return f"the binary version of the {self.title} archive"
+
+    def read(self, paths: Mapping[str, Path]) -> tuple[Split, Split]:
+        """Read only the members that it names, into memory; extract nothing to disk."""
+        members = _members(paths[self.filename], {*self.train, *self.test})
+        return _split(self, members, self.train), _split(self, members, self.test)
+
+
+@frozen
+class PickledArchive(Published):
+    """The Python version of CIFAR-10. A member holds `data`, (N, 3072) bytes of pictures (C, H, W), and `labels`."""
+
+    archive: PublishedFile
+    train: tuple[str, ...]  # members
+    test: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[PublishedFile, ...]:
+        """The archive."""
+        return (self.archive,)
+
+    def read(self, paths: Mapping[str, Path]) -> tuple[Split, Split]:
+        """Read the members of the archive as data; nothing in a pickle is imported or called."""
+        return self.read_members(_members(paths[self.archive.filename], {*self.train, *self.test}))
+
+    def read_extracted(self, folder: Path) -> Dataset:
+        """The dataset in the members of an extracted archive. Nothing is known of them: compare the digest.
+
+        Raises:
+            DataError: A member is missing or damaged.
+        """
+        names = (*self.train, *self.test)
+        try:
+            splits = self.read_members({name: read_regular(folder / Path(name).name, MEMBER_BYTES) for name in names})
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{folder} is not the extracted Python version of {self.title}",
+                f"import the archive {self.archive.filename} itself, or extract it again",
+                reason=str(error),
+            ) from error
+        return as_dataset(self, splits, f"extracted from {self.archive.filename}")
+
+    def read_members(self, members: Mapping[str, bytes]) -> tuple[Split, Split]:
+        """The training and test split in the contents of the members. Raises ValueError."""
+        train, test = ([_unpickled(name, members) for name in names] for names in (self.train, self.test))
+        return _joined(train), _joined(test)
 
 
 ARCHIVES = {
@@ -104,77 +160,27 @@ ARCHIVES = {
 }
 
 
-def load_or_download(archive: Archive, folder: Path, progress: Progress | None = None) -> Dataset:
-    """The dataset of an archive in `folder`, downloaded if missing.
+CIFAR10_PICKLED = PickledArchive(
+    name="cifar10",
+    title="CIFAR-10",
+    classes=CIFAR10_CLASSES,
+    archive=PublishedFile(
+        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        170_498_071,
+        Checksum("md5", "c58f30108f718f92721af3b95e74349a"),  # as torchvision publishes it
+    ),
+    train=tuple(f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6)),
+    test=("cifar-10-batches-py/test_batch",),
+)
 
-    Raises:
-        DataError: The archive can't be downloaded, or is not the published one.
-    """
-    path = folder / archive.filename
+
+def _members(path: Path, wanted: set[str]) -> dict[str, bytes]:
+    """The contents of some members of a .tar.gz file. Raises OSError, ValueError."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        present = path.exists()
-        damaged = present and (path.stat().st_size != archive.size or file_sha256(path) != archive.sha256)
-    except OSError as error:
-        raise DataError(
-            f"cannot use the data folder {folder}",
-            "choose another folder with --data-dir or CIFAR_DSL_DATA",
-            reason=str(error),
-        ) from error
-    if damaged:
-        raise DataError(
-            f"{path} is not the published archive",
-            f"delete {path} to download it again, or replace it with the archive from {archive.url}",
-            reason=f"the published archive has {archive.size:,} bytes and the SHA-256 {archive.sha256}",
-        )
-    if not present:
-        try:
-            download(archive.url, path, size=archive.size, sha256=archive.sha256, progress=progress)
-        except DownloadError as error:
-            raise _unavailable(archive, path, error) from error
-    return read_archive(archive, path)
-
-
-def _unavailable(archive: Archive, path: Path, error: DownloadError) -> DataError:
-    return DataError(
-        f"{archive.title} is not in {path.parent}, and {error.message}",
-        *error.help,
-        "import PNG files, DIR/train/<class>/*.png and DIR/test/..., with `cifar-dsl data import DIR`",
-        f"or download {archive.url} by other means to {path}",
-        "or train on the embedded dataset, which needs no download: --data shapes",
-        reason=f"{error.reason}; if the dataset is in another folder, set --data-dir or CIFAR_DSL_DATA",
-    )
-
-
-def read_archive(archive: Archive, path: Path) -> Dataset:
-    """The dataset in the .tar.gz file `path`, in canonical order.
-
-    Reads only the members that `archive` names, into memory; extracts nothing to disk.
-
-    Raises:
-        DataError: The file is damaged, or its format differs from `archive`.
-    """
-    wanted = {*archive.train, *archive.test}
-    try:
-        with tarfile.open(path, "r:gz") as tar:
-            members = {member.name: _read(tar, member) for member in tar if member.name in wanted}
-        x_train, y_train = _split(archive, members, archive.train)
-        x_test, y_test = _split(archive, members, archive.test)
-    except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError) as error:
-        raise DataError(
-            f"{path} is not the binary version of the {archive.title} archive",
-            f"delete {path} to download it again, or replace it with the archive from {archive.url}",
-            reason=str(error),
-        ) from error
-    return Dataset(
-        name=archive.name,
-        x_train=x_train,
-        y_train=y_train,
-        x_test=x_test,
-        y_test=y_test,
-        classes=archive.classes,
-        origin=f"published archive {archive.url}",
-    )
+        with open_regular(path) as file, tarfile.open(fileobj=file, mode="r:gz") as tar:
+            return {member.name: _read(tar, member) for member in tar if member.name in wanted}
+    except (EOFError, zlib.error, tarfile.TarError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -187,9 +193,7 @@ def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     return data
 
 
-def _split(
-    archive: Archive, members: dict[str, bytes], names: tuple[str, ...]
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def _split(archive: Archive, members: Mapping[str, bytes], names: tuple[str, ...]) -> Split:
     record = archive.label_bytes + CHANNELS * HEIGHT * WIDTH
     parts = []
     for name in names:
@@ -199,8 +203,33 @@ def _split(
             raise ValueError(f"{name} is not a sequence of {record}-byte records")
         parts.append(np.frombuffer(members[name], np.uint8).reshape(-1, record))
     records = np.concatenate(parts)
-    images = records[:, archive.label_bytes :].reshape(-1, CHANNELS, HEIGHT, WIDTH).transpose(0, 2, 3, 1)
-    return canonical_order(np.ascontiguousarray(images), records[:, archive.label_bytes - 1].astype(np.int64))
+    labels = records[:, archive.label_bytes - 1].astype(np.int64)
+    return _in_order(records[:, archive.label_bytes :], labels)
+
+
+def _in_order(rows: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> Split:
+    """The split of rows (N, 3072), each a picture (C, H, W)."""
+    images = rows.reshape(-1, CHANNELS, HEIGHT, WIDTH).transpose(0, 2, 3, 1)
+    return canonical_order(np.ascontiguousarray(images), labels)
+
+
+def _unpickled(name: str, members: Mapping[str, bytes]) -> tuple[npt.NDArray[np.uint8], list[int]]:
+    """The rows (N, 3072) and labels in a member of the Python version. Raises ValueError."""
+    if name not in members:
+        raise ValueError(f"{name} is missing")
+    match read_pickle(members[name]):
+        case {b"data": Made(state=(_, _, Made(arguments=(b"u1", *_)), False, bytes(data))), b"labels": list(labels)}:
+            rows = np.frombuffer(data, np.uint8)
+        case _:
+            raise ValueError(f"{name} doesn't hold `data`, an array of bytes, and `labels`, a list")
+    if rows.size != len(labels) * CHANNELS * HEIGHT * WIDTH or not all(type(label) is int for label in labels):
+        raise ValueError(f"{name} doesn't hold 3072 bytes and one label for each picture")
+    return rows.reshape(len(labels), -1), labels
+
+
+def _joined(parts: list[tuple[npt.NDArray[np.uint8], list[int]]]) -> Split:
+    labels = [label for _, labels in parts for label in labels]
+    return _in_order(np.concatenate([rows for rows, _ in parts]), np.array(labels, np.int64))
 
 
 def compare_to_published(dataset: Dataset) -> str | None:
@@ -210,9 +239,14 @@ def compare_to_published(dataset: Dataset) -> str | None:
     if dataset.digest == CIFAR10_DIGEST:
         return "this is exactly CIFAR-10: all pictures and labels match the published archive"
     counts = len(dataset.y_train), len(dataset.y_test)
-    if counts != (50_000, 10_000):
-        return (
-            f"this is not the published CIFAR-10: it has {counts[0]:,} training and {counts[1]:,} test "
-            "pictures, not 50,000 and 10,000"
-        )
+    if counts != CIFAR10_COUNTS:
+        return other_counts(counts)
     return "this is not the published CIFAR-10: pictures or labels differ"
+
+
+def other_counts(counts: tuple[int, int]) -> str:
+    """That a dataset with these numbers of training and test pictures isn't CIFAR-10, in a sentence."""
+    return (
+        f"this is not the published CIFAR-10: it has {counts[0]:,} training and {counts[1]:,} test "
+        f"pictures, not {CIFAR10_COUNTS[0]:,} and {CIFAR10_COUNTS[1]:,}"
+    )

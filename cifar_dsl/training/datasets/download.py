@@ -1,14 +1,17 @@
-"""Resumable downloads, verified by size and SHA-256."""
+"""Resumable downloads, verified by size and checksum."""
 
 import hashlib
 import os
 from collections.abc import Iterator
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from typing import Literal
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from cifar_dsl.foundation.errors import DataError, DownloadError
+from cifar_dsl.foundation.reading import open_regular
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.datasets.progress import Progress
 
 _CHUNK = 1 << 20  # bytes
@@ -18,7 +21,21 @@ _RANGE_NOT_SATISFIABLE = 416
 _PARTIAL_CONTENT = 206
 
 
-def download(url: str, target: Path, *, size: int, sha256: str, progress: Progress | None = None) -> None:
+Algorithm = Literal["md5", "sha256"]
+
+
+@frozen
+class Checksum:
+    """A checksum of a file's content, in hexadecimal. Publishers choose the algorithm."""
+
+    algorithm: Algorithm
+    hexadecimal: str
+
+    def __str__(self) -> str:
+        return f"{'SHA-256' if self.algorithm == 'sha256' else 'MD5'} {self.hexadecimal}"
+
+
+def download(url: str, target: Path, *, size: int, checksum: Checksum, progress: Progress | None = None) -> None:
     """Download `url` to `target`, which appears only once the file is complete and verified.
 
     An interrupted download stays in `<target>.part`, and the next call resumes it.
@@ -27,7 +44,7 @@ def download(url: str, target: Path, *, size: int, sha256: str, progress: Progre
         url: An http or https address.
         target: The file to write; its folder exists.
         size: The size of the file in bytes; no more are ever read.
-        sha256: Its SHA-256 in hexadecimal.
+        checksum: Its checksum.
         progress: Called with the number of downloaded bytes.
 
     Raises:
@@ -38,16 +55,16 @@ def download(url: str, target: Path, *, size: int, sha256: str, progress: Progre
     try:
         resumed = part.exists()
         _fetch(url, part, size, progress)
-        if resumed and file_sha256(part) != sha256:  # the older bytes may be of another file
+        if resumed and file_checksum(part, checksum.algorithm) != checksum:  # the older bytes may be of another file
             part.unlink()
             _fetch(url, part, size, progress)
-        digest = file_sha256(part)
-        if digest != sha256:
+        found = file_checksum(part, checksum.algorithm)
+        if found != checksum:
             part.unlink()
             raise DownloadError(
                 f"{url} is not the expected file",
                 "try again; if that fails, get the file from another source",
-                reason=f"its SHA-256 is {digest}, not {sha256}; it was damaged in transit, or changed at the source",
+                reason=f"its checksum is {found}, not {checksum}; it was damaged in transit, or changed at the source",
             )
         part.replace(target)
     except OSError as error:
@@ -58,15 +75,19 @@ def download(url: str, target: Path, *, size: int, sha256: str, progress: Progre
         ) from error
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def file_checksum(path: Path, algorithm: Algorithm) -> Checksum:
+    """The checksum of a regular file. Raises OSError."""
+    with open_regular(path) as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
+    return Checksum(algorithm, digest.hexdigest())
 
 
 def _fetch(url: str, part: Path, size: int, progress: Progress | None) -> None:
     """Append to `part` until it has `size` bytes."""
-    have = part.stat().st_size if part.exists() else 0
+    have = 0
+    if part.exists():
+        with open_regular(part) as file:  # appending to a FIFO would block
+            have = os.fstat(file.fileno()).st_size
     if have == size:
         return
     with _open(url, have) as response:

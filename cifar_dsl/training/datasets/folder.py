@@ -1,27 +1,55 @@
-"""Imports a folder tree of PNG files."""
+"""Imports a folder tree of pictures."""
 
+import hashlib
+import math
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import __version__ as pillow_version
 
 from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.foundation.reading import open_regular
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.datasets.cifar import CIFAR10_CLASSES, CIFAR100_CLASSES
 from cifar_dsl.training.datasets.dataset import Dataset
 from cifar_dsl.training.datasets.progress import Progress
+from cifar_dsl.training.datasets.published import Split
 from cifar_dsl.training.datasets.store import canonical_order
 
-SIDE_LIMIT = 512  # pixels
+SIDE_LIMIT = 512  # pixels of a picture that is stored
+PIXELS_LIMIT = 50_000_000  # of a picture that is resized
+FILE_BYTES = 64 * 1024 * 1024  # of one picture
+
+# The formats that are read, and the endings of their files: those that hold plain pictures, in one frame.
+FORMATS = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+    "PPM": (".pbm", ".pgm", ".ppm"),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+}
+_ENDINGS = tuple(ending for endings in FORMATS.values() for ending in endings)
 _MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # up to 8 bits per channel; converting 16 bits would lose information
+_ORIENTATION = 0x0112  # the EXIF tag of how a camera was held
+_TURNED = {5, 6, 7, 8}  # its values that exchange width and height
 
 # What Pillow raises for a damaged file, besides OSError.
 _DAMAGE = (
     SyntaxError,
     ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
     EOFError,
     struct.error,
     zlib.error,
@@ -30,26 +58,85 @@ _DAMAGE = (
 )
 
 _LAYOUT = "store the pictures as train/<class>/*.png and test/<class>/*.png"
+_OTHER_TEST_NAMES = ("val", "valid", "validation", "Test", "testing")
+
+_Files = dict[str, list[Path]]  # the pictures of each class, both sorted by name
+Resizing = tuple[int, int] | None  # height and width
 
 
-def import_folder(directory: Path, progress: Progress | None = None) -> Dataset:
-    """The pictures of a tree `train|test/<class>/*.png`, (N, H, W, 3), in canonical order.
+@frozen
+class Conversion:
+    """What happens to each picture: scaled to (height, width), stretched if the sides differ in ratio; made grey."""
 
-    Grey, palette and transparent pictures are converted to RGB, without their transparency. Classes are sorted by name,
-    as CIFAR-10 and CIFAR-100 officially are; a tree with the classes of one of them takes its name. Hidden files are
-    skipped. Any other file that isn't a PNG is an error, so no picture is left out silently.
+    resize: Resizing = None
+    grey: bool = False
 
-    Args:
-        directory: The folder that holds `train` and `test`.
-        progress: Called with the number of pictures read.
+    def shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """The shape (H, W, C) of a picture of this size after the conversion."""
+        return (*(self.resize or (height, width)), 1 if self.grey else 3)
+
+    def __str__(self) -> str:
+        scaled = f", resized to {self.resize[1]}x{self.resize[0]}" if self.resize else ""
+        return f"{scaled}{', grey' if self.grey else ''}"
+
+
+UNCHANGED = Conversion()
+
+
+@frozen
+class Tree:
+    """The files of a tree of pictures, for each split; `share` is the share of "all" that becomes the test split."""
+
+    directory: Path
+    splits: dict[Literal["train", "test", "all"], _Files]
+    share: float | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, sorted."""
+        return tuple(next(iter(self.splits.values())))
+
+    @property
+    def name(self) -> str:
+        """The name of the dataset: that of CIFAR-10 or CIFAR-100 if it has their classes, else npz."""
+        return {CIFAR10_CLASSES: "cifar10", CIFAR100_CLASSES: "cifar100"}.get(self.classes, "npz")
+
+    def count(self, split: Literal["train", "test", "all"]) -> int:
+        """The number of pictures of a split."""
+        return sum(map(len, self.splits.get(split, {}).values()))
+
+    @property
+    def ignored(self) -> tuple[Path, ...]:
+        """Folders beside `train` and `test` that look like splits, and are left out."""
+        return () if "all" in self.splits else _other_splits(self.directory)
+
+
+def find_tree(directory: Path, share: float | None = None) -> Tree:
+    """The tree `train|test/<class>/*`, or `<class>/*` if a share of it becomes the test split. Reads no picture.
+
+    Hidden files are skipped. Any other file that isn't a picture is an error, so no picture is left out silently.
 
     Raises:
-        DataError: The tree has another layout, a file is damaged, or two pictures differ in size.
+        DataError: The tree has another layout.
     """
-    try:
-        train, test = (_files(directory / split) for split in ("train", "test"))
-    except OSError as error:
-        raise DataError(f"cannot read {error.filename}", _LAYOUT, reason=str(error)) from error
+    if share is not None:
+        for split in ("train", "test"):
+            if (directory / split).is_dir():
+                raise DataError(
+                    f"{directory} has a folder {split}",
+                    f"leave out --split, or pass the folder to split: `cifar-dsl data import {directory / split} ...`",
+                    reason="--split divides the pictures of DIRECTORY/<class>/",
+                )
+        files = _class_files(directory)
+        for name, pictures in files.items():
+            if not 0 < _test_count(len(pictures), share) < len(pictures):
+                raise DataError(
+                    f"class {name} has {len(pictures)} pictures, too few for --split {share:g}",
+                    "add pictures to the class, or choose another share",
+                    reason="each class needs pictures in both splits",
+                )
+        return Tree(directory, {"all": files}, share)
+    train, test = (_split_files(directory, split) for split in ("train", "test"))
     lone = sorted(train.keys() ^ test.keys())
     if lone:
         raise DataError(
@@ -57,39 +144,98 @@ def import_folder(directory: Path, progress: Progress | None = None) -> Dataset:
             _LAYOUT,
             reason="training and testing need the same classes",
         )
-    classes = tuple(train)
-    total = sum(len(files) for files in (*train.values(), *test.values()))
-    reader = _PictureReader(total, progress)
+    return Tree(directory, {"train": train, "test": test})
+
+
+def import_tree(tree: Tree, progress: Progress | None = None, *, conversion: Conversion = UNCHANGED) -> Dataset:
+    """The pictures of a tree, (N, H, W, 3) or grey (N, H, W, 1), in canonical order.
+
+    Grey, palette and transparent pictures are converted to RGB, without their transparency, and turned as their EXIF
+    orientation says. Classes are sorted by name, as CIFAR-10 and CIFAR-100 officially are; a tree with the classes of
+    one of them takes its name. The headers of all files are checked before the first picture is decoded.
+
+    Args:
+        tree: The files.
+        progress: Called with the number of pictures read.
+        conversion: What happens to each picture.
+
+    Raises:
+        DataError: A file is not a picture or damaged, or two pictures differ in size.
+    """
+    files = [path for split in tree.splits.values() for paths in split.values() for path in paths]
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the metadata of a picture
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        x_train, y_train = reader.read(train)
-        x_test, y_test = reader.read(test)
+        shape = _common_shape(files, conversion)
+        images = np.empty((len(files), *shape), np.uint8)
+        for index, path in enumerate(files):
+            images[index] = _decode(path, conversion)
+            if progress:
+                progress(index + 1, len(files), "pictures")
+    (x_train, y_train), (x_test, y_test) = _splits(tree, images)
+    how = f", {tree.share:g} of each class for testing" if tree.share is not None else ""
     return Dataset(
-        name={CIFAR10_CLASSES: "cifar10", CIFAR100_CLASSES: "cifar100"}.get(classes, "npz"),
+        name=tree.name,
         x_train=x_train,
         y_train=y_train,
         x_test=x_test,
         y_test=y_test,
-        classes=classes,
-        origin=f"imported from {directory.resolve().name}",  # the rest of the path is private
+        classes=tree.classes,
+        # The rest of the path is private. Decoders of JPEG may differ in the last bit.
+        origin=f"imported from {tree.directory.resolve().name}, decoded by Pillow {pillow_version}{conversion}{how}",
     )
 
 
-def _files(split: Path) -> dict[str, list[Path]]:
-    """The PNG files of each class, both sorted by name."""
-    folders = [entry for entry in _visible(split) if entry.is_dir()]
-    if not folders:
-        raise DataError(f"{split} has no folders", _LAYOUT, reason="each class needs a folder of its own")
-    files = {folder.name: _visible(folder) for folder in folders}
+# ---- the tree
+
+
+def _split_files(directory: Path, split: str) -> _Files:
+    try:
+        return _class_files(directory / split)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"cannot read {error.filename}", *_layout_advice(directory, split), reason=str(error)
+        ) from error
+
+
+def _layout_advice(directory: Path, split: str) -> tuple[str, ...]:
+    """What to do if the folder of a split is missing."""
+    others = _other_splits(directory)
+    if split == "test" and others:
+        return f"rename {others[0]} to {directory / 'test'}, if it holds the test images", _LAYOUT
+    unsplit = directory / "train" if split == "test" else directory
+    try:
+        _class_files(unsplit)
+    except (DataError, OSError):
+        return (_LAYOUT,)
+    return _LAYOUT, f"or test on a share of each class: `cifar-dsl data import {unsplit} --split 0.2`"
+
+
+def _other_splits(directory: Path) -> tuple[Path, ...]:
+    present = {entry.name for entry in directory.iterdir()}  # a file system may not tell Test from test
+    return tuple(directory / name for name in _OTHER_TEST_NAMES if name in present)
+
+
+def _class_files(split: Path) -> _Files:
+    """The pictures of each class, both sorted by name. Raises DataError; FileNotFoundError without the folder."""
+    try:
+        folders = [entry for entry in _visible(split) if entry.is_dir()]
+        if not folders:
+            raise DataError(f"{split} has no folders", _LAYOUT, reason="each class needs a folder of its own")
+        files = {folder.name: _visible(folder) for folder in folders}
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(f"cannot read {error.filename}", _LAYOUT, reason=str(error)) from error
     for folder in folders:
         if not files[folder.name]:
             raise DataError(f"{folder} is empty", _LAYOUT, reason="each class needs pictures in both splits")
         for file in files[folder.name]:
-            if file.suffix.lower() != ".png":
+            if file.suffix.lower() not in _ENDINGS:
                 raise DataError(
-                    f"{file} is not a PNG file",
+                    f"{file} is not a picture: its name doesn't end with {', '.join(_ENDINGS)}",
                     "convert it to PNG, or move it elsewhere",
-                    reason="a class folder may contain only PNG files, so that no picture is left out silently",
+                    reason="a class folder may contain only pictures, so that none is left out silently",
                 )
     return files
 
@@ -99,49 +245,112 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(entries, key=lambda entry: entry.name)
 
 
-class _PictureReader:
-    """Reads pictures, counts them, and checks that all have the size of the first."""
+# ---- the split
 
-    def __init__(self, total: int, progress: Progress | None) -> None:
-        self._done = 0
-        self._total = total
-        self._progress = progress
-        self._first: tuple[Path, tuple[int, ...]] | None = None
 
-    def read(self, classes: dict[str, list[Path]]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-        """The pictures of one split, (N, H, W, 3), and their labels, (N,), in canonical order."""
-        images = [self._read_next(file) for files in classes.values() for file in files]
-        labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
-        return canonical_order(np.stack(images), labels)
+def _splits(tree: Tree, images: npt.NDArray[np.uint8]) -> tuple[Split, Split]:
+    """The training and test split of the pictures of all files, in the order of the tree."""
+    labels = [label for split in tree.splits.values() for label, paths in enumerate(split.values()) for _ in paths]
+    y = np.array(labels, np.int64)
+    is_test = np.arange(len(y)) >= tree.count("train") if tree.share is None else _drawn(images, y, tree.share)
+    return canonical_order(images[~is_test], y[~is_test]), canonical_order(images[is_test], y[is_test])
 
-    def _read_next(self, path: Path) -> npt.NDArray[np.uint8]:
-        image = _read_png(path)
-        if self._first is None:
-            self._first = path, image.shape
-        first, shape = self._first
-        if image.shape != shape:
+
+def _drawn(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.bool_]:
+    """The mask of the pictures for testing, (N,): this share of each class.
+
+    The draw is a function of the seed 0 and the pictures' bytes, so names of files and other classes don't matter.
+    """
+    draws = [hashlib.sha256(b"split 0 " + image.tobytes()).digest() for image in images]
+    is_test = np.zeros(len(labels), np.bool_)
+    for label in np.unique(labels):
+        members = sorted(np.flatnonzero(labels == label).tolist(), key=draws.__getitem__)
+        is_test[members[: _test_count(len(members), share)]] = True
+    return is_test
+
+
+def _test_count(count: int, share: float) -> int:
+    return math.floor(share * count + 0.5)
+
+
+# ---- the pictures
+
+
+def _common_shape(files: list[Path], conversion: Conversion) -> tuple[int, int, int]:
+    """The shape (H, W, C) of all pictures after the conversion, from their headers. Raises DataError if they differ."""
+    first: tuple[int, int] | None = None
+    for path in files:
+        with _opened(path, conversion) as image:
+            width, height = image.size
+            if image.getexif().get(_ORIENTATION) in _TURNED:
+                width, height = height, width
+        first = first or (width, height)
+        if (width, height) != first and conversion.resize is None:
             raise DataError(
-                f"{path} is {image.shape[1]}x{image.shape[0]} pixels, not {shape[1]}x{shape[0]} like {first}",
-                "resize all pictures to one size first",
+                f"{path} is {width}x{height} pixels, not {first[0]}x{first[1]} like {files[0]}",
+                "resize all pictures to one size: --resize 32, or --resize WIDTHxHEIGHT",
                 reason="all pictures of a dataset must have the same size",
             )
-        self._done += 1
-        if self._progress:
-            self._progress(self._done, self._total, "pictures")
-        return image
+    assert first is not None
+    return conversion.shape(first[1], first[0])
 
 
-def _read_png(path: Path) -> npt.NDArray[np.uint8]:
+def _decode(path: Path, conversion: Conversion) -> npt.NDArray[np.uint8]:
+    """The pixels of a picture after the conversion, (H, W, C)."""
+    with _opened(path, conversion) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+        if conversion.resize is not None:
+            height, width = conversion.resize
+            upright = upright.resize((width, height), Image.Resampling.BICUBIC)
+        pixels = np.asarray(upright.convert("L") if conversion.grey else upright)
+        return pixels[..., None] if conversion.grey else pixels
+
+
+@contextmanager
+def _opened(path: Path, conversion: Conversion) -> Iterator[Image.Image]:
+    """A picture whose header has been checked. Raises DataError, also for what goes wrong in the context."""
     try:
-        with Image.open(path, formats=("PNG",)) as image:
-            if max(image.size) > SIDE_LIMIT or image.mode not in _MODES:
-                raise DataError(
-                    f"{path} is {image.width}x{image.height} pixels of mode {image.mode}",
-                    "scale it down, or convert it to 8 bits",
-                    reason=f"pictures may have up to {SIDE_LIMIT} pixels per side and 8 bits per channel",
-                )
-            return np.asarray(image.convert("RGB"))
+        with open_regular(path, FILE_BYTES) as file, Image.open(file, formats=tuple(FORMATS)) as image:
+            _check_header(path, image, conversion)
+            yield image
     except (OSError, *_DAMAGE) as error:
+        is_other = isinstance(error, UnidentifiedImageError)
         raise DataError(
-            f"{path} can't be read as a PNG file", "replace the file with an undamaged one", reason=str(error)
+            f"{path} can't be read as a picture",
+            "replace the file with an undamaged one",
+            reason=f"its content is none of {', '.join(FORMATS)}" if is_other else str(error),
         ) from error
+
+
+def _check_header(path: Path, image: Image.Image, conversion: Conversion) -> None:
+    size = f"{image.width}x{image.height} pixels"
+    if conversion.resize is None and max(image.size) > SIDE_LIMIT:
+        raise DataError(
+            f"{path} is {size}",
+            "scale it down: --resize 32, or --resize WIDTHxHEIGHT",
+            reason=f"pictures may have up to {SIDE_LIMIT} pixels per side",
+        )
+    if image.width * image.height > PIXELS_LIMIT:
+        raise DataError(
+            f"{path} is {size}", "scale it down first", reason=f"a picture may have up to {PIXELS_LIMIT:,} pixels"
+        )
+    if image.mode not in _MODES or _has_more_bits(image):
+        raise DataError(
+            f"{path} is {size} of mode {image.mode}{', with 16 bits' if _has_more_bits(image) else ''}",
+            "convert it to 8 bits per channel, grey or RGB",
+            reason="pictures have 8 bits per channel; dropping the others would change them silently",
+        )
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # MPO: a JPEG, with previews behind it
+        raise DataError(
+            f"{path} has {getattr(image, 'n_frames', 1)} frames",
+            "save one of them as a picture of its own",
+            reason="a picture of a dataset is a single one, and no frame is left out silently",
+        )
+
+
+def _has_more_bits(image: Image.Image) -> bool:
+    """Whether the file has more than 8 bits per channel, which Pillow drops for RGB: `RGB;16B`, ("RGB", 65535)."""
+    tiles = getattr(image, "tile", [])  # of any picture that comes from a file
+    values = [one for tile in tiles for one in (tile.args if isinstance(tile.args, tuple) else (tile.args,))]
+    is_raw = any(isinstance(one, str) and ";16" in one for one in values)
+    return is_raw or (image.format == "PPM" and any(isinstance(one, int) and one > 255 for one in values))

@@ -6,13 +6,14 @@ from pathlib import Path
 import platformdirs
 
 from cifar_dsl.foundation.errors import DataError
-from cifar_dsl.training.datasets.cifar import ARCHIVES, load_or_download
+from cifar_dsl.training.datasets.catalogue import PUBLISHED
 from cifar_dsl.training.datasets.dataset import Dataset
 from cifar_dsl.training.datasets.progress import Progress
+from cifar_dsl.training.datasets.published import load_or_download
 from cifar_dsl.training.datasets.shapes import shapes
 from cifar_dsl.training.datasets.store import load_npz, save_npz
 
-NAMES = (*ARCHIVES, "shapes", "npz")
+NAMES = (*PUBLISHED, "shapes", "npz")
 
 
 def data_directory(data_dir: Path | None = None) -> Path:
@@ -36,7 +37,7 @@ def load_dataset(
     """Load the dataset `name`, downloading it if necessary. Other data never replaces it.
 
     Args:
-        name: "cifar10", "cifar100", "shapes" or "npz".
+        name: A name in `NAMES`.
         path: The .npz file, only for "npz".
         data_dir: The folder for downloads; see `data_directory`.
         progress: Called during a download.
@@ -71,7 +72,7 @@ def load_dataset(
         ) from error
     if is_cached:
         return _load_cached(cached, name)
-    dataset = load_or_download(ARCHIVES[name], cached.parent, progress)
+    dataset = load_or_download(PUBLISHED[name], cached.parent, progress)
     save_npz(dataset, cached)
     return dataset
 
@@ -79,9 +80,9 @@ def load_dataset(
 def _load_cached(path: Path, name: str) -> Dataset:
     """Load a published dataset from the data folder. Raises DataError."""
     dataset = load_npz(path, name=name)
-    if dataset.classes != ARCHIVES[name].classes:  # damage to the zip directory can hide the class names
+    if dataset.classes != PUBLISHED[name].classes:  # damage to the zip directory can hide the class names
         raise DataError(
-            f"{path} is damaged: its classes are not those of {ARCHIVES[name].title}",
+            f"{path} is damaged: its classes are not those of {PUBLISHED[name].title}",
             f"delete {path}, then download or import it again",
             reason="a file with the name of a published dataset must contain that dataset",
         )

@@ -1,14 +1,21 @@
 """`cifar-dsl data`."""
 
+import re
+import shutil
+
 import numpy as np
 import pytest
+from attrs import evolve
+from helpers.archives import idx, python_members, stand_in
 from PIL import Image
 
 from cifar_dsl.cli import data
 from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.training.datasets import load_dataset
+from cifar_dsl.training.datasets.catalogue import PUBLISHED
 from cifar_dsl.training.datasets.cifar import CIFAR10_CLASSES, CIFAR100_CLASSES
-from cifar_dsl.training.datasets.folder import import_folder
+from cifar_dsl.training.datasets.folder import find_tree, import_tree
+from cifar_dsl.training.datasets.idx import MNIST
 
 
 @pytest.fixture
@@ -26,7 +33,7 @@ def tree(tmp_path):
 
 def test_every_data_set_is_listed_with_where_it_is(cli, tmp_path):
     lines = {line.split()[0]: line for line in cli("data", "list").out.splitlines()}
-    assert set(lines) == {"cifar10", "cifar100", "shapes", "npz"}
+    assert set(lines) == {"cifar10", "cifar100", "mnist", "fashion_mnist", "svhn", "shapes", "npz"}
     assert lines["cifar10"].endswith("not downloaded; run `cifar-dsl data download cifar10`")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "cifar10.npz").write_bytes(b"")
@@ -36,8 +43,110 @@ def test_every_data_set_is_listed_with_where_it_is(cli, tmp_path):
 def test_a_tree_of_pictures_becomes_a_file_to_train_on(cli, tree, tmp_path):
     outcome = cli("data", "import", tree, "--to", "own.npz")
     assert outcome.code == 0
-    assert outcome.out == "6 + 4 images of 2 classes in own.npz\ntrain on them with --data npz:own.npz\n"
-    assert load_dataset("npz", path=tmp_path / "own.npz").classes == ("cat", "dog")
+    dataset = load_dataset("npz", path=tmp_path / "own.npz")
+    assert dataset.classes == ("cat", "dog")
+    assert outcome.out == (
+        f"6 + 4 images of 2 classes in own.npz, digest {dataset.digest[:12]}\ntrain on them with --data npz:own.npz\n"
+    )
+    with np.load(tmp_path / "own.npz") as file:
+        assert str(file["sha256"]) == dataset.digest
+
+
+def test_images_are_resized_made_grey_and_split(cli, tree, tmp_path):
+    outcome = cli("data", "import", tree / "train", "--to", "own.npz", "--resize", "6x4", "--grey", "--split", "0.4")
+    assert outcome.code == 0, outcome.err
+    dataset = load_dataset("npz", path=tmp_path / "own.npz")
+    assert dataset.x_train.shape == (4, 4, 6, 1)
+    assert dataset.y_test.tolist() == [0, 1]
+    assert dataset.origin.startswith("imported from train, decoded by Pillow ")
+    assert dataset.origin.endswith(", resized to 6x4, grey, 0.4 of each class for testing")
+
+
+@pytest.mark.parametrize("size", ["0", "x", "8x", "8x8x8", "-1", "513", "8.5", "²"])
+def test_a_wrong_size_is_refused(cli, tree, size):
+    outcome = cli("data", "import", tree, "--to", "own.npz", f"--resize={size}")
+    assert outcome.code == 2
+    assert "WIDTHxHEIGHT" in outcome.err
+
+
+@pytest.mark.parametrize("options", [("--grey",), ("--resize", "8")])
+def test_cifar10_of_another_kind_needs_a_file(cli, tmp_path, options):
+    write_tree(tmp_path / "ten", CIFAR10_CLASSES, 0)
+    outcome = cli("data", "import", "ten", *options)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--to ten.npz" in outcome.err
+
+
+def test_nothing_is_decoded_before_it_is_refused(cli, tree, tmp_path, monkeypatch):
+    """A refusal comes before the progress of thousands of pictures, not after it."""
+    monkeypatch.setattr("cifar_dsl.training.datasets.folder._decode", lambda *_: pytest.fail("a picture was decoded"))
+    write_tree(tmp_path / "ten", CIFAR10_CLASSES, 0)
+    assert cli("data", "import", "ten").code == 1
+    assert cli("data", "import", tree).code == 2
+    Image.new("RGB", (9, 8)).save(tree / "test" / "dog" / "1.png")  # the last one
+    outcome = cli("data", "import", tree, "--to", "own.npz")
+    assert outcome.code == 1
+    assert "1.png is 9x8 pixels, not 8x8" in outcome.err
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_the_advice_about_a_validation_folder_works(cli, tree, name):
+    (tree / "test").rename(tree / name)
+    outcome = cli("data", "import", tree, "--to", "own.npz")
+    assert outcome.code == 1
+    assert f"rename {tree / name} to {tree / 'test'}" in outcome.err
+    (tree / name).rename(tree / "test")
+    assert cli("data", "import", tree, "--to", "own.npz").code == 0
+
+
+def test_a_validation_folder_beside_a_test_folder_is_reported(cli, tree):
+    (tree / "val").mkdir()
+    outcome = cli("data", "import", tree, "--to", "own.npz")
+    assert outcome.code == 0
+    assert f"warning: {tree / 'val'} is left out" in outcome.err
+
+
+@pytest.mark.parametrize("lacks", ["train", "test"])
+def test_the_advice_about_a_missing_split_works(cli, tree, lacks):
+    """Without `train` and `test` in the folder, and with `train` only."""
+    if lacks == "test":
+        shutil.rmtree(tree / "test")
+    outcome = cli("data", "import", tree if lacks == "test" else tree / "train", "--to", "own.npz")
+    assert outcome.code == 1
+    command = re.search(r"`cifar-dsl (data import .* --split 0\.2)`", outcome.err)
+    assert command, outcome.err
+    assert cli(*command.group(1).replace("0.2", "0.4").split(), "--to", "own.npz").code == 0  # 0.2 of 3 is less than 1
+
+
+def test_fetched_files_of_mnist_become_the_dataset(cli, tmp_path, monkeypatch):
+    (tmp_path / "fetched").mkdir()
+    random = np.random.default_rng(0)
+    arrays = [each for n in (20, 10) for each in (random.integers(0, 256, (n, 28, 28), np.uint8), np.arange(n) % 10)]
+    files = []
+    for file, array in zip(MNIST.files, arrays, strict=True):
+        content = idx(array.astype(np.uint8))
+        (tmp_path / "fetched" / file.filename).write_bytes(content)
+        files.append(stand_in(file, content))
+    monkeypatch.setitem(PUBLISHED, "mnist", evolve(MNIST, parts=tuple(files)))
+    outcome = cli("data", "import", "fetched")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith("20 + 10 images of 10 classes in ")
+    assert outcome.out.endswith("train on them with --data mnist\n")
+    assert load_dataset("mnist").image_shape == (1, 28, 28)
+    refused = cli("data", "import", "fetched", "--grey")
+    assert refused.code == 2
+    assert "are for folders of images" in refused.err
+
+
+def test_a_pickled_look_alike_never_takes_the_place_of_cifar10(cli, tmp_path):
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    for name, content in python_members().items():
+        (tmp_path / name).write_bytes(content)
+    outcome = cli("data", "import", "cifar-10-batches-py")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "this is not the published CIFAR-10: it has 20 training and 4 test pictures" in outcome.err
+    assert not (tmp_path / "data").exists()
+    assert cli("data", "import", "cifar-10-batches-py", "--to", "own.npz").code == 0
 
 
 def test_classes_of_no_known_set_need_a_file(cli, tree):
@@ -65,7 +174,10 @@ def test_a_look_alike_never_takes_the_place_of_cifar10(cli, tmp_path):
 
 def test_cifar10_itself_is_kept(cli, tmp_path, monkeypatch):
     write_tree(tmp_path / "ten", CIFAR10_CLASSES, 0)
-    monkeypatch.setattr("cifar_dsl.training.datasets.cifar.CIFAR10_DIGEST", import_folder(tmp_path / "ten").digest)
+    monkeypatch.setattr("cifar_dsl.training.datasets.cifar.CIFAR10_COUNTS", (10, 10))
+    monkeypatch.setattr(
+        "cifar_dsl.training.datasets.cifar.CIFAR10_DIGEST", import_tree(find_tree(tmp_path / "ten")).digest
+    )
     assert cli("data", "import", "ten").code == 0
     assert (tmp_path / "data" / "cifar10.npz").exists()
 

@@ -8,13 +8,14 @@ import pytest
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one file, and counts what it sends."""
+    """Serves one file, or several, and counts what it sends."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.content = b""
+        self.contents: dict[str, bytes] = {}  # by path, in place of `content`
         self.kind = "application/gzip"
         self.break_after: int | None = None  # bytes of a body
         self.ranges = True
@@ -32,11 +33,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         wanted = self.headers.get("Range")
         self.server.requests.append(wanted)
+        content = self.server.contents.get(self.path, self.server.content)
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.server.ranges else 0
-        if start >= len(self.server.content):
+        if start >= len(content):
             self.send_error(416)
             return
-        body = self.server.content[start:]
+        body = content[start:]
         self.send_response(206 if start else 200)
         self.send_header("Content-Type", self.server.kind)
         self.send_header("Content-Length", str(len(body)))

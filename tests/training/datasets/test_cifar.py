@@ -1,16 +1,25 @@
 """The published archives, as tiny ones of the same format: served, placed by hand, damaged and hostile."""
 
+import hashlib
+import os
 import tarfile
 from pathlib import Path
 
 import attrs
 import numpy as np
 import pytest
-from helpers.archives import PER_MEMBER, file, members, pack, picture, published
+from helpers.archives import PER_MEMBER, file, members, pack, picture, published, python_members
 
 from cifar_dsl.foundation.errors import DataError
-from cifar_dsl.training.datasets import Dataset, cifar, data_directory, load_dataset
-from cifar_dsl.training.datasets.cifar import ARCHIVES, Archive, compare_to_published, load_or_download, read_archive
+from cifar_dsl.training.datasets import Dataset, catalogue, cifar, data_directory, load_dataset
+from cifar_dsl.training.datasets.catalogue import PUBLISHED, import_files
+from cifar_dsl.training.datasets.cifar import ARCHIVES, CIFAR10_PICKLED, Archive, compare_to_published
+from cifar_dsl.training.datasets.download import Checksum
+from cifar_dsl.training.datasets.published import load_or_download, read_files
+
+
+def read_archive(archive: Archive, path: Path) -> Dataset:
+    return read_files(archive, {archive.filename: path})
 
 
 @pytest.fixture
@@ -25,7 +34,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
     name = "cifar-10-binary.tar.gz"
     path = pack(tmp_path / name, [file(*member) for member in members(ARCHIVES["cifar10"]).items()])
     archive = published(ARCHIVES["cifar10"], path, f"http://127.0.0.1:1/{name}")
-    monkeypatch.setitem(cifar.ARCHIVES, "cifar10", archive)
+    monkeypatch.setitem(PUBLISHED, "cifar10", archive)
     return archive
 
 
@@ -91,7 +100,7 @@ def test_a_damaged_cache_is_not_replaced_silently(folder, offline):
 def test_an_archive_is_downloaded_verified_and_cached(folder, tmp_path, offline, server, monkeypatch):
     server.content = (tmp_path / offline.filename).read_bytes()
     online = attrs.evolve(offline, url=f"{server.url}/{offline.filename}")
-    monkeypatch.setitem(cifar.ARCHIVES, "cifar10", online)
+    monkeypatch.setitem(PUBLISHED, "cifar10", online)
     reports = []
     first = load_dataset("cifar10", data_dir=folder, progress=lambda *news: reports.append(news))
     assert reports[-1] == (online.size, online.size, online.url)
@@ -198,9 +207,79 @@ def test_the_data_folder_is_the_argument_then_the_environment_then_the_cache(mon
 
 
 def test_names_that_do_not_fit_the_path_are_refused(tmp_path):
-    with pytest.raises(DataError, match="unknown dataset 'mnist'"):
-        load_dataset("mnist")
+    with pytest.raises(DataError, match="unknown dataset 'imagenet'"):
+        load_dataset("imagenet")
     with pytest.raises(DataError, match="'npz' needs"):
         load_dataset("npz")
     with pytest.raises(DataError, match="'shapes' takes no path"):
         load_dataset("shapes", path=tmp_path)
+
+
+@pytest.fixture
+def pickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tiny archive that counts as the published Python version."""
+    path = pack(tmp_path / "cifar-10-python.tar.gz", [file(*member) for member in python_members().items()])
+    content = path.read_bytes()
+    checksum = Checksum("md5", hashlib.md5(content).hexdigest())
+    source = attrs.evolve(
+        CIFAR10_PICKLED, archive=attrs.evolve(CIFAR10_PICKLED.archive, size=len(content), checksum=checksum)
+    )
+    monkeypatch.setattr(catalogue, "CIFAR10_PICKLED", source)
+    return path
+
+
+def test_the_python_version_holds_the_same_dataset_packed_and_extracted(pickled, tmp_path, offline):
+    expected = read_archive(offline, tmp_path / offline.filename)
+    packed = import_files(pickled)
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    for name, content in python_members().items():
+        (folder / Path(name).name).write_bytes(content)
+    extracted = import_files(folder)
+    for one in (packed, extracted):
+        assert (one.digest, one.classes, one.name) == (expected.digest, expected.classes, "cifar10")
+    assert import_files(pickled.parent).digest == expected.digest  # a folder that holds the archive
+
+
+def test_another_file_under_the_name_of_the_python_version_is_never_opened(pickled, monkeypatch):
+    pickled.write_bytes(b"x" * len(pickled.read_bytes()))
+    monkeypatch.setattr(tarfile, "open", lambda *_, **__: pytest.fail("an archive was opened before it was checked"))
+    with pytest.raises(DataError, match="is not the published archive") as caught:
+        import_files(pickled)
+    assert "MD5" in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("data_batch_2", b"\x80\x02}."),
+        ("data_batch_2", b"\x80\x02cos\nsystem\nU\x04true\x85R."),
+        ("test_batch", b""),
+        ("data_batch_3", None),
+    ],
+)
+def test_a_damaged_extracted_version_is_refused(tmp_path, name, content):
+    for member, whole in python_members().items():
+        (tmp_path / Path(member).name).write_bytes(whole)
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match="is not the extracted Python version of CIFAR-10"):
+        import_files(tmp_path)
+
+
+def test_a_fifo_among_the_extracted_files_is_refused(tmp_path):
+    for member, whole in python_members().items():
+        (tmp_path / Path(member).name).write_bytes(whole)
+    (tmp_path / "data_batch_1").unlink()
+    os.mkfifo(tmp_path / "data_batch_1")
+    with pytest.raises(DataError) as caught:
+        import_files(tmp_path)
+    assert "not a regular file" in caught.value.reason
+
+
+def test_a_file_of_another_name_is_refused_with_the_known_names(tmp_path):
+    (tmp_path / "data.zip").write_bytes(b"")
+    with pytest.raises(DataError, match=r"cifar-10-python\.tar\.gz"):
+        import_files(tmp_path / "data.zip")
+    assert import_files(tmp_path) is None

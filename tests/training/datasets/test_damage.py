@@ -17,7 +17,8 @@ import pytest
 from helpers.archives import file, members, pack, published
 
 from cifar_dsl.foundation.errors import DataError
-from cifar_dsl.training.datasets import Dataset, cifar, load_dataset
+from cifar_dsl.training.datasets import Dataset, load_dataset
+from cifar_dsl.training.datasets.catalogue import PUBLISHED
 from cifar_dsl.training.datasets.cifar import ARCHIVES
 
 _DAMAGES = 100
@@ -30,7 +31,7 @@ def whole(tmp_path: Path, server, monkeypatch: pytest.MonkeyPatch) -> bytes:
     entries = [file(*member) for member in members(ARCHIVES["cifar10"]).items()]
     path = pack(tmp_path / _NAME, entries)
     archive = published(ARCHIVES["cifar10"], path, f"{server.url}/{_NAME}")
-    monkeypatch.setitem(cifar.ARCHIVES, "cifar10", archive)
+    monkeypatch.setitem(PUBLISHED, "cifar10", archive)
     server.content = path.read_bytes()
     return server.content
 
@@ -151,18 +152,19 @@ def test_a_killed_download_is_repaired(whole, server, tmp_path):
     The network decides the length of each chunk, at most 1 MiB. The limits are further apart than that, so every kill
     leaves less than the next limit.
     """
-    archive = cifar.ARCHIVES["cifar10"]
+    archive = ARCHIVES["cifar10"]
     target = tmp_path / "data" / _NAME
     target.parent.mkdir()
     server.content = os.urandom(8_000_000)
     (tmp_path / "expected").write_bytes(server.content)
     archive = attrs.evolve(published(archive, tmp_path / "expected", archive.url))
     program = (
-        "import os, signal, sys; from pathlib import Path; from cifar_dsl.training.datasets.download import download\n"
+        "import os, signal, sys; from pathlib import Path\n"
+        "from cifar_dsl.training.datasets.download import Checksum, download\n"
         "url, target, size, sha256, limit = sys.argv[1:]\n"
         "def progress(done, total, what):\n"
         "    if done >= int(limit): os.kill(os.getpid(), signal.SIGKILL)\n"
-        "download(url, Path(target), size=int(size), sha256=sha256, progress=progress)\n"
+        "download(url, Path(target), size=int(size), checksum=Checksum('sha256', sha256), progress=progress)\n"
     )
     for limit in (1, 2_000_000, 4_000_000, 6_000_000, 8_000_000):
         arguments = [archive.url, target, archive.size, archive.sha256, limit]

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from cifar_dsl.foundation.errors import DataError, DownloadError
-from cifar_dsl.training.datasets.download import download
+from cifar_dsl.training.datasets.download import Checksum, download
 
 CONTENT = bytes(i * 7 % 251 for i in range(300_000))
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
+SHA256 = Checksum("sha256", hashlib.sha256(CONTENT).hexdigest())
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def part_of(target: Path) -> Path:
 
 
 def fetch(server, target: Path, **changes: object) -> None:
-    download(server.url, target, **{"size": len(CONTENT), "sha256": SHA256, **changes})
+    download(server.url, target, **{"size": len(CONTENT), "checksum": SHA256, **changes})
 
 
 def test_a_download_reports_progress_and_leaves_only_the_file(server, target):
@@ -96,7 +96,7 @@ def test_one_flipped_bit_is_detected_and_the_next_download_repairs_it(server, ta
     server.content = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
     with pytest.raises(DownloadError, match="not the expected file") as caught:
         fetch(server, target)
-    assert SHA256 in caught.value.reason
+    assert str(SHA256) in caught.value.reason
     assert list(target.parent.iterdir()) == []
     server.content = CONTENT
     fetch(server, target)
@@ -118,7 +118,7 @@ def test_an_interruption_keeps_the_downloaded_bytes(server, target):
 
 def test_an_unreachable_server_is_reported(server, target):
     with pytest.raises(DownloadError, match=r"cannot download http://127\.0\.0\.1:1/"):
-        download("http://127.0.0.1:1/data.tar.gz", target, size=1, sha256="")
+        download("http://127.0.0.1:1/data.tar.gz", target, size=1, checksum=SHA256)
 
 
 def test_a_missing_page_is_reported(server, target):
