@@ -13,11 +13,11 @@ from attrs import evolve, fields
 from cifar_dsl import compiler
 from cifar_dsl.compiler import Analysis, Library, analyze, analyze_text, examine
 from cifar_dsl.experiments.jobs import Job
-from cifar_dsl.foundation.errors import RunError, UserError
+from cifar_dsl.foundation.errors import RunError, SpecWarning, UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.language.diagnostics import nearest
+from cifar_dsl.language.diagnostics import Diagnostic, nearest, render_concise
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.operations.recipe import DATASETS
 from cifar_dsl.runs import Run, SpecIdentity, find_runs, open_run, run_path
@@ -77,6 +77,13 @@ class Spec:
     def changes(self) -> tuple[str, ...]:
         """The changes from its base, one phrase each."""
         return self.identity.changes
+
+    @cached_property
+    def warnings(self) -> "tuple[Diagnostic, ...]":
+        """The warnings of `cifar-dsl check` about its text, except those that comments `# allow:` silence."""
+        from cifar_dsl.compiler.lints.inspection import warnings
+
+        return warnings(self.analysis)
 
     @property
     def text(self) -> str:
@@ -238,7 +245,8 @@ def train(
 
     `data` replaces the dataset in the spec: a name such as `shapes`, or `npz:PATH`. `overrides` have the syntax of
     `--set`. `listener` receives the events of the training. `options` are the fields of `RunOptions`, such as `device`,
-    `threads`, `runs` and `retrain`; see `cifar-dsl train --help`. Raises SpecError, DataError, DeviceError, EngineError
+    `threads`, `runs` and `retrain`; see `cifar-dsl train --help`. Issues each of the spec's `warnings` as a
+    SpecWarning, a Python warning. Raises SpecError, DataError, DeviceError, EngineError
     and RunError; UserError for an option out of bounds.
     """
     from cifar_dsl.training.device import choose_device
@@ -248,6 +256,8 @@ def train(
     chosen = RunOptions(**options)
     choice = choose_device(chosen.device)
     loaded = with_overrides(spec, *overrides) if isinstance(spec, Spec) else load(spec, overrides=overrides)
+    for warning in loaded.warnings:
+        warnings.warn("; ".join([render_concise(warning), *warning.help]), SpecWarning, stacklevel=2)
     spec, dataset = open_data(loaded, data, data_dir=chosen.data_dir, warn=_warn)
     if not chosen.retrain and (complete := find_run(spec, chosen.runs, seed, dataset.digest)):
         return complete
@@ -307,7 +317,7 @@ def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> Ru
     """Find the complete run with this fingerprint and seed, under any name; None if there is none.
 
     With `digest`, the run must have used the dataset with this digest. Raises RunError if the folder for such a run
-    holds one on another dataset of the same name.
+    holds a damaged one, or one on another dataset of the same name.
     """
     for run in find_runs(runs, spec.fingerprint):
         record = run.record()
@@ -315,8 +325,10 @@ def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> Ru
             return run
     place = run_path(runs, spec.identity, seed)
     if place.exists():
+        run = open_run(place)
+        run.result()
         raise RunError(
-            f"{place} was trained on a different dataset that is also called {open_run(place).record().data.name}",
+            f"{place} was trained on a different dataset that is also called {run.record().data.name}",
             "keep the runs apart with --runs, or replace the old one with --retrain",
         )
     return None

@@ -52,12 +52,17 @@ def inert(message: str) -> str:
     return "\n".join(map(visible, message.split("\n")))
 
 
+def print_diagnostic(diagnostic: Diagnostic, *, err: bool = False) -> None:
+    """Print a diagnostic and an empty line, on stdout or stderr."""
+    click.echo(shown(diagnostic, err=err) + "\n", err=err)
+
+
 def print_error(error: Exception) -> bool:
     """Print an error that the user can fix on stderr. Returns False for any other error."""
     match error:
         case SpecError():
             for diagnostic in error.diagnostics:
-                click.echo(shown(diagnostic, err=True) + "\n", err=True)
+                print_diagnostic(diagnostic, err=True)
             note(counted(len(error.diagnostics), "error"))
         case UserError():
             note(f"error: {visible(error.message)}")

@@ -9,6 +9,7 @@ from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.compare import Contestant, train_and_compare
 from cifar_dsl.cli.output import counted, note, print_result, shown
+from cifar_dsl.cli.warnings import print_warnings
 from cifar_dsl.experiments.sweep import Grid, Point, make_grid
 from cifar_dsl.foundation.text import columns, in_short
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
@@ -43,6 +44,8 @@ def command(spec: Path, axes: tuple[str, ...], root: Path | None, dry_run: bool,
     """  # noqa: D301  # click wants the character \b itself
     contestants = _contestants(spec, root, make_grid(axes), options)
     if dry_run:
+        if not options.quiet:
+            print_warnings(each.spec.analysis for each in contestants)
         return _list(contestants, options)
     return train_and_compare(contestants, evolve(options, baseline=options.baseline or contestants[0].display_name))
 

@@ -12,6 +12,7 @@ from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.dry_run import dry_run_of
 from cifar_dsl.cli.output import note, warn
+from cifar_dsl.cli.warnings import print_warnings
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.language.diagnostics.render import visible
@@ -80,6 +81,8 @@ def command(
     if options.validation is not None:
         overrides = (*overrides, f"train.validation={options.validation}")
     loaded = api.load(spec, root=root, overrides=overrides)
+    if not options.quiet:
+        print_warnings([loaded.analysis])
     if dry_run:
         dry_run_of(loaded, options.data, options.device)
         return 0

@@ -21,6 +21,10 @@ class CifarDslError(Exception):
     """The base class of all exceptions below. Never raised itself."""
 
 
+class SpecWarning(UserWarning):
+    """A likely mistake in a spec, as `cifar-dsl check` reports it. Issued by `cifar_dsl.train`; not an exception."""
+
+
 class UserError(CifarDslError):
     """An error other than in a spec that the user can fix: `message` states the problem, `help` the fix.
 
