@@ -10,11 +10,13 @@ from attrs import evolve
 
 from cifar_dsl.cli import arguments, results
 from cifar_dsl.cli.click_options import GroupedCommand, with_options
-from cifar_dsl.cli.output import note, print_error, warn
+from cifar_dsl.cli.output import counted, note, print_error, warn
 from cifar_dsl.cli.spec_paths import NamedSpecs
-from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.cli.warnings import print_warnings
+from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import SpecError
+from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.training.options import CompareOptions
 
 if TYPE_CHECKING:
@@ -44,12 +46,15 @@ def command(specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | Non
     same data. Prints a table with findings, and writes them to OUT as comparison.md, .csv, .json and .tex (LaTeX), with
     a chart (.png, .svg) and a self-contained report.html.
     """
-    contestants = _load(NamedSpecs(specs, root, descends=False), overrides, options)
-    return 1 if contestants is None else train_and_compare(contestants, options)
+    left_out: list[str] = []
+    contestants = _load(NamedSpecs(specs, root, descends=False), overrides, options, left_out)
+    return train_and_compare(contestants, options, left_out)
 
 
-def _load(named: NamedSpecs, overrides: tuple[str, ...], options: CompareOptions) -> list[Contestant] | None:
-    """The specs; None if any has errors. All are checked before any is trained.
+def _load(
+    named: NamedSpecs, overrides: tuple[str, ...], options: CompareOptions, left_out: list[str]
+) -> list[Contestant]:
+    """The specs that can be trained; prints the errors of the others, which become `left_out`.
 
     Specs of one name are displayed by their files; of those that also have one fingerprint, only the first is kept.
     """
@@ -58,22 +63,29 @@ def _load(named: NamedSpecs, overrides: tuple[str, ...], options: CompareOptions
     loaded: list[tuple[Path, api.Spec]] = []
     if (skipped := named.skipped_in_words()) and not options.quiet:
         note(skipped)
-    has_errors = bool(list(map(print_error, named.unreadable)))
+    for unreadable in named.unreadable:
+        print_error(unreadable)
+        left_out.append(f"{unreadable.filename}: {unreadable.strerror}")
     for item in named.specs:
         try:
             spec = api.load(item.path, root=item.root, overrides=overrides)
-        except SpecError as error:
-            has_errors = print_error(error)
+            spec.analysis.require_recipe()
+        except (SpecError, RunError) as error:
+            left_out.append(f"{item.path}: {_why(error)}")
         else:
             loaded.append((item.path, spec))
-    if has_errors:
-        return None
     distinct = {(spec.name, spec.fingerprint): (path, spec) for path, spec in reversed(loaded)}  # the first of equals
     count = Counter(name for name, _ in distinct)
     return [
         Contestant(spec, spec.name if count[spec.name] == 1 else str(path.with_suffix("")), spec.changes)
         for path, spec in reversed(distinct.values())
     ]
+
+
+def _why(error: SpecError | RunError) -> str:
+    """Print the error of a spec that is left out, and return it in short."""
+    print_error(error)
+    return counted(len(error.diagnostics), "error") if isinstance(error, SpecError) else error.message
 
 
 def open_data(contestants: Sequence[Contestant], options: CompareOptions) -> "list[tuple[Contestant, Dataset]]":
@@ -93,15 +105,50 @@ def open_data(contestants: Sequence[Contestant], options: CompareOptions) -> "li
     return [(evolve(each, spec=spec), dataset) for each, (spec, dataset) in zip(contestants, opened, strict=True)]
 
 
-def train_and_compare(contestants: Sequence[Contestant], options: CompareOptions) -> int:
-    """Train what has no run yet, compare all runs, and print and write the results. Returns the exit code."""
+def _open_those_that_fit(
+    contestants: Sequence[Contestant], options: CompareOptions, left_out: list[str]
+) -> "list[tuple[Contestant, Dataset]]":
+    """Like `open_data`; prints the errors of specs that don't fit their data, which become `left_out`."""
+    try:
+        return open_data(contestants, options)
+    except SpecError:
+        fitting = []
+        for each in contestants:
+            try:
+                open_data([each], options)
+            except SpecError as error:
+                left_out.append(f"{each.display_name}: {_why(error)}")
+            else:
+                fitting.append(each)
+        return open_data(fitting, options)
+
+
+def train_and_compare(contestants: Sequence[Contestant], options: CompareOptions, left_out: Sequence[str] = ()) -> int:
+    """Train what has no run yet, compare all runs, and print and write the results. Returns the exit code.
+
+    `left_out` are the specs that can't be compared, each with the reason. They and damaged runs are listed at the end.
+    """
     from cifar_dsl.experiments.comparison import check_baseline
 
-    check_baseline([each.display_name for each in contestants], options.baseline)
+    omitted = list(left_out)
+    code = 0
+    if contestants:
+        check_baseline([each.display_name for each in contestants], options.baseline)
+        if not (options.quiet or options.no_train):
+            print_warnings(each.spec.analysis for each in contestants)
+        code = _train_and_compare(contestants, options, omitted)
+    if omitted:
+        note("left out of the comparison:")
+        for line in dict.fromkeys(omitted):
+            note(f"  {visible(line)}")
+    return code or int(bool(omitted))
+
+
+def _train_and_compare(contestants: Sequence[Contestant], options: CompareOptions, left_out: list[str]) -> int:
     compared: list[tuple[Contestant, str | None]] = [(each, None) for each in contestants]
     code = 0
     if not options.no_train or options.data is not None:
-        opened = open_data(contestants, options)
+        opened = _open_those_that_fit(contestants, options, left_out)
         compared = [(each, dataset.digest) for each, dataset in opened]
         if not options.no_train:
             from cifar_dsl.cli.jobs import train_missing
@@ -109,33 +156,43 @@ def train_and_compare(contestants: Sequence[Contestant], options: CompareOptions
             results.prepare(options.out)  # fail now, not after hours of training
             trained = [(each.spec, dataset) for each, dataset in opened]
             display_names = {each.spec.fingerprint: each.display_name for each, _ in reversed(opened)}
-            outcome = train_missing(trained, options, display_names=display_names)
+            outcome = train_missing(trained, options, display_names=display_names, left_out=left_out)
             code = outcome.exit_code
             if outcome.stop.wanted():
                 return code
-    comparison = _compare(compared, options)
+    if not compared:
+        return 1
+    comparison = _compare(compared, options, left_out)
     results.show(comparison)
     results.write(comparison, [each.spec for each, _ in compared], options)
     return code or int(any(row.mean is None for row in comparison.rows))
 
 
-def _compare(compared: Sequence[tuple[Contestant, str | None]], options: CompareOptions) -> "Comparison":
-    """Compare the runs whose data has the digest beside their spec; all its runs if that is None."""
-    from cifar_dsl.experiments.comparison import ComparedSpec, compare
-    from cifar_dsl.runs import Run, failed_runs, find_runs
+def _compare(
+    compared: Sequence[tuple[Contestant, str | None]], options: CompareOptions, left_out: list[str]
+) -> "Comparison":
+    """Compare the runs whose data has the digest beside their spec; all its runs if that is None.
+
+    Runs that can't be read become `left_out`.
+    """
+    from cifar_dsl.experiments.comparison import ComparedSpec, compare, readable_runs
+    from cifar_dsl.runs import Run
 
     def on_data(runs: Sequence[Run], digest: str | None) -> tuple[Run, ...]:
         return tuple(run for run in runs if digest in {None, run.record().data.digest})
 
-    entries = [
-        ComparedSpec(
-            display_name=each.display_name,
-            spec=evolve(each.spec.identity, changes=each.changes),
-            parameters=each.spec.graph.cost.parameters,
-            macs=each.spec.graph.cost.macs,
-            runs=on_data(find_runs(options.runs, each.spec.fingerprint), digest),
-            failed=on_data(failed_runs(options.runs, each.spec.fingerprint), digest),
+    entries = []
+    for each, digest in compared:
+        found = readable_runs(options.runs, each.spec.fingerprint)
+        left_out += [error.message for error in found.errors]
+        entries.append(
+            ComparedSpec(
+                display_name=each.display_name,
+                spec=evolve(each.spec.identity, changes=each.changes),
+                parameters=each.spec.graph.cost.parameters,
+                macs=each.spec.graph.cost.macs,
+                runs=on_data(found.complete, digest),
+                failed=on_data(found.failed, digest),
+            )
         )
-        for each, digest in compared
-    ]
     return compare(entries, options.baseline, all_pairs=options.pairs)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +19,7 @@ from cifar_dsl.cli.progress import JobsProgress
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.experiments.jobs import Executor, InlineExecutor, Job, LocalExecutor
 from cifar_dsl.experiments.trackers import TrackerDispatcher, require
+from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.language.diagnostics.render import visible
@@ -80,10 +82,12 @@ def train_missing(
     options: TrainOptions,
     *,
     display_names: Mapping[str, str] | None = None,
+    left_out: list[str] | None = None,
 ) -> Outcome:
     """Train the missing runs of these specs and seeds; specs with equal fingerprints share runs.
 
-    `display_names` replace names in messages, by fingerprint.
+    `display_names` replace names in messages, by fingerprint. Raises RunError for a damaged run, unless the errors of
+    damaged runs become `left_out`.
     """
     wanted: dict[str, tuple[api.Spec, Dataset]] = {}
     for spec, dataset in opened:
@@ -92,7 +96,7 @@ def train_missing(
         (spec, dataset, seed)
         for spec, dataset in wanted.values()
         for seed in options.all_seeds
-        if options.retrain or not api.find_run(spec, options.runs, seed, dataset.digest)
+        if options.retrain or _is_missing(spec, options.runs, seed, dataset.digest, left_out)
     ]
     to_train = {spec.fingerprint: (spec.analysis, dataset) for spec, dataset, _ in missing}.values()
     confirm_size([analysis for analysis, _ in to_train], yes=options.yes)
@@ -114,6 +118,16 @@ def train_missing(
     if not options.quiet and missing:
         note(f"device  {plan.description}")
     return run_jobs(jobs, options, plan.executor)
+
+
+def _is_missing(spec: "api.Spec", runs: Path, seed: int, digest: str, left_out: list[str] | None) -> bool:
+    try:
+        return api.find_run(spec, runs, seed, digest) is None
+    except RunError as error:
+        if left_out is None:
+            raise
+        left_out.append(error.message)
+        return False
 
 
 def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | None = None) -> Outcome:

@@ -46,9 +46,9 @@ class NamedSpecs:
         expanded: dict[Path, SpecPath] = {}
         for name in self.names:
             for item in self._expand(name):
-                expanded.setdefault(item.path, item)
+                expanded.setdefault(item.path.absolute(), item)
         self.specs = list(expanded.values())
-        self.skipped = [path for path in dict.fromkeys(self.skipped) if path not in expanded]
+        self.skipped = [path for path in dict.fromkeys(self.skipped) if path.absolute() not in expanded]
 
     def _expand(self, name: str) -> list[SpecPath]:
         path, errors = Path(name), len(self.unreadable)

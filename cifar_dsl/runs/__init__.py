@@ -21,7 +21,7 @@ At times there are others beside it:
 """
 
 from cifar_dsl.runs.failures import record_failure
-from cifar_dsl.runs.folder import Run, failed_runs, find_runs, open_partial, open_run
+from cifar_dsl.runs.folder import Run, failed_runs, find_runs, open_partial, open_run, runs_in_place
 from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
 from cifar_dsl.runs.places import (
     BEST,
@@ -75,4 +75,5 @@ __all__ = [
     "partial_path",
     "record_failure",
     "run_path",
+    "runs_in_place",
 ]

@@ -118,9 +118,22 @@ def open_run(path: Path) -> Run:
 
 
 def find_runs(root: Path, fingerprint: str) -> list[Run]:
-    """The complete runs of a fingerprint below `root`, by seed, then by path."""
-    runs = [run for folder in root.glob(f"*-{fingerprint}") if folder.is_dir() for run in complete_runs(folder)]
-    return sorted(runs, key=lambda run: (run.record().seed, run.path))
+    """The complete runs of a fingerprint below `root` whose record can be read, by seed, then by path."""
+    seeds: dict[Run, int] = {}
+    for run in runs_in_place(root, fingerprint):
+        with suppress(RunError):  # it is damaged, or incomplete
+            run.result()
+            seeds[run] = run.record().seed
+    return sorted(seeds, key=lambda run: (seeds[run], run.path))
+
+
+def runs_in_place(root: Path, fingerprint: str) -> list[Run]:
+    """The folders in the places of runs of a fingerprint below `root`, by path: complete runs and damaged ones."""
+    folders = [folder for folder in root.glob(f"*-{fingerprint}") if folder.is_dir()]
+    for folder in folders:
+        restore_replaced(folder)
+    places = [path for folder in folders for path in folder.glob("**/seed-*") if PLACE.fullmatch(path.name)]
+    return [Run(place) for place in sorted(places, key=natural_order) if place.is_dir()]
 
 
 def failed_runs(root: Path, fingerprint: str) -> list[Run]:
@@ -147,10 +160,15 @@ def restore(place: Path, *, is_ours: bool = False) -> None:
         replaced_path(place).rename(place)
 
 
-def complete_runs(folder: Path) -> Iterator[Run]:
-    """The complete runs below a folder, by path."""
+def restore_replaced(folder: Path) -> None:
+    """Move all runs below `folder` back that crashes left beside their places; see `restore`."""
     for replaced in [path for path in folder.glob("**/seed-*.replaced") if FOLDER.fullmatch(path.name)]:
         restore(replaced.with_suffix(""))
+
+
+def complete_runs(folder: Path) -> Iterator[Run]:
+    """The complete runs below a folder, by path."""
+    restore_replaced(folder)
     for result in sorted(folder.glob(f"**/seed-*/{RESULT}"), key=natural_order):
         if PLACE.fullmatch(result.parent.name):
             yield Run(result.parent)

@@ -120,11 +120,10 @@ def test_a_baseline_that_is_none_of_the_specs_is_refused_before_training(compare
     assert not (tmp_path / "runs").exists()
 
 
-def test_one_wrong_spec_stops_everything_before_training(compare, wrong, tmp_path):
+def test_errors_are_shown_before_training(compare, wrong):
     outcome = compare()
-    assert (outcome.code, outcome.out) == (1, "")
-    assert f"{wrong.name}:3:20" in outcome.err
-    assert not (tmp_path / "runs").exists()
+    assert outcome.code == 1
+    assert outcome.err.index(f"{wrong.name}:3:20") < outcome.err.index("runs: 0 exist, 3 to train")
 
 
 def test_a_run_that_diverged_is_shown_and_not_averaged(compare, tmp_path):
@@ -373,3 +372,65 @@ def test_a_folder_with_specs_only_below_is_a_usage_error_that_names_them(cli, sp
     outcome = cli("compare", specs / "above")
     assert outcome.code == 2
     assert f"in {specs / 'above'} itself; its subfolders with specs: {specs / 'above' / 'zoo'} (1)." in outcome.err
+
+
+# ---- broken specs and runs
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("arch broken\ninput 3x32x32\nmodel { flatten -> dens(10) }\n", "1 error"),
+        ("arch broken\ninput 3x32x32\nmodel { flatten -> dense(10) }\n", "`broken` has no recipe: "),
+        ('arch broken extends "tiny.arch"\ninput 1x28x28\ntrain { data npz("0123456789abcdef") }\n', "1 error"),
+        ("library broken\n", "1 error"),
+    ],
+    ids=["error", "no_recipe", "other_images", "library"],
+)
+def test_a_broken_spec_is_left_out_and_listed(compare, make_spec, text, reason):
+    path = make_spec("broken", text)
+    outcome = compare()
+    assert outcome.code == 1
+    assert list(table(outcome)) == ["tiny", "longer", "wider"]
+    assert "runs: 0 exist, 3 to train" in outcome.err
+    _, _, listed = outcome.err.partition("left out of the comparison:\n")
+    name = "broken" if "28x28" in text else path
+    assert listed.startswith(f"  {name}: {reason}")
+    assert len(listed.splitlines()) == 1
+
+
+def test_a_comparison_of_broken_specs_only(cli, make_spec, tmp_path):
+    path = make_spec("broken", "arch broken\ninput 3x32x32\nmodel { flatten -> dens(10) }\n")
+    outcome = cli("compare", path)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.endswith(f"left out of the comparison:\n  {path}: 1 error\n")
+    assert not (tmp_path / "comparison").exists()
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("name", ["run.json", "result.json", "metrics.jsonl", PREDICTIONS])
+@pytest.mark.parametrize("more", [(), ("--no-train",)], ids=["train", "no_train"])
+def test_a_broken_run_is_left_out_and_listed(compare, tmp_path, name, more):
+    assert compare("--seeds", 2).code == 0
+    (broken,) = tmp_path.glob("runs/longer-*/seed-1")
+    _truncate(broken / name)
+    outcome = compare("--seeds", 2, *more)
+    assert outcome.code == 1
+    rows = table(outcome)
+    assert list(rows) == ["tiny", "longer", "wider"]
+    _, _, listed = outcome.err.partition("left out of the comparison:\n")
+    (line,) = listed.splitlines()
+    assert line.startswith(f"  runs/{broken.parent.name}/seed-1/{name}")
+    assert json.loads((tmp_path / "comparison" / "comparison.json").read_text())["rows"][1]["seeds"] == [0]
+
+
+def test_a_run_without_a_result_in_the_place_of_a_complete_one(compare, tmp_path):
+    assert compare("-q").code == 0
+    (broken,) = tmp_path.glob("runs/longer-*/seed-0")
+    (broken / "result.json").unlink()
+    outcome = compare()
+    assert outcome.code == 1
+    assert "longer" in outcome.err.partition("left out of the comparison:\n")[2]
