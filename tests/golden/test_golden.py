@@ -64,6 +64,7 @@ def test_public_names() -> None:
         "Spec",
         "SpecError",
         "SpecIdentity",
+        "SpecWarning",
         "StepsDone",
         "StoppedError",
         "SweepError",
@@ -186,7 +187,8 @@ def test_a_new_run_lies_where_the_recorded_one_does_and_is_like_it(tmp_path: Pat
 
 def test_training_from_python_is_training_from_the_command_line(runs: Path, tmp_path: Path) -> None:
     data = f"npz:{pictures(tmp_path / 'pictures.npz')}"
-    found = cifar_dsl.train(RECORDED / "small.arch", data=data, runs=runs, threads=1)
+    with pytest.warns(cifar_dsl.SpecWarning, match="W0203"):
+        found = cifar_dsl.train(RECORDED / "small.arch", data=data, runs=runs, threads=1)
     assert found.path == runs / COMPLETE.relative_to(RECORDED)
     assert found.result().accuracy == _read(COMPLETE / "result.json")["accuracy"]
     state, direct = (cifar_dsl.load_trained(one, raw=True).state_dict() for one in (found, COMPLETE))
