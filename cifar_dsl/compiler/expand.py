@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from attrs import evolve
 
+from cifar_dsl.compiler import translation
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.branches import SEPARATE, is_identity, passes_on, separated, separation
 from cifar_dsl.compiler.builtin_names import BUDGETS
@@ -176,6 +177,11 @@ class _Expander:
                 flow = self._control(kind, scope, flow, Place(path))
                 self._draft.enclose(mark, path, "part", element.label.text, flow)
                 return flow
+            case nodes.Operation(operands=operands) if any(
+                isinstance(one, nodes.Name) and isinstance(scope.lookup(one.text), Tensor) for one in operands
+            ) and (advice := translation.joined(kind)):
+                message = "a stage is expected here, but this computes a value"
+                raise self._reporter.error("E0213", message, kind.span, meant=advice)
             case _:
                 value = self._evaluator.evaluate(kind, scope, flow)
                 return self._not_a_stage(kind.span, value)
@@ -216,6 +222,7 @@ class _Expander:
                     f"a loop iterates over a list, but this is {describe(value)}",
                     loop.start.span,
                     help=help_text,
+                    meant=translation.rounds(loop.start, value),
                 )
             items = value
             literal = self._literal(loop.start)

@@ -1,5 +1,6 @@
 """Advice for recipes with the habits of PyTorch, Keras, timm and YAML; `operations.foreign_names` holds the names."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from cifar_dsl.compiler.program import with_argument
@@ -54,11 +55,11 @@ def unknown_setting(given: nodes.Setting, known: Mapping[str, Setting], settings
         if target in settings:
             return Translation(Advice(f"delete it: `{settings[target].span.text}` sets this", _deleted(given)), target)
         return Translation(writing(given.span, text, is_safe=equivalent.is_exact), target)
-    found = _argument(given, known, settings) or _choice(given, known, settings)
-    if found:
-        return found
     if equivalent and equivalent.note:
-        return Translation(Advice(equivalent.note, _deleted(given)))
+        target = next((one for one in re.findall(r"`(\w+)`", equivalent.note) if one in known), "")
+        return Translation(Advice(equivalent.note, _deleted(given)), target)
+    if found := _argument(given, known, settings) or _choice(given, known, settings):
+        return found
     near = nearest(name.text, known)
     return Translation(Advice.to_write(name.span, near), near) if near else None
 

@@ -63,6 +63,42 @@ def hyphenated(node: object) -> str | None:
 # ---- stages
 
 
+def joined(operation: nodes.Operation) -> Advice | None:
+    """The advice for a sum or product of tensors: a join."""
+    join = {"+": "add", "*": "mul"}.get(operation.operators[0])
+    if join is None or len(set(operation.operators)) > 1:
+        return None
+    branches = " | ".join(operand.span.text for operand in operation.operands)
+    return writing(operation.span, f"{join} {{ {branches} }}", is_safe=True)
+
+
+def stage_expression(node: nodes.Expression | nodes.Compound) -> Advice | None:
+    """The advice for an expression of layers where a stage is expected: a list, a comment, or a join."""
+    if isinstance(node, nodes.Prefixed) and node.operator == "-" and _is_layer(node.operand):
+        return writing(node.span, node.operand.span.text, is_safe=True, why="stages have no `-` in front")
+    if not isinstance(node, nodes.Operation) or not any(map(_is_layer, node.operands)):
+        return None
+    first = node.operands[0]
+    rest = Span(first.span.source, first.span.end, node.span.end).text
+    if _is_layer(first) and (comment := re.fullmatch(r"\s*(?://|--+)\s*(.*)", rest)):
+        text = f"{first.span.text}  # {comment[1]}"
+        return writing(node.span, text, is_safe=True, why="comments start with `#`")
+    return joined(node)
+
+
+def _is_layer(node: nodes.Expression) -> bool:
+    """Whether an expression is a layer, in any spelling."""
+    name = (
+        node.text
+        if isinstance(node, nodes.Name)
+        else node.callee.text
+        if isinstance(node, nodes.CallExpression)
+        else ""
+    )
+    equivalent = foreign_names.LAYERS.get(name)
+    return name in LAYERS or bool(equivalent and equivalent.is_name)
+
+
 def whole_stage(name: nodes.Identifier, call: nodes.CallExpression | None) -> Advice | None:
     """The advice for an unknown stage that something else than a name replaces."""
     equivalent = foreign_names.LAYERS.get(name.text)
@@ -118,6 +154,12 @@ def loop_range(start: nodes.Expression) -> Advice | None:
         return Advice("write a range such as `0..4`, or a list")
     bounds = ["0", *(argument.span.text for argument in start.arguments)][-2:]
     return writing(start.span, "..".join(bounds), is_safe=True)
+
+
+def rounds(start: nodes.Expression, found: Bound) -> Advice | None:
+    """The advice for `for i in n`, where n is a number."""
+    is_count = isinstance(found, int) and not isinstance(found, bool) and found >= 0
+    return writing(start.span, f"0..{start.span.text}") if is_count else None
 
 
 # ---- arguments

@@ -224,6 +224,7 @@ SETTINGS = ForeignNames(
     similar={
         "precision fp16": "amp, fp16, half, mixed_precision, use_amp",
         "precision bf16": "bf16, bfloat16",
+        "epochs 10": "steps, iterations, max_steps, num_steps, iters, max_iter, total_steps, num_iterations",
         "validation 5000": (
             "val_split, validation_split, val_size, valid_size, early_stopping, patience, early_stop, "
             "save_best, keep_best, val_fraction"
@@ -243,9 +244,6 @@ SETTINGS = ForeignNames(
         "delete it and write the layer in the model: `dropout(0.5)`": "dropout, dropout_rate, drop_rate",
         "delete it and end the model with `dense(10)`: the dataset decides the number": "num_classes, n_classes",
         "delete it and give the optimizer a `weight_decay`": "l2, l2_reg, regularization, regularizer",
-        "delete it and write `epochs`: a fraction such as `0.5` is allowed": (
-            "steps, iterations, max_steps, num_steps, iters, max_iter, total_steps, num_iterations"
-        ),
         "delete it and pass `--checkpoint-every`": "checkpoint, checkpoints, save_every, save_freq, checkpoint_every",
         "delete it and pass `--engine compile`": "compile, torch_compile",
         "delete it and pass `--log`": "log, logger, wandb, mlflow, tensorboard, logging",

@@ -67,6 +67,11 @@ class NameErrors:
         help_text = "stages are layers and blocks, such as `dense(64)`; name a value with `let`"
         self.reporter.error("E0213", message, function.span, help=help_text)
 
+    def expression_as_stage(self, span: Span, advice: Advice) -> None:
+        """Report an expression where a stage is expected."""
+        message = "a stage is expected here, but this computes a value"
+        self.reporter.error("E0213", message, span, meant=advice)
+
     def stage_as_value(self, callee: nodes.Identifier) -> None:
         """Report a layer or block that is called where a value is expected."""
         message = f"a value is expected here, but `{callee}` makes a tensor"

@@ -14,7 +14,7 @@ from cifar_dsl.compiler.names.table import Definition, Kind, Mention, Names, def
 from cifar_dsl.compiler.program import LAYERS_AND_WORDS, Program
 from cifar_dsl.compiler.types import words
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.language.diagnostics import Reporter, nearest
+from cifar_dsl.language.diagnostics import Advice, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations import foreign_names
@@ -192,9 +192,23 @@ class _Resolver:
                             continue  # its arguments are no values here
                     self._arguments(element.kind, definition, scope)
                 case _ if (name := translation.hyphenated(element.kind)) and self._is_misspelt(element.kind, scope):
-                    self._stage_name(nodes.Identifier(name, element.kind.span), scope)
+                    self._unknown_stage(nodes.Identifier(name, element.kind.span), scope)
+                case _ if advice := translation.stage_expression(element.kind):
+                    self.errors.expression_as_stage(element.kind.span, advice)
+                    self._operands(element.kind, scope)
                 case _:
                     self._expression(element.kind, scope)
+
+    def _operands(self, kind: nodes.Expression | nodes.Compound, scope: _Scope) -> None:
+        """Record the names in an expression that is reported already."""
+        operands = kind.operands if isinstance(kind, nodes.Operation) else ()
+        for one in (kind.operand,) if isinstance(kind, nodes.Prefixed) else operands:
+            if isinstance(one, nodes.Name):
+                self.note(one.span, self._defined(one.text, scope) or Definition("unknown", one.text))
+            elif isinstance(one, nodes.CallExpression):
+                self.note(one.callee.span, Definition("unknown", one.callee.text))
+            else:
+                self._expression(one, scope)
 
     def _is_misspelt(self, kind: nodes.Expression | nodes.Compound, scope: _Scope) -> bool:
         """Whether the names of a difference are undefined: it is one name with hyphens. Records them."""
@@ -354,13 +368,20 @@ class _Resolver:
     def _stage_name(
         self, name: nodes.Identifier, scope: _Scope, call: nodes.CallExpression | None = None
     ) -> Definition:
-        text, span = name.text, name.span
-        definition = self._stage(text, scope)
-        if definition is None:
-            known = {*scope.names, *self.globals, *LAYERS, *library_index()}
-            message, advice = f"unknown layer or block `{text}`", translation.whole_stage(name, call)
-            definition = self.errors.unknown("E0201", message, text, span, known, foreign_names.LAYERS, advice)
-        return self.note(span, definition, call.span if call else None)
+        definition = self._stage(name.text, scope) or self._unknown_stage(name, scope, call)
+        return self.note(name.span, definition, call.span if call else None)
+
+    def _unknown_stage(
+        self, name: nodes.Identifier, scope: _Scope, call: nodes.CallExpression | None = None
+    ) -> Definition:
+        """Report a stage without a definition, or one whose name is known in another spelling."""
+        text, written = name.text, name.span.text
+        known = {*scope.names, *self.globals, *LAYERS, *library_index()}
+        advice = translation.whole_stage(name, call)
+        if text in known:
+            advice = Advice.to_write(name.span, text, is_safe=True)
+        message = f"unknown layer or block `{written}`"
+        return self.errors.unknown("E0201", message, text, name.span, known, foreign_names.LAYERS, advice)
 
     def _new_assignment(self, stage: nodes.Assignment, scope: _Scope) -> None:
         """Report an assignment to a name that no `let` defines, and define it."""

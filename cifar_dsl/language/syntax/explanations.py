@@ -76,9 +76,11 @@ def unbalanced_error(
     if opening in {"(", "["} and token in {"{", "}"}:
         return _never_closed(source, opening)
     label = Label(span_of(source, token))
-    if opening is None:
+    if opening is None or opening == "{":
         label = next((Label(span) for span in stray if span.text == str(token)), label)
-        return Diagnostic("E0102", f"unmatched `{token}`", label, help=("delete it",))
+        partner = next(one for one, closing in _PARTNERS.items() if closing == token)
+        help_text = "delete it" if token == "}" else f"delete it, or write the `{partner}` that it closes"
+        return Diagnostic("E0102", f"unmatched `{token}`", label, help=(help_text,))
     return Diagnostic(
         "E0102",
         f"`{token}` doesn't close `{opening}`",

@@ -10,6 +10,7 @@ from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax.balancing import legible
 from cifar_dsl.language.syntax.explanations import Brackets, Misplaced, character_error, span_of, unbalanced_error
+from cifar_dsl.language.syntax.habits import Rewriter
 from cifar_dsl.language.syntax.lalr import MisplacedError, Token
 from cifar_dsl.language.syntax.lexer import lex
 from cifar_dsl.language.syntax.newlines import OversizeError, UnbalancedError
@@ -18,7 +19,20 @@ from cifar_dsl.language.syntax.tables import START_SPEC
 
 
 def syntax_errors(source: Source, start: str, refusal: Exception) -> list[Diagnostic]:
-    """The errors of a text that the parser rejects, wrong characters first: one to `limits.diagnostics`."""
+    """The errors of a text that the parser rejects: one to `limits.diagnostics`.
+
+    First the habits, whose rewriting is known, then the errors of the rewritten text, wrong characters first.
+    """
+    rewriter = Rewriter(source, start)
+    left = rewriter.run()
+    rewritten = Source(source.name, rewriter.text) if rewriter.errors else source
+    others = _errors(rewritten, start, left or refusal) if left or not rewriter.errors else []
+    if rewriter.errors:
+        others = [rewriter.restored(one) for one in others]
+    return [*rewriter.errors, *others][: limits.current().diagnostics]
+
+
+def _errors(source: Source, start: str, refusal: Exception) -> list[Diagnostic]:
     text = _Tokens.of(source)
     found = list(text.errors)
     if text.oversize is None:

@@ -1,0 +1,476 @@
+"""Syntax of Python, YAML, C and notes that people write by habit, and what to write instead.
+
+A habit is a pattern at the place of a syntax error, and a rewriting of what it matches. A rewriting counts only if the
+parser then reads further, so whoever follows the advice gets past the error.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import PurePath
+
+from attrs import define, field
+
+from cifar_dsl.foundation.records import frozen
+from cifar_dsl.language.diagnostics import Advice, Diagnostic, Edit, Fix, Label
+from cifar_dsl.language.source import Source, Span
+from cifar_dsl.language.syntax.explanations import Brackets, Misplaced, character_error
+from cifar_dsl.language.syntax.lalr import MisplacedError, Parser
+from cifar_dsl.language.syntax.lexer import UnreadableError, lex
+from cifar_dsl.language.syntax.newlines import OversizeError, UnbalancedError
+from cifar_dsl.language.syntax.tables import tables
+from cifar_dsl.language.syntax.words import HEADERS
+
+Change = tuple[int, int, str]  # start, end, and the text that replaces it
+_MOST = 20  # rewritings of one text
+_WORK = 400_000  # characters that trials read
+_WIDEST = 1_000  # characters in which habits are searched
+_LONGEST = 60  # characters of a line that help shows whole
+
+
+@frozen
+class _Habit:
+    """`pattern` is searched in the line of the error and the line before; `rewrite` makes the text for a match.
+
+    `body`, if given, makes all changes to a text for a match. `is_safe`: the meaning is certain.
+    """
+
+    why: str
+    pattern: re.Pattern[str]
+    rewrite: Callable[[re.Match[str]], str] | str = ""
+    is_safe: bool = True
+    body: Callable[[str, re.Match[str]], list[Change]] | None = None
+
+    def changes(self, text: str, match: re.Match[str]) -> list[Change]:
+        """The changes that follow the habit's advice."""
+        if self.body:
+            return self.body(text, match)
+        new = match.expand(self.rewrite) if isinstance(self.rewrite, str) else self.rewrite(match)
+        return [(match.start(), match.end(), new)]
+
+
+def _habit(why: str, pattern: str, rewrite: Callable[[re.Match[str]], str] | str = "", **options: object) -> _Habit:
+    """A habit. In `pattern`, a space is any space within a line, `~` is at least one, and NAME is a name."""
+    shorthand = {" ": r"[ \t]*", "~": r"[ \t]+", "NAME": r"[A-Za-z_]\w*"}
+    whole = re.sub("|".join(shorthand), lambda match: shorthand[match[0]], pattern)
+    return _Habit(why, re.compile(whole, re.MULTILINE), rewrite, **options)  # type: ignore[arg-type]
+
+
+def _indented(text: str, match: re.Match[str]) -> list[Change]:
+    """Braces around the lines below a head with a colon, as far as they are indented more, and not empty."""
+    start = text.rfind("\n", 0, match.start("colon")) + 1
+    head = text[start:]
+    depth = len(head) - len(head.lstrip(" \t"))
+    end = text.find("\n", match.start("colon"))
+    last = end = len(text) if end < 0 else end
+    while end < len(text):
+        following = text.find("\n", end + 1)
+        following = len(text) if following < 0 else following
+        line = text[end + 1 : following]
+        if line.strip() and len(line) - len(line.lstrip(" \t")) <= depth:
+            break
+        last, end = (following if line.strip() else last), following
+    closing = f"\n{head[:depth]}}}"
+    return [(*match.span("colon"), " {"), (last, last, closing)] if last > match.end("colon") else []
+
+
+def _unwrapped(text: str, match: re.Match[str]) -> list[Change]:
+    """The text without the braces around everything below the header."""
+    last = text.rfind("}")
+    return [(match.start("brace"), match.end("brace"), ""), (last, last + 1, "")] if last > match.end() else []
+
+
+def _braces(text: str, match: re.Match[str]) -> list[Change]:
+    """Braces for the brackets that `open` opens."""
+    end = _closing(text, match.start("open"))
+    return [(*match.span("open"), "{"), (end, end + 1, "}")] if end >= 0 else []
+
+
+def _closing(text: str, start: int) -> int:
+    """Where the bracket at `start` is closed, or -1."""
+    depth = 0
+    for i in range(start, len(text)):
+        depth += (text[i] in "([{") - (text[i] in ")]}")
+        if depth == 0:
+            return i
+    return -1
+
+
+def _join(text: str, match: re.Match[str]) -> list[Change]:
+    """A join of the values between brackets: `add { x | y }` for `add(x, y)`."""
+    start = match.start("open")
+    end = _closing(text, start)
+    inside = text[start + 1 : end]
+    if end < 0 or (match["open"] == "{" and not any(re.match(r",|\|\|", inside[i:]) for i in _separators(inside))):
+        return []
+    branches = [part.strip() for part in _split(inside)]
+    if len(branches) == 1:
+        branches = ["identity", *branches]
+    return [(match.start(), end + 1, f"{match['join']} {{ {' | '.join(branches)} }}")] if all(branches) else []
+
+
+def _separators(text: str) -> Iterator[int]:
+    """Where the commas and `|` of a text stand that no brackets enclose."""
+    depth = 0
+    for i, character in enumerate(text):
+        depth += (character in "([{") - (character in ")]}")
+        if depth == 0 and character in ",|":
+            yield i
+
+
+def _split(text: str) -> Iterator[str]:
+    """The parts of a text between its separators, without empty ones before the last."""
+    begin = 0
+    for i in _separators(text):
+        if text[begin:i].strip():
+            yield text[begin:i]
+        begin = i + 1
+    yield text[begin:]
+
+
+def _word(match: re.Match[str]) -> str:
+    """Quoted text, without quotes if it is a name."""
+    is_base = match.string[: match.start()].rstrip().endswith("extends")
+    return match["text"] if match["text"].isidentifier() and not is_base else f'"{match["text"]}"'
+
+
+def _size(match: re.Match[str]) -> str:
+    return "x".join(re.findall(r"\d+", match["size"]))
+
+
+def _power(match: re.Match[str]) -> str:
+    base, exponent = match["base"], int(match["exponent"])
+    if base.isdigit():
+        return str(int(base) ** exponent)
+    return " * ".join([base] * exponent)
+
+
+_HABITS = (
+    _habit("file names are enclosed in double quotes", r"(?<=extends\x20) (?P<file>[\w/.-]+\.arch)\b", r'"\g<file>"'),
+    _habit("quotes are double, and words have none", r"'(?P<text>[^'\n\"]*)'", _word),
+    _habit(
+        "a space separates a setting and its value",
+        r'^(?P<indent> )"(?P<name>NAME)" [:=] ',
+        r"\g<indent>\g<name> ",
+    ),
+    _habit("comments start with `#`", r'"""(?P<text>[^\n]*?)"""', lambda match: f"# {match['text'].strip()}"),
+    _habit("comments start with `#`", r"/\*(?P<text>[^\n]*?)\*/", lambda match: f"# {match['text'].strip()}"),
+    _habit(
+        "comments start with `#`",
+        r"(?<!\S)(?://|--(?!>)|%%?)(?P<text>[^\n]*)",
+        lambda match: f"# {match['text'].strip()}",
+    ),
+    _habit("numbers start with a digit", r"(?<![\w.])\.(?=\d)", "0."),
+    _habit("numbers end with a digit", r"(?<![\w.])(?P<digits>\d+)\.(?![\w.])", r"\g<digits>"),
+    _habit("names have no module prefix", r"\b(?:NAME\.)+(?=NAME)"),
+    _habit("`k` stands for 1,000", r"\b(?P<digits>\d[\d_.]*)K\b", r"\g<digits>k"),
+    _habit("there is no power operator", r"\b(?P<base>\w+) (?:\*\*|\^) (?P<exponent>[2-9])\b", _power),
+    _habit(
+        "sizes are written with `x`",
+        r"(?<!\w)[(\[] (?P<size>\d+(?: , \d+){1,2}) ,? [)\]]",
+        _size,
+    ),
+    _habit("sizes are written with `x`", r"(?P<size>\b\d+(?: [xX\u00d7*] \d+){1,2})\b", _size),
+    _habit("sizes are written with `x`", r"(?<=input\x20)(?P<size>\d+ , \d+ , \d+)", _size),
+    # heads of items
+    _habit(
+        "`param` names a value of the whole spec",
+        r"^(?P<indent> )(?:let|var|const|val|auto|set)(?=~\w+ =)",
+        r"\g<indent>param",
+    ),
+    _habit(
+        "`param` names a value of the whole spec",
+        r"^(?P<indent> )(?=NAME =[^=])",
+        r"\g<indent>param ",
+    ),
+    _habit(
+        "a `param` has a value and no type",
+        r"^(?P<head> (?:param|let)~NAME) (?:: NAME =|:=?|~) (?=[\w\[(\"-])",
+        r"\g<head> = ",
+    ),
+    _habit(
+        "`let` names a value",
+        r"^(?P<indent> )(?:var|const|val|auto|set)(?=~\w+ =)",
+        r"\g<indent>let",
+    ),
+    _habit(
+        "`let` names a value",
+        r"^(?P<indent> )(?P<name>NAME) := ",
+        r"\g<indent>let \g<name> = ",
+    ),
+    _habit(
+        "functions of stages are called `block`",
+        r"^(?P<indent> )(?:def|fn|func|function|fun|module|macro|class|define)(?=~NAME \()",
+        r"\g<indent>block",
+    ),
+    _habit(
+        "the network is called `model`",
+        r"^(?P<indent> )(?:network|net|layers|architecture|backbone|body|forward|stages|Model) (?:\( \))? (?=\{)",
+        r"\g<indent>model ",
+    ),
+    _habit(
+        "the recipe is called `train`",
+        r"^(?P<indent> )(?:training|recipe|trainer|fit|hyperparameters|hparams|config) (?=\{)",
+        r"\g<indent>train ",
+    ),
+    _habit("a block has parentheses", r"^(?P<head> block~NAME) (?=\{)", r"\g<head>() "),
+    _habit(
+        "a type follows its parameter",
+        r"\b(?P<type>int|float|bool|list|size)~(?P<name>NAME)(?= [,)=])",
+        r"\g<name>: \g<type>",
+    ),
+    _habit(
+        "enclose a body in `{` and `}`",
+        r"^(?P<head> (?:model|train|group~NAME|block~NAME \([^()\n]*\))) [:=] (?=\{)",
+        r"\g<head> ",
+    ),
+    _habit(
+        "`model` and `train` have no name",
+        r"^(?P<head> (?:model|train)) (?:\( \)|NAME) (?=\{)",
+        r"\g<head> ",
+    ),
+    _habit(
+        "enclose a body in `{` and `}`",
+        r"^(?P<head> block~NAME \([^()\n]*\)) (?:=>|=|->|:) (?P<stages>[^\n#{}]*[^\s#{}]) $",
+        r"\g<head> { \g<stages> }",
+    ),
+    _habit("enclose a body in `{` and `}`", r"^ (?:model|train) (?P<open>[\[(])", body=_braces),
+    _habit(
+        "enclose a body in `{` and `}`",
+        r"^ (?:for|if|else|repeat|block|model|train|group)\b[^\n{}#]*?(?P<colon> :) $",
+        body=_indented,
+    ),
+    _habit(
+        "enclose a body in `{` and `}`",
+        r"\b(?P<head>(?:for|if|else|repeat)\b[^\n{}#:]*?) : (?P<stages>[^\s#{}][^\n#{}]*)$",
+        r"\g<head> { \g<stages> }",
+    ),
+    # the header
+    _habit(
+        "delete the braces around the items of a spec",
+        r"^ arch~NAME(?:~extends~\S+)? (?P<brace>\{)",
+        body=_unwrapped,
+    ),
+    _habit("a space follows the keyword", r"^(?P<head> (?:arch|library|input)) [:=] (?=\S)", r"\g<head> "),
+    _habit("names are not quoted", r'^(?P<head> (?:arch|library)~)"(?P<name>NAME)"', r"\g<head>\g<name>"),
+    _habit(
+        "the base follows `extends`",
+        r"^(?P<head> arch~NAME) (?:\n extends~|[:<] |(?:extend|inherits|from|base)~)(?P<base>\S+)",
+        r"\g<head> extends \g<base>",
+    ),
+    _habit(
+        "the base follows `extends`",
+        r"^(?P<head> arch~NAME) \( (?P<base>NAME) \)",
+        r"\g<head> extends \g<base>",
+    ),
+    _habit(
+        "a spec starts with `arch`",
+        r"\A(?P<indent> )(?:name|network|net|model|title|spec) [:=]? (?P<name>NAME) $",
+        r"\g<indent>arch \g<name>",
+    ),
+    _habit("`==` compares", r"\b(?P<head>if\b[^={\n]*[^=!<>{\n])=(?!=)", r"\g<head>=="),
+    # settings
+    _habit(
+        "arguments are enclosed in parentheses",
+        r"^(?P<head> NAME~NAME) = (?P<value>[\w.+-]+)",
+        r"\g<head>(\g<value>)",
+    ),
+    _habit(
+        "arguments are enclosed in parentheses",
+        r"^(?P<head> NAME~NAME) ,?~(?P<name>NAME) [=\x20] (?P<value>[\d.][\w.+-]*)",
+        r"\g<head>(\g<name>=\g<value>)",
+    ),
+    _habit(
+        "a space separates a setting and its value", r"^(?P<head> [A-Za-z_][\w.]*) (?::|=(?!=)) (?=\S)", r"\g<head> "
+    ),
+    _habit("a setting has a value", r"^(?P<head> NAME)(?= (?:\n|\Z))", r"\g<head> true"),
+    _habit(
+        "augmentations are connected with `->`",
+        r"^(?P<head> (?:augment|average|test_augment)~[^\n#|]*?) \| (?=NAME)",
+        r"\g<head> -> ",
+    ),
+    # stages
+    _habit("the branches of a join are enclosed in braces", r"\b(?P<join>add|concat|mul) (?P<open>[(\[{])", body=_join),
+    _habit("`=` follows the name of an argument", r"(?P<name>[(,] NAME) : (?=[\w.\"\[])", r"\g<name>="),
+    _habit("`group` is a keyword", r"\bgroup(?= =)", "groups"),
+    _habit("the last stage is the result", r"\breturn~"),
+    _habit("the keyword is `else if`", r"\b(?:elif|elseif|elsif)\b", "else if"),
+    _habit("the operator is `and`", r" &&? ", " and "),
+    _habit("the operator is `or`", r" \|\| ", " or "),
+    _habit("the operator is `not`", r"! (?!=)", "not "),
+    _habit("`repeat` is followed by a number", r"\brepeat~(?P<count>\d+) x\b", r"repeat \g<count>"),
+    _habit("`repeat` is followed by a number", r"\b(?P<count>\d+) [*x] (?=\{)", r"repeat \g<count> "),
+    _habit("stages are connected with `->`", r" (?:=>|>>|\|>|-->|→|⇒) ", " -> "),
+    _habit("a line needs no `;`", r" ;+(?= (?:#|$))"),
+    _habit(
+        "write each stage or setting on a line of its own",
+        r"^(?P<head>(?P<indent> )[^\n;]*?) ; ",
+        r"\g<head>\n\g<indent>",
+    ),
+    _habit("a line needs no `,`", r" ,(?= (?:#|$))"),
+    _habit("stages are connected with `->`", r" [,+] (?=[A-Za-z_])", " -> ", is_safe=False),
+    _habit("names have no hyphen", r"\bNAME(?:-\w+)+", lambda match: match[0].replace("-", "_")),
+    _habit(
+        "arguments are enclosed in parentheses",
+        r"(?<![\w.])(?P<name>NAME)(?P<values>(?:~\d[\w.]*)+)(?= (?:$|#|->))",
+        lambda match: f"{match['name']}({', '.join(match['values'].split())})",
+        is_safe=False,
+    ),
+)
+
+
+@define
+class Rewriter:
+    """Rewrites the habits in a text, one at each syntax error, and records a diagnostic for each."""
+
+    source: Source
+    start: str  # the rule of the grammar
+    text: str = field(init=False)
+    errors: list[Diagnostic] = field(factory=list, init=False)
+    _work_done: int = field(default=0, init=False)
+    _changes: list[Change] = field(factory=list, init=False)  # of the source's text, sorted
+
+    def __attrs_post_init__(self) -> None:
+        self.text = self.source.text
+
+    def run(self) -> Exception | None:
+        """Rewrite as much as possible; the first error that is left, or None."""
+        error = self._error(self.text)
+        while error is not None and len(self.errors) < _MOST and self._rewrites(error):
+            error = self._error(self.text)
+        return error
+
+    def restored(self, diagnostic: Diagnostic) -> Diagnostic:
+        """A diagnostic of the rewritten text as one of the source's."""
+
+        def span(one: Span) -> Span:
+            return Span(self.source, self._original(one.start), self._original(one.end, is_end=True))
+
+        def label(one: Label) -> Label:
+            return Label(span(one.span), one.text)
+
+        fixes = tuple(
+            Fix(fix.title, tuple(Edit(span(edit.span), edit.replacement) for edit in fix.edits), fix.is_safe)
+            for fix in diagnostic.fixes
+        )
+        return Diagnostic(
+            diagnostic.code,
+            diagnostic.message,
+            label(diagnostic.label) if diagnostic.label else None,
+            tuple(map(label, diagnostic.secondary)),
+            diagnostic.notes,
+            diagnostic.help,
+            fixes,
+        )
+
+    def _error(self, text: str) -> Exception | None:
+        try:
+            Parser(tables(), self.start).parse(lex(text))
+        except (UnreadableError, MisplacedError, UnbalancedError, OversizeError) as error:
+            return error
+        return None
+
+    def _rewrites(self, error: Exception) -> bool:
+        """Rewrite the habit at an error, if there is one, and record it; whether there was."""
+        place = _place(error, self.text)
+        if place is None:
+            return False
+        for habit, changes in self._candidates(place, error):
+            text = _changed(self.text, changes)
+            self._work_done += len(text)
+            if self._work_done > _WORK:
+                return False
+            first = changes[0]
+            following = re.compile(r"\s*(?:\w+|\S|\Z)").match(text, first[0] + len(first[2]))
+            reached = _place(self._error(text), text)
+            if following and (reached is None or reached >= following.end()) and self._is_new(changes):
+                self._record(error, habit, changes, text)
+                return True
+        return False
+
+    def _candidates(self, place: int, error: Exception) -> Iterator[tuple[_Habit, list[Change]]]:
+        end = self.text.find("\n", place)
+        end = len(self.text) if end < 0 else end
+        begin = self.text.rfind("\n", 0, self.text.rfind("\n", 0, place)) + 1 if "\n" in self.text[:place] else 0
+        for habit in _HABITS if end - begin <= _WIDEST else ():
+            for match in habit.pattern.finditer(self.text, begin, end):
+                changes = habit.changes(self.text, match)
+                if changes and changes[0][0] <= place and not self.text[changes[-1][1] : place].strip():
+                    changes = [change for change in changes if change[0] < change[1] or change[2]]
+                    if changes:
+                        yield habit, changes
+        accepts = error.parser.accepts() if isinstance(error, MisplacedError) else set()
+        if accepts and all(name.lower() in HEADERS for name in accepts):
+            stem = PurePath(self.source.name).stem
+            name = stem if stem.isidentifier() else "example"
+            yield _habit("a spec starts with its name", ""), [(place, place, f"arch {name}\n")]
+
+    def _is_new(self, changes: list[Change]) -> bool:
+        """Whether no change touches what an earlier one wrote."""
+        spans = [(self._original(start), self._original(end, is_end=True)) for start, end, _ in changes]
+        return all(
+            end - start == new_end - new_start and not any(a < end and start < b for a, b, _ in self._changes)
+            for (start, end), (new_start, new_end, _) in zip(spans, changes, strict=True)
+        )
+
+    def _record(self, error: Exception, habit: _Habit, changes: list[Change], text: str) -> None:
+        rewritten = Source(self.source.name, self.text)
+        edits = tuple(Edit(Span(rewritten, start, end), new) for start, end, new in changes)
+        line = text[text.rfind("\n", 0, changes[0][0]) + 1 :].partition("\n")[0]
+        line = line.partition("#")[0].strip() if line.strip()[:1] != "#" else line.strip()
+        shown = line if 0 < len(line) <= _LONGEST else changes[0][2].strip()
+        if changes[0][2].strip("\n").count("\n"):  # a line becomes two
+            shown = ""
+        help_text = f"write `{shown}`: {habit.why}" if shown and len(changes) == 1 else habit.why
+        advice = Advice(help_text, (Fix(f"write `{shown}`" if shown else habit.why, edits, habit.is_safe),))
+        found = _diagnostic(rewritten, error)
+        diagnostic = Diagnostic(found.code, found.message, found.label, help=(advice.help,), fixes=advice.fixes)
+        self.errors.append(self.restored(diagnostic))
+        self._changes += [(self._original(start), self._original(end, is_end=True), new) for start, end, new in changes]
+        self._changes.sort()
+        self.text = text
+
+    def _original(self, offset: int, *, is_end: bool = False) -> int:
+        """The offset in the source of one in the rewritten text; in new text, an end of what it replaces."""
+        shift = 0
+        for start, end, new in self._changes:
+            at = start + shift
+            if offset < at or (offset == at and is_end):
+                break
+            if offset < at + len(new):
+                return end if is_end else start
+            shift += len(new) - (end - start)
+        return offset - shift
+
+
+def _place(error: Exception | None, text: str) -> int | None:
+    match error:
+        case UnreadableError(offset=offset):
+            return offset
+        case MisplacedError(token=token):
+            return min(token.start, len(text))
+        case UnbalancedError(token=token, opening=opening):
+            found = token or opening
+            return found.start if found else None
+        case _:
+            return None
+
+
+def _changed(text: str, changes: list[Change]) -> str:
+    for start, end, new in sorted(changes, reverse=True):
+        text = text[:start] + new + text[end:]
+    return text
+
+
+def _diagnostic(source: Source, error: Exception) -> Diagnostic:
+    """The diagnostic of an error, without the advice of a habit."""
+    match error:
+        case UnreadableError(offset=offset):
+            return character_error(source, offset)
+        case MisplacedError(token=token):
+            return Misplaced(source, token, set(), Brackets((), ())).diagnostic()
+        case UnbalancedError(token=token, opening=opening):
+            found = token or opening
+            assert found is not None
+            return Diagnostic("E0102", f"unmatched `{found}`", Label(Span(source, found.start, found.end)))
+        case _:
+            raise AssertionError(error)
