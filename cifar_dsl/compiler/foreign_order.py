@@ -58,7 +58,8 @@ def torch_order(call: Invocation, made: Declaration, x: Shape, *, fits: bool) ->
     positional = [argument for argument in call.arguments if argument.keyword is None]
     if order != ("channels", "kernel", "stride") or len(positional) < len(order) or not x.is_image:
         return None
-    values = made.arguments()
+    # As given: a layer that is refused may have no canonical form.
+    values = {info.name: getattr(made, info.name) for info in arguments_of(type(made))}
     kernel, stride = max(values["kernel"]), max(values["stride"])
     if values["groups"] > 1 or not stride < kernel >= _LEAST_CHANNELS:
         return None

@@ -109,7 +109,8 @@ def _close(diagnostic: Diagnostic, proposal: str) -> Texts:
     source = span.source
     end = source.text.find("\n", span.end)
     end = len(source.text) if end < 0 else end
-    for match in re.finditer(r"(?<=\S)(?=\W)|$", source.text[span.end : end]):
+    yield _insert(source, span.start, proposal)
+    for match in re.finditer(r"^|(?<=\S)(?=\W)|$", source.text[span.end : end]):
         yield _insert(source, span.end + match.start(), proposal)
     if proposal == "}":
         for match in re.finditer(r"^(?=\S)", source.text[end:], re.MULTILINE):

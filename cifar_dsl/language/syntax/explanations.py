@@ -78,16 +78,23 @@ def unbalanced_error(
     label = Label(span_of(source, token))
     if opening is None or opening == "{":
         label = next((Label(span) for span in stray if span.text == str(token)), label)
-        partner = next(one for one, closing in _PARTNERS.items() if closing == token)
-        help_text = "delete it" if token == "}" else f"delete it, or write the `{partner}` that it closes"
+        help_text = (
+            "delete it" if str(token) == "}" else f"delete it, or write the `{_opening_of(token)}` that it closes"
+        )
         return Diagnostic("E0102", f"unmatched `{token}`", label, help=(help_text,))
     return Diagnostic(
         "E0102",
         f"`{token}` doesn't close `{opening}`",
         label,
         secondary=(Label(span_of(source, opening), "opened here"),),
-        help=(f"close it with `{_PARTNERS[str(opening)]}` first",),
+        help=(
+            f"close it with `{_PARTNERS[str(opening)]}` first, or write the `{_opening_of(token)}` that this closes",
+        ),
     )
+
+
+def _opening_of(closing: Token) -> str:
+    return next(opening for opening, partner in _PARTNERS.items() if partner == closing)
 
 
 def character_error(source: Source, offset: int) -> Diagnostic:

@@ -391,7 +391,10 @@ class Rewriter:
         end = self.text.find("\n", place)
         end = len(self.text) if end < 0 else end
         begin = self.text.rfind("\n", 0, self.text.rfind("\n", 0, place)) + 1 if "\n" in self.text[:place] else 0
-        for habit in _HABITS if end - begin <= _WIDEST else ():
+        line = self.text[self.text.rfind("\n", 0, place) + 1 : end]
+        is_balanced = all(line.count(one) == line.count(partner) for one, partner in ("()", "[]"))
+        habits = [habit for habit in _HABITS if habit.is_safe or is_balanced] if end - begin <= _WIDEST else []
+        for habit in habits:
             for match in habit.pattern.finditer(self.text, begin, end):
                 changes = habit.changes(self.text, match)
                 if changes and changes[0][0] <= place and not self.text[changes[-1][1] : place].strip():
