@@ -9,6 +9,7 @@ from helpers.pictures import HEIGHT, MEAN, WIDTH, images
 from helpers.tolerances import SAME_FORMULA
 from helpers.waits import HostWaits
 from torch import Tensor
+from torchvision.transforms import v2
 
 from cifar_dsl.ir.recipe import Augmentation
 from cifar_dsl.operations.recipe import AUGMENTATIONS
@@ -275,3 +276,33 @@ def test_augmentation_on_the_device_never_waits_for_it(name):
         assert waits.found == []
         index.max().item()
         assert waits.found == ["_local_scalar_dense"]
+
+
+def test_three_of_four_erased_rectangles_are_taller_than_wide_and_half_of_torchvisions():
+    many, low, high = images(2000, height=32, width=32), 0.3, 3.3
+    chain = (change("random_erasing", p=1.0),)
+    erased = (augmented_batch(many, torch.arange(2000), chain, HostKeys(SEED, EPOCH)).images == 0).all(1)
+    rows, columns = erased.any(2).sum(1), erased.any(1).sum(1)
+    taller = (rows > columns).sum().item() / (rows != columns).sum().item()
+    # A share of 2000 draws has a standard deviation of 0.01; rectangles that round to squares don't count.
+    assert taller == pytest.approx((high - 1) / (high - low), abs=0.04)
+    torch.manual_seed(0)
+    theirs = [v2.RandomErasing(p=1.0).make_params([many.pixels[0].permute(2, 0, 1)]) for _ in range(2000)]
+    sides = [(drawn["h"], drawn["w"]) for drawn in theirs if drawn["h"] != drawn["w"]]
+    taller = sum(height > width for height, width in sides) / len(sides)
+    # As above.
+    assert taller == pytest.approx(math.log(high) / math.log(high / low), abs=0.04)
+    assert (round((high - 1) / (high - low), 2), round(math.log(high) / math.log(high / low), 2)) == (0.77, 0.5)
+
+
+@pytest.mark.parametrize(
+    "stage", [change("crop", padding=5), change("translate", pixels=5), change("rotate", degrees=90)]
+)
+def test_pixels_from_outside_are_black_before_normalization(stage):
+    picture = images()
+    picture.scale, picture.offset = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-1.0, -2.0, -3.0])
+    result = augmented_batch(picture, torch.arange(40), (stage,), HostKeys(SEED, EPOCH)).images
+    is_outside = (augmented((stage,), torch.arange(40)) == 0).all(1)
+    assert is_outside.any()
+    outside = result.permute(0, 2, 3, 1)[is_outside]
+    assert torch.equal(outside, torch.tensor([-1.0, -2.0, -3.0]).expand_as(outside))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.pictures import images
-from helpers.tolerances import PIXELS
+from helpers.tolerances import FLOAT32, PIXELS
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional
@@ -115,6 +115,22 @@ def test_a_policy_equals_torchvisions_seeded_per_image(augmentation, transform):
         torch.manual_seed(seed)
         expected.append(transform(image.permute(2, 0, 1)).float())
     assert torch.equal(changed(augmentation), torch.stack(expected))
+
+
+def test_magnitude_9_rotates_by_9_degrees_and_timms_by_27():
+    def torchvisions(magnitude: int) -> float:
+        magnitudes, _ = v2.RandAugment()._AUGMENTATION_SPACE["Rotate"]
+        return magnitudes(v2.RandAugment().num_magnitude_bins, 32, 32)[magnitude].item()
+
+    def timms(magnitude: float) -> float:
+        # _rotate_level_to_arg of https://github.com/huggingface/pytorch-image-models, timm/data/auto_augment.py
+        return magnitude / 10 * 30
+
+    assert (torchvisions(9), timms(9)) == pytest.approx((9, 27), **FLOAT32)
+    assert torchvisions(27) == pytest.approx(timms(9), **FLOAT32)
+    declared = AUGMENTATIONS["randaugment"]()
+    theirs = v2.RandAugment()
+    assert (declared.ops, declared.magnitude) == (theirs.num_ops, theirs.magnitude)
 
 
 @pytest.mark.parametrize("name", COLOURED)

@@ -95,3 +95,14 @@ def test_writing_a_default_does_not_change_a_loss():
 
 def test_one_hot_equals_torchs(labels):
     assert torch.equal(one_hot(labels, CLASSES), F.one_hot(labels, CLASSES).float())
+
+
+def test_bce_takes_the_shares_of_mixed_images_as_they_are():
+    scores, shares = torch.tensor([[2.0, -1.0, 0.5]]), torch.tensor([[0.7, 0.3, 0.0]])
+    p = scores.sigmoid()
+    expected = -(shares * p.log() + (1 - shares) * (1 - p).log()).mean()
+    loss = make(LOSSES["bce"]().lower(), LOSS_MODULES)
+    torch.testing.assert_close(loss(scores, shares), expected, **SAME_FORMULA)
+    # BinaryCrossEntropy of https://github.com/huggingface/pytorch-image-models, timm/loss/binary_cross_entropy.py
+    timms = nn.functional.binary_cross_entropy_with_logits(scores, shares.gt(0.2).float())
+    assert (timms - loss(scores, shares)).item() > 0.03  # (2 * (0.7 - 1) - 1 * (0.3 - 1)) / -3

@@ -7,6 +7,7 @@ import pytest
 import torch
 from helpers.pictures import HEIGHT, WIDTH, images
 from helpers.tolerances import PIXELS, SAME_FORMULA
+from torchvision.transforms import v2
 
 from cifar_dsl.ir.recipe import Augmentation
 from cifar_dsl.operations.recipe import AUGMENTATIONS
@@ -72,6 +73,25 @@ def test_cutmix_pastes_a_rectangle_of_the_partner_and_shares_labels_by_area():
         area = (rows.stop - rows.start) * (columns.stop - columns.start) / (HEIGHT * WIDTH)
         target = (1 - area) * one_hot(labels[number]) + area * one_hot(labels[partner])
         torch.testing.assert_close(mixed.targets(CLASSES)[number], target, **SAME_FORMULA)
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_each_image_of_a_batch_has_a_partner_of_all_images_and_its_own_share(name):
+    numbered = images()
+    numbered.labels.copy_(INDEX)
+    index = torch.tensor([3, 17, 5, 8])
+    parts = augmented(numbered, index, (change(name, alpha=1.0),), HostKeys(SEED, EPOCH)).parts
+    assert parts is not None
+    (own, partner), (share, _) = parts[0].unbind(1), parts[1].unbind(1)
+    assert torch.equal(own, index)
+    assert not set(partner.tolist()) & set(index.tolist())  # as these are drawn from forty
+    assert len(set(share.tolist())) == len(index)
+    # Torchvision's mix each image with its neighbour in the batch, in one proportion.
+    torch.manual_seed(0)
+    theirs = getattr(v2, {"mixup": "MixUp", "cutmix": "CutMix"}[name])(alpha=1.0, num_classes=COUNT)
+    _, targets = theirs(numbered.batch(index), index)
+    assert {tuple(sorted(row.nonzero().flatten().tolist())) for row in targets} == {(3, 17), (5, 17), (5, 8), (3, 8)}
+    assert len(set(targets.amax(1).tolist())) == 1
 
 
 def test_mixtures_can_be_mixed_again():

@@ -121,6 +121,20 @@ def test_lookahead_moves_no_group_after_its_epochs():
     assert not torch.equal(ended["conv.weight"], later["conv.weight"])
 
 
+@pytest.mark.parametrize("is_moved_first", [True, False])
+def test_averages_follow_each_other_in_the_order_of_the_chain(is_moved_first):
+    chain = ["lookahead(every=1, rate=0.25)", "ema(0.5)"]
+    text = SPEC.format(more=f"average {' -> '.join(chain if is_moved_first else reversed(chain))}")
+    made = learner(text.replace("epochs 3", "epochs 0.25"))  # one step: the first update of ema copies the weights
+    fit([made], Splits(images(), images()), Callbacks())
+    plain = learner(SPEC.format(more="").replace("epochs 3", "epochs 0.25"))
+    fit([plain], Splits(images(), images()), Callbacks())
+    expected = made.module if is_moved_first else plain.module
+    averaged = made.evaluated.get_parameter("dense.weight")
+    assert torch.equal(averaged, expected.get_parameter("dense.weight"))
+    assert not torch.equal(made.module.get_parameter("dense.weight"), plain.module.get_parameter("dense.weight"))
+
+
 def test_frozen_groups_are_excluded_from_the_clipped_norm():
     def clip(module: nn.Module, done: int) -> None:
         trained = [

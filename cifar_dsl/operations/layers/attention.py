@@ -140,7 +140,9 @@ class Attention(Layer):
     """Multi-head self-attention: (T, D) -> (T, D); Vaswani et al. 2017, https://arxiv.org/abs/1706.03762.
 
     `in_weight` projects each token to its query, key and value, `out_weight` the concatenated heads; their layout is
-    that of https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html.
+    that of https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html. Weights and biases start
+    like those of dense layers, uniform up to 1 / sqrt(D). Torch starts `in_weight` like `init=xavier`, uniform up to
+    1.22 / sqrt(D), and biases at 0.
     """
 
     family = "dense"

@@ -13,6 +13,7 @@ from cifar_dsl.operations.registry import MisfitError, Registry
 _SHARE = Float(0, 1)
 _PROBABILITY_DOC = "probability"
 _PADDING_MODE = Choice(("zeros", "reflect"))
+_ZEROS_DOC = "`zeros`: black, before normalisation"
 
 
 AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation")
@@ -45,7 +46,7 @@ class Crop(Augmentation):
     """Pad every side, then crop to the original size at a random position."""
 
     padding: int = argument(Int(1, 64), "padding on every side, in pixels", default=4)
-    mode: str = argument(_PADDING_MODE, "content of the padding", default="zeros")
+    mode: str = argument(_PADDING_MODE, f"content of the padding; {_ZEROS_DOC}", default="zeros")
 
 
 @AUGMENTATIONS.register("translate")
@@ -57,7 +58,7 @@ class Translate(Augmentation):
     """
 
     pixels: int = argument(Int(1, 64), "maximum shift in each direction, in pixels", default=4)
-    mode: str = argument(_PADDING_MODE, "content of the border", default="zeros")
+    mode: str = argument(_PADDING_MODE, f"content of the border; {_ZEROS_DOC}", default="zeros")
 
 
 @AUGMENTATIONS.register("flip")
@@ -113,7 +114,9 @@ class Cutout(Augmentation):
 class RandomErasing(Augmentation):
     """Fill a rectangle of random size at a random position; Zhong et al. 2017, https://arxiv.org/abs/1708.04896.
 
-    A rectangle larger than the image is drawn again; after ten attempts, the image stays unchanged.
+    A rectangle larger than the image is drawn again; after ten attempts, the image stays unchanged. The ratio is
+    uniform, so that 77 % of the rectangles are taller than wide by default. Torchvision and timm draw the logarithm of
+    the ratio uniformly, which makes it 50 %.
     """
 
     p: float = argument(_SHARE, _PROBABILITY_DOC, default=0.5)
@@ -197,7 +200,8 @@ class Grayscale(_Coloured):
 class RandAugment(_Coloured):
     """Apply `ops` operations, each drawn from fourteen; Cubuk et al. 2019, https://arxiv.org/abs/1909.13719.
 
-    Runs torchvision on the CPU, one image at a time, which is slow.
+    Runs torchvision on the CPU, one image at a time, which is slow. `magnitude` is torchvision's, of 30: 9 rotates by 9
+    degrees. The magnitudes of timm are of 10: its `m9` rotates by 27 degrees, as `magnitude=27` does.
     Torch: https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.RandAugment.html
     """
 
@@ -250,7 +254,9 @@ _ALPHA = Float(0, 100, open_low=True)
 class Mixup(_Mixing):
     """Blend the image with another training image; Zhang et al. 2017, https://arxiv.org/abs/1710.09412.
 
-    The target is blended in the same proportion. Training accuracy counts the image's own label.
+    The target is blended in the same proportion. Training accuracy counts the image's own label. Each image draws its
+    partner from all training images, and its own proportion; torchvision and, by default, timm mix the images of a
+    batch in one proportion.
     """
 
     alpha: float = argument(_ALPHA, "the weight of the image is drawn from Beta(alpha, alpha)", default=0.2)
@@ -262,7 +268,9 @@ class Mixup(_Mixing):
 class CutMix(_Mixing):
     """Replace a rectangle with the same area of another training image; Yun et al. 2019, https://arxiv.org/abs/1905.04899.
 
-    The target is blended by area. Training accuracy counts the image's own label.
+    The target is blended by area. Training accuracy counts the image's own label. Each image draws its partner from all
+    training images, and its own rectangle; torchvision and, by default, timm mix the images of a batch with one
+    rectangle.
     """
 
     alpha: float = argument(

@@ -47,7 +47,8 @@ class Mse(Loss):
 class Bce(Loss):
     """Binary cross-entropy between the target and the sigmoid of the logits, averaged over the classes.
 
-    As in Wightman et al. 2021, https://arxiv.org/abs/2110.00476.
+    As in Wightman et al. 2021, https://arxiv.org/abs/2110.00476, but mixed images keep their shares as targets: timm's
+    `--bce-target-thresh` would make each share above a threshold a 1. Labels aren't smoothed.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
 

@@ -102,7 +102,10 @@ class Exponential(Schedule):
 @SCHEDULES.register("step")
 @declared
 class Step(Schedule):
-    """Multiply by `gamma` after each of the epochs in `at`."""
+    """Multiply by `gamma` after each of the epochs in `at`.
+
+    They count from the start of the training, also in a group with fewer `epochs`, which may end before them.
+    """
 
     at: tuple[int, ...] = argument(ListOf(Int(1)), "after how many epochs the rate drops")
     gamma: float = argument(Float(0, 1, open_low=True), "factor of each drop", default=0.1)
@@ -158,7 +161,9 @@ class OneCycle(Schedule):
     """Rise to the optimizer's learning rate, then decay; Smith 2018, https://arxiv.org/abs/1803.09820.
 
     With `momentum`, the momentum falls while the rate rises, and the other way round; for optimizers with `betas`, it
-    is the first of them.
+    is the first of them. Torch's defaults are `one_cycle(final=4e-6, anneal=cosine, momentum=[0.85, 0.95])`, with two
+    differences: here, the rate is largest exactly at `peak`, one step later, and `final` follows the last step.
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
     """
 
     peak: float = argument(

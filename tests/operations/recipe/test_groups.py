@@ -13,7 +13,7 @@ input 3x8x8
 block unit(c) { conv(c, 3, pad=1) -> bn -> prelu }
 model {
     conv(4, 3, frozen=weight) as stem
-    unit(4) -> unit(6)
+    unit(4) -> unit(6) -> layer_scale -> scale(2)
     flatten
     dense(10)
 }
@@ -36,6 +36,7 @@ EVERY = [
     "unit2.bn.weight",
     "unit2.bn.bias",
     "unit2.prelu.weight",
+    "layer_scale.weight",
     "dense.weight",
     "dense.bias",
 ]
@@ -55,7 +56,7 @@ def assigned(*selects: tuple[str, ...]) -> dict[str, int | None]:
         (("filter",), {"unit.conv.weight", "unit2.conv.weight"}),
         (("matrix",), {"dense.weight"}),
         (("bias",), {path for path in EVERY if path.endswith("bias")}),
-        (("scale",), {path for path in EVERY if "bn.weight" in path or "prelu" in path}),
+        (("scale",), {path for path in EVERY if "bn.weight" in path or "prelu" in path or "layer_scale" in path}),
         (("norm",), {path for path in EVERY if ".bn." in path}),
         (("embedding",), set()),
         (("unit.*",), {path for path in EVERY if path.startswith("unit.")}),

@@ -41,3 +41,22 @@ def test_a_grouped_convolution_with_dirac_is_the_identity(groups):
     stage = f"conv(12, 3, pad=1, groups={groups}, bias=false, init=dirac)"
     images = torch.randn(2, 12, 5, 5, generator=torch.Generator().manual_seed(0))
     assert torch.equal(build_module(graph_of(stage, size="12x5x5"), "test", 0)(images), images)
+
+
+def test_attention_starts_like_dense_layers_and_torchs_does_not():
+    """In units of 1 / sqrt(D), the largest of D * D uniform numbers or more is at the bound."""
+    features = 64
+
+    def bounds(arguments: str) -> list[float]:
+        module = build_module(graph_of(f"tokens -> attention(4{arguments})", size=f"{features}x2x2"), "test", 0)
+        return [tensor.abs().max().item() * features**0.5 for tensor in module.state_dict().values()]
+
+    torch.manual_seed(0)
+    theirs = nn.MultiheadAttention(features, 4)
+    torchs = [tensor.abs().max().item() * features**0.5 for tensor in theirs.state_dict().values()]
+    # The largest of the 64 numbers of a bias may be a little below the bound.
+    assert bounds("") == pytest.approx([1, 1, 1, 1], abs=0.06)
+    # The largest of 4096 is below it by about a thousandth.
+    assert torchs == pytest.approx([1.22, 0, 1, 0], abs=0.01)
+    # As above.
+    assert bounds(", init=xavier, bias_init=zeros") == pytest.approx([1.22, 0, 1.73, 0], abs=0.01)
