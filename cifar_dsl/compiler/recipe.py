@@ -43,22 +43,25 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
     """Report settings of the recipe that don't fit the network."""
     channels = graph.input.channels
 
-    def check(setting: str, checks: Callable[[], None]) -> None:
+    def check(setting: str, checks: Callable[[], None], stage: int | None = None) -> None:
         try:
             checks()
         except MisfitError as error:
-            span = program.settings[setting].span
+            given = program.settings[setting]
+            span = given.span if stage is None else given.chain.elements[stage].span
             reporter.error(error.code, error.message, span, help=error.help)
 
     check("normalize", lambda: recipe.normalize.check_channels(channels))
     check("augment", lambda: check_chain(recipe.augment))
-    for augmentation in recipe.augment:
+    for stage, augmentation in enumerate(recipe.augment):
         check("augment", partial(augmentation.check_channels, channels))
+        if graph.input.is_image:
+            check("augment", partial(augmentation.check_size, *graph.input.extents[1:]), stage)
     check("average", lambda: check_averages(recipe.average))
     for average in recipe.average:
         check("average", partial(average.check_epochs, recipe.epochs))
     _check_groups(program, graph, recipe, reporter)
-    data = DataShape(recipe.data.name, recipe.data.shape, recipe.data.classes, None)
+    data = DataShape(recipe.data.name, recipe.data.shape, recipe.data.classes, recipe.data.train_images)
     check_data(program, graph, recipe, data, reporter)
 
 

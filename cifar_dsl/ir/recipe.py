@@ -73,6 +73,9 @@ class Augmentation(Declaration):
     def check_channels(self, channels: int) -> None:
         """Raise MisfitError if it doesn't work on images with this number of channels."""
 
+    def check_size(self, height: int, width: int) -> None:
+        """Raise MisfitError if it doesn't work on images of this size, in pixels."""
+
 
 class Optimizer(Declaration):
     """An optimizer.

@@ -122,5 +122,37 @@ def test_a_batch_of_one_is_rejected_if_batch_norm_would_get_a_single_value() -> 
     assert [diagnostic.code for diagnostic in caught.value.diagnostics] == ["E0403"]
 
 
+@pytest.mark.parametrize(
+    ("most", "more"),
+    [
+        ("augment crop(31)", "augment crop(32)"),
+        ("augment crop(31, mode=reflect)", "augment crop(32, mode=reflect)"),
+        ("augment translate(31)", "augment flip -> translate(32)"),
+        ("augment cutout(32)", "augment flip -> cutout(33)"),
+        ("validation 49_999", "validation 50_000"),
+    ],
+)
+def test_what_the_images_are_too_small_or_too_few_for_is_an_error_of_check(most: str, more: str) -> None:
+    """Before anything is trained, and without the dataset."""
+    analyze_text(with_lines(most))
+    assert codes_of(with_lines(more)) == ["E0403"]
+
+
+def test_each_augmentation_is_checked_against_the_smaller_side() -> None:
+    text = text_of("flatten -> dense(10)", size="3x32x8") + TRAIN.replace("cifar10", 'npz("0123abcd")')
+    chain = "    augment crop(8) -> flip -> cutout(9) -> translate(7)\n}"
+    with pytest.raises(SpecError) as caught:
+        analyze_text(text.rstrip().removesuffix("}") + chain)
+    assert [each.message.partition(",")[0] for each in caught.value.diagnostics] == [
+        "`padding` of `crop` is 8",
+        "`size` of `cutout` is 9",
+    ]
+
+
+def test_a_batch_is_compared_with_the_images_of_a_known_dataset() -> None:
+    analyze_text(with_lines("batch 50_000", "drop_last true"))
+    assert codes_of(with_lines("batch 50_001", "drop_last true")) == ["E0403"]
+
+
 def test_normalisation_constants_are_checked_without_the_data() -> None:
     assert "E0403" in codes_of(with_lines('data npz("00ff")', "normalize standardize(mean=[0.5], std=[0.5])"))

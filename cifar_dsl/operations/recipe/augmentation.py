@@ -37,6 +37,17 @@ def check_chain(augmentations: tuple[Augmentation, ...]) -> None:
             )
 
 
+def _check_reach(augmentation: Augmentation, argument: str, most: int, side: int) -> None:
+    """Raise MisfitError if a distance in pixels exceeds `most`, on images whose smaller side has `side` pixels."""
+    pixels: int = augmentation.arguments()[argument]
+    if pixels > most:
+        raise MisfitError(
+            "E0403",
+            f"`{argument}` of `{augmentation.name}` is {pixels}, but the smaller side of the images has {side} pixels",
+            help=(f"use at most {most}",),
+        )
+
+
 # ---- geometry
 
 
@@ -47,6 +58,10 @@ class Crop(Augmentation):
 
     padding: int = argument(Int(1, 64), "padding on every side, in pixels", default=4)
     mode: str = argument(_PADDING_MODE, f"content of the padding; {_ZEROS_DOC}", default="zeros")
+
+    def check_size(self, height: int, width: int) -> None:
+        side = min(height, width)
+        _check_reach(self, "padding", max(1, side - 1), side)  # a larger one leaves nothing of some images
 
 
 @AUGMENTATIONS.register("translate")
@@ -59,6 +74,10 @@ class Translate(Augmentation):
 
     pixels: int = argument(Int(1, 64), "maximum shift in each direction, in pixels", default=4)
     mode: str = argument(_PADDING_MODE, f"content of the border; {_ZEROS_DOC}", default="zeros")
+
+    def check_size(self, height: int, width: int) -> None:
+        side = min(height, width)
+        _check_reach(self, "pixels", max(1, side - 1), side)
 
 
 @AUGMENTATIONS.register("flip")
@@ -107,6 +126,10 @@ class Cutout(Augmentation):
         "fill of the square; `mean`: the mean of each channel over the training images",
         default="black",
     )
+
+    def check_size(self, height: int, width: int) -> None:
+        side = min(height, width)
+        _check_reach(self, "size", side, side)
 
 
 @AUGMENTATIONS.register("random_erasing")
