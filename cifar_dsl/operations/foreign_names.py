@@ -127,7 +127,7 @@ LAYERS = ForeignNames(
         "transformer_layer": "TransformerEncoderLayer, transformer_block, TransformerEncoder, encoder_layer",
         "conv_block": "ConvBNReLU, conv_bn_relu, ConvBnAct, Conv2dNormActivation",
         "flatten": "view, reshape",
-        "squeeze_excite()": "SELayer, SEModule",
+        "squeeze_excite()": "SELayer",
         "{}": "Activation",
         "{chain}": "Sequential",
     },
