@@ -35,7 +35,7 @@ class DeviceSgd(torch.optim.Optimizer):
             for weight in group["params"]:
                 if weight.grad is None:
                     continue
-                gradient = weight.grad.add(weight, alpha=group["weight_decay"])
+                gradient = _with_penalty(weight, weight.grad, group["weight_decay"])
                 state = self.state[weight]
                 if not state:
                     state["momentum_buffer"] = torch.zeros_like(gradient)
@@ -57,7 +57,9 @@ class DeviceAdam(torch.optim.Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        # With this key, `load_state_dict` moves the step counter to the device, where a recorded step finds it.
+        super().__init__(params, defaults | {"capturable": True})
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
@@ -77,7 +79,7 @@ class DeviceAdam(torch.optim.Optimizer):
         if self.decouples_decay:
             weight.mul_(1 - lr * group["weight_decay"])
         else:
-            gradient = gradient.add(weight, alpha=group["weight_decay"])
+            gradient = _with_penalty(weight, gradient, group["weight_decay"])
         state["step"] += 1
         state["exp_avg"].lerp_(gradient, 1 - beta_1)
         state["exp_avg_sq"].mul_(beta_2).addcmul_(gradient, gradient, value=1 - beta_2)
@@ -90,6 +92,11 @@ class DeviceAdamW(DeviceAdam):
     """torch.optim.AdamW; `lr` and the first of `betas` may be tensors, () float32."""
 
     decouples_decay = True
+
+
+def _with_penalty(weight: Tensor, gradient: Tensor, weight_decay: float) -> Tensor:
+    """The gradient of the loss with an L2 penalty."""
+    return gradient.add(weight, alpha=weight_decay) if weight_decay else gradient
 
 
 def _not_decayed(beta: float | Tensor, step: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from helpers.waits import HostWaits
 from torch import Tensor, nn
 
 from cifar_dsl.training import draws
+from cifar_dsl.training.device_momentum import DeviceAdam
 from cifar_dsl.training.engines import EagerEngine
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
@@ -267,3 +268,39 @@ def test_a_step_with_a_cycled_momentum_on_the_device_never_waits_for_it(text):
         optimizers.step(inputs)
     assert waits.found == []
     assert not torch.equal(module.get_parameter("dense.weight"), before)
+
+
+@pytest.mark.parametrize("text", [text for text, _ in CYCLED[:4]] + ["lion(lr=1e-3)"])
+@pytest.mark.parametrize("was_on_device", [True, False])
+def test_a_restored_optimizer_on_the_device_continues_with_the_same_momentum(text, was_on_device):
+    text = SPEC.format(more="schedule one_cycle(momentum=[0.5, 0.95])").replace("sgd(lr=0.001)", text)
+    graph, recipe = meaning(text)
+    plan = Plan.of(recipe, COUNT)
+
+    def step(optimizers: Optimizers, inputs: DeviceInputs | HostInputs, module: nn.Module, epoch: int) -> None:
+        inputs.begin_epoch(epoch, torch.arange(COUNT), optimizers.hyperparameters(epoch), 0, 0)
+        for parameter in module.parameters():
+            parameter.grad = torch.linspace(-1, 1, parameter.numel()).view(parameter.shape)
+        optimizers.step(inputs)
+
+    first, inputs = build(), DeviceInputs(0, CPU) if was_on_device else HostInputs(0, CPU)
+    optimizers = Optimizers(first, graph, recipe, plan, inputs_on_device=was_on_device)
+    for epoch in (1, 2):
+        step(optimizers, inputs, first, epoch)
+    second = copy.deepcopy(first)
+    restored = Optimizers(second, graph, recipe, plan, inputs_on_device=True)
+    restored.restore({name: tensor.clone() for name, tensor in optimizers.state().items()})
+    step(optimizers, inputs, first, 3)
+    step(restored, DeviceInputs(0, CPU), second, 3)
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(one, other, **({"rtol": 0.0, "atol": 0.0} if was_on_device else TRAINED))
+
+
+def test_the_step_counter_of_a_checkpoint_moves_to_the_device():
+    weight = nn.Parameter(torch.zeros(2, device="meta"))
+    optimizer = DeviceAdam([weight], lr=0.1)
+    state = {"step": torch.ones(()), "exp_avg": torch.zeros(2), "exp_avg_sq": torch.zeros(2)}
+    optimizer.load_state_dict({"state": {0: state}, "param_groups": optimizer.state_dict()["param_groups"]})
+    assert {name: tensor.device.type for name, tensor in optimizer.state[weight].items()} == dict.fromkeys(
+        state, "meta"
+    )
