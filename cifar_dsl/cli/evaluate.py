@@ -7,7 +7,7 @@ import click
 
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import with_option
-from cifar_dsl.cli.output import note
+from cifar_dsl.cli.output import loss_text, note
 from cifar_dsl.training.options import RunOptions
 
 
@@ -61,12 +61,14 @@ def command(
             "run": str(opened.path),
             "accuracy": accuracy,
             "loss": loss,
+            "cross_entropy": evaluation.cross_entropy,
             "recorded_accuracy": result.accuracy,
         }
         click.echo(json.dumps(fields))
     else:
         click.echo(
-            f"{record.spec.name} on {record.data.name}, seed {record.seed}: accuracy {accuracy:.4f}, loss {loss:.4f}"
+            f"{record.spec.name} on {record.data.name}, seed {record.seed}: accuracy {accuracy:.4f}, "
+            f"{loss_text(loss, evaluation.cross_entropy)}"
         )
         if accuracy == result.accuracy:
             click.echo("same accuracy as after training")

@@ -32,6 +32,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def loss_text(loss: float, cross_entropy: float | None) -> str:
+    """The recipe's loss, and the cross-entropy where it differs: `loss 0.9021 (cross-entropy 0.5213)`."""
+    shown, plain = f"{loss:.4f}", "" if cross_entropy is None else f"{cross_entropy:.4f}"
+    return f"loss {shown}" + (f" (cross-entropy {plain})" if plain not in {"", shown} else "")
+
+
 def print_result(message: str) -> None:
     """Print a result on stdout, with control characters escaped."""
     click.echo(inert(message))

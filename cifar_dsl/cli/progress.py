@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from cifar_dsl.cli.output import note
+from cifar_dsl.cli.output import loss_text, note
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.text import duration
 from cifar_dsl.language.diagnostics.render import visible
@@ -119,7 +119,7 @@ class JobsProgress:
         self._print(
             f"{label}epoch {metrics.epoch:>{len(str(last))}}/{last}  "
             f"train loss {metrics.train_loss:.4f}, accuracy {metrics.train_accuracy:.4f}  "
-            f"test loss {metrics.test_loss:.4f}, accuracy {metrics.test_accuracy:.4f}  "
+            f"test {loss_text(metrics.test_loss, metrics.test_cross_entropy)}, accuracy {metrics.test_accuracy:.4f}  "
             f"{duration(spent_s)}" + (f", {duration(left_s)} left" if left_s else "")
         )
 

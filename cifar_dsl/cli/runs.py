@@ -13,7 +13,7 @@ from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import with_option
 from cifar_dsl.cli.confirmation import confirm
 from cifar_dsl.cli.main import EXIT_WRONG
-from cifar_dsl.cli.output import counted, note, print_result
+from cifar_dsl.cli.output import counted, loss_text, note, print_result
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.language.diagnostics.render import visible
@@ -309,4 +309,5 @@ def _last_epoch(entry: FoundRun) -> str:
     if not metrics:
         return ""
     last = metrics[-1]
-    return f"{last.epoch}: train loss {last.train_loss:.4f}, test loss {last.test_loss:.4f}, {last.test_accuracy:.4f}"
+    test = loss_text(last.test_loss, last.test_cross_entropy)
+    return f"{last.epoch}: train loss {last.train_loss:.4f}, test {test}, accuracy {last.test_accuracy:.4f}"

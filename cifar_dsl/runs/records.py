@@ -120,6 +120,10 @@ class RunRecord:
 class EpochMetrics:
     """The metrics of an epoch: mean loss and accuracy over the augmented training images and over the test images.
 
+    Losses are the recipe's, with its label smoothing; that of the training images is of their mixed labels, too. A
+    cross-entropy is that of the softmax of the scores and the true classes, whatever the recipe's loss: it compares
+    recipes. Runs of version 0.1.0 have none.
+
     `time_s` is the training time in seconds without evaluation; seeds that train together have equal shares. `lr` is
     the learning rate of the last step. The validation metrics are None if no images are held out.
     """
@@ -134,6 +138,8 @@ class EpochMetrics:
     evaluation_time_s: float
     validation_loss: float | None = None
     validation_accuracy: float | None = None
+    test_cross_entropy: float | None = None
+    validation_cross_entropy: float | None = None
 
 
 @frozen
@@ -153,8 +159,9 @@ class Best:
 class RunResult:
     """The result of a run.
 
-    `accuracy` and `loss` are those of the last epoch on the test images; None if training diverged. `best` is the best
-    epoch on the held-out images, if there are any. `weights_digest` is the SHA-256 of the weights file.
+    `accuracy`, `loss` (the recipe's) and `cross_entropy` are those of the last epoch on the test images; None if
+    training diverged. Runs of version 0.1.0 have no `cross_entropy`. `best` is the best epoch on the held-out images,
+    if there are any. `weights_digest` is the SHA-256 of the weights file.
 
     `peak_share` is the training's speed in multiply-accumulates per second, as a fraction of a large matrix product's
     on the device; None if not measured. `energy_j` is the energy of the device during training and evaluation, in
@@ -173,6 +180,7 @@ class RunResult:
     best: Best | None = None
     peak_share: float | None = None
     energy_j: float | None = None
+    cross_entropy: float | None = None
 
 
 # run.json is flat, in this order since schema 1.

@@ -1,10 +1,12 @@
-"""Evaluation: loss, accuracy and predictions of a network in eval mode, over the test views of the recipe."""
+"""Evaluation: losses, accuracy and predictions of a network in eval mode, over the test views of the recipe."""
 
+import math
 from functools import partial
 
 import torch
 from attrs import define, field
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
 from cifar_dsl.analysis import EVALUATION_BATCH
 from cifar_dsl.foundation.records import frozen
@@ -19,16 +21,25 @@ from cifar_dsl.training.test_time_augmentation import with_views
 
 @frozen
 class EvaluationResult:
-    """Mean loss and accuracy over N images, and the prediction for each of them.
+    """Mean losses and accuracy over N images, and the prediction for each of them.
+
+    `loss` is the recipe's. `cross_entropy` is that of the softmax of the scores, without label smoothing, whatever the
+    recipe's loss is: the same measure for every recipe.
 
     `predicted` is the class, (N,) int64, and `truth_probability` the probability of the true class, (N,) float32. Both
     are in the order of the images, on the device.
     """
 
     loss: float
+    cross_entropy: float
     accuracy: float
     predicted: Tensor
     truth_probability: Tensor
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether neither loss is NaN or infinite."""
+        return math.isfinite(self.loss) and math.isfinite(self.cross_entropy)
 
 
 @define
@@ -41,6 +52,7 @@ class Evaluator:
     _objective: Objective = field(init=False)
     _inputs: StepInputs = field(init=False)
     _loss_sum: Tensor = field(init=False)
+    _cross_entropy_sum: Tensor = field(init=False)
     _predicted: Tensor = field(init=False)
     _truth_probability: Tensor = field(init=False)
 
@@ -48,7 +60,7 @@ class Evaluator:
         device = self.images.labels.device
         self._objective = Objective(self.recipe)
         self._inputs = self.engine.new_inputs(0)
-        self._loss_sum = new_sum(device)
+        self._loss_sum, self._cross_entropy_sum = new_sum(device), new_sum(device)
         self._predicted = torch.zeros_like(self.images.labels)
         self._truth_probability = torch.zeros(len(self.images), device=device)
 
@@ -57,6 +69,7 @@ class Evaluator:
         count = len(self.images)
         module.eval()
         self._loss_sum.zero_()
+        self._cross_entropy_sum.zero_()
         self._inputs.begin_epoch(0, torch.arange(count), (), 0, 0)
         return [min(EVALUATION_BATCH, count - start) for start in range(0, count, EVALUATION_BATCH)]
 
@@ -69,6 +82,7 @@ class Evaluator:
             # Scores (N, classes) of several views are added, which takes more digits than bfloat16 has.
             scores = with_views(lambda x: module(x).float(), self.recipe.test_augment)(self.images.batch(index))
             self._loss_sum += self._objective.total(self._objective(scores, labels), count)
+            self._cross_entropy_sum += F.cross_entropy(scores, labels) * count
         self._predicted.index_copy_(0, index, scores.argmax(1))
         self._truth_probability.index_copy_(0, index, scores.softmax(1).gather(1, labels[:, None])[:, 0])
 
@@ -77,7 +91,11 @@ class Evaluator:
         count = len(self.images)
         correct = int((self._predicted == self.images.labels).sum().item())
         return EvaluationResult(
-            self._loss_sum.item() / count, correct / count, self._predicted, self._truth_probability
+            loss=self._loss_sum.item() / count,
+            cross_entropy=self._cross_entropy_sum.item() / count,
+            accuracy=correct / count,
+            predicted=self._predicted,
+            truth_probability=self._truth_probability,
         )
 
 

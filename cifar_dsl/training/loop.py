@@ -113,7 +113,7 @@ class _Fit:
         validated = self._evaluate(validations)
         evaluation_s = (time.perf_counter() - begun) / max(1, len(learners))
         # The last step may have ruined the weights although its loss was finite.
-        self._drop([learner for learner in learners if not math.isfinite(tested[learner.seed].loss)])
+        self._drop([learner for learner in learners if not tested[learner.seed].is_finite])
         for learner in self.learners:
             (loss, accuracy), test, validation = (
                 trained[learner.seed],
@@ -131,6 +131,8 @@ class _Fit:
                 evaluation_time_s=evaluation_s,
                 validation_loss=validation.loss if validation else None,
                 validation_accuracy=validation.accuracy if validation else None,
+                test_cross_entropy=test.cross_entropy,
+                validation_cross_entropy=validation.cross_entropy if validation else None,
             )
             learner.advance_epoch()
             self.callbacks.on_epoch(learner, EpochResult(metrics, test, validation))

@@ -155,6 +155,7 @@ class Recorder:
             weights_digest=digest,
             best=self._best if digest else None,
             energy_j=self._total_energy_j,
+            cross_entropy=last.test_cross_entropy if last else None,
         )
 
     @property

@@ -234,13 +234,38 @@ def test_test_metrics_are_means_over_images_in_eval_mode():
     assert last.test_accuracy == pytest.approx((scores.argmax(1) == y).double().mean().item(), **FLOAT64)
 
 
+@pytest.mark.parametrize(
+    "loss",
+    ["cross_entropy(label_smoothing=0.3)", "cross_entropy(reduction=sum)", "focal", "mse", "bce(reduction=sum)"],
+)
+def test_the_plain_cross_entropy_is_reported_beside_every_loss(loss):
+    """It is of the true classes, whatever the loss makes of them, and mixtures of training images don't change it."""
+    test = pictures(2, 1007)
+    lr = "train.optimizer.lr=0.003"
+    outcome = train(f"train.loss={loss}", "train.validation=10", "train.augment=mixup", lr, test=test)
+    x, y = torch.from_numpy(test[0]).permute(0, 3, 1, 2).float() / 127.5 - 1, torch.from_numpy(test[1])
+    with torch.no_grad():
+        expected = nn.functional.cross_entropy(outcome.module.eval()(x), y).item()
+    last = outcome.metrics[-1]
+    assert last.test_cross_entropy == pytest.approx(expected, **FLOAT32)
+    assert (last.test_loss == pytest.approx(expected, **FLOAT32)) == (loss == "cross_entropy(reduction=sum)")
+    assert last.validation_cross_entropy is not None
+    assert last.validation_cross_entropy != last.test_cross_entropy
+
+
+def test_a_plain_loss_equals_the_cross_entropy_in_every_bit():
+    for metrics in train().metrics:
+        assert metrics.test_cross_entropy == metrics.test_loss
+        assert metrics.validation_cross_entropy is None
+
+
 def test_evaluation_changes_nothing():
     graph, recipe = meaning(RANDOM_SPEC, ())
     module = build_module(graph, "small", 0)
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     images = load_images(recipe, TRAIN, TEST, CPU).test
     first, second = evaluate(module, images, recipe), evaluate(module, images, recipe)
-    assert (first.loss, first.accuracy) == (second.loss, second.accuracy)
+    assert (first.loss, first.cross_entropy, first.accuracy) == (second.loss, second.cross_entropy, second.accuracy)
     assert torch.equal(first.truth_probability, second.truth_probability)
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
 

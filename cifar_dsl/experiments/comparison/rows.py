@@ -57,8 +57,8 @@ class Row:
     other runs. `deviation` is the sample standard deviation (n - 1), None for fewer than two runs; `interval` is
     Student's for the mean. `effect` is the difference from the baseline; None for the baseline itself, for a spec with
     the same fingerprint, and if one of the two has no accuracy. `gain_per_parameter` is the difference per additional
-    parameter, None if there are none. `time_s` and `energy_j` are means of the finished runs. `images` is None if
-    no predictions were saved.
+    parameter, None if there are none. `time_s`, `energy_j` and `cross_entropy` (on the test images) are means of the
+    finished runs, None unless all have one. `images` is None if no predictions were saved.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Row:
     energy_j: float | None
     curve: Curve
     images: SpecImages | None
+    cross_entropy: float | None
 
     @property
     def change(self) -> str:
@@ -189,7 +190,6 @@ def _row(entry: ComparedSpec, images: SpecImages | None) -> Row:
     finished = [(seed, result, result.accuracy) for seed, result in results if result.accuracy is not None]
     diverged = sum(result.status == "diverged" for _, result in results)
     sample = Sample(tuple(accuracy for *_, accuracy in finished))
-    energies = [result.energy_j for _, result, _ in finished if result.energy_j is not None]
     return Row(
         name=entry.display_name,
         changes=entry.spec.changes,
@@ -206,10 +206,18 @@ def _row(entry: ComparedSpec, images: SpecImages | None) -> Row:
         effect=None,
         gain_per_parameter=None,
         time_s=statistics.fmean(result.time_s for _, result, _ in finished) if finished else None,
-        energy_j=statistics.fmean(energies) if energies and len(energies) == len(finished) else None,
+        energy_j=_mean(result.energy_j for _, result, _ in finished),
         curve=curve(entry.runs, entry.failed),
         images=images,
+        cross_entropy=_mean(result.cross_entropy for _, result, _ in finished),
     )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """The mean; None if there are no values, or one is None."""
+    all_values = list(values)
+    known = [value for value in all_values if value is not None]
+    return statistics.fmean(known) if known and len(known) == len(all_values) else None
 
 
 def _against(base: Row, others: Sequence[Row]) -> list[Row]:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from textwrap import wrap
 from typing import Literal
 
@@ -98,16 +98,23 @@ _ENERGY = Column(
     "energy", lambda row: "" if row.energy_j is None else in_short(row.energy_j, "J"), lambda row: row.energy_j
 )
 
+_CROSS_ENTROPY = Column(
+    "cross-entropy",
+    lambda row: "" if row.cross_entropy is None else f"{row.cross_entropy:.4f}",
+    lambda row: row.cross_entropy,
+)
+
 _WIDTH = 110  # of sentences on a terminal, in characters
 
 _SHORT = (_SPEC, _PARAMETERS, _MACS, _ACCURACY, _N, _DIFFERENCE, _INTERVAL, _P, _TIME)
 
 
 def full_columns(comparison: Comparison) -> tuple[Column, ...]:
-    """The columns of a full table; without energy if no device measured it."""
+    """The columns of a full table; without energy and cross-entropy if no run has them."""
     energy = (_ENERGY,) if any(row.energy_j is not None for row in comparison.rows) else ()
+    losses = (_CROSS_ENTROPY,) if any(row.cross_entropy is not None for row in comparison.rows) else ()
     first = (_SPEC, _CHANGE, _PARAMETERS, _MACS, _ACCURACY, _N, _DIFFERENCE, _INTERVAL, _P)
-    return (*first, _SUPERIORITY, _GAIN, _TIME, *energy)
+    return (*first, _SUPERIORITY, *losses, _GAIN, _TIME, *energy)
 
 
 def as_text(comparison: Comparison) -> list[str]:
@@ -115,7 +122,7 @@ def as_text(comparison: Comparison) -> list[str]:
     table = [[column.head for column in _SHORT], *([c.cell(row) for c in _SHORT] for row in comparison.rows)]
     right = frozenset(i for i, column in enumerate(_SHORT) if column.align == "right")
     sentences = [line for text in findings(comparison) for line in wrap(text, _WIDTH, subsequent_indent="  ")]
-    return [*columns(table, right=right), "", *sentences, *[""] * bool(sentences), *notes(comparison)]
+    return [*columns(table, right=right), "", *sentences, *[""] * bool(sentences), *notes(comparison, _SHORT)]
 
 
 def as_markdown(comparison: Comparison) -> str:
@@ -125,7 +132,7 @@ def as_markdown(comparison: Comparison) -> str:
     rows = [[_markdown_cell(column.cell(row)) for column in shown] for row in comparison.rows]
     table = [f"| {' | '.join(cells)} |" for cells in ([column.head for column in shown], rule, *rows)]
     items = [f"- {_markdown_cell(line)}" for line in findings(comparison)]
-    below = [f"{_markdown_cell(note)}  " for note in notes(comparison)]
+    below = [f"{_markdown_cell(note)}  " for note in notes(comparison, shown)]
     return "\n".join([*table, "", *items, *[""] * bool(items), *below]) + "\n"
 
 
@@ -134,7 +141,7 @@ def as_latex(comparison: Comparison) -> str:
     shown = [column for column in full_columns(comparison) if column is not _CHANGE]
     layout = "".join("r" if column.align == "right" else "l" for column in shown)
     lines = [
-        *(f"% {note}" for note in [*findings(comparison), *notes(comparison)]),
+        *(f"% {note}" for note in [*findings(comparison), *notes(comparison, shown)]),
         r"\begin{tabular}{" + layout + "}",
         r"\toprule",
         " & ".join(latex(column.head) for column in shown) + r" \\",
@@ -179,13 +186,14 @@ _ROW_FIGURES = (
     "gain_per_parameter",
     "time_s",
     "energy_j",
+    "cross_entropy",
 )
 _CSV_FIELDS = (
     *("spec", "change", "fingerprint", "parameters", "macs", "n", "diverged", "failed"),
     *("mean", "mean_low", "mean_high", "deviation", "difference", "difference_low", "difference_high"),
     *("simultaneous_low", "simultaneous_high", "p", "p_adjusted", "smallest_p", "verdict"),
     *("superiority", "superiority_low", "superiority_high", "detectable", "seeds_needed"),
-    *("gain_per_parameter", "time_s", "energy_j", "seeds", "accuracies"),
+    *("gain_per_parameter", "time_s", "energy_j", "seeds", "accuracies", "cross_entropy"),
 )
 
 
@@ -228,8 +236,8 @@ def findings(comparison: Comparison) -> list[str]:
     return [visible(line) for line in (*sentences(comparison), *pair_sentences(comparison))]
 
 
-def notes(comparison: Comparison) -> list[str]:
-    """Notes that explain the columns: dataset, devices, methods."""
+def notes(comparison: Comparison, shown: Sequence[Column] = ()) -> list[str]:
+    """Notes that explain the shown columns: dataset, devices, methods."""
     data = comparison.data.shareable if comparison.data else None
     source = (
         f"{data.name} ({data.origin}; {data.train_images:,} + {data.test_images:,} images, digest {data.digest[:12]})"
@@ -246,6 +254,10 @@ def notes(comparison: Comparison) -> list[str]:
         "accuracy: on the test images after the last epoch; mean ± sample standard deviation over n seeds",
         f"difference: from {comparison.baseline}, in percentage points{method}",
     ]
+    if _CROSS_ENTROPY in shown:
+        lines.append(
+            "cross-entropy: of the softmax of the scores on the test images, without label smoothing; mean over n seeds"
+        )
     if comparison.pairs:
         fingerprints = {row.name: row.fingerprint for row in comparison.rows}
         tested_pairs = [pair for pair in comparison.pairs if pair.p_adjusted is not None]

@@ -65,6 +65,6 @@ def open_tracker(training: Training) -> _Events:
 
 
 def _tag(name: str) -> str:
-    """`test_loss` -> `loss/test`, so that training and test share a group."""
+    """`test_loss` -> `loss/test`, so that the splits share a group."""
     split, _, metric = name.partition("_")
-    return f"{metric}/{split}" if metric in {"loss", "accuracy"} else name
+    return f"{metric}/{split}" if metric in {"loss", "accuracy", "cross_entropy"} else name

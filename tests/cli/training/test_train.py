@@ -266,6 +266,23 @@ def test_a_run_is_evaluated_to_the_same_figures(cli, train, tmp_path):
     assert figures["recorded_accuracy"] == result.accuracy
 
 
+def test_a_smoothed_loss_is_shown_beside_the_cross_entropy(cli, train, tmp_path):
+    """And a plain loss alone."""
+    assert "cross-entropy" not in train("--runs", "plain").err
+    outcome = train("--set", "train.loss=cross_entropy(label_smoothing=0.2)", "--runs", "smoothed")
+    result, metrics = open_run(tmp_path / "smoothed").result(), open_run(tmp_path / "smoothed").metrics()
+    assert (result.loss, result.cross_entropy) == (metrics[-1].test_loss, metrics[-1].test_cross_entropy)
+    for epoch in metrics:
+        assert (
+            f"test loss {epoch.test_loss:.4f} (cross-entropy {epoch.test_cross_entropy:.4f}), accuracy" in outcome.err
+        )
+    both = f"loss {result.loss:.4f} (cross-entropy {result.cross_entropy:.4f})"
+    assert both in cli("evaluate", "smoothed", "--device", "cpu").out
+    assert f"test {both}, accuracy" in cli("runs", "show", "smoothed").out
+    figures = json.loads(cli("evaluate", "smoothed", "--device", "cpu", "--json").out)
+    assert figures["cross_entropy"] == result.cross_entropy
+
+
 def test_data_that_has_moved_is_asked_for_and_taken_from_its_new_place(cli, train, pictures, tmp_path):
     train()
     shutil.move(pictures, tmp_path / "moved.npz")

@@ -10,7 +10,8 @@ from attrs import evolve
 
 from cifar_dsl.experiments.comparison import Comparison, compare
 from cifar_dsl.experiments.comparison.tables import as_csv, as_json, as_latex, as_markdown, as_text, notes
-from cifar_dsl.runs import DataRecord
+from cifar_dsl.runs import RESULT, DataRecord
+from cifar_dsl.runs.records import to_json
 
 HOSTILE = "\x1b[2J\u202e|`<script>alert(1)</script>![x](http://x.test)\n| new row |"
 
@@ -144,6 +145,24 @@ def test_nothing_in_latex_is_a_command(entry):
     table, name = as_latex(comparison), r"\textbackslash{}input\{x\}\%\$\&\#\_\textasciicircum{}\textasciitilde{}\{"
     assert f"\n{name} & " in table
     assert not [line for line in table.splitlines() if line.startswith(r"\input")]
+
+
+def test_the_mean_cross_entropy_is_a_column_where_all_runs_have_one(entry):
+    losses = {"base": (0.5, 0.7), "old": (0.5, None), "lost": (0.25, 0.75)}
+    entries = []
+    for name, values in losses.items():
+        entries.append(entry(name, accuracies=(0.7, 0.8), lineage=(name, "base")))
+        for run, value in zip(entries[-1].runs, values, strict=True):
+            (run.path / RESULT).write_bytes(to_json(evolve(run.result(), cross_entropy=value)))
+    comparison = compare(entries)
+    assert [row.cross_entropy for row in comparison.rows] == [0.6, None, 0.5]
+    markdown = as_markdown(comparison)
+    assert "| cross-entropy |" in markdown
+    assert "| 0.6000 |" in markdown
+    assert "cross-entropy: of the softmax of the scores on the test images, without label smoothing" in markdown
+    assert not any("cross-entropy" in line for line in as_text(comparison))  # which has no such column
+    assert [row["cross_entropy"] for row in csv.DictReader(as_csv(comparison).splitlines())] == ["0.6", "", "0.5"]
+    assert "cross-entropy" not in as_markdown(compare([entry("alone", accuracies=(0.7, 0.8))]))
 
 
 def test_claims_from_few_seeds_state_their_assumption(entry):

@@ -66,7 +66,7 @@ def render_report(
         verdict=lambda row: charts.verdict(row, base),
         sentence=lambda row: sentence(row, base),
         pair_sentences=pair_sentences(comparison),
-        notes=notes(comparison),
+        notes=notes(comparison, full_columns(comparison)),
         power=f"{POWER:.0%}",
         bars=charts.accuracy_bars(comparison),
         forest=charts.difference_forest(comparison),
