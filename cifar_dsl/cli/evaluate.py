@@ -29,6 +29,7 @@ def command(
     """Load the weights of RUN and evaluate them on the test images of its dataset."""
     from cifar_dsl import api
     from cifar_dsl.cli.progress import DownloadProgress
+    from cifar_dsl.cli.recorded_data import find_data
     from cifar_dsl.foundation.errors import RunError
     from cifar_dsl.runs import open_run
     from cifar_dsl.training.datasets import load_dataset
@@ -40,17 +41,7 @@ def command(
     if result.accuracy is None:
         raise RunError(f"{opened.path} diverged and has no weights", "train it again with a lower learning rate")
     choice = choose_device(device)
-    path = None
-    if record.data.name == "npz":
-        if data is not None and not data.startswith("npz:"):
-            raise click.UsageError(f"--data takes npz:PATH, not {data}.")
-        location = data.removeprefix("npz:") if data else record.data.path
-        path = Path(location).expanduser() if location else None
-        if path is None or not path.is_file():
-            problem = f"is not at {path}" if path else "has no recorded path"
-            raise RunError(f"the array file of {opened.path} {problem}", "pass its path: --data npz:PATH")
-    elif data:
-        raise click.UsageError("--data is only for runs on an array file (npz); this run used " + record.data.name)
+    path = find_data(opened, data)
     with DownloadProgress(quiet=as_json) as download:
         dataset = load_dataset(record.data.name, path=path, data_dir=data_dir, progress=download)
     api.set_threads(threads or record.environment.threads)

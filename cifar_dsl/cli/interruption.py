@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: training ends at the next step, with a checkpoint; a second Ctrl-C ends it at once."""
+"""Signals that ask to stop: training ends at the next step, with a checkpoint; a second Ctrl-C ends it at once."""
 
 import signal
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from types import FrameType
 from attrs import define, field
 
 from cifar_dsl.cli.output import note
+from cifar_dsl.foundation.signals import handle_stop_signals
 
 
 @define
@@ -22,23 +23,29 @@ class Stop:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of a program that a signal ends: 130 for Ctrl-C, 143 for SIGTERM."""
+        """The exit code of a program that a signal ends: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
         return 128 + (self.signal or signal.SIGINT)
 
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """Turn SIGINT and SIGTERM into a request to stop; the second one raises KeyboardInterrupt."""
+    """Turn `STOP_SIGNALS` into a request to stop. A Ctrl-C after that raises KeyboardInterrupt.
+
+    Schedulers send several signals to one job; only Ctrl-C says that somebody doesn't want to wait for the checkpoint.
+    """
     stop = Stop()
 
     def request_stop(number: int, _frame: FrameType | None) -> None:
         if stop.wanted():
-            raise KeyboardInterrupt
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt
+            return
         stop.signal = number
-        with suppress(RuntimeError):  # the signal interrupted the output of another line
+        # RuntimeError: the signal interrupted the output of another line. OSError: the terminal is gone.
+        with suppress(RuntimeError, OSError):
             note("\nstopping after this step; press Ctrl-C again to stop at once")
 
-    previous = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = handle_stop_signals(request_stop)
     try:
         yield stop
     finally:

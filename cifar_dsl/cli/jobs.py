@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,10 +134,10 @@ def _is_missing(spec: "api.Spec", runs: Path, seed: int, digest: str, left_out: 
 def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | None = None) -> Outcome:
     """Run jobs, in this process unless an `executor` is given; show their progress and report failures.
 
-    Events also go to the trackers of `options.log`. If the output pipe is closed, all jobs stop as at Ctrl-C, and
-    BrokenPipeError is raised.
+    Events also go to the trackers of `options.log`. If the output pipe or the terminal is closed, all jobs stop as at
+    Ctrl-C, and BrokenPipeError is raised unless a signal requested the stop.
     """
-    closed: list[BrokenPipeError] = []
+    closed: list[OSError] = []
     with JobsProgress(jobs, quiet=options.quiet, as_json=options.as_json) as progress, stoppable() as stop:
 
         def show(number: int, event: Event) -> None:
@@ -144,7 +145,7 @@ def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | No
                 return
             try:
                 progress.show(number, event)
-            except BrokenPipeError as error:  # `cifar-dsl train x.arch --json | head`
+            except OSError as error:  # `cifar-dsl train x.arch --json | head`, or a terminal that is gone
                 closed.append(error)
 
         with TrackerDispatcher(options.log, jobs, show, options.log_dir) as trackers:
@@ -154,16 +155,19 @@ def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | No
                 trackers.dispatch(number, event)
 
             events = (executor or InlineExecutor()).run(jobs, listener, lambda: bool(closed) or stop.wanted())
-    if closed:
-        raise closed[0]
     outcome = Outcome(tuple(jobs), tuple(events), stop)
+    if closed:
+        if stop.wanted():
+            return outcome
+        raise BrokenPipeError from closed[0]
     for job, failure in outcome.failures:
         _report_failure(job, failure)
         for seed in job.seeds:
             place = run_path(job.options.runs, job.spec, seed)
             record_failure(place, job.digest, failure.message, failure.help)
     if stop.wanted():
-        note("Stopped; progress is saved. Rerun the same command to resume.")
+        with suppress(OSError):  # the terminal is gone
+            note("Stopped; progress is saved. Rerun the same command to resume.")
     return outcome
 
 

@@ -5,6 +5,7 @@ import math
 import statistics
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -65,7 +66,8 @@ class JobsProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar:
-            self._bar.stop()
+            with suppress(OSError):  # the terminal is gone
+                self._bar.stop()
 
     def show(self, number: int, event: Event) -> None:
         """Show an event of a job."""

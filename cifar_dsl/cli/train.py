@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from attrs import evolve
 
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
@@ -161,11 +162,14 @@ def _ms(time_s: float) -> str:
 
 
 def _resume(path: Path, options: TrainOptions, *, verbose: bool) -> int:
-    """Resume a run; its record determines everything except the device."""
+    """Resume a run; its record determines everything except the device and the dataset's path."""
     from cifar_dsl.cli.confirmation import confirm_size
     from cifar_dsl.cli.jobs import run_jobs
+    from cifar_dsl.cli.recorded_data import find_data
     from cifar_dsl.compiler import analyze_text
+    from cifar_dsl.experiments.jobs.job import load_data
     from cifar_dsl.experiments.trackers import require
+    from cifar_dsl.training.provenance import check_data
 
     require(options.log)
     run = open_partial(path)
@@ -173,7 +177,11 @@ def _resume(path: Path, options: TrainOptions, *, verbose: bool) -> int:
     if verbose:
         _show(analysis)
     confirm_size([analysis], yes=options.yes)
-    outcome = run_jobs([Job.of_run(run, analysis, options)], options)
+    data_path = find_data(run, options.data)
+    job = evolve(Job.of_run(run, analysis, options), data_path=str(data_path) if data_path else None)
+    if data_path:
+        check_data(run, load_data(job))
+    outcome = run_jobs([job], options)
     match outcome.events:
         case [TrainingEnded(paths=(finished,))] if not outcome.stop.wanted():
             return _report(open_run(Path(finished)), as_json=options.as_json)

@@ -195,15 +195,21 @@ def _check_batches(program: Program, graph: Graph, recipe: Recipe, train_images:
 
 def _check_lone_image(program: Program, graph: Graph, recipe: Recipe, images: int, reporter: Reporter) -> None:
     """Report a layer that can't be trained on a single image, if the last batch of an epoch has only one."""
+    if recipe.batch == 1:
+        reason, help_ = "every batch has only one", "choose a larger batch size"
+    elif images == 1:
+        reason, help_ = "there is only one training image", "train on more images"
+    else:
+        reason = f"with {images:,} training images and a batch of {recipe.batch} the last batch has only one"
+        help_ = "drop that batch with `drop_last true`, or choose another batch size"
     for node in graph.nodes:
         if node.operation.needs_batch(*graph.input_shapes(node)):
             reporter.error(
                 "E0403",
-                f"`{node.path}` can't be trained on a single image, but with {images:,} training images "
-                f"and a batch of {recipe.batch} the last batch has only one",
+                f"`{node.path}` can't be trained on a single image, but {reason}",
                 program.settings["batch"].span,
                 secondary=(Label(node.span, "one value per channel and image"),) if node.span else (),
-                help="choose another batch size",
+                help=help_,
             )
             return
 

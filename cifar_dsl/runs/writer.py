@@ -179,5 +179,8 @@ class RunWriter:
 
 
 def _updated(old: RunRecord, new: RunRecord) -> RunRecord:
-    """The record of an interrupted run in today's format, with the facts that an older one lacks."""
-    return evolve(old, schema=new.schema, normalization=new.normalization, classes=new.classes)
+    """The record of an interrupted run in today's format, with the facts that an older one lacks.
+
+    The dataset, which is the same, may have moved.
+    """
+    return evolve(old, data=new.data, schema=new.schema, normalization=new.normalization, classes=new.classes)

@@ -129,10 +129,10 @@ class TrainOptions(RunOptions):
     """Options that select the runs to train, where they train, and what is shown."""
 
     data: str | None = option(
-        "Dataset to use instead of the spec's: cifar10, cifar100, mnist, fashion_mnist, svhn, shapes, or npz:PATH.",
+        "Dataset to use instead of the spec's: cifar10, cifar100, mnist, fashion_mnist, svhn, shapes, or npz:PATH. "
+        "With --resume, the new path of the run's array file.",
         group=TARGET,
         metavar="NAME",
-        beside_resume=False,
     )
     validation: int | None = option(
         "Number of training images to hold out; also saves the weights of the epoch that is best on them. "

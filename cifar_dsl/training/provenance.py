@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
+from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.foundation.version import __version__
-from cifar_dsl.runs import DataRecord, Machine
+from cifar_dsl.runs import DataRecord, Machine, Run
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, processor_name
 
@@ -52,3 +53,14 @@ def data_record(dataset: Dataset) -> DataRecord:
         test_images=len(dataset.y_test),
         path=str(dataset.path) if dataset.path and dataset.name == "npz" else None,
     )
+
+
+def check_data(run: Run, dataset: Dataset) -> None:
+    """Raise DataError unless the run was trained on this dataset, wherever it is now."""
+    recorded = run.record().data
+    if dataset.digest != recorded.digest:
+        raise DataError(
+            f"{run.path} was trained on other data",
+            f"use the run's data: {recorded.path or recorded.origin}",
+            reason=f"the run has {recorded.name} with digest {recorded.digest[:16]}, this is {dataset.digest[:16]}",
+        )

@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from cifar_dsl.compiler import Analysis, analyze_text
-from cifar_dsl.foundation.errors import DataError, RunError
+from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.ir import Standardization
 from cifar_dsl.runs import PREDICTIONS, RECORD, Run, RunRecord
 from cifar_dsl.runs.predictions import read_predictions
@@ -17,6 +17,7 @@ from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import EvaluationResult, evaluate
 from cifar_dsl.training.images import load_images, measure
 from cifar_dsl.training.lowering.torch_module import Body, build_module
+from cifar_dsl.training.provenance import check_data
 from cifar_dsl.training.trained import TrainedNetwork
 
 
@@ -47,7 +48,7 @@ def load_network(run: Run, analysis: Analysis, dataset: Dataset | None = None) -
     """
     record = run.record()
     if dataset is not None:
-        _check_digest(run, record, dataset)
+        check_data(run, dataset)
     normalization = record.normalization or _unrecorded_normalization(run, record, analysis, dataset)
     if len(normalization.mean) != analysis.graph.input.channels:
         raise damaged(run.path / RECORD)
@@ -78,20 +79,10 @@ def _unrecorded_classes(run: Run) -> tuple[str, ...]:
     return predictions.classes if predictions else ()
 
 
-def _check_digest(run: Run, record: RunRecord, dataset: Dataset) -> None:
-    if dataset.digest != record.data.digest:
-        raise DataError(
-            f"{run.path} was trained on other data",
-            f"use the run's data: {record.data.path or record.data.origin}",
-            reason=f"the run has {record.data.name} with digest {record.data.digest[:16]}, "
-            f"this is {dataset.digest[:16]}",
-        )
-
-
 def evaluate_run(run: Run, dataset: Dataset, choice: Choice) -> EvaluationResult:
     """Evaluate a run's weights on the test images. Raises RunError, DataError, SpecError."""
     record = run.record()
-    _check_digest(run, record, dataset)
+    check_data(run, dataset)
     analysis = analyze_text(run.spec_text, str(run.path / "spec.arch"))
     if analysis.fingerprint != record.spec.fingerprint:
         raise RunError(

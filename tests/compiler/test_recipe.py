@@ -154,5 +154,31 @@ def test_a_batch_is_compared_with_the_images_of_a_known_dataset() -> None:
     assert codes_of(with_lines("batch 50_001", "drop_last true")) == ["E0403"]
 
 
+@pytest.mark.parametrize(
+    ("batch", "images", "problem", "advice"),
+    [
+        (
+            64,
+            65,
+            "with 65 training images and a batch of 64 the last batch has only one",
+            "drop that batch with `drop_last true`",
+        ),
+        (1, 65, "every batch has only one", "choose a larger batch size"),
+        (64, 1, "there is only one training image", "train on more images"),
+    ],
+)
+def test_an_error_about_a_batch_of_one_has_advice_that_helps(batch, images, problem, advice) -> None:
+    text = text_of("flatten -> dense(10) -> bn", size="1x8x8") + TRAIN.replace("cifar10", 'npz("0123abcd")')
+    text = text.replace("batch 8", f"batch {batch}")
+    with pytest.raises(SpecError) as caught:
+        analyze_text(text).check_data(DataShape("npz", Shape((1, 8, 8)), 10, images))
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.message == f"`bn` can't be trained on a single image, but {problem}"
+    assert diagnostic.help[0].startswith(advice)
+    if "drop_last" in advice:
+        text = text.replace("batch 64", "batch 64\n drop_last true")
+        analyze_text(text).check_data(DataShape("npz", Shape((1, 8, 8)), 10, images))
+
+
 def test_normalisation_constants_are_checked_without_the_data() -> None:
     assert "E0403" in codes_of(with_lines('data npz("00ff")', "normalize standardize(mean=[0.5], std=[0.5])"))

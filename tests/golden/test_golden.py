@@ -16,7 +16,10 @@ import cifar_dsl
 
 COMPLETE = next(RECORDED.glob("small-*/seed-0"))
 # The keys that files have gained since the runs were recorded.
-ADDED = {"run.json": {".normalization", ".normalization.mean", ".normalization.std", ".classes"}, "result.json": {".cross_entropy"}}
+ADDED = {
+    "run.json": {".normalization", ".normalization.mean", ".normalization.std", ".classes"},
+    "result.json": {".cross_entropy"},
+}
 INTERRUPTED = next(RECORDED.glob("long-*/seed-0.partial"))
 
 

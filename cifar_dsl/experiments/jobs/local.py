@@ -12,6 +12,7 @@ from attrs import define, field
 
 from cifar_dsl.experiments.jobs.executor import JobListener
 from cifar_dsl.experiments.jobs.job import Job, run_job
+from cifar_dsl.foundation.signals import handle_stop_signals
 from cifar_dsl.training.events import Event, FinalEvent, TrainingFailed, TrainingStopped
 
 _POLL_S = 0.2
@@ -164,12 +165,11 @@ def _work(connection: Connection, gpu: str | None) -> None:
     signals: list[int] = []
 
     def request_stop(number: int, _frame: FrameType | None) -> None:
-        if number in signals:  # a second Ctrl-C
+        if number == signal.SIGINT and number in signals:  # a second Ctrl-C
             raise KeyboardInterrupt
         signals.append(number)
 
-    signal.signal(signal.SIGINT, request_stop)
-    signal.signal(signal.SIGTERM, request_stop)
+    handle_stop_signals(request_stop)
     is_orphaned = False
 
     def report(event: Event) -> None:

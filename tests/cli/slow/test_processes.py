@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shlex
 import signal
 import subprocess
@@ -99,7 +100,10 @@ def test_a_second_process_is_refused_or_waits_and_resumes_when_the_first_is_kill
     assert (entry.status, len(entry.record.resumed)) == (Status.UNFINISHED, 1)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGUSR1, 128 + signal.SIGUSR1)],
+)
 def test_a_signal_ends_the_process_with_a_checkpoint(begin, tmp_path, number, code):
     process = begin()
     process.send_signal(number)
@@ -113,15 +117,34 @@ def test_a_signal_ends_the_process_with_a_checkpoint(begin, tmp_path, number, co
     assert checkpoints(entry.path)[0].content() is not None
 
 
-def test_ctrl_c_at_a_terminal_reaches_every_worker_and_all_leave_checkpoints(begin, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_to_all_processes_reaches_every_worker_and_all_leave_checkpoints(begin, tmp_path, number):
+    """Ctrl-C at a terminal, or a scheduler."""
     process = begin("--seeds", "2", "--jobs", "2", runs=4)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     _, output = process.communicate(timeout=120)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert "Traceback" not in output
     found = all_runs(tmp_path)
     assert [entry.state.partition(" at")[0] for entry in found] == ["unfinished"] * 2
     assert all(checkpoints(entry.path)[0].content() is not None for entry in found)
+
+
+def test_a_terminal_that_closes_ends_the_training_with_a_checkpoint(arguments, tmp_path):
+    """Its last words can't be printed any more."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(tmp_path)
+        os.execv(sys.executable, [sys.executable, "-m", "cifar_dsl", *arguments, "--checkpoint-every", "0"])
+    shown = b""
+    while b"epoch      2/" not in shown:
+        shown += os.read(terminal, 4096)
+    os.close(terminal)  # sends SIGHUP
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 129
+    (entry,) = all_runs(tmp_path)
+    assert entry.status is Status.UNFINISHED
+    assert checkpoints(entry.path)[0].content() is not None
 
 
 @pytest.mark.parametrize(

@@ -138,8 +138,14 @@ def signal_at(monkeypatch, *steps: int, number: int = signal.SIGINT) -> None:
     monkeypatch.setattr(Learner, "step", signalled)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("step", [1, 4, 5, 7])
+@pytest.mark.parametrize(
+    ("number", "code", "step"),
+    [
+        *((number, 128 + number, step) for number in (signal.SIGINT, signal.SIGTERM) for step in (1, 4, 5, 7)),
+        (signal.SIGHUP, 129, 5),
+        (signal.SIGUSR1, 128 + signal.SIGUSR1, 4),
+    ],
+)
 def test_a_signal_stops_after_the_step_and_the_same_command_resumes(train, tmp_path, monkeypatch, number, code, step):
     train("--runs", "uninterrupted")
     expected = open_run(tmp_path / "uninterrupted")
@@ -175,6 +181,30 @@ def test_a_second_ctrl_c_stops_at_once(train, tmp_path, monkeypatch):
     assert outcome.code == 130
     assert outcome.err.endswith("interrupted\n")
     assert not list(tmp_path.glob("runs/*/*/checkpoints/*"))
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+def test_further_signals_of_a_scheduler_do_not_cost_the_checkpoint(train, tmp_path, monkeypatch, first):
+    step = Learner.step
+
+    def all_signals(learner: Learner) -> None:
+        step(learner)
+        for number in (first, first, signal.SIGTERM, signal.SIGHUP):
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(Learner, "step", all_signals)
+    assert train().code == 128 + first
+    assert list(tmp_path.glob("runs/*/*/checkpoints/*-step-000000001-*"))
+
+
+def test_a_signal_that_nohup_ignores_stays_ignored(train, monkeypatch):
+    signal_at(monkeypatch, 2, number=signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert train().code == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_restart_discards_an_interrupted_run(train, tmp_path, monkeypatch):
@@ -365,6 +395,30 @@ def test_an_interrupted_run_resumes_by_its_path_alone(cli, train, tmp_path, monk
     assert "accuracy" in outcome.out
     assert "conv(4, 3, stride=4)" in outcome.err
     assert the_run(tmp_path).weights.read_bytes() == expected.weights.read_bytes()
+
+
+def test_a_run_resumes_with_an_array_file_that_has_moved(cli, train, pictures, make_pictures, tmp_path, monkeypatch):
+    signal_at(monkeypatch, 6)
+    train()
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    (partial,) = tmp_path.glob("runs/*/seed-0.partial")
+    moved = shutil.move(pictures, tmp_path / "moved.npz")
+    without = cli("train", "--resume", partial)
+    assert (without.code, without.out) == (1, "")
+    assert f"is not at {pictures}" in without.err
+    assert "pass its path: --data npz:PATH" in without.err
+    other = cli("train", "--resume", partial, "--data", f"npz:{make_pictures('other.npz', seed=1)}")
+    assert (other.code, other.out) == (1, "")
+    assert "was trained on other data" in other.err
+    named = cli("train", "--resume", partial, "--data", "shapes")
+    assert (named.code, named.out) == (2, "")
+    assert "--data takes npz:PATH, not shapes" in named.err
+    assert cli("train", "--resume", partial, "--data", f"npz:{moved}").code == 0
+    run = the_run(tmp_path)
+    assert len(run.record().resumed) == 1
+    assert run.record().data.path == str(moved)
+    assert cli("evaluate", run.path, "--device", "cpu").code == 0  # without --data
 
 
 @pytest.mark.parametrize("arguments", [(), ("tiny.arch", "--resume", "runs")])
