@@ -13,7 +13,7 @@ from cifar_dsl.compiler.values import Tensor, ValueScope
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.ir import Graph, Node, Scope, Shape, Stage, arguments_of
-from cifar_dsl.language.diagnostics import Advice, Cause, EvaluationFailed, Label, Reporter
+from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import Join, JoinError, Layer
@@ -79,12 +79,10 @@ class Draft:
             if crossed := call.crossed(order):
                 label, secondary = Label(crossed, error.label), ()
                 help_text = (f"swap the arguments in `{crossed.text}`", *help_text)
-            elif foreign := torch_order(call, layer, x, fits=False):
-                advice = Advice(foreign.help, (foreign.fix,))
-            elif error.code == "E0307" and (meant := channels_first(self.input.extents)):
-                help_text = (f"write the channels of the input first: `input {meant}`", *help_text)
             elif error.code in {"E0302", "E0304", "E0307"}:
-                advice = self.binder.channels_advice(call, scope, tensor)
+                advice = self.binder.channels_advice(call, scope, tensor) or torch_order(call, layer, x, fits=False)
+                if error.code == "E0307" and (meant := channels_first(self.input.extents)):
+                    help_text = (f"write the channels of the input first: `input {meant}`", *help_text)
             notes = (f"the input here is {x} ({self.origin(tensor, label.span)})",)
             raise self.reporter.error(
                 error.code, error.message, label, secondary=secondary, notes=notes, help=help_text, meant=advice

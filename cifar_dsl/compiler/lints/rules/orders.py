@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.bind import Invocation
-from cifar_dsl.compiler.foreign_order import TorchOrder, channels_first, torch_order
+from cifar_dsl.compiler.foreign_order import channels_first, torch_order
 from cifar_dsl.compiler.lints.registry import network_lint
-from cifar_dsl.language.diagnostics import Diagnostic, Label, replacement
+from cifar_dsl.language.diagnostics import Advice, Diagnostic, Label, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
+from cifar_dsl.operations.layers import Layer
 
 
 @network_lint
@@ -29,12 +30,13 @@ def input_channels(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0211: layers whose first argument is most likely the number of input channels, wherever they are expanded."""
     calls = {call.span: Invocation.of(call) for call in nodes.inside(analysis.program.own, nodes.CallExpression)}
     graph = analysis.graph
-    found: dict[Span, TorchOrder | None] = {}
+    found: dict[Span, Advice | None] = {}
     for node in graph.nodes:
-        if node.span in calls and found.get(node.span, True):
+        if node.span in calls and isinstance(node.operation, Layer) and found.get(node.span, True):
             x = graph.shape_of(node.inputs[0])
             found[node.span] = torch_order(calls[node.span], node.operation, x, fits=True)
-    for span, order in found.items():
-        if order is not None:
+    for span, advice in found.items():
+        if advice is not None:
             message = f"`{span.text}` has the order of PyTorch: it starts with the number of input channels"
-            yield Diagnostic("W0211", message, Label(span), help=(order.help,), fixes=(order.fix,))
+            help_text = (advice.help, "the order is channels, kernel, stride")
+            yield Diagnostic("W0211", message, Label(span), help=help_text, fixes=advice.fixes)

@@ -70,8 +70,8 @@ def test_a_place_counts_only_if_all_its_layers_look_swapped() -> None:
 @pytest.mark.parametrize(
     ("stages", "size", "help_text"),
     [
-        ("conv(3, 64, 3)", "3x32x32", "write `conv(64, 3)`"),
-        ("conv(32, 3) -> conv(32, 64, 3)", "3x32x32", "write `conv(64, 3)`"),
+        ("conv(3, 64, 3)", "3x32x32", "`conv(64, 3)`"),
+        ("conv(32, 3) -> conv(32, 64, 3)", "3x32x32", "`conv(64, 3)`"),
         ("conv(8, 5)", "32x32x3", "write the channels of the input first: `input 3x32x32`"),
     ],
 )
@@ -85,3 +85,7 @@ def test_an_error_that_follows_names_the_order(stages: str, size: str, help_text
 def test_no_shipped_spec_is_suspected(path: Path) -> None:
     codes = {diagnostic.code for diagnostic in inspect(path, specs_directory()).diagnostics}
     assert not codes & {"W0208", "W0209", "W0210", "W0211", "E0311"}
+
+
+def test_a_refused_padding_is_no_other_error() -> None:
+    assert codes_and_places(text_of("conv(3, 8, 3, same)", size="3x32x32")) == [("E0304", "8")]
