@@ -11,7 +11,7 @@ from cifar_dsl.compiler import Analysis, Library
 from cifar_dsl.compiler.lints import Inspection, fixed, inspect
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.text import in_short
-from cifar_dsl.language.diagnostics import Diagnostic, render_concise, render_github, render_json, render_sarif
+from cifar_dsl.language.diagnostics import Diagnostic, grouped, render_concise, render_github, render_json, render_sarif
 from cifar_dsl.language.diagnostics.render import visible
 
 _LINES = {
@@ -63,10 +63,11 @@ def command(
         inspection = inspect(item.path, item.root, overrides)
         if fix:
             inspection = _fix(item, overrides, inspection, also_unsafe=unsafe_fixes)
-        diagnostics.extend(inspection.diagnostics)
+        new = [diagnostic for diagnostic in inspection.diagnostics if diagnostic not in diagnostics]  # not of a base
+        diagnostics.extend(new)
         touched += bool(inspection.diagnostics)
         if style in _LINES:
-            for diagnostic in inspection.diagnostics:
+            for diagnostic in grouped(new) if style == "full" else new:
                 click.echo(_LINES[style](diagnostic))
             if inspection.found and not quiet and style != "github":
                 print_result(f"{item.path}: ok; {_summary(inspection.found)}")

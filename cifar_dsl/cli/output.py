@@ -7,7 +7,7 @@ from typing import TextIO
 import click
 
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.language.diagnostics import Diagnostic, SpecError, render_full
+from cifar_dsl.language.diagnostics import Diagnostic, SpecError, grouped, render_full
 from cifar_dsl.language.diagnostics.render import CHECK, visible
 
 
@@ -67,7 +67,7 @@ def print_error(error: Exception) -> bool:
     """Print an error that the user can fix on stderr. Returns False for any other error."""
     match error:
         case SpecError():
-            for diagnostic in error.diagnostics:
+            for diagnostic in grouped(error.diagnostics):
                 print_diagnostic(diagnostic, err=True)
             note(counted(len(error.diagnostics), "error"))
         case UserError():

@@ -19,7 +19,7 @@ from cifar_dsl.compiler.recipe import DataShape, check_data, check_fit, make_rec
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Recipe, fingerprint
-from cifar_dsl.language.diagnostics import Reporter
+from cifar_dsl.language.diagnostics import Reporter, SpecError
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, parse_spec
 
@@ -62,8 +62,22 @@ class Analysis:
 
 def analyze(path: Path, root: Path | None = None, overrides: Sequence[str] = ()) -> Analysis:
     """Read, check and expand the spec at `path`. Raises SpecError with all errors."""
+    return _analyze_file(path, root or path.parent, overrides, {})
+
+
+def _analyze_file(path: Path, root: Path, overrides: Sequence[str], texts: Mapping[Path, str]) -> Analysis:
     reporter = Reporter()
-    return _analyze(load_program(path, SpecReader(root or path.parent), overrides, reporter), reporter)
+    try:
+        program = load_program(path, SpecReader(root, texts), overrides, reporter)
+    except SpecError as error:
+        raise _with_other_errors(error, path, root, texts) from None
+    return _analyze(program, reporter)
+
+
+def _with_other_errors(error: SpecError, path: Path, root: Path, texts: Mapping[Path, str]) -> SpecError:
+    from cifar_dsl.compiler.readable_parts import with_other_errors  # only needed for a spec with errors
+
+    return with_other_errors(error, path, SpecReader(root, texts))
 
 
 @frozen
@@ -83,12 +97,14 @@ def examine(
 
     `texts`: see `SpecReader`.
     """
-    root = root or path.parent
-    spec = parse_spec(SpecReader(root, texts or {}).read(path))
+    root, texts = root or path.parent, texts or {}
+    try:
+        spec = parse_spec(SpecReader(root, texts).read(path))
+    except SpecError as error:
+        raise _with_other_errors(error, path, root, texts) from None
     if spec.header.is_library:
         return _check_library(spec)
-    reporter = Reporter()
-    return _analyze(load_program(path, SpecReader(root, texts or {}), overrides, reporter), reporter)
+    return _analyze_file(path, root, overrides, texts)
 
 
 def _check_library(spec: nodes.Spec) -> Library:
@@ -112,7 +128,13 @@ def _check_library(spec: nodes.Spec) -> Library:
 def analyze_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> Analysis:
     """Check and expand the text of a spec that extends nothing. Raises SpecError with all errors."""
     reporter = Reporter()
-    return _analyze(program_of_text(text, name, overrides, reporter), reporter)
+    try:
+        program = program_of_text(text, name, overrides, reporter)
+    except SpecError as error:
+        from cifar_dsl.compiler.readable_parts import with_other_errors_of_text  # only needed for a spec with errors
+
+        raise with_other_errors_of_text(error, Source(name, text)) from None
+    return _analyze(program, reporter)
 
 
 def with_data(analysis: Analysis, data: str) -> Analysis:

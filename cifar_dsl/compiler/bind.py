@@ -6,13 +6,14 @@ from typing import Any, Protocol, TypeVar, cast
 from attrs import field
 
 from cifar_dsl.compiler import translation
-from cifar_dsl.compiler.error_location import ErrorLocator, Location
-from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, ValueScope, describe
+from cifar_dsl.compiler.error_location import ErrorLocator, Location, own_origin
+from cifar_dsl.compiler.types import describe_types, fits
+from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, Unknown, ValueScope, describe, write
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import ArgumentInfo, Declaration, Shape, arguments_of
-from cifar_dsl.language.diagnostics import Advice, EvaluationFailed, Fix, Label, Reporter
+from cifar_dsl.ir import ArgumentInfo, Declaration, Shape, Symbol, arguments_of
+from cifar_dsl.language.diagnostics import Advice, EvaluationFailed, Fix, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
-from cifar_dsl.language.syntax import nodes
+from cifar_dsl.language.syntax import nodes, print_expression
 from cifar_dsl.operations.argument_types import UnfitError
 from cifar_dsl.operations.layers import LAYERS, Layer
 from cifar_dsl.operations.registry import MisfitError
@@ -101,6 +102,64 @@ class Binder:
             label, secondary = self.locate(call, error, [info.name for info in infos], scope)
             raise self.reporter.error(error.code, error.message, label, secondary=secondary, help=error.help) from None
         return made
+
+    def block_scope(
+        self, block: nodes.Block, call: Invocation, scope: ValueScope, flow: Tensor, outer: ValueScope
+    ) -> tuple[ValueScope, str]:
+        """The scope inside a block, below `outer`, and the call as text with its values.
+
+        The parameters with wrong arguments are unknown, so that the block is checked all the same.
+        """
+        order = [parameter.name.text for parameter in block.parameters]
+        given = self.matched(order, call)
+        required = [parameter.name.text for parameter in block.parameters if parameter.default is None]
+        self.require(required, given, call)
+        is_rejected = len(given) != len(call.arguments)  # an argument, which was meant for any other parameter
+        inner = ValueScope(outer)
+        shown: list[str] = []
+        for parameter in block.parameters:
+            name = parameter.name.text
+            value: Bound | Unknown = Unknown()
+            if name in given:
+                written = given[name].value
+                inner.origins[name] = own_origin(written, scope)
+                value = self._value_of(parameter, block, written, inner.origins[name], scope, flow)
+                text = print_expression(written) if isinstance(value, Tensor | Unknown) else write(value)
+                shown.append(f"{name}={text}" if given[name].keyword else text)
+            elif parameter.default is not None and not is_rejected:
+                inner.origins[name] = inner.origin(parameter.default)
+                value = self._value_of(parameter, block, parameter.default, parameter.default.span, inner, flow)
+            inner.values[name] = value
+        return inner, f"{block.name}({', '.join(shown)})"
+
+    def _value_of(
+        self,
+        parameter: nodes.BlockParameter,
+        block: nodes.Block,
+        written: nodes.Expression,
+        origin: Span,
+        scope: ValueScope,
+        flow: Tensor,
+    ) -> Bound | Unknown:
+        """The value of a block's parameter, unknown after an error."""
+        try:
+            value = self.evaluator.evaluate(written, scope, flow)
+            self._check_type(parameter, block, value, origin)
+        except EvaluationFailed:
+            return Unknown()
+        return value
+
+    def _check_type(self, parameter: nodes.BlockParameter, block: nodes.Block, value: Bound, span: Span) -> None:
+        if fits(value, parameter.types):
+            return
+        near = nearest(value, [one.text for one in parameter.types]) if isinstance(value, Symbol) else None
+        raise self.reporter.error(
+            "E0304",
+            f"`{parameter.name}` of `{block.name}` must be {describe_types(parameter.types)}",
+            Label(span, f"this is {describe(value)}"),
+            secondary=(Label(parameter.span, "declared here"),),
+            meant=near,
+        )
 
     def locate(self, call: Invocation, error: MisfitError, order: Sequence[str], scope: ValueScope) -> Location:
         """Where to show an error of a call; `order`: names of its positional arguments."""

@@ -71,6 +71,8 @@ class Evaluator:
                 return self._index(node, scope, flow)
             case nodes.CallExpression():
                 return self._call(node, scope, flow)
+            case nodes.Missing():
+                raise EvaluationFailed  # a syntax error
 
     def truth(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None) -> bool:
         """The value of a condition. Raises EvaluationFailed."""

@@ -16,11 +16,11 @@ from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.paths import Place
 from cifar_dsl.compiler.program import Program
-from cifar_dsl.compiler.types import describe_types, fits, is_stage
-from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, Unknown, ValueScope, describe, write
+from cifar_dsl.compiler.types import is_stage
+from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, Unknown, ValueScope, describe
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Graph, Shape, Symbol
-from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, nearest, replacement
+from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
 from cifar_dsl.operations.layers import JOINS, LAYERS
@@ -352,7 +352,7 @@ class _Expander:
     ) -> Tensor:
         self._draft.check_call(block, call)
         path = self._path(label, block.name.text, place)
-        inner, text = self._block_arguments(block, call, scope, flow)
+        inner, text = self._binder.block_scope(block, call, scope, flow, self._globals)
         crossed = call.crossed([parameter.name.text for parameter in block.parameters])
         cause = None
         if crossed:
@@ -362,61 +362,6 @@ class _Expander:
             flow = self._body(block.body, inner, flow, Place(path))
         self._draft.enclose(mark, path, "block", text, flow, call.span)
         return flow
-
-    def _block_arguments(
-        self, block: nodes.Block, call: Invocation, scope: ValueScope, flow: Tensor
-    ) -> tuple[ValueScope, str]:
-        """The scope inside a block, and the call as text with its values."""
-        order = [parameter.name.text for parameter in block.parameters]
-        given = self._binder.matched(order, call)
-        required = [parameter.name.text for parameter in block.parameters if parameter.default is None]
-        self._binder.require(required, given, call)
-        is_rejected = len(given) != len(call.arguments)  # an argument, which was meant for any other parameter
-        inner = ValueScope(self._globals)
-        shown: list[str] = []
-        for parameter in block.parameters:
-            name = parameter.name.text
-            value: Bound | Unknown = Unknown()
-            if name in given:
-                written = given[name].value
-                inner.origins[name] = own_origin(written, scope)
-                value = self._argument(parameter, block, written, inner.origins[name], scope, flow)
-                text = print_expression(written) if isinstance(value, Tensor | Unknown) else write(value)
-                shown.append(f"{name}={text}" if given[name].keyword else text)
-            elif parameter.default is not None and not is_rejected:
-                inner.origins[name] = inner.origin(parameter.default)
-                value = self._argument(parameter, block, parameter.default, parameter.default.span, inner, flow)
-            inner.values[name] = value
-        return inner, f"{block.name}({', '.join(shown)})"
-
-    def _argument(
-        self,
-        parameter: nodes.BlockParameter,
-        block: nodes.Block,
-        written: nodes.Expression,
-        origin: Span,
-        scope: ValueScope,
-        flow: Tensor,
-    ) -> Bound | Unknown:
-        """The value of a block's parameter. After an error it is unknown, and the block is checked all the same."""
-        try:
-            value = self._evaluator.evaluate(written, scope, flow)
-            self._check_type(parameter, block, value, origin)
-        except EvaluationFailed:
-            return Unknown()
-        return value
-
-    def _check_type(self, parameter: nodes.BlockParameter, block: nodes.Block, value: Bound, span: Span) -> None:
-        if fits(value, parameter.types):
-            return
-        near = nearest(value, [one.text for one in parameter.types]) if isinstance(value, Symbol) else None
-        raise self._reporter.error(
-            "E0304",
-            f"`{parameter.name}` of `{block.name}` must be {describe_types(parameter.types)}",
-            Label(span, f"this is {describe(value)}"),
-            secondary=(Label(parameter.span, "declared here"),),
-            meant=near,
-        )
 
     # ---- joins
 

@@ -65,8 +65,12 @@ def load_program(path: Path, reader: SpecReader, overrides: Sequence[str], repor
 
     Reports errors; raises SpecError only if they leave no program.
     """
-    source = reader.read(path)
-    files: list[tuple[Path, nodes.Spec]] = [(path, parse_spec(source))]
+    return _merge(with_bases(parse_spec(reader.read(path)), path, reader), overrides, reporter)
+
+
+def with_bases(spec: nodes.Spec, path: Path, reader: SpecReader) -> list[nodes.Spec]:
+    """The spec at `path` and the specs that it extends, nearest first. Raises SpecError."""
+    files: list[tuple[Path, nodes.Spec]] = [(path, spec)]
     while base := files[-1][1].header.base:
         base_path = reader.base_path(base, files[-1][0])
         if base_path.resolve() in {file.resolve() for file, _ in files}:
@@ -75,7 +79,7 @@ def load_program(path: Path, reader: SpecReader, overrides: Sequence[str], repor
             message = f"a chain of `extends` can have at most {most} bases"
             raise SpecError([Diagnostic("E0205", message, Label(base.span))])
         files.append((base_path, parse_spec(reader.read(base_path, base))))
-    return _merge([spec for _, spec in files], overrides, reporter)
+    return [spec for _, spec in files]
 
 
 def program_of_text(text: str, name: str, overrides: Sequence[str], reporter: Reporter) -> Program:
@@ -93,6 +97,17 @@ def program_with_data(program: Program, data: str) -> Program:
     setting = nodes.Setting(override.target, override.chain, override.span)
     train = program.train or nodes.Train((), override.span)
     return evolve(program, train=train, settings=program.settings | {"data": setting})
+
+
+def merge_parts(specs: Sequence[nodes.Spec], reporter: Reporter) -> Program:
+    """Merge a spec of which only parts may be readable with its bases; an input or model that is missing is empty."""
+    own, *bases = specs
+    nothing = Span(own.span.source, own.span.start, own.span.start)
+    kinds = {type(item) for spec in specs for item in spec.items}
+    empty = (nodes.Input(nodes.SizeLiteral((), nothing), nothing), nodes.Model(nodes.Body((), nothing), nothing))
+    header = nodes.replace(own.header, is_library=False)
+    items = (*own.items, *(item for item in empty if type(item) not in kinds))
+    return _merge([nodes.replace(own, header=header, items=items), *bases], (), reporter)
 
 
 def _merge(specs: Sequence[nodes.Spec], overrides: Sequence[str], reporter: Reporter) -> Program:

@@ -39,6 +39,11 @@ def make_recipe(program: Program, names: Names, values: ValueScope, reporter: Re
     return _RecipeMaker(program, names, values, reporter).run(program.train)
 
 
+def check_settings(program: Program, names: Names, values: ValueScope, reporter: Reporter) -> None:
+    """Report the wrong settings of a recipe of which parts may be missing."""
+    _RecipeMaker(program, names, values, reporter).check_given()
+
+
 def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
     """Report settings of the recipe that don't fit the network."""
     channels = graph.input.channels
@@ -243,6 +248,12 @@ class _RecipeMaker:
         if len(values) < len(SETTINGS) or None in groups:
             return None
         return Recipe(**values, groups=tuple(group for group in groups if group is not None))
+
+    def check_given(self) -> None:
+        """Report the wrong ones of the given settings."""
+        given = [(SETTINGS, self._settings), *((GROUP_SETTINGS, group.settings) for group in self._groups.values())]
+        for known, settings in given:
+            self._values(known, settings, self._translations(known, settings))
 
     def _translations(self, known: dict[str, Setting], given: dict[str, nodes.Setting]) -> dict[str, Translation]:
         """What the unknown settings mean, as far as it is known."""

@@ -12,7 +12,7 @@ from IPython.display import display
 from cifar_dsl.api import spec_of_text
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.language.diagnostics import Diagnostic, SpecError, render_full
+from cifar_dsl.language.diagnostics import Diagnostic, SpecError, grouped, render_full
 from cifar_dsl.language.highlighting import html_of_text
 
 _CELL = Path("<cell>")  # the file name in messages
@@ -26,7 +26,7 @@ class _Errors:
     diagnostics: tuple[Diagnostic, ...]
 
     def __repr__(self) -> str:
-        return "\n\n".join(map(render_full, self.diagnostics))
+        return "\n\n".join(map(render_full, grouped(self.diagnostics)))
 
     def _repr_html_(self) -> str:
         return html_of_text(escape(repr(self)))

@@ -23,6 +23,24 @@ def test_a_wrong_spec_ends_with_1_and_its_place(cli, wrong):
     assert outcome.err == "1 error in 1 of 1 spec\n"
 
 
+def test_equal_errors_are_shown_once(cli, tmp_path):
+    (tmp_path / "a.arch").write_text("arch a\ninput 3x8x8\nmodel {\n" + "cnov(8, 1)\n" * 6 + "}\n")
+    outcome = cli("check", "a.arch")
+    assert outcome.out.count("unknown layer or block `cnov`") == 1
+    assert "the same on lines 5, 6, 7, 8 and 9" in outcome.out
+    assert outcome.err == "6 errors in 1 of 1 spec\n"
+    assert cli("check", "--format", "concise", "a.arch").out.count("unknown layer or block `cnov`") == 6
+
+
+def test_an_error_of_a_base_is_shown_once(cli, tmp_path):
+    (tmp_path / "base.arch").write_text("arch base\ninput 3x8x8\nmodel { cnov(8, 1) }\n")
+    for name in "abc":
+        (tmp_path / f"{name}.arch").write_text(f'arch {name} extends "base.arch"\n')
+    outcome = cli("check", "a.arch", "b.arch", "c.arch", "base.arch")
+    assert outcome.out.count("unknown layer or block `cnov`") == 1
+    assert outcome.err == "1 error in 4 of 4 specs\n"
+
+
 def test_concise_errors_are_a_line_each(cli, wrong):
     outcome = cli("check", "--format", "concise", wrong)
     assert outcome.code == 1

@@ -1,6 +1,5 @@
 """The open documents of an editor and the files around them, with everything computed from their texts."""
 
-import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice, zip_longest
@@ -27,7 +26,6 @@ from cifar_dsl.language.syntax import Recovered, nodes, parse_recovering
 
 _MAX_SEARCHED_FOLDERS = 2000  # per workspace folder
 _MAX_FIX_ROUNDS = 10  # a fix may enable another
-_WORD = re.compile(r"\w+")
 _UNSAVED = Path(Path(__file__).anchor, "<not saved>")  # the folder of documents without a file
 
 shipped_specs = cache(resources.shipped_specs)  # it lists a folder
@@ -57,11 +55,10 @@ class _Examined:
 
 @frozen
 class _Resolved:
-    """The table of names of a file, and the errors in it. It depends on `trees`: the file's own, then its bases'."""
+    """The table of names of a file. It depends on `trees`: the file's own, then its bases'."""
 
     trees: tuple[nodes.Spec | None, ...]
     names: Names
-    errors: tuple[Diagnostic, ...]
 
 
 @define
@@ -176,9 +173,8 @@ class Documents:
             inherited = {
                 name: definition for name, (file, definition) in self.global_definitions(path).items() if file != path
             }
-            reporter = Reporter()
-            names = resolve_spec(trees[0], inherited, reporter) if trees[0] else Names()
-            cached.resolved = _Resolved(trees, names, reporter.diagnostics)
+            names = resolve_spec(trees[0], inherited, Reporter()) if trees[0] else Names()
+            cached.resolved = _Resolved(trees, names)
         return cached.resolved
 
     def definitions(self, path: Path) -> dict[str, Definition]:
@@ -265,28 +261,12 @@ class Documents:
         root, texts, cached = self.root(path), self._texts(path), self._cache(path)
         if cached.examined is None or (cached.examined.root, cached.examined.texts) != (root, texts):
             try:
-                parsed = self._parse(path, self._read(path))
-                result = None if parsed.errors else examine(path, root, texts=self.open)
-                errors = (*parsed.errors, *self._name_errors(path, parsed)) if parsed.errors else ()
-                cached.examined = _Examined(root, texts, result, errors)
+                cached.examined = _Examined(root, texts, examine(path, root, texts=self.open))
             except SpecError as error:
                 cached.examined = _Examined(root, texts, None, error.diagnostics)
             if isinstance(cached.examined.result, Analysis):
                 cached.last_valid = cached.examined.result
         return cached.examined
-
-    def _name_errors(self, path: Path, parsed: Recovered) -> Iterator[Diagnostic]:
-        """The errors in names of a text with syntax errors, except those that a syntax error may have caused."""
-        resolved = self._resolve(path)
-        outermost = resolved.trees[-1]
-        if outermost is None or outermost.header.base or not all(map(self.parses, self.bases(path))):
-            return  # a base is missing or has syntax errors, and may define any name
-        lines_with_errors = {error.label.span.line for error in parsed.errors if error.label}
-        skipped_words = {word for span in parsed.skipped for word in _WORD.findall(span.text)}
-        for error in resolved.errors:
-            span = error.label.span if error.label else None
-            if span and span.line not in lines_with_errors and span.text not in skipped_words:
-                yield error
 
     def _texts(self, path: Path) -> tuple[tuple[Path, str | None], ...]:
         sources = ((file, self.source(file)) for file in (path, *self.bases(path)))

@@ -89,9 +89,10 @@ class SpecError(CifarDslError):
         self.diagnostics = tuple(diagnostics)
 
     def __str__(self) -> str:
+        from cifar_dsl.language.diagnostics.grouping import grouped
         from cifar_dsl.language.diagnostics.render import CHECK, render_full
 
-        return "\n\n".join(render_full(diagnostic, fixing=CHECK) for diagnostic in self.diagnostics)
+        return "\n\n".join(render_full(diagnostic, fixing=CHECK) for diagnostic in grouped(self.diagnostics))
 
 
 @frozen

@@ -99,8 +99,12 @@ class Reporter:
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """The diagnostics in text order, those of the main text first; at most `limits.diagnostics`."""
-        ordered = sorted(self._recorded.values(), key=lambda one: (not self._is_main(one), one.sort_key))
-        return tuple(ordered[: limits.current().diagnostics])
+        return tuple(self.ordered[: limits.current().diagnostics])
+
+    @property
+    def ordered(self) -> list[Diagnostic]:
+        """All diagnostics in the order of `diagnostics`."""
+        return sorted(self._recorded.values(), key=lambda one: (not self._is_main(one), one.sort_key))
 
     def _is_main(self, diagnostic: Diagnostic) -> bool:
         return diagnostic.label is not None and diagnostic.label.span.source is self.main

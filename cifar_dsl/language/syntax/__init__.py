@@ -14,7 +14,7 @@ A text with errors passes through
 - `balancing`: replaces `newlines`, and balances brackets
 - `repairs`: replaces the parser: inserts and drops tokens so that the text parses
 - `syntax_errors`: reports the repairs as diagnostics, with the messages of `explanations`
-- `recovery`: builds the tree of the repaired text (`parse_recovering`), for editors
+- `recovery`: builds the tree of the repaired text (`parse_recovering`), for editors and to check the rest of the text
 
 and for output and editors there are
 

@@ -55,10 +55,11 @@ def _unclosed(source: Source, brackets: Brackets) -> Diagnostic:
         if _is_first_on_its_line(source, closing) and source.position(closing.start)[1] - 1 < indent:
             opening = candidate
             break
-    return _never_closed(source, opening)
+    return never_closed(source, opening)
 
 
-def _never_closed(source: Source, opening: Token) -> Diagnostic:
+def never_closed(source: Source, opening: Token) -> Diagnostic:
+    """The error for an open bracket without a partner."""
     help_text = f"close it with `{_PARTNERS[str(opening)]}`"
     return Diagnostic("E0102", f"this `{opening}` is never closed", Label(span_of(source, opening)), help=(help_text,))
 
@@ -74,7 +75,7 @@ def unbalanced_error(
     if token is None:
         return _unclosed(source, brackets)
     if opening in {"(", "["} and token in {"{", "}"}:
-        return _never_closed(source, opening)
+        return never_closed(source, opening)
     label = Label(span_of(source, token))
     if opening is None or opening == "{":
         label = next((Label(span) for span in stray if span.text == str(token)), label)

@@ -1,5 +1,9 @@
 """`parse_recovering`: the tree of a text with errors. `balancing` and `repairs` do the work; this builds the nodes."""
 
+from functools import lru_cache
+
+from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 from cifar_dsl.language.source import Source, Span
@@ -35,7 +39,13 @@ class Recovered:
 
 
 def parse_recovering(source: Source) -> Recovered:
-    """The tree of a text that may have errors. Editors look up and check names in it; it is never compiled."""
+    """The tree of a text that may have errors. It is checked as far as possible without expanding it."""
+    return _recovered_within(source, limits.current())
+
+
+@lru_cache(maxsize=8)  # an editor and the check that it asks for read the same text
+def _recovered_within(source: Source, bounds: Limits) -> Recovered:
+    del bounds
     try:
         return Recovered(parse_spec(source))
     except SpecError as error:

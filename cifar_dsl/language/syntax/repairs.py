@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, Label, nearest, replacement
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.balancing import balanced_tokens, inserted
@@ -61,6 +62,14 @@ _STARTS = {
 _HEADS = {"file": ("block", "", "(", ")"), "body": ("repeat", "")}
 
 
+@frozen
+class Finding:
+    """An error, and the offset of the statement that it is in."""
+
+    error: Diagnostic
+    statement: int
+
+
 @define
 class RepairingReader:
     """Feeds the tokens of a text to the parser, and repairs the text where the parser rejects a token."""
@@ -72,7 +81,7 @@ class RepairingReader:
     stray: tuple[Span, ...]  # the part of `skipped` that `balancing` dropped
     parser: Parser
     before_statement: Parser  # its state at the start of the current statement
-    errors: list[Diagnostic] = field(factory=list)
+    findings: list[Finding] = field(factory=list)
     place: int = 0  # index of the next token
     # The open brackets: "file", "body", "train", "group", "(" or "[", and whether the text closes them.
     open: list[tuple[str, bool]] = field(factory=lambda: [("file", True)])
@@ -188,19 +197,22 @@ class RepairingReader:
         text = self.source.text
         if str(token) == "{":
             here = Token(NEW_LINE, "\n", token.start)
-            self.errors.append(Misplaced(self.source, here, self._accepts(), Brackets((), ())).diagnostic())
+            self._record(Misplaced(self.source, here, self._accepts(), Brackets((), ())).diagnostic())
         elif text.count("{") == text.count("}"):
             item = next((one for one in self.tokens[self.place :] if one in ITEMS), None)
             if item is not None:
                 opening = Brackets((token,), ())
-                self.errors.append(Misplaced(self.source, item, set(), opening).diagnostic())
+                self._record(Misplaced(self.source, item, set(), opening).diagnostic())
 
     def _report(self, error: Diagnostic) -> None:
         """Record the first error of a statement, unless it results from an unclosed bracket."""
         is_end = _kind(self.tokens[self.place]) in _ENDS
         follows_from_bracket = is_end and any(kind in _VALUES and not is_closed for kind, is_closed in self.open)
         if self.statement_repairs == 0 and not follows_from_bracket:
-            self.errors.append(error)
+            self._record(error)
+
+    def _record(self, error: Diagnostic) -> None:
+        self.findings.append(Finding(error, self.tokens[min(self.statement, len(self.tokens) - 1)].start))
 
     def _misplaced(self, accepts: set[str]) -> Diagnostic:
         token = self.tokens[self.place]

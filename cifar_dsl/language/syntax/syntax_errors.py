@@ -1,6 +1,7 @@
 """The errors of a text that does not parse: in its characters, its brackets and its grammar."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from attrs import define, field
@@ -9,13 +10,23 @@ from cifar_dsl.foundation import limits
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax.balancing import legible
-from cifar_dsl.language.syntax.explanations import Brackets, Misplaced, character_error, span_of, unbalanced_error
+from cifar_dsl.language.syntax.explanations import (
+    Brackets,
+    Misplaced,
+    character_error,
+    never_closed,
+    span_of,
+    unbalanced_error,
+)
 from cifar_dsl.language.syntax.habits import Rewriter
 from cifar_dsl.language.syntax.lalr import MisplacedError, Token
 from cifar_dsl.language.syntax.lexer import lex
 from cifar_dsl.language.syntax.newlines import OversizeError, UnbalancedError
 from cifar_dsl.language.syntax.repairs import RepairingReader
 from cifar_dsl.language.syntax.tables import START_SPEC
+from cifar_dsl.language.syntax.words import ITEMS
+
+_ITEM = re.compile(rf"^[ \t]*(?P<item>{'|'.join(ITEMS)})\b", re.MULTILINE)
 
 
 def syntax_errors(source: Source, start: str, refusal: Exception) -> list[Diagnostic]:
@@ -69,30 +80,69 @@ class _Tokens:
 
 
 def _grammar_errors(source: Source, text: _Tokens, start: str) -> Iterator[Diagnostic]:
-    """The errors in the grammar, and the first unbalanced bracket."""
+    """The errors in the grammar and in brackets, except those that result from an unbalanced bracket."""
     reported = {error.label.span.line for error in text.errors if error.label}
     reader = RepairingReader.of(source, start)
     reader.read()
-    misplaced = reader.errors if start == START_SPEC else reader.errors[:1]
-    unbalanced, limit = None, len(source.text) + 1
-    if text.unbalanced:
-        unbalanced = unbalanced_error(source, text.unbalanced, Brackets.of(text.tokens), reader.stray)
-        if text.unbalanced.token is not None:
-            limit = text.unbalanced.token.start  # later errors may result from it
+    findings = reader.findings if start == START_SPEC else reader.findings[:1]
+    if text.unbalanced is None:
+        yield from (one.error for one in findings if _line(one.error) not in reported)
+        return
+    unbalanced = unbalanced_error(source, text.unbalanced, Brackets.of(text.tokens), reader.stray)
+    limit = text.unbalanced.token.start if text.unbalanced.token is not None else len(source.text) + 1
+    item = _next_item(source, _first_place(unbalanced))
+    is_brace = unbalanced.label is None or unbalanced.label.span.text in {"{", "}"}
+    near = min(limit, item) if is_brace else limit
+    found = list(_up_to(unbalanced, [one.error for one in findings], near, reported))
+    if start == START_SPEC:
+        begin = item if is_brace else _first_place(unbalanced) + 1
+        innermost_first = sorted(reader.unclosed, reverse=True)
+        unclosed = (never_closed(source, Token("", source.text[place], place)) for place in innermost_first)
+        found += _on_other_lines(found, [*unclosed, *_behind(begin, reader)])
+    yield from sorted(found, key=_first_place)
+
+
+def _up_to(
+    unbalanced: Diagnostic, misplaced: Iterable[Diagnostic], end: int, reported: set[int]
+) -> Iterator[Diagnostic]:
+    """The misplaced tokens before an unbalanced bracket, and the bracket or the token before `end` that it leads to."""
     for error in misplaced:
-        place = _first_place(error)
-        line = source.position(place)[0]
-        if place >= limit:
+        if _first_place(error) >= end:
             break
-        if unbalanced and place >= _first_place(unbalanced):
+        if _first_place(error) >= _first_place(unbalanced):
             # The bracket is the cause. A stage or setting never continues on the next line by chance.
             is_nearer = unbalanced.label is None or unbalanced.label.span.text == "{"
-            yield error if is_nearer or line == source.position(_first_place(unbalanced))[0] else unbalanced
+            yield error if is_nearer or _line(error) == _line(unbalanced) else unbalanced
             return
-        if line not in reported:
+        if _line(error) not in reported:
             yield error
-    if unbalanced:
-        yield unbalanced
+    yield unbalanced
+
+
+def _next_item(source: Source, place: int) -> int:
+    item = _ITEM.search(source.text, place)
+    return item.start("item") if item else len(source.text) + 1
+
+
+def _behind(begin: int, reader: RepairingReader) -> Iterator[Diagnostic]:
+    """The misplaced tokens of the statements from `begin` on, without those behind an open bracket of the statement."""
+    for finding in reader.findings:
+        place = _first_place(finding.error)
+        if finding.statement >= begin and not any(finding.statement <= one < place for one in reader.unclosed):
+            yield finding.error
+
+
+def _on_other_lines(found: Sequence[Diagnostic], more: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    lines = {_line(error) for error in found}
+    for error in more:
+        if _line(error) not in lines:
+            lines.add(_line(error))
+            yield error
+
+
+def _line(error: Diagnostic) -> int:
+    spans = [label.span for label in (error.label, *error.secondary) if label]
+    return min(span.line for span in spans)
 
 
 def _first_place(error: Diagnostic) -> int:
