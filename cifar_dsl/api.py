@@ -249,7 +249,7 @@ def train(
     SpecWarning, a Python warning. Raises SpecError, DataError, DeviceError, EngineError
     and RunError; UserError for an option out of bounds.
     """
-    from cifar_dsl.training.device import choose_device
+    from cifar_dsl.training.device import choose_device, set_threads
     from cifar_dsl.training.events import ignore
     from cifar_dsl.training.session import train_runs
 
@@ -356,14 +356,6 @@ def job(
         analysis=spec.analysis,
         shares_device=shares_device,
     )
-
-
-def set_threads(threads: int | None) -> None:
-    """Set the number of torch's CPU threads; None leaves it to torch."""
-    import torch
-
-    if threads is not None:
-        torch.set_num_threads(threads)
 
 
 def with_data(spec: Spec, data: str) -> Spec:
