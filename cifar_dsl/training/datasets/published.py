@@ -173,11 +173,18 @@ def not_published(file: PublishedFile, path: Path) -> DataError:
 
 
 def _unavailable(source: Published, file: PublishedFile, path: Path, folder: Path, error: DownloadError) -> DataError:
+    if len(source.files) > 1:
+        urls = ", ".join(file.url for file in source.files)
+        by_hand = [f"or fetch {urls} by other means, and import their folder: `cifar-dsl data import FOLDER`"]
+    else:
+        by_hand = [
+            "import image files, DIR/train/<class>/*.png and DIR/test/..., with `cifar-dsl data import DIR`",
+            f"or download {file.url} by other means to {path}",
+        ]
     return DataError(
         f"{source.title} is not in {folder}, and {error.message}",
         *error.help,
-        "import PNG files, DIR/train/<class>/*.png and DIR/test/..., with `cifar-dsl data import DIR`",
-        f"or download {file.url} by other means to {path}",
+        *by_hand,
         "or train on the embedded dataset, which needs no download: --data shapes",
         reason=f"{error.reason}; if the dataset is in another folder, set --data-dir or CIFAR_DSL_DATA",
     )

@@ -123,14 +123,16 @@ def load_npz(path: Path, *, name: str = "npz") -> Dataset:
         path=path.absolute(),
     )
     if _text(arrays.get("sha256")) not in {"", dataset.digest}:
-        raise _damaged(path, "the arrays don't have the digest that is stored beside them")
+        reason = "the arrays don't have the digest that is stored beside them, as `sha256`"
+        raise _damaged(path, reason, "if you changed the arrays on purpose, store them without `sha256`")
     return dataset
 
 
-def _damaged(path: Path, reason: str) -> DataError:
+def _damaged(path: Path, reason: str, *more_help: str) -> DataError:
     return DataError(
         f"{path} is damaged, or not an .npz file",
         f"delete {path}, then download, import or write it again",
+        *more_help,
         reason=reason,
     )
 

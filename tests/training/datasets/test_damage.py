@@ -152,7 +152,7 @@ def test_a_killed_download_is_repaired(whole, server, tmp_path):
     The network decides the length of each chunk, at most 1 MiB. The limits are further apart than that, so every kill
     leaves less than the next limit.
     """
-    archive = ARCHIVES["cifar10"]
+    archive = PUBLISHED["cifar10"]
     target = tmp_path / "data" / _NAME
     target.parent.mkdir()
     server.content = os.urandom(8_000_000)

@@ -89,6 +89,17 @@ def test_files_placed_by_hand_are_used(published, server, tmp_path):
     assert server.requests == []
 
 
+def test_without_a_network_the_error_says_how_to_import_fetched_files(published, monkeypatch, tmp_path):
+    source, *_ = published
+    files = [attrs.evolve(file, url=f"http://127.0.0.1:1/{file.filename}") for file in source.files]
+    parts = {"parts": tuple(files)} if isinstance(source, IdxFiles) else {"train": files[0], "test": files[1]}
+    monkeypatch.setitem(PUBLISHED, source.name, attrs.evolve(source, **parts))
+    with pytest.raises(DataError, match=f"{source.title} is not in .* cannot download") as caught:
+        load_dataset(source.name, data_dir=tmp_path / "data")
+    (by_hand,) = (line for line in caught.value.help if "cifar-dsl data import FOLDER" in line)
+    assert all(file.url in by_hand for file in files)
+
+
 def test_a_folder_of_fetched_files_is_imported(published, tmp_path):
     source, named, splits = published
     (tmp_path / "fetched").mkdir()
