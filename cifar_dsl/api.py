@@ -8,25 +8,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, fields
+from attrs import fields
 
-from cifar_dsl import compiler
 from cifar_dsl.compiler import Analysis, Library, analyze, analyze_text, examine
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.errors import RunError, SpecWarning, UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.language.diagnostics import Diagnostic, nearest, render_concise
+from cifar_dsl.language.diagnostics import Diagnostic, render_concise
 from cifar_dsl.language.syntax import print_spec
-from cifar_dsl.operations.recipe import DATASETS
 from cifar_dsl.runs import Run, SpecIdentity, find_runs, open_run, run_path
 from cifar_dsl.training.options import RunOptions, TrainOptions
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from cifar_dsl.training.datasets import Dataset
+    from cifar_dsl.training.datasets import DataChoice, Dataset
     from cifar_dsl.training.datasets.progress import Progress
     from cifar_dsl.training.events import Listener
 
@@ -38,8 +36,9 @@ _DEFAULTS = TrainOptions()
 class Spec:
     """A checked spec, with its network and recipe. Created by `load`; needs no torch until `build`.
 
-    `path` is its file, `root` the folder that `extends` can't leave, and `overrides` are the changes made with `--set`
-    or in Python. In a notebook, a spec shows its text and a table of its layers.
+    `path` is its file, `root` the folder that `extends` can't leave, `overrides` are the changes made with `--set` or
+    in Python, and `data` is the dataset chosen in place of the one in the text. In a notebook, a spec shows its text
+    and a table of its layers.
     """
 
     path: Path
@@ -47,11 +46,13 @@ class Spec:
     root: Path | None = None
     overrides: tuple[str, ...] = ()
     unsaved: str | None = None  # its text, if it isn't in a file
+    data: "DataChoice | None" = None
 
     @cached_property
     def identity(self) -> SpecIdentity:
         """The part of a spec that a run records: name, fingerprint, lineage, changes, overrides."""
-        return SpecIdentity.of(self.analysis, self.overrides)
+        chosen = (self.data.chosen.override,) if self.data else ()
+        return SpecIdentity.of(self.analysis, (*self.overrides, *chosen))
 
     @property
     def name(self) -> str:
@@ -87,7 +88,10 @@ class Spec:
 
     @property
     def text(self) -> str:
-        """The resolved spec: one formatted text with the same meaning, without `extends`."""
+        """The resolved spec: one formatted text with the same meaning, without `extends`.
+
+        It holds the input and the number of classes, also where the spec leaves them to the dataset.
+        """
         return print_spec(self.analysis.program.as_spec())
 
     def build(self, seed: int = 0) -> "nn.Module":
@@ -130,25 +134,51 @@ class Spec:
         )
 
 
-def load(path: PathLike, *, root: PathLike | None = None, overrides: Sequence[str] = ()) -> Spec:
+def load(
+    path: PathLike,
+    *,
+    root: PathLike | None = None,
+    overrides: Sequence[str] = (),
+    data: "str | DataChoice | None" = None,
+) -> Spec:
     """Load and check the spec at `path`.
 
     `root` is the folder that `extends` can't leave (default: the spec's folder). `overrides` have the syntax of
-    `--set`, such as `"train.batch=128"`. Raises SpecError with all errors and their locations.
+    `--set`, such as `"train.batch=128"`. `data` replaces the dataset of the spec and of `overrides`: a name such as
+    `shapes`, or `npz:PATH`. Raises SpecError with all errors and their locations; DataError if the file can't be read.
     """
-    if isinstance(overrides, str):
-        overrides = (overrides,)
+    overrides = _listed(overrides)
     root_path = Path(root) if root is not None else None
-    return Spec(Path(path), analyze(Path(path), root_path, overrides), root_path, tuple(overrides))
+    choice = choice_of(data, _warn)
+    analysis = analyze(Path(path), root_path, overrides, choice.chosen if choice else None)
+    return Spec(Path(path), analysis, root_path, overrides, data=choice)
 
 
-def spec_of_text(text: str, path: PathLike, overrides: Sequence[str] = ()) -> Spec:
+def _listed(overrides: Sequence[str]) -> tuple[str, ...]:
+    """The overrides; a single one may be given as a text."""
+    return (overrides,) if isinstance(overrides, str) else tuple(overrides)
+
+
+def choice_of(data: "str | DataChoice | None", warn: Callable[[str], None]) -> "DataChoice | None":
+    """The dataset that `data=` names, read if it is a file; `warn` gets its notes. Raises DataError, UserError."""
+    if not isinstance(data, str):
+        return data
+    from cifar_dsl.training.datasets import choose_data
+
+    return choose_data(data, warn)
+
+
+def spec_of_text(
+    text: str, path: PathLike, overrides: Sequence[str] = (), data: "str | DataChoice | None" = None
+) -> Spec:
     """Load a spec from its text, as if it were in a file at `path`. Raises SpecError; UserError for a library."""
-    place = Path(path)
-    examined = examine(place, overrides=overrides, texts={place.resolve(): text})
+    place, choice = Path(path), choice_of(data, _warn)
+    examined = examine(
+        place, overrides=overrides, texts={place.resolve(): text}, data=choice.chosen if choice else None
+    )
     if isinstance(examined, Library):
         raise UserError("this is a library: it has blocks, but no model")
-    return Spec(place, examined, overrides=tuple(overrides), unsaved=text)
+    return Spec(place, examined, overrides=tuple(overrides), unsaved=text, data=choice)
 
 
 def open_data(
@@ -177,59 +207,42 @@ def open_data_for_all(
     warn: Callable[[str], None] = lambda _: None,
 ) -> "list[tuple[Spec, Dataset]]":
     """Like `open_data`, for several specs. Loads each dataset once, and checks that it fits its specs."""
-    from cifar_dsl.foundation.errors import DataError
     from cifar_dsl.training.datasets import Dataset, load_dataset
 
+    for spec in specs:
+        spec.analysis.require_recipe()
+    if (choice := choice_of(data, warn)) is not None:
+        specs = [_reloaded(spec, spec.overrides, choice) for spec in specs]
     folder = Path(data_dir) if data_dir is not None else None
     loaded: dict[str, Dataset] = {}
     opened: list[tuple[Spec, Dataset]] = []
     for spec in specs:
-        spec.analysis.require_recipe()
-        if data is not None and data.startswith("npz:"):
-            if data not in loaded:
-                loaded[data] = _load_data(data)
-            dataset = loaded[data]
-            opened.append((with_data(spec, f'npz("{dataset.digest[:16]}")'), dataset))
-            continue
-        if data is not None and (data not in DATASETS or data == "npz"):
-            raise _unknown_data(data)
-        trained = spec if data is None else with_data(spec, data)
-        declared = trained.analysis.require_recipe().data
-        if declared.name == "npz":
-            raise DataError(
-                f"`{spec.name}` needs an array file, whose path isn't in the spec",
-                "pass the path: --data npz:PATH",
-                reason=f"a spec identifies such a dataset by its digest, here {declared.arguments()['digest']}",
-            )
-        if declared.name not in loaded:
-            loaded[declared.name] = load_dataset(declared.name, data_dir=folder, progress=progress)
-        opened.append((trained, loaded[declared.name]))
+        dataset = spec.data.file if spec.data else None
+        if dataset is None:
+            name = _name_of_dataset(spec)
+            if name not in loaded:
+                loaded[name] = load_dataset(name, data_dir=folder, progress=progress)
+            dataset = loaded[name]
+        opened.append((spec, dataset))
     for dataset in loaded.values():
-        for text in dataset.notes:  # before the spec is checked: a wrong label can look like a missing output
-            warn(f"dataset {dataset.name} ({dataset.origin}): {text}")
+        dataset.report_notes(warn)  # before the spec is checked: a wrong label can look like a missing output
     for spec, dataset in opened:
         spec.analysis.check_data(dataset.data_shape)
     return opened
 
 
-def _load_data(data: str, folder: Path | None = None) -> "Dataset":
-    """The dataset of this name, or of `npz:PATH`. Raises DataError, UserError."""
-    from cifar_dsl.training.datasets import load_dataset
+def _name_of_dataset(spec: Spec) -> str:
+    """The name of the spec's dataset. Raises DataError for an array file."""
+    from cifar_dsl.foundation.errors import DataError
 
-    if data.startswith("npz:"):
-        return load_dataset("npz", path=Path(data.removeprefix("npz:")).expanduser())
-    if data not in DATASETS or data == "npz":
-        raise _unknown_data(data)
-    return load_dataset(data, data_dir=folder)
-
-
-def _unknown_data(data: str) -> UserError:
-    near = nearest(data, DATASETS)
-    return UserError(
-        f"there is no dataset `{data}`",
-        f"did you mean `{near}`?" if near else f"choose one of {', '.join(name for name in DATASETS if name != 'npz')}",
-        "pass an array file by its path: --data npz:PATH",
-    )
+    declared = spec.analysis.require_recipe().data
+    if declared.name == "npz":
+        raise DataError(
+            f"`{spec.name}` needs an array file, whose path isn't in the spec",
+            "pass the path: --data npz:PATH",
+            reason=f"a spec identifies such a dataset by its digest, here {declared.arguments()['digest']}",
+        )
+    return declared.name
 
 
 def train(
@@ -249,16 +262,20 @@ def train(
     SpecWarning, a Python warning. Raises SpecError, DataError, DeviceError, EngineError
     and RunError; UserError for an option out of bounds.
     """
-    from cifar_dsl.training.device import choose_device, set_threads
+    from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.events import ignore
     from cifar_dsl.training.session import train_runs
 
     chosen = RunOptions(**options)
     choice = choose_device(chosen.device)
-    loaded = with_overrides(spec, *overrides) if isinstance(spec, Spec) else load(spec, overrides=overrides)
-    for warning in loaded.warnings:
+    replacing = choice_of(data, _warn)
+    if not isinstance(spec, Spec):
+        spec = load(spec, overrides=overrides, data=replacing)
+    elif overrides or replacing is not None:
+        spec = _reloaded(spec, (*spec.overrides, *_listed(overrides)), replacing or spec.data)
+    for warning in spec.warnings:
         warnings.warn("; ".join([render_concise(warning), *warning.help]), SpecWarning, stacklevel=2)
-    spec, dataset = open_data(loaded, data, data_dir=chosen.data_dir, warn=_warn)
+    spec, dataset = open_data(spec, data_dir=chosen.data_dir, warn=_warn)
     if not chosen.retrain and (complete := find_run(spec, chosen.runs, seed, dataset.digest)):
         return complete
     set_threads(chosen.threads)
@@ -309,7 +326,8 @@ def load_trained(
     analysis = analyze_text(opened.spec_text, str(opened.path / "spec.arch"))
     if raw:
         return load_weights(opened, analysis).eval()
-    dataset = None if data is None else _load_data(data, Path(data_dir) if data_dir is not None else None)
+    choice = choice_of(data, _warn)
+    dataset = choice.load(Path(data_dir) if data_dir is not None else None) if choice else None
     return load_network(opened, analysis, dataset).eval()
 
 
@@ -358,18 +376,21 @@ def job(
     )
 
 
-def with_data(spec: Spec, data: str) -> Spec:
-    """The spec with the override `train.data=DATA`, without another expansion of its graph. Raises SpecError."""
-    return evolve(
-        spec,
-        analysis=compiler.with_data(spec.analysis, data),
-        overrides=(*spec.overrides, f"train.data={data}"),
-    )
+def set_threads(threads: int | None) -> None:
+    """Set the number of torch's CPU threads; None leaves it to torch."""
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
 
 
 def with_overrides(spec: Spec, *overrides: str) -> Spec:
     """Load the spec again with additional overrides. Raises SpecError."""
-    overrides = (*spec.overrides, *overrides)
+    return _reloaded(spec, (*spec.overrides, *overrides), spec.data)
+
+
+def _reloaded(spec: Spec, overrides: Sequence[str], data: "DataChoice | None") -> Spec:
+    """Load the spec again with these overrides and this dataset. Raises SpecError."""
     if spec.unsaved is not None:
-        return spec_of_text(spec.unsaved, spec.path, overrides)
-    return load(spec.path, root=spec.root, overrides=overrides)
+        return spec_of_text(spec.unsaved, spec.path, overrides, data)
+    return load(spec.path, root=spec.root, overrides=overrides, data=data)

@@ -165,15 +165,21 @@ def tiny(make_spec: Callable[..., Path]) -> Path:
 
 @pytest.fixture
 def make_pictures(tmp_path: Path) -> Callable[..., Path]:
-    """Write a file of 60 + 20 random pictures."""
+    """Write a file of 60 + 20 random pictures of a size (H, W, C)."""
 
-    def make(name: str = "pictures.npz", seed: int = 0, **more: np.ndarray) -> Path:
+    def make(
+        name: str = "pictures.npz",
+        seed: int = 0,
+        size: tuple[int, int, int] = (32, 32, 3),
+        classes: int = 10,
+        **more: np.ndarray,
+    ) -> Path:
         random = np.random.default_rng(seed)
         arrays = {
-            "x_train": random.integers(0, 256, (60, 32, 32, 3), np.uint8),
-            "y_train": np.arange(60) % 10,
-            "x_test": random.integers(0, 256, (20, 32, 32, 3), np.uint8),
-            "y_test": np.arange(20) % 10,
+            "x_train": random.integers(0, 256, (60, *size), np.uint8),
+            "y_train": np.arange(60) % classes,
+            "x_test": random.integers(0, 256, (20, *size), np.uint8),
+            "y_test": np.arange(20) % classes,
         }
         np.savez(tmp_path / name, **arrays, **more)
         return tmp_path / name

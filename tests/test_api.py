@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 import cifar_dsl
-from cifar_dsl.api import open_data, open_data_for_all
+from cifar_dsl.api import open_data, open_data_for_all, spec_of_text, with_overrides
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.errors import DataError, DeviceError, RunError
 from cifar_dsl.runs import Run, find_runs
@@ -213,10 +213,30 @@ def test_a_dataset_is_loaded_once_for_all_specs(tiny, pictures):
 
 
 def test_a_spec_trained_on_a_file_asks_where_it_lies(tiny, pictures):
-    spec, _ = open_data(cifar_dsl.load(tiny), f"npz:{pictures}")
+    spec, dataset = open_data(cifar_dsl.load(tiny), f"npz:{pictures}")
+    assert open_data(spec) == (spec, dataset)
     with pytest.raises(DataError, match="needs an array file, whose path isn't in the spec") as caught:
-        open_data(spec)
+        open_data(spec_of_text(spec.text, tiny))
     assert caught.value.help == ("pass the path: --data npz:PATH",)
+
+
+def test_a_spec_is_loaded_for_a_dataset_and_keeps_it(make_spec, tiny, make_pictures, tmp_path):
+    text = tiny.read_text().replace("input 3x32x32\n", "").replace("dense(10)", "dense(classes)")
+    data = f"npz:{make_pictures('gray.npz', size=(28, 28, 1), classes=3)}"
+    free = make_spec("free", text)
+    spec = cifar_dsl.load(free, data=data)
+    assert (spec.graph.input.extents, spec.graph.shape_of(spec.graph.output).extents) == ((1, 28, 28), (3,))
+    assert spec.fingerprint == spec_of_text(spec.text, free).fingerprint
+    assert spec.fingerprint == spec_of_text(text, free, data=data).fingerprint
+    assert with_overrides(spec, "train.batch=8").graph == spec.graph
+    assert spec.identity.overrides == (f'train.data=npz("{spec.data.file.digest[:16]}")',)
+    options = {"device": "cpu", "threads": 1, "runs": tmp_path / "runs"}
+    run = cifar_dsl.train(spec, overrides=["train.epochs=1"], **options)
+    assert run.result().epochs == 1
+    module = cifar_dsl.load_trained(run)
+    assert module(torch.zeros(2, 1, 28, 28)).shape == (2, 3)
+    assert cifar_dsl.train(cifar_dsl.load(free), data=data, overrides=["train.epochs=1"], **options).path == run.path
+    assert cifar_dsl.train(free, data=data, overrides=["train.epochs=1"], **options).path == run.path
 
 
 def test_data_that_does_not_fit_the_network_is_refused(make_spec, tiny, pictures, train):

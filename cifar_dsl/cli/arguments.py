@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cifar_dsl.cli.click_options import Decorator, GroupedOption
+from cifar_dsl.cli.output import warn
 from cifar_dsl.cli.spec_paths import missing
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from cifar_dsl.compiler import ChosenData
 
 _TARGET = "What to train"  # training.options.TARGET, too slow for `check` to import
 
@@ -31,6 +34,21 @@ root: Decorator = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Root folder: `extends` can't read files outside it [default: the spec's folder].",
 )
+
+data: Decorator = click.option(
+    "--data",
+    metavar="NAME",
+    help="Dataset to use instead of the spec's: cifar10, cifar100, shapes, or npz:PATH.",
+)
+
+
+def chosen_data(text: str | None) -> "ChosenData | None":
+    """The dataset that `--data` names, with warnings about its file. Raises DataError, UserError."""
+    if text is None:
+        return None
+    from cifar_dsl.training.datasets import choose_data
+
+    return choose_data(text, warn).chosen
 
 
 def _complete_specs(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":

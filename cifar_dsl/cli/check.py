@@ -7,7 +7,7 @@ import click
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.output import counted, note, print_error, print_result, shown
 from cifar_dsl.cli.spec_paths import NamedSpecs, SpecPath
-from cifar_dsl.compiler import Analysis, Library
+from cifar_dsl.compiler import Analysis, ChosenData, Library
 from cifar_dsl.compiler.lints import Inspection, fixed, inspect
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.text import in_short
@@ -27,6 +27,7 @@ _ROUNDS = 10  # of fixing: one fix may enable another
 @arguments.specs
 @arguments.overrides
 @arguments.root
+@arguments.data
 @click.option(
     "--format",
     "style",
@@ -43,6 +44,7 @@ def command(
     specs: tuple[str, ...],
     overrides: tuple[str, ...],
     root: Path | None,
+    data: str | None,
     style: str,
     quiet: bool,
     fix: bool,
@@ -52,17 +54,19 @@ def command(
     """Check SPECS: files, folders (with their subfolders) or globs of specs and libraries.
 
     Reports every error and warns of likely mistakes, each with its location; exits with 1 if there are errors.
-    A comment `# allow: W0203` silences a warning. Needs no torch, no dataset and no GPU.
+    A comment `# allow: W0203` silences a warning. Needs no torch and no GPU, and reads a dataset only if --data names
+    its file.
     """
     if unsafe_fixes and not fix:
         raise click.UsageError("--unsafe-fixes requires --fix.")
+    chosen = arguments.chosen_data(data)
     diagnostics: list[Diagnostic] = []
     touched = 0
     named = NamedSpecs(specs, root)
     for item in named.specs:
-        inspection = inspect(item.path, item.root, overrides)
+        inspection = inspect(item.path, item.root, overrides, data=chosen)
         if fix:
-            inspection = _fix(item, overrides, inspection, also_unsafe=unsafe_fixes)
+            inspection = _fix(item, overrides, chosen, inspection, also_unsafe=unsafe_fixes)
         new = [diagnostic for diagnostic in inspection.diagnostics if diagnostic not in diagnostics]  # not of a base
         diagnostics.extend(new)
         touched += bool(inspection.diagnostics)
@@ -83,7 +87,14 @@ def command(
     return 1 if errors or named.unreadable or (strict and diagnostics) else 0
 
 
-def _fix(item: SpecPath, overrides: tuple[str, ...], inspection: Inspection, *, also_unsafe: bool) -> Inspection:
+def _fix(
+    item: SpecPath,
+    overrides: tuple[str, ...],
+    data: ChosenData | None,
+    inspection: Inspection,
+    *,
+    also_unsafe: bool,
+) -> Inspection:
     """Apply fixes to the file until none is left, and return its last inspection."""
     for _ in range(_ROUNDS):
         sources = {d.label.span.source for d in inspection.diagnostics if d.label and d.fixes}
@@ -95,7 +106,7 @@ def _fix(item: SpecPath, overrides: tuple[str, ...], inspection: Inspection, *, 
             break
         write_atomically(item.path, text.encode())
         note(f"{visible(str(item.path))}: fixed")
-        inspection = inspect(item.path, item.root, overrides)
+        inspection = inspect(item.path, item.root, overrides, data=data)
     return inspection
 
 

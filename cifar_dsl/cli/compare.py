@@ -1,6 +1,5 @@
 """`cifar-dsl compare`: which tricks actually help, and by how much? `sweep` generates its specs and continues here."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,12 +53,13 @@ def command(specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | Non
 def _load(
     named: NamedSpecs, overrides: tuple[str, ...], options: CompareOptions, left_out: list[str]
 ) -> list[Contestant]:
-    """The specs that can be trained; prints the errors of the others, which become `left_out`.
+    """The specs that can be trained, for the chosen dataset; prints the errors of the others, which become `left_out`.
 
-    Specs of one name are displayed by their files; of those that also have one fingerprint, only the first is kept.
+    Of specs with one name and one fingerprint, only the first is kept. Raises UserError if specs of one name differ.
     """
     from cifar_dsl import api
 
+    choice = api.choice_of(options.data, warn)
     loaded: list[tuple[Path, api.Spec]] = []
     if (skipped := named.skipped_in_words()) and not options.quiet:
         note(skipped)
@@ -68,18 +68,27 @@ def _load(
         left_out.append(f"{unreadable.filename}: {unreadable.strerror}")
     for item in named.specs:
         try:
-            spec = api.load(item.path, root=item.root, overrides=overrides)
+            spec = api.load(item.path, root=item.root, overrides=overrides, data=choice)
             spec.analysis.require_recipe()
         except (SpecError, RunError) as error:
             left_out.append(f"{item.path}: {_why(error)}")
         else:
             loaded.append((item.path, spec))
-    distinct = {(spec.name, spec.fingerprint): (path, spec) for path, spec in reversed(loaded)}  # the first of equals
-    count = Counter(name for name, _ in distinct)
-    return [
-        Contestant(spec, spec.name if count[spec.name] == 1 else str(path.with_suffix("")), spec.changes)
-        for path, spec in reversed(distinct.values())
-    ]
+    return [Contestant(spec, spec.name, spec.changes) for spec in _distinct(loaded)]
+
+
+def _distinct(loaded: "Sequence[tuple[Path, Spec]]") -> "list[Spec]":
+    """The specs without repeats. Raises UserError if specs of one name differ: tables couldn't tell them apart."""
+    kept: dict[str, tuple[Path, Spec]] = {}
+    for path, spec in loaded:
+        first, twin = kept.setdefault(spec.name, (path, spec))
+        if twin.fingerprint != spec.fingerprint:
+            raise UserError(
+                f"two different specs are named `{spec.name}`: {first} and {path}",
+                f"choose another name in the first line of one of them, such as `arch {spec.name}_2`",
+                reason="tables, charts and --baseline identify a spec by its name",
+            )
+    return [spec for _, spec in kept.values()]
 
 
 def _why(error: SpecError | RunError) -> str:
@@ -95,7 +104,7 @@ def open_data(contestants: Sequence[Contestant], options: CompareOptions) -> "li
 
     specs = [each.spec for each in contestants]
     with DownloadProgress(quiet=options.quiet) as download:
-        opened = api.open_data_for_all(specs, options.data, data_dir=options.data_dir, progress=download, warn=warn)
+        opened = api.open_data_for_all(specs, data_dir=options.data_dir, progress=download, warn=warn)
     if len(names := {dataset.digest: dataset.name for _, dataset in opened}) > 1:
         raise UserError(
             f"the specs use different datasets: {', '.join(names.values())}",

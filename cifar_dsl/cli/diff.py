@@ -9,7 +9,7 @@ from click.shell_completion import CompletionItem
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.completion_items import spec_items
 from cifar_dsl.cli.output import print_error, print_result
-from cifar_dsl.compiler import Analysis, analyze, analyze_text
+from cifar_dsl.compiler import Analysis, ChosenData, analyze, analyze_text
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.resources import shipped_specs
 from cifar_dsl.language.diagnostics import SpecError, nearest
@@ -29,16 +29,27 @@ def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str)
 @click.argument("b", shell_complete=_complete)
 @arguments.overrides
 @arguments.root
+@arguments.data
 @click.option("--full", is_flag=True, help="List every change of the network, even if there are many.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def command(a: str, b: str, overrides: tuple[str, ...], root: Path | None, full: bool, as_json: bool) -> int:
+def command(
+    a: str,
+    b: str,
+    overrides: tuple[str, ...],
+    root: Path | None,
+    data: str | None,
+    full: bool,
+    as_json: bool,
+) -> int:
     """Show how B differs from A in meaning: network, shapes, counts and recipe, not text.
 
     A and B are specs, names of shipped specs (`baseline`), or folders of runs (the spec that was trained). --set
-    applies to both. Exits with 0 if they mean the same, 1 if they differ, and 2 if one can't be read or has errors.
+    applies to both; --data to specs only, since a run keeps its dataset. Exits with 0 if they mean the same, 1 if they
+    differ, and 2 if one can't be read or has errors.
     """
     try:
-        result = difference(*(_analyzed(name, root, overrides) for name in (a, b)))
+        chosen = arguments.chosen_data(data)
+        result = difference(*(_analyzed(name, root, overrides, chosen) for name in (a, b)))
     except (SpecError, UserError, OSError) as error:
         if not print_error(error):
             raise
@@ -51,17 +62,17 @@ def command(a: str, b: str, overrides: tuple[str, ...], root: Path | None, full:
     return 0 if result.is_empty else _DIFFERENT
 
 
-def _analyzed(name: str, root: Path | None, overrides: tuple[str, ...]) -> Analysis:
+def _analyzed(name: str, root: Path | None, overrides: tuple[str, ...], data: ChosenData | None) -> Analysis:
     """The analysis of a spec file, of a run's spec, or of a shipped spec. Raises SpecError, RunError, UsageError."""
     path = Path(name)
     if path.is_dir():
         run = open_run(path)
         return analyze_text(run.spec_text, str(run.path / SPEC), overrides)
     if path.exists():
-        return analyze(path, root, overrides)
+        return analyze(path, root, overrides, data)
     shipped = shipped_specs()
     if name in shipped:
-        return analyze(shipped[name], None, overrides)
+        return analyze(shipped[name], None, overrides, data)
     siblings = {str(file): file for file in path.parent.glob("*.arch")} if path.parent.is_dir() else {}
     near = nearest(name, [*siblings, *shipped])
     advice = f" Did you mean {near}?" if near else ""

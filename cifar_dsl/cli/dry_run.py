@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_dsl.analysis import available_bytes, estimate
-from cifar_dsl.cli.output import note, warn
+from cifar_dsl.cli.output import note
 from cifar_dsl.cli.show import table
 from cifar_dsl.foundation.text import columns, in_short
 
@@ -21,16 +21,10 @@ _EXPLANATIONS = {
 }
 
 
-def dry_run_of(spec: "Spec", data: str | None, device: str) -> None:
-    """Print what a training would do. Needs no torch and no dataset, unless the dataset is a file."""
-    from cifar_dsl import api
-
-    images = None
-    if data is not None and data.startswith("npz:"):  # its name in a spec is its digest
-        spec, dataset = api.open_data(spec, data, warn=warn)
-        images = len(dataset.y_train) + len(dataset.y_test)
-    elif data is not None:
-        spec = api.with_data(spec, data)
+def dry_run_of(spec: "Spec", device: str) -> None:
+    """Print what a training would do. Needs no torch and no dataset."""
+    file = spec.data.file if spec.data else None
+    images = len(file.y_train) + len(file.y_test) if file else None
     for line in table(spec.analysis):
         click.echo(line)
     if spec.recipe is None:

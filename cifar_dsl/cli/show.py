@@ -36,6 +36,7 @@ class _PictureFile(click.Path):
 @arguments.spec
 @arguments.overrides
 @arguments.root
+@arguments.data
 @click.option("--margin", is_flag=True, help="Print the spec with shapes and counts beside each line.")
 @click.option("--expand", is_flag=True, help="Print one flat spec, with all blocks, loops and conditions expanded.")
 @click.option("--resolved", is_flag=True, help="Print one spec, with its bases and overrides merged.")
@@ -58,6 +59,7 @@ def command(
     spec: Path,
     overrides: tuple[str, ...],
     root: Path | None,
+    data: str | None,
     picture: Path | None,
     depth: int | None,
     **forms: bool,
@@ -68,7 +70,7 @@ def command(
         raise click.UsageError(f"--{chosen[0]} can't be combined with --{chosen[1]}.")
     if depth is not None and not {"picture", "mermaid", "dot"} & {*chosen}:
         raise click.UsageError("--depth requires --picture, --mermaid or --dot.")
-    analysis = analyze(spec, root, overrides)
+    analysis = analyze(spec, root, overrides, arguments.chosen_data(data))
     if picture:
         write_atomically(picture, _drawn(analysis, picture.suffix.lower(), depth))
         note(f"written to {picture}")

@@ -8,7 +8,7 @@ from attrs import evolve
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.compare import Contestant, train_and_compare
-from cifar_dsl.cli.output import counted, note, print_result, shown
+from cifar_dsl.cli.output import counted, note, print_result, shown, warn
 from cifar_dsl.cli.warnings import print_warnings
 from cifar_dsl.experiments.sweep import Grid, Point, make_grid
 from cifar_dsl.foundation.text import columns, in_short
@@ -57,6 +57,7 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
     """
     from cifar_dsl import api
 
+    choice = api.choice_of(options.data, warn)
     points = list(grid.points)
     if options.baseline is None or not options.baseline.endswith("]"):  # a combination: names of specs can't end so
         points.insert(0, Point("", (), grid.common))
@@ -64,7 +65,7 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
     errors: dict[str, Diagnostic] = {}  # without repeats, by text
     for point in points:
         try:
-            spec = api.load(path, root=root, overrides=point.overrides)
+            spec = api.load(path, root=root, overrides=point.overrides, data=choice)
         except SpecError as error:
             errors |= {shown(diagnostic, err=True): diagnostic for diagnostic in error.diagnostics}
             continue
@@ -80,21 +81,14 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
 def _list(contestants: list[Contestant], options: CompareOptions) -> int:
     """Print the specs of the grid and the work to train them; download nothing."""
     from cifar_dsl import api
-    from cifar_dsl.cli.compare import open_data
     from cifar_dsl.cli.forecast import Work, forecast
     from cifar_dsl.cli.jobs import spread
     from cifar_dsl.experiments.comparison import check_baseline
     from cifar_dsl.training.device import choose_device
 
     check_baseline([each.display_name for each in contestants], options.baseline)
-    images: int | None = None
-    digest: str | None = None
-    if options.data is not None and options.data.startswith("npz:"):  # its name in a spec is its digest
-        opened = open_data(contestants, options)
-        contestants, dataset = [each for each, _ in opened], opened[0][1]
-        images, digest = len(dataset.y_train), dataset.digest
-    elif options.data is not None:
-        contestants = [evolve(each, spec=api.with_data(each.spec, options.data)) for each in contestants]
+    file = chosen.file if (chosen := contestants[0].spec.data) else None
+    images, digest = (len(file.y_train), file.digest) if file else (None, None)
     rows = [["spec", "fingerprint", "parameters", "macs", "epochs", "runs"]]
     works: list[Work] = []
     specs = 0  # with missing runs

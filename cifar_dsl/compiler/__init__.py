@@ -1,11 +1,12 @@
 """Compiles syntax trees to the IR, without torch."""
 
-from cifar_dsl.compiler.analysis import Analysis, Library, analyze, analyze_text, examine, with_data
+from cifar_dsl.compiler.analysis import Analysis, Library, analyze, analyze_text, examine
 from cifar_dsl.compiler.changes import changes, override_phrase
-from cifar_dsl.compiler.recipe import DataShape
+from cifar_dsl.compiler.data import ChosenData, DataShape
 
 __all__ = [
     "Analysis",
+    "ChosenData",
     "DataShape",
     "Library",
     "analyze",
@@ -13,5 +14,4 @@ __all__ = [
     "changes",
     "examine",
     "override_phrase",
-    "with_data",
 ]

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from attrs import field
 
+from cifar_dsl.compiler.data import ChosenData, DataShape
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.expand import expand
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.library import library_blocks
 from cifar_dsl.compiler.names import Names, resolve_library, resolve_program
-from cifar_dsl.compiler.params import global_values
-from cifar_dsl.compiler.program import Program, load_program, program_of_text, program_with_data
-from cifar_dsl.compiler.recipe import DataShape, check_data, check_fit, make_recipe
+from cifar_dsl.compiler.params import global_values, with_classes
+from cifar_dsl.compiler.program import Program, load_program, program_of_text
+from cifar_dsl.compiler.recipe import check_data, check_fit, make_recipe
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Recipe, fingerprint
@@ -54,21 +55,27 @@ class Analysis:
 
     def check_data(self, data: DataShape) -> None:
         """Check network and recipe against the data. Raises SpecError."""
-        if self.recipe is not None:
-            reporter = Reporter()
-            check_data(self.program, self.graph, self.recipe, data, reporter)
-            reporter.raise_if_any()
+        reporter = Reporter()
+        check_data(self.program, self.graph, self.recipe, data, reporter)
+        reporter.raise_if_any()
 
 
-def analyze(path: Path, root: Path | None = None, overrides: Sequence[str] = ()) -> Analysis:
-    """Read, check and expand the spec at `path`. Raises SpecError with all errors."""
-    return _analyze_file(path, root or path.parent, overrides, {})
+def analyze(
+    path: Path, root: Path | None = None, overrides: Sequence[str] = (), data: ChosenData | None = None
+) -> Analysis:
+    """Read, check and expand the spec at `path`, for the dataset `data` if there is one.
+
+    Raises SpecError with all errors.
+    """
+    return _analyze_file(path, root or path.parent, overrides, {}, data)
 
 
-def _analyze_file(path: Path, root: Path, overrides: Sequence[str], texts: Mapping[Path, str]) -> Analysis:
+def _analyze_file(
+    path: Path, root: Path, overrides: Sequence[str], texts: Mapping[Path, str], data: ChosenData | None
+) -> Analysis:
     reporter = Reporter()
     try:
-        program = load_program(path, SpecReader(root, texts), overrides, reporter)
+        program = load_program(path, SpecReader(root, texts), overrides, reporter, data)
     except SpecError as error:
         raise _with_other_errors(error, path, root, texts) from None
     return _analyze(program, reporter)
@@ -91,11 +98,15 @@ class Library:
 
 
 def examine(
-    path: Path, root: Path | None = None, overrides: Sequence[str] = (), texts: Mapping[Path, str] | None = None
+    path: Path,
+    root: Path | None = None,
+    overrides: Sequence[str] = (),
+    texts: Mapping[Path, str] | None = None,
+    data: ChosenData | None = None,
 ) -> Analysis | Library:
     """Read and check the spec or library at `path`. Raises SpecError with all errors.
 
-    `texts`: see `SpecReader`.
+    `texts`: see `SpecReader`; `data`: see `analyze`.
     """
     root, texts = root or path.parent, texts or {}
     try:
@@ -104,7 +115,7 @@ def examine(
         raise _with_other_errors(error, path, root, texts) from None
     if spec.header.is_library:
         return _check_library(spec)
-    return _analyze_file(path, root, overrides, texts)
+    return _analyze_file(path, root, overrides, texts, data)
 
 
 def _check_library(spec: nodes.Spec) -> Library:
@@ -125,21 +136,21 @@ def _check_library(spec: nodes.Spec) -> Library:
     return Library(spec.span.source, spec.header.name.text, blocks, names)
 
 
-def analyze_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> Analysis:
-    """Check and expand the text of a spec that extends nothing. Raises SpecError with all errors."""
+def analyze_text(
+    text: str, name: str = "<text>", overrides: Sequence[str] = (), data: ChosenData | None = None
+) -> Analysis:
+    """Check and expand the text of a spec that extends nothing; `data`: see `analyze`.
+
+    Raises SpecError with all errors.
+    """
     reporter = Reporter()
     try:
-        program = program_of_text(text, name, overrides, reporter)
+        program = program_of_text(text, name, overrides, reporter, data)
     except SpecError as error:
         from cifar_dsl.compiler.readable_parts import with_other_errors_of_text  # only needed for a spec with errors
 
         raise with_other_errors_of_text(error, Source(name, text)) from None
     return _analyze(program, reporter)
-
-
-def with_data(analysis: Analysis, data: str) -> Analysis:
-    """The spec with `train.data` replaced by `data`, in the syntax of specs. Keeps the graph. Raises SpecError."""
-    return _analyze(program_with_data(analysis.program, data), Reporter(), analysis.graph)
 
 
 @contextmanager
@@ -157,17 +168,18 @@ def _without_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _analyze(program: Program, reporter: Reporter, graph: Graph | None = None) -> Analysis:
-    """`graph`: that of another program with the same model, used instead of an expansion."""
+def _analyze(program: Program, reporter: Reporter) -> Analysis:
     reporter.main = program.name.span.source
     names = resolve_program(program, reporter)
+    program = with_classes(program, names, reporter)
     values = global_values(program, Evaluator(reporter, names))
-    if graph is None:
-        with _without_collections():
-            graph = expand(program, names, values, reporter)
+    with _without_collections():
+        graph = expand(program, names, values, reporter)
     recipe = make_recipe(program, names, values, reporter)
     if graph and recipe:
         check_fit(program, graph, recipe, reporter)
+    if graph and program.data and program.data.shape and (recipe or program.train is None):
+        check_data(program, graph, recipe, program.data.shape, reporter)
     reporter.raise_if_any()
     assert graph is not None
     return Analysis(program, names, graph, recipe)

@@ -1,4 +1,4 @@
-"""The built-in names of expressions: functions, properties of the current tensor, and budgets."""
+"""The built-in names of expressions: functions, properties of the current tensor and of the dataset, and budgets."""
 
 import math
 from collections.abc import Callable
@@ -57,6 +57,9 @@ FLOW_NAMES = {
     "width": "width of the current tensor",
     "length": "number of tokens of the current tensor",
 }
+# Properties of the dataset. A definition in the spec takes precedence.
+CLASSES = "classes"
+DATA_NAMES = {CLASSES: "number of classes of the dataset"}
 # Names for `assert`.
 BUDGETS = {
     "params": "number of parameters of the network",

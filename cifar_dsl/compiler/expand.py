@@ -32,18 +32,23 @@ def expand(program: Program, names: Names, values: ValueScope, reporter: Reporte
 
     `values` are those of `params.global_values`.
     """
-    return _Expander(program, names, values, reporter).run()
+    if program.input is None:
+        return None
+    return _Expander(program, program.input, names, values, reporter).run()
 
 
 class _Expander:
-    def __init__(self, program: Program, names: Names, values: ValueScope, reporter: Reporter) -> None:
+    def __init__(
+        self, program: Program, given: nodes.Input, names: Names, values: ValueScope, reporter: Reporter
+    ) -> None:
         self._program = program
+        self._input = given
         self._reporter = reporter
         self._definitions = names.definitions
         self._evaluator = Evaluator(reporter, names)
         self._binder = Binder(self._evaluator, reporter)
         self._globals = values
-        self._draft = Draft(Shape(program.input.size.extents), program.input.span, reporter, self._binder)
+        self._draft = Draft(Shape(given.size.extents), given.span, reporter, self._binder)
         self._depth = 0  # of nested bodies
 
     def run(self) -> Graph | None:
@@ -53,7 +58,7 @@ class _Expander:
             self._reporter.error(
                 "E0304",
                 "the input must be an image: channels, height and width, each at least 1",
-                Label(self._program.input.size.span, f"this is {size}"),
+                Label(self._input.size.span, f"this is {size}"),
                 help="write a size such as `3x32x32`",
             )
         flow = Tensor(0, size if is_valid else None)

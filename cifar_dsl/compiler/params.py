@@ -1,27 +1,55 @@
-"""Evaluates the params of a spec. A param can use any other, in any order."""
+"""The global values of a spec: its params, its blocks, and the properties of its dataset."""
 
-from attrs import define, field
+from collections.abc import Mapping
 
+from attrs import define, evolve, field
+
+from cifar_dsl.compiler.data import GIVE_FILE, NAME_DATA
 from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.values import BlockValue, Unknown, ValueScope
 from cifar_dsl.foundation import limits
-from cifar_dsl.language.diagnostics import EvaluationFailed
+from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter
 from cifar_dsl.language.syntax import nodes
 
 
+def with_classes(program: Program, names: Names, reporter: Reporter) -> Program:
+    """The program with the value of `classes`, if it uses that of its dataset. Reports a dataset without one."""
+    used = (mention for mention in names.mentions if mention.definition.kind == "dataset")
+    use = next(used, None)
+    if use is None:
+        return program
+    data, name = program.data, use.definition.name
+    if data and data.shape and data.shape.classes is not None:
+        count = data.shape.classes
+        value = nodes.Number(count, f"{count}", data.span)
+        return evolve(program, bound={name: nodes.Param(nodes.Identifier(name, data.span), value, data.span)})
+    write = f"or write the number: `param {name} = 10`"
+    if data is None:
+        message = f"`{name}` is unknown, because the spec names no dataset"
+        reporter.error("E0410", message, use.span, help=(NAME_DATA, write))
+    elif data.shape is not None:
+        message = f"`{name}` is unknown, because the file of the dataset isn't given"
+        secondary = (Label(data.span, f"{data.shape.name} is a file"),)
+        reporter.error("E0410", message, use.span, secondary=secondary, help=(GIVE_FILE, write))
+    return program
+
+
 def global_values(program: Program, evaluator: Evaluator) -> ValueScope:
-    """The values of params and blocks. A param with an error gets a value that causes no further errors."""
+    """The values of params, blocks and `classes`. A param with an error gets a value that causes no further errors."""
     found = ValueScope(values={name: BlockValue(block) for name, block in program.blocks.items()})
-    params = _Params(program, evaluator, found)
-    for name in program.params:
+    params = _Params({**program.params, **program.bound}, evaluator, found)
+    for name in params.params:
         params.evaluate(name)
     return found
 
 
 @define
 class _Params:
-    program: Program
+    """Evaluates params. A param can use any other, in any order."""
+
+    params: Mapping[str, nodes.Param]
     evaluator: Evaluator
     found: ValueScope
     _active: list[str] = field(factory=list)
@@ -30,9 +58,9 @@ class _Params:
         """Evaluate a param, after the params that it uses."""
         if name in self.found.values:
             return
-        value = self.program.params[name].value
+        value = self.params[name].value
         self._active.append(name)
-        for used in sorted(nodes.references([value]) & self.program.params.keys()):
+        for used in sorted(nodes.references([value]) & self.params.keys()):
             if used in self._active:
                 cycle = " -> ".join([*self._active[self._active.index(used) :], used])
                 self._give_up(used, "E0210", f"`{used}` depends on itself: {cycle}")
@@ -49,5 +77,5 @@ class _Params:
                 self.found.values[name] = Unknown()
 
     def _give_up(self, name: str, code: str, message: str) -> None:
-        self.evaluator.reporter.error(code, message, self.program.params[name].value.span)
+        self.evaluator.reporter.error(code, message, self.params[name].value.span)
         self.found.values[name] = Unknown()

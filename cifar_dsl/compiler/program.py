@@ -1,11 +1,13 @@
 """Merges a spec, the specs that it extends, and the overrides into one `Program`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from attrs import evolve
+from attrs import field
 
+from cifar_dsl.compiler.builtin_names import DATA_NAMES
+from cifar_dsl.compiler.data import GIVE_FILE, NAME_DATA, ChosenData, KnownData, input_of, known_data
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.library import library_blocks
 from cifar_dsl.compiler.values import SYMBOLS
@@ -23,11 +25,17 @@ LAYERS_AND_WORDS = frozenset(LAYERS) | SYMBOLS
 
 @frozen
 class Program:
-    """The merged spec. `lineage` holds the names of the spec and its bases, nearest first."""
+    """The merged spec.
+
+    `lineage` holds the names of the spec and its bases, nearest first. `input` is that of the text, else that of the
+    dataset; None if neither has one, which has been reported. `bound` holds `classes` as a param if the spec uses the
+    number of its dataset.
+    """
 
     name: nodes.Identifier
     lineage: tuple[str, ...]
-    input: nodes.Input
+    data: KnownData | None
+    input: nodes.Input | None
     params: dict[str, nodes.Param]
     blocks: dict[str, nodes.Block]
     model: nodes.Model
@@ -36,11 +44,12 @@ class Program:
     groups: dict[str, "GroupSettings"]
     assertions: tuple[nodes.Assertion, ...]
     own: tuple[nodes.Item, ...]
+    bound: Mapping[str, nodes.Param] = field(factory=dict)
 
     def as_spec(self) -> nodes.Spec:
-        """An equivalent spec that extends nothing."""
-        items: list[nodes.Item] = [self.input, *self.params.values(), *self.blocks.values(), self.model]
-        items += self.assertions
+        """An equivalent spec that extends nothing, and holds what the dataset decides."""
+        items: list[nodes.Item] = [self.input] if self.input else []
+        items += [*self.bound.values(), *self.params.values(), *self.blocks.values(), self.model, *self.assertions]
         if self.settings and self.train:
             groups = (
                 nodes.Group(group.name, tuple(group.settings.values()), group.name.span)
@@ -60,12 +69,14 @@ class GroupSettings:
     settings: dict[str, nodes.Setting]
 
 
-def load_program(path: Path, reader: SpecReader, overrides: Sequence[str], reporter: Reporter) -> Program:
-    """Read the spec at `path` and the specs that it extends, and apply `--set` overrides.
+def load_program(
+    path: Path, reader: SpecReader, overrides: Sequence[str], reporter: Reporter, data: ChosenData | None = None
+) -> Program:
+    """Read the spec at `path` and the specs that it extends, and apply `--set` overrides and the chosen `data`.
 
     Reports errors; raises SpecError only if they leave no program.
     """
-    return _merge(with_bases(parse_spec(reader.read(path)), path, reader), overrides, reporter)
+    return _merge(with_bases(parse_spec(reader.read(path)), path, reader), overrides, reporter, data)
 
 
 def with_bases(spec: nodes.Spec, path: Path, reader: SpecReader) -> list[nodes.Spec]:
@@ -82,21 +93,15 @@ def with_bases(spec: nodes.Spec, path: Path, reader: SpecReader) -> list[nodes.S
     return [spec for _, spec in files]
 
 
-def program_of_text(text: str, name: str, overrides: Sequence[str], reporter: Reporter) -> Program:
+def program_of_text(
+    text: str, name: str, overrides: Sequence[str], reporter: Reporter, data: ChosenData | None = None
+) -> Program:
     """The program of a text that extends nothing; errors as in `load_program`."""
     spec = parse_spec(Source(name, text))
     if spec.header.base:
         message = "a spec given as text can't extend another"
         raise SpecError([Diagnostic("E0204", message, Label(spec.header.base.span))])
-    return _merge([spec], overrides, reporter)
-
-
-def program_with_data(program: Program, data: str) -> Program:
-    """The program with `train.data` replaced, as by `--set train.data=DATA`. Raises SpecError."""
-    override = parse_override(Source("--set", f"train.data={data}"))
-    setting = nodes.Setting(override.target, override.chain, override.span)
-    train = program.train or nodes.Train((), override.span)
-    return evolve(program, train=train, settings=program.settings | {"data": setting})
+    return _merge([spec], overrides, reporter, data)
 
 
 def merge_parts(specs: Sequence[nodes.Spec], reporter: Reporter) -> Program:
@@ -107,17 +112,19 @@ def merge_parts(specs: Sequence[nodes.Spec], reporter: Reporter) -> Program:
     empty = (nodes.Input(nodes.SizeLiteral((), nothing), nothing), nodes.Model(nodes.Body((), nothing), nothing))
     header = nodes.replace(own.header, is_library=False)
     items = (*own.items, *(item for item in empty if type(item) not in kinds))
-    return _merge([nodes.replace(own, header=header, items=items), *bases], (), reporter)
+    return _merge([nodes.replace(own, header=header, items=items), *bases], (), reporter, None)
 
 
-def _merge(specs: Sequence[nodes.Spec], overrides: Sequence[str], reporter: Reporter) -> Program:
-    """Merge a spec with its bases, nearest first, and the overrides."""
+def _merge(
+    specs: Sequence[nodes.Spec], overrides: Sequence[str], reporter: Reporter, data: ChosenData | None
+) -> Program:
+    """Merge a spec with its bases, nearest first, the overrides, and the dataset."""
     merger = _Merger(reporter)
     for spec in reversed(specs):
         merger.add(spec, has_base=spec is not specs[-1])
     for text in overrides:
-        merger.override(text)
-    return merger.program(specs)
+        merger.override(Source("--set", text))
+    return merger.program(specs, data)
 
 
 class _Merger:
@@ -159,10 +166,10 @@ class _Merger:
                         self._check_redefines(item, "block", self._blocks, spec)
                     self._blocks[item.name.text] = item
 
-    def override(self, text: str) -> None:
-        """Merge one `--set` over all files."""
+    def override(self, source: Source) -> None:
+        """Merge one override over all files."""
         try:
-            override = parse_override(Source("--set", text))
+            override = parse_override(source)
         except SpecError as error:
             self._reporter.include(error.diagnostics)
             return
@@ -175,6 +182,14 @@ class _Merger:
             return
         name = override.target[0]
         value = _single_expression(override.chain)
+        if len(override.target) == 1 and name.text in DATA_NAMES and name.text not in self._params:
+            self._reporter.error(
+                "E0405",
+                f"no param is named `{name}`",
+                name.span,
+                help=f"`{name}` is that of the dataset: choose another with `--data`, or define `param {name}`",
+            )
+            return
         if len(override.target) > 1 or name.text not in self._params or value is None:
             known = [*self._params, "train"]
             near = nearest(name.text, known)
@@ -218,30 +233,39 @@ class _Merger:
             self._set(setting, found)
         return found
 
-    def program(self, specs: Sequence[nodes.Spec]) -> Program:
-        """The merged program. Raises SpecError, with all reported errors, if the input or the model is missing."""
+    def program(self, specs: Sequence[nodes.Spec], chosen: ChosenData | None) -> Program:
+        """The merged program, for the dataset `chosen` if there is one.
+
+        Raises SpecError, with all reported errors, if the model is missing.
+        """
         own = specs[0]
         if own.header.is_library:
             raise SpecError([_library_alone(own)])
-        for what, part in (("input", self._input), ("model", self._model)):
-            if part is None:
-                example = "input 3x32x32" if what == "input" else "model { ... }"
-                message = f"`{own.header.name}` has no `{what}`"
-                self._reporter.error(
-                    "E0106", message, own.header.name.span, help=f"add `{example}`, or extend a spec that has one"
-                )
-        if self._input is None or self._model is None:
+        if chosen and self._train:
+            self.override(chosen.source)
+        data = known_data(self._settings, chosen)
+        given = self._input or input_of(data)
+        if given is None:
+            self._report_missing_input(own.header.name, data)
+        if self._model is None:
+            self._reporter.error(
+                "E0106",
+                f"`{own.header.name}` has no `model`",
+                own.header.name.span,
+                help="add `model { ... }`, or extend a spec that has one",
+            )
             raise SpecError(self._reporter.diagnostics)
         groups = {
             key: GroupSettings(name, self._group_settings(settings)) for key, (name, settings) in self._groups.items()
         }
-        everything = [*self._params.values(), *self._blocks.values(), self._model]
+        everything = list(self._definitions())
         missing = nodes.references(everything) - self._blocks.keys() - self._params.keys() - LAYERS_AND_WORDS
         library = library_blocks(missing - nodes.bound_names(everything)) if missing else {}
         return Program(
             name=own.header.name,
             lineage=tuple(spec.header.name.text for spec in specs),
-            input=self._input,
+            data=data,
+            input=given,
             params=self._params,
             blocks=self._blocks | library,
             model=self._model,
@@ -251,6 +275,25 @@ class _Merger:
             assertions=tuple(self._assertions),
             own=own.items,
         )
+
+    def _report_missing_input(self, name: nodes.Identifier, data: KnownData | None) -> None:
+        """Report an input that neither the text nor the dataset has, unless the dataset is unknown by mistake."""
+        message = f"`{name}` has no `input`"
+        if data is None:
+            self._reporter.error(
+                "E0106",
+                f"{message} and names no dataset that has one",
+                name.span,
+                help=("add `input 3x32x32`, or extend a spec that has an input", f"or {NAME_DATA}"),
+            )
+        elif data.shape is not None:
+            self._reporter.error(
+                "E0410",
+                f"{message}, and the file of its dataset isn't given",
+                name.span,
+                secondary=(Label(data.span, f"{data.shape.name} is a file"),),
+                help=(GIVE_FILE, "or write the size of an image: `input 3x32x32`"),
+            )
 
     def _check_duplicates(self, spec: nodes.Spec) -> None:
         seen: dict[tuple[str, str], Span] = {}
@@ -271,6 +314,8 @@ class _Merger:
         name = item.name.text
         if name in known or name in nodes.references(other for other in spec.items if other is not item):
             return
+        if name in DATA_NAMES and name in nodes.references(self._definitions()):
+            return
         self._reporter.error(
             "E0206",
             f"{what} `{name}` redefines nothing: no base defines it, and nothing here uses it",
@@ -278,6 +323,12 @@ class _Merger:
             help=f"{what}s of the base: {', '.join(known) or 'none'}",
             meant=nearest(name, known),
         )
+
+    def _definitions(self) -> Iterator[object]:
+        """The params, blocks and model so far."""
+        yield from (*self._params.values(), *self._blocks.values())
+        if self._model:
+            yield self._model
 
     def _set(self, setting: nodes.Setting, settings: dict[str, nodes.Setting]) -> None:
         name, *path = setting.target

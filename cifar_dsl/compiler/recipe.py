@@ -6,15 +6,16 @@ from typing import Any
 
 from cifar_dsl.compiler import recipe_translation
 from cifar_dsl.compiler.bind import Binder, Invocation
+from cifar_dsl.compiler.data import DataShape
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import Names
+from cifar_dsl.compiler.outputs import check_outputs
 from cifar_dsl.compiler.program import GroupSettings, Program
 from cifar_dsl.compiler.recipe_translation import Translation
 from cifar_dsl.compiler.values import BlockValue, Tensor, ValueScope, describe
 from cifar_dsl.foundation import limits
-from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import Declaration, Graph, Group, Recipe, Shape, Symbol
-from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter
+from cifar_dsl.ir import Declaration, Graph, Group, Recipe, Symbol
+from cifar_dsl.language.diagnostics import Edit, EvaluationFailed, Fix, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.argument_types import UnfitError
@@ -45,7 +46,7 @@ def check_settings(program: Program, names: Names, values: ValueScope, reporter:
 
 
 def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
-    """Report settings of the recipe that don't fit the network."""
+    """Report settings of the recipe that don't fit the network, except its dataset."""
     channels = graph.input.channels
 
     def check(setting: str, checks: Callable[[], None], stage: int | None = None) -> None:
@@ -66,8 +67,6 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
     for average in recipe.average:
         check("average", partial(average.check_epochs, recipe.epochs))
     _check_groups(program, graph, recipe, reporter)
-    data = DataShape(recipe.data.name, recipe.data.shape, recipe.data.classes, recipe.data.train_images)
-    check_data(program, graph, recipe, data, reporter)
 
 
 def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
@@ -136,42 +135,22 @@ def _check_momentum(group: int | None, program: Program, recipe: Recipe, reporte
     )
 
 
-@frozen
-class DataShape:
-    """The image shape, classes and training images of a dataset, as far as they are known."""
-
-    name: str
-    image: Shape | None
-    classes: int | None
-    train_images: int | None
-
-
-def check_data(program: Program, graph: Graph, recipe: Recipe, data: DataShape, reporter: Reporter) -> None:
+def check_data(program: Program, graph: Graph, recipe: Recipe | None, data: DataShape, reporter: Reporter) -> None:
     """Report a network input, network output or batch size that doesn't fit the data."""
     setting = program.settings.get("data")
     secondary = (Label(setting.span, f"{data.name} is set here"),) if setting else ()
-    if data.image is not None and graph.input != data.image:
+    if data.image is not None and graph.input != data.image and program.input is not None:
+        span, right = program.input.size.span, f"write `input {data.image}`"
         reporter.error(
             "E0407",
             f"the input is {graph.input}, but images of {data.name} are {data.image}",
-            program.input.size.span,
+            span,
             secondary=secondary,
-            help=f"write `input {data.image}`",
+            help=f"{right}, or delete the line: then the dataset decides",
+            fixes=(Fix(right, (Edit(span, f"{data.image}"),)),),
         )
-    output = graph.shape_of(graph.output)
-    if data.classes is not None and output.extents != (data.classes,):
-        last = graph.maker(graph.output)
-        span = last.span if last else None
-        what = f"{output.extents[0]} outputs" if len(output.extents) == 1 else f"an output of {output}"
-        end = f"dense({data.classes})" if len(output.extents) == 1 else f"flatten -> dense({data.classes})"
-        reporter.error(
-            "E0406",
-            f"the network has {what}, but {data.name} has {data.classes} classes",
-            Label(span or program.model.span, f"outputs {output}"),
-            secondary=secondary,
-            help=f"end the model with `{end}`",
-        )
-    if data.train_images is not None:
+    check_outputs(program, graph, data, secondary, reporter)
+    if recipe is not None and data.train_images is not None:
         _check_batches(program, graph, recipe, data.train_images, reporter)
 
 

@@ -59,7 +59,7 @@ def _lines(analysis: Analysis) -> dict[Source, dict[int, Line]]:
             )  # the shape of a join belongs to its last line
             line(span.source, number).add(span, visit)
     size = analysis.program.input
-    if size.span.source in files:
+    if size and size.span.source in files:
         line(size.span.source, size.span.line).add_shape(size.span, graph.input)
     return files
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cifar_dsl.compiler import Analysis, Library, examine
+from cifar_dsl.compiler import Analysis, ChosenData, Library, examine
 from cifar_dsl.compiler.lints import rules as _rules  # noqa: F401  # registers the lints
 from cifar_dsl.compiler.lints.allowing import without_allowed
 from cifar_dsl.compiler.lints.registry import NETWORK_LINTS, TEXT_LINTS
@@ -21,14 +21,18 @@ class Inspection:
 
 
 def inspect(
-    path: Path, root: Path | None = None, overrides: Sequence[str] = (), texts: Mapping[Path, str] | None = None
+    path: Path,
+    root: Path | None = None,
+    overrides: Sequence[str] = (),
+    texts: Mapping[Path, str] | None = None,
+    data: ChosenData | None = None,
 ) -> Inspection:
-    """The errors of the spec or library at `path`, or else its warnings. `texts`: see `compiler.files.SpecReader`.
+    """The errors of the spec or library at `path`, or else its warnings. The arguments are those of `examine`.
 
     Warnings concern the file's own text; inspecting a base reports the warnings of the base.
     """
     try:
-        found = examine(path, root, overrides, texts)
+        found = examine(path, root, overrides, texts, data)
     except SpecError as error:
         return Inspection(None, error.diagnostics)
     return Inspection(found, warnings(found))

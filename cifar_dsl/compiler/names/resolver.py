@@ -7,7 +7,7 @@ from itertools import chain, zip_longest
 from attrs import define, evolve, field
 
 from cifar_dsl.compiler import translation
-from cifar_dsl.compiler.builtin_names import BUDGETS, FLOW_NAMES, FUNCTIONS
+from cifar_dsl.compiler.builtin_names import BUDGETS, DATA_NAMES, FLOW_NAMES, FUNCTIONS
 from cifar_dsl.compiler.library import library_index
 from cifar_dsl.compiler.names.errors import NameErrors
 from cifar_dsl.compiler.names.table import Definition, Kind, Mention, Names, definitions_of
@@ -251,7 +251,7 @@ class _Resolver:
             case nodes.Name(text=text, span=span):
                 definition = self._value(text, scope)
                 if definition is None:
-                    values = {*scope.names, *self.globals, *self.words, *LAYERS_AND_WORDS}
+                    values = {*scope.names, *self.globals, *self.words, *LAYERS_AND_WORDS, *DATA_NAMES}
                     values.update(FLOW_NAMES if scope.has_flow else ())
                     in_assert = any(one.kind == "budget" for one in scope.names.values())
                     foreign = foreign_names.BUDGETS if in_assert else foreign_names.VALUES
@@ -332,10 +332,11 @@ class _Resolver:
                 pass  # reported by `recipe`
 
     def _setting_value(self, kind: nodes.Expression | nodes.Compound, *, is_checked: bool) -> None:
-        """Resolve a value: a name that is no param is a word, which its setting checks later."""
+        """Resolve a value: a name that is no param or built-in value is a word, which its setting checks later."""
         match kind:
             case nodes.Name(text=text, span=span):
-                self.note(span, self.globals.get(text) or _of_language("word", text))
+                word: Kind = "dataset" if text in DATA_NAMES else "word"
+                self.note(span, self.globals.get(text) or _of_language(word, text))
             case nodes.CallExpression(callee=callee) if not is_checked:
                 self._arguments(kind, self.note(callee.span, Definition("unknown", callee.text)), _Scope())
             case nodes.Join() | nodes.For() | nodes.Repeat() | nodes.If():
@@ -361,6 +362,8 @@ class _Resolver:
             return _of_language("word", text)
         if scope.has_flow and text in FLOW_NAMES:
             return _of_language("flow", text)
+        if text in DATA_NAMES:
+            return _of_language("dataset", text)
         if text in LAYERS:
             return _of_language("layer", text)
         return _of_language("word", text) if text in LAYERS_AND_WORDS else None

@@ -19,6 +19,7 @@ Kind = Literal[
     "function",
     "initialiser",
     "flow",
+    "dataset",
     "budget",
     "word",
     "argument",
@@ -27,7 +28,7 @@ Kind = Literal[
     "base",
     "unknown",
 ]
-_GLOBAL = frozenset(["param", "block", "flow", "budget", "word", "unknown"])
+_GLOBAL = frozenset(["param", "block", "flow", "dataset", "budget", "word", "unknown"])
 _LOCAL = frozenset(["let", "loop variable"])
 _OF_LANGUAGE = frozenset(["layer", "join", "function", "initialiser", "argument", "setting", "choice", "base"])
 
@@ -43,6 +44,7 @@ class Definition:
     | let, loop variable | in a body | |
     | layer, join, function, initialiser | of the language | |
     | flow | `in_channels` and the like, of the current tensor | |
+    | dataset | `classes`, of the dataset | |
     | budget | `params` or `macs` in an `assert` | |
     | word | a bare word that is a value: `same`, or a word of a parameter's type | |
     | argument | of a layer, an initialiser or a choice | its callee, `setting.choice`, or `setting` |

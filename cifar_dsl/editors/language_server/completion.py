@@ -214,6 +214,7 @@ class _Completer:
             if definition.kind == "param":
                 yield suggestions.param(definition, self._name_of(file))
         yield from suggestions.functions()
+        yield from suggestions.data_names()
         if any(frame.kind in {"body", "parameters"} for frame in self._frames):
             yield from suggestions.flow_names()
         yield from suggestions.keywords("true", "false", "not")

@@ -6,7 +6,7 @@ from pathlib import Path
 from lsprotocol import types
 
 from cifar_dsl.compiler import Analysis
-from cifar_dsl.compiler.builtin_names import BUDGETS, FLOW_NAMES, FUNCTIONS
+from cifar_dsl.compiler.builtin_names import BUDGETS, DATA_NAMES, FLOW_NAMES, FUNCTIONS
 from cifar_dsl.compiler.names import Mention
 from cifar_dsl.editors.language_server import vocabulary
 from cifar_dsl.editors.language_server.documents import Documents
@@ -120,7 +120,7 @@ class _Word:
 
     def _word(self, name: str) -> Iterator[str]:
         """A word that the text doesn't define; the value of an argument or a setting is described by that."""
-        if doc := FLOW_NAMES.get(name) or BUDGETS.get(name):
+        if doc := FLOW_NAMES.get(name) or DATA_NAMES.get(name) or BUDGETS.get(name):
             yield from (code(name), doc)
             return
         if (entry := vocabulary.initialiser(name)) is not None:

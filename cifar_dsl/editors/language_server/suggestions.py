@@ -8,7 +8,7 @@ from attrs import evolve
 from lsprotocol import types
 from pygls.uris import uri_scheme
 
-from cifar_dsl.compiler.builtin_names import BUDGETS, FLOW_NAMES, FUNCTIONS
+from cifar_dsl.compiler.builtin_names import BUDGETS, DATA_NAMES, FLOW_NAMES, FUNCTIONS
 from cifar_dsl.compiler.names import Definition
 from cifar_dsl.editors.language_server import vocabulary
 from cifar_dsl.editors.language_server.documents import Documents, shipped_specs
@@ -179,6 +179,12 @@ def flow_names() -> Iterator[Suggestion]:
     """The properties of the current tensor, such as `in_channels`."""
     for name, doc in FLOW_NAMES.items():
         yield Suggestion(name, _Kind.Variable, doc)
+
+
+def data_names() -> Iterator[Suggestion]:
+    """The properties of the dataset, such as `classes`."""
+    for name, doc in DATA_NAMES.items():
+        yield Suggestion(name, _Kind.Constant, doc)
 
 
 def budgets() -> Iterator[Suggestion]:

@@ -164,7 +164,10 @@ def compare(entries: Sequence[ComparedSpec], baseline: str | None = None, *, all
 def check_baseline(names: Sequence[str], wanted: str | None) -> None:
     """Raise RunError if specs of these names can't be measured against `wanted`."""
     if wanted not in {None, *names}:
-        raise RunError(f"the baseline {wanted} is not among the specs", f"choose one of {', '.join(names)}")
+        raise RunError(
+            f"the baseline {wanted} is not among the specs",
+            f"choose one by its name, which is in its first line: {', '.join(names)}",
+        )
 
 
 def _baseline(entries: Sequence[ComparedSpec], wanted: str | None) -> ComparedSpec:

@@ -146,10 +146,13 @@ def _failure(
 
 
 def _train(job: Job, listener: Listener, wants_stop: Callable[[], bool], dataset: "Dataset | None") -> None:
-    from cifar_dsl.training.device import choose_device, set_threads
+    import torch
+
+    from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.session import train_runs
 
-    set_threads(job.options.threads)
+    if job.options.threads is not None:
+        torch.set_num_threads(job.options.threads)
     analysis = job.analyzed()
     if analysis.fingerprint != job.spec.fingerprint:
         raise RunError(

@@ -1,7 +1,7 @@
 """`Dataset`: the pictures and labels for training and testing, and their validation."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,11 @@ class Dataset:
             for name in dark
         )
         return (*of_bytes, *_class_notes(self))
+
+    def report_notes(self, warn: Callable[[str], None]) -> None:
+        """Pass each note to `warn`, with the name of the dataset."""
+        for text in self.notes:
+            warn(f"dataset {self.name} ({self.origin}): {text}")
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

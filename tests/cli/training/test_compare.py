@@ -230,16 +230,30 @@ def test_specs_of_one_meaning_share_their_runs(compare, make_spec, tiny, tmp_pat
     assert len(list(tmp_path.glob("runs/*/seed-?"))) == 6
 
 
-def test_specs_of_one_name_are_displayed_by_their_files(cli, make_spec, tiny, pictures, tmp_path):
+def test_different_specs_of_one_name_are_refused(cli, make_spec, tiny, pictures, tmp_path):
     for folder, epochs in (("a", 1), ("b", 2), ("c", 2)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "x.arch").write_text(f'arch x extends "../tiny.arch"\ntrain {{ epochs {epochs} }}\n')
-    given = ("a/x.arch", "b/x.arch", "c/x.arch", "--root", ".", "--data", f"npz:{pictures}", "--device", "cpu")
-    outcome = cli("compare", *given, "--jobs", 1)
-    assert outcome.code == 0
-    assert list(table(outcome)) == ["a/x", "b/x"]  # the third means the same as the second
-    refused = cli("compare", *given, "--baseline", "x")
-    assert "the baseline x is not among the specs" in refused.err
+    options = ("--root", ".", "--data", f"npz:{pictures}", "--device", "cpu", "--jobs", 1)
+    refused = cli("compare", "a/x.arch", "b/x.arch", *options)
+    assert refused.code == 1
+    assert "two different specs are named `x`: a/x.arch and b/x.arch" in refused.err
+    assert "choose another name in the first line of one of them, such as `arch x_2`" in refused.err
+    assert not (tmp_path / "runs").exists()
+    same = cli("compare", "b/x.arch", "c/x.arch", "tiny.arch", *options, "--baseline", "x")
+    assert list(table(same)) == ["x", "tiny"]
+
+
+def test_a_spec_keeps_its_name_when_another_appears(cli, make_spec, tiny, pictures, tmp_path):
+    """The name is that of the first line, whatever the file is called and whichever specs are compared with it."""
+    options = ("--data", f"npz:{pictures}", "--device", "cpu", "--jobs", 1)
+    renamed = make_spec("called_otherwise", LONGER)
+    for specs in ([renamed], [renamed, tiny], [tiny, renamed]):
+        outcome = cli("compare", *specs, *options, "--baseline", "longer")
+        assert next(iter(table(outcome))) == "longer"
+    refused = cli("compare", renamed, tiny, *options, "--baseline", "called_otherwise.arch")
+    assert refused.code == 1
+    assert "choose one by its name, which is in its first line: longer, tiny" in refused.err
 
 
 def test_runs_whose_records_name_an_odd_path_are_compared_without_pictures(compare, cli, specs, pictures, tmp_path):

@@ -15,9 +15,9 @@ from cifar_dsl.operations.layers import Layer
 @network_lint
 def channels_last(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0210: an input of height, width and channels."""
-    size = analysis.program.input.size
-    meant = channels_first(size.extents)
-    if meant is not None:
+    size = next((item.size for item in analysis.program.own if isinstance(item, nodes.Input)), None)
+    meant = channels_first(size.extents) if size else None
+    if size is not None and meant is not None:
         channels, height, width = size.extents
         message = f"`input {size.span.text}` is an image of {channels} channels, {height} high and {width} wide"
         help_text = f"write the channels first: `input {meant}`"

@@ -1,0 +1,46 @@
+"""The dataset that a user chooses with `--data` or `data=`, in place of the one in the spec."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cifar_dsl.compiler import ChosenData, DataShape
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.records import frozen
+from cifar_dsl.language.diagnostics import nearest
+from cifar_dsl.operations.recipe import DATASETS
+from cifar_dsl.training.datasets.dataset import Dataset
+from cifar_dsl.training.datasets.load import load_dataset
+
+_FILE = "npz:"
+
+
+@frozen
+class DataChoice:
+    """A chosen dataset, as the compiler needs it; `file` holds the arrays of a file, None for a dataset by name."""
+
+    chosen: ChosenData
+    file: Dataset | None
+
+    def load(self, data_dir: Path | None) -> Dataset:
+        """The dataset itself, downloaded below `data_dir` if necessary. Raises DataError."""
+        return self.file or load_dataset(self.chosen.setting, data_dir=data_dir)
+
+
+def choose_data(text: str, warn: Callable[[str], None]) -> DataChoice:
+    """The dataset that `text` names: `shapes`, or `npz:PATH`, whose file is read; `warn` gets its notes.
+
+    Raises DataError, UserError.
+    """
+    if text.startswith(_FILE):
+        dataset = load_dataset("npz", path=Path(text.removeprefix(_FILE)).expanduser())
+        dataset.report_notes(warn)
+        return DataChoice(ChosenData(f'npz("{dataset.digest[:16]}")', dataset.data_shape), dataset)
+    if text not in DATASETS or text == "npz":
+        near = nearest(text, DATASETS)
+        names = ", ".join(name for name in DATASETS if name != "npz")
+        raise UserError(
+            f"there is no dataset `{text}`",
+            f"did you mean `{near}`?" if near else f"choose one of {names}",
+            f"pass an array file by its path: --data {_FILE}PATH",
+        )
+    return DataChoice(ChosenData(text, DataShape.declared(DATASETS[text])), None)
