@@ -17,7 +17,8 @@ def grouped(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     groups: dict[object, list[Diagnostic]] = {}
     for one in diagnostics:
         place = (one.label.span.source, one.label.text) if one.label else id(one)
-        groups.setdefault((one.code, one.message, one.help, place), []).append(one)
+        help_text = () if one.fixes and one.fixes[0].is_safe else one.help  # `--fix` rewrites each place
+        groups.setdefault((one.code, one.message, help_text, place), []).append(one)
     return [_with_lines(*group) for group in groups.values()]
 
 

@@ -23,6 +23,7 @@ def test_six_equal_errors_become_one() -> None:
         ("cnov -> cnov\nrelu", "the same on line 5"),
         ("\n".join(["cnov"] * 15), "the same on lines 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 and 4 more"),
         ("conv(8, 1);\n" * 3, "the same on lines 6 and 7"),
+        ("conv(8, 1);\nrelu;\nbn;", "the same on lines 6 and 7"),
     ],
 )
 def test_the_lines_of_the_others_are_listed(stages: str, note: str) -> None:
