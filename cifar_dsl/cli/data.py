@@ -111,8 +111,10 @@ def import_(
     from cifar_dsl.training.datasets.cifar import compare_to_published
     from cifar_dsl.training.datasets.folder import Conversion
     from cifar_dsl.training.datasets.load import cache_path
-    from cifar_dsl.training.datasets.store import save_npz
+    from cifar_dsl.training.datasets.store import check_writable, save_npz
 
+    if file is not None:
+        check_writable(file)
     conversion = Conversion(resize, grey)
     own = f"--to {path.resolve().name.partition('.')[0]}.npz"
     dataset = _import_published(path, is_plain=conversion == Conversion() and split is None)

@@ -85,11 +85,24 @@ def save_npz(dataset: Dataset, path: Path) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise DataError(
-            f"cannot write {path}",
-            "free some space, or choose another folder with --data-dir or CIFAR_DSL_DATA",
-            reason=str(error),
-        ) from error
+        raise _unwritable(path, str(error)) from error
+
+
+def check_writable(path: Path) -> None:
+    """Raise DataError if a file at `path` could not be written, before the work that fills it."""
+    existing = next(parent for parent in path.absolute().parents if parent.exists())
+    if not existing.is_dir():
+        raise _unwritable(path, f"{existing} is not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise _unwritable(path, f"no permission to write in {existing}")
+
+
+def _unwritable(path: Path, reason: str) -> DataError:
+    return DataError(
+        f"cannot write {path}",
+        "free some space, or choose another folder with --data-dir or CIFAR_DSL_DATA",
+        reason=reason,
+    )
 
 
 def load_npz(path: Path, *, name: str = "npz") -> Dataset:

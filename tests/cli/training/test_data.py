@@ -83,6 +83,10 @@ def test_nothing_is_decoded_before_it_is_refused(cli, tree, tmp_path, monkeypatc
     write_tree(tmp_path / "ten", CIFAR10_CLASSES, 0)
     assert cli("data", "import", "ten").code == 1
     assert cli("data", "import", tree).code == 2
+    (tmp_path / "file").write_text("")
+    outcome = cli("data", "import", tree, "--to", "file/own.npz")
+    assert outcome.code == 1
+    assert "cannot write file/own.npz" in outcome.err
     Image.new("RGB", (9, 8)).save(tree / "test" / "dog" / "1.png")  # the last one
     outcome = cli("data", "import", tree, "--to", "own.npz")
     assert outcome.code == 1

@@ -1,6 +1,7 @@
 """Downloads from a real server on 127.0.0.1 that can close the connection, ignore ranges, and send wrong data."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,10 @@ def test_a_folder_that_cant_be_written_is_reported(server, target):
     with pytest.raises(DataError, match="cannot write") as caught:
         fetch(server, target)
     assert not isinstance(caught.value, DownloadError)
+
+
+def test_a_fifo_in_place_of_the_interrupted_download_is_refused(server, target):
+    os.mkfifo(part_of(target))
+    with pytest.raises(DataError, match="cannot write") as caught:
+        fetch(server, target)
+    assert "not a regular file" in caught.value.reason
