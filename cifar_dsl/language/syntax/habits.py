@@ -371,36 +371,53 @@ class Rewriter:
 
     def _rewrites(self, error: Exception) -> bool:
         """Rewrite the habit at an error, if there is one, and record it; whether there was."""
-        place = _place(error, self.text)
-        if place is None:
-            return False
-        for habit, changes in self._candidates(place, error):
-            text = _changed(self.text, changes)
-            self._work_done += len(text)
-            if self._work_done > _WORK:
-                return False
-            first = changes[0]
-            following = re.compile(r"\s*(?:\w+|\S|\Z)").match(text, first[0] + len(first[2]))
-            reached = _place(self._error(text), text)
-            if following and (reached is None or reached >= following.end()) and self._is_new(changes):
+        stuck: list[tuple[_Habit, list[Change], str, Exception]] = []
+        for habit, changes, text, following in self._tried(self.text, error):
+            left = self._error(text)
+            reached = _place(left, text)
+            is_past = reached is None or reached >= following
+            if is_past and self._is_new(changes):
+                self._record(error, habit, changes, text)
+                return True
+            if left is not None and reached is not None and reached >= changes[0][0] + len(changes[0][2]):
+                stuck.append((habit, changes, text, left))
+        for habit, changes, text, left in stuck:  # a second habit follows at once
+            if self._is_new(changes) and any(
+                (reached := _place(self._error(after), after)) is None or reached >= following
+                for _, _, after, following in self._tried(text, left)
+            ):
                 self._record(error, habit, changes, text)
                 return True
         return False
 
-    def _candidates(self, place: int, error: Exception) -> Iterator[tuple[_Habit, list[Change]]]:
-        end = self.text.find("\n", place)
-        end = len(self.text) if end < 0 else end
-        begin = self.text.rfind("\n", 0, self.text.rfind("\n", 0, place)) + 1 if "\n" in self.text[:place] else 0
-        line = self.text[self.text.rfind("\n", 0, place) + 1 : end]
+    def _tried(self, text: str, error: Exception) -> Iterator[tuple[_Habit, list[Change], str, int]]:
+        """The habits at an error in `text`, with the rewritten texts and the ends of the tokens after the change."""
+        place = _place(error, text)
+        for habit, changes in self._candidates(text, place, error) if place is not None else ():
+            after = _changed(text, changes)
+            if after == text:
+                continue
+            self._work_done += len(after)
+            if self._work_done > _WORK:
+                return
+            following = re.compile(r"[ \t]*(?:\w+|\S|\n|\Z)").match(after, changes[0][0] + len(changes[0][2]))
+            if following:
+                yield habit, changes, after, following.end()
+
+    def _candidates(self, text: str, place: int, error: Exception) -> Iterator[tuple[_Habit, list[Change]]]:
+        """The habits whose patterns match at a place of `text`, with their changes."""
+        end = text.find("\n", place)
+        end = len(text) if end < 0 else end
+        begin = text.rfind("\n", 0, text.rfind("\n", 0, place)) + 1 if "\n" in text[:place] else 0
+        line = text[text.rfind("\n", 0, place) + 1 : end]
         is_balanced = all(line.count(one) == line.count(partner) for one, partner in ("()", "[]"))
         habits = [habit for habit in _HABITS if habit.is_safe or is_balanced] if end - begin <= _WIDEST else []
         for habit in habits:
-            for match in habit.pattern.finditer(self.text, begin, end):
-                changes = habit.changes(self.text, match)
-                if changes and changes[0][0] <= place and not self.text[changes[-1][1] : place].strip():
-                    changes = [change for change in changes if change[0] < change[1] or change[2]]
-                    if changes:
-                        yield habit, changes
+            for match in habit.pattern.finditer(text, begin, end):
+                changes = habit.changes(text, match)
+                is_here = bool(changes) and changes[0][0] <= place and not text[changes[-1][1] : place].strip()
+                if is_here and any(change[0] < change[1] or change[2] for change in changes):
+                    yield habit, changes
         accepts = error.parser.accepts() if isinstance(error, MisplacedError) else set()
         if accepts and all(name.lower() in HEADERS for name in accepts):
             stem = PurePath(self.source.name).stem

@@ -51,11 +51,11 @@ def assert_gets_on(path: Path, found: tuple[Diagnostic, ...]) -> None:
             continue
         assert one.label
         before = one.label.span.source
-        changed = [Source(before.name, text) for text in texts if text != before.text]
+        changed = (Source(before.name, text) for text in texts if text != before.text)
         (refusal,) = refusals((one,))
-        getting_on = [source for source in changed if refusal not in refusals(checked(path, source))]
-        assert getting_on, f"{one.message}\n{one.help}\n{texts[0]}"
-        assert_no_circle(path, before, getting_on[0])
+        after = next((source for source in changed if refusal not in refusals(checked(path, source))), None)
+        assert after, f"{one.message}\n{one.help}\n{texts[0]}"
+        assert_no_circle(path, before, after)
 
 
 def assert_no_circle(path: Path, before: Source, after: Source) -> None:

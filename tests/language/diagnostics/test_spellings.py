@@ -103,3 +103,22 @@ def assert_gets_on(diagnostic: Diagnostic, text: str) -> None:
 def test_the_corpus_is_large_and_has_no_repeats() -> None:
     assert len(ENTRIES) >= 150
     assert len({(entry.kind, entry.spelling) for entry in ENTRIES}) == len(ENTRIES)
+
+
+def test_a_text_full_of_habits_has_one_message_for_each() -> None:
+    text = (
+        "arch resnet-18\ninput: (3, 32, 32)\nc = 16\ndef unit(int c):\n    nn.Conv2d(c, 3, padding=1)\n"
+        "    nn.ReLU()\nmodel:\n    unit(c)\n    MaxPool2d(2);  // halve\n    Flatten()\n    Linear(10)\n"
+        "train:\n    data: CIFAR10\n    epochs = 10\n    batch_size: 128\n    optimizer: SGD\n    lr: .1\n"
+    )
+    is_valid, found = checked(text)
+    assert not is_valid
+    assert all(one.fixes for one in found)
+    for _ in range(10):  # rounds of `check --fix`
+        label = found[0].label
+        assert label
+        text = fixed(label.span.source, found, also_unsafe=True)
+        is_valid, found = checked(text)
+        if is_valid:
+            break
+    assert is_valid, (text, [one.message for one in found])
