@@ -257,7 +257,7 @@ DATASETS = ForeignNames(
     similar={"cifar10": "cifar"},
     notes={
         "import the images with `cifar-dsl data import`": (
-            "mnist, fashion_mnist, imagenet, svhn, stl10, tiny_imagenet, folder, ImageFolder, custom, kmnist, emnist"
+            "imagenet, stl10, tiny_imagenet, folder, ImageFolder, custom, kmnist, emnist"
         )
     },
 )
@@ -292,7 +292,8 @@ AUGMENTATIONS = ForeignNames(
         "cutmix": "cut_mix, RandomCutMix",
     },
     similar={
-        "randaugment": "rotate, rotation, RandomRotation, RandomAffine, affine, shear, random_rotation",
+        "rotate": "rotation, RandomRotation, random_rotation",
+        "randaugment": "RandomAffine, affine, shear",
         "crop": "RandomCrop, random_crop, pad_crop, pad_and_crop, RandomResizedCrop",
         "color_jitter": "brightness, contrast, saturation, hue",
         "crop -> flip": "standard, true, basic, default, yes, on, light, weak",

@@ -62,8 +62,10 @@ def test_a_name_has_one_meaning(table: ForeignNames) -> None:
     assert [name for name, found in meanings.items() if len(found) > 1] == []
 
 
-def test_no_layer_of_the_language_is_in_the_table_of_others() -> None:
-    assert {name for name, _ in foreign_names.LAYERS.entries()} & {*LAYERS} == set()
+@pytest.mark.parametrize(("table", "known"), KNOWN, ids=lambda value: getattr(value, "noun", ""))
+def test_no_name_of_the_language_is_foreign(table: ForeignNames, known: set[str]) -> None:
+    shared = {name for name, _ in table.entries()} & known
+    assert table is foreign_names.ARGUMENTS or shared - {"none"} == set()
 
 
 @pytest.mark.parametrize(
