@@ -259,8 +259,8 @@ def train(
     `data` replaces the dataset in the spec: a name such as `shapes`, or `npz:PATH`. `overrides` have the syntax of
     `--set`. `listener` receives the events of the training. `options` are the fields of `RunOptions`, such as `device`,
     `threads`, `runs` and `retrain`; see `cifar-dsl train --help`. Issues each of the spec's `warnings` as a
-    SpecWarning, a Python warning. Raises SpecError, DataError, DeviceError, EngineError
-    and RunError; UserError for an option out of bounds.
+    SpecWarning, a Python warning, and warns if the run is no better than guessing. Raises SpecError, DataError,
+    DeviceError, EngineError and RunError; UserError for an option out of bounds.
     """
     from cifar_dsl.training.device import choose_device
     from cifar_dsl.training.events import ignore
@@ -277,9 +277,9 @@ def train(
         warnings.warn("; ".join([render_concise(warning), *warning.help]), SpecWarning, stacklevel=2)
     spec, dataset = open_data(spec, data_dir=chosen.data_dir, warn=_warn)
     if not chosen.retrain and (complete := find_run(spec, chosen.runs, seed, dataset.digest)):
-        return complete
+        return _warned_of_chance(complete)
     set_threads(chosen.threads)
-    return train_runs(
+    (run,) = train_runs(
         spec.analysis,
         spec.identity,
         dataset,
@@ -287,7 +287,17 @@ def train(
         chosen,
         choice=choice,
         listener=listener or ignore,
-    )[0]
+    )
+    return _warned_of_chance(run)
+
+
+def _warned_of_chance(run: Run) -> Run:
+    """The run, after a Python warning if it is no better than guessing."""
+    from cifar_dsl.runs.chance import find_chance
+
+    if chance := find_chance(run):
+        warnings.warn("; ".join([chance.message, *chance.help]), UserWarning, stacklevel=3)
+    return run
 
 
 def _warn(text: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -170,6 +171,14 @@ def test_an_interrupted_training_leaves_nothing_in_the_place(train, tmp_path):
     assert not (folder / "seed-0").exists()
     assert train().path == folder / "seed-0"
     assert not (folder / "seed-0.partial").exists()
+
+
+def test_a_run_at_chance_level_is_a_python_warning(train, make_spec, tiny):
+    spec = make_spec("still", tiny.read_text().replace("lr=1e-3", "lr=1e-30"))
+    for _ in range(2):  # trained, and complete
+        with pytest.warns(UserWarning, match="tiny seed 0 is at chance level: .*; usually the learning rate") as caught:
+            train(spec)
+        assert {Path(each.filename).name for each in caught} == {Path(__file__).name}
 
 
 def test_training_that_diverges_is_a_run_without_weights(train, make_spec, tiny):

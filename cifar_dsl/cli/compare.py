@@ -11,7 +11,7 @@ from cifar_dsl.cli import arguments, results
 from cifar_dsl.cli.click_options import GroupedCommand, with_options
 from cifar_dsl.cli.output import counted, note, print_error, warn
 from cifar_dsl.cli.spec_paths import NamedSpecs
-from cifar_dsl.cli.warnings import print_warnings
+from cifar_dsl.cli.warnings import print_chance, print_warnings
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import SpecError
@@ -186,6 +186,7 @@ def _compare(
     """
     from cifar_dsl.experiments.comparison import ComparedSpec, compare, readable_runs
     from cifar_dsl.runs import Run
+    from cifar_dsl.runs.chance import find_chance
 
     def on_data(runs: Sequence[Run], digest: str | None) -> tuple[Run, ...]:
         return tuple(run for run in runs if digest in {None, run.record().data.digest})
@@ -204,4 +205,5 @@ def _compare(
                 failed=on_data(found.failed, digest),
             )
         )
+    print_chance(chance for entry in entries for run in entry.runs if (chance := find_chance(run)))
     return compare(entries, options.baseline, all_pairs=options.pairs)

@@ -13,7 +13,7 @@ from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.dry_run import dry_run_of
 from cifar_dsl.cli.output import note, warn
-from cifar_dsl.cli.warnings import print_warnings
+from cifar_dsl.cli.warnings import print_chance, print_warnings
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.language.diagnostics.render import visible
@@ -192,13 +192,18 @@ def _report(run: "Run", *, as_json: bool) -> int:
     """Print the result of a run. Returns the exit code."""
     import cattrs
 
-    result, record = run.result(), run.record()
+    from cifar_dsl.runs.chance import find_chance
+
+    result, record, chance = run.result(), run.record(), find_chance(run)
     code = 0 if result.status == "finished" else 1
+    if chance:
+        print_chance([chance])
     if as_json:
         fields = cattrs.unstructure(result) | {
             "event": "result",
             "run": str(run.path),
             "data": record.data.name,
+            "warning": chance.message if chance else None,
         }
         click.echo(json.dumps(fields))
         return code
@@ -209,10 +214,11 @@ def _report(run: "Run", *, as_json: bool) -> int:
             "(--set 'train.clip=norm(1)')"
         )
         return code
+    level = " (chance level)" if chance else ""
     more = "" if result.peak_share is None else f", {result.peak_share:.0%} of the device's peak"
     more += "" if result.energy_j is None else f", {in_short(result.energy_j, 'J')}"
     click.echo(
-        f"{record.spec.name} on {record.data.name}, seed {record.seed}: accuracy {result.accuracy:.4f} "
+        f"{record.spec.name} on {record.data.name}, seed {record.seed}: accuracy {result.accuracy:.4f}{level} "
         f"after {result.epochs:g} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s{more})"
     )
     if result.best:

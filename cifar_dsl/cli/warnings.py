@@ -1,10 +1,14 @@
-"""The warnings of `check`, printed before a spec is trained."""
+"""Warnings around a training: those of `check` before it, and a result at chance level after it."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from cifar_dsl.cli.output import counted, note, print_diagnostic
+from cifar_dsl.cli.output import counted, note, print_diagnostic, warn
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.language.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from cifar_dsl.runs.chance import Chance
 
 
 def print_warnings(analyses: Iterable[Analysis]) -> None:
@@ -19,3 +23,13 @@ def print_warnings(analyses: Iterable[Analysis]) -> None:
         print_diagnostic(one, err=True)
     if found:
         note(counted(len(found), "warning"))
+
+
+def print_chance(found: "Iterable[Chance]") -> None:
+    """Print the trainings that are no better than guessing on stderr, with what usually causes it."""
+    help_: tuple[str, ...] = ()
+    for chance in found:
+        warn(chance.message)
+        help_ = chance.help
+    for line in help_:
+        note(f"  = help: {line}")

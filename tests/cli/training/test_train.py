@@ -32,7 +32,8 @@ def test_results_go_to_stdout_and_everything_else_to_stderr(train, tmp_path):
 
 def test_quiet_prints_only_the_result(train):
     outcome = train("-q")
-    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.code == 0
+    assert [line.partition(":")[0] for line in outcome.err.splitlines()] == ["warning", "  = help", "  = help"]
     assert len(outcome.out.splitlines()) == 2
 
 
@@ -117,6 +118,50 @@ def test_training_that_diverges_ends_with_1_and_advice_and_is_kept(cli, make_spe
     assert "= help: lower the learning rate" in outcome.err
     assert the_run(tmp_path).result().status == "diverged"
     assert json.loads(cli(*arguments, "--json").out)["status"] == "diverged"
+
+
+FLAT = """
+arch flat
+input 3x32x32
+model { flatten -> dense(10) }
+train { data npz("00")
+    epochs 3
+    batch 10
+    normalize unit
+    optimizer adam(lr=LR)
+}
+"""
+
+
+@pytest.fixture
+def easy(tmp_path) -> str:
+    """100 + 100 images whose class is the brightest row."""
+    labels = np.arange(100) % 10
+    images = np.zeros((100, 32, 32, 3), np.uint8)
+    images[np.arange(100), labels] = 255
+    np.savez(tmp_path / "easy.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    return f"npz:{tmp_path / 'easy.npz'}"
+
+
+def test_a_training_at_chance_level_says_so_and_what_to_do(cli, tiny, pictures):
+    """Also when the run exists, and in JSON; the exit code stays 0."""
+    arguments = (tiny, "--data", f"npz:{pictures}", "--device", "cpu", "--runs", "runs")
+    for extra in ((), ("--quiet",)):
+        outcome = cli("train", *arguments, *extra)
+        assert outcome.code == 0
+        assert "(chance level) after 2 epochs" in outcome.out
+        assert "warning: tiny seed 0 is at chance level: " in outcome.err
+        assert "  = help: usually the learning rate is too high: lower it" in outcome.err
+    outcome = cli("train", *arguments, "--json")
+    assert json.loads(outcome.out.splitlines()[-1])["warning"].startswith("tiny seed 0 is at chance level")
+    outcome = cli("compare", *arguments, "--no-train", "--out", "out", "--no-report", "--no-chart")
+    assert "warning: tiny seed 0 is at chance level: " in outcome.err
+
+
+def test_a_training_above_chance_has_no_warning(cli, make_spec, easy):
+    outcome = cli("train", make_spec("flat", FLAT.replace("LR", "1e-2")), "--data", easy, "--device", "cpu")
+    assert outcome.code == 0
+    assert "chance" not in outcome.out + outcome.err
 
 
 def test_an_existing_run_that_diverged_is_still_a_failure(cli, make_spec, tiny, pictures):
