@@ -55,10 +55,11 @@ def _replace(diagnostic: Diagnostic, proposal: str) -> Texts:
     """The proposal in place of what is underlined; of its line, if that starts with the same word."""
     span = _span(diagnostic)
     source, word = span.source, proposal.split(maxsplit=1)[0]
-    for match in re.finditer(rf"^[ \t]*{re.escape(word)}\b[^\n#]*", source.text, re.MULTILINE):
-        if " " in proposal:
-            yield edited(source, Edit(Span(source, match.start(), match.end()), proposal))
-            return
+    lines = list(re.finditer(rf"(?:^|(?<=\{{))[ \t]*{re.escape(word)}\b[^\n#}}]*", source.text, re.MULTILINE))
+    if " " in proposal and lines:
+        nearest = min(lines, key=lambda match: abs(match.end() - span.end))
+        yield edited(source, Edit(Span(source, nearest.start(), nearest.end()), f" {proposal} "))
+        return
     if proposal[0] == ":":
         start = source.text.rindex(":", 0, span.start)
         span = Span(source, start, span.end)
@@ -153,6 +154,7 @@ _ACTIONS: list[tuple[str, Callable[[Diagnostic, str], Texts]]] = [
 ]
 # Help that explains, lists what there is, or needs a choice of the author.
 _INFORMS = (
+    r"^or ",
     r"is a keyword; choose another name$",
     r"^`cifar-dsl [\w ]+` (lists|prints)",
     r"separates the branches of a join",
