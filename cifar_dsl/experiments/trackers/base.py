@@ -1,18 +1,21 @@
 """The interface of trackers, and the data that they log."""
 
 import importlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import cattrs
 
+from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import EpochMetrics, RunIdentity, RunResult, run_path
 
 # The package of each tracker.
 NAMES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
+_LOG = "log.json"  # in `Training.folder`
 
 
 @frozen
@@ -40,6 +43,24 @@ class Training:
         """A folder for its logs only, beside its run or in `log_dir`. Its name never equals that of a run."""
         path = run_path(self.log_dir or self.runs, self.identity.spec, self.identity.seed)
         return path.with_name(f"{path.name}.{self.tracker}")
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether it continues a training, whose epochs so far may be logged."""
+        return self.epoch > 1
+
+    def last_log(self) -> str | None:
+        """The tracker's name for the last log of this training, as `remember_log` stored it; None if unknown."""
+        try:
+            name: object = json.loads((self.folder / _LOG).read_text(encoding="utf-8"))["log"]
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return name if isinstance(name, str) else None
+
+    def remember_log(self, name: str) -> None:
+        """Store the tracker's name for the log of this training. Raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.folder / _LOG, json.dumps({"log": name}).encode())
 
 
 class Tracker(Protocol):

@@ -8,6 +8,7 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import EpochMetrics, RunResult
 
 _PROJECT = "cifar-dsl"
+_TIMEOUT_S = 10  # for a server that doesn't answer; its own default is 90
 
 
 @frozen
@@ -26,19 +27,27 @@ class _Run:
 
 
 def open_tracker(training: Training) -> _Run:
-    """Create a run in the project `cifar-dsl`; several can be open at a time. `wandb sync` uploads it."""
+    """Create a run in the project `cifar-dsl`, or continue that of a resumed training.
+
+    Several can be open at a time. `wandb sync` uploads them; offline, what a resumed training adds is a second log of
+    the same run, which `wandb sync --append` adds to the first.
+    """
     import wandb
 
     folder = training.log_dir or training.folder
     folder.mkdir(parents=True, exist_ok=True)
     mode: Any = os.environ.get("WANDB_MODE", "offline")  # wandb validates it
+    last = training.last_log() if training.is_resumed else None
     run = wandb.init(
         project=_PROJECT,
+        id=last,
+        resume="allow" if last and mode == "online" else None,
         name=training.display_name,
         config=training.params,
         dir=str(folder),
         mode=mode,
         reinit="create_new",
-        settings=wandb.Settings(silent=True, console="off"),
+        settings=wandb.Settings(silent=True, console="off", init_timeout=_TIMEOUT_S),
     )
+    training.remember_log(run.id)
     return _Run(run)

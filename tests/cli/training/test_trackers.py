@@ -1,7 +1,9 @@
 """The logs of trackers, read back with their own packages; a stand-in for Weights & Biases records its calls."""
 
 import json
+import socket
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -131,6 +133,7 @@ class FakeWandb:
     def __init__(self) -> None:
         self.__spec__ = None
         self.begun, self.logged, self.summary, self.finished = {}, [], {}, []
+        self.log = lambda values, step: self.logged.append((step, values))
 
     def Settings(self, **settings):  # noqa: N802
         return settings
@@ -138,7 +141,8 @@ class FakeWandb:
     def init(self, **options):
         self.begun = options
         return SimpleNamespace(
-            log=lambda values, step: self.logged.append((step, values)),
+            id=options.get("id") or "abcd",
+            log=self.log,
             summary=self.summary,
             finish=lambda *, exit_code: self.finished.append(exit_code),
         )
@@ -177,6 +181,81 @@ def test_a_tracker_that_fails_is_reported_once_and_stops_nothing(trained, monkey
     assert outcome.code == 0
     assert outcome.err.count("wandb logging failed and is now off for tiny seed 0: ZeroDivisionError") == 1
     assert run.result().status == "finished"
+
+
+def test_training_never_waits_for_a_tracker(trained, monkeypatch):
+    """So the time of a slow server isn't training time."""
+    fake, complete, in_time = FakeWandb(), threading.Event(), []
+    fake.log = lambda *_, **__: in_time.append(complete.wait(60))
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    commit = RunWriter.commit
+    monkeypatch.setattr(RunWriter, "commit", lambda *given: (commit(*given), complete.set())[0])
+    outcome, (_,) = trained("--log", "wandb")
+    assert outcome.code == 0
+    assert in_time == [True, True]
+
+
+@pytest.fixture
+def resumed(trained, monkeypatch, tmp_path):
+    """Train with a tracker, lose the last epoch, and resume; returns the run."""
+
+    def resume(*more):
+        with monkeypatch.context() as patch:
+            patch.setattr(RunWriter, "commit", lambda *_: 1 / 0)
+            trained(*more)
+        (partial,) = tmp_path.glob("runs/*/*.partial")
+        checkpoints(partial)[0].path.unlink()
+        outcome, (run,) = trained(*more)
+        assert outcome.code == 0
+        assert "is now off" not in outcome.err
+        return run
+
+    return resume
+
+
+def test_mlflow_continues_the_run_of_a_resumed_training(resumed, tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    run = resumed("--log", "mlflow", "--log-dir", tmp_path / "logs")
+    client = mlflow.MlflowClient(tracking_uri=(tmp_path / "logs").as_uri())
+    (found,) = client.search_runs([client.get_experiment_by_name(HEADER).experiment_id])
+    assert found.info.status == "FINISHED"
+    history = client.get_metric_history(found.info.run_id, "test_loss")
+    assert [(one.step, one.value) for one in history] == [(one.epoch, one.test_loss) for one in run.metrics()]
+
+
+def test_mlflow_closes_the_run_of_a_discarded_training(trained, tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    logs = ("--log", "mlflow", "--log-dir", tmp_path / "logs")
+    with monkeypatch.context() as patch:  # as if the process had been killed before it ended the log
+        patch.setattr(RunWriter, "commit", lambda *_: 1 / 0)
+        patch.setattr("cifar_dsl.experiments.trackers.mlflow._Run.end", lambda *_: None)
+        trained(*logs)
+    client = mlflow.MlflowClient(tracking_uri=(tmp_path / "logs").as_uri())
+    experiment = client.get_experiment_by_name(HEADER).experiment_id
+    assert [one.info.status for one in client.search_runs([experiment])] == ["RUNNING"]
+    trained(*logs, "--restart")
+    assert {one.info.status for one in client.search_runs([experiment])} == {"FINISHED", "KILLED"}
+
+
+def test_mlflow_waits_seconds_for_a_server_that_does_not_answer(trained, monkeypatch):
+    pytest.importorskip("mlflow")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections, and never answers
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+        outcome, (run,) = trained("--log", "mlflow")
+    assert outcome.code == 0
+    assert "mlflow" in outcome.err
+    assert run.result().status == "finished"
+
+
+def test_wandb_continues_the_run_of_a_resumed_training(resumed, monkeypatch):
+    fake = FakeWandb()
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    monkeypatch.setenv("WANDB_MODE", "online")
+    begun, init = [], fake.init
+    fake.init = lambda **options: (begun.append((options["id"], options["resume"])), init(**options))[1]
+    resumed("--log", "wandb")
+    assert begun == [(None, None), ("abcd", "allow")]
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])

@@ -1,5 +1,6 @@
 """Which tracker hears what, also where some fail, and that all hear of an end."""
 
+import threading
 from contextlib import suppress
 
 import pytest
@@ -8,6 +9,7 @@ from helpers.runs import EPOCH, identity
 
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.experiments.trackers import TrackerDispatcher, dispatch
+from cifar_dsl.experiments.trackers.background import Background
 from cifar_dsl.training.events import EpochEnded, Note, TrainingFailed, TrainingStopped
 
 SPEC = "arch mine\ninput 3x32x32\nmodel { flatten -> dense(10) }\n"
@@ -56,10 +58,13 @@ def test_one_that_fails_is_lost_alone_and_hears_of_the_end(heard):
         for _ in range(2):
             for number, seed in ((0, 0), (1, 1), (1, 2), (2, 3)):
                 trackers.dispatch(number, EpochEnded(seed, EPOCH))
+            trackers.wait()
             heard.failing.clear()
+        trackers.wait()
         assert heard.epochs == [0, 3, 0, 3]
         for number, event in enumerate((TrainingStopped(), TrainingFailed("why"), TrainingStopped())):
             trackers.dispatch(number, event)
+        trackers.wait()
         assert heard.ends == [0, 1, 2, 3]
     assert heard.ends == [0, 1, 2, 3]
     assert heard.notes == ["wandb logging failed and is now off for mine seed 1: ConnectionError: one request failed"]
@@ -82,3 +87,30 @@ def test_all_open_trackers_are_ended_if_the_command_is_interrupted(heard):
         trackers.dispatch(1, EpochEnded(1, EPOCH))
         raise KeyboardInterrupt
     assert heard.ends == [0, 1]
+
+
+def test_one_that_never_answers_delays_no_event_and_no_other_tracker_and_is_given_up(heard, monkeypatch):
+    answered = threading.Event()
+    opened = dispatch.open_tracker
+    monkeypatch.setattr(
+        dispatch, "open_tracker", lambda name, one: answered.wait(60) if name == "mlflow" else opened(name, one)
+    )
+    notes = []
+    with TrackerDispatcher(["mlflow", "wandb"], [job(0)], lambda _, note: notes.append(note.text)) as trackers:
+        trackers.patience_s = 0.1
+        for _ in range(3):
+            trackers.dispatch(0, EpochEnded(0, EPOCH))
+        assert trackers._background["wandb"].wait(60)
+        assert heard.epochs == [0, 0, 0]
+    answered.set()
+    assert notes == ["mlflow didn't respond within 0.1 s; its log of the last events is incomplete"]
+    assert heard.ends == [0]
+
+
+def test_one_that_is_slow_but_answers_is_waited_for():
+    background, turns = Background(), []
+    for turn in range(4):
+        background.add(lambda turn=turn: (threading.Event().wait(0.05), turns.append(turn)))
+    assert background.wait(patience_s=30)
+    assert turns == [0, 1, 2, 3]
+    background.close()
