@@ -39,6 +39,7 @@ _BENCHMARKS = (
     Benchmark("check_scaling", ("--rounds", "1")),
     Benchmark("cpu_training", ("--rounds", "1", "--steps", "2")),
     Benchmark("cpu_choices", ("--rounds", "1", "--steps", "2")),
+    Benchmark("waiting", ("--rounds", "1", "--steps", "2")),
     Benchmark("memory", ("--steps", "1", "specs/baseline.arch")),
     Benchmark("language_server", ("--requests", "8")),
     Benchmark("mistakes"),

@@ -21,10 +21,11 @@ def serve(run: Callable[[], float]) -> None:
 
 @define
 class Side:
-    """A process that serves rounds."""
+    """A process that serves rounds. `variables` are added to its environment; None removes one."""
 
     arguments: Sequence[str]
     threads: int | None = None
+    variables: Mapping[str, str | None] = {}
     _process: "subprocess.Popen[str]" = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -32,6 +33,10 @@ class Side:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         if self.threads is not None:
             environment["OMP_NUM_THREADS"] = str(self.threads)
+        for name, value in self.variables.items():
+            environment.pop(name, None)
+            if value is not None:
+                environment[name] = value
         self._process = subprocess.Popen(
             [sys.executable, *self.arguments],
             stdin=subprocess.PIPE,

@@ -262,7 +262,7 @@ def train(
     SpecWarning, a Python warning, and warns if the run is no better than guessing. Raises SpecError, DataError,
     DeviceError, EngineError and RunError; UserError for an option out of bounds.
     """
-    from cifar_dsl.training.device import choose_device
+    from cifar_dsl.training.device import choose_device, set_threads
     from cifar_dsl.training.events import ignore
     from cifar_dsl.training.session import train_runs
 
@@ -384,14 +384,6 @@ def job(
         analysis=spec.analysis,
         shares_device=shares_device,
     )
-
-
-def set_threads(threads: int | None) -> None:
-    """Set the number of torch's CPU threads; None leaves it to torch."""
-    import torch
-
-    if threads is not None:
-        torch.set_num_threads(threads)
 
 
 def with_overrides(spec: Spec, *overrides: str) -> Spec:

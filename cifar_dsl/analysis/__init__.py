@@ -1,7 +1,7 @@
-"""The memory that training a network takes, estimated without torch."""
+"""The memory that training a network takes, and the memory and CPUs of this machine, without torch."""
 
 from cifar_dsl.analysis.activation_trace import kept_bytes
 from cifar_dsl.analysis.estimate import EVALUATION_BATCH, estimate
-from cifar_dsl.analysis.machine import available_bytes
+from cifar_dsl.analysis.machine import available_bytes, usable_cpus, wait_passively
 
-__all__ = ["EVALUATION_BATCH", "available_bytes", "estimate", "kept_bytes"]
+__all__ = ["EVALUATION_BATCH", "available_bytes", "estimate", "kept_bytes", "usable_cpus", "wait_passively"]

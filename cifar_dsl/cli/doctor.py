@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from attrs import asdict
 
+from cifar_dsl.analysis import usable_cpus
 from cifar_dsl.cli.click_options import with_option
 from cifar_dsl.cli.output import counted, note, print_result
 from cifar_dsl.foundation.errors import UserError
@@ -113,8 +114,9 @@ def _device() -> Iterator[Finding]:
     try:
         import torch
 
-        from cifar_dsl.training.device import choose_device
+        from cifar_dsl.training.device import choose_device, set_threads
 
+        set_threads(None)
         choice = choose_device("auto")
         (torch.ones(8, device=choice.device) @ torch.ones(8, device=choice.device)).item()
     except (ImportError, OSError, RuntimeError, UserError) as error:
@@ -122,7 +124,8 @@ def _device() -> Iterator[Finding]:
         return
     yield Finding("device", str(choice.device), f"{choice.name}; {choice.reason}")
     yield Finding("device", "CUDA", torch.version.cuda or "not in this build of torch")
-    yield Finding("device", "CPU", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads")
+    cpus = f"{os.cpu_count()} in this machine, {usable_cpus()} usable by this process"
+    yield Finding("device", "CPUs", f"{cpus}; training uses {torch.get_num_threads()} threads by default")
 
 
 def _extras(required: Iterable[Requirement]) -> Iterator[Finding]:

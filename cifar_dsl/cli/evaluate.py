@@ -27,13 +27,12 @@ def command(
     as_json: bool,
 ) -> int:
     """Load the weights of RUN and evaluate them on the test images of its dataset."""
-    from cifar_dsl import api
     from cifar_dsl.cli.progress import DownloadProgress
     from cifar_dsl.cli.recorded_data import find_data
     from cifar_dsl.foundation.errors import RunError
     from cifar_dsl.runs import open_run
     from cifar_dsl.training.datasets import load_dataset
-    from cifar_dsl.training.device import choose_device
+    from cifar_dsl.training.device import choose_device, set_threads
     from cifar_dsl.training.weights import evaluate_run
 
     opened = open_run(run)
@@ -44,7 +43,7 @@ def command(
     path = find_data(opened, data)
     with DownloadProgress(quiet=as_json) as download:
         dataset = load_dataset(record.data.name, path=path, data_dir=data_dir, progress=download)
-    api.set_threads(threads or record.environment.threads)
+    set_threads(threads or record.environment.threads)
     evaluation = evaluate_run(opened, dataset, choice)
     loss, accuracy = evaluation.loss, evaluation.accuracy
     if as_json:

@@ -1,6 +1,5 @@
 """Plan the missing runs of `train`, `compare` and `sweep` as jobs, run them, and show their progress."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +9,7 @@ import click
 from attrs import evolve
 
 from cifar_dsl import api
-from cifar_dsl.analysis import estimate
+from cifar_dsl.analysis import estimate, usable_cpus
 from cifar_dsl.cli.confirmation import confirm_size
 from cifar_dsl.cli.forecast import Work, forecast
 from cifar_dsl.cli.interruption import Stop, stoppable
@@ -231,14 +230,14 @@ def _ray_plan(options: TrainOptions) -> _Plan:
 
 
 def spread(options: TrainOptions, choice: Choice, trainings: int, specs: int) -> tuple[int, int | None]:
-    """The number of processes for the trainings of `specs` specs, and the threads of each (None: torch chooses).
+    """The number of processes for the trainings of `specs` specs, and the threads of each (None: the default).
 
-    On a CPU, one single-threaded process per core is fastest overall; otherwise there is one process per GPU, which
+    On CPUs, one single-threaded process for each is fastest overall; otherwise there is one process per GPU, which
     trains all seeds of a spec side by side.
     """
     if choice.device.type != "cpu":
         return options.jobs or max(1, min(len(spare_gpus(options.device)), specs)), options.threads
-    workers = max(1, min(options.jobs or os.cpu_count() or 1, trainings))
+    workers = max(1, min(options.jobs or usable_cpus(), trainings))
     return workers, options.threads or (1 if workers > 1 else None)
 
 

@@ -130,13 +130,13 @@ def _profile(spec: "Spec", options: TrainOptions, trace: Path) -> int:
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     from cifar_dsl import api
     from cifar_dsl.cli.confirmation import confirm_size
-    from cifar_dsl.training.device import choose_device
+    from cifar_dsl.training.device import choose_device, set_threads
     from cifar_dsl.training.profiling import profile_training
 
     confirm_size([spec.analysis], yes=options.yes)
     choice = choose_device(options.device)
     spec, dataset = api.open_data(spec, data_dir=options.data_dir, warn=warn)
-    api.set_threads(options.threads)
+    set_threads(options.threads)
     profile = profile_training(spec.analysis, dataset, choice, engine=options.engine, steps=_PROFILED, trace=trace)
     total_s = sum(profile.phases.values())
     rows = [["phase of an eager step", "time", "share"]]
@@ -150,8 +150,12 @@ def _profile(spec: "Spec", options: TrainOptions, trace: Path) -> int:
     for line in columns(rows, right=frozenset({1, 2})):
         click.echo(line)
     click.echo(
-        f"{profile.images_per_s:,.0f} images/s on {choice.name}: {profile.peak_share:.1%} of the device's peak "
-        "(the speed of a large matrix product)"
+        f"{profile.images_per_s:,.0f} images/s on {choice.name}: "
+        + (
+            "its peak can't be measured now; other processes use the device"
+            if profile.peak_share is None
+            else f"{profile.peak_share:.1%} of the device's peak (the speed of a large matrix product or convolution)"
+        )
     )
     note(f"trace: {trace} (open it in https://ui.perfetto.dev)")
     return 0
@@ -215,7 +219,9 @@ def _report(run: "Run", *, as_json: bool) -> int:
         )
         return code
     level = " (chance level)" if chance else ""
-    more = "" if result.peak_share is None else f", {result.peak_share:.0%} of the device's peak"
+    # Earlier versions recorded shares above 1, when other processes slowed the measurement of the peak.
+    is_known = result.peak_share is not None and result.peak_share <= 1
+    more = f", {result.peak_share:.0%} of the device's peak" if is_known else ""
     more += "" if result.energy_j is None else f", {in_short(result.energy_j, 'J')}"
     click.echo(
         f"{record.spec.name} on {record.data.name}, seed {record.seed}: accuracy {result.accuracy:.4f}{level} "

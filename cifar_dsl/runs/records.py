@@ -163,9 +163,10 @@ class RunResult:
     training diverged. Runs of version 0.1.0 have no `cross_entropy`. `best` is the best epoch on the held-out images,
     if there are any. `weights_digest` is the SHA-256 of the weights file.
 
-    `peak_share` is the training's speed in multiply-accumulates per second, as a fraction of a large matrix product's
-    on the device; None if not measured. `energy_j` is the energy of the device during training and evaluation, in
-    joules; seeds that train together have equal shares. It is None if unknown, or if other trainings used the device.
+    `peak_share` is the training's speed in multiply-accumulates per second, as a fraction of that of a large matrix
+    product or convolution on the device; None if not measured. `energy_j` is the energy of the device during training
+    and evaluation, in joules; seeds that train together have equal shares. It is None if unknown, or if other trainings
+    used the device.
     """
 
     status: Literal["finished", "diverged"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from cifar_dsl.analysis import available_bytes
+from cifar_dsl.analysis import available_bytes, usable_cpus
 from cifar_dsl.foundation.errors import DeviceError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.precision import type_of
@@ -100,15 +100,53 @@ def timed(device: torch.device, run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def set_threads(threads: int | None) -> None:
+    """Set the number of torch's CPU threads; None: torch's default, but at most `usable_cpus`.
+
+    In a container, torch's default is the number of cores of the whole machine.
+    """
+    torch.set_num_threads(threads or min(torch.get_num_threads(), usable_cpus()))
+
+
+def peak_share(macs_per_s: float, device: torch.device, precision: str) -> float | None:
+    """A speed as a fraction of `peak_macs_per_s`; None if the peak was slower, so that it can't be the peak.
+
+    Then other processes were using the device while the peak was measured.
+    """
+    share = macs_per_s / peak_macs_per_s(device, precision)
+    return share if share <= 1 else None
+
+
 def peak_macs_per_s(device: torch.device, precision: str) -> float:
-    """Multiply-accumulates per second in a large matrix product: about the peak of the device."""
+    """Multiply-accumulates per second in a large operation: about the peak of the device.
+
+    It is the faster of a matrix product and, on a CPU, a convolution: torch computes the two with different libraries
+    and instructions.
+    """
     return _peak_macs_per_s(device, precision, torch.get_num_threads())
 
 
 @cache
 def _peak_macs_per_s(device: torch.device, precision: str, _threads: int) -> float:
+    generator = torch.Generator(device).manual_seed(0)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator, device=device).to(type_of(precision))
+
     extent = 4096 if device.type == "cuda" else 1024
-    left, right = (torch.ones(extent, extent, device=device, dtype=type_of(precision)) for _ in range(2))
-    torch.mm(left, right)
-    best = min(timed(device, lambda: torch.mm(left, right)) for _ in range(5))
-    return float(extent**3 / best)
+    left, right = random(extent, extent), random(extent, extent)
+    peak = extent**3 / _best_s(device, lambda: torch.mm(left, right))
+    if device.type == "cpu":
+        images, channels, size = 32, 128, 16
+        inputs = random(images, channels, size, size).to(memory_format=torch.channels_last)
+        weight = random(channels, channels, 3, 3).to(memory_format=torch.channels_last)
+        macs = images * size**2 * channels**2 * 9
+        peak = max(peak, macs / _best_s(device, lambda: torch.conv2d(inputs, weight, padding=1)))
+    return float(peak)
+
+
+@torch.no_grad()
+def _best_s(device: torch.device, run: Callable[[], object]) -> float:
+    """The shortest of several times of `run`, in seconds, after one that doesn't count."""
+    run()
+    return min(timed(device, run) for _ in range(5))

@@ -89,7 +89,9 @@ class RunOptions:
     )
     device: str = option("Device: auto, cpu, cuda, cuda:<n> or mps.", "auto", group=DEVICES, check=_check_device)
     threads: int | None = option(
-        "CPU threads, recorded in the run [default: torch's choice].", group=DEVICES, minimum=1
+        "CPU threads, recorded in the run [default: torch's choice, at most the CPUs that this process can use].",
+        group=DEVICES,
+        minimum=1,
     )
     engine: str = option(
         "How to run training steps: `eager`, `graph` (recorded CUDA graphs) or `compile` (eager, with torch.compile). "

@@ -12,7 +12,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.datasets import Dataset
-from cifar_dsl.training.device import Choice, peak_macs_per_s, synchronize, timed
+from cifar_dsl.training.device import Choice, peak_share, synchronize, timed
 from cifar_dsl.training.engines import EagerEngine, choose_engine
 from cifar_dsl.training.evaluation import Evaluator, evaluate_together
 from cifar_dsl.training.images import load_images
@@ -34,7 +34,7 @@ class Profile:
     evaluation_s: float  # on all test images
     epoch_s: float  # all steps of an epoch, estimated from `step_s`
     images_per_s: float
-    peak_share: float  # of `device.peak_macs_per_s`
+    peak_share: float | None  # of `device.peak_macs_per_s`; None if that couldn't be measured
     trace: Path
 
 
@@ -88,7 +88,6 @@ def profile_training(
         evaluation_s = timed(device, lambda: evaluate_together([evaluator], [real.evaluated]))
     images_per_s = recipe.batch / step_s
     macs_per_image = 3 * graph.cost.macs  # the backward pass takes twice the forward pass
-    share = macs_per_image * images_per_s / peak_macs_per_s(device, recipe.precision)
     return Profile(
         engine=chosen.name,
         phases=phases,
@@ -98,7 +97,7 @@ def profile_training(
         evaluation_s=evaluation_s,
         epoch_s=step_s * real.plan.steps,
         images_per_s=images_per_s,
-        peak_share=share,
+        peak_share=peak_share(macs_per_image * images_per_s, device, recipe.precision),
         trace=trace,
     )
 

@@ -11,7 +11,7 @@ from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.runs import Best, EpochMetrics, Resumption, Run, RunResult, RunWriter, explain_write_errors
 from cifar_dsl.runs.predictions import write_predictions
 from cifar_dsl.training.checkpoints import CheckpointError, restored, to_bytes
-from cifar_dsl.training.device import peak_macs_per_s
+from cifar_dsl.training.device import peak_share
 from cifar_dsl.training.evaluation import EvaluationResult, evaluate
 from cifar_dsl.training.events import CheckpointSaved, EpochEnded, Listener, Note
 from cifar_dsl.training.images import Splits
@@ -141,7 +141,7 @@ class Recorder:
         images = sum(plan.images_in(metrics.epoch) for metrics in self._metrics)
         last = self._metrics[-1] if digest else None
         images_per_s = images / training_s if training_s else 0.0
-        peak = peak_macs_per_s(self.learner.device, self.learner.recipe.precision)
+        macs_per_s = 3 * cost.macs * images_per_s  # forward once, backward twice
         return RunResult(
             status="finished" if digest else "diverged",
             accuracy=last.test_accuracy if last else None,
@@ -151,7 +151,7 @@ class Recorder:
             macs=cost.macs,
             time_s=self._total_time_s,
             images_per_s=images_per_s,
-            peak_share=3 * cost.macs * images_per_s / peak,  # forward once, backward twice
+            peak_share=peak_share(macs_per_s, self.learner.device, self.learner.recipe.precision),
             weights_digest=digest,
             best=self._best if digest else None,
             energy_j=self._total_energy_j,

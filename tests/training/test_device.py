@@ -4,7 +4,16 @@ import pytest
 import torch
 
 from cifar_dsl.foundation.errors import DeviceError
-from cifar_dsl.training.device import choose_device, memory_bytes, processor_name, spare_gpus
+from cifar_dsl.training import device
+from cifar_dsl.training.device import (
+    choose_device,
+    memory_bytes,
+    peak_macs_per_s,
+    peak_share,
+    processor_name,
+    set_threads,
+    spare_gpus,
+)
 
 
 @pytest.fixture
@@ -82,3 +91,48 @@ def test_the_processor_has_a_name():
 def test_the_memory_of_a_cpu_is_that_of_the_machine(monkeypatch):
     monkeypatch.setattr("cifar_dsl.training.device.available_bytes", lambda: 4_096_000)
     assert memory_bytes(torch.device("cpu")) == 4_096_000
+
+
+@pytest.mark.parametrize(
+    ("default", "usable", "wanted", "threads"),
+    [
+        pytest.param(3, 8, None, 3, id="the default of torch"),
+        pytest.param(3, 2, None, 2, id="in a container with two CPUs"),
+        pytest.param(3, 2, 3, 3, id="as requested"),
+    ],
+)
+def test_the_default_number_of_threads_is_at_most_that_of_usable_cpus(monkeypatch, default, usable, wanted, threads):
+    monkeypatch.setattr(device, "usable_cpus", lambda: usable)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(default)
+        set_threads(wanted)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.fixture
+def unknown_peak():
+    device._peak_macs_per_s.cache_clear()
+    yield
+    device._peak_macs_per_s.cache_clear()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_the_peak_of_a_cpu_is_the_faster_of_a_matrix_product_and_a_convolution(unknown_peak, monkeypatch, precision):
+    speeds = {"mm": [], "conv2d": []}
+    monkeypatch.setattr(device, "timed", lambda _device, run: (run(), 0.5)[1])
+    for name in speeds:
+        monkeypatch.setattr(torch, name, lambda left, _right, _name=name, **_more: speeds[_name].append(left.dtype))
+    peak = peak_macs_per_s(torch.device("cpu"), precision)
+    assert peak == max(1024**3, 32 * 16 * 16 * 128 * 128 * 9) / 0.5
+    assert set(speeds["mm"]) == set(speeds["conv2d"]) == {device.type_of(precision)}
+
+
+def test_a_speed_above_the_measured_peak_has_no_share(unknown_peak, monkeypatch):
+    monkeypatch.setattr(device, "timed", lambda _device, run: (run(), 10.0)[1])  # other processes used the CPU
+    cpu = torch.device("cpu")
+    peak = peak_macs_per_s(cpu, "fp32")
+    assert peak_share(3.9 * peak, cpu, "fp32") is None
+    assert peak_share(0.25 * peak, cpu, "fp32") == 0.25

@@ -18,8 +18,8 @@ def test_a_profile_has_the_phases_of_a_step_and_writes_a_trace(tiny, pictures, t
     assert all(seconds > 0 for seconds in found.phases.values())
     assert found.images_per_s == pytest.approx(2 / found.step_s, **FLOAT64)
     assert found.epoch_s == pytest.approx(30 * found.step_s, **FLOAT64)
-    peak = peak_macs_per_s(choice.device, "fp32")
-    assert found.peak_share == pytest.approx(3 * spec.graph.cost.macs * found.images_per_s / peak, **FLOAT64)
+    share = 3 * spec.graph.cost.macs * found.images_per_s / peak_macs_per_s(choice.device, "fp32")
+    assert found.peak_share == pytest.approx(share, **FLOAT64)
     assert (found.engine, found.recording_s) == ("eager", 0)
     names = {event.get("name") for event in json.loads((tmp_path / "trace.json").read_text())["traceEvents"]}
     assert set(PHASES) <= names

@@ -146,13 +146,10 @@ def _failure(
 
 
 def _train(job: Job, listener: Listener, wants_stop: Callable[[], bool], dataset: "Dataset | None") -> None:
-    import torch
-
-    from cifar_dsl.training.device import choose_device
+    from cifar_dsl.training.device import choose_device, set_threads
     from cifar_dsl.training.session import train_runs
 
-    if job.options.threads is not None:
-        torch.set_num_threads(job.options.threads)
+    set_threads(job.options.threads)
     analysis = job.analyzed()
     if analysis.fingerprint != job.spec.fingerprint:
         raise RunError(
