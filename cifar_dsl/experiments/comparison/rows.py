@@ -166,7 +166,7 @@ def check_baseline(names: Sequence[str], wanted: str | None) -> None:
     if wanted not in {None, *names}:
         raise RunError(
             f"the baseline {wanted} is not among the specs",
-            f"choose one by its name, which is in its first line: {', '.join(names)}",
+            f"choose one of {', '.join(names)}",
         )
 
 

@@ -253,7 +253,7 @@ def test_a_spec_keeps_its_name_when_another_appears(cli, make_spec, tiny, pictur
         assert next(iter(table(outcome))) == "longer"
     refused = cli("compare", renamed, tiny, *options, "--baseline", "called_otherwise.arch")
     assert refused.code == 1
-    assert "choose one by its name, which is in its first line: longer, tiny" in refused.err
+    assert "choose one of longer, tiny" in refused.err
 
 
 def test_runs_whose_records_name_an_odd_path_are_compared_without_pictures(compare, cli, specs, pictures, tmp_path):
