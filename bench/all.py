@@ -37,6 +37,8 @@ class Benchmark:
 _BENCHMARKS = (
     Benchmark("check_time", ("--rounds", "1")),
     Benchmark("check_scaling", ("--rounds", "1")),
+    Benchmark("check_cost", ("--tries", "1", "unused blocks", "named skips")),
+    Benchmark("cost_fuzz", ("--count", "20")),
     Benchmark("cpu_training", ("--rounds", "1", "--steps", "2")),
     Benchmark("cpu_choices", ("--rounds", "1", "--steps", "2")),
     Benchmark("waiting", ("--rounds", "1", "--steps", "2")),

@@ -97,6 +97,10 @@ def _defused(name: str, bomb: Bomb) -> tuple[float, int]:
     return found["time_s"], found["memory"]
 
 
+def _cost(_share: float) -> str:
+    return _run(_ROOT / "bench" / "check_cost.py", "--brief")
+
+
 def _formatter(share: float) -> str:
     from helpers.networks import networks, specs
     from hypothesis import HealthCheck, Phase, given, settings
@@ -195,6 +199,7 @@ PROMISES: dict[str, Callable[[float], str]] = {
     "fuzz": _fuzz,
     "limits": _tests("tests/promises/slow/test_limits.py"),
     "bombs": _bombs,
+    "cost": _cost,
     "formatter": _formatter,
     "extends": _tests("tests/promises/test_extends_stays_inside.py"),
     "inert": _tests("tests/promises/test_inert_output.py"),

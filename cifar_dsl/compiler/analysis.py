@@ -75,7 +75,8 @@ def _analyze_file(
 ) -> Analysis:
     reporter = Reporter()
     try:
-        program = load_program(path, SpecReader(root, texts), overrides, reporter, data)
+        with reporter.working():
+            program = load_program(path, SpecReader(root, texts), overrides, reporter, data)
     except SpecError as error:
         raise _with_other_errors(error, path, root, texts) from None
     return _analyze(program, reporter)
@@ -145,7 +146,8 @@ def analyze_text(
     """
     reporter = Reporter()
     try:
-        program = program_of_text(text, name, overrides, reporter, data)
+        with reporter.working():
+            program = program_of_text(text, name, overrides, reporter, data)
     except SpecError as error:
         from cifar_dsl.compiler.readable_parts import with_other_errors_of_text  # only needed for a spec with errors
 
@@ -170,16 +172,19 @@ def _without_collections() -> Iterator[None]:
 
 def _analyze(program: Program, reporter: Reporter) -> Analysis:
     reporter.main = program.name.span.source
-    names = resolve_program(program, reporter)
-    program = with_classes(program, names, reporter)
-    values = global_values(program, Evaluator(reporter, names))
-    with _without_collections():
-        graph = expand(program, names, values, reporter)
-    recipe = make_recipe(program, names, values, reporter)
-    if graph and recipe:
-        check_fit(program, graph, recipe, reporter)
-    if graph and program.data and program.data.shape and (recipe or program.train is None):
-        check_data(program, graph, recipe, program.data.shape, reporter)
+    graph: Graph | None = None
+    recipe: Recipe | None = None
+    with reporter.working():
+        names = resolve_program(program, reporter)
+        program = with_classes(program, names, reporter)
+        values = global_values(program, Evaluator(reporter, names))
+        with _without_collections():
+            graph = expand(program, names, values, reporter)
+        recipe = make_recipe(program, names, values, reporter)
+        if graph and recipe:
+            check_fit(program, graph, recipe, reporter)
+        if graph and program.data and program.data.shape and (recipe or program.train is None):
+            check_data(program, graph, recipe, program.data.shape, reporter)
     reporter.raise_if_any()
     assert graph is not None
     return Analysis(program, names, graph, recipe)

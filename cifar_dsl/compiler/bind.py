@@ -10,6 +10,7 @@ from cifar_dsl.compiler.error_location import ErrorLocator, Location, own_origin
 from cifar_dsl.compiler.types import describe_types, fits
 from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, Unknown, ValueScope, describe, write
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import MOST_LISTED, shortened
 from cifar_dsl.ir import ArgumentInfo, Declaration, Shape, Symbol, arguments_of
 from cifar_dsl.language.diagnostics import Advice, EvaluationFailed, Fix, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
@@ -19,6 +20,10 @@ from cifar_dsl.operations.layers import LAYERS, Layer
 from cifar_dsl.operations.registry import MisfitError
 
 D = TypeVar("D", bound=Declaration)
+
+# In steps, apart from the evaluation of arguments; measured by bench/check_cost.py.
+_STEPS_OF_A_CALL = 25  # of a block
+_STEPS_OF_A_PARAMETER = 3
 
 
 @frozen
@@ -56,9 +61,10 @@ class Invocation:
         They look swapped if the value of one is a bare name that is the parameter of the other.
         """
         unnamed = [argument for argument in self.arguments if argument.keyword is None][: len(order)]
+        places = {name: i for i, name in enumerate(order[: len(unnamed)])}
         for i, argument in enumerate(unnamed):
-            if isinstance(argument.value, nodes.Name) and argument.value.text in order[: len(unnamed)]:
-                other = order.index(argument.value.text)
+            if isinstance(argument.value, nodes.Name):
+                other = places.get(argument.value.text, i)
                 if other != i:
                     first, last = unnamed[min(i, other)], unnamed[max(i, other)]
                     return Span(first.span.source, first.span.start, last.span.end)
@@ -110,6 +116,7 @@ class Binder:
 
         The parameters with wrong arguments are unknown, so that the block is checked all the same.
         """
+        self.reporter.work.charge(_STEPS_OF_A_CALL + _STEPS_OF_A_PARAMETER * len(block.parameters))
         order = [parameter.name.text for parameter in block.parameters]
         given = self.matched(order, call)
         required = [parameter.name.text for parameter in block.parameters if parameter.default is None]
@@ -124,13 +131,21 @@ class Binder:
                 written = given[name].value
                 inner.origins[name] = own_origin(written, scope)
                 value = self._value_of(parameter, block, written, inner.origins[name], scope, flow)
-                text = print_expression(written) if isinstance(value, Tensor | Unknown) else write(value)
+                text = self._written(written, value)
                 shown.append(f"{name}={text}" if given[name].keyword else text)
             elif parameter.default is not None and not is_rejected:
                 inner.origins[name] = inner.origin(parameter.default)
                 value = self._value_of(parameter, block, parameter.default, parameter.default.span, inner, flow)
             inner.values[name] = value
+        self.reporter.work.charge(sum(map(len, shown)) // 8)
         return inner, f"{block.name}({', '.join(shown)})"
+
+    def _written(self, expression: nodes.Expression, value: Bound | Unknown) -> str:
+        """The text of an argument with this value; a tensor is written as in the text."""
+        if not isinstance(value, Tensor | Unknown):
+            return write(value)
+        self.reporter.work.charge(len(expression.span.text))
+        return print_expression(expression)
 
     def _value_of(
         self,
@@ -150,15 +165,15 @@ class Binder:
         return value
 
     def _check_type(self, parameter: nodes.BlockParameter, block: nodes.Block, value: Bound, span: Span) -> None:
+        self.reporter.work.charge(len(parameter.types))
         if fits(value, parameter.types):
             return
-        near = nearest(value, [one.text for one in parameter.types]) if isinstance(value, Symbol) else None
         raise self.reporter.error(
             "E0304",
             f"`{parameter.name}` of `{block.name}` must be {describe_types(parameter.types)}",
             Label(span, f"this is {describe(value)}"),
             secondary=(Label(parameter.span, "declared here"),),
-            meant=near,
+            meant=lambda: nearest(value, [one.text for one in parameter.types]) if isinstance(value, Symbol) else None,
         )
 
     def locate(self, call: Invocation, error: MisfitError, order: Sequence[str], scope: ValueScope) -> Location:
@@ -188,16 +203,20 @@ class Binder:
 
         `advice` computes the advice for surplus and repeated arguments.
         """
+        self.reporter.work.charge(len(names) + len(call.arguments))
         given: dict[str, nodes.Argument] = {}
+        known = frozenset(names)
+        has_keyword = False
         for position, argument in enumerate(call.arguments):
+            has_keyword = has_keyword or argument.keyword is not None
             if argument.keyword is None:
-                if position >= len(names) or any(a.keyword for a in call.arguments[:position]):
+                if position >= len(names) or has_keyword:
                     self._misplaced(argument, names, call, advice(), is_late=position < len(names))
                     continue
                 name = names[position]
             else:
                 name = argument.keyword.text
-                if name not in names:
+                if name not in known:
                     self._unknown(argument, names, call)
                     continue
             if name in given:
@@ -230,9 +249,9 @@ class Binder:
             docs = {info.name: f": {info.doc} ({info.kind.describe()})" for info in infos}
             self.reporter.error(
                 "E0303",
-                f"`{call.callee}` is missing {' and '.join(f'`{name}`' for name in missing)}",
+                f"`{call.callee}` is missing {shortened([f'`{name}`' for name in missing], ' and ')}",
                 call.span,
-                help=tuple(f"add `{name}=...`{docs.get(name, '')}" for name in missing),
+                help=tuple(f"add `{name}=...`{docs.get(name, '')}" for name in missing[:MOST_LISTED]),
             )
         return not missing
 
@@ -251,7 +270,6 @@ class Binder:
             except UnfitError:
                 pass
         advice = self.channels_advice(call, scope, flow)
-        advice = advice or translation.value(info, argument, value, call.span, call.arguments, call.callee)
         text = f"this is {describe(value)}"
         label, secondary = self.locator.locate(call.span, argument.value, call.arguments, scope, text)
         raise self.reporter.error(
@@ -260,19 +278,19 @@ class Binder:
             label,
             secondary=secondary,
             help=f"`{info.name}`: {info.doc}",
-            meant=advice,
+            meant=advice or (lambda: translation.value(info, argument, value, call.span, call.arguments, call.callee)),
         )
 
     def _unknown(self, argument: nodes.Argument, names: Sequence[str], call: Invocation) -> None:
         keyword = argument.keyword
         assert keyword is not None
-        arguments = ", ".join(f"`{name}`" for name in names)
+        arguments = shortened([f"`{name}`" for name in names])
         self.reporter.error(
             "E0301",
             f"`{call.callee}` has no argument `{keyword}`",
             keyword.span,
             help=f"arguments of `{call.callee}`: {arguments}" if names else f"`{call.callee}` takes no arguments",
-            meant=translation.argument(argument, names, call.callee, call.arguments, call.span),
+            meant=lambda: translation.argument(argument, names, call.callee, call.arguments, call.span),
         )
 
     def _misplaced(
@@ -283,7 +301,7 @@ class Binder:
             help_text = "pass it by name, or move it before the named arguments"
         elif names:
             message = f"`{call.callee}` takes at most {len(names)} argument{'s' if len(names) > 1 else ''}"
-            help_text = f"its arguments: {', '.join(f'`{name}`' for name in names)}"
+            help_text = f"its arguments: {shortened([f'`{name}`' for name in names])}"
         else:
             message = f"`{call.callee}` takes no arguments"
             help_text = "delete it"

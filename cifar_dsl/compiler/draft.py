@@ -7,7 +7,7 @@ from typing import NoReturn, TypeVar
 from attrs import define, field
 
 from cifar_dsl.compiler.bind import Binder, Invocation
-from cifar_dsl.compiler.error_location import Branch, locate_mismatch
+from cifar_dsl.compiler.error_location import Branch, locate_mismatch, origins
 from cifar_dsl.compiler.foreign_order import channels_first, torch_order
 from cifar_dsl.compiler.values import Tensor, ValueScope
 from cifar_dsl.foundation import limits
@@ -19,7 +19,8 @@ from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import Join, JoinError, Layer
 from cifar_dsl.operations.registry import MisfitError
 
-_MORE_STEPS = 10_000  # expansion steps after the first error; later rounds of a loop mostly repeat that error
+_STEPS_OF_A_ROUND = 2
+_STEPS_OF_A_SCOPE = 10
 
 T = TypeVar("T")
 
@@ -30,10 +31,11 @@ class TooLargeError(Exception):
 
 @define
 class _Loop:
-    """A loop that is being expanded; `origin` is where its number of rounds is written, if elsewhere."""
+    """A loop that is being expanded, in a scope; `count` is its number of rounds, if it is written as such."""
 
     span: Span
-    origin: Span | None
+    count: nodes.Expression | None
+    scope: ValueScope
     rounds: int = 0
 
 
@@ -49,8 +51,6 @@ class Draft:
     _stages: list[Stage] = field(factory=list)  # not yet enclosed by a scope
     _frames: list[nodes.Block] = field(factory=list)
     _loops: list[_Loop] = field(factory=list)
-    _steps: int = 0
-    _steps_after_error: int = 0
     _parameters: int = 0
     _limits: Limits = field(factory=limits.current)
 
@@ -122,6 +122,7 @@ class Draft:
         stages = []
         here = self._frames[-1].body.span if self._frames else None
         while number != flow.number and (node := self._maker(number)):
+            self.reporter.work.charge(1)
             number = node.inputs[0]
             before = self._maker(number)
             x = before.shape if before else self.input
@@ -137,6 +138,7 @@ class Draft:
     def enclose(self, mark: int, path: str, kind: str, label: str, output: Tensor, span: Span | None = None) -> None:
         """Make a scope of the stages since `mark`; `span` is that of a block's call."""
         inside = tuple(self._stages[mark:])
+        self.reporter.work.charge(_STEPS_OF_A_SCOPE + sum(1 + len(stage.inputs) for stage in inside) // 4)
         values = range(self._next - sum(len(stage.values) for stage in inside), self._next)
         needed = {output.number}.union(*(stage.inputs for stage in inside))
         inputs = tuple(sorted(value for value in needed if value < values.start))
@@ -176,14 +178,10 @@ class Draft:
 
     # ---- limits
 
-    def step(self, span: Span) -> None:
-        """Count a stage or a loop round. Raises TooLargeError."""
-        self._steps += 1
-        self._steps_after_error += bool(self.reporter)
-        if self._steps_after_error > _MORE_STEPS:
-            raise TooLargeError
-        if self._steps > self._limits.steps:
-            self.stop(f"a spec expands to at most {self._limits.steps:,} stages and loop rounds", span, "steps")
+    def step(self, span: Span, steps: int) -> None:
+        """Charge for a stage or a loop round. Raises OutOfStepsError."""
+        self.reporter.at = span
+        self.reporter.work.charge(steps)
 
     def check_call(self, block: nodes.Block, call: Invocation) -> None:
         """Report recursion and too deep nesting. Raises EvaluationFailed, TooLargeError."""
@@ -202,26 +200,36 @@ class Draft:
         `raisable` is the name of the limit if the command line can raise it.
         """
         assert span is not None
-        labels = [Label(span)]
-        if self._loops:
-            loop = max(self._loops, key=lambda loop: loop.rounds)
-            labels = [Label(loop.span, "in this loop"), Label(span, "limit exceeded here")]
-            if loop.origin:
-                labels.insert(0, Label(loop.origin, "number of rounds"))
+        labels = self._widest_loop()
+        labels.append(Label(span, "limit exceeded here" if labels else ""))
         help_text = limits.remedy(raisable) if raisable else ()
         self.reporter.error("E0211", message, labels[0], secondary=tuple(labels[1:]), help=help_text)
         raise TooLargeError
 
-    def rounds(self, loop: Span, items: Iterable[T], origin: Span | None = None) -> Iterator[T]:
-        """The items of a loop, one per round. Raises TooLargeError.
+    def report_out_of_steps(self) -> None:
+        """Report that no steps are left, at the loop with the most rounds if there is one."""
+        self.reporter.out_of_steps(*self._widest_loop())
 
-        `origin` is where the number of rounds is written, if elsewhere.
+    def _widest_loop(self) -> list[Label]:
+        """The labels of the loop with the most rounds and of the place where their number is written."""
+        if not self._loops:
+            return []
+        loop = max(self._loops, key=lambda loop: loop.rounds)
+        written = next(origins([loop.count], loop.scope), None) if loop.count else None
+        return [*([Label(written, "number of rounds")] if written else []), Label(loop.span, "in this loop")]
+
+    def rounds(
+        self, loop: Span, items: Iterable[T], scope: ValueScope, count: nodes.Expression | None = None
+    ) -> Iterator[T]:
+        """The items of a loop, one per round; `count` is their number, if it is written as such.
+
+        Raises OutOfStepsError.
         """
-        active = _Loop(loop, origin)
+        active = _Loop(loop, count, scope)
         self._loops.append(active)
         for item in items:
             active.rounds += 1
-            self.step(loop)
+            self.step(loop, _STEPS_OF_A_ROUND)
             yield item
         self._loops.pop()
 

@@ -1,7 +1,9 @@
-"""Compile-time evaluation of expressions. Work and results are limited, so evaluation always ends quickly."""
+"""Compile-time evaluation of expressions. Every step is charged, and results are limited, so it always ends quickly."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import cast
 
 from attrs import define, field
 
@@ -10,7 +12,7 @@ from cifar_dsl.compiler.builtin_names import FUNCTIONS, Number
 from cifar_dsl.compiler.names.table import Names
 from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, Unknown, ValueScope, describe
 from cifar_dsl.foundation import limits
-from cifar_dsl.foundation.limits import Limits
+from cifar_dsl.foundation.limits import Limits, Work
 from cifar_dsl.ir import Size, Symbol, Value
 from cifar_dsl.language.diagnostics import EvaluationFailed, Reporter
 from cifar_dsl.language.source import Span
@@ -44,11 +46,14 @@ class Evaluator:
     reporter: Reporter
     names: Names = field(factory=Names)
     _limits: Limits = field(factory=limits.current, init=False)
-    _work_done: int = field(default=0, init=False)
+    _work: Work = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._work = self.reporter.work
 
     def evaluate(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None = None) -> Bound:
         """The value of `node`; `flow` is the current tensor, for `in_channels` and so on. Raises EvaluationFailed."""
-        self._count_work(1, node.span)
+        self._work.charge(1)
         match node:
             case nodes.Number(value=value) | nodes.Truth(value=value) | nodes.String(value=value):
                 return value
@@ -102,6 +107,7 @@ class Evaluator:
             case "flow":
                 assert flow is not None
                 return self._of_flow(node, flow)
+        self._work.charge(1 + scope.depth // 8)
         bound = scope.lookup(node.text)
         if bound is None or isinstance(bound, Unknown) or (isinstance(bound, Tensor) and bound.shape is None):
             raise EvaluationFailed  # already reported
@@ -142,21 +148,29 @@ class Evaluator:
             item = waiting.pop()
             count += 1
             if count > self._limits.list_items:
-                most = f"a list holds at most {self._limits.list_items:,} values, including those of nested lists"
-                raise self.reporter.error("E0210", most, span, help=limits.remedy("list_items"))
+                raise self._too_long(span)
             if isinstance(item, tuple):
                 waiting.extend(item)
-        self._count_work(count, span)
+        self._work.charge(count // 4)
         return value
 
-    def _count_work(self, work: int, span: Span) -> None:
-        """Count work. Raises EvaluationFailed when the limit is exceeded."""
-        if self._work_done > self._limits.evaluations:
-            raise EvaluationFailed  # reported before
-        self._work_done += work
-        if self._work_done > self._limits.evaluations:
-            most = f"a spec evaluates at most {self._limits.evaluations:,} parts of expressions"
-            raise self.reporter.error("E0211", most, span, help=limits.remedy("evaluations"))
+    def _joined(self, lists: Sequence[tuple[Value, ...]], span: Span) -> tuple[Value, ...]:
+        if sum(map(len, lists)) > self._limits.list_items:
+            raise self._too_long(span)
+        return self._bounded_list(tuple(chain.from_iterable(lists)), span)
+
+    def _too_long(self, span: Span) -> EvaluationFailed:
+        most = f"a list holds at most {self._limits.list_items:,} values, including those of nested lists"
+        return self.reporter.error("E0210", most, span, help=limits.remedy("list_items"))
+
+    def _charge_list(self, value: Bound) -> None:
+        """Charge for going through a list, with the lists in it."""
+        waiting: list[Bound] = [value]
+        while waiting:
+            item = waiting.pop()
+            if isinstance(item, tuple):
+                self._work.charge(1 + len(item) // 4)
+                waiting.extend(one for one in item if isinstance(one, tuple))
 
     def _prefixed(self, node: nodes.Prefixed, scope: ValueScope, flow: Tensor | None) -> Value:
         is_odd = bool(node.count % 2)
@@ -173,6 +187,7 @@ class Evaluator:
             return any(self.truth(o, scope, flow) == decisive for o in node.operands) == decisive
         if first in {"==", "!="}:
             left, right = (self.evaluate(operand, scope, flow) for operand in node.operands)
+            self._charge_list(left)
             is_equal = left == right and isinstance(left, bool) == isinstance(right, bool)  # to Python, 1 == True
             return is_equal == (first == "==")
         if first in _ORDER:
@@ -180,7 +195,7 @@ class Evaluator:
             return _ORDER[first](*numbers)
         values = [self.evaluate(operand, scope, flow) for operand in node.operands]
         if set(node.operators) == {"+"} and all(_is_list(value) for value in values):
-            return self._bounded_list(tuple(item for value in values for item in value), node.span)  # type: ignore[union-attr]
+            return self._joined(cast("list[tuple[Value, ...]]", values), node.span)
         total = self._as_number(values[0], node.operands[0].span, first)
         for sign, operand, value in zip(node.operators, node.operands[1:], values[1:], strict=True):
             number = self._as_number(value, operand.span, sign)
@@ -202,6 +217,7 @@ class Evaluator:
                 )
             if isinstance(number, nodes.Slice):
                 start, stop = self.slice(number, len(value), scope, flow)
+                self._work.charge((stop - start) // 8)
                 value = value[start:stop]
                 continue
             index = self.integer(number, scope, flow)
@@ -229,6 +245,7 @@ class Evaluator:
     def _call(self, node: nodes.CallExpression, scope: ValueScope, flow: Tensor | None) -> Value:
         name = node.callee.text
         kind = self.names.definitions[node.callee.span].kind
+        self._work.charge(2)
         if kind == "initialiser":
             binder = Binder(self, self.reporter)
             return binder.declared(INITIALIZERS[name], Invocation.of(node), scope, flow)
@@ -252,6 +269,7 @@ class Evaluator:
         values = [self.evaluate(argument.value, scope, flow) for argument in arguments]
         if function.most is None and len(values) == 1 and isinstance(values[0], tuple):
             values = list(values[0])  # the items of one list
+            self._work.charge(len(values) // 4)
         numbers = [self._as_number(value, node.span, name) for value in values]
         if not numbers:
             raise self.reporter.error("E0210", f"`{name}` of an empty list is undefined", node.span)

@@ -11,7 +11,7 @@ from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.branches import SEPARATE, is_identity, passes_on, separated, separation
 from cifar_dsl.compiler.builtin_names import BUDGETS
 from cifar_dsl.compiler.draft import Draft, TooLargeError
-from cifar_dsl.compiler.error_location import origins, own_origin
+from cifar_dsl.compiler.error_location import own_origin
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.paths import Place
@@ -19,12 +19,20 @@ from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.types import is_stage
 from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, Unknown, ValueScope, describe
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.limits import OutOfStepsError
 from cifar_dsl.ir import Graph, Shape, Symbol
 from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
 from cifar_dsl.operations.layers import JOINS, LAYERS
 from cifar_dsl.operations.layers.shaping import Slice
+
+# In steps, apart from the evaluation of arguments; measured by bench/check_cost.py.
+_STEPS_OF_A_STAGE = 2
+_STEPS_OF_A_NAMED_TENSOR = 25
+_STEPS_OF_A_LAYER = 50
+_STEPS_OF_A_BRANCH = 10
+_STEPS_OF_AN_ARGUMENT = 3
 
 
 def expand(program: Program, names: Names, values: ValueScope, reporter: Reporter) -> Graph | None:
@@ -66,6 +74,9 @@ class _Expander:
             output = self._body(self._program.model.body, self._globals, flow, Place(""))
         except TooLargeError:
             return None
+        except OutOfStepsError:
+            self._draft.report_out_of_steps()
+            return None
         graph = None if output.shape is None or self._reporter else self._draft.finished(output)
         self._check_assertions(graph)
         return graph
@@ -78,7 +89,7 @@ class _Expander:
             self._draft.stop(f"bodies can be nested at most {most} deep, including those of called blocks", body.span)
         self._depth += 1
         for stage in body.stages:
-            self._draft.step(stage.span)
+            self._draft.step(stage.span, _STEPS_OF_A_STAGE)
             if isinstance(stage, nodes.Let):
                 self._let(stage, scope, flow, place)
             elif isinstance(stage, nodes.Assignment):
@@ -105,6 +116,7 @@ class _Expander:
     def _named(
         self, name: nodes.Identifier, chain: nodes.Chain, scope: ValueScope, flow: Tensor, place: Place
     ) -> Tensor:
+        self._reporter.work.charge(_STEPS_OF_A_NAMED_TENSOR + len(place.path) // 16)
         path = place.automatic(name.text)  # numbered in later rounds of a loop
         mark = self._draft.mark
         tensor = self._chain(chain, scope, flow, Place(path))
@@ -197,12 +209,11 @@ class _Expander:
         match kind:
             case nodes.For(body=body):
                 head = _head(kind.span, kind.stop or kind.start)
-                for inner in self._draft.rounds(head, self._rounds(kind, scope, flow)):
+                for inner in self._draft.rounds(head, self._rounds(kind, scope, flow), scope):
                     flow = self._body(body, inner, flow, place)
             case nodes.Repeat(count=count, body=body):
                 times = self._evaluator.integer(count, scope, flow)
-                origin = next(origins([count], scope), None)
-                for _ in self._draft.rounds(_head(kind.span, count), range(times), origin):
+                for _ in self._draft.rounds(_head(kind.span, count), range(times), scope, count):
                     flow = self._body(body, scope, flow, place)
             case nodes.If(arms=arms, otherwise=otherwise):
                 for condition, body in arms:
@@ -320,6 +331,7 @@ class _Expander:
                 "E0210", "a tensor can only be indexed with one slice of its channels", index.span, help=help_text
             )
         path = self._path(label, "slice", place)
+        self._reporter.work.charge(_STEPS_OF_A_LAYER)
         start, stop = self._evaluator.slice(subscript, tensor.shape.channels, scope, tensor)
         if start == stop:
             raise self._reporter.error("E0210", f"the slice {start}:{stop} is empty", subscript.span)
@@ -343,6 +355,7 @@ class _Expander:
         place: Place,
     ) -> Tensor:
         path = self._path(label, call.callee, place)
+        self._reporter.work.charge(_STEPS_OF_A_LAYER + _STEPS_OF_AN_ARGUMENT * len(call.arguments))
         layer = self._binder.declared(LAYERS[call.callee], call, scope, flow)
         return self._draft.layer(layer, path, call, scope, flow)
 
@@ -379,6 +392,7 @@ class _Expander:
         place: Place,
     ) -> Tensor:
         path = self._path(label, join.kind, place)
+        self._reporter.work.charge(_STEPS_OF_A_LAYER + _STEPS_OF_A_BRANCH * len(join.branches))
         if len(join.branches) == 1:
             join = self._of_meant_branches(join)
         outputs: list[Tensor] = []
@@ -412,6 +426,7 @@ class _Expander:
     # ---- paths and checks
 
     def _path(self, label: nodes.Identifier | None, base: str, place: Place) -> str:
+        self._reporter.work.charge(len(place.path) // 16)
         return self._given_path(label, place) if label else place.automatic(base)
 
     def _given_path(self, label: nodes.Identifier, place: Place) -> str:

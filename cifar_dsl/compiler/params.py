@@ -58,7 +58,8 @@ class _Params:
         """Evaluate a param, after the params that it uses."""
         if name in self.found.values:
             return
-        value = self.params[name].value
+        param = self.params[name]
+        value = param.value
         self._active.append(name)
         for used in sorted(nodes.references([value]) & self.params.keys()):
             if used in self._active:
@@ -70,6 +71,7 @@ class _Params:
                 self.evaluate(used)
         self._active.pop()
         if name not in self.found.values:
+            self.evaluator.reporter.at = param.span
             try:
                 self.found.values[name] = self.evaluator.evaluate(value, self.found)
                 self.found.origins[name] = self.found.origin(value)

@@ -1,6 +1,7 @@
 """Merges a spec, the specs that it extends, and the overrides into one `Program`."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cifar_dsl.compiler.library import library_blocks
 from cifar_dsl.compiler.values import SYMBOLS
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import shortened
 from cifar_dsl.ir import arguments_of
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, SpecError, nearest
 from cifar_dsl.language.source import Source, Span
@@ -21,6 +23,7 @@ from cifar_dsl.operations.layers import LAYERS
 from cifar_dsl.operations.recipe import SETTINGS
 
 LAYERS_AND_WORDS = frozenset(LAYERS) | SYMBOLS
+_STEPS_OF_A_TREE_NODE = 12  # to read, parse, resolve and check it; measured by bench/check_cost.py
 
 
 @frozen
@@ -141,7 +144,10 @@ class _Merger:
 
     def add(self, spec: nodes.Spec, *, has_base: bool) -> None:
         """Merge a file over its bases."""
+        self._reporter.at = spec.header.span
+        self._reporter.work.charge(_STEPS_OF_A_TREE_NODE * spec.size)
         self._check_duplicates(spec)
+        mentions = Counter(name for item in spec.items for name in nodes.references([item])) if has_base else Counter()
         for item in spec.items:
             match item:
                 case nodes.Input():
@@ -159,11 +165,11 @@ class _Merger:
                             self._set(setting, self._settings)
                 case nodes.Param():
                     if has_base:
-                        self._check_redefines(item, "param", self._params, spec)
+                        self._check_redefines(item, "param", self._params, mentions)
                     self._params[item.name.text] = item
                 case nodes.Block():
                     if has_base:
-                        self._check_redefines(item, "block", self._blocks, spec)
+                        self._check_redefines(item, "block", self._blocks, mentions)
                     self._blocks[item.name.text] = item
 
     def override(self, source: Source) -> None:
@@ -198,7 +204,7 @@ class _Merger:
                 f"no param is named `{'.'.join(map(str, override.target))}`",
                 name.span,
                 help=(
-                    f"did you mean `{near}`?" if near else f"params: {', '.join(self._params) or 'none'}",
+                    f"did you mean `{near}`?" if near else f"params: {shortened([*self._params]) or 'none'}",
                     "to override a setting, write `train.batch=128`",
                 ),
             )
@@ -209,7 +215,7 @@ class _Merger:
         name, *target = override.target
         if name.text not in self._groups or not target:
             near = nearest(name.text, self._groups)
-            known = f"groups: {', '.join(self._groups) or 'none'}"
+            known = f"groups: {shortened([*self._groups]) or 'none'}"
             self._reporter.error(
                 "E0405",
                 f"no group is named `{name}`" if target else "this override names no setting of the group",
@@ -309,19 +315,21 @@ class _Merger:
             seen.setdefault(key, span)
 
     def _check_redefines(
-        self, item: nodes.Param | nodes.Block, what: str, known: Iterable[str], spec: nodes.Spec
+        self, item: nodes.Param | nodes.Block, what: str, known: Mapping[str, object], mentions: Mapping[str, int]
     ) -> None:
+        """`mentions`: the number of items of the file that mention a name."""
         name = item.name.text
-        if name in known or name in nodes.references(other for other in spec.items if other is not item):
+        if name in known or mentions.get(name, 0) > (name in nodes.references([item])):
             return
         if name in DATA_NAMES and name in nodes.references(self._definitions()):
             return
+        names = list(known)  # as they are here: later items of the file aren't those of the base
         self._reporter.error(
             "E0206",
             f"{what} `{name}` redefines nothing: no base defines it, and nothing here uses it",
             item.name.span,
-            help=f"{what}s of the base: {', '.join(known) or 'none'}",
-            meant=nearest(name, known),
+            help=lambda: f"{what}s of the base: {shortened(names) or 'none'}",
+            meant=lambda: nearest(name, names),
         )
 
     def _definitions(self) -> Iterator[object]:
@@ -336,6 +344,8 @@ class _Merger:
             settings[name.text] = setting
             return
         whole = settings.get(name.text)
+        self._reporter.at = setting.span
+        self._reporter.work.charge(len(whole.chain.elements) if whole else 1)
         value = _single_expression(setting.chain)
         changed = whole and value and with_argument(whole, path, value)
         if changed:
@@ -343,7 +353,7 @@ class _Merger:
             return
         parts = _parts(whole) if whole else ()
         target = ".".join(map(str, setting.target))
-        of_part = f"write `{name}.ARGUMENT`, or `{name}.PART.ARGUMENT`; parts: {', '.join(parts)}"
+        of_part = f"write `{name}.ARGUMENT`, or `{name}.PART.ARGUMENT`; parts: {shortened(parts)}"
         self._reporter.error(
             "E0405",
             f"can't set `{target}`: " + (f"`{name}` itself is not set" if whole is None else "no such part"),

@@ -7,6 +7,7 @@ if the header or a base is damaged, since a base may define any name.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from cifar_dsl.compiler.program import Program, merge_parts, with_bases
 from cifar_dsl.compiler.recipe import check_settings
 from cifar_dsl.compiler.values import Tensor, Unknown, ValueScope
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.limits import OutOfStepsError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, EvaluationFailed, Reporter, SpecError
 from cifar_dsl.language.source import Source, Span
@@ -109,6 +111,16 @@ def _errors_of(specs: Sequence[nodes.Spec], damage: _Damage) -> Iterator[Diagnos
     """The errors in the first spec that the damage doesn't explain; the others are its bases."""
     source = specs[0].span.source
     reporter = Reporter(source)
+    with suppress(OutOfStepsError):
+        _check_parts(specs, reporter, damage)
+
+    def is_wanted(error: Diagnostic) -> bool:
+        return error.label is not None and error.label.span.source is source and not damage.explains(error)
+
+    return reporter.shown(is_wanted)
+
+
+def _check_parts(specs: Sequence[nodes.Spec], reporter: Reporter, damage: _Damage) -> None:
     program = _without_damaged_values(merge_parts(specs, reporter), damage)
     names = resolve_program(program, reporter)
     evaluator = Evaluator(reporter, names)
@@ -118,9 +130,6 @@ def _errors_of(specs: Sequence[nodes.Spec], damage: _Damage) -> Iterator[Diagnos
     recipe = program.train.span.text if program.train else ""
     if recipe.count("{") == recipe.count("}"):  # else a setting may be in the wrong braces
         check_settings(program, names, values, reporter)
-    for error in reporter.ordered:
-        if error.label and error.label.span.source is source and not damage.explains(error):
-            yield error
 
 
 def _without_damaged_values(program: Program, damage: _Damage) -> Program:

@@ -29,6 +29,9 @@ from cifar_dsl.operations.recipe.average import check_averages
 from cifar_dsl.operations.recipe.groups import assign
 from cifar_dsl.operations.registry import MisfitError
 
+_STEPS_OF_A_SETTING = 30
+_STEPS_OF_A_SEARCH = 600  # for a similar name among the settings
+
 
 def make_recipe(program: Program, names: Names, values: ValueScope, reporter: Reporter) -> Recipe | None:
     """The recipe of a program; None without `train`, or if there were errors, which are reported.
@@ -71,6 +74,9 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
 
 def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
     """Report groups that select no parameters, and parameters that their optimizer can't train."""
+    if recipe.groups:
+        reporter.at = program.groups[recipe.groups[0].name].name.span
+        _charge_selections(graph, recipe, reporter)
     assigned = assign(graph, recipe)
     taken = set(assigned.values())
     for place, group in enumerate(recipe.groups):
@@ -133,6 +139,13 @@ def _check_momentum(group: int | None, program: Program, recipe: Recipe, reporte
             f"or remove `momentum` from `{schedule.name}`",
         ),
     )
+
+
+def _charge_selections(graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
+    """Charge for comparing the path of every parameter with every pattern of every group."""
+    patterns = [word for group in recipe.groups for word in group.select]
+    paths = [node.path for node in graph.nodes for _ in node.parameters]
+    reporter.work.charge(len(patterns) * len(paths) + sum(map(len, patterns)) * sum(map(len, paths)) // 1000)
 
 
 def check_data(program: Program, graph: Graph, recipe: Recipe | None, data: DataShape, reporter: Reporter) -> None:
@@ -237,6 +250,7 @@ class _RecipeMaker:
     def _translations(self, known: dict[str, Setting], given: dict[str, nodes.Setting]) -> dict[str, Translation]:
         """What the unknown settings mean, as far as it is known."""
         unknown = {name: setting for name, setting in given.items() if name not in known}
+        self._reporter.work.charge(_STEPS_OF_A_SEARCH * len(unknown))
         found = {name: recipe_translation.unknown_setting(one, known, given) for name, one in unknown.items()}
         return {name: translation for name, translation in found.items() if translation}
 
@@ -274,6 +288,8 @@ class _RecipeMaker:
 
     def _value(self, setting: Setting, given: nodes.Setting) -> object:
         elements = given.chain.elements
+        self._reporter.at = given.span
+        self._reporter.work.charge(_STEPS_OF_A_SETTING)
         if setting.is_chain:
             if len(elements) == 1 and elements[0].kind == nodes.Name("none", given.span):
                 return ()
@@ -300,8 +316,14 @@ class _RecipeMaker:
             raise self._reporter.error("E0403", message, element.span, help=help_text, meant=advice)
         call = Invocation.of(kind)
         if call.callee not in registry:
-            message, advice = f"unknown {registry.noun} `{call.callee}`", recipe_translation.choice(setting, element)
-            raise self._reporter.error("E0404", message, call.callee_span, help=f"choices: {choices}", meant=advice)
+            message = f"unknown {registry.noun} `{call.callee}`"
+            raise self._reporter.error(
+                "E0404",
+                message,
+                call.callee_span,
+                help=f"choices: {choices}",
+                meant=lambda: recipe_translation.choice(setting, element),
+            )
         choice: Declaration = self._binder.declared(registry[call.callee], call, self._globals)
         return choice
 
@@ -323,7 +345,7 @@ class _RecipeMaker:
             f"`{setting.name}` must be {setting.kind.describe()}",
             Label(kind.span, f"this is {describe(value)}"),
             help=f"{setting.name}: {setting.doc}",
-            meant=recipe_translation.plain_value(setting, kind, self._settings),
+            meant=lambda: recipe_translation.plain_value(setting, kind, self._settings),
         )
 
     def _unknown_setting(

@@ -46,6 +46,10 @@ class ValueScope:
     parent: "ValueScope | None" = None
     values: dict[str, Bound | Unknown] = field(factory=dict)
     origins: dict[str, Span] = field(factory=dict)
+    depth: int = field(init=False)  # the number of enclosing scopes
+
+    def __attrs_post_init__(self) -> None:
+        self.depth = 0 if self.parent is None else self.parent.depth + 1
 
     def scope_of(self, name: str) -> "ValueScope | None":
         """The scope that defines `name`, or None."""
@@ -91,8 +95,15 @@ def describe(value: Bound) -> str:
             return f'the text "{value}"'
 
 
-def write(value: Bound) -> str:
-    """A value in the syntax of specs."""
+_MOST_WRITTEN = 8  # items of a list
+_MOST_CHARACTERS = 60  # of a text
+
+
+_MOST_NESTED = 2  # lists in lists
+
+
+def write(value: Bound, depth: int = 0) -> str:
+    """A value in the syntax of specs; long lists and texts are shortened, since every call keeps its text."""
     match value:
         case BlockValue(block=block):
             return block.name.text
@@ -104,10 +115,13 @@ def write(value: Bound) -> str:
             return "true" if value else "false"
         case Symbol() | Size():
             return str(value)
+        case tuple() if depth >= _MOST_NESTED:
+            return f"[... {len(value):,} values]"
         case tuple():
-            return f"[{', '.join(map(write, value))}]"
+            more = [f"... {len(value):,} values"] if len(value) > _MOST_WRITTEN else []
+            return f"[{', '.join([*(write(item, depth + 1) for item in value[:_MOST_WRITTEN]), *more])}]"
         case str():
-            return f'"{value}"'
+            return f'"{value[:_MOST_CHARACTERS]}{"..." if len(value) > _MOST_CHARACTERS else ""}"'
         case _:
             return f"{value}"
 

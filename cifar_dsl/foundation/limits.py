@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from attrs import evolve, field, fields_dict
+from attrs import define, evolve, field, fields_dict
 
 from cifar_dsl.foundation.records import frozen
 
@@ -35,8 +35,7 @@ class Limits:
     nesting: int = _limit(64, "nested brackets, counted before the text is parsed, and nested expressions")
     integer_magnitude: int = _limit(10**12, "the magnitude of a number, written (E0104) or computed (E0210)")
     layers: int = _limit(10_000, "layers and joins in a network", raisable=True)
-    steps: int = _limit(200_000, "stages and loop iterations in an expansion", raisable=True)
-    evaluations: int = _limit(1_000_000, "evaluated subexpressions, counted once per loop iteration", raisable=True)
+    steps: int = _limit(1_500_000, "[steps](#steps) of work in a check", raisable=True)
     list_items: int = _limit(10_000, "values in a list, including nested lists", raisable=True)
     block_depth: int = _limit(64, "nested block calls")
     body_depth: int = _limit(100, "nested bodies, including called blocks")
@@ -55,6 +54,32 @@ class Limits:
     views: int = _limit(4, "stages of `test_augment`; each doubles or triples the work")
     averages: int = _limit(4, "averages of weights")
     diagnostics: int = _limit(20, "diagnostics shown for a spec; no more are computed")
+
+
+class OutOfStepsError(Exception):
+    """A check has used up its steps. Never leaves the compiler, which reports it."""
+
+
+@define
+class Work:
+    """The work of one check, in steps. All parts of the check charge what they do to the same object.
+
+    docs/limits.md lists what is charged. A step takes about a microsecond and keeps at most about 100 bytes.
+    """
+
+    most: int = field(factory=lambda: current().steps)
+    done: int = 0
+
+    def charge(self, steps: int) -> None:
+        """Count steps, before they are done. Raises OutOfStepsError if there are too many."""
+        self.done += steps
+        if self.done > self.most:
+            raise OutOfStepsError
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether no step is left."""
+        return self.done > self.most
 
 
 DEFAULTS = Limits()

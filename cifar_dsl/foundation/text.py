@@ -36,8 +36,20 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+MOST_LISTED = 20  # items of a list in a message
+
+
+def shortened(items: Sequence[str], separator: str = ", ") -> str:
+    """The items as a list for a message; of a long one, the first items and the number of the others."""
+    if len(items) <= MOST_LISTED:
+        return separator.join(items)
+    return separator.join([*items[:MOST_LISTED], f"{len(items) - MOST_LISTED:,} more"])
+
+
 def alternatives(items: Sequence[str]) -> str:
-    """The items as a choice: `a`, `a or b`, `a, b or c`."""
+    """The items as a choice: `a`, `a or b`, `a, b or c`; a long list is shortened."""
+    if len(items) > MOST_LISTED:
+        return shortened(items)
     return " or ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
 
 

@@ -116,6 +116,11 @@ class Graph:
                 waiting.extend(reversed(stage.stages))
         return tuple(stages)
 
+    @cached_property
+    def tensor_names(self) -> frozenset[str]:
+        """The names that some `let` gives to a tensor."""
+        return frozenset(scope.label for scope in self.scopes if scope.kind == "let")
+
     @property
     def output(self) -> int:
         """The value of the network's output."""

@@ -34,6 +34,11 @@ class Source:
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
+    @property
+    def lines(self) -> int:
+        """The number of lines."""
+        return len(self._line_starts)
+
     def line_start(self, line: int) -> int:
         """Offset of the first character of `line` (from 1)."""
         return self._line_starts[line - 1]
@@ -52,6 +57,9 @@ class Span:
     source: Source
     start: int
     end: int
+
+    def __hash__(self) -> int:
+        return hash((self.start, self.end))  # without the source: names are looked up by their spans again and again
 
     @property
     def line(self) -> int:

@@ -88,3 +88,85 @@ LARGEST = {
     "commas": ("arch a\nparam p = [" + "," * 60_000 + "]", {"E0101"}),
     "texts without an end": ("arch a\n" + '"\n' * 30_000, {"E0101"}),
 }
+
+_END = "global_avgpool\ndense(10)\n}\n"
+_TIMES_FOUR = "".join(f"param x{i + 1} = x{i} + x{i} + x{i} + x{i}\n" for i in range(5))
+_LISTS = f"param x0 = [100000000, 100000000, 100000000, 100000000]\n{_TIMES_FOUR}param x = x5 + x5\n"
+
+
+def _model(stages: str, before: str = "") -> str:
+    return f"{_HEAD}{before}model {{\n{stages}\n{_END}"
+
+
+def _each(count: int, text: str) -> str:
+    """The text once for each number, which replaces its `#`."""
+    return "".join(text.replace("#", str(i)) for i in range(count))
+
+
+def costly(share: float = 1.0) -> dict[str, str]:
+    """Texts whose work was once not charged, or grew with the square of their size; accepted or refused.
+
+    `share` scales them: the whole ones are as large as a file can be.
+    """
+
+    def n(count: int) -> int:
+        return max(2, int(share * count))
+
+    long = "+1" * n(2_000)
+    parameters = _each(n(3_000), "a#, ")[:-2]
+    return {
+        "a list in the text of every call": _model(
+            "repeat 60000 { b(x) }", f"{_LISTS}block b(a: list) {{ if len(a) == 3 {{ relu }} }}\n"
+        ),
+        "a text in the text of every call": _model(
+            "repeat 60000 { b(x, x, x) }", f'param x = "{"a" * 1000}"\nblock b(c, d, e) {{ if c != d {{ e }} }}\n'
+        ),
+        "sums of 8,192 numbers": _model("for i in 0..60000 { let k = sum(x) + i }", _LISTS),
+        "comparisons of lists": _model("for i in 0..60000 { let k = x == x5 + x5 }", _LISTS),
+        "slices of lists": _model("for i in 0..60000 { let k = x[1:] }", _LISTS),
+        "lists of many lists": _model("relu", f"{_LISTS}param y = {'+'.join(['x'] * n(20_000))}\n"),
+        "a long expression for rounds": _model(f"repeat 9999 {{ repeat (0 if 1 == 1 else 1{long}) {{ }} }}"),
+        "a long expression for a tensor": _model(
+            f"let t = relu\nrepeat 9999 {{ b(t if 1 == 1 else (t if 1{long} == 1 else t)) }}",
+            "block b(x: tensor) { }\n",
+        ),
+        "conditions in conditions": _model(
+            "relu", f"param p = {'(1 if ' * 30}1{long} == 2{' else 2) == 2' * 30}\n"
+        ),
+        "scopes with many inputs": _model(
+            _each(n(300), "let t# = identity\n") + "repeat 200 { b(" + _each(n(300), "t#, ")[:-2] + ") }",
+            "block b(" + _each(n(300), "y#: tensor, ")[:-2] + ") { " + "add { identity | " * 9
+            + _each(n(300), "y# | ") + "identity" + " }" * 9 + " }\n",
+        ),
+        "named tensors": _model(_each(n(3_500), "let v# = relu\n")),
+        "unused blocks": _model("relu", _each(n(2_500), "block a#() { relu }\n")),
+        "unused params": _model("relu", _each(n(3_000), "param a# = #\n")),
+        "used params": _model(
+            f"conv({_each(n(1_500), 'a# + ')}1, 1)",
+            "param b = 1\n" + _each(n(1_500), "param a# = 1 if b == 1 else 2\n"),
+        ),
+        "allowed warnings": _model("relu # allow: W0205\n" * n(3_000)),
+        "comments of allowed warnings": _model("# allow: W0101\n" * n(4_000)),
+        "unknown layers beside many blocks": _model("relu", _each(n(2_500), "block b#() { a# }\n")),
+        "unknown names beside many params": _model("relu", _each(n(3_000), "param b# = a#\n")),
+        "missing arguments": _model("b()\n" * n(7_000), f"block b({parameters}) {{ relu }}\n"),
+        "many arguments": _model(
+            f"repeat 9 {{ b({_each(n(3_000), '#, ')[:-2]}) }}", f"block b({parameters}) {{ relu }}\n"
+        ),
+        "many named arguments": _model(
+            f"repeat 9 {{ b({_each(n(3_000), 'a#=1, ')[:-2]}) }}", f"block b({parameters}) {{ relu }}\n"
+        ),
+        "words of a type": _model(
+            "repeat 9999 { b(none) }", f"block b(x: {_each(n(5_000), 'w# | ')[:-3]}) {{ relu }}\n"
+        ),
+        "named skips": _model(
+            _each(n(1_500), "conv(3, 1)\nlet t# = identity\n") + f"add {{ {_each(n(1_500), 't# | ')[:-3]} }}"
+        ),
+        "activations before a concat": _model(
+            f"repeat {n(4_000)} {{ relu }}\nlet t = relu\nconcat {{ {_each(n(4_000), 't | ')[:-3]} }}"
+        ),
+        "patterns of groups": _model(f"repeat {n(1_000)} {{ conv(3, 3, pad=1) }}")
+        + "train {\ndata cifar10\nepochs 9\nbatch 3\noptimizer sgd(lr=1)\n"
+        + _each(n(60), 'group g# {\nselect ["a*a*a*b"' + ', "*a*a*a#"' * 60 + "]\n}\n") + "}\n",
+        "unknown settings": _model("relu") + "train {\ndata cifar10\n" + _each(n(5_000), "sett# 1\n") + "}\n",
+    }  # fmt: skip

@@ -2,8 +2,8 @@
 
     python measured.py SPEC [--set OVERRIDE]
 
-The output has the codes of its diagnostics, the CPU time of the check in seconds, and the peak memory of the whole
-process in bytes. A small spec is checked first, so that the parser's tables are loaded.
+The output has the codes of its diagnostics, the CPU time of the check in seconds, the steps that it charged, and the
+peak memory of the whole process in bytes. A small spec is checked first, so that the parser's tables are loaded.
 """
 
 import json
@@ -11,6 +11,8 @@ import resource
 import sys
 import time
 from pathlib import Path
+
+from charged import charged_work
 
 from cifar_dsl.compiler.lints import inspect
 from cifar_dsl.foundation.resources import specs_directory
@@ -21,10 +23,12 @@ def main() -> None:
     inspect(specs_directory() / "residual.arch")
     path, *overrides = sys.argv[1:]
     start = time.process_time()
-    inspection = inspect(Path(path), overrides=overrides[1:])
+    with charged_work() as works:
+        inspection = inspect(Path(path), overrides=overrides[1:])
     time_s = time.process_time() - start
+    steps = sum(work.done for work in works)
     codes = sorted({one.code for one in inspection.diagnostics})
-    print(json.dumps({"codes": codes, "time_s": time_s, "memory": _largest_memory()}))
+    print(json.dumps({"codes": codes, "time_s": time_s, "steps": steps, "memory": _largest_memory()}))
 
 
 def _largest_memory() -> int:

@@ -1,69 +1,64 @@
 """Comments that allow a warning: `# allow: W0203`."""
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 
-from attrs import define, field
-
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label, known_codes
 from cifar_dsl.language.source import Source, Span
 
 _COMMENT = re.compile(r'"[^"\n]*"|(?P<comment>#[^\n]*)')
 _ALLOW = re.compile(r"#\s*allow:\s*(?P<codes>[A-Za-z0-9]+(?:\s*,\s*[A-Za-z0-9]+)*)")
 _CODE = re.compile(r"[A-Za-z0-9]+")
+_NO_CODE = re.compile(r"\s*(?:#.*)?")
 
 
-@define
+@frozen
 class _Allowed:
     """A code that a comment allows, on `line`, or in the whole file if `line` is None."""
 
     code: str
     line: int | None
     span: Span
-    is_used: bool = field(default=False, init=False)
-
-    def allows(self, diagnostic: Diagnostic) -> bool:
-        assert diagnostic.label is not None
-        return diagnostic.code == self.code and self.line in {None, diagnostic.label.span.line}
 
 
 def without_allowed(diagnostics: Iterable[Diagnostic], source: Source) -> list[Diagnostic]:
     """The warnings that no comment allows, and a warning for every unused comment."""
     allowed = _allowed(source)
+    places = {(one.code, one.line) for one in allowed}
+    used: set[tuple[str, int | None]] = set()
     left: list[Diagnostic] = []
     for diagnostic in diagnostics:
-        passing = [one for one in allowed if one.allows(diagnostic)]
-        for one in passing:
-            one.is_used = True
+        assert diagnostic.label is not None
+        passing = places & {(diagnostic.code, None), (diagnostic.code, diagnostic.label.span.line)}
+        used |= passing
         if not passing:
             left.append(diagnostic)
-    return left + [_unused(one) for one in allowed if not one.is_used]
+    return left + [_unused(one) for one in allowed if (one.code, one.line) not in used]
 
 
 def _allowed(source: Source) -> list[_Allowed]:
     """A comment applies to its line; on a line of its own, to the next line of code; above the header, to the file."""
     found: list[_Allowed] = []
+    code_lines = [i for i in range(1, source.lines + 1) if not _NO_CODE.fullmatch(source.line_text(i))]
     for match in _COMMENT.finditer(source.text):
         start = match.start("comment")
         allow = _ALLOW.match(match["comment"]) if start >= 0 else None
         if allow is None:
             continue
-        line = _line_meant(source, start)
+        line = _line_meant(source.position(start)[0], code_lines)
         for code in _CODE.finditer(source.text, start + allow.start("codes"), start + allow.end("codes")):
             found.append(_Allowed(code[0], line, Span(source, code.start(), code.end())))  # noqa: PERF401  # nested
     return found
 
 
-def _line_meant(source: Source, start: int) -> int | None:
-    line = source.position(start)[0]
-    if source.text[source.line_start(line) : start].strip():
-        return line
-    if not re.sub(r"#[^\n]*", "", source.text[:start]).strip():
+def _line_meant(line: int, code_lines: Sequence[int]) -> int | None:
+    """The line that a comment on `line` applies to, of the lines with code; None for the whole file."""
+    at = bisect_left(code_lines, line)
+    if at == 0 and line not in code_lines[:1]:
         return None
-    for later, text in enumerate(source.text[start:].split("\n"), start=line):
-        if text.strip() and not text.lstrip().startswith("#"):
-            return later
-    return line
+    return code_lines[at] if at < len(code_lines) else line
 
 
 def _unused(allowed: _Allowed) -> Diagnostic:

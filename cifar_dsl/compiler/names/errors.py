@@ -1,6 +1,6 @@
 """Errors of names: unknown names, reserved names, and names of the wrong kind."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from cifar_dsl.compiler import translation
 from cifar_dsl.compiler.builtin_names import FLOW_NAMES, FUNCTIONS
@@ -8,6 +8,7 @@ from cifar_dsl.compiler.names.reserved import MODULE_ATTRIBUTES
 from cifar_dsl.compiler.names.table import Definition
 from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import shortened
 from cifar_dsl.language.diagnostics import Advice, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import KEYWORDS, nodes
@@ -48,7 +49,7 @@ class NameErrors:
                 f"unknown type `{types[0]}`",
                 types[0].span,
                 help=f"types: {', '.join(TYPES)}; or several words, such as `none | before`",
-                meant=nearest(types[0].text, TYPES),
+                meant=lambda: nearest(types[0].text, TYPES),
             )
 
     def parameter_order(self, parameter: nodes.BlockParameter, with_default: nodes.BlockParameter) -> None:
@@ -86,21 +87,28 @@ class NameErrors:
         message: str,
         name: str,
         span: Span,
-        known: Iterable[str],
+        known: Callable[[], set[str]],
         foreign: ForeignNames | None = None,
         advice: Advice | None = None,
     ) -> Definition:
-        """Report an undefined name; `known` are the names that are valid there, `foreign` those of other frameworks.
+        """Report an undefined name; `foreign` are the names of other frameworks there.
 
-        `advice`, if given, is better than the name that `name` resembles most.
+        `known` lists the names that are valid there, if the error is shown. `advice`, if given, is better than the name
+        that `name` resembles most.
         """
-        near = advice or translation.intended(name, span, set(known) - KEYWORDS, foreign)
+
+        def meant() -> Advice | str | None:
+            return advice or translation.intended(name, span, known() - KEYWORDS, foreign)
+
         if name in FLOW_NAMES:
-            help_text, near = f"`{name}` is only available in the body of a model or block", None
+            help_text = f"`{name}` is only available in the body of a model or block"
+            self.reporter.error(code, message, span, help=help_text)
         elif code == "E0201":
-            blocks = ", ".join(sorted(self.blocks)) or "none"
-            help_text = f"blocks here: {blocks}; `cifar-dsl reference` lists all layers"
+            self.reporter.error(code, message, span, help=self._blocks_here, meant=meant)
         else:
             help_text = "define it with `param` or `let`, or as a block parameter"
-        self.reporter.error(code, message, span, help=help_text, meant=near)
+            self.reporter.error(code, message, span, help=help_text, meant=meant)
         return Definition("unknown", name)
+
+    def _blocks_here(self) -> str:
+        return f"blocks here: {shortened(sorted(self.blocks)) or 'none'}; `cifar-dsl reference` lists all layers"

@@ -1,10 +1,10 @@
 """Resolves every name in the text of a spec, also in code that is never expanded, and reports unknown names."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from cifar_dsl.compiler import translation
 from cifar_dsl.compiler.builtin_names import BUDGETS, DATA_NAMES, FLOW_NAMES, FUNCTIONS
@@ -55,10 +55,39 @@ class _Scope:
 
     names: dict[str, Definition] = field(factory=dict)
     has_flow: bool = False
+    outer: "_Scope | None" = None
 
     def inner(self) -> "_Scope":
         """A nested scope."""
-        return evolve(self, names=dict(self.names))
+        return _Scope({}, self.has_flow, self)
+
+    def get(self, name: str) -> Definition | None:
+        """The definition of a name, in the innermost scope that has one."""
+        scope: _Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.outer
+        return None
+
+    @property
+    def has_budgets(self) -> bool:
+        """Whether it is that of an `assert`."""
+        return any(name in self.names for name in BUDGETS)
+
+    def visible(self, kind: Kind | None = None) -> Callable[[], set[str]]:
+        """A function that lists the names, of one kind or all, that are visible now."""
+        counts: list[tuple[dict[str, Definition], int]] = []
+        scope: _Scope | None = self
+        while scope is not None:
+            counts.append((scope.names, len(scope.names)))
+            scope = scope.outer
+        return lambda: {
+            name
+            for names, count in counts
+            for name, definition in islice(names.items(), count)
+            if kind in {None, definition.kind}
+        }
 
 
 @cache
@@ -231,7 +260,7 @@ class _Resolver:
         advice = translation.loop_range(loop.start)
         if advice and isinstance(loop.start, nodes.CallExpression) and not self._defined("range", scope):
             callee, message = loop.start.callee, "unknown function `range`"
-            definition = self.errors.unknown("E0202", message, callee.text, callee.span, (), advice=advice)
+            definition = self.errors.unknown("E0202", message, callee.text, callee.span, set, advice=advice)
             self.note(callee.span, definition, loop.start.span)
             self._arguments(loop.start, definition, scope)
         else:
@@ -251,10 +280,9 @@ class _Resolver:
             case nodes.Name(text=text, span=span):
                 definition = self._value(text, scope)
                 if definition is None:
-                    values = {*scope.names, *self.globals, *self.words, *LAYERS_AND_WORDS, *DATA_NAMES}
-                    values.update(FLOW_NAMES if scope.has_flow else ())
-                    in_assert = any(one.kind == "budget" for one in scope.names.values())
-                    foreign = foreign_names.BUDGETS if in_assert else foreign_names.VALUES
+                    flow_names = FLOW_NAMES if scope.has_flow else ()
+                    values = self._known(scope, self.words, LAYERS_AND_WORDS, DATA_NAMES, flow_names)
+                    foreign = foreign_names.BUDGETS if scope.has_budgets else foreign_names.VALUES
                     definition = self.errors.unknown("E0202", f"unknown name `{text}`", text, span, values, foreign)
                 self.note(span, definition)
             case nodes.CallExpression(callee=callee):
@@ -348,7 +376,12 @@ class _Resolver:
 
     def _defined(self, text: str, scope: _Scope) -> Definition | None:
         """The definition of a name in the spec itself."""
-        return scope.names.get(text) or self.globals.get(text)
+        return scope.get(text) or self.globals.get(text)
+
+    def _known(self, scope: _Scope, *more: Iterable[str]) -> Callable[[], set[str]]:
+        """A function that lists the names that are visible in the scope now, and more names."""
+        local = scope.visible()
+        return lambda: local().union(self.globals, *more)
 
     def _stage(self, text: str, scope: _Scope) -> Definition | None:
         """The definition of a name where a stage is expected."""
@@ -379,20 +412,23 @@ class _Resolver:
     ) -> Definition:
         """Report a stage without a definition, or one whose name is known in another spelling."""
         text, written = name.text, name.span.text
-        known = {*scope.names, *self.globals, *LAYERS, *library_index()}
         advice = translation.whole_stage(name, call)
-        if text in known:
+        if self._defined(text, scope) or text in LAYERS or text in library_index():
             advice = Advice.to_write(name.span, text, is_safe=True)
+        known = self._known(scope, LAYERS, library_index())
         message = f"unknown layer or block `{written}`"
         return self.errors.unknown("E0201", message, text, name.span, known, foreign_names.LAYERS, advice)
 
     def _new_assignment(self, stage: nodes.Assignment, scope: _Scope) -> None:
         """Report an assignment to a name that no `let` defines, and define it."""
         name = stage.name
-        known = {text for text, one in scope.names.items() if one.kind == "let"}
-        meant = nearest(name.text, known) or translation.assignment(stage)
-        message = f"`{name}` is assigned but not defined"
-        self.errors.reporter.error("E0201", message, name.span, meant=meant)
+        lets = scope.visible("let")
+        self.errors.reporter.error(
+            "E0201",
+            f"`{name}` is assigned but not defined",
+            name.span,
+            meant=lambda: nearest(name.text, lets()) or translation.assignment(stage),
+        )
         definition = Definition("unknown", name.text)
         self.note(name.span, definition)
         inner = scope.inner()
@@ -410,9 +446,9 @@ class _Resolver:
         if found is None and callee.text not in LAYERS:
             is_initializer = foreign_names.INITIALIZERS.get(callee.text) is not None
             foreign = foreign_names.INITIALIZERS if is_initializer else foreign_names.FUNCTIONS
-            known = frozenset(INITIALIZERS if is_initializer else FUNCTIONS)
+            known = set(INITIALIZERS if is_initializer else FUNCTIONS)
             message = f"unknown function `{callee}`"
-            return self.errors.unknown("E0202", message, callee.text, callee.span, known, foreign)
+            return self.errors.unknown("E0202", message, callee.text, callee.span, lambda: known, foreign)
         if callee.text not in INITIALIZERS:  # else the evaluator reports it
             self.errors.stage_as_value(callee)
         return found or _of_language("layer", callee.text)
@@ -428,7 +464,7 @@ def _argument(callee: Definition, name: str) -> Definition:
     """The definition of a keyword argument."""
     match callee:
         case Definition(kind="block", node=nodes.Block() as block):
-            found = next((one for one in block.parameters if one.name.text == name), None)
+            found = block.parameter(name)
             return _parameter(block, found) if found else Definition("parameter", name, callee.name)
         case Definition(kind="unknown"):
             return Definition("parameter", name, callee.name)

@@ -1,14 +1,19 @@
 """`Reporter.error`, the only way in which the compiler reports an error."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.limits import OutOfStepsError, Work
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics.model import Advice, Diagnostic, Fix, Label, SpecError
 from cifar_dsl.language.source import Source, Span
+
+_STEPS_AFTER_ERROR = 200_000  # later rounds of a loop mostly repeat the first error
+_STEPS_OF_AN_ERROR = 10
 
 
 class EvaluationFailed(Exception):  # noqa: N818  # control flow inside the compiler: the error has been reported
@@ -32,16 +37,37 @@ class _Call:
     cause: Cause | None
 
 
+@frozen
+class _Recorded:
+    """A diagnostic whose help, if it takes a search, is left out until it is shown: most of many errors never are."""
+
+    diagnostic: Diagnostic
+    place: Span | None = None
+    help: Callable[[], str] | None = None
+    meant: Callable[[], str | Advice | None] | None = None
+
+    def complete(self) -> Diagnostic:
+        if self.meant and (meant := self.meant()):
+            assert self.place is not None
+            advice = _advice(self.place, meant)
+            return evolve(self.diagnostic, help=(advice.help,), fixes=advice.fixes)
+        return evolve(self.diagnostic, help=(self.help(),)) if self.help else self.diagnostic
+
+
 @define
 class Reporter:
     """Collects diagnostics, so that every error of a spec is reported at once.
 
     A recorded diagnostic is final: the calls on the stack determine its place and notes. Repeated errors at one place
     (a block's body is expanded at every call) are recorded once.
+
+    It also has the steps that the check may still take: few are left after the first error.
     """
 
     main: Source | None = None  # the checked text; its errors come first
-    _recorded: dict[object, Diagnostic] = field(factory=dict, init=False)
+    work: Work = field(factory=Work, init=False)
+    at: Span | None = field(default=None, init=False)  # what is being worked on
+    _recorded: dict[object, _Recorded] = field(factory=dict, init=False)
     _calls: list[_Call] = field(factory=list, init=False)  # outermost first
 
     def error(
@@ -52,24 +78,33 @@ class Reporter:
         *,
         secondary: tuple[Label, ...] = (),
         notes: tuple[str, ...] = (),
-        help: str | tuple[str, ...] = (),  # noqa: A002
-        meant: str | Advice | None = None,
+        help: str | tuple[str, ...] | Callable[[], str] = (),  # noqa: A002
+        meant: str | Advice | Callable[[], str | Advice | None] | None = None,
         fixes: tuple[Fix, ...] = (),
     ) -> EvaluationFailed:
         """Record an error at a place; a label adds a text. Raise the result if work can't continue.
 
         `meant` is the most likely intended name, or other advice: it replaces the help, and a fix writes the name at
-        the place.
+        the place. Pass a function for it or the help if they take a search among names: it is called if the error is
+        shown.
         Inside calls, notes list the calls. An error in a block of the library is shown at the call in the author's
         text. Inside a call with a cause, only the first error is recorded, at the cause.
         """
         label = at if isinstance(at, Label) else Label(at)
         key: object = (code, label.span)
+        self.work.done += _STEPS_OF_AN_ERROR + len(self._calls)
         if key in self._recorded:
             return EvaluationFailed()
-        helps = (help,) if isinstance(help, str) else help
-        if meant:
-            advice = Advice.to_write(label.span, meant) if isinstance(meant, str) else meant
+        place, find_help, find_meant = label.span, None, None
+        helps: tuple[str, ...] = ()
+        if isinstance(help, str | tuple):
+            helps = (help,) if isinstance(help, str) else help
+        else:
+            find_help = help
+        if callable(meant):
+            find_meant = meant
+        elif meant:
+            advice = _advice(place, meant)
             helps, fixes = (advice.help,), advice.fixes
         notes += tuple(f"in `{call.text}`, called at {call.span}" for call in reversed(self._calls))
         if label.span.source.is_library:
@@ -79,13 +114,20 @@ class Reporter:
         for cause in (call.cause for call in reversed(self._calls) if call.cause):
             key = cause.label.span
             label, secondary, helps, fixes = cause.label, (label, *secondary), (cause.help,), ()
-        self._recorded.setdefault(key, Diagnostic(code, message, label, secondary, notes, helps, fixes))
+            find_help = find_meant = None
+        diagnostic = Diagnostic(code, message, label, secondary, notes, helps, fixes)
+        self._record(key, _Recorded(diagnostic, place, find_help, find_meant))
         return EvaluationFailed()
+
+    def _record(self, key: object, recorded: _Recorded) -> None:
+        if not self._recorded:
+            self.work.most = min(self.work.most, self.work.done + _STEPS_AFTER_ERROR)
+        self._recorded.setdefault(key, recorded)
 
     def include(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Record the diagnostics of a text that was parsed on its own."""
         for one in diagnostics:
-            self._recorded.setdefault((one.code, one.label and one.label.span), one)
+            self._record((one.code, one.label and one.label.span), _Recorded(one))
 
     @contextmanager
     def call(self, text: str, span: Span, cause: Cause | None = None) -> Iterator[None]:
@@ -96,18 +138,43 @@ class Reporter:
         finally:
             self._calls.pop()
 
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Wrap work that is charged: report that no steps are left, unless an error ended it, and raise SpecError."""
+        try:
+            yield
+        except OutOfStepsError:
+            self.out_of_steps()
+            self.raise_if_any()
+
+    def out_of_steps(self, *loops: Label) -> None:
+        """Report that no steps are left for what is being worked on; `loops` are those it is in, the widest first."""
+        if self._recorded:
+            return
+        assert self.at is not None
+        label, *secondary = (*loops, Label(self.at, "limit exceeded here" if loops else ""))
+        self.error(
+            "E0211",
+            f"a check can take at most {limits.current().steps:,} steps",
+            label,
+            secondary=tuple(secondary),
+            help=("use smaller loops and lists; docs/limits.md says what counts as steps", limits.remedy("steps")),
+        )
+
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """The diagnostics in text order, those of the main text first; at most `limits.diagnostics`."""
-        return tuple(self.ordered[: limits.current().diagnostics])
+        return tuple(self.shown())
 
-    @property
-    def ordered(self) -> list[Diagnostic]:
-        """All diagnostics in the order of `diagnostics`."""
-        return sorted(self._recorded.values(), key=lambda one: (not self._is_main(one), one.sort_key))
+    def shown(self, is_wanted: Callable[[Diagnostic], bool] = lambda _: True) -> Iterator[Diagnostic]:
+        """The diagnostics that are wanted, as in `diagnostics`; their help is looked for if they are."""
+        ordered = sorted(self._recorded.values(), key=lambda one: self._order(one.diagnostic))
+        wanted = (one.complete() for one in ordered if is_wanted(one.diagnostic))
+        return islice(wanted, limits.current().diagnostics)
 
-    def _is_main(self, diagnostic: Diagnostic) -> bool:
-        return diagnostic.label is not None and diagnostic.label.span.source is self.main
+    def _order(self, diagnostic: Diagnostic) -> tuple[bool, tuple[str, int, str]]:
+        is_main = diagnostic.label is not None and diagnostic.label.span.source is self.main
+        return (not is_main, diagnostic.sort_key)
 
     def __bool__(self) -> bool:
         return bool(self._recorded)
@@ -116,3 +183,7 @@ class Reporter:
         """Raise `SpecError` with all diagnostics, if there are any."""
         if self._recorded:
             raise SpecError(self.diagnostics)
+
+
+def _advice(place: Span, meant: str | Advice) -> Advice:
+    return Advice.to_write(place, meant) if isinstance(meant, str) else meant

@@ -3,7 +3,9 @@
 Equality ignores spans.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, cached_property
+from operator import attrgetter
 from typing import Any, TypeVar, cast, dataclass_transform
 
 import attrs
@@ -28,13 +30,21 @@ def node(cls: type[T]) -> type[T]:
     return frozen(repr=False)(cls)
 
 
-def children(node: object) -> list[Any]:
-    """The fields of a node, or the items of a tuple; none for spans and values."""
-    if isinstance(node, tuple):
-        return list(node)
-    if isinstance(node, Span) or not attrs.has(type(node)):
-        return []
-    return [getattr(node, a.name) for a in attrs.fields(cast("Any", type(node)))]
+def children(node: object) -> Iterable[Any]:
+    """The fields of a node except its span, or the items of a tuple; none for values."""
+    cls: Any = type(node)
+    return _children_of(cls)(node)
+
+
+@cache
+def _children_of(cls: Any) -> Callable[[Any], Iterable[Any]]:
+    """The function that lists the children of the nodes of a class."""
+    if issubclass(cls, tuple):
+        return tuple
+    names = [a.name for a in attrs.fields(cls) if a.name != "span"] if attrs.has(cls) and cls is not Span else []
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda node: [getattr(node, name) for name in names]
 
 
 def inside(items: Iterable[object], kind: type[T]) -> Iterator[T]:
@@ -359,6 +369,14 @@ class Block:
     body: Body
     span: Span = SPAN
 
+    def parameter(self, name: str) -> BlockParameter | None:
+        """The parameter with this name; the first of several."""
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, BlockParameter]:
+        return {parameter.name.text: parameter for parameter in reversed(self.parameters)}
+
 
 @node
 class Model:
@@ -407,11 +425,12 @@ Item = Input | Param | Block | Model | Train | Assertion
 
 @node
 class Spec:
-    """One file."""
+    """One file. `size` is the number of nodes and values in its tree, 0 if it wasn't read from a text."""
 
     header: Header
     items: tuple[Item, ...]
     span: Span = SPAN
+    size: int = field(default=0, eq=False)
 
 
 @node

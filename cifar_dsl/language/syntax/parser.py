@@ -84,24 +84,27 @@ def _parse(source: Source, start: str) -> Any:
         raise _error("E0104", f"numbers can be at most {most:,} in magnitude", error.span) from None
     except FractionError as error:
         raise _error("E0101", "the extents of a shape must be integers", error.span) from None
-    check_depth(root)
-    return root
+    size = check_depth(root)
+    return nodes.replace(root, size=size) if isinstance(root, nodes.Spec) else root
 
 
-def check_depth(tree: object) -> None:
-    """Limit the depth of expressions, which later passes walk recursively.
+def check_depth(tree: object) -> int:
+    """Limit the depth of expressions, which later passes walk recursively, and count the nodes and values of a tree.
 
     Limiting brackets isn't enough: up to nine levels of operators fit between two brackets.
     """
     most = limits.current().nesting
     waiting = [(tree, 0)]
+    size = 0
     while waiting:
         node, depth = waiting.pop()
+        size += 1
         if isinstance(node, _COMPOSED):
             depth += 1
             if depth > most:
                 raise _error("E0104", f"expressions can be nested at most {most} deep", node.span)
-        waiting.extend((child, depth) for child in nodes.children(node))
+        waiting.extend([(child, depth) for child in nodes.children(node)])
+    return size
 
 
 def _error(code: str, message: str, span: Span, help_text: str = "") -> SpecError:

@@ -1,7 +1,9 @@
 """Which parameters belong to which group of a recipe."""
 
+import re
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 
 from cifar_dsl.ir import Graph, Recipe
 
@@ -15,7 +17,12 @@ def matches(select: Iterable[str], path: str, kind: str, is_norm: bool) -> bool:
     contains a dot, so that none equals a word. `is_norm`: whether the layer of the parameter is a normalisation layer.
     """
     own = {kind, "norm"} if is_norm else {kind}
-    return any(word in own if word in KINDS else fnmatchcase(path, word) for word in select)
+    return any(word in own if word in KINDS else _pattern(word).match(path) for word in select)
+
+
+@lru_cache(maxsize=8192)  # more than the patterns of a recipe, which are all tried for every parameter
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(translate(text))
 
 
 def assign(graph: Graph, recipe: Recipe) -> dict[str, int | None]:

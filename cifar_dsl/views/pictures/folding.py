@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from attrs import evolve
+from attrs import evolve, field
 
+from cifar_dsl.foundation.limits import Work
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph
 from cifar_dsl.views.pictures.stages import Reader, Stage
 
 _LONGEST = 32  # the maximum number of stages in a repeated row
+_MOST_COMPARED = 500_000  # values and stages of rows; beyond it, stages are drawn without folding
 
 
 def folded(reader: Reader, stages: Sequence[Stage]) -> tuple[Stage, ...]:
@@ -21,6 +23,7 @@ class _Folder:
     reader: Reader
     graph: Graph
     users: dict[int, list[int]]  # by value: the outputs of the nodes that use it; the graph's output counts as a use
+    work: Work = field(factory=lambda: Work(_MOST_COMPARED))
 
     @classmethod
     def of(cls, reader: Reader) -> "_Folder":
@@ -55,6 +58,8 @@ class _Folder:
     def _best(self, stages: Sequence[Stage], at: int) -> tuple[int, int]:
         """Length and count of the repeated row at `at` that covers most stages; the shortest of several."""
         best = (1, 1)
+        if self.work.is_used_up:
+            return best
         for length in range(1, min(_LONGEST, (len(stages) - at) // 2) + 1):
             is_covered = 2 * length <= best[0] * best[1]  # by a shorter row that covers as much
             if not is_covered and stages[at].key == stages[at + length].key:
@@ -67,13 +72,16 @@ class _Folder:
         """How often the row of `length` stages repeats, each fed only by the output of the one before."""
         keys = [stage.key for stage in stages[at : at + length]]
         count, exit_value = 1, None
+        self.work.done += length
         while [stage.key for stage in stages[at + count * length : at + (count + 1) * length]] == keys:
             before, row = (stages[at + (count + i) * length : at + (count + i + 1) * length] for i in (-1, 0))
+            self.work.done += _nodes(row)
             entry = self._entry(row)
             if entry is None or not self._are_alike(before, row) or not self._is_only_way(before, row, entry):
                 break
             exit_value = entry
             count += 1
+            self.work.done += length
         if exit_value is None:
             return 1
         last = stages[at + (count - 1) * length : at + count * length]

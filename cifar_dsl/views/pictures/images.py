@@ -14,6 +14,7 @@ from cifar_dsl.views.png import png_scale, svg_to_png
 _SVG = "http://www.w3.org/2000/svg"
 _FAMILIES = "Helvetica,Arial,sans-serif"
 _SMALL = 0.8  # relative to the size of titles
+_LONGEST_ARROWS = 3_000  # together, in rows of boxes; Graphviz takes seconds for as many
 
 
 def as_svg(picture: Picture) -> bytes:
@@ -37,6 +38,17 @@ def as_png(picture: Picture) -> bytes:
         raise _missing("resvg-py") from None
 
 
+def _check_size(picture: Picture) -> None:
+    """Refuse a picture whose layout would take long. The time grows faster than the square of the arrows' length."""
+    length = picture.length_of_arrows
+    if length > _LONGEST_ARROWS:
+        raise UserError(
+            f"this picture is too large for Graphviz: its arrows pass {length:,} boxes (at most {_LONGEST_ARROWS:,})",
+            "group stages in blocks, and expand fewer of them with `--depth`",
+            "or write a .mmd or .dot file, which holds the network without a layout",
+        )
+
+
 def _missing(package: str) -> UserError:
     return UserError(
         f"pictures in this format need {package}, which isn't installed",
@@ -50,6 +62,7 @@ def _drawn(picture: Picture) -> ElementTree.Element:
 
     Labels in several sizes would need Graphviz's HTML labels, which this build doesn't support.
     """
+    _check_size(picture)
     root = ElementTree.fromstring(_rendered(as_dot(picture)))  # noqa: S314 - Graphviz wrote it
     (graph,) = root.findall(f"{{{_SVG}}}g")
     for group in list(root.iter(f"{{{_SVG}}}g")):

@@ -61,3 +61,17 @@ class Picture:
                 yield item
             else:
                 waiting.extend(reversed(item.items))
+
+    @property
+    def length_of_arrows(self) -> int:
+        """How many rows of boxes all arrows cross together, if each box stands below those that it follows."""
+        inputs: dict[str, list[str]] = {}
+        for arrow in self.arrows:
+            inputs.setdefault(arrow.end, []).append(arrow.start)
+        rows: dict[str, int] = {}
+        length = 0
+        for box in self.boxes():
+            above = [rows[start] for start in inputs.get(box.key, ()) if start in rows]
+            rows[box.key] = 1 + max(above, default=-1)
+            length += sum(rows[box.key] - row for row in above)
+        return length

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.bombs import BOMBS, LARGEST
+from helpers.bombs import BOMBS, LARGEST, costly
 
 _PROGRAM = Path(__file__).parents[2] / "helpers" / "measured.py"
 _MEMORY = 200 * 10**6
@@ -34,6 +34,18 @@ def test_a_bomb_is_refused_within_time_and_memory(tmp_path: Path, name: str) -> 
     assert codes == {bomb.code}
     assert memory < _MEMORY
     assert time_s < _REFUSED_S
+
+
+def test_costly_texts_stay_within_time_and_memory(tmp_path: Path, full: bool) -> None:
+    """All of them with --full, else those whose texts and networks keep most."""
+    texts = costly()
+    kept = ["a list in the text of every call", "a text in the text of every call", "missing arguments", "named skips"]
+    for name in texts if full else kept:
+        path = tmp_path / "costly.arch"
+        path.write_text(texts[name], encoding="utf-8")
+        _, time_s, memory = measured(path)
+        assert memory < _MEMORY, name
+        assert time_s < _LARGEST_S, name
 
 
 @pytest.mark.parametrize("name", LARGEST)

@@ -33,6 +33,7 @@ def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -
         for parameter in item.parameters:
             if is_unused(parameter.name):
                 yield _unused("parameter", parameter.name, ())
+    tensors = _named_tensors(found)
     needed: set[Span] = set()  # without them, a branch would be empty
     waiting: list[object] = [item]
     while waiting:
@@ -42,17 +43,15 @@ def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -
             for branch in node.branches:
                 if all(isinstance(stage, nodes.Let) for stage in branch.stages):
                     needed.update(stage.span for stage in branch.stages)
-        if isinstance(node, nodes.Let) and is_unused(node.name) and not _names_tensor(node, found):
+        if isinstance(node, nodes.Let) and is_unused(node.name) and not (tensors is None or node.name.text in tensors):
             yield _unused("value", node.name, () if node.span in needed else _deletion(node.span))
         if isinstance(node, nodes.For) and len(node.targets) == 1 and is_unused(node.targets[0]):
             yield _unused("loop variable", node.targets[0], _repetition(node))
 
 
-def _names_tensor(let: nodes.Let, found: Analysis | Library) -> bool:
-    """Whether a `let` names a tensor, which W0202 checks."""
-    if isinstance(found, Library):
-        return True
-    return any(scope.kind == "let" and scope.label == let.name.text for scope in found.graph.scopes)
+def _named_tensors(found: Analysis | Library) -> frozenset[str] | None:
+    """The names of tensors, which W0202 checks; None if they aren't known, since nothing is expanded."""
+    return None if isinstance(found, Library) else found.graph.tensor_names
 
 
 def _unused(what: str, name: nodes.Identifier, fixes: tuple[Fix, ...]) -> Diagnostic:

@@ -46,23 +46,27 @@ def stacked_tokens(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0209: a `concat` of slices of the same tokens, which stacks tokens and not the features that the slices cut."""
     graph = analysis.graph
     joins = {join.span: join for join in nodes.inside(analysis.program.own, nodes.Join)}
+    sliced_values = _sliced_values(graph) if joins else []
     reported: set[Span] = set()
     for node in graph.nodes:
         if node.span is None or node.span not in joins or node.span in reported:
             continue
         if node.operation.name == "concat" and node.shape.is_tokens and len(node.inputs) > 1:
-            sliced = {_sliced_value(graph, value) for value in node.inputs}
+            sliced = {sliced_values[value] for value in node.inputs}
             if len(sliced) == 1 and None not in sliced:
                 reported.add(node.span)
                 yield _stacked(joins[node.span], [graph.shape_of(value) for value in node.inputs], node.shape)
 
 
-def _sliced_value(graph: Graph, value: int) -> int | None:
-    """The value of which `value` is a slice, possibly with activations; None if it is no slice."""
-    maker = graph.maker(value)
-    while maker and maker.operation.family == "activation":
-        maker = graph.maker(maker.inputs[0])
-    return maker.inputs[0] if maker and isinstance(maker.operation, Slice) else None
+def _sliced_values(graph: Graph) -> list[int | None]:
+    """Of each value, the value of which it is a slice, possibly with activations; None if it is no slice."""
+    found: list[int | None] = [None]
+    for node in graph.nodes:
+        if isinstance(node.operation, Slice):
+            found.append(node.inputs[0])
+        else:
+            found.append(found[node.inputs[0]] if node.operation.family == "activation" else None)
+    return found
 
 
 def _stacked(join: nodes.Join, shapes: Sequence[Shape], stacked: Shape) -> Diagnostic:

@@ -1,0 +1,81 @@
+"""The time and memory of a check are bounded by the steps that it charges; counted in calls of functions."""
+
+from pathlib import Path
+
+import pytest
+from helpers.bombs import costly
+from helpers.charged import charged_work
+from helpers.cost_fuzzing import STEPS_OF_A_BYTE, CostFuzzer, calls, price
+
+from cifar_dsl.compiler.lints import inspect
+from cifar_dsl.foundation import limits
+from cifar_dsl.language.syntax.parser import parsed_within
+
+_SMALL, _LARGE = costly(0.01), costly(0.03)
+_CALLS_OF_A_STEP = 20
+_CALLS_OF_READING = 9  # of a step in a text that is mostly read
+_STEPS = 30_000  # beside those of the text
+
+
+def charged(path: Path, text: str) -> tuple[int, float]:
+    """The steps that the check of a text charges, and the calls of functions for each."""
+    path.write_text(text, encoding="utf-8")
+    parsed_within.cache_clear()
+    with limits.raising(steps=_STEPS + STEPS_OF_A_BYTE * len(text)), charged_work() as works:
+        cost = calls(lambda: inspect(path))
+    steps = sum(work.done for work in works)
+    return steps, price(cost, steps, len(text), 0)
+
+
+@pytest.mark.parametrize("name", _SMALL)
+def test_work_is_charged_whatever_the_size(tmp_path: Path, name: str) -> None:
+    """Three times the size costs at most three times as much: the calls for a step and byte don't grow."""
+    path = tmp_path / "costly.arch"
+    charged(path, _SMALL[name])  # loads what is loaded on first use
+    _, small = charged(path, _SMALL[name])
+    _, large = charged(path, _LARGE[name])
+    assert large < _CALLS_OF_A_STEP
+    assert large < max(1.3 * small, _CALLS_OF_READING)
+
+
+def test_no_mutant_costs_more_than_it_charges(tmp_path: Path) -> None:
+    """A small part of `bench/cost_fuzz.py`, without its clock."""
+    fuzzer = CostFuzzer(tmp_path, 0, calls)
+    fuzzer.run(40)
+    for one in fuzzer.pool:
+        assert one.price < _CALLS_OF_A_STEP, one.input
+
+
+@pytest.mark.parametrize(
+    ("before", "stages"),
+    [
+        ("param x = [1, 2, 3]\n", "repeat 300000 { let k = sum(x) }"),
+        ('block b(x) { }\nparam x = "aaaaaaaaaaaaaaaaaaaaaaaa"\n', "repeat 60000 { b(x) }"),
+        ("", "repeat 700 { repeat 700 { repeat 700 { } } }"),
+        ("param n = 90000\nblock b() { if 1 == 2 { relu } }\n", "repeat n { b }"),
+    ],
+)
+def test_the_message_names_the_loop(tmp_path: Path, before: str, stages: str) -> None:
+    path = tmp_path / "loop.arch"
+    path.write_text(f"arch a\ninput 3x8x8\n{before}model {{\n{stages}\n}}\n", encoding="utf-8")
+    with limits.raising(steps=50_000):
+        (found,) = inspect(path).diagnostics
+    assert found.code == "E0211"
+    assert found.message == "a check can take at most 50,000 steps"
+    assert any(label.text == "in this loop" for label in (found.label, *found.secondary) if label)
+    assert "--limit STEPS=" in found.help[-1]
+
+
+def test_the_remedy_of_the_message_works(tmp_path: Path) -> None:
+    path = tmp_path / "loop.arch"
+    path.write_text("arch a\ninput 3x8x8\nmodel { repeat 900 { } }\n", encoding="utf-8")
+    with limits.raising(steps=1_000):
+        assert {one.code for one in inspect(path).diagnostics} == {"E0211"}
+    with limits.raising(steps=3_000):
+        assert inspect(path).found
+
+
+def test_an_error_before_the_limit_is_shown_alone(tmp_path: Path) -> None:
+    path = tmp_path / "error.arch"
+    path.write_text("arch a\ninput 3x8x8\nparam p = 1 + x\nmodel { repeat 999999 { } }\n", encoding="utf-8")
+    assert [one.code for one in inspect(path).diagnostics] == ["E0202"]
