@@ -57,7 +57,7 @@ def test_dry_run_warns(cli, suspect):
 
 def test_quiet_warns_of_nothing(cli, on_pictures, suspect):
     assert count(cli("train", suspect, "--dry-run", "-q")) == 0
-    assert on_pictures("train", suspect, "-q").err == ""
+    assert count(on_pictures("train", suspect, "-q")) == 0
 
 
 def test_allowed_warnings_are_not_printed(cli, make_spec):
@@ -90,4 +90,5 @@ def test_a_library_of_warnings_for_programs(suspect, tiny, pictures, tmp_path):
     assert warning.code == "W0203"
     with pytest.warns(cifar_dsl.SpecWarning, match=r"suspect.arch:6:5: W0203 .*; ") as caught:
         cifar_dsl.train(suspect, data=f"npz:{pictures}", runs=tmp_path / "runs", device="cpu")
-    assert [one.filename for one in caught] == [__file__]
+    found = [one for one in caught if one.category is cifar_dsl.SpecWarning]  # random images are at chance level, too
+    assert [one.filename for one in found] == [__file__]
