@@ -32,7 +32,7 @@ def test_a_misspelled_word() -> None:
 
 
 def test_actions_of_a_range() -> None:
-    here = editor(text_of(f"cnv(8, 1)\nrelu\nden(8)\n{HEAD}"))
+    here = editor(text_of(f"cnv(8, 1)\nrelu\ndens(8)\n{HEAD}"))
     assert list(actions(here, Range(Position(4, 0), Position(4, 0)))) == ["Write `conv`"]
     assert list(actions(here, Range(Position(4, 3), Position(5, 2)))) == ["Write `conv`"]
     assert list(actions(here, Range(Position(5, 0), Position(6, 0)))) == ["Write `dense`"]
