@@ -114,7 +114,7 @@ def test_kinds(only: list[str] | None, kinds: set[str]) -> None:
 
 def test_texts_without_diagnostics() -> None:
     assert actions(editor(text_of(HEAD))) == {}
-    assert actions(editor("model {")) == {}
+    assert actions(editor("arch test\nmodel {")) == {}
     here = editor("arch a\n")
     assert code_actions(here.documents, here.path_of("gone"), EVERYWHERE, None) == []
 
