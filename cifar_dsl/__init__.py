@@ -9,8 +9,8 @@ run.result().accuracy
 All public names are importable from here; docs/api.md lists them. Each is imported on first use.
 """
 
-from typing import TYPE_CHECKING, Any
-
+# Without importing typing: this file is the first that the program runs, before it handles Ctrl-C.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec, load, load_trained, train
     from cifar_dsl.compiler import Analysis
@@ -140,7 +140,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
@@ -148,7 +148,7 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
-def load_ipython_extension(ipython: Any) -> None:
+def load_ipython_extension(ipython: object) -> None:
     """Register the cell magic `%%arch`; called by `%load_ext cifar_dsl`."""
     from cifar_dsl.editors.notebook import register
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cifar_dsl.cli.output import note
+from cifar_dsl.cli.output import note, note_text
 
 _MOST_SPECS = 8  # in a report, of those on the command line
 _TO_REPORT = "cifar-dsl: this is a bug in cifar-dsl, not in your spec; please report it"
@@ -25,7 +25,7 @@ def report_trace(trace: str, arguments: Sequence[str], specs: Mapping[str, str])
     The file goes into the user's state folder (on Linux ~/.local/state/cifar_dsl/bugs), else into the temporary
     folder. If neither is writable, as on a full disk, the report is on stderr alone.
     """
-    note(trace.rstrip())
+    note_text(trace.rstrip())
     try:
         path = _write(_text(trace, arguments, specs))
     except Exception:  # noqa: BLE001  # nothing may hide the bug itself
@@ -67,12 +67,12 @@ def _named(arguments: Sequence[str]) -> dict[str, str]:
 
 def _write(text: str) -> Path | None:
     """Write the report and return its path; None if no folder is writable. Leaves no partial file."""
-    from platformdirs import user_state_path
-
     from cifar_dsl.foundation.atomic import write_atomically
+    from cifar_dsl.foundation.user_folders import user_folder
 
     name = f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
-    for folder in (user_state_path("cifar_dsl", appauthor=False) / "bugs", Path(tempfile.gettempdir())):
+    state = user_folder("state")
+    for folder in (*([state / "bugs"] if state else []), Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / name, text.encode("utf-8", "backslashreplace"))

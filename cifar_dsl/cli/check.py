@@ -5,20 +5,15 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.output import counted, note, print_error, print_result, shown
+from cifar_dsl.cli.output import counted, note, print_diagnostic, print_error, print_result, print_text
 from cifar_dsl.cli.spec_paths import NamedSpecs, SpecPath
 from cifar_dsl.compiler import Analysis, ChosenData, Library
 from cifar_dsl.compiler.lints import Inspection, fixed, inspect
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.language.diagnostics import Diagnostic, grouped, render_concise, render_github, render_json, render_sarif
-from cifar_dsl.language.diagnostics.render import visible
 
-_LINES = {
-    "full": lambda diagnostic: shown(diagnostic, fixing="") + "\n",
-    "concise": render_concise,
-    "github": render_github,
-}
+_LINES = {"concise": render_concise, "github": render_github}
 _DOCUMENTS = {"json": render_json, "sarif": render_sarif}
 _ROUNDS = 10  # of fixing: one fix may enable another
 
@@ -31,7 +26,7 @@ _ROUNDS = 10  # of fixing: one fix may enable another
 @click.option(
     "--format",
     "style",
-    type=click.Choice([*_LINES, *_DOCUMENTS]),
+    type=click.Choice(["full", *_LINES, *_DOCUMENTS]),
     default="full",
     show_default=True,
     help="Output format.",
@@ -70,13 +65,16 @@ def command(
         new = [diagnostic for diagnostic in inspection.diagnostics if diagnostic not in diagnostics]  # not of a base
         diagnostics.extend(new)
         touched += bool(inspection.diagnostics)
-        if style in _LINES:
+        if style not in _DOCUMENTS:
             for diagnostic in grouped(new) if style == "full" else new:
-                click.echo(_LINES[style](diagnostic))
+                if style == "full":
+                    print_diagnostic(diagnostic, fixing="")
+                else:
+                    print_result(_LINES[style](diagnostic))
             if inspection.found and not quiet and style != "github":
                 print_result(f"{item.path}: ok; {_summary(inspection.found)}")
     if style in _DOCUMENTS:
-        click.echo(_DOCUMENTS[style](diagnostics))
+        print_text(_DOCUMENTS[style](diagnostics))
     errors = sum(diagnostic.severity == "error" for diagnostic in diagnostics)
     if diagnostics:
         counts = ((errors, "error"), (len(diagnostics) - errors, "warning"))
@@ -105,7 +103,7 @@ def _fix(
         if text == source.text:
             break
         write_atomically(item.path, text.encode())
-        note(f"{visible(str(item.path))}: fixed")
+        note(f"{item.path}: fixed")
         inspection = inspect(item.path, item.root, overrides, data=data)
     return inspection
 

@@ -124,7 +124,7 @@ def _type_and_default(field: "Attribute[Any]", declared: "Declaration") -> dict[
     elif declared.path:
         kind = click.Path(file_okay=declared.path == "any", path_type=Path)
     elif declared.minimum is not None:
-        kind = click.IntRange(declared.minimum)
+        kind = click.IntRange(declared.minimum, declared.maximum)
     if get_origin(field.type) is tuple:
         return {"type": kind, "multiple": True}
     return {"type": kind} if field.default is None else {"type": kind, "default": field.default, "show_default": True}

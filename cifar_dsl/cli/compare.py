@@ -15,7 +15,6 @@ from cifar_dsl.cli.warnings import print_chance, print_warnings
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import SpecError
-from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.training.options import CompareOptions
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def train_and_compare(contestants: Sequence[Contestant], options: CompareOptions
     if omitted:
         note("left out of the comparison:")
         for line in dict.fromkeys(omitted):
-            note(f"  {visible(line)}")
+            note(f"  {line}")
     return code or int(bool(omitted))
 
 

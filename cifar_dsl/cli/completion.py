@@ -4,6 +4,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from cifar_dsl.cli.main import PROGRAM
+from cifar_dsl.cli.output import print_exactly
 
 
 @click.command(name="completion")
@@ -20,4 +21,4 @@ def command(ctx: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     variable = f"_{PROGRAM.replace('-', '_').upper()}_COMPLETE"  # set by the script to request completions
-    click.echo(kind(ctx.find_root().command, {}, PROGRAM, variable).source())
+    print_exactly(kind(ctx.find_root().command, {}, PROGRAM, variable).source() + "\n")

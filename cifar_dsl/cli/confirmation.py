@@ -7,7 +7,7 @@ import click
 
 from cifar_dsl.analysis import estimate
 from cifar_dsl.cli.main import EXIT_WRONG
-from cifar_dsl.cli.output import inert, note
+from cifar_dsl.cli.output import note, note_text
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.text import in_short
@@ -26,8 +26,9 @@ def confirm(facts: str, *, yes: bool) -> None:
     if yes:
         return
     if not is_terminal():
-        raise click.UsageError(inert(f"{facts}\nNot a terminal, so there is no prompt; pass --yes to accept."))
-    note(facts)
+        note_text(facts)
+        raise click.UsageError("Not a terminal, so there is no prompt; pass --yes to accept.")
+    note_text(facts)
     if not click.confirm("Continue?", err=True):
         note("cancelled")
         raise click.exceptions.Exit(EXIT_WRONG)

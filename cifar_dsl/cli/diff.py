@@ -1,6 +1,5 @@
 """`cifar-dsl diff`: show how two specs differ."""
 
-import json
 from pathlib import Path
 
 import click
@@ -8,7 +7,7 @@ from click.shell_completion import CompletionItem
 
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.completion_items import spec_items
-from cifar_dsl.cli.output import print_error, print_result
+from cifar_dsl.cli.output import print_error, print_json, print_result
 from cifar_dsl.compiler import Analysis, ChosenData, analyze, analyze_text
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.resources import shipped_specs
@@ -55,7 +54,7 @@ def command(
             raise
         return _TROUBLE
     if as_json:
-        click.echo(json.dumps(as_data(result), indent=2))
+        print_json(as_data(result), indent=2)
     else:
         for line in as_lines(result, in_full=full):
             print_result(line)

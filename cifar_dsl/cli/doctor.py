@@ -1,6 +1,5 @@
 """`cifar-dsl doctor`: check the installation (versions, device, extras, folders, disk space, datasets)."""
 
-import json
 import os
 import shutil
 import tempfile
@@ -13,7 +12,7 @@ from attrs import asdict
 
 from cifar_dsl.analysis import usable_cpus
 from cifar_dsl.cli.click_options import with_option
-from cifar_dsl.cli.output import counted, note, print_result
+from cifar_dsl.cli.output import counted, note, print_json, print_result
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.installation import Requirement, requirements, versions, without_home
 from cifar_dsl.foundation.records import frozen
@@ -47,9 +46,10 @@ def command(runs: Path, data_dir: Path | None, as_json: bool) -> int:
     """
     findings = examine_installation(runs, data_dir)
     if as_json:
-        click.echo(json.dumps(as_data(findings), indent=2))
+        print_json(as_data(findings), indent=2)
     else:
-        print_result("\n".join(as_lines(findings)))
+        for line in as_lines(findings):
+            print_result(line)
     broken = sum(finding.is_broken for finding in findings)
     if broken:
         note(f"{counted(broken, 'problem')} found")
@@ -58,18 +58,31 @@ def command(runs: Path, data_dir: Path | None, as_json: bool) -> int:
 
 def examine_installation(runs: Path, data_dir: Path | None = None) -> list[Finding]:
     """Run all checks. Imports torch, reads the stored datasets, and writes only temporary files."""
-    from cifar_dsl.training.datasets import data_directory
-
-    data = data_directory(data_dir)
-    folders = {"runs": runs, "data": data, "temporary files": Path(tempfile.gettempdir())}
+    folders = {"runs": runs}
+    missing: list[Finding] = []
+    if data := _data_folder(data_dir, missing):
+        folders["data"] = data
+    folders["temporary files"] = Path(tempfile.gettempdir())
     return [
         *_versions(),
         *_language(),
         *_device(),
         *_extras(requirements()),
         *(finding for name, folder in folders.items() for finding in _folder(name, folder)),
-        *_datasets(data),
+        *missing,
+        *(_datasets(data) if data else ()),
     ]
+
+
+def _data_folder(data_dir: Path | None, findings: list[Finding]) -> Path | None:
+    """The folder for datasets; a finding if there is none."""
+    from cifar_dsl.training.datasets import data_directory
+
+    try:
+        return data_directory(data_dir)
+    except UserError as error:
+        findings.append(Finding("folders", "data", error.message, is_broken=True, help="; ".join(error.help)))
+        return None
 
 
 def as_lines(findings: Iterable[Finding]) -> list[str]:

@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from cifar_dsl.analysis import available_bytes, estimate
-from cifar_dsl.cli.output import note
+from cifar_dsl.cli.output import note, print_result, print_text
 from cifar_dsl.cli.show import table
 from cifar_dsl.foundation.text import columns, in_short
 
@@ -26,15 +24,15 @@ def dry_run_of(spec: "Spec", device: str) -> None:
     file = spec.data.file if spec.data else None
     images = len(file.y_train) + len(file.y_test) if file else None
     for line in table(spec.analysis):
-        click.echo(line)
+        print_result(line)
     if spec.recipe is None:
         return
     is_on_cpu = device == "cpu" or (device == "auto" and not _has_gpu())
     parts = estimate(spec.graph, spec.recipe, images, "cpu" if is_on_cpu else "cuda")
-    click.echo(f"\nestimated memory to train on a {'CPU' if is_on_cpu else 'GPU'}")
+    print_text(f"\nestimated memory to train on a {'CPU' if is_on_cpu else 'GPU'}")
     rows = [[part, in_short(size, "B"), _EXPLANATIONS.get(part, "")] for part, size in parts.items()]
     for line in columns(rows, right=frozenset({1}), indent="  "):
-        click.echo(line)
+        print_result(line)
     available = available_bytes() if is_on_cpu else None
     if available is not None and parts["total"] > available:
         note(f"warning: this machine has only {in_short(available, 'B')} of memory available")

@@ -1,13 +1,12 @@
 """`cifar-dsl evaluate`: evaluate a run's weights again."""
 
-import json
 from pathlib import Path
 
 import click
 
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import with_option
-from cifar_dsl.cli.output import loss_text, note
+from cifar_dsl.cli.output import loss_text, note, print_json, print_result
 from cifar_dsl.training.options import RunOptions
 
 
@@ -43,7 +42,7 @@ def command(
     path = find_data(opened, data)
     with DownloadProgress(quiet=as_json) as download:
         dataset = load_dataset(record.data.name, path=path, data_dir=data_dir, progress=download)
-    set_threads(threads or record.environment.threads)
+    set_threads(RunOptions(threads=threads or record.environment.threads).threads)
     evaluation = evaluate_run(opened, dataset, choice)
     loss, accuracy = evaluation.loss, evaluation.accuracy
     if as_json:
@@ -54,14 +53,14 @@ def command(
             "cross_entropy": evaluation.cross_entropy,
             "recorded_accuracy": result.accuracy,
         }
-        click.echo(json.dumps(fields))
+        print_json(fields)
     else:
-        click.echo(
+        print_result(
             f"{record.spec.name} on {record.data.name}, seed {record.seed}: accuracy {accuracy:.4f}, "
             f"{loss_text(loss, evaluation.cross_entropy)}"
         )
         if accuracy == result.accuracy:
-            click.echo("same accuracy as after training")
+            print_result("same accuracy as after training")
         else:
             note(f"accuracy after training: {result.accuracy:.4f} (on {record.environment.device_name})")
     return 0

@@ -1,12 +1,10 @@
 """`cifar-dsl explain`: explain the codes of errors and warnings."""
 
-import sys
-
 import click
 from click.shell_completion import CompletionItem
 
 from cifar_dsl.cli.completion_items import word_items
-from cifar_dsl.cli.output import wants_color
+from cifar_dsl.cli.output import print_heading, print_result, print_text
 from cifar_dsl.language.diagnostics import known_codes, nearest
 
 _LISTS = {"error": "Errors", "warning": "Warnings (a comment such as `# allow: W0203` silences one)"}
@@ -24,22 +22,20 @@ def command(codes: tuple[str, ...]) -> None:
     Without CODES, list all codes.
     """
     if not codes:
-        click.echo("\n\n".join(_list(severity, head) for severity, head in _LISTS.items()))
+        print_text("\n\n".join(_list(severity, head) for severity, head in _LISTS.items()))
         return
     for code in codes:
         if code.upper() not in known_codes():
             near = nearest(code, known_codes())
             advice = f"Did you mean {near!r}?" if near else "`cifar-dsl explain` lists them all."
             raise click.UsageError(f"There is no code {code!r}. {advice}")
-    wanted = dict.fromkeys(code.upper() for code in codes)  # each once
-    click.echo("\n\n".join(f"{_heading(code)}\n\n{known_codes()[code].explanation.strip()}" for code in wanted))
+    for i, code in enumerate(dict.fromkeys(code.upper() for code in codes)):  # each once
+        if i:
+            print_result("")
+        print_heading(f"{code}: {known_codes()[code].title}")
+        print_text("\n" + known_codes()[code].explanation.strip())
 
 
 def _list(severity: str, head: str) -> str:
     lines = [f"  {code.id}  {code.title}" for code in known_codes().values() if code.severity == severity]
     return "\n".join([f"{head}:", *lines])
-
-
-def _heading(code: str) -> str:
-    text = f"{code}: {known_codes()[code].title}"
-    return click.style(text, bold=True) if wants_color(sys.stdout) else text

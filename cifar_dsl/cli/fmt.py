@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.output import counted, note, print_error
+from cifar_dsl.cli.output import counted, note, print_error, print_exactly, print_result
 from cifar_dsl.cli.spec_paths import NamedSpecs
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.foundation import limits
@@ -48,13 +48,13 @@ def command(specs: tuple[str, ...], check: bool, diff: bool) -> int:
             is_changed = text != source.text
             changed += is_changed
             if diff:
-                click.echo(_difference(source, text), nl=False)
+                print_exactly(_difference(source, text))
             elif path is _STDIN and not check:
-                click.echo(text, nl=False)
+                print_exactly(text)
             elif is_changed:
                 if not check:
                     write_atomically(path, text.encode())
-                click.echo(visible(str(path)))
+                print_result(str(path))
         except (SpecError, OSError) as error:
             if not print_error(error):
                 raise

@@ -1,14 +1,63 @@
-"""Signals that ask to stop: training ends at the next step, with a checkpoint; a second Ctrl-C ends it at once."""
+"""Signals that ask to stop: a command ends at once, a training at the next step, with a checkpoint."""
 
 import signal
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
 from attrs import define, field
 
-from cifar_dsl.cli.output import note
+from cifar_dsl.cli.output import note_text
 from cifar_dsl.foundation.signals import handle_stop_signals
+
+_AGAIN_S = 0.05  # until an interrupt is raised again that a destructor swallowed
+
+
+@define
+class Interruption:
+    """Whether Ctrl-C has been pressed. An import or a library may turn the KeyboardInterrupt into another error."""
+
+    happened: bool = field(default=False, init=False)
+
+    @contextmanager
+    def raised(self) -> Iterator[None]:
+        """Let Ctrl-C raise KeyboardInterrupt, and record it. Does nothing in a thread, or if Ctrl-C is ignored."""
+        if threading.current_thread() is not threading.main_thread() or not _handles_sigint():
+            yield
+            return
+        previous, report = signal.signal(signal.SIGINT, self._raise), sys.unraisablehook
+        sys.unraisablehook = self._raise_again(report)
+        try:
+            yield
+        finally:
+            sys.unraisablehook = report
+            signal.signal(signal.SIGINT, previous)
+
+    def _raise(self, _number: int, _frame: FrameType | None) -> None:
+        self.happened = True
+        raise KeyboardInterrupt
+
+    def _raise_again(
+        self, report: Callable[["sys.UnraisableHookArgs"], object]
+    ) -> Callable[["sys.UnraisableHookArgs"], object]:
+        """A hook for errors that can't be raised, as in a destructor: it raises an interrupt once more, later."""
+
+        def hook(error: "sys.UnraisableHookArgs") -> None:
+            if not issubclass(error.exc_type, KeyboardInterrupt):
+                report(error)
+                return
+            main = threading.main_thread().ident
+            again = threading.Timer(_AGAIN_S, signal.pthread_kill, (main, signal.SIGINT))
+            again.daemon = True
+            again.start()
+
+        return hook
+
+
+def _handles_sigint() -> bool:
+    return callable(signal.getsignal(signal.SIGINT))
 
 
 @define
@@ -43,7 +92,7 @@ def stoppable() -> Iterator[Stop]:
         stop.signal = number
         # RuntimeError: the signal interrupted the output of another line. OSError: the terminal is gone.
         with suppress(RuntimeError, OSError):
-            note("\nstopping after this step; press Ctrl-C again to stop at once")
+            note_text("\nstopping after this step; press Ctrl-C again to stop at once")
 
     previous = handle_stop_signals(request_stop)
     try:

@@ -19,10 +19,9 @@ from cifar_dsl.cli.progress import JobsProgress
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.experiments.jobs import Executor, InlineExecutor, Job, LocalExecutor
 from cifar_dsl.experiments.trackers import TrackerDispatcher, require
-from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_short
-from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import record_failure, run_path
 from cifar_dsl.training.device import Choice, choose_device, memory_bytes, spare_gpus
 from cifar_dsl.training.events import Event, FinalEvent, TrainingEnded, TrainingFailed
@@ -133,10 +132,10 @@ def _is_missing(spec: "api.Spec", runs: Path, seed: int, digest: str, left_out: 
 def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | None = None) -> Outcome:
     """Run jobs, in this process unless an `executor` is given; show their progress and report failures.
 
-    Events also go to the trackers of `options.log`. If the output pipe or the terminal is closed, all jobs stop as at
-    Ctrl-C, and BrokenPipeError is raised unless a signal requested the stop.
+    Events also go to the trackers of `options.log`. If the output can't be written, all jobs stop as at
+    Ctrl-C, and an OSError or UserError is raised unless a signal requested the stop.
     """
-    closed: list[OSError] = []
+    closed: list[OSError | UserError] = []
     with JobsProgress(jobs, quiet=options.quiet, as_json=options.as_json) as progress, stoppable() as stop:
 
         def show(number: int, event: Event) -> None:
@@ -144,7 +143,10 @@ def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | No
                 return
             try:
                 progress.show(number, event)
-            except OSError as error:  # `cifar-dsl train x.arch --json | head`, or a terminal that is gone
+            except (
+                OSError,
+                UserError,
+            ) as error:  # `cifar-dsl train x.arch --json | head`, a full disk, a closed terminal
                 closed.append(error)
 
         with TrackerDispatcher(options.log, jobs, show, options.log_dir) as trackers:
@@ -267,9 +269,9 @@ def _planned(
 
 
 def _report_failure(job: Job, failure: TrainingFailed) -> None:
-    click.echo(f"error: {visible(job.label)} could not be trained: {visible(failure.message)}", err=True)
+    note(f"error: {job.label} could not be trained: {failure.message}")
     for line in failure.help:
-        note(f"  = help: {visible(line)}")
+        note(f"  = help: {line}")
     if failure.trace:
         from cifar_dsl.cli.bugs import report_trace
 

@@ -3,14 +3,17 @@
 import gc
 import importlib
 import io
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cifar_dsl.cli.output import note, print_error
+from cifar_dsl.cli.interruption import Interruption
+from cifar_dsl.cli.output import note, note_text, print_error, print_result
 from cifar_dsl.foundation import limits
+from cifar_dsl.language.diagnostics.render import visible
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 EXIT_WRONG = 1  # an error in a spec, a dataset or a run
 EXIT_USAGE = 2  # an error in the command line
 EXIT_BUG = 101  # a bug of cifar-dsl
-EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 _MOST = 10**15  # the largest value of any limit: as bytes, it can still be requested
 
@@ -98,7 +101,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
     if value:
         from cifar_dsl.foundation.version import __version__
 
-        click.echo(f"{PROGRAM} {__version__}")
+        print_result(f"{PROGRAM} {__version__}")
         ctx.exit()
 
 
@@ -181,8 +184,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # characters that the terminal can't show are escaped
             stream.reconfigure(errors="backslashreplace")
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    interruption = Interruption()
     try:
-        code = group.main(args=argv, prog_name=PROGRAM, standalone_mode=False, obj=argv)
+        with interruption.raised():
+            code = group.main(args=argv, prog_name=PROGRAM, standalone_mode=False, obj=argv)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as request:
         return request.exit_code
@@ -198,9 +203,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         note("interrupted")  # click has already ended the line of ^C
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # `cifar-dsl show x.arch | head`
-        sys.stderr.close()
         return EXIT_WRONG
     except Exception as error:  # noqa: BLE001  # last resort: any other exception is a bug of ours
+        if interruption.happened:  # as an interrupted import may raise
+            note_text("\ninterrupted")
+            return EXIT_INTERRUPTED
+        if print_error(error):  # while the arguments were parsed
+            return EXIT_WRONG
         from cifar_dsl.cli.bugs import report_bug
 
         report_bug(error, argv)
@@ -209,6 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show(error: click.ClickException) -> None:
     """Print click's message, escaped: names of files and options may contain control characters."""
+    vars(error)["message"] = visible(error.message)  # a line of ours; click adds lines of its own
     message = io.StringIO()
     error.show(message)
-    note(message.getvalue().removesuffix("\n"))
+    note_text(message.getvalue().removesuffix("\n"))

@@ -1,35 +1,51 @@
-"""Output of commands: results go to stdout, everything else to stderr."""
+"""All output of commands: results go to stdout, everything else to stderr.
 
+Only this module writes to these streams, and escapes what it writes: texts contain names of files and specs, which may
+contain any character. A test refuses other ways to print.
+"""
+
+import errno
+import json
 import os
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.text import without_middle
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError, grouped, render_full
 from cifar_dsl.language.diagnostics.render import CHECK, visible
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a full or failing disk
 
-def shown(diagnostic: Diagnostic, *, err: bool = False, fixing: str = CHECK) -> str:
-    """A diagnostic as text for stdout or stderr, in the colours and characters that the stream supports.
 
-    `fixing`: see `render_full`.
+def print_result(line: str) -> None:
+    """Print one line of a result on stdout. Raises UserError if stdout can't be written, as on a full disk."""
+    _write(visible(line))
+
+
+def print_text(text: str) -> None:
+    """Print a text of several lines on stdout, such as a spec. Raises UserError like `print_result`."""
+    _write(inert(text))
+
+
+def print_exactly(text: str) -> None:
+    """Print a text on stdout as it is. Only for texts without control characters: formatted specs and our own scripts.
+
+    Raises UserError like `print_result`.
     """
-    stream = sys.stderr if err else sys.stdout
-    return render_full(diagnostic, color=wants_color(stream), encoding=stream.encoding or "ascii", fixing=fixing)
+    _write(text, end="")
 
 
-def wants_color(stream: TextIO) -> bool:
-    """Whether to colour output on `stream`: as `--color` requests, else on a terminal without NO_COLOR."""
-    context = click.get_current_context(silent=True)
-    color = context.find_root().color if context else None
-    return stream.isatty() and not os.environ.get("NO_COLOR") if color is None else color
+def print_heading(text: str) -> None:
+    """Print a line on stdout, bold where colours are wanted. Raises UserError like `print_result`."""
+    _write(click.style(visible(text), bold=True) if wants_color(sys.stdout) else visible(text))
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 error`, `2 errors`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def print_json(data: Any, indent: int | None = None) -> None:
+    """Print data as JSON on stdout. Raises UserError like `print_result`."""
+    _write(json.dumps(data, indent=indent))
 
 
 def loss_text(loss: float, cross_entropy: float | None) -> str:
@@ -38,29 +54,25 @@ def loss_text(loss: float, cross_entropy: float | None) -> str:
     return f"loss {shown}" + (f" (cross-entropy {plain})" if plain not in {"", shown} else "")
 
 
-def print_result(message: str) -> None:
-    """Print a result on stdout, with control characters escaped."""
-    click.echo(inert(message))
+def print_diagnostic(diagnostic: Diagnostic, *, err: bool = False, fixing: str = CHECK) -> None:
+    """Print a diagnostic and an empty line, on stdout or stderr. `fixing`: see `render_full`."""
+    _write(shown(diagnostic, err=err, fixing=fixing) + "\n", err=err)
 
 
-def note(message: str) -> None:
-    """Print a message on stderr, with control characters escaped."""
-    click.echo(inert(message), err=True)
+def note(line: str) -> None:
+    """Print a message of one line on stderr; a very long one is shortened. Does nothing if stderr can't be written."""
+    _write(without_middle(visible(line)), err=True)
+
+
+def note_text(text: str) -> None:
+    """Print a text of several lines on stderr, such as a traceback; see `note`."""
+    for line in text.split("\n"):
+        note(line)
 
 
 def warn(message: str) -> None:
     """Print a warning on stderr."""
     note(f"warning: {message}")
-
-
-def inert(message: str) -> str:
-    """`message` with control characters escaped except line breaks: file names may contain any."""
-    return "\n".join(map(visible, message.split("\n")))
-
-
-def print_diagnostic(diagnostic: Diagnostic, *, err: bool = False) -> None:
-    """Print a diagnostic and an empty line, on stdout or stderr."""
-    click.echo(shown(diagnostic, err=err) + "\n", err=err)
 
 
 def print_error(error: Exception) -> bool:
@@ -71,13 +83,57 @@ def print_error(error: Exception) -> bool:
                 print_diagnostic(diagnostic, err=True)
             note(counted(len(error.diagnostics), "error"))
         case UserError():
-            note(f"error: {visible(error.message)}")
+            note(f"error: {error.message}")
             if error.reason:
-                note(f"  = why: {visible(error.reason)}")
+                note(f"  = why: {error.reason}")
             for line in error.help:
-                note(f"  = help: {visible(line)}")
+                note(f"  = help: {line}")
         case OSError() if error.filename is not None:
-            note(f"error: {visible(str(error.filename))}: {error.strerror}")
+            note(f"error: {os.fsdecode(error.filename)}: {error.strerror}")
+        case OSError() if error.errno in _FULL:  # where a file is written, or click prints a help text
+            note(f"error: {error.strerror}")
         case _:
             return False
     return True
+
+
+def shown(diagnostic: Diagnostic, *, err: bool = False, fixing: str = CHECK) -> str:
+    """A diagnostic as text for stdout or stderr, in the colours and characters that the stream supports.
+
+    `fixing`: see `render_full`.
+    """
+    stream = sys.stderr if err else sys.stdout
+    encoding = stream.encoding if stream else None
+    return render_full(diagnostic, color=wants_color(stream), encoding=encoding or "ascii", fixing=fixing)
+
+
+def wants_color(stream: TextIO | None) -> bool:
+    """Whether to colour output on `stream`: as `--color` requests, else on a terminal without NO_COLOR."""
+    context = click.get_current_context(silent=True)
+    color = context.find_root().color if context else None
+    if color is None:
+        return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
+    return color
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def inert(text: str) -> str:
+    """`text` with control characters escaped, except line breaks."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def _write(text: str, *, err: bool = False, end: str = "\n") -> None:
+    try:
+        click.echo(text + end, err=err, nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if not err:  # an error about stderr could be printed nowhere
+            raise UserError(
+                f"can't write to standard output: {error.strerror or error}",
+                "free some space where it goes, or redirect it elsewhere",
+            ) from error

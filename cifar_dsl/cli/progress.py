@@ -1,6 +1,5 @@
 """Progress of trainings and downloads: live bars on a terminal, occasional lines elsewhere."""
 
-import json
 import math
 import statistics
 import sys
@@ -10,11 +9,10 @@ from types import TracebackType
 from typing import Self
 
 import cattrs
-import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from cifar_dsl.cli.output import loss_text, note
+from cifar_dsl.cli.output import loss_text, note, print_json
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.text import duration
 from cifar_dsl.language.diagnostics.render import visible
@@ -83,7 +81,7 @@ class JobsProgress:
                 self._end_epoch(number, seed, metrics)
             case Note(text=text):
                 if not self._is_quiet:
-                    self._print(visible(text))
+                    self._print(text)
             case TrainingEnded() | TrainingStopped() | TrainingFailed():
                 self._end(number, event)
 
@@ -106,7 +104,7 @@ class JobsProgress:
         job = self._jobs[number]
         if self._as_json:
             fields = {"event": "epoch", "spec": job.spec.name, "seed": seed} | cattrs.unstructure(metrics)
-            click.echo(json.dumps(fields))
+            print_json(fields)
             return
         if not self._shows_lines:
             return
@@ -117,7 +115,7 @@ class JobsProgress:
         left_s = max(0, epochs - metrics.epoch) * mean_s
         last = math.ceil(epochs)  # which may be a partial epoch
         is_only_run = len(self._jobs) == len(job.seeds) == 1
-        label = "" if is_only_run else f"[{number + 1}/{len(self._jobs)}] {visible(job.display_name)} seed {seed}  "
+        label = "" if is_only_run else f"[{number + 1}/{len(self._jobs)}] {job.display_name} seed {seed}  "
         self._print(
             f"{label}epoch {metrics.epoch:>{len(str(last))}}/{last}  "
             f"train loss {metrics.train_loss:.4f}, accuracy {metrics.train_accuracy:.4f}  "
@@ -135,7 +133,7 @@ class JobsProgress:
 
     def _print(self, line: str) -> None:
         if self._bar:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._bar.console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
         else:
             note(line)
 
@@ -175,7 +173,7 @@ class DownloadProgress:
             )
             self._bar.start()
         if what not in self._tasks:
-            self._tasks[what] = self._bar.add_task(what, total=total)
+            self._tasks[what] = self._bar.add_task(visible(what), total=total)
         self._bar.update(self._tasks[what], completed=done, total=total)
 
     def _print_tenth(self, done: int, total: int | None, label: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.user_folders import expanded
 from cifar_dsl.runs import Run
 
 
@@ -21,7 +22,7 @@ def find_data(run: Run, data: str | None) -> Path | None:
     if data is not None and not data.startswith("npz:"):
         raise click.UsageError(f"--data takes npz:PATH, not {data}.")
     location = data.removeprefix("npz:") if data else recorded.path
-    path = Path(location).expanduser() if location else None
+    path = expanded(location) if location else None
     if path is None or not path.is_file():
         problem = f"is not at {path}" if path else "has no recorded path"
         raise RunError(f"the array file of {run.path} {problem}", "pass its path: --data npz:PATH")

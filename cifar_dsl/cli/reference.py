@@ -4,6 +4,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from cifar_dsl.cli.completion_items import word_items
+from cifar_dsl.cli.output import print_text
 from cifar_dsl.language.diagnostics import nearest
 from cifar_dsl.views.reference import entries
 
@@ -22,10 +23,10 @@ def command(name: str | None) -> None:
     sections = entries()
     if name is None:
         for title, section in sections.items():
-            click.echo(f"{title}:\n  {', '.join(section)}\n")
+            print_text(f"{title}:\n  {', '.join(section)}\n")
         return
     matching = [section[name] for section in sections.values() if name in section]
     if not matching:
         near = nearest(name, {known for section in sections.values() for known in section})
         raise click.UsageError(f"There is no entry {name!r}." + (f" Did you mean {near!r}?" if near else ""))
-    click.echo("\n".join(matching).rstrip())
+    print_text("\n".join(matching).rstrip())

@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from cifar_dsl.cli.output import note
+from cifar_dsl.cli.output import note, print_result
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.user_folders import expanded
 from cifar_dsl.training.options import CompareOptions
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def show(comparison: "Comparison") -> None:
     from cifar_dsl.experiments.comparison.tables import as_text
 
     for line in as_text(comparison):
-        click.echo(line)
+        print_result(line)
 
 
 def prepare(out: Path) -> None:
@@ -102,7 +101,6 @@ def _pictures(comparison: "Comparison", data: str | None, data_dir: Path | None)
 
     An array file is read from the path in `data`, else from the path that the runs recorded.
     """
-    from cifar_dsl.foundation.errors import DataError
     from cifar_dsl.training.datasets import load_dataset
     from cifar_dsl.training.datasets.load import cache_path
 
@@ -113,10 +111,10 @@ def _pictures(comparison: "Comparison", data: str | None, data_dir: Path | None)
     try:
         if used.name == "npz":
             location = data.removeprefix("npz:") if data and data.startswith("npz:") else used.path
-            path = Path(location).expanduser() if location else None
+            path = expanded(location) if location else None
         if not (used.name == "shapes" or (path or cache_path(used.name, data_dir)).is_file()):
             return None
         dataset = load_dataset(used.name, path=path, data_dir=data_dir)
-    except (DataError, OSError, RuntimeError, ValueError):  # an untrusted record may name any path
+    except (UserError, OSError, RuntimeError, ValueError):  # an untrusted record may name any path
         return None
     return dataset.x_test if dataset.digest == used.digest else None

@@ -1,6 +1,5 @@
 """`cifar-dsl runs`: list, show, verify and remove runs."""
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import with_option
 from cifar_dsl.cli.confirmation import confirm
 from cifar_dsl.cli.main import EXIT_WRONG
-from cifar_dsl.cli.output import counted, loss_text, note, print_result
+from cifar_dsl.cli.output import counted, loss_text, note, print_json, print_result
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.language.diagnostics.render import visible
@@ -47,7 +46,7 @@ def list_(runs: Path, as_json: bool) -> None:
     """List all runs with their status, and the next epoch of each interrupted run."""
     listed = list(entries(_folder(runs)))
     if as_json:
-        click.echo(json.dumps([_fields(entry) for entry in listed], indent=2))
+        print_json([_fields(entry) for entry in listed], indent=2)
         return
     for line in _table([(entry, entry.state, entry.size()) for entry in listed]):
         print_result(line)
@@ -67,7 +66,7 @@ def show(run: Path, as_json: bool) -> None:
             "result": cattrs.unstructure(entry.result),
             "files": {str(path.relative_to(entry.path)): status.st_size for path, status in entry.files().items()},
         }
-        click.echo(json.dumps(fields, indent=2))
+        print_json(fields, indent=2)
         return
     for line in columns([[visible(cell) for cell in fact] for fact in _facts(entry)]):
         print_result(line)
@@ -86,7 +85,7 @@ def verify(which: tuple[Path, ...], runs: Path, as_json: bool) -> int:
     listed = list(entries(_folder(runs))) if not which else [entry for path in which for entry in _runs_in(path)]
     damage = {entry.path: problems(entry) for entry in listed}
     if as_json:
-        click.echo(json.dumps([_fields(entry) | {"problems": damage[entry.path]} for entry in listed], indent=2))
+        print_json([_fields(entry) | {"problems": damage[entry.path]} for entry in listed], indent=2)
     else:
         for entry in listed:
             print_result(f"{'damaged' if damage[entry.path] else entry.state}  {entry.path}")

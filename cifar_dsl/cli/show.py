@@ -8,7 +8,7 @@ import click
 
 from cifar_dsl.analysis import kept_bytes
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.output import note, print_result
+from cifar_dsl.cli.output import note, print_text
 from cifar_dsl.cli.summary import recipe_lines
 from cifar_dsl.compiler import Analysis, analyze
 from cifar_dsl.foundation.atomic import write_atomically
@@ -75,7 +75,7 @@ def command(
         write_atomically(picture, _drawn(analysis, picture.suffix.lower(), depth))
         note(f"written to {picture}")
     else:
-        print_result(_printed(analysis, *chosen, depth=depth))
+        print_text(_printed(analysis, *chosen, depth=depth))
 
 
 def _printed(analysis: Analysis, form: str = "table", *, depth: int | None) -> str:

@@ -8,7 +8,7 @@ from attrs import evolve
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.compare import Contestant, train_and_compare
-from cifar_dsl.cli.output import counted, note, print_result, shown, warn
+from cifar_dsl.cli.output import counted, note, print_result, print_text, shown, warn
 from cifar_dsl.cli.warnings import print_warnings
 from cifar_dsl.experiments.sweep import Grid, Point, make_grid
 from cifar_dsl.foundation.text import columns, in_short
@@ -108,5 +108,5 @@ def _list(contestants: list[Contestant], options: CompareOptions) -> int:
         choice = choose_device(options.device)
         time = f", {forecast(works, options.runs, choice, *spread(options, choice, len(works), specs))}"
     size = f"{counted(len(contestants), 'spec')} x {counted(options.seeds, 'seed')}"
-    print_result(f"\n{size}; runs: {count - len(works)} exist, {len(works)} to train{time}")
+    print_text(f"\n{size}; runs: {count - len(works)} exist, {len(works)} to train{time}")
     return 0

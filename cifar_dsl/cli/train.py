@@ -1,6 +1,5 @@
 """`cifar-dsl train`: train a spec and save the run."""
 
-import json
 import os
 import statistics
 from pathlib import Path
@@ -12,11 +11,10 @@ from attrs import evolve
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.dry_run import dry_run_of
-from cifar_dsl.cli.output import note, warn
+from cifar_dsl.cli.output import note, print_json, print_result, warn
 from cifar_dsl.cli.warnings import print_chance, print_warnings
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.text import columns, duration, in_short
-from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import SPEC, open_partial, open_run
 from cifar_dsl.training.events import TrainingEnded
 from cifar_dsl.training.options import RUNS, TrainOptions
@@ -110,7 +108,7 @@ def _train(spec: "Spec", options: TrainOptions) -> int:
         cost = spec.graph.cost
         note(f"{spec.name}  {spec.fingerprint}  {cost.parameters:,} parameters, {in_short(cost.macs)} macs")
         images = f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images"
-        note(f"data    {dataset.name}: {visible(dataset.origin)}; {images}")
+        note(f"data    {dataset.name}: {dataset.origin}; {images}")
         note(f"engine  {chosen.engine.name}; {chosen.reason}")
     outcome = train_missing([(spec, dataset)], options)
     if outcome.stop.wanted():
@@ -148,8 +146,8 @@ def _profile(spec: "Spec", options: TrainOptions, trace: Path) -> int:
     rows.append(["all steps of an epoch", duration(profile.epoch_s), ""])
     rows.append(["evaluation", duration(profile.evaluation_s), ""])
     for line in columns(rows, right=frozenset({1, 2})):
-        click.echo(line)
-    click.echo(
+        print_result(line)
+    print_result(
         f"{profile.images_per_s:,.0f} images/s on {choice.name}: "
         + (
             "its peak can't be measured now; other processes use the device"
@@ -209,7 +207,7 @@ def _report(run: "Run", *, as_json: bool) -> int:
             "data": record.data.name,
             "warning": chance.message if chance else None,
         }
-        click.echo(json.dumps(fields))
+        print_json(fields)
         return code
     if result.accuracy is None:
         note(f"{record.spec.name} diverged after {result.epochs:g} epochs: the loss became NaN or infinite")
@@ -223,17 +221,17 @@ def _report(run: "Run", *, as_json: bool) -> int:
     is_known = result.peak_share is not None and result.peak_share <= 1
     more = f", {result.peak_share:.0%} of the device's peak" if is_known else ""
     more += "" if result.energy_j is None else f", {in_short(result.energy_j, 'J')}"
-    click.echo(
+    print_result(
         f"{record.spec.name} on {record.data.name}, seed {record.seed}: accuracy {result.accuracy:.4f}{level} "
         f"after {result.epochs:g} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s{more})"
     )
     if result.best:
         best = result.best
-        click.echo(
+        print_result(
             f"best epoch on the held-out images: {best.epoch}, with accuracy {best.validation_accuracy:.4f} there and "
             f"{best.accuracy:.4f} on the test images"
         )
-    click.echo(f"run: {run.path}")
+    print_result(f"run: {run.path}")
     return code
 
 
@@ -243,7 +241,7 @@ def _report_all(runs: "list[Run]", *, as_json: bool) -> int:
     accuracies = [accuracy for run in runs if (accuracy := run.result().accuracy) is not None]
     if len(accuracies) > 1 and not as_json:
         mean, deviation = statistics.fmean(accuracies), statistics.stdev(accuracies)
-        click.echo(f"{len(accuracies)} seeds: accuracy {mean:.4f} ± {deviation:.4f}")
+        print_result(f"{len(accuracies)} seeds: accuracy {mean:.4f} ± {deviation:.4f}")
     return code
 
 

@@ -3,9 +3,9 @@
 import platform
 import re
 from importlib import metadata
-from pathlib import Path
 
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.user_folders import home_folder
 
 _PACKAGE = "cifar-dsl"
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)[^;]*(;.*extra == ['\"](?P<extra>\w+)['\"])?")
@@ -48,5 +48,5 @@ def versions() -> dict[str, str]:
 
 def without_home(text: str) -> str:
     """`text` with the home folder replaced by ~, since its path contains the user's name."""
-    home = str(Path.home())
+    home = str(home_folder() or "")
     return re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text) if len(home) > 1 else text

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 _NUMBER = re.compile("([0-9]+)")
+_LONGEST = 2000  # characters of a message
 
 
 def columns(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset(), indent: str = "") -> list[str]:
@@ -34,6 +35,14 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def without_middle(text: str) -> str:
+    """`text` without its middle, if it is too long to be read in a message."""
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2
+    return f"{text[:half]} [... {len(text) - 2 * half:,} characters ...] {text[-half:]}"
 
 
 MOST_LISTED = 20  # items of a list in a message

@@ -24,6 +24,11 @@ TRACKERS = "Trackers"
 COMPARISON = "Comparison"
 OTHER = ""
 
+_MOST_THREADS = 1024  # OpenMP crashes if the system can't start as many as torch requests
+_MOST_SEEDS = 10_000
+_MOST_JOBS = 1024
+_LARGEST_SEED = 2**63 - 1 - _MOST_SEEDS  # of a generator of torch
+
 
 @frozen
 class Declaration:
@@ -40,6 +45,7 @@ class Declaration:
     short: str | None = None
     metavar: str | None = None
     minimum: int | None = None
+    maximum: int | None = None
     choices: tuple[str, ...] = ()
     path: Literal["any", "folder"] | None = None
     check: Callable[[str], str | None] | None = None
@@ -53,15 +59,19 @@ def option(help: str, default: Any = None, *, group: str, **more: Any) -> Any:  
     return attrs_field(
         default=default,
         converter=optional(Path) if declaration.path else None,
-        validator=None if declaration.minimum is None else _check_minimum,
+        validator=_check_bounds,
         metadata={Declaration: declaration},
     )
 
 
-def _check_minimum(_options: object, attribute: "Attribute[int | None]", value: int | None) -> None:
-    minimum = declaration_of(attribute).minimum
-    if value is not None and minimum is not None and value < minimum:
-        raise UserError(f"{attribute.name} is {value}, but must be at least {minimum}")
+def _check_bounds(_options: object, attribute: "Attribute[Any]", value: Any) -> None:
+    declared = declaration_of(attribute)
+    if value is None:
+        return
+    if declared.minimum is not None and value < declared.minimum:
+        raise UserError(f"{attribute.name} is {value}, but must be at least {declared.minimum}")
+    if declared.maximum is not None and value > declared.maximum:
+        raise UserError(f"{attribute.name} is {value}, but must be at most {declared.maximum}")
 
 
 def declaration_of(attribute: "Attribute[Any]") -> Declaration:
@@ -92,6 +102,7 @@ class RunOptions:
         "CPU threads, recorded in the run [default: torch's choice, at most the CPUs that this process can use].",
         group=DEVICES,
         minimum=1,
+        maximum=_MOST_THREADS,
     )
     engine: str = option(
         "How to run training steps: `eager`, `graph` (recorded CUDA graphs) or `compile` (eager, with torch.compile). "
@@ -150,15 +161,19 @@ class TrainOptions(RunOptions):
         0,
         group=TARGET,
         minimum=0,
+        maximum=_LARGEST_SEED,
         beside_resume=False,
         train_only=True,
     )
-    seeds: int = option("Number of seeds to train.", 1, group=TARGET, minimum=1, beside_resume=False)
+    seeds: int = option(
+        "Number of seeds to train.", 1, group=TARGET, minimum=1, maximum=_MOST_SEEDS, beside_resume=False
+    )
     jobs: int | None = option(
         "Jobs to run in parallel [default: on CPUs, one single-threaded job per core; on GPUs, one job per GPU, which "
         "trains all seeds of a spec].",
         group=DEVICES,
         minimum=1,
+        maximum=_MOST_JOBS,
         beside_resume=False,
     )
     executor: str = option(

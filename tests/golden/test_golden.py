@@ -106,7 +106,7 @@ def test_what_the_package_is_entered_by_is_there() -> None:
     """The command, the lexer of Pygments, and what `%load_ext cifar_dsl` calls."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     points = [*project["scripts"].values(), *project["entry-points"]["pygments.lexers"].values()]
-    assert points[0] == "cifar_dsl.cli:main"
+    assert points[0] == "cifar_dsl.__main__:run"
     assert all(callable(pkgutil.resolve_name(point)) for point in points)
     assert callable(cifar_dsl.load_ipython_extension)
 

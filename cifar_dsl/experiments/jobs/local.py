@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Sequence
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
@@ -116,7 +117,13 @@ class _WorkerProcess:
     def start(cls, context: multiprocessing.context.SpawnContext, gpu: str | None) -> "_WorkerProcess":
         here, remote = context.Pipe()
         process = context.Process(target=_work, args=(remote, gpu), daemon=True)
-        process.start()
+        resource_tracker.ensure_running()  # here, since its start would unblock the signal
+        # The process inherits that Ctrl-C is blocked, until it can handle it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         remote.close()
         return cls(process, here, gpu)
 
@@ -170,6 +177,7 @@ def _work(connection: Connection, gpu: str | None) -> None:
         signals.append(number)
 
     handle_stop_signals(request_stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     is_orphaned = False
 
     def report(event: Event) -> None:

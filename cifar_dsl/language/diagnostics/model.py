@@ -6,6 +6,7 @@ from attrs import field
 
 from cifar_dsl.foundation.errors import CifarDslError
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import without_middle
 from cifar_dsl.language.diagnostics.codes import known_codes
 from cifar_dsl.language.source import Span
 
@@ -38,6 +39,10 @@ class Fix:
     is_safe: bool = False
 
 
+def _all_without_middle(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(without_middle, texts))
+
+
 @frozen
 class Diagnostic:
     """An error or warning: what and where (`message`, `label`), details (`notes`), how to fix it (`help`, `fixes`).
@@ -46,11 +51,11 @@ class Diagnostic:
     """
 
     code: str = field()
-    message: str
+    message: str = field(converter=without_middle)
     label: Label | None
     secondary: tuple[Label, ...] = ()
-    notes: tuple[str, ...] = ()
-    help: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), converter=_all_without_middle)
+    help: tuple[str, ...] = field(default=(), converter=_all_without_middle)
     fixes: tuple[Fix, ...] = ()
 
     @code.validator

@@ -6,6 +6,7 @@ from pathlib import Path
 from cifar_dsl.compiler import ChosenData, DataShape
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.user_folders import expanded
 from cifar_dsl.language.diagnostics import nearest
 from cifar_dsl.operations.recipe import DATASETS
 from cifar_dsl.training.datasets.dataset import Dataset
@@ -32,7 +33,7 @@ def choose_data(text: str, warn: Callable[[str], None]) -> DataChoice:
     Raises DataError, UserError.
     """
     if text.startswith(_FILE):
-        dataset = load_dataset("npz", path=Path(text.removeprefix(_FILE)).expanduser())
+        dataset = load_dataset("npz", path=expanded(text.removeprefix(_FILE)))
         dataset.report_notes(warn)
         return DataChoice(ChosenData(f'npz("{dataset.digest[:16]}")', dataset.data_shape), dataset)
     if text not in DATASETS or text == "npz":

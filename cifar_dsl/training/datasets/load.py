@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 
-import platformdirs
-
 from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.foundation.user_folders import expanded, user_folder
 from cifar_dsl.training.datasets.catalogue import PUBLISHED
 from cifar_dsl.training.datasets.dataset import Dataset
 from cifar_dsl.training.datasets.progress import Progress
@@ -17,13 +16,22 @@ NAMES = (*PUBLISHED, "shapes", "npz")
 
 
 def data_directory(data_dir: Path | None = None) -> Path:
-    """The folder for downloaded datasets: `data_dir`, else $CIFAR_DSL_DATA, else one in the user's cache."""
+    """The folder for downloaded datasets: `data_dir`, else $CIFAR_DSL_DATA, else one in the user's cache.
+
+    Raises UserError if neither is set and the user has no home folder.
+    """
     if data_dir is not None:
         return data_dir
     configured = os.environ.get("CIFAR_DSL_DATA")
     if configured:
-        return Path(configured).expanduser()
-    return platformdirs.user_cache_path("cifar_dsl") / "data"
+        return expanded(configured)
+    cache = user_folder("cache")
+    if cache is None:
+        raise DataError(
+            "there is no folder for datasets, because this user has no home folder",
+            "choose one with --data-dir or CIFAR_DSL_DATA",
+        )
+    return cache / "data"
 
 
 def cache_path(name: str, data_dir: Path | None = None) -> Path:
