@@ -66,7 +66,7 @@ class LockedError(RunError):
 
 
 class NewerRunError(RunError):
-    """A newer version of cifar_dsl wrote the run, in a format that this one doesn't know. Exit code 1."""
+    """A newer version of cifar_dsl wrote the run, in a format unknown here. Raised by `runs`. Exit code 1."""
 
 
 class SweepError(UserError):

@@ -53,7 +53,7 @@ def test_an_unknown_option_is_a_usage_error(cli, tiny):
 
 
 def test_ctrl_c_ends_with_130(cli, tiny, monkeypatch):
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(check, "inspect", interrupt)
@@ -62,7 +62,7 @@ def test_ctrl_c_ends_with_130(cli, tiny, monkeypatch):
 
 
 def test_a_disk_that_is_full_is_no_bug(cli, tiny, monkeypatch):
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "somewhere")
 
     monkeypatch.setattr(check, "inspect", fail)
@@ -108,7 +108,7 @@ def deep(make_spec):
 def test_a_limit_is_raised_for_one_command(cli, deep):
     assert "cifar-dsl --limit LAYERS=... COMMAND" in cli("check", deep).err + cli("check", deep).out
     assert cli("--limit", "LAYERS=10_001", "check", deep).code == 0
-    assert cli("--limit", "layers=20000", "--limit", "STEPS=1000000", "show", deep).code == 0
+    assert cli("--limit", "layers=20000", "--limit", "STEPS=2000000", "show", deep).code == 0
     assert cli("check", deep).code == 1
 
 

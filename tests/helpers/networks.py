@@ -216,10 +216,12 @@ class Growth:
     def join(self, x: Shape, depth: int) -> Grown:
         """A join whose branches fit."""
         kind = self.draw(st.sampled_from(sorted(JOINS)))
-        branches = [self.body(x, depth - 1, least=1) for _ in range(self.draw(st.integers(1, 3)))]
+        branches = [self.body(x, depth - 1, least=1) for _ in range(self.draw(st.integers(2, 3)))]
         fitting = [b for b in branches if b.shape.extents[1:] == branches[0].shape.extents[1:]]
         if kind != "concat":
             fitting = [b for b in fitting if b.shape == branches[0].shape]
+        if len(fitting) < 2:
+            return Grown(["relu"], x)
         try:
             shape = JOINS[kind]().infer(*(b.shape for b in fitting))
         except MisfitError:

@@ -119,7 +119,8 @@ def test_the_statistics_are_those_of_the_images_that_train(train, pictures):
     run = train()
     trained = load_dataset("npz", path=pictures).x_train
     mean = trained.mean((0, 1, 2)) / 255
-    assert run.record().normalization.mean != pytest.approx(mean, rel=1e-9)  # 20 images are held out
+    assert list(run.record().normalization.mean) != list(mean)  # 20 images are held out
+    # The held-out images are random bytes, too, so the means of the rest are close to those of all.
     assert run.record().normalization.mean == pytest.approx(mean, rel=0.05)
 
 
@@ -198,6 +199,7 @@ def test_rounding_and_an_empty_batch_are_accepted(train, pictures):
     images, labels = images_and_labels(pictures)
     assert network(images[:0]).shape == network(images[:0] / 255).shape == (0, 10)
     scores = network((images / 255 + 2e-4).half())
+    # Float16 may change the order of two scores that are almost equal: of at most one image in 50.
     assert accuracy(scores, labels) == pytest.approx(accuracy(network(images), labels), abs=0.02)
 
 

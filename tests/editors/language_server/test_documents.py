@@ -164,10 +164,10 @@ def test_one_change_is_checked_once(documents: Documents, folder: Path, examined
     assert examined == [path, other, path]
 
 
-def test_a_text_that_does_not_parse_is_not_compiled(documents: Documents, folder: Path, examined: list[Path]) -> None:
-    path = documents.put((folder / "a.arch").as_uri(), "arch a\nmodel {")
-    assert codes(documents, path) == ["E0102"]
-    assert examined == []
+def test_a_text_that_does_not_parse_is_checked_as_far_as_it_can_be_read(documents: Documents, folder: Path) -> None:
+    path = documents.put((folder / "a.arch").as_uri(), "arch a\nparam width = hight\nmodel {")
+    assert sorted(codes(documents, path)) == ["E0102", "E0202"]
+    assert documents.analysis(path) is None
 
 
 def test_the_last_valid_analysis_is_kept(documents: Documents, folder: Path) -> None:
