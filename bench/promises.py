@@ -10,6 +10,7 @@ a function from the share to a description of the measurement, which raises Brok
 
 import argparse
 import json
+import queue
 import re
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from pathlib import Path
 _ROOT = Path(__file__).parents[1]
 sys.path.append(str(_ROOT / "tests"))
 
-from helpers import reliability  # noqa: E402  # shared with the tests
+from helpers import reliability, wire  # noqa: E402  # shared with the tests
 from helpers.bombs import BOMBS, Bomb  # noqa: E402
 from helpers.hostile import write_hostile  # noqa: E402
 from measure import hardware  # noqa: E402
@@ -99,6 +100,14 @@ def _defused(name: str, bomb: Bomb) -> tuple[float, int]:
 
 def _cost(_share: float) -> str:
     return _run(_ROOT / "bench" / "check_cost.py", "--brief")
+
+
+def _editor(share: float) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return wire.survive(Path(folder).resolve(), seed=5, count=_part(5_500, share))
+        except (AssertionError, OSError, queue.Empty) as error:
+            raise BrokenError(f"a server has ended or doesn't answer: {error!r}") from None
 
 
 def _formatter(share: float) -> str:
@@ -200,6 +209,7 @@ PROMISES: dict[str, Callable[[float], str]] = {
     "limits": _tests("tests/promises/slow/test_limits.py"),
     "bombs": _bombs,
     "cost": _cost,
+    "editor": _editor,
     "formatter": _formatter,
     "extends": _tests("tests/promises/test_extends_stays_inside.py"),
     "inert": _tests("tests/promises/test_inert_output.py"),

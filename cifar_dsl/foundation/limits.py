@@ -10,6 +10,8 @@ from contextvars import ContextVar
 
 from attrs import define, evolve, field, fields_dict
 
+from cifar_dsl.foundation import cancellation
+from cifar_dsl.foundation.cancellation import Cancellation, CancelledError
 from cifar_dsl.foundation.records import frozen
 
 
@@ -69,12 +71,15 @@ class Work:
 
     most: int = field(factory=lambda: current().steps)
     done: int = 0
+    _cancellation: Cancellation = field(factory=cancellation.current, init=False)
 
     def charge(self, steps: int) -> None:
-        """Count steps, before they are done. Raises OutOfStepsError if there are too many."""
+        """Count steps, before they are done. Raises OutOfStepsError if there are too many, and CancelledError."""
         self.done += steps
         if self.done > self.most:
             raise OutOfStepsError
+        if self._cancellation.is_requested:
+            raise CancelledError
 
     @property
     def is_used_up(self) -> bool:

@@ -1,13 +1,14 @@
 """Reports the errors and warnings of one file."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from cifar_dsl.compiler import Analysis, ChosenData, Library, examine
 from cifar_dsl.compiler.lints import rules as _rules  # noqa: F401  # registers the lints
 from cifar_dsl.compiler.lints.allowing import without_allowed
 from cifar_dsl.compiler.lints.registry import NETWORK_LINTS, TEXT_LINTS
-from cifar_dsl.foundation import limits
+from cifar_dsl.foundation import cancellation, limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 
@@ -39,12 +40,16 @@ def inspect(
 
 
 def warnings(found: Analysis | Library) -> tuple[Diagnostic, ...]:
-    """The warnings about a file without errors, in the order of its text."""
+    """The warnings about a file without errors, in the order of its text. Raises CancelledError."""
     source = found.source
     items = found.program.own if isinstance(found, Analysis) else tuple(found.blocks.values())
-    given = [diagnostic for lint in TEXT_LINTS for diagnostic in lint(items, found)]
+    lints = [partial(lint, items, found) for lint in TEXT_LINTS]
     if isinstance(found, Analysis):
-        given += [diagnostic for lint in NETWORK_LINTS for diagnostic in lint(found)]
+        lints += [partial(lint, found) for lint in NETWORK_LINTS]
+    given: list[Diagnostic] = []
+    for lint in lints:
+        cancellation.current().raise_if_requested()
+        given += lint()
     own = [diagnostic for diagnostic in given if diagnostic.label and diagnostic.label.span.source is source]
     return tuple(
         sorted(without_allowed(own, source), key=lambda diagnostic: diagnostic.sort_key)[: limits.current().diagnostics]

@@ -63,7 +63,10 @@ class _Resolved:
 
 @define
 class _Cache:
-    """Everything computed for a file; each value is kept with its input, and is recomputed when the input changes."""
+    """Everything computed for a file; each value is kept with its input, and is recomputed when the input changes.
+
+    Several threads use one cache, so a value never changes: it is read once, and replaced as a whole.
+    """
 
     parsed: tuple[Source, Recovered] | None = None
     resolved: _Resolved | None = None
@@ -78,7 +81,8 @@ class _Cache:
 class Documents:
     """Texts by resolved path: the editor's for open documents, the one on disk for other files.
 
-    Results are cached until the text, or a text that it depends on, changes.
+    Results are cached until the text, or a text that it depends on, changes. Without `checks`, no open document is
+    checked on demand: until another thread has checked it, `inspection` is empty and `analysis` the last valid one.
     """
 
     folders: list[Path] = field(factory=list)
@@ -87,7 +91,21 @@ class Documents:
     _uris: dict[Path, str] = field(factory=dict)
     _paths: dict[str, Path] = field(factory=dict)
     _line_ends: dict[Path, str] = field(factory=dict)
+    checks: bool = True
     _caches: dict[Path, _Cache] = field(factory=dict)
+
+    def snapshot(self, *, checks: bool) -> "Documents":
+        """The documents as they are now, for another thread. Both share the cache, so each profits from the other."""
+        return Documents(
+            list(self.folders),
+            self.positions,
+            dict(self.open),
+            dict(self._uris),
+            dict(self._paths),
+            dict(self._line_ends),
+            checks,
+            self._caches,
+        )
 
     # ---- open documents
 
@@ -169,13 +187,14 @@ class Documents:
     def _resolve(self, path: Path) -> _Resolved:
         trees = (self.tree(path), *map(self.tree, self.bases(path)))
         cached = self._cache(path)
-        if cached.resolved is None or any(old is not new for old, new in zip_longest(cached.resolved.trees, trees)):
+        resolved = cached.resolved
+        if resolved is None or any(old is not new for old, new in zip_longest(resolved.trees, trees)):
             inherited = {
                 name: definition for name, (file, definition) in self.global_definitions(path).items() if file != path
             }
             names = resolve_spec(trees[0], inherited, Reporter()) if trees[0] else Names()
-            cached.resolved = _Resolved(trees, names)
-        return cached.resolved
+            resolved = cached.resolved = _Resolved(trees, names)
+        return resolved
 
     def definitions(self, path: Path) -> dict[str, Definition]:
         """The params and blocks that a file defines, by name."""
@@ -210,9 +229,10 @@ class Documents:
 
     def _parse(self, path: Path, source: Source) -> Recovered:
         cached = self._cache(path)
-        if cached.parsed is None or cached.parsed[0] != source:
-            cached.parsed = source, parse_recovering(source)
-        return cached.parsed[1]
+        parsed = cached.parsed
+        if parsed is None or parsed[0] != source:
+            parsed = cached.parsed = source, parse_recovering(source)
+        return parsed[1]
 
     def _cache(self, path: Path) -> _Cache:
         return self._caches.setdefault(path, _Cache())
@@ -222,25 +242,30 @@ class Documents:
     def inspection(self, path: Path) -> Inspection:
         """The errors and warnings of a file."""
         examined = self._examine(path)
+        if examined is None:
+            return Inspection(None, ())
         if examined.result is None:
             return Inspection(None, examined.errors)
         cached = self._cache(path)
-        if cached.inspection is None or cached.inspection[0] is not examined:
-            cached.inspection = examined, Inspection(examined.result, warnings(examined.result))
-        return cached.inspection[1]
+        inspection = cached.inspection
+        if inspection is None or inspection[0] is not examined:
+            inspection = cached.inspection = examined, Inspection(examined.result, warnings(examined.result))
+        return inspection[1]
 
     def analysis(self, path: Path) -> Analysis | None:
         """The analysis of a spec; while it has errors, that of its last valid version."""
-        result = self._examine(path).result
+        examined = self._examine(path)
+        result = examined.result if examined else None
         return result if isinstance(result, Analysis) else self._cache(path).last_valid
 
     def fixed_text(self, path: Path) -> str:
         """The text of a file after all safe fixes."""
         inspection = self.inspection(path)
         cached = self._cache(path)
-        if cached.fixed_text is None or cached.fixed_text[0] is not inspection:
-            cached.fixed_text = inspection, self._fix(path, inspection)
-        return cached.fixed_text[1]
+        fixed_text = cached.fixed_text
+        if fixed_text is None or fixed_text[0] is not inspection:
+            fixed_text = cached.fixed_text = inspection, self._fix(path, inspection)
+        return fixed_text[1]
 
     def _fix(self, path: Path, inspection: Inspection) -> str:
         source = self.source(path)
@@ -257,16 +282,21 @@ class Documents:
             inspection = inspect(path, self.root(path), texts={**self.open, path: text})
         return text
 
-    def _examine(self, path: Path) -> _Examined:
+    def _examine(self, path: Path) -> _Examined | None:
+        """The result of checking a file; None for one that this object doesn't check, and no other has."""
         root, texts, cached = self.root(path), self._texts(path), self._cache(path)
-        if cached.examined is None or (cached.examined.root, cached.examined.texts) != (root, texts):
+        examined = cached.examined
+        if examined is None or (examined.root, examined.texts) != (root, texts):
+            if path in self.open and not self.checks:
+                return None
             try:
-                cached.examined = _Examined(root, texts, examine(path, root, texts=self.open))
+                examined = _Examined(root, texts, examine(path, root, texts=self.open))
             except SpecError as error:
-                cached.examined = _Examined(root, texts, None, error.diagnostics)
-            if isinstance(cached.examined.result, Analysis):
-                cached.last_valid = cached.examined.result
-        return cached.examined
+                examined = _Examined(root, texts, None, error.diagnostics)
+            if isinstance(examined.result, Analysis):
+                cached.last_valid = examined.result
+            cached.examined = examined
+        return examined
 
     def _texts(self, path: Path) -> tuple[tuple[Path, str | None], ...]:
         sources = ((file, self.source(file)) for file in (path, *self.bases(path)))
@@ -278,9 +308,10 @@ class Documents:
         if analysis is None:
             return None
         cached = self._cache(path)
-        if cached.stages is None or cached.stages.analysis is not analysis:
-            cached.stages = Stages(analysis)
-        return cached.stages
+        stages = cached.stages
+        if stages is None or stages.analysis is not analysis:
+            stages = cached.stages = Stages(analysis)
+        return stages
 
     # ---- related files
 

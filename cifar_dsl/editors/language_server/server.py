@@ -1,32 +1,40 @@
 """The server: it handles the editor's messages, publishes diagnostics and calls the capabilities."""
 
-import asyncio
 import logging
+import sys
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from lsprotocol import types
 from pygls.capabilities import get_capability
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
-from pygls.protocol import JsonRPCProtocol
+from pygls.protocol import JsonRPCProtocol, LanguageServerProtocol
 from pygls.uris import uri_scheme
 
 from cifar_dsl.editors.language_server import code_actions, completion, navigation, renaming, symbols
+from cifar_dsl.editors.language_server.checking import Checker
 from cifar_dsl.editors.language_server.diagnostics import SOURCE, diagnostics
 from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.formatting import formatting
 from cifar_dsl.editors.language_server.hover import hover
 from cifar_dsl.editors.language_server.inlay_hints import inlay_hints
+from cifar_dsl.editors.language_server.messages import MessageReader
 from cifar_dsl.editors.language_server.positions import Positions
 from cifar_dsl.editors.language_server.signatures import signature_help
+from cifar_dsl.editors.language_server.threads import in_thread
+from cifar_dsl.foundation.cancellation import CancelledError
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.version import __version__
 
 DEBOUNCE_S = 0.2  # seconds without typing before a text is checked
+PATIENCE_S = 1.0  # how long a request that shows shapes or fixes waits for a running check
+_THREADS = 8  # for requests
 _REQUEST_FAILED = -32803  # of the protocol: the request is valid but can't be fulfilled
+_MOST_CHARACTERS = 200  # of an error in the log
 _WATCHED = "**/*.arch"
 
 _logger = logging.getLogger(__name__)
@@ -46,23 +54,40 @@ class _PositionParams(_DocumentParams, Protocol):
     def position(self) -> types.Position: ...
 
 
+class _SpecProtocol(LanguageServerProtocol):
+    """The protocol, with a response to every request that can't be read."""
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """Convert a message. Raises JsonRpcException."""
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            number = data.get("id")
+            if "method" in data and isinstance(number, int | str):
+                self._send_response(number, error=error.to_response_error())
+            raise
+
+
 class SpecServer(LanguageServer):
-    """A language server for one editor. It handles one message at a time, on one thread."""
+    """A language server for one editor.
+
+    It handles one message at a time, on one thread, which neither parses nor checks a text: other threads do, on
+    snapshots of the documents.
+    """
 
     def __init__(self) -> None:
         # Each change sends the whole text: specs are small, and a full text can't get out of sync.
-        super().__init__("cifar-dsl", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        sync = types.TextDocumentSyncKind.Full
+        super().__init__("cifar-dsl", __version__, text_document_sync_kind=sync, protocol_cls=_SpecProtocol)
         self.documents = Documents()
-        self._unchecked: dict[Path, None] = {}  # a queue without duplicates
-        self._hints_are_stale = False  # in documents that depend on a changed one
-        self._timer: asyncio.TimerHandle | None = None
+        self._threads = ThreadPoolExecutor(_THREADS, "request")
+        self.checker = Checker(self.documents, self._threads, _diagnostics, self._publish, self._refresh_hints)
+        self.hints_are_stale = False  # they were asked for while the text was being checked
 
-    def at(self, params: _PositionParams) -> tuple[Documents, Path, int]:
-        """The arguments of a capability for the position of a request."""
-        path = self.path(params)
-        source = self.documents.source(path)
-        offset = self.documents.positions.offset(source.text, params.position) if source else 0
-        return self.documents, path, offset
+    def start_io(self, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None) -> None:
+        """Serve an editor on standard input and output, until the input ends."""
+        reader: Any = MessageReader(stdin or sys.stdin.buffer, self._report_skipped)
+        super().start_io(reader, stdout)
 
     def path(self, params: _DocumentParams) -> Path:
         """The file of a request."""
@@ -72,50 +97,59 @@ class SpecServer(LanguageServer):
         """Whether the editor has a capability."""
         return bool(get_capability(self.client_capabilities, capability, False))
 
+    async def answer(self, params: _DocumentParams, capability: Callable[[Documents, Path], Any]) -> Any:
+        """The result of a capability for a document, once it has been parsed.
+
+        Raises JsonRpcException if the capability raises UserError.
+        """
+        path = self.path(params)
+        await self.checker.read(path)
+        documents = self.documents.snapshot(checks=False)
+        try:
+            return await in_thread(self._threads, lambda: capability(documents, path))
+        except UserError as error:
+            raise JsonRpcException(error.message, _REQUEST_FAILED) from None
+
     # ---- diagnostics
 
     def update(self, uri: str, *, after_s: float) -> None:
         """Store the text of a document that was opened or changed, and check it and the files that extend it."""
         text = self.workspace.get_text_document(uri).source
-        self.check([self.documents.put(uri, text)], after_s=after_s)
+        self.checker.changed([self.documents.put(uri, text)], after_s=after_s)
 
-    def check(self, paths: Iterable[Path], *, after_s: float) -> None:
-        """Check files, and the open files that extend them, after `after_s` seconds without another change."""
-        for path in paths:
-            dependents = self.documents.dependents(path)
-            self._unchecked |= dict.fromkeys((path, *dependents))
-            self._hints_are_stale |= bool(dependents)
-        self._start_timer(after_s)
-
-    def _start_timer(self, after_s: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(after_s, self._check_next)
-
-    def _check_next(self) -> None:
-        """Check one file; requests that arrived meanwhile are answered before the next one."""
-        self._timer = None
-        if not self._unchecked:
-            return
-        path = next(iter(self._unchecked))
-        del self._unchecked[path]
-        if path in self.documents.open:
-            self._publish(path)
-        if self._unchecked:
-            self._start_timer(0)
-        elif self._hints_are_stale and self.has("workspace.inlay_hint.refresh_support"):
-            self._hints_are_stale = False
-            self.workspace_inlay_hint_refresh(None)
-
-    def _publish(self, path: Path) -> None:
+    def _publish(self, path: Path, found: list[types.Diagnostic]) -> None:
         uri = self.documents.uri(path)
-        try:
-            published = diagnostics(self.documents, path)
-        except Exception as error:  # a bug of ours: publish it, so that no stale diagnostics remain
-            _logger.exception("Checking %s failed", path)
-            published = [_internal_error(error)]
         version = self.workspace.get_text_document(uri).version
-        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, published, version))
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, version))
+
+    def _refresh_hints(self, others_changed: bool) -> None:
+        is_stale = self.hints_are_stale or others_changed
+        if is_stale and self.has("workspace.inlay_hint.refresh_support"):
+            self.workspace_inlay_hint_refresh(None)
+        self.hints_are_stale = False
+
+    # ---- messages that can't be handled
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Report an error: one in reading a message to the editor's log, any other as pygls does."""
+        if source is JsonRpcException:
+            self._report_skipped(f"skipped a message: {str(error)[:_MOST_CHARACTERS] or type(error).__name__}")
+        else:
+            super().report_server_error(error, source)
+
+    def _report_skipped(self, text: str) -> None:
+        _logger.error("%s", text)
+        self.window_log_message(types.LogMessageParams(types.MessageType.Error, text))
+
+
+def _diagnostics(documents: Documents, path: Path) -> list[types.Diagnostic]:
+    try:
+        return diagnostics(documents, path)
+    except CancelledError:
+        raise
+    except Exception as error:  # a bug of ours: publish it, so that no stale diagnostics remain
+        _logger.exception("Checking %s failed", path)
+        return [_internal_error(error)]
 
 
 def _internal_error(error: Exception) -> types.Diagnostic:
@@ -152,16 +186,16 @@ def _did_close(server: SpecServer, params: types.DidCloseTextDocumentParams) -> 
     uri = params.text_document.uri
     path = server.documents.close(uri)
     server.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
-    server.check([path], after_s=0)
+    server.checker.changed([path], after_s=0)
 
 
 def _files_changed(server: SpecServer, _params: types.DidChangeWatchedFilesParams) -> None:
-    server.check(server.documents.open, after_s=DEBOUNCE_S)
+    server.checker.changed(server.documents.open, after_s=DEBOUNCE_S)
 
 
 def _folders_changed(server: SpecServer, _params: types.DidChangeWorkspaceFoldersParams) -> None:
     _set_folders(server, [folder.uri for folder in server.workspace.folders.values()])
-    server.check(server.documents.open, after_s=0)
+    server.checker.changed(server.documents.open, after_s=0)
 
 
 def _set_folders(server: SpecServer, uris: Iterable[str]) -> None:
@@ -173,14 +207,17 @@ def _set_folders(server: SpecServer, uris: Iterable[str]) -> None:
 _Handler = Callable[[SpecServer, Any], Any]
 
 
-def _at_position(capability: Callable[[Documents, Path, int], Any]) -> _Handler:
-    """The handler of a capability for a position; it answers with an error if the capability raises UserError."""
+def _at_position(capability: Callable[[Documents, Path, int], Any], *, needs_check: bool = False) -> _Handler:
+    """The handler of a capability for a position."""
 
-    def handler(server: SpecServer, params: Any) -> Any:
-        try:
-            return capability(*server.at(params))
-        except UserError as error:
-            raise JsonRpcException(error.message, _REQUEST_FAILED) from None
+    def at(params: _PositionParams, documents: Documents, path: Path) -> Any:
+        source = documents.source(path)
+        return capability(documents, path, documents.positions.offset(source.text, params.position) if source else 0)
+
+    async def handler(server: SpecServer, params: Any) -> Any:  # pygls passes the server because of its type
+        if needs_check:
+            await server.checker.wait(server.path(params), PATIENCE_S)
+        return await server.answer(params, partial(at, params))
 
     return handler
 
@@ -188,32 +225,36 @@ def _at_position(capability: Callable[[Documents, Path, int], Any]) -> _Handler:
 def _in_document(capability: Callable[[Documents, Path], Any]) -> _Handler:
     """The handler of a capability for a whole document."""
 
-    def handler(server: SpecServer, params: Any) -> Any:  # pygls passes the server because of its type
-        return capability(server.documents, server.path(params))
+    async def handler(server: SpecServer, params: Any) -> Any:
+        return await server.answer(params, capability)
 
     return handler
 
 
-def _inlay_hints(server: SpecServer, params: types.InlayHintParams) -> list[types.InlayHint]:
-    return inlay_hints(server.documents, server.path(params), params.range)
+async def _inlay_hints(server: SpecServer, params: types.InlayHintParams) -> list[types.InlayHint]:
+    server.hints_are_stale |= not await server.checker.wait(server.path(params), PATIENCE_S)
+    hints: list[types.InlayHint] = await server.answer(params, partial(inlay_hints, wanted=params.range))
+    return hints
 
 
-def _completion(server: SpecServer, params: types.CompletionParams) -> list[types.CompletionItem]:
+async def _completion(server: SpecServer, params: types.CompletionParams) -> Any:
     snippets = server.has("text_document.completion.completion_item.snippet_support")
-    return completion.completions(*server.at(params), snippets=snippets)
+    return await _at_position(partial(completion.completions, snippets=snippets))(server, params)
 
 
-def _references(server: SpecServer, params: types.ReferenceParams) -> list[types.Location]:
+async def _references(server: SpecServer, params: types.ReferenceParams) -> Any:
     include_definitions = params.context.include_declaration
-    return navigation.references(*server.at(params), include_definitions=include_definitions)
+    return await _at_position(partial(navigation.references, include_definitions=include_definitions))(server, params)
 
 
-def _rename(server: SpecServer, params: types.RenameParams) -> Any:
-    return _at_position(partial(renaming.rename, new=params.new_name))(server, params)
+async def _rename(server: SpecServer, params: types.RenameParams) -> Any:
+    return await _at_position(partial(renaming.rename, new=params.new_name))(server, params)
 
 
-def _code_actions(server: SpecServer, params: types.CodeActionParams) -> list[types.CodeAction]:
-    return code_actions.code_actions(server.documents, server.path(params), params.range, params.context.only)
+async def _code_actions(server: SpecServer, params: types.CodeActionParams) -> Any:
+    await server.checker.wait(server.path(params), PATIENCE_S)
+    found = partial(code_actions.code_actions, wanted=params.range, only=params.context.only)
+    return await server.answer(params, found)
 
 
 _HANDLERS: dict[str, tuple[_Handler, Any]] = {
@@ -224,7 +265,7 @@ _HANDLERS: dict[str, tuple[_Handler, Any]] = {
     types.TEXT_DOCUMENT_DID_CLOSE: (_did_close, None),
     types.WORKSPACE_DID_CHANGE_WATCHED_FILES: (_files_changed, None),
     types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: (_folders_changed, None),
-    types.TEXT_DOCUMENT_HOVER: (_at_position(hover), None),
+    types.TEXT_DOCUMENT_HOVER: (_at_position(hover, needs_check=True), None),
     types.TEXT_DOCUMENT_INLAY_HINT: (_inlay_hints, None),
     types.TEXT_DOCUMENT_COMPLETION: (_completion, types.CompletionOptions(trigger_characters=[".", "(", "=", '"'])),
     types.TEXT_DOCUMENT_SIGNATURE_HELP: (_at_position(signature_help), types.SignatureHelpOptions(["(", ","], [")"])),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cifar_dsl.foundation import limits
+from cifar_dsl.foundation import cancellation, limits
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.language.syntax.lalr import Token, Tree
@@ -36,14 +36,16 @@ class Builder:
         self._source = source
 
     def transform(self, tree: Tree) -> Any:
-        """The node of a tree. Raises LiteralError."""
+        """The node of a tree. Raises LiteralError and CancelledError."""
         waiting, postorder = [tree], []
         while waiting:
             tree = waiting.pop()
             postorder.append(tree)
             waiting.extend(child for child in tree.children if type(child) is Tree)
         built: dict[int, Any] = {}
+        cancelling = cancellation.current()
         for tree in reversed(postorder):
+            cancelling.raise_if_requested()
             children = [built.pop(id(child)) if type(child) is Tree else child for child in tree.children]
             built[id(tree)] = getattr(self, tree.rule)(Span(self._source, tree.start, tree.end), children)
         return built[id(tree)]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from cifar_dsl.foundation import cancellation
 from cifar_dsl.language.syntax.lalr import Token
 from cifar_dsl.language.syntax.newlines import NewLineFilter
 from cifar_dsl.language.syntax.tables import terminals
@@ -23,11 +24,12 @@ def lex(text: str) -> Iterator[Token]:
 
 
 def raw_tokens(text: str) -> Iterator[Token]:
-    """The tokens of a text, with all new lines. Raises UnreadableError lazily."""
-    known = terminals()
+    """The tokens of a text, with all new lines. Raises UnreadableError and CancelledError lazily."""
+    known, cancelling = terminals(), cancellation.current()
     texts, ignored = known.texts, known.ignored
     end = 0
     for match in _pattern().finditer(text):
+        cancelling.raise_if_requested()
         start = match.start()
         if start != end:
             raise UnreadableError(end)

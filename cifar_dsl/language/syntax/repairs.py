@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from cifar_dsl.foundation import limits
+from cifar_dsl.foundation import cancellation, limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, Label, nearest, replacement
 from cifar_dsl.language.source import Source, Span
@@ -99,8 +99,10 @@ class RepairingReader:
         return cls(source, tokens, balanced.unclosed, list(balanced.dropped), balanced.dropped, begin, before)
 
     def read(self) -> Tree | None:
-        """Lark's tree of the repaired text, or None if nothing is readable."""
+        """Lark's tree of the repaired text, or None if nothing is readable. Raises CancelledError."""
+        cancelling = cancellation.current()
         while self.place < len(self.tokens) - 1:
+            cancelling.raise_if_requested()
             token = self.tokens[self.place]
             if token.start == token.end:
                 self._report_inserted(token)
