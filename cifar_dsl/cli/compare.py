@@ -1,5 +1,6 @@
 """`cifar-dsl compare`: which tricks actually help, and by how much? `sweep` generates its specs and continues here."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,19 @@ class Contestant:
     changes: tuple[str, ...]
 
 
+@frozen
+class Omission:
+    """A spec or run that can't be compared, with the reason, and the folder that is named only on this machine."""
+
+    text: str
+    folder: Path
+
+    @property
+    def shareable(self) -> str:
+        """The text without the folder."""
+        return self.text if self.folder == Path() else self.text.replace(f"{self.folder}{os.sep}", "")
+
+
 @click.command(name="compare", cls=GroupedCommand)
 @arguments.specs
 @arguments.overrides
@@ -44,13 +58,13 @@ def command(specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | Non
     same data. Prints a table with findings, and writes them to OUT as comparison.md, .csv, .json and .tex (LaTeX), with
     a chart (.png, .svg) and a self-contained report.html.
     """
-    left_out: list[str] = []
+    left_out: list[Omission] = []
     contestants = _load(NamedSpecs(specs, root, descends=False), overrides, options, left_out)
     return train_and_compare(contestants, options, left_out)
 
 
 def _load(
-    named: NamedSpecs, overrides: tuple[str, ...], options: CompareOptions, left_out: list[str]
+    named: NamedSpecs, overrides: tuple[str, ...], options: CompareOptions, left_out: list[Omission]
 ) -> list[Contestant]:
     """The specs that can be trained, for the chosen dataset; prints the errors of the others, which become `left_out`.
 
@@ -64,16 +78,20 @@ def _load(
         note(skipped)
     for unreadable in named.unreadable:
         print_error(unreadable)
-        left_out.append(f"{unreadable.filename}: {unreadable.strerror}")
+        left_out.append(_omission(Path(unreadable.filename), unreadable.strerror or str(unreadable)))
     for item in named.specs:
         try:
             spec = api.load(item.path, root=item.root, overrides=overrides, data=choice)
             spec.analysis.require_recipe()
         except (SpecError, RunError) as error:
-            left_out.append(f"{item.path}: {_why(error)}")
+            left_out.append(_omission(item.path, _why(error)))
         else:
             loaded.append((item.path, spec))
     return [Contestant(spec, spec.name, spec.changes) for spec in _distinct(loaded)]
+
+
+def _omission(path: Path, reason: str) -> Omission:
+    return Omission(f"{path}: {reason}", path.parent)
 
 
 def _distinct(loaded: "Sequence[tuple[Path, Spec]]") -> "list[Spec]":
@@ -114,7 +132,7 @@ def open_data(contestants: Sequence[Contestant], options: CompareOptions) -> "li
 
 
 def _open_those_that_fit(
-    contestants: Sequence[Contestant], options: CompareOptions, left_out: list[str]
+    contestants: Sequence[Contestant], options: CompareOptions, left_out: list[Omission]
 ) -> "list[tuple[Contestant, Dataset]]":
     """Like `open_data`; prints the errors of specs that don't fit their data, which become `left_out`."""
     try:
@@ -125,13 +143,15 @@ def _open_those_that_fit(
             try:
                 open_data([each], options)
             except SpecError as error:
-                left_out.append(f"{each.display_name}: {_why(error)}")
+                left_out.append(Omission(f"{each.display_name}: {_why(error)}", Path()))
             else:
                 fitting.append(each)
         return open_data(fitting, options)
 
 
-def train_and_compare(contestants: Sequence[Contestant], options: CompareOptions, left_out: Sequence[str] = ()) -> int:
+def train_and_compare(
+    contestants: Sequence[Contestant], options: CompareOptions, left_out: Sequence[Omission] = ()
+) -> int:
     """Train what has no run yet, compare all runs, and print and write the results. Returns the exit code.
 
     `left_out` are the specs that can't be compared, each with the reason. They and damaged runs are listed at the end.
@@ -147,12 +167,12 @@ def train_and_compare(contestants: Sequence[Contestant], options: CompareOptions
         code = _train_and_compare(contestants, options, omitted)
     if omitted:
         note("left out of the comparison:")
-        for line in dict.fromkeys(omitted):
+        for line in dict.fromkeys(each.text for each in omitted):
             note(f"  {line}")
     return code or int(bool(omitted))
 
 
-def _train_and_compare(contestants: Sequence[Contestant], options: CompareOptions, left_out: list[str]) -> int:
+def _train_and_compare(contestants: Sequence[Contestant], options: CompareOptions, left_out: list[Omission]) -> int:
     compared: list[tuple[Contestant, str | None]] = [(each, None) for each in contestants]
     code = 0
     if not options.no_train or options.data is not None:
@@ -164,7 +184,9 @@ def _train_and_compare(contestants: Sequence[Contestant], options: CompareOption
             results.prepare(options.out)  # fail now, not after hours of training
             trained = [(each.spec, dataset) for each, dataset in opened]
             display_names = {each.spec.fingerprint: each.display_name for each, _ in reversed(opened)}
-            outcome = train_missing(trained, options, display_names=display_names, left_out=left_out)
+            damaged: list[str] = []
+            outcome = train_missing(trained, options, display_names=display_names, left_out=damaged)
+            left_out += [Omission(message, options.runs) for message in damaged]
             code = outcome.exit_code
             if outcome.stop.wanted():
                 return code
@@ -177,7 +199,7 @@ def _train_and_compare(contestants: Sequence[Contestant], options: CompareOption
 
 
 def _compare(
-    compared: Sequence[tuple[Contestant, str | None]], options: CompareOptions, left_out: list[str]
+    compared: Sequence[tuple[Contestant, str | None]], options: CompareOptions, left_out: list[Omission]
 ) -> "Comparison":
     """Compare the runs whose data has the digest beside their spec; all its runs if that is None.
 
@@ -193,7 +215,7 @@ def _compare(
     entries = []
     for each, digest in compared:
         found = readable_runs(options.runs, each.spec.fingerprint)
-        left_out += [error.message for error in found.errors]
+        left_out += [Omission(error.message, options.runs) for error in found.errors]
         entries.append(
             ComparedSpec(
                 display_name=each.display_name,
@@ -205,4 +227,5 @@ def _compare(
             )
         )
     print_chance(chance for entry in entries for run in entry.runs if (chance := find_chance(run)))
-    return compare(entries, options.baseline, all_pairs=options.pairs)
+    shared = list(dict.fromkeys(each.shareable for each in left_out))
+    return compare(entries, options.baseline, all_pairs=options.pairs, left_out=shared)

@@ -17,7 +17,8 @@ from cifar_dsl.foundation.text import without_middle
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError, grouped, render_full
 from cifar_dsl.language.diagnostics.render import CHECK, visible
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a full or failing disk
+_FULL = {errno.ENOSPC, errno.EDQUOT}  # of a full disk
+_FAILING = {*_FULL, errno.EFBIG, errno.EIO}
 
 
 def print_result(line: str) -> None:
@@ -90,8 +91,10 @@ def print_error(error: Exception) -> bool:
                 note(f"  = help: {line}")
         case OSError() if error.filename is not None:
             note(f"error: {os.fsdecode(error.filename)}: {error.strerror}")
-        case OSError() if error.errno in _FULL:  # where a file is written, or click prints a help text
-            note(f"error: {error.strerror}")
+            if error.errno in _FULL:
+                note("  = help: free some space on that disk, then rerun the command")
+        case OSError() if error.errno in _FAILING:  # of a stream, since those of files have a name: click prints help
+            print_error(_unwritable_output(error))
         case _:
             return False
     return True
@@ -133,7 +136,11 @@ def _write(text: str, *, err: bool = False, end: str = "\n") -> None:
         raise
     except OSError as error:
         if not err:  # an error about stderr could be printed nowhere
-            raise UserError(
-                f"can't write to standard output: {error.strerror or error}",
-                "free some space where it goes, or redirect it elsewhere",
-            ) from error
+            raise _unwritable_output(error) from error
+
+
+def _unwritable_output(error: OSError) -> UserError:
+    return UserError(
+        f"can't write to standard output: {error.strerror or error}",
+        "free some space where it goes, or redirect it elsewhere",
+    )

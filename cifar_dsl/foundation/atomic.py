@@ -8,9 +8,9 @@ from pathlib import Path
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace the content of a file completely or not at all, even if the power fails.
 
-    An existing file keeps its mode. If `path` is a link, its target is written.
+    An existing file keeps its mode. If `path` is a link, its target is written. Raises OSError with a file name.
     """
-    path = path.resolve()
+    given, path = path, path.resolve()
     temporary = path.with_name(path.name + ".tmp")
     try:
         with temporary.open("wb") as file:
@@ -20,9 +20,13 @@ def write_atomically(path: Path, content: bytes) -> None:
         if path.exists():
             shutil.copymode(path, temporary)
         temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        if error.filename is None:  # as of a write on a full disk
+            error.filename = str(given)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 def sync_folder(path: Path) -> None:

@@ -67,7 +67,10 @@ def test_a_disk_that_is_full_is_no_bug(cli, tiny, monkeypatch):
 
     monkeypatch.setattr(check, "inspect", fail)
     outcome = cli("check", tiny)
-    assert (outcome.code, outcome.err) == (1, "error: somewhere: No space left on device\n")
+    assert outcome.code == 1
+    assert outcome.err == (
+        "error: somewhere: No space left on device\n  = help: free some space on that disk, then rerun the command\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["check", "show"])

@@ -21,8 +21,9 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
         monkeypatch.setattr(Path, "replace", fail)
     else:
         monkeypatch.setattr(Path, "open", fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         write_atomically(path, b"new")
+    assert caught.value.filename == str(path)  # which the system leaves out where a write fails
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["file"]

@@ -115,13 +115,17 @@ class Pair:
 
 @frozen
 class Comparison:
-    """Compared specs, the baseline first. All runs used `data`; `pairs` is empty unless requested."""
+    """Compared specs, the baseline first. All runs used `data`; `pairs` is empty unless requested.
+
+    `left_out` names the specs and runs that couldn't be compared, each with the reason, without their folders.
+    """
 
     baseline: str
     data: DataRecord | None
     environments: tuple[Machine, ...]
     rows: tuple[Row, ...]
     pairs: tuple[Pair, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -134,10 +138,16 @@ class Comparison:
         return self.rows[0]
 
 
-def compare(entries: Sequence[ComparedSpec], baseline: str | None = None, *, all_pairs: bool = False) -> Comparison:
+def compare(
+    entries: Sequence[ComparedSpec],
+    baseline: str | None = None,
+    *,
+    all_pairs: bool = False,
+    left_out: Sequence[str] = (),
+) -> Comparison:
     """Compare specs by their runs. Raises RunError if they can't be compared.
 
-    `baseline` defaults to the spec that most others extend, else to the first.
+    `baseline` defaults to the spec that most others extend, else to the first. `left_out`: see `Comparison`.
     """
     records = [run.record() for entry in entries for run in entry.runs]
     data = {record.data.digest: record.data for record in records}
@@ -158,6 +168,7 @@ def compare(entries: Sequence[ComparedSpec], baseline: str | None = None, *, all
         environments=tuple(dict.fromkeys(record.environment for record in records)),
         rows=rows,
         pairs=_pairs(rows) if all_pairs else (),
+        left_out=tuple(left_out),
     )
 
 

@@ -132,7 +132,7 @@ def as_markdown(comparison: Comparison) -> str:
     rows = [[_markdown_cell(column.cell(row)) for column in shown] for row in comparison.rows]
     table = [f"| {' | '.join(cells)} |" for cells in ([column.head for column in shown], rule, *rows)]
     items = [f"- {_markdown_cell(line)}" for line in findings(comparison)]
-    below = [f"{_markdown_cell(note)}  " for note in notes(comparison, shown)]
+    below = [f"{_markdown_cell(note)}  " for note in [*notes(comparison, shown), *omissions(comparison)]]
     return "\n".join([*table, "", *items, *[""] * bool(items), *below]) + "\n"
 
 
@@ -141,7 +141,7 @@ def as_latex(comparison: Comparison) -> str:
     shown = [column for column in full_columns(comparison) if column is not _CHANGE]
     layout = "".join("r" if column.align == "right" else "l" for column in shown)
     lines = [
-        *(f"% {note}" for note in [*findings(comparison), *notes(comparison, shown)]),
+        *(f"% {note}" for note in [*findings(comparison), *notes(comparison, shown), *omissions(comparison)]),
         r"\begin{tabular}{" + layout + "}",
         r"\toprule",
         " & ".join(latex(column.head) for column in shown) + r" \\",
@@ -266,6 +266,11 @@ def notes(comparison: Comparison, shown: Sequence[Column] = ()) -> list[str]:
             f"pairs: Welch's interval for each pair alone; p with Holm's adjustment for all {count} tested pairs"
         )
     return [visible(line) for line in [*lines, *_caution(comparison)]]
+
+
+def omissions(comparison: Comparison) -> list[str]:
+    """A note for each spec or run that couldn't be compared. On a terminal, `compare` lists them after its output."""
+    return [visible(f"left out: {line}") for line in comparison.left_out]
 
 
 def _caution(comparison: Comparison) -> list[str]:

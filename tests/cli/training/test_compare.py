@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import html
 import json
 import re
 import sys
@@ -401,7 +402,7 @@ def test_a_folder_with_specs_only_below_is_a_usage_error_that_names_them(cli, sp
     ],
     ids=["error", "no_recipe", "other_images", "library"],
 )
-def test_a_broken_spec_is_left_out_and_listed(compare, make_spec, text, reason):
+def test_a_broken_spec_is_left_out_and_listed(compare, make_spec, text, reason, tmp_path):
     path = make_spec("broken", text)
     outcome = compare()
     assert outcome.code == 1
@@ -410,6 +411,12 @@ def test_a_broken_spec_is_left_out_and_listed(compare, make_spec, text, reason):
     _, _, listed = outcome.err.partition("left out of the comparison:\n")
     assert listed.startswith(f"  {path}: {reason}")
     assert len(listed.splitlines()) == 1
+    (left_out,) = json.loads((tmp_path / "comparison" / "comparison.json").read_text())["left_out"]
+    assert left_out.startswith(f"broken.arch: {reason}")
+    for name in ("report.html", "comparison.md"):
+        text = html.unescape((tmp_path / "comparison" / name).read_text())
+        assert "left out: broken.arch: " in re.sub(r"<wbr>|\\", "", text)
+        assert str(path.parent) not in text
 
 
 def test_a_comparison_of_broken_specs_only(cli, make_spec, tmp_path):
@@ -437,7 +444,9 @@ def test_a_broken_run_is_left_out_and_listed(compare, tmp_path, name, more):
     _, _, listed = outcome.err.partition("left out of the comparison:\n")
     (line,) = listed.splitlines()
     assert line.startswith(f"  runs/{broken.parent.name}/seed-1/{name}")
-    assert json.loads((tmp_path / "comparison" / "comparison.json").read_text())["rows"][1]["seeds"] == [0]
+    written = json.loads((tmp_path / "comparison" / "comparison.json").read_text())
+    assert written["rows"][1]["seeds"] == [0]
+    assert written["left_out"] == [line.removeprefix("  runs/")]
 
 
 def test_a_run_without_a_result_in_the_place_of_a_complete_one(compare, tmp_path):

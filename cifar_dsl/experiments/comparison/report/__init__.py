@@ -19,7 +19,7 @@ from cifar_dsl.experiments.comparison.efficiency import PRICES
 from cifar_dsl.experiments.comparison.images import Changed, SpecImages
 from cifar_dsl.experiments.comparison.rows import Comparison, Row
 from cifar_dsl.experiments.comparison.sentences import p_text, pair_sentences, points, sentence
-from cifar_dsl.experiments.comparison.tables import as_data, full_columns, notes
+from cifar_dsl.experiments.comparison.tables import as_data, full_columns, notes, omissions
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.language.syntax import print_spec
@@ -66,7 +66,7 @@ def render_report(
         verdict=lambda row: charts.verdict(row, base),
         sentence=lambda row: sentence(row, base),
         pair_sentences=pair_sentences(comparison),
-        notes=notes(comparison, full_columns(comparison)),
+        notes=[*notes(comparison, full_columns(comparison)), *omissions(comparison)],
         power=f"{POWER:.0%}",
         bars=charts.accuracy_bars(comparison),
         forest=charts.difference_forest(comparison),
