@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import fields
 
-from cifar_dsl.compiler import Analysis, Library, analyze, analyze_text, examine
+from cifar_dsl.compiler import Analysis, Library, analyze, examine
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.errors import RunError, SpecWarning, UserError
 from cifar_dsl.foundation.records import frozen
@@ -18,7 +18,7 @@ from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.diagnostics import Diagnostic, render_concise
 from cifar_dsl.language.syntax import print_spec
-from cifar_dsl.runs import Run, SpecIdentity, find_runs, open_run, run_path
+from cifar_dsl.runs import Run, SpecIdentity, check_place, find_runs, open_run, run_path
 from cifar_dsl.training.options import RunOptions, TrainOptions
 
 if TYPE_CHECKING:
@@ -333,7 +333,7 @@ def load_trained(
     from cifar_dsl.training.weights import load_network, load_weights
 
     opened = run if isinstance(run, Run) else open_run(Path(run))
-    analysis = analyze_text(opened.spec_text, str(opened.path / "spec.arch"))
+    analysis = opened.analysis()
     if raw:
         return load_weights(opened, analysis).eval()
     choice = choice_of(data, _warn)
@@ -345,7 +345,7 @@ def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> Ru
     """Find the complete run with this fingerprint and seed, under any name; None if there is none.
 
     With `digest`, the run must have used the dataset with this digest. Raises RunError if the folder for such a run
-    holds a damaged one, or one on another dataset of the same name.
+    holds a damaged one, that of another spec or seed, or one on another dataset of the same name.
     """
     for run in find_runs(runs, spec.fingerprint):
         record = run.record()
@@ -354,6 +354,7 @@ def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> Ru
     place = run_path(runs, spec.identity, seed)
     if place.exists():
         run = open_run(place)
+        check_place(place, run.record())
         run.result()
         raise RunError(
             f"{place} was trained on a different dataset that is also called {run.record().data.name}",

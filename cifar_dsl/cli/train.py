@@ -15,7 +15,7 @@ from cifar_dsl.cli.output import note, print_json, print_result, warn
 from cifar_dsl.cli.warnings import print_chance, print_warnings
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.text import columns, duration, in_short
-from cifar_dsl.runs import SPEC, open_partial, open_run
+from cifar_dsl.runs import open_partial, open_run
 from cifar_dsl.training.events import TrainingEnded
 from cifar_dsl.training.options import RUNS, TrainOptions
 
@@ -168,14 +168,13 @@ def _resume(path: Path, options: TrainOptions, *, verbose: bool) -> int:
     from cifar_dsl.cli.confirmation import confirm_size
     from cifar_dsl.cli.jobs import run_jobs
     from cifar_dsl.cli.recorded_data import find_data
-    from cifar_dsl.compiler import analyze_text
     from cifar_dsl.experiments.jobs.job import load_data
     from cifar_dsl.experiments.trackers import require
     from cifar_dsl.training.provenance import check_data
 
     require(options.log)
     run = open_partial(path)
-    analysis = analyze_text(run.spec_text, str(run.path / SPEC))
+    analysis = run.analysis()
     if verbose:
         _show(analysis)
     confirm_size([analysis], yes=options.yes)

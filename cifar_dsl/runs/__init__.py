@@ -21,7 +21,7 @@ At times there are others beside it:
 """
 
 from cifar_dsl.runs.failures import record_failure
-from cifar_dsl.runs.folder import Run, failed_runs, find_runs, open_partial, open_run, runs_in_place
+from cifar_dsl.runs.folder import Run, check_place, failed_runs, find_runs, open_partial, open_run, runs_in_place
 from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
 from cifar_dsl.runs.places import (
     BEST,
@@ -67,6 +67,7 @@ __all__ = [
     "RunResult",
     "RunWriter",
     "SpecIdentity",
+    "check_place",
     "explain_write_errors",
     "failed_runs",
     "find_runs",

@@ -124,7 +124,7 @@ def entry_of(place: Path, path: Path, *, is_ours: bool = False) -> FoundRun:
     if path.suffix == ".partial":
         return _unfinished(place, run, is_running=not is_ours and is_locked(place))
     try:
-        record, result = run.record(), run.result()
+        record, result = run.record(), run.unverified_result()
         if result.accuracy is not None and not (path / WEIGHTS).is_file():
             raise damaged(path / WEIGHTS)
     except RunError as error:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cifar_dsl.foundation.atomic import sync_folder, write_atomically
+from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.foundation.records import frozen
 
 FOLDER = "checkpoints"
@@ -29,7 +30,8 @@ class Checkpoint:
     def content(self) -> bytes | None:
         """The bytes of the file; None if it can't be read or is damaged."""
         try:
-            content = self.path.read_bytes()
+            with open_regular(self.path) as file:
+                content = file.read()
         except OSError:
             return None
         return content if hashlib.sha256(content).hexdigest() == self.digest else None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cattrs
 
+from cifar_dsl.compiler import Analysis, analyze_text
 from cifar_dsl.foundation.errors import NewerRunError, RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import natural_order
@@ -16,6 +17,7 @@ from cifar_dsl.runs.places import (
     FOLDER,
     METRICS,
     PLACE,
+    PLACE_OF_SPEC,
     RECORD,
     RESULT,
     SPEC,
@@ -33,6 +35,7 @@ from cifar_dsl.runs.records import (
     read_record,
     read_text,
 )
+from cifar_dsl.runs.sums import damage, recorded_digests
 
 
 @frozen
@@ -68,8 +71,33 @@ class Run:
             return False
 
     def result(self) -> RunResult:
-        """The result, written at the end. Raises RunError."""
+        """The result, written at the end, of a run whose small files are those that were written. Raises RunError.
+
+        Everything that uses a result reads it here. Where the run was found by its place, `check_place` holds that it
+        belongs there; `verification` also reads the weights.
+        """
+        record, result = self.record(), self.unverified_result()
+        for error in damage(self.path, recorded_digests(self.path, record, result), weights=False):
+            raise error
+        return result
+
+    def unverified_result(self) -> RunResult:
+        """The result as `result.json` has it, for lists of runs. Raises RunError."""
         return read_record(self.path / RESULT, RunResult)
+
+    def analysis(self) -> Analysis:
+        """The network and recipe of the run's spec, which are those that were trained. Raises RunError, SpecError."""
+        record = self.record()
+        analysis = analyze_text(self.spec_text, str(self.path / SPEC))
+        if analysis.fingerprint != record.spec.fingerprint:
+            raise RunError(
+                f"{self.path / SPEC} is not the spec that was trained: its fingerprint is {analysis.fingerprint}, not "
+                f"{record.spec.fingerprint}",
+                "if `cifar-dsl runs verify` finds no damage, use the version that trained the run: cifar_dsl "
+                f"{record.environment.cifar_dsl}",
+                f"otherwise remove the run's folder, {self.path}, and train the spec again",
+            )
+        return analysis
 
     def failure(self) -> Failure | None:
         """Why the last training failed, or None. Raises RunError."""
@@ -82,7 +110,26 @@ class Run:
         try:
             return [from_json(line, EpochMetrics) for line in read_text(path).splitlines()]
         except (ValueError, cattrs.BaseValidationError) as error:
-            raise damaged(path) from error
+            raise damaged(path, error) from error
+
+
+def check_place(place: Path, record: RunRecord) -> None:
+    """Raise RunError unless the run with this record belongs in `place`.
+
+    Seed and fingerprint decide, not the spec's name: equivalent specs share their runs. Outside of folders named after
+    a fingerprint, a run may lie anywhere.
+    """
+    above = (place if place.parent.name else place.absolute()).parents
+    named = ((folder, match) for folder in above if (match := PLACE_OF_SPEC.fullmatch(folder.name)))
+    for folder, match in named:
+        if (match["fingerprint"], place.name) != (record.spec.fingerprint, f"seed-{record.seed}"):
+            own = folder.parent / record.identity.folder
+            raise RunError(
+                f"{place} holds another run: {record.spec.name} with fingerprint {record.spec.fingerprint} and seed "
+                f"{record.seed}",
+                f"remove it, as {own} exists" if own.exists() else f"move it to {own}, or remove it",
+            )
+        return
 
 
 def open_partial(path: Path) -> Run:
@@ -118,12 +165,14 @@ def open_run(path: Path) -> Run:
 
 
 def find_runs(root: Path, fingerprint: str) -> list[Run]:
-    """The complete runs of a fingerprint below `root` whose record can be read, by seed, then by path."""
+    """The complete, undamaged runs of a fingerprint below `root`, by seed, then by path."""
     seeds: dict[Run, int] = {}
     for run in runs_in_place(root, fingerprint):
-        with suppress(RunError):  # it is damaged, or incomplete
+        with suppress(RunError):  # it is damaged, incomplete, or in the wrong place
+            record = run.record()
+            check_place(run.path, record)
             run.result()
-            seeds[run] = run.record().seed
+            seeds[run] = record.seed
     return sorted(seeds, key=lambda run: (seeds[run], run.path))
 
 
@@ -143,8 +192,8 @@ def failed_runs(root: Path, fingerprint: str) -> list[Run]:
         if not FOLDER.fullmatch(path.parent.name):
             continue
         run = Run(path.parent)
-        with suppress(RunError):  # it has no record, so its seed and dataset are unknown
-            run.record()
+        with suppress(RunError):  # it has no record, so its seed and dataset are unknown, or it is in the wrong place
+            check_place(path.parent.with_suffix(""), run.record())
             runs.append(run)
     return runs
 

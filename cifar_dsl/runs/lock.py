@@ -11,8 +11,10 @@ from attrs import define, field
 from filelock import FileLock, Timeout
 
 from cifar_dsl.foundation.errors import LockedError, StoppedError
+from cifar_dsl.foundation.reading import read_regular
 from cifar_dsl.runs.places import HOLDER, lock_path, partial_path
 
+_LARGEST_HOLDER = 4096  # bytes of the file that names the holder
 _RETRY_S = 0.5
 _GRACE_S = 0.3  # `is_locked` in another process holds the lock for a moment
 
@@ -82,7 +84,7 @@ def is_locked(place: Path) -> bool:
 def holder(place: Path) -> str:
     """The process that trains the run of `place`, in words."""
     try:
-        fields = json.loads((partial_path(place) / HOLDER).read_text(encoding="utf-8"))
+        fields = json.loads(read_regular(partial_path(place) / HOLDER, _LARGEST_HOLDER))
         return f"process {int(fields['process'])} on {fields['host']!s:.100}"
     except (OSError, ValueError, KeyError, TypeError):  # the file is incomplete
         return "another process"

@@ -18,6 +18,7 @@ HOLDER = "process.json"  # the process that trains a partial run
 FAILURE = "failure.json"  # why the training of a partial run failed
 
 PLACE = re.compile(r"seed-\d+")  # the name of a complete run
+PLACE_OF_SPEC = re.compile(r".+-(?P<fingerprint>[0-9a-f]{12})")  # the name of the folder of a spec's runs
 FOLDER = re.compile(rf"{PLACE.pattern}(\.partial|\.replaced|\.removed)?")  # and of folders beside its place
 
 

@@ -18,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cifar_dsl.foundation.atomic import write_atomically
-from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.reading import read_regular
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.runs.records import damaged, unreadable
 
-_LARGEST = 1 << 28  # bytes of an array by the file's header; no test split is larger
+_LARGEST = 1 << 28  # bytes of the file, and of an array by the file's header; no test split is larger
 _ARRAYS = ("labels", "predicted", "truth_probability", "classes")
 # Errors of zipfile and numpy for a damaged file; RuntimeError: a flag claims a password.
 _DAMAGE = (
@@ -83,9 +84,11 @@ def write_predictions(
 def read_predictions(path: Path) -> Predictions | None:
     """Read the file; None if there is none. Raises RunError if it is damaged."""
     try:
-        content = path.read_bytes()
+        content = read_regular(path, _LARGEST)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise unreadable(path, error) from error
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if any(member.file_size > _LARGEST for member in archive.infolist()):
@@ -98,7 +101,7 @@ def read_predictions(path: Path) -> Predictions | None:
         predictions = Predictions(labels, predicted, probability, tuple(map(str, classes)))
         _check(predictions)
     except _DAMAGE as error:
-        raise RunError(f"{path} is damaged", "delete it, or train the spec again", reason=str(error)) from error
+        raise damaged(path) from error
     return predictions
 
 

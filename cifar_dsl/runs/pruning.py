@@ -13,7 +13,7 @@ from cifar_dsl.runs.catalogue import FoundRun, Status, entry_of
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.runs.places import lock_path, partial_path, removed_path
-from cifar_dsl.runs.verification import problems
+from cifar_dsl.runs.verification import damaged_files
 
 _RESUMABLE = {Status.UNFINISHED, Status.FAILED}  # with a damaged checkpoint too: resuming skips it
 
@@ -74,7 +74,7 @@ class Selection:
                 continue
             if entry.status in self.statuses:
                 yield Removal(entry, entry.state)
-            elif Status.DAMAGED in self.statuses and entry.status not in _RESUMABLE and problems(entry):
+            elif Status.DAMAGED in self.statuses and entry.status not in _RESUMABLE and damaged_files(entry):
                 yield Removal(entry, Status.DAMAGED.value)
             elif self.superseded and (paths := tuple(_superseded(entry))):
                 yield Removal(entry, f"{len(paths)} of its checkpoints", paths)

@@ -2,24 +2,47 @@
 
 import errno
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import cattrs
 from attrs import evolve, fields
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from cifar_dsl.foundation.errors import NewerRunError, RunError
+from cifar_dsl.foundation.reading import IrregularFileError, OversizedFileError, read_regular
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Standardization
 from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
 
 SCHEMA = 4  # of run.json; docs/runs.md lists what each one added
 SCHEMA_WITH_SUMS = 3  # runs have SHA256SUMS from this schema on
+_LARGEST = 1 << 26  # bytes of a text file; a line of metrics.jsonl takes about 400
 
 T = TypeVar("T")
+
+
+class _ValueError(ValueError):
+    """A value that no run has. The message says which, for people."""
+
+
+def _require(is_valid: bool, name: str, value: object) -> None:
+    if not is_valid:
+        raise _ValueError(f"{name} is {value!r}")
+
+
+def _require_shares(**values: float | None) -> None:
+    for name, value in values.items():
+        _require(value is None or 0 <= value <= 1, name, value)
+
+
+def _require_amounts(**values: float | None) -> None:
+    """Finite, and not negative."""
+    for name, value in values.items():
+        _require(value is None or 0 <= value < math.inf, name, value)
 
 
 @frozen
@@ -110,6 +133,10 @@ class RunRecord:
     normalization: Standardization | None = None
     classes: tuple[str, ...] = ()
 
+    def __attrs_post_init__(self) -> None:
+        _require(self.seed >= 0, "seed", self.seed)
+        _require(self.schema >= 1, "schema", self.schema)
+
     @property
     def identity(self) -> RunIdentity:
         """The identity of the run."""
@@ -141,6 +168,23 @@ class EpochMetrics:
     test_cross_entropy: float | None = None
     validation_cross_entropy: float | None = None
 
+    def __attrs_post_init__(self) -> None:
+        _require(self.epoch >= 1, "epoch", self.epoch)
+        _require_shares(
+            train_accuracy=self.train_accuracy,
+            test_accuracy=self.test_accuracy,
+            validation_accuracy=self.validation_accuracy,
+        )
+        _require_amounts(
+            train_loss=self.train_loss,
+            test_loss=self.test_loss,
+            validation_loss=self.validation_loss,
+            test_cross_entropy=self.test_cross_entropy,
+            validation_cross_entropy=self.validation_cross_entropy,
+            time_s=self.time_s,
+            evaluation_time_s=self.evaluation_time_s,
+        )
+
 
 @frozen
 class Best:
@@ -154,10 +198,14 @@ class Best:
     accuracy: float
     weights_digest: str
 
+    def __attrs_post_init__(self) -> None:
+        _require(self.epoch >= 1, "epoch", self.epoch)
+        _require_shares(validation_accuracy=self.validation_accuracy, accuracy=self.accuracy)
+
 
 @frozen
 class RunResult:
-    """The result of a run.
+    """The result of a run. Raises ValueError for values that no training has.
 
     `accuracy`, `loss` (the recipe's) and `cross_entropy` are those of the last epoch on the test images; None if
     training diverged. Runs of version 0.1.0 have no `cross_entropy`. `best` is the best epoch on the held-out images,
@@ -183,12 +231,76 @@ class RunResult:
     energy_j: float | None = None
     cross_entropy: float | None = None
 
+    def __attrs_post_init__(self) -> None:
+        for name, value in (("accuracy", self.accuracy), ("loss", self.loss)):
+            _require((value is not None) == (self.status == "finished"), f"the run {self.status}, but {name}", value)
+        _require_shares(accuracy=self.accuracy)
+        _require(self.epochs > 0 or self.status == "diverged", "epochs", self.epochs)
+        _require_amounts(
+            loss=self.loss,
+            cross_entropy=self.cross_entropy,
+            epochs=self.epochs,
+            parameters=self.parameters,
+            macs=self.macs,
+            time_s=self.time_s,
+            images_per_s=self.images_per_s,
+            peak_share=self.peak_share,
+        )
+
+
+def _is_tuple(cls: Any) -> bool:
+    return get_origin(cls) is tuple
+
+
+def _as_tuple(value: Any, cls: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise _ValueError(f"is {value!r:.40}, not a list")
+    item, _ = get_args(cls)  # all are tuple[X, ...]
+    return tuple(_item(each, item, index) for index, each in enumerate(value))
+
+
+def _item(value: Any, cls: type[T], index: int) -> T:
+    try:
+        return _reader.structure(value, cls)
+    except _ValueError as error:
+        raise _ValueError(f"[{index}] {error}") from None
+
+
+def _as_text(value: Any, _: type[str]) -> str:
+    if not isinstance(value, str):
+        raise _ValueError(f"is {value!r:.40}, not a text")
+    return value
+
+
+def _as_integer(value: Any, _: type[int]) -> int:
+    if type(value) is not int:  # a bool is an int
+        raise _ValueError(f"is {value!r:.40}, not an integer")
+    return value
+
+
+def _as_number(value: Any, _: type[float]) -> float:
+    if type(value) not in {int, float}:
+        raise _ValueError(f"is {value!r:.40}, not a number")
+    if not abs(value) < math.inf:
+        raise _ValueError(f"is {value!r}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise _ValueError("is too large") from None
+
+
+# Strict, unlike cattrs's own converter, which makes a number of "0.9" and a list of letters of a text.
+_reader = cattrs.Converter()
+_reader.register_structure_hook(str, _as_text)
+_reader.register_structure_hook(int, _as_integer)
+_reader.register_structure_hook(float, _as_number)
+_reader.register_structure_hook_func(_is_tuple, _as_tuple)
 
 # run.json is flat, in this order since schema 1.
 _SPEC_KEYS = tuple(field.name for field in fields(SpecIdentity))
 _FIRST_KEYS = ("name", "fingerprint", "seed")
 _nested = make_dict_unstructure_fn(RunRecord, cattrs.global_converter)
-_from_nested = make_dict_structure_fn(RunRecord, cattrs.global_converter)
+_from_nested = make_dict_structure_fn(RunRecord, _reader)
 
 
 def _flatten(record: RunRecord) -> dict[str, Any]:
@@ -208,7 +320,7 @@ def _unflatten(flat: dict[str, Any], _: type[RunRecord]) -> RunRecord:
 
 
 cattrs.register_unstructure_hook(RunRecord, _flatten)
-cattrs.register_structure_hook(RunRecord, _unflatten)
+_reader.register_structure_hook(RunRecord, _unflatten)
 
 
 def to_json(record: Any) -> bytes:
@@ -222,14 +334,14 @@ def to_line(record: Any) -> bytes:
 
 
 def from_json(text: str, cls: type[T]) -> T:
-    """The record of a class from its JSON. Raises ValueError, BaseValidationError."""
+    """The record of a class from its JSON; no value is converted. Raises ValueError, BaseValidationError."""
     try:
         fields = json.loads(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
     if not isinstance(fields, dict):
         raise ValueError("not an object")  # noqa: TRY004  # cattrs raises various errors for it
-    return cattrs.structure(fields, cls)
+    return _reader.structure(fields, cls)
 
 
 def read_record(path: Path, cls: type[T]) -> T:
@@ -242,25 +354,54 @@ def read_record(path: Path, cls: type[T]) -> T:
             "update it with `pip install --upgrade cifar-dsl`",
         ) from None
     except (ValueError, cattrs.BaseValidationError) as error:
-        raise damaged(path) from error
+        raise damaged(path, error) from error
 
 
 def read_text(path: Path) -> str:
     """The text of a file. Raises RunError, UnicodeDecodeError."""
-    if path.exists() and not path.is_file():  # reading a pipe would block
-        raise RunError(f"{path} is not a file", "delete the run's folder and train the spec again")
     try:
-        return path.read_text(encoding="utf-8")
+        return read_regular(path, _LARGEST).decode()
     except OSError as error:
-        raise RunError(f"{path} can't be read: {error.strerror}", "train the spec again") from error
+        raise unreadable(path, error) from error
 
 
-def damaged(path: Path) -> RunError:
-    """The error for a damaged file."""
-    return RunError(
-        f"{path} is damaged",
-        f"remove the run's folder, {path.parent}, and train the spec again; `cifar-dsl runs verify` lists all damage",
-    )
+def unreadable(path: Path, error: OSError) -> RunError:
+    """The error for a file of a run that can't be read."""
+    is_odd = isinstance(error, IrregularFileError | OversizedFileError)
+    return RunError(f"{path} can't be read: {'it is ' if is_odd else ''}{error.strerror or error}", _advice(path))
+
+
+def damaged(path: Path, error: Exception | None = None) -> RunError:
+    """The error for a damaged file, with the wrong values that `error` names."""
+    wrong = "; ".join(_wrong_values(error)) if isinstance(error, cattrs.BaseValidationError) else ""
+    return RunError(f"{path} is damaged" + (f": {wrong}" if wrong else ""), _advice(path))
+
+
+def changed(path: Path) -> RunError:
+    """The error for a file that was written with other content."""
+    return RunError(f"{path} is not the file that was written", _advice(path))
+
+
+def _wrong_values(error: cattrs.BaseValidationError) -> Iterator[str]:
+    """Each wrong value with its key: `accuracy is '0.9', not a number`."""
+
+    def described(one: BaseException, _: Any) -> str:
+        return str(one) if isinstance(one, _ValueError) else ""
+
+    for line in cattrs.transform_error(error, format_exception=described):
+        message, _, key = line.rpartition(" @ $")
+        if message:
+            key = key.removeprefix(".")
+            yield f"{key}{_separator(message) if key else ''}{message}"
+
+
+def _separator(message: str) -> str:
+    """Between a key and a message about its value, a part of it, or one of its keys."""
+    return " " if message.startswith("is ") else "" if message.startswith("[") else ": "
+
+
+def _advice(path: Path) -> str:
+    return f"remove the run's folder, {path.parent}, and train the spec again; `cifar-dsl runs verify` lists all damage"
 
 
 @contextmanager

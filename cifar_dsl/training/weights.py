@@ -1,17 +1,19 @@
 """Weights files: writing, loading and evaluating trained weights."""
 
+import hashlib
+
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import nn
 
-from cifar_dsl.compiler import Analysis, analyze_text
+from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.ir import Standardization
 from cifar_dsl.runs import PREDICTIONS, RECORD, Run, RunRecord
 from cifar_dsl.runs.predictions import read_predictions
 from cifar_dsl.runs.records import damaged
-from cifar_dsl.runs.sums import file_digest
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import EvaluationResult, evaluate
@@ -32,9 +34,11 @@ def load_weights(run: Run, analysis: Analysis) -> Body:
     """The trained network of a run. Raises RunError."""
     module = build_module(analysis.graph, analysis.program.name.text, seed=0)
     try:
-        if run.result().weights_digest not in {None, file_digest(run.weights)}:
+        with open_regular(run.weights) as file:
+            content = file.read()
+        if run.result().weights_digest not in {None, hashlib.sha256(content).hexdigest()}:
             raise ValueError("its digest differs from the recorded one")
-        module.load_state_dict(load_file(run.weights))
+        module.load_state_dict(load(content))
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise RunError(f"can't read the weights of {run.path}: {error}", "train the spec again") from error
     return module
@@ -81,14 +85,8 @@ def _unrecorded_classes(run: Run) -> tuple[str, ...]:
 
 def evaluate_run(run: Run, dataset: Dataset, choice: Choice) -> EvaluationResult:
     """Evaluate a run's weights on the test images. Raises RunError, DataError, SpecError."""
-    record = run.record()
     check_data(run, dataset)
-    analysis = analyze_text(run.spec_text, str(run.path / "spec.arch"))
-    if analysis.fingerprint != record.spec.fingerprint:
-        raise RunError(
-            f"the fingerprint of the spec in {run.path} differs from the recorded one",
-            f"evaluate the run with cifar_dsl {record.environment.cifar_dsl}, which trained it",
-        )
+    analysis = run.analysis()
     recipe = analysis.require_recipe()
     splits = load_images(recipe, (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test), choice.device)
     module = load_weights(run, analysis).to(choice.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

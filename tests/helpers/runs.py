@@ -1,12 +1,16 @@
 """Small runs on disk."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from attrs import evolve
 
 from cifar_dsl.runs import (
+    SUMS,
     DataRecord,
     EpochMetrics,
     Machine,
@@ -17,6 +21,7 @@ from cifar_dsl.runs import (
     SpecIdentity,
     run_path,
 )
+from cifar_dsl.runs.sums import file_digest
 
 FINGERPRINT = "0123456789ab"
 EPOCH = EpochMetrics(1, 0.1, 2.0, 0.25, 2.1, 0.2, 1.5, 0.5)
@@ -52,7 +57,7 @@ def interrupted(place: Path, epochs: int = 3, spec: str = "arch mine\n") -> None
     """Leave the partial run of a process that was interrupted after some epochs."""
     writer = RunWriter(place)
     writer.acquire()
-    writer.start(record(), spec)
+    writer.start(record(seed=int(place.name.removeprefix("seed-"))), spec)
     for epoch in range(epochs):
         writer.add_checkpoint(epoch + 2, 0, b"state after epoch %d" % (epoch + 1))
         writer.add_epoch(evolve(EPOCH, epoch=epoch + 1))
@@ -67,7 +72,7 @@ from helpers.runs import record
 from cifar_dsl.runs import RunWriter
 writer = RunWriter(Path(sys.argv[1]))
 writer.acquire()
-writer.start(record(), "arch mine\\n")
+writer.start(record(seed=int(sys.argv[1].rpartition("-")[2])), "arch mine\\n")
 print("begun", flush=True)
 time.sleep(float(sys.argv[3]))
 """
@@ -81,6 +86,20 @@ def holding(place: Path, seconds: float = 60) -> subprocess.Popen[str]:
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
     return process
+
+
+def reseal(run: Path) -> None:
+    """Give the files of a complete run the digests that they have now."""
+    lines = [f"{file_digest(run / name)}  {name}\n" for name in names_below(run) if name != SUMS]
+    (run / SUMS).write_text("".join(lines))
+
+
+def rewrite(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change a JSON file of a complete run as if it had been written so."""
+    fields = json.loads(path.read_text())
+    change(fields)
+    path.write_text(json.dumps(fields))
+    reseal(path.parent)
 
 
 def names_below(path: Path) -> list[str]:

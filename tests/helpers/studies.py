@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from attrs import frozen
+from helpers.runs import reseal
 
 from cifar_dsl import api
 from cifar_dsl.compiler import Analysis
@@ -74,6 +75,7 @@ def make_study(folder: Path, *, seeds: int = 5, specs: Sequence[str] = tuple(_TR
                     truth_probability=np.where(is_right, 0.8, 0.1) + draw.uniform(0, 0.1, IMAGES),
                     classes=CLASSES,
                 )
+                reseal(run.path)
             runs.append(run)
         cost = spec.graph.cost
         entries.append(ComparedSpec(name, spec.identity, cost.parameters, cost.macs, tuple(runs)))
@@ -94,8 +96,11 @@ def _write_run(
         metrics = EpochMetrics(epoch, 1e-3, 1.5 / epoch, level + 0.02, 1.6 / epoch, level, time_s / EPOCHS, 1.0)
         writer.add_epoch(metrics)
     status = "finished" if accuracy else "diverged"
+    loss = 0.8 if accuracy else None
     cost = spec.graph.cost
-    return writer.commit(RunResult(status, accuracy, 0.8, EPOCHS, cost.parameters, cost.macs, time_s, 2000.0))
+    if accuracy:
+        writer.weights.write_bytes(b"weights")
+    return writer.commit(RunResult(status, accuracy, loss, EPOCHS, cost.parameters, cost.macs, time_s, 2000.0))
 
 
 def _pictures(labels: np.ndarray) -> np.ndarray:

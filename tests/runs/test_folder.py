@@ -5,7 +5,7 @@ import shutil
 
 import cattrs
 import pytest
-from helpers.runs import FINGERPRINT, RESULT_OF_RUN, identity, interrupted, record, write
+from helpers.runs import FINGERPRINT, RESULT_OF_RUN, identity, interrupted, record, rewrite, write
 
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs import (
@@ -112,9 +112,7 @@ def test_a_missing_file_is_named(tmp_path, file, read):
 
 def test_results_without_the_digest_of_weights_can_still_be_read(tmp_path):
     run = write(tmp_path)
-    fields = json.loads((run.path / RESULT).read_text())
-    del fields["weights_digest"]
-    (run.path / RESULT).write_text(json.dumps(fields))
+    rewrite(run.path / RESULT, lambda fields: fields.pop("weights_digest"))
     assert run.result() == RESULT_OF_RUN
 
 

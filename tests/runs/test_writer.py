@@ -316,6 +316,7 @@ def test_a_run_interrupted_while_it_moves_to_its_place_is_completed(tmp_path, pl
     writer = RunWriter(place)
     writer.acquire()
     writer.start(record(), "arch mine\n")
+    writer.weights.write_bytes(b"weights")
     rename, renamed = Path.rename, []
 
     def broken(path: Path, target: Path) -> Path:

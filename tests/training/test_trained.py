@@ -1,7 +1,6 @@
 """A trained network takes images as they are stored, and normalizes them as in training."""
 
 import copy
-import json
 import os
 import pickle
 import shutil
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.runs import rewrite
 from helpers.tolerances import SAME_FORMULA
 from safetensors.torch import load_file
 
@@ -74,10 +74,7 @@ def rewritten(train, tmp_path) -> Callable[..., Run]:
     def rewritten(change: Callable[[dict[str, Any]], Any], *overrides: str) -> Run:
         original = train(*overrides).path
         run = Run(Path(shutil.copytree(original, tmp_path / "runs" / original.parent.name / original.name)))
-        path = run.path / "run.json"
-        fields = json.loads(path.read_text())
-        change(fields)
-        path.write_text(json.dumps(fields))
+        rewrite(run.path / "run.json", change)
         return run
 
     return rewritten

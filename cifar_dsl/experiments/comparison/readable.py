@@ -5,13 +5,13 @@ from pathlib import Path
 from attrs import define, field
 
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.runs import PREDICTIONS, Run, failed_runs, runs_in_place
+from cifar_dsl.runs import PREDICTIONS, Run, check_place, failed_runs, runs_in_place
 from cifar_dsl.runs.predictions import read_predictions
 
 
 @define
 class ReadableRuns:
-    """The complete runs by seed, the failed ones, and the error of each run that can't be read."""
+    """The complete runs by seed, the failed ones, and the error of each damaged or misplaced run."""
 
     complete: list[Run] = field(factory=list)
     failed: list[Run] = field(factory=list)
@@ -23,10 +23,10 @@ def readable_runs(root: Path, fingerprint: str) -> ReadableRuns:
     found = ReadableRuns()
     for run in runs_in_place(root, fingerprint):
         try:
+            check_place(run.path, run.record())
             run.result()
             run.metrics()
             read_predictions(run.path / PREDICTIONS)
-            run.record()
         except RunError as error:
             found.errors.append(error)
         else:

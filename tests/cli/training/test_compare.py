@@ -5,10 +5,12 @@ import errno
 import html
 import json
 import re
+import shutil
 import sys
 
 import numpy as np
 import pytest
+from helpers.runs import rewrite
 
 from cifar_dsl import api
 from cifar_dsl.experiments.comparison.images import SHOWN
@@ -198,9 +200,7 @@ def test_the_chart_is_an_svg_and_where_resvg_is_also_a_png(compare, tmp_path, mo
 
 
 def pretend_other_data(record) -> None:
-    fields = json.loads(record.read_text())
-    fields["data"]["digest"] = "0" * 64
-    record.write_text(json.dumps(fields))
+    rewrite(record, lambda fields: fields["data"].update(digest="0" * 64))
 
 
 def test_runs_on_different_data_are_refused_where_none_was_opened(cli, specs, compare, pictures, tmp_path):
@@ -260,9 +260,7 @@ def test_a_spec_keeps_its_name_when_another_appears(cli, make_spec, tiny, pictur
 def test_runs_whose_records_name_an_odd_path_are_compared_without_pictures(compare, cli, specs, pictures, tmp_path):
     compare("-q")
     for record in tmp_path.glob("runs/*/seed-0/run.json"):
-        fields = json.loads(record.read_text())
-        fields["data"]["path"] = "~nosuchuser/x.npz"
-        record.write_text(json.dumps(fields))
+        rewrite(record, lambda fields: fields["data"].update(path="~nosuchuser/x.npz"))
     assert "data:image/png" in (tmp_path / "comparison/report.html").read_text(encoding="utf-8")
     digest = load_dataset("npz", path=pictures).digest[:16]
     assert cli("compare", specs, "--no-train", "--set", f'train.data=npz("{digest}")').code == 0
@@ -447,6 +445,35 @@ def test_a_broken_run_is_left_out_and_listed(compare, tmp_path, name, more):
     written = json.loads((tmp_path / "comparison" / "comparison.json").read_text())
     assert written["rows"][1]["seeds"] == [0]
     assert written["left_out"] == [line.removeprefix("  runs/")]
+
+
+@pytest.mark.parametrize("accuracy", [2.0, float("nan"), -5, "0.9"])
+def test_a_result_that_no_training_has_is_left_out_and_listed(compare, tmp_path, accuracy):
+    assert compare("--seeds", 2).code == 0
+    (broken,) = tmp_path.glob("runs/longer-*/seed-1")
+    rewrite(broken / "result.json", lambda fields: fields.update(accuracy=accuracy))
+    outcome = compare("--no-train")
+    assert outcome.code == 1
+    assert f"  runs/{broken.parent.name}/seed-1/result.json is damaged: accuracy is " in outcome.err
+    assert json.loads((tmp_path / "comparison" / "comparison.json").read_text())["rows"][1]["seeds"] == [0]
+
+
+@pytest.mark.parametrize("more", [(), ("--no-train",)], ids=["train", "no_train"])
+def test_runs_in_the_place_of_others_are_left_out_and_listed(compare, tmp_path, more):
+    assert compare("--seeds", 2).code == 0
+    (longer,), (wider,) = tmp_path.glob("runs/longer-*"), tmp_path.glob("runs/wider-*")
+    shutil.rmtree(longer / "seed-1")
+    shutil.copytree(longer / "seed-0", longer / "seed-1")
+    shutil.rmtree(wider / "seed-0")
+    shutil.copytree(longer / "seed-0", wider / "seed-0")
+    outcome = compare("--seeds", 2, *more)
+    assert outcome.code == 1
+    listed = outcome.err.partition("left out of the comparison:\n")[2].splitlines()
+    assert [line.partition(" holds another run: longer ")[0].strip() for line in listed] == [
+        f"runs/{place.parent.name}/{place.name}" for place in (longer / "seed-1", wider / "seed-0")
+    ]
+    rows = json.loads((tmp_path / "comparison" / "comparison.json").read_text())["rows"]
+    assert [row["seeds"] for row in rows] == [[0, 1], [0], [1]]
 
 
 def test_a_run_without_a_result_in_the_place_of_a_complete_one(compare, tmp_path):

@@ -9,6 +9,7 @@ import signal
 
 import numpy as np
 import pytest
+from helpers.runs import rewrite
 
 from cifar_dsl.cli import jobs
 from cifar_dsl.runs import open_run
@@ -374,12 +375,44 @@ def test_the_origin_recorded_in_a_file_is_no_path(cli, tiny, make_pictures, tmp_
     assert cli("evaluate", ".", "--device", "cpu").code == 0
 
 
+@pytest.mark.parametrize("accuracy", [2.0, float("nan"), -5, "0.9"])
+def test_a_result_that_no_training_has_is_refused(train, tmp_path, accuracy):
+    train()
+    rewrite(the_run(tmp_path).path / "result.json", lambda fields: fields.update(accuracy=accuracy))
+    outcome = train()
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "result.json is damaged: accuracy is " in outcome.err
+
+
+def test_the_run_of_another_seed_is_refused_with_advice_that_works(train, tmp_path):
+    train()
+    place = the_run(tmp_path).path
+    place.rename(place.with_name("seed-1"))
+    outcome = train("--seed", 1)
+    assert (outcome.code, outcome.out) == (1, "")
+    own, other = (f"runs/{place.parent.name}/seed-{seed}" for seed in (0, 1))
+    assert f"{other} holds another run: tiny with fingerprint {place.parent.name[-12:]} and seed 0" in outcome.err
+    assert f"move it to {own}, or remove it" in outcome.err
+    place.with_name("seed-1").rename(place)
+    assert "already trained" in train().err
+    assert train("--seed", 1).code == 0
+
+
+def test_a_changed_spec_is_not_resumed(cli, train, tmp_path, monkeypatch):
+    train()
+    place = the_run(tmp_path).path
+    (place / "result.json").unlink()
+    place = place.rename(place.with_name("seed-0.partial"))
+    (place / "spec.arch").write_text((place / "spec.arch").read_text().replace("relu", "gelu"))
+    outcome = cli("train", "--resume", place, "--device", "cpu")
+    assert outcome.code == 1
+    assert "spec.arch is not the spec that was trained" in outcome.err
+
+
 def test_a_run_without_the_path_of_its_array_file_asks_for_it(cli, train, tmp_path):
     train()
     record = the_run(tmp_path).path / "run.json"
-    fields = json.loads(record.read_text())
-    del fields["data"]["path"]
-    record.write_text(json.dumps(fields))
+    rewrite(record, lambda fields: fields["data"].pop("path"))
     outcome = cli("evaluate", "runs", "--device", "cpu")
     assert (outcome.code, outcome.out) == (1, "")
     assert "--data npz:PATH" in outcome.err

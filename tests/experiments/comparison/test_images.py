@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from attrs import evolve
+from helpers.runs import reseal
 from helpers.tolerances import FLOAT64
 from scipy import stats
 
@@ -107,6 +108,7 @@ def keep():
         write_predictions(
             run.path / PREDICTIONS, labels=labels, predicted=predicted, truth_probability=[0.5] * 4, classes=CLASSES
         )
+        reseal(run.path)
 
     return write
 

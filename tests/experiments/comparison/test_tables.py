@@ -7,6 +7,7 @@ import json
 import cattrs
 import pytest
 from attrs import evolve
+from helpers.runs import reseal
 
 from cifar_dsl.experiments.comparison import Comparison, compare
 from cifar_dsl.experiments.comparison.tables import as_csv, as_json, as_latex, as_markdown, as_text, notes
@@ -154,6 +155,7 @@ def test_the_mean_cross_entropy_is_a_column_where_all_runs_have_one(entry):
         entries.append(entry(name, accuracies=(0.7, 0.8), lineage=(name, "base")))
         for run, value in zip(entries[-1].runs, values, strict=True):
             (run.path / RESULT).write_bytes(to_json(evolve(run.result(), cross_entropy=value)))
+            reseal(run.path)
     comparison = compare(entries)
     assert [row.cross_entropy for row in comparison.rows] == [0.6, None, 0.5]
     markdown = as_markdown(comparison)
