@@ -27,15 +27,21 @@ _FORBIDDEN_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2
 
 def parse_spec(source: Source) -> nodes.Spec:
     """The tree of a whole file. Raises SpecError."""
-    return parsed_within(source, limits.current())
+    parsed = parsed_within(source, limits.current())
+    if isinstance(parsed, nodes.Spec):
+        return parsed
+    raise SpecError(parsed)
 
 
-@lru_cache(maxsize=64)  # many specs of a folder extend the same base
-def parsed_within(source: Source, bounds: Limits) -> nodes.Spec:
-    """The tree of a whole file; `bounds`, the current limits, are part of the cache key. Raises SpecError."""
+@lru_cache(maxsize=64)  # many specs of a folder extend the same base; a text with errors is read again to recover
+def parsed_within(source: Source, bounds: Limits) -> nodes.Spec | tuple[Diagnostic, ...]:
+    """The tree of a whole file, or its errors; `bounds`, the current limits, are part of the cache key."""
     del bounds
-    _check_characters(source)
-    spec: nodes.Spec = _parse(source, START_SPEC)
+    try:
+        _check_characters(source)
+        spec: nodes.Spec = _parse(source, START_SPEC)
+    except SpecError as error:
+        return error.diagnostics
     return spec
 
 
