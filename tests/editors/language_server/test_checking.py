@@ -201,12 +201,13 @@ def test_every_part_of_a_check_can_be_cancelled(text: str) -> None:
             documents.inspection(path)
         return most - countdown.looks
 
-    total = looks(10**9)
-    assert total > 500
+    looks(10**9)  # parses the library, once in a process
+    total = looks(10**9 + 1)
+    assert total > 300
     for most in (0, 1, total // 100, total // 10, total // 3, total // 2, total - 1):
         with pytest.raises(cancellation.CancelledError):
             looks(most)
-    assert looks(10**9 + 1) == total
+    assert looks(10**9 + 2) == total
 
 
 # ---- the server
