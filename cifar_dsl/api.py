@@ -347,11 +347,11 @@ def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> Ru
     With `digest`, the run must have used the dataset with this digest. Raises RunError if the folder for such a run
     holds a damaged one, that of another spec or seed, or one on another dataset of the same name.
     """
-    for run in find_runs(runs, spec.fingerprint):
+    place = run_path(runs, spec.identity, seed)
+    for run in sorted(find_runs(runs, spec.fingerprint), key=lambda run: run.path != place):
         record = run.record()
         if record.seed == seed and digest in {None, record.data.digest}:
             return run
-    place = run_path(runs, spec.identity, seed)
     if place.exists():
         run = open_run(place)
         check_place(place, run.record())

@@ -22,7 +22,7 @@ from cifar_dsl.experiments.trackers import TrackerDispatcher, require
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_short
-from cifar_dsl.runs import record_failure, run_path
+from cifar_dsl.runs import place_of, record_failure
 from cifar_dsl.training.device import Choice, choose_device, memory_bytes, spare_gpus
 from cifar_dsl.training.events import Event, FinalEvent, TrainingEnded, TrainingFailed
 from cifar_dsl.training.options import TrainOptions
@@ -164,7 +164,7 @@ def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | No
     for job, failure in outcome.failures:
         _report_failure(job, failure)
         for seed in job.seeds:
-            place = run_path(job.options.runs, job.spec, seed)
+            place = place_of(job.options.runs, job.identity(seed))
             record_failure(place, job.digest, failure.message, failure.help)
     if stop.wanted():
         with suppress(OSError):  # the terminal is gone

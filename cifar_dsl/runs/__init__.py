@@ -20,6 +20,7 @@ At times there are others beside it:
     seed-<n>.removed/        a run during its removal
 """
 
+from cifar_dsl.runs.claim import claim, place_of
 from cifar_dsl.runs.failures import record_failure
 from cifar_dsl.runs.folder import Run, check_place, failed_runs, find_runs, open_partial, open_run, runs_in_place
 from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
@@ -68,12 +69,14 @@ __all__ = [
     "RunWriter",
     "SpecIdentity",
     "check_place",
+    "claim",
     "explain_write_errors",
     "failed_runs",
     "find_runs",
     "open_partial",
     "open_run",
     "partial_path",
+    "place_of",
     "record_failure",
     "run_path",
     "runs_in_place",

@@ -5,9 +5,10 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from attrs import define, field
+from attrs import Factory, define, field
 from filelock import FileLock, Timeout
 
 from cifar_dsl.foundation.errors import LockedError, StoppedError
@@ -21,16 +22,18 @@ _GRACE_S = 0.3  # `is_locked` in another process holds the lock for a moment
 
 @define
 class RunLock:
-    """The lock of the run in `place`.
+    """The lock of the run in `place`: the file at `path`, which `release` removes if it `is_temporary`.
 
     A file in the partial run names the holder, because an attempt to acquire a lock empties the lock file.
     """
 
     place: Path
+    path: Path = field(default=Factory(lambda self: lock_path(self.place), takes_self=True))
+    is_temporary: bool = False
     _lock: FileLock = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._lock = FileLock(lock_path(self.place), thread_local=False)
+        self._lock = FileLock(self.path, thread_local=False)
 
     def acquire(self, *, wait: bool = False, wants_stop: Callable[[], bool] = lambda: False) -> None:
         """Acquire the lock. Raises LockedError, which names the holder, if another process has it; or `wait` for it.
@@ -38,17 +41,14 @@ class RunLock:
         Raises StoppedError if `wants_stop` returns true during the wait.
         """
         while True:
-            lock_path(self.place).parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 self._lock.acquire(timeout=_GRACE_S, poll_interval=_GRACE_S / 6)
             except FileNotFoundError:  # another process just removed the empty folder
                 continue
             except Timeout:
                 if not wait:
-                    raise LockedError(
-                        f"{self.place} is being trained by {holder(self.place)}",
-                        "wait for it with --wait, or use another folder with --runs",
-                    ) from None
+                    raise locked(self.place) from None
                 if wants_stop():
                     raise StoppedError from None
                 time.sleep(_RETRY_S)
@@ -62,7 +62,17 @@ class RunLock:
 
     def release(self) -> None:
         """Release the lock, if this process has it."""
+        if self.is_temporary and self._lock.is_locked:
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)  # while locked: waiting processes create a new one
         self._lock.release()
+
+
+def locked(place: Path) -> LockedError:
+    """The error for a run that another process trains."""
+    return LockedError(
+        f"{place} is being trained by {holder(place)}", "wait for it with --wait, or use another folder with --runs"
+    )
 
 
 def is_locked(place: Path) -> bool:

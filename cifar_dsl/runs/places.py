@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from cifar_dsl.foundation.spec_files import RUN_RECORD
-from cifar_dsl.runs.identity import SpecIdentity
+from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
 
 SPEC = "spec.arch"
 RECORD = RUN_RECORD
@@ -45,3 +45,8 @@ def removed_path(place: Path) -> Path:
 def lock_path(place: Path) -> Path:
     """The lock file of the run of `place`."""
     return place.with_name(place.name + ".lock")
+
+
+def training_lock_path(root: Path, identity: RunIdentity) -> Path:
+    """The lock file of a training, whose run may have several names; it exists only while it is locked."""
+    return root / f".{identity.spec.fingerprint}-seed-{identity.seed}.lock"

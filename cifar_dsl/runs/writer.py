@@ -9,7 +9,7 @@ from attrs import define, evolve, field
 
 from cifar_dsl.foundation.atomic import sync_folder, write_atomically
 from cifar_dsl.runs.checkpoints import FOLDER, Checkpoint, checkpoints, write_checkpoint
-from cifar_dsl.runs.folder import Run, restore
+from cifar_dsl.runs.folder import Run, find_runs, restore
 from cifar_dsl.runs.identity import RunIdentity
 from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.runs.places import (
@@ -45,11 +45,12 @@ class RunWriter:
 
     All methods raise RunError if the disk is full or fails; existing files stay intact. `keep` is the number of
     checkpoints to keep during training. `environment` is this process's; `record` holds that of the process that
-    started the run.
+    started the run. `training_lock` is another lock to release at the end.
     """
 
     path: Path
     keep: int = 2
+    training_lock: RunLock | None = None
     environment: Machine = field(init=False)
     record: RunRecord = field(init=False)
     _lock: RunLock = field(init=False)
@@ -94,9 +95,12 @@ class RunWriter:
                 raise
 
     def find_complete(self, identity: RunIdentity) -> Run | None:
-        """The complete run of the same training in `path`, or None. Raises NewerRunError."""
+        """The complete run of the same training in `path`, or else of another name. Raises NewerRunError."""
         run = Run(self.path)
-        return run if (self.path / RESULT).is_file() and run.is_of(identity) else None
+        if (self.path / RESULT).is_file() and run.is_of(identity):
+            return run
+        others = find_runs(self.path.parent.parent, identity.spec.fingerprint)
+        return next((other for other in others if other.is_of(identity)), None)
 
     def start(self, record: RunRecord, spec_text: str, *, restart: bool = False) -> bool:
         """Start the acquired run. Returns whether a partial run exists; then `saved_checkpoints` has its checkpoints.
@@ -110,6 +114,7 @@ class RunWriter:
                 self.record = _updated(Run(self.partial).record(), record)
                 self._lock.record_holder()
                 (self.partial / FAILURE).unlink(missing_ok=True)
+                write_atomically(self.partial / SPEC, spec_text.encode())  # it may have another name, or be damaged
                 for temporary in self.partial.rglob("*.tmp"):  # of a process that was killed while it wrote
                     temporary.unlink()
                 return True
@@ -176,6 +181,8 @@ class RunWriter:
     def close(self) -> None:
         """Release the lock, whether the run is complete or not."""
         self._lock.release()
+        if self.training_lock:
+            self.training_lock.release()
 
 
 def _updated(old: RunRecord, new: RunRecord) -> RunRecord:

@@ -13,7 +13,7 @@ from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.syntax import print_spec
-from cifar_dsl.runs import Run, RunIdentity, RunRecord, RunWriter, SpecIdentity, run_path
+from cifar_dsl.runs import Run, RunIdentity, RunRecord, RunWriter, SpecIdentity, claim
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.energy import start_meter
@@ -64,10 +64,17 @@ def train_runs(
         complete: dict[int, Run] = {}
         missing: dict[int, RunWriter] = {}
         for seed in seeds:
-            writer = RunWriter(run_path(options.runs, spec, seed), keep=options.keep_last)
-            writer.acquire(wait=options.wait, wants_stop=wants_stop)
+            identity = RunIdentity(spec, seed, dataset.digest)
+            writer = claim(
+                options.runs,
+                identity,
+                keep=options.keep_last,
+                restart=options.restart,
+                wait=options.wait,
+                wants_stop=wants_stop,
+            )
             stack.callback(writer.close)
-            run = None if options.retrain else writer.find_complete(RunIdentity(spec, seed, dataset.digest))
+            run = None if options.retrain else writer.find_complete(identity)
             if run:
                 complete[seed] = run
             else:

@@ -29,7 +29,7 @@ from attrs import define, evolve, field
 from cifar_dsl.experiments.jobs.job import Job, run_job
 from cifar_dsl.foundation.errors import LockedError, UserError
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.runs import RESULT, RunResult, RunWriter, run_path
+from cifar_dsl.runs import RESULT, RunResult, RunWriter, claim, run_path
 from cifar_dsl.runs.records import from_json
 from cifar_dsl.runs.transfer import FolderDelta, Stamps, apply_delta, take_delta
 from cifar_dsl.training.datasets import Dataset
@@ -131,11 +131,13 @@ class RemoteRuns:
         """
         try:
             for seed in self.job.seeds:
-                writer = _writer(self.job, seed)
-                writer.acquire()
-                self._writers[seed] = writer
-            if not self.job.options.retrain and all(map(self._is_complete, self._writers)):
-                return self._ended()
+                options = self.job.options
+                self._writers[seed] = claim(
+                    options.runs, self.job.identity(seed), keep=options.keep_last, restart=options.restart
+                )
+            complete = {seed: writer.find_complete(self.job.identity(seed)) for seed, writer in self._writers.items()}
+            if not self.job.options.retrain and all(complete.values()):
+                return TrainingEnded(tuple(str(run.path) for run in complete.values() if run))
             for writer in self._writers.values():
                 writer.record_holder()
         except UserError as error:
@@ -168,9 +170,6 @@ class RemoteRuns:
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
-
-    def _is_complete(self, seed: int) -> bool:
-        return self._writers[seed].find_complete(self.job.identity(seed)) is not None
 
     def _ended(self) -> TrainingEnded:
         return TrainingEnded(tuple(str(self._writers[seed].path) for seed in self.job.seeds))

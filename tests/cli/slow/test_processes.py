@@ -57,6 +57,15 @@ def begin(arguments: list[str], tmp_path: Path) -> Iterator[Callable[..., Proces
         process.stderr.close()
 
 
+def test_two_names_of_one_spec_are_one_training(begin, cli, arguments, tiny, make_spec, tmp_path):
+    first = begin()
+    twin = make_spec("twin", tiny.read_text().replace("arch tiny", "arch twin"))
+    outcome = cli("train", twin, *arguments[2:])
+    assert outcome.code == 1
+    assert f"is being trained by process {first.pid} on" in outcome.err
+    assert len(list(tmp_path.glob("runs/*/seed-0.partial"))) == 1
+
+
 @pytest.fixture
 def stopping(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings in this process are stopped in their first step."""

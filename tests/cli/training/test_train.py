@@ -398,6 +398,18 @@ def test_the_run_of_another_seed_is_refused_with_advice_that_works(train, tmp_pa
     assert train("--seed", 1).code == 0
 
 
+def test_an_interrupted_run_is_resumed_under_the_other_name(train, cli, tiny, make_spec, pictures, tmp_path):
+    train()
+    place = the_run(tmp_path).path
+    (place / "result.json").unlink()
+    place.rename(place.with_name("seed-0.partial"))
+    twin = make_spec("twin", tiny.read_text().replace("arch tiny", "arch twin"))
+    outcome = cli("train", twin, "--data", f"npz:{pictures}", "--device", "cpu", "--threads", 1)
+    assert outcome.code == 0
+    assert the_run(tmp_path).path == place
+    assert outcome.out.splitlines()[-1] == f"run: {place.relative_to(tmp_path)}"
+
+
 def test_a_changed_spec_is_not_resumed(cli, train, tmp_path, monkeypatch):
     train()
     place = the_run(tmp_path).path
