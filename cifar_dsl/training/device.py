@@ -12,7 +12,7 @@ import torch
 from cifar_dsl.analysis import available_bytes, usable_cpus
 from cifar_dsl.foundation.errors import DeviceError
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.training.precision import type_of
+from cifar_dsl.training.precision import type_of, why_slow
 
 _ADVICE = "use `--device auto` to pick the best available device"
 
@@ -133,11 +133,12 @@ def _peak_macs_per_s(device: torch.device, precision: str, _threads: int) -> flo
     def random(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=generator, device=device).to(type_of(precision))
 
-    extent = 4096 if device.type == "cuda" else 1024
+    is_slow = why_slow(precision, device) is not None  # then small operations show it, and large ones take minutes
+    extent = 4096 if device.type == "cuda" else 128 if is_slow else 1024
     left, right = random(extent, extent), random(extent, extent)
     peak = extent**3 / _best_s(device, lambda: torch.mm(left, right))
     if device.type == "cpu":
-        images, channels, size = 32, 128, 16
+        images, channels, size = 1 if is_slow else 32, 128, 16
         inputs = random(images, channels, size, size).to(memory_format=torch.channels_last)
         weight = random(channels, channels, 3, 3).to(memory_format=torch.channels_last)
         macs = images * size**2 * channels**2 * 9

@@ -27,7 +27,7 @@ SPEC = """
 arch reader
 input 3x32x32
 model {
-    conv(8, 3, stride=2) -> bn -> relu
+    conv(8, 3, stride=2, bias=false) -> bn -> relu
     conv(8, 3, stride=2) -> relu as classes
     flatten -> dense(10)
 }

@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers.runs import rewrite
+from helpers.runs import reseal, rewrite
 
 from cifar_dsl import api
 from cifar_dsl.experiments.comparison.images import SHOWN
@@ -351,6 +351,7 @@ def test_the_report_shows_the_images_of_the_data_where_they_are_at_hand(compare,
             truth_probability=np.full(len(dataset.y_test), 0.5),
             classes=dataset.classes,
         )
+        reseal(run)
     report = tmp_path / "comparison" / "report.html"
     compare("--no-chart", "--no-train")
     assert f"fixes {len(dataset.y_test)} and breaks 0 of {len(dataset.y_test)} images" in report.read_text()

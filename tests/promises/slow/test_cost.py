@@ -44,38 +44,3 @@ def test_no_mutant_costs_more_than_it_charges(tmp_path: Path) -> None:
     fuzzer.run(40)
     for one in fuzzer.pool:
         assert one.price < _CALLS_OF_A_STEP, one.input
-
-
-@pytest.mark.parametrize(
-    ("before", "stages"),
-    [
-        ("param x = [1, 2, 3]\n", "repeat 300000 { let k = sum(x) }"),
-        ('block b(x) { }\nparam x = "aaaaaaaaaaaaaaaaaaaaaaaa"\n', "repeat 60000 { b(x) }"),
-        ("", "repeat 700 { repeat 700 { repeat 700 { } } }"),
-        ("param n = 90000\nblock b() { if 1 == 2 { relu } }\n", "repeat n { b }"),
-    ],
-)
-def test_the_message_names_the_loop(tmp_path: Path, before: str, stages: str) -> None:
-    path = tmp_path / "loop.arch"
-    path.write_text(f"arch a\ninput 3x8x8\n{before}model {{\n{stages}\n}}\n", encoding="utf-8")
-    with limits.raising(steps=50_000):
-        (found,) = inspect(path).diagnostics
-    assert found.code == "E0211"
-    assert found.message == "a check can take at most 50,000 steps"
-    assert any(label.text == "in this loop" for label in (found.label, *found.secondary) if label)
-    assert "--limit STEPS=" in found.help[-1]
-
-
-def test_the_remedy_of_the_message_works(tmp_path: Path) -> None:
-    path = tmp_path / "loop.arch"
-    path.write_text("arch a\ninput 3x8x8\nmodel { repeat 900 { } }\n", encoding="utf-8")
-    with limits.raising(steps=1_000):
-        assert {one.code for one in inspect(path).diagnostics} == {"E0211"}
-    with limits.raising(steps=3_000):
-        assert inspect(path).found
-
-
-def test_an_error_before_the_limit_is_shown_alone(tmp_path: Path) -> None:
-    path = tmp_path / "error.arch"
-    path.write_text("arch a\ninput 3x8x8\nparam p = 1 + x\nmodel { repeat 999999 { } }\n", encoding="utf-8")
-    assert [one.code for one in inspect(path).diagnostics] == ["E0202"]
