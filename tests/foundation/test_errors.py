@@ -16,6 +16,7 @@ PACKAGE = Path(errors.__file__).parents[1]
 
 # They steer work inside their room and never leave it.
 INTERNAL = {
+    "CancelledError",
     "CheckpointError",
     "EvaluationFailed",
     "FractionError",

@@ -59,18 +59,19 @@ class MessageReader:
         skipped = 0
         while True:
             found = _LENGTH.search(self._bytes)
+            end = self._bytes.find(_END, found.end() - 2) if found else -1
             if found is None:
                 skipped += self._shorten()
-            elif (end := self._bytes.find(_END, found.end() - 2)) >= 0:
+            elif (end if end >= 0 else len(self._bytes)) - found.start() > _MOST_HEADER_BYTES:
+                skipped += self._skip(found.start()) + found.end() - found.start()
+                del self._bytes[: found.end() - found.start()]
+                continue
+            elif end >= 0:
                 skipped += self._skip(found.start())
                 length = [int(line[1]) for line in _LENGTH.finditer(self._bytes, 0, end - found.start() + 2)][-1]
                 del self._bytes[: end - found.start() + len(_END)]
                 self._report_skipped(skipped)
                 return length
-            elif len(self._bytes) - found.start() > _MOST_HEADER_BYTES:
-                skipped += self._skip(found.start()) + found.end() - found.start()
-                del self._bytes[: found.end() - found.start()]
-                continue
             if not self._fill():
                 self._report_skipped(skipped + len(self._bytes))
                 return None

@@ -90,6 +90,13 @@ def test_headers_as_the_protocol_allows_them(header: str) -> None:
     assert read(framed(GOOD[1], header) + framed(GOOD[2])) == ([GOOD[1], GOOD[2]], [])
 
 
+@pytest.mark.parametrize("sizes", [[], [100] * 200, [10_000]])
+def test_a_header_that_does_not_end_is_reported_however_its_bytes_arrive(sizes: list[int]) -> None:
+    bodies, reports = read(BAD["a header that doesn't end"] + framed(GOOD[0]), sizes)
+    assert bodies == [GOOD[0]]
+    assert len(reports) == 1
+
+
 def test_reports_say_what_was_skipped() -> None:
     assert read(b"abc" + framed(GOOD[0]))[1] == [
         "skipped 3 bytes that are no message: each needs a header `Content-Length: N`"
