@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,10 @@ NEEDS_TORCH = (
 # Each worker of `pytest -n` has a core: more threads of torch would only wait for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
+
+# nohup ignores SIGHUP, and a training that is started with it ignored leaves it so.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # What is skipped with the extra `test` installed, on some system or other. With CIFAR_DSL_TEST_SKIPS=expected, as in
 # `.ci/run`, any other skip fails: a test that never runs protects nothing.

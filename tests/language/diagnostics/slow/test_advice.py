@@ -19,9 +19,9 @@ from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.language.diagnostics import Diagnostic
 from cifar_dsl.language.source import Source
 
-CASES = Path(__file__).with_name("cases")
-STAGES = Path(__file__).with_name("stages.txt")
-MISTAKES = Path(__file__).parents[3] / "bench" / "mistakes.py"
+CASES = Path(__file__).parents[1] / "cases"
+STAGES = Path(__file__).parents[1] / "stages.txt"
+MISTAKES = Path(__file__).parents[4] / "bench" / "mistakes.py"
 STEPS = 4
 
 
