@@ -13,7 +13,7 @@ arch learner
 input 3x32x32
 
 model {
-    for c in [16, 32, 32] { conv(c, 3) -> bn -> relu -> maxpool(2) }
+    for c in [16, 32, 32] { conv(c, 3, pad=1, bias=false) -> bn -> relu -> maxpool(2) }
     flatten
     dense(64) -> relu -> dense(10)
 }
