@@ -2,6 +2,6 @@
 
 from cifar_dsl.analysis.activation_trace import kept_bytes
 from cifar_dsl.analysis.estimate import EVALUATION_BATCH, estimate
-from cifar_dsl.analysis.machine import available_bytes, usable_cpus, wait_passively
+from cifar_dsl.analysis.machine import available_bytes, spin_briefly, usable_cpus
 
-__all__ = ["EVALUATION_BATCH", "available_bytes", "estimate", "kept_bytes", "usable_cpus", "wait_passively"]
+__all__ = ["EVALUATION_BATCH", "available_bytes", "estimate", "kept_bytes", "spin_briefly", "usable_cpus"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _ROOT = Path("/")
+_SPINS = "10000"  # of libgomp, whose default is 300,000
 
 
 def available_bytes(root: Path = _ROOT) -> int | None:
@@ -34,14 +35,14 @@ def usable_cpus(root: Path = _ROOT) -> int:
     return max(1, min([cpus, *map(math.ceil, quotas)]))
 
 
-def wait_passively() -> None:
-    """Make threads that wait for others sleep, instead of spinning. Has an effect only before torch is imported.
+def spin_briefly() -> None:
+    """Make threads that wait for others sleep after a short spin. Has an effect only before torch is imported.
 
     On a busy machine, a spinning thread takes the CPU from the one that it waits for. `bench/waiting.py` measures both.
     OMP_WAIT_POLICY and GOMP_SPINCOUNT, if set, win.
     """
-    if "GOMP_SPINCOUNT" not in os.environ:
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
 
 
 def _control_groups(root: Path, controller: str) -> Iterator[Path]:
