@@ -4,9 +4,9 @@
     python bench/waiting.py specs/wider.arch --threads 4
 
 Claims: it makes a step at most 3 % slower on an idle machine, and faster while another process computes on each core.
-The sides are the default of `training` (`analysis.spin_briefly`) and that of OpenMP, which spins. Each side is a
-process; rounds are interleaved, as in bench/cpu_training.py. Run it on an otherwise idle machine. Exits with 1 if a
-claim doesn't hold.
+The sides are the default of `training` (`analysis.spin_briefly`), that of OpenMP, which spins, and sleeping at once.
+Each side is a process; rounds are interleaved, as in bench/cpu_training.py. Run it on an otherwise idle machine. Exits
+with 1 if a claim doesn't hold.
 """
 
 import argparse
@@ -23,10 +23,11 @@ from sides import Side, interleaved, serve
 
 _SPECS = Path(__file__).parents[1] / "specs"
 _BATCH = 64
-# An OpenMP runtime reads these when torch is imported.
+# The OpenMP runtime reads these when torch is imported.
 _SIDES = {
-    "brief": {"OMP_WAIT_POLICY": None, "GOMP_SPINCOUNT": "10000"},
+    "brief": {"OMP_WAIT_POLICY": None, "GOMP_SPINCOUNT": None},  # set by `spin_briefly`
     "spinning": {"OMP_WAIT_POLICY": None, "GOMP_SPINCOUNT": "300000"},  # libgomp's default where no policy is set
+    "sleeping": {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": None},
 }
 
 
@@ -74,6 +75,10 @@ def _busy(processes: int) -> Iterator[None]:
 
 
 def _serve(options: argparse.Namespace) -> None:
+    from cifar_dsl.analysis import spin_briefly
+
+    spin_briefly()  # unless the side has set something else; before torch is imported, as in `training`
+
     import torch
     from loops import ours
 
