@@ -7,8 +7,6 @@ from importlib.metadata import entry_points
 
 import pytest
 from helpers.highlighted import check_tokens
-from helpers.networks import specs
-from hypothesis import given, settings
 from pygments.lexers import get_lexer_by_name, get_lexer_for_filename, guess_lexer
 from pygments.token import Keyword, Name, Number
 
@@ -37,12 +35,6 @@ def test_the_words_match_the_language():
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_specs_have_the_same_tokens(path):
     check_tokens(path.read_text(encoding="utf-8"))
-
-
-@settings(deadline=None, max_examples=60)
-@given(specs())
-def test_valid_specs_have_the_same_tokens(text: str) -> None:
-    check_tokens(text)
 
 
 @pytest.mark.parametrize(

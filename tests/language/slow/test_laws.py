@@ -34,6 +34,12 @@ def test_formatting_keeps_the_fingerprint(text: str, draws: random.Random) -> No
     assert analyze_text(check_laws(text, draws)).fingerprint == analyze_text(text).fingerprint
 
 
+@settings(deadline=None, max_examples=60)
+@given(specs())
+def test_valid_specs_have_the_same_tokens(text: str) -> None:
+    check_tokens(text)
+
+
 @settings(deadline=None, max_examples=200)
 @given(trees.specs())
 def test_the_highlighter_finds_the_same_tokens(spec: nodes.Spec) -> None:

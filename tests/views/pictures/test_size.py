@@ -1,7 +1,6 @@
 """Pictures whose layout would take minutes are refused; DOT and Mermaid are always written."""
 
 import pytest
-from helpers.cost_fuzzing import calls
 
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.errors import UserError
@@ -17,11 +16,6 @@ def skips(count: int) -> Graph:
     stages = "".join(f"conv(3, 1)\nlet t{i} = identity\n" for i in range(count))
     joined = " | ".join(f"t{i}" for i in range(count))
     return analyze_text(f"{HEAD}{stages}add {{ {joined} }}\n{END}").graph
-
-
-def unused(count: int) -> Graph:
-    """The graph of a network with many equal stages that don't follow each other."""
-    return analyze_text(HEAD + "".join(f"let v{i} = relu\n" for i in range(count)) + END).graph
 
 
 @pytest.mark.parametrize("make", [as_svg, as_png])
@@ -48,8 +42,3 @@ def test_no_shipped_spec_is_refused():
         text = path.read_text(encoding="utf-8")
         if "extends" not in text and "library" not in text.split("\n", 1)[0] and "model" in text:
             assert draw(analyze_text(text).graph, "a").length_of_arrows < 3_000, path
-
-
-def test_the_time_of_folding_is_bounded():
-    few, many = unused(400), unused(1_600)
-    assert calls(lambda: draw(many, "a")) < 6 * calls(lambda: draw(few, "a"))
