@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 HERE = Path(__file__).parent
 SLOW = "slow"  # a folder of this name holds tests that take more than ten seconds, or many of some seconds each
@@ -31,6 +32,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # nohup ignores SIGHUP, and a training that is started with it ignored leaves it so.
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# Every run draws the same examples, so a failure belongs to the change that caused it. `--hypothesis-profile=explore`
+# draws new ones.
+settings.register_profile("repeat", derandomize=True, deadline=None)
+settings.register_profile("explore", derandomize=False, deadline=None)
+settings.load_profile("repeat")
 
 # What is skipped with the extra `test` installed, on some system or other. With CIFAR_DSL_TEST_SKIPS=expected, as in
 # `.ci/run`, any other skip fails: a test that never runs protects nothing.

@@ -11,6 +11,7 @@ from cifar_dsl.ir import Declaration, Graph, Group, Node, Recipe, Scope
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 
 _INDENT = "    "
+_EMPTY = "repeat 1 {}"  # stages that compute nothing; `identity` would be a layer more
 
 
 def recipe_values(recipe: Recipe) -> dict[str, str]:
@@ -71,7 +72,7 @@ class _Printer:
     def _body(self, scope: Scope, flow: int) -> tuple[list[str], int]:
         """The lines of a body whose input is the value `flow`, and the value of its output."""
         lines: list[str] = []
-        for stage in scope.computing:
+        for stage in scope.stages:
             if isinstance(stage, Node):
                 (value,) = stage.inputs
                 start = "" if value == flow else f"{self._named[value]} -> "
@@ -83,9 +84,9 @@ class _Printer:
                 lines += self._join(stage, flow)
                 flow = stage.output
             else:
-                if stage.kind == "block":
-                    lines.append(f"# {stage.name}: {stage.label}")
                 inside, flow = self._body(stage, flow)
+                if stage.kind == "block" and inside:
+                    lines.append(f"# {stage.name}: {stage.label}")
                 lines += inside
         return lines, flow
 
@@ -97,13 +98,15 @@ class _Printer:
             inside, last = self._body(branch, flow)
             if last != output:
                 inside = [*inside, self._named[output]]
-            inside = inside or ["identity"]
+            inside = inside or [_EMPTY]
             mark = "  " if branch is branches[0] else "| "
             lines += [f"  {mark}{inside[0]}", *(f"    {line}" for line in inside[1:])]
         return [*lines, "}"]
 
     def _let(self, scope: Scope, flow: int) -> list[str]:
-        lines, _ = self._body(scope, flow)
+        if scope.output in self._named:
+            return []
+        lines = self._body(scope, flow)[0] or [_EMPTY]
         name = scope.label
         if name in self._taken:
             name = scope.path.replace(".", "_")

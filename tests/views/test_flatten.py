@@ -18,6 +18,12 @@ STAGES = [
     "let x = deep(3)\nconcat { x | identity }",
     "let x = identity\nrepeat 3 {\nlet y = identity\nadd { conv(3, 1) | x }\nx = y\n}",
     "for c in [2, 4] { if c == 2 { conv(c, 1) } else { unit(c) } } as part\nrepeat 2 { mul { identity | sigmoid } }",
+    "add {\nlet x = unit(4)\n| repeat 2 {} }",
+    "concat { if 1 == 2 { unit(4) } | unit(2) }",
+    "let x = repeat 2 {}\nunit(3)\nadd { identity | x }",
+    "let x = unit(3)\nrelu\nrepeat 2 { x = repeat 1 {} }\nunit(3)\nadd { identity | x }",
+    "let x = unit(3)\nrelu\nlet z = repeat 2 { let y = x }\nunit(3)\nadd { identity | x | z }",
+    "let x = unit(3)\nlet y = x\nadd { identity | y | relu }",
     "let k = 2\nconv(k, 1, init=normal(std=0.5), frozen=all) -> bn(init=0)",
 ]
 ITEMS = """
