@@ -3,16 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, cast
 
-from attrs import field
+from attrs import evolve, field
 
-from cifar_dsl.compiler import translation
+from cifar_dsl.compiler import argument_translation
+from cifar_dsl.compiler.argument_translation import Call, Change, can_apply
 from cifar_dsl.compiler.error_location import ErrorLocator, Location, own_origin
 from cifar_dsl.compiler.types import describe_types, fits
 from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, Unknown, ValueScope, describe, write
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.foundation.text import MOST_LISTED, shortened
+from cifar_dsl.foundation.text import MOST_LISTED, listed, shortened
 from cifar_dsl.ir import ArgumentInfo, Declaration, Shape, Symbol, arguments_of
-from cifar_dsl.language.diagnostics import Advice, EvaluationFailed, Fix, Label, Reporter, nearest
+from cifar_dsl.language.diagnostics import Advice, EvaluationFailed, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
 from cifar_dsl.operations.argument_types import UnfitError
@@ -24,6 +25,9 @@ D = TypeVar("D", bound=Declaration)
 # In steps, apart from the evaluation of arguments; measured by bench/check_cost.py.
 _STEPS_OF_A_CALL = 25  # of a block
 _STEPS_OF_A_PARAMETER = 3
+_STEPS_OF_A_SEARCH = 100  # for what an argument with an unknown name means
+
+_NO_SUCH = "no such argument"
 
 
 @frozen
@@ -34,6 +38,7 @@ class Invocation:
     callee_span: Span
     arguments: tuple[nodes.Argument, ...]
     span: Span
+    written: tuple[nodes.Argument, ...] | None = None  # the arguments in the text, if others are meant
 
     @classmethod
     def of(cls, kind: nodes.Name | nodes.CallExpression) -> "Invocation":
@@ -41,6 +46,12 @@ class Invocation:
         if isinstance(kind, nodes.Name):
             return cls(kind.text, kind.span, (), kind.span)
         return cls(kind.callee.text, kind.callee.span, kind.arguments, kind.span)
+
+    @property
+    def text(self) -> Call:
+        """The text of the call, for advice."""
+        arguments = self.arguments if self.written is None else self.written
+        return Call(self.callee, self.callee_span.end, arguments, self.span)
 
     def span_of(self, argument: str | None, order: Sequence[str]) -> Span:
         """The span of `argument`, or of the whole call if the argument is omitted."""
@@ -71,6 +82,19 @@ class Invocation:
         return None
 
 
+@frozen
+class _Wrong:
+    """A wrong argument of a call, not yet reported; `find` looks for what was meant."""
+
+    code: str
+    message: str
+    label: Label
+    help: str
+    what: str  # the message, if the message of the call mentions all wrong arguments
+    find: Callable[[], Change | None]
+    secondary: tuple[Label, ...] = ()
+
+
 class Evaluates(Protocol):
     """Evaluates the values of arguments."""
 
@@ -90,16 +114,20 @@ class Binder:
     def declared(self, declaration: type[D], call: Invocation, scope: ValueScope, flow: Tensor | None = None) -> D:
         """An instance of `declaration` with the arguments of `call`. Raises EvaluationFailed."""
         infos = arguments_of(declaration)
-        given = self.matched([info.name for info in infos], call, lambda: self.channels_advice(call, scope, flow))
+        wrong: list[_Wrong] = []
+        count = len(call.arguments)
+        call, given = self._matched([info.name for info in infos], call, wrong, scope, flow)
         values: dict[str, Any] = {}
-        is_complete = self._require([info.name for info in infos if info.is_required], given, call, infos)
+        required = [info.name for info in infos if info.is_required]
+        is_complete = self._require(required, given, count - len(given), call, infos)
         for info in infos:
             if info.name in given:
                 try:
-                    values[info.name] = self._accepted(info, given[info.name], scope, flow, call)
+                    values[info.name] = self._accepted(info, given[info.name], scope, flow, call, wrong)
                 except EvaluationFailed:
                     is_complete = False
-        if not is_complete or len(given) != len(call.arguments):
+        self._report(wrong, call)
+        if wrong or not is_complete:
             raise EvaluationFailed
         made = declaration(**values)
         try:
@@ -118,10 +146,12 @@ class Binder:
         """
         self.reporter.work.charge(_STEPS_OF_A_CALL + _STEPS_OF_A_PARAMETER * len(block.parameters))
         order = [parameter.name.text for parameter in block.parameters]
-        given = self.matched(order, call)
+        count, wrong = len(call.arguments), list[_Wrong]()
+        call, given = self._matched(order, call, wrong, scope, flow)
+        self._report(wrong, call)
         required = [parameter.name.text for parameter in block.parameters if parameter.default is None]
-        self.require(required, given, call)
-        is_rejected = len(given) != len(call.arguments)  # an argument, which was meant for any other parameter
+        self._require(required, given, count - len(given), call, ())
+        is_rejected = len(given) != count  # an argument, which was meant for any other parameter
         inner = ValueScope(outer)
         shown: list[str] = []
         for parameter in block.parameters:
@@ -185,65 +215,124 @@ class Binder:
 
     def channels_advice(self, call: Invocation, scope: ValueScope, flow: Tensor | None) -> Advice | None:
         """The advice for a refused call of a layer that is valid without the input's channels: `conv(3, 8, 3)`."""
-        given = translation.input_argument(call.callee, call.arguments)
+        change = self._without_input(call, scope, flow)
+        return argument_translation.advice([change], call.text) if change else None
+
+    def _without_input(self, call: Invocation, scope: ValueScope, flow: Tensor | None) -> Change | None:
+        given = argument_translation.input_argument(call.callee, call.arguments)
         if given is None or flow is None or flow.shape is None:
             return None
         rest = tuple(one for one in call.arguments if one is not given)
-        values = {one: self.evaluator.evaluate(one.value, scope, flow) for one in call.arguments}
-        is_input = values[given] == flow.shape.channels and not isinstance(values[given], bool)
-        is_dense = call.callee == "dense" and len(rest) == 1 and values[rest[0]] not in {0, 1}
+        try:
+            values = {one.span: self.evaluator.evaluate(one.value, scope, flow) for one in call.arguments}
+        except EvaluationFailed:
+            return None
+        value = values[given.span]
+        is_input = value == flow.shape.channels and not isinstance(value, bool)
+        is_dense = call.callee == "dense" and len(rest) == 1 and values[rest[0].span] not in {0, 1}
         if not (is_input or is_dense) or not _is_valid(LAYERS[call.callee], rest, values, flow.shape):
             return None
-        return translation.without_input_argument(given, call.arguments, call.span)
+        return argument_translation.without_input(given, call.text)
 
-    def matched(
-        self, names: Sequence[str], call: Invocation, advice: Callable[[], Advice | None] = lambda: None
-    ) -> dict[str, nodes.Argument]:
-        """The arguments by parameter name. Arguments that match no parameter are reported and left out.
+    def _matched(
+        self, names: Sequence[str], call: Invocation, wrong: list[_Wrong], scope: ValueScope, flow: Tensor | None
+    ) -> tuple[Invocation, dict[str, nodes.Argument]]:
+        """The call as it is meant, and its arguments by name; those that match no parameter are added to `wrong`.
 
-        `advice` computes the advice for surplus and repeated arguments.
+        An argument with a name of another framework, which is wrong, too, is matched by its name here.
         """
         self.reporter.work.charge(len(names) + len(call.arguments))
-        given: dict[str, nodes.Argument] = {}
         known = frozenset(names)
+        kept: list[nodes.Argument] = []
+        for argument in call.arguments:
+            meant: nodes.Argument | None = argument
+            if argument.keyword and argument.keyword.text not in known:
+                meant = self._unknown(argument, names, call, wrong)
+            if meant:
+                kept.append(meant)
+        call = evolve(call, arguments=tuple(kept), written=call.arguments)
+        given: dict[str, nodes.Argument] = {}
         has_keyword = False
-        for position, argument in enumerate(call.arguments):
+        for position, argument in enumerate(kept):
             has_keyword = has_keyword or argument.keyword is not None
-            if argument.keyword is None:
-                if position >= len(names) or has_keyword:
-                    self._misplaced(argument, names, call, advice(), is_late=position < len(names))
-                    continue
-                name = names[position]
-            else:
-                name = argument.keyword.text
-                if name not in known:
-                    self._unknown(argument, names, call)
-                    continue
+            if argument.keyword is None and (position >= len(names) or has_keyword):
+                change = self._without_input(call, scope, flow)
+                wrong.append(_misplaced(argument, names, call, change, is_late=position < len(names)))
+                continue
+            name = argument.keyword.text if argument.keyword else names[position]
             if name in given:
-                self.reporter.error(
-                    "E0305",
-                    f"`{name}` of `{call.callee}` is given twice",
-                    Label(argument.span, "again here"),
-                    secondary=(Label(given[name].span, "first here"),),
-                    help="keep one of the two",
-                    meant=advice(),
-                )
+                change = self._without_input(call, scope, flow)
+                wrong.append(_repeated(argument, given[name], name, call, change))
             given[name] = argument
-        return given
+        return call, given
 
-    def require(self, required: Sequence[str], given: dict[str, nodes.Argument], call: Invocation) -> bool:
-        """Whether all required arguments are given. Reports the missing ones."""
-        return self._require(required, given, call, ())
+    def _unknown(
+        self, argument: nodes.Argument, names: Sequence[str], call: Invocation, wrong: list[_Wrong]
+    ) -> nodes.Argument | None:
+        """Add an argument with an unknown name to `wrong`; the argument with the name that is meant, or None."""
+        keyword = argument.keyword
+        assert keyword is not None
+        self.reporter.work.charge(_STEPS_OF_A_SEARCH)
+        change = argument_translation.unknown(argument, names, call.text)
+        arguments = shortened([f"`{name}`" for name in names])
+        wrong.append(
+            _Wrong(
+                "E0301",
+                f"`{call.callee}` has no argument `{keyword}`",
+                Label(keyword.span),
+                f"arguments of `{call.callee}`: {arguments}" if names else f"`{call.callee}` takes no arguments",
+                _NO_SUCH,
+                lambda: change,
+            )
+        )
+        return change.renamed() if change else None
+
+    def _report(self, wrong: Sequence[_Wrong], call: Invocation) -> None:
+        """Report the wrong arguments of a call: in one error, if a program can change several."""
+        rest, text = list(wrong), call.text
+        if len(wrong) > 1:
+            found = [(one, one.find()) for one in wrong]
+            together = {one: change for one, change in found if change and can_apply(change, text)}
+            if len(together) > 1:
+                rest = [one for one in wrong if one not in together]
+                self._report_together(together, call)
+        for one in rest:
+            self._report_alone(one, text)
+
+    def _report_alone(self, one: _Wrong, call: Call) -> None:
+        def meant() -> Advice | None:
+            change = one.find()
+            return argument_translation.advice([change], call) if change else None
+
+        self.reporter.error(one.code, one.message, one.label, secondary=one.secondary, help=one.help, meant=meant)
+
+    def _report_together(self, found: Mapping[_Wrong, Change], call: Invocation) -> None:
+        """Report arguments that a program can change, the first in the text first."""
+        changes = tuple(dict.fromkeys(found.values()))
+        first, *others = sorted(found, key=lambda one: (one.label.span not in call.span, one.label.span.start))
+        advice = argument_translation.advice(changes, call.text)
+        if len(changes) == 1:  # all others follow from one mistake
+            self.reporter.error(first.code, first.message, first.label, secondary=first.secondary, meant=advice)
+            return
+        if all(one.what == _NO_SUCH for one in found):
+            labels = [one.label for one in (first, *others)]
+            message = f"`{call.callee}` has no arguments {listed([f'`{label.span.text}`' for label in labels], 'and')}"
+        else:
+            message = f"several arguments of `{call.callee}` are wrong"
+            labels = [Label(one.label.span, one.what) for one in (first, *others)]
+        self.reporter.error(first.code, message, labels[0], secondary=tuple(labels[1:]), meant=advice)
 
     def _require(
         self,
         required: Sequence[str],
         given: dict[str, nodes.Argument],
+        rejected: int,
         call: Invocation,
         infos: Sequence[ArgumentInfo],
     ) -> bool:
+        """Whether all required arguments are given. Reports the missing ones, unless as many were rejected."""
         missing = [name for name in required if name not in given]
-        if missing and len(missing) <= len(call.arguments) - len(given):
+        if missing and len(missing) <= rejected:
             return False  # a rejected argument is most likely the missing one
         if missing:
             docs = {info.name: f": {info.doc} ({info.kind.describe()})" for info in infos}
@@ -262,57 +351,65 @@ class Binder:
         scope: ValueScope,
         flow: Tensor | None,
         call: Invocation,
+        wrong: list[_Wrong],
     ) -> Bound:
+        """The value of an argument. Raises EvaluationFailed; a value that isn't accepted is added to `wrong`."""
         value = self.evaluator.evaluate(argument.value, scope, flow)
         if not isinstance(value, BlockValue | Tensor):
             try:
                 return cast("Bound", info.kind.accept(value))
             except UnfitError:
                 pass
-        advice = self.channels_advice(call, scope, flow)
+        change = self._without_input(call, scope, flow)
         text = f"this is {describe(value)}"
         label, secondary = self.locator.locate(call.span, argument.value, call.arguments, scope, text)
-        raise self.reporter.error(
-            "E0304",
-            f"`{info.name}` of `{call.callee}` must be {info.kind.describe()}",
-            label,
-            secondary=secondary,
-            help=f"`{info.name}`: {info.doc}",
-            meant=advice or (lambda: translation.value(info, argument, value, call.span, call.arguments, call.callee)),
+        wrong.append(
+            _Wrong(
+                "E0304",
+                f"`{info.name}` of `{call.callee}` must be {info.kind.describe()}",
+                label,
+                f"`{info.name}`: {info.doc}",
+                f"`{info.name}` must be {info.kind.describe()}",
+                lambda: change or argument_translation.unfit(info, argument, value, call.callee),
+                secondary,
+            )
         )
-
-    def _unknown(self, argument: nodes.Argument, names: Sequence[str], call: Invocation) -> None:
-        keyword = argument.keyword
-        assert keyword is not None
-        arguments = shortened([f"`{name}`" for name in names])
-        self.reporter.error(
-            "E0301",
-            f"`{call.callee}` has no argument `{keyword}`",
-            keyword.span,
-            help=f"arguments of `{call.callee}`: {arguments}" if names else f"`{call.callee}` takes no arguments",
-            meant=lambda: translation.argument(argument, names, call.callee, call.arguments, call.span),
-        )
-
-    def _misplaced(
-        self, argument: nodes.Argument, names: Sequence[str], call: Invocation, advice: Advice | None, *, is_late: bool
-    ) -> None:
-        if is_late:
-            message = "a positional argument follows a named one"
-            help_text = "pass it by name, or move it before the named arguments"
-        elif names:
-            message = f"`{call.callee}` takes at most {len(names)} argument{'s' if len(names) > 1 else ''}"
-            help_text = f"its arguments: {shortened([f'`{name}`' for name in names])}"
-        else:
-            message = f"`{call.callee}` takes no arguments"
-            help_text = "delete it"
-            fix = Fix("delete the argument", (translation.deletion(argument, call.arguments),))
-            advice = advice or Advice("delete it", (fix,))
-        self.reporter.error("E0301", message, argument.span, help=help_text, meant=advice)
+        raise EvaluationFailed
 
 
-def _is_valid(
-    layer: type[Layer], arguments: Sequence[nodes.Argument], values: Mapping[nodes.Argument, Bound], x: Shape
-) -> bool:
+def _misplaced(
+    argument: nodes.Argument, names: Sequence[str], call: Invocation, change: Change | None, *, is_late: bool
+) -> _Wrong:
+    """A positional argument that is one too many, or follows a named one; `change` is what was meant, if known."""
+    if is_late:
+        message = what = "a positional argument follows a named one"
+        help_text = "pass it by name, or move it before the named arguments"
+    elif names:
+        what = f"`{call.callee}` takes at most {len(names)} argument{'s' if len(names) > 1 else ''}"
+        message, help_text = what, f"its arguments: {shortened([f'`{name}`' for name in names])}"
+    else:
+        message = what = f"`{call.callee}` takes no arguments"
+        help_text = "delete it"
+        change = change or argument_translation.superfluous(argument)
+    return _Wrong("E0301", message, Label(argument.span), help_text, what, lambda: change)
+
+
+def _repeated(
+    argument: nodes.Argument, before: nodes.Argument, name: str, call: Invocation, change: Change | None
+) -> _Wrong:
+    """An argument that is given a second time; `change` is what was meant, if known."""
+    return _Wrong(
+        "E0305",
+        f"`{name}` of `{call.callee}` is given twice",
+        Label(argument.span, "again here"),
+        "keep one of the two",
+        f"`{name}` is given twice",
+        lambda: change,
+        (Label(before.span, "first here"),),
+    )
+
+
+def _is_valid(layer: type[Layer], arguments: Sequence[nodes.Argument], values: Mapping[Span, Bound], x: Shape) -> bool:
     """Whether a layer accepts these arguments and an input of shape `x`."""
     infos = arguments_of(layer)
     names = [one.keyword.text if one.keyword else info.name for one, info in zip(arguments, infos, strict=False)]
@@ -321,7 +418,10 @@ def _is_valid(
         return False
     try:
         made = layer(
-            **{name: kinds[name].accept(cast("Any", values[one])) for name, one in zip(names, arguments, strict=True)}
+            **{
+                name: kinds[name].accept(cast("Any", values[one.span]))
+                for name, one in zip(names, arguments, strict=True)
+            }
         )
         made.check()
         made.infer(x)

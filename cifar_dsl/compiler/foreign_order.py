@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from cifar_dsl.compiler import argument_translation
 from cifar_dsl.compiler.bind import Invocation
-from cifar_dsl.compiler.translation import without_input_argument
 from cifar_dsl.ir import Shape
 from cifar_dsl.language.diagnostics import Advice
 from cifar_dsl.operations.layers import Layer
@@ -38,4 +38,4 @@ def torch_order(call: Invocation, made: Layer, x: Shape, *, fits: bool) -> Advic
         return None
     if fits and (made.channels != x.channels or not (stride in _KERNELS or kernel >= _WIDE)):
         return None
-    return without_input_argument(positional[0], call.arguments, call.span)
+    return argument_translation.advice([argument_translation.without_input(positional[0], call.text)], call.text)

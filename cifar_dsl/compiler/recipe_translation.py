@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from cifar_dsl.compiler.program import with_argument
-from cifar_dsl.compiler.translation import hyphenated, intended, source_of, writing
+from cifar_dsl.compiler.translation import hyphenated, intended, intended_call, source_of, writing
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, arguments_of
 from cifar_dsl.language.diagnostics import Advice, Edit, Fix, nearest
@@ -49,11 +49,13 @@ def unknown_setting(given: nodes.Setting, known: Mapping[str, Setting], settings
     if same or (equivalent and equivalent.text in known):
         text = same or (equivalent.text if equivalent else "")
         is_safe = bool(same) or bool(equivalent and equivalent.is_exact)
+        if _is_beside(given, settings.get(text)):
+            return Translation(_superfluous(given, settings[text]), text)
         return Translation(Advice.to_write(name.span, text, is_safe=is_safe), text)
     if equivalent and equivalent.text and (text := _whole(equivalent.text, given)).split()[0] in known:
         target = text.split()[0]
-        if target in settings:
-            return Translation(Advice(f"delete it: `{settings[target].span.text}` sets this", _deleted(given)), target)
+        if _is_beside(given, settings.get(target)):
+            return Translation(_superfluous(given, settings[target]), target)
         return Translation(writing(given.span, text, is_safe=equivalent.is_exact), target)
     if equivalent and equivalent.note:
         target = next((one for one in re.findall(r"`(\w+)`", equivalent.note) if one in known), "")
@@ -102,9 +104,7 @@ def _argument(given: nodes.Setting, known: Mapping[str, Setting], settings: Give
 def _names_of(name: str) -> Iterator[str]:
     """The arguments that a name can mean."""
     yield name
-    for written, equivalent in foreign_names.ARGUMENTS.entries():
-        if folded(written) == folded(name) and equivalent.text:
-            yield equivalent.text
+    yield from (one.text for one in foreign_names.ARGUMENTS.meanings(name) if one.text)
 
 
 def _arguments(declaration: type[Declaration]) -> set[str]:
@@ -166,6 +166,15 @@ def _choice(given: nodes.Setting, known: Mapping[str, Setting], settings: Given)
     return None
 
 
+def _is_beside(given: nodes.Setting, other: nodes.Setting | None) -> bool:
+    """Whether another setting is in the same file; one of a base can be replaced."""
+    return other is not None and other.span.source is given.span.source
+
+
+def _superfluous(given: nodes.Setting, other: nodes.Setting) -> Advice:
+    return Advice(f"delete it: `{other.span.text}` sets this", _deleted(given))
+
+
 def _deleted(given: nodes.Setting) -> tuple[Fix, ...]:
     return (Fix("delete the setting", _line(given)),)
 
@@ -205,7 +214,9 @@ def choice(setting: Setting, element: nodes.Element) -> Advice | None:
         if "{}" in equivalent.text and not arguments:
             return Advice(f"write `{equivalent.text.replace('{}', '...')}`")
         return writing(span, equivalent.text.replace("{}", arguments), is_safe=equivalent.is_exact)
-    return intended(name, call.callee.span if call else span, registry, table)
+    if call is None:
+        return intended(name, span, registry, table)
+    return intended_call(call, intended(name, call.callee.span, registry, table), registry)
 
 
 def chain(setting: Setting, given: nodes.Chain) -> Advice | None:

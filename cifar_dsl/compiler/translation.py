@@ -2,30 +2,17 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+from cifar_dsl.compiler import argument_translation
 from cifar_dsl.compiler.values import Bound
-from cifar_dsl.ir import ArgumentInfo, Kind, Size, Symbol, Value
 from cifar_dsl.language.diagnostics import Advice, Edit, Fix, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import KEYWORDS, nodes
 from cifar_dsl.operations import foreign_names
-from cifar_dsl.operations.argument_types import Float, UnfitError
 from cifar_dsl.operations.foreign_names import Equivalent, ForeignNames, folded
 from cifar_dsl.operations.layers import LAYERS
-
-# Norms and layers whose first argument in PyTorch is the number of input channels or features, and the position of that
-# argument; here, the input decides it.
-_INPUT_CHANNELS = {
-    "conv": 0,
-    "conv_transpose": 0,
-    "dense": 0,
-    "bn": 0,
-    "layernorm": 0,
-    "instancenorm": 0,
-    "rmsnorm": 0,
-    "prelu": 0,
-    "groupnorm": 1,
-}
+from cifar_dsl.operations.registry import Registry
 
 
 def intended(name: str, span: Span, known: Iterable[str], foreign: ForeignNames | None = None) -> Advice | None:
@@ -39,8 +26,21 @@ def intended(name: str, span: Span, known: Iterable[str], foreign: ForeignNames 
         return Advice.to_write(span, equivalent.text, is_safe=equivalent.is_exact)
     if equivalent and not equivalent.text:
         return Advice(equivalent.note)
-    near = nearest(name, known)
+    near = nearest(name, known, foreign.names_of(known) if foreign else ())
     return Advice.to_write(span, near) if near else None
+
+
+def intended_call(call: nodes.CallExpression, callee: Advice | None, known: Registry[Any]) -> Advice | None:
+    """The advice for a call of an unknown name, for which there is the advice `callee`.
+
+    If that is another name in `known`, the advice is to write the whole call with arguments as it takes them.
+    """
+    name = callee.fixes[0].edits[0].replacement if callee and callee.fixes else ""
+    if callee is None or name not in known:
+        return callee
+    place = argument_translation.Call(name, call.callee.span.end, call.arguments, call.span)
+    changes = argument_translation.foreign_changes(call.callee.text, place, known[name])
+    return argument_translation.advice(changes, place, callee.fixes[0]) if changes else callee
 
 
 def writing(span: Span, text: str, *, is_safe: bool = False, why: str = "") -> Advice:
@@ -162,162 +162,6 @@ def rounds(start: nodes.Expression, found: Bound) -> Advice | None:
     return writing(start.span, f"0..{start.span.text}") if is_count else None
 
 
-# ---- arguments
-
-
-def argument(
-    given: nodes.Argument, names: Sequence[str], callee: str, arguments: Sequence[nodes.Argument], call: Span
-) -> Advice | None:
-    """The advice for an argument with an unknown name."""
-    assert given.keyword
-    name = given.keyword
-    key = folded(name.text)
-    if key in foreign_names.STAGE_ARGUMENTS and callee in LAYERS:
-        return _stage_after(given, arguments, call)
-    if key in foreign_names.NAME_ARGUMENTS:
-        value = given.value
-        text = value.value if isinstance(value, nodes.String) else value.span.text
-        label = text if text.isidentifier() else "NAME"
-        return Advice(
-            f"name a stage with `as`: `{callee}(...) as {label}`", _moved(given, arguments, call, f" as {label}")
-        )
-    same = [one for one in names if folded(one) == key]
-    equivalents = [one for written, one in foreign_names.ARGUMENTS.entries() if folded(written) == key]
-    fitting = next((one for one in equivalents if one.text in names), None)
-    if same or fitting:
-        text = same[0] if same else fitting.text if fitting else ""
-        return Advice.to_write(name.span, text, is_safe=bool(same) or bool(fitting and fitting.is_exact))
-    if note := next((one.note for one in equivalents if not one.text), ""):
-        return Advice(note, (Fix("delete the argument", (deletion(given, arguments),)),))
-    near = nearest(name.text, names)
-    return Advice.to_write(name.span, near) if near else None
-
-
-def deletion(given: nodes.Argument, arguments: Sequence[nodes.Argument]) -> Edit:
-    """The edit that deletes an argument with its comma."""
-    place = next(i for i, one in enumerate(arguments) if one is given)
-    start, end = given.span.start, given.span.end
-    if place:
-        start = arguments[place - 1].span.end
-    elif len(arguments) > 1:
-        end = arguments[1].span.start
-    return Edit(Span(given.span.source, start, end), "")
-
-
-def _stage_after(given: nodes.Argument, arguments: Sequence[nodes.Argument], call: Span) -> Advice:
-    """The advice to write the value of an argument as a stage after the call."""
-    value = given.value
-    name = value.value if isinstance(value, nodes.String) else value.span.text
-    equivalent = foreign_names.LAYERS.get(name)
-    layer = next((one for one in LAYERS if folded(one) == folded(name)), equivalent.text if equivalent else "")
-    if layer == "softmax" or folded(name) in {"linear", "none", "identity"}:
-        why = "the loss `cross_entropy` applies `softmax`" if layer == "softmax" else "a layer has no activation"
-        return Advice(f"delete it: {why}", (Fix("delete the argument", (deletion(given, arguments),)),))
-    if not layer.isidentifier():
-        return Advice("write the activation as a stage of its own: `-> relu`")
-    help_text = f"write the activation as a stage of its own: `-> {layer}`"
-    return Advice(help_text, _moved(given, arguments, call, f" -> {layer}"))
-
-
-def _moved(given: nodes.Argument, arguments: Sequence[nodes.Argument], call: Span, text: str) -> tuple[Fix, ...]:
-    """The fix that deletes an argument and writes `text` after the call, unless a name or a shape stands there."""
-    rest = call.source.text[call.end :].lstrip(" \t")
-    if rest.startswith(("as ", ":")) or "NAME" in text:
-        return ()
-    after = Edit(Span(call.source, call.end, call.end), text)
-    return (Fix(f"write `{text.strip()}` after the call", (deletion(given, arguments), after)),)
-
-
-def value(
-    info: ArgumentInfo,
-    given: nodes.Argument,
-    found: Bound,
-    call: Span,
-    arguments: Sequence[nodes.Argument],
-    callee: str,
-) -> Advice | None:
-    """The advice for a value that an argument of `callee` doesn't accept."""
-    node, kind = given.value, info.kind
-    if isinstance(node, nodes.String) and _accepts(kind, Symbol(node.value)):
-        return writing(node.span, node.value, is_safe=True)
-    if advice := _word(node, kind):
-        return advice
-    if isinstance(found, Symbol):
-        if found in LAYERS and callee in LAYERS:
-            return _stage_after(given, arguments, call)
-        near = nearest(found, kind.symbols())
-        return Advice.to_write(node.span, near) if near else None
-    if isinstance(found, int) and not isinstance(found, bool) and found in {0, 1} and _accepts(kind, value=True):
-        return writing(node.span, "true" if found else "false", is_safe=True)
-    if isinstance(node, nodes.Sequence) and isinstance(found, tuple):
-        size = "x".join(map(str, found))
-        is_size = all(isinstance(item, int) and not isinstance(item, bool) for item in found)
-        return writing(node.span, size, is_safe=True) if is_size and _accepts(kind, Size(found)) else None  # type: ignore[arg-type]
-    if isinstance(node, nodes.Operation) and isinstance(found, float) and _accepts(kind, int(found)):
-        return _whole(node)
-    if (
-        isinstance(found, int | float)
-        and 1 < found <= 100
-        and isinstance(kind, Float)
-        and kind.high == 1
-        and kind.open_high
-    ):
-        return writing(node.span, f"{found / 100:g}")
-    return None
-
-
-def _accepts(kind: Kind, value: Value) -> bool:
-    try:
-        kind.accept(value)
-    except UnfitError:
-        return False
-    return True
-
-
-def _word(node: nodes.Expression, kind: Kind) -> Advice | None:
-    """The advice for a foreign word, quoted or bare, whose equivalent an argument accepts."""
-    word = node.value if isinstance(node, nodes.String) else node.text if isinstance(node, nodes.Name) else ""
-    found = [table.get(word) for table in (foreign_names.VALUES, foreign_names.INITIALIZERS) if word]
-    for equivalent in filter(None, found):
-        if _accepts(kind, _plain(equivalent.text)):
-            return Advice.to_write(node.span, equivalent.text, is_safe=True)
-    return None
-
-
-def _plain(text: str) -> Value:
-    """The value that a text from `foreign_names.VALUES` or `INITIALIZERS` stands for; of a call, its name."""
-    if text in {"true", "false"}:
-        return text == "true"
-    return int(text) if text.isdigit() else Symbol(text.partition("(")[0])
-
-
-def _whole(node: nodes.Operation) -> Advice:
-    """The advice to divide whole numbers with `//`."""
-    help_text = "`/` computes a fraction; write `//` to divide whole numbers"
-    text, start = node.span.text, node.span.start
-    if "/" not in node.operators or text.count("/") != 1:
-        return Advice(help_text)
-    slash = start + text.index("/")
-    span = Span(node.span.source, slash, slash + 1)
-    return Advice(help_text, (Fix("write `//`", (Edit(span, "//"),)),))
-
-
 def is_word(text: str) -> bool:
     """Whether a name is a foreign word for a value, such as `valid` or `he_normal`."""
     return any(table.get(text) for table in (foreign_names.VALUES, foreign_names.INITIALIZERS))
-
-
-def input_argument(callee: str, arguments: Sequence[nodes.Argument]) -> nodes.Argument | None:
-    """The argument of a layer's call at the place where PyTorch takes the number of input channels, or None."""
-    place = _INPUT_CHANNELS.get(callee)
-    if place is None or len(arguments) <= place or any(one.keyword for one in arguments[: place + 1]):
-        return None
-    return arguments[place]
-
-
-def without_input_argument(given: nodes.Argument, arguments: Sequence[nodes.Argument], call: Span) -> Advice:
-    """The advice to leave out the number of input channels: `conv(64, 3)` for `conv(3, 64, 3)`."""
-    edit = deletion(given, arguments)
-    text, start = call.text, edit.span.start - call.start
-    kept = (text[:start] + text[edit.span.end - call.start :]).removesuffix("()")
-    return writing(call, kept, why="the input decides the number of its channels")

@@ -55,11 +55,16 @@ def shortened(items: Sequence[str], separator: str = ", ") -> str:
     return separator.join([*items[:MOST_LISTED], f"{len(items) - MOST_LISTED:,} more"])
 
 
-def alternatives(items: Sequence[str]) -> str:
-    """The items as a choice: `a`, `a or b`, `a, b or c`; a long list is shortened."""
+def listed(items: Sequence[str], conjunction: str) -> str:
+    """The items as a list in a sentence: `a`, `a and b`, `a, b and c`; a long list is shortened."""
     if len(items) > MOST_LISTED:
         return shortened(items)
-    return " or ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
+    return f" {conjunction} ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
+
+
+def alternatives(items: Sequence[str]) -> str:
+    """The items as a choice: `a`, `a or b`, `a, b or c`; a long list is shortened."""
+    return listed(items, "or")
 
 
 def natural_order(name: str | PurePath) -> tuple[tuple[tuple[str | int, ...], ...], str]:

@@ -3,7 +3,7 @@
 Messages look names up here; `views.foreign_names` prints the table for docs/coming-from.md.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import cached_property
 
 from cifar_dsl.foundation.records import frozen
@@ -55,8 +55,23 @@ class ForeignNames:
             yield from ((name, Equivalent(note=note, is_exact=False)) for name in names.split(", "))
 
     @cached_property
+    def _all_by_name(self) -> dict[str, tuple[Equivalent, ...]]:
+        found: dict[str, tuple[Equivalent, ...]] = {}
+        for name, equivalent in self.entries():
+            found[folded(name)] = (*found.get(folded(name), ()), equivalent)
+        return found
+
+    def meanings(self, name: str) -> tuple[Equivalent, ...]:
+        """All equivalents of a name, in any spelling."""
+        return self._all_by_name.get(folded(name), ())
+
+    @cached_property
     def _by_name(self) -> dict[str, Equivalent]:
         return {folded(name): equivalent for name, equivalent in self.entries()}
+
+    def names_of(self, known: Container[str]) -> Iterator[tuple[str, str]]:
+        """The foreign names that stand for a name in `known`, each with that name."""
+        return ((written, one.text) for written, one in self.entries() if one.text in known)
 
     def get(self, name: str) -> Equivalent | None:
         """The equivalent of a name, in any spelling, or None."""
@@ -196,6 +211,24 @@ ARGUMENTS = ForeignNames(
         "delete it: there is no such option": "amsgrad, maximize, differentiable, last_epoch, verbose, n_holes",
     },
 )
+# Layers of PyTorch that take the number of input channels or features; Keras spells its layers in another way.
+_WITH_INPUT_CHANNELS = frozenset(
+    [
+        *("Conv2d", "ConvTranspose2d", "Linear", "PReLU"),
+        *("BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm2d", "LayerNorm", "RMSNorm"),
+    ]
+)
+
+# The two numbers of `betas`: the folded names of each, and the defaults of PyTorch and Keras.
+BETAS = {"beta1": 0, "b1": 0, "beta2": 1, "b2": 1}
+BETA_DEFAULTS = ("0.9", "0.999")
+
+
+def takes_input_channels(name: str) -> bool:
+    """Whether a foreign layer, in this very spelling, takes the number of its input channels."""
+    return name in _WITH_INPUT_CHANNELS
+
+
 # Arguments whose value is another stage, or the name of the stage.
 STAGE_ARGUMENTS = frozenset(["activation", "act", "nonlinearity", "actlayer", "activationfn", "normlayer"])
 NAME_ARGUMENTS = frozenset(["name"])

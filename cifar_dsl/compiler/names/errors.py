@@ -90,15 +90,17 @@ class NameErrors:
         known: Callable[[], set[str]],
         foreign: ForeignNames | None = None,
         advice: Advice | None = None,
+        call: nodes.CallExpression | None = None,
     ) -> Definition:
         """Report an undefined name; `foreign` are the names of other frameworks there.
 
         `known` lists the names that are valid there, if the error is shown. `advice`, if given, is better than the name
-        that `name` resembles most.
+        that `name` resembles most. The arguments of `call`, if the name is that of a stage, are translated, too.
         """
 
         def meant() -> Advice | str | None:
-            return advice or translation.intended(name, span, known() - KEYWORDS, foreign)
+            found = advice or translation.intended(name, span, known() - KEYWORDS, foreign)
+            return translation.intended_call(call, found, LAYERS) if call else found
 
         if name in FLOW_NAMES:
             help_text = f"`{name}` is only available in the body of a model or block"

@@ -417,7 +417,7 @@ class _Resolver:
             advice = Advice.to_write(name.span, text, is_safe=True)
         known = self._known(scope, LAYERS, library_index())
         message = f"unknown layer or block `{written}`"
-        return self.errors.unknown("E0201", message, text, name.span, known, foreign_names.LAYERS, advice)
+        return self.errors.unknown("E0201", message, text, name.span, known, foreign_names.LAYERS, advice, call)
 
     def _new_assignment(self, stage: nodes.Assignment, scope: _Scope) -> None:
         """Report an assignment to a name that no `let` defines, and define it."""

@@ -3,7 +3,16 @@
 from cifar_dsl.language.diagnostics.codes import known_codes
 from cifar_dsl.language.diagnostics.formats import render_concise, render_github, render_json, render_sarif
 from cifar_dsl.language.diagnostics.grouping import grouped
-from cifar_dsl.language.diagnostics.model import Advice, Diagnostic, Edit, Fix, Label, SpecError, nearest, replacement
+from cifar_dsl.language.diagnostics.model import (
+    Advice,
+    Diagnostic,
+    Edit,
+    Fix,
+    Label,
+    SpecError,
+    nearest,
+    replacement,
+)
 from cifar_dsl.language.diagnostics.render import render_full
 from cifar_dsl.language.diagnostics.reporter import Cause, EvaluationFailed, Reporter
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from attrs import evolve
 
+from cifar_dsl.foundation.text import listed
 from cifar_dsl.language.diagnostics.model import Diagnostic
 
 _MOST = 10  # lines in a note
@@ -29,5 +30,5 @@ def _with_lines(first: Diagnostic, *others: Diagnostic) -> Diagnostic:
     shown = [str(line) for line in lines[:_MOST]]
     if len(lines) > _MOST:
         shown.append(f"{len(lines) - _MOST} more")
-    listed = " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
-    return evolve(first, notes=(*first.notes, f"the same on line{'s' if len(shown) > 1 else ''} {listed}"))
+    note = f"the same on line{'s' if len(shown) > 1 else ''} {listed(shown, 'and')}"
+    return evolve(first, notes=(*first.notes, note))

@@ -118,12 +118,13 @@ def replacement(span: Span, text: str | None, *, is_safe: bool = False) -> tuple
     return (Fix(f"write `{text}`", (Edit(span, text),), is_safe),) if text else ()
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], aliases: Iterable[tuple[str, str]] = ()) -> str | None:
     """The known name that `name` most likely misspells, or None.
 
     A name in other capitals, or with other underscores, comes first; then a name that a few typing errors turn into
     `name`: one for every three characters; then the only name that starts with `name`, or that `name` starts with, up
-    to an underscore.
+    to an underscore; then the only one that `name` abbreviates, or one of whose `aliases` (pairs of an alias and a
+    known name) it abbreviates; `dense` comes before `dense_layer`.
     """
     candidates = sorted(set(known) - {name})
     folded = _folded(name)
@@ -135,7 +136,29 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     if distance <= most:
         return closest
     parts = [one for one in candidates if f"{one}_".startswith(f"{name}_") or f"{name}_".startswith(f"{one}_")]
-    return parts[0] if len(parts) == 1 else None
+    if len(parts) == 1:
+        return parts[0]
+    pairs = (*((one, one) for one in candidates), *aliases)
+    meant = {one for written, one in pairs if _is_short_for(name, written)}
+    return next((one for one in meant if all(f"{other}_".startswith(f"{one}_") for other in meant)), None)
+
+
+_SHORTEST = 3  # letters of an abbreviation
+
+
+def _is_short_for(name: str, known: str) -> bool:
+    """Whether `name` is the beginning of `known`, or consists of the beginnings of all its parts: `glavg`."""
+    short = _folded(name)
+    if len(short) < _SHORTEST:
+        return False
+    return _folded(known).startswith(short) or _is_begun_by(short, known.casefold().strip("_").split("_"))
+
+
+def _is_begun_by(short: str, parts: Sequence[str]) -> bool:
+    first, *rest = parts
+    if not rest:
+        return bool(short) and first.startswith(short)
+    return any(_is_begun_by(short[i:], rest) for i in range(1, len(short)) if first.startswith(short[:i]))
 
 
 def _folded(name: str) -> str:

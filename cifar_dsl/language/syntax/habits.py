@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Advice, Diagnostic, Edit, Fix, Label
@@ -23,6 +23,7 @@ from cifar_dsl.language.syntax.words import HEADERS
 Change = tuple[int, int, str]  # start, end, and the text that replaces it
 _MOST = 20  # rewritings of one text
 _WORK = 400_000  # characters that trials read
+_FOLLOWING = 2  # habits that follow one at once
 _WIDEST = 1_000  # characters in which habits are searched
 _LONGEST = 60  # characters of a line that help shows whole
 
@@ -225,7 +226,7 @@ _HABITS = (
     ),
     _habit(
         "`model` and `train` have no name",
-        r"^(?P<head> (?:model|train)) (?:\( \)|NAME) (?=\{)",
+        r"^(?P<head> (?:model|train)) (?:\( \)|NAME(?:-\w+)*) (?=\{)",
         r"\g<head> ",
     ),
     _habit(
@@ -251,7 +252,11 @@ _HABITS = (
         body=_unwrapped,
     ),
     _habit("a space follows the keyword", r"^(?P<head> (?:arch|library|input)) [:=] (?=\S)", r"\g<head> "),
-    _habit("names are not quoted", r'^(?P<head> (?:arch|library)~)"(?P<name>NAME)"', r"\g<head>\g<name>"),
+    _habit(
+        "names are not quoted",
+        r'^(?P<head> (?:arch|library)~)"(?P<name>[A-Za-z_][^"\n]*)"',
+        lambda match: match["head"] + re.sub(r"\W+", "_", match["name"]).rstrip("_"),
+    ),
     _habit(
         "the base follows `extends`",
         r"^(?P<head> arch~NAME) (?:\n extends~|[:<] |(?:extend|inherits|from|base)~)(?P<base>\S+)",
@@ -269,6 +274,11 @@ _HABITS = (
     ),
     _habit("`==` compares", r"\b(?P<head>if\b[^={\n]*[^=!<>{\n])=(?!=)", r"\g<head>=="),
     # settings
+    _habit(
+        "arguments are enclosed in parentheses",
+        r'^(?P<head> NAME) [:=\x20] "?(?P<name>NAME)"? , (?P<arguments>NAME = [^\n#,=]+(?:, NAME = [^\n#,=]+)*)$',
+        r"\g<head> \g<name>(\g<arguments>)",
+    ),
     _habit(
         "arguments are enclosed in parentheses",
         r"^(?P<head> NAME~NAME) = (?P<value>[\w.+-]+)",
@@ -325,7 +335,7 @@ class Rewriter:
     source: Source
     start: str  # the rule of the grammar
     text: str = field(init=False)
-    errors: list[Diagnostic] = field(factory=list, init=False)
+    _found: list[tuple[Diagnostic, str]] = field(factory=list, init=False)  # each with the habit's reason
     _work_done: int = field(default=0, init=False)
     _changes: list[Change] = field(factory=list, init=False)  # of the source's text, sorted
 
@@ -335,9 +345,36 @@ class Rewriter:
     def run(self) -> Exception | None:
         """Rewrite as much as possible; the first error that is left, or None."""
         error = self._error(self.text)
-        while error is not None and len(self.errors) < _MOST and self._rewrites(error):
+        while error is not None and len(self._found) < _MOST and self._rewrites(error):
             error = self._error(self.text)
         return error
+
+    @property
+    def errors(self) -> list[Diagnostic]:
+        """The errors that were rewritten; those within one line as one error, whose fix rewrites the line."""
+        by_line: dict[object, list[tuple[Diagnostic, str]]] = {}
+        for one, why in self._found:
+            assert one.label
+            edits = [edit for fix in one.fixes for edit in fix.edits]
+            is_within = not any("\n" in edit.span.text + edit.replacement for edit in edits)
+            line = one.label.span.line
+            is_within = is_within and all(edit.span.line == line for edit in edits)
+            by_line.setdefault(line if is_within else one, []).append((one, why))
+        return [self._merged(found) if len(found) > 1 else found[0][0] for found in by_line.values()]
+
+    def _merged(self, found: list[tuple[Diagnostic, str]]) -> Diagnostic:
+        first, *others = sorted((one for one, _ in found), key=lambda one: one.sort_key)
+        assert first.label
+        edits = tuple(edit for one, _ in found for fix in one.fixes for edit in fix.edits)
+        source, line = self.source, first.label.span.line
+        start = source.line_start(line)
+        changes = [(edit.span.start - start, edit.span.end - start, edit.replacement) for edit in edits]
+        text = _changed(source.line_text(line), changes).strip()
+        is_safe = all(fix.is_safe for one, _ in found for fix in one.fixes)
+        why = "; ".join(dict.fromkeys(why for _, why in found))
+        help_text, title = (f"write `{text}`: {why}", f"write `{text}`") if len(text) <= _LONGEST else (why, why)
+        labels = tuple(one.label for one in others if one.label)
+        return evolve(first, secondary=labels, help=(help_text,), fixes=(Fix(title, edits, is_safe),))
 
     def restored(self, diagnostic: Diagnostic) -> Diagnostic:
         """A diagnostic of the rewritten text as one of the source's."""
@@ -381,12 +418,21 @@ class Rewriter:
                 return True
             if left is not None and reached is not None and reached >= changes[0][0] + len(changes[0][2]):
                 stuck.append((habit, changes, text, left))
-        for habit, changes, text, left in stuck:  # a second habit follows at once
-            if self._is_new(changes) and any(
-                (reached := _place(self._error(after), after)) is None or reached >= following
-                for _, _, after, following in self._tried(text, left)
-            ):
+        for habit, changes, text, left in stuck:  # other habits follow at once
+            if self._is_new(changes) and self._leads_on(text, left, _FOLLOWING):
                 self._record(error, habit, changes, text)
+                return True
+        return False
+
+    def _leads_on(self, text: str, error: Exception, habits: int) -> bool:
+        """Whether habits at an error, at most that number of them, lead past it."""
+        for _, changes, after, following in self._tried(text, error):
+            left = self._error(after)
+            reached = _place(left, after)
+            if left is None or reached is None or reached >= following:
+                return True
+            is_next = reached >= changes[0][0] + len(changes[0][2])
+            if habits > 1 and is_next and self._leads_on(after, left, habits - 1):
                 return True
         return False
 
@@ -444,7 +490,7 @@ class Rewriter:
         advice = Advice(help_text, (Fix(f"write `{shown}`" if shown else habit.why, edits, habit.is_safe),))
         found = _diagnostic(rewritten, error)
         diagnostic = Diagnostic(found.code, found.message, found.label, help=(advice.help,), fixes=advice.fixes)
-        self.errors.append(self.restored(diagnostic))
+        self._found.append((self.restored(diagnostic), habit.why))
         self._changes += [(self._original(start), self._original(end, is_end=True), new) for start, end, new in changes]
         self._changes.sort()
         self.text = text

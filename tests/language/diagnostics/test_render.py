@@ -104,7 +104,16 @@ def test_the_number_of_diagnostics_is_limited() -> None:
         ("conv", ["conv"], None),
         ("transformer", ["conv", "bn"], None),
         ("ReLU", ["relu", "elu"], "relu"),
+        ("den", ["dense", "dense_layer"], "dense"),
+        ("den", ["dense", "denoise"], None),
+        ("de", ["dense"], None),
+        ("glavg", ["global_avgpool", "global_maxpool"], "global_avgpool"),
     ],
 )
 def test_nearest(name: str, known: list[str], expected: str | None) -> None:
     assert nearest(name, known) == expected
+
+
+def test_an_abbreviation_may_be_that_of_another_name_for_it() -> None:
+    assert nearest("batchn", ["bn", "relu"], [("BatchNorm2d", "bn")]) == "bn"
+    assert nearest("res", ["residual_shortcut"], [("ResBlock", "basic_block")]) is None
