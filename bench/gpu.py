@@ -184,7 +184,7 @@ def _resnet18(options: argparse.Namespace) -> object:
 
 def _equality(options: argparse.Namespace) -> object:
     """Check that recorded steps compute the same as eager ones, for every kind of recipe."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/training/test_engines.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/training/slow/test_engines.py"]
     command += ["-k", "recorded or device" if options.device == "cuda" else "inputs"]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
     print(done.stdout[-2000:], done.stderr[-2000:])

@@ -49,18 +49,21 @@ class Trial:
 
 
 def killed_comparison(folder: Path, kills: int, seed: int) -> Trial:
-    """Kill a comparison at random moments, then let it finish."""
+    """Kill a comparison during a training, then at random moments, and let it finish."""
     _prepare(folder, seed)
     chance = random.Random(seed)
     begun = time.perf_counter()
     _finish(folder, "whole")
     duration_s = time.perf_counter() - begun
     midway = 0
-    for _ in range(kills):
+    for number in range(kills):
         process = _begin(folder, "killed")
-        try:
-            process.wait(chance.uniform(0, duration_s))
-        except subprocess.TimeoutExpired:
+        end = time.perf_counter() + (_TIMEOUT_S if number == 0 else chance.uniform(0, duration_s))
+        while process.poll() is None and time.perf_counter() < end:
+            if number == 0 and any(folder.glob("killed/*/*.partial/metrics.jsonl")):
+                break
+            time.sleep(0.01)
+        if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         midway += any(folder.glob("killed/*/*.partial"))

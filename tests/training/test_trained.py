@@ -1,7 +1,6 @@
 """A trained network takes images as they are stored, and normalizes them as in training."""
 
 import copy
-import os
 import pickle
 import shutil
 from collections.abc import Callable
@@ -263,19 +262,3 @@ def test_a_run_of_a_newer_version_is_refused_and_not_replaced(rewritten, make_sp
     is_refused_and_kept(place)
     (place / "result.json").unlink()  # as if it were interrupted
     is_refused_and_kept(place.rename(place.with_suffix(".partial")))
-
-
-# ---- real data
-
-
-def test_real_images_give_the_recorded_accuracy(make_spec, tmp_path):
-    """With the file $CIFAR_DSL_TEST_NPZ, or else with shapes."""
-    named = os.environ.get("CIFAR_DSL_TEST_NPZ")
-    data, dataset = (
-        (f"npz:{named}", load_dataset("npz", path=Path(named))) if named else ("shapes", load_dataset("shapes"))
-    )
-    spec = make_spec("reader", SPEC)
-    run = cifar_dsl.train(spec, data=data, overrides=["train.epochs=0.2"], threads=1, runs=tmp_path / "runs")
-    scores = cifar_dsl.load_trained(run)(torch.from_numpy(dataset.x_test).permute(0, 3, 1, 2))
-    assert accuracy(scores, torch.from_numpy(dataset.y_test)) == run.result().accuracy
-    assert cifar_dsl.load_trained(run).classes == dataset.classes

@@ -62,7 +62,7 @@ def test_shipped_specs_expand(path) -> None:
     check(analyze(path))
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=20)
 @given(specs())
 def test_any_spec_expands(text: str) -> None:
     check(analyze_text(text))

@@ -15,7 +15,7 @@ from cifar_dsl.operations.layers import LAYERS
 from cifar_dsl.operations.registry import MisfitError
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(specs())
 def test_parsing_undoes_printing(text: str) -> None:
     spec = parse(text)
@@ -24,7 +24,7 @@ def test_parsing_undoes_printing(text: str) -> None:
     assert print_spec(parse(printed)) == printed
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(specs(), st.randoms(use_true_random=False))
 def test_the_fingerprint_ignores_the_layout(text: str, draws: random.Random) -> None:
     fingerprint = analyze_text(text).fingerprint
@@ -34,7 +34,7 @@ def test_the_fingerprint_ignores_the_layout(text: str, draws: random.Random) -> 
     assert analyze_text(print_spec(parse(text))).fingerprint == fingerprint
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(specs())
 def test_the_resolved_spec_has_the_same_meaning(text: str) -> None:
     analysis = analyze_text(text)
@@ -68,7 +68,7 @@ def test_paths_are_unique_and_inputs_come_first(text: str) -> None:
     assert all(value <= number for number, node in enumerate(graph.nodes) for value in node.inputs)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(specs())
 def test_safe_fixes_keep_the_meaning(text: str) -> None:
     text = text.replace("model {", "param unused = 8\nmodel {\nlet spare = 2\n", 1)

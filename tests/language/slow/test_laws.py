@@ -14,7 +14,7 @@ from cifar_dsl.compiler import analyze_text
 from cifar_dsl.language.syntax import nodes, print_spec
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(trees.specs())
 def test_parsing_reverses_printing(spec: nodes.Spec) -> None:
     text = print_spec(spec)
@@ -22,7 +22,7 @@ def test_parsing_reverses_printing(spec: nodes.Spec) -> None:
     assert print_spec(parse(text)) == text
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(trees.specs().map(print_spec), st.randoms(use_true_random=False))
 def test_formatting_changes_only_space(text: str, draws: random.Random) -> None:
     check_laws(text, draws)
@@ -40,7 +40,7 @@ def test_valid_specs_have_the_same_tokens(text: str) -> None:
     check_tokens(text)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=30)
 @given(trees.specs())
 def test_the_highlighter_finds_the_same_tokens(spec: nodes.Spec) -> None:
     check_tokens(print_spec(spec))

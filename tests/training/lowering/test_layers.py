@@ -1,8 +1,5 @@
 """Our modules compared with torch, torchvision or a few plain lines."""
 
-import warnings
-from collections.abc import Iterator
-
 import pytest
 import torch
 from helpers.specs import graph_of
@@ -222,54 +219,3 @@ def test_alpha_dropout_keeps_mean_and_variance() -> None:
     assert y.mean().item() == pytest.approx(0, abs=0.02)
     # As above.
     assert y.var().item() == pytest.approx(1, abs=0.03)
-
-
-# ---- what torch can do with them
-
-EVERYTHING = [
-    "blurpool -> lppool(3, 2) -> upsample(2, bilinear) -> shuffle(2) -> pad_channels(1) -> slice(0, 4) -> glu -> prelu",
-    "mul { layernorm | global_maxpool | global_avgpool(keep=true) } -> layer_scale(0.5) -> scale(3) -> drop_path(0.5)",
-    "pad_image([0, 2, 1, 1], reflect) -> patches(8, 2) -> class_token -> position_embedding -> prelu -> attention(2)\n"
-    "concat { token(0) | global_maxpool }",
-    "tokens -> transpose -> softmax -> transpose -> layer_scale(0.5) -> attention(2, dropout=0.5) -> grid(4x9)",
-]
-
-
-@pytest.fixture
-def _fresh_compiler() -> Iterator[None]:
-    """Torch compiles a method for a few modules only, and `Body.forward` is that of all networks."""
-    torch.compiler.reset()
-    yield
-    torch.compiler.reset()
-
-
-@pytest.mark.usefixtures("_fresh_compiler")
-@pytest.mark.parametrize("stages", EVERYTHING)
-@pytest.mark.parametrize("training", [False, True])
-def test_it_is_compiled_as_one_graph(stages: str, training: bool) -> None:
-    module = built(stages).train(training)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"torch\..*")  # torch's own deprecations
-        warnings.filterwarnings("ignore", category=DeprecationWarning)
-        compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
-        y = compiled(images())
-        if not training:
-            torch.testing.assert_close(y, module(images()), **SAME_FORMULA)
-        y.sum().backward()
-    assert all(p.grad is not None for p in module.parameters())
-
-
-@pytest.mark.parametrize("stages", EVERYTHING)
-def test_it_is_exported(stages: str) -> None:
-    module = built(stages).eval()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"torch\..*")  # torch's own deprecations
-        warnings.filterwarnings("ignore", category=DeprecationWarning)
-        exported = torch.export.export(module, (images(),))
-    torch.testing.assert_close(exported.module()(images()), module(images()), **SAME_FORMULA)
-
-
-@pytest.mark.parametrize("stages", EVERYTHING)
-def test_gradients_are_those_of_finite_differences(stages: str) -> None:
-    module = built(stages).double().eval()
-    assert torch.autograd.gradcheck(module, images(count=1).double().requires_grad_())

@@ -2,7 +2,6 @@ import copy
 import gc
 import io
 import pickle
-import warnings
 import weakref
 
 import pytest
@@ -75,27 +74,6 @@ def test_it_can_be_copied_pickled_and_saved() -> None:
     loaded.load_state_dict(torch.load(buffer))
     for other in (copy.deepcopy(module), pickle.loads(pickle.dumps(module)), loaded):
         assert torch.equal(other(x), module(x))
-
-
-@pytest.mark.parametrize("name", ["baseline", "residual"])
-def test_it_is_compiled_as_one_graph(name: str) -> None:
-    module = build_module(shipped(name), name, seed=0).eval()
-    x = images(3, 32, 32)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"torch\..*")  # torch's own deprecations
-        warnings.filterwarnings("ignore", category=DeprecationWarning)
-        compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
-        torch.testing.assert_close(compiled(x), module(x), **SAME_FORMULA)
-
-
-def test_it_is_exported() -> None:
-    module = build_module(shipped("residual"), "residual", seed=0).eval()
-    x = images(3, 32, 32)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"torch\..*")  # torch's own deprecations
-        warnings.filterwarnings("ignore", category=DeprecationWarning)
-        exported = torch.export.export(module, (x,))
-    torch.testing.assert_close(exported.module()(x), module(x), **SAME_FORMULA)
 
 
 def test_channels_last_computes_the_same() -> None:

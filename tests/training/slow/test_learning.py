@@ -1,8 +1,9 @@
-"""A small network learns."""
+"""A small network learns, and its loaded copy has the recorded accuracy."""
 
 import os
 
 import numpy as np
+import torch
 
 import cifar_dsl
 from cifar_dsl.training.datasets import load_dataset
@@ -51,3 +52,7 @@ def test_a_small_network_learns_in_four_epochs(tmp_path):
     first, *_, last = run.metrics()
     assert last.test_accuracy > 0.3  # chance is 0.1
     assert last.train_loss < first.train_loss
+    loaded = cifar_dsl.load_trained(run)
+    scores = loaded(torch.from_numpy(arrays["x_test"]).permute(0, 3, 1, 2))
+    found = (scores.argmax(1) == torch.from_numpy(arrays["y_test"])).double().mean().item()
+    assert found == run.result().accuracy

@@ -1,5 +1,7 @@
 """Pictures whose layout would take minutes are refused; DOT and Mermaid are always written."""
 
+from functools import cache
+
 import pytest
 
 from cifar_dsl.compiler import analyze_text
@@ -11,6 +13,7 @@ from cifar_dsl.views.pictures import as_dot, as_mermaid, as_png, as_svg, draw
 HEAD, END = "arch a\ninput 3x32x32\nmodel {\n", "global_avgpool\ndense(10)\n}\n"
 
 
+@cache
 def skips(count: int) -> Graph:
     """The graph of a network in which one join uses every tensor."""
     stages = "".join(f"conv(3, 1)\nlet t{i} = identity\n" for i in range(count))

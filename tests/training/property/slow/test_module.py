@@ -77,14 +77,14 @@ def images(graph: Graph) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("law", LAWS)
-@settings(max_examples=80, **slow_to_draw)
+@settings(max_examples=40, **slow_to_draw)
 @given(text=networks())
 def test_the_law_holds_for_networks(law, text: str) -> None:
     law(*built(text))
 
 
 @pytest.mark.parametrize("name", list(LAYERS))
-@settings(max_examples=12, **slow_to_draw)
+@settings(max_examples=6, **slow_to_draw)
 @given(data=st.data())
 def test_every_law_holds_for_each_layer(name: str, data: st.DataObject) -> None:
     text = data.draw(layers(name))

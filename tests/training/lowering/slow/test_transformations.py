@@ -1,0 +1,96 @@
+"""What torch does with networks: compile, export and differentiate them."""
+
+import warnings
+from collections.abc import Iterator
+
+import pytest
+import torch
+from helpers.specs import graph_of
+from helpers.tolerances import SAME_FORMULA
+from torch import Tensor, nn
+
+from cifar_dsl.compiler import analyze
+from cifar_dsl.foundation.resources import specs_directory
+from cifar_dsl.training.lowering.torch_module import build_module
+
+EVERYTHING = [
+    "blurpool -> lppool(3, 2) -> upsample(2, bilinear) -> shuffle(2) -> pad_channels(1) -> slice(0, 4) -> glu -> prelu",
+    "mul { layernorm | global_maxpool | global_avgpool(keep=true) } -> layer_scale(0.5) -> scale(3) -> drop_path(0.5)",
+    "pad_image([0, 2, 1, 1], reflect) -> patches(8, 2) -> class_token -> position_embedding -> prelu -> attention(2)\n"
+    "concat { token(0) | global_maxpool }",
+    "tokens -> transpose -> softmax -> transpose -> layer_scale(0.5) -> attention(2, dropout=0.5) -> grid(4x9)",
+]
+
+
+def built(stages: str) -> nn.Module:
+    return build_module(graph_of(stages, size="4x6x6"), "test", seed=0)
+
+
+def shipped(name: str) -> nn.Module:
+    return build_module(analyze(specs_directory() / f"{name}.arch").graph, name, seed=0).eval()
+
+
+def images(count: int = 3, size: tuple[int, ...] = (4, 6, 6)) -> Tensor:
+    return torch.randn(count, *size, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def _fresh_compiler() -> Iterator[None]:
+    """Torch compiles a method for a few modules only, and `Body.forward` is that of all networks."""
+    torch.compiler.reset()
+    yield
+    torch.compiler.reset()
+
+
+@pytest.mark.usefixtures("_fresh_compiler")
+@pytest.mark.parametrize("stages", EVERYTHING)
+@pytest.mark.parametrize("training", [False, True])
+def test_it_is_compiled_as_one_graph(stages: str, training: bool) -> None:
+    module = built(stages).train(training)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"torch\..*")  # torch's own deprecations
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+        y = compiled(images())
+        if not training:
+            torch.testing.assert_close(y, module(images()), **SAME_FORMULA)
+        y.sum().backward()
+    assert all(p.grad is not None for p in module.parameters())
+
+
+@pytest.mark.usefixtures("_fresh_compiler")
+@pytest.mark.parametrize("name", ["baseline", "residual"])
+def test_a_shipped_spec_is_compiled_as_one_graph(name: str) -> None:
+    module = shipped(name)
+    x = images(2, (3, 32, 32))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"torch\..*")  # torch's own deprecations
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+        torch.testing.assert_close(compiled(x), module(x), **SAME_FORMULA)
+
+
+@pytest.mark.parametrize("stages", EVERYTHING)
+def test_it_is_exported(stages: str) -> None:
+    module = built(stages).eval()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"torch\..*")  # torch's own deprecations
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        exported = torch.export.export(module, (images(),))
+    torch.testing.assert_close(exported.module()(images()), module(images()), **SAME_FORMULA)
+
+
+@pytest.mark.parametrize("stages", EVERYTHING)
+def test_gradients_are_those_of_finite_differences(stages: str) -> None:
+    module = built(stages).double().eval()
+    assert torch.autograd.gradcheck(module, images(count=1).double().requires_grad_())
+
+
+def test_a_shipped_spec_is_exported() -> None:
+    module = shipped("residual")
+    x = images(2, (3, 32, 32))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"torch\..*")  # torch's own deprecations
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        exported = torch.export.export(module, (x,))
+    torch.testing.assert_close(exported.module()(x), module(x), **SAME_FORMULA)
