@@ -1,10 +1,12 @@
 """Specs in notebooks: `%load_ext cifar_dsl`, then cells that begin with `%%arch`."""
 
+import shlex
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from html import escape
 from keyword import iskeyword
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
 from IPython.display import display
@@ -38,23 +40,42 @@ def register(ipython: Any) -> None:  # IPython has no types for these methods
     def arch(line: str, cell: str) -> None:
         """Check the cell as a spec and assign it to a variable.
 
-        %%arch [NAME]: the variable, `spec` by default. The spec can extend shipped specs by name, and files in or
-        below the notebook's folder by path.
+        %%arch [NAME] [--data DATASET]: the variable, `spec` by default; and the dataset to use instead of the spec's,
+        such as `shapes`, or `npz:PATH`. The spec can extend shipped specs by name, and files in or below the notebook's
+        folder by path.
         """
-        name = line.strip() or _DEFAULT_NAME
-        if not name.isidentifier() or iskeyword(name):
-            raise UsageError(f"`{name}` is not a valid variable name for %%arch")
+        name, data = _parsed(line)
         try:
-            spec = spec_of_text(cell, _CELL)
+            spec = spec_of_text(cell, _CELL, data=data)
         except SpecError as error:
             display(_Errors(error.diagnostics))  # type: ignore[no-untyped-call]
             raise UsageError(f"{_count(error.diagnostics)}; `{name}` was not assigned") from None
         except UserError as error:
-            raise UsageError(error.message) from None
+            raise UsageError("\n".join([error.message, *error.__notes__])) from None
         ipython.push({name: spec})
         display(spec)  # type: ignore[no-untyped-call]
 
     ipython.register_magic_function(arch, magic_kind="cell", magic_name="arch")
+
+
+class _Parser(ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; write %%arch [NAME] [--data DATASET]")
+
+
+def _parsed(line: str) -> tuple[str, str | None]:
+    """The variable and the dataset in the first line of a cell. Raises UsageError."""
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("name", nargs="*", default=[_DEFAULT_NAME])
+    parser.add_argument("--data")
+    try:
+        given = parser.parse_args(shlex.split(line))
+    except ValueError as error:  # an open quote
+        parser.error(str(error))
+    name = " ".join(given.name)
+    if not name.isidentifier() or iskeyword(name):
+        raise UsageError(f"`{name}` is not a valid variable name for %%arch")
+    return name, given.data
 
 
 def _count(diagnostics: Sequence[Diagnostic]) -> str:

@@ -13,7 +13,7 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 import cifar_dsl
-from cifar_dsl.api import spec_of_text, with_overrides
+from cifar_dsl.api import open_data, spec_of_text, with_overrides
 from cifar_dsl.foundation.resources import specs_directory
 
 TEXT = "arch mine\ninput 3x32x32\nmodel {{\n conv(4, 3) -> relu  # {}\n flatten -> dense(10)\n}}\n"
@@ -114,7 +114,7 @@ def test_the_variable_is_spec_by_default(notebook):
     assert notebook(f"%%arch\n{MINE}").names["spec"].name == "mine"
 
 
-@pytest.mark.parametrize("name", ["2nd", "a b", "a-b", "for", "__import__('os')"])
+@pytest.mark.parametrize("name", ["2nd", "a b", "a-b", "for", "__import__(0)"])
 def test_an_invalid_variable_name_is_refused(notebook, name):
     ran = notebook(f"%%arch {name}\n{MINE}")
     assert not ran.is_fine
@@ -146,6 +146,36 @@ def test_a_cell_can_extend_shipped_specs_and_files_of_its_folder(notebook, tmp_p
     ran = notebook('%%arch\narch child extends "../base.arch"\n')
     assert not ran.is_fine
     assert "error[E0204]" in ran.plain
+
+
+FITTING = "arch any\nmodel {\n flatten -> dense(classes)\n}\n"  # any dataset
+
+
+def test_a_cell_names_the_dataset_that_its_spec_is_for(notebook, pictures):
+    assert not notebook(f"%%arch\n{FITTING}").is_fine
+    assert str(notebook(f"%%arch --data mnist\n{FITTING}").names["spec"].graph.input) == "1x28x28"
+    moved = pictures.rename(pictures.with_name("own pictures.npz"))
+    recipe = "train {\n data cifar10\n epochs 1\n batch 32\n optimizer adam(lr=1e-3)\n}\n"
+    spec = notebook(f"%%arch net --data 'npz:{moved}'\n{FITTING}{recipe}").names["net"]
+    _, dataset = open_data(spec)
+    assert dataset.origin == "own pictures.npz"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--data shape", "help: did you mean `shapes`?"),
+        ("--data npz:none.npz", "none.npz"),
+        ("--data", "write %%arch [NAME] [--data DATASET]"),
+        ("--data 'npz:a", "No closing quotation; write"),
+        ("--dta shapes", "unrecognized arguments: --dta"),
+    ],
+)
+def test_a_cell_without_such_a_dataset_says_what_to_do(notebook, line, message):
+    ran = notebook(f"%%arch {line}\n{FITTING}")
+    assert not ran.is_fine
+    assert message in ran.err
+    assert "Traceback" not in ran.err
 
 
 def test_a_library_is_refused(notebook):

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torch
 from helpers.runs import rewrite
 from helpers.tolerances import SAME_FORMULA
+from PIL import Image
 from safetensors.torch import load_file
 
 import cifar_dsl
@@ -20,6 +22,7 @@ from cifar_dsl.runs import Run
 from cifar_dsl.runs.catalogue import Status, entries
 from cifar_dsl.runs.pruning import Selection
 from cifar_dsl.training.datasets import load_dataset
+from cifar_dsl.training.datasets.folder import Conversion, find_tree, import_tree
 from cifar_dsl.training.datasets.shapes import shapes
 
 SPEC = """
@@ -124,6 +127,24 @@ def test_the_names_of_the_classes_are_recorded_and_loaded(train):
     run = train()
     assert run.record().classes == NAMES
     assert cifar_dsl.load_trained(run).classes == NAMES
+
+
+def test_the_documentation_classifies_a_picture_as_data_import_reads_it(train, tmp_path, monkeypatch, capsys):
+    text = (Path(cifar_dsl.__file__).parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
+    (example,) = [block for block in re.findall("```python\n(.*?)```", text, re.DOTALL) if "cat.jpg" in block]
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by the camera
+    for folder in ("train", "test"):
+        path = tmp_path / "tree" / folder / "cat" / "cat.jpg"
+        path.parent.mkdir(parents=True)
+        noise = np.random.default_rng(0).integers(0, 256, (50, 40), np.uint8)
+        Image.fromarray(noise).save(path, exif=exif)
+    monkeypatch.chdir(path.parent)
+    names: dict[str, Any] = {}
+    exec(re.sub('"runs/.*?"', repr(str(train().path)), example), names)
+    imported = import_tree(find_tree(tmp_path / "tree"), conversion=Conversion((32, 32)))
+    assert np.array_equal(names["images"], imported.x_test.transpose(0, 3, 1, 2))
+    assert [line.partition(":")[0] in NAMES for line in capsys.readouterr().out.splitlines()] == [True] * 3
 
 
 def test_a_loaded_network_is_an_ordinary_module_with_the_keys_of_the_network(train, pictures):
