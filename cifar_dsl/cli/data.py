@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from cifar_dsl.training.datasets import Dataset
     from cifar_dsl.training.datasets.folder import Conversion
 
+_OPTIONS = "--resize, --crop, --grey and --split"  # of `data import`, which change images or their split
+
 
 @click.group(name="data")
 def command() -> None:
@@ -81,7 +83,15 @@ def _size(_context: click.Context, _parameter: click.Parameter, text: str | None
 @click.option(
     "--to", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the dataset to this .npz file."
 )
-@click.option("--resize", metavar="SIZE", callback=_size, help="Scale images to SIZE x SIZE, or WIDTHxHEIGHT.")
+@click.option(
+    "--resize",
+    metavar="SIZE",
+    callback=_size,
+    help="Scale images to SIZE x SIZE, or WIDTHxHEIGHT. Stretches images of other proportions.",
+)
+@click.option(
+    "--crop", is_flag=True, help="With --resize: cut images to the new proportions, instead of stretching them."
+)
 @click.option("--grey", is_flag=True, help="Convert images to one channel.")
 @click.option(
     "--split",
@@ -94,6 +104,7 @@ def import_(
     path: Path,
     file: Path | None,
     resize: tuple[int, int] | None,
+    crop: bool,
     grey: bool,
     split: float | None,
     replace: bool,
@@ -105,17 +116,19 @@ def import_(
     are stored and used as that dataset from then on; for CIFAR-10, they must be exactly the published ones. Write any
     other dataset to a file with --to, and train on it with `--data npz:FILE`.
 
-    PATH may also be a published archive, such as cifar-10-python.tar.gz, the folder cifar-10-batches-py, or a folder
-    with the published files of MNIST, Fashion-MNIST or SVHN.
+    PATH may also be a published archive, such as cifar-10-python.tar.gz, the folder cifar-10-batches-py or
+    cifar-100-python, or a folder with the published files of MNIST, Fashion-MNIST or SVHN.
     """
     from cifar_dsl.training.datasets.cifar import compare_to_published
     from cifar_dsl.training.datasets.folder import Conversion
     from cifar_dsl.training.datasets.load import cache_path
     from cifar_dsl.training.datasets.store import check_writable, save_npz
 
+    if crop and resize is None:
+        raise click.UsageError("--crop requires --resize.")
     if file is not None:
         check_writable(file)
-    conversion = Conversion(resize, grey)
+    conversion = Conversion(resize, grey, crop)
     own = f"--to {path.resolve().name.partition('.')[0]}.npz"
     dataset = _import_published(path, is_plain=conversion == Conversion() and split is None)
     if dataset is None:
@@ -142,7 +155,7 @@ def _import_published(path: Path, *, is_plain: bool) -> "Dataset | None":
 
     dataset = import_files(path)
     if dataset is not None and not is_plain:
-        raise click.UsageError(f"--resize, --grey and --split are for folders of images, not for {dataset.name}.")
+        raise click.UsageError(f"{_OPTIONS} are for folders of images, not for {dataset.name}.")
     return dataset
 
 
@@ -162,13 +175,13 @@ def _import_images(directory: Path, conversion: "Conversion", split: float | Non
             message = f"The classes are not those of CIFAR-10 or CIFAR-100; write the dataset to a file: {own}"
             raise click.UsageError(message)
         if conversion != Conversion() or split is not None:
-            raise click.UsageError(f"--resize, --grey and --split make another dataset; write it to a file: {own}")
+            raise click.UsageError(f"{_OPTIONS} make another dataset; write it to a file: {own}")
         if tree.name == "cifar10" and (counts := (tree.count("train"), tree.count("test"))) != CIFAR10_COUNTS:
             raise _other_cifar10(other_counts(counts), own)
-    for ignored in tree.ignored:
-        warn(f"{ignored} is left out; --validation holds out training images")
+    for text in tree.left_out:
+        warn(text)
     with DownloadProgress() as progress:
-        return import_tree(tree, progress, conversion=conversion)
+        return import_tree(tree, progress, conversion=conversion, warn=warn)
 
 
 def _check_identity(dataset: "Dataset", path: Path, own: str, *, replace: bool) -> None:

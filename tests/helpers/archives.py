@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from cifar_dsl.training.datasets.cifar import CIFAR10_PICKLED, Archive
+from cifar_dsl.training.datasets.cifar import ARCHIVES, PICKLED, Archive
 from cifar_dsl.training.datasets.download import Checksum
 from cifar_dsl.training.datasets.published import PublishedFile
 
@@ -60,34 +60,41 @@ def _text(content: bytes) -> bytes:
     return b"T" + struct.pack("<i", len(content)) + content
 
 
-def python2_batch(rows: np.ndarray, labels: list[int]) -> bytes:
-    """A member of CIFAR-10's Python version, instruction by instruction as Python 2 wrote it: rows (N, 3072) uint8."""
+def python2_batch(rows: np.ndarray, labels: list[int], key: bytes = b"labels") -> bytes:
+    """A member of a Python version, instruction by instruction as Python 2 wrote it: rows (N, 3072) uint8."""
     dtype = b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
     shape = b"".join(b"M" + struct.pack("<H", extent) for extent in rows.shape) + b"\x86"
     array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
     state = b"(K\x01" + shape + dtype + b"\x89" + _text(rows.tobytes()) + b"tb"
     numbers = b"](" + b"".join(bytes((ord("K"), label)) for label in labels) + b"e"
     names = b"](" + _text(b"a.png") * len(labels) + b"e"
-    items = [b"U\x0bbatch_label" + _text(b"training batch"), b"U\x06labels" + numbers]
+    items = [b"U\x0bbatch_label" + _text(b"training batch"), b"U" + bytes([len(key)]) + key + numbers]
     items += [b"U\x04data" + array + state, b"U\tfilenames" + names]
     return b"\x80\x02}q\x01(" + b"".join(items) + b"u."
 
 
-def python_members() -> dict[str, bytes]:
-    """The members of the Python version that hold the pictures and labels of `members(ARCHIVES["cifar10"])`."""
+def python_members(dataset: str = "cifar10") -> dict[str, bytes]:
+    """The members of the Python version that hold the pictures and labels of `members(ARCHIVES[dataset])`."""
     contents = {}
-    for i, name in enumerate((*CIFAR10_PICKLED.train, *CIFAR10_PICKLED.test)):
+    source = PICKLED[dataset]
+    for i, name in enumerate((*source.train, *source.test)):
         seeds = range(PER_MEMBER * i, PER_MEMBER * (i + 1))
         rows = np.stack([picture(seed).transpose(2, 0, 1).reshape(-1) for seed in seeds])
-        contents[name] = python2_batch(rows, [seed % 10 for seed in seeds])
+        contents[name] = python2_batch(rows, [seed % len(ARCHIVES[dataset].classes) for seed in seeds], source.labels)
     return contents
 
 
 def idx(array: np.ndarray) -> bytes:
     """A file in the format of MNIST: an array of bytes."""
-    return gzip.compress(bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes())
+    return gzip.compress(inflated_idx(array))
+
+
+def inflated_idx(array: np.ndarray) -> bytes:
+    """The same file, decompressed."""
+    return bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
 
 
 def stand_in(file: PublishedFile, content: bytes, base: str = "http://127.0.0.1:1") -> PublishedFile:
     """A file with the name of a published one, and this content."""
-    return PublishedFile(f"{base}/{file.filename}", len(content), Checksum("md5", hashlib.md5(content).hexdigest()))
+    checksum = Checksum("md5", hashlib.md5(content).hexdigest())
+    return attrs.evolve(file, url=f"{base}/{file.url.rpartition('/')[2]}", size=len(content), checksum=checksum)

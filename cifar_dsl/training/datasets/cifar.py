@@ -17,7 +17,7 @@ from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.foundation.reading import open_regular, read_regular
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.datasets.dataset import Dataset
-from cifar_dsl.training.datasets.download import Checksum
+from cifar_dsl.training.datasets.download import Checksum, content_checksum
 from cifar_dsl.training.datasets.pickles import Made, read_pickle
 from cifar_dsl.training.datasets.published import Published, PublishedFile, Split, as_dataset
 from cifar_dsl.training.datasets.store import canonical_order
@@ -93,11 +93,17 @@ class Archive(Published):
 
 @frozen
 class PickledArchive(Published):
-    """The Python version of CIFAR-10. A member holds `data`, (N, 3072) bytes of pictures (C, H, W), and `labels`."""
+    """The Python version of an archive.
+
+    A member holds `data`, (N, 3072) bytes of pictures (C, H, W), and labels under the key `labels`. `checksums` are
+    those of the members; without them, the digest of the dataset shows whether they are the published ones.
+    """
 
     archive: PublishedFile
     train: tuple[str, ...]  # members
     test: tuple[str, ...]
+    labels: bytes
+    checksums: tuple[Checksum, ...] = ()  # of `train`, then of `test`
 
     @property
     def files(self) -> tuple[PublishedFile, ...]:
@@ -108,15 +114,24 @@ class PickledArchive(Published):
         """Read the members of the archive as data; nothing in a pickle is imported or called."""
         return self.read_members(_members(paths[self.archive.filename], {*self.train, *self.test}))
 
+    def is_extracted_in(self, folder: Path) -> bool:
+        """Whether the archive was extracted there: a folder `test` can also hold pictures."""
+        member = folder / Path(self.test[0]).name
+        return member.exists() and not member.is_dir()
+
     def read_extracted(self, folder: Path) -> Dataset:
-        """The dataset in the members of an extracted archive. Nothing is known of them: compare the digest.
+        """The dataset in the members of an extracted archive. If it has no `checksums`, compare the dataset's digest.
 
         Raises:
-            DataError: A member is missing or damaged.
+            DataError: A member is missing, damaged, or another file.
         """
         names = (*self.train, *self.test)
         try:
-            splits = self.read_members({name: read_regular(folder / Path(name).name, MEMBER_BYTES) for name in names})
+            members = {name: read_regular(folder / Path(name).name, MEMBER_BYTES) for name in names}
+            for name, checksum in zip(names, self.checksums, strict=False):
+                if content_checksum(members[name], checksum.algorithm) != checksum:
+                    raise ValueError(f"the published {name} has the {checksum}")
+            splits = self.read_members(members)
         except (OSError, ValueError) as error:
             raise DataError(
                 f"{folder} is not the extracted Python version of {self.title}",
@@ -127,7 +142,7 @@ class PickledArchive(Published):
 
     def read_members(self, members: Mapping[str, bytes]) -> tuple[Split, Split]:
         """The training and test split in the contents of the members. Raises ValueError."""
-        train, test = ([_unpickled(name, members) for name in names] for names in (self.train, self.test))
+        train, test = ([_unpickled(name, members, self.labels) for name in names] for names in (self.train, self.test))
         return _joined(train), _joined(test)
 
 
@@ -160,18 +175,42 @@ ARCHIVES = {
 }
 
 
-CIFAR10_PICKLED = PickledArchive(
-    name="cifar10",
-    title="CIFAR-10",
-    classes=CIFAR10_CLASSES,
-    archive=PublishedFile(
-        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-        170_498_071,
-        Checksum("md5", "c58f30108f718f92721af3b95e74349a"),  # as torchvision publishes it
-    ),
-    train=tuple(f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6)),
-    test=("cifar-10-batches-py/test_batch",),
-)
+# The checksums are those that torchvision publishes.
+PICKLED = {
+    archive.name: archive
+    for archive in (
+        PickledArchive(
+            name="cifar10",
+            title="CIFAR-10",
+            classes=CIFAR10_CLASSES,
+            archive=PublishedFile(
+                "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+                170_498_071,
+                Checksum("md5", "c58f30108f718f92721af3b95e74349a"),
+            ),
+            train=tuple(f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6)),
+            test=("cifar-10-batches-py/test_batch",),
+            labels=b"labels",
+        ),
+        PickledArchive(
+            name="cifar100",
+            title="CIFAR-100",
+            classes=CIFAR100_CLASSES,
+            archive=PublishedFile(
+                "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+                169_001_437,
+                Checksum("md5", "eb9058c3a382ffc7106e4002c42a8d85"),
+            ),
+            train=("cifar-100-python/train",),
+            test=("cifar-100-python/test",),
+            labels=b"fine_labels",
+            checksums=(
+                Checksum("md5", "16019d7e3df5f24257cddd939b257f8d"),
+                Checksum("md5", "f0ef6b0ae62326f3e7ffdfab6717acfc"),
+            ),
+        ),
+    )
+}
 
 
 def _members(path: Path, wanted: set[str]) -> dict[str, bytes]:
@@ -213,15 +252,16 @@ def _in_order(rows: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> Spl
     return canonical_order(np.ascontiguousarray(images), labels)
 
 
-def _unpickled(name: str, members: Mapping[str, bytes]) -> tuple[npt.NDArray[np.uint8], list[int]]:
+def _unpickled(name: str, members: Mapping[str, bytes], key: bytes) -> tuple[npt.NDArray[np.uint8], list[int]]:
     """The rows (N, 3072) and labels in a member of the Python version. Raises ValueError."""
     if name not in members:
         raise ValueError(f"{name} is missing")
-    match read_pickle(members[name]):
-        case {b"data": Made(state=(_, _, Made(arguments=(b"u1", *_)), False, bytes(data))), b"labels": list(labels)}:
+    found = read_pickle(members[name])
+    match (found.get(b"data"), found.get(key)) if isinstance(found, dict) else None:
+        case Made(state=(_, _, Made(arguments=(b"u1", *_)), False, bytes(data))), list(labels):
             rows = np.frombuffer(data, np.uint8)
         case _:
-            raise ValueError(f"{name} doesn't hold `data`, an array of bytes, and `labels`, a list")
+            raise ValueError(f"{name} doesn't hold `data`, an array of bytes, and `{key.decode()}`, a list")
     if rows.size != len(labels) * CHANNELS * HEIGHT * WIDTH or not all(type(label) is int for label in labels):
         raise ValueError(f"{name} doesn't hold 3072 bytes and one label for each picture")
     return rows.reshape(len(labels), -1), labels

@@ -82,6 +82,11 @@ def file_checksum(path: Path, algorithm: Algorithm) -> Checksum:
     return Checksum(algorithm, digest.hexdigest())
 
 
+def content_checksum(content: bytes, algorithm: Algorithm) -> Checksum:
+    """The checksum of a file with this content."""
+    return Checksum(algorithm, hashlib.new(algorithm, content, usedforsecurity=False).hexdigest())
+
+
 def _fetch(url: str, part: Path, size: int, progress: Progress | None) -> None:
     """Append to `part` until it has `size` bytes."""
     have = 0

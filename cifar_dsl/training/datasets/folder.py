@@ -5,7 +5,7 @@ import math
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -58,7 +58,11 @@ _DAMAGE = (
 )
 
 _LAYOUT = "store the pictures as train/<class>/*.png and test/<class>/*.png"
-_OTHER_TEST_NAMES = ("val", "valid", "validation", "Test", "testing")
+_OTHER_NAMES = {
+    "train": ("Train", "TRAIN", "training", "Training"),
+    "test": ("val", "valid", "validation", "Test", "TEST", "testing", "Testing"),
+}
+_STRETCH = 1.1  # the factor between the sides' scales from which a picture counts as stretched
 
 _Files = dict[str, list[Path]]  # the pictures of each class, both sorted by name
 Resizing = tuple[int, int] | None  # height and width
@@ -66,17 +70,29 @@ Resizing = tuple[int, int] | None  # height and width
 
 @frozen
 class Conversion:
-    """What happens to each picture: scaled to (height, width), stretched if the sides differ in ratio; made grey."""
+    """What happens to each picture: scaled to (height, width); made grey.
+
+    A picture of other proportions is stretched, or with `crop`, cut to them around its centre first.
+    """
 
     resize: Resizing = None
     grey: bool = False
+    crop: bool = False
 
     def shape(self, height: int, width: int) -> tuple[int, int, int]:
         """The shape (H, W, C) of a picture of this size after the conversion."""
         return (*(self.resize or (height, width)), 1 if self.grey else 3)
 
+    def stretches(self, width: int, height: int) -> bool:
+        """Whether a picture of this size visibly changes its proportions."""
+        if self.resize is None or self.crop:
+            return False
+        ratio = (self.resize[1] / width) / (self.resize[0] / height)
+        return max(ratio, 1 / ratio) >= _STRETCH
+
     def __str__(self) -> str:
-        scaled = f", resized to {self.resize[1]}x{self.resize[0]}" if self.resize else ""
+        cropped = "cropped and " if self.crop else ""
+        scaled = f", {cropped}resized to {self.resize[1]}x{self.resize[0]}" if self.resize else ""
         return f"{scaled}{', grey' if self.grey else ''}"
 
 
@@ -106,9 +122,22 @@ class Tree:
         return sum(map(len, self.splits.get(split, {}).values()))
 
     @property
-    def ignored(self) -> tuple[Path, ...]:
-        """Folders beside `train` and `test` that look like splits, and are left out."""
-        return () if "all" in self.splits else _other_splits(self.directory)
+    def left_out(self) -> tuple[str, ...]:
+        """What isn't read although it may be meant to be, in a sentence each: other folders, loose pictures."""
+        if "all" in self.splits:
+            return _loose(self.directory)
+        folders = [one for one in _visible(self.directory) if one.is_dir() and one.name not in self.splits]
+        named = tuple(
+            f"{folder} is left out; "
+            + (
+                "--validation holds out training images"
+                if folder.name in _OTHER_NAMES["test"]
+                else "only train/<class>/ and test/<class>/ are read"
+            )
+            for folder in folders
+        )
+        places = (self.directory, *(self.directory / split for split in self.splits))
+        return (*named, *(text for place in places for text in _loose(place)))
 
 
 def find_tree(directory: Path, share: float | None = None) -> Tree:
@@ -147,7 +176,13 @@ def find_tree(directory: Path, share: float | None = None) -> Tree:
     return Tree(directory, {"train": train, "test": test})
 
 
-def import_tree(tree: Tree, progress: Progress | None = None, *, conversion: Conversion = UNCHANGED) -> Dataset:
+def import_tree(
+    tree: Tree,
+    progress: Progress | None = None,
+    *,
+    conversion: Conversion = UNCHANGED,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Dataset:
     """The pictures of a tree, (N, H, W, 3) or grey (N, H, W, 1), in canonical order.
 
     Grey, palette and transparent pictures are converted to RGB, without their transparency, and turned as their EXIF
@@ -158,6 +193,7 @@ def import_tree(tree: Tree, progress: Progress | None = None, *, conversion: Con
         tree: The files.
         progress: Called with the number of pictures read.
         conversion: What happens to each picture.
+        warn: Called before the first picture is decoded, if pictures are stretched.
 
     Raises:
         DataError: A file is not a picture or damaged, or two pictures differ in size.
@@ -166,7 +202,7 @@ def import_tree(tree: Tree, progress: Progress | None = None, *, conversion: Con
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the metadata of a picture
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        shape = _common_shape(files, conversion)
+        shape = _common_shape(files, conversion, warn)
         images = np.empty((len(files), *shape), np.uint8)
         for index, path in enumerate(files):
             images[index] = _decode(path, conversion)
@@ -200,9 +236,10 @@ def _split_files(directory: Path, split: str) -> _Files:
 
 def _layout_advice(directory: Path, split: str) -> tuple[str, ...]:
     """What to do if the folder of a split is missing."""
-    others = _other_splits(directory)
-    if split == "test" and others:
-        return f"rename {others[0]} to {directory / 'test'}, if it holds the test images", _LAYOUT
+    present = {entry.name for entry in directory.iterdir()}  # a file system may not tell Test from test
+    if others := [name for name in _OTHER_NAMES[split] if name in present]:
+        held = {"train": "training", "test": "test"}[split]
+        return f"rename {directory / others[0]} to {directory / split}, if it holds the {held} images", _LAYOUT
     unsplit = directory / "train" if split == "test" else directory
     try:
         _class_files(unsplit)
@@ -211,9 +248,14 @@ def _layout_advice(directory: Path, split: str) -> tuple[str, ...]:
     return _LAYOUT, f"or test on a share of each class: `cifar-dsl data import {unsplit} --split 0.2`"
 
 
-def _other_splits(directory: Path) -> tuple[Path, ...]:
-    present = {entry.name for entry in directory.iterdir()}  # a file system may not tell Test from test
-    return tuple(directory / name for name in _OTHER_TEST_NAMES if name in present)
+def _loose(folder: Path) -> tuple[str, ...]:
+    """That pictures beside the folders of this folder are left out, in a sentence; empty if there are none."""
+    pictures = [one for one in _visible(folder) if one.suffix.lower() in _ENDINGS and not one.is_dir()]
+    if not pictures:
+        return ()
+    count = "1 picture" if len(pictures) == 1 else f"{len(pictures):,} pictures"
+    where = "is" if len(pictures) == 1 else "are"
+    return (f"{count} in {folder}, such as {pictures[0].name}, {where} left out; each class needs a folder of its own",)
 
 
 def _class_files(split: Path) -> _Files:
@@ -276,9 +318,10 @@ def _test_count(count: int, share: float) -> int:
 # ---- the pictures
 
 
-def _common_shape(files: list[Path], conversion: Conversion) -> tuple[int, int, int]:
+def _common_shape(files: list[Path], conversion: Conversion, warn: Callable[[str], None]) -> tuple[int, int, int]:
     """The shape (H, W, C) of all pictures after the conversion, from their headers. Raises DataError if they differ."""
     first: tuple[int, int] | None = None
+    stretched: list[str] = []
     for path in files:
         with _opened(path, conversion) as image:
             width, height = image.size
@@ -291,6 +334,11 @@ def _common_shape(files: list[Path], conversion: Conversion) -> tuple[int, int, 
                 "resize all pictures to one size: --resize 32, or --resize WIDTHxHEIGHT",
                 reason="all pictures of a dataset must have the same size",
             )
+        if conversion.stretches(width, height):
+            stretched.append(f"{path} ({width}x{height} pixels)")
+    if stretched:
+        count = f"{len(stretched):,} of {len(files):,}"
+        warn(f"stretched pictures: {count}, such as {stretched[0]}; --crop cuts them instead")
     assert first is not None
     return conversion.shape(first[1], first[0])
 
@@ -300,8 +348,9 @@ def _decode(path: Path, conversion: Conversion) -> npt.NDArray[np.uint8]:
     with _opened(path, conversion) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
         if conversion.resize is not None:
-            height, width = conversion.resize
-            upright = upright.resize((width, height), Image.Resampling.BICUBIC)
+            size = conversion.resize[1], conversion.resize[0]
+            scale = ImageOps.fit if conversion.crop else Image.Image.resize
+            upright = scale(upright, size, Image.Resampling.BICUBIC)
         pixels = np.asarray(upright.convert("L") if conversion.grey else upright)
         return pixels[..., None] if conversion.grey else pixels
 

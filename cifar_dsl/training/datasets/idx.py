@@ -1,7 +1,8 @@
-"""MNIST and Fashion-MNIST as published: four compressed IDX files.
+"""MNIST and Fashion-MNIST as published: four compressed IDX files; also decompressed.
 
 LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist (which describes the format); Xiao, Rasul and Vollgraf 2017,
-https://arxiv.org/abs/1708.07747. The checksums are those of torchvision.
+https://arxiv.org/abs/1708.07747. The checksums of the compressed files are those of torchvision. Several
+projects publish those of the decompressed ones, and agree.
 """
 
 import gzip
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from attrs import evolve
 
 from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.foundation.records import frozen
@@ -46,14 +48,14 @@ class IdxFiles(Published):
 
 
 def read_idx(path: Path) -> npt.NDArray[np.uint8]:
-    """The array of bytes in a compressed IDX file. Raises OSError, ValueError."""
+    """The array of bytes in an IDX file, compressed if its name ends with .gz. Raises OSError, ValueError."""
     try:
-        with open_regular(path) as file, gzip.open(file) as inflated:
+        with open_regular(path) as file, gzip.open(file) if path.suffix == ".gz" else file as inflated:
             content = inflated.read(_INFLATED_BYTES + 1)
     except (EOFError, zlib.error) as error:
         raise ValueError(f"{path.name} is damaged: {error}") from error
     if len(content) > _INFLATED_BYTES:
-        raise ValueError(f"{path.name} inflates to more than {_INFLATED_BYTES:,} bytes")
+        raise ValueError(f"{path.name} holds more than {_INFLATED_BYTES:,} bytes")
     if len(content) < 4 or content[:3] != bytes((0, 0, _BYTES)):
         raise ValueError(f"{path.name} is not an IDX file of bytes")
     start = 4 + 4 * content[3]
@@ -74,6 +76,7 @@ def _split(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Spli
 
 
 _Parts = tuple[PublishedFile, PublishedFile, PublishedFile, PublishedFile]
+_SIZES = (47_040_016, 60_008, 7_840_016, 10_008)  # of the decompressed files, of both datasets
 
 
 def _parts(base: str, *facts: tuple[int, str]) -> _Parts:
@@ -84,6 +87,21 @@ def _parts(base: str, *facts: tuple[int, str]) -> _Parts:
         for name, (size, md5) in zip(names, facts, strict=True)
     )
     return first, second, third, fourth
+
+
+def _inflated(source: IdxFiles, *checksums: str) -> tuple[IdxFiles, IdxFiles]:
+    """The dataset in its decompressed files, with these MD5 checksums, under both names that they go by."""
+
+    def parts(dot: str) -> _Parts:
+        first, second, third, fourth = (
+            PublishedFile(
+                part.url, size, Checksum("md5", md5), inflated=part.filename.removesuffix(".gz").replace("-idx", dot)
+            )
+            for part, size, md5 in zip(source.parts, _SIZES, checksums, strict=True)
+        )
+        return first, second, third, fourth
+
+    return evolve(source, parts=parts("-idx")), evolve(source, parts=parts(".idx"))
 
 
 MNIST = IdxFiles(
@@ -119,5 +137,21 @@ FASHION_MNIST = IdxFiles(
         (29_515, "25c81989df183df01b3e8a0aad5dffbe"),
         (4_422_102, "bef4ecab320f06d8554ea6380940ec79"),
         (5_148, "bb300cfdad3c16e7a12a480ee83cd310"),
+    ),
+)
+INFLATED = (
+    *_inflated(
+        MNIST,
+        "6bbc9ace898e44ae57da46a324031adb",
+        "a25bea736e30d166cdddb491f175f624",
+        "2646ac647ad5339dbf082846283269ea",
+        "27ae3e4e09519cfbb04c329615203637",
+    ),
+    *_inflated(
+        FASHION_MNIST,
+        "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "9018921c3c673c538a1fc5bad174d6f9",
+        "8181f5470baa50b63fa0f6fddb340f0a",
+        "15d484375f8d13e6eb1aabb0c3f46965",
     ),
 )

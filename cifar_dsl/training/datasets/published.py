@@ -17,16 +17,17 @@ Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]  # pictures (N, H, W
 
 @frozen
 class PublishedFile:
-    """A file on a server. `size` is in bytes."""
+    """A file on a server; with a name in `inflated`, the content of that compressed file. `size` is in bytes."""
 
     url: str
     size: int
     checksum: Checksum
+    inflated: str = ""
 
     @property
     def filename(self) -> str:
         """Its name in a folder."""
-        return self.url.rpartition("/")[2]
+        return self.inflated or self.url.rpartition("/")[2]
 
     @property
     def kind(self) -> str:
@@ -167,7 +168,9 @@ def not_published(file: PublishedFile, path: Path) -> DataError:
     what = file.kind
     return DataError(
         f"{path} is not the published {what}",
-        f"delete {path} to download it again, or replace it with the {what} from {file.url}",
+        f"replace it with the {what} from {file.url}, decompressed"
+        if file.inflated
+        else f"delete {path} to download it again, or replace it with the {what} from {file.url}",
         reason=f"the published {what} has {file.size:,} bytes and the {file.checksum}",
     )
 

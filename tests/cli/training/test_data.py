@@ -62,6 +62,15 @@ def test_images_are_resized_made_grey_and_split(cli, tree, tmp_path):
     assert dataset.origin.endswith(", resized to 6x4, grey, 0.4 of each class for testing")
 
 
+def test_stretching_is_reported_and_cropping_offered(cli, tree):
+    outcome = cli("data", "import", tree, "--to", "own.npz", "--resize", "8x4")
+    assert "warning: stretched pictures: 10 of 10, such as " in outcome.err
+    outcome = cli("data", "import", tree, "--to", "own.npz", "--resize", "8x4", "--crop")
+    assert (outcome.code, "stretched" in outcome.err) == (0, False)
+    outcome = cli("data", "import", tree, "--to", "own.npz", "--crop")
+    assert (outcome.code, outcome.err.splitlines()[-1]) == (2, "Error: --crop requires --resize.")
+
+
 @pytest.mark.parametrize("size", ["0", "x", "8x", "8x8x8", "-1", "513", "8.5", "²"])
 def test_a_wrong_size_is_refused(cli, tree, size):
     outcome = cli("data", "import", tree, "--to", "own.npz", f"--resize={size}")
@@ -93,13 +102,15 @@ def test_nothing_is_decoded_before_it_is_refused(cli, tree, tmp_path, monkeypatc
     assert "1.png is 9x8 pixels, not 8x8" in outcome.err
 
 
-@pytest.mark.parametrize("name", ["val", "valid", "validation"])
-def test_the_advice_about_a_validation_folder_works(cli, tree, name):
-    (tree / "test").rename(tree / name)
+@pytest.mark.parametrize(
+    ("name", "split"), [("val", "test"), ("valid", "test"), ("validation", "test"), ("Training", "train")]
+)
+def test_the_advice_about_a_folder_of_another_name_works(cli, tree, name, split):
+    (tree / split).rename(tree / name)
     outcome = cli("data", "import", tree, "--to", "own.npz")
     assert outcome.code == 1
-    assert f"rename {tree / name} to {tree / 'test'}" in outcome.err
-    (tree / name).rename(tree / "test")
+    assert f"rename {tree / name} to {tree / split}" in outcome.err
+    (tree / name).rename(tree / split)
     assert cli("data", "import", tree, "--to", "own.npz").code == 0
 
 

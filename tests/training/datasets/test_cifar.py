@@ -3,17 +3,18 @@
 import hashlib
 import os
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 import numpy as np
 import pytest
-from helpers.archives import PER_MEMBER, file, members, pack, picture, published, python_members
+from helpers.archives import PER_MEMBER, file, members, pack, picture, published, python_members, stand_in
 
 from cifar_dsl.foundation.errors import DataError
-from cifar_dsl.training.datasets import Dataset, catalogue, cifar, data_directory, load_dataset
+from cifar_dsl.training.datasets import Dataset, cifar, data_directory, load_dataset
 from cifar_dsl.training.datasets.catalogue import PUBLISHED, import_files
-from cifar_dsl.training.datasets.cifar import ARCHIVES, CIFAR10_PICKLED, Archive, compare_to_published
+from cifar_dsl.training.datasets.cifar import ARCHIVES, PICKLED, Archive, compare_to_published
 from cifar_dsl.training.datasets.download import Checksum
 from cifar_dsl.training.datasets.published import load_or_download, read_files
 
@@ -216,36 +217,60 @@ def test_names_that_do_not_fit_the_path_are_refused(tmp_path):
 
 
 @pytest.fixture
-def pickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A tiny archive that counts as the published Python version."""
-    path = pack(tmp_path / "cifar-10-python.tar.gz", [file(*member) for member in python_members().items()])
-    content = path.read_bytes()
-    checksum = Checksum("md5", hashlib.md5(content).hexdigest())
-    source = attrs.evolve(
-        CIFAR10_PICKLED, archive=attrs.evolve(CIFAR10_PICKLED.archive, size=len(content), checksum=checksum)
-    )
-    monkeypatch.setattr(catalogue, "CIFAR10_PICKLED", source)
-    return path
+def pickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Makes a tiny archive that counts as the published Python version of a dataset."""
+
+    def make(name: str) -> Path:
+        source = PICKLED[name]
+        contents = python_members(name)
+        path = pack(tmp_path / source.archive.filename, [file(*member) for member in contents.items()])
+        checksums = [Checksum("md5", hashlib.md5(content).hexdigest()) for content in contents.values()]
+        tiny = attrs.evolve(
+            source,
+            archive=stand_in(source.archive, path.read_bytes()),
+            checksums=tuple(checksums[: len(source.checksums)]),
+        )
+        monkeypatch.setitem(PICKLED, name, tiny)
+        return path
+
+    return make
 
 
-def test_the_python_version_holds_the_same_dataset_packed_and_extracted(pickled, tmp_path, offline):
-    expected = read_archive(offline, tmp_path / offline.filename)
-    packed = import_files(pickled)
-    folder = tmp_path / "cifar-10-batches-py"
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_the_python_version_holds_the_same_dataset_packed_and_extracted(pickled, tmp_path, name):
+    archive = pack(tmp_path / "binary.tar.gz", [file(*member) for member in members(ARCHIVES[name]).items()])
+    expected = read_archive(published(ARCHIVES[name], archive, "http://127.0.0.1:1/x"), archive)
+    path = pickled(name)
+    folder = tmp_path / "extracted"
     folder.mkdir()
-    for name, content in python_members().items():
-        (folder / Path(name).name).write_bytes(content)
-    extracted = import_files(folder)
-    for one in (packed, extracted):
-        assert (one.digest, one.classes, one.name) == (expected.digest, expected.classes, "cifar10")
-    assert import_files(pickled.parent).digest == expected.digest  # a folder that holds the archive
+    for member, content in python_members(name).items():
+        (folder / Path(member).name).write_bytes(content)
+    for one in (import_files(path), import_files(folder)):
+        assert (one.digest, one.classes, one.name) == (expected.digest, expected.classes, name)
+    assert import_files(path.parent).digest == expected.digest  # a folder that holds the archive
+
+
+def test_another_extracted_cifar100_is_refused(tmp_path):
+    """Nobody publishes the digest of its images, but torchvision the checksums of the files."""
+    for member, content in python_members("cifar100").items():
+        (tmp_path / Path(member).name).write_bytes(content)
+    with pytest.raises(DataError, match="is not the extracted Python version of CIFAR-100") as caught:
+        import_files(tmp_path)
+    assert caught.value.reason == "the published cifar-100-python/train has the MD5 16019d7e3df5f24257cddd939b257f8d"
+
+
+def test_folders_of_pictures_are_not_the_files_of_the_same_names(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "test").mkdir()
+    assert import_files(tmp_path) is None
 
 
 def test_another_file_under_the_name_of_the_python_version_is_never_opened(pickled, monkeypatch):
-    pickled.write_bytes(b"x" * len(pickled.read_bytes()))
+    path = pickled("cifar10")
+    path.write_bytes(b"x" * len(path.read_bytes()))
     monkeypatch.setattr(tarfile, "open", lambda *_, **__: pytest.fail("an archive was opened before it was checked"))
     with pytest.raises(DataError, match="is not the published archive") as caught:
-        import_files(pickled)
+        import_files(path)
     assert "MD5" in caught.value.reason
 
 

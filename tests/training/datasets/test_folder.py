@@ -168,6 +168,7 @@ def sixteen_bits(color: int, channels: int):
         (animation, "1.png has 2 frames"),
         (write("train/cat/1.png", b"P6 4 5 65535\n" + bytes(120)), "1.png is 4x5 .* with 16 bits"),
         (lambda tree: (tree / "test").rename(tree / "val"), "cannot read .*test"),
+        (lambda tree: (tree / "train").rename(tree / "Training"), "cannot read .*train"),
         (lambda tree: save(tree / "train/cat/1.png", picture(0, (4, 5, 3))), "1.png is 5x4 pixels, not 4x5"),
         (
             lambda tree: save(tree / "train/cat/1.png", picture(0, (1, 513, 3))),
@@ -235,6 +236,45 @@ def test_pictures_are_resized_and_made_grey(tree):
     grey = picture(1, (5, 4))
     save(tree / "test/ant/a.PNG", grey)
     assert import_folder(plant(tree), conversion=Conversion(grey=True)).x_test.shape == (2, 5, 4, 1)
+
+
+def test_pictures_are_cropped_around_the_centre(tree):
+    """A white square in the middle of a wide picture keeps its proportions only if the picture is cropped."""
+    pixels = np.zeros((40, 80, 3), np.uint8)
+    pixels[10:30, 30:50] = 255
+    save(tree / "test/ant/a.PNG", pixels)
+    sides = {}
+    for crop in (False, True):
+        image = import_folder(tree, conversion=Conversion((40, 40), crop=crop)).x_test[0, ..., 0]
+        rows, columns = np.nonzero(image > 127)
+        sides[crop] = (np.ptp(rows) + 1, np.ptp(columns) + 1, rows.mean(), columns.mean())
+    assert sides == {False: (20, 10, 19.5, 19.5), True: (20, 20, 19.5, 19.5)}
+    assert import_folder(tree, conversion=Conversion((8, 8), crop=True)).origin.endswith(", cropped and resized to 8x8")
+
+
+@pytest.mark.parametrize(("size", "is_stretched"), [((80, 40), True), ((4, 5), False), ((42, 50), False)])
+def test_stretched_pictures_are_reported(tree, size, is_stretched):
+    Image.new("RGB", size).save(tree / "test/ant/a.PNG")
+    for conversion in (Conversion((50, 40)), Conversion((50, 40), crop=True)):
+        warnings: list[str] = []
+        import_tree(find_tree(tree), conversion=conversion, warn=warnings.append)
+        where = f"{tree / 'test/ant/a.PNG'} (80x40 pixels)"
+        expected = f"stretched pictures: 1 of 8, such as {where}; --crop cuts them instead"
+        assert warnings == ([expected] if is_stretched and not conversion.crop else [])
+
+
+def test_pictures_and_folders_elsewhere_are_reported(tree):
+    for name in ("val/cat/1.png", "unlabelled/1.png", "1.jpg", "2.png", "train/3.png", "README.md", ".git/1.png"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(b"")
+    assert find_tree(tree).left_out == (
+        f"{tree / 'unlabelled'} is left out; only train/<class>/ and test/<class>/ are read",
+        f"{tree / 'val'} is left out; --validation holds out training images",
+        f"2 pictures in {tree}, such as 1.jpg, are left out; each class needs a folder of its own",
+        f"1 picture in {tree / 'train'}, such as 3.png, is left out; each class needs a folder of its own",
+    )
+    loose = "1 picture in {}, such as 3.png, is left out; each class needs a folder of its own"
+    assert find_tree(tree / "train", 0.5).left_out == (loose.format(tree / "train"),)
 
 
 def test_grey_keeps_grey(tree):

@@ -14,7 +14,8 @@ from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.operations.recipe import DATASETS
 from cifar_dsl.training.datasets import catalogue, load_dataset
 from cifar_dsl.training.datasets.catalogue import PUBLISHED, import_files
-from cifar_dsl.training.datasets.idx import MNIST, IdxFiles, read_idx
+from cifar_dsl.training.datasets.cifar import PICKLED
+from cifar_dsl.training.datasets.idx import INFLATED, MNIST, IdxFiles, read_idx
 from cifar_dsl.training.datasets.published import Published
 from cifar_dsl.training.datasets.svhn import SVHN
 
@@ -108,6 +109,32 @@ def test_a_folder_of_fetched_files_is_imported(published, tmp_path):
     check(import_files(tmp_path / "fetched"), source, splits)
 
 
+@pytest.mark.parametrize("number", range(4))
+def test_decompressed_files_are_imported_under_both_names_that_they_go_by(number, tmp_path, monkeypatch):
+    source = INFLATED[number]
+    contents, splits = grey_files()
+    inflated = [gzip.decompress(content) for content in contents]
+    parts = tuple(stand_in(*one) for one in zip(source.parts, inflated, strict=True))
+    monkeypatch.setattr(catalogue, "INFLATED", (*INFLATED, attrs.evolve(source, parts=parts)))
+    assert len({part.filename for source in INFLATED[:2] for part in source.parts}) == 8
+    for part, content in zip(parts, inflated, strict=True):
+        (tmp_path / part.filename).write_bytes(content)
+    check(import_files(tmp_path), source, splits)
+    (tmp_path / parts[1].filename).write_bytes(inflated[3])
+    with pytest.raises(DataError, match="is not the published file") as caught:
+        import_files(tmp_path)
+    assert caught.value.help[0].endswith(".gz, decompressed")
+
+
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte.gz", "train-images.idx3-ubyte", "test_32x32.mat"])
+def test_one_of_several_files_is_refused_with_all_their_names(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(DataError, match=r"is one of the [24] files of ") as caught:
+        import_files(tmp_path / name)
+    assert name in caught.value.help[0]
+    assert caught.value.help[0].endswith(f"`cifar-dsl data import {tmp_path}`")
+
+
 def test_a_wrong_file_is_refused_with_its_checksum(published, server, tmp_path):
     source, named, _ = published
     name = list(named)[1]
@@ -131,13 +158,17 @@ def test_the_facts_that_check_uses_are_those_of_the_classes():
 
 
 def test_the_checksums_are_those_that_torchvision_publishes():
-    from torchvision.datasets import CIFAR10, MNIST, SVHN, FashionMNIST
+    from torchvision.datasets import CIFAR10, CIFAR100, MNIST, SVHN, FashionMNIST
 
     theirs = {(name, md5) for one in (MNIST, FashionMNIST) for name, md5 in one.resources}
     theirs |= {tuple(SVHN.split_list[split][1:]) for split in ("train", "test")}
-    theirs.add((CIFAR10.filename, CIFAR10.tgz_md5))
-    files = [file for one in (*PUBLISHED.values(), catalogue.CIFAR10_PICKLED) for file in one.files]
+    theirs |= {(one.filename, one.tgz_md5) for one in (CIFAR10, CIFAR100)}
+    theirs |= {(f"{CIFAR100.base_folder}/{name}", md5) for name, md5 in (*CIFAR100.train_list, *CIFAR100.test_list)}
+    files = [file for one in (*PUBLISHED.values(), *PICKLED.values()) for file in one.files]
     ours = {(file.filename, file.checksum.hexadecimal) for file in files if file.checksum.algorithm == "md5"}
+    extracted = PICKLED["cifar100"]
+    names = (*extracted.train, *extracted.test)
+    ours |= {(name, one.hexadecimal) for name, one in zip(names, extracted.checksums, strict=True)}
     assert ours == theirs
     mirrors = (*MNIST.mirrors, *FashionMNIST.mirrors)
     for name in ("mnist", "fashion_mnist"):
