@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from attrs import field
+from attrs import evolve, field
 
 from cifar_dsl.compiler.data import ChosenData, DataShape
 from cifar_dsl.compiler.evaluate import Evaluator
@@ -131,8 +131,8 @@ def _check_library(spec: nodes.Spec) -> Library:
         )
         code = "E0207" if isinstance(item, nodes.Block) else "E0106"
         reporter.error(code, message, item.span, help="delete it")
-    mentioned = nodes.references(blocks.values()) - blocks.keys() - nodes.bound_names(blocks.values())
-    names = resolve_library(library_blocks(mentioned) | blocks, reporter)
+    mentioned = nodes.references(blocks.values()) - blocks.keys()
+    names = resolve_library(blocks, library_blocks(mentioned), reporter)
     reporter.raise_if_any()
     return Library(spec.span.source, spec.header.name.text, blocks, names)
 
@@ -176,7 +176,7 @@ def _analyze(program: Program, reporter: Reporter) -> Analysis:
     recipe: Recipe | None = None
     with reporter.working():
         names = resolve_program(program, reporter)
-        program = with_classes(program, names, reporter)
+        program = with_classes(evolve(program, library=library_blocks(names.library_calls)), names, reporter)
         values = global_values(program, Evaluator(reporter, names))
         with _without_collections():
             graph = expand(program, names, values, reporter)

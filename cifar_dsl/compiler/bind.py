@@ -138,9 +138,11 @@ class Binder:
         return made
 
     def block_scope(
-        self, block: nodes.Block, call: Invocation, scope: ValueScope, flow: Tensor, outer: ValueScope
+        self, block: nodes.Block, call: Invocation, scope: ValueScope, flow: Tensor, spec: ValueScope
     ) -> tuple[ValueScope, str]:
-        """The scope inside a block, below `outer`, and the call as text with its values.
+        """The scope inside a block, and the call as text with its values. `spec`: the values of params and blocks.
+
+        It is inside the scope of the spec, or for a block of the library inside that of the library.
 
         The parameters with wrong arguments are unknown, so that the block is checked all the same.
         """
@@ -152,7 +154,7 @@ class Binder:
         required = [parameter.name.text for parameter in block.parameters if parameter.default is None]
         self._require(required, given, count - len(given), call, ())
         is_rejected = len(given) != count  # an argument, which was meant for any other parameter
-        inner = ValueScope(outer)
+        inner = ValueScope(spec.root if block.span.source.is_library else spec)
         shown: list[str] = []
         for parameter in block.parameters:
             name = parameter.name.text
@@ -297,14 +299,21 @@ class Binder:
                 rest = [one for one in wrong if one not in together]
                 self._report_together(together, call)
         for one in rest:
-            self._report_alone(one, text)
+            self._report_alone(one, text, self._remarks(call))
 
-    def _report_alone(self, one: _Wrong, call: Call) -> None:
+    def _report_alone(self, one: _Wrong, call: Call, notes: tuple[str, ...]) -> None:
         def meant() -> Advice | None:
             change = one.find()
             return argument_translation.advice([change], call) if change else None
 
-        self.reporter.error(one.code, one.message, one.label, secondary=one.secondary, help=one.help, meant=meant)
+        self.reporter.error(
+            one.code, one.message, one.label, secondary=one.secondary, notes=notes, help=one.help, meant=meant
+        )
+
+    def _remarks(self, call: Invocation) -> tuple[str, ...]:
+        """The notes about the callee, for errors that point at an argument."""
+        remark = self.reporter.remarks.get(call.callee_span)
+        return (remark,) if remark else ()
 
     def _report_together(self, found: Mapping[_Wrong, Change], call: Invocation) -> None:
         """Report arguments that a program can change, the first in the text first."""
@@ -312,7 +321,10 @@ class Binder:
         first, *others = sorted(found, key=lambda one: (one.label.span not in call.span, one.label.span.start))
         advice = argument_translation.advice(changes, call.text)
         if len(changes) == 1:  # all others follow from one mistake
-            self.reporter.error(first.code, first.message, first.label, secondary=first.secondary, meant=advice)
+            notes, secondary = self._remarks(call), first.secondary
+            self.reporter.error(
+                first.code, first.message, first.label, secondary=secondary, notes=notes, meant=advice
+            )
             return
         if all(one.what == _NO_SUCH for one in found):
             labels = [one.label for one in (first, *others)]
@@ -320,7 +332,10 @@ class Binder:
         else:
             message = f"several arguments of `{call.callee}` are wrong"
             labels = [Label(one.label.span, one.what) for one in (first, *others)]
-        self.reporter.error(first.code, message, labels[0], secondary=tuple(labels[1:]), meant=advice)
+        notes = self._remarks(call)
+        self.reporter.error(
+            first.code, message, labels[0], secondary=tuple(labels[1:]), notes=notes, meant=advice
+        )
 
     def _require(
         self,

@@ -101,17 +101,30 @@ class Evaluator:
         return value
 
     def _name(self, node: nodes.Name, scope: ValueScope, flow: Tensor | None) -> Bound:
-        match self.names.definitions[node.span].kind:
-            case "word" | "layer":
-                return Symbol(node.text)
-            case "flow":
-                assert flow is not None
-                return self._of_flow(node, flow)
-        self._work.charge(1 + scope.depth // 8)
-        bound = scope.lookup(node.text)
+        if self.names.definitions[node.span].kind == "flow":
+            assert flow is not None
+            return self._of_flow(node, flow)
+        bound = self.bound(node.text, node.span, scope)
         if bound is None or isinstance(bound, Unknown) or (isinstance(bound, Tensor) and bound.shape is None):
             raise EvaluationFailed  # already reported
         return bound
+
+    def bound(self, name: str, mention: Span, scope: ValueScope) -> Bound | Unknown | None:
+        """The value of a name that doesn't depend on the current tensor. None if it has no value."""
+        definition = self.names.definitions[mention]
+        match definition.kind:
+            case "word" | "layer":
+                return Symbol(name)
+            case "block":
+                assert isinstance(definition.node, nodes.Block)
+                return BlockValue(definition.node)
+            case "dataset":
+                return scope.root.values.get(name)
+            case "unknown" | "function" | "initialiser":
+                return None
+            case _:
+                self._work.charge(1 + scope.depth // 8)
+                return scope.lookup(name, self.names.passed.get(mention, 0))
 
     def _of_flow(self, node: nodes.Name, flow: Tensor) -> int:
         if flow.shape is None:

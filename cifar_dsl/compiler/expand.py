@@ -52,7 +52,7 @@ class _Expander:
         self._program = program
         self._input = given
         self._reporter = reporter
-        self._definitions = names.definitions
+        self._definitions, self._passed = names.definitions, names.passed
         self._evaluator = Evaluator(reporter, names)
         self._binder = Binder(self._evaluator, reporter)
         self._globals = values
@@ -125,7 +125,7 @@ class _Expander:
 
     def _assign(self, assignment: nodes.Assignment, scope: ValueScope, flow: Tensor, place: Place) -> None:
         name = assignment.name
-        owner = scope.scope_of(name.text)
+        owner = scope.scope_of(name.text, self._passed.get(name.span, 0))
         if owner is None:
             return  # reported by the resolver
         value = owner.values[name.text]
@@ -148,14 +148,20 @@ class _Expander:
         match kind:
             case nodes.CallExpression(callee=callee):
                 return self._definitions[callee.span].kind in {"function", "initialiser"}
-            case nodes.Name(text=text, span=span):
-                bound = scope.lookup(text)
-                is_layer = self._definitions[span].kind == "layer"
-                return not is_layer and not isinstance(bound, Tensor) and not is_stage(bound)
-            case nodes.Index(value=nodes.Name(text=text)):
-                return not isinstance(scope.lookup(text), Tensor)
+            case nodes.Name():
+                is_value = self._definitions[kind.span].kind in {"flow", "word"}
+                return is_value or not (self._is_tensor(kind, scope) or is_stage(self._bound(kind, scope)))
+            case nodes.Index(value=value):
+                return not self._is_tensor(value, scope)
             case _:
                 return True
+
+    def _bound(self, name: nodes.Name, scope: ValueScope) -> Bound | Unknown | None:
+        return self._evaluator.bound(name.text, name.span, scope)
+
+    def _is_tensor(self, expression: nodes.Expression, scope: ValueScope) -> bool:
+        """Whether an expression is the name of a tensor."""
+        return isinstance(expression, nodes.Name) and isinstance(self._bound(expression, scope), Tensor)
 
     def _chain(self, chain: nodes.Chain, scope: ValueScope, flow: Tensor, place: Place) -> Tensor:
         for i, element in enumerate(chain.elements):
@@ -171,7 +177,7 @@ class _Expander:
     def _forget_reassigned(self, kind: nodes.Expression | nodes.Compound, scope: ValueScope) -> None:
         """After an error, the tensors that a loop or condition reassigns have an unknown shape."""
         for assignment in nodes.inside([kind], nodes.Assignment):
-            owner = scope.scope_of(assignment.name.text)
+            owner = scope.scope_of(assignment.name.text, self._passed.get(assignment.name.span, 0))
             if owner and isinstance(value := owner.values[assignment.name.text], Tensor):
                 owner.values[assignment.name.text] = Tensor(value.number, None)
 
@@ -184,7 +190,7 @@ class _Expander:
                 return self._join(kind, element.label, scope, flow, place)
             case nodes.Name() | nodes.CallExpression():
                 return self._call(Invocation.of(kind), element.label, scope, flow, place, is_first=is_first)
-            case nodes.Index(value=nodes.Name(text=text), indices=indices) if isinstance(scope.lookup(text), Tensor):
+            case nodes.Index(value=value, indices=indices) if self._is_tensor(value, scope):
                 return self._slice(kind, indices, element.label, scope, flow, place, is_first=is_first)
             case nodes.For() | nodes.Repeat() | nodes.If():
                 if not element.label:
@@ -194,14 +200,14 @@ class _Expander:
                 flow = self._control(kind, scope, flow, Place(path))
                 self._draft.enclose(mark, path, "part", element.label.text, flow)
                 return flow
-            case nodes.Operation(operands=operands) if any(
-                isinstance(one, nodes.Name) and isinstance(scope.lookup(one.text), Tensor) for one in operands
-            ) and (advice := translation.joined(kind)):
+            case nodes.Operation(operands=operands) if any(self._is_tensor(one, scope) for one in operands) and (
+                advice := translation.joined(kind)
+            ):
                 message = "a stage is expected here, but this computes a value"
                 raise self._reporter.error("E0213", message, kind.span, meant=advice)
             case _:
-                value = self._evaluator.evaluate(kind, scope, flow)
-                return self._not_a_stage(kind.span, value)
+                found = self._evaluator.evaluate(kind, scope, flow)
+                return self._not_a_stage(kind.span, found)
 
     def _control(
         self, kind: nodes.For | nodes.Repeat | nodes.If, scope: ValueScope, flow: Tensor, place: Place
@@ -281,16 +287,15 @@ class _Expander:
         *,
         is_first: bool,
     ) -> Tensor:
-        if self._definitions[call.callee_span].kind == "layer":
-            return self._layer(call, label, scope, flow, place)
-        bound = scope.lookup(call.callee)
+        bound = self._evaluator.bound(call.callee, call.callee_span, scope)
         match bound:
             case None | Unknown():
                 raise EvaluationFailed  # reported
             case BlockValue(block=block):
                 return self._block(block, call, label, scope, flow, place)
             case Symbol() if bound in LAYERS:
-                return self._layer(evolve(call, callee=str(bound)), label, scope, flow, place)
+                call = call if bound == call.callee else evolve(call, callee=str(bound))
+                return self._layer(call, label, scope, flow, place)
             case Tensor():
                 if is_first and not call.arguments and not label:
                     return bound

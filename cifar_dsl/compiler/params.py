@@ -8,7 +8,7 @@ from cifar_dsl.compiler.data import GIVE_FILE, NAME_DATA
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.program import Program
-from cifar_dsl.compiler.values import BlockValue, Unknown, ValueScope
+from cifar_dsl.compiler.values import BlockValue, Bound, Unknown, ValueScope
 from cifar_dsl.foundation import limits
 from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter
 from cifar_dsl.language.syntax import nodes
@@ -37,12 +37,22 @@ def with_classes(program: Program, names: Names, reporter: Reporter) -> Program:
 
 
 def global_values(program: Program, evaluator: Evaluator) -> ValueScope:
-    """The values of params, blocks and `classes`. A param with an error gets a value that causes no further errors."""
-    found = ValueScope(values={name: BlockValue(block) for name, block in program.blocks.items()})
-    params = _Params({**program.params, **program.bound}, evaluator, found)
+    """The values of the spec's params and blocks, in a scope inside that of `classes` and the library's blocks.
+
+    A param with an error gets a value that causes no further errors.
+    """
+    outer = ValueScope(values=_values_of(program.library))
+    for name, bound in program.bound.items():
+        outer.values[name] = evaluator.evaluate(bound.value, outer)
+    found = ValueScope(outer, _values_of(program.blocks))
+    params = _Params(program.params, evaluator, found)
     for name in params.params:
         params.evaluate(name)
     return found
+
+
+def _values_of(blocks: Mapping[str, nodes.Block]) -> dict[str, Bound | Unknown]:
+    return {name: BlockValue(block) for name, block in blocks.items()}
 
 
 @define

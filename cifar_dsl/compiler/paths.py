@@ -2,6 +2,7 @@
 
 from attrs import define, field
 
+from cifar_dsl.compiler.module_names import module_name
 from cifar_dsl.language.source import Span
 
 
@@ -19,6 +20,7 @@ class Place:
 
     def automatic(self, base: str) -> str:
         """The path of the next unnamed stage of kind `base`."""
+        base = module_name(base)
         name, count = base, self._counts.get(base, 1)
         while name in self._taken:
             count += 1

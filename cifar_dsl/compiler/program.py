@@ -1,16 +1,16 @@
 """Merges a spec, the specs that it extends, and the overrides into one `Program`."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import zip_longest
 from pathlib import Path
 
 from attrs import field
 
-from cifar_dsl.compiler.builtin_names import DATA_NAMES
+from cifar_dsl.compiler.builtin_names import DATA_NAMES, FLOW_NAMES
 from cifar_dsl.compiler.data import GIVE_FILE, NAME_DATA, ChosenData, KnownData, input_of, known_data
 from cifar_dsl.compiler.files import SpecReader
-from cifar_dsl.compiler.library import library_blocks
+from cifar_dsl.compiler.library import library_blocks, library_index
 from cifar_dsl.compiler.values import SYMBOLS
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.records import frozen
@@ -31,7 +31,8 @@ class Program:
     """The merged spec.
 
     `lineage` holds the names of the spec and its bases, nearest first. `input` is that of the text, else that of the
-    dataset; None if neither has one, which has been reported. `bound` holds `classes` as a param if the spec uses the
+    dataset; None if neither has one, which has been reported. `library` holds the blocks of the standard library that
+    the spec calls, or may call while its names aren't resolved. `bound` holds `classes` as a param if the spec uses the
     number of its dataset.
     """
 
@@ -41,6 +42,7 @@ class Program:
     input: nodes.Input | None
     params: dict[str, nodes.Param]
     blocks: dict[str, nodes.Block]
+    library: dict[str, nodes.Block]
     model: nodes.Model
     train: nodes.Train | None
     settings: dict[str, nodes.Setting]
@@ -52,7 +54,9 @@ class Program:
     def as_spec(self) -> nodes.Spec:
         """An equivalent spec that extends nothing, and holds what the dataset decides."""
         items: list[nodes.Item] = [self.input] if self.input else []
-        items += [*self.bound.values(), *self.params.values(), *self.blocks.values(), self.model, *self.assertions]
+        library = (block for block in self.library.values() if not self._captures(block))
+        items += [*self.bound.values(), *self.params.values(), *self.blocks.values(), *library]
+        items += [self.model, *self.assertions]
         if self.settings and self.train:
             groups = (
                 nodes.Group(group.name, tuple(group.settings.values()), group.name.span)
@@ -62,6 +66,11 @@ class Program:
         return nodes.Spec(
             nodes.Header(self.name, None, is_library=False, span=self.name.span), tuple(items), self.name.span
         )
+
+    def _captures(self, block: nodes.Block) -> bool:
+        """Whether a block of the library has names that the spec defines, and so takes in the text of the spec."""
+        mentioned = nodes.references([block]) - nodes.bound_names([block]) | {block.name.text}
+        return not (self.params.keys() | self.blocks.keys()).isdisjoint(mentioned)
 
 
 @frozen
@@ -264,16 +273,15 @@ class _Merger:
         groups = {
             key: GroupSettings(name, self._group_settings(settings)) for key, (name, settings) in self._groups.items()
         }
-        everything = list(self._definitions())
-        missing = nodes.references(everything) - self._blocks.keys() - self._params.keys() - LAYERS_AND_WORDS
-        library = library_blocks(missing - nodes.bound_names(everything)) if missing else {}
+        called = nodes.references(self._definitions()) - self._blocks.keys() - LAYERS_AND_WORDS
         return Program(
             name=own.header.name,
             lineage=tuple(spec.header.name.text for spec in specs),
             data=data,
             input=given,
             params=self._params,
-            blocks=self._blocks | library,
+            blocks=self._blocks,
+            library=library_blocks(called),
             model=self._model,
             train=self._train,
             settings=self._settings,
@@ -321,8 +329,8 @@ class _Merger:
         name = item.name.text
         if name in known or mentions.get(name, 0) > (name in nodes.references([item])):
             return
-        if name in DATA_NAMES and name in nodes.references(self._definitions()):
-            return
+        if name in _built_in(item) and name in nodes.references(self._definitions()):
+            return  # it hides the language's own definition from the base
         names = list(known)  # as they are here: later items of the file aren't those of the base
         self._reporter.error(
             "E0206",
@@ -360,6 +368,15 @@ class _Merger:
             path[0].span if whole else name.span,
             help=of_part if parts else f"set `{name}` as a whole",
         )
+
+
+def _built_in(item: nodes.Param | nodes.Block) -> Set[str]:
+    """The names of the language and the library that a definition can hide."""
+    stages = LAYERS_AND_WORDS | library_index().keys()
+    if isinstance(item, nodes.Block):
+        return stages
+    values = SYMBOLS | FLOW_NAMES.keys() | DATA_NAMES.keys()
+    return stages | values if isinstance(item.value, nodes.Name) else values
 
 
 def _definitions(spec: nodes.Spec) -> Iterator[tuple[tuple[str, str], Span]]:

@@ -51,19 +51,26 @@ class ValueScope:
     def __attrs_post_init__(self) -> None:
         self.depth = 0 if self.parent is None else self.parent.depth + 1
 
-    def scope_of(self, name: str) -> "ValueScope | None":
-        """The scope that defines `name`, or None."""
+    def scope_of(self, name: str, passed: int = 0) -> "ValueScope | None":
+        """The innermost scope that defines `name` after `passed` others, or None."""
         scope: ValueScope | None = self
         while scope is not None:
             if name in scope.values:
-                return scope
+                if not passed:
+                    return scope
+                passed -= 1
             scope = scope.parent
         return None
 
-    def lookup(self, name: str) -> Bound | Unknown | None:
-        """The value of `name`, or None if no scope defines it."""
-        scope = self.scope_of(name)
+    def lookup(self, name: str, passed: int = 0) -> Bound | Unknown | None:
+        """The value of `name` in `scope_of`, or None if there is none."""
+        scope = self.scope_of(name, passed)
         return None if scope is None else scope.values[name]
+
+    @property
+    def root(self) -> "ValueScope":
+        """The outermost scope."""
+        return self if self.parent is None else self.parent.root
 
     def origin(self, expression: nodes.Expression) -> Span:
         """Where the value of an expression is written: for a name possibly elsewhere, else the expression itself."""

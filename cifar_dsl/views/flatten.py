@@ -4,10 +4,13 @@ Its graph equals that of the original, except for the names of stages: the stage
 after a comment with the call.
 """
 
+from itertools import chain, count
+
 from attrs import define, field
 
 from cifar_dsl.foundation.text import columns
 from cifar_dsl.ir import Declaration, Graph, Group, Node, Recipe, Scope
+from cifar_dsl.operations.layers import LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 
 _INDENT = "    "
@@ -59,11 +62,14 @@ def expanded(graph: Graph, recipe: Recipe | None, name: str) -> str:
 
 @define
 class _Printer:
-    """Prints stages in order. `_named` holds the names of values that are used outside of the chain."""
+    """Prints stages in order. `_named` holds the names of values that are used outside of the chain.
+
+    No tensor gets the name of a layer: it would hide the layer in the lines after it.
+    """
 
     graph: Graph
     _named: dict[int, str] = field(factory=dict)
-    _taken: set[str] = field(factory=set)
+    _taken: set[str] = field(factory=lambda: set(LAYERS))
 
     def model(self) -> list[str]:
         lines, flow = self._body(self.graph.body, 0)
@@ -107,9 +113,9 @@ class _Printer:
         if scope.output in self._named:
             return []
         lines = self._body(scope, flow)[0] or [_EMPTY]
-        name = scope.label
-        if name in self._taken:
-            name = scope.path.replace(".", "_")
+        path = scope.path.replace(".", "_")
+        numbered = (f"{path}_{number}" for number in count(2))
+        name = next(name for name in chain((scope.label, path), numbered) if name not in self._taken)
         self._taken.add(name)
         self._named[scope.output] = name
         if any(line.startswith(("let ", "#")) for line in lines):

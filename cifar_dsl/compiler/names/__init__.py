@@ -3,12 +3,10 @@
 The checker, the expander, the lints and the editor all read this table, so that they agree on the meaning of a name.
 """
 
-from cifar_dsl.compiler.names.reserved import MODULE_ATTRIBUTES
 from cifar_dsl.compiler.names.resolver import resolve_library, resolve_program, resolve_spec
 from cifar_dsl.compiler.names.table import Definition, Kind, Mention, Names, definitions_of
 
 __all__ = [
-    "MODULE_ATTRIBUTES",
     "Definition",
     "Kind",
     "Mention",

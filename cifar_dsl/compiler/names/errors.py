@@ -1,10 +1,10 @@
-"""Errors of names: unknown names, reserved names, and names of the wrong kind."""
+"""Errors of names: unknown names, and names of the wrong kind."""
 
 from collections.abc import Callable
 
 from cifar_dsl.compiler import translation
-from cifar_dsl.compiler.builtin_names import FLOW_NAMES, FUNCTIONS
-from cifar_dsl.compiler.names.reserved import MODULE_ATTRIBUTES
+from cifar_dsl.compiler.builtin_names import FLOW_NAMES
+from cifar_dsl.compiler.module_names import is_attribute, module_name
 from cifar_dsl.compiler.names.table import Definition
 from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.foundation.records import frozen
@@ -13,7 +13,6 @@ from cifar_dsl.language.diagnostics import Advice, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import KEYWORDS, nodes
 from cifar_dsl.operations.foreign_names import ForeignNames
-from cifar_dsl.operations.layers import LAYERS
 
 
 @frozen
@@ -23,23 +22,13 @@ class NameErrors:
     reporter: Reporter
     blocks: frozenset[str]
 
-    def check_new(self, name: nodes.Identifier, *, is_stage: bool = False) -> None:
-        """Report the definition of a reserved name; `is_stage`: the name becomes that of a submodule."""
-        taken = ""
-        if name.text in LAYERS:
-            taken = "a layer has this name"
-        elif name.text in FUNCTIONS:
-            taken = "a built-in function has this name"
-        elif is_stage and (name.text in MODULE_ATTRIBUTES or name.text.startswith("_")):
-            taken = "PyTorch modules reserve this name"
-        if taken:
-            self.reporter.error("E0209", f"can't define `{name}`: {taken}", name.span, help="choose another name")
-
     def check_label(self, label: nodes.Identifier) -> None:
-        """Report a label that would collide with an attribute of PyTorch modules."""
-        if label.text in MODULE_ATTRIBUTES or label.text.startswith("_"):
-            message = f"can't name a stage `{label}`: PyTorch modules reserve this name"
-            self.reporter.error("E0209", message, label.span, help="choose another name")
+        """Report a label that is an attribute of PyTorch modules."""
+        if is_attribute(label.text):
+            message = f"can't name a stage `{label}`: PyTorch modules have an attribute of this name"
+            other = module_name(label.text)
+            writing = translation.writing(label.span, other)
+            self.reporter.error("E0209", message, label.span, meant=writing)
 
     def check_types(self, types: tuple[nodes.Identifier, ...]) -> None:
         """Report a single unknown type: most likely a typo, since a parameter with one allowed word is useless."""

@@ -1,8 +1,8 @@
 """Resolves every name in the text of a spec, also in code that is never expanded, and reports unknown names."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import chain, islice, zip_longest
+from itertools import islice, zip_longest
 
 from attrs import define, field
 
@@ -10,9 +10,30 @@ from cifar_dsl.compiler import translation
 from cifar_dsl.compiler.builtin_names import BUDGETS, DATA_NAMES, FLOW_NAMES, FUNCTIONS
 from cifar_dsl.compiler.library import library_index
 from cifar_dsl.compiler.names.errors import NameErrors
-from cifar_dsl.compiler.names.table import Definition, Kind, Mention, Names, definitions_of
+from cifar_dsl.compiler.names.sorts import (
+    ANY,
+    ANYWHERE,
+    CALLABLE,
+    INDEXED,
+    OPERAND,
+    SLICED,
+    STAGE,
+    TENSOR,
+    Place,
+    Sorts,
+    named,
+    of_kind,
+    of_target,
+    of_types,
+    of_value,
+    place_of_kind,
+    place_of_types,
+    places_of_arguments,
+)
+from cifar_dsl.compiler.names.table import Definition, Kind, Mention, Names, definition_of, definitions_of
 from cifar_dsl.compiler.program import LAYERS_AND_WORDS, Program
 from cifar_dsl.compiler.types import words
+from cifar_dsl.compiler.values import SYMBOLS
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Advice, Reporter, nearest
 from cifar_dsl.language.source import Span
@@ -23,30 +44,36 @@ from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 
 
 def resolve_program(program: Program, reporter: Reporter) -> Names:
-    """The names of a merged spec. Reports unknown names and definitions of reserved names."""
-    known = definitions_of((*program.blocks.values(), *program.params.values()))
-    resolver = _Resolver.of(known, reporter)
+    """The names of a merged spec and of the library blocks that it may call. Reports unknown names."""
+    own = definitions_of((*program.blocks.values(), *program.params.values()))
+    library = definitions_of(program.library.values())
+    resolver = _Resolver.of(own, library, reporter)
     resolver.items((*program.params.values(), *program.blocks.values(), program.model, *program.assertions))
     resolver.settings(program.settings.values(), "train")
     for group in program.groups.values():
         resolver.settings(group.settings.values(), "group")
-    return Names(resolver.found)
+    inside = _Resolver.of({}, library, reporter)  # the library can't see the names of the spec
+    inside.items(program.library.values())
+    return Names([*resolver.found, *inside.found], resolver.passed | inside.passed, resolver.hidden)
 
 
-def resolve_library(blocks: Mapping[str, nodes.Block], reporter: Reporter) -> Names:
-    """The names of a library, resolved as for a spec."""
-    resolver = _Resolver.of(definitions_of(blocks.values()), reporter)
+def resolve_library(blocks: Mapping[str, nodes.Block], library: Mapping[str, nodes.Block], reporter: Reporter) -> Names:
+    """The names of a user's library, resolved as for a spec. `library` holds the standard blocks that it may call."""
+    resolver = _Resolver.of(definitions_of(blocks.values()), definitions_of(library.values()), reporter)
     resolver.items(blocks.values())
-    return Names(resolver.found)
+    return Names(resolver.found, resolver.passed, resolver.hidden)
 
 
 def resolve_spec(spec: nodes.Spec, outer: Mapping[str, Definition], reporter: Reporter) -> Names:
     """The names of one file. `outer` holds the params and blocks of its bases and of the library."""
-    resolver = _Resolver.of({**outer, **definitions_of(spec.items)}, reporter)
+    library = {name: one for name, one in outer.items() if one.is_of_library}
+    bases = {name: one for name, one in outer.items() if not one.is_of_library}
+    resolver = _Resolver.of(bases | definitions_of(spec.items), library, reporter)
     if base := spec.header.base:
         resolver.note(base.span, Definition("base", base.name))
     resolver.items(spec.items)
-    return Names(sorted(resolver.found, key=lambda mention: mention.span.start))
+    found = sorted(resolver.found, key=lambda mention: mention.span.start)
+    return Names(found, resolver.passed, resolver.hidden)
 
 
 @frozen
@@ -61,14 +88,13 @@ class _Scope:
         """A nested scope."""
         return _Scope({}, self.has_flow, self)
 
-    def get(self, name: str) -> Definition | None:
-        """The definition of a name, in the innermost scope that has one."""
+    def definitions(self, name: str) -> Iterator[Definition]:
+        """The definitions of a name, the innermost first."""
         scope: _Scope | None = self
         while scope is not None:
             if name in scope.names:
-                return scope.names[name]
+                yield scope.names[name]
             scope = scope.outer
-        return None
 
     @property
     def has_budgets(self) -> bool:
@@ -92,26 +118,40 @@ class _Scope:
 
 @cache
 def _of_language(kind: Kind, name: str, owner: str = "") -> Definition:
-    return Definition(kind, name, owner)
+    return Definition(kind, name, owner, sorts=of_kind(kind))
 
 
 @define
 class _Resolver:
+    """Resolves the names of texts in which the params and blocks `globals` are visible, and those of the library.
+
+    A name is what fits its place; among what fits, the innermost definition counts: of the body, then of the spec, the
+    language, the library. If nothing fits, it is the innermost definition, and the expander reports the error.
+    """
+
     errors: NameErrors
     globals: Mapping[str, Definition]
+    library: Mapping[str, Definition]
     words: frozenset[str]  # of the types of blocks' parameters
     found: list[Mention] = field(factory=list)
+    passed: dict[Span, int] = field(factory=dict)
+    hidden: dict[Span, Definition] = field(factory=dict)
 
     @classmethod
-    def of(cls, known: Mapping[str, Definition], reporter: Reporter) -> "_Resolver":
-        """A resolver for a text in which these params and blocks are visible."""
-        blocks = {name: one.node for name, one in known.items() if isinstance(one.node, nodes.Block)}
-        return cls(NameErrors(reporter, frozenset(blocks)), known, words(blocks.values()))
+    def of(cls, known: Mapping[str, Definition], library: Mapping[str, Definition], reporter: Reporter) -> "_Resolver":
+        """A resolver for a text in which these params and blocks are visible, and these blocks of the library."""
+        blocks = {name: one.node for name, one in {**library, **known}.items() if isinstance(one.node, nodes.Block)}
+        return cls(NameErrors(reporter, frozenset(blocks)), known, library, words(blocks.values()))
 
     def note(self, span: Span, definition: Definition, call: Span | None = None) -> Definition:
         """Record a mention."""
         if definition.name:  # missing in some texts with errors
             self.found.append(Mention(span, definition, call or span))
+            if span in self.hidden and definition.span:
+                hidden = self.hidden[span].noun
+                remark = f"{definition.described(span)} hides the {hidden} `{definition.name}`"
+                remark += f": rename the {definition.noun} to use the {hidden}"
+                self.errors.reporter.remarks |= {span: remark, call or span: remark}
         return definition
 
     def _define(self, scope: _Scope | None, name: nodes.Identifier, definition: Definition) -> None:
@@ -127,15 +167,15 @@ class _Resolver:
         for item in items:
             match item:
                 case nodes.Param(name=name, value=value):
-                    self.errors.check_new(name)
-                    self._define(None, name, Definition("param", name.text, span=name.span, node=item))
+                    self._define(None, name, definition_of(item))
                     self._expression(value, _Scope())
                 case nodes.Block():
                     self._block(item)
                 case nodes.Model(body=body):
                     self._body(body, _Scope(has_flow=True))
                 case nodes.Assertion(condition=condition):
-                    self._expression(condition, _Scope({name: _of_language("budget", name) for name in BUDGETS}))
+                    budgets = {name: _of_language("budget", name) for name in BUDGETS}
+                    self._expression(condition, _Scope(budgets), OPERAND)
                 case nodes.Train(settings=settings):
                     self._train(settings)
                 case nodes.Input():
@@ -144,15 +184,13 @@ class _Resolver:
     # ---- blocks and bodies
 
     def _block(self, block: nodes.Block) -> None:
-        self.errors.check_new(block.name, is_stage=True)
-        self._define(None, block.name, Definition("block", block.name.text, span=block.name.span, node=block))
+        self._define(None, block.name, definition_of(block))
         scope = _Scope(has_flow=True)
         with_default: nodes.BlockParameter | None = None
         for parameter in block.parameters:
-            self.errors.check_new(parameter.name)
             self.errors.check_types(parameter.types)
             if parameter.default:
-                self._expression(parameter.default, scope)
+                self._expression(parameter.default, scope, place_of_types(parameter.types))
                 with_default = with_default or parameter
             elif with_default:
                 self.errors.parameter_order(parameter, with_default)
@@ -165,30 +203,44 @@ class _Resolver:
         for stage in body.stages:
             match stage:
                 case nodes.Let(name=name):
-                    self.errors.check_new(name, is_stage=True)
-                    self._let(stage.chain, scope)
+                    sorts = self._let(stage.chain, scope)
                     visible = Span(name.span.source, stage.span.end, body.span.end if end is None else end)
-                    self._define(scope, name, Definition("let", name.text, "", name.span, visible, stage))
+                    self._define(scope, name, Definition("let", name.text, "", name.span, visible, stage, sorts))
                 case nodes.Assignment(name=name):
-                    if self._stage(name.text, scope) is None:
+                    target = self._fitting(name, scope, Place(TENSOR)) or self._innermost(name.text, scope)
+                    if target is None:
                         self._new_assignment(stage, scope)
                         continue
-                    self._stage_name(name, scope)
+                    self.note(name.span, target)
                     self._chain(stage.chain, scope)
                 case nodes.Chain():
                     self._chain(stage, scope)
 
-    def _let(self, let: nodes.Chain, scope: _Scope) -> None:
-        """Resolve the chain of a `let`: the stages of a tensor, or the name or call of a value."""
+    def _let(self, let: nodes.Chain, scope: _Scope) -> Sorts:
+        """Resolve the chain of a `let`: the stages of a tensor, or a value. Returns the sorts of its name."""
         match let.elements:
-            case [nodes.Element(kind=nodes.Name(text=text, span=span))] if definition := self._value(text, scope):
-                self.note(span, self._stage(text, scope) or definition)
+            case [nodes.Element(kind=nodes.Name() as name) as element] if definition := self._named(name, scope):
+                self.note(name.span, definition)
+                return named(definition.sorts) if element.label is None and element.claim is None else TENSOR
             case [nodes.Element(kind=nodes.CallExpression(callee=callee) as call, label=None, claim=None)] if (
                 callee.text in FUNCTIONS or callee.text in INITIALIZERS
-            ) and not self._defined(callee.text, scope):
+            ) and not self._fitting(callee, scope, Place(CALLABLE)):
                 self._expression(call, scope)
+                return of_value(call)
+            case [nodes.Element(kind=kind, label=None, claim=None)] if not isinstance(
+                kind, nodes.Compound | nodes.CallExpression
+            ):
+                self._chain(let, scope)
+                return ANY if isinstance(kind, nodes.Index) else of_value(kind)
             case _:
                 self._chain(let, scope)
+                return TENSOR
+
+    def _named(self, name: nodes.Name, scope: _Scope) -> Definition | None:
+        """The definition of the bare name after `let y =`: of a stage or of a value."""
+        if name.text in LAYERS and not self._innermost(name.text, scope):
+            return _of_language("layer", name.text)
+        return self._value(name, scope)
 
     def _chain(self, chain_node: nodes.Chain, scope: _Scope) -> None:
         for element in chain_node.elements:
@@ -200,18 +252,18 @@ class _Resolver:
                 case nodes.For():
                     self._loop(element.kind, scope)
                 case nodes.Repeat(count=count, body=body):
-                    self._expression(count, scope)
+                    self._expression(count, scope, OPERAND)
                     self._body(body, scope)
                 case nodes.If(arms=arms, otherwise=otherwise):
                     for condition, body in arms:
-                        self._expression(condition, scope)
+                        self._expression(condition, scope, OPERAND)
                         self._body(body, scope)
                     if otherwise:
                         self._body(otherwise, scope)
                 case nodes.Name(text=text, span=span):
                     self._stage_name(nodes.Identifier(text, span), scope)
                 case nodes.CallExpression(callee=callee):
-                    if callee.text in FUNCTIONS and not self._defined(callee.text, scope):
+                    if callee.text in FUNCTIONS and not self._fitting(callee, scope, STAGE):
                         definition = _of_language("function", callee.text)
                         self.errors.value_as_stage(callee)
                         self.note(callee.span, definition, element.kind.span)
@@ -225,6 +277,8 @@ class _Resolver:
                 case _ if advice := translation.stage_expression(element.kind):
                     self.errors.expression_as_stage(element.kind.span, advice)
                     self._operands(element.kind, scope)
+                case nodes.Index():
+                    self._index(element.kind, scope, SLICED)
                 case _:
                     self._expression(element.kind, scope)
 
@@ -264,21 +318,21 @@ class _Resolver:
             self.note(callee.span, definition, loop.start.span)
             self._arguments(loop.start, definition, scope)
         else:
-            self._expression(loop.start, scope)
+            self._expression(loop.start, scope, OPERAND)
         if loop.stop:
-            self._expression(loop.stop, scope)
+            self._expression(loop.stop, scope, OPERAND)
         inner = scope.inner()
-        for target in loop.targets:
-            self.errors.check_new(target)
-            self._define(inner, target, Definition("loop variable", target.text, "", target.span, loop.body.span, loop))
+        for i, target in enumerate(loop.targets):
+            visible, sorts = loop.body.span, of_target(loop, i)
+            self._define(inner, target, Definition("loop variable", target.text, "", target.span, visible, loop, sorts))
         self._body(loop.body, inner)
 
     # ---- expressions
 
-    def _expression(self, node: nodes.Expression, scope: _Scope) -> None:
+    def _expression(self, node: nodes.Expression, scope: _Scope, place: Place = ANYWHERE) -> None:
         match node:
             case nodes.Name(text=text, span=span):
-                definition = self._value(text, scope)
+                definition = self._value(node, scope, place)
                 if definition is None:
                     flow_names = FLOW_NAMES if scope.has_flow else ()
                     values = self._known(scope, self.words, LAYERS_AND_WORDS, DATA_NAMES, flow_names)
@@ -289,34 +343,48 @@ class _Resolver:
                 definition = self._function(callee, scope)
                 self.note(callee.span, definition, node.span)
                 self._arguments(node, definition, scope)
-            case nodes.Sequence(items=operands) | nodes.Operation(operands=operands):
+            case nodes.Sequence(items=items):
+                for item in items:
+                    self._expression(item, scope, Place(place.items))
+            case nodes.Operation(operators=operators, operands=operands):
+                place = ANYWHERE if operators[0] in {"==", "!="} else OPERAND
                 for operand in operands:
-                    self._expression(operand, scope)
+                    self._expression(operand, scope, place)
             case nodes.Prefixed(operand=operand):
-                self._expression(operand, scope)
+                self._expression(operand, scope, OPERAND)
             case nodes.Conditional(arms=arms, otherwise=otherwise):
-                for part in (*chain.from_iterable(arms), otherwise):
-                    self._expression(part, scope)
-            case nodes.Index(value=value, indices=indices):
-                self._expression(value, scope)
-                for index in indices:
-                    for end in (index.start, index.stop) if isinstance(index, nodes.Slice) else (index,):
-                        if end is not None:
-                            self._expression(end, scope)
+                for chosen, condition in arms:
+                    self._expression(chosen, scope, place)
+                    self._expression(condition, scope, OPERAND)
+                self._expression(otherwise, scope, place)
+            case nodes.Index():
+                self._index(node, scope, INDEXED)
             case _:
                 pass
 
+    def _index(self, node: nodes.Index, scope: _Scope, place: Place) -> None:
+        """Resolve a value with subscripts; `place` is that of the value."""
+        self._expression(node.value, scope, place)
+        for index in node.indices:
+            for end in (index.start, index.stop) if isinstance(index, nodes.Slice) else (index,):
+                if end is not None:
+                    self._expression(end, scope, OPERAND)
+
     def _arguments(self, call: nodes.CallExpression, callee: Definition, scope: _Scope) -> None:
-        for argument in call.arguments:
-            if argument.keyword and argument.keyword.text:
-                self.note(argument.keyword.span, _argument(callee, argument.keyword.text), argument.span)
+        places = _places(callee) if call.arguments else None
+        order = list(places) if places else ()
+        for i, argument in enumerate(call.arguments):
+            name = argument.keyword.text if argument.keyword else order[i] if i < len(order) else ""
+            if argument.keyword and name:
+                self.note(argument.keyword.span, _argument(callee, name), argument.span)
+            place = OPERAND if callee.kind == "function" else places.get(name, ANYWHERE) if places else ANYWHERE
             match argument.value:
-                case nodes.Name(text=text, span=span) if (
-                    callee.kind != "block" and translation.is_word(text) and self._value(text, scope) is None
+                case nodes.Name(text=text, span=span) as word if (
+                    callee.kind != "block" and translation.is_word(text) and self._value(word, scope, place) is None
                 ):
                     self.note(span, _of_language("word", text))  # the binder reports it
                 case _:
-                    self._expression(argument.value, scope)
+                    self._expression(argument.value, scope, place)
 
     # ---- the recipe
 
@@ -346,7 +414,8 @@ class _Resolver:
                 if registry is not None and not path:
                     self._choice(name.text, element.kind)
                 else:
-                    self._setting_value(element.kind, is_checked=info is not None)
+                    fitting = place_of_kind(info.kind) if info and not path else ANYWHERE
+                    self._setting_value(element.kind, fitting, is_checked=info is not None)
 
     def _choice(self, setting: str, kind: nodes.Expression | nodes.Compound) -> None:
         match kind:
@@ -359,38 +428,73 @@ class _Resolver:
             case _:
                 pass  # reported by `recipe`
 
-    def _setting_value(self, kind: nodes.Expression | nodes.Compound, *, is_checked: bool) -> None:
+    def _setting_value(self, kind: nodes.Expression | nodes.Compound, place: Place, *, is_checked: bool) -> None:
         """Resolve a value: a name that is no param or built-in value is a word, which its setting checks later."""
         match kind:
             case nodes.Name(text=text, span=span):
+                found = self._fitting(kind, _Scope(), place)
+                if found is None and text not in DATA_NAMES and text not in SYMBOLS:
+                    found = self.globals.get(text)
                 word: Kind = "dataset" if text in DATA_NAMES else "word"
-                self.note(span, self.globals.get(text) or _of_language(word, text))
+                self.note(span, found or _of_language(word, text))
             case nodes.CallExpression(callee=callee) if not is_checked:
                 self._arguments(kind, self.note(callee.span, Definition("unknown", callee.text)), _Scope())
             case nodes.Join() | nodes.For() | nodes.Repeat() | nodes.If():
                 pass  # reported by `recipe`
             case _:
-                self._expression(kind, _Scope())
+                self._expression(kind, _Scope(), place)
 
     # ---- looking up names
 
+    def _definitions(self, text: str, scope: _Scope) -> Iterator[Definition]:
+        """The definitions of a name in the spec, the innermost first."""
+        yield from scope.definitions(text)
+        if text in self.globals:
+            yield self.globals[text]
+
+    def _innermost(self, text: str, scope: _Scope) -> Definition | None:
+        """The innermost definition of a name in the spec."""
+        return next(self._definitions(text, scope), None)
+
+    def _fitting(self, name: nodes.Name | nodes.Identifier, scope: _Scope, place: Place) -> Definition | None:
+        """The innermost definition of a name in the spec that fits a place. Records how many it passes over."""
+        for passed, definition in enumerate(self._definitions(name.text, scope)):
+            if not definition.sorts.isdisjoint(place.sorts):
+                if passed:
+                    self.passed[name.span] = passed
+                return definition
+        return None
+
     def _defined(self, text: str, scope: _Scope) -> Definition | None:
-        """The definition of a name in the spec itself."""
-        return scope.get(text) or self.globals.get(text)
+        """Any definition of a name in the spec or the library."""
+        return self._innermost(text, scope) or self.library.get(text)
 
     def _known(self, scope: _Scope, *more: Iterable[str]) -> Callable[[], set[str]]:
         """A function that lists the names that are visible in the scope now, and more names."""
         local = scope.visible()
-        return lambda: local().union(self.globals, *more)
+        return lambda: local().union(self.globals, self.library, *more)
 
-    def _stage(self, text: str, scope: _Scope) -> Definition | None:
+    def _chosen(
+        self, name: nodes.Name | nodes.Identifier, scope: _Scope, place: Place, built_in: Definition | None
+    ) -> Definition | None:
+        """The definition of a name in a place, where the language or the library has the definition `built_in`."""
+        found, own = self._fitting(name, scope, place), self._innermost(name.text, scope)
+        fits = built_in is not None and not built_in.sorts.isdisjoint(place.sorts)
+        if found and fits and built_in and not built_in.is_of_library:
+            self.hidden[name.span] = built_in
+        return found or (built_in if fits or own is None else own)
+
+    def _stage(self, name: nodes.Identifier, scope: _Scope) -> Definition | None:
         """The definition of a name where a stage is expected."""
-        return _of_language("layer", text) if text in LAYERS else self._defined(text, scope)
+        built_in = _of_language("layer", name.text) if name.text in LAYERS else self.library.get(name.text)
+        return self._chosen(name, scope, STAGE, built_in)
 
-    def _value(self, text: str, scope: _Scope) -> Definition | None:
+    def _value(self, name: nodes.Name, scope: _Scope, place: Place = ANYWHERE) -> Definition | None:
         """The definition of a name where a value is expected."""
-        if found := self._defined(text, scope):
-            return found
+        return self._chosen(name, scope, place, self._built_in_value(name.text, scope))
+
+    def _built_in_value(self, text: str, scope: _Scope) -> Definition | None:
+        """The definition of a name in the language or the library, where a value is expected."""
         if text in self.words:
             return _of_language("word", text)
         if scope.has_flow and text in FLOW_NAMES:
@@ -399,12 +503,12 @@ class _Resolver:
             return _of_language("dataset", text)
         if text in LAYERS:
             return _of_language("layer", text)
-        return _of_language("word", text) if text in LAYERS_AND_WORDS else None
+        return _of_language("word", text) if text in SYMBOLS else self.library.get(text)
 
     def _stage_name(
         self, name: nodes.Identifier, scope: _Scope, call: nodes.CallExpression | None = None
     ) -> Definition:
-        definition = self._stage(name.text, scope) or self._unknown_stage(name, scope, call)
+        definition = self._stage(name, scope) or self._unknown_stage(name, scope, call)
         return self.note(name.span, definition, call.span if call else None)
 
     def _unknown_stage(
@@ -440,24 +544,39 @@ class _Resolver:
         """The definition of a callee where a value is expected."""
         if callee.text in FUNCTIONS:
             return _of_language("function", callee.text)
-        found = self._defined(callee.text, scope)
-        if found is None and callee.text in INITIALIZERS:
+        if callee.text in INITIALIZERS:
             return _of_language("initialiser", callee.text)
+        found = self._defined(callee.text, scope)
         if found is None and callee.text not in LAYERS:
             is_initializer = foreign_names.INITIALIZERS.get(callee.text) is not None
             foreign = foreign_names.INITIALIZERS if is_initializer else foreign_names.FUNCTIONS
             known = set(INITIALIZERS if is_initializer else FUNCTIONS)
             message = f"unknown function `{callee}`"
             return self.errors.unknown("E0202", message, callee.text, callee.span, lambda: known, foreign)
-        if callee.text not in INITIALIZERS:  # else the evaluator reports it
-            self.errors.stage_as_value(callee)
+        self.errors.stage_as_value(callee)
         return found or _of_language("layer", callee.text)
 
 
 def _parameter(block: nodes.Block, parameter: nodes.BlockParameter) -> Definition:
     name = parameter.name
     scope = Span(name.span.source, parameter.span.end, block.span.end)
-    return Definition("parameter", name.text, block.name.text, name.span, scope, parameter)
+    return Definition("parameter", name.text, block.name.text, name.span, scope, parameter, of_types(parameter.types))
+
+
+def _places(callee: Definition) -> Mapping[str, Place] | None:
+    """The places of the arguments of a callee, by name, in order; None if they aren't known."""
+    match callee:
+        case Definition(kind="block", node=nodes.Block(parameters=parameters)):
+            return {one.name.text: place_of_types(one.types) for one in parameters}
+        case Definition(kind="layer", name=name):
+            return places_of_arguments(LAYERS[name])
+        case Definition(kind="initialiser", name=name):
+            return places_of_arguments(INITIALIZERS[name])
+        case Definition(kind="choice", name=name, owner=setting):
+            registry = SETTINGS[setting].registry if setting in SETTINGS else None
+            return places_of_arguments(registry[name]) if registry is not None and name in registry else None
+        case _:
+            return None
 
 
 def _argument(callee: Definition, name: str) -> Definition:

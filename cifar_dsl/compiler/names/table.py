@@ -1,9 +1,11 @@
 """The table of names: mention -> definition, and back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Literal
 
+from cifar_dsl.compiler.names.sorts import ANY, BLOCK, TENSOR, Sorts, of_value
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
@@ -55,6 +57,7 @@ class Definition:
 
     `span` is where the text defines the name, `scope` the part of the text in which it is visible and `node` the tree
     of the definition; all are None for built-in names. `scope` is None, too, for params and blocks: the whole spec.
+    `sorts` are those of its value, as far as the text decides them.
     """
 
     kind: Kind
@@ -63,6 +66,7 @@ class Definition:
     span: Span | None = None
     scope: Span | None = None
     node: nodes.Param | nodes.Block | nodes.BlockParameter | nodes.Let | nodes.For | None = None
+    sorts: Sorts = ANY
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -85,6 +89,25 @@ class Definition:
         """Whether it is built in, so that no text defines it."""
         return self.kind in _OF_LANGUAGE
 
+    @property
+    def is_of_library(self) -> bool:
+        """Whether it is a block of the standard library."""
+        return self.span is not None and self.span.source.is_library
+
+    @property
+    def noun(self) -> str:
+        """Its kind in messages: a `let` is a tensor or a value."""
+        if self.kind != "let":
+            return "word" if self.kind in {"flow", "dataset", "budget"} else self.kind
+        return "tensor" if self.sorts == TENSOR else "value"
+
+    def described(self, place: Span) -> str:
+        """It and where it is defined, for a message about a place: "the tensor `x` of line 3"."""
+        span = self.span
+        assert span is not None
+        where = f"line {span.line}" if span.source is place.source else f"{span.source.name}:{span.line}"
+        return f"the {self.noun} `{self.name}` of {where}"
+
 
 @frozen(eq=False)
 class Mention:
@@ -99,12 +122,26 @@ class Mention:
 class Names:
     """The names of a program or of one file.
 
-    `definitions` maps the span of each mention to its definition.
+    `definitions` maps the span of each mention to its definition. `passed` has the mentions that don't mean the
+    innermost definition of their name, with the number of definitions that they pass over; `hidden` has what a mention
+    of a definition of the spec would mean in the language.
     """
 
-    def __init__(self, mentions: Iterable[Mention] = ()) -> None:
+    def __init__(
+        self,
+        mentions: Iterable[Mention] = (),
+        passed: Mapping[Span, int] = MappingProxyType({}),
+        hidden: Mapping[Span, Definition] = MappingProxyType({}),
+    ) -> None:
         self.mentions = tuple(mentions)
         self.definitions = {mention.span: mention.definition for mention in self.mentions}
+        self.passed, self.hidden = passed, hidden
+
+    @property
+    def library_calls(self) -> set[str]:
+        """The names of the library's blocks that texts outside of the library mention."""
+        found = (one.definition for one in self.mentions if not one.span.source.is_library)
+        return {one.name for one in found if one.kind == "block" and one.is_of_library}
 
     @cached_property
     def _by_key(self) -> dict[tuple[object, ...], list[Mention]]:
@@ -142,6 +179,12 @@ def definitions_of(items: Iterable[object]) -> dict[str, Definition]:
     found: dict[str, Definition] = {}
     for item in items:
         if isinstance(item, nodes.Param | nodes.Block) and item.name.text:
-            kind: Kind = "param" if isinstance(item, nodes.Param) else "block"
-            found.setdefault(item.name.text, Definition(kind, item.name.text, span=item.name.span, node=item))
+            found.setdefault(item.name.text, definition_of(item))
     return found
+
+
+def definition_of(item: nodes.Param | nodes.Block) -> Definition:
+    """The definition of a param or block."""
+    kind: Kind = "param" if isinstance(item, nodes.Param) else "block"
+    sorts = of_value(item.value) if isinstance(item, nodes.Param) else BLOCK
+    return Definition(kind, item.name.text, span=item.name.span, node=item, sorts=sorts)

@@ -1,16 +1,13 @@
 """Rename params, blocks, block parameters and names in bodies, in all files that mention them."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from lsprotocol import types
 
-from cifar_dsl.compiler.builtin_names import BUDGETS, FLOW_NAMES, FUNCTIONS
+from cifar_dsl.compiler.builtin_names import BUDGETS
 from cifar_dsl.compiler.library import library_index
-from cifar_dsl.compiler.names import MODULE_ATTRIBUTES, Definition, Mention
-from cifar_dsl.compiler.types import TYPES
-from cifar_dsl.compiler.values import SYMBOLS
+from cifar_dsl.compiler.names import Definition, Mention
 from cifar_dsl.editors.language_server import cross_file
 from cifar_dsl.editors.language_server.documents import Documents, is_shipped
 from cifar_dsl.editors.language_server.editing import workspace_edit
@@ -20,7 +17,9 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Edit
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import KEYWORDS, nodes
-from cifar_dsl.operations.layers import LAYERS
+
+# Kinds of names that no definition hides: what they mean follows from their place.
+_APART = frozenset(["argument", "setting", "choice", "base", "join"])
 
 
 @frozen
@@ -108,7 +107,7 @@ def _check_indirect_calls(documents: Documents, path: Path, mention: Mention) ->
 
 
 def _check_word(renaming: _Renaming, new: str) -> None:
-    """Raise UserError if a word is no valid name, or already has a meaning in the language."""
+    """Raise UserError if a word is no valid name, or an `assert` or the library takes it."""
     is_global = renaming.definition.kind in {"param", "block"}
     reason = ""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", new):
@@ -117,31 +116,12 @@ def _check_word(renaming: _Renaming, new: str) -> None:
         reason = f"a name can have at most {most} characters"
     elif new in KEYWORDS:
         reason = "it is a keyword"
-    elif new in LAYERS:
-        reason = "it is a layer"
-    elif new in FUNCTIONS or (is_global and new in BUDGETS):
+    elif is_global and new in BUDGETS:
         reason = "it is built into the language"
-    elif is_global and new in _words(renaming):
-        reason = "blocks use it as a word"
-    elif _is_stage(renaming) and (new in MODULE_ATTRIBUTES or new.startswith("_")):
-        reason = "PyTorch modules reserve this name"
     elif is_global and new in library_index():
         reason = "it is a block of the library"
     if reason:
         raise UserError(f"can't rename to `{new}`: {reason}")
-
-
-def _is_stage(renaming: _Renaming) -> bool:
-    """Whether the name becomes the name of a submodule: that of a block, or of a stage in a body."""
-    return renaming.definition.is_local or renaming.definition.kind == "block"
-
-
-def _words(renaming: _Renaming) -> Iterator[str]:
-    """The words that block parameters accept or library blocks use; a global of that name would shadow them."""
-    yield from (word for word in cross_file.library_words() if word in SYMBOLS or word in FLOW_NAMES)
-    for file in {file for file, _ in renaming.mentions}:
-        for parameter in cross_file.parameters(renaming.documents.global_definitions(file)):
-            yield from (word.text for word in parameter.types if word.text not in TYPES)
 
 
 def _check_clashes(renaming: _Renaming, new: str) -> None:
@@ -149,7 +129,7 @@ def _check_clashes(renaming: _Renaming, new: str) -> None:
     documents = renaming.documents
     for file in _related(renaming, new):
         for other in documents.names(file).mentions:
-            is_name = other.definition.name == new and not other.definition.is_of_language
+            is_name = other.definition.name == new and other.definition.kind not in _APART
             if is_name and any(other.span in scope for scope in _scopes(renaming, file)):
                 raise UserError(f"`{new}` is already used at {documents.name(file)}:{other.span.line}")
 

@@ -61,12 +61,14 @@ class Reporter:
     A recorded diagnostic is final: the calls on the stack determine its place and notes. Repeated errors at one place
     (a block's body is expanded at every call) are recorded once.
 
-    It also has the steps that the check may still take: few are left after the first error.
+    It also has the steps that the check may still take: few are left after the first error. `remarks` are notes for
+    every error that points at a span.
     """
 
     main: Source | None = None  # the checked text; its errors come first
     work: Work = field(factory=Work, init=False)
     at: Span | None = field(default=None, init=False)  # what is being worked on
+    remarks: dict[Span, str] = field(factory=dict, init=False)
     _recorded: dict[object, _Recorded] = field(factory=dict, init=False)
     _calls: list[_Call] = field(factory=list, init=False)  # outermost first
 
@@ -106,6 +108,7 @@ class Reporter:
         elif meant:
             advice = _advice(place, meant)
             helps, fixes = (advice.help,), advice.fixes
+        notes += tuple(self.remarks[one.span] for one in (label, *secondary) if one.span in self.remarks)
         notes += tuple(f"in `{call.text}`, called at {call.span}" for call in reversed(self._calls))
         if label.span.source.is_library:
             own = next((call.span for call in reversed(self._calls) if not call.span.source.is_library), None)

@@ -11,7 +11,7 @@ from helpers.tolerances import SAME_FORMULA, sums
 from torch import nn
 
 from cifar_dsl.compiler import analyze
-from cifar_dsl.compiler.names import MODULE_ATTRIBUTES
+from cifar_dsl.compiler.module_names import MODULE_ATTRIBUTES
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.ir import Graph
 from cifar_dsl.training.lowering.torch_module import Body, build_module
@@ -198,5 +198,18 @@ def test_the_deepest_network_is_built_run_and_copied() -> None:
     assert torch.equal(copy.deepcopy(module)(images()), images().relu())
 
 
-def test_every_attribute_of_a_torch_module_is_a_reserved_name() -> None:
+def test_every_attribute_of_a_torch_module_is_known() -> None:
     assert {name for name in dir(nn.Module()) if not name.startswith("_")} <= MODULE_ATTRIBUTES
+
+
+def test_blocks_and_tensors_can_have_the_names_of_attributes() -> None:
+    items = "block half(c) { conv(c, 1) -> bn }\nblock training() { half(3) }\nblock _modules() { half(3) }"
+    stages = "half(3) -> half(3)\nlet type = training -> _modules\nadd { type | identity }"
+    module, x = built(stages, items).eval(), images()
+    scopes = ["half_", "half_2", "type_.training_.half_", "type_._modules_.half_"]
+    assert [name.removesuffix(".conv.weight") for name in module.state_dict() if "conv.weight" in name] == scopes
+    expected = module(x)
+    values = dict(module.state_dict())
+    torch.testing.assert_close(torch.func.functional_call(module, values, (x,)), expected, **SAME_FORMULA)
+    assert module.get_parameter("type_.training_.half_.conv.weight") is module.type_.training_.half_.conv.weight
+    assert module.half()(x.half()).dtype == torch.float16

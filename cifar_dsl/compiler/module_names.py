@@ -1,6 +1,10 @@
-"""Names that a spec can't define."""
+"""Names of stages as names of torch modules, which have attributes of their own.
 
-# Attributes of torch.nn.Module, which are no valid names of submodules. A test compares them with torch.
+A child of a module is an attribute, too: torch.export, torch.fx and torch.func find it by `getattr`. So no stage can
+have the name of an attribute (docs/decisions/0043-names-beside-attributes.md).
+"""
+
+# Attributes of torch.nn.Module; a test compares them with torch. Names with a leading underscore are private to torch.
 MODULE_ATTRIBUTES = frozenset(
     [
         "T_destination",
@@ -59,3 +63,13 @@ MODULE_ATTRIBUTES = frozenset(
         "zero_grad",
     ]
 )
+
+
+def is_attribute(name: str) -> bool:
+    """Whether every torch module has an attribute of this name, or may have one."""
+    return name in MODULE_ATTRIBUTES or name.startswith("_")
+
+
+def module_name(name: str) -> str:
+    """The name of a stage that is named after the block or tensor `name`: `half_` for `half`."""
+    return f"{name}_" if is_attribute(name) else name

@@ -1,0 +1,179 @@
+"""The sorts of value that a name can have, as far as the text decides them, and the sorts that fit a place.
+
+Both are supersets: a definition whose sort is unknown fits every place. So a name passes over a definition only if that
+definition would be an error in its place (docs/decisions/0042-a-name-is-what-fits.md).
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from functools import cache
+from typing import Any, Literal, cast, get_args
+
+from cifar_dsl.compiler.builtin_names import FUNCTIONS
+from cifar_dsl.foundation.records import frozen
+from cifar_dsl.ir import Declaration, Kind, arguments_of
+from cifar_dsl.language.syntax import nodes
+from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pair, Pattern, Text
+from cifar_dsl.operations.layers import INITIALIZERS
+from cifar_dsl.operations.registry import CallOf
+
+Sort = Literal["number", "bool", "size", "list", "text", "word", "initialiser", "layer", "block", "tensor"]
+Sorts = frozenset[Sort]
+
+
+def _sorts(*sorts: Sort) -> Sorts:
+    return frozenset(sorts)
+
+
+ANY: Sorts = frozenset(get_args(Sort))
+CALLABLE = _sorts("block", "layer")
+TENSOR = _sorts("tensor")
+BLOCK = _sorts("block")
+NUMBER = _sorts("number")
+VALUES = ANY - TENSOR  # what a param, a loop variable or the item of a list can be
+_WORDS = _sorts("word", "layer")  # a layer's bare name is a word, too
+_OF_TYPES = {
+    "int": NUMBER,
+    "float": NUMBER,
+    "bool": _sorts("bool"),
+    "size": _sorts("number", "size"),
+    "list": _sorts("list"),
+    "block": CALLABLE,
+    "tensor": TENSOR,
+    "init": _WORDS | _sorts("initialiser"),
+}
+
+
+@frozen
+class Place:
+    """The sorts of value that fit a place, and the items of a list that is written there."""
+
+    sorts: Sorts = ANY
+    items: Sorts = ANY
+
+
+ANYWHERE = Place()
+STAGE = Place(CALLABLE | TENSOR)
+OPERAND = Place(VALUES - CALLABLE)  # of an operator or a function, a condition, a count
+INDEXED = Place(_sorts("list"))
+SLICED = Place(_sorts("list", "tensor"))  # `x[:16]` as a stage
+
+
+# ---- of places
+
+
+def place_of_types(types: Sequence[nodes.Identifier]) -> Place:
+    """The place of an argument for a block's parameter of these types."""
+    return Place(of_types(types))
+
+
+def places_of_arguments(declaration: type[Declaration]) -> dict[str, Place]:
+    """The places of the arguments of a declaration, by name, in order."""
+    return _places_of_arguments(cast("Hashable", declaration))
+
+
+@cache
+def _places_of_arguments(declaration: Any) -> dict[str, Place]:
+    return {info.name: place_of_kind(info.kind) for info in arguments_of(declaration)}
+
+
+def place_of_kind(kind: Kind | None) -> Place:
+    """The place of an argument or a setting of this type."""
+    return Place(_accepted(kind), _accepted(_item(kind)))
+
+
+def _item(kind: Kind | None) -> Kind | None:
+    """The type of the items of a list, if a type accepts lists of one type."""
+    if isinstance(kind, OneOf):
+        return next(filter(None, map(_item, kind.kinds)), None)
+    return kind.item if isinstance(kind, ListOf) else None
+
+
+def _accepted(kind: Kind | None) -> Sorts:
+    match kind:
+        case Int() | Float():
+            return NUMBER
+        case Bool():
+            return _sorts("bool")
+        case Pair():
+            return _sorts("number", "size")
+        case Choice():
+            return _WORDS
+        case Text() | Pattern():
+            return _sorts("text", "word", "layer")
+        case CallOf():
+            return _WORDS | _sorts("initialiser")
+        case ListOf():
+            return _sorts("list") | _accepted(kind.item)
+        case OneOf():
+            return _union(map(_accepted, kind.kinds))
+        case _:
+            return ANY
+
+
+# ---- of definitions
+
+
+def of_kind(kind: str) -> Sorts:
+    """The sorts of a definition of the language, from its kind."""
+    match kind:
+        case "layer":
+            return _sorts("layer")
+        case "word":
+            return _sorts("word")
+        case "flow" | "dataset" | "budget":
+            return NUMBER
+        case _:
+            return ANY
+
+
+def of_types(types: Sequence[nodes.Identifier]) -> Sorts:
+    """The sorts of a block's parameter."""
+    return _union(_OF_TYPES.get(one.text, _WORDS) for one in types) if types else ANY
+
+
+def of_value(node: object) -> Sorts:
+    """The sorts of the value of an expression."""
+    match node:
+        case nodes.Number():
+            return NUMBER
+        case nodes.Truth():
+            return _sorts("bool")
+        case nodes.SizeLiteral():
+            return _sorts("size")
+        case nodes.String():
+            return _sorts("text")
+        case nodes.Sequence():
+            return _sorts("list")
+        case nodes.Prefixed(operator=operator):
+            return _sorts("bool") if operator == "not" else NUMBER
+        case nodes.Operation(operators=operators):
+            return _sorts("number", "list") if set(operators) <= set("+-*/%") | {"//"} else _sorts("bool")
+        case nodes.Conditional(arms=arms, otherwise=otherwise):
+            return _union(map(of_value, (*(chosen for chosen, _ in arms), otherwise)))
+        case nodes.CallExpression(callee=callee):
+            if callee.text in FUNCTIONS:
+                return NUMBER
+            return _sorts("initialiser") if callee.text in INITIALIZERS else VALUES
+        case _:
+            return VALUES
+
+
+def of_target(loop: nodes.For, place: int) -> Sorts:
+    """The sorts of a loop variable, the one at this place of its targets."""
+    if loop.stop:
+        return NUMBER
+    items: Sequence[object] = loop.start.items if isinstance(loop.start, nodes.Sequence) else ()
+    if len(loop.targets) > 1:
+        if not all(isinstance(one, nodes.Sequence) and len(one.items) == len(loop.targets) for one in items):
+            return VALUES
+        items = [one.items[place] for one in items if isinstance(one, nodes.Sequence)]
+    return _union(map(of_value, items)) if items else VALUES
+
+
+def named(sorts: Sorts) -> Sorts:
+    """The sorts of `let y = x`, from those of x: of a layer or block, y is the tensor that it makes."""
+    return sorts - CALLABLE | TENSOR if sorts & CALLABLE else sorts
+
+
+def _union(parts: Iterable[Any]) -> Sorts:
+    return frozenset().union(*parts)
