@@ -1,6 +1,6 @@
 """The graph under construction: layers and joins are appended to it, within `limits`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
@@ -9,9 +9,10 @@ from attrs import define, field
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.error_location import Branch, locate_mismatch, origins
 from cifar_dsl.compiler.foreign_order import channels_first, torch_order
-from cifar_dsl.compiler.values import Tensor, ValueScope
+from cifar_dsl.compiler.values import Bound, Tensor, Unknown, ValueScope
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Node, Scope, Shape, Stage, arguments_of
 from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
@@ -39,6 +40,19 @@ class _Loop:
     rounds: int = 0
 
 
+@frozen
+class BlockCall:
+    """A call of a block with its arguments and the shape of its input.
+
+    `is_named`: it names the block itself, not a parameter that holds it.
+    """
+
+    block: nodes.Block
+    arguments: Mapping[str, Bound | Unknown]
+    input: Shape | None
+    is_named: bool
+
+
 @define
 class Draft:
     """The nodes and scopes so far, and the block calls that are being expanded."""
@@ -49,7 +63,7 @@ class Draft:
     binder: Binder
     _nodes: list[Node] = field(factory=list)
     _stages: list[Stage] = field(factory=list)  # not yet enclosed by a scope
-    _frames: list[nodes.Block] = field(factory=list)
+    _frames: list[BlockCall] = field(factory=list)  # that are being expanded
     _loops: list[_Loop] = field(factory=list)
     _parameters: int = 0
     _limits: Limits = field(factory=limits.current)
@@ -120,7 +134,7 @@ class Draft:
     def _branch(self, body: nodes.Body, flow: Tensor, number: int, output: Shape) -> Branch:
         """A branch with its stages, listed from its output, a value, back to the tensor that enters the join."""
         stages = []
-        here = self._frames[-1].body.span if self._frames else None
+        here = self._frames[-1].block.body.span if self._frames else None
         while number != flow.number and (node := self._maker(number)):
             self.reporter.work.charge(1)
             number = node.inputs[0]
@@ -145,9 +159,16 @@ class Draft:
         self._stages[mark:] = [Scope(path, kind, label, inputs, output.number, values, inside, span)]
 
     @contextmanager
-    def call(self, block: nodes.Block, text: str, span: Span, cause: Cause | None) -> Iterator[None]:
-        """Expand a block's call; errors inside name the call, and point to `cause` if it is given."""
-        self._frames.append(block)
+    def call(self, call: BlockCall, text: str, span: Span, cause: Cause | None) -> Iterator[None]:
+        """Expand a block's call; errors inside name the call, and point to `cause` if it is given.
+
+        Reports a call that equals the active one of its block, and so would never end. Raises EvaluationFailed.
+        """
+        last = next((frame for frame in reversed(self._frames) if frame.block is call.block), None)
+        if last and (last.arguments, last.input) == (call.arguments, call.input):
+            self._report_recursion(call.block, span)
+            raise EvaluationFailed
+        self._frames.append(call)
         try:
             with self.reporter.call(text, span, cause):
                 yield
@@ -183,16 +204,26 @@ class Draft:
         self.reporter.at = span
         self.reporter.work.charge(steps)
 
-    def check_call(self, block: nodes.Block, call: Invocation) -> None:
-        """Report recursion and too deep nesting. Raises EvaluationFailed, TooLargeError."""
-        active = self._frames
-        if any(block is other for other in active):
-            cycle = [other.name.text for other in active[next(i for i, b in enumerate(active) if b is block) :]]
-            message = f"`{block.name}` calls itself: {' -> '.join([*cycle, block.name.text])}"
-            help_text = "to stack a block, call it several times: `repeat 3 { ... }`"
-            raise self.reporter.error("E0208", message, call.span, help=help_text)
-        if len(active) >= self._limits.block_depth:
-            self.stop(f"block calls can be nested at most {self._limits.block_depth} deep", call.span)
+    def check_call(self, block: nodes.Block, span: Span, *, is_named: bool) -> None:
+        """Report blocks that call each other by name, and too deep nesting. Raises EvaluationFailed, TooLargeError.
+
+        A block that is passed to itself, and called by the name of a parameter, may end.
+        """
+        for frame in reversed(self._frames) if is_named else ():
+            if frame.block is block:
+                self._report_recursion(block, span)
+                raise EvaluationFailed
+            if not frame.is_named:
+                break
+        if len(self._frames) >= self._limits.block_depth:
+            self.stop(f"block calls can be nested at most {self._limits.block_depth} deep", span)
+
+    def _report_recursion(self, block: nodes.Block, span: Span) -> None:
+        names = [frame.block.name.text for frame in self._frames]
+        first = max(i for i, frame in enumerate(self._frames) if frame.block is block)
+        message = f"`{block.name}` calls itself: {' -> '.join([*names[first:], block.name.text])}"
+        help_text = "to stack a block, call it several times: `repeat 3 { ... }`"
+        self.reporter.error("E0208", message, span, help=help_text)
 
     def stop(self, message: str, span: Span | None, raisable: str | None = None) -> NoReturn:
         """Report an exceeded limit, at the loop with the most rounds if there is one, and raise TooLargeError.

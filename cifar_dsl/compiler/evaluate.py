@@ -96,9 +96,10 @@ class Evaluator:
 
     def _plain(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None) -> Value:
         value = self.evaluate(node, scope, flow)
-        if isinstance(value, BlockValue | Tensor):
-            raise self.reporter.error("E0210", f"a list can hold only values, but this is {describe(value)}", node.span)
-        return value
+        if isinstance(value, Tensor):
+            message = f"a list holds values and blocks, but this is {describe(value)}"
+            raise self.reporter.error("E0210", message, node.span)
+        return cast("Value", value)  # or a block, which no argument of a layer accepts, in a list or not
 
     def _name(self, node: nodes.Name, scope: ValueScope, flow: Tensor | None) -> Bound:
         if self.names.definitions[node.span].kind == "flow":

@@ -10,7 +10,7 @@ from cifar_dsl.compiler import translation
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.branches import SEPARATE, is_identity, passes_on, separated, separation
 from cifar_dsl.compiler.builtin_names import BUDGETS
-from cifar_dsl.compiler.draft import Draft, TooLargeError
+from cifar_dsl.compiler.draft import BlockCall, Draft, TooLargeError
 from cifar_dsl.compiler.error_location import own_origin
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import Names
@@ -373,7 +373,8 @@ class _Expander:
         flow: Tensor,
         place: Place,
     ) -> Tensor:
-        self._draft.check_call(block, call)
+        is_named = self._definitions[call.callee_span].kind == "block"
+        self._draft.check_call(block, call.span, is_named=is_named)
         path = self._path(label, block.name.text, place)
         inner, text = self._binder.block_scope(block, call, scope, flow, self._globals)
         crossed = call.crossed([parameter.name.text for parameter in block.parameters])
@@ -381,7 +382,8 @@ class _Expander:
         if crossed:
             cause = Cause(Label(crossed, "with these arguments"), f"swap the arguments in `{crossed.text}`")
         mark = self._draft.mark
-        with self._draft.call(block, text, call.span, cause):
+        made = BlockCall(block, inner.values, flow.shape, is_named)
+        with self._draft.call(made, text, call.span, cause):
             flow = self._body(block.body, inner, flow, Place(path))
         self._draft.enclose(mark, path, "block", text, flow, call.span)
         return flow

@@ -88,6 +88,7 @@ class Operation(Declaration):
     is_positional: ClassVar[bool] = True
     is_join: ClassVar[bool] = False
     is_norm: ClassVar[bool] = False  # whether it normalises; `select norm` in a group of `train` matches its parameters
+    is_idempotent: ClassVar[bool] = False  # whether it leaves its own outputs as they are, as `relu` does
     family: ClassVar[str] = "other"
     execution: ClassVar[Execution]
 

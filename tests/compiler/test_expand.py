@@ -243,6 +243,32 @@ def test_recursion_names_its_cycle(items: str, cycle: str) -> None:
     assert diagnostic.message.endswith(cycle)
 
 
+@pytest.mark.parametrize(
+    ("model", "items", "count"),
+    [
+        ("stack(3, stack)", "block stack(n: int, f: block) { relu\nif n > 0 { f(n - 1, f) } }", 4),
+        ("twice(twice)", "block twice(f: block) { if f == relu { f } else { f(relu) -> f(relu) } }", 2),
+        ("down(down)", "block down(f: block) { relu\nif height > 2 { maxpool(2) -> f(f) } }", 3),
+    ],
+)
+def test_a_block_that_is_passed_to_itself_is_no_recursion_if_it_ends(model: str, items: str, count: int) -> None:
+    assert sum(node.operation.name == "relu" for node in graph_of(model, items).nodes) == count
+
+
+def test_blocks_that_are_passed_on_without_end_exceed_the_limit() -> None:
+    items = "block grow(f: block) { conv(in_channels + 1, 1) -> f(f) }"
+    (diagnostic,) = errors_of(text_of("grow(grow)", items))
+    assert (diagnostic.code, diagnostic.message) == ("E0211", "block calls can be nested at most 64 deep")
+
+
+def test_lists_hold_blocks() -> None:
+    items = "param all = [wide, relu]\nblock wide() { conv(8, 1) }\nblock use(c, f: block) { conv(c, 1) -> f }"
+    model = "for f in all { f }\nfor (c, f) in [(2, wide), (3, tanh)] { use(c, f) }\nlet last = all[1]\nlast"
+    names = [node.operation.brief() for node in graph_of(model, items).nodes]
+    assert " -> ".join(names) == "conv(8, 1) -> relu -> conv(2, 1) -> conv(8, 1) -> conv(3, 1) -> tanh -> relu"
+    assert codes_of(text_of("let x = relu\nfor f in [x] { f }")) == ["E0210"]
+
+
 def test_an_error_inside_a_block_lists_the_calls() -> None:
     items = "block inner(k) { conv(4, k) }\nblock outer(k) { inner(k) }"
     (diagnostic,) = errors_of(text_of("relu\nouter(99)", items))

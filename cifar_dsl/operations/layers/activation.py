@@ -24,6 +24,7 @@ class _Activation(Layer):
 class Relu(_Activation):
     """max(0, x). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html."""
 
+    is_idempotent = True
     execution = Execution(saves=OUTPUT, can_overwrite=True)
 
     def lower(self, x: Shape) -> Lowering:
@@ -127,6 +128,8 @@ class PRelu(_Activation):
 class Relu6(_Activation):
     """min(max(0, x), 6). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html."""
 
+    is_idempotent = True
+
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("torch.nn.ReLU6")
 
@@ -196,6 +199,8 @@ class Hardtanh(_Activation):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html
     """
 
+    is_idempotent = True
+
     low: float = argument(Float(), "the smallest output", default=-1.0)
     high: float = argument(Float(), "the largest output", default=1.0)
 
@@ -249,6 +254,8 @@ class Hardshrink(_Activation):
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardshrink.html
     """
+
+    is_idempotent = True
 
     threshold: float = argument(_THRESHOLD, "the largest |x| that becomes 0", default=0.5)
 

@@ -18,14 +18,19 @@ def _elementwise_help(first: Shape, second: Shape) -> tuple[str, ...]:
     if first.is_image:
         if first.extents[1:] != second.extents[1:]:
             return _SAME_WINDOWS
-        return (f"make the channels equal, e.g. end the branch of shape {second} with `conv({first.channels}, 1)`",)
+        return _same_size("channels", first, second, f"conv({first.channels}, 1)")
     if first.extents[:-1] != second.extents[:-1]:
         return _SAME_TOKENS
     return _same_features(first, second)
 
 
 def _same_features(first: Shape, second: Shape) -> tuple[str, ...]:
-    return (f"make the features equal, e.g. end the branch of shape {second} with `dense({first.channels})`",)
+    return _same_size("features", first, second, f"dense({first.channels})")
+
+
+def _same_size(what: str, first: Shape, second: Shape, projection: str) -> tuple[str, ...]:
+    end = f"end the branch of shape {second} with a projection, `{projection}`"
+    return (f"make the {what} equal: change a layer, or {end}",)
 
 
 def _scale_help(scaled: Shape, scale: Shape) -> tuple[str, ...]:
@@ -36,7 +41,7 @@ def _scale_help(scaled: Shape, scale: Shape) -> tuple[str, ...]:
         layer, what = f"dense({scaled.channels})", "features"
     else:
         return _elementwise_help(scaled, scale)
-    return (f"to scale each of the {scaled.channels} {what}, end the smaller branch with `{layer}`",)
+    return (f"to scale each of the {scaled.channels} {what}, let the smaller branch end with `{layer}`",)
 
 
 def _broadcastable_to(x: Shape) -> set[tuple[int, ...]]:

@@ -9,6 +9,7 @@ from torch.nn import functional as F  # noqa: N812
 from torchvision.models.convnext import LayerNorm2d
 from torchvision.ops import stochastic_depth
 
+from cifar_dsl.operations.layers import LAYERS
 from cifar_dsl.training.lowering import modules
 from cifar_dsl.training.lowering.torch_module import build_module
 
@@ -24,6 +25,12 @@ def images(count: int = 3, size: str = IMAGE) -> Tensor:
 
 
 # ---- what each layer computes
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if LAYERS[name].family == "activation" and name != "glu"])
+def test_idempotent_activations(name: str) -> None:
+    once = built(name)(images())
+    assert torch.equal(built(name)(once), once) == LAYERS[name].is_idempotent
 
 
 @pytest.mark.parametrize(

@@ -118,13 +118,18 @@ def dropping_pools(analysis: Analysis) -> Iterator[Diagnostic]:
 
 @network_lint
 def activations_twice(analysis: Analysis) -> Iterator[Diagnostic]:
-    """W0205: an activation directly after the same activation."""
+    """W0205: an activation directly after the same activation.
+
+    One that changes its own output, such as `tanh`, may be meant in a branch beside another use of its input.
+    """
     flow = _Flow(analysis.graph)
 
     def is_second(node: Node) -> bool:
         maker = flow.graph.maker(node.inputs[0])
         is_activation = node.operation.family == "activation"
-        return is_activation and maker is not None and maker.operation.name == node.operation.name
+        if not is_activation or maker is None or maker.operation.name != node.operation.name:
+            return False
+        return node.operation.is_idempotent or len(flow.consumers[maker.output]) == 1
 
     for span, (node, *_) in flow.everywhere(is_second):
         maker = flow.graph.maker(node.inputs[0])

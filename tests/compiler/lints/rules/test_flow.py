@@ -199,6 +199,7 @@ def test_one_call_that_drops_is_enough() -> None:
     ("items", "model", "place"),
     [
         ("", f"relu -> relu\n{HEAD}", "relu"),
+        ("", f"relu -> add {{ conv(3, 1) | relu }}\n{HEAD}", "relu"),  # of no effect, whatever else uses the first
         ("", f"leaky_relu(0.1) -> leaky_relu(0.2)\n{HEAD}", "leaky_relu(0.2)"),
         ("", f"let y = gelu\ny -> gelu -> {HEAD}", "gelu"),
         ("block unit(c: int) { conv(c, 1) -> relu }", f"unit(8)\nrelu\n{HEAD}", "relu"),
@@ -217,6 +218,8 @@ def test_the_same_activation_twice(items: str, model: str, place: str) -> None:
         ("", f"relu -> bn -> relu\n{HEAD}"),
         ("", f"add {{ relu | identity }} -> relu\n{HEAD}"),
         ("", f"add {{ relu | relu }}\n{HEAD}"),  # beside each other
+        ("", f"tanh -> mul {{ identity | tanh }}\n{HEAD}"),  # the other branch needs the first
+        ("", f"let x = gelu\nx -> concat {{ gelu | scale(-1) -> gelu }}\n{HEAD}"),
         ("block unit() { relu -> conv(8, 1) -> relu }", f"unit -> conv(8, 1) -> unit\n{HEAD}"),
         ("block unit() { relu -> conv(8, 1) -> relu }", f"unit -> unit\n{HEAD}"),  # not at the first call
     ],
