@@ -322,9 +322,7 @@ class Binder:
         advice = argument_translation.advice(changes, call.text)
         if len(changes) == 1:  # all others follow from one mistake
             notes, secondary = self._remarks(call), first.secondary
-            self.reporter.error(
-                first.code, first.message, first.label, secondary=secondary, notes=notes, meant=advice
-            )
+            self.reporter.error(first.code, first.message, first.label, secondary=secondary, notes=notes, meant=advice)
             return
         if all(one.what == _NO_SUCH for one in found):
             labels = [one.label for one in (first, *others)]
@@ -333,9 +331,7 @@ class Binder:
             message = f"several arguments of `{call.callee}` are wrong"
             labels = [Label(one.label.span, one.what) for one in (first, *others)]
         notes = self._remarks(call)
-        self.reporter.error(
-            first.code, message, labels[0], secondary=tuple(labels[1:]), notes=notes, meant=advice
-        )
+        self.reporter.error(first.code, message, labels[0], secondary=tuple(labels[1:]), notes=notes, meant=advice)
 
     def _require(
         self,

@@ -13,6 +13,7 @@ from cifar_dsl.language.diagnostics import Advice, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import KEYWORDS, nodes
 from cifar_dsl.operations.foreign_names import ForeignNames
+from cifar_dsl.operations.layers import LAYERS
 
 
 @frozen
