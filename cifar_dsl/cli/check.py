@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.output import counted, note, print_diagnostic, print_error, print_result, print_text
+from cifar_dsl.cli.output import counted, note, print_diagnostic, print_error, print_result, print_text, writing
 from cifar_dsl.cli.spec_paths import NamedSpecs, SpecPath
 from cifar_dsl.compiler import Analysis, ChosenData, Library
 from cifar_dsl.compiler.lints import Inspection, fixed, inspect
@@ -102,7 +102,8 @@ def _fix(
         text = fixed(source, inspection.diagnostics, also_unsafe=also_unsafe)
         if text == source.text:
             break
-        write_atomically(item.path, text.encode())
+        with writing(item.path, "make the file and its folder writable, or check without --fix"):
+            write_atomically(item.path, text.encode())
         note(f"{item.path}: fixed")
         inspection = inspect(item.path, item.root, overrides, data=data)
     return inspection

@@ -122,21 +122,22 @@ def import_(
     from cifar_dsl.training.datasets.cifar import compare_to_published
     from cifar_dsl.training.datasets.folder import Conversion
     from cifar_dsl.training.datasets.load import cache_path
-    from cifar_dsl.training.datasets.store import check_writable, save_npz
+    from cifar_dsl.training.datasets.store import check_place, save_npz
 
     if crop and resize is None:
         raise click.UsageError("--crop requires --resize.")
+    elsewhere = () if file is None else ("choose another file with --to",)
     if file is not None:
-        check_writable(file)
+        check_place(file, *elsewhere)
     conversion = Conversion(resize, grey, crop)
     own = f"--to {path.resolve().name.partition('.')[0]}.npz"
     dataset = _import_published(path, is_plain=conversion == Conversion() and split is None)
     if dataset is None:
-        dataset = _import_images(path, conversion, split, own if file is None else None)
+        dataset = _import_images(path, conversion, split, own if file is None else None, data_dir)
     target = file or cache_path(dataset.name, data_dir)
     if file is None:
         _check_identity(dataset, target, own, replace=replace)
-    save_npz(dataset, target)
+    save_npz(dataset, target, *elsewhere)
     use = f"--data npz:{file}" if file else f"--data {dataset.name}"
     print_result(
         f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images of {len(dataset.classes)} classes in {target}, "
@@ -159,7 +160,9 @@ def _import_published(path: Path, *, is_plain: bool) -> "Dataset | None":
     return dataset
 
 
-def _import_images(directory: Path, conversion: "Conversion", split: float | None, own: str | None) -> "Dataset":
+def _import_images(
+    directory: Path, conversion: "Conversion", split: float | None, own: str | None, data_dir: Path | None
+) -> "Dataset":
     """The images of a tree. Without a file for them (`own` names one), checks first that they could be stored.
 
     Raises DataError, and click.UsageError if they need a file.
@@ -168,6 +171,8 @@ def _import_images(directory: Path, conversion: "Conversion", split: float | Non
     from cifar_dsl.training.datasets.catalogue import PUBLISHED
     from cifar_dsl.training.datasets.cifar import CIFAR10_COUNTS, other_counts
     from cifar_dsl.training.datasets.folder import Conversion, find_tree, import_tree
+    from cifar_dsl.training.datasets.load import cache_path
+    from cifar_dsl.training.datasets.store import check_place
 
     tree = find_tree(directory, split)
     if own is not None:
@@ -178,6 +183,7 @@ def _import_images(directory: Path, conversion: "Conversion", split: float | Non
             raise click.UsageError(f"{_OPTIONS} make another dataset; write it to a file: {own}")
         if tree.name == "cifar10" and (counts := (tree.count("train"), tree.count("test"))) != CIFAR10_COUNTS:
             raise _other_cifar10(other_counts(counts), own)
+        check_place(cache_path(tree.name, data_dir))
     for text in tree.left_out:
         warn(text)
     with DownloadProgress() as progress:

@@ -13,6 +13,7 @@ from attrs import asdict
 from cifar_dsl.analysis import usable_cpus
 from cifar_dsl.cli.click_options import with_option
 from cifar_dsl.cli.output import counted, note, print_json, print_result
+from cifar_dsl.foundation.atomic import check_writable
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.installation import Requirement, requirements, versions, without_home
 from cifar_dsl.foundation.records import frozen
@@ -150,11 +151,8 @@ def _extras(required: Iterable[Requirement]) -> Iterator[Finding]:
 
 def _folder(name: str, folder: Path) -> Iterator[Finding]:
     """Whether a folder, or its nearest existing parent, is writable and has free space."""
-    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    note = "" if existing == folder.absolute() else f" (doesn't exist yet; checked {existing})"
     try:
-        with tempfile.TemporaryFile(dir=existing) as file:
-            file.write(b"x")
+        existing = check_writable(folder)
         free_bytes = shutil.disk_usage(existing).free
     except OSError as error:
         reason = error.strerror or str(error)
@@ -162,6 +160,7 @@ def _folder(name: str, folder: Path) -> Iterator[Finding]:
             "folders", name, f"{folder} is not writable: {reason}", is_broken=True, help="choose another folder"
         )
         return
+    note = "" if existing == folder.absolute() else f" (doesn't exist yet; checked {existing})"
     free = f"{in_short(free_bytes, 'B')} free"
     if free_bytes < _NEEDED_BYTES:
         text = f"{folder}: only {free}"

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.output import counted, note, print_error, print_exactly, print_result
+from cifar_dsl.cli.output import counted, note, print_error, print_exactly, print_result, writing
 from cifar_dsl.cli.spec_paths import NamedSpecs
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.atomic import write_atomically
+from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.language.source import Source
@@ -46,16 +47,16 @@ def command(specs: tuple[str, ...], check: bool, diff: bool) -> int:
             text = format_text(source)
             SpecReader(path.parent).source_of(path, text.encode())  # the result must stay within the limits of a spec
             is_changed = text != source.text
+            if is_changed and path is not _STDIN and not (check or diff):
+                _write(path, text)
             changed += is_changed
             if diff:
                 print_exactly(_difference(source, text))
             elif path is _STDIN and not check:
                 print_exactly(text)
             elif is_changed:
-                if not check:
-                    write_atomically(path, text.encode())
                 print_result(str(path))
-        except (SpecError, OSError) as error:
+        except (SpecError, UserError, OSError) as error:
             if not print_error(error):
                 raise
             failed += 1
@@ -70,6 +71,11 @@ def _read(path: Path) -> Source:
     if path is _STDIN:
         return reader.source_of(path, sys.stdin.buffer.read(limits.current().file_bytes + 1))
     return reader.read(path)
+
+
+def _write(path: Path, text: str) -> None:
+    with writing(path, "make the file and its folder writable, or print the changes with --diff"):
+        write_atomically(path, text.encode())
 
 
 def _difference(source: Source, text: str) -> str:

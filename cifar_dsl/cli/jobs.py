@@ -14,17 +14,18 @@ from cifar_dsl.cli.confirmation import confirm_size
 from cifar_dsl.cli.forecast import Work, forecast
 from cifar_dsl.cli.interruption import Stop, stoppable
 from cifar_dsl.cli.main import EXIT_BUG, EXIT_WRONG
-from cifar_dsl.cli.output import note
+from cifar_dsl.cli.output import counted, note, writing
 from cifar_dsl.cli.progress import JobsProgress
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.experiments.jobs import Executor, InlineExecutor, Job, LocalExecutor
 from cifar_dsl.experiments.trackers import TrackerDispatcher, require
+from cifar_dsl.foundation.atomic import check_writable
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_short
-from cifar_dsl.runs import place_of, record_failure
+from cifar_dsl.runs import check_root, on_changed_file, place_of, record_failure
 from cifar_dsl.training.device import Choice, choose_device, memory_bytes, spare_gpus
-from cifar_dsl.training.events import Event, FinalEvent, TrainingEnded, TrainingFailed
+from cifar_dsl.training.events import Event, FinalEvent, TrainingEnded, TrainingFailed, TrainingStopped
 from cifar_dsl.training.options import TrainOptions
 from cifar_dsl.training.precision import why_slow
 
@@ -101,12 +102,16 @@ def train_missing(
     confirm_size([analysis for analysis, _ in to_train], yes=options.yes)
     require(options.log)
     is_remote = options.executor == "ray" and bool(missing)
+    if missing:
+        check_root(options.runs)
     plan = _ray_plan(options) if is_remote else _local_plan(options, len(missing), len(to_train))
     if not is_remote and not options.quiet:
         choice = choose_device(plan.device)
         _warn(to_train, choice, at_a_time=plan.workers if choice.device.type == "cpu" else 1)
     planned = evolve(options, device=plan.device, threads=plan.threads)
     jobs = _planned(missing, planned, display_names or {}, share_devices=plan.share_devices)
+    if not options.quiet:
+        _warn_of_changed_files(jobs)
     count = len(wanted) * options.seeds
     if not options.quiet and count > 1:
         time = ""
@@ -133,9 +138,14 @@ def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | No
     """Run jobs, in this process unless an `executor` is given; show their progress and report failures.
 
     Events also go to the trackers of `options.log`. If the output can't be written, all jobs stop as at
-    Ctrl-C, and an OSError or UserError is raised unless a signal requested the stop.
+    Ctrl-C, and an OSError or UserError is raised unless a signal requested the stop. They stop, too, when the disk of
+    the runs is full.
     """
+    if jobs and options.log_dir is not None:
+        with writing(options.log_dir, "choose another folder with --log-dir"):
+            check_writable(options.log_dir)
     closed: list[OSError | UserError] = []
+    full: list[int] = []  # jobs that failed for this reason
     with JobsProgress(jobs, quiet=options.quiet, as_json=options.as_json) as progress, stoppable() as stop:
 
         def show(number: int, event: Event) -> None:
@@ -152,10 +162,12 @@ def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | No
         with TrackerDispatcher(options.log, jobs, show, options.log_dir) as trackers:
 
             def listener(number: int, event: Event) -> None:
+                if isinstance(event, TrainingFailed) and event.disk_is_full:
+                    full.append(number)
                 show(number, event)
                 trackers.dispatch(number, event)
 
-            events = (executor or InlineExecutor()).run(jobs, listener, lambda: bool(closed) or stop.wanted())
+            events = (executor or InlineExecutor()).run(jobs, listener, lambda: bool(closed or full) or stop.wanted())
     outcome = Outcome(tuple(jobs), tuple(events), stop)
     if closed:
         if stop.wanted():
@@ -169,6 +181,8 @@ def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | No
     if stop.wanted():
         with suppress(OSError):  # the terminal is gone
             note("Stopped; progress is saved. Rerun the same command to resume.")
+    elif full and (others := sum(isinstance(event, TrainingStopped) for event in events)):
+        note(f"the disk is full: {others} of {counted(len(jobs), 'job')} stopped, or didn't start")
     return outcome
 
 
@@ -197,6 +211,17 @@ def _warn(to_train: "Iterable[tuple[Analysis, Dataset]]", choice: Choice, *, at_
             slow[recipe.precision] = reason
     for name, reason in slow.items():
         note(f"warning: {name} is slow here, because {reason}; `--set train.precision=fp32` is faster")
+
+
+def _warn_of_changed_files(jobs: Sequence[Job]) -> None:
+    """Warn of interrupted runs that aren't resumed, because their array file has changed."""
+    for job in jobs:
+        for seed in job.seeds:
+            if job.data_path and (run := on_changed_file(job.options.runs, job.identity(seed), job.data_path)):
+                note(
+                    f"warning: {job.data_path} has changed since {run.path} was interrupted, so a new run begins; "
+                    "restore the file to resume that one"
+                )
 
 
 def _local_plan(options: TrainOptions, trainings: int, specs: int) -> _Plan:

@@ -8,17 +8,21 @@ import errno
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
+from cifar_dsl.foundation.atomic import is_full
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.text import without_middle
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError, grouped, render_full
 from cifar_dsl.language.diagnostics.render import CHECK, visible
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}  # of a full disk
-_FAILING = {*_FULL, errno.EFBIG, errno.EIO}
+_FAILING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a disk
+_FREE_SPACE = "free some space on that disk, then rerun the command"
 
 
 def print_result(line: str) -> None:
@@ -91,13 +95,23 @@ def print_error(error: Exception) -> bool:
                 note(f"  = help: {line}")
         case OSError() if error.filename is not None:
             note(f"error: {os.fsdecode(error.filename)}: {error.strerror}")
-            if error.errno in _FULL:
-                note("  = help: free some space on that disk, then rerun the command")
+            if is_full(error):
+                note(f"  = help: {_FREE_SPACE}")
         case OSError() if error.errno in _FAILING:  # of a stream, since those of files have a name: click prints help
             print_error(_unwritable_output(error))
         case _:
             return False
     return True
+
+
+@contextmanager
+def writing(path: Path, *help: str) -> Iterator[None]:  # noqa: A002
+    """Turn an OSError while writing `path`, a file or folder, into a UserError that says what else can be done."""
+    try:
+        yield
+    except OSError as error:
+        advice = (_FREE_SPACE,) if is_full(error) else help
+        raise UserError(f"can't write {path}: {error.strerror or error}", *advice) from error
 
 
 def shown(diagnostic: Diagnostic, *, err: bool = False, fixing: str = CHECK) -> str:

@@ -25,9 +25,12 @@ def show(comparison: "Comparison") -> None:
 
 
 def prepare(out: Path) -> None:
-    """Create the folder for results. Raises UserError if it can't be created."""
+    """Create the folder for results. Raises UserError if it can't be created, or holds no more files."""
+    from cifar_dsl.foundation.atomic import check_writable
+
     with _writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
+        check_writable(out)
 
 
 def write(comparison: "Comparison", specs: "Sequence[Spec]", options: CompareOptions) -> None:

@@ -13,7 +13,7 @@ from cifar_dsl.cli.click_options import with_option
 from cifar_dsl.cli.confirmation import confirm
 from cifar_dsl.cli.main import EXIT_WRONG
 from cifar_dsl.cli.output import counted, loss_text, note, print_json, print_result
-from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.errors import LockedError, RunError
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import Run, RunRecord
@@ -173,6 +173,8 @@ def _remove(removals: Sequence[Removal]) -> int:
             removal.remove()
         except RunError as error:
             note(f"{error.message}; not removed")
+            for line in () if isinstance(error, LockedError) else error.help:  # whose advice is for trainings
+                note(f"  = help: {line}")
             code = EXIT_WRONG
     return code
 

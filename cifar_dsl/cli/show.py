@@ -8,7 +8,7 @@ import click
 
 from cifar_dsl.analysis import kept_bytes
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.output import note, print_text
+from cifar_dsl.cli.output import note, print_text, writing
 from cifar_dsl.cli.summary import recipe_lines
 from cifar_dsl.compiler import Analysis, analyze
 from cifar_dsl.foundation.atomic import write_atomically
@@ -72,7 +72,9 @@ def command(
         raise click.UsageError("--depth requires --picture, --mermaid or --dot.")
     analysis = analyze(spec, root, overrides, arguments.chosen_data(data))
     if picture:
-        write_atomically(picture, _drawn(analysis, picture.suffix.lower(), depth))
+        content = _drawn(analysis, picture.suffix.lower(), depth)
+        with writing(picture, "choose another place with --picture"):
+            write_atomically(picture, content)
         note(f"written to {picture}")
     else:
         print_text(_printed(analysis, *chosen, depth=depth))

@@ -11,11 +11,12 @@ from attrs import evolve
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.dry_run import dry_run_of
-from cifar_dsl.cli.output import note, print_json, print_result, warn
+from cifar_dsl.cli.output import note, print_json, print_result, warn, writing
 from cifar_dsl.cli.warnings import print_chance, print_warnings
 from cifar_dsl.experiments.jobs import Job
+from cifar_dsl.foundation.atomic import check_writable
 from cifar_dsl.foundation.text import columns, duration, in_short
-from cifar_dsl.runs import open_partial, open_run
+from cifar_dsl.runs import check_root, open_partial, open_run
 from cifar_dsl.training.events import TrainingEnded
 from cifar_dsl.training.options import RUNS, TrainOptions
 
@@ -131,11 +132,15 @@ def _profile(spec: "Spec", options: TrainOptions, trace: Path) -> int:
     from cifar_dsl.training.device import choose_device, set_threads
     from cifar_dsl.training.profiling import profile_training
 
+    elsewhere = "choose another place with --profile"
+    with writing(trace, elsewhere):
+        check_writable(trace.parent)
     confirm_size([spec.analysis], yes=options.yes)
     choice = choose_device(options.device)
     spec, dataset = api.open_data(spec, data_dir=options.data_dir, warn=warn)
     set_threads(options.threads)
-    profile = profile_training(spec.analysis, dataset, choice, engine=options.engine, steps=_PROFILED, trace=trace)
+    with writing(trace, elsewhere):
+        profile = profile_training(spec.analysis, dataset, choice, engine=options.engine, steps=_PROFILED, trace=trace)
     total_s = sum(profile.phases.values())
     rows = [["phase of an eager step", "time", "share"]]
     rows += [[f"  {name}", _ms(time_s), f"{time_s / total_s:.0%}"] for name, time_s in profile.phases.items()]
@@ -180,6 +185,8 @@ def _resume(path: Path, options: TrainOptions, *, verbose: bool) -> int:
     confirm_size([analysis], yes=options.yes)
     data_path = find_data(run, options.data)
     job = evolve(Job.of_run(run, analysis, options), data_path=str(data_path) if data_path else None)
+    elsewhere = f"make it writable, or copy {run.path.parent} to another folder and resume the copy"
+    check_root(job.options.runs, elsewhere)
     if data_path:
         check_data(run, load_data(job))
     outcome = run_jobs([job], options)

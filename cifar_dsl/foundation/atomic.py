@@ -1,8 +1,34 @@
-"""Atomic file writes."""
+"""Atomic file writes, and whether a folder can be written."""
 
+import errno
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
+
+_PROBE = bytes(4096)  # a block of most file systems
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a write failed because the disk is full, or because the user's share of it is."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def check_writable(folder: Path) -> Path:
+    """Raise OSError, which names the folder, unless files can be written to it, or else to its nearest existing parent.
+
+    Returns the existing folder. Creates no folder, and leaves no file.
+    """
+    import tempfile  # takes a few milliseconds, which `check` doesn't spend
+
+    try:
+        existing = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(_PROBE)
+    except OSError as error:
+        error.filename = str(folder)
+        raise
+    return existing
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -22,11 +48,11 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        if error.filename is None:  # as of a write on a full disk
-            error.filename = str(given)
+        error.filename = str(given)  # not the temporary file's, which nobody knows
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # on a disk that can only be read
+            temporary.unlink(missing_ok=True)
 
 
 def sync_folder(path: Path) -> None:

@@ -8,6 +8,7 @@
         DeviceError
         EngineError
         RunError
+          DiskFullError
           LockedError
           NewerRunError
         SweepError
@@ -59,6 +60,10 @@ class EngineError(UserError):
 
 class RunError(UserError):
     """A run is missing, damaged, or can't be used or written. Raised by `runs`. Exit code 1."""
+
+
+class DiskFullError(RunError):
+    """The disk is full, so a run can't be written. Raised by `runs`. Exit code 1; no other training is started."""
 
 
 class LockedError(RunError):

@@ -20,7 +20,7 @@ At times there are others beside it:
     seed-<n>.removed/        a run during its removal
 """
 
-from cifar_dsl.runs.claim import claim, place_of
+from cifar_dsl.runs.claim import claim, on_changed_file, place_of
 from cifar_dsl.runs.failures import record_failure
 from cifar_dsl.runs.folder import Run, check_place, failed_runs, find_runs, open_partial, open_run, runs_in_place
 from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
@@ -44,6 +44,7 @@ from cifar_dsl.runs.records import (
     Resumption,
     RunRecord,
     RunResult,
+    check_root,
     explain_write_errors,
 )
 from cifar_dsl.runs.writer import RunWriter
@@ -69,10 +70,12 @@ __all__ = [
     "RunWriter",
     "SpecIdentity",
     "check_place",
+    "check_root",
     "claim",
     "explain_write_errors",
     "failed_runs",
     "find_runs",
+    "on_changed_file",
     "open_partial",
     "open_run",
     "partial_path",

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cifar_dsl.foundation.errors import LockedError, RunError
+from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.folder import Run
 from cifar_dsl.runs.identity import RunIdentity
 from cifar_dsl.runs.lock import RunLock, locked
@@ -46,6 +47,16 @@ def claim(
         writer.close()
         raise
     return writer
+
+
+def on_changed_file(root: Path, identity: RunIdentity, path: str) -> Run | None:
+    """The interrupted run of this name and seed whose training began when the array file `path` had other content."""
+    for partial in sorted(root.glob(f"{identity.spec.name}-*/seed-{identity.seed}.partial")):
+        with suppress(RunError):
+            recorded = Run(partial).record().data
+            if recorded.path == path and recorded.digest != identity.data_digest and checkpoints(partial):
+                return Run(partial)
+    return None
 
 
 def place_of(root: Path, identity: RunIdentity) -> Path:

@@ -48,7 +48,11 @@ class Removal:
             if not entry.place.exists() and not partial_path(entry.place).exists():
                 lock_path(entry.place).unlink(missing_ok=True)  # while locked: waiting processes create a new one
         except OSError as error:
-            raise RunError(f"{error.filename or entry.path} can't be removed: {error.strerror}") from error
+            where = "" if error.filename in {None, str(entry.path)} else f" ({error.filename})"
+            raise RunError(
+                f"{entry.path} can't be removed: {error.strerror or error}{where}",
+                f"check that you may write to {entry.place.parent}",
+            ) from error
         finally:
             lock.release()
         with suppress(OSError):  # it still holds other runs

@@ -1,6 +1,5 @@
 """The records of a run, and their JSON."""
 
-import errno
 import json
 import math
 from collections.abc import Iterator
@@ -12,7 +11,8 @@ import cattrs
 from attrs import evolve, fields
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
-from cifar_dsl.foundation.errors import NewerRunError, RunError
+from cifar_dsl.foundation.atomic import check_writable, is_full
+from cifar_dsl.foundation.errors import DiskFullError, NewerRunError, RunError
 from cifar_dsl.foundation.reading import IrregularFileError, OversizedFileError, read_regular
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Standardization
@@ -406,13 +406,30 @@ def _advice(path: Path) -> str:
 
 @contextmanager
 def explain_write_errors(path: Path) -> Iterator[None]:
-    """Turn an OSError while writing `path` or other files of a run into a RunError with advice."""
+    """Turn an OSError while writing `path` or other files of a run into a RunError with advice.
+
+    Raises DiskFullError on a full disk.
+    """
     try:
         yield
     except OSError as error:
-        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        remedy = "free some space" if is_full else "check that it is writable"
-        raise RunError(
+        remedy = "free some space" if is_full(error) else "check that it is writable"
+        raise (DiskFullError if is_full(error) else RunError)(
             f"{error.filename or path} can't be written: {error.strerror or error}",
             f"{remedy}, then rerun the command to resume from the last checkpoint",
+        ) from error
+
+
+def check_root(root: Path, *help: str) -> None:  # noqa: A002
+    """Raise RunError unless runs can be written below `root`; DiskFullError on a full disk.
+
+    `help` replaces the advice to choose another folder.
+    """
+    try:
+        check_writable(root)
+    except OSError as error:
+        remedy = "free some space" if is_full(error) else "make it writable"
+        raise (DiskFullError if is_full(error) else RunError)(
+            f"runs can't be written to {root}: {error.strerror or error}",
+            *(help or (f"{remedy} and rerun the command, or choose another folder with --runs",)),
         ) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from attrs import define, evolve, field
 
 from cifar_dsl.foundation.atomic import sync_folder, write_atomically
+from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs.checkpoints import FOLDER, Checkpoint, checkpoints, write_checkpoint
 from cifar_dsl.runs.folder import Run, find_runs, restore
 from cifar_dsl.runs.identity import RunIdentity
@@ -105,8 +106,8 @@ class RunWriter:
     def start(self, record: RunRecord, spec_text: str, *, restart: bool = False) -> bool:
         """Start the acquired run. Returns whether a partial run exists; then `saved_checkpoints` has its checkpoints.
 
-        A partial run of another training is removed, and with `restart`, one of the same training too. Raises
-        NewerRunError for one of a newer version.
+        A partial run of another training is removed, and with `restart`, one of the same training too. Raises RunError
+        instead for one with checkpoints on other data, and NewerRunError for one of a newer version.
         """
         self.record, self.environment = record, record.environment
         with explain_write_errors(self.partial):
@@ -118,6 +119,8 @@ class RunWriter:
                 for temporary in self.partial.rglob("*.tmp"):  # of a process that was killed while it wrote
                     temporary.unlink()
                 return True
+            if not restart:
+                self._keep_other_data(record)
             shutil.rmtree(self.partial, ignore_errors=True)
             self.partial.mkdir(parents=True)
             sync_folder(self.partial.parent)
@@ -126,6 +129,21 @@ class RunWriter:
             (self.partial / METRICS).touch()  # exists even if no epoch ends
             write_atomically(self.partial / RECORD, to_json(record))
         return False
+
+    def _keep_other_data(self, record: RunRecord) -> None:
+        """Raise RunError if the partial run has checkpoints of this spec and seed on other data."""
+        try:
+            found = Run(self.partial).record()
+        except RunError:  # there is none, or its record is damaged
+            return
+        is_other = evolve(found.identity, data_digest=record.data.digest).is_same_training(record.identity)
+        if is_other and checkpoints(self.partial):
+            raise RunError(
+                f"{self.partial} was interrupted while it was trained on other data, also called {record.data.name}",
+                "restore that dataset to resume the run, choose another folder with --runs, or discard the run with "
+                "`cifar-dsl train --restart`",
+                reason=f"its data has digest {found.data.digest[:16]}, this is {record.data.digest[:16]}",
+            )
 
     def saved_checkpoints(self) -> Iterator[tuple[Checkpoint, bytes | None]]:
         """The checkpoints, latest first, each with its content, or None if it is damaged."""

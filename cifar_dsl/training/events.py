@@ -93,11 +93,15 @@ class TrainingStopped:
 
 @frozen
 class TrainingFailed:
-    """Training failed. `help` suggests fixes; `trace` is the traceback if the cause is a bug in cifar_dsl."""
+    """Training failed. `help` suggests fixes; `trace` is the traceback if the cause is a bug in cifar_dsl.
+
+    With `disk_is_full`, the folder of runs can hold no other training either.
+    """
 
     message: str
     help: tuple[str, ...] = ()
     trace: str | None = None
+    disk_is_full: bool = False
 
 
 FinalEvent = TrainingEnded | TrainingStopped | TrainingFailed

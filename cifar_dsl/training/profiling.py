@@ -1,5 +1,7 @@
 """Profiles a training: the time for each phase of a step, for evaluation, and for an epoch."""
 
+import errno
+import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,6 +12,7 @@ from attrs import define, field
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from cifar_dsl.compiler import Analysis
+from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, peak_share, synchronize, timed
@@ -60,7 +63,8 @@ def profile_training(
 ) -> Profile:
     """Run `steps` training steps, eagerly and with `engine`, and write a trace of the launched kernels to `trace`.
 
-    Viewers of Chrome traces, such as https://ui.perfetto.dev, open the file. The trained weights are discarded.
+    Viewers of Chrome traces, such as https://ui.perfetto.dev, open the file. The trained weights are discarded. Raises
+    OSError if the trace can't be written.
     """
     device, recipe, graph = choice.device, analysis.require_recipe(), analysis.graph
     name = analysis.program.name.text
@@ -118,4 +122,12 @@ def _write_trace(learner: Learner, path: Path) -> None:
     learner.span = named
     with profile(activities=activities) as profiler:
         _run_steps(learner, _TRACED)
-    profiler.export_chrome_trace(str(path))
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        profiler.export_chrome_trace(str(temporary))  # only logs that a file can't be written
+        content = temporary.read_bytes()
+    finally:
+        temporary.unlink(missing_ok=True)
+    if not content.rstrip().endswith(b"}"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    write_atomically(path, content)

@@ -13,7 +13,7 @@ from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.syntax import print_spec
-from cifar_dsl.runs import Run, RunIdentity, RunRecord, RunWriter, SpecIdentity, claim
+from cifar_dsl.runs import Run, RunIdentity, RunRecord, RunWriter, SpecIdentity, check_root, claim
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.energy import start_meter
@@ -60,6 +60,7 @@ def train_runs(
     text = print_spec(analysis.program.as_spec())
     count = len(dataset.y_train) + len(dataset.y_test)
     listener(TrainingStarted(tuple(seeds), recipe.epochs))
+    check_root(options.runs)
     with ExitStack() as stack, _explain_memory_errors(analysis.graph, recipe, count, choice.device):
         complete: dict[int, Run] = {}
         missing: dict[int, RunWriter] = {}

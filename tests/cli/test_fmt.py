@@ -179,7 +179,7 @@ def test_a_disk_that_is_full_leaves_the_file_as_it_was(cli, ugly, make_spec, mon
     monkeypatch.setattr("cifar_dsl.cli.fmt.write_atomically", fail)
     outcome = cli("fmt", ugly, other)
     assert outcome.code == 1
-    assert f"error: {ugly}: No space left on device\n" in outcome.err
+    assert f"error: can't write {ugly}: No space left on device\n" in outcome.err
     assert (ugly.read_text(), other.read_text()) == (UGLY, TIDY)
 
 

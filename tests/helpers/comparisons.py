@@ -1,4 +1,4 @@
-"""Run `cifar-dsl compare` in child processes: killed at random moments, or on a Ray cluster."""
+"""Run `cifar-dsl compare` and `sweep` in child processes: killed at random moments, or on a Ray cluster."""
 
 import json
 import os
@@ -35,47 +35,84 @@ train {
 """,
     "slower": 'arch slower extends "small.arch"\n\ntrain { optimizer.lr 1e-4 }\n',
 }
+# Both train the two specs above.
+COMMANDS = {"compare": ("compare", "."), "sweep": ("sweep", "small.arch", "--set", "train.optimizer.lr=3e-3,1e-4")}
+_VICTIMS = ("group", "parent", "worker")
 _TIMEOUT_S = 300
 
 
 @frozen
 class Trial:
-    """The results of a killed and of an uninterrupted comparison; `midway` counts the kills during a training."""
+    """The results of a killed and of an uninterrupted command.
+
+    `midway` counts the kills during a training, and `retrained` the complete runs that a later attempt trained again.
+    """
 
     kills: int
     midway: int
+    retrained: int
     expected: dict[str, object]
     found: dict[str, object]
 
 
-def killed_comparison(folder: Path, kills: int, seed: int) -> Trial:
-    """Kill a comparison during a training, then at random moments, and let it finish."""
+def killed_comparison(folder: Path, kills: int, seed: int, command: str = "compare") -> Trial:
+    """Kill a command of COMMANDS during a training, then at random moments, and let it finish.
+
+    A kill hits all its processes, only the parent, or only a worker, in turn.
+    """
     _prepare(folder, seed)
     chance = random.Random(seed)
     begun = time.perf_counter()
-    _finish(folder, "whole")
+    _finish(folder, "whole", command)
     duration_s = time.perf_counter() - begun
     midway = 0
+    complete: dict[Path, bytes] = {}
     for number in range(kills):
-        process = _begin(folder, "killed")
+        process = _begin(folder, "killed", command)
         end = time.perf_counter() + (_TIMEOUT_S if number == 0 else chance.uniform(0, duration_s))
         while process.poll() is None and time.perf_counter() < end:
             if number == 0 and any(folder.glob("killed/*/*.partial/metrics.jsonl")):
                 break
             time.sleep(0.01)
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            _kill(process, _VICTIMS[number % len(_VICTIMS)])
         midway += any(folder.glob("killed/*/*.partial"))
-    _finish(folder, "killed")
-    return Trial(kills, midway, _essence(folder, "whole"), _essence(folder, "killed"))
+        complete = _complete(folder / "killed") | complete
+    _finish(folder, "killed", command)
+    now = _complete(folder / "killed")
+    retrained = sum(now.get(path) != content for path, content in complete.items())
+    return Trial(kills, midway, retrained, _essence(folder, "whole"), _essence(folder, "killed"))
+
+
+def _kill(process: "subprocess.Popen[bytes]", victim: str) -> None:
+    """Kill the process group, its first process, or a worker; return when all have ended."""
+    workers = _workers(process.pid)
+    if victim == "worker" and workers:
+        os.kill(workers[0], signal.SIGKILL)
+    elif victim == "parent":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(_TIMEOUT_S)
+
+
+def _workers(parent: int) -> list[int]:
+    """The processes that train for a command."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in listed.splitlines()]
+    return [int(pid) for pid, above, arguments in rows if int(above) == parent and "spawn_main" in arguments]
+
+
+def _complete(runs: Path) -> dict[Path, bytes]:
+    """The result of each complete run, which also holds how long it took."""
+    return {path: path.read_bytes() for path in runs.glob("*/seed-?/result.json")}
 
 
 def compared_here_and_on_a_cluster(folder: Path) -> tuple[dict[str, object], dict[str, object]]:
     """The results of the same comparison in local processes and on a Ray cluster."""
     _prepare(folder, seed=0)
     _finish(folder, "here")
-    _finish(folder, "there", "--executor", "ray")
+    _finish(folder, "there", "compare", "--executor", "ray")
     return _essence(folder, "here"), _essence(folder, "there")
 
 
@@ -92,27 +129,31 @@ def _prepare(folder: Path, seed: int) -> None:
         (folder / f"{name}.arch").write_text(text, encoding="utf-8")
 
 
-def _begin(folder: Path, name: str, *more: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "cifar_dsl", "compare", folder, "--data", f"npz:{folder / 'pictures.npz'}"]
-    command += ["--seeds", "2", "--device", "cpu", "--no-chart", "--no-report"]
-    command += ["--runs", folder / name, "--out", folder / f"{name}-comparison", *(more or ("--jobs", "2"))]
+def _begin(folder: Path, name: str, command: str = "compare", *more: str) -> "subprocess.Popen[bytes]":
+    arguments = [sys.executable, "-m", "cifar_dsl", *COMMANDS[command], "--data", "npz:pictures.npz"]
+    arguments += ["--seeds", "2", "--device", "cpu", "--no-chart", "--no-report"]
+    arguments += ["--runs", name, "--out", f"{name}-comparison", *(more or ("--jobs", "2"))]
     quiet = subprocess.DEVNULL
     # Its own process group, so that a kill includes the workers.
-    return subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True)
+    return subprocess.Popen(arguments, cwd=folder, stdout=quiet, stderr=quiet, start_new_session=True)
 
 
-def _finish(folder: Path, name: str, *more: str) -> None:
-    code = _begin(folder, name, *more).wait(_TIMEOUT_S)
+def _finish(folder: Path, name: str, command: str = "compare", *more: str) -> None:
+    code = _begin(folder, name, command, *more).wait(_TIMEOUT_S)
     assert code == 0, f"{name}: ended with {code}"
 
 
 def _essence(folder: Path, name: str) -> dict[str, object]:
-    """The comparison without its times, and the digests of all weights."""
-    compared = json.loads((folder / f"{name}-comparison" / "comparison.json").read_text(encoding="utf-8"))
+    return essence_of_table(folder / name, folder / f"{name}-comparison")
+
+
+def essence_of_table(runs: Path, out: Path) -> dict[str, object]:
+    """A comparison without its times, and the digests of all its weights."""
+    compared = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
     weights = {
         f"{row['name']} {run.record().seed}": run.result().weights_digest
         for row in compared["rows"]
-        for run in find_runs(folder / name, row["fingerprint"])
+        for run in find_runs(runs, row["fingerprint"])
     }
     return {"comparison": _timeless(compared), "weights": weights}
 

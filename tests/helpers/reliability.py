@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from unittest import mock
 import numpy as np
 import torch
 from attrs import evolve, field, frozen
+from helpers.comparisons import essence_of_table
 from helpers.damage import damaged
 
 from cifar_dsl.cli import main
@@ -119,14 +121,19 @@ class Place:
 
     def train(self, *more: str) -> Outcome:
         """Train in this process."""
-        out, err = io.StringIO(), io.StringIO()
-        threads = torch.get_num_threads()
-        try:
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                code = main([*self.arguments, *more])
-        finally:
-            torch.set_num_threads(threads)
-        return Outcome(code, out.getvalue(), err.getvalue())
+        return _run([*self.arguments, *more])
+
+    def sweep(self) -> Outcome:
+        """Train the spec and a variant with two epochs, one after the other in this process, and compare them."""
+        spec, data = self.folder / "small.arch", self.folder / "pictures.npz"
+        grid = ["--set", "train.optimizer.lr=3e-3,1e-3", "--set", "train.epochs=2"]
+        where = ["--device", "cpu", "--jobs", "1", "--threads", "1", "--runs", str(self.root), "--out", str(self.out)]
+        return _run(["sweep", str(spec), "--data", f"npz:{data}", *grid, *where, "--no-chart", "--no-report"])
+
+    @property
+    def out(self) -> Path:
+        """The folder of the tables of `sweep`, on the disk of the runs."""
+        return self.root / "comparison"
 
     def train_until(self, step: int) -> Outcome:
         """Train, and send SIGTERM in a step, counted from 1."""
@@ -156,6 +163,17 @@ class Place:
         places = [partial_path(path.with_suffix("")) for path in self.root.glob("*/seed-0.partial")]
         whole = [one for place in places for one in checkpoints(place) if one.content() is not None]
         return max((one.epoch - 1 for one in whole), default=0)
+
+
+def _run(arguments: list[str]) -> Outcome:
+    out, err = io.StringIO(), io.StringIO()
+    threads = torch.get_num_threads()
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(arguments)
+    finally:
+        torch.set_num_threads(threads)
+    return Outcome(code, out.getvalue(), err.getvalue())
 
 
 def essence(run: Run) -> str:
@@ -222,11 +240,15 @@ def kills(place: Place, count: int, seed: int = 0) -> Figure:
 
 @frozen
 class Disk:
-    """Makes operation number `fails_at` below a folder fail; it counts writes, fsyncs, renames and new folders."""
+    """Makes operation number `fails_at` below a folder fail; it counts writes, fsyncs, renames and new folders.
+
+    With `stays_full`, every later write and new folder fails, too, as on a disk that is full.
+    """
 
     folder: Path
     fails_at: int
     error: int
+    stays_full: bool = False
     done: list[str] = field(factory=list)
 
     @property
@@ -237,7 +259,8 @@ class Disk:
     def note(self, what: str, path: object = None) -> None:
         """Count an operation; raise if it is the one that fails."""
         self.done.append(what)
-        if len(self.done) == self.fails_at:
+        needs_space = self.stays_full and self.has_failed and what in {"write", "mkdir"}
+        if len(self.done) == self.fails_at or needs_space:
             raise OSError(self.error, os.strerror(self.error), *([str(path)] if path else []))
 
     def holds(self, path: object) -> bool:
@@ -325,6 +348,56 @@ def disk_failures(place: Place, *, every: int = 1) -> Figure:
                 broken += 1
                 print(f"{struck_by} number {number}: {outcome.err}{again.err}", file=sys.stderr)
         number += every
+
+
+def full_disks(place: Place, *, every: int = 1) -> Figure:
+    """Sweep on a disk that is full from an operation on (each, or every n-th), and again when there is space.
+
+    Counts sweeps that lose a reported epoch, are reported badly, train a complete run again, or end with another table.
+    """
+    place.of("expected").sweep()
+    expected = essence_of_table(place.of("expected").root, place.of("expected").out)
+    trials = broken = 0
+    number = 1
+    while True:
+        struck = place.of(f"full-{number}")
+        disk = Disk(struck.root, number, errno.ENOSPC, stays_full=True)
+        with disk.failing():
+            outcome = struck.sweep()
+        if not disk.has_failed:
+            assert outcome.code == 0, outcome.err
+            return Figure(trials, "operations from which on the disk of a sweep is full", broken, "lost anything")
+        trials += 1
+        reported, complete = _reported(outcome.err), _complete(struck.root)
+        is_saved = sum(reported.values()) <= _kept(struck.root)
+        is_reported = outcome.code == 1 and os.strerror(errno.ENOSPC) in outcome.err and str(struck.root) in outcome.err
+        is_reported &= "free" in outcome.err and "space" in outcome.err and "Traceback" not in outcome.err
+        is_reported |= outcome.code == 0 and disk.done[number - 1] == "mkdir"  # of an existing folder
+        again = struck.sweep()
+        is_same = again.code == 0 and essence_of_table(struck.root, struck.out) == expected
+        is_same &= complete.items() <= _complete(struck.root).items()
+        if not (is_saved and is_reported and is_same):
+            broken += 1
+            print(f"{disk.done[number - 1]} number {number}: {outcome.err}{again.err}", file=sys.stderr)
+        number += every
+
+
+def _reported(messages: str) -> dict[str, int]:
+    """The last epoch that a sweep reports of each of its trainings, by the training's number."""
+    found = re.findall(r"^\[(\d+)/\d+\] .*  epoch (\d+)/", messages, re.MULTILINE)
+    return {number: int(epoch) for number, epoch in found}
+
+
+def _complete(root: Path) -> dict[Path, bytes]:
+    """The results of complete runs, which also hold how long they took."""
+    return {path: path.read_bytes() for path in root.glob("*/seed-0/result.json")}
+
+
+def _kept(root: Path) -> int:
+    """The number of epochs in complete runs and in the latest checkpoint of each other run."""
+    whole = sum(round(open_run(path.parent).result().epochs) for path in root.glob("*/seed-0/result.json"))
+    partial = (checkpoints(path) for path in root.glob("*/seed-0.partial"))
+    return whole + sum(max((one.epoch - 1 for one in saved if one.content()), default=0) for saved in partial)
 
 
 # ---- repetition

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import Factory, define, evolve, field
 
 from cifar_dsl.compiler import Analysis, analyze_text
-from cifar_dsl.foundation.errors import RunError, StoppedError, UserError
+from cifar_dsl.foundation.errors import DataError, DiskFullError, RunError, StoppedError, UserError
 from cifar_dsl.foundation.limits import Limits, using
 from cifar_dsl.foundation.limits import current as current_limits
 from cifar_dsl.foundation.records import frozen
@@ -135,7 +135,7 @@ def _failure(
         return TrainingStopped()
     except UserError as error:
         reason = f": {error.reason}" if error.reason else ""
-        return TrainingFailed(f"{error.message}{reason}", error.help)
+        return TrainingFailed(f"{error.message}{reason}", error.help, disk_is_full=isinstance(error, DiskFullError))
     except SpecError as error:
         return TrainingFailed("; ".join(map(render_concise, error.diagnostics)))
     except OSError as error:
@@ -158,7 +158,12 @@ def _train(job: Job, listener: Listener, wants_stop: Callable[[], bool], dataset
         )
     dataset = dataset or load_data(job)
     if dataset.digest != job.digest:
-        raise RunError(f"dataset {job.data} on this worker differs from the job's (digest mismatch)")
+        _dataset.cache_clear()  # the file may be restored before the next job
+        raise DataError(
+            f"the dataset {job.data_path or job.data} has changed since the command began",
+            "restore it, or rerun the command to train on what it is now",
+            reason=f"its digest was {job.digest[:16]}, and is now {dataset.digest[:16]}",
+        )
     train_runs(
         analysis,
         job.spec,
@@ -182,7 +187,7 @@ def _thin_out(listener: Listener, event: Event) -> None:
 
 def load_data(job: Job) -> "Dataset":
     """Load the dataset of a job. Raises DataError."""
-    return _dataset(job.data, job.data_path, job.options.data_dir)
+    return _dataset(job.data, job.data_path, job.options.data_dir, job.digest)
 
 
 @lru_cache(maxsize=4)
@@ -193,7 +198,9 @@ def _analyzed(text: str, name: str, limits: Limits) -> Analysis:
 
 
 @lru_cache(maxsize=1)
-def _dataset(name: str, path: str | None, data_dir: Path | None) -> "Dataset":
+def _dataset(name: str, path: str | None, data_dir: Path | None, digest: str) -> "Dataset":
+    """Load a dataset once per process; jobs with another `digest` load it again, since its file may have changed."""
+    del digest
     from cifar_dsl.training.datasets import load_dataset
 
     return load_dataset(name, path=Path(path) if path else None, data_dir=data_dir)

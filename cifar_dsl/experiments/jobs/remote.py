@@ -27,7 +27,8 @@ from pathlib import Path
 from attrs import define, evolve, field
 
 from cifar_dsl.experiments.jobs.job import Job, run_job
-from cifar_dsl.foundation.errors import LockedError, UserError
+from cifar_dsl.foundation.atomic import is_full
+from cifar_dsl.foundation.errors import DiskFullError, LockedError, UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import RESULT, RunResult, RunWriter, claim, run_path
 from cifar_dsl.runs.records import from_json
@@ -106,8 +107,8 @@ class RemoteWorker:
                 case TrainingStopped():
                     partial = {seed: writer.partial for seed, writer in writers.items() if writer.partial.is_dir()}
                     last.append(Message(event, {seed: take_delta(path, sent[seed]) for seed, path in partial.items()}))
-                case TrainingFailed():
-                    last.append(Message(event))
+                case TrainingFailed():  # a full disk is that of this machine, not that of the runs
+                    last.append(Message(evolve(event, disk_is_full=False)))
                 case _:
                     self._queue.put(Message(event))
 
@@ -162,7 +163,7 @@ class RemoteRuns:
             for seed, text in message.results.items():
                 self._writers[seed].commit(from_json(text, RunResult))
         except (UserError, OSError) as error:
-            return TrainingFailed(str(error), _RERUN)
+            return TrainingFailed(str(error), _RERUN, disk_is_full=_is_full(error))
         return self._ended() if isinstance(message.event, TrainingEnded) else message.event
 
     def close(self) -> None:
@@ -173,6 +174,10 @@ class RemoteRuns:
 
     def _ended(self) -> TrainingEnded:
         return TrainingEnded(tuple(str(self._writers[seed].path) for seed in self.job.seeds))
+
+
+def _is_full(error: UserError | OSError) -> bool:
+    return isinstance(error, DiskFullError) or (isinstance(error, OSError) and is_full(error))
 
 
 def _writer(job: Job, seed: int) -> RunWriter:

@@ -11,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from cifar_dsl.foundation.atomic import check_writable, is_full
 from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.foundation.text import in_short
@@ -19,6 +20,7 @@ from cifar_dsl.training.datasets.dataset import Dataset
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _TEXTS = ("classes", "origin", "sha256")
+_ELSEWHERE = "choose another folder with --data-dir or CIFAR_DSL_DATA"
 _TEXT_CHARACTERS = 1000  # in `origin` and `sha256`
 _HEADER_CHARACTERS = 1000  # the header of an array of numbers or text has 118
 _INFLATED_BYTES = 10**9  # any file may inflate to this, and photographs are at most halved by compression
@@ -61,8 +63,10 @@ def canonical_order(
     return images[order], labels[order]
 
 
-def save_npz(dataset: Dataset, path: Path) -> None:
+def save_npz(dataset: Dataset, path: Path, elsewhere: str = _ELSEWHERE) -> None:
     """Write the arrays, `classes`, `origin` and `sha256`, uncompressed. Replaces `path` atomically.
+
+    `elsewhere` says how to choose another path.
 
     Raises:
         DataError: The file can't be written.
@@ -85,24 +89,20 @@ def save_npz(dataset: Dataset, path: Path) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise _unwritable(path, str(error)) from error
+        raise _unwritable(path, error, elsewhere) from error
 
 
-def check_writable(path: Path) -> None:
-    """Raise DataError if a file at `path` could not be written, before the work that fills it."""
-    existing = next(parent for parent in path.absolute().parents if parent.exists())
-    if not existing.is_dir():
-        raise _unwritable(path, f"{existing} is not a folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise _unwritable(path, f"no permission to write in {existing}")
+def check_place(path: Path, elsewhere: str = _ELSEWHERE) -> None:
+    """Raise DataError if a file at `path` could not be written, before the work that fills it; see `save_npz`."""
+    try:
+        check_writable(path.parent)
+    except OSError as error:
+        raise _unwritable(path, error, elsewhere) from error
 
 
-def _unwritable(path: Path, reason: str) -> DataError:
-    return DataError(
-        f"cannot write {path}",
-        "free some space, or choose another folder with --data-dir or CIFAR_DSL_DATA",
-        reason=reason,
-    )
+def _unwritable(path: Path, error: OSError, elsewhere: str) -> DataError:
+    remedy = "free some space, or " if is_full(error) else ""
+    return DataError(f"cannot write {path}", f"{remedy}{elsewhere}", reason=str(error))
 
 
 def load_npz(path: Path, *, name: str = "npz") -> Dataset:

@@ -1,8 +1,11 @@
 """`cifar-dsl sweep`."""
 
+import errno
 import json
 
 import pytest
+
+from cifar_dsl.runs import checkpoints
 
 WITH_HEAD = """\
 arch tiny
@@ -141,3 +144,17 @@ def test_different_data_are_refused_before_training(cli, make_spec, monkeypatch,
     assert outcome.code == 1
     assert "the specs use different datasets" in outcome.err
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_full_disk_ends_the_sweep_at_the_first_training(sweep, monkeypatch):
+    def fail(path, _content):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints, "write_atomically", fail)
+        outcome = sweep(*HEADS, "--no-chart")
+    assert outcome.code == 1
+    assert outcome.err.count("could not be trained: runs/tiny-") == 1
+    assert "  = help: free some space, then rerun the command to resume from the last checkpoint\n" in outcome.err
+    assert "the disk is full: 2 of 3 jobs stopped, or didn't start\n" in outcome.err
+    assert sweep(*HEADS, "--no-chart").code == 0

@@ -23,5 +23,11 @@ def test_a_failing_disk_loses_nothing(place):
     assert figure.broken == 0
 
 
+def test_a_sweep_on_a_full_disk_goes_on_when_there_is_space(place):
+    figure = reliability.full_disks(place, every=17)
+    assert figure.trials > 3
+    assert figure.broken == 0
+
+
 def test_a_training_stopped_at_any_step_resumes_to_the_same_result(place):
     assert reliability.resumptions(place).broken == 0
