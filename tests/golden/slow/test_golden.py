@@ -46,6 +46,7 @@ def test_public_names() -> None:
         "DataError",
         "DeviceError",
         "Diagnostic",
+        "DiskFullError",
         "DownloadError",
         "EngineError",
         "EpochEnded",
