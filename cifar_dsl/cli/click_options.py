@@ -70,7 +70,7 @@ def with_options(kind: "type[RunOptions]") -> Decorator:
 
         decorated: Callable[..., Any] = with_gathered
         for each in reversed(offered):
-            decorated = _click_option(each)(decorated)
+            decorated = _click_option(each, kind)(decorated)
         return decorated
 
     return decorate
@@ -81,7 +81,7 @@ def with_option(kind: "type[RunOptions]", name: str) -> Decorator:
     from cifar_dsl.training.options import offered_options
 
     (declared,) = (each for each in offered_options(kind) if each.name == name)
-    return _click_option(declared)
+    return _click_option(declared, kind)
 
 
 def _refuse_beside_resume() -> None:
@@ -93,9 +93,9 @@ def _refuse_beside_resume() -> None:
             raise click.UsageError(f"{option.opts[0]} can't be combined with --resume, which reads it from the run.")
 
 
-def _click_option(field: "Attribute[Any]") -> Decorator:
-    """The click option for a declared field."""
-    from cifar_dsl.training.options import declaration_of
+def _click_option(field: "Attribute[Any]", kind: "type[RunOptions]") -> Decorator:
+    """The click option for a declared field of `kind`."""
+    from cifar_dsl.training.options import declaration_of, help_of
 
     declared = declaration_of(field)
     flag = declared.flag or f"--{field.name.replace('_', '-')}"
@@ -105,7 +105,7 @@ def _click_option(field: "Attribute[Any]") -> Decorator:
         field.name,
         cls=GroupedOption,
         metavar=declared.metavar,
-        help=declared.help,
+        help=help_of(field, kind),
         callback=_callback(declared.check) if declared.check else None,
         group=declared.group,
         beside_resume=declared.beside_resume,

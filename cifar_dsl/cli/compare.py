@@ -1,7 +1,8 @@
 """`cifar-dsl compare`: which tricks actually help, and by how much? `sweep` generates its specs and continues here."""
 
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from cifar_dsl.training.options import CompareOptions
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
     from cifar_dsl.experiments.comparison import Comparison
+    from cifar_dsl.runs import RunRecord
     from cifar_dsl.training.datasets import Dataset
 
 
@@ -96,16 +98,20 @@ def _omission(path: Path, reason: str) -> Omission:
 
 def _distinct(loaded: "Sequence[tuple[Path, Spec]]") -> "list[Spec]":
     """The specs without repeats. Raises UserError if specs of one name differ: tables couldn't tell them apart."""
-    kept: dict[str, tuple[Path, Spec]] = {}
+    named: dict[str, dict[str, tuple[Path, Spec]]] = {}  # by name, then by fingerprint
     for path, spec in loaded:
-        first, twin = kept.setdefault(spec.name, (path, spec))
-        if twin.fingerprint != spec.fingerprint:
-            raise UserError(
-                f"two different specs are named `{spec.name}`: {first} and {path}",
-                f"choose another name in the first line of one of them, such as `arch {spec.name}_2`",
-                reason="tables, charts and --baseline identify a spec by its name",
-            )
-    return [spec for _, spec in kept.values()]
+        named.setdefault(spec.name, {}).setdefault(spec.fingerprint, (path, spec))
+    ambiguous = {name: [path for path, _ in found.values()] for name, found in named.items() if len(found) > 1}
+    if ambiguous:
+        raise UserError(
+            "; ".join(
+                f"different specs are named `{name}`: {', '.join(map(str, paths))}" for name, paths in ambiguous.items()
+            ),
+            "give each spec a name of its own in its first line, such as "
+            + ", ".join(f"`arch {path.stem}` in {path}" for path in next(iter(ambiguous.values()))[:2]),
+            reason="tables, charts and --baseline identify a spec by its name",
+        )
+    return [spec for found in named.values() for _, spec in found.values()]
 
 
 def _why(error: SpecError | RunError) -> str:
@@ -194,8 +200,40 @@ def _train_and_compare(contestants: Sequence[Contestant], options: CompareOption
         return 1
     comparison = _compare(compared, options, left_out)
     results.show(comparison)
-    results.write(comparison, [each.spec for each, _ in compared], options)
+    without = [row.name for row in comparison.rows if not (row.accuracies or row.lost)]
+    if options.no_train and len(without) == len(comparison.rows):
+        note(f"nothing is written to {options.out}, because no spec has a run in {options.runs}")
+    else:
+        results.write(comparison, [each.spec for each, _ in compared], options)
+    if options.no_train:
+        _suggest_overrides(without, options.runs)
     return code or int(any(row.mean is None for row in comparison.rows))
+
+
+def _suggest_overrides(names: Sequence[str], runs: Path) -> None:
+    """For specs without runs: print with what options the runs of that name were trained, if there are any.
+
+    A run belongs to the network and recipe that were trained, so the same options find it.
+    """
+    from cifar_dsl.runs.catalogue import entries
+
+    records = [entry.record for entry in entries(runs) if entry.record and entry.record.spec.name in names]
+    for record in records:
+        if record.spec.overrides:
+            given = " ".join(_as_options(record))
+            note(f"  = help: {record.spec.name} has runs with other settings; to compare those, add {given}")
+            return
+
+
+def _as_options(record: "RunRecord") -> Iterator[str]:
+    """The options with which a run was trained, as for a shell."""
+    for override in record.spec.overrides:
+        name, _, value = override.partition("=")
+        if name == "train.data":
+            located = f"npz:{record.data.path}" if record.data.name == "npz" and record.data.path else value
+            yield f"--data {shlex.quote(located)}"
+        else:
+            yield f"--set {shlex.quote(override)}"
 
 
 def _compare(
@@ -226,6 +264,7 @@ def _compare(
                 failed=on_data(found.failed, digest),
             )
         )
-    print_chance(chance for entry in entries for run in entry.runs if (chance := find_chance(run)))
+    distinct = {run.path: run for entry in entries for run in entry.runs}  # equal specs share their runs
+    print_chance(chance for run in distinct.values() if (chance := find_chance(run)))
     shared = list(dict.fromkeys(each.shareable for each in left_out))
     return compare(entries, options.baseline, all_pairs=options.pairs, left_out=shared)

@@ -22,6 +22,11 @@ from cifar_dsl.foundation.text import columns, in_short
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.training.options import RunOptions
 
+_REMEDIES = {  # for a folder that can't be used
+    "runs": "choose another folder with --runs",
+    "data": "choose another folder with --data-dir or CIFAR_DSL_DATA",
+    "temporary files": "choose another folder with TMPDIR",
+}
 _NEEDED_BYTES = 10**9  # free space for a published archive, the dataset made from it, and some runs
 
 
@@ -139,7 +144,7 @@ def _device() -> Iterator[Finding]:
     yield Finding("device", str(choice.device), f"{choice.name}; {choice.reason}")
     yield Finding("device", "CUDA", torch.version.cuda or "not in this build of torch")
     cpus = f"{os.cpu_count()} in this machine, {usable_cpus()} usable by this process"
-    yield Finding("device", "CPUs", f"{cpus}; training uses {torch.get_num_threads()} threads by default")
+    yield Finding("device", "CPUs", f"{cpus}; training uses {counted(torch.get_num_threads(), 'thread')} by default")
 
 
 def _extras(required: Iterable[Requirement]) -> Iterator[Finding]:
@@ -156,16 +161,14 @@ def _folder(name: str, folder: Path) -> Iterator[Finding]:
         free_bytes = shutil.disk_usage(existing).free
     except OSError as error:
         reason = error.strerror or str(error)
-        yield Finding(
-            "folders", name, f"{folder} is not writable: {reason}", is_broken=True, help="choose another folder"
-        )
+        yield Finding("folders", name, f"{folder} is not writable: {reason}", is_broken=True, help=_REMEDIES[name])
         return
     note = "" if existing == folder.absolute() else f" (doesn't exist yet; checked {existing})"
     free = f"{in_short(free_bytes, 'B')} free"
     if free_bytes < _NEEDED_BYTES:
         text = f"{folder}: only {free}"
         yield Finding(
-            "folders", name, text, is_broken=True, help=f"free {in_short(_NEEDED_BYTES, 'B')}, or choose another folder"
+            "folders", name, text, is_broken=True, help=f"free {in_short(_NEEDED_BYTES, 'B')}, or {_REMEDIES[name]}"
         )
     else:
         yield Finding("folders", name, f"{folder}: {free}{note}")

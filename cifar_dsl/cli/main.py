@@ -161,7 +161,7 @@ def _parse_limit(text: str, ctx: click.Context, parameter: click.Parameter) -> t
     expose_value=False,
     is_eager=True,
     callback=_set_color,
-    help="Colour the output: auto (on a terminal, unless NO_COLOR is set), always or never.",
+    help="Colour the output: auto (on a terminal, unless NO_COLOR is set or TERM is dumb), always or never.",
 )
 @click.option(
     "--limit",

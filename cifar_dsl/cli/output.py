@@ -125,11 +125,12 @@ def shown(diagnostic: Diagnostic, *, err: bool = False, fixing: str = CHECK) -> 
 
 
 def wants_color(stream: TextIO | None) -> bool:
-    """Whether to colour output on `stream`: as `--color` requests, else on a terminal without NO_COLOR."""
+    """Whether to colour output on `stream`: as `--color` requests, else on a terminal that the environment allows."""
     context = click.get_current_context(silent=True)
     color = context.find_root().color if context else None
     if color is None:
-        return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
+        is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return stream is not None and stream.isatty() and not is_plain
     return color
 
 

@@ -208,8 +208,10 @@ def _table(rows: Sequence[tuple[FoundRun, str, int]]) -> list[str]:
     """A table of runs, each with a status and a size in bytes."""
     if not rows:
         return []
-    cells = [["spec", "seed", "status", "accuracy", "last written", "size", "path"]]
-    for entry, status, size in rows:
+    changed = [_settings(entry) for entry, _, _ in rows]
+    heading = ["spec", "seed", "status", "accuracy", "last written", "size", *(["set"] if any(changed) else []), "path"]
+    cells = [heading]
+    for (entry, status, size), settings in zip(rows, changed, strict=True):
         accuracy = entry.result.accuracy if entry.result else None
         cells.append(
             [
@@ -219,10 +221,17 @@ def _table(rows: Sequence[tuple[FoundRun, str, int]]) -> list[str]:
                 "" if accuracy is None else f"{accuracy:.4f}",
                 f"{entry.changed().astimezone():%Y-%m-%d %H:%M}",
                 in_short(size, "B"),
+                *([settings] if any(changed) else []),
                 str(entry.path),
             ]
         )
     return columns([[visible(cell) for cell in row] for row in cells], right=frozenset({1, 3, 5}))
+
+
+def _settings(entry: FoundRun) -> str:
+    """What `--set` and `--data` changed, which tells the runs of a sweep apart; an array file by its name alone."""
+    overrides = entry.record.spec.overrides if entry.record else ()
+    return ", ".join("train.data=npz" if one.startswith("train.data=npz(") else one for one in overrides)
 
 
 def _fields(entry: FoundRun) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from attrs import define, field
 
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.resources import shipped_specs
 from cifar_dsl.foundation.spec_files import SUFFIX, spec_folders
 from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.language.diagnostics import nearest
@@ -94,8 +95,10 @@ def _check_inside(file: Path, folder: Path) -> None:
 
 
 def missing(path: Path) -> str:
-    """The message for a file that doesn't exist, with the nearest name."""
-    siblings = [file.name for file in path.parent.glob(f"*{SUFFIX}")] if path.parent.is_dir() else []
-    near = nearest(path.name, siblings)
-    advice = f" Did you mean {path.parent / near}?" if near else ""
-    return visible(f"There is no file {path}.{advice}")
+    """The message for a file that doesn't exist, with the one that is probably meant: maybe a shipped spec."""
+    siblings = {file.name: file for file in path.parent.glob(f"*{SUFFIX}")} if path.parent.is_dir() else {}
+    whole = path.name + SUFFIX
+    meant = siblings.get(whole) or shipped_specs().get(str(path).removesuffix(SUFFIX))
+    if meant is None and (near := nearest(path.name, siblings) or nearest(whole, siblings)):
+        meant = siblings[near]
+    return visible(f"There is no file {path}.{f' Did you mean {meant}?' if meant else ''}")

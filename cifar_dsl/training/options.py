@@ -35,8 +35,8 @@ class Declaration:
     """The properties of an option on the command line, beside its field's name, type and default.
 
     `flag`, by default the field's name, and `short` are its names. `check` returns the error in a value, or None. An
-    option without `beside_resume` can't be combined with `--resume`, which reads it from the run. `compare` and `sweep`
-    don't offer a `train_only` option.
+    option without `beside_resume` can't be combined with `--resume`, which reads it from the run; `resume_help` is what
+    another one means there. `compare` and `sweep` have no `--resume`, and don't offer a `train_only` option.
     """
 
     help: str
@@ -50,6 +50,7 @@ class Declaration:
     path: Literal["any", "folder"] | None = None
     check: Callable[[str], str | None] | None = None
     beside_resume: bool = True
+    resume_help: str = ""
     train_only: bool = False
 
 
@@ -142,10 +143,10 @@ class TrainOptions(RunOptions):
     """Options that select the runs to train, where they train, and what is shown."""
 
     data: str | None = option(
-        "Dataset to use instead of the spec's: cifar10, cifar100, mnist, fashion_mnist, svhn, shapes, or npz:PATH. "
-        "With --resume, the new path of the run's array file.",
+        "Dataset to use instead of the spec's: cifar10, cifar100, mnist, fashion_mnist, svhn, shapes, or npz:PATH.",
         group=TARGET,
         metavar="NAME",
+        resume_help="With --resume, the new path of the run's array file.",
     )
     validation: int | None = option(
         "Number of training images to hold out; also saves the weights of the epoch that is best on them. "
@@ -238,6 +239,12 @@ class CompareOptions(TrainOptions):
     no_chart: bool = option("Don't write a chart.", False, group=COMPARISON)
     no_report: bool = option("Don't write report.html.", False, group=COMPARISON)
     out: Path = option("Folder for tables, charts and the report.", Path("comparison"), group=COMPARISON, path="folder")
+
+
+def help_of(field: "Attribute[Any]", kind: type[RunOptions]) -> str:
+    """The help text of an option, for commands with this class of options."""
+    declared = declaration_of(field)
+    return declared.help if issubclass(kind, CompareOptions) else f"{declared.help} {declared.resume_help}".strip()
 
 
 def offered_options(kind: type[RunOptions]) -> "list[Attribute[Any]]":

@@ -45,11 +45,14 @@ def on_terminal(cli, wrong, monkeypatch):
 def no_wishes(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
 
 
 @pytest.mark.parametrize(
     ("options", "no_color", "is_terminal", "colored"),
     [
+        ((), "dumb", True, False),
+        (("--color", "always"), "dumb", True, True),
         ((), None, True, True),
         ((), None, False, False),
         ((), "1", True, False),
@@ -61,7 +64,9 @@ def no_wishes(monkeypatch):
     ],
 )
 def test_colours(on_terminal, monkeypatch, options, no_color, is_terminal, colored):
-    if no_color is not None:
+    if no_color == "dumb":
+        monkeypatch.setenv("TERM", "dumb")
+    elif no_color is not None:
         monkeypatch.setenv("NO_COLOR", no_color)
     text = on_terminal(*options, stream=Terminal(is_terminal=is_terminal))
     assert bool(ANSI.search(text)) == colored

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.runs import EPOCH, FINGERPRINT, holding, identity, interrupted, names_below, write
+from helpers.runs import EPOCH, FINGERPRINT, holding, identity, interrupted, names_below, rewrite, write
 
 from cifar_dsl.cli import confirmation
 from cifar_dsl.cli.completion_items import run_items
@@ -42,6 +42,16 @@ def test_runs_are_listed(cli, runs, arguments):
     assert first[-1] == f"runs/mine-{FINGERPRINT}/seed-0"
     assert third[2:6] == ["unfinished", "at", "epoch", "4"]
     assert third[-1] == f"runs/mine-{FINGERPRINT}/seed-2.partial"
+
+
+def test_runs_of_a_sweep_are_told_apart_by_their_settings(cli, runs):
+    run = write(runs, seed=3)
+    overrides = ["width=4", 'train.data=npz("0123456789abcdef")']
+    rewrite(run.path / "run.json", lambda fields: fields.update(overrides=overrides))
+    head, first, *_, last = cli("runs").out.splitlines()
+    assert head.split()[-2:] == ["set", "path"]
+    assert "width=4, train.data=npz  runs/" in last
+    assert "width" not in first
 
 
 def test_runs_are_listed_as_json(cli, runs):

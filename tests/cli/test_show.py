@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from cifar_dsl.compiler import analyze_text
-from cifar_dsl.foundation.resources import specs_directory
+from cifar_dsl.foundation.resources import shipped_specs, specs_directory
 
 BASELINE = specs_directory() / "baseline.arch"
 
@@ -92,6 +92,16 @@ def test_a_wrong_spec_is_explained_on_stderr(cli, wrong):
     outcome = cli("show", wrong)
     assert (outcome.code, outcome.out) == (1, "")
     assert f"--> {wrong}:3:20" in outcome.err
+
+
+def test_a_spec_without_its_suffix_and_a_shipped_one_are_suggested(cli, tiny):
+    for name, meant in (("tiny", "tiny.arch"), ("tinny", "tiny.arch"), ("baseline", shipped_specs()["baseline"])):
+        outcome = cli("show", name)
+        assert (outcome.code, outcome.err.splitlines()[-1]) == (
+            2,
+            f"Error: There is no file {name}. Did you mean {meant}?",
+        )
+        assert cli("show", meant).code == 0
 
 
 def test_a_missing_file_suggests_the_nearest(cli, tiny):

@@ -12,10 +12,26 @@ def sentence(row: Row, base: Row) -> str:
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """A sentence for each spec except the baseline, and one for the baseline if it lost runs."""
+    """A sentence for each spec except the baseline, and one for the baseline if it lost runs.
+
+    Specs with a single run, or without any, share a sentence: the table has the rest.
+    """
     base = comparison.base_row
     about_base = [sentence(base, base)] if base.lost else []
-    return [*about_base, *(sentence(row, base) for row in comparison.rows[1:])]
+    others = [row for row in comparison.rows[1:] if row.fingerprint != base.fingerprint and not row.lost]
+    single = [row.name for row in others if row.effect is not None and len(row.accuracies) == 1]
+    absent = [row.name for row in others if row.mean is None]
+    shared = {
+        tuple(single): "one run each can't separate a trick from luck; train more seeds",
+        tuple(absent): "no run",
+    }
+    merged = {names: f"{', '.join(names)}: {text}" for names, text in shared.items() if len(names) > 1}
+    apart = {name for names in merged for name in names}
+    return [
+        *about_base,
+        *(sentence(row, base) for row in comparison.rows[1:] if row.name not in apart),
+        *merged.values(),
+    ]
 
 
 def pair_sentences(comparison: Comparison) -> list[str]:

@@ -13,7 +13,7 @@ from attrs import define, field
 
 from cifar_dsl.experiments.jobs.executor import JobListener
 from cifar_dsl.experiments.jobs.job import Job, run_job
-from cifar_dsl.foundation.signals import handle_stop_signals
+from cifar_dsl.foundation.signals import STOP_SIGNALS, handle_stop_signals
 from cifar_dsl.training.events import Event, FinalEvent, TrainingFailed, TrainingStopped
 
 _POLL_S = 0.2
@@ -55,7 +55,7 @@ class LocalExecutor:
                         workers.remove(free)
                         free.end()
                 for worker in _with_messages(workers):
-                    self._listen(worker, workers, outcomes, listener)
+                    self._listen(worker, workers, outcomes, listener, wants_stop)
         except KeyboardInterrupt:  # stop at once, without the checkpoints that `end` waits for
             for worker in workers:
                 worker.process.kill()
@@ -81,6 +81,7 @@ class LocalExecutor:
         workers: "list[_WorkerProcess]",
         outcomes: dict[int, FinalEvent],
         listener: JobListener,
+        wants_stop: Callable[[], bool],
     ) -> None:
         try:
             event: Event = worker.connection.recv()
@@ -89,8 +90,9 @@ class LocalExecutor:
             worker.end()
             if worker.number is None:
                 return
-            event = TrainingStopped()  # killed by the request to stop, before its signal handlers were set
-            if not worker.is_asked:
+            # Killed before its signal handlers were set, by the request to stop: ours, or one to all processes here.
+            event = TrainingStopped()
+            if not (worker.is_asked or (-(worker.process.exitcode or 0) in STOP_SIGNALS and wants_stop())):
                 event = TrainingFailed(
                     f"its process ended{_how(worker.process.exitcode)}",
                     ("rerun the same command to resume",),

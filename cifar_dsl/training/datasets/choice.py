@@ -37,11 +37,21 @@ def choose_data(text: str, warn: Callable[[str], None]) -> DataChoice:
         dataset.report_notes(warn)
         return DataChoice(ChosenData(f'npz("{dataset.digest[:16]}")', dataset.data_shape), dataset)
     if text not in DATASETS or text == "npz":
-        near = nearest(text, DATASETS)
-        names = ", ".join(name for name in DATASETS if name != "npz")
-        raise UserError(
-            f"there is no dataset `{text}`",
-            f"did you mean `{near}`?" if near else f"choose one of {names}",
-            f"pass an array file by its path: --data {_FILE}PATH",
-        )
+        raise UserError(f"there is no dataset `{text}`", *_advice(text))
     return DataChoice(ChosenData(text, DataShape.declared(DATASETS[text])), None)
+
+
+def _advice(text: str) -> tuple[str, ...]:
+    """What to pass instead of a text that names no dataset: it may be a path."""
+    path = expanded(text)
+    if path.is_dir():
+        file = f"{path.resolve().name}.npz"
+        return (f"import the folder, `cifar-dsl data import {text} --to {file}`, then pass --data {_FILE}{file}",)
+    if path.is_file() and path.suffix == ".npz":
+        return (f"pass an array file as --data {_FILE}{text}",)
+    near = nearest(text, DATASETS)
+    names = ", ".join(name for name in DATASETS if name != "npz")
+    return (
+        f"did you mean `{near}`?" if near else f"choose one of {names}",
+        f"pass an array file by its path: --data {_FILE}PATH",
+    )

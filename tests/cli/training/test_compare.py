@@ -5,6 +5,7 @@ import errno
 import html
 import json
 import re
+import shlex
 import shutil
 import sys
 
@@ -76,6 +77,26 @@ def test_no_train_compares_existing_runs(compare, train, tmp_path):
     assert "no run" not in " ".join(table(outcome)["tiny"])
     assert all("no run" in " ".join(table(outcome)[name]) for name in ("wider", "longer"))
     assert len(list(tmp_path.glob("runs/*/seed-?"))) == 1
+
+
+def test_runs_with_other_settings_are_pointed_out_and_results_are_kept(compare, cli, specs, pictures, tmp_path):
+    compare("--set", "train.epochs=1")
+    written = (tmp_path / "comparison" / "comparison.md").read_bytes()
+    outcome = compare("--no-train")
+    assert outcome.code == 1
+    assert "nothing is written to comparison, because no spec has a run in runs" in outcome.err
+    assert (tmp_path / "comparison" / "comparison.md").read_bytes() == written
+    advice = re.search("has runs with other settings; to compare those, add (.*)", outcome.err)
+    assert advice
+    assert advice.group(1) == f"--set train.epochs=1 --data npz:{pictures}"
+    followed = cli("compare", specs, "--no-train", *shlex.split(advice.group(1)))
+    assert (followed.code, "written to comparison" in followed.err) == (0, True)
+
+
+def test_a_run_at_chance_level_of_equal_specs_is_reported_once(compare, make_spec, tiny):
+    make_spec("twin", tiny.read_text().replace("arch tiny", "arch twin"))
+    outcome = compare("--set", "train.optimizer=adam(lr=1e-9)")
+    assert outcome.err.count("warning: tiny seed 0 is at chance level") == 1
 
 
 def test_all_outputs_agree(compare, tmp_path):
@@ -234,12 +255,15 @@ def test_specs_of_one_meaning_share_their_runs(compare, make_spec, tiny, tmp_pat
 def test_different_specs_of_one_name_are_refused(cli, make_spec, tiny, pictures, tmp_path):
     for folder, epochs in (("a", 1), ("b", 2), ("c", 2)):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "x.arch").write_text(f'arch x extends "../tiny.arch"\ntrain {{ epochs {epochs} }}\n')
+        for name in ("x", "y"):
+            text = f'arch {name} extends "../tiny.arch"\ntrain {{ epochs {epochs} }}\n'
+            (tmp_path / folder / f"{name}.arch").write_text(text)
     options = ("--root", ".", "--data", f"npz:{pictures}", "--device", "cpu", "--jobs", 1)
-    refused = cli("compare", "a/x.arch", "b/x.arch", *options)
+    refused = cli("compare", "a", "b", "c", *options)
     assert refused.code == 1
-    assert "two different specs are named `x`: a/x.arch and b/x.arch" in refused.err
-    assert "choose another name in the first line of one of them, such as `arch x_2`" in refused.err
+    names = "different specs are named `x`: a/x.arch, b/x.arch; different specs are named `y`: a/y.arch, b/y.arch"
+    assert f"error: {names}\n" in refused.err
+    assert "give each spec a name of its own in its first line, such as `arch x` in a/x.arch" in refused.err
     assert not (tmp_path / "runs").exists()
     same = cli("compare", "b/x.arch", "c/x.arch", "tiny.arch", *options, "--baseline", "x")
     assert list(table(same)) == ["x", "tiny"]

@@ -52,6 +52,19 @@ def test_a_tree_of_pictures_becomes_a_file_to_train_on(cli, tree, tmp_path):
         assert str(file["sha256"]) == dataset.digest
 
 
+def test_a_path_in_place_of_a_dataset_is_explained(cli, tiny, tree, pictures):
+    """The advice for a folder is followed, then that for the file."""
+    refused = cli("show", tiny, "--data", tree)
+    assert refused.code == 1
+    commands = re.search("`cifar-dsl (.*?)`, then pass (.*)", refused.err)
+    assert commands, refused.err
+    assert cli(*commands.group(1).split()).code == 0
+    assert "E0406" in cli("show", tiny, *commands.group(2).split()).err  # two classes
+    refused = cli("show", tiny, "--data", pictures)
+    assert refused.err.endswith(f"  = help: pass an array file as --data npz:{pictures}\n")
+    assert cli("show", tiny, "--data", f"npz:{pictures}").code == 0
+
+
 def test_images_are_resized_made_grey_and_split(cli, tree, tmp_path):
     outcome = cli("data", "import", tree / "train", "--to", "own.npz", "--resize", "6x4", "--grey", "--split", "0.4")
     assert outcome.code == 0, outcome.err

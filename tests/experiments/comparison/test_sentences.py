@@ -45,6 +45,13 @@ def test_unequal_numbers_of_seeds_are_both_stated(findings):
     assert "3 seeds against 5 can detect differences of about" in findings((0.705, 0.715, 0.725))[0]
 
 
+def test_specs_with_one_run_or_none_share_a_sentence(findings):
+    assert findings((0.7,), (), (0.6,), (0.7, 0.71, 0.7, 0.7), (), base=(0.5, 0.51, 0.49))[1:] == [
+        "s0, s2: one run each can't separate a trick from luck; train more seeds",
+        "s1, s4: no run",
+    ]
+
+
 @pytest.mark.parametrize(
     ("base", "other", "expected"),
     [

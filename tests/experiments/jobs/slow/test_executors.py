@@ -86,6 +86,34 @@ def test_a_bug_is_reported_with_its_traceback(job, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
+class _Closed:
+    """The connection to a process that has died."""
+
+    def recv(self) -> Event:
+        raise EOFError
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("number", "is_wanted", "expected"),
+    [
+        (signal.SIGTERM, True, TrainingStopped),
+        (signal.SIGUSR1, True, TrainingStopped),
+        (signal.SIGTERM, False, TrainingFailed),
+        (signal.SIGKILL, True, TrainingFailed),
+    ],
+)
+def test_a_signal_to_all_processes_is_a_request_to_stop(number, is_wanted, expected):
+    """A scheduler sends it to processes that have just started, too, which die of it."""
+    process = SimpleNamespace(exitcode=-number, join=lambda _: None, is_alive=lambda: False)
+    worker = local._WorkerProcess(process, _Closed(), None, number=0)
+    events: list[Event] = []
+    LocalExecutor(1)._listen(worker, [worker], {}, lambda _, event: events.append(event), lambda: is_wanted)
+    assert [type(event) for event in events] == [expected]
+
+
 def test_a_killed_process_fails_only_its_job_and_the_job_can_be_resumed(job, tmp_path):
     long = job(0, epochs=400)
     killed: list[int] = []
