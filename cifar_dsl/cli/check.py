@@ -8,6 +8,7 @@ from cifar_dsl.cli import arguments
 from cifar_dsl.cli.output import counted, note, print_diagnostic, print_error, print_result, print_text, writing
 from cifar_dsl.cli.spec_paths import NamedSpecs, SpecPath
 from cifar_dsl.compiler import Analysis, ChosenData, Library
+from cifar_dsl.compiler.files import encoded
 from cifar_dsl.compiler.lints import Inspection, fixed, inspect
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.text import in_short
@@ -103,7 +104,7 @@ def _fix(
         if text == source.text:
             break
         with writing(item.path, "make the file and its folder writable, or check without --fix"):
-            write_atomically(item.path, text.encode())
+            write_atomically(item.path, encoded(text, item.path))
         note(f"{item.path}: fixed")
         inspection = inspect(item.path, item.root, overrides, data=data)
     return inspection

@@ -9,7 +9,7 @@ import click
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.output import counted, note, print_error, print_exactly, print_result, writing
 from cifar_dsl.cli.spec_paths import NamedSpecs
-from cifar_dsl.compiler.files import SpecReader
+from cifar_dsl.compiler.files import SpecReader, encoded
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import UserError
@@ -45,10 +45,11 @@ def command(specs: tuple[str, ...], check: bool, diff: bool) -> int:
         try:
             source = _read(path)
             text = format_text(source)
-            SpecReader(path.parent).source_of(path, text.encode())  # the result must stay within the limits of a spec
+            content = text.encode() if path is _STDIN else encoded(text, path)
+            SpecReader(path.parent).source_of(path, content)  # the result must stay within the limits of a spec
             is_changed = text != source.text
             if is_changed and path is not _STDIN and not (check or diff):
-                _write(path, text)
+                _write(path, content)
             changed += is_changed
             if diff:
                 print_exactly(_difference(source, text))
@@ -73,9 +74,9 @@ def _read(path: Path) -> Source:
     return reader.read(path)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     with writing(path, "make the file and its folder writable, or print the changes with --diff"):
-        write_atomically(path, text.encode())
+        write_atomically(path, content)
 
 
 def _difference(source: Source, text: str) -> str:

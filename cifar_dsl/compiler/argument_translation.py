@@ -173,7 +173,7 @@ def unknown(given: nodes.Argument, names: Sequence[str], call: Call) -> Change |
         label = text if text.isidentifier() else "NAME"
         return Change(
             given,
-            f"name a stage with `as`: `{call.callee}(...) as {label}`",
+            f"name a stage with `as`: `{_rewritten(call.span, tuple(deletions({given.span}, call)))} as {label}`",
             f"write `as {label}` after the call",
             is_deletion=label != "NAME",
             label=f" as {label}",

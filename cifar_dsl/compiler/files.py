@@ -1,5 +1,6 @@
 """Reads specs from disk: only regular files of limited size, never outside the root."""
 
+import codecs
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,14 @@ from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.language.diagnostics import Diagnostic, Label, SpecError, nearest, replacement
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes
+
+
+def encoded(text: str, path: Path) -> bytes:
+    """A new text of the file at `path`, with the line ends and the byte order mark that it has. Raises OSError."""
+    before = read_regular(path, limits.current().file_bytes)
+    if 2 * before.count(b"\r\n") > before.count(b"\n"):
+        text = text.replace("\n", "\r\n")
+    return (codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b"") + text.encode()
 
 
 @define

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 def test_a_right_spec_is_one_line(cli, tiny):
     outcome = cli("check", tiny)
@@ -143,6 +145,14 @@ def test_unsafe_fixes_fix_the_rest_and_misspelt_names(cli, make_spec):
     assert outcome.code == 0
     assert warned.read_text() == WARNED.replace("param unused = 1\n", "").replace("1)", "1, bias=false)")
     assert cli("check", "--strict", warned).code == 0
+
+
+@pytest.mark.parametrize(("mark", "line_end"), [(b"", b"\r\n"), (b"\xef\xbb\xbf", b"\n"), (b"\xef\xbb\xbf", b"\r\n")])
+def test_fixes_keep_line_ends_and_the_byte_order_mark(cli, make_spec, mark, line_end):
+    warned = make_spec("warned", WARNED)
+    warned.write_bytes(mark + WARNED.encode().replace(b"\n", line_end))
+    assert cli("check", "--fix", warned).code == 0
+    assert warned.read_bytes() == mark + WARNED.replace("param unused = 1\n", "").encode().replace(b"\n", line_end)
 
 
 def test_unsafe_fixes_alone_are_a_usage_error(cli, tiny):

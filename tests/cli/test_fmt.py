@@ -151,13 +151,13 @@ def test_a_file_that_would_become_too_large_stays(cli, ugly):
     assert ugly.read_text() == UGLY
 
 
-def test_line_ends_of_windows_are_no_difference(cli, tmp_path):
+def test_line_ends_of_windows_are_no_difference_and_stay(cli, tmp_path):
     path = tmp_path / "a.arch"
     path.write_bytes(TIDY.replace("\n", "\r\n").encode())
     assert cli("fmt", "--check", path).code == 0
-    path.write_bytes(UGLY.replace("\n", "\r\n").encode())
+    path.write_bytes(b"\xef\xbb\xbf" + UGLY.replace("\n", "\r\n").encode())
     assert cli("fmt", path).code == 0
-    assert path.read_bytes() == TIDY.encode()
+    assert path.read_bytes() == b"\xef\xbb\xbf" + TIDY.replace("\n", "\r\n").encode()
 
 
 def test_the_target_of_a_link_is_rewritten(cli, ugly, tmp_path):

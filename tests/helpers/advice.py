@@ -36,10 +36,63 @@ def _by_hand(diagnostic: Diagnostic, help_text: str) -> Texts:
     for pattern, action in _ACTIONS:
         if match := re.search(pattern, help_text):
             for proposal in re.findall(r"`([^`]+)`", match[0]):
-                if "..." in proposal or re.search(r"\b[A-Z]{3,}\b", proposal):
-                    return  # a pattern, which the author fills in
-                yield from action(diagnostic, proposal)
+                yield from action(diagnostic, _filled(proposal))
             return
+    if diagnostic.severity == "warning" and re.search(_CHOICES, help_text):
+        for label in filter(None, (diagnostic.label, *diagnostic.secondary)):
+            yield from _without(label.span)
+
+
+# What an author may fill in for the placeholders of a proposal, by pattern; the first that fits.
+_FILLINGS = (
+    (r"^group NAME", "group example"),
+    (r"^(?P<kept>optimizer) \.\.\.$", r"\g<kept> adam(1e-3)"),
+    (r"^(?P<kept>epochs) \.\.\.$", r"\g<kept> 2"),
+    (r"^(?P<kept>batch) \.\.\.$", r"\g<kept> 8"),
+    (r"^(?P<kept>data) \.\.\.$", r"\g<kept> cifar10"),
+    (r"^(?P<kept>select) \.\.\.$", r"\g<kept> matrix"),
+    (r"^(?P<kept>\w+=)\.\.\.$", r"\g<kept>2"),
+    (r"^model \{ \.\.\. \}$", "model { flatten -> dense(10) }"),
+    (r"^train \{ (?P<kept>.*) \.\.\. \}$", r"train {\n\g<kept>\nepochs 1\nbatch 8\noptimizer adam(1e-3)\n}"),
+    (r"\{ \.\.\. (?=\|)", "{ relu "),
+    (r"\.\.\.", "relu"),
+)
+
+
+def _filled(proposal: str) -> str:
+    for pattern, text in _FILLINGS:
+        if re.search(pattern, proposal):
+            return re.sub(pattern, text, proposal)
+    return proposal
+
+
+def _without(span: Span) -> Texts:
+    """The text without what is at a place, in each way that a reader may think of."""
+    source, text = span.source, span.source.text
+    start, end = span.start, span.end + len(_match(r"\([^()\n]*\)", text, span.end))
+
+    def without(start: int, end: int, kept: str = "") -> str:
+        return edited(source, Edit(Span(source, start, end), kept))
+
+    if arrow := _match(r"\s*->\s*", text, end):
+        yield without(start, end + len(arrow))
+    if before := re.search(r"\s*->\s*$", text[:start]):
+        yield without(before.start(), end)
+    if before := re.search(r",\s*$", text[:start]):
+        yield without(before.start(), end + len(_match(r"[^,()]*", text, end)))
+    line = source.line_start(span.line)
+    yield without(line, line + len(source.line_text(span.line)))
+    if chosen := re.search(rf"(\w+) if {re.escape(span.text)} else (\w+)", text[line:]):
+        yield from (without(line + chosen.start(), line + chosen.end(), one) for one in chosen.groups())
+    bodies = r"(?:\{[^{}]*\}(?: else )?)+"
+    if whole := re.search(rf"\b(?:for|if|repeat|add|concat|mul)\b[^\n{{}}]*{bodies}", text[line:]):
+        for kept in ("", *re.findall(r"\{([^{}]*)\}", whole[0])):
+            yield without(line + whole.start(), line + whole.end(), kept)
+
+
+def _match(pattern: str, text: str, place: int) -> str:
+    match = re.compile(pattern).match(text, place)
+    return match[0] if match else ""
 
 
 def _span(diagnostic: Diagnostic) -> Span:
@@ -77,7 +130,8 @@ def _callee(diagnostic: Diagnostic, proposal: str) -> Texts:
     name = re.match(r"\w+", span.text)
     if "=" in proposal:
         end = span.end - 1 if span.text.endswith(")") else span.end
-        yield _insert(span.source, end, f", {proposal}" if span.text.endswith(")") else f"({proposal})")
+        comma = "" if span.text.endswith("()") else ", "
+        yield _insert(span.source, end, f"{comma}{proposal}" if span.text.endswith(")") else f"({proposal})")
     elif name:
         yield edited(span.source, Edit(Span(span.source, span.start, span.start + name.end()), proposal))
 
@@ -129,6 +183,26 @@ def _cut(diagnostic: Diagnostic, proposal: str) -> Texts:
     yield edited(_span(diagnostic).source, Edit(_span(diagnostic), kept))
 
 
+def _setting(diagnostic: Diagnostic, proposal: str) -> Texts:
+    """The proposed setting in the body whose head is underlined."""
+    span = _span(diagnostic)
+    yield _insert(span.source, span.source.text.index("{", span.start) + 1, f"\n{proposal}\n")
+
+
+def _group(diagnostic: Diagnostic, proposal: str) -> Texts:
+    """A group with the proposed settings, at the end of `train`: the proposals are those of one help."""
+    kind = " ".join(re.findall(r"`(select \w+)`", " ".join(diagnostic.help)))
+    text = _span(diagnostic).source.text
+    if proposal.startswith("optimizer"):
+        yield _insert(_span(diagnostic).source, text.rindex("}"), f"\ngroup example {{\n{kind}\n{proposal}\n}}\n")
+
+
+def _item(diagnostic: Diagnostic, proposal: str) -> Texts:
+    """The proposed item at the end."""
+    source = _span(diagnostic).source
+    yield _insert(source, len(source.text), f"\n{proposal}\n")
+
+
 def _nothing(_diagnostic: Diagnostic, _proposal: str) -> Texts:
     yield from ()
 
@@ -145,6 +219,11 @@ _ACTIONS: list[tuple[str, Callable[[Diagnostic, str], Texts]]] = [
     (r"^put each stage .*`->`", _connect),
     (r"^set height and width, e\.g\. `.*`", _replace),
     (r"^use `[^`]*`", _callee),
+    (r"^add `\w+=[^`]*`", _callee),
+    (r"^add `\w+ \.\.\.`", _setting),
+    (r"^(add `model|name the dataset: `).*\}`", _item),
+    (r"add a group with `[^`]*` and `[^`]*`", _group),
+    (r"^join with the input: `.*`", _replace),
     (r"^put it where .*`[^`]*`", _callee),
     (r"^to extend a shipped spec, omit the quotes: `.*`", _nothing),  # the name is an example
     (r"^set `\w+` as a whole", _nothing),
@@ -152,6 +231,8 @@ _ACTIONS: list[tuple[str, Callable[[Diagnostic, str], Texts]]] = [
     (r"^write the channels of the input first: `.*`", _replace),
     (r"^(write|add|start|set|give|name|stack) .*`[^`]*`", _replace),
 ]
+# Help of warnings that leaves a choice of what to delete.
+_CHOICES = r"\bdelete (it|one of the two|the loop)\b|^keep only the branch|without the join"
 # Help that explains, lists what there is, or needs a choice of the author.
 _INFORMS = (
     r"^or ",

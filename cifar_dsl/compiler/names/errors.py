@@ -63,12 +63,12 @@ class NameErrors:
         message = "a stage is expected here, but this computes a value"
         self.reporter.error("E0213", message, span, meant=advice)
 
-    def stage_as_value(self, callee: nodes.Identifier) -> None:
+    def stage_as_value(self, call: nodes.CallExpression) -> None:
         """Report a layer or block that is called where a value is expected."""
+        callee = call.callee
         message = f"a value is expected here, but `{callee}` makes a tensor"
-        help_text = (
-            f"to pass it as an argument, define `block my_{callee}() {{ {callee}(...) }}` and pass `my_{callee}`"
-        )
+        text = " ".join(call.span.text.split())
+        help_text = f"to pass it as an argument, define `block my_{callee}() {{ {text} }}` and pass `my_{callee}`"
         self.reporter.error("E0213", message, callee.span, help=help_text)
 
     def unknown(

@@ -340,7 +340,7 @@ class _Resolver:
                     definition = self.errors.unknown("E0202", f"unknown name `{text}`", text, span, values, foreign)
                 self.note(span, definition)
             case nodes.CallExpression(callee=callee):
-                definition = self._function(callee, scope)
+                definition = self._function(node, scope)
                 self.note(callee.span, definition, node.span)
                 self._arguments(node, definition, scope)
             case nodes.Sequence(items=items):
@@ -540,8 +540,9 @@ class _Resolver:
         self._chain(stage.chain, inner)
         scope.names[name.text] = definition
 
-    def _function(self, callee: nodes.Identifier, scope: _Scope) -> Definition:
-        """The definition of a callee where a value is expected."""
+    def _function(self, call: nodes.CallExpression, scope: _Scope) -> Definition:
+        """The definition of the callee of a call where a value is expected."""
+        callee = call.callee
         if callee.text in FUNCTIONS:
             return _of_language("function", callee.text)
         if callee.text in INITIALIZERS:
@@ -553,7 +554,7 @@ class _Resolver:
             known = set(INITIALIZERS if is_initializer else FUNCTIONS)
             message = f"unknown function `{callee}`"
             return self.errors.unknown("E0202", message, callee.text, callee.span, lambda: known, foreign)
-        self.errors.stage_as_value(callee)
+        self.errors.stage_as_value(call)
         return found or _of_language("layer", callee.text)
 
 

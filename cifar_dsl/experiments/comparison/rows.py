@@ -23,6 +23,7 @@ from cifar_dsl.experiments.comparison.multiplicity import holm
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import DataRecord, Machine, Run, SpecIdentity
+from cifar_dsl.runs.chance import find_chance
 
 
 def _one_of_each_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
@@ -58,7 +59,8 @@ class Row:
     Student's for the mean. `effect` is the difference from the baseline; None for the baseline itself, for a spec with
     the same fingerprint, and if one of the two has no accuracy. `gain_per_parameter` is the difference per additional
     parameter, None if there are none. `time_s`, `energy_j` and `cross_entropy` (on the test images) are means of the
-    finished runs, None unless all have one. `images` is None if no predictions were saved.
+    finished runs, None unless all have one. `images` is None if no predictions were saved. `at_chance` are the seeds of
+    the runs that are no better than guessing, as far as their predictions were saved.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Row:
     curve: Curve
     images: SpecImages | None
     cross_entropy: float | None
+    at_chance: tuple[int, ...] = ()
 
     @property
     def change(self) -> str:
@@ -224,6 +227,7 @@ def _row(entry: ComparedSpec, images: SpecImages | None) -> Row:
         curve=curve(entry.runs, entry.failed),
         images=images,
         cross_entropy=_mean(result.cross_entropy for _, result, _ in finished),
+        at_chance=tuple(run.record().seed for run in entry.runs if find_chance(run)),
     )
 
 

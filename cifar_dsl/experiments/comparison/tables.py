@@ -15,7 +15,7 @@ from cifar_dsl.experiments.comparison.effects import ALPHA, Effect, Interval
 from cifar_dsl.experiments.comparison.rows import Comparison, Row
 from cifar_dsl.experiments.comparison.sentences import p_text, pair_sentences, points, range_text, sentences
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.foundation.text import columns, duration, in_short
+from cifar_dsl.foundation.text import columns, duration, in_short, listed
 from cifar_dsl.language.diagnostics.render import visible
 
 Align = Literal["left", "right"]
@@ -265,7 +265,7 @@ def notes(comparison: Comparison, shown: Sequence[Column] = ()) -> list[str]:
         lines.append(
             f"pairs: Welch's interval for each pair alone; p with Holm's adjustment for all {count} tested pairs"
         )
-    return [visible(line) for line in [*lines, *_caution(comparison)]]
+    return [visible(line) for line in [*lines, *_caution(comparison), *_chance(comparison)]]
 
 
 def omissions(comparison: Comparison) -> list[str]:
@@ -282,6 +282,21 @@ def _caution(comparison: Comparison) -> list[str]:
     return [
         "few seeds: the claims assume normally distributed accuracies; a permutation test, which doesn't, can't "
         f"reach less than {p_text(floor)} with these seeds (0.008 with 5 per spec)"
+    ]
+
+
+def _chance(comparison: Comparison) -> list[str]:
+    """A warning that names the specs with runs at chance level."""
+    found = [
+        f"{row.name} ({len(row.at_chance)} of {len(row.accuracies)} run{'s' * (len(row.accuracies) > 1)})"
+        for row in comparison.rows
+        if row.at_chance
+    ]
+    if not found:
+        return []
+    return [
+        f"chance level: {listed(found, 'and')} learned nothing: the predictions are no better than guessing, so the "
+        "accuracy says nothing about the network"
     ]
 
 

@@ -50,7 +50,12 @@ class _Habit:
 
 
 def _habit(why: str, pattern: str, rewrite: Callable[[re.Match[str]], str] | str = "", **options: object) -> _Habit:
-    """A habit. In `pattern`, a space is any space within a line, `~` is at least one, and NAME is a name."""
+    """A habit. In `pattern`, a space is any space within a line, `~` is at least one, and NAME is a name.
+
+    A `$` at its end is the end of a line, before which there may be a comment.
+    """
+    if pattern.endswith("$"):
+        pattern = f"{pattern.removesuffix('$').rstrip(' ')}(?= (?:#[^\\n]*)?$)"
     shorthand = {" ": r"[ \t]*", "~": r"[ \t]+", "NAME": r"[A-Za-z_]\w*"}
     whole = re.sub("|".join(shorthand), lambda match: shorthand[match[0]], pattern)
     return _Habit(why, re.compile(whole, re.MULTILINE), rewrite, **options)  # type: ignore[arg-type]
@@ -292,7 +297,7 @@ _HABITS = (
     _habit(
         "a space separates a setting and its value", r"^(?P<head> [A-Za-z_][\w.]*) (?::|=(?!=)) (?=\S)", r"\g<head> "
     ),
-    _habit("a setting has a value", r"^(?P<head> NAME)(?= (?:\n|\Z))", r"\g<head> true"),
+    _habit("a setting has a value", r"^(?P<head> NAME)(?= (?:#|\n|\Z))", r"\g<head> true"),
     _habit(
         "augmentations are connected with `->`",
         r"^(?P<head> (?:augment|average|test_augment)~[^\n#|]*?) \| (?=NAME)",

@@ -5,13 +5,16 @@ import io
 import json
 
 import cattrs
+import numpy as np
 import pytest
 from attrs import evolve
 from helpers.runs import reseal
 
 from cifar_dsl.experiments.comparison import Comparison, compare
+from cifar_dsl.experiments.comparison.report import render_report
 from cifar_dsl.experiments.comparison.tables import as_csv, as_json, as_latex, as_markdown, as_text, notes
-from cifar_dsl.runs import RESULT, DataRecord
+from cifar_dsl.runs import PREDICTIONS, RESULT, DataRecord
+from cifar_dsl.runs.predictions import write_predictions
 from cifar_dsl.runs.records import to_json
 
 HOSTILE = "\x1b[2J\u202e|`<script>alert(1)</script>![x](http://x.test)\n| new row |"
@@ -180,3 +183,24 @@ def test_the_folder_that_an_earlier_version_recorded_as_the_origin_is_not_shown(
     assert (given.shareable.origin, given.shareable.path) == ("own.npz", None)
     imported = evolve(given, origin="imported from photos/2024")
     assert imported.shareable.origin == "imported from photos/2024"
+
+
+def test_specs_at_chance_level_are_named_in_the_notes_and_in_json(entry):
+    base, lost = entry("base", accuracies=[0.9, 0.9]), entry("lost", accuracies=[0.1, 0.9])
+    labels = np.arange(1000) % 10
+    for run, predicted in zip([*base.runs, *lost.runs], [labels, labels, np.zeros(1000, int), labels], strict=True):
+        write_predictions(
+            run.path / PREDICTIONS,
+            labels=labels,
+            predicted=predicted,
+            truth_probability=np.zeros(1000),
+            classes=[f"class {i}" for i in range(10)],
+        )
+        reseal(run.path)
+    comparison = compare([base, lost])
+    (note,) = [note for note in notes(comparison) if note.startswith("chance level: ")]
+    assert note.startswith("chance level: lost (1 of 2 runs) learned nothing: the predictions are no better than")
+    assert note in as_text(comparison)
+    assert note in render_report(comparison)
+    assert [row["at_chance"] for row in json.loads(as_json(comparison))["rows"]] == [[], [0]]
+    assert not [note for note in notes(compare([base])) if note.startswith("chance level")]

@@ -1,5 +1,6 @@
 """W0401: learning rates that training ends too early to reach."""
 
+import math
 from collections.abc import Iterator
 
 from cifar_dsl.compiler import Analysis
@@ -19,33 +20,49 @@ def unreached_rates(analysis: Analysis) -> Iterator[Diagnostic]:
     if recipe is None:
         return
     own = analysis.source
-    yield from _unreached(recipe.schedule, recipe.epochs, program.settings, program.settings, own)
+    yield from _unreached(recipe.schedule, recipe.epochs, math.inf, program.settings, program.settings, own)
     for group in recipe.groups:
         settings = program.groups[group.name].settings
         if "schedule" in settings:
             epochs = recipe.epochs if group.epochs is None else group.epochs
-            yield from _unreached(group.schedule, epochs, settings, {**program.settings, **settings}, own)
+            most = recipe.epochs if "epochs" in settings else 0
+            yield from _unreached(group.schedule, epochs, most, settings, {**program.settings, **settings}, own)
 
 
 def _unreached(
     schedule: Schedule,
     epochs: float,
+    most: float,
     settings: dict[str, nodes.Setting],
     all_settings: dict[str, nodes.Setting],
     own: Source,
 ) -> Iterator[Diagnostic]:
+    """The warning about a schedule of `settings`, which may have at most `most` epochs of their own."""
     argument = schedule.unreached(epochs)
     if argument is None or "schedule" not in settings:
         return
     places = [_place_of(settings["schedule"], schedule, argument), all_settings["epochs"].span]
     # In a derived spec, the mistake is the one of the two that the spec sets itself.
+    needed = f"{_needed(schedule, argument):g}"
+    advice = f"write `epochs {needed}`" if float(needed) <= most else f"train for {needed} epochs"
     label = Label(next((place for place in places if place.source is own), places[0]))
     yield Diagnostic(
         "W0401",
         f"training ends after {epochs:g} epochs, before the schedule `{schedule.name}` completes",
         label,
-        help=(f"increase `epochs`, or change `{argument}`",),
+        help=(f"{advice}, or change `{argument}`",),
     )
+
+
+def _needed(schedule: Schedule, argument: str | None) -> float:
+    """The number of epochs after which a schedule completes; `argument` names a time after the end of training."""
+    epochs = 0.0
+    while argument:
+        times = getattr(schedule, argument)
+        last = float(max(times) if isinstance(times, tuple) else times)
+        epochs = last if last > epochs else math.floor(epochs) + 1
+        argument = schedule.unreached(epochs)
+    return epochs
 
 
 def _place_of(setting: nodes.Setting, schedule: Schedule, argument: str) -> Span:

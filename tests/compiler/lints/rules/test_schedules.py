@@ -95,7 +95,21 @@ def test_a_group(settings: tuple[str, ...], place: str | None) -> None:
     assert codes_and_places(text_of(group)) == ([("W0401", place)] if place else [])
 
 
-def test_the_epochs_are_named() -> None:
-    (diagnostic,) = inspected(text_of("schedule step(at=[10])")).diagnostics
-    assert "10 epochs" in diagnostic.message
-    assert diagnostic.help == ("increase `epochs`, or change `at`",)
+@pytest.mark.parametrize(
+    ("setting", "help_text"),
+    [
+        ("schedule step(at=[10])", "write `epochs 11`, or change `at`"),
+        ("schedule step(at=[10], warmup=12.5)", "write `epochs 12.5`, or change `at`"),
+        ("schedule piecewise(at=[0, 12], factors=[1, 0])", "write `epochs 12`, or change `at`"),
+        ("group head { select matrix\nepochs 3\nschedule cosine(warmup=5)\n}", "write `epochs 5`, or change `warmup`"),
+        ("group head { select matrix\nschedule cosine(warmup=12)\n}", "train for 12 epochs, or change `warmup`"),
+        (
+            "group head { select matrix\nepochs 3\nschedule cosine(warmup=12)\n}",
+            "train for 12 epochs, or change `warmup`",
+        ),
+    ],
+)
+def test_the_epochs_are_named(setting: str, help_text: str) -> None:
+    (diagnostic,) = inspected(text_of(setting)).diagnostics
+    assert diagnostic.message.startswith("training ends after ")
+    assert diagnostic.help == (help_text,)
