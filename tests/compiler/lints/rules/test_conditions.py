@@ -55,6 +55,12 @@ def test_a_default_and_the_argument_of_a_block() -> None:
     ]
 
 
+def test_a_constant_inside_another_is_reported_only_if_the_outer_one_can_change() -> None:
+    constant, varying = "repeat (0 if true else 1) { relu }", "if height > (4 if true else 5) { relu }"
+    assert codes_and_places(text_of(f"{constant}\n{HEAD}")) == [("W0206", "0 if true else 1")]
+    assert codes_and_places(text_of(f"{varying}\n{HEAD}")) == [("W0206", "true")]
+
+
 def test_blocks_of_a_library() -> None:
     assert codes_and_places("library blocks\nblock unit() { if true { relu } }\n") == [("W0206", "true")]
 

@@ -40,6 +40,8 @@ def test_unused_definitions_are_reported(items: str, model: str, name: str) -> N
         ("block unit(c: int, twice: int = 2 * c) { conv(twice, 1) }", f"unit(4)\n{HEAD}"),
         ("", f"for i in 0..3 {{ conv(8 + i, 1) }}\n{HEAD}"),
         ("", f"for (c, k) in [(8, 1), (8, 3)] {{ conv(c, 1) }}\n{HEAD}"),  # one of several
+        ("", f"for (c, k) in [(8, 1), (8, 3)] {{ conv(8, k) }}\n{HEAD}"),
+        ("", f"let part = 8\nconv(part, 1)\n{HEAD}"),
     ],
 )
 def test_used_definitions_are_not_reported(items: str, model: str) -> None:
@@ -115,6 +117,17 @@ def test_the_fix_is_safe(items: str, model: str, gone: str) -> None:
     assert gone not in after
     assert inspected(after).found.fingerprint == inspected(text).found.fingerprint
     assert codes_and_places(after) == []
+
+
+def test_the_fix_keeps_what_stands_beside_and_behind() -> None:
+    assert fixed_text(text_of(HEAD, "param width = 8   # channels")) == text_of(HEAD, "   # channels")
+    text = text_of(HEAD)
+    assert fixed_text(f"{text}param width = 8") == text
+
+
+def test_a_value_of_a_library_may_be_a_tensor() -> None:
+    text = "library blocks\nblock unit() { let part = relu\n conv(8, 1) }\n"
+    assert codes_and_places(text) == []
 
 
 def test_the_fix_never_empties_a_branch() -> None:

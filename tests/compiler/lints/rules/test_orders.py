@@ -12,7 +12,7 @@ from cifar_dsl.foundation.resources import specs_directory
 HEAD = "flatten -> dense(10)"
 
 
-@pytest.mark.parametrize("size", ["32x32x3", "28x28x1", "64x64x4", "480x640x3", "96x128x3"])
+@pytest.mark.parametrize("size", ["32x32x3", "28x28x1", "64x64x4", "480x640x3", "96x128x3", "16x16x3"])
 def test_channels_last(size: str) -> None:
     text = text_of(HEAD, size=size)
     assert codes_and_places(text) == [("W0210", size)]
@@ -34,6 +34,12 @@ def test_channels_first(size: str) -> None:
         ("conv(3, 16, 3, 1, 1)", "conv(16, 3, 1, 1)"),
         ("conv(3, 32, 1)", "conv(32, 1)"),
         ("conv(3, 8, 5, bias=false)", "conv(8, 5, bias=false)"),
+        ("conv(3, 12, 3)", "conv(12, 3)"),  # each stride that is a common kernel
+        ("conv(3, 12, 5)", "conv(12, 5)"),
+        ("conv(3, 12, 7)", "conv(12, 7)"),
+        ("conv(3, 12, 9)", "conv(12, 9)"),
+        ("conv(3, 12, 11)", "conv(12, 11)"),
+        ("conv(3, 16, 2)", "conv(16, 2)"),  # no kernel is this wide
         ("conv_transpose(3, 16, 3)", "conv_transpose(16, 3)"),
     ],
 )
@@ -53,6 +59,8 @@ def test_input_channels(stage: str, meant: str) -> None:
         "conv(3, 9, 2)",
         "conv(3, 31, 1, pad=15, groups=3)",
         "conv(3, 16, stride=3)",
+        "conv(3, 15, 2)",
+        "conv(4, 1) -> conv(4, 9, 3, groups=2)",
         "conv(8, 16, 3)",
         "conv(32, 3, 3) -> conv(32, 4, 4)",
     ],
