@@ -1,8 +1,9 @@
 """Resolves every name in the text of a spec, also in code that is never expanded, and reports unknown names."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import islice, zip_longest
+from types import MappingProxyType
 
 from attrs import define, field
 
@@ -42,6 +43,8 @@ from cifar_dsl.operations import foreign_names
 from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 
+_LITERALS = (nodes.Number, nodes.Truth, nodes.String, nodes.SizeLiteral)
+
 
 def resolve_program(program: Program, reporter: Reporter) -> Names:
     """The names of a merged spec and of the library blocks that it may call. Reports unknown names."""
@@ -64,11 +67,14 @@ def resolve_library(blocks: Mapping[str, nodes.Block], library: Mapping[str, nod
     return Names(resolver.found, resolver.passed, resolver.hidden)
 
 
-def resolve_spec(spec: nodes.Spec, outer: Mapping[str, Definition], reporter: Reporter) -> Names:
-    """The names of one file. `outer` holds the params and blocks of its bases and of the library."""
-    library = {name: one for name, one in outer.items() if one.is_of_library}
-    bases = {name: one for name, one in outer.items() if not one.is_of_library}
-    resolver = _Resolver.of(bases | definitions_of(spec.items), library, reporter)
+def resolve_spec(
+    spec: nodes.Spec,
+    bases: Mapping[str, Definition],
+    reporter: Reporter,
+    library: Mapping[str, Definition] = MappingProxyType({}),
+) -> Names:
+    """The names of one file. `bases` holds the params and blocks of its bases, `library` the blocks of the library."""
+    resolver = _Resolver.of({**bases, **definitions_of(spec.items)}, library, reporter)
     if base := spec.header.base:
         resolver.note(base.span, Definition("base", base.name))
     resolver.items(spec.items)
@@ -88,13 +94,15 @@ class _Scope:
         """A nested scope."""
         return _Scope({}, self.has_flow, self)
 
-    def definitions(self, name: str) -> Iterator[Definition]:
+    def definitions(self, name: str) -> list[Definition]:
         """The definitions of a name, the innermost first."""
+        found: list[Definition] = []
         scope: _Scope | None = self
         while scope is not None:
             if name in scope.names:
-                yield scope.names[name]
+                found.append(scope.names[name])
             scope = scope.outer
+        return found
 
     @property
     def has_budgets(self) -> bool:
@@ -147,7 +155,7 @@ class _Resolver:
         """Record a mention."""
         if definition.name:  # missing in some texts with errors
             self.found.append(Mention(span, definition, call or span))
-            if span in self.hidden and definition.span:
+            if self.hidden and span in self.hidden and definition.span:
                 hidden = self.hidden[span].noun
                 remark = f"{definition.described(span)} hides the {hidden} `{definition.name}`"
                 remark += f": rename the {definition.noun} to use the {hidden}"
@@ -371,13 +379,12 @@ class _Resolver:
                     self._expression(end, scope, OPERAND)
 
     def _arguments(self, call: nodes.CallExpression, callee: Definition, scope: _Scope) -> None:
-        places = _places(callee) if call.arguments else None
-        order = list(places) if places else ()
         for i, argument in enumerate(call.arguments):
-            name = argument.keyword.text if argument.keyword else order[i] if i < len(order) else ""
-            if argument.keyword and name:
-                self.note(argument.keyword.span, _argument(callee, name), argument.span)
-            place = OPERAND if callee.kind == "function" else places.get(name, ANYWHERE) if places else ANYWHERE
+            if argument.keyword and argument.keyword.text:
+                self.note(argument.keyword.span, _argument(callee, argument.keyword.text), argument.span)
+            if isinstance(argument.value, _LITERALS):
+                continue
+            place = _place_of(argument, i, callee)
             match argument.value:
                 case nodes.Name(text=text, span=span) as word if (
                     callee.kind != "block" and translation.is_word(text) and self._value(word, scope, place) is None
@@ -446,15 +453,17 @@ class _Resolver:
 
     # ---- looking up names
 
-    def _definitions(self, text: str, scope: _Scope) -> Iterator[Definition]:
+    def _definitions(self, text: str, scope: _Scope) -> list[Definition]:
         """The definitions of a name in the spec, the innermost first."""
-        yield from scope.definitions(text)
+        found = scope.definitions(text)
         if text in self.globals:
-            yield self.globals[text]
+            found.append(self.globals[text])
+        return found
 
     def _innermost(self, text: str, scope: _Scope) -> Definition | None:
         """The innermost definition of a name in the spec."""
-        return next(self._definitions(text, scope), None)
+        found = self._definitions(text, scope)
+        return found[0] if found else None
 
     def _fitting(self, name: nodes.Name | nodes.Identifier, scope: _Scope, place: Place) -> Definition | None:
         """The innermost definition of a name in the spec that fits a place. Records how many it passes over."""
@@ -478,11 +487,13 @@ class _Resolver:
         self, name: nodes.Name | nodes.Identifier, scope: _Scope, place: Place, built_in: Definition | None
     ) -> Definition | None:
         """The definition of a name in a place, where the language or the library has the definition `built_in`."""
-        found, own = self._fitting(name, scope, place), self._innermost(name.text, scope)
-        fits = built_in is not None and not built_in.sorts.isdisjoint(place.sorts)
-        if found and fits and built_in and not built_in.is_of_library:
+        found = self._fitting(name, scope, place)
+        if built_in is None:
+            return found or self._innermost(name.text, scope)
+        fits = not built_in.sorts.isdisjoint(place.sorts)
+        if found and fits and not built_in.is_of_library:
             self.hidden[name.span] = built_in
-        return found or (built_in if fits or own is None else own)
+        return found or (built_in if fits else self._innermost(name.text, scope) or built_in)
 
     def _stage(self, name: nodes.Identifier, scope: _Scope) -> Definition | None:
         """The definition of a name where a stage is expected."""
@@ -564,20 +575,25 @@ def _parameter(block: nodes.Block, parameter: nodes.BlockParameter) -> Definitio
     return Definition("parameter", name.text, block.name.text, name.span, scope, parameter, of_types(parameter.types))
 
 
-def _places(callee: Definition) -> Mapping[str, Place] | None:
-    """The places of the arguments of a callee, by name, in order; None if they aren't known."""
+def _place_of(argument: nodes.Argument, number: int, callee: Definition) -> Place:
+    """The place of the argument with this number in a call, as far as it is known."""
+    keyword = argument.keyword.text if argument.keyword else ""
     match callee:
-        case Definition(kind="block", node=nodes.Block(parameters=parameters)):
-            return {one.name.text: place_of_types(one.types) for one in parameters}
+        case Definition(kind="function"):
+            return OPERAND
+        case Definition(kind="block", node=nodes.Block(parameters=parameters) as block):
+            found = block.parameter(keyword) if keyword else next(iter(parameters[number : number + 1]), None)
+            return place_of_types(found.types) if found else ANYWHERE
         case Definition(kind="layer", name=name):
-            return places_of_arguments(LAYERS[name])
+            places = places_of_arguments(LAYERS[name])
         case Definition(kind="initialiser", name=name):
-            return places_of_arguments(INITIALIZERS[name])
+            places = places_of_arguments(INITIALIZERS[name])
         case Definition(kind="choice", name=name, owner=setting):
             registry = SETTINGS[setting].registry if setting in SETTINGS else None
-            return places_of_arguments(registry[name]) if registry is not None and name in registry else None
+            places = places_of_arguments(registry[name]) if registry is not None and name in registry else {}
         case _:
-            return None
+            return ANYWHERE
+    return places.get(keyword, ANYWHERE) if keyword else next(islice(places.values(), number, None), ANYWHERE)
 
 
 def _argument(callee: Definition, name: str) -> Definition:

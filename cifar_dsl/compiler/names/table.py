@@ -95,6 +95,11 @@ class Definition:
         return self.span is not None and self.span.source.is_library
 
     @property
+    def is_of_spec(self) -> bool:
+        """Whether it is a param or block of a spec."""
+        return self.kind in {"param", "block"} and not self.is_of_library
+
+    @property
     def noun(self) -> str:
         """Its kind in messages: a `let` is a tensor or a value."""
         if self.kind != "let":
@@ -151,8 +156,16 @@ class Names:
         return found
 
     def mentions_of(self, definition: Definition) -> list[Mention]:
-        """All mentions of one thing, including its definitions."""
-        return self._by_key.get(definition.key, [])
+        """All mentions of one thing, including its definitions.
+
+        In a text that sees a param or block of the spec, that is another thing than a built-in name, which mentions may
+        mean that pass over it.
+        """
+        found = self._by_key.get(definition.key, [])
+        own = [one for one in found if one.definition.is_of_spec]
+        if not own or len(own) == len(found):
+            return found
+        return own if definition.is_of_spec else [one for one in found if not one.definition.is_of_spec]
 
     def uses_of(self, definition: Definition) -> list[Mention]:
         """All mentions of one thing, without its definitions."""

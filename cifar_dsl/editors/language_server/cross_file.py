@@ -34,8 +34,9 @@ def definition_site(documents: Documents, path: Path, definition: Definition) ->
         return None
     if definition.is_local:
         return path, definition.span
-    file, _ = documents.global_definitions(path)[definition.owner or definition.name]
-    return file, definition.span
+    name = definition.owner or definition.name
+    visible = library_definitions() if definition.is_of_library else documents.global_definitions(path)
+    return visible[name][0], definition.span
 
 
 def references(documents: Documents, path: Path, definition: Definition) -> list[tuple[Path, Mention]]:
@@ -52,7 +53,8 @@ def files_sharing(documents: Documents, path: Path, definition: Definition) -> l
     all files without a block of that name; for an undefined name, only `path`.
     """
     name = definition.owner or definition.name
-    known = documents.global_definitions(path).get(name)
+    visible = library_definitions() if definition.is_of_library else documents.global_definitions(path)
+    known = visible.get(name)
     if known is None:
         return [path]
     defining_file, global_definition = known

@@ -189,12 +189,16 @@ class Documents:
         cached = self._cache(path)
         resolved = cached.resolved
         if resolved is None or any(old is not new for old, new in zip_longest(resolved.trees, trees)):
-            inherited = {
-                name: definition for name, (file, definition) in self.global_definitions(path).items() if file != path
-            }
-            names = resolve_spec(trees[0], inherited, Reporter()) if trees[0] else Names()
+            inherited = self._inherited(path)
+            library = {name: definition for name, (_, definition) in library_definitions().items()}
+            names = resolve_spec(trees[0], inherited, Reporter(), library) if trees[0] else Names()
             resolved = cached.resolved = _Resolved(trees, names)
         return resolved
+
+    def _inherited(self, path: Path) -> dict[str, Definition]:
+        """The params and blocks of the bases of a file."""
+        visible = self.global_definitions(path).items()
+        return {name: one for name, (file, one) in visible if file != path and not one.is_of_library}
 
     def definitions(self, path: Path) -> dict[str, Definition]:
         """The params and blocks that a file defines, by name."""

@@ -9,6 +9,7 @@ from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.builtin_names import BUDGETS, DATA_NAMES, FLOW_NAMES, FUNCTIONS
 from cifar_dsl.compiler.names import Mention
 from cifar_dsl.editors.language_server import vocabulary
+from cifar_dsl.editors.language_server.cross_file import definition_site
 from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.markdown import code, content, plain_text, table
 from cifar_dsl.editors.language_server.stages import Stages
@@ -75,9 +76,11 @@ class _Word:
             case _:
                 yield from self._word(definition.name)
         if definition.kind in {"param", "block"}:
-            file, _ = self.documents.global_definitions(self.path)[definition.name]
-            if file != self.path:
-                yield f"Defined in {_inline_code(self.documents.name(file))}"
+            site = definition_site(self.documents, self.path, definition)
+            if site and site[0] != self.path:
+                yield f"Defined in {_inline_code(self.documents.name(site[0]))}"
+        if hidden := self.documents.names(self.path).hidden.get(self.mention.span):
+            yield f"Hides the {hidden.noun} `{hidden.name}`"
 
     def _setting(self, name: str, section: str) -> Iterator[str]:
         setting = vocabulary.setting(name, section)

@@ -20,6 +20,7 @@ from cifar_dsl.language.syntax import KEYWORDS, nodes
 
 # Kinds of names that no definition hides: what they mean follows from their place.
 _APART = frozenset(["argument", "setting", "choice", "base", "join"])
+_BUILT_IN = frozenset(["layer", "word", "flow", "dataset"])
 
 
 @frozen
@@ -81,6 +82,8 @@ def _renaming(documents: Documents, path: Path, offset: int) -> _Renaming:
         _check_file(documents, file, mentions)
     if definition.kind == "parameter":
         _check_indirect_calls(documents, path, mention)
+    if definition.is_of_spec:
+        _check_bases(documents, definition, {file for file, _ in mentions})
     return _Renaming(documents, path, mention, mentions)
 
 
@@ -92,6 +95,16 @@ def _check_file(documents: Documents, path: Path, mentions: list[tuple[Path, Men
     if any(file == path for file, _ in mentions) and not documents.is_editable(path):
         reason = "ships with cifar_dsl" if is_shipped(path) else "is outside the workspace"
         raise UserError(f"{name} mentions it and {reason}")
+
+
+def _check_bases(documents: Documents, definition: Definition, files: set[Path]) -> None:
+    """Raise UserError if a base mentions a name of the language that the definition hides from it."""
+    name = definition.name
+    for base in {base for file in files for base in documents.bases(file)}:
+        for other in documents.names(base).mentions:
+            if other.definition.name == name and other.definition.kind in _BUILT_IN:
+                line = f"{documents.name(base)}:{other.span.line}"
+                raise UserError(f"{line} mentions the {other.definition.noun} `{name}`, which this definition replaces")
 
 
 def _check_indirect_calls(documents: Documents, path: Path, mention: Mention) -> None:

@@ -52,6 +52,14 @@ def test_words_of_a_text(place: str, expected: list[str], broken: str) -> None:
         assert part in shown
 
 
+def test_what_a_definition_hides() -> None:
+    text = text_of("relu -> bn\nconv(4, 1)", "block relu() { tanh }\nparam bn = 3")
+    assert "Hides the layer `relu`" in asked("re§lu -> bn", text)
+    assert "Hides" not in asked("relu -> b§n", text)
+    assert "block relu" not in asked("relu -> b§n", text)
+    assert "batch" in asked("relu -> b§n", text).lower()
+
+
 @pytest.mark.parametrize("broken", ["", BROKEN])
 @pytest.mark.parametrize(
     ("model", "expected"),

@@ -122,6 +122,17 @@ def test_words_of_the_language_have_references_in_one_file() -> None:
     assert mentioned(text_of("conv(8, 1, pad=sa§me)"), other=other) == [("test", 5, "same")]
 
 
+def test_a_name_with_two_meanings() -> None:
+    text = text_of("conv(weight, 1, frozen=weight)\ndepthwise(depthwise)", "param weight = 3\nparam depthwise = 3")
+    asked = text.replace("(weight", "(wei§ght")
+    assert mentioned(asked) == [("test", 3, "weight"), ("test", 6, "weight")]
+    assert mentioned(text.replace("=weight", "=wei§ght")) == [("test", 6, "weight")]
+    assert defined(text.replace("(depthwise", "(depth§wise")) == ("test", 4, "depthwise")
+    found = defined(text.replace("depthwise(", "depth§wise("))
+    assert found is not None
+    assert (found[0], found[2]) == ("convolution", "depthwise")
+
+
 def test_highlights() -> None:
     found = highlights(*editor(text_of("let y = relu\n§y -> bn\ny -> flatten")))
     assert [(one.range.start.line, one.kind) for one in found] == [

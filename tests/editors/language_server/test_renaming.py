@@ -197,6 +197,17 @@ def test_names_are_free_outside_their_scopes(place: str, new: str, is_free: bool
         assert "already" in refusal(marked, new)
 
 
+def test_definitions_that_hide_names_of_the_language() -> None:
+    text = text_of("conv(weight, 1, frozen=weight) -> relu\ndropout(dropout)", "param wei§ght = 3\nparam dropout = 0.5")
+    found = renamed(text, "wide")["test"]
+    assert "param wide = 3" in found
+    assert "conv(wide, 1, frozen=weight)" in found
+    assert "dropout(p)" in renamed(text.replace("wei§ght", "weight").replace("param d", "param §d"), "p")["test"]
+    base = text_of("conv(8, 1) -> relu -> flatten")
+    derived = 'arch test extends "base.arch"\nblock re§lu() { tanh }\n'
+    assert "base.arch:5 mentions the layer `relu`, which this definition replaces" in refusal(derived, base=base)
+
+
 def test_names_that_other_files_define() -> None:
     derived = (
         'arch derived extends "test.arch"\nparam breadth = 2\nmodel { conv(breadth, 1) -> flatten -> dense(10) }\n'
