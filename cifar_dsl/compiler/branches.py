@@ -14,10 +14,11 @@ from cifar_dsl.language.syntax import nodes
 SEPARATE = "separate the branches with `|`"
 
 
-def is_identity(stage: nodes.Stage) -> bool:
-    """Whether a stage is a bare `identity`."""
+def is_identity(stage: nodes.Stage, definitions: Mapping[Span, Definition]) -> bool:
+    """Whether a stage is the bare layer `identity`."""
     name = _bare_name(stage)
-    return name is not None and name.text == "identity"
+    definition = definitions.get(name.span) if name else None
+    return definition is not None and (definition.kind, definition.name) == ("layer", "identity")
 
 
 def passes_on(stage: nodes.Stage, definitions: Mapping[Span, Definition]) -> bool:

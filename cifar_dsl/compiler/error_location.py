@@ -61,7 +61,7 @@ def own_origin(expression: nodes.Expression, scope: ValueScope) -> Span:
 def origins(expressions: list[nodes.Expression], scope: ValueScope) -> Iterator[Span]:
     """Where the values that the expressions name are written, if elsewhere."""
     for expression in expressions:
-        for name in sorted(nodes.references([expression])):
+        for name in sorted({one.text for one in nodes.inside([expression], nodes.Name)}):
             owner = scope.scope_of(name)
             if owner is not None and name in owner.origins:
                 yield owner.origins[name]

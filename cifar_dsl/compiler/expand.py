@@ -423,7 +423,7 @@ class _Expander:
         fixes, help_text = separation(branches), SEPARATE
         if len(branches) == 1:
             help_text = "write its other branches, or delete the join"
-            if not is_identity(alone):
+            if not is_identity(alone, self._definitions):
                 both = f"identity | {alone.span.text}"
                 fixes, help_text = replacement(alone.span, both), f"write its other branches, such as `{both}`"
         label = Label(alone.span, "a branch of its own" if len(branches) > 1 else "")

@@ -71,7 +71,7 @@ class _Params:
         param = self.params[name]
         value = param.value
         self._active.append(name)
-        for used in sorted(nodes.references([value]) & self.params.keys()):
+        for used in sorted(self._used(value)):
             if used in self._active:
                 cycle = " -> ".join([*self._active[self._active.index(used) :], used])
                 self._give_up(used, "E0210", f"`{used}` depends on itself: {cycle}")
@@ -87,6 +87,12 @@ class _Params:
                 self.found.origins[name] = self.found.origin(value)
             except EvaluationFailed:
                 self.found.values[name] = Unknown()
+
+    def _used(self, value: nodes.Expression) -> set[str]:
+        """The params that a value mentions."""
+        definitions = self.evaluator.names.definitions
+        mentions = (definitions.get(one.span) for one in nodes.inside([value], nodes.Name))
+        return {one.name for one in mentions if one and one.kind == "param"}
 
     def _give_up(self, name: str, code: str, message: str) -> None:
         self.evaluator.reporter.error(code, message, self.params[name].value.span)

@@ -56,6 +56,7 @@ def test_names_of_the_language_can_be_defined(text: str) -> None:
         ("let u = 2\nu(u)", "block u(c) { conv(c, 1) }", "conv(2, 1)"),
         ("let x = 3\nif true { let x = bn\nconv(x, x) -> relu }", "", "bn -> conv(3, 3) -> relu"),
         ("let x = bn\nfor x in [2] { conv(x, 1)\nx = relu }\nx -> tanh", "", "bn -> conv(2, 1) -> relu -> tanh"),
+        ("conv(max, 1)", "param max = max(2, min)\nparam min = 4", "conv(4, 1)"),
         ("conv(width, 1)", "block width() { relu }", "conv(8, 1)"),
         (
             "depthwise -> conv(depthwise, 1)",

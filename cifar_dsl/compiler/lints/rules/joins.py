@@ -33,7 +33,7 @@ def _of_join(join: nodes.Join, definitions: Mapping[Span, Definition]) -> Iterat
         yield Diagnostic("W0208", message, Label(_word(join)), help=(help_text,), fixes=separation(parts))
         return
     for branch in join.branches:
-        alone = next((stage for stage in branch.stages if is_identity(stage)), None)
+        alone = next((stage for stage in branch.stages if is_identity(stage, definitions)), None)
         chains = [stage for stage in branch.stages if isinstance(stage, nodes.Chain)]
         if alone is not None and len(chains) > 1:
             message = "`identity` has no effect beside the other stages of its branch"

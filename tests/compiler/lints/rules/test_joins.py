@@ -140,3 +140,8 @@ def test_tokens_that_are_stacked_on_purpose(join: str) -> None:
 @pytest.mark.parametrize("start", ["conv(8, 1)", "flatten -> dense(8)"])
 def test_slices_of_channels_and_of_features(start: str) -> None:
     assert codes_and_places(text_of(f"{start}\nlet x = identity\nconcat {{ x[4:] | x[:4] }}\n{HEAD}")) == []
+
+
+def test_a_block_named_identity_is_a_stage_like_any_other() -> None:
+    items = "block identity() { tanh }"
+    assert codes_and_places(text_of(f"add {{ identity\nconv(3, 1) | conv(3, 1) }}\n{HEAD}", items)) == []
