@@ -8,10 +8,11 @@ from click.shell_completion import CompletionItem
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.completion_items import spec_items
 from cifar_dsl.cli.output import print_error, print_json, print_result
+from cifar_dsl.cli.spec_paths import meant_by
 from cifar_dsl.compiler import Analysis, ChosenData, analyze, analyze_text
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.resources import shipped_specs
-from cifar_dsl.language.diagnostics import SpecError, nearest
+from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.runs import SPEC, open_run
 from cifar_dsl.views.difference import as_data, as_lines, difference
 
@@ -72,7 +73,6 @@ def _analyzed(name: str, root: Path | None, overrides: tuple[str, ...], data: Ch
     shipped = shipped_specs()
     if name in shipped:
         return analyze(shipped[name], None, overrides, data)
-    siblings = {str(file): file for file in path.parent.glob("*.arch")} if path.parent.is_dir() else {}
-    near = nearest(name, [*siblings, *shipped])
-    advice = f" Did you mean {near}?" if near else ""
+    meant = meant_by(path)
+    advice = f" Did you mean {meant.stem if meant in shipped.values() else meant}?" if meant else ""
     raise click.UsageError(f"There is no file or shipped spec {name}.{advice}")

@@ -94,11 +94,21 @@ def _check_inside(file: Path, folder: Path) -> None:
         )
 
 
+def meant_by(path: Path) -> Path | None:
+    """The spec that is probably meant by the path of none: one in that folder, or for a bare name, a shipped one."""
+    siblings = {file.stem: file for file in path.parent.glob(f"*{SUFFIX}")} if path.parent.is_dir() else {}
+    shipped = shipped_specs() if path.parent == Path() else {}
+    stem = path.name.removesuffix(SUFFIX)
+    for known in (siblings, shipped):
+        if stem in known:
+            return known[stem]
+    if near := nearest(stem, siblings):
+        return siblings[near]
+    near = nearest(stem, shipped)
+    return shipped[near] if near else None
+
+
 def missing(path: Path) -> str:
-    """The message for a file that doesn't exist, with the one that is probably meant: maybe a shipped spec."""
-    siblings = {file.name: file for file in path.parent.glob(f"*{SUFFIX}")} if path.parent.is_dir() else {}
-    whole = path.name + SUFFIX
-    meant = siblings.get(whole) or shipped_specs().get(str(path).removesuffix(SUFFIX))
-    if meant is None and (near := nearest(path.name, siblings) or nearest(whole, siblings)):
-        meant = siblings[near]
+    """The message for a file that doesn't exist, with the spec that is probably meant."""
+    meant = meant_by(path)
     return visible(f"There is no file {path}.{f' Did you mean {meant}?' if meant else ''}")

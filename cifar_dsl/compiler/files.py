@@ -111,11 +111,16 @@ def _too_large(what: str, limit: str, label: Label | None) -> SpecError:
 
 
 def _missing(path: Path, label: Label | None) -> SpecError:
-    candidates = [file.name for file in path.parent.glob("*.arch")] if path.parent.is_dir() else []
-    near = nearest(path.name, candidates)
-    help_text = (f"did you mean `{near}`?",) if near else (f"specs in {path.parent}: {_listed(candidates)}",)
+    stems = [file.stem for file in path.parent.glob("*.arch")] if path.parent.is_dir() else []
+    near = nearest(path.stem, stems)
+    names = [f"{stem}.arch" for stem in stems]
+    help_text = [f"did you mean `{near}.arch`?" if near else f"specs in {path.parent}: {_listed(names)}"]
+    shipped = shipped_specs()
+    meant = path.stem if path.stem in shipped else nearest(path.stem, shipped)
+    if label and not near and meant:
+        help_text.insert(0, f"did you mean the shipped spec `{meant}`? Omit the quotes: `extends {meant}`")
     code = "E0203" if label else "E0105"
-    return SpecError([Diagnostic(code, f"file not found: {path}", label, help=help_text)])
+    return SpecError([Diagnostic(code, f"file not found: {path}", label, help=tuple(help_text))])
 
 
 def _listed(names: list[str]) -> str:

@@ -87,6 +87,8 @@ def test_a_missing_spec_exits_with_2(cli, tiny, tmp_path):
     assert (outcome.code, outcome.out) == (2, "")
     assert "There is no file or shipped spec baselin. Did you mean baseline?" in outcome.err
     assert "Did you mean tiny.arch?" in cli("diff", "tinny.arch", tiny).err
+    assert "Did you mean tiny.arch?" in cli("diff", "tiny", tiny).err
+    assert "Did you mean" not in cli("diff", tiny.with_name("different.arch"), tiny).err
     (tmp_path / "folder").mkdir()
     outcome = cli("diff", tiny, "folder")
     assert (outcome.code, outcome.out) == (2, "")

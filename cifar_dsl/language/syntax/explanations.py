@@ -1,5 +1,6 @@
 """The messages of syntax errors: what is unexpected, what is expected instead, and how to fix it."""
 
+import unicodedata
 from collections.abc import Sequence
 
 from cifar_dsl.foundation.records import frozen
@@ -20,6 +21,7 @@ _ADVICE_FOR = {
     "@": ("comments start with `#`",),
     "→": ("write `->`",),
 }
+_NAMES = "names consist of the letters a to z and A to Z, digits and `_`, and don't start with a digit"
 _PARTNERS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -106,8 +108,15 @@ def character_error(source: Source, offset: int) -> Diagnostic:
         message, help_text = "this string is not closed on its line", ('close it with `"`',)
     else:
         message = f"unexpected character `{character}`"
-        help_text = _ADVICE_FOR.get(character, ("it may be invisible in your editor",) if ord(character) > 127 else ())
+        help_text = _ADVICE_FOR.get(character, () if character.isascii() else (_advice_for(character),))
     return Diagnostic("E0101", message, Label(Span(source, offset, offset + 1)), help=help_text)
+
+
+def _advice_for(character: str) -> str:
+    """What to do about a character outside ASCII."""
+    if character.isalnum() or unicodedata.category(character).startswith("M"):
+        return _NAMES
+    return "delete it" if character.isprintable() else "delete it; it may be invisible in your editor"
 
 
 @frozen
@@ -127,6 +136,9 @@ class Misplaced:
                 return _unclosed(self.source, self.brackets)
             message, label = f"`{token}` is not allowed inside braces", Label(span_of(self.source, token))
             return Diagnostic("E0101", message, label, help=("move it outside all braces",))
+        opening = self.brackets.open[-1] if self.brackets.open else None
+        if str(token) == "->" and opening in {"(", "["} and not _is_closed(self.source, token, str(opening)):
+            return never_closed(self.source, opening)
         expected = _expected(self.accepts)
         if token.type in {END, NEW_LINE}:
             problem, span = "unexpected end of line", _end_of_text_before(self.source, token)
@@ -143,6 +155,8 @@ class Misplaced:
         first_word = line.split(maxsplit=1)[0] if line else ""
         if expected == "`arch` or `library`":
             return ("start the spec with its name: `arch NAME`",)
+        if expected == "a name" and token.type in {"NUMBER", "SIZE"}:
+            return (_NAMES,)
         if first_word == "group" and expected == "a name":
             return ("give the group a name: `group NAME {`",)
         if str(token) in KEYWORDS:
@@ -161,6 +175,8 @@ class Misplaced:
             return ("write `identity` for a branch that passes on its input",) if before in {"{", "|"} else ()
         if str(token) == "|":
             return ("`|` separates the branches of a join, such as `add { identity | relu }`",)
+        if str(token) == "->" and self.brackets.open and self.brackets.open[-1] != "{":
+            return ("define a block of these stages, and pass the block's name as the argument",)
         if str(token) == "->":
             return (f"there is no stage before this `{token}`",)
         if self.brackets.open and token.type in {"NAME", "SIZE", "NUMBER"}:
@@ -173,6 +189,16 @@ class Misplaced:
             return ""
         head = self.source.text[: self.brackets.open[-1].start].rsplit(maxsplit=1)
         return self.source.text[: self.token.start].rstrip()[-1] if head and head[-1] in JOIN_WORDS else ""
+
+
+def _is_closed(source: Source, token: Token, opening: str) -> bool:
+    """Whether the bracket that is open before the token is closed on the token's line."""
+    depth = 0
+    for character in source.text[token.start :].partition("\n")[0]:
+        depth += (character == opening) - (character == _PARTNERS[opening])
+        if depth < 0:
+            return True
+    return False
 
 
 def _is_first_on_its_line(source: Source, token: Token) -> bool:

@@ -165,6 +165,11 @@ _HABITS = (
         r"(?<!\S)(?://|--(?!>)|%%?)(?P<text>[^\n]*)",
         lambda match: f"# {match['text'].strip()}",
     ),
+    _habit(
+        "delete it: an array file is passed on the command line, with `--data npz:PATH`",
+        r"^ data~[^\n{}]*\.npz\b[^\n{}]*",
+        is_safe=False,
+    ),
     _habit("numbers start with a digit", r"(?<![\w.])\.(?=\d)", "0."),
     _habit("numbers end with a digit", r"(?<![\w.])(?P<digits>\d+)\.(?![\w.])", r"\g<digits>"),
     _habit("names have no module prefix", r"\b(?:NAME\.)+(?=NAME)"),

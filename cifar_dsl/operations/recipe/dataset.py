@@ -79,4 +79,4 @@ class Shapes(Dataset):
 class Npz(Dataset):
     """A file of arrays, identified by its content; `--data npz:PATH` on the command line locates it."""
 
-    digest: str = argument(Text(), "first 16 hexadecimal digits of the arrays' SHA-256")
+    digest: str = argument(Text(), "first 16 hexadecimal digits of the arrays' SHA-256; `--data npz:PATH` sets it")

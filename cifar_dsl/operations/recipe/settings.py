@@ -40,7 +40,7 @@ class Setting:
 
 
 _ALL = (
-    Setting("data", "the dataset", registry=DATASETS),
+    Setting("data", "the dataset; an array file is passed with `--data npz:PATH`", registry=DATASETS),
     Setting(
         "validation",
         "number of training images that are held out to choose the best epoch without the test images",
