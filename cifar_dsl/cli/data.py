@@ -1,5 +1,6 @@
 """`cifar-dsl data`: list, download and import datasets."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,7 @@ import click
 
 from cifar_dsl.cli.click_options import with_option
 from cifar_dsl.cli.output import note, print_result, warn
-from cifar_dsl.foundation.text import columns
+from cifar_dsl.foundation.text import columns, small_number
 from cifar_dsl.operations.recipe import DATASETS
 from cifar_dsl.training.options import RunOptions
 
@@ -72,10 +73,17 @@ def _size(_context: click.Context, _parameter: click.Parameter, text: str | None
         return None
     from cifar_dsl.training.datasets.folder import SIDE_LIMIT
 
-    sides = text.split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and 0 < int(side) <= SIDE_LIMIT for side in sides):
+    sides = [small_number(side) or 0 for side in text.split("x")]
+    if len(sides) > 2 or not all(0 < side <= SIDE_LIMIT for side in sides):
         raise click.BadParameter(f"{text} is not SIZE or WIDTHxHEIGHT, of 1 to {SIDE_LIMIT} pixels.")
-    return int(sides[-1]), int(sides[0])
+    return sides[-1], sides[0]
+
+
+def _share(_context: click.Context, _parameter: click.Parameter, share: float | None) -> float | None:
+    """A share other than NaN, which is outside of no range of click."""
+    if share is not None and math.isnan(share):
+        raise click.BadParameter("nan is not in the range 0<x<1.")
+    return share
 
 
 @command.command(name="import")
@@ -96,6 +104,7 @@ def _size(_context: click.Context, _parameter: click.Parameter, text: str | None
 @click.option(
     "--split",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    callback=_share,
     help="Import PATH/<class>/, and use this share of each class as the test images.",
 )
 @click.option("--replace", is_flag=True, help="Replace a stored dataset of the same name that has other images.")

@@ -14,7 +14,7 @@ from cifar_dsl.cli.confirmation import confirm
 from cifar_dsl.cli.main import EXIT_WRONG
 from cifar_dsl.cli.output import counted, loss_text, note, print_json, print_result
 from cifar_dsl.foundation.errors import LockedError, RunError
-from cifar_dsl.foundation.text import columns, duration, in_short
+from cifar_dsl.foundation.text import columns, duration, in_short, small_number
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import Run, RunRecord
 from cifar_dsl.runs.catalogue import FoundRun, Status, entries
@@ -23,6 +23,7 @@ from cifar_dsl.runs.verification import problems
 from cifar_dsl.training.options import RunOptions, TrainOptions
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_MOST_UNITS = 100_000  # of an age; the calendar has no earlier date for more weeks
 
 
 class _ListGroup(click.Group):
@@ -100,10 +101,10 @@ def _age(ctx: click.Context, parameter: click.Parameter, text: str | None) -> ti
     """`12h`, `30d`, `4w`. Raises BadParameter."""
     if text is None:
         return None
-    number, unit = text[:-1], text[-1:]
-    if not (number.isdecimal() and number.isascii() and len(number) < 6 and unit in _UNITS):
+    number, unit = small_number(text[:-1]), text[-1:]
+    if number is None or number >= _MOST_UNITS or unit not in _UNITS:
         raise click.BadParameter(f"{text} is not an age such as 12h, 30d or 4w (hours, days, weeks).", ctx, parameter)
-    return int(number) * _UNITS[unit]
+    return number * _UNITS[unit]
 
 
 @command.command(name="prune")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 _NUMBER = re.compile("([0-9]+)")
+_SMALL = re.compile("[0-9]{1,9}")
 _LONGEST = 2000  # characters of a message
 
 
@@ -65,6 +66,11 @@ def listed(items: Sequence[str], conjunction: str) -> str:
 def alternatives(items: Sequence[str]) -> str:
     """The items as a choice: `a`, `a or b`, `a, b or c`; a long list is shortened."""
     return listed(items, "or")
+
+
+def small_number(text: str) -> int | None:
+    """The number of up to nine ASCII digits; None for any other text, such as digits that Python doesn't convert."""
+    return int(text) if _SMALL.fullmatch(text) else None
 
 
 def natural_order(name: str | PurePath) -> tuple[tuple[tuple[str | int, ...], ...], str]:

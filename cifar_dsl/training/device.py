@@ -12,6 +12,7 @@ import torch
 from cifar_dsl.analysis import available_bytes, usable_cpus
 from cifar_dsl.foundation.errors import DeviceError
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import small_number
 from cifar_dsl.training.precision import type_of, why_slow
 
 _ADVICE = "use `--device auto` to pick the best available device"
@@ -47,13 +48,14 @@ def choose_device(wanted: str) -> Choice:
             raise DeviceError("no MPS device is available (it requires macOS on Apple silicon)", _ADVICE)
         return Choice(torch.device("mps"), "requested")
     kind, colon, number = wanted.partition(":")
-    if kind != "cuda" or (colon and not number.isdecimal()):
+    index = small_number(number) if colon else 0
+    if kind != "cuda" or index is None:
         raise DeviceError(f"{wanted!r} is not a device; use auto, cpu, cuda, cuda:0 or mps", _ADVICE)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if int(number or 0) >= count:
+    if index >= count:
         available = f"torch sees {count} GPUs" if count else "torch sees no CUDA GPU"
         raise DeviceError(f"device {wanted} is not available: {available}", _ADVICE)
-    return Choice(torch.device("cuda", int(number or 0)), "requested")
+    return Choice(torch.device("cuda", index), "requested")
 
 
 def spare_gpus(wanted: str) -> tuple[str, ...]:

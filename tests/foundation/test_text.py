@@ -2,7 +2,7 @@
 
 import pytest
 
-from cifar_dsl.foundation.text import alternatives, columns, duration, in_short
+from cifar_dsl.foundation.text import alternatives, columns, duration, in_short, small_number
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,16 @@ def test_columns_are_aligned_and_lines_end_without_spaces():
 )
 def test_alternatives_are_joined_by_commas_and_an_or(items, text):
     assert alternatives(items) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("007", 7),
+        ("999999999", 999_999_999),
+        *((text, None) for text in ("", "-1", "1_0", "٣", "²", "9" * 5000)),
+    ],
+)
+def test_a_small_number_is_of_a_few_ascii_digits(text, number):
+    assert small_number(text) == number

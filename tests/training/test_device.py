@@ -76,7 +76,9 @@ def test_a_missing_device_is_never_replaced(gpus, wanted, cuda, message):
         choose_device(wanted)
 
 
-@pytest.mark.parametrize("wanted", ["gpu", "cuda:", "cuda:x", "cuda:-1", "CPU", "", "cpu:0", "cuda:1:2"])
+@pytest.mark.parametrize(
+    "wanted", ["gpu", "cuda:", "cuda:x", "cuda:-1", "CPU", "", "cpu:0", "cuda:1:2", "cuda:" + "9" * 5000]
+)
 def test_an_invalid_device_name_is_refused_with_the_valid_ones(gpus, wanted):
     gpus(4)
     with pytest.raises(DeviceError, match=r"is not a device; use auto, cpu, cuda, cuda:0 or mps"):

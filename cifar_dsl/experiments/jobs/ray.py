@@ -12,6 +12,7 @@ from cifar_dsl.experiments.jobs.executor import JobListener
 from cifar_dsl.experiments.jobs.job import Job, load_data
 from cifar_dsl.experiments.jobs.remote import Message, RemoteRuns, RemoteWorker
 from cifar_dsl.foundation.errors import LockedError, UserError
+from cifar_dsl.foundation.text import small_number
 from cifar_dsl.training.events import FinalEvent, Note, TrainingFailed, TrainingStopped
 
 MAX_RETRIES = 3  # of a job that loses its worker
@@ -48,10 +49,11 @@ def connect(address: str | None = None) -> None:
 def check_reachable(address: str) -> None:
     """Raise UserError if nothing accepts connections at host:port; Ray itself would retry for minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdecimal():
+    number = small_number(port)
+    if not colon or number is None:
         return  # such as `auto`
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT_S).close()
+        socket.create_connection((host.strip("[]"), number), timeout=_CONNECT_TIMEOUT_S).close()
     except (OSError, OverflowError) as error:
         raise _no_cluster(address, error) from error
 

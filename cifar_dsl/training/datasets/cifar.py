@@ -252,7 +252,9 @@ def _in_order(rows: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> Spl
     return canonical_order(np.ascontiguousarray(images), labels)
 
 
-def _unpickled(name: str, members: Mapping[str, bytes], key: bytes) -> tuple[npt.NDArray[np.uint8], list[int]]:
+def _unpickled(
+    name: str, members: Mapping[str, bytes], key: bytes
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """The rows (N, 3072) and labels in a member of the Python version. Raises ValueError."""
     if name not in members:
         raise ValueError(f"{name} is missing")
@@ -264,12 +266,15 @@ def _unpickled(name: str, members: Mapping[str, bytes], key: bytes) -> tuple[npt
             raise ValueError(f"{name} doesn't hold `data`, an array of bytes, and `{key.decode()}`, a list")
     if rows.size != len(labels) * CHANNELS * HEIGHT * WIDTH or not all(type(label) is int for label in labels):
         raise ValueError(f"{name} doesn't hold 3072 bytes and one label for each picture")
-    return rows.reshape(len(labels), -1), labels
+    try:
+        numbers = np.array(labels, np.int64)
+    except OverflowError:
+        raise ValueError(f"{name} has a label of more than 64 bits") from None
+    return rows.reshape(len(labels), CHANNELS * HEIGHT * WIDTH), numbers
 
 
-def _joined(parts: list[tuple[npt.NDArray[np.uint8], list[int]]]) -> Split:
-    labels = [label for _, labels in parts for label in labels]
-    return _in_order(np.concatenate([rows for rows, _ in parts]), np.array(labels, np.int64))
+def _joined(parts: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]]) -> Split:
+    return _in_order(np.concatenate([rows for rows, _ in parts]), np.concatenate([labels for _, labels in parts]))
 
 
 def compare_to_published(dataset: Dataset) -> str | None:

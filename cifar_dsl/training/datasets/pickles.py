@@ -2,7 +2,8 @@
 
 A pickle is a program for a small stack machine. `pickletools` decodes its instructions; this executes those that
 build dictionaries, lists, tuples, numbers and texts, and represents whatever another instruction would import or call
-by a `Made`. Any other instruction is an error.
+by a `Made`. Any other instruction is an error. Hostile ones can cost no more than their number and bytes: there is a
+limit for instructions, the keys of a dictionary are texts, and the arguments of a call are a tuple.
 """
 
 import pickletools
@@ -10,6 +11,8 @@ import warnings
 from typing import Any
 
 from attrs import define
+
+_INSTRUCTIONS = 1_000_000  # the largest published member has about 200,000
 
 
 @define
@@ -32,11 +35,13 @@ def read_pickle(content: bytes) -> object:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pickletools decodes texts as Python's, escapes included
-            for opcode, argument, _ in pickletools.genops(content):
+            for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
                 if opcode.name == "STOP":
                     return stack.pop()
+                if count == _INSTRUCTIONS:
+                    raise ValueError(f"a pickle has more than {_INSTRUCTIONS:,} instructions")
                 _execute(opcode.name, argument, stack, memo)
-    except (IndexError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
+    except (IndexError, KeyError, StopIteration, TypeError, AttributeError, RecursionError, MemoryError) as error:
         raise ValueError(f"a pickle is damaged: {type(error).__name__}") from error
     raise ValueError("a pickle has no end")
 
@@ -73,8 +78,11 @@ def _execute(name: str, argument: Any, stack: list[Any], memo: dict[int, Any]) -
         case "GLOBAL":  # would import
             stack.append(Made(argument))
         case "REDUCE":  # would call
-            arguments, callee = stack.pop(), stack.pop()
-            stack.append(Made(callee.name, tuple(arguments)))
+            match stack.pop(), stack.pop():
+                case tuple(arguments), Made(callee):
+                    stack.append(Made(callee, arguments))
+                case _:  # turning other arguments into a tuple would copy them
+                    raise ValueError("a pickle has a call whose arguments are not a tuple")
         case "BUILD":  # would set the state of an object
             state = stack.pop()
             stack[-1].state = state
@@ -89,12 +97,14 @@ def _extend(stack: list[Any], items: list[Any]) -> None:
 
 def _update(stack: list[Any], items: list[Any]) -> None:
     target: dict[Any, Any] = stack[-1]
+    if not all(isinstance(key, str | bytes) for key in items[::2]):  # hashing a deep tuple overflows the C stack
+        raise ValueError("a pickle has a dictionary with a key that is not a text")
     target.update(zip(items[::2], items[1::2], strict=True))
 
 
 def _popped(stack: list[Any]) -> list[Any]:
     """The items after the last mark, which are taken from the stack with it."""
-    start = max(index for index, item in enumerate(stack) if isinstance(item, _Mark))
+    start = next(index for index in reversed(range(len(stack))) if isinstance(stack[index], _Mark))
     items = stack[start + 1 :]
     del stack[start:]
     return items

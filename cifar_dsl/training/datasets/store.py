@@ -5,6 +5,7 @@ import os
 import tokenize
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,13 +20,17 @@ from cifar_dsl.training.datasets.advice import FROM_ONE, object_fault
 from cifar_dsl.training.datasets.dataset import Dataset
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+_LABELS = ("y_train", "y_test")
 _TEXTS = ("classes", "origin", "sha256")
 _ELSEWHERE = "choose another folder with --data-dir or CIFAR_DSL_DATA"
 _TEXT_CHARACTERS = 1000  # in `origin` and `sha256`
 _HEADER_CHARACTERS = 1000  # the header of an array of numbers or text has 118
 _INFLATED_BYTES = 10**9  # any file may inflate to this, and photographs are at most halved by compression
 _INFLATION = 10  # larger arrays may be this many times as large as their file
+_LABEL_BYTES = 8  # of a label in memory, whatever its type in the file
 _CLASSES_LIMIT = 1_000_000  # larger labels are damage; generating a name per class would fill the memory
+_NAMES_BYTES = 40_000_000  # of all names of classes, in UTF-32; a record of a run holds them
+_LAST_CHARACTER = 0x10FFFF
 
 # Errors from reading a damaged archive or array, besides OSError.
 _DAMAGE = (
@@ -124,7 +129,7 @@ def load_npz(path: Path, *, name: str = "npz") -> Dataset:
         raise DataError(f"cannot read {path}", "give the path of a readable .npz file", reason=str(error)) from error
     except _DAMAGE as error:
         raise _damaged(path, str(error)) from error
-    y_train, y_test = (_as_labels(arrays[key]) for key in ("y_train", "y_test"))
+    y_train, y_test = (_as_labels(arrays[key]) for key in _LABELS)
     dataset = Dataset(
         name=name,
         x_train=arrays["x_train"],
@@ -179,7 +184,7 @@ def _check_size(path: Path, size: int, members: dict[str, zipfile.ZipInfo]) -> N
 
     zipfile reads no more of a member than its declared size.
     """
-    inflated = sum(info.file_size for info in members.values())
+    inflated = sum(info.file_size * (_LABEL_BYTES if key in _LABELS else 1) for key, info in members.items())
     if inflated > max(_INFLATED_BYTES, _INFLATION * size):
         raise DataError(
             f"the arrays of {path} inflate from {in_short(size, 'B')} to {in_short(inflated, 'B')}",
@@ -202,7 +207,15 @@ def _read(path: Path, archive: zipfile.ZipFile, key: str, info: zipfile.ZipInfo)
         )
         if member.read(1):  # reads to the end, where the checksum is compared
             raise ValueError(f"{key} is longer than its shape requires")
+        if dtype.kind == "U" and _characters(array).max(initial=0) > _LAST_CHARACTER:
+            raise ValueError(f"{key} holds what is no text")
         return array
+
+
+def _characters(texts: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
+    """The code points of an array of texts, zeros included: (size * length,)."""
+    native = np.ascontiguousarray(texts, texts.dtype.newbyteorder("="))
+    return native.reshape(-1).view(np.uint32)
 
 
 def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -215,6 +228,8 @@ def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
         raise ValueError("the header of an array is not one that numpy writes") from error
     if min(shape, default=0) < 0:
         raise ValueError("a header has a negative extent")
+    if dtype.itemsize == 0:  # any number of such items takes no byte of the file
+        raise ValueError("the items of an array take no bytes")
     return shape, dtype
 
 
@@ -227,7 +242,7 @@ def _text(array: npt.NDArray[Any] | None) -> str:
 
 def _as_labels(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     # Other types stay unchanged: `Dataset` reports them.
-    return labels.astype(np.int64) if np.issubdtype(labels.dtype, np.integer) else labels
+    return labels.astype(np.int64) if labels.dtype.kind in "iu" else labels
 
 
 def _names(path: Path, classes: npt.NDArray[Any]) -> tuple[str, ...]:
@@ -237,9 +252,15 @@ def _names(path: Path, classes: npt.NDArray[Any]) -> tuple[str, ...]:
             "store the names as numpy.array([...]), or omit the array",
             reason="it must hold the name of each class, in the order of the labels",
         )
+    if len(classes) > _CLASSES_LIMIT or classes.nbytes > _NAMES_BYTES:
+        raise DataError(
+            f"classes of {path} is {len(classes):,} names of up to {classes.dtype.itemsize // 4:,} characters",
+            "shorten the names, or omit the array",
+            reason=f"at most {_CLASSES_LIMIT:,} classes are allowed, with {in_short(_NAMES_BYTES, 'B')} of names",
+        )
     names = tuple(classes.tolist())
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(names).most_common(1)[0][0]
         raise DataError(
             f"classes of {path} contains {twice!r} twice",
             "give each class a name of its own",

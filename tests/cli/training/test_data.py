@@ -84,11 +84,18 @@ def test_stretching_is_reported_and_cropping_offered(cli, tree):
     assert (outcome.code, outcome.err.splitlines()[-1]) == (2, "Error: --crop requires --resize.")
 
 
-@pytest.mark.parametrize("size", ["0", "x", "8x", "8x8x8", "-1", "513", "8.5", "²"])
+@pytest.mark.parametrize("size", ["0", "x", "8x", "8x8x8", "-1", "513", "8.5", "²", "٣", "9" * 5000])
 def test_a_wrong_size_is_refused(cli, tree, size):
     outcome = cli("data", "import", tree, "--to", "own.npz", f"--resize={size}")
     assert outcome.code == 2
     assert "WIDTHxHEIGHT" in outcome.err
+
+
+@pytest.mark.parametrize("share", ["nan", "0", "1", "inf", "-0.5"])
+def test_a_wrong_share_is_refused(cli, tree, share):
+    outcome = cli("data", "import", tree / "train", "--to", "own.npz", f"--split={share}")
+    assert outcome.code == 2
+    assert "is not in the range 0<x<1" in outcome.err
 
 
 @pytest.mark.parametrize("options", [("--grey",), ("--resize", "8")])

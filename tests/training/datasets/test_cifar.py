@@ -9,7 +9,17 @@ from pathlib import Path
 import attrs
 import numpy as np
 import pytest
-from helpers.archives import PER_MEMBER, file, members, pack, picture, published, python_members, stand_in
+from helpers.archives import (
+    PER_MEMBER,
+    file,
+    members,
+    pack,
+    picture,
+    published,
+    python2_batch,
+    python_members,
+    stand_in,
+)
 
 from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.training.datasets import Dataset, cifar, data_directory, load_dataset
@@ -274,11 +284,15 @@ def test_another_file_under_the_name_of_the_python_version_is_never_opened(pickl
     assert "MD5" in caught.value.reason
 
 
+BATCH = python2_batch(np.zeros((1, 3072), np.uint8), [1])
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
         ("data_batch_2", b"\x80\x02}."),
         ("data_batch_2", b"\x80\x02cos\nsystem\nU\x04true\x85R."),
+        ("data_batch_2", BATCH.replace(b"](K\x01e", b"](\x8a\x09" + b"\x7f" * 9 + b"e")),  # a label of 72 bits
         ("test_batch", b""),
         ("data_batch_3", None),
     ],

@@ -83,7 +83,7 @@ def test_arrays_that_inflate_to_a_multiple_of_the_file_are_refused_unread(path, 
     write(path, head + bytes(3_000_000))
     assert path.stat().st_size < 10_000
     monkeypatch.setattr(store, "_read", lambda *_: pytest.fail("an array was read"))
-    with pytest.raises(DataError, match=r"inflate from .* kB to 3 MB") as caught:
+    with pytest.raises(DataError, match=r"inflate from .* kB to 3.01 MB") as caught:
         load_npz(path)
     assert "numpy.savez" in caught.value.help[0]
 
@@ -147,3 +147,66 @@ def test_arrays_that_changed_after_they_were_written_are_damage(path):
     del arrays["sha256"]
     np.savez(path, **arrays)
     assert load_npz(path).x_train[0, 0, 0, 0] == 1
+
+
+def test_labels_count_as_they_are_in_memory(path, monkeypatch):
+    """A label of one byte in the file becomes a number of 64 bits."""
+    monkeypatch.setattr(store, "_INFLATED_BYTES", 2_000_000)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {**_OTHERS, "x_train": _OTHERS["x_test"], "y_train": np.zeros(300_000, np.int8)}.items():
+            archive.writestr(f"{name}.npy", npy(content))
+    monkeypatch.setattr(store, "_read", lambda *_: pytest.fail("an array was read"))
+    with pytest.raises(DataError, match=r"inflate from .* kB to 2.41 MB"):
+        load_npz(path)
+
+
+PICTURES = npy(np.zeros((40, 8, 8, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("classes", "reason"),
+    [
+        (described((10**12,), "<U0"), "take no bytes"),
+        (described((2,), "<U1") + b"\xff\xff\xff\xffa\0\0\0", "no text"),
+        (described((2,), ">U1") + b"\0\x11\0\0\0\0\0a", "no text"),
+    ],
+)
+def test_hostile_names_are_damage(path, classes, reason):
+    write(path, PICTURES, ("classes.npy", classes))
+    with pytest.raises(DataError, match="is damaged") as caught:
+        load_npz(path)
+    assert reason in caught.value.reason
+
+
+def test_empty_items_are_damage_in_any_array(path):
+    write(path, described((10**12,), "|V0"))
+    with pytest.raises(DataError, match="is damaged"):
+        load_npz(path)
+
+
+@pytest.mark.parametrize(("limit", "value"), [("_CLASSES_LIMIT", 3), ("_NAMES_BYTES", 60)])
+def test_names_are_bounded(path, monkeypatch, limit, value):
+    """Before a text is made of each; a record that holds them stays readable."""
+    monkeypatch.setattr(store, limit, value)
+    write(path, PICTURES, ("classes.npy", npy(np.array(["one", "two", "three"]))))
+    assert load_npz(path).classes == ("one", "two", "three")
+    write(path, PICTURES, ("classes.npy", npy(np.array(["one", "two", "three", "four"]))))
+    with pytest.raises(DataError, match="is 4 names of up to 5 characters") as caught:
+        load_npz(path)
+    assert caught.value.help == ("shorten the names, or omit the array",)
+
+
+def test_one_of_many_names_that_is_there_twice_is_found(path):
+    names = [*map(str, range(100_000)), "99999"]
+    write(path, PICTURES, ("classes.npy", npy(np.array(names))))
+    with pytest.raises(DataError, match="contains '99999' twice"):
+        load_npz(path)
+
+
+def test_labels_are_no_durations(path):
+    write(path, PICTURES)
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **arrays | {"y_train": arrays["y_train"].astype("m8[s]")})
+    with pytest.raises(DataError, match=r"y_train .* is timedelta64.*, not integers"):
+        load_npz(path)

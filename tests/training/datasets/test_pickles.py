@@ -23,7 +23,7 @@ VALUES = [
     (1, -2, 3),
     (1, 2, 3, 70_000),
     [1, [2, 3], "text"],
-    {"a": 1, "b": [2], (1, 2): None},
+    {"a": 1, "b": [2], "c": (1, 2)},
     {"one": 1},
     [7],
     list(range(5000)),
@@ -94,6 +94,44 @@ def test_nothing_is_called(tmp_path, monkeypatch):
 def test_anything_else_is_an_error(content):
     with pytest.raises(ValueError, match=r".+"):
         read_pickle(content)
+
+
+def test_instructions_are_bounded(monkeypatch):
+    monkeypatch.setattr(pickles, "_INSTRUCTIONS", 6)
+    assert read_pickle(b"\x80\x02](NNe.") == [None, None]
+    with pytest.raises(ValueError, match="more than 6 instructions"):
+        read_pickle(b"\x80\x02](NNNe.")
+
+
+DEEP = b"\x85" * 100
+SHARED = b"".join(b"q" + bytes((i,)) + b"h" + bytes((i,)) + b"\x86" for i in range(60))  # 2^60 items to hash
+
+
+@pytest.mark.parametrize("key", [b"K\x01", b")", b")" + DEEP, b")" + SHARED, b"cos\nsystem\n", b"]"])
+def test_only_texts_are_keys(key):
+    """Hashing deep tuples overflows the C stack, hashing shared ones takes forever, and numbers can collide."""
+    for update in (b"}" + key + b"Ns", b"}(" + key + b"Nu"):
+        with pytest.raises(ValueError, match="key that is not a text"):
+            read_pickle(b"\x80\x02" + update + b".")
+
+
+def test_calls_copy_no_text():
+    text = b"T" + (1000).to_bytes(4, "little") + bytes(1000)
+    with pytest.raises(ValueError, match="arguments are not a tuple"):
+        read_pickle(b"\x80\x02cos\nsystem\n" + text + b"R.")
+
+
+class Walked(list):
+    """A stack that fails when it is walked from its first item."""
+
+    def __iter__(self):
+        pytest.fail("the whole stack was searched for a mark")
+
+
+def test_a_mark_is_searched_from_the_top():
+    stack = Walked(["deep", pickles._Mark(), 1, 2])
+    assert pickles._popped(stack) == [1, 2]
+    assert stack[:] == ["deep"]
 
 
 def test_random_damage_is_a_value_error_or_another_value():
