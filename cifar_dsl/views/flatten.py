@@ -1,17 +1,23 @@
 """The expanded spec as text: one spec without blocks, loops, conditions or params.
 
 Its graph equals that of the original, except for the names of stages: the stages of a block are printed in the model,
-after a comment with the call.
+after a comment with the call. Patterns that select parameters by their paths are rewritten for the new names.
 """
 
+import re
+from collections.abc import Iterable, Mapping
 from itertools import chain, count
 
-from attrs import define, field
+from attrs import define, evolve, field
 
+from cifar_dsl.compiler import analyze_text
+from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.text import columns
 from cifar_dsl.ir import Declaration, Graph, Group, Node, Recipe, Scope
 from cifar_dsl.operations.layers import LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
+from cifar_dsl.operations.recipe.groups import KINDS, matching
 
 _INDENT = "    "
 _EMPTY = "repeat 1 {}"  # stages that compute nothing; `identity` would be a layer more
@@ -46,18 +52,67 @@ def _choice_text(setting: Setting, value: object) -> str:
 
 
 def expanded(graph: Graph, recipe: Recipe | None, name: str) -> str:
-    """The text of the expanded spec."""
+    """The text of the expanded spec.
+
+    Raises UserError if a group would need too many patterns to select the same parameters under their new names.
+    """
     lines = [f"arch {name}", "", f"input {graph.input}", "", "model {"]
     lines += [_INDENT + line for line in _Printer(graph).model()]
     lines.append("}")
     if recipe is not None:
+        groups = _renamed(recipe.groups, graph, "\n".join(lines))
         own = [[name, _setting_text(setting, getattr(recipe, name))] for name, setting in SETTINGS.items()]
         lines += ["", "train {", *columns(own, indent=_INDENT)]
-        for group in recipe.groups:
+        for group in groups:
             rows = list(group_values(group).items())
             lines += [f"{_INDENT}group {group.name} {{", *columns(rows, indent=2 * _INDENT), f"{_INDENT}}}"]
         lines.append("}")
     return "\n".join(lines) + "\n"
+
+
+def _renamed(groups: Iterable[Group], graph: Graph, network: str) -> list[Group]:
+    """The groups with patterns for the paths of the expanded network. Raises UserError."""
+    if all(word in KINDS for group in groups for word in group.select):
+        return list(groups)
+    again = analyze_text(network).graph  # has the same layers, in the same order
+    new = {
+        f"{old.path}.{parameter.name}": f"{node.path}.{parameter.name}"
+        for old, node in zip(graph.nodes, again.nodes, strict=True)
+        for parameter in old.parameters
+        if parameter.is_trained
+    }
+    return [evolve(group, select=_reselected(group, new)) for group in groups]
+
+
+def _reselected(group: Group, new: Mapping[str, str]) -> tuple[str, ...]:
+    """The selection of a group, given the new path of each parameter by its path. Raises UserError."""
+    most = limits.current().selected
+    paths = [*new.values()]
+    words: list[str] = []
+    for word in group.select:
+        wanted = set() if word in KINDS else {new[path] for path in matching(word, new)}
+        if matching(word, paths) == wanted:  # no path is a word of KINDS
+            words.append(word)
+            continue
+        left = [path for path in paths if path in wanted]
+        while left and len(words) <= most:
+            words.append(_widest(left[0], wanted, paths))
+            found = matching(words[-1], left)
+            left = [path for path in left if path not in found]
+    if len(words) > most:
+        raise UserError(
+            f"group `{group.name}` selects parameters by path, and their new paths need more than {most} patterns",
+            "print the spec with --resolved, which keeps the names of stages",
+        )
+    return tuple(words)
+
+
+def _widest(path: str, wanted: set[str], paths: list[str]) -> str:
+    """A pattern that matches this path, and of all paths only wanted ones."""
+    layer, _, parameter = path.rpartition(".")
+    any_number = re.sub("[0-9]+", "*", layer)
+    candidates = (f"{any_number}.*", f"{layer}.*", f"{any_number}.{parameter}")
+    return next((one for one in candidates if wanted.issuperset(matching(one, paths))), path)
 
 
 @define

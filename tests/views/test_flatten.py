@@ -6,7 +6,9 @@ from helpers.specs import SHIPPED, text_of
 from hypothesis import given, settings
 
 from cifar_dsl.compiler import Analysis, analyze, analyze_text
+from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.ir import Graph
+from cifar_dsl.operations.recipe.groups import assign
 from cifar_dsl.views.flatten import expanded
 
 STAGES = [
@@ -76,3 +78,47 @@ def test_blocks_are_named_in_comments() -> None:
         "    # unit2: unit(8, act=tanh)\n    conv(8, 3, pad=1)\n    bn\n    tanh\n"
         "}\n"
     )
+
+
+GROUPED = """
+block deep(c) { conv(c, 3, pad=1) -> bn -> relu -> conv(c, 1) }
+model {
+    deep(4) as first
+    add { deep(4) | deep(4) as last }
+    conv(4, 1)
+    flatten
+    dense(10)
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("select", "again"),
+    [
+        ('"first.*"', '["conv.*", "bn.*", "conv2.*"]'),
+        ('"*deep*"', '["add.branch1.conv.*", "add.branch1.bn.*", "add.branch1.conv2.*"]'),
+        ('"conv.*"', '["conv3.*"]'),
+        ('[norm, "dense.weight"]', '[norm, "dense.weight"]'),
+        ('["*.bias", "*.last.conv.*"]', '["*.bias", "add.branch2.conv.*"]'),
+    ],
+)
+def test_groups_select_the_same_parameters_under_their_new_names(select: str, again: str) -> None:
+    recipe = f"data cifar10\nepochs 1\nbatch 8\noptimizer sgd(lr=0.1)\ngroup some {{ select {select} }}"
+    analysis = analyze_text(f"arch grouped\ninput 3x32x32\n{GROUPED}train {{\n{recipe}\n}}\n")
+    text = expanded(analysis.graph, analysis.recipe, "again")
+    other = analyze_text(text)
+    before, after = (list(assign(one.graph, one.require_recipe()).values()) for one in (analysis, other))
+    assert after == before
+    assert f"select     {again}" in text
+
+
+def test_a_group_that_needs_too_many_patterns_is_an_error() -> None:
+    stages = "".join(f"one(4) as {'x' if i % 3 else 'y'}{i}\n" for i in range(200))
+    recipe = 'data cifar10\nepochs 1\nbatch 8\noptimizer sgd(lr=0.1)\ngroup some { select "y*.weight" }'
+    analysis = analyze_text(
+        f"arch many\ninput 3x32x32\nblock one(c) {{ conv(c, 1) }}\n"
+        f"model {{\n{stages}flatten\ndense(10)\n}}\ntrain {{\n{recipe}\n}}\n"
+    )
+    with pytest.raises(UserError, match="need more than 64 patterns") as caught:
+        expanded(analysis.graph, analysis.recipe, "again")
+    assert "--resolved" in caught.value.help[0]

@@ -20,6 +20,12 @@ def matches(select: Iterable[str], path: str, kind: str, is_norm: bool) -> bool:
     return any(word in own if word in KINDS else _pattern(word).match(path) for word in select)
 
 
+def matching(pattern: str, paths: Iterable[str]) -> set[str]:
+    """The paths that a pattern matches."""
+    found = _pattern(pattern).match
+    return {path for path in paths if found(path)}
+
+
 @lru_cache(maxsize=8192)  # more than the patterns of a recipe, which are all tried for every parameter
 def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(translate(text))
