@@ -1,11 +1,16 @@
 """Checks that the Pygments lexer and the parser's lexer find the same tokens."""
 
+from functools import cache
+
 from pygments.token import Comment, Error, Keyword, Name, Number, Operator, Punctuation, String, Whitespace
 
 from cifar_dsl.language.highlighting import ArchLexer
 from cifar_dsl.language.syntax import KEYWORDS
 from cifar_dsl.language.syntax.newlines import NEW_LINE
 from cifar_dsl.language.syntax.tables import build
+
+
+_parser = cache(build)
 
 
 def kind_of(token) -> str:
@@ -36,7 +41,7 @@ def coloured(text: str) -> list[tuple[int, str, str]]:
 
 def read(text: str) -> list[tuple[int, str, str]]:
     """The same, from the parser's lexer."""
-    found = build().lex(text, dont_ignore=True)
+    found = _parser().lex(text, dont_ignore=True)
     kept = [token for token in found if token.type not in {"SPACE", NEW_LINE}]
     return [(token.start_pos, kind_in_language(token.type, str(token)), str(token)) for token in kept]
 
