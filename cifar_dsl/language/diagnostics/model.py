@@ -124,9 +124,11 @@ def nearest(name: str, known: Iterable[str], aliases: Iterable[tuple[str, str]] 
     A name in other capitals, or with other underscores, comes first; then a name that a few typing errors turn into
     `name`: one for every three characters; then the only name that starts with `name`, or that `name` starts with, up
     to an underscore; then the only one that `name` abbreviates, or one of whose `aliases` (pairs of an alias and a
-    known name) it abbreviates; `dense` comes before `dense_layer`.
+    known name) it abbreviates; `dense` comes before `dense_layer`. Names of more than 100 letters resemble none.
     """
-    candidates = sorted(set(known) - {name})
+    if len(name) > _LONGEST:
+        return None
+    candidates = sorted(one for one in set(known) - {name} if len(one) <= _LONGEST)
     folded = _folded(name)
     if same := [candidate for candidate in candidates if _folded(candidate) == folded]:
         return same[0]
@@ -144,6 +146,7 @@ def nearest(name: str, known: Iterable[str], aliases: Iterable[tuple[str, str]] 
 
 
 _SHORTEST = 3  # letters of an abbreviation
+_LONGEST = 100  # letters of a name; comparing two takes as many steps as the product of their lengths
 
 
 def _is_short_for(name: str, known: str) -> bool:
@@ -155,10 +158,11 @@ def _is_short_for(name: str, known: str) -> bool:
 
 
 def _is_begun_by(short: str, parts: Sequence[str]) -> bool:
-    first, *rest = parts
-    if not rest:
-        return bool(short) and first.startswith(short)
-    return any(_is_begun_by(short[i:], rest) for i in range(1, len(short)) if first.startswith(short[:i]))
+    """Whether `short` consists of beginnings of all parts, at least a letter of each."""
+    ends = {0}  # of the beginnings so far
+    for part in parts:
+        ends = {end + i for end in ends for i in range(1, len(part) + 1) if short.startswith(part[:i], end)}
+    return len(short) in ends
 
 
 def _folded(name: str) -> str:
