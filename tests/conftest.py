@@ -20,7 +20,6 @@ NEEDS_TORCH = (
     "experiments",
     "golden",
     "test_api.py",
-    "test_bench.py",
     "training",
     "zoo",
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-BENCH = Path(__file__).parents[1] / "bench"
+BENCH = Path(__file__).parents[2] / "bench"
 SHARED = {"all", "loops", "measure", "sides"}
 SEPARATE = {"fuzz", "record_accuracies", "zoo_equality"}  # bench/all.py explains why
 SCRIPTS = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in SHARED)
