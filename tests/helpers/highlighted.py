@@ -9,7 +9,6 @@ from cifar_dsl.language.syntax import KEYWORDS
 from cifar_dsl.language.syntax.newlines import NEW_LINE
 from cifar_dsl.language.syntax.tables import build
 
-
 _parser = cache(build)
 
 
