@@ -7,6 +7,7 @@ from attrs import evolve
 
 from cifar_dsl.compiler.values import Bound
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import MOST_LISTED
 from cifar_dsl.ir import ArgumentInfo, Declaration, Kind, Size, Symbol, Value, arguments_of
 from cifar_dsl.language.diagnostics import Advice, Edit, Fix, nearest
 from cifar_dsl.language.source import Span
@@ -114,7 +115,8 @@ def _rewritten(span: Span, edits: Sequence[Edit]) -> str:
             text += span.source.text[end : edit.span.start] + edit.replacement
             end = edit.span.end
     text += span.source.text[end : span.end]
-    return re.sub(r"\( | (?=\))", lambda match: match[0].strip(), " ".join(re.sub(r"#[^\n]*", "", text).split()))
+    text = re.sub(r'("[^"\n]*")|#[^\n]*|\s+', lambda match: match[1] or " ", text)
+    return re.sub(r"(?<=\() +| +(?=[ )])", "", text)
 
 
 def _edits(changes: Sequence[Change], call: Call) -> Iterator[Edit]:
@@ -334,6 +336,8 @@ def foreign_changes(written: str, call: Call, target: type[Declaration]) -> list
 
     `written` is the name in the text, which stands for `target` and `call.callee`.
     """
+    if len(call.arguments) > MOST_LISTED:
+        return []
     infos = {info.name: info for info in arguments_of(target)}
     foreign = {
         given.span: change

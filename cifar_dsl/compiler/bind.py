@@ -258,12 +258,12 @@ class Binder:
         for position, argument in enumerate(kept):
             has_keyword = has_keyword or argument.keyword is not None
             if argument.keyword is None and (position >= len(names) or has_keyword):
-                change = self._without_input(call, scope, flow)
+                change = self._without_input(call, scope, flow) if len(wrong) < MOST_LISTED else None
                 wrong.append(_misplaced(argument, names, call, change, is_late=position < len(names)))
                 continue
             name = argument.keyword.text if argument.keyword else names[position]
             if name in given:
-                change = self._without_input(call, scope, flow)
+                change = self._without_input(call, scope, flow) if len(wrong) < MOST_LISTED else None
                 wrong.append(_repeated(argument, given[name], name, call, change))
             given[name] = argument
         return call, given
@@ -275,7 +275,7 @@ class Binder:
         keyword = argument.keyword
         assert keyword is not None
         self.reporter.work.charge(_STEPS_OF_A_SEARCH)
-        change = argument_translation.unknown(argument, names, call.text)
+        change = argument_translation.unknown(argument, names, call.text) if len(wrong) < MOST_LISTED else None
         arguments = shortened([f"`{name}`" for name in names])
         wrong.append(
             _Wrong(

@@ -40,6 +40,14 @@ def test_the_safe_part_of_a_call_is_fixed_alone() -> None:
     assert fixed(error.label.span.source, [error]) == text_of('conv(8, kernel=3, activation="relu", pad=1)')
 
 
+def test_help_shows_a_call_on_one_line_without_comments() -> None:
+    (error,) = errors_of(text_of("conv( 8, # width\n  kernel_size=3,\n  padding=1 )"))
+    assert error.help == ("write `conv(8, kernel=3, pad=1)`",)
+    text = text_of("flatten -> dense(10)") + TRAIN.replace("data cifar10", 'data npz("a #1.npz", device=1, verbose=2)')
+    (error,) = (one for one in errors_of(text) if one.code == "E0301")
+    assert error.help == ('write `npz("a #1.npz")`',)
+
+
 def test_an_argument_that_is_written_elsewhere_is_not_cut_out() -> None:
     text = recipe("optimizer sgd(0.1)", "optimizer.beta1 0.9")
     (error,) = errors_of(text)

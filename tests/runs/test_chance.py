@@ -1,5 +1,7 @@
 """Trainings that learned nothing are told from those that learned little."""
 
+import math
+
 import numpy as np
 import pytest
 from helpers.runs import write
@@ -45,6 +47,13 @@ def test_the_mean_and_variance_are_those_of_all_permutations():
         exact = np.mean([(random.permutation(changed) == labels).sum() >= observed for _ in range(4000)])
         # 4,000 permutations have a standard error of at most 0.008, and the normal approximation is as far off.
         assert chance_p(predictions(labels, changed, 4)) == pytest.approx(exact, abs=0.04)
+
+
+def test_few_images_have_the_exact_variance_of_a_permutation():
+    # Of 4 images with 2 classes, 0, 2 or 4 are right with the probabilities 1/6, 4/6 and 1/6: a variance of 1/12.
+    labels = np.array([0, 0, 1, 1])
+    expected = 0.5 * math.erfc((1 - 0.5 - 1 / 8) / math.sqrt(2 / 12))
+    assert chance_p(predictions(labels, labels, 2)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("shares", [None, [0.91, *[0.01] * 9]])
