@@ -8,6 +8,7 @@ import pytest
 
 from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.training.datasets import Dataset
+from cifar_dsl.training.datasets.advice import picture_fault
 from cifar_dsl.training.datasets.store import load_npz
 
 RANDOM = np.random.default_rng(0)
@@ -161,3 +162,19 @@ def test_what_is_probably_not_intended_is_noted():
     assert notes(y_test=np.zeros(6, np.int64)) == (
         "2 of 3 classes have no test images (8 in the other split), so the accuracy leaves them out: bee, cat",
     )
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_fine"),
+    [((6, 8, 8, 3), True), ((0, 8, 8, 3), True), ((6, 0, 8, 3), False), ((6, 8, 8, 0), False), ((0, 0), False)],
+)
+def test_pictures_have_at_least_one_pixel(shape, is_fine):
+    fault = picture_fault("x_train", np.zeros(shape, np.uint8))
+    assert (fault is None) == is_fine
+    assert is_fine or fault.help == "store pictures of at least one pixel and one channel"
+
+
+def test_a_list_of_bytes_has_the_wrong_axes():
+    fault = picture_fault("x_train", np.zeros(6, np.uint8))
+    assert fault.problem == "is uint8 (6), not (N, H, W, C)"
+    assert fault.help != "store pictures of at least one pixel and one channel"
