@@ -68,7 +68,8 @@ def examine_installation(runs: Path, data_dir: Path | None = None) -> list[Findi
     missing: list[Finding] = []
     if data := _data_folder(data_dir, missing):
         folders["data"] = data
-    folders["temporary files"] = Path(tempfile.gettempdir())
+    if temporary := _temporary_folder(missing):
+        folders["temporary files"] = temporary
     return [
         *_versions(),
         *_language(),
@@ -88,6 +89,16 @@ def _data_folder(data_dir: Path | None, findings: list[Finding]) -> Path | None:
         return data_directory(data_dir)
     except UserError as error:
         findings.append(Finding("folders", "data", error.message, is_broken=True, help="; ".join(error.help)))
+        return None
+
+
+def _temporary_folder(findings: list[Finding]) -> Path | None:
+    """The folder for temporary files; a finding if there is none."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        name, text = "temporary files", "none of the usual folders is writable, and training needs one"
+        findings.append(Finding("folders", name, text, is_broken=True, help=_REMEDIES[name]))
         return None
 
 

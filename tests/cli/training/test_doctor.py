@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from collections import namedtuple
 from importlib import metadata
 from pathlib import Path
@@ -63,6 +64,16 @@ def test_a_folder_that_takes_no_files_is_broken(cli, tmp_path):
     found = findings(cli("doctor", "--json", "--runs", tmp_path / "file" / "runs"))
     assert found["folders", "runs"]["is_broken"]
     assert "is not writable" in found["folders", "runs"]["text"]
+
+
+def test_without_a_folder_for_temporary_files_it_says_so(cli, monkeypatch):
+    """As in a container that is read-only."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/none"])
+    outcome = cli("doctor")
+    assert outcome.code == 1
+    assert "temporary files  BROKEN: none of the usual folders is writable" in outcome.out
+    assert "  = help: choose another folder with TMPDIR\n" in outcome.out
 
 
 def test_a_disk_that_is_almost_full_is_broken(cli, monkeypatch):
