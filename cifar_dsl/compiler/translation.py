@@ -11,8 +11,10 @@ from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import KEYWORDS, nodes
 from cifar_dsl.operations import foreign_names
 from cifar_dsl.operations.foreign_names import Equivalent, ForeignNames, folded
-from cifar_dsl.operations.layers import LAYERS
+from cifar_dsl.operations.layers import JOINS, LAYERS
 from cifar_dsl.operations.registry import Registry
+
+_JOINS = {name: Equivalent(f"{name} {{ {{branches}} }}") for name in JOINS}
 
 
 def intended(name: str, span: Span, known: Iterable[str], foreign: ForeignNames | None = None) -> Advice | None:
@@ -101,7 +103,7 @@ def _is_layer(node: nodes.Expression) -> bool:
 
 def whole_stage(name: nodes.Identifier, call: nodes.CallExpression | None) -> Advice | None:
     """The advice for an unknown stage that something else than a name replaces."""
-    equivalent = foreign_names.LAYERS.get(name.text)
+    equivalent = _JOINS.get(name.text) or foreign_names.LAYERS.get(name.text)
     if equivalent is None or not equivalent.text or equivalent.is_name:
         return None
     arguments = call.arguments if call else ()

@@ -2,7 +2,7 @@
 
 import pytest
 from helpers.free_names import BLOCK, VALUES, operations
-from helpers.specs import errors_of, graph_of, paths_of, text_of, write_specs
+from helpers.specs import errors_of, graph_of, parse, paths_of, text_of, write_specs
 
 from cifar_dsl.compiler import analyze, analyze_text
 from cifar_dsl.compiler.module_names import MODULE_ATTRIBUTES, module_name
@@ -18,7 +18,22 @@ from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 from cifar_dsl.views.flatten import expanded
 
 # Names of each kind; tests/compiler/slow has all.
-NAMES = ("gelu", "max", "height", "classes", "normal", "same", "adam", "epochs", "depthwise", "training", "int", "_x")
+NAMES = (
+    "gelu",
+    "max",
+    "height",
+    "classes",
+    "normal",
+    "same",
+    "adam",
+    "epochs",
+    "depthwise",
+    "training",
+    "int",
+    "_x",
+    "add",
+    "mul",
+)
 
 
 @pytest.mark.parametrize("text", [VALUES, BLOCK], ids=["values", "block"])
@@ -68,6 +83,28 @@ def test_names_of_the_language_can_be_defined(text: str) -> None:
 )
 def test_a_name_passes_over_what_can_not_stand_in_its_place(model: str, items: str, expected: str) -> None:
     assert " -> ".join(node.operation.brief() for node in graph_of(model, items).nodes) == expected
+
+
+def test_the_names_of_joins_are_free_where_they_start_no_join() -> None:
+    items = "param mul = 2\nblock concat(add: block, mul: int = mul) { if mul == 2 { add } else { bn } }"
+    model = "let add = concat(tanh)\nrepeat mul { add { add | concat(add=elu) } }\nadd -> concat(relu, mul=3) as mul"
+    names = [node.operation.brief() for node in graph_of(model, items).nodes]
+    assert names == ["tanh", "elu", "add", "elu", "add", "bn"]
+    text = text_of(model, items)
+    assert print_spec(parse(print_spec(parse(text)))) == print_spec(parse(text))
+
+
+@pytest.mark.parametrize(
+    ("model", "help_text"),
+    [
+        ("add -> relu", "write `add { ... | ... }`"),
+        ("mul(relu, bn)", "write `mul { relu | bn }`"),
+        ("concat([relu, bn])", "write `concat { relu | bn }`"),
+    ],
+)
+def test_a_join_without_braces(model: str, help_text: str) -> None:
+    (error,) = errors_of(text_of(model))
+    assert (error.code, error.help) == ("E0201", (help_text,))
 
 
 def test_words_in_lists_and_settings_pass_over_blocks() -> None:

@@ -101,17 +101,17 @@ class Builder:
     def input(self, span: Span, children: Children) -> nodes.Input:
         return nodes.Input(children[0], span)
 
-    # param: "param" NAME "=" expr
+    # param: "param" word "=" expr
     def param(self, span: Span, children: Children) -> nodes.Param:
         return nodes.Param(self._identifier(children[0]), children[1], span)
 
-    # block: "block" NAME "(" [parameter ("," parameter)* ","?] ")" body
+    # block: "block" word "(" [parameter ("," parameter)* ","?] ")" body
     def block(self, span: Span, children: Children) -> nodes.Block:
         name, *parameters, body = children
         given = tuple(parameter for parameter in parameters if parameter is not None)
         return nodes.Block(self._identifier(name), given, body, span)
 
-    # parameter: NAME [":" type] ["=" expr]
+    # parameter: word [":" type] ["=" expr]
     def parameter(self, span: Span, children: Children) -> nodes.BlockParameter:
         name, types, default = children
         return nodes.BlockParameter(self._identifier(name), types or (), default, span)
@@ -142,7 +142,7 @@ class Builder:
     def setting(self, span: Span, children: Children) -> nodes.Setting:
         return nodes.Setting(children[0], children[1], span)
 
-    # target: NAME ("." NAME)*
+    # target: word ("." word)*
     def target(self, _span: Span, children: Tokens) -> tuple[nodes.Identifier, ...]:
         return tuple(map(self._identifier, children))
 
@@ -158,11 +158,11 @@ class Builder:
     def branch(self, span: Span, children: Children) -> nodes.Body:
         return nodes.Body(tuple(children), span)
 
-    # let: "let" NAME "=" chain
+    # let: "let" word "=" chain
     def let(self, span: Span, children: Children) -> nodes.Let:
         return nodes.Let(self._identifier(children[0]), children[1], span)
 
-    # assignment: NAME "=" chain
+    # assignment: word "=" chain
     def assignment(self, span: Span, children: Children) -> nodes.Assignment:
         return nodes.Assignment(self._identifier(children[0]), children[1], span)
 
@@ -170,7 +170,7 @@ class Builder:
     def chain(self, span: Span, children: Children) -> nodes.Chain:
         return nodes.Chain(tuple(children), span)
 
-    # element: _stage_kind ["as" NAME] [":" shape]
+    # element: _stage_kind ["as" word] [":" shape]
     def element(self, span: Span, children: Children) -> nodes.Element:
         kind, label, claim = children
         return nodes.Element(kind, None if label is None else self._identifier(label), claim, span)
@@ -252,13 +252,13 @@ class Builder:
         value, *indices = children
         return nodes.Index(value, tuple(indices), span)
 
-    # call: NAME "(" [_arguments] ")"
+    # call: word "(" [_arguments] ")"
     def call(self, span: Span, children: Children) -> nodes.CallExpression:
         callee, *arguments = children
         given = tuple(argument for argument in arguments if argument is not None)
         return nodes.CallExpression(self._identifier(callee), given, span)
 
-    # argument: [NAME "="] expr
+    # argument: [word "="] expr
     def argument(self, span: Span, children: Children) -> nodes.Argument:
         keyword, value = children
         return nodes.Argument(None if keyword is None else self._identifier(keyword), value, span)
@@ -272,7 +272,7 @@ class Builder:
     def tuple(self, span: Span, children: Children) -> nodes.Sequence:
         return nodes.Sequence((*children,), is_tuple=True, span=span)
 
-    # name: NAME
+    # name: word
     def name(self, span: Span, children: Tokens) -> nodes.Name:
         return nodes.Name(str(children[0]), span)
 

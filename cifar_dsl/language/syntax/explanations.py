@@ -220,6 +220,8 @@ def end_token(source: Source) -> Token:
 def _expected(accepts: set[str]) -> str:
     """The accepted terminals in words, or "" if there are too many to be helpful."""
     literals = {name: text for text, name in terminals().texts.items()}
+    if "NAME" in accepts:
+        accepts = {name for name in accepts if literals.get(name) not in JOIN_WORDS}  # which are names, too
     words = [TERMINALS.get(name) or f"`{_plain(literals.get(name, name))}`" for name in sorted(accepts)]
     if len(words) > 8:
         return ""

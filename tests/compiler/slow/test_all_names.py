@@ -7,12 +7,19 @@ from cifar_dsl.compiler.library import library_index
 from cifar_dsl.compiler.module_names import MODULE_ATTRIBUTES
 from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.compiler.values import SYMBOLS
-from cifar_dsl.language.syntax import KEYWORDS
+from cifar_dsl.language.syntax import JOIN_WORDS, KEYWORDS
 from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 
 VALUE_NAMES = {*FUNCTIONS, *FLOW_NAMES, *DATA_NAMES, *BUDGETS, *INITIALIZERS, *SYMBOLS, *TYPES}
-NAMES = {*VALUE_NAMES, *LAYERS, *library_index(), *MODULE_ATTRIBUTES, *SETTINGS, *GROUP_SETTINGS} - KEYWORDS
+NAMES = {
+    *VALUE_NAMES,
+    *LAYERS,
+    *library_index(),
+    *MODULE_ATTRIBUTES,
+    *SETTINGS,
+    *GROUP_SETTINGS,
+} - KEYWORDS | JOIN_WORDS
 # Names that the texts themselves mention as those of the language.
 OWN = {"conv", "tanh", "elu", "scale", "flatten", "sigmoid", "identity"}
 
