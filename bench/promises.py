@@ -142,15 +142,22 @@ def _formatter(share: float) -> str:
     return f"{count:,} generated specs: same fingerprint, second pass changes nothing"
 
 
-def _killed_comparison(share: float) -> str:
-    from helpers.comparisons import killed_comparison
+def _killed(command: str, kills: int) -> Callable[[float], str]:
+    """The promise that a killed command, rerun, produces the same table."""
 
-    with tempfile.TemporaryDirectory() as folder:
-        trial = killed_comparison(Path(folder), max(1, round(5 * share)), seed=0)
-    measured = f"{trial.kills} SIGKILLs of all processes of a comparison, {trial.midway} while it trained"
-    if trial.found != trial.expected:
-        raise BrokenError(f"{measured}: different table or weights")
-    return f"{measured}: the same table, and the same weights"
+    def measure(share: float) -> str:
+        from helpers.comparisons import killed_comparison
+
+        with tempfile.TemporaryDirectory() as folder:
+            trial = killed_comparison(Path(folder), max(1, round(kills * share)), seed=0, command=command)
+        measured = (
+            f"{trial.kills} SIGKILLs of a `{command}`, its worker or all its processes, {trial.midway} in training"
+        )
+        if trial.found != trial.expected or trial.retrained:
+            raise BrokenError(f"{measured}: different table or weights, or {trial.retrained} runs trained twice")
+        return f"{measured}: the same table and weights, no complete run trained twice"
+
+    return measure
 
 
 def _cluster(_share: float) -> str:
@@ -214,12 +221,17 @@ PROMISES: dict[str, Callable[[float], str]] = {
     "extends": _tests("tests/promises/test_extends_stays_inside.py"),
     "inert": _tests("tests/promises/test_inert_output.py"),
     "data": _tests("tests/training/datasets"),
+    "changing": _tests("tests/cli/training/test_changing_data.py"),
+    "clock": _tests("tests/cli/training/test_clock.py", "tests/training/test_energy.py"),
+    "readonly": _tests("tests/cli/test_read_only_folders.py", "tests/cli/training/test_read_only_folders.py"),
     "bugs": _tests("tests/cli/test_bugs.py"),
     "checkpoints": _trials(lambda place, share: reliability.damaged_checkpoints(place, _part(1000, share))),
     "weights": _trials(lambda place, share: reliability.damaged_weights(place, _part(1000, share))),
     "kills": _trials(lambda place, share: reliability.kills(place, _part(200, share))),
     "disks": _trials(lambda place, share: reliability.disk_failures(place, every=round(1 / share))),
-    "comparisons": _killed_comparison,
+    "full": _trials(lambda place, share: reliability.full_disks(place, every=round(1 / share))),
+    "comparisons": _killed("compare", 5),
+    "sweeps": _killed("sweep", 20),
     "cluster": _cluster,
     "seeds": _trials(lambda place, share: reliability.repetitions(place, max(2, _part(20, share)))),
     "runs": _tests("tests/runs", "tests/cli/test_runs.py"),

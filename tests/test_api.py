@@ -311,3 +311,12 @@ def test_a_trained_network_is_loaded_again(train):
     weights = load_file(run.weights)
     assert all(torch.equal(tensor, weights[name]) for name, tensor in module.state_dict().items())
     assert not module.training
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_training_computes_gradients_wherever_it_is_called(train, context, tmp_path):
+    expected = train(runs=tmp_path / "expected")
+    with context():
+        run = train()
+        assert not torch.is_grad_enabled()
+    assert run.weights.read_bytes() == expected.weights.read_bytes()

@@ -32,17 +32,18 @@ def command(
     from cifar_dsl.runs import open_run
     from cifar_dsl.training.datasets import load_dataset
     from cifar_dsl.training.device import choose_device, set_threads
+    from cifar_dsl.training.provenance import threads_of
     from cifar_dsl.training.weights import evaluate_run
 
     opened = open_run(run)
     record, result = opened.record(), opened.result()
     if result.accuracy is None:
         raise RunError(f"{opened.path} diverged and has no weights", "train it again with a lower learning rate")
-    choice = choose_device(device)
+    choice, threads = choose_device(device), threads_of(opened, threads)
     path = find_data(opened, data)
     with DownloadProgress(quiet=as_json) as download:
         dataset = load_dataset(record.data.name, path=path, data_dir=data_dir, progress=download)
-    set_threads(RunOptions(threads=threads or record.environment.threads).threads)
+    set_threads(threads)
     evaluation = evaluate_run(opened, dataset, choice)
     loss, accuracy = evaluation.loss, evaluation.accuracy
     if as_json:

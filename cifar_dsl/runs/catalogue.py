@@ -19,6 +19,9 @@ from cifar_dsl.runs.lock import is_locked
 from cifar_dsl.runs.places import FOLDER, RECORD, WEIGHTS, partial_path
 from cifar_dsl.runs.records import Failure, RunRecord, RunResult, damaged
 
+# Times of files that `datetime` can hold, in any time zone; a wrong clock writes others.
+_EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (2, 9999))
+
 
 class Status(StrEnum):
     """The status of a run."""
@@ -83,7 +86,8 @@ class FoundRun:
 
     def changed(self) -> datetime:
         """The time of the last change to one of its files."""
-        return datetime.fromtimestamp(max((status.st_mtime for status in self.files().values()), default=0), UTC)
+        latest = max((status.st_mtime for status in self.files().values()), default=0)
+        return datetime.fromtimestamp(min(max(latest, _EARLIEST), _LATEST), UTC)
 
 
 def entries(folder: Path) -> Iterator[FoundRun]:

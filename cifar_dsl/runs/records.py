@@ -245,6 +245,7 @@ class RunResult:
             time_s=self.time_s,
             images_per_s=self.images_per_s,
             peak_share=self.peak_share,
+            energy_j=self.energy_j,
         )
 
 

@@ -1,5 +1,6 @@
 """Energy meters: NVML for NVIDIA GPUs, RAPL for CPUs on Linux."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -165,5 +166,9 @@ class _Sampled:
                 self._is_lost = True
                 return
             passed_s = now - self._when
-            self._total_j += (value + self._last) / 2 * passed_s if self.is_power else value - self._last
+            used_j = (value + self._last) / 2 * passed_s if self.is_power else value - self._last
+            if not 0 <= used_j < math.inf:  # a driver that restarts sets its counter to 0
+                self._is_lost = True
+                return
+            self._total_j += used_j
             self._last, self._when = value, now

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import torch
 
-from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.foundation.errors import DataError, RunError, UserError
 from cifar_dsl.foundation.version import __version__
-from cifar_dsl.runs import DataRecord, Machine, Run
+from cifar_dsl.runs import RECORD, DataRecord, Machine, Run
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, processor_name
+from cifar_dsl.training.options import RunOptions
 
 
 def this_machine(choice: Choice, engine: str = "eager") -> Machine:
@@ -53,6 +54,21 @@ def data_record(dataset: Dataset) -> DataRecord:
         test_images=len(dataset.y_test),
         path=str(dataset.path) if dataset.path and dataset.name == "npz" else None,
     )
+
+
+def threads_of(run: Run, threads: int | None) -> int:
+    """The CPU threads with which to use a run: `threads`, or else those of its record.
+
+    Raises RunError if its record has a number out of bounds.
+    """
+    if threads is not None:
+        return threads
+    recorded = run.record().environment.threads
+    try:
+        RunOptions(threads=recorded)
+    except UserError as error:
+        raise RunError(f"{run.path / RECORD}: {error.message}", "choose another number with --threads") from None
+    return recorded
 
 
 def check_data(run: Run, dataset: Dataset) -> None:

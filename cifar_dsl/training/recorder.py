@@ -68,7 +68,8 @@ class Recorder:
         place = f"epoch {learner.epoch}"
         if learner.steps_done:
             place += f", step {learner.steps_done + 1}"
-        self._note(f"resuming {record.spec.name} seed {record.seed} at {place}")
+        same = "" if record.spec.name == learner.name else f", in the run of {record.spec.name}, an equivalent spec"
+        self._note(f"resuming {learner.name} seed {record.seed} at {place}{same}")
         if differences := before.differs(here):
             self._note(
                 f"the result may differ in its last digits from an uninterrupted run's: {'; '.join(differences)}"

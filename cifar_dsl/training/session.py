@@ -30,6 +30,8 @@ from cifar_dsl.training.recorder import Recorder
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 
 
+@torch.inference_mode(mode=False)  # the caller may be in a context without gradients
+@torch.enable_grad()
 def train_runs(
     analysis: Analysis,
     spec: SpecIdentity,

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ train {
 }
 # Both train the two specs above.
 COMMANDS = {"compare": ("compare", "."), "sweep": ("sweep", "small.arch", "--set", "train.optimizer.lr=3e-3,1e-4")}
-_VICTIMS = ("group", "parent", "worker")
+_VICTIMS = ("worker", "parent", "group")
 _TIMEOUT_S = 300
 
 
@@ -56,9 +57,9 @@ class Trial:
 
 
 def killed_comparison(folder: Path, kills: int, seed: int, command: str = "compare") -> Trial:
-    """Kill a command of COMMANDS during a training, then at random moments, and let it finish.
+    """Kill a command of COMMANDS in turn during a training and at a random moment, and let it finish.
 
-    A kill hits all its processes, only the parent, or only a worker, in turn.
+    A kill hits only a worker, only the parent, or all processes, in turn.
     """
     _prepare(folder, seed)
     chance = random.Random(seed)
@@ -68,12 +69,13 @@ def killed_comparison(folder: Path, kills: int, seed: int, command: str = "compa
     midway = 0
     complete: dict[Path, bytes] = {}
     for number in range(kills):
+        before = _checkpoints(folder)
         process = _begin(folder, "killed", command)
-        end = time.perf_counter() + (_TIMEOUT_S if number == 0 else chance.uniform(0, duration_s))
-        while process.poll() is None and time.perf_counter() < end:
-            if number == 0 and any(folder.glob("killed/*/*.partial/metrics.jsonl")):
-                break
-            time.sleep(0.01)
+        if number % 2:
+            _wait(process, chance.uniform(0, duration_s))
+        else:
+            _wait(process, _TIMEOUT_S, lambda before=before: _checkpoints(folder) != before)
+            _wait(process, chance.uniform(0, 1))
         if process.poll() is None:
             _kill(process, _VICTIMS[number % len(_VICTIMS)])
         midway += any(folder.glob("killed/*/*.partial"))
@@ -82,6 +84,18 @@ def killed_comparison(folder: Path, kills: int, seed: int, command: str = "compa
     now = _complete(folder / "killed")
     retrained = sum(now.get(path) != content for path, content in complete.items())
     return Trial(kills, midway, retrained, _essence(folder, "whole"), _essence(folder, "killed"))
+
+
+def _wait(process: "subprocess.Popen[bytes]", most_s: float, until: Callable[[], bool] = lambda: False) -> None:
+    """Wait at most so long, while the process runs and until something has happened."""
+    end = time.perf_counter() + most_s
+    while process.poll() is None and time.perf_counter() < end and not until():
+        time.sleep(0.01)
+
+
+def _checkpoints(folder: Path) -> set[Path]:
+    """The checkpoints of the killed command, whose names change with every epoch."""
+    return set(folder.glob("killed/*/*.partial/checkpoints/*"))
 
 
 def _kill(process: "subprocess.Popen[bytes]", victim: str) -> None:
@@ -131,7 +145,8 @@ def _prepare(folder: Path, seed: int) -> None:
 
 def _begin(folder: Path, name: str, command: str = "compare", *more: str) -> "subprocess.Popen[bytes]":
     arguments = [sys.executable, "-m", "cifar_dsl", *COMMANDS[command], "--data", "npz:pictures.npz"]
-    arguments += ["--seeds", "2", "--device", "cpu", "--no-chart", "--no-report"]
+    # Workers whose parent was killed stop after a step, and hold their locks until then.
+    arguments += ["--seeds", "2", "--device", "cpu", "--wait", "--no-chart", "--no-report"]
     arguments += ["--runs", name, "--out", f"{name}-comparison", *(more or ("--jobs", "2"))]
     quiet = subprocess.DEVNULL
     # Its own process group, so that a kill includes the workers.

@@ -57,6 +57,7 @@ WRONG_RESULTS = {
     "parameters is 1.5, not an integer": {"parameters": 1.5},
     "time_s is -1": {"time_s": -1},
     "energy_j is nan": {"energy_j": float("nan")},
+    "energy_j is -1": {"energy_j": -1},
     "weights_digest is 5, not a text": {"weights_digest": 5},
     "best: accuracy is 1.5": {"best": {"epoch": 1, "validation_accuracy": 0.5, "accuracy": 1.5, "weights_digest": ""}},
     "best.epoch is '1', not an integer": {

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -184,3 +185,17 @@ def test_without_a_meter_a_run_has_no_energy(tiny, pictures, tmp_path, monkeypat
     monkeypatch.setattr(session, "start_meter", lambda _: None)
     run = cifar_dsl.train(tiny, data=f"npz:{pictures}", device="cpu", runs=tmp_path / "runs")
     assert run.result().energy_j is None
+
+
+@pytest.mark.parametrize("used_mj", [-1000, float("nan")])
+def test_a_counter_that_a_driver_sets_back_measures_nothing(used_mj):
+    readings = iter([5000, 5000, 5000 + used_mj])
+    nvml = SimpleNamespace(
+        NVMLError=RuntimeError,
+        nvmlDeviceGetTotalEnergyConsumption=lambda _: next(readings, 9000),
+        nvmlDeviceGetComputeRunningProcesses=lambda _: [],
+    )
+    meter = meter_of_gpu(nvml, None)
+    assert meter is not None
+    meter.stop()
+    assert [meter.read_j() for _ in range(3)][-1] is None

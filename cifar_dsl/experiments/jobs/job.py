@@ -47,6 +47,8 @@ class Job:
     @classmethod
     def of_run(cls, run: Run, analysis: Analysis, options: RunOptions) -> "Job":
         """A job that resumes an interrupted run in place. Raises RunError."""
+        from cifar_dsl.training.provenance import threads_of
+
         record, path = run.record(), run.path.absolute()
         root = path.parents[min(1, len(path.parents) - 1)]
         place = run_path(root, record.spec, record.seed)
@@ -61,7 +63,7 @@ class Job:
             data=record.data.name,
             digest=record.data.digest,
             seeds=(record.seed,),
-            options=evolve(options, runs=root, threads=options.threads or record.environment.threads),
+            options=evolve(options, runs=root, threads=threads_of(run, options.threads)),
             data_path=record.data.path,
             analysis=analysis,
         )

@@ -408,6 +408,9 @@ def test_an_interrupted_run_is_resumed_under_the_other_name(train, cli, tiny, ma
     assert outcome.code == 0
     assert the_run(tmp_path).path == place
     assert outcome.out.splitlines()[-1] == f"run: {place.relative_to(tmp_path)}"
+    assert "resuming twin seed 0 at epoch 1, in the run of tiny, an equivalent spec\n" in outcome.err
+    assert the_run(tmp_path).record().spec.name == "tiny"
+    assert cli("runs").out.splitlines()[1].split()[0] == "tiny"
 
 
 def test_a_changed_spec_is_not_resumed(cli, train, tmp_path, monkeypatch):
@@ -457,6 +460,17 @@ def test_a_folder_without_a_run_is_refused(cli):
     outcome = cli("evaluate", "nothing")
     assert (outcome.code, outcome.out) == (1, "")
     assert "error: nothing is not a run" in outcome.err
+
+
+@pytest.mark.parametrize("threads", [0, 99_999])
+def test_a_record_with_an_impossible_number_of_threads_is_named(cli, train, tmp_path, threads):
+    train()
+    run = the_run(tmp_path).path
+    rewrite(run / "run.json", lambda fields: fields["environment"].update(threads=threads))
+    outcome = cli("evaluate", run, "--device", "cpu")
+    assert outcome.code == 1
+    assert f"error: {run}/run.json: threads is {threads}, but must be at " in outcome.err
+    assert cli("evaluate", run, "--device", "cpu", "--threads", 1).code == 0  # as the message says
 
 
 # ---- several seeds, and resuming by the run's name

@@ -24,8 +24,8 @@ def test_a_failing_disk_loses_nothing(place):
 
 
 def test_a_sweep_on_a_full_disk_goes_on_when_there_is_space(place):
-    figure = reliability.full_disks(place, every=17)
-    assert figure.trials > 3
+    figure = reliability.full_disks(place, every=40)
+    assert figure.trials > 2
     assert figure.broken == 0
 
 
