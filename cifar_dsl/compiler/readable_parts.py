@@ -1,11 +1,14 @@
 """Checks the parts of a spec that is never expanded: one with syntax errors, or without an input or a model.
 
 The rule: no error is reported that exists only because of the damage. So an error is dropped if it is on a damaged
-line, or about a word of such a line, which may define or use it; nothing is reported as missing; and nothing is checked
-if the header or a base is damaged, since a base may define any name.
+line, or about a word of such a line, which may define or use it; nothing is reported as missing; no name is unknown if
+a damaged line may define any, and none that another body defines if braces are damaged; no setting is checked if the
+braces around the settings are; and nothing is checked if the header or a base is damaged, since a base may define any
+name.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import takewhile
@@ -27,9 +30,19 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, EvaluationFailed, Reporter, SpecError
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import Recovered, nodes, parse_recovering
+from cifar_dsl.language.syntax.words import KEYWORDS, SETTING_WORDS
 from cifar_dsl.operations.layers import LAYERS
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_NAMES = r"[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*"
+_NAMELESS = re.compile(  # a definition whose name is missing or unreadable
+    rf"\b(?:let|param|block)\b(?!\s+[A-Za-z_])|\bfor\b(?!\s*(?:{_NAMES}|\(\s*{_NAMES}\s*,?\s*\))\s*in\b)"
+    r"|\bblock\b.*[(,]\s*[^A-Za-z_\s)]"
+)
+_LONGEST_LINE = 1000  # characters of a line that is searched for nameless definitions
+_UNKNOWN_NAME = frozenset(["E0201", "E0202"])
+_MISSING_SETTING = "E0405"  # of an override
+_BODY = re.compile(r"[{}]|\b(?:train|group)\b")
 _FLOW = Tensor(0, None)
 
 
@@ -61,10 +74,13 @@ def _with_errors_of(specs: Sequence[nodes.Spec], recovered: Recovered, error: Sp
 
 @frozen
 class _Damage:
-    """The lines that a text's syntax errors affect, and their words."""
+    """The lines that a text's syntax errors affect, their words, and whether any name may be defined there."""
 
     lines: frozenset[int]
     words: frozenset[str]
+    starts: tuple[str, ...]  # words that may be two, with nothing between them, in order
+    ends: tuple[str, ...]  # the same words, reversed, in order
+    is_nameless: bool
 
     @classmethod
     def of(cls, recovered: Recovered) -> "_Damage":
@@ -76,9 +92,28 @@ class _Damage:
             lines.update(_lines_of(label.span))
             if label.span.text in {"(", "["}:
                 lines.update(_deeper_lines(label.span))
-        texts = [label.span.source.line_text(line) for label in labels[:1] for line in lines]
+            if label.span.text == "{":  # never closed: the text may end within a line
+                lines.add(label.span.source.position(len(label.span.source.text.rstrip()))[0])
+        source = labels[0].span.source if labels else None
+        texts = [source.line_text(line) for line in lines] if source else []
         words = {word for text in texts for word in _WORD.findall(text)}
-        return cls(frozenset(lines), frozenset(words))
+        items = recovered.spec.items if recovered.spec else ()
+        defined = nodes.bound_names(items)
+        joined = words.difference(KEYWORDS, LAYERS, SETTING_WORDS)
+        if any("{" in text or "}" in text for text in texts):
+            words |= defined
+        for train in (item for item in items if isinstance(item, nodes.Train)):
+            if source and any(
+                _BODY.search(source.line_text(line)) for line in lines.intersection(_lines_of(train.span))
+            ):
+                lines.update(_lines_of(train.span))
+        return cls(
+            lines=frozenset(lines),
+            words=frozenset(words),
+            starts=tuple(sorted(joined)),
+            ends=tuple(sorted(word[::-1] for word in joined)),
+            is_nameless=any(len(text) > _LONGEST_LINE or _NAMELESS.search(text) for text in texts),
+        )
 
     def touches(self, span: Span) -> bool:
         """Whether a part of the text is damaged. An empty one isn't in the text."""
@@ -88,7 +123,19 @@ class _Damage:
         """Whether an error may exist only because of the damage."""
         labels = [label for label in (error.label, *error.secondary) if label]
         spans = [label.span for label in labels]
-        return any(self.touches(span) or span.text in self.words or not span.text.strip() for span in spans)
+        if error.code == _MISSING_SETTING or (self.is_nameless and error.code in _UNKNOWN_NAME):
+            return True
+        return any(self.touches(span) or self._may_hold(span.text) or not span.text.strip() for span in spans)
+
+    def _may_hold(self, text: str) -> bool:
+        """Whether a damaged line has this word, or had it before it was joined with another one."""
+        return text in self.words or _begins_any(text, self.starts) or _begins_any(text[::-1], self.ends)
+
+
+def _begins_any(text: str, words: tuple[str, ...]) -> bool:
+    """Whether one of the words, which are in order, begins with `text`."""
+    place = bisect_left(words, text)
+    return place < len(words) and words[place].startswith(text)
 
 
 def _lines_of(span: Span) -> range:

@@ -42,12 +42,17 @@ def places(text: str, **bases: str) -> list[tuple[str, str]]:
         ("relu", TRAIN.replace("1e-3", "1e-3, nosuch=1"), ("E0301", "nosuch")),
         ("relu", "train { group g { selct bias } }", ("E0401", "selct")),
         ("relu", "library_block(3)", None),
+        ("cnov(8, 3)", "block unit(c) { conv(c 1) }", ("E0201", "cnov")),  # the damaged definition has its name
+        ("for i in 0..3 0..3 { conv(i, 1) }\nconv(wide, 3)", "", ("E0202", "wide")),
     ],
 )
 def test_readable_parts_are_checked(stages: str, items: str, found: tuple[str, str] | None) -> None:
     errors = places(text_of(f"{DAMAGE}{stages}", items))
     assert errors[0][0] == "E0101"
     assert found is None or found in errors[1:]
+
+
+OVERRIDDEN = TRAIN.replace("adam(1e-3)\n", "sgd(lr=0.1)\n group g {\n select bias\n optimizer.lr 1\n }\n")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +69,17 @@ def test_readable_parts_are_checked(stages: str, items: str, found: tuple[str, s
         ("relu)", TRAIN.replace("optimizer adam(1e-3)", "optimizer adam(1e-3")),  # a setting may be missing
         ("relu)", "train {\n data cifar10\n group g {\n select bias\n batch 8\n}"),  # nothing is known of its settings
         ("relu)", ""),
+        ("let = conv(8, 1)\ny -> relu", ""),  # any name may be defined there
+        ("for (a, *) in [(1, 2)] { conv(a, b) }", ""),
+        ("for in 0..3 { conv(i, 1) }", ""),
+        ("unit(8)\nconv(c, 1)", "block (c) { conv(c, 1) }\nparam = 3"),
+        ("relu", "block unit(c, = 3) { conv(d, 1) }"),
+        ("relu", "block unit(c, stridelet x: int) {\n conv(c, stride)\n}"),  # two words were joined
+        ("unit(8)", "block unitx c: int) {\n conv(c, 1)\n}"),
+        ("for i in 0..3 {\n relu}(tanh)\n conv(i, 1)\n}", ""),  # names of a body that ends too early
+        ("relu", OVERRIDDEN.replace("optimizer sgd", "optimizersgd")),
+        ("relu", TRAIN.replace("}", " biases {\n select bias\n optimizer sgd(lr=0.1)\n }\n}")),  # braces of settings
+        ("relu", "train block {\n conv_block(8)\n dense(3)\n}"),
     ],
 )
 def test_an_error_that_the_damage_may_cause_is_not_reported(stages: str, items: str) -> None:
