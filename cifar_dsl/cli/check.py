@@ -104,7 +104,7 @@ def _fix(
         if text == source.text:
             break
         with writing(item.path, "make the file and its folder writable, or check without --fix"):
-            write_atomically(item.path, encoded(text, item.path))
+            write_atomically(item.path, encoded(text, item.path), follow=True)
         note(f"{item.path}: fixed")
         inspection = inspect(item.path, item.root, overrides, data=data)
     return inspection

@@ -76,7 +76,7 @@ def _read(path: Path) -> Source:
 
 def _write(path: Path, content: bytes) -> None:
     with writing(path, "make the file and its folder writable, or print the changes with --diff"):
-        write_atomically(path, content)
+        write_atomically(path, content, follow=True)
 
 
 def _difference(source: Source, text: str) -> str:

@@ -45,14 +45,14 @@ def write(comparison: "Comparison", specs: "Sequence[Spec]", options: CompareOpt
     prepare(out)
     with _writing_to(out):
         for suffix, text in (("md", as_markdown), ("csv", as_csv), ("json", as_json), ("tex", as_latex)):
-            write_atomically(out / f"comparison.{suffix}", text(comparison).encode())
+            write_atomically(out / f"comparison.{suffix}", text(comparison).encode(), follow=True)
         report = out / "report.html"
         if not options.no_report:
             from cifar_dsl.experiments.comparison.report import render_report
 
             analyses = {spec.fingerprint: spec.analysis for spec in specs}
             pictures = _pictures(comparison, options.data, options.data_dir)
-            write_atomically(report, render_report(comparison, analyses, pictures).encode())
+            write_atomically(report, render_report(comparison, analyses, pictures).encode(), follow=True)
         else:
             report.unlink(missing_ok=True)
         has_chart = not options.no_chart and any(row.mean is not None for row in comparison.rows)
@@ -72,7 +72,7 @@ def _write_chart(comparison: "Comparison | None", out: Path) -> None:
         svg_path.unlink(missing_ok=True)
     else:
         svg = figure(comparison)
-        write_atomically(svg_path, svg.encode())
+        write_atomically(svg_path, svg.encode(), follow=True)
         scale = png_scale(max(figure_size(comparison)))
         try:
             png = svg_to_png(svg, scale) if scale else None
@@ -84,7 +84,7 @@ def _write_chart(comparison: "Comparison | None", out: Path) -> None:
     if png is None:
         png_path.unlink(missing_ok=True)
     else:
-        write_atomically(png_path, png)
+        write_atomically(png_path, png, follow=True)
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def command(
     if picture:
         content = _drawn(analysis, picture.suffix.lower(), depth)
         with writing(picture, "choose another place with --picture"):
-            write_atomically(picture, content)
+            write_atomically(picture, content, follow=True)
         note(f"written to {picture}")
     else:
         print_text(_printed(analysis, *chosen, depth=depth))

@@ -31,19 +31,21 @@ def check_writable(folder: Path) -> Path:
     return existing
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, follow: bool = False) -> None:
     """Replace the content of a file completely or not at all, even if the power fails.
 
-    An existing file keeps its mode. If `path` is a link, its target is written. Raises OSError with a file name.
+    An existing file keeps its mode. If `path` is a link, it is replaced; with `follow`, its target is written. Raises
+    OSError with a file name.
     """
-    given, path = path, path.resolve()
+    given, path = path, path.resolve() if follow else path
     temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # of a process that was killed, or a stranger's link to another file
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if path.exists():
+        if path.exists() and not path.is_symlink():
             shutil.copymode(path, temporary)
         temporary.replace(path)
         sync_folder(path.parent)

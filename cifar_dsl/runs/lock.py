@@ -11,6 +11,7 @@ from pathlib import Path
 from attrs import Factory, define, field
 from filelock import FileLock, Timeout
 
+from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import LockedError, StoppedError
 from cifar_dsl.foundation.reading import read_regular
 from cifar_dsl.runs.places import HOLDER, lock_path, partial_path
@@ -58,7 +59,7 @@ class RunLock:
     def record_holder(self) -> None:
         """Write the holder into the partial run."""
         holder = {"process": os.getpid(), "host": socket.gethostname()}
-        (partial_path(self.place) / HOLDER).write_text(json.dumps(holder) + "\n", encoding="utf-8")
+        write_atomically(partial_path(self.place) / HOLDER, (json.dumps(holder) + "\n").encode())
 
     def release(self) -> None:
         """Release the lock, if this process has it."""

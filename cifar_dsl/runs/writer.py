@@ -164,7 +164,7 @@ class RunWriter:
     def add_epoch(self, metrics: EpochMetrics) -> None:
         """Append the metrics of an epoch."""
         path = self.partial / METRICS
-        with explain_write_errors(path), path.open("ab") as file:
+        with explain_write_errors(path), open(path, "ab", opener=_open_no_link) as file:
             file.write(to_line(metrics))
             file.flush()
             os.fsync(file.fileno())
@@ -201,6 +201,11 @@ class RunWriter:
         self._lock.release()
         if self.training_lock:
             self.training_lock.release()
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    """Open a file, but not the target of a link in a stranger's run."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _updated(old: RunRecord, new: RunRecord) -> RunRecord:

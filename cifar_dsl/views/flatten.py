@@ -4,7 +4,6 @@ Its graph equals that of the original, except for the names of stages: the stage
 after a comment with the call. Patterns that select parameters by their paths are rewritten for the new names.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from itertools import chain, count
 
@@ -110,7 +109,7 @@ def _reselected(group: Group, new: Mapping[str, str]) -> tuple[str, ...]:
 def _widest(path: str, wanted: set[str], paths: list[str]) -> str:
     """A pattern that matches this path, and of all paths only wanted ones."""
     layer, _, parameter = path.rpartition(".")
-    any_number = re.sub("[0-9]+", "*", layer)
+    any_number = ".".join(f"{name.rstrip('0123456789')}*" for name in layer.split("."))
     candidates = (f"{any_number}.*", f"{layer}.*", f"{any_number}.{parameter}")
     return next((one for one in candidates if wanted.issuperset(matching(one, paths))), path)
 

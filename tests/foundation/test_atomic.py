@@ -43,7 +43,32 @@ def test_mode_and_link_stay_as_they_were(tmp_path):
     path.write_bytes(b"old")
     path.chmod(0o640)
     link.symlink_to(path)
-    write_atomically(link, b"new")
+    write_atomically(link, b"new", follow=True)
     assert link.is_symlink()
     assert path.read_bytes() == b"new"
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_link_is_replaced(tmp_path):
+    """A stranger's run may hold links to files that aren't part of it."""
+    outside, link = tmp_path / "outside", tmp_path / "run.json"
+    outside.write_bytes(b"mine")
+    link.symlink_to(outside)
+    write_atomically(link, b"new")
+    assert (outside.read_bytes(), link.read_bytes(), link.is_symlink()) == (b"mine", b"new", False)
+
+
+@pytest.mark.parametrize("follow", [False, True])
+@pytest.mark.parametrize("kind", ["link", "fifo", "file"])
+def test_a_file_in_the_place_of_the_temporary_one_is_not_written(tmp_path, kind, follow):
+    path, planted, outside = tmp_path / "a.arch", tmp_path / "a.arch.tmp", tmp_path / "outside"
+    outside.write_bytes(b"mine")
+    if kind == "link":
+        planted.symlink_to(outside)
+    elif kind == "fifo":
+        os.mkfifo(planted)
+    else:
+        planted.write_bytes(b"left by a crash")
+    write_atomically(path, b"new", follow=follow)
+    assert (outside.read_bytes(), path.read_bytes(), path.is_symlink()) == (b"mine", b"new", False)
+    assert not planted.exists()

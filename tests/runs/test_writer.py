@@ -151,6 +151,30 @@ def test_a_run_resumes_with_the_epochs_of_its_checkpoint(place):
     assert names_below(place) == sorted([SPEC, RECORD, METRICS, RESULT, SUMS])
 
 
+def test_files_outside_a_resumed_run_are_never_written(tmp_path, place):
+    """A stranger's run may hold links instead of its files."""
+    interrupted(place)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name in (SPEC, RECORD, METRICS, "process.json"):
+        inside = partial_path(place) / name
+        (outside / name).write_bytes(inside.read_bytes() if inside.exists() else b"")
+        inside.unlink(missing_ok=True)
+        inside.symlink_to(outside / name)
+    before = {path.name: path.read_bytes() for path in outside.iterdir()}
+    writer = RunWriter(place)
+    try:
+        writer.acquire()
+        assert writer.start(record(), "arch another\n") is True
+        with pytest.raises(RunError, match=r"metrics\.jsonl"):
+            writer.add_epoch(EPOCH)
+        writer.resume(Resumption(1, 0, "now", record().environment), [EPOCH])
+        writer.add_epoch(EPOCH)
+    finally:
+        writer.close()
+    assert {path.name: path.read_bytes() for path in outside.iterdir()} == before
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -95,7 +95,7 @@ model {
 @pytest.mark.parametrize(
     ("select", "again"),
     [
-        ('"first.*"', '["conv.*", "bn.*", "conv2.*"]'),
+        ('"first.*"', '["conv.*", "bn*.*", "conv2.*"]'),
         ('"*deep*"', '["add.branch1.conv.*", "add.branch1.bn.*", "add.branch1.conv2.*"]'),
         ('"conv.*"', '["conv3.*"]'),
         ('[norm, "dense.weight"]', '[norm, "dense.weight"]'),

@@ -80,7 +80,8 @@ def save_npz(dataset: Dataset, path: Path, elsewhere: str = _ELSEWHERE) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("wb") as file:
+            temporary.unlink(missing_ok=True)
+            with temporary.open("xb") as file:
                 np.savez(
                     file,
                     **{name: getattr(dataset, name) for name in _ARRAYS},
