@@ -171,7 +171,7 @@ def test_the_target_of_a_link_is_rewritten(cli, ugly, tmp_path):
 def test_a_disk_that_is_full_leaves_the_file_as_it_was(cli, ugly, make_spec, monkeypatch):
     other = make_spec("zzz", UGLY)
 
-    def fail(path, content):
+    def fail(path, content, **_):
         if path == ugly:
             raise OSError(28, "No space left on device", str(path))
         path.write_bytes(content)
