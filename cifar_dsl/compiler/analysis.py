@@ -21,7 +21,7 @@ from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Recipe, fingerprint
 from cifar_dsl.language.diagnostics import Reporter, SpecError
-from cifar_dsl.language.source import Source
+from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes, parse_spec
 
 
@@ -43,6 +43,11 @@ class Analysis:
     def fingerprint(self) -> str:
         """The hash of graph and recipe; see `cifar_dsl.ir.fingerprint`."""
         return fingerprint(self.graph, self.recipe)
+
+    @cached_property
+    def calls(self) -> dict[Span, nodes.CallExpression]:
+        """The calls in the text of the spec itself, by their spans."""
+        return {call.span: call for call in nodes.inside(self.program.own, nodes.CallExpression)}
 
     def require_recipe(self) -> Recipe:
         """The recipe, for training. Raises RunError if the spec has none."""

@@ -1,6 +1,7 @@
 """Binds the arguments of a call to the declaration that it calls, and checks them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Protocol, TypeVar, cast
 
 from attrs import evolve, field
@@ -10,6 +11,7 @@ from cifar_dsl.compiler.argument_translation import Call, Change, can_apply
 from cifar_dsl.compiler.error_location import ErrorLocator, Location, own_origin
 from cifar_dsl.compiler.types import describe_types, fits
 from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, Unknown, ValueScope, describe, write
+from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import MOST_LISTED, listed, shortened
 from cifar_dsl.ir import ArgumentInfo, Declaration, Shape, Symbol, arguments_of
@@ -255,16 +257,16 @@ class Binder:
         call = evolve(call, arguments=tuple(kept), written=call.arguments)
         given: dict[str, nodes.Argument] = {}
         has_keyword = False
+        without_input = cache(lambda: self._without_input(call, scope, flow))
         for position, argument in enumerate(kept):
             has_keyword = has_keyword or argument.keyword is not None
             if argument.keyword is None and (position >= len(names) or has_keyword):
-                change = self._without_input(call, scope, flow) if len(wrong) < MOST_LISTED else None
-                wrong.append(_misplaced(argument, names, call, change, is_late=position < len(names)))
+                if not _is_counted(wrong):
+                    wrong.append(_misplaced(argument, names, call, without_input(), is_late=position < len(names)))
                 continue
             name = argument.keyword.text if argument.keyword else names[position]
-            if name in given:
-                change = self._without_input(call, scope, flow) if len(wrong) < MOST_LISTED else None
-                wrong.append(_repeated(argument, given[name], name, call, change))
+            if name in given and not _is_counted(wrong):
+                wrong.append(_repeated(argument, given[name], name, call, without_input()))
             given[name] = argument
         return call, given
 
@@ -274,8 +276,10 @@ class Binder:
         """Add an argument with an unknown name to `wrong`; the argument with the name that is meant, or None."""
         keyword = argument.keyword
         assert keyword is not None
-        self.reporter.work.charge(_STEPS_OF_A_SEARCH)
-        change = argument_translation.unknown(argument, names, call.text) if len(wrong) < MOST_LISTED else None
+        if _is_counted(wrong):
+            return None
+        self.reporter.work.charge(_STEPS_OF_A_SEARCH + sum(map(len, names)))
+        change = argument_translation.unknown(argument, names, call.text)
         arguments = shortened([f"`{name}`" for name in names])
         wrong.append(
             _Wrong(
@@ -290,7 +294,8 @@ class Binder:
         return change.renamed() if change else None
 
     def _report(self, wrong: Sequence[_Wrong], call: Invocation) -> None:
-        """Report the wrong arguments of a call: in one error, if a program can change several."""
+        """Report the wrong arguments of a call, as many as are shown: in one error, if a program can change several."""
+        wrong = wrong[: limits.current().diagnostics]
         rest, text = list(wrong), call.text
         if len(wrong) > 1:
             found = [(one, one.find()) for one in wrong]
@@ -386,6 +391,14 @@ class Binder:
             )
         )
         raise EvaluationFailed
+
+
+def _is_counted(wrong: list[_Wrong]) -> bool:
+    """Whether one more wrong argument isn't shown, since errors are limited; then it is only counted."""
+    is_counted = len(wrong) >= limits.current().diagnostics
+    if is_counted:
+        wrong.append(wrong[-1])
+    return is_counted
 
 
 def _misplaced(

@@ -58,6 +58,7 @@ class _Expander:
         self._globals = values
         self._draft = Draft(Shape(given.size.extents), given.span, reporter, self._binder)
         self._depth = 0  # of nested bodies
+        self._reassigned: dict[int, list[nodes.Identifier]] = {}  # by the identity of a loop, condition or join
 
     def run(self) -> Graph | None:
         size = self._draft.input
@@ -176,10 +177,14 @@ class _Expander:
 
     def _forget_reassigned(self, kind: nodes.Expression | nodes.Compound, scope: ValueScope) -> None:
         """After an error, the tensors that a loop or condition reassigns have an unknown shape."""
-        for assignment in nodes.inside([kind], nodes.Assignment):
-            owner = scope.scope_of(assignment.name.text, self._passed.get(assignment.name.span, 0))
-            if owner and isinstance(value := owner.values[assignment.name.text], Tensor):
-                owner.values[assignment.name.text] = Tensor(value.number, None)
+        if not isinstance(kind, nodes.Compound):
+            return
+        if id(kind) not in self._reassigned:  # a loop may get here in every round
+            self._reassigned[id(kind)] = [one.name for one in nodes.inside([kind], nodes.Assignment)]
+        for name in self._reassigned[id(kind)]:
+            owner = scope.scope_of(name.text, self._passed.get(name.span, 0))
+            if owner and isinstance(value := owner.values[name.text], Tensor):
+                owner.values[name.text] = Tensor(value.number, None)
 
     def _element(
         self, element: nodes.Element, scope: ValueScope, flow: Tensor, place: Place, *, is_first: bool

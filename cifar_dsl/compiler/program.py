@@ -116,6 +116,11 @@ def program_of_text(
     return _merge([spec], overrides, reporter, data)
 
 
+def steps_to_merge(specs: Sequence[nodes.Spec]) -> int:
+    """The steps that reading and merging these specs takes."""
+    return _STEPS_OF_A_TREE_NODE * sum(spec.size for spec in specs)
+
+
 def merge_parts(specs: Sequence[nodes.Spec], reporter: Reporter) -> Program:
     """Merge a spec of which only parts may be readable with its bases; an input or model that is missing is empty."""
     own, *bases = specs

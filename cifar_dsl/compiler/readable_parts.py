@@ -21,13 +21,13 @@ from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.names import Definition, Names, resolve_program
 from cifar_dsl.compiler.params import global_values
-from cifar_dsl.compiler.program import Program, merge_parts, with_bases
+from cifar_dsl.compiler.program import Program, merge_parts, steps_to_merge, with_bases
 from cifar_dsl.compiler.recipe import check_settings
 from cifar_dsl.compiler.values import Tensor, Unknown, ValueScope
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import OutOfStepsError
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.language.diagnostics import Diagnostic, EvaluationFailed, Reporter, SpecError
+from cifar_dsl.language.diagnostics import STEPS_AFTER_ERROR, Diagnostic, EvaluationFailed, Reporter, SpecError
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import Recovered, nodes, parse_recovering
 from cifar_dsl.language.syntax.words import KEYWORDS, SETTING_WORDS
@@ -158,6 +158,7 @@ def _errors_of(specs: Sequence[nodes.Spec], damage: _Damage) -> Iterator[Diagnos
     """The errors in the first spec that the damage doesn't explain; the others are its bases."""
     source = specs[0].span.source
     reporter = Reporter(source)
+    reporter.work.most = min(reporter.work.most, steps_to_merge(specs) + STEPS_AFTER_ERROR)
     with suppress(OutOfStepsError):
         _check_parts(specs, reporter, damage)
 

@@ -1,5 +1,7 @@
 """Paths of the grammar, the shipped specs and docs/diagnostics.md, in a checkout or an installed wheel."""
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from cifar_dsl.foundation.text import natural_order
@@ -24,7 +26,8 @@ def specs_directory() -> Path:
     return _root() / "specs"
 
 
-def shipped_specs() -> dict[str, Path]:
+@cache  # it lists folders
+def shipped_specs() -> Mapping[str, Path]:
     """The shipped specs by name, as in `extends baseline`; without the library."""
     folder = specs_directory()
     paths = sorted(folder.rglob("*.arch"), key=natural_order)

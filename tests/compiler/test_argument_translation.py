@@ -5,6 +5,7 @@ from helpers.findings import fixed_text
 from helpers.specs import TRAIN, errors_of, text_of
 
 from cifar_dsl.compiler.lints import fixed
+from cifar_dsl.foundation.limits import DEFAULTS
 
 
 def recipe(*lines: str) -> str:
@@ -72,3 +73,10 @@ def test_a_setting_that_becomes_an_argument_leaves_the_call_whole() -> None:
 )
 def test_arguments_are_deleted_with_their_commas(written: str, expected: str) -> None:
     assert fixed_text(text_of(written), also_unsafe=True) == text_of(expected)
+
+
+def test_of_many_wrong_arguments_as_many_are_shown_as_of_errors() -> None:
+    wrong = "".join(f", wrong{i}=1" for i in range(50))
+    found = errors_of(text_of(f"conv(8, 3{wrong})\nglobal_avgpool\ndense(10)"))
+    assert {one.code for one in found} == {"E0301"}
+    assert len(found) <= DEFAULTS.diagnostics

@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
+from helpers.charged import charged_work
 from helpers.findings import inspected
 from helpers.mistakes import apart, of_meaning, of_syntax, planted
 from helpers.specs import TRAIN, codes_of, errors_of, text_of
@@ -157,3 +158,18 @@ def test_a_syntax_error_causes_no_other_errors() -> None:
         assert {error for error in both if error[0] > "E0102"} <= alone, (path.stem, first, second)
         shown += len(both & alone)
     assert shown >= 5
+
+
+def test_the_values_of_readable_parts_are_limited_in_steps() -> None:
+    lists = "param x = [1, 2, 3, 4, 5, 6, 7, 8] + [1, 2]\nparam y = x + x + x + x\nparam z = y + y + y + y\n"
+    sums = "".join(f"param p{i} = sum(z){' + sum(z)' * 25}\n" for i in range(200))
+    with charged_work() as works:
+        found = inspected(text_of(DAMAGE + "conv(wide, 3)", lists + sums)).diagnostics
+    assert found[0].code == "E0101"
+    assert works[-1].done < 600_000
+
+
+def test_names_are_checked_beside_a_syntax_error_of_a_long_text() -> None:
+    """A tree of many steps leaves as many steps for the names as a small one."""
+    stages = "relu\n" * 4000 + DAMAGE + "conv(wide, 3)"
+    assert places(text_of(stages))[-1] == ("E0202", "wide")

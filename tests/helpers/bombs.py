@@ -168,5 +168,32 @@ def costly(share: float = 1.0) -> dict[str, str]:
         "patterns of groups": _model(f"repeat {n(1_000)} {{ conv(3, 3, pad=1) }}")
         + "train {\ndata cifar10\nepochs 9\nbatch 3\noptimizer sgd(lr=1)\n"
         + _each(n(60), 'group g# {\nselect ["a*a*a*b"' + ', "*a*a*a#"' * 60 + "]\n}\n") + "}\n",
+        "an error at the end": _model("conv(8, 3, pad=1)\nbn\n" * n(2_800) + "conv(8,, 3)\n"),
+        "habits at the end": _model("conv(8, 3, pad=1)\nbn\n" * n(2_800) + "conv(8, 3);\n" * 20),
+        "habits in every line": _model("conv(8, 3);\n" * n(5_000)),
+        "a join of many branches and a comma": _model(f"add {{ a, {'a | ' * n(14_000)}a }}"),
+        "joins that no bracket closes": _model("add [x " * 40 + "\n" + "(relu\n" * n(9_000)),
+        "blocks with half a pair of braces": _model("relu", _each(n(1_600), "block b#() {\nblock c#() }\n")),
+        "names like many params": _model(
+            _each(n(500), "conv(a_param_with_a_long_name_#_of_its_own_mine, 1)\n"),
+            _each(n(600), "param a_param_with_a_long_name_#_of_its_own_here = 1\n"),
+        ),
+        "names like many tensors": _model(
+            _each(n(600), "let a_tensor_with_a_long_name_#_of_its_own_here = relu\n")
+            + _each(n(600), "a_tensor_with_a_long_name_#_of_its_own_mine\n")
+        ),
+        "names like many arguments": _model(
+            f"b({_each(n(600), 'an_argument_with_a_long_name_#_of_its_own_mine=1, ')[:-2]})",
+            f"block b({_each(n(600), 'an_argument_with_a_long_name_#_of_its_own_here, ')[:-2]}) {{ relu }}\n",
+        ),
+        "names that many parts may begin": _model(
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\n" * 20,
+            _each(n(900), f"param {'aaa_' * 12}# = 1\n"),
+        ),
+        "parameters of one name": _model("relu", f"block b({'a, ' * n(18_000)}a) {{ relu }}\n"),
+        "slices of a constant": _model(
+            "relu", f"block b() {{ if [{'1, ' * n(5_000)}1]{'[1:]' * n(9_000)} == [1] {{ }} }}\n"
+        ),
+        "rounds with an error": _model(f"repeat 9999 {{ repeat 9 {{ dense({'[' * 30}1{']' * 30}) }} }}"),
         "unknown settings": _model("relu") + "train {\ndata cifar10\n" + _each(n(5_000), "sett# 1\n") + "}\n",
     }  # fmt: skip

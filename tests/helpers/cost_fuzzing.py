@@ -8,7 +8,7 @@ import random
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from attrs import frozen
@@ -20,9 +20,10 @@ from helpers.mutations import GENTLE, MUTATIONS, TOKEN, lines_of
 from cifar_dsl.compiler.lints import inspect
 from cifar_dsl.foundation import limits
 
-STEPS = 3_000  # of a check while it is fuzzed, beside those of its text
+STEPS = 1_500  # of a check while it is fuzzed, beside those of its text
 STEPS_OF_A_BYTE = 12  # of a text that doesn't parse, and so charges nothing
-_LARGE, _SMALL = 6_000, 400  # bytes
+_DIAGNOSTICS = 3  # shown, of at most 20
+_LARGE, _SMALL = 4_000, 300  # bytes
 _SHARE_OF_LARGE = 0.01
 _COSTLY = [*costly(0.002).values()]
 _POOL = 48
@@ -108,15 +109,20 @@ class CostFuzzer:
     def measured(self, content: bytes) -> Costly:
         """The cost of the check of an input, as an editor or `cifar-dsl check` does it."""
         given = Input(content)
-        path = self._fuzzer.write(given)
-        with limits.raising(steps=STEPS + STEPS_OF_A_BYTE * len(content)), charged_work() as works:
-            found = self._measured(path)
+        path, texts = self._fuzzer.root / "fuzzed.arch", dict[Path, str]()
+        try:
+            texts[path.resolve()] = content.decode()  # much faster than a file
+        except UnicodeDecodeError:
+            path = self._fuzzer.write(given)
+        most = STEPS + STEPS_OF_A_BYTE * len(content)
+        with limits.raising(steps=most, diagnostics=_DIAGNOSTICS), charged_work() as works:
+            found = self._measured(path, texts)
         return Costly(given, found[0], sum(work.done for work in works), found[1], _kind(content))
 
-    def _measured(self, path: Path) -> tuple[float, int]:
+    def _measured(self, path: Path, texts: Mapping[Path, str]) -> tuple[float, int]:
         """The cost of a check and the number of its diagnostics."""
         diagnostics: list[object] = []
-        cost = self._cost_of(lambda: diagnostics.extend(inspect(path, self._fuzzer.root).diagnostics))
+        cost = self._cost_of(lambda: diagnostics.extend(inspect(path, self._fuzzer.root, texts=texts).diagnostics))
         return cost, len(diagnostics)
 
     def _mutant(self) -> bytes:

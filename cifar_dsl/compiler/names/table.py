@@ -155,6 +155,10 @@ class Names:
             found.setdefault(mention.definition.key, []).append(mention)
         return found
 
+    @cached_property
+    def _uses_by_key(self) -> dict[tuple[object, ...], list[Mention]]:
+        return {key: [one for one in found if not one.is_definition] for key, found in self._by_key.items()}
+
     def mentions_of(self, definition: Definition) -> list[Mention]:
         """All mentions of one thing, including its definitions.
 
@@ -169,7 +173,7 @@ class Names:
 
     def uses_of(self, definition: Definition) -> list[Mention]:
         """All mentions of one thing, without its definitions."""
-        return [mention for mention in self.mentions_of(definition) if not mention.is_definition]
+        return self._uses_by_key.get(definition.key, [])
 
     def at(self, offset: int) -> Mention | None:
         """The mention that contains or ends at the offset, in a table of one file."""

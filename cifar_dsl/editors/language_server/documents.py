@@ -17,8 +17,9 @@ from cifar_dsl.compiler.lints.inspection import warnings
 from cifar_dsl.compiler.names import Definition, Names, definitions_of, resolve_spec
 from cifar_dsl.editors.language_server.positions import Positions, plain
 from cifar_dsl.editors.language_server.stages import Stages
-from cifar_dsl.foundation import limits, resources
+from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.resources import shipped_specs, specs_directory
 from cifar_dsl.foundation.spec_files import spec_folders
 from cifar_dsl.language.diagnostics import Diagnostic, Reporter, SpecError
 from cifar_dsl.language.source import Source
@@ -28,12 +29,10 @@ _MAX_SEARCHED_FOLDERS = 2000  # per workspace folder
 _MAX_FIX_ROUNDS = 10  # a fix may enable another
 _UNSAVED = Path(Path(__file__).anchor, "<not saved>")  # the folder of documents without a file
 
-shipped_specs = cache(resources.shipped_specs)  # it lists a folder
-
 
 def is_shipped(path: Path) -> bool:
     """Whether a file, a library file included, ships with the package."""
-    return path.is_relative_to(resources.specs_directory())
+    return path.is_relative_to(specs_directory())
 
 
 @cache
@@ -150,7 +149,7 @@ class Documents:
 
     def name(self, path: Path) -> str:
         """The name of a file in messages: its path in the workspace folder, or its file name."""
-        for folder in (*self.folders, resources.specs_directory()):
+        for folder in (*self.folders, specs_directory()):
             if path.is_relative_to(folder):
                 return path.relative_to(folder).as_posix()
         return path.name

@@ -11,9 +11,10 @@ from pygls.uris import uri_scheme
 from cifar_dsl.compiler.builtin_names import BUDGETS, DATA_NAMES, FLOW_NAMES, FUNCTIONS
 from cifar_dsl.compiler.names import Definition
 from cifar_dsl.editors.language_server import vocabulary
-from cifar_dsl.editors.language_server.documents import Documents, shipped_specs
+from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.markdown import code, content, plain_text
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.resources import shipped_specs
 from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.operations.layers import JOINS
 from cifar_dsl.operations.recipe import Setting

@@ -14,9 +14,10 @@ from cifar_dsl.language.diagnostics.model import (
     replacement,
 )
 from cifar_dsl.language.diagnostics.render import render_full
-from cifar_dsl.language.diagnostics.reporter import Cause, EvaluationFailed, Reporter
+from cifar_dsl.language.diagnostics.reporter import STEPS_AFTER_ERROR, Cause, EvaluationFailed, Reporter
 
 __all__ = [
+    "STEPS_AFTER_ERROR",
     "Advice",
     "Cause",
     "Diagnostic",

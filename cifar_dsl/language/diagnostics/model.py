@@ -1,6 +1,6 @@
 """Diagnostics as data: what is wrong with a spec, where, why, and how to fix it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from attrs import field
 
@@ -132,17 +132,20 @@ def nearest(name: str, known: Iterable[str], aliases: Iterable[tuple[str, str]] 
     folded = _folded(name)
     if same := [candidate for candidate in candidates if _folded(candidate) == folded]:
         return same[0]
-    most = max(len(folded), 3) // 3
-    distances = [(_distance(folded, _folded(candidate), most), candidate) for candidate in candidates]
-    distance, closest = min(distances, default=(most + 1, ""))
-    if distance <= most:
+    most, closest, distance_to = max(len(folded), 3) // 3, None, _distances(folded)
+    for candidate in candidates:
+        other = _folded(candidate)
+        if abs(len(other) - len(folded)) <= most and (distance := distance_to(other)) <= most:
+            most, closest = distance - 1, candidate
+    if closest is not None:
         return closest
     parts = [one for one in candidates if f"{one}_".startswith(f"{name}_") or f"{name}_".startswith(f"{one}_")]
     if len(parts) == 1:
         return parts[0]
     pairs = (*((one, one) for one in candidates), *aliases)
     meant = {one for written, one in pairs if _is_short_for(name, written)}
-    return next((one for one in meant if all(f"{other}_".startswith(f"{one}_") for other in meant)), None)
+    shortest = min(meant, key=len, default="")
+    return shortest or None if all(f"{other}_".startswith(f"{shortest}_") for other in meant) else None
 
 
 _SHORTEST = 3  # letters of an abbreviation
@@ -169,17 +172,32 @@ def _folded(name: str) -> str:
     return name.casefold().replace("_", "")
 
 
-def _distance(one: str, other: str, most: int) -> int:
-    """How many letters must be added, dropped, replaced or swapped to make one name of another; at most `most` + 1."""
-    if abs(len(one) - len(other)) > most:
-        return most + 1
-    before, row = list[int](), list(range(len(other) + 1))
-    for i, letter in enumerate(one, 1):
-        last, before, row = before, row, [i]
-        for j, match in enumerate(other, 1):
-            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (letter != match)))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == match:
-                row[-1] = min(row[-1], last[j - 2] + 1)
-        if min(row) > most:
-            return most + 1
-    return min(row[-1], most + 1)
+def _distances(name: str) -> Callable[[str], int]:
+    """The function that says how many letters must be added, dropped, replaced or swapped to make `name` of another.
+
+    It computes a column of the textbook's table at once, as the bits of an integer: bit i of `higher` says that the
+    distance grows by one from row i to row i + 1, and bit i of `lower` that it shrinks (Hyyrö 2003, with swaps).
+    """
+    if not name:
+        return len
+    places: dict[str, int] = {}
+    for i, letter in enumerate(name):
+        places[letter] = places.get(letter, 0) | 1 << i
+    everywhere, last = (1 << len(name)) - 1, 1 << len(name) >> 1
+
+    def distance_to(other: str) -> int:
+        distance, higher, lower, same, before = len(name), everywhere, 0, 0, 0
+        for letter in other:
+            match = places.get(letter, 0)
+            swapped = (~same & match) << 1 & before
+            same = (((match & higher) + higher) ^ higher) | match | lower | swapped
+            right = lower | everywhere & ~(same | higher)
+            left = same & higher
+            distance += bool(right & last) - bool(left & last)
+            right, left = right << 1 | 1, left << 1
+            higher = (left | ~(same | right)) & everywhere
+            lower = right & same & everywhere
+            before = match
+        return distance
+
+    return distance_to

@@ -12,7 +12,7 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics.model import Advice, Diagnostic, Fix, Label, SpecError
 from cifar_dsl.language.source import Source, Span
 
-_STEPS_AFTER_ERROR = 200_000  # later rounds of a loop mostly repeat the first error
+STEPS_AFTER_ERROR = 200_000  # later rounds of a loop mostly repeat the first error
 _STEPS_OF_AN_ERROR = 10
 
 
@@ -124,7 +124,7 @@ class Reporter:
 
     def _record(self, key: object, recorded: _Recorded) -> None:
         if not self._recorded:
-            self.work.most = min(self.work.most, self.work.done + _STEPS_AFTER_ERROR)
+            self.work.most = min(self.work.most, self.work.done + STEPS_AFTER_ERROR)
         self._recorded.setdefault(key, recorded)
 
     def include(self, diagnostics: Iterable[Diagnostic]) -> None:

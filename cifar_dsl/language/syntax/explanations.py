@@ -1,7 +1,9 @@
 """The messages of syntax errors: what is unexpected, what is expected instead, and how to fix it."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from attrs import define, field
 
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, Label
@@ -23,6 +25,8 @@ _ADVICE_FOR = {
 }
 _NAMES = "names consist of the letters a to z and A to Z, digits and `_`, and don't start with a digit"
 _PARTNERS = {"(": ")", "[": "]", "{": "}"}
+_CLOSING = frozenset(_PARTNERS.values())
+_MOST_EXPECTED = 8  # terminals that a message lists
 
 
 @frozen
@@ -33,16 +37,32 @@ class Brackets:
     pairs: tuple[tuple[Token, Token], ...]
 
     @classmethod
-    def of(cls, tokens: Sequence[Token]) -> "Brackets":
+    def of(cls, tokens: Iterable[Token]) -> "Brackets":
         """The brackets of the first tokens of a text."""
-        waiting: list[Token] = []
-        pairs: list[tuple[Token, Token]] = []
+        read = BracketReader()
         for token in tokens:
-            if token in _PARTNERS:
-                waiting.append(token)
-            elif token in _PARTNERS.values() and waiting:
-                pairs.append((waiting.pop(), token))
-        return cls(tuple(waiting), tuple(pairs))
+            read.next(token)
+        return read.brackets
+
+
+@define
+class BracketReader:
+    """Finds the brackets among tokens that it reads one by one."""
+
+    _open: list[Token] = field(factory=list)
+    _pairs: list[tuple[Token, Token]] = field(factory=list)
+
+    def next(self, token: Token) -> None:
+        """Read the next token."""
+        if token in _PARTNERS:
+            self._open.append(token)
+        elif token in _CLOSING and self._open:
+            self._pairs.append((self._open.pop(), token))
+
+    @property
+    def brackets(self) -> Brackets:
+        """The brackets of the tokens that were read."""
+        return Brackets(tuple(self._open), tuple(self._pairs))
 
 
 def _unclosed(source: Source, brackets: Brackets) -> Diagnostic:
@@ -219,12 +239,12 @@ def end_token(source: Source) -> Token:
 
 def _expected(accepts: set[str]) -> str:
     """The accepted terminals in words, or "" if there are too many to be helpful."""
+    if len(accepts) > _MOST_EXPECTED:
+        return ""
     literals = {name: text for text, name in terminals().texts.items()}
     if "NAME" in accepts:
         accepts = {name for name in accepts if literals.get(name) not in JOIN_WORDS}  # which are names, too
     words = [TERMINALS.get(name) or f"`{_plain(literals.get(name, name))}`" for name in sorted(accepts)]
-    if len(words) > 8:
-        return ""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}" if words else ""
 
 

@@ -5,7 +5,7 @@ parser then reads further, so whoever follows the advice gets past the error.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 
 from attrs import define, evolve, field
@@ -14,15 +14,18 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Advice, Diagnostic, Edit, Fix, Label
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.explanations import Brackets, Misplaced, character_error
-from cifar_dsl.language.syntax.lalr import MisplacedError, Parser
-from cifar_dsl.language.syntax.lexer import UnreadableError, lex
-from cifar_dsl.language.syntax.newlines import OversizeError, UnbalancedError
+from cifar_dsl.language.syntax.lalr import MisplacedError, Parser, Token
+from cifar_dsl.language.syntax.lexer import UnreadableError, raw_tokens
+from cifar_dsl.language.syntax.newlines import NEW_LINE, NewLineFilter, OversizeError, UnbalancedError
 from cifar_dsl.language.syntax.tables import tables
 from cifar_dsl.language.syntax.words import HEADERS
 
 Change = tuple[int, int, str]  # start, end, and the text that replaces it
 _MOST = 20  # rewritings of one text
-_WORK = 400_000  # characters that trials read
+_WORK = 150_000  # characters that are searched for habits, or read after a rewriting
+_WORK_OF_A_SEARCH = 4  # for each character, since all habits are searched
+_STRIDE = 500  # characters between the places from which a rewritten text is read
+_LONGEST_BRACKETS = 2_000  # characters between brackets that a habit replaces
 _FOLLOWING = 2  # habits that follow one at once
 _WIDEST = 1_000  # characters in which habits are searched
 _LONGEST = 60  # characters of a line that help shows whole
@@ -91,13 +94,18 @@ def _braces(text: str, match: re.Match[str]) -> list[Change]:
     return [(*match.span("open"), "{"), (end, end + 1, "}")] if end >= 0 else []
 
 
+_NEXT_TOKEN = re.compile(r"[ \t]*(?:\w+|\S|\n|\Z)")
+_BRACKET = re.compile(r"[()\[\]{}]")
+_SEPARATOR = re.compile(r",|\|\|")
+
+
 def _closing(text: str, start: int) -> int:
-    """Where the bracket at `start` is closed, or -1."""
+    """Where the bracket at `start` is closed, or -1 if that is far away."""
     depth = 0
-    for i in range(start, len(text)):
-        depth += (text[i] in "([{") - (text[i] in ")]}")
+    for bracket in _BRACKET.finditer(text, start, start + _LONGEST_BRACKETS):
+        depth += 1 if bracket[0] in "([{" else -1
         if depth == 0:
-            return i
+            return bracket.start()
     return -1
 
 
@@ -106,7 +114,7 @@ def _join(text: str, match: re.Match[str]) -> list[Change]:
     start = match.start("open")
     end = _closing(text, start)
     inside = text[start + 1 : end]
-    if end < 0 or (match["open"] == "{" and not any(re.match(r",|\|\|", inside[i:]) for i in _separators(inside))):
+    if end < 0 or (match["open"] == "{" and not any(_SEPARATOR.match(inside, i) for i in _separators(inside))):
         return []
     branches = [part.strip() for part in _split(inside)]
     if len(branches) == 1:
@@ -338,26 +346,73 @@ _HABITS = (
 )
 
 
+@frozen
+class _Mark:
+    """A place up to which a text parses: the parser there, the open brackets, and the token that ends there."""
+
+    place: int
+    parser: Parser
+    open: tuple[Token, ...]
+    previous: str | None
+
+
+@frozen
+class _Trial:
+    """A rewritten text: the habit, its changes, the text, and the end of the token after the first change."""
+
+    habit: _Habit
+    changes: list[Change]
+    text: str
+    following: int
+
+
+@frozen
+class _Reading:
+    """The first error of a text, None if there is none, and the marks before it."""
+
+    left: Exception | None
+    marks: list[_Mark]
+
+    def is_past(self, trial: _Trial) -> bool:
+        """Whether the text of a trial was read further than its change."""
+        reached = _place(self.left, trial.text)
+        return reached is None or reached >= trial.following
+
+    def is_next(self, trial: _Trial) -> bool:
+        """Whether the next error is directly behind the change of a trial."""
+        reached = _place(self.left, trial.text)
+        start, _, new = trial.changes[0]
+        return reached is not None and reached >= start + len(new)
+
+
 @define
 class Rewriter:
-    """Rewrites the habits in a text, one at each syntax error, and records a diagnostic for each."""
+    """Rewrites the habits in a text, one at each syntax error, and records a diagnostic for each.
+
+    A rewritten text is read on from the last mark before its change, and all work is limited, so the time is linear in
+    the length of the text.
+    """
 
     source: Source
     start: str  # the rule of the grammar
     text: str = field(init=False)
     _found: list[tuple[Diagnostic, str]] = field(factory=list, init=False)  # each with the habit's reason
     _work_done: int = field(default=0, init=False)
+    _marks: list[_Mark] = field(factory=list, init=False)  # of `text`; empty if they aren't known
     _changes: list[Change] = field(factory=list, init=False)  # of the source's text, sorted
 
     def __attrs_post_init__(self) -> None:
         self.text = self.source.text
 
-    def run(self) -> Exception | None:
-        """Rewrite as much as possible; the first error that is left, or None."""
-        error = self._error(self.text)
-        while error is not None and len(self._found) < _MOST and self._rewrites(error):
-            error = self._error(self.text)
-        return error
+    def run(self, error: Exception) -> Exception | None:
+        """Rewrite as much as possible, from the first error of the source on; the first error that is left, or None."""
+        left: Exception | None = error
+        while left is not None and len(self._found) < _MOST:
+            found = self._rewritten(left)
+            if found is None:
+                break
+            left, self._marks = found.left, found.marks
+        return left
 
     @property
     def errors(self) -> list[Diagnostic]:
@@ -409,68 +464,85 @@ class Rewriter:
             fixes,
         )
 
-    def _error(self, text: str) -> Exception | None:
-        try:
-            Parser(tables(), self.start).parse(lex(text))
-        except (UnreadableError, MisplacedError, UnbalancedError, OversizeError) as error:
-            return error
+    def _rewritten(self, error: Exception) -> _Reading | None:
+        """Rewrite the habit at an error and record it; the reading of the rewritten text, or None without a habit."""
+        stuck: list[tuple[_Trial, _Reading]] = []
+        for trial in self._tried(self.text, error):
+            reading = self._reading(trial, self._marks)
+            if reading.is_past(trial) and self._is_new(trial.changes):
+                self._record(error, trial)
+                return reading
+            if reading.is_next(trial):
+                stuck.append((trial, reading))
+        for trial, reading in stuck:  # other habits follow at once
+            if self._is_new(trial.changes) and self._leads_on(trial, reading, _FOLLOWING):
+                self._record(error, trial)
+                return reading
         return None
 
-    def _rewrites(self, error: Exception) -> bool:
-        """Rewrite the habit at an error, if there is one, and record it; whether there was."""
-        stuck: list[tuple[_Habit, list[Change], str, Exception]] = []
-        for habit, changes, text, following in self._tried(self.text, error):
-            left = self._error(text)
-            reached = _place(left, text)
-            is_past = reached is None or reached >= following
-            if is_past and self._is_new(changes):
-                self._record(error, habit, changes, text)
+    def _leads_on(self, trial: _Trial, reading: _Reading, habits: int) -> bool:
+        """Whether habits at the error that a trial leads to, at most that number of them, lead past it."""
+        assert reading.left is not None
+        for after in self._tried(trial.text, reading.left):
+            following = self._reading(after, reading.marks)
+            if following.is_past(after):
                 return True
-            if left is not None and reached is not None and reached >= changes[0][0] + len(changes[0][2]):
-                stuck.append((habit, changes, text, left))
-        for habit, changes, text, left in stuck:  # other habits follow at once
-            if self._is_new(changes) and self._leads_on(text, left, _FOLLOWING):
-                self._record(error, habit, changes, text)
+            if habits > 1 and following.is_next(after) and self._leads_on(after, following, habits - 1):
                 return True
         return False
 
-    def _leads_on(self, text: str, error: Exception, habits: int) -> bool:
-        """Whether habits at an error, at most that number of them, lead past it."""
-        for _, changes, after, following in self._tried(text, error):
-            left = self._error(after)
-            reached = _place(left, after)
-            if left is None or reached is None or reached >= following:
-                return True
-            is_next = reached >= changes[0][0] + len(changes[0][2])
-            if habits > 1 and is_next and self._leads_on(after, left, habits - 1):
-                return True
-        return False
+    def _reading(self, trial: _Trial, marks: Sequence[_Mark]) -> _Reading:
+        """Read the text of a trial; `marks` are those of the text that it changes."""
+        line = trial.text.rfind("\n", 0, trial.changes[0][0])  # no token is longer than a line
+        return self._read(trial.text, [mark for mark in marks if mark.place <= max(line, 0)])
 
-    def _tried(self, text: str, error: Exception) -> Iterator[tuple[_Habit, list[Change], str, int]]:
-        """The habits at an error in `text`, with the rewritten texts and the ends of the tokens after the change."""
+    def _read(self, text: str, marks: list[_Mark]) -> _Reading:
+        """Read a text from the last mark on, and append marks to the list."""
+        begin = marks[-1]
+        parser, filtered = begin.parser.copy(), NewLineFilter(begin.open, begin.previous)
+        place = begin.place
+        try:
+            for token in filtered.process(raw_tokens(text, place)):
+                parser.feed(token)
+                if token.end > marks[-1].place + _STRIDE and token.type != NEW_LINE:
+                    marks.append(_Mark(token.end, parser.copy(), tuple(filtered.open_brackets), token))
+                place = token.end
+            parser.finish()
+        except (UnreadableError, MisplacedError, UnbalancedError, OversizeError) as error:
+            return _Reading(error, marks)
+        finally:
+            self._work_done += place - begin.place
+        return _Reading(None, marks)
+
+    def _tried(self, text: str, error: Exception) -> Iterator[_Trial]:
+        """The habits at an error in `text`."""
         place = _place(error, text)
         for habit, changes in self._candidates(text, place, error) if place is not None else ():
             after = _changed(text, changes)
             if after == text:
                 continue
-            self._work_done += len(after)
+            if not self._marks:
+                start = _Mark(0, Parser(tables(), self.start), (), None)
+                self._marks = self._read(self.text, [start]).marks
             if self._work_done > _WORK:
                 return
-            following = re.compile(r"[ \t]*(?:\w+|\S|\n|\Z)").match(after, changes[0][0] + len(changes[0][2]))
+            following = _NEXT_TOKEN.match(after, changes[0][0] + len(changes[0][2]))
             if following:
-                yield habit, changes, after, following.end()
+                yield _Trial(habit, changes, after, following.end())
 
     def _candidates(self, text: str, place: int, error: Exception) -> Iterator[tuple[_Habit, list[Change]]]:
         """The habits whose patterns match at a place of `text`, with their changes."""
         end = text.find("\n", place)
         end = len(text) if end < 0 else end
-        begin = text.rfind("\n", 0, text.rfind("\n", 0, place)) + 1 if "\n" in text[:place] else 0
+        begin = text.rfind("\n", 0, max(0, text.rfind("\n", 0, place))) + 1
         line = text[text.rfind("\n", 0, place) + 1 : end]
         is_balanced = all(line.count(one) == line.count(partner) for one, partner in ("()", "[]"))
         habits = [habit for habit in _HABITS if habit.is_safe or is_balanced] if end - begin <= _WIDEST else []
+        self._work_done += _WORK_OF_A_SEARCH * (end - begin)
         for habit in habits:
             for match in habit.pattern.finditer(text, begin, end):
                 changes = habit.changes(text, match)
+                self._work_done += changes[-1][1] - changes[0][0] if changes else 0
                 is_here = bool(changes) and changes[0][0] <= place and not text[changes[-1][1] : place].strip()
                 if is_here and any(change[0] < change[1] or change[2] for change in changes):
                     yield habit, changes
@@ -488,7 +560,8 @@ class Rewriter:
             for (start, end), (new_start, new_end, _) in zip(spans, changes, strict=True)
         )
 
-    def _record(self, error: Exception, habit: _Habit, changes: list[Change], text: str) -> None:
+    def _record(self, error: Exception, trial: _Trial) -> None:
+        habit, changes, text = trial.habit, trial.changes, trial.text
         rewritten = Source(self.source.name, self.text)
         edits = tuple(Edit(Span(rewritten, start, end), new) for start, end, new in changes)
         line = text[text.rfind("\n", 0, changes[0][0]) + 1 :].partition("\n")[0]

@@ -6,8 +6,9 @@ its trees with lark's.
 """
 
 from collections.abc import Iterable, Sequence
-from copy import copy
 from typing import Any
+
+from attrs import field
 
 from cifar_dsl.foundation.records import frozen
 
@@ -51,7 +52,8 @@ class Rule:
     - `symbol`: what it is reduced to, `size`: how many symbols it reduces;
     - `name`: of its tree; None for a rule whose children become children of the tree around it (`_stages`);
     - `yields_child`: whether a single child stands for the tree (`?sum`);
-    - `children`: which of the symbols become children; None is a `[...]` that is absent.
+    - `children`: which of the symbols become children; None is a `[...]` that is absent;
+    - `passes`: whether it makes nothing of its one symbol, as `?sum: term` does: most reductions are such.
     """
 
     symbol: str
@@ -59,6 +61,11 @@ class Rule:
     name: str | None
     yields_child: bool
     children: Sequence[int | None]
+    passes: bool = field(init=False)
+
+    @passes.default
+    def _passes(self) -> bool:
+        return self.name is not None and self.yields_child and self.size == 1 and list(self.children) == [0]
 
 
 @frozen
@@ -103,14 +110,19 @@ class Parser:
 
     def feed(self, token: Token) -> None:
         """Read the next token. Raises MisplacedError; reductions that came before the refusal stay done."""
-        actions, rules, states = self._tables.actions, self._tables.rules, self.states
-        while (action := actions[states[-1]].get(token.type)) is not None:
+        actions, gotos, rules = self._tables.actions, self._tables.gotos, self._tables.rules
+        states, values, type_ = self.states, self.values, token.type
+        while (action := actions[states[-1]].get(type_)) is not None:
             if action >= 0:
                 states.append(action)
-                self.values.append(token)
+                values.append(token)
                 self.extents.append((token.start, token.end))
                 return
-            self._reduce(rules[~action])
+            rule = rules[~action]
+            if rule.passes and type(values[-1]) is not list:
+                states[-1] = gotos[states[-2]][rule.symbol]
+            else:
+                self._reduce(rule)
         raise MisplacedError(token, self)
 
     def finish(self) -> Tree:
@@ -124,8 +136,9 @@ class Parser:
 
     def _reduce(self, rule: Rule) -> None:
         states, values, extents = self.states, self.values, self.extents
-        start, end = extents[-rule.size][0], extents[-1][1]
-        symbols = values[-rule.size :]
+        size = rule.size
+        start, end = extents[-size][0], extents[-1][1]
+        symbols = values[-size:]
         children: list[Any] = []
         for place in rule.children:
             value = None if place is None else symbols[place]
@@ -139,10 +152,18 @@ class Parser:
         if rule.name is not None:
             is_child = rule.yields_child and len(children) == 1
             value = children[0] if is_child else Tree(rule.name, children, start, end)
-        del states[-rule.size :], values[-rule.size :], extents[-rule.size :]
+        del states[-size:], values[-size:], extents[-size:]
         states.append(self._tables.gotos[states[-1]][rule.symbol])
         values.append(value)
         extents.append((start, end))
+
+    def read(self, token: Token) -> bool:
+        """Read the next token if it can stand here; whether it can. A refused token changes nothing."""
+        action = self.choices().get(token.type)
+        if action is None or (action < 0 and not self.can_read(token.type)):
+            return False
+        self.feed(token)
+        return True
 
     def choices(self) -> dict[str, int]:
         """The types of token that this state has an action for, some of which may still fail after reductions."""
@@ -168,7 +189,8 @@ class Parser:
 
     def copy(self) -> "Parser":
         """A parser that reads on from here. It shares the trees of what was read."""
-        other = copy(self)
+        other = Parser.__new__(Parser)
+        other._tables, other._last = self._tables, self._last  # noqa: SLF001  # its own class
         other.states = self.states.copy()
         other.values = self.values.copy()
         other.extents = self.extents.copy()

@@ -23,12 +23,12 @@ def lex(text: str) -> Iterator[Token]:
     return NewLineFilter().process(raw_tokens(text))
 
 
-def raw_tokens(text: str) -> Iterator[Token]:
-    """The tokens of a text, with all new lines. Raises UnreadableError and CancelledError lazily."""
+def raw_tokens(text: str, start: int = 0) -> Iterator[Token]:
+    """The tokens of a text from an offset on, with all new lines. Raises UnreadableError and CancelledError lazily."""
     known, cancelling = terminals(), cancellation.current()
     texts, ignored = known.texts, known.ignored
-    end = 0
-    for match in _pattern().finditer(text):
+    end = start
+    for match in _pattern().finditer(text, start):
         cancelling.raise_if_requested()
         start = match.start()
         if start != end:

@@ -3,14 +3,15 @@
 `balancing` does the same for texts with errors.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.language.syntax.lalr import Token
 
 NEW_LINE = "_NL"
 OPENING = {"(": ")", "[": "]", "{": "}"}
-_CLOSING = frozenset(OPENING.values())
+_BRACKETS = frozenset([*OPENING, *OPENING.values()])
 JOINS_NEXT = frozenset({"{", "->", "|", "="})  # a new line after one of these is dropped
 JOINS_PREVIOUS = frozenset({"{", "}", "->", "|", "else"})  # and before one of these
 
@@ -39,38 +40,43 @@ class OversizeError(Exception):
 class NewLineFilter:
     """Drops new lines inside ( ) and [ ], beside braces, arrows and bars, and before `else`.
 
-    It sees every token before the parser does, so it also limits nesting and lengths.
+    It sees every token before the parser does, so it also limits nesting and lengths. To go on in the middle of a
+    text, give the brackets that are open there and the token before.
     """
+
+    def __init__(self, open_brackets: Iterable[Token] = (), previous: str | None = None) -> None:
+        self._begin = (tuple(open_brackets), previous)
+        self.open_brackets: list[Token] = []
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         """The tokens for the parser. Raises UnbalancedError and OversizeError."""
-        open_brackets: list[Token] = []
-        previous: str | None = None
+        opened, previous = self._begin
+        open_brackets = self.open_brackets = [*opened]
+        bounds = limits.current()
         pending: Token | None = None
         for token in stream:
-            self._check_size(token)
             if token.type == NEW_LINE:
                 if not open_brackets or open_brackets[-1] == "{":
                     pending = token
                 continue
+            self._check_size(token, bounds)
             if pending is not None:
                 if not (previous is None or previous in JOINS_NEXT or token in JOINS_PREVIOUS):
                     yield pending
                 pending = None
-            self._track(token, open_brackets)
-            previous = str(token)
+            if token in _BRACKETS:
+                self._track(token, open_brackets)
+            previous = token
             yield token
         if open_brackets:
             raise UnbalancedError(open_brackets[-1], None)
 
     @staticmethod
-    def _check_size(token: Token) -> None:
-        if token.type == NEW_LINE:
-            return
-        if len(token) > (most := limits.current().token_characters):
-            raise OversizeError(token, f"a word or number can have at most {most} characters")
-        if token.type == "NAME" and len(token) > (most := limits.current().identifier_characters):
-            raise OversizeError(token, f"a name can have at most {most} characters")
+    def _check_size(token: Token, bounds: Limits) -> None:
+        if len(token) > bounds.token_characters:
+            raise OversizeError(token, f"a word or number can have at most {bounds.token_characters} characters")
+        if token.type == "NAME" and len(token) > bounds.identifier_characters:
+            raise OversizeError(token, f"a name can have at most {bounds.identifier_characters} characters")
 
     @staticmethod
     def _track(token: Token, open_brackets: list[Token]) -> None:
@@ -80,7 +86,7 @@ class NewLineFilter:
             open_brackets.append(token)
             if len(open_brackets) > (most := limits.current().nesting):
                 raise OversizeError(token, f"brackets can be nested at most {most} deep")
-        elif token in _CLOSING:
+        else:
             if not open_brackets or OPENING[str(open_brackets[-1])] != token:
                 raise UnbalancedError(open_brackets[-1] if open_brackets else None, token)
             open_brackets.pop()

@@ -15,6 +15,7 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.source import Span
 
 SPAN: Any = field(eq=False)
+_VALUES = (str, int, bool, int | float, tuple[int, ...], tuple[str, ...])  # types of fields that hold no nodes
 T = TypeVar("T")
 
 
@@ -30,25 +31,27 @@ def node(cls: type[T]) -> type[T]:
     return frozen(repr=False)(cls)
 
 
-def children(node: object) -> Iterable[Any]:
-    """The fields of a node except its span, or the items of a tuple; none for values."""
+def children(node: object) -> tuple[Any, ...]:
+    """The fields of a node that can hold nodes, or the items of a tuple; none for values."""
     cls: Any = type(node)
     return _children_of(cls)(node)
 
 
 @cache
-def _children_of(cls: Any) -> Callable[[Any], Iterable[Any]]:
+def _children_of(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
     """The function that lists the children of the nodes of a class."""
     if issubclass(cls, tuple):
         return tuple
-    names = [a.name for a in attrs.fields(cls) if a.name != "span"] if attrs.has(cls) and cls is not Span else []
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda node: [getattr(node, name) for name in names]
+    fields = attrs.fields(cls) if attrs.has(cls) and cls is not Span else ()
+    names = [a.name for a in fields if a.name != "span" and a.type not in _VALUES]
+    if not names:
+        return lambda _: ()
+    get: Callable[[Any], Any] = attrgetter(*names)
+    return get if len(names) > 1 else lambda node: (get(node),)
 
 
-def inside(items: Iterable[object], kind: type[T]) -> Iterator[T]:
-    """Every node of this kind among and inside the items, in no particular order."""
+def inside(items: Iterable[object], kind: type[T] | tuple[type[T], ...]) -> Iterator[T]:
+    """Every node of this kind, or of one of several, among and inside the items, in no particular order."""
     waiting: list[object] = list(items)
     while waiting:
         node = waiting.pop()

@@ -1,5 +1,6 @@
 """Parses a text into a syntax tree, or raises its syntax errors."""
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -14,15 +15,18 @@ from cifar_dsl.language.syntax.lexer import UnreadableError, lex
 from cifar_dsl.language.syntax.newlines import OversizeError, UnbalancedError
 from cifar_dsl.language.syntax.tables import START_AXIS, START_OVERRIDE, START_SPEC, tables
 
-_COMPOSED = (
-    nodes.CallExpression,
-    nodes.Sequence,
-    nodes.Prefixed,
-    nodes.Operation,
-    nodes.Conditional,
-    nodes.Index,
+_COMPOSED = frozenset(
+    [
+        nodes.CallExpression,
+        nodes.Sequence,
+        nodes.Prefixed,
+        nodes.Operation,
+        nodes.Conditional,
+        nodes.Index,
+    ]
 )
-_FORBIDDEN_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_FORBIDDEN = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_BIDI}]|\r(?!\n)")
 
 
 def parse_spec(source: Source) -> nodes.Spec:
@@ -63,17 +67,13 @@ def parse_axis(source: Source) -> nodes.Axis:
 
 
 def _check_characters(source: Source) -> None:
-    for offset, character in enumerate(source.text):
-        code = ord(character)
-        is_control = (code < 0x20 and character not in "\t\n\r") or 0x7F <= code < 0xA0
-        is_control |= character == "\r" and source.text[offset + 1 : offset + 2] != "\n"
-        if is_control or character in _FORBIDDEN_BIDI:
-            raise _error(
-                "E0103",
-                f"the character U+{code:04X} is not allowed in a spec",
-                Span(source, offset, offset + 1),
-                "delete it; it may be invisible in your editor",
-            )
+    if found := _FORBIDDEN.search(source.text):
+        raise _error(
+            "E0103",
+            f"the character U+{ord(found[0]):04X} is not allowed in a spec",
+            Span(source, *found.span()),
+            "delete it; it may be invisible in your editor",
+        )
 
 
 def _parse(source: Source, start: str) -> Any:
@@ -95,21 +95,24 @@ def _parse(source: Source, start: str) -> Any:
 
 
 def check_depth(tree: object) -> int:
-    """Limit the depth of expressions, which later passes walk recursively, and count the nodes and values of a tree.
+    """Limit the depth of expressions, which later passes walk recursively, and count the nodes of a tree.
 
     Limiting brackets isn't enough: up to nine levels of operators fit between two brackets.
     """
     most = limits.current().nesting
-    waiting = [(tree, 0)]
+    waiting: list[tuple[int, tuple[Any, ...]]] = [(0, (tree,))]
     size = 0
     while waiting:
-        node, depth = waiting.pop()
-        size += 1
-        if isinstance(node, _COMPOSED):
-            depth += 1
-            if depth > most:
-                raise _error("E0104", f"expressions can be nested at most {most} deep", node.span)
-        waiting.extend([(child, depth) for child in nodes.children(node)])
+        outer, siblings = waiting.pop()
+        size += len(siblings)
+        for node in siblings:
+            depth = outer
+            if type(node) in _COMPOSED:
+                depth += 1
+                if depth > most:
+                    raise _error("E0104", f"expressions can be nested at most {most} deep", node.span)
+            if inside := nodes.children(node):
+                waiting.append((depth, inside))
     return size
 
 

@@ -10,7 +10,7 @@ from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.language.syntax.builder import LiteralError, RecoveringBuilder
 from cifar_dsl.language.syntax.parser import check_depth, parse_spec
-from cifar_dsl.language.syntax.repairs import RepairingReader
+from cifar_dsl.language.syntax.repairs import repaired
 from cifar_dsl.language.syntax.tables import START_SPEC
 
 
@@ -50,14 +50,13 @@ def _recovered_within(source: Source, bounds: Limits) -> Recovered:
         return Recovered(parse_spec(source))
     except SpecError as error:
         errors = error.diagnostics
-    reader = RepairingReader.of(source, START_SPEC)
-    tree = reader.read()
+    reader = repaired(source, START_SPEC)
     skipped = sorted(reader.skipped, key=lambda span: span.start)
     spec: nodes.Spec | None = None
     try:
-        if tree is not None:
-            spec = RecoveringBuilder(source).transform(tree)
-            check_depth(spec)
+        if reader.tree is not None:
+            spec = RecoveringBuilder(source).transform(reader.tree)
+            spec = nodes.replace(spec, size=check_depth(spec))
     except (LiteralError, SpecError):  # too large
         spec = None
     return Recovered(spec, errors, tuple(skipped))

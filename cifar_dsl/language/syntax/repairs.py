@@ -13,16 +13,19 @@ parser doesn't accept a token, the first applicable repair lets it continue:
 limited, and the tokens between them are read once, so the work is linear in the length of the text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import islice
 
 from attrs import define, field
 
 from cifar_dsl.foundation import cancellation, limits
+from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, Label, nearest, replacement
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.balancing import balanced_tokens, inserted
-from cifar_dsl.language.syntax.explanations import Brackets, Misplaced, end_token, span_of
+from cifar_dsl.language.syntax.explanations import BracketReader, Brackets, Misplaced, end_token, span_of
 from cifar_dsl.language.syntax.lalr import END, MisplacedError, Parser, Token, Tree
 from cifar_dsl.language.syntax.newlines import NEW_LINE, OPENING
 from cifar_dsl.language.syntax.tables import tables
@@ -70,12 +73,40 @@ class Finding:
     statement: int
 
 
+@frozen
+class Repaired:
+    """A repaired text: lark's tree, None if nothing is readable, what was found, and what had to be dropped.
+
+    `unclosed` are the offsets of the `(` and `[` that are never closed; `stray`, a part of `skipped`, the surplus
+    brackets.
+    """
+
+    tree: Tree | None
+    findings: tuple[Finding, ...]
+    skipped: tuple[Span, ...]
+    unclosed: frozenset[int]
+    stray: tuple[Span, ...]
+
+
+def repaired(source: Source, start: str) -> Repaired:
+    """The text, parsed by the rule `start` and repaired. Raises CancelledError."""
+    return _repaired_within(source, start, limits.current())
+
+
+@lru_cache(maxsize=2)  # the errors of a text and the check of its readable parts need the same
+def _repaired_within(source: Source, start: str, bounds: Limits) -> Repaired:
+    del bounds
+    reader = _RepairingReader.of(source, start)
+    tree = reader.read()
+    return Repaired(tree, tuple(reader.findings), tuple(reader.skipped), reader.unclosed, reader.stray)
+
+
 @define
-class RepairingReader:
+class _RepairingReader:
     """Feeds the tokens of a text to the parser, and repairs the text where the parser rejects a token."""
 
     source: Source
-    tokens: Sequence[Token]
+    tokens: list[Token]
     unclosed: frozenset[int]
     skipped: list[Span]
     stray: tuple[Span, ...]  # the part of `skipped` that `balancing` dropped
@@ -89,12 +120,15 @@ class RepairingReader:
     tried_statement: int = -1  # the last statement whose first word was tried as a misspelt keyword
     repairs: int = 0
     statement_repairs: int = 0
+    inserted: int = 0  # braces that `balancing` inserted and the parser has read
+    brackets: BracketReader = field(factory=BracketReader)
+    bracketed: int = 0  # how many of the tokens it has read
 
     @classmethod
-    def of(cls, source: Source, start: str) -> "RepairingReader":
+    def of(cls, source: Source, start: str) -> "_RepairingReader":
         """A reader at the start of a text, to be parsed by the rule `start`."""
         balanced = balanced_tokens(source)
-        tokens = (*balanced.tokens, end_token(source))
+        tokens = [*balanced.tokens, end_token(source)]
         begin, before = (Parser(tables(), start) for _ in range(2))
         return cls(source, tokens, balanced.unclosed, list(balanced.dropped), balanced.dropped, begin, before)
 
@@ -104,7 +138,8 @@ class RepairingReader:
         while self.place < len(self.tokens) - 1:
             cancelling.raise_if_requested()
             token = self.tokens[self.place]
-            if token.start == token.end:
+            if token.start == token.end and self.inserted < _REPAIRS:
+                self.inserted += 1
                 self._report_inserted(token)
             if self._reads(token):
                 self.place += 1
@@ -114,7 +149,7 @@ class RepairingReader:
             else:
                 self._skip(len(self.tokens) - 1)
         if END not in (accepts := self._accepts()) and len(self.open) == 1:
-            self._report(self._misplaced(accepts))
+            self._report(lambda: self._misplaced(accepts))
         while len(self.open) > 1 and self._complete("RBRACE", "RBRACE"):
             if not self._reads(inserted("}", len(self.source.text))):
                 return None
@@ -126,11 +161,10 @@ class RepairingReader:
 
     def _reads(self, token: Token) -> bool:
         """Read a token if the parser accepts it; whether it did."""
-        if not self.parser.can_read(token.type):
-            return False
-        self.parser.feed(token)
-        self._track(token)
-        return True
+        can_stand = self.parser.read(token)
+        if can_stand:
+            self._track(token)
+        return can_stand
 
     def _track(self, token: Token) -> None:
         kind = str(token)
@@ -161,7 +195,7 @@ class RepairingReader:
         """Repair the text so that the token at `place`, or a later one, can be read."""
         accepts = self._accepts()
         misspelt = self._reads_misspelt_keyword()
-        self._report(misspelt or self._misplaced(accepts))
+        self._report(lambda: misspelt or self._misplaced(accepts))
         self.statement_repairs += 1
         if misspelt:
             return
@@ -201,24 +235,26 @@ class RepairingReader:
             here = Token(NEW_LINE, "\n", token.start)
             self._record(Misplaced(self.source, here, self._accepts(), Brackets((), ())).diagnostic())
         elif text.count("{") == text.count("}"):
-            item = next((one for one in self.tokens[self.place :] if one in ITEMS), None)
+            item = next((one for one in islice(self.tokens, self.place, None) if one in ITEMS), None)
             if item is not None:
                 opening = Brackets((token,), ())
                 self._record(Misplaced(self.source, item, set(), opening).diagnostic())
 
-    def _report(self, error: Diagnostic) -> None:
+    def _report(self, error: Callable[[], Diagnostic]) -> None:
         """Record the first error of a statement, unless it results from an unclosed bracket."""
         is_end = _kind(self.tokens[self.place]) in _ENDS
         follows_from_bracket = is_end and any(kind in _VALUES and not is_closed for kind, is_closed in self.open)
         if self.statement_repairs == 0 and not follows_from_bracket:
-            self._record(error)
+            self._record(error())
 
     def _record(self, error: Diagnostic) -> None:
         self.findings.append(Finding(error, self.tokens[min(self.statement, len(self.tokens) - 1)].start))
 
     def _misplaced(self, accepts: set[str]) -> Diagnostic:
-        token = self.tokens[self.place]
-        return Misplaced(self.source, token, accepts, Brackets.of(self.tokens[: self.place])).diagnostic()
+        for i in range(self.bracketed, self.place):
+            self.brackets.next(self.tokens[i])
+        self.bracketed = max(self.bracketed, self.place)
+        return Misplaced(self.source, self.tokens[self.place], accepts, self.brackets.brackets).diagnostic()
 
     def _reads_misspelt_keyword(self) -> Diagnostic | None:
         """Replace the first word of a statement with the nearest keyword if it then parses; the error, or None."""
@@ -240,7 +276,7 @@ class RepairingReader:
         if self.tokens[end].type not in trial.accepts():
             return None
         self.parser, self.place = trial, end
-        self.tokens = [*self.tokens[: self.statement], keyword, *self.tokens[self.statement + 1 :]]
+        self.tokens[self.statement] = keyword
         span = span_of(self.source, first)
         message, help_text = f"unexpected `{first}`", f"did you mean `{meant}`?"
         return Diagnostic("E0101", message, Label(span), help=(help_text,), fixes=replacement(span, meant))
@@ -284,7 +320,7 @@ class RepairingReader:
         for i in range(self.place, len(self.tokens)):
             depth += (self.tokens[i] == "{") - (self.tokens[i] == "}")
             if depth == 0:
-                self.tokens = [*self.tokens[:i], *self.tokens[i + 1 :]]
+                del self.tokens[i]
                 return
 
     def _skip_to_start(self, end: int, kind: str) -> None:

@@ -22,7 +22,7 @@ from cifar_dsl.language.syntax.habits import Rewriter
 from cifar_dsl.language.syntax.lalr import MisplacedError, Token
 from cifar_dsl.language.syntax.lexer import lex
 from cifar_dsl.language.syntax.newlines import OversizeError, UnbalancedError
-from cifar_dsl.language.syntax.repairs import RepairingReader
+from cifar_dsl.language.syntax.repairs import Repaired, repaired
 from cifar_dsl.language.syntax.tables import START_SPEC
 from cifar_dsl.language.syntax.words import ITEMS
 
@@ -35,7 +35,7 @@ def syntax_errors(source: Source, start: str, refusal: Exception) -> list[Diagno
     First the habits, whose rewriting is known, then the errors of the rewritten text, wrong characters first.
     """
     rewriter = Rewriter(source, start)
-    left = rewriter.run()
+    left = rewriter.run(refusal)
     rewritten = Source(source.name, rewriter.text) if rewriter.errors else source
     others = _errors(rewritten, start, left or refusal) if left or not rewriter.errors else []
     if rewriter.errors:
@@ -82,8 +82,7 @@ class _Tokens:
 def _grammar_errors(source: Source, text: _Tokens, start: str) -> Iterator[Diagnostic]:
     """The errors in the grammar and in brackets, except those that result from an unbalanced bracket."""
     reported = {error.label.span.line for error in text.errors if error.label}
-    reader = RepairingReader.of(source, start)
-    reader.read()
+    reader = repaired(source, start)
     findings = reader.findings if start == START_SPEC else reader.findings[:1]
     if text.unbalanced is None:
         yield from (one.error for one in findings if _line(one.error) not in reported)
@@ -124,7 +123,7 @@ def _next_item(source: Source, place: int) -> int:
     return item.start("item") if item else len(source.text) + 1
 
 
-def _behind(begin: int, reader: RepairingReader) -> Iterator[Diagnostic]:
+def _behind(begin: int, reader: Repaired) -> Iterator[Diagnostic]:
     """The misplaced tokens of the statements from `begin` on, without those behind an open bracket of the statement."""
     for finding in reader.findings:
         place = _first_place(finding.error)

@@ -119,10 +119,11 @@ class _Walk:
         pairs = self._aligner.pairs(a, b)
         before = _previous([stage for stage, _ in pairs if stage]) | _previous([stage for _, stage in pairs if stage])
         moved = _moved(pairs)
+        arrived = set(moved.values())
         for removed, added, pair in runs(pairs):
             self._run(
                 [stage for stage in removed if stage not in moved],
-                [stage for stage in added if stage not in moved.values()],
+                [stage for stage in added if stage not in arrived],
                 before,
                 frame,
             )

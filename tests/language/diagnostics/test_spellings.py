@@ -122,3 +122,12 @@ def test_a_text_full_of_habits_has_one_message_for_each() -> None:
         if is_valid:
             break
     assert is_valid, (text, [one.message for one in found])
+
+
+def test_habits_behind_a_long_text_have_the_messages_of_a_short_one() -> None:
+    """A rewritten text is read on from a place before its change."""
+    habits = "arch a\ninput 3x32x32\nmodel {\n%srelu;\nadd(relu, bn)\nx := identity\nif x == 1 && true:\n    relu\n}\n"
+    _, short = checked(habits % "")
+    _, long = checked(habits % ("add { relu | conv(3, 3, pad=1) }\n" * 100))
+    assert len(short) > 3
+    assert [(one.code, one.message, one.help) for one in long] == [(one.code, one.message, one.help) for one in short]

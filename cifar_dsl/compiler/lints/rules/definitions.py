@@ -25,9 +25,14 @@ def unused_definitions(items: Sequence[nodes.Item], found: Analysis | Library) -
 
 
 def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -> Iterator[Diagnostic]:
+    known: dict[tuple[object, ...], bool] = {}
+
     def is_unused(name: nodes.Identifier) -> bool:
-        uses = found.names.uses_of(found.names.definitions[name.span])
-        return not any(use.span in item.span for use in uses)  # a call elsewhere may pass the parameter by name
+        definition = found.names.definitions[name.span]
+        if definition.key not in known:
+            uses = found.names.uses_of(definition)
+            known[definition.key] = not any(use.span in item.span for use in uses)  # a call elsewhere may pass it
+        return known[definition.key]
 
     if isinstance(item, nodes.Block):
         for parameter in item.parameters:

@@ -12,8 +12,8 @@ from cifar_dsl.compiler.bind import Invocation
 from cifar_dsl.compiler.lints.registry import network_lint
 from cifar_dsl.ir import Graph, Node, arguments_of
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
-from cifar_dsl.language.source import Source, Span
-from cifar_dsl.language.syntax import nodes, parse_override
+from cifar_dsl.language.source import Span
+from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import LAYERS
 
 _CENTRING = frozenset(["bn", "instancenorm"])  # they subtract the mean of each channel
@@ -59,6 +59,7 @@ def lost_tensors(analysis: Analysis) -> Iterator[Diagnostic]:
 def biases_before_norms(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0203: a bias that the following normalisation subtracts."""
     flow = _Flow(analysis.graph)
+    calls = analysis.calls
 
     def is_centred_away(node: Node) -> bool:
         consumers = flow.consumers[node.output]
@@ -74,23 +75,21 @@ def biases_before_norms(analysis: Analysis) -> Iterator[Diagnostic]:
             Label(span),
             notes=(f"{useless:,} parameters have no effect",),
             help=("add `bias=false`",),
-            fixes=_without_bias(span, layer),
+            fixes=_without_bias(calls.get(span), layer),
         )
 
 
-def _without_bias(span: Span, layer: str) -> tuple[Fix, ...]:
-    parsed = parse_override(Source("", f"x={span.text}")).chain.elements[0].kind
-    if not isinstance(parsed, nodes.CallExpression) or parsed.callee.text != layer:
+def _without_bias(written: nodes.CallExpression | None, layer: str) -> tuple[Fix, ...]:
+    if written is None or written.callee.text != layer:
         return ()  # an argument of a block names the layer
-    call = Invocation.of(parsed)
+    call = Invocation.of(written)
     order = [info.name for info in arguments_of(LAYERS[layer])]
     if any(call.given(name, order) for name in ("frozen", "bias_init")):
         return ()  # they need a bias
     given = call.given("bias", order)
     place = given.value.span if given else call.arguments[-1].span  # there is at least one argument: the channels
     start = place.start if given else place.end
-    offset = span.start - len("x=")
-    edit = Edit(Span(span.source, start + offset, place.end + offset), "false" if given else ", bias=false")
+    edit = Edit(Span(place.source, start, place.end), "false" if given else ", bias=false")
     return (Fix("add `bias=false`", (edit,)),)
 
 

@@ -28,13 +28,12 @@ def channels_last(analysis: Analysis) -> Iterator[Diagnostic]:
 @network_lint
 def input_channels(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0211: layers whose first argument is most likely the number of input channels, wherever they are expanded."""
-    calls = {call.span: Invocation.of(call) for call in nodes.inside(analysis.program.own, nodes.CallExpression)}
-    graph = analysis.graph
+    calls, graph = analysis.calls, analysis.graph
     found: dict[Span, Advice | None] = {}
     for node in graph.nodes:
         if node.span in calls and isinstance(node.operation, Layer) and found.get(node.span, True):
             x = graph.shape_of(node.inputs[0])
-            found[node.span] = torch_order(calls[node.span], node.operation, x, fits=True)
+            found[node.span] = torch_order(Invocation.of(calls[node.span]), node.operation, x, fits=True)
     for span, advice in found.items():
         if advice is not None:
             message = f"`{span.text}` has the order of PyTorch: it starts with the number of input channels"

@@ -74,3 +74,10 @@ def test_the_message_states_the_constant_value() -> None:
 
 def test_a_condition_that_can_not_be_evaluated_is_an_error() -> None:
     assert [code for code, _ in codes_and_places(text_of(f"if 1 // 0 {{ relu }}\n{HEAD}"))] == ["E0210"]
+
+
+def test_a_constant_that_takes_too_many_steps_has_no_warning() -> None:
+    """A block that is never called is evaluated by nothing else."""
+    costly = f"[{'1, ' * 3000}1]{'[1:]' * 6000}"
+    block = f"block unit() {{ if {costly} == [] {{ relu }} }}"
+    assert codes_and_places(text_of(HEAD, block)) == [("W0201", "unit")]
