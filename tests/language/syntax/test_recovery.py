@@ -44,7 +44,6 @@ def stages(typed: str) -> tuple[nodes.Stage, ...]:
         ("if { a } else { b }", "if ? {a} else {b}"),
         ("add { a | conv( }", "add {a | conv()}"),
         ("add { | a }", "add {? | a}"),
-        ("add", "add {?}"),
         ("a b", "a; b"),
         ("while x {\n a\n }", "while; x; repeat ? {a}"),
         ("a ? b", "a; b"),
