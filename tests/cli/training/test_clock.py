@@ -1,7 +1,9 @@
 """Training while the clock of the machine runs backwards and jumps: only recorded times are wrong."""
 
+import itertools
 import os
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -21,19 +23,19 @@ START = datetime(2030, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def backwards(monkeypatch):
     """Every look at the clock sees an hour earlier than the last; every tenth jumps a year ahead and back."""
-    looks = 0
 
-    def now_s() -> float:
-        nonlocal looks
-        looks += 1
-        return (START - looks * timedelta(hours=1) + (looks % 10 == 0) * timedelta(days=365)).timestamp()
+    def readings() -> Iterator[float]:
+        for look in itertools.count(1):
+            yield (START - look * timedelta(hours=1) + (look % 10 == 0) * timedelta(days=365)).timestamp()
+
+    seconds, dates = readings(), readings()  # apart: other threads may look at the first
 
     class Clock(datetime):
         @classmethod
         def now(cls, tz=None):
-            return datetime.fromtimestamp(now_s(), tz)
+            return datetime.fromtimestamp(next(dates), tz)
 
-    monkeypatch.setattr(time, "time", now_s)
+    monkeypatch.setattr(time, "time", lambda: next(seconds))
     monkeypatch.setattr(session, "datetime", SimpleNamespace(datetime=Clock, UTC=UTC))
     for module in (failures, catalogue):
         monkeypatch.setattr(module, "datetime", Clock)
