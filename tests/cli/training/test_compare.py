@@ -342,7 +342,7 @@ def test_the_same_comparison_is_the_same_bytes(compare, tmp_path):
 def test_findings_are_printed_below_the_table(compare):
     findings = compare("--seeds", 2).out.split("\n\n")[1]
     assert {line.split()[0].strip(":") for line in findings.splitlines() if line[0] != " "} == {"longer", "wider"}
-    assert "one run of longer can't separate a trick from luck" in compare("--seeds", 1, "--runs", "fresh").out
+    assert "longer, wider: one run each can't separate" in compare("--seeds", 1, "--runs", "fresh").out
 
 
 def test_pairs_are_compared_on_request(compare, tmp_path):
