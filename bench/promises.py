@@ -219,7 +219,7 @@ PROMISES: dict[str, Callable[[float], str]] = {
     "editor": _editor,
     "formatter": _formatter,
     "extends": _tests("tests/promises/test_extends_stays_inside.py"),
-    "inert": _tests("tests/promises/test_inert_output.py"),
+    "inert": _tests("tests/promises/slow/test_inert_output.py"),
     "data": _tests("tests/training/datasets"),
     "changing": _tests("tests/cli/training/test_changing_data.py"),
     "clock": _tests("tests/cli/training/test_clock.py", "tests/training/test_energy.py"),
@@ -236,7 +236,7 @@ PROMISES: dict[str, Callable[[float], str]] = {
     "seeds": _trials(lambda place, share: reliability.repetitions(place, max(2, _part(20, share)))),
     "runs": _tests("tests/runs", "tests/cli/test_runs.py"),
     "processes": _tests("tests/cli/slow/test_processes.py"),
-    "memory": _tests("tests/training/test_promises.py", "-k", "memory"),
+    "memory": _tests("tests/training/slow/test_reliability.py", "-k", "memory"),
     "asking": _tests("tests/cli/training/test_confirmation.py"),
     "resumptions": _trials(lambda place, _share: reliability.resumptions(place)),
 }

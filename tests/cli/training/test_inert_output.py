@@ -1,4 +1,4 @@
-"""tests/promises/test_inert_output.py for the commands that need torch."""
+"""tests/promises/slow/test_inert_output.py for the commands that need torch."""
 
 from helpers.inert import HOSTILE, raw
 
