@@ -41,7 +41,7 @@ _NAMELESS = re.compile(  # a definition whose name is missing or unreadable
 )
 _LONGEST_LINE = 1000  # characters of a line that is searched for nameless definitions
 _UNKNOWN_NAME = frozenset(["E0201", "E0202"])
-_MISSING_SETTING = "E0405"  # of an override
+_ABSENCE = frozenset(["E0206", "E0405"])  # nothing uses a definition; an override sets what is not there
 _BODY = re.compile(r"[{}]|\b(?:train|group)\b")
 _FLOW = Tensor(0, None)
 
@@ -123,7 +123,7 @@ class _Damage:
         """Whether an error may exist only because of the damage."""
         labels = [label for label in (error.label, *error.secondary) if label]
         spans = [label.span for label in labels]
-        if error.code == _MISSING_SETTING or (self.is_nameless and error.code in _UNKNOWN_NAME):
+        if error.code in _ABSENCE or (self.is_nameless and error.code in _UNKNOWN_NAME):
             return True
         return any(self.touches(span) or self._may_hold(span.text) or not span.text.strip() for span in spans)
 

@@ -103,6 +103,12 @@ def test_a_derived_spec_knows_the_names_of_its_base() -> None:
     assert places(text, base=base) == [("E0101", "relu"), ("E0201", "uint")]
 
 
+def test_what_only_a_damaged_line_may_use_is_not_reported() -> None:
+    base = text_of("unit(8)", "block unit(c) { conv(c, 1) }\nparam width = 8")
+    text = 'arch a extends "base.arch"\nparam width = \nblock other(c) { conv(c, 1) }'
+    assert [code for code, _ in places(text, base=base)] == ["E0101"]
+
+
 @pytest.mark.parametrize(
     "header", ['arch a extends "missing.arch"', 'arch a "base.arch"', 'arch a extends "base.arch', "arch a b"]
 )
