@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from helpers.runs import write
+from helpers.tolerances import FLOAT64
 
 from cifar_dsl.foundation.errors import LockedError
 from cifar_dsl.runs import catalogue, failures, open_run
@@ -59,7 +60,7 @@ def test_durations_speed_and_order_do_not_depend_on_the_clock(train, cli, tmp_pa
         assert all(epoch.time_s > 0 and epoch.evaluation_time_s > 0 for epoch in metrics)
         trained_s = sum(epoch.time_s for epoch in metrics)
         assert trained_s <= result.time_s
-        assert result.images_per_s == pytest.approx(60 * 2 / trained_s)
+        assert result.images_per_s == pytest.approx(60 * 2 / trained_s, **FLOAT64)
         assert result.energy_j is None or result.energy_j >= 0
     record = runs[1].record()
     assert record.resumed[0].when < record.started  # only information
