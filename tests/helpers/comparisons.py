@@ -38,7 +38,7 @@ train {
 }
 # Both train the two specs above.
 COMMANDS = {"compare": ("compare", "."), "sweep": ("sweep", "small.arch", "--set", "train.optimizer.lr=3e-3,1e-4")}
-_VICTIMS = ("worker", "parent", "group")
+_VICTIMS = ("group", "worker", "parent")
 _TIMEOUT_S = 300
 
 
@@ -59,7 +59,7 @@ class Trial:
 def killed_comparison(folder: Path, kills: int, seed: int, command: str = "compare") -> Trial:
     """Kill a command of COMMANDS in turn during a training and at a random moment, and let it finish.
 
-    A kill hits only a worker, only the parent, or all processes, in turn.
+    A kill hits all processes, only a worker, or only the parent, in turn.
     """
     _prepare(folder, seed)
     chance = random.Random(seed)

@@ -111,7 +111,7 @@ def test_a_second_process_is_refused_or_waits_and_resumes_when_the_first_is_kill
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGUSR1, 128 + signal.SIGUSR1)],
+    [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGUSR1, 128 + signal.SIGUSR1)],
 )
 def test_a_signal_ends_the_process_with_a_checkpoint(begin, tmp_path, number, code):
     process = begin()
@@ -126,13 +126,12 @@ def test_a_signal_ends_the_process_with_a_checkpoint(begin, tmp_path, number, co
     assert checkpoints(entry.path)[0].content() is not None
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
-def test_a_signal_to_all_processes_reaches_every_worker_and_all_leave_checkpoints(begin, tmp_path, number):
-    """Ctrl-C at a terminal, or a scheduler."""
+def test_a_signal_to_all_processes_reaches_every_worker_and_all_leave_checkpoints(begin, tmp_path):
+    """Ctrl-C at a terminal; schedulers send other signals in the same way."""
     process = begin("--seeds", "2", "--jobs", "2", runs=4)
-    os.killpg(process.pid, number)
+    os.killpg(process.pid, signal.SIGINT)
     _, output = process.communicate(timeout=120)
-    assert process.returncode == 128 + number
+    assert process.returncode == 130
     assert "Traceback" not in output
     found = all_runs(tmp_path)
     assert [entry.state.partition(" at")[0] for entry in found] == ["unfinished"] * 2
@@ -156,19 +155,16 @@ def test_a_terminal_that_closes_ends_the_training_with_a_checkpoint(arguments, t
     assert checkpoints(entry.path)[0].content() is not None
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "more"), [(signal.SIGTERM, 143, ()), (signal.SIGINT, 130, ("--seeds", "2", "--jobs", "2"))]
-)
-def test_a_signal_ends_the_waiting_for_another_process(begin, tmp_path, number, code, more):
+def test_a_signal_ends_the_waiting_for_another_process(begin, tmp_path):
     first = begin()
-    second = begin("--wait", *more)
+    second = begin("--wait", "--seeds", "2", "--jobs", "2")
     assert second.stderr is not None
     while not second.stderr.readline().startswith("device"):
         assert second.poll() is None
     time.sleep(1)  # most likely it waits by now; where it doesn't, it ends in the same way
-    second.send_signal(number)
+    second.send_signal(signal.SIGINT)
     _, output = second.communicate(timeout=120)
-    assert second.returncode == code
+    assert second.returncode == 130
     assert output.endswith("Stopped; progress is saved. Rerun the same command to resume.\n")
     assert "Traceback" not in output
     assert first.poll() is None

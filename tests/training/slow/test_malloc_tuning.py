@@ -32,8 +32,8 @@ def pages(how: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have ways of their own")
 def test_freed_memory_is_reused_without_the_system():
-    # Whether glibc gives memory back also depends on where the system placed the heap, so the most of five counts.
-    assert pages("kept") < max(pages("given back") for _ in range(5)) / 4
+    # Whether glibc gives memory back also depends on where the system placed the heap, so the most of three counts.
+    assert pages("kept") < max(pages("given back") for _ in range(3)) / 4
 
 
 def test_other_devices_and_c_libraries_are_left_alone(monkeypatch):
