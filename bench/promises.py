@@ -237,7 +237,7 @@ PROMISES: dict[str, Callable[[float], str]] = {
     "runs": _tests("tests/runs", "tests/cli/test_runs.py"),
     "processes": _tests("tests/cli/slow/test_processes.py"),
     "memory": _tests("tests/training/slow/test_reliability.py", "-k", "memory"),
-    "asking": _tests("tests/cli/training/test_confirmation.py"),
+    "asking": _tests("tests/cli/training/slow/test_confirmation.py"),
     "resumptions": _trials(lambda place, _share: reliability.resumptions(place)),
 }
 

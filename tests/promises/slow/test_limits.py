@@ -138,7 +138,7 @@ def test_every_limit_has_a_case() -> None:
     elsewhere = {
         "diagnostics",
         "unasked_parameters",
-    }  # the first below, the other in tests/cli/training/test_confirmation.py
+    }  # the first below, the other in tests/cli/training/slow/test_confirmation.py
     assert {_limit(case) for case in CASES} | elsewhere == set(DEFAULTS)
 
 
