@@ -23,6 +23,17 @@ NEEDS_TORCH = (
     "training",
     "zoo",
 )
+# Tests of rooms and rules that few changes concern: `pytest --fast` leaves them out, too, to take a minute at most.
+CONCERN_FEW = (
+    "docs",
+    "editors",
+    "fuzz",
+    "language/test_highlighting.py",
+    "promises",
+    "test_architecture.py",
+    "test_tolerances.py",
+    "views",
+)
 
 # Each worker of `pytest -n` has a core: more threads of torch would only wait for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -50,7 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fast",
         action="store_true",
-        help="Run only the tests that take little time and need no torch. Importing torch is an error.",
+        help="Run the tests that concern most changes and need no torch. Importing torch is an error.",
     )
     parser.addoption(
         "--update-golden",
@@ -77,12 +88,12 @@ def is_slow(path: Path) -> bool:
     return SLOW in path.relative_to(HERE).parts
 
 
-def needs_torch(path: Path) -> bool:
-    return any(path.is_relative_to(HERE / place) for place in NEEDS_TORCH)
+def is_fast(path: Path) -> bool:
+    return not is_slow(path) and not any(path.is_relative_to(HERE / place) for place in NEEDS_TORCH + CONCERN_FEW)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    if config.option.fast and (is_slow(collection_path) or needs_torch(collection_path)):
+    if config.option.fast and not is_fast(collection_path):
         return True
     return None
 
