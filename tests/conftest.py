@@ -12,7 +12,8 @@ import pytest
 from hypothesis import settings
 
 HERE = Path(__file__).parent
-SLOW = "slow"  # a folder of this name holds tests that take more than ten seconds, or many of some seconds each
+# A folder of this name holds tests that take long: they start processes, train or compile often, or draw many examples.
+SLOW = "slow"
 # Folders (and single files) whose tests need torch. `pytest --fast` runs the others.
 NEEDS_TORCH = (
     "cli/training",
@@ -66,7 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden",
         action="store_true",
-        help="Write the expected messages of tests/language/diagnostics anew; review the difference.",
+        help="Rewrite the expected messages of tests/language/diagnostics; review the difference.",
     )
     parser.addoption(
         "--full",

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import io
+import itertools
 import json
 import os
 import random
@@ -19,13 +20,13 @@ import torch
 from attrs import evolve, field, frozen
 from helpers.comparisons import essence_of_table
 from helpers.damage import damaged
+from helpers.training import terminated_after
 
 from cifar_dsl.cli import main
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs import Run, open_run, partial_path
 from cifar_dsl.runs.checkpoints import checkpoints
-from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.weights import load_weights
 
 # It uses everything in a checkpoint: running statistics, optimizer state, dropout's generator, an average, and the best
@@ -137,17 +138,8 @@ class Place:
 
     def train_until(self, step: int) -> Outcome:
         """Train, and send SIGTERM in a step, counted from 1."""
-        taken = 0
-        take = Learner.step
-
-        def stopping(learner: Learner) -> None:
-            nonlocal taken
-            take(learner)
-            taken += 1
-            if taken == step:
-                os.kill(os.getpid(), 15)
-
-        with mock.patch.object(Learner, "step", stopping):
+        taken = itertools.count(1)
+        with terminated_after(lambda _: next(taken) == step):
             return self.train()
 
     @property

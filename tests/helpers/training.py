@@ -1,6 +1,10 @@
 """A training without a run folder: what tests of the loop look at."""
 
-from collections.abc import Sequence
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from unittest import mock
 
 import torch
 from attrs import field, frozen
@@ -16,6 +20,20 @@ from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Callbacks, EpochResult, fit
 
 CPU = torch.device("cpu")
+
+
+@contextmanager
+def terminated_after(is_last: Callable[[Learner], bool]) -> Iterator[None]:
+    """Within this context, SIGTERM is sent to this process after every step for which `is_last` holds."""
+    take = Learner.step
+
+    def step(learner: Learner) -> None:
+        take(learner)
+        if is_last(learner):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with mock.patch.object(Learner, "step", step):
+        yield
 
 
 @frozen

@@ -18,11 +18,11 @@ from cifar_dsl.language.syntax.explanations import (
     span_of,
     unbalanced_error,
 )
-from cifar_dsl.language.syntax.habits import Rewriter
 from cifar_dsl.language.syntax.lalr import MisplacedError, Token
 from cifar_dsl.language.syntax.lexer import lex
 from cifar_dsl.language.syntax.newlines import OversizeError, UnbalancedError
 from cifar_dsl.language.syntax.repairs import Repaired, repaired
+from cifar_dsl.language.syntax.rewriting import Rewriter
 from cifar_dsl.language.syntax.tables import START_SPEC
 from cifar_dsl.language.syntax.words import ITEMS
 

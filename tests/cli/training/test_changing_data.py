@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from helpers.training import terminated_after
 
 from cifar_dsl.experiments.jobs import job
 from cifar_dsl.foundation.errors import DataError
@@ -87,16 +88,8 @@ def test_a_file_that_changes_during_training_changes_nothing(train, pictures, ot
     assert np.array_equal(*labels)
 
 
-def test_an_interrupted_run_of_a_changed_file_is_named_and_stays(train, cli, pictures, other, tmp_path, monkeypatch):
-    take = Learner.step
-
-    def stop(learner: Learner) -> None:
-        take(learner)
-        if learner.epoch == 2:
-            os.kill(os.getpid(), 15)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Learner, "step", stop)
+def test_an_interrupted_run_of_a_changed_file_is_named_and_stays(train, cli, pictures, other, tmp_path):
+    with terminated_after(lambda learner: learner.epoch == 2):
         assert train().code == 143
     (partial,) = (path.relative_to(tmp_path) for path in tmp_path.glob("runs/*/seed-0.partial"))
     content = pictures.read_bytes()

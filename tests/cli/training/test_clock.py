@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import pytest
 from helpers.runs import write
 from helpers.tolerances import FLOAT64
+from helpers.training import terminated_after
 
 from cifar_dsl.foundation.errors import LockedError
 from cifar_dsl.runs import catalogue, failures, open_run
 from cifar_dsl.runs.catalogue import FoundRun, entries
 from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.training import session
-from cifar_dsl.training.learner import Learner
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -42,16 +42,8 @@ def backwards(monkeypatch):
         monkeypatch.setattr(module, "datetime", Clock)
 
 
-def test_durations_speed_and_order_do_not_depend_on_the_clock(train, cli, tmp_path, monkeypatch, backwards):
-    take = Learner.step
-
-    def stop(learner: Learner) -> None:
-        take(learner)
-        if learner.epoch == 2:
-            os.kill(os.getpid(), 15)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Learner, "step", stop)
+def test_durations_speed_and_order_do_not_depend_on_the_clock(train, cli, tmp_path, backwards):
+    with terminated_after(lambda learner: learner.epoch == 2):
         assert train("--seed", 1).code == 143
     assert train("--seeds", 3, "--jobs", 1).code == 0
     runs = [open_run(path) for path in sorted(tmp_path.glob("runs/*/seed-?"))]

@@ -1,11 +1,10 @@
 """Training in a folder that the user may only read: an error before anything is trained, with what to do instead."""
 
-import os
 import shutil
-import signal
 
 import pytest
 from helpers.permissions import read_only
+from helpers.training import terminated_after
 from PIL import Image
 
 from cifar_dsl.training.learner import Learner
@@ -56,17 +55,9 @@ def test_it_is_said_at_once_and_once(
     assert {path.name for path in tmp_path.iterdir()} == {tiny.name, pictures.name}
 
 
-def test_complete_runs_can_be_used_and_interrupted_ones_copied(train, cli, tmp_path, monkeypatch):
-    take = Learner.step
-
-    def stop(learner: Learner) -> None:
-        take(learner)
-        if learner.seed == 1:
-            os.kill(os.getpid(), signal.SIGTERM)
-
+def test_complete_runs_can_be_used_and_interrupted_ones_copied(train, cli, tmp_path):
     assert train("-q").code == 0
-    with monkeypatch.context() as patched:
-        patched.setattr(Learner, "step", stop)
+    with terminated_after(lambda learner: learner.seed == 1):
         assert train("-q", "--seed", 1).code == 143
     (folder,) = (path.relative_to(tmp_path) for path in tmp_path.glob("runs/tiny-*"))
     with read_only(tmp_path / "runs"), read_only(folder):
