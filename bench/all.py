@@ -7,8 +7,8 @@ works; its figures mean nothing. A benchmark whose claim doesn't hold exits with
 after running the rest. With a GPU, bench/gpu.py runs as well, except for its comparisons with other projects. Run
 timings on an otherwise idle machine.
 
-Not included: bench/zoo_equality.py, which needs a checkout of another project; bench/record_accuracies.py, which writes
-the data for bench/false_claims.py; and bench/fuzz.py and bench/formatter.py at full size, which bench/promises.py runs.
+Not included: bench/record_accuracies.py, which writes the data for bench/false_claims.py; and bench/fuzz.py and
+bench/formatter.py at full size, which bench/promises.py runs.
 """
 
 import argparse
@@ -36,6 +36,7 @@ class Benchmark:
 
 _BENCHMARKS = (
     Benchmark("check_time", ("--rounds", "1")),
+    Benchmark("originals", ("mobilenet_v3_small",)),
     Benchmark("check_scaling", ("--rounds", "1")),
     Benchmark("check_cost", ("--tries", "1", "unused blocks", "named skips")),
     Benchmark("cost_fuzz", ("--count", "20")),

@@ -9,7 +9,7 @@ import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
 SHARED = {"all", "loops", "measure", "sides"}
-SEPARATE = {"fuzz", "record_accuracies", "zoo_equality"}  # bench/all.py explains why
+SEPARATE = {"fuzz", "record_accuracies"}  # bench/all.py explains why
 SCRIPTS = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in SHARED)
 
 

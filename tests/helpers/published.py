@@ -1,0 +1,144 @@
+"""The published code that networks of the zoo are compared with."""
+
+import importlib
+from functools import partial
+from typing import Any
+
+from helpers.originals import Original
+from torch import nn
+from torchvision.models.convnext import CNBlockConfig
+
+# ---- what others build for large images, changed for those of CIFAR
+
+
+class _Small:
+    """Changes of torchvision's networks that a spec of the zoo states."""
+
+    @staticmethod
+    def residual(network: Any) -> None:
+        network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+        network.maxpool = nn.Identity()
+
+    @staticmethod
+    def vgg(network: Any) -> None:
+        network.avgpool = nn.Identity()
+        network.classifier = nn.Linear(512, 10)
+
+    @staticmethod
+    def densenet(network: Any) -> None:
+        network.features.conv0 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+        network.features.norm0 = network.features.relu0 = network.features.pool0 = nn.Identity()
+
+    @staticmethod
+    def convnext(network: Any) -> None:
+        network.features[0][0] = nn.Conv2d(3, 48, 2, 2)
+
+    @staticmethod
+    def mobile(network: Any) -> None:
+        network.features[0][0].stride = (1, 1)
+
+    @staticmethod
+    def shufflenet(network: Any) -> None:
+        network.conv1[0].stride = (1, 1)
+        network.maxpool = nn.Identity()
+
+
+_CONVNEXT_FEMTO = [CNBlockConfig(*sizes) for sizes in ((48, 96, 2), (96, 192, 2), (192, 384, 6), (384, None, 2))]
+
+# ---- by library
+
+
+def _made(library: str, call: str, values: tuple[Any, ...], named: dict[str, Any], change: Any) -> nn.Module:
+    module: nn.Module = getattr(importlib.import_module(library), call)(*values, **named)
+    if change:
+        change(module)
+    return module
+
+
+def _torchvision(
+    spec: str, call: str, change: Any, *values: Any, without: tuple[str, ...] = (), mechanism: str = "", **named: Any
+) -> Original:
+    """`without` are overrides of the spec that leave out what `named` leaves out."""
+    make = partial(_made, "torchvision.models", call, values, {"num_classes": 10, **named}, change)
+    return Original(spec, f"torchvision {call}", "torchvision", make, without, mechanism)
+
+
+def _timm(
+    spec: str, name: str, change: Any = None, *, without: tuple[str, ...] = (), mechanism: str = "", **named: Any
+) -> Original:
+    make = partial(_made, "timm", "create_model", (name,), {"num_classes": 10, **named}, change)
+    return Original(spec, f"timm {name}", "timm", make, without, mechanism)
+
+
+def _pytorch_cifar(spec: str, call: str, *values: str, late: tuple[str, ...] = ()) -> Original:
+    """Of https://github.com/kuangliu/pytorch-cifar, whose checkout must be on the path."""
+    make = partial(_made, "models", call, values, {}, None)
+    return Original(spec, f"pytorch-cifar {call}", "models", make, late=late)
+
+
+ORIGINALS = (
+    _torchvision("resnet18", "resnet18", _Small.residual),
+    _torchvision("resnet34", "resnet34", _Small.residual),
+    _torchvision("resnet50", "resnet50", _Small.residual),
+    _torchvision("resnet101", "resnet101", _Small.residual),
+    _torchvision("vgg11", "vgg11_bn", _Small.vgg),
+    _torchvision("vgg13", "vgg13_bn", _Small.vgg),
+    _torchvision("vgg16", "vgg16_bn", _Small.vgg),
+    _torchvision("vgg19", "vgg19_bn", _Small.vgg),
+    _torchvision("densenet121", "densenet121", _Small.densenet),
+    _torchvision(
+        "vit_tiny",
+        "VisionTransformer",
+        None,
+        image_size=32,
+        patch_size=4,
+        num_layers=12,
+        num_heads=3,
+        hidden_dim=192,
+        mlp_dim=768,
+    ),
+    _torchvision("convnext_femto", "ConvNeXt", _Small.convnext, _CONVNEXT_FEMTO, without=("drop=0",)),
+    _torchvision(
+        "efficientnet_b0",
+        "efficientnet_b0",
+        _Small.mobile,
+        without=("drop=0", "head_drop=0"),
+        dropout=0.0,
+        stochastic_depth_prob=0.0,
+    ),
+    _torchvision(
+        "efficientnet_v2_s",
+        "efficientnet_v2_s",
+        _Small.mobile,
+        without=("drop=0", "head_drop=0"),
+        mechanism="a table of stages whose blocks are values",
+        dropout=0.0,
+        stochastic_depth_prob=0.0,
+    ),
+    _torchvision(
+        "mobilenet_v3_small",
+        "mobilenet_v3_small",
+        _Small.mobile,
+        without=("head_drop=0",),
+        mechanism="a table of stages, an activation as a value",
+        dropout=0.0,
+    ),
+    _torchvision("shufflenet_v2", "shufflenet_v2_x1_0", _Small.shufflenet),
+    _pytorch_cifar("lenet", "LeNet"),
+    *(_pytorch_cifar(f"vgg{depth}", "VGG", f"VGG{depth}") for depth in (11, 13, 16, 19)),
+    *(_pytorch_cifar(f"resnet{depth}", f"ResNet{depth}") for depth in (18, 34, 50, 101)),
+    _pytorch_cifar("preact_resnet18", "PreActResNet18", late=("shortcut",)),
+    _pytorch_cifar("googlenet", "GoogLeNet"),
+    _pytorch_cifar("resnext29_2x64d", "ResNeXt29_2x64d"),
+    _pytorch_cifar("resnext29_32x4d", "ResNeXt29_32x4d"),
+    _pytorch_cifar("mobilenet", "MobileNet"),
+    _pytorch_cifar("mobilenet_v2", "MobileNetV2"),
+    _pytorch_cifar("senet18", "SENet18", late=("shortcut",)),
+    _pytorch_cifar("dpn26", "DPN26"),
+    _pytorch_cifar("dpn92", "DPN92"),
+    _pytorch_cifar("dla", "DLA"),
+    _pytorch_cifar("regnet_x_200mf", "RegNetX_200MF"),
+    _pytorch_cifar("regnet_y_400mf", "RegNetY_400MF"),
+    _pytorch_cifar("pnasnet_a", "PNASNetA"),
+    # Not its DenseNet, which puts new channels first, unlike the paper and torchvision.
+)
