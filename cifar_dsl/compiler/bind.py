@@ -41,13 +41,14 @@ class Invocation:
     arguments: tuple[nodes.Argument, ...]
     span: Span
     written: tuple[nodes.Argument, ...] | None = None  # the arguments in the text, if others are meant
+    pattern: nodes.Pattern | None = None
 
     @classmethod
     def of(cls, kind: nodes.Name | nodes.CallExpression) -> "Invocation":
         """The invocation that a name or a call expression makes."""
         if isinstance(kind, nodes.Name):
             return cls(kind.text, kind.span, (), kind.span)
-        return cls(kind.callee.text, kind.callee.span, kind.arguments, kind.span)
+        return cls(kind.callee.text, kind.callee.span, kind.arguments, kind.span, None, kind.pattern)
 
     @property
     def text(self) -> Call:

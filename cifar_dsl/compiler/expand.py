@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from attrs import evolve
 
@@ -15,16 +15,19 @@ from cifar_dsl.compiler.error_location import own_origin
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.paths import Place
+from cifar_dsl.compiler.patterns import PatternReader
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.types import is_stage
 from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, Unknown, ValueScope, describe
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import OutOfStepsError
+from cifar_dsl.foundation.text import listed
 from cifar_dsl.ir import Graph, Shape, Symbol
 from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
-from cifar_dsl.operations.layers import JOINS, LAYERS
+from cifar_dsl.operations.layers import JOINS, LAYERS, Layer
+from cifar_dsl.operations.layers.pattern import OfPattern
 from cifar_dsl.operations.layers.shaping import Slice
 
 # In steps, apart from the evaluation of arguments; measured by bench/check_cost.py.
@@ -55,6 +58,7 @@ class _Expander:
         self._definitions, self._passed = names.definitions, names.passed
         self._evaluator = Evaluator(reporter, names)
         self._binder = Binder(self._evaluator, reporter)
+        self._patterns = PatternReader(self._evaluator, reporter, names)
         self._globals = values
         self._draft = Draft(Shape(given.size.extents), given.span, reporter, self._binder)
         self._depth = 0  # of nested bodies
@@ -297,6 +301,7 @@ class _Expander:
             case None | Unknown():
                 raise EvaluationFailed  # reported
             case BlockValue(block=block):
+                self._refuse_pattern(call)
                 return self._block(block, call, label, scope, flow, place)
             case Symbol() if bound in LAYERS:
                 call = call if bound == call.callee else evolve(call, callee=str(bound))
@@ -366,8 +371,35 @@ class _Expander:
     ) -> Tensor:
         path = self._path(label, call.callee, place)
         self._reporter.work.charge(_STEPS_OF_A_LAYER + _STEPS_OF_AN_ARGUMENT * len(call.arguments))
-        layer = self._binder.declared(LAYERS[call.callee], call, scope, flow)
+        layer = self._declared(LAYERS[call.callee], call, scope, flow)
         return self._draft.layer(layer, path, call, scope, flow)
+
+    def _declared(self, declaration: type[Layer], call: Invocation, scope: ValueScope, flow: Tensor) -> Layer:
+        """The layer that a call makes."""
+        if declaration.missing_axes is None:
+            self._refuse_pattern(call)
+            return self._binder.declared(declaration, call, scope, flow)
+        if call.pattern is None:
+            output = "h, w, c" if declaration.missing_axes == "refused" else "1, h, w"
+            raise self._reporter.error(
+                "E0314",
+                f"`{call.callee}` takes a pattern: the axes of the input, an arrow, and the axes of the output",
+                call.span,
+                help=f"write the pattern in brackets: `{call.callee}(c, h, w -> {output})`",
+            )
+        if flow.shape is None:
+            raise EvaluationFailed
+        pattern = self._patterns.read(call, [flow.shape], scope, declaration.missing_axes)
+        return cast("type[OfPattern]", declaration)(pattern=pattern)
+
+    def _refuse_pattern(self, call: Invocation) -> None:
+        """Report a pattern in a call of something that takes none."""
+        if call.pattern:
+            takers = [f"`{name}`" for name in LAYERS if LAYERS[name].missing_axes]
+            help_text = f"{listed(takers, 'and')} take one"
+            if call.callee not in LAYERS or any(nodes.inside([call.pattern], nodes.CallExpression)):
+                help_text = "to pass stages, define a block of them, and pass its name"
+            raise self._reporter.error("E0314", f"`{call.callee}` takes no pattern", call.pattern.span, help=help_text)
 
     def _block(
         self,

@@ -10,6 +10,7 @@ from cifar_dsl.ir.fingerprint import fingerprint
 from cifar_dsl.ir.graph import Graph, Node, Scope, Stage
 from cifar_dsl.ir.lowering import Lowering
 from cifar_dsl.ir.operation import Cost, Operation, Parameter
+from cifar_dsl.ir.pattern import Pattern
 from cifar_dsl.ir.recipe import Group, Recipe, Standardization
 from cifar_dsl.ir.shape import Shape
 from cifar_dsl.ir.values import Call, Size, Symbol, Value
@@ -28,6 +29,7 @@ __all__ = [
     "Node",
     "Operation",
     "Parameter",
+    "Pattern",
     "Recipe",
     "SavedTensors",
     "Scope",

@@ -12,6 +12,7 @@ import attrs
 from attrs import field
 
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.ir.pattern import Pattern
 from cifar_dsl.ir.values import Call, PlainValue, Value
 
 T = TypeVar("T")
@@ -144,7 +145,13 @@ class Declaration:
 
 
 def _as_plain(value: Any) -> PlainValue:
-    return value.call() if isinstance(value, Declaration) else cast("PlainValue", value)
+    match value:
+        case Declaration():
+            return value.call()
+        case Pattern():
+            return repr(value)
+        case _:
+            return cast("PlainValue", value)
 
 
 def arguments_of(declaration: type[Declaration]) -> tuple[ArgumentInfo, ...]:

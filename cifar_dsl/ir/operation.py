@@ -7,6 +7,7 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir.declaration import Declaration
 from cifar_dsl.ir.execution import Execution
 from cifar_dsl.ir.lowering import Lowering
+from cifar_dsl.ir.pattern import Missing
 from cifar_dsl.ir.shape import Shape
 from cifar_dsl.ir.values import Call
 
@@ -89,6 +90,7 @@ class Operation(Declaration):
     is_join: ClassVar[bool] = False
     is_norm: ClassVar[bool] = False  # whether it normalises; `select norm` in a group of `train` matches its parameters
     is_idempotent: ClassVar[bool] = False  # whether it leaves its own outputs as they are, as `relu` does
+    missing_axes: ClassVar[Missing | None] = None  # None if its calls have no pattern
     family: ClassVar[str] = "other"
     execution: ClassVar[Execution]
 

@@ -10,6 +10,7 @@ from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import alternatives
 from cifar_dsl.ir import Declaration, Kind, Size, Symbol, Value
+from cifar_dsl.ir import Pattern as AxisPattern
 
 
 class UnfitError(Exception):
@@ -175,6 +176,25 @@ class Pattern(Written):
 
     def symbols(self) -> tuple[str, ...]:
         return ()
+
+
+@frozen
+class Axes(Written):
+    """The pattern of a call, which is written before its arguments: `c, h, w -> 1, h, w`."""
+
+    def accept(self, value: Value) -> AxisPattern:
+        if not isinstance(value, AxisPattern):
+            raise UnfitError(self.describe())
+        return value
+
+    def describe(self) -> str:
+        return "a pattern such as `c, h, w -> 1, h, w`"
+
+    def symbols(self) -> tuple[str, ...]:
+        return ()
+
+    def write(self, value: AxisPattern) -> str:
+        return value.text
 
 
 @frozen

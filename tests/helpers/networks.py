@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import resolve_spec
+from cifar_dsl.compiler.patterns import PatternReader
 from cifar_dsl.compiler.values import ValueScope, write
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Declaration, Kind, Shape, Size, Value, arguments_of
@@ -96,8 +97,48 @@ def _calls(draw: st.DrawFn, declaration: type[Declaration]) -> str:
     return f"{declaration.name}({', '.join(parts)})" if parts else declaration.name
 
 
-def bound(declaration: type[D], text: str) -> D | None:
-    """The declaration that a call makes, as the compiler binds it; None if its arguments contradict each other."""
+@st.composite
+def pattern_calls(draw: st.DrawFn, name: str, x: Shape) -> str:
+    """A call of `rearrange`, `mean`, `max` or `sum` that splits, moves, merges and leaves out some axes of `x`."""
+    names = iter("abcdefgh")
+    sides: list[str] = []
+    axes: list[str] = []
+    extents: list[str] = []
+    for extent in x.extents:
+        divisors = [one for one in range(2, extent) if not extent % one]
+        outer = next(names)
+        axes.append(outer)
+        if not divisors or draw(st.booleans()):
+            sides.append(outer)
+            continue
+        number = draw(st.sampled_from(divisors))
+        if f"{number}" in axes or draw(st.booleans()):
+            inner = next(names)
+            extents.append(f"{inner}={number}")
+        else:
+            inner = f"{number}"
+        axes.append(inner)
+        sides.append(f"{outer} * {inner}" if draw(st.booleans()) else f"{inner} * {outer}")
+    wanted = draw(st.permutations(axes))
+    if name != "rearrange":
+        wanted = wanted[: draw(st.integers(0, len(wanted)))]
+    groups: list[list[str]] = [[] for _ in range(draw(st.integers(1, 3)))]
+    for axis in wanted:
+        draw(st.sampled_from(groups)).append(axis)
+    output = ", ".join(" * ".join(group) or "1" for group in groups)
+    return f"{name}({', '.join(sides)} -> {', '.join([output, *extents])})"
+
+
+def stages_of(name: str, x: Shape) -> st.SearchStrategy[str]:
+    """Calls of a layer; those with a pattern fit `x`."""
+    return pattern_calls(name, x) if LAYERS[name].missing_axes else calls(LAYERS[name])
+
+
+def bound(declaration: type[D], text: str, x: Shape | None = None) -> D | None:
+    """The declaration that a call makes, as the compiler binds it; None if its arguments contradict each other.
+
+    A pattern is that of `x`.
+    """
     spec = parse_spec(Source("drawn", f"arch drawn\nmodel {{ {text} }}"))
     (model,) = spec.items
     assert isinstance(model, nodes.Model)
@@ -106,8 +147,13 @@ def bound(declaration: type[D], text: str) -> D | None:
     kind = stage.elements[0].kind
     assert isinstance(kind, nodes.Name | nodes.CallExpression)
     reporter = Reporter()
-    evaluator = Evaluator(reporter, resolve_spec(spec, {}, Reporter()))
+    names = resolve_spec(spec, {}, Reporter())
+    evaluator = Evaluator(reporter, names)
     try:
+        if isinstance(kind, nodes.CallExpression) and kind.pattern:
+            assert x is not None
+            pattern = PatternReader(evaluator, reporter, names).read(Invocation.of(kind), [x], ValueScope(), "left out")
+            return declaration(pattern=pattern)
         return Binder(evaluator, reporter).declared(declaration, Invocation.of(kind), ValueScope())
     except EvaluationFailed:
         return None
@@ -115,7 +161,7 @@ def bound(declaration: type[D], text: str) -> D | None:
 
 def shape_after(stage: str, x: Shape) -> Shape | None:
     """The output shape of a layer for `x`; None if the layer refuses `x` or the output is too large."""
-    layer = bound(LAYERS[stage.partition("(")[0]], stage)
+    layer = bound(LAYERS[stage.partition("(")[0]], stage, x)
     assert layer is not None
     try:
         shape = layer.infer(x)
@@ -166,7 +212,7 @@ class Growth:
     def layer(self, x: Shape, depth: int) -> Grown:
         """A layer that accepts `x`."""
         for _ in range(3):
-            text = self.draw(st.sampled_from(sorted(LAYERS)).flatmap(lambda name: calls(LAYERS[name])))
+            text = self.draw(st.sampled_from(sorted(LAYERS)).flatmap(lambda name: stages_of(name, x)))
             shape = shape_after(text, x)
             if shape and not text.count("whitening"):  # it must be the first layer; `_spec` draws it there
                 return Grown([text], shape)
@@ -267,7 +313,7 @@ def layers(draw: st.DrawFn, name: str) -> str:
     inputs = {"": x, "flatten": Shape((x.elements,)), "tokens": Shape((x.elements // channels, channels))}
     for opening in draw(st.permutations(list(inputs))):
         for _ in range(3):
-            stage = draw(calls(LAYERS[name]))
+            stage = draw(stages_of(name, inputs[opening]))
             if shape_after(stage, inputs[opening]) and not (opening and "whitening" in stage):
                 return f"arch drawn\ninput {x}\nmodel {{\n{opening}\n{stage}\n}}\n"
     reject()

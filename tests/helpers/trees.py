@@ -36,6 +36,14 @@ def _operations(draw: st.DrawFn, inner: st.SearchStrategy[nodes.Expression]) -> 
     return nodes.Operation(tuple(operands), tuple(operators), NOWHERE)
 
 
+def _pattern_calls(inner: st.SearchStrategy[nodes.Expression]) -> st.SearchStrategy[nodes.Expression]:
+    axes = st.builds(nodes.Axes, st.lists(inner, min_size=1, max_size=3).map(tuple), st.just(NOWHERE))
+    extents = st.lists(st.builds(nodes.Argument, identifiers, inner, st.just(NOWHERE)), max_size=2).map(tuple)
+    inputs = st.lists(axes, min_size=1, max_size=2).map(tuple)
+    patterns = st.builds(nodes.Pattern, inputs, axes, st.just(NOWHERE))
+    return st.builds(nodes.PatternCall, identifiers, extents, st.just(NOWHERE), axes=patterns)
+
+
 def _composed(inner: st.SearchStrategy[nodes.Expression]) -> st.SearchStrategy[nodes.Expression]:
     some = st.lists(inner, max_size=3).map(tuple)
     arguments = st.lists(st.builds(nodes.Argument, st.none() | identifiers, inner, st.just(NOWHERE)), max_size=3).map(
@@ -44,6 +52,7 @@ def _composed(inner: st.SearchStrategy[nodes.Expression]) -> st.SearchStrategy[n
     slices = st.builds(nodes.Slice, st.none() | inner, st.none() | inner, st.just(NOWHERE))
     return st.one_of(
         st.builds(nodes.CallExpression, identifiers, arguments, st.just(NOWHERE)),
+        _pattern_calls(inner),
         some.map(lambda items: nodes.Sequence(items, is_tuple=len(items) > 1, span=NOWHERE)),
         st.builds(nodes.Prefixed, st.sampled_from(["-", "not"]), st.integers(1, 3), inner, st.just(NOWHERE)),
         _operations(inner),

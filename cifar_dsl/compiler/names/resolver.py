@@ -15,8 +15,11 @@ from cifar_dsl.compiler.names.sorts import (
     ANY,
     ANYWHERE,
     CALLABLE,
+    EXTENT,
     INDEXED,
+    NO_VALUE,
     OPERAND,
+    PATTERNED,
     SLICED,
     STAGE,
     TENSOR,
@@ -230,9 +233,11 @@ class _Resolver:
             case [nodes.Element(kind=nodes.Name() as name) as element] if definition := self._named(name, scope):
                 self.note(name.span, definition)
                 return named(definition.sorts) if element.label is None and element.claim is None else TENSOR
-            case [nodes.Element(kind=nodes.CallExpression(callee=callee) as call, label=None, claim=None)] if (
-                callee.text in FUNCTIONS or callee.text in INITIALIZERS
-            ) and not self._fitting(callee, scope, Place(CALLABLE)):
+            case [
+                nodes.Element(kind=nodes.CallExpression(callee=callee, pattern=None) as call, label=None, claim=None)
+            ] if (callee.text in FUNCTIONS or callee.text in INITIALIZERS) and not self._fitting(
+                callee, scope, Place(CALLABLE)
+            ):
                 self._expression(call, scope)
                 return of_value(call)
             case [nodes.Element(kind=kind, label=None, claim=None)] if not isinstance(
@@ -271,7 +276,8 @@ class _Resolver:
                 case nodes.Name(text=text, span=span):
                     self._stage_name(nodes.Identifier(text, span), scope)
                 case nodes.CallExpression(callee=callee):
-                    if callee.text in FUNCTIONS and not self._fitting(callee, scope, STAGE):
+                    is_number = callee.text in FUNCTIONS and not element.kind.pattern
+                    if is_number and not self._fitting(callee, scope, STAGE):
                         definition = _of_language("function", callee.text)
                         self.errors.value_as_stage(callee)
                         self.note(callee.span, definition, element.kind.span)
@@ -378,7 +384,37 @@ class _Resolver:
                 if end is not None:
                     self._expression(end, scope, OPERAND)
 
+    def _pattern(self, call: nodes.CallExpression, pattern: nodes.Pattern, scope: _Scope) -> None:
+        """Record the axes of a pattern, and the numbers whose names give axes their extents.
+
+        In a product, a name of a number in scope has that extent, unless the axis has its extent from somewhere else:
+        an argument, or a tensor of which it is an axis by itself.
+        """
+        items = [item for axes in pattern.inputs for item in axes.items]
+        known = {item.text for item in items if isinstance(item, nodes.Name)}
+        known |= {argument.keyword.text for argument in call.arguments if argument.keyword}
+        found: dict[str, Definition] = {}
+        mentioned = [*nodes.inside(items, nodes.Name), *nodes.inside(pattern.output.items, nodes.Name)]
+        for name in sorted(mentioned, key=lambda name: name.span.start):
+            text, span = name.text, name.span
+            if text not in found:
+                number = None if text in known else self._fitting(name, scope, EXTENT)
+                found[text] = number or Definition("axis", text, "", span, call.span, None, NO_VALUE)
+                if not number:
+                    self.found.append(Mention(span, found[text], span, is_definition=True))
+                    continue
+            if span in self.passed or found[text].kind == "axis" or self._fitting(name, scope, EXTENT):
+                self.note(span, found[text])
+        for argument in call.arguments:
+            if argument.keyword and argument.keyword.text:
+                keyword = argument.keyword
+                self.note(keyword.span, found.get(keyword.text, Definition("unknown", keyword.text)), argument.span)
+            self._expression(argument.value, scope, OPERAND)
+
     def _arguments(self, call: nodes.CallExpression, callee: Definition, scope: _Scope) -> None:
+        if call.pattern:
+            self._pattern(call, call.pattern, scope)
+            return
         for i, argument in enumerate(call.arguments):
             if argument.keyword and argument.keyword.text:
                 self.note(argument.keyword.span, _argument(callee, argument.keyword.text), argument.span)
@@ -495,10 +531,10 @@ class _Resolver:
             self.hidden[name.span] = built_in
         return found or (built_in if fits else self._innermost(name.text, scope) or built_in)
 
-    def _stage(self, name: nodes.Identifier, scope: _Scope) -> Definition | None:
+    def _stage(self, name: nodes.Identifier, scope: _Scope, place: Place) -> Definition | None:
         """The definition of a name where a stage is expected."""
         built_in = _of_language("layer", name.text) if name.text in LAYERS else self.library.get(name.text)
-        return self._chosen(name, scope, STAGE, built_in)
+        return self._chosen(name, scope, place, built_in)
 
     def _value(self, name: nodes.Name, scope: _Scope, place: Place = ANYWHERE) -> Definition | None:
         """The definition of a name where a value is expected."""
@@ -519,7 +555,8 @@ class _Resolver:
     def _stage_name(
         self, name: nodes.Identifier, scope: _Scope, call: nodes.CallExpression | None = None
     ) -> Definition:
-        definition = self._stage(name, scope) or self._unknown_stage(name, scope, call)
+        place = PATTERNED if call and call.pattern else STAGE
+        definition = self._stage(name, scope, place) or self._unknown_stage(name, scope, call)
         return self.note(name.span, definition, call.span if call else None)
 
     def _unknown_stage(
@@ -554,7 +591,7 @@ class _Resolver:
     def _function(self, call: nodes.CallExpression, scope: _Scope) -> Definition:
         """The definition of the callee of a call where a value is expected."""
         callee = call.callee
-        if callee.text in FUNCTIONS:
+        if callee.text in FUNCTIONS and not call.pattern:
             return _of_language("function", callee.text)
         if callee.text in INITIALIZERS:
             return _of_language("initialiser", callee.text)

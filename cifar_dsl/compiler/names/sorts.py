@@ -56,6 +56,9 @@ STAGE = Place(CALLABLE | TENSOR)
 OPERAND = Place(VALUES - CALLABLE)  # of an operator or a function, a condition, a count
 INDEXED = Place(_sorts("list"))
 SLICED = Place(_sorts("list", "tensor"))  # `x[:16]` as a stage
+PATTERNED = Place(_sorts("layer"))  # a call with a pattern: only layers take patterns
+EXTENT = Place(NUMBER)  # of an axis in a product
+NO_VALUE: Sorts = frozenset()  # of an axis
 
 
 # ---- of places

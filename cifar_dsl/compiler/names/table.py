@@ -16,6 +16,7 @@ Kind = Literal[
     "parameter",
     "let",
     "loop variable",
+    "axis",
     "layer",
     "join",
     "function",
@@ -31,7 +32,7 @@ Kind = Literal[
     "unknown",
 ]
 _GLOBAL = frozenset(["param", "block", "flow", "dataset", "budget", "word", "unknown"])
-_LOCAL = frozenset(["let", "loop variable"])
+_LOCAL = frozenset(["let", "loop variable", "axis"])
 _OF_LANGUAGE = frozenset(["layer", "join", "function", "initialiser", "argument", "setting", "choice", "base"])
 
 
@@ -44,6 +45,7 @@ class Definition:
     | param, block | of the spec, a base or the library | |
     | parameter | of a block | the block |
     | let, loop variable | in a body | |
+    | axis | of a pattern, in its call | |
     | layer, join, function, initialiser | of the language | |
     | flow | `in_channels` and the like, of the current tensor | |
     | dataset | `classes`, of the dataset | |

@@ -71,6 +71,9 @@ class _Word:
                 yield f"A parameter of the block `{definition.owner}`"
             case "let" | "loop variable":
                 yield code(vocabulary.head(definition))
+            case "axis":
+                yield code(definition.name)
+                yield "An axis of this pattern"
             case "base":
                 yield from self._base()
             case _:

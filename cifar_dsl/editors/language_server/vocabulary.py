@@ -10,10 +10,10 @@ from cifar_dsl.compiler.names import Definition
 from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.editors.language_server.markdown import code, plain_text
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import Declaration, Kind, arguments_of
+from cifar_dsl.ir import ArgumentInfo, Declaration, Kind, arguments_of
 from cifar_dsl.language.source import comment_above
 from cifar_dsl.language.syntax import nodes
-from cifar_dsl.operations.argument_types import Bool, ListOf, OneOf, written
+from cifar_dsl.operations.argument_types import Axes, Bool, ListOf, OneOf, written
 from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 from cifar_dsl.operations.registry import CallOf, Registry
@@ -96,7 +96,7 @@ def declared(registry: Registry[Any], name: str) -> Entry:
     arguments = tuple(
         Argument(
             info.name,
-            info.name if info.is_required else f"{info.name}={written(info.default, info.kind)}",
+            _in_signature(info),
             info.kind.describe(),
             info.doc,
             info.kind,
@@ -106,6 +106,12 @@ def declared(registry: Registry[Any], name: str) -> Entry:
     head = f"{name} {{ ... | ... }}" if registry is JOINS else ""
     doc = inspect.cleandoc(declaration.__doc__ or "")
     return Entry(name, registry.noun, doc, arguments, head, is_callable=bool(arguments))
+
+
+def _in_signature(info: ArgumentInfo) -> str:
+    if isinstance(info.kind, Axes):
+        return "axes -> axes"
+    return info.name if info.is_required else f"{info.name}={written(info.default, info.kind)}"
 
 
 def block(definition: Definition) -> Entry:

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.language.syntax.parser import parse_axis, parse_override, parse_spec
 from cifar_dsl.language.syntax.printer import (
+    print_axes,
     print_body,
     print_chain,
     print_expression,
@@ -51,6 +52,7 @@ __all__ = [
     "parse_override",
     "parse_recovering",
     "parse_spec",
+    "print_axes",
     "print_body",
     "print_chain",
     "print_expression",

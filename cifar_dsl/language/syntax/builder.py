@@ -258,6 +258,19 @@ class Builder:
         given = tuple(argument for argument in arguments if argument is not None)
         return nodes.CallExpression(self._identifier(callee), given, span)
 
+    # call: word "(" axes ("|" axes)* "->" axes ")" -> pattern_call
+    def pattern_call(self, span: Span, children: Children) -> nodes.PatternCall:
+        callee, *sides = children
+        written = [nodes.Axes(tuple(one.value for one in side if one.keyword is None), where) for where, side in sides]
+        extents = tuple(one for _, side in sides for one in side if one.keyword)
+        inside = Span(self._source, written[0].span.start, written[-1].span.end)
+        pattern = nodes.Pattern(tuple(written[:-1]), written[-1], inside)
+        return nodes.PatternCall(self._identifier(callee), extents, span, axes=pattern)
+
+    # axes: argument ("," argument)*
+    def axes(self, span: Span, children: Children) -> tuple[Span, Children]:
+        return span, children
+
     # argument: [word "="] expr
     def argument(self, span: Span, children: Children) -> nodes.Argument:
         keyword, value = children

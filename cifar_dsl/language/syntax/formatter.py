@@ -7,6 +7,7 @@
   removed. A body is also broken if something before it on its line is.
 - A line that is too long is broken before `->`, or else in its last brackets, if that is enough. Items of a broken
   list fill its lines, without a comma after the last. A list in which only the last item is broken hugs that item.
+  A pattern is broken after `|`, before `->` and before the extents of its axes.
 - The values of settings are aligned in a column.
 - A comment beside code starts in column 37, or after longer code in the next column after a multiple of four;
   comments of neighbouring lines are aligned at the rightmost column. A comment directly below, in the same column,

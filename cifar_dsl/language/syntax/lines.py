@@ -202,8 +202,22 @@ def _nested(words: Iterator[Word], opening: str, *, is_settings: bool = False) -
             return tuple(lines), word
         if word.text in _OPENING:
             inside, closing = _nested(words, word.text, is_settings=bool(line) and line[0].text in {"train", "group"})
-            line.append(Bracket(word, inside, closing))
+            line.append(Bracket(word, _sides(inside) if word.text == "(" else inside, closing))
         else:
             is_target = is_settings and not line and word.kind == "NAME"
             line.append(evolve(word, kind=TARGET) if is_target else word)
     raise AssertionError("the end is among the words")
+
+
+def _sides(items: tuple[Line, ...]) -> tuple[Line, ...]:
+    """The items in parentheses; of a pattern, the sides instead: it is broken after `|` and before `->`."""
+    parts = [part for item in items for part in item]
+    if not any(part.text == "->" for part in parts):
+        return items
+    sides: list[list[Part]] = []
+    for i, part in enumerate(parts):
+        is_extent = "".join(one.text for one in parts[i + 1 : i + 2]) == "="
+        if not i or part.text == "->" or parts[i - 1].text == "|" or is_extent:
+            sides.append([])
+        sides[-1].append(part)
+    return tuple(sides)

@@ -130,12 +130,46 @@ class Argument:
 
 
 @node
+class Axes:
+    """`c, h * 2, 1`: the axes of one tensor in a pattern, as they are written."""
+
+    items: tuple["Expression", ...]
+    span: Span = SPAN
+
+
+@node
+class Pattern:
+    """`c, h, w -> 1, h, w`: the axes of each tensor that enters, and those wanted."""
+
+    inputs: tuple[Axes, ...]
+    output: Axes
+    span: Span = SPAN
+
+
+@node
 class CallExpression:
     """`name(argument, key=value)`: a layer, a block, a function, an optimizer."""
 
     callee: Identifier
     arguments: tuple[Argument, ...]
     span: Span = SPAN
+
+    @property
+    def pattern(self) -> Pattern | None:
+        """The pattern before the arguments."""
+        return None
+
+
+@node
+class PatternCall(CallExpression):
+    """`name(axes -> axes, key=value)`; its arguments are the extents of axes, all with keywords."""
+
+    axes: Pattern = field(kw_only=True)
+
+    @property
+    def pattern(self) -> Pattern:
+        """The pattern before the arguments."""
+        return self.axes
 
 
 @node

@@ -57,6 +57,12 @@ def print_expression(expression: nodes.Expression) -> str:
     return _expression(expression)
 
 
+def print_axes(pattern: nodes.Pattern) -> str:
+    """The canonical text of a pattern, without the extents of its axes."""
+    inputs = " | ".join(_listed(axes.items) for axes in pattern.inputs)
+    return f"{inputs} -> {_listed(pattern.output.items)}"
+
+
 def print_head(block: nodes.Block) -> str:
     """The head of a block: its name and parameters."""
     return f"block {block.name}({', '.join(map(_block_parameter, block.parameters))})"
@@ -187,7 +193,8 @@ def _with_level(node: nodes.Expression) -> tuple[str, int]:
         case nodes.Truth(value=value):
             return "true" if value else "false", _TIGHTEST
         case nodes.CallExpression(callee=callee, arguments=arguments):
-            return f"{callee}({', '.join(map(_argument, arguments))})", _TIGHTEST
+            parts = [print_axes(node.pattern)] if node.pattern else []
+            return f"{callee}({', '.join([*parts, *map(_argument, arguments)])})", _TIGHTEST
         case nodes.Sequence(items=items, is_tuple=is_tuple):
             inside = _listed(items)
             return (f"({inside})" if is_tuple else f"[{inside}]"), _TIGHTEST

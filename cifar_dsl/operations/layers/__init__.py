@@ -1,6 +1,18 @@
 """Every layer and join of the language, each declared in one class; importing this package registers them all."""
 
-from cifar_dsl.operations.layers import activation, attention, conv, dense, dropout, join, norm, pool, scale, shaping
+from cifar_dsl.operations.layers import (
+    activation,
+    attention,
+    conv,
+    dense,
+    dropout,
+    join,
+    norm,
+    pattern,
+    pool,
+    scale,
+    shaping,
+)
 from cifar_dsl.operations.layers.base import JOINS, LAYERS, Join, JoinError, Layer
 from cifar_dsl.operations.layers.initializer import INITIALIZERS
 
@@ -18,6 +30,7 @@ __all__ = [
     "dropout",
     "join",
     "norm",
+    "pattern",
     "pool",
     "scale",
     "shaping",

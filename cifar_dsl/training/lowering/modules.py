@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
+from cifar_dsl.ir import Pattern
+
 # ---- activations and factors
 
 
@@ -256,6 +258,59 @@ class Attention(nn.Module):
         return f"{len(self.out_weight)}, heads={self.heads}, dropout={self.dropout:g}"
 
 
+# ---- patterns
+
+
+class _OfPattern(nn.Module):
+    """Splits the axes of a tensor, and moves and merges those that are left: (N, *shapes[0]) -> (N, *shape)."""
+
+    def __init__(self, pattern: Pattern) -> None:
+        super().__init__()
+        self.pattern = pattern
+        axes = pattern.axes_of(0)
+        self._split = pattern.extents_of(axes)
+        self._merged = pattern.shape.extents
+        self._missing = tuple(1 + axes.index(number) for number in pattern.missing)
+        left = [number for number in axes if number in pattern.kept]
+        self._order = (0, *(1 + left.index(number) for number in pattern.kept))
+
+    def forward(self, x: Tensor) -> Tensor:
+        split = x.reshape(len(x), *self._split)
+        return self.without(split, self._missing).permute(self._order).reshape(len(x), *self._merged)
+
+    def without(self, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+        """The tensor without the axes that are missing on the right."""
+        return x.squeeze(axes)  # of extent 1
+
+    def extra_repr(self) -> str:
+        return self.pattern.text
+
+
+class Rearrange(_OfPattern):
+    """Splits, moves and merges axes."""
+
+
+class Mean(_OfPattern):
+    """The mean over the axes that are missing on the right."""
+
+    def without(self, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+        return x.mean(axes) if axes else x
+
+
+class Max(_OfPattern):
+    """The largest number along the axes that are missing on the right."""
+
+    def without(self, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+        return x.amax(axes) if axes else x
+
+
+class Sum(_OfPattern):
+    """The sum over the axes that are missing on the right."""
+
+    def without(self, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+        return x.sum(axes) if axes else x
+
+
 # ---- joins
 
 
@@ -308,6 +363,10 @@ MODULES: dict[str, type[nn.Module]] = {
     "class_token": ClassToken,
     "position_embedding": PositionEmbedding,
     "attention": Attention,
+    "rearrange": Rearrange,
+    "mean": Mean,
+    "max": Max,
+    "sum": Sum,
     "add": Add,
     "mul": Mul,
     "concat": Concat,

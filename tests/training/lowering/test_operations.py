@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from cifar_dsl.ir import Declaration, Kind, Lowering, Operation, Shape, arguments_of
-from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pair, UnfitError
+from cifar_dsl.ir import Declaration, Kind, Lowering, Operation, Pattern, Shape, arguments_of
+from cifar_dsl.operations.argument_types import Axes, Bool, Choice, Float, Int, ListOf, OneOf, Pair, UnfitError
 from cifar_dsl.operations.layers import JOINS, LAYERS
 from cifar_dsl.operations.recipe import CLIPS, LOSSES, OPTIMIZERS
 from cifar_dsl.operations.registry import MisfitError, Registry
@@ -29,6 +29,8 @@ def some(kind: Kind) -> list[object]:
             return [0.5]
         case Int(low=low):
             return [max(low, 2)]
+        case Axes():
+            return [Pattern((((0,), (1,), (2,)),), ((1,), (0,), (2,)), INPUTS[0].extents, "c, h, w -> h, c, w")]
         case Pair(low=low):
             return [(max(low, 1),) * 2]
         case ListOf(item=item, length=length):

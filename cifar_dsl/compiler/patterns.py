@@ -1,0 +1,336 @@
+"""Reads the pattern of a call: names its axes, works out their extents, and reports what doesn't fit."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
+from typing import NoReturn
+
+from attrs import define, field
+
+from cifar_dsl.compiler.bind import Invocation
+from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.names import Names
+from cifar_dsl.compiler.values import ValueScope, describe
+from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import listed
+from cifar_dsl.ir import Pattern, Shape
+from cifar_dsl.ir.pattern import Missing
+from cifar_dsl.language.diagnostics import Label, Reporter, nearest
+from cifar_dsl.language.source import Span
+from cifar_dsl.language.syntax import nodes, print_axes, print_expression
+
+MOST_AXES = 8
+_MOST_SIDES = 3
+_STEPS_OF_A_FACTOR = 4
+_EXAMPLE = "c, h, w -> 1, h, w"
+_KINDS = {1: "features have one: `f`", 2: "tokens have two: `t, d`", 3: "images have three: `c, h, w`"}
+
+Key = tuple[str, int]  # of an axis: its name and 0, or a number and how often it stood before in the same tensor
+
+
+@frozen
+class _Factor:
+    """An axis at one place. `is_alone`: it isn't part of a product."""
+
+    key: Key
+    span: Span
+    is_alone: bool
+
+    @property
+    def text(self) -> str:
+        return self.key[0]
+
+    @property
+    def number(self) -> int | None:
+        """The extent of a number."""
+        return int(self.text) if self.text.isdigit() else None
+
+
+@frozen
+class _Side:
+    """One axis of a tensor: the product of its factors, none for `1`."""
+
+    factors: tuple[_Factor, ...]
+    span: Span
+    text: str
+
+
+@frozen
+class _Extent:
+    """The extent of an axis, and where it is known from, for messages."""
+
+    value: int
+    origin: str
+
+
+@define
+class PatternReader:
+    """Reads patterns, with the integers of `scope` for names in products."""
+
+    evaluator: Evaluator
+    reporter: Reporter
+    names: Names
+
+    def read(self, call: Invocation, shapes: Sequence[Shape], scope: ValueScope, missing: Missing) -> Pattern:
+        """The pattern of a call for tensors of these shapes. Raises EvaluationFailed."""
+        assert call.pattern is not None
+        return _Reading(self, call, call.pattern, scope, missing).pattern(shapes)
+
+
+@define
+class _Reading:
+    """One pattern that is being read."""
+
+    reader: PatternReader
+    call: Invocation
+    written: nodes.Pattern
+    scope: ValueScope
+    missing: Missing
+    _known: dict[Key, _Extent] = field(factory=dict)
+
+    def pattern(self, shapes: Sequence[Shape]) -> Pattern:
+        inputs = [self._sides(axes) for axes in self.written.inputs]
+        output = self._sides(self.written.output)
+        if len(inputs) != len(shapes):
+            count = "one tensor" if len(shapes) == 1 else f"{len(shapes)} branches"
+            self._fail(
+                f"`{self.call.callee}` takes {count}, and the pattern has {len(inputs)} before the arrow",
+                self.written.span,
+                "write the axes of that tensor"
+                if len(shapes) == 1
+                else "write the axes of each branch, separated by `|`",
+            )
+        numbers = self._numbered(inputs)
+        for axes, sides, shape in zip(self.written.inputs, inputs, shapes, strict=True):
+            self._check_rank(axes, sides, shape)
+        self._use_given(numbers)
+        pairs = [
+            (side, e)
+            for sides, shape in zip(inputs, shapes, strict=True)
+            for side, e in zip(sides, shape.extents, strict=True)
+        ]
+        self._work_out(pairs)
+        self._check_output(inputs, output, numbers)
+        as_numbers = [_numbers(sides, numbers) for sides in (*inputs, output)]
+        extents = tuple(self._known[key].value for key in numbers)
+        return Pattern(tuple(as_numbers[:-1]), as_numbers[-1], extents, self._text(inputs))
+
+    # ---- axes
+
+    def _sides(self, axes: nodes.Axes) -> list[_Side]:
+        if not 1 <= len(axes.items) <= _MOST_SIDES:
+            count = len(axes.items)
+            self._fail(f"a tensor has one to three axes, not {count}", axes.span, "merge axes into one: `a * b`")
+        self.reader.reporter.work.charge(_STEPS_OF_A_FACTOR * sum(len(_operands(item)) for item in axes.items))
+        seen: Counter[str] = Counter()
+        return [self._side(item, seen) for item in axes.items]
+
+    def _side(self, item: nodes.Expression, seen: Counter[str]) -> _Side:
+        operands = _operands(item)
+        factors = []
+        for operand in operands:
+            match operand:
+                case nodes.Name(text=text, span=span):
+                    if seen[text]:
+                        self._fail(f"axis `{text}` is here twice", span, "give each axis a name of its own")
+                    key = (text, 0)
+                case nodes.Number(value=int() as value, span=span) if value >= 1:
+                    text = str(value)
+                    key = (text, seen[text])
+                case _:
+                    self._fail(
+                        "an axis is a name, a number of at least 1, or a product of them",
+                        operand.span,
+                        f"give a computed extent to a name: `{self.call.callee}(c * k, h, w -> ..., k=2 * n)`",
+                    )
+            seen[text] += 1
+            if text != "1":
+                factors.append(_Factor(key, span, len(operands) == 1))
+        return _Side(tuple(factors), item.span, print_expression(item))
+
+    def _numbered(self, inputs: Sequence[Sequence[_Side]]) -> dict[Key, int]:
+        """The axes on the left, numbered in order."""
+        numbers: dict[Key, int] = {}
+        for factor in _factors(inputs):
+            numbers.setdefault(factor.key, len(numbers))
+            if len(numbers) > MOST_AXES:
+                self._fail(f"a pattern has at most {MOST_AXES} axes", factor.span, "write two stages")
+        return numbers
+
+    def _check_rank(self, axes: nodes.Axes, sides: Sequence[_Side], shape: Shape) -> None:
+        if len(sides) != len(shape.extents):
+            plural = "es" if len(sides) > 1 else "is"
+            self._fail(
+                f"the pattern has {len(sides)} ax{plural} here, and the tensor {len(shape.extents)}: {shape}",
+                axes.span,
+                _KINDS[len(shape.extents)],
+            )
+
+    # ---- extents
+
+    def _use_given(self, numbers: Mapping[Key, int]) -> None:
+        """The extents that the call gives with keywords."""
+        for argument in self.call.arguments:
+            assert argument.keyword is not None
+            name = argument.keyword.text
+            if (name, 0) not in numbers:
+                self._not_there(name, argument.keyword.span, numbers)
+            if (name, 0) in self._known:
+                self._fail(f"the extent of `{name}` is given twice", argument.span, "keep one of the two")
+            value = self._integer(argument.value, name)
+            self._known[(name, 0)] = _Extent(value, f"is {value}")
+
+    def _integer(self, expression: nodes.Expression, name: str) -> int:
+        value = self.reader.evaluator.evaluate(expression, self.scope)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            self._fail(
+                f"the extent of axis `{name}` must be an integer of at least 1, but `{name}` is {describe(value)}",
+                expression.span,
+                "give another extent, or another name to the axis",
+            )
+        return value
+
+    def _work_out(self, pairs: Sequence[tuple[_Side, int]]) -> None:
+        """Work out the extents of all axes, from those of the tensors."""
+        for side, extent in pairs:
+            for factor in side.factors:
+                self._know(factor)
+            if len(side.factors) < 2:
+                self._settle(side, extent)
+        waiting = [(side, extent) for side, extent in pairs if len(side.factors) > 1]
+        while waiting:
+            ready = [one for one in waiting if len(self._unknown(one[0])) < 2]
+            for side, extent in ready:
+                self._settle(side, extent)
+            waiting = [one for one in waiting if one not in ready]
+            if waiting and not ready:
+                side, extent = waiting[0]
+                one, *others = self._unknown(side)
+                self._fail(
+                    f"`{side.text}` is {extent}: {'one' if not others[1:] else 'all but one'} of them needs an extent",
+                    side.span,
+                    f"add `{one.text}={_a_divisor(extent)}`",
+                )
+
+    def _know(self, factor: _Factor) -> None:
+        """Note the extent of a number, or of a name of an integer in scope, as the resolver has decided."""
+        if factor.number is not None:
+            self._known[factor.key] = _Extent(factor.number, f"is {factor.number}")
+        definition = self.reader.names.definitions[factor.span] if factor.number is None else None
+        if definition and definition.kind != "axis" and factor.key not in self._known:
+            value = self._integer(nodes.Name(factor.text, factor.span), factor.text)
+            where = f" (line {definition.span.line})" if definition.span else ""
+            self._known[factor.key] = _Extent(value, f"is {value}{where}")
+
+    def _unknown(self, side: _Side) -> list[_Factor]:
+        return [factor for factor in side.factors if factor.key not in self._known]
+
+    def _settle(self, side: _Side, extent: int) -> None:
+        """Work out the unknown factor of an axis, if there is one, and check the product."""
+        known = [self._known[factor.key] for factor in side.factors if factor.key in self._known]
+        product = prod(one.value for one in known)
+        unknown = self._unknown(side)
+        if unknown and extent % product == 0:
+            value = extent // product
+            self._known[unknown[0].key] = _Extent(value, f"is {value} in `{side.text}`" if known else f"is {value}")
+        elif unknown:
+            origins = [
+                f"`{f.text}` {self._known[f.key].origin}, and"
+                for f in side.factors
+                if f.key in self._known and f.number is None
+            ]
+            self._fail(
+                f"`{side.text}`: {' '.join([*origins, f'{extent}'])} is not divisible by {product}",
+                side.span,
+                "use another number, or another name for the axis",
+            )
+        elif product != extent:
+            origins = [f"`{f.text}` {self._known[f.key].origin}" for f in side.factors if f.number is None]
+            because = f": {listed(origins, 'and')}" if origins else ""
+            self._fail(
+                f"the axis `{side.text}` has {extent} here, not {product}{because}",
+                side.span,
+                "an axis has one extent in all places: use another name"
+                if origins
+                else f"write `{extent}`, or name the axis",
+            )
+
+    # ---- the right side
+
+    def _check_output(
+        self, inputs: Sequence[Sequence[_Side]], output: Sequence[_Side], numbers: Mapping[Key, int]
+    ) -> None:
+        wanted = [factor for side in output for factor in side.factors]
+        for factor in wanted:
+            if factor.key not in numbers:
+                self._not_there(factor.text, factor.span, numbers, is_number=factor.number is not None)
+        kept = {factor.key for factor in wanted}
+        missing = [factor for factor in _factors(inputs) if factor.key not in kept]
+        if self.missing == "refused":
+            for factor in missing:
+                if self._known[factor.key].value > 1:
+                    text = factor.text
+                    self._fail(
+                        f"axis `{text}` vanishes",
+                        factor.span,
+                        "reduce it with `mean`, `max` or `sum`, or keep it on the right",
+                    )
+        if self.missing == "multiplied":
+            counts = Counter(key for sides in inputs for key in {f.key for side in sides for f in side.factors})
+            for factor in missing:
+                if counts[factor.key] < 2:
+                    self._alone(factor, numbers)
+
+    def _alone(self, factor: _Factor, numbers: Mapping[Key, int]) -> None:
+        others = [name for name, _ in numbers if name != factor.text]
+        near = nearest(factor.text, others)
+        meant = f"did you mean `{near}`? " if near else ""
+        self._fail(
+            f"axis `{factor.text}` is in one branch only and vanishes",
+            factor.span,
+            f"{meant}keep it on the right, or sum it first: `sum(...)`",
+            code="E0315",
+        )
+
+    def _not_there(self, name: str, span: Span, numbers: Mapping[Key, int], *, is_number: bool = False) -> None:
+        here = listed([f"`{one}`" for one, _ in numbers], "and") if numbers else "none"
+        near = None if is_number or len(name) == 1 else nearest(name, [one for one, _ in numbers])
+        help_text = f"did you mean `{near}`? axes here: {here}" if near else f"axes here: {here}"
+        self._fail(f"axis `{name}` is not on the left", span, help_text)
+
+    # ---- texts
+
+    def _text(self, inputs: Sequence[Sequence[_Side]]) -> str:
+        """The pattern with the extents that follow from no tensor, so that it means the same in every scope."""
+        alone = {factor.key for factor in _factors(inputs) if factor.is_alone}
+        given = {argument.keyword.text for argument in self.call.arguments if argument.keyword}
+        named = [
+            factor
+            for factor in _factors(inputs)
+            if factor.number is None
+            and factor.key not in alone
+            and (factor.text in given or self.reader.names.definitions[factor.span].kind != "axis")
+        ]
+        extents = dict.fromkeys(f"{factor.text}={self._known[factor.key].value}" for factor in named)
+        return ", ".join([print_axes(self.written), *extents])
+
+    def _fail(self, message: str, span: Span, help_text: str, code: str = "E0314") -> NoReturn:
+        raise self.reader.reporter.error(code, message, Label(span), help=help_text)
+
+
+def _operands(item: nodes.Expression) -> tuple[nodes.Expression, ...]:
+    if isinstance(item, nodes.Operation) and set(item.operators) == {"*"}:
+        return item.operands
+    return (item,)
+
+
+def _factors(inputs: Iterable[Iterable[_Side]]) -> list[_Factor]:
+    return [factor for sides in inputs for side in sides for factor in side.factors]
+
+
+def _numbers(sides: Sequence[_Side], numbers: Mapping[Key, int]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(numbers[factor.key] for factor in side.factors) for side in sides)
+
+
+def _a_divisor(extent: int) -> int:
+    return next((one for one in range(2, min(extent, 1000) + 1) if not extent % one), 1)
