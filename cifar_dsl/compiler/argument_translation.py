@@ -8,7 +8,7 @@ from attrs import evolve
 from cifar_dsl.compiler.values import Bound
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import MOST_LISTED
-from cifar_dsl.ir import ArgumentInfo, Declaration, Kind, Size, Symbol, Value, arguments_of
+from cifar_dsl.ir import ArgumentInfo, Declaration, Kind, Symbol, Value, arguments_of
 from cifar_dsl.language.diagnostics import Advice, Edit, Fix, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
@@ -265,10 +265,6 @@ def unfit(info: ArgumentInfo, given: nodes.Argument, found: Bound, callee: str) 
         return _written(given, node.span, near, Advice.to_write(node.span, near)) if near else None
     if isinstance(found, int) and not isinstance(found, bool) and found in {0, 1} and _accepts(kind, value=True):
         return _value(given, "true" if found else "false", is_safe=True)
-    if isinstance(node, nodes.Sequence) and isinstance(found, tuple):
-        size = "x".join(map(str, found))
-        is_size = all(isinstance(item, int) and not isinstance(item, bool) for item in found)
-        return _value(given, size, is_safe=True) if is_size and _accepts(kind, Size(found)) else None  # type: ignore[arg-type]
     if isinstance(node, nodes.Operation) and isinstance(found, float) and _accepts(kind, int(found)):
         return _divided(given, node)
     if (
@@ -371,8 +367,6 @@ def _unfit_text(info: ArgumentInfo, given: nodes.Argument, callee: str) -> Chang
     match node:
         case nodes.Number(value=number):
             found = number
-        case nodes.Sequence(items=items) if items and all(isinstance(one, nodes.Number) for one in items):
-            found = tuple(one.value for one in items if isinstance(one, nodes.Number))
         case nodes.Name(text=text) if any(
             table.get(text) for table in (foreign_names.VALUES, foreign_names.INITIALIZERS)
         ):

@@ -13,6 +13,12 @@ def _is_int(value: Bound) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_size(value: Bound) -> bool:
+    """Whether a value is an integer or a size, written `3x3` or worked out: `(k, 1)`."""
+    extents = value if isinstance(value, tuple) else (value,)
+    return bool(extents) and all(map(_is_int, extents))
+
+
 def is_stage(value: object) -> bool:
     """Whether a value is a stage: a block, or a layer by its name."""
     return isinstance(value, BlockValue) or (isinstance(value, Symbol) and value in LAYERS)
@@ -22,7 +28,7 @@ _TYPES: dict[str, tuple[str, Callable[[Bound], bool]]] = {
     "int": ("an integer", _is_int),
     "float": ("a number", lambda value: _is_int(value) or isinstance(value, float)),
     "bool": ("true or false", lambda value: isinstance(value, bool)),
-    "size": ("an integer or a size such as 3x3", lambda value: _is_int(value) or isinstance(value, Size)),
+    "size": ("an integer or a size such as 3x3", _is_size),
     "list": ("a list", lambda value: isinstance(value, tuple) and not isinstance(value, Size)),
     "block": ("a block or a layer", is_stage),
     "tensor": ("a named tensor", lambda value: isinstance(value, Tensor)),

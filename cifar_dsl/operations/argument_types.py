@@ -104,13 +104,13 @@ class Bool(Written):
 
 @frozen
 class Pair(Written):
-    """Height and width; `3` means `3x3`. The canonical form is a tuple of two integers."""
+    """Height and width, `3x5` or `(3, 5)`; `3` means `3x3`. The canonical form is a tuple of two integers."""
 
     low: int
     high: int = 10_000
 
     def accept(self, value: Value) -> tuple[int, int]:
-        extents = value if isinstance(value, Size) else (value, value)
+        extents = value if isinstance(value, tuple) else (value, value)
         if len(extents) != 2:
             raise UnfitError(self.describe())
         height, width = extents

@@ -35,7 +35,7 @@ _OF_TYPES = {
     "int": NUMBER,
     "float": NUMBER,
     "bool": _sorts("bool"),
-    "size": _sorts("number", "size"),
+    "size": _sorts("number", "size", "list"),
     "list": _sorts("list"),
     "block": CALLABLE,
     "tensor": TENSOR,
@@ -98,7 +98,7 @@ def _accepted(kind: Kind | None) -> Sorts:
         case Bool():
             return _sorts("bool")
         case Pair():
-            return _sorts("number", "size")
+            return _sorts("number", "size", "list")
         case Choice():
             return _WORDS
         case Text() | Pattern():

@@ -6,9 +6,11 @@ from attrs import evolve
 
 from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
 from cifar_dsl.ir.execution import FLOAT_BYTES, INPUT, NOTHING
-from cifar_dsl.operations.argument_types import Bool, Float, Int, Pair
+from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, Pair
 from cifar_dsl.operations.layers.base import (
     BIAS_INIT,
+    EMBEDDING_INIT,
+    FILTER_INIT,
     FROZEN,
     FROZEN_DOC,
     LAYERS,
@@ -21,9 +23,9 @@ from cifar_dsl.operations.layers.divisible import check_divisible, check_tiles
 from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Normal, Standard
 from cifar_dsl.operations.registry import CallOf
 
-_FILTER_INIT = CallOf(INITIALIZERS, tuple(name for name in INITIALIZERS if name != "whitening"))
-_MATRIX_INIT = CallOf(INITIALIZERS, tuple(name for name in _FILTER_INIT.symbols() if name != "dirac"))
-_EMBEDDING_INIT = CallOf(INITIALIZERS, ("zeros", "constant", "normal", "truncated_normal", "uniform"))
+_PATCH_INIT = CallOf(INITIALIZERS, tuple(name for name in FILTER_INIT.symbols() if name != "whitening"))
+_MATRIX_INIT = CallOf(INITIALIZERS, tuple(name for name in _PATCH_INIT.symbols() if name != "dirac"))
+_TOKEN_INIT = CallOf(INITIALIZERS, tuple(name for name in EMBEDDING_INIT.symbols() if name != "sine"))
 
 
 @LAYERS.register("patches")
@@ -40,7 +42,7 @@ class Patches(Layer):
     features: int = argument(Int(1), "features of each token")
     size: tuple[int, int] = argument(Pair(1), "height and width of a patch")
     bias: bool = argument(Bool(), "add a learned bias", default=True)
-    init: Initializer = argument(_FILTER_INIT, "initialiser of the weight", default=Standard())
+    init: Initializer = argument(_PATCH_INIT, "initialiser of the weight", default=Standard())
     bias_init: Initializer = argument(BIAS_INIT, "initialiser of the bias", default=Standard())
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 
@@ -79,7 +81,7 @@ class ClassToken(Layer):
     family = "dense"
     execution = Execution(saves=NOTHING, output_dtype="float32")
 
-    init: Initializer = argument(_EMBEDDING_INIT, "initialiser of the token", default=Normal())
+    init: Initializer = argument(_TOKEN_INIT, "initialiser of the token", default=Normal())
 
     def infer(self, x: Shape) -> Shape:
         tokens, features = require_tokens(self, x)
@@ -96,22 +98,24 @@ class ClassToken(Layer):
 @LAYERS.register("position_embedding")
 @declared
 class PositionEmbedding(Layer):
-    """Add a learned embedding for each position: (T, D) -> (T, D).
+    """Add an embedding for each position: (T, D) -> (T, D); learned, Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
 
-    Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
+    `position_embedding(init=sine, frozen=weight)` has fixed positions instead, in one dimension as in Transformers, or
+    with `init=sine(grid=square)` in two.
     """
 
     family = "dense"
     execution = Execution(saves=NOTHING, output_dtype="float32")
 
-    init: Initializer = argument(_EMBEDDING_INIT, "initialiser of the embeddings", default=Normal())
+    init: Initializer = argument(EMBEDDING_INIT, "initialiser of the embeddings", default=Normal())
+    frozen: str = argument(Choice(("none", "weight")), FROZEN_DOC, default="none")
 
     def infer(self, x: Shape) -> Shape:
         require_tokens(self, x)
         return x
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
-        return (Parameter("weight", x.extents, self.init.fill(x.extents), "embedding"),)
+        return (Parameter("weight", x.extents, self.init.fill(x.extents), "embedding", self.frozen == "weight"),)
 
     def lower(self, x: Shape) -> Lowering:
         tokens, features = x.extents

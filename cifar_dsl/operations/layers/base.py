@@ -41,6 +41,8 @@ LAYERS: Registry[Layer] = Registry("layer")
 JOINS: Registry[Join] = Registry("join")
 
 
+FILTER_INIT = CallOf(INITIALIZERS, tuple(name for name in INITIALIZERS if name != "sine"))
+EMBEDDING_INIT = CallOf(INITIALIZERS, ("zeros", "ones", "constant", "normal", "truncated_normal", "uniform", "sine"))
 BIAS_INIT = CallOf(INITIALIZERS, ("standard", "zeros", "ones", "constant", "normal", "truncated_normal", "uniform"))
 FROZEN = Choice(("none", "weight", "bias", "all"))
 FROZEN_DOC = "parameters that aren't trained"
@@ -62,13 +64,18 @@ def weight_and_bias(
     Raises MisfitError if a bias that doesn't exist is to be frozen, or the initialiser doesn't fit the weight.
     """
     if frozen == "bias" and bias is None:
-        raise MisfitError("E0304", f"`frozen=bias` needs a bias, but this `{layer.name}` has none", argument="frozen")
+        raise no_bias_to_freeze(layer)
     tensors = [Parameter("weight", weight, init.fill(weight), kind, frozen in {"weight", "all"}, groups)]
     if bias is not None:
         # A bias has no fan-in: `standard` uses the weight's.
         fill = bias_init.fill(weight if isinstance(bias_init, Standard) else bias)
         tensors.append(Parameter("bias", bias, fill, "bias", frozen in {"bias", "all"}))
     return tuple(tensors)
+
+
+def no_bias_to_freeze(layer: Layer) -> MisfitError:
+    """The error of `frozen=bias` on a layer without bias."""
+    return MisfitError("E0304", f"`frozen=bias` needs a bias, but this `{layer.name}` has none", argument="frozen")
 
 
 def require_image(layer: Layer, x: Shape) -> tuple[int, int, int]:

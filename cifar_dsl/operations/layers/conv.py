@@ -5,9 +5,10 @@ from typing import Self
 
 from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
 from cifar_dsl.ir.execution import INPUT
-from cifar_dsl.operations.argument_types import Bool, Choice, Int, OneOf, Pair
+from cifar_dsl.operations.argument_types import Bool, Int, Pair
 from cifar_dsl.operations.layers.base import (
     BIAS_INIT,
+    FILTER_INIT,
     FROZEN,
     FROZEN_DOC,
     LAYERS,
@@ -16,9 +17,9 @@ from cifar_dsl.operations.layers.base import (
     weight_and_bias,
 )
 from cifar_dsl.operations.layers.divisible import check_divisible
-from cifar_dsl.operations.layers.initializer import INITIALIZERS, Dirac, Initializer, Standard, Whitening
-from cifar_dsl.operations.layers.window import PAD_MODE, check_padding, slide
-from cifar_dsl.operations.registry import CallOf, MisfitError
+from cifar_dsl.operations.layers.initializer import Dirac, Initializer, Standard, Whitening
+from cifar_dsl.operations.layers.window import PAD_MODE, SAME_OR_PAIR, check_padding, same_padding, slide
+from cifar_dsl.operations.registry import MisfitError
 
 
 class _Convolution(Layer):
@@ -54,7 +55,7 @@ class Conv(_Convolution):
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the kernel")
     stride: tuple[int, int] = argument(Pair(1), "stride of the kernel", default=(1, 1))
     pad: tuple[int, int] | str = argument(
-        OneOf((Choice(("same",)), Pair(0))),
+        SAME_OR_PAIR,
         "padding on each side; `same`: keep height and width at stride 1",
         default=(0, 0),
     )
@@ -62,7 +63,7 @@ class Conv(_Convolution):
     groups: int = argument(Int(1), "number of groups; must divide the input and output channels", default=1)
     bias: bool = argument(Bool(), "add a learned bias to each output channel", default=True)
     pad_mode: str = argument(PAD_MODE, "content of the padding", default="zeros")
-    init: Initializer = argument(CallOf(INITIALIZERS), "initialiser of the weight", default=Standard())
+    init: Initializer = argument(FILTER_INIT, "initialiser of the weight", default=Standard())
     bias_init: Initializer = argument(BIAS_INIT, "initialiser of the bias", default=Standard())
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 
@@ -110,18 +111,7 @@ class Conv(_Convolution):
 
     def padding(self) -> tuple[int, int]:
         """Padding in rows and columns on each side. Raises MisfitError if `same` needs a different one on two sides."""
-        if not isinstance(self.pad, str):
-            return self.pad
-        reach = [d * (k - 1) for d, k in zip(self.dilation, self.kernel, strict=True)]
-        if reach[0] % 2 or reach[1] % 2:
-            raise MisfitError(
-                "E0304",
-                "`pad=same` needs an odd kernel",
-                argument="kernel",
-                label=f"the kernel is {'x'.join(map(str, self.kernel))}",
-                help=("use an odd kernel, or give the padding as a number, e.g. `pad=1`",),
-            )
-        return reach[0] // 2, reach[1] // 2
+        return same_padding(self.kernel, self.dilation) if isinstance(self.pad, str) else self.pad
 
 
 def _check_groups(layer: Layer, x: Shape, channels: int, groups: int) -> None:
@@ -163,7 +153,7 @@ class ConvTranspose(_Convolution):
     dilation: tuple[int, int] = argument(Pair(1), "distance between kernel elements", default=(1, 1))
     groups: int = argument(Int(1), "number of groups; must divide the input and output channels", default=1)
     bias: bool = argument(Bool(), "add a learned bias to each output channel", default=True)
-    init: Initializer = argument(CallOf(INITIALIZERS), "initialiser of the weight", default=Standard())
+    init: Initializer = argument(FILTER_INIT, "initialiser of the weight", default=Standard())
     bias_init: Initializer = argument(BIAS_INIT, "initialiser of the bias", default=Standard())
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 

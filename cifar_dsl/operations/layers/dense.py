@@ -2,9 +2,9 @@
 
 from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
 from cifar_dsl.operations.argument_types import Bool, Int
-from cifar_dsl.operations.layers.base import BIAS_INIT, FROZEN, FROZEN_DOC, LAYERS, Layer, weight_and_bias
-from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Standard, Whitening
-from cifar_dsl.operations.registry import CallOf, MisfitError
+from cifar_dsl.operations.layers.base import BIAS_INIT, FILTER_INIT, FROZEN, FROZEN_DOC, LAYERS, Layer, weight_and_bias
+from cifar_dsl.operations.layers.initializer import Initializer, Standard, Whitening
+from cifar_dsl.operations.registry import MisfitError
 
 
 def _dense_saves(dense: "Dense", x: Shape, y: Shape) -> SavedTensors:
@@ -24,7 +24,7 @@ class Dense(Layer):
 
     features: int = argument(Int(1), "output features")
     bias: bool = argument(Bool(), "add a learned bias to each output", default=True)
-    init: Initializer = argument(CallOf(INITIALIZERS), "initialiser of the weight", default=Standard())
+    init: Initializer = argument(FILTER_INIT, "initialiser of the weight", default=Standard())
     bias_init: Initializer = argument(BIAS_INIT, "initialiser of the bias", default=Standard())
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 

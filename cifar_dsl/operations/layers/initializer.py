@@ -1,10 +1,10 @@
 """Initialisers: the values of a weight before training."""
 
-from math import prod
+from math import isqrt, prod
 from typing import ClassVar
 
 from cifar_dsl.ir import Call, Declaration, argument, declared
-from cifar_dsl.operations.argument_types import Choice, Float
+from cifar_dsl.operations.argument_types import Choice, Float, OneOf, Pair
 from cifar_dsl.operations.registry import MisfitError, Registry
 
 _GAIN = Float(0, open_low=True)
@@ -205,3 +205,54 @@ class Whitening(Initializer):
 
     def fill(self, shape: tuple[int, ...]) -> Call:
         return Call("whitening", (*uniform(fans(shape)[0] ** -0.5).arguments, ("eps", self.eps)))
+
+
+@INITIALIZERS.register("sine")
+@declared
+class Sine(Initializer):
+    """Sines and cosines of the position at frequencies temperature^(-i / n), i = 0, ..., n - 1; for (T, D) only.
+
+    Without `grid`, the position is the token's index, and feature 2i is the sine and 2i + 1 the cosine of frequency i,
+    with n = D / 2, as in Vaswani et al. 2017, https://arxiv.org/abs/1706.03762. With `grid`, D / 4 sines and cosines of
+    the column come first, then those of the row, as in He et al. 2021, https://arxiv.org/abs/2111.06377; tokens before
+    those of the grid, such as a class token, get zeros.
+    """
+
+    grid: tuple[int, int] | str = argument(
+        OneOf((Choice(("none", "square")), Pair(1))),
+        "rows and columns of the patches; `square`: T or T - 1 is a square",
+        default="none",
+    )
+    temperature: float = argument(Float(1), "base of the frequencies", default=10_000.0)
+
+    def fill(self, shape: tuple[int, ...]) -> Call:
+        tokens, features = shape if len(shape) == 2 else (0, 0)
+        if not tokens:
+            raise MisfitError("E0304", "`sine` initialises positions of tokens only", argument="init")
+        rows, columns = self._extents(tokens)
+        parts = 4 if rows else 2
+        if features % parts:
+            message = f"`sine` needs a number of features that is divisible by {parts}"
+            raise MisfitError(
+                "E0304",
+                message,
+                argument="init",
+                label=f"the tokens have {features}",
+                help=(f"use {-(-features // parts) * parts} features",),
+            )
+        return Call("sine", (("rows", rows), ("columns", columns), ("temperature", self.temperature)))
+
+    def _extents(self, tokens: int) -> tuple[int, int]:
+        """Rows and columns of the grid; 0 without one. Raises MisfitError if it doesn't fit the number of tokens."""
+        if self.grid == "none":
+            return 0, 0
+        side = isqrt(tokens)
+        rows, columns = (side, side) if isinstance(self.grid, str) else self.grid
+        if isinstance(self.grid, str) and tokens - rows * columns > 1:
+            message = f"neither {tokens} tokens nor {tokens - 1} fill a square"
+        elif rows * columns > tokens:
+            message = f"a grid of {rows}x{columns} has more than {tokens} tokens"
+        else:
+            return rows, columns
+        help_text = f"set the rows and columns of the patches, e.g. `sine(grid={side}x{side})`"
+        raise MisfitError("E0304", message, argument="init", help=(help_text,))

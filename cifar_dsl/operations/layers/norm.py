@@ -60,9 +60,9 @@ def _refuse_single_values(layer: Layer, x: Shape, part: str, help_text: str) -> 
 @LAYERS.register("bn")
 @declared
 class BatchNorm(_AffineNorm):
-    """Normalise each channel (or feature) over the batch, then scale and shift it: (C, H, W) or (F,), unchanged.
+    """Normalise each channel (or feature) over the batch, then scale and shift it; the shape is unchanged.
 
-    Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167.
+    Of images over their pixels, too, and of tokens over the tokens. Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167.
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
     """
 
@@ -78,12 +78,6 @@ class BatchNorm(_AffineNorm):
     init: float = argument(Float(), _INIT_DOC, default=1.0)
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 
-    def infer(self, x: Shape) -> Shape:
-        if x.is_tokens:
-            message = f"{self.name} works on images and vectors of features, not on tokens"
-            raise MisfitError("E0306", message, help=("use `layernorm`",))
-        return x
-
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
         shape = (x.channels,)
         return (
@@ -97,8 +91,9 @@ class BatchNorm(_AffineNorm):
         return x.elements == x.channels  # a single value per channel has no variance
 
     def lower(self, x: Shape) -> Lowering:
+        target = "token_batchnorm" if x.is_tokens else f"torch.nn.BatchNorm{2 if x.is_image else 1}d"
         return Lowering.to(
-            "torch.nn.BatchNorm2d" if x.is_image else "torch.nn.BatchNorm1d",
+            target,
             num_features=x.channels,
             eps=self.eps,
             momentum=self.momentum,
@@ -276,3 +271,24 @@ class LocalResponseNorm(_Norm):
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("torch.nn.LocalResponseNorm", size=self.size, alpha=self.alpha, beta=self.beta, k=self.k)
+
+
+def _l2_norm_saves(l2_norm: "L2Norm", x: Shape, y: Shape) -> SavedTensors:
+    return SavedTensors(inputs=True, numbers=2 * (y.elements // y.channels))  # the norms, before and after `eps`
+
+
+@LAYERS.register("l2norm")
+@declared
+class L2Norm(_Norm):
+    """Divide the channels of each pixel, the features of each token, or a vector by their Euclidean norm.
+
+    The shape is unchanged. Before the last layer as in NormFace, Wang et al. 2017, https://arxiv.org/abs/1704.06369.
+    Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.normalize.html
+    """
+
+    execution = Execution(saves=_l2_norm_saves, float32_on=frozenset({"cuda"}))
+
+    eps: float = argument(_EPS, "the least norm to divide by", default=1e-12)
+
+    def lower(self, x: Shape) -> Lowering:
+        return Lowering.to("l2norm", dim=1 if x.is_image else -1, eps=self.eps)

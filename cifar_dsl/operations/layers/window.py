@@ -1,12 +1,30 @@
 """Output sizes of convolutions and pooling: a window that slides over an image."""
 
 from cifar_dsl.ir import Shape
-from cifar_dsl.operations.argument_types import Choice
+from cifar_dsl.operations.argument_types import Choice, OneOf, Pair
 from cifar_dsl.operations.layers.base import Layer
 from cifar_dsl.operations.registry import MisfitError
 
 Extents = tuple[int, int]
 PAD_MODE = Choice(("zeros", "reflect", "replicate", "circular"))
+SAME_OR_PAIR = OneOf((Choice(("same",)), Pair(0)))
+
+
+def same_padding(kernel: Extents, dilation: Extents = (1, 1)) -> Extents:
+    """The padding on each side that keeps height and width at stride 1.
+
+    Raises MisfitError if two sides would need different ones.
+    """
+    reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    if reach[0] % 2 or reach[1] % 2:
+        raise MisfitError(
+            "E0304",
+            "`pad=same` needs an odd kernel",
+            argument="kernel",
+            label=f"the kernel is {'x'.join(map(str, kernel))}",
+            help=("use an odd kernel, or give the padding as a number, e.g. `pad=1`",),
+        )
+    return reach[0] // 2, reach[1] // 2
 
 
 def check_padding(layer: Layer, x: Shape, pad: Extents, mode: str) -> None:

@@ -47,5 +47,25 @@ def _fill(tensor: torch.Tensor, parameter: Parameter, seed: int, path: str) -> N
             identity = nn.init.eye_ if tensor.dim() == 2 else nn.init.dirac_
             for group in tensor.chunk(parameter.groups):
                 identity(group[: group.shape[1]])
+        case "sine":
+            tensor.copy_(_sines(tensor, **arguments))
         case name:
             raise AssertionError(f"unknown initializer {name}")
+
+
+def _sines(tensor: torch.Tensor, rows: float, columns: float, temperature: float) -> torch.Tensor:
+    """Sines and cosines of the positions of tokens, (T, D): along the sequence, or in a grid at its end."""
+    tokens, features = tensor.shape
+    if not rows:
+        waves = _waves(torch.arange(tokens), features // 2, temperature)
+        return torch.stack([waves.sin(), waves.cos()], 2).flatten(1)
+    place = torch.arange(int(rows * columns))
+    both = [_waves(axis, features // 4, temperature) for axis in (place % int(columns), place // int(columns))]
+    inside = torch.cat([wave for waves in both for wave in (waves.sin(), waves.cos())], 1)
+    return torch.cat([inside.new_zeros(tokens - len(inside), features), inside])
+
+
+def _waves(positions: torch.Tensor, count: int, temperature: float) -> torch.Tensor:
+    """The positions times `count` falling frequencies, (positions, frequencies)."""
+    frequencies = temperature ** (-torch.arange(count, dtype=torch.float64) / count)
+    return positions.double()[:, None] * frequencies

@@ -21,18 +21,47 @@ class TokenPReLU(nn.PReLU):
         return super().forward(x.mT).mT
 
 
-class Scale(nn.Module):
-    """Multiplies all values by a constant."""
+class Power(nn.Module):
+    """Raises all values to a constant power."""
 
-    def __init__(self, factor: float) -> None:
+    def __init__(self, exponent: float) -> None:
         super().__init__()
-        self.factor = factor
+        self.exponent = exponent
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.factor
+        return x.pow(self.exponent)
 
     def extra_repr(self) -> str:
-        return f"{self.factor:g}"
+        return f"{self.exponent:g}"
+
+
+class Exp(nn.Module):
+    """The exponential of all values."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.exp()
+
+
+class Log(nn.Module):
+    """The natural logarithm of all values."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.log()
+
+
+class Scale(nn.Module):
+    """Multiplies all values by a constant, then adds another."""
+
+    def __init__(self, factor: float, offset: float) -> None:
+        super().__init__()
+        self.factor = factor
+        self.offset = offset
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor + self.offset if self.offset else x * self.factor
+
+    def extra_repr(self) -> str:
+        return f"{self.factor:g}, offset={self.offset:g}" if self.offset else f"{self.factor:g}"
 
 
 class LayerScale(nn.Module):
@@ -44,6 +73,23 @@ class LayerScale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * (self.weight[:, None, None] if x.dim() == 4 else self.weight)
+
+    def extra_repr(self) -> str:
+        return f"{len(self.weight)}"
+
+
+class Affine(nn.Module):
+    """Multiplies each channel or feature by a learned factor, then adds a learned offset."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels))
+        self.bias = nn.Parameter(torch.empty(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 4:
+            return x * self.weight[:, None, None] + self.bias[:, None, None]
+        return x * self.weight + self.bias
 
     def extra_repr(self) -> str:
         return f"{len(self.weight)}"
@@ -83,6 +129,31 @@ class ChannelLayerNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         channels_last = x.permute(0, 2, 3, 1)
         return F.layer_norm(channels_last, (self.channels,), self.weight, self.bias, self.eps).permute(0, 3, 1, 2)
+
+
+class TokenBatchNorm(nn.BatchNorm2d):
+    """Batch normalization of each feature over batch and tokens: (N, T, D) -> (N, T, D).
+
+    Torch sees an image of T x 1 pixels in the channels-last format, which it normalizes without a copy.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.mT.unsqueeze(3)).squeeze(3).mT
+
+
+class L2Norm(nn.Module):
+    """Divides the vectors along one dimension by their Euclidean norm, or by `eps` if that is larger."""
+
+    def __init__(self, dim: int, eps: float) -> None:
+        super().__init__()
+        self.dim = dim
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.normalize(x, dim=self.dim, eps=self.eps)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, eps={self.eps:g}"
 
 
 # ---- pooling
@@ -135,6 +206,60 @@ class BlurPool(nn.Module):
 
     def extra_repr(self) -> str:
         return f"stride={self.stride}"
+
+
+# ---- windows
+
+
+class _Windows(nn.Unfold):
+    """The windows of images: (N, C, H, W) -> (N, C * kernel^2, L), L = H' * W'."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        windows = super().forward(x)
+        return windows.clone() if windows.numel() < x.numel() else windows  # torch returns a tensor of the input's size
+
+
+class Unfold(_Windows):
+    """The windows of images as channels: (N, C, H, W) -> (N, C * kernel^2, H', W')."""
+
+    def __init__(self, size: tuple[int, int], **arguments: tuple[int, int]) -> None:
+        super().__init__(**arguments)
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.unflatten(super().forward(x), 2, self.size)
+
+
+class LocallyConnected(nn.Module):
+    """A convolution with other filters at each of L places: (N, C, H, W) -> (N, F, H', W'), L = H' * W'.
+
+    `weight` is (L, F, C * kernel^2) and `bias` (F, H', W').
+    """
+
+    def __init__(
+        self,
+        window: int,
+        output: tuple[int, int, int],
+        kernel_size: tuple[int, int],
+        stride: tuple[int, int],
+        padding: tuple[int, int],
+        bias: bool,
+    ) -> None:
+        super().__init__()
+        channels, height, width = output
+        self.windows = _Windows(kernel_size, stride=stride, padding=padding)
+        self.size = (height, width)
+        self.weight = nn.Parameter(torch.empty(height * width, channels, window))
+        self.bias = nn.Parameter(torch.empty(output)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        windows = self.windows(x).permute(2, 0, 1)  # (L, N, C * kernel^2)
+        y = torch.unflatten(torch.bmm(windows, self.weight.mT).permute(1, 2, 0), 2, self.size)
+        return y if self.bias is None else y + self.bias.to(y.dtype)
+
+    def extra_repr(self) -> str:
+        places, channels, window = self.weight.shape
+        return f"{window} -> {channels} at {places} places"
 
 
 # ---- shapes
@@ -346,14 +471,22 @@ class Concat(nn.Module):
 # By the key that a layer or join is lowered to.
 MODULES: dict[str, type[nn.Module]] = {
     "token_prelu": TokenPReLU,
+    "power": Power,
+    "exp": Exp,
+    "log": Log,
     "scale": Scale,
     "layer_scale": LayerScale,
+    "affine": Affine,
     "drop_path": DropPath,
     "channel_layernorm": ChannelLayerNorm,
+    "token_batchnorm": TokenBatchNorm,
+    "l2norm": L2Norm,
     "global_avgpool": GlobalAvgPool,
     "global_maxpool": GlobalMaxPool,
     "lppool": LpPool,
     "blurpool": BlurPool,
+    "unfold": Unfold,
+    "locally_connected": LocallyConnected,
     "tokens": Tokens,
     "grid": Grid,
     "transpose": Transpose,

@@ -23,6 +23,11 @@ from cifar_dsl.ir import Cost
         ("layer_scale", "4x8x8", (4, 8, 8), 4, 0),
         ("lppool(2, 3, 2, ceil=true)", "4x8x8", (4, 4, 4), 0, 0),
         ("blurpool", "4x7x8", (4, 4, 4), 0, 0),
+        ("affine", "4x8x8", (4, 8, 8), 8, 0),
+        ("power(2)", "4x8x8", (4, 8, 8), 0, 0),
+        ("unfold(3, 2, 1)", "4x8x8", (36, 4, 4), 0, 0),
+        ("locally_connected(8, 3)", "4x8x8", (8, 6, 6), 36 * 8 * 36 + 8 * 36, 36 * 8 * 36),
+        ("locally_connected(8, 3, 2, pad=same, bias=false)", "4x8x8", (8, 4, 4), 16 * 8 * 36, 16 * 8 * 36),
         ("patches(8, 4)", "4x8x8", (4, 8), 8 * 4 * 16 + 8, 4 * 8 * 4 * 16),
     ],
 )

@@ -85,6 +85,28 @@ ATTENTION = [
         ("prelu", set(), [("weight", (4,), "scale", constant(0.25))]),
         ("prelu(channelwise=false, init=0.5)", set(), [("weight", (1,), "scale", constant(0.5))]),
         ("layer_scale(0.5)", set(), [("weight", (4,), "scale", constant(0.5))]),
+        ("affine(0)", set(), [("weight", (4,), "scale", constant(0)), ("bias", (4,), "bias", constant(0))]),
+        ("affine(frozen=weight)", WEIGHT, FRESH_NORM),
+        ("tokens -> bn(frozen=bias)", BIAS, [*FRESH_NORM, *STATISTICS]),
+        ("l2norm", set(), []),
+        (
+            "locally_connected(8, 5, frozen=weight)",
+            WEIGHT,
+            [("weight", (4, 8, 100), "filter", uniform(100)), ("bias", (8, 2, 2), "bias", uniform(100))],
+        ),
+        (
+            "locally_connected(8, 5, init=kaiming, bias_init=ones)",
+            set(),
+            [
+                ("weight", (4, 8, 100), "filter", ("normal", 2**0.5 * 100**-0.5)),
+                ("bias", (8, 2, 2), "bias", constant(1)),
+            ],
+        ),
+        (
+            "tokens -> position_embedding(sine, frozen=weight)",
+            WEIGHT,
+            [("weight", (36, 4), "embedding", ("sine", 0))],
+        ),
         (
             "patches(8, 2, frozen=bias)",
             BIAS,

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from helpers.specs import graph_of
+from timm.layers import build_sincos2d_pos_embed
 from torch import Tensor, nn
 
 from cifar_dsl.training.lowering.torch_module import build_module
@@ -60,3 +61,42 @@ def test_attention_starts_like_dense_layers_and_torchs_does_not():
     assert torchs == pytest.approx([1.22, 0, 1, 0], abs=0.01)
     # As above.
     assert bounds(", init=xavier, bias_init=zeros") == pytest.approx([1.22, 0, 1.73, 0], abs=0.01)
+
+
+def positions(arguments: str, tokens: int, features: int) -> Tensor:
+    return weight(f"tokens -> position_embedding(sine{arguments}, frozen=weight)", f"{features}x1x{tokens}")
+
+
+def test_sines_in_one_dimension_are_those_of_vaswani():
+    expected = torch.empty(50, 12, dtype=torch.float64)
+    for place in range(50):
+        for i in range(6):
+            angle = torch.tensor(place / 10000 ** (2 * i / 12), dtype=torch.float64)
+            expected[place, 2 * i], expected[place, 2 * i + 1] = angle.sin(), angle.cos()
+    torch.testing.assert_close(positions("", 50, 12), expected.float(), rtol=0, atol=1e-6)
+
+
+def of_mae(features: int, rows: int, columns: int) -> Tensor:
+    """`get_2d_sincos_pos_embed` of https://github.com/facebookresearch/mae, which calls columns first."""
+    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    parts = []
+    for place in (x, y):
+        omega = 1.0 / 10000 ** (torch.arange(features // 4, dtype=torch.float64) / (features / 4.0))
+        angles = torch.einsum("m,d->md", place.reshape(-1).double(), omega)
+        parts += [angles.sin(), angles.cos()]
+    return torch.cat(parts, 1).float()
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(8, 8), (3, 5)])
+def test_sines_in_two_dimensions_are_those_of_mae_and_timm(rows: int, columns: int):
+    ours = positions(f"(grid={rows}x{columns})", rows * columns, 16)
+    torch.testing.assert_close(ours, of_mae(16, rows, columns), rtol=0, atol=1e-6)
+    timms = build_sincos2d_pos_embed([rows, columns], 16, interleave_sin_cos=True)  # has rows first
+    torch.testing.assert_close(ours.roll(8, 1), timms, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("grid", "front"), [("square", 1), ("4x4", 3)])
+def test_tokens_before_the_grid_have_zeros(grid: str, front: int):
+    ours = positions(f"(grid={grid})", front + 16, 8)
+    assert not ours[:front].any()
+    torch.testing.assert_close(ours[front:], of_mae(8, 4, 4), rtol=0, atol=1e-6)

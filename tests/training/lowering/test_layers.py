@@ -44,7 +44,21 @@ def test_idempotent_activations(name: str) -> None:
         ("softmax", lambda x: x.exp() / x.exp().sum(1, keepdim=True)),
         ("tokens -> softmax", lambda x: (x.exp() / x.exp().sum(1, keepdim=True)).flatten(2).mT),
         ("hardtanh(-0.5, 2)", lambda x: x.clamp(-0.5, 2)),
+        ("power(2)", lambda x: x * x),
+        ("tokens -> power(3) -> grid", lambda x: x * x * x),
+        ("exp -> power(-0.5)", lambda x: torch.exp(-x / 2)),
+        ("exp -> log", lambda x: x),
         ("scale(0.125)", lambda x: x / 8),
+        ("scale(2, offset=-1)", lambda x: 2 * x - 1),
+        ("affine", lambda x: x),
+        ("tokens -> affine(3) -> grid", lambda x: 3 * x),
+        ("l2norm", lambda x: x / x.square().sum(1, keepdim=True).sqrt()),
+        ("tokens -> l2norm -> grid", lambda x: x / x.square().sum(1, keepdim=True).sqrt()),
+        ("flatten -> l2norm", lambda x: F.normalize(x.flatten(1))),
+        ("scale(0) -> l2norm", lambda x: 0 * x),
+        ("unfold(2)", lambda x: F.unfold(x, 2).unflatten(2, (5, 5))),
+        ("unfold(3x1, 2, 1x0, 1x2)", lambda x: F.unfold(x, (3, 1), (1, 2), (1, 0), 2).unflatten(2, (3, 3))),
+        ("unfold(1, 4)", lambda x: x[:, :, ::4, ::4]),
         ("layer_scale(0.5)", lambda x: x / 2),
         ("global_avgpool", lambda x: x.mean((2, 3))),
         ("global_avgpool(keep=true)", lambda x: x.mean((2, 3), keepdim=True)),
@@ -123,6 +137,60 @@ def test_patches_are_slices_of_the_image_row_by_row() -> None:
         for j in (0, 3)
     ]
     torch.testing.assert_close(module(x), torch.stack(tokens, 1), **SAME_FORMULA)
+
+
+def test_batch_norm_of_tokens_is_that_of_their_features_as_images() -> None:
+    """As in LeViT, which puts the tokens into the batch; in training, in evaluation, and backwards."""
+    ours = built("tokens -> bn(init=2)").double().get_submodule("bn")
+    theirs = nn.BatchNorm1d(4).double()
+    theirs.load_state_dict(ours.state_dict())
+    x = images().double().flatten(2).mT.requires_grad_()
+    y = x.detach().clone().requires_grad_()
+    for _ in range(2):
+        mine, torchs = ours(x), theirs(y.flatten(0, 1)).reshape_as(y)
+        torch.testing.assert_close(mine, torchs, **SAME_FORMULA)
+        x.grad, y.grad = None, None
+        mine.pow(3).sum().backward()
+        torchs.pow(3).sum().backward()
+        torch.testing.assert_close(x.grad, y.grad, **SAME_FORMULA)
+        for one, other in zip(ours.buffers(), theirs.buffers(), strict=True):
+            torch.testing.assert_close(one, other, **SAME_FORMULA)
+        ours.eval()
+        theirs.eval()
+
+
+@pytest.mark.parametrize(
+    ("stage", "stride", "pad"),
+    [("locally_connected(5, 3x2)", 1, 0), ("locally_connected(5, 3, 2, 1, bias=false)", 2, 1)],
+)
+def test_a_locally_connected_layer_has_a_convolution_for_each_place(stage: str, stride: int, pad: int) -> None:
+    layer, x = built(stage).double().get_submodule("locally_connected"), images().double()
+    y, padded = layer(x), F.pad(x, (pad, pad, pad, pad))
+    kernel = layer.windows.kernel_size
+    height, width = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+    for place in range(len(layer.weight)):
+        i, j = divmod(place, y.shape[3])
+        window = padded[:, :, stride * i : stride * i + height, stride * j : stride * j + width]
+        expected = F.conv2d(window, layer.weight[place].unflatten(1, (4, height, width)))[:, :, 0, 0]
+        if layer.bias is not None:
+            expected = expected + layer.bias[:, i, j]
+        torch.testing.assert_close(y[:, :, i, j], expected, **SAME_FORMULA)
+
+
+def test_a_locally_connected_layer_with_one_filter_everywhere_is_a_convolution() -> None:
+    layer, x = built("locally_connected(5, 3, pad=same)").double().get_submodule("locally_connected"), images().double()
+    conv = nn.Conv2d(4, 5, 3, padding=1).double()
+    with torch.no_grad():
+        layer.weight.copy_(conv.weight.flatten(1).expand_as(layer.weight))
+        layer.bias.copy_(conv.bias[:, None, None].expand_as(layer.bias))
+    mine, torchs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    y, expected = layer(mine), conv(torchs)
+    torch.testing.assert_close(y, expected, **SAME_FORMULA)
+    y.square().sum().backward()
+    expected.square().sum().backward()
+    torch.testing.assert_close(mine.grad, torchs.grad, **SAME_FORMULA)
+    shared = layer.weight.grad.sum(0)
+    torch.testing.assert_close(shared, conv.weight.grad.flatten(1), **sums(conv.weight.grad))
 
 
 @pytest.mark.parametrize("bias", [True, False])
