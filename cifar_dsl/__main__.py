@@ -16,6 +16,7 @@ def run() -> int:
     While a command runs, Ctrl-C raises KeyboardInterrupt (`cli.main`) or stops a training (`cli.interruption`). Before
     and after, while modules are imported and while the interpreter shuts down, it ends the process at once.
     """
+    _open_closed_streams()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as after `nohup`
         signal.signal(signal.SIGINT, _end)
     try:
@@ -26,6 +27,17 @@ def run() -> int:
         code = _INTERRUPTED
     _give_up_unwritable_streams()
     return code
+
+
+def _open_closed_streams() -> None:
+    """Open the null device in the place of standard streams that are closed, as after `2>&-`.
+
+    Otherwise the next file would take the number of the stream, and what a library prints would land in it.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this stream's
+            setattr(sys, name, open(number, mode))  # noqa: PTH123, SIM115  a number; open until the process ends
 
 
 def _end(_number: int, _frame: object) -> None:

@@ -2,9 +2,11 @@
 
 import os
 import re
+import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -214,3 +216,14 @@ def make_pictures(tmp_path: Path) -> Callable[..., Path]:
 def pictures(make_pictures: Callable[..., Path]) -> Path:
     """A file of 60 + 20 random pictures."""
     return make_pictures()
+
+
+@pytest.fixture
+def deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The path of folders nested deeper than Python's stack, which don't exist; absolute, it would be too long."""
+    monkeypatch.chdir(tmp_path)
+    path = Path(*["d"] * (sys.getrecursionlimit() + 200))
+    yield path
+    for folder in (path, *path.parents[:-1]):  # pytest couldn't remove them
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)

@@ -68,13 +68,14 @@ def _named(arguments: Sequence[str]) -> dict[str, str]:
 def _write(text: str) -> Path | None:
     """Write the report and return its path; None if no folder is writable. Leaves no partial file."""
     from cifar_dsl.foundation.atomic import write_atomically
+    from cifar_dsl.foundation.folders import make_folder
     from cifar_dsl.foundation.user_folders import user_folder
 
     name = f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
     state = user_folder("state")
     for folder in (*([state / "bugs"] if state else []), Path(tempfile.gettempdir())):
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             write_atomically(folder / name, text.encode("utf-8", "backslashreplace"))
         except OSError:
             continue

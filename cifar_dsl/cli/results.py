@@ -27,9 +27,10 @@ def show(comparison: "Comparison") -> None:
 def prepare(out: Path) -> None:
     """Create the folder for results. Raises UserError if it can't be created, or holds no more files."""
     from cifar_dsl.foundation.atomic import check_writable
+    from cifar_dsl.foundation.folders import make_folder
 
     with _writing_to(out):
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         check_writable(out)
 
 

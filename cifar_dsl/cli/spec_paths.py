@@ -53,7 +53,7 @@ class NamedSpecs:
 
     def _expand(self, name: str) -> list[SpecPath]:
         path, errors = Path(name), len(self.unreadable)
-        matches = [path] if path.exists() else list(map(Path, glob.glob(name, recursive=True)))
+        matches = [path] if path.exists() else _matches(name)
         found: list[SpecPath] = []
         for match in sorted(matches, key=natural_order):
             found += self._inside(match) if match.is_dir() else [SpecPath(match, self.root or match.parent)]
@@ -78,6 +78,14 @@ class NamedSpecs:
         if not self.skipped:
             return None
         return f"specs in subfolders are left out: {_counted(self.skipped)}; to include a folder, name it"
+
+
+def _matches(pattern: str) -> list[Path]:
+    """The files and folders that match a pattern, which a shell left as it is."""
+    try:
+        return list(map(Path, glob.glob(pattern, recursive=True)))
+    except RecursionError:
+        raise click.UsageError(visible(f"{pattern} matches folders that are nested too deep.")) from None
 
 
 def _counted(files: Sequence[Path]) -> str:

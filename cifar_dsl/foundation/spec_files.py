@@ -1,9 +1,9 @@
 """Finds spec files in a folder and its subfolders, in one order for every command and for editors."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from cifar_dsl.foundation.folders import walk
 from cifar_dsl.foundation.text import natural_order
 
 SUFFIX = ".arch"
@@ -19,8 +19,7 @@ def spec_folders(
     Leaves out hidden folders, virtual environments, `node_modules` and runs, and doesn't follow links to folders.
     `folder` itself is always searched. `on_error` receives the error of each folder that can't be read.
     """
-    for above, subfolders, names in os.walk(folder, onerror=on_error):
-        place = Path(above)
+    for place, subfolders, names in walk(folder, on_error):
         if place != folder and not _MARKS.isdisjoint((*names, *subfolders)):
             subfolders.clear()
             continue

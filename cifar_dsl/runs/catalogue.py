@@ -10,11 +10,12 @@ from pathlib import Path
 
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.errors import NewerRunError, RunError
+from cifar_dsl.foundation.folders import walk
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.runs.checkpoints import checkpoints
-from cifar_dsl.runs.folder import Run, restore
+from cifar_dsl.runs.folder import Run, restore, run_folders
 from cifar_dsl.runs.lock import is_locked
 from cifar_dsl.runs.places import FOLDER, RECORD, WEIGHTS, partial_path
 from cifar_dsl.runs.records import Failure, RunRecord, RunResult, damaged
@@ -74,8 +75,8 @@ class FoundRun:
     def files(self) -> dict[Path, os.stat_result]:
         """All its files, without those that disappear meanwhile."""
         files = {}
-        for folder, _, names in os.walk(self.path):
-            for path in (Path(folder, name) for name in sorted(names)):
+        for folder, _, names in walk(self.path):
+            for path in (folder / name for name in sorted(names)):
                 with suppress(OSError):
                     files[path] = path.lstat()
         return files
@@ -94,7 +95,7 @@ def entries(folder: Path) -> Iterator[FoundRun]:
     """The runs in `folder`, which may itself be a run, by path. Runs that a crash left beside their place move back."""
     if folder.name in {"", ".."}:  # names no run folder
         folder = folder.resolve()
-    paths = [folder, partial_path(folder)] if FOLDER.fullmatch(folder.name) else list(_folders(folder))
+    paths = [folder, partial_path(folder)] if FOLDER.fullmatch(folder.name) else list(run_folders(folder))
     for path in paths:
         restore(_place(path))
     for path in sorted({path if path.is_dir() else _place(path) for path in paths}, key=_order):
@@ -108,13 +109,6 @@ def _place(path: Path) -> Path:
 
 def _order(path: Path) -> tuple[object, int, str]:
     return natural_order(path.parent), int(_place(path).name.removeprefix("seed-")), path.name
-
-
-def _folders(folder: Path) -> Iterator[Path]:
-    for above, names, _ in os.walk(folder):
-        runs = {name for name in names if FOLDER.fullmatch(name)}
-        names[:] = set(names) - runs  # don't search inside runs
-        yield from (Path(above, name) for name in runs)
 
 
 def entry_of(place: Path, path: Path, *, is_ours: bool = False) -> FoundRun:

@@ -13,8 +13,8 @@ from pathlib import Path
 from cifar_dsl.foundation.atomic import sync_folder, write_atomically
 from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.runs.places import CHECKPOINTS
 
-FOLDER = "checkpoints"
 _NAME = re.compile(r"epoch-(?P<epoch>\d{6})-step-(?P<step>\d{9})-(?P<digest>[0-9a-f]{64})\.safetensors")
 
 
@@ -38,7 +38,7 @@ class Checkpoint:
 
 
 def checkpoints(partial: Path) -> list[Checkpoint]:
-    """The checkpoints of a partial run, latest first."""
+    """The checkpoints of a partial run, latest first. None of a folder elsewhere, where a stranger's link leads."""
     return sorted(_read_names(partial), key=lambda each: (each.epoch, each.steps_done), reverse=True)
 
 
@@ -47,7 +47,7 @@ def write_checkpoint(partial: Path, epoch: int, steps_done: int, content: bytes,
 
     Checkpoints of later steps are removed too: training resumed from an earlier one because they are unusable.
     """
-    folder = partial / FOLDER
+    folder = partial / CHECKPOINTS
     if not folder.is_dir():
         folder.mkdir()
         sync_folder(partial)
@@ -61,7 +61,7 @@ def write_checkpoint(partial: Path, epoch: int, steps_done: int, content: bytes,
 
 
 def _read_names(partial: Path) -> Iterator[Checkpoint]:
-    folder = partial / FOLDER
-    for path in folder.iterdir() if folder.is_dir() else ():
+    folder = partial / CHECKPOINTS
+    for path in folder.iterdir() if folder.is_dir() and not folder.is_symlink() else ():
         if match := _NAME.fullmatch(path.name):
             yield Checkpoint(path, int(match["epoch"]), int(match["step"]), match["digest"])

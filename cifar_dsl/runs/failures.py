@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.runs.folder import Run
+from cifar_dsl.runs.folder import Run, check_no_links
 from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.runs.places import FAILURE, partial_path
 from cifar_dsl.runs.records import Failure, to_json
@@ -16,14 +16,15 @@ from cifar_dsl.runs.records import Failure, to_json
 def record_failure(place: Path, digest: str, message: str, help_: Sequence[str] = ()) -> None:
     """Write to a partial run why its training, on the dataset with this digest, failed.
 
-    Resuming the run removes the file. Without a partial run, while another process trains it, or on a full disk, this
-    writes nothing, and the run counts as interrupted.
+    Resuming the run removes the file. Without a partial run, while another process trains it, where a folder is a link,
+    or on a full disk, this writes nothing, and the run counts as interrupted.
     """
     run = Run(partial_path(place))
     if not run.path.is_dir():
         return
     lock = RunLock(place)
     with suppress(RunError, OSError):
+        check_no_links(place)
         lock.acquire()
         if run.record().data.digest == digest:
             failure = Failure(datetime.now(UTC).isoformat(timespec="seconds"), message, tuple(help_))

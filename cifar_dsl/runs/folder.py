@@ -8,11 +8,13 @@ import cattrs
 
 from cifar_dsl.compiler import Analysis, analyze_text
 from cifar_dsl.foundation.errors import NewerRunError, RunError
+from cifar_dsl.foundation.folders import walk
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.runs.identity import RunIdentity
 from cifar_dsl.runs.lock import is_locked
 from cifar_dsl.runs.places import (
+    CHECKPOINTS,
     FAILURE,
     FOLDER,
     METRICS,
@@ -132,6 +134,20 @@ def check_place(place: Path, record: RunRecord) -> None:
         return
 
 
+def check_no_links(place: Path) -> None:
+    """Raise RunError if a folder that training the run of `place` writes to, moves or removes is a link.
+
+    A stranger's link leads to a folder of somebody else.
+    """
+    partial = partial_path(place)
+    for folder in (place.parent, place, replaced_path(place), partial, partial / CHECKPOINTS):
+        if folder.is_symlink():
+            raise RunError(
+                f"{folder} is a link, and a run is written only to folders",
+                "put the folder itself in place of the link, remove the link, or choose another folder with --runs",
+            )
+
+
 def open_partial(path: Path) -> Run:
     """The partial run of `path` to resume, or else the complete run there. Raises RunError.
 
@@ -181,19 +197,18 @@ def runs_in_place(root: Path, fingerprint: str) -> list[Run]:
     folders = [folder for folder in root.glob(f"*-{fingerprint}") if folder.is_dir()]
     for folder in folders:
         restore_replaced(folder)
-    places = [path for folder in folders for path in folder.glob("**/seed-*") if PLACE.fullmatch(path.name)]
+    places = [path for folder in folders for path in run_folders(folder) if PLACE.fullmatch(path.name)]
     return [Run(place) for place in sorted(places, key=natural_order) if place.is_dir()]
 
 
 def failed_runs(root: Path, fingerprint: str) -> list[Run]:
     """The partial runs of a fingerprint below `root` whose training failed, by path."""
     runs = []
-    for path in sorted(root.glob(f"*-{fingerprint}/**/seed-*.partial/{FAILURE}")):
-        if not FOLDER.fullmatch(path.parent.name):
-            continue
-        run = Run(path.parent)
+    below = [path for folder in root.glob(f"*-{fingerprint}") for path in run_folders(folder)]
+    for path in sorted(path for path in below if path.suffix == ".partial" and (path / FAILURE).exists()):
+        run = Run(path)
         with suppress(RunError):  # it has no record, so its seed and dataset are unknown, or it is in the wrong place
-            check_place(path.parent.with_suffix(""), run.record())
+            check_place(path.with_suffix(""), run.record())
             runs.append(run)
     return runs
 
@@ -211,13 +226,21 @@ def restore(place: Path, *, is_ours: bool = False) -> None:
 
 def restore_replaced(folder: Path) -> None:
     """Move all runs below `folder` back that crashes left beside their places; see `restore`."""
-    for replaced in [path for path in folder.glob("**/seed-*.replaced") if FOLDER.fullmatch(path.name)]:
+    for replaced in [path for path in run_folders(folder) if path.suffix == ".replaced"]:
         restore(replaced.with_suffix(""))
 
 
 def complete_runs(folder: Path) -> Iterator[Run]:
     """The complete runs below a folder, by path."""
     restore_replaced(folder)
-    for result in sorted(folder.glob(f"**/seed-*/{RESULT}"), key=natural_order):
-        if PLACE.fullmatch(result.parent.name):
-            yield Run(result.parent)
+    for path in sorted(run_folders(folder), key=natural_order):
+        if PLACE.fullmatch(path.name) and (path / RESULT).exists():
+            yield Run(path)
+
+
+def run_folders(folder: Path) -> Iterator[Path]:
+    """The folders below `folder` with the names of complete, partial, replaced and removed runs; not those in runs."""
+    for above, names, _ in walk(folder):
+        runs = {name for name in names if FOLDER.fullmatch(name)}
+        names[:] = set(names) - runs
+        yield from (above / name for name in runs)

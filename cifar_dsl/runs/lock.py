@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import LockedError, StoppedError
+from cifar_dsl.foundation.folders import make_folder
 from cifar_dsl.foundation.reading import read_regular
 from cifar_dsl.runs.places import HOLDER, lock_path, partial_path
 
@@ -42,7 +43,7 @@ class RunLock:
         Raises StoppedError if `wants_stop` returns true during the wait.
         """
         while True:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             try:
                 self._lock.acquire(timeout=_GRACE_S, poll_interval=_GRACE_S / 6)
             except FileNotFoundError:  # another process just removed the empty folder

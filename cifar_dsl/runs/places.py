@@ -6,6 +6,7 @@ from pathlib import Path
 from cifar_dsl.foundation.spec_files import RUN_RECORD
 from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
 
+CHECKPOINTS = "checkpoints"  # the folder of a partial run's checkpoints
 SPEC = "spec.arch"
 RECORD = RUN_RECORD
 METRICS = "metrics.jsonl"

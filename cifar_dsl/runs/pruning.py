@@ -1,6 +1,5 @@
 """Removes runs and leftovers: never a run in training, and never half of a run."""
 
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -8,6 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.folders import remove_folder
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs.catalogue import FoundRun, Status, entry_of
 from cifar_dsl.runs.checkpoints import checkpoints
@@ -101,6 +101,6 @@ def _remove_folder(entry: FoundRun) -> None:
     removed = removed_path(entry.place)
     if entry.path != removed:
         if removed.exists():
-            shutil.rmtree(removed)
+            remove_folder(removed)
         entry.path.rename(removed)
-    shutil.rmtree(removed)
+    remove_folder(removed)

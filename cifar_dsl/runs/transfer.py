@@ -1,10 +1,11 @@
 """Copies a run folder between machines as deltas: the files that changed since the last delta."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.folders import make_folder, walk
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs.places import HOLDER, RESULT
 
@@ -28,9 +29,9 @@ def take_delta(folder: Path, sent: Stamps) -> FolderDelta:
     """
     changed: dict[str, bytes] = {}
     names: list[str] = []
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(_files(folder)):
         name = path.relative_to(folder).as_posix()
-        if not path.is_file() or path.suffix == ".tmp" or name in {HOLDER, RESULT}:
+        if path.suffix == ".tmp" or name in {HOLDER, RESULT}:
             continue
         status = path.stat()
         names.append(name)
@@ -49,13 +50,19 @@ def apply_delta(delta: FolderDelta, folder: Path, *, keep: bool = False) -> None
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise RunError(f"{name!r} is not the name of a run's file")
     for name, content in delta.changed.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        make_folder((folder / name).parent)
         write_atomically(folder / name, content)
     if not keep:
         _remove_others(folder, {*delta.all_files, HOLDER, RESULT})
 
 
 def _remove_others(folder: Path, kept: Collection[str]) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file() and path.relative_to(folder).as_posix() not in kept:
+    for path in list(_files(folder)):
+        if path.relative_to(folder).as_posix() not in kept:
             path.unlink()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files below a folder."""
+    paths = (above / name for above, _, names in walk(folder) for name in names)
+    return (path for path in paths if path.is_file())

@@ -1,7 +1,6 @@
 """Writes a run in training: beside its place, where it moves when it is complete."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -9,12 +8,14 @@ from attrs import define, evolve, field
 
 from cifar_dsl.foundation.atomic import sync_folder, write_atomically
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.runs.checkpoints import FOLDER, Checkpoint, checkpoints, write_checkpoint
-from cifar_dsl.runs.folder import Run, find_runs, restore
+from cifar_dsl.foundation.folders import make_folder, remove_folder, walk
+from cifar_dsl.runs.checkpoints import Checkpoint, checkpoints, write_checkpoint
+from cifar_dsl.runs.folder import Run, check_no_links, find_runs, restore
 from cifar_dsl.runs.identity import RunIdentity
 from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.runs.places import (
     BEST,
+    CHECKPOINTS,
     FAILURE,
     HOLDER,
     METRICS,
@@ -82,9 +83,10 @@ class RunWriter:
     def acquire(self, *, wait: bool = False, wants_stop: Callable[[], bool] = lambda: False) -> None:
         """Lock the run against other processes. Raises LockedError if another one trains it; or `wait` for it.
 
-        Raises StoppedError if `wants_stop` returns true during the wait. If an earlier process was interrupted when it
-        only had to move the finished run, this moves it.
+        Raises RunError if one of its folders is a link; StoppedError if `wants_stop` returns true during the wait. If
+        an earlier process was interrupted when it only had to move the finished run, this moves it.
         """
+        check_no_links(self.path)
         with explain_write_errors(self.path):
             self._lock.acquire(wait=wait, wants_stop=wants_stop)
             try:
@@ -116,13 +118,15 @@ class RunWriter:
                 self._lock.record_holder()
                 (self.partial / FAILURE).unlink(missing_ok=True)
                 write_atomically(self.partial / SPEC, spec_text.encode())  # it may have another name, or be damaged
-                for temporary in self.partial.rglob("*.tmp"):  # of a process that was killed while it wrote
-                    temporary.unlink()
+                for folder, _, names in walk(self.partial):
+                    for name in names:
+                        if name.endswith(".tmp"):  # of a process that was killed while it wrote
+                            (folder / name).unlink()
                 return True
             if not restart:
                 self._keep_other_data(record)
-            shutil.rmtree(self.partial, ignore_errors=True)
-            self.partial.mkdir(parents=True)
+            remove_folder(self.partial, ignore_errors=True)
+            make_folder(self.partial)
             sync_folder(self.partial.parent)
             self._lock.record_holder()
             write_atomically(self.partial / SPEC, spec_text.encode())
@@ -158,7 +162,7 @@ class RunWriter:
 
     def add_checkpoint(self, epoch: int, steps_done: int, content: bytes) -> None:
         """Write a checkpoint. If that fails, earlier ones still exist."""
-        with explain_write_errors(self.partial / FOLDER):
+        with explain_write_errors(self.partial / CHECKPOINTS):
             write_checkpoint(self.partial, epoch, steps_done, content, self.keep)
 
     def add_epoch(self, metrics: EpochMetrics) -> None:
@@ -180,15 +184,15 @@ class RunWriter:
 
     def _move(self) -> None:
         """Move the complete run to its place. After an interruption, `acquire` moves it."""
-        shutil.rmtree(self.partial / FOLDER, ignore_errors=True)
+        remove_folder(self.partial / CHECKPOINTS, ignore_errors=True)
         (self.partial / HOLDER).unlink(missing_ok=True)
         replaced = replaced_path(self.path)
         if self.path.exists():
-            shutil.rmtree(replaced, ignore_errors=True)
+            remove_folder(replaced, ignore_errors=True)
             self.path.rename(replaced)
         self.partial.rename(self.path)
         sync_folder(self.path.parent)
-        shutil.rmtree(replaced, ignore_errors=True)
+        remove_folder(replaced, ignore_errors=True)
 
     def record_holder(self) -> None:
         """Write this process as the holder into the partial run, if it exists."""

@@ -151,7 +151,7 @@ def test_a_run_that_changed_since_its_selection_stays(tmp_path, place, change):
 def test_an_interrupted_removal_leaves_no_half_run_and_can_be_finished(tmp_path, place, monkeypatch):
     write(tmp_path)
 
-    def broken(path: Path, *_: object) -> None:
+    def broken(path: Path, **_: object) -> None:
         (path / WEIGHTS).unlink()
         raise KeyboardInterrupt
 
@@ -209,7 +209,7 @@ def test_waiting_for_the_lock_of_a_removed_run_gives_a_valid_lock(tmp_path, plac
     thread = threading.Thread(target=take, daemon=True)
     rmtree = shutil.rmtree
 
-    def remove(path: Path) -> None:
+    def remove(path: Path, **_: object) -> None:
         thread.start()
         assert not taken.wait(1)
         rmtree(path)

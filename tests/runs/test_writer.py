@@ -24,10 +24,11 @@ from cifar_dsl.runs import (
     find_runs,
     open_run,
     partial_path,
+    record_failure,
     run_path,
 )
-from cifar_dsl.runs.checkpoints import FOLDER, checkpoints
-from cifar_dsl.runs.places import lock_path
+from cifar_dsl.runs.checkpoints import checkpoints
+from cifar_dsl.runs.places import CHECKPOINTS, lock_path, replaced_path
 
 
 @pytest.fixture
@@ -175,6 +176,54 @@ def test_files_outside_a_resumed_run_are_never_written(tmp_path, place):
     assert {path.name: path.read_bytes() for path in outside.iterdir()} == before
 
 
+def lead_outside(folder: Path, outside: Path) -> dict[Path, bytes]:
+    """Put a link to `outside` in the place of a folder. Returns the files there, which must stay as they are."""
+    folder.rename(outside)
+    folder.symlink_to(outside, target_is_directory=True)
+    return files_below(outside)
+
+
+def files_below(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [lambda place: partial_path(place) / CHECKPOINTS, partial_path, lambda place: place.parent],
+    ids=["checkpoints", "run", "runs of a spec"],
+)
+def test_no_folder_outside_is_written_through_a_link_in_the_place_of_one_of_a_run(tmp_path, place, inside):
+    interrupted(place)
+    folder, outside = inside(place), tmp_path / "outside"
+    before = lead_outside(folder, outside)
+    with pytest.raises(RunError, match=r"is a link, and a run is written only to folders") as caught:
+        RunWriter(place).acquire()
+    assert caught.value.message.startswith(str(folder))
+    record_failure(place, record().data.digest, "diverged")
+    assert files_below(outside) == before
+    folder.unlink()
+    outside.rename(folder)
+    assert len(contents(place)) == 2  # as the advice says
+
+
+def test_checkpoints_outside_are_not_those_of_a_run(tmp_path, place):
+    interrupted(place)
+    lead_outside(partial_path(place) / CHECKPOINTS, tmp_path / "outside")
+    assert checkpoints(partial_path(place)) == []  # `runs prune --checkpoints` removes old ones
+
+
+@pytest.mark.parametrize("link", [lambda place: place, replaced_path], ids=["complete", "replaced"])
+def test_a_link_in_the_place_of_a_complete_run_is_not_moved(tmp_path, place, link):
+    write(tmp_path)
+    before = lead_outside(place, tmp_path / "outside")
+    if link(place) != place:
+        place.rename(link(place))
+    with pytest.raises(RunError, match="is a link"):
+        RunWriter(place).acquire()
+    assert link(place).is_symlink()
+    assert files_below(tmp_path / "outside") == before
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -270,7 +319,7 @@ def test_unusable_checkpoints_of_later_steps_are_removed(place, keep):
 
 def test_temporary_files_of_a_killed_process_are_removed(place):
     interrupted(place)
-    halves = [partial_path(place) / name for name in ("run.json.tmp", f"{FOLDER}/epoch.safetensors.tmp")]
+    halves = [partial_path(place) / name for name in ("run.json.tmp", f"{CHECKPOINTS}/epoch.safetensors.tmp")]
     for half in halves:
         half.write_bytes(b"half")
     assert contents(place) == [b"state after epoch 3", b"state after epoch 2"]
@@ -307,7 +356,7 @@ def test_earlier_checkpoints_stay_if_a_new_one_can_not_be_written(place, writer,
     assert "free some space, then rerun the command" in caught.value.help[0]
     monkeypatch.undo()
     assert [content for _, content in writer.saved_checkpoints()] == [b"state 2", b"state 1"]
-    assert [path.suffix for path in (writer.partial / FOLDER).iterdir()] == [".safetensors"] * 2
+    assert [path.suffix for path in (writer.partial / CHECKPOINTS).iterdir()] == [".safetensors"] * 2
 
 
 @pytest.mark.parametrize(

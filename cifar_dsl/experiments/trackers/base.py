@@ -10,6 +10,7 @@ import cattrs
 
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.folders import make_folder
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import EpochMetrics, RunIdentity, RunResult, run_path
 
@@ -59,7 +60,7 @@ class Training:
 
     def remember_log(self, name: str) -> None:
         """Store the tracker's name for the log of this training. Raises OSError."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         write_atomically(self.folder / _LOG, json.dumps({"log": name}).encode())
 
 

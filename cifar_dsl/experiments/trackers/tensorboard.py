@@ -4,6 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cifar_dsl.experiments.trackers.base import Training, figures
+from cifar_dsl.foundation.folders import make_folder
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import EpochMetrics, RunResult
 
@@ -51,7 +52,7 @@ def open_tracker(training: Training) -> _Events:
     from tensorboard.plugins.text.metadata import create_summary_metadata
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-    training.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(training.folder)
     events = _Events(EventFileWriter(str(training.folder)))
     purged = training.epoch if training.epoch > 1 else 0  # the text of params, too
     start = SessionLog(status=SessionLog.START)

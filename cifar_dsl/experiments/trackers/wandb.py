@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from cifar_dsl.experiments.trackers.base import Training, figures
+from cifar_dsl.foundation.folders import make_folder
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import EpochMetrics, RunResult
 
@@ -35,7 +36,7 @@ def open_tracker(training: Training) -> _Run:
     import wandb
 
     folder = training.log_dir or training.folder
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     mode: Any = os.environ.get("WANDB_MODE", "offline")  # wandb validates it
     last = training.last_log() if training.is_resumed else None
     run = wandb.init(

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cifar_dsl.foundation.errors import DataError, DownloadError
+from cifar_dsl.foundation.folders import make_folder
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.datasets.dataset import Dataset
 from cifar_dsl.training.datasets.download import Checksum, download, file_checksum
@@ -87,7 +88,7 @@ def load_or_download(source: Published, folder: Path, progress: Progress | None 
     for file in source.files:
         path = places[file.filename]
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             present = path.exists()
             damaged = present and not file.is_at(path)
         except OSError as error:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from cifar_dsl.foundation.atomic import check_writable, is_full
 from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.foundation.folders import make_folder
 from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.training.datasets.advice import FROM_ONE, object_fault
@@ -78,7 +79,7 @@ def save_npz(dataset: Dataset, path: Path, elsewhere: str = _ELSEWHERE) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         try:
             temporary.unlink(missing_ok=True)
             with temporary.open("xb") as file:
