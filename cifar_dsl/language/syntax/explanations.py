@@ -1,5 +1,6 @@
 """The messages of syntax errors: what is unexpected, what is expected instead, and how to fix it."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -24,6 +25,8 @@ _ADVICE_FOR = {
     "→": ("write `->`",),
 }
 _NAMES = "names consist of the letters a to z and A to Z, digits and `_`, and don't start with a digit"
+_LATE_NAME = re.compile(r":\s*(?P<shape>[0-9][0-9x ]*?)\s+as\s+(?P<name>[A-Za-z_]\w*)")
+_NAMED_FIRST = r"as \g<name> : \g<shape>"
 _PARTNERS = {"(": ")", "[": "]", "{": "}"}
 _CLOSING = frozenset(_PARTNERS.values())
 _MOST_EXPECTED = 8  # terminals that a message lists
@@ -179,6 +182,8 @@ class Misplaced:
             return (_NAMES,)
         if first_word == "group" and expected == "a name":
             return ("give the group a name: `group NAME {`",)
+        if str(token) == "as" and _LATE_NAME.search(line):
+            return (f"write `{_LATE_NAME.sub(_NAMED_FIRST, line, count=1)}`: the name comes before the shape",)
         if str(token) in KEYWORDS:
             return (f"`{token}` is a keyword; choose another name",)
         if token.type == "EQUAL" and self.source.text.startswith("=>", token.start):
