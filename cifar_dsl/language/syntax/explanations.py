@@ -25,8 +25,14 @@ _ADVICE_FOR = {
     "→": ("write `->`",),
 }
 _NAMES = "names consist of the letters a to z and A to Z, digits and `_`, and don't start with a digit"
-_LATE_NAME = re.compile(r":\s*(?P<shape>[0-9][0-9x ]*?)\s+as\s+(?P<name>[A-Za-z_]\w*)")
+_LATE_NAME = re.compile(r":\s*(?P<shape>[0-9x]+)\s+as\s+(?P<name>[A-Za-z_]\w*)")
 _NAMED_FIRST = r"as \g<name> : \g<shape>"
+_HEADER = re.compile(r"^[ \t]*(arch|library)\s+\w", re.MULTILINE)
+_OTHER_LANGUAGES = {
+    "Python": re.compile(r"^(import \w.*|from [\w.]+ import .*|class \w+.*:[ \t]*|def \w+\(.*)$", re.MULTILINE),
+    "JSON": re.compile(r"\A\s*(\{\s*[\"}]|\[\s*[\[{\"\]]).*"),
+    "HTML or XML": re.compile(r"\A\s*<[!?A-Za-z].*"),
+}
 _PARTNERS = {"(": ")", "[": "]", "{": "}"}
 _CLOSING = frozenset(_PARTNERS.values())
 _MOST_EXPECTED = 8  # terminals that a message lists
@@ -255,6 +261,24 @@ def _expected(accepts: set[str]) -> str:
 
 def _plain(pattern: str) -> str:
     return pattern.replace("\\", "")
+
+
+def other_language(source: Source) -> Diagnostic | None:
+    """The error for a text without a header that is written in another language; None for any other text."""
+    if _HEADER.search(source.text):
+        return None
+    for language, pattern in _OTHER_LANGUAGES.items():
+        if found := pattern.search(source.text):
+            start = found.end() - len(found[0].lstrip())
+            return Diagnostic(
+                "E0101",
+                f"this is {language}, not a spec",
+                Label(Span(source, start, found.end())),
+                help=(
+                    "start the spec with `arch NAME`, and write the network as stages: `model { conv(32, 3) -> relu }`",
+                ),
+            )
+    return None
 
 
 def span_of(source: Source, token: Token) -> Span:

@@ -15,6 +15,7 @@ from cifar_dsl.language.syntax.explanations import (
     Misplaced,
     character_error,
     never_closed,
+    other_language,
     span_of,
     unbalanced_error,
 )
@@ -32,8 +33,11 @@ _ITEM = re.compile(rf"^[ \t]*(?P<item>{'|'.join(ITEMS)})\b", re.MULTILINE)
 def syntax_errors(source: Source, start: str, refusal: Exception) -> list[Diagnostic]:
     """The errors of a text that the parser rejects: one to `limits.diagnostics`.
 
-    First the habits, whose rewriting is known, then the errors of the rewritten text, wrong characters first.
+    First the habits, whose rewriting is known, then the errors of the rewritten text, wrong characters first. A file in
+    another language has a single error.
     """
+    if start == START_SPEC and (other := other_language(source)):
+        return [other]
     rewriter = Rewriter(source, start)
     left = rewriter.run(refusal)
     rewritten = Source(source.name, rewriter.text) if rewriter.errors else source

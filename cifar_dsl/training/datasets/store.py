@@ -30,6 +30,7 @@ _INFLATED_BYTES = 10**9  # any file may inflate to this, and photographs are at 
 _INFLATION = 10  # larger arrays may be this many times as large as their file
 _LABEL_BYTES = 8  # of a label in memory, whatever its type in the file
 _CLASSES_LIMIT = 1_000_000  # larger labels are damage; generating a name per class would fill the memory
+_LARGEST_LABEL = np.iinfo(np.int64).max
 _NAMES_BYTES = 40_000_000  # of all names of classes, in UTF-32; a record of a run holds them
 _LAST_CHARACTER = 0x10FFFF
 
@@ -131,7 +132,7 @@ def load_npz(path: Path, *, name: str = "npz") -> Dataset:
         raise DataError(f"cannot read {path}", "give the path of a readable .npz file", reason=str(error)) from error
     except _DAMAGE as error:
         raise _damaged(path, str(error)) from error
-    y_train, y_test = (_as_labels(arrays[key]) for key in _LABELS)
+    y_train, y_test = (_as_labels(path, arrays[key]) for key in _LABELS)
     dataset = Dataset(
         name=name,
         x_train=arrays["x_train"],
@@ -242,7 +243,10 @@ def _text(array: npt.NDArray[Any] | None) -> str:
     return str(array)
 
 
-def _as_labels(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def _as_labels(path: Path, labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """The labels as int64. Raises DataError for one that is larger."""
+    if labels.dtype.kind == "u" and labels.size and (largest := int(labels.max())) > _LARGEST_LABEL:
+        raise _large_label(path, largest)
     # Other types stay unchanged: `Dataset` reports them.
     return labels.astype(np.int64) if labels.dtype.kind in "iu" else labels
 
@@ -271,14 +275,21 @@ def _names(path: Path, classes: npt.NDArray[Any]) -> tuple[str, ...]:
     return names
 
 
+def _large_label(path: Path, label: int) -> DataError:
+    return DataError(
+        f"{path} has the label {label}",
+        "number the classes 0, 1, 2, ...",
+        reason=f"labels count classes from 0, and at most {_CLASSES_LIMIT:,} classes are allowed",
+    )
+
+
 def _numbers(path: Path, y_train: npt.NDArray[np.int64], y_test: npt.NDArray[np.int64]) -> tuple[str, ...]:
     """The names "0", "1", ... of the classes of labels that count from 0. Raises DataError."""
     labels = [labels for labels in (y_train, y_test) if labels.dtype == np.int64 and labels.ndim == 1 and len(labels)]
     largest = max((int(each.max()) for each in labels), default=0)
     least = min((int(each.min()) for each in labels), default=0)
-    reason = f"labels count classes from 0, and at most {_CLASSES_LIMIT:,} classes are allowed"
     if largest >= _CLASSES_LIMIT:
-        raise DataError(f"{path} has the label {largest}", "number the classes 0, 1, 2, ...", reason=reason)
+        raise _large_label(path, largest)
     if least > 0:
         renumbered = (
             "write `labels = numpy.unique(y_train)` and "

@@ -56,6 +56,8 @@ def _read(path: Path) -> Split:
         raise ValueError(f"{path.name} doesn't hold X, bytes, and y, labels")
     if images.ndim != 4 or labels.size != images.shape[3] or labels.dtype.kind not in "iuf":
         raise ValueError(f"{path.name} doesn't hold X, (H, W, C, N), and y, (N, 1)")
+    if not np.isin(labels, np.arange(_ZERO + 1)).all():
+        raise ValueError(f"{path.name} holds labels other than 0 to {_ZERO}")
     digits = labels.reshape(-1).astype(np.int64)
     return canonical_order(np.ascontiguousarray(images.transpose(3, 0, 1, 2)), np.where(digits == _ZERO, 0, digits))
 

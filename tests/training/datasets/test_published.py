@@ -201,8 +201,11 @@ def test_a_damaged_idx_file_is_refused(tmp_path, content, reason):
         {"X": np.zeros((2, 2, 3, 4), np.uint8)},
         {"X": np.zeros((2, 3, 4), np.uint8), "y": np.zeros(4)},
         {"X": "text", "y": 1},
+        {"X": np.zeros((2, 2, 3, 4), np.uint8), "y": np.array([1, 2, 2.5, 3])},
+        {"X": np.zeros((2, 2, 3, 4), np.uint8), "y": np.array([1, 2, np.nan, 3])},
+        {"X": np.zeros((2, 2, 3, 4), np.uint8), "y": np.array([1, 2, 2**64 - 1, 3], np.uint64)},
     ],
-    ids=["no file", "no labels", "no pictures", "a text"],
+    ids=["no file", "no labels", "no pictures", "a text", "half a label", "no number", "a large label"],
 )
 def test_a_damaged_matlab_file_is_refused(tmp_path, arrays):
     path = tmp_path / "train_32x32.mat"

@@ -68,6 +68,8 @@ def test_classes_without_names_are_numbered(path):
         ({"y_test": np.array([0, -1, 2])}, "label -1 at index 1"),
         ({"y_test": np.array([0, 1, 3]), "classes": np.array(["a", "b", "c"])}, "label 3 at index 2"),
         ({"y_test": np.array([0, 1, 10**9])}, "label 1000000000"),
+        ({"y_test": np.array([0, 1, 2**64 - 1], np.uint64)}, "label 18446744073709551615"),
+        ({"y_test": np.array([0, 1, 2**63], np.uint64), "classes": np.array(["a", "b"])}, "label 9223372036854775808"),
         ({"x_test": arrays()["x_test"][:0], "y_test": np.arange(0)}, "x_test .* is empty"),
         ({"classes": np.array([1, 2, 3])}, "classes .* not text"),
         ({"y_train": np.array([{}] * 6)}, "y_train .* is an array of Python objects"),  # pickled, and so never read
