@@ -1,7 +1,6 @@
 """Bug reports: printed, and saved to a file, when an exception is a bug of cifar-dsl."""
 
 import shlex
-import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -9,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cifar_dsl.cli.output import note, note_text
+from cifar_dsl.foundation.errors import UserError
 
 _MOST_SPECS = 8  # in a report, of those on the command line
 _TO_REPORT = "cifar-dsl: this is a bug in cifar-dsl, not in your spec; please report it"
@@ -69,15 +69,16 @@ def _write(text: str) -> Path | None:
     """Write the report and return its path; None if no folder is writable. Leaves no partial file."""
     from cifar_dsl.foundation.atomic import write_atomically
     from cifar_dsl.foundation.folders import make_folder
-    from cifar_dsl.foundation.user_folders import user_folder
+    from cifar_dsl.foundation.user_folders import temporary_folder, user_folder
 
     name = f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
     state = user_folder("state")
-    for folder in (*([state / "bugs"] if state else []), Path(tempfile.gettempdir())):
+    for find in (lambda: state and state / "bugs", temporary_folder):
         try:
-            make_folder(folder)
-            write_atomically(folder / name, text.encode("utf-8", "backslashreplace"))
-        except OSError:
+            if folder := find():
+                make_folder(folder)
+                write_atomically(folder / name, text.encode("utf-8", "backslashreplace"))
+                return folder / name
+        except (OSError, UserError):
             continue
-        return folder / name
     return None

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -19,6 +18,7 @@ from cifar_dsl.foundation.installation import Requirement, requirements, version
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.foundation.text import columns, in_short
+from cifar_dsl.foundation.user_folders import temporary_folder
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.training.options import RunOptions
 
@@ -95,10 +95,10 @@ def _data_folder(data_dir: Path | None, findings: list[Finding]) -> Path | None:
 def _temporary_folder(findings: list[Finding]) -> Path | None:
     """The folder for temporary files; a finding if there is none."""
     try:
-        return Path(tempfile.gettempdir())
-    except FileNotFoundError:
-        name, text = "temporary files", "none of the usual folders is writable, and training needs one"
-        findings.append(Finding("folders", name, text, is_broken=True, help=_REMEDIES[name]))
+        return temporary_folder()
+    except UserError as error:
+        help_text = "; ".join(error.help)
+        findings.append(Finding("folders", "temporary files", error.message, is_broken=True, help=help_text))
         return None
 
 

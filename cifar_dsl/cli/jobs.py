@@ -23,6 +23,7 @@ from cifar_dsl.foundation.atomic import check_writable
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_short
+from cifar_dsl.foundation.user_folders import temporary_folder
 from cifar_dsl.runs import check_root, on_changed_file, place_of, record_failure
 from cifar_dsl.training.device import Choice, choose_device, memory_bytes, spare_gpus
 from cifar_dsl.training.events import Event, FinalEvent, TrainingEnded, TrainingFailed, TrainingStopped
@@ -104,6 +105,7 @@ def train_missing(
     is_remote = options.executor == "ray" and bool(missing)
     if missing:
         check_root(options.runs)
+        temporary_folder()  # torch needs it
     plan = _ray_plan(options) if is_remote else _local_plan(options, len(missing), len(to_train))
     if not is_remote and not options.quiet:
         choice = choose_device(plan.device)

@@ -34,3 +34,16 @@ def user_folder(kind: Literal["cache", "state"]) -> Path | None:
     except RuntimeError:
         return None
     return folder if folder.is_absolute() else None  # in older versions of platformdirs, it starts with `~`
+
+
+def temporary_folder() -> Path:
+    """The folder for temporary files, which training needs. Raises UserError if none is writable."""
+    import tempfile  # takes a few milliseconds, which `check` doesn't spend
+
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        raise UserError(
+            "none of the usual folders for temporary files is writable, and training needs one",
+            "choose another folder with TMPDIR",
+        ) from None

@@ -11,6 +11,7 @@ from cifar_dsl.analysis import estimate
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.text import in_short
+from cifar_dsl.foundation.user_folders import temporary_folder
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.runs import Run, RunIdentity, RunRecord, RunWriter, SpecIdentity, check_root, claim
@@ -63,6 +64,7 @@ def train_runs(
     count = len(dataset.y_train) + len(dataset.y_test)
     listener(TrainingStarted(tuple(seeds), recipe.epochs))
     check_root(options.runs)
+    temporary_folder()  # torch needs it
     with ExitStack() as stack, _explain_memory_errors(analysis.graph, recipe, count, choice.device):
         complete: dict[int, Run] = {}
         missing: dict[int, RunWriter] = {}

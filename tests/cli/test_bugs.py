@@ -61,6 +61,15 @@ def test_where_the_state_folder_is_none_the_temporary_one_serves(cli, tiny, stat
     assert str(path) in outcome.err
 
 
+def test_without_a_temporary_folder_the_state_folder_serves(cli, tiny, state, monkeypatch):
+    def none() -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    assert cli("check", tiny).code == 101
+    assert len(list(state.iterdir())) == 1
+
+
 def test_a_full_disk_loses_the_file_and_not_the_bug(cli, tiny, state, tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -72,7 +72,7 @@ def test_without_a_folder_for_temporary_files_it_says_so(cli, monkeypatch):
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/none"])
     outcome = cli("doctor")
     assert outcome.code == 1
-    assert "temporary files  BROKEN: none of the usual folders is writable" in outcome.out
+    assert "temporary files  BROKEN: none of the usual folders for temporary files is writable" in outcome.out
     assert "  = help: choose another folder with TMPDIR\n" in outcome.out
 
 

@@ -1,6 +1,7 @@
 """Training in a folder that the user may only read: an error before anything is trained, with what to do instead."""
 
 import shutil
+import tempfile
 
 import pytest
 from helpers.permissions import read_only
@@ -79,3 +80,15 @@ def test_images_are_imported_only_if_they_can_be_stored(cli, tmp_path):
     assert outcome.code == 1
     assert "error: cannot write own.npz\n" in outcome.err
     assert "  = help: choose another file with --to\n" in outcome.err
+
+
+def test_without_a_folder_for_temporary_files_nothing_is_trained(cli, tiny, pictures, nothing_is_trained, monkeypatch):
+    """As in a container that is read-only; torch would fail with a traceback."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/none"])
+    outcome = cli("train", tiny, "--data", f"npz:{pictures}", "--device", "cpu")
+    assert outcome.code == 1
+    assert outcome.err.endswith(
+        "error: none of the usual folders for temporary files is writable, and training needs one\n"
+        "  = help: choose another folder with TMPDIR\n"
+    )
