@@ -2,7 +2,7 @@
 
 import shlex
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,16 +69,23 @@ def _write(text: str) -> Path | None:
     """Write the report and return its path; None if no folder is writable. Leaves no partial file."""
     from cifar_dsl.foundation.atomic import write_atomically
     from cifar_dsl.foundation.folders import make_folder
-    from cifar_dsl.foundation.user_folders import temporary_folder, user_folder
 
     name = f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
-    state = user_folder("state")
-    for find in (lambda: state and state / "bugs", temporary_folder):
+    for folder in _folders():
         try:
-            if folder := find():
-                make_folder(folder)
-                write_atomically(folder / name, text.encode("utf-8", "backslashreplace"))
-                return folder / name
-        except (OSError, UserError):
+            make_folder(folder)
+            write_atomically(folder / name, text.encode("utf-8", "backslashreplace"))
+        except OSError:
             continue
+        return folder / name
     return None
+
+
+def _folders() -> Iterator[Path]:
+    """The folders for reports, as far as there are any."""
+    from cifar_dsl.foundation.user_folders import temporary_folder, user_folder
+
+    if state := user_folder("state"):
+        yield state / "bugs"
+    with suppress(UserError):
+        yield temporary_folder()
