@@ -191,6 +191,8 @@ ARGUMENTS = ForeignNames(
         "final": "eta_min, final_lr_factor",
         "gamma": "decay_rate, lr_gamma",
         "peak": "pct_start",
+        "period": "T_0, first_decay_steps, t_initial",
+        "growth": "T_mult, t_mul, cycle_mul",
         "label_smoothing": "smoothing",
         "limit": "max_norm, clip_value, clipvalue, clipnorm",
         "ops": "num_ops",
@@ -354,19 +356,18 @@ SCHEDULES = ForeignNames(
         "constant": "none, fixed, flat, ConstantLR, off, no",
         "linear": "LinearLR, linear_decay, lin",
         "polynomial": "poly, PolynomialLR, PolynomialDecay",
+        "warm_restarts": "CosineAnnealingWarmRestarts, cosine_restarts, sgdr, CosineDecayRestarts",
         "exponential": "ExponentialLR, ExponentialDecay, exp, exponential_decay",
         "step": "MultiStepLR, multistep",
         "piecewise": "piecewise_linear",
         "one_cycle": "OneCycleLR, onecycle, one_cycle_lr, super_convergence",
     },
     similar={
-        "step": "StepLR, step_decay, PiecewiseConstantDecay, piecewise_constant",
+        "exponential(0.1, every={})": "StepLR, step_decay",
+        "step": "PiecewiseConstantDecay, piecewise_constant",
         "cosine(warmup={})": "warmup_cosine, cosine_warmup, cosine_with_warmup, LinearWarmupCosineAnnealingLR",
         "constant(warmup={})": "warmup, linear_warmup, LinearWarmup, warm_up",
-        "cosine": (
-            "ReduceLROnPlateau, plateau, reduce_on_plateau, CosineAnnealingWarmRestarts, cosine_restarts, "
-            "CyclicLR, triangular"
-        ),
+        "cosine": ("ReduceLROnPlateau, plateau, reduce_on_plateau, CyclicLR, triangular"),
     },
 )
 LOSSES = ForeignNames(

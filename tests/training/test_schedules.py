@@ -20,6 +20,7 @@ from cifar_dsl.operations.recipe.schedule import (
     Polynomial,
     Schedule,
     Step,
+    WarmRestarts,
 )
 from cifar_dsl.operations.registry import MisfitError
 
@@ -35,6 +36,9 @@ ALL: list[Schedule] = [
     Polynomial(power=2.0),
     Polynomial(power=0.9, final=0.1, warmup=2.5),
     Exponential(gamma=0.9),
+    Exponential(gamma=0.9, every=2.5),
+    WarmRestarts(period=3.0),
+    WarmRestarts(period=2.0, growth=2, final=0.1, warmup=1.0),
     Step(at=(4, 8)),
     Step(at=(4, 8), warmup=2.0),
     Piecewise(at=(0.0, 3.0, 12.0), factors=(0.2, 1.0, 0.0)),
@@ -69,6 +73,13 @@ def torch_rates(make: Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler
         (Step(at=(5,), gamma=0.5), lambda o: lr_scheduler.MultiStepLR(o, [5], gamma=0.5)),
         (Constant(), lambda o: lr_scheduler.ConstantLR(o, 1.0)),
         (Exponential(gamma=0.9), lambda o: lr_scheduler.ExponentialLR(o, 0.9)),
+        (Exponential(gamma=0.9, every=1.0), lambda o: lr_scheduler.ExponentialLR(o, 0.9)),
+        (Exponential(gamma=0.1, every=5.0), lambda o: lr_scheduler.StepLR(o, 5, 0.1)),
+        (WarmRestarts(period=4.0), lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 4)),
+        (
+            WarmRestarts(period=2.0, growth=2, final=0.2),
+            lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 2, 2, eta_min=0.2),
+        ),
         (Polynomial(power=2.0), lambda o: lr_scheduler.PolynomialLR(o, EPOCHS, 2.0)),
         (Polynomial(power=0.9), lambda o: lr_scheduler.PolynomialLR(o, EPOCHS, 0.9)),
     ],
@@ -129,6 +140,34 @@ def test_a_step_falls_at_the_start_of_its_epoch_and_not_before():
     schedule = Step(at=(3,), gamma=0.1)
     assert schedule.factor(2.999, EPOCHS) == 1
     assert schedule.factor(3, EPOCHS) == pytest.approx(0.1, **FLOAT64)
+
+
+def test_drops_of_exponential_come_after_every_so_many_epochs():
+    schedule = Exponential(gamma=0.5, every=2.5)
+    assert [schedule.factor(epoch, EPOCHS) for epoch in (0, 2.499, 2.5, 4.999, 5)] == [1, 1, 0.5, 0.5, 0.25]
+
+
+def test_warm_restarts_begin_after_the_warm_up_and_grow():
+    schedule = WarmRestarts(period=1.5, growth=2, warmup=1.0)
+    starts = [1, 2.5, 5.5, 11.5]
+    assert [schedule.factor(epoch, EPOCHS) for epoch in starts] == [1, 1, 1, 1]
+    before = [schedule.factor(epoch - 1e-6, EPOCHS) for epoch in starts[1:]]
+    assert max(before) < 1e-9
+    assert schedule.factor(0.25, EPOCHS) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("schedule", "argument"),
+    [
+        (WarmRestarts(period=13.0), "period"),
+        (WarmRestarts(period=1.0, warmup=13.0), "warmup"),
+        (WarmRestarts(period=12.0), None),
+        (Exponential(gamma=0.5, every=12.0), "every"),
+        (Exponential(gamma=0.5, every=11.0), None),
+    ],
+)
+def test_times_after_the_end_are_named(schedule, argument):
+    assert schedule.unreached(EPOCHS) == argument
 
 
 def test_a_step_may_have_a_warm_up_during_which_it_falls_too():

@@ -84,19 +84,59 @@ class Polynomial(_Warmed):
         return self.final + (1 - self.final) * math.pow(1 - progress, self.power)
 
 
+@SCHEDULES.register("warm_restarts")
+@declared
+class WarmRestarts(Schedule):
+    """Cosine decay that starts again after each cycle; Loshchilov and Hutter 2016, https://arxiv.org/abs/1608.03983.
+
+    The first cycle has `period` epochs, each later one `growth` times as many as the one before. The end of training
+    may cut the last one short. Torch:
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html
+    """
+
+    period: float = argument(Float(0, open_low=True), "epochs of the first cycle")
+    growth: int = argument(Int(1), "length of a cycle, in lengths of the one before", default=1)
+    final: float = argument(_SHARE, "factor at the end of each cycle", default=0.0)
+    warmup: float = argument(_WARMUP, _WARMUP_DOC, default=0.0)
+
+    def unreached(self, epochs: float) -> str | None:
+        if self.warmup > epochs:
+            return "warmup"
+        return "period" if self.warmup + self.period > epochs else None
+
+    def factor(self, epoch: float, epochs: float) -> float:
+        if epoch < self.warmup:
+            return epoch / self.warmup
+        start, length = self._cycle(epoch - self.warmup)
+        progress = (epoch - self.warmup - start) / length
+        return self.final + (1 - self.final) * (1 + math.cos(math.pi * progress)) / 2
+
+    def _cycle(self, epoch: float) -> tuple[float, float]:
+        """Start and length of the cycle that contains `epoch`."""
+        start, length = 0.0, self.period
+        while self.growth > 1 and epoch >= start + length:
+            start, length = start + length, length * self.growth
+        return start + (epoch - start) // length * length, length
+
+
 @SCHEDULES.register("exponential")
 @declared
 class Exponential(Schedule):
-    """Exponential decay by `gamma` per epoch, applied at every step.
+    """Exponential decay by `gamma` per epoch, applied at every step, or in drops.
 
-    Torch, which applies it at the end of each epoch:
-    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html
+    With `every=N`, the rate is multiplied by `gamma` after every N epochs, as by torch's `StepLR`; `every=1` is
+    torch's `ExponentialLR`:
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
     """
 
-    gamma: float = argument(Float(0, 1, open_low=True), "factor per epoch")
+    gamma: float = argument(Float(0, 1, open_low=True), "factor per epoch; with `every`, of each drop")
+    every: float = argument(Float(0), "epochs between drops; 0: a continuous decay", default=0.0)
+
+    def unreached(self, epochs: float) -> str | None:
+        return "every" if self.every >= epochs else None
 
     def factor(self, epoch: float, epochs: float) -> float:
-        return math.pow(self.gamma, epoch)
+        return math.pow(self.gamma, epoch // self.every if self.every else epoch)
 
 
 @SCHEDULES.register("step")
