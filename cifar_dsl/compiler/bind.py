@@ -10,16 +10,16 @@ from cifar_dsl.compiler import argument_translation
 from cifar_dsl.compiler.argument_translation import Call, Change, can_apply
 from cifar_dsl.compiler.error_location import ErrorLocator, Location, own_origin
 from cifar_dsl.compiler.types import describe_types, fits
-from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, Unknown, ValueScope, describe, write
+from cifar_dsl.compiler.values import BlockValue, Bound, Flow, Tensor, Unknown, ValueScope, describe, write
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import MOST_LISTED, listed, shortened
-from cifar_dsl.ir import ArgumentInfo, Declaration, Shape, Symbol, arguments_of
+from cifar_dsl.ir import ArgumentInfo, Declaration, Shape, Symbol, Value, arguments_of
 from cifar_dsl.language.diagnostics import Advice, EvaluationFailed, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
 from cifar_dsl.operations.argument_types import UnfitError
-from cifar_dsl.operations.layers import LAYERS, Layer
+from cifar_dsl.operations.layers import LAYERS, Branches, Layer
 from cifar_dsl.operations.registry import MisfitError
 
 D = TypeVar("D", bound=Declaration)
@@ -98,10 +98,22 @@ class _Wrong:
     secondary: tuple[Label, ...] = ()
 
 
+@frozen
+class Branch:
+    """A branch as written, in the scope where it stands."""
+
+    body: nodes.Body
+    scope: ValueScope
+
+    def as_block(self, name: nodes.Identifier) -> BlockValue:
+        """The branch as the value of a block's parameter, under whose name its stages stand."""
+        return BlockValue(nodes.Block(name, (), self.body, self.body.span), self.scope)
+
+
 class Evaluates(Protocol):
     """Evaluates the values of arguments."""
 
-    def evaluate(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None = None) -> Bound:
+    def evaluate(self, node: nodes.Expression, scope: ValueScope, flow: Flow | None = None) -> Bound:
         """The value of `node`. Raises EvaluationFailed."""
         ...
 
@@ -114,7 +126,7 @@ class Binder:
     reporter: Reporter
     locator: ErrorLocator = field(factory=ErrorLocator)
 
-    def declared(self, declaration: type[D], call: Invocation, scope: ValueScope, flow: Tensor | None = None) -> D:
+    def declared(self, declaration: type[D], call: Invocation, scope: ValueScope, flow: Flow | None = None) -> D:
         """An instance of `declaration` with the arguments of `call`. Raises EvaluationFailed."""
         infos = arguments_of(declaration)
         wrong: list[_Wrong] = []
@@ -141,23 +153,29 @@ class Binder:
         return made
 
     def block_scope(
-        self, block: nodes.Block, call: Invocation, scope: ValueScope, flow: Tensor, spec: ValueScope
+        self,
+        block: nodes.Block,
+        call: Invocation,
+        scope: ValueScope,
+        flow: Tensor,
+        outer: ValueScope,
+        branches: Sequence[Branch] = (),
     ) -> tuple[ValueScope, str]:
-        """The scope inside a block, and the call as text with its values. `spec`: the values of params and blocks.
-
-        It is inside the scope of the spec, or for a block of the library inside that of the library.
+        """The scope inside a block, which is inside `outer`, and the call as text with its values.
 
         The parameters with wrong arguments are unknown, so that the block is checked all the same.
+        Raises EvaluationFailed if the number of branches is wrong.
         """
         self.reporter.work.charge(_STEPS_OF_A_CALL + _STEPS_OF_A_PARAMETER * len(block.parameters))
         order = [parameter.name.text for parameter in block.parameters]
         count, wrong = len(call.arguments), list[_Wrong]()
         call, given = self._matched(order, call, wrong, scope, flow)
         self._report(wrong, call)
-        required = [parameter.name.text for parameter in block.parameters if parameter.default is None]
+        filled = self._filled(block, call, given, branches) if branches else {}
+        required = [one.name.text for one in block.parameters if one.default is None and one.name.text not in filled]
         self._require(required, given, count - len(given), call, ())
         is_rejected = len(given) != count  # an argument, which was meant for any other parameter
-        inner = ValueScope(spec.root if block.span.source.is_library else spec)
+        inner = ValueScope(outer)
         shown: list[str] = []
         for parameter in block.parameters:
             name = parameter.name.text
@@ -168,12 +186,41 @@ class Binder:
                 value = self._value_of(parameter, block, written, inner.origins[name], scope, flow)
                 text = self._written(written, value)
                 shown.append(f"{name}={text}" if given[name].keyword else text)
+            elif name in filled:
+                value = filled[name].as_block(parameter.name)
             elif parameter.default is not None and not is_rejected:
                 inner.origins[name] = inner.origin(parameter.default)
                 value = self._value_of(parameter, block, parameter.default, parameter.default.span, inner, flow)
             inner.values[name] = value
         self.reporter.work.charge(sum(map(len, shown)) // 8)
         return inner, f"{block.name}({', '.join(shown)})"
+
+    def _filled(
+        self, block: nodes.Block, call: Invocation, given: Mapping[str, nodes.Argument], branches: Sequence[Branch]
+    ) -> dict[str, Branch]:
+        """The branches of a call by the parameters that they fill. Raises EvaluationFailed."""
+        free = [one for one in block.parameters if one.is_for_block and one.name.text not in given]
+        names = tuple(one.name.text for one in free)
+        least = max((i for i, one in enumerate(free, start=1) if one.default is None), default=1)
+        given_blocks = [f"`{one.name}`" for one in block.parameters if one.is_for_block]
+        if given_blocks and not free:
+            message = f"`{call.callee}` takes no branches here: its arguments give {listed(given_blocks, 'and')}"
+            help_text = "leave out an argument to write its block as a branch"
+            raise self.reporter.error("E0215", message, call.span, help=help_text)
+        self.check_branches(call, Branches(least, len(free), names) if free else None, len(branches))
+        return dict(zip(names, branches, strict=False))
+
+    def check_branches(self, call: Invocation, takes: Branches | None, count: int) -> None:
+        """Report a wrong number of branches; `takes` is None if a call takes none. Raises EvaluationFailed."""
+        if takes is None:
+            message, help_text = f"`{call.callee}` takes no branches", "a sequence is written `conv(8, 1) -> relu`"
+            raise self.reporter.error("E0215", message, call.span, help=help_text, notes=self._remarks(call))
+        if takes.fit(count):
+            return
+        message = f"`{call.callee}` takes {takes.describe()}, and gets {count or 'none'}"
+        example = f"{call.span.text} {{ {' | '.join(takes.names or ('...',) * takes.least)} }}"
+        help_text = f"write `{example}`" if count else "every branch gives the empty list, which is no branch"
+        raise self.reporter.error("E0215", message, call.span, help=help_text, notes=self._remarks(call))
 
     def _written(self, expression: nodes.Expression, value: Bound | Unknown) -> str:
         """The text of an argument with this value; a tensor is written as in the text."""
@@ -218,14 +265,14 @@ class Binder:
             return Label(given.value.span if given else call.span, error.label), ()
         return self.locator.locate(call.span, given.value if given else None, call.arguments, scope, error.label)
 
-    def channels_advice(self, call: Invocation, scope: ValueScope, flow: Tensor | None) -> Advice | None:
+    def channels_advice(self, call: Invocation, scope: ValueScope, flow: Flow | None) -> Advice | None:
         """The advice for a refused call of a layer that is valid without the input's channels: `conv(3, 8, 3)`."""
         change = self._without_input(call, scope, flow)
         return argument_translation.advice([change], call.text) if change else None
 
-    def _without_input(self, call: Invocation, scope: ValueScope, flow: Tensor | None) -> Change | None:
+    def _without_input(self, call: Invocation, scope: ValueScope, flow: Flow | None) -> Change | None:
         given = argument_translation.input_argument(call.callee, call.arguments)
-        if given is None or flow is None or flow.shape is None:
+        if given is None or not isinstance(flow, Tensor) or flow.shape is None:
             return None
         rest = tuple(one for one in call.arguments if one is not given)
         try:
@@ -240,7 +287,7 @@ class Binder:
         return argument_translation.without_input(given, call.text)
 
     def _matched(
-        self, names: Sequence[str], call: Invocation, wrong: list[_Wrong], scope: ValueScope, flow: Tensor | None
+        self, names: Sequence[str], call: Invocation, wrong: list[_Wrong], scope: ValueScope, flow: Flow | None
     ) -> tuple[Invocation, dict[str, nodes.Argument]]:
         """The call as it is meant, and its arguments by name; those that match no parameter are added to `wrong`.
 
@@ -366,7 +413,7 @@ class Binder:
         info: ArgumentInfo,
         argument: nodes.Argument,
         scope: ValueScope,
-        flow: Tensor | None,
+        flow: Flow | None,
         call: Invocation,
         wrong: list[_Wrong],
     ) -> Bound:
@@ -374,7 +421,7 @@ class Binder:
         value = self.evaluator.evaluate(argument.value, scope, flow)
         if not isinstance(value, BlockValue | Tensor):
             try:
-                return cast("Bound", info.kind.accept(value))
+                return cast("Bound", info.kind.accept(cast("Value", value)))
             except UnfitError:
                 pass
         change = self._without_input(call, scope, flow)

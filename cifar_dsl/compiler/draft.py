@@ -9,11 +9,11 @@ from attrs import define, field
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.error_location import Branch, locate_mismatch, origins
 from cifar_dsl.compiler.foreign_order import channels_first, torch_order
-from cifar_dsl.compiler.values import Bound, Tensor, Unknown, ValueScope
+from cifar_dsl.compiler.values import Bound, Flow, Tensor, Unknown, ValueScope, tensors
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import Graph, Node, Scope, Shape, Stage, arguments_of
+from cifar_dsl.ir import Declaration, Graph, Node, Scope, Shape, Stage, arguments_of
 from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
@@ -71,13 +71,24 @@ class Draft:
     def finished(self, output: Tensor) -> Graph:
         """The complete graph."""
         values = range(1, len(self._nodes) + 1)
-        body = Scope("", "model", "", (0,), output.number, values, tuple(self._stages))
+        body = Scope("", "model", "", (0,), (output.number,), values, tuple(self._stages))
         return Graph(self.input, body)
 
     # ---- appending
 
-    def layer(self, layer: Layer, path: str, call: Invocation, scope: ValueScope, tensor: Tensor) -> Tensor:
-        """Append `layer` and return its output; `scope` is that of the call. Raises EvaluationFailed, TooLargeError."""
+    def layer(
+        self,
+        layer: Layer,
+        path: str,
+        call: Invocation,
+        scope: ValueScope,
+        tensor: Tensor,
+        declaration: type[Declaration] | None = None,
+    ) -> Tensor:
+        """Append `layer` and return its output. Raises EvaluationFailed, TooLargeError.
+
+        `scope` is that of the call, `declaration` what it calls, if that isn't the layer.
+        """
         x = tensor.shape
         if x is None:
             raise EvaluationFailed
@@ -86,7 +97,7 @@ class Draft:
             cost = layer.cost(x, shape)
             parameters = layer.parameters(x)
         except MisfitError as error:
-            order = [info.name for info in arguments_of(type(layer))]
+            order = [info.name for info in arguments_of(declaration or type(layer))]
             label, secondary = self.binder.locate(call, error, order, scope)
             help_text = error.help
             advice = None
@@ -111,52 +122,73 @@ class Draft:
         self.binder.locator.note_valid(call.span)
         return self._append(Node(path, layer, (tensor.number,), self._next, shape, cost, parameters, call.span))
 
-    def join(self, layer: Join, path: str, join: nodes.Join, flow: Tensor, outputs: Sequence[Tensor]) -> Tensor:
-        """Append the join `layer` of the branches' `outputs`. Raises EvaluationFailed, TooLargeError."""
+    def join(
+        self,
+        layer: Join,
+        path: str,
+        call: Invocation,
+        scope: ValueScope,
+        flow: Flow,
+        outputs: Sequence[Tensor],
+        bodies: Sequence[nodes.Body],
+        span: Span,
+    ) -> Tensor:
+        """Append the join `layer` of the outputs of branches, one for each of `bodies`, and return its output.
+
+        `call` is the join without its branches, in `scope`; `span` is that of the whole.
+        Raises EvaluationFailed, TooLargeError.
+        """
         shapes = [output.shape for output in outputs if output.shape is not None]
         if len(shapes) < len(outputs):
             raise EvaluationFailed
         try:
             shape = layer.infer(*shapes)
         except JoinError as error:
-            branches = (self._branch(join.branches[i], flow, outputs[i].number, shapes[i]) for i in error.branches)
+            branches = (self._branch(bodies[i], flow, outputs[i].number, shapes[i]) for i in error.branches)
             label, secondary = locate_mismatch(*branches)
             notes: tuple[str, ...] = ()
-            if flow.shape is not None:
-                notes = (f"the input of the branches is {flow.shape} ({self.origin(flow, join.span)})",)
+            if isinstance(flow, Tensor) and flow.shape is not None:
+                notes = (f"the input of the branches is {flow.shape} ({self.origin(flow, span)})",)
             raise self.reporter.error(
                 error.code, error.message, label, secondary=secondary, notes=notes, help=error.help
             ) from None
+        except MisfitError as error:
+            label, secondary = self.binder.locate(call, error, [info.name for info in arguments_of(type(layer))], scope)
+            raise self.reporter.error(error.code, error.message, label, secondary=secondary, help=error.help) from None
         inputs = tuple(output.number for output in outputs)
         cost = layer.cost(*shapes, shape)
-        return self._append(Node(path, layer, inputs, self._next, shape, cost, span=join.span))
+        return self._append(Node(path, layer, inputs, self._next, shape, cost, span=span))
 
-    def _branch(self, body: nodes.Body, flow: Tensor, number: int, output: Shape) -> Branch:
+    def _branch(self, body: nodes.Body, flow: Flow, number: int, output: Shape) -> Branch:
         """A branch with its stages, listed from its output, a value, back to the tensor that enters the join."""
         stages = []
+        entering = flow if isinstance(flow, Tensor) else Tensor(0, None)
         here = self._frames[-1].block.body.span if self._frames else None
-        while number != flow.number and (node := self._maker(number)):
+        while number != entering.number and (node := self._maker(number)):
             self.reporter.work.charge(1)
             number = node.inputs[0]
             before = self._maker(number)
             x = before.shape if before else self.input
             is_here = node.span is not None and (here is None or node.span in here)
             stages.append((x, node.shape, node.span if is_here else None))
-        return Branch(body.span, flow.shape, output, stages)
+        return Branch(body.span, entering.shape, output, stages)
 
     @property
     def mark(self) -> int:
         """The index of the next stage. Pass it to `enclose` when a scope ends."""
         return len(self._stages)
 
-    def enclose(self, mark: int, path: str, kind: str, label: str, output: Tensor, span: Span | None = None) -> None:
+    def enclose(self, mark: int, path: str, kind: str, label: str, output: Flow, span: Span | None = None) -> None:
         """Make a scope of the stages since `mark`; `span` is that of a block's call."""
         inside = tuple(self._stages[mark:])
+        outputs = tuple(tensor.number for tensor in tensors(output))
+        if not (inside or outputs):
+            return  # a branch that is none
         self.reporter.work.charge(_STEPS_OF_A_SCOPE + sum(1 + len(stage.inputs) for stage in inside) // 4)
         values = range(self._next - sum(len(stage.values) for stage in inside), self._next)
-        needed = {output.number}.union(*(stage.inputs for stage in inside))
+        needed = set(outputs).union(*(stage.inputs for stage in inside))
         inputs = tuple(sorted(value for value in needed if value < values.start))
-        self._stages[mark:] = [Scope(path, kind, label, inputs, output.number, values, inside, span)]
+        self._stages[mark:] = [Scope(path, kind, label, inputs, outputs, values, inside, span)]
 
     @contextmanager
     def call(self, call: BlockCall, text: str, span: Span, cause: Cause | None) -> Iterator[None]:

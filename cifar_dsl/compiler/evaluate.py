@@ -10,7 +10,7 @@ from attrs import define, field
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.builtin_names import FUNCTIONS, Number
 from cifar_dsl.compiler.names.table import Names
-from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, Unknown, ValueScope, describe
+from cifar_dsl.compiler.values import BlockValue, Bound, Flow, Tensor, Unknown, ValueScope, describe
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits, Work
 from cifar_dsl.ir import Size, Symbol, Value
@@ -51,7 +51,7 @@ class Evaluator:
     def __attrs_post_init__(self) -> None:
         self._work = self.reporter.work
 
-    def evaluate(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None = None) -> Bound:
+    def evaluate(self, node: nodes.Expression, scope: ValueScope, flow: Flow | None = None) -> Bound:
         """The value of `node`; `flow` is the current tensor, for `in_channels` and so on. Raises EvaluationFailed."""
         self._work.charge(1)
         match node:
@@ -62,7 +62,8 @@ class Evaluator:
             case nodes.Name():
                 return self._name(node, scope, flow)
             case nodes.Sequence(items=items):
-                return self._bounded_list(tuple(self._plain(item, scope, flow) for item in items), node.span)
+                values = (cast("Value", self.evaluate(item, scope, flow)) for item in items)
+                return self._bounded_list(tuple(values), node.span)
             case nodes.Prefixed():
                 return self._prefixed(node, scope, flow)
             case nodes.Operation():
@@ -79,7 +80,18 @@ class Evaluator:
             case nodes.Missing():
                 raise EvaluationFailed  # a syntax error
 
-    def truth(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None) -> bool:
+    def one(self, flow: Flow, taker: str, span: Span) -> Tensor:
+        """The tensor that flows to `taker`. Raises EvaluationFailed if it is a list."""
+        if isinstance(flow, Tensor):
+            return flow
+        raise self.reporter.error(
+            "E0306",
+            f"`{taker}` takes one tensor, and gets a list of {len(flow)}",
+            span,
+            help="join them, such as `add { ... }`",
+        )
+
+    def truth(self, node: nodes.Expression, scope: ValueScope, flow: Flow | None) -> bool:
         """The value of a condition. Raises EvaluationFailed."""
         value = self.evaluate(node, scope, flow)
         if not isinstance(value, bool):
@@ -87,21 +99,14 @@ class Evaluator:
             raise self.reporter.error("E0210", message, node.span, help="compare it, as in `in_channels == 64`")
         return value
 
-    def integer(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None) -> int:
+    def integer(self, node: nodes.Expression, scope: ValueScope, flow: Flow | None) -> int:
         """The value of a count. Raises EvaluationFailed."""
         value = self.evaluate(node, scope, flow)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.reporter.error("E0210", f"a count must be an integer, but this is {describe(value)}", node.span)
         return value
 
-    def _plain(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None) -> Value:
-        value = self.evaluate(node, scope, flow)
-        if isinstance(value, Tensor):
-            message = f"a list holds values and blocks, but this is {describe(value)}"
-            raise self.reporter.error("E0210", message, node.span)
-        return cast("Value", value)  # or a block, which no argument of a layer accepts, in a list or not
-
-    def _name(self, node: nodes.Name, scope: ValueScope, flow: Tensor | None) -> Bound:
+    def _name(self, node: nodes.Name, scope: ValueScope, flow: Flow | None) -> Bound:
         if self.names.definitions[node.span].kind == "flow":
             assert flow is not None
             return self._of_flow(node, flow)
@@ -114,7 +119,7 @@ class Evaluator:
         """The value of a name that doesn't depend on the current tensor. None if it has no value."""
         definition = self.names.definitions[mention]
         match definition.kind:
-            case "word" | "layer":
+            case "word" | "layer" | "join" | "scope":
                 return Symbol(name)
             case "block":
                 assert isinstance(definition.node, nodes.Block)
@@ -127,10 +132,10 @@ class Evaluator:
                 self._work.charge(1 + scope.depth // 8)
                 return scope.lookup(name, self.names.passed.get(mention, 0))
 
-    def _of_flow(self, node: nodes.Name, flow: Tensor) -> int:
-        if flow.shape is None:
+    def _of_flow(self, node: nodes.Name, flow: Flow) -> int:
+        shape = self.one(flow, node.text, node.span).shape
+        if shape is None:
             raise EvaluationFailed
-        shape = flow.shape
         if node.text == "in_channels":
             return shape.channels
         if node.text == "length" and shape.is_tokens:
@@ -139,7 +144,7 @@ class Evaluator:
             raise self.reporter.error("E0210", f"the tensor here is {shape} and has no {node.text}", node.span)
         return shape.extents[1 if node.text == "height" else 2]
 
-    def _number(self, node: nodes.Expression, scope: ValueScope, flow: Tensor | None, sign: str) -> Number:
+    def _number(self, node: nodes.Expression, scope: ValueScope, flow: Flow | None, sign: str) -> Number:
         return self._as_number(self.evaluate(node, scope, flow), node.span, sign)
 
     def _as_number(self, value: Bound, span: Span, sign: str) -> Number:
@@ -186,14 +191,14 @@ class Evaluator:
                 self._work.charge(1 + len(item) // 4)
                 waiting.extend(one for one in item if isinstance(one, tuple))
 
-    def _prefixed(self, node: nodes.Prefixed, scope: ValueScope, flow: Tensor | None) -> Value:
+    def _prefixed(self, node: nodes.Prefixed, scope: ValueScope, flow: Flow | None) -> Value:
         is_odd = bool(node.count % 2)
         if node.operator == "not":
             return self.truth(node.operand, scope, flow) != is_odd
         number = self._number(node.operand, scope, flow, "-")
         return -number if is_odd else number
 
-    def _operation(self, node: nodes.Operation, scope: ValueScope, flow: Tensor | None) -> Value:
+    def _operation(self, node: nodes.Operation, scope: ValueScope, flow: Flow | None) -> Value:
         first = node.operators[0]
         if first in {"and", "or"}:
             decisive = first == "or"
@@ -218,7 +223,7 @@ class Evaluator:
             total = self._bounded(_ARITHMETIC[sign](total, number), node.span)
         return total
 
-    def _index(self, node: nodes.Index, scope: ValueScope, flow: Tensor | None) -> Bound:
+    def _index(self, node: nodes.Index, scope: ValueScope, flow: Flow | None) -> Bound:
         value = self.evaluate(node.value, scope, flow)
         for number in node.indices:
             if not isinstance(value, tuple):
@@ -244,7 +249,7 @@ class Evaluator:
             value = value[index]
         return value
 
-    def slice(self, node: nodes.Slice, length: int, scope: ValueScope, flow: Tensor | None) -> tuple[int, int]:
+    def slice(self, node: nodes.Slice, length: int, scope: ValueScope, flow: Flow | None) -> tuple[int, int]:
         """Start and stop of a slice of `length` items. Raises EvaluationFailed."""
         start = 0 if node.start is None else self.integer(node.start, scope, flow)
         stop = length if node.stop is None else self.integer(node.stop, scope, flow)
@@ -256,7 +261,7 @@ class Evaluator:
             )
         return start, stop
 
-    def _call(self, node: nodes.CallExpression, scope: ValueScope, flow: Tensor | None) -> Value:
+    def _call(self, node: nodes.CallExpression, scope: ValueScope, flow: Flow | None) -> Value:
         name = node.callee.text
         kind = self.names.definitions[node.callee.span].kind
         self._work.charge(2)
@@ -294,7 +299,7 @@ class Evaluator:
         except ZeroDivisionError:
             raise self.reporter.error("E0210", "division by zero", node.span) from None
 
-    def _len(self, node: nodes.CallExpression, scope: ValueScope, flow: Tensor | None) -> int:
+    def _len(self, node: nodes.CallExpression, scope: ValueScope, flow: Flow | None) -> int:
         values = [self.evaluate(argument.value, scope, flow) for argument in node.arguments]
         if len(values) != 1 or not isinstance(values[0], tuple):
             raise self.reporter.error("E0210", "`len` takes one list", node.span)

@@ -1,24 +1,34 @@
 """Expands a program into a graph: runs blocks, loops and conditions, infers shapes, counts parameters."""
 
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
 from typing import NoReturn, cast
 
 from attrs import evolve
 
 from cifar_dsl.compiler import translation
-from cifar_dsl.compiler.bind import Binder, Invocation
+from cifar_dsl.compiler.bind import Binder, Branch, Invocation
 from cifar_dsl.compiler.branches import SEPARATE, is_identity, passes_on, separated, separation
 from cifar_dsl.compiler.builtin_names import BUDGETS
 from cifar_dsl.compiler.draft import BlockCall, Draft, TooLargeError
 from cifar_dsl.compiler.error_location import own_origin
 from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.loops import Loops, head
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.paths import Place
 from cifar_dsl.compiler.patterns import PatternReader
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.types import is_stage
-from cifar_dsl.compiler.values import BlockValue, Bound, Tensor, Unknown, ValueScope, describe
+from cifar_dsl.compiler.values import (
+    BlockValue,
+    Bound,
+    Flow,
+    Tensor,
+    Unknown,
+    ValueScope,
+    describe,
+    is_tensors,
+    tensors,
+)
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import OutOfStepsError
 from cifar_dsl.foundation.text import listed
@@ -26,7 +36,7 @@ from cifar_dsl.ir import Graph, Shape, Symbol
 from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
-from cifar_dsl.operations.layers import JOINS, LAYERS, Layer
+from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES, Layer
 from cifar_dsl.operations.layers.pattern import OfPattern
 from cifar_dsl.operations.layers.shaping import Slice
 
@@ -59,6 +69,7 @@ class _Expander:
         self._evaluator = Evaluator(reporter, names)
         self._binder = Binder(self._evaluator, reporter)
         self._patterns = PatternReader(self._evaluator, reporter, names)
+        self._loops = Loops(self._evaluator, reporter, names.definitions)
         self._globals = values
         self._draft = Draft(Shape(given.size.extents), given.span, reporter, self._binder)
         self._depth = 0  # of nested bodies
@@ -76,11 +87,14 @@ class _Expander:
             )
         flow = Tensor(0, size if is_valid else None)
         try:
-            output = self._body(self._program.model.body, self._globals, flow, Place(""))
+            model = self._program.model
+            output = self._evaluator.one(self._body(model.body, self._globals, flow, Place("")), "model", model.span)
         except TooLargeError:
             return None
         except OutOfStepsError:
             self._draft.report_out_of_steps()
+            return None
+        except EvaluationFailed:
             return None
         graph = None if output.shape is None or self._reporter else self._draft.finished(output)
         self._check_assertions(graph)
@@ -88,7 +102,7 @@ class _Expander:
 
     # ---- stages
 
-    def _body(self, body: nodes.Body, scope: ValueScope, flow: Tensor, place: Place) -> Tensor:
+    def _body(self, body: nodes.Body, scope: ValueScope, flow: Flow, place: Place) -> Flow:
         scope = ValueScope(scope)
         if self._depth >= (most := limits.current().body_depth):
             self._draft.stop(f"bodies can be nested at most {most} deep, including those of called blocks", body.span)
@@ -104,7 +118,7 @@ class _Expander:
         self._depth -= 1
         return flow
 
-    def _let(self, let: nodes.Let, scope: ValueScope, flow: Tensor, place: Place) -> None:
+    def _let(self, let: nodes.Let, scope: ValueScope, flow: Flow, place: Place) -> None:
         if self._is_value(let.chain, scope):
             kind = let.chain.elements[0].kind
             assert not isinstance(kind, nodes.Compound)
@@ -118,9 +132,7 @@ class _Expander:
             self._report_taken(let.name)
         scope.values[let.name.text] = self._named(let.name, let.chain, scope, flow, place)
 
-    def _named(
-        self, name: nodes.Identifier, chain: nodes.Chain, scope: ValueScope, flow: Tensor, place: Place
-    ) -> Tensor:
+    def _named(self, name: nodes.Identifier, chain: nodes.Chain, scope: ValueScope, flow: Flow, place: Place) -> Flow:
         self._reporter.work.charge(_STEPS_OF_A_NAMED_TENSOR + len(place.path) // 16)
         path = place.automatic(name.text)  # numbered in later rounds of a loop
         mark = self._draft.mark
@@ -128,7 +140,7 @@ class _Expander:
         self._draft.enclose(mark, path, "let", name.text, tensor)
         return tensor
 
-    def _assign(self, assignment: nodes.Assignment, scope: ValueScope, flow: Tensor, place: Place) -> None:
+    def _assign(self, assignment: nodes.Assignment, scope: ValueScope, flow: Flow, place: Place) -> None:
         name = assignment.name
         owner = scope.scope_of(name.text, self._passed.get(name.span, 0))
         if owner is None:
@@ -168,12 +180,12 @@ class _Expander:
         """Whether an expression is the name of a tensor."""
         return isinstance(expression, nodes.Name) and isinstance(self._bound(expression, scope), Tensor)
 
-    def _chain(self, chain: nodes.Chain, scope: ValueScope, flow: Tensor, place: Place) -> Tensor:
+    def _chain(self, chain: nodes.Chain, scope: ValueScope, flow: Flow, place: Place) -> Flow:
         for i, element in enumerate(chain.elements):
             try:
                 flow = self._element(element, scope, flow, place, is_first=i == 0)
             except EvaluationFailed:
-                flow = Tensor(flow.number, None)
+                flow = Tensor(tensors(flow)[-1].number if tensors(flow) else 0, None)
                 self._forget_reassigned(element.kind, scope)
             if element.claim:
                 self._check_claim(element.claim, flow)
@@ -190,13 +202,11 @@ class _Expander:
             if owner and isinstance(value := owner.values[name.text], Tensor):
                 owner.values[name.text] = Tensor(value.number, None)
 
-    def _element(
-        self, element: nodes.Element, scope: ValueScope, flow: Tensor, place: Place, *, is_first: bool
-    ) -> Tensor:
+    def _element(self, element: nodes.Element, scope: ValueScope, flow: Flow, place: Place, *, is_first: bool) -> Flow:
         kind = element.kind
         match kind:
-            case nodes.Join():
-                return self._join(kind, element.label, scope, flow, place)
+            case nodes.Branched():
+                return self._branched(kind, element.label, scope, flow, place)
             case nodes.Name() | nodes.CallExpression():
                 return self._call(Invocation.of(kind), element.label, scope, flow, place, is_first=is_first)
             case nodes.Index(value=value, indices=indices) if self._is_tensor(value, scope):
@@ -216,19 +226,18 @@ class _Expander:
                 raise self._reporter.error("E0213", message, kind.span, meant=advice)
             case _:
                 found = self._evaluator.evaluate(kind, scope, flow)
+                if is_tensors(found) and is_first and not element.label:
+                    return found
                 return self._not_a_stage(kind.span, found)
 
-    def _control(
-        self, kind: nodes.For | nodes.Repeat | nodes.If, scope: ValueScope, flow: Tensor, place: Place
-    ) -> Tensor:
+    def _control(self, kind: nodes.For | nodes.Repeat | nodes.If, scope: ValueScope, flow: Flow, place: Place) -> Flow:
         match kind:
             case nodes.For(body=body):
-                head = _head(kind.span, kind.stop or kind.start)
-                for inner in self._draft.rounds(head, self._rounds(kind, scope, flow), scope):
+                for inner in self._rounds(kind, scope, flow):
                     flow = self._body(body, inner, flow, place)
             case nodes.Repeat(count=count, body=body):
                 times = self._evaluator.integer(count, scope, flow)
-                for _ in self._draft.rounds(_head(kind.span, count), range(times), scope, count):
+                for _ in self._draft.rounds(head(kind.span, count), range(times), scope, count):
                     flow = self._body(body, scope, flow, place)
             case nodes.If(arms=arms, otherwise=otherwise):
                 for condition, body in arms:
@@ -238,51 +247,10 @@ class _Expander:
                     return self._body(otherwise, scope, flow, place)
         return flow
 
-    def _rounds(self, loop: nodes.For, scope: ValueScope, flow: Tensor) -> Iterator[ValueScope]:
-        """One scope per round of a loop, with the values of its targets."""
-        written: tuple[nodes.Expression, ...] = ()  # the items, if the text lists them one by one
-        if loop.stop:
-            start = self._evaluator.integer(loop.start, scope, flow)
-            items: Sequence[object] = range(start, self._evaluator.integer(loop.stop, scope, flow))
-        else:
-            value = self._evaluator.evaluate(loop.start, scope, flow)
-            if not isinstance(value, tuple):
-                help_text = "write a list, or a range such as `0..4`"
-                raise self._reporter.error(
-                    "E0210",
-                    f"a loop iterates over a list, but this is {describe(value)}",
-                    loop.start.span,
-                    help=help_text,
-                    meant=translation.rounds(loop.start, value),
-                )
-            items = value
-            literal = self._literal(loop.start)
-            written = literal.items if literal and len(literal.items) == len(items) else ()
-        targets = [target.text for target in loop.targets]
-        for item, source in zip_longest(items, written):
-            inner = ValueScope(scope)
-            if len(targets) == 1:
-                inner.values[targets[0]] = item  # type: ignore[assignment]
-                inner.origins[targets[0]] = scope.origin(source or loop.start)
-                yield inner
-                continue
-            if not isinstance(item, tuple) or len(item) != len(loop.targets):
-                raise self._reporter.error(
-                    "E0210",
-                    f"each item must hold {len(loop.targets)} values for the loop, but this one is {describe(item)}",  # type: ignore[arg-type]
-                    loop.start.span,
-                )
-            inner.values.update(zip(targets, item, strict=True))
-            parts = source.items if isinstance(source, nodes.Sequence) else ()
-            inner.origins.update((target, scope.origin(part)) for target, part in zip(targets, parts, strict=False))
-            yield inner
-
-    def _literal(self, expression: nodes.Expression) -> nodes.Sequence | None:
-        """The list literal of an expression: the expression itself, or the value of the param that it names."""
-        if isinstance(expression, nodes.Name):
-            definition = self._definitions[expression.span].node
-            expression = definition.value if isinstance(definition, nodes.Param) else expression
-        return expression if isinstance(expression, nodes.Sequence) else None
+    def _rounds(self, loop: nodes.For, scope: ValueScope, flow: Flow) -> Iterator[ValueScope]:
+        """The scopes of a loop's rounds."""
+        where = head(loop.span, loop.stop or loop.start)
+        return self._draft.rounds(where, self._loops.rounds(loop, scope, flow), scope)
 
     # ---- calls
 
@@ -291,27 +259,31 @@ class _Expander:
         call: Invocation,
         label: nodes.Identifier | None,
         scope: ValueScope,
-        flow: Tensor,
+        flow: Flow,
         place: Place,
         *,
         is_first: bool,
-    ) -> Tensor:
+    ) -> Flow:
         bound = self._evaluator.bound(call.callee, call.callee_span, scope)
         match bound:
             case None | Unknown():
                 raise EvaluationFailed  # reported
-            case BlockValue(block=block):
+            case BlockValue():
                 self._refuse_pattern(call)
-                return self._block(block, call, label, scope, flow, place)
+                return self._block(bound, call, label, scope, self._one(flow, call), place)
             case Symbol() if bound in LAYERS:
                 call = call if bound == call.callee else evolve(call, callee=str(bound))
-                return self._layer(call, label, scope, flow, place)
+                return self._layer(call, label, scope, self._one(flow, call), place)
             case Tensor():
                 if is_first and not call.arguments and not label:
                     return bound
                 self._not_first(call.callee, call.span)
             case _:
                 return self._not_a_stage(call.span, bound)
+
+    def _one(self, flow: Flow, call: Invocation) -> Tensor:
+        """The tensor that enters a call. Raises EvaluationFailed if a list of tensors does."""
+        return self._evaluator.one(flow, call.callee, call.span)
 
     def _not_first(self, name: str, span: Span) -> NoReturn:
         raise self._reporter.error(
@@ -327,7 +299,7 @@ class _Expander:
         subscripts: tuple[nodes.Expression | nodes.Slice, ...],
         label: nodes.Identifier | None,
         scope: ValueScope,
-        flow: Tensor,
+        flow: Flow,
         place: Place,
         *,
         is_first: bool,
@@ -403,17 +375,20 @@ class _Expander:
 
     def _block(
         self,
-        block: nodes.Block,
+        value: BlockValue,
         call: Invocation,
         label: nodes.Identifier | None,
         scope: ValueScope,
         flow: Tensor,
         place: Place,
-    ) -> Tensor:
+        branches: Sequence[Branch] = (),
+    ) -> Flow:
+        block = value.block
         is_named = self._definitions[call.callee_span].kind == "block"
         self._draft.check_call(block, call.span, is_named=is_named)
         path = self._path(label, block.name.text, place)
-        inner, text = self._binder.block_scope(block, call, scope, flow, self._globals)
+        outer = value.scope or (self._globals.root if block.span.source.is_library else self._globals)
+        inner, text = self._binder.block_scope(block, call, scope, flow, outer, branches)
         crossed = call.crossed([parameter.name.text for parameter in block.parameters])
         cause = None
         if crossed:
@@ -421,38 +396,99 @@ class _Expander:
         mark = self._draft.mark
         made = BlockCall(block, inner.values, flow.shape, is_named)
         with self._draft.call(made, text, call.span, cause):
-            flow = self._body(block.body, inner, flow, Place(path))
-        self._draft.enclose(mark, path, "block", text, flow, call.span)
-        return flow
+            output = self._body(block.body, inner, flow, Place(path))
+        self._draft.enclose(mark, path, "block", text, output, call.span)
+        return output
 
-    # ---- joins
+    # ---- branches
+
+    def _branched(
+        self, kind: nodes.Branched, label: nodes.Identifier | None, scope: ValueScope, flow: Flow, place: Place
+    ) -> Flow:
+        call = Invocation.of(kind.head)
+        definition = self._definitions[call.callee_span]
+        if definition.kind == "join":
+            return self._join(kind, call, label, scope, flow, place)
+        if definition.kind == "scope":
+            return self._enclosure(kind, call, label, scope, self._one(flow, call), place)
+        bound = self._evaluator.bound(call.callee, call.callee_span, scope)
+        if bound is None or isinstance(bound, Unknown):
+            raise EvaluationFailed  # reported
+        if isinstance(bound, BlockValue):
+            branches = list(self._branches(kind, scope, flow))
+            return self._block(bound, call, label, scope, self._one(flow, call), place, branches)
+        self._binder.check_branches(call, None, len(kind.bodies))
+        raise AssertionError(bound)
+
+    def _branches(self, kind: nodes.Branched, scope: ValueScope, flow: Flow) -> Iterator[Branch]:
+        """The branches of a stage, each in its scope: as many as the text has, or one for each round of a loop."""
+        if isinstance(kind.branches, nodes.For):
+            for inner in self._rounds(kind.branches, scope, flow):
+                yield Branch(kind.branches.body, inner)
+        else:
+            for body in kind.branches:
+                yield Branch(body, scope)
 
     def _join(
         self,
-        join: nodes.Join,
+        kind: nodes.Branched,
+        call: Invocation,
+        label: nodes.Identifier | None,
+        scope: ValueScope,
+        flow: Flow,
+        place: Place,
+    ) -> Tensor:
+        path = self._path(label, call.callee, place)
+        self._reporter.work.charge(_STEPS_OF_A_LAYER + _STEPS_OF_AN_ARGUMENT * len(call.arguments))
+        join = self._binder.declared(JOINS[call.callee], call, scope, flow)
+        if len(kind.bodies) == 1 and not isinstance(kind.branches, nodes.For):
+            kind = self._of_meant_branches(kind)
+        bodies: list[nodes.Body] = []
+        outputs: list[Tensor] = []
+        start = self._draft.mark
+        for i, branch in enumerate(self._branches(kind, scope, flow), start=1):
+            self._reporter.work.charge(_STEPS_OF_A_BRANCH)
+            mark, path_of_branch = self._draft.mark, f"{path}.branch{i}"
+            output = self._body(branch.body, branch.scope, flow, Place(path_of_branch))
+            self._draft.enclose(mark, path_of_branch, "branch", f"branch{i}", output)
+            for tensor in tensors(output):
+                bodies.append(branch.body)
+                outputs.append(tensor)
+        self._binder.check_branches(call, join.branches, len(outputs))
+        joined = self._draft.join(join, path, call, scope, flow, outputs, bodies, kind.span)
+        self._draft.enclose(start, path, "join", join.brief(), joined)
+        return joined
+
+    def _enclosure(
+        self,
+        kind: nodes.Branched,
+        call: Invocation,
         label: nodes.Identifier | None,
         scope: ValueScope,
         flow: Tensor,
         place: Place,
     ) -> Tensor:
-        path = self._path(label, join.kind, place)
-        self._reporter.work.charge(_STEPS_OF_A_LAYER + _STEPS_OF_A_BRANCH * len(join.branches))
-        if len(join.branches) == 1:
-            join = self._of_meant_branches(join)
-        outputs: list[Tensor] = []
-        start = self._draft.mark
-        for i, branch in enumerate(join.branches, start=1):
-            mark = self._draft.mark
-            output = self._body(branch, scope, flow, Place(f"{path}.branch{i}"))
-            self._draft.enclose(mark, f"{path}.branch{i}", "branch", f"branch{i}", output)
-            outputs.append(output)
-        joined = self._draft.join(JOINS[join.kind](), path, join, flow, outputs)
-        self._draft.enclose(start, path, "join", join.kind, joined)
-        return joined
+        """A scope of the language: the layer that enters it, its branch, and the layer that leaves it."""
+        path = self._path(label, call.callee, place)
+        self._reporter.work.charge(2 * _STEPS_OF_A_LAYER + _STEPS_OF_AN_ARGUMENT * len(call.arguments))
+        declaration = SCOPES[call.callee]
+        enclosure = self._binder.declared(declaration, call, scope, flow)
+        if flow.shape is None:
+            raise EvaluationFailed
+        branches = list(self._branches(kind, scope, flow))
+        self._binder.check_branches(call, enclosure.branches, len(branches))
+        mark, inside = self._draft.mark, Place(path)
+        layer, way = enclosure.enter(flow.shape), inside.automatic("enter")
+        inner: Flow = self._draft.layer(layer, way, call, scope, flow, declaration)
+        way = inside.automatic("leave")
+        inner = self._body(branches[0].body, branches[0].scope, inner, inside)
+        left = self._draft.layer(enclosure.leave(flow.shape), way, call, scope, self._one(inner, call), declaration)
+        self._draft.enclose(mark, path, "scope", enclosure.brief(), left, kind.span)
+        return left
 
-    def _of_meant_branches(self, join: nodes.Join) -> nodes.Join:
+    def _of_meant_branches(self, join: nodes.Branched) -> nodes.Branched:
         """Report a join of one branch that can't be meant; the join with the branches that were meant."""
-        (branch,) = join.branches
+        (branch,) = join.bodies
         alone = next((stage for stage in branch.stages if passes_on(stage, self._definitions)), None)
         if alone is None:
             return join
@@ -464,7 +500,7 @@ class _Expander:
                 both = f"identity | {alone.span.text}"
                 fixes, help_text = replacement(alone.span, both), f"write its other branches, such as `{both}`"
         label = Label(alone.span, "a branch of its own" if len(branches) > 1 else "")
-        self._reporter.error("E0311", f"this `{join.kind}` has only one branch", label, help=help_text, fixes=fixes)
+        self._reporter.error("E0311", f"this `{join.name}` has only one branch", label, help=help_text, fixes=fixes)
         return nodes.replace(join, branches=branches)
 
     # ---- paths and checks
@@ -488,7 +524,8 @@ class _Expander:
             help="choose another name; unnamed stages are numbered automatically",
         )
 
-    def _check_claim(self, claim: nodes.ShapeClaim, flow: Tensor) -> None:
+    def _check_claim(self, claim: nodes.ShapeClaim, flow: Flow) -> None:
+        flow = self._evaluator.one(flow, claim.span.text, claim.span)
         if flow.shape is not None and flow.shape.extents != claim.extents:
             self._reporter.error(
                 "E0309",
@@ -511,8 +548,3 @@ class _Expander:
                 self._reporter.error(
                     "E0310", "this assertion does not hold", assertion.condition.span, notes=(figures,)
                 )
-
-
-def _head(loop: Span, last: nodes.Expression) -> Span:
-    """The span of a loop up to the end of its range or count."""
-    return Span(loop.source, loop.start, last.span.end)

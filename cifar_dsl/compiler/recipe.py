@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from cifar_dsl.compiler import recipe_translation
 from cifar_dsl.compiler.bind import Binder, Invocation
@@ -14,7 +14,7 @@ from cifar_dsl.compiler.program import GroupSettings, Program
 from cifar_dsl.compiler.recipe_translation import Translation
 from cifar_dsl.compiler.values import BlockValue, Tensor, ValueScope, describe
 from cifar_dsl.foundation import limits
-from cifar_dsl.ir import Declaration, Graph, Group, Recipe, Symbol
+from cifar_dsl.ir import Declaration, Graph, Group, Recipe, Symbol, Value
 from cifar_dsl.language.diagnostics import Edit, EvaluationFailed, Fix, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
@@ -337,7 +337,7 @@ class _RecipeMaker:
         value = self._evaluator.evaluate(kind, self._globals)
         if not isinstance(value, BlockValue | Tensor):
             try:
-                return setting.kind.accept(value)
+                return setting.kind.accept(cast("Value", value))
             except UnfitError:
                 pass
         raise self._reporter.error(

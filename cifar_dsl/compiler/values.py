@@ -1,6 +1,7 @@
 """Values and scopes of names during expansion."""
 
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from attrs import define, field
 
@@ -14,9 +15,10 @@ from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 
 @frozen
 class BlockValue:
-    """A block, which can be called and passed as an argument."""
+    """A block, which can be called and passed as an argument; `scope` is where a branch is written that is one."""
 
-    block: nodes.Block
+    block: nodes.Block = field(eq=id)
+    scope: "ValueScope | None" = field(default=None, eq=id, repr=False)
 
 
 @frozen
@@ -32,7 +34,18 @@ class Unknown:
     """The value of a name after an error. Evaluating the name fails without another error."""
 
 
-Bound = Value | BlockValue | Tensor
+Bound = Value | BlockValue | Tensor | tuple["Bound", ...]
+Flow = Tensor | tuple[Tensor, ...]  # from stage to stage: a tensor, or the tensors of a list
+
+
+def is_tensors(value: object) -> TypeGuard[tuple[Tensor, ...]]:
+    """Whether a value is a list of tensors, which may be empty."""
+    return isinstance(value, tuple) and all(isinstance(one, Tensor) for one in value)
+
+
+def tensors(flow: Flow) -> tuple[Tensor, ...]:
+    """The tensors that flow."""
+    return (flow,) if isinstance(flow, Tensor) else flow
 
 
 @define

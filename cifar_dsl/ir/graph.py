@@ -59,7 +59,7 @@ class Scope:
         kind: model (the whole), block (a call), join, branch, let (a named tensor) or part (a named loop or condition).
         label: The text in the spec, such as the call of a block.
         inputs: The values from outside that the scope uses, in order.
-        output: The value of the last stage, which may be one of the inputs.
+        outputs: The value of the last stage, which may be one of the inputs; several or none if it is a list.
         values: The values that the scope makes.
         stages: The nodes and scopes inside. The last stage of a join is its node, after the branches.
         span: The place of a block's call in the spec.
@@ -69,7 +69,7 @@ class Scope:
     kind: str
     label: str
     inputs: tuple[int, ...]
-    output: int
+    outputs: tuple[int, ...]
     values: range
     stages: "tuple[Stage, ...]"
     span: Span | None = field(default=None, eq=False, repr=False)
@@ -78,6 +78,12 @@ class Scope:
     def name(self) -> str:
         """The last part of the path."""
         return self.path.rpartition(".")[2]
+
+    @property
+    def output(self) -> int:
+        """Its only output."""
+        (output,) = self.outputs
+        return output
 
     @property
     def computing(self) -> "Iterator[Stage]":

@@ -26,7 +26,7 @@ CONSTANTS = ("true", "false")
 OPERATORS = ("and", "or", "not")
 STATEMENTS = (
     *("arch", "library", "extends", "input", "param", "block", "model", "train", "group", "assert", "let", "as"),
-    *("add", "concat", "mul", "for", "in", "repeat", "if", "else"),
+    *("for", "in", "repeat", "if", "else"),
 )
 SETTINGS = (
     *("data", "normalize", "augment", "epochs", "batch", "drop_last", "optimizer", "schedule", "loss", "clip"),
@@ -38,9 +38,9 @@ TYPES = ("int", "float", "bool", "list", "size", "tensor", "init")
 _SPACE = r"[ \t\r]+"
 _GAP = r"[ \t\r]*"
 _NAME = rf"(?!(?:{'|'.join((*CONSTANTS, *OPERATORS, *STATEMENTS))})\b)[A-Za-z_][A-Za-z0-9_]*"
-# A bare layer or block name is a whole stage.
+# A layer or block name is a whole stage, or it stands before its branches.
 _STAGE_START = r"(?:^|(?<=[{|])|(?<=->))"
-_STAGE_END = rf"(?={_GAP}(?:->|[|}}:#]|as\b|$))"
+_STAGE_END = rf"(?={_GAP}(?:->|[|}}:#{{]|(?:as|for)\b|$))"
 
 
 class ArchLexer(RegexLexer):  # type: ignore[misc]
@@ -65,7 +65,7 @@ class ArchLexer(RegexLexer):  # type: ignore[misc]
         ],
         "stages": [
             (rf"{_STAGE_START}({_GAP})({_NAME}){_STAGE_END}", bygroups(Whitespace, Name.Function)),
-            (rf"(?<==)({_GAP})({_NAME})(?={_GAP}->)", bygroups(Whitespace, Name.Function)),
+            (rf"(?<==)({_GAP})({_NAME})(?={_GAP}(?:->|\{{|for\b))", bygroups(Whitespace, Name.Function)),
         ],
         "before-brace": [
             include("space"),

@@ -25,15 +25,15 @@ class TrainedNetwork(Body):
     def __init__(
         self, network: Body, image: Shape, normalization: Standardization, classes: tuple[str, ...] = ()
     ) -> None:
-        steps, output = network._steps, network._output  # noqa: SLF001  # of the same class
-        super().__init__(network._get_name(), dict(network.named_children()), steps, output)  # noqa: SLF001
+        steps, outputs = network._steps, network._outputs  # noqa: SLF001  # of the same class
+        super().__init__(network._get_name(), dict(network.named_children()), steps, outputs)  # noqa: SLF001
         self._image = image.extents
         for name, constants in (("_scale", normalization.scale), ("_offset", normalization.offset)):
             self.register_buffer(name, torch.tensor(constants)[:, None, None], persistent=False)
         vars(self)["classes"] = classes  # an ordinary assignment fails if a stage is called `classes`
         self.train(network.training)
 
-    def forward(self, images: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, images: Tensor) -> Any:  # type: ignore[override]
         """Scores (N, classes)."""
         self._check(images)
         scale, offset = self.get_buffer("_scale"), self.get_buffer("_offset")

@@ -13,7 +13,7 @@ from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.text import columns
-from cifar_dsl.ir import Declaration, Graph, Group, Node, Recipe, Scope
+from cifar_dsl.ir import Declaration, Graph, Group, Node, Recipe, Scope, Stage
 from cifar_dsl.operations.layers import LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 from cifar_dsl.operations.recipe.groups import KINDS, matching
@@ -124,6 +124,10 @@ class _Printer:
     graph: Graph
     _named: dict[int, str] = field(factory=dict)
     _taken: set[str] = field(factory=lambda: set(LAYERS))
+    _last_uses: dict[int, int] = field(init=False)  # of each value, the output of the last node that uses it
+
+    def __attrs_post_init__(self) -> None:
+        self._last_uses = {value: node.output for node in self.graph.nodes for value in node.inputs}
 
     def model(self) -> list[str]:
         lines, flow = self._body(self.graph.body, 0)
@@ -135,13 +139,15 @@ class _Printer:
         for stage in scope.stages:
             if isinstance(stage, Node):
                 (value,) = stage.inputs
-                start = "" if value == flow else f"{self._named[value]} -> "
-                lines.append(start + stage.operation.brief())
+                lines.append(self._from(value, flow) + stage.operation.brief())
                 flow = stage.output
             elif stage.kind == "let":
                 lines += self._let(stage, flow)
             elif stage.kind == "join":
                 lines += self._join(stage, flow)
+                flow = stage.output
+            elif stage.kind == "scope":
+                lines += self._enclosed(stage, flow)
                 flow = stage.output
             else:
                 inside, flow = self._body(stage, flow)
@@ -150,32 +156,84 @@ class _Printer:
                 lines += inside
         return lines, flow
 
+    def _from(self, value: int, flow: int) -> str:
+        """The start of a chain whose first stage takes this value."""
+        return "" if value == flow else f"{self._named[value]} -> "
+
+    def _enclosed(self, scope: Scope, flow: int) -> list[str]:
+        """The lines of a scope of the language: it enters its branch by its first node, and leaves it by its last."""
+        enter, *_, leave = scope.stages
+        assert isinstance(enter, Node)
+        assert isinstance(leave, Node)
+        inside, last = self._body(evolve(scope, stages=scope.stages[1:-1]), enter.output)
+        if last != leave.inputs[0]:
+            inside = [*inside, self._named[leave.inputs[0]]]
+        head = self._from(enter.inputs[0], flow) + scope.label
+        return [f"{head} {{", *(_INDENT + line for line in inside or [_EMPTY]), "}"]
+
     def _join(self, scope: Scope, flow: int) -> list[str]:
         *branches, node = scope.stages
-        lines = [f"{scope.label} {{"]
-        for branch, output in zip(branches, node.inputs, strict=True):
-            assert isinstance(branch, Scope)
-            inside, last = self._body(branch, flow)
-            if last != output:
-                inside = [*inside, self._named[output]]
-            inside = inside or [_EMPTY]
-            mark = "  " if branch is branches[0] else "| "
-            lines += [f"  {mark}{inside[0]}", *(f"    {line}" for line in inside[1:])]
+        lines: list[str] = []
+        if not all(isinstance(branch, Scope) and self._has_one_output(branch) for branch in branches):
+            lines = [line for branch in branches for line in self._one_by_one(branch, flow)]
+            branches = []
+        bodies = [self._branch(branch, flow) for branch in branches if isinstance(branch, Scope)]
+        return [*lines, *self._joined(scope.label, bodies or [self._passed(value, flow) for value in node.inputs])]
+
+    def _branch(self, branch: Scope, flow: int) -> list[str]:
+        inside, last = self._body(branch, flow)
+        return inside if last == branch.output and inside else [*inside, *self._passed(branch.output, flow)]
+
+    def _passed(self, value: int, flow: int) -> list[str]:
+        """The branch of a join that passes on a value."""
+        return [_EMPTY] if value == flow else [self._named[value]]
+
+    def _joined(self, head: str, bodies: list[list[str]]) -> list[str]:
+        lines = [f"{head} {{"]
+        for i, body in enumerate(bodies):
+            lines += [f"  {'| ' if i else '  '}{body[0]}", *(f"    {line}" for line in body[1:])]
         return [*lines, "}"]
 
+    def _has_one_output(self, scope: Scope) -> bool:
+        """Whether stages outside of a scope use its output alone, and not a list or a tensor named inside."""
+        after = scope.values.stop
+        used = {value for value in scope.values if self._last_uses.get(value, 0) >= after}
+        return len(scope.outputs) == 1 and used <= {*scope.outputs}
+
     def _let(self, scope: Scope, flow: int) -> list[str]:
+        if not self._has_one_output(scope):
+            return self._one_by_one(scope, flow)
         if scope.output in self._named:
             return []
-        lines = self._body(scope, flow)[0] or [_EMPTY]
-        path = scope.path.replace(".", "_")
+        lines, last = self._body(scope, flow)
+        if last != scope.output:
+            lines = [*lines, *self._passed(scope.output, flow)]
+        return self._defined(scope.output, scope.label, scope.path, lines or [_EMPTY])
+
+    def _defined(self, value: int, label: str, path: str, lines: list[str]) -> list[str]:
+        """The lines that name a value, which these lines make."""
+        path = path.replace(".", "_")
         numbered = (f"{path}_{number}" for number in count(2))
-        name = next(name for name in chain((scope.label, path), numbered) if name not in self._taken)
+        name = next(name for name in chain((label, path), numbered) if name not in self._taken)
         self._taken.add(name)
-        self._named[scope.output] = name
+        self._named[value] = name
         if any(line.startswith(("let ", "#")) for line in lines):
             # A `let` accepts a single chain, so several lines are wrapped into a loop with one iteration.
             return [f"let {name} = repeat 1 {{", *(_INDENT + line for line in lines), "}"]
         return _chained(f"let {name} = ", lines)
+
+    def _one_by_one(self, stage: Stage, flow: int) -> list[str]:
+        """The lines of a scope whose values are used outside of it: each gets a name; the chain goes on as it is."""
+        if isinstance(stage, Node):
+            lines = [stage.operation.brief()]
+            if stage.operation.is_join:
+                lines = self._joined(lines[0], [self._passed(value, flow) for value in stage.inputs])
+            else:
+                lines[0] = self._from(stage.inputs[0], flow) + lines[0]
+            return self._defined(stage.output, stage.path.replace(".", "_"), stage.path, lines)
+        if stage.kind == "scope":
+            return self._defined(stage.output, stage.name, stage.path, self._enclosed(stage, flow))
+        return [line for inner in stage.stages for line in self._one_by_one(inner, flow)]
 
 
 def _chained(start: str, lines: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from cifar_dsl.compiler.library import library_files
 from cifar_dsl.ir import Declaration, arguments_of
 from cifar_dsl.operations.argument_types import written
-from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 from cifar_dsl.operations.recipe.settings import Setting
 from cifar_dsl.operations.registry import Registry
@@ -31,6 +31,7 @@ features. x is an element of the input. Shapes stay unchanged unless an entry sh
 _INTRODUCTIONS = {
     "Layers": "",
     "Joins": "Combine branches into one tensor: `add { conv(64, 3, pad=1) -> bn | identity }`.\n",
+    "Scopes": "Run a branch on another form of the current tensor.\n",
     "Initialisers": "Values of `init` and `bias_init` of layers: `conv(64, 3, init=kaiming(mode=fan_out))`.\n",
     "Library": "Blocks that every spec can call, written in the language itself. A spec can replace one by defining a "
     "block of the same name. `cifar-dsl show --expand` prints a spec with all blocks expanded.\n",
@@ -42,6 +43,7 @@ def entries() -> dict[str, dict[str, str]]:
     sections = {
         "Layers": _declared(LAYERS),
         "Joins": _declared(JOINS),
+        "Scopes": _declared(SCOPES),
         "Initialisers": _declared(INITIALIZERS),
         "Library": {name: text for blocks in library_files().values() for name, text in blocks.items()},
         "Settings of `train`": {setting.name: _setting(setting) for setting in SETTINGS.values()},
@@ -57,6 +59,8 @@ def markdown() -> str:
     """The text of docs/reference.md."""
     lines = [_HEAD]
     for title, section in entries().items():
+        if not section:
+            continue
         lines += [f"## {title}\n", _INTRODUCTIONS.get(title, "")]
         for name, text in section.items():
             lines += [f"### `{name}`\n", text]

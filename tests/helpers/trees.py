@@ -69,6 +69,9 @@ def _composed(inner: st.SearchStrategy[nodes.Expression]) -> st.SearchStrategy[n
 expressions = st.recursive(_leaves, _composed, max_leaves=6)
 
 
+_heads = expressions.filter(lambda one: isinstance(one, nodes.Name | nodes.CallExpression))
+
+
 def _chains(kinds: st.SearchStrategy[object]) -> st.SearchStrategy[nodes.Chain]:
     claims = st.lists(st.integers(1, 99), min_size=1, max_size=3).map(lambda e: nodes.ShapeClaim(tuple(e), NOWHERE))
     elements = st.builds(nodes.Element, kinds, st.none() | identifiers, st.none() | claims, st.just(NOWHERE))
@@ -87,9 +90,10 @@ def _compounds(kinds: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
     arms = st.lists(st.tuples(expressions, body), min_size=1, max_size=2).map(tuple)
     branches = st.lists(_bodies(kinds, least=1), min_size=1, max_size=3).map(tuple)
     targets = st.lists(identifiers, min_size=1, max_size=3).map(tuple)
+    loops = st.builds(nodes.For, targets, expressions, st.none() | expressions, body, st.just(NOWHERE))
     return st.one_of(
-        st.builds(nodes.Join, st.sampled_from(["add", "concat", "mul"]), branches, st.just(NOWHERE)),
-        st.builds(nodes.For, targets, expressions, st.none() | expressions, body, st.just(NOWHERE)),
+        st.builds(nodes.Branched, _heads, branches | loops, st.just(NOWHERE)),
+        loops,
         st.builds(nodes.Repeat, expressions, body, st.just(NOWHERE)),
         st.builds(nodes.If, arms, st.none() | body, st.just(NOWHERE)),
     )

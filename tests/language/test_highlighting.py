@@ -73,7 +73,7 @@ def test_invalid_text_is_kept(text):
             {Name.Function: "conv normal", Name.Variable: "pad init std"},
         ),
         ("model {\n  bn -> relu\n  flatten\n}", {Name.Function: "bn relu flatten"}),
-        ("model { add { identity | x[:16] -> gelu } }", {Name.Function: "identity gelu"}),
+        ("model { add { identity | x[:16] -> gelu } }", {Name.Function: "add identity gelu"}),
         ("model { if height == 4 { bn as b } }", {Name.Function: "bn", Name.Label: "b"}),
         (
             "model {\n  let y = bn -> relu\n  y = gelu -> relu\n}",

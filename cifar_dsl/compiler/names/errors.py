@@ -52,6 +52,15 @@ class NameErrors:
             help=f"move `{parameter.name}` before `{with_default.name}`, or give it a default",
         )
 
+    def assigned_outside(self, name: nodes.Identifier, taker: str) -> None:
+        """Report an assignment in a branch to a name outside of it, where `taker` decides when the branch runs."""
+        self.reporter.error(
+            "E0216",
+            f"`{name}` is defined outside this branch, and only the branches of a join can change it",
+            name.span,
+            help=f"name a tensor inside the branch with `let`, or assign the output of `{taker}` to `{name}`",
+        )
+
     def value_as_stage(self, function: nodes.Identifier) -> None:
         """Report a function that is called where a stage is expected."""
         message = f"a stage is expected here, but `{function}` computes a value"

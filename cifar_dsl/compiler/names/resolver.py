@@ -16,6 +16,7 @@ from cifar_dsl.compiler.names.sorts import (
     ANYWHERE,
     CALLABLE,
     EXTENT,
+    HEAD,
     INDEXED,
     NO_VALUE,
     OPERAND,
@@ -43,7 +44,7 @@ from cifar_dsl.language.diagnostics import Advice, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations import foreign_names
-from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 
 _LITERALS = (nodes.Number, nodes.Truth, nodes.String, nodes.SizeLiteral)
@@ -87,15 +88,27 @@ def resolve_spec(
 
 @frozen
 class _Scope:
-    """The local names at one place; `has_flow`: there is a current tensor."""
+    """The local names at one place; `has_flow`: there is a current tensor.
+
+    `closed_by` is what takes the branch of this scope, if the branch can't assign to names outside of it.
+    """
 
     names: dict[str, Definition] = field(factory=dict)
     has_flow: bool = False
     outer: "_Scope | None" = None
+    closed_by: str = ""
 
-    def inner(self) -> "_Scope":
+    def inner(self, closed_by: str = "") -> "_Scope":
         """A nested scope."""
-        return _Scope({}, self.has_flow, self)
+        return _Scope({}, self.has_flow, self, closed_by)
+
+    def closed_to(self, definition: Definition) -> str:
+        """What takes the branch here that can't assign to a name with this definition; "" if there is none."""
+        closed_by, scope = "", self
+        while scope.names.get(definition.name) is not definition and scope.outer is not None:
+            closed_by = closed_by or scope.closed_by
+            scope = scope.outer
+        return closed_by
 
     def definitions(self, name: str) -> list[Definition]:
         """The definitions of a name, the innermost first."""
@@ -223,6 +236,8 @@ class _Resolver:
                         self._new_assignment(stage, scope)
                         continue
                     self.note(name.span, target)
+                    if closed_by := scope.closed_to(target):
+                        self.errors.assigned_outside(name, closed_by)
                     self._chain(stage.chain, scope)
                 case nodes.Chain():
                     self._chain(stage, scope)
@@ -260,8 +275,8 @@ class _Resolver:
             if element.label:
                 self.errors.check_label(element.label)
             match element.kind:
-                case nodes.Join():
-                    self._join(element.kind, scope)
+                case nodes.Branched():
+                    self._branched(element.kind, scope)
                 case nodes.For():
                     self._loop(element.kind, scope)
                 case nodes.Repeat(count=count, body=body):
@@ -317,12 +332,18 @@ class _Resolver:
             self.note(one.span, Definition("unknown", one.text))
         return True
 
-    def _join(self, join: nodes.Join, scope: _Scope) -> None:
-        start = join.span.start
-        word = Span(join.span.source, start, start + len(join.kind))
-        self.note(word, _of_language("join", join.kind), join.span)
-        for branch, following in zip_longest(join.branches, join.branches[1:]):
-            self._body(branch, scope, following.span.start if following else join.span.end)
+    def _branched(self, branched: nodes.Branched, scope: _Scope) -> None:
+        head, branches = branched.head, branched.branches
+        definition = self._head(branched.name, scope)
+        self.note(branched.name.span, definition, branched.span)
+        if isinstance(head, nodes.CallExpression):
+            self._arguments(head, definition, scope)
+        inner = scope if definition.kind == "join" else scope.inner(closed_by=branched.name.text)
+        if isinstance(branches, nodes.For):
+            self._loop(branches, inner)
+            return
+        for branch, following in zip_longest(branches, branches[1:]):
+            self._body(branch, inner, following.span.start if following else branched.span.end)
 
     def _loop(self, loop: nodes.For, scope: _Scope) -> None:
         advice = translation.loop_range(loop.start)
@@ -482,7 +503,7 @@ class _Resolver:
                 self.note(span, found or _of_language(word, text))
             case nodes.CallExpression(callee=callee) if not is_checked:
                 self._arguments(kind, self.note(callee.span, Definition("unknown", callee.text)), _Scope())
-            case nodes.Join() | nodes.For() | nodes.Repeat() | nodes.If():
+            case nodes.Branched() | nodes.For() | nodes.Repeat() | nodes.If():
                 pass  # reported by `recipe`
             case _:
                 self._expression(kind, _Scope(), place)
@@ -536,6 +557,20 @@ class _Resolver:
         built_in = _of_language("layer", name.text) if name.text in LAYERS else self.library.get(name.text)
         return self._chosen(name, scope, place, built_in)
 
+    def _head(self, name: nodes.Identifier, scope: _Scope) -> Definition:
+        """The definition of a name with branches. Reports an unknown name."""
+        text = name.text
+        if text in JOINS and JOINS[text].is_reserved:
+            return _of_language("join", text)
+        kind: Kind = "join" if text in JOINS else "scope" if text in SCOPES else "layer"
+        is_known = kind != "layer" or text in LAYERS
+        built_in = _of_language(kind, text) if is_known else self.library.get(text)
+        found = self._chosen(name, scope, HEAD, built_in)
+        if found is None:
+            near = nearest(text, (*JOINS, *SCOPES, "else"))
+            found = self._unknown_stage(name, scope, advice=Advice.to_write(name.span, near) if near else None)
+        return found
+
     def _value(self, name: nodes.Name, scope: _Scope, place: Place = ANYWHERE) -> Definition | None:
         """The definition of a name where a value is expected."""
         return self._chosen(name, scope, place, self._built_in_value(name.text, scope))
@@ -560,11 +595,15 @@ class _Resolver:
         return self.note(name.span, definition, call.span if call else None)
 
     def _unknown_stage(
-        self, name: nodes.Identifier, scope: _Scope, call: nodes.CallExpression | None = None
+        self,
+        name: nodes.Identifier,
+        scope: _Scope,
+        call: nodes.CallExpression | None = None,
+        advice: Advice | None = None,
     ) -> Definition:
         """Report a stage without a definition, or one whose name is known in another spelling."""
         text, written = name.text, name.span.text
-        advice = translation.whole_stage(name, call)
+        advice = advice or translation.whole_stage(name, call)
         if self._defined(text, scope) or text in LAYERS or text in library_index():
             advice = Advice.to_write(name.span, text, is_safe=True)
         known = self._known(scope, LAYERS, library_index())
@@ -623,6 +662,10 @@ def _place_of(argument: nodes.Argument, number: int, callee: Definition) -> Plac
             return place_of_types(found.types) if found else ANYWHERE
         case Definition(kind="layer", name=name):
             places = places_of_arguments(LAYERS[name])
+        case Definition(kind="join", name=name):
+            places = places_of_arguments(JOINS[name])
+        case Definition(kind="scope", name=name):
+            places = places_of_arguments(SCOPES[name])
         case Definition(kind="initialiser", name=name):
             places = places_of_arguments(INITIALIZERS[name])
         case Definition(kind="choice", name=name, owner=setting):
@@ -643,7 +686,7 @@ def _argument(callee: Definition, name: str) -> Definition:
             return Definition("parameter", name, callee.name)
         case Definition(kind="choice"):
             return _of_language("argument", name, f"{callee.owner}.{callee.name}")
-        case Definition(kind="layer" | "initialiser" | "function"):
+        case Definition(kind="layer" | "join" | "scope" | "initialiser" | "function"):
             return _of_language("argument", name, callee.name)
         case _:
             return _of_language("argument", name)  # the callee is a parameter: any block

@@ -16,7 +16,7 @@ from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf
 from cifar_dsl.operations.layers import INITIALIZERS
 from cifar_dsl.operations.registry import CallOf
 
-Sort = Literal["number", "bool", "size", "list", "text", "word", "initialiser", "layer", "block", "tensor"]
+Sort = Literal["number", "bool", "size", "list", "text", "word", "initialiser", "layer", "block", "branching", "tensor"]
 Sorts = frozenset[Sort]
 
 
@@ -26,6 +26,7 @@ def _sorts(*sorts: Sort) -> Sorts:
 
 ANY: Sorts = frozenset(get_args(Sort))
 CALLABLE = _sorts("block", "layer")
+BRANCHING = _sorts("branching")  # what takes branches: joins, scopes, and blocks with parameters for blocks
 TENSOR = _sorts("tensor")
 BLOCK = _sorts("block")
 NUMBER = _sorts("number")
@@ -37,7 +38,7 @@ _OF_TYPES = {
     "bool": _sorts("bool"),
     "size": _sorts("number", "size", "list"),
     "list": _sorts("list"),
-    "block": CALLABLE,
+    "block": CALLABLE | BRANCHING,
     "tensor": TENSOR,
     "init": _WORDS | _sorts("initialiser"),
 }
@@ -53,7 +54,8 @@ class Place:
 
 ANYWHERE = Place()
 STAGE = Place(CALLABLE | TENSOR)
-OPERAND = Place(VALUES - CALLABLE)  # of an operator or a function, a condition, a count
+HEAD = Place(BRANCHING)  # of branches
+OPERAND = Place(VALUES - CALLABLE - BRANCHING)  # of an operator or a function, a condition, a count
 INDEXED = Place(_sorts("list"))
 SLICED = Place(_sorts("list", "tensor"))  # `x[:16]` as a stage
 PATTERNED = Place(_sorts("layer"))  # a call with a pattern: only layers take patterns
@@ -121,12 +123,19 @@ def of_kind(kind: str) -> Sorts:
     match kind:
         case "layer":
             return _sorts("layer")
+        case "join" | "scope":
+            return BRANCHING
         case "word":
             return _sorts("word")
         case "flow" | "dataset" | "budget":
             return NUMBER
         case _:
             return ANY
+
+
+def of_block(block: nodes.Block) -> Sorts:
+    """The sorts of a block."""
+    return BLOCK | BRANCHING if any(one.is_for_block for one in block.parameters) else BLOCK
 
 
 def of_types(types: Sequence[nodes.Identifier]) -> Sorts:
@@ -175,7 +184,7 @@ def of_target(loop: nodes.For, place: int) -> Sorts:
 
 def named(sorts: Sorts) -> Sorts:
     """The sorts of `let y = x`, from those of x: of a layer or block, y is the tensor that it makes."""
-    return sorts - CALLABLE | TENSOR if sorts & CALLABLE else sorts
+    return sorts - CALLABLE - BRANCHING | TENSOR if sorts & CALLABLE else sorts
 
 
 def _union(parts: Iterable[Any]) -> Sorts:

@@ -5,7 +5,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
-from cifar_dsl.compiler.names.sorts import ANY, BLOCK, TENSOR, Sorts, of_value
+from cifar_dsl.compiler.names.sorts import ANY, TENSOR, Sorts, of_block, of_value
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
@@ -19,6 +19,7 @@ Kind = Literal[
     "axis",
     "layer",
     "join",
+    "scope",
     "function",
     "initialiser",
     "flow",
@@ -33,7 +34,7 @@ Kind = Literal[
 ]
 _GLOBAL = frozenset(["param", "block", "flow", "dataset", "budget", "word", "unknown"])
 _LOCAL = frozenset(["let", "loop variable", "axis"])
-_OF_LANGUAGE = frozenset(["layer", "join", "function", "initialiser", "argument", "setting", "choice", "base"])
+_OF_LANGUAGE = frozenset(["layer", "join", "scope", "function", "initialiser", "argument", "setting", "choice", "base"])
 
 
 @frozen(eq=False)
@@ -46,7 +47,7 @@ class Definition:
     | parameter | of a block | the block |
     | let, loop variable | in a body | |
     | axis | of a pattern, in its call | |
-    | layer, join, function, initialiser | of the language | |
+    | layer, join, scope, function, initialiser | of the language | |
     | flow | `in_channels` and the like, of the current tensor | |
     | dataset | `classes`, of the dataset | |
     | budget | `params` or `macs` in an `assert` | |
@@ -205,5 +206,5 @@ def definitions_of(items: Iterable[object]) -> dict[str, Definition]:
 def definition_of(item: nodes.Param | nodes.Block) -> Definition:
     """The definition of a param or block."""
     kind: Kind = "param" if isinstance(item, nodes.Param) else "block"
-    sorts = of_value(item.value) if isinstance(item, nodes.Param) else BLOCK
+    sorts = of_value(item.value) if isinstance(item, nodes.Param) else of_block(item)
     return Definition(kind, item.name.text, span=item.name.span, node=item, sorts=sorts)

@@ -16,7 +16,7 @@ from cifar_dsl.language.diagnostics import known_codes
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.language.syntax.cursor import Frame, Token, keywords_after, open_frames, tokens_of
-from cifar_dsl.operations.layers import JOINS, LAYERS
+from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 
 _WORD = re.compile(r"[A-Za-z0-9_]*\Z")
@@ -175,8 +175,9 @@ class _Completer:
                 yield suggestions.param(definition, self._name_of(file))
         yield from self._blocks()
         yield from self._layers()
-        for name in JOINS:
-            yield suggestions.join(name)
+        for registry in (JOINS, SCOPES):
+            for name in registry:
+                yield suggestions.taker(registry, name)
         yield from suggestions.statements(is_start=is_start)
 
     def _blocks(self) -> Iterator[Suggestion]:

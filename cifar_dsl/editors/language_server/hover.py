@@ -56,7 +56,7 @@ class _Word:
         """The definition or documentation of the word."""
         definition = self.mention.definition
         match definition.kind:
-            case "block" | "layer" | "join" | "initialiser" | "function" | "choice":
+            case "block" | "layer" | "join" | "scope" | "initialiser" | "function" | "choice":
                 entry = vocabulary.callee(definition)
                 yield from entry.markdown() if entry else ()
             case "setting":

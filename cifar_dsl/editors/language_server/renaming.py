@@ -16,10 +16,10 @@ from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Edit
 from cifar_dsl.language.source import Span
-from cifar_dsl.language.syntax import JOIN_WORDS, KEYWORDS, nodes
+from cifar_dsl.language.syntax import KEYWORDS, nodes
 
 # Kinds of names that no definition hides: what they mean follows from their place.
-_APART = frozenset(["argument", "setting", "choice", "base", "join"])
+_APART = frozenset(["argument", "setting", "choice", "base", "join", "scope"])
 _BUILT_IN = frozenset(["layer", "word", "flow", "dataset"])
 
 
@@ -127,7 +127,7 @@ def _check_word(renaming: _Renaming, new: str) -> None:
         reason = "a name consists of letters, digits and underscores, and starts with no digit"
     elif len(new) > (most := limits.current().identifier_characters):
         reason = f"a name can have at most {most} characters"
-    elif new in KEYWORDS - JOIN_WORDS:
+    elif new in KEYWORDS:
         reason = "it is a keyword"
     elif is_global and new in BUDGETS:
         reason = "it is built into the language"

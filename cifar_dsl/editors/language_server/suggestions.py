@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from attrs import evolve
 from lsprotocol import types
@@ -16,8 +17,8 @@ from cifar_dsl.editors.language_server.markdown import code, content, plain_text
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.resources import shipped_specs
 from cifar_dsl.foundation.text import natural_order
-from cifar_dsl.operations.layers import JOINS
 from cifar_dsl.operations.recipe import Setting
+from cifar_dsl.operations.registry import Registry
 
 _Kind = types.CompletionItemKind
 _NEAR, _USUAL, _FAR, _LAST = range(4)  # the order in which editors list them
@@ -108,10 +109,15 @@ def bare(suggestion: Suggestion) -> Suggestion:
     return evolve(suggestion, snippet="")
 
 
-def join(name: str) -> Suggestion:
-    """A join, with two empty branches."""
-    doc = tuple(vocabulary.declared(JOINS, name).markdown())
-    return Suggestion(name, _Kind.Operator, "join", doc, snippet=f"{name} {{\n    $1\n  | $0\n}}")
+def taker(registry: Registry[Any], name: str) -> Suggestion:
+    """A join or a scope, with its arguments if it requires any, and its branches: two, if it takes any number."""
+    word, branches = vocabulary.declared(registry, name), registry[name].branches
+    count = branches.least if branches.most else 2
+    first = 2 if word.requires_arguments() else 1
+    stops = [*(f"${i}" for i in range(first, first + count - 1)), "$0"]
+    head = f"{name}($1)" if word.requires_arguments() else name
+    snippet = f"{head} {{\n    " + "\n  | ".join(stops) + "\n}"
+    return Suggestion(name, _Kind.Operator, word.noun, tuple(word.markdown()), snippet=snippet)
 
 
 def words(entries: Iterable[vocabulary.Entry]) -> Iterator[Suggestion]:

@@ -68,8 +68,8 @@ def _of_chain(documents: Documents, chain: nodes.Chain) -> Iterator[types.Docume
 
 def _bodies(kind: nodes.Expression | nodes.Compound) -> Iterable[nodes.Body]:
     match kind:
-        case nodes.Join(branches=branches):
-            return branches
+        case nodes.Branched(bodies=bodies):
+            return bodies
         case nodes.For(body=body) | nodes.Repeat(body=body):
             return (body,)
         case nodes.If(arms=arms, otherwise=otherwise):

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
+from attrs import evolve
+
 from cifar_dsl.compiler.builtin_names import FUNCTIONS
 from cifar_dsl.compiler.names import Definition
 from cifar_dsl.compiler.types import TYPES
@@ -14,7 +16,7 @@ from cifar_dsl.ir import ArgumentInfo, Declaration, Kind, arguments_of
 from cifar_dsl.language.source import comment_above
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.argument_types import Axes, Bool, ListOf, OneOf, written
-from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES, Enclosure, Join
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 from cifar_dsl.operations.registry import CallOf, Registry
 
@@ -72,10 +74,9 @@ class Entry:
 
 
 def layer(name: str) -> Entry | None:
-    """The layer or join with this name."""
-    if name in LAYERS:
-        return declared(LAYERS, name)
-    return declared(JOINS, name) if name in JOINS else None
+    """The layer, join or scope with this name."""
+    registries: tuple[Registry[Any], ...] = (LAYERS, JOINS, SCOPES)
+    return next((declared(registry, name) for registry in registries if name in registry), None)
 
 
 def initialiser(name: str) -> Entry | None:
@@ -103,9 +104,13 @@ def declared(registry: Registry[Any], name: str) -> Entry:
         )
         for info in arguments_of(declaration)
     )
-    head = f"{name} {{ ... | ... }}" if registry is JOINS else ""
     doc = inspect.cleandoc(declaration.__doc__ or "")
-    return Entry(name, registry.noun, doc, arguments, head, is_callable=bool(arguments))
+    entry = Entry(name, registry.noun, doc, arguments, is_callable=bool(arguments))
+    if not issubclass(declaration, Join | Enclosure):
+        return entry
+    branches = declaration.branches
+    names = branches.names or ("...",) * (branches.least if branches.most else 2)
+    return evolve(entry, head=f"{entry.signature()} {{ {' | '.join(names)} }}")
 
 
 def _in_signature(info: ArgumentInfo) -> str:
@@ -142,7 +147,7 @@ def callee(definition: Definition) -> Entry | None:
     match definition.kind:
         case "block":
             return block(definition)
-        case "layer" | "join":
+        case "layer" | "join" | "scope":
             return layer(definition.name)
         case "initialiser":
             return initialiser(definition.name)

@@ -37,13 +37,12 @@ from cifar_dsl.language.syntax.printer import (
     print_override,
     print_spec,
 )
-from cifar_dsl.language.syntax.words import JOIN_WORDS, KEYWORDS, SETTING_WORDS
+from cifar_dsl.language.syntax.words import KEYWORDS, SETTING_WORDS
 
 if TYPE_CHECKING:
     from cifar_dsl.language.syntax.recovery import Recovered, parse_recovering
 
 __all__ = [
-    "JOIN_WORDS",
     "KEYWORDS",
     "SETTING_WORDS",
     "Recovered",

@@ -101,17 +101,17 @@ class Builder:
     def input(self, span: Span, children: Children) -> nodes.Input:
         return nodes.Input(children[0], span)
 
-    # param: "param" word "=" expr
+    # param: "param" NAME "=" expr
     def param(self, span: Span, children: Children) -> nodes.Param:
         return nodes.Param(self._identifier(children[0]), children[1], span)
 
-    # block: "block" word "(" [parameter ("," parameter)* ","?] ")" body
+    # block: "block" NAME "(" [parameter ("," parameter)* ","?] ")" body
     def block(self, span: Span, children: Children) -> nodes.Block:
         name, *parameters, body = children
         given = tuple(parameter for parameter in parameters if parameter is not None)
         return nodes.Block(self._identifier(name), given, body, span)
 
-    # parameter: word [":" type] ["=" expr]
+    # parameter: NAME [":" type] ["=" expr]
     def parameter(self, span: Span, children: Children) -> nodes.BlockParameter:
         name, types, default = children
         return nodes.BlockParameter(self._identifier(name), types or (), default, span)
@@ -142,7 +142,7 @@ class Builder:
     def setting(self, span: Span, children: Children) -> nodes.Setting:
         return nodes.Setting(children[0], children[1], span)
 
-    # target: word ("." word)*
+    # target: NAME ("." NAME)*
     def target(self, _span: Span, children: Tokens) -> tuple[nodes.Identifier, ...]:
         return tuple(map(self._identifier, children))
 
@@ -158,11 +158,11 @@ class Builder:
     def branch(self, span: Span, children: Children) -> nodes.Body:
         return nodes.Body(tuple(children), span)
 
-    # let: "let" word "=" chain
+    # let: "let" NAME "=" chain
     def let(self, span: Span, children: Children) -> nodes.Let:
         return nodes.Let(self._identifier(children[0]), children[1], span)
 
-    # assignment: word "=" chain
+    # assignment: NAME "=" chain
     def assignment(self, span: Span, children: Children) -> nodes.Assignment:
         return nodes.Assignment(self._identifier(children[0]), children[1], span)
 
@@ -170,7 +170,7 @@ class Builder:
     def chain(self, span: Span, children: Children) -> nodes.Chain:
         return nodes.Chain(tuple(children), span)
 
-    # element: _stage_kind ["as" word] [":" shape]
+    # element: _stage_kind ["as" NAME] [":" shape]
     def element(self, span: Span, children: Children) -> nodes.Element:
         kind, label, claim = children
         return nodes.Element(kind, None if label is None else self._identifier(label), claim, span)
@@ -185,10 +185,15 @@ class Builder:
             raise FractionError(self._token_span(token))
         return nodes.ShapeClaim((extent,), span)
 
-    # join: join_kind "{" branch ("|" branch)* "}"
-    def join(self, span: Span, children: Children) -> nodes.Join:
-        kind, *branches = children
-        return nodes.Join(kind, tuple(branches), span)
+    # branched: _head "{" branch ("|" branch)* "}"
+    def branched(self, span: Span, children: Children) -> nodes.Branched:
+        head, *branches = children
+        return nodes.Branched(head, tuple(branches), span)
+
+    # branched: _head for_loop -> branched_loop
+    def branched_loop(self, span: Span, children: Children) -> nodes.Branched:
+        head, loop = children
+        return nodes.Branched(head, loop, span)
 
     # for_loop: "for" targets "in" iterable body
     def for_loop(self, span: Span, children: Children) -> nodes.For:
@@ -252,13 +257,13 @@ class Builder:
         value, *indices = children
         return nodes.Index(value, tuple(indices), span)
 
-    # call: word "(" [_arguments] ")"
+    # call: NAME "(" [_arguments] ")"
     def call(self, span: Span, children: Children) -> nodes.CallExpression:
         callee, *arguments = children
         given = tuple(argument for argument in arguments if argument is not None)
         return nodes.CallExpression(self._identifier(callee), given, span)
 
-    # call: word "(" axes ("|" axes)* "->" axes ")" -> pattern_call
+    # call: NAME "(" axes ("|" axes)* "->" axes ")" -> pattern_call
     def pattern_call(self, span: Span, children: Children) -> nodes.PatternCall:
         callee, *sides = children
         written = [nodes.Axes(tuple(one.value for one in side if one.keyword is None), where) for where, side in sides]
@@ -271,7 +276,7 @@ class Builder:
     def axes(self, span: Span, children: Children) -> tuple[Span, Children]:
         return span, children
 
-    # argument: [word "="] expr
+    # argument: [NAME "="] expr
     def argument(self, span: Span, children: Children) -> nodes.Argument:
         keyword, value = children
         return nodes.Argument(None if keyword is None else self._identifier(keyword), value, span)
@@ -285,7 +290,7 @@ class Builder:
     def tuple(self, span: Span, children: Children) -> nodes.Sequence:
         return nodes.Sequence((*children,), is_tuple=True, span=span)
 
-    # name: word
+    # name: NAME
     def name(self, span: Span, children: Tokens) -> nodes.Name:
         return nodes.Name(str(children[0]), span)
 
@@ -305,11 +310,11 @@ class Builder:
     def truth(self, span: Span, children: Tokens) -> nodes.Truth:
         return nodes.Truth(children[0] == "true", span)
 
-    # join_kind: "add" | "concat" | "mul", and the signs of operators
-    def join_kind(self, _span: Span, children: Tokens) -> str:
+    # not_word: "not", and the other signs of operators
+    def not_word(self, _span: Span, children: Tokens) -> str:
         return str(children[0])
 
-    not_word = minus = comparison_sign = sum_sign = term_sign = join_kind
+    minus = comparison_sign = sum_sign = term_sign = not_word
 
     def _value(self, token: Token) -> int | float:
         digits, scale = (token[:-1], _SCALES[token[-1]]) if token[-1] in _SCALES else (str(token), 1)
@@ -332,6 +337,12 @@ class RecoveringBuilder(Builder):
     def name(self, span: Span, children: Tokens) -> nodes.Name | nodes.Missing:  # type: ignore[override]
         return super().name(span, children) if children[0] else nodes.Missing(span)
 
+    def branched(self, span: Span, children: Children) -> nodes.Branched:
+        return super().branched(span, [_named(children[0]), *children[1:]])
+
+    def branched_loop(self, span: Span, children: Children) -> nodes.Branched:
+        return super().branched_loop(span, [_named(children[0]), *children[1:]])
+
     def number(self, span: Span, children: Tokens) -> nodes.Number | nodes.Missing:  # type: ignore[override]
         try:
             return super().number(span, children)
@@ -349,3 +360,8 @@ class RecoveringBuilder(Builder):
             return super()._extents(token) if token else ()
         except LiteralError:
             return ()
+
+
+def _named(head: Any) -> Any:
+    """The head of branches; a missing one is a name without letters."""
+    return nodes.Name("", head.span) if isinstance(head, nodes.Missing) else head

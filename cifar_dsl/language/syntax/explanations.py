@@ -12,7 +12,7 @@ from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.lalr import END, Token
 from cifar_dsl.language.syntax.newlines import NEW_LINE, UnbalancedError
 from cifar_dsl.language.syntax.tables import terminals
-from cifar_dsl.language.syntax.words import ITEMS, JOIN_WORDS, KEYWORDS, SETTING_WORDS, TERMINALS
+from cifar_dsl.language.syntax.words import ITEMS, KEYWORDS, SETTING_WORDS, TERMINALS
 
 _ADVICE_FOR = {
     ";": ("put each stage or setting on a line of its own",),
@@ -200,7 +200,7 @@ class Misplaced:
             return ("define a value or a tensor with `let`; compare values with `==`",)
         if str(token) == "//":
             return ("comments start with `#`; `//` is integer division",)
-        if token in {"|", "}"} and (before := self._of_join()):
+        if token in {"|", "}"} and (before := self._in_branches()):
             if str(token) == "}" and before == "{":
                 return ("write its branches, such as `identity | relu`",)
             return ("write `identity` for a branch that passes on its input",) if before in {"{", "|"} else ()
@@ -214,12 +214,15 @@ class Misplaced:
             return ("put each stage on a line of its own, or connect them with `->`",)
         return ()
 
-    def _of_join(self) -> str:
-        """The character before a token in the braces of a join; "" for a token anywhere else."""
+    def _in_branches(self) -> str:
+        """The character before a token in braces with branches; "" for a token anywhere else."""
         if not self.brackets.open or str(self.brackets.open[-1]) != "{":
             return ""
-        head = self.source.text[: self.brackets.open[-1].start].rsplit(maxsplit=1)
-        return self.source.text[: self.token.start].rstrip()[-1] if head and head[-1] in JOIN_WORDS else ""
+        before = re.split(r"->|[{|=\n]", self.source.text[: self.brackets.open[-1].start].rstrip())[-1]
+        head = re.match(r"\s*(\w+)", before)
+        if head is None or head[1] in KEYWORDS:
+            return ""
+        return self.source.text[: self.token.start].rstrip()[-1]
 
 
 def _is_closed(source: Source, token: Token, opening: str) -> bool:
@@ -253,8 +256,6 @@ def _expected(accepts: set[str]) -> str:
     if len(accepts) > _MOST_EXPECTED:
         return ""
     literals = {name: text for text, name in terminals().texts.items()}
-    if "NAME" in accepts:
-        accepts = {name for name in accepts if literals.get(name) not in JOIN_WORDS}  # which are names, too
     words = [TERMINALS.get(name) or f"`{_plain(literals.get(name, name))}`" for name in sorted(accepts)]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}" if words else ""
 

@@ -261,12 +261,26 @@ class Body:
 
 
 @node
-class Join:
-    """`add { a | b }`."""
+class Branched:
+    """`add { a | b }`, `windows(4) { a }`, `concat for k in [1, 3] { a }`: a name or a call with branches.
 
-    kind: str
-    branches: tuple[Body, ...]
+    A loop instead of branches makes one in each round.
+    """
+
+    head: Name | CallExpression
+    branches: "tuple[Body, ...] | For"
     span: Span = SPAN
+
+    @property
+    def name(self) -> Identifier:
+        """What takes the branches."""
+        head = self.head
+        return Identifier(head.text, head.span) if isinstance(head, Name) else head.callee
+
+    @property
+    def bodies(self) -> tuple[Body, ...]:
+        """The bodies of its branches in the text."""
+        return (self.branches.body,) if isinstance(self.branches, For) else self.branches
 
 
 @node
@@ -298,7 +312,7 @@ class If:
     span: Span = SPAN
 
 
-Compound = Join | For | Repeat | If
+Compound = Branched | For | Repeat | If
 
 
 @node
@@ -395,6 +409,11 @@ class BlockParameter:
     types: tuple[Identifier, ...]
     default: Expression | None
     span: Span = SPAN
+
+    @property
+    def is_for_block(self) -> bool:
+        """Whether its type is `block`, so that a branch of a call can be its value."""
+        return any(one.text == "block" for one in self.types)
 
 
 @node

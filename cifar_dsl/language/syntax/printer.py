@@ -143,14 +143,16 @@ def _element_lines(element: nodes.Element) -> list[str]:
 
 def _compound_lines(compound: nodes.Compound) -> list[str]:
     match compound:
-        case nodes.Join(kind=kind, branches=branches):
+        case nodes.Branched(head=head, branches=nodes.For() as loop):
+            return _prefixed(f"{_expression(head)} ", _compound_lines(loop))
+        case nodes.Branched(head=head, bodies=bodies):
             lines: list[str] = []
-            for i, branch in enumerate(branches):
+            for i, branch in enumerate(bodies):
                 branch_lines = _body_lines(branch)
                 mark = "| " if i else "  "
                 lines.append(mark + branch_lines[0])
                 lines.extend("  " + line for line in branch_lines[1:])
-            return [f"{kind} {{", *("  " + line for line in lines), "}"]
+            return [f"{_expression(head)} {{", *("  " + line for line in lines), "}"]
         case nodes.For(targets=targets, start=start, stop=stop, body=body):
             names = str(targets[0]) if len(targets) == 1 else f"({', '.join(map(str, targets))})"
             values = _expression(start) + ("" if stop is None else f"..{_expression(stop)}")

@@ -55,7 +55,7 @@ _VALUES = frozenset(["(", "["])  # brackets around values
 # The tokens that can start a statement or value, by kind of bracket.
 _STARTS = {
     "file": frozenset([*ITEMS]),
-    "body": frozenset(["NAME", "let", "add", "concat", "mul", "for", "repeat", "if"]),
+    "body": frozenset(["NAME", "let", "for", "repeat", "if"]),
     "train": frozenset(["NAME", "group"]),
     "group": frozenset(["NAME"]),
     "(": frozenset(["NAME", "NUMBER", "SIZE", "STRING", "true", "false", "not"]),

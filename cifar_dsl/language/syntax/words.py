@@ -14,9 +14,6 @@ KEYWORDS = frozenset(
         "assert",
         "let",
         "as",
-        "add",
-        "concat",
-        "mul",
         "for",
         "in",
         "repeat",
@@ -47,7 +44,6 @@ SETTING_WORDS = frozenset(
         "precision",
     ]
 )  # copied, since this room can't import `operations`
-JOIN_WORDS = frozenset(["add", "concat", "mul"])
 # Descriptions of the grammar's terminals without a fixed text, for messages.
 TERMINALS = {
     "NAME": "a name",

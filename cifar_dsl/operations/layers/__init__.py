@@ -1,4 +1,4 @@
-"""Every layer and join of the language, each declared in one class; importing this package registers them all."""
+"""Every layer, join and scope of the language, one class each; importing this package registers them all."""
 
 from cifar_dsl.operations.layers import (
     activation,
@@ -15,13 +15,16 @@ from cifar_dsl.operations.layers import (
     scale,
     shaping,
 )
-from cifar_dsl.operations.layers.base import JOINS, LAYERS, Join, JoinError, Layer
+from cifar_dsl.operations.layers.base import JOINS, LAYERS, SCOPES, Branches, Enclosure, Join, JoinError, Layer
 from cifar_dsl.operations.layers.initializer import INITIALIZERS
 
 __all__ = [
     "INITIALIZERS",
     "JOINS",
     "LAYERS",
+    "SCOPES",
+    "Branches",
+    "Enclosure",
     "Join",
     "JoinError",
     "Layer",

@@ -1,8 +1,9 @@
-"""The bases of layers and joins, and the checks and tensors that several of them share."""
+"""The bases of layers, joins and scopes, and the checks and tensors that several of them share."""
 
 from typing import ClassVar
 
-from cifar_dsl.ir import Operation, Parameter, Shape
+from cifar_dsl.foundation.records import frozen
+from cifar_dsl.ir import Declaration, Operation, Parameter, Shape
 from cifar_dsl.operations.argument_types import Choice
 from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Standard
 from cifar_dsl.operations.registry import CallOf, MisfitError, Registry
@@ -19,14 +20,71 @@ class Layer(Operation):
         return x
 
 
+@frozen
+class Branches:
+    """How many branches something takes: from `least` to `most`, None for any number. `names` says what each is."""
+
+    least: int = 1
+    most: int | None = None
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def named(cls, *names: str) -> "Branches":
+        """One branch for each name."""
+        return cls(len(names), len(names), names)
+
+    def fit(self, count: int) -> bool:
+        """Whether this many branches are right."""
+        return self.least <= count and (self.most is None or count <= self.most)
+
+    def describe(self) -> str:
+        """The number in words, and the names: "3 branches (queries, keys, values)"."""
+        numbers = f"{self.least}"
+        if self.most is None:
+            numbers = f"at least {self.least}"
+        elif self.most > self.least:
+            numbers += f"{' or' if self.most == self.least + 1 else ' to'} {self.most}"
+        noun = "branch" if numbers.endswith("1") else "branches"
+        names = f" ({', '.join(self.names)})" if self.names else ""
+        return f"{numbers} {noun}{names}"
+
+
 class Join(Operation):
-    """An operation that combines several branches into one tensor; `infer` raises JoinError if two don't fit."""
+    """An operation that combines several branches into one tensor.
+
+    Each branch sees the current tensor. A subclass declares its arguments as fields and how many `branches` it takes,
+    sets `execution`, and overrides `infer`, `lower` and other methods of `Operation`, which get the shapes of the
+    branches' outputs. `infer` raises JoinError if two of them don't fit. It owns no parameters: layers in branches do.
+    """
 
     is_join: ClassVar[bool] = True
     family: ClassVar[str] = "join"
+    branches: ClassVar[Branches] = Branches()
+    is_reserved: ClassVar[bool] = False  # whether its name with branches means it also where a spec defines the name
 
     def infer(self, *branches: Shape) -> Shape:
         raise NotImplementedError(self.name, branches)
+
+
+class Enclosure(Declaration):
+    """A scope: it runs its branch on another form of the current tensor, and brings the output back.
+
+    A subclass declares its arguments as fields. The graph holds a layer that `enter` makes, whose output the branch
+    sees, the stages of the branch, and a layer that `leave` makes from the branch's output. So shapes, costs and torch
+    modules are those of two layers, which need no entry in LAYERS; an error that one raises for an argument names an
+    argument of the scope.
+    """
+
+    branches: ClassVar[Branches] = Branches(1, 1)
+    is_positional: ClassVar[bool] = True
+
+    def enter(self, x: Shape) -> Layer:
+        """The layer between the current tensor, of shape `x`, and the branch."""
+        raise NotImplementedError(self.name, x)
+
+    def leave(self, x: Shape) -> Layer:
+        """The layer after the branch, for a current tensor of shape `x`."""
+        raise NotImplementedError(self.name, x)
 
 
 class JoinError(MisfitError):
@@ -39,6 +97,7 @@ class JoinError(MisfitError):
 
 LAYERS: Registry[Layer] = Registry("layer")
 JOINS: Registry[Join] = Registry("join")
+SCOPES: Registry[Enclosure] = Registry("scope")
 
 
 FILTER_INIT = CallOf(INITIALIZERS, tuple(name for name in INITIALIZERS if name != "sine"))

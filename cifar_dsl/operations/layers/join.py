@@ -67,6 +67,7 @@ class Add(Join):
     As in residual blocks, He et al. 2015, https://arxiv.org/abs/1512.03385.
     """
 
+    is_reserved = True
     execution = Execution(saves=NOTHING, views=_has_one_branch, output_reusable=True, passes_gradients=True)
 
     def infer(self, *branches: Shape) -> Shape:
@@ -100,6 +101,7 @@ class Mul(Join):
     one for each token.
     """
 
+    is_reserved = True
     execution = Execution(saves=_mul_saves, views=_has_one_branch)
 
     def infer(self, *branches: Shape) -> Shape:
@@ -138,6 +140,7 @@ class Concat(Join):
     Slices of tokens have fewer features, not fewer tokens: to put them together, `transpose` before and after.
     """
 
+    is_reserved = True
     execution = Execution(saves=NOTHING, passes_gradients=True)
 
     def infer(self, *branches: Shape) -> Shape:

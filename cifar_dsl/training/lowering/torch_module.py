@@ -1,8 +1,8 @@
 """Graph -> torch.nn.Module.
 
 Submodules are named after the paths of the graph, so `state_dict` keys follow the spec. A scope (a block call, a
-branch, a named tensor) becomes a module of its own, a `Body`: it receives the scope's inputs and runs its stages in
-order.
+branch, a named tensor) becomes a module of its own, a `Body`: it receives the scope's inputs, runs its stages in
+order, and returns the tensors that stages outside use.
 """
 
 import importlib
@@ -27,27 +27,35 @@ class BodyStep:
 
     child: str
     inputs: tuple[int, ...]  # numbers of values
+    outputs: int | None = None  # how many values it makes as a tuple; None for a single tensor
     freed: tuple[int, ...] = ()  # values that no later step uses
 
 
 class Body(nn.Module):
-    """A sequence of stages. Values are numbered: first the inputs, then the output of each step."""
+    """A sequence of stages. Values are numbered: first the inputs, then the outputs of each step."""
 
-    def __init__(self, label: str, children: dict[str, nn.Module], steps: tuple[BodyStep, ...], output: int) -> None:
+    def __init__(
+        self, label: str, children: dict[str, nn.Module], steps: tuple[BodyStep, ...], outputs: tuple[int, ...]
+    ) -> None:
         super().__init__()
         self._label = label
         self._steps = steps
-        self._output = output
+        self._outputs = outputs
         for name, child in children.items():
             self.add_module(name, child)
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def forward(self, *inputs: Tensor) -> Any:
+        """The outputs: a tensor, or a tuple of any other number."""
         values: list[Any] = list(inputs)
         for step in self._steps:
-            values.append(self._modules[step.child](*[values[i] for i in step.inputs]))  # type: ignore[misc]
+            child = self._modules[step.child]
+            put = values.append if step.outputs is None else values.extend  # no other name keeps a tensor alive
+            put(child(*[values[i] for i in step.inputs]))  # type: ignore[misc]
             for i in step.freed:
                 values[i] = None
-        return values[self._output]  # type: ignore[no-any-return]
+        if len(self._outputs) == 1:
+            return values[self._outputs[0]]
+        return tuple([values[i] for i in self._outputs])
 
     def _get_name(self) -> str:
         return self._label
@@ -87,19 +95,31 @@ class _Builder:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._overwriting = overwriting(graph)
+        self._last_uses = {value: node.output for node in graph.nodes for value in node.inputs}
+        self._last_uses[graph.output] = graph.body.values.stop  # after all nodes
 
     def body(self, scope: Scope, label: str) -> Body:
         """The module of a scope. The children of a join are its branches, then the join itself."""
         numbers = {value: i for i, value in enumerate(scope.inputs)}  # of the body's values, by the graph's
         children: dict[str, nn.Module] = {}
         steps: list[BodyStep] = []
+        count = len(scope.inputs)
         for stage in scope.stages if scope.kind == "join" else scope.computing:
             name = "join" if isinstance(stage, Node) and stage.operation.is_join else stage.name
             children[name] = self._child(stage)
-            steps.append(BodyStep(name, tuple(numbers[value] for value in stage.inputs)))
-            numbers[stage.output] = len(scope.inputs) + len(steps) - 1
-        output = numbers[scope.output]
-        return Body(label, children, _with_freed(steps, len(scope.inputs), output), output)
+            made = (stage.output,) if isinstance(stage, Node) else self._leaving(stage)
+            steps.append(
+                BodyStep(name, tuple(numbers[value] for value in stage.inputs), None if len(made) == 1 else len(made))
+            )
+            numbers |= {value: i for i, value in enumerate(made, start=count)}
+            count += len(made)
+        outputs = tuple(numbers[value] for value in self._leaving(scope))
+        return Body(label, children, _with_freed(steps, len(scope.inputs), outputs), outputs)
+
+    def _leaving(self, scope: Scope) -> tuple[int, ...]:
+        """The values that the module of a scope returns: its outputs, and all that it makes and later stages use."""
+        used = (value for value in scope.values if self._last_uses.get(value, 0) >= scope.values.stop)
+        return tuple(dict.fromkeys((*scope.outputs, *used)))
 
     def _child(self, stage: Stage) -> nn.Module:
         if isinstance(stage, Scope):
@@ -110,15 +130,18 @@ class _Builder:
         return make(lowering, MODULES)
 
 
-def _with_freed(steps: list[BodyStep], inputs: int, output: int) -> tuple[BodyStep, ...]:
+def _with_freed(steps: list[BodyStep], inputs: int, outputs: tuple[int, ...]) -> tuple[BodyStep, ...]:
     """The steps, each with the values to free after it."""
     last_use: dict[int, int] = {}  # the step that uses a value last
+    made = inputs
     for number, step in enumerate(steps):
-        last_use[inputs + number] = number  # if no step uses the output
+        for _ in range(1 if step.outputs is None else step.outputs):
+            last_use[made] = number  # if no step uses it
+            made += 1
         for value in step.inputs:
             last_use[value] = number
     freed: dict[int, list[int]] = {}
     for value, number in last_use.items():
-        if value != output:
+        if value not in outputs:
             freed.setdefault(number, []).append(value)
-    return tuple(BodyStep(step.child, step.inputs, tuple(freed.get(number, ()))) for number, step in enumerate(steps))
+    return tuple(evolve(step, freed=tuple(freed.get(number, ()))) for number, step in enumerate(steps))

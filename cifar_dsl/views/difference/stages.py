@@ -8,7 +8,7 @@ from attrs import define, field
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Node, Scope
 
-Kind = Literal["layer", "join", "block", "branch", "let", "part"]
+Kind = Literal["layer", "join", "scope", "block", "branch", "let", "part"]
 _SHOWN_STAGES = 6  # of a sequence before it is shortened
 
 
@@ -99,7 +99,7 @@ class Reader:
             assert last.node is not None
             return self._node(last.node, stage.path, tuple(branches))
         kind, label = cast("Kind", stage.kind), stage.label
-        what = label.partition("(")[0] if kind == "block" else kind
+        what = label.partition("(")[0] if kind in {"block", "scope"} else kind
         contents = tuple(layer.content for inner in inside for layer in inner.dissolved())
         content = contents[0] if len(contents) == 1 else self._number(contents)
         key = self._number((kind, what, *(inner.key for inner in inside)))

@@ -34,7 +34,7 @@ const CASES: readonly [string, Record<string, string>][] = [
     ["model { conv(8, pad=same, init=normal(std=0.02)) }", { pad: PARAMETER, same: NAME, std: PARAMETER }],
     ["model {\n    bn -> relu\n}", { bn: LAYER, relu: LAYER }],
     ["model { if height == 4 { bn } }", { height: NAME, bn: LAYER }],
-    ["model { add { identity | x[:16] -> gelu } }", { identity: LAYER, x: NAME, gelu: LAYER }],
+    ["model { add { identity | x[:16] -> gelu } }", { add: LAYER, identity: LAYER, x: NAME, gelu: LAYER }],
     [
         "model {\n    let old = identity\n    old = bn -> relu\n}",
         { old: TENSOR, identity: NAME, bn: LAYER, relu: LAYER },

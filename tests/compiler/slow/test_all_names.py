@@ -7,8 +7,8 @@ from cifar_dsl.compiler.library import library_index
 from cifar_dsl.compiler.module_names import MODULE_ATTRIBUTES
 from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.compiler.values import SYMBOLS
-from cifar_dsl.language.syntax import JOIN_WORDS, KEYWORDS
-from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
+from cifar_dsl.language.syntax import KEYWORDS
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 
 VALUE_NAMES = {*FUNCTIONS, *FLOW_NAMES, *DATA_NAMES, *BUDGETS, *INITIALIZERS, *SYMBOLS, *TYPES}
@@ -19,7 +19,7 @@ NAMES = {
     *MODULE_ATTRIBUTES,
     *SETTINGS,
     *GROUP_SETTINGS,
-} - KEYWORDS | JOIN_WORDS
+} - KEYWORDS | {*JOINS, *SCOPES}
 # Names that the texts themselves mention as those of the language.
 OWN = {"conv", "tanh", "elu", "scale", "flatten", "sigmoid", "identity"}
 

@@ -45,7 +45,7 @@ def stages(typed: str) -> tuple[nodes.Stage, ...]:
         ("add { a | conv( }", "add {a | conv()}"),
         ("add { | a }", "add {? | a}"),
         ("a b", "a; b"),
-        ("while x {\n a\n }", "while; x; repeat ? {a}"),
+        ("while x {\n a\n }", "while; x {a}"),
         ("a ? b", "a; b"),
     ],
 )
@@ -67,8 +67,10 @@ def shown(node: object) -> str:
             return shown(kind) + (f" as {label}" if label else "")
         case nodes.Body(stages=inner):
             return "; ".join(map(shown, inner))
-        case nodes.Join(kind=kind, branches=branches):
-            return f"{kind} {{{' | '.join(map(shown, branches))}}}"
+        case nodes.Branched(head=head, branches=nodes.For() as loop):
+            return f"{shown(head)} {shown(loop)}"
+        case nodes.Branched(head=head, bodies=bodies):
+            return f"{shown(head)} {{{' | '.join(map(shown, bodies))}}}"
         case nodes.Repeat(count=count, body=body):
             return f"repeat {shown(count)} {{{shown(body)}}}"
         case nodes.For(targets=targets, start=start, body=body):

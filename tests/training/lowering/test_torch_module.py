@@ -213,3 +213,20 @@ def test_blocks_and_tensors_can_have_the_names_of_attributes() -> None:
     torch.testing.assert_close(torch.func.functional_call(module, values, (x,)), expected, **SAME_FORMULA)
     assert module.get_parameter("type_.training_.half_.conv.weight") is module.type_.training_.half_.conv.weight
     assert module.half()(x.half()).dtype == torch.float16
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        ("let x = relu\nadd { x = scale(2)\nscale(3) | identity }\nx", lambda x: 2 * x),
+        ("let x = relu\nfor i in 0..2 { x = x -> scale(3) } as part\nadd { x | identity }", lambda x: 9 * x.relu() + x),
+        ("let x = scale(2)\nlet y = scale(3)\nadd { both | identity }", lambda x: 5 * x + x),
+        ("let x = scale(2)\nadd { both | if height == 7 { relu } else { [] } } as sums", lambda x: 5 * x),
+        ("add { scale(2) | let y = scale(3)\nscale(5)\n[] }", lambda x: 2 * x),
+        ("twice { add { scale(2) | identity } }", lambda x: 9 * x),
+    ],
+)
+def test_tensors_leave_the_scopes_that_make_them(stages: str, expected) -> None:
+    items = "block both() { let a = scale(2)\nlet b = scale(3)\n[a, b] }\nblock twice(f: block) { f -> f }"
+    x = images()
+    torch.testing.assert_close(built(stages, items)(x), expected(x), **sums(expected(x)))

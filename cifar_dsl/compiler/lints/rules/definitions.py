@@ -44,8 +44,8 @@ def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -
     while waiting:
         node = waiting.pop()
         waiting.extend(nodes.children(node))
-        if isinstance(node, nodes.Join):
-            for branch in node.branches:
+        if isinstance(node, nodes.Branched):
+            for branch in node.bodies:
                 if all(isinstance(stage, nodes.Let) for stage in branch.stages):
                     needed.update(stage.span for stage in branch.stages)
         if isinstance(node, nodes.Let) and is_unused(node.name) and not (tensors is None or node.name.text in tensors):

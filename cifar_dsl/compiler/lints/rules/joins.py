@@ -16,23 +16,35 @@ from cifar_dsl.operations.layers.shaping import Slice
 @text_lint
 def missing_separators(items: Sequence[nodes.Item], found: Analysis | Library) -> Iterator[Diagnostic]:
     """W0208: joins of one branch, and branches in which `identity` is one of several stages."""
-    for join in nodes.inside(items, nodes.Join):
-        yield from _of_join(join, found.names.definitions)
+    definitions = found.names.definitions
+    of_lists = _joins_of_lists(found)
+    for branched in nodes.inside(items, nodes.Branched):
+        definition = definitions.get(branched.name.span)
+        if definition and definition.kind == "join" and not isinstance(branched.branches, nodes.For):
+            yield from _of_join(branched, definitions, is_of_list=branched.span in of_lists)
 
 
-def _of_join(join: nodes.Join, definitions: Mapping[Span, Definition]) -> Iterator[Diagnostic]:
-    if len(join.branches) == 1:
-        (branch,) = join.branches
+def _joins_of_lists(found: Analysis | Library) -> set[Span]:
+    """The joins of several tensors that a single branch may give as a list."""
+    graph = found.graph if isinstance(found, Analysis) else None
+    return {node.span for node in graph.nodes if node.span and len(node.inputs) > 1} if graph else set()
+
+
+def _of_join(join: nodes.Branched, definitions: Mapping[Span, Definition], *, is_of_list: bool) -> Iterator[Diagnostic]:
+    if len(join.bodies) == 1:
+        if is_of_list:
+            return
+        (branch,) = join.bodies
         parts = separated(branch, definitions)
         if len(parts) == 1 and len(branch.stages) == 2:
             parts = one_by_one(branch)
         help_text = "write its other branches, or write its stages without the join"
         if len(branch.stages) > 1:
             help_text = f"{SEPARATE}, or write its stages without the join"
-        message = f"this `{join.kind}` has only one branch"
-        yield Diagnostic("W0208", message, Label(_word(join)), help=(help_text,), fixes=separation(parts))
+        message = f"this `{join.name}` has only one branch"
+        yield Diagnostic("W0208", message, Label(join.name.span), help=(help_text,), fixes=separation(parts))
         return
-    for branch in join.branches:
+    for branch in join.bodies:
         alone = next((stage for stage in branch.stages if is_identity(stage, definitions)), None)
         chains = [stage for stage in branch.stages if isinstance(stage, nodes.Chain)]
         if alone is not None and len(chains) > 1:
@@ -45,7 +57,7 @@ def _of_join(join: nodes.Join, definitions: Mapping[Span, Definition]) -> Iterat
 def stacked_tokens(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0209: a `concat` of slices of the same tokens, which stacks tokens and not the features that the slices cut."""
     graph = analysis.graph
-    joins = {join.span: join for join in nodes.inside(analysis.program.own, nodes.Join)}
+    joins = {join.span: join for join in nodes.inside(analysis.program.own, nodes.Branched)}
     sliced_values = _sliced_values(graph) if joins else []
     reported: set[Span] = set()
     for node in graph.nodes:
@@ -69,15 +81,11 @@ def _sliced_values(graph: Graph) -> list[int | None]:
     return found
 
 
-def _stacked(join: nodes.Join, shapes: Sequence[Shape], stacked: Shape) -> Diagnostic:
+def _stacked(join: nodes.Branched, shapes: Sequence[Shape], stacked: Shape) -> Diagnostic:
     meant = Shape((shapes[0].extents[0], sum(shape.channels for shape in shapes)))
     message = f"this `concat` stacks the tokens of slices: {' and '.join(map(str, shapes))} become {stacked}"
     help_text = f"for {meant}, end each branch with `-> transpose`, and write `-> transpose` after the `concat`"
-    ends = [branch.span.end for branch in join.branches if isinstance(branch.stages[-1], nodes.Chain)]
+    ends = [branch.span.end for branch in join.bodies if isinstance(branch.stages[-1], nodes.Chain)]
     edits = tuple(Edit(Span(join.span.source, end, end), " -> transpose") for end in (*ends, join.span.end))
-    fixes = (Fix("transpose before and after the `concat`", edits),) if len(ends) == len(join.branches) else ()
-    return Diagnostic("W0209", message, Label(_word(join)), help=(help_text,), fixes=fixes)
-
-
-def _word(join: nodes.Join) -> Span:
-    return Span(join.span.source, join.span.start, join.span.start + len(join.kind))
+    fixes = (Fix("transpose before and after the `concat`", edits),) if len(ends) == len(join.bodies) else ()
+    return Diagnostic("W0209", message, Label(join.name.span), help=(help_text,), fixes=fixes)
