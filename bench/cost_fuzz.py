@@ -31,9 +31,11 @@ def main() -> int:
     end = time.monotonic() + 60 * options.minutes
     with tempfile.TemporaryDirectory() as folder:
         fuzzer = CostFuzzer(Path(folder), options.seed)
-        gc.freeze()
+        gc.disable()  # a collection would be charged to the mutant that it interrupts
         while fuzzer.count < options.count and time.monotonic() < end:
             fuzzer.run(min(_REPORT_EVERY, options.count - fuzzer.count))
+            gc.collect()
+            gc.freeze()
             worst = most_expensive(fuzzer.pool)
             print(f"{fuzzer.count:,} mutants; at most {worst[0].price:.2f} us a step", file=sys.stderr, flush=True)
             if options.keep:

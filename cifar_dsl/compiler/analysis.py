@@ -1,8 +1,6 @@
 """Compiles a file to the IR: reads, checks and expands it, and reports all errors at once."""
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from cifar_dsl.compiler.names import Names, resolve_library, resolve_program
 from cifar_dsl.compiler.params import global_values, with_classes
 from cifar_dsl.compiler.program import Program, load_program, program_of_text
 from cifar_dsl.compiler.recipe import check_data, check_fit, make_recipe
+from cifar_dsl.foundation.garbage_collection import without_collections
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Recipe, fingerprint
@@ -65,6 +64,7 @@ class Analysis:
         reporter.raise_if_any()
 
 
+@without_collections()
 def analyze(
     path: Path, root: Path | None = None, overrides: Sequence[str] = (), data: ChosenData | None = None
 ) -> Analysis:
@@ -103,6 +103,7 @@ class Library:
     names: Names = field(eq=False)  # follows from the text
 
 
+@without_collections()
 def examine(
     path: Path,
     root: Path | None = None,
@@ -142,6 +143,7 @@ def _check_library(spec: nodes.Spec) -> Library:
     return Library(spec.span.source, spec.header.name.text, blocks, names)
 
 
+@without_collections()
 def analyze_text(
     text: str, name: str = "<text>", overrides: Sequence[str] = (), data: ChosenData | None = None
 ) -> Analysis:
@@ -160,21 +162,6 @@ def analyze_text(
     return _analyze(program, reporter)
 
 
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Disable the garbage collector, which would scan the growing graph again and again.
-
-    Expansion is bounded and creates no reference cycles. With collections, its time would grow faster than linearly.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 def _analyze(program: Program, reporter: Reporter) -> Analysis:
     reporter.main = program.name.span.source
     graph: Graph | None = None
@@ -183,8 +170,7 @@ def _analyze(program: Program, reporter: Reporter) -> Analysis:
         names = resolve_program(program, reporter)
         program = with_classes(evolve(program, library=library_blocks(names.library_calls)), names, reporter)
         values = global_values(program, Evaluator(reporter, names))
-        with _without_collections():
-            graph = expand(program, names, values, reporter)
+        graph = expand(program, names, values, reporter)
         recipe = make_recipe(program, names, values, reporter)
         if graph and recipe:
             check_fit(program, graph, recipe, reporter)

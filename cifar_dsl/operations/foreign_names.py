@@ -71,7 +71,11 @@ class ForeignNames:
 
     def names_of(self, known: Container[str]) -> Iterator[tuple[str, str]]:
         """The foreign names that stand for a name in `known`, each with that name."""
-        return ((written, one.text) for written, one in self.entries() if one.text in known)
+        return ((written, text) for written, text in self._texts if text in known)
+
+    @cached_property
+    def _texts(self) -> tuple[tuple[str, str], ...]:
+        return tuple((written, one.text) for written, one in self.entries())
 
     def get(self, name: str) -> Equivalent | None:
         """The equivalent of a name, in any spelling, or None."""

@@ -9,6 +9,7 @@ from cifar_dsl.compiler.lints import rules as _rules  # noqa: F401  # registers 
 from cifar_dsl.compiler.lints.allowing import without_allowed
 from cifar_dsl.compiler.lints.registry import NETWORK_LINTS, TEXT_LINTS
 from cifar_dsl.foundation import cancellation, limits
+from cifar_dsl.foundation.garbage_collection import without_collections
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 
@@ -21,6 +22,7 @@ class Inspection:
     diagnostics: tuple[Diagnostic, ...]
 
 
+@without_collections()
 def inspect(
     path: Path,
     root: Path | None = None,

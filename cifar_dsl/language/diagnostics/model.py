@@ -1,6 +1,7 @@
 """Diagnostics as data: what is wrong with a spec, where, why, and how to fix it."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from attrs import field
 
@@ -142,8 +143,10 @@ def nearest(name: str, known: Iterable[str], aliases: Iterable[tuple[str, str]] 
     parts = [one for one in candidates if f"{one}_".startswith(f"{name}_") or f"{name}_".startswith(f"{one}_")]
     if len(parts) == 1:
         return parts[0]
+    if len(folded) < _SHORTEST:
+        return None
     pairs = (*((one, one) for one in candidates), *aliases)
-    meant = {one for written, one in pairs if _is_short_for(name, written)}
+    meant = {one for written, one in pairs if _is_short_for(folded, written)}
     shortest = min(meant, key=len, default="")
     return shortest or None if all(f"{other}_".startswith(f"{shortest}_") for other in meant) else None
 
@@ -152,12 +155,12 @@ _SHORTEST = 3  # letters of an abbreviation
 _LONGEST = 100  # letters of a name; comparing two takes as many steps as the product of their lengths
 
 
-def _is_short_for(name: str, known: str) -> bool:
-    """Whether `name` is the beginning of `known`, or consists of the beginnings of all its parts: `glavg`."""
-    short = _folded(name)
-    if len(short) < _SHORTEST:
+def _is_short_for(short: str, known: str) -> bool:
+    """Whether `short` is the beginning of `known`, or consists of the beginnings of all its parts: `glavg`."""
+    folded = _folded(known)
+    if folded[:1] != short[0]:
         return False
-    return _folded(known).startswith(short) or _is_begun_by(short, known.casefold().strip("_").split("_"))
+    return folded.startswith(short) or _is_begun_by(short, known.casefold().strip("_").split("_"))
 
 
 def _is_begun_by(short: str, parts: Sequence[str]) -> bool:
@@ -168,6 +171,7 @@ def _is_begun_by(short: str, parts: Sequence[str]) -> bool:
     return len(short) in ends
 
 
+@lru_cache(maxsize=4096)  # the same names are compared with every misspelt one
 def _folded(name: str) -> str:
     return name.casefold().replace("_", "")
 

@@ -42,13 +42,13 @@ class Builder:
             tree = waiting.pop()
             postorder.append(tree)
             waiting.extend(child for child in tree.children if type(child) is Tree)
-        built: dict[int, Any] = {}
-        cancelling = cancellation.current()
+        source, cancelling = self._source, cancellation.current()
+        built: dict[Tree, Any] = {}
         for tree in reversed(postorder):
             cancelling.raise_if_requested()
-            children = [built.pop(id(child)) if type(child) is Tree else child for child in tree.children]
-            built[id(tree)] = getattr(self, tree.rule)(Span(self._source, tree.start, tree.end), children)
-        return built[id(tree)]
+            children = [built.pop(child) if type(child) is Tree else child for child in tree.children]
+            built[tree] = getattr(self, tree.rule)(Span(source, tree.start, tree.end), children)
+        return built[tree]
 
     def _token_span(self, token: Token) -> Span:
         return Span(self._source, token.start, token.start + len(token))

@@ -65,20 +65,30 @@ class Rule:
 
     @passes.default
     def _passes(self) -> bool:
-        return self.name is not None and self.yields_child and self.size == 1 and list(self.children) == [0]
+        return (self.name is None or self.yields_child) and self.size == 1 and list(self.children) == [0]
 
 
 @frozen
 class Tables:
     """What each state does with the next token, and where it goes with what has been reduced.
 
-    An action is the state to shift to, or `~i` to reduce by rule i.
+    An action is the state to shift to, or `~i` to reduce by rule i. `passed` remembers where reductions that make
+    nothing lead, from two states and before a type of token: nine of them make an `expr` of a number.
     """
 
     actions: list[dict[str, int]]
     gotos: list[dict[str, int]]
     rules: list[Rule]
     starts: dict[str, Sequence[int]]  # start rule -> its first and its last state
+    passed: dict[tuple[int, int, str], int] = field(factory=dict, init=False, eq=False, repr=False)
+
+    def passing(self, key: tuple[int, int, str]) -> int:
+        """The state after all reductions of the upper of two states that make nothing of it."""
+        below, state, type_ = key
+        while (action := self.actions[state].get(type_, 0)) < 0 and self.rules[~action].passes:
+            state = self.gotos[below][self.rules[~action].symbol]
+        self.passed[key] = state
+        return state
 
 
 class MisplacedError(Exception):
@@ -97,8 +107,8 @@ class Parser:
         self._tables = tables
         first, self._last = tables.starts[start]
         self.states = [first]
-        # Of each symbol that has been read: a token, a tree, or a list of both that is to be inlined; and its extent,
-        # which may exceed its tree's: `(a)` is the tree of `a`.
+        # Of each symbol that has been read: a token, a tree, or a list of several that are to be inlined; and its
+        # extent, which may exceed its tree's: `(a)` is the tree of `a`.
         self.values: list[Any] = []
         self.extents: list[tuple[int, int]] = []
 
@@ -110,7 +120,8 @@ class Parser:
 
     def feed(self, token: Token) -> None:
         """Read the next token. Raises MisplacedError; reductions that came before the refusal stay done."""
-        actions, gotos, rules = self._tables.actions, self._tables.gotos, self._tables.rules
+        tables = self._tables
+        actions, rules, passed = tables.actions, tables.rules, tables.passed
         states, values, type_ = self.states, self.values, token.type
         while (action := actions[states[-1]].get(type_)) is not None:
             if action >= 0:
@@ -120,7 +131,8 @@ class Parser:
                 return
             rule = rules[~action]
             if rule.passes and type(values[-1]) is not list:
-                states[-1] = gotos[states[-2]][rule.symbol]
+                key = (states[-2], states[-1], type_)
+                states[-1] = passed.get(key) or tables.passing(key)
             else:
                 self._reduce(rule)
         raise MisplacedError(token, self)
@@ -137,7 +149,6 @@ class Parser:
     def _reduce(self, rule: Rule) -> None:
         states, values, extents = self.states, self.values, self.extents
         size = rule.size
-        start, end = extents[-size][0], extents[-1][1]
         symbols = values[-size:]
         children: list[Any] = []
         for place in rule.children:
@@ -148,14 +159,17 @@ class Parser:
                 children += value
             else:
                 children = value  # not a copy: repetitions are left-recursive, so copies would be quadratic
-        value = children
-        if rule.name is not None:
-            is_child = rule.yields_child and len(children) == 1
-            value = children[0] if is_child else Tree(rule.name, children, start, end)
-        del states[-size:], values[-size:], extents[-size:]
-        states.append(self._tables.gotos[states[-1]][rule.symbol])
-        values.append(value)
-        extents.append((start, end))
+        if size > 1:
+            extent = (extents[-size][0], extents[-1][1])
+            del states[1 - size :], values[1 - size :], extents[1 - size :]
+            extents[-1] = extent
+        if rule.name is None:
+            values[-1] = children[0] if len(children) == 1 else children
+        elif rule.yields_child and len(children) == 1:
+            values[-1] = children[0]
+        else:
+            values[-1] = Tree(rule.name, children, *extents[-1])
+        states[-1] = self._tables.gotos[states[-2]][rule.symbol]
 
     def read(self, token: Token) -> bool:
         """Read the next token if it can stand here; whether it can. A refused token changes nothing."""
@@ -170,20 +184,46 @@ class Parser:
         return self._tables.actions[self.states[-1]]
 
     def accepts(self) -> set[str]:
-        """The types of token, `END` among them, that can be read next."""
-        return {type_ for type_ in self.choices() if self.can_read(type_)}
+        """The types of token, `END` among them, that can be read next. Types with the same reductions share them."""
+        actions, gotos, rules = self._tables.actions, self._tables.gotos, self._tables.rules
+        found: set[str] = set()
+        waiting: list[tuple[int, int, Iterable[str]]] = [(len(self.states) - 1, self.states[-1], self.choices())]
+        while waiting:
+            below, state, types = waiting.pop()  # `below`: how many of the parser's states are below that state
+            reducing: dict[int, list[str]] = {}
+            for type_ in types:
+                action = actions[state].get(type_)
+                if action is None:
+                    continue
+                if action >= 0:
+                    found.add(type_)
+                else:
+                    reducing.setdefault(action, []).append(type_)
+            for action, others in reducing.items():
+                rule = rules[~action]
+                left = below + 1 - rule.size
+                after = gotos[self.states[left - 1]][rule.symbol]
+                if after == self._last and END in others:
+                    found.add(END)
+                waiting.append((left, after, others))
+        return found
 
     def can_read(self, type_: str) -> bool:
         """Whether a token of this type can be read next."""
-        actions, gotos, rules = self._tables.actions, self._tables.gotos, self._tables.rules
-        states = self.states.copy()
-        while (action := actions[states[-1]].get(type_)) is not None:
+        tables = self._tables
+        actions, gotos, rules, passed = tables.actions, tables.gotos, tables.rules, tables.passed
+        below, state = len(self.states) - 1, self.states[-1]
+        while (action := actions[state].get(type_)) is not None:
             if action >= 0:
                 return True
             rule = rules[~action]
-            del states[-rule.size :]
-            states.append(gotos[states[-1]][rule.symbol])
-            if type_ == END and states[-1] == self._last:
+            if rule.passes:
+                key = (self.states[below - 1], state, type_)
+                state = passed.get(key) or tables.passing(key)
+                continue
+            below -= rule.size - 1
+            state = gotos[self.states[below - 1]][rule.symbol]
+            if type_ == END and state == self._last:
                 return True
         return False
 

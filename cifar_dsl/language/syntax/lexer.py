@@ -25,23 +25,41 @@ def lex(text: str) -> Iterator[Token]:
 
 def raw_tokens(text: str, start: int = 0) -> Iterator[Token]:
     """The tokens of a text from an offset on, with all new lines. Raises UnreadableError and CancelledError lazily."""
-    known, cancelling = terminals(), cancellation.current()
-    texts, ignored = known.texts, known.ignored
-    end = start
-    for match in _pattern().finditer(text, start):
+    known, cancelling, words = terminals(), cancellation.current(), _words()
+    types: dict[str, str] = dict(known.texts)  # of the words of this text
+    ignored = known.ignored
+    while start < len(text):
         cancelling.raise_if_requested()
-        start = match.start()
-        if start != end:
-            raise UnreadableError(end)
-        end = match.end()
-        word = match[0]
-        kind = texts.get(word) or match.lastgroup or ""
-        if kind not in ignored:
-            yield Token(kind, word, start, end)
-    if end != len(text):
-        raise UnreadableError(end)
+        line_end = _LINE_END.search(text, start + _AT_ONCE)
+        for word in words.findall(text, start, line_end.start() if line_end else len(text)):
+            kind = types.get(word) or types.setdefault(word, _type(word))
+            end = start + len(word)
+            if kind not in ignored:
+                if kind is _UNREADABLE:
+                    raise UnreadableError(start)
+                token: Token = str.__new__(Token, word)  # its own `__new__` would take as long as all the rest
+                token.type, token.start, token.end = kind, start, end
+                yield token
+            start = end
+
+
+_AT_ONCE = 2_000  # characters, and the rest of the line: no token exceeds its line
+_LINE_END = re.compile(r"(?<!\n)\n")  # before all new lines that make one token
+_UNREADABLE = "unreadable"
+
+
+def _type(word: str) -> str:
+    """The type of a word that is no fixed text: its name in the grammar."""
+    found = _pattern().match(word)
+    return (found and found.lastgroup) or _UNREADABLE
 
 
 @cache
 def _pattern() -> re.Pattern[str]:
     return re.compile(terminals().pattern)
+
+
+@cache
+def _words() -> re.Pattern[str]:
+    """Matches any token, or a character that begins none, without groups: `findall` lists the words themselves."""
+    return re.compile(re.sub(r"(?<!\\)\((\?P<\w+>)?", "(?:", terminals().pattern) + "|(?s:.)")

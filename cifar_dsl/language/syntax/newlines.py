@@ -53,13 +53,15 @@ class NewLineFilter:
         opened, previous = self._begin
         open_brackets = self.open_brackets = [*opened]
         bounds = limits.current()
+        shortest = min(bounds.token_characters, bounds.identifier_characters)
         pending: Token | None = None
         for token in stream:
             if token.type == NEW_LINE:
                 if not open_brackets or open_brackets[-1] == "{":
                     pending = token
                 continue
-            self._check_size(token, bounds)
+            if len(token) > shortest:
+                self._check_size(token, bounds)
             if pending is not None:
                 if not (previous is None or previous in JOINS_NEXT or token in JOINS_PREVIOUS):
                     yield pending

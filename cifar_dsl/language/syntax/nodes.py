@@ -34,18 +34,26 @@ def node(cls: type[T]) -> type[T]:
 def children(node: object) -> tuple[Any, ...]:
     """The fields of a node that can hold nodes, or the items of a tuple; none for values."""
     cls: Any = type(node)
-    return _children_of(cls)(node)
+    return children_of(cls)(node)
+
+
+def nothing(_: object) -> tuple[Any, ...]:
+    """The children of a node that can hold none."""
+    return ()
 
 
 @cache
-def _children_of(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
-    """The function that lists the children of the nodes of a class."""
+def children_of(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
+    """The function that lists the children of the nodes of a class; `nothing` if they have none.
+
+    Walks through large trees call it themselves, since most nodes have no children.
+    """
     if issubclass(cls, tuple):
         return tuple
     fields = attrs.fields(cls) if attrs.has(cls) and cls is not Span else ()
     names = [a.name for a in fields if a.name != "span" and a.type not in _VALUES]
     if not names:
-        return lambda _: ()
+        return nothing
     get: Callable[[Any], Any] = attrgetter(*names)
     return get if len(names) > 1 else lambda node: (get(node),)
 
@@ -57,7 +65,9 @@ def inside(items: Iterable[object], kind: type[T] | tuple[type[T], ...]) -> Iter
         node = waiting.pop()
         if isinstance(node, kind):
             yield node
-        waiting.extend(children(node))
+        cls: Any = type(node)
+        if (list_children := children_of(cls)) is not nothing:
+            waiting += list_children(node)
 
 
 def replace(node: T, **changes: Any) -> T:
@@ -527,29 +537,16 @@ def callees(chain: Chain) -> list[str]:
 
 def references(items: Iterable[object]) -> set[str]:
     """Every name that the items or expressions mention."""
-    found: set[str] = set()
-    waiting: list[object] = list(items)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Name):
-            found.add(node.text)
-        elif isinstance(node, CallExpression):
-            found.add(node.callee.text)
-            waiting.extend(node.arguments)
-        else:
-            waiting.extend(children(node))
-    return found
+    mentions = inside(items, (Name, CallExpression))
+    return {node.text if isinstance(node, Name) else node.callee.text for node in mentions}
 
 
 def bound_names(items: Iterable[object]) -> set[str]:
     """Every name defined inside the items: block parameters, lets and loop targets."""
     found: set[str] = set()
-    waiting: list[object] = list(items)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Let | BlockParameter):
-            found.add(node.name.text)
-        elif isinstance(node, For):
+    for node in inside(items, (Let, BlockParameter, For)):
+        if isinstance(node, For):
             found.update(target.text for target in node.targets)
-        waiting.extend(children(node))
+        else:
+            found.add(node.name.text)
     return found

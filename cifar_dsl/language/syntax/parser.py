@@ -111,7 +111,8 @@ def check_depth(tree: object) -> int:
                 depth += 1
                 if depth > most:
                     raise _error("E0104", f"expressions can be nested at most {most} deep", node.span)
-            if inside := nodes.children(node):
+            list_children = nodes.children_of(type(node))
+            if list_children is not nodes.nothing and (inside := list_children(node)):
                 waiting.append((depth, inside))
     return size
 

@@ -148,8 +148,8 @@ class _RepairingReader:
                 self._repair()
             else:
                 self._skip(len(self.tokens) - 1)
-        if END not in (accepts := self._accepts()) and len(self.open) == 1:
-            self._report(lambda: self._misplaced(accepts))
+        if len(self.open) == 1 and not self.parser.can_read(END):
+            self._report(self._misplaced)
         while len(self.open) > 1 and self._complete("RBRACE", "RBRACE"):
             if not self._reads(inserted("}", len(self.source.text))):
                 return None
@@ -193,9 +193,8 @@ class _RepairingReader:
 
     def _repair(self) -> None:
         """Repair the text so that the token at `place`, or a later one, can be read."""
-        accepts = self._accepts()
         misspelt = self._reads_misspelt_keyword()
-        self._report(lambda: misspelt or self._misplaced(accepts))
+        self._report(lambda: misspelt or self._misplaced())
         self.statement_repairs += 1
         if misspelt:
             return
@@ -212,7 +211,7 @@ class _RepairingReader:
         elif self._is_extra(token, end):
             self._skip(self.place + 1)
         elif self._complete(token.type, target.type):
-            if token.type not in self._accepts() and not self._insert_separator(token, kind):
+            if not self.parser.can_read(token.type) and not self._insert_separator(token, kind):
                 self._skip_to_start(end, kind)
         elif not self._insert_separator(token, kind):
             self._open_body(token, kind)
@@ -220,20 +219,20 @@ class _RepairingReader:
     def _insert_separator(self, token: Token, kind: str) -> bool:
         """Insert the new line, or among values the comma, that is missing before a token, if any; whether it did."""
         separator, separator_kind = (",", "COMMA") if kind in _VALUES else ("\n", NEW_LINE)
-        is_missing = _begins(token, kind) and separator_kind in self._accepts()
+        is_missing = _begins(token, kind) and self.parser.can_read(separator_kind)
         return is_missing and self._reads(self._inserted(separator, separator_kind))
 
     def _is_extra(self, token: Token, end: int) -> bool:
         """Whether the statement can continue without this token."""
         is_last = self.place + 1 >= end
-        return not is_last and token not in _WITH_PLACES and self.tokens[self.place + 1].type in self._accepts()
+        return not is_last and token not in _WITH_PLACES and self.parser.can_read(self.tokens[self.place + 1].type)
 
     def _report_inserted(self, token: Token) -> None:
         """Record the error for which `balancing` inserted a brace, unless the text has unequal numbers of braces."""
         text = self.source.text
         if str(token) == "{":
             here = Token(NEW_LINE, "\n", token.start)
-            self._record(Misplaced(self.source, here, self._accepts(), Brackets((), ())).diagnostic())
+            self._record(Misplaced(self.source, here, self.parser.accepts(), Brackets((), ())).diagnostic())
         elif text.count("{") == text.count("}"):
             item = next((one for one in islice(self.tokens, self.place, None) if one in ITEMS), None)
             if item is not None:
@@ -250,11 +249,12 @@ class _RepairingReader:
     def _record(self, error: Diagnostic) -> None:
         self.findings.append(Finding(error, self.tokens[min(self.statement, len(self.tokens) - 1)].start))
 
-    def _misplaced(self, accepts: set[str]) -> Diagnostic:
+    def _misplaced(self) -> Diagnostic:
         for i in range(self.bracketed, self.place):
             self.brackets.next(self.tokens[i])
         self.bracketed = max(self.bracketed, self.place)
-        return Misplaced(self.source, self.tokens[self.place], accepts, self.brackets.brackets).diagnostic()
+        token, accepts = self.tokens[self.place], self.parser.accepts()
+        return Misplaced(self.source, token, accepts, self.brackets.brackets).diagnostic()
 
     def _reads_misspelt_keyword(self) -> Diagnostic | None:
         """Replace the first word of a statement with the nearest keyword if it then parses; the error, or None."""
@@ -273,7 +273,7 @@ class _RepairingReader:
                 trial.feed(token)
         except MisplacedError:
             return None
-        if self.tokens[end].type not in trial.accepts():
+        if not trial.can_read(self.tokens[end].type):
             return None
         self.parser, self.place = trial, end
         self.tokens[self.statement] = keyword
@@ -284,15 +284,16 @@ class _RepairingReader:
     def _complete(self, wanted: str, target: str) -> bool:
         """Insert missing tokens until the parser accepts one of two kinds of tokens; whether it does."""
         for _ in range(2 * limits.current().nesting):  # enough to close all brackets
-            accepted = self._accepts()
+            can_read = self.parser.can_read
             is_in_inserted_body = self.open[-1] == ("body", False)
-            if (wanted in accepted or target in accepted) and not is_in_inserted_body:
-                return True
-            if NEW_LINE in accepted and not self._is_in_values() and not is_in_inserted_body:
-                return False  # nothing is missing
+            if not is_in_inserted_body:
+                if can_read(wanted) or can_read(target):
+                    return True
+                if not self._is_in_values() and can_read(NEW_LINE):
+                    return False  # nothing is missing
             for kind, text in _MISSING:
                 is_others = text in _CLOSING and self.open[-1][1]  # the text closes this bracket itself
-                if kind in accepted and not is_others:
+                if not is_others and can_read(kind):
                     self._reads(self._inserted(text, kind))
                     if text == "{":
                         self.open[-1] = ("body", False)
@@ -308,7 +309,7 @@ class _RepairingReader:
             is_train = kind == "file" and self.tokens[self.place + 1] in SETTING_WORDS
             for text in ("train",) if is_train else _HEADS[kind]:
                 self._reads(self._inserted(text, "" if text else "NAME"))
-        if token.type in self._accepts():
+        if self.parser.can_read(token.type):
             return
         if str(token) == "{":
             self._drop_partner()
@@ -329,11 +330,11 @@ class _RepairingReader:
         for i in range(self.place, end):
             if depth == 0 and i > self.place and kind not in _VALUES and _begins(self.tokens[i], kind):
                 self._skip(i)
-                if NEW_LINE in self._accepts():
+                if self.parser.can_read(NEW_LINE):
                     self._reads(self._inserted("\n", NEW_LINE))
                 return
             depth += (self.tokens[i] in {"(", "["}) - (self.tokens[i] in {")", "]"})
-        self._skip(max(end, self.place + (self.tokens[self.place].type not in self._accepts())))
+        self._skip(max(end, self.place + (not self.parser.can_read(self.tokens[self.place].type))))
 
     def _skip(self, end: int) -> None:
         """Drop the tokens before `end`."""
@@ -362,9 +363,6 @@ class _RepairingReader:
 
     def _is_in_values(self) -> bool:
         return self.open[-1][0] in _VALUES
-
-    def _accepts(self) -> set[str]:
-        return self.parser.accepts()
 
     def _inserted(self, text: str, kind: str = "") -> Token:
         """A token inserted in the gap before `place`."""
