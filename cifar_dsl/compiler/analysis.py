@@ -15,8 +15,8 @@ from cifar_dsl.compiler.names import Names, resolve_library, resolve_program
 from cifar_dsl.compiler.params import global_values, with_classes
 from cifar_dsl.compiler.program import Program, load_program, program_of_text
 from cifar_dsl.compiler.recipe import check_data, check_fit, make_recipe
-from cifar_dsl.foundation.garbage_collection import without_collections
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.garbage_collection import without_collections
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Recipe, fingerprint
 from cifar_dsl.language.diagnostics import Reporter, SpecError

@@ -537,14 +537,15 @@ def callees(chain: Chain) -> list[str]:
 
 def references(items: Iterable[object]) -> set[str]:
     """Every name that the items or expressions mention."""
-    mentions = inside(items, (Name, CallExpression))
+    mentions: Iterator[Name | CallExpression] = inside(items, (Name, CallExpression))
     return {node.text if isinstance(node, Name) else node.callee.text for node in mentions}
 
 
 def bound_names(items: Iterable[object]) -> set[str]:
     """Every name defined inside the items: block parameters, lets and loop targets."""
     found: set[str] = set()
-    for node in inside(items, (Let, BlockParameter, For)):
+    definitions: Iterator[Let | BlockParameter | For] = inside(items, (Let, BlockParameter, For))
+    for node in definitions:
         if isinstance(node, For):
             found.update(target.text for target in node.targets)
         else:

@@ -2,7 +2,7 @@
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
@@ -106,12 +106,12 @@ def check_depth(tree: object) -> int:
         outer, siblings = waiting.pop()
         size += len(siblings)
         for node in siblings:
-            depth = outer
-            if type(node) in _COMPOSED:
+            depth, cls = outer, cast("Any", type(node))
+            if cls in _COMPOSED:
                 depth += 1
                 if depth > most:
                     raise _error("E0104", f"expressions can be nested at most {most} deep", node.span)
-            list_children = nodes.children_of(type(node))
+            list_children = nodes.children_of(cls)
             if list_children is not nodes.nothing and (inside := list_children(node)):
                 waiting.append((depth, inside))
     return size
