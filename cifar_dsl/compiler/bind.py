@@ -25,7 +25,7 @@ from cifar_dsl.operations.registry import MisfitError
 D = TypeVar("D", bound=Declaration)
 
 # In steps, apart from the evaluation of arguments; measured by bench/check_cost.py.
-_STEPS_OF_A_CALL = 25  # of a block
+_STEPS_OF_A_CALL = 60  # of a block
 _STEPS_OF_A_PARAMETER = 3
 _STEPS_OF_A_SEARCH = 100  # for what an argument with an unknown name means
 
@@ -294,6 +294,8 @@ class Binder:
         An argument with a name of another framework, which is wrong, too, is matched by its name here.
         """
         self.reporter.work.charge(len(names) + len(call.arguments))
+        if len(call.arguments) <= len(names) and not any(argument.keyword for argument in call.arguments):
+            return call, dict(zip(names, call.arguments, strict=False))
         known = frozenset(names)
         kept: list[nodes.Argument] = []
         for argument in call.arguments:

@@ -21,7 +21,7 @@ from cifar_dsl.operations.layers import Join, JoinError, Layer
 from cifar_dsl.operations.registry import MisfitError
 
 _STEPS_OF_A_ROUND = 2
-_STEPS_OF_A_SCOPE = 10
+_STEPS_OF_A_SCOPE = 15
 
 T = TypeVar("T")
 

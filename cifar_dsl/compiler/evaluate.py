@@ -33,6 +33,7 @@ _ORDER: dict[str, Callable[[Number, Number], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_NUMBERS = frozenset([int, float])
 
 
 def _is_list(value: Bound) -> bool:
@@ -289,7 +290,9 @@ class Evaluator:
         if function.most is None and len(values) == 1 and isinstance(values[0], tuple):
             values = list(values[0])  # the items of one list
             self._work.charge(len(values) // 4)
-        numbers = [self._as_number(value, node.span, name) for value in values]
+        numbers = cast("list[Number]", values)
+        if not _NUMBERS.issuperset(map(type, values)):  # rare, and much slower for a long list
+            numbers = [self._as_number(value, node.span, name) for value in values]
         if not numbers:
             raise self.reporter.error("E0210", f"`{name}` of an empty list is undefined", node.span)
         try:

@@ -124,6 +124,8 @@ _MOST_NESTED = 2  # lists in lists
 
 def write(value: Bound, depth: int = 0) -> str:
     """A value in the syntax of specs; long lists and texts are shortened, since every call keeps its text."""
+    if type(value) is int:  # most are
+        return str(value)
     match value:
         case BlockValue(block=block):
             return block.name.text

@@ -4,9 +4,7 @@ The text is split into items, since an item's keyword (`param`, `block`, `model`
 open brace is closed at the end of its item, and a stray one is dropped. An open `(` or `[` ends with its line.
 """
 
-import re
 from collections.abc import Iterator, Sequence
-from functools import cache
 
 from attrs import define, field
 
@@ -14,9 +12,8 @@ from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.lalr import Token
-from cifar_dsl.language.syntax.lexer import raw_tokens
+from cifar_dsl.language.syntax.lexer import raw_tokens, readable_tokens
 from cifar_dsl.language.syntax.newlines import JOINS_NEXT, JOINS_PREVIOUS, NEW_LINE, OPENING
-from cifar_dsl.language.syntax.tables import terminals
 from cifar_dsl.language.syntax.words import HEADERS, ITEMS, KEYWORDS
 
 _PARTNER = {closing: opening for opening, closing in OPENING.items()}
@@ -37,10 +34,11 @@ class BalancedTokens:
 
 def balanced_tokens(source: Source) -> BalancedTokens:
     """The tokens of any text, with balanced braces and without the new lines that end nothing."""
-    text, dropped = legible(source)
+    readable, unreadable = readable_tokens(source.text)
+    dropped = [Span(source, place, place + 1) for place in unreadable]
     tokens: list[Token] = []
     bounds = limits.current()
-    for token in raw_tokens(text):
+    for token in readable:
         most = bounds.identifier_characters if token.type == "NAME" else bounds.token_characters
         if token.type != NEW_LINE and len(token) > most:
             dropped.append(_span(source, token))
@@ -50,7 +48,7 @@ def balanced_tokens(source: Source) -> BalancedTokens:
     kept: list[Token] = []
     items = list(_items(tokens))
     starts = [next(token for token in item if token.type != NEW_LINE).start for item in items[1:]]
-    for item, end in zip(items, [*starts, len(text)], strict=False):
+    for item, end in zip(items, [*starts, len(source.text)], strict=False):
         pairs = _Pairs(item)
         dropped += [_span(source, item[i]) for i in sorted(pairs.stray)]
         unclosed |= {item[i].start for i in pairs.unclosed}
@@ -58,24 +56,6 @@ def balanced_tokens(source: Source) -> BalancedTokens:
     if kept and kept[0].type == NEW_LINE:
         del kept[0]
     return BalancedTokens(tuple(kept), frozenset(unclosed), tuple(dropped))
-
-
-@cache
-def _readable() -> re.Pattern[str]:
-    return re.compile(f"{terminals().pattern}|(?P<unreadable>.)", re.DOTALL)
-
-
-def legible(source: Source) -> tuple[str, list[Span]]:
-    """The text with each unreadable character replaced by a space, and the spans of those characters."""
-    pieces: list[str] = []
-    dropped: list[Span] = []
-    end = 0
-    for match in _readable().finditer(source.text):
-        if match["unreadable"] is not None:
-            pieces += [source.text[end : match.start()], " " * len(match[0])]
-            end = match.end()
-            dropped.append(Span(source, match.start(), end))
-    return "".join([*pieces, source.text[end:]]), dropped
 
 
 def _items(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:

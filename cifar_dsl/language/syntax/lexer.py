@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from cifar_dsl.foundation import cancellation
 from cifar_dsl.language.syntax.lalr import Token
@@ -25,6 +25,27 @@ def lex(text: str) -> Iterator[Token]:
 
 def raw_tokens(text: str, start: int = 0) -> Iterator[Token]:
     """The tokens of a text from an offset on, with all new lines. Raises UnreadableError and CancelledError lazily."""
+    for token in _tokens(text, start):
+        if token.type == _UNREADABLE:
+            raise UnreadableError(token.start)
+        yield token
+
+
+@lru_cache(maxsize=2)  # the errors of a text and its repair need the same; the other text may be rewritten from it
+def readable_tokens(text: str) -> tuple[tuple[Token, ...], tuple[int, ...]]:
+    """The tokens of a text, and the offsets of the characters that begin none. Raises CancelledError."""
+    tokens: list[Token] = []
+    unreadable: list[int] = []
+    for token in _tokens(text, 0):
+        if token.type == _UNREADABLE:
+            unreadable.append(token.start)
+        else:
+            tokens.append(token)
+    return tuple(tokens), tuple(unreadable)
+
+
+def _tokens(text: str, start: int) -> Iterator[Token]:
+    """The tokens of a text, among them characters that begin none."""
     known, cancelling, words = terminals(), cancellation.current(), _words()
     types: dict[str, str] = dict(known.texts)  # of the words of this text
     ignored = known.ignored
@@ -35,8 +56,6 @@ def raw_tokens(text: str, start: int = 0) -> Iterator[Token]:
             kind = types.get(word) or types.setdefault(word, _type(word))
             end = start + len(word)
             if kind not in ignored:
-                if kind is _UNREADABLE:
-                    raise UnreadableError(start)
                 token: Token = str.__new__(Token, word)  # its own `__new__` would take as long as all the rest
                 token.type, token.start, token.end = kind, start, end
                 yield token

@@ -9,7 +9,6 @@ from attrs import define, field
 from cifar_dsl.foundation import limits
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.source import Source
-from cifar_dsl.language.syntax.balancing import legible
 from cifar_dsl.language.syntax.explanations import (
     Brackets,
     Misplaced,
@@ -20,8 +19,8 @@ from cifar_dsl.language.syntax.explanations import (
     unbalanced_error,
 )
 from cifar_dsl.language.syntax.lalr import MisplacedError, Token
-from cifar_dsl.language.syntax.lexer import lex
-from cifar_dsl.language.syntax.newlines import OversizeError, UnbalancedError
+from cifar_dsl.language.syntax.lexer import readable_tokens
+from cifar_dsl.language.syntax.newlines import NewLineFilter, OversizeError, UnbalancedError
 from cifar_dsl.language.syntax.repairs import Repaired, repaired
 from cifar_dsl.language.syntax.rewriting import Rewriter
 from cifar_dsl.language.syntax.tables import START_SPEC
@@ -69,11 +68,11 @@ class _Tokens:
 
     @classmethod
     def of(cls, source: Source) -> "_Tokens":
-        text, unreadable = legible(source)
+        tokens, unreadable = readable_tokens(source.text)
         found = cls()
-        found.errors = [character_error(source, span.start) for span in unreadable[: limits.current().diagnostics]]
+        found.errors = [character_error(source, place) for place in unreadable[: limits.current().diagnostics]]
         try:
-            for token in lex(text):
+            for token in NewLineFilter().process(iter(tokens)):
                 found.tokens.append(token)  # keep the tokens before an error
         except UnbalancedError as error:
             found.unbalanced = error
