@@ -235,10 +235,12 @@ class Evaluator:
                     node.value.span,
                     help="to slice a tensor's channels, start a chain with it: `x[:16] -> ...`",
                 )
+            if isinstance(number, nodes.Places):
+                raise self.reporter.error("E0210", "a list has a single axis, so it takes one subscript", number.span)
             if isinstance(number, nodes.Slice):
-                start, stop = self.slice(number, len(value), scope, flow)
-                self._work.charge((stop - start) // 8)
-                value = value[start:stop]
+                chosen = self.slice(number, len(value), scope, flow)
+                self._work.charge(len(chosen) // 8)
+                value = value[chosen.start : chosen.stop : chosen.step]
                 continue
             index = self.integer(number, scope, flow)
             if not 0 <= index < len(value):
@@ -250,17 +252,23 @@ class Evaluator:
             value = value[index]
         return value
 
-    def slice(self, node: nodes.Slice, length: int, scope: ValueScope, flow: Flow | None) -> tuple[int, int]:
-        """Start and stop of a slice of `length` items. Raises EvaluationFailed."""
+    def slice(self, node: nodes.Slice, length: int, scope: ValueScope, flow: Flow | None) -> range:
+        """The indices of a slice of `length` items. Raises EvaluationFailed."""
         start = 0 if node.start is None else self.integer(node.start, scope, flow)
         stop = length if node.stop is None else self.integer(node.stop, scope, flow)
+        step = 1 if node.step is None else self.integer(node.step, scope, flow)
         if not 0 <= start <= stop <= length:
+            counted = "count from the start, as in `:height - 1` or `:len(widths) - 1`"
             raise self.reporter.error(
                 "E0210",
                 f"slice {start}:{stop} is out of range 0:{length}; indices start at 0 and the stop is excluded",
                 node.span,
+                help=counted if min(start, stop) < 0 else (),
             )
-        return start, stop
+        if step < 1:
+            assert node.step is not None
+            raise self.reporter.error("E0210", f"the step of a slice must be at least 1, not {step}", node.step.span)
+        return range(start, stop, step)
 
     def _call(self, node: nodes.CallExpression, scope: ValueScope, flow: Flow | None) -> Value:
         name = node.callee.text

@@ -46,6 +46,7 @@ _STEPS_OF_A_NAMED_TENSOR = 25
 _STEPS_OF_A_LAYER = 50
 _STEPS_OF_A_BRANCH = 10
 _STEPS_OF_AN_ARGUMENT = 3
+_SLICES = "write `:16`, `16:`, `16:32` or, with a step, `::2`; `0:1` selects one"
 
 
 def expand(program: Program, names: Names, values: ValueScope, reporter: Reporter) -> Graph | None:
@@ -169,12 +170,16 @@ class _Expander:
                 is_value = self._definitions[kind.span].kind in {"flow", "word"}
                 return is_value or not (self._is_tensor(kind, scope) or is_stage(self._bound(kind, scope)))
             case nodes.Index(value=value):
-                return not self._is_tensor(value, scope)
+                return not (self._is_current(value) or self._is_tensor(value, scope))
             case _:
                 return True
 
     def _bound(self, name: nodes.Name, scope: ValueScope) -> Bound | Unknown | None:
         return self._evaluator.bound(name.text, name.span, scope)
+
+    def _is_current(self, expression: nodes.Expression) -> bool:
+        """Whether an expression is the layer `identity`, which names the current tensor where it is sliced."""
+        return isinstance(expression, nodes.Name) and self._definitions[expression.span].kind == "layer"
 
     def _is_tensor(self, expression: nodes.Expression, scope: ValueScope) -> bool:
         """Whether an expression is the name of a tensor."""
@@ -209,8 +214,15 @@ class _Expander:
                 return self._branched(kind, element.label, scope, flow, place)
             case nodes.Name() | nodes.CallExpression():
                 return self._call(Invocation.of(kind), element.label, scope, flow, place, is_first=is_first)
-            case nodes.Index(value=value, indices=indices) if self._is_tensor(value, scope):
-                return self._slice(kind, indices, element.label, scope, flow, place, is_first=is_first)
+            case nodes.Index(value=value) if self._is_current(value):
+                current = self._evaluator.one(flow, print_expression(kind), kind.span)
+                return self._slice(kind, current, element.label, scope, place)
+            case nodes.Index(value=value) if self._is_tensor(value, scope):
+                if not is_first:
+                    self._not_first(print_expression(value), kind.span)
+                tensor = self._evaluator.evaluate(value, scope, flow)
+                assert isinstance(tensor, Tensor)
+                return self._slice(kind, tensor, element.label, scope, place)
             case nodes.For() | nodes.Repeat() | nodes.If():
                 if not element.label:
                     return self._control(kind, scope, flow, place)
@@ -294,36 +306,46 @@ class _Expander:
         )
 
     def _slice(
-        self,
-        index: nodes.Index,
-        subscripts: tuple[nodes.Expression | nodes.Slice, ...],
-        label: nodes.Identifier | None,
-        scope: ValueScope,
-        flow: Flow,
-        place: Place,
-        *,
-        is_first: bool,
+        self, index: nodes.Index, tensor: Tensor, label: nodes.Identifier | None, scope: ValueScope, place: Place
     ) -> Tensor:
-        """`x[:16]`: the layer `slice` on a named tensor."""
-        tensor = self._evaluator.evaluate(index.value, scope, flow)
-        assert isinstance(tensor, Tensor)
-        if not is_first:
-            self._not_first(print_expression(index.value), index.span)
+        """`x[:16]`, `x[:, 1::2, 1::2]`: the layer `slice` on a tensor."""
         if tensor.shape is None:
             raise EvaluationFailed
-        subscript, *rest = subscripts
-        if rest or not isinstance(subscript, nodes.Slice):
-            help_text = "write a start, a stop or both: `x[:16]`, `x[16:]`, `x[16:32]`"
-            raise self._reporter.error(
-                "E0210", "a tensor can only be indexed with one slice of its channels", index.span, help=help_text
-            )
         path = self._path(label, "slice", place)
         self._reporter.work.charge(_STEPS_OF_A_LAYER)
-        start, stop = self._evaluator.slice(subscript, tensor.shape.channels, scope, tensor)
-        if start == stop:
-            raise self._reporter.error("E0210", f"the slice {start}:{stop} is empty", subscript.span)
-        layer = Slice(start=start, stop=stop)
+        chosen = self._chosen(index, tensor, tensor.shape, scope)
+        layer = Slice.of(chosen[0]) if len(chosen) == 1 else Slice.of_axes(chosen, tensor.shape)
         return self._draft.layer(layer, path, Invocation("slice", index.span, (), index.span), scope, tensor)
+
+    def _chosen(self, index: nodes.Index, tensor: Tensor, shape: Shape, scope: ValueScope) -> list[range]:
+        """The indices that a slice selects: of the channels, or of each axis. Raises EvaluationFailed."""
+        subscript, *rest = index.indices
+        items = subscript.items if isinstance(subscript, nodes.Places) else (subscript,)
+        lengths = shape.extents if isinstance(subscript, nodes.Places) else (shape.channels,)
+        if rest:
+            message, help_text = (
+                "a slice of a tensor has one pair of brackets",
+                "slice again after it: `-> identity[:16]`",
+            )
+            raise self._reporter.error("E0210", message, index.span, help=help_text)
+        if len(items) != len(lengths):
+            raise self._reporter.error(
+                "E0210",
+                f"{shape} has {len(lengths)} {'axis' if len(lengths) == 1 else 'axes'}, and this slice {len(items)}",
+                index.span,
+                help=f"write one slice for each axis: `{print_expression(index.value)}[{_axes_of(shape)}]`",
+            )
+        chosen = []
+        for item, length in zip(items, lengths, strict=True):
+            if not isinstance(item, nodes.Slice):
+                raise self._reporter.error(
+                    "E0210", "a tensor is sliced with a start, a stop or both", item.span, help=_SLICES
+                )
+            taken = self._evaluator.slice(item, length, scope, tensor)
+            if not taken:
+                raise self._reporter.error("E0210", f"the slice {taken.start}:{taken.stop} is empty", item.span)
+            chosen.append(taken)
+        return chosen
 
     def _not_a_stage(self, span: Span, value: Bound) -> Tensor:
         raise self._reporter.error(
@@ -548,3 +570,13 @@ class _Expander:
                 self._reporter.error(
                     "E0310", "this assertion does not hold", assertion.condition.span, notes=(figures,)
                 )
+
+
+def _axes_of(shape: Shape) -> str:
+    """The subscripts that select everything of each axis but the last, for a help text."""
+    return ", ".join([*[":"] * (len(shape.extents) - 1), f":{shape.extents[-1]}"])
+
+
+def _head(loop: Span, last: nodes.Expression) -> Span:
+    """The span of a loop up to the end of its range or count."""
+    return Span(loop.source, loop.start, last.span.end)

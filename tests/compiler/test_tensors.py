@@ -16,7 +16,7 @@ def shapes(graph: Graph) -> list[str]:
 )
 def test_a_slice_takes_channels(subscript: str, start: int, stop: int) -> None:
     graph = graph_of(f"let k = 2\nlet x = conv(8, 1)\nx{subscript}")
-    assert graph.nodes[-1].operation.arguments() == {"start": start, "stop": stop}
+    assert graph.nodes[-1].operation.arguments() == {"start": start, "stop": stop, "step": 1}
     assert str(graph.shape_of(graph.output)) == f"{stop - start}x8x8"
 
 

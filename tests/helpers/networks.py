@@ -205,7 +205,7 @@ class Growth:
         """One stage: a layer or, if `depth` is positive, anything that contains stages."""
         kinds: list[Callable[[Shape, int], Grown]] = [self.layer]
         if depth:
-            kinds += [self.block, self.join, self.let, self.slices, self.carry, self.loop, self.condition]
+            kinds += [self.block, self.join, self.let, self.slices, self.places, self.carry, self.loop, self.condition]
             kinds += [self.beside, self.library, self.layer, self.layer]
         return self.draw(st.sampled_from(kinds))(x, depth)
 
@@ -252,6 +252,18 @@ class Growth:
             return Grown(["identity"], x)
         name, cut = self.name("whole"), self.draw(st.integers(1, x.channels - 1))
         return Grown([f"let {name} = identity", f"concat {{ {name}[{cut}:] -> tanh | {name}[:{cut}] }}"], x)
+
+    def places(self, x: Shape, depth: int) -> Grown:
+        """A slice of every axis."""
+        cuts, extents = [], []
+        for extent in x.extents:
+            start = self.draw(st.integers(0, extent - 1))
+            stop, step = self.draw(st.integers(start + 1, extent)), self.draw(st.integers(1, 3))
+            extents.append(len(range(start, stop, step)))
+            cuts.append(self.draw(st.sampled_from([f"{start}:{stop}:{step}", f"{start or ''}:{stop}:{step}"])))
+        if len(cuts) == 1:
+            return Grown([f"identity[{cuts[0]}]"], Shape((extents[0],)))
+        return Grown([f"identity[{', '.join(cuts)}]"], Shape(tuple(extents)))
 
     def carry(self, x: Shape, depth: int) -> Grown:
         """A loop that carries a tensor to its next iteration."""

@@ -49,7 +49,10 @@ def _composed(inner: st.SearchStrategy[nodes.Expression]) -> st.SearchStrategy[n
     arguments = st.lists(st.builds(nodes.Argument, st.none() | identifiers, inner, st.just(NOWHERE)), max_size=3).map(
         tuple
     )
-    slices = st.builds(nodes.Slice, st.none() | inner, st.none() | inner, st.just(NOWHERE))
+    ends = st.none() | inner
+    slices = st.builds(nodes.Slice, ends, ends, ends, st.just(NOWHERE))
+    places = st.lists(inner | slices, min_size=2, max_size=3).map(tuple)
+    subscripts = inner | slices | st.builds(nodes.Places, places, st.just(NOWHERE))
     return st.one_of(
         st.builds(nodes.CallExpression, identifiers, arguments, st.just(NOWHERE)),
         _pattern_calls(inner),
@@ -62,7 +65,7 @@ def _composed(inner: st.SearchStrategy[nodes.Expression]) -> st.SearchStrategy[n
             inner,
             st.just(NOWHERE),
         ),
-        st.builds(nodes.Index, inner, st.lists(inner | slices, min_size=1, max_size=2).map(tuple), st.just(NOWHERE)),
+        st.builds(nodes.Index, inner, st.lists(subscripts, min_size=1, max_size=2).map(tuple), st.just(NOWHERE)),
     )
 
 

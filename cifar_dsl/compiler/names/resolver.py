@@ -398,12 +398,22 @@ class _Resolver:
                 pass
 
     def _index(self, node: nodes.Index, scope: _Scope, place: Place) -> None:
-        """Resolve a value with subscripts; `place` is that of the value."""
-        self._expression(node.value, scope, place)
+        """Resolve a value with subscripts; `place` is that of the value.
+
+        `identity` stands for the current tensor, unless something of that name can be sliced.
+        """
+        match node.value:
+            case nodes.Name(text="identity" as text) as value if place is SLICED and not self._fitting(
+                value, scope, place
+            ):
+                self.note(value.span, _of_language("layer", text))
+            case value:
+                self._expression(value, scope, place)
         for index in node.indices:
-            for end in (index.start, index.stop) if isinstance(index, nodes.Slice) else (index,):
-                if end is not None:
-                    self._expression(end, scope, OPERAND)
+            for one in index.items if isinstance(index, nodes.Places) else (index,):
+                for end in (one.start, one.stop, one.step) if isinstance(one, nodes.Slice) else (one,):
+                    if end is not None:
+                        self._expression(end, scope, OPERAND)
 
     def _pattern(self, call: nodes.CallExpression, pattern: nodes.Pattern, scope: _Scope) -> None:
         """Record the axes of a pattern, and the numbers whose names give axes their extents.

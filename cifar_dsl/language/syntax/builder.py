@@ -247,10 +247,14 @@ class Builder:
         *pairs, otherwise = children
         return nodes.Conditional(tuple(zip(pairs[::2], pairs[1::2], strict=True)), otherwise, span)
 
-    # slice: [expr] ":" [expr]
+    # places: _place ("," _place)+
+    def places(self, span: Span, children: Children) -> nodes.Places:
+        return nodes.Places(tuple(children), span)
+
+    # slice: [expr] ":" [expr] [":" expr]
     def slice(self, span: Span, children: Children) -> nodes.Slice:
-        start, stop = children
-        return nodes.Slice(start, stop, span)
+        start, stop, step = children
+        return nodes.Slice(start, stop, step, span)
 
     # postfix: _atom ("[" _subscript "]")+ -> index
     def index(self, span: Span, children: Children) -> nodes.Index:

@@ -221,19 +221,28 @@ class Conditional:
 
 @node
 class Slice:
-    """`start:stop` in brackets; None means the start or end of the whole."""
+    """`start:stop:step` in brackets; None means the start or end of the whole, or a step of 1."""
 
     start: "Expression | None"
     stop: "Expression | None"
+    step: "Expression | None"
+    span: Span = SPAN
+
+
+@node
+class Places:
+    """`:, 1::2, 1::2` in brackets: of a tensor, one slice for each axis."""
+
+    items: tuple["Expression | Slice", ...]
     span: Span = SPAN
 
 
 @node
 class Index:
-    """`values[i]`, `values[i][j]`, or `values[1:]`; of a tensor, a slice of its channels."""
+    """`values[i]`, `values[i][j]`, or `values[1:]`; of a tensor, a slice of its channels, or of every axis."""
 
     value: "Expression"
-    indices: tuple["Expression | Slice", ...]
+    indices: tuple["Expression | Slice | Places", ...]
     span: Span = SPAN
 
 

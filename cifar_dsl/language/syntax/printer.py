@@ -220,10 +220,15 @@ def _with_level(node: nodes.Expression) -> tuple[str, int]:
             return chosen + _expression(otherwise, _OR), _LOOSEST
 
 
-def _subscript(index: nodes.Expression | nodes.Slice) -> str:
-    if not isinstance(index, nodes.Slice):
-        return _expression(index)
-    return ":".join("" if end is None else _expression(end) for end in (index.start, index.stop))
+def _subscript(index: nodes.Expression | nodes.Slice | nodes.Places) -> str:
+    match index:
+        case nodes.Places(items=items):
+            return ", ".join(map(_subscript, items))
+        case nodes.Slice(start=start, stop=stop, step=step):
+            ends = (start, stop) if step is None else (start, stop, step)
+            return ":".join("" if end is None else _expression(end) for end in ends)
+        case _:
+            return _expression(index)
 
 
 def _argument(argument: nodes.Argument) -> str:

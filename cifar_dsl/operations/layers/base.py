@@ -156,6 +156,14 @@ def require_tokens(layer: Layer, x: Shape) -> tuple[int, int]:
     return tokens, features
 
 
+_AXES = {1: ("features",), 2: ("tokens", "features"), 3: ("channels", "rows", "columns")}  # by their number
+
+
+def axis_noun(x: Shape, axis: int) -> str:
+    """The word for the extent of an axis, from 0: channels, rows, columns, tokens or features."""
+    return _AXES[len(x.extents)][axis]
+
+
 def noun(x: Shape) -> str:
     """The words for a tensor of this shape in messages."""
     if x.is_image:

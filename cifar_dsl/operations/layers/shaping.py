@@ -1,12 +1,13 @@
 """Layers that change the shape of their input, without weights."""
 
+from collections.abc import Sequence
 from math import isqrt
 from typing import Self
 
 from cifar_dsl.ir import Execution, Lowering, SavedTensors, Shape, argument, declared
 from cifar_dsl.ir.execution import INPUT, NOTHING
 from cifar_dsl.operations.argument_types import Choice, Int, ListOf, OneOf, Pair
-from cifar_dsl.operations.layers.base import LAYERS, Layer, require_image, require_tokens
+from cifar_dsl.operations.layers.base import LAYERS, Layer, axis_noun, require_image, require_tokens
 from cifar_dsl.operations.layers.divisible import check_divisible, check_tiles
 from cifar_dsl.operations.layers.window import PAD_MODE, check_padding
 from cifar_dsl.operations.registry import MisfitError
@@ -134,38 +135,100 @@ class Token(_View):
 # ---- channels
 
 
+_Indices = int | tuple[int, ...]
+
+
+def _indices(low: int) -> OneOf:
+    return OneOf((Int(low), ListOf(Int(low), most=lambda _: 3)))
+
+
 @LAYERS.register("slice")
 @declared
 class Slice(_View):
     """Select the channels (or features) from `start` to `stop`, exclusive: (C, H, W) -> (stop - start, H, W).
 
-    Of tokens, it selects features: (T, D) -> (T, stop - start).
+    Of tokens, it selects features: (T, D) -> (T, stop - start). With lists, it selects from each axis in the order of
+    the shape: `slice([0, 1, 1], [3, 8, 8], [1, 2, 2])`, written `identity[:3, 1:8:2, 1:8:2]`.
     """
 
-    start: int = argument(Int(0), "first channel, counted from 0")
-    stop: int = argument(Int(1), "end, exclusive")
+    start: _Indices = argument(_indices(0), "first index, counted from 0; or one for each axis")
+    stop: _Indices = argument(_indices(1), "end, exclusive; or one for each axis")
+    step: _Indices = argument(_indices(1), "distance between indices; or one for each axis", default=1)
+
+    @classmethod
+    def of(cls, chosen: range) -> Self:
+        """The slice of these channels or features."""
+        return cls(start=chosen.start, stop=chosen.stop, step=chosen.step)
+
+    @classmethod
+    def of_axes(cls, chosen: Sequence[range], x: Shape) -> Self:
+        """The slice of these indices of each axis of x; one of channels or features if the others are whole."""
+        channels = 1 if x.is_tokens else 0
+        others = (taken for axis, taken in enumerate(zip(chosen, x.extents, strict=True)) if axis != channels)
+        if all(taken == range(extent) for taken, extent in others):
+            return cls.of(chosen[channels])
+        starts, stops, steps = zip(*((one.start, one.stop, one.step) for one in chosen), strict=True)
+        return cls(start=starts, stop=stops, step=steps)
+
+    def canonical(self) -> Self:
+        stops = [taken[-1] + 1 for taken in self.chosen()]
+        steps = tuple(taken.step if len(taken) > 1 else 1 for taken in self.chosen())
+        if not self.has_axes:
+            return self.changed(stop=stops[0], step=steps[0])
+        return self.changed(stop=tuple(stops), step=1 if set(steps) == {1} else steps)
 
     def check(self) -> None:
-        if self.start >= self.stop:
-            raise MisfitError(
-                "E0304",
-                f"the slice from {self.start} to {self.stop} is empty",
-                argument="start",
-                help=(f"use a start of at most {self.stop - 1}",),
-            )
+        given = [value for value in (self.start, self.stop, self.step) if isinstance(value, tuple)]
+        if given and len({len(value) for value in given}) > 1:
+            message = "the lists of start, stop and step need one number for each axis"
+            raise MisfitError("E0304", message, argument="stop")
+        for taken in self.chosen():
+            if not taken:
+                raise MisfitError(
+                    "E0304",
+                    f"the slice from {taken.start} to {taken.stop} is empty",
+                    argument="start",
+                    help=(f"use a start of at most {taken.stop - 1}",),
+                )
 
     def infer(self, x: Shape) -> Shape:
-        if self.stop > x.channels:
-            raise MisfitError(
-                "E0304",
-                f"the input has only {x.channels} {'channels' if x.is_image else 'features'}",
-                argument="stop",
-                help=(f"use a stop of at most {x.channels}",),
-            )
-        return _with_channels(x, self.stop - self.start)
+        chosen = self.chosen()
+        if self.has_axes and len(chosen) != len(x.extents):
+            message = f"this slice is for {len(chosen)} axes, and the input has {len(x.extents)}"
+            raise MisfitError("E0304", message, argument="stop", help=("give one number for each axis",))
+        extents = x.extents if self.has_axes else (x.channels,)
+        for axis, (taken, extent) in enumerate(zip(chosen, extents, strict=True)):
+            if taken.stop > extent:
+                noun = axis_noun(x, axis) if self.has_axes else "channels" if x.is_image else "features"
+                raise MisfitError(
+                    "E0304",
+                    f"the input has only {extent} {noun}",
+                    argument="stop",
+                    help=(f"use a stop of at most {extent}",),
+                )
+        if not self.has_axes:
+            return _with_channels(x, len(chosen[0]))
+        return Shape(tuple(map(len, chosen)))
 
     def lower(self, x: Shape) -> Lowering:
-        return Lowering.to("slice", dim=1 if x.is_image else -1, start=self.start, stop=self.stop)
+        if not self.has_axes and self.step == 1:
+            return Lowering.to("slice", dim=1 if x.is_image else -1, start=self.start, stop=self.stop)
+        chosen = self.chosen()
+        if not self.has_axes:
+            chosen = [*map(range, x.extents[:-1]), *chosen] if x.is_tokens else [*chosen, *map(range, x.extents[1:])]
+        return Lowering.to("places", chosen=tuple((one.start, one.stop, one.step) for one in chosen))
+
+    @property
+    def has_axes(self) -> bool:
+        """Whether it selects from each axis."""
+        return any(isinstance(value, tuple) for value in (self.start, self.stop, self.step))
+
+    def chosen(self) -> list[range]:
+        """The selected indices: of the channels or features, or of each axis."""
+        values = (self.start, self.stop, self.step)
+        count = max(len(value) if isinstance(value, tuple) else 1 for value in values)
+        columns = (value if isinstance(value, tuple) else (value,) * count for value in values)
+        return [range(*ends) for ends in zip(*columns, strict=True)]
 
 
 @LAYERS.register("pad_channels")

@@ -323,6 +323,20 @@ class Slice(nn.Module):
         return f"{self.start}:{self.stop}, dim={self.dim}"
 
 
+class Places(nn.Module):
+    """Selects (start, stop, step) of each dimension but the batch."""
+
+    def __init__(self, chosen: tuple[tuple[int, int, int], ...]) -> None:
+        super().__init__()
+        self.places = tuple(slice(*one) for one in chosen)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[(slice(None), *self.places)]
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{one.start}:{one.stop}:{one.step}" for one in self.places)
+
+
 # ---- tokens
 
 
@@ -492,6 +506,7 @@ MODULES: dict[str, type[nn.Module]] = {
     "transpose": Transpose,
     "token": Token,
     "slice": Slice,
+    "places": Places,
     "patches": Patches,
     "class_token": ClassToken,
     "position_embedding": PositionEmbedding,

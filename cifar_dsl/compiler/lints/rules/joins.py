@@ -74,7 +74,7 @@ def _sliced_values(graph: Graph) -> list[int | None]:
     """Of each value, the value of which it is a slice, possibly with activations; None if it is no slice."""
     found: list[int | None] = [None]
     for node in graph.nodes:
-        if isinstance(node.operation, Slice):
+        if isinstance(node.operation, Slice) and not node.operation.has_axes:
             found.append(node.inputs[0])
         else:
             found.append(found[node.inputs[0]] if node.operation.family == "activation" else None)
