@@ -62,6 +62,7 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
     if options.baseline is None or not options.baseline.endswith("]"):  # a combination: names of specs can't end so
         points.insert(0, Point("", (), grid.common))
     contestants: dict[str, Contestant] = {}  # by fingerprint
+    twins: dict[str, str] = {}  # names of equal specs; of a value that is given twice, once
     errors: dict[str, Diagnostic] = {}  # without repeats, by text
     for point in points:
         try:
@@ -71,10 +72,12 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
             continue
         name = spec.name + point.label
         twin = contestants.setdefault(spec.fingerprint, Contestant(spec, name, point.changes))
-        if twin.spec is not spec and not options.quiet:
-            note(f"{name} is the same as {twin.display_name} (equal fingerprints)")
+        if twin.display_name != name:
+            twins.setdefault(name, twin.display_name)
     if errors:
         raise SpecError(list(errors.values()))
+    for name, twin_name in twins.items() if not options.quiet else ():
+        note(f"{name} is the same as {twin_name} (equal fingerprints)")
     return list(contestants.values())
 
 

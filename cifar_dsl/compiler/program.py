@@ -210,7 +210,7 @@ class _Merger:
                 help=f"`{name}` is that of the dataset: choose another with `--data`, or define `param {name}`",
             )
             return
-        if len(override.target) > 1 or name.text not in self._params or value is None:
+        if len(override.target) > 1 or name.text not in self._params:
             known = [*self._params, "train"]
             near = nearest(name.text, known)
             self._reporter.error(
@@ -221,6 +221,14 @@ class _Merger:
                     f"did you mean `{near}`?" if near else f"params: {shortened([*self._params]) or 'none'}",
                     "to override a setting, write `train.batch=128`",
                 ),
+            )
+            return
+        if value is None:
+            self._reporter.error(
+                "E0213",
+                "a value is expected here, but these are stages",
+                override.chain.span,
+                help=f"define a block of them in the spec, and set the param to its name: `{name}=NAME`",
             )
             return
         self._params[name.text] = nodes.Param(name, value, override.span)

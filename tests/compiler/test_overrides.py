@@ -92,8 +92,8 @@ def test_an_override_equals_the_edited_file() -> None:
     [
         ("haed=1", "E0405"),
         ("head.x=1", "E0405"),
-        ("head=add { identity | identity }", "E0405"),
-        ("head=1 -> 2", "E0405"),
+        ("head=add { identity | identity }", "E0213"),
+        ("head=1 -> 2", "E0213"),
         ("batch=128", "E0405"),
         ("train.bacth=128", "E0401"),
         ("train.optimizer.lrr=1", "E0301"),
@@ -108,6 +108,14 @@ def test_an_override_equals_the_edited_file() -> None:
 )
 def test_an_override_without_effect_is_an_error(text: str, expected: str) -> None:
     assert code(text) == expected
+
+
+def test_stages_are_no_value_of_a_param() -> None:
+    with pytest.raises(SpecError) as caught:
+        overridden("head=conv(4) -> relu")
+    (error,) = caught.value.diagnostics
+    assert error.message == "a value is expected here, but these are stages"
+    assert error.help[0].endswith("set the param to its name: `head=NAME`")
 
 
 def test_every_invalid_override_is_reported() -> None:

@@ -158,3 +158,13 @@ def test_a_full_disk_ends_the_sweep_at_the_first_training(sweep, monkeypatch):
     assert "  = help: free some space, then rerun the command to resume from the last checkpoint\n" in outcome.err
     assert "the disk is full: 2 of 3 jobs stopped, or didn't start\n" in outcome.err
     assert sweep(*HEADS, "--no-chart").code == 0
+
+
+def test_a_value_that_is_given_twice_is_reported_once(sweep):
+    outcome = sweep("--set", "train.optimizer.lr=" + "1e-3," * 20 + "1e-2,1e-2,0.01", "--dry-run")
+    assert names(outcome) == ["tiny", "tiny[lr=1e-2]"]
+    said = [line for line in outcome.err.splitlines() if "is the same as" in line]
+    assert said == [
+        "tiny[lr=1e-3] is the same as tiny (equal fingerprints)",
+        "tiny[lr=0.01] is the same as tiny[lr=1e-2] (equal fingerprints)",
+    ]
