@@ -131,16 +131,22 @@ class Documents:
         """The path of a URI; a path that doesn't exist if the URI names no file."""
         if uri in self._paths:
             return self._paths[uri]
-        file = to_fs_path(uri)
-        if file and "\0" not in file:
-            return Path(file).resolve()
-        parts = urlsplit(uri)
-        name = f"<{parts.scheme}> {quote(unquote(f'{parts.path}?{parts.query}' if parts.query else parts.path), ' ')}"
+        try:
+            file = to_fs_path(uri)
+            if file and "\0" not in file:
+                return Path(file).resolve()
+            parts = urlsplit(uri)
+            name = (
+                f"<{parts.scheme}> {quote(unquote(f'{parts.path}?{parts.query}' if parts.query else parts.path), ' ')}"
+            )
+        except ValueError:  # it is no URI, or has characters that no file's name has
+            name = f"<> {quote(uri, ' ', errors='replace')}"
         return (self.folders[0] if self.folders else _UNSAVED) / name
 
     def uri(self, path: Path) -> str:
         """The URI of a file, spelled as the editor spells it if the file is open."""
-        return self._uris.get(path) or path.as_uri()
+        uri = self._uris.get(path)
+        return path.as_uri() if uri is None else uri
 
     def root(self, path: Path) -> Path:
         """The folder that `extends` can't leave: the innermost workspace folder of the file, or else its own folder."""

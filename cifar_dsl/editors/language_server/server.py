@@ -13,7 +13,6 @@ from pygls.capabilities import get_capability
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import JsonRPCProtocol, LanguageServerProtocol
-from pygls.uris import uri_scheme
 
 from cifar_dsl.editors.language_server import code_actions, completion, navigation, renaming, symbols
 from cifar_dsl.editors.language_server.checking import Checker
@@ -199,7 +198,7 @@ def _folders_changed(server: SpecServer, _params: types.DidChangeWorkspaceFolder
 
 
 def _set_folders(server: SpecServer, uris: Iterable[str]) -> None:
-    server.documents.folders = [server.documents.path(uri) for uri in uris if uri_scheme(uri) == "file"]
+    server.documents.folders = [server.documents.path(uri) for uri in uris if uri.partition(":")[0].lower() == "file"]
 
 
 # ---- requests

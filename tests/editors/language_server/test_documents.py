@@ -188,7 +188,20 @@ def test_the_last_valid_analysis_is_kept(documents: Documents, folder: Path) -> 
 # ---- paths and URIs
 
 
-@pytest.mark.parametrize("uri", ["untitled:Untitled-1", "git:/a/b.arch?%7B%22ref%22%3A%22HEAD%22%7D", "file:///a%00b"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "untitled:Untitled-1",
+        "git:/a/b.arch?%7B%22ref%22%3A%22HEAD%22%7D",
+        "file:///a%00b",
+        "http://[",
+        "file://[bad/x",
+        "file:///\ud800.arch",
+        "\ud800",
+        "vscode-notebook-cell:/x/y.ipynb#W0sZmlsZQ%3D%3D",
+        "",
+    ],
+)
 @pytest.mark.parametrize("has_folder", [True, False])
 def test_documents_without_files(uri: str, has_folder: bool, folder: Path) -> None:
     documents = Documents([folder] if has_folder else [])

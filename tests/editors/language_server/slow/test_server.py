@@ -97,7 +97,7 @@ async def test_folders_that_are_opened_and_closed(start) -> None:
     session.open("inner/a.arch", 'arch a extends "../base.arch"\n')
     assert await session.diagnostics("inner/a.arch") == []
     outer, other = (types.WorkspaceFolder(path.as_uri(), path.name) for path in (session.folder, inner))
-    event = types.WorkspaceFoldersChangeEvent([other], [outer])
+    event = types.WorkspaceFoldersChangeEvent([other, types.WorkspaceFolder("http://[", "no URI")], [outer])
     session.client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(event))
     assert codes(await session.diagnostics("inner/a.arch", 2)) == ["E0204"]
 
