@@ -1,11 +1,14 @@
 """Datasets as .npz files, and the canonical order of pictures."""
 
+import fcntl
+import glob
 import math
 import os
 import tokenize
 import zipfile
 import zlib
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -81,9 +84,11 @@ def save_npz(dataset: Dataset, path: Path, elsewhere: str = _ELSEWHERE) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         make_folder(path.parent)
+        _remove_abandoned(path)
         try:
             temporary.unlink(missing_ok=True)
             with temporary.open("xb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
                 np.savez(
                     file,
                     **{name: getattr(dataset, name) for name in _ARRAYS},
@@ -98,6 +103,14 @@ def save_npz(dataset: Dataset, path: Path, elsewhere: str = _ELSEWHERE) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise _unwritable(path, error, elsewhere) from error
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove the temporary files of processes that were killed while they wrote `path`; a live one has it locked."""
+    for other in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with suppress(OSError), open_regular(other) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            other.unlink()
 
 
 def check_place(path: Path, elsewhere: str = _ELSEWHERE) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -42,6 +43,19 @@ def test_round_trip_keeps_everything(path):
     assert (again.classes, again.origin) == (("a", "bé", "c"), "made up")
     assert again.x_train.shape == (6, 4, 5, 3)
     assert again.image_shape == (3, 4, 5)
+    assert [entry.name for entry in path.parent.iterdir()] == ["own.npz"]
+
+
+def test_temporary_files_of_killed_processes_are_removed(path):
+    dataset = load_npz(write(path))
+    killed, alive = (path.with_name(f".own.npz.{process}.tmp") for process in (99999998, 99999999))
+    killed.write_bytes(b"half")
+    with alive.open("xb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # as another process does while it writes
+        save_npz(dataset, path)
+    assert alive.exists()
+    assert not killed.exists()
+    save_npz(dataset, path)
     assert [entry.name for entry in path.parent.iterdir()] == ["own.npz"]
 
 
