@@ -44,10 +44,11 @@ def take_delta(folder: Path, sent: Stamps) -> FolderDelta:
 def apply_delta(delta: FolderDelta, folder: Path, *, keep: bool = False) -> None:
     """Make a folder equal to the sender's. Changed files are complete on disk before others are removed.
 
-    With `keep`, no files are removed. Raises RunError for a name that leads out of the folder, and OSError.
+    With `keep`, no files are removed. Raises RunError for a name that leads out of the folder, or that of the result,
+    and OSError.
     """
     for name in (*delta.changed, *delta.all_files):
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or name == RESULT:
             raise RunError(f"{name!r} is not the name of a run's file")
     for name, content in delta.changed.items():
         make_folder((folder / name).parent)

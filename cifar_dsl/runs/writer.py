@@ -1,9 +1,11 @@
 """Writes a run in training: beside its place, where it moves when it is complete."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import cattrs
 from attrs import define, evolve, field
 
 from cifar_dsl.foundation.atomic import sync_folder, write_atomically
@@ -34,11 +36,14 @@ from cifar_dsl.runs.records import (
     Resumption,
     RunRecord,
     RunResult,
+    changed,
+    damaged,
     explain_write_errors,
+    from_json,
     to_json,
     to_line,
 )
-from cifar_dsl.runs.sums import sums
+from cifar_dsl.runs.sums import damage, recorded_digests, sums
 
 
 @define
@@ -172,6 +177,25 @@ class RunWriter:
             file.write(to_line(metrics))
             file.flush()
             os.fsync(file.fileno())
+
+    def read_received(self, text: str, identity: RunIdentity) -> RunResult:
+        """The result of a run that another machine trained, and whose other files have arrived here.
+
+        Raises RunError if they aren't those that were written there, or the result and files of another training.
+        """
+        run = Run(self.partial)
+        try:
+            result = from_json(text, RunResult)
+        except (ValueError, cattrs.BaseValidationError) as error:
+            raise damaged(self.partial / RESULT, error) from error
+        if not run.is_of(identity):
+            raise RunError(f"{self.partial} arrived with the record of another training")
+        digests = recorded_digests(self.partial, run.record(), result)
+        if digests.pop(RESULT) != hashlib.sha256(text.encode()).hexdigest():
+            raise changed(self.partial / RESULT)
+        for wrong in damage(self.partial, digests):
+            raise wrong
+        return result
 
     def commit(self, result: RunResult) -> Run:
         """Complete the run: write its result and move it to its place. It replaces an older run."""

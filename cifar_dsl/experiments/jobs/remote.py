@@ -30,8 +30,7 @@ from cifar_dsl.experiments.jobs.job import Job, run_job
 from cifar_dsl.foundation.atomic import is_full
 from cifar_dsl.foundation.errors import DiskFullError, LockedError, UserError
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.runs import RESULT, RunResult, RunWriter, claim, run_path
-from cifar_dsl.runs.records import from_json
+from cifar_dsl.runs import RESULT, RunWriter, claim, run_path
 from cifar_dsl.runs.transfer import FolderDelta, Stamps, apply_delta, take_delta
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.events import EpochEnded, Event, TrainingEnded, TrainingFailed, TrainingStopped
@@ -161,9 +160,12 @@ class RemoteRuns:
                 apply_delta(delta, self._writers[seed].partial, keep=seed in message.results)
                 self._writers[seed].record_holder()
             for seed, text in message.results.items():
-                self._writers[seed].commit(from_json(text, RunResult))
+                writer = self._writers[seed]
+                writer.commit(writer.read_received(text, self.job.identity(seed)))
         except (UserError, OSError) as error:
             return TrainingFailed(str(error), _RERUN, disk_is_full=_is_full(error))
+        except LookupError as unknown:
+            return TrainingFailed(f"its worker sent files of seed {unknown}, which it doesn't train", _RERUN)
         return self._ended() if isinstance(message.event, TrainingEnded) else message.event
 
     def close(self) -> None:

@@ -3,6 +3,8 @@
 from math import prod
 from typing import Self
 
+from attrs import evolve
+
 from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
 from cifar_dsl.ir.execution import INPUT
 from cifar_dsl.operations.argument_types import Bool, Int, Pair
@@ -34,10 +36,17 @@ class _Convolution(Layer):
 
 
 def _conv_saves(conv: "Conv", x: Shape, y: Shape) -> SavedTensors:
+    """The padded input and, if the backward pass of the padding needs it, the input."""
+    saved = _conv_saves_for_weights(conv, x, y)
+    return evolve(saved, inputs=saved.inputs or conv.pad_mode != "circular")
+
+
+def _conv_saves_for_weights(conv: "Conv", x: Shape, y: Shape) -> SavedTensors:
     if conv.pad_mode == "zeros":
         return INPUT
-    padded = x.channels * prod(e + 2 * pad for e, pad in zip(x.extents[1:], conv.padding(), strict=True))
-    return SavedTensors(inputs=conv.pad_mode != "circular", numbers=padded)
+    return SavedTensors(
+        numbers=x.channels * prod(e + 2 * pad for e, pad in zip(x.extents[1:], conv.padding(), strict=True))
+    )
 
 
 @LAYERS.register("conv")
@@ -49,7 +58,9 @@ class Conv(_Convolution):
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
     """
 
-    execution = Execution(saves=_conv_saves, autocasts=True, output_reusable=True)
+    execution = Execution(
+        saves=_conv_saves, saves_for_weights=_conv_saves_for_weights, autocasts=True, output_reusable=True
+    )
 
     channels: int = argument(Int(1), "output channels")
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the kernel")

@@ -2,11 +2,15 @@
 
 import json
 import os
+import re
 import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from attrs import evolve
+from helpers.specs import TRAIN, text_of
 
 from cifar_dsl import api
 from cifar_dsl.experiments.jobs import remote
@@ -97,3 +101,86 @@ def test_an_error_before_training_is_reported_too(sent, elsewhere, monkeypatch, 
     assert str(error) in last.event.message
     assert bool(last.event.trace) is is_bug
     assert list(elsewhere.glob("cifar-dsl-*")) == []
+
+
+def without(message, name):
+    """The message without a file."""
+    delta = message.deltas[0]
+    changed = {each: content for each, content in delta.changed.items() if each != name}
+    return evolve(message, deltas={0: evolve(delta, changed=changed)})
+
+
+def changed(message, name, content):
+    """The message with another content of a file."""
+    delta = message.deltas[0]
+    return evolve(message, deltas={0: evolve(delta, changed={**delta.changed, name: content})})
+
+
+def with_result(message, change):
+    return evolve(message, results={0: change(message.results[0])})
+
+
+DAMAGES = {
+    "no result": (lambda one: with_result(one, lambda _: "{"), "result.json is damaged"),
+    "nested result": (lambda one: with_result(one, lambda _: "[" * 100_000), "result.json is damaged"),
+    "impossible result": (
+        lambda one: with_result(one, lambda text: json.dumps(json.loads(text) | {"accuracy": 2.0})),
+        "result.json is damaged: .*accuracy",
+    ),
+    "other result": (
+        lambda one: with_result(one, lambda text: json.dumps(json.loads(text) | {"time_s": 1.0})),
+        "result.json is not the file that was written",
+    ),
+    "no weights": (lambda one: without(one, "weights.safetensors"), "weights.safetensors can't be read"),
+    "other weights": (
+        lambda one: changed(one, "weights.safetensors", b"other"),
+        "weights.safetensors is not the file that was written",
+    ),
+    "no sums": (lambda one: without(one, "SHA256SUMS"), "SHA256SUMS can't be read"),
+    "other record": (lambda one: changed(one, "run.json", b"{}"), "arrived with the record of another training"),
+    "a result among the files": (lambda one: changed(one, "result.json", b"{}"), "is not the name of a run's file"),
+    "a file elsewhere": (lambda one: changed(one, "../x", b""), "is not the name of a run's file"),
+    "a file in the place of a folder": (lambda one: changed(one, "run.json/x", b""), "run.json"),
+    "another seed": (lambda one: evolve(one, results={7: one.results[0]}), "sent files of seed 7"),
+}
+
+
+@pytest.fixture(scope="module")
+def last_message(tmp_path_factory):
+    """The job of a tiny training, and the last message about it, with all files."""
+    folder = tmp_path_factory.mktemp("damaged")
+    spec = folder / "tiny.arch"
+    spec.write_text(text_of("flatten -> dense(10)", size="3x32x32") + TRAIN)
+    random = np.random.default_rng(0)
+    names = {"train": 40, "test": 20}
+    arrays = {f"x_{name}": random.integers(0, 256, (n, 32, 32, 3), np.uint8) for name, n in names.items()}
+    np.savez(folder / "own.npz", **arrays, **{f"y_{name}": np.arange(n) % 10 for name, n in names.items()})
+    opened, dataset = api.open_data(
+        api.load(spec, overrides=["train.epochs=1", "train.batch=16"]), f"npz:{folder / 'own.npz'}"
+    )
+    job = api.job(opened, dataset, (0,), RunOptions(runs=folder / "runs", device="cpu", threads=1))
+    worker = RemoteWorker()
+    worker.start(job, dataset, {})
+    everything = messages(worker)
+    files = {name: content for one in everything if one.deltas for name, content in one.deltas[0].changed.items()}
+    last = everything[-1]
+    return job, evolve(last, deltas={0: evolve(last.deltas[0], changed=files)})
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_results_of_a_worker_fail_the_job_and_make_no_run(last_message, tmp_path, damage):
+    change, problem = DAMAGES[damage]
+    job, message = last_message
+    job = evolve(job, options=evolve(job.options, runs=tmp_path / "runs"))
+    runs = RemoteRuns(job)
+    assert runs.lock() is None
+    failed = runs.apply(change(message))
+    runs.close()
+    assert isinstance(failed, TrainingFailed)
+    assert re.search(problem, failed.message)
+    assert not failed.trace
+    assert not run_path(job.options.runs, job.spec, 0).exists()
+    again = RemoteRuns(job)  # the same command, run again
+    assert again.lock() is None
+    assert isinstance(again.apply(message), TrainingEnded)
+    again.close()

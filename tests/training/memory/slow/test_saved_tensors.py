@@ -96,6 +96,13 @@ def test_each_layer_whose_input_needs_no_gradient(name: str, precision: str) -> 
     law()
 
 
+@pytest.mark.parametrize("pad_mode", ["zeros", "circular", "reflect", "replicate"])
+def test_padded_images(pad_mode: str) -> None:
+    """No gradient of images is computed, so the padding of the first layer saves none."""
+    stages = f"conv(4, 3, pad=1, pad_mode={pad_mode})\nconv(4, 3, pad=2, pad_mode={pad_mode})\nsilu"
+    check(analyze_text(f"arch padded\ninput 3x8x8\nmodel {{\n{stages}\n}}\n").graph, "fp32")
+
+
 @pytest.mark.filterwarnings("ignore:Mismatch dtype:UserWarning")
 @precisions
 @settings(max_examples=20, **slow_to_draw)
