@@ -8,12 +8,12 @@ from torch import Tensor
 
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.ir import Shape, Standardization
-from cifar_dsl.training.lowering.torch_module import Body
+from cifar_dsl.training.lowering.torch_module import Network
 
 _ROUNDING = 1e-3  # by which floats may leave [0, 1]: resizing and half precision round
 
 
-class TrainedNetwork(Body):
+class TrainedNetwork(Network):
     """A network with the normalization of its training: images (N, C, H, W) -> scores (N, classes).
 
     Images are uint8 from 0 to 255, or floats from 0 to 1. `forward` raises UserError for others. `classes` are the
@@ -23,7 +23,7 @@ class TrainedNetwork(Body):
     classes: tuple[str, ...]
 
     def __init__(
-        self, network: Body, image: Shape, normalization: Standardization, classes: tuple[str, ...] = ()
+        self, network: Network, image: Shape, normalization: Standardization, classes: tuple[str, ...] = ()
     ) -> None:
         steps, outputs = network._steps, network._outputs  # noqa: SLF001  # of the same class
         super().__init__(network._get_name(), dict(network.named_children()), steps, outputs)  # noqa: SLF001
@@ -33,7 +33,7 @@ class TrainedNetwork(Body):
         vars(self)["classes"] = classes  # an ordinary assignment fails if a stage is called `classes`
         self.train(network.training)
 
-    def forward(self, images: Tensor) -> Any:  # type: ignore[override]
+    def forward(self, images: Tensor) -> Tensor:  # type: ignore[override]
         """Scores (N, classes)."""
         self._check(images)
         scale, offset = self.get_buffer("_scale"), self.get_buffer("_offset")

@@ -18,7 +18,7 @@ from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import EvaluationResult, evaluate
 from cifar_dsl.training.images import load_images, measure
-from cifar_dsl.training.lowering.torch_module import Body, build_module
+from cifar_dsl.training.lowering.torch_module import Network, build_module
 from cifar_dsl.training.provenance import check_data
 from cifar_dsl.training.trained import TrainedNetwork
 
@@ -30,7 +30,7 @@ def packed(module: nn.Module, spec_text: str) -> bytes:
     return save(weights, metadata={"spec": spec_text})
 
 
-def load_weights(run: Run, analysis: Analysis) -> Body:
+def load_weights(run: Run, analysis: Analysis) -> Network:
     """The trained network of a run. Raises RunError."""
     module = build_module(analysis.graph, analysis.program.name.text, seed=0)
     try:

@@ -106,7 +106,7 @@ class DropPath(nn.Module):
         if not self.training or self.p == 0:
             return x
         survival = 1 - self.p
-        factors = x.new_empty(len(x), *[1] * (x.dim() - 1)).bernoulli_(survival).div_(survival)
+        factors = x.new_empty(x.shape[0], *[1] * (x.dim() - 1)).bernoulli_(survival).div_(survival)
         return x * factors
 
     def extra_repr(self) -> str:
@@ -358,7 +358,7 @@ class ClassToken(nn.Module):
         self.weight = nn.Parameter(torch.empty(features))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.weight.expand(len(x), 1, -1), x], dim=1)
+        return torch.cat([self.weight.expand(x.shape[0], 1, -1), x], dim=1)
 
 
 class PositionEmbedding(nn.Module):
@@ -414,8 +414,8 @@ class _OfPattern(nn.Module):
         self._order = (0, *(1 + left.index(number) for number in pattern.kept))
 
     def forward(self, x: Tensor) -> Tensor:
-        split = x.reshape(len(x), *self._split)
-        return self.without(split, self._missing).permute(self._order).reshape(len(x), *self._merged)
+        split = x.reshape(x.shape[0], *self._split)
+        return self.without(split, self._missing).permute(self._order).reshape(x.shape[0], *self._merged)
 
     def without(self, x: Tensor, axes: tuple[int, ...]) -> Tensor:
         """The tensor without the axes that are missing on the right."""

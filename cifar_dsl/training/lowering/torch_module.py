@@ -46,7 +46,9 @@ class Body(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Any:
         """The outputs: a tensor, or a tuple of any other number."""
-        values: list[Any] = list(inputs)
+        return self._run(list(inputs))
+
+    def _run(self, values: list[Any]) -> Any:
         for step in self._steps:
             child = self._modules[step.child]
             put = values.append if step.outputs is None else values.extend  # no other name keeps a tensor alive
@@ -61,14 +63,22 @@ class Body(nn.Module):
         return self._label
 
 
-def build_module(graph: Graph, name: str, seed: int) -> Body:
+class Network(Body):
+    """The body of a whole network, with the signature of an ordinary module."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """Images (N, C, H, W) -> scores (N, classes)."""
+        return self._run([x])  # type: ignore[no-any-return]
+
+
+def build_module(graph: Graph, name: str, seed: int) -> Network:
     """The network as a module on the CPU: (N, C, H, W) float32 -> (N, classes) float32.
 
     A weight depends only on `seed` and on its path and shape, so a stage that two specs share starts from the same
     weights in both.
     """
     with torch.device("meta"):
-        module = _Builder(graph).body(graph.body, name)
+        module = _Builder(graph).network(name)
     module.to_empty(device="cpu")
     initialize(module, graph, seed)
     for node in graph.nodes:
@@ -98,8 +108,12 @@ class _Builder:
         self._last_uses = {value: node.output for node in graph.nodes for value in node.inputs}
         self._last_uses[graph.output] = graph.body.values.stop  # after all nodes
 
-    def body(self, scope: Scope, label: str) -> Body:
-        """The module of a scope. The children of a join are its branches, then the join itself."""
+    def network(self, name: str) -> Network:
+        """The module of the whole graph."""
+        return Network(name, *self._contents(self._graph.body))
+
+    def _contents(self, scope: Scope) -> tuple[dict[str, nn.Module], tuple[BodyStep, ...], tuple[int, ...]]:
+        """Children, steps and outputs of a scope's module. Those of a join are its branches, then the join itself."""
         numbers = {value: i for i, value in enumerate(scope.inputs)}  # of the body's values, by the graph's
         children: dict[str, nn.Module] = {}
         steps: list[BodyStep] = []
@@ -114,7 +128,7 @@ class _Builder:
             numbers |= {value: i for i, value in enumerate(made, start=count)}
             count += len(made)
         outputs = tuple(numbers[value] for value in self._leaving(scope))
-        return Body(label, children, _with_freed(steps, len(scope.inputs), outputs), outputs)
+        return children, _with_freed(steps, len(scope.inputs), outputs), outputs
 
     def _leaving(self, scope: Scope) -> tuple[int, ...]:
         """The values that the module of a scope returns: its outputs, and all that it makes and later stages use."""
@@ -123,7 +137,7 @@ class _Builder:
 
     def _child(self, stage: Stage) -> nn.Module:
         if isinstance(stage, Scope):
-            return self.body(stage, stage.label)
+            return Body(stage.label, *self._contents(stage))
         lowering = stage.operation.lower(*self._graph.input_shapes(stage))
         if stage.output in self._overwriting:
             lowering = evolve(lowering, arguments=(*lowering.arguments, ("inplace", True)))

@@ -1,5 +1,7 @@
 """What torch does with networks: compile, export and differentiate them."""
 
+import copy
+import pickle
 import warnings
 from collections.abc import Iterator
 
@@ -71,26 +73,41 @@ def test_a_shipped_spec_is_compiled_as_one_graph(name: str) -> None:
 
 
 @pytest.mark.parametrize("stages", EVERYTHING)
-def test_it_is_exported(stages: str) -> None:
-    module = built(stages).eval()
+def test_it_is_exported_for_any_number_of_images(stages: str) -> None:
+    _export(built(stages).eval(), images(), images(5))
+
+
+def test_a_shipped_spec_is_exported() -> None:
+    _export(shipped("residual"), images(2, (3, 32, 32)), images(3, (3, 32, 32)))
+
+
+def _export(module: nn.Module, x: Tensor, more: Tensor) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"torch\..*")  # torch's own deprecations
         warnings.filterwarnings("ignore", category=DeprecationWarning)
-        exported = torch.export.export(module, (images(),))
-    torch.testing.assert_close(exported.module()(images()), module(images()), **SAME_FORMULA)
+        shapes = {"x": {0: torch.export.Dim("batch")}}
+        exported = torch.export.export(module, (x,), dynamic_shapes=shapes).module()
+    for batch in (x, more):
+        torch.testing.assert_close(exported(batch), module(batch), **SAME_FORMULA)
+
+
+@pytest.mark.parametrize("stages", EVERYTHING)
+def test_it_is_traced_for_any_number_of_images(stages: str) -> None:
+    module = built(stages).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit is deprecated, and the tracer warns of each Python number
+        traced = torch.jit.trace(module, images())  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(traced(images(5)), module(images(5)), **SAME_FORMULA)
+
+
+@pytest.mark.parametrize("stages", EVERYTHING)
+def test_it_can_be_copied_pickled_and_called_by_keyword(stages: str) -> None:
+    module = built(stages).eval()
+    for other in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
+        assert torch.equal(other(x=images()), module(images()))
 
 
 @pytest.mark.parametrize("stages", EVERYTHING)
 def test_gradients_are_those_of_finite_differences(stages: str) -> None:
     module = built(stages).double().eval()
     assert torch.autograd.gradcheck(module, images(count=1).double().requires_grad_())
-
-
-def test_a_shipped_spec_is_exported() -> None:
-    module = shipped("residual")
-    x = images(2, (3, 32, 32))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"torch\..*")  # torch's own deprecations
-        warnings.filterwarnings("ignore", category=DeprecationWarning)
-        exported = torch.export.export(module, (x,))
-    torch.testing.assert_close(exported.module()(x), module(x), **SAME_FORMULA)
