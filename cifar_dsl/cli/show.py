@@ -12,9 +12,10 @@ from cifar_dsl.cli.output import note, print_text, writing
 from cifar_dsl.cli.summary import recipe_lines
 from cifar_dsl.compiler import Analysis, analyze
 from cifar_dsl.foundation.atomic import write_atomically
-from cifar_dsl.foundation.text import columns, in_short
-from cifar_dsl.ir import Declaration, Graph
+from cifar_dsl.foundation.text import columns, in_short, listed
+from cifar_dsl.ir import Declaration, Graph, Node
 from cifar_dsl.language.syntax import print_spec
+from cifar_dsl.operations.layers import Join
 from cifar_dsl.views.annotated_source import margin
 from cifar_dsl.views.flatten import expanded, recipe_values
 
@@ -119,7 +120,13 @@ def table(analysis: Analysis) -> list[str]:
     graph, cost = analysis.graph, analysis.graph.cost
     rows = [["layer", "path", "output", "parameters", "macs"], ["input", "", str(graph.input), "", ""]]
     rows += [
-        [node.operation.brief(), node.path, str(node.shape), _count(node.cost.parameters), _count(node.cost.macs)]
+        [
+            node.operation.brief() + _stretched(graph, node),
+            node.path,
+            str(node.shape),
+            _count(node.cost.parameters),
+            _count(node.cost.macs),
+        ]
         for node in graph.nodes
     ]
     rows.append(["total", "", str(graph.shape_of(graph.output)), f"{cost.parameters:,}", f"{cost.macs:,}"])
@@ -137,6 +144,15 @@ def table(analysis: Analysis) -> list[str]:
         f"activations kept for backward: {in_short(kept_bytes(graph), 'B')} per image in float32",
         *recipe_lines(analysis.recipe),
     ]
+
+
+def _stretched(graph: Graph, node: Node) -> str:
+    """The mark of a join with branches that are stretched: " (64 stretches)"."""
+    if not isinstance(node.operation, Join):
+        return ""
+    shapes = graph.input_shapes(node)
+    stretched = dict.fromkeys(str(shapes[number]) for number in node.operation.stretched(*shapes))
+    return f" ({listed([*stretched], 'and')} {'stretches' if len(stretched) == 1 else 'stretch'})" if stretched else ""
 
 
 def _plain(value: object) -> object:

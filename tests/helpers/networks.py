@@ -24,6 +24,7 @@ from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, parse_spec
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pair, Text
 from cifar_dsl.operations.layers import JOINS, LAYERS
+from cifar_dsl.operations.layers.axes import axis_noun
 from cifar_dsl.operations.recipe import AUGMENTATIONS, SCHEDULES, SETTINGS, Setting
 from cifar_dsl.operations.registry import CallOf, MisfitError
 
@@ -272,21 +273,36 @@ class Growth:
         return Grown([f"let {last} = identity", "repeat 2 {", *body, "}"], x)
 
     def join(self, x: Shape, depth: int) -> Grown:
-        """A join whose branches fit."""
+        """A join whose branches fit, after some extents of an elementwise one are cut to 1."""
         kind = self.draw(st.sampled_from(sorted(JOINS)))
+        join, head = JOINS[kind](), kind
         branches = [self.body(x, depth - 1, least=1) for _ in range(self.draw(st.integers(2, 3)))]
-        fitting = [b for b in branches if b.shape.extents[1:] == branches[0].shape.extents[1:]]
-        if kind != "concat":
-            fitting = [b for b in fitting if b.shape == branches[0].shape]
-        if len(fitting) < 2:
+        if kind == "concat":
+            first = branches[0].shape
+            over = self.draw(st.sampled_from(["first", *(axis_noun(first, i) for i in range(len(first.extents)))]))
+            join, head = JOINS[kind](over=over), kind if over == "first" else f"{kind}({over})"
+        else:
+            branches = [self.cut(b) if self.draw(st.booleans()) else b for b in branches]
+        fitting: list[Grown] = []
+        for b in branches:
+            try:
+                join.infer(*(one.shape for one in [*fitting, b]))
+            except MisfitError:
+                continue
+            fitting.append(b)
+        shape = join.infer(*(b.shape for b in fitting)) if len(fitting) > 1 else None
+        if shape is None or shape.elements > LARGEST:
             return Grown(["relu"], x)
-        try:
-            shape = JOINS[kind]().infer(*(b.shape for b in fitting))
-        except MisfitError:
-            return Grown(["relu"], x)
-        if shape.elements > LARGEST:
-            return Grown(["relu"], x)
-        return Grown([f"{kind} {{", "\n|\n".join("\n".join(b.lines) for b in fitting), "}"], shape)
+        return Grown([f"{head} {{", "\n|\n".join("\n".join(b.lines) for b in fitting), "}"], shape)
+
+    def cut(self, branch: Grown) -> Grown:
+        """A branch of which only the first of some axes are left."""
+        cuts = [self.draw(st.booleans()) for _ in branch.shape.extents]
+        if len(cuts) == 1:
+            return Grown([*branch.lines, "identity[:1]"], Shape((1,)))
+        extents = tuple(1 if is_cut else e for is_cut, e in zip(cuts, branch.shape.extents, strict=True))
+        places = ", ".join(":1" if is_cut else ":" for is_cut in cuts)
+        return Grown([*branch.lines, f"identity[{places}]"], Shape(extents))
 
     def let(self, x: Shape, depth: int) -> Grown:
         """A named tensor, used in another branch or not at all."""

@@ -1,8 +1,11 @@
 """Activations: elementwise, without change of shape unless stated."""
 
+from typing import Self
+
 from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
 from cifar_dsl.ir.execution import INPUT, OUTPUT
 from cifar_dsl.operations.argument_types import Bool, Choice, Float
+from cifar_dsl.operations.layers.axes import AXIS_WORDS, axis_of
 from cifar_dsl.operations.layers.base import LAYERS, Layer
 from cifar_dsl.operations.layers.initializer import constant
 from cifar_dsl.operations.registry import MisfitError
@@ -280,15 +283,29 @@ class Softshrink(_Activation):
 @LAYERS.register("softmax")
 @declared
 class Softmax(_Activation):
-    """exp(x) / sum(exp(x)) over the channels of each pixel, or the features of each token or vector.
+    """exp(x) / sum(exp(x)) over the channels of each pixel, or the features of each token or vector, or another axis.
 
     Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html
     """
 
     execution = Execution(saves=OUTPUT, float32_on=frozenset({"cuda"}))
 
+    over: str = argument(
+        Choice(AXIS_WORDS), "the axis; `channels`: of images, and the features of others", default="channels"
+    )
+
+    def canonical(self) -> Self:
+        return self.changed(over="channels") if self.over == "features" else self
+
+    def infer(self, x: Shape) -> Shape:
+        self._axis(x)
+        return x
+
     def lower(self, x: Shape) -> Lowering:
-        return Lowering.to("torch.nn.Softmax", dim=1 if x.is_image else -1)
+        return Lowering.to("torch.nn.Softmax", dim=1 + self._axis(x))
+
+    def _axis(self, x: Shape) -> int:
+        return axis_of(self, x, "features" if self.over == "channels" and not x.is_image else self.over)
 
 
 @LAYERS.register("glu")

@@ -62,6 +62,10 @@ class Join(Operation):
     branches: ClassVar[Branches] = Branches()
     is_reserved: ClassVar[bool] = False  # whether its name with branches means it also where a spec defines the name
 
+    def stretched(self, *branches: Shape) -> tuple[int, ...]:
+        """The indices of the branches whose extents of 1 stretch to those of the others."""
+        return ()
+
     def infer(self, *branches: Shape) -> Shape:
         raise NotImplementedError(self.name, branches)
 
@@ -154,14 +158,6 @@ def require_tokens(layer: Layer, x: Shape) -> tuple[int, int]:
         raise MisfitError("E0306", f"{layer.name} works on tokens, not on {noun(x)}", help=help_text)
     tokens, features = x.extents
     return tokens, features
-
-
-_AXES = {1: ("features",), 2: ("tokens", "features"), 3: ("channels", "rows", "columns")}  # by their number
-
-
-def axis_noun(x: Shape, axis: int) -> str:
-    """The word for the extent of an axis, from 0: channels, rows, columns, tokens or features."""
-    return _AXES[len(x.extents)][axis]
 
 
 def noun(x: Shape) -> str:

@@ -2,9 +2,12 @@
 
 from itertools import accumulate
 from math import prod
+from typing import Self
 
-from cifar_dsl.ir import Execution, Lowering, SavedTensors, Shape, declared
+from cifar_dsl.ir import Execution, Lowering, SavedTensors, Shape, argument, declared
 from cifar_dsl.ir.execution import NOTHING
+from cifar_dsl.operations.argument_types import Choice
+from cifar_dsl.operations.layers.axes import AXIS_WORDS, axis_noun, axis_of
 from cifar_dsl.operations.layers.base import JOINS, Join, JoinError
 
 _SAME_WINDOWS = ("use the same stride and padding in all branches, e.g. `pad=same`",)
@@ -44,39 +47,61 @@ def _scale_help(scaled: Shape, scale: Shape) -> tuple[str, ...]:
     return (f"to scale each of the {scaled.channels} {what}, let the smaller branch end with `{layer}`",)
 
 
-def _broadcastable_to(x: Shape) -> set[tuple[int, ...]]:
-    """The shapes that can be multiplied with `x` by broadcasting."""
-    if x.is_image:
-        channels, height, width = x.extents
-        return {(channels,), (channels, 1, 1), (1, height, width)}
-    if x.is_tokens:
-        tokens, features = x.extents
-        return {(features,), (1, features), (tokens, 1)}
-    return set()
-
-
 def _has_one_branch(join: Join, *branches: Shape) -> bool:
     return len(branches) == 1
 
 
-@JOINS.register("add")
-@declared
-class Add(Join):
-    """The elementwise sum of the branches, which all have the same shape.
-
-    As in residual blocks, He et al. 2015, https://arxiv.org/abs/1512.03385.
-    """
+class _Elementwise(Join):
+    """A join that pairs the elements of its branches; extents of 1 stretch."""
 
     is_reserved = True
-    execution = Execution(saves=NOTHING, views=_has_one_branch, output_reusable=True, passes_gradients=True)
 
     def infer(self, *branches: Shape) -> Shape:
+        largest = max(branches, key=lambda branch: len(branch.extents))
+        self._check_kinds(branches, largest)
+        extents = [1] * len(largest.extents)
+        owners = [0] * len(extents)  # of each axis, the branch that has its extent
         for i, branch in enumerate(branches):
-            if branch != branches[0]:
-                raise JoinError(
-                    f"{self.name} needs branches of the same shape", 0, i, help=_elementwise_help(branches[0], branch)
-                )
-        return branches[0]
+            for axis, extent in enumerate(_aligned(branch, largest)):
+                if extents[axis] == 1 < extent:
+                    extents[axis], owners[axis] = extent, i
+                elif extent not in {1, extents[axis]}:
+                    raise self._error(branches, owners[axis], i, largest, axis)
+        return Shape(tuple(extents))
+
+    def _check_kinds(self, branches: tuple[Shape, ...], largest: Shape) -> None:
+        """Raise JoinError if there are images and tokens."""
+        number = branches.index(largest)
+        for i, branch in enumerate(branches):
+            if branch.is_tokens != largest.is_tokens and len(branch.extents) > 1:
+                raise JoinError(f"{self.name} needs branches of the same kind", *sorted((number, i)), help=_SAME_RANK)
+
+    def _error(self, branches: tuple[Shape, ...], first: int, second: int, joined: Shape, axis: int) -> JoinError:
+        one, other = branches[first], branches[second]
+        counts = [_aligned(branch, joined)[axis] for branch in (one, other)]
+        message = (
+            f"{self.name} needs branches of the same shape, or extents of 1: "
+            f"{counts[0]} {axis_noun(joined, axis)} and {counts[1]} don't fit"
+        )
+        return JoinError(message, first, second, help=self._help(one, other))
+
+    def _help(self, first: Shape, second: Shape) -> tuple[str, ...]:
+        return _elementwise_help(first, second)
+
+    def stretched(self, *branches: Shape) -> tuple[int, ...]:
+        joined = self.infer(*branches)
+        return tuple(i for i, branch in enumerate(branches) if branch != joined)
+
+
+@JOINS.register("add")
+@declared
+class Add(_Elementwise):
+    """The elementwise sum of the branches; as in residual blocks, He et al. 2015, https://arxiv.org/abs/1512.03385.
+
+    Extents of 1 stretch, as in `mul`.
+    """
+
+    execution = Execution(saves=NOTHING, views=_has_one_branch, output_reusable=True, passes_gradients=True)
 
     def lower(self, *branches: Shape) -> Lowering:
         return Lowering.to("add")
@@ -92,32 +117,23 @@ def _mul_saves(mul: Join, *shapes: Shape) -> SavedTensors:
 
 @JOINS.register("mul")
 @declared
-class Mul(Join):
-    """The elementwise product of the branches, which have the same shape or are broadcast.
+class Mul(_Elementwise):
+    """The elementwise product of the branches; extents of 1 stretch to those of the other branches.
 
-    To (C, H, W), a branch of (C,) or (C, 1, 1) is a factor for each channel, as in squeeze-and-excitation
-    (https://arxiv.org/abs/1709.01507), and a branch of (1, H, W) a factor for each pixel, as in CBAM
-    (https://arxiv.org/abs/1807.06521). To tokens (T, D), (D,) or (1, D) is a factor for each feature, and (T, 1)
-    one for each token.
+    A vector (C,) meets an image as (C, 1, 1) and tokens as (1, C), and (1,) meets everything. So to (C, H, W), a branch
+    of (C,) or (C, 1, 1) is a factor for each channel, as in squeeze-and-excitation (https://arxiv.org/abs/1709.01507),
+    and a branch of (1, H, W) a factor for each pixel, as in CBAM (https://arxiv.org/abs/1807.06521). (C, H, 1) and
+    (C, 1, W) make (C, H, W).
     """
 
-    is_reserved = True
     execution = Execution(saves=_mul_saves, views=_has_one_branch)
-
-    def infer(self, *branches: Shape) -> Shape:
-        largest = max(branches, key=lambda shape: (shape.elements, len(shape.extents)))
-        for i, branch in enumerate(branches):
-            if branch != largest and branch.extents not in _broadcastable_to(largest):
-                raise JoinError(
-                    f"{self.name} needs branches of the same shape, or one number for each channel",
-                    branches.index(largest),
-                    i,
-                    help=_scale_help(largest, branch),
-                )
-        return largest
 
     def lower(self, *branches: Shape) -> Lowering:
         return Lowering.to("mul")
+
+    def _help(self, first: Shape, second: Shape) -> tuple[str, ...]:
+        smaller, larger = sorted((first, second), key=lambda shape: (shape.elements, len(shape.extents)))
+        return _scale_help(larger, smaller)
 
 
 def _aligned(branch: Shape, y: Shape) -> tuple[int, ...]:
@@ -136,27 +152,51 @@ def _product(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
 class Concat(Join):
     """Concatenate the branches along the first axis: channels of images, features of vectors, or tokens.
 
-    (C1, H, W), (C2, H, W) -> (C1 + C2, H, W); (T1, D), (T2, D) -> (T1 + T2, D). All other extents are equal.
-    Slices of tokens have fewer features, not fewer tokens: to put them together, `transpose` before and after.
+    (C1, H, W), (C2, H, W) -> (C1 + C2, H, W); (T1, D), (T2, D) -> (T1 + T2, D). All other extents are equal, and none
+    stretches. `concat(features)` puts slices of tokens together: (T, D1), (T, D2) -> (T, D1 + D2).
     """
 
     is_reserved = True
     execution = Execution(saves=NOTHING, passes_gradients=True)
 
+    over: str = argument(
+        Choice(("first", *AXIS_WORDS)),
+        "the axis; `first`: channels of images, tokens, or features of vectors",
+        default="first",
+    )
+
+    def canonical(self) -> Self:
+        return self.changed(over="first") if self.over in {"channels", "tokens"} else self
+
     def infer(self, *branches: Shape) -> Shape:
         first = branches[0]
+        axis = self._axis(first)
+        others = _without(first.extents, axis)
         for i, branch in enumerate(branches):
-            if branch.extents[1:] != first.extents[1:]:
-                raise self._error(first, branch, i)
-        return Shape((sum(branch.extents[0] for branch in branches), *first.extents[1:]))
+            if len(branch.extents) != len(first.extents) or _without(branch.extents, axis) != others:
+                raise self._error(first, branch, i, axis)
+        extents = list(first.extents)
+        extents[axis] = sum(branch.extents[axis] for branch in branches)
+        return Shape(tuple(extents))
 
     def lower(self, *branches: Shape) -> Lowering:
-        return Lowering.to("concat")
+        return Lowering.to("concat", dim=1 + self._axis(branches[0]))
 
-    def _error(self, first: Shape, other: Shape, number: int) -> JoinError:
+    def _axis(self, x: Shape) -> int:
+        return 0 if self.over == "first" else axis_of(self, x, self.over)
+
+    def _error(self, first: Shape, other: Shape, number: int, axis: int) -> JoinError:
         if len(first.extents) != len(other.extents):
             return JoinError(f"{self.name} needs branches of the same kind", 0, number, help=_SAME_RANK)
+        if axis:
+            nouns = [axis_noun(first, one) for one in range(len(first.extents)) if one != axis]
+            message = f"{self.name}({self.over}) needs branches with equal numbers of {' and '.join(nouns)}"
+            return JoinError(message, 0, number, help=("change a layer or a slice of one of them",))
         if first.is_image:
             return JoinError(f"{self.name} needs branches of the same height and width", 0, number, help=_SAME_WINDOWS)
         message = f"{self.name} needs tokens with the same number of features"
         return JoinError(message, 0, number, help=_same_features(first, other))
+
+
+def _without(extents: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return (*extents[:axis], *extents[axis + 1 :])

@@ -7,7 +7,8 @@ from typing import Self
 from cifar_dsl.ir import Execution, Lowering, SavedTensors, Shape, argument, declared
 from cifar_dsl.ir.execution import INPUT, NOTHING
 from cifar_dsl.operations.argument_types import Choice, Int, ListOf, OneOf, Pair
-from cifar_dsl.operations.layers.base import LAYERS, Layer, axis_noun, require_image, require_tokens
+from cifar_dsl.operations.layers.axes import axis_noun
+from cifar_dsl.operations.layers.base import LAYERS, Layer, require_image, require_tokens
 from cifar_dsl.operations.layers.divisible import check_divisible, check_tiles
 from cifar_dsl.operations.layers.window import PAD_MODE, check_padding
 from cifar_dsl.operations.registry import MisfitError

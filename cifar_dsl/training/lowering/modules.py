@@ -454,32 +454,38 @@ class Sum(_OfPattern):
 
 
 class Add(nn.Module):
-    """The sum of tensors of the same shape."""
+    """The elementwise sum. Vectors, (N, C), are those of channels of images or of features of tokens."""
 
     def forward(self, *branches: Tensor) -> Tensor:
-        return reduce(torch.add, branches)
+        return reduce(torch.add, _aligned(branches))
 
 
 class Mul(nn.Module):
-    """The elementwise product. Vectors, (N, C), scale the channels of images or the features of tokens."""
+    """The elementwise product, aligned as in `Add`."""
 
     def forward(self, *branches: Tensor) -> Tensor:
-        dimensions = max(branch.dim() for branch in branches)
-        return reduce(torch.mul, [_aligned(branch, dimensions) for branch in branches])
+        return reduce(torch.mul, _aligned(branches))
 
 
-def _aligned(branch: Tensor, dimensions: int) -> Tensor:
-    """The branch with axes of extent 1 added to a vector, (N, C), so that it broadcasts."""
-    if branch.dim() == dimensions:
-        return branch
-    return branch[:, :, None, None] if dimensions == 4 else branch[:, None]
+def _aligned(branches: tuple[Tensor, ...]) -> list[Tensor]:
+    """The branches, with axes of extent 1 added to vectors, (N, C), so that they broadcast."""
+    dimensions = max(branch.dim() for branch in branches)
+    added = {3: (slice(None), None), 4: (slice(None), slice(None), None, None)}
+    return [branch if branch.dim() == dimensions else branch[added[dimensions]] for branch in branches]
 
 
 class Concat(nn.Module):
-    """Concatenates images along channels, vectors along features, and tokens along their number."""
+    """Concatenates tensors along a dimension."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
 
     def forward(self, *branches: Tensor) -> Tensor:
-        return torch.cat(branches, dim=1)
+        return torch.cat(branches, dim=self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
 
 
 # By the key that a layer or join is lowered to.

@@ -1,6 +1,6 @@
-"""W0208 and W0209: joins whose branches aren't those that were meant."""
+"""W0208, W0209 and W0212: joins whose branches aren't those that were meant."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from cifar_dsl.compiler import Analysis, Library
 from cifar_dsl.compiler.branches import SEPARATE, is_identity, one_by_one, separated, separation
@@ -10,6 +10,7 @@ from cifar_dsl.ir import Graph, Shape
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
+from cifar_dsl.operations.layers.join import Add, Concat
 from cifar_dsl.operations.layers.shaping import Slice
 
 
@@ -63,7 +64,9 @@ def stacked_tokens(analysis: Analysis) -> Iterator[Diagnostic]:
     for node in graph.nodes:
         if node.span is None or node.span not in joins or node.span in reported:
             continue
-        if node.operation.name == "concat" and node.shape.is_tokens and len(node.inputs) > 1:
+        operation = node.operation
+        is_stacking = isinstance(operation, Concat) and operation.over == "first" and node.shape.is_tokens
+        if is_stacking and len(node.inputs) > 1:
             sliced = {sliced_values[value] for value in node.inputs}
             if len(sliced) == 1 and None not in sliced:
                 reported.add(node.span)
@@ -84,8 +87,72 @@ def _sliced_values(graph: Graph) -> list[int | None]:
 def _stacked(join: nodes.Branched, shapes: Sequence[Shape], stacked: Shape) -> Diagnostic:
     meant = Shape((shapes[0].extents[0], sum(shape.channels for shape in shapes)))
     message = f"this `concat` stacks the tokens of slices: {' and '.join(map(str, shapes))} become {stacked}"
-    help_text = f"for {meant}, end each branch with `-> transpose`, and write `-> transpose` after the `concat`"
-    ends = [branch.span.end for branch in join.bodies if isinstance(branch.stages[-1], nodes.Chain)]
-    edits = tuple(Edit(Span(join.span.source, end, end), " -> transpose") for end in (*ends, join.span.end))
-    fixes = (Fix("transpose before and after the `concat`", edits),) if len(ends) == len(join.bodies) else ()
+    help_text = f"for {meant}, write `concat(features) {{`"
+    end = Span(join.span.source, join.name.span.end, join.name.span.end)
+    is_bare = isinstance(join.head, nodes.Name)
+    fixes = (Fix("write `concat(features)`", (Edit(end, "(features)"),)),) if is_bare else ()
     return Diagnostic("W0209", message, Label(join.name.span), help=(help_text,), fixes=fixes)
+
+
+@network_lint
+def stretched_branches(analysis: Analysis) -> Iterator[Diagnostic]:
+    """W0212: an `add` with a branch whose single channel, row or column a layer with windows or outputs made.
+
+    Pools of the whole image, patterns, slices and learned tensors reduce axes on purpose. So does an `add` in which no
+    branch has the shape of the output.
+    """
+    graph = analysis.graph
+    joins = {join.span: join for join in nodes.inside(analysis.program.own, nodes.Branched)}
+    reported: set[Span] = set()
+    for node in graph.nodes:
+        if node.span is None or node.span in reported or node.span not in joins or not isinstance(node.operation, Add):
+            continue
+        shapes = graph.input_shapes(node)
+        if node.shape not in shapes:
+            continue
+        for number in node.operation.stretched(*shapes):
+            if help_text := _slip(graph, node.inputs[number], node.shape):
+                reported.add(node.span)
+                yield _stretched(joins[node.span], number, shapes[number], node.shape, help_text)
+                break
+
+
+def _slip(graph: Graph, value: int, joined: Shape) -> str:
+    """The help text for a branch that is probably stretched by mistake; "" if it isn't."""
+    shape = graph.shape_of(value)
+    if shape.channels == 1 < joined.channels and _is_made_by(graph, value, _channels, ("channels", "features")):
+        projection = f"conv({joined.channels}, 1)" if shape.is_image else f"dense({joined.channels})"
+        return f"end the branch with `{projection}`"
+    if shape.is_image:
+        for axis in (1, 2):
+            if shape.extents[axis] == 1 < joined.extents[axis] and _is_made_by(graph, value, _along(axis), ("kernel",)):
+                return "use the same stride and padding in all branches"
+    return ""
+
+
+def _channels(shape: Shape) -> int:
+    return shape.channels
+
+
+def _along(axis: int) -> Callable[[Shape], int]:
+    return lambda shape: shape.extents[axis] if shape.is_image else 0
+
+
+def _is_made_by(graph: Graph, value: int, extent: Callable[[Shape], int], arguments: Sequence[str]) -> bool:
+    """Whether an extent of 1 comes from a layer with one of these arguments, or from the network's input."""
+    while node := graph.maker(value):
+        if node.operation.is_join or not node.inputs:
+            return False
+        value = node.inputs[0]
+        if extent(graph.shape_of(value)) != 1:
+            return any(name in node.operation.arguments() for name in arguments)
+    return True
+
+
+def _stretched(join: nodes.Branched, number: int, shape: Shape, joined: Shape, help_text: str) -> Diagnostic:
+    message = f"a branch of this `{join.name}` is stretched from {shape} to {joined}"
+    bodies = join.bodies
+    where = (Label(bodies[number].span, f"this branch outputs {shape}"),) if number < len(bodies) else ()
+    return Diagnostic(
+        "W0212", message, Label(join.name.span), secondary=where, help=(f"{help_text}, or allow it if it is meant",)
+    )

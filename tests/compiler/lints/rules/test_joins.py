@@ -120,7 +120,7 @@ def test_slices_of_tokens_are_stacked(branches: str, shape: tuple[int, int]) -> 
     after = fixed_text(text, also_unsafe=True)
     assert codes_and_places(after) == []
     graph = inspected(after).found.graph
-    assert shape in [node.shape.extents for node in graph.nodes if node.operation.name == "transpose"]
+    assert shape in [node.shape.extents for node in graph.nodes if node.operation.name == "concat"]
 
 
 @pytest.mark.parametrize(
@@ -145,3 +145,67 @@ def test_slices_of_channels_and_of_features(start: str) -> None:
 def test_a_block_named_identity_is_a_stage_like_any_other() -> None:
     items = "block identity() { tanh }"
     assert codes_and_places(text_of(f"add {{ identity\nconv(3, 1) | conv(3, 1) }}\n{HEAD}", items)) == []
+
+
+def warned(model: str, items: str = "", size: str = "8x16x16") -> list[tuple[str, str]]:
+    return codes_and_places(f"arch test\ninput {size}\n{items}\nmodel {{\n{model}\nflatten -> dense(10)\n}}\n")
+
+
+@pytest.mark.parametrize(
+    ("model", "size"),
+    [
+        ("add { conv(16, 3, pad=1) | identity }", "1x16x16"),
+        ("add { conv(16, 3, pad=1) | relu }", "1x16x16"),
+        ("add { conv(16, 3, pad=1) | conv(1, 1) -> sigmoid }", "8x16x16"),
+        ("add { conv(16, 16) | conv(16, 1) }", "8x16x16"),
+        ("add { conv(8, 1) | maxpool(16) }", "8x16x16"),
+        ("add { conv(8, 1) | conv(8, 16x1, pad=0) }", "8x16x16"),
+        ("flatten -> add { dense(8) | dense(1) -> relu }", "8x16x16"),
+        ("tokens -> add { dense(8) | dense(1) }", "8x16x16"),
+        ("let x = conv(1, 1)\nadd { identity | x }", "8x16x16"),
+    ],
+)
+def test_branches_that_are_stretched_by_a_slip(model: str, size: str) -> None:
+    assert warned(model, size=size) == [("W0212", "add")]
+
+
+GATES = """
+block cbam(c: int) {
+    let pooled = global_avgpool(keep=true) -> conv(c // 4, 1) -> relu -> conv(c, 1)
+    let most = global_maxpool(keep=true) -> conv(c // 4, 1) -> relu -> conv(c, 1)
+    mul { identity | add { pooled | most } -> sigmoid }
+    mul { identity | concat { mean(c, h, w -> 1, h, w) | max(c, h, w -> 1, h, w) } -> conv(1, 7, pad=3) -> sigmoid }
+}
+block gcnet(c: int) {
+    add { identity | global_avgpool(keep=true) -> conv(c // 4, 1) -> layernorm -> relu -> conv(c, 1) }
+}
+block bam(c: int) {
+    mul {
+        identity
+      | add { global_avgpool -> dense(c // 4) -> relu -> dense(c) | conv(c // 4, 1) -> relu -> conv(1, 1) } -> sigmoid
+    }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "squeeze_excite(ratio=4)",
+        "cbam(8)",
+        "gcnet(8)",
+        "bam(8)",
+        "add { identity | global_avgpool -> dense(8) }",
+        "add { identity | mean(c, h, w -> 1, h, w) }",
+        "add { identity | adaptive_avgpool(1) }",
+        "add { identity | identity[:1, :, :] }",
+        "mul { identity | conv(1, 1) -> sigmoid }",
+        "add { conv(8, 16x1) | conv(8, 1x16) }",
+        "tokens -> add { identity | identity[:1, :] }",
+        "add { conv(1, 1) | identity[:1] }",
+        "conv(1, 1) -> add { identity | relu }",
+    ],
+)
+def test_branches_that_are_stretched_on_purpose(model: str) -> None:
+    found = warned(model, GATES)
+    assert [code for code, _ in found if code != "W0201"] == []  # blocks that this model doesn't call
