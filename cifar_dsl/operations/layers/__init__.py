@@ -13,6 +13,7 @@ from cifar_dsl.operations.layers import (
     pattern,
     pool,
     scale,
+    scores,
     shaping,
 )
 from cifar_dsl.operations.layers.base import JOINS, LAYERS, SCOPES, Branches, Enclosure, Join, JoinError, Layer
@@ -40,5 +41,6 @@ __all__ = [
     "pattern",
     "pool",
     "scale",
+    "scores",
     "shaping",
 ]

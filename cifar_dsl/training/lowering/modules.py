@@ -397,6 +397,56 @@ class Attention(nn.Module):
         return f"{len(self.out_weight)}, heads={self.heads}, dropout={self.dropout:g}"
 
 
+# ---- scores of attention
+
+
+def _distances(extent: int, like: Tensor) -> Tensor:
+    """The distance of each pair of places along an axis, query minus key, from 0 for the farthest before."""
+    places = torch.arange(extent, device=like.device)
+    return places[:, None] - places + extent - 1
+
+
+class RelativeBias(nn.Module):
+    """Adds a learned number for the head and the distance of query and key: (N, heads, T, T) -> (N, heads, T, T)."""
+
+    def __init__(self, heads: int, height: int, width: int) -> None:
+        super().__init__()
+        self.size = (height, width)
+        self.weight = nn.Parameter(torch.empty((2 * height - 1) * (2 * width - 1), heads))
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = self.size
+        rows, columns = _distances(height, x), _distances(width, x)
+        places = rows[:, None, :, None] * (2 * width - 1) + columns[None, :, None, :]
+        return x + self.weight[places.flatten(2).flatten(0, 1)].permute(2, 0, 1)
+
+    def extra_repr(self) -> str:
+        return f"{self.size[0]}x{self.size[1]}, heads={self.weight.shape[1]}"
+
+
+class RelativeScores(nn.Module):
+    """Products of queries with a learned vector for each distance: (N, T, D) -> (N, heads, T, T)."""
+
+    def __init__(self, heads: int, features: int, height: int, width: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.size = (height, width)
+        self.rows = nn.Parameter(torch.empty(2 * height - 1, features))
+        self.columns = nn.Parameter(torch.empty(2 * width - 1, features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = self.size
+        queries = torch.unflatten(torch.unflatten(x, 2, (self.heads, -1)), 1, self.size)
+        rows, columns = self.rows[_distances(height, x).T], self.columns[_distances(width, x).T]
+        by_row = torch.einsum("nyxhe,yje->nhyxj", queries, rows)
+        by_column = torch.einsum("nyxhe,xie->nhyxi", queries, columns)
+        scores = by_row[..., :, None] + by_column[..., None, :]
+        return scores.flatten(4).flatten(2, 3)
+
+    def extra_repr(self) -> str:
+        return f"{self.size[0]}x{self.size[1]}, heads={self.heads}"
+
+
 # ---- patterns
 
 
@@ -517,6 +567,8 @@ MODULES: dict[str, type[nn.Module]] = {
     "class_token": ClassToken,
     "position_embedding": PositionEmbedding,
     "attention": Attention,
+    "relative_bias": RelativeBias,
+    "relative_scores": RelativeScores,
     "rearrange": Rearrange,
     "mean": Mean,
     "max": Max,

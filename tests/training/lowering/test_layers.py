@@ -27,6 +27,36 @@ def images(count: int = 3, size: str = IMAGE) -> Tensor:
 # ---- what each layer computes
 
 
+def test_relative_bias_is_that_of_swin() -> None:
+    """The index of https://github.com/microsoft/Swin-Transformer/blob/main/models/swin_transformer.py, line 95."""
+    layer, x = built("relative_bias(2x3)", "4x6x6"), images(size="4x6x6")
+    coordinates = torch.stack(torch.meshgrid(torch.arange(2), torch.arange(3), indexing="ij")).flatten(1)
+    distances = (coordinates[:, :, None] - coordinates[:, None, :]).permute(1, 2, 0) + torch.tensor([1, 2])
+    distances[:, :, 0] *= 2 * 3 - 1
+    bias = layer.relative_bias.weight[distances.sum(-1).view(-1)].view(6, 6, -1).permute(2, 0, 1)
+    torch.testing.assert_close(layer(x), x + bias[None], rtol=0, atol=0)
+
+
+def test_relative_scores_are_those_of_botnet() -> None:
+    """`rel_logits_1d` of https://github.com/huggingface/pytorch-image-models, timm/layers/bottleneck_attn.py."""
+
+    def along(queries: Tensor, vectors: Tensor, order: tuple[int, ...]) -> Tensor:
+        batch, height, width, _ = queries.shape
+        x = (queries @ vectors.mT).reshape(-1, width, 2 * width - 1)
+        padded = F.pad(F.pad(x, [0, 1]).flatten(1), [0, width - 1]).reshape(-1, width + 1, 2 * width - 1)
+        x = padded[:, :width, width - 1 :].reshape(batch, height, 1, width, width)
+        return x.expand(-1, -1, height, -1, -1).permute(order)
+
+    heads, height, width, size = 2, 2, 3, "4x2x3"
+    layer = built(f"tokens -> relative_scores({heads}, size={height}x{width})", size).double()
+    x = images(size=size).double()
+    queries = x.flatten(2).mT.unflatten(2, (heads, -1)).transpose(1, 2).flatten(0, 1).unflatten(1, (height, width))
+    rows = along(queries.transpose(1, 2), layer.relative_scores.rows, (0, 3, 1, 4, 2))
+    columns = along(queries, layer.relative_scores.columns, (0, 1, 3, 2, 4))
+    expected = (rows + columns).reshape(len(x), heads, height * width, height * width)
+    torch.testing.assert_close(layer(x), expected, rtol=0, atol=1e-14)
+
+
 @pytest.mark.parametrize("name", [name for name in LAYERS if LAYERS[name].family == "activation" and name != "glu"])
 def test_idempotent_activations(name: str) -> None:
     once = built(name)(images())

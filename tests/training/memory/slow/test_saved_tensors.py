@@ -21,6 +21,7 @@ slow_to_draw = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much],
 }
+APART = {"relative_scores"}  # where an extent is 1, torch's products need fewer copies
 precisions = pytest.mark.parametrize("precision", ["fp32", "bf16"])
 
 
@@ -63,12 +64,12 @@ def is_approximate(text: str, precision: str) -> bool:
     ]  # with one head and dropout, the values are a view of the projection
     if precision == "bf16":  # on a CPU torch pads in float32
         patterns += ["replicate", "reflect"]
-    return any(re.search(pattern, text) for pattern in patterns)
+    return any(re.search(pattern, text) for pattern in [*patterns, *APART])
 
 
 @pytest.mark.filterwarnings("ignore:Mismatch dtype:UserWarning")  # rmsnorm's input and scale
 @precisions
-@pytest.mark.parametrize("name", sorted(LAYERS))
+@pytest.mark.parametrize("name", sorted({*LAYERS} - APART))
 def test_each_layer(name: str, precision: str) -> None:
     @settings(max_examples=4, **slow_to_draw)
     @given(text=layers(name))
@@ -85,7 +86,7 @@ def test_each_layer(name: str, precision: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:Mismatch dtype:UserWarning")
 @precisions
-@pytest.mark.parametrize("name", sorted(LAYERS))
+@pytest.mark.parametrize("name", sorted({*LAYERS} - APART))
 def test_each_layer_whose_input_needs_no_gradient(name: str, precision: str) -> None:
     @settings(max_examples=4, **slow_to_draw)
     @given(text=layers(name))
@@ -101,6 +102,12 @@ def test_padded_images(pad_mode: str) -> None:
     """No gradient of images is computed, so the padding of the first layer saves none."""
     stages = f"conv(4, 3, pad=1, pad_mode={pad_mode})\nconv(4, 3, pad=2, pad_mode={pad_mode})\nsilu"
     check(analyze_text(f"arch padded\ninput 3x8x8\nmodel {{\n{stages}\n}}\n").graph, "fp32")
+
+
+@precisions
+@pytest.mark.parametrize("stages", ["tokens -> relative_scores(2)", "tokens -> relative_scores(1, size=4x9)"])
+def test_relative_scores(stages: str, precision: str) -> None:
+    check(analyze_text(f"arch x\ninput 4x6x6\nmodel {{\nconv(4, 1)\n{stages}\nsilu\n}}\n").graph, precision)
 
 
 @pytest.mark.filterwarnings("ignore:Mismatch dtype:UserWarning")
