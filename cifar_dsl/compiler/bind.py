@@ -10,7 +10,7 @@ from cifar_dsl.compiler import argument_translation
 from cifar_dsl.compiler.argument_translation import Call, Change, can_apply
 from cifar_dsl.compiler.error_location import ErrorLocator, Location, own_origin
 from cifar_dsl.compiler.types import describe_types, fits
-from cifar_dsl.compiler.values import BlockValue, Bound, Flow, Tensor, Unknown, ValueScope, describe, write
+from cifar_dsl.compiler.values import BlockValue, Bound, Flow, Tensor, Unknown, ValueScope, describe, is_tensors, write
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import MOST_LISTED, listed, shortened
@@ -224,7 +224,7 @@ class Binder:
 
     def _written(self, expression: nodes.Expression, value: Bound | Unknown) -> str:
         """The text of an argument with this value; a tensor is written as in the text."""
-        if not isinstance(value, Tensor | Unknown):
+        if not (isinstance(value, Tensor | Unknown) or (value and is_tensors(value))):
             return write(value)
         self.reporter.work.charge(len(expression.span.text))
         return print_expression(expression)

@@ -44,12 +44,14 @@ class _Loop:
 class BlockCall:
     """A call of a block with its arguments and the shape of its input.
 
-    `is_named`: it names the block itself, not a parameter that holds it.
+    `conditions` is the number of `if`s that are active there. `is_named`: it names the block itself, not a parameter
+    that holds it.
     """
 
     block: nodes.Block
     arguments: Mapping[str, Bound | Unknown]
     input: Shape | None
+    conditions: int
     is_named: bool
 
 
@@ -129,22 +131,21 @@ class Draft:
         call: Invocation,
         scope: ValueScope,
         flow: Flow,
-        outputs: Sequence[Tensor],
-        bodies: Sequence[nodes.Body],
+        outputs: Sequence[tuple[Tensor, nodes.Body]],
         span: Span,
     ) -> Tensor:
-        """Append the join `layer` of the outputs of branches, one for each of `bodies`, and return its output.
+        """Append the join `layer` of the outputs of branches, each with the body of its branch; return its output.
 
         `call` is the join without its branches, in `scope`; `span` is that of the whole.
         Raises EvaluationFailed, TooLargeError.
         """
-        shapes = [output.shape for output in outputs if output.shape is not None]
+        shapes = [output.shape for output, _ in outputs if output.shape is not None]
         if len(shapes) < len(outputs):
             raise EvaluationFailed
         try:
             shape = layer.infer(*shapes)
         except JoinError as error:
-            branches = (self._branch(bodies[i], flow, outputs[i].number, shapes[i]) for i in error.branches)
+            branches = (self._branch(outputs[i][1], flow, outputs[i][0].number, shapes[i]) for i in error.branches)
             label, secondary = locate_mismatch(*branches)
             notes: tuple[str, ...] = ()
             if isinstance(flow, Tensor) and flow.shape is not None:
@@ -155,7 +156,7 @@ class Draft:
         except MisfitError as error:
             label, secondary = self.binder.locate(call, error, [info.name for info in arguments_of(type(layer))], scope)
             raise self.reporter.error(error.code, error.message, label, secondary=secondary, help=error.help) from None
-        inputs = tuple(output.number for output in outputs)
+        inputs = tuple(output.number for output, _ in outputs)
         cost = layer.cost(*shapes, shape)
         return self._append(Node(path, layer, inputs, self._next, shape, cost, span=span))
 
@@ -184,7 +185,8 @@ class Draft:
         outputs = tuple(tensor.number for tensor in tensors(output))
         if not (inside or outputs):
             return  # a branch that is none
-        self.reporter.work.charge(_STEPS_OF_A_SCOPE + sum(1 + len(stage.inputs) for stage in inside) // 4)
+        passed = len(outputs) + sum(1 + len(stage.inputs) for stage in inside)
+        self.reporter.work.charge(_STEPS_OF_A_SCOPE + passed // 4)
         values = range(self._next - sum(len(stage.values) for stage in inside), self._next)
         needed = set(outputs).union(*(stage.inputs for stage in inside))
         inputs = tuple(sorted(value for value in needed if value < values.start))
@@ -198,7 +200,9 @@ class Draft:
         """
         last = next((frame for frame in reversed(self._frames) if frame.block is call.block), None)
         if last and (last.arguments, last.input) == (call.arguments, call.input):
-            self._report_recursion(call.block, span)
+            name, way = call.block.name, self._way_to(call.block)
+            message = f"`{name}` calls itself with the arguments and the input of before, so it never ends: {way}"
+            self.reporter.error("E0208", message, span, help="change an argument that a condition tests")
             raise EvaluationFailed
         self._frames.append(call)
         try:
@@ -236,26 +240,28 @@ class Draft:
         self.reporter.at = span
         self.reporter.work.charge(steps)
 
-    def check_call(self, block: nodes.Block, span: Span, *, is_named: bool) -> None:
-        """Report blocks that call each other by name, and too deep nesting. Raises EvaluationFailed, TooLargeError.
+    def check_call(self, block: nodes.Block, span: Span, conditions: int, *, is_named: bool) -> None:
+        """Report blocks that call each other by name without an `if`, and too deep nesting.
 
         A block that is passed to itself, and called by the name of a parameter, may end.
+        Raises EvaluationFailed, TooLargeError.
         """
         for frame in reversed(self._frames) if is_named else ():
-            if frame.block is block:
-                self._report_recursion(block, span)
+            if frame.block is block and frame.conditions == conditions:
+                message = f"`{block.name}` calls itself without a condition: {self._way_to(block)}"
+                help_text = ("put the call under `if`", "to stack a block, call it several times: `repeat 3 { ... }`")
+                self.reporter.error("E0208", message, span, help=help_text)
                 raise EvaluationFailed
-            if not frame.is_named:
+            if frame.block is block or not frame.is_named:
                 break
         if len(self._frames) >= self._limits.block_depth:
             self.stop(f"block calls can be nested at most {self._limits.block_depth} deep", span)
 
-    def _report_recursion(self, block: nodes.Block, span: Span) -> None:
+    def _way_to(self, block: nodes.Block) -> str:
+        """The active calls from the last one of a block to another one of it: "a -> b -> a"."""
         names = [frame.block.name.text for frame in self._frames]
         first = max(i for i, frame in enumerate(self._frames) if frame.block is block)
-        message = f"`{block.name}` calls itself: {' -> '.join([*names[first:], block.name.text])}"
-        help_text = "to stack a block, call it several times: `repeat 3 { ... }`"
-        self.reporter.error("E0208", message, span, help=help_text)
+        return " -> ".join([*names[first:], block.name.text])
 
     def stop(self, message: str, span: Span | None, raisable: str | None = None) -> NoReturn:
         """Report an exceeded limit, at the loop with the most rounds if there is one, and raise TooLargeError.

@@ -89,7 +89,7 @@ class Evaluator:
             "E0306",
             f"`{taker}` takes one tensor, and gets a list of {len(flow)}",
             span,
-            help="join them, such as `add { ... }`",
+            help="join them, such as `add { ... }`, or name them: `let (a, b) = ...`",
         )
 
     def truth(self, node: nodes.Expression, scope: ValueScope, flow: Flow | None) -> bool:
@@ -179,6 +179,20 @@ class Evaluator:
             raise self._too_long(span)
         return self._bounded_list(tuple(chain.from_iterable(lists)), span)
 
+    def _repeated(self, values: Sequence[Bound], node: nodes.Operation) -> Value:
+        """A list that is repeated: `5 * [x]`."""
+        items, times = cast("tuple[Value, ...]", next(value for value in values if _is_list(value))), 1
+        rest = list(zip(values, node.operands, strict=True))
+        rest.remove(next(pair for pair in rest if pair[0] is items))
+        for value, operand in rest:
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                message = f"a list is repeated a number of times, but this is {describe(value)}"
+                raise self.reporter.error("E0210", message, operand.span)
+            times = min(times * value, self._limits.list_items + 1)
+        if len(items) * times > self._limits.list_items:
+            raise self._too_long(node.span)
+        return self._bounded_list(items * times, node.span)
+
     def _too_long(self, span: Span) -> EvaluationFailed:
         most = f"a list holds at most {self._limits.list_items:,} values, including those of nested lists"
         return self.reporter.error("E0210", most, span, help=limits.remedy("list_items"))
@@ -216,6 +230,8 @@ class Evaluator:
         values = [self.evaluate(operand, scope, flow) for operand in node.operands]
         if set(node.operators) == {"+"} and all(_is_list(value) for value in values):
             return self._joined(cast("list[tuple[Value, ...]]", values), node.span)
+        if set(node.operators) == {"*"} and any(_is_list(value) for value in values):
+            return self._repeated(values, node)
         total = self._as_number(values[0], node.operands[0].span, first)
         for sign, operand, value in zip(node.operators, node.operands[1:], values[1:], strict=True):
             number = self._as_number(value, operand.span, sign)
@@ -301,6 +317,8 @@ class Evaluator:
         numbers = cast("list[Number]", values)
         if not _NUMBERS.issuperset(map(type, values)):  # rare, and much slower for a long list
             numbers = [self._as_number(value, node.span, name) for value in values]
+        if not numbers and name == "sum":
+            return 0
         if not numbers:
             raise self.reporter.error("E0210", f"`{name}` of an empty list is undefined", node.span)
         try:

@@ -32,7 +32,7 @@ from cifar_dsl.compiler.values import (
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import OutOfStepsError
 from cifar_dsl.foundation.text import listed
-from cifar_dsl.ir import Graph, Shape, Symbol
+from cifar_dsl.ir import Graph, Shape, Size, Symbol
 from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
@@ -45,6 +45,7 @@ _STEPS_OF_A_STAGE = 2
 _STEPS_OF_A_NAMED_TENSOR = 25
 _STEPS_OF_A_LAYER = 50
 _STEPS_OF_A_BRANCH = 10
+_STEPS_OF_AN_INPUT = 2  # of a join
 _STEPS_OF_AN_ARGUMENT = 3
 _SLICES = "write `:16`, `16:`, `16:32` or, with a step, `::2`; `0:1` selects one"
 
@@ -74,6 +75,7 @@ class _Expander:
         self._globals = values
         self._draft = Draft(Shape(given.size.extents), given.span, reporter, self._binder)
         self._depth = 0  # of nested bodies
+        self._conditions = 0  # of active `if`s
         self._reassigned: dict[int, list[nodes.Identifier]] = {}  # by the identity of a loop, condition or join
 
     def run(self) -> Graph | None:
@@ -123,39 +125,82 @@ class _Expander:
         if self._is_value(let.chain, scope):
             kind = let.chain.elements[0].kind
             assert not isinstance(kind, nodes.Compound)
-            try:
-                scope.values[let.name.text] = self._evaluator.evaluate(kind, scope, flow)
-                scope.origins[let.name.text] = own_origin(kind, scope)
-            except EvaluationFailed:
-                scope.values[let.name.text] = Unknown()
+            scope.values |= self._values(let, scope, flow)
+            if len(let.targets) == 1 and not isinstance(scope.values[let.targets[0].text], Unknown):
+                scope.origins[let.targets[0].text] = own_origin(kind, scope)
             return
-        if let.name.text in scope.values:
-            self._report_taken(let.name)
-        scope.values[let.name.text] = self._named(let.name, let.chain, scope, flow, place)
+        for name in let.targets:
+            if name.text in scope.values:
+                self._report_taken(name)
+        scope.values |= self._tensors(let, scope, flow, place)
 
-    def _named(self, name: nodes.Identifier, chain: nodes.Chain, scope: ValueScope, flow: Flow, place: Place) -> Flow:
+    def _values(self, named: nodes.Let | nodes.Assignment, scope: ValueScope, flow: Flow) -> dict[str, Bound | Unknown]:
+        """The value of an expression by its name, or the items of a list by their names; unknown after an error."""
+        kind = named.chain.elements[0].kind
+        assert not isinstance(kind, nodes.Compound)
+        try:
+            return self._each(named, self._evaluator.evaluate(kind, scope, flow))
+        except EvaluationFailed:
+            return {name.text: Unknown() for name in named.targets}
+
+    def _tensors(
+        self, named: nodes.Let | nodes.Assignment, scope: ValueScope, flow: Flow, place: Place
+    ) -> dict[str, Bound | Unknown]:
+        """The output of a chain by its name, or the tensors of a list by their names."""
+        names = [name.text for name in named.targets]
         self._reporter.work.charge(_STEPS_OF_A_NAMED_TENSOR + len(place.path) // 16)
-        path = place.automatic(name.text)  # numbered in later rounds of a loop
+        path = place.automatic("_".join(names))  # numbered in later rounds of a loop
         mark = self._draft.mark
-        tensor = self._chain(chain, scope, flow, Place(path))
-        self._draft.enclose(mark, path, "let", name.text, tensor)
-        return tensor
+        output = self._chain(named.chain, scope, flow, Place(path))
+        self._draft.enclose(mark, path, "let", ", ".join(names), output)
+        return self._each(named, output)
+
+    def _each(self, named: nodes.Let | nodes.Assignment, value: Bound) -> dict[str, Bound | Unknown]:
+        """The values of names: a value for one name, the items of a list for several."""
+        names = [name.text for name in named.targets]
+        if len(names) == 1:
+            return {names[0]: value}
+        if isinstance(value, tuple) and len(value) == len(names):
+            return dict(zip(names, value, strict=True))
+        if not isinstance(value, Tensor) or value.shape is not None:
+            message = f"{len(names)} names need a list of {len(names)}, but this is {describe(value)}"
+            self._reporter.error("E0217", message, named.chain.span)
+        return {name: Unknown() for name in names}
 
     def _assign(self, assignment: nodes.Assignment, scope: ValueScope, flow: Flow, place: Place) -> None:
-        name = assignment.name
-        owner = scope.scope_of(name.text, self._passed.get(name.span, 0))
-        if owner is None:
-            return  # reported by the resolver
-        value = owner.values[name.text]
-        if not isinstance(value, Tensor | Unknown):
-            self._reporter.error(
-                "E0213",
-                f"only a named tensor can be reassigned, but `{name}` is {describe(value)}",
-                name.span,
-                help=f"name a tensor first: `let {name} = identity`",
-            )
+        owners = [scope.scope_of(name.text, self._passed.get(name.span, 0)) for name in assignment.targets]
+        if not all(self._can_change(name, owner) for name, owner in zip(assignment.targets, owners, strict=True)):
             return
-        owner.values[name.text] = self._named(name, assignment.chain, scope, flow, place)
+        if self._is_value(assignment.chain, scope):
+            found = self._values(assignment, scope, flow)
+        else:
+            found = self._tensors(assignment, scope, flow, place)
+        for name, owner in zip(assignment.targets, owners, strict=True):
+            assert owner is not None
+            old, new = owner.values[name.text], found[name.text]
+            is_same_kind = isinstance(old, Tensor) if isinstance(new, Tensor) else _is_list(old) and _is_list(new)
+            if isinstance(old, Unknown) or isinstance(new, Unknown) or is_same_kind:
+                owner.values[name.text] = new
+            else:
+                message = f"`{name}` is {describe(old)}, and can't become {describe(new)}"
+                self._reporter.error("E0213", message, assignment.chain.span, help="choose another name")
+
+    def _can_change(self, name: nodes.Identifier, owner: ValueScope | None) -> bool:
+        """Whether an assignment can change what `owner` holds under a name. Reports it if not."""
+        if owner is None:
+            return False  # reported by the resolver
+        value = owner.values[name.text]
+        is_param, is_list = self._definitions[name.span].kind == "param", _is_list(value)
+        if isinstance(value, Tensor | Unknown) or (is_list and not is_param):
+            return True
+        what = "a param" if is_param else describe(value)
+        self._reporter.error(
+            "E0213",
+            f"only a named tensor or list can be reassigned, but `{name}` is {what}",
+            name.span,
+            help=f"name a {'list first: `let more = ' + name.text if is_list else 'tensor first: `let x = identity'}`",
+        )
+        return False
 
     def _is_value(self, chain: nodes.Chain, scope: ValueScope) -> bool:
         """Whether a `let` defines a value, not a tensor."""
@@ -201,11 +246,12 @@ class _Expander:
         if not isinstance(kind, nodes.Compound):
             return
         if id(kind) not in self._reassigned:  # a loop may get here in every round
-            self._reassigned[id(kind)] = [one.name for one in nodes.inside([kind], nodes.Assignment)]
+            assignments = nodes.inside([kind], nodes.Assignment)
+            self._reassigned[id(kind)] = [name for one in assignments for name in one.targets]
         for name in self._reassigned[id(kind)]:
             owner = scope.scope_of(name.text, self._passed.get(name.span, 0))
-            if owner and isinstance(value := owner.values[name.text], Tensor):
-                owner.values[name.text] = Tensor(value.number, None)
+            if owner and (isinstance(value := owner.values[name.text], Tensor) or _is_list(value)):
+                owner.values[name.text] = Unknown()
 
     def _element(self, element: nodes.Element, scope: ValueScope, flow: Flow, place: Place, *, is_first: bool) -> Flow:
         kind = element.kind
@@ -218,10 +264,10 @@ class _Expander:
                 current = self._evaluator.one(flow, print_expression(kind), kind.span)
                 return self._slice(kind, current, element.label, scope, place)
             case nodes.Index(value=value) if self._is_tensor(value, scope):
-                if not is_first:
-                    self._not_first(print_expression(value), kind.span)
                 tensor = self._evaluator.evaluate(value, scope, flow)
                 assert isinstance(tensor, Tensor)
+                if not is_first:
+                    self._not_first(print_expression(value), kind.span, tensor)
                 return self._slice(kind, tensor, element.label, scope, place)
             case nodes.For() | nodes.Repeat() | nodes.If():
                 if not element.label:
@@ -238,9 +284,11 @@ class _Expander:
                 raise self._reporter.error("E0213", message, kind.span, meant=advice)
             case _:
                 found = self._evaluator.evaluate(kind, scope, flow)
-                if is_tensors(found) and is_first and not element.label:
+                if not (isinstance(found, Tensor) or is_tensors(found)):
+                    return self._not_a_stage(kind.span, found)
+                if is_first and not element.label:
                     return found
-                return self._not_a_stage(kind.span, found)
+                return self._not_first(kind.span.text, kind.span, found)
 
     def _control(self, kind: nodes.For | nodes.Repeat | nodes.If, scope: ValueScope, flow: Flow, place: Place) -> Flow:
         match kind:
@@ -252,11 +300,11 @@ class _Expander:
                 for _ in self._draft.rounds(head(kind.span, count), range(times), scope, count):
                     flow = self._body(body, scope, flow, place)
             case nodes.If(arms=arms, otherwise=otherwise):
-                for condition, body in arms:
-                    if self._evaluator.truth(condition, scope, flow):
-                        return self._body(body, scope, flow, place)
-                if otherwise:
-                    return self._body(otherwise, scope, flow, place)
+                chosen = next((body for test, body in arms if self._evaluator.truth(test, scope, flow)), otherwise)
+                if chosen:
+                    self._conditions += 1
+                    flow = self._body(chosen, scope, flow, place)
+                    self._conditions -= 1
         return flow
 
     def _rounds(self, loop: nodes.For, scope: ValueScope, flow: Flow) -> Iterator[ValueScope]:
@@ -286,10 +334,10 @@ class _Expander:
             case Symbol() if bound in LAYERS:
                 call = call if bound == call.callee else evolve(call, callee=str(bound))
                 return self._layer(call, label, scope, self._one(flow, call), place)
-            case Tensor():
+            case _ if isinstance(bound, Tensor) or is_tensors(bound):
                 if is_first and not call.arguments and not label:
                     return bound
-                self._not_first(call.callee, call.span)
+                self._not_first(call.callee, call.span, bound)
             case _:
                 return self._not_a_stage(call.span, bound)
 
@@ -297,10 +345,10 @@ class _Expander:
         """The tensor that enters a call. Raises EvaluationFailed if a list of tensors does."""
         return self._evaluator.one(flow, call.callee, call.span)
 
-    def _not_first(self, name: str, span: Span) -> NoReturn:
+    def _not_first(self, name: str, span: Span, value: Bound) -> NoReturn:
         raise self._reporter.error(
             "E0213",
-            f"`{name}` is a tensor: a chain can start with it but not pass through it",
+            f"`{name}` is {describe(value)}: a chain can start with it but not pass through it",
             span,
             help=f"start a line with `{name} ->`, or join it: `add {{ identity | {name} }}`",
         )
@@ -407,7 +455,7 @@ class _Expander:
     ) -> Flow:
         block = value.block
         is_named = self._definitions[call.callee_span].kind == "block"
-        self._draft.check_call(block, call.span, is_named=is_named)
+        self._draft.check_call(block, call.span, self._conditions, is_named=is_named)
         path = self._path(label, block.name.text, place)
         outer = value.scope or (self._globals.root if block.span.source.is_library else self._globals)
         inner, text = self._binder.block_scope(block, call, scope, flow, outer, branches)
@@ -416,7 +464,7 @@ class _Expander:
         if crossed:
             cause = Cause(Label(crossed, "with these arguments"), f"swap the arguments in `{crossed.text}`")
         mark = self._draft.mark
-        made = BlockCall(block, inner.values, flow.shape, is_named)
+        made = BlockCall(block, inner.values, flow.shape, self._conditions, is_named)
         with self._draft.call(made, text, call.span, cause):
             output = self._body(block.body, inner, flow, Place(path))
         self._draft.enclose(mark, path, "block", text, output, call.span)
@@ -446,8 +494,10 @@ class _Expander:
         """The branches of a stage, each in its scope: as many as the text has, or one for each round of a loop."""
         if isinstance(kind.branches, nodes.For):
             for inner in self._rounds(kind.branches, scope, flow):
+                self._reporter.work.charge(_STEPS_OF_A_BRANCH)
                 yield Branch(kind.branches.body, inner)
         else:
+            self._reporter.work.charge(_STEPS_OF_A_BRANCH * len(kind.branches))
             for body in kind.branches:
                 yield Branch(body, scope)
 
@@ -463,23 +513,28 @@ class _Expander:
         path = self._path(label, call.callee, place)
         self._reporter.work.charge(_STEPS_OF_A_LAYER + _STEPS_OF_AN_ARGUMENT * len(call.arguments))
         join = self._binder.declared(JOINS[call.callee], call, scope, flow)
-        if len(kind.bodies) == 1 and not isinstance(kind.branches, nodes.For):
-            kind = self._of_meant_branches(kind)
-        bodies: list[nodes.Body] = []
-        outputs: list[Tensor] = []
         start = self._draft.mark
+        outputs = self._outputs(kind, scope, flow, path)
+        is_lone = len(outputs) == 1 and isinstance(kind.branches, tuple) and len(kind.branches) == 1
+        if is_lone and (meant := self._meant(kind.bodies, call)):
+            outputs = self._outputs(nodes.replace(kind, branches=meant), scope, flow, path)
+        self._binder.check_branches(call, join.branches, len(outputs))
+        joined = self._draft.join(join, path, call, scope, flow, outputs, kind.span)
+        self._draft.enclose(start, path, "join", join.brief(), joined)
+        return joined
+
+    def _outputs(
+        self, kind: nodes.Branched, scope: ValueScope, flow: Flow, path: str
+    ) -> list[tuple[Tensor, nodes.Body]]:
+        """The tensors that the branches of a join give, each with the body that gives it."""
+        outputs: list[tuple[Tensor, nodes.Body]] = []
         for i, branch in enumerate(self._branches(kind, scope, flow), start=1):
-            self._reporter.work.charge(_STEPS_OF_A_BRANCH)
             mark, path_of_branch = self._draft.mark, f"{path}.branch{i}"
             output = self._body(branch.body, branch.scope, flow, Place(path_of_branch))
             self._draft.enclose(mark, path_of_branch, "branch", f"branch{i}", output)
-            for tensor in tensors(output):
-                bodies.append(branch.body)
-                outputs.append(tensor)
-        self._binder.check_branches(call, join.branches, len(outputs))
-        joined = self._draft.join(join, path, call, scope, flow, outputs, bodies, kind.span)
-        self._draft.enclose(start, path, "join", join.brief(), joined)
-        return joined
+            outputs.extend((tensor, branch.body) for tensor in tensors(output))
+            self._reporter.work.charge(_STEPS_OF_AN_INPUT * len(tensors(output)))
+        return outputs
 
     def _enclosure(
         self,
@@ -508,12 +563,12 @@ class _Expander:
         self._draft.enclose(mark, path, "scope", enclosure.brief(), left, kind.span)
         return left
 
-    def _of_meant_branches(self, join: nodes.Branched) -> nodes.Branched:
-        """Report a join of one branch that can't be meant; the join with the branches that were meant."""
-        (branch,) = join.bodies
+    def _meant(self, bodies: tuple[nodes.Body, ...], call: Invocation) -> tuple[nodes.Body, ...]:
+        """Report a join of one branch and one tensor that can't be meant; the branches that were meant, if any."""
+        (branch,) = bodies
         alone = next((stage for stage in branch.stages if passes_on(stage, self._definitions)), None)
         if alone is None:
-            return join
+            return ()
         branches = separated(branch, self._definitions)
         fixes, help_text = separation(branches), SEPARATE
         if len(branches) == 1:
@@ -522,8 +577,8 @@ class _Expander:
                 both = f"identity | {alone.span.text}"
                 fixes, help_text = replacement(alone.span, both), f"write its other branches, such as `{both}`"
         label = Label(alone.span, "a branch of its own" if len(branches) > 1 else "")
-        self._reporter.error("E0311", f"this `{join.name}` has only one branch", label, help=help_text, fixes=fixes)
-        return nodes.replace(join, branches=branches)
+        self._reporter.error("E0311", f"this `{call.callee}` has only one branch", label, help=help_text, fixes=fixes)
+        return branches
 
     # ---- paths and checks
 
@@ -577,6 +632,5 @@ def _axes_of(shape: Shape) -> str:
     return ", ".join([*[":"] * (len(shape.extents) - 1), f":{shape.extents[-1]}"])
 
 
-def _head(loop: Span, last: nodes.Expression) -> Span:
-    """The span of a loop up to the end of its range or count."""
-    return Span(loop.source, loop.start, last.span.end)
+def _is_list(value: Bound | Unknown) -> bool:
+    return isinstance(value, tuple) and not isinstance(value, Size)

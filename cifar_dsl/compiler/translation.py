@@ -133,7 +133,7 @@ def _filled(equivalent: Equivalent, arguments: Sequence[nodes.Argument]) -> str 
 def assignment(stage: nodes.Assignment) -> Advice:
     """The advice for `x = stage`, where no tensor `x` is named."""
     first = stage.chain.elements[0].kind
-    if isinstance(first, nodes.CallExpression) and _takes(first, stage.name.text):
+    if isinstance(first, nodes.CallExpression) and _takes(first, stage.targets[0].text):
         rest = source_of(first.arguments[1:])
         chain = Span(stage.span.source, first.span.end, stage.chain.span.end).text
         text = f"{first.callee}{f'({rest})' if rest else ''}{chain}"

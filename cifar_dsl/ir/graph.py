@@ -56,7 +56,8 @@ class Scope:
 
     Attributes:
         path: The unique name of the scope, and the prefix of the names inside.
-        kind: model (the whole), block (a call), join, branch, let (a named tensor) or part (a named loop or condition).
+        kind: model (the whole), block (a call), join, branch, scope (of the language), let (a named tensor) or part (a
+            named loop or condition).
         label: The text in the spec, such as the call of a block.
         inputs: The values from outside that the scope uses, in order.
         outputs: The value of the last stage, which may be one of the inputs; several or none if it is a list.
@@ -125,7 +126,7 @@ class Graph:
     @cached_property
     def tensor_names(self) -> frozenset[str]:
         """The names that some `let` gives to a tensor."""
-        return frozenset(scope.label for scope in self.scopes if scope.kind == "let")
+        return frozenset(name for scope in self.scopes if scope.kind == "let" for name in scope.label.split(", "))
 
     @property
     def output(self) -> int:

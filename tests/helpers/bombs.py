@@ -74,6 +74,24 @@ BOMBS = {
     "a large weight": _stages("flatten -> dense(100000000) -> dense(100000000)"),
     "a large input": _text("arch a\ninput 1000000x1000000x1000000\nmodel { relu }\n", "E0211"),
     "channels that double": _stages("repeat 60 { concat { identity | identity } }"),
+    "recursion that doubles": _text(
+        f"{_HEAD}block t(n) {{ if n > 0 {{ t(n - 1) -> t(n - 1) }} }}\nmodel {{ t(40) }}\n", "E0211"
+    ),
+    "recursion without end": _text(f"{_HEAD}block t(n) {{ if n > 0 {{ t(n + 1) }} }}\nmodel {{ t(1) }}\n", "E0211"),
+    "lists of tensors that double": _stages("let x = relu\nlet xs = [x]\nrepeat 60 { xs = xs + xs }", "E0210"),
+    "lists of lists of tensors": _stages("let x = relu\nlet xs = [x]\nrepeat 60 { xs = [xs, xs] }", "E0210"),
+    "a list repeated 10^12 times": _stages("let x = relu\nlet xs = 1000000000000 * [x]", "E0210"),
+    "a long list of tensors in many joins": _stages("let x = relu\nlet xs = 9000 * [x]\nrepeat 9999 { add { xs } }"),
+    "a long list of tensors out of many blocks": _text(
+        f"{_HEAD}block t(n) {{ if n > 0 {{ t(n - 1)\nt(n - 1) }} else {{ let x = relu\n9000 * [x] }} }}\n"
+        "model { t(12) }\n",
+        "E0306",
+    ),
+    "10^9 branches": _stages("concat for i in 0..1000000000 { relu }"),
+    "10^9 branches that are none": _stages("concat for i in 0..1000000000 { [] }"),
+    "10^9 branches of a block": _text(
+        f"{_HEAD}block t(f: block) {{ f }}\nmodel {{ t for i in 0..1000000000 {{ relu }} }}\n", "E0211"
+    ),
 }  # fmt: skip
 
 # Files of the largest size that is read; the time is linear in the size, whatever the errors.

@@ -82,8 +82,9 @@ def _chains(kinds: st.SearchStrategy[object]) -> st.SearchStrategy[nodes.Chain]:
 
 
 def _bodies(kinds: st.SearchStrategy[object], least: int = 0) -> st.SearchStrategy[nodes.Body]:
-    lets = st.builds(nodes.Let, identifiers, _chains(kinds), st.just(NOWHERE))
-    assignments = st.builds(nodes.Assignment, identifiers, _chains(kinds), st.just(NOWHERE))
+    targets = st.lists(identifiers, min_size=1, max_size=3).map(tuple)
+    lets = st.builds(nodes.Let, targets, _chains(kinds), st.just(NOWHERE))
+    assignments = st.builds(nodes.Assignment, targets, _chains(kinds), st.just(NOWHERE))
     stages = st.lists(lets | assignments | _chains(kinds), min_size=least, max_size=3).map(tuple)
     return st.builds(nodes.Body, stages, st.just(NOWHERE))
 

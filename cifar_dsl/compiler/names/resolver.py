@@ -18,6 +18,7 @@ from cifar_dsl.compiler.names.sorts import (
     EXTENT,
     HEAD,
     INDEXED,
+    LIST,
     NO_VALUE,
     OPERAND,
     PATTERNED,
@@ -26,7 +27,9 @@ from cifar_dsl.compiler.names.sorts import (
     TENSOR,
     Place,
     Sorts,
+    may_give_list,
     named,
+    of_chain,
     of_kind,
     of_target,
     of_types,
@@ -226,28 +229,38 @@ class _Resolver:
         scope = outer.inner()
         for stage in body.stages:
             match stage:
-                case nodes.Let(name=name):
+                case nodes.Let(targets=targets):
                     sorts = self._let(stage.chain, scope)
-                    visible = Span(name.span.source, stage.span.end, body.span.end if end is None else end)
-                    self._define(scope, name, Definition("let", name.text, "", name.span, visible, stage, sorts))
-                case nodes.Assignment(name=name):
-                    target = self._fitting(name, scope, Place(TENSOR)) or self._innermost(name.text, scope)
-                    if target is None:
-                        self._new_assignment(stage, scope)
-                        continue
-                    self.note(name.span, target)
-                    if closed_by := scope.closed_to(target):
-                        self.errors.assigned_outside(name, closed_by)
-                    self._chain(stage.chain, scope)
+                    sorts = sorts if len(targets) == 1 else ANY
+                    for name in targets:
+                        visible = Span(name.span.source, stage.span.end, body.span.end if end is None else end)
+                        self._define(scope, name, Definition("let", name.text, "", name.span, visible, stage, sorts))
+                case nodes.Assignment():
+                    self._assignment(stage, scope)
                 case nodes.Chain():
                     self._chain(stage, scope)
+
+    def _assignment(self, stage: nodes.Assignment, scope: _Scope) -> None:
+        inner = scope.inner()
+        place = Place(of_chain(stage.chain))
+        for name in stage.targets:
+            target = self._fitting(name, scope, place) or self._innermost(name.text, scope)
+            if target is None:
+                self._new_assignment(name, stage, scope)
+                target = inner.names[name.text] = Definition("unknown", name.text)
+            elif closed_by := scope.closed_to(target):
+                self.errors.assigned_outside(name, closed_by)
+            self.note(name.span, target)
+        self._chain(stage.chain, inner)
+        scope.names.update(inner.names)
 
     def _let(self, let: nodes.Chain, scope: _Scope) -> Sorts:
         """Resolve the chain of a `let`: the stages of a tensor, or a value. Returns the sorts of its name."""
         match let.elements:
             case [nodes.Element(kind=nodes.Name() as name) as element] if definition := self._named(name, scope):
                 self.note(name.span, definition)
-                return named(definition.sorts) if element.label is None and element.claim is None else TENSOR
+                sorts = named(definition.sorts) if element.label is None and element.claim is None else TENSOR
+                return sorts | LIST if may_give_list(let, self._block_named) else sorts
             case [
                 nodes.Element(kind=nodes.CallExpression(callee=callee, pattern=None) as call, label=None, claim=None)
             ] if (callee.text in FUNCTIONS or callee.text in INITIALIZERS) and not self._fitting(
@@ -262,7 +275,12 @@ class _Resolver:
                 return ANY if isinstance(kind, nodes.Index) else of_value(kind)
             case _:
                 self._chain(let, scope)
-                return TENSOR
+                return TENSOR | LIST if may_give_list(let, self._block_named) else TENSOR
+
+    def _block_named(self, name: str) -> nodes.Block | None:
+        """The block of the spec with a name."""
+        node = self.globals[name].node if name in self.globals else None
+        return node if isinstance(node, nodes.Block) else None
 
     def _named(self, name: nodes.Name, scope: _Scope) -> Definition | None:
         """The definition of the bare name after `let y =`: of a stage or of a value."""
@@ -306,6 +324,10 @@ class _Resolver:
                 case _ if advice := translation.stage_expression(element.kind):
                     self.errors.expression_as_stage(element.kind.span, advice)
                     self._operands(element.kind, scope)
+                case nodes.Index(value=nodes.Name() as name) if name.text in JOINS and not self._defined(
+                    name.text, scope
+                ):
+                    self._join_of_list(name, element.kind, scope)
                 case nodes.Index():
                     self._index(element.kind, scope, SLICED)
                 case _:
@@ -344,6 +366,14 @@ class _Resolver:
             return
         for branch, following in zip_longest(branches, branches[1:]):
             self._body(branch, inner, following.span.start if following else branched.span.end)
+
+    def _join_of_list(self, name: nodes.Name, index: nodes.Index, scope: _Scope) -> None:
+        """Report a join with its branches in a list: `concat [a, b]`."""
+        (last,) = index.indices[-1:]
+        items = last.items if isinstance(last, nodes.Places) else (last,)
+        arguments = tuple(nodes.Argument(None, one, one.span) for one in items if not isinstance(one, nodes.Slice))
+        callee = nodes.Identifier(name.text, name.span)
+        self.note(name.span, self._unknown_stage(callee, scope, nodes.CallExpression(callee, arguments, index.span)))
 
     def _loop(self, loop: nodes.For, scope: _Scope) -> None:
         advice = translation.loop_range(loop.start)
@@ -620,9 +650,8 @@ class _Resolver:
         message = f"unknown layer or block `{written}`"
         return self.errors.unknown("E0201", message, text, name.span, known, foreign_names.LAYERS, advice, call)
 
-    def _new_assignment(self, stage: nodes.Assignment, scope: _Scope) -> None:
-        """Report an assignment to a name that no `let` defines, and define it."""
-        name = stage.name
+    def _new_assignment(self, name: nodes.Identifier, stage: nodes.Assignment, scope: _Scope) -> None:
+        """Report an assignment to a name that no `let` defines."""
         lets = scope.visible("let")
         self.errors.reporter.error(
             "E0201",
@@ -630,12 +659,6 @@ class _Resolver:
             name.span,
             meant=lambda: nearest(name.text, lets()) or translation.assignment(stage),
         )
-        definition = Definition("unknown", name.text)
-        self.note(name.span, definition)
-        inner = scope.inner()
-        inner.names[name.text] = definition
-        self._chain(stage.chain, inner)
-        scope.names[name.text] = definition
 
     def _function(self, call: nodes.CallExpression, scope: _Scope) -> Definition:
         """The definition of the callee of a call where a value is expected."""

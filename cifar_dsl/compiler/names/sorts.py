@@ -4,7 +4,7 @@ Both are supersets: a definition whose sort is unknown fits every place. So a na
 definition would be an error in its place (docs/decisions/0042-a-name-is-what-fits.md).
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cache
 from typing import Any, Literal, cast, get_args
 
@@ -28,6 +28,7 @@ ANY: Sorts = frozenset(get_args(Sort))
 CALLABLE = _sorts("block", "layer")
 BRANCHING = _sorts("branching")  # what takes branches: joins, scopes, and blocks with parameters for blocks
 TENSOR = _sorts("tensor")
+LIST = _sorts("list")
 BLOCK = _sorts("block")
 NUMBER = _sorts("number")
 VALUES = ANY - TENSOR  # what a param, a loop variable or the item of a list can be
@@ -56,7 +57,7 @@ ANYWHERE = Place()
 STAGE = Place(CALLABLE | TENSOR)
 HEAD = Place(BRANCHING)  # of branches
 OPERAND = Place(VALUES - CALLABLE - BRANCHING)  # of an operator or a function, a condition, a count
-INDEXED = Place(_sorts("list"))
+INDEXED = Place(LIST)
 SLICED = Place(_sorts("list", "tensor"))  # `x[:16]` as a stage
 PATTERNED = Place(_sorts("layer"))  # a call with a pattern: only layers take patterns
 EXTENT = Place(NUMBER)  # of an axis in a product
@@ -168,6 +169,53 @@ def of_value(node: object) -> Sorts:
             return _sorts("initialiser") if callee.text in INITIALIZERS else VALUES
         case _:
             return VALUES
+
+
+def of_chain(chain: nodes.Chain) -> Sorts:
+    """The sorts of what a chain gives, as far as it decides them itself: a list or a tensor."""
+    is_alone = len(chain.elements) == 1 and chain.elements[0].label is None
+    kind = chain.elements[-1].kind
+    return LIST if is_alone and isinstance(kind, nodes.Sequence | nodes.Operation) else TENSOR
+
+
+def may_give_list(
+    chain: nodes.Chain, block: Callable[[str], nodes.Block | None], seen: frozenset[str] = frozenset()
+) -> bool:
+    """Whether the output of stages is a list of tensors in some calls, from the ends of the bodies that they run.
+
+    No text that was written before lists of tensors ends so. `block` finds a block by its name.
+    """
+    kind = chain.elements[-1].kind
+    bodies: Sequence[nodes.Body | None] = ()
+    match kind:
+        case nodes.Sequence() | nodes.Operation():
+            return True
+        case nodes.For(body=body) | nodes.Repeat(body=body):
+            bodies = (body,)
+        case nodes.If(arms=arms, otherwise=otherwise):
+            bodies = (*(body for _, body in arms), otherwise)
+        case nodes.Name() | nodes.CallExpression() | nodes.Branched():
+            head = kind.head if isinstance(kind, nodes.Branched) else kind
+            name = head.text if isinstance(head, nodes.Name) else head.callee.text
+            called = None if name in seen else block(name)
+            bodies, seen = (called.body if called else None,), seen | {name}
+        case _:
+            pass
+    return any(_ends_with_list(body, block, seen) for body in bodies if body and body.stages)
+
+
+def _ends_with_list(body: nodes.Body, block: Callable[[str], nodes.Block | None], seen: frozenset[str]) -> bool:
+    *before, last = body.stages
+    if not isinstance(last, nodes.Chain):
+        return False
+    match last.elements:
+        case [nodes.Element(kind=nodes.Name(text=text))]:
+            lists = (one for one in before if isinstance(one, nodes.Let) and of_chain(one.chain) == LIST)
+            if any(text == target.text for one in lists for target in one.targets):
+                return True
+        case _:
+            pass
+    return may_give_list(last, block, seen)
 
 
 def of_target(loop: nodes.For, place: int) -> Sorts:

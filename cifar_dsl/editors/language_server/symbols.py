@@ -49,7 +49,9 @@ def _of_body(documents: Documents, body: nodes.Body) -> Iterator[types.DocumentS
     for stage in body.stages:
         if isinstance(stage, nodes.Let):
             inner = list(_of_chain(documents, stage.chain))
-            yield _symbol(documents, stage.name.text, _Kind.Variable, stage.span, stage.name.span, children=inner)
+            for name in stage.targets:
+                yield _symbol(documents, name.text, _Kind.Variable, stage.span, name.span, children=inner)
+                inner = []
         elif isinstance(stage, nodes.Assignment):
             yield from _of_chain(documents, stage.chain)
         else:

@@ -14,7 +14,7 @@ _SCALES = {"k": 10**3, "M": 10**6, "G": 10**9}
 
 
 class LiteralError(Exception):
-    """A number literal that is invalid at its place."""
+    """A number literal, or another value, that is invalid at its place."""
 
     def __init__(self, span: Span) -> None:
         super().__init__(span)
@@ -27,6 +27,10 @@ class OutOfRangeError(LiteralError):
 
 class FractionError(LiteralError):
     """A fraction where an integer is required."""
+
+
+class TargetError(LiteralError):
+    """A value where the name of something to assign is required."""
 
 
 class Builder:
@@ -158,13 +162,24 @@ class Builder:
     def branch(self, span: Span, children: Children) -> nodes.Body:
         return nodes.Body(tuple(children), span)
 
-    # let: "let" NAME "=" chain
+    # let: "let" targets "=" chain
     def let(self, span: Span, children: Children) -> nodes.Let:
-        return nodes.Let(self._identifier(children[0]), children[1], span)
+        return nodes.Let(children[0], children[1], span)
 
-    # assignment: NAME "=" chain
+    # assignment: (NAME | tuple) "=" chain
     def assignment(self, span: Span, children: Children) -> nodes.Assignment:
-        return nodes.Assignment(self._identifier(children[0]), children[1], span)
+        target, chain = children
+        targets = (self._identifier(target),) if isinstance(target, Token) else self._assigned(target)
+        return nodes.Assignment(targets, chain, span)
+
+    def _assigned(self, names: nodes.Sequence) -> tuple[nodes.Identifier, ...]:
+        """The names in brackets before `=`."""
+        found = []
+        for item in names.items:
+            if not isinstance(item, nodes.Name):
+                raise TargetError(item.span)
+            found.append(nodes.Identifier(item.text, item.span))
+        return tuple(found)
 
     # chain: element ("->" element)*
     def chain(self, span: Span, children: Children) -> nodes.Chain:
@@ -346,6 +361,10 @@ class RecoveringBuilder(Builder):
 
     def branched_loop(self, span: Span, children: Children) -> nodes.Branched:
         return super().branched_loop(span, [_named(children[0]), *children[1:]])
+
+    def _assigned(self, names: nodes.Sequence) -> tuple[nodes.Identifier, ...]:
+        found = (one for one in names.items if isinstance(one, nodes.Name))
+        return tuple(nodes.Identifier(one.text, one.span) for one in found) or (nodes.Identifier("", names.span),)
 
     def number(self, span: Span, children: Tokens) -> nodes.Number | nodes.Missing:  # type: ignore[override]
         try:

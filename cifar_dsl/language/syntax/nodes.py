@@ -362,18 +362,18 @@ class Chain:
 
 @node
 class Let:
-    """`let name = chain`: defines a tensor or a value."""
+    """`let name = chain`, `let (a, b) = chain`: defines a tensor or a value, or one for each item of a list."""
 
-    name: Identifier
+    targets: tuple[Identifier, ...]
     chain: Chain
     span: Span = SPAN
 
 
 @node
 class Assignment:
-    """`name = chain`: reassigns a named tensor."""
+    """`name = chain`, `(a, b) = chain`: reassigns a named tensor or list, or one for each item of a list."""
 
-    name: Identifier
+    targets: tuple[Identifier, ...]
     chain: Chain
     span: Span = SPAN
 
@@ -555,7 +555,7 @@ def bound_names(items: Iterable[object]) -> set[str]:
     found: set[str] = set()
     definitions: Iterator[Let | BlockParameter | For] = inside(items, (Let, BlockParameter, For))
     for node in definitions:
-        if isinstance(node, For):
+        if isinstance(node, Let | For):
             found.update(target.text for target in node.targets)
         else:
             found.add(node.name.text)

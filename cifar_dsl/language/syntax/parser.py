@@ -9,7 +9,7 @@ from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.language.diagnostics import Diagnostic, Label, SpecError
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
-from cifar_dsl.language.syntax.builder import Builder, FractionError, OutOfRangeError
+from cifar_dsl.language.syntax.builder import Builder, FractionError, OutOfRangeError, TargetError
 from cifar_dsl.language.syntax.lalr import MisplacedError, Parser
 from cifar_dsl.language.syntax.lexer import UnreadableError, lex
 from cifar_dsl.language.syntax.newlines import OversizeError, UnbalancedError
@@ -90,6 +90,8 @@ def _parse(source: Source, start: str) -> Any:
         raise _error("E0104", f"numbers can be at most {most:,} in magnitude", error.span) from None
     except FractionError as error:
         raise _error("E0101", "the extents of a shape must be integers", error.span) from None
+    except TargetError as error:
+        raise _error("E0101", "only names can be assigned", error.span, "write names: `(a, b) = ...`") from None
     size = check_depth(root)
     return nodes.replace(root, size=size) if isinstance(root, nodes.Spec) else root
 

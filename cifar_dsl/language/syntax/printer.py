@@ -113,10 +113,14 @@ def _body_lines(body: nodes.Body) -> list[str]:
 
 def _stage_lines(stage: nodes.Stage) -> list[str]:
     if isinstance(stage, nodes.Let):
-        return _prefixed(f"let {stage.name} = ", _chain_lines(stage.chain))
+        return _prefixed(f"let {_targets(stage.targets)} = ", _chain_lines(stage.chain))
     if isinstance(stage, nodes.Assignment):
-        return _prefixed(f"{stage.name} = ", _chain_lines(stage.chain))
+        return _prefixed(f"{_targets(stage.targets)} = ", _chain_lines(stage.chain))
     return _chain_lines(stage)
+
+
+def _targets(names: tuple[nodes.Identifier, ...]) -> str:
+    return str(names[0]) if len(names) == 1 else f"({', '.join(map(str, names))})"
 
 
 def _chain_lines(chain: nodes.Chain) -> list[str]:
@@ -154,9 +158,8 @@ def _compound_lines(compound: nodes.Compound) -> list[str]:
                 lines.extend("  " + line for line in branch_lines[1:])
             return [f"{_expression(head)} {{", *("  " + line for line in lines), "}"]
         case nodes.For(targets=targets, start=start, stop=stop, body=body):
-            names = str(targets[0]) if len(targets) == 1 else f"({', '.join(map(str, targets))})"
             values = _expression(start) + ("" if stop is None else f"..{_expression(stop)}")
-            return _braced(f"for {names} in {values}", _body_lines(body))
+            return _braced(f"for {_targets(targets)} in {values}", _body_lines(body))
         case nodes.Repeat(count=count, body=body):
             return _braced(f"repeat {_expression(count)}", _body_lines(body))
         case nodes.If(arms=arms, otherwise=otherwise):

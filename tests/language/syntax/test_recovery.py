@@ -59,8 +59,8 @@ def shown(node: object) -> str:
     match node:
         case nodes.Missing():
             return "?"
-        case nodes.Let(name=name, chain=chain):
-            return f"let {name} = {shown(chain)}"
+        case nodes.Let(targets=targets, chain=chain):
+            return f"let {', '.join(map(str, targets))} = {shown(chain)}"
         case nodes.Chain(elements=elements):
             return " -> ".join(map(shown, elements))
         case nodes.Element(kind=kind, label=label):

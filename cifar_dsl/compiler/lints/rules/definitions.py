@@ -48,8 +48,11 @@ def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -
             for branch in node.bodies:
                 if all(isinstance(stage, nodes.Let) for stage in branch.stages):
                     needed.update(stage.span for stage in branch.stages)
-        if isinstance(node, nodes.Let) and is_unused(node.name) and not (tensors is None or node.name.text in tensors):
-            yield _unused("value", node.name, () if node.span in needed else _deletion(node.span))
+        if isinstance(node, nodes.Let):
+            fixes = () if node.span in needed or len(node.targets) > 1 else _deletion(node.span)
+            for name in node.targets:
+                if is_unused(name) and not (tensors is None or name.text in tensors):
+                    yield _unused("value", name, fixes)
         if isinstance(node, nodes.For) and len(node.targets) == 1 and is_unused(node.targets[0]):
             yield _unused("loop variable", node.targets[0], _repetition(node))
 
