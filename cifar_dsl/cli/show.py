@@ -13,7 +13,7 @@ from cifar_dsl.cli.summary import recipe_lines
 from cifar_dsl.compiler import Analysis, analyze
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.text import columns, in_short, listed
-from cifar_dsl.ir import Declaration, Graph, Node
+from cifar_dsl.ir import Declaration, Graph, Node, Pattern
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.operations.layers import Join
 from cifar_dsl.views.annotated_source import margin
@@ -156,6 +156,9 @@ def _stretched(graph: Graph, node: Node) -> str:
 
 
 def _plain(value: object) -> object:
+    """An argument as JSON can hold it."""
+    if isinstance(value, Pattern):
+        return repr(value)
     return value.brief() if isinstance(value, Declaration) else value
 
 

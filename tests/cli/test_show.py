@@ -75,6 +75,13 @@ def test_json_has_the_same_facts_as_the_table(cli):
     assert shown["recipe"]["optimizer"] == "adam(lr=0.001)"
 
 
+def test_json_holds_patterns_as_text(cli, tmp_path):
+    spec = tmp_path / "maxout.arch"
+    spec.write_text("arch maxout\nmodel { conv(32, 3) -> max(c * 2, h, w -> c, h, w) -> global_avgpool -> dense(10) }")
+    shown = json.loads(cli("show", spec, "--json", "--data", "cifar10").out)
+    assert shown["layers"][1]["arguments"] == {"pattern": "a * b, c, d -> a, c, d; 16x2x30x30"}
+
+
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_overrides_are_shown(cli, form):
     assert "586,250" in cli("show", BASELINE, "--set", "head=[512]", *form).out.replace("586250", "586,250")

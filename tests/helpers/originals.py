@@ -9,6 +9,7 @@ unnoticed: with random weights, two networks agree only if each weight does the 
 """
 
 import ast
+import importlib
 import importlib.util
 import inspect
 import re
@@ -16,6 +17,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -78,6 +80,7 @@ def compare(original: Original) -> Comparison:
     ours = spec.build().double()
     x = torch.randn(_IMAGES, *spec.graph.input.extents, dtype=torch.float64)
     y = torch.randint(10, (_IMAGES,))
+    importlib.import_module(original.library)  # what runs then belongs to no network
     with calls() as called:
         theirs = original.make().double()
         used = first_uses(theirs, x)
@@ -111,14 +114,21 @@ _NOISE = 1e-6
 
 
 def first_uses(module: nn.Module, x: Tensor) -> list[str]:
-    """The names of its parameters and running statistics, in the order in which a forward pass first uses them."""
+    """The names of its parameters and running statistics, in the order in which a forward pass first uses them.
+
+    A weight comes before the bias that belongs to it; `torch.addcmul` takes the bias first.
+    """
     names = {id(tensor): name for name, tensor in _tensors(module)}
     state = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     recorder = _Recorder(names)
     with torch.no_grad(), recorder:
         module.train()(x)
     module.load_state_dict(state)
-    return list(dict.fromkeys(recorder.used))
+    used = list(dict.fromkeys(recorder.used))
+    for i, (first, second) in enumerate(pairwise(used)):
+        if first.endswith("bias") and second == f"{first.removesuffix('bias')}weight":
+            used[i : i + 2] = second, first
+    return used
 
 
 def with_late_ones(names: list[str], late: Iterable[str]) -> list[str]:

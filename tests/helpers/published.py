@@ -20,6 +20,11 @@ class _Small:
         network.maxpool = nn.Identity()
 
     @staticmethod
+    def deep_stem(network: Any) -> None:
+        network.conv1[0].stride = (1, 1)
+        network.maxpool = nn.Identity()
+
+    @staticmethod
     def vgg(network: Any) -> None:
         network.avgpool = nn.Identity()
         network.classifier = nn.Linear(512, 10)
@@ -32,6 +37,10 @@ class _Small:
     @staticmethod
     def convnext(network: Any) -> None:
         network.features[0][0] = nn.Conv2d(3, 48, 2, 2)
+
+    @staticmethod
+    def convnext_v2(network: Any) -> None:
+        network.stem[0] = nn.Conv2d(3, 40, 2, 2)
 
     @staticmethod
     def mobile(network: Any) -> None:
@@ -64,10 +73,17 @@ def _torchvision(
 
 
 def _timm(
-    spec: str, name: str, change: Any = None, *, without: tuple[str, ...] = (), mechanism: str = "", **named: Any
+    spec: str,
+    name: str,
+    change: Any = None,
+    *,
+    without: tuple[str, ...] = (),
+    mechanism: str = "",
+    late: tuple[str, ...] = (),
+    **named: Any,
 ) -> Original:
     make = partial(_made, "timm", "create_model", (name,), {"num_classes": 10, **named}, change)
-    return Original(spec, f"timm {name}", "timm", make, without, mechanism)
+    return Original(spec, f"timm {name}", "timm", make, without, mechanism, late)
 
 
 def _pytorch_cifar(spec: str, call: str, *values: str, late: tuple[str, ...] = ()) -> Original:
@@ -124,6 +140,45 @@ ORIGINALS = (
         dropout=0.0,
     ),
     _torchvision("shufflenet_v2", "shufflenet_v2_x1_0", _Small.shufflenet),
+    _timm(
+        "eca_resnet18",
+        "resnet18",
+        _Small.residual,
+        block_args={"attn_layer": "eca"},
+        mechanism="a pattern turns channels into pixels",
+    ),
+    _timm(
+        "cbam_resnet18",
+        "resnet18",
+        _Small.residual,
+        block_args={"attn_layer": "cbam"},
+        mechanism="mean and max over channels; two tokens share weights",
+    ),
+    _timm(
+        "gc_resnet18",
+        "resnet18",
+        _Small.residual,
+        block_args={"attn_layer": "gc"},
+        mechanism="softmax over tokens; extents of 1 stretch",
+    ),
+    _timm(
+        "sk_resnet18",
+        "skresnet18",
+        _Small.residual,
+        mechanism="named tensors; softmax over two tokens; sum over a part of the channels",
+    ),
+    _timm(
+        "resnest14",
+        "resnest14d",
+        _Small.deep_stem,
+        mechanism="the same; conditions in branches",
+    ),
+    _timm(
+        "convnext_v2_atto",
+        "convnextv2_atto",
+        _Small.convnext_v2,
+        mechanism="norms by a pattern; extents of 1 stretch; affine",
+    ),
     _pytorch_cifar("lenet", "LeNet"),
     *(_pytorch_cifar(f"vgg{depth}", "VGG", f"VGG{depth}") for depth in (11, 13, 16, 19)),
     *(_pytorch_cifar(f"resnet{depth}", f"ResNet{depth}") for depth in (18, 34, 50, 101)),
