@@ -102,7 +102,7 @@ class _Tracer:
         operation, execution = node.operation, node.operation.execution
         shapes = self._graph.input_shapes(node)
         input_widths = [self._element_bytes[value] for value in node.inputs]
-        needs_gradient = [self._needs_gradient[value] for value in node.inputs]
+        needs_gradient = [value in node.used_inputs and self._needs_gradient[value] for value in node.inputs]
         is_differentiated = any(p.is_trained for p in node.parameters) or any(needs_gradient)
         self._needs_gradient.append(is_differentiated)
 
@@ -114,7 +114,8 @@ class _Tracer:
         is_view = execution.is_view(operation, shapes)
         shares_input = is_view or value in self._overwriting
         self._tensors.append(self._tensors[node.inputs[0]] if shares_input else value)
-        self.tensor_bytes.append(0 if shares_input else output_width * node.shape.elements)
+        takes_none = shares_input or execution.expands
+        self.tensor_bytes.append(0 if takes_none else output_width * node.shape.elements)
 
         saved = NOTHING
         if is_differentiated:

@@ -76,6 +76,7 @@ class _Expander:
         self._draft = Draft(Shape(given.size.extents), given.span, reporter, self._binder)
         self._depth = 0  # of nested bodies
         self._conditions = 0  # of active `if`s
+        self._batch = Tensor(0, self._draft.input)  # has as many samples as there are here: the input, or a scope's
         self._reassigned: dict[int, list[nodes.Identifier]] = {}  # by the identity of a loop, condition or join
 
     def run(self) -> Graph | None:
@@ -333,7 +334,16 @@ class _Expander:
                 return self._block(bound, call, label, scope, self._one(flow, call), place)
             case Symbol() if bound in LAYERS:
                 call = call if bound == call.callee else evolve(call, callee=str(bound))
-                return self._layer(call, label, scope, self._one(flow, call), place)
+                if not LAYERS[bound].takes_only_batch:
+                    return self._layer(call, label, scope, self._one(flow, call), place)
+                if is_first:
+                    return self._layer(call, label, scope, flow if isinstance(flow, Tensor) else self._batch, place)
+                raise self._reporter.error(
+                    "E0213",
+                    f"`{call.callee}` starts a chain: it uses nothing of the tensor before it",
+                    call.span,
+                    help=f"put it into a branch of its own: `mul {{ identity | {call.span.text} }}`",
+                )
             case _ if isinstance(bound, Tensor) or is_tensors(bound):
                 if is_first and not call.arguments and not label:
                     return bound
@@ -414,7 +424,7 @@ class _Expander:
         path = self._path(label, call.callee, place)
         self._reporter.work.charge(_STEPS_OF_A_LAYER + _STEPS_OF_AN_ARGUMENT * len(call.arguments))
         layer = self._declared(LAYERS[call.callee], call, scope, flow)
-        return self._draft.layer(layer, path, call, scope, flow)
+        return self._draft.layer(layer, path, call, scope, self._batch if layer.takes_only_batch else flow)
 
     def _declared(self, declaration: type[Layer], call: Invocation, scope: ValueScope, flow: Tensor) -> Layer:
         """The layer that a call makes."""
@@ -556,9 +566,13 @@ class _Expander:
         self._binder.check_branches(call, enclosure.branches, len(branches))
         mark, inside = self._draft.mark, Place(path)
         layer, way = enclosure.enter(flow.shape), inside.automatic("enter")
-        inner: Flow = self._draft.layer(layer, way, call, scope, flow, declaration)
+        entered = self._draft.layer(layer, way, call, scope, flow, declaration)
         way = inside.automatic("leave")
-        inner = self._body(branches[0].body, branches[0].scope, inner, inside)
+        outside, self._batch = self._batch, entered
+        try:
+            inner = self._body(branches[0].body, branches[0].scope, entered, inside)
+        finally:
+            self._batch = outside
         left = self._draft.layer(enclosure.leave(flow.shape), way, call, scope, self._one(inner, call), declaration)
         self._draft.enclose(mark, path, "scope", enclosure.brief(), left, kind.span)
         return left

@@ -41,6 +41,7 @@ class Execution:
         saves: What autograd saves on a CPU, or a function of (operation, *input shapes, output shape) that returns it.
         saves_for_weights: The same where no input needs a gradient; None if that makes no difference.
         views: Whether the output is a view of the first input, or a function of (operation, *input shapes).
+        expands: Whether the output is a weight, expanded over the batch without a copy.
         autocasts: Whether inputs are converted to half precision when the recipe's precision is bf16 or fp16.
         float32_on: Types of device on which half-precision inputs are converted to float32.
         output_dtype: The precision of the output: that of the computation, that of the input, or float32.
@@ -52,6 +53,7 @@ class Execution:
     saves: SavedTensors | Callable[..., SavedTensors]
     saves_for_weights: SavedTensors | Callable[..., SavedTensors] | None = None
     views: bool | Callable[..., bool] = False
+    expands: bool = False
     autocasts: bool = False
     float32_on: frozenset[str] = frozenset()
     output_dtype: Literal["computed", "input", "float32"] = "computed"

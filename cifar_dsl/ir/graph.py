@@ -45,6 +45,11 @@ class Node:
         return self.path.rpartition(".")[2]
 
     @property
+    def used_inputs(self) -> tuple[int, ...]:
+        """The inputs whose numbers it uses: none if it only needs to know how many images there are."""
+        return () if self.operation.takes_only_batch else self.inputs
+
+    @property
     def values(self) -> range:
         """The values that the stage makes: one."""
         return range(self.output, self.output + 1)

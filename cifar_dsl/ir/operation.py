@@ -91,6 +91,7 @@ class Operation(Declaration):
     is_norm: ClassVar[bool] = False  # whether it normalises; `select norm` in a group of `train` matches its parameters
     is_idempotent: ClassVar[bool] = False  # whether it leaves its own outputs as they are, as `relu` does
     missing_axes: ClassVar[Missing | None] = None  # None if its calls have no pattern
+    takes_only_batch: ClassVar[bool] = False  # whether it uses nothing of its input but the number of images
     family: ClassVar[str] = "other"
     execution: ClassVar[Execution]
 

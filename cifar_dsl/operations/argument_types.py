@@ -127,6 +127,29 @@ class Pair(Written):
 
 
 @frozen
+class Extents(Written):
+    """The shape of a tensor: `8`, `1x192` or `(1, d)`, one to three integers. The canonical form is a tuple."""
+
+    def accept(self, value: Value) -> tuple[int, ...]:
+        extents = value if isinstance(value, tuple) else (value,)
+        if not 1 <= len(extents) <= 3:
+            raise UnfitError(self.describe())
+        try:
+            return tuple(Int(1).accept(extent) for extent in extents)
+        except UnfitError:
+            raise UnfitError(self.describe()) from None
+
+    def describe(self) -> str:
+        return "an integer of at least 1, or a size such as 1x192"
+
+    def symbols(self) -> tuple[str, ...]:
+        return ()
+
+    def write(self, value: Any) -> str:
+        return "x".join(map(str, value))
+
+
+@frozen
 class Choice(Written):
     """One of several bare words."""
 

@@ -125,6 +125,7 @@ LAYERS = ForeignNames(
         "patches": "PatchEmbed, patch_embedding, PatchEmbedding",
         "layer_scale": "LayerScale",
         "power": "pow",
+        "learned": "Parameter, learnable, trainable",
         "add { {branches} }": "Add",
         "concat { {branches} }": "cat, Concatenate, concatenate",
         "mul { {branches} }": "Multiply, multiply",

@@ -138,8 +138,7 @@ class _Printer:
         lines: list[str] = []
         for stage in scope.stages:
             if isinstance(stage, Node):
-                (value,) = stage.inputs
-                lines.append(self._from(value, flow) + stage.operation.brief())
+                lines.append(self._from(stage, flow) + stage.operation.brief())
                 flow = stage.output
             elif stage.kind == "let":
                 lines += self._let(stage, flow)
@@ -156,8 +155,9 @@ class _Printer:
                 lines += inside
         return lines, flow
 
-    def _from(self, value: int, flow: int) -> str:
-        """The start of a chain whose first stage takes this value."""
+    def _from(self, node: Node, flow: int) -> str:
+        """The start of a chain whose first stage is this layer."""
+        (value,) = node.used_inputs or (flow,)
         return "" if value == flow else f"{self._named[value]} -> "
 
     def _enclosed(self, scope: Scope, flow: int) -> list[str]:
@@ -168,7 +168,7 @@ class _Printer:
         inside, last = self._body(evolve(scope, stages=scope.stages[1:-1]), enter.output)
         if last != leave.inputs[0]:
             inside = [*inside, self._named[leave.inputs[0]]]
-        head = self._from(enter.inputs[0], flow) + scope.label
+        head = self._from(enter, flow) + scope.label
         return [f"{head} {{", *(_INDENT + line for line in inside or [_EMPTY]), "}"]
 
     def _join(self, scope: Scope, flow: int) -> list[str]:
@@ -217,7 +217,7 @@ class _Printer:
         name = next(name for name in chain((label, path), numbered) if name not in self._taken)
         self._taken.add(name)
         self._named[value] = name
-        if any(line.startswith(("let ", "#")) for line in lines):
+        if any(line.startswith(("let ", "#")) for line in lines) or any(map(_starts_chain, lines[1:])):
             # A `let` accepts a single chain, so several lines are wrapped into a loop with one iteration.
             return [f"let {name} = repeat 1 {{", *(_INDENT + line for line in lines), "}"]
         return _chained(f"let {name} = ", lines)
@@ -229,11 +229,17 @@ class _Printer:
             if stage.operation.is_join:
                 lines = self._joined(lines[0], [self._passed(value, flow) for value in stage.inputs])
             else:
-                lines[0] = self._from(stage.inputs[0], flow) + lines[0]
+                lines[0] = self._from(stage, flow) + lines[0]
             return self._defined(stage.output, stage.path.replace(".", "_"), stage.path, lines)
         if stage.kind == "scope":
             return self._defined(stage.output, stage.name, stage.path, self._enclosed(stage, flow))
         return [line for inner in stage.stages for line in self._one_by_one(inner, flow)]
+
+
+def _starts_chain(line: str) -> bool:
+    """Whether the layer of a line can only be the first of its chain."""
+    name = line.partition("(")[0]
+    return name in LAYERS and LAYERS[name].takes_only_batch
 
 
 def _chained(start: str, lines: list[str]) -> list[str]:

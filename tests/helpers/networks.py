@@ -22,7 +22,7 @@ from cifar_dsl.ir.recipe import Schedule
 from cifar_dsl.language.diagnostics import EvaluationFailed, Reporter
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, parse_spec
-from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pair, Text
+from cifar_dsl.operations.argument_types import Bool, Choice, Extents, Float, Int, ListOf, OneOf, Pair, Text
 from cifar_dsl.operations.layers import JOINS, LAYERS
 from cifar_dsl.operations.layers.axes import axis_noun
 from cifar_dsl.operations.recipe import AUGMENTATIONS, SCHEDULES, SETTINGS, Setting
@@ -46,6 +46,9 @@ def values_of(kind: Kind, small: int = 6) -> st.SearchStrategy[Value]:
         case Pair(low, high):
             extents = st.integers(low, min(high, low + 3))
             return extents | st.tuples(extents, extents).map(Size)
+        case Extents():
+            extents = st.integers(1, 4)
+            return extents | st.lists(extents, min_size=2, max_size=3).map(Size)
         case Choice(names):
             return st.sampled_from(names).map(_Word)
         case Text():

@@ -361,6 +361,20 @@ class ClassToken(nn.Module):
         return torch.cat([self.weight.expand(x.shape[0], 1, -1), x], dim=1)
 
 
+class Learned(nn.Module):
+    """A learned tensor for each sample, the same for all: (N, ...) -> (N, *size)."""
+
+    def __init__(self, size: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight.expand(x.shape[0], *self.weight.shape)
+
+    def extra_repr(self) -> str:
+        return "x".join(map(str, self.weight.shape))
+
+
 class PositionEmbedding(nn.Module):
     """Adds a learned vector for each position: (N, T, D) -> (N, T, D)."""
 
@@ -565,6 +579,7 @@ MODULES: dict[str, type[nn.Module]] = {
     "places": Places,
     "patches": Patches,
     "class_token": ClassToken,
+    "learned": Learned,
     "position_embedding": PositionEmbedding,
     "attention": Attention,
     "relative_bias": RelativeBias,

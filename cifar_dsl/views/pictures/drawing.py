@@ -117,7 +117,7 @@ class _Pen:
     def _box(self, stage: Stage, box: Box) -> Box:
         """Return `box` and draw the arrows that lead to it."""
         made = range(stage.start, stage.start + stage.length)
-        inputs = [value for node in self.graph.makers(made) for value in node.inputs if value < stage.start]
+        inputs = [value for node in self.graph.makers(made) for value in node.used_inputs if value < stage.start]
         # A join may use one tensor in several branches; a block that uses a tensor several times gets one arrow.
         for value in inputs if not stage.stages else dict.fromkeys(inputs):
             self._arrow(value, box.key, is_silent=self._shows_shape(stage, value))
@@ -146,7 +146,7 @@ class _Pen:
         if node is None:
             return True
         is_layer = node.path == self._makers[value] and not node.operation.is_join
-        return not is_layer or self.graph.shape_of(node.inputs[0]) != node.shape
+        return not is_layer or not node.used_inputs or self.graph.shape_of(node.inputs[0]) != node.shape
 
     def _drawn(self, value: int) -> int:
         """The value that is drawn in place of this one: in the first of several repeats, and before identities."""

@@ -30,7 +30,7 @@ class _Folder:
         graph = reader.graph
         users: dict[int, list[int]] = {graph.output: [graph.body.values.stop]}
         for node in graph.nodes:
-            for value in node.inputs:
+            for value in node.used_inputs:
                 users.setdefault(value, []).append(node.output)
         return cls(reader, graph, users)
 
@@ -91,7 +91,7 @@ class _Folder:
     def _entry(self, row: Sequence[Stage]) -> int | None:
         """The one value that flows into a row."""
         made = range(row[0].start, row[-1].stop)
-        entries = {value for node in self.graph.makers(made) for value in node.inputs if value < made.start}
+        entries = {value for node in self.graph.makers(made) for value in node.used_inputs if value < made.start}
         return entries.pop() if len(entries) == 1 else None
 
     def _are_alike(self, before: Sequence[Stage], row: Sequence[Stage]) -> bool:
@@ -104,7 +104,7 @@ class _Folder:
         offset = _nodes(row)
         makers = (self.graph.makers(range(part[0].start, part[-1].stop)) for part in (before, row))
         return all(
-            tuple(entry if value == before_entry else value + offset for value in node.inputs) == other.inputs
+            tuple(entry if value == before_entry else value + offset for value in node.used_inputs) == other.used_inputs
             for node, other in zip(*makers, strict=True)
         )
 

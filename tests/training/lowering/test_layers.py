@@ -144,6 +144,9 @@ def test_idempotent_activations(name: str) -> None:
         ("tokens -> token(8)", lambda x: x[:, :, 1, 2]),
         ("tokens -> flatten", lambda x: x.permute(0, 2, 3, 1).flatten(1)),
         ("tokens -> class_token(constant(2.0)) -> token(0)", lambda x: torch.full((len(x), 4), 2.0)),
+        ("mul { identity | learned(1, init=zeros) }", lambda x: 0 * x),
+        ("mul { identity | learned((4, 1, 6), init=constant(3.0)) }", lambda x: 3 * x),
+        ("tokens -> concat { learned(1x4, ones) | identity } -> token(0)", lambda x: torch.ones(len(x), 4)),
         ("tokens -> position_embedding(constant(2.0)) -> grid", lambda x: x + 2),
     ],
 )

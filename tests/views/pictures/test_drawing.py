@@ -49,6 +49,16 @@ def test_a_chain_of_layers_with_shapes_where_they_change() -> None:
     ]
 
 
+def test_no_arrow_leads_to_a_learned_tensor() -> None:
+    assert arrows(drawn("conv(4, 3) -> mul { identity | learned(4x1x1) }\nrelu")) == [
+        (INPUT, "conv", "3x8x8"),
+        ("conv", "mul", ""),
+        ("mul.branch2.learned", "mul", "4x1x1"),
+        ("mul", "relu", "4x6x6"),
+        ("relu", OUTPUT, "4x6x6"),
+    ]
+
+
 def test_families_have_different_colours() -> None:
     picture = drawn("conv(4, 1)\nbn\nrelu\nmaxpool(2)\nadd { tanh | identity }\ndropout(0.1)\nflatten\ndense(4)")
     assert [box.family for box in picture.boxes()][1:-1] == [

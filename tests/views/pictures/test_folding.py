@@ -37,6 +37,7 @@ UNIT = "block unit(c: int = 3, k: int = 1) { conv(c, k, pad=same) -> relu }"
         ("unit(4)\nunit(4)\nunit(4)", [("unit(4)", 1), ("unit(4)", 2)]),
         ("conv(3, 1)\nconv(3, 1, bias=false)", [("conv(3, 1)", 1), ("conv(3, 1, bias=false)", 1)]),
         ("repeat 2 { add { relu | identity } }", [("row", 2)]),
+        ("repeat 3 { mul { identity | learned(1) } }", [("row", 3)]),
         # the second uses the input of the first
         ("let y = relu\nrelu\nadd { y | identity }", [("relu", 1), ("relu", 1), ("add", 1)]),
         # both make a tensor that is used later, besides their output

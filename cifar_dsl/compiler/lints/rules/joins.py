@@ -141,7 +141,7 @@ def _along(axis: int) -> Callable[[Shape], int]:
 def _is_made_by(graph: Graph, value: int, extent: Callable[[Shape], int], arguments: Sequence[str]) -> bool:
     """Whether an extent of 1 comes from a layer with one of these arguments, or from the network's input."""
     while node := graph.maker(value):
-        if node.operation.is_join or not node.inputs:
+        if node.operation.is_join or not node.used_inputs:
             return False
         value = node.inputs[0]
         if extent(graph.shape_of(value)) != 1:

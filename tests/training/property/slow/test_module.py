@@ -43,7 +43,7 @@ def check_tensors(graph: Graph, module: nn.Module) -> None:
 
 def check_macs(graph: Graph, module: nn.Module) -> None:
     # The counter knows products of matrices, and attention only where it is made of them.
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH), torch.no_grad():
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         module(images(graph))
     assert graph.cost.macs * IMAGES * 2 == counter.get_total_flops()
 
