@@ -2,9 +2,10 @@
 
 import errno
 import os
-import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 _PROBE = bytes(4096)  # a block of most file systems
 
@@ -38,23 +39,47 @@ def write_atomically(path: Path, content: bytes, *, follow: bool = False) -> Non
     OSError with a file name.
     """
     given, path = path, path.resolve() if follow else path
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        temporary.unlink(missing_ok=True)  # of a process that was killed, or a stranger's link to another file
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists() and not path.is_symlink():
-            shutil.copymode(path, temporary)
-        temporary.replace(path)
+        # The second name where another process writes the same file at the same time, and removes our first one.
+        names = (f"{path.name}.tmp", f"{path.name}.{os.getpid()}.tmp")
+        if not any(_replace(path, path.with_name(name), content) for name in names):
+            raise OSError(errno.EBUSY, "another process is writing it", str(path))
         sync_folder(path.parent)
     except OSError as error:
         error.filename = str(given)  # not the temporary file's, which nobody knows
         raise
-    finally:
-        with suppress(OSError):  # on a disk that can only be read
-            temporary.unlink(missing_ok=True)
+
+
+def _replace(path: Path, temporary: Path, content: bytes) -> bool:
+    """Replace a file through a temporary one. Returns False if another process took the temporary one's name."""
+    temporary.unlink(missing_ok=True)  # of a process that was killed, or a stranger's link to another file
+    try:
+        file = temporary.open("xb")
+    except FileExistsError:
+        return False
+    with file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            if path.exists() and not path.is_symlink():
+                os.chmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))  # noqa: PTH101  a number
+            if is_ours := _is_open(temporary, file):
+                temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):  # on a disk that can only be read
+                if _is_open(temporary, file):
+                    temporary.unlink()
+            raise
+    return is_ours
+
+
+def _is_open(path: Path, file: IO[bytes]) -> bool:
+    """Whether the file at `path` is this one."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def sync_folder(path: Path) -> None:

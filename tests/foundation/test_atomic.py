@@ -38,6 +38,35 @@ def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
     assert events == ["fsync", "replace", "fsync"]  # the last one is the folder's
 
 
+def test_an_interrupted_write_leaves_no_temporary_file(tmp_path, monkeypatch):
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "file", b"new")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_two_processes_that_write_one_file_leave_a_whole_one(tmp_path, monkeypatch, is_gone):
+    """The other one removes our temporary file, and has written half of its own, or has finished."""
+    path, other, fsync = tmp_path / "file", tmp_path / "file.tmp", os.fsync
+
+    def meanwhile(descriptor: int) -> None:
+        fsync(descriptor)
+        monkeypatch.undo()
+        other.unlink()
+        if not is_gone:
+            other.write_bytes(b"half")
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    write_atomically(path, b"ours")
+    assert path.read_bytes() == b"ours"
+    assert is_gone or other.read_bytes() == b"half"
+    assert len(list(tmp_path.iterdir())) == 2 - is_gone
+
+
 def test_mode_and_link_stay_as_they_were(tmp_path):
     path, link = tmp_path / "file", tmp_path / "link"
     path.write_bytes(b"old")
