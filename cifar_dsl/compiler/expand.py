@@ -1,6 +1,7 @@
 """Expands a program into a graph: runs blocks, loops and conditions, infers shapes, counts parameters."""
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import NoReturn, cast
 
 from attrs import evolve
@@ -215,13 +216,28 @@ class _Expander:
             case nodes.Name():
                 is_value = self._definitions[kind.span].kind in {"flow", "word"}
                 return is_value or not (self._is_tensor(kind, scope) or is_stage(self._bound(kind, scope)))
-            case nodes.Index(value=value):
-                return not (self._is_current(value) or self._is_tensor(value, scope))
+            case nodes.Index():
+                return self._sliced(kind, scope) is None
             case _:
                 return True
 
     def _bound(self, name: nodes.Name, scope: ValueScope) -> Bound | Unknown | None:
         return self._evaluator.bound(name.text, name.span, scope)
+
+    def _sliced(self, index: nodes.Index, scope: ValueScope) -> nodes.Index | None:
+        """A slice of a tensor, with the tensor as its value: `x[:16]`, `states[0][:16]`; None for other indices."""
+        value = index.value
+        if self._is_current(value) or self._is_tensor(value, scope):
+            return index
+        items = tuple(takewhile(lambda one: not isinstance(one, nodes.Slice | nodes.Places), index.indices))
+        if not isinstance(value, nodes.Name) or not 0 < len(items) < len(index.indices):
+            return None
+        level: Bound | Unknown | None = self._bound(value, scope)
+        for _ in items:  # the lists of a list are alike
+            level = level[0] if isinstance(level, tuple) and level else None
+        if not isinstance(level, Tensor):
+            return None
+        return nodes.replace(index, value=nodes.Index(value, items, index.span), indices=index.indices[len(items) :])
 
     def _is_current(self, expression: nodes.Expression) -> bool:
         """Whether an expression is the layer `identity`, which names the current tensor where it is sliced."""
@@ -261,15 +277,15 @@ class _Expander:
                 return self._branched(kind, element.label, scope, flow, place)
             case nodes.Name() | nodes.CallExpression():
                 return self._call(Invocation.of(kind), element.label, scope, flow, place, is_first=is_first)
-            case nodes.Index(value=value) if self._is_current(value):
-                current = self._evaluator.one(flow, print_expression(kind), kind.span)
-                return self._slice(kind, current, element.label, scope, place)
-            case nodes.Index(value=value) if self._is_tensor(value, scope):
-                tensor = self._evaluator.evaluate(value, scope, flow)
+            case nodes.Index() if index := self._sliced(kind, scope):
+                if self._is_current(index.value):
+                    current = self._evaluator.one(flow, print_expression(kind), kind.span)
+                    return self._slice(index, current, element.label, scope, place)
+                tensor = self._evaluator.evaluate(index.value, scope, flow)
                 assert isinstance(tensor, Tensor)
                 if not is_first:
-                    self._not_first(print_expression(value), kind.span, tensor)
-                return self._slice(kind, tensor, element.label, scope, place)
+                    self._not_first(print_expression(index.value), kind.span, tensor)
+                return self._slice(index, tensor, element.label, scope, place)
             case nodes.For() | nodes.Repeat() | nodes.If():
                 if not element.label:
                     return self._control(kind, scope, flow, place)

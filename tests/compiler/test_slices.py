@@ -30,6 +30,19 @@ def test_the_shape_of_a_slice(model: str, shape: str) -> None:
     assert str(shape_of(model)) == shape
 
 
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [
+        ("all[1][:, ::2, ::2] -> tanh", "4x3x5"),
+        ("let z = all[0][:2]\nadd { z | all[i + 1][2:] }", "2x6x9"),
+        ("concat for one in all { one[:1] }", "2x6x9"),
+        ("concat for part in all[1:] { part }", "4x6x9"),
+    ],
+)
+def test_a_tensor_in_a_list_is_sliced(model: str, shape: str) -> None:
+    assert str(shape_of(f"let x = relu\nlet y = tanh\nlet i = 0\nlet all = [x, y]\n{model}")) == shape
+
+
 def fingerprint(model: str) -> str:
     return analyze_text(text_of(model, size="4x6x9")).fingerprint
 
