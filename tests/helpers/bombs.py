@@ -80,6 +80,13 @@ BOMBS = {
     "recursion without end": _text(f"{_HEAD}block t(n) {{ if n > 0 {{ t(n + 1) }} }}\nmodel {{ t(1) }}\n", "E0211"),
     "lists of tensors that double": _stages("let x = relu\nlet xs = [x]\nrepeat 60 { xs = xs + xs }", "E0210"),
     "lists of lists of tensors": _stages("let x = relu\nlet xs = [x]\nrepeat 60 { xs = [xs, xs] }", "E0210"),
+    "a learned tensor of 10^9 numbers": _stages("learned(1_000_000_000) -> relu"),
+    "many learned tensors": _stages("repeat 100 { let w = learned(90_000_000) }"),
+    "a row and a column that stretch": _stages("let a = learned((1, 20_000, 1))\nadd { a | learned((1, 1, 20_000)) }"),
+    "stretching in a loop": _stages("repeat 9999 { mul { identity | learned((1, 1, 32)) } }\nrepeat 99 { relu }"),
+    "filters for every place": _stages("locally_connected(90_000, 3)"),
+    "windows of windows": _stages("repeat 20 { unfold(3, pad=1) }"),
+    "slices by the million": _stages("repeat 1_000_000 { identity[:, ::1, :] }"),
     "a list repeated 10^12 times": _stages("let x = relu\nlet xs = 1000000000000 * [x]", "E0210"),
     "a long list of tensors in many joins": _stages("let x = relu\nlet xs = 9000 * [x]\nrepeat 9999 { add { xs } }"),
     "a long list of tensors out of many blocks": _text(
