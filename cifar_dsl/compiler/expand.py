@@ -48,6 +48,7 @@ _STEPS_OF_A_LAYER = 50
 _STEPS_OF_A_BRANCH = 10
 _STEPS_OF_AN_INPUT = 2  # of a join
 _STEPS_OF_AN_ARGUMENT = 3
+_STEPS_OF_A_FAILED_STAGE = 8
 _SLICES = "write `:16`, `16:`, `16:32` or, with a step, `::2`; `0:1` selects one"
 
 

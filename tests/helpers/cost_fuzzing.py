@@ -20,10 +20,10 @@ from helpers.mutations import GENTLE, MUTATIONS, TOKEN, lines_of
 from cifar_dsl.compiler.lints import inspect
 from cifar_dsl.foundation import limits
 
-STEPS = 1_500  # of a check while it is fuzzed, beside those of its text
 STEPS_OF_A_BYTE = 12  # of a text that doesn't parse, and so charges nothing
+_STEPS, _STEPS_FOR_A_BYTE = 500, 6  # that a check may take while it is fuzzed; the tree of a text takes about 4 a byte
 _DIAGNOSTICS = 3  # shown, of at most 20
-_LARGE, _SMALL = 4_000, 300  # bytes
+_LARGE, _SMALL = 4_000, 200  # bytes
 _SHARE_OF_LARGE = 0.01
 _COSTLY = [*costly(0.002).values()]
 _POOL = 48
@@ -114,7 +114,7 @@ class CostFuzzer:
             texts[path.resolve()] = content.decode()  # much faster than a file
         except UnicodeDecodeError:
             path = self._fuzzer.write(given)
-        most = STEPS + STEPS_OF_A_BYTE * len(content)
+        most = _STEPS + _STEPS_FOR_A_BYTE * len(content)
         with limits.raising(steps=most, diagnostics=_DIAGNOSTICS), charged_work() as works:
             found = self._measured(path, texts)
         return Costly(given, found[0], sum(work.done for work in works), found[1], _kind(content))

@@ -1,14 +1,18 @@
 """The time and memory of a check are bounded by the steps that it charges; counted in calls of functions."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.bombs import costly
 from helpers.charged import charged_work
 from helpers.cost_fuzzing import STEPS_OF_A_BYTE, CostFuzzer, calls, price
 
+from cifar_dsl.compiler.bind import Binder
+from cifar_dsl.compiler.draft import Draft
 from cifar_dsl.compiler.lints import inspect
 from cifar_dsl.foundation import limits
+from cifar_dsl.language.syntax import repairs
 from cifar_dsl.language.syntax.parser import parsed_within
 
 _SMALL, _LARGE = costly(0.01), costly(0.03)
@@ -44,3 +48,32 @@ def test_no_mutant_costs_more_than_it_charges(tmp_path: Path) -> None:
     fuzzer.run(40)
     for one in fuzzer.pool:
         assert one.price < _CALLS_OF_A_STEP, one.input
+
+
+def _spin(*_: object) -> None:
+    """Work that nobody charges."""
+    for _ in range(2_000):
+        len("")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [(Draft, "rounds"), (Binder, "block_scope"), (repairs._RepairingReader, "_complete")]
+)
+def test_the_fuzzer_finds_work_that_is_not_charged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, name: str
+) -> None:
+    """2,000 calls in each round of a loop, in each call of a block, or in each repair of a text with errors."""
+    done = getattr(owner, name)
+
+    def planted(*arguments: Any, **named: Any) -> Any:
+        _spin()
+        found = done(*arguments, **named)
+        return (_spin() or one for one in found) if name == "rounds" else found
+
+    monkeypatch.setattr(owner, name, planted)
+    fuzzer = CostFuzzer(tmp_path, 0, calls)
+    for _ in range(20):
+        fuzzer.run(10)
+        if fuzzer.pool[0].price > _CALLS_OF_A_STEP:
+            return
+    pytest.fail("not found")
