@@ -19,9 +19,10 @@ from helpers.mutations import GENTLE, MUTATIONS, TOKEN, lines_of
 
 from cifar_dsl.compiler.lints import inspect
 from cifar_dsl.foundation import limits
+from cifar_dsl.language.syntax.lexer import readable_tokens
 
-STEPS_OF_A_BYTE = 12  # of a text that doesn't parse, and so charges nothing
-_STEPS, _STEPS_FOR_A_BYTE = 500, 6  # that a check may take while it is fuzzed; the tree of a text takes about 4 a byte
+STEPS_OF_A_BYTE = 12  # of a text that doesn't parse, and so charges nothing; the tree of another takes about as many
+_STEPS = 1_000  # of a check while it is fuzzed, beside those of its text
 _DIAGNOSTICS = 3  # shown, of at most 20
 _LARGE, _SMALL = 4_000, 200  # bytes
 _SHARE_OF_LARGE = 0.01
@@ -86,10 +87,11 @@ class CostFuzzer:
         self._fuzzer = Fuzzer(root)
         self._cost_of = cost_of
         self._draw = random.Random(f"cost:{seed}")
-        self._seeds = [path.read_bytes() for path in sorted(CASES.rglob("*.arch"))]
-        self._seeds += [text.encode() for share in (0.002, 0.02) for text in costly(share).values()]
+        self._seeds = [path.read_bytes() for path in sorted(CASES.rglob("*.arch"))]  # most have an error
+        self._costly = [text.encode() for share in (0.002, 0.02) for text in costly(share).values()]
         self.pool: list[Costly] = []
         self.count = 0
+        self._measured_texts = 0
 
     def run(self, count: int) -> None:
         """Try as many mutants."""
@@ -109,12 +111,14 @@ class CostFuzzer:
     def measured(self, content: bytes) -> Costly:
         """The cost of the check of an input, as an editor or `cifar-dsl check` does it."""
         given = Input(content)
-        path, texts = self._fuzzer.root / "fuzzed.arch", dict[Path, str]()
+        self._measured_texts += 1  # a name of its own: what was read of a text is remembered by its name
+        path, texts = self._fuzzer.root / f"fuzzed{self._measured_texts}.arch", dict[Path, str]()
+        readable_tokens.cache_clear()
         try:
             texts[path.resolve()] = content.decode()  # much faster than a file
         except UnicodeDecodeError:
             path = self._fuzzer.write(given)
-        most = _STEPS + _STEPS_FOR_A_BYTE * len(content)
+        most = _STEPS + STEPS_OF_A_BYTE * len(content)
         with limits.raising(steps=most, diagnostics=_DIAGNOSTICS), charged_work() as works:
             found = self._measured(path, texts)
         return Costly(given, found[0], sum(work.done for work in works), found[1], _kind(content))
@@ -130,7 +134,7 @@ class CostFuzzer:
         if self.pool and draw.random() < 0.7:
             content = self.pool[min(int(draw.expovariate(0.1)), len(self.pool) - 1)].input.content
         else:
-            content = draw.choice(self._seeds)
+            content = draw.choice(self._costly if draw.random() < 0.5 else self._seeds)
         most = _LARGE if draw.random() < _SHARE_OF_LARGE else _SMALL
         content = _shortened(draw, content, most)
         for _ in range(draw.choice((1, 1, 2, 4))):
