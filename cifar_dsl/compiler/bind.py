@@ -1,6 +1,6 @@
 """Binds the arguments of a call to the declaration that it calls, and checks them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol, TypeVar, cast
 
@@ -25,8 +25,8 @@ from cifar_dsl.operations.registry import MisfitError
 D = TypeVar("D", bound=Declaration)
 
 # In steps, apart from the evaluation of arguments; measured by bench/check_cost.py.
-_STEPS_OF_A_CALL = 60  # of a block
-_STEPS_OF_A_PARAMETER = 3
+_STEPS_OF_A_CALL = 35  # of a block
+_STEPS_OF_A_PARAMETER = 5
 _STEPS_OF_A_SEARCH = 100  # for what an argument with an unknown name means
 
 _NO_SUCH = "no such argument"
@@ -141,7 +141,8 @@ class Binder:
                     values[info.name] = self._accepted(info, given[info.name], scope, flow, call, wrong)
                 except EvaluationFailed:
                     is_complete = False
-        self._report(wrong, call)
+        if wrong:
+            self._report(wrong, call)
         if wrong or not is_complete:
             raise EvaluationFailed
         made = declaration(**values)
@@ -167,9 +168,8 @@ class Binder:
         Raises EvaluationFailed if the number of branches is wrong.
         """
         self.reporter.work.charge(_STEPS_OF_A_CALL + _STEPS_OF_A_PARAMETER * len(block.parameters))
-        order = [parameter.name.text for parameter in block.parameters]
         count, wrong = len(call.arguments), list[_Wrong]()
-        call, given = self._matched(order, call, wrong, scope, flow)
+        call, given = self._matched(block.order, call, wrong, scope, flow)
         self._report(wrong, call)
         filled = self._filled(block, call, given, branches) if branches else {}
         required = [one.name.text for one in block.parameters if one.default is None and one.name.text not in filled]
@@ -192,7 +192,7 @@ class Binder:
                 inner.origins[name] = inner.origin(parameter.default)
                 value = self._value_of(parameter, block, parameter.default, parameter.default.span, inner, flow)
             inner.values[name] = value
-        self.reporter.work.charge(sum(map(len, shown)) // 8)
+        self.reporter.work.charge(sum(map(len, shown)) // 4)
         return inner, f"{block.name}({', '.join(shown)})"
 
     def _filled(
@@ -296,15 +296,11 @@ class Binder:
         self.reporter.work.charge(len(names) + len(call.arguments))
         if len(call.arguments) <= len(names) and not any(argument.keyword for argument in call.arguments):
             return call, dict(zip(names, call.arguments, strict=False))
+        kept = list(call.arguments)
         known = frozenset(names)
-        kept: list[nodes.Argument] = []
-        for argument in call.arguments:
-            meant: nodes.Argument | None = argument
-            if argument.keyword and argument.keyword.text not in known:
-                meant = self._unknown(argument, names, call, wrong)
-            if meant:
-                kept.append(meant)
-        call = evolve(call, arguments=tuple(kept), written=call.arguments)
+        if any(argument.keyword and argument.keyword.text not in known for argument in kept):
+            kept = [meant for one in kept if (meant := self._known(one, known, names, call, wrong))]
+            call = evolve(call, arguments=tuple(kept), written=call.arguments)
         given: dict[str, nodes.Argument] = {}
         has_keyword = False
         without_input = cache(lambda: self._without_input(call, scope, flow))
@@ -319,6 +315,18 @@ class Binder:
                 wrong.append(_repeated(argument, given[name], name, call, without_input()))
             given[name] = argument
         return call, given
+
+    def _known(
+        self,
+        argument: nodes.Argument,
+        known: Container[str],
+        names: Sequence[str],
+        call: Invocation,
+        wrong: list[_Wrong],
+    ) -> nodes.Argument | None:
+        """An argument, with the name that is meant if it has an unknown one; None if none is meant."""
+        is_known = argument.keyword is None or argument.keyword.text in known
+        return argument if is_known else self._unknown(argument, names, call, wrong)
 
     def _unknown(
         self, argument: nodes.Argument, names: Sequence[str], call: Invocation, wrong: list[_Wrong]

@@ -13,7 +13,7 @@ from cifar_dsl.compiler.values import Bound, Flow, Tensor, Unknown, ValueScope, 
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import Declaration, Graph, Node, Scope, Shape, Stage, arguments_of
+from cifar_dsl.ir import Cost, Declaration, Graph, Node, Parameter, Scope, Shape, Stage, arguments_of
 from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
@@ -21,7 +21,7 @@ from cifar_dsl.operations.layers import Join, JoinError, Layer
 from cifar_dsl.operations.registry import MisfitError
 
 _STEPS_OF_A_ROUND = 2
-_STEPS_OF_A_SCOPE = 15
+_STEPS_OF_A_SCOPE = 10
 
 T = TypeVar("T")
 
@@ -67,6 +67,7 @@ class Draft:
     _stages: list[Stage] = field(factory=list)  # not yet enclosed by a scope
     _frames: list[BlockCall] = field(factory=list)  # that are being expanded
     _loops: list[_Loop] = field(factory=list)
+    _known: dict[tuple[Layer, Shape], tuple[Shape, Cost, tuple[Parameter, ...]]] = field(factory=dict)
     _parameters: int = 0
     _limits: Limits = field(factory=limits.current)
 
@@ -95,9 +96,7 @@ class Draft:
         if x is None:
             raise EvaluationFailed
         try:
-            shape = layer.infer(x)
-            cost = layer.cost(x, shape)
-            parameters = layer.parameters(x)
+            shape, cost, parameters = self._inferred(layer, x)
         except MisfitError as error:
             order = [info.name for info in arguments_of(declaration or type(layer))]
             label, secondary = self.binder.locate(call, error, order, scope)
@@ -123,6 +122,14 @@ class Draft:
             )
         self.binder.locator.note_valid(call.span)
         return self._append(Node(path, layer, (tensor.number,), self._next, shape, cost, parameters, call.span))
+
+    def _inferred(self, layer: Layer, x: Shape) -> tuple[Shape, Cost, tuple[Parameter, ...]]:
+        """The shape of a layer's output, its cost and its parameters. Raises MisfitError."""
+        found = self._known.get((layer, x))
+        if found is None:  # deep networks repeat few layers
+            shape = layer.infer(x)
+            found = self._known[layer, x] = shape, layer.cost(x, shape), layer.parameters(x)
+        return found
 
     def join(
         self,

@@ -289,7 +289,7 @@ class Evaluator:
     def _call(self, node: nodes.CallExpression, scope: ValueScope, flow: Flow | None) -> Value:
         name = node.callee.text
         kind = self.names.definitions[node.callee.span].kind
-        self._work.charge(2)
+        self._work.charge(8)
         if kind == "initialiser":
             binder = Binder(self, self.reporter)
             return binder.declared(INITIALIZERS[name], Invocation.of(node), scope, flow)

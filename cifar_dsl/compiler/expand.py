@@ -486,7 +486,7 @@ class _Expander:
         path = self._path(label, block.name.text, place)
         outer = value.scope or (self._globals.root if block.span.source.is_library else self._globals)
         inner, text = self._binder.block_scope(block, call, scope, flow, outer, branches)
-        crossed = call.crossed([parameter.name.text for parameter in block.parameters])
+        crossed = call.crossed(block.order)
         cause = None
         if crossed:
             cause = Cause(Label(crossed, "with these arguments"), f"swap the arguments in `{crossed.text}`")

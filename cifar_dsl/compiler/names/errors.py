@@ -96,6 +96,8 @@ class NameErrors:
         `known` lists the names that are valid there, if the error is shown. `advice`, if given, is better than the name
         that `name` resembles most. The arguments of `call`, if the name is that of a stage, are translated, too.
         """
+        if self.reporter.work.is_used_up:  # by thousands of such errors
+            return Definition("unknown", name)
 
         def meant() -> Advice | str | None:
             found = advice or translation.intended(name, span, known() - KEYWORDS, foreign)

@@ -13,7 +13,7 @@ from cifar_dsl.language.diagnostics.model import Advice, Diagnostic, Fix, Label,
 from cifar_dsl.language.source import Source, Span
 
 STEPS_AFTER_ERROR = 200_000  # later rounds of a loop mostly repeat the first error
-_STEPS_OF_AN_ERROR = 10
+_STEPS_OF_AN_ERROR = 40
 
 
 class EvaluationFailed(Exception):  # noqa: N818  # control flow inside the compiler: the error has been reported

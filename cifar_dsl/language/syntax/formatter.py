@@ -23,6 +23,7 @@ from itertools import groupby
 
 from attrs import define, field
 
+from cifar_dsl.foundation.garbage_collection import without_collections
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax.lines import TARGET, Bracket, Gap, Line, Word, flat, has_break, lines_of, spaces
 from cifar_dsl.language.syntax.parser import parse_spec
@@ -32,6 +33,7 @@ _INDENT = 4
 _COMMENT_COLUMN = 36  # from 0
 
 
+@without_collections()
 def format_text(source: Source) -> str:
     """The canonical format of a file's text, with all its comments. Raises SpecError if it doesn't parse."""
     spec = parse_spec(source)

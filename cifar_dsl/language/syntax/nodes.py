@@ -449,6 +449,16 @@ class Block:
         return self._by_name.get(name)
 
     @cached_property
+    def order(self) -> tuple[str, ...]:
+        """The names of the parameters."""
+        return tuple(parameter.name.text for parameter in self.parameters)
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The names of the parameters without a default."""
+        return tuple(parameter.name.text for parameter in self.parameters if parameter.default is None)
+
+    @cached_property
     def _by_name(self) -> dict[str, BlockParameter]:
         return {parameter.name.text: parameter for parameter in reversed(self.parameters)}
 
