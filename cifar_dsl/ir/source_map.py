@@ -17,7 +17,7 @@ class Visit:
     Attributes:
         path: The path of the node or scope that it expands to.
         inputs: The shapes of its inputs.
-        output: The shape of its output.
+        outputs: The shape of its output, or those of the tensors of a list.
         values: The values that it makes; those of a join include the values of its branches.
         is_join: Whether it is a join.
         block: The name of the called block; empty for layers and joins.
@@ -25,7 +25,7 @@ class Visit:
 
     path: str
     inputs: tuple[Shape, ...]
-    output: Shape
+    outputs: tuple[Shape, ...]
     values: range
     is_join: bool = False
     block: str = ""
@@ -37,26 +37,26 @@ class Line:
 
     Attributes:
         values: The values that its stages make.
-        shapes: The shape at its end, once for each time that the line is expanded.
+        shapes: The shape at its end, or those of a list, once for each time that the line is expanded.
         end: The end of its last stage in the text.
     """
 
     values: set[int] = field(factory=set)
-    shapes: list[Shape] = field(factory=list)
+    shapes: list[tuple[Shape, ...]] = field(factory=list)
     end: int = 0
     _last_end: int = 0
 
-    def add_shape(self, span: Span, shape: Shape) -> None:
-        """Record the shape after a stage of this line."""
+    def add_shapes(self, span: Span, *shapes: Shape) -> None:
+        """Record the shape after a stage of this line, or those of a list."""
         if self.shapes and span.end > self._last_end:
             self.shapes.pop()  # the same expansion continues
-        self.shapes.append(shape)
+        self.shapes.append(shapes)
         self._last_end = span.end
         self.end = max(self.end, span.end)
 
     def add(self, span: Span, visit: Visit) -> None:
         """Record an expansion of a stage of this line."""
-        self.add_shape(span, visit.output)
+        self.add_shapes(span, *visit.outputs)
         if not visit.is_join:  # the values of its branches belong to their own lines
             self.values.update(visit.values)
 
@@ -73,17 +73,18 @@ def _visits(graph: Graph, scope: Scope) -> Iterator[tuple[Span, Visit]]:
             if stage.span is not None:
                 block = stage.label.partition("(")[0]
                 inputs = tuple(map(graph.shape_of, stage.inputs))
-                yield stage.span, Visit(stage.path, inputs, graph.shape_of(stage.output), stage.values, block=block)
+                outputs = tuple(map(graph.shape_of, stage.outputs))
+                yield stage.span, Visit(stage.path, inputs, outputs, stage.values, block=block)
         else:
             assert stage.span is not None
             is_join = stage.operation.is_join
             values = scope.values if is_join else stage.values
-            yield stage.span, Visit(stage.path, graph.input_shapes(stage), stage.shape, values, is_join)
+            yield stage.span, Visit(stage.path, graph.input_shapes(stage), (stage.shape,), values, is_join)
 
 
-def shapes_text(shapes: Iterable[Shape]) -> str:
-    """A text for the shapes of a line: the only one, or the first and the last."""
-    texts = list(map(str, shapes))
+def shapes_text(shapes: Iterable[tuple[Shape, ...]]) -> str:
+    """A text for the shapes of a line: the only one, or the first and the last; those of a list with commas."""
+    texts = [", ".join(map(str, of_list)) for of_list in shapes]
     different = len(set(texts))
     if different < 2:
         return "".join(texts[:1])

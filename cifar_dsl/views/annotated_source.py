@@ -60,7 +60,7 @@ def _lines(analysis: Analysis) -> dict[Source, dict[int, Line]]:
             line(span.source, number).add(span, visit)
     size = analysis.program.input
     if size and size.span.source in files:
-        line(size.span.source, size.span.line).add_shape(size.span, graph.input)
+        line(size.span.source, size.span.line).add_shapes(size.span, graph.input)
     return files
 
 

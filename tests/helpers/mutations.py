@@ -22,7 +22,9 @@ ODD = (
     b"same", b"true", b"(" * 70, b"[" * 30 + b"]" * 30, b"- - - -", b"not not", b"1 if true else 2", b"0..10", b":",
     b"\x00", b"\x1b[31m", b"\xe2\x80\xae", b"\xef\xbb\xbf", b"\xff", b"\r", b"\r\n", b"\t", b"\x85", b"\xc2\x85",
     b"\xe2\x80\xa8", b"\xed\xa0\x80", b"\xf0\x9f\x98\x80", b"#", b"# allow: W0201", b"# allow: E9999", b'"', b"`",
-    b"repeat 3 { }", b"for i in 0..3 { }", b"add { | }", b"let x = identity", b"x -> relu", b"x[1:]", b"as a", b"a.b",
+    b"repeat 3 { }", b"for i in 0..3 { }", b"add { | }",
+    b"add for i in 0..2 { relu }", b"unit { relu }", b"let (x, y) = [relu, bn]", b"(x, y) = z", b"[x, y]",
+    b"let x = identity", b"x -> relu", b"x[1:]", b"as a", b"a.b",
 )  # fmt: skip
 
 OVERRIDES = (
@@ -178,7 +180,18 @@ def _wrap(material: Material, draw: random.Random, content: bytes) -> bytes:
     """Put a line into a loop, a join or a condition."""
     lines = lines_of(content) or [b""]
     place = draw.randrange(len(lines))
-    head = draw.choice((b"repeat 2 {", b"for i in 0..2 {", b"add {", b"concat {", b"if height > 3 {", b"let y = add {"))
+    head = draw.choice(
+        (
+            b"repeat 2 {",
+            b"for i in 0..2 {",
+            b"add {",
+            b"concat {",
+            b"if height > 3 {",
+            b"let y = add {",
+            b"unit {",
+            b"add for k in [1, 3] {",
+        )
+    )
     end = draw.choice((b"}", b"| identity }", b"} else { relu }"))
     lines[place] = b"\n".join((head, lines[place], end, b""))
     return b"".join(lines)

@@ -211,6 +211,7 @@ class Growth:
         if depth:
             kinds += [self.block, self.join, self.let, self.slices, self.places, self.carry, self.loop, self.condition]
             kinds += [self.beside, self.library, self.layer, self.layer]
+            kinds += [self.holes, self.branch_loop, self.several, self.tree]
         return self.draw(st.sampled_from(kinds))(x, depth)
 
     def layer(self, x: Shape, depth: int) -> Grown:
@@ -241,6 +242,42 @@ class Growth:
         block, tensor = self.name("joined"), self.name("other")
         self.blocks.append(f"block {block}(other: tensor) {{ add {{ identity | other -> tanh }} }}")
         return Grown([f"let {tensor} = sigmoid", f"{block}({tensor})"], x)
+
+    def holes(self, x: Shape, depth: int) -> Grown:
+        """A block that gets blocks as branches."""
+        name, first = self.name("holes"), self.body(x, depth - 1, least=1)
+        second = self.body(first.shape, depth - 1, least=1)
+        self.blocks.append(f"block {name}(f: block, g: block) {{ f -> g }}")
+        return Grown([f"{name} {{", *first.lines, "|", *second.lines, "}"], second.shape)
+
+    def branch_loop(self, x: Shape, depth: int) -> Grown:
+        """A join with a branch for each round of a loop."""
+        kind = self.draw(st.sampled_from(["add", "concat", "mul"]))
+        head = self.draw(st.sampled_from(["for i in 0..2", "for (i, j) in [(1, 2), (3, 4)]"]))
+        body = self.body(x, depth - 1, least=1)
+        shape = JOINS[kind]().infer(body.shape, body.shape)
+        if shape.elements > LARGEST:
+            return Grown(["relu"], x)
+        return Grown([f"{kind} {head} {{", *body.lines, "}"], shape)
+
+    def several(self, x: Shape, depth: int) -> Grown:
+        """A block that gives a list of tensors, which get names, are collected, or are branches."""
+        name, one, other, all_ = (self.name(stem) for stem in ("several", "one", "other", "all"))
+        self.blocks.append(f"block {name}() {{ let a = tanh\nlet b = sigmoid\n[b, a] }}")
+        named = [f"let ({one}, {other}) = {name}", f"({one}, {other}) = {name}", f"add {{ {one} | {other} -> relu }}"]
+        loop = [f"for i in 0..2 {{ let {one} = relu", f"{all_} = {all_} + [{one}] }}"]
+        missing = "if in_channels == 0 { relu } else { [] }"
+        collected = [f"let {all_} = {name}", *loop, f"add {{ {all_}[1:] | {all_}[0] | {missing} }}"]
+        return Grown(self.draw(st.sampled_from([named, collected])), x)
+
+    def tree(self, x: Shape, depth: int) -> Grown:
+        """A block that calls itself."""
+        name, body = self.name("tree"), self.body(x, depth - 1, least=1)
+        lines = body.lines if body.shape == x else ["tanh"]
+        deeper = f"let left = {name}(levels - 1)\nadd {{ left | left -> {name}(levels - 1) }}"
+        leaf = "\n".join(lines)
+        self.blocks.append(f"block {name}(levels: int = 2) {{ if levels == 0 {{\n{leaf}\n}} else {{ {deeper} }} }}")
+        return Grown([name], x)
 
     def library(self, x: Shape, depth: int) -> Grown:
         """A block of the library."""

@@ -86,10 +86,10 @@ def _timm(
     return Original(spec, f"timm {name}", "timm", make, without, mechanism, late)
 
 
-def _pytorch_cifar(spec: str, call: str, *values: str, late: tuple[str, ...] = ()) -> Original:
+def _pytorch_cifar(spec: str, call: str, *values: str, late: tuple[str, ...] = (), mechanism: str = "") -> Original:
     """Of https://github.com/kuangliu/pytorch-cifar, whose checkout must be on the path."""
     make = partial(_made, "models", call, values, {}, None)
-    return Original(spec, f"pytorch-cifar {call}", "models", make, late=late)
+    return Original(spec, f"pytorch-cifar {call}", "models", make, mechanism=mechanism, late=late)
 
 
 ORIGINALS = (
@@ -192,6 +192,7 @@ ORIGINALS = (
     _pytorch_cifar("dpn26", "DPN26"),
     _pytorch_cifar("dpn92", "DPN92"),
     _pytorch_cifar("dla", "DLA"),
+    _pytorch_cifar("simpledla", "SimpleDLA", mechanism="a block that calls itself"),
     _pytorch_cifar("regnet_x_200mf", "RegNetX_200MF"),
     _pytorch_cifar("regnet_y_400mf", "RegNetY_400MF"),
     _pytorch_cifar("pnasnet_a", "PNASNetA"),

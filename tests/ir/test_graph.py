@@ -46,7 +46,7 @@ def test_a_tree() -> None:
 
 def check(graph: Graph, scope: Scope) -> None:
     assert [value for stage in scope.stages for value in stage.values] == list(scope.values)
-    used = {value for stage in scope.stages for value in stage.inputs} | {scope.output}
+    used = {value for stage in scope.stages for value in stage.inputs} | {*scope.outputs}
     if scope is not graph.body:
         assert scope.inputs == tuple(sorted(used - set(scope.values)))
     for stage in scope.stages:

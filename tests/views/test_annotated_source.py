@@ -95,3 +95,9 @@ def test_every_line_of_a_spec_is_there_once(text: str) -> None:
     lines = margin(analyze_text(text))
     assert len(lines) == text.count("\n") + 6
     assert [line.partition("|")[2].strip() for line in lines[4:-2]] == [line.strip() for line in text.splitlines()]
+
+
+def test_a_list_of_tensors_shows_all_shapes() -> None:
+    items = "block both() {\nlet a = conv(4, 1)\n[a, a]\n}"
+    text = text_of("let (x, y) = both\nconcat { x | y } -> conv(2, 1)", items)
+    assert any(line.startswith("4x8x8, 4x8x8") for line in margin(analyze_text(text)))

@@ -168,7 +168,7 @@ def _table(stages: Stages, visits: Sequence[Visit]) -> Iterator[str]:
     for visit in visits:
         cost = stages.analysis.graph.cost_of(visit.values)
         inputs = ", ".join(map(str, visit.inputs))
-        row = (inputs, str(visit.output), _count(cost.parameters), _macs(cost.macs))
+        row = (inputs, ", ".join(map(str, visit.outputs)), _count(cost.parameters), _macs(cost.macs))
         counts[row] = counts.get(row, 0) + 1
     if not counts:
         return

@@ -41,7 +41,7 @@ def _hints(
     if cost.parameters:
         parts.append(f"{cost.parameters:,} params")
     if parts:
-        can_claim = element is not None and not is_claimed and len(set(line.shapes)) == 1
+        can_claim = element is not None and not is_claimed and len(set(line.shapes)) == len(line.shapes[0]) == 1
         yield types.InlayHint(
             position,
             ", ".join(parts),

@@ -38,7 +38,7 @@ def test_costs_of_all_lines_are_those_of_the_network() -> None:
     assert analysis.graph.cost_of(on_lines).parameters == analysis.graph.cost.parameters
     (call,) = [visits for place, visits in stages.visits.items() if visits[0].block]
     assert [visit.path for visit in call] == ["unit", "unit2"]
-    assert [str(visit.output) for visit in call] == ["8x8x8", "8x8x8"]
+    assert [list(map(str, visit.outputs)) for visit in call] == [["8x8x8"], ["8x8x8"]]
     assert stages.calls == {"unit": call}
 
 
