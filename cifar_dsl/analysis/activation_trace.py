@@ -115,7 +115,7 @@ class _Tracer:
         shares_input = is_view or value in self._overwriting
         self._tensors.append(self._tensors[node.inputs[0]] if shares_input else value)
         takes_none = shares_input or execution.expands
-        self.tensor_bytes.append(0 if takes_none else output_width * node.shape.elements)
+        self.tensor_bytes.append(0 if takes_none else output_width * node.shape.elements * node.parts)
 
         saved = NOTHING
         if is_differentiated:
@@ -123,16 +123,19 @@ class _Tracer:
             saved = execution.saved_tensors(operation, shapes, node.shape, only_weights=only_weights)
         saved_tensors, copied_bytes = self._saved(saved, value, node, width)
         # A branch that is broadcast over the others has a gradient of their size until it is summed.
-        elements = [x.elements for x in shapes] if len(shapes) == 1 else [node.shape.elements] * len(shapes)
+        elements = [node.shape.elements * node.parts] * len(shapes)
+        if len(shapes) == 1:
+            elements = [shapes[0].elements * self._graph.parts_of(node.inputs[0])]
         return NodeTrace(
             output_tensor=self._tensors[value],
             saved_tensors=saved_tensors,
-            saved_bytes=saved.numbers * width + saved.fixed_bytes + copied_bytes,
+            saved_bytes=(saved.numbers * width + saved.fixed_bytes) * node.parts + copied_bytes,
             gradient_bytes=tuple(
                 input_width * count if is_needed else None
                 for input_width, count, is_needed in zip(input_widths, elements, needs_gradient, strict=True)
             ),
-            passes_gradients=execution.passes_gradients or (is_view and node.shape.elements == shapes[0].elements),
+            passes_gradients=execution.passes_gradients
+            or (is_view and elements[0] == node.shape.elements * node.parts),
         )
 
     def _computed_width(self, execution: Execution, input_width: int) -> int:
@@ -155,5 +158,5 @@ class _Tracer:
             if self._element_bytes[input_value] == width:
                 tensors.add(self._tensors[input_value])
             else:
-                copied_bytes += width * self._graph.shape_of(input_value).elements
+                copied_bytes += width * self._graph.shape_of(input_value).elements * self._graph.parts_of(input_value)
         return frozenset(tensors), copied_bytes

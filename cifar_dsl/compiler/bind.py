@@ -18,7 +18,7 @@ from cifar_dsl.ir import ArgumentInfo, Declaration, Shape, Symbol, Value, argume
 from cifar_dsl.language.diagnostics import Advice, EvaluationFailed, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
-from cifar_dsl.operations.argument_types import UnfitError
+from cifar_dsl.operations.argument_types import Stage, UnfitError
 from cifar_dsl.operations.layers import LAYERS, Branches, Layer
 from cifar_dsl.operations.registry import MisfitError
 
@@ -429,6 +429,8 @@ class Binder:
     ) -> Bound:
         """The value of an argument. Raises EvaluationFailed; a value that isn't accepted is added to `wrong`."""
         value = self.evaluator.evaluate(argument.value, scope, flow)
+        if isinstance(value, BlockValue) and isinstance(info.kind, Stage):
+            return value
         if not isinstance(value, BlockValue | Tensor):
             try:
                 return cast("Bound", info.kind.accept(cast("Value", value)))

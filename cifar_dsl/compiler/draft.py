@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.error_location import Branch, locate_mismatch, origins
@@ -17,13 +17,30 @@ from cifar_dsl.ir import Cost, Declaration, Graph, Node, Parameter, Scope, Shape
 from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
-from cifar_dsl.operations.layers import Join, JoinError, Layer
+from cifar_dsl.operations.layers import Enclosure, Join, JoinError, Layer
+from cifar_dsl.operations.layers.parts import Windows
 from cifar_dsl.operations.registry import MisfitError
 
 _STEPS_OF_A_ROUND = 2
 _STEPS_OF_A_SCOPE = 10
 
 T = TypeVar("T")
+
+
+@frozen
+class Region:
+    """The body of a scope that runs for parts of an image; `windows` is the scope, if it is that of windows."""
+
+    number: int
+    name: str
+    parts: int  # of the whole image
+    image: Shape | None = None
+    windows: Windows | None = None
+
+    @property
+    def is_neighbourly(self) -> bool:
+        """Whether the pixels of a part are neighbours in the image."""
+        return self.windows is None or not any(self.windows.shift)
 
 
 class TooLargeError(Exception):
@@ -68,6 +85,8 @@ class Draft:
     _frames: list[BlockCall] = field(factory=list)  # that are being expanded
     _loops: list[_Loop] = field(factory=list)
     _known: dict[tuple[Layer, Shape], tuple[Shape, Cost, tuple[Parameter, ...]]] = field(factory=dict)
+    _regions: list[Region] = field(factory=lambda: [Region(0, "", 1)])  # that are being expanded
+    _count_of_regions: int = 0
     _parameters: int = 0
     _limits: Limits = field(factory=limits.current)
 
@@ -76,6 +95,35 @@ class Draft:
         values = range(1, len(self._nodes) + 1)
         body = Scope("", "model", "", (0,), (output.number,), values, tuple(self._stages))
         return Graph(self.input, body)
+
+    # ---- regions
+
+    @property
+    def region(self) -> Region:
+        """The region of the stage that is being expanded."""
+        return self._regions[-1]
+
+    def enter(self, enclosure: Enclosure, x: Shape) -> None:
+        """Begin the body of a scope whose current tensor has the shape `x`."""
+        self._count_of_regions += 1
+        parts = self.region.parts * enclosure.parts(x)
+        windows = enclosure if isinstance(enclosure, Windows) else None
+        self._regions.append(Region(self._count_of_regions, enclosure.name, parts, x, windows))
+
+    def leave(self) -> None:
+        """End the body of a scope."""
+        self._regions.pop()
+
+    def check_region(self, tensor: Tensor, name: str, span: Span) -> None:
+        """Report a tensor of the whole image, or of other parts of it. Raises EvaluationFailed."""
+        region = self.region
+        if tensor.shape is not None and tensor.region != region.number:
+            raise self.reporter.error(
+                "E0313",
+                f"`{name}` is outside this `{region.name}`, whose body runs for {region.parts} parts",
+                span,
+                help=f"name a tensor in the body, or join after the `{region.name}`",
+            )
 
     # ---- appending
 
@@ -92,6 +140,19 @@ class Draft:
 
         `scope` is that of the call, `declaration` what it calls, if that isn't the layer.
         """
+        shape, cost, parameters = self.inferred(layer, call, scope, tensor, declaration)
+        self.binder.locator.note_valid(call.span)
+        return self._append(Node(path, layer, (tensor.number,), self._next, shape, cost, parameters, call.span))
+
+    def inferred(
+        self,
+        layer: Layer,
+        call: Invocation,
+        scope: ValueScope,
+        tensor: Tensor,
+        declaration: type[Declaration] | None = None,
+    ) -> tuple[Shape, Cost, tuple[Parameter, ...]]:
+        """The output's shape, the cost and the parameters of a layer on a tensor. Raises EvaluationFailed."""
         x = tensor.shape
         if x is None:
             raise EvaluationFailed
@@ -120,8 +181,7 @@ class Draft:
                 call.span,
                 help="make it the first stage of the model",
             )
-        self.binder.locator.note_valid(call.span)
-        return self._append(Node(path, layer, (tensor.number,), self._next, shape, cost, parameters, call.span))
+        return shape, cost, parameters
 
     def _inferred(self, layer: Layer, x: Shape) -> tuple[Shape, Cost, tuple[Parameter, ...]]:
         """The shape of a layer's output, its cost and its parameters. Raises MisfitError."""
@@ -146,6 +206,20 @@ class Draft:
         `call` is the join without its branches, in `scope`; `span` is that of the whole.
         Raises EvaluationFailed, TooLargeError.
         """
+        shape, cost = self.inferred_join(layer, call, scope, flow, outputs, span)
+        inputs = tuple(output.number for output, _ in outputs)
+        return self._append(Node(path, layer, inputs, self._next, shape, cost, span=span))
+
+    def inferred_join(
+        self,
+        layer: Join,
+        call: Invocation,
+        scope: ValueScope,
+        flow: Flow,
+        outputs: Sequence[tuple[Tensor, nodes.Body]],
+        span: Span,
+    ) -> tuple[Shape, Cost]:
+        """The output's shape and the cost of a join of these outputs. Raises EvaluationFailed."""
         shapes = [output.shape for output, _ in outputs if output.shape is not None]
         if len(shapes) < len(outputs):
             raise EvaluationFailed
@@ -163,9 +237,7 @@ class Draft:
         except MisfitError as error:
             label, secondary = self.binder.locate(call, error, [info.name for info in arguments_of(type(layer))], scope)
             raise self.reporter.error(error.code, error.message, label, secondary=secondary, help=error.help) from None
-        inputs = tuple(output.number for output, _ in outputs)
-        cost = layer.cost(*shapes, shape)
-        return self._append(Node(path, layer, inputs, self._next, shape, cost, span=span))
+        return shape, layer.cost(*shapes, shape)
 
     def _branch(self, body: nodes.Body, flow: Flow, number: int, output: Shape) -> Branch:
         """A branch with its stages, listed from its output, a value, back to the tensor that enters the join."""
@@ -228,17 +300,22 @@ class Draft:
         return len(self._nodes) + 1
 
     def _append(self, node: Node) -> Tensor:
+        region = self.region
+        if region.parts > 1:
+            cost = Cost(node.cost.parameters, node.cost.macs * region.parts)
+            node = evolve(node, cost=cost, parts=region.parts)
         self._nodes.append(node)
         self._stages.append(node)
         self._parameters += node.cost.parameters
         if len(self._nodes) > self._limits.layers:
             self.stop(f"a network can have at most {self._limits.layers:,} layers", node.span, "layers")
-        if node.shape.elements > self._limits.tensor:
+        if node.shape.elements * node.parts > self._limits.tensor:
             most = f"a tensor can have at most {self._limits.tensor:,} values per image"
-            self.stop(f"{most}; this one is {node.shape}", node.span, "tensor")
+            each = f"{node.parts:,} x " if node.parts > 1 else ""
+            self.stop(f"{most}; this one is {each}{node.shape}", node.span, "tensor")
         if self._parameters > self._limits.parameters:
             self.stop(f"a network can have at most {self._limits.parameters:,} parameters", node.span, "parameters")
-        return Tensor(node.output, node.shape)
+        return Tensor(node.output, node.shape, region.number)
 
     # ---- limits
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
-from typing import NoReturn, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from attrs import evolve
 
 from cifar_dsl.compiler import translation
+from cifar_dsl.compiler.attention import long_forms
 from cifar_dsl.compiler.bind import Binder, Branch, Invocation
 from cifar_dsl.compiler.branches import SEPARATE, is_identity, passes_on, separated, separation
 from cifar_dsl.compiler.builtin_names import BUDGETS
@@ -33,13 +34,17 @@ from cifar_dsl.compiler.values import (
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import OutOfStepsError
 from cifar_dsl.foundation.text import listed
-from cifar_dsl.ir import Graph, Shape, Size, Symbol
+from cifar_dsl.ir import Declaration, Graph, Operation, Shape, Size, Symbol
 from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
-from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES, Layer
-from cifar_dsl.operations.layers.pattern import OfPattern
+from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES
+from cifar_dsl.operations.layers.attention import Attend, Attention
+from cifar_dsl.operations.layers.parts import WindowMask
 from cifar_dsl.operations.layers.shaping import Slice
+from cifar_dsl.operations.registry import Registry
+
+D = TypeVar("D", bound=Declaration)
 
 # In steps, apart from the evaluation of arguments; measured by bench/check_cost.py.
 _STEPS_OF_A_STAGE = 2
@@ -305,8 +310,13 @@ class _Expander:
                 if not (isinstance(found, Tensor) or is_tensors(found)):
                     return self._not_a_stage(kind.span, found)
                 if is_first and not element.label:
+                    self._check_regions(found, print_expression(kind), kind.span)
                     return found
                 return self._not_first(kind.span.text, kind.span, found)
+
+    def _check_regions(self, flow: Flow, name: str, span: Span) -> None:
+        for tensor in tensors(flow):
+            self._draft.check_region(tensor, name, span)
 
     def _control(self, kind: nodes.For | nodes.Repeat | nodes.If, scope: ValueScope, flow: Flow, place: Place) -> Flow:
         match kind:
@@ -363,6 +373,7 @@ class _Expander:
                 )
             case _ if isinstance(bound, Tensor) or is_tensors(bound):
                 if is_first and not call.arguments and not label:
+                    self._check_regions(bound, call.callee, call.span)
                     return bound
                 self._not_first(call.callee, call.span, bound)
             case _:
@@ -386,6 +397,7 @@ class _Expander:
         """`x[:16]`, `x[:, 1::2, 1::2]`: the layer `slice` on a tensor."""
         if tensor.shape is None:
             raise EvaluationFailed
+        self._draft.check_region(tensor, print_expression(index.value), index.span)
         path = self._path(label, "slice", place)
         self._reporter.work.charge(_STEPS_OF_A_LAYER)
         chosen = self._chosen(index, tensor, tensor.shape, scope)
@@ -440,33 +452,122 @@ class _Expander:
     ) -> Tensor:
         path = self._path(label, call.callee, place)
         self._reporter.work.charge(_STEPS_OF_A_LAYER + _STEPS_OF_AN_ARGUMENT * len(call.arguments))
-        layer = self._declared(LAYERS[call.callee], call, scope, flow)
+        declaration = LAYERS[call.callee]
+        if declaration.missing_axes:
+            layer = self._of_pattern(declaration, call, scope, [flow])
+        else:
+            layer = self._declared(declaration, call, scope, flow)
+        if isinstance(layer, Attention) and not (layer.is_one_layer and self._draft.region.is_neighbourly):
+            return self._attention(layer, call, scope, flow, path)
+        if isinstance(layer, WindowMask):
+            self._check_mask(layer, call)
         return self._draft.layer(layer, path, call, scope, self._batch if layer.takes_only_batch else flow)
 
-    def _declared(self, declaration: type[Layer], call: Invocation, scope: ValueScope, flow: Tensor) -> Layer:
-        """The layer that a call makes."""
-        if declaration.missing_axes is None:
-            self._refuse_pattern(call)
-            return self._binder.declared(declaration, call, scope, flow)
+    def _declared(self, declaration: type[D], call: Invocation, scope: ValueScope, flow: Flow) -> D:
+        """What a call without a pattern makes."""
+        self._refuse_pattern(call)
+        return self._binder.declared(declaration, call, scope, flow)
+
+    def _of_pattern(self, declaration: type[D], call: Invocation, scope: ValueScope, inputs: Sequence[Tensor]) -> D:
+        """What a call with a pattern makes, for these tensors."""
+        missing = cast("type[Operation]", declaration).missing_axes
+        assert missing is not None
         if call.pattern is None:
-            output = "h, w, c" if declaration.missing_axes == "refused" else "1, h, w"
+            output = {"refused": "c, h, w -> h, w, c", "left out": "c, h, w -> 1, h, w"}.get(
+                missing, "t, d | s, d -> t, s"
+            )
             raise self._reporter.error(
                 "E0314",
                 f"`{call.callee}` takes a pattern: the axes of the input, an arrow, and the axes of the output",
                 call.span,
-                help=f"write the pattern in brackets: `{call.callee}(c, h, w -> {output})`",
+                help=f"write the pattern in brackets: `{call.callee}({output})`",
             )
-        if flow.shape is None:
+        shapes = [one.shape for one in inputs if one.shape is not None]
+        if len(shapes) < len(inputs):
             raise EvaluationFailed
-        pattern = self._patterns.read(call, [flow.shape], scope, declaration.missing_axes)
-        return cast("type[OfPattern]", declaration)(pattern=pattern)
+        pattern = self._patterns.read(call, shapes, scope, missing)
+        return cast("Any", declaration)(pattern=pattern)  # type: ignore[no-any-return]
+
+    # ---- attention
+
+    def _attention(self, attention: Attention, call: Invocation, scope: ValueScope, flow: Tensor, path: str) -> Tensor:
+        """Attention that isn't one layer: `attend` between two projections."""
+        self._draft.inferred(attention.without_blocks(), call, scope, flow)
+        assert flow.shape is not None
+        mark = self._draft.mark
+        values: dict[str, Bound | Unknown] = {
+            "heads": attention.heads,
+            "inner": flow.shape.channels
+            if isinstance(attention.dim_head, str)
+            else attention.heads * attention.dim_head,
+            "before": attention.before,
+            "after": attention.after,
+            "qk_norm": attention.qk_norm,
+            "bias": attention.bias,
+            "qkv_bias": attention.qkv_bias,
+            "dropout_share": attention.dropout,
+            "start": attention.init,
+            "bias_start": attention.bias_init,
+            "unchanged": Symbol(attention.frozen),
+        }
+        attended = self._long_form("attention", values, call.span, flow, path)
+        self._draft.enclose(mark, path, "block", " ".join(call.span.text.split()), attended, call.span)
+        return attended
+
+    def _attend(self, attend: Attend, span: Span, outputs: Sequence[Tensor], path: str) -> Tensor:
+        """Attention that isn't one layer: two products, and what is between them."""
+        queries, keys, values = outputs
+        assert queries.shape is not None
+        windows, image = self._draft.region.windows, self._draft.region.image
+        is_masked = not self._draft.region.is_neighbourly
+        inner: dict[str, Bound | Unknown] = {
+            "queries": queries,
+            "keys": keys,
+            "values": values,
+            "heads": attend.heads,
+            "factor": (queries.shape.channels / attend.heads) ** -0.5 if attend.scaled else 1,
+            "before": attend.before,
+            "after": attend.after,
+            "dropout_share": attend.dropout,
+            "image": image.extents[1:] if is_masked and image else (),
+            "size": windows.size if windows else (),
+            "shift": windows.shift if windows else (),
+        }
+        return self._long_form("attend", inner, span, queries, path)
+
+    def _long_form(self, name: str, values: dict[str, Bound | Unknown], span: Span, flow: Tensor, path: str) -> Tensor:
+        """Expand a long form with these values of its parameters."""
+        forms = long_forms()
+        self._definitions.update(forms.names.definitions)
+        block = forms.blocks[name]
+        scope = ValueScope(self._globals.root, values)
+        scope.origins.update(dict.fromkeys(values, span))
+        text = " ".join(span.text.partition("{")[0].split())
+        with self._draft.call(BlockCall(block, values, flow.shape, self._conditions, is_named=False), text, span, None):
+            return self._evaluator.one(self._body(block.body, scope, flow, Place(path)), name, span)
+
+    def _check_mask(self, mask: WindowMask, call: Invocation) -> None:
+        """Report a mask of other windows than those around it: which window a score is of follows from them."""
+        region = self._draft.region
+        image = region.image.extents[1:] if region.image else ()
+        found = region.windows
+        if found is None or (image, found.size, found.shift) != (mask.image, mask.size, mask.shift):
+            raise self._reporter.error(
+                "E0306",
+                "window_mask works in the body of `windows` with the same size and shift, and its image",
+                call.span,
+                help="use `attend` or `attention`, which need no mask",
+            )
 
     def _refuse_pattern(self, call: Invocation) -> None:
         """Report a pattern in a call of something that takes none."""
         if call.pattern:
-            takers = [f"`{name}`" for name in LAYERS if LAYERS[name].missing_axes]
+            registries: tuple[Registry[Any], ...] = (LAYERS, JOINS, SCOPES)
+            takers = [f"`{name}`" for one in registries for name in one if one[name].missing_axes]
             help_text = f"{listed(takers, 'and')} take one"
-            if call.callee not in LAYERS or any(nodes.inside([call.pattern], nodes.CallExpression)):
+            if not any(call.callee in one for one in registries) or any(
+                nodes.inside([call.pattern], nodes.CallExpression)
+            ):
                 help_text = "to pass stages, define a block of them, and pass its name"
             raise self._reporter.error("E0314", f"`{call.callee}` takes no pattern", call.pattern.span, help=help_text)
 
@@ -539,26 +640,39 @@ class _Expander:
     ) -> Tensor:
         path = self._path(label, call.callee, place)
         self._reporter.work.charge(_STEPS_OF_A_LAYER + _STEPS_OF_AN_ARGUMENT * len(call.arguments))
-        join = self._binder.declared(JOINS[call.callee], call, scope, flow)
+        declaration = JOINS[call.callee]
+        join = None if declaration.missing_axes else self._declared(declaration, call, scope, flow)
+        is_long = isinstance(join, Attend) and not (join.is_one_layer and self._draft.region.is_neighbourly)
+        names = declaration.branches.names if is_long else ()
         start = self._draft.mark
-        outputs = self._outputs(kind, scope, flow, path)
+        outputs = self._outputs(kind, scope, flow, path, names)
         is_lone = len(outputs) == 1 and isinstance(kind.branches, tuple) and len(kind.branches) == 1
         if is_lone and (meant := self._meant(kind.bodies, call)):
-            outputs = self._outputs(nodes.replace(kind, branches=meant), scope, flow, path)
-        self._binder.check_branches(call, join.branches, len(outputs))
+            outputs = self._outputs(nodes.replace(kind, branches=meant), scope, flow, path, names)
+        self._binder.check_branches(call, declaration.branches, len(outputs))
+        join = join or self._of_pattern(declaration, call, scope, [tensor for tensor, _ in outputs])
+        if isinstance(join, Attend) and is_long:
+            self._draft.inferred_join(join.without_blocks(), call, scope, flow, outputs, kind.span)
+            attended = self._attend(join, kind.span, [tensor for tensor, _ in outputs], path)
+            self._draft.enclose(start, path, "block", print_expression(kind.head), attended, kind.span)
+            return attended
         joined = self._draft.join(join, path, call, scope, flow, outputs, kind.span)
         self._draft.enclose(start, path, "join", join.brief(), joined)
         return joined
 
     def _outputs(
-        self, kind: nodes.Branched, scope: ValueScope, flow: Flow, path: str
+        self, kind: nodes.Branched, scope: ValueScope, flow: Flow, path: str, names: Sequence[str]
     ) -> list[tuple[Tensor, nodes.Body]]:
-        """The tensors that the branches of a join give, each with the body that gives it."""
+        """The tensors that the branches of a join give, each with the body that gives it.
+
+        The branches for which there are `names` are named tensors.
+        """
         outputs: list[tuple[Tensor, nodes.Body]] = []
         for i, branch in enumerate(self._branches(kind, scope, flow), start=1):
             mark, path_of_branch = self._draft.mark, f"{path}.branch{i}"
             output = self._body(branch.body, branch.scope, flow, Place(path_of_branch))
-            self._draft.enclose(mark, path_of_branch, "branch", f"branch{i}", output)
+            sort, name = ("let", names[i - 1]) if i <= len(names) else ("branch", f"branch{i}")
+            self._draft.enclose(mark, path_of_branch, sort, name, output)
             outputs.extend((tensor, branch.body) for tensor in tensors(output))
             self._reporter.work.charge(_STEPS_OF_AN_INPUT * len(tensors(output)))
         return outputs
@@ -576,21 +690,27 @@ class _Expander:
         path = self._path(label, call.callee, place)
         self._reporter.work.charge(2 * _STEPS_OF_A_LAYER + _STEPS_OF_AN_ARGUMENT * len(call.arguments))
         declaration = SCOPES[call.callee]
-        enclosure = self._binder.declared(declaration, call, scope, flow)
         if flow.shape is None:
             raise EvaluationFailed
+        if declaration.missing_axes:
+            enclosure = self._of_pattern(declaration, call, scope, [flow])
+        else:
+            enclosure = self._declared(declaration, call, scope, flow)
         branches = list(self._branches(kind, scope, flow))
         self._binder.check_branches(call, enclosure.branches, len(branches))
         mark, inside = self._draft.mark, Place(path)
         layer, way = enclosure.enter(flow.shape), inside.automatic("enter")
-        entered = self._draft.layer(layer, way, call, scope, flow, declaration)
-        way = inside.automatic("leave")
-        outside, self._batch = self._batch, entered
+        outside = self._batch
+        self._draft.enter(enclosure, flow.shape)
         try:
-            inner = self._body(branches[0].body, branches[0].scope, entered, inside)
+            self._batch = self._draft.layer(layer, way, call, scope, flow, declaration)
+            way = inside.automatic("leave")
+            inner = self._one(self._body(branches[0].body, branches[0].scope, self._batch, inside), call)
+            self._draft.check_region(inner, "this output", branches[0].body.span)
         finally:
             self._batch = outside
-        left = self._draft.layer(enclosure.leave(flow.shape), way, call, scope, self._one(inner, call), declaration)
+            self._draft.leave()
+        left = self._draft.layer(enclosure.leave(flow.shape), way, call, scope, inner, declaration)
         self._draft.enclose(mark, path, "scope", enclosure.brief(), left, kind.span)
         return left
 

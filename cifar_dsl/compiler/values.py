@@ -27,6 +27,7 @@ class Tensor:
 
     number: int
     shape: Shape | None
+    region: int = 0  # the body of `each` or `windows` whose parts it is of; 0: the whole image
 
 
 @frozen

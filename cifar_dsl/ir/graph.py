@@ -28,6 +28,7 @@ class Node:
         cost: Its cost for one image.
         parameters: The tensors that it owns.
         span: Its place in the spec.
+        parts: How many parts of each image it runs for, in the body of `each` or `windows`; its cost is that of all.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Node:
     cost: Cost
     parameters: tuple[Parameter, ...] = ()
     span: Span | None = field(default=None, eq=False, repr=False)
+    parts: int = 1
 
     @property
     def name(self) -> str:
@@ -150,6 +152,11 @@ class Graph:
         """Shape of a value, without the batch."""
         maker = self.maker(value)
         return maker.shape if maker else self.input
+
+    def parts_of(self, value: int) -> int:
+        """How many parts of each image a value consists of."""
+        maker = self.maker(value)
+        return maker.parts if maker else 1
 
     def name_of(self, value: int) -> str:
         """The path of the node that makes a value, or `input`."""

@@ -221,6 +221,22 @@ class Axes(Written):
 
 
 @frozen
+class Stage(Written):
+    """A stage, by the name of a block or of a layer; the compiler accepts blocks."""
+
+    def accept(self, value: Value) -> str:
+        if not isinstance(value, Symbol):
+            raise UnfitError(self.describe())
+        return value
+
+    def describe(self) -> str:
+        return "a block or a layer"
+
+    def symbols(self) -> tuple[str, ...]:
+        return ()
+
+
+@frozen
 class ListOf(Written):
     """A list of values of one type, with `length` or at most `most` items; a single value means a list of one."""
 

@@ -12,7 +12,19 @@ from cifar_dsl.compiler.builtin_names import FUNCTIONS
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Kind, arguments_of
 from cifar_dsl.language.syntax import nodes
-from cifar_dsl.operations.argument_types import Bool, Choice, Extents, Float, Int, ListOf, OneOf, Pair, Pattern, Text
+from cifar_dsl.operations.argument_types import (
+    Bool,
+    Choice,
+    Extents,
+    Float,
+    Int,
+    ListOf,
+    OneOf,
+    Pair,
+    Pattern,
+    Stage,
+    Text,
+)
 from cifar_dsl.operations.layers import INITIALIZERS
 from cifar_dsl.operations.registry import CallOf
 
@@ -100,6 +112,8 @@ def _accepted(kind: Kind | None) -> Sorts:
             return NUMBER
         case Bool():
             return _sorts("bool")
+        case Stage():
+            return CALLABLE | BRANCHING
         case Pair() | Extents():
             return _sorts("number", "size", "list")
         case Choice():

@@ -1,19 +1,24 @@
 """Patches, learned embeddings and self-attention: the layers of transformers."""
 
 from math import prod
+from typing import Self
 
 from attrs import evolve
 
-from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
+from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, Symbol, argument, declared
 from cifar_dsl.ir.execution import FLOAT_BYTES, INPUT, NOTHING
-from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, Pair
+from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, OneOf, Pair, Stage
 from cifar_dsl.operations.layers.base import (
     BIAS_INIT,
     EMBEDDING_INIT,
     FILTER_INIT,
     FROZEN,
     FROZEN_DOC,
+    JOINS,
     LAYERS,
+    Branches,
+    Join,
+    JoinError,
     Layer,
     require_image,
     require_tokens,
@@ -122,6 +127,9 @@ class PositionEmbedding(Layer):
         return Lowering.to("position_embedding", tokens=tokens, features=features)
 
 
+_NONE = Symbol("identity")  # the stage that does nothing
+
+
 def _attention_saves(attention: "Attention", x: Shape, y: Shape) -> SavedTensors:
     tokens, _ = x.extents
     pairs = attention.heads * tokens * tokens
@@ -147,6 +155,9 @@ class Attention(Layer):
     that of https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html. Weights and biases start
     like those of dense layers, uniform up to 1 / sqrt(D). Torch starts `in_weight` like `init=xavier`, uniform up to
     1.22 / sqrt(D), and biases at 0.
+
+    With `before`, `after`, `dim_head`, `qkv_bias` or `qk_norm`, it is `attend` between two dense layers, `qkv.dense`
+    and `dense`, with weights of the same layout; `show --expand` prints it.
     """
 
     family = "dense"
@@ -161,12 +172,40 @@ class Attention(Layer):
     )
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
 
+    before: str = argument(
+        Stage(),
+        "block that runs on the scores (heads, T, T) before the softmax, such as `relative_bias`",
+        default=_NONE,
+    )
+    after: str = argument(Stage(), "block that runs on the attention weights after the softmax", default=_NONE)
+    dim_head: int | str = argument(
+        OneOf((Choice(("share",)), Int(1))), "features of each head; `share`: D / heads", default="share"
+    )
+    qkv_bias: bool = argument(
+        Bool(), "add the bias of the first projection, that of queries, keys and values", default=True
+    )
+    qk_norm: str = argument(
+        Stage(), "block that runs on the queries and keys of each head, such as `layernorm`", default=_NONE
+    )
+
     @property
     def is_random(self) -> bool:
         return self.dropout > 0
 
+    @property
+    def is_one_layer(self) -> bool:
+        """Whether it is one layer of the graph; otherwise, it's an `attend` between two projections."""
+        blocks = (self.before, self.after, self.qk_norm)
+        return all(one == _NONE for one in blocks) and self.dim_head == "share" and self.qkv_bias
+
+    def without_blocks(self) -> Self:
+        """The same without the blocks, which change no shape of the whole."""
+        return self.changed(before=_NONE, after=_NONE, qk_norm=_NONE)
+
     def infer(self, x: Shape) -> Shape:
         _, features = require_tokens(self, x)
+        if self.dim_head != "share":
+            return x
         check_divisible(features, "features", self.heads, "heads")
         return x
 
@@ -193,3 +232,62 @@ class Attention(Layer):
             frozen=self.frozen,
         )
         return tuple(evolve(tensor, name=f"{name}_{tensor.name}") for tensor in tensors)
+
+
+def _attend_saves(attend: "Attend", *shapes: Shape) -> SavedTensors:
+    tokens = shapes[0].extents[0]
+    return SavedTensors(inputs=True, output=True, fixed_bytes=FLOAT_BYTES * attend.heads * tokens)
+
+
+@JOINS.register("attend")
+@declared
+class Attend(Join):
+    """Attention of queries (Tq, D) to keys (Tk, D) and values (Tk, Dv) -> (Tq, Dv): `attend(4) { q | k | v }`.
+
+    Each head has its share of the features, with scores q k / sqrt(D / heads). `before` and `after` are blocks that run
+    on the scores, an image (heads, Tq, Tk), before and after the softmax over the keys: `before=relative_bias` as in
+    Swin, or a convolution of kernel 1 as in the talking heads of CaiT, https://arxiv.org/abs/2103.17239.
+    """
+
+    branches = Branches.named("queries", "keys", "values")
+    family = "dense"
+    execution = Execution(saves=_attend_saves, autocasts=True)
+
+    heads: int = argument(Int(1), "number of heads; must divide D and Dv")
+    before: str = argument(Stage(), "block that runs on the scores before the softmax", default=_NONE)
+    after: str = argument(Stage(), "block that runs on the attention weights after the softmax", default=_NONE)
+    scaled: bool = argument(Bool(), "divide the scores by sqrt(D / heads)", default=True)
+    dropout: float = argument(
+        Float(0, 1, open_high=True), "fraction of attention weights that are zeroed in training", default=0.0
+    )
+
+    @property
+    def is_one_layer(self) -> bool:
+        """Whether it is one layer of the graph; otherwise, it's two products with what is between them."""
+        return self.before == self.after == _NONE and not self.dropout
+
+    def without_blocks(self) -> Self:
+        """The same without the blocks, which change no shape of the whole."""
+        return self.changed(before=_NONE, after=_NONE)
+
+    def infer(self, *branches: Shape) -> Shape:
+        for place, branch in enumerate(branches):
+            if not branch.is_tokens:
+                raise JoinError("attend works on tokens", place, place, help=("end the branch with `tokens`",))
+        queries, keys, values = branches
+        if queries.channels != keys.channels:
+            help_text = f"end both with projections of one size, such as `dense({queries.channels})`"
+            raise JoinError("queries and keys need the same number of features", 0, 1, help=(help_text,))
+        if keys.extents[0] != values.extents[0]:
+            help_text = "make keys and values of the same tokens"
+            raise JoinError("each key needs a value", 1, 2, help=(help_text,))
+        for branch in (queries, values):
+            check_divisible(branch.channels, "features", self.heads, "heads")
+        return Shape((queries.extents[0], values.channels))
+
+    def macs(self, *shapes: Shape) -> int:
+        queries, keys, values, _ = shapes
+        return queries.extents[0] * keys.extents[0] * (queries.channels + values.channels)
+
+    def lower(self, *branches: Shape) -> Lowering:
+        return Lowering.to("attend", heads=self.heads, scaled=self.scaled)

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Operation, Parameter, Shape
+from cifar_dsl.ir.pattern import Missing
 from cifar_dsl.operations.argument_types import Choice
 from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Standard
 from cifar_dsl.operations.registry import CallOf, MisfitError, Registry
@@ -81,6 +82,11 @@ class Enclosure(Declaration):
 
     branches: ClassVar[Branches] = Branches(1, 1)
     is_positional: ClassVar[bool] = True
+    missing_axes: ClassVar[Missing | None] = None  # None if its calls have no pattern
+
+    def parts(self, x: Shape) -> int:
+        """How many parts of a current tensor of shape `x` the branch runs for, as images of a larger batch."""
+        return 1
 
     def enter(self, x: Shape) -> Layer:
         """The layer between the current tensor, of shape `x`, and the branch."""

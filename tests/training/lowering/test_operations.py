@@ -1,13 +1,26 @@
 """The tables beside the modules have exactly the targets that operations are lowered to."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import torch
 
-from cifar_dsl.ir import Declaration, Kind, Lowering, Operation, Pattern, Shape, arguments_of
-from cifar_dsl.operations.argument_types import Axes, Bool, Choice, Float, Int, ListOf, OneOf, Pair, UnfitError
-from cifar_dsl.operations.layers import JOINS, LAYERS
+from cifar_dsl.ir import Declaration, Kind, Lowering, Operation, Pattern, Shape, Symbol, arguments_of
+from cifar_dsl.operations.argument_types import (
+    Axes,
+    Bool,
+    Choice,
+    Extents,
+    Float,
+    Int,
+    ListOf,
+    OneOf,
+    Pair,
+    Stage,
+    UnfitError,
+)
+from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES, Enclosure, Join
 from cifar_dsl.operations.recipe import CLIPS, LOSSES, OPTIMIZERS
 from cifar_dsl.operations.registry import MisfitError, Registry
 from cifar_dsl.training.losses import LOSS_MODULES
@@ -15,7 +28,7 @@ from cifar_dsl.training.lowering.modules import MODULES
 from cifar_dsl.training.lowering.torch_module import resolve
 from cifar_dsl.training.optimizers import OPTIMIZER_CLASSES
 
-INPUTS = [Shape((4, 16, 16)), Shape((16, 4)), Shape((16,))]
+INPUTS = [Shape((4, 16, 16)), Shape((16, 4)), Shape((16,)), Shape((2, 1, 1))]
 
 
 def some(kind: Kind) -> list[object]:
@@ -30,7 +43,13 @@ def some(kind: Kind) -> list[object]:
         case Int(low=low):
             return [max(low, 2)]
         case Axes():
-            return [Pattern((((0,), (1,), (2,)),), ((1,), (0,), (2,)), INPUTS[0].extents, "c, h, w -> h, c, w")]
+            axes, output = ((0,), (1,), (2,)), ((1,), (0,), (2,))
+            one = Pattern((axes,), output, INPUTS[0].extents, "c, h, w -> h, c, w")
+            return [one, Pattern((axes, axes), output, INPUTS[0].extents, "c, h, w | c, h, w -> h, c, w")]
+        case Stage():
+            return [Symbol("identity")]
+        case Extents():
+            return [(4,)]
         case Pair(low=low):
             return [(max(low, 1),) * 2]
         case ListOf(item=item, length=length):
@@ -50,22 +69,33 @@ def instances(declaration: type[Declaration]) -> Iterator[Declaration]:
 
 def lowerings(registry: Registry) -> Iterator[Lowering]:
     for declared in (one for name in registry for one in instances(registry[name])):
+        if isinstance(declared, Enclosure):
+            enter, x = declared.enter(INPUTS[0]), INPUTS[0]
+            with suppress(MisfitError):
+                yield from (enter.lower(x), declared.leave(x).lower(enter.infer(x)))
+            continue
         if not isinstance(declared, Operation):
             if (lowering := declared.lower()) is not None:
                 yield lowering
             continue
-        for x in INPUTS:
+        for inputs in inputs_of(declared):
             try:
-                declared.infer(x)
+                declared.infer(*inputs)
             except (MisfitError, UnfitError):
                 continue
-            yield declared.lower(x)
+            yield declared.lower(*inputs)
+
+
+def inputs_of(operation: Operation) -> list[tuple[Shape, ...]]:
+    """Inputs to try: one, or as many as a join takes at least."""
+    count = operation.branches.least if isinstance(operation, Join) else 1
+    return [(x,) * count for x in INPUTS]
 
 
 @pytest.mark.parametrize(
     ("registries", "table"),
     [
-        ((LAYERS, JOINS), MODULES),
+        ((LAYERS, JOINS, SCOPES), MODULES),
         ((LOSSES,), LOSS_MODULES),
         ((OPTIMIZERS,), OPTIMIZER_CLASSES),
         ((CLIPS,), {}),
@@ -84,15 +114,15 @@ def test_every_operation_can_be_lowered(name: str) -> None:
     """So that the table above has seen them all."""
     registry = LAYERS if name in LAYERS else JOINS
     declared = list(instances(registry[name]))
-    assert any(takes(one, x) for one in declared for x in INPUTS)
+    assert any(takes(one, inputs) for one in declared for inputs in inputs_of(one))
 
 
-def takes(operation: Operation, x: Shape) -> bool:
+def takes(operation: Operation, inputs: tuple[Shape, ...]) -> bool:
     try:
-        operation.infer(x)
+        operation.infer(*inputs)
     except MisfitError:
         return False
-    return isinstance(operation.lower(x), Lowering)
+    return isinstance(operation.lower(*inputs), Lowering)
 
 
 def test_targets_in_torch_resolve_to_torch() -> None:
