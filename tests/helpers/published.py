@@ -179,6 +179,7 @@ ORIGINALS = (
         _Small.convnext_v2,
         mechanism="norms by a pattern; extents of 1 stretch; affine",
     ),
+    _timm("res2net50", "res2net50_26w_4s", _Small.residual, mechanism="a list of tensors; slices of computed width"),
     _pytorch_cifar("lenet", "LeNet"),
     *(_pytorch_cifar(f"vgg{depth}", "VGG", f"VGG{depth}") for depth in (11, 13, 16, 19)),
     *(_pytorch_cifar(f"resnet{depth}", f"ResNet{depth}") for depth in (18, 34, 50, 101)),
