@@ -131,14 +131,15 @@ class ChannelLayerNorm(nn.Module):
         return F.layer_norm(channels_last, (self.channels,), self.weight, self.bias, self.eps).permute(0, 3, 1, 2)
 
 
-class TokenBatchNorm(nn.BatchNorm2d):
+class TokenBatchNorm(nn.BatchNorm1d):
     """Batch normalization of each feature over batch and tokens: (N, T, D) -> (N, T, D).
 
-    Torch sees an image of T x 1 pixels in the channels-last format, which it normalizes without a copy.
+    Tokens become samples. Seen as images of T x 1 pixels, which are in two memory formats at once, torch 2.14 computes
+    wrong gradients for some gradients of the output.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.mT.unsqueeze(3)).squeeze(3).mT
+        return torch.unflatten(super().forward(x.flatten(0, 1)), 0, (-1, x.shape[1]))
 
 
 class L2Norm(nn.Module):

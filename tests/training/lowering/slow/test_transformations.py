@@ -20,6 +20,9 @@ EVERYTHING = [
     "mul { layernorm | global_maxpool | global_avgpool(keep=true) } -> layer_scale(0.5) -> scale(3) -> drop_path(0.5)",
     "pad_image([0, 2, 1, 1], reflect) -> patches(8, 2) -> class_token -> position_embedding -> prelu -> attention(2)\n"
     "concat { token(0) | global_maxpool }",
+    "power(2) -> scale(2, offset=1) -> log -> exp -> affine -> l2norm -> unfold(3, pad=1) -> locally_connected(4, 3)",
+    "concat(rows) { identity[:, 3:, :] | identity[:, :3, :] } -> softmax(columns) -> identity[:, ::2, 1::2]\n"
+    "add { identity | learned((4, 1, 3)) | global_avgpool } -> tokens -> bn -> position_embedding(sine)",
     "tokens -> transpose -> softmax -> transpose -> layer_scale(0.5) -> attention(2, dropout=0.5) -> grid(4x9)",
 ]
 
