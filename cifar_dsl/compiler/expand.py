@@ -37,7 +37,7 @@ from cifar_dsl.foundation.text import listed
 from cifar_dsl.ir import Declaration, Graph, Operation, Shape, Size, Symbol
 from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, replacement
 from cifar_dsl.language.source import Span
-from cifar_dsl.language.syntax import nodes, print_expression
+from cifar_dsl.language.syntax import nodes, print_chain, print_expression
 from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES
 from cifar_dsl.operations.layers.attention import Attend, Attention
 from cifar_dsl.operations.layers.parts import WindowMask
@@ -177,7 +177,8 @@ class _Expander:
 
     def _assign(self, assignment: nodes.Assignment, scope: ValueScope, flow: Flow, place: Place) -> None:
         owners = [scope.scope_of(name.text, self._passed.get(name.span, 0)) for name in assignment.targets]
-        if not all(self._can_change(name, owner) for name, owner in zip(assignment.targets, owners, strict=True)):
+        targets = zip(assignment.targets, owners, strict=True)
+        if not all(self._can_change(assignment, name, owner) for name, owner in targets):
             return
         if self._is_value(assignment.chain, scope):
             found = self._values(assignment, scope, flow)
@@ -189,11 +190,13 @@ class _Expander:
             is_same_kind = isinstance(old, Tensor) if isinstance(new, Tensor) else _is_list(old) and _is_list(new)
             if isinstance(old, Unknown) or isinstance(new, Unknown) or is_same_kind:
                 owner.values[name.text] = new
+            elif isinstance(new, Tensor) and new.shape is None:  # after an error
+                owner.values[name.text] = Unknown()
             else:
                 message = f"`{name}` is {describe(old)}, and can't become {describe(new)}"
                 self._reporter.error("E0213", message, assignment.chain.span, help="choose another name")
 
-    def _can_change(self, name: nodes.Identifier, owner: ValueScope | None) -> bool:
+    def _can_change(self, assignment: nodes.Assignment, name: nodes.Identifier, owner: ValueScope | None) -> bool:
         """Whether an assignment can change what `owner` holds under a name. Reports it if not."""
         if owner is None:
             return False  # reported by the resolver
@@ -202,12 +205,12 @@ class _Expander:
         if isinstance(value, Tensor | Unknown) or (is_list and not is_param):
             return True
         what = "a param" if is_param else describe(value)
-        self._reporter.error(
-            "E0213",
-            f"only a named tensor or list can be reassigned, but `{name}` is {what}",
-            name.span,
-            help=f"name a {'list first: `let more = ' + name.text if is_list else 'tensor first: `let x = identity'}`",
-        )
+        span, help_text = name.span, "name a tensor first: `let x = identity`"
+        if is_list and len(assignment.targets) == 1:
+            span = assignment.span
+            help_text = f"name the new list: `let more = {print_chain(assignment.chain)}`"
+        message = f"only a named tensor or list can be reassigned, but `{name}` is {what}"
+        self._reporter.error("E0213", message, span, help=help_text)
         return False
 
     def _is_value(self, chain: nodes.Chain, scope: ValueScope) -> bool:
@@ -369,7 +372,7 @@ class _Expander:
                     "E0213",
                     f"`{call.callee}` starts a chain: it uses nothing of the tensor before it",
                     call.span,
-                    help=f"put it into a branch of its own: `mul {{ identity | {call.span.text} }}`",
+                    help=f"join with the input: `mul {{ identity | {call.span.text} }}`",
                 )
             case _ if isinstance(bound, Tensor) or is_tensors(bound):
                 if is_first and not call.arguments and not label:
@@ -435,11 +438,14 @@ class _Expander:
         return chosen
 
     def _not_a_stage(self, span: Span, value: Bound) -> Tensor:
+        help_text = "stages are layers and blocks, such as `dense(64)`; name a value with `let`"
+        if is_stage(value):  # an item of a list
+            help_text = (
+                "to run it, write `let f = ...` with this expression, then `f` or `f(...)`; a list gets the current "
+                "tensor by a name: `let x = identity`, then `[x]`"
+            )
         raise self._reporter.error(
-            "E0213",
-            f"a stage is expected here, but this is {describe(value)}",
-            span,
-            help="stages are layers and blocks, such as `dense(64)`; name a value with `let`",
+            "E0213", f"a stage is expected here, but this is {describe(value)}", span, help=help_text
         )
 
     def _layer(
@@ -647,6 +653,7 @@ class _Expander:
         start = self._draft.mark
         outputs = self._outputs(kind, scope, flow, path, names)
         is_lone = len(outputs) == 1 and isinstance(kind.branches, tuple) and len(kind.branches) == 1
+        is_lone = is_lone and outputs[0][0].shape is not None  # after an error, it may have been a list
         if is_lone and (meant := self._meant(kind.bodies, call)):
             outputs = self._outputs(nodes.replace(kind, branches=meant), scope, flow, path, names)
         self._binder.check_branches(call, declaration.branches, len(outputs))

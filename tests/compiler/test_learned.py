@@ -73,7 +73,7 @@ def test_what_is_wrong(model: str, codes: list[str]) -> None:
 
 def test_the_advice_works() -> None:
     (error,) = errors_of(text_of("conv(8, 1) -> learned(8)"))
-    assert error.help == ("put it into a branch of its own: `mul { identity | learned(8) }`",)
+    assert error.help == ("join with the input: `mul { identity | learned(8) }`",)
     assert shape_of("conv(8, 1) -> mul { identity | learned(8) }") == "8x6x6"
 
 

@@ -105,15 +105,16 @@ def _insert(source: Source, offset: int, text: str) -> str:
 
 
 def _replace(diagnostic: Diagnostic, proposal: str) -> Texts:
-    """The proposal in place of what is underlined; of its line, if that starts with the same word."""
+    """The proposal in place of the underlined text; if that is a part of a line, of one that starts with its word."""
     span = _span(diagnostic)
     source, word = span.source, proposal.split(maxsplit=1)[0]
     lines = list(re.finditer(rf"(?:^|(?<=\{{))[ \t]*{re.escape(word)}\b[^\n#}}]*", source.text, re.MULTILINE))
-    if " " in proposal and lines:
+    is_line = span.text in map(str.strip, source.text.splitlines())
+    if " " in proposal and lines and not is_line:
         nearest = min(lines, key=lambda match: abs(match.end() - span.end))
         yield edited(source, Edit(Span(source, nearest.start(), nearest.end()), f" {proposal} "))
         return
-    if proposal[0] == ":":
+    if proposal[0] == ":" and source.text[: span.start].rstrip()[-1] not in "[,":  # of a shape, not of a slice
         start = source.text.rindex(":", 0, span.start)
         span = Span(source, start, span.end)
     yield edited(source, Edit(span, proposal))

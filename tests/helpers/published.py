@@ -43,6 +43,10 @@ class _Small:
         network.stem[0] = nn.Conv2d(3, 40, 2, 2)
 
     @staticmethod
+    def hrnet(network: Any) -> None:
+        network.conv1.stride = network.conv2.stride = (1, 1)
+
+    @staticmethod
     def mobile(network: Any) -> None:
         network.features[0][0].stride = (1, 1)
 
@@ -199,6 +203,12 @@ ORIGINALS = (
         mechanism="norms by a pattern; extents of 1 stretch; affine",
     ),
     _timm("res2net50", "res2net50_26w_4s", _Small.residual, mechanism="a list of tensors; slices of computed width"),
+    _timm(
+        "hrnet_w18_small",
+        "hrnet_w18_small",
+        _Small.hrnet,
+        mechanism="lists of tensors; a loop of branches",
+    ),
     _pytorch_cifar("lenet", "LeNet"),
     *(_pytorch_cifar(f"vgg{depth}", "VGG", f"VGG{depth}") for depth in (11, 13, 16, 19)),
     *(_pytorch_cifar(f"resnet{depth}", f"ResNet{depth}") for depth in (18, 34, 50, 101)),

@@ -206,6 +206,8 @@ class Misplaced:
             return ("write `identity` for a branch that passes on its input",) if before in {"{", "|"} else ()
         if str(token) == "|":
             return ("`|` separates the branches of a join, such as `add { identity | relu }`",)
+        if str(token) == "->" and self.brackets.open and self.brackets.open[-1] == "[":
+            return ("name the tensor before the list: `let x = ...` with these stages, then `[x]`",)
         if str(token) == "->" and self.brackets.open and self.brackets.open[-1] != "{":
             return ("define a block of these stages, and pass the block's name as the argument",)
         if str(token) == "->":
