@@ -3,6 +3,7 @@
 import pytest
 import torch
 from helpers.specs import graph_of
+from helpers.tolerances import SAME_FORMULA
 from timm.layers import build_sincos2d_pos_embed
 from torch import Tensor, nn
 
@@ -73,7 +74,7 @@ def test_sines_in_one_dimension_are_those_of_vaswani():
         for i in range(6):
             angle = torch.tensor(place / 10000 ** (2 * i / 12), dtype=torch.float64)
             expected[place, 2 * i], expected[place, 2 * i + 1] = angle.sin(), angle.cos()
-    torch.testing.assert_close(positions("", 50, 12), expected.float(), rtol=0, atol=1e-6)
+    torch.testing.assert_close(positions("", 50, 12), expected.float(), **SAME_FORMULA)
 
 
 def of_mae(features: int, rows: int, columns: int) -> Tensor:
@@ -90,13 +91,13 @@ def of_mae(features: int, rows: int, columns: int) -> Tensor:
 @pytest.mark.parametrize(("rows", "columns"), [(8, 8), (3, 5)])
 def test_sines_in_two_dimensions_are_those_of_mae_and_timm(rows: int, columns: int):
     ours = positions(f"(grid={rows}x{columns})", rows * columns, 16)
-    torch.testing.assert_close(ours, of_mae(16, rows, columns), rtol=0, atol=1e-6)
+    torch.testing.assert_close(ours, of_mae(16, rows, columns), **SAME_FORMULA)
     timms = build_sincos2d_pos_embed([rows, columns], 16, interleave_sin_cos=True)  # has rows first
-    torch.testing.assert_close(ours.roll(8, 1), timms, rtol=0, atol=1e-6)
+    torch.testing.assert_close(ours.roll(8, 1), timms, **SAME_FORMULA)
 
 
 @pytest.mark.parametrize(("grid", "front"), [("square", 1), ("4x4", 3)])
 def test_tokens_before_the_grid_have_zeros(grid: str, front: int):
     ours = positions(f"(grid={grid})", front + 16, 8)
     assert not ours[:front].any()
-    torch.testing.assert_close(ours[front:], of_mae(8, 4, 4), rtol=0, atol=1e-6)
+    torch.testing.assert_close(ours[front:], of_mae(8, 4, 4), **SAME_FORMULA)
