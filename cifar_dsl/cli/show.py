@@ -123,7 +123,7 @@ def table(analysis: Analysis) -> list[str]:
         [
             node.operation.brief() + _stretched(graph, node),
             node.path,
-            str(node.shape),
+            f"{node.parts} x {node.shape}" if node.parts > 1 else str(node.shape),
             _count(node.cost.parameters),
             _count(node.cost.macs),
         ]

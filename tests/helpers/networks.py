@@ -212,7 +212,6 @@ class Growth:
         kinds: list[Callable[[Shape, int], Grown]] = [self.layer]
         if depth:
             kinds += [self.block, self.join, self.let, self.slices, self.places, self.carry, self.loop, self.condition]
-            kinds += [self.each, self.products]
             kinds += [self.beside, self.library, self.layer, self.layer]
             kinds += [self.holes, self.branch_loop, self.several, self.tree]
         return self.draw(st.sampled_from(kinds))(x, depth)
@@ -337,37 +336,6 @@ class Growth:
         if shape is None or shape.elements > LARGEST:
             return Grown(["relu"], x)
         return Grown([f"{head} {{", "\n|\n".join("\n".join(b.lines) for b in fitting), "}"], shape)
-
-    def each(self, x: Shape, depth: int) -> Grown:
-        """A body that runs for the places along some axes, or for windows."""
-        axes = list("abc"[: len(x.extents)])
-        if x.is_image and not x.extents[1] % 2 and not x.extents[2] % 2 and self.draw(st.booleans()):
-            shift = self.draw(st.sampled_from(["", ", shift=1"]))
-            body = self.draw(st.sampled_from(["tanh", "attention(1)", f"dense({x.channels})"]))
-            return Grown([f"windows(2{shift}) {{ {body} }}"], x)
-        wanted = self.draw(st.permutations(axes))[: self.draw(st.integers(1, len(axes)))]
-        body = self.body(Shape(tuple(x.extents[axes.index(axis)] for axis in wanted)), depth - 1)
-        if len(body.shape.extents) != len(wanted):
-            return Grown(["relu"], x)
-        extents = [body.shape.extents[wanted.index(a)] if a in wanted else x.extents[axes.index(a)] for a in axes]
-        shape = Shape(tuple(extents))
-        if shape.elements > LARGEST:
-            return Grown(["relu"], x)
-        head = f"each({', '.join(axes)} -> {', '.join(wanted)})"
-        return Grown([f"{head} {{", *(body.lines or ["repeat 1 {}"]), "}"], shape)
-
-    def products(self, x: Shape, depth: int) -> Grown:
-        """A product of two forms of a tensor, or attention."""
-        if x.is_tokens and self.draw(st.booleans()):
-            before = self.draw(st.sampled_from(["", ", before=tanh", ", scaled=false", ", before=tanh, after=sigmoid"]))
-            return Grown([f"attend(1{before}) {{ tanh | sigmoid | identity }}"], x)
-        if x.is_tokens and x.extents[0] ** 2 <= LARGEST:
-            return Grown(["einsum(t, d | s, d -> t, s) { tanh | sigmoid }"], Shape((x.extents[0],) * 2))
-        if x.is_image:
-            return Grown(
-                ["einsum(c, h, w | 1, h, w -> c, 1, 1) { tanh | mean(c, h, w -> 1, h, w) }"], Shape((x.channels, 1, 1))
-            )
-        return Grown(["relu"], x)
 
     def cut(self, branch: Grown) -> Grown:
         """A branch of which only the first of some axes are left."""

@@ -10,11 +10,13 @@ from attrs import define, field
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.bind import Invocation
 from cifar_dsl.compiler.lints.registry import network_lint
-from cifar_dsl.ir import Graph, Node, arguments_of
+from cifar_dsl.ir import Graph, Node, Scope, arguments_of
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import LAYERS
+from cifar_dsl.operations.layers.activation import Softmax
+from cifar_dsl.operations.layers.parts import Einsum, WindowsEnter
 
 _CENTRING = frozenset(["bn", "instancenorm"])  # they subtract the mean of each channel
 _BEFORE_LOSS = {"cross_entropy": ("softmax",), "focal": ("softmax",), "bce": ("sigmoid", "softmax")}
@@ -153,3 +155,59 @@ def softmax_before_loss(analysis: Analysis) -> Iterator[Diagnostic]:
     if last.operation.name in _BEFORE_LOSS.get(recipe.loss.name, ()):
         message = f"the loss {recipe.loss.name} expects scores, but the network ends with a {last.operation.name}"
         yield Diagnostic("W0207", message, Label(last.span), help=("delete it",))
+
+
+@network_lint
+def mixed_edges(analysis: Analysis) -> Iterator[Diagnostic]:
+    """W0213: a layer that mixes neighbouring pixels in a shifted window."""
+    graph = analysis.graph
+    shifted = [scope for scope in graph.scopes if scope.kind == "scope" and _is_shifted(scope)]
+    inside = {value for scope in shifted for value in scope.values}
+    flow = _Flow(graph)
+    for span, found in flow.everywhere(lambda node: node.output in inside and _mixes_pixels(node)):
+        name = found[0].operation.name
+        yield Diagnostic(
+            "W0213",
+            f"`{name}` mixes pixels of opposite edges in a shifted window",
+            Label(span),
+            help=("put it outside of the `windows`: in the body, only `attend` and `attention` keep the edges apart",),
+        )
+
+
+def _is_shifted(scope: Scope) -> bool:
+    """Whether a scope is that of shifted windows."""
+    enter = scope.stages[0]
+    return isinstance(enter, Node) and isinstance(enter.operation, WindowsEnter) and any(enter.operation.shift)
+
+
+def _mixes_pixels(node: Node) -> bool:
+    kernel = getattr(node.operation, "kernel", (1, 1))
+    return node.operation.family in {"conv", "pool"} and isinstance(kernel, tuple) and kernel != (1, 1)
+
+
+_ON_SCORES = frozenset(["scale", "relative_bias", "window_mask", "conv", "dropout", "identity"])
+
+
+@network_lint
+def softmax_over_heads(analysis: Analysis) -> Iterator[Diagnostic]:
+    """W0214: a softmax over the heads of scores."""
+    flow = _Flow(analysis.graph)
+    for span, found in flow.everywhere(lambda node: _is_over_heads(analysis.graph, node)):
+        yield Diagnostic(
+            "W0214",
+            f"this softmax is over {found[0].shape.channels} heads, not over the keys",
+            Label(span),
+            help=("write `softmax(columns)`: scores are heads x queries x keys",),
+        )
+
+
+def _is_over_heads(graph: Graph, node: Node) -> bool:
+    """Whether a node is a softmax over the first axis of a product of tokens with tokens."""
+    if not isinstance(node.operation, Softmax) or node.operation.over != "channels" or not node.shape.is_image:
+        return False
+    maker = graph.maker(node.inputs[0])
+    while maker is not None and maker.operation.name in _ON_SCORES:
+        maker = graph.maker(maker.inputs[0])
+    if maker is None or not isinstance(maker.operation, Einsum):
+        return False
+    return bool(maker.operation.pattern.missing) and all(shape.is_tokens for shape in graph.input_shapes(maker))
