@@ -6,6 +6,7 @@ from cifar_dsl.compiler import Analysis, Library
 from cifar_dsl.compiler.branches import SEPARATE, is_identity, one_by_one, separated, separation
 from cifar_dsl.compiler.lints.registry import network_lint, text_lint
 from cifar_dsl.compiler.names import Definition
+from cifar_dsl.compiler.names.sorts import may_give_list
 from cifar_dsl.ir import Graph, Shape
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
 from cifar_dsl.language.source import Span
@@ -18,17 +19,19 @@ from cifar_dsl.operations.layers.shaping import Slice
 def missing_separators(items: Sequence[nodes.Item], found: Analysis | Library) -> Iterator[Diagnostic]:
     """W0208: joins of one branch, and branches in which `identity` is one of several stages."""
     definitions = found.names.definitions
-    of_lists = _joins_of_lists(found)
+    of_lists = _joins_of_lists(items, found)
     for branched in nodes.inside(items, nodes.Branched):
         definition = definitions.get(branched.name.span)
         if definition and definition.kind == "join" and not isinstance(branched.branches, nodes.For):
             yield from _of_join(branched, definitions, is_of_list=branched.span in of_lists)
 
 
-def _joins_of_lists(found: Analysis | Library) -> set[Span]:
-    """The joins of several tensors that a single branch may give as a list."""
-    graph = found.graph if isinstance(found, Analysis) else None
-    return {node.span for node in graph.nodes if node.span and len(node.inputs) > 1} if graph else set()
+def _joins_of_lists(items: Sequence[nodes.Item], found: Analysis | Library) -> set[Span]:
+    """The joins of several tensors that a single branch gives as a list; of a library, those in which it may."""
+    if isinstance(found, Analysis):
+        return {node.span for node in found.graph.nodes if node.span and len(node.inputs) > 1}
+    ends = ((join.span, join.bodies[0].stages[-1]) for join in nodes.inside(items, nodes.Branched) if join.bodies)
+    return {span for span, last in ends if isinstance(last, nodes.Chain) and may_give_list(last, found.blocks.get)}
 
 
 def _of_join(join: nodes.Branched, definitions: Mapping[Span, Definition], *, is_of_list: bool) -> Iterator[Diagnostic]:

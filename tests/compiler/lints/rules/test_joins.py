@@ -209,3 +209,17 @@ block bam(c: int) {
 def test_branches_that_are_stretched_on_purpose(model: str) -> None:
     found = warned(model, GATES)
     assert [code for code, _ in found if code != "W0201"] == []  # blocks that this model doesn't call
+
+
+@pytest.mark.parametrize(
+    ("block", "codes"),
+    [
+        ("block two() { let x = relu\nlet y = tanh\n[x, y] }\nblock sum_of() { add { two } }", []),
+        ("block one() { relu }\nblock sum_of() { add { one } }", ["W0208"]),
+        ("block sum_of(xs: list) { add { 2 * xs } }", []),
+        ("block sum_of(n: int) { add for i in 0..n { relu } }", []),
+    ],
+)
+def test_a_branch_that_gives_a_list_is_no_single_branch(block: str, codes: list[str]) -> None:
+    found = [code for code, _ in codes_and_places(f"library l\n{block}")]
+    assert [code for code in found if code == "W0208"] == codes
