@@ -40,11 +40,14 @@ def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -
                 yield _unused("parameter", parameter.name, ())
     tensors = _named_tensors(found)
     needed: set[Span] = set()  # without them, a branch would be empty
+    of_branches: set[Span] = set()  # loops that make branches
     waiting: list[object] = [item]
     while waiting:
         node = waiting.pop()
         waiting.extend(nodes.children(node))
         if isinstance(node, nodes.Branched):
+            if isinstance(node.branches, nodes.For):
+                of_branches.add(node.branches.span)
             for branch in node.bodies:
                 if all(isinstance(stage, nodes.Let) for stage in branch.stages):
                     needed.update(stage.span for stage in branch.stages)
@@ -53,7 +56,9 @@ def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -
             for name in node.targets:
                 if is_unused(name) and not (tensors is None or name.text in tensors):
                     yield _unused("value", name, fixes)
-        if isinstance(node, nodes.For) and len(node.targets) == 1 and is_unused(node.targets[0]):
+        if not isinstance(node, nodes.For) or node.span in of_branches:
+            continue  # no `repeat` makes branches
+        if len(node.targets) == 1 and is_unused(node.targets[0]):
             yield _unused("loop variable", node.targets[0], _repetition(node))
 
 

@@ -146,3 +146,9 @@ def test_loops_that_repeat_can_not_replace_have_no_fix(rounds: str) -> None:
 def test_parameters_have_no_fix_since_calls_may_pass_them() -> None:
     text = text_of(f"unit(8, 1)\n{HEAD}", "block unit(c: int, k: int) { conv(c, 1) }")
     assert fixed_text(text, also_unsafe=True) == text
+
+
+def test_the_variable_of_a_loop_of_branches_may_be_unused() -> None:
+    assert codes_and_places(text_of("add for i in 0..2 { conv(4, 1) }\nflatten -> dense(10)")) == []
+    found = codes_and_places(text_of("add for i in 0..2 { for j in 0..2 { conv(4, 1) } }\nflatten -> dense(10)"))
+    assert found == [("W0201", "j")]
