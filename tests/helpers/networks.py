@@ -219,7 +219,9 @@ class Growth:
     def layer(self, x: Shape, depth: int) -> Grown:
         """A layer that accepts `x`."""
         for _ in range(3):
-            text = self.draw(st.sampled_from(sorted(LAYERS)).flatmap(lambda name: stages_of(name, x)))
+            text = self.draw(
+                st.sampled_from(sorted({*LAYERS} - {"window_mask"})).flatmap(lambda name: stages_of(name, x))
+            )
             shape = shape_after(text, x)
             if shape and not text.count("whitening"):  # it must be the first layer; `_spec` draws it there
                 return Grown([text], shape)
@@ -378,6 +380,9 @@ class Growth:
 @st.composite
 def layers(draw: st.DrawFn, name: str) -> str:
     """A spec with one layer of this name, whose input is an image, a vector or tokens."""
+    if name == "window_mask":  # it needs its windows
+        scores = "einsum(t, d | s, d -> 1, t, s) { tanh | sigmoid }\nwindow_mask(4, 2, 1)\nmean(h, t, s -> t, s)"
+        return f"arch drawn\ninput 2x4x4\nmodel {{\nwindows(2, shift=1) {{\n{scores}\n}}\n}}\n"
     channels, height = draw(st.integers(1, 6)), draw(st.integers(2, 9))
     x = Shape((channels, height, draw(st.just(height) | st.integers(2, 9))))
     inputs = {"": x, "flatten": Shape((x.elements,)), "tokens": Shape((x.elements // channels, channels))}
