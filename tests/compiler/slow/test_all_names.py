@@ -21,7 +21,7 @@ NAMES = {
     *GROUP_SETTINGS,
 } - KEYWORDS | {*JOINS, *SCOPES}
 # Names that the texts themselves mention as those of the language.
-OWN = {"conv", "tanh", "elu", "scale", "flatten", "sigmoid", "identity"}
+OWN = {"conv", "tanh", "elu", "scale", "flatten", "sigmoid", "identity", "first"}
 
 
 def test_as_values() -> None:
