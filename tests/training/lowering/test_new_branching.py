@@ -5,6 +5,7 @@ from typing import ClassVar
 import pytest
 import torch
 from helpers.specs import errors_of, graph_of, text_of
+from helpers.tolerances import SAME_FORMULA
 
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.ir import Execution, Lowering, Shape, argument, declared
@@ -104,7 +105,8 @@ def test_they_compute() -> None:
     inside = torch.relu(module.unshuffled.conv(torch.nn.functional.pixel_unshuffle(x, 2)))
     tokens = torch.nn.functional.pixel_shuffle(inside, 2).flatten(2).transpose(1, 2)
     other = module.similarity.branch2.other(tokens)
-    assert torch.allclose(module(x), torch.nn.functional.cosine_similarity(tokens, other, dim=2, eps=1e-6), atol=1e-6)
+    expected = torch.nn.functional.cosine_similarity(tokens, other, dim=2, eps=1e-6)
+    torch.testing.assert_close(module(x), expected, **SAME_FORMULA)
 
 
 @pytest.mark.parametrize(

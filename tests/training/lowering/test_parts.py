@@ -23,10 +23,12 @@ def images(size: str = "8x4x6", count: int = 2) -> Tensor:
 
 
 def check(one: Tensor, other: Tensor, *xs: Tensor) -> None:
+    # Attention in float64, summed in another order.
     torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
     weights = torch.randn(one.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     ours = torch.autograd.grad((one * weights).sum(), xs)
     theirs = torch.autograd.grad((other * weights).sum(), xs)
+    # A gradient sums over more places.
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-11)
 
 

@@ -42,14 +42,16 @@ def images() -> Tensor:
 def test_what_a_pattern_computes(stage: str, expected) -> None:
     ours, theirs = images().requires_grad_(), images().requires_grad_()
     one, other = applied(stage, ours), expected(theirs)
+    # Sums of up to 24 terms in float64.
     torch.testing.assert_close(one, other, rtol=0, atol=1e-14)
     weights = torch.randn(one.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     (one * weights).sum().backward()
     (other * weights).sum().backward()
+    # The same weights, moved and added up.
     torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=1e-14)
 
 
 def test_any_memory_format() -> None:
     x = images()
     stage = "rearrange(c * 2, h, w -> c, h, w * 2)"
-    torch.testing.assert_close(applied(stage, x.to(memory_format=torch.channels_last)), applied(stage, x))
+    assert torch.equal(applied(stage, x.to(memory_format=torch.channels_last)), applied(stage, x))
