@@ -225,7 +225,9 @@ class Stage(Written):
     """A stage, by the name of a block or of a layer; the compiler accepts blocks."""
 
     def accept(self, value: Value) -> str:
-        if not isinstance(value, Symbol):
+        from cifar_dsl.operations.layers import LAYERS  # which have arguments of these types
+
+        if not isinstance(value, Symbol) or value not in LAYERS:
             raise UnfitError(self.describe())
         return value
 

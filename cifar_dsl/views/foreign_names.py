@@ -41,6 +41,8 @@ train {
 - An activation is a stage of its own: `conv(64, 3) -> relu`.
 - The last layer outputs logits, without softmax; the loss `cross_entropy` applies it.
 - `->` connects stages; `let x = ...` names a tensor; `add { x | y }` adds tensors, and `concat { x | y }` concatenates.
+- A module that takes modules is a block with parameters of type `block`, and a call gives them as branches:
+  `layer { attention(4) | mlp }`. One that returns several tensors is a block that ends with a list, `[a, b]`.
 - Sizes are written `3x3`, and names have no capitals, hyphens or module prefixes.
 - A space separates a setting and its value: `batch 64`. Learning rate, momentum and weight decay are arguments of the
   optimizer.

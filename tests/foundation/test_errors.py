@@ -28,6 +28,7 @@ INTERNAL = {
     "OutOfRangeError",
     "OutOfStepsError",
     "OversizeError",
+    "TargetError",
     "OversizedFileError",
     "TooLargeError",
     "UnbalancedError",

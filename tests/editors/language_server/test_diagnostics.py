@@ -46,7 +46,7 @@ def test_the_message() -> None:
     assert one.severity == DiagnosticSeverity.Error
     assert one.source == "cifar-dsl"
     lines = one.message.split("\n")
-    assert lines[0] == "add needs branches of the same shape"
+    assert lines[0] == "add needs branches of the same shape, or extents of 1: 3 channels and 4 don't fit"
     assert lines[1] == "this branch outputs 4x8x8"
     assert any(line.startswith("help: ") for line in lines)
     assert one.related_information is not None

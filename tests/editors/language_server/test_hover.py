@@ -69,7 +69,7 @@ def test_what_a_definition_hides() -> None:
         ("conv(8, 1, init=normal(s§td=1))", ["an argument of `normal`"]),
         ("conv(8, 1, init=dir§ac)", ["dirac"]),
         ("conv(ma§x(1, 2), 1)", ["max(x, ...)", "The largest"]),
-        ("con§cat { relu | bn }", ["concat { ... | ... }", "branches"]),
+        ("con§cat { relu | bn }", ["concat(over=first) { ... | ... }", "branches"]),
         ("conv(in_chan§nels, 1)", ["channels of the current tensor"]),
         (
             "basic_bl§ock(8)",
