@@ -16,6 +16,7 @@ from cifar_dsl.language.diagnostics import known_codes
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.language.syntax.cursor import Frame, Token, keywords_after, open_frames, tokens_of
+from cifar_dsl.operations.argument_types import Stage
 from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 
@@ -168,7 +169,9 @@ class _Completer:
 
     def _stages(self, *, is_start: bool) -> Iterator[Suggestion]:
         for local in self._locals.values():
-            if (local.kind == "let" and is_start) or (local.kind == "parameter" and _may_be_stage(local)):
+            is_stage = local.kind == "parameter" and _may_be_stage(local)
+            is_stage |= local.kind == "loop variable" and "block" in local.sorts
+            if is_stage or (local.kind == "let" and is_start):
                 yield suggestions.local(local)
         for file, definition in self._globals.values():
             if definition.kind == "param" and self._is_stage(definition):
@@ -255,6 +258,8 @@ class _Completer:
     def _for(self, argument: vocabulary.Argument) -> Iterator[Suggestion]:
         """The words that an argument accepts."""
         yield from suggestions.words(vocabulary.words_of(argument.kind))
+        if isinstance(argument.kind, Stage):
+            yield from self._as_arguments()
         yield from self._of_types(argument.types)
 
     def _of_types(self, types_: Sequence[str]) -> Iterator[Suggestion]:
@@ -277,6 +282,8 @@ class _Completer:
             return
         if outer.kind == "group" and words[:1] == ["select"]:
             yield from suggestions.words(vocabulary.words_of(GROUP_SETTINGS["select"].kind))
+        if outer.kind in {"file", "body"} and {"in", "="} & {*words}:  # a list may hold blocks
+            yield from self._as_arguments()
         yield from self._values(self._frame.line)
 
     # ---- recipes

@@ -129,9 +129,10 @@ def block(definition: Definition) -> Entry:
 
 
 def head(definition: Definition) -> str:
-    """The text of a definition, without the body of a block or loop."""
+    """The text of a definition, without the body of a block or loop; the name of an axis of a pattern."""
     node = definition.node
-    assert node is not None
+    if node is None:
+        return definition.name
     end = node.body.span.start if isinstance(node, nodes.Block | nodes.For) else node.span.end
     return node.span.source.text[node.span.start : end].rstrip()
 

@@ -20,7 +20,7 @@ INSERTED = [
     ")",
     "[",
     "]",
-    "{",
+    "*",  # not "{", which opens branches after a name, so that what follows belongs to them
     "}",
     "->",
     "=",

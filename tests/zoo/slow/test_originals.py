@@ -3,7 +3,7 @@
 import pytest
 import torch
 from attrs import evolve
-from helpers.originals import Original, compare, first_uses, with_late_ones
+from helpers.originals import compare, first_uses, with_late_ones
 from helpers.published import ORIGINALS
 from torch import Tensor, nn
 
@@ -42,7 +42,7 @@ def test_the_comparison_sees_another_activation() -> None:
 
 def test_the_comparison_sees_another_number_of_layers() -> None:
     with pytest.raises(ValueError, match=r"tensors are used here, \d+ there: they part at"):
-        compare(Original("resnet20", "", "", OF_TORCHVISION["resnet18"].make))
+        compare(evolve(OF_TORCHVISION["resnet18"], spec="resnet20"))
 
 
 class Shortcut(nn.Module):

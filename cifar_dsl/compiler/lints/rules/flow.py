@@ -170,7 +170,7 @@ def mixed_edges(analysis: Analysis) -> Iterator[Diagnostic]:
             "W0213",
             f"`{name}` mixes pixels of opposite edges in a shifted window",
             Label(span),
-            help=("put it outside of the `windows`: in the body, only `attend` and `attention` keep the edges apart",),
+            help=("move it out of the `windows`: in the body, only `attend` and `attention` keep the edges apart",),
         )
 
 

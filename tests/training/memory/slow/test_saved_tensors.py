@@ -62,6 +62,8 @@ def is_approximate(text: str, precision: str) -> bool:
     patterns = [
         r"attention\((heads=)?1\b.*\d(\.\d|e-)"
     ]  # with one head and dropout, the values are a view of the projection
+    # Attention that is made of products; see APART.
+    patterns += [r"\b(before|after|qk_norm)=(?!identity)", r"\bdim_head=(?!share)", r"\bqkv_bias=false"]
     if precision == "bf16":  # on a CPU torch pads in float32
         patterns += ["replicate", "reflect"]
     return any(re.search(pattern, text) for pattern in [*patterns, *APART])
