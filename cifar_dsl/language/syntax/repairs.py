@@ -225,10 +225,12 @@ class _RepairingReader:
 
     def _is_extra(self, token: Token, end: int) -> bool:
         """Whether the statement can continue without this token."""
+        kind, is_closed = self.open[-1]
+        is_stray = kind in {"file", "train", "group"} or (self._is_in_values() and is_closed)
+        if str(token) == "|" and is_stray:  # no branch begins here
+            return self.place + 1 < len(self.tokens) and self.parser.can_read(self.tokens[self.place + 1].type)
         is_last = self.place + 1 >= end
-        is_in_closed_values = self._is_in_values() and self.open[-1][1]  # no branch begins here
-        has_a_place = token in _WITH_PLACES and not (str(token) == "|" and is_in_closed_values)
-        return not is_last and not has_a_place and self.parser.can_read(self.tokens[self.place + 1].type)
+        return not is_last and token not in _WITH_PLACES and self.parser.can_read(self.tokens[self.place + 1].type)
 
     def _report_inserted(self, token: Token) -> None:
         """Record the error for which `balancing` inserted a brace, unless the text has unequal numbers of braces."""
