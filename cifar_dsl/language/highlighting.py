@@ -65,7 +65,7 @@ class ArchLexer(RegexLexer):  # type: ignore[misc]
         ],
         "stages": [
             (rf"{_STAGE_START}({_GAP})({_NAME}){_STAGE_END}", bygroups(Whitespace, Name.Function)),
-            (rf"(?<==)({_GAP})({_NAME})(?={_GAP}(?:->|\{{|for\b))", bygroups(Whitespace, Name.Function)),
+            (rf"(?<=[^=!<>]=)({_GAP})({_NAME})(?={_GAP}(?:->|\{{|for\b))", bygroups(Whitespace, Name.Function)),
         ],
         "before-brace": [
             include("space"),
