@@ -4,13 +4,20 @@
 `attention` with other arguments than those of one layer is an `attend` between two projections.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
+from cifar_dsl.compiler.bind import Invocation
+from cifar_dsl.compiler.draft import Region
 from cifar_dsl.compiler.names import Names, resolve_library
+from cifar_dsl.compiler.values import Bound, Tensor, Unknown
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.ir import Symbol
 from cifar_dsl.language.diagnostics import Reporter
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, parse_spec
+from cifar_dsl.operations.layers.attention import Attend, Attention
+from cifar_dsl.operations.layers.parts import WindowMask
 
 _TEXT = """library long_forms
 
@@ -57,3 +64,55 @@ def long_forms() -> LongForms:
     names = resolve_library(blocks, {}, reporter)
     reporter.raise_if_any()
     return LongForms(blocks, names)
+
+
+def values_of_attention(attention: Attention, channels: int) -> dict[str, Bound | Unknown]:
+    """The values of the parameters of the long form of `attention`, for tokens with this number of features."""
+    inner = channels if isinstance(attention.dim_head, str) else attention.heads * attention.dim_head
+    return {
+        "heads": attention.heads,
+        "inner": inner,
+        "before": attention.before,
+        "after": attention.after,
+        "qk_norm": attention.qk_norm,
+        "bias": attention.bias,
+        "qkv_bias": attention.qkv_bias,
+        "dropout_share": attention.dropout,
+        "start": attention.init,
+        "bias_start": attention.bias_init,
+        "unchanged": Symbol(attention.frozen),
+    }
+
+
+def values_of_attend(attend: Attend, inputs: Sequence[Tensor], region: Region) -> dict[str, Bound | Unknown]:
+    """The values of the parameters of the long form of `attend`, for queries, keys and values in a region."""
+    queries, keys, values = inputs
+    assert queries.shape is not None
+    windows, image = region.windows, region.image
+    is_masked = not region.is_neighbourly
+    return {
+        "queries": queries,
+        "keys": keys,
+        "values": values,
+        "heads": attend.heads,
+        "factor": (queries.shape.channels / attend.heads) ** -0.5 if attend.scaled else 1,
+        "before": attend.before,
+        "after": attend.after,
+        "dropout_share": attend.dropout,
+        "image": image.extents[1:] if is_masked and image else (),
+        "size": windows.size if windows else (),
+        "shift": windows.shift if windows else (),
+    }
+
+
+def check_mask(mask: WindowMask, region: Region, call: Invocation, reporter: Reporter) -> None:
+    """Report a mask of other windows than those around it: which window a score is of follows from them."""
+    image = region.image.extents[1:] if region.image else ()
+    found = region.windows
+    if found is None or (image, found.size, found.shift) != (mask.image, mask.size, mask.shift):
+        raise reporter.error(
+            "E0306",
+            "window_mask works in the body of `windows` with the same size and shift, and its image",
+            call.span,
+            help="use `attend` or `attention`, which need no mask",
+        )

@@ -7,11 +7,31 @@ to be a branch of its own.
 from collections.abc import Mapping
 
 from cifar_dsl.compiler.names import Definition
-from cifar_dsl.language.diagnostics import Edit, Fix
+from cifar_dsl.language.diagnostics import Edit, Fix, Label, Reporter, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 
 SEPARATE = "separate the branches with `|`"
+
+
+def meant_branches(
+    bodies: tuple[nodes.Body, ...], join: str, definitions: Mapping[Span, Definition], reporter: Reporter
+) -> tuple[nodes.Body, ...]:
+    """Report a join of one branch and one tensor that can't be meant; the branches that were meant, if any."""
+    (branch,) = bodies
+    alone = next((stage for stage in branch.stages if passes_on(stage, definitions)), None)
+    if alone is None:
+        return ()
+    branches = separated(branch, definitions)
+    fixes, help_text = separation(branches), SEPARATE
+    if len(branches) == 1:
+        help_text = "write its other branches, or delete the join"
+        if not is_identity(alone, definitions):
+            both = f"identity | {alone.span.text}"
+            fixes, help_text = replacement(alone.span, both), f"write its other branches, such as `{both}`"
+    label = Label(alone.span, "a branch of its own" if len(branches) > 1 else "")
+    reporter.error("E0311", f"this `{join}` has only one branch", label, help=help_text, fixes=fixes)
+    return branches
 
 
 def is_identity(stage: nodes.Stage, definitions: Mapping[Span, Definition]) -> bool:

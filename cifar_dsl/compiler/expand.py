@@ -1,15 +1,14 @@
 """Expands a program into a graph: runs blocks, loops and conditions, infers shapes, counts parameters."""
 
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
-from typing import Any, NoReturn, TypeVar, cast
+from typing import NoReturn, TypeVar, cast
 
 from attrs import evolve
 
 from cifar_dsl.compiler import translation
-from cifar_dsl.compiler.attention import long_forms
+from cifar_dsl.compiler.attention import check_mask, long_forms, values_of_attend, values_of_attention
 from cifar_dsl.compiler.bind import Binder, Branch, Invocation
-from cifar_dsl.compiler.branches import SEPARATE, is_identity, passes_on, separated, separation
+from cifar_dsl.compiler.branches import meant_branches
 from cifar_dsl.compiler.builtin_names import BUDGETS
 from cifar_dsl.compiler.draft import BlockCall, Draft, TooLargeError
 from cifar_dsl.compiler.error_location import own_origin
@@ -19,6 +18,7 @@ from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.paths import Place
 from cifar_dsl.compiler.patterns import PatternReader
 from cifar_dsl.compiler.program import Program
+from cifar_dsl.compiler.slices import Slices
 from cifar_dsl.compiler.types import is_stage
 from cifar_dsl.compiler.values import (
     BlockValue,
@@ -33,16 +33,13 @@ from cifar_dsl.compiler.values import (
 )
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import OutOfStepsError
-from cifar_dsl.foundation.text import listed
 from cifar_dsl.ir import Declaration, Graph, Operation, Shape, Size, Symbol
-from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter, replacement
+from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_chain, print_expression
 from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES
 from cifar_dsl.operations.layers.attention import Attend, Attention
 from cifar_dsl.operations.layers.parts import WindowMask
-from cifar_dsl.operations.layers.shaping import Slice
-from cifar_dsl.operations.registry import Registry
 
 D = TypeVar("D", bound=Declaration)
 
@@ -54,7 +51,6 @@ _STEPS_OF_A_BRANCH = 10
 _STEPS_OF_AN_INPUT = 2  # of a join
 _STEPS_OF_AN_ARGUMENT = 3
 _STEPS_OF_A_FAILED_STAGE = 8
-_SLICES = "write `:16`, `16:`, `16:32` or, with a step, `::2`; `0:1` selects one"
 
 
 def expand(program: Program, names: Names, values: ValueScope, reporter: Reporter) -> Graph | None:
@@ -74,11 +70,13 @@ class _Expander:
         self._program = program
         self._input = given
         self._reporter = reporter
+        names = names.copy()  # to which long forms add theirs
         self._definitions, self._passed = names.definitions, names.passed
         self._evaluator = Evaluator(reporter, names)
         self._binder = Binder(self._evaluator, reporter)
         self._patterns = PatternReader(self._evaluator, reporter, names)
         self._loops = Loops(self._evaluator, reporter, names.definitions)
+        self._slices = Slices(self._evaluator, reporter, names.definitions)
         self._globals = values
         self._draft = Draft(Shape(given.size.extents), given.span, reporter, self._binder)
         self._depth = 0  # of nested bodies
@@ -224,37 +222,14 @@ class _Expander:
                 return self._definitions[callee.span].kind in {"function", "initialiser"}
             case nodes.Name():
                 is_value = self._definitions[kind.span].kind in {"flow", "word"}
-                return is_value or not (self._is_tensor(kind, scope) or is_stage(self._bound(kind, scope)))
+                return is_value or not (self._slices.is_tensor(kind, scope) or is_stage(self._bound(kind, scope)))
             case nodes.Index():
-                return self._sliced(kind, scope) is None
+                return self._slices.of_tensor(kind, scope) is None
             case _:
                 return True
 
     def _bound(self, name: nodes.Name, scope: ValueScope) -> Bound | Unknown | None:
         return self._evaluator.bound(name.text, name.span, scope)
-
-    def _sliced(self, index: nodes.Index, scope: ValueScope) -> nodes.Index | None:
-        """A slice of a tensor, with the tensor as its value: `x[:16]`, `states[0][:16]`; None for other indices."""
-        value = index.value
-        if self._is_current(value) or self._is_tensor(value, scope):
-            return index
-        items = tuple(takewhile(lambda one: not isinstance(one, nodes.Slice | nodes.Places), index.indices))
-        if not isinstance(value, nodes.Name) or not 0 < len(items) < len(index.indices):
-            return None
-        level: Bound | Unknown | None = self._bound(value, scope)
-        for _ in items:  # the lists of a list are alike
-            level = level[0] if isinstance(level, tuple) and level else None
-        if not isinstance(level, Tensor):
-            return None
-        return nodes.replace(index, value=nodes.Index(value, items, index.span), indices=index.indices[len(items) :])
-
-    def _is_current(self, expression: nodes.Expression) -> bool:
-        """Whether an expression is the layer `identity`, which names the current tensor where it is sliced."""
-        return isinstance(expression, nodes.Name) and self._definitions[expression.span].kind == "layer"
-
-    def _is_tensor(self, expression: nodes.Expression, scope: ValueScope) -> bool:
-        """Whether an expression is the name of a tensor."""
-        return isinstance(expression, nodes.Name) and isinstance(self._bound(expression, scope), Tensor)
 
     def _chain(self, chain: nodes.Chain, scope: ValueScope, flow: Flow, place: Place) -> Flow:
         for i, element in enumerate(chain.elements):
@@ -286,8 +261,8 @@ class _Expander:
                 return self._branched(kind, element.label, scope, flow, place)
             case nodes.Name() | nodes.CallExpression():
                 return self._call(Invocation.of(kind), element.label, scope, flow, place, is_first=is_first)
-            case nodes.Index() if index := self._sliced(kind, scope):
-                if self._is_current(index.value):
+            case nodes.Index() if index := self._slices.of_tensor(kind, scope):
+                if self._slices.is_current(index.value):
                     current = self._evaluator.one(flow, print_expression(kind), kind.span)
                     return self._slice(index, current, element.label, scope, place)
                 tensor = self._evaluator.evaluate(index.value, scope, flow)
@@ -303,7 +278,7 @@ class _Expander:
                 flow = self._control(kind, scope, flow, Place(path))
                 self._draft.enclose(mark, path, "part", element.label.text, flow)
                 return flow
-            case nodes.Operation(operands=operands) if any(self._is_tensor(one, scope) for one in operands) and (
+            case nodes.Operation(operands=operands) if any(self._slices.is_tensor(one, scope) for one in operands) and (
                 advice := translation.joined(kind)
             ):
                 message = "a stage is expected here, but this computes a value"
@@ -360,7 +335,7 @@ class _Expander:
             case None | Unknown():
                 raise EvaluationFailed  # reported
             case BlockValue():
-                self._refuse_pattern(call)
+                self._patterns.refuse(call)
                 return self._block(bound, call, label, scope, self._one(flow, call), place)
             case Symbol() if bound in LAYERS:
                 call = call if bound == call.callee else evolve(call, callee=str(bound))
@@ -403,39 +378,8 @@ class _Expander:
         self._draft.check_region(tensor, print_expression(index.value), index.span)
         path = self._path(label, "slice", place)
         self._reporter.work.charge(_STEPS_OF_A_LAYER)
-        chosen = self._chosen(index, tensor, tensor.shape, scope)
-        layer = Slice.of(chosen[0]) if len(chosen) == 1 else Slice.of_axes(chosen, tensor.shape)
+        layer = self._slices.layer(index, tensor, tensor.shape, scope)
         return self._draft.layer(layer, path, Invocation("slice", index.span, (), index.span), scope, tensor)
-
-    def _chosen(self, index: nodes.Index, tensor: Tensor, shape: Shape, scope: ValueScope) -> list[range]:
-        """The indices that a slice selects: of the channels, or of each axis. Raises EvaluationFailed."""
-        subscript, *rest = index.indices
-        items = subscript.items if isinstance(subscript, nodes.Places) else (subscript,)
-        lengths = shape.extents if isinstance(subscript, nodes.Places) else (shape.channels,)
-        if rest:
-            message, help_text = (
-                "a slice of a tensor has one pair of brackets",
-                "slice again after it: `-> identity[:16]`",
-            )
-            raise self._reporter.error("E0210", message, index.span, help=help_text)
-        if len(items) != len(lengths):
-            raise self._reporter.error(
-                "E0210",
-                f"{shape} has {len(lengths)} {'axis' if len(lengths) == 1 else 'axes'}, and this slice {len(items)}",
-                index.span,
-                help=f"write one slice for each axis: `{print_expression(index.value)}[{_axes_of(shape)}]`",
-            )
-        chosen = []
-        for item, length in zip(items, lengths, strict=True):
-            if not isinstance(item, nodes.Slice):
-                raise self._reporter.error(
-                    "E0210", "a tensor is sliced with a start, a stop or both", item.span, help=_SLICES
-                )
-            taken = self._evaluator.slice(item, length, scope, tensor)
-            if not taken:
-                raise self._reporter.error("E0210", f"the slice {taken.start}:{taken.stop} is empty", item.span)
-            chosen.append(taken)
-        return chosen
 
     def _not_a_stage(self, span: Span, value: Bound) -> Tensor:
         help_text = "stages are layers and blocks, such as `dense(64)`; name a value with `let`"
@@ -458,41 +402,22 @@ class _Expander:
     ) -> Tensor:
         path = self._path(label, call.callee, place)
         self._reporter.work.charge(_STEPS_OF_A_LAYER + _STEPS_OF_AN_ARGUMENT * len(call.arguments))
-        declaration = LAYERS[call.callee]
-        if declaration.missing_axes:
-            layer = self._of_pattern(declaration, call, scope, [flow])
-        else:
-            layer = self._declared(declaration, call, scope, flow)
+        layer = self._made(LAYERS[call.callee], call, scope, flow)
         if isinstance(layer, Attention) and not (layer.is_one_layer and self._draft.region.is_neighbourly):
             return self._attention(layer, call, scope, flow, path)
         if isinstance(layer, WindowMask):
-            self._check_mask(layer, call)
+            check_mask(layer, self._draft.region, call, self._reporter)
         return self._draft.layer(layer, path, call, scope, self._batch if layer.takes_only_batch else flow)
 
-    def _declared(self, declaration: type[D], call: Invocation, scope: ValueScope, flow: Flow) -> D:
-        """What a call without a pattern makes."""
-        self._refuse_pattern(call)
-        return self._binder.declared(declaration, call, scope, flow)
+    def _made(self, declaration: type[D], call: Invocation, scope: ValueScope, flow: Tensor) -> D:
+        """What a call for one tensor makes: from its pattern, or from its arguments."""
+        if cast("type[Operation]", declaration).missing_axes:
+            return self._patterns.made(declaration, call, [flow], scope)
+        return self._of_arguments(declaration, call, scope, flow)
 
-    def _of_pattern(self, declaration: type[D], call: Invocation, scope: ValueScope, inputs: Sequence[Tensor]) -> D:
-        """What a call with a pattern makes, for these tensors."""
-        missing = cast("type[Operation]", declaration).missing_axes
-        assert missing is not None
-        if call.pattern is None:
-            output = {"refused": "c, h, w -> h, w, c", "left out": "c, h, w -> 1, h, w"}.get(
-                missing, "t, d | s, d -> t, s"
-            )
-            raise self._reporter.error(
-                "E0314",
-                f"`{call.callee}` takes a pattern: the axes of the input, an arrow, and the axes of the output",
-                call.span,
-                help=f"write the pattern in brackets: `{call.callee}({output})`",
-            )
-        shapes = [one.shape for one in inputs if one.shape is not None]
-        if len(shapes) < len(inputs):
-            raise EvaluationFailed
-        pattern = self._patterns.read(call, shapes, scope, missing)
-        return cast("Any", declaration)(pattern=pattern)  # type: ignore[no-any-return]
+    def _of_arguments(self, declaration: type[D], call: Invocation, scope: ValueScope, flow: Flow) -> D:
+        self._patterns.refuse(call)
+        return self._binder.declared(declaration, call, scope, flow)
 
     # ---- attention
 
@@ -501,45 +426,15 @@ class _Expander:
         self._draft.inferred(attention.without_blocks(), call, scope, flow)
         assert flow.shape is not None
         mark = self._draft.mark
-        values: dict[str, Bound | Unknown] = {
-            "heads": attention.heads,
-            "inner": flow.shape.channels
-            if isinstance(attention.dim_head, str)
-            else attention.heads * attention.dim_head,
-            "before": attention.before,
-            "after": attention.after,
-            "qk_norm": attention.qk_norm,
-            "bias": attention.bias,
-            "qkv_bias": attention.qkv_bias,
-            "dropout_share": attention.dropout,
-            "start": attention.init,
-            "bias_start": attention.bias_init,
-            "unchanged": Symbol(attention.frozen),
-        }
+        values = values_of_attention(attention, flow.shape.channels)
         attended = self._long_form("attention", values, call.span, flow, path)
         self._draft.enclose(mark, path, "block", " ".join(call.span.text.split()), attended, call.span)
         return attended
 
     def _attend(self, attend: Attend, span: Span, outputs: Sequence[Tensor], path: str) -> Tensor:
         """Attention that isn't one layer: two products, and what is between them."""
-        queries, keys, values = outputs
-        assert queries.shape is not None
-        windows, image = self._draft.region.windows, self._draft.region.image
-        is_masked = not self._draft.region.is_neighbourly
-        inner: dict[str, Bound | Unknown] = {
-            "queries": queries,
-            "keys": keys,
-            "values": values,
-            "heads": attend.heads,
-            "factor": (queries.shape.channels / attend.heads) ** -0.5 if attend.scaled else 1,
-            "before": attend.before,
-            "after": attend.after,
-            "dropout_share": attend.dropout,
-            "image": image.extents[1:] if is_masked and image else (),
-            "size": windows.size if windows else (),
-            "shift": windows.shift if windows else (),
-        }
-        return self._long_form("attend", inner, span, queries, path)
+        inner = values_of_attend(attend, outputs, self._draft.region)
+        return self._long_form("attend", inner, span, outputs[0], path)
 
     def _long_form(self, name: str, values: dict[str, Bound | Unknown], span: Span, flow: Tensor, path: str) -> Tensor:
         """Expand a long form with these values of its parameters."""
@@ -551,31 +446,6 @@ class _Expander:
         text = " ".join(span.text.partition("{")[0].split())
         with self._draft.call(BlockCall(block, values, flow.shape, self._conditions, is_named=False), text, span, None):
             return self._evaluator.one(self._body(block.body, scope, flow, Place(path)), name, span)
-
-    def _check_mask(self, mask: WindowMask, call: Invocation) -> None:
-        """Report a mask of other windows than those around it: which window a score is of follows from them."""
-        region = self._draft.region
-        image = region.image.extents[1:] if region.image else ()
-        found = region.windows
-        if found is None or (image, found.size, found.shift) != (mask.image, mask.size, mask.shift):
-            raise self._reporter.error(
-                "E0306",
-                "window_mask works in the body of `windows` with the same size and shift, and its image",
-                call.span,
-                help="use `attend` or `attention`, which need no mask",
-            )
-
-    def _refuse_pattern(self, call: Invocation) -> None:
-        """Report a pattern in a call of something that takes none."""
-        if call.pattern:
-            registries: tuple[Registry[Any], ...] = (LAYERS, JOINS, SCOPES)
-            takers = [f"`{name}`" for one in registries for name in one if one[name].missing_axes]
-            help_text = f"{listed(takers, 'and')} take one"
-            if not any(call.callee in one for one in registries) or any(
-                nodes.inside([call.pattern], nodes.CallExpression)
-            ):
-                help_text = "to pass stages, define a block of them, and pass its name"
-            raise self._reporter.error("E0314", f"`{call.callee}` takes no pattern", call.pattern.span, help=help_text)
 
     def _block(
         self,
@@ -647,17 +517,17 @@ class _Expander:
         path = self._path(label, call.callee, place)
         self._reporter.work.charge(_STEPS_OF_A_LAYER + _STEPS_OF_AN_ARGUMENT * len(call.arguments))
         declaration = JOINS[call.callee]
-        join = None if declaration.missing_axes else self._declared(declaration, call, scope, flow)
+        join = None if declaration.missing_axes else self._of_arguments(declaration, call, scope, flow)
         is_long = isinstance(join, Attend) and not (join.is_one_layer and self._draft.region.is_neighbourly)
         names = declaration.branches.names if is_long else ()
         start = self._draft.mark
         outputs = self._outputs(kind, scope, flow, path, names)
         is_lone = len(outputs) == 1 and isinstance(kind.branches, tuple) and len(kind.branches) == 1
         is_lone = is_lone and outputs[0][0].shape is not None  # after an error, it may have been a list
-        if is_lone and (meant := self._meant(kind.bodies, call)):
+        if is_lone and (meant := meant_branches(kind.bodies, call.callee, self._definitions, self._reporter)):
             outputs = self._outputs(nodes.replace(kind, branches=meant), scope, flow, path, names)
         self._binder.check_branches(call, declaration.branches, len(outputs))
-        join = join or self._of_pattern(declaration, call, scope, [tensor for tensor, _ in outputs])
+        join = join or self._patterns.made(declaration, call, [tensor for tensor, _ in outputs], scope)
         if isinstance(join, Attend) and is_long:
             self._draft.inferred_join(join.without_blocks(), call, scope, flow, outputs, kind.span)
             attended = self._attend(join, kind.span, [tensor for tensor, _ in outputs], path)
@@ -699,10 +569,7 @@ class _Expander:
         declaration = SCOPES[call.callee]
         if flow.shape is None:
             raise EvaluationFailed
-        if declaration.missing_axes:
-            enclosure = self._of_pattern(declaration, call, scope, [flow])
-        else:
-            enclosure = self._declared(declaration, call, scope, flow)
+        enclosure = self._made(declaration, call, scope, flow)
         branches = list(self._branches(kind, scope, flow))
         self._binder.check_branches(call, enclosure.branches, len(branches))
         mark, inside = self._draft.mark, Place(path)
@@ -720,23 +587,6 @@ class _Expander:
         left = self._draft.layer(enclosure.leave(flow.shape), way, call, scope, inner, declaration)
         self._draft.enclose(mark, path, "scope", enclosure.brief(), left, kind.span)
         return left
-
-    def _meant(self, bodies: tuple[nodes.Body, ...], call: Invocation) -> tuple[nodes.Body, ...]:
-        """Report a join of one branch and one tensor that can't be meant; the branches that were meant, if any."""
-        (branch,) = bodies
-        alone = next((stage for stage in branch.stages if passes_on(stage, self._definitions)), None)
-        if alone is None:
-            return ()
-        branches = separated(branch, self._definitions)
-        fixes, help_text = separation(branches), SEPARATE
-        if len(branches) == 1:
-            help_text = "write its other branches, or delete the join"
-            if not is_identity(alone, self._definitions):
-                both = f"identity | {alone.span.text}"
-                fixes, help_text = replacement(alone.span, both), f"write its other branches, such as `{both}`"
-        label = Label(alone.span, "a branch of its own" if len(branches) > 1 else "")
-        self._reporter.error("E0311", f"this `{call.callee}` has only one branch", label, help=help_text, fixes=fixes)
-        return branches
 
     # ---- paths and checks
 
@@ -783,11 +633,6 @@ class _Expander:
                 self._reporter.error(
                     "E0310", "this assertion does not hold", assertion.condition.span, notes=(figures,)
                 )
-
-
-def _axes_of(shape: Shape) -> str:
-    """The subscripts that select everything of each axis but the last, for a help text."""
-    return ", ".join([*[":"] * (len(shape.extents) - 1), f":{shape.extents[-1]}"])
 
 
 def _is_list(value: Bound | Unknown) -> bool:

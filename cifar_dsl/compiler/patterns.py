@@ -3,26 +3,33 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar, cast
 
 from attrs import define, field
 
 from cifar_dsl.compiler.bind import Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import Names
-from cifar_dsl.compiler.values import ValueScope, describe
+from cifar_dsl.compiler.values import Tensor, ValueScope, describe
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import listed
-from cifar_dsl.ir import Pattern, Shape
+from cifar_dsl.ir import Declaration, Operation, Pattern, Shape
 from cifar_dsl.ir.pattern import Missing
-from cifar_dsl.language.diagnostics import Label, Reporter, nearest
+from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_axes, print_expression
+from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES
+from cifar_dsl.operations.registry import Registry
 
+D = TypeVar("D", bound=Declaration)
 MOST_AXES = 8
 _MOST_SIDES = 3
 _STEPS_OF_A_FACTOR = 4
-_EXAMPLE = "c, h, w -> 1, h, w"
+_EXAMPLES: dict[Missing, str] = {  # by what becomes of a missing axis
+    "refused": "c, h, w -> h, w, c",
+    "left out": "c, h, w -> 1, h, w",
+    "multiplied": "t, d | s, d -> t, s",
+}
 _KINDS = {1: "features have one: `f`", 2: "tokens have two: `t, d`", 3: "images have three: `c, h, w`"}
 
 Key = tuple[str, int]  # of an axis: its name and 0, or a number and how often it stood before in the same tensor
@@ -75,6 +82,34 @@ class PatternReader:
         """The pattern of a call for tensors of these shapes. Raises EvaluationFailed."""
         assert call.pattern is not None
         return _Reading(self, call, call.pattern, scope, missing).pattern(shapes)
+
+    def made(self, declaration: type[D], call: Invocation, inputs: Sequence[Tensor], scope: ValueScope) -> D:
+        """What a call makes of its pattern, for these tensors. Raises EvaluationFailed."""
+        missing = cast("type[Operation]", declaration).missing_axes
+        assert missing is not None
+        if call.pattern is None:
+            raise self.reporter.error(
+                "E0314",
+                f"`{call.callee}` takes a pattern: the axes of the input, an arrow, and the axes of the output",
+                call.span,
+                help=f"write the pattern in brackets: `{call.callee}({_EXAMPLES[missing]})`",
+            )
+        shapes = [one.shape for one in inputs if one.shape is not None]
+        if len(shapes) < len(inputs):
+            raise EvaluationFailed
+        return cast("Any", declaration)(pattern=self.read(call, shapes, scope, missing))  # type: ignore[no-any-return]
+
+    def refuse(self, call: Invocation) -> None:
+        """Report a pattern in a call of something that takes none."""
+        if not call.pattern:
+            return
+        registries: tuple[Registry[Any], ...] = (LAYERS, JOINS, SCOPES)
+        takers = [f"`{name}`" for one in registries for name in one if one[name].missing_axes]
+        help_text = f"{listed(takers, 'and')} take one"
+        is_known = any(call.callee in one for one in registries)
+        if not is_known or any(nodes.inside([call.pattern], nodes.CallExpression)):
+            help_text = "to pass stages, define a block of them, and pass its name"
+        raise self.reporter.error("E0314", f"`{call.callee}` takes no pattern", call.pattern.span, help=help_text)
 
 
 @define

@@ -1,6 +1,7 @@
 import pytest
 from helpers.specs import TRAIN, codes_of, errors_of, graph_of, parse, text_of
 
+from cifar_dsl.compiler import analyze_text
 from cifar_dsl.compiler.builtin_names import FUNCTIONS
 from cifar_dsl.compiler.module_names import MODULE_ATTRIBUTES
 from cifar_dsl.compiler.names import Names, resolve_spec
@@ -172,3 +173,9 @@ def test_words_are_those_of_all_arguments_and_settings() -> None:
     kinds += [setting.kind for setting in settings if setting.kind]
     chosen = {name for setting in settings if setting.registry for name in setting.registry}
     assert {symbol for kind in kinds for symbol in kind.symbols()} | chosen | {"none"} == SYMBOLS
+
+
+def test_an_expansion_leaves_the_table_of_names_as_it_is() -> None:
+    """The long form of attention has names of its own; editors read the table meanwhile."""
+    analysis = analyze_text(text_of("patches(8, 4) -> attention(2, before=relu) -> global_avgpool -> dense(10)"))
+    assert len(analysis.names.definitions) == len({mention.span for mention in analysis.names.mentions})

@@ -145,6 +145,10 @@ class Names:
         self.definitions = {mention.span: mention.definition for mention in self.mentions}
         self.passed, self.hidden = passed, hidden
 
+    def copy(self) -> "Names":
+        """A table whose definitions can be added to without changing this one."""
+        return Names(self.mentions, self.passed, self.hidden)
+
     @property
     def library_calls(self) -> set[str]:
         """The names of the library's blocks that texts outside of the library mention."""

@@ -41,7 +41,7 @@ _MISSING = (
     ("RBRACE", "}"),
     ("NAME", ""),
     ("SIZE", ""),
-    ("__ANON_0", "->"),  # lark's name for it; a pattern needs one
+    ("ARROW", "->"),  # of a pattern
     ("EQUAL", "="),
     ("IN", "in"),
     ("ELSE", "else"),

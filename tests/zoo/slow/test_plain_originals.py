@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 
 import pytest
 import torch
-from helpers.tolerances import SAME_FORMULA
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  # as everywhere
 
@@ -64,7 +63,8 @@ def test_outputs_and_gradients_are_those_of_plain_lines(original: Callable[..., 
         for name in parameters:
             weights[name].requires_grad_()
         ours, theirs = module(x), original(x, weights, is_training=is_training)
-        torch.testing.assert_close(ours, theirs, **SAME_FORMULA)
+        # Up to 56 layers in float64, whose sums are taken in another order.
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-11 * float(theirs.detach().abs().max()))
         module.zero_grad()
         ours.square().sum().backward()
         theirs.square().sum().backward()
