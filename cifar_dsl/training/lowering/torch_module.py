@@ -17,8 +17,11 @@ from torch import Tensor, nn
 from cifar_dsl.analysis.overwriting import overwriting
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Lowering, Node, Scope, Stage
+from cifar_dsl.training.lowering import modules, pattern_modules
 from cifar_dsl.training.lowering.initialization import initialize
-from cifar_dsl.training.lowering.modules import MODULES
+
+# By the key that an operation is lowered to.
+MODULES = {**modules.MODULES, **pattern_modules.MODULES}
 
 
 @frozen

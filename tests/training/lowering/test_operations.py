@@ -24,8 +24,7 @@ from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES, Enclosure, Join
 from cifar_dsl.operations.recipe import CLIPS, LOSSES, OPTIMIZERS
 from cifar_dsl.operations.registry import MisfitError, Registry
 from cifar_dsl.training.losses import LOSS_MODULES
-from cifar_dsl.training.lowering.modules import MODULES
-from cifar_dsl.training.lowering.torch_module import resolve
+from cifar_dsl.training.lowering.torch_module import MODULES, resolve
 from cifar_dsl.training.optimizers import OPTIMIZER_CLASSES
 
 INPUTS = [Shape((4, 16, 16)), Shape((16, 4)), Shape((16,)), Shape((2, 1, 1))]
