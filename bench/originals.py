@@ -1,6 +1,6 @@
 """Compare networks of the zoo with the code that others have published.
 
-    pip install timm
+    pip install timm einops
     python bench/originals.py [NETWORK ...] [--pairs]
 
 Claim: with the same random weights and running statistics, both compute the same outputs, in training and in evaluation

@@ -47,6 +47,10 @@ class _Small:
         network.conv1.stride = network.conv2.stride = (1, 1)
 
     @staticmethod
+    def pvt_v2(network: Any) -> None:
+        network.patch_embed.proj.stride = (2, 2)
+
+    @staticmethod
     def mobile(network: Any) -> None:
         network.features[0][0].stride = (1, 1)
 
@@ -94,6 +98,14 @@ def _pytorch_cifar(spec: str, call: str, *values: str, late: tuple[str, ...] = (
     """Of https://github.com/kuangliu/pytorch-cifar, whose checkout must be on the path."""
     make = partial(_made, "models", call, values, {}, None)
     return Original(spec, f"pytorch-cifar {call}", "models", make, mechanism=mechanism, late=late)
+
+
+def _kentaroy47(
+    spec: str, module: str, call: str, *, without: tuple[str, ...], mechanism: str, **named: Any
+) -> Original:
+    """Of https://github.com/kentaroy47/vision-transformers-cifar10; the `models` of a checkout must be on the path."""
+    make = partial(_made, module, call, (), {"num_classes": 10, **named}, None)
+    return Original(spec, f"kentaroy47 {call}", module, make, without, mechanism)
 
 
 ORIGINALS = (
@@ -162,6 +174,41 @@ ORIGINALS = (
         img_size=32,
         patch_size=4,
         drop_path_rate=0.0,
+    ),
+    _timm(
+        "pvt_v2_b0",
+        "pvt_v2_b0",
+        _Small.pvt_v2,
+        without=("drop=0",),
+        mechanism="attention of other keys and values than its own tokens",
+        drop_path_rate=0.0,
+    ),
+    _kentaroy47(
+        "vit",
+        "vit",
+        "ViT",
+        without=("p=0",),
+        mechanism="heads of any width; a pattern makes patches",
+        image_size=32,
+        patch_size=4,
+        dim=512,
+        depth=6,
+        heads=8,
+        mlp_dim=512,
+    ),
+    _kentaroy47(
+        "vit",
+        "vit",
+        "ViT",
+        without=("p=0", "dim_head=24"),
+        mechanism="the same, with heads * dim_head != dim",
+        image_size=32,
+        patch_size=4,
+        dim=512,
+        depth=6,
+        heads=8,
+        mlp_dim=512,
+        dim_head=24,
     ),
     _timm(
         "eca_resnet18",
