@@ -1,11 +1,12 @@
 """The published code that networks of the zoo are compared with."""
 
 import importlib
+from contextlib import redirect_stdout
 from functools import partial
 from typing import Any
 
 from helpers.originals import Original
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models.convnext import CNBlockConfig
 
 # ---- what others build for large images, changed for those of CIFAR
@@ -53,6 +54,26 @@ class _Small:
     @staticmethod
     def mobile(network: Any) -> None:
         network.features[0][0].stride = (1, 1)
+
+    @staticmethod
+    def nasnet(network: Any) -> None:
+        """The network for CIFAR of the paper's code: without stem cells; each cell sees the two before it."""
+        network.conv0.conv = nn.Conv2d(3, 96, 3, padding=1, bias=False)
+        normal = type(network.cell_1)
+        network.cell_0, network.cell_1 = normal(96, 32, 96, 32), normal(96, 32, 192, 32)
+        network.cell_stem_0 = network.cell_stem_1 = None
+        cells = [getattr(network, name) for name in network.layer_names[3:]]
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eps = 1e-5
+
+        def features(x: Tensor) -> Tensor:
+            before = x = network.conv0(x)
+            for cell in cells:
+                before, x = x, cell(x, before)
+            return x.relu()
+
+        network.forward_features = features
 
     @staticmethod
     def shufflenet(network: Any) -> None:
@@ -106,6 +127,16 @@ def _kentaroy47(
     """Of https://github.com/kentaroy47/vision-transformers-cifar10; the `models` of a checkout must be on the path."""
     make = partial(_made, module, call, (), {"num_classes": 10, **named}, None)
     return Original(spec, f"kentaroy47 {call}", module, make, without, mechanism)
+
+
+def _darts() -> nn.Module:
+    """The network for CIFAR of https://github.com/quark0/darts, whose folder `cnn` must be on the path."""
+    with redirect_stdout(None):
+        genotype = importlib.import_module("genotypes").DARTS_V2
+        network: nn.Module = importlib.import_module("model").NetworkCIFAR(36, 10, 20, False, genotype)
+    network.drop_path_prob = 0.0  # type: ignore[assignment]
+    network.forward = lambda x: type(network).forward(network, x)[0]  # without the output of the auxiliary head
+    return network
 
 
 ORIGINALS = (
@@ -250,6 +281,17 @@ ORIGINALS = (
         mechanism="norms by a pattern; extents of 1 stretch; affine",
     ),
     _timm("res2net50", "res2net50_26w_4s", _Small.residual, mechanism="a list of tensors; slices of computed width"),
+    Original(
+        "nasnet_a",
+        "timm NASNetALarge",
+        "timm",
+        partial(
+            _made, "timm.models.nasnet", "NASNetALarge", (10,), {"num_features": 768, "pad_type": ""}, _Small.nasnet
+        ),
+        ("drop=0",),
+        "lists of tensors; cells as data",
+    ),
+    Original("darts", "darts NetworkCIFAR", "model", _darts, ("drop=0",), "the same, as other data"),
     _timm(
         "hrnet_w18_small",
         "hrnet_w18_small",

@@ -47,7 +47,7 @@ def test_counts_round_to_those_of_the_papers(name: str, analyses: dict[str, Anal
 
 @pytest.mark.parametrize("name", FILES)
 def test_it_is_short_and_called_after_its_file(name: str, analyses: dict[str, Analysis]) -> None:
-    assert len(FILES[name].read_text(encoding="utf-8").splitlines()) <= 60
+    assert len(FILES[name].read_text(encoding="utf-8").splitlines()) <= 70
     assert analyses[name].program.name.text == name
 
 
