@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import takewhile
 
 from cifar_dsl.foundation import cancellation
 from cifar_dsl.language.syntax.lalr import Token
@@ -19,8 +20,17 @@ class UnreadableError(Exception):
 
 
 def lex(text: str) -> Iterator[Token]:
-    """The tokens for the parser. Raises the errors of NewLineFilter and `raw_tokens` lazily."""
-    return NewLineFilter().process(raw_tokens(text))
+    """The tokens for the parser. Raises the errors of NewLineFilter and `whole_tokens` lazily."""
+    return NewLineFilter().process(whole_tokens(text))
+
+
+def whole_tokens(text: str) -> Iterator[Token]:
+    """What `raw_tokens` yields, for a text that will be read again if it has an error: it is split once."""
+    tokens, unreadable = readable_tokens(text)
+    first = unreadable[0] if unreadable else len(text)
+    yield from takewhile(lambda token: token.start < first, tokens) if unreadable else tokens
+    if unreadable:
+        raise UnreadableError(first)
 
 
 def raw_tokens(text: str, start: int = 0) -> Iterator[Token]:

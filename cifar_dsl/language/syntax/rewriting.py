@@ -1,7 +1,7 @@
 """Rewrites the habits in a text with syntax errors, so that the errors behind them are found, too."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 
 from attrs import define, evolve, field
@@ -12,7 +12,7 @@ from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.explanations import Brackets, Misplaced, character_error
 from cifar_dsl.language.syntax.habits import HABITS, Change, Habit
 from cifar_dsl.language.syntax.lalr import MisplacedError, Parser, Token
-from cifar_dsl.language.syntax.lexer import UnreadableError, raw_tokens
+from cifar_dsl.language.syntax.lexer import UnreadableError, raw_tokens, whole_tokens
 from cifar_dsl.language.syntax.newlines import NEW_LINE, NewLineFilter, OversizeError, UnbalancedError
 from cifar_dsl.language.syntax.tables import tables
 from cifar_dsl.language.syntax.words import HEADERS
@@ -175,15 +175,16 @@ class Rewriter:
     def _reading(self, trial: _Trial, marks: Sequence[_Mark]) -> _Reading:
         """Read the text of a trial; `marks` are those of the text that it changes."""
         line = trial.text.rfind("\n", 0, trial.changes[0][0])  # no token is longer than a line
-        return self._read(trial.text, [mark for mark in marks if mark.place <= max(line, 0)])
+        before = [mark for mark in marks if mark.place <= max(line, 0)]
+        return self._read(before, raw_tokens(trial.text, before[-1].place))
 
-    def _read(self, text: str, marks: list[_Mark]) -> _Reading:
-        """Read a text from the last mark on, and append marks to the list."""
+    def _read(self, marks: list[_Mark], tokens: Iterable[Token]) -> _Reading:
+        """Read tokens that begin at the last mark, and append marks to the list."""
         begin = marks[-1]
         parser, filtered = begin.parser.copy(), NewLineFilter(begin.open, begin.previous)
         place = begin.place
         try:
-            for token in filtered.process(raw_tokens(text, place)):
+            for token in filtered.process(tokens):
                 parser.feed(token)
                 if token.end > marks[-1].place + _STRIDE and token.type != NEW_LINE:
                     marks.append(_Mark(token.end, parser.copy(), tuple(filtered.open_brackets), token))
@@ -204,7 +205,7 @@ class Rewriter:
                 continue
             if not self._marks:
                 start = _Mark(0, Parser(tables(), self.start), (), None)
-                self._marks = self._read(self.text, [start]).marks
+                self._marks = self._read([start], whole_tokens(self.text)).marks
             if self._work_done > _WORK:
                 return
             following = _NEXT_TOKEN.match(after, changes[0][0] + len(changes[0][2]))
