@@ -56,6 +56,14 @@ class _Small:
         network.features[0][0].stride = (1, 1)
 
     @staticmethod
+    def focalnet(network: Any) -> None:
+        network.stem.proj = nn.Conv2d(3, 96, 2, 2)
+
+    @staticmethod
+    def repvgg(network: Any) -> None:
+        network.stem.conv_kxk.conv.stride = network.stem.conv_1x1.conv.stride = (1, 1)
+
+    @staticmethod
     def nasnet(network: Any) -> None:
         """The network for CIFAR of the paper's code: without stem cells; each cell sees the two before it."""
         network.conv0.conv = nn.Conv2d(3, 96, 3, padding=1, bias=False)
@@ -281,6 +289,21 @@ ORIGINALS = (
         mechanism="norms by a pattern; extents of 1 stretch; affine",
     ),
     _timm("res2net50", "res2net50_26w_4s", _Small.residual, mechanism="a list of tensors; slices of computed width"),
+    _timm(
+        "repvgg_a0",
+        "repvgg_a0",
+        _Small.repvgg,
+        mechanism="a branch that may be none",
+        late=("conv_1x1", "identity"),
+    ),
+    _timm(
+        "focalnet_t",
+        "focalnet_tiny_srf",
+        _Small.focalnet,
+        without=("drop=0",),
+        mechanism="a list of tensors; extents of 1 stretch",
+        drop_path_rate=0.0,
+    ),
     Original(
         "nasnet_a",
         "timm NASNetALarge",
