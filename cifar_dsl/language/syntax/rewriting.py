@@ -184,7 +184,7 @@ class Rewriter:
         parser, filtered = begin.parser.copy(), NewLineFilter(begin.open, begin.previous)
         place = begin.place
         try:
-            for token in filtered.process(tokens):
+            for token in filtered.process(iter(tokens)):
                 parser.feed(token)
                 if token.end > marks[-1].place + _STRIDE and token.type != NEW_LINE:
                     marks.append(_Mark(token.end, parser.copy(), tuple(filtered.open_brackets), token))
