@@ -48,6 +48,15 @@ class _Small:
         network.conv1.stride = network.conv2.stride = (1, 1)
 
     @staticmethod
+    def tiered(network: Any) -> None:
+        network.stem.conv1.conv.stride = (1, 1)
+        network.stem.pool = nn.Identity()
+
+    @staticmethod
+    def mobilevit(network: Any) -> None:
+        network.stem.conv.stride = network.stages[1][0].conv2_kxk.conv.stride = (1, 1)
+
+    @staticmethod
     def pvt_v2(network: Any) -> None:
         network.patch_embed.proj.stride = (2, 2)
 
@@ -249,6 +258,14 @@ ORIGINALS = (
         mlp_dim=512,
         dim_head=24,
     ),
+    _timm(
+        "botnet26",
+        "botnet26t_256",
+        _Small.tiered,
+        mechanism="scores are sums of products with keys and with places",
+        img_size=128,
+    ),
+    _timm("mobilevit_xxs", "mobilevit_xxs", _Small.mobilevit, mechanism="attention within parts of an image"),
     _timm(
         "eca_resnet18",
         "resnet18",

@@ -450,7 +450,7 @@ class RelativeScores(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         height, width = self.size
         queries = torch.unflatten(torch.unflatten(x, 2, (self.heads, -1)), 1, self.size)
-        rows, columns = self.rows[_distances(height, x).T], self.columns[_distances(width, x).T]
+        columns, rows = self.columns[_distances(width, x).T], self.rows[_distances(height, x).T]
         by_row = torch.einsum("nyxhe,yje->nhyxj", queries, rows)
         by_column = torch.einsum("nyxhe,xie->nhyxi", queries, columns)
         scores = by_row[..., :, None] + by_column[..., None, :]
