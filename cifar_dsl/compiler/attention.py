@@ -10,7 +10,7 @@ from functools import cache
 from cifar_dsl.compiler.bind import Invocation
 from cifar_dsl.compiler.draft import Region
 from cifar_dsl.compiler.names import Names, resolve_library
-from cifar_dsl.compiler.values import Bound, Tensor, Unknown
+from cifar_dsl.compiler.values import Bound, Flow, Tensor, Unknown
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Symbol
 from cifar_dsl.language.diagnostics import Reporter
@@ -45,6 +45,7 @@ block attention(heads, inner, before, after, qk_norm, bias, qkv_bias, dropout_sh
     dense(d, bias=bias, init=start, bias_init=bias_start, frozen=unchanged)
 }
 """
+_SOURCE = Source("attention.arch", _TEXT, is_library=True)
 
 
 @frozen
@@ -58,7 +59,7 @@ class LongForms:
 @cache
 def long_forms() -> LongForms:
     """The long forms, read on their first use."""
-    spec = parse_spec(Source("attention.arch", _TEXT, is_library=True))
+    spec = parse_spec(_SOURCE)
     blocks = {item.name.text: item for item in spec.items if isinstance(item, nodes.Block)}
     reporter = Reporter()
     names = resolve_library(blocks, {}, reporter)
@@ -103,6 +104,26 @@ def values_of_attend(attend: Attend, inputs: Sequence[Tensor], region: Region) -
         "size": windows.size if windows else (),
         "shift": windows.shift if windows else (),
     }
+
+
+def check_block(call: Invocation, x: Flow, y: Flow, reporter: Reporter) -> None:
+    """Report a block on scores, queries or keys, called in a long form, that changes their shape.
+
+    A block before the softmax may change the number of heads. Raises EvaluationFailed.
+    """
+    name = call.callee
+    if call.callee_span.source is not _SOURCE or name not in {"before", "after", "qk_norm"}:
+        return
+    if not (isinstance(x, Tensor) and isinstance(y, Tensor) and x.shape and y.shape):
+        return
+    given, extents = y.shape.extents, x.shape.extents
+    is_kept = given[1:] == extents[1:] and len(given) == len(extents) if name == "before" else given == extents
+    if not is_kept:
+        whose, kept = "the scores", "heads x queries x keys"
+        if name == "qk_norm":
+            whose, kept = "the queries and keys of a head", "tokens x features"
+        message = f"`{name}` gives {y.shape}, and not the {x.shape} of {whose}"
+        raise reporter.error("E0306", message, call.span, help=f"pass a block that keeps {kept}")
 
 
 def check_mask(mask: WindowMask, region: Region, call: Invocation, reporter: Reporter) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from attrs import evolve, field
 
-from cifar_dsl.compiler import argument_translation
+from cifar_dsl.compiler import argument_translation, translation
 from cifar_dsl.compiler.argument_translation import Call, Change, can_apply
 from cifar_dsl.compiler.error_location import ErrorLocator, Location, own_origin
 from cifar_dsl.compiler.types import describe_types, fits
@@ -214,12 +214,22 @@ class Binder:
         """Report a wrong number of branches; `takes` is None if a call takes none. Raises EvaluationFailed."""
         if takes is None:
             message, help_text = f"`{call.callee}` takes no branches", "a sequence is written `conv(8, 1) -> relu`"
-            raise self.reporter.error("E0215", message, call.span, help=help_text, notes=self._remarks(call))
+            raise self.reporter.error(
+                "E0215",
+                message,
+                call.span,
+                help=help_text,
+                meant=translation.join_meant(call.callee, call.callee_span),
+                notes=self._remarks(call),
+            )
         if takes.fit(count):
             return
         message = f"`{call.callee}` takes {takes.describe()}, and gets {count or 'none'}"
-        example = f"{call.span.text} {{ {' | '.join(takes.names or ('...',) * takes.least)} }}"
-        help_text = f"write `{example}`" if count else "every branch gives the empty list, which is no branch"
+        help_text = (
+            f"write `{takes.example(call.span.text)}`"
+            if count
+            else "every branch gives the empty list, which is no branch"
+        )
         raise self.reporter.error("E0215", message, call.span, help=help_text, notes=self._remarks(call))
 
     def _written(self, expression: nodes.Expression, value: Bound | Unknown) -> str:

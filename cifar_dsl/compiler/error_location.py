@@ -103,6 +103,8 @@ class Branch:
 
 def locate_mismatch(first: Branch, second: Branch) -> Location:
     """Where to report that two branches don't fit: at the odd one, else the longer one, else the second."""
+    if first == second:
+        return first.label(), ()
     wrong, other = second, first
     if (first.is_odd(), len(first.stages)) > (second.is_odd(), len(second.stages)):
         wrong, other = first, second

@@ -85,12 +85,14 @@ class Evaluator:
         """The tensor that flows to `taker`. Raises EvaluationFailed if it is a list."""
         if isinstance(flow, Tensor):
             return flow
-        raise self.reporter.error(
-            "E0306",
-            f"`{taker}` takes one tensor, and gets a list of {len(flow)}",
-            span,
-            help="join them, such as `add { ... }`, or name them: `let (a, b) = ...`",
-        )
+        help_text = "take its tensor by a name: `let xs = ...`, then `xs[0]`"
+        if len(flow) != 1:
+            names = ", ".join("abcd"[: len(flow)]) if 2 <= len(flow) <= len("abcd") else "a, b, ..."
+            help_text = f"join them, such as `add {{ ... }}`, or name them: `let ({names}) = ...`"
+        if not flow:
+            help_text = "end the body before it with a tensor: the empty list is only a branch that is left out"
+        message = f"`{taker}` takes one tensor, and gets a list of {len(flow)}"
+        raise self.reporter.error("E0306", message, span, help=help_text)
 
     def truth(self, node: nodes.Expression, scope: ValueScope, flow: Flow | None) -> bool:
         """The value of a condition. Raises EvaluationFailed."""

@@ -6,7 +6,7 @@ from typing import NoReturn, TypeVar, cast
 from attrs import evolve
 
 from cifar_dsl.compiler import translation
-from cifar_dsl.compiler.attention import check_mask, long_forms, values_of_attend, values_of_attention
+from cifar_dsl.compiler.attention import check_block, check_mask, long_forms, values_of_attend, values_of_attention
 from cifar_dsl.compiler.bind import Binder, Branch, Invocation
 from cifar_dsl.compiler.branches import meant_branches
 from cifar_dsl.compiler.builtin_names import BUDGETS
@@ -260,7 +260,10 @@ class _Expander:
             case nodes.Branched():
                 return self._branched(kind, element.label, scope, flow, place)
             case nodes.Name() | nodes.CallExpression():
-                return self._call(Invocation.of(kind), element.label, scope, flow, place, is_first=is_first)
+                call = Invocation.of(kind)
+                output = self._call(call, element.label, scope, flow, place, is_first=is_first)
+                check_block(call, flow, output, self._reporter)
+                return output
             case nodes.Index() if index := self._slices.of_tensor(kind, scope):
                 if self._slices.is_current(index.value):
                     current = self._evaluator.one(flow, print_expression(kind), kind.span)
@@ -383,7 +386,7 @@ class _Expander:
 
     def _not_a_stage(self, span: Span, value: Bound) -> Tensor:
         help_text = "stages are layers and blocks, such as `dense(64)`; name a value with `let`"
-        if is_stage(value):  # an item of a list
+        if is_stage(value) or (isinstance(value, tuple) and value and all(map(is_stage, value))):  # of a list
             help_text = (
                 "to run it, write `let f = ...` with this expression, then `f` or `f(...)`; a list gets the current "
                 "tensor by a name: `let x = identity`, then `[x]`"

@@ -1,5 +1,6 @@
 """Reads the pattern of a call: names its axes, works out their extents, and reports what doesn't fit."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
@@ -25,12 +26,20 @@ D = TypeVar("D", bound=Declaration)
 MOST_AXES = 8
 _MOST_SIDES = 3
 _STEPS_OF_A_FACTOR = 4
-_EXAMPLES: dict[Missing, str] = {  # by what becomes of a missing axis
-    "refused": "c, h, w -> h, w, c",
-    "left out": "c, h, w -> 1, h, w",
-    "multiplied": "t, d | s, d -> t, s",
+_EXAMPLES: dict[tuple[Missing, int], str] = {  # by what becomes of a missing axis, and the number of axes
+    ("refused", 1): "g * f -> f, g, g=2",
+    ("refused", 2): "t, d -> d, t",
+    ("refused", 3): "c, h, w -> h, w, c",
+    ("left out", 1): "f -> 1",
+    ("left out", 2): "t, d -> d",
+    ("left out", 3): "c, h, w -> c, w",
 }
+_EXAMPLE_OF_EACH = {1: "g * f -> f, g=2", 2: "t, d -> d", 3: "c, h, w -> w, c"}
+_EXAMPLE_OF_BRANCHES = "t, d | s, d -> t, s"
 _KINDS = {1: "features have one: `f`", 2: "tokens have two: `t, d`", 3: "images have three: `c, h, w`"}
+
+_EINOPS_AXIS = re.compile(r"\(\s*\w+(?:\s+\w+)*\s*\)|\w+")
+_EINOPS = re.compile(r"[\w\s()>-]{3,200}")
 
 Key = tuple[str, int]  # of an axis: its name and 0, or a number and how often it stood before in the same tensor
 
@@ -87,17 +96,30 @@ class PatternReader:
         """What a call makes of its pattern, for these tensors. Raises EvaluationFailed."""
         missing = cast("type[Operation]", declaration).missing_axes
         assert missing is not None
-        if call.pattern is None:
-            raise self.reporter.error(
-                "E0314",
-                f"`{call.callee}` takes a pattern: the axes of the input, an arrow, and the axes of the output",
-                call.span,
-                help=f"write the pattern in brackets: `{call.callee}({_EXAMPLES[missing]})`",
-            )
         shapes = [one.shape for one in inputs if one.shape is not None]
+        if call.pattern is None:
+            raise self._without(call, missing, shapes)
         if len(shapes) < len(inputs):
             raise EvaluationFailed
         return cast("Any", declaration)(pattern=self.read(call, shapes, scope, missing))  # type: ignore[no-any-return]
+
+    def _without(self, call: Invocation, missing: Missing, shapes: Sequence[Shape]) -> EvaluationFailed:
+        """Report a call that lacks its pattern."""
+        rank = len(shapes[0].extents) if shapes else _MOST_SIDES
+        examples = _EXAMPLE_OF_EACH if call.callee in SCOPES else {rank: _EXAMPLE_OF_BRANCHES}
+        example = examples[rank] if missing == "multiplied" or call.callee in SCOPES else _EXAMPLES[missing, rank]
+        values = [argument.value for argument in call.arguments if not argument.keyword]
+        quoted = next((_unquoted(value.value) for value in values if isinstance(value, nodes.String)), "")
+        if quoted:
+            extents = [argument.span.text for argument in call.arguments if argument.keyword]
+            example = ", ".join([quoted, *extents])
+        of_branches = "each branch" if missing == "multiplied" else "the input"
+        return self.reporter.error(
+            "E0314",
+            f"`{call.callee}` takes a pattern: the axes of {of_branches}, an arrow, and the axes of the output",
+            call.span,
+            help=f"write the pattern in brackets{', without quotes' if quoted else ''}: `{call.callee}({example})`",
+        )
 
     def refuse(self, call: Invocation) -> None:
         """Report a pattern in a call of something that takes none."""
@@ -124,17 +146,9 @@ class _Reading:
     _known: dict[Key, _Extent] = field(factory=dict)
 
     def pattern(self, shapes: Sequence[Shape]) -> Pattern:
-        inputs = [self._sides(axes) for axes in self.written.inputs]
+        self._check_count(len(shapes))
+        inputs = [self._sides(axes, shape) for axes, shape in zip(self.written.inputs, shapes, strict=True)]
         output = self._sides(self.written.output)
-        if len(inputs) != len(shapes):
-            count = "one tensor" if len(shapes) == 1 else f"{len(shapes)} branches"
-            self._fail(
-                f"`{self.call.callee}` takes {count}, and the pattern has {len(inputs)} before the arrow",
-                self.written.span,
-                "write the axes of that tensor"
-                if len(shapes) == 1
-                else "write the axes of each branch, separated by `|`",
-            )
         numbers = self._numbered(inputs)
         for axes, sides, shape in zip(self.written.inputs, inputs, shapes, strict=True):
             self._check_rank(axes, sides, shape)
@@ -150,12 +164,26 @@ class _Reading:
         extents = tuple(self._known[key].value for key in numbers)
         return Pattern(tuple(as_numbers[:-1]), as_numbers[-1], extents, self._text(inputs))
 
+    def _check_count(self, count: int) -> None:
+        """Report other numbers of tensors before the arrow than there are."""
+        written = len(self.written.inputs)
+        if written != count:
+            takes, help_text = f"{count} branches", "write the axes of each branch, separated by `|`"
+            if count == 1:
+                takes, help_text = "one tensor", "write the axes of that tensor"
+            message = f"`{self.call.callee}` takes {takes}, and the pattern has {written} before the arrow"
+            self._fail(message, self.written.span, help_text)
+
     # ---- axes
 
-    def _sides(self, axes: nodes.Axes) -> list[_Side]:
-        if not 1 <= len(axes.items) <= _MOST_SIDES:
-            count = len(axes.items)
-            self._fail(f"a tensor has one to three axes, not {count}", axes.span, "merge axes into one: `a * b`")
+    def _sides(self, axes: nodes.Axes, shape: Shape | None = None) -> list[_Side]:
+        """The axes of the output, or of the input with this shape."""
+        count = len(axes.items)
+        if not 1 <= count <= _MOST_SIDES:
+            help_text = "merge axes into one: `a * b`"
+            if shape and count == 1 + len(shape.extents):
+                help_text = f"leave out the axis of the batch: {_KINDS[len(shape.extents)]}"
+            self._fail(f"a tensor has one to three axes, not {count}", axes.span, help_text)
         self.reader.reporter.work.charge(_STEPS_OF_A_FACTOR * sum(len(_operands(item)) for item in axes.items))
         seen: Counter[str] = Counter()
         return [self._side(item, seen) for item in axes.items]
@@ -351,6 +379,17 @@ class _Reading:
 
     def _fail(self, message: str, span: Span, help_text: str, code: str = "E0314") -> NoReturn:
         raise self.reader.reporter.error(code, message, Label(span), help=help_text)
+
+
+def _unquoted(text: str) -> str:
+    """A pattern that is written as in einops, `c (h p) w -> ...`, as the language writes it; "" if it isn't one."""
+    sides = text.split("->")
+    if len(sides) != 2 or not _EINOPS.fullmatch(text):
+        return ""
+    axes = [[" * ".join(one.strip("()").split()) for one in _EINOPS_AXIS.findall(side)] for side in sides]
+    if all(len(side) > 1 and side[0] in {"b", "n", "batch"} for side in axes):
+        axes = [side[1:] for side in axes]  # the axis of the batch
+    return " -> ".join(", ".join(side) for side in axes) if all(axes) else ""
 
 
 def _operands(item: nodes.Expression) -> tuple[nodes.Expression, ...]:

@@ -14,7 +14,7 @@ from cifar_dsl.operations.foreign_names import Equivalent, ForeignNames, folded
 from cifar_dsl.operations.layers import JOINS, LAYERS
 from cifar_dsl.operations.registry import Registry
 
-_JOINS = {name: Equivalent(f"{name} {{ {{branches}} }}") for name in JOINS}
+_JOINS = {name: Equivalent(f"{name} {{ {{branches}} }}") for name in JOINS if JOINS[name].is_reserved}
 
 
 def intended(name: str, span: Span, known: Iterable[str], foreign: ForeignNames | None = None) -> Advice | None:
@@ -72,6 +72,11 @@ def joined(operation: nodes.Operation) -> Advice | None:
         return None
     branches = " | ".join(operand.span.text for operand in operation.operands)
     return writing(operation.span, f"{join} {{ {branches} }}", is_safe=True)
+
+
+def join_meant(name: str, span: Span) -> Advice | None:
+    """The advice for a layer with branches that has the name of a join in other languages."""
+    return Advice.to_write(span, "add") if name == "sum" else None
 
 
 def stage_expression(node: nodes.Expression | nodes.Compound) -> Advice | None:

@@ -13,7 +13,7 @@ from cifar_dsl.language.diagnostics import Advice, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import KEYWORDS, nodes
 from cifar_dsl.operations.foreign_names import ForeignNames
-from cifar_dsl.operations.layers import LAYERS
+from cifar_dsl.operations.layers import LAYERS, Branches
 
 
 @frozen
@@ -60,6 +60,12 @@ class NameErrors:
             name.span,
             help=f"name a tensor inside the branch with `let`, or assign the output of `{taker}` to `{name}`",
         )
+
+    def without_branches(self, name: nodes.Identifier, takes: Branches, call: nodes.CallExpression | None) -> None:
+        """Report a join or scope that is called without branches."""
+        span = call.span if call else name.span
+        help_text = f"write `{takes.example(' '.join(span.text.split()))}`"
+        self.reporter.error("E0215", f"`{name}` takes {takes.describe()}, and gets none", span, help=help_text)
 
     def value_as_stage(self, function: nodes.Identifier) -> None:
         """Report a function that is called where a stage is expected."""

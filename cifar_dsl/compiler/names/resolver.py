@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import islice, zip_longest
 from types import MappingProxyType
+from typing import Any
 
 from attrs import define, field
 
@@ -47,8 +48,9 @@ from cifar_dsl.language.diagnostics import Advice, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations import foreign_names
-from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES, Branches
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
+from cifar_dsl.operations.registry import Registry
 
 _LITERALS = (nodes.Number, nodes.Truth, nodes.String, nodes.SizeLiteral)
 
@@ -316,7 +318,8 @@ class _Resolver:
                         self.note(callee.span, definition, element.kind.span)
                     else:
                         definition = self._stage_name(callee, scope, element.kind)
-                        if definition.kind == "unknown" and translation.whole_stage(callee, element.kind):
+                        is_other = translation.whole_stage(callee, element.kind) or _branches_of(callee.text)
+                        if definition.kind == "unknown" and is_other:
                             continue  # its arguments are no values here
                     self._arguments(element.kind, definition, scope)
                 case _ if (name := translation.hyphenated(element.kind)) and self._is_misspelt(element.kind, scope):
@@ -487,6 +490,10 @@ class _Resolver:
                     callee.kind != "block" and translation.is_word(text) and self._value(word, scope, place) is None
                 ):
                     self.note(span, _of_language("word", text))  # the binder reports it
+                case nodes.Name(text=text, span=span) as axis if (
+                    _takes_pattern(callee) and self._value(axis, scope, place) is None
+                ):
+                    self.note(span, Definition("unknown", text))  # the expander reports the missing pattern
                 case _:
                     self._expression(argument.value, scope, place)
 
@@ -643,6 +650,9 @@ class _Resolver:
     ) -> Definition:
         """Report a stage without a definition, or one whose name is known in another spelling."""
         text, written = name.text, name.span.text
+        if (takes := _branches_of(text)) and not self._defined(text, scope) and not translation.whole_stage(name, call):
+            self.errors.without_branches(name, takes, call)
+            return Definition("unknown", text)
         advice = advice or translation.whole_stage(name, call)
         if self._defined(text, scope) or text in LAYERS or text in library_index():
             advice = Advice.to_write(name.span, text, is_safe=True)
@@ -707,6 +717,19 @@ def _place_of(argument: nodes.Argument, number: int, callee: Definition) -> Plac
         case _:
             return ANYWHERE
     return places.get(keyword, ANYWHERE) if keyword else next(islice(places.values(), number, None), ANYWHERE)
+
+
+def _branches_of(name: str) -> Branches | None:
+    """The branches that a join or a scope takes; None for any other name."""
+    if name in JOINS:
+        return JOINS[name].branches
+    return SCOPES[name].branches if name in SCOPES else None
+
+
+def _takes_pattern(callee: Definition) -> bool:
+    """Whether the calls of a layer, join or scope have a pattern."""
+    registries: dict[Kind, Registry[Any]] = {"layer": LAYERS, "join": JOINS, "scope": SCOPES}
+    return callee.kind in registries and registries[callee.kind][callee.name].missing_axes is not None
 
 
 def _argument(callee: Definition, name: str) -> Definition:

@@ -212,9 +212,18 @@ class Misplaced:
             return ("define a block of these stages, and pass the block's name as the argument",)
         if str(token) == "->":
             return (f"there is no stage before this `{token}`",)
+        if token.type in {"NAME", "SIZE", "NUMBER"} and self.brackets.open and self.brackets.open[-1] in {"(", "["}:
+            if self._in_pattern():
+                return ("separate axes with commas; `a * b` splits an axis or merges two",)
+            return ("separate values with commas",)
         if self.brackets.open and token.type in {"NAME", "SIZE", "NUMBER"}:
             return ("put each stage on a line of its own, or connect them with `->`",)
         return ()
+
+    def _in_pattern(self) -> bool:
+        """Whether the round brackets around a token have an arrow on this line."""
+        starts = (one.end for one in self.brackets.open if one == "(")
+        return any("->" in self.source.text[start:].partition("\n")[0].partition(")")[0] for start in starts)
 
     def _in_branches(self) -> str:
         """The character before a token in braces with branches; "" for a token anywhere else."""

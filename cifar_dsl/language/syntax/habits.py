@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.language.diagnostics import nearest
 
 Change = tuple[int, int, str]  # start, end, and the text that replaces it
 _LONGEST_BRACKETS = 2_000  # characters between brackets that a habit replaces
@@ -74,6 +75,11 @@ def _braces(text: str, match: re.Match[str]) -> list[Change]:
     """Braces for the brackets that `open` opens."""
     end = _closing(text, match.start("open"))
     return [(*match.span("open"), "{"), (end, end + 1, "}")] if end >= 0 else []
+
+
+def _else(_: str, match: re.Match[str]) -> list[Change]:
+    """`else` for a name that resembles it."""
+    return [(*match.span("name"), "else")] if nearest(match["name"], ["else"]) else []
 
 
 _BRACKET = re.compile(r"[()\[\]{}]")
@@ -303,6 +309,7 @@ HABITS = (
     _habit("`group` is a keyword", r"\bgroup(?= =)", "groups"),
     _habit("the last stage is the result", r"\breturn~"),
     _habit("the keyword is `else if`", r"\b(?:elif|elseif|elsif)\b", "else if"),
+    _habit("the keyword is `else`", r"\} (?P<name>NAME) (?=\{|if\b)", body=_else, is_safe=False),
     _habit("the operator is `and`", r" &&? ", " and "),
     _habit("the operator is `or`", r" \|\| ", " or "),
     _habit("the operator is `not`", r"! (?!=)", "not "),

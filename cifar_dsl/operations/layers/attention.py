@@ -20,6 +20,7 @@ from cifar_dsl.operations.layers.base import (
     Join,
     JoinError,
     Layer,
+    noun,
     require_image,
     require_tokens,
     weight_and_bias,
@@ -273,7 +274,9 @@ class Attend(Join):
     def infer(self, *branches: Shape) -> Shape:
         for place, branch in enumerate(branches):
             if not branch.is_tokens:
-                raise JoinError("attend works on tokens", place, place, help=("end the branch with `tokens`",))
+                message = f"attend works on tokens, but its {self.branches.names[place]} are {noun(branch)}"
+                help_text = "end the branch with `tokens`" if branch.is_image else "keep the tokens in each branch"
+                raise JoinError(message, place, place, help=(help_text,))
         queries, keys, values = branches
         if queries.channels != keys.channels:
             help_text = f"end both with projections of one size, such as `dense({queries.channels})`"

@@ -49,6 +49,10 @@ class Branches:
         names = f" ({', '.join(self.names)})" if self.names else ""
         return f"{numbers} {noun}{names}"
 
+    def example(self, head: str) -> str:
+        """How the name or call `head` is written with its branches."""
+        return f"{head} {{ {' | '.join(self.names or ('...',) * self.least)} }}"
+
 
 class Join(Operation):
     """An operation that combines several branches into one tensor.
@@ -147,7 +151,7 @@ def no_bias_to_freeze(layer: Layer) -> MisfitError:
     return MisfitError("E0304", f"`frozen=bias` needs a bias, but this `{layer.name}` has none", argument="frozen")
 
 
-def require_image(layer: Layer, x: Shape) -> tuple[int, int, int]:
+def require_image(layer: Operation | type[Enclosure], x: Shape) -> tuple[int, int, int]:
     """Channels, height and width of an image (C, H, W). Raises MisfitError if `x` is something else."""
     if not x.is_image:
         before = f"put {layer.name} before the stage that flattens the image"

@@ -4,6 +4,7 @@ from math import prod
 
 from attrs import evolve
 
+from cifar_dsl.foundation.text import alternatives
 from cifar_dsl.ir import Execution, Lowering, Pattern, Shape, argument, declared
 from cifar_dsl.ir.execution import INPUT, NOTHING
 from cifar_dsl.operations.argument_types import Axes, Pair
@@ -117,14 +118,14 @@ class WindowsEnter(Layer):
     shift: tuple[int, int] = argument(Pair(0), "rows and columns", default=(0, 0))
 
     def infer(self, x: Shape) -> Shape:
-        channels, height, width = require_image(self, x)
+        channels, height, width = require_image(Windows, x)
         if height % self.size[0] or width % self.size[1]:
             common = [side for side in range(1, min(height, width) + 1) if not (height % side or width % side)]
             raise MisfitError(
                 "E0304",
                 f"{height}x{width} can't be tiled by windows of {self.size[0]}x{self.size[1]}",
                 argument="size",
-                help=(f"use {', '.join(map(str, common[:8]))}, or `pad_image` first",),
+                help=(f"use {alternatives([*map(str, common[:8])])}, or `pad_image` first",),
             )
         if self.shift[0] >= self.size[0] or self.shift[1] >= self.size[1]:
             raise MisfitError(
@@ -155,7 +156,6 @@ class WindowsLeave(Layer):
             raise MisfitError(
                 "E0314",
                 f"the body of `windows` gives {x}, and not the {prod(self.size)} tokens of a window",
-                argument="size",
                 help=("keep the number of tokens; only their features can change",),
             )
         return Shape((x.extents[1], *self.image))

@@ -5,7 +5,7 @@ from math import isqrt
 from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
 from cifar_dsl.ir.execution import NOTHING
 from cifar_dsl.operations.argument_types import Choice, Int, OneOf, Pair
-from cifar_dsl.operations.layers.base import LAYERS, Layer, require_image, require_tokens
+from cifar_dsl.operations.layers.base import LAYERS, Layer, noun, require_tokens
 from cifar_dsl.operations.layers.divisible import check_divisible
 from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Normal, TruncatedNormal
 from cifar_dsl.operations.registry import CallOf, MisfitError
@@ -59,7 +59,13 @@ class RelativeBias(Layer):
         return Lowering.to("relative_bias", heads=x.channels, height=height, width=width)
 
     def _extents(self, x: Shape) -> tuple[int, int]:
-        _, queries, keys = require_image(self, x)
+        if not x.is_image:
+            raise MisfitError(
+                "E0306",
+                f"{self.name} works on scores (heads, queries, keys), not on {noun(x)}",
+                help=("pass it to the attention: `attention(heads, before=relative_bias)`",),
+            )
+        _, queries, keys = x.extents
         if queries != keys:
             raise MisfitError(
                 "E0304",
