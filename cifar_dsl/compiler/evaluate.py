@@ -122,14 +122,14 @@ class Evaluator:
         """The value of a name that doesn't depend on the current tensor. None if it has no value."""
         definition = self.names.definitions[mention]
         match definition.kind:
-            case "word" | "layer" | "join" | "scope":
+            case "word" | "layer":
                 return Symbol(name)
             case "block":
                 assert isinstance(definition.node, nodes.Block)
                 return BlockValue(definition.node)
             case "dataset":
                 return scope.root.values.get(name)
-            case "unknown" | "function" | "initialiser":
+            case "unknown" | "function" | "initialiser" | "join" | "scope":
                 return None
             case _:
                 self._work.charge(1 + scope.depth // 8)

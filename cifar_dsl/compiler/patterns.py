@@ -92,13 +92,20 @@ class PatternReader:
         assert call.pattern is not None
         return _Reading(self, call, call.pattern, scope, missing).pattern(shapes)
 
+    def check(self, declaration: type[Declaration], call: Invocation, shapes: Sequence[Shape] = ()) -> None:
+        """Report a call that lacks its pattern, or has one that it doesn't take. Raises EvaluationFailed."""
+        missing = cast("type[Operation]", declaration).missing_axes
+        if missing is None:
+            self.refuse(call)
+        elif call.pattern is None:
+            raise self._without(call, missing, shapes)
+
     def made(self, declaration: type[D], call: Invocation, inputs: Sequence[Tensor], scope: ValueScope) -> D:
         """What a call makes of its pattern, for these tensors. Raises EvaluationFailed."""
         missing = cast("type[Operation]", declaration).missing_axes
         assert missing is not None
         shapes = [one.shape for one in inputs if one.shape is not None]
-        if call.pattern is None:
-            raise self._without(call, missing, shapes)
+        self.check(declaration, call, shapes)
         if len(shapes) < len(inputs):
             raise EvaluationFailed
         return cast("Any", declaration)(pattern=self.read(call, shapes, scope, missing))  # type: ignore[no-any-return]

@@ -21,6 +21,7 @@ from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.names import Definition, Names, resolve_program
 from cifar_dsl.compiler.params import global_values
+from cifar_dsl.compiler.patterns import PatternReader
 from cifar_dsl.compiler.program import Program, merge_parts, steps_to_merge, with_bases
 from cifar_dsl.compiler.recipe import check_settings
 from cifar_dsl.compiler.values import Tensor, Unknown, ValueScope
@@ -197,6 +198,7 @@ def _check_calls(
     items: Iterable[nodes.Block | nodes.Model], names: Names, values: ValueScope, binder: Binder, damage: _Damage
 ) -> None:
     """Check the arguments of layers and blocks, as far as they depend on no tensor and no local value."""
+    patterns = PatternReader(binder.evaluator, binder.reporter, names)
     for item in items:
         scope = ValueScope(values, {name: Unknown() for name in nodes.bound_names([item])})
         for element in nodes.inside([item.body], nodes.Element):
@@ -206,7 +208,9 @@ def _check_calls(
             try:
                 match names.definitions.get(call.callee_span):
                     case Definition(kind="layer"):
-                        binder.declared(LAYERS[call.callee], call, scope, _FLOW)
+                        patterns.check(LAYERS[call.callee], call)
+                        if not call.pattern:
+                            binder.declared(LAYERS[call.callee], call, scope, _FLOW)
                     case Definition(kind="block", node=nodes.Block() as block) if not damage.touches(_head(block)):
                         binder.block_scope(block, call, scope, _FLOW, values)
                     case _:

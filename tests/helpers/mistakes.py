@@ -23,7 +23,14 @@ STAGES = (
     b"in_channels", b"relu : 1x2x3", b"basic_block(\"a\", 2)", b"conv([1, 2], 3)", b"squeeze_excite(nosuch=3)",
     b"let e = identity\nrepeat 1 / 0 { e = conv(7, 1) }\nadd { e | identity }", b"relu(3)", b"token(1000)",
     b"let e = identity\nlet e = identity", b"conv(min(), 3)", b"slice(5, 2)", b"e -> relu",
-    b"relu -> nosuch -> dense(-1)",
+    b"relu -> nosuch -> dense(-1)", b"windows(7) { relu }", b"windows(4)", b"each(c, h, w -> w, c) { token(0) }",
+    b"each(c, h, w -> q) { nosuch }", b"attend(4) { tokens | tokens | identity }", b"attend(4) { tokens | tokens }",
+    b"tokens -> attention(7, before=nosuch, after=flatten)", b"tokens -> attention(1, before=global_avgpool) -> grid",
+    b"mean(c, h -> c)", b"rearrange(a * b, h, w -> a, h, w)", b"max(c * 7, h, w -> c, h, w)", b"mean(c, h, w)",
+    b"einsum(c, h, w | d, h, w -> c, x) { relu | tanh }", b"einsum(c, h, w | c, h, w -> c) { relu | 3 }",
+    b"let (e, f) = relu\ne -> relu", b"let e = [relu]\ne[3] -> relu", b"if height > 0 { [] }\nrelu",
+    b"add for i in 2 { relu }", b"sum { relu | tanh }", b"relu { tanh }", b"identity[:, :, 99:]", b"learned(0)",
+    b"let e = identity\nwindows(1) { add { e | identity } }", b"let e = identity\nlet f = [e, e]\nf = f[0]",
 )  # fmt: skip
 VALUES = (
     b"1 / 0",

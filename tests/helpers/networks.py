@@ -23,13 +23,15 @@ from cifar_dsl.language.diagnostics import EvaluationFailed, Reporter
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, parse_spec
 from cifar_dsl.operations.argument_types import Bool, Choice, Extents, Float, Int, ListOf, OneOf, Pair, Stage, Text
-from cifar_dsl.operations.layers import JOINS, LAYERS
+from cifar_dsl.operations.layers import JOINS, LAYERS, Enclosure
 from cifar_dsl.operations.layers.axes import axis_noun
+from cifar_dsl.operations.layers.parts import Each, Einsum, Windows
 from cifar_dsl.operations.recipe import AUGMENTATIONS, SCHEDULES, SETTINGS, Setting
 from cifar_dsl.operations.registry import CallOf, MisfitError
 
 D = TypeVar("D", bound=Declaration)
 LARGEST = 4096  # elements of a drawn tensor
+MOST_TOKENS = 36  # that attend to each other in blocks on scores
 
 
 def values_of(kind: Kind, small: int = 6) -> st.SearchStrategy[Value]:
@@ -105,7 +107,7 @@ def _calls(draw: st.DrawFn, declaration: type[Declaration]) -> str:
 
 @st.composite
 def pattern_calls(draw: st.DrawFn, name: str, x: Shape) -> str:
-    """A call of `rearrange`, `mean`, `max` or `sum` that splits, moves, merges and leaves out some axes of `x`."""
+    """A call that splits, moves, merges and leaves out some axes of `x`; `rearrange` leaves out none."""
     names = iter("abcdefgh")
     sides: list[str] = []
     axes: list[str] = []
@@ -140,10 +142,10 @@ def stages_of(name: str, x: Shape) -> st.SearchStrategy[str]:
     return pattern_calls(name, x) if LAYERS[name].missing_axes else calls(LAYERS[name])
 
 
-def bound(declaration: type[D], text: str, x: Shape | None = None) -> D | None:
+def bound(declaration: type[D], text: str, *shapes: Shape) -> D | None:
     """The declaration that a call makes, as the compiler binds it; None if its arguments contradict each other.
 
-    A pattern is that of `x`.
+    A pattern is that of tensors of these shapes.
     """
     spec = parse_spec(Source("drawn", f"arch drawn\nmodel {{ {text} }}"))
     (model,) = spec.items
@@ -157,9 +159,8 @@ def bound(declaration: type[D], text: str, x: Shape | None = None) -> D | None:
     evaluator = Evaluator(reporter, names)
     try:
         if isinstance(kind, nodes.CallExpression) and kind.pattern:
-            assert x is not None
-            pattern = PatternReader(evaluator, reporter, names).read(Invocation.of(kind), [x], ValueScope(), "left out")
-            return declaration(pattern=pattern)
+            reader = PatternReader(evaluator, reporter, names)
+            return declaration(pattern=reader.read(Invocation.of(kind), shapes, ValueScope(), "left out"))
         return Binder(evaluator, reporter).declared(declaration, Invocation.of(kind), ValueScope())
     except EvaluationFailed:
         return None
@@ -214,6 +215,7 @@ class Growth:
             kinds += [self.block, self.join, self.let, self.slices, self.places, self.carry, self.loop, self.condition]
             kinds += [self.beside, self.library, self.layer, self.layer]
             kinds += [self.holes, self.branch_loop, self.several, self.tree]
+            kinds += [self.parts, self.windows, self.product, self.attend, self.attention]
         return self.draw(st.sampled_from(kinds))(x, depth)
 
     def layer(self, x: Shape, depth: int) -> Grown:
@@ -338,6 +340,104 @@ class Growth:
         if shape is None or shape.elements > LARGEST:
             return Grown(["relu"], x)
         return Grown([f"{head} {{", "\n|\n".join("\n".join(b.lines) for b in fitting), "}"], shape)
+
+    def parts(self, x: Shape, depth: int) -> Grown:
+        """A body for each part of a tensor."""
+        call = self.draw(pattern_calls("each", x))
+        each = bound(Each, call, x)
+        assert each is not None
+        return self.enclosed(each, call, x, depth)
+
+    def windows(self, x: Shape, depth: int) -> Grown:
+        """A body for each window of an image."""
+        if not x.is_image:
+            return Grown(["tanh"], x)
+        sides = [self.draw(st.sampled_from([n for n in range(1, e + 1) if not e % n])) for e in x.extents[1:]]
+        shifts = [self.draw(st.integers(0, side - 1)) for side in sides]
+        windows = Windows(size=tuple(sides), shift=tuple(shifts))
+        shift = f", shift={shifts[0]}x{shifts[1]}" if any(shifts) else ""
+        return self.enclosed(windows, f"windows({sides[0]}x{sides[1]}{shift})", x, depth)
+
+    def enclosed(self, scope: Enclosure, call: str, x: Shape, depth: int) -> Grown:
+        """A scope whose body gives what it can bring back."""
+        part = scope.enter(x).infer(x)
+        body = self.body(part, depth - 1, least=1)
+        try:
+            shape = scope.leave(x).infer(body.shape)
+        except MisfitError:
+            body, shape = Grown(["tanh"], part), x
+        if max(body.shape.elements * scope.parts(x), shape.elements) > LARGEST:
+            body, shape = Grown(["tanh"], part), x
+        return Grown([f"{call} {{", *body.lines, "}"], shape)
+
+    def product(self, x: Shape, depth: int) -> Grown:
+        """A product of two branches, summed over some of the axes that they share."""
+        branches = [self.body(x, depth - 1, least=1) for _ in range(2)]
+        names = iter("abcdefgh")
+        first, second = ([(next(names), extent) for extent in branch.shape.extents] for branch in branches)
+        for place, (_, extent) in enumerate(second):
+            same = [axis for axis in first if axis[1] == extent and axis not in second]
+            if same and self.draw(st.booleans()):
+                second[place] = self.draw(st.sampled_from(same))
+        shared = [axis for axis in first if axis in second]
+        summed = [axis for axis in shared if self.draw(st.booleans())]
+        kept = self.draw(st.permutations(list(dict.fromkeys(axis for axis in [*first, *second] if axis not in summed))))
+        groups: list[list[str]] = [[] for _ in range(self.draw(st.integers(1, 3)))]
+        for name, _ in kept:
+            self.draw(st.sampled_from(groups)).append(name)
+        sides = [", ".join(name for name, _ in side) for side in (first, second)]
+        call = f"einsum({' | '.join(sides)} -> {', '.join(' * '.join(group) or '1' for group in groups)})"
+        einsum = bound(Einsum, call, *(branch.shape for branch in branches))
+        assert einsum is not None
+        shape = einsum.infer(*(branch.shape for branch in branches))
+        if shape.elements > LARGEST:
+            return Grown(["relu"], x)
+        lines = [f"{call} {{", *branches[0].lines, "|", *branches[1].lines, "}"]
+        return Grown(lines, shape)
+
+    def attend(self, x: Shape, depth: int) -> Grown:
+        """Attention to some of the tokens, or of the pixels of an image."""
+        if len(x.extents) == 1:
+            return Grown(["tanh"], x)
+        tokens = x.elements // x.channels
+        if tokens > MOST_TOKENS:
+            return Grown(["sigmoid"], x)
+        heads, keys = self.draw(st.integers(1, 2)), self.draw(st.integers(1, tokens))
+        options = [f"before={self.scores_block(tokens)}"] if keys == tokens and self.draw(st.booleans()) else []
+        options += [f"after={self.draw(st.sampled_from(['identity', 'tanh']))}"]
+        options += self.draw(st.sampled_from([[], ["scaled=false"]]))
+        some = self.draw(st.permutations(options))[: self.draw(st.integers(0, len(options)))]
+        queries, values = (heads * self.draw(st.integers(1, 3)) for _ in range(2))
+        cut = f"identity[:{keys}, :] -> " if keys < tokens else ""
+        branches = f"dense({queries}) | {cut}dense({queries}) | {cut}dense({values})"
+        opening = ["tokens"] if x.is_image else []
+        return Grown([*opening, f"attend({', '.join([str(heads), *some])}) {{ {branches} }}"], Shape((tokens, values)))
+
+    def attention(self, x: Shape, depth: int) -> Grown:
+        """Self-attention with blocks on its scores, or on its queries and keys."""
+        if not x.is_tokens or x.extents[0] > MOST_TOKENS:
+            return Grown(["sigmoid"], x)
+        tokens, features = x.extents
+        options = [
+            f"before={self.scores_block(tokens)}",
+            "after=tanh",
+            f"qk_norm={self.draw(st.sampled_from(['layernorm', 'l2norm', 'tanh']))}",
+            "qkv_bias=false",
+        ]
+        some = self.draw(st.permutations(options))[: self.draw(st.integers(0, len(options)))]
+        heads = self.draw(st.integers(1, 3))
+        if features % heads or self.draw(st.booleans()):
+            some.append(f"dim_head={self.draw(st.integers(1, 3))}")
+        return Grown([f"attention({', '.join([str(heads), *some])})"], x)
+
+    def scores_block(self, tokens: int) -> str:
+        """A block on scores of this many queries and keys."""
+        name = self.draw(st.sampled_from(["tanh", "relative_bias"]))
+        if name == "relative_bias":
+            name = self.name("biased")
+            rows = self.draw(st.sampled_from([n for n in range(1, tokens + 1) if not tokens % n]))
+            self.blocks.append(f"block {name}() {{ relative_bias(size={rows}x{tokens // rows}) }}")
+        return name
 
     def cut(self, branch: Grown) -> Grown:
         """A branch of which only the first of some axes are left."""

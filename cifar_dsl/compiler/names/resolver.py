@@ -318,8 +318,7 @@ class _Resolver:
                         self.note(callee.span, definition, element.kind.span)
                     else:
                         definition = self._stage_name(callee, scope, element.kind)
-                        is_other = translation.whole_stage(callee, element.kind) or _branches_of(callee.text)
-                        if definition.kind == "unknown" and is_other:
+                        if definition.kind == "unknown" and translation.whole_stage(callee, element.kind):
                             continue  # its arguments are no values here
                     self._arguments(element.kind, definition, scope)
                 case _ if (name := translation.hyphenated(element.kind)) and self._is_misspelt(element.kind, scope):
@@ -652,7 +651,7 @@ class _Resolver:
         text, written = name.text, name.span.text
         if (takes := _branches_of(text)) and not self._defined(text, scope) and not translation.whole_stage(name, call):
             self.errors.without_branches(name, takes, call)
-            return Definition("unknown", text)
+            return _of_language("join" if text in JOINS else "scope", text)
         advice = advice or translation.whole_stage(name, call)
         if self._defined(text, scope) or text in LAYERS or text in library_index():
             advice = Advice.to_write(name.span, text, is_safe=True)

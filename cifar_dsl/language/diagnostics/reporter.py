@@ -59,7 +59,7 @@ class Reporter:
     """Collects diagnostics, so that every error of a spec is reported at once.
 
     A recorded diagnostic is final: the calls on the stack determine its place and notes. Repeated errors at one place
-    (a block's body is expanded at every call) are recorded once.
+    (a block's body is expanded at every call) are recorded once; in the library, once for each call of the author.
 
     It also has the steps that the check may still take: few are left after the first error. `remarks` are notes for
     every error that points at a span.
@@ -93,7 +93,10 @@ class Reporter:
         text. Inside a call with a cause, only the first error is recorded, at the cause.
         """
         label = at if isinstance(at, Label) else Label(at)
-        key: object = (code, label.span)
+        own = None  # the call in the author's text
+        if label.span.source.is_library:
+            own = next((call.span for call in reversed(self._calls) if not call.span.source.is_library), None)
+        key: object = (code, label.span, own)
         self.work.done += _STEPS_OF_AN_ERROR + len(self._calls)
         if key in self._recorded:
             return EvaluationFailed()
@@ -110,10 +113,8 @@ class Reporter:
             helps, fixes = (advice.help,), advice.fixes
         notes += tuple(self.remarks[one.span] for one in (label, *secondary) if one.span in self.remarks)
         notes += tuple(f"in `{call.text}`, called at {call.span}" for call in reversed(self._calls))
-        if label.span.source.is_library:
-            own = next((call.span for call in reversed(self._calls) if not call.span.source.is_library), None)
-            if own:
-                label, secondary = Label(own, "in this call"), (label, *secondary)
+        if own:
+            label, secondary = Label(own, "in this call"), (label, *secondary)
         for cause in (call.cause for call in reversed(self._calls) if call.cause):
             key = cause.label.span
             label, secondary, helps, fixes = cause.label, (label, *secondary), (cause.help,), ()
@@ -130,7 +131,7 @@ class Reporter:
     def include(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Record the diagnostics of a text that was parsed on its own."""
         for one in diagnostics:
-            self._record((one.code, one.label and one.label.span), _Recorded(one))
+            self._record((one.code, one.label and one.label.span, None), _Recorded(one))
 
     @contextmanager
     def call(self, text: str, span: Span, cause: Cause | None = None) -> Iterator[None]:
