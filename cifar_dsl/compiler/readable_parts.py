@@ -175,7 +175,8 @@ def _check_parts(specs: Sequence[nodes.Spec], reporter: Reporter, damage: _Damag
     evaluator = Evaluator(reporter, names)
     values = global_values(program, evaluator)
     bodies = [block for block in program.blocks.values() if not damage.touches(_head(block))]
-    _check_calls((*bodies, program.model), names, values, Binder(evaluator, reporter), damage)
+    patterns = PatternReader(evaluator, reporter, names)
+    _check_calls((*bodies, program.model), names, values, Binder(evaluator, reporter), patterns, damage)
     recipe = program.train.span.text if program.train else ""
     if recipe.count("{") == recipe.count("}"):  # else a setting may be in the wrong braces
         check_settings(program, names, values, reporter)
@@ -195,10 +196,14 @@ def _head(block: nodes.Block) -> Span:
 
 
 def _check_calls(
-    items: Iterable[nodes.Block | nodes.Model], names: Names, values: ValueScope, binder: Binder, damage: _Damage
+    items: Iterable[nodes.Block | nodes.Model],
+    names: Names,
+    values: ValueScope,
+    binder: Binder,
+    patterns: PatternReader,
+    damage: _Damage,
 ) -> None:
     """Check the arguments of layers and blocks, as far as they depend on no tensor and no local value."""
-    patterns = PatternReader(binder.evaluator, binder.reporter, names)
     for item in items:
         scope = ValueScope(values, {name: Unknown() for name in nodes.bound_names([item])})
         for element in nodes.inside([item.body], nodes.Element):
