@@ -57,6 +57,12 @@ class _Small:
         network.stem.conv.stride = network.stages[1][0].conv2_kxk.conv.stride = (1, 1)
 
     @staticmethod
+    def coatnet(network: Any) -> None:
+        network.stem.conv1.stride = (1, 1)
+        for block in (*network.stages[2].blocks, *network.stages[3].blocks):
+            block.attn.head_first = False  # another order of the rows of a weight
+
+    @staticmethod
     def pvt_v2(network: Any) -> None:
         network.patch_embed.proj.stride = (2, 2)
 
@@ -264,6 +270,14 @@ ORIGINALS = (
         _Small.tiered,
         mechanism="scores are sums of products with keys and with places",
         img_size=128,
+    ),
+    _timm(
+        "coatnet_0",
+        "coatnet_0_224",
+        _Small.coatnet,
+        without=("drop=0",),
+        mechanism="a table of blocks; a bias on the scores",
+        img_size=64,
     ),
     _timm("mobilevit_xxs", "mobilevit_xxs", _Small.mobilevit, mechanism="attention within parts of an image"),
     _timm(
