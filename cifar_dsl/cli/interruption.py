@@ -56,6 +56,19 @@ class Interruption:
         return hook
 
 
+@contextmanager
+def ending() -> Iterator[None]:
+    """Let Ctrl-C end the process at once: for a command that has nothing to keep, and a thread that waits for input."""
+    if threading.current_thread() is not threading.main_thread() or not _handles_sigint():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
 def _handles_sigint() -> bool:
     return callable(signal.getsignal(signal.SIGINT))
 

@@ -4,6 +4,7 @@ import gc
 
 import click
 
+from cifar_dsl.cli.interruption import ending
 from cifar_dsl.foundation.errors import UserError
 
 
@@ -24,4 +25,5 @@ def command() -> None:
         ) from None
     server = make_server()
     gc.freeze()  # imported modules are never garbage; scanning them would delay answers
-    server.start_io()
+    with ending():
+        server.start_io()

@@ -1,5 +1,6 @@
 """`cifar-dsl lsp` as a process; what it can do is tested in tests/editors/language_server."""
 
+import signal
 import subprocess
 import sys
 
@@ -44,3 +45,30 @@ def test_messages_that_are_none_are_passed_over() -> None:
 def test_an_editor_that_goes_away_takes_the_server_along() -> None:
     done = run(COMMAND)
     assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_ctrl_c_ends_the_server_although_a_thread_waits_for_input() -> None:
+    body = b'{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"processId": null, "capabilities": {}}}'
+    with subprocess.Popen(
+        COMMAND,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=_as_in_a_terminal,  # noqa: PLW1509  no thread is running
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        try:
+            process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            process.stdin.flush()
+            assert process.stdout.readline().startswith(b"Content-")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == -signal.SIGINT  # 130 in a shell
+            assert process.stderr.read() == b""
+        finally:
+            process.kill()
+
+
+def _as_in_a_terminal() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
