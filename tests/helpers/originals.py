@@ -242,7 +242,8 @@ def lines_of_original(called: Iterable[CodeType], module: nn.Module) -> int:
     Docstrings and comments don't count, nor does what the file imports, as a spec's library doesn't.
     """
     home = inspect.getfile(type(module))
-    own = (code for code in called if code.co_filename == home and not code.co_name.startswith("<"))
+    functions = (code for code in called if code.co_flags & inspect.CO_OPTIMIZED)  # not the bodies of classes
+    own = (code for code in functions if code.co_filename == home and not code.co_name.startswith("<"))
     return sum(_lines_of_function(code) for code in own)
 
 

@@ -1,6 +1,7 @@
 """The published code that networks of the zoo are compared with."""
 
 import importlib
+import sys
 from contextlib import redirect_stdout
 from functools import partial
 from typing import Any
@@ -159,6 +160,19 @@ def _darts() -> nn.Module:
         network: nn.Module = importlib.import_module("model").NetworkCIFAR(36, 10, 20, False, genotype)
     network.drop_path_prob = 0.0  # type: ignore[assignment]
     network.forward = lambda x: type(network).forward(network, x)[0]  # without the output of the auxiliary head
+    return network
+
+
+def _rednet() -> nn.Module:
+    """RedNet-26 of https://github.com/d-li14/involution, whose files of `cls/mmcls` replace those of mmcls 0.25."""
+    naive = importlib.import_module("mmcls.models.utils.involution_naive")
+    sys.modules["mmcls.models.utils.involution_cuda"] = naive  # the same operation, for any device
+    network: nn.Module = importlib.import_module("mmcls.models.backbones.rednet").RedNet(26)
+    network.stem[0].conv.stride = (1, 1)  # type: ignore[index, union-attr]
+    network.maxpool = nn.Identity()
+    network.head = nn.Linear(2048, 10)
+    network.train = partial(nn.Module.train, network)  # type: ignore[method-assign]  # its own doesn't return it
+    network.forward = lambda x: network.head(type(network).forward(network, x).mean((2, 3)))
     return network
 
 
@@ -345,6 +359,7 @@ ORIGINALS = (
         ("drop=0",),
         "lists of tensors; cells as data",
     ),
+    Original("rednet26", "involution RedNet", "mmcls", _rednet, mechanism="einsum over parts of the channels; unfold"),
     Original("darts", "darts NetworkCIFAR", "model", _darts, ("drop=0",), "the same, as other data"),
     _timm(
         "hrnet_w18_small",
