@@ -114,6 +114,7 @@ LARGEST = {
     "texts without an end": ("arch a\n" + '"\n' * 30_000, {"E0101"}),
 }
 
+_SPACED = "optimizer sgd" + ",   a =       1" * 60 + " =\n"
 _END = "global_avgpool\ndense(10)\n}\n"
 _TIMES_FOUR = "".join(f"param x{i + 1} = x{i} + x{i} + x{i} + x{i}\n" for i in range(5))
 _LISTS = f"param x0 = [100000000, 100000000, 100000000, 100000000]\n{_TIMES_FOUR}param x = x5 + x5\n"
@@ -196,6 +197,8 @@ def costly(share: float = 1.0) -> dict[str, str]:
         "an error at the end": _model("conv(8, 3, pad=1)\nbn\n" * n(2_800) + "conv(8,, 3)\n"),
         "habits at the end": _model("conv(8, 3, pad=1)\nbn\n" * n(2_800) + "conv(8, 3);\n" * 20),
         "habits in every line": _model("conv(8, 3);\n" * n(5_000)),
+        "spaces before a mistake": ("param param" + " " * 980 + "\n") * n(60),
+        "arguments behind spaces": f"train {{\n{_SPACED * n(60)}}}\n" + _model("relu"),
         "a join of many branches and a comma": _model(f"add {{ a, {'a | ' * n(14_000)}a }}"),
         "joins that no bracket closes": _model("add [x " * 40 + "\n" + "(relu\n" * n(9_000)),
         "blocks with half a pair of braces": _model("relu", _each(n(1_600), "block b#() {\nblock c#() }\n")),

@@ -38,11 +38,12 @@ class Habit:
 def _habit(why: str, pattern: str, rewrite: Callable[[re.Match[str]], str] | str = "", **options: object) -> Habit:
     """A habit. In `pattern`, a space is any space within a line, `~` is at least one, and NAME is a name.
 
+    Both take all the space there is and give none back: a line of spaces would be tried in all ways to divide it.
     A `$` at its end is the end of a line, before which there may be a comment.
     """
     if pattern.endswith("$"):
         pattern = f"{pattern.removesuffix('$').rstrip(' ')}(?= (?:#[^\\n]*)?$)"
-    shorthand = {" ": r"[ \t]*", "~": r"[ \t]+", "NAME": r"[A-Za-z_]\w*"}
+    shorthand = {" ": r"[ \t]*+", "~": r"[ \t]++", "NAME": r"[A-Za-z_]\w*"}
     whole = re.sub("|".join(shorthand), lambda match: shorthand[match[0]], pattern)
     return Habit(why, re.compile(whole, re.MULTILINE), rewrite, **options)  # type: ignore[arg-type]
 
@@ -190,7 +191,7 @@ HABITS = (
     ),
     _habit(
         "a `param` has a value and no type",
-        r"^(?P<head> (?:param|let)~NAME) (?:: NAME =|:=?|~) (?=[\w\[(\"-])",
+        r"^(?P<head> (?:param|let)~NAME)(?: : NAME =| :=?|~) (?=[\w\[(\"-])",
         r"\g<head> = ",
     ),
     _habit(
@@ -281,7 +282,7 @@ HABITS = (
     # settings
     _habit(
         "arguments are enclosed in parentheses",
-        r'^(?P<head> NAME) [:=\x20] "?(?P<name>NAME)"? , (?P<arguments>NAME = [^\n#,=]+(?:, NAME = [^\n#,=]+)*)$',
+        r'^(?P<head> NAME)(?: [:=] |~)"?(?P<name>NAME)"? , (?P<arguments>NAME = [^\n#,=]+(?:, NAME = [^\n#,=]+)*)$',
         r"\g<head> \g<name>(\g<arguments>)",
     ),
     _habit(
@@ -291,7 +292,7 @@ HABITS = (
     ),
     _habit(
         "arguments are enclosed in parentheses",
-        r"^(?P<head> NAME~NAME) ,?~(?P<name>NAME) [=\x20] (?P<value>[\d.][\w.+-]*)",
+        r"^(?P<head> NAME~NAME)(?: ,)?~(?P<name>NAME)(?: = |~)(?P<value>[\d.][\w.+-]*)",
         r"\g<head>(\g<name>=\g<value>)",
     ),
     _habit(

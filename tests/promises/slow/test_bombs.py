@@ -37,9 +37,10 @@ def test_a_bomb_is_refused_within_time_and_memory(tmp_path: Path, name: str) -> 
 
 
 def test_costly_texts_stay_within_time_and_memory(tmp_path: Path, full: bool) -> None:
-    """All of them with --full, else those whose texts and networks keep most."""
+    """All of them with --full, else those whose texts and networks keep most, and what takes no steps."""
     texts = costly()
     kept = ["a list in the text of every call", "a text in the text of every call", "missing arguments", "named skips"]
+    kept += ["spaces before a mistake", "arguments behind spaces"]
     for name in texts if full else kept:
         path = tmp_path / "costly.arch"
         path.write_text(texts[name], encoding="utf-8")
