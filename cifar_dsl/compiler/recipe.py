@@ -14,7 +14,7 @@ from cifar_dsl.compiler.program import GroupSettings, Program
 from cifar_dsl.compiler.recipe_translation import Translation
 from cifar_dsl.compiler.values import BlockValue, Tensor, ValueScope, describe
 from cifar_dsl.foundation import limits
-from cifar_dsl.ir import Declaration, Graph, Group, Recipe, Symbol, Value
+from cifar_dsl.ir import Declaration, Graph, Group, Recipe, Shape, Symbol, Value
 from cifar_dsl.language.diagnostics import Edit, EvaluationFailed, Fix, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
@@ -159,12 +159,21 @@ def check_data(program: Program, graph: Graph, recipe: Recipe | None, data: Data
             f"the input is {graph.input}, but images of {data.name} are {data.image}",
             span,
             secondary=secondary,
-            help=f"{right}, or delete the line: then the dataset decides",
+            help=(f"{right}, or delete the line: then the dataset decides", *_enlargement(graph.input, data.image)),
             fixes=(Fix(right, (Edit(span, f"{data.image}"),)),),
         )
     check_outputs(program, graph, data, secondary, reporter)
     if recipe is not None and data.train_images is not None:
         _check_batches(program, graph, recipe, data.train_images, reporter)
+
+
+def _enlargement(wanted: Shape, image: Shape) -> tuple[str, ...]:
+    """How to give a network that is made for larger images such images."""
+    channels, height, width = image.extents
+    factor = wanted.extents[1] // height
+    if factor > 1 and wanted.extents == (channels, factor * height, factor * width):
+        return (f"to enlarge the images, delete the line and begin the model with `upsample({factor})`",)
+    return ()
 
 
 def _check_batches(program: Program, graph: Graph, recipe: Recipe, train_images: int, reporter: Reporter) -> None:

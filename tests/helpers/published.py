@@ -68,6 +68,12 @@ class _Small:
         network.patch_embed.proj.stride = (2, 2)
 
     @staticmethod
+    def swin(network: Any) -> None:
+        network.patch_embed.register_forward_pre_hook(
+            lambda _, given: nn.Upsample(scale_factor=7, mode="bilinear")(*given)
+        )
+
+    @staticmethod
     def mobile(network: Any) -> None:
         network.features[0][0].stride = (1, 1)
 
@@ -232,6 +238,14 @@ ORIGINALS = (
         img_size=32,
         patch_size=2,
         window_size=4,
+        drop_path_rate=0.0,
+    ),
+    _timm(
+        "swin_t_224",
+        "swin_tiny_patch4_window7_224",
+        _Small.swin,
+        without=("drop=0",),
+        mechanism="the same in another size",
         drop_path_rate=0.0,
     ),
     _timm(
