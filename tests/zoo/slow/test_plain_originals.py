@@ -44,9 +44,23 @@ def rezero_resnet56(x: Tensor, w: Weights, *, is_training: bool) -> Tensor:
     return F.linear(x.mean((2, 3)), w["dense.weight"], w["dense.bias"])
 
 
-@pytest.mark.parametrize("original", [cuda_convnet, rezero_resnet56], ids=lambda one: one.__name__)
-def test_outputs_and_gradients_are_those_of_plain_lines(original: Callable[..., Tensor]) -> None:
-    module = cifar_dsl.load(specs_directory() / "zoo" / f"{original.__name__}.arch").build().double()
+def maxout(x: Tensor, w: Weights, *, is_training: bool) -> Tensor:
+    """cifar10.yaml of pylearn2, without dropout: a unit is the largest of neighbouring channels or features."""
+    for unit, padding, pool in (("unit", 4, 4), ("unit2", 3, 4), ("unit3", 3, 2)):
+        x = F.conv2d(x, w[f"{unit}.conv.weight"], w[f"{unit}.conv.bias"], padding=padding)
+        x = F.max_pool2d(torch.maximum(x[:, ::2], x[:, 1::2]), pool, 2, ceil_mode=True)
+    x = F.linear(x.flatten(1), w["dense.weight"], w["dense.bias"]).unflatten(1, (500, 5)).amax(2)
+    return F.linear(x, w["dense2.weight"], w["dense2.bias"])
+
+
+@pytest.mark.parametrize(
+    ("original", "without"),
+    [(cuda_convnet, ()), (rezero_resnet56, ()), (maxout, ("input_drop=0", "drop=0"))],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_outputs_and_gradients_are_those_of_plain_lines(original: Callable[..., Tensor], without: tuple[str]) -> None:
+    path = specs_directory() / "zoo" / f"{original.__name__}.arch"
+    module = cifar_dsl.load(path, overrides=without).build().double()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for tensor in module.state_dict().values():
@@ -55,7 +69,7 @@ def test_outputs_and_gradients_are_those_of_plain_lines(original: Callable[..., 
         for name, tensor in module.state_dict().items():
             if name.endswith(("running_var", "bn.weight", "bn2.weight", "learned.weight")):
                 tensor.add_(0.5)
-    x = torch.randn(4, 3, 32, 32, dtype=torch.float64, generator=generator)
+    x = torch.randn(2, 3, 32, 32, dtype=torch.float64, generator=generator)
     for is_training in (False, True):
         module.train(is_training)
         weights = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
