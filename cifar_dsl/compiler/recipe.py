@@ -66,6 +66,8 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
         check("augment", partial(augmentation.check_channels, channels))
         if graph.input.is_image:
             check("augment", partial(augmentation.check_size, *graph.input.extents[1:]), stage)
+    if len(output := graph.shape_of(graph.output).extents) == 1:  # others are reported with the data
+        check("loss", partial(recipe.loss.check_classes, *output))
     check("average", lambda: check_averages(recipe.average))
     for average in recipe.average:
         check("average", partial(average.check_epochs, recipe.epochs))

@@ -4,6 +4,7 @@ The classes from `Dataset` to `Views` are abstract; the choices that a spec can 
 """
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 from cifar_dsl.foundation.records import frozen
@@ -147,8 +148,11 @@ class Loss(Declaration):
     target: ClassVar[str]  # the torch module, or a key in the table of this package's own losses
     reduction: str
 
-    def lower(self) -> Lowering:
-        """The torch module, as data."""
+    def check_classes(self, classes: int) -> None:
+        """Raise MisfitError if it doesn't work with this number of classes."""
+
+    def lower(self, class_images: Sequence[int] = ()) -> Lowering:  # noqa: ARG002
+        """The torch module, as data. `class_images` is the number of training images of each class."""
         return Lowering.to(self.target, **self.arguments())
 
 

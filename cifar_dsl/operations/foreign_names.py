@@ -199,6 +199,7 @@ ARGUMENTS = ForeignNames(
         "period": "T_0, first_decay_steps, t_initial",
         "growth": "T_mult, t_mul, cycle_mul",
         "label_smoothing": "smoothing",
+        "weights": "weight, class_weight, class_weights, cls_weight",
         "limit": "max_norm, clip_value, clipvalue, clipnorm",
         "ops": "num_ops",
         "padding": "pad",
@@ -268,6 +269,7 @@ SETTINGS = ForeignNames(
     similar={
         "precision fp16": "amp, fp16, half, mixed_precision, use_amp",
         "precision bf16": "bf16, bfloat16",
+        "loss cross_entropy(weights=balanced)": "balanced, balance, sampler, weighted",
         "epochs 10": "steps, iterations, max_steps, num_steps, iters, max_iter, total_steps, num_iterations",
         "validation 5000": (
             "val_split, validation_split, val_size, valid_size, early_stopping, patience, early_stop, "
@@ -281,9 +283,7 @@ SETTINGS = ForeignNames(
             "num_workers, workers, pin_memory, prefetch, persistent_workers"
         ),
         "delete it: training images are shuffled in every epoch": "shuffle",
-        "delete it: every image has the same weight": (
-            "balanced, class_weight, class_weights, sampler, balance, weighted, sample_weight"
-        ),
+        "delete it: every image of a class has the same weight": "sample_weight, sample_weights",
         "delete it: accuracy and loss are always recorded": "metrics, metric",
         "delete it and write the layer in the model: `dropout(0.5)`": "dropout, dropout_rate, drop_rate",
         "delete it and end the model with `dense(10)`: the dataset decides the number": "num_classes, n_classes",
@@ -386,7 +386,10 @@ LOSSES = ForeignNames(
         "bce": "BCEWithLogitsLoss, binary_crossentropy, BinaryCrossentropy, binary_cross_entropy, BCELoss",
         "focal": "FocalLoss, focal_loss",
     },
-    similar={"cross_entropy": "softmax, nll, NLLLoss, log_loss, hinge, kl_div, logloss, nll_loss"},
+    similar={
+        "cross_entropy(weights=balanced)": "weighted_cross_entropy, balanced_cross_entropy, class_balanced",
+        "cross_entropy": "softmax, nll, NLLLoss, log_loss, hinge, kl_div, logloss, nll_loss",
+    },
 )
 CLIPS = ForeignNames(
     "Gradient clipping",

@@ -58,7 +58,7 @@ class Evaluator:
 
     def __attrs_post_init__(self) -> None:
         device = self.images.labels.device
-        self._objective = Objective(self.recipe)
+        self._objective = Objective(self.recipe, self.images)
         self._inputs = self.engine.new_inputs(0)
         self._loss_sum, self._cross_entropy_sum = new_sum(device), new_sum(device)
         self._predicted = torch.zeros_like(self.images.labels)

@@ -25,6 +25,7 @@ class Images:
     scale: Tensor  # (C,) float32: a normalized value is pixel * scale + offset
     offset: Tensor  # (C,) float32
     mean: Tensor  # (C,) float32, of the training images, 0 to 255
+    class_images: tuple[int, ...] = ()  # the number of training images of each class
     rows: Tensor = field(init=False)  # (N * H * W, C) uint8: the pixels, one per row
 
     def __attrs_post_init__(self) -> None:
@@ -67,10 +68,13 @@ def load_images(
     constants = normalization(recipe, measured)
     means = tuple(255 * channel for channel in measured.mean)
     tensors = [torch.tensor(figures, device=device) for figures in (constants.scale, constants.offset, means)]
+    class_images = tuple(np.bincount(trained[1]).tolist())
 
     def move(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Images:
         pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device)
-        return Images(pixels, torch.from_numpy(np.ascontiguousarray(labels)).to(device), *tensors)
+        return Images(
+            pixels, torch.from_numpy(np.ascontiguousarray(labels)).to(device), *tensors, class_images=class_images
+        )
 
     return Splits(move(*trained), move(*test), move(*held) if held else None)
 

@@ -72,7 +72,7 @@ class Learner:
         on_device = self.engine.inputs_on_device
         self._optimizers = Optimizers(self.module, self.graph, self.recipe, self.plan, inputs_on_device=on_device)
         self._averages = [make_average(average, self.module, self.plan, self.images) for average in self.recipe.average]
-        self._objective = Objective(self.recipe)
+        self._objective = Objective(self.recipe, self.images)
         self._clip = self.recipe.clip.lower()
         self._scale = LossScale(device) if self.recipe.precision == "fp16" else None
         self._inputs = self.engine.new_inputs(self.seed)

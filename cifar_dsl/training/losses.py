@@ -3,6 +3,8 @@
 Targets are labels, (N,) int64, or the share of each class, (N, classes) float32.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own name for it
@@ -30,6 +32,20 @@ class _Loss(nn.Module):
         raise NotImplementedError(type(self).__name__)
 
 
+class _WeightedLoss(_Loss):
+    """A loss with a factor for each class; the factor of further classes is 0, and without `weights` each is 1."""
+
+    _weights: Tensor | None  # float32
+
+    def __init__(self, reduction: str, weights: Sequence[float] | None) -> None:
+        super().__init__(reduction)
+        self.register_buffer("_weights", None if weights is None else torch.tensor(weights, dtype=torch.float32))
+
+    def weights_of(self, scores: Tensor) -> Tensor | None:
+        """The weights for scores (N, classes): (classes,)."""
+        return None if self._weights is None else F.pad(self._weights, (0, scores.shape[1] - len(self._weights)))
+
+
 class MseLoss(_Loss):
     """Mean squared error between scores and shares, over the classes."""
 
@@ -44,19 +60,37 @@ class BceLoss(_Loss):
         return F.binary_cross_entropy_with_logits(scores, shares, reduction="none").mean(1)
 
 
-class FocalLoss(_Loss):
+class WeightedCrossEntropyLoss(_WeightedLoss):
+    """Cross-entropy with weights for the classes: the mean over the images, for labels as well as for shares."""
+
+    def __init__(self, weights: Sequence[float], label_smoothing: float = 0.0, reduction: str = "mean") -> None:
+        super().__init__(reduction, weights)
+        self.label_smoothing = label_smoothing
+
+    def per_image(self, scores: Tensor, shares: Tensor) -> Tensor:
+        weights = self.weights_of(scores)
+        return F.cross_entropy(scores, shares, weights, label_smoothing=self.label_smoothing, reduction="none")
+
+
+class FocalLoss(_WeightedLoss):
     """Cross-entropy weighted by (1 - p)^gamma, where p is the probability of the class."""
 
-    def __init__(self, gamma: float, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(self, gamma: float, reduction: str = "mean", weights: Sequence[float] | None = None) -> None:
+        super().__init__(reduction, weights)
         self.gamma = gamma
 
     def per_image(self, scores: Tensor, shares: Tensor) -> Tensor:
         log_p = F.log_softmax(scores, dim=1)
         # 1 - p may round to 0, where a power below 1 has no finite derivative.
-        weight = (-torch.expm1(log_p)).clamp(min=torch.finfo(log_p.dtype).tiny) ** self.gamma
-        return -(shares * weight * log_p).sum(1)
+        factor = (-torch.expm1(log_p)).clamp(min=torch.finfo(log_p.dtype).tiny) ** self.gamma
+        weights = self.weights_of(scores)
+        return -((shares if weights is None else shares * weights) * factor * log_p).sum(1)
 
 
 # By the key that a loss is lowered to.
-LOSS_MODULES: dict[str, type[nn.Module]] = {"mse": MseLoss, "bce": BceLoss, "focal": FocalLoss}
+LOSS_MODULES: dict[str, type[nn.Module]] = {
+    "mse": MseLoss,
+    "bce": BceLoss,
+    "focal": FocalLoss,
+    "weighted_cross_entropy": WeightedCrossEntropyLoss,
+}

@@ -4,15 +4,17 @@ import torch
 from torch import Tensor
 
 from cifar_dsl.ir import Recipe
+from cifar_dsl.training.images import Images
 from cifar_dsl.training.losses import LOSS_MODULES
 from cifar_dsl.training.lowering.torch_module import make
 
 
 class Objective:
-    """The recipe's loss, which training minimizes."""
+    """The recipe's loss, which training minimizes, for images with their labels on a device."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        self._function = make(recipe.loss.lower(), LOSS_MODULES)
+    def __init__(self, recipe: Recipe, images: Images) -> None:
+        lowering = recipe.loss.lower(images.class_images)
+        self._function = make(lowering, LOSS_MODULES).to(images.labels.device)
         self._is_sum = recipe.loss.reduction == "sum"
 
     def __call__(self, scores: Tensor, targets: Tensor) -> Tensor:

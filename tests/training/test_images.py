@@ -51,6 +51,16 @@ def test_images_are_normalized_as_declared(normalize, expected):
         torch.testing.assert_close(images.batch(torch.arange(20)), wanted.float(), **SAME_FORMULA)
 
 
+def test_the_counts_of_classes_are_those_of_the_images_that_are_trained_on():
+    labels = np.repeat([0, 1, 3], [10, 6, 4])
+    recipe = analyze_text(SPEC, overrides=["train.validation=10"]).recipe
+    assert recipe is not None
+    splits = load_images(recipe, (pictures(0), labels), (pictures(1), LABELS), torch.device("cpu"))
+    assert splits.validation is not None
+    for split in (splits.train, splits.test, splits.validation):
+        assert split.class_images == (5, 3, 0, 2)
+
+
 def test_every_declared_normalization_is_among_those_tested():
     assert set(NORMALIZATIONS) == {"unit", "signed", "per_channel", "standardize"}
 

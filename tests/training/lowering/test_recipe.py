@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from attrs import evolve
 from helpers.tolerances import FLOAT32, SAME_FORMULA
 from torch import nn
 
 from cifar_dsl.ir import ArgumentInfo, Declaration, arguments_of
-from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf
+from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf
 from cifar_dsl.operations.recipe import CLIPS, LOSSES, OPTIMIZERS
 from cifar_dsl.operations.registry import MisfitError, Registry
 from cifar_dsl.training.losses import LOSS_MODULES
@@ -27,8 +28,10 @@ def small(info: ArgumentInfo) -> object:
             return 3
         case Choice(names=(first, second)):
             return second if info.default == first else first
-        case ListOf(item=Float(), length=int(length)):
-            return tuple(0.5 + 0.125 * i for i in range(length))
+        case ListOf(item=Float(), length=length):
+            return tuple(0.5 + 0.125 * i for i in range(length or 2))
+        case OneOf(kinds=(Choice(), kind)):
+            return small(evolve(info, kind=kind))
         case kind:
             raise AssertionError(f"add a small value for {kind}")
 

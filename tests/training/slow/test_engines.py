@@ -78,6 +78,7 @@ RECIPES = {
         "train.schedule=one_cycle(momentum=[0.5, 0.95])",
     ),
     "smoothed sum": ("train.loss=cross_entropy(label_smoothing=0.1, reduction=sum)", "train.optimizer.lr=0.003"),
+    "balanced weights": ("train.loss=cross_entropy(weights=balanced)", "train.validation=12"),
     "views of test images": ("train.test_augment=mirror -> shift(1)",),
     "held-out images": ("train.validation=12",),
     "bf16": ("train.precision=bf16", "train.optimizer.lr=0.0625"),
