@@ -67,14 +67,15 @@ def load_images(
     trained, held = _split(recipe, train)
     constants = normalization(recipe, measured)
     means = tuple(255 * channel for channel in measured.mean)
-    tensors = [torch.tensor(figures, device=device) for figures in (constants.scale, constants.offset, means)]
+    scale, offset, mean = (
+        torch.tensor(figures, device=device) for figures in (constants.scale, constants.offset, means)
+    )
     class_images = tuple(np.bincount(trained[1]).tolist())
 
     def move(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Images:
         pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device)
-        return Images(
-            pixels, torch.from_numpy(np.ascontiguousarray(labels)).to(device), *tensors, class_images=class_images
-        )
+        placed = torch.from_numpy(np.ascontiguousarray(labels)).to(device)
+        return Images(pixels, placed, scale, offset, mean, class_images)
 
     return Splits(move(*trained), move(*test), move(*held) if held else None)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cifar_dsl.ir import Graph, Lowering, Recipe
 from cifar_dsl.training import draws
 from cifar_dsl.training.augmentation import augmented
-from cifar_dsl.training.averages import StepUpdate, WeightAverage, make_average
+from cifar_dsl.training.averages import Averages, StepUpdate
 from cifar_dsl.training.engines import Engine
 from cifar_dsl.training.generators import Generator
 from cifar_dsl.training.images import Images
@@ -53,7 +53,7 @@ class Learner:
     _inputs: StepInputs = field(init=False)
     _generator: Generator = field(init=False)
     _optimizers: Optimizers = field(init=False)
-    _averages: list[WeightAverage] = field(init=False)
+    _averages: Averages = field(init=False)
     _objective: Objective = field(init=False)
     _clip: Lowering | None = field(init=False)
     _scale: LossScale | None = field(init=False)
@@ -71,7 +71,8 @@ class Learner:
         self.plan = Plan.of(self.recipe, len(self.images))
         on_device = self.engine.inputs_on_device
         self._optimizers = Optimizers(self.module, self.graph, self.recipe, self.plan, inputs_on_device=on_device)
-        self._averages = [make_average(average, self.module, self.plan, self.images) for average in self.recipe.average]
+        first_column = self._optimizers.columns
+        self._averages = Averages(self.recipe.average, self.module, self.plan, self.images, first_column)
         self._objective = Objective(self.recipe, self.images)
         self._clip = self.recipe.clip.lower()
         self._scale = LossScale(device) if self.recipe.precision == "fp16" else None
@@ -103,7 +104,8 @@ class Learner:
         self.module.train()
         plan, epoch = self.plan, self.epoch
         order = draws.permutation(self.seed, epoch, len(self.images))[: plan.images_in(epoch)]
-        hyperparameters = self._optimizers.hyperparameters(epoch)
+        rows = zip(self._optimizers.hyperparameters(epoch), self._averages.hyperparameters(epoch), strict=True)
+        hyperparameters = [rates + of_averages for rates, of_averages in rows]
         self._inputs.begin_epoch(epoch, order, hyperparameters, self.steps_done, self.steps_done * plan.batch)
         if self.steps_done == 0:
             self.loss_sum.zero_()
@@ -117,7 +119,7 @@ class Learner:
         done = (self.epoch - 1) * self.plan.steps + self.steps_done
         self._batch_size = self.plan.images_in_step(self.epoch, self.steps_done)
         self._optimizers.prepare(self.epoch, self.steps_done)
-        self._updates = tuple(average.update_after(done + 1) for average in self._averages)
+        self._updates = self._averages.updates_after(done + 1)
         self.steps_done += 1
         return self._batch_size, self._optimizers.active, self._updates
 
@@ -144,8 +146,7 @@ class Learner:
             if self._clip:
                 resolve(self._clip.target)(parameters, **self._clip.keywords())
             self._optimizers.step(self._inputs, is_allowed)
-            for average, update in zip(self._averages, self._updates, strict=True):
-                average.after_step(update)
+            self._averages.after_step(self._updates, self._inputs)
         # The sums stay on the device and are read once an epoch: reading them in every step would wait for the device.
         self.loss_sum += self._objective.total(loss.detach(), self._batch_size)
         self.correct += (scores.detach().argmax(1) == batch.labels).sum()
@@ -155,15 +156,13 @@ class Learner:
         """Finish the epoch. Returns mean loss and accuracy over its training batches, before each step."""
         seen = self.plan.images_in(self.epoch)
         loss, accuracy = self.loss_sum.item() / seen, int(self.correct.item()) / seen
-        for average in self._averages:
-            average.after_epoch(self.epoch)
+        self._averages.after_epoch(self.epoch)
         self._choose_evaluated()
         return loss, accuracy
 
     def _choose_evaluated(self) -> None:
         with precision(self.recipe, self.device):
-            networks = [average.network() for average in self._averages]
-        self.evaluated = next((network for network in networks if network is not None), self.module)
+            self.evaluated = self._averages.network() or self.module
 
     def advance_epoch(self) -> None:
         """Move to the start of the next epoch."""
@@ -180,8 +179,7 @@ class Learner:
         """
         state = {f"module.{name}": tensor for name, tensor in self.module.state_dict().items()}
         state |= {f"optimizer.{name}": tensor for name, tensor in self._optimizers.state().items()}
-        for number, average in enumerate(self._averages):
-            state |= {f"average.{number}.{name}": tensor for name, tensor in average.state().items()}
+        state |= {f"average.{name}": tensor for name, tensor in self._averages.state().items()}
         if self._scale:
             state |= {f"scale.{name}": tensor for name, tensor in self._scale.state().items()}
         return state | {"sums.loss": self.loss_sum, "sums.correct": self.correct, "generator": self._generator.state()}
@@ -191,8 +189,7 @@ class Learner:
         """Restore what `state` returned at this point. Raises KeyError or RuntimeError if it is of another network."""
         self.module.load_state_dict(_without_prefix(state, "module."))
         self._optimizers.restore(_without_prefix(state, "optimizer."))
-        for number, average in enumerate(self._averages):
-            average.restore(_without_prefix(state, f"average.{number}."))
+        self._averages.restore(_without_prefix(state, "average."))
         if self._scale:
             self._scale.restore(_without_prefix(state, "scale."))
         self.loss_sum.copy_(state["sums.loss"])

@@ -100,6 +100,11 @@ class Optimizers:
         """The numbers of the optimizers in use at present."""
         return tuple(part.number for part in self._active)
 
+    @property
+    def columns(self) -> int:
+        """The number of columns of `hyperparameters`."""
+        return len(self._all) + sum(part.momentum_argument is not None for part in self._all)
+
     def hyperparameters(self, epoch: int) -> list[list[float]]:
         """The learning rates, then the momenta that schedules set, in each step of an epoch: [step][column].
 

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from cifar_dsl.training.draws import DeviceKeys, HostKeys, Keys
 
-# The learning rates and momenta of one epoch: hyperparameters[step][column]; `Optimizers` assigns the columns.
+# What changes in one epoch: hyperparameters[step][column]. Learning rates and momenta have the first columns, which
+# `Optimizers` assigns, and rates of averages the others (`Averages`).
 Hyperparameters = Sequence[Sequence[float]]
 
 
@@ -38,7 +39,7 @@ class StepInputs(Protocol):
         """The indices of the next images: (count,) int64."""
 
     def hyperparameter(self, column: int) -> float | Tensor:
-        """A learning rate or momentum in this step: a number, or () float32 on the device."""
+        """A learning rate, momentum, or rate of an average in this step: a number, or () float32 on the device."""
 
     def advance(self) -> None:
         """Move to the next step."""

@@ -21,6 +21,10 @@ def module() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(80, 10))
 
 
+def rate_of(average: WeightAverage, step: int) -> float | None:
+    return average.rate_after(step) if average.changes_rate else None
+
+
 def made(name: str, module: nn.Module, **arguments: object) -> WeightAverage:
     return make_average(AVERAGES[name](**arguments), module, PLAN, images())
 
@@ -62,6 +66,68 @@ def test_ema_equals_torchs(module, every, start):
             for ours, live in zip(network.buffers(), module.buffers(), strict=True):
                 assert torch.equal(ours, live)
     assert network is not module
+
+
+def timms_decay(step: int, decay: float, power: float) -> float:
+    """`ModelEmaV3.get_decay` with `use_warmup`, in timm/utils/model_ema.py; its first update is step 1."""
+    step = max(0, step - 1)
+    if step <= 0:
+        return 0.0
+    return max(min(1 - (1 + step / 1.0) ** -power, decay), 0.0)
+
+
+@pytest.mark.parametrize("rates_on_device", [False, True])
+@pytest.mark.parametrize(("power", "every"), [(2 / 3, 1), (0.75, 3)])
+def test_the_decay_of_ema_grows_as_timms(module, power, every, rates_on_device):
+    average = made("ema", module, decay=0.7, every=every, start=1.0, warmup_power=power)
+    theirs, updates = copy.deepcopy(weights(module)), 0
+    for step in range(1, 31):
+        train(module)
+        rate = rate_of(average, step)
+        average.after_step(average.update_after(step), torch.tensor(rate) if rates_on_device else rate)
+        if step > PLAN.steps and step % every == 0:
+            updates += 1
+            decay = timms_decay(updates, 0.7, power)
+            theirs = [decay * old + (1 - decay) * new for old, new in zip(theirs, weights(module), strict=True)]
+    network = average.network()
+    assert network is not None
+    for ours, expected in zip(weights(network), theirs, strict=True):
+        torch.testing.assert_close(ours, expected, **SAME_FORMULA)
+
+
+class LookaheadState:
+    """That of https://github.com/KellerJordan/cifar10-airbench, legacy/airbench94.py."""
+
+    def __init__(self, net):
+        self.net_ema = {k: v.clone() for k, v in net.state_dict().items()}
+
+    def update(self, net, decay):
+        for ema_param, net_param in zip(self.net_ema.values(), net.state_dict().values(), strict=True):
+            if net_param.dtype in (torch.half, torch.float):
+                ema_param.lerp_(net_param, 1 - decay)
+                net_param.copy_(ema_param)
+
+
+@pytest.mark.parametrize("rates_on_device", [False, True])
+def test_lookahead_with_growth_is_that_of_airbench(module, rates_on_device):
+    total = PLAN.steps_until(PLAN.epochs)
+    assert total % 5  # so that the last step only resets the weights
+    theirs = copy.deepcopy(module)
+    arguments = {"rate": 1 - 0.95**5, "growth": 3.0, "statistics": True, "final": "slow"}
+    average, lookahead = made("lookahead", module, **arguments), LookaheadState(theirs)
+    alpha_schedule = 0.95**5 * (torch.arange(total + 1) / total) ** 3
+    for step in range(1, total + 1):
+        for network in (module, theirs):
+            torch.manual_seed(step)
+            train(network)
+        rate = rate_of(average, step)
+        average.after_step(average.update_after(step), torch.tensor(rate) if rates_on_device else rate)
+        if step % 5 == 0:
+            lookahead.update(theirs, decay=alpha_schedule[step].item())
+        if step >= total:
+            lookahead.update(theirs, decay=1.0)
+        for ours, expected in zip(module.state_dict().values(), theirs.state_dict().values(), strict=True):
+            torch.testing.assert_close(ours, expected, **SAME_FORMULA)
 
 
 def test_swa_is_the_mean_over_ends_of_epochs_with_its_own_statistics(module):

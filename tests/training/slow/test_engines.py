@@ -63,6 +63,10 @@ RECIPES = {
     "ema": ("train.average=ema(0.9, every=2, start=0.5)",),
     "swa": ("train.average=swa(start=1)",),
     "lookahead and ema": ("train.average=lookahead(every=3) -> ema(0.8)",),
+    "averages with rates that change": (
+        "train.average=lookahead(every=3, growth=2, statistics=true, final=slow) -> ema(0.9, warmup_power=0.5)",
+        "train.optimizer=adam(lr=0.003, eps=1e-3)",
+    ),
     "adam": ("train.optimizer=adam(lr=0.003, eps=1e-3)",),
     "adamw": ("train.optimizer=adamw(lr=0.003, eps=1e-3)",),
     "rmsprop": ("train.optimizer=rmsprop(lr=0.003, eps=1e-3)",),
