@@ -103,6 +103,16 @@ class Spec:
 
         return build_module(self.graph, self.name, seed)
 
+    def to_pytorch(self) -> str:
+        """The text of a Python file with the network as a module, which needs torch alone.
+
+        Its `state_dict` has the keys of `build`, so it takes the weights of a run. Needs no torch, and isn't compared
+        with the network, as `cifar-dsl export` does.
+        """
+        from cifar_dsl.export.source.module import pytorch_source
+
+        return pytorch_source(self.analysis)
+
     def __repr__(self) -> str:
         return f"<Spec {self.name} {self.fingerprint}: {self._summary()}>"
 

@@ -78,6 +78,9 @@ optional_spec: Decorator = click.argument(
     "spec", type=_SpecFile(dir_okay=False, path_type=Path), required=False, shell_complete=_complete_specs
 )
 specs: Decorator = click.argument("specs", nargs=-1, required=True, shell_complete=_complete_specs)
+spec_or_run: Decorator = click.argument(
+    "spec_or_run", metavar="SPEC|RUN", type=_SpecFile(path_type=Path), shell_complete=_complete_specs
+)
 run: Decorator = click.argument("run", type=click.Path(path_type=Path), shell_complete=complete_runs)
 some_runs: Decorator = click.argument(
     "which", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path), shell_complete=complete_runs

@@ -36,6 +36,7 @@ _COMMANDS = {
     "evaluate": "Evaluate a run's weights on the test images.",
     "compare": "Train specs that have no runs yet, and compare them: differences with confidence intervals.",
     "sweep": "Train a spec with every combination of the given values, and compare the results.",
+    "export": "Export a network as PyTorch source, or as a file of torch.export or ONNX.",
     "runs": "List, show, verify and remove runs.",
     "explain": "Explain an error or warning code such as E0302.",
     "reference": "Describe a layer, library block or setting, with its arguments.",

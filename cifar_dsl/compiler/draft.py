@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from attrs import define, evolve, field
 
@@ -258,8 +258,17 @@ class Draft:
         """The index of the next stage. Pass it to `enclose` when a scope ends."""
         return len(self._stages)
 
-    def enclose(self, mark: int, path: str, kind: str, label: str, output: Flow, span: Span | None = None) -> None:
-        """Make a scope of the stages since `mark`; `span` is that of a block's call."""
+    def enclose(
+        self,
+        mark: int,
+        path: str,
+        kind: str,
+        label: str,
+        output: Flow,
+        span: Span | None = None,
+        arguments: tuple[tuple[str, Any], ...] = (),
+    ) -> None:
+        """Make a scope of the stages since `mark`; `span` and `arguments` are those of a block's call."""
         inside = tuple(self._stages[mark:])
         outputs = tuple(tensor.number for tensor in tensors(output))
         if not (inside or outputs):
@@ -269,7 +278,7 @@ class Draft:
         values = range(self._next - sum(len(stage.values) for stage in inside), self._next)
         needed = set(outputs).union(*(stage.inputs for stage in inside))
         inputs = tuple(sorted(value for value in needed if value < values.start))
-        self._stages[mark:] = [Scope(path, kind, label, inputs, outputs, values, inside, span)]
+        self._stages[mark:] = [Scope(path, kind, label, inputs, outputs, values, inside, span, arguments)]
 
     @contextmanager
     def call(self, call: BlockCall, text: str, span: Span, cause: Cause | None) -> Iterator[None]:

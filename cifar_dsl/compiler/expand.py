@@ -1,6 +1,6 @@
 """Expands a program into a graph: runs blocks, loops and conditions, infers shapes, counts parameters."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NoReturn, TypeVar, cast
 
 from attrs import evolve
@@ -33,7 +33,7 @@ from cifar_dsl.compiler.values import (
 )
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import OutOfStepsError
-from cifar_dsl.ir import Declaration, Graph, Operation, Shape, Size, Symbol
+from cifar_dsl.ir import Declaration, Graph, Operation, Shape, Size, Symbol, Value
 from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_chain, print_expression
@@ -431,7 +431,8 @@ class _Expander:
         mark = self._draft.mark
         values = values_of_attention(attention, flow.shape.channels)
         attended = self._long_form("attention", values, call.span, flow, path)
-        self._draft.enclose(mark, path, "block", " ".join(call.span.text.split()), attended, call.span)
+        text = " ".join(call.span.text.split())
+        self._draft.enclose(mark, path, "block", text, attended, call.span, _plain_values(values))
         return attended
 
     def _attend(self, attend: Attend, span: Span, outputs: Sequence[Tensor], path: str) -> Tensor:
@@ -472,9 +473,10 @@ class _Expander:
             cause = Cause(Label(crossed, "with these arguments"), f"swap the arguments in `{crossed.text}`")
         mark = self._draft.mark
         made = BlockCall(block, inner.values, flow.shape, self._conditions, is_named)
+        arguments = _plain_values(inner.values)
         with self._draft.call(made, text, call.span, cause):
             output = self._body(block.body, inner, flow, Place(path))
-        self._draft.enclose(mark, path, "block", text, output, call.span)
+        self._draft.enclose(mark, path, "block", text, output, call.span, arguments)
         return output
 
     # ---- branches
@@ -534,7 +536,8 @@ class _Expander:
         if isinstance(join, Attend) and is_long:
             self._draft.inferred_join(join.without_blocks(), call, scope, flow, outputs, kind.span)
             attended = self._attend(join, kind.span, [tensor for tensor, _ in outputs], path)
-            self._draft.enclose(start, path, "block", print_expression(kind.head), attended, kind.span)
+            arguments = tuple((name, getattr(join, name)) for name in ("heads", "scaled", "dropout"))
+            self._draft.enclose(start, path, "block", print_expression(kind.head), attended, kind.span, arguments)
             return attended
         joined = self._draft.join(join, path, call, scope, flow, outputs, kind.span)
         self._draft.enclose(start, path, "join", join.brief(), joined)
@@ -636,6 +639,25 @@ class _Expander:
                 self._reporter.error(
                     "E0310", "this assertion does not hold", assertion.condition.span, notes=(figures,)
                 )
+
+
+def _plain_values(values: Mapping[str, Bound | Unknown]) -> tuple[tuple[str, Value], ...]:
+    """The values of a block's parameters for the graph, as far as they are plain."""
+    return tuple((name, plain) for name, value in values.items() if (plain := _plain(value)) is not None)
+
+
+def _plain(value: Bound | Unknown) -> Value | None:
+    """A value of a block's parameter for the graph: that of a block is its name; None if it is a tensor."""
+    match value:
+        case BlockValue(block=block):
+            return Symbol(block.name.text)
+        case Tensor() | Unknown() | Declaration():
+            return None
+        case tuple() if not isinstance(value, Size):
+            items = tuple(map(_plain, value))
+            return None if None in items else cast("Value", items)
+        case _:
+            return cast("Value", value)
 
 
 def _is_list(value: Bound | Unknown) -> bool:

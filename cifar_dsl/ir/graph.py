@@ -6,6 +6,7 @@ A value is the tensor that a node computes. Values are numbered: 0 is the graph'
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import Any
 
 from attrs import field
 
@@ -71,6 +72,7 @@ class Scope:
         values: The values that the scope makes.
         stages: The nodes and scopes inside. The last stage of a join is its node, after the branches.
         span: The place of a block's call in the spec.
+        arguments: The plain values of a block's parameters by name; of a block that is passed, its name.
     """
 
     path: str
@@ -81,6 +83,7 @@ class Scope:
     values: range
     stages: "tuple[Stage, ...]"
     span: Span | None = field(default=None, eq=False, repr=False)
+    arguments: tuple[tuple[str, Any], ...] = field(default=(), eq=False, repr=False)
 
     @property
     def name(self) -> str:

@@ -31,6 +31,11 @@ class Pattern:
     extents: tuple[int, ...]
     text: str = field(eq=False)
 
+    @property
+    def axes_text(self) -> str:
+        """The pattern as written, without the extents of axes that follow it."""
+        return self.text.partition("=")[0].rpartition(",")[0] if "=" in self.text else self.text
+
     def __repr__(self) -> str:
         """The canonical text, which enters the fingerprint: `a, b * c | b -> a, b; 8x16x2`."""
         inputs = " | ".join(map(_written, self.inputs))

@@ -88,6 +88,11 @@ class _Elementwise(Join):
     def _help(self, first: Shape, second: Shape) -> tuple[str, ...]:
         return _elementwise_help(first, second)
 
+    def _lowered(self, target: str, branches: tuple[Shape, ...]) -> Lowering:
+        """The module `target`, or the one that first adds axes to vectors."""
+        are_alike = len({len(branch.extents) for branch in branches}) == 1
+        return Lowering.to(target if are_alike else f"aligned_{target}")
+
     def stretched(self, *branches: Shape) -> tuple[int, ...]:
         joined = self.infer(*branches)
         return tuple(i for i, branch in enumerate(branches) if branch != joined)
@@ -104,7 +109,7 @@ class Add(_Elementwise):
     execution = Execution(saves=NOTHING, views=_has_one_branch, output_reusable=True, passes_gradients=True)
 
     def lower(self, *branches: Shape) -> Lowering:
-        return Lowering.to("add")
+        return self._lowered("add", branches)
 
 
 def _mul_saves(mul: Join, *shapes: Shape) -> SavedTensors:
@@ -129,7 +134,7 @@ class Mul(_Elementwise):
     execution = Execution(saves=_mul_saves, views=_has_one_branch)
 
     def lower(self, *branches: Shape) -> Lowering:
-        return Lowering.to("mul")
+        return self._lowered("mul", branches)
 
     def _help(self, first: Shape, second: Shape) -> tuple[str, ...]:
         smaller, larger = sorted((first, second), key=lambda shape: (shape.elements, len(shape.extents)))

@@ -37,7 +37,14 @@ class EachPart(Layer):
         return self.pattern.shape
 
     def lower(self, x: Shape) -> Lowering:
-        return Lowering.to("each_part", pattern=self.pattern)
+        pattern, axes = self.pattern, self.pattern.axes_of(0)
+        return Lowering.to(
+            "each_part",
+            pattern=pattern.axes_text,
+            split=pattern.extents_of(axes),
+            order=(0, *(1 + axes.index(number) for number in (*pattern.missing, *pattern.kept))),
+            shape=pattern.shape.extents,
+        )
 
 
 @declared
@@ -53,7 +60,14 @@ class PutBack(Layer):
         return self._changed(x).shapes[0]
 
     def lower(self, x: Shape) -> Lowering:
-        return Lowering.to("put_back", pattern=self._changed(x))
+        pattern = self._changed(x)
+        axes = (*pattern.missing, *pattern.kept)
+        return Lowering.to(
+            "put_back",
+            split=pattern.extents_of(axes),
+            order=(0, *(1 + axes.index(number) for number in pattern.axes_of(0))),
+            shape=pattern.shapes[0].extents,
+        )
 
     def _changed(self, x: Shape) -> Pattern:
         """The pattern with the extents that the body gives; only axes by themselves may change theirs."""
@@ -240,4 +254,13 @@ class Einsum(Join):
         return prod(self.pattern.extents)
 
     def lower(self, *branches: Shape) -> Lowering:
-        return Lowering.to("einsum", pattern=self.pattern)
+        pattern = self.pattern
+        sides = [pattern.axes_of(place) for place in range(len(pattern.inputs))]
+        names = ["z" + "".join(chr(ord("a") + number) for number in side) for side in (*sides, pattern.kept)]
+        return Lowering.to(
+            "einsum",
+            pattern=pattern.axes_text,
+            formula=f"{','.join(names[:-1])}->{names[-1]}",
+            splits=tuple(map(pattern.extents_of, sides)),
+            shape=pattern.shape.extents,
+        )

@@ -24,7 +24,19 @@ class OfPattern(Layer):
         return self.pattern.shape
 
     def lower(self, x: Shape) -> Lowering:
-        return Lowering.to(self.name, pattern=self.pattern)
+        pattern = self.pattern
+        left = [number for number in pattern.axes_of(0) if number in pattern.kept]
+        return Lowering.to(
+            self.name,
+            pattern=pattern.axes_text,
+            **self._split(left),
+            order=(0, *(1 + left.index(number) for number in pattern.kept)),
+            shape=pattern.shape.extents,
+        )
+
+    def _split(self, left: list[int]) -> dict[str, tuple[int, ...]]:
+        """The arguments that say how the input is split, where the axes `left` are left; the others have extent 1."""
+        return {"split": self.pattern.extents_of(tuple(left))}
 
 
 def moves(pattern: Pattern, x: Shape) -> bool:
@@ -64,6 +76,11 @@ class Rearrange(OfPattern):
 class _Reduction(OfPattern):
     family = "pool"
     missing_axes = "left out"
+
+    def _split(self, left: list[int]) -> dict[str, tuple[int, ...]]:
+        axes = self.pattern.axes_of(0)
+        over = tuple(1 + axes.index(number) for number in self.pattern.missing)
+        return {"split": self.pattern.extents_of(axes), "over": over}
 
 
 @LAYERS.register("mean")

@@ -194,6 +194,11 @@ class _GlobalPool(Layer):
         )
 
 
+def _pooled_axes(x: Shape) -> tuple[int, ...]:
+    """The axes of a batch that a pooling of the whole removes."""
+    return (2, 3) if x.is_image else (1,)
+
+
 @LAYERS.register("global_avgpool")
 @declared
 class GlobalAvgPool(_GlobalPool):
@@ -207,7 +212,7 @@ class GlobalAvgPool(_GlobalPool):
     keep: bool = argument(Bool(), _KEEP_DOC, default=False)
 
     def lower(self, x: Shape) -> Lowering:
-        return Lowering.to("global_avgpool", keep=self.keep)
+        return Lowering.to("global_avgpool", dim=_pooled_axes(x), keep=self.keep)
 
 
 @LAYERS.register("global_maxpool")
@@ -224,7 +229,7 @@ class GlobalMaxPool(_GlobalPool):
     keep: bool = argument(Bool(), _KEEP_DOC, default=False)
 
     def lower(self, x: Shape) -> Lowering:
-        return Lowering.to("global_maxpool", keep=self.keep)
+        return Lowering.to("global_maxpool", dim=_pooled_axes(x), keep=self.keep)
 
 
 def _blur_pool_saves(blur_pool: "BlurPool", x: Shape, y: Shape) -> SavedTensors:

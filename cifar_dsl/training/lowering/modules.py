@@ -104,8 +104,8 @@ class DropPath(nn.Module):
         if not self.training or self.p == 0:
             return x
         survival = 1 - self.p
-        factors = x.new_empty(x.shape[0], *[1] * (x.dim() - 1)).bernoulli_(survival).div_(survival)
-        return x * factors
+        factors = x.new_empty(x.shape[0], *[1] * (x.dim() - 1))
+        return x * factors.bernoulli_(survival).div_(survival)
 
     def extra_repr(self) -> str:
         return f"p={self.p:g}"
@@ -121,12 +121,14 @@ class ChannelLayerNorm(nn.Module):
         super().__init__()
         self.channels = channels
         self.eps = eps
-        self.weight = nn.Parameter(torch.empty(channels)) if elementwise_affine else None
-        self.bias = nn.Parameter(torch.empty(channels)) if elementwise_affine else None
+        affine = elementwise_affine
+        self.weight = nn.Parameter(torch.empty(channels)) if affine else None
+        self.bias = nn.Parameter(torch.empty(channels)) if affine else None
 
     def forward(self, x: Tensor) -> Tensor:
-        channels_last = x.permute(0, 2, 3, 1)
-        return F.layer_norm(channels_last, (self.channels,), self.weight, self.bias, self.eps).permute(0, 3, 1, 2)
+        x = x.permute(0, 2, 3, 1)  # channels last
+        x = F.layer_norm(x, (self.channels,), self.weight, self.bias, self.eps)
+        return x.permute(0, 3, 1, 2)
 
 
 class TokenBatchNorm(nn.BatchNorm1d):
@@ -161,27 +163,25 @@ class L2Norm(nn.Module):
 class GlobalAvgPool(nn.Module):
     """Mean over height and width, or over the tokens; `keep` keeps the axes with extent 1. -> (N, C)."""
 
-    def __init__(self, keep: bool) -> None:
+    def __init__(self, dim: tuple[int, ...], keep: bool) -> None:
         super().__init__()
+        self.dim = dim
         self.keep = keep
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.mean(_pooled_axes(x), keepdim=self.keep)
+        return x.mean(self.dim, keepdim=self.keep)
 
 
 class GlobalMaxPool(nn.Module):
     """Maximum over height and width, or over the tokens; `keep` keeps the axes with extent 1. -> (N, C)."""
 
-    def __init__(self, keep: bool) -> None:
+    def __init__(self, dim: tuple[int, ...], keep: bool) -> None:
         super().__init__()
+        self.dim = dim
         self.keep = keep
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.amax(_pooled_axes(x), keepdim=self.keep)
-
-
-def _pooled_axes(x: Tensor) -> tuple[int, ...]:
-    return (2, 3) if x.dim() == 4 else (1,)
+        return x.amax(self.dim, keepdim=self.keep)
 
 
 class LpPool(nn.LPPool2d):
@@ -215,7 +215,8 @@ class _Windows(nn.Unfold):
 
     def forward(self, x: Tensor) -> Tensor:
         windows = super().forward(x)
-        return windows.clone() if windows.numel() < x.numel() else windows  # torch returns a tensor of the input's size
+        # torch returns a tensor of the input's size
+        return windows.clone() if windows.numel() < x.numel() else windows
 
 
 class Unfold(_Windows):
@@ -253,7 +254,8 @@ class LocallyConnected(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         windows = self.windows(x).permute(2, 0, 1)  # (L, N, C * kernel^2)
-        y = torch.unflatten(torch.bmm(windows, self.weight.mT).permute(1, 2, 0), 2, self.size)
+        y = torch.bmm(windows, self.weight.mT).permute(1, 2, 0)
+        y = torch.unflatten(y, 2, self.size)
         return y if self.bias is None else y + self.bias.to(y.dtype)
 
     def extra_repr(self) -> str:
@@ -342,7 +344,13 @@ class Places(nn.Module):
 class Patches(nn.Conv2d):
     """Maps each patch of an image linearly to a token: (N, C, H, W) -> (N, T, D)."""
 
-    def __init__(self, channels: int, features: int, size: tuple[int, int], bias: bool) -> None:
+    def __init__(
+        self,
+        channels: int,
+        features: int,
+        size: tuple[int, int],
+        bias: bool,
+    ) -> None:
         super().__init__(channels, features, size, stride=size, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -398,13 +406,13 @@ class Attention(nn.Module):
         self.out_bias = nn.Parameter(torch.empty(features)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        queries, keys, values = (
-            torch.unflatten(part, 2, (self.heads, -1)).transpose(1, 2)  # (N, heads, T, D / heads)
-            for part in F.linear(x, self.in_weight, self.in_bias).chunk(3, dim=2)
-        )
+        parts = F.linear(x, self.in_weight, self.in_bias).chunk(3, dim=2)
+        split = [torch.unflatten(part, 2, (self.heads, -1)) for part in parts]
+        q, k, v = (part.transpose(1, 2) for part in split)  # (N, heads, T, D / heads)
         dropout = self.dropout if self.training else 0.0
-        attended = F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout)
-        return F.linear(attended.transpose(1, 2).flatten(2), self.out_weight, self.out_bias)
+        y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+        y = y.transpose(1, 2).flatten(2)
+        return F.linear(y, self.out_weight, self.out_bias)
 
     def extra_repr(self) -> str:
         return f"{len(self.out_weight)}, heads={self.heads}, dropout={self.dropout:g}"
@@ -425,7 +433,8 @@ class RelativeBias(nn.Module):
     def __init__(self, heads: int, height: int, width: int) -> None:
         super().__init__()
         self.size = (height, width)
-        self.weight = nn.Parameter(torch.empty((2 * height - 1) * (2 * width - 1), heads))
+        distances = (2 * height - 1) * (2 * width - 1)
+        self.weight = nn.Parameter(torch.empty(distances, heads))
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = self.size
@@ -450,7 +459,8 @@ class RelativeScores(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         height, width = self.size
         queries = torch.unflatten(torch.unflatten(x, 2, (self.heads, -1)), 1, self.size)
-        columns, rows = self.columns[_distances(width, x).T], self.rows[_distances(height, x).T]
+        columns = self.columns[_distances(width, x).T]
+        rows = self.rows[_distances(height, x).T]
         by_row = torch.einsum("nyxhe,yje->nhyxj", queries, rows)
         by_column = torch.einsum("nyxhe,xie->nhyxi", queries, columns)
         scores = by_row[..., :, None] + by_column[..., None, :]
@@ -464,14 +474,28 @@ class RelativeScores(nn.Module):
 
 
 class Add(nn.Module):
+    """The elementwise sum."""
+
+    def forward(self, *branches: Tensor) -> Tensor:
+        return reduce(torch.add, branches)
+
+
+class Mul(nn.Module):
+    """The elementwise product."""
+
+    def forward(self, *branches: Tensor) -> Tensor:
+        return reduce(torch.mul, branches)
+
+
+class AlignedAdd(nn.Module):
     """The elementwise sum. Vectors, (N, C), are those of channels of images or of features of tokens."""
 
     def forward(self, *branches: Tensor) -> Tensor:
         return reduce(torch.add, _aligned(branches))
 
 
-class Mul(nn.Module):
-    """The elementwise product, aligned as in `Add`."""
+class AlignedMul(nn.Module):
+    """The elementwise product, aligned as in `AlignedAdd`."""
 
     def forward(self, *branches: Tensor) -> Tensor:
         return reduce(torch.mul, _aligned(branches))
@@ -481,7 +505,7 @@ def _aligned(branches: tuple[Tensor, ...]) -> list[Tensor]:
     """The branches, with axes of extent 1 added to vectors, (N, C), so that they broadcast."""
     dimensions = max(branch.dim() for branch in branches)
     added = {3: (slice(None), None), 4: (slice(None), slice(None), None, None)}
-    return [branch if branch.dim() == dimensions else branch[added[dimensions]] for branch in branches]
+    return [x if x.dim() == dimensions else x[added[dimensions]] for x in branches]
 
 
 class Concat(nn.Module):
@@ -532,5 +556,7 @@ MODULES: dict[str, type[nn.Module]] = {
     "relative_scores": RelativeScores,
     "add": Add,
     "mul": Mul,
+    "aligned_add": AlignedAdd,
+    "aligned_mul": AlignedMul,
     "concat": Concat,
 }

@@ -1,104 +1,121 @@
 """Modules of patterns, and of what runs for the parts of a tensor: windows, products, attention among them.
 
-For N samples, `shapes` and `shape` of a pattern leave out N.
+For N samples, extents and shapes leave out N, which is axis 0 in `order` and `over`.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
-from cifar_dsl.ir import Pattern
-
 # ---- patterns
 
 
-class _OfPattern(nn.Module):
-    """Splits the axes of a tensor, and moves and merges those that are left: (N, *shapes[0]) -> (N, *shape)."""
+class Rearrange(nn.Module):
+    """Splits axes into `split`, then moves them into `order` and merges them into `shape`."""
 
-    def __init__(self, pattern: Pattern) -> None:
+    def __init__(
+        self,
+        pattern: str,
+        split: tuple[int, ...],
+        order: tuple[int, ...],
+        shape: tuple[int, ...],
+    ) -> None:
         super().__init__()
         self.pattern = pattern
-        axes = pattern.axes_of(0)
-        self._split = pattern.extents_of(axes)
-        self._merged = pattern.shape.extents
-        self._missing = tuple(1 + axes.index(number) for number in pattern.missing)
-        left = [number for number in axes if number in pattern.kept]
-        self._order = (0, *(1 + left.index(number) for number in pattern.kept))
+        self.split = split
+        self.order = order
+        self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        split = x.reshape(x.shape[0], *self._split)
-        return self.without(split, self._missing).permute(self._order).reshape(x.shape[0], *self._merged)
-
-    def without(self, x: Tensor, axes: tuple[int, ...]) -> Tensor:
-        """The tensor without the axes that are missing on the right."""
-        return x.squeeze(axes)  # of extent 1
+        split = x.reshape(x.shape[0], *self.split)
+        return split.permute(self.order).reshape(x.shape[0], *self.shape)
 
     def extra_repr(self) -> str:
-        return self.pattern.text
+        return self.pattern
 
 
-class Rearrange(_OfPattern):
-    """Splits, moves and merges axes."""
+class _Reduction(Rearrange):
+    """Splits axes into `split`, and reduces the axes `over`; then as `Rearrange`."""
+
+    def __init__(
+        self,
+        pattern: str,
+        split: tuple[int, ...],
+        over: tuple[int, ...],
+        order: tuple[int, ...],
+        shape: tuple[int, ...],
+    ) -> None:
+        super().__init__(pattern, split, order, shape)
+        self.over = over
+
+    def forward(self, x: Tensor) -> Tensor:
+        left = x.reshape(x.shape[0], *self.split)
+        if self.over:
+            left = self.reduced(left)
+        return left.permute(self.order).reshape(x.shape[0], *self.shape)
+
+    def reduced(self, x: Tensor) -> Tensor:
+        """The tensor without the axes `over`."""
+        raise NotImplementedError
 
 
-class Mean(_OfPattern):
-    """The mean over the axes that are missing on the right."""
+class Mean(_Reduction):
+    """The mean over the axes that are missing on the right of a pattern."""
 
-    def without(self, x: Tensor, axes: tuple[int, ...]) -> Tensor:
-        return x.mean(axes) if axes else x
-
-
-class Max(_OfPattern):
-    """The largest number along the axes that are missing on the right."""
-
-    def without(self, x: Tensor, axes: tuple[int, ...]) -> Tensor:
-        return x.amax(axes) if axes else x
+    def reduced(self, x: Tensor) -> Tensor:
+        return x.mean(self.over)
 
 
-class Sum(_OfPattern):
-    """The sum over the axes that are missing on the right."""
+class Max(_Reduction):
+    """The largest number along the axes that are missing on the right of a pattern."""
 
-    def without(self, x: Tensor, axes: tuple[int, ...]) -> Tensor:
-        return x.sum(axes) if axes else x
+    def reduced(self, x: Tensor) -> Tensor:
+        return x.amax(self.over)
+
+
+class Sum(_Reduction):
+    """The sum over the axes that are missing on the right of a pattern."""
+
+    def reduced(self, x: Tensor) -> Tensor:
+        return x.sum(self.over)
 
 
 # ---- parts
 
 
-class EachPart(nn.Module):
-    """The parts of samples as samples: (N, *shapes[0]) -> (N * parts, *shape); a part has the axes on the right."""
-
-    def __init__(self, pattern: Pattern) -> None:
-        super().__init__()
-        self.pattern = pattern
-        axes = pattern.axes_of(0)
-        self._split = pattern.extents_of(axes)
-        self._order = (0, *(1 + axes.index(number) for number in (*pattern.missing, *pattern.kept)))
-        self._part = pattern.shape.extents
+class EachPart(Rearrange):
+    """The parts of samples as samples: (N, ...) -> (N * parts, *shape); the axes of a part come last in `order`."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(x.shape[0], *self._split).permute(self._order).reshape(-1, *self._part)
-
-    def extra_repr(self) -> str:
-        return self.pattern.text
+        split = x.reshape(x.shape[0], *self.split)
+        return split.permute(self.order).reshape(-1, *self.shape)
 
 
 class PutBack(nn.Module):
-    """Parts in their places, undoing `EachPart`: (N * parts, *shape) -> (N, *shapes[0])."""
+    """Parts in their places, undoing `EachPart`: (N * parts, ...) -> (N, *shape)."""
 
-    def __init__(self, pattern: Pattern) -> None:
+    def __init__(
+        self,
+        split: tuple[int, ...],
+        order: tuple[int, ...],
+        shape: tuple[int, ...],
+    ) -> None:
         super().__init__()
-        order = (*pattern.missing, *pattern.kept)
-        self._split = pattern.extents_of(order)
-        self._order = (0, *(1 + order.index(number) for number in pattern.axes_of(0)))
-        self._whole = pattern.shapes[0].extents
+        self.split = split
+        self.order = order
+        self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(-1, *self._split).permute(self._order).reshape(-1, *self._whole)
+        return x.reshape(-1, *self.split).permute(self.order).reshape(-1, *self.shape)
 
 
 class _OfWindows(nn.Module):
-    def __init__(self, image: tuple[int, int], size: tuple[int, int], shift: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        image: tuple[int, int],
+        size: tuple[int, int],
+        shift: tuple[int, int],
+    ) -> None:
         super().__init__()
         self.image = image
         self.size = size
@@ -141,30 +158,37 @@ class WindowMask(_OfWindows):
         rolled[self.image[0] - self.shift[0] :] += 1
         rolled[:, self.image[1] - self.shift[1] :] += 2
         (rows, columns), (height, width) = self.counts, self.size
-        regions = rolled.reshape(rows, height, columns, width).transpose(1, 2).reshape(rows * columns, -1)
-        mask = -100 * (regions[:, None, :, None] != regions[:, None, None, :]).to(x.dtype)
+        regions = rolled.reshape(rows, height, columns, width).transpose(1, 2)
+        regions = regions.reshape(rows * columns, -1)
+        are_apart = regions[:, None, :, None] != regions[:, None, None, :]
+        mask = -100 * are_apart.to(x.dtype)
         return (x.reshape(-1, rows * columns, *x.shape[1:]) + mask).reshape(x.shape)
 
 
 class Einsum(nn.Module):
-    """The product of tensors, summed over the axes that are missing on the right of a pattern."""
+    """The product of tensors that are split, `formula` of torch.einsum, and then of shape `shape`."""
 
-    def __init__(self, pattern: Pattern) -> None:
+    def __init__(
+        self,
+        pattern: str,
+        formula: str,
+        splits: tuple[tuple[int, ...], ...],
+        shape: tuple[int, ...],
+    ) -> None:
         super().__init__()
         self.pattern = pattern
-        self._splits = [pattern.extents_of(pattern.axes_of(place)) for place in range(len(pattern.inputs))]
-        sides = [pattern.axes_of(place) for place in range(len(pattern.inputs))]
-        inputs = ",".join("z" + "".join(chr(ord("a") + number) for number in side) for side in sides)
-        self._formula = f"{inputs}->z{''.join(chr(ord('a') + number) for number in pattern.kept)}"
-        self._merged = pattern.shape.extents
+        self.formula = formula
+        self.splits = splits
+        self.shape = shape
 
     def forward(self, *branches: Tensor) -> Tensor:
-        split = [x.reshape(x.shape[0], *extents) for x, extents in zip(branches, self._splits, strict=True)]
-        product = torch.einsum(self._formula, *split)
-        return product.reshape(product.shape[0], *self._merged)
+        pairs = zip(branches, self.splits, strict=True)
+        split = [x.reshape(x.shape[0], *extents) for x, extents in pairs]
+        product = torch.einsum(self.formula, *split)
+        return product.reshape(product.shape[0], *self.shape)
 
     def extra_repr(self) -> str:
-        return self.pattern.text
+        return self.pattern
 
 
 class Attend(nn.Module):
@@ -176,9 +200,10 @@ class Attend(nn.Module):
         self.scale = None if scaled else 1.0
 
     def forward(self, *branches: Tensor) -> Tensor:
-        queries, keys, values = (torch.unflatten(x, 2, (self.heads, -1)).transpose(1, 2) for x in branches)
-        attended = F.scaled_dot_product_attention(queries, keys, values, scale=self.scale)
-        return attended.transpose(1, 2).flatten(2)
+        split = [torch.unflatten(x, 2, (self.heads, -1)) for x in branches]
+        q, k, v = (x.transpose(1, 2) for x in split)
+        y = F.scaled_dot_product_attention(q, k, v, scale=self.scale)
+        return y.transpose(1, 2).flatten(2)
 
     def extra_repr(self) -> str:
         return f"heads={self.heads}"

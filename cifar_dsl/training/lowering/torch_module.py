@@ -14,9 +14,9 @@ import torch
 from attrs import evolve
 from torch import Tensor, nn
 
-from cifar_dsl.analysis.overwriting import overwriting
+from cifar_dsl.analysis.wiring import Wiring
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import Graph, Lowering, Node, Scope, Stage
+from cifar_dsl.ir import Graph, Lowering, Scope, Stage
 from cifar_dsl.training.lowering import modules, pattern_modules
 from cifar_dsl.training.lowering.initialization import initialize
 
@@ -107,44 +107,25 @@ def resolve(target: str, ours: Mapping[str, Any] = MappingProxyType({})) -> Any:
 class _Builder:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._overwriting = overwriting(graph)
-        self._last_uses = {value: node.output for node in graph.nodes for value in node.inputs}
-        self._last_uses[graph.output] = graph.body.values.stop  # after all nodes
+        self._wiring = Wiring(graph)
 
     def network(self, name: str) -> Network:
         """The module of the whole graph."""
         return Network(name, *self._contents(self._graph.body))
 
     def _contents(self, scope: Scope) -> tuple[dict[str, nn.Module], tuple[BodyStep, ...], tuple[int, ...]]:
-        """Children, steps and outputs of a scope's module. Those of a join are its branches, then the join itself."""
-        numbers = {value: i for i, value in enumerate(scope.inputs)}  # of the body's values, by the graph's
-        children: dict[str, nn.Module] = {}
-        steps: list[BodyStep] = []
-        count = len(scope.inputs)
-        for stage in scope.stages if scope.kind == "join" else scope.computing:
-            name = "join" if isinstance(stage, Node) and stage.operation.is_join else stage.name
-            children[name] = self._child(stage)
-            made = (stage.output,) if isinstance(stage, Node) else self._leaving(stage)
-            steps.append(
-                BodyStep(name, tuple(numbers[value] for value in stage.inputs), None if len(made) == 1 else len(made))
-            )
-            numbers |= {value: i for i, value in enumerate(made, start=count)}
-            count += len(made)
-        outputs = tuple(numbers[value] for value in self._leaving(scope))
-        return children, _with_freed(steps, len(scope.inputs), outputs), outputs
-
-    def _leaving(self, scope: Scope) -> tuple[int, ...]:
-        """The values that the module of a scope returns: its outputs, and all that it makes and later stages use."""
-        used = (value for value in scope.values if self._last_uses.get(value, 0) >= scope.values.stop)
-        return tuple(dict.fromkeys((*scope.outputs, *used)))
+        """Children, steps and outputs of a scope's module."""
+        wired = self._wiring.of(scope)
+        children = {one.name: self._child(one.stage) for one in wired.stages}
+        steps = [
+            BodyStep(one.name, one.inputs, None if len(one.outputs) == 1 else len(one.outputs)) for one in wired.stages
+        ]
+        return children, _with_freed(steps, wired.inputs, wired.outputs), wired.outputs
 
     def _child(self, stage: Stage) -> nn.Module:
         if isinstance(stage, Scope):
             return Body(stage.label, *self._contents(stage))
-        lowering = stage.operation.lower(*self._graph.input_shapes(stage))
-        if stage.output in self._overwriting:
-            lowering = evolve(lowering, arguments=(*lowering.arguments, ("inplace", True)))
-        return make(lowering, MODULES)
+        return make(self._wiring.lowering(stage), MODULES)
 
 
 def _with_freed(steps: list[BodyStep], inputs: int, outputs: tuple[int, ...]) -> tuple[BodyStep, ...]:

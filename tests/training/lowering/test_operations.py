@@ -88,7 +88,8 @@ def lowerings(registry: Registry) -> Iterator[Lowering]:
 def inputs_of(operation: Operation) -> list[tuple[Shape, ...]]:
     """Inputs to try: one, or as many as a join takes at least."""
     count = operation.branches.least if isinstance(operation, Join) else 1
-    return [(x,) * count for x in INPUTS]
+    of_two_ranks = [(INPUTS[0], Shape(INPUTS[0].extents[:1]))] if isinstance(operation, Join) else []
+    return [(x,) * count for x in INPUTS] + of_two_ranks
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""`cifar-dsl export`: a network as PyTorch source, or as a file of torch.export or ONNX."""
+
+from pathlib import Path
+
+import click
+
+from cifar_dsl.cli import arguments
+from cifar_dsl.cli.output import note, print_exactly, writing
+from cifar_dsl.export.subject import Subject, subject_at
+from cifar_dsl.foundation.atomic import write_atomically
+from cifar_dsl.foundation.installation import installed
+
+_FORMATS = ("pytorch", "pt2", "onnx")
+_INPUTS = ("uint8", "float32")  # export.files.INPUTS, which needs torch
+
+
+@click.command(name="export")
+@arguments.spec_or_run
+@click.option("--to", "form", type=click.Choice(_FORMATS), required=True, help="Format of the export.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="File to write [default: standard output for pytorch, otherwise NAME.pt2 or NAME.onnx].",
+)
+@click.option(
+    "--input",
+    "dtype",
+    type=click.Choice(_INPUTS),
+    help="Images that a pt2 or onnx file takes: uint8 from 0 to 255, or float32 from 0 to 1 [default: uint8].",
+)
+@click.option("--no-verify", is_flag=True, help="Don't load the export again and compare its scores.")
+@arguments.overrides
+@arguments.root
+@arguments.data
+def command(
+    spec_or_run: Path,
+    form: str,
+    output: Path | None,
+    dtype: str | None,
+    no_verify: bool,
+    overrides: tuple[str, ...],
+    root: Path | None,
+    data: str | None,
+) -> None:
+    """Write the network of SPEC or RUN as PyTorch source, or as a file of torch.export or ONNX.
+
+    Loads what it wrote and compares its scores with those of the network, unless --no-verify. A difference is an
+    error, and leaves no file.
+    """
+    if dtype and form == "pytorch":
+        raise click.UsageError("--input requires --to pt2 or --to onnx.")
+    if spec_or_run.is_dir() and (overrides or root or data):
+        raise click.UsageError("--set, --root and --data require a spec: a run has its own.")
+    subject = subject_at(spec_or_run, root, overrides, arguments.chosen_data(data))
+    if form == "pytorch":
+        _export_source(subject, output, verify=not no_verify)
+    else:
+        _export_file(subject, form, output, dtype or _INPUTS[0], verify=not no_verify)
+
+
+def _export_source(subject: Subject, output: Path | None, *, verify: bool) -> None:
+    from cifar_dsl.export.source.module import pytorch_source
+
+    text = pytorch_source(subject.analysis)
+    checked = "not checked, since torch isn't installed" if verify else "not checked"
+    if verify and installed("torch"):
+        from cifar_dsl.export.verification import check_source, fill_with_statistics
+
+        module = subject.module()
+        if subject.run is None:
+            fill_with_statistics(module, subject.image)
+        checked = f"checked: {check_source(text, module, subject.image)}"
+    if output is None:
+        print_exactly(text)
+    else:
+        with writing(output, "choose another place with --output"):
+            write_atomically(output, text.encode(), follow=True)
+        note(f"written to {output}")
+    note(checked)
+    if subject.run is not None:
+        note(f"weights: {subject.run.weights}, for load_state_dict(safetensors.torch.load_file(...))")
+
+
+def _export_file(subject: Subject, form: str, output: Path | None, dtype: str, *, verify: bool) -> None:
+    from cifar_dsl.export import files
+
+    place = output or Path(f"{subject.name}.{form}")
+    exported = (files.pt2 if form == "pt2" else files.onnx)(subject, dtype, verify=verify)
+    with writing(place, "choose another place with --output"):
+        write_atomically(place, exported.content, follow=True)
+    note(f"written to {place}")
+    note(f"checked: {exported.comparison}" if exported.comparison else "not checked")
+    if subject.run is None:
+        note("the network isn't trained: it has the initial weights of seed 0")
+    if subject.normalization is None:
+        note("the file takes normalized images: the statistics of the training images are known only to a run")

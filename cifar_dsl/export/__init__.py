@@ -1,0 +1,1 @@
+"""Networks for use without this package: as PyTorch source, and as files of torch.export and ONNX."""

@@ -1,0 +1,73 @@
+"""Lines of Python: calls on one line where they fit, and with one argument per line otherwise, as ruff formats them."""
+
+import keyword
+
+from cifar_dsl.foundation.records import frozen
+
+WIDTH = 88
+INDENT = "    "
+
+
+_TAKEN = frozenset({"self", "torch", "nn", "F", "i", "range", "super"})
+LOOP_VARIABLE = "<i>"  # no name of a spec
+
+
+def identifier(name: str) -> str:
+    """A name of a spec as one of Python."""
+    if name == LOOP_VARIABLE:
+        return "i"
+    return f"{name}_" if keyword.iskeyword(name) or name in _TAKEN else name
+
+
+@frozen
+class Call:
+    """A call of a class: `function(a, b, name=c)`; positional arguments have an empty name."""
+
+    function: str
+    arguments: "tuple[tuple[str, Call | str], ...]" = ()
+
+    def __str__(self) -> str:
+        return f"{self.function}({', '.join(_argument(name, value) for name, value in self.arguments)})"
+
+
+def _argument(name: str, value: "Call | str") -> str:
+    return f"{name}={value}" if name else f"{value}"
+
+
+def lines_of(before: str, value: Call | str, after: str = "", comment: str = "") -> list[str]:
+    """The lines of `before value after`, where `before` begins with the indentation."""
+    line = f"{before}{value}{after}"
+    if len(line) <= WIDTH or isinstance(value, str) or not value.arguments:
+        return [_commented(line, comment)]
+    indent = before[: len(before) - len(before.lstrip())]
+    lines = [f"{before}{value.function}("]
+    for name, argument in value.arguments:
+        lines += lines_of(indent + INDENT + (f"{name}=" if name else ""), argument, ",")
+    return [*lines, _commented(f"{indent}){after}", comment)]
+
+
+def _commented(line: str, comment: str) -> str:
+    with_comment = f"{line}  # {comment}"
+    return with_comment if comment and len(with_comment) <= WIDTH else line
+
+
+def header(name: str, parameters: list[str], result: str, indent: str = "") -> list[str]:
+    """The lines of `def name(parameters) -> result:`."""
+    line = f"{indent}def {name}({', '.join(parameters)}) -> {result}:"
+    if len(line) <= WIDTH:
+        return [line]
+    inside = [f"{indent}{INDENT}{parameter}," for parameter in parameters]
+    return [f"{indent}def {name}(", *inside, f"{indent}) -> {result}:"]
+
+
+def docstring(text: str, indent: str) -> list[str]:
+    """The lines of a docstring."""
+    import textwrap
+
+    paragraphs = text.replace("\\", "\\\\").split("\n\n")
+    lines = textwrap.wrap(paragraphs[0], WIDTH - len(indent) - 6) or [""]
+    for paragraph in paragraphs[1:]:
+        lines += ["", *textwrap.wrap(paragraph, WIDTH - len(indent))]
+    if len(lines) == 1:
+        return [f'{indent}"""{lines[0]}"""']
+    return [f'{indent}"""{lines[0]}', *(f"{indent}{line}" if line else "" for line in lines[1:]), f'{indent}"""']

@@ -1,0 +1,470 @@
+"""The printed file: a class of each block, the classes and functions that they use, and the network."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import define, field
+
+from cifar_dsl.compiler import Analysis
+from cifar_dsl.export.source.expressions import (
+    Constant,
+    Expression,
+    Operation,
+    Variable,
+    is_same,
+    operands_of,
+    variables,
+    written,
+)
+from cifar_dsl.export.source.initial_values import NAME as INITIALIZE
+from cifar_dsl.export.source.initial_values import initialization
+from cifar_dsl.export.source.layout import INDENT, LOOP_VARIABLE, WIDTH, Call, docstring, header, identifier, lines_of
+from cifar_dsl.export.source.parts import Part, part_of
+from cifar_dsl.export.source.torch_modules import REQUIRED, needed, own_classes, own_parameters, signatures
+from cifar_dsl.export.source.units import (
+    Assign,
+    Condition,
+    Item,
+    Loop,
+    ModuleCall,
+    Statement,
+    Units,
+    Version,
+    inputs_of_call,
+)
+from cifar_dsl.export.source.vocabulary import Vocabulary
+from cifar_dsl.foundation.version import __version__
+
+_CHAIN, _JOIN, _JOIN_OF_INPUTS, _NUMBERED = "Stages", "Join", "JoinOfInputs", "numbered"
+_HELPERS = {
+    _CHAIN: '''class Stages(nn.Sequential):
+    """Stages that run in order, each under its name."""
+
+    def __init__(self, **stages: nn.Module) -> None:
+        super().__init__()
+        for name, stage in stages.items():
+            self.add_module(name, stage)''',
+    _JOIN: '''class Join(nn.Module):
+    """Branches that all get the input, and the join of their outputs."""
+
+    def __init__(self, join: nn.Module, **branches: nn.Module) -> None:
+        super().__init__()
+        for name, branch in branches.items():
+            self.add_module(name, branch)
+        self.join = join
+
+    def forward(self, x: Tensor) -> Tensor:
+        *branches, join = self.children()
+        y: Tensor = join(*(branch(x) for branch in branches))
+        return y''',
+    _JOIN_OF_INPUTS: '''class JoinOfInputs(nn.Module):
+    """Branches that each get an input, and the join of their outputs."""
+
+    def __init__(self, join: nn.Module, **branches: nn.Module) -> None:
+        super().__init__()
+        for name, branch in branches.items():
+            self.add_module(name, branch)
+        self.join = join
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        *branches, join = self.children()
+        pairs = zip(branches, inputs, strict=True)
+        y: Tensor = join(*(branch(x) for branch, x in pairs))
+        return y''',
+    _NUMBERED: '''def numbered(name: str, number: int) -> str:
+    """The name of a stage: conv, conv2, conv3 ..."""
+    return name if number == 1 else f"{name}{number}"''',
+}
+_SEQUENTIAL = frozenset({"append", "extend", "insert", "pop"})  # names that nn.Sequential has, and nn.Module hasn't
+
+
+def pytorch_source(analysis: Analysis) -> str:
+    """The text of a Python file with the network as a module, which needs torch alone.
+
+    `state_dict` has the keys of `Spec.build`, in their order.
+    """
+    vocabulary = Vocabulary(analysis)
+    units = Units(part_of(analysis.graph), vocabulary)
+    return _Printer(analysis, units, vocabulary).text()
+
+
+def class_name(name: str) -> str:
+    """The name of a class for a block or spec: `basic_block` -> `BasicBlock`."""
+    return "".join(word[:1].upper() + word[1:] for word in re.split(r"\W+|_", name)) or "Stage"
+
+
+@define
+class _Printer:
+    _analysis: Analysis
+    _units: Units
+    _vocabulary: Vocabulary
+    _used: set[str] = field(factory=set)  # names of classes and functions that are printed in front
+    _taken: set[str] = field(factory=set)
+    _has_initialization: bool = False
+
+    def text(self) -> str:
+        """The whole file."""
+        versions = [version for unit in self._units.in_order for version in unit.versions]
+        targets = {call.target for version in versions for call in version.calls()}
+        own = needed({own_classes()[target] for target in targets if target in own_classes()})
+        self._taken = {*_HELPERS, *(one.name for one in own), "Tensor", "F"}
+        self._units.model.name = self._unused(class_name(self._analysis.program.name.text))
+        for version in versions:
+            if not version.name:
+                version.name = self._unused(self._name_of(version))
+        self._has_initialization = bool(initialization(self._analysis.graph))
+        classes = ["\n".join(self._class(version)) for version in versions]
+        initial = initialization(self._analysis.graph)
+        helpers = [text for name, text in _HELPERS.items() if name in self._used]
+        body = [*helpers, *(definition.text for definition in own), *classes[:-1], *initial, *classes[-1:]]
+        code = "\n\n\n".join(body)
+        return "\n".join([*self._head(), *_imports(code), "", "", code, ""])
+
+    def _head(self) -> list[str]:
+        graph = self._analysis.graph
+        name = self._analysis.program.name.text
+        summary = f"{name}: images (N, {', '.join(map(str, graph.input.extents))}) to scores "
+        summary += (
+            f"(N, {', '.join(map(str, graph.shape_of(graph.output).extents))}), {graph.cost.parameters:,} parameters."
+        )
+        written_by = f"Written by cifar-dsl {__version__} from the spec with fingerprint {self._analysis.fingerprint}."
+        return [*docstring(f"{summary}\n\n{written_by}", ""), ""]
+
+    def _unused(self, name: str) -> str:
+        letters = iter("BCDEFGHIJKLMNOPQRSTUVWXYZ")
+        chosen, number = name, 2
+        while chosen in self._taken:
+            chosen, number = f"{name}{next(letters, number)}", number + 1
+        self._taken.add(chosen)
+        return chosen
+
+    def _name_of(self, version: Version) -> str:
+        part = version.parts[0]
+        name = class_name(part.scope.label.partition("(")[0] if part.scope.kind in {"block", "let"} else part.name)
+        if part.scope.kind == "block":
+            return name
+        around = part.owner.scope
+        of_block = class_name(around.label.partition("(")[0])
+        return (of_block if around.kind == "block" else self._units.model.name) + name
+
+    # ---- classes
+
+    def _class(self, version: Version) -> list[str]:
+        names = [step.name for one in version.parts for step in one.steps]
+        is_chain = version.is_chain and not _SEQUENTIAL & {*names}
+        lines = [f"class {version.name}({'nn.Sequential' if is_chain else 'nn.Module'}):"]
+        lines += [*docstring(self._description(version), INDENT), ""]
+        lines += header("__init__", ["self", *self._parameters(version)], "None", INDENT)
+        lines.append(f"{2 * INDENT}super().__init__()")
+        for statement in version.statements:
+            lines += self._statement(statement, 2 * INDENT)
+        if version is self._units.model and self._has_initialization:
+            lines.append(f"{2 * INDENT}{INITIALIZE}(self)")
+        if not is_chain:
+            lines += ["", *(self._forward_in_order() if version.is_chain else _forward(version, self._units))]
+        return lines
+
+    def _description(self, version: Version) -> str:
+        part = version.parts[0]
+        inputs, outputs = (" and ".join(map(str, shapes)) for shapes in part.shapes)
+        shapes = f"{inputs} -> {outputs}"
+        comment = self._vocabulary.comment(part.scope)
+        if part.scope.kind == "model":
+            return f"The network: (N, {', '.join(inputs.split('x'))}) -> (N, {', '.join(outputs.split('x'))})."
+        is_the_same = len({one.shapes for one in version.parts}) == 1
+        if not comment:
+            what = "" if part.scope.kind == "block" else f"`{part.scope.path}`: "
+            return f"{what}{shapes}." if is_the_same else f"{what}{'such' if what else 'Such'} as {shapes}."
+        return f"{comment}\n\n{shapes}" if is_the_same else comment
+
+    def _parameters(self, version: Version) -> list[str]:
+        """The parameters of a class, those with defaults last."""
+        defaults = self._defaults(version)
+        ordered = sorted(version.parameters, key=lambda name: name in defaults)
+        texts = []
+        for name in ordered:
+            kind = _type_of([part.values[name] for part in version.parts])
+            default = f" = {written(Constant(defaults[name]))}" if name in defaults else ""
+            texts.append(f"{identifier(name)}: {kind}{default}")
+        return texts
+
+    def _defaults(self, version: Version) -> dict[str, Any]:
+        """The defaults of a block's parameters that some of its calls have."""
+        defaults = self._vocabulary.defaults(version.parts[0].scope)
+        used = {
+            name: default
+            for name, default in defaults.items()
+            if name in version.parameters and any(is_same(part.values[name], default) for part in version.parts)
+        }
+        return used if len(version.parts) > 1 else {}
+
+    def _statement(self, statement: Statement, indent: str) -> list[str]:
+        match statement:
+            case Assign(name=name, call=call, shape=shape):
+                if identifier(name) != name or not name.isidentifier():
+                    return lines_of(
+                        indent, Call("self.add_module", (("", f'"{name}"'), ("", self._call(call)))), comment=shape
+                    )
+                return lines_of(f"{indent}self.{name} = ", self._call(call), comment=shape)
+            case Loop():
+                return self._loop(statement, indent)
+            case Condition(test=test, chosen=chosen, otherwise=otherwise):
+                return self._condition(test, chosen, otherwise, indent)
+
+    def _condition(
+        self,
+        test: Expression,
+        chosen: tuple[Statement, ...],
+        otherwise: tuple[Statement, ...],
+        indent: str,
+        word: str = "if",
+    ) -> list[str]:
+        lines = _test_lines(f"{indent}{word} ", test)
+        for one in chosen:
+            lines += self._statement(one, indent + INDENT)
+        if len(otherwise) == 1 and isinstance(inner := otherwise[0], Condition):
+            return lines + self._condition(inner.test, inner.chosen, inner.otherwise, indent, "elif")
+        if otherwise:
+            lines.append(f"{indent}else:")
+            for one in otherwise:
+                lines += self._statement(one, indent + INDENT)
+        return lines
+
+    def _loop(self, loop: Loop, indent: str) -> list[str]:
+        ((_, start, step), *_), calls = [name for name, _ in loop.stages], [call for _, call in loop.stages]
+        uses = any(LOOP_VARIABLE in variables(one) for call in calls for one in _expressions(call))
+        is_shifted = len(calls) == 1 and start > 1 and step == 1 and not uses and isinstance(loop.count, Constant)
+        if is_shifted:
+            assert isinstance(loop.count, Constant)
+            lines = [f"{indent}for i in range({start}, {start + loop.count.value}):"]
+        else:
+            lines = [f"{indent}for i in range({written(loop.count)}):"]
+        for (base, first, difference), call in loop.stages:
+            number = _number(0 if is_shifted else first, difference)
+            if first == 1:
+                self._used.add(_NUMBERED)
+            name = f'f"{base}{{{number}}}"' if is_shifted else _numbered_name(base, first, difference)
+            lines += lines_of(indent + INDENT, Call("self.add_module", (("", name), ("", self._call(call)))))
+        return lines
+
+    # ---- calls
+
+    def _call(self, call: ModuleCall) -> Call:
+        if call.version is not None:
+            return self._of_version(call.version, call.arguments)
+        if not call.target:
+            return self._in_place(call)
+        if call.target in own_classes():
+            name = own_classes()[call.target]
+            positional = own_parameters(name)[:1]
+            arguments = tuple(
+                ("" if [key] == positional and not _is_flag(value) else key, written(value))
+                for key, value in call.arguments
+            )
+            return Call(name, arguments)
+        order = signatures()[call.target].arguments
+        required = [name for name, default in order.items() if default == REQUIRED]
+        by_name = dict(call.arguments)
+        arguments = tuple(
+            ("" if name in required else name, written(by_name[name])) for name in order if name in by_name
+        )
+        return Call(call.target.replace("torch.nn.", "nn."), arguments)
+
+    def _in_place(self, call: ModuleCall) -> Call:
+        inner = [(name, self._call(one)) for name, one in call.steps]
+        if call.is_join:
+            *branches, (_, join) = inner
+            helper = _JOIN_OF_INPUTS if call.is_join_of_inputs else _JOIN
+            self._used.add(helper)
+            return Call(helper, (("", join), *branches))
+        if len(inner) == 1 and _has_no_tensors(call.steps[0][1]):
+            return inner[0][1]
+        if not inner:
+            return Call("nn.Identity")
+        self._used.add(_CHAIN)
+        return Call(_CHAIN, tuple(inner))
+
+    def _of_version(self, version: Version, arguments: tuple[tuple[str, Expression], ...]) -> Call:
+        defaults = self._defaults(version)
+        required = [(name, value) for name, value in arguments if name not in defaults]
+        by_position = len(required) if len(required) <= 3 else 1
+        texts = [
+            ("" if place < by_position else identifier(name), written(value))
+            for place, (name, value) in enumerate(required)
+        ]
+        for name, value in arguments:
+            if name in defaults and not (isinstance(value, Constant) and is_same(value.value, defaults[name])):
+                texts.append((identifier(name), written(value)))
+        return Call(version.name, tuple(texts))
+
+    def _forward_in_order(self) -> list[str]:
+        return [
+            *header("forward", ["self", "x: Tensor"], "Tensor", INDENT),
+            f"{2 * INDENT}for stage in self.children():",
+            f"{3 * INDENT}x = stage(x)",
+            f"{2 * INDENT}return x",
+        ]
+
+
+def _test_lines(before: str, test: Expression) -> list[str]:
+    """The lines of a condition: each operand on its own if they don't fit on one."""
+    line = f"{before}{written(test)}:"
+    if len(line) <= WIDTH or not isinstance(test, Operation):
+        return [line]
+    indent = before[: len(before) - len(before.lstrip())]
+    return [f"{before}(", *(f"{indent}{INDENT}{one}" for one in operands_of(test)), f"{indent}):"]
+
+
+def _has_no_tensors(call: ModuleCall) -> bool:
+    """Whether a module is a single one without weights, whose name is in no key."""
+    return bool(call.target) and not call.has_tensors
+
+
+def _expressions(call: ModuleCall) -> Iterator[Expression]:
+    yield from (expression for _, expression in call.arguments)
+    for _, inner in call.steps:
+        yield from _expressions(inner)
+
+
+def _number(first: int, difference: int) -> str:
+    i = Variable(LOOP_VARIABLE)
+    grown: Expression = i if difference == 1 else Operation(("*",), (Constant(difference), i))
+    return (
+        "i"
+        if not first and difference == 1
+        else written(Operation(("+",), (grown, Constant(first))) if first else grown)
+    )
+
+
+def _is_flag(expression: Expression) -> bool:
+    return isinstance(expression, Constant) and isinstance(expression.value, bool)
+
+
+def _type_of(values: list[Any]) -> str:
+    """The type of a parameter with these values."""
+    kinds = {type(value) for value in values}
+    if any(issubclass(kind, tuple) for kind in kinds):
+        inner = [item for value in values for item in value]
+        return f"tuple[{_type_of(inner) if inner else 'int'}, ...]"
+    if any(issubclass(kind, str) for kind in kinds):
+        return "str"
+    if kinds == {bool}:
+        return "bool"
+    return "int" if kinds <= {int} else "float"
+
+
+# ---- forward
+
+
+def _forward(version: Version, units: Units) -> list[str]:
+    """The method `forward` of a class in which tensors have names."""
+    part = version.parts[0]
+    aliases: dict[int, int] = {}
+    labels: dict[int, str] = {}
+    for step in part.steps:
+        if units.is_alias(step):
+            source = aliases.get(step.inputs[0], step.inputs[0])
+            aliases[step.outputs[0]] = source
+            for label in step.labels:
+                labels.setdefault(source, label)
+    calls = [
+        (
+            item,
+            tuple(aliases.get(one, one) for one in inputs_of_call(item.step, units.of_part)),
+            item.rounds[-1][-1].outputs,
+        )
+        for item in units.items_of(version)
+    ]
+    outputs = tuple(aliases.get(one, one) for one in part.outputs)
+    last_uses = {value: number for number, (_, inputs, _) in enumerate(calls) for value in inputs}
+    last_uses |= dict.fromkeys(outputs, len(calls))
+    names = _names_of_inputs(part, labels, last_uses)
+    parameters = [f"{names[one]}: Tensor" for one in range(part.inputs)]
+    lines = header("forward", ["self", *parameters], _result(len(outputs)), INDENT)
+    known = {*names.values()}
+    made_by: list[tuple[Item, list[str], tuple[tuple[str, str], ...]]] = []
+    for number, (item, inputs, made) in enumerate(calls):
+        live = {name for value, name in names.items() if last_uses.get(value, -1) > number}
+        given = [labels[one] for one in made if one in labels]
+        wanted = [*item.rounds[-1][-1].labels] or (given if len(given) == len(made) else ["x"] * len(made))
+        if len(wanted) != len(made):
+            wanted = [""] * len(made)
+        chosen = [_free(label, item.step.name, live, index) for index, label in enumerate(wanted)]
+        made_by.append((item, chosen, tuple(("", names[one]) for one in inputs)))
+        names |= zip(made, chosen, strict=True)
+    returned = [names[value] for value in outputs]
+    for item, chosen, arguments in made_by:
+        if item.names:
+            lines += _loop_of_calls(item, arguments, chosen[0])
+        else:
+            # The call of a module has no type of its own.
+            kind = ": Tensor" if chosen == returned and chosen[0] not in known else ""
+            lines += lines_of(f"{2 * INDENT}{', '.join(chosen)}{kind} = ", Call(_attribute(item.step.name), arguments))
+        known |= {*chosen}
+    return [*lines, f"{2 * INDENT}return {', '.join(returned)}"]
+
+
+def _attribute(name: str) -> str:
+    is_plain = identifier(name) == name and name.isidentifier()
+    return f"self.{name}" if is_plain else f'self.get_submodule("{name}")'
+
+
+def _loop_of_calls(item: "Item", arguments: tuple[tuple[str, str], ...], name: str) -> list[str]:
+    """The rounds of stages that each take what the one before made."""
+    lines = []
+    if arguments != (("", name),):
+        lines.append(f"{2 * INDENT}{name} = {arguments[0][1]}")
+    lines.append(f"{2 * INDENT}for i in range({len(item.rounds)}):")
+    for base, first, difference in item.names:
+        stage = _numbered_name(base, first, difference)
+        lines.append(f"{3 * INDENT}{name} = self.get_submodule({stage})({name})")
+    return lines
+
+
+def _numbered_name(base: str, first: int, difference: int) -> str:
+    number = _number(first, difference)
+    return f'numbered("{base}", {number})' if first == 1 else f'f"{base}{{{number}}}"'
+
+
+def _free(label: str, step: str, live: set[str], index: int) -> str:
+    """A name for a tensor that isn't that of another one that is still needed."""
+    for name in (identifier(label) if label else "", identifier(step), f"{step}_{index + 1}"):
+        if name and name not in live:
+            live.add(name)
+            return name
+    return _free("", f"{step}_", live, index)
+
+
+def _names_of_inputs(part: Part, labels: dict[int, str], last_uses: dict[int, int]) -> dict[int, str]:
+    """The names of the tensors that enter: `x`, unless it is used again after others got that name."""
+    if part.inputs == 1:
+        plain = "images" if part.scope.kind == "model" else "inputs"
+        is_short = last_uses.get(0, 0) == 0 or all(step.labels for step in part.steps[:-1])
+        return {0: identifier(labels.get(0, "x" if is_short else plain))}
+    names: dict[int, str] = {}
+    for number in range(part.inputs):
+        label = labels.get(number, f"x{number + 1}")
+        names[number] = identifier(label if label not in names.values() else f"x{number + 1}")
+    return names
+
+
+def _result(count: int) -> str:
+    return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
+
+
+def _imports(code: str) -> list[str]:
+    lines = []
+    standard = [name for name in ("fnmatch", "reduce") if re.search(rf"\b{name}\(", code)]
+    if "fnmatch" in standard:
+        lines.append("from fnmatch import fnmatch")
+    if "reduce" in standard:
+        lines.append("from functools import reduce")
+    lines += [""] if lines else []
+    if re.search(r"\btorch\.", code):
+        lines.append("import torch")
+    names = [name for name in ("Tensor", "nn") if re.search(rf"\b{name}\b", code)]
+    lines.append(f"from torch import {', '.join(names)}")
+    if re.search(r"\bF\.", code):
+        lines.append("from torch.nn import functional as F")
+    return lines

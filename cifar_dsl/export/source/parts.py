@@ -1,0 +1,140 @@
+"""The expansions of a spec's blocks, branches and named tensors, with the values of their parameters."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import define, field
+
+from cifar_dsl.analysis.wiring import Wiring
+from cifar_dsl.ir import Graph, Node, Scope, Shape, Stage
+
+Key = tuple[Any, ...]
+
+
+@define(eq=False)
+class Step:
+    """A stage of a part: what it calls, and the numbers of the values that it takes and makes.
+
+    `target` and `arguments` are those of a layer or join, `part` is that of a scope.
+    """
+
+    name: str
+    stage: Stage
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    target: str = ""
+    arguments: tuple[tuple[str, Any], ...] = ()
+    part: "Part | None" = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names that a `let` gives to what it makes."""
+        is_let = isinstance(self.stage, Scope) and self.stage.kind == "let"
+        return tuple(self.stage.label.split(", ")) if isinstance(self.stage, Scope) and is_let else ()
+
+
+@define(eq=False)
+class Part:
+    """An expansion of a scope.
+
+    Attributes:
+        scope: The scope.
+        key: Equal for the expansions of one place in the text.
+        block: The part of the block's call, or of the model, that it lies in; itself, if it is one.
+        values: The values of the block's parameters and of its input's extents, by name.
+        shapes: The shapes of its inputs and of its outputs.
+    """
+
+    scope: Scope
+    key: Key
+    block: "Part | None"
+    values: dict[str, Any]
+    shapes: tuple[tuple[Shape, ...], tuple[Shape, ...]]
+    steps: list[Step] = field(factory=list)
+    inputs: int = 1
+    outputs: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of its module."""
+        return self.scope.name
+
+    @property
+    def owner(self) -> "Part":
+        """The part whose parameters its expressions use."""
+        return self.block or self
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each stage takes what the one before it makes, and nothing else."""
+        return (
+            self.inputs == 1
+            and all(step.inputs == (number,) for number, step in enumerate(self.steps))
+            and all(step.outputs == (number,) for number, step in enumerate(self.steps, start=1))
+            and self.outputs == (len(self.steps),)
+        )
+
+    def inside(self) -> "Iterator[Part]":
+        """The parts in it."""
+        return (step.part for step in self.steps if step.part)
+
+
+def part_of(graph: Graph) -> Part:
+    """The part of the whole model."""
+    return _Reader(graph).part(graph.body, None, ())
+
+
+class _Reader:
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._wiring = Wiring(graph)
+
+    def part(self, scope: Scope, block: Part | None, around: Key) -> Part:
+        is_block = scope.kind in {"block", "model"}
+        key: Key = ("block", scope.label.partition("(")[0]) if scope.kind == "block" else (*around, *_place(scope))
+        shape_of = self._graph.shape_of
+        part = Part(
+            scope,
+            key,
+            None if is_block else block,
+            dict(scope.arguments) if is_block else dict(block.owner.values if block else {}),
+            (tuple(map(shape_of, scope.inputs)), tuple(map(shape_of, scope.outputs))),
+        )
+        if scope.kind != "model" and part.shapes[0]:
+            part.values |= _of_input(part.shapes[0][0])
+        wired = self._wiring.of(scope)
+        part.inputs, part.outputs = wired.inputs, wired.outputs
+        for one in wired.stages:
+            step = Step(one.name, one.stage, one.inputs, one.outputs)
+            if isinstance(one.stage, Node):
+                lowering = self._wiring.lowering(one.stage)
+                step.target, step.arguments = lowering.target, lowering.arguments
+            else:
+                step.part = self.part(one.stage, part.owner, key)
+            part.steps.append(step)
+        return part
+
+
+def _of_input(shape: Shape) -> dict[str, int]:
+    """What a spec can say about the tensor that enters."""
+    values = {"in_channels": shape.channels}
+    if shape.is_image:
+        values |= dict(zip(("height", "width"), shape.extents[1:], strict=True))
+    elif shape.is_tokens:
+        values["length"] = shape.extents[0]
+    return values
+
+
+def _place(scope: Scope) -> Key:
+    """What the expansions of one place of the text share."""
+    if scope.kind == "branch":
+        return ("branch", scope.name)
+    return (scope.kind, scope.label if scope.kind == "let" else scope.name.rstrip("0123456789"), _span(scope))
+
+
+def _span(stage: Stage) -> tuple[str, int, int] | None:
+    """The place of a stage in the text, or that of the last stage in it."""
+    if stage.span is not None:
+        return stage.span.source.name, stage.span.start, stage.span.end
+    computing = [one for one in stage.stages if one.values] if isinstance(stage, Scope) else []
+    return _span(computing[-1]) if computing else None

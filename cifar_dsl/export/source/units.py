@@ -1,0 +1,828 @@
+"""What the expansions of one block, branch or named tensor have in common, and what differs among them.
+
+The parts of a unit share a class if they call the same things in the same order. What differs is a parameter of the
+class: one that the spec has, where the values are equal, an expression of the spec, or a new one. Where stages differ,
+too, and a condition of the spec says when, the class has an `if`.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+from attrs import define, field
+
+from cifar_dsl.export.source.expressions import (
+    Constant,
+    Expression,
+    Items,
+    Operation,
+    UnknownValueError,
+    Variable,
+    folded,
+    is_constant,
+    is_same,
+    matches,
+    simple_expressions,
+    value_of,
+    variables,
+)
+from cifar_dsl.export.source.layout import LOOP_VARIABLE
+from cifar_dsl.export.source.parts import Key, Part, Step
+from cifar_dsl.export.source.vocabulary import Vocabulary
+from cifar_dsl.foundation.records import frozen
+from cifar_dsl.ir import Node
+
+_LEAST_ROUNDS = 3
+_LONGEST_PERIOD = 6
+_NEW_NAMES = {  # of parameters that no name of the spec explains, by the argument of a module
+    "num_features": "channels",
+    "out_channels": "channels",
+    "normalized_shape": "features",
+    "in_features": "features",
+    "out_features": "features",
+    "kernel_size": "kernel",
+}
+
+
+# ---- what is printed
+
+
+@frozen
+class ModuleCall:
+    """A call that makes a module: of torch's or this package's class (`target`), or of the class of a unit.
+
+    `steps` are the stages of a module that is written in place: a chain, or the branches of a join and the join.
+    `is_join`: a join whose branches get the same input; `is_join_of_inputs`: each gets its own.
+    """
+
+    target: str = ""
+    version: "Version | None" = None
+    arguments: tuple[tuple[str, Expression], ...] = ()
+    steps: "tuple[tuple[str, ModuleCall], ...]" = ()
+    is_join: bool = False
+    is_join_of_inputs: bool = False
+    has_tensors: bool = False
+
+
+@frozen
+class Assign:
+    """A stage: its name, the module, and the shape after it, if that is the same in all expansions."""
+
+    name: str
+    call: ModuleCall
+    shape: str = ""
+
+
+@frozen
+class Loop:
+    """Stages that repeat: `count` rounds of stages whose names are (base, first number, difference)."""
+
+    count: Expression
+    stages: tuple[tuple[tuple[str, int, int], ModuleCall], ...]
+
+
+@frozen
+class Condition:
+    """Stages that depend on a condition."""
+
+    test: Expression
+    chosen: "tuple[Statement, ...]"
+    otherwise: "tuple[Statement, ...]"
+
+
+Statement = Assign | Loop | Condition
+
+
+@define(eq=False)
+class Version:
+    """A class: of all parts of a unit, or of those with one structure."""
+
+    unit: "Unit"
+    parts: list[Part]
+    statements: tuple[Statement, ...] = ()
+    parameters: list[str] = field(factory=list)
+    new: set[str] = field(factory=set)
+    name: str = ""
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether the module runs its stages in order."""
+        return all(part.is_chain for part in self.parts)
+
+    def calls(self) -> "Iterator[ModuleCall]":
+        """All calls in it."""
+        waiting = [call for statement in self.statements for call in _calls_in(statement)]
+        while waiting:
+            call = waiting.pop()
+            yield call
+            waiting += [inner for _, inner in call.steps]
+
+
+@define(eq=False)
+class Unit:
+    """The expansions of one place of the text."""
+
+    key: Key
+    parts: list[Part]
+    versions: list[Version] = field(factory=list)
+    version_of: dict[int, Version] = field(factory=dict)  # by the identity of a part
+    is_inline: bool = False
+    is_lone: bool = False  # whether it is a single stage without weights, in whose place it is written
+
+    @property
+    def block(self) -> str:
+        """The name of the block that it is, or lies in; empty for the model."""
+        first = next(iter(self.key), "")
+        return str(self.key[1]) if first == "block" else ""
+
+
+class Units:
+    """All units of a network, analyzed from the inside to the outside."""
+
+    def __init__(self, model: Part, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.of_part: dict[int, Unit] = {}
+        self.in_order: list[Unit] = []
+        parts = [*_all_parts(model)]
+        _separate_recursion(parts)
+        by_key: dict[Key, Unit] = {}
+        for part in parts:
+            unit = by_key.setdefault(part.key, Unit(part.key, []))
+            unit.parts.append(part)
+            self.of_part[id(part)] = unit
+        parents = {id(inner): part for part in parts for inner in part.inside()}
+        for unit in _inside_out([*by_key.values()], self.of_part):
+            _Analysis(self, unit, parents).run()
+            self.in_order.append(unit)
+        self.model = self.of_part[id(model)].versions[0]
+
+    def is_alias(self, step: Step) -> bool:
+        """Whether a step only passes a tensor on."""
+        if step.part is None:
+            return step.target == "torch.nn.Identity"
+        return self.of_part[id(step.part)].is_inline and is_identity(step.part)
+
+    def items_of(self, version: Version) -> list["Item"]:
+        """The steps of a class in which tensors have names; see `Loop`."""
+        unit = version.unit
+        return _Analysis(self, unit, {})._items_of(version.parts[0])  # noqa: SLF001  # of this file
+
+    # ---- comparison
+
+    def signature(self, step: Step) -> tuple[Any, ...]:
+        """What steps have in common that can be written as one, apart from numbers."""
+        if step.part is None:
+            return (step.target, *(name for name, _ in step.arguments))
+        unit = self.of_part[id(step.part)]
+        if unit.is_inline:
+            return ("inline", step.part.scope.kind, *self.structure(step.part))
+        return ("class", id(unit.version_of[id(step.part)]))
+
+    def structure(self, part: Part) -> tuple[Any, ...]:
+        """What parts have in common that share a class."""
+        steps = tuple((step.name, self.signature(step), step.inputs, step.outputs) for step in part.steps)
+        return (steps, part.inputs, part.outputs)
+
+    def leaves(self, step: Step) -> tuple[Any, ...]:
+        """The numbers of a step, in a fixed order for one signature."""
+        if step.part is None:
+            return tuple(value for _, value in step.arguments)
+        unit = self.of_part[id(step.part)]
+        if unit.is_inline:
+            return tuple(chain.from_iterable(map(self.leaves, step.part.steps)))
+        return tuple(step.part.values[name] for name in unit.version_of[id(step.part)].parameters)
+
+
+def _all_parts(part: Part) -> Iterator[Part]:
+    waiting = [part]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting.extend(reversed([*part.inside()]))
+
+
+def _separate_recursion(parts: list[Part]) -> None:
+    """Give the calls of a block inside calls of the same block keys of their own, by how many are inside them."""
+    heights: dict[int, int] = {}
+    for part in reversed(parts):  # each before the parts around it
+        inside = [
+            heights[id(each)] + (each.key == part.key)
+            for each in _all_parts(part)
+            if each is not part and each.key == part.key
+        ]
+        heights[id(part)] = max(inside, default=0)
+    tall = {part.key for part in parts if heights[id(part)]}
+    if not tall:
+        return
+    for part in parts:
+        if part.key in tall:
+            part.key = (*part.key, heights[id(part)])
+    _separate_recursion_by_structure(parts)
+
+
+def _separate_recursion_by_structure(parts: list[Part]) -> None:
+    """Where blocks still contain each other, give equal keys to equal structures only."""
+    edges = {(part.key, inner.key) for part in parts for inner in part.inside()}
+    cyclic = _in_cycles(edges)
+    if not cyclic:
+        return
+    numbers: dict[Any, int] = {}
+    for part in reversed(parts):
+        if part.key in cyclic:
+            own = (part.key, tuple((step.name, step.target, step.part.key if step.part else ()) for step in part.steps))
+            part.key = (*part.key, "structure", numbers.setdefault(own, len(numbers)))
+
+
+def _in_cycles(edges: set[tuple[Key, Key]]) -> set[Key]:
+    """The keys that aren't ordered by the edges: those in cycles, and what is around them."""
+    inner: dict[Key, set[Key]] = {}
+    for outside, inside in edges:
+        inner.setdefault(outside, set()).add(inside)
+        inner.setdefault(inside, set())
+    while ready := [key for key, below in inner.items() if not below]:
+        for key in ready:
+            del inner[key]
+        for below in inner.values():
+            below.difference_update(ready)
+    return set(inner)
+
+
+def _inside_out(units: list[Unit], of_part: dict[int, Unit]) -> list[Unit]:
+    """The units, each after those inside it."""
+    ordered: list[Unit] = []
+    done: set[int] = set()
+
+    def visit(unit: Unit) -> None:
+        if id(unit) in done:
+            return
+        done.add(id(unit))
+        for part in unit.parts:
+            for inner in part.inside():
+                visit(of_part[id(inner)])
+        ordered.append(unit)
+
+    for unit in units:
+        visit(unit)
+    return ordered
+
+
+def segments(part: Part) -> Iterator[list[Step]]:
+    """The steps of a part, those that follow each other without a name in one list."""
+    uses: dict[int, int] = {}
+    for value in chain(part.outputs, *(step.inputs for step in part.steps)):
+        uses[value] = uses.get(value, 0) + 1
+    segment: list[Step] = []
+    for step in part.steps:
+        is_plain = len(step.inputs) == len(step.outputs) == 1 and not step.labels
+        follows = bool(segment) and is_plain and step.inputs == segment[-1].outputs and uses[step.inputs[0]] == 1
+        if segment and not follows:
+            yield segment
+            segment = []
+        if is_plain:
+            segment.append(step)
+        else:
+            yield [step]
+    if segment:
+        yield segment
+
+
+# ---- loops
+
+
+@define(eq=False)
+class Item:
+    """A step, or rounds of steps that repeat."""
+
+    rounds: list[list[Step]]
+    names: tuple[tuple[str, int, int], ...] = ()  # of a loop: base, first number, difference
+
+    @property
+    def step(self) -> Step:
+        """The first of its steps."""
+        return self.rounds[0][0]
+
+
+def _split_name(name: str) -> tuple[str, int]:
+    match = re.fullmatch(r"(.*?)([1-9]\d*)?", name)
+    assert match is not None
+    return match[1], int(match[2] or 1)
+
+
+def _folded(steps: list[Step], units: Units, least: int) -> list[Item]:
+    """The steps of a chain, with loops where at least this many rounds are alike."""
+    items: list[Item] = []
+    names = [_split_name(step.name) for step in steps]
+    signatures = [units.signature(step) for step in steps]
+    leaves = [units.leaves(step) for step in steps]
+    at = 0
+    while at < len(steps):
+        best = (0, 1)
+        for period in range(1, _LONGEST_PERIOD + 1):
+            rounds = _count_rounds(at, period, names, signatures, leaves)
+            if rounds >= least and rounds * period > best[0] * best[1]:
+                best = (rounds, period)
+        rounds, period = best
+        if not rounds:
+            items.append(Item([[steps[at]]]))
+            at += 1
+            continue
+        numbered = tuple(
+            (names[at + i][0], names[at + i][1], names[at + period + i][1] - names[at + i][1]) for i in range(period)
+        )
+        items.append(Item([steps[at + period * j : at + period * (j + 1)] for j in range(rounds)], numbered))
+        at += rounds * period
+    return items
+
+
+def _count_rounds(
+    at: int,
+    period: int,
+    names: list[tuple[str, int]],
+    signatures: list[tuple[Any, ...]],
+    leaves: list[tuple[Any, ...]],
+) -> int:
+    """How many rounds of `period` steps, from `at` on, are alike but for numbers that grow evenly."""
+    rounds = 1
+    while at + period * (rounds + 1) <= len(names):
+        now = at + period * rounds
+        for i in range(period):
+            one, other, before = now + i, at + i, now + i - period
+            if names[one][0] != names[other][0] or signatures[one] != signatures[other]:
+                return rounds
+            first = names[at + period + i][1] - names[other][1]
+            if names[one][1] - names[before][1] != first or first < 1:
+                return rounds
+            if not all(map(_grows_evenly, leaves[other], leaves[at + period + i], leaves[before], leaves[one])):
+                return rounds
+        rounds += 1
+    return rounds
+
+
+def _grows_evenly(first: Any, second: Any, before: Any, now: Any) -> bool:
+    if all(type(each) is int for each in (first, second, before, now)):
+        return bool(now - before == second - first)
+    return is_same(first, now)
+
+
+# ---- one unit
+
+
+class _NoConditionError(Exception):
+    """No condition tells the structures of a unit apart."""
+
+
+class _Analysis:
+    def __init__(self, units: Units, unit: Unit, parents: dict[int, Part]) -> None:
+        self._units = units
+        self._unit = unit
+        self._parents = parents
+        self._vocabulary = units.vocabulary
+
+    def run(self) -> None:
+        """Find the versions of the unit."""
+        groups = self._by_structure(self._unit.parts)
+        if self._can_be_inline(groups):
+            self._unit.is_inline = True
+            return
+        if all(part.is_chain and part.scope.kind != "join" for part in self._unit.parts):
+            try:
+                self._add(self._unit.parts, self._chain)
+            except _NoConditionError:
+                for group in self._by_items(self._unit.parts, _LEAST_ROUNDS):
+                    self._add(group, self._chain)
+        else:
+            for group in groups:
+                self._add(group, self._wired)
+
+    def _can_be_inline(self, groups: list[list[Part]]) -> bool:
+        """Whether it is written where it is used: it has one structure, is used once, and only passes a tensor on."""
+        first, *_ = self._unit.parts
+        if first.scope.kind in {"model", "block"} or len(groups) > 1:
+            return False
+        self._unit.is_lone = all(map(is_lone, self._unit.parts))
+        if not (first.is_chain or is_simple_join(first) or self._unit.is_lone):
+            return False
+        around = [id(self._parents[id(part)]) for part in self._unit.parts]
+        if self._unit.is_lone:
+            return True
+        return len(set(around)) == len(around) and len(self._folded_names(first)) == len(first.steps)
+
+    def _folded_names(self, part: Part) -> list[Item]:
+        return _folded(part.steps, self._units, _LEAST_ROUNDS) if part.is_chain else [Item([[s]]) for s in part.steps]
+
+    def _by_structure(self, parts: Sequence[Part]) -> list[list[Part]]:
+        groups: dict[Any, list[Part]] = {}
+        for part in parts:
+            groups.setdefault(self._units.structure(part), []).append(part)
+        return [*groups.values()]
+
+    def _by_items(self, parts: Sequence[Part], least: int) -> list[list[Part]]:
+        groups: dict[Any, list[Part]] = {}
+        for part in parts:
+            items = _folded(part.steps, self._units, least)
+            groups.setdefault(tuple(map(self._of_item, items)), []).append(part)
+        return [*groups.values()]
+
+    def _of_item(self, item: Item) -> tuple[Any, ...]:
+        """What items have in common that can be written as one."""
+        steps = item.rounds[0]
+        return (item.names or item.step.name, *map(self._units.signature, steps))
+
+    def _add(self, parts: list[Part], write: "Callable[[_Explainer], tuple[Statement, ...]]") -> None:
+        version = Version(self._unit, parts)
+        explainer = _Explainer(self._units, version)
+        version.statements = write(explainer)
+        explainer.finish()
+        self._unit.versions.append(version)
+        self._unit.version_of |= dict.fromkeys(map(id, parts), version)
+
+    def _wired(self, explainer: "_Explainer") -> tuple[Statement, ...]:
+        parts = explainer.parts
+        rows = range(len(parts))
+        items = [self._items_of(part) for part in parts]
+        return tuple(explainer.statement([of_part[place] for of_part in items], rows) for place in range(len(items[0])))
+
+    def _items_of(self, part: Part) -> list[Item]:
+        """The steps of a part in which tensors have names, with loops, without those that only name a tensor."""
+        items: list[Item] = []
+        for segment in segments(part):
+            if len(segment) > 1:
+                items += _folded(segment, self._units, _LEAST_ROUNDS)
+            elif not self._units.is_alias(segment[0]):
+                items.append(Item([segment]))
+        return items
+
+    def _chain(self, explainer: "_Explainer") -> tuple[Statement, ...]:
+        lengths = {len(part.steps) for part in explainer.parts}
+        least = 2 if len(lengths) > 1 and len(self._by_items(explainer.parts, 2)) == 1 else _LEAST_ROUNDS
+        items = {number: _folded(part.steps, self._units, least) for number, part in enumerate(explainer.parts)}
+        return self._merged(items, explainer)
+
+    def _merged(self, items: dict[int, list[Item]], explainer: "_Explainer") -> tuple[Statement, ...]:
+        """The statements of parts, by their numbers; raises _NoConditionError."""
+        groups: dict[Any, list[int]] = {}
+        for number, of_part in items.items():
+            groups.setdefault(tuple(map(self._of_item, of_part)), []).append(number)
+        if len(groups) == 1:
+            (rows,) = groups.values()
+            return tuple(
+                explainer.statement([items[row][place] for row in rows], rows) for place in range(len(items[rows[0]]))
+            )
+        structures = [*groups]
+        shortest = min(map(len, structures))
+        before = next((n for n in range(shortest) if len({one[n] for one in structures}) > 1), shortest)
+        left = shortest - before
+        after = next((n for n in range(left) if len({one[-1 - n] for one in structures}) > 1), left)
+        rows = [*items]
+
+        def common(places: range, of_end: int) -> tuple[Statement, ...]:
+            """Statements that all parts have, counted from the start, or with `of_end` from the end."""
+            return tuple(
+                explainer.statement([items[row][place + of_end * len(items[row])] for row in rows], rows)
+                for place in places
+            )
+
+        middle = {row: of_part[before : len(of_part) - after] for row, of_part in items.items()}
+        test, holds = explainer.condition([*groups.values()])
+        chosen = self._merged({row: part for row, part in middle.items() if holds[row]}, explainer)
+        otherwise = self._merged({row: part for row, part in middle.items() if not holds[row]}, explainer)
+        if not chosen:
+            test, chosen, otherwise = _negated(test), otherwise, ()
+        start, end = common(range(before), 0), common(range(-after, 0), 1)
+        return (*start, Condition(test, chosen, otherwise), *end)
+
+
+def is_simple_join(part: Part) -> bool:
+    """Whether a join has branches with one input and one output each, or only passes on what it gets."""
+    if part.scope.kind != "join" or not part.steps or part.outputs != part.steps[-1].outputs:
+        return False
+    *branches, join = part.steps
+    if all(map(passes_on, branches)):
+        return True
+    return all(len(step.inputs) == len(step.outputs) == 1 for step in branches) and join.inputs == tuple(
+        step.outputs[0] for step in branches
+    )
+
+
+def passes_on(branch: Step) -> bool:
+    """Whether a branch of a join only passes on what it gets."""
+    return branch.part is not None and (not branch.part.steps or is_identity(branch.part))
+
+
+def is_identity(part: Part) -> bool:
+    """Whether a part is a chain of layers that compute nothing."""
+    return part.is_chain and all(step.target == "torch.nn.Identity" for step in part.steps)
+
+
+def is_lone(part: Part) -> bool:
+    """Whether a part has a single stage, without weights."""
+    return len(part.steps) == 1 and part.outputs == part.steps[0].outputs and not owns_tensors(part)
+
+
+def owns_tensors(part: Part) -> bool:
+    """Whether a layer inside owns weights."""
+    return any(has_tensors(step) for inner in _all_parts(part) for step in inner.steps)
+
+
+def inputs_of_call(step: Step, of_part: dict[int, Unit]) -> tuple[int, ...]:
+    """The values that the module of a step is called with."""
+    part = step.part
+    if part is None or not of_part[id(part)].is_inline:
+        return step.inputs
+    if part.scope.kind == "join":
+        *branches, join = part.steps
+        if all(map(passes_on, branches)):
+            sources = dict(enumerate(range(part.inputs)))
+            for one in branches:
+                assert one.part is not None
+                passed = one.part.outputs if not one.part.steps else (0,)
+                sources |= zip(one.outputs, (one.inputs[out] for out in passed), strict=True)
+            return tuple(step.inputs[sources[value]] for value in join.inputs)
+        own = [one.inputs[0] for one in branches]
+        return tuple(step.inputs[value] for value in own) if len(set(own)) > 1 else (step.inputs[own[0]],)
+    if of_part[id(part)].is_lone:
+        return tuple(step.inputs[value] for value in inputs_of_call(part.steps[0], of_part))
+    return step.inputs
+
+
+def _negated(test: Expression) -> Expression:
+    opposite = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+    match test:
+        case Operation(operators=(sign,)) if sign in opposite:
+            return Operation((opposite[sign],), test.operands)
+        case Operation(operators=("not",), operands=(inner,)):
+            return inner
+        case Operation(operators=(sign, *_)) if sign in {"and", "or"}:
+            other = "or" if sign == "and" else "and"
+            return Operation((other,) * len(test.operators), tuple(map(_negated, test.operands)))
+        case _:
+            return Operation(("not",), (test,))
+
+
+class _Explainer:
+    """Finds the expressions of one class. Its rows are the parts that share it."""
+
+    def __init__(self, units: Units, version: Version) -> None:
+        self._units = units
+        self._version = version
+        self.parts = version.parts
+        self._vocabulary = units.vocabulary
+        self._block = version.parts[0].owner.scope
+        self._rows = [part.values for part in version.parts]
+        names = [name for name in self._rows[0] if all(name in row for row in self._rows)]
+        self._constants = {name: self._rows[0][name] for name in names if is_constant(self._column(name))}
+        self._names = [name for name in names if name not in self._constants]
+        self._used: dict[str, None] = {}
+
+    def _column(self, name: str) -> list[Any]:
+        return [row[name] for row in self._rows]
+
+    # ---- statements
+
+    def statement(self, items: list[Item], rows: Sequence[int]) -> Statement:
+        """One statement for the items of some rows."""
+        if not items[0].names:
+            return self.assign([[item.step] for item in items], rows)
+        count = self._explained([[len(item.rounds)] for item in items], rows, "count", (), ())
+        stages = []
+        for place, name in enumerate(items[0].names):
+            aligned = [[one[place] for one in item.rounds] for item in items]
+            stages.append((name, self._call(aligned, rows)))
+        return Loop(count, tuple(stages))
+
+    def assign(self, aligned: list[list[Step]], rows: Sequence[int]) -> Assign:
+        """A stage: the steps of some rows, each in a list."""
+        shapes = {_shape_after(step) for (step,) in aligned}
+        return Assign(aligned[0][0].name, self._call(aligned, rows), shapes.pop() if len(shapes) == 1 else "")
+
+    def _call(self, aligned: list[list[Step]], rows: Sequence[int]) -> ModuleCall:
+        """The module of a stage: of each row, its step in each round of a loop."""
+        first = aligned[0][0]
+        expressions = self._vocabulary.arguments(first.stage, self._block)
+        if first.part is None:
+            arguments = tuple(
+                (
+                    name,
+                    self._explained(
+                        _brief([[step.arguments[place][1] for step in steps] for steps in aligned], first.target),
+                        rows,
+                        name,
+                        self._vocabulary.of_argument(expressions, name, first.stage),
+                        tuple(expressions.values()),
+                    ),
+                )
+                for place, (name, _) in enumerate(first.arguments)
+                if not self._is_left_out(aligned, place)
+            )
+            return ModuleCall(first.target, arguments=arguments, has_tensors=has_tensors(first))
+        unit = self._units.of_part[id(first.part)]
+        if unit.is_inline:
+            inner = [
+                [[step.part.steps[place] for step in steps if step.part] for steps in aligned]
+                for place in range(len(first.part.steps))
+            ]
+            if unit.is_lone:
+                return self._call(inner[0], rows)
+            names = [step.name for step in first.part.steps]
+            if first.part.scope.kind != "join":
+                return ModuleCall(
+                    steps=tuple((name, self._call(one, rows)) for name, one in zip(names, inner, strict=True))
+                )
+            *branches, _ = first.part.steps
+            if all(map(passes_on, branches)):
+                return self._call(inner[-1], rows)
+            return ModuleCall(
+                steps=tuple((name, self._call(one, rows)) for name, one in zip(names, inner, strict=True)),
+                is_join=True,
+                is_join_of_inputs=len({one.inputs for one in branches}) > 1,
+            )
+        version = unit.version_of[id(first.part)]
+        arguments = tuple(
+            (
+                name,
+                self._explained(
+                    [[step.part.values[name] for step in steps if step.part] for steps in aligned],
+                    rows,
+                    name,
+                    (expressions[name],) if name in expressions else (),
+                    tuple(expressions.values()),
+                ),
+            )
+            for name in version.parameters
+        )
+        return ModuleCall(version=version, arguments=arguments)
+
+    def _is_left_out(self, aligned: list[list[Step]], place: int) -> bool:
+        """Whether an argument of a module has its default in all rows."""
+        vocabulary = self._vocabulary
+        return all(vocabulary.is_default(step.target, step.arguments, place) for steps in aligned for step in steps)
+
+    # ---- expressions
+
+    def _explained(
+        self,
+        rounds: list[list[Any]],
+        rows: Sequence[int],
+        name: str,
+        own: tuple[Expression, ...],
+        others: tuple[Expression, ...],
+    ) -> Expression:
+        """An expression for the values of each row in each round of a loop."""
+        firsts = [values[0] for values in rounds]
+        if all(is_constant(values) for values in rounds):
+            return self._of_column(firsts, rows, name, own, others)
+        steps = [values[1] - values[0] for values in rounds]
+        first = self._of_column(firsts, rows, name, own, others)
+        step = self._of_column(steps, rows, f"{name}_step", (), others)
+        grown: Expression = Variable(LOOP_VARIABLE)
+        if step != Constant(1):
+            grown = Operation(("*",), (step, grown))
+        return grown if first == Constant(0) else Operation(("+",), (first, grown))
+
+    def _of_column(
+        self,
+        column: list[Any],
+        rows: Sequence[int],
+        name: str,
+        own: tuple[Expression, ...],
+        others: tuple[Expression, ...],
+    ) -> Expression:
+        environments = [self._rows[row] for row in rows]
+        is_same_everywhere = is_constant(column)
+        candidates = [folded(one, self._constants) for one in own]
+        if is_same_everywhere and len(rows) == len(self._rows):
+            return Constant(column[0])
+        if not is_same_everywhere:
+            candidates += [folded(one, self._constants) for one in others]
+            candidates += [Variable(one) for one in self._names]
+            candidates += [folded(one, self._constants) for one in self._vocabulary.expressions(self._block)]
+        for one in candidates:
+            if not isinstance(one, Constant) and matches(one, column, environments):
+                return one
+        if is_same_everywhere:
+            return Constant(column[0])
+        found = self._found(column, environments) or self._of_items(column, rows, name)
+        return found or self._new(column, rows, name)
+
+    def _found(self, column: list[Any], environments: list[dict[str, Any]]) -> Expression | None:
+        """An expression of one or two variables with these values; of a tuple, one for each item."""
+        if is_constant(column):
+            return Constant(column[0])
+        known = [Variable(one) for one in self._names]
+        for one in chain(known, simple_expressions(column, environments)):
+            if matches(one, column, environments):
+                return one
+        if not all(isinstance(value, tuple) and len(value) == len(column[0]) for value in column):
+            return None
+        items = [self._found([value[place] for value in column], environments) for place in range(len(column[0]))]
+        return Items(tuple(one for one in items if one is not None)) if None not in items else None
+
+    def _of_items(self, column: list[Any], rows: Sequence[int], name: str) -> Expression | None:
+        """A pair of one number, which becomes a new parameter."""
+        if all(isinstance(value, tuple) and len(value) == 2 and value[0] == value[1] for value in column):
+            one = self._new([value[0] for value in column], rows, name)
+            return Items((one, one))
+        return None
+
+    def _new(self, column: list[Any], rows: Sequence[int], name: str) -> Expression:
+        """A new parameter with these values."""
+        base = _NEW_NAMES.get(name, name)
+        taken = {*self._rows[0], *self._constants}
+        names = chain([base], (f"{base}{number}" for number in range(2, len(taken) + 3)))
+        chosen = next(one for one in names if one not in taken)
+        for environment in self._rows:
+            environment[chosen] = column[0]
+        for row, value in zip(rows, column, strict=True):
+            self._rows[row][chosen] = value
+        self._names.append(chosen)
+        self._version.new.add(chosen)
+        return Variable(chosen)
+
+    def condition(self, groups: list[list[int]]) -> tuple[Expression, dict[int, bool]]:
+        """A condition that is true for some groups of rows, and false for the others. Raises _NoConditionError."""
+        for test in self._tests(groups):
+            try:
+                holds = {row: bool(value_of(test, self._rows[row])) for group in groups for row in group}
+            except UnknownValueError:
+                continue
+            of_groups = [{holds[row] for row in group} for group in groups]
+            if all(len(one) == 1 for one in of_groups) and len(set(holds.values())) == 2:
+                return test, holds
+        raise _NoConditionError
+
+    def _tests(self, groups: list[list[int]]) -> Iterator[Expression]:
+        yield from (folded(one, self._constants) for one in self._vocabulary.conditions(self._block))
+        rows = [row for group in groups for row in group]
+        for name in self._names:
+            values = [self._rows[row][name] for row in rows]
+            if all(isinstance(value, bool) for value in values):
+                yield Variable(name)
+                continue
+            for value in dict.fromkeys(value for value in values if not isinstance(value, tuple)):
+                yield Operation(("==",), (Variable(name), Constant(value)))
+                if isinstance(value, int | float):
+                    yield Operation((">",), (Variable(name), Constant(value)))
+        for one in self._names:
+            for other in self._names:
+                if one < other:
+                    yield Operation(("!=",), (Variable(one), Variable(other)))
+
+    # ---- parameters
+
+    def finish(self) -> None:
+        """Set the parameters of the class: the names that its expressions use."""
+        used = {name for statement in self._version.statements for name in _names_in(statement)} - {LOOP_VARIABLE}
+        order = ["in_channels", "height", "width", "length", *self._vocabulary.parameters(self._block), *self._rows[0]]
+        self._version.parameters = [name for name in dict.fromkeys(order) if name in used]
+
+
+def _brief(rounds: list[list[Any]], target: str) -> list[list[Any]]:
+    """The values of an argument: sizes as one number where torch takes it for both axes."""
+    values = [value for row in rounds for value in row]
+    are_squares = all(isinstance(one, tuple) and len(one) == 2 and one[0] == one[1] for one in values)
+    return [[value[0] for value in row] for row in rounds] if are_squares and target.startswith("torch.") else rounds
+
+
+def has_tensors(step: Step) -> bool:
+    """Whether a layer owns weights."""
+    return isinstance(step.stage, Node) and bool(step.stage.parameters)
+
+
+def _shape_after(step: Step) -> str:
+    if isinstance(step.stage, Node):
+        return str(step.stage.shape)
+    shapes = step.part.shapes[1] if step.part else ()
+    return ", ".join(map(str, shapes))
+
+
+def _names_in(statement: Statement) -> Iterator[str]:
+    match statement:
+        case Assign(call=call):
+            yield from _names_of(call)
+        case Loop(count=count, stages=stages):
+            yield from variables(count)
+            for _, call in stages:
+                yield from _names_of(call)
+        case Condition(test=test, chosen=chosen, otherwise=otherwise):
+            yield from variables(test)
+            for inner in (*chosen, *otherwise):
+                yield from _names_in(inner)
+
+
+def _calls_in(statement: Statement) -> Iterator[ModuleCall]:
+    match statement:
+        case Assign(call=call):
+            yield call
+        case Loop(stages=stages):
+            yield from (call for _, call in stages)
+        case Condition(chosen=chosen, otherwise=otherwise):
+            for inner in (*chosen, *otherwise):
+                yield from _calls_in(inner)
+
+
+def _names_of(call: ModuleCall) -> Iterator[str]:
+    for _, expression in call.arguments:
+        yield from variables(expression)
+    for _, inner in call.steps:
+        yield from _names_of(inner)
