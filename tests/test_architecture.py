@@ -137,11 +137,17 @@ def test_nothing_is_decided_by_the_module_of_a_class() -> None:
     assert [module_of(path) for path in reading] == ["cifar_dsl.editors.language_server.server"]  # a library's logger
 
 
+RUNS_PRINTED_FILES = "cifar_dsl.export.verification"  # only those that define a network: tests/export has hostile ones
+
+
 @pytest.mark.parametrize("path", FILES, ids=module_of)
 def test_nothing_in_a_spec_can_become_code(path: Path) -> None:
+    refused = (
+        {"eval", "__import__"} if module_of(path) == RUNS_PRINTED_FILES else {"eval", "exec", "compile", "__import__"}
+    )
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id not in {"eval", "exec", "compile", "__import__"}
+            assert node.func.id not in refused
     forbidden = {"pickle", "marshal", "shelve", "dill", "joblib"}
     assert not forbidden & {name.split(".")[0] for name, _ in imports(path)}
 

@@ -38,12 +38,15 @@ class Wiring:
         self._last_uses = {value: node.output for node in graph.nodes for value in node.inputs}
         self._last_uses[graph.output] = graph.body.values.stop  # after all nodes
 
-    def of(self, scope: Scope) -> WiredScope:
-        """The wiring of one scope."""
+    def of(self, scope: Scope, *, with_empty_blocks: bool = False) -> WiredScope:
+        """The wiring of one scope; `with_empty_blocks`: also of calls of blocks that compute nothing there."""
         numbers = {value: i for i, value in enumerate(scope.inputs)}  # of the module's values, by the graph's
         stages: list[WiredStage] = []
         count = len(scope.inputs)
-        for stage in scope.stages if scope.kind == "join" else scope.computing:
+        for stage in scope.stages:
+            is_kept = stage.values or scope.kind == "join" or (with_empty_blocks and _passes_on(stage))
+            if not is_kept:
+                continue
             name = "join" if isinstance(stage, Node) and stage.operation.is_join else stage.name
             made = (stage.output,) if isinstance(stage, Node) else self._leaving(stage)
             places = tuple(range(count, count + len(made)))
@@ -63,3 +66,10 @@ class Wiring:
         """The values that the module of a scope returns: its outputs, and all that it makes and later stages use."""
         used = (value for value in scope.values if self._last_uses.get(value, 0) >= scope.values.stop)
         return tuple(dict.fromkeys((*scope.outputs, *used)))
+
+
+def _passes_on(stage: Stage) -> bool:
+    """Whether it is a call of a block that passes its input on."""
+    return (
+        isinstance(stage, Scope) and stage.kind == "block" and stage.inputs == stage.outputs and len(stage.inputs) == 1
+    )

@@ -27,8 +27,9 @@ def table() -> dict[str, dict[str, Any]]:
     from torch import nn
 
     text = "".join(path.read_text(encoding="utf-8") for path in _OPERATIONS.glob("*.py"))
-    mentioned = tuple(set(re.findall(r"torch\.nn\.(\w+)", text)))
-    classes = {name: cls for name, cls in vars(nn).items() if name.startswith(mentioned) and inspect.isclass(cls)}
+    mentioned = set(re.findall(r"torch\.nn\.(\w+)", text))  # BatchNorm, of which the dimensions follow
+    names = [name for name in vars(nn) if {name, re.sub(r"\dd$", "", name)} & mentioned]
+    classes = {name: getattr(nn, name) for name in names if inspect.isclass(getattr(nn, name))}
     return {f"torch.nn.{name}": signature(cls) for name, cls in sorted(classes.items())}
 
 

@@ -302,7 +302,7 @@ def _literal(value: Any, around: int) -> str:
     if isinstance(value, tuple):
         return written(Items(tuple(map(Constant, value))))
     if isinstance(value, str):
-        return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return '"' + str(value).encode("unicode_escape").decode().replace('"', '\\"') + '"'
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
     text = repr(value)

@@ -61,10 +61,11 @@ def header(name: str, parameters: list[str], result: str, indent: str = "") -> l
 
 
 def docstring(text: str, indent: str) -> list[str]:
-    """The lines of a docstring."""
+    """The lines of a docstring. Its text may be a stranger's comment, and stays inside the quotes."""
     import textwrap
 
-    paragraphs = text.replace("\\", "\\\\").split("\n\n")
+    printable = "".join(one if one.isprintable() or one == "\n" else " " for one in text)
+    paragraphs = printable.replace("\\", "\\\\").replace('"', "'").split("\n\n")
     lines = textwrap.wrap(paragraphs[0], WIDTH - len(indent) - 6) or [""]
     for paragraph in paragraphs[1:]:
         lines += ["", *textwrap.wrap(paragraph, WIDTH - len(indent))]

@@ -399,7 +399,7 @@ def _forward(version: Version, units: Units) -> list[str]:
             lines += _loop_of_calls(item, arguments, chosen[0])
         else:
             # The call of a module has no type of its own.
-            kind = ": Tensor" if chosen == returned and chosen[0] not in known else ""
+            kind = ": Tensor" if len(chosen) == 1 and chosen == returned and chosen[0] not in known else ""
             lines += lines_of(f"{2 * INDENT}{', '.join(chosen)}{kind} = ", Call(_attribute(item.step.name), arguments))
         known |= {*chosen}
     return [*lines, f"{2 * INDENT}return {', '.join(returned)}"]

@@ -102,7 +102,7 @@ class _Reader:
         )
         if scope.kind != "model" and part.shapes[0]:
             part.values |= _of_input(part.shapes[0][0])
-        wired = self._wiring.of(scope)
+        wired = self._wiring.of(scope, with_empty_blocks=True)
         part.inputs, part.outputs = wired.inputs, wired.outputs
         for one in wired.stages:
             step = Step(one.name, one.stage, one.inputs, one.outputs)

@@ -754,6 +754,10 @@ class _Explainer:
     def _tests(self, groups: list[list[int]]) -> Iterator[Expression]:
         yield from (folded(one, self._constants) for one in self._vocabulary.conditions(self._block))
         rows = [row for group in groups for row in group]
+        for one in self._names:
+            for other in self._names:
+                if one < other:
+                    yield Operation(("!=",), (Variable(one), Variable(other)))
         for name in self._names:
             values = [self._rows[row][name] for row in rows]
             if all(isinstance(value, bool) for value in values):
@@ -763,10 +767,6 @@ class _Explainer:
                 yield Operation(("==",), (Variable(name), Constant(value)))
                 if isinstance(value, int | float):
                     yield Operation((">",), (Variable(name), Constant(value)))
-        for one in self._names:
-            for other in self._names:
-                if one < other:
-                    yield Operation(("!=",), (Variable(one), Variable(other)))
 
     # ---- parameters
 

@@ -1,0 +1,55 @@
+"""A sample of the shipped specs through every export; `bench/exports.py` has them all."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cifar_dsl.compiler import analyze
+from cifar_dsl.export import files
+from cifar_dsl.export.source.module import pytorch_source
+from cifar_dsl.export.subject import Subject
+from cifar_dsl.export.verification import check_source, fill_with_statistics
+from cifar_dsl.foundation.resources import shipped_specs, specs_directory
+
+
+def subject_of(name: str) -> Subject:
+    return Subject(analyze(shipped_specs()[name], specs_directory()))
+
+
+@pytest.mark.parametrize("name", ["vit_tiny", "swin_t", "res2net50", "dpn26", "simpledla"])
+def test_source(name: str) -> None:
+    subject = subject_of(name)
+    module = subject.module()
+    fill_with_statistics(module, subject.image)
+    assert check_source(pytorch_source(subject.analysis), module, subject.image).difference == 0
+
+
+def test_types(tmp_path: Path) -> None:
+    for name in ("resnet18", "vit_tiny", "res2net50"):
+        (tmp_path / f"{name}.py").write_text(pytorch_source(subject_of(name).analysis))
+    mypy = shutil.which("mypy")
+    assert mypy
+    options = ["--strict", "--follow-imports=silent", f"--cache-dir={tmp_path / 'cache'}"]
+    command = [mypy, *options, *tmp_path.glob("*.py")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("dtype", files.INPUTS)
+def test_pt2(dtype: str) -> None:
+    assert files.pt2(subject_of("residual"), dtype).comparison.difference == 0
+
+
+def test_onnx() -> None:
+    pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    exported = files.onnx(subject_of("residual"))
+    model = onnx.load_from_string(exported.content)
+    assert [one.name for one in model.graph.input] == ["images"]
+    assert [one.name for one in model.graph.output] == ["scores"]
+    metadata = {one.key: one.value for one in model.metadata_props}
+    assert metadata["fingerprint"] == subject_of("residual").analysis.fingerprint
+    assert metadata["input"] == "images: (N, 3, 32, 32), uint8 from 0 to 255"
+    assert exported.comparison.relative < 1e-5

@@ -1,0 +1,248 @@
+"""A network as PyTorch source: readable, formatted, and equal to the network that `build` makes."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from inspect import signature
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import cifar_dsl
+from cifar_dsl.compiler import Analysis, analyze, analyze_text
+from cifar_dsl.export.source.module import pytorch_source
+from cifar_dsl.export.source.torch_modules import definitions, needed, own_classes, signatures
+from cifar_dsl.export.torch_signatures import table
+from cifar_dsl.export.verification import check_source, fill_with_statistics, network_of
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.resources import shipped_specs
+from cifar_dsl.training.lowering.torch_module import MODULES, build_module
+
+
+def analysis_of(name: str) -> Analysis:
+    path = shipped_specs()[name]
+    return analyze(path, path.parents[1] if path.parent.name == "zoo" else path.parent)
+
+
+def of_model(model: str, blocks: str = "") -> Analysis:
+    return analyze_text(f"arch tried\ninput 3x16x16\n{blocks}\nmodel {{\n{model}\n}}\n")
+
+
+def checked(analysis: Analysis) -> str:
+    """The printed text, after a comparison in both modes."""
+    text = pytorch_source(analysis)
+    module = build_module(analysis.graph, "tried", seed=0)
+    fill_with_statistics(module, analysis.graph.input)
+    check_source(text, module, analysis.graph.input)
+    printed = network_of(text)
+    printed.load_state_dict(module.state_dict())
+    images = torch.randn(4, *analysis.graph.input.extents, generator=torch.Generator().manual_seed(0))
+    outputs = []
+    for one in (module, printed):
+        torch.manual_seed(0)  # of dropout
+        outputs.append(one.train()(images))
+    assert torch.equal(*outputs)
+    return text
+
+
+IMPORTS = """from functools import reduce
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+"""
+RESIDUAL = """
+block unit(c, stride=1) {
+    add {
+        conv(c, 3, stride, pad=1, bias=false) -> bn -> relu
+        conv(c, 3, pad=1, bias=false) -> bn
+      | shortcut(c, stride)
+    }
+    relu
+}
+block shortcut(c, stride) { if stride > 1 or in_channels != c { conv(c, 1, stride, bias=false) -> bn } }
+"""
+
+
+def test_blocks_become_classes_with_the_parameters_of_the_spec() -> None:
+    text = checked(of_model("unit(8) -> unit(16, 2) -> unit(16) -> global_avgpool -> dense(10)", RESIDUAL))
+    assert "class Unit(nn.Sequential):" in text
+    assert "def __init__(self, in_channels: int, c: int, stride: int = 1) -> None:" in text
+    assert "conv=nn.Conv2d(in_channels, c, 3, stride=stride, padding=1, bias=False)," in text
+    assert "        if stride > 1 or in_channels != c:\n            self.conv = nn.Conv2d(in_channels, c, 1, " in text
+    assert "        self.unit2 = Unit(8, 16, stride=2)  # 16x8x8\n" in text
+
+
+def test_what_repeats_becomes_a_loop() -> None:
+    text = checked(of_model("repeat 4 { conv(8, 3, pad=1) -> relu }\nflatten -> dense(10)"))
+    assert 'self.add_module(f"conv{i + 2}", nn.Conv2d(8, 8, 3, padding=1))' in text
+
+
+def test_a_series_of_numbers_becomes_an_expression() -> None:
+    block = "block grow(n) { repeat n { concat { identity | conv(4, 3, pad=1) } } }"
+    text = checked(of_model("grow(3) -> grow(5) -> global_avgpool -> dense(10)", block))
+    assert "for i in range(n):" in text
+    assert "in_channels + 4 * i" in text
+
+
+def test_expressions_of_the_spec_are_kept() -> None:
+    block = "block wide(c, factor: int = 4) { conv(factor * c, 1) -> relu -> conv(c, 1) }"
+    text = checked(of_model("wide(8) -> wide(16) -> flatten -> dense(10)", block))
+    assert "self.conv = nn.Conv2d(in_channels, 4 * c, 1)" in text
+    assert "self.conv2 = nn.Conv2d(4 * c, c, 1)" in text
+
+
+def test_named_tensors_keep_their_names_in_forward() -> None:
+    text = checked(
+        of_model("let left = conv(8, 1)\nlet right = left -> relu\nconcat { left | right } -> flatten -> dense(10)")
+    )
+    assert (
+        "        left = self.left(x)\n        right = self.right(left)\n        x = self.concat(left, right)\n" in text
+    )
+
+
+TWO = "block two(c) { let a = conv(c, 1)\nlet b = conv(c, 1)\n[a, b] }"
+TREE = "block tree(n) { if n > 0 { add { tree(n - 1) | conv(3, 1) } } else { relu } }"
+EVEN = "block even(n) { if n > 0 { odd(n - 1) } }\nblock odd(n) { conv(4, 1)\nif n > 0 { even(n - 1) } }"
+KEYWORDS = "block unit(lambda, pass) { conv(lambda, 1)\nif pass { relu } }"
+
+
+@pytest.mark.parametrize(
+    ("model", "blocks"),
+    [
+        (
+            "let x = conv(8, 1)\nlet y = x -> relu\nadd { x -> conv(8, 1) | y -> conv(8, 1) } -> flatten -> dense(10)",
+            "",
+        ),
+        ("let (a, b) = two(8)\nadd { a | b } -> flatten -> dense(10)", TWO),
+        ("tree(2) -> flatten -> dense(10)", TREE),
+        ("even(3) -> flatten -> dense(10)", EVEN),
+        ("conv(8, 1) as i -> conv(8, 1) as append -> conv(4, 1) as forward2 -> flatten -> dense(10)", ""),
+        ("unit(8, true) -> unit(8, false) -> flatten -> dense(10)", KEYWORDS),
+        ("tokens\nconcat { learned((1, 3)) | identity } -> flatten -> dense(10, init=zeros)", ""),
+        ("patches(8, 4) -> position_embedding(init=sine) -> attention(2) -> global_avgpool -> dense(10)", ""),
+        ("mul { identity | global_avgpool -> dense(3) -> sigmoid } -> flatten -> dense(10, init=unit_variance)", ""),
+        ("conv(8, 3, init=dirac, groups=1) -> max(c * 2, h, w -> c, h, w) -> flatten -> dense(10)", ""),
+        ("each(c, h, w -> w, c) { attention(1) } -> flatten -> dense(10)", ""),
+    ],
+)
+def test_every_form_is_printed(model: str, blocks: str) -> None:
+    checked(of_model(model, blocks))
+
+
+@pytest.mark.parametrize(
+    ("find", "put"),
+    [
+        ("                relu=nn.ReLU(inplace=True),\n", ""),
+        ("reduce(torch.add,", "reduce(torch.mul,"),
+        ("stride=stride, padding=1", "stride=stride, padding=1, padding_mode='reflect'"),
+        ("bn2=", "bn3="),
+    ],
+    ids=["a dropped relu", "another join", "another padding", "another name"],
+)
+def test_the_check_finds_what_the_printer_could_do_wrong(find: str, put: str) -> None:
+    analysis = of_model("unit(8) -> unit(16, 2) -> unit(16) -> global_avgpool -> dense(10, init=zeros)", RESIDUAL)
+    text = pytorch_source(analysis)
+    assert find in text
+    module = build_module(analysis.graph, "tried", seed=0)
+    fill_with_statistics(module, analysis.graph.input)
+    with pytest.raises(UserError, match=r"doesn.t compute|other weights"):
+        check_source(text.replace(find, put), module, analysis.graph.input)
+
+
+def test_initial_values_are_those_of_the_spec() -> None:
+    model = "conv(32, 3, init=kaiming) -> bn -> layer_scale(0.25) -> patches(64, 2, bias_init=zeros)\nattention(4)"
+    analysis = of_model(f"{model} -> flatten -> dense(10, init=normal(0.5), bias_init=ones)")
+    wanted = dict(build_module(analysis.graph, "tried", seed=0).named_parameters())
+    for name, found in network_of(pytorch_source(analysis)).named_parameters():
+        spread = wanted[name].std(correction=0)
+        if spread:
+            assert abs(found.std(correction=0) / spread - 1) < 0.4, name
+        else:
+            assert torch.equal(found, wanted[name]), name
+
+
+def test_the_table_of_arguments_is_that_of_torch() -> None:
+    printed = {name: one.arguments for name, one in signatures().items()}
+    for name, arguments in table().items():
+        assert {key: value for key, value in printed[name].items() if key in arguments} == arguments
+
+
+def test_own_modules_are_read_as_they_are() -> None:
+    assert {key: cls.__name__ for key, cls in MODULES.items()} == own_classes()
+    text = "\n\n\n".join(one.text for one in needed(set(definitions())))
+    assert "extra_repr" not in text
+    names: dict[str, object] = {}
+    exec(IMPORTS + text, names)
+    for cls in MODULES.values():
+        assert str(signature(names[cls.__name__])) == str(signature(cls)), cls
+
+
+def test_printing_needs_no_torch() -> None:
+    code = (
+        "import sys, cifar_dsl\n"
+        f"text = cifar_dsl.load({str(shipped_specs()['vit_tiny'])!r}).to_pytorch()\n"
+        "assert 'class VitTiny' in text\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+SAMPLE = ("residual", "resnet18", "densenet121", "vit_tiny", "swin_t", "hrnet_w18_small", "res2net50", "airbench94")
+
+
+def test_printed_files_are_formatted(tmp_path: Path) -> None:
+    for name in SAMPLE:
+        (tmp_path / f"{name}.py").write_text(pytorch_source(analysis_of(name)))
+    own = "\n\n\n".join(one.text for one in needed(set(definitions())))
+    (tmp_path / "own.py").write_text(f"{IMPORTS}{own}\n")
+    ruff = shutil.which("ruff")
+    assert ruff
+    subprocess.run([ruff, "format", "--isolated", "--diff", tmp_path], check=True)
+    subprocess.run([ruff, "check", "--isolated", "--select=E4,E7,E9,F,I,UP,B,SIM", tmp_path], check=True)
+
+
+@pytest.mark.parametrize("name", ["residual", "shufflenet_v2"])
+def test_shipped_specs_are_printed(name: str) -> None:
+    checked(analysis_of(name))
+
+
+def test_the_api_returns_the_text() -> None:
+    spec = cifar_dsl.load(shipped_specs()["residual"])
+    network = network_of(spec.to_pytorch())
+    assert isinstance(network, nn.Module)
+    assert [*network.state_dict()] == [*spec.build().state_dict()]
+
+
+@pytest.mark.parametrize("quote", ['"' * 3, "'" * 3, "\\", "\x00", "\u2028"])
+def test_a_comment_of_a_spec_stays_a_comment(quote: str) -> None:
+    text = checked(
+        of_model(
+            "harm -> flatten -> dense(10)", f"# {quote}\\n import os; os.abort() # {quote}\nblock harm() {{ relu }}"
+        )
+    )
+    assert "os.abort" in text
+    (names,) = [one for one in ast.parse(text).body if isinstance(one, ast.ClassDef) and one.name == "Harm"]
+    assert "os.abort" in (ast.get_docstring(names) or "")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "import os",
+        "from os import path",
+        "print(1)",
+        "x = 1",
+        "class B:\n    y = ().__class__",
+        "def f():\n    open('x')",
+    ],
+)
+def test_a_file_that_does_more_than_define_a_network_isnt_run(harm: str) -> None:
+    text = checked(of_model("flatten -> dense(10)"))
+    with pytest.raises(UserError, match="isn't run"):
+        network_of(f"{text}\n{harm}\n")
