@@ -65,7 +65,7 @@ class Vocabulary:
         block = self.block(scope)
         if block is None:
             return ""
-        before = block.span.source.text[: block.span.start].rstrip(" ").splitlines()
+        before = block.span.source.text[: block.span.start].rstrip(" ").removesuffix("\n").split("\n")
         lines: list[str] = []
         while before and before[-1].startswith("#"):
             lines.insert(0, before.pop().lstrip("# ").rstrip())
