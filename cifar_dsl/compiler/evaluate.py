@@ -295,10 +295,8 @@ class Evaluator:
         if kind == "initialiser":
             binder = Binder(self, self.reporter)
             return binder.declared(INITIALIZERS[name], Invocation.of(node), scope, flow)
-        if kind in {"unknown", "layer"}:
-            raise EvaluationFailed  # reported by the resolver
         if kind != "function":
-            raise self.reporter.error("E0213", f"a value is expected here, but `{name}` makes a tensor", node.span)
+            raise EvaluationFailed  # reported by the resolver
         if any(argument.keyword for argument in node.arguments):
             raise self.reporter.error("E0210", f"`{name}` takes only positional arguments", node.span)
         if name == "len":

@@ -78,13 +78,15 @@ class NameErrors:
         message = "a stage is expected here, but this computes a value"
         self.reporter.error("E0213", message, span, meant=advice)
 
-    def stage_as_value(self, call: nodes.CallExpression) -> None:
+    def stage_as_value(self, call: nodes.CallExpression, *, fits_tensor: bool, fits_block: bool) -> None:
         """Report a layer or block that is called where a value is expected."""
         callee = call.callee
         message = f"a value is expected here, but `{callee}` makes a tensor"
         text = " ".join(call.span.text.split())
-        help_text = f"to pass it as an argument, define `block my_{callee}() {{ {text} }}` and pass `my_{callee}`"
-        self.reporter.error("E0213", message, callee.span, help=help_text)
+        output = f"to use its output, name it before, `let y = {text}`, and write `y` here"
+        itself = f"to pass it as an argument, define `block my_{callee}() {{ {text} }}` and pass `my_{callee}`"
+        help_text = [output] * fits_tensor + [itself] * (fits_block or not fits_tensor)
+        self.reporter.error("E0213", message, callee.span, help=tuple(help_text))
 
     def unknown(
         self,

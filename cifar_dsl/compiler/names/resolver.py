@@ -407,7 +407,7 @@ class _Resolver:
                     definition = self.errors.unknown("E0202", f"unknown name `{text}`", text, span, values, foreign)
                 self.note(span, definition)
             case nodes.CallExpression(callee=callee):
-                definition = self._function(node, scope)
+                definition = self._function(node, scope, place)
                 self.note(callee.span, definition, node.span)
                 self._arguments(node, definition, scope)
             case nodes.Sequence(items=items):
@@ -669,7 +669,7 @@ class _Resolver:
             meant=lambda: nearest(name.text, lets()) or translation.assignment(stage),
         )
 
-    def _function(self, call: nodes.CallExpression, scope: _Scope) -> Definition:
+    def _function(self, call: nodes.CallExpression, scope: _Scope, place: Place) -> Definition:
         """The definition of the callee of a call where a value is expected."""
         callee = call.callee
         if callee.text in FUNCTIONS and not call.pattern:
@@ -683,7 +683,8 @@ class _Resolver:
             known = set(INITIALIZERS if is_initializer else FUNCTIONS)
             message = f"unknown function `{callee}`"
             return self.errors.unknown("E0202", message, callee.text, callee.span, lambda: known, foreign)
-        self.errors.stage_as_value(call)
+        fits_tensor = scope.has_flow and not place.sorts.isdisjoint(TENSOR)
+        self.errors.stage_as_value(call, fits_tensor=fits_tensor, fits_block=not place.sorts.isdisjoint(CALLABLE))
         return found or _of_language("layer", callee.text)
 
 
