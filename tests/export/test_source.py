@@ -128,6 +128,7 @@ KEYWORDS = "block unit(lambda, pass) { conv(lambda, 1)\nif pass { relu } }"
         ("patches(8, 4) -> position_embedding(init=sine) -> attention(2) -> global_avgpool -> dense(10)", ""),
         ("mul { identity | global_avgpool -> dense(3) -> sigmoid } -> flatten -> dense(10, init=unit_variance)", ""),
         ("conv(8, 3, init=dirac, groups=1) -> max(c * 2, h, w -> c, h, w) -> flatten -> dense(10)", ""),
+        ("unfold(3, pad=1) -> flatten -> dense(10)", ""),
         ("each(c, h, w -> w, c) { attention(1) } -> flatten -> dense(10)", ""),
     ],
 )

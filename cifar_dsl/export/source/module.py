@@ -257,17 +257,17 @@ class _Printer:
             return self._in_place(call)
         if call.target in own_classes():
             name = own_classes()[call.target]
-            positional = own_parameters(name)[:1]
+            order = own_parameters(name)
+            given = sorted(call.arguments, key=lambda each: order.index(each[0]) if each[0] in order else len(order))
             arguments = tuple(
-                ("" if [key] == positional and not _is_flag(value) else key, written(value))
-                for key, value in call.arguments
+                ("" if [key] == order[:1] and not _is_flag(value) else key, written(value)) for key, value in given
             )
             return Call(name, arguments)
-        order = signatures()[call.target].arguments
-        required = [name for name, default in order.items() if default == REQUIRED]
+        signature = signatures()[call.target].arguments
+        required = [name for name, default in signature.items() if default == REQUIRED]
         by_name = dict(call.arguments)
         arguments = tuple(
-            ("" if name in required else name, written(by_name[name])) for name in order if name in by_name
+            ("" if name in required else name, written(by_name[name])) for name in signature if name in by_name
         )
         return Call(call.target.replace("torch.nn.", "nn."), arguments)
 
@@ -345,6 +345,8 @@ def _type_of(values: list[Any]) -> str:
     """The type of a parameter with these values."""
     kinds = {type(value) for value in values}
     if any(issubclass(kind, tuple) for kind in kinds):
+        if len({len(value) for value in values}) == 1 and values[0]:
+            return f"tuple[{', '.join(_type_of([*items]) for items in zip(*values, strict=True))}]"
         inner = [item for value in values for item in value]
         return f"tuple[{_type_of(inner) if inner else 'int'}, ...]"
     if any(issubclass(kind, str) for kind in kinds):
