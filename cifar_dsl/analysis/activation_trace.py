@@ -10,7 +10,7 @@ from attrs import evolve
 
 from cifar_dsl.analysis.overwriting import overwriting
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import Execution, Graph, Node, SavedTensors
+from cifar_dsl.ir import Graph, Node, SavedTensors
 from cifar_dsl.ir.execution import FLOAT_BYTES, HALF_BYTES, NOTHING
 
 
@@ -96,6 +96,7 @@ class _Tracer:
         self._element_bytes = [FLOAT_BYTES]
         self._needs_gradient = [False]
         self._overwriting = overwriting(graph)
+        self._some_tokens: set[int] = set()  # values that are views of some of the tokens of another one
 
     def trace(self, node: Node) -> NodeTrace:
         """Trace one node. Its inputs have been traced."""
@@ -106,12 +107,15 @@ class _Tracer:
         is_differentiated = any(p.is_trained for p in node.parameters) or any(needs_gradient)
         self._needs_gradient.append(is_differentiated)
 
-        width = self._computed_width(execution, max(input_widths))  # bytes per element during the computation
+        width = self._computed_width(node, max(input_widths))  # bytes per element during the computation
         output_width = {"computed": width, "input": max(input_widths), "float32": FLOAT_BYTES}[execution.output_dtype]
         self._element_bytes.append(output_width)
 
         value = node.output
         is_view = execution.is_view(operation, shapes)
+        are_tokens = shapes[0].is_tokens and node.shape.is_tokens
+        if is_view and are_tokens and 1 < node.shape.extents[0] < shapes[0].extents[0]:
+            self._some_tokens.add(value)
         shares_input = is_view or value in self._overwriting
         self._tensors.append(self._tensors[node.inputs[0]] if shares_input else value)
         takes_none = shares_input or execution.expands
@@ -138,16 +142,17 @@ class _Tracer:
             or (is_view and elements[0] == node.shape.elements * node.parts),
         )
 
-    def _computed_width(self, execution: Execution, input_width: int) -> int:
-        """Bytes per element in which the operation computes."""
-        if self._is_mixed and execution.autocasts:
+    def _computed_width(self, node: Node, input_width: int) -> int:
+        """Bytes per element in which a node computes."""
+        execution = node.operation.execution
+        if self._is_mixed and execution.is_autocast(node.operation):
             return HALF_BYTES
         if self._is_mixed and self._device in execution.float32_on:
             return FLOAT_BYTES
         return input_width
 
     def _saved(self, saved: SavedTensors, value: int, node: Node, width: int) -> tuple[frozenset[int], int]:
-        """The inputs and outputs that a node saves, and the bytes of inputs that it saves as converted copies."""
+        """The inputs and outputs that a node saves, and the bytes of inputs that it saves as copies."""
         tensors = {self._tensors[value]} if saved.output else set()
         copied_bytes = 0
         for position, input_value in enumerate(node.inputs):
@@ -155,7 +160,8 @@ class _Tracer:
             others = (*node.inputs[:position], *node.inputs[position + 1 :])
             if not saved.inputs or (others and not any(self._needs_gradient[other] for other in others)):
                 continue
-            if self._element_bytes[input_value] == width:
+            is_copied = node.operation.execution.merges_tokens and input_value in self._some_tokens
+            if self._element_bytes[input_value] == width and not is_copied:
                 tensors.add(self._tensors[input_value])
             else:
                 copied_bytes += width * self._graph.shape_of(input_value).elements * self._graph.parts_of(input_value)

@@ -42,7 +42,9 @@ class Execution:
         saves_for_weights: The same where no input needs a gradient; None if that makes no difference.
         views: Whether the output is a view of the first input, or a function of (operation, *input shapes).
         expands: Whether the output is a weight, expanded over the batch without a copy.
-        autocasts: Whether inputs are converted to half precision when the recipe's precision is bf16 or fp16.
+        merges_tokens: Whether it merges tokens with the batch, which copies some of the tokens of each image.
+        autocasts: Whether inputs are converted to half precision when the recipe's precision is bf16 or fp16, or a
+            function of (operation).
         float32_on: Types of device on which half-precision inputs are converted to float32.
         output_dtype: The precision of the output: that of the computation, that of the input, or float32.
         can_overwrite: Whether its module accepts `inplace=True`.
@@ -54,7 +56,8 @@ class Execution:
     saves_for_weights: SavedTensors | Callable[..., SavedTensors] | None = None
     views: bool | Callable[..., bool] = False
     expands: bool = False
-    autocasts: bool = False
+    merges_tokens: bool = False
+    autocasts: bool | Callable[..., bool] = False
     float32_on: frozenset[str] = frozenset()
     output_dtype: Literal["computed", "input", "float32"] = "computed"
     can_overwrite: bool = False
@@ -67,6 +70,10 @@ class Execution:
         """The tensors that autograd saves, per image; `only_weights`: no input needs a gradient."""
         saves = self.saves_for_weights if only_weights and self.saves_for_weights is not None else self.saves
         return saves if isinstance(saves, SavedTensors) else saves(operation, *inputs, output)
+
+    def is_autocast(self, operation: Any) -> bool:
+        """Whether the operation's inputs are converted to half precision in a recipe with that precision."""
+        return self.autocasts if isinstance(self.autocasts, bool) else self.autocasts(operation)
 
     def is_view(self, operation: Any, inputs: Sequence[Shape]) -> bool:
         """Whether the output is a view of the first input."""

@@ -236,8 +236,12 @@ class Attention(Layer):
 
 
 def _attend_saves(attend: "Attend", *shapes: Shape) -> SavedTensors:
-    tokens = shapes[0].extents[0]
-    return SavedTensors(inputs=True, output=True, fixed_bytes=FLOAT_BYTES * attend.heads * tokens)
+    queries, keys, values, _ = shapes
+    if queries.channels != values.channels:  # products of matrices, in float32
+        pairs = attend.heads * queries.extents[0] * keys.extents[0]
+        numbers = pairs + queries.elements + keys.elements + values.elements
+        return SavedTensors(fixed_bytes=FLOAT_BYTES * numbers)
+    return SavedTensors(inputs=True, output=True, fixed_bytes=FLOAT_BYTES * attend.heads * queries.extents[0])
 
 
 @JOINS.register("attend")

@@ -20,7 +20,7 @@ class Dense(Layer):
     """
 
     family = "dense"
-    execution = Execution(saves=_dense_saves, autocasts=True, output_reusable=True)
+    execution = Execution(saves=_dense_saves, merges_tokens=True, autocasts=True, output_reusable=True)
 
     features: int = argument(Int(1), "output features")
     bias: bool = argument(Bool(), "add a learned bias to each output", default=True)

@@ -1,5 +1,6 @@
 """Scopes whose body runs for each part of a tensor, and the products of branches that a pattern describes."""
 
+from itertools import pairwise
 from math import prod
 
 from attrs import evolve
@@ -47,20 +48,30 @@ class EachPart(Layer):
         )
 
 
+def _leave_is_view(layer: "PutBack", x: Shape) -> bool:
+    # The parts are the outermost axes in memory, in their order, then those of a part.
+    if x.is_image and 1 < x.channels < x.elements:
+        return False
+    pattern = layer.with_parts(x)
+    order = [number for number in (*pattern.missing, *pattern.kept) if pattern.extents[number] > 1]
+    sides = ([number for number in side if pattern.extents[number] > 1] for side in pattern.inputs[0])
+    return all(order.index(inner) == order.index(outer) + 1 for side in sides for outer, inner in pairwise(side))
+
+
 @declared
 class PutBack(Layer):
     """The parts of a tensor in their places: a layer of the graph, not of the language."""
 
     name = "put_back"
-    execution = Execution(saves=NOTHING)
+    execution = Execution(saves=NOTHING, views=_leave_is_view)
 
     pattern: Pattern = argument(_PATTERN, _PATTERN_DOC)
 
     def infer(self, x: Shape) -> Shape:
-        return self._changed(x).shapes[0]
+        return self.with_parts(x).shapes[0]
 
     def lower(self, x: Shape) -> Lowering:
-        pattern = self._changed(x)
+        pattern = self.with_parts(x)
         axes = (*pattern.missing, *pattern.kept)
         return Lowering.to(
             "put_back",
@@ -69,7 +80,7 @@ class PutBack(Layer):
             shape=pattern.shapes[0].extents,
         )
 
-    def _changed(self, x: Shape) -> Pattern:
+    def with_parts(self, x: Shape) -> Pattern:
         """The pattern with the extents that the body gives; only axes by themselves may change theirs."""
         pattern = self.pattern
         if len(x.extents) != len(pattern.output):
@@ -121,12 +132,21 @@ class Each(Enclosure):
         return PutBack(pattern=self.pattern)
 
 
+def _windows_are_view(layer: "WindowsEnter", x: Shape) -> bool:
+    # The pixels of a window stand side by side in an image with its channels last.
+    return not any(layer.shift) and (layer.size[0] == 1 or layer.size[1] == x.extents[2])
+
+
+def _image_is_view(layer: "WindowsLeave", x: Shape) -> bool:
+    return not any(layer.shift) and (layer.size[0] == 1 or layer.size[1] == layer.image[1])
+
+
 @declared
 class WindowsEnter(Layer):
     """The windows of an image as tokens: a layer of the graph, not of the language."""
 
     name = "into_windows"
-    execution = Execution(saves=NOTHING)
+    execution = Execution(saves=NOTHING, views=_windows_are_view)
 
     size: tuple[int, int] = argument(Pair(1), "height and width of a window")
     shift: tuple[int, int] = argument(Pair(0), "rows and columns", default=(0, 0))
@@ -159,7 +179,7 @@ class WindowsLeave(Layer):
     """Windows in their places in an image: a layer of the graph, not of the language."""
 
     name = "from_windows"
-    execution = Execution(saves=NOTHING)
+    execution = Execution(saves=NOTHING, views=_image_is_view)
 
     size: tuple[int, int] = argument(Pair(1), "height and width of a window")
     shift: tuple[int, int] = argument(Pair(0), "rows and columns", default=(0, 0))
@@ -230,6 +250,11 @@ class WindowMask(Layer):
         return Lowering.to("window_mask", image=self.image, size=self.size, shift=self.shift)
 
 
+def _sums(einsum: "Einsum") -> bool:
+    # Torch multiplies elementwise if nothing is summed, and doesn't convert the inputs of such a product.
+    return prod(einsum.pattern.extents_of(einsum.pattern.missing)) > 1
+
+
 @JOINS.register("einsum")
 @declared
 class Einsum(Join):
@@ -241,7 +266,7 @@ class Einsum(Join):
 
     missing_axes = "multiplied"
     branches = Branches(2, 3)
-    execution = Execution(saves=INPUT, autocasts=True)
+    execution = Execution(saves=INPUT, autocasts=_sums)
 
     pattern: Pattern = argument(_PATTERN, _PATTERN_DOC)
 
