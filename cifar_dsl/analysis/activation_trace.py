@@ -156,9 +156,9 @@ class _Tracer:
         tensors = {self._tensors[value]} if saved.output else set()
         copied_bytes = 0
         for position, input_value in enumerate(node.inputs):
-            # A factor of a product is saved only if another factor needs a gradient.
             others = (*node.inputs[:position], *node.inputs[position + 1 :])
-            if not saved.inputs or (others and not any(self._needs_gradient[other] for other in others)):
+            is_unneeded = saved.is_factor and others and not any(self._needs_gradient[other] for other in others)
+            if not saved.inputs or is_unneeded:
                 continue
             is_copied = node.operation.execution.merges_tokens and input_value in self._some_tokens
             if self._element_bytes[input_value] == width and not is_copied:

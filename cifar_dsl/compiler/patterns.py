@@ -13,7 +13,7 @@ from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.values import Tensor, ValueScope, describe
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.foundation.text import listed
+from cifar_dsl.foundation.text import listed, shortened
 from cifar_dsl.ir import Declaration, Operation, Pattern, Shape
 from cifar_dsl.ir.pattern import Missing
 from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter, nearest
@@ -121,11 +121,14 @@ class PatternReader:
             extents = [argument.span.text for argument in call.arguments if argument.keyword]
             example = ", ".join([quoted, *extents])
         of_branches = "each branch" if missing == "multiplied" else "the input"
+        brackets = f"write the pattern in brackets{', without quotes' if quoted else ''}: `{call.callee}({example})`"
+        branches = [value.span.text for value in values] if len(values) > 1 else ["..."] * 2
+        joined = f"to join branches, write `{call.callee} {{ {shortened(branches, ' | ')} }}`"
         return self.reporter.error(
             "E0314",
             f"`{call.callee}` takes a pattern: the axes of {of_branches}, an arrow, and the axes of the output",
             call.span,
-            help=f"write the pattern in brackets{', without quotes' if quoted else ''}: `{call.callee}({example})`",
+            help=(brackets, joined) if call.callee in JOINS and call.callee in LAYERS else brackets,
         )
 
     def refuse(self, call: Invocation) -> None:

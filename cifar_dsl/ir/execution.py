@@ -18,12 +18,14 @@ class SavedTensors:
     Attributes:
         inputs: Whether it saves its inputs. A tensor that several operations save exists once.
         output: Whether it saves its output.
+        is_factor: Whether it saves an input only if another one needs a gradient, as a product does.
         numbers: How many other numbers it saves in the precision that it computes in, such as a dropout mask.
         fixed_bytes: Bytes that it saves in any precision, such as indices (8 bytes each) and statistics (4 bytes each).
     """
 
     inputs: bool = False
     output: bool = False
+    is_factor: bool = True
     numbers: int = 0
     fixed_bytes: int = 0
 

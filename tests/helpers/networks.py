@@ -258,7 +258,7 @@ class Growth:
 
     def branch_loop(self, x: Shape, depth: int) -> Grown:
         """A join with a branch for each round of a loop."""
-        kind = self.draw(st.sampled_from(["add", "concat", "mul"]))
+        kind = self.draw(st.sampled_from(["add", "concat", "mul", "mean", "max"]))
         head = self.draw(st.sampled_from(["for i in 0..2", "for (i, j) in [(1, 2), (3, 4)]"]))
         body = self.body(x, depth - 1, least=1)
         shape = JOINS[kind]().infer(body.shape, body.shape)

@@ -13,7 +13,7 @@ from cifar_dsl.language.diagnostics import Advice, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import KEYWORDS, nodes
 from cifar_dsl.operations.foreign_names import ForeignNames
-from cifar_dsl.operations.layers import LAYERS, Branches
+from cifar_dsl.operations.layers import JOINS, LAYERS, Branches
 
 
 @frozen
@@ -71,6 +71,8 @@ class NameErrors:
         """Report a function that is called where a stage is expected."""
         message = f"a stage is expected here, but `{function}` computes a value"
         help_text = "stages are layers and blocks, such as `dense(64)`; name a value with `let`"
+        if function.text in JOINS:
+            help_text = f"to join branches, write `{function} {{ ... | ... }}`; name a value with `let`"
         self.reporter.error("E0213", message, function.span, help=help_text)
 
     def expression_as_stage(self, span: Span, advice: Advice) -> None:

@@ -4,6 +4,8 @@ from itertools import accumulate
 from math import prod
 from typing import Self
 
+from attrs import evolve
+
 from cifar_dsl.ir import Execution, Lowering, SavedTensors, Shape, argument, declared
 from cifar_dsl.ir.execution import NOTHING
 from cifar_dsl.operations.argument_types import Choice
@@ -53,8 +55,6 @@ def _has_one_branch(join: Join, *branches: Shape) -> bool:
 
 class _Elementwise(Join):
     """A join that pairs the elements of its branches; extents of 1 stretch."""
-
-    is_reserved = True
 
     def infer(self, *branches: Shape) -> Shape:
         largest = max(branches, key=lambda branch: len(branch.extents))
@@ -106,18 +106,53 @@ class Add(_Elementwise):
     Extents of 1 stretch, as in `mul`.
     """
 
+    is_reserved = True
     execution = Execution(saves=NOTHING, views=_has_one_branch, output_reusable=True, passes_gradients=True)
 
     def lower(self, *branches: Shape) -> Lowering:
         return self._lowered("add", branches)
 
 
-def _mul_saves(mul: Join, *shapes: Shape) -> SavedTensors:
+@JOINS.register("mean")
+@declared
+class MeanOfBranches(_Elementwise):
+    """The elementwise mean of the branches, such as those of a fractal network, https://arxiv.org/abs/1605.07648.
+
+    Extents of 1 stretch, as in `mul`. With a pattern, `mean(c, h, w -> 1, h, w)` is the mean over axes.
+    """
+
+    execution = Execution(saves=NOTHING, views=_has_one_branch, output_reusable=True)
+
+    def lower(self, *branches: Shape) -> Lowering:
+        return Lowering.to("mean_of_branches")
+
+
+def _pairs_saved(join: Join, *shapes: Shape) -> SavedTensors:
+    """The branches, and what the first of them make together."""
     *branches, y = shapes
     if len(branches) == 1:
         return NOTHING
-    products = accumulate((_aligned(branch, y) for branch in branches), _product)
-    return SavedTensors(inputs=True, numbers=sum(prod(extents) for extents in list(products)[1:-1]))
+    joined = accumulate((_aligned(branch, y) for branch in branches), _stretched)
+    return SavedTensors(inputs=True, numbers=sum(prod(extents) for extents in list(joined)[1:-1]))
+
+
+def _max_saves(join: Join, *shapes: Shape) -> SavedTensors:
+    return evolve(_pairs_saved(join, *shapes), is_factor=False)
+
+
+@JOINS.register("max")
+@declared
+class MaxOfBranches(_Elementwise):
+    """The elementwise maximum of the branches: `max { conv(64, 1) | conv(64, 1) }` is a maxout of two projections.
+
+    Extents of 1 stretch, as in `mul`. With a pattern, `max(c * 2, h, w -> c, h, w)` is the largest number along axes;
+    with numbers, `max(a, b)` is the larger one.
+    """
+
+    execution = Execution(saves=_max_saves, views=_has_one_branch)
+
+    def lower(self, *branches: Shape) -> Lowering:
+        return Lowering.to("max_of_branches")
 
 
 @JOINS.register("mul")
@@ -131,7 +166,8 @@ class Mul(_Elementwise):
     (C, 1, W) make (C, H, W).
     """
 
-    execution = Execution(saves=_mul_saves, views=_has_one_branch)
+    is_reserved = True
+    execution = Execution(saves=_pairs_saved, views=_has_one_branch)
 
     def lower(self, *branches: Shape) -> Lowering:
         return self._lowered("mul", branches)
@@ -148,7 +184,7 @@ def _aligned(branch: Shape, y: Shape) -> tuple[int, ...]:
     return (*branch.extents, 1, 1) if y.is_image else (1, *branch.extents)
 
 
-def _product(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+def _stretched(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(map(max, a, b))
 
 

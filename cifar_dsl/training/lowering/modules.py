@@ -501,6 +501,20 @@ class AlignedMul(nn.Module):
         return reduce(torch.mul, _aligned(branches))
 
 
+class MeanOfBranches(nn.Module):
+    """The elementwise mean, aligned as in `AlignedAdd`."""
+
+    def forward(self, *branches: Tensor) -> Tensor:
+        return reduce(torch.add, _aligned(branches)) / len(branches) if len(branches) > 1 else branches[0]
+
+
+class MaxOfBranches(nn.Module):
+    """The elementwise maximum, aligned as in `AlignedAdd`."""
+
+    def forward(self, *branches: Tensor) -> Tensor:
+        return reduce(torch.maximum, _aligned(branches))
+
+
 def _aligned(branches: tuple[Tensor, ...]) -> list[Tensor]:
     """The branches, with axes of extent 1 added to vectors, (N, C), so that they broadcast."""
     dimensions = max(branch.dim() for branch in branches)
@@ -558,5 +572,7 @@ MODULES: dict[str, type[nn.Module]] = {
     "mul": Mul,
     "aligned_add": AlignedAdd,
     "aligned_mul": AlignedMul,
+    "mean_of_branches": MeanOfBranches,
+    "max_of_branches": MaxOfBranches,
     "concat": Concat,
 }

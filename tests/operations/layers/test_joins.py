@@ -5,14 +5,16 @@ import itertools
 import pytest
 
 from cifar_dsl.ir import Shape
-from cifar_dsl.operations.layers.join import Add, Concat, Mul
+from cifar_dsl.operations.layers import Join
+from cifar_dsl.operations.layers.join import Add, Concat, MaxOfBranches, MeanOfBranches, Mul
 from cifar_dsl.operations.registry import MisfitError
 
 EXTENTS = [1, 2, 3, 5]
+ELEMENTWISE = [Add(), Mul(), MeanOfBranches(), MaxOfBranches()]
 SHAPES = [Shape(extents) for rank in (1, 2, 3) for extents in itertools.product(EXTENTS, repeat=rank)]
 
 
-def joined(join: Add | Mul | Concat, *branches: Shape) -> tuple[int, ...] | None:
+def joined(join: Join, *branches: Shape) -> tuple[int, ...] | None:
     """The extents of the output; None if the shapes can't be joined."""
     try:
         return join.infer(*branches).extents
@@ -38,14 +40,14 @@ def broadcast(*branches: Shape) -> tuple[int, ...] | None:
     return joined if fits else None
 
 
-@pytest.mark.parametrize("join", [Add(), Mul()], ids=["add", "mul"])
-def test_extents_of_one_stretch(join: Add | Mul) -> None:
+@pytest.mark.parametrize("join", ELEMENTWISE, ids=lambda join: join.name)
+def test_extents_of_one_stretch(join: Join) -> None:
     for first, second in itertools.product(SHAPES, repeat=2):
         assert joined(join, first, second) == broadcast(first, second), (first, second)
 
 
-@pytest.mark.parametrize("join", [Add(), Mul()], ids=["add", "mul"])
-def test_three_branches_stretch_to_all_of_each_other(join: Add | Mul) -> None:
+@pytest.mark.parametrize("join", ELEMENTWISE, ids=lambda join: join.name)
+def test_three_branches_stretch_to_all_of_each_other(join: Join) -> None:
     few = [shape for shape in SHAPES if set(shape.extents) <= {1, 2, 3}]
     for branches in itertools.product(few[::2], few[::3], few[::5]):
         assert joined(join, *branches) == broadcast(*branches), branches

@@ -288,6 +288,10 @@ def test_attention_drops_only_during_training() -> None:
         ("mul { identity | global_avgpool }", lambda x: x * x.mean((2, 3))[:, :, None, None]),
         ("mul { global_avgpool(keep=true) | identity }", lambda x: x * x.mean((2, 3), keepdim=True)),
         ("mul { identity | slice(1, 2) }", lambda x: x * x[:, 1:2]),
+        ("mean { identity | tanh | relu }", lambda x: (x + x.tanh() + x.relu()) / 3),
+        ("mean { identity | global_avgpool }", lambda x: (x + x.mean((2, 3))[:, :, None, None]) / 2),
+        ("max { identity | tanh | scale(-1) }", lambda x: x.abs()),
+        ("max { identity | slice(1, 2) }", lambda x: x.maximum(x[:, 1:2])),
         (
             "mul { slice(1, 2) | global_avgpool | identity | global_maxpool(keep=true) }",
             lambda x: x * x[:, 1:2] * x.mean((2, 3), keepdim=True) * x.amax((2, 3), keepdim=True),

@@ -11,7 +11,7 @@ from cifar_dsl.ir import Graph, Shape
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
-from cifar_dsl.operations.layers.join import Add, Concat
+from cifar_dsl.operations.layers.join import Add, Concat, MaxOfBranches, MeanOfBranches
 from cifar_dsl.operations.layers.shaping import Slice
 
 
@@ -99,16 +99,18 @@ def _stacked(join: nodes.Branched, shapes: Sequence[Shape], stacked: Shape) -> D
 
 @network_lint
 def stretched_branches(analysis: Analysis) -> Iterator[Diagnostic]:
-    """W0212: an `add` with a branch whose single channel, row or column a layer with windows or outputs made.
+    """W0212: a join with a branch whose single channel, row or column a layer with windows or outputs made.
 
-    Pools of the whole image, patterns, slices and learned tensors reduce axes on purpose. So does an `add` in which no
-    branch has the shape of the output.
+    In a `mul`, such a branch is a gate. Pools of the whole image, patterns, slices and learned tensors reduce axes on
+    purpose. So does a join in which no branch has the shape of the output.
     """
     graph = analysis.graph
     joins = {join.span: join for join in nodes.inside(analysis.program.own, nodes.Branched)}
     reported: set[Span] = set()
     for node in graph.nodes:
-        if node.span is None or node.span in reported or node.span not in joins or not isinstance(node.operation, Add):
+        if node.span is None or node.span in reported or node.span not in joins:
+            continue
+        if not isinstance(node.operation, Add | MeanOfBranches | MaxOfBranches):
             continue
         shapes = graph.input_shapes(node)
         if node.shape not in shapes:
