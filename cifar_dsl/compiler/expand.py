@@ -537,7 +537,9 @@ class _Expander:
             self._draft.inferred_join(join.without_blocks(), call, scope, flow, outputs, kind.span)
             attended = self._attend(join, kind.span, [tensor for tensor, _ in outputs], path)
             arguments = tuple((name, getattr(join, name)) for name in ("heads", "scaled", "dropout"))
-            self._draft.enclose(start, path, "block", print_expression(kind.head), attended, kind.span, arguments)
+            is_own = not kind.span.source.is_library
+            text = print_expression(kind.head) if is_own else join.without_blocks().brief()
+            self._draft.enclose(start, path, "block", text, attended, kind.span, arguments)
             return attended
         joined = self._draft.join(join, path, call, scope, flow, outputs, kind.span)
         self._draft.enclose(start, path, "join", join.brief(), joined)

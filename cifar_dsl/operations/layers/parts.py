@@ -34,6 +34,9 @@ class EachPart(Layer):
 
     pattern: Pattern = argument(_PATTERN, _PATTERN_DOC)
 
+    def brief(self) -> str:
+        return Each(pattern=self.pattern).brief()
+
     def infer(self, x: Shape) -> Shape:
         return self.pattern.shape
 
@@ -66,6 +69,9 @@ class PutBack(Layer):
     execution = Execution(saves=NOTHING, views=_leave_is_view)
 
     pattern: Pattern = argument(_PATTERN, _PATTERN_DOC)
+
+    def brief(self) -> str:
+        return "end of each"
 
     def infer(self, x: Shape) -> Shape:
         return self.with_parts(x).shapes[0]
@@ -151,6 +157,9 @@ class WindowsEnter(Layer):
     size: tuple[int, int] = argument(Pair(1), "height and width of a window")
     shift: tuple[int, int] = argument(Pair(0), "rows and columns", default=(0, 0))
 
+    def brief(self) -> str:
+        return Windows(size=self.size, shift=self.shift).brief()
+
     def infer(self, x: Shape) -> Shape:
         channels, height, width = require_image(Windows, x)
         if height % self.size[0] or width % self.size[1]:
@@ -184,6 +193,9 @@ class WindowsLeave(Layer):
     size: tuple[int, int] = argument(Pair(1), "height and width of a window")
     shift: tuple[int, int] = argument(Pair(0), "rows and columns", default=(0, 0))
     image: tuple[int, int] = argument(Pair(1), "height and width of the image", default=(1, 1))
+
+    def brief(self) -> str:
+        return "end of windows"
 
     def infer(self, x: Shape) -> Shape:
         if not x.is_tokens or x.extents[0] != prod(self.size):

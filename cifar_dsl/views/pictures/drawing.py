@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from attrs import define, evolve, field
 
-from cifar_dsl.ir import Graph
+from cifar_dsl.ir import Graph, Shape
+from cifar_dsl.operations.layers import Join
 from cifar_dsl.views.pictures.families import FORK
 from cifar_dsl.views.pictures.folding import folded
 from cifar_dsl.views.pictures.model import INPUT, OUTPUT, Arrow, Box, Frame, Item, Picture
@@ -44,7 +45,9 @@ class _Pen:
     depth: int
     _makers: dict[int, str] = field(factory=dict)  # by value: the box that it comes from
     _same: dict[int, int] = field(factory=dict)
-    _labelled: set[int] = field(factory=set)  # values whose shape is shown at an arrow
+    _labelled: set[tuple[int, Shape]] = field(factory=set)  # values whose shape is shown at an arrow
+    _left: set[int] = field(factory=set)  # the outputs of scopes
+    _closed: set[str] = field(factory=set)  # the boxes of several branches
     _arrows: list[tuple[int, Arrow]] = field(factory=list)  # with the value of each
 
     def picture(self, name: str, stages: Sequence[Stage]) -> Picture:
@@ -64,21 +67,35 @@ class _Pen:
         nodes = self.graph.makers(range(stage.start, stage.stop))
         if all(node.operation.name == "identity" for node in nodes):
             for node in nodes:
-                self._same[node.output] = self._drawn(node.inputs[0])
+                self._same[node.output] = node.inputs[0]
             return None
         for value in range(stage.start + stage.length, stage.stop):
             self._same[value] = value - stage.length
         title = self._title(stage)
+        if stage.is_closed:
+            return self._box(stage, Box(stage.path, "block", title, self._notes(stage)))
         if not stage.stages:
             family = nodes[0].operation.family
             return self._box(stage, Box(stage.path, family, title, self._notes(stage)))
         if stage.is_block and level >= self.depth:
             return self._box(stage, Box(stage.path, "block", title, self._notes(stage)))
         before = len(self._arrows)
-        items = self._items(stage.stages, level + stage.is_block)
-        key = stage.path if stage.is_block else f"{stage.path} x{stage.count}"
+        if stage.is_scope:
+            self._pass(stage.stages[0])
+            items = self._items(stage.stages[1:-1], level)
+            self._pass(stage.stages[-1])
+            self._left.add(stage.stages[-1].start)
+        else:
+            items = self._items(stage.stages, level + stage.is_block)
+        key = stage.path if stage.is_block or stage.is_scope else f"{stage.path} x{stage.count}"
         forks = self._forks(key, stage.start, before)
         return Frame(key, title, self._notes(stage), (*forks, *items))
+
+    def _pass(self, stage: Stage) -> None:
+        """Draw a layer that only cuts parts or puts them back as the tensor that it gets."""
+        node = self.graph.maker(stage.start)
+        assert node is not None
+        self._same[node.output] = node.inputs[0]
 
     def _forks(self, key: str, start: int, before: int) -> list[Box]:
         """Fork points for tensors that several boxes of a frame use, so that each tensor enters the frame once.
@@ -109,6 +126,17 @@ class _Pen:
         return f"{title}  x{stage.count}" if title else f"x{stage.count}"
 
     def _notes(self, stage: Stage) -> tuple[str, ...]:
+        return tuple(filter(None, (", ".join([*self._parts(stage), *self._parameters(stage)]),)))
+
+    def _parts(self, stage: Stage) -> tuple[str, ...]:
+        """The number of parts that a scope runs for in each image or part around it."""
+        first = self.graph.maker(stage.start)
+        if not stage.is_scope or first is None:
+            return ()
+        parts = first.parts // self.graph.parts_of(first.inputs[0])
+        return (f"{parts:,} parts of {first.shape}",) if parts > 1 else ()
+
+    def _parameters(self, stage: Stage) -> tuple[str, ...]:
         parameters = self.graph.cost_of(range(stage.start, stage.start + stage.length)).parameters
         if not parameters:
             return ()
@@ -119,11 +147,28 @@ class _Pen:
         made = range(stage.start, stage.start + stage.length)
         inputs = [value for node in self.graph.makers(made) for value in node.used_inputs if value < stage.start]
         # A join may use one tensor in several branches; a block that uses a tensor several times gets one arrow.
-        for value in inputs if not stage.stages else dict.fromkeys(inputs):
-            self._arrow(value, box.key, is_silent=self._shows_shape(stage, value))
+        names = self._names(stage)
+        closed: set[str] = set()  # boxes of several branches, which have one arrow
+        for i, value in enumerate(inputs if not stage.stages else dict.fromkeys(inputs)):
+            start = self._makers[self._drawn(value)]
+            if start in self._closed and start in closed:
+                continue
+            closed.add(start)
+            name = names[i] if i < len(names) else ""
+            is_silent = start in self._closed or self._shows_shape(stage, value)
+            self._arrow(value, box.key, is_silent=is_silent, name=name)
         for value in made:
             self._makers[value] = box.key
+        if stage.is_closed:
+            self._closed.add(box.key)
         return box
+
+    def _names(self, stage: Stage) -> list[str]:
+        """The short names of the branches of a join that gives them names: q, k and v."""
+        node = self.graph.maker(stage.start)
+        if stage.stages or node is None or not isinstance(node.operation, Join):
+            return []
+        return [name[0] for name in node.operation.branches.names]
 
     def _shows_shape(self, stage: Stage, value: int) -> bool:
         """Whether the output of the box shows the shape of its input: for elementwise joins."""
@@ -131,14 +176,23 @@ class _Pen:
         assert node is not None
         return not stage.stages and node.operation.is_join and node.shape == self.graph.shape_of(value)
 
-    def _arrow(self, value: int, end: str, *, is_silent: bool = False) -> None:
-        """An arrow to a box; `is_silent` leaves out the shape."""
+    def _arrow(self, value: int, end: str, *, is_silent: bool = False, name: str = "") -> None:
+        """An arrow to a box; `is_silent` leaves out the shape. `name` is that of a branch."""
         drawn = self._drawn(value)
+        shape = self._shape(value)
+        is_news = end == OUTPUT or shape != self.graph.shape_of(drawn) or self._is_news(drawn)
         label = ""
-        if not is_silent and drawn not in self._labelled and (end == OUTPUT or self._is_news(drawn)):
-            label = str(self.graph.shape_of(drawn))
-            self._labelled.add(drawn)
+        if not is_silent and (drawn, shape) not in self._labelled and is_news:
+            label = str(shape)
+            self._labelled.add((drawn, shape))
+        label = f"{name}  {label}".strip()
         self._arrows.append((drawn, Arrow(self._makers[drawn], end, label)))
+
+    def _shape(self, value: int) -> Shape:
+        """The shape at the arrow of a value: after a scope, that of the whole, and at its beginning that before it."""
+        while value in self._same and value not in self._left:
+            value = self._same[value]
+        return self.graph.shape_of(value)
 
     def _is_news(self, value: int) -> bool:
         """Whether the shape of a value doesn't follow from the arrow before: it does for layers that keep the shape."""

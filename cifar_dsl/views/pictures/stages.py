@@ -7,13 +7,16 @@ from attrs import define, field
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Node, Scope
 
+MOST_BRANCHES = 8  # of a join that are all drawn
+
 
 @frozen(eq=False)
 class Stage:
-    """A layer, a join or a block with its stages, repeated `count` times.
+    """A layer, a join, a block or a scope with its stages, repeated `count` times.
 
     It makes the values from `start` to `stop`, exclusive; each repeat makes `length` of them. Stages with equal `key`
     compute the same, except for the source of their inputs. `title` is empty for a repeated row that isn't a block.
+    The first and the last layer of a scope only cut its parts and put them back. `is_closed`: it is always one box.
     """
 
     path: str
@@ -23,6 +26,8 @@ class Stage:
     stop: int
     stages: "tuple[Stage, ...]" = ()
     is_block: bool = False
+    is_scope: bool = False
+    is_closed: bool = False
     count: int = 1
 
     @property
@@ -47,19 +52,41 @@ class Reader:
         return self._numbers.setdefault(meaning, len(self._numbers))
 
     def _stages(self, scope: Scope) -> list[Stage]:
-        found: list[Stage] = []
-        for inner in scope.computing:
-            if isinstance(inner, Node):
-                key = self.number((inner.operation, inner.shape))
-                found.append(Stage(inner.path, inner.operation.brief(), key, inner.output, inner.output + 1))
-            elif inner.kind in {"block", "part"}:
-                found.append(self._block(inner))
-            else:
-                found += self._stages(inner)
-        return found
+        return [stage for inner in scope.computing for stage in self._stages_of(inner)]
+
+    def _stages_of(self, inner: Node | Scope) -> list[Stage]:
+        """The stages of a part of a scope."""
+        if isinstance(inner, Node):
+            key = self.number((inner.operation, inner.shape))
+            return [Stage(inner.path, inner.operation.brief(), key, inner.output, inner.output + 1)]
+        if inner.kind in {"block", "part"}:
+            return [self._block(inner)]
+        if inner.kind == "scope":
+            return [self._scope(inner)]
+        return self._join(inner) if inner.kind == "join" else self._stages(inner)
 
     def _block(self, scope: Scope) -> Stage:
         stages = tuple(self._stages(scope))
         key = self.number((scope.label.partition("(")[0], *(stage.key for stage in stages)))
         values = scope.values
         return Stage(scope.path, scope.label, key, values.start, values.stop, stages, is_block=True)
+
+    def _scope(self, scope: Scope) -> Stage:
+        stages = tuple(self._stages(scope))
+        key = self.number((scope.label, *(stage.key for stage in stages)))
+        values = scope.values
+        return Stage(scope.path, scope.label, key, values.start, values.stop, stages, is_scope=True)
+
+    def _join(self, join: Scope) -> list[Stage]:
+        """The stages of a join; of many branches, those between the first and the last are one closed stage."""
+        branches = [inner for inner in join.computing if isinstance(inner, Scope) and inner.kind == "branch"]
+        if len(branches) <= MOST_BRANCHES:
+            return [stage for inner in join.computing for stage in self._stages_of(inner)]
+        first, *middle, last = branches
+        rest = [inner for inner in join.computing if inner not in branches]
+        inside = tuple(stage for branch in middle for stage in self._stages(branch))
+        key = self.number(("branches", *(stage.key for stage in inside)))
+        start, stop = middle[0].values.start, middle[-1].values.stop
+        title = f"{len(middle)} more branches"
+        others = Stage(f"{join.path} others", title, key, start, stop, inside, is_closed=True)
+        return [*self._stages(first), others, *self._stages(last), *(one for r in rest for one in self._stages_of(r))]

@@ -188,3 +188,45 @@ def has_circle(arrows: tuple[Arrow, ...]) -> bool:
         return found
 
     return any(leads_to_itself(key, frozenset()) for key in list(after))
+
+
+def test_a_scope_is_a_frame_with_its_parts_inside_and_the_whole_outside() -> None:
+    picture = drawn("windows(4) { dense(5) -> relu }\neach(c, h, w -> w, c) { tanh }")
+    inner = {item.key: item for item in picture.items if isinstance(item, Frame)}
+    assert frames(picture.items) == {"windows": ["windows.dense", "windows.relu"], "each": ["each.tanh"]}
+    assert (inner["windows"].title, inner["windows"].notes) == ("windows(4)", ("4 parts of 16x3, 20 parameters",))
+    assert (inner["each"].title, inner["each"].notes) == ("each(c, h, w -> w, c)", ("8 parts of 8x5",))
+    assert arrows(picture) == [
+        (INPUT, "windows.dense", "3x8x8"),
+        ("windows.dense", "windows.relu", "16x5"),
+        ("windows.relu", "each.tanh", "5x8x8"),
+        ("each.tanh", OUTPUT, "5x8x8"),
+    ]
+
+
+def test_windows_of_another_shift_are_no_repeat() -> None:
+    picture = drawn("windows(4) { tanh }\nwindows(4) { tanh }\nwindows(4, shift=2) { tanh }")
+    titles = [item.title for item in picture.items if isinstance(item, Frame)]
+    assert titles == ["windows(4)  x2", "windows(4, shift=2)"]
+
+
+def test_the_branches_of_attention_have_their_names() -> None:
+    picture = drawn("tokens -> attend(1) { tanh | dense(3) | relu }")
+    assert [arrow.label for arrow in picture.arrows if arrow.end == "attend"] == ["q", "k", "v"]
+
+
+def test_of_many_branches_the_first_and_the_last_are_drawn() -> None:
+    picture = drawn("concat for i in 0..9 { conv(2 + i, 1) }")
+    boxes = [(box.key, box.title, box.notes) for box in picture.boxes()][1:-1]
+    assert boxes == [
+        ("concat.branch1.conv", "conv(2, 1)", ("8 parameters",)),
+        ("concat others", "7 more branches", ("168 parameters",)),
+        ("concat.branch9.conv", "conv(10, 1)", ("40 parameters",)),
+        ("concat", "concat", ()),
+    ]
+    assert [arrow.start for arrow in picture.arrows if arrow.end == "concat"] == [
+        "concat.branch1.conv",
+        "concat others",
+        "concat.branch9.conv",
+    ]
+    assert len(list(drawn("concat for i in 0..8 { conv(2 + i, 1) }").boxes())) == 11
