@@ -222,4 +222,4 @@ def _show(error: click.ClickException) -> None:
     vars(error)["message"] = visible(error.message)  # a line of ours; click adds lines of its own
     message = io.StringIO()
     error.show(message)
-    note_text(message.getvalue().removesuffix("\n"))
+    note_text(message.getvalue().removesuffix("\n").replace("\t", "  "))  # a tab is click's own
