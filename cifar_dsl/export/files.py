@@ -22,6 +22,7 @@ from cifar_dsl.export.verification import (
 )
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import listed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -163,7 +164,7 @@ def _require(*packages: str) -> None:
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
         raise UserError(
-            f"exporting to ONNX needs {' and '.join(missing)}",
+            "exporting to ONNX needs " + listed(missing, "and"),
             "install the extra: `pip install 'cifar-dsl[onnx]'`",
         )
 

@@ -10,8 +10,21 @@ from cifar_dsl.cli import check
 from cifar_dsl.foundation import limits
 
 COMMANDS = (
-    *("check", "show", "fmt", "diff", "train", "evaluate", "compare", "sweep", "runs", "explain", "reference", "data"),
-    *("doctor", "completion", "lsp"),
+    *(
+        "check",
+        "show",
+        "fmt",
+        "diff",
+        "train",
+        "evaluate",
+        "compare",
+        "sweep",
+        "export",
+        "runs",
+        "explain",
+        "reference",
+    ),
+    *("data", "doctor", "completion", "lsp"),
 )
 
 

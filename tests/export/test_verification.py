@@ -44,6 +44,6 @@ def test_statistics_and_zeros_are_filled_and_momenta_stay() -> None:
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     subject = Subject(analyze_text("arch a\ninput 3x4x4\nmodel { flatten -> dense(10) }\n"))
-    with pytest.raises(UserError, match="needs onnx and onnxscript and onnxruntime") as raised:
+    with pytest.raises(UserError, match="needs onnx, onnxscript and onnxruntime") as raised:
         files.onnx(subject)
     assert raised.value.help == ("install the extra: `pip install 'cifar-dsl[onnx]'`",)
