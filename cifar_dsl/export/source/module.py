@@ -389,7 +389,7 @@ def _forward(version: Version, units: Units) -> list[str]:
     for number, (item, inputs, made) in enumerate(calls):
         live = {name for value, name in names.items() if last_uses.get(value, -1) > number}
         given = [labels[one] for one in made if one in labels]
-        wanted = [*item.rounds[-1][-1].labels] or (given if len(given) == len(made) else ["x"] * len(made))
+        wanted = [*item.rounds[-1][-1].labels] or (given if len(given) == len(made) else ["x"])
         if len(wanted) != len(made):
             wanted = [""] * len(made)
         chosen = [_free(label, item.step.name, live, index) for index, label in enumerate(wanted)]
