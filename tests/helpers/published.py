@@ -74,6 +74,11 @@ class _Small:
         )
 
     @staticmethod
+    def xcit(network: Any) -> None:
+        network.patch_embed.proj[0][0].stride = (1, 1)
+        network.pos_embed = _Positions(network.pos_embed.token_projection, 8)
+
+    @staticmethod
     def mobile(network: Any) -> None:
         network.features[0][0].stride = (1, 1)
 
@@ -109,6 +114,19 @@ class _Small:
     def shufflenet(network: Any) -> None:
         network.conv1[0].stride = (1, 1)
         network.maxpool = nn.Identity()
+
+
+class _Positions(nn.Module):
+    """The positional encoding of timm's XCiT with its sines as a parameter: it computes them, in float32."""
+
+    def __init__(self, projection: nn.Conv2d, side: int) -> None:
+        super().__init__()
+        self.sines = nn.Parameter(projection.weight.new_empty(side * side, projection.in_channels))
+        self.projection = projection
+
+    def forward(self, batch: int, height: int, width: int) -> Tensor:
+        encoded: Tensor = self.projection(self.sines.transpose(0, 1).unflatten(1, (height, width)))
+        return encoded.expand(batch, -1, -1, -1)
 
 
 _CONVNEXT_FEMTO = [CNBlockConfig(*sizes) for sizes in ((48, 96, 2), (96, 192, 2), (192, 384, 6), (384, None, 2))]
@@ -291,6 +309,13 @@ ORIGINALS = (
         heads=8,
         mlp_dim=512,
         dim_head=24,
+    ),
+    _timm(
+        "xcit_nano_12",
+        "xcit_nano_12_p8_224",
+        _Small.xcit,
+        mechanism="attention across channels: einsum, and norms by a pattern",
+        img_size=32,
     ),
     _timm(
         "botnet26",

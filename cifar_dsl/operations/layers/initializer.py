@@ -4,7 +4,7 @@ from math import isqrt, prod
 from typing import ClassVar
 
 from cifar_dsl.ir import Call, Declaration, argument, declared
-from cifar_dsl.operations.argument_types import Choice, Float, OneOf, Pair
+from cifar_dsl.operations.argument_types import Bool, Choice, Float, OneOf, Pair
 from cifar_dsl.operations.registry import MisfitError, Registry
 
 _GAIN = Float(0, open_low=True)
@@ -215,7 +215,8 @@ class Sine(Initializer):
     Without `grid`, the position is the token's index, and feature 2i is the sine and 2i + 1 the cosine of frequency i,
     with n = D / 2, as in Vaswani et al. 2017, https://arxiv.org/abs/1706.03762. With `grid`, D / 4 sines and cosines of
     the column come first, then those of the row, as in He et al. 2021, https://arxiv.org/abs/2111.06377; tokens before
-    those of the grid, such as a class token, get zeros.
+    those of the grid, such as a class token, get zeros. `normalized` positions of n tokens, rows or columns run from
+    2 pi / n to 2 pi, as in DETR, https://arxiv.org/abs/2005.12872.
     """
 
     grid: tuple[int, int] | str = argument(
@@ -224,6 +225,7 @@ class Sine(Initializer):
         default="none",
     )
     temperature: float = argument(Float(1), "base of the frequencies", default=10_000.0)
+    normalized: bool = argument(Bool(), "positions of at most 2 pi", default=False)
 
     def fill(self, shape: tuple[int, ...]) -> Call:
         tokens, features = shape if len(shape) == 2 else (0, 0)
@@ -240,7 +242,13 @@ class Sine(Initializer):
                 label=f"the tokens have {features}",
                 help=(f"use {-(-features // parts) * parts} features",),
             )
-        return Call("sine", (("rows", rows), ("columns", columns), ("temperature", self.temperature)))
+        numbers = {
+            "rows": rows,
+            "columns": columns,
+            "temperature": self.temperature,
+            "normalized": int(self.normalized),
+        }
+        return Call("sine", tuple(numbers.items()))
 
     def _extents(self, tokens: int) -> tuple[int, int]:
         """Rows and columns of the grid; 0 without one. Raises MisfitError if it doesn't fit the number of tokens."""

@@ -2,8 +2,8 @@
 
 from cifar_dsl.ir import Execution, Lowering, Parameter, Shape, argument, declared
 from cifar_dsl.ir.execution import NOTHING
-from cifar_dsl.operations.argument_types import Extents
-from cifar_dsl.operations.layers.base import EMBEDDING_INIT, LAYERS, Layer
+from cifar_dsl.operations.argument_types import Choice, Extents
+from cifar_dsl.operations.layers.base import EMBEDDING_INIT, FROZEN_DOC, LAYERS, Layer
 from cifar_dsl.operations.layers.initializer import Initializer, Normal
 
 
@@ -22,12 +22,13 @@ class Learned(Layer):
 
     size: tuple[int, ...] = argument(Extents(), "shape of the tensor")
     init: Initializer = argument(EMBEDDING_INIT, "initialiser of the tensor", default=Normal())
+    frozen: str = argument(Choice(("none", "weight")), FROZEN_DOC, default="none")
 
     def infer(self, x: Shape) -> Shape:
         return Shape(self.size)
 
     def parameters(self, x: Shape) -> tuple[Parameter, ...]:
-        return (Parameter("weight", self.size, self.init.fill(self.size), "embedding"),)
+        return (Parameter("weight", self.size, self.init.fill(self.size), "embedding", self.frozen == "weight"),)
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("learned", size=self.size)

@@ -53,19 +53,26 @@ def _fill(tensor: torch.Tensor, parameter: Parameter, seed: int, path: str) -> N
             raise AssertionError(f"unknown initializer {name}")
 
 
-def _sines(tensor: torch.Tensor, rows: float, columns: float, temperature: float) -> torch.Tensor:
+def _sines(tensor: torch.Tensor, rows: float, columns: float, temperature: float, normalized: float) -> torch.Tensor:
     """Sines and cosines of the positions of tokens, (T, D): along the sequence, or in a grid at its end."""
     tokens, features = tensor.shape
     if not rows:
-        waves = _waves(torch.arange(tokens), features // 2, temperature)
+        waves = _waves(_places(tokens, normalized), features // 2, temperature)
         return torch.stack([waves.sin(), waves.cos()], 2).flatten(1)
-    place = torch.arange(int(rows * columns))
-    both = [_waves(axis, features // 4, temperature) for axis in (place % int(columns), place // int(columns))]
+    across = _places(int(columns), normalized).repeat(int(rows))
+    down = _places(int(rows), normalized).repeat_interleave(int(columns))
+    both = [_waves(axis, features // 4, temperature) for axis in (across, down)]
     inside = torch.cat([wave for waves in both for wave in (waves.sin(), waves.cos())], 1)
     return torch.cat([inside.new_zeros(tokens - len(inside), features), inside])
+
+
+def _places(count: int, normalized: float) -> torch.Tensor:
+    """The positions along an axis, from 0, or up to 2 pi."""
+    places = torch.arange(count, dtype=torch.float64)
+    return 2 * torch.pi * (places + 1) / count if normalized else places
 
 
 def _waves(positions: torch.Tensor, count: int, temperature: float) -> torch.Tensor:
     """The positions times `count` falling frequencies, (positions, frequencies)."""
     frequencies = temperature ** (-torch.arange(count, dtype=torch.float64) / count)
-    return positions.double()[:, None] * frequencies
+    return positions[:, None] * frequencies

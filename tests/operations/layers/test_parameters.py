@@ -107,6 +107,7 @@ ATTENTION = [
             WEIGHT,
             [("weight", (36, 4), "embedding", ("sine", 0))],
         ),
+        ("learned(2x3, frozen=weight)", WEIGHT, [("weight", (2, 3), "embedding", ("normal", 0.02))]),
         (
             "patches(8, 2, frozen=bias)",
             BIAS,

@@ -87,6 +87,33 @@ def of_mae(features: int, rows: int, columns: int) -> Tensor:
     return torch.cat(parts, 1).float()
 
 
+def of_detr(features: int, rows: int, columns: int) -> Tensor:
+    """`PositionEmbeddingSine` of https://github.com/facebookresearch/detr with `normalize`, row by row.
+
+    It puts those of the rows first, and a sine beside its cosine.
+    """
+    y, x = torch.meshgrid(torch.arange(1, rows + 1), torch.arange(1, columns + 1), indexing="ij")
+    parts = []
+    for place, extent in ((y, rows), (x, columns)):
+        temperatures = 10000 ** (2 * (torch.arange(features // 2) // 2).double() / (features // 2))
+        angles = place.reshape(-1, 1).double() / (extent + 1e-6) * 2 * torch.pi / temperatures
+        parts.append(torch.stack([angles[:, 0::2].sin(), angles[:, 1::2].cos()], 2).flatten(1))
+    return torch.cat(parts, 1)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(8, 8), (3, 5)])
+def test_normalized_sines_are_those_of_detr_in_another_order(rows: int, columns: int):
+    ours = positions(f"(grid={rows}x{columns}, normalized=true)", rows * columns, 16)
+    down, across = of_detr(16, rows, columns).float().split(8, 1)
+    expected = torch.cat([across[:, 0::2], across[:, 1::2], down[:, 0::2], down[:, 1::2]], 1)
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)  # DETR adds 1e-6 to the number of rows
+
+
+def test_normalized_sines_in_one_dimension_end_at_2_pi():
+    ours = positions("(normalized=true)", 4, 2)
+    torch.testing.assert_close(ours, torch.tensor([[1.0, 0], [0, -1], [-1, 0], [0, 1]]), rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize(("rows", "columns"), [(8, 8), (3, 5)])
 def test_sines_in_two_dimensions_are_those_of_mae(rows: int, columns: int):
     ours = positions(f"(grid={rows}x{columns})", rows * columns, 16)
