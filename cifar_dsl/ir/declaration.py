@@ -127,6 +127,10 @@ class Declaration:
 
     def __repr__(self) -> str:
         """The name and the arguments that differ from their default, with all digits."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> str:
         shown = [f"{name}={value!r}" for name, value, _ in self._non_defaults()]
         return f"{self.name}({', '.join(shown)})"
 
