@@ -56,7 +56,7 @@ def _activation_bytes(graph: Graph, recipe: Recipe, evaluation_batch: int, devic
 
     On the heap, a training step and an evaluation reuse the same memory. On a GPU, everything counts as mapped.
     """
-    trace, weights = trace_activations(graph, recipe.precision, device), _weight_bytes(graph, recipe.precision, device)
+    trace, weights = trace_activations(graph, recipe.precision, device), _weight_bytes(graph, recipe, device)
     training_batch = recipe.batch
     if device != "cpu":
         training = training_peak(graph, trace, training_batch, weights)
@@ -73,7 +73,8 @@ def _activation_bytes(graph: Graph, recipe: Recipe, evaluation_batch: int, devic
     return max(on_heap), max(mapped)
 
 
-def _weight_bytes(graph: Graph, precision: str, device: str) -> WeightBytes:
+def _weight_bytes(graph: Graph, recipe: Recipe, device: str) -> WeightBytes:
+    precision = recipe.precision
     gradients, converted, reordered = [], [], []
     for node in graph.nodes:
         gradients.append(FLOAT_BYTES * sum(p.elements for p in node.parameters if p.is_trained))
@@ -82,7 +83,7 @@ def _weight_bytes(graph: Graph, precision: str, device: str) -> WeightBytes:
         width = HALF_BYTES if is_converted else FLOAT_BYTES
         filters = sum(p.elements for p in node.parameters if p.kind == "filter")
         reordered.append(width * filters if device == "cpu" else 0)
-    return WeightBytes(tuple(gradients), tuple(converted), tuple(reordered))
+    return WeightBytes(tuple(gradients), tuple(converted), tuple(reordered), accumulates=recipe.accumulate > 1)
 
 
 def _trained_and_states(graph: Graph, recipe: Recipe) -> tuple[int, int]:

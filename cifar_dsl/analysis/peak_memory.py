@@ -37,11 +37,13 @@ class WeightBytes:
         converted: Half-precision copies, which live until the node's backward pass is over.
         reordered: Filters in the memory layout of a CPU's convolution: one copy in the forward pass, and two in the
             backward pass.
+        accumulates: Whether the gradients of earlier batches are live in the backward pass, which adds to them.
     """
 
     gradients: tuple[int, ...]
     converted: tuple[int, ...]
     reordered: tuple[int, ...]
+    accumulates: bool = False
 
     @classmethod
     def none(cls, graph: Graph) -> "WeightBytes":
@@ -63,7 +65,7 @@ def training_peak(graph: Graph, trace: ActivationTrace, batch: int, weights: Wei
             savers[tensor] += 1
     forward_peak, live_bytes = _forward(graph, trace, batch, weights, savers)
     backward_peak = _backward(graph, trace, batch, weights, savers, live_bytes)
-    return max(forward_peak, backward_peak - sum(weights.gradients))
+    return max(forward_peak, backward_peak - (0 if weights.accumulates else sum(weights.gradients)))
 
 
 def evaluation_peak(graph: Graph, trace: ActivationTrace, batch: int, weights: WeightBytes | None = None) -> int:
@@ -124,9 +126,12 @@ def _backward(
         incoming = gradients.buffers.pop(node.output, None)
         scratch_bytes = 0
         if incoming is not None:
-            live_bytes += weights.gradients[index]
             # The converted weights are live already; these are their gradients.
             scratch_bytes = 2 * weights.reordered[index] + weights.converted[index]
+            if weights.accumulates:
+                scratch_bytes += weights.gradients[index]
+            else:
+                live_bytes += weights.gradients[index]
             for value, size in zip(node.inputs, node_trace.gradient_bytes, strict=True):
                 if size is not None:
                     is_shared = node_trace.passes_gradients

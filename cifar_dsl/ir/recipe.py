@@ -229,3 +229,4 @@ class Recipe:
     test_augment: tuple[Views, ...] = ()
     groups: tuple[Group, ...] = ()
     validation: int = 0
+    accumulate: int = 1

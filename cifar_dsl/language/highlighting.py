@@ -29,8 +29,8 @@ STATEMENTS = (
     *("for", "in", "repeat", "if", "else"),
 )
 SETTINGS = (
-    *("data", "normalize", "augment", "epochs", "batch", "drop_last", "optimizer", "schedule", "loss", "clip"),
-    *("average", "test_augment", "precision", "validation"),
+    *("data", "normalize", "augment", "epochs", "batch", "drop_last", "accumulate", "optimizer", "schedule", "loss"),
+    *("clip", "average", "test_augment", "precision", "validation"),
 )
 GROUP_SETTINGS = ("select", "optimizer", "schedule", "epochs")
 TYPES = ("int", "float", "bool", "list", "size", "tensor", "init")

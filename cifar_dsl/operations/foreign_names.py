@@ -258,6 +258,10 @@ SETTINGS = ForeignNames(
         "normalize": "normalization, normalise, normalisation",
         "test_augment": "tta, test_time_augmentation",
         "drop_last": "drop_remainder",
+        "accumulate": (
+            "accumulation, accumulation_steps, gradient_accumulation, gradient_accumulation_steps, grad_accum, "
+            "grad_accum_steps, accumulate_grad_batches, accumulate_gradients, accum_iter, accum_steps"
+        ),
         "precision": "dtype, number_format",
         "clip norm({})": (
             "grad_clip, clip_grad, clip_grad_norm, clipnorm, global_clipnorm, gradient_clip_val, max_grad_norm, "

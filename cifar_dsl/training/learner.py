@@ -57,7 +57,7 @@ class Learner:
     _objective: Objective = field(init=False)
     _clip: Lowering | None = field(init=False)
     _scale: LossScale | None = field(init=False)
-    _batch_size: int = field(default=0, init=False)  # of the prepared step
+    _step_images: int = field(default=0, init=False)  # in the prepared step
     _updates: tuple[StepUpdate, ...] = field(default=(), init=False)  # of the averages, after the prepared step
 
     def __attrs_post_init__(self) -> None:
@@ -106,7 +106,7 @@ class Learner:
         order = draws.permutation(self.seed, epoch, len(self.images))[: plan.images_in(epoch)]
         rows = zip(self._optimizers.hyperparameters(epoch), self._averages.hyperparameters(epoch), strict=True)
         hyperparameters = [rates + of_averages for rates, of_averages in rows]
-        self._inputs.begin_epoch(epoch, order, hyperparameters, self.steps_done, self.steps_done * plan.batch)
+        self._inputs.begin_epoch(epoch, order, hyperparameters, self.steps_done, self.steps_done * plan.images_per_step)
         if self.steps_done == 0:
             self.loss_sum.zero_()
             self.correct.zero_()
@@ -117,11 +117,11 @@ class Learner:
     def prepare(self) -> Hashable:
         """Prepare the next step. Returns its variant: everything that decides which kernels it launches."""
         done = (self.epoch - 1) * self.plan.steps + self.steps_done
-        self._batch_size = self.plan.images_in_step(self.epoch, self.steps_done)
+        self._step_images = self.plan.images_in_step(self.epoch, self.steps_done)
         self._optimizers.prepare(self.epoch, self.steps_done)
         self._updates = self._averages.updates_after(done + 1)
         self.steps_done += 1
-        return self._batch_size, self._optimizers.active, self._updates
+        return self._step_images, self._optimizers.active, self._updates
 
     def step(self) -> None:
         """Run the prepared step."""
@@ -129,17 +129,8 @@ class Learner:
             self._step()
 
     def _step(self) -> None:
-        with self.span("data"):
-            index = self._inputs.next_images(self._batch_size)
-            batch = augmented(self.images, index, self.recipe.augment, self._inputs.keys)
-        with self.span("forward"), precision(self.recipe, self.device):
-            scores = self.module(batch.images)  # (N, classes)
-            loss = self._objective(scores.float(), batch.targets(scores.shape[1]))
-        with self.span("backward"):
-            self.module.zero_grad(set_to_none=True)
-            if self._optimizers.parameters:
-                scaled = self._scale.scaled(loss) if self._scale else loss
-                scaled.backward()  # type: ignore[no-untyped-call]
+        for number, images in enumerate(self.plan.batches_of(self._step_images)):
+            self._add_gradients(images, is_first=number == 0)
         with self.span("optimizer"):
             parameters = self._optimizers.parameters
             is_allowed = self._scale.unscale(parameters) if self._scale and parameters else None
@@ -147,10 +138,26 @@ class Learner:
                 resolve(self._clip.target)(parameters, **self._clip.keywords())
             self._optimizers.step(self._inputs, is_allowed)
             self._averages.after_step(self._updates, self._inputs)
-        # The sums stay on the device and are read once an epoch: reading them in every step would wait for the device.
-        self.loss_sum += self._objective.total(loss.detach(), self._batch_size)
-        self.correct += (scores.detach().argmax(1) == batch.labels).sum()
         self._inputs.advance()
+
+    def _add_gradients(self, images: int, *, is_first: bool) -> None:
+        """Add the gradients of the next batch to those of the step; the first batch replaces the last step's."""
+        with self.span("data"):
+            index = self._inputs.next_images(images)
+            batch = augmented(self.images, index, self.recipe.augment, self._inputs.keys)
+        with self.span("forward"), precision(self.recipe, self.device):
+            scores = self.module(batch.images)  # (N, classes)
+            loss = self._objective(scores.float(), batch.targets(scores.shape[1]))
+        with self.span("backward"):
+            if is_first:
+                self.module.zero_grad(set_to_none=True)
+            if self._optimizers.parameters:
+                share = self._objective.share(loss, images, self._step_images)
+                scaled = self._scale.scaled(share) if self._scale else share
+                scaled.backward()  # type: ignore[no-untyped-call]
+        # The sums stay on the device and are read once an epoch: reading them in every step would wait for the device.
+        self.loss_sum += self._objective.total(loss.detach(), images)
+        self.correct += (scores.detach().argmax(1) == batch.labels).sum()
 
     def end_epoch(self) -> tuple[float, float]:
         """Finish the epoch. Returns mean loss and accuracy over its training batches, before each step."""

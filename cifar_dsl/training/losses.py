@@ -43,7 +43,9 @@ class _WeightedLoss(_Loss):
 
     def weights_of(self, scores: Tensor) -> Tensor | None:
         """The weights for scores (N, classes): (classes,)."""
-        return None if self._weights is None else F.pad(self._weights, (0, scores.shape[1] - len(self._weights)))
+        if self._weights is None:
+            return None
+        return F.pad(self._weights.to(scores.dtype), (0, scores.shape[1] - len(self._weights)))
 
 
 class MseLoss(_Loss):

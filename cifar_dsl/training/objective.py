@@ -21,6 +21,10 @@ class Objective:
         """The batch's loss, (), as the recipe reduces it, for (N, classes) scores and labels or shares as targets."""
         return self._function(scores, targets)  # type: ignore[no-any-return]
 
+    def share(self, loss: Tensor, count: int, of: int) -> Tensor:
+        """The part of a batch of `count` images in the loss of a step of `of` images, for the loss of the batch: ()."""
+        return loss if self._is_sum or count == of else loss * (count / of)
+
     def total(self, loss: Tensor, count: int) -> Tensor:
         """The sum of the loss over a batch of `count` images: ()."""
         return loss if self._is_sum else loss * count

@@ -90,7 +90,7 @@ def profile_training(
         step_s = timed(device, lambda: _run_steps(real, steps)) / steps
         evaluator = Evaluator(splits.test, recipe, chosen)
         evaluation_s = timed(device, lambda: evaluate_together([evaluator], [real.evaluated]))
-    images_per_s = recipe.batch / step_s
+    images_per_s = real.plan.images_per_step / step_s
     macs_per_image = 3 * graph.cost.macs  # the backward pass takes twice the forward pass
     return Profile(
         engine=chosen.name,

@@ -60,6 +60,15 @@ def test_each_setting_changes_its_part(tiny):
     assert parts(tiny, "train.data=cifar10")["dataset"] == 60_000 * (3 * 32 * 32 + 8)
 
 
+def test_accumulated_gradients_are_live_in_the_backward_pass():
+    # In VGG-11, a training step peaks at the start of the backward pass, where all gradients are live already.
+    path = specs_directory() / "zoo" / "vgg11.arch"
+    plain, accumulated = (parts(path, "train.batch=1024", f"train.accumulate={batches}") for batches in (1, 2))
+    assert accumulated["gradients"] == plain["gradients"]
+    added = accumulated["activations"] - plain["activations"]
+    assert 0 < added <= plain["gradients"]
+
+
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_without_its_file_the_size_of_npz_data_is_unknown(tiny, device):
     known, unknown = parts(tiny, device=device), parts(tiny, 'train.data=npz("0123abcd")', device=device)

@@ -393,3 +393,57 @@ def test_bf16_computes_in_lower_precision_and_keeps_weights_in_float32():
     assert all(tensor.dtype == torch.float32 for tensor in half.weights.values())
     assert half.metrics[0].train_loss != full.metrics[0].train_loss
     assert half.metrics[0].train_loss == pytest.approx(full.metrics[0].train_loss, **HALF)
+
+
+@pytest.fixture
+def float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks are trained in float64, from images in float32 on, and evaluated in float32."""
+    single = Tensor.float
+    monkeypatch.setattr(Tensor, "float", lambda x: x.double() if torch.is_grad_enabled() else single(x))
+    monkeypatch.setattr("cifar_dsl.training.learner.build_module", in_float64)
+
+
+def in_float64(*arguments: object) -> nn.Module:
+    module = build_module(*arguments).double()
+    module.register_forward_pre_hook(lambda _, inputs: tuple(one.double() for one in inputs))
+    return module
+
+
+# A step of 24 images, and one of the 2 that are left; both ways.
+ACCUMULATED = ("train.batch=8", "train.accumulate=3")
+AT_ONCE = ("train.batch=24",)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        (),
+        ("train.loss=cross_entropy(reduction=sum)", "train.optimizer.lr=0.002"),
+        ("train.loss=cross_entropy(weights=balanced)",),
+        ("train.augment=crop(padding=2) -> flip -> cutmix", "train.clip=norm(0.5)", "train.loss=focal"),
+        ("train.average=lookahead(every=2) -> ema(0.9, every=2)", "train.schedule=one_cycle"),
+        ("train.epochs=1.5", "train.optimizer=adamw(lr=0.001)"),
+    ],
+)
+def test_accumulated_gradients_train_as_one_large_batch(overrides):
+    parts, whole = train(*overrides, *ACCUMULATED), train(*overrides, *AT_ONCE)
+    assert parts.learner.plan.steps == whole.learner.plan.steps == 3
+    assert len(parts.steps) == len(whole.steps)
+    for name, expected in whole.weights.items():
+        assert expected.dtype == torch.float64
+        # Nine steps in float64, whose sums are taken in another order.
+        torch.testing.assert_close(parts.weights[name], expected, rtol=1e-10, atol=1e-12)
+    for ours, theirs in zip(parts.metrics, whole.metrics, strict=True):
+        # The same sums; a loss is the mean of them.
+        assert ours.train_loss == pytest.approx(theirs.train_loss, rel=1e-10)
+        assert (ours.train_accuracy, ours.lr) == (theirs.train_accuracy, theirs.lr)
+
+
+def test_batch_norm_sees_each_batch_of_a_step():
+    overrides = ("train.epochs=1", "train.augment=none")
+    text = RANDOM_SPEC.replace(" -> dropout(0.3)", "").replace(
+        "conv(6, 3, stride=2)", "conv(6, 3, stride=2, bias=false)"
+    )
+    outcome = train(*overrides, *ACCUMULATED, text=text)
+    assert outcome.weights["bn.num_batches_tracked"] == 7

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from helpers.tolerances import SAME_FORMULA
+from helpers.tolerances import FLOAT64, SAME_FORMULA
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torchvision.ops import sigmoid_focal_loss
@@ -122,7 +122,7 @@ def test_balanced_weights_are_those_of_scikit_learn():
     counts = (3, 0, 5, 12)  # scikit-learn leaves a class without images out
     weights = balanced_weights(counts)
     assert weights == (20 / 9, 0.0, 20 / 15, 20 / 36)
-    assert sum(count * weight for count, weight in zip(counts, weights, strict=True)) == pytest.approx(20)
+    assert sum(count * weight for count, weight in zip(counts, weights, strict=True)) == pytest.approx(20, **FLOAT64)
 
 
 def test_classes_after_the_last_training_label_have_no_weight(scores, labels):

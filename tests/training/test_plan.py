@@ -21,10 +21,23 @@ def counts(plan: Plan) -> list[tuple[int, int]]:
         (Plan(105, 10, 0.95), [(11, 105)]),
         (Plan(50_000, 2000, 8, drop_last=True), [(25, 50_000)] * 8),
         (Plan(5, 16, 1.5), [(1, 5), (1, 5)]),
+        (Plan(50, 8, 1, accumulate=3), [(3, 50)]),
+        (Plan(50, 8, 1.5, accumulate=3), [(3, 50), (2, 48)]),
+        (Plan(50, 8, 1, drop_last=True, accumulate=4), [(2, 48)]),  # 32 images, and two batches more
+        (Plan(50, 16, 1, accumulate=10), [(1, 50)]),
     ],
 )
 def test_steps_and_images_of_every_epoch(plan, expected):
     assert counts(plan) == expected
+
+
+def test_a_step_takes_several_batches_and_the_last_one_what_is_left():
+    plan = Plan(50, 8, 1, accumulate=3)
+    images = [plan.images_in_step(1, step) for step in range(plan.steps)]
+    assert images == [24, 24, 2]
+    assert [plan.batches_of(count) for count in images] == [[8, 8, 8], [8, 8, 8], [2]]
+    plan = Plan(50, 8, 1, drop_last=True, accumulate=4)
+    assert [plan.batches_of(plan.images_in_step(1, step)) for step in range(plan.steps)] == [[8] * 4, [8] * 2]
 
 
 def test_rounding_of_floats_adds_no_step():

@@ -35,6 +35,7 @@ SETTING_WORDS = frozenset(
         "epochs",
         "batch",
         "drop_last",
+        "accumulate",
         "optimizer",
         "schedule",
         "loss",

@@ -52,6 +52,13 @@ CYCLED = """
 # rates are powers of two: these are the same in float32 and in float64, so that no last bit differs.
 RECIPES = {
     "ragged last batch": (),
+    "accumulated gradients": (
+        "train.accumulate=2",
+        "train.batch=8",
+        "train.augment=flip -> mixup",
+        "train.clip=norm(0.1)",
+    ),
+    "accumulated in fp16": ("train.accumulate=3", "train.batch=5", "train.precision=fp16", "train.optimizer.lr=0.0625"),
     "no ragged batch": ("train.drop_last=true",),
     "a part of an epoch": ("train.epochs=2.5",),
     "clipping by norm": ("train.clip=norm(0.1)",),
