@@ -104,10 +104,21 @@ def advice(changes: Sequence[Change], call: Call, renaming: Fix | None = None) -
 def _whole_call(changes: Sequence[Change], call: Call, renaming: Fix | None) -> Fix:
     edits = (*(renaming.edits if renaming else ()), *_edits(changes, call))
     is_safe = all(change.is_safe for change in changes) and (renaming is None or renaming.is_safe)
-    return Fix(f"write `{_rewritten(call.span, edits)}`", edits, is_safe)
+    return Fix(f"write `{rewritten(call.span, edits)}`", edits, is_safe)
 
 
-def _rewritten(span: Span, edits: Sequence[Edit]) -> str:
+def fed(given: nodes.Argument, start: str, call: Call) -> tuple[Edit, ...]:
+    """The edits that write an argument, a tensor with the text `start`, as the start of a chain before the call."""
+    here = Span(call.span.source, call.span.start, call.span.start)
+    return (Edit(here, f"{start} -> "), *deletions({given.span}, call))
+
+
+def without(deleted: set[Span], call: Call) -> str:
+    """The text of a call without some of its arguments."""
+    return rewritten(call.span, tuple(deletions(deleted, call)))
+
+
+def rewritten(span: Span, edits: Sequence[Edit]) -> str:
     """The text of a call after edits, on one line and without comments."""
     text, end = "", span.start
     for edit in sorted(edits, key=lambda edit: edit.span.start):
@@ -175,7 +186,7 @@ def unknown(given: nodes.Argument, names: Sequence[str], call: Call) -> Change |
         label = text if text.isidentifier() else "NAME"
         return Change(
             given,
-            f"name a stage with `as`: `{_rewritten(call.span, tuple(deletions({given.span}, call)))} as {label}`",
+            f"name a stage with `as`: `{without({given.span}, call)} as {label}`",
             f"write `as {label}` after the call",
             is_deletion=label != "NAME",
             label=f" as {label}",
@@ -323,7 +334,7 @@ def input_argument(callee: str, arguments: Sequence[nodes.Argument]) -> nodes.Ar
 
 def without_input(given: nodes.Argument, call: Call) -> Change:
     """The change that leaves out the number of input channels: `conv(64, 3)` for `conv(3, 64, 3)`."""
-    title = f"write `{_rewritten(call.span, tuple(deletions({given.span}, call)))}`"
+    title = f"write `{without({given.span}, call)}`"
     return Change(given, f"{title}: the input decides the number of its channels", title, is_deletion=True)
 
 

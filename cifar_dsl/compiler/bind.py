@@ -8,6 +8,7 @@ from attrs import evolve, field
 
 from cifar_dsl.compiler import argument_translation, translation
 from cifar_dsl.compiler.argument_translation import Call, Change, can_apply
+from cifar_dsl.compiler.dataflow import TENSORS, Dataflow, refusal
 from cifar_dsl.compiler.error_location import ErrorLocator, Location, own_origin
 from cifar_dsl.compiler.types import describe_types, fits
 from cifar_dsl.compiler.values import BlockValue, Bound, Flow, Tensor, Unknown, ValueScope, describe, is_tensors, write
@@ -29,6 +30,7 @@ _STEPS_OF_A_CALL = 45  # of a block
 _STEPS_OF_A_PARAMETER = 5
 _STEPS_OF_A_SEARCH = 100  # for what an argument with an unknown name means
 
+_CONSTANTS = (nodes.Number, nodes.Truth, nodes.String, nodes.SizeLiteral)
 _NO_SUCH = "no such argument"
 
 
@@ -42,13 +44,15 @@ class Invocation:
     span: Span
     written: tuple[nodes.Argument, ...] | None = None  # the arguments in the text, if others are meant
     pattern: nodes.Pattern | None = None
+    starts_chain: bool = False
 
     @classmethod
-    def of(cls, kind: nodes.Name | nodes.CallExpression) -> "Invocation":
+    def of(cls, kind: nodes.Name | nodes.CallExpression, *, starts_chain: bool = False) -> "Invocation":
         """The invocation that a name or a call expression makes."""
         if isinstance(kind, nodes.Name):
             return cls(kind.text, kind.span, (), kind.span)
-        return cls(kind.callee.text, kind.callee.span, kind.arguments, kind.span, None, kind.pattern)
+        callee = kind.callee
+        return cls(callee.text, callee.span, kind.arguments, kind.span, None, kind.pattern, starts_chain)
 
     @property
     def text(self) -> Call:
@@ -117,6 +121,10 @@ class Evaluates(Protocol):
         """The value of `node`. Raises EvaluationFailed."""
         ...
 
+    def dataflow(self, scope: ValueScope) -> Dataflow:
+        """What the expressions in a scope stand for."""
+        ...
+
 
 @frozen
 class Binder:
@@ -129,6 +137,8 @@ class Binder:
     def declared(self, declaration: type[D], call: Invocation, scope: ValueScope, flow: Flow | None = None) -> D:
         """An instance of `declaration` with the arguments of `call`. Raises EvaluationFailed."""
         infos = arguments_of(declaration)
+        if issubclass(declaration, Layer):
+            self._refuse_tensors(call, frozenset(info.name for info in infos), scope, is_layer=True)
         wrong: list[_Wrong] = []
         count = len(call.arguments)
         call, given = self._matched([info.name for info in infos], call, wrong, scope, flow)
@@ -165,9 +175,12 @@ class Binder:
         """The scope inside a block, which is inside `outer`, and the call as text with its values.
 
         The parameters with wrong arguments are unknown, so that the block is checked all the same.
-        Raises EvaluationFailed if the number of branches is wrong.
+        Raises EvaluationFailed if the number of branches is wrong, or an argument is meant to be the current tensor.
         """
         self.reporter.work.charge(_STEPS_OF_A_CALL + _STEPS_OF_A_PARAMETER * len(block.parameters))
+        if not any(one.may_be_tensor for one in block.parameters):
+            for_blocks = frozenset(i for i, one in enumerate(block.parameters) if one.is_for_block)
+            self._refuse_tensors(call, frozenset(block.order), scope, for_blocks, is_layer=False)
         count, wrong = len(call.arguments), list[_Wrong]()
         call, given = self._matched(block.order, call, wrong, scope, flow)
         self._report(wrong, call)
@@ -194,6 +207,34 @@ class Binder:
             inner.values[name] = value
         self.reporter.work.charge(sum(map(len, shown)) // 4)
         return inner, f"{block.name}({', '.join(shown)})"
+
+    def _refuse_tensors(
+        self,
+        call: Invocation,
+        names: frozenset[str],
+        scope: ValueScope,
+        for_blocks: frozenset[int] = frozenset(),
+        *,
+        is_layer: bool,
+    ) -> None:
+        """Report tensors among the arguments of a call that takes none: `relu(x)`. Raises EvaluationFailed.
+
+        `names` are those of its arguments, and those at the places `for_blocks` are for blocks.
+        """
+        dataflow = self.evaluator.dataflow(scope)
+        inputs = [
+            one
+            for i, one in enumerate(call.arguments)
+            if not isinstance(one.value, _CONSTANTS)
+            and (one.keyword.text not in names if one.keyword else i not in for_blocks)
+            and dataflow.sort(one.value) in TENSORS
+        ]
+        calls = nodes.inside([one.value for one in inputs], nodes.CallExpression)
+        if any(dataflow.sort(one) == "tensor" for one in calls):
+            raise EvaluationFailed  # reported by the resolver
+        if inputs:
+            found = refusal(call.text, inputs, dataflow, starts_chain=call.starts_chain, is_layer=is_layer)
+            raise self.reporter.error("E0301", found.message, found.at, notes=self._remarks(call), meant=found.advice)
 
     def _filled(
         self, block: nodes.Block, call: Invocation, given: Mapping[str, nodes.Argument], branches: Sequence[Branch]
@@ -483,8 +524,9 @@ def _misplaced(
         message, help_text = what, f"its arguments: {shortened([f'`{name}`' for name in names])}"
     else:
         message = what = f"`{call.callee}` takes no arguments"
-        help_text = "delete it"
-        change = change or argument_translation.superfluous(argument)
+        help_text = f"if it computes the input, write it before: `{argument.span.text} -> {call.callee}`"
+        if not any(nodes.inside([argument.value], nodes.CallExpression)):
+            help_text, change = "delete it", change or argument_translation.superfluous(argument)
     return _Wrong("E0301", message, Label(argument.span), help_text, what, lambda: change)
 
 

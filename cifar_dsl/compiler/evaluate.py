@@ -9,8 +9,9 @@ from attrs import define, field
 
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.builtin_names import FUNCTIONS, Number
+from cifar_dsl.compiler.dataflow import Dataflow, Sort
 from cifar_dsl.compiler.names.table import Names
-from cifar_dsl.compiler.values import BlockValue, Bound, Flow, Tensor, Unknown, ValueScope, describe
+from cifar_dsl.compiler.values import BlockValue, Bound, Flow, Tensor, Unknown, ValueScope, describe, is_tensors
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits, Work
 from cifar_dsl.ir import Size, Symbol, Value
@@ -134,6 +135,23 @@ class Evaluator:
             case _:
                 self._work.charge(1 + scope.depth // 8)
                 return scope.lookup(name, self.names.passed.get(mention, 0))
+
+    def dataflow(self, scope: ValueScope) -> Dataflow:
+        """What the expressions in a scope stand for."""
+        return Dataflow(lambda node: self._sort_of(node, scope))
+
+    def _sort_of(self, node: nodes.Name | nodes.CallExpression, scope: ValueScope) -> Sort:
+        name = node if isinstance(node, nodes.Name) else node.callee
+        definition = self.names.definitions[name.span]
+        if isinstance(node, nodes.CallExpression):
+            is_stage = definition.kind in {"layer", "block", "join", "scope"}
+            return "tensor" if is_stage else "number" if definition.kind == "function" else "unknown"
+        if definition.kind in {"flow", "dataset"}:
+            return "number"
+        value = self.bound(node.text, node.span, scope)
+        if isinstance(value, Tensor) or (value and is_tensors(value)):
+            return "tensor" if isinstance(value, Tensor) else "list"
+        return "number" if isinstance(value, int | float) and not isinstance(value, bool) else "unknown"
 
     def _of_flow(self, node: nodes.Name, flow: Flow) -> int:
         shape = self.one(flow, node.text, node.span).shape

@@ -34,7 +34,7 @@ from cifar_dsl.compiler.values import (
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import OutOfStepsError
 from cifar_dsl.ir import Declaration, Graph, Operation, Shape, Size, Symbol, Value
-from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter
+from cifar_dsl.language.diagnostics import Advice, Cause, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_chain, print_expression
 from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES
@@ -260,7 +260,7 @@ class _Expander:
             case nodes.Branched():
                 return self._branched(kind, element.label, scope, flow, place)
             case nodes.Name() | nodes.CallExpression():
-                call = Invocation.of(kind)
+                call = Invocation.of(kind, starts_chain=is_first)
                 output = self._call(call, element.label, scope, flow, place, is_first=is_first)
                 check_block(call, flow, output, self._reporter)
                 return output
@@ -281,9 +281,7 @@ class _Expander:
                 flow = self._control(kind, scope, flow, Place(path))
                 self._draft.enclose(mark, path, "part", element.label.text, flow)
                 return flow
-            case nodes.Operation(operands=operands) if any(self._slices.is_tensor(one, scope) for one in operands) and (
-                advice := translation.joined(kind)
-            ):
+            case nodes.Operation() | nodes.Prefixed() if advice := self._joined(kind, scope):
                 message = "a stage is expected here, but this computes a value"
                 raise self._reporter.error("E0213", message, kind.span, meant=advice)
             case _:
@@ -294,6 +292,11 @@ class _Expander:
                     self._check_regions(found, print_expression(kind), kind.span)
                     return found
                 return self._not_first(kind.span.text, kind.span, found)
+
+    def _joined(self, kind: nodes.Operation | nodes.Prefixed, scope: ValueScope) -> Advice | None:
+        """The advice for an expression that computes a tensor."""
+        dataflow = self._evaluator.dataflow(scope)
+        return translation.joined(kind, dataflow) if dataflow.sort(kind) == "tensor" else None
 
     def _check_regions(self, flow: Flow, name: str, span: Span) -> None:
         for tensor in tensors(flow):

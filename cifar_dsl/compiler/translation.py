@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cifar_dsl.compiler import argument_translation
+from cifar_dsl.compiler.dataflow import Dataflow
 from cifar_dsl.compiler.values import Bound
 from cifar_dsl.language.diagnostics import Advice, Edit, Fix, nearest
 from cifar_dsl.language.source import Span
@@ -65,13 +66,33 @@ def hyphenated(node: object) -> str | None:
 # ---- stages
 
 
-def joined(operation: nodes.Operation) -> Advice | None:
-    """The advice for a sum or product of tensors: a join."""
-    join = {"+": "add", "*": "mul"}.get(operation.operators[0])
-    if join is None or len(set(operation.operators)) > 1:
+def joined(node: nodes.Operation | nodes.Prefixed, dataflow: Dataflow) -> Advice | None:
+    """The advice for a sum, difference or product of tensors: a join."""
+    text = dataflow.chain(node)
+    return writing(node.span, text, is_safe=True) if text else None
+
+
+def branches(
+    call: nodes.CallExpression, block: nodes.Block, given: Sequence[nodes.Argument], dataflow: Dataflow
+) -> Advice | None:
+    """The advice for a block's call with the arguments `given`, calls of stages, for blocks: to write branches."""
+    unnamed = [one for one in call.arguments if one.keyword is None]
+    named = dict(zip(block.order, unnamed, strict=False))
+    named |= {one.keyword.text: one for one in call.arguments if one.keyword}
+    free = [
+        one.name.text for one in block.parameters if one.is_for_block and named.get(one.name.text) in (None, *given)
+    ]
+    found = [named[name] for name in free if name in named]
+    texts = [dataflow.chain(one.value) for one in found]
+    if set(found) != set(given) or free[: len(found)] != [name for name in free if name in named] or None in texts:
         return None
-    branches = " | ".join(operand.span.text for operand in operation.operands)
-    return writing(operation.span, f"{join} {{ {branches} }}", is_safe=True)
+    rest, is_any_left_out = [], False
+    for name, one in zip(block.order, call.arguments, strict=False):
+        is_any_left_out = is_any_left_out or one in given
+        if one not in given:
+            rest.append(f"{name}={one.span.text}" if is_any_left_out and one.keyword is None else one.span.text)
+    head = f"{call.callee}({', '.join(rest)})" if rest else f"{call.callee}"
+    return writing(call.span, f"{head} {{ {' | '.join(filter(None, texts))} }}")
 
 
 def join_meant(name: str, span: Span) -> Advice | None:
@@ -79,21 +100,30 @@ def join_meant(name: str, span: Span) -> Advice | None:
     return Advice.to_write(span, "add") if name == "sum" else None
 
 
-def stage_expression(node: nodes.Expression | nodes.Compound) -> Advice | None:
+def stage_expression(node: nodes.Expression | nodes.Compound, dataflow: Dataflow) -> Advice | None:
     """The advice for an expression of layers where a stage is expected: a list, a comment, or a join."""
-    if isinstance(node, nodes.Prefixed) and node.operator == "-" and _is_layer(node.operand):
+    if isinstance(node, nodes.Prefixed) and node.operator == "-" and is_layer(node.operand):
         return writing(node.span, node.operand.span.text, is_safe=True, why="stages have no `-` in front")
-    if not isinstance(node, nodes.Operation) or not any(map(_is_layer, node.operands)):
+    if not isinstance(node, nodes.Operation) or not any(_is_stage(one, dataflow) for one in node.operands):
         return None
     first = node.operands[0]
     rest = Span(first.span.source, first.span.end, node.span.end).text
-    if _is_layer(first) and (comment := re.fullmatch(r"\s*(?://|--+)\s*(.*)", rest)):
+    if is_layer(first) and (comment := re.fullmatch(r"\s*(?://|--+)\s*(.*)", rest)):
         text = f"{first.span.text}  # {comment[1]}"
         return writing(node.span, text, is_safe=True, why="comments start with `#`")
-    return joined(node)
+    return joined(node, dataflow)
 
 
-def _is_layer(node: nodes.Expression) -> bool:
+def _is_stage(node: nodes.Expression, dataflow: Dataflow) -> bool:
+    """Whether an operand of an expression is a stage: a layer, in any spelling, or what layers compute."""
+    if isinstance(node, nodes.Operation | nodes.Prefixed):
+        operands = node.operands if isinstance(node, nodes.Operation) else (node.operand,)
+        return any(_is_stage(one, dataflow) for one in operands)
+    is_call = isinstance(node, nodes.CallExpression) and dataflow.sort(node) == "tensor"
+    return is_call or is_layer(node)
+
+
+def is_layer(node: nodes.Expression) -> bool:
     """Whether an expression is a layer, in any spelling."""
     name = (
         node.text
@@ -135,9 +165,15 @@ def _filled(equivalent: Equivalent, arguments: Sequence[nodes.Argument]) -> str 
     return text.replace("{}", ", ".join(texts))
 
 
-def assignment(stage: nodes.Assignment) -> Advice:
-    """The advice for `x = stage`, where no tensor `x` is named."""
-    first = stage.chain.elements[0].kind
+_SHORTEST = 3  # letters of a name that may be misspelt: `y` is none of `x`
+
+
+def assignment(stage: nodes.Assignment, known: set[str]) -> Advice:
+    """The advice for `x = stage`, where no tensor `x` is named, but those in `known` are."""
+    first, name = stage.chain.elements[0].kind, stage.targets[0]
+    near = nearest(name.text, known) if len(name.text) >= _SHORTEST else None
+    if near:
+        return Advice.to_write(name.span, near)
     if isinstance(first, nodes.CallExpression) and _takes(first, stage.targets[0].text):
         rest = source_of(first.arguments[1:])
         chain = Span(stage.span.source, first.span.end, stage.chain.span.end).text

@@ -94,7 +94,7 @@ def test_stages_of_several_names_stand_under_all_of_them() -> None:
         ("let x = relu\nlet xs = 1.5 * [x]", "", "E0210"),
         ("let x = relu\nlet xs = [x] * [x]", "", "E0210"),
         ("let x = relu\nlet xs = 1_000_000 * [x]", "", "E0210"),
-        ("let x = relu\nconv([x], 1)", "", "E0304"),
+        ("let x = relu\nconv([x], 1)", "", "E0301"),
         ("u([relu])", "block u(xs: tensor) { xs }", "E0304"),
         ("u", "block u() { relu -> u }", "E0208"),
         ("a(1)", "block a(n: int) { if n > 0 { relu }\na(n - 1) }", "E0208"),

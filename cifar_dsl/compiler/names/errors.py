@@ -80,15 +80,22 @@ class NameErrors:
         message = "a stage is expected here, but this computes a value"
         self.reporter.error("E0213", message, span, meant=advice)
 
-    def stage_as_value(self, call: nodes.CallExpression, *, fits_tensor: bool, fits_block: bool) -> None:
-        """Report a layer or block that is called where a value is expected."""
+    def stage_as_value(
+        self,
+        call: nodes.CallExpression,
+        *,
+        fits_tensor: bool = False,
+        fits_block: bool = False,
+        advice: Advice | None = None,
+    ) -> None:
+        """Report a layer or block that is called where a value is expected; `advice` is what was meant, if known."""
         callee = call.callee
         message = f"a value is expected here, but `{callee}` makes a tensor"
         text = " ".join(call.span.text.split())
         output = f"to use its output, name it before, `let y = {text}`, and write `y` here"
         itself = f"to pass it as an argument, define `block my_{callee}() {{ {text} }}` and pass `my_{callee}`"
         help_text = [output] * fits_tensor + [itself] * (fits_block or not fits_tensor)
-        self.reporter.error("E0213", message, callee.span, help=tuple(help_text))
+        self.reporter.error("E0213", message, callee.span, help=tuple(help_text), meant=advice)
 
     def unknown(
         self,

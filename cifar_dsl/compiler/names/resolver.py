@@ -9,7 +9,9 @@ from typing import Any
 from attrs import define, field
 
 from cifar_dsl.compiler import translation
+from cifar_dsl.compiler.argument_translation import Call
 from cifar_dsl.compiler.builtin_names import BUDGETS, DATA_NAMES, FLOW_NAMES, FUNCTIONS
+from cifar_dsl.compiler.dataflow import TENSORS, Dataflow, Sort, refusal
 from cifar_dsl.compiler.library import library_index
 from cifar_dsl.compiler.names.errors import NameErrors
 from cifar_dsl.compiler.names.sorts import (
@@ -21,6 +23,7 @@ from cifar_dsl.compiler.names.sorts import (
     INDEXED,
     LIST,
     NO_VALUE,
+    NUMBER,
     OPERAND,
     PATTERNED,
     SLICED,
@@ -291,7 +294,7 @@ class _Resolver:
         return self._value(name, scope)
 
     def _chain(self, chain_node: nodes.Chain, scope: _Scope) -> None:
-        for element in chain_node.elements:
+        for number, element in enumerate(chain_node.elements):
             if element.label:
                 self.errors.check_label(element.label)
             match element.kind:
@@ -320,10 +323,13 @@ class _Resolver:
                         definition = self._stage_name(callee, scope, element.kind)
                         if definition.kind == "unknown" and translation.whole_stage(callee, element.kind):
                             continue  # its arguments are no values here
-                    self._arguments(element.kind, definition, scope)
+                    if definition.kind == "unknown" and self._inputs(element.kind, scope):
+                        self._mentions([one.value for one in element.kind.arguments], scope)
+                    elif not self._nested(element.kind, definition, scope, starts_chain=number == 0):
+                        self._arguments(element.kind, definition, scope)
                 case _ if (name := translation.hyphenated(element.kind)) and self._is_misspelt(element.kind, scope):
                     self._unknown_stage(nodes.Identifier(name, element.kind.span), scope)
-                case _ if advice := translation.stage_expression(element.kind):
+                case _ if advice := translation.stage_expression(element.kind, self._dataflow(scope)):
                     self.errors.expression_as_stage(element.kind.span, advice)
                     self._operands(element.kind, scope)
                 case nodes.Index(value=nodes.Name() as name) if name.text in JOINS and not self._defined(
@@ -334,6 +340,67 @@ class _Resolver:
                     self._index(element.kind, scope, SLICED)
                 case _:
                     self._expression(element.kind, scope)
+
+    def _dataflow(self, scope: _Scope) -> Dataflow:
+        """What the expressions in a scope stand for, as far as the text decides it."""
+        return Dataflow(lambda node: self._sort_of(node, scope))
+
+    def _sort_of(self, node: nodes.Name | nodes.CallExpression, scope: _Scope) -> Sort:
+        if isinstance(node, nodes.CallExpression):
+            if node.callee.text in FUNCTIONS or node.callee.text in INITIALIZERS:
+                return "number" if node.callee.text in FUNCTIONS else "unknown"
+            found = self._defined(node.callee.text, scope)
+            is_block = found is not None and not found.sorts.isdisjoint(CALLABLE) and found.kind != "param"
+            return "tensor" if is_block or translation.is_layer(node) else "unknown"
+        found = self._innermost(node.text, scope)
+        if found is None:
+            is_number = node.text in FLOW_NAMES or node.text in DATA_NAMES
+            return "number" if is_number else "tensor" if translation.is_layer(node) else "unknown"
+        return "tensor" if found.sorts <= TENSOR else "number" if found.sorts <= NUMBER else "unknown"
+
+    def _inputs(self, call: nodes.CallExpression, scope: _Scope) -> list[nodes.Argument]:
+        """The arguments of a call that are tensors: `relu(x)`."""
+        if not call.arguments or call.pattern:
+            return []
+        dataflow = self._dataflow(scope)
+        return [one for one in call.arguments if dataflow.sort(one.value) in TENSORS]
+
+    def _nested(self, call: nodes.CallExpression, callee: Definition, scope: _Scope, *, starts_chain: bool) -> bool:
+        """Whether stages are called in the arguments of a stage: `relu(bn(x))`. Reports them."""
+        has_calls = any(nodes.inside([one.value for one in call.arguments], nodes.CallExpression))
+        if not has_calls or call.pattern or callee.kind not in {"layer", "block"}:
+            return False
+        dataflow, inputs = self._dataflow(scope), self._inputs(call, scope)
+        stages = [
+            inner
+            for inner in nodes.inside([one.value for one in inputs], nodes.CallExpression)
+            if dataflow.sort(inner) == "tensor"
+        ]
+        if not stages:
+            return False
+        block = callee.node if isinstance(callee.node, nodes.Block) else None
+        advice = None
+        if block and any(one.is_for_block for one in block.parameters):
+            advice = translation.branches(call, block, inputs, dataflow)
+        elif not (inputs[0].keyword or (block and any(one.may_be_tensor for one in block.parameters))):
+            text = Call(call.callee.text, call.callee.span.end, call.arguments, call.span)
+            found = refusal(text, inputs, dataflow, starts_chain=starts_chain, is_layer=block is None)
+            advice = found.advice
+        if advice is None:
+            return False
+        self.errors.stage_as_value(min(stages, key=lambda one: one.span.start), advice=advice)
+        self._mentions([one.value for one in call.arguments], scope)
+        return True
+
+    def _mentions(self, values: Iterable[nodes.Expression], scope: _Scope) -> None:
+        """Record the names in expressions that are reported already."""
+        values = tuple(values)
+        for call in nodes.inside(values, nodes.CallExpression):
+            name = call.callee
+            layer = _of_language("layer", name.text) if name.text in LAYERS else Definition("unknown", name.text)
+            self.note(name.span, self._defined(name.text, scope) or layer, call.span)
+        for one in nodes.inside(values, nodes.Name):
+            self.note(one.span, self._value(one, scope) or Definition("unknown", one.text))
 
     def _operands(self, kind: nodes.Expression | nodes.Compound, scope: _Scope) -> None:
         """Record the names in an expression that is reported already."""
@@ -655,6 +722,8 @@ class _Resolver:
         advice = advice or translation.whole_stage(name, call)
         if self._defined(text, scope) or text in LAYERS or text in library_index():
             advice = Advice.to_write(name.span, text, is_safe=True)
+        if call and self._inputs(call, scope):
+            call = None  # its arguments are no arguments of the layer, either
         known = self._known(scope, LAYERS, library_index())
         message = f"unknown layer or block `{written}`"
         return self.errors.unknown("E0201", message, text, name.span, known, foreign_names.LAYERS, advice, call)
@@ -666,7 +735,7 @@ class _Resolver:
             "E0201",
             f"`{name}` is assigned but not defined",
             name.span,
-            meant=lambda: nearest(name.text, lets()) or translation.assignment(stage),
+            meant=lambda: translation.assignment(stage, lets()),
         )
 
     def _function(self, call: nodes.CallExpression, scope: _Scope, place: Place) -> Definition:

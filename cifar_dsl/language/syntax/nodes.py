@@ -434,6 +434,11 @@ class BlockParameter:
         """Whether its type is `block`, so that a branch of a call can be its value."""
         return any(one.text == "block" for one in self.types)
 
+    @property
+    def may_be_tensor(self) -> bool:
+        """Whether its type, if any, accepts tensors, or lists of them."""
+        return not self.types or any(one.text in {"tensor", "list"} for one in self.types)
+
 
 @node
 class Block:
