@@ -276,8 +276,9 @@ def unfit(info: ArgumentInfo, given: nodes.Argument, found: Bound, callee: str) 
         return _written(given, node.span, near, Advice.to_write(node.span, near)) if near else None
     if isinstance(found, int) and not isinstance(found, bool) and found in {0, 1} and _accepts(kind, value=True):
         return _value(given, "true" if found else "false", is_safe=True)
-    if isinstance(node, nodes.Operation) and isinstance(found, float) and _accepts(kind, int(found)):
-        return _divided(given, node)
+    is_computed = isinstance(node, nodes.Operation | nodes.CallExpression)
+    if is_computed and isinstance(found, float) and _accepts(kind, int(found)):
+        return whole_number(given)
     if (
         isinstance(found, int | float)
         and 1 < found <= 100
@@ -309,6 +310,14 @@ def _plain(text: str) -> Value:
     if text in {"true", "false"}:
         return text == "true"
     return int(text) if text.isdigit() else Symbol(text.partition("(")[0])
+
+
+def whole_number(given: nodes.Argument) -> Change:
+    """The change that makes a computed fraction a whole number: `//` for `/`, or `round`."""
+    node = given.value
+    if isinstance(node, nodes.Operation) and "/" in node.operators:
+        return _divided(given, node)
+    return _value(given, f"round({node.span.text})")
 
 
 def _divided(given: nodes.Argument, node: nodes.Operation) -> Change:

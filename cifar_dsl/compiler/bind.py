@@ -16,7 +16,7 @@ from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import MOST_LISTED, listed, shortened
 from cifar_dsl.ir import ArgumentInfo, Declaration, Shape, Symbol, Value, arguments_of
-from cifar_dsl.language.diagnostics import Advice, EvaluationFailed, Label, Reporter, nearest
+from cifar_dsl.language.diagnostics import Advice, EvaluationFailed, Fix, Label, Reporter, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_expression
 from cifar_dsl.operations.argument_types import Stage, UnfitError
@@ -247,9 +247,23 @@ class Binder:
         if given_blocks and not free:
             message = f"`{call.callee}` takes no branches here: its arguments give {listed(given_blocks, 'and')}"
             help_text = "leave out an argument to write its block as a branch"
+            if named := self._named(block, call):
+                help_text = f"pass the other arguments by name: `{call.callee}({named}) {{ ... }}`"
             raise self.reporter.error("E0215", message, call.span, help=help_text)
         self.check_branches(call, Branches(least, len(free), names) if free else None, len(branches))
         return dict(zip(names, branches, strict=False))
+
+    def _named(self, block: nodes.Block, call: Invocation) -> str:
+        """The arguments of a call by name, without the parameters that branches fill; "" if blocks are among them."""
+        names = [one.name.text for one in block.parameters if not one.is_for_block]
+        unnamed = [one for one in call.arguments if one.keyword is None]
+        named = [one for one in call.arguments if one.keyword]
+        taken = {one.keyword.text for one in named if one.keyword}
+        free = [name for name in names if name not in taken]
+        if len(unnamed) > len(free) or not taken.issubset(names) or not all(map(_is_value, unnamed)):
+            return ""
+        texts = [f"{name}={one.span.text}" for name, one in zip(free, unnamed, strict=False)]
+        return ", ".join([*texts, *(one.span.text for one in named)])
 
     def check_branches(self, call: Invocation, takes: Branches | None, count: int) -> None:
         """Report a wrong number of branches; `takes` is None if a call takes none. Raises EvaluationFailed."""
@@ -292,22 +306,35 @@ class Binder:
         """The value of a block's parameter, unknown after an error."""
         try:
             value = self.evaluator.evaluate(written, scope, flow)
-            self._check_type(parameter, block, value, origin)
+            self._check_type(parameter, block, value, written, origin)
         except EvaluationFailed:
             return Unknown()
         return value
 
-    def _check_type(self, parameter: nodes.BlockParameter, block: nodes.Block, value: Bound, span: Span) -> None:
+    def _check_type(
+        self, parameter: nodes.BlockParameter, block: nodes.Block, value: Bound, written: nodes.Expression, span: Span
+    ) -> None:
         self.reporter.work.charge(len(parameter.types))
         if fits(value, parameter.types):
             return
         raise self.reporter.error(
             "E0304",
             f"`{parameter.name}` of `{block.name}` must be {describe_types(parameter.types)}",
-            Label(span, f"this is {describe(value)}"),
+            Label(span, _found(value, is_block=[one.text for one in parameter.types] == ["block"])),
             secondary=(Label(parameter.span, "declared here"),),
-            meant=lambda: nearest(value, [one.text for one in parameter.types]) if isinstance(value, Symbol) else None,
+            meant=lambda: self._meant_value(parameter, written, value, span),
         )
+
+    def _meant_value(
+        self, parameter: nodes.BlockParameter, written: nodes.Expression, value: Bound, span: Span
+    ) -> str | Advice | None:
+        """What was meant by a value of the wrong type for a block's parameter, if known."""
+        types = [one.text for one in parameter.types]
+        is_computed = isinstance(written, nodes.Operation | nodes.CallExpression) and span == written.span
+        if isinstance(value, float) and "int" in types and is_computed:
+            change = argument_translation.whole_number(nodes.Argument(None, written, written.span))
+            return Advice(change.help, (Fix(change.title, change.edits),) if change.edits else ())
+        return nearest(value, types) if isinstance(value, Symbol) else None
 
     def locate(self, call: Invocation, error: MisfitError, order: Sequence[str], scope: ValueScope) -> Location:
         """Where to show an error of a call; `order`: names of its positional arguments."""
@@ -488,7 +515,7 @@ class Binder:
             except UnfitError:
                 pass
         change = self._without_input(call, scope, flow)
-        text = f"this is {describe(value)}"
+        text = _found(value, is_block=isinstance(info.kind, Stage))
         label, secondary = self.locator.locate(call.span, argument.value, call.arguments, scope, text)
         wrong.append(
             _Wrong(
@@ -502,6 +529,17 @@ class Binder:
             )
         )
         raise EvaluationFailed
+
+
+def _found(value: Bound, *, is_block: bool) -> str:
+    """What an argument is, where another type is needed."""
+    is_undefined = is_block and isinstance(value, Symbol) and value not in LAYERS
+    return f"no block `{value}` is defined" if is_undefined else f"this is {describe(value)}"
+
+
+def _is_value(argument: nodes.Argument) -> bool:
+    """Whether the text shows that an argument is no block."""
+    return not isinstance(argument.value, nodes.Name | nodes.Index | nodes.Conditional)
 
 
 def _is_counted(wrong: list[_Wrong]) -> bool:

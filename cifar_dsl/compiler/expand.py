@@ -203,7 +203,7 @@ class _Expander:
         if isinstance(value, Tensor | Unknown) or (is_list and not is_param):
             return True
         what = "a param" if is_param else describe(value)
-        span, help_text = name.span, "name a tensor first: `let x = identity`"
+        span, help_text = name.span, "compute each value from the loop variable, such as `sum(depths[:i])`"
         if is_list and len(assignment.targets) == 1:
             span = assignment.span
             help_text = f"name the new list: `let more = {print_chain(assignment.chain)}`"

@@ -448,10 +448,13 @@ INITIALIZERS = ForeignNames(
         "standard": "default",
     },
 )
+# Advice for a power whose exponent isn't written as a number.
+NO_POWER = "list the values: `for (c, stride) in [(32, 1), (64, 2)]`, or `width * [1, 2, 4][i]`"
 FUNCTIONS = ForeignNames(
     "Functions",
     exact={"round_to": "make_divisible, _make_divisible"},
     similar={"floor": "int, trunc"},
+    notes={NO_POWER: "pow, exp2"},
 )
 BUDGETS = ForeignNames(
     "Names in `assert`",

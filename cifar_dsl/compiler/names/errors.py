@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from cifar_dsl.compiler import translation
-from cifar_dsl.compiler.builtin_names import FLOW_NAMES
+from cifar_dsl.compiler.builtin_names import FLOW_NAMES, FUNCTIONS
 from cifar_dsl.compiler.module_names import is_attribute, module_name
 from cifar_dsl.compiler.names.table import Definition
 from cifar_dsl.compiler.types import TYPES
@@ -107,6 +107,8 @@ class NameErrors:
         foreign: ForeignNames | None = None,
         advice: Advice | None = None,
         call: nodes.CallExpression | None = None,
+        *,
+        is_function: bool = False,
     ) -> Definition:
         """Report an undefined name; `foreign` are the names of other frameworks there.
 
@@ -127,6 +129,8 @@ class NameErrors:
             self.reporter.error(code, message, span, help=self._blocks_here, meant=meant)
         else:
             help_text = "define it with `param` or `let`, or as a block parameter"
+            if is_function:
+                help_text = f"functions: {', '.join(FUNCTIONS)}; a spec can't define others"
             self.reporter.error(code, message, span, help=help_text, meant=meant)
         return Definition("unknown", name)
 

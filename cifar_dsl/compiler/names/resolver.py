@@ -349,6 +349,8 @@ class _Resolver:
         if isinstance(node, nodes.CallExpression):
             if node.callee.text in FUNCTIONS or node.callee.text in INITIALIZERS:
                 return "number" if node.callee.text in FUNCTIONS else "unknown"
+            if foreign_names.FUNCTIONS.get(node.callee.text):
+                return "unknown"
             found = self._defined(node.callee.text, scope)
             is_block = found is not None and not found.sorts.isdisjoint(CALLABLE) and found.kind != "param"
             return "tensor" if is_block or translation.is_layer(node) else "unknown"
@@ -751,7 +753,9 @@ class _Resolver:
             foreign = foreign_names.INITIALIZERS if is_initializer else foreign_names.FUNCTIONS
             known = set(INITIALIZERS if is_initializer else FUNCTIONS)
             message = f"unknown function `{callee}`"
-            return self.errors.unknown("E0202", message, callee.text, callee.span, lambda: known, foreign)
+            return self.errors.unknown(
+                "E0202", message, callee.text, callee.span, lambda: known, foreign, is_function=True
+            )
         fits_tensor = scope.has_flow and not place.sorts.isdisjoint(TENSOR)
         self.errors.stage_as_value(call, fits_tensor=fits_tensor, fits_block=not place.sorts.isdisjoint(CALLABLE))
         return found or _of_language("layer", callee.text)

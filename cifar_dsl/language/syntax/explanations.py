@@ -14,12 +14,13 @@ from cifar_dsl.language.syntax.newlines import NEW_LINE, UnbalancedError
 from cifar_dsl.language.syntax.tables import terminals
 from cifar_dsl.language.syntax.words import ITEMS, KEYWORDS, SETTING_WORDS, TERMINALS
 
+_NO_POWER = "there is no power operator: list the values, as in `width * [1, 2, 4][i]`, or `for c in [32, 64, 128]`"
 _ADVICE_FOR = {
     ";": ("put each stage or setting on a line of its own",),
     "&": ("write `and`",),
     "!": ("write `not`, or `!=` to compare",),
     "?": ("write `a if condition else b`",),
-    "^": ("there is no power operator; multiply instead",),
+    "^": (_NO_POWER,),
     "'": ('use double quotes: "base.arch"',),
     "@": ("comments start with `#`",),
     "→": ("write `->`",),
@@ -90,7 +91,18 @@ def _unclosed(source: Source, brackets: Brackets) -> Diagnostic:
 
 
 def never_closed(source: Source, opening: Token) -> Diagnostic:
-    """The error for an open bracket without a partner."""
+    """The error for an open bracket without a partner, or for a body among the values in it."""
+    line = source.text[opening.end :].partition("\n")[0]
+    values, brace, _ = line.partition("{")
+    if (
+        str(opening) == "("
+        and brace
+        and _is_closed(source, opening.end, "(")
+        and values.count("(") >= values.count(")")
+    ):
+        body = Span(source, opening.end + len(values), opening.end + len(values) + 1)
+        help_text = "write it as a branch after the call: `residual(p=0.1) { conv(8, 1) }`"
+        return Diagnostic("E0102", "a body can't be an argument", Label(body), help=(help_text,))
     help_text = f"close it with `{_PARTNERS[str(opening)]}`"
     return Diagnostic("E0102", f"this `{opening}` is never closed", Label(span_of(source, opening)), help=(help_text,))
 
@@ -166,7 +178,7 @@ class Misplaced:
             message, label = f"`{token}` is not allowed inside braces", Label(span_of(self.source, token))
             return Diagnostic("E0101", message, label, help=("move it outside all braces",))
         opening = self.brackets.open[-1] if self.brackets.open else None
-        if str(token) == "->" and opening in {"(", "["} and not _is_closed(self.source, token, str(opening)):
+        if str(token) == "->" and opening in {"(", "["} and not _is_closed(self.source, token.start, str(opening)):
             return never_closed(self.source, opening)
         expected = _expected(self.accepts)
         if token.type in {END, NEW_LINE}:
@@ -198,6 +210,8 @@ class Misplaced:
             return ("write settings of `train` without `=`: `batch 64`",)
         if token.type == "EQUAL" and first_word.isidentifier():
             return ("define a value or a tensor with `let`; compare values with `==`",)
+        if str(token) == "*" and self.source.text[: token.start].endswith("*"):
+            return (_NO_POWER,)
         if str(token) == "//":
             return ("comments start with `#`; `//` is integer division",)
         if token in {"|", "}"} and (before := self._in_branches()):
@@ -236,10 +250,10 @@ class Misplaced:
         return self.source.text[: self.token.start].rstrip()[-1]
 
 
-def _is_closed(source: Source, token: Token, opening: str) -> bool:
-    """Whether the bracket that is open before the token is closed on the token's line."""
+def _is_closed(source: Source, place: int, opening: str) -> bool:
+    """Whether the bracket that is open before a place is closed on the line of the place."""
     depth = 0
-    for character in source.text[token.start :].partition("\n")[0]:
+    for character in source.text[place:].partition("\n")[0]:
         depth += (character == opening) - (character == _PARTNERS[opening])
         if depth < 0:
             return True

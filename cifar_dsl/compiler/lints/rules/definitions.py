@@ -55,7 +55,7 @@ def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -
             fixes = () if node.span in needed or len(node.targets) > 1 else _deletion(node.span)
             for name in node.targets:
                 if is_unused(name) and not (tensors is None or name.text in tensors):
-                    yield _unused("value", name, fixes)
+                    yield _shadowing(node, name, found) or _unused("value", name, fixes)
         if not isinstance(node, nodes.For) or node.span in of_branches:
             continue  # no `repeat` makes branches
         if len(node.targets) == 1 and is_unused(node.targets[0]):
@@ -65,6 +65,18 @@ def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -
 def _named_tensors(found: Analysis | Library) -> frozenset[str] | None:
     """The names of tensors, which W0202 checks; None if they aren't known, since nothing is expanded."""
     return None if isinstance(found, Library) else found.graph.tensor_names
+
+
+def _shadowing(let: nodes.Let, name: nodes.Identifier, found: Analysis | Library) -> Diagnostic | None:
+    """The warning about an unused value that is computed from another of its name, which was meant to change."""
+    same = (one for one in nodes.inside([let.chain], nodes.Name) if one.text == name.text)
+    other = next((found.names.definitions[one.span].span for one in same), None)
+    if other is None:
+        return None
+    where = f"line {other.line}" if other.source is name.span.source else f"{other}"
+    message = f"unused value `{name}`: this `let` names a new value, and doesn't change the `{name}` of {where}"
+    help_text = "compute each value from the loop variable, such as `sum(depths[:i])`"
+    return Diagnostic("W0201", message, Label(name.span), help=(help_text,))
 
 
 def _unused(what: str, name: nodes.Identifier, fixes: tuple[Fix, ...]) -> Diagnostic:

@@ -76,7 +76,7 @@ def biases_before_norms(analysis: Analysis) -> Iterator[Diagnostic]:
             f"the bias of this {layer} has no effect: the normalisation after it subtracts the mean",
             Label(span),
             notes=(f"{useless:,} parameters have no effect",),
-            help=("add `bias=false`",),
+            help=("add `bias=false`", "or allow it, if the published network has it: `# allow: W0203`"),
             fixes=_without_bias(calls.get(span), layer),
         )
 
