@@ -334,6 +334,8 @@ class Binder:
         if isinstance(value, float) and "int" in types and is_computed:
             change = argument_translation.whole_number(nodes.Argument(None, written, written.span))
             return Advice(change.help, (Fix(change.title, change.edits),) if change.edits else ())
+        if isinstance(value, float) and "int" in types and 0 < value < 1 and (1 / value).is_integer():
+            return Advice(f"if `{parameter.name}` is a divisor, write `{1 / value:g}`")
         return nearest(value, types) if isinstance(value, Symbol) else None
 
     def locate(self, call: Invocation, error: MisfitError, order: Sequence[str], scope: ValueScope) -> Location:

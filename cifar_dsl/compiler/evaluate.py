@@ -284,6 +284,7 @@ class Evaluator:
                     "E0210",
                     f"index {index} is out of range for a list of {len(value)}; indices start at 0",
                     number.span,
+                    help=f"count from the start: `len({node.value.span.text}) - {-index}`" if index < 0 else (),
                 )
             value = value[index]
         return value
@@ -303,7 +304,9 @@ class Evaluator:
             )
         if step < 1:
             assert node.step is not None
-            raise self.reporter.error("E0210", f"the step of a slice must be at least 1, not {step}", node.step.span)
+            message = f"the step of a slice must be at least 1, not {step}"
+            help_text = "a slice keeps the order: no layer flips a tensor" if step < 0 else ()
+            raise self.reporter.error("E0210", message, node.step.span, help=help_text)
         return range(start, stop, step)
 
     def _call(self, node: nodes.CallExpression, scope: ValueScope, flow: Flow | None) -> Value:

@@ -454,7 +454,10 @@ FUNCTIONS = ForeignNames(
     "Functions",
     exact={"round_to": "make_divisible, _make_divisible"},
     similar={"floor": "int, trunc"},
-    notes={NO_POWER: "pow, exp2"},
+    notes={
+        NO_POWER: "pow, exp2",
+        "count with a range: `for i in 0..len(widths)`, and write `widths[i]` in the loop": "enumerate, zip",
+    },
 )
 BUDGETS = ForeignNames(
     "Names in `assert`",

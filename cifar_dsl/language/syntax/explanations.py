@@ -14,6 +14,7 @@ from cifar_dsl.language.syntax.newlines import NEW_LINE, UnbalancedError
 from cifar_dsl.language.syntax.tables import terminals
 from cifar_dsl.language.syntax.words import ITEMS, KEYWORDS, SETTING_WORDS, TERMINALS
 
+_TARGETS = re.compile(r"for +(?P<names>[A-Za-z_]\w*(?: *, *[A-Za-z_]\w*)+) +in\b")
 _NO_POWER = "there is no power operator: list the values, as in `width * [1, 2, 4][i]`, or `for c in [32, 64, 128]`"
 _ADVICE_FOR = {
     ";": ("put each stage or setting on a line of its own",),
@@ -208,8 +209,14 @@ class Misplaced:
             return ("write `->`",)
         if token.type == "EQUAL" and first_word in SETTING_WORDS:
             return ("write settings of `train` without `=`: `batch 64`",)
+        if token.type == "EQUAL" and self.source.text[: token.start].rstrip()[-1:] in {"+", "-", "*"}:
+            return ("numbers don't change; to change a named tensor, write `x = add { x | ... }`",)
         if token.type == "EQUAL" and first_word.isidentifier():
             return ("define a value or a tensor with `let`; compare values with `==`",)
+        if first_word == "for" and (targets := _TARGETS.match(line)):
+            return (f"write `for ({targets['names']}) in`",)
+        if first_word == "for" and str(token) == "(" and line.startswith("for ("):
+            return ("the names of a loop aren't nested: name an item, `for (i, pair) in`, and write `pair[0]`",)
         if str(token) == "*" and self.source.text[: token.start].endswith("*"):
             return (_NO_POWER,)
         if str(token) == "//":
