@@ -248,6 +248,7 @@ _INFORMS = (
     r"^(stages are|comments start|separate|use (a|an|the|another|size=|factor=)|`/` computes|name the activation)",
     r"(write|join) ",
     r"^`\w+` (takes|is|names)",
-    r"^(compute each value|count |a slice keeps|the names of a loop|numbers don't|if `\w+` is a divisor|functions:|list the values|there is no power|write it as a branch)",
+    r"^(compute each value|count |a slice keeps|the names of a loop|numbers don't|if `\w+` is a divisor)",
+    r"^(functions:|list the values|there is no power|write it as a branch)",
     r"^(import|enclose|`validation` is|`\w+` of)",
 )
