@@ -550,6 +550,11 @@ def _settings_of(setting: Setting) -> st.SearchStrategy[str]:
         chains = st.lists(choice, min_size=1, max_size=3).map(lambda chain: sorted(chain, key=_mixes))
         chains = chains.filter(lambda chain: sum(map(_mixes, chain)) <= limits.DEFAULTS.mixtures)
         return chains.map(" -> ".join) | st.just("none")
+    if setting.name == "loss":  # as many weights as there are classes
+        weighted = st.sampled_from(["cross_entropy", "focal"]).map(
+            lambda name: f"{name}(weights={[1.5, *range(1, 10)]})"
+        )
+        return choice.filter(lambda text: "weights=[" not in text) | weighted
     if setting.name == "schedule":  # not every optimizer has a momentum to set
         return choice.filter(lambda text: not _schedule(text).sets_momentum)
     return choice
