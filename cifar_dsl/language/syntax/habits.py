@@ -78,6 +78,13 @@ def _braces(text: str, match: re.Match[str]) -> list[Change]:
     return [(*match.span("open"), "{"), (end, end + 1, "}")] if end >= 0 else []
 
 
+def _method(text: str, match: re.Match[str]) -> list[Change]:
+    """An arrow for the dot behind the name of a tensor."""
+    name = match["tensor"]
+    is_tensor = any(text.find(start, 0, match.start()) >= 0 for start in (f"let {name} =", f"{name}: tensor"))
+    return [(match.start(), match.end(), f"{name} -> ")] if is_tensor else []
+
+
 def _else(_: str, match: re.Match[str]) -> list[Change]:
     """`else` for a name that resembles it."""
     return [(*match.span("name"), "else")] if nearest(match["name"], ["else"]) else []
@@ -168,6 +175,7 @@ HABITS = (
     ),
     _habit("numbers start with a digit", r"(?<![\w.])\.(?=\d)", "0."),
     _habit("numbers end with a digit", r"(?<![\w.])(?P<digits>\d+)\.(?![\w.])", r"\g<digits>"),
+    _habit("a tensor stands before an arrow, not a dot", r"\b(?P<tensor>NAME)\.(?=NAME)", body=_method),
     _habit("names have no module prefix", r"\b(?:NAME\.)+(?=NAME)"),
     _habit("`k` stands for 1,000", r"\b(?P<digits>\d[\d_.]*)K\b", r"\g<digits>k"),
     _habit("there is no power operator", r"\b(?P<base>\w+) (?:\*\*|\^) (?P<exponent>[2-9])\b", _power),
