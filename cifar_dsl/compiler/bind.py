@@ -26,7 +26,7 @@ from cifar_dsl.operations.registry import MisfitError
 D = TypeVar("D", bound=Declaration)
 
 # In steps, apart from the evaluation of arguments; measured by bench/check_cost.py.
-_STEPS_OF_A_CALL = 45  # of a block
+_STEPS_OF_A_CALL = 65  # of a block
 _STEPS_OF_A_PARAMETER = 5
 _STEPS_OF_A_SEARCH = 100  # for what an argument with an unknown name means
 

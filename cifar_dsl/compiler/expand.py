@@ -1,6 +1,6 @@
 """Expands a program into a graph: runs blocks, loops and conditions, infers shapes, counts parameters."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NoReturn, TypeVar, cast
 
 from attrs import evolve
@@ -17,6 +17,7 @@ from cifar_dsl.compiler.loops import Loops, head
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.paths import Place
 from cifar_dsl.compiler.patterns import PatternReader
+from cifar_dsl.compiler.plain_values import PlainValues
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.slices import Slices
 from cifar_dsl.compiler.types import is_stage
@@ -33,7 +34,7 @@ from cifar_dsl.compiler.values import (
 )
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import OutOfStepsError
-from cifar_dsl.ir import Declaration, Graph, Operation, Shape, Size, Symbol, Value
+from cifar_dsl.ir import Declaration, Graph, Operation, Shape, Size, Symbol
 from cifar_dsl.language.diagnostics import Advice, Cause, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes, print_chain, print_expression
@@ -48,7 +49,7 @@ _STEPS_OF_A_STAGE = 2
 _STEPS_OF_A_NAMED_TENSOR = 25
 _STEPS_OF_A_LAYER = 50
 _STEPS_OF_A_BRANCH = 10
-_STEPS_OF_AN_INPUT = 3  # of a join
+_STEPS_OF_AN_INPUT = 5  # of a join
 _STEPS_OF_AN_ARGUMENT = 3
 _STEPS_OF_A_FAILED_STAGE = 8
 
@@ -78,6 +79,7 @@ class _Expander:
         self._loops = Loops(self._evaluator, reporter, names.definitions)
         self._slices = Slices(self._evaluator, reporter, names.definitions)
         self._globals = values
+        self._plain_values = PlainValues()
         self._draft = Draft(Shape(given.size.extents), given.span, reporter, self._binder)
         self._depth = 0  # of nested bodies
         self._conditions = 0  # of active `if`s
@@ -435,7 +437,7 @@ class _Expander:
         values = values_of_attention(attention, flow.shape.channels)
         attended = self._long_form("attention", values, call.span, flow, path)
         text = " ".join(call.span.text.split())
-        self._draft.enclose(mark, path, "block", text, attended, call.span, _plain_values(values))
+        self._draft.enclose(mark, path, "block", text, attended, call.span, self._plain_values.of(values))
         return attended
 
     def _attend(self, attend: Attend, span: Span, outputs: Sequence[Tensor], path: str) -> Tensor:
@@ -476,7 +478,7 @@ class _Expander:
             cause = Cause(Label(crossed, "with these arguments"), f"swap the arguments in `{crossed.text}`")
         mark = self._draft.mark
         made = BlockCall(block, inner.values, flow.shape, self._conditions, is_named)
-        arguments = _plain_values(inner.values)
+        arguments = self._plain_values.of(inner.values)
         with self._draft.call(made, text, call.span, cause):
             output = self._body(block.body, inner, flow, Place(path))
         self._draft.enclose(mark, path, "block", text, output, call.span, arguments)
@@ -644,25 +646,6 @@ class _Expander:
                 self._reporter.error(
                     "E0310", "this assertion does not hold", assertion.condition.span, notes=(figures,)
                 )
-
-
-def _plain_values(values: Mapping[str, Bound | Unknown]) -> tuple[tuple[str, Value], ...]:
-    """The values of a block's parameters for the graph, as far as they are plain."""
-    return tuple((name, plain) for name, value in values.items() if (plain := _plain(value)) is not None)
-
-
-def _plain(value: Bound | Unknown) -> Value | None:
-    """A value of a block's parameter for the graph: that of a block is its name; None if it is a tensor."""
-    match value:
-        case BlockValue(block=block):
-            return Symbol(block.name.text)
-        case Tensor() | Unknown() | Declaration():
-            return None
-        case tuple() if not isinstance(value, Size):
-            items = tuple(map(_plain, value))
-            return None if None in items else cast("Value", items)
-        case _:
-            return cast("Value", value)
 
 
 def _is_list(value: Bound | Unknown) -> bool:
