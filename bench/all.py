@@ -43,6 +43,7 @@ _BENCHMARKS = (
     Benchmark("cpu_training", ("--rounds", "1", "--steps", "2")),
     Benchmark("cpu_choices", ("--rounds", "1", "--steps", "2")),
     Benchmark("waiting", ("--rounds", "1", "--steps", "2")),
+    Benchmark("exports", ("lenet",)),
     Benchmark("memory", ("--steps", "1", "specs/baseline.arch")),
     Benchmark("language_server", ("--requests", "8")),
     Benchmark("mistakes"),

@@ -5,7 +5,7 @@
 With names, prints the rows of these specs only.
 """
 
-import sys
+import argparse
 import time
 from pathlib import Path
 
@@ -58,8 +58,10 @@ def row(name: str, path: Path) -> str:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="specs to export; by default all")
+    chosen = parser.parse_args().names
     torch.set_num_threads(1)
-    chosen = sys.argv[1:]
     rows = []
     for name, path in shipped_specs().items():
         if not chosen or name in chosen:

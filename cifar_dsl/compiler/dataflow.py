@@ -127,6 +127,8 @@ def refusal(
     text = argument_translation.rewritten(call.span, edits)
     if not starts_chain:
         return Refusal(
-            message, first.span, Advice(f"start a line with `{text}`, or join it: `add {{ identity | {text} }}`")
+            message,
+            first.span,
+            Advice(f"to start from it, begin a line with `{text}`; to join it, write `add {{ identity | {text} }}`"),
         )
     return Refusal(message, first.span, Advice(f"write `{text}`", (Fix(f"write `{text}`", edits, is_layer),)))

@@ -38,6 +38,7 @@ normalize     signed
 augment       none
 epochs        10
 batch         64
+accumulate    1
 drop_last     false
 optimizer     adam(lr=0.001)
 schedule      constant

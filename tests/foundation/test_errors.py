@@ -32,6 +32,7 @@ INTERNAL = {
     "OversizedFileError",
     "TooLargeError",
     "UnbalancedError",
+    "UnknownValueError",
     "UnfitError",
     "UnreadableError",
 }

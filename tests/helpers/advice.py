@@ -249,6 +249,6 @@ _INFORMS = (
     r"(write|join) ",
     r"^`\w+` (takes|is|names)",
     r"^(compute each value|count |a slice keeps|the names of a loop|numbers don't|if `\w+` is a divisor)",
-    r"^(functions:|list the values|there is no power|write it as a branch)",
+    r"^(functions:|list the values|there is no power|branches stand after)",
     r"^(import|enclose|`validation` is|`\w+` of)",
 )

@@ -13,7 +13,7 @@ from cifar_dsl.ir import Call, Graph, Node, Parameter, arguments_of
 from cifar_dsl.operations.layers.initializer import Initializer, fans
 
 NAME = "initialize"
-_SINES = ("_waves", "_sines")  # the functions of `sine`, in the order in which they are printed
+_SINES = ("_places", "_waves", "_sines")  # the functions of `sine`, in the order in which they are printed
 
 
 def initialization(graph: Graph) -> list[str]:

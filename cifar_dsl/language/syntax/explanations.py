@@ -102,7 +102,7 @@ def never_closed(source: Source, opening: Token) -> Diagnostic:
         and values.count("(") >= values.count(")")
     ):
         body = Span(source, opening.end + len(values), opening.end + len(values) + 1)
-        help_text = "write it as a branch after the call: `residual(p=0.1) { conv(8, 1) }`"
+        help_text = "branches stand after the call, as in `residual(p=0.1) { conv(8, 1) }`"
         return Diagnostic("E0102", "a body can't be an argument", Label(body), help=(help_text,))
     help_text = f"close it with `{_PARTNERS[str(opening)]}`"
     return Diagnostic("E0102", f"this `{opening}` is never closed", Label(span_of(source, opening)), help=(help_text,))

@@ -505,7 +505,9 @@ class MeanOfBranches(nn.Module):
     """The elementwise mean, aligned as in `AlignedAdd`."""
 
     def forward(self, *branches: Tensor) -> Tensor:
-        return reduce(torch.add, _aligned(branches)) / len(branches) if len(branches) > 1 else branches[0]
+        if len(branches) == 1:
+            return branches[0]
+        return reduce(torch.add, _aligned(branches)) / len(branches)
 
 
 class MaxOfBranches(nn.Module):

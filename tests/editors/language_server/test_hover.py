@@ -98,7 +98,7 @@ def test_a_word_is_described_by_its_argument() -> None:
     [
         ("opti§mizer", ["The optimizer and its learning rate.", "Takes one of `sgd`", "Required."]),
         ("ad§am(1", ["adam(lr", "- `lr`: "]),
-        ("bat§ch", ["Images per step.", "Takes an integer"]),
+        ("bat§ch", ["Images per batch;", "Takes an integer"]),
     ],
 )
 def test_words_of_recipes(recipe: str, expected: list[str], broken: str) -> None:

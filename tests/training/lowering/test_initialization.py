@@ -111,7 +111,9 @@ def test_normalized_sines_are_those_of_detr_in_another_order(rows: int, columns:
 
 def test_normalized_sines_in_one_dimension_end_at_2_pi():
     ours = positions("(normalized=true)", 4, 2)
-    torch.testing.assert_close(ours, torch.tensor([[1.0, 0], [0, -1], [-1, 0], [0, 1]]), rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        ours, torch.tensor([[1.0, 0], [0, -1], [-1, 0], [0, 1]]), rtol=0, atol=1e-6
+    )  # cosines of float32
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(8, 8), (3, 5)])
