@@ -12,22 +12,22 @@ from cifar_dsl.language.source import Span
 
 @frozen
 class Visit:
-    """One expansion of a layer, a join or a call of a block.
+    """One expansion of a layer, a join, a scope such as `each`, or a call of a block.
 
     Attributes:
         path: The path of the node or scope that it expands to.
         inputs: The shapes of its inputs.
         outputs: The shape of its output, or those of the tensors of a list.
-        values: The values that it makes; those of a join include the values of its branches.
-        is_join: Whether it is a join.
-        block: The name of the called block; empty for layers and joins.
+        values: The values that it makes; those of a join or scope include the values of its bodies.
+        has_bodies: Whether it is a join or a scope.
+        block: The name of the called block; empty for all others.
     """
 
     path: str
     inputs: tuple[Shape, ...]
     outputs: tuple[Shape, ...]
     values: range
-    is_join: bool = False
+    has_bodies: bool = False
     block: str = ""
 
 
@@ -57,7 +57,7 @@ class Line:
     def add(self, span: Span, visit: Visit) -> None:
         """Record an expansion of a stage of this line."""
         self.add_shapes(span, *visit.outputs)
-        if not visit.is_join:  # the values of its branches belong to their own lines
+        if not visit.has_bodies:  # their values belong to their own lines
             self.values.update(visit.values)
 
 
@@ -71,10 +71,11 @@ def _visits(graph: Graph, scope: Scope) -> Iterator[tuple[Span, Visit]]:
         if isinstance(stage, Scope):
             yield from _visits(graph, stage)
             if stage.span is not None:
-                block = stage.label.partition("(")[0]
+                has_bodies = stage.kind == "scope"
+                block = "" if has_bodies else stage.label.partition("(")[0]
                 inputs = tuple(map(graph.shape_of, stage.inputs))
                 outputs = tuple(map(graph.shape_of, stage.outputs))
-                yield stage.span, Visit(stage.path, inputs, outputs, stage.values, block=block)
+                yield stage.span, Visit(stage.path, inputs, outputs, stage.values, has_bodies, block)
         else:
             assert stage.span is not None
             is_join = stage.operation.is_join

@@ -54,9 +54,8 @@ def _lines(analysis: Analysis) -> dict[Source, dict[int, Line]]:
 
     for span, visit in visits(graph):
         if not span.source.is_library:
-            number = (
-                span.source.position(span.end - 1)[0] if visit.is_join else span.line
-            )  # the shape of a join belongs to its last line
+            # The shape after bodies belongs to their last line.
+            number = span.source.position(span.end - 1)[0] if visit.has_bodies else span.line
             line(span.source, number).add(span, visit)
     size = analysis.program.input
     if size and size.span.source in files:

@@ -38,8 +38,8 @@ normalize     signed
 augment       none
 epochs        10
 batch         64
-accumulate    1
 drop_last     false
+accumulate    1
 optimizer     adam(lr=0.001)
 schedule      constant
 loss          cross_entropy

@@ -233,9 +233,9 @@ class Growth:
         """A call of a new block, with parameters of several types, all with defaults."""
         body = self.body(x, depth - 1)
         name, lines = self.name("unit"), list(body.lines)
-        parameters = "k: int = 0, act: block = relu, on: bool = true, norm: none | after = none, share: float = 0"
-        lines += ["leaky_relu(slope=k) -> act", "if on { dropout(share) }", "if norm == after { layernorm }"]
-        given = ["", "(1)", "(k=1)", "(1, tanh)", "(act=gelu, on=false)", "(norm=after, share=0.5)", "(2, noted)"]
+        parameters = "k: int = 0, act: block = relu, on: bool = true, norm: none | after = none, portion: float = 0"
+        lines += ["leaky_relu(slope=k) -> act", "if on { dropout(portion) }", "if norm == after { layernorm }"]
+        given = ["", "(1)", "(k=1)", "(1, tanh)", "(act=gelu, on=false)", "(norm=after, portion=0.5)", "(2, noted)"]
         call = self.draw(st.sampled_from(given))
         if "noted" in call:
             self.blocks.append(f"block {name}_act() {{ elu(0.5) }}")

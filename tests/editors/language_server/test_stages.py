@@ -44,6 +44,6 @@ def test_costs_of_all_lines_are_those_of_the_network() -> None:
 
 def test_a_join_has_the_shapes_of_its_branches() -> None:
     stages = Stages(analyze_text(text_of("add { conv(3, 1) | relu }")))
-    (join,) = [visit for visits in stages.visits.values() for visit in visits if visit.is_join]
+    (join,) = [visit for visits in stages.visits.values() for visit in visits if visit.has_bodies]
     assert len(join.values) == 3
     assert [line.values for line in stages.lines.values()] == [{1, 2}]
