@@ -21,6 +21,7 @@ NEEDS_TORCH = (
     "cli/training",
     "editors/test_notebook.py",
     "experiments",
+    "export",
     "golden",
     "test_api.py",
     "training",
