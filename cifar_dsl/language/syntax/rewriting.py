@@ -18,6 +18,7 @@ from cifar_dsl.language.syntax.tables import tables
 from cifar_dsl.language.syntax.words import HEADERS
 
 _MOST = 20  # rewritings of one text
+_LONGEST_TEXT = 50_000  # characters: a longer text is not read once more to rewrite it
 _WORK = 150_000  # characters that are searched for habits, or read after a rewriting
 _WORK_OF_A_SEARCH = 4  # for each character, since all habits are searched
 _STRIDE = 500  # characters between the places from which a rewritten text is read
@@ -88,6 +89,8 @@ class Rewriter:
     def run(self, error: Exception) -> Exception | None:
         """Rewrite as much as possible, from the first error of the source on; the first error that is left, or None."""
         left: Exception | None = error
+        if len(self.text) > _LONGEST_TEXT:
+            return left
         while left is not None and len(self._found) < _MOST:
             found = self._rewritten(left)
             if found is None:
