@@ -1,11 +1,27 @@
-"""The built-in names of expressions: functions, properties of the current tensor and of the dataset, and budgets."""
+"""What expressions have built in: operators, functions, properties of the current tensor and the dataset, budgets."""
 
 import math
+import operator
 from collections.abc import Callable
 
 from cifar_dsl.foundation.records import frozen
 
 Number = int | float
+
+ARITHMETIC: dict[str, Callable[[Number, Number], Number]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+}
+ORDER: dict[str, Callable[[Number, Number], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 @frozen

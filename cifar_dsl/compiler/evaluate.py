@@ -1,14 +1,13 @@
 """Compile-time evaluation of expressions. Every step is charged, and results are limited, so it always ends quickly."""
 
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import cast
 
 from attrs import define, field
 
 from cifar_dsl.compiler.bind import Binder, Invocation
-from cifar_dsl.compiler.builtin_names import FUNCTIONS, Number
+from cifar_dsl.compiler.builtin_names import ARITHMETIC, FUNCTIONS, ORDER, Number
 from cifar_dsl.compiler.dataflow import Dataflow, Sort
 from cifar_dsl.compiler.names.table import Names
 from cifar_dsl.compiler.values import BlockValue, Bound, Flow, Tensor, Unknown, ValueScope, describe, is_tensors
@@ -20,20 +19,6 @@ from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import INITIALIZERS
 
-_ARITHMETIC: dict[str, Callable[[Number, Number], Number]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "//": operator.floordiv,
-    "%": operator.mod,
-}
-_ORDER: dict[str, Callable[[Number, Number], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 _NUMBERS = frozenset([int, float])
 
 
@@ -244,9 +229,9 @@ class Evaluator:
             self._charge_list(left)
             is_equal = left == right and isinstance(left, bool) == isinstance(right, bool)  # to Python, 1 == True
             return is_equal == (first == "==")
-        if first in _ORDER:
+        if first in ORDER:
             numbers = [self._number(operand, scope, flow, first) for operand in node.operands]
-            return _ORDER[first](*numbers)
+            return ORDER[first](*numbers)
         values = [self.evaluate(operand, scope, flow) for operand in node.operands]
         if set(node.operators) == {"+"} and all(_is_list(value) for value in values):
             return self._joined(cast("list[tuple[Value, ...]]", values), node.span)
@@ -257,7 +242,7 @@ class Evaluator:
             number = self._as_number(value, operand.span, sign)
             if sign in {"/", "//", "%"} and number == 0:
                 raise self.reporter.error("E0210", "division by zero", operand.span)
-            total = self._bounded(_ARITHMETIC[sign](total, number), node.span)
+            total = self._bounded(ARITHMETIC[sign](total, number), node.span)
         return total
 
     def _index(self, node: nodes.Index, scope: ValueScope, flow: Flow | None) -> Bound:

@@ -4,7 +4,7 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
@@ -43,19 +43,12 @@ class Exported:
 
 def pt2(subject: Subject, dtype: str = INPUTS[0], *, verify: bool = True) -> Exported:
     """The network as a file of torch.export. Raises UserError if it computes something else."""
-    import torch
-
-    module, inputs = _module(subject), _inputs(subject, dtype)
     with _quiet():
-        content = _pt2_of(module, subject, dtype)
+        content = _pt2_of(_module(subject), subject, dtype)
         if not verify:
             return Exported(content, None)
-        checked = content
-        if subject.run is None:
-            module = _module(subject, is_filled=True)
-            checked = _pt2_of(module, subject, dtype)
-        loaded = torch.export.load(io.BytesIO(checked)).module()
-        comparison = compare(module, loaded, inputs)
+        module, checked = _checked(subject, dtype, content, _pt2_of)
+        comparison = compare(module, _pt2_module(checked), _inputs(subject, dtype))
     require_equal(comparison, "the file of torch.export")
     return Exported(content, comparison)
 
@@ -63,18 +56,24 @@ def pt2(subject: Subject, dtype: str = INPUTS[0], *, verify: bool = True) -> Exp
 def onnx(subject: Subject, dtype: str = INPUTS[0], *, verify: bool = True) -> Exported:
     """The network as an ONNX file. Raises UserError if a package is missing, or it computes something else."""
     _require("onnx", "onnxscript", *(["onnxruntime"] if verify else []))
-    module, inputs = _module(subject), _inputs(subject, dtype)
+    inputs = _inputs(subject, dtype)
     with _quiet():
-        content = _onnx_of(module, subject, dtype)
+        content = _onnx_of(_module(subject), subject, dtype)
         if not verify:
             return Exported(content, None)
-        checked = content
-        if subject.run is None:
-            module = _module(subject, is_filled=True)
-            checked = _onnx_of(module, subject, dtype)
+        module, checked = _checked(subject, dtype, content, _onnx_of)
         comparison = compare(module, _onnx_session(checked), inputs)
     require_close(comparison, tolerance_of(module, comparison, inputs), "the ONNX file")
     return Exported(content, comparison)
+
+
+def _checked(
+    subject: Subject, dtype: str, content: bytes, write: "Callable[[nn.Module, Subject, str], bytes]"
+) -> "tuple[nn.Module, bytes]":
+    """The network and file to compare: those of a run, or for a spec, others in whose scores errors show."""
+    is_untrained = subject.run is None
+    module = _module(subject, is_filled=is_untrained)
+    return module, write(module, subject, dtype) if is_untrained else content
 
 
 # ---- the network
@@ -123,6 +122,12 @@ def _pt2_of(module: "nn.Module", subject: Subject, dtype: str) -> bytes:
     extra = {"metadata.json": json.dumps(_metadata(subject, dtype), indent=2)}
     torch.export.save(_exported(module, subject, dtype), file, extra_files=extra)
     return file.getvalue()
+
+
+def _pt2_module(content: bytes) -> "nn.Module":
+    import torch
+
+    return torch.export.load(io.BytesIO(content)).module()
 
 
 def _onnx_of(module: "nn.Module", subject: Subject, dtype: str) -> bytes:

@@ -1,12 +1,11 @@
 """Expressions of a spec as expressions of Python, and the search for one that explains a column of values."""
 
 import math
-import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from cifar_dsl.compiler.builtin_names import FUNCTIONS
+from cifar_dsl.compiler.builtin_names import ARITHMETIC, FUNCTIONS, ORDER
 from cifar_dsl.export.source.layout import identifier
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.syntax import nodes
@@ -66,21 +65,7 @@ class Items:
 
 Expression = Constant | Variable | Operation | Choice | FunctionCall | Items
 
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "//": operator.floordiv,
-    "%": operator.mod,
-}
-_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-_PRECEDENCE = {"or": 1, "and": 2, "not": 3, "==": 4, "!=": 4, **dict.fromkeys(_COMPARISONS, 4), "+": 5, "-": 5}
+_PRECEDENCE = {"or": 1, "and": 2, "not": 3, "==": 4, "!=": 4, **dict.fromkeys(ORDER, 4), "+": 5, "-": 5}
 _OF_PRODUCTS, _OF_SIGNS, _OF_ATOMS = 6, 7, 8
 _SHARED = ("min", "max", "abs", "sum")  # functions that Python has under the same name
 
@@ -166,13 +151,13 @@ def _value_of_operation(expression: Operation, environment: Environment) -> Any:
         return -values[0]
     if first in {"==", "!="}:
         return is_same(*values) == (first == "==")
-    if first in _COMPARISONS:
-        return _COMPARISONS[first](*values)
+    if first in ORDER:
+        return ORDER[first](*values)
     total = values[0]
     for sign, value in zip(expression.operators, values[1:], strict=True):
         if isinstance(total, bool) or isinstance(value, bool):
             raise UnknownValueError
-        total = _ARITHMETIC[sign](total, value)
+        total = ARITHMETIC[sign](total, value)
     return total
 
 

@@ -21,18 +21,10 @@ from cifar_dsl.export.source.initial_values import NAME as INITIALIZE
 from cifar_dsl.export.source.initial_values import initialization
 from cifar_dsl.export.source.layout import INDENT, LOOP_VARIABLE, WIDTH, Call, docstring, header, identifier, lines_of
 from cifar_dsl.export.source.parts import Part, part_of
+from cifar_dsl.export.source.repeats import Item
+from cifar_dsl.export.source.statements import Assign, Condition, Loop, ModuleCall, Statement, Version
 from cifar_dsl.export.source.torch_modules import REQUIRED, needed, own_classes, own_parameters, signatures
-from cifar_dsl.export.source.units import (
-    Assign,
-    Condition,
-    Item,
-    Loop,
-    ModuleCall,
-    Statement,
-    Units,
-    Version,
-    inputs_of_call,
-)
+from cifar_dsl.export.source.units import Units, inputs_of_call
 from cifar_dsl.export.source.vocabulary import Vocabulary
 from cifar_dsl.foundation.version import __version__
 

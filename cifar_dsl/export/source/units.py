@@ -5,12 +5,9 @@ class: one that the spec has, where the values are equal, an expression of the s
 too, and a condition of the spec says when, the class has an `if`.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
-
-from attrs import define, field
 
 from cifar_dsl.export.source.expressions import (
     Constant,
@@ -21,20 +18,27 @@ from cifar_dsl.export.source.expressions import (
     Variable,
     folded,
     is_constant,
-    is_same,
     matches,
     simple_expressions,
     value_of,
-    variables,
 )
 from cifar_dsl.export.source.layout import LOOP_VARIABLE
 from cifar_dsl.export.source.parts import Key, Part, Step
+from cifar_dsl.export.source.repeats import Item, with_loops
+from cifar_dsl.export.source.statements import (
+    Assign,
+    Condition,
+    Loop,
+    ModuleCall,
+    Statement,
+    Unit,
+    Version,
+    names_in,
+)
 from cifar_dsl.export.source.vocabulary import Vocabulary
-from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Node
 
 _LEAST_ROUNDS = 3
-_LONGEST_PERIOD = 6
 _NEW_NAMES = {  # of parameters that no name of the spec explains, by the argument of a module
     "num_features": "channels",
     "out_channels": "channels",
@@ -43,98 +47,6 @@ _NEW_NAMES = {  # of parameters that no name of the spec explains, by the argume
     "out_features": "features",
     "kernel_size": "kernel",
 }
-
-
-# ---- what is printed
-
-
-@frozen
-class ModuleCall:
-    """A call that makes a module: of torch's or this package's class (`target`), or of the class of a unit.
-
-    `steps` are the stages of a module that is written in place: a chain, or the branches of a join and the join.
-    `is_join`: a join whose branches get the same input; `is_join_of_inputs`: each gets its own.
-    """
-
-    target: str = ""
-    version: "Version | None" = None
-    arguments: tuple[tuple[str, Expression], ...] = ()
-    steps: "tuple[tuple[str, ModuleCall], ...]" = ()
-    is_join: bool = False
-    is_join_of_inputs: bool = False
-    has_tensors: bool = False
-
-
-@frozen
-class Assign:
-    """A stage: its name, the module, and the shape after it, if that is the same in all expansions."""
-
-    name: str
-    call: ModuleCall
-    shape: str = ""
-
-
-@frozen
-class Loop:
-    """Stages that repeat: `count` rounds of stages whose names are (base, first number, difference)."""
-
-    count: Expression
-    stages: tuple[tuple[tuple[str, int, int], ModuleCall], ...]
-
-
-@frozen
-class Condition:
-    """Stages that depend on a condition."""
-
-    test: Expression
-    chosen: "tuple[Statement, ...]"
-    otherwise: "tuple[Statement, ...]"
-
-
-Statement = Assign | Loop | Condition
-
-
-@define(eq=False)
-class Version:
-    """A class: of all parts of a unit, or of those with one structure."""
-
-    unit: "Unit"
-    parts: list[Part]
-    statements: tuple[Statement, ...] = ()
-    parameters: list[str] = field(factory=list)
-    new: set[str] = field(factory=set)
-    name: str = ""
-
-    @property
-    def is_chain(self) -> bool:
-        """Whether the module runs its stages in order."""
-        return all(part.is_chain for part in self.parts)
-
-    def calls(self) -> "Iterator[ModuleCall]":
-        """All calls in it."""
-        waiting = [call for statement in self.statements for call in _calls_in(statement)]
-        while waiting:
-            call = waiting.pop()
-            yield call
-            waiting += [inner for _, inner in call.steps]
-
-
-@define(eq=False)
-class Unit:
-    """The expansions of one place of the text."""
-
-    key: Key
-    parts: list[Part]
-    versions: list[Version] = field(factory=list)
-    version_of: dict[int, Version] = field(factory=dict)  # by the identity of a part
-    is_inline: bool = False
-    is_lone: bool = False  # whether it is a single stage without weights, in whose place it is written
-
-    @property
-    def block(self) -> str:
-        """The name of the block that it is, or lies in; empty for the model."""
-        first = next(iter(self.key), "")
-        return str(self.key[1]) if first == "block" else ""
 
 
 class Units:
@@ -192,6 +104,10 @@ class Units:
         if unit.is_inline:
             return tuple(chain.from_iterable(map(self.leaves, step.part.steps)))
         return tuple(step.part.values[name] for name in unit.version_of[id(step.part)].parameters)
+
+    def with_loops(self, steps: list[Step], least: int) -> list[Item]:
+        """The steps of a chain, with loops where at least `least` rounds are alike."""
+        return with_loops(steps, [*map(self.signature, steps)], [*map(self.leaves, steps)], least)
 
 
 def _all_parts(part: Part) -> Iterator[Part]:
@@ -287,84 +203,6 @@ def segments(part: Part) -> Iterator[list[Step]]:
         yield segment
 
 
-# ---- loops
-
-
-@define(eq=False)
-class Item:
-    """A step, or rounds of steps that repeat."""
-
-    rounds: list[list[Step]]
-    names: tuple[tuple[str, int, int], ...] = ()  # of a loop: base, first number, difference
-
-    @property
-    def step(self) -> Step:
-        """The first of its steps."""
-        return self.rounds[0][0]
-
-
-def _split_name(name: str) -> tuple[str, int]:
-    match = re.fullmatch(r"(.*?)([1-9]\d*)?", name)
-    assert match is not None
-    return match[1], int(match[2] or 1)
-
-
-def _folded(steps: list[Step], units: Units, least: int) -> list[Item]:
-    """The steps of a chain, with loops where at least this many rounds are alike."""
-    items: list[Item] = []
-    names = [_split_name(step.name) for step in steps]
-    signatures = [units.signature(step) for step in steps]
-    leaves = [units.leaves(step) for step in steps]
-    at = 0
-    while at < len(steps):
-        best = (0, 1)
-        for period in range(1, _LONGEST_PERIOD + 1):
-            rounds = _count_rounds(at, period, names, signatures, leaves)
-            if rounds >= least and rounds * period > best[0] * best[1]:
-                best = (rounds, period)
-        rounds, period = best
-        if not rounds:
-            items.append(Item([[steps[at]]]))
-            at += 1
-            continue
-        numbered = tuple(
-            (names[at + i][0], names[at + i][1], names[at + period + i][1] - names[at + i][1]) for i in range(period)
-        )
-        items.append(Item([steps[at + period * j : at + period * (j + 1)] for j in range(rounds)], numbered))
-        at += rounds * period
-    return items
-
-
-def _count_rounds(
-    at: int,
-    period: int,
-    names: list[tuple[str, int]],
-    signatures: list[tuple[Any, ...]],
-    leaves: list[tuple[Any, ...]],
-) -> int:
-    """How many rounds of `period` steps, from `at` on, are alike but for numbers that grow evenly."""
-    rounds = 1
-    while at + period * (rounds + 1) <= len(names):
-        now = at + period * rounds
-        for i in range(period):
-            one, other, before = now + i, at + i, now + i - period
-            if names[one][0] != names[other][0] or signatures[one] != signatures[other]:
-                return rounds
-            first = names[at + period + i][1] - names[other][1]
-            if names[one][1] - names[before][1] != first or first < 1:
-                return rounds
-            if not all(map(_grows_evenly, leaves[other], leaves[at + period + i], leaves[before], leaves[one])):
-                return rounds
-        rounds += 1
-    return rounds
-
-
-def _grows_evenly(first: Any, second: Any, before: Any, now: Any) -> bool:
-    if all(type(each) is int for each in (first, second, before, now)):
-        return bool(now - before == second - first)
-    return is_same(first, now)
-
-
 # ---- one unit
 
 
@@ -409,7 +247,7 @@ class _Analysis:
         return len(set(around)) == len(around) and len(self._folded_names(first)) == len(first.steps)
 
     def _folded_names(self, part: Part) -> list[Item]:
-        return _folded(part.steps, self._units, _LEAST_ROUNDS) if part.is_chain else [Item([[s]]) for s in part.steps]
+        return self._units.with_loops(part.steps, _LEAST_ROUNDS) if part.is_chain else [Item([[s]]) for s in part.steps]
 
     def _by_structure(self, parts: Sequence[Part]) -> list[list[Part]]:
         groups: dict[Any, list[Part]] = {}
@@ -420,7 +258,7 @@ class _Analysis:
     def _by_items(self, parts: Sequence[Part], least: int) -> list[list[Part]]:
         groups: dict[Any, list[Part]] = {}
         for part in parts:
-            items = _folded(part.steps, self._units, least)
+            items = self._units.with_loops(part.steps, least)
             groups.setdefault(tuple(map(self._of_item, items)), []).append(part)
         return [*groups.values()]
 
@@ -448,7 +286,7 @@ class _Analysis:
         items: list[Item] = []
         for segment in segments(part):
             if len(segment) > 1:
-                items += _folded(segment, self._units, _LEAST_ROUNDS)
+                items += self._units.with_loops(segment, _LEAST_ROUNDS)
             elif not self._units.is_alias(segment[0]):
                 items.append(Item([segment]))
         return items
@@ -456,7 +294,7 @@ class _Analysis:
     def _chain(self, explainer: "_Explainer") -> tuple[Statement, ...]:
         lengths = {len(part.steps) for part in explainer.parts}
         least = 2 if len(lengths) > 1 and len(self._by_items(explainer.parts, 2)) == 1 else _LEAST_ROUNDS
-        items = {number: _folded(part.steps, self._units, least) for number, part in enumerate(explainer.parts)}
+        items = {number: self._units.with_loops(part.steps, least) for number, part in enumerate(explainer.parts)}
         return self._merged(items, explainer)
 
     def _merged(self, items: dict[int, list[Item]], explainer: "_Explainer") -> tuple[Statement, ...]:
@@ -608,7 +446,7 @@ class _Explainer:
                         _brief([[step.arguments[place][1] for step in steps] for steps in aligned], first.target),
                         rows,
                         name,
-                        self._vocabulary.of_argument(expressions, name, first.stage),
+                        self._vocabulary.of_argument(expressions, name),
                         tuple(expressions.values()),
                     ),
                 )
@@ -772,7 +610,7 @@ class _Explainer:
 
     def finish(self) -> None:
         """Set the parameters of the class: the names that its expressions use."""
-        used = {name for statement in self._version.statements for name in _names_in(statement)} - {LOOP_VARIABLE}
+        used = {name for statement in self._version.statements for name in names_in(statement)} - {LOOP_VARIABLE}
         order = ["in_channels", "height", "width", "length", *self._vocabulary.parameters(self._block), *self._rows[0]]
         self._version.parameters = [name for name in dict.fromkeys(order) if name in used]
 
@@ -794,35 +632,3 @@ def _shape_after(step: Step) -> str:
         return str(step.stage.shape)
     shapes = step.part.shapes[1] if step.part else ()
     return ", ".join(map(str, shapes))
-
-
-def _names_in(statement: Statement) -> Iterator[str]:
-    match statement:
-        case Assign(call=call):
-            yield from _names_of(call)
-        case Loop(count=count, stages=stages):
-            yield from variables(count)
-            for _, call in stages:
-                yield from _names_of(call)
-        case Condition(test=test, chosen=chosen, otherwise=otherwise):
-            yield from variables(test)
-            for inner in (*chosen, *otherwise):
-                yield from _names_in(inner)
-
-
-def _calls_in(statement: Statement) -> Iterator[ModuleCall]:
-    match statement:
-        case Assign(call=call):
-            yield call
-        case Loop(stages=stages):
-            yield from (call for _, call in stages)
-        case Condition(chosen=chosen, otherwise=otherwise):
-            for inner in (*chosen, *otherwise):
-                yield from _calls_in(inner)
-
-
-def _names_of(call: ModuleCall) -> Iterator[str]:
-    for _, expression in call.arguments:
-        yield from variables(expression)
-    for _, inner in call.steps:
-        yield from _names_of(inner)

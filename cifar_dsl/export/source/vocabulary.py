@@ -103,9 +103,8 @@ class Vocabulary:
                 named[name] = translated
         return named
 
-    def of_argument(self, expressions: Mapping[str, Expression], name: str, stage: Stage) -> tuple[Expression, ...]:
+    def of_argument(self, expressions: Mapping[str, Expression], name: str) -> tuple[Expression, ...]:
         """The expression of the layer's argument that sets an argument of a module."""
-        del stage
         found = expressions.get(name, expressions.get(_OF_LAYERS.get(name, "")))
         return (found,) if found is not None else ()
 

@@ -495,14 +495,14 @@ class AlignedAdd(nn.Module):
 
 
 class AlignedMul(nn.Module):
-    """The elementwise product, aligned as in `AlignedAdd`."""
+    """The elementwise product. Vectors, (N, C), are those of channels of images or of features of tokens."""
 
     def forward(self, *branches: Tensor) -> Tensor:
         return reduce(torch.mul, _aligned(branches))
 
 
 class MeanOfBranches(nn.Module):
-    """The elementwise mean, aligned as in `AlignedAdd`."""
+    """The elementwise mean. Vectors, (N, C), are those of channels of images or of features of tokens."""
 
     def forward(self, *branches: Tensor) -> Tensor:
         if len(branches) == 1:
@@ -511,7 +511,7 @@ class MeanOfBranches(nn.Module):
 
 
 class MaxOfBranches(nn.Module):
-    """The elementwise maximum, aligned as in `AlignedAdd`."""
+    """The elementwise maximum. Vectors, (N, C), are those of channels of images or of features of tokens."""
 
     def forward(self, *branches: Tensor) -> Tensor:
         return reduce(torch.maximum, _aligned(branches))
