@@ -39,6 +39,8 @@ def estimate(graph: Graph, recipe: Recipe, images: int | None = None, device: st
         "gradients": trained * FLOAT_BYTES,
         "optimizer": states * FLOAT_BYTES,
     }
+    if recipe.perturb.passes > 1:
+        parts["perturbation"] = parts["gradients"]  # a copy of the trained weights
     if recipe.average:
         parts["averages"] = parts["weights"] * len(recipe.average)
     evaluation_batch = min(EVALUATION_BATCH, images or EVALUATION_BATCH)

@@ -17,7 +17,7 @@ _BACKWARD = 2  # times the multiply-accumulates of the forward pass
 
 @frozen
 class Work:
-    """The work of a training: multiply-accumulates of its forward passes, and their precision."""
+    """The work of a training: multiply-accumulates of all its forward passes, and their precision."""
 
     macs: float
     precision: str
@@ -25,7 +25,7 @@ class Work:
     @classmethod
     def of(cls, graph: Graph, recipe: Recipe, images: int) -> "Work":
         """The work to train a spec on `images` training images."""
-        return cls(graph.cost.macs * recipe.epochs * images, recipe.precision)
+        return cls(graph.cost.macs * recipe.perturb.passes * recipe.epochs * images, recipe.precision)
 
 
 def forecast(works: Iterable[Work], runs: Path, choice: Choice, workers: int, threads: int | None) -> str:
@@ -59,4 +59,7 @@ def _rate(run: Run, device_name: str) -> tuple[int, float] | None:
         return None
     if record.environment.device_name != device_name or result.time_s <= 0:
         return None
-    return record.environment.threads, result.macs * result.epochs * record.data.train_images / result.time_s
+    return (
+        record.environment.threads,
+        result.macs * result.passes * result.epochs * record.data.train_images / result.time_s,
+    )

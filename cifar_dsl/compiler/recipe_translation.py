@@ -16,7 +16,13 @@ from cifar_dsl.operations.recipe import DATASETS, SETTINGS, Setting
 
 Given = Mapping[str, nodes.Setting]
 _WITH_ARGUMENTS = ("optimizer", "schedule", "loss")  # settings whose arguments are settings elsewhere
-_WITH_CHOICES = ("augment", "average", "optimizer", "schedule")  # settings whose choices are settings elsewhere
+_WITH_CHOICES = (
+    "augment",
+    "average",
+    "optimizer",
+    "schedule",
+    "perturb",
+)  # settings whose choices are settings elsewhere
 _ON = frozenset(["true", "on", "yes"])
 _OFF = frozenset(["false", "off", "no", "none"])
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir.declaration import Declaration
+from cifar_dsl.ir.declaration import Declaration, declared
 from cifar_dsl.ir.lowering import Lowering
 from cifar_dsl.ir.shape import Shape
 
@@ -156,6 +156,22 @@ class Loss(Declaration):
         return Lowering.to(self.target, **self.arguments())
 
 
+class Perturbation(Declaration):
+    """Where the gradients of a step are taken.
+
+    `passes`: how often a step computes the gradients of its images.
+    """
+
+    passes: ClassVar[int] = 1
+
+
+@declared
+class NoPerturbation(Perturbation):
+    """The gradients are those at the weights themselves."""
+
+    name = "none"
+
+
 class Clip(Declaration):
     """Gradient clipping, between the backward pass and the optimizer's step."""
 
@@ -230,3 +246,4 @@ class Recipe:
     groups: tuple[Group, ...] = ()
     validation: int = 0
     accumulate: int = 1
+    perturb: Perturbation = NoPerturbation()

@@ -357,6 +357,7 @@ OPTIMIZERS = ForeignNames(
         "sgd({}, momentum=0.9, nesterov=true)": "nesterov, nag",
         "adamw": "lamb, radam, adabelief, adamax, adafactor, lars",
     },
+    notes={"name the optimizer that it wraps, such as `sgd(lr=0.1, momentum=0.9)`, and add `perturb sam`": "SAM, ASAM"},
 )
 SCHEDULES = ForeignNames(
     "Schedules",
@@ -402,6 +403,10 @@ CLIPS = ForeignNames(
         "norm": "global_norm, clip_grad_norm, l2, max_norm, clipnorm, clip_by_norm, grad_norm",
         "value": "clip_grad_value, clipvalue, clip_by_value, max_value",
     },
+)
+PERTURBATIONS = ForeignNames(
+    "Perturbations of weights",
+    exact={"sam": "sharpness_aware, sharpness_aware_minimization", "sam({}, adaptive=true)": "ASAM, adaptive_sam"},
 )
 AVERAGES = ForeignNames(
     "Averages of weights",
@@ -474,6 +479,7 @@ CHOICES: Mapping[str, ForeignNames] = {
     "schedule": SCHEDULES,
     "loss": LOSSES,
     "clip": CLIPS,
+    "perturb": PERTURBATIONS,
     "average": AVERAGES,
     "test_augment": TEST_AUGMENTATIONS,
     "precision": PRECISIONS,

@@ -214,7 +214,7 @@ class RunResult:
     `peak_share` is the training's speed in multiply-accumulates per second, as a fraction of that of a large matrix
     product or convolution on the device; None if not measured. `energy_j` is the energy of the device during training
     and evaluation, in joules; seeds that train together have equal shares. It is None if unknown, or if other trainings
-    used the device.
+    used the device. `passes` is how often a step computes the gradients of its images: 2 with `perturb sam`.
     """
 
     status: Literal["finished", "diverged"]
@@ -230,11 +230,13 @@ class RunResult:
     peak_share: float | None = None
     energy_j: float | None = None
     cross_entropy: float | None = None
+    passes: int = 1
 
     def __attrs_post_init__(self) -> None:
         for name, value in (("accuracy", self.accuracy), ("loss", self.loss)):
             _require((value is not None) == (self.status == "finished"), f"the run {self.status}, but {name}", value)
         _require_shares(accuracy=self.accuracy)
+        _require(self.passes >= 1, "passes", self.passes)
         _require(self.epochs > 0 or self.status == "diverged", "epochs", self.epochs)
         _require_amounts(
             loss=self.loss,

@@ -1,6 +1,6 @@
 """A network in training: its weights and all other state that changes from step to step."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -21,6 +21,7 @@ from cifar_dsl.training.objective import Objective, new_sum
 from cifar_dsl.training.optimizers import Optimizers
 from cifar_dsl.training.plan import Plan
 from cifar_dsl.training.precision import precision
+from cifar_dsl.training.sharpness import Sam, make_sam
 from cifar_dsl.training.step_inputs import StepInputs
 from cifar_dsl.training.whitening import whiten
 
@@ -56,6 +57,7 @@ class Learner:
     _averages: Averages = field(init=False)
     _objective: Objective = field(init=False)
     _clip: Lowering | None = field(init=False)
+    _sam: Sam | None = field(init=False)
     _scale: LossScale | None = field(init=False)
     _step_images: int = field(default=0, init=False)  # in the prepared step
     _updates: tuple[StepUpdate, ...] = field(default=(), init=False)  # of the averages, after the prepared step
@@ -75,6 +77,7 @@ class Learner:
         self._averages = Averages(self.recipe.average, self.module, self.plan, self.images, first_column)
         self._objective = Objective(self.recipe, self.images)
         self._clip = self.recipe.clip.lower()
+        self._sam = make_sam(self.recipe.perturb)
         self._scale = LossScale(device) if self.recipe.precision == "fp16" else None
         self._inputs = self.engine.new_inputs(self.seed)
         self._generator = Generator(device)
@@ -129,10 +132,13 @@ class Learner:
             self._step()
 
     def _step(self) -> None:
-        for number, images in enumerate(self.plan.batches_of(self._step_images)):
-            self._add_gradients(images, is_first=number == 0)
+        batches = [self._inputs.next_images(count) for count in self.plan.batches_of(self._step_images)]
+        self._take_gradients(batches)
+        parameters = self._optimizers.parameters
+        if self._sam and parameters:
+            with self._sam.perturbed(self.module, parameters, self._scale.factor if self._scale else 1.0):
+                self._take_gradients(batches, is_counted=False)
         with self.span("optimizer"):
-            parameters = self._optimizers.parameters
             is_allowed = self._scale.unscale(parameters) if self._scale and parameters else None
             if self._clip:
                 resolve(self._clip.target)(parameters, **self._clip.keywords())
@@ -140,10 +146,15 @@ class Learner:
             self._averages.after_step(self._updates, self._inputs)
         self._inputs.advance()
 
-    def _add_gradients(self, images: int, *, is_first: bool) -> None:
-        """Add the gradients of the next batch to those of the step; the first batch replaces the last step's."""
+    def _take_gradients(self, batches: Sequence[Tensor], *, is_counted: bool = True) -> None:
+        """Replace the gradients by those of a step's batches of images; `is_counted` if metrics include this pass."""
+        for number, index in enumerate(batches):
+            self._add_gradients(index, is_first=number == 0, is_counted=is_counted)
+
+    def _add_gradients(self, index: Tensor, *, is_first: bool, is_counted: bool) -> None:
+        """Add the gradients of the images at `index` to those of the step; the first batch replaces all others."""
+        images = len(index)
         with self.span("data"):
-            index = self._inputs.next_images(images)
             batch = augmented(self.images, index, self.recipe.augment, self._inputs.keys)
         with self.span("forward"), precision(self.recipe, self.device):
             scores = self.module(batch.images)  # (N, classes)
@@ -155,6 +166,8 @@ class Learner:
                 share = self._objective.share(loss, images, self._step_images)
                 scaled = self._scale.scaled(share) if self._scale else share
                 scaled.backward()  # type: ignore[no-untyped-call]
+        if not is_counted:
+            return
         # The sums stay on the device and are read once an epoch: reading them in every step would wait for the device.
         self.loss_sum += self._objective.total(loss.detach(), images)
         self.correct += (scores.detach().argmax(1) == batch.labels).sum()

@@ -25,6 +25,11 @@ class LossScale:
         """The loss times the factor, for the backward pass."""
         return loss * self._factor
 
+    @property
+    def factor(self) -> Tensor:
+        """The factor: () float32 on the device."""
+        return self._factor
+
     @torch.no_grad()
     def unscale(self, parameters: Iterable[nn.Parameter]) -> Tensor:
         """Divide the gradients by the factor, in place. Returns whether the optimizer may step: () bool on the device.

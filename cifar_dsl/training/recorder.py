@@ -142,7 +142,8 @@ class Recorder:
         images = sum(plan.images_in(metrics.epoch) for metrics in self._metrics)
         last = self._metrics[-1] if digest else None
         images_per_s = images / training_s if training_s else 0.0
-        macs_per_s = 3 * cost.macs * images_per_s  # forward once, backward twice
+        passes = self.learner.recipe.perturb.passes
+        macs_per_s = 3 * passes * cost.macs * images_per_s  # forward once, backward twice
         return RunResult(
             status="finished" if digest else "diverged",
             accuracy=last.test_accuracy if last else None,
@@ -157,6 +158,7 @@ class Recorder:
             best=self._best if digest else None,
             energy_j=self._total_energy_j,
             cross_entropy=last.test_cross_entropy if last else None,
+            passes=passes,
         )
 
     @property

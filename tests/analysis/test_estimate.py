@@ -57,6 +57,8 @@ def test_each_setting_changes_its_part(tiny):
     assert 0.5 < half["activations"] / full["activations"] < 0.7
     assert parts(tiny, "train.optimizer=sgd(lr=1)")["optimizer"] == 0
     assert 2 * parts(tiny, "train.optimizer=sgd(lr=1, momentum=0.9)")["optimizer"] == parts(tiny)["optimizer"]
+    perturbed = parts(tiny, "train.perturb=sam")
+    assert perturbed == parts(tiny) | {"perturbation": 4 * WEIGHTS, "total": parts(tiny)["total"] + 4 * WEIGHTS}
     assert parts(tiny, "train.data=cifar10")["dataset"] == 60_000 * (3 * 32 * 32 + 8)
 
 

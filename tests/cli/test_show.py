@@ -43,6 +43,7 @@ accumulate    1
 optimizer     adam(lr=0.001)
 schedule      constant
 loss          cross_entropy
+perturb       none
 clip          none
 average       none
 test_augment  none

@@ -39,6 +39,7 @@ SETTING_WORDS = frozenset(
         "optimizer",
         "schedule",
         "loss",
+        "perturb",
         "clip",
         "average",
         "test_augment",

@@ -7,6 +7,7 @@ from cifar_dsl.operations.recipe.dataset import DATASETS
 from cifar_dsl.operations.recipe.loss import LOSSES
 from cifar_dsl.operations.recipe.normalization import NORMALIZATIONS
 from cifar_dsl.operations.recipe.optimizer import OPTIMIZERS
+from cifar_dsl.operations.recipe.perturbation import PERTURBATIONS
 from cifar_dsl.operations.recipe.schedule import SCHEDULES
 from cifar_dsl.operations.recipe.settings import GROUP_SETTINGS, SETTINGS, Setting
 from cifar_dsl.operations.recipe.test_time_augmentation import TEST_AUGMENTATIONS
@@ -20,6 +21,7 @@ __all__ = [
     "LOSSES",
     "NORMALIZATIONS",
     "OPTIMIZERS",
+    "PERTURBATIONS",
     "SCHEDULES",
     "SETTINGS",
     "TEST_AUGMENTATIONS",

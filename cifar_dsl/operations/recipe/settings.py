@@ -6,6 +6,7 @@ from typing import Any
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Kind
+from cifar_dsl.ir.recipe import NoPerturbation
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pattern
 from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
 from cifar_dsl.operations.recipe.average import AVERAGES
@@ -15,6 +16,7 @@ from cifar_dsl.operations.recipe.groups import KINDS
 from cifar_dsl.operations.recipe.loss import LOSSES, CrossEntropy
 from cifar_dsl.operations.recipe.normalization import NORMALIZATIONS, PerChannel
 from cifar_dsl.operations.recipe.optimizer import OPTIMIZERS
+from cifar_dsl.operations.recipe.perturbation import PERTURBATIONS
 from cifar_dsl.operations.recipe.schedule import SCHEDULES, Constant
 from cifar_dsl.operations.recipe.test_time_augmentation import TEST_AUGMENTATIONS
 from cifar_dsl.operations.registry import Registry
@@ -73,6 +75,12 @@ _ALL = (
     Setting("optimizer", "the optimizer and its learning rate", registry=OPTIMIZERS),
     Setting("schedule", "the learning rate schedule", registry=SCHEDULES, default=Constant()),
     Setting("loss", "the loss that training minimises", registry=LOSSES, default=CrossEntropy()),
+    Setting(
+        "perturb",
+        "perturbation of the weights, at which the gradients of a step are taken",
+        registry=PERTURBATIONS,
+        default=NoPerturbation(),
+    ),
     Setting("clip", "gradient clipping", registry=CLIPS, default=NoClip()),
     Setting(
         "average",
