@@ -81,7 +81,8 @@ def _weight_bytes(graph: Graph, recipe: Recipe, device: str) -> WeightBytes:
     for node in graph.nodes:
         gradients.append(FLOAT_BYTES * sum(p.elements for p in node.parameters if p.is_trained))
         is_converted = precision != "fp32" and node.operation.execution.is_autocast(node.operation)
-        converted.append(HALF_BYTES * node.cost.parameters if is_converted else 0)
+        copies = node.operation.weight_copies(*graph.input_shapes(node))
+        converted.append(FLOAT_BYTES * copies + (HALF_BYTES * node.cost.parameters if is_converted else 0))
         width = HALF_BYTES if is_converted else FLOAT_BYTES
         filters = sum(p.elements for p in node.parameters if p.kind == "filter")
         reordered.append(width * filters if device == "cpu" else 0)

@@ -34,7 +34,7 @@ class WeightBytes:
 
     Attributes:
         gradients: Gradients of the trained weights.
-        converted: Half-precision copies, which live until the node's backward pass is over.
+        converted: Half-precision copies and functions of weights, which live until the node's backward pass is over.
         reordered: Filters in the memory layout of a CPU's convolution: one copy in the forward pass, and two in the
             backward pass.
         accumulates: Whether the gradients of earlier batches are live in the backward pass, which adds to them.

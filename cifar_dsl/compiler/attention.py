@@ -32,9 +32,9 @@ block attend(queries, keys, values, heads, factor, before, after, dropout_share,
     einsum(heads, t, s | s, heads * e -> t, heads * e) { identity | values }
 }
 
-block attention(heads, inner, before, after, qk_norm, bias, qkv_bias, dropout_share, start, bias_start, unchanged) {
+block attention(heads, inner, before, after, qk_norm, bias, qkv_bias, dropout_share, start, bias_start, fixed, used) {
     let d = in_channels
-    let qkv = dense(3 * inner, bias=bias and qkv_bias, init=start, bias_init=bias_start, frozen=unchanged)
+    let qkv = dense(3 * inner, bias=bias and qkv_bias, init=start, bias_init=bias_start, frozen=fixed, weight=used)
     attend(heads, before=before, after=after, dropout=dropout_share) {
         qkv[:inner]
         if qk_norm != identity { each(t, heads * e -> t, e) { qk_norm } }
@@ -42,7 +42,7 @@ block attention(heads, inner, before, after, qk_norm, bias, qkv_bias, dropout_sh
         if qk_norm != identity { each(t, heads * e -> t, e) { qk_norm } }
       | qkv[2 * inner:]
     }
-    dense(d, bias=bias, init=start, bias_init=bias_start, frozen=unchanged)
+    dense(d, bias=bias, init=start, bias_init=bias_start, frozen=fixed, weight=used)
 }
 """
 _SOURCE = Source("attention.arch", _TEXT, is_library=True)
@@ -81,7 +81,8 @@ def values_of_attention(attention: Attention, channels: int) -> dict[str, Bound 
         "dropout_share": attention.dropout,
         "start": attention.init,
         "bias_start": attention.bias_init,
-        "unchanged": Symbol(attention.frozen),
+        "fixed": Symbol(attention.frozen),
+        "used": attention.weight,
     }
 
 

@@ -17,7 +17,7 @@ from cifar_dsl.ir import Size, Symbol, Value
 from cifar_dsl.language.diagnostics import EvaluationFailed, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
-from cifar_dsl.operations.layers import INITIALIZERS
+from cifar_dsl.operations.layers import value_registry
 
 _NUMBERS = frozenset([int, float])
 
@@ -115,7 +115,7 @@ class Evaluator:
                 return BlockValue(definition.node)
             case "dataset":
                 return scope.root.values.get(name)
-            case "unknown" | "function" | "initialiser" | "join" | "scope":
+            case "unknown" | "function" | "initialiser" | "weight function" | "join" | "scope":
                 return None
             case _:
                 self._work.charge(1 + scope.depth // 8)
@@ -298,9 +298,10 @@ class Evaluator:
         name = node.callee.text
         kind = self.names.definitions[node.callee.span].kind
         self._work.charge(8)
-        if kind == "initialiser":
+        registry = value_registry(name)
+        if registry is not None and kind == registry.noun:
             binder = Binder(self, self.reporter)
-            return binder.declared(INITIALIZERS[name], Invocation.of(node), scope, flow)
+            return cast("Value", binder.declared(registry[name], Invocation.of(node), scope, flow))
         if kind != "function":
             raise EvaluationFailed  # reported by the resolver
         if any(argument.keyword for argument in node.arguments):

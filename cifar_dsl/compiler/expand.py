@@ -221,7 +221,7 @@ class _Expander:
             return False
         match kind:
             case nodes.CallExpression(callee=callee):
-                return self._definitions[callee.span].kind in {"function", "initialiser"}
+                return self._definitions[callee.span].kind in {"function", "initialiser", "weight function"}
             case nodes.Name():
                 is_value = self._definitions[kind.span].kind in {"flow", "word"}
                 return is_value or not (self._slices.is_tensor(kind, scope) or is_stage(self._bound(kind, scope)))

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from cifar_dsl.compiler.values import BlockValue, Bound, Tensor
 from cifar_dsl.foundation.text import alternatives
-from cifar_dsl.ir import Declaration, Size, Symbol
+from cifar_dsl.ir import Size, Symbol
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
+from cifar_dsl.operations.layers.initializer import Initializer
 
 
 def _is_int(value: Bound) -> bool:
@@ -34,7 +35,7 @@ _TYPES: dict[str, tuple[str, Callable[[Bound], bool]]] = {
     "tensor": ("a named tensor", lambda value: isinstance(value, Tensor)),
     "init": (
         "an initialiser",
-        lambda value: isinstance(value, Declaration) or (isinstance(value, Symbol) and value in INITIALIZERS),
+        lambda value: isinstance(value, Initializer) or (isinstance(value, Symbol) and value in INITIALIZERS),
     ),
 }
 TYPES = tuple(_TYPES)

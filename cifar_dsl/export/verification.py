@@ -17,7 +17,7 @@ _TRACED = 2
 _STATISTICS = 4  # batches that the statistics of batch norms see
 _BATCH = 16
 _SPREAD = 0.05  # of weights that all start at 0
-_MODULES = frozenset({"fnmatch", "functools", "torch", "torch.nn"})  # that a printed file imports
+_MODULES = frozenset({"fnmatch", "functools", "torch", "torch.nn", "typing"})  # that a printed file imports
 _BUILTINS = frozenset({"compile", "delattr", "eval", "exec", "getattr", "globals", "locals", "open", "setattr", "vars"})
 _RELATIVE = 1e-5  # by which scores may differ, of the largest one
 

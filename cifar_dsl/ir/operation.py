@@ -116,6 +116,10 @@ class Operation(Declaration):
         """The torch module, as data. The module of a join accepts its inputs as positional arguments."""
         raise NotImplementedError(self.name, inputs)
 
+    def weight_copies(self, *inputs: Any, **_: Any) -> int:  # noqa: ARG002
+        """How many numbers it computes from its weights, and keeps for the backward pass."""
+        return 0
+
     def needs_batch(self, *inputs: Any, **_: Any) -> bool:  # noqa: ARG002
         """Whether training requires more than one image per batch."""
         return False

@@ -91,7 +91,7 @@ class Lookahead(WeightAverage):
         self.changes_rate = growth > 0
         self._fast: list[Tensor] = list(module.parameters())
         if statistics:
-            self._fast += [buffer for buffer in module.buffers() if buffer.is_floating_point()]
+            self._fast += [buffer for name, buffer in module.named_buffers() if ".running_" in name]
         # Buffers are never frozen, and their `requires_grad` is always false.
         self._always_moves = [not isinstance(tensor, nn.Parameter) for tensor in self._fast]
         self._slow = [tensor.detach().clone() for tensor in self._fast]
@@ -141,6 +141,11 @@ class _AveragedNetwork(WeightAverage):
             average(list(self._averaged.parameters()), list(self._module.parameters()))
         self._updates += 1
 
+    @torch.no_grad()
+    def _copy_buffers(self, averaged: nn.Module) -> None:
+        for copied, trained in zip(averaged.buffers(), self._module.buffers(), strict=True):
+            copied.copy_(trained)
+
     def state(self) -> dict[str, Tensor]:
         tensors = {"count": torch.tensor(self._updates)}
         if self._averaged is not None:
@@ -187,8 +192,7 @@ class Ema(_AveragedNetwork):
     @torch.no_grad()
     def network(self) -> nn.Module | None:
         if self._averaged is not None:
-            for averaged, trained in zip(self._averaged.buffers(), self._module.buffers(), strict=True):
-                averaged.copy_(trained)
+            self._copy_buffers(self._averaged)
         return self._averaged
 
 
@@ -207,6 +211,7 @@ class Swa(_AveragedNetwork):
 
     def network(self) -> nn.Module | None:
         if self._averaged is not None:
+            self._copy_buffers(self._averaged)
             images = self._images
             index = torch.arange(len(images), device=images.labels.device)
             # Batches of about equal size: batch norm can't compute statistics of a single image.

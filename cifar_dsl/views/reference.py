@@ -11,7 +11,7 @@ from typing import Any
 from cifar_dsl.compiler.library import library_files
 from cifar_dsl.ir import Declaration, arguments_of
 from cifar_dsl.operations.argument_types import written
-from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES, WEIGHTS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 from cifar_dsl.operations.recipe.settings import Setting
 from cifar_dsl.operations.registry import Registry
@@ -33,6 +33,8 @@ _INTRODUCTIONS = {
     "Joins": "Combine branches into one tensor: `add { conv(64, 3, pad=1) -> bn | identity }`.\n",
     "Scopes": "Run a branch on another form of the current tensor.\n",
     "Initialisers": "Values of `init` and `bias_init` of layers: `conv(64, 3, init=kaiming(mode=fan_out))`.\n",
+    "Weight functions": "Values of `weight` of layers: `conv(64, 3, weight=standardized)`. The layer uses the function "
+    "of the stored weight, as a matrix with a row for each output: of a convolution, the numbers of one filter.\n",
     "Library": "Blocks that every spec can call, written in the language itself. A spec can replace one by defining a "
     "block of the same name. `cifar-dsl show --expand` prints a spec with all blocks expanded.\n",
 }
@@ -45,6 +47,7 @@ def entries() -> dict[str, dict[str, str]]:
         "Joins": _declared(JOINS),
         "Scopes": _declared(SCOPES),
         "Initialisers": _declared(INITIALIZERS),
+        "Weight functions": _declared(WEIGHTS),
         "Library": {name: text for blocks in library_files().values() for name, text in blocks.items()},
         "Settings of `train`": {setting.name: _setting(setting) for setting in SETTINGS.values()},
         "Settings of a `group`": {setting.name: _setting(setting) for setting in GROUP_SETTINGS.values()},

@@ -8,7 +8,7 @@ from cifar_dsl.compiler.names import Names, resolve_spec
 from cifar_dsl.compiler.values import SYMBOLS
 from cifar_dsl.ir import arguments_of
 from cifar_dsl.language.diagnostics import Reporter
-from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, WEIGHTS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 
 STAGES = "flatten -> dense(10)"
@@ -168,7 +168,7 @@ def test_names_that_are_visible_at_a_place(place: str, visible: list[str]) -> No
 def test_words_are_those_of_all_arguments_and_settings() -> None:
     """`SYMBOLS` is collected while arguments are declared; this asks each class for its arguments."""
     settings = [*SETTINGS.values(), *GROUP_SETTINGS.values()]
-    registries = [LAYERS, JOINS, INITIALIZERS, *(setting.registry for setting in settings if setting.registry)]
+    registries = [LAYERS, JOINS, INITIALIZERS, WEIGHTS, *(setting.registry for setting in settings if setting.registry)]
     kinds = [info.kind for registry in registries for name in registry for info in arguments_of(registry[name])]
     kinds += [setting.kind for setting in settings if setting.kind]
     chosen = {name for setting in settings if setting.registry for name in setting.registry}

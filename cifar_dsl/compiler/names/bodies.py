@@ -35,7 +35,7 @@ from cifar_dsl.language.diagnostics import Advice, nearest
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations import foreign_names
-from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES, Branches
+from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES, Branches, value_registry
 
 
 class Bodies:
@@ -101,7 +101,7 @@ class Bodies:
                 return sorts | LIST if may_give_list(let, self._block_named) else sorts
             case [
                 nodes.Element(kind=nodes.CallExpression(callee=callee, pattern=None) as call, label=None, claim=None)
-            ] if (callee.text in FUNCTIONS or callee.text in INITIALIZERS) and not self._lookup.fitting(
+            ] if (callee.text in FUNCTIONS or value_registry(callee.text)) and not self._lookup.fitting(
                 callee, scope, Place(CALLABLE)
             ):
                 self._expressions.expression(call, scope)

@@ -1,7 +1,7 @@
 """Resolves the names in expressions, and in the arguments of calls."""
 
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from cifar_dsl.compiler import translation
 from cifar_dsl.compiler.builtin_names import DATA_NAMES, FLOW_NAMES, FUNCTIONS
@@ -26,7 +26,7 @@ from cifar_dsl.compiler.program import LAYERS_AND_WORDS
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations import foreign_names
-from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES, WEIGHTS, value_registry
 from cifar_dsl.operations.recipe import SETTINGS
 from cifar_dsl.operations.registry import Registry
 
@@ -98,8 +98,8 @@ class Expressions:
         callee = call.callee
         if callee.text in FUNCTIONS and not call.pattern:
             return of_language("function", callee.text)
-        if callee.text in INITIALIZERS:
-            return of_language("initialiser", callee.text)
+        if registry := value_registry(callee.text):
+            return of_language(cast("Kind", registry.noun), callee.text)
         found = self._lookup.defined(callee.text, scope)
         if found is None and callee.text not in LAYERS:
             is_initializer = foreign_names.INITIALIZERS.get(callee.text) is not None
@@ -194,6 +194,8 @@ def _place_of(argument: nodes.Argument, number: int, callee: Definition) -> Plac
             places = places_of_arguments(SCOPES[name])
         case Definition(kind="initialiser", name=name):
             places = places_of_arguments(INITIALIZERS[name])
+        case Definition(kind="weight function", name=name):
+            places = places_of_arguments(WEIGHTS[name])
         case Definition(kind="choice", name=name, owner=setting):
             registry = SETTINGS[setting].registry if setting in SETTINGS else None
             places = places_of_arguments(registry[name]) if registry is not None and name in registry else {}
@@ -218,7 +220,7 @@ def argument_of(callee: Definition, name: str) -> Definition:
             return Definition("parameter", name, callee.name)
         case Definition(kind="choice"):
             return of_language("argument", name, f"{callee.owner}.{callee.name}")
-        case Definition(kind="layer" | "join" | "scope" | "initialiser" | "function"):
+        case Definition(kind="layer" | "join" | "scope" | "initialiser" | "weight function" | "function"):
             return of_language("argument", name, callee.name)
         case _:
             return of_language("argument", name)  # the callee is a parameter: any block

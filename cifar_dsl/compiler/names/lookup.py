@@ -17,7 +17,7 @@ from cifar_dsl.language.diagnostics import Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations import foreign_names
-from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
+from cifar_dsl.operations.layers import LAYERS, value_registry
 
 
 @define
@@ -130,7 +130,7 @@ class Lookup:
 
     def _sort_of(self, node: nodes.Name | nodes.CallExpression, scope: Scope) -> Sort:
         if isinstance(node, nodes.CallExpression):
-            if node.callee.text in FUNCTIONS or node.callee.text in INITIALIZERS:
+            if node.callee.text in FUNCTIONS or value_registry(node.callee.text):
                 return "number" if node.callee.text in FUNCTIONS else "unknown"
             if foreign_names.FUNCTIONS.get(node.callee.text):
                 return "unknown"

@@ -25,10 +25,23 @@ from cifar_dsl.operations.argument_types import (
     Stage,
     Text,
 )
-from cifar_dsl.operations.layers import INITIALIZERS
+from cifar_dsl.operations.layers import value_registry
 from cifar_dsl.operations.registry import CallOf
 
-Sort = Literal["number", "bool", "size", "list", "text", "word", "initialiser", "layer", "block", "branching", "tensor"]
+Sort = Literal[
+    "number",
+    "bool",
+    "size",
+    "list",
+    "text",
+    "word",
+    "initialiser",
+    "weight function",
+    "layer",
+    "block",
+    "branching",
+    "tensor",
+]
 Sorts = frozenset[Sort]
 
 
@@ -121,7 +134,7 @@ def _accepted(kind: Kind | None) -> Sorts:
         case Text() | Pattern():
             return _sorts("text", "word", "layer")
         case CallOf():
-            return _WORDS | _sorts("initialiser")
+            return _WORDS | _sorts(cast("Sort", kind.registry.noun))
         case ListOf():
             return _sorts("list") | _accepted(kind.item)
         case OneOf():
@@ -180,7 +193,8 @@ def of_value(node: object) -> Sorts:
         case nodes.CallExpression(callee=callee):
             if callee.text in FUNCTIONS:
                 return NUMBER
-            return _sorts("initialiser") if callee.text in INITIALIZERS else VALUES
+            registry = value_registry(callee.text)
+            return _sorts(cast("Sort", registry.noun)) if registry else VALUES
         case _:
             return VALUES
 

@@ -22,6 +22,7 @@ Kind = Literal[
     "scope",
     "function",
     "initialiser",
+    "weight function",
     "flow",
     "dataset",
     "budget",
@@ -34,7 +35,9 @@ Kind = Literal[
 ]
 _GLOBAL = frozenset(["param", "block", "flow", "dataset", "budget", "word", "unknown"])
 _LOCAL = frozenset(["let", "loop variable", "axis"])
-_OF_LANGUAGE = frozenset(["layer", "join", "scope", "function", "initialiser", "argument", "setting", "choice", "base"])
+_OF_LANGUAGE = frozenset(
+    ["layer", "join", "scope", "function", "initialiser", "weight function", "argument", "setting", "choice", "base"]
+)
 
 
 @frozen(eq=False)
@@ -47,12 +50,12 @@ class Definition:
     | parameter | of a block | the block |
     | let, loop variable | in a body | |
     | axis | of a pattern, in its call | |
-    | layer, join, scope, function, initialiser | of the language | |
+    | layer, join, scope, function, initialiser, weight function | of the language | |
     | flow | `in_channels` and the like, of the current tensor | |
     | dataset | `classes`, of the dataset | |
     | budget | `params` or `macs` in an `assert` | |
     | word | a bare word that is a value: `same`, or a word of a parameter's type | |
-    | argument | of a layer, an initialiser or a choice | its callee, `setting.choice`, or `setting` |
+    | argument | of a layer, initialiser, weight function or choice | its callee, `setting.choice`, or `setting` |
     | setting | of `train` or a group | train, group |
     | choice | of a setting | the setting |
     | base | the spec that the header extends | |

@@ -56,7 +56,7 @@ class _Word:
         """The definition or documentation of the word."""
         definition = self.mention.definition
         match definition.kind:
-            case "block" | "layer" | "join" | "scope" | "initialiser" | "function" | "choice":
+            case "block" | "layer" | "join" | "scope" | "initialiser" | "weight function" | "function" | "choice":
                 entry = vocabulary.callee(definition)
                 yield from entry.markdown() if entry else ()
             case "setting":
@@ -110,7 +110,7 @@ class _Word:
             return vocabulary.choice(setting, chosen[0]) if chosen else None
         if owner in FUNCTIONS:
             return vocabulary.function(owner)
-        return vocabulary.layer(owner) or vocabulary.initialiser(owner)
+        return vocabulary.layer(owner) or vocabulary.value(owner)
 
     def _base(self) -> Iterator[str]:
         bases = self.documents.bases(self.path)
@@ -129,7 +129,7 @@ class _Word:
         if doc := FLOW_NAMES.get(name) or DATA_NAMES.get(name) or BUDGETS.get(name):
             yield from (code(name), doc)
             return
-        if (entry := vocabulary.initialiser(name)) is not None:
+        if (entry := vocabulary.value(name)) is not None:
             yield from entry.markdown()
             return
         outer = [

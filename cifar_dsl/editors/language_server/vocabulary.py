@@ -16,7 +16,7 @@ from cifar_dsl.ir import ArgumentInfo, Declaration, Kind, arguments_of
 from cifar_dsl.language.source import comment_above
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.argument_types import Axes, Bool, ListOf, OneOf, written
-from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES, Enclosure, Join
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES, Enclosure, Join, value_registry
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 from cifar_dsl.operations.registry import CallOf, Registry
 
@@ -79,9 +79,10 @@ def layer(name: str) -> Entry | None:
     return next((declared(registry, name) for registry in registries if name in registry), None)
 
 
-def initialiser(name: str) -> Entry | None:
-    """The initialiser with this name."""
-    return declared(INITIALIZERS, name) if name in INITIALIZERS else None
+def value(name: str) -> Entry | None:
+    """The initialiser or weight function with this name."""
+    registry = value_registry(name)
+    return declared(registry, name) if registry else None
 
 
 def choice(setting: str, name: str) -> Entry | None:
@@ -150,8 +151,8 @@ def callee(definition: Definition) -> Entry | None:
             return block(definition)
         case "layer" | "join" | "scope":
             return layer(definition.name)
-        case "initialiser":
-            return initialiser(definition.name)
+        case "initialiser" | "weight function":
+            return value(definition.name)
         case "function":
             return function(definition.name)
         case "choice":

@@ -13,6 +13,7 @@ from cifar_dsl.ir import Call, Graph, Node, Parameter, arguments_of
 from cifar_dsl.operations.layers.initializer import Initializer, fans
 
 NAME = "initialize"
+_OF_WEIGHT = ("norms", "singular")  # initial values that follow from the layer's weight
 _SINES = ("_places", "_waves", "_sines")  # the functions of `sine`, in the order in which they are printed
 
 
@@ -28,6 +29,7 @@ def initialization(graph: Graph) -> list[str]:
             groups.setdefault(_filling(one), []).append(f"{node.path}.{one.name}")
     if not groups:
         return []
+    of_weights = [node for node in graph.nodes if any(one.initial.name in _OF_WEIGHT for one in node.parameters)]
     lines = [
         "@torch.no_grad()",
         f"def {NAME}(network: nn.Module) -> None:",
@@ -37,6 +39,12 @@ def initialization(graph: Graph) -> list[str]:
     for number, (filling, names) in enumerate(groups.items()):
         lines += _test("elif" if number else "if", _patterns(names, every))
         lines += [3 * INDENT + line for line in filling]
+    if any(_unlike_torch(node, wiring.lowering(node).target) for node in of_weights):
+        lines += [
+            f"{INDENT}for layer in network.modules():",
+            f"{2 * INDENT}if isinstance(layer, OfWeight):",
+            f"{3 * INDENT}layer.start()",
+        ]
     needs_sines = any("_sines(" in line for line in lines)
     called = [function_of_initialization(name) for name in _SINES] if needs_sines else []
     return [*called, "\n".join(lines)]
@@ -52,7 +60,7 @@ def _unlike_torch(node: Node, target: str) -> list[Parameter]:
     # The inputs' shapes aren't needed again: only the values of weights of the same shapes differ.
     usual = {name: value for name, value in node.operation.arguments().items() if name in defaults}
     changed = {name for name, value in usual.items() if value != defaults[name]}
-    return [one for one in parameters if _setting(one.name) in changed]
+    return [one for one in parameters if _setting(one.name) in changed and one.kind != "scale"]
 
 
 def _setting(parameter: str) -> str:

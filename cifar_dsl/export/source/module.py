@@ -98,7 +98,8 @@ class _Printer:
     def text(self) -> str:
         """The whole file."""
         versions = [version for unit in self._units.in_order for version in unit.versions]
-        targets = {call.target for version in versions for call in version.calls()}
+        calls = [call for version in versions for call in version.calls()]
+        targets = {call.target for call in calls} | {target for call in calls for _, target in call.functions}
         own = needed({own_classes()[target] for target in targets if target in own_classes()})
         self._taken = {*_HELPERS, *(one.name for one in own), "Tensor", "F"}
         self._units.model.name = self._unused(class_name(self._analysis.program.name.text))
@@ -250,11 +251,13 @@ class _Printer:
         if call.target in own_classes():
             name = own_classes()[call.target]
             order = own_parameters(name)
-            given = sorted(call.arguments, key=lambda each: order.index(each[0]) if each[0] in order else len(order))
-            arguments = tuple(
-                ("" if [key] == order[:1] and not _is_flag(value) else key, written(value)) for key, value in given
+            values: dict[str, str | Call] = {key: written(one) for key, one in call.arguments if "." not in key}
+            values |= {key: _function(key, target, call.arguments) for key, target in call.functions}
+            flags = {key for key, value in call.arguments if _is_flag(value)}
+            given = sorted(values.items(), key=lambda each: order.index(each[0]) if each[0] in order else len(order))
+            return Call(
+                name, tuple(("" if [key] == order[:1] and key not in flags else key, value) for key, value in given)
             )
-            return Call(name, arguments)
         signature = signatures()[call.target].arguments
         required = [name for name, default in signature.items() if default == REQUIRED]
         by_name = dict(call.arguments)
@@ -297,6 +300,12 @@ class _Printer:
             f"{3 * INDENT}x = stage(x)",
             f"{2 * INDENT}return x",
         ]
+
+
+def _function(name: str, target: str, arguments: tuple[tuple[str, Expression], ...]) -> Call:
+    """The call that makes an argument of a module."""
+    own = ((key.removeprefix(f"{name}."), written(value)) for key, value in arguments if key.startswith(f"{name}."))
+    return Call(own_classes()[target], tuple(own))
 
 
 def _test_lines(before: str, test: Expression) -> list[str]:
@@ -454,6 +463,8 @@ def _imports(code: str) -> list[str]:
         lines.append("from fnmatch import fnmatch")
     if "reduce" in standard:
         lines.append("from functools import reduce")
+    if re.search(r"\bAny\b", code):
+        lines.append("from typing import Any")
     lines += [""] if lines else []
     if re.search(r"\btorch\.", code):
         lines.append("import torch")

@@ -6,7 +6,7 @@ from typing import Any
 from attrs import define, field
 
 from cifar_dsl.analysis.wiring import Wiring
-from cifar_dsl.ir import Graph, Node, Scope, Shape, Stage
+from cifar_dsl.ir import Graph, Lowering, Node, Scope, Shape, Stage
 
 Key = tuple[Any, ...]
 
@@ -15,7 +15,8 @@ Key = tuple[Any, ...]
 class Step:
     """A stage of a part: what it calls, and the numbers of the values that it takes and makes.
 
-    `target` and `arguments` are those of a layer or join, `part` is that of a scope.
+    `target` and `arguments` are those of a layer or join, `part` is that of a scope. `functions` has the target of an
+    argument that is made by a call, whose own arguments are those of the step with its name in front: `function.eps`.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Step:
     outputs: tuple[int, ...]
     target: str = ""
     arguments: tuple[tuple[str, Any], ...] = ()
+    functions: tuple[tuple[str, str], ...] = ()
     part: "Part | None" = None
 
     @property
@@ -108,11 +110,21 @@ class _Reader:
             step = Step(one.name, one.stage, one.inputs, one.outputs)
             if isinstance(one.stage, Node):
                 lowering = self._wiring.lowering(one.stage)
-                step.target, step.arguments = lowering.target, lowering.arguments
+                step.target, step.arguments = lowering.target, tuple(_flat(lowering))
+                step.functions = tuple((k, made.target) for k, made in lowering.arguments if isinstance(made, Lowering))
             else:
                 step.part = self.part(one.stage, part.owner, key)
             part.steps.append(step)
         return part
+
+
+def _flat(lowering: Lowering) -> Iterator[tuple[str, Any]]:
+    """The arguments of a call, and in place of those that are made by a call, the arguments of that."""
+    for name, value in lowering.arguments:
+        if isinstance(value, Lowering):
+            yield from ((f"{name}.{inner}", argument) for inner, argument in value.arguments)
+        else:
+            yield name, value
 
 
 def _of_input(shape: Shape) -> dict[str, int]:

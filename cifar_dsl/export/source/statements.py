@@ -14,12 +14,14 @@ class ModuleCall:
     """A call that makes a module: of torch's or this package's class (`target`), or of the class of a unit.
 
     `steps` are the stages of a module that is written in place: a chain, or the branches of a join and the join.
+    `functions` has the targets of arguments that are made by a call, whose own `arguments` have their names in front.
     `is_join`: a join whose branches get the same input; `is_join_of_inputs`: each gets its own.
     """
 
     target: str = ""
     version: "Version | None" = None
     arguments: tuple[tuple[str, Expression], ...] = ()
+    functions: tuple[tuple[str, str], ...] = ()
     steps: "tuple[tuple[str, ModuleCall], ...]" = ()
     is_join: bool = False
     is_join_of_inputs: bool = False

@@ -14,8 +14,8 @@ from cifar_dsl.foundation.records import frozen
 _HERE = Path(__file__).parent
 _SIGNATURES = _HERE / "torch_signatures.json"
 _LOWERING = _HERE.parents[1] / "training" / "lowering"
-_OWN = ("modules.py", "pattern_modules.py")
-_TABLE = "MODULES"
+_OWN = ("modules.py", "pattern_modules.py", "weight_modules.py")
+_TABLES = ("MODULES", "FUNCTIONS")
 
 REQUIRED = "required"  # in place of the default of an argument that has none
 
@@ -83,7 +83,7 @@ def own_classes() -> dict[str, str]:
     found: dict[str, str] = {}
     for file in _OWN:
         for node in ast.parse((_LOWERING / file).read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == _TABLE:
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id in _TABLES:
                 assert isinstance(node.value, ast.Dict)
                 for key, value in zip(node.value.keys, node.value.values, strict=True):
                     assert isinstance(key, ast.Constant)
@@ -119,14 +119,28 @@ def starts_empty(target: str) -> bool:
 
 def own_parameters(name: str) -> list[str]:
     """The arguments of the constructor of one of this package's classes."""
+    constructor, base = _constructor_and_base(name)
+    own = [one.arg for one in constructor.args.args][1:] if constructor else []
+    if constructor and constructor.args.kwarg is None:
+        return own
+    if base in definitions():
+        return own + own_parameters(base)
+    return own + ([*signatures()[base].arguments] if base in signatures() else [])
+
+
+@cache
+def torch_class(target: str) -> str:
+    """The class of torch whose arguments a module takes: itself, or a base that gets all further arguments."""
+    if target not in own_classes():
+        return target
+    constructor, base = _constructor_and_base(own_classes()[target])
+    return base if constructor is not None and constructor.args.kwarg is not None and base in signatures() else ""
+
+
+def _constructor_and_base(name: str) -> tuple[ast.FunctionDef | None, str]:
+    """The constructor of one of this package's classes, if it has one, and the name of its first base."""
     found = ast.parse(definitions()[name].text).body[0]
     assert isinstance(found, ast.ClassDef)
-    for inner in found.body:
-        if isinstance(inner, ast.FunctionDef) and inner.name == "__init__":
-            return [one.arg for one in inner.args.args][1:]
-    (base,) = found.bases
-    text = ast.unparse(base)
-    if text in definitions():
-        return own_parameters(text)
-    full = f"torch.{text}"
-    return [*signatures()[full].arguments] if full in signatures() else []
+    functions = (one for one in found.body if isinstance(one, ast.FunctionDef) and one.name == "__init__")
+    base = ast.unparse(found.bases[0]) if found.bases else ""
+    return next(functions, None), base if base in definitions() else f"torch.{base}"

@@ -35,6 +35,7 @@ from cifar_dsl.export.source.statements import (
     Version,
     names_in,
 )
+from cifar_dsl.export.source.torch_modules import torch_class
 from cifar_dsl.export.source.vocabulary import Vocabulary
 from cifar_dsl.ir import Node
 
@@ -85,7 +86,7 @@ class Units:
     def signature(self, step: Step) -> tuple[Any, ...]:
         """What steps have in common that can be written as one, apart from numbers."""
         if step.part is None:
-            return (step.target, *(name for name, _ in step.arguments))
+            return (step.target, step.functions, *(name for name, _ in step.arguments))
         unit = self.of_part[id(step.part)]
         if unit.is_inline:
             return ("inline", step.part.scope.kind, *self.structure(step.part))
@@ -453,7 +454,9 @@ class _Explainer:
                 for place, (name, _) in enumerate(first.arguments)
                 if not self._is_left_out(aligned, place)
             )
-            return ModuleCall(first.target, arguments=arguments, has_tensors=has_tensors(first))
+            return ModuleCall(
+                first.target, arguments=arguments, functions=first.functions, has_tensors=has_tensors(first)
+            )
         unit = self._units.of_part[id(first.part)]
         if unit.is_inline:
             inner = [
@@ -565,7 +568,7 @@ class _Explainer:
 
     def _new(self, column: list[Any], rows: Sequence[int], name: str) -> Expression:
         """A new parameter with these values."""
-        base = _NEW_NAMES.get(name, name)
+        base = _NEW_NAMES.get(name, name.rpartition(".")[2])
         taken = {*self._rows[0], *self._constants}
         names = chain([base], (f"{base}{number}" for number in range(2, len(taken) + 3)))
         chosen = next(one for one in names if one not in taken)
@@ -619,7 +622,7 @@ def _brief(rounds: list[list[Any]], target: str) -> list[list[Any]]:
     """The values of an argument: sizes as one number where torch takes it for both axes."""
     values = [value for row in rounds for value in row]
     are_squares = all(isinstance(one, tuple) and len(one) == 2 and one[0] == one[1] for one in values)
-    return [[value[0] for value in row] for row in rounds] if are_squares and target.startswith("torch.") else rounds
+    return [[value[0] for value in row] for row in rounds] if are_squares and torch_class(target) else rounds
 
 
 def has_tensors(step: Step) -> bool:

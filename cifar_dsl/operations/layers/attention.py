@@ -27,6 +27,7 @@ from cifar_dsl.operations.layers.base import (
 )
 from cifar_dsl.operations.layers.divisible import check_divisible, check_tiles
 from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Normal, Standard
+from cifar_dsl.operations.layers.weight import WEIGHT, WEIGHT_DOC, Unchanged, WeightFunction
 from cifar_dsl.operations.registry import CallOf
 
 _PATCH_INIT = CallOf(INITIALIZERS, tuple(name for name in FILTER_INIT.symbols() if name != "whitening"))
@@ -51,6 +52,7 @@ class Patches(Layer):
     init: Initializer = argument(_PATCH_INIT, "initialiser of the weight", default=Standard())
     bias_init: Initializer = argument(BIAS_INIT, "initialiser of the bias", default=Standard())
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+    weight: WeightFunction = argument(WEIGHT, WEIGHT_DOC, default=Unchanged())
 
     def infer(self, x: Shape) -> Shape:
         _, height, width = require_image(self, x)
@@ -66,13 +68,19 @@ class Patches(Layer):
             init=self.init,
             bias_init=self.bias_init,
             frozen=self.frozen,
+            function=self.weight,
         )
+
+    def weight_copies(self, x: Shape) -> int:
+        return self.weight.copies((self.features, x.channels, *self.size))
 
     def macs(self, x: Shape, y: Shape) -> int:
         return y.elements * x.channels * prod(self.size)
 
     def lower(self, x: Shape) -> Lowering:
-        return Lowering.to("patches", channels=x.channels, features=self.features, size=self.size, bias=self.bias)
+        return self.weight.lower_layer(
+            "patches", "patches_of_weight", channels=x.channels, features=self.features, size=self.size, bias=self.bias
+        )
 
 
 @LAYERS.register("class_token")
@@ -157,8 +165,8 @@ class Attention(Layer):
     like those of dense layers, uniform up to 1 / sqrt(D). Torch starts `in_weight` like `init=xavier`, uniform up to
     1.22 / sqrt(D), and biases at 0.
 
-    With `before`, `after`, `dim_head`, `qkv_bias` or `qk_norm`, it is `attend` between two dense layers, `qkv.dense`
-    and `dense`, with weights of the same layout; `show --expand` prints it.
+    With `before`, `after`, `dim_head`, `qkv_bias`, `qk_norm` or `weight`, it is `attend` between two dense layers,
+    `qkv.dense` and `dense`, with weights of the same layout; `show --expand` prints it.
     """
 
     family = "dense"
@@ -188,6 +196,7 @@ class Attention(Layer):
     qk_norm: str = argument(
         Stage(), "block that runs on the queries and keys of each head, such as `layernorm`", default=_NONE
     )
+    weight: WeightFunction = argument(WEIGHT, "function of both weights", default=Unchanged())
 
     @property
     def is_random(self) -> bool:
@@ -197,7 +206,8 @@ class Attention(Layer):
     def is_one_layer(self) -> bool:
         """Whether it is one layer of the graph; otherwise, it's an `attend` between two projections."""
         blocks = (self.before, self.after, self.qk_norm)
-        return all(one == _NONE for one in blocks) and self.dim_head == "share" and self.qkv_bias
+        is_plain = self.dim_head == "share" and self.qkv_bias and self.weight.is_none
+        return is_plain and all(one == _NONE for one in blocks)
 
     def without_blocks(self) -> Self:
         """The same without the blocks, which change no shape of the whole."""

@@ -1,5 +1,6 @@
 """The bases of layers, joins and scopes, and the checks and tensors that several of them share."""
 
+from math import prod
 from typing import ClassVar
 
 from cifar_dsl.foundation.records import frozen
@@ -7,6 +8,7 @@ from cifar_dsl.ir import Declaration, Operation, Parameter, Shape
 from cifar_dsl.ir.pattern import Missing
 from cifar_dsl.operations.argument_types import Choice
 from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Standard
+from cifar_dsl.operations.layers.weight import Unchanged, WeightFunction
 from cifar_dsl.operations.registry import CallOf, MisfitError, Registry
 
 
@@ -131,10 +133,13 @@ def weight_and_bias(
     bias_init: Initializer,
     frozen: str,
     groups: int = 1,
+    function: WeightFunction = Unchanged(),  # noqa: B008  # it never changes
+    rows: int = 0,
 ) -> tuple[Parameter, ...]:
-    """The weight and the bias of a layer, from their shapes; `bias` is None for a layer without bias.
+    """The weight and the bias of a layer, from their shapes, and the tensors of the weight's function.
 
-    Raises MisfitError if a bias that doesn't exist is to be frozen, or the initialiser doesn't fit the weight.
+    `bias` is None for a layer without bias. `rows` is the number of outputs, if it isn't the weight's first extent.
+    Raises MisfitError if a bias that doesn't exist is to be frozen, or initialiser or function don't fit the weight.
     """
     if frozen == "bias" and bias is None:
         raise no_bias_to_freeze(layer)
@@ -143,7 +148,9 @@ def weight_and_bias(
         # A bias has no fan-in: `standard` uses the weight's.
         fill = bias_init.fill(weight if isinstance(bias_init, Standard) else bias)
         tensors.append(Parameter("bias", bias, fill, "bias", frozen in {"bias", "all"}))
-    return tuple(tensors)
+    rows = rows or weight[0]
+    function.check_weight(rows, prod(weight) // rows, init)
+    return (*tensors, *function.parameters(rows, prod(weight) // rows, is_frozen=tensors[0].is_frozen))
 
 
 def no_bias_to_freeze(layer: Layer) -> MisfitError:

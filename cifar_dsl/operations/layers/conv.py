@@ -20,6 +20,7 @@ from cifar_dsl.operations.layers.base import (
 )
 from cifar_dsl.operations.layers.divisible import check_divisible
 from cifar_dsl.operations.layers.initializer import Dirac, Initializer, Standard, Whitening
+from cifar_dsl.operations.layers.weight import WEIGHT, WEIGHT_DOC, Unchanged, WeightFunction
 from cifar_dsl.operations.layers.window import PAD_MODE, SAME_OR_PAIR, check_padding, same_padding, slide
 from cifar_dsl.operations.registry import MisfitError
 
@@ -28,6 +29,10 @@ class _Convolution(Layer):
     family = "conv"
     groups: int
     init: Initializer
+    weight: WeightFunction
+
+    def weight_copies(self, x: Shape) -> int:
+        return self.weight.copies(self.parameters(x)[0].shape)
 
     @property
     def revision(self) -> int:
@@ -77,6 +82,7 @@ class Conv(_Convolution):
     init: Initializer = argument(FILTER_INIT, "initialiser of the weight", default=Standard())
     bias_init: Initializer = argument(BIAS_INIT, "initialiser of the bias", default=Standard())
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+    weight: WeightFunction = argument(WEIGHT, WEIGHT_DOC, default=Unchanged())
 
     def canonical(self) -> Self:
         return self.changed(pad=self.padding())
@@ -98,6 +104,8 @@ class Conv(_Convolution):
             bias_init=self.bias_init,
             frozen=self.frozen,
             groups=self.groups,
+            function=self.weight,
+            rows=self.channels,
         )
 
     def is_first(self) -> bool:
@@ -107,8 +115,9 @@ class Conv(_Convolution):
         return y.elements * (x.channels // self.groups) * prod(self.kernel)
 
     def lower(self, x: Shape) -> Lowering:
-        return Lowering.to(
+        return self.weight.lower_layer(
             "torch.nn.Conv2d",
+            "conv_of_weight",
             in_channels=x.channels,
             out_channels=self.channels,
             kernel_size=self.kernel,
@@ -167,6 +176,7 @@ class ConvTranspose(_Convolution):
     init: Initializer = argument(FILTER_INIT, "initialiser of the weight", default=Standard())
     bias_init: Initializer = argument(BIAS_INIT, "initialiser of the bias", default=Standard())
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+    weight: WeightFunction = argument(WEIGHT, WEIGHT_DOC, default=Unchanged())
 
     def check(self) -> None:
         if isinstance(self.init, Whitening):
@@ -202,14 +212,17 @@ class ConvTranspose(_Convolution):
             bias_init=self.bias_init,
             frozen=self.frozen,
             groups=self.groups,
+            function=self.weight,
+            rows=self.channels,
         )
 
     def macs(self, x: Shape, y: Shape) -> int:
         return x.elements * (self.channels // self.groups) * prod(self.kernel)
 
     def lower(self, x: Shape) -> Lowering:
-        return Lowering.to(
+        return self.weight.lower_layer(
             "torch.nn.ConvTranspose2d",
+            "conv_transpose_of_weight",
             in_channels=x.channels,
             out_channels=self.channels,
             kernel_size=self.kernel,

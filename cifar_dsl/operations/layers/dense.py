@@ -4,6 +4,7 @@ from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, ar
 from cifar_dsl.operations.argument_types import Bool, Int
 from cifar_dsl.operations.layers.base import BIAS_INIT, FILTER_INIT, FROZEN, FROZEN_DOC, LAYERS, Layer, weight_and_bias
 from cifar_dsl.operations.layers.initializer import Initializer, Standard, Whitening
+from cifar_dsl.operations.layers.weight import WEIGHT, WEIGHT_DOC, Unchanged, WeightFunction
 from cifar_dsl.operations.registry import MisfitError
 
 
@@ -27,6 +28,7 @@ class Dense(Layer):
     init: Initializer = argument(FILTER_INIT, "initialiser of the weight", default=Standard())
     bias_init: Initializer = argument(BIAS_INIT, "initialiser of the bias", default=Standard())
     frozen: str = argument(FROZEN, FROZEN_DOC, default="none")
+    weight: WeightFunction = argument(WEIGHT, WEIGHT_DOC, default=Unchanged())
 
     def check(self) -> None:
         if isinstance(self.init, Whitening):
@@ -50,10 +52,20 @@ class Dense(Layer):
             init=self.init,
             bias_init=self.bias_init,
             frozen=self.frozen,
+            function=self.weight,
         )
+
+    def weight_copies(self, x: Shape) -> int:
+        return self.weight.copies((self.features, x.channels))
 
     def macs(self, x: Shape, y: Shape) -> int:
         return x.channels * y.elements
 
     def lower(self, x: Shape) -> Lowering:
-        return Lowering.to("torch.nn.Linear", in_features=x.channels, out_features=self.features, bias=self.bias)
+        return self.weight.lower_layer(
+            "torch.nn.Linear",
+            "linear_of_weight",
+            in_features=x.channels,
+            out_features=self.features,
+            bias=self.bias,
+        )

@@ -7,9 +7,11 @@ from torch import nn
 
 from cifar_dsl.ir import Graph, Parameter
 
+OF_WEIGHT = ("norms", "singular")  # initial values that follow from the layer's weight
+
 
 def initialize(module: nn.Module, graph: Graph, seed: int) -> None:
-    """Fill every parameter and buffer of `module` in place.
+    """Fill every parameter and buffer of `module` in place, except those whose values follow from the layer's weight.
 
     Each has a generator of its own, seeded with (seed, path), so no weight depends on the presence of another.
     """
@@ -26,8 +28,7 @@ def initialize(module: nn.Module, graph: Graph, seed: int) -> None:
 def _fill(tensor: torch.Tensor, parameter: Parameter, seed: int, path: str) -> None:
     initial = parameter.initial
     arguments = {name: float(str(value)) for name, value in initial.arguments}
-    digest = hashlib.sha256(f"{seed}/{path}".encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    generator = generator_of(seed, path)
     match initial.name:
         case "constant":
             tensor.fill_(arguments["value"])
@@ -47,10 +48,18 @@ def _fill(tensor: torch.Tensor, parameter: Parameter, seed: int, path: str) -> N
             identity = nn.init.eye_ if tensor.dim() == 2 else nn.init.dirac_
             for group in tensor.chunk(parameter.groups):
                 identity(group[: group.shape[1]])
+        case name if name in OF_WEIGHT:
+            pass
         case "sine":
             tensor.copy_(_sines(tensor, **arguments))
         case name:
             raise AssertionError(f"unknown initializer {name}")
+
+
+def generator_of(seed: int, path: str) -> torch.Generator:
+    """The generator of a tensor's initial values."""
+    digest = hashlib.sha256(f"{seed}/{path}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
 def _sines(tensor: torch.Tensor, rows: float, columns: float, temperature: float, normalized: float) -> torch.Tensor:

@@ -17,11 +17,16 @@ from torch import Tensor, nn
 from cifar_dsl.analysis.wiring import Wiring
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Lowering, Scope, Stage
-from cifar_dsl.training.lowering import modules, pattern_modules
-from cifar_dsl.training.lowering.initialization import initialize
+from cifar_dsl.training.lowering import modules, pattern_modules, weight_modules
+from cifar_dsl.training.lowering.initialization import OF_WEIGHT, generator_of, initialize
 
 # By the key that an operation is lowered to.
-MODULES = {**modules.MODULES, **pattern_modules.MODULES}
+MODULES: dict[str, type] = {
+    **modules.MODULES,
+    **pattern_modules.MODULES,
+    **weight_modules.MODULES,
+    **weight_modules.FUNCTIONS,
+}
 
 
 @frozen
@@ -85,15 +90,21 @@ def build_module(graph: Graph, name: str, seed: int) -> Network:
     module.to_empty(device="cpu")
     initialize(module, graph, seed)
     for node in graph.nodes:
+        if any(parameter.initial.name in OF_WEIGHT for parameter in node.parameters):
+            layer = module.get_submodule(node.path)
+            assert isinstance(layer, weight_modules.OfWeight)
+            layer.start(generator_of(seed, node.path))
         for parameter in node.parameters:
             if parameter.is_frozen:
                 module.get_parameter(f"{node.path}.{parameter.name}").requires_grad_(False)
     return module
 
 
-def make(lowering: Lowering, ours: Mapping[str, type[nn.Module]]) -> nn.Module:
-    """The module of a lowering. `ours` is the table of targets that aren't torch's."""
-    return resolve(lowering.target, ours)(**lowering.keywords())  # type: ignore[no-any-return]
+def make(lowering: Lowering, ours: Mapping[str, type]) -> Any:
+    """The object of a lowering, such as a module. `ours` is the table of targets that aren't torch's."""
+    arguments = lowering.keywords().items()
+    made = {name: make(value, ours) if isinstance(value, Lowering) else value for name, value in arguments}
+    return resolve(lowering.target, ours)(**made)
 
 
 def resolve(target: str, ours: Mapping[str, Any] = MappingProxyType({})) -> Any:
@@ -125,7 +136,8 @@ class _Builder:
     def _child(self, stage: Stage) -> nn.Module:
         if isinstance(stage, Scope):
             return Body(stage.label, *self._contents(stage))
-        return make(self._wiring.lowering(stage), MODULES)
+        module: nn.Module = make(self._wiring.lowering(stage), MODULES)
+        return module
 
 
 def _with_freed(steps: list[BodyStep], inputs: int, outputs: tuple[int, ...]) -> tuple[BodyStep, ...]:

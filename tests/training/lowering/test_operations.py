@@ -20,9 +20,9 @@ from cifar_dsl.operations.argument_types import (
     Stage,
     UnfitError,
 )
-from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES, Enclosure, Join
+from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES, WEIGHTS, Enclosure, Join
 from cifar_dsl.operations.recipe import CLIPS, LOSSES, OPTIMIZERS
-from cifar_dsl.operations.registry import MisfitError, Registry
+from cifar_dsl.operations.registry import CallOf, MisfitError, Registry
 from cifar_dsl.training.losses import LOSS_MODULES
 from cifar_dsl.training.lowering.torch_module import MODULES, resolve
 from cifar_dsl.training.optimizers import OPTIMIZER_CLASSES
@@ -53,6 +53,8 @@ def some(kind: Kind) -> list[object]:
             return [(max(low, 1),) * 2]
         case ListOf(item=item, length=length):
             return [tuple(some(item)[:1] * (length or 1))]
+        case CallOf(registry=registry) if registry is WEIGHTS:
+            return [one for name in registry for one in instances(registry[name])]
         case OneOf(kinds=kinds):
             return [value for one in kinds for value in some(one)]
     return []
@@ -82,7 +84,15 @@ def lowerings(registry: Registry) -> Iterator[Lowering]:
                 declared.infer(*inputs)
             except (MisfitError, UnfitError):
                 continue
-            yield declared.lower(*inputs)
+            yield from with_inner(declared.lower(*inputs))
+
+
+def with_inner(lowering: Lowering) -> Iterator[Lowering]:
+    """A lowering, and those that make its arguments."""
+    yield lowering
+    for _, value in lowering.arguments:
+        if isinstance(value, Lowering):
+            yield from with_inner(value)
 
 
 def inputs_of(operation: Operation) -> list[tuple[Shape, ...]]:

@@ -113,6 +113,15 @@ CASES += [pytest.param(Case(GROUPED_CYCLES), id="groups with cycled momenta")]
 CASES += [
     pytest.param(Case(SPEC.replace("lr=0.05", "lr=0.0625").replace("    schedule", MUON + "    schedule")), id="muon")
 ]
+WEIGHTS = (
+    SPEC.replace("conv(4, 3, bias=false)", "conv(4, 3, bias=false, weight=scaled(gamma=1.7))")
+    .replace("conv(6, 3, stride=2)", "conv(6, 3, stride=2, weight=spectral)")
+    .replace("dense(10)", "dense(10, weight=normalized(gain=learned))")
+)
+CASES += [
+    pytest.param(Case(WEIGHTS), id="functions of weights"),
+    pytest.param(Case(WEIGHTS, ("train.average=ema(0.9)", "train.accumulate=2", "train.batch=8")), id="their averages"),
+]
 
 
 def assert_equal(first: Outcome, second: Outcome) -> None:
