@@ -221,6 +221,8 @@ class Binder:
 
         `names` are those of its arguments, and those at the places `for_blocks` are for blocks.
         """
+        if all(isinstance(one.value, _CONSTANTS) for one in call.arguments):
+            return
         dataflow = self.evaluator.dataflow(scope)
         inputs = [
             one
@@ -229,12 +231,13 @@ class Binder:
             and (one.keyword.text not in names if one.keyword else i not in for_blocks)
             and dataflow.sort(one.value) in TENSORS
         ]
+        if not inputs:
+            return
         calls = nodes.inside([one.value for one in inputs], nodes.CallExpression)
         if any(dataflow.sort(one) == "tensor" for one in calls):
             raise EvaluationFailed  # reported by the resolver
-        if inputs:
-            found = refusal(call.text, inputs, dataflow, starts_chain=call.starts_chain, is_layer=is_layer)
-            raise self.reporter.error("E0301", found.message, found.at, notes=self._remarks(call), meant=found.advice)
+        found = refusal(call.text, inputs, dataflow, starts_chain=call.starts_chain, is_layer=is_layer)
+        raise self.reporter.error("E0301", found.message, found.at, notes=self._remarks(call), meant=found.advice)
 
     def _filled(
         self, block: nodes.Block, call: Invocation, given: Mapping[str, nodes.Argument], branches: Sequence[Branch]

@@ -142,7 +142,7 @@ class Draft:
         """
         shape, cost, parameters = self.inferred(layer, call, scope, tensor, declaration)
         self.binder.locator.note_valid(call.span)
-        return self._append(Node(path, layer, (tensor.number,), self._next, shape, cost, parameters, call.span))
+        return self._append(Node(path, layer, (tensor.number,), self.next, shape, cost, parameters, call.span))
 
     def inferred(
         self,
@@ -208,7 +208,7 @@ class Draft:
         """
         shape, cost = self.inferred_join(layer, call, scope, flow, outputs, span)
         inputs = tuple(output.number for output, _ in outputs)
-        return self._append(Node(path, layer, inputs, self._next, shape, cost, span=span))
+        return self._append(Node(path, layer, inputs, self.next, shape, cost, span=span))
 
     def inferred_join(
         self,
@@ -267,18 +267,33 @@ class Draft:
         output: Flow,
         span: Span | None = None,
         arguments: tuple[tuple[str, Any], ...] = (),
-    ) -> None:
-        """Make a scope of the stages since `mark`; `span` and `arguments` are those of a block's call."""
+    ) -> Scope | None:
+        """Make a scope of the stages since `mark`; `span` and `arguments` are those of a block's call.
+
+        None for a branch that is none.
+        """
         inside = tuple(self._stages[mark:])
         outputs = tuple(tensor.number for tensor in tensors(output))
         if not (inside or outputs):
-            return  # a branch that is none
+            return None
         passed = len(outputs) + sum(1 + len(stage.inputs) for stage in inside)
         self.reporter.work.charge(_STEPS_OF_A_SCOPE + passed // 4)
-        values = range(self._next - sum(len(stage.values) for stage in inside), self._next)
+        values = range(self.next - sum(len(stage.values) for stage in inside), self.next)
         needed = set(outputs).union(*(stage.inputs for stage in inside))
         inputs = tuple(sorted(value for value in needed if value < values.start))
-        self._stages[mark:] = [Scope(path, kind, label, inputs, outputs, values, inside, span, arguments)]
+        scope = Scope(path, kind, label, inputs, outputs, values, inside, span, arguments)
+        self._stages[mark:] = [scope]
+        return scope
+
+    def extended(self, scope: Scope, nodes: Sequence[Node]) -> bool:
+        """Append a scope with these nodes, unless that exceeds a limit."""
+        parameters = self._parameters + sum(node.cost.parameters for node in nodes)
+        if len(self._nodes) + len(nodes) > self._limits.layers or parameters > self._limits.parameters:
+            return False
+        self._nodes += nodes
+        self._stages.append(scope)
+        self._parameters = parameters
+        return True
 
     @contextmanager
     def call(self, call: BlockCall, text: str, span: Span, cause: Cause | None) -> Iterator[None]:
@@ -304,7 +319,12 @@ class Draft:
         return self._nodes[value - 1] if value else None
 
     @property
-    def _next(self) -> int:
+    def depth(self) -> int:
+        """How many block calls are being expanded."""
+        return len(self._frames)
+
+    @property
+    def next(self) -> int:
         """The index of the next value."""
         return len(self._nodes) + 1
 
@@ -347,7 +367,7 @@ class Draft:
                 raise EvaluationFailed
             if frame.block is block or not frame.is_named:
                 break
-        if len(self._frames) >= self._limits.block_depth:
+        if self.depth >= self._limits.block_depth:
             self.stop(f"block calls can be nested at most {self._limits.block_depth} deep", span)
 
     def _way_to(self, block: nodes.Block) -> str:

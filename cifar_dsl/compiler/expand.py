@@ -19,6 +19,7 @@ from cifar_dsl.compiler.paths import Place
 from cifar_dsl.compiler.patterns import PatternReader
 from cifar_dsl.compiler.plain_values import PlainValues
 from cifar_dsl.compiler.program import Program
+from cifar_dsl.compiler.repeats import PlacedCall, Repeats
 from cifar_dsl.compiler.slices import Slices
 from cifar_dsl.compiler.types import is_stage
 from cifar_dsl.compiler.values import (
@@ -81,6 +82,7 @@ class _Expander:
         self._globals = values
         self._plain_values = PlainValues()
         self._draft = Draft(Shape(given.size.extents), given.span, reporter, self._binder)
+        self._repeats = Repeats(self._draft, reporter)
         self._depth = 0  # of nested bodies
         self._conditions = 0  # of active `if`s
         self._batch = Tensor(0, self._draft.input)  # has as many samples as there are here: the input, or a scope's
@@ -476,12 +478,17 @@ class _Expander:
         cause = None
         if crossed:
             cause = Cause(Label(crossed, "with these arguments"), f"swap the arguments in `{crossed.text}`")
-        mark = self._draft.mark
+        key = None if flow == self._batch else self._repeats.key(value, inner.values, flow)
+        repeatable = PlacedCall(key, flow, (self._depth, self._draft.depth), path, text, call.span)
+        if (copied := self._repeats.copied(repeatable)) is not None:
+            return copied
+        mark, work = self._draft.mark, self._reporter.work.done
         made = BlockCall(block, inner.values, flow.shape, self._conditions, is_named)
         arguments = self._plain_values.of(inner.values)
         with self._draft.call(made, text, call.span, cause):
             output = self._body(block.body, inner, flow, Place(path))
-        self._draft.enclose(mark, path, "block", text, output, call.span, arguments)
+        made_of = self._draft.enclose(mark, path, "block", text, output, call.span, arguments)
+        self._repeats.note(repeatable, made_of, output, self._reporter.work.done - work)
         return output
 
     # ---- branches

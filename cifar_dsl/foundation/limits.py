@@ -81,6 +81,10 @@ class Work:
         if self._cancellation.is_requested:
             raise CancelledError
 
+    def allows(self, steps: int) -> bool:
+        """Whether as many steps are left."""
+        return self.done + steps <= self.most
+
     @property
     def is_used_up(self) -> bool:
         """Whether no step is left."""

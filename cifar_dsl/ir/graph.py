@@ -177,4 +177,5 @@ class Graph:
 
     def cost_of(self, values: Iterable[int]) -> Cost:
         """Parameters and multiply-accumulates of the nodes that make `values`, for one image."""
-        return sum((maker.cost for value in values if (maker := self.maker(value))), Cost())
+        costs = [maker.cost for value in values if (maker := self.maker(value))]
+        return Cost(sum(cost.parameters for cost in costs), sum(cost.macs for cost in costs))

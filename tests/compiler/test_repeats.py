@@ -1,0 +1,130 @@
+"""Calls of blocks that become copies of an earlier expansion: nothing that can be seen depends on it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from helpers.specs import codes_of, graph_of, text_of
+
+from cifar_dsl.compiler import analyze, analyze_text
+from cifar_dsl.compiler.repeats import Repeats
+from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.resources import specs_directory
+from cifar_dsl.ir import Graph, Scope, Stage
+from cifar_dsl.language.diagnostics import SpecError
+
+_UNIT = "block unit(c, k = 3) { conv(c, k, pad=same) -> bn -> relu }\n"
+_STAGE = "block stage(c) {\n repeat 2 { unit(c) }\n add { identity | unit(c) }\n}\n"
+_EMPTY = "block a() { }\nblock b() {\n let x = identity\n unit(8)\n add { x | identity }\n}\n"
+_PASSED = "block other(c) { conv(c, 1) }\nblock f(g) { g(8) }\n"
+_MODELS = [
+    ("unit(8) -> unit(8) -> unit(8) -> unit(c=8) -> unit(8, 3)", _UNIT),
+    ("conv(8, 1) -> add { unit(8) | unit(8) -> unit(8) }", _UNIT),
+    ("conv(8, 1) -> stage(8) -> stage(8)", _UNIT + _STAGE),
+    ("conv(8, 1) -> a -> a -> b -> b", _UNIT + _EMPTY),
+    (
+        "each(c, h, w -> h, c) { f -> f } -> f -> each(c, h, w -> h, c) { f -> f }",
+        "block f() { dropout(0.1) -> relu }\n",
+    ),
+    ("f -> f -> f", "block f() { mul { identity | learned(1) } }\n"),
+    ("conv(8, 1) -> f -> f\nf", "block f() { mul { identity | learned(1) } }\n"),
+    ("conv(8, 1)\nlet x = identity\nrelu -> f(x) -> f(x)", "block f(x: tensor) { add { x | conv(8, 1) } }\n"),
+    ("conv(8, 1) -> f(2) -> f(2.0) -> f(2) -> f(2.0)", "block f(x) { scale(x) }\n"),
+    ("conv(8, 1) -> f(unit) -> f(other) -> f(unit) -> f(other)", _UNIT + _PASSED),
+    ("conv(8, 1) -> f { relu } -> f { bn } -> f { relu }", "block f(g: block) { conv(8, 1) -> g }\n"),
+]
+
+
+def _described(stage: Stage) -> Iterator[tuple[Any, ...]]:
+    if isinstance(stage, Scope):
+        yield (
+            stage.path,
+            stage.kind,
+            stage.label,
+            stage.inputs,
+            stage.outputs,
+            stage.values,
+            stage.span,
+            stage.arguments,
+        )
+        for one in stage.stages:
+            yield from _described(one)
+    else:
+        yield stage.path, repr(stage.operation), stage.inputs, stage.output, stage.shape, stage.cost, stage.span
+
+
+@pytest.fixture
+def copies(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of the calls that became copies."""
+    copied, paths = Repeats.copied, list[str]()
+
+    def noted(self: Repeats, call: Any) -> Any:
+        if (found := copied(self, call)) is not None:
+            paths.append(call.path)
+        return found
+
+    monkeypatch.setattr(Repeats, "copied", noted)
+    return paths
+
+
+def _same_as_expanded(graph: Graph, again: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Repeats, "copied", lambda *_: None)
+        expanded = again()
+    assert graph == expanded
+    assert list(_described(graph.body)) == list(_described(expanded.body))
+
+
+@pytest.mark.parametrize(("model", "items"), _MODELS)
+def test_a_copy_is_what_the_call_becomes(model: str, items: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = graph_of(model, items, "3x8x8")
+    _same_as_expanded(graph, lambda: graph_of(model, items, "3x8x8"), monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "repvgg_a0", "hrnet_w18_small", "xcit_nano_12"])
+def test_shipped_specs_are_what_they_become(name: str, copies: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = specs_directory() / "zoo" / f"{name}.arch"
+    graph = analyze(path).graph
+    assert copies
+    _same_as_expanded(graph, lambda: analyze(path).graph, monkeypatch)
+
+
+def test_which_calls_are_copied(copies: list[str]) -> None:
+    graph_of(*_MODELS[0], "3x8x8")
+    assert copies == ["unit3", "unit4", "unit5"]  # the second call has another input than the first
+    copies.clear()
+    graph_of("conv(8, 1) -> f(2) -> f(2.0) -> f(true) -> f(1)", "block f(x) { if x == 2 { relu } }\n")
+    assert copies == []
+
+
+def test_an_error_is_reported_at_each_call(copies: list[str]) -> None:
+    def found(model: str) -> list[str]:
+        with pytest.raises(SpecError) as error:
+            analyze_text(text_of(model, "block f(c) { conv(c, 9) }\nblock g() { f(4) }\n", "3x8x8"))
+        return [str(one) for one in error.value.diagnostics]
+
+    assert len(found("add { g | g }")) == 1
+    assert copies == []
+
+
+@pytest.mark.parametrize("figures", [{"layers": 8}, {"parameters": 1500}, {"block_depth": 1}, {"body_depth": 3}])
+def test_limits_hold_for_copies(figures: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message is that of an expansion."""
+    items = _UNIT + "block deep() { add { identity | unit(8) } }\n"
+
+    def message() -> list[tuple[Any, ...]]:
+        with limits.raising(**figures), pytest.raises(SpecError) as error:
+            analyze_text(text_of("unit(8)\nunit(8)\ndeep\nrepeat 4 { unit(8) }", items, "3x8x8"))
+        return [(one.code, one.message, one.label, one.secondary) for one in error.value.diagnostics]
+
+    found = message()
+    assert found[0][0] == "E0211"
+    monkeypatch.setattr(Repeats, "copied", lambda *_: None)
+    assert found == message()
+
+
+def test_copies_charge_what_an_expansion_does() -> None:
+    text = text_of("conv(8, 1)\nrepeat 300 { unit(8) }", _UNIT, "3x8x8")
+    with limits.raising(steps=40_000):
+        assert codes_of(text) == ["E0211"]
+    assert analyze_text(text)
