@@ -18,8 +18,17 @@ from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.diagnostics import Diagnostic, render_concise
 from cifar_dsl.language.syntax import print_spec
-from cifar_dsl.runs import Run, SpecIdentity, check_place, find_runs, open_run, run_path
+from cifar_dsl.runs import (
+    Run,
+    SpecIdentity,
+    check_place,
+    find_runs,
+    open_run,
+    run_path,
+)
+from cifar_dsl.training.artifacts import ArtifactFile, check_located, override_of, read_artifact
 from cifar_dsl.training.options import RunOptions, TrainOptions
+from cifar_dsl.training.starting_weights import match_all
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,8 +46,8 @@ class Spec:
     """A checked spec, with its network and recipe. Created by `load`; needs no torch until `build`.
 
     `path` is its file, `root` the folder that `extends` can't leave, `overrides` are the changes made with `--set` or
-    in Python, and `data` is the dataset chosen in place of the one in the text. In a notebook, a spec shows its text
-    and a table of its layers.
+    in Python, `data` is the dataset chosen in place of the one in the text, and `uses` are the artifacts chosen beside
+    it, such as weights to start from. In a notebook, a spec shows its text and a table of its layers.
     """
 
     path: Path
@@ -47,12 +56,14 @@ class Spec:
     overrides: tuple[str, ...] = ()
     unsaved: str | None = None  # its text, if it isn't in a file
     data: "DataChoice | None" = None
+    uses: tuple[ArtifactFile, ...] = ()
 
     @cached_property
     def identity(self) -> SpecIdentity:
         """The part of a spec that a run records: name, fingerprint, lineage, changes, overrides."""
         chosen = (self.data.chosen.override,) if self.data else ()
-        return SpecIdentity.of(self.analysis, (*self.overrides, *chosen))
+        used = override_of(self.uses, self.recipe)
+        return SpecIdentity.of(self.analysis, (*self.overrides, *chosen, *used))
 
     @property
     def name(self) -> str:
@@ -150,18 +161,40 @@ def load(
     root: PathLike | None = None,
     overrides: Sequence[str] = (),
     data: "str | DataChoice | None" = None,
+    start: "PathLike | ArtifactFile | None" = None,
 ) -> Spec:
     """Load and check the spec at `path`.
 
     `root` is the folder that `extends` can't leave (default: the spec's folder). `overrides` have the syntax of
     `--set`, such as `"train.batch=128"`. `data` replaces the dataset of the spec and of `overrides`: a name such as
-    `shapes`, or `npz:PATH`. Raises SpecError with all errors and their locations; DataError if the file can't be read.
+    `shapes`, or `npz:PATH`. `start` are weights to start from: a run, or a file in the safetensors format. Raises
+    SpecError with all errors and their locations; DataError or RunError if a file can't be read.
     """
-    overrides = _listed(overrides)
     root_path = Path(root) if root is not None else None
-    choice = choice_of(data, _warn)
-    analysis = analyze(Path(path), root_path, overrides, choice.chosen if choice else None)
-    return Spec(Path(path), analysis, root_path, overrides, data=choice)
+    return _loaded(Path(path), root_path, _listed(overrides), choice_of(data, _warn), artifacts_of(weights=start))
+
+
+def _loaded(
+    path: Path,
+    root: Path | None,
+    overrides: tuple[str, ...],
+    choice: "DataChoice | None",
+    uses: tuple[ArtifactFile, ...],
+) -> Spec:
+    chosen = choice.chosen if choice else None
+    analysis = analyze(path, root, overrides, chosen)
+    if used := override_of(uses, analysis.recipe):
+        analysis = analyze(path, root, (*overrides, *used), chosen)
+    return Spec(path, analysis, root, overrides, data=choice, uses=uses)
+
+
+def artifacts_of(**paths: "PathLike | ArtifactFile | None") -> tuple[ArtifactFile, ...]:
+    """The artifacts at these paths, by their kinds; those that are read already stay. Raises RunError, UserError."""
+    return tuple(
+        each if isinstance(each, ArtifactFile) else read_artifact(kind, os.fspath(each))
+        for kind, each in paths.items()
+        if each is not None
+    )
 
 
 def _listed(overrides: Sequence[str]) -> tuple[str, ...]:
@@ -179,16 +212,26 @@ def choice_of(data: "str | DataChoice | None", warn: Callable[[str], None]) -> "
 
 
 def spec_of_text(
-    text: str, path: PathLike, overrides: Sequence[str] = (), data: "str | DataChoice | None" = None
+    text: str,
+    path: PathLike,
+    overrides: Sequence[str] = (),
+    data: "str | DataChoice | None" = None,
+    uses: tuple[ArtifactFile, ...] = (),
 ) -> Spec:
     """Load a spec from its text, as if it were in a file at `path`. Raises SpecError; UserError for a library."""
     place, choice = Path(path), choice_of(data, _warn)
-    examined = examine(
-        place, overrides=overrides, texts={place.resolve(): text}, data=choice.chosen if choice else None
-    )
-    if isinstance(examined, Library):
-        raise UserError("this is a library: it has blocks, but no model")
-    return Spec(place, examined, overrides=tuple(overrides), unsaved=text, data=choice)
+
+    def examined(*more: str) -> Analysis:
+        chosen, texts = choice.chosen if choice else None, {place.resolve(): text}
+        found = examine(place, overrides=(*overrides, *more), texts=texts, data=chosen)
+        if isinstance(found, Library):
+            raise UserError("this is a library: it has blocks, but no model")
+        return found
+
+    analysis = examined()
+    if used := override_of(uses, analysis.recipe):
+        analysis = examined(*used)
+    return Spec(place, analysis, overrides=tuple(overrides), unsaved=text, data=choice, uses=uses)
 
 
 def open_data(
@@ -222,7 +265,7 @@ def open_data_for_all(
     for spec in specs:
         spec.analysis.require_recipe()
     if (choice := choice_of(data, warn)) is not None:
-        specs = [_reloaded(spec, spec.overrides, choice) for spec in specs]
+        specs = [_reloaded(spec, spec.overrides, choice, spec.uses) for spec in specs]
     folder = Path(data_dir) if data_dir is not None else None
     loaded: dict[str, Dataset] = {}
     opened: list[tuple[Spec, Dataset]] = []
@@ -238,6 +281,10 @@ def open_data_for_all(
         dataset.report_notes(warn)  # before the spec is checked: a wrong label can look like a missing output
     for spec, dataset in opened:
         spec.analysis.check_data(dataset.data_shape)
+        check_located(
+            spec.name, spec.analysis.require_recipe(), {one.record.kind: one.record.digest for one in spec.uses}
+        )
+        match_all(spec.graph, spec.uses)
     return opened
 
 
@@ -261,13 +308,15 @@ def train(
     data: str | None = _DEFAULTS.data,
     seed: int = _DEFAULTS.seed,
     overrides: Sequence[str] = (),
+    start: PathLike | None = _DEFAULTS.start,
     listener: "Listener | None" = None,
     **options: Any,
 ) -> Run:
     """Train a spec with one seed and return the run. Returns a complete run as it is, and resumes an interrupted one.
 
     `data` replaces the dataset in the spec: a name such as `shapes`, or `npz:PATH`. `overrides` have the syntax of
-    `--set`. `listener` receives the events of the training. `options` are the fields of `RunOptions`, such as `device`,
+    `--set`. `start` are weights to start from: a run, or a file in the safetensors format; see docs/runs.md.
+    `listener` receives the events of the training. `options` are the fields of `RunOptions`, such as `device`,
     `threads`, `runs` and `retrain`; see `cifar-dsl train --help`. Issues each of the spec's `warnings` as a
     SpecWarning, a Python warning, and warns if the run is no better than guessing. Raises SpecError, DataError,
     DeviceError, EngineError and RunError; UserError for an option out of bounds.
@@ -280,14 +329,18 @@ def train(
     choice = choose_device(chosen.device)
     replacing = choice_of(data, _warn)
     if not isinstance(spec, Spec):
-        spec = load(spec, overrides=overrides, data=replacing)
-    elif overrides or replacing is not None:
-        spec = _reloaded(spec, (*spec.overrides, *_listed(overrides)), replacing or spec.data)
+        spec = load(spec, overrides=overrides, data=replacing, start=start)
+    elif overrides or replacing is not None or start is not None:
+        uses = artifacts_of(weights=start) or spec.uses
+        spec = _reloaded(spec, (*spec.overrides, *_listed(overrides)), replacing or spec.data, uses)
     for warning in spec.warnings:
         warnings.warn("; ".join([render_concise(warning), *warning.help]), SpecWarning, stacklevel=2)
     spec, dataset = open_data(spec, data_dir=chosen.data_dir, warn=_warn)
     if not chosen.retrain and (complete := find_run(spec, chosen.runs, seed, dataset.digest)):
         return _warned_of_chance(complete)
+    for file, match in match_all(spec.graph, spec.uses):
+        if not match.is_whole:
+            _warn("; ".join(match.lines(file.record.source)))
     set_threads(chosen.threads)
     (run,) = train_runs(
         spec.analysis,
@@ -296,6 +349,7 @@ def train(
         [seed],
         chosen,
         choice=choice,
+        artifacts=spec.uses,
         listener=listener or ignore,
     )
     return _warned_of_chance(run)
@@ -394,16 +448,19 @@ def job(
         display_name=display_name or spec.name,
         analysis=spec.analysis,
         shares_device=shares_device,
+        uses=tuple(each.record for each in spec.uses),
     )
 
 
 def with_overrides(spec: Spec, *overrides: str) -> Spec:
     """Load the spec again with additional overrides. Raises SpecError."""
-    return _reloaded(spec, (*spec.overrides, *overrides), spec.data)
+    return _reloaded(spec, (*spec.overrides, *overrides), spec.data, spec.uses)
 
 
-def _reloaded(spec: Spec, overrides: Sequence[str], data: "DataChoice | None") -> Spec:
-    """Load the spec again with these overrides and this dataset. Raises SpecError."""
+def _reloaded(
+    spec: Spec, overrides: tuple[str, ...], data: "DataChoice | None", uses: tuple[ArtifactFile, ...]
+) -> Spec:
+    """Load the spec again with these overrides, this dataset and these artifacts. Raises SpecError."""
     if spec.unsaved is not None:
-        return spec_of_text(spec.unsaved, spec.path, overrides, data)
-    return load(spec.path, root=spec.root, overrides=overrides, data=data)
+        return spec_of_text(spec.unsaved, spec.path, overrides, data, uses)
+    return _loaded(spec.path, spec.root, overrides, data, uses)

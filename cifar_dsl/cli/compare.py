@@ -74,7 +74,7 @@ def _load(
     """
     from cifar_dsl import api
 
-    choice = api.choice_of(options.data, warn)
+    choice, (start,) = api.choice_of(options.data, warn), api.artifacts_of(weights=options.start) or (None,)
     loaded: list[tuple[Path, api.Spec]] = []
     if (skipped := named.skipped_in_words()) and not options.quiet:
         note(skipped)
@@ -83,7 +83,7 @@ def _load(
         left_out.append(_omission(Path(unreadable.filename), unreadable.strerror or str(unreadable)))
     for item in named.specs:
         try:
-            spec = api.load(item.path, root=item.root, overrides=overrides, data=choice)
+            spec = api.load(item.path, root=item.root, overrides=overrides, data=choice, start=start)
             spec.analysis.require_recipe()
         except (SpecError, RunError) as error:
             left_out.append(_omission(item.path, _why(error)))

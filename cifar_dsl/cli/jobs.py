@@ -29,6 +29,7 @@ from cifar_dsl.training.device import Choice, choose_device, memory_bytes, spare
 from cifar_dsl.training.events import Event, FinalEvent, TrainingEnded, TrainingFailed, TrainingStopped
 from cifar_dsl.training.options import TrainOptions
 from cifar_dsl.training.precision import why_slow
+from cifar_dsl.training.starting_weights import match_all
 
 if TYPE_CHECKING:
     from cifar_dsl.training.datasets import Dataset
@@ -121,9 +122,21 @@ def train_missing(
             works = [Work.of(spec.graph, spec.analysis.require_recipe(), len(d.y_train)) for spec, d, _ in missing]
             time = f", {forecast(works, options.runs, choose_device(plan.device), plan.workers, plan.threads)}"
         note(f"runs: {count - len(missing)} exist, {len(missing)} to train{time}")
+    if not options.quiet:
+        for spec in {spec.fingerprint: spec for spec, *_ in missing}.values():
+            _show_start(spec)
     if not options.quiet and missing:
         note(f"device  {plan.description}")
     return run_jobs(jobs, options, plan.executor)
+
+
+def _show_start(spec: "api.Spec") -> None:
+    """Print which tensors start from the weights of another training."""
+    for file, match in match_all(spec.graph, spec.uses):
+        first, *others = match.lines(file.record.source)
+        note(f"start   {spec.name}: {first}")
+        for line in others:
+            note(f"          {line}")
 
 
 def _is_missing(spec: "api.Spec", runs: Path, seed: int, digest: str, left_out: list[str] | None) -> bool:

@@ -1,12 +1,15 @@
-"""Finds the dataset of a run: where `--data` says that it is now, or else where the run's record says."""
+"""Finds the dataset and artifacts of a run: where options say that they are now, or else where its record says."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.user_folders import expanded
-from cifar_dsl.runs import Run
+from cifar_dsl.operations.recipe import ARTIFACTS
+from cifar_dsl.runs import ArtifactRecord, Run
+from cifar_dsl.training.artifacts import check_unchanged, read_artifact
 
 
 def find_data(run: Run, data: str | None) -> Path | None:
@@ -27,3 +30,21 @@ def find_data(run: Run, data: str | None) -> Path | None:
         problem = f"is not at {path}" if path else "has no recorded path"
         raise RunError(f"the array file of {run.path} {problem}", "pass its path: --data npz:PATH")
     return path
+
+
+def find_artifacts(run: Run, moved: Mapping[str, Path | None]) -> tuple[ArtifactRecord, ...]:
+    """The artifacts that the run uses, where they are now; `moved` has the values of their options, by kind.
+
+    Raises RunError if one isn't there or has changed, UsageError for an option without effect.
+    """
+    recorded = run.record().uses
+    kinds = {one.kind for one in recorded}
+    for kind, path in moved.items():
+        if path is not None and kind not in kinds:
+            raise click.UsageError(f"{ARTIFACTS[kind].option} is only for runs that use {kind}; this run doesn't.")
+    found = []
+    for one in recorded:
+        file = read_artifact(one.kind, moved.get(one.kind) or one.path)
+        check_unchanged(one.kind, one.digest, file.record.digest)
+        found.append(file.record)
+    return tuple(found)

@@ -269,6 +269,7 @@ def _facts(entry: FoundRun) -> list[list[str]]:
             *(["changes", change] for change in record.spec.changes),
             *(["override", override] for override in record.spec.overrides),
             ["data", f"{record.data.name}: {record.data.train_images:,} + {record.data.test_images:,} images"],
+            *(["uses", f"{one.kind} {one.digest}: {one.source}"] for one in record.uses),
             *(["inputs", inputs] for inputs in _inputs(record)),
             ["started", record.started],
             *(["resumed", f"at epoch {one.epoch}, {one.when}"] for one in record.resumed),

@@ -57,7 +57,7 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
     """
     from cifar_dsl import api
 
-    choice = api.choice_of(options.data, warn)
+    choice, (start,) = api.choice_of(options.data, warn), api.artifacts_of(weights=options.start) or (None,)
     points = list(grid.points)
     if options.baseline is None or not options.baseline.endswith("]"):  # a combination: names of specs can't end so
         points.insert(0, Point("", (), grid.common))
@@ -66,7 +66,7 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
     errors: dict[str, Diagnostic] = {}  # without repeats, by text
     for point in points:
         try:
-            spec = api.load(path, root=root, overrides=point.overrides, data=choice)
+            spec = api.load(path, root=root, overrides=point.overrides, data=choice, start=start)
         except SpecError as error:
             errors |= {shown(diagnostic, err=True): diagnostic for diagnostic in error.diagnostics}
             continue

@@ -80,7 +80,7 @@ def command(
     assert spec is not None
     if options.validation is not None:
         overrides = (*overrides, f"train.validation={options.validation}")
-    loaded = api.load(spec, root=root, overrides=overrides, data=api.choice_of(options.data, warn))
+    loaded = api.load(spec, root=root, overrides=overrides, data=api.choice_of(options.data, warn), start=options.start)
     if not options.quiet:
         print_warnings([loaded.analysis])
     if dry_run:
@@ -172,7 +172,7 @@ def _resume(path: Path, options: TrainOptions, *, verbose: bool) -> int:
     """Resume a run; its record determines everything except the device and the dataset's path."""
     from cifar_dsl.cli.confirmation import confirm_size
     from cifar_dsl.cli.jobs import run_jobs
-    from cifar_dsl.cli.recorded_data import find_data
+    from cifar_dsl.cli.recorded_data import find_artifacts, find_data
     from cifar_dsl.experiments.jobs.job import load_data
     from cifar_dsl.experiments.trackers import require
     from cifar_dsl.training.provenance import check_data
@@ -184,7 +184,8 @@ def _resume(path: Path, options: TrainOptions, *, verbose: bool) -> int:
         _show(analysis)
     confirm_size([analysis], yes=options.yes)
     data_path = find_data(run, options.data)
-    job = evolve(Job.of_run(run, analysis, options), data_path=str(data_path) if data_path else None)
+    uses = find_artifacts(run, {"weights": options.start})
+    job = evolve(Job.of_run(run, analysis, options), data_path=str(data_path) if data_path else None, uses=uses)
     elsewhere = f"make it writable, or copy {run.path.parent} to another folder and resume the copy"
     check_root(job.options.runs, elsewhere)
     if data_path:

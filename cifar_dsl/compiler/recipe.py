@@ -24,6 +24,7 @@ from cifar_dsl.operations.recipe import (
     SETTINGS,
     Setting,
 )
+from cifar_dsl.operations.recipe.artifact import check_artifacts
 from cifar_dsl.operations.recipe.augmentation import check_chain
 from cifar_dsl.operations.recipe.average import check_averages
 from cifar_dsl.operations.recipe.groups import assign
@@ -69,6 +70,7 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
     if len(output := graph.shape_of(graph.output).extents) == 1:  # others are reported with the data
         check("loss", partial(recipe.loss.check_classes, *output))
     check("average", lambda: check_averages(recipe.average))
+    check("uses", lambda: check_artifacts(recipe.uses))
     for average in recipe.average:
         check("average", partial(average.check_epochs, recipe.epochs))
     _check_groups(program, graph, recipe, reporter)

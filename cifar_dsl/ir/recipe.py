@@ -1,6 +1,6 @@
 """The training recipe, and the interface of each kind of setting.
 
-The classes from `Dataset` to `Views` are abstract; the choices that a spec can name are in `operations/recipe/`.
+The classes from `Dataset` to `Artifact` are abstract; the choices that a spec can name are in `operations/recipe/`.
 """
 
 import math
@@ -204,6 +204,21 @@ class Views(Declaration):
     """
 
 
+class Artifact(Declaration):
+    """Something that a training uses beside the spec and its images, such as weights to start from.
+
+    A spec identifies it by its content, so that a training with it has a fingerprint of its own; a command-line option
+    locates it.
+
+    Attributes:
+        option: The option, such as `--from`.
+        digest: 16 hexadecimal digits that identify the content.
+    """
+
+    option: ClassVar[str]
+    digest: str
+
+
 @frozen
 class Group:
     """Parameters with an optimizer and schedule of their own.
@@ -247,3 +262,4 @@ class Recipe:
     validation: int = 0
     accumulate: int = 1
     perturb: Perturbation = NoPerturbation()
+    uses: tuple[Artifact, ...] = ()

@@ -30,7 +30,7 @@ STATEMENTS = (
 )
 SETTINGS = (
     *("data", "normalize", "augment", "epochs", "batch", "drop_last", "accumulate", "optimizer", "schedule", "loss"),
-    *("perturb", "clip", "average", "test_augment", "precision", "validation"),
+    *("perturb", "clip", "average", "test_augment", "uses", "precision", "validation"),
 )
 GROUP_SETTINGS = ("select", "optimizer", "schedule", "epochs")
 TYPES = ("int", "float", "bool", "list", "size", "tensor", "init")

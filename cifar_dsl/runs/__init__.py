@@ -37,6 +37,7 @@ from cifar_dsl.runs.places import (
     run_path,
 )
 from cifar_dsl.runs.records import (
+    ArtifactRecord,
     Best,
     DataRecord,
     EpochMetrics,
@@ -58,6 +59,7 @@ __all__ = [
     "SPEC",
     "SUMS",
     "WEIGHTS",
+    "ArtifactRecord",
     "Best",
     "DataRecord",
     "EpochMetrics",

@@ -18,7 +18,7 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Standardization
 from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
 
-SCHEMA = 4  # of run.json; docs/runs.md lists what each one added
+SCHEMA = 5  # of run.json; docs/runs.md lists what each one added
 SCHEMA_WITH_SUMS = 3  # runs have SHA256SUMS from this schema on
 _LARGEST = 1 << 26  # bytes of a text file; a line of metrics.jsonl takes about 400
 
@@ -70,6 +70,24 @@ class DataRecord:
 
 
 @frozen
+class ArtifactRecord:
+    """An artifact of a run, of one of the kinds that a recipe `uses`. `digest` is the recipe's, and `path` its file.
+
+    `origin` is for people: what the file says of itself, such as the spec and run that it is from.
+    """
+
+    kind: str
+    digest: str
+    path: str
+    origin: str = ""
+
+    @property
+    def source(self) -> str:
+        """Where it is from, for people."""
+        return f"{self.origin} ({self.path})" if self.origin else self.path
+
+
+@frozen
 class Machine:
     """The software and hardware of a run: `environment` in its JSON. `threads` counts the CPU threads of the process.
 
@@ -118,8 +136,9 @@ class RunRecord:
     """The facts of a run that are known at its start, and its resumptions.
 
     `together` counts the seeds that trained side by side on one device. `normalization` is what the network expects of
-    its inputs, and `classes` the names of its outputs; schemas below 4 have neither. In JSON, the fields of `spec` are
-    at the top level, not in an object of their own.
+    its inputs, and `classes` the names of its outputs; schemas below 4 have neither. `uses` locates the artifacts of
+    the recipe; schemas below 5 have none. In JSON, the fields of `spec` are at the top level, not in an object of their
+    own.
     """
 
     spec: SpecIdentity
@@ -132,6 +151,7 @@ class RunRecord:
     resumed: tuple[Resumption, ...] = ()
     normalization: Standardization | None = None
     classes: tuple[str, ...] = ()
+    uses: tuple[ArtifactRecord, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         _require(self.seed >= 0, "seed", self.seed)

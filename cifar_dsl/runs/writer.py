@@ -239,6 +239,7 @@ def _open_no_link(path: str, flags: int) -> int:
 def _updated(old: RunRecord, new: RunRecord) -> RunRecord:
     """The record of an interrupted run in today's format, with the facts that an older one lacks.
 
-    The dataset, which is the same, may have moved.
+    The dataset and the artifacts, which are the same, may have moved.
     """
-    return evolve(old, data=new.data, schema=new.schema, normalization=new.normalization, classes=new.classes)
+    names = ("data", "schema", "normalization", "classes", "uses")
+    return evolve(old, **{name: getattr(new, name) for name in names})

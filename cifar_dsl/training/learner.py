@@ -32,8 +32,9 @@ Span = Callable[[str], AbstractContextManager[object]]
 class Learner:
     """One network in training with one seed.
 
-    `epoch` is the current epoch, counted from 1, and `steps_done` the number of its finished steps. `span` opens a
-    context around each phase of a step: data, forward, backward, optimizer.
+    `epoch` is the current epoch, counted from 1, and `steps_done` the number of its finished steps. `start` are tensors
+    to start from, by their paths in the network; the others are drawn. `span` opens a context around each phase of a
+    step: data, forward, backward, optimizer.
     """
 
     graph: Graph
@@ -42,6 +43,7 @@ class Learner:
     seed: int
     images: Images
     engine: Engine
+    start: Mapping[str, Tensor] = field(factory=dict)
     span: Span = lambda _: nullcontext()
     epoch: int = field(default=1, init=False)
     steps_done: int = field(default=0, init=False)
@@ -68,6 +70,7 @@ class Learner:
         self.module = build_module(self.graph, self.name, self.seed)
         self.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         whiten(self.module, self.graph, self.images)
+        self._copy_start()
         self.engine.prepare_module(self.module)
         self.evaluated = self.module
         self.plan = Plan.of(self.recipe, len(self.images))
@@ -83,6 +86,12 @@ class Learner:
         self._generator = Generator(device)
         self.loss_sum = new_sum(device)
         self.correct = torch.zeros((), device=device, dtype=torch.int64)
+
+    @torch.no_grad()
+    def _copy_start(self) -> None:
+        here = self.module.state_dict()
+        for path, tensor in self.start.items():
+            here[path].copy_(tensor)
 
     @property
     def device(self) -> torch.device:

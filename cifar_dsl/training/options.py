@@ -148,6 +148,14 @@ class TrainOptions(RunOptions):
         metavar="NAME",
         resume_help="With --resume, the new path of the run's array file.",
     )
+    start: Path | None = option(
+        "Fine-tune: start from the weights of this run or .safetensors file, where path and shape match.",
+        group=TARGET,
+        flag="--from",
+        metavar="RUN|FILE",
+        path="any",
+        resume_help="With --resume, the new path of the run's weights.",
+    )
     validation: int | None = option(
         "Number of training images to hold out; also saves the weights of the epoch that is best on them. "
         "Overrides train.validation.",

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import torch
+from safetensors.torch import load
 
 from cifar_dsl.analysis import estimate
 from cifar_dsl.compiler import Analysis
@@ -15,6 +16,7 @@ from cifar_dsl.foundation.user_folders import temporary_folder
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.runs import Run, RunIdentity, RunRecord, RunWriter, SpecIdentity, check_root, claim
+from cifar_dsl.training.artifacts import ArtifactFile, check_located
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.energy import start_meter
@@ -26,6 +28,7 @@ from cifar_dsl.training.loop import Callbacks, fit
 from cifar_dsl.training.options import RunOptions
 from cifar_dsl.training.provenance import data_record, this_machine
 from cifar_dsl.training.recorder import Recorder
+from cifar_dsl.training.starting_weights import match_all
 
 # In messages of errors other than OutOfMemoryError: from torch for CPU memory, from libraries for GPU memory.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
@@ -41,22 +44,25 @@ def train_runs(
     options: RunOptions,
     *,
     choice: Choice,
+    artifacts: Sequence[ArtifactFile] = (),
     shares_device: bool = False,
     listener: Listener = ignore,
     wants_stop: Callable[[], bool] = lambda: False,
 ) -> list[Run]:
     """Train with these seeds, side by side, on the device of `choice`, and write the runs below `options.runs`.
 
-    Returns complete runs that exist without training, and resumes interrupted ones.
+    `artifacts` are those that the recipe uses. Returns complete runs that exist without training, and resumes
+    interrupted ones.
 
     Raises:
         SpecError: The network or its recipe doesn't fit the data.
-        RunError: The spec has no recipe, or a run can't be written.
+        RunError: The spec has no recipe, an artifact isn't the recipe's, or a run can't be written.
         EngineError: The engine can't run these steps.
         StoppedError: `wants_stop` returned true before the end. Checkpoints hold the progress.
     """
     recipe = analysis.require_recipe()
     analysis.check_data(dataset.data_shape)
+    check_located(spec.name, recipe, {one.record.kind: one.record.digest for one in artifacts})
     engine = choose_engine(options.engine, choice.device, analysis.graph, recipe, len(seeds)).engine
     here = this_machine(choice, engine.name)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -97,12 +103,14 @@ def train_runs(
                 together=len(seeds),
                 normalization=normalization(recipe, measured),
                 classes=dataset.classes,
+                uses=tuple(one.record for one in artifacts),
             )
             are_interrupted[seed] = writer.start(record, text, restart=options.restart)
         splits = load_images(recipe, train, test, choice.device, measured)
+        start = _starting_tensors(analysis.graph, artifacts)
         recorders = []
         for seed, writer in missing.items():
-            new_learner = partial(Learner, analysis.graph, recipe, spec.name, seed, splits.train, engine)
+            new_learner = partial(Learner, analysis.graph, recipe, spec.name, seed, splits.train, engine, start)
             recorder = Recorder(
                 new_learner(), writer, splits, dataset.classes, text, listener, options.checkpoint_every
             )
@@ -116,6 +124,15 @@ def train_runs(
     runs = [complete[seed] for seed in seeds]
     listener(TrainingEnded(tuple(str(run.path) for run in runs)))
     return runs
+
+
+def _starting_tensors(graph: Graph, artifacts: Sequence[ArtifactFile]) -> dict[str, torch.Tensor]:
+    """The tensors to start from, by path. Raises RunError if no tensor of a file fits."""
+    start: dict[str, torch.Tensor] = {}
+    for file, match in match_all(graph, artifacts):
+        there = load(file.content)
+        start |= {path: there[path] for path in match.copied}
+    return start
 
 
 def _side_by_side(recorders: list[Recorder]) -> list[list[Recorder]]:

@@ -543,6 +543,8 @@ def _settings_of(setting: Setting) -> st.SearchStrategy[str]:
     registry: Any = setting.registry
     if setting.name == "average":  # only one average may be tested, and none may start too late
         return st.sampled_from(["none", "ema(0.9)", "swa(0)", "lookahead", "lookahead(2, rate=1) -> ema(0.5, every=3)"])
+    if setting.name == "uses":  # each kind once
+        return st.sampled_from(["none", *(f'{name}("0123abcd")' for name in registry)])
     if setting.name == "data":
         return st.sampled_from(["cifar10", "shapes", 'npz("0123abcd")'])
     choice = st.sampled_from(sorted(registry)).flatmap(lambda name: calls(registry[name]))

@@ -128,7 +128,7 @@ def test_the_record_is_flat_json_whose_keys_have_an_order(tmp_path):
     text = (write(tmp_path).path / RECORD).read_text()
     fields = json.loads(text)
     first = ["name", "fingerprint", "seed", "lineage", "changes", "overrides"]
-    last = ["normalization", "classes"]
+    last = ["normalization", "classes", "uses"]
     assert list(fields) == [*first, "data", "environment", "started", "schema", "together", "resumed", *last]
     assert fields["lineage"] == ["mine", "base"]
     assert from_json(text, RunRecord) == record()

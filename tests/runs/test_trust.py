@@ -104,8 +104,8 @@ def test_a_record_that_no_training_has_is_damage(tmp_path, problem, values):
 
 def test_the_result_beside_a_record_of_a_newer_schema_is_not_read(tmp_path):
     run = write(tmp_path)
-    rewrite(run.path / RECORD, lambda fields: fields.update(schema=5))
-    with pytest.raises(NewerRunError, match="has schema 5"):
+    rewrite(run.path / RECORD, lambda fields: fields.update(schema=6))
+    with pytest.raises(NewerRunError, match="has schema 6"):
         run.result()
 
 

@@ -276,8 +276,8 @@ def test_a_run_of_a_newer_version_is_refused_and_not_replaced(rewritten, make_sp
         kept = {file.name: file.read_bytes() for file in path.iterdir() if file.name != "process.json"}
         assert kept == before
 
-    place = rewritten(lambda fields: fields.update(schema=5, data="elsewhere")).path
-    message = r"run\.json has schema 5, but this version of cifar_dsl reads schemas up to 4"
+    place = rewritten(lambda fields: fields.update(schema=6, data="elsewhere")).path
+    message = r"run\.json has schema 6, but this version of cifar_dsl reads schemas up to 5"
     with pytest.raises(NewerRunError, match=message):
         cifar_dsl.load_trained(place)
     is_refused_and_kept(place)

@@ -1,7 +1,7 @@
 """One training as plain data, and the function that runs it."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,8 @@ from cifar_dsl.foundation.limits import Limits, using
 from cifar_dsl.foundation.limits import current as current_limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import SpecError, render_concise
-from cifar_dsl.runs import Run, RunIdentity, SpecIdentity, run_path
+from cifar_dsl.runs import ArtifactRecord, Run, RunIdentity, SpecIdentity, run_path
+from cifar_dsl.training.artifacts import ArtifactFile, read_artifact
 from cifar_dsl.training.events import Event, Listener, StepsDone, TrainingFailed, TrainingStopped
 from cifar_dsl.training.options import RunOptions
 
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 class Job:
     """A spec to train with some seeds, side by side.
 
-    The spec is its resolved text. `data` is the name of a dataset, or npz with a `data_path`; `digest` is the digest of
-    its images, which a worker verifies. `limits` are those of the process that creates the job. `display_name` defaults
-    to the name of the spec. A job that `shares_device` with others can't measure its energy. `analysis` saves this
-    process a second analysis of the text.
+    The spec is its resolved text. `uses` locates the artifacts of its recipe. `data` is the name of a dataset, or npz
+    with a `data_path`; `digest` is the digest of its images, which a worker verifies. `limits` are those of the process
+    that creates the job. `display_name` defaults to the name of the spec. A job that `shares_device` with others can't
+    measure its energy. `analysis` saves this process a second analysis of the text.
     """
 
     spec_text: str
@@ -39,6 +40,7 @@ class Job:
     seeds: tuple[int, ...]
     options: RunOptions = field(factory=RunOptions)
     data_path: str | None = None
+    uses: tuple[ArtifactRecord, ...] = ()
     shares_device: bool = False
     limits: Limits = field(factory=current_limits)
     display_name: str = field(default=Factory(lambda self: self.spec.name, takes_self=True))
@@ -65,6 +67,7 @@ class Job:
             seeds=(record.seed,),
             options=evolve(options, runs=root, threads=threads_of(run, options.threads)),
             data_path=record.data.path,
+            uses=record.uses,
             analysis=analysis,
         )
 
@@ -97,10 +100,12 @@ def run_job(
     listener: Listener,
     wants_stop: Callable[[], bool] = lambda: False,
     dataset: "Dataset | None" = None,
+    artifacts: Sequence[ArtifactFile] | None = None,
 ) -> None:
     """Run a job. `listener` receives every event; the last is a FinalEvent.
 
-    Loads the data unless `dataset` is passed. An exception in `listener` ends the training and is raised here.
+    Loads the data unless `dataset` is passed, and the artifacts unless they are. An exception in `listener` ends the
+    training and is raised here.
     """
 
     def listen(event: Event) -> None:
@@ -110,7 +115,7 @@ def run_job(
             raise _ListenerError(error) from error
 
     try:
-        failure = _failure(job, listen, wants_stop, dataset)
+        failure = _failure(job, lambda: _train(job, listen, wants_stop, dataset, artifacts))
     except _ListenerError as failed:
         raise failed.error from None
     if failure is not None:
@@ -124,13 +129,11 @@ class _ListenerError(Exception):
     error: Exception
 
 
-def _failure(
-    job: Job, listener: Listener, wants_stop: Callable[[], bool], dataset: "Dataset | None"
-) -> TrainingStopped | TrainingFailed | None:
+def _failure(job: Job, train: Callable[[], None]) -> TrainingStopped | TrainingFailed | None:
     """Train. Returns the final event if training stopped or failed; None if it ended normally."""
     try:
         with using(job.limits):
-            _train(job, listener, wants_stop, dataset)
+            train()
     except _ListenerError:
         raise
     except StoppedError:
@@ -147,7 +150,13 @@ def _failure(
     return None
 
 
-def _train(job: Job, listener: Listener, wants_stop: Callable[[], bool], dataset: "Dataset | None") -> None:
+def _train(
+    job: Job,
+    listener: Listener,
+    wants_stop: Callable[[], bool],
+    dataset: "Dataset | None",
+    artifacts: Sequence[ArtifactFile] | None,
+) -> None:
     from cifar_dsl.training.device import choose_device, set_threads
     from cifar_dsl.training.session import train_runs
 
@@ -173,6 +182,7 @@ def _train(job: Job, listener: Listener, wants_stop: Callable[[], bool], dataset
         job.seeds,
         job.options,
         choice=choose_device(job.options.device),
+        artifacts=load_artifacts(job) if artifacts is None else artifacts,
         shares_device=job.shares_device,
         listener=partial(_thin_out, listener),
         wants_stop=wants_stop,
@@ -192,11 +202,23 @@ def load_data(job: Job) -> "Dataset":
     return _dataset(job.data, job.data_path, job.options.data_dir, job.digest)
 
 
+def load_artifacts(job: Job) -> tuple[ArtifactFile, ...]:
+    """Read the artifacts of a job, whose content may have changed since it was made. Raises RunError."""
+    return tuple(_artifact(each.kind, each.path, each.digest) for each in job.uses)
+
+
 @lru_cache(maxsize=4)
 def _analyzed(text: str, name: str, limits: Limits) -> Analysis:
     """Analyse a text once per process: a worker gets a job for each seed of a spec."""
     with using(limits):
         return analyze_text(text, name)
+
+
+@lru_cache(maxsize=1)
+def _artifact(kind: str, path: str, digest: str) -> ArtifactFile:
+    """Read an artifact once per process; jobs with another `digest` read it again, since its file may have changed."""
+    del digest
+    return read_artifact(kind, path)
 
 
 @lru_cache(maxsize=1)

@@ -9,10 +9,11 @@ from typing import Any
 from attrs import define, evolve, field
 
 from cifar_dsl.experiments.jobs.executor import JobListener
-from cifar_dsl.experiments.jobs.job import Job, load_data
+from cifar_dsl.experiments.jobs.job import Job, load_artifacts, load_data
 from cifar_dsl.experiments.jobs.remote import Message, RemoteRuns, RemoteWorker
 from cifar_dsl.foundation.errors import LockedError, UserError
 from cifar_dsl.foundation.text import small_number
+from cifar_dsl.runs import ArtifactRecord
 from cifar_dsl.training.events import FinalEvent, Note, TrainingFailed, TrainingStopped
 
 MAX_RETRIES = 3  # of a job that loses its worker
@@ -107,6 +108,7 @@ class _Driver:
     waiting: list["_PendingJob"] = field(factory=list, init=False)
     workers: list["_WorkerHandle"] = field(factory=list, init=False)
     images: dict[str, Any] = field(factory=dict, init=False)  # references in the object store, by digest
+    artifacts: dict[tuple[ArtifactRecord, ...], Any] = field(factory=dict, init=False)  # also references
 
     def run(self, jobs: Sequence[Job], wants_stop: Callable[[], bool]) -> list[FinalEvent]:
         self.waiting = [_PendingJob(number, job, RemoteRuns(job)) for number, job in enumerate(jobs)]
@@ -155,6 +157,8 @@ class _Driver:
         job = task.job
         if job.digest not in self.images:
             self.images = {job.digest: ray.put(load_data(job))}  # all jobs of a command use one dataset
+        if job.uses not in self.artifacts:
+            self.artifacts = {job.uses: ray.put(load_artifacts(job))}
         options = job.options
         resources: dict[str, Any] = {"num_cpus": options.threads or 1, "max_restarts": 0, "max_task_retries": 0}
         if options.device.startswith("cuda"):
@@ -164,7 +168,8 @@ class _Driver:
         if task.tries:  # resume from the state that the last worker sent back
             options = evolve(options, restart=False)
         deltas = {} if options.restart else task.runs.deltas()
-        started = actor.start.remote(evolve(job.portable(), options=options), self.images[job.digest], deltas)
+        portable = evolve(job.portable(), options=options)
+        started = actor.start.remote(portable, self.images[job.digest], deltas, self.artifacts[job.uses])
         self.workers.append(_WorkerHandle(actor, task, started))
 
     def _listen(self, *, is_asked: bool) -> None:

@@ -21,7 +21,7 @@ import queue
 import tempfile
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attrs import define, evolve, field
@@ -32,6 +32,7 @@ from cifar_dsl.foundation.errors import DiskFullError, LockedError, UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import RESULT, RunWriter, claim, run_path
 from cifar_dsl.runs.transfer import FolderDelta, Stamps, apply_delta, take_delta
+from cifar_dsl.training.artifacts import ArtifactFile
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.events import EpochEnded, Event, TrainingEnded, TrainingFailed, TrainingStopped
 
@@ -57,12 +58,18 @@ class RemoteWorker:
     _queue: "queue.SimpleQueue[Message]" = field(factory=queue.SimpleQueue, init=False)
     _stop: threading.Event = field(factory=threading.Event, init=False)
 
-    def start(self, job: Job, dataset: Dataset, deltas: Mapping[int, FolderDelta]) -> None:
+    def start(
+        self,
+        job: Job,
+        dataset: Dataset,
+        deltas: Mapping[int, FolderDelta],
+        artifacts: Sequence[ArtifactFile] = (),
+    ) -> None:
         """Train in a thread; `deltas` are the partial runs to resume, by seed."""
         # Copies: arrays in shared memory are read-only, and torch needs writable ones.
         names = ("x_train", "y_train", "x_test", "y_test")
         images = evolve(dataset, **{name: getattr(dataset, name).copy() for name in names})
-        threading.Thread(target=self._work, args=(job, images, dict(deltas)), daemon=True).start()
+        threading.Thread(target=self._work, args=(job, images, dict(deltas), artifacts), daemon=True).start()
 
     def messages(self, timeout_s: float) -> list[Message]:
         """The messages since the last call; waits for the first until the timeout."""
@@ -78,18 +85,23 @@ class RemoteWorker:
         """Stop after the current step, with a checkpoint."""
         self._stop.set()
 
-    def _work(self, job: Job, dataset: Dataset, deltas: Mapping[int, FolderDelta]) -> None:
+    def _work(
+        self, job: Job, dataset: Dataset, deltas: Mapping[int, FolderDelta], artifacts: Sequence[ArtifactFile]
+    ) -> None:
         """Train. Queues the last message after the folder is removed, since the driver kills this process then."""
         try:
             with tempfile.TemporaryDirectory(prefix="cifar-dsl-", ignore_cleanup_errors=True) as root:
-                last = self._train(evolve(job, options=evolve(job.options, runs=Path(root))), dataset, deltas)
+                here = evolve(job, options=evolve(job.options, runs=Path(root)))
+                last = self._train(here, dataset, deltas, artifacts)
         except (UserError, OSError) as error:  # most likely the disk is full
             last = Message(TrainingFailed(str(error), _RERUN))
         except Exception as error:  # noqa: BLE001  # the driver waits for a final event
             last = Message(TrainingFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()))
         self._queue.put(last)
 
-    def _train(self, job: Job, dataset: Dataset, deltas: Mapping[int, FolderDelta]) -> Message:
+    def _train(
+        self, job: Job, dataset: Dataset, deltas: Mapping[int, FolderDelta], artifacts: Sequence[ArtifactFile]
+    ) -> Message:
         """Train and queue all messages except the last, which is returned."""
         writers = {seed: _writer(job, seed) for seed in job.seeds}
         sent: dict[int, Stamps] = {seed: {} for seed in job.seeds}
@@ -113,7 +125,7 @@ class RemoteWorker:
 
         for seed, delta in deltas.items():
             apply_delta(delta, writers[seed].partial)
-        run_job(job, listener, self._stop.is_set, dataset)
+        run_job(job, listener, self._stop.is_set, dataset, artifacts)
         return last[-1]
 
 

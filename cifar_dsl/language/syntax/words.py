@@ -43,6 +43,7 @@ SETTING_WORDS = frozenset(
         "clip",
         "average",
         "test_augment",
+        "uses",
         "precision",
     ]
 )  # copied, since this room can't import `operations`

@@ -1,5 +1,6 @@
 """Everything that a recipe can name, each declared in one class: datasets, optimizers, schedules ..."""
 
+from cifar_dsl.operations.recipe.artifact import ARTIFACTS
 from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
 from cifar_dsl.operations.recipe.average import AVERAGES
 from cifar_dsl.operations.recipe.clip import CLIPS
@@ -13,6 +14,7 @@ from cifar_dsl.operations.recipe.settings import GROUP_SETTINGS, SETTINGS, Setti
 from cifar_dsl.operations.recipe.test_time_augmentation import TEST_AUGMENTATIONS
 
 __all__ = [
+    "ARTIFACTS",
     "AUGMENTATIONS",
     "AVERAGES",
     "CLIPS",

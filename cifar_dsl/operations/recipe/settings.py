@@ -8,6 +8,7 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Kind
 from cifar_dsl.ir.recipe import NoPerturbation
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pattern
+from cifar_dsl.operations.recipe.artifact import ARTIFACTS
 from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
 from cifar_dsl.operations.recipe.average import AVERAGES
 from cifar_dsl.operations.recipe.clip import CLIPS, NoClip
@@ -96,6 +97,13 @@ _ALL = (
         registry=TEST_AUGMENTATIONS,
         is_chain=True,
         most=lambda limits: limits.views,
+        default=(),
+    ),
+    Setting(
+        "uses",
+        "what training uses beside the spec and its images, by content; `--from` sets it",
+        registry=ARTIFACTS,
+        is_chain=True,
         default=(),
     ),
     Setting(

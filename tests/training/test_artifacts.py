@@ -1,0 +1,114 @@
+"""Artifacts, and the tensors of a file that fit a network. Needs no torch."""
+
+import numpy as np
+import pytest
+from helpers.runs import write
+from helpers.specs import TRAIN, text_of
+from safetensors.numpy import save
+
+from cifar_dsl.compiler import analyze_text
+from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.training.artifacts import check_located, override_of, read_artifact
+from cifar_dsl.training.starting_weights import match_weights
+
+SPEC = text_of("conv(4, 3, stride=4) as stem\nflatten -> dense(10) as head", size="3x32x32") + TRAIN
+
+
+def tensors():
+    graph = analyze_text(SPEC).graph
+    paths = {f"{node.path}.{one.name}": one.shape for node in graph.nodes for one in node.parameters}
+    return {path: np.full(shape, number, np.float32) for number, (path, shape) in enumerate(paths.items())}
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """Write tensors to a file, and read it as weights."""
+
+    def read(arrays, name="w.safetensors", **metadata):
+        (tmp_path / name).write_bytes(save(arrays, metadata=metadata or None))
+        return read_artifact("weights", tmp_path / name)
+
+    return read
+
+
+def test_weights_are_identified_by_their_tensors_alone(weights):
+    arrays = tensors()
+    first = weights(arrays)
+    assert len(first.record.digest) == 16
+    assert first.record.kind == "weights"
+    same = weights(dict(reversed(arrays.items())), "moved.safetensors", spec="arch x")
+    assert same.record.digest == first.record.digest
+    assert same.record.path != first.record.path
+    path = next(iter(arrays))
+    assert weights(arrays | {path: arrays[path] + 1}).record.digest != first.record.digest
+    assert weights(arrays | {path: arrays[path].reshape(-1)}).record.digest != first.record.digest
+    assert weights({f"{name}x": array for name, array in arrays.items()}).record.digest != first.record.digest
+
+
+def test_an_artifact_changes_the_fingerprint_and_nothing_else_does(weights):
+    plain = analyze_text(SPEC)
+    assert analyze_text(SPEC, overrides=["train.uses=none"]).fingerprint == plain.fingerprint
+    overrides = override_of([weights(tensors())], plain.recipe)
+    used = analyze_text(SPEC, overrides=overrides)
+    assert used.fingerprint != plain.fingerprint
+    assert override_of([], used.recipe) == ()
+    other = override_of([weights({"a": np.zeros(1)})], used.recipe)
+    assert other != overrides  # it replaces that of the same kind
+    assert analyze_text(SPEC, overrides=[*overrides, *other]).fingerprint not in {used.fingerprint, plain.fingerprint}
+
+
+def test_an_artifact_must_be_located_and_be_that_of_the_recipe(weights):
+    recipe = analyze_text(SPEC, overrides=['train.uses=weights("0123456789abcdef")']).recipe
+    with pytest.raises(RunError, match="`x` uses weights whose path isn't in the spec") as caught:
+        check_located("x", recipe, {})
+    assert caught.value.help == ("pass the path: --from PATH",)
+    with pytest.raises(RunError, match="the weights are not those of the recipe"):
+        check_located("x", recipe, {"weights": weights(tensors()).record.digest})
+    check_located("x", recipe, {"weights": "0123456789abcdef"})
+
+
+def test_tensors_of_the_same_path_and_shape_fit(weights):
+    arrays = tensors()
+    graph = analyze_text(SPEC).graph
+    assert match_weights(graph, weights(arrays)).is_whole
+    changed = {name: array for name, array in arrays.items() if name != "stem.bias"}
+    match = match_weights(graph, weights(changed | {"head.bias": np.zeros(3, np.float32), "old": np.zeros(1)}))
+    assert match.copied == ("stem.weight", "head.weight")
+    assert match.missing == ("stem.bias",)
+    assert match.extra == ("old",)
+    assert match.lines("there") == [
+        "2 of 4 tensors start from there",
+        "other shape there, so newly drawn: head.bias (3 there, 10 here)",
+        "missing there, so newly drawn: stem.bias",
+        "unused: old",
+    ]
+
+
+def test_weights_of_which_nothing_fits_are_an_error(weights):
+    with pytest.raises(RunError, match=r"no tensor of .* fits the network") as caught:
+        match_weights(analyze_text(SPEC).graph, weights({"a": np.zeros(1)}))
+    assert caught.value.reason.startswith("the file has a; the network has stem.weight, ")
+
+
+@pytest.mark.parametrize("content", [b"", b"arch x", b"\xff" * 8 + b"{}", (2).to_bytes(8, "little") + b"[]"])
+def test_a_file_in_another_format_is_refused(tmp_path, content):
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(RunError, match="is not a file in the safetensors format"):
+        read_artifact("weights", tmp_path / "x")
+
+
+def test_a_run_without_usable_weights_is_refused(tmp_path):
+    with pytest.raises(RunError, match="there are no weights at"):
+        read_artifact("weights", tmp_path / "nothing")
+    with pytest.raises(RunError, match="is not a run"):
+        read_artifact("weights", tmp_path)
+    (tmp_path / "seed-0.partial").mkdir()
+    with pytest.raises(RunError, match="is not complete") as caught:
+        read_artifact("weights", tmp_path / "seed-0.partial")
+    assert "train --resume" in caught.value.help[0]
+    run = write(tmp_path / "runs")
+    with pytest.raises(RunError, match="is not a file in the safetensors format"):  # helpers.runs writes other bytes
+        read_artifact("weights", run.path)
+    run.weights.unlink()
+    with pytest.raises(RunError, match="there are no weights at"):
+        read_artifact("weights", run.path)
