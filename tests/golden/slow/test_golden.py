@@ -17,7 +17,7 @@ import cifar_dsl
 COMPLETE = next(RECORDED.glob("small-*/seed-0"))
 # The keys that files have gained since the runs were recorded.
 ADDED = {
-    "run.json": {".normalization", ".normalization.mean", ".normalization.std", ".classes"},
+    "run.json": {".normalization", ".normalization.mean", ".normalization.std", ".classes", ".uses"},
     "result.json": {".cross_entropy", ".passes"},
 }
 INTERRUPTED = next(RECORDED.glob("long-*/seed-0.partial"))
@@ -157,7 +157,7 @@ def test_an_interrupted_run_is_gone_on_with(runs: Path, tmp_path: Path, damaged:
     assert list(map(json.loads, epochs[: len(kept)])) == [json.loads(line) | added for line in kept]
     assert [line["epoch"] for line in lines[:-1]] == list(range(len(kept) + 1, 7))
     record = json.loads((done / "run.json").read_text(encoding="utf-8"))
-    assert (record["schema"], len(record["normalization"]["std"]), len(record["classes"])) == (4, 3, 10)
+    assert (record["schema"], len(record["normalization"]["std"]), len(record["classes"])) == (5, 3, 10)
     assert len(record["resumed"]) == 1
     assert [line["status"] for line in lines[-1:]] == ["finished"]
     assert run("runs", "verify", done).code == 0
