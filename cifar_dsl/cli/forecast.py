@@ -17,15 +17,20 @@ _BACKWARD = 2  # times the multiply-accumulates of the forward pass
 
 @frozen
 class Work:
-    """The work of a training: multiply-accumulates of all its forward passes, and their precision."""
+    """The work of a training: multiply-accumulates of all its forward passes, and their precision.
+
+    `may_end_early`: whether early stopping can leave some of it out.
+    """
 
     macs: float
     precision: str
+    may_end_early: bool = False
 
     @classmethod
     def of(cls, graph: Graph, recipe: Recipe, images: int) -> "Work":
         """The work to train a spec on `images` training images."""
-        return cls(graph.cost.macs * recipe.perturb.passes * recipe.epochs * images, recipe.precision)
+        macs = graph.cost.macs * recipe.perturb.passes * recipe.epochs * images
+        return cls(macs, recipe.precision, bool(recipe.early_stopping.measure))
 
 
 def forecast(works: Iterable[Work], runs: Path, choice: Choice, workers: int, threads: int | None) -> str:
@@ -36,8 +41,11 @@ def forecast(works: Iterable[Work], runs: Path, choice: Choice, workers: int, th
     works = list(works)
     total = sum(work.macs for work in works)
     rates = _rates(runs, choice.name, threads)
+    most = "at most " if any(work.may_end_early for work in works) else ""
     if rates:
-        return f"about {duration(total / statistics.median(rates) / workers)}, at the speed of previous runs"
+        return f"{most}about {duration(total / statistics.median(rates) / workers)}, at the speed of previous runs"
+    if most:
+        return "unknown time (early stopping decides, and no earlier run on this device to estimate from)"
     least_s = sum((1 + _BACKWARD) * work.macs / peak_macs_per_s(choice.device, work.precision) for work in works)
     return f"at least {duration(least_s)} (no earlier run on this device to estimate from)"
 

@@ -69,11 +69,29 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
             check("augment", partial(augmentation.check_size, *graph.input.extents[1:]), stage)
     if len(output := graph.shape_of(graph.output).extents) == 1:  # others are reported with the data
         check("loss", partial(recipe.loss.check_classes, *output))
+    _check_early_stopping(program, recipe, reporter)
     check("average", lambda: check_averages(recipe.average))
     check("uses", lambda: check_artifacts(recipe.uses))
     for average in recipe.average:
         check("average", partial(average.check_epochs, recipe.epochs))
     _check_groups(program, graph, recipe, reporter)
+
+
+def _check_early_stopping(program: Program, recipe: Recipe, reporter: Reporter) -> None:
+    """Report early stopping without images that decide about it."""
+    if not recipe.early_stopping.measure or recipe.validation:
+        return
+    given, span = program.settings.get("validation"), program.settings["early_stopping"].span
+    text = f"validation {(recipe.data.train_images or 10_000) // 10}"
+    after = Edit(Span(span.source, span.end, span.end), f"\n{text}")
+    edit = Edit(given.span, text) if given and given.span.source is span.source else after
+    reporter.error(
+        "E0422",
+        f"`early_stopping {recipe.early_stopping.name}` needs held-out images, but `validation` is 0",
+        span,
+        help=f"add `{text}`, or another number of training images to hold out",
+        fixes=(Fix(f"write `{text}`", (edit,)),),
+    )
 
 
 def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:

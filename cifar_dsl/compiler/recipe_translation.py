@@ -23,6 +23,7 @@ _WITH_CHOICES = (
     "schedule",
     "perturb",
 )  # settings whose choices are settings elsewhere
+_OF_A_NUMBER = {"clip": "norm", "average": "ema", "early_stopping": "accuracy"}  # what a number alone means
 _ON = frozenset(["true", "on", "yes"])
 _OFF = frozenset(["false", "off", "no", "none"])
 
@@ -208,8 +209,8 @@ def choice(setting: Setting, element: nodes.Element) -> Advice | None:
         parts = kind.items if isinstance(kind, nodes.Sequence) else kind.operands
         if setting.is_chain and parts and all(isinstance(one, nodes.Name | nodes.CallExpression) for one in parts):
             return writing(span, " -> ".join(one.span.text for one in parts), is_safe=True)
-    if isinstance(kind, nodes.Number) and setting.name in {"clip", "average"}:
-        return writing(span, f"{'norm' if setting.name == 'clip' else 'ema'}({kind.text})")
+    if isinstance(kind, nodes.Number) and setting.name in _OF_A_NUMBER:
+        return writing(span, f"{_OF_A_NUMBER[setting.name]}({kind.text})")
     call = kind if isinstance(kind, nodes.CallExpression) else None
     name = call.callee.text if call else hyphenated(kind) or span.text.strip('"')
     if isinstance(kind, nodes.String) and name in registry:

@@ -180,6 +180,31 @@ class Clip(Declaration):
         raise NotImplementedError(self.name)
 
 
+class EarlyStopping(Declaration):
+    """When a training ends before its last epoch.
+
+    `measure`: the field of an epoch's metrics that decides; "" for none.
+    """
+
+    measure: ClassVar[str] = ""
+
+    @property
+    def shortest(self) -> float:
+        """The smallest number of epochs after which it can end a training."""
+        return math.inf
+
+    def is_over(self, values: Sequence[float]) -> bool:  # noqa: ARG002
+        """Whether training ends after epochs with these `values` of the measure."""
+        return False
+
+
+@declared
+class NoEarlyStopping(EarlyStopping):
+    """Train to the last epoch."""
+
+    name = "none"
+
+
 class Average(Declaration):
     """An average of the weights over time; it keeps one number for every parameter.
 
@@ -263,3 +288,4 @@ class Recipe:
     accumulate: int = 1
     perturb: Perturbation = NoPerturbation()
     uses: tuple[Artifact, ...] = ()
+    early_stopping: EarlyStopping = NoEarlyStopping()

@@ -29,8 +29,8 @@ STATEMENTS = (
     *("for", "in", "repeat", "if", "else"),
 )
 SETTINGS = (
-    *("data", "normalize", "augment", "epochs", "batch", "drop_last", "accumulate", "optimizer", "schedule", "loss"),
-    *("perturb", "clip", "average", "test_augment", "uses", "precision", "validation"),
+    *("data", "normalize", "augment", "epochs", "early_stopping", "batch", "drop_last", "accumulate", "optimizer"),
+    *("schedule", "loss", "perturb", "clip", "average", "test_augment", "uses", "precision", "validation"),
 )
 GROUP_SETTINGS = ("select", "optimizer", "schedule", "epochs")
 TYPES = ("int", "float", "bool", "list", "size", "tensor", "init")

@@ -275,10 +275,8 @@ SETTINGS = ForeignNames(
         "precision bf16": "bf16, bfloat16",
         "loss cross_entropy(weights=balanced)": "balanced, balance, sampler, weighted",
         "epochs 10": "steps, iterations, max_steps, num_steps, iters, max_iter, total_steps, num_iterations",
-        "validation 5000": (
-            "val_split, validation_split, val_size, valid_size, early_stopping, patience, early_stop, "
-            "save_best, keep_best, val_fraction"
-        ),
+        "early_stopping accuracy({})": "patience, early_stop",
+        "validation 5000": ("val_split, validation_split, val_size, valid_size, save_best, keep_best, val_fraction"),
     },
     notes={
         "delete it and pass `--seed`: a seed belongs to a run": "seed, random_seed, manual_seed, seeds",
@@ -408,6 +406,15 @@ PERTURBATIONS = ForeignNames(
     "Perturbations of weights",
     exact={"sam": "sharpness_aware, sharpness_aware_minimization", "sam({}, adaptive=true)": "ASAM, adaptive_sam"},
 )
+EARLY_STOPPINGS = ForeignNames(
+    "Early stopping",
+    exact={
+        "accuracy": "val_acc, val_accuracy, validation_accuracy, acc, max",
+        "loss": "val_loss, validation_loss, min",
+        "none": "off, false, no",
+    },
+    similar={"accuracy({})": "patience, EarlyStopping, plateau"},
+)
 AVERAGES = ForeignNames(
     "Averages of weights",
     exact={
@@ -480,6 +487,7 @@ CHOICES: Mapping[str, ForeignNames] = {
     "loss": LOSSES,
     "clip": CLIPS,
     "perturb": PERTURBATIONS,
+    "early_stopping": EARLY_STOPPINGS,
     "average": AVERAGES,
     "test_augment": TEST_AUGMENTATIONS,
     "precision": PRECISIONS,

@@ -235,6 +235,7 @@ class RunResult:
     product or convolution on the device; None if not measured. `energy_j` is the energy of the device during training
     and evaluation, in joules; seeds that train together have equal shares. It is None if unknown, or if other trainings
     used the device. `passes` is how often a step computes the gradients of its images: 2 with `perturb sam`.
+    `stopped_early`: whether early stopping ended the training, so that `epochs` are fewer than those of the recipe.
     """
 
     status: Literal["finished", "diverged"]
@@ -251,6 +252,7 @@ class RunResult:
     energy_j: float | None = None
     cross_entropy: float | None = None
     passes: int = 1
+    stopped_early: bool = False
 
     def __attrs_post_init__(self) -> None:
         for name, value in (("accuracy", self.accuracy), ("loss", self.loss)):
@@ -301,6 +303,12 @@ def _as_integer(value: Any, _: type[int]) -> int:
     return value
 
 
+def _as_bool(value: Any, _: type[bool]) -> bool:
+    if type(value) is not bool:
+        raise _ValueError(f"is {value!r:.40}, neither true nor false")
+    return value
+
+
 def _as_number(value: Any, _: type[float]) -> float:
     if type(value) not in {int, float}:
         raise _ValueError(f"is {value!r:.40}, not a number")
@@ -316,6 +324,7 @@ def _as_number(value: Any, _: type[float]) -> float:
 _reader = cattrs.Converter()
 _reader.register_structure_hook(str, _as_text)
 _reader.register_structure_hook(int, _as_integer)
+_reader.register_structure_hook(bool, _as_bool)
 _reader.register_structure_hook(float, _as_number)
 _reader.register_structure_hook_func(_is_tuple, _as_tuple)
 

@@ -32,13 +32,14 @@ class EpochResult:
 class Callbacks:
     """Functions that `fit` calls while it trains.
 
-    `on_epoch` runs when the learner is at the start of its next epoch. `on_divergence` runs when a learner's loss
-    becomes NaN or infinite, in its `epoch`; it trains no further. If `wants_stop` returns true, training stops after
-    the step, and `on_stop` runs for each learner.
+    `on_epoch` runs when the learner is at the start of its next epoch. A learner that `is_over` then trains no further.
+    `on_divergence` runs when a learner's loss becomes NaN or infinite, in its `epoch`; it trains no further either. If
+    `wants_stop` returns true, training stops after the step, and `on_stop` runs for each learner.
     """
 
     on_step: Callable[[StepsDone], None] = lambda _: None
     on_epoch: Callable[[Learner, EpochResult], None] = lambda *_: None
+    is_over: Callable[[Learner], bool] = lambda _: False
     on_divergence: Callable[[Learner], None] = lambda _: None
     wants_stop: Callable[[], bool] = lambda: False
     on_stop: Callable[[Learner], None] = lambda _: None
@@ -136,6 +137,7 @@ class _Fit:
             )
             learner.advance_epoch()
             self.callbacks.on_epoch(learner, EpochResult(metrics, test, validation))
+        self.learners = [learner for learner in self.learners if not self.callbacks.is_over(learner)]
         has_more = self.learners and self.learners[0].epoch <= self.learners[0].plan.epochs_begun
         if has_more and self.callbacks.wants_stop():
             self._stop()

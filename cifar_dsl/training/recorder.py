@@ -84,11 +84,13 @@ class Recorder:
         self._test_result = epoch.test
         self._update_best(epoch)
         learner = self.learner
-        is_last = learner.epoch > learner.plan.epochs_begun
+        is_last = self.is_over or learner.epoch > learner.plan.epochs_begun
         if self.checkpoint_every and (is_last or (learner.epoch - 1) % self.checkpoint_every == 0):
             self.save_checkpoint()
         self.writer.add_epoch(epoch.metrics)
         self.listener(EpochEnded(learner.seed, epoch.metrics))
+        if self._has_stopped_early:
+            self._note(f"{learner.name} seed {learner.seed} stops early, after epoch {epoch.metrics.epoch}")
 
     def _update_best(self, epoch: EpochResult) -> None:
         if epoch.validation is None:
@@ -106,6 +108,16 @@ class Recorder:
         )
         self.writer.add_checkpoint(learner.epoch, learner.steps_done, content)
         self.listener(CheckpointSaved(learner.seed, learner.epoch, learner.steps_done))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether early stopping ends the training after the recorded epochs."""
+        stopping = self.learner.recipe.early_stopping
+        return stopping.is_over([getattr(metrics, stopping.measure) for metrics in self._metrics if stopping.measure])
+
+    @property
+    def _has_stopped_early(self) -> bool:
+        return self.is_over and self.learner.epoch <= self.learner.plan.epochs_begun
 
     def mark_diverged(self) -> None:
         """Record that the loss became NaN or infinite."""
@@ -148,7 +160,7 @@ class Recorder:
             status="finished" if digest else "diverged",
             accuracy=last.test_accuracy if last else None,
             loss=last.test_loss if last else None,
-            epochs=plan.epochs if digest else len(self._metrics),
+            epochs=len(self._metrics) if self._has_stopped_early or not digest else plan.epochs,
             parameters=cost.parameters,
             macs=cost.macs,
             time_s=self._total_time_s,
@@ -159,6 +171,7 @@ class Recorder:
             energy_j=self._total_energy_j,
             cross_entropy=last.test_cross_entropy if last else None,
             passes=passes,
+            stopped_early=self._has_stopped_early,
         )
 
     @property

@@ -165,10 +165,14 @@ def _metered(recorders: list[Recorder], device: torch.device, *, shares_device: 
 
 
 def _train(recorders: list[Recorder], splits: Splits, listener: Listener, wants_stop: Callable[[], bool]) -> None:
-    recorder_of = {recorder.learner: recorder for recorder in recorders}
+    # A process may have been interrupted between the last epoch and the end of the run.
+    recorder_of = {recorder.learner: recorder for recorder in recorders if not recorder.is_over}
+    if not recorder_of:
+        return
     callbacks = Callbacks(
         on_step=listener,
         on_epoch=lambda learner, epoch: recorder_of[learner].record_epoch(epoch),
+        is_over=lambda learner: recorder_of[learner].is_over,
         on_divergence=lambda learner: recorder_of[learner].mark_diverged(),
         wants_stop=wants_stop,
         on_stop=lambda learner: recorder_of[learner].save_checkpoint(),
@@ -189,7 +193,8 @@ def _explain_memory_errors(graph: Graph, recipe: Recipe, images: int, device: to
             "the device has too little memory for this training, which takes about "
             + in_short(estimate(graph, recipe, images, device.type)["total"], "B")
             + " a seed",
-            f"use a smaller batch: --set train.batch={max(1, recipe.batch // 2)} (this changes the recipe)",
+            f"use a smaller batch: --set train.batch={max(1, recipe.batch // 2)} (this changes the recipe); with "
+            f"--set train.accumulate={2 * recipe.accumulate} as well, steps stay as large",
             "or use `--set train.precision=bf16`, or train fewer seeds at once",
             "`--dry-run` shows how much memory a training needs",
             reason=text.partition("\n")[0],

@@ -60,7 +60,8 @@ class Row:
     the same fingerprint, and if one of the two has no accuracy. `gain_per_parameter` is the difference per additional
     parameter, None if there are none. `time_s`, `energy_j` and `cross_entropy` (on the test images) are means of the
     finished runs, None unless all have one. `images` is None if no predictions were saved. `at_chance` are the seeds of
-    the runs that are no better than guessing, as far as their predictions were saved.
+    the runs that are no better than guessing, as far as their predictions were saved. `epochs` are those that the
+    finished runs trained for; early stopping ended `stopped_early` of these runs.
     """
 
     name: str
@@ -83,6 +84,8 @@ class Row:
     images: SpecImages | None
     cross_entropy: float | None
     at_chance: tuple[int, ...] = ()
+    epochs: tuple[float, ...] = ()
+    stopped_early: int = 0
 
     @property
     def change(self) -> str:
@@ -227,6 +230,8 @@ def _row(entry: ComparedSpec, images: SpecImages | None) -> Row:
         curve=curve(entry.runs, entry.failed),
         images=images,
         cross_entropy=_mean(result.cross_entropy for _, result, _ in finished),
+        epochs=tuple(result.epochs for _, result, _ in finished),
+        stopped_early=sum(result.stopped_early for _, result, _ in finished),
         at_chance=tuple(run.record().seed for run in entry.runs if find_chance(run)),
     )
 

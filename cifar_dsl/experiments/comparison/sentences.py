@@ -5,20 +5,20 @@ from cifar_dsl.experiments.comparison.rows import Comparison, Pair, Row
 
 
 def sentence(row: Row, base: Row) -> str:
-    """The finding for a spec against the baseline; for the baseline itself, how many runs were lost."""
+    """The finding for a spec against the baseline; for the baseline itself, how many runs were lost or stopped."""
     if row is base:
-        return f"{base.name}, the baseline{_lost(base)}"
-    return f"{row.name}{_finding(row, base)}{_lost(row)}"
+        return f"{base.name}, the baseline{_lost(base)}{_stopped(base)}"
+    return f"{row.name}{_finding(row, base)}{_lost(row)}{_stopped(row)}"
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """A sentence for each spec except the baseline, and one for the baseline if it lost runs.
+    """A sentence for each spec except the baseline, and one for the baseline if it lost runs or stopped early.
 
     Specs with a single run, or without any, share a sentence: the table has the rest.
     """
     base = comparison.base_row
-    about_base = [sentence(base, base)] if base.lost else []
-    others = [row for row in comparison.rows[1:] if row.fingerprint != base.fingerprint and not row.lost]
+    about_base = [sentence(base, base)] if base.lost or base.stopped_early else []
+    others = [row for row in comparison.rows[1:] if _is_plain(row) and row.fingerprint != base.fingerprint]
     single = [row.name for row in others if row.effect is not None and len(row.accuracies) == 1]
     absent = [row.name for row in others if row.mean is None]
     shared = {
@@ -140,6 +140,20 @@ def _lost(row: Row) -> str:
     return f"; of {total} run{'s' * (total > 1)}, {' and '.join(parts)}" + (
         " (the statistics cover the finished runs only)" if row.accuracies else ""
     )
+
+
+def _is_plain(row: Row) -> bool:
+    """Whether a sentence has nothing to say about how its runs ended."""
+    return not (row.lost or row.stopped_early)
+
+
+def _stopped(row: Row) -> str:
+    """How many runs early stopping ended: their accuracies are those of different numbers of epochs."""
+    if not row.stopped_early:
+        return ""
+    first, last = min(row.epochs), max(row.epochs)
+    spent = f"{first:g}" if first == last else f"{first:g} to {last:g}"
+    return f"; early stopping ended {row.stopped_early} of {len(row.epochs)} runs (trained for {spent} epochs)"
 
 
 def _away(interval: Interval | None) -> Interval:

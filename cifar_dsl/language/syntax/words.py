@@ -33,6 +33,7 @@ SETTING_WORDS = frozenset(
         "normalize",
         "augment",
         "epochs",
+        "early_stopping",
         "batch",
         "drop_last",
         "accumulate",

@@ -5,6 +5,7 @@ from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
 from cifar_dsl.operations.recipe.average import AVERAGES
 from cifar_dsl.operations.recipe.clip import CLIPS
 from cifar_dsl.operations.recipe.dataset import DATASETS
+from cifar_dsl.operations.recipe.early_stopping import EARLY_STOPPINGS
 from cifar_dsl.operations.recipe.loss import LOSSES
 from cifar_dsl.operations.recipe.normalization import NORMALIZATIONS
 from cifar_dsl.operations.recipe.optimizer import OPTIMIZERS
@@ -19,6 +20,7 @@ __all__ = [
     "AVERAGES",
     "CLIPS",
     "DATASETS",
+    "EARLY_STOPPINGS",
     "GROUP_SETTINGS",
     "LOSSES",
     "NORMALIZATIONS",

@@ -6,13 +6,14 @@ from typing import Any
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Kind
-from cifar_dsl.ir.recipe import NoPerturbation
+from cifar_dsl.ir.recipe import NoEarlyStopping, NoPerturbation
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pattern
 from cifar_dsl.operations.recipe.artifact import ARTIFACTS
 from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
 from cifar_dsl.operations.recipe.average import AVERAGES
 from cifar_dsl.operations.recipe.clip import CLIPS, NoClip
 from cifar_dsl.operations.recipe.dataset import DATASETS
+from cifar_dsl.operations.recipe.early_stopping import EARLY_STOPPINGS
 from cifar_dsl.operations.recipe.groups import KINDS
 from cifar_dsl.operations.recipe.loss import LOSSES, CrossEntropy
 from cifar_dsl.operations.recipe.normalization import NORMALIZATIONS, PerChannel
@@ -60,6 +61,12 @@ _ALL = (
         default=(),
     ),
     Setting("epochs", "number of passes over the training images; a fraction ends within an epoch", kind=EPOCHS),
+    Setting(
+        "early_stopping",
+        "when training ends before its last epoch, decided on the held-out images of `validation`",
+        registry=EARLY_STOPPINGS,
+        default=NoEarlyStopping(),
+    ),
     Setting("batch", "images per batch; a step takes one batch, or `accumulate` batches", kind=Int(1, 1_000_000)),
     Setting(
         "drop_last",

@@ -40,6 +40,7 @@ def entry(tmp_path: Path) -> Callable[..., ComparedSpec]:
         spec_text: str = SPEC,
         failed: Sequence[int] = (),
         curves: Sequence[Sequence[float]] | None = None,
+        stopped_after: Sequence[int] = (),
     ) -> ComparedSpec:
         lineage = lineage or (name,)
         fingerprint = fingerprint or f"{sum(map(ord, name)) % 16**12:012x}"
@@ -62,7 +63,10 @@ def entry(tmp_path: Path) -> Callable[..., ComparedSpec]:
             status = "diverged" if accuracy is None else "finished"
             if accuracy is not None:
                 writer.weights.write_bytes(b"weights")
-            run = writer.commit(RunResult(status, accuracy, accuracy, 1, parameters, 2000, time_s, 60.0))
+            result = RunResult(status, accuracy, accuracy, 1, parameters, 2000, time_s, 60.0)
+            if stopped_after:
+                result = evolve(result, epochs=stopped_after[seed], stopped_early=True)
+            run = writer.commit(result)
             writer.close()
             runs.append(run)
         for seed in failed:

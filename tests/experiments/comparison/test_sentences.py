@@ -82,6 +82,17 @@ def test_lost_runs_are_stated_with_every_claim(findings):
     assert trick.endswith("; of 5 runs, 2 diverged (the statistics cover the finished runs only)")
 
 
+def test_runs_that_stopped_early_are_stated_with_their_epochs(entry):
+    base = entry("base", accuracies=BASE, stopped_after=(7, 7, 7, 7, 7))
+    trick, single = (
+        entry(name, accuracies=BASE[:n], stopped_after=(9, 12, 30)[:n]) for name, n in (("a", 3), ("b", 1))
+    )
+    about_base, about_trick, about_single = sentences(compare([base, trick, single], "base"))
+    assert about_base == "base, the baseline; early stopping ended 5 of 5 runs (trained for 7 epochs)"
+    assert about_trick.endswith("; early stopping ended 3 of 3 runs (trained for 9 to 30 epochs)")
+    assert about_single.endswith("; early stopping ended 1 of 1 runs (trained for 9 epochs)")
+
+
 def test_a_spec_that_means_the_same_is_no_rival(entry):
     comparison = compare([entry("a", accuracies=BASE, fingerprint="f" * 12), entry("b", fingerprint="f" * 12)], "a")
     assert sentences(comparison) == ["b has the same fingerprint as a, so they share their runs"]

@@ -18,7 +18,7 @@ COMPLETE = next(RECORDED.glob("small-*/seed-0"))
 # The keys that files have gained since the runs were recorded.
 ADDED = {
     "run.json": {".normalization", ".normalization.mean", ".normalization.std", ".classes", ".uses"},
-    "result.json": {".cross_entropy", ".passes"},
+    "result.json": {".cross_entropy", ".passes", ".stopped_early"},
 }
 INTERRUPTED = next(RECORDED.glob("long-*/seed-0.partial"))
 

@@ -99,6 +99,7 @@ RECIPES = {
     "smoothed sum": ("train.loss=cross_entropy(label_smoothing=0.1, reduction=sum)", "train.optimizer.lr=0.003"),
     "balanced weights": ("train.loss=cross_entropy(weights=balanced)", "train.validation=12"),
     "views of test images": ("train.test_augment=mirror -> shift(1)",),
+    "early stopping": ("train.validation=12", "train.early_stopping=loss(2)"),
     "held-out images": ("train.validation=12",),
     "bf16": ("train.precision=bf16", "train.optimizer.lr=0.0625"),
     "fp16": ("train.precision=fp16", "train.optimizer.lr=0.0625"),
