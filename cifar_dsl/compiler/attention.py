@@ -2,6 +2,9 @@
 
 `attend` with blocks on its scores, or in a shifted window, is two products with what runs on the scores between them;
 `attention` with other arguments than those of one layer is an `attend` between two projections.
+
+They are text, since they call blocks that a spec passes: what such a block may contain, how its stages are named, and
+where its errors are shown then follow from the expansion of any call.
 """
 
 from collections.abc import Sequence
