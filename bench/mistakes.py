@@ -25,7 +25,7 @@ _TOKEN = re.compile(
     r'(?P<other>#[^\n]*|"[^"\n]*")|(?P<name>[A-Za-z_]\w*)|(?P<number>\d+(\.\d+)?)|(?P<bracket>[(){}\[\]])'
 )
 _ARGUMENTS = re.compile(r"\((?P<first>[^(),\n#]+), (?P<second>[^(),\n#]+)[,)]")
-_SHARE = 0.9
+_SHARE = 0.8
 
 Mistake = tuple[int, int, str]  # start, end, replacement
 
