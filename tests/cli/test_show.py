@@ -48,6 +48,7 @@ perturb         none
 clip            none
 average         none
 test_augment    none
+uses            none
 precision       fp32
 """
 
