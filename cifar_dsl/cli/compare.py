@@ -17,6 +17,7 @@ from cifar_dsl.cli.warnings import print_chance, print_warnings
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import SpecError
+from cifar_dsl.operations.recipe import ARTIFACTS
 from cifar_dsl.training.options import CompareOptions
 
 if TYPE_CHECKING:
@@ -232,6 +233,8 @@ def _as_options(record: "RunRecord") -> Iterator[str]:
         if name == "train.data":
             located = f"npz:{record.data.path}" if record.data.name == "npz" and record.data.path else value
             yield f"--data {shlex.quote(located)}"
+        elif name == "train.uses":
+            yield from (f"{ARTIFACTS[one.kind].option} {shlex.quote(one.path)}" for one in record.uses)
         else:
             yield f"--set {shlex.quote(override)}"
 

@@ -8,6 +8,7 @@ from attrs import define, field
 from torch import Tensor, nn
 
 from cifar_dsl.ir import Graph, Lowering, Recipe
+from cifar_dsl.operations.recipe.groups import keep_statistics
 from cifar_dsl.training import draws
 from cifar_dsl.training.augmentation import augmented
 from cifar_dsl.training.averages import Averages, StepUpdate
@@ -61,6 +62,7 @@ class Learner:
     _clip: Lowering | None = field(init=False)
     _sam: Sam | None = field(init=False)
     _scale: LossScale | None = field(init=False)
+    _still: list[str] = field(init=False)  # paths of the layers whose running statistics are frozen
     _step_images: int = field(default=0, init=False)  # in the prepared step
     _updates: tuple[StepUpdate, ...] = field(default=(), init=False)  # of the averages, after the prepared step
 
@@ -80,6 +82,7 @@ class Learner:
         self._averages = Averages(self.recipe.average, self.module, self.plan, self.images, first_column)
         self._objective = Objective(self.recipe, self.images)
         self._clip = self.recipe.clip.lower()
+        self._still = keep_statistics(self.graph, self.recipe)
         self._sam = make_sam(self.recipe.perturb)
         self._scale = LossScale(device) if self.recipe.precision == "fp16" else None
         self._inputs = self.engine.new_inputs(self.seed)
@@ -114,6 +117,8 @@ class Learner:
     def begin_epoch(self) -> None:
         """Prepare for the remaining steps of `epoch`."""
         self.module.train()
+        for path in self._still:
+            self.module.get_submodule(path).eval()
         plan, epoch = self.plan, self.epoch
         order = draws.permutation(self.seed, epoch, len(self.images))[: plan.images_in(epoch)]
         rows = zip(self._optimizers.hyperparameters(epoch), self._averages.hyperparameters(epoch), strict=True)

@@ -114,8 +114,8 @@ class Optimizers:
         passed = [epoch - 1 + step / steps for step in range(self._plan.steps_in(epoch))]
         cycled = [part for part in self._all if part.momentum_argument]
         return [
-            [part.lr * part.schedule.factor(at, part.epochs) for part in self._all]
-            + [part.schedule.momentum_at(at, part.epochs) for part in cycled]
+            [part.lr * part.schedule.factor(at, part.epochs) if part.steps else 0.0 for part in self._all]
+            + [part.schedule.momentum_at(at, part.epochs) if part.steps else 0.0 for part in cycled]
             for at in passed
         ]
 

@@ -305,3 +305,14 @@ def test_the_step_counter_of_a_checkpoint_moves_to_the_device():
     assert {name: tensor.device.type for name, tensor in optimizer.state[weight].items()} == dict.fromkeys(
         state, "meta"
     )
+
+
+def test_a_group_without_epochs_is_frozen_with_the_running_statistics_of_its_norms():
+    text = SPEC.replace("conv(4, 3) -> relu", "conv(4, 3, bias=false) as stem -> bn as first -> relu -> bn as second")
+    groups = group("still", 'select ["stem.*", "first.*"]', "schedule cosine", "epochs 0")
+    made = learner(text.format(more=groups))
+    before = {name: tensor.clone() for name, tensor in made.module.state_dict().items()}
+    fit([made], Splits(images(), images()), Callbacks())
+    changed = {name for name, tensor in made.module.state_dict().items() if not tensor.equal(before[name])}
+    assert not {name for name in changed if name.startswith(("stem.", "first."))}
+    assert {"second.running_mean", "second.weight", "dense.weight"} <= changed

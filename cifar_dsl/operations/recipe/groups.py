@@ -26,6 +26,21 @@ def matching(pattern: str, paths: Iterable[str]) -> set[str]:
     return {path for path in paths if found(path)}
 
 
+def keep_statistics(graph: Graph, recipe: Recipe) -> list[str]:
+    """The paths of the normalisation layers whose running statistics a group without epochs selects."""
+    kept: list[str] = []
+    for node in graph.nodes:
+        for buffer in node.parameters:
+            if buffer.name != "running_mean":
+                continue
+            path = f"{node.path}.{buffer.name}"
+            first = (one for one in recipe.groups if matches(one.select, path, buffer.kind, node.operation.is_norm))
+            group = next(first, None)
+            if group is not None and group.epochs == 0:
+                kept.append(node.path)
+    return kept
+
+
 @lru_cache(maxsize=8192)  # more than the patterns of a recipe, which are all tried for every parameter
 def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(translate(text))

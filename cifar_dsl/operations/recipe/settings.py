@@ -131,7 +131,12 @@ _OF_GROUP = (
     ),
     Setting("optimizer", "their optimizer", registry=OPTIMIZERS, default="the recipe's"),
     Setting("schedule", "their learning rate schedule", registry=SCHEDULES, default="the recipe's"),
-    Setting("epochs", "number of epochs after which they are frozen", kind=EPOCHS, default="the recipe's"),
+    Setting(
+        "epochs",
+        "number of epochs after which they are frozen; 0 freezes them and the running statistics of their norms",
+        kind=Float(0, 100_000, whole=True),
+        default="the recipe's",
+    ),
 )
 
 GROUP_SETTINGS = {setting.name: setting for setting in _OF_GROUP}
