@@ -3,6 +3,7 @@
 import gc
 import importlib
 import io
+import keyword
 import signal
 import sys
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ _COMMANDS = {
     "compare": "Train specs that have no runs yet, and compare them: differences with confidence intervals.",
     "sweep": "Train a spec with every combination of the given values, and compare the results.",
     "export": "Export a network as PyTorch source, or as a file of torch.export or ONNX.",
+    "import": "Write a network of PyTorch as a spec.",
     "runs": "List, show, verify and remove runs.",
     "explain": "Explain an error or warning code such as E0302.",
     "reference": "Describe a layer, library block or setting, with its arguments.",
@@ -59,7 +61,8 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         gc.disable()  # imports create no garbage, and collecting takes a tenth of a short command's time
-        module = importlib.import_module(f"cifar_dsl.cli.{cmd_name}")
+        file = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = importlib.import_module(f"cifar_dsl.cli.{file}")
         gc.freeze()
         gc.enable()
         command = module.command

@@ -54,10 +54,11 @@ def normalized(pixels: "Tensor") -> "Tensor":
     return (pixels.float() - 127.5) / 73.9
 
 
-def fill_with_statistics(module: "nn.Module", image: Shape) -> None:
+def fill_with_statistics(module: "nn.Module", image: Shape, images: int = _BATCH) -> None:
     """Give an untrained network weights and statistics with which errors show in its scores.
 
-    Fresh batch norms and weights of 0, such as those of a head that starts at 0, would hide them.
+    Fresh batch norms and weights of 0, such as those of a head that starts at 0, would hide them. `images` is the
+    number of images of a batch.
     """
     import torch
 
@@ -73,7 +74,7 @@ def fill_with_statistics(module: "nn.Module", image: Shape) -> None:
             norm.momentum = 0.5
         module.train()
         for number in range(_STATISTICS):
-            module(normalized(example(image, _BATCH, seed=1 + number)))
+            module(normalized(example(image, images, seed=1 + number)))
         module.eval()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

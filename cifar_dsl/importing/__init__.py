@@ -1,0 +1,1 @@
+"""Modules of PyTorch as specs: traced, translated, folded, printed and compared."""

@@ -1,0 +1,140 @@
+"""A module of PyTorch as a spec and its weights: trace, translate, fold, print, and compare."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cifar_dsl.compiler import Analysis, analyze_text
+from cifar_dsl.foundation.atomic import write_atomically
+from cifar_dsl.foundation.records import frozen
+from cifar_dsl.importing.folding import folded
+from cifar_dsl.importing.network import Network
+from cifar_dsl.importing.printing import printed
+from cifar_dsl.importing.simplification import simplified
+from cifar_dsl.importing.structure import structure_of, steps_of
+from cifar_dsl.importing.tracing import quiet, trace
+from cifar_dsl.importing.translation import translate
+from cifar_dsl.importing.trees import Tree
+from cifar_dsl.importing.verification import Agreement, load, verify
+from cifar_dsl.ir import Graph, Shape
+from cifar_dsl.language.diagnostics.render import visible
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_RECIPE = """\
+train {
+    data       cifar10
+    augment    crop(4) -> flip
+    epochs     100
+    batch      128
+    optimizer  sgd(lr=0.1, momentum=0.9, weight_decay=5e-4)
+    schedule   cosine
+}
+"""
+
+
+@frozen
+class Imported:
+    """A spec that computes what a module computes.
+
+    Attributes:
+        text: The text of the spec, without a recipe.
+        analysis: The checked spec.
+        keys: For each key of the spec's `state_dict`, that of the module.
+        unused: The tensors of the module that its scores don't depend on.
+        evaluation_only: Whether it was traced in evaluation mode, where layers that only act in training are missing.
+        agreement: How the scores of both compare.
+    """
+
+    text: str
+    analysis: Analysis
+    keys: dict[str, str]
+    unused: tuple[str, ...]
+    evaluation_only: bool
+    agreement: Agreement
+
+
+def import_module(module: "nn.Module", image: Shape, name: str) -> Imported:
+    """The spec of a module that takes a batch of such images.
+
+    Leaves the module as it is, except for its mode. Raises UserError if torch can't trace it, the language can't say
+    it, or the scores differ.
+    """
+    was_training = module.training
+    try:
+        traced = trace(module, image)
+    finally:
+        module.train(was_training)
+    network = simplified(translate(traced, image))
+    text, analysis = spec_of(network, name)
+    keys = keys_of(network, analysis.graph)
+    with quiet():
+        agreement = verify(module, _network(analysis), keys, image)
+    return Imported(text, analysis, keys, network.unused, not traced.in_training, agreement)
+
+
+def spec_of(network: Network, name: str) -> tuple[str, Analysis]:
+    """The text of a network, folded if that leaves the graph as it is."""
+    body = structure_of(network)
+    plain = printed(name, network.input, Tree(body))
+    graph = analyze_text(plain, name).graph
+    for tree in folded(body, network):
+        text = printed(name, network.input, tree)
+        if is_same(graph, (analysis := analyze_text(text, name)).graph):
+            return text, analysis
+    return plain, analyze_text(plain, name)
+
+
+def is_same(first: Graph, second: Graph) -> bool:
+    """Whether two graphs have the same operations on the same values, whatever the names of their stages."""
+    return _calls(first) == _calls(second)
+
+
+def _calls(graph: Graph) -> object:
+    return [(node.operation, node.inputs) for node in graph.nodes], graph.output, graph.input
+
+
+def keys_of(network: Network, graph: Graph) -> dict[str, str]:
+    """For each key of the graph's `state_dict` that of the module."""
+    keys: dict[str, str] = {}
+    nodes = [node for node in graph.nodes if node.operation.name != "identity"]
+    steps = [network.steps[step] for step in steps_of(structure_of(network)) if step is not None]
+    for node, step in zip(nodes, steps, strict=True):
+        assert node.operation == step.operation, (node.operation, step.operation)
+        keys.update({f"{node.path}.{name}": key for name, key in step.weights})
+    return keys
+
+
+def safetensors(imported: Imported, module: "nn.Module") -> bytes:
+    """The weights of the module under the names of the spec, as a safetensors file."""
+    from cifar_dsl.training.weights import packed
+
+    return packed(network_of(imported, module), imported.text)
+
+
+def save(imported: Imported, weights: bytes, spec_file: Path, weights_file: Path, origin: str) -> None:
+    """Write the spec and the weights: both files, or none. `origin` tells what the spec was made of."""
+    write_atomically(weights_file, weights)
+    try:
+        write_atomically(spec_file, (_comment(origin) + imported.text).encode())
+    except BaseException:
+        weights_file.unlink()
+        raise
+
+
+def _comment(origin: str) -> str:
+    lines = [f"Imported from {origin}.", "To train it, add a recipe, such as this:", "", *_RECIPE.splitlines()]
+    return "".join(f"# {visible(line)}".rstrip() + "\n" for line in lines)
+
+
+def network_of(imported: Imported, module: "nn.Module") -> "nn.Module":
+    """The network of the spec, with the weights of the module."""
+    network = _network(imported.analysis)
+    load(network, module.state_dict(), imported.keys)
+    return network
+
+
+def _network(analysis: Analysis) -> "nn.Module":
+    from cifar_dsl.training.lowering.torch_module import build_module
+
+    return build_module(analysis.graph, analysis.program.name.text, seed=0)

@@ -1,0 +1,62 @@
+"""A network as the importer sees it: operations of the language, in order, with their places in the module."""
+
+from attrs import field
+
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.records import frozen
+from cifar_dsl.ir import Operation, Shape
+
+
+@frozen
+class Place:
+    """Where something happens in a module.
+
+    Attributes:
+        path: The path of the submodule, empty for the module itself.
+        line: File and line of the call, as far as it is known.
+        modules: The submodules around it, the outermost first: the path of each, and the name of its class.
+    """
+
+    path: str = ""
+    line: str = ""
+    modules: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        where = f"`{self.path}`" if self.path else "the module itself"
+        return f"{where} ({self.line})" if self.line else where
+
+
+def unsupported(what: str, place: Place) -> UserError:
+    """The error about something that the language can't say."""
+    return UserError(
+        f"can't import {place}: {what}",
+        "replace it by layers that the language has: `cifar-dsl reference` lists them",
+    )
+
+
+@frozen
+class Step:
+    """One operation: which values it takes, and the name in `state_dict` of the tensor behind each of its own."""
+
+    operation: Operation
+    inputs: tuple[int, ...]
+    shape: Shape
+    place: Place
+    weights: tuple[tuple[str, str], ...] = field(default=())
+
+
+@frozen
+class Network:
+    """The steps of a network. Value 0 is the input, value k what step k - 1 makes; `output` is the result.
+
+    `unused` names the tensors of the module that no step uses.
+    """
+
+    input: Shape
+    steps: tuple[Step, ...]
+    output: int
+    unused: tuple[str, ...] = ()
+
+    def shape_of(self, value: int) -> Shape:
+        """The shape of a value, without the batch."""
+        return self.steps[value - 1].shape if value else self.input

@@ -1,0 +1,218 @@
+"""A module as the operations of ATen that it runs, in order: the front end of the importer."""
+
+import contextlib
+import io
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.records import frozen
+from cifar_dsl.importing.network import Place
+from cifar_dsl.ir import Shape
+
+if TYPE_CHECKING:
+    from torch import nn
+
+BATCH = 5  # images of the trace; few extents of networks are a multiple of it
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+_LIBRARY = ("/torch/nn/", "/torch/_", "/torch/export/", "/torch/utils/", "/torch/fx/")
+
+
+@frozen
+class Ref:
+    """A value of the trace: what the call with this name makes."""
+
+    name: str
+
+
+@frozen
+class Stored:
+    """A tensor of the module, by its name in `state_dict`."""
+
+    key: str
+    shape: tuple[int, ...]
+
+
+@frozen
+class Constant:
+    """A tensor that is neither a parameter nor a buffer; its numbers are computed while the module runs."""
+
+    shape: tuple[int, ...]
+
+
+@frozen
+class AtenCall:
+    """One operation of ATen.
+
+    Attributes:
+        name: The name of the value that it makes.
+        op: Its name without overload, and without the underscore of those that change their input.
+        in_place: Whether it changes its first input.
+        arguments: All its arguments by name, defaults included.
+        shape: The shape of its output; that of each output, if there are several; None if it is no tensor.
+        place: Where in the module it stands.
+    """
+
+    name: str
+    op: str
+    in_place: bool
+    arguments: dict[str, Any]
+    shape: Any
+    place: Place
+
+
+@frozen
+class Trace:
+    """The calls of a module, the name of its input, and its output; `stored` are the keys of its `state_dict`."""
+
+    input: Ref
+    calls: tuple[AtenCall, ...]
+    output: Any
+    stored: tuple[str, ...]
+    in_training: bool
+
+
+def trace(module: "nn.Module", image: Shape) -> Trace:
+    """Trace a module for images of this shape.
+
+    In training mode, so that layers that do nothing in evaluation are seen; in evaluation mode, if its output isn't one
+    tensor in training, as with auxiliary heads. Raises UserError if torch can't trace it.
+    """
+    try:
+        found = _trace(module.train(), image, in_training=True)
+    except UserError:
+        return _trace(module.eval(), image, in_training=False)
+    return found if isinstance(found.output, Ref) else _trace(module.eval(), image, in_training=False)
+
+
+def _trace(module: "nn.Module", image: Shape, *, in_training: bool) -> Trace:
+    import torch
+
+    example = torch.zeros(BATCH, *image.extents)
+    try:
+        with quiet():
+            program = torch.export.export(module, (example,))
+    except Exception as error:
+        message = _first_line(error)
+        raise UserError(
+            f"torch.export can't trace this module for an input of {image}: {message}",
+            "check that it takes a batch of such images as its only argument, and that no Python `if` or loop depends "
+            "on the numbers in a tensor",
+        ) from error
+    return _Reader(program, in_training).trace()
+
+
+class _Reader:
+    """Turns the graph of torch.export into calls."""
+
+    def __init__(self, program: Any, in_training: bool) -> None:
+        signature = program.graph_signature
+        self._program = program
+        self._in_training = in_training
+        self._keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+        self._inputs = [name for name in signature.user_inputs if isinstance(name, str)]
+        self._values: dict[str, Any] = {}
+
+    def trace(self) -> Trace:
+        calls: list[AtenCall] = []
+        output: Any = None
+        for node in self._program.graph.nodes:
+            if node.op == "placeholder":
+                self._values[node.name] = self._placeholder(node)
+            elif node.op == "output":
+                output = self._output(node)
+            elif node.op == "call_function":
+                self._values[node.name] = Ref(node.name)
+                calls.append(self._call(node))
+        return Trace(Ref(self._inputs[0]), tuple(calls), output, tuple(self._keys.values()), self._in_training)
+
+    def _placeholder(self, node: Any) -> Any:
+        if node.name in self._keys:
+            return Stored(self._keys[node.name], tuple(node.meta["val"].shape))
+        if node.name in self._inputs:
+            return Ref(node.name)
+        return Constant(tuple(getattr(node.meta.get("val"), "shape", ())))
+
+    def _output(self, node: Any) -> Any:
+        """What the module gives: a single value, or several as a tuple."""
+        specs = self._program.graph_signature.output_specs
+        given = [
+            self._plain(argument)
+            for argument, spec in zip(node.args[0], specs, strict=True)
+            if spec.kind.name == "USER_OUTPUT"
+        ]
+        return given[0] if len(given) == 1 else tuple(given)
+
+    def _call(self, node: Any) -> AtenCall:
+        schema = getattr(node.target, "_schema", None)
+        if schema is None:  # operator.getitem, and functions of Python
+            name = getattr(node.target, "__name__", str(node.target))
+            arguments = {str(place): self._plain(value) for place, value in enumerate(node.args)}
+        else:
+            name = schema.name.partition("::")[2]
+            arguments = self._arguments(node, schema)
+        in_place = schema is not None and name.endswith("_") and not name.endswith("__")
+        return AtenCall(
+            node.name, name.rstrip("_"), in_place, arguments, _shape(node.meta.get("val")), _place(node)
+        )
+
+    def _arguments(self, node: Any, schema: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for place, argument in enumerate(schema.arguments):
+            if place < len(node.args):
+                value = node.args[place]
+            elif argument.name in node.kwargs:
+                value = node.kwargs[argument.name]
+            else:
+                value = argument.default_value
+            found[argument.name] = self._plain(value)
+        return found
+
+    def _plain(self, value: Any) -> Any:
+        import torch
+
+        if isinstance(value, torch.fx.Node):
+            return self._values[value.name]
+        if isinstance(value, list | tuple):
+            return tuple(map(self._plain, value))
+        return value
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(map(_shape, value))
+    return tuple(map(int, value.shape)) if hasattr(value, "shape") else None
+
+
+def _place(node: Any) -> Place:
+    stack = tuple((node.meta.get("nn_module_stack") or {}).values())
+    modules = tuple((path.split("@")[0], _class_name(kind)) for path, kind in stack)
+    frames = _FRAME.findall(node.meta.get("stack_trace") or "")
+    own = [frame for frame in frames if not any(part in frame[0] for part in _LIBRARY)]
+    line = f"{own[-1][0].rpartition('/')[2]}:{own[-1][1]}" if own else ""
+    return Place(modules[-1][0] if modules else "", line, modules)
+
+
+def _class_name(kind: Any) -> str:
+    return str(kind if isinstance(kind, str) else kind.__qualname__).rpartition(".")[2]
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without what torch prints and warns about while it traces."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
