@@ -12,7 +12,7 @@ All public names are importable from here; docs/api.md lists them. Each is impor
 # Without importing typing: this file is the first that the program runs, before it handles Ctrl-C.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cifar_dsl.api import Spec, load, load_trained, train
+    from cifar_dsl.api import ImportedSpec, Spec, from_torch, load, load_trained, train
     from cifar_dsl.compiler import Analysis
     from cifar_dsl.foundation.errors import (
         CifarDslError,
@@ -63,6 +63,7 @@ _MODULES = {
     "EpochMetrics": "runs",
     "Event": "training.events",
     "Graph": "ir",
+    "ImportedSpec": "api",
     "Listener": "training.events",
     "LockedError": "foundation.errors",
     "NewerRunError": "foundation.errors",
@@ -88,6 +89,7 @@ _MODULES = {
     "TrainingStopped": "training.events",
     "UserError": "foundation.errors",
     "__version__": "foundation.version",
+    "from_torch": "api",
     "load": "api",
     "load_trained": "api",
     "train": "api",
@@ -108,6 +110,7 @@ __all__ = [
     "EpochMetrics",
     "Event",
     "Graph",
+    "ImportedSpec",
     "Listener",
     "LockedError",
     "NewerRunError",
@@ -133,6 +136,7 @@ __all__ = [
     "TrainingStopped",
     "UserError",
     "__version__",
+    "from_torch",
     "load",
     "load_trained",
     "train",

@@ -26,7 +26,7 @@ def rooms() -> list[str]:
 
 RANK = {room: rank for rank, room in enumerate(rooms())}
 WITH_TORCH = {"training"}
-IMPORTS_TORCH_LATE = {"experiments", "export", "api", "cli"}  # inside the function that needs it
+IMPORTS_TORCH_LATE = {"experiments", "export", "importing", "api", "cli"}  # inside the function that needs it
 
 
 def module_of(path: Path) -> str:

@@ -11,12 +11,12 @@ from cifar_dsl.importing.factories import made_by, spec_name, split_factory
 from cifar_dsl.ir import Shape
 
 
-class _ImageSize(click.ParamType):
+class _ImageSize(click.ParamType[Shape]):
     name = "size"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Shape:
         extents = str(value).split("x")
-        if len(extents) != 3 or not all(one.isdecimal() and 0 < int(one) <= 4096 for one in extents):  # noqa: PLR2004
+        if len(extents) != 3 or not all(one.isdecimal() and 0 < int(one) <= 4096 for one in extents):
             self.fail(f"{value!r} isn't a size such as 3x32x32: channels, height and width.", param, ctx)
         return Shape(tuple(map(int, extents)))
 
@@ -74,4 +74,4 @@ def command(factory: str, image: Shape, output: Path | None, given: str | None, 
 
 def _some(names: tuple[str, ...]) -> str:
     shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"  # noqa: PLR2004
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

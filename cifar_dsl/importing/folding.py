@@ -12,9 +12,9 @@ from attrs import define, field
 
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.importing.network import Network, Place
-from cifar_dsl.importing.structure import Body, Join, Layer, Named, Use, steps_of
+from cifar_dsl.importing.structure import Body, Join, Layer, Named, steps_of
 from cifar_dsl.importing.trees import Block, Call, Loop, Parameter, Repeated, Tree, Variant
-from cifar_dsl.importing.unification import NOWHERE, MismatchError, Slot, Unifier, renumbered
+from cifar_dsl.importing.unification import NOWHERE, MismatchError, Slot, Unifier, renumbered, skeleton
 from cifar_dsl.language.syntax import KEYWORDS, nodes
 from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES
 
@@ -27,9 +27,10 @@ _TAKEN = frozenset({*LAYERS, *JOINS, *SCOPES, *KEYWORDS, "in_channels", "height"
 
 
 def folded(body: Body, network: Network) -> Iterator[Tree]:
-    """Ways to write a body in fewer lines, the shortest first."""
+    """Ways to write a body in fewer lines: with blocks whose branches differ, with other blocks, and with loops only."""
     for merges in (True, False):
         yield _Folder(network, merges).tree(body)
+    yield _Folder(network, merges=False).loops(body)
 
 
 @define
@@ -47,6 +48,10 @@ class _Folder:
         model = self._looped(_resolved(marked, calls))
         blocks = tuple(Block(one.name, one.parameters, self._looped(one.body)) for one in self._blocks)
         return _inlined(Tree(model, blocks))
+
+    def loops(self, body: Body) -> Tree:
+        """The body without blocks."""
+        return Tree(self._looped(body))
 
     # ---- modules as blocks
 
@@ -114,16 +119,15 @@ class _Folder:
     def _blocks_of(self, kind: str, instances: "list[_Instance]", calls: dict[str, Any]) -> dict[str, Any]:
         """The blocks of a class: a call, or the stages themselves, for each instance by its path."""
         found: dict[str, Any] = {}
-        groups: list[list[_Instance]] = []
-        resolved = [_Instance(one.path, _resolved(one.body, calls)) for one in instances]
-        for one in resolved:
-            for group in groups:
-                if self._block(kind, [*group, one]):
-                    group.append(one)
-                    break
-            else:
-                groups.append([one])
-        for group in groups:
+        groups: dict[tuple[Any, ...], list[_Instance]] = defaultdict(list)
+        for one in instances:
+            body = _resolved(one.body, calls)
+            groups[skeleton(body)].append(_Instance(one.path, body))
+        merged: list[list[_Instance]] = []
+        for group in sorted(groups.values(), key=len, reverse=True):
+            into = next((one for one in merged if self._block(kind, [*one, *group])), None)
+            merged.append(group) if into is None else into.extend(group)
+        for group in merged:
             made = self._block(kind, group) if len(group) > 1 else None
             if made is None:
                 found.update({one.path: one.body for one in group})
@@ -173,32 +177,31 @@ class _Folder:
     def _folded_runs(self, body: Body, fold: "Callable[[list[Body]], Any]", periods: range) -> Body:
         """The body with the run of segments folded that saves most, and then the next one."""
         while True:
+            kinds = list(skeleton(body))
             best: tuple[int, int, int, Any] | None = None
             for period in periods:
-                for start in range(len(body) - 2 * period + 1):
+                for start, count in _runs(kinds, period):
                     if start and _is_inside_chain(body[start]):
                         continue
-                    found = self._longest(body, start, period, fold)
-                    if found and (best is None or found[0] > best[0]):
-                        best = (*found[:1], start, found[1], found[2])
+                    best = self._better(best, body, start, period, count, fold)
             if best is None:
                 return body
             _, start, stop, item = best
             body = (*body[:start], item, *body[stop:])
 
-    def _longest(self, body: Body, start: int, period: int, fold: Any) -> tuple[int, int, Any] | None:
-        segments = [body[start : start + period]]
-        best: tuple[int, int, Any] | None = None
-        stop = start + period
-        while stop + period <= len(body):
-            segments.append(body[stop : stop + period])
-            item = fold(segments)
-            if item is None:
-                break
-            stop += period
-            saved = sum(map(_weight, segments[0])) * (len(segments) - 1) - 2 - _weight_of_values(item)
-            if saved > 0:
-                best = saved, stop, item
+    def _better(
+        self, best: "tuple[int, int, int, Any] | None", body: Body, start: int, period: int, most: int, fold: Any
+    ) -> "tuple[int, int, int, Any] | None":
+        """The best way to fold so far, or the longest run of segments from here, if that saves more."""
+        segments = [body[start + period * k : start + period * (k + 1)] for k in range(most)]
+        weight = sum(map(_weight, segments[0]))
+        for count in range(most, 1, -1):
+            bound = weight * (count - 1) - (1 if period == 1 else 2)
+            if bound <= (best[0] if best else 0):
+                return best
+            if (item := fold(segments[:count])) is not None:
+                saved = bound - _weight_of_values(item)
+                return (saved, start, start + period * count, item) if saved > (best[0] if best else 0) else best
         return best
 
     def _repeat(self, segments: list[Body]) -> Any:
@@ -257,6 +260,19 @@ def _resolved(body: Body, calls: dict[str, Any]) -> Body:
     return tuple(items)
 
 
+def _runs(kinds: Sequence[Any], period: int) -> Iterator[tuple[int, int]]:
+    """Where segments of this length begin that others of the same kinds follow, and how many they are together."""
+    alike = [kinds[place] == kinds[place + period] for place in range(len(kinds) - period)]
+    length = 0
+    lengths: list[int] = []  # of the run of equal pairs from each place on, backwards
+    for one in reversed(alike):
+        length = length + 1 if one else 0
+        lengths.append(length)
+    for start, length in enumerate(reversed(lengths)):
+        if length >= period:
+            yield start, length // period + 1
+
+
 def _is_inside_chain(item: Any) -> bool:
     """Whether a stage belongs to the layer before it, as a norm or an activation does."""
     if not isinstance(item, Layer):
@@ -278,7 +294,11 @@ def _weight(item: Any) -> int:
 
 
 def _weight_of_values(item: Any) -> int:
-    return len(item.values.items) * len(item.targets) // 8 if isinstance(item, Loop) else 0
+    """What the values of a loop take; rows with `true` and `false` are hard to read."""
+    if not isinstance(item, Loop):
+        return 0
+    rows = len(item.values.items)
+    return rows * len(item.targets) // 2 + 2 * sum(1 for _ in nodes.inside(item.values.items, nodes.Truth))
 
 
 # ---- numbers that differ
@@ -351,7 +371,7 @@ class _Columns:
         callee = nodes.Identifier(name, NOWHERE)
         return nodes.CallExpression(callee, tuple(arguments), NOWHERE) if arguments else nodes.Name(name, NOWHERE)
 
-    def rows(self) -> nodes.Expression:
+    def rows(self) -> nodes.Sequence:
         """The values of a loop: one row for each body."""
         rows: list[nodes.Expression] = []
         for number in range(self._count):
@@ -360,7 +380,8 @@ class _Columns:
         return nodes.Sequence(tuple(rows), False, NOWHERE)
 
     def _known(self, name: str) -> nodes.Expression:
-        return next(value for value in self._columns[name] if value is not None)
+        found: nodes.Expression = next(value for value in self._columns[name] if value is not None)
+        return found
 
 
 def _fits(column: Sequence[Any], wanted: Sequence[Any]) -> bool:

@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cifar_dsl.compiler import Analysis, analyze_text
+from cifar_dsl.compiler.lints.inspection import warnings
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.importing.folding import folded
 from cifar_dsl.importing.network import Network
 from cifar_dsl.importing.printing import printed
 from cifar_dsl.importing.simplification import simplified
-from cifar_dsl.importing.structure import structure_of, steps_of
+from cifar_dsl.importing.structure import steps_of, structure_of
 from cifar_dsl.importing.tracing import quiet, trace
 from cifar_dsl.importing.translation import translate
 from cifar_dsl.importing.trees import Tree
@@ -78,11 +79,21 @@ def spec_of(network: Network, name: str) -> tuple[str, Analysis]:
     body = structure_of(network)
     plain = printed(name, network.input, Tree(body))
     graph = analyze_text(plain, name).graph
-    for tree in folded(body, network):
-        text = printed(name, network.input, tree)
-        if is_same(graph, (analysis := analyze_text(text, name)).graph):
-            return text, analysis
-    return plain, analyze_text(plain, name)
+    texts = [printed(name, network.input, tree) for tree in folded(body, network)]
+    for text in sorted(texts, key=lambda text: text.count("\n")):
+        if is_same(graph, analyze_text(text, name).graph):
+            return _with_warnings_allowed(text, name)
+    return _with_warnings_allowed(plain, name)
+
+
+def _with_warnings_allowed(text: str, name: str) -> tuple[str, Analysis]:
+    """The text with a comment that allows its warnings: the network is as it is."""
+    analysis = analyze_text(text, name)
+    codes = sorted({one.code for one in warnings(analysis)})
+    if not codes:
+        return text, analysis
+    text = f"# allow: {', '.join(codes)} (as in the imported network)\n{text}"
+    return text, analyze_text(text, name)
 
 
 def is_same(first: Graph, second: Graph) -> bool:

@@ -1,10 +1,13 @@
 """A network as the importer sees it: operations of the language, in order, with their places in the module."""
 
+from typing import Any, cast
+
 from attrs import field
 
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Operation, Shape
+from cifar_dsl.operations.layers import JOINS, LAYERS
 
 
 @frozen
@@ -32,6 +35,16 @@ def unsupported(what: str, place: Place) -> UserError:
         f"can't import {place}: {what}",
         "replace it by layers that the language has: `cifar-dsl reference` lists them",
     )
+
+
+def layer(name: str, **arguments: Any) -> Any:
+    """The layer of this name with arguments in canonical form."""
+    return cast("Any", LAYERS[name])(**arguments)
+
+
+def join(name: str, **arguments: Any) -> Any:
+    """The join of this name with arguments in canonical form."""
+    return cast("Any", JOINS[name])(**arguments)
 
 
 @frozen

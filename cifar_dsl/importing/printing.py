@@ -1,19 +1,20 @@
 """Bodies as the text of a spec, through the printer and the formatter of the language."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import define, field
 
-from cifar_dsl.importing.trees import Block, Call, Loop, Repeated, Tree, Variant
 from cifar_dsl.importing.structure import Body, Join, Layer, Named, Use
+from cifar_dsl.importing.trees import Block, Call, Loop, Repeated, Tree, Variant
+from cifar_dsl.importing.unification import NOWHERE
 from cifar_dsl.ir import Shape
-from cifar_dsl.language.source import Source, Span
+from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, print_spec
 from cifar_dsl.language.syntax.formatter import format_text
 from cifar_dsl.operations.layers import LAYERS
 
-NOWHERE = Span(Source("", ""), 0, 0)
 _TENSORS = ("x", "y", "z")
 _STARTS = frozenset({"conv", "conv_transpose", "dense", "patches", "attention", "attend"})  # of a line
 _ALONE = frozenset({"maxpool", "avgpool", "global_avgpool", "flatten"})
@@ -26,7 +27,22 @@ def printed(name: str, image: Shape, tree: Tree) -> str:
     items.append(nodes.Model(_Printer().body(tree.model), NOWHERE))
     header = nodes.Header(identifier(name), None, is_library=False, span=NOWHERE)
     text = print_spec(nodes.Spec(header, tuple(items), NOWHERE))
-    return format_text(Source(name, text))
+    return format_text(Source(name, _with_short_bodies_on_one_line(text)))
+
+
+_SHORT_BODY = re.compile(r"(\b(?:repeat|for|if|else)\b[^{}\n]*\{)\n *([^{}\n]+)\n *\}")
+_WIDTH = 100
+
+
+def _with_short_bodies_on_one_line(text: str) -> str:
+    """The text with bodies of a single line beside their heads, where both fit on a line."""
+
+    def joined(match: re.Match[str]) -> str:
+        head, body = match.groups()
+        short = f"{head} {body} }}"
+        return short if len(short) <= _WIDTH and "let " not in body else match[0]
+
+    return _SHORT_BODY.sub(joined, text)
 
 
 def identifier(text: str) -> nodes.Identifier:
@@ -127,7 +143,7 @@ def _is_slice(item: Any) -> bool:
     return all(isinstance(one.value, nodes.Number | nodes.Name | nodes.Operation) for one in head.arguments)
 
 
-def _index(value: nodes.Name, head: nodes.CallExpression) -> nodes.Index:
+def _index(value: nodes.Name, head: Any) -> nodes.Index:
     given: Mapping[str, nodes.Expression] = dict(
         zip(("start", "stop", "step"), (one.value for one in head.arguments), strict=False)
     )

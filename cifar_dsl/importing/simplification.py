@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from attrs import evolve
 
-from cifar_dsl.importing.network import Network, Step
-from cifar_dsl.operations.layers import LAYERS
+from cifar_dsl.importing.network import Network, Step, layer
 
 _ATTENTION = 3  # queries, keys, values
 
@@ -57,7 +57,7 @@ def _pools_without_axes(network: Network) -> Network:
         (before,) = step.inputs
         pool = network.steps[before - 1] if before else step
         if pool.operation.name in {"global_avgpool", "global_maxpool"} and users[before] == 1:
-            changes[value] = evolve(step, operation=LAYERS[pool.operation.name](), inputs=pool.inputs, place=pool.place)
+            changes[value] = evolve(step, operation=layer(pool.operation.name), inputs=pool.inputs, place=pool.place)
     return _replaced(network, changes)
 
 
@@ -101,14 +101,14 @@ def _attention_before(network: Network, out: Step, users: Counter[int]) -> Step 
     source = sources.pop()
     into = network.steps[source - 1] if source else out
     features = network.shape_of(into.inputs[0]).channels
-    thirds = [LAYERS["slice"](start=k * features, stop=(k + 1) * features) for k in range(_ATTENTION)]
+    thirds = [layer("slice", start=k * features, stop=(k + 1) * features) for k in range(_ATTENTION)]
     if into.operation.name != "dense" or users[source] != _ATTENTION or [one.operation for one in slices] != thirds:
         return None
     has_bias = {bool(dict(step.weights).get("bias")) for step in (into, out)}
-    wanted: dict[str, object] = {"heads": attend.operation.heads, "dropout": attend.operation.dropout}  # type: ignore[attr-defined]
-    if len(has_bias) != 1 or out.shape.channels != features or not attend.operation.scaled:  # type: ignore[attr-defined]
+    join: Any = attend.operation
+    if len(has_bias) != 1 or out.shape.channels != features or not join.scaled:
         return None
-    operation = LAYERS["attention"](**wanted, bias=has_bias.pop())
+    operation = layer("attention", heads=join.heads, dropout=join.dropout, bias=has_bias.pop())
     weights = (*_prefixed("in_", into), *_prefixed("out_", out))
     return Step(operation, into.inputs, out.shape, into.place, tuple(weights))
 

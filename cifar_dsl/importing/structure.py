@@ -5,6 +5,7 @@ The bodies hold syntax of the language. Nothing here knows torch.
 
 from collections.abc import Iterator, Sequence, Set
 from functools import cache
+from typing import Any
 
 from attrs import field
 
@@ -49,8 +50,7 @@ class Named:
     body: "Body"
 
 
-Item = Layer | Use | Join | Named
-Body = tuple[Item, ...]
+Body = tuple[Any, ...]  # of these items, and of those of `trees`
 
 IDENTITY = Layer(nodes.Name("identity", span=None))  # type: ignore[arg-type]  # printed, and never shown in messages
 
@@ -97,7 +97,7 @@ class _Structure:
         if target == flow:
             return ()
         path = self._dominators(flow, target, named)
-        items: list[Item] = [Use(path[0])] if path[0] != flow and path[0] in named else []
+        items: list[Any] = [Use(path[0])] if path[0] != flow and path[0] in named else []
         current = flow if path[0] == _ROOT else path[0]
         for value in path[1:]:
             step = self._step(value)
@@ -144,11 +144,11 @@ class _Structure:
             path.append(above[path[-1]])
         return path[::-1]
 
-    def _joined(self, flow: int, value: int, named: Set[int]) -> Item:
+    def _joined(self, flow: int, value: int, named: Set[int]) -> Any:
         """A join whose branches start at `flow` or at named tensors; names what several branches share."""
         operands = self._inputs(value)
         new: set[int] = set()
-        while shared := self._shared({*operands} | new, operands, {flow, *named}, new):
+        while shared := self._shared(operands, {flow, *named}, new):
             new.add(max(shared))
         names = [(one, self.body(flow, one, {*named, *(other for other in new if other < one)})) for one in sorted(new)]
         inside = {*named, *new}
@@ -156,7 +156,7 @@ class _Structure:
         join = Join(head_of(self._step(value).operation), branches, value - 1)
         return Named(tuple(names), (join,)) if names else join
 
-    def _shared(self, ends: Set[int], operands: Sequence[int], sources: Set[int], new: Set[int]) -> set[int]:
+    def _shared(self, operands: Sequence[int], sources: Set[int], new: Set[int]) -> set[int]:
         """The values that are computed for more than one branch or name."""
         seen: set[int] = set()
         shared: set[int] = set()

@@ -52,6 +52,7 @@ class AtenCall:
         op: Its name without overload, and without the underscore of those that change their input.
         in_place: Whether it changes its first input.
         arguments: All its arguments by name, defaults included.
+        changed: The names of those that differ from their default.
         shape: The shape of its output; that of each output, if there are several; None if it is no tensor.
         place: Where in the module it stands.
     """
@@ -60,6 +61,7 @@ class AtenCall:
     op: str
     in_place: bool
     arguments: dict[str, Any]
+    changed: frozenset[str]
     shape: Any
     place: Place
 
@@ -155,9 +157,10 @@ class _Reader:
             name = schema.name.partition("::")[2]
             arguments = self._arguments(node, schema)
         in_place = schema is not None and name.endswith("_") and not name.endswith("__")
-        return AtenCall(
-            node.name, name.rstrip("_"), in_place, arguments, _shape(node.meta.get("val")), _place(node)
-        )
+        declared = schema.arguments if schema else ()
+        changed = frozenset(one.name for one in declared if arguments[one.name] != self._plain(one.default_value))
+        shape = _shape(node.meta.get("val"))
+        return AtenCall(node.name, name.rstrip("_"), in_place, arguments, changed, shape, _place(node))
 
     def _arguments(self, node: Any, schema: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}

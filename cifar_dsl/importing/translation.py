@@ -14,13 +14,14 @@ from attrs import define, evolve, field
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.importing.layouts import BATCH, Atom, Dim, Layout, LayoutError, extent_of, merged
-from cifar_dsl.importing.network import Network, Place, Step, unsupported
+from cifar_dsl.importing.network import Network, Place, Step, join, layer, unsupported
 from cifar_dsl.importing.tracing import BATCH as IMAGES
 from cifar_dsl.importing.tracing import AtenCall, Constant, Ref, Stored, Trace
 from cifar_dsl.ir import Operation, Pattern, Shape, arguments_of
 from cifar_dsl.operations import foreign_names
-from cifar_dsl.operations.argument_types import Pair, UnfitError
-from cifar_dsl.operations.layers import JOINS, LAYERS
+from cifar_dsl.operations.argument_types import UnfitError
+from cifar_dsl.operations.layers import LAYERS
+from cifar_dsl.operations.layers.shaping import Slice
 from cifar_dsl.operations.registry import MisfitError
 
 _CHANNELS_LAST = 3  # axes of an image
@@ -222,10 +223,12 @@ class Translator:
         values = dict(given)
         for key, value in call.arguments.items():
             own = _argument_name(key, kinds)
+            if own is None and key in call.changed and not isinstance(value, Ref | Stored):
+                raise self.unsupported(f"`{call.op}` with `{key}={value}`")
             if own is None or own in given or value is None or value == () or isinstance(value, Ref | Stored):
                 continue
             values[own] = _value(value, kinds[own])
-        return LAYERS[name](**values)
+        return layer(name, **values)
 
 
 def _layer_name(op: str) -> str | None:
@@ -254,23 +257,23 @@ def _value(value: Any, kind: Any) -> Any:
     return kind.accept(value)
 
 
-def _rearranging(x: Shape, wanted: tuple[Dim, ...]) -> Operation:
+def _rearranging(x: Shape, wanted: tuple[Dim, ...]) -> Any:
     """The layer that makes a tensor with the wanted axes of one of shape x."""
     natural = Layout.of(IMAGES, x.extents).dims[1:]
     if len(wanted) == 1 and tuple(atom for dim in natural for atom in dim) == wanted[0]:
-        return LAYERS["flatten"]()
+        return layer("flatten")
     if x.is_image and len(wanted) == 2 and wanted == ((*natural[1], *natural[2]), natural[0]):
-        return LAYERS["tokens"]()
+        return layer("tokens")
     if x.is_tokens and wanted == (natural[1], natural[0]):
-        return LAYERS["transpose"]()
+        return layer("transpose")
     if x.is_tokens and len(wanted) == 3 and wanted[0] == natural[1] and merged((*wanted[1], *wanted[2])) == natural[0]:
         height, width = map(extent_of, wanted[1:])
-        return LAYERS["grid"]() if height == width else LAYERS["grid"](size=(height, width))
+        return layer("grid") if height == width else layer("grid", size=(height, width))
     if x.is_image and len(wanted) == 3 and wanted[1:] == natural[1:] and len(wanted[0]) == 2:
         inner, outer = wanted[0]
         if inner.axis == outer.axis == 1 and merged((outer, inner)) == natural[0]:
-            return LAYERS["shuffle"](groups=outer.extent)
-    return LAYERS["rearrange"](pattern=_pattern(x, wanted))
+            return layer("shuffle", groups=outer.extent)
+    return layer("rearrange", pattern=_pattern(x, wanted))
 
 
 _NAMES = {1: "f", 2: "td", 3: "chw"}
@@ -323,7 +326,8 @@ def _conv(t: Translator, call: AtenCall) -> Tensor:
         pad = tuple(d * (k - 1) // 2 for d, k in zip(_pair(a["dilation"]), kernel, strict=True))
     elif pad == "valid":
         pad = (0, 0)
-    operation = LAYERS["conv"](
+    operation = layer(
+        "conv",
         channels=weight.shape[0],
         kernel=kernel,
         stride=_pair(a["stride"]),
@@ -341,7 +345,8 @@ def _conv_transpose(t: Translator, call: AtenCall) -> Tensor:
     a = call.arguments
     weight, bias = t.weight(a["weight"]), t.weight(a["bias"])
     assert weight is not None
-    operation = LAYERS["conv_transpose"](
+    operation = layer(
+        "conv_transpose",
         channels=weight.shape[1] * a["groups"],
         kernel=weight.shape[2:],
         stride=_pair(a["stride"]),
@@ -370,7 +375,7 @@ def _linear(t: Translator, call: AtenCall) -> Tensor:
     tensors = {"weight": weight, "bias": bias}
     x = t.tensor(a["input"])
     last = len(x.layout.dims) - 1
-    if last == 1:
+    if last == 1 and x.layout.whole_axis(0) == BATCH:
         x = t.natural(t.canonical(x))
     shape = t.shape(x.value)
     axis = x.layout.whole_axis(last)
@@ -380,9 +385,9 @@ def _linear(t: Translator, call: AtenCall) -> Tensor:
         shape = t.shape(x.value)
         axis = 2 if shape.is_tokens else 1
     if shape.is_image:
-        operation = LAYERS["conv"](channels=outputs, kernel=(1, 1), bias=bias is not None)
+        operation = layer("conv", channels=outputs, kernel=(1, 1), bias=bias is not None)
     else:
-        operation = LAYERS["dense"](features=outputs, bias=bias is not None)
+        operation = layer("dense", features=outputs, bias=bias is not None)
     value = t.add(operation, [x.value], tensors)
     return Tensor(value, _replaced_last(x.layout, axis or 1, outputs))
 
@@ -413,7 +418,7 @@ def _batch_norm(t: Translator, call: AtenCall) -> Tensor:
         raise t.unsupported("a batch norm without running statistics (`track_running_stats=False`)")
     if (weight is None) != (bias is None):
         raise t.unsupported("a batch norm that has either a scale or an offset, but not both")
-    operation = LAYERS["bn"](eps=a["eps"], momentum=float(a["momentum"]), affine=weight is not None)
+    operation = layer("bn", eps=a["eps"], momentum=float(f"{a['momentum']:.9g}"), affine=weight is not None)
     tracked = Weight(mean.key.removesuffix("running_mean") + "num_batches_tracked", ())
     tensors = {"weight": weight, "bias": bias, "running_mean": mean, "running_var": variance}
     x = t.natural_of(a["input"])
@@ -432,7 +437,7 @@ def _layer_norm(t: Translator, call: AtenCall) -> Tensor:
     channels = 2 if t.shape(x.value).is_tokens else 1
     if x.layout.whole_axis(len(x.layout.dims) - 1) != channels:
         x = _with_channels_last(t, x)
-    operation = LAYERS["layernorm"](eps=a["eps"], affine=weight is not None)
+    operation = layer("layernorm", eps=a["eps"], affine=weight is not None)
     return t.apply(x, operation, {"weight": weight, "bias": bias})
 
 
@@ -440,7 +445,7 @@ def _layer_norm(t: Translator, call: AtenCall) -> Tensor:
 def _group_norm(t: Translator, call: AtenCall) -> Tensor:
     a = call.arguments
     weight, bias = t.weight(a["weight"]), t.weight(a["bias"])
-    operation = LAYERS["groupnorm"](groups=a["num_groups"], eps=a["eps"], affine=weight is not None)
+    operation = layer("groupnorm", groups=a["num_groups"], eps=a["eps"], affine=weight is not None)
     return t.natural(t.add(operation, [t.natural_of(a["input"])], {"weight": weight, "bias": bias}))
 
 
@@ -450,7 +455,7 @@ def _instance_norm(t: Translator, call: AtenCall) -> Tensor:
     if a["running_mean"] is not None:
         raise t.unsupported("an instance norm with running statistics")
     weight, bias = t.weight(a["weight"]), t.weight(a["bias"])
-    operation = LAYERS["instancenorm"](eps=a["eps"], affine=weight is not None)
+    operation = layer("instancenorm", eps=a["eps"], affine=weight is not None)
     return t.natural(t.add(operation, [t.natural_of(a["input"])], {"weight": weight, "bias": bias}))
 
 
@@ -458,7 +463,7 @@ def _instance_norm(t: Translator, call: AtenCall) -> Tensor:
 def _prelu(t: Translator, call: AtenCall) -> Tensor:
     x, weight = t.natural_of(call.arguments["self"]), t.weight(call.arguments["weight"])
     assert weight is not None
-    operation = LAYERS["prelu"](channelwise=prod(weight.shape) > 1)
+    operation = layer("prelu", channelwise=prod(weight.shape) > 1)
     return t.natural(t.add(operation, [x], {"weight": weight}))
 
 
@@ -471,7 +476,7 @@ def _adaptive_avgpool(t: Translator, call: AtenCall) -> Tensor:
     size = _pair(call.arguments["output_size"])
     if size == t.shape(x).extents[1:]:
         return t.natural(x)
-    operation = LAYERS["global_avgpool"](keep=True) if size == (1, 1) else LAYERS["adaptive_avgpool"](size=size)
+    operation = layer("global_avgpool", keep=True) if size == (1, 1) else layer("adaptive_avgpool", size=size)
     return t.natural(t.add(operation, [x]))
 
 
@@ -479,7 +484,7 @@ def _adaptive_avgpool(t: Translator, call: AtenCall) -> Tensor:
 def _adaptive_maxpool(t: Translator, call: AtenCall) -> Any:
     x = t.natural_of(call.arguments["self"])
     size = _pair(call.arguments["output_size"])
-    operation = LAYERS["global_maxpool"](keep=True) if size == (1, 1) else LAYERS["adaptive_maxpool"](size=size)
+    operation = layer("global_maxpool", keep=True) if size == (1, 1) else layer("adaptive_maxpool", size=size)
     return (t.natural(t.add(operation, [x])), None)
 
 
@@ -489,7 +494,7 @@ def _avgpool(t: Translator, call: AtenCall) -> Tensor:
     if call.arguments["divisor_override"] is not None:
         raise t.unsupported("an average pool with another divisor")
     if _pair(call.arguments["kernel_size"]) == t.shape(x).extents[1:] and not any(call.arguments["padding"]):
-        return t.natural(t.add(LAYERS["global_avgpool"](keep=True), [x]))
+        return t.natural(t.add(layer("global_avgpool", keep=True), [x]))
     return t.natural(t.add(t.configured("avgpool", call), [x]))
 
 
@@ -512,10 +517,11 @@ def _mean(t: Translator, call: AtenCall) -> Tensor:
     axes = [x.layout.whole_axis(place) for place in places if x.layout.dims[place]]
     if shape.is_image + shape.is_tokens == 0 or sorted(axis or 0 for axis in axes) != pooled:
         return _mean_of_axes(t, x, places, keep=keep)
-    value = t.add(LAYERS["global_avgpool"](keep=keep), [x.value])
+    value = t.add(layer("global_avgpool", keep=keep), [x.value])
     axis = _channel_axis(t.shape(value))
-    moved = tuple(tuple(evolve(atom, axis=axis) if atom.axis == channels else atom for atom in dim)
-                  for dim in x.layout.dims)
+    moved = tuple(
+        tuple(evolve(atom, axis=axis) if atom.axis == channels else atom for atom in dim) for dim in x.layout.dims
+    )
     dims = [() if place in places else dim for place, dim in enumerate(moved) if keep or place not in places]
     return Tensor(value, Layout(tuple(dims)))
 
@@ -539,7 +545,7 @@ def _mean_of_axes(t: Translator, x: Tensor, places: list[int], *, keep: bool) ->
     wanted = [written[axis] if axis in rest else "1" for axis in range(len(shape.extents)) if keep or axis in rest]
     text = f"{', '.join(written)} -> {', '.join(wanted) or '1'}"
     extents = tuple(extent for extent in shape.extents if extent > 1)
-    return t.natural(t.add(LAYERS["mean"](pattern=Pattern((inputs,), output, extents, text)), [value]))
+    return t.natural(t.add(layer("mean", pattern=Pattern((inputs,), output, extents, text)), [value]))
 
 
 # ---- joins
@@ -551,19 +557,24 @@ def _add(t: Translator, call: AtenCall) -> Any:
     first, second = t.get(a["self"]), t.get(a["other"])
     if isinstance(second, int | float) and isinstance(first, Tensor):
         sign = -1 if call.op == "sub" else 1
-        return t.apply(first, LAYERS["scale"](factor=1.0, offset=float(sign * second * a["alpha"])))
+        return t.apply(first, layer("scale", factor=1.0, offset=float(sign * second * a["alpha"])))
     if isinstance(second, Constant) or isinstance(first, Constant | int | float):
-        if isinstance(first, Weight) or isinstance(first, Constant):
+        if isinstance(first, (Weight, Constant)):
             return _untracked(t, call)  # the counter of a batch norm
         raise t.unsupported("it adds a tensor that is neither an input nor a parameter")
     if isinstance(first, Weight) and isinstance(second, int | float):
         return first  # the counter of a batch norm
-    if isinstance(second, Weight) and isinstance(first, Tensor) and a["alpha"] == 1 and call.op == "add":
-        if (positions := _position_embedding(t, first, second)) is not None:
-            return positions
+    plain = a["alpha"] == 1 and call.op == "add"
+    if (
+        plain
+        and isinstance(second, Weight)
+        and isinstance(first, Tensor)
+        and (positions := _position_embedding(t, first, second)) is not None
+    ):
+        return positions
     factor = a["alpha"] * (-1 if call.op == "sub" else 1)
     if factor != 1:
-        second = t.apply(t.tensor(second), LAYERS["scale"](factor=float(factor)))
+        second = t.apply(t.tensor(second), layer("scale", factor=float(factor)))
     return _joined(t, "add", first, second)
 
 
@@ -577,7 +588,7 @@ def _position_embedding(t: Translator, x: Tensor, weight: Weight) -> Tensor | No
     value = t.canonical(x) if len(x.layout.dims) == 3 else -1
     if value < 0 or not t.shape(value).is_tokens or weight.shape[-2:] != t.shape(value).extents:
         return None
-    return t.natural(t.add(LAYERS["position_embedding"](), [value], {"weight": weight}))
+    return t.natural(t.add(layer("position_embedding"), [value], {"weight": weight}))
 
 
 @rule("mul", "div")
@@ -591,9 +602,9 @@ def _mul(t: Translator, call: AtenCall) -> Any:
         return _dropped(t, t.tensor(first), second)
     if isinstance(second, int | float) and isinstance(first, Tensor):
         factor = float(second) if call.op == "mul" else 1 / second
-        return first if factor == 1 else t.apply(first, LAYERS["scale"](factor=factor))
+        return first if factor == 1 else t.apply(first, layer("scale", factor=factor))
     if call.op == "div":
-        divisor = t.apply(t.tensor(second), LAYERS["power"](p=-1.0))
+        divisor = t.apply(t.tensor(second), layer("power", p=-1.0))
         return _joined(t, "mul", t.tensor(first), divisor)
     if isinstance(second, Weight) and isinstance(first, Tensor):
         return _scaled(t, first, second)
@@ -602,15 +613,15 @@ def _mul(t: Translator, call: AtenCall) -> Any:
 
 def _dropped(t: Translator, x: Tensor, noise: Noise) -> Tensor:
     """A product with noise: a layer of dropout."""
-    if abs(noise.factor * noise.keep - 1) > 1e-6:  # noqa: PLR2004
+    if abs(noise.factor * noise.keep - 1) > 1e-6:
         raise t.unsupported("random zeros that don't keep the mean")
     p = round(1 - noise.keep, 9)
     if p == 0:
         return x
     if prod(noise.shape) == IMAGES:
-        return t.apply(x, LAYERS["drop_path"](p=p))
+        return t.apply(x, layer("drop_path", p=p))
     if prod(noise.shape) == prod(x.layout.shape):
-        return t.apply(x, LAYERS["dropout"](p=p))
+        return t.apply(x, layer("dropout", p=p))
     raise t.unsupported("random zeros for something else than images or single numbers")
 
 
@@ -620,7 +631,7 @@ def _scaled(t: Translator, x: Tensor, weight: Weight) -> Tensor:
     long = [len(weight.shape) - place for place, extent in enumerate(weight.shape) if extent > 1]
     count = len(x.layout.dims)
     if len(long) == 1 and x.layout.whole_axis(count - long[0]) == _channel_axis(shape):
-        return t.apply(x, LAYERS["layer_scale"](), {"weight": weight})
+        return t.apply(x, layer("layer_scale"), {"weight": weight})
     return _joined(t, "mul", x, weight)
 
 
@@ -630,16 +641,16 @@ def _joined(t: Translator, name: str, *operands: Any) -> Tensor:
     if len(tensors) == len(operands) and all(one.layout == tensors[0].layout for one in tensors):
         shapes = {t.shape(one.value) for one in tensors}
         if len(shapes) == 1:
-            return Tensor(t.add(JOINS[name](), [one.value for one in tensors]), tensors[0].layout)
+            return Tensor(t.add(join(name), [one.value for one in tensors]), tensors[0].layout)
     inputs: list[int] = []
     for operand in operands:
         if isinstance(operand, Weight):
             extents = operand.shape[1:] if len(operand.shape) > 3 else operand.shape or (1,)
-            learned = LAYERS["learned"](size=tuple(extents))
+            learned = layer("learned", size=tuple(extents))
             inputs.append(t.add(learned, [t.canonical(tensors[0])], {"weight": operand}))
         else:
             inputs.append(t.canonical(t.tensor(operand)))
-    value = t.add(JOINS[name](), inputs)
+    value = t.add(join(name), inputs)
     wanted = tuple(max(extents) for extents in zip(*_padded([one.layout.shape for one in tensors]), strict=True))
     if (IMAGES, *t.shape(value).extents) != wanted:
         raise t.unsupported(f"`{name}` of shapes that the language stretches otherwise")
@@ -657,17 +668,17 @@ def _cat(t: Translator, call: AtenCall) -> Tensor:
     if len(parts) == 1:
         return t.tensor(parts[0])
     tensors = [part for part in parts if isinstance(part, Tensor)]
-    if len(tensors) == 1 and isinstance(parts[0], Weight) and len(parts) == 2:  # noqa: PLR2004
+    if len(tensors) == 1 and isinstance(parts[0], Weight) and len(parts) == 2:
         x = t.canonical(tensors[0])
         if t.shape(x).is_tokens and prod(parts[0].shape) == t.shape(x).channels:
-            return t.natural(t.add(LAYERS["class_token"](), [x], {"weight": parts[0]}))
+            return t.natural(t.add(layer("class_token"), [x], {"weight": parts[0]}))
     dims = len(t.tensor(parts[0]).layout.dims)
     values = [t.canonical(t.tensor(part)) for part in parts]
     axis = call.arguments["dim"] % dims
     words = {2: ("first",), 3: ("first", "features"), 4: ("first", "rows", "columns")}[dims]
     if axis == 0:
         raise t.unsupported("it puts batches together")
-    return t.natural(t.add(JOINS["concat"](over=words[axis - 1]), values))
+    return t.natural(t.add(join("concat", over=words[axis - 1]), values))
 
 
 # ---- views
@@ -723,9 +734,12 @@ def _select(t: Translator, call: AtenCall) -> Tensor:
     index = call.arguments["index"] % x.layout.shape[place]
     shape = t.shape(x.value)
     if shape.is_tokens and x.layout.whole_axis(place) == 1:
-        value = t.add(LAYERS["token"](index=index), [x.value])
-        dims = tuple((Atom(1, atom.extent, atom.stride),) if atom.axis == 2 else (atom,)  # noqa: PLR2004
-                     for dim in x.layout.without(place).dims for atom in dim)
+        value = t.add(layer("token", index=index), [x.value])
+        dims = tuple(
+            (Atom(1, atom.extent, atom.stride),) if atom.axis == 2 else (atom,)
+            for dim in x.layout.without(place).dims
+            for atom in dim
+        )
         return Tensor(value, Layout(dims))
     return _part(t, x, place, index, 1).dropped(place)
 
@@ -753,7 +767,7 @@ def _part(t: Translator, x: Tensor, place: int, start: int, count: int) -> _Part
         return _part(t, t.natural(value), place, start, count)
     taken = [range(one) for one in shape.extents]
     taken[outer.axis - 1] = range(start * outer.stride, (start + count) * outer.stride)
-    value = t.add(LAYERS["slice"].of_axes(taken, shape), [x.value])  # type: ignore[attr-defined]
+    value = t.add(Slice.of_axes(taken, shape), [x.value])
     new = (Atom(outer.axis, count, outer.stride),) if count > 1 else ()
     return _Part(Tensor(value, Layout((*x.layout.dims[:place], new, *x.layout.dims[place + 1 :]))))
 
@@ -780,7 +794,7 @@ def _slice(t: Translator, call: AtenCall) -> Any:
     shape = t.shape(x.value)
     ranges = [range(one) for one in shape.extents]
     ranges[axis - 1] = taken
-    value = t.add(LAYERS["slice"].of_axes(ranges, shape), [x.value])  # type: ignore[attr-defined]
+    value = t.add(Slice.of_axes(ranges, shape), [x.value])
     return Tensor(value, x.layout.with_axis(axis, len(taken)))
 
 
@@ -810,13 +824,13 @@ def _pad(t: Translator, call: AtenCall) -> Tensor:
         raise t.unsupported("it pads with something else than zeros")
     value = t.canonical(x)
     before = a["pad"]
-    if len(before) == 6 and t.shape(value).is_image and not any(before[:4]):  # noqa: PLR2004
-        return t.natural(t.add(LAYERS["pad_channels"](before=before[4], after=before[5]), [value]))
-    if len(before) != 4 or min(before) < 0:  # noqa: PLR2004
+    if len(before) == 6 and t.shape(value).is_image and not any(before[:4]):
+        return t.natural(t.add(layer("pad_channels", before=before[4], after=before[5]), [value]))
+    if len(before) != 4 or min(before) < 0:
         raise t.unsupported("it pads other axes than rows and columns")
     left, right, top, bottom = before
     sides = (top, bottom, left, right)
-    return t.natural(t.add(LAYERS["pad_image"](pad=sides, pad_mode=modes[a["mode"]]), [value]))
+    return t.natural(t.add(layer("pad_image", pad=sides, pad_mode=modes[a["mode"]]), [value]))
 
 
 # ---- others
@@ -828,14 +842,14 @@ def _dropout(t: Translator, call: AtenCall) -> Tensor:
     p = float(call.arguments["p"])
     if p == 0:
         return x
-    layer = {"dropout": "dropout", "alpha_dropout": "alpha_dropout", "feature_dropout": "channel_dropout"}[call.op]
-    if layer == "channel_dropout":
-        return t.natural(t.add(LAYERS[layer](p=p), [t.canonical(x)]))
-    return t.apply(x, LAYERS[layer](p=p))
+    name = {"dropout": "dropout", "alpha_dropout": "alpha_dropout", "feature_dropout": "channel_dropout"}[call.op]
+    if name == "channel_dropout":
+        return t.natural(t.add(layer(name, p=p), [t.canonical(x)]))
+    return t.apply(x, layer(name, p=p))
 
 
 @rule("empty", "empty_like", "new_empty", "ones", "rand")
-def _empty(t: Translator, call: AtenCall) -> Any:
+def _empty(_: Translator, call: AtenCall) -> Any:
     return Constant(call.shape)
 
 
@@ -856,7 +870,7 @@ def _softmax(t: Translator, call: AtenCall) -> Tensor:
     if not word:
         raise t.unsupported("a softmax over the batch")
     over = "channels" if word == axes[_channel_axis(t.shape(value)) - 1] else word
-    return t.natural(t.add(LAYERS["softmax"](over=over), [value]))
+    return t.natural(t.add(layer("softmax", over=over), [value]))
 
 
 @rule("scaled_dot_product_attention")
@@ -871,7 +885,7 @@ def _attention(t: Translator, call: AtenCall) -> Tensor:
         raise t.unsupported("attention with another scale")
     values = [_tokens_of_heads(t, one) for one in operands]
     dropout = float(a["dropout_p"])
-    value = t.add(JOINS["attend"](heads=heads, dropout=dropout), values)
+    value = t.add(join("attend", heads=heads, dropout=dropout), values)
     batch, tokens, channels = Layout.of(IMAGES, t.shape(value).extents).dims
     inner = t.shape(value).channels // heads
     split = Layout((batch, tokens, channels)).reshaped((IMAGES, extent_of(tokens), heads, inner))
@@ -880,10 +894,20 @@ def _attention(t: Translator, call: AtenCall) -> Tensor:
 
 def _tokens_of_heads(t: Translator, x: Tensor) -> int:
     """Heads (N, heads, T, d) as tokens (T, heads * d)."""
-    if len(x.layout.dims) != 4:  # noqa: PLR2004
+    if len(x.layout.dims) != 4:
         raise LayoutError
     batch, heads, tokens, features = x.layout.dims
     return t.canonical(Tensor(x.value, Layout((batch, tokens, merged((*heads, *features))))))
+
+
+@rule("hardtanh", "clamp")
+def _hardtanh(t: Translator, call: AtenCall) -> Tensor:
+    low, high = (call.arguments[name] for name in (("min_val", "max_val") if call.op == "hardtanh" else ("min", "max")))
+    if not isinstance(low, int | float) or not isinstance(high, int | float):
+        raise t.unsupported("it clips at one side only, or at a tensor")
+    is_relu6 = (low, high) == (0, 6)
+    operation = layer("relu6") if is_relu6 else layer("hardtanh", low=float(low), high=float(high))
+    return t.apply(t.tensor(call.arguments[next(iter(call.arguments))]), operation)
 
 
 @rule("pow")
@@ -891,7 +915,7 @@ def _power(t: Translator, call: AtenCall) -> Tensor:
     exponent = call.arguments["exponent"]
     if not isinstance(exponent, int | float):
         raise t.unsupported("a power whose exponent is a tensor")
-    return t.apply(t.tensor(call.arguments["self"]), LAYERS["power"](p=float(exponent)))
+    return t.apply(t.tensor(call.arguments["self"]), layer("power", p=float(exponent)))
 
 
 @rule("upsample_nearest2d", "upsample_bilinear2d")
@@ -902,4 +926,4 @@ def _upsample(t: Translator, call: AtenCall) -> Tensor:
         raise t.unsupported("an enlargement by something else than an integer factor")
     factor = tuple(new // old for new, old in zip(wanted, extents, strict=True))
     mode = "nearest" if "nearest" in call.op else "bilinear"
-    return t.natural(t.add(LAYERS["upsample"](factor=factor, mode=mode), [value]))
+    return t.natural(t.add(layer("upsample", factor=factor, mode=mode), [value]))

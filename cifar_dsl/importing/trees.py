@@ -27,7 +27,7 @@ class Loop:
     """`for targets in values { body }`."""
 
     targets: tuple[str, ...]
-    values: nodes.Expression
+    values: nodes.Sequence
     body: Body
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.importing.structure import Body, Join, Layer, Named, Use
+from cifar_dsl.importing.structure import IDENTITY, Body, Join, Layer, Named, Use
 from cifar_dsl.importing.trees import Call, Loop, Parameter, Repeated, Variant
 from cifar_dsl.ir import arguments_of
 from cifar_dsl.language.source import Source, Span
@@ -107,30 +107,27 @@ class Unifier:
         """A branch, which may be of two kinds."""
         kinds: list[Body] = []
         for body in bodies:
-            if not any(self._alike(body, kind) for kind in kinds):
+            if not any(skeleton(body) == skeleton(kind) for kind in kinds):
                 kinds.append(body)
-        if self.choose is None or len(kinds) != 2:  # noqa: PLR2004
+        if self.choose is None or len(kinds) != 2:
             return self.bodies(bodies)
-        kinds.sort(key=lambda body: sum(map(len, map(repr, body))))
-        plain, other = kinds
-        is_other = [number for number, body in enumerate(bodies) if self._alike(body, other)]
+        kinds.sort(key=lambda body: (len(body), body != (IDENTITY,)))
+        _plain, other = kinds
+        is_other = [number for number, body in enumerate(bodies) if skeleton(body) == skeleton(other)]
         condition = self.choose(is_other)
-        return (Variant(condition, self._some(bodies, is_other), self._some(bodies, [
-            number for number in range(len(bodies)) if number not in is_other
-        ])),)
+        return (
+            Variant(
+                condition,
+                self._some(bodies, is_other),
+                self._some(bodies, [number for number in range(len(bodies)) if number not in is_other]),
+            ),
+        )
 
     def _some(self, bodies: Sequence[Body], numbers: Sequence[int]) -> Body:
         """The body of some of all: elsewhere, a slot can have any value, so it takes those of the first."""
         chosen = [bodies[number] if number in numbers else bodies[numbers[0]] for number in range(len(bodies))]
         partial = Unifier(lambda slot: self.fill(_only(slot, numbers)), None, self.channels, self.parameters)
         return partial.bodies(chosen)
-
-    def _alike(self, first: Body, second: Body) -> bool:
-        try:
-            Unifier(lambda slot: slot.values[0], None, self.channels, self.parameters).bodies([first, second])
-        except MismatchError:
-            return False
-        return True
 
     def _heads(self, items: Sequence[Any]) -> Head:
         heads: list[Head] = [item.head for item in items]
@@ -167,7 +164,7 @@ class Unifier:
         return () if any(step is None for step in steps) else tuple(map(self.channels, steps))  # type: ignore[arg-type]
 
     def _value(self, slot: Slot) -> nodes.Expression:
-        if len({repr(value) for value in slot.values}) == 1:
+        if all(value == slot.values[0] for value in slot.values):
             return slot.values[0]
         if not all(isinstance(value, PLAIN) for value in slot.values):
             raise MismatchError
@@ -184,6 +181,26 @@ def _only(slot: Slot, numbers: Sequence[int]) -> Slot:
     return Slot(slot.name, tuple(values), slot.default, slot.channels)
 
 
+def skeleton(body: Body) -> tuple[Any, ...]:
+    """A body without its numbers and arguments: equal for bodies that differ in these alone."""
+    return tuple(map(_skeleton, body))
+
+
+def _skeleton(item: Any) -> Any:
+    match item:
+        case Layer(head=head) | Call(head=head):
+            return _name(head)
+        case Join(head=head, branches=branches):
+            return (_name(head), *map(skeleton, branches))
+        case Named(names=names, body=body):
+            return ("named", *(skeleton(one) for _, one in names), skeleton(body))
+        case Repeated(body=body) | Loop(body=body):
+            return (type(item).__name__, *skeleton(body))
+        case Variant(yes=yes, no=no):
+            return ("if", skeleton(yes), skeleton(no))
+    return repr(item)
+
+
 def _name(head: Head) -> str:
     return head.text if isinstance(head, nodes.Name) else head.callee.text
 
@@ -191,9 +208,7 @@ def _name(head: Head) -> str:
 def _given(head: Head, order: Sequence[str]) -> dict[str, nodes.Expression]:
     if isinstance(head, nodes.Name):
         return {}
-    return {
-        one.keyword.text if one.keyword else order[place]: one.value for place, one in enumerate(head.arguments)
-    }
+    return {one.keyword.text if one.keyword else order[place]: one.value for place, one in enumerate(head.arguments)}
 
 
 @cache

@@ -1,0 +1,138 @@
+"""Imports classifiers of torchvision, and of pytorch-cifar if a checkout is given, and writes how they compare.
+
+    python bench/imports.py [--pytorch-cifar FOLDER] [NAME ...]    # all: a quarter of an hour; rewrites the page
+
+With names, prints the rows of these networks only. FOLDER is a checkout of https://github.com/kuangliu/pytorch-cifar.
+"""
+
+import argparse
+import importlib
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cifar_dsl.compiler import analyze
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.resources import shipped_specs, specs_directory
+from cifar_dsl.importing.importer import import_module
+from cifar_dsl.ir import Shape
+from cifar_dsl.language.source import Source
+from cifar_dsl.language.syntax import nodes, print_spec
+from cifar_dsl.language.syntax.formatter import format_text
+
+PAGE = Path(__file__).parents[1] / "docs" / "results" / "imports.md"
+HEAD = """# Imports
+
+What `cifar-dsl import` makes of networks of torchvision (images of 3x224x224, 3x299x299 for Inception), and of
+[pytorch-cifar](https://github.com/kuangliu/pytorch-cifar) (`k:`, images of 3x32x32). `lines` counts those of the spec that
+aren't empty; `by hand` those of the shipped spec of this kind, without comments and recipe, with the library blocks
+that it calls. `evaluation` and `batch statistics` are the largest differences of the scores from those of the module in
+float64, as shares of their spread between images. `unused` counts parameters of the module that its scores don't depend
+on, such as auxiliary heads.
+
+`python bench/imports.py` writes this page (torch {torch}).
+
+| network | lines | by hand | parameters | unused | evaluation | batch statistics | seconds |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+"""
+TORCHVISION = (
+    "alexnet vgg11 vgg16_bn resnet18 resnet34 resnet50 resnext50_32x4d wide_resnet50_2 densenet121 squeezenet1_1 googlenet "
+    "inception_v3 mobilenet_v2 mobilenet_v3_small mobilenet_v3_large mnasnet0_5 shufflenet_v2_x1_0 efficientnet_b0 "
+    "efficientnet_v2_s regnet_x_400mf regnet_y_400mf convnext_tiny vit_b_16 swin_t swin_v2_t maxvit_t"
+).split()
+PYTORCH_CIFAR: dict[str, tuple[Any, ...]] = {
+    "LeNet": (), "VGG": ("VGG16",), "ResNet18": (), "ResNet50": (), "PreActResNet18": (), "SENet18": (),
+    "GoogLeNet": (), "DenseNet121": (), "ResNeXt29_2x64d": (), "MobileNet": (), "MobileNetV2": (), "DPN26": (),
+    "DPN92": (), "ShuffleNetG2": (), "ShuffleNetV2": (1,), "EfficientNetB0": (), "RegNetX_200MF": (),
+    "RegNetY_400MF": (), "PNASNetA": (), "SimpleDLA": (), "DLA": (),
+}  # fmt: skip
+BY_HAND = {
+    "vgg16_bn": "vgg16", "k:VGG": "vgg16", "k:LeNet": "lenet", "resnext50_32x4d": "", "mobilenet_v3_small": "mobilenet_v3_small",
+    "k:PreActResNet18": "preact_resnet18", "shufflenet_v2_x1_0": "shufflenet_v2", "k:ShuffleNetV2": "shufflenet_v2",
+    "k:EfficientNetB0": "efficientnet_b0", "k:MobileNetV2": "mobilenet_v2", "k:PNASNetA": "pnasnet_a",
+    "swin_t": "swin_t_224",
+}  # fmt: skip
+
+
+def makers(folder: Path | None) -> Iterator[tuple[str, Callable[[], nn.Module]]]:
+    """What makes each network, by its name in the table."""
+    import torchvision
+
+    for name in TORCHVISION:
+        yield name, lambda name=name: getattr(torchvision.models, name)(weights=None)  # type: ignore[misc]
+    if folder is not None:
+        sys.path.insert(0, str(folder))
+        models = importlib.import_module("models")
+        for name, arguments in PYTORCH_CIFAR.items():
+            yield f"k:{name}", lambda name=name, arguments=arguments: getattr(models, name)(*arguments)  # type: ignore[misc]
+
+
+def lines_by_hand(name: str) -> str:
+    """The number of lines of the shipped spec of a network."""
+    spec = BY_HAND.get(name, name.removeprefix("k:").lower())
+    if spec not in shipped_specs():
+        return ""
+    program = analyze(shipped_specs()[spec], specs_directory()).program
+    tree = program.as_spec()
+    items = tuple(item for item in tree.items if not isinstance(item, nodes.Train))
+    text = print_spec(nodes.replace(tree, items=(*items, *program.library.values())))
+    return str(counted(format_text(Source(name, text))))
+
+
+def counted(text: str) -> int:
+    """The number of lines that aren't empty, without comments."""
+    return sum(bool(line.strip()) and not line.startswith("#") for line in text.splitlines())
+
+
+def row(name: str, make: Callable[[], nn.Module]) -> str:
+    """The line of the table for one network."""
+    side = 32 if name.startswith("k:") else 299 if name.startswith("inception") else 224
+    start = time.process_time()
+    torch.manual_seed(0)
+    try:
+        module = make()
+    except Exception as error:  # noqa: BLE001  # the code of others
+        return f"| {name} | it can't be made: {str(error).splitlines()[0]} | {lines_by_hand(name)} | | | | | |"
+    try:
+        found = import_module(module, Shape((3, side, side)), "imported")
+    except UserError as error:
+        return f"| {name} | {error.message} | {lines_by_hand(name)} | | | | | |"
+    sizes = {key: tensor.numel() for key, tensor in module.named_parameters()}
+    unused = sum(sizes.get(key, 0) for key in found.unused)
+    agreement = found.agreement
+    cells = (
+        counted(found.text),
+        lines_by_hand(name),
+        f"{found.analysis.graph.cost.parameters:,}",
+        f"{unused:,}",
+        f"{agreement.evaluation / agreement.spread:.1e}",
+        f"{agreement.training / agreement.spread:.1e}",
+        f"{time.process_time() - start:.0f}",
+    )
+    return f"| {name} | {' | '.join(map(str, cells))} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pytorch-cifar", type=Path, metavar="FOLDER", help="a checkout of pytorch-cifar")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="networks to import; by default all")
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    rows = []
+    for name, make in makers(chosen.pytorch_cifar):
+        if not chosen.names or name in chosen.names:
+            rows.append(row(name, make))
+            print(rows[-1], flush=True)
+    if not chosen.names:
+        PAGE.write_text(HEAD.format(torch=torch.__version__) + "\n".join(rows) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""`cifar-dsl import`: what is written, and what is refused with which message."""
+
+import pytest
+from safetensors.torch import load_file
+
+import cifar_dsl
+
+NETWORKS = """
+import torch
+from torch import nn
+
+
+class Tiny(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.bn = nn.BatchNorm2d(8)
+        self.fc = nn.Linear(8, 10)
+
+    def forward(self, x):
+        return self.fc(torch.relu(self.bn(self.conv(x))).mean((2, 3)))
+
+
+class Branching(Tiny):
+    def forward(self, x):
+        return super().forward(x) if x.sum() > 0 else super().forward(-x)
+
+
+class Two(Tiny):
+    def forward(self, x):
+        return super().forward(x), x
+
+
+class Odd(Tiny):
+    def forward(self, x):
+        return super().forward(torch.fft.fft2(x).real)
+
+
+class Shared(Tiny):
+    def forward(self, x):
+        return super().forward(x) + self.fc(self.conv(x).mean((2, 3)))
+
+
+class Fails(nn.Module):
+    def __init__(self):
+        raise ValueError("no such thing")
+
+
+made = Tiny()
+number = int
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "networks.py"
+    path.write_text(NETWORKS)
+    return path
+
+
+@pytest.mark.parametrize("name", ["Tiny", "made"])
+def test_spec_and_weights_are_written(cli, file, tmp_path, name):
+    place = tmp_path / "out.arch"
+    assert cli("import", f"{file}:{name}", "-o", place, "--yes").code == 0
+    spec = cifar_dsl.load(place)
+    assert spec.name == name.lower()
+    assert spec.warnings == ()
+    spec.build().load_state_dict(load_file(place.with_suffix(".safetensors")))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Branching", "can't trace this module"),
+        ("Two", "tuple of 2 tensors"),
+        ("Odd", "fft_fft2"),
+        ("Shared", "used 2 times"),
+        ("Fails", "ValueError: no such thing"),
+        ("nothing", "defines no `nothing`"),
+        ("number", "makes no torch.nn.Module"),
+    ],
+)
+def test_what_cannot_be_imported_is_named_and_leaves_no_file(cli, file, tmp_path, name, said):
+    result = cli("import", f"{file}:{name}", "-o", tmp_path / "out.arch", "--yes")
+    assert result.code == 1
+    assert said in result.err
+    assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["networks.py"]
+
+
+def test_another_size_of_image_is_an_error(cli, file, tmp_path):
+    result = cli("import", f"{file}:Tiny", "--input", "1x32x32", "-o", tmp_path / "out.arch", "--yes")
+    assert result.code == 1
+    assert "for an input of 1x32x32" in result.err
+
+
+def test_nothing_runs_without_consent(cli, file, tmp_path):
+    file.write_text("raise SystemExit(7)")
+    assert cli("import", f"{file}:Tiny", "-o", tmp_path / "out.arch").code == 2

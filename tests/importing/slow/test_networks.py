@@ -1,0 +1,68 @@
+"""Modules of torch as specs."""
+
+import pytest
+import torch
+from torch import nn
+
+import cifar_dsl
+from cifar_dsl.export.verification import network_of
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.resources import shipped_specs, specs_directory
+from cifar_dsl.importing import translation
+from cifar_dsl.importing.importer import is_same
+
+
+def test_a_wrong_translation_is_found(monkeypatch):
+    def without_scale(t, call):
+        return t.tensor(call.arguments["self"])
+
+    monkeypatch.setitem(translation.RULES, "relu", without_scale)
+    with pytest.raises(UserError, match="doesn't compute what the module computes"):
+        cifar_dsl.from_torch(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten()), (3, 8, 8))
+
+
+class Attention(nn.Module):
+    """What layouts have to follow: tokens, heads, a class token, an image whose channels come last, a shuffle."""
+
+    def __init__(self):
+        super().__init__()
+        self.patch = nn.Conv2d(3, 16, 4, 4)
+        self.norm = nn.LayerNorm(16)
+        self.scale = nn.Parameter(torch.full((16, 1, 1), 0.1))
+        self.token = nn.Parameter(torch.zeros(1, 1, 16))
+        self.positions = nn.Parameter(torch.zeros(1, 17, 16))
+        self.attention = nn.MultiheadAttention(16, 4, batch_first=True)
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, x):
+        x = self.patch(x)
+        x = x + self.scale * self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        x = x.view(x.size(0), 2, 8, 4, 4).transpose(1, 2).reshape(x.size(0), 16, 4, 4)
+        x = x.flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(x.size(0), -1, -1), x], 1) + self.positions
+        x = x + self.attention(x, x, x, need_weights=False)[0]
+        return self.head(x[:, 0])
+
+
+def test_views_vanish_in_layers():
+    found = cifar_dsl.from_torch(Attention(), (3, 16, 16))
+    for name in (
+        "layer_scale",
+        "shuffle(2)",
+        "tokens",
+        "class_token",
+        "position_embedding",
+        "attention(4)",
+        "token(0)",
+    ):
+        assert name in found.spec.text
+    assert "rearrange" not in found.spec.text
+    x = torch.randn(2, 3, 16, 16)
+    assert torch.allclose(found.network().eval()(x), found.module.eval()(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["residual", "batchnorm_before", "zoo/resnet18"])
+def test_a_printed_spec_is_imported_as_the_same_graph(name):
+    spec = cifar_dsl.load(shipped_specs()[name.rpartition("/")[2]], root=specs_directory())
+    found = cifar_dsl.from_torch(network_of(spec.to_pytorch()), spec.graph.input.extents)
+    assert is_same(found.spec.graph, spec.graph)
