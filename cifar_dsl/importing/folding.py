@@ -27,7 +27,7 @@ _TAKEN = frozenset({*LAYERS, *JOINS, *SCOPES, *KEYWORDS, "in_channels", "height"
 
 
 def folded(body: Body, network: Network) -> Iterator[Tree]:
-    """Ways to write a body in fewer lines: with blocks whose branches differ, with other blocks, and with loops only."""
+    """Ways to write a body in fewer lines: with blocks whose branches differ, with others, and with loops only."""
     for merges in (True, False):
         yield _Folder(network, merges).tree(body)
     yield _Folder(network, merges=False).loops(body)

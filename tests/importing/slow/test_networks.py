@@ -38,6 +38,7 @@ class Attention(nn.Module):
         x = self.patch(x)
         x = x + self.scale * self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         x = x.view(x.size(0), 2, 8, 4, 4).transpose(1, 2).reshape(x.size(0), 16, 4, 4)
+        x = torch.max_pool2d(x, 3, 1, 1)
         x = x.flatten(2).transpose(1, 2)
         x = torch.cat([self.token.expand(x.size(0), -1, -1), x], 1) + self.positions
         x = x + self.attention(x, x, x, need_weights=False)[0]
