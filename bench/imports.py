@@ -31,9 +31,9 @@ What `cifar-dsl import` makes of networks of torchvision (images of 3x224x224, 3
 [pytorch-cifar](https://github.com/kuangliu/pytorch-cifar) (`k:`, images of 3x32x32).
 
 `lines` counts those of the spec that aren't empty; `by hand` those of the shipped spec of this kind, without comments
-and recipe, with the library blocks that it calls. `evaluation` and `batch statistics` are the largest differences of the
-scores from those of the module in float64, as shares of their spread between images. `unused` counts parameters of the
-module that its scores don't depend on, such as auxiliary heads.
+and recipe, with the library blocks that it calls. `evaluation` and `batch statistics` are the largest differences of
+the scores from those of the module in float64, as shares of their spread between images. `unused` counts parameters of
+the module that its scores don't depend on, such as auxiliary heads.
 
 `python bench/imports.py` writes this page (torch {torch}).
 

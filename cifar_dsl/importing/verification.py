@@ -47,6 +47,11 @@ def verify(module: "nn.Module", network: "nn.Module", keys: dict[str, str], imag
         _use_batch_statistics(one)
     training, spread_in_training = _difference(theirs, ours, images)
     found = Agreement(evaluation, training, min(spread, spread_in_training))
+    if not found.spread > 0:
+        raise UserError(
+            "the scores of the module are equal for all images, so nothing shows that the spec computes the same",
+            "check its weights: they may be 0",
+        )
     if not (evaluation <= _RELATIVE * spread and training <= _RELATIVE * spread_in_training):
         raise UserError(
             f"the imported network doesn't compute what the module computes: {found}; nothing was written",

@@ -67,3 +67,12 @@ def test_a_printed_spec_is_imported_as_the_same_graph(name):
     spec = cifar_dsl.load(shipped_specs()[name.rpartition("/")[2]], root=specs_directory())
     found = cifar_dsl.from_torch(network_of(spec.to_pytorch()), spec.graph.input.extents)
     assert is_same(found.spec.graph, spec.graph)
+
+
+def test_scores_that_no_image_changes_prove_nothing():
+    class Deaf(nn.Module):
+        def forward(self, x):
+            return (x * 0.0).flatten(1)
+
+    with pytest.raises(UserError, match="equal for all images"):
+        cifar_dsl.from_torch(Deaf(), (3, 4, 4))
