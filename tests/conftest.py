@@ -23,6 +23,7 @@ NEEDS_TORCH = (
     "experiments",
     "export",
     "golden",
+    "inference",
     "test_api.py",
     "training",
     "zoo",

@@ -25,7 +25,7 @@ def rooms() -> list[str]:
 
 
 RANK = {room: rank for rank, room in enumerate(rooms())}
-WITH_TORCH = {"training"}
+WITH_TORCH = {"training", "inference"}
 IMPORTS_TORCH_LATE = {"experiments", "export", "importing", "api", "cli"}  # inside the function that needs it
 
 

@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL import __version__ as pillow_version
 
 from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.foundation.folders import walk
 from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.datasets.cifar import CIFAR10_CLASSES, CIFAR100_CLASSES
@@ -53,8 +54,6 @@ _DAMAGE = (
     EOFError,
     struct.error,
     zlib.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
 )
 
 _LAYOUT = "store the pictures as train/<class>/*.png and test/<class>/*.png"
@@ -72,12 +71,14 @@ Resizing = tuple[int, int] | None  # height and width
 class Conversion:
     """What happens to each picture: scaled to (height, width); made grey.
 
-    A picture of other proportions is stretched, or with `crop`, cut to them around its centre first.
+    A picture of other proportions is stretched, or with `crop`, cut to them around its centre first. With `matte`,
+    transparent parts are laid on white, as viewers show them; otherwise the transparency is dropped.
     """
 
     resize: Resizing = None
     grey: bool = False
     crop: bool = False
+    matte: bool = False
 
     def shape(self, height: int, width: int) -> tuple[int, int, int]:
         """The shape (H, W, C) of a picture of this size after the conversion."""
@@ -199,9 +200,7 @@ def import_tree(
         DataError: A file is not a picture or damaged, or two pictures differ in size.
     """
     files = [path for split in tree.splits.values() for paths in split.values() for path in paths]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the metadata of a picture
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    with _strict_warnings():
         shape = _common_shape(files, conversion, warn)
         images = np.empty((len(files), *shape), np.uint8)
         for index, path in enumerate(files):
@@ -220,6 +219,42 @@ def import_tree(
         # The rest of the path is private. Decoders of JPEG may differ in the last bit.
         origin=f"imported from {tree.directory.resolve().name}, decoded by Pillow {pillow_version}{conversion}{how}",
     )
+
+
+def read_picture(path: Path, conversion: Conversion) -> npt.NDArray[np.uint8]:
+    """The pixels of one picture after the conversion, (H, W, C). Raises DataError."""
+    if not path.exists():
+        raise DataError(f"there is no file {path}", "check the path")
+    with _strict_warnings():
+        return _decode(path, conversion)
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """The files in a folder and below it whose names end as those of pictures, sorted. Hidden ones are left out.
+
+    Raises DataError if there are none, or the folder can't be read.
+    """
+
+    def fail(error: OSError) -> None:
+        raise DataError(f"cannot read {error.filename}", "check its permissions", reason=str(error)) from error
+
+    found: list[Path] = []
+    for place, folders, names in walk(folder, fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [place / name for name in names if not name.startswith(".")]
+    pictures = sorted(path for path in found if path.suffix.lower() in _ENDINGS)
+    if not pictures:
+        raise DataError(f"{folder} has no pictures", f"pass a folder with files that end with {', '.join(_ENDINGS)}")
+    return pictures
+
+
+@contextmanager
+def _strict_warnings() -> Iterator[None]:
+    """Pillow's warnings about metadata are ignored; a decompression bomb is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 # ---- the tree
@@ -346,13 +381,24 @@ def _common_shape(files: list[Path], conversion: Conversion, warn: Callable[[str
 def _decode(path: Path, conversion: Conversion) -> npt.NDArray[np.uint8]:
     """The pixels of a picture after the conversion, (H, W, C)."""
     with _opened(path, conversion) as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-        if conversion.resize is not None:
-            size = conversion.resize[1], conversion.resize[0]
-            scale = ImageOps.fit if conversion.crop else Image.Image.resize
-            upright = scale(upright, size, Image.Resampling.BICUBIC)
-        pixels = np.asarray(upright.convert("L") if conversion.grey else upright)
-        return pixels[..., None] if conversion.grey else pixels
+        return picture_of(image, conversion)
+
+
+def picture_of(image: Image.Image, conversion: Conversion) -> npt.NDArray[np.uint8]:
+    """The pixels of an opened picture after the conversion, (H, W, C)."""
+    upright = ImageOps.exif_transpose(image)
+    upright = _on_white(upright) if conversion.matte else upright.convert("RGB")
+    if conversion.resize is not None:
+        size = conversion.resize[1], conversion.resize[0]
+        scale = ImageOps.fit if conversion.crop else Image.Image.resize
+        upright = scale(upright, size, Image.Resampling.BICUBIC)
+    pixels = np.asarray(upright.convert("L") if conversion.grey else upright)
+    return pixels[..., None] if conversion.grey else pixels
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    layer = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
 
 
 @contextmanager
@@ -362,6 +408,10 @@ def _opened(path: Path, conversion: Conversion) -> Iterator[Image.Image]:
         with open_regular(path, FILE_BYTES) as file, Image.open(file, formats=tuple(FORMATS)) as image:
             _check_header(path, image, conversion)
             yield image
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(
+            f"{path} is too large", "scale it down first", reason=f"a picture may have up to {PIXELS_LIMIT:,} pixels"
+        ) from error
     except (OSError, *_DAMAGE) as error:
         is_other = isinstance(error, UnidentifiedImageError)
         raise DataError(

@@ -158,7 +158,7 @@ def sixteen_bits(color: int, channels: int):
         (write("train/cat/1.png", b"<html>"), "1.png can't be read"),
         (truncate, "1.png can't be read"),
         (flip, "1.png can't be read"),
-        (enormous, "1.png (can't be read|is 60000x60000)"),
+        (enormous, "1.png (is too large|is 60000x60000)"),
         (fifo, "1.png can't be read"),
         (zero, "1.png can't be read"),
         (sixteen_bits(2, 3), "1.png is 4x5 pixels of mode RGB, with 16 bits"),

@@ -1,0 +1,1 @@
+"""Trained networks at work: predictions for pictures, explanations, and measured evaluations."""
