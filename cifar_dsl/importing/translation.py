@@ -798,6 +798,13 @@ def _slice(t: Translator, call: AtenCall) -> Any:
     return Tensor(value, x.layout.with_axis(axis, len(taken)))
 
 
+@rule("narrow")
+def _narrow(t: Translator, call: AtenCall) -> Tensor:
+    x = t.tensor(call.arguments["self"])
+    place = call.arguments["dim"] % len(x.layout.dims)
+    return _part(t, x, place, call.arguments["start"], call.arguments["length"]).x
+
+
 @rule("chunk", "split", "split_with_sizes", "unbind")
 def _chunk(t: Translator, call: AtenCall) -> Any:
     x = t.tensor(call.arguments["self"])

@@ -154,15 +154,15 @@ class WindowMask(_OfWindows):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        rolled = torch.zeros(self.image, device=x.device)
-        rolled[self.image[0] - self.shift[0] :] += 1
-        rolled[:, self.image[1] - self.shift[1] :] += 2
+        ends = [extent - shift for extent, shift in zip(self.image, self.shift, strict=True)]
+        down, right = (torch.arange(extent, device=x.device) for extent in self.image)
+        rolled = (down >= ends[0])[:, None] + 2 * (right >= ends[1])
         (rows, columns), (height, width) = self.counts, self.size
         regions = rolled.reshape(rows, height, columns, width).transpose(1, 2)
         regions = regions.reshape(rows * columns, -1)
         are_apart = regions[:, None, :, None] != regions[:, None, None, :]
         mask = -100 * are_apart.to(x.dtype)
-        return (x.reshape(-1, rows * columns, *x.shape[1:]) + mask).reshape(x.shape)
+        return (torch.unflatten(x, 0, (-1, rows * columns)) + mask).flatten(0, 1)
 
 
 class Einsum(nn.Module):
