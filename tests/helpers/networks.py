@@ -519,6 +519,10 @@ def specs(draw: st.DrawFn) -> str:
     """A spec with a network for CIFAR-10 and a complete recipe."""
     network = _spec(draw, Shape((3, 32, 32)), ("flatten", "dense(10)")) if draw(st.booleans()) else _SMALL
     values = {s.name: draw(_settings_of(s)) for s in SETTINGS.values() if s.default is None or draw(st.booleans())}
+    if values.get("early_stopping", "none") != "none" and values.get("validation", "0") == "0":
+        values["validation"] = "100"  # of the images, to stop by
+    if values.get("batch") == "1":
+        values["batch"] = "2"  # norms of one place can't be trained on a single image
     lines = [f"{name} {value}" for name, value in values.items()]
     if values["optimizer"].startswith("muon"):  # muon trains no vectors
         lines.append(_group("rest", "[bias, scale, embedding]", "optimizer adam(lr=1e-3)"))

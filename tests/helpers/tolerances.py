@@ -29,6 +29,9 @@ HALF = {"rel": 2e-3, "abs": 0.0}
 SAME_FORMULA = {"rtol": 1e-6, "atol": 1e-6}
 """A formula that is written otherwise, of numbers up to about ten and sums of up to a hundred terms. Measured: 5e-7."""
 
+FLOAT64_SUMS = {"rtol": 1e-11, "atol": 1e-13}
+"""The same in float64."""
+
 PIXELS = {"rtol": 0.0, "atol": 3e-4}
 """Bytes of an image, up to 255, after a few operations: each rounds by up to 1.5e-5. Measured: 8e-5."""
 

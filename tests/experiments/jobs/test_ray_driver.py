@@ -60,19 +60,19 @@ def test_a_run_that_another_process_trains_keeps_no_other_job_waiting(jobs, clus
         if len(events) == 2:
             locked.close()
 
-    executor = cluster(1, lambda job, report, wants_stop, dataset: report(TRIED))
+    executor = cluster(1, lambda job, report, *_: report(TRIED))
     assert executor.run(jobs, take) == [TRIED] * 3
     assert events == [(1, TRIED), (2, TRIED), (0, TRIED)]
 
 
 def test_to_stop_ends_the_waiting_for_another_process(jobs, cluster, locked):
     asked = itertools.count()
-    executor = cluster(1, lambda job, report, wants_stop, dataset: report(TRIED))
+    executor = cluster(1, lambda job, report, *_: report(TRIED))
     assert executor.run(jobs[:1], lambda *_: None, lambda: next(asked) >= 3) == [TrainingStopped()]
 
 
 def test_every_worker_is_polled_however_many_messages_the_first_has(jobs, cluster):
-    def talk(job, report, wants_stop, dataset) -> None:
+    def talk(job, report, wants_stop, *_) -> None:
         while not wants_stop():
             report(Note("and on"))
             time.sleep(0.01)

@@ -84,7 +84,7 @@ def all_stages(stages: tuple[Stage, ...]) -> list[Stage]:
 def check_repeats(graph: Graph, stage: Stage) -> None:
     """Each repeat computes the same from one value: the output of the previous repeat, which nothing else uses."""
     taken_outside = {
-        value for node in graph.nodes if not stage.start <= node.output < stage.stop for value in node.inputs
+        value for node in graph.nodes if not stage.start <= node.output < stage.stop for value in node.used_inputs
     } | {graph.output}
     made = set(range(stage.start, stage.stop))
     entries = []
@@ -94,8 +94,8 @@ def check_repeats(graph: Graph, stage: Stage) -> None:
         first_nodes = graph.makers(range(stage.start, stage.start + stage.length))
         for first, node in zip(first_nodes, graph.makers(range(start, start + stage.length)), strict=True):
             assert (first.operation, first.shape) == (node.operation, node.shape)
-            assert len(first.inputs) == len(node.inputs)
-            for value, same in zip(node.inputs, first.inputs, strict=True):
+            assert len(first.used_inputs) == len(node.used_inputs)
+            for value, same in zip(node.used_inputs, first.used_inputs, strict=True):
                 if value >= start:
                     assert value - start == same - stage.start
                 else:
