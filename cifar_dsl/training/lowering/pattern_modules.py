@@ -154,9 +154,10 @@ class WindowMask(_OfWindows):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        ends = [extent - shift for extent, shift in zip(self.image, self.shift, strict=True)]
         down, right = (torch.arange(extent, device=x.device) for extent in self.image)
-        rolled = (down >= ends[0])[:, None] + 2 * (right >= ends[1])
+        is_lower = down >= self.image[0] - self.shift[0]
+        is_right = right >= self.image[1] - self.shift[1]
+        rolled = is_lower[:, None] + 2 * is_right
         (rows, columns), (height, width) = self.counts, self.size
         regions = rolled.reshape(rows, height, columns, width).transpose(1, 2)
         regions = regions.reshape(rows * columns, -1)
