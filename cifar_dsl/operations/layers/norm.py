@@ -206,7 +206,7 @@ def _rms_norm_saves(rms_norm: "RmsNorm", x: Shape, y: Shape) -> SavedTensors:
 
 
 def _rms_norm_saves_for_weights(rms_norm: "RmsNorm", x: Shape, y: Shape) -> SavedTensors:
-    return SavedTensors(numbers=y.elements)  # the normalised input, which the scale multiplies
+    return SavedTensors(numbers=y.elements)  # the normalized input, which the scale multiplies
 
 
 @LAYERS.register("rmsnorm")

@@ -14,7 +14,7 @@ PERTURBATIONS.register("none")(NoPerturbation)
 @PERTURBATIONS.register("sam")
 @declared
 class Sam(Perturbation):
-    """Sharpness-aware minimisation: take the gradients where the loss is about highest nearby; Foret et al. 2020.
+    """Sharpness-aware minimization: take the gradients where the loss is about highest nearby; Foret et al. 2020.
 
     https://arxiv.org/abs/2010.01412. Each step computes gradients twice, on the same images: at the weights, and at
     weights that lie `rho` further along these gradients (the norm is over all trained parameters). The optimizer moves
