@@ -54,11 +54,11 @@ def test_no_mutant_costs_more_than_it_charges(tmp_path: Path) -> None:
 def test_the_fuzzer_finds_work_that_is_not_charged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, name: str
 ) -> None:
-    """2,000 calls for each stage or round, or for each repair of a text with errors."""
+    """4,000 calls for each stage or round, or for each repair of a text with errors."""
     done = getattr(owner, name)
 
     def planted(*arguments: Any, **named: Any) -> Any:
-        for _ in range(2_000):
+        for _ in range(4_000):
             len("")
         return done(*arguments, **named)
 
