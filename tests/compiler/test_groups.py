@@ -99,7 +99,7 @@ def test_the_resolved_spec_has_the_groups() -> None:
         ("group g { select bias\noptimizer.rate 0.1 }", ["E0301"]),
         ("group g { select bias\nselect norm }", ["E0207"]),
         ("group g { select bias }\ngroup g { select norm }", ["E0207", "E0207"]),
-        ("group g { select bias\nepochs 0 }", ["E0403"]),
+        ("group g { select bias\nepochs -1 }", ["E0403"]),
     ],
 )
 def test_errors(group: str, expected: list[str]) -> None:
