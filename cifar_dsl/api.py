@@ -18,14 +18,7 @@ from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.diagnostics import Diagnostic, render_concise
 from cifar_dsl.language.syntax import print_spec
-from cifar_dsl.runs import (
-    Run,
-    SpecIdentity,
-    check_place,
-    find_runs,
-    open_run,
-    run_path,
-)
+from cifar_dsl.runs import Run, SpecIdentity, check_place, find_runs, open_run, run_path
 from cifar_dsl.training.artifacts import ArtifactFile, check_located, override_of, read_artifact
 from cifar_dsl.training.options import RunOptions, TrainOptions
 from cifar_dsl.training.starting_weights import match_all

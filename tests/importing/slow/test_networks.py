@@ -8,7 +8,7 @@ import cifar_dsl
 from cifar_dsl.export.verification import network_of
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.resources import shipped_specs, specs_directory
-from cifar_dsl.importing import translation
+from cifar_dsl.importing import translator
 from cifar_dsl.importing.importer import is_same
 
 
@@ -16,7 +16,7 @@ def test_a_wrong_translation_is_found(monkeypatch):
     def without_scale(t, call):
         return t.tensor(call.arguments["self"])
 
-    monkeypatch.setitem(translation.RULES, "relu", without_scale)
+    monkeypatch.setitem(translator.RULES, "relu", without_scale)
     with pytest.raises(UserError, match="doesn't compute what the module computes"):
         cifar_dsl.from_torch(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten()), (3, 8, 8))
 
