@@ -61,12 +61,16 @@ def entries() -> dict[str, dict[str, str]]:
 def markdown() -> str:
     """The text of docs/reference.md."""
     lines = [_HEAD]
+    named: set[str] = set()
     for title, section in entries().items():
         if not section:
             continue
         lines += [f"## {title}\n", _INTRODUCTIONS.get(title, "")]
         for name, text in section.items():
-            lines += [f"### `{name}`\n", text]
+            # Links lead to the first heading of a text, so a name that returns is qualified.
+            qualifier = f" ({title[0].lower()}{title[1:]})" if name in named else ""
+            named.add(name)
+            lines += [f"### `{name}`{qualifier}\n", text]
     return "\n".join(line for line in lines if line).rstrip("\n") + "\n"
 
 
