@@ -1,4 +1,4 @@
-"""The Python interface: `load` a spec, inspect it, `build` its module, `train` it."""
+"""Specs in Python: `load` a spec, inspect it, `build` its module, `train` it."""
 
 import inspect
 import os

@@ -1,0 +1,35 @@
+"""The Python API. `cifar_dsl` makes the public names importable; commands use the others, too."""
+
+from cifar_dsl.api.specs import (
+    ImportedSpec,
+    Spec,
+    artifacts_of,
+    choice_of,
+    find_run,
+    from_torch,
+    job,
+    load,
+    load_trained,
+    open_data,
+    open_data_for_all,
+    spec_of_text,
+    train,
+    with_overrides,
+)
+
+__all__ = [
+    "ImportedSpec",
+    "Spec",
+    "artifacts_of",
+    "choice_of",
+    "find_run",
+    "from_torch",
+    "job",
+    "load",
+    "load_trained",
+    "open_data",
+    "open_data_for_all",
+    "spec_of_text",
+    "train",
+    "with_overrides",
+]
