@@ -478,8 +478,10 @@ class _Expander:
         cause = None
         if crossed:
             cause = Cause(Label(crossed, "with these arguments"), f"swap the arguments in `{crossed.text}`")
-        key = None if flow == self._batch else self._repeats.key(value, inner.values, flow)
-        repeatable = PlacedCall(key, flow, (self._depth, self._draft.depth), path, text, call.span)
+        key, given = self._repeats.key(value, inner.values, flow)
+        if self._batch in given:  # `learned` takes the number of images from it
+            key = None
+        repeatable = PlacedCall(key, given, (self._depth, self._draft.depth), path, text, call.span)
         if (copied := self._repeats.copied(repeatable)) is not None:
             return copied
         mark, work = self._draft.mark, self._reporter.work.done

@@ -13,6 +13,7 @@ from cifar_dsl.language.diagnostics import Reporter
 from cifar_dsl.language.source import Span
 
 _PLAIN = (bool, int, float, str, Size)
+_LONGEST = 16  # items of a list that is compared: comparing takes less than an expansion
 
 
 @frozen
@@ -20,14 +21,14 @@ class PlacedCall:
     """A call of a block, and its place in the graph.
 
     Attributes:
-        key: What equal calls have in common; None if it may use other tensors than `x`.
-        x: The tensor that enters it.
+        key: What equal calls have in common; None if it may use other tensors than `given`.
+        given: The tensors that enter it, as its input or in its arguments, each once.
         depth: How many bodies and calls are active around it.
         path, label, span: Those of its scope in the graph.
     """
 
     key: Hashable
-    x: Tensor
+    given: tuple[Tensor, ...]
     depth: tuple[int, int]
     path: str
     label: str
@@ -48,8 +49,8 @@ class _Expansion:
 class Repeats:
     """What calls have become in a draft.
 
-    That follows from the block, the values of its arguments, the shape of its input and the region that it is in, if it
-    uses no other tensors, and if neither an error nor a limit stops it.
+    That follows from the block, the values of its arguments, the shapes of the tensors that enter it, which of them are
+    the same, and the region that it is in, if it uses no other tensors, and if neither an error nor a limit stops it.
     """
 
     def __init__(self, draft: Draft, reporter: Reporter) -> None:
@@ -57,14 +58,26 @@ class Repeats:
         self._reporter = reporter
         self._known: dict[Hashable, _Expansion] = {}
 
-    def key(self, block: BlockValue, arguments: Mapping[str, Bound | Unknown], x: Tensor) -> Hashable:
-        """What the calls have in common that become the same; None for a call that may use other tensors than `x`."""
-        keys = tuple(map(_key, (block, *arguments.values())))
-        return None if None in keys else (keys, x.shape, self._draft.region.number)
+    def key(
+        self, block: BlockValue, arguments: Mapping[str, Bound | Unknown], x: Tensor
+    ) -> tuple[Hashable, tuple[Tensor, ...]]:
+        """What the calls have in common that become the same, and the tensors that enter this one.
+
+        The first is None for a call that may use other tensors.
+        """
+        given = {x: 0}
+        keys = tuple(_key(one, given) for one in (block, *arguments.values()))
+        known = tuple((one.shape, one.region) for one in given)
+        return None if None in keys else (keys, known, self._draft.region.number), tuple(given)
 
     def note(self, call: PlacedCall, scope: Scope | None, output: Flow, work: int) -> None:
         """Remember what a call has become, if it can be copied. Errors are reported at each call."""
-        if call.key is None or scope is None or self._reporter or set(scope.inputs) - {call.x.number}:
+        if (
+            call.key is None
+            or scope is None
+            or self._reporter
+            or set(scope.inputs).difference(one.number for one in call.given)
+        ):
             return
         self._known[call.key] = _Expansion(call, scope, output, work, self._reporter.at)
 
@@ -95,6 +108,7 @@ class _Copy:
         self._shift = shift
         self._first = known.scope.values.start
         self._rest = len(known.scope.path)  # of a path begins here
+        self._entering = {then.number: now for then, now in zip(known.call.given, call.given, strict=True)}
         self.nodes: list[Node] = []
 
     def whole(self) -> Scope:
@@ -104,8 +118,9 @@ class _Copy:
 
     def tensor(self, tensor: Tensor) -> Tensor:
         """What a tensor of the expansion has become."""
-        is_inside = tensor.number >= self._first
-        return Tensor(tensor.number + self._shift, tensor.shape, tensor.region) if is_inside else self._call.x
+        if tensor.number >= self._first:
+            return Tensor(tensor.number + self._shift, tensor.shape, tensor.region)
+        return self._entering[tensor.number]
 
     def _scope(self, scope: Scope, path: str, label: str, span: Span | None) -> Scope:
         start, stop = scope.values.start + self._shift, scope.values.stop + self._shift
@@ -113,7 +128,7 @@ class _Copy:
             path,
             scope.kind,
             label,
-            self._values(scope.inputs),
+            tuple(sorted(self._values(scope.inputs))),
             self._values(scope.outputs),
             range(start, stop),
             tuple(map(self._stage, scope.stages)),
@@ -140,11 +155,22 @@ class _Copy:
         return node
 
     def _values(self, values: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(value + self._shift if value >= self._first else self._call.x.number for value in values)
+        first, shift = self._first, self._shift
+        return tuple(value + shift if value >= first else self._entering[value].number for value in values)
 
 
-def _key(value: Bound | Unknown) -> Hashable:
-    """What equal values have in common: 1, 1.0 and true differ. None for values that may hold tensors."""
-    if isinstance(value, BlockValue):
-        return id(value.block) if value.scope is None else None
+def _key(value: Bound | Unknown, given: dict[Tensor, int]) -> Hashable:
+    """What equal values have in common: 1, 1.0 and true differ. None for values that may hold other tensors.
+
+    Numbers the tensors in `given`, in the order in which they are met.
+    """
+    match value:
+        case BlockValue():
+            return id(value.block) if value.scope is None else None
+        case Tensor():
+            return Tensor, given.setdefault(value, len(given))
+        case tuple() if not isinstance(value, Size):
+            is_short = len(value) <= _LONGEST and not any(type(one) is tuple for one in value)
+            keys = tuple(_key(one, given) for one in value) if is_short else (None,)
+            return None if None in keys else keys
     return (type(value), repr(value)) if isinstance(value, _PLAIN) else None

@@ -17,6 +17,10 @@ _UNIT = "block unit(c, k = 3) { conv(c, k, pad=same) -> bn -> relu }\n"
 _STAGE = "block stage(c) {\n repeat 2 { unit(c) }\n add { identity | unit(c) }\n}\n"
 _EMPTY = "block a() { }\nblock b() {\n let x = identity\n unit(8)\n add { x | identity }\n}\n"
 _PASSED = "block other(c) { conv(c, 1) }\nblock f(g) { g(8) }\n"
+_TWO = "conv(8, 1)\nlet a = identity\nrelu\nlet b = identity\n"
+_WITH = "block f(x: tensor) { add { x -> conv(8, 1) | bn } }\n"
+_LIST = "block f(xs) { add { xs[0] -> bn | xs[1] | identity } }\n"
+_LEARNED = "block f(x: tensor) { add { x | mul { identity | learned(1) } } }\n"
 _MODELS = [
     ("unit(8) -> unit(8) -> unit(8) -> unit(c=8) -> unit(8, 3)", _UNIT),
     ("conv(8, 1) -> add { unit(8) | unit(8) -> unit(8) }", _UNIT),
@@ -29,6 +33,14 @@ _MODELS = [
     ("f -> f -> f", "block f() { mul { identity | learned(1) } }\n"),
     ("conv(8, 1) -> f -> f\nf", "block f() { mul { identity | learned(1) } }\n"),
     ("conv(8, 1)\nlet x = identity\nrelu -> f(x) -> f(x)", "block f(x: tensor) { add { x | conv(8, 1) } }\n"),
+    (
+        "conv(8, 1)\nlet a = identity\nrelu\nlet b = identity\nb -> f(a)\na -> f(b)\nlet c = identity\nc -> f(c)\nf(c)",
+        _WITH,
+    ),
+    (_TWO + "b -> f(a)\na -> f(b)\nlet c = identity\nc -> f(c)\nf(c)", _WITH),
+    (_TWO + "f([a, b])\nf([b, a])\nf([a, a])\nf([a, b])", _LIST),
+    ("let a = identity\nconv(3, 1) -> f(a) -> f(a)", _LEARNED),
+    ("conv(8, 1) -> f([1, 2]) -> f([1, 2]) -> f([1, 1.0]) -> f([2, 1])", "block f(xs) { for x in xs { scale(x) } }\n"),
     ("conv(8, 1) -> f(2) -> f(2.0) -> f(2) -> f(2.0)", "block f(x) { scale(x) }\n"),
     ("conv(8, 1) -> f(unit) -> f(other) -> f(unit) -> f(other)", _UNIT + _PASSED),
     ("conv(8, 1) -> f { relu } -> f { bn } -> f { relu }", "block f(g: block) { conv(8, 1) -> g }\n"),
@@ -81,7 +93,7 @@ def test_a_copy_is_what_the_call_becomes(model: str, items: str, monkeypatch: py
     _same_as_expanded(graph, lambda: graph_of(model, items, "3x8x8"), monkeypatch)
 
 
-@pytest.mark.parametrize("name", ["resnet20", "repvgg_a0", "hrnet_w18_small", "xcit_nano_12"])
+@pytest.mark.parametrize("name", ["resnet20", "repvgg_a0", "nasnet_a", "hrnet_w18_small", "xcit_nano_12"])
 def test_shipped_specs_are_what_they_become(name: str, copies: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     path = specs_directory() / "zoo" / f"{name}.arch"
     graph = analyze(path).graph
@@ -95,6 +107,8 @@ def test_which_calls_are_copied(copies: list[str]) -> None:
     copies.clear()
     graph_of("conv(8, 1) -> f(2) -> f(2.0) -> f(true) -> f(1)", "block f(x) { if x == 2 { relu } }\n")
     assert copies == []
+    graph_of(*_MODELS[7], "3x8x8")
+    assert copies == ["f2"]
 
 
 def test_an_error_is_reported_at_each_call(copies: list[str]) -> None:
