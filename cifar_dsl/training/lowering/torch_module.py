@@ -87,7 +87,7 @@ def build_module(graph: Graph, name: str, seed: int) -> Network:
     """
     with torch.device("meta"):
         module = _Builder(graph).network(name)
-    module.to_empty(device="cpu")
+    _allocate(module)
     initialize(module, graph, seed)
     for node in graph.nodes:
         if any(parameter.initial.name in OF_WEIGHT for parameter in node.parameters):
@@ -98,6 +98,15 @@ def build_module(graph: Graph, name: str, seed: int) -> Network:
             if parameter.is_frozen:
                 module.get_parameter(f"{node.path}.{parameter.name}").requires_grad_(False)
     return module
+
+
+def _allocate(module: nn.Module) -> None:
+    """Give tensors without memory memory on the CPU, as `to_empty` does, which imports SymPy: half a second."""
+    for layer in module.modules():
+        for name, one in layer.named_parameters(recurse=False):
+            setattr(layer, name, nn.Parameter(torch.empty(one.shape, dtype=one.dtype), one.requires_grad))
+        for name, buffer in layer.named_buffers(recurse=False):
+            setattr(layer, name, torch.empty(buffer.shape, dtype=buffer.dtype))
 
 
 def make(lowering: Lowering, ours: Mapping[str, type]) -> Any:
