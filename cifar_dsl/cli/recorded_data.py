@@ -5,8 +5,6 @@ from pathlib import Path
 
 import click
 
-from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.foundation.user_folders import expanded
 from cifar_dsl.operations.recipe import ARTIFACTS
 from cifar_dsl.runs import ArtifactRecord, Run
 from cifar_dsl.training.artifacts import check_unchanged, read_artifact
@@ -24,12 +22,9 @@ def find_data(run: Run, data: str | None) -> Path | None:
         return None
     if data is not None and not data.startswith("npz:"):
         raise click.UsageError(f"--data takes npz:PATH, not {data}.")
-    location = data.removeprefix("npz:") if data else recorded.path
-    path = expanded(location) if location else None
-    if path is None or not path.is_file():
-        problem = f"is not at {path}" if path else "has no recorded path"
-        raise RunError(f"the array file of {run.path} {problem}", "pass its path: --data npz:PATH")
-    return path
+    from cifar_dsl.training.provenance import array_file_of
+
+    return array_file_of(run, data.removeprefix("npz:") if data else None)
 
 
 def find_artifacts(run: Run, moved: Mapping[str, Path | None]) -> tuple[ArtifactRecord, ...]:

@@ -8,13 +8,14 @@ docs/decisions/0076-corruptions-are-computed.md lists the differences.
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.language.diagnostics import nearest
 
 SEVERITIES = (1, 2, 3, 4, 5)
 _PART = 250  # images that are corrupted at once, from one stream of draws
@@ -34,8 +35,7 @@ def corrupted(images: Pixels, name: str, severity: int, seed: int = 0) -> Pixels
 
     The result depends on the image, its place among the images, and the seed. Raises UserError.
     """
-    if name not in CORRUPTIONS:
-        raise UserError(f"there is no corruption `{name}`", f"choose one of {', '.join(CORRUPTIONS)}")
+    check_names([name])
     if severity not in SEVERITIES:
         raise UserError(f"a severity is an integer from 1 to 5, not {severity!r}")
     _, height, width, channels = images.shape
@@ -45,6 +45,17 @@ def corrupted(images: Pixels, name: str, severity: int, seed: int = 0) -> Pixels
             f"use images with 1 or 3 channels, and at least {_LEAST_SIDE} pixels per side",
         )
     return np.concatenate([_part(part, name, severity, seed, number) for number, part in enumerate(_parts(images))])
+
+
+def check_names(names: Sequence[str], *, every: bool = False) -> tuple[str, ...]:
+    """The names of corruptions, each once; those of all with `every`. Raises UserError for an unknown one."""
+    if unknown := [name for name in names if name not in CORRUPTIONS]:
+        near = nearest(unknown[0], CORRUPTIONS)
+        raise UserError(
+            f"there is no corruption `{unknown[0]}`",
+            f"did you mean `{near}`?" if near else f"choose one of {', '.join(CORRUPTIONS)}",
+        )
+    return tuple(CORRUPTIONS) if every else tuple(dict.fromkeys(names))
 
 
 def _parts(images: Pixels) -> Iterator[Pixels]:

@@ -11,11 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from cifar_dsl.compiler import Analysis
-from cifar_dsl.foundation.errors import DataError, RunError, UserError
+from cifar_dsl.foundation.errors import DataError, UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.inference.prediction import Prediction
 from cifar_dsl.inference.saliency import saliency
-from cifar_dsl.ir import Graph
+from cifar_dsl.ir import Graph, Shape
 from cifar_dsl.runs import Run
 from cifar_dsl.training.datasets.folder import Conversion, picture_of, read_picture
 from cifar_dsl.training.trained import TrainedNetwork
@@ -92,22 +92,25 @@ class Predictor:
 def predictor_of(run: Run, *, crop: bool = True) -> Predictor:
     """The predictor of a run. Pictures are cropped to the input's proportions, or stretched. Raises RunError."""
     analysis = run.analysis()
-    if run.result().accuracy is None:
-        raise RunError(f"{run.path} diverged and has no weights", "train it again with a lower learning rate")
-    channels, height, width = analysis.graph.input.extents
+    conversion = conversion_for(analysis.graph.input, crop=crop)
+    network = load_network(run, analysis).eval()
+    return Predictor(network, analysis.graph, names_of(network.classes, analysis), conversion)
+
+
+def conversion_for(image: Shape, *, crop: bool = True) -> Conversion:
+    """How a picture becomes an input of this shape (C, H, W). Raises UserError if none can."""
+    channels, height, width = image.extents
     if channels not in {1, 3}:
         raise UserError(
-            f"the network of {run.path} takes images with {channels} channels, but pictures have 1 or 3",
+            f"the network takes images with {channels} channels, but pictures have 1 or 3",
             "pass arrays to its module: cifar_dsl.load_trained(run)",
         )
-    network = load_network(run, analysis).eval()
-    conversion = Conversion((height, width), grey=channels == 1, crop=crop, matte=True)
-    return Predictor(network, analysis.graph, _names(network, analysis), conversion)
+    return Conversion((height, width), grey=channels == 1, crop=crop, matte=True)
 
 
-def _names(network: TrainedNetwork, analysis: Analysis) -> tuple[str, ...]:
-    """The names of the classes; numbers where the run has none."""
-    return network.classes or tuple(map(str, range(analysis.graph.shape_of(analysis.graph.output).elements)))
+def names_of(classes: tuple[str, ...], analysis: Analysis) -> tuple[str, ...]:
+    """The names of the classes that a run recorded; numbers where it has none."""
+    return classes or tuple(map(str, range(analysis.graph.shape_of(analysis.graph.output).elements)))
 
 
 def _tensor(pixels: Pixels) -> Tensor:

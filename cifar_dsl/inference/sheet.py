@@ -57,6 +57,12 @@ def as_html(title: str, notes: Sequence[str], cards: Sequence[Card], errors: Seq
     return "\n".join(lines).encode(errors="backslashreplace") + b"\n"
 
 
+def as_fragment(cards: Sequence[Card]) -> str:
+    """The cards as HTML for a notebook's output."""
+    figures = "".join(f'<div style="max-width: 16em">{_figure(card)}</div>' for card in cards)
+    return f'<div style="display: flex; flex-wrap: wrap; gap: 1em">{figures}</div>'
+
+
 def _figure(card: Card) -> str:
     images = "".join(
         f'<img alt="" src="data:image/png;base64,{base64.b64encode(picture).decode()}">' for picture in card.pictures

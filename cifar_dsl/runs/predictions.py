@@ -12,12 +12,15 @@ import io
 import zipfile
 import zlib
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cifar_dsl.foundation.atomic import write_atomically
+from cifar_dsl.foundation.extras import required
 from cifar_dsl.foundation.reading import read_regular
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs.records import damaged, unreadable
@@ -34,6 +37,58 @@ Integers = npt.NDArray[np.integer]
 
 
 @frozen(eq=False)
+class Confusion:
+    """How often images of each class are predicted as each class: row i, column j of `counts` is i predicted as j."""
+
+    classes: tuple[str, ...]
+    counts: npt.NDArray[np.int64]  # (K, K)
+
+    @classmethod
+    def of(cls, labels: Integers, predicted: Integers, classes: Sequence[str]) -> "Confusion":
+        """The confusion matrix of predictions (..., N) for images with labels (N,), added up."""
+        count = len(classes)
+        cells = labels.astype(np.int64) * count + predicted
+        counts = np.bincount(cells.ravel(), minlength=count * count).reshape(count, count)
+        return cls(tuple(classes), counts.astype(np.int64))
+
+    @property
+    def shares(self) -> npt.NDArray[np.float64]:
+        """The counts as shares of the images of their row's class, (K, K); zeros for a class without images."""
+        shares: npt.NDArray[np.float64] = self.counts / np.maximum(1, self.counts.sum(axis=1, keepdims=True))
+        return shares
+
+    @property
+    def images(self) -> tuple[int, ...]:
+        """The number of images of each class."""
+        return tuple(map(int, self.counts.sum(axis=1)))
+
+    @property
+    def accuracies(self) -> tuple[float | None, ...]:
+        """The share of each class's images that are predicted correctly; None for a class without images."""
+        correct = map(float, self.shares.diagonal())
+        return tuple(share if images else None for share, images in zip(correct, self.images, strict=True))
+
+    def to_dataframe(self) -> Any:
+        """The counts as a `pandas.DataFrame`. Raises UserError without pandas."""
+        pandas = required("pandas", "to_dataframe()", "notebook")
+        index, columns = (pandas.Index(self.classes, name=name) for name in ("class", "predicted"))
+        return pandas.DataFrame(self.counts, index=index, columns=columns)
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks, the darker the larger the share."""
+        heads = "".join(f"<th>{escape(name)}</th>" for name in self.classes)
+        rows = []
+        for name, counts, shares in zip(self.classes, self.counts, self.shares, strict=True):
+            cells = "".join(
+                f'<td style="text-align: right; background: rgb(64 128 255 / {share:.2f})">{number:,}</td>'
+                for number, share in zip(counts, shares, strict=True)
+            )
+            rows.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
+        caption = "<caption>rows: true class; columns: predicted class</caption>"
+        return f"<table>{caption}<tr><th></th>{heads}</tr>{''.join(rows)}</table>"
+
+
+@frozen(eq=False)
 class Predictions:
     """One network's predictions for the test images, in the dataset's order."""
 
@@ -47,6 +102,10 @@ class Predictions:
         """Whether each prediction is correct: (N,)."""
         correct: npt.NDArray[np.bool_] = self.predicted == self.labels
         return correct
+
+    def confusion(self) -> Confusion:
+        """The confusion matrix."""
+        return Confusion.of(self.labels, self.predicted, self.classes)
 
 
 def write_predictions(

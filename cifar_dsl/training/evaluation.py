@@ -27,7 +27,8 @@ class EvaluationResult:
     recipe's loss is: the same measure for every recipe.
 
     `predicted` is the class, (N,) int64, and `truth_probability` the probability of the true class, (N,) float32. Both
-    are in the order of the images, on the device.
+    are in the order of the images, on the device. `probabilities` are those of all classes, (N, classes) float32; None
+    unless the evaluator keeps them.
     """
 
     loss: float
@@ -35,6 +36,7 @@ class EvaluationResult:
     accuracy: float
     predicted: Tensor
     truth_probability: Tensor
+    probabilities: Tensor | None = None
 
     @property
     def is_finite(self) -> bool:
@@ -49,12 +51,14 @@ class Evaluator:
     images: Images
     recipe: Recipe
     engine: Engine
+    keeps_probabilities: bool = False
     _objective: Objective = field(init=False)
     _inputs: StepInputs = field(init=False)
     _loss_sum: Tensor = field(init=False)
     _cross_entropy_sum: Tensor = field(init=False)
     _predicted: Tensor = field(init=False)
     _truth_probability: Tensor = field(init=False)
+    _probabilities: Tensor | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         device = self.images.labels.device
@@ -84,7 +88,12 @@ class Evaluator:
             self._loss_sum += self._objective.total(self._objective(scores, labels), count)
             self._cross_entropy_sum += F.cross_entropy(scores, labels) * count
         self._predicted.index_copy_(0, index, scores.argmax(1))
-        self._truth_probability.index_copy_(0, index, scores.softmax(1).gather(1, labels[:, None])[:, 0])
+        probabilities = scores.softmax(1)
+        self._truth_probability.index_copy_(0, index, probabilities.gather(1, labels[:, None])[:, 0])
+        if self.keeps_probabilities:
+            if self._probabilities is None:
+                self._probabilities = probabilities.new_zeros(len(self.images), probabilities.shape[1])
+            self._probabilities.index_copy_(0, index, probabilities)
 
     def result(self) -> EvaluationResult:
         """The result after the last step. Waits for the device."""
@@ -96,6 +105,7 @@ class Evaluator:
             accuracy=correct / count,
             predicted=self._predicted,
             truth_probability=self._truth_probability,
+            probabilities=self._probabilities,
         )
 
 
@@ -110,6 +120,9 @@ def evaluate_together(evaluators: list[Evaluator], modules: list[nn.Module]) -> 
     return [evaluator.result() for evaluator in evaluators]
 
 
-def evaluate(module: nn.Module, images: Images, recipe: Recipe) -> EvaluationResult:
+def evaluate(
+    module: nn.Module, images: Images, recipe: Recipe, *, keep_probabilities: bool = False
+) -> EvaluationResult:
     """Evaluate one network once, with the eager engine."""
-    return evaluate_together([Evaluator(images, recipe, EagerEngine(images.labels.device))], [module])[0]
+    evaluator = Evaluator(images, recipe, EagerEngine(images.labels.device), keep_probabilities)
+    return evaluate_together([evaluator], [module])[0]

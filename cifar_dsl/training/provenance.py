@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from cifar_dsl.foundation.errors import DataError, RunError, UserError
+from cifar_dsl.foundation.user_folders import expanded
 from cifar_dsl.foundation.version import __version__
 from cifar_dsl.runs import RECORD, DataRecord, Machine, Run
 from cifar_dsl.training.datasets import Dataset
@@ -69,6 +70,16 @@ def threads_of(run: Run, threads: int | None) -> int:
     except UserError as error:
         raise RunError(f"{run.path / RECORD}: {error.message}", "choose another number with --threads") from None
     return recorded
+
+
+def array_file_of(run: Run, location: str | None = None) -> Path:
+    """The array file that a run was trained on: at `location`, or else where its record says. Raises RunError."""
+    location = location or run.record().data.path
+    path = expanded(location) if location else None
+    if path is None or not path.is_file():
+        problem = f"is not at {path}" if path else "has no recorded path"
+        raise RunError(f"the array file of {run.path} {problem}", "pass its path: --data npz:PATH")
+    return path
 
 
 def check_data(run: Run, dataset: Dataset) -> None:

@@ -1,7 +1,10 @@
 """Weights files: writing, loading and evaluating trained weights."""
 
 import hashlib
+from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -11,16 +14,18 @@ from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.ir import Standardization
-from cifar_dsl.runs import PREDICTIONS, RECORD, Run, RunRecord
+from cifar_dsl.runs import BEST, PREDICTIONS, RECORD, Run, RunRecord
 from cifar_dsl.runs.predictions import read_predictions
 from cifar_dsl.runs.records import damaged
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import EvaluationResult, evaluate
-from cifar_dsl.training.images import load_images, measure
+from cifar_dsl.training.images import Arrays, Images, load_images, measure
 from cifar_dsl.training.lowering.torch_module import Network, build_module
 from cifar_dsl.training.provenance import check_data
 from cifar_dsl.training.trained import TrainedNetwork
+
+Weights = Literal["last", "best"]  # of the last epoch, or of the one that is best on the held-out images
 
 
 def packed(module: nn.Module, spec_text: str) -> bytes:
@@ -30,18 +35,35 @@ def packed(module: nn.Module, spec_text: str) -> bytes:
     return save(weights, metadata={"spec": spec_text})
 
 
-def load_weights(run: Run, analysis: Analysis) -> Network:
-    """The trained network of a run. Raises RunError."""
+def load_weights(run: Run, analysis: Analysis, which: Weights = "last") -> Network:
+    """The trained network of a run, with the weights of its last or its best epoch. Raises RunError."""
     module = build_module(analysis.graph, analysis.program.name.text, seed=0)
+    path, recorded = _recorded_weights(run, which)
     try:
-        with open_regular(run.weights) as file:
+        with open_regular(path) as file:
             content = file.read()
-        if run.result().weights_digest not in {None, hashlib.sha256(content).hexdigest()}:
+        if recorded not in {None, hashlib.sha256(content).hexdigest()}:
             raise ValueError("its digest differs from the recorded one")
         module.load_state_dict(load(content))
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise RunError(f"can't read the weights of {run.path}: {error}", "train the spec again") from error
     return module
+
+
+def _recorded_weights(run: Run, which: Weights) -> tuple[Path, str | None]:
+    """The path of a run's weights, and their digest, where it is recorded. Raises RunError."""
+    result = run.result()
+    if result.accuracy is None:
+        raise RunError(f"{run.path} diverged and has no weights", "train it again with a lower learning rate")
+    if which == "last":
+        return run.weights, result.weights_digest
+    if result.best is None:
+        raise RunError(
+            f"{run.path} has no weights of a best epoch, because it held out no images",
+            "use the weights of the last epoch",
+            "or train it again with --validation IMAGES, which keeps the epoch that is best on these images",
+        )
+    return run.path / BEST, result.best.weights_digest
 
 
 def load_network(run: Run, analysis: Analysis, dataset: Dataset | None = None) -> TrainedNetwork:
@@ -50,15 +72,24 @@ def load_network(run: Run, analysis: Analysis, dataset: Dataset | None = None) -
     Runs with a schema below 4 don't record the statistics of their training images: if the recipe normalizes with
     them, `dataset` is required.
     """
+    normalization = normalization_of(run, analysis, dataset)
+    return TrainedNetwork(load_weights(run, analysis), analysis.graph.input, normalization, classes_of(run))
+
+
+def normalization_of(run: Run, analysis: Analysis, dataset: Dataset | None = None) -> Standardization:
+    """The normalization of a run's images. Raises RunError, DataError; `dataset` as in `load_network`."""
     record = run.record()
     if dataset is not None:
         check_data(run, dataset)
     normalization = record.normalization or _unrecorded_normalization(run, record, analysis, dataset)
     if len(normalization.mean) != analysis.graph.input.channels:
         raise damaged(run.path / RECORD)
-    return TrainedNetwork(
-        load_weights(run, analysis), analysis.graph.input, normalization, record.classes or _unrecorded_classes(run)
-    )
+    return normalization
+
+
+def classes_of(run: Run) -> tuple[str, ...]:
+    """The names of the classes, in the order of the scores; empty if the run has none."""
+    return run.record().classes or _unrecorded_classes(run)
 
 
 def _unrecorded_normalization(
@@ -83,11 +114,32 @@ def _unrecorded_classes(run: Run) -> tuple[str, ...]:
     return predictions.classes if predictions else ()
 
 
-def evaluate_run(run: Run, dataset: Dataset, choice: Choice) -> EvaluationResult:
-    """Evaluate a run's weights on the test images. Raises RunError, DataError, SpecError."""
+def own_images(run: Run, analysis: Analysis, dataset: Dataset, device: torch.device) -> Images:
+    """The test images of a run's dataset, as its training evaluated them. Raises DataError for another dataset."""
     check_data(run, dataset)
+    train, test = (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)
+    return load_images(analysis.require_recipe(), train, test, device).test
+
+
+def other_images(
+    run: Run, analysis: Analysis, images: Arrays, device: torch.device, dataset: Dataset | None = None
+) -> Images:
+    """Other images with their labels, as the network of a run takes them. Raises RunError.
+
+    `dataset` is the run's, as in `load_network`.
+    """
+    normalization = normalization_of(run, analysis, dataset)
+    pixels, labels = (torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in images)
+    scale, offset, mean = (
+        torch.tensor(figures, device=device)
+        for figures in (normalization.scale, normalization.offset, [255 * value for value in normalization.mean])
+    )
+    return Images(pixels, labels, scale, offset, mean)
+
+
+def evaluate_run(run: Run, dataset: Dataset, choice: Choice, which: Weights = "last") -> EvaluationResult:
+    """Evaluate a run's weights on the test images of its dataset. Raises RunError, DataError, SpecError."""
     analysis = run.analysis()
-    recipe = analysis.require_recipe()
-    splits = load_images(recipe, (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test), choice.device)
-    module = load_weights(run, analysis).to(choice.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return evaluate(module, splits.test, recipe)
+    images = own_images(run, analysis, dataset, choice.device)
+    module = load_weights(run, analysis, which).to(choice.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return evaluate(module, images, analysis.require_recipe())

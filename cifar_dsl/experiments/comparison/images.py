@@ -11,7 +11,7 @@ from scipy import stats
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import PREDICTIONS, Run
-from cifar_dsl.runs.predictions import Predictions, read_predictions
+from cifar_dsl.runs.predictions import Confusion, Predictions, read_predictions
 
 SHOWN = 8  # example images, fixed and broken each
 
@@ -133,10 +133,7 @@ def describe(predictions: SpecPredictions, baseline: SpecPredictions | None) -> 
             f"the predictions of {predictions.spec} and {baseline.spec} have different images or classes",
             "train both on the same dataset",
         )
-    count = len(predictions.classes)
-    cells = predictions.labels.astype(np.int64) * count + predictions.predicted
-    table = np.bincount(cells.ravel(), minlength=count * count).reshape(count, count)
-    shares = table / np.maximum(1, table.sum(axis=1, keepdims=True))
+    shares = Confusion.of(predictions.labels, predictions.predicted, predictions.classes).shares
     own = [float((a == b).mean()) for a, b in combinations(predictions.predicted, 2)]
     return SpecImages(
         classes=predictions.classes,

@@ -37,11 +37,11 @@ def choose_data(text: str, warn: Callable[[str], None]) -> DataChoice:
         dataset.report_notes(warn)
         return DataChoice(ChosenData(f'npz("{dataset.digest[:16]}")', dataset.data_shape), dataset)
     if text not in DATASETS or text == "npz":
-        raise UserError(f"there is no dataset `{text}`", *_advice(text))
+        raise UserError(f"there is no dataset `{text}`", *advice(text))
     return DataChoice(ChosenData(text, DataShape.declared(DATASETS[text])), None)
 
 
-def _advice(text: str) -> tuple[str, ...]:
+def advice(text: str) -> tuple[str, ...]:
     """What to pass instead of a text that names no dataset: it may be a path."""
     path = expanded(text)
     if path.is_dir():

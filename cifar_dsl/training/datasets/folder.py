@@ -221,6 +221,15 @@ def import_tree(
     )
 
 
+def pictures_of_classes(directory: Path) -> dict[str, list[Path]]:
+    """The pictures of each class in `directory/test/<class>/`, or in `directory/<class>/`, sorted. Raises DataError."""
+    test = directory / "test"
+    try:
+        return _class_files(test if test.is_dir() else directory)
+    except FileNotFoundError as error:
+        raise DataError(f"there is no folder {directory}", "check the path") from error
+
+
 def read_picture(path: Path, conversion: Conversion) -> npt.NDArray[np.uint8]:
     """The pixels of one picture after the conversion, (H, W, C). Raises DataError."""
     if not path.exists():
