@@ -8,6 +8,7 @@ import click
 from cifar_dsl.cli.click_options import Decorator, GroupedOption
 from cifar_dsl.cli.output import warn
 from cifar_dsl.cli.spec_paths import missing
+from cifar_dsl.foundation.resources import shipped_specs
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -51,7 +52,14 @@ def chosen_data(text: str | None) -> "ChosenData | None":
     return choose_data(text, warn).chosen
 
 
-def _complete_specs(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+def complete_specs(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    """Shell completion of specs: files and the names of shipped ones."""
+    from cifar_dsl.cli.completion_items import spec_items
+
+    return spec_items(incomplete, shipped_specs())
+
+
+def _complete_files(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
     from cifar_dsl.cli.completion_items import spec_items
 
     return spec_items(incomplete)
@@ -65,21 +73,24 @@ def complete_runs(_ctx: click.Context, _parameter: click.Parameter, incomplete: 
 
 
 class _SpecFile(click.Path):
-    """An existing file; the error for a missing one suggests the nearest name."""
+    """An existing file, or the name of a shipped spec; the error for neither suggests the nearest name."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not Path(value).exists():
+            value = shipped_specs().get(str(value), value)
         if not Path(value).exists():
             raise click.UsageError(missing(Path(value)), ctx)
         return super().convert(value, param, ctx)
 
 
-spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path), shell_complete=_complete_specs)
+spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path), shell_complete=complete_specs)
 optional_spec: Decorator = click.argument(
-    "spec", type=_SpecFile(dir_okay=False, path_type=Path), required=False, shell_complete=_complete_specs
+    "spec", type=_SpecFile(dir_okay=False, path_type=Path), required=False, shell_complete=complete_specs
 )
-specs: Decorator = click.argument("specs", nargs=-1, required=True, shell_complete=_complete_specs)
+specs: Decorator = click.argument("specs", nargs=-1, required=True, shell_complete=complete_specs)
+spec_files: Decorator = click.argument("specs", nargs=-1, required=True, shell_complete=_complete_files)
 spec_or_run: Decorator = click.argument(
-    "spec_or_run", metavar="SPEC|RUN", type=_SpecFile(path_type=Path), shell_complete=_complete_specs
+    "spec_or_run", metavar="SPEC|RUN", type=_SpecFile(path_type=Path), shell_complete=complete_specs
 )
 run: Decorator = click.argument("run", type=click.Path(path_type=Path), shell_complete=complete_runs)
 some_runs: Decorator = click.argument(

@@ -58,7 +58,7 @@ def command(
     chosen = arguments.chosen_data(data)
     diagnostics: list[Diagnostic] = []
     touched = 0
-    named = NamedSpecs(specs, root)
+    named = NamedSpecs(specs, root, may_change=fix)
     for item in named.specs:
         inspection = inspect(item.path, item.root, overrides, data=chosen)
         if fix:

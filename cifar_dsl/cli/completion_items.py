@@ -11,13 +11,14 @@ from cifar_dsl.foundation.text import natural_order
 def spec_items(incomplete: str, names: Iterable[str] = ()) -> list[CompletionItem]:
     """The paths of specs, and the `names`, that start with `incomplete`.
 
+    The names are offered from their first character on: they would hide the files of the folder.
     If folders start with it too, or nothing does, the shell also completes file names by itself.
     """
     # A path with `~` matches nothing here, so the shell completes it.
     folder = incomplete[: incomplete.rfind("/") + 1]
     paths = sorted(Path(folder or ".").glob("*"), key=natural_order) if Path(folder or ".").is_dir() else []
     paths = [path for path in paths if path.name.startswith(incomplete[len(folder) :])]
-    named = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    named = [CompletionItem(name) for name in names if incomplete and name.startswith(incomplete)]
     specs = [CompletionItem(folder + path.name) for path in paths if path.suffix == ".arch"]
     if any(path.is_dir() and not path.name.startswith(".") for path in paths) or not (named or specs):
         return [CompletionItem(incomplete, type="file"), *named]

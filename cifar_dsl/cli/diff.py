@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import click
-from click.shell_completion import CompletionItem
 
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.completion_items import spec_items
 from cifar_dsl.cli.output import print_error, print_json, print_result
-from cifar_dsl.cli.spec_paths import meant_by
+from cifar_dsl.cli.spec_paths import missing
 from cifar_dsl.compiler import Analysis, ChosenData, analyze, analyze_text
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.resources import shipped_specs
@@ -20,13 +18,9 @@ _DIFFERENT = 1
 _TROUBLE = 2
 
 
-def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return spec_items(incomplete, shipped_specs())
-
-
 @click.command(name="diff")
-@click.argument("a", shell_complete=_complete)
-@click.argument("b", shell_complete=_complete)
+@click.argument("a", shell_complete=arguments.complete_specs)
+@click.argument("b", shell_complete=arguments.complete_specs)
 @arguments.overrides
 @arguments.root
 @arguments.data
@@ -73,6 +67,4 @@ def _analyzed(name: str, root: Path | None, overrides: tuple[str, ...], data: Ch
     shipped = shipped_specs()
     if name in shipped:
         return analyze(shipped[name], None, overrides, data)
-    meant = meant_by(path)
-    advice = f" Did you mean {meant.stem if meant in shipped.values() else meant}?" if meant else ""
-    raise click.UsageError(f"There is no file or shipped spec {name}.{advice}")
+    raise click.UsageError(missing(path))

@@ -22,7 +22,7 @@ _STDIN = Path("<stdin>")  # its name in messages
 
 
 @click.command(name="fmt")
-@arguments.specs
+@arguments.spec_files
 @click.option(
     "--check", is_flag=True, help="Write nothing; list the files that would change, and exit with 1 if there are any."
 )
@@ -35,7 +35,7 @@ def command(specs: tuple[str, ...], check: bool, diff: bool) -> int:
     Keeps comments and meaning; the style has no options. Lists the files that it rewrites. `-` formats standard input
     to standard output. Exits with 1 if a file can't be parsed, and leaves that file unchanged.
     """
-    named = NamedSpecs([name for name in dict.fromkeys(specs) if name != "-"])
+    named = NamedSpecs([name for name in dict.fromkeys(specs) if name != "-"], may_change=True)
     paths = [item.path for item in named.specs]
     if "-" in specs:
         paths.insert(0, _STDIN)

@@ -30,8 +30,8 @@ class NamedSpecs:
     """The specs that `names` expand to, each listed once.
 
     A folder expands to the specs in it, in natural order, and is their root unless `root` is given. The search
-    descends into subfolders if `descends`; otherwise, their specs that no name names are `skipped`. `unreadable` are
-    the errors of folders that can't be read.
+    descends into subfolders if `descends`; otherwise, their specs that no name names are `skipped`. A name of no file
+    may be that of a shipped spec, unless files `may_change`. `unreadable` are the errors of folders that can't be read.
 
     Raises UsageError for a name without specs, UserError for a link that leads out of its folder.
     """
@@ -39,6 +39,7 @@ class NamedSpecs:
     names: Sequence[str]
     root: Path | None = None
     descends: bool = True
+    may_change: bool = False
     specs: list[SpecPath] = field(factory=list, init=False)
     skipped: list[Path] = field(factory=list, init=False)
     unreadable: list[OSError] = field(factory=list, init=False)
@@ -54,11 +55,13 @@ class NamedSpecs:
     def _expand(self, name: str) -> list[SpecPath]:
         path, errors = Path(name), len(self.unreadable)
         matches = [path] if path.exists() else _matches(name)
+        if not matches and not self.may_change and (shipped := shipped_specs().get(name)):
+            matches = [shipped]
         found: list[SpecPath] = []
         for match in sorted(matches, key=natural_order):
             found += self._inside(match) if match.is_dir() else [SpecPath(match, self.root or match.parent)]
         if not found and len(self.unreadable) == errors:
-            raise click.UsageError(self._empty(path) if matches else missing(path))
+            raise click.UsageError(self._empty(path) if matches else self._missing(path))
         return found
 
     def _inside(self, folder: Path) -> Iterator[SpecPath]:
@@ -68,6 +71,11 @@ class NamedSpecs:
         for file in sorted(files, key=natural_order):
             _check_inside(file, self.root or folder)
             yield SpecPath(file, self.root or folder)
+
+    def _missing(self, path: Path) -> str:
+        if self.may_change and path.name in shipped_specs() and path.parent == Path():
+            return f"{path} is a shipped spec, which isn't changed: name a file."
+        return missing(path, may_be_shipped=not self.may_change)
 
     def _empty(self, folder: Path) -> str:
         below = f" itself; its subfolders with specs: {_counted(self.skipped)}" if self.skipped else ""
@@ -103,20 +111,26 @@ def _check_inside(file: Path, folder: Path) -> None:
 
 
 def meant_by(path: Path) -> Path | None:
-    """The spec that is probably meant by the path of none: one in that folder, or for a bare name, a shipped one."""
+    """The spec that is probably meant by the path of none: one in that folder, or for a bare name, a shipped one.
+
+    A shipped spec is given by its name.
+    """
     siblings = {file.stem: file for file in path.parent.glob(f"*{SUFFIX}")} if path.parent.is_dir() else {}
     shipped = shipped_specs() if path.parent == Path() else {}
     stem = path.name.removesuffix(SUFFIX)
-    for known in (siblings, shipped):
-        if stem in known:
-            return known[stem]
+    if stem in siblings:
+        return siblings[stem]
+    if stem in shipped:
+        return Path(stem)
     if near := nearest(stem, siblings):
         return siblings[near]
     near = nearest(stem, shipped)
-    return shipped[near] if near else None
+    return Path(near) if near else None
 
 
-def missing(path: Path) -> str:
+def missing(path: Path, *, may_be_shipped: bool = True) -> str:
     """The message for a file that doesn't exist, with the spec that is probably meant."""
     meant = meant_by(path)
-    return visible(f"There is no file {path}.{f' Did you mean {meant}?' if meant else ''}")
+    is_bare = may_be_shipped and path.parent == Path() and not path.suffix
+    advice = f" Did you mean {meant}?" if meant and (may_be_shipped or meant.suffix) else ""
+    return visible(f"There is no file {'or shipped spec ' if is_bare else ''}{path}.{advice}")

@@ -8,7 +8,6 @@ import pytest
 from click.shell_completion import BashComplete
 
 from cifar_dsl.cli.main import group
-from cifar_dsl.foundation.resources import shipped_specs
 from cifar_dsl.language.diagnostics import known_codes
 
 
@@ -70,13 +69,15 @@ def test_paths_are_completed_in_their_folders(complete, tmp_path):
         assert complete("show", nothing) == ["<file>"]
 
 
-def test_diff_knows_shipped_specs(complete, make_spec):
+@pytest.mark.parametrize("command", ["diff", "show", "check", "train", "export"])
+def test_shipped_specs_are_completed_by_name(complete, make_spec, command):
     make_spec("resnet_mine")
-    assert complete("diff", "resnet1") == ["resnet18", "resnet101", "resnet110"]
-    assert complete("diff", "baseline", "resnet_") == ["resnet_mine.arch"]
-    assert complete("diff", "resn")[-1] == "resnet_mine.arch"
-    assert set(shipped_specs()) < set(complete("diff", ""))
-    assert "convolution" not in complete("diff", "")  # a library
+    assert complete(command, "resnet1") == ["resnet18", "resnet101", "resnet110"]
+    assert complete(command, "resnet_") == ["resnet_mine.arch"]
+    assert complete(command, "resn")[-1] == "resnet_mine.arch"
+    assert complete(command, "") == ["resnet_mine.arch"]
+    assert "convolution" not in complete(command, "c")  # a library
+    assert complete("fmt", "resnet1") == ["<file>"]
 
 
 def test_codes_and_names(complete):

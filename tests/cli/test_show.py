@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -105,14 +106,35 @@ def test_a_wrong_spec_is_explained_on_stderr(cli, wrong):
     assert f"--> {wrong}:3:20" in outcome.err
 
 
-def test_a_spec_without_its_suffix_and_a_shipped_one_are_suggested(cli, tiny):
-    for name, meant in (("tiny", "tiny.arch"), ("tinny", "tiny.arch"), ("baseline", shipped_specs()["baseline"])):
+def test_a_spec_without_its_suffix_is_suggested(cli, tiny):
+    for name, meant in (("tiny", "tiny.arch"), ("tinny", "tiny.arch"), ("baselin", "baseline")):
         outcome = cli("show", name)
         assert (outcome.code, outcome.err.splitlines()[-1]) == (
             2,
-            f"Error: There is no file {name}. Did you mean {meant}?",
+            f"Error: There is no file or shipped spec {name}. Did you mean {meant}?",
         )
         assert cli("show", meant).code == 0
+
+
+def test_the_name_of_a_shipped_spec_stands_for_its_file(cli, make_spec):
+    path = shipped_specs()["resnet18"]
+    assert cli("show", "resnet18").out == cli("show", path).out
+    assert cli("check", "resnet18", "baseline").out == cli("check", path, shipped_specs()["baseline"]).out
+    assert cli("diff", "resnet18", path).code == 0
+    assert cli("export", "baseline", "--to", "pytorch").code == 0
+    own = make_spec("baseline")  # a file of the name, as a shell completes it, isn't one
+    assert cli("show", own).out != cli("show", "baseline").out
+    Path("resnet18").write_text(own.read_text(encoding="utf-8"), encoding="utf-8")
+    assert cli("show", "resnet18").out == cli("show", own).out
+
+
+@pytest.mark.parametrize("command", [("fmt",), ("check", "--fix")])
+def test_a_shipped_spec_is_not_changed_by_its_name(cli, command):
+    outcome = cli(*command, "resnet18")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "resnet18 is a shipped spec, which isn't changed: name a file." in outcome.err
+    assert "There is no file resnet19." in cli(*command, "resnet19").err
+    assert "shipped" not in cli(*command, "resnet19").err
 
 
 def test_a_missing_file_suggests_the_nearest(cli, tiny):
