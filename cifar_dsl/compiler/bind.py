@@ -11,7 +11,18 @@ from cifar_dsl.compiler.argument_translation import Call, Change, can_apply
 from cifar_dsl.compiler.dataflow import TENSORS, Dataflow, refusal
 from cifar_dsl.compiler.error_location import ErrorLocator, Location, own_origin
 from cifar_dsl.compiler.types import describe_types, fits
-from cifar_dsl.compiler.values import BlockValue, Bound, Flow, Tensor, Unknown, ValueScope, describe, is_tensors, write
+from cifar_dsl.compiler.values import (
+    BlockValue,
+    Bound,
+    Flow,
+    Tensor,
+    Tie,
+    Unknown,
+    ValueScope,
+    describe,
+    is_tensors,
+    write,
+)
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import MOST_LISTED, listed, shortened
@@ -112,6 +123,10 @@ class Branch:
     def as_block(self, name: nodes.Identifier) -> BlockValue:
         """The branch as the value of a block's parameter, under whose name its stages stand."""
         return BlockValue(nodes.Block(name, (), self.body, self.body.span), self.scope)
+
+    def tied(self, name: nodes.Identifier) -> BlockValue:
+        """The body of `tied` as the value of a name, whose uses have the same weights."""
+        return evolve(self.as_block(name), tie=Tie())
 
 
 class Evaluates(Protocol):

@@ -46,8 +46,10 @@ def passes_on(stage: nodes.Stage, definitions: Mapping[Span, Definition]) -> boo
     name = _bare_name(stage)
     definition = definitions.get(name.span) if name else None
     match definition:
-        case Definition(kind="layer", name="identity") | Definition(kind="let"):
+        case Definition(kind="layer", name="identity"):
             return True
+        case Definition(kind="let"):
+            return not definition.is_tied
         case Definition(kind="parameter", node=nodes.BlockParameter(types=types)):
             return [one.text for one in types] == ["tensor"]
         case _:

@@ -9,6 +9,7 @@ from attrs import define, evolve, field
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.error_location import Branch, locate_mismatch, origins
 from cifar_dsl.compiler.foreign_order import channels_first, torch_order
+from cifar_dsl.compiler.tying import TiedUse, Ties, UsedStages, check_use
 from cifar_dsl.compiler.values import Bound, Flow, Tensor, Unknown, ValueScope, tensors
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
@@ -29,13 +30,17 @@ T = TypeVar("T")
 
 @frozen
 class Region:
-    """The body of a scope that runs for parts of an image; `windows` is the scope, if it is that of windows."""
+    """A body whose tensors aren't those around it: of a scope that runs for parts of an image, or of a tied block.
+
+    `windows` is the innermost scope, if it is one of windows, and `image` the shape of the tensor that enters it.
+    """
 
     number: int
     name: str
     parts: int  # of the whole image
     image: Shape | None = None
     windows: Windows | None = None
+    is_tied: bool = False
 
     @property
     def is_neighbourly(self) -> bool:
@@ -87,6 +92,7 @@ class Draft:
     _known: dict[tuple[Layer, Shape], tuple[Shape, Cost, tuple[Parameter, ...]]] = field(factory=dict)
     _regions: list[Region] = field(factory=lambda: [Region(0, "", 1)])  # that are being expanded
     _count_of_regions: int = 0
+    ties: Ties = field(factory=Ties)
     _parameters: int = 0
     _limits: Limits = field(factory=limits.current)
 
@@ -118,12 +124,53 @@ class Draft:
         """Report a tensor of the whole image, or of other parts of it. Raises EvaluationFailed."""
         region = self.region
         if tensor.shape is not None and tensor.region != region.number:
-            raise self.reporter.error(
-                "E0313",
-                f"`{name}` is outside this `{region.name}`, whose body runs for {region.parts} parts",
-                span,
-                help=f"name a tensor in the body, or join after the `{region.name}`",
-            )
+            message = f"`{name}` is outside this `{region.name}`, whose body runs for {region.parts} parts"
+            help_text = f"name a tensor in the body, or join after the `{region.name}`"
+            if region.is_tied:
+                message = f"`{name}` is outside the tied block `{region.name}`, which has one input at each use"
+                help_text = "name a tensor in the body, or join outside"
+            raise self.reporter.error("E0313", message, span, help=help_text)
+
+    # ---- tied blocks
+
+    @contextmanager
+    def use(self, use: TiedUse, x: Tensor) -> Iterator[Tensor]:
+        """Expand a use of a tied block on `x`. Its body gets the result, and tensors of other uses aren't its own."""
+        around = self.region
+        self._count_of_regions += 1
+        number = self._count_of_regions
+        self._regions.append(Region(number, use.name, around.parts, around.image, around.windows, is_tied=True))
+        self.ties.uses.append(use)
+        try:
+            yield Tensor(x.number, x.shape, number)
+        finally:
+            self.ties.uses.pop()
+            self._regions.pop()
+
+    def enclose_use(self, use: TiedUse, mark: int, output: Tensor) -> Tensor:
+        """Make a scope of a use of a tied block, which is the stages since `mark`; its output around it.
+
+        Reports a later use whose stages aren't those of the first one. Raises EvaluationFailed.
+        """
+        first = use.tie.first
+        shares = first.path if first else None
+        scope = self.enclose(mark, use.path, "tied", use.name, output, use.span, shares=shares)
+        assert scope is not None
+        if first is None:
+            use.tie.first = scope
+        else:
+            self.reporter.work.charge(len(scope.values))
+            check_use(use, self._used_stages(first), self._used_stages(scope), self.reporter)
+        return Tensor(output.number, output.shape, self.region.number)
+
+    def _used_stages(self, scope: Scope) -> UsedStages:
+        made = self._nodes[scope.values.start - 1 : scope.values.stop - 1]
+        nodes = [(node, tuple(map(self._shape_of, node.inputs))) for node in made]
+        return UsedStages(scope, self._shape_of(scope.inputs[0]), nodes)
+
+    def _shape_of(self, value: int) -> Shape:
+        maker = self._maker(value)
+        return maker.shape if maker else self.input
 
     # ---- appending
 
@@ -267,8 +314,9 @@ class Draft:
         output: Flow,
         span: Span | None = None,
         arguments: tuple[tuple[str, Any], ...] = (),
+        shares: str | None = None,
     ) -> Scope | None:
-        """Make a scope of the stages since `mark`; `span` and `arguments` are those of a block's call.
+        """Make a scope of the stages since `mark`; `span`, `arguments` and `shares` are those of a call.
 
         None for a branch that is none.
         """
@@ -281,7 +329,7 @@ class Draft:
         values = range(self.next - sum(len(stage.values) for stage in inside), self.next)
         needed = set(outputs).union(*(stage.inputs for stage in inside))
         inputs = tuple(sorted(value for value in needed if value < values.start))
-        scope = Scope(path, kind, label, inputs, outputs, values, inside, span, arguments)
+        scope = Scope(path, kind, label, inputs, outputs, values, inside, span, arguments, shares)
         self._stages[mark:] = [scope]
         return scope
 
@@ -290,6 +338,8 @@ class Draft:
         parameters = self._parameters + sum(node.cost.parameters for node in nodes)
         if len(self._nodes) + len(nodes) > self._limits.layers or parameters > self._limits.parameters:
             return False
+        if self.ties.uses:
+            self.ties.note(nodes)
         self._nodes += nodes
         self._stages.append(scope)
         self._parameters = parameters
@@ -333,6 +383,8 @@ class Draft:
         if region.parts > 1:
             cost = Cost(node.cost.parameters, node.cost.macs * region.parts)
             node = evolve(node, cost=cost, parts=region.parts)
+        if self.ties.uses and node.parameters:
+            node = self.ties.shared(node)
         self._nodes.append(node)
         self._stages.append(node)
         self._parameters += node.cost.parameters

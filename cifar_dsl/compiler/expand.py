@@ -21,12 +21,14 @@ from cifar_dsl.compiler.plain_values import PlainValues
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.repeats import PlacedCall, Repeats
 from cifar_dsl.compiler.slices import Slices
+from cifar_dsl.compiler.tying import TiedUse
 from cifar_dsl.compiler.types import is_stage
 from cifar_dsl.compiler.values import (
     BlockValue,
     Bound,
     Flow,
     Tensor,
+    Tie,
     Unknown,
     ValueScope,
     describe,
@@ -132,6 +134,9 @@ class _Expander:
         return flow
 
     def _let(self, let: nodes.Let, scope: ValueScope, flow: Flow, place: Place) -> None:
+        if (tied := self._tied_block(let, scope)) is not None:
+            scope.values |= self._each(let, tied)
+            return
         if self._is_value(let.chain, scope):
             kind = let.chain.elements[0].kind
             assert not isinstance(kind, nodes.Compound)
@@ -143,6 +148,23 @@ class _Expander:
             if name.text in scope.values:
                 self._report_taken(name)
         scope.values |= self._tensors(let, scope, flow, place)
+
+    def _tied_block(self, let: nodes.Let, scope: ValueScope) -> Bound | Unknown | None:
+        """The value of a `let` of `tied`, unknown after an error; None for any other `let`."""
+        match let.chain.elements:
+            case [nodes.Element(kind=nodes.Branched() as kind, label=None, claim=None)] if self._definitions[
+                kind.name.span
+            ].makes_block:
+                call = Invocation.of(kind.head)
+                try:
+                    self._of_arguments(SCOPES[call.callee], call, scope, ())
+                    given = list(self._branches(kind, scope, ()))
+                    self._binder.check_branches(call, SCOPES[call.callee].branches, len(given))
+                except EvaluationFailed:
+                    return Unknown()
+                return given[0].tied(let.targets[0])
+            case _:
+                return None
 
     def _values(self, named: nodes.Let | nodes.Assignment, scope: ValueScope, flow: Flow) -> dict[str, Bound | Unknown]:
         """The value of an expression by its name, or the items of a list by their names; unknown after an error."""
@@ -208,6 +230,8 @@ class _Expander:
             return True
         what = "a param" if is_param else describe(value)
         span, help_text = name.span, "compute each value from the loop variable, such as `sum(depths[:i])`"
+        if isinstance(value, BlockValue):
+            help_text = "choose another name"
         if is_list and len(assignment.targets) == 1:
             span = assignment.span
             help_text = f"name the new list: `let more = {print_chain(assignment.chain)}`"
@@ -346,6 +370,8 @@ class _Expander:
                 raise EvaluationFailed  # reported
             case BlockValue():
                 self._patterns.refuse(call)
+                if bound.tie:
+                    return self._tied(bound, bound.tie, call, label, scope, self._one(flow, call), place)
                 return self._block(bound, call, label, scope, self._one(flow, call), place)
             case Symbol() if bound in LAYERS:
                 call = call if bound == call.callee else evolve(call, callee=str(bound))
@@ -493,6 +519,36 @@ class _Expander:
         self._repeats.note(repeatable, made_of, output, self._reporter.work.done - work)
         return output
 
+    def _tied(
+        self,
+        value: BlockValue,
+        tie: Tie,
+        call: Invocation,
+        label: nodes.Identifier | None,
+        scope: ValueScope,
+        flow: Tensor,
+        place: Place,
+    ) -> Tensor:
+        """A use of a tied block."""
+        block = value.block
+        self._draft.check_call(block, call.span, self._conditions, is_named=False)
+        path = self._path(label, block.name.text, place)
+        assert value.scope is not None
+        inner, text = self._binder.block_scope(block, call, scope, flow, value.scope)
+        if flow.shape is None:
+            raise EvaluationFailed
+        use = TiedUse(tie, block.name.text, path, call.span)
+        made = BlockCall(block, inner.values, flow.shape, self._conditions, is_named=False)
+        mark, outside = self._draft.mark, self._batch
+        with self._draft.use(use, flow) as entered, self._draft.call(made, text, call.span, None):
+            self._batch = entered
+            try:
+                output = self._one(self._body(block.body, inner, entered, Place(path)), call)
+                self._draft.check_region(output, "this output", block.body.span)
+            finally:
+                self._batch = outside
+        return self._draft.enclose_use(use, mark, output)
+
     # ---- branches
 
     def _branched(
@@ -507,7 +563,7 @@ class _Expander:
         bound = self._evaluator.bound(call.callee, call.callee_span, scope)
         if bound is None or isinstance(bound, Unknown):
             raise EvaluationFailed  # reported
-        if isinstance(bound, BlockValue):
+        if isinstance(bound, BlockValue) and not bound.tie:
             branches = list(self._branches(kind, scope, flow))
             return self._block(bound, call, label, scope, self._one(flow, call), place, branches)
         self._binder.check_branches(call, None, len(kind.bodies))
@@ -589,6 +645,13 @@ class _Expander:
         path = self._path(label, call.callee, place)
         self._reporter.work.charge(2 * _STEPS_OF_A_LAYER + _STEPS_OF_AN_ARGUMENT * len(call.arguments))
         declaration = SCOPES[call.callee]
+        if not declaration.runs_in_place:
+            raise self._reporter.error(
+                "E0316",
+                f"`{call.callee}` makes a stage that needs a name, so it stands alone after `let`",
+                kind.span,
+                help=f"write `let f = {call.callee} {{ ... }}` on a line before, and `f` wherever it is used",
+            )
         if flow.shape is None:
             raise EvaluationFailed
         enclosure = self._made(declaration, call, scope, flow)

@@ -50,7 +50,8 @@ class Repeats:
     """What calls have become in a draft.
 
     That follows from the block, the values of its arguments, the shapes of the tensors that enter it, which of them are
-    the same, and the region that it is in, if it uses no other tensors, and if neither an error nor a limit stops it.
+    the same, and the region that it is in, if it uses no other tensors, isn't in a later use of a tied block, and if
+    neither an error nor a limit stops it.
     """
 
     def __init__(self, draft: Draft, reporter: Reporter) -> None:
@@ -63,12 +64,13 @@ class Repeats:
     ) -> tuple[Hashable, tuple[Tensor, ...]]:
         """What the calls have in common that become the same, and the tensors that enter this one.
 
-        The first is None for a call that may use other tensors.
+        The first is None for a call that may use other tensors, or the weights of another one.
         """
         given = {x: 0}
         keys = tuple(_key(one, given) for one in (block, *arguments.values()))
         known = tuple((one.shape, one.region) for one in given)
-        return None if None in keys else (keys, known, self._draft.region.number), tuple(given)
+        is_known = not (None in keys or self._draft.ties.are_later)
+        return (keys, known, self._draft.region.number) if is_known else None, tuple(given)
 
     def note(self, call: PlacedCall, scope: Scope | None, output: Flow, work: int) -> None:
         """Remember what a call has become, if it can be copied. Errors are reported at each call."""
@@ -134,6 +136,7 @@ class _Copy:
             tuple(map(self._stage, scope.stages)),
             span,
             scope.arguments,
+            self._shared(scope.shares),
         )
 
     def _stage(self, stage: Stage) -> Stage:
@@ -150,9 +153,14 @@ class _Copy:
             stage.parameters,
             stage.span,
             stage.parts,
+            self._shared(stage.shares),
         )
         self.nodes.append(node)
         return node
+
+    def _shared(self, path: str | None) -> str | None:
+        """The copy of the path of a first use, which is in the same call: only bodies name tied blocks."""
+        return path and self._call.path + path[self._rest :]
 
     def _values(self, values: tuple[int, ...]) -> tuple[int, ...]:
         first, shift = self._first, self._shift

@@ -6,19 +6,30 @@ from typing import TypeGuard
 from attrs import define, field
 
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import DECLARED_KINDS, Declaration, Shape, Size, Symbol, Value
+from cifar_dsl.ir import DECLARED_KINDS, Declaration, Scope, Shape, Size, Symbol, Value
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.operations.layers import LAYERS
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 
 
+@define(eq=False)
+class Tie:
+    """What the uses of a tied block have in common: the weights of `first`, which is None before the first use."""
+
+    first: Scope | None = None
+
+
 @frozen
 class BlockValue:
-    """A block, which can be called and passed as an argument; `scope` is where a branch is written that is one."""
+    """A block, which can be called and passed as an argument.
+
+    `scope` is where a branch is written that is one, and `tie` that of a tied block.
+    """
 
     block: nodes.Block = field(eq=id)
     scope: "ValueScope | None" = field(default=None, eq=id, repr=False)
+    tie: Tie | None = field(default=None, eq=id, repr=False)
 
 
 @frozen
@@ -96,8 +107,8 @@ class ValueScope:
 def describe(value: Bound) -> str:
     """A value in words, for messages: "the number 3", "a list"."""
     match value:
-        case BlockValue(block=block):
-            return f"the block `{block.name}`"
+        case BlockValue(block=block, tie=tie):
+            return f"the {'tied ' if tie else ''}block `{block.name}`"
         case Declaration():
             return f"`{value.name}(...)`"
         case Tensor():

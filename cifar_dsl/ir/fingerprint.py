@@ -28,6 +28,8 @@ def fingerprint(graph: Graph, recipe: Recipe | None) -> str:
         "output": graph.output,
         "recipe": recipe and _recipe_meaning(recipe),
     }
+    if tied := [(node.path, node.shares) for node in graph.nodes if node.shares]:
+        meaning["tied"] = tied
     if revisions := _revisions(graph, recipe):
         meaning["revisions"] = revisions
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -30,6 +30,7 @@ class Node:
         parameters: The tensors that it owns.
         span: Its place in the spec.
         parts: How many parts of each image it runs for, in the body of `each` or `windows`; its cost is that of all.
+        shares: The path of the node whose parameters it uses, in a later use of a tied block; None if it has its own.
     """
 
     path: str
@@ -41,6 +42,7 @@ class Node:
     parameters: tuple[Parameter, ...] = ()
     span: Span | None = field(default=None, eq=False, repr=False)
     parts: int = 1
+    shares: str | None = None
 
     @property
     def name(self) -> str:
@@ -64,8 +66,8 @@ class Scope:
 
     Attributes:
         path: The unique name of the scope, and the prefix of the names inside.
-        kind: model (the whole), block (a call), join, branch, scope (of the language), let (a named tensor) or part (a
-            named loop or condition).
+        kind: model (the whole), block (a call), tied (a use of a tied block), join, branch, scope (of the language),
+            let (a named tensor) or part (a named loop or condition).
         label: The text in the spec, such as the call of a block.
         inputs: The values from outside that the scope uses, in order.
         outputs: The value of the last stage, which may be one of the inputs; several or none if it is a list.
@@ -73,6 +75,7 @@ class Scope:
         stages: The nodes and scopes inside. The last stage of a join is its node, after the branches.
         span: The place of a block's call in the spec.
         arguments: The plain values of a block's parameters by name; of a block that is passed, its name.
+        shares: The path of the first use of a tied block, in its later uses; else None.
     """
 
     path: str
@@ -84,6 +87,7 @@ class Scope:
     stages: "tuple[Stage, ...]"
     span: Span | None = field(default=None, eq=False, repr=False)
     arguments: tuple[tuple[str, Any], ...] = field(default=(), eq=False, repr=False)
+    shares: str | None = None
 
     @property
     def name(self) -> str:
@@ -121,6 +125,15 @@ class Graph:
     def scopes(self) -> tuple[Scope, ...]:
         """All scopes except the body, each before the scopes inside it."""
         return tuple(stage for stage in self._stages if isinstance(stage, Scope) and stage is not self.body)
+
+    @cached_property
+    def _owners(self) -> dict[str, Node]:
+        wanted = {node.shares for node in self.nodes if node.shares}
+        return {node.path: node for node in self.nodes if node.path in wanted} if wanted else {}
+
+    def owner(self, node: Node) -> Node:
+        """The node whose parameters a node uses: itself, except in a later use of a tied block."""
+        return self._owners[node.shares] if node.shares else node
 
     @cached_property
     def _stages(self) -> tuple[Stage, ...]:

@@ -1,4 +1,4 @@
-"""The expanded spec as text: one spec without blocks, loops, conditions or params.
+"""The expanded spec as text: one spec without blocks, loops, conditions or params. Tied blocks come first.
 
 Its graph equals that of the original, except for the names of stages: the stages of a block are printed in the model,
 after a comment with the call. Patterns that select parameters by their paths are rewritten for the new names.
@@ -124,6 +124,8 @@ class _Printer:
     graph: Graph
     _named: dict[int, str] = field(factory=dict)
     _taken: set[str] = field(factory=lambda: set(LAYERS))
+    _ties: dict[str, str] = field(factory=dict)  # the names of tied blocks by the paths of their first uses
+    _tied: list[str] = field(factory=list)  # the lines that define them
     _last_uses: dict[int, int] = field(init=False)  # of each value, the output of the last node that uses it
 
     def __attrs_post_init__(self) -> None:
@@ -131,6 +133,7 @@ class _Printer:
 
     def model(self) -> list[str]:
         lines, flow = self._body(self.graph.body, 0)
+        lines = [*self._tied, *lines]
         return lines if flow == self.graph.output else [*lines, self._named[self.graph.output]]
 
     def _body(self, scope: Scope, flow: int) -> tuple[list[str], int]:
@@ -148,6 +151,9 @@ class _Printer:
             elif stage.kind == "scope":
                 lines += self._enclosed(stage, flow)
                 flow = stage.output
+            elif stage.kind == "tied":
+                lines.append(self._use(stage, flow))
+                flow = stage.output
             else:
                 inside, flow = self._body(stage, flow)
                 if stage.kind == "block" and inside:
@@ -158,7 +164,25 @@ class _Printer:
     def _from(self, node: Node, flow: int) -> str:
         """The start of a chain whose first stage is this layer."""
         (value,) = node.used_inputs or (flow,)
+        return self._at(value, flow)
+
+    def _at(self, value: int, flow: int) -> str:
+        """The start of a chain whose first stage takes a value."""
         return "" if value == flow else f"{self._named[value]} -> "
+
+    def _use(self, scope: Scope, flow: int) -> str:
+        """The line of a use of a tied block."""
+        first = scope.shares or scope.path
+        if first not in self._ties:
+            (entering,) = scope.inputs
+            inside, last = self._body(scope, entering)
+            if last != scope.output:
+                inside = [*inside, self._named[scope.output]]
+            name = self._unused(scope.label, scope.path)
+            self._ties[first] = name
+            # All uses are on one tensor each, so the definition may stand before the first stage.
+            self._tied += [f"let {name} = tied {{", *(_INDENT + line for line in inside or [_EMPTY]), "}"]
+        return self._at(scope.inputs[0], flow) + self._ties[first]
 
     def _enclosed(self, scope: Scope, flow: int) -> list[str]:
         """The lines of a scope of the language: it enters its branch by its first node, and leaves it by its last."""
@@ -212,15 +236,20 @@ class _Printer:
 
     def _defined(self, value: int, label: str, path: str, lines: list[str]) -> list[str]:
         """The lines that name a value, which these lines make."""
-        path = path.replace(".", "_")
-        numbered = (f"{path}_{number}" for number in count(2))
-        name = next(name for name in chain((label, path), numbered) if name not in self._taken)
-        self._taken.add(name)
+        name = self._unused(label, path)
         self._named[value] = name
         if any(line.startswith(("let ", "#")) for line in lines) or any(map(_starts_chain, lines[1:])):
             # A `let` accepts a single chain, so several lines are wrapped into a loop with one iteration.
             return [f"let {name} = repeat 1 {{", *(_INDENT + line for line in lines), "}"]
         return _chained(f"let {name} = ", lines)
+
+    def _unused(self, label: str, path: str) -> str:
+        """A new name."""
+        path = path.replace(".", "_")
+        numbered = (f"{path}_{number}" for number in count(2))
+        name = next(name for name in chain((label, path), numbered) if name not in self._taken)
+        self._taken.add(name)
+        return name
 
     def _one_by_one(self, stage: Stage, flow: int) -> list[str]:
         """The lines of a scope whose values are used outside of it: each gets a name; the chain goes on as it is."""
@@ -233,6 +262,8 @@ class _Printer:
             return self._defined(stage.output, stage.path.replace(".", "_"), stage.path, lines)
         if stage.kind == "scope":
             return self._defined(stage.output, stage.name, stage.path, self._enclosed(stage, flow))
+        if stage.kind == "tied":
+            return self._defined(stage.output, stage.name, stage.path, [self._use(stage, flow)])
         return [line for inner in stage.stages for line in self._one_by_one(inner, flow)]
 
 

@@ -21,6 +21,8 @@ _TWO = "conv(8, 1)\nlet a = identity\nrelu\nlet b = identity\n"
 _WITH = "block f(x: tensor) { add { x -> conv(8, 1) | bn } }\n"
 _LIST = "block f(xs) { add { xs[0] -> bn | xs[1] | identity } }\n"
 _LEARNED = "block f(x: tensor) { add { x | mul { identity | learned(1) } } }\n"
+_TIED = "block f() {\n let g = tied { unit(8) }\n g -> relu -> g\n}\n"
+_TIED += "block h() {\n let g = tied { f }\n f -> g -> g -> f\n}\n"
 _MODELS = [
     ("unit(8) -> unit(8) -> unit(8) -> unit(c=8) -> unit(8, 3)", _UNIT),
     ("conv(8, 1) -> add { unit(8) | unit(8) -> unit(8) }", _UNIT),
@@ -43,6 +45,15 @@ _MODELS = [
     ("conv(8, 1) -> f([1, 2]) -> f([1, 2]) -> f([1, 1.0]) -> f([2, 1])", "block f(xs) { for x in xs { scale(x) } }\n"),
     ("conv(8, 1) -> f(2) -> f(2.0) -> f(2) -> f(2.0)", "block f(x) { scale(x) }\n"),
     ("conv(8, 1) -> f(unit) -> f(other) -> f(unit) -> f(other)", _UNIT + _PASSED),
+    (
+        "conv(8, 1) -> unit(8) -> f -> f",
+        _UNIT + "block f() {\n let g = tied { unit(8) }\n g -> relu -> g -> unit(8)\n}\n",
+    ),
+    (
+        "conv(8, 1)\nlet g = tied { unit(8) -> unit(8) }\ng -> unit(8) -> g -> h(g) -> h(g)",
+        _UNIT + "block h(g) { g }\n",
+    ),
+    ("conv(8, 1) -> f -> h\nlet g = tied { h -> h -> f }\ng -> f -> h -> g", _UNIT + _TIED),
     ("conv(8, 1) -> f { relu } -> f { bn } -> f { relu }", "block f(g: block) { conv(8, 1) -> g }\n"),
 ]
 
@@ -58,11 +69,21 @@ def _described(stage: Stage) -> Iterator[tuple[Any, ...]]:
             stage.values,
             stage.span,
             stage.arguments,
+            stage.shares,
         )
         for one in stage.stages:
             yield from _described(one)
     else:
-        yield stage.path, repr(stage.operation), stage.inputs, stage.output, stage.shape, stage.cost, stage.span
+        yield (
+            stage.path,
+            repr(stage.operation),
+            stage.inputs,
+            stage.output,
+            stage.shape,
+            stage.cost,
+            stage.span,
+            stage.shares,
+        )
 
 
 @pytest.fixture

@@ -26,10 +26,21 @@ STAGES = [
     "let x = unit(3)\nrelu\nrepeat 2 { x = repeat 1 {} }\nunit(3)\nadd { identity | x }",
     "let x = unit(3)\nrelu\nlet z = repeat 2 { let y = x }\nunit(3)\nadd { identity | x | z }",
     "let x = unit(3)\nlet y = x\nadd { identity | y | relu }",
+    "let f = tied { unit(3) -> dropout(0.5) }\nadd { f | relu -> f }\nlet x = f\nrelu\nadd { x -> f | identity }",
+    "let f = tied { let g = tied { conv(3, 1) }\nadd { g | g -> bn } }\nrepeat 2 { f }\nlet f2 = relu -> f\nf2 -> f",
+    "let f = tied { conv(3, 1) }\nlet g = tied { f -> relu -> f }\ng -> g -> f\n"
+    "each(c, h, w -> h, c) { rearrange(h, c -> c, 1, h) -> f -> rearrange(c, 1, h -> h, c) }",
+    "shared(3) -> shared(3) -> avgpool(2) -> shared(3)",
+    "let f = tied { repeat 2 {} }\nf -> f -> both { f }\nlet c = tied { conv(3, 1) }\nboth { c } -> both(c)",
     "let k = 2\nconv(k, 1, init=normal(std=0.5), frozen=all) -> bn(init=0)",
 ]
 ITEMS = """
 block unit(c, act=relu) { conv(c, 3, pad=1) -> bn -> act }
+block both(f: block) { concat { f | f } -> conv(3, 1) }
+block shared(c) {
+    let f = tied { conv(c, 1, init=normal(std=0.5)) -> mean(c, h, w -> c, h, 1) }
+    add { f | mul { identity | f } }
+}
 block deep(c) {
     let inner = conv(c, 1)
     relu
@@ -39,8 +50,10 @@ block deep(c) {
 
 
 def meaning(graph: Graph) -> list[object]:
+    numbers = {node.path: node.output for node in graph.nodes}
     return [
         graph.output,
+        *(node.shares and numbers[node.shares] for node in graph.nodes),
         *((node.operation, node.inputs, node.shape, node.cost) for node in graph.nodes),
         *(p.initial for node in graph.nodes for p in node.parameters),
     ]

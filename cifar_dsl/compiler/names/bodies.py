@@ -13,6 +13,7 @@ from cifar_dsl.compiler.names.lookup import Lookup
 from cifar_dsl.compiler.names.scope import Scope, of_language
 from cifar_dsl.compiler.names.sorts import (
     ANY,
+    BLOCK,
     CALLABLE,
     HEAD,
     LIST,
@@ -106,6 +107,11 @@ class Bodies:
             ):
                 self._expressions.expression(call, scope)
                 return of_value(call)
+            case [nodes.Element(kind=nodes.Branched() as branched, label=None, claim=None)]:
+                definition = self._branched(branched, scope)
+                if definition.makes_block:
+                    return BLOCK
+                return TENSOR | LIST if may_give_list(let, self._block_named) else TENSOR
             case [nodes.Element(kind=kind, label=None, claim=None)] if not isinstance(
                 kind, nodes.Compound | nodes.CallExpression
             ):
@@ -174,7 +180,8 @@ class Bodies:
                 case _:
                     self._expressions.expression(element.kind, scope)
 
-    def _branched(self, branched: nodes.Branched, scope: Scope) -> None:
+    def _branched(self, branched: nodes.Branched, scope: Scope) -> Definition:
+        """Resolve a stage with branches. Returns the definition of its name."""
         head, branches = branched.head, branched.branches
         definition = self._head(branched.name, scope)
         self._lookup.note(branched.name.span, definition, branched.span)
@@ -183,9 +190,10 @@ class Bodies:
         inner = scope if definition.kind == "join" else scope.inner(closed_by=branched.name.text)
         if isinstance(branches, nodes.For):
             self._loop(branches, inner)
-            return
+            return definition
         for branch, following in zip_longest(branches, branches[1:]):
             self.body(branch, inner, following.span.start if following else branched.span.end)
+        return definition
 
     def _join_of_list(self, name: nodes.Name, index: nodes.Index, scope: Scope) -> None:
         """Report a join with its branches in a list: `concat [a, b]`."""

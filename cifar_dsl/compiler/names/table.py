@@ -5,10 +5,11 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
-from cifar_dsl.compiler.names.sorts import ANY, TENSOR, Sorts, of_block, of_value
+from cifar_dsl.compiler.names.sorts import ANY, BLOCK, TENSOR, Sorts, of_block, of_value
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
+from cifar_dsl.operations.layers import SCOPES
 
 Kind = Literal[
     "param",
@@ -91,6 +92,16 @@ class Definition:
         return self.kind in _LOCAL
 
     @property
+    def makes_block(self) -> bool:
+        """Whether it is `tied`, whose body is a block that a `let` names."""
+        return self.kind == "scope" and not SCOPES[self.name].runs_in_place
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether it names a tied block."""
+        return self.kind == "let" and self.sorts == BLOCK
+
+    @property
     def is_of_language(self) -> bool:
         """Whether it is built in, so that no text defines it."""
         return self.kind in _OF_LANGUAGE
@@ -107,7 +118,9 @@ class Definition:
 
     @property
     def noun(self) -> str:
-        """Its kind in messages: a `let` is a tensor or a value."""
+        """Its kind in messages: a `let` is a tensor, a value or a tied block."""
+        if self.is_tied:
+            return "tied block"
         if self.kind != "let":
             return "word" if self.kind in {"flow", "dataset", "budget"} else self.kind
         return "tensor" if self.sorts == TENSOR else "value"

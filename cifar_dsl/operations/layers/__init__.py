@@ -19,6 +19,7 @@ from cifar_dsl.operations.layers import (
     scale,
     scores,
     shaping,
+    tied,
 )
 from cifar_dsl.operations.layers.base import JOINS, LAYERS, SCOPES, Branches, Enclosure, Join, JoinError, Layer
 from cifar_dsl.operations.layers.initializer import INITIALIZERS
@@ -61,5 +62,6 @@ __all__ = [
     "scale",
     "scores",
     "shaping",
+    "tied",
     "value_registry",
 ]

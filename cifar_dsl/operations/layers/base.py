@@ -87,6 +87,7 @@ class Enclosure(Declaration):
     """
 
     branches: ClassVar[Branches] = Branches(1, 1)
+    runs_in_place: ClassVar[bool] = True  # `tied` runs where the name of its `let` stands
     is_positional: ClassVar[bool] = True
     missing_axes: ClassVar[Missing | None] = None  # None if its calls have no pattern
 

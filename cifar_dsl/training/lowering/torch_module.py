@@ -2,7 +2,8 @@
 
 Submodules are named after the paths of the graph, so `state_dict` keys follow the spec. A scope (a block call, a
 branch, a named tensor) becomes a module of its own, a `Body`: it receives the scope's inputs, runs its stages in
-order, and returns the tensors that stages outside use.
+order, and returns the tensors that stages outside use. A layer in a later use of a tied block has the module of the
+first use, which `state_dict` has under the path of that alone.
 """
 
 import importlib
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from cifar_dsl.analysis.wiring import Wiring
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import Graph, Lowering, Scope, Stage
+from cifar_dsl.ir import Graph, Lowering, Node, Scope, Stage
 from cifar_dsl.training.lowering import modules, pattern_modules, weight_modules
 from cifar_dsl.training.lowering.initialization import OF_WEIGHT, generator_of, initialize
 
@@ -40,13 +41,22 @@ class BodyStep:
 
 
 class Body(nn.Module):
-    """A sequence of stages. Values are numbered: first the inputs, then the outputs of each step."""
+    """A sequence of stages. Values are numbered: first the inputs, then the outputs of each step.
+
+    `shared` are children of other bodies, by the names that they have here.
+    """
 
     def __init__(
-        self, label: str, children: dict[str, nn.Module], steps: tuple[BodyStep, ...], outputs: tuple[int, ...]
+        self,
+        label: str,
+        children: dict[str, nn.Module],
+        steps: tuple[BodyStep, ...],
+        outputs: tuple[int, ...],
+        shared: dict[str, nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self._label = label
+        self._shared = shared or {}  # a plain dictionary, so that they aren't children here
         self._steps = steps
         self._outputs = outputs
         for name, child in children.items():
@@ -58,7 +68,7 @@ class Body(nn.Module):
 
     def _run(self, values: list[Any]) -> Any:
         for step in self._steps:
-            child = self._modules[step.child]
+            child = self._shared[step.child] if step.child in self._shared else self._modules[step.child]
             put = values.append if step.outputs is None else values.extend  # no other name keeps a tensor alive
             put(child(*[values[i] for i in step.inputs]))  # type: ignore[misc]
             for i in step.freed:
@@ -128,24 +138,34 @@ class _Builder:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._wiring = Wiring(graph)
+        self._owners: dict[str, nn.Module] = {}  # modules of layers with parameters, by path
 
     def network(self, name: str) -> Network:
         """The module of the whole graph."""
         return Network(name, *self._contents(self._graph.body))
 
-    def _contents(self, scope: Scope) -> tuple[dict[str, nn.Module], tuple[BodyStep, ...], tuple[int, ...]]:
-        """Children, steps and outputs of a scope's module."""
+    def _contents(
+        self, scope: Scope
+    ) -> tuple[dict[str, nn.Module], tuple[BodyStep, ...], tuple[int, ...], dict[str, nn.Module]]:
+        """Children, steps, outputs and shared modules of a scope's module."""
         wired = self._wiring.of(scope)
-        children = {one.name: self._child(one.stage) for one in wired.stages}
+        shared = {
+            one.name: self._owners[one.stage.shares]
+            for one in wired.stages
+            if isinstance(one.stage, Node) and one.stage.shares
+        }
+        children = {one.name: self._child(one.stage) for one in wired.stages if one.name not in shared}
         steps = [
             BodyStep(one.name, one.inputs, None if len(one.outputs) == 1 else len(one.outputs)) for one in wired.stages
         ]
-        return children, _with_freed(steps, wired.inputs, wired.outputs), wired.outputs
+        return children, _with_freed(steps, wired.inputs, wired.outputs), wired.outputs, shared
 
     def _child(self, stage: Stage) -> nn.Module:
         if isinstance(stage, Scope):
             return Body(stage.label, *self._contents(stage))
         module: nn.Module = make(self._wiring.lowering(stage), MODULES)
+        if stage.parameters:
+            self._owners[stage.path] = module
         return module
 
 

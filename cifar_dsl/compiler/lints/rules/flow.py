@@ -65,7 +65,8 @@ def biases_before_norms(analysis: Analysis) -> Iterator[Diagnostic]:
 
     def is_centred_away(node: Node) -> bool:
         consumers = flow.consumers[node.output]
-        has_bias = "bias" in node.operation.arguments() and any(p.kind == "bias" for p in node.parameters)
+        parameters = analysis.graph.owner(node).parameters
+        has_bias = "bias" in node.operation.arguments() and any(p.kind == "bias" for p in parameters)
         return has_bias and len(consumers) == 1 and consumers[0].operation.name in _CENTRING
 
     for span, found in flow.everywhere(is_centred_away):
