@@ -104,7 +104,7 @@ class _Tracer:
         shapes = self._graph.input_shapes(node)
         input_widths = [self._element_bytes[value] for value in node.inputs]
         needs_gradient = [value in node.used_inputs and self._needs_gradient[value] for value in node.inputs]
-        is_differentiated = any(p.is_trained for p in node.parameters) or any(needs_gradient)
+        is_differentiated = any(p.is_trained for p in self._graph.owner(node).parameters) or any(needs_gradient)
         self._needs_gradient.append(is_differentiated)
 
         width = self._computed_width(node, max(input_widths))  # bytes per element during the computation

@@ -77,16 +77,22 @@ def _activation_bytes(graph: Graph, recipe: Recipe, evaluation_batch: int, devic
 
 def _weight_bytes(graph: Graph, recipe: Recipe, device: str) -> WeightBytes:
     precision = recipe.precision
-    gradients, converted, reordered = [], [], []
+    gradients, added, converted, reordered = [], [], [], []
+    last_uses = {graph.owner(node).path: node.output for node in graph.nodes}
     for node in graph.nodes:
-        gradients.append(FLOAT_BYTES * sum(p.elements for p in node.parameters if p.is_trained))
+        owner = graph.owner(node)
+        size = FLOAT_BYTES * sum(p.elements for p in owner.parameters if p.is_trained)
+        is_last = last_uses[owner.path] == node.output  # whose backward pass is the first
+        gradients.append(size if is_last else 0)
+        added.append(0 if is_last else size)
         is_converted = precision != "fp32" and node.operation.execution.is_autocast(node.operation)
         copies = node.operation.weight_copies(*graph.input_shapes(node))
         converted.append(FLOAT_BYTES * copies + (HALF_BYTES * node.cost.parameters if is_converted else 0))
         width = HALF_BYTES if is_converted else FLOAT_BYTES
-        filters = sum(p.elements for p in node.parameters if p.kind == "filter")
+        filters = sum(p.elements for p in owner.parameters if p.kind == "filter")
         reordered.append(width * filters if device == "cpu" else 0)
-    return WeightBytes(tuple(gradients), tuple(converted), tuple(reordered), accumulates=recipe.accumulate > 1)
+    accumulates = recipe.accumulate > 1
+    return WeightBytes(tuple(gradients), tuple(added), tuple(converted), tuple(reordered), accumulates=accumulates)
 
 
 def _trained_and_states(graph: Graph, recipe: Recipe) -> tuple[int, int]:

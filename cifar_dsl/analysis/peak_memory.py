@@ -33,7 +33,8 @@ class WeightBytes:
     """Memory for the weights of each node, beside the weights themselves, in bytes.
 
     Attributes:
-        gradients: Gradients of the trained weights.
+        gradients: Gradients of the trained weights. Of weights that several nodes share, the last one makes it.
+        added: Gradients that a node adds to that of a later node with the same weights.
         converted: Half-precision copies and functions of weights, which live until the node's backward pass is over.
         reordered: Filters in the memory layout of a CPU's convolution: one copy in the forward pass, and two in the
             backward pass.
@@ -41,6 +42,7 @@ class WeightBytes:
     """
 
     gradients: tuple[int, ...]
+    added: tuple[int, ...]
     converted: tuple[int, ...]
     reordered: tuple[int, ...]
     accumulates: bool = False
@@ -49,7 +51,7 @@ class WeightBytes:
     def none(cls, graph: Graph) -> "WeightBytes":
         """0 bytes for every node."""
         zeros = (0,) * len(graph.nodes)
-        return cls(zeros, zeros, zeros)
+        return cls(zeros, zeros, zeros, zeros)
 
 
 def training_peak(graph: Graph, trace: ActivationTrace, batch: int, weights: WeightBytes | None = None) -> int:
@@ -127,7 +129,7 @@ def _backward(
         scratch_bytes = 0
         if incoming is not None:
             # The converted weights are live already; these are their gradients.
-            scratch_bytes = 2 * weights.reordered[index] + weights.converted[index]
+            scratch_bytes = 2 * weights.reordered[index] + weights.converted[index] + weights.added[index]
             if weights.accumulates:
                 scratch_bytes += weights.gradients[index]
             else:

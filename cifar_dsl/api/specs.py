@@ -138,8 +138,9 @@ class Spec:
         graph, cost = self.graph, self.graph.cost
         rows = [["layer", "path", "output", "parameters", "macs"], ["input", "", str(graph.input), "", ""]]
         for node in graph.nodes:
-            costs = [f"{number:,}" if number else "" for number in (node.cost.parameters, node.cost.macs)]
-            rows.append([node.operation.brief(), node.path, str(node.shape), *costs])
+            own, macs = (f"{number:,}" if number else "" for number in (node.cost.parameters, node.cost.macs))
+            parameters = f"= {graph.later_uses[node.output].label}" if node.shares else own
+            rows.append([node.operation.brief(), node.path, str(node.shape), parameters, macs])
         rows.append(["total", "", str(graph.shape_of(graph.output)), f"{cost.parameters:,}", f"{cost.macs:,}"])
         changed = "".join(f"<br><code>--set {escape(text)}</code>" for text in self.overrides)
         return (

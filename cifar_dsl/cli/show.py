@@ -124,7 +124,7 @@ def table(analysis: Analysis) -> list[str]:
             node.operation.brief() + _stretched(graph, node),
             node.path,
             f"{node.parts} x {node.shape}" if node.parts > 1 else str(node.shape),
-            _count(node.cost.parameters),
+            f"= {graph.later_uses[node.output].label}" if node.shares else _count(node.cost.parameters),
             _count(node.cost.macs),
         ]
         for node in graph.nodes
@@ -186,6 +186,7 @@ def _as_data(analysis: Analysis) -> dict[str, object]:
                 "output": node.shape.extents,
                 "parameters": node.cost.parameters,
                 "macs": node.cost.macs,
+                **({"shares": node.shares} if node.shares else {}),
             }
             for node in graph.nodes
         ],

@@ -134,8 +134,11 @@ class _Expander:
         return flow
 
     def _let(self, let: nodes.Let, scope: ValueScope, flow: Flow, place: Place) -> None:
-        if (tied := self._tied_block(let, scope)) is not None:
-            scope.values |= self._each(let, tied)
+        if self._is_tied(let):
+            try:
+                scope.values |= self._each(let, self._tied_block(let, scope))
+            except EvaluationFailed:
+                scope.values |= {name.text: Unknown() for name in let.targets}
             return
         if self._is_value(let.chain, scope):
             kind = let.chain.elements[0].kind
@@ -149,22 +152,22 @@ class _Expander:
                 self._report_taken(name)
         scope.values |= self._tensors(let, scope, flow, place)
 
-    def _tied_block(self, let: nodes.Let, scope: ValueScope) -> Bound | Unknown | None:
-        """The value of a `let` of `tied`, unknown after an error; None for any other `let`."""
-        match let.chain.elements:
-            case [nodes.Element(kind=nodes.Branched() as kind, label=None, claim=None)] if self._definitions[
-                kind.name.span
-            ].makes_block:
-                call = Invocation.of(kind.head)
-                try:
-                    self._of_arguments(SCOPES[call.callee], call, scope, ())
-                    given = list(self._branches(kind, scope, ()))
-                    self._binder.check_branches(call, SCOPES[call.callee].branches, len(given))
-                except EvaluationFailed:
-                    return Unknown()
-                return given[0].tied(let.targets[0])
-            case _:
-                return None
+    def _is_tied(self, let: nodes.Let) -> bool:
+        """Whether a `let` names a tied block."""
+        (element, *rest) = let.chain.elements
+        is_alone = not (rest or element.label or element.claim)
+        kind = element.kind
+        return is_alone and isinstance(kind, nodes.Branched) and self._definitions[kind.name.span].makes_block
+
+    def _tied_block(self, let: nodes.Let, scope: ValueScope) -> BlockValue:
+        """The value of a `let` that names a tied block. Raises EvaluationFailed."""
+        kind = let.chain.elements[0].kind
+        assert isinstance(kind, nodes.Branched)
+        call = Invocation.of(kind.head)
+        self._of_arguments(SCOPES[call.callee], call, scope, ())
+        branches = list(self._branches(kind, scope, ()))
+        self._binder.check_branches(call, SCOPES[call.callee].branches, len(branches))
+        return branches[0].tied(let.targets[0])
 
     def _values(self, named: nodes.Let | nodes.Assignment, scope: ValueScope, flow: Flow) -> dict[str, Bound | Unknown]:
         """The value of an expression by its name, or the items of a list by their names; unknown after an error."""

@@ -136,6 +136,18 @@ class Graph:
         return self._owners[node.shares] if node.shares else node
 
     @cached_property
+    def later_uses(self) -> dict[int, Scope]:
+        """The later uses of tied blocks by the values that their layers with parameters make.
+
+        Of a tied block in another one, that is the outer use.
+        """
+        found: dict[int, Scope] = {}
+        for scope in self.scopes:
+            if scope.kind == "tied" and scope.shares:
+                found = dict.fromkeys(scope.values, scope) | found
+        return {node.output: found[node.output] for node in self.nodes if node.shares}
+
+    @cached_property
     def _stages(self) -> tuple[Stage, ...]:
         stages: list[Stage] = []
         waiting: list[Stage] = [self.body]

@@ -72,7 +72,7 @@ def _visits(graph: Graph, scope: Scope) -> Iterator[tuple[Span, Visit]]:
             yield from _visits(graph, stage)
             if stage.span is not None:
                 has_bodies = stage.kind == "scope"
-                block = "" if has_bodies else stage.label.partition("(")[0]
+                block = stage.label.partition("(")[0] if stage.kind == "block" else ""
                 inputs = tuple(map(graph.shape_of, stage.inputs))
                 outputs = tuple(map(graph.shape_of, stage.outputs))
                 yield stage.span, Visit(stage.path, inputs, outputs, stage.values, has_bodies, block)

@@ -171,7 +171,7 @@ class _Completer:
         for local in self._locals.values():
             is_stage = local.kind == "parameter" and _may_be_stage(local)
             is_stage |= local.kind == "loop variable" and "block" in local.sorts
-            if is_stage or (local.kind == "let" and is_start):
+            if is_stage or local.is_tied or (local.kind == "let" and is_start):
                 yield suggestions.local(local)
         for file, definition in self._globals.values():
             if definition.kind == "param" and self._is_stage(definition):
@@ -202,6 +202,7 @@ class _Completer:
 
     def _as_arguments(self) -> Iterator[Suggestion]:
         """Blocks and layers as values of type `block`: their names, without a call."""
+        yield from (suggestions.local(local) for local in self._locals.values() if local.is_tied)
         yield from map(suggestions.bare, self._blocks())
         yield from map(suggestions.bare, self._layers())
 

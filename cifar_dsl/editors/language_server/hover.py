@@ -156,7 +156,10 @@ class _Word:
         definition = self.mention.definition
         if self.mention.is_definition and isinstance(definition.node, nodes.Let):
             start = definition.node.chain.elements[-1].kind.span.start
-        if start in visits:
+        if definition.is_tied and self.mention.is_definition:
+            uses = sorted(use.call.start for use in self.documents.names(self.path).uses_of(definition))
+            yield from _table(stages, [visit for place in dict.fromkeys(uses) for visit in visits.get(place, ())])
+        elif start in visits:
             yield from _table(stages, visits[start])
         elif self.mention.is_definition and definition.kind == "block":
             yield from _table(stages, stages.calls.get(definition.name, ()))

@@ -8,7 +8,7 @@ from attrs import define, field
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Node, Scope
 
-Kind = Literal["layer", "join", "scope", "block", "branch", "let", "part"]
+Kind = Literal["layer", "join", "scope", "block", "tied", "branch", "let", "part"]
 _SHOWN_STAGES = 6  # of a sequence before it is shortened
 
 
@@ -99,7 +99,7 @@ class Reader:
             assert last.node is not None
             return self._node(last.node, stage.path, tuple(branches))
         kind, label = cast("Kind", stage.kind), stage.label
-        what = label.partition("(")[0] if kind in {"block", "scope"} else kind
+        what = label.partition("(")[0] if kind in {"block", "scope", "tied"} else kind
         contents = tuple(layer.content for inner in inside for layer in inner.dissolved())
         content = contents[0] if len(contents) == 1 else self._number(contents)
         key = self._number((kind, what, *(inner.key for inner in inside)))
@@ -144,6 +144,8 @@ def _text(stage: Stage, graph: Graph, *, in_general: bool) -> str:
     match stage.kind:
         case "block":
             return stage.what if in_general else stage.label.removesuffix("()")
+        case "tied":
+            return stage.label
         case "let":
             return f"let {stage.label} = {inside}"
         case _:

@@ -126,7 +126,8 @@ class _Pen:
         return f"{title}  x{stage.count}" if title else f"x{stage.count}"
 
     def _notes(self, stage: Stage) -> tuple[str, ...]:
-        return tuple(filter(None, (", ".join([*self._parts(stage), *self._parameters(stage)]),)))
+        tied = ("tied",) if stage.is_tied else ()
+        return tuple(filter(None, (", ".join([*tied, *self._parts(stage), *self._parameters(stage)]),)))
 
     def _parts(self, stage: Stage) -> tuple[str, ...]:
         """The number of parts that a scope runs for in each image or part around it."""
@@ -137,10 +138,13 @@ class _Pen:
         return (f"{parts:,} parts of {first.shape}",) if parts > 1 else ()
 
     def _parameters(self, stage: Stage) -> tuple[str, ...]:
-        parameters = self.graph.cost_of(range(stage.start, stage.start + stage.length)).parameters
-        if not parameters:
+        first = self.graph.cost_of(range(stage.start, stage.start + stage.length)).parameters
+        whole = self.graph.cost_of(range(stage.start, stage.stop)).parameters if stage.count > 1 else first
+        if not whole:
             return ()
-        return (f"{parameters:,} parameters{' each' if stage.count > 1 else ''}",)
+        if whole != stage.count * first:  # some of them have tied weights
+            return (f"{whole:,} parameters in all",)
+        return (f"{first:,} parameters{' each' if stage.count > 1 else ''}",)
 
     def _box(self, stage: Stage, box: Box) -> Box:
         """Return `box` and draw the arrows that lead to it."""

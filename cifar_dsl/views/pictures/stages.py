@@ -17,6 +17,7 @@ class Stage:
     It makes the values from `start` to `stop`, exclusive; each repeat makes `length` of them. Stages with equal `key`
     compute the same, except for the source of their inputs. `title` is empty for a repeated row that isn't a block.
     The first and the last layer of a scope only cut its parts and put them back. `is_closed`: it is always one box.
+    `is_tied`: it is a use of a tied block.
     """
 
     path: str
@@ -28,6 +29,7 @@ class Stage:
     is_block: bool = False
     is_scope: bool = False
     is_closed: bool = False
+    is_tied: bool = False
     count: int = 1
 
     @property
@@ -59,7 +61,7 @@ class Reader:
         if isinstance(inner, Node):
             key = self.number((inner.operation, inner.shape))
             return [Stage(inner.path, inner.operation.brief(), key, inner.output, inner.output + 1)]
-        if inner.kind in {"block", "part"}:
+        if inner.kind in {"block", "part", "tied"}:
             return [self._block(inner)]
         if inner.kind == "scope":
             return [self._scope(inner)]
@@ -67,9 +69,10 @@ class Reader:
 
     def _block(self, scope: Scope) -> Stage:
         stages = tuple(self._stages(scope))
-        key = self.number((scope.label.partition("(")[0], *(stage.key for stage in stages)))
+        is_tied = scope.kind == "tied"
+        key = self.number((is_tied, scope.label.partition("(")[0], *(stage.key for stage in stages)))
         values = scope.values
-        return Stage(scope.path, scope.label, key, values.start, values.stop, stages, is_block=True)
+        return Stage(scope.path, scope.label, key, values.start, values.stop, stages, is_block=True, is_tied=is_tied)
 
     def _scope(self, scope: Scope) -> Stage:
         stages = tuple(self._stages(scope))

@@ -26,15 +26,15 @@ def tied_once(items: Sequence[nodes.Item], found: Analysis | Library) -> Iterato
 
 def _runs_once(use: Span, let: nodes.Let, items: Sequence[nodes.Item], names: Names) -> bool:
     """Whether a use is a stage that no loop, block or other tied block runs again."""
-    around = [
-        one
-        for one in nodes.inside(items, (nodes.For, nodes.Repeat, nodes.Branched))
-        if use in one.span and let.span not in one.span
-    ]
-    for one in around:
-        definition = names.definitions.get(one.name.span) if isinstance(one, nodes.Branched) else None
+    loops = [*nodes.inside(items, nodes.For), *nodes.inside(items, nodes.Repeat)]
+    if any(_is_around(one.span, use, let) for one in loops):
+        return False
+    for one in nodes.inside(items, nodes.Branched):
+        if not _is_around(one.span, use, let):
+            continue
+        definition = names.definitions.get(one.name.span)
         is_built_in = definition is not None and definition.kind in {"join", "scope"}
-        if not is_built_in or (definition and definition.makes_block) or _has_loop(one):
+        if not is_built_in or (definition and definition.makes_block):
             return False
     elements = (element.kind for element in nodes.inside(items, nodes.Element))
     return any(
@@ -44,5 +44,6 @@ def _runs_once(use: Span, let: nodes.Let, items: Sequence[nodes.Item], names: Na
     )
 
 
-def _has_loop(branched: nodes.For | nodes.Repeat | nodes.Branched) -> bool:
-    return isinstance(branched, nodes.Branched) and isinstance(branched.branches, nodes.For)
+def _is_around(span: Span, use: Span, let: nodes.Let) -> bool:
+    """Whether a place is around a use, and not around the `let` of its name."""
+    return use in span and let.span not in span
