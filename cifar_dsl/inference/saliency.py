@@ -40,17 +40,20 @@ def saliency(module: nn.Module, graph: Graph, image: Tensor, label: int) -> npt.
     averaged, flattened, or read from one token. None if there is no such layer.
     """
     grids = list(_grids(graph))
+    calls = _calls(graph)
     values: dict[str, Tensor] = {}
     gradients: dict[str, Tensor] = {}
 
-    def keep(path: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
+    def keep(paths: Iterator[str], _module: nn.Module, _inputs: Any, output: Any) -> None:
+        path = next(paths)
         if isinstance(output, Tensor) and output.requires_grad:
             values[path] = output.detach().clone()  # a later layer may change it in place
             output.register_hook(partial(gradients.__setitem__, path))  # type: ignore[no-untyped-call]
 
     modules = dict(module.named_modules())
+    wanted = {calls[grid.path] for grid in grids}
     handles = [
-        modules[grid.path].register_forward_hook(partial(keep, grid.path)) for grid in grids if grid.path in modules
+        modules[paths[0]].register_forward_hook(partial(keep, iter(paths))) for paths in wanted if paths[0] in modules
     ]
     try:
         with torch.enable_grad():
@@ -67,6 +70,14 @@ def saliency(module: nn.Module, graph: Graph, image: Tensor, label: int) -> npt.
         if (gradient != 0).any(0).float().mean().item() >= _LEAST_SHARE:
             return _map(grid.places(values[grid.path]), gradient)
     return None
+
+
+def _calls(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """The paths of the layers that are calls of one module, in order, by the path of each; several in a tied block."""
+    calls: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        calls.setdefault(node.shares or node.path, []).append(node.path)
+    return {path: tuple(paths) for paths in calls.values() for path in paths}
 
 
 def _map(values: Tensor, gradient: Tensor) -> npt.NDArray[np.float32]:

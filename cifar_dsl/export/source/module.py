@@ -23,12 +23,14 @@ from cifar_dsl.export.source.layout import INDENT, LOOP_VARIABLE, WIDTH, Call, d
 from cifar_dsl.export.source.parts import Part, part_of
 from cifar_dsl.export.source.repeats import Item
 from cifar_dsl.export.source.statements import Assign, Condition, Loop, ModuleCall, Statement, Version
+from cifar_dsl.export.source.ties import tied_modules
 from cifar_dsl.export.source.torch_modules import REQUIRED, needed, own_classes, own_parameters, signatures
 from cifar_dsl.export.source.units import Units, inputs_of_call
 from cifar_dsl.export.source.vocabulary import Vocabulary
 from cifar_dsl.foundation.version import __version__
 
 _CHAIN, _JOIN, _JOIN_OF_INPUTS, _NUMBERED = "Stages", "Join", "JoinOfInputs", "numbered"
+_AGAIN, _TIE = "Again", "tie"
 _HELPERS = {
     _CHAIN: '''class Stages(nn.Sequential):
     """Stages that run in order, each under its name."""
@@ -67,6 +69,21 @@ _HELPERS = {
     _NUMBERED: '''def numbered(name: str, number: int) -> str:
     """The name of a stage: conv, conv2, conv3 ..."""
     return name if number == 1 else f"{name}{number}"''',
+    _AGAIN: '''class Again(nn.Module):
+    """Another use of a stage, whose weights are under the name of its first use alone."""
+
+    def __init__(self, stage: nn.Module) -> None:
+        super().__init__()
+        self._stage = (stage,)  # a tuple, so that the stage isn't a child here
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        y: Tensor = self._stage[0](*inputs)
+        return y''',
+    _TIE: '''def tie(network: nn.Module, first: str, *others: str) -> None:
+    """Replace stages by other uses of the stage `first`."""
+    for path in others:
+        around, _, name = path.rpartition(".")
+        network.get_submodule(around).add_module(name, Again(network.get_submodule(first)))''',
 }
 _SEQUENTIAL = frozenset({"append", "extend", "insert", "pop"})  # names that nn.Sequential has, and nn.Module hasn't
 
@@ -134,7 +151,9 @@ class _Printer:
 
     def _name_of(self, version: Version) -> str:
         part = version.parts[0]
-        name = class_name(part.scope.label.partition("(")[0] if part.scope.kind in {"block", "let"} else part.name)
+        name = class_name(
+            part.scope.label.partition("(")[0] if part.scope.kind in {"block", "let", "tied"} else part.name
+        )
         if part.scope.kind == "block":
             return name
         around = part.owner.scope
@@ -152,10 +171,21 @@ class _Printer:
         lines.append(f"{2 * INDENT}super().__init__()")
         for statement in version.statements:
             lines += self._statement(statement, 2 * INDENT)
+        if version is self._units.model:
+            lines += self._ties()
         if version is self._units.model and self._has_initialization:
             lines.append(f"{2 * INDENT}{INITIALIZE}(self)")
         if not is_chain:
             lines += ["", *(self._forward_in_order() if version.is_chain else _forward(version, self._units))]
+        return lines
+
+    def _ties(self) -> list[str]:
+        """The statements that let later uses of tied blocks have the weights of the first use."""
+        lines: list[str] = []
+        for first, others in tied_modules(self._analysis.graph).items():
+            self._used |= {_AGAIN, _TIE}
+            paths = (("", f'"{path}"') for path in (first, *others))
+            lines += lines_of(2 * INDENT, Call(_TIE, (("", "self"), *paths)))
         return lines
 
     def _description(self, version: Version) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from cifar_dsl.analysis.wiring import Wiring
 from cifar_dsl.ir import Graph, Lowering, Node, Scope, Shape, Stage
@@ -93,7 +93,9 @@ class _Reader:
 
     def part(self, scope: Scope, block: Part | None, around: Key) -> Part:
         is_block = scope.kind in {"block", "model"}
-        key: Key = ("block", scope.label.partition("(")[0]) if scope.kind == "block" else (*around, *_place(scope))
+        key: Key = _place(scope) if scope.kind == "tied" else (*around, *_place(scope))
+        if scope.kind == "block":
+            key = ("block", scope.label.partition("(")[0])
         shape_of = self._graph.shape_of
         part = Part(
             scope,
@@ -141,6 +143,8 @@ def _place(scope: Scope) -> Key:
     """What the expansions of one place of the text share."""
     if scope.kind == "branch":
         return ("branch", scope.name)
+    if scope.kind == "tied":  # whose uses are in several places
+        return ("tied", scope.label, _span(evolve(scope, span=None)))
     return (scope.kind, scope.label if scope.kind == "let" else scope.name.rstrip("0123456789"), _span(scope))
 
 

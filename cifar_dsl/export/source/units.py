@@ -237,7 +237,7 @@ class _Analysis:
     def _can_be_inline(self, groups: list[list[Part]]) -> bool:
         """Whether it is written where it is used: it has one structure, is used once, and only passes a tensor on."""
         first, *_ = self._unit.parts
-        if first.scope.kind in {"model", "block"} or len(groups) > 1:
+        if first.scope.kind in {"model", "block", "tied"} or len(groups) > 1:
             return False
         self._unit.is_lone = all(map(is_lone, self._unit.parts))
         if not (first.is_chain or is_simple_join(first) or self._unit.is_lone):
@@ -626,8 +626,8 @@ def _brief(rounds: list[list[Any]], target: str) -> list[list[Any]]:
 
 
 def has_tensors(step: Step) -> bool:
-    """Whether a layer owns weights."""
-    return isinstance(step.stage, Node) and bool(step.stage.parameters)
+    """Whether a layer has weights, which may be those of another one."""
+    return isinstance(step.stage, Node) and bool(step.stage.parameters or step.stage.shares)
 
 
 def _shape_after(step: Step) -> str:

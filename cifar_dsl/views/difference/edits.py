@@ -227,25 +227,24 @@ class _Walk:
     def _ties(self) -> None:
         """Compare whose weights partners have."""
         partners = {a.path: b.path for a, b, _ in self._partners}
-        uses: dict[tuple[_Frame, str], dict[str, int]] = {}  # the number of parameters of each use
-        for before, after, frame in self._partners:
+        compared: set[str] = set()
+        uses: dict[str, dict[str, int]] = {}  # the added parameters of each use, by whose weights it has
+        for before, after, _ in self._partners:
             old, new = self.a.owner(before), self.b.owner(after)
             if not (old.parameters or new.parameters) or partners.get(old.path) == new.path:
                 continue
             use = (self.b.later_uses if after.shares else self.a.later_uses)[(after if after.shares else before).output]
-            of_use = uses.setdefault((frame, use.shares if after.shares and use.shares else ""), {})
+            of_use = uses.setdefault((use.shares or "") if after.shares else "", {})
             of_use[use.path] = of_use.get(use.path, 0) + after.cost.parameters - before.cost.parameters
-            if (before, after) in self.found.consequences:
-                self.found.consequences.remove((before, after))
-        for (frame, first), of_use in uses.items():
+            compared.add(after.path)
+        self.found.consequences = [pair for pair in self.found.consequences if pair[1].path not in compared]
+        for first, of_use in uses.items():
             path, *more = of_use
-            inside = _relative(first, frame.calls[1])
-            what = f"share the weights of {inside}" if first else "have weights of their own"
-            text = f"{1 + len(more)} stages {what}"
-            if not more:
-                what = f"shares the weights of {inside}" if first else "has weights of its own"
-                text = f"{_relative(path, frame.calls[1])} {what}"
-            self.found.edits.append(Edit("tied", *frame.place, path, text, text, text, parameters=sum(of_use.values())))
+            text = f"{path} {f'shares the weights of {first}' if first else 'has weights of its own'}"
+            if more:
+                what = f"share the weights of {first}" if first else "have weights of their own"
+                text = f"{1 + len(more)} stages {what}"
+            self.found.edits.append(Edit("tied", "", "", path, text, text, text, parameters=sum(of_use.values())))
 
     def _rewired(self, before: Sequence[int], after: Sequence[int], path: str, frame: _Frame) -> None:
         old = [_relative(self.a.name_of(value), frame.calls[0]) for value in before]

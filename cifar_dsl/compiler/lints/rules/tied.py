@@ -26,7 +26,7 @@ def tied_once(items: Sequence[nodes.Item], found: Analysis | Library) -> Iterato
 
 def _runs_once(use: Span, let: nodes.Let, items: Sequence[nodes.Item], names: Names) -> bool:
     """Whether a use is a stage that no loop, block or other tied block runs again."""
-    loops = [*nodes.inside(items, nodes.For), *nodes.inside(items, nodes.Repeat)]
+    loops: list[nodes.For | nodes.Repeat] = [*nodes.inside(items, nodes.For), *nodes.inside(items, nodes.Repeat)]
     if any(_is_around(one.span, use, let) for one in loops):
         return False
     for one in nodes.inside(items, nodes.Branched):
