@@ -215,7 +215,7 @@ class Growth:
             kinds += [self.block, self.join, self.let, self.slices, self.places, self.carry, self.loop, self.condition]
             kinds += [self.beside, self.library, self.layer, self.layer]
             kinds += [self.holes, self.branch_loop, self.several, self.tree]
-            kinds += [self.parts, self.windows, self.product, self.attend, self.attention]
+            kinds += [self.parts, self.windows, self.product, self.attend, self.attention, self.tied]
         return self.draw(st.sampled_from(kinds))(x, depth)
 
     def layer(self, x: Shape, depth: int) -> Grown:
@@ -255,6 +255,16 @@ class Growth:
         second = self.body(first.shape, depth - 1, least=1)
         self.blocks.append(f"block {name}(f: block, g: block) {{ f -> g }}")
         return Grown([f"{name} {{", *first.lines, "|", *second.lines, "}"], second.shape)
+
+    def tied(self, x: Shape, depth: int) -> Grown:
+        """A tied block that is used in two branches, and again by another one or in a loop, if it keeps the shape."""
+        name, body = self.name("tied"), self.body(x, depth - 1, least=1)
+        lines = [f"let {name} = tied {{", *body.lines, "}", f"add {{ {name} | tanh -> {name} }}"]
+        if body.shape == x:
+            other = self.name("other")
+            again = [f"repeat 2 {{ {name} }}", f"let {other} = tied {{ {name} -> tanh }}\n{other} -> {name} -> {other}"]
+            lines.append(self.draw(st.sampled_from(again)))
+        return Grown(lines, body.shape)
 
     def branch_loop(self, x: Shape, depth: int) -> Grown:
         """A join with a branch for each round of a loop."""

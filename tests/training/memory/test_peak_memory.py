@@ -19,6 +19,8 @@ NETWORKS = {
     "named tensors": "conv(16, 1) -> relu\nlet y = identity\nconv(16, 3, pad=1) -> relu -> conv(16, 1)\n"
     "add { y | relu }\nglobal_avgpool -> dense(10)",
     "excited": "conv(16, 3) -> mul { identity | global_avgpool -> dense(16) -> sigmoid } -> flatten -> dense(10)",
+    "tied": "conv(32, 1) -> relu\nlet f = tied { conv(32, 3, pad=1) -> bn -> relu }\nrepeat 3 { f }\n"
+    "global_avgpool\nlet g = tied { dense(32) -> relu }\ng -> g -> dense(10)",
     "attending": "patches(32, 4) -> position_embedding -> transformer_layer(2, 64) -> global_avgpool -> dense(10)",
 }
 
