@@ -123,6 +123,19 @@ CASES += [
     pytest.param(Case(WEIGHTS), id="functions of weights"),
     pytest.param(Case(WEIGHTS, ("train.average=ema(0.9)", "train.accumulate=2", "train.batch=8")), id="their averages"),
 ]
+TIED = SPEC.replace(
+    "conv(6, 3, stride=2) -> relu", "let f = tied { conv(4, 3, pad=1, bias=false) -> bn -> relu }\n    f -> f"
+)
+CASES += [
+    pytest.param(Case(TIED, RECIPES["sam"]), id="tied weights"),
+    pytest.param(
+        Case(
+            TIED.replace("lr=0.05", "lr=0.0625").replace("    schedule", MUON + "    schedule"),
+            RECIPES["accumulated in fp16"][:2],
+        ),
+        id="tied weights and muon",
+    ),
+]
 
 
 def assert_equal(first: Outcome, second: Outcome) -> None:
