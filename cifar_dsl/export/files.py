@@ -1,12 +1,15 @@
 """Networks as files: of torch.export (.pt2), and of ONNX."""
 
+import copy
 import io
 import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from attrs import define, field
 
 from cifar_dsl.export.subject import Subject
 from cifar_dsl.export.verification import (
@@ -17,7 +20,6 @@ from cifar_dsl.export.verification import (
     fill_with_statistics,
     normalized,
     require_close,
-    require_equal,
     tolerance_of,
 )
 from cifar_dsl.foundation.errors import UserError
@@ -43,54 +45,54 @@ class Exported:
 
 def pt2(subject: Subject, dtype: str = INPUTS[0], *, verify: bool = True) -> Exported:
     """The network as a file of torch.export. Raises UserError if it computes something else."""
-    with _quiet():
-        content = _pt2_of(_module(subject), subject, dtype)
-        if not verify:
-            return Exported(content, None)
-        module, checked = _checked(subject, dtype, content, _pt2_of)
-        comparison = compare(module, _pt2_module(checked), _inputs(subject, dtype))
-    require_equal(comparison, "the file of torch.export")
-    return Exported(content, comparison)
+    return _exported(subject, dtype, _Pt2, verify=verify)
 
 
 def onnx(subject: Subject, dtype: str = INPUTS[0], *, verify: bool = True) -> Exported:
     """The network as an ONNX file. Raises UserError if a package is missing, or it computes something else."""
     _require("onnx", "onnxscript", *(["onnxruntime"] if verify else []))
+    return _exported(subject, dtype, _Onnx, verify=verify)
+
+
+def _exported(subject: Subject, dtype: str, form: "type[_File]", *, verify: bool) -> Exported:
+    """The network in a format. It is traced once, also where a file with other weights is checked, too."""
+    network = subject.module()
+    module = _with_normalization(network, subject)
     inputs = _inputs(subject, dtype)
     with _quiet():
-        content = _onnx_of(_module(subject), subject, dtype)
+        file = form(module, subject, dtype)
+        content = file.content()
         if not verify:
             return Exported(content, None)
-        module, checked = _checked(subject, dtype, content, _onnx_of)
-        comparison = compare(module, _onnx_session(checked), inputs)
-    require_close(comparison, tolerance_of(module, comparison, inputs), "the ONNX file")
+        comparison = _checked(file, content, module, inputs, is_informative=subject.run is not None)
+        if subject.run is None:
+            fill_with_statistics(network, subject.image)
+            comparison = _checked(file, file.content(), module, inputs)
     return Exported(content, comparison)
 
 
 def _checked(
-    subject: Subject, dtype: str, content: bytes, write: "Callable[[nn.Module, Subject, str], bytes]"
-) -> "tuple[nn.Module, bytes]":
-    """The network and file to compare: those of a run, or for a spec, others in whose scores errors show."""
-    is_untrained = subject.run is None
-    module = _module(subject, is_filled=is_untrained)
-    return module, write(module, subject, dtype) if is_untrained else content
+    file: "_File", content: bytes, module: "nn.Module", inputs: "list[Tensor]", *, is_informative: bool = True
+) -> Comparison:
+    """How a file compares with the network. Raises UserError for a difference; see `require_close`."""
+    comparison = compare(module, file.loaded(content), inputs)
+    tolerance = 0.0 if file.is_exact else tolerance_of(module, comparison, inputs)
+    require_close(comparison, tolerance, file.what, is_informative=is_informative)
+    return comparison
 
 
 # ---- the network
 
 
-def _module(subject: Subject, *, is_filled: bool = False) -> "nn.Module":
-    """The network with its normalization, if it is known, in evaluation mode; `is_filled`: see fill_with_statistics."""
+def _with_normalization(network: "nn.Module", subject: Subject) -> "nn.Module":
+    """The network with its normalization, if that is known; both share their weights."""
     from cifar_dsl.training.lowering.torch_module import Network
     from cifar_dsl.training.trained import TrainedNetwork
 
-    module, normalization = subject.module(), subject.normalization
-    if is_filled:
-        fill_with_statistics(module, subject.image)
-    if normalization is None:
-        return module
-    assert isinstance(module, Network)
-    return TrainedNetwork(module, subject.image, normalization, subject.classes).eval()
+    if (normalization := subject.normalization) is None:
+        return network
+    assert isinstance(network, Network)
+    return TrainedNetwork(network, subject.image, normalization, subject.classes).eval()
 
 
 def _inputs(subject: Subject, dtype: str) -> "list[Tensor]":
@@ -107,42 +109,91 @@ def _as_input(subject: Subject, pixels: "Tensor", dtype: str) -> "Tensor":
 # ---- files
 
 
-def _exported(module: "nn.Module", subject: Subject, dtype: str) -> Any:
-    import torch
+@define(eq=False)
+class _File:
+    """A network as a file. Its tensors are those of `module`, so `content` has their values at the time of the call.
 
-    images = _as_input(subject, example(subject.image), dtype)
-    batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
-    return torch.export.export(module, (images,), dynamic_shapes=({0: batch},))
+    `is_exact`: whether it computes the same scores, bit for bit. `what` names it in messages.
+    """
+
+    module: "nn.Module"
+    subject: Subject
+    dtype: str
+
+    is_exact: ClassVar[bool]
+    what: ClassVar[str]
+
+    def content(self) -> bytes:
+        """The file."""
+        raise NotImplementedError
+
+    def loaded(self, content: bytes) -> "Callable[[Tensor], Any]":
+        """What such a file computes, as a function of a batch of images."""
+        raise NotImplementedError
+
+    def _traced(self) -> Any:
+        import torch
+
+        images = _as_input(self.subject, example(self.subject.image), self.dtype)
+        batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
+        return torch.export.export(self.module, (images,), dynamic_shapes=({0: batch},))
 
 
-def _pt2_of(module: "nn.Module", subject: Subject, dtype: str) -> bytes:
-    import torch
+@define(eq=False)
+class _Pt2(_File):
+    is_exact = True
+    what = "the file of torch.export"
+    _program: Any = field(init=False)
 
-    file = io.BytesIO()
-    extra = {"metadata.json": json.dumps(_metadata(subject, dtype), indent=2)}
-    torch.export.save(_exported(module, subject, dtype), file, extra_files=extra)
-    return file.getvalue()
+    def __attrs_post_init__(self) -> None:
+        self._program = self._traced()
+
+    def content(self) -> bytes:
+        import torch
+
+        file = io.BytesIO()
+        extra = {"metadata.json": json.dumps(_metadata(self.subject, self.dtype), indent=2)}
+        torch.export.save(self._program, file, extra_files=extra)
+        return file.getvalue()
+
+    def loaded(self, content: bytes) -> "Callable[[Tensor], Any]":
+        import torch
+
+        module: nn.Module = torch.export.load(io.BytesIO(content)).module()
+        return module
 
 
-def _pt2_module(content: bytes) -> "nn.Module":
-    import torch
+@define(eq=False)
+class _Onnx(_File):
+    is_exact = False
+    what = "the ONNX file"
+    _program: Any = field(init=False)  # before optimizations, which compute with the weights
 
-    return torch.export.load(io.BytesIO(content)).module()
+    def __attrs_post_init__(self) -> None:
+        import torch
 
+        names = {"input_names": [INPUT], "output_names": [OUTPUT]}
+        self._program = torch.onnx.export(self._traced(), dynamo=True, optimize=False, verbose=False, **names)
 
-def _onnx_of(module: "nn.Module", subject: Subject, dtype: str) -> bytes:
-    import torch
+    def content(self) -> bytes:
+        optimized = copy.copy(self._program)
+        optimized.model = self._program.model.clone()
+        optimized.optimize()
+        proto = optimized.model_proto
+        for key, value in _metadata(self.subject, self.dtype).items():
+            entry = proto.metadata_props.add()
+            entry.key, entry.value = key, value
+        content: bytes = proto.SerializeToString()
+        return content
 
-    program = torch.onnx.export(
-        _exported(module, subject, dtype), dynamo=True, input_names=[INPUT], output_names=[OUTPUT], verbose=False
-    )
-    assert program is not None
-    proto = program.model_proto
-    for key, value in _metadata(subject, dtype).items():
-        entry = proto.metadata_props.add()
-        entry.key, entry.value = key, value
-    content: bytes = proto.SerializeToString()
-    return content
+    def loaded(self, content: bytes) -> "Callable[[Tensor], Any]":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = 1
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return lambda batch: session.run([OUTPUT], {INPUT: batch.numpy()})[0]
 
 
 def _metadata(subject: Subject, dtype: str) -> dict[str, str]:
@@ -150,16 +201,6 @@ def _metadata(subject: Subject, dtype: str) -> dict[str, str]:
     ranges = {"uint8": "uint8 from 0 to 255", "float32": "float32 from 0 to 1"}
     shape = ", ".join(map(str, subject.image.extents))
     return subject.metadata() | {"input": f"{INPUT}: (N, {shape}), {ranges.get(takes, takes)}", "output": OUTPUT}
-
-
-def _onnx_session(content: bytes) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return lambda batch: session.run([OUTPUT], {INPUT: batch.numpy()})[0]
 
 
 def _require(*packages: str) -> None:
