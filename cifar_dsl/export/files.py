@@ -172,8 +172,9 @@ class _Onnx(_File):
     def __attrs_post_init__(self) -> None:
         import torch
 
-        names = {"input_names": [INPUT], "output_names": [OUTPUT]}
-        self._program = torch.onnx.export(self._traced(), dynamo=True, optimize=False, verbose=False, **names)
+        self._program = torch.onnx.export(
+            self._traced(), dynamo=True, optimize=False, verbose=False, input_names=[INPUT], output_names=[OUTPUT]
+        )
 
     def content(self) -> bytes:
         optimized = copy.copy(self._program)
