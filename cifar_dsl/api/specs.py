@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import fields
+from attrs import evolve, fields
 
 from cifar_dsl.compiler import Analysis, Library, analyze, examine
 from cifar_dsl.experiments.jobs import Job
@@ -19,7 +19,8 @@ from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.diagnostics import Diagnostic, render_concise
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.runs import Run, SpecIdentity, check_place, find_runs, open_run, run_path
-from cifar_dsl.training.artifacts import ArtifactFile, check_located, override_of, read_artifact
+from cifar_dsl.runs.places import SPEC
+from cifar_dsl.training.artifacts import ArtifactFile, check_located, continuing, override_of, read_artifact
 from cifar_dsl.training.options import RunOptions, TrainOptions
 from cifar_dsl.training.starting_weights import match_all
 
@@ -42,7 +43,8 @@ class Spec:
 
     `path` is its file, `root` the folder that `extends` can't leave, `overrides` are the changes made with `--set` or
     in Python, `data` is the dataset chosen in place of the one in the text, and `uses` are the artifacts chosen beside
-    it, such as weights to start from. In a notebook, a spec shows its text and a table of its layers.
+    it, such as weights to start from. `continues` is the spec of the run that it trains longer, if it does. In a
+    notebook, a spec shows its text and a table of its layers.
     """
 
     path: Path
@@ -52,13 +54,15 @@ class Spec:
     unsaved: str | None = None  # its text, if it isn't in a file
     data: "DataChoice | None" = None
     uses: tuple[ArtifactFile, ...] = ()
+    continues: SpecIdentity | None = None
 
     @cached_property
     def identity(self) -> SpecIdentity:
         """The part of a spec that a run records: name, fingerprint, lineage, changes, overrides."""
         chosen = (self.data.chosen.override,) if self.data else ()
         used = override_of(self.uses, self.recipe)
-        return SpecIdentity.of(self.analysis, (*self.overrides, *chosen, *used))
+        own = SpecIdentity.of(self.analysis, (*self.overrides, *chosen, *used))
+        return self.continues.continued(own) if self.continues else own
 
     @property
     def name(self) -> str:
@@ -230,6 +234,25 @@ def spec_of_text(
     return Spec(place, analysis, overrides=tuple(overrides), unsaved=text, data=choice, uses=uses)
 
 
+def longer(run: Run, epochs: float, data: "str | DataChoice | None" = None) -> Spec:
+    """The spec of a complete run, changed to continue its training up to `epochs`.
+
+    Training begins after the run's epochs, from its weights, with the schedule of `epochs`. `data` is where its array
+    file is. Raises RunError if the run has no usable weights, SpecError if it has as many epochs.
+    """
+    (file,) = artifacts_of(weights=run.path)
+    record, result, recipe = run.record(), run.result(), run.analysis().require_recipe()
+    if result.epochs != int(result.epochs):
+        raise RunError(
+            f"{run.path} ended within an epoch, after {result.epochs:g}, and can't be trained longer",
+            "train its spec again, or start another training from its weights with --from",
+        )
+    overrides = (f"train.epochs={epochs:g}", continuing(file, int(result.epochs), recipe))
+    choice = choice_of(data, _warn)
+    spec = spec_of_text(run.spec_text, run.path / SPEC, overrides, choice, (file,))
+    return evolve(spec, continues=record.spec)
+
+
 def open_data(
     spec: Spec,
     data: str | None = None,
@@ -280,7 +303,7 @@ def open_data_for_all(
         check_located(
             spec.name, spec.analysis.require_recipe(), {one.record.kind: one.record.digest for one in spec.uses}
         )
-        match_all(spec.graph, spec.uses)
+        match_all(spec.graph, spec.recipe, spec.uses)
     return opened
 
 
@@ -334,7 +357,7 @@ def train(
     spec, dataset = open_data(spec, data_dir=chosen.data_dir, warn=_warn)
     if not chosen.retrain and (complete := find_run(spec, chosen.runs, seed, dataset.digest)):
         return _warned_of_chance(complete)
-    for file, match in match_all(spec.graph, spec.uses):
+    for file, match in match_all(spec.graph, spec.recipe, spec.uses):
         if not match.is_whole:
             _warn("; ".join(match.lines(file.record.source)))
     set_threads(chosen.threads)

@@ -22,7 +22,6 @@ overrides: Decorator = click.option(
     "overrides",
     cls=GroupedOption,
     group=_TARGET,
-    beside_resume=False,
     multiple=True,
     metavar="NAME=VALUE",
     help="Override a param (head=[512]) or a setting (train.batch=128, train.optimizer.lr=1e-3).",

@@ -234,6 +234,8 @@ def _as_options(record: "RunRecord") -> Iterator[str]:
             located = f"npz:{record.data.path}" if record.data.name == "npz" and record.data.path else value
             yield f"--data {shlex.quote(located)}"
         elif name == "train.uses":
+            if "epochs=" in value:  # it continues a run, which the path alone doesn't say
+                yield f"--set {shlex.quote(override)}"
             yield from (f"{ARTIFACTS[one.kind].option} {shlex.quote(one.path)}" for one in record.uses)
         else:
             yield f"--set {shlex.quote(override)}"

@@ -29,7 +29,7 @@ class Work:
     @classmethod
     def of(cls, graph: Graph, recipe: Recipe, images: int) -> "Work":
         """The work to train a spec on `images` training images."""
-        macs = graph.cost.macs * recipe.perturb.passes * recipe.epochs * images
+        macs = graph.cost.macs * recipe.perturb.passes * (recipe.epochs - recipe.epochs_before) * images
         return cls(macs, recipe.precision, bool(recipe.early_stopping.measure))
 
 
@@ -62,12 +62,13 @@ def _rates(runs: Path, device_name: str, threads: int | None) -> list[float]:
 
 def _rate(run: Run, device_name: str) -> tuple[int, float] | None:
     try:
-        record, result = run.record(), run.result()
+        record, result, metrics = run.record(), run.result(), run.metrics()
     except RunError:
         return None
     if record.environment.device_name != device_name or result.time_s <= 0:
         return None
+    epochs = result.epochs - (metrics[0].epoch - 1 if metrics else 0)  # without those of a run that it continues
     return (
         record.environment.threads,
-        result.macs * result.passes * result.epochs * record.data.train_images / result.time_s,
+        result.macs * result.passes * epochs * record.data.train_images / result.time_s,
     )

@@ -132,7 +132,7 @@ def train_missing(
 
 def _show_start(spec: "api.Spec") -> None:
     """Print which tensors start from the weights of another training."""
-    for file, match in match_all(spec.graph, spec.uses):
+    for file, match in match_all(spec.graph, spec.recipe, spec.uses):
         first, *others = match.lines(file.record.source)
         note(f"start   {spec.name}: {first}")
         for line in others:

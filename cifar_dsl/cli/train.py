@@ -11,6 +11,7 @@ from attrs import evolve
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.dry_run import dry_run_of
+from cifar_dsl.cli.longer import longer, shorter_runs
 from cifar_dsl.cli.output import note, print_json, print_result, warn, writing
 from cifar_dsl.cli.warnings import print_chance, print_warnings
 from cifar_dsl.experiments.jobs import Job
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
     metavar="RUN",
     type=click.Path(path_type=Path),
     shell_complete=arguments.complete_runs,
-    help="Resume this interrupted run; pass it instead of SPEC.",
+    help="Resume this interrupted run; pass it instead of SPEC. With --set train.epochs=N, train a complete run for "
+    "more epochs.",
 )
 @click.option(
     "--dry-run",
@@ -75,6 +77,11 @@ def command(
 
     if (spec is None) == (resume is None):
         raise click.UsageError("Give either a SPEC or --resume RUN.")
+    if resume is not None and overrides:
+        continued, options = longer(resume, overrides, options)
+        if verbose:
+            _show(continued.analysis)
+        return _train(continued, options)
     if resume is not None:
         return _resume(resume, options, verbose=verbose)
     assert spec is not None
@@ -111,6 +118,8 @@ def _train(spec: "Spec", options: TrainOptions) -> int:
         images = f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images"
         note(f"data    {dataset.name}: {dataset.origin}; {images}")
         note(f"engine  {chosen.engine.name}; {chosen.reason}")
+        for line in shorter_runs(spec, dataset, options):
+            note(line)
     outcome = train_missing([(spec, dataset)], options)
     if outcome.stop.wanted():
         return outcome.stop.exit_code

@@ -71,7 +71,7 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
         check("loss", partial(recipe.loss.check_classes, *output))
     _check_early_stopping(program, recipe, reporter)
     check("average", lambda: check_averages(recipe.average))
-    check("uses", lambda: check_artifacts(recipe.uses))
+    check("uses", lambda: check_artifacts(recipe.uses, recipe.epochs))
     for average in recipe.average:
         check("average", partial(average.check_epochs, recipe.epochs))
     _check_groups(program, graph, recipe, reporter)

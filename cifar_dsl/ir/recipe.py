@@ -243,6 +243,11 @@ class Artifact(Declaration):
     option: ClassVar[str]
     digest: str
 
+    @property
+    def epochs_before(self) -> int:
+        """The epochs of the training that it stands for; the training goes on after them."""
+        return 0
+
 
 @frozen
 class Group:
@@ -289,3 +294,8 @@ class Recipe:
     perturb: Perturbation = NoPerturbation()
     uses: tuple[Artifact, ...] = ()
     early_stopping: EarlyStopping = NoEarlyStopping()
+
+    @property
+    def epochs_before(self) -> int:
+        """The epochs that another run has trained; this training begins after them."""
+        return max((artifact.epochs_before for artifact in self.uses), default=0)

@@ -148,11 +148,11 @@ def _unfinished(place: Path, run: Run, *, is_running: bool) -> FoundRun:
         return FoundRun(place, run.path, _status_of(error), problem=error.message)
     try:
         recipe = analyze_text(run.spec_text, record.spec.name).recipe
-        epochs = recipe.epochs if recipe else None
+        epochs, first = (recipe.epochs, recipe.epochs_before + 1) if recipe else (None, 1)
     except (RunError, SpecError):  # SpecError: the spec is of another version of cifar_dsl
-        epochs = None
+        epochs, first = None, 1
     latest = next(iter(checkpoints(run.path)), None)
-    epoch = latest.epoch if latest else 1
+    epoch = latest.epoch if latest else first
     if epochs is not None:
         epoch = min(epoch, math.ceil(epochs))  # after the last epoch, it only has to be completed
     return FoundRun(place, run.path, status, record, epoch=epoch, epochs=epochs, failure=failure)

@@ -7,6 +7,8 @@ people: two specs that differ in nothing else share their runs.
 
 from collections.abc import Sequence
 
+from attrs import evolve
+
 from cifar_dsl.compiler import Analysis, changes
 from cifar_dsl.foundation.records import frozen
 
@@ -29,6 +31,12 @@ class SpecIdentity:
     def folder(self) -> str:
         """The folder of its runs in a folder of runs: `baseline-0123456789ab`."""
         return f"{self.name}-{self.fingerprint}"
+
+    def continued(self, longer: "SpecIdentity") -> "SpecIdentity":
+        """The identity of the resolved spec `longer`, which continues a run of this spec."""
+        later = {text.partition("=")[0]: text for text in longer.overrides}
+        overrides = {text.partition("=")[0]: text for text in self.overrides} | later
+        return evolve(self, fingerprint=longer.fingerprint, overrides=tuple(overrides.values()))
 
     @classmethod
     def of(cls, analysis: Analysis, overrides: Sequence[str] = ()) -> "SpecIdentity":

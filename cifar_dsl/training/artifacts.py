@@ -4,7 +4,7 @@ An artifact is identified by its content, so a moved file or a copied run is the
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.user_folders import expanded
 from cifar_dsl.ir import Recipe
+from cifar_dsl.ir.recipe import Artifact
 from cifar_dsl.operations.recipe import ARTIFACTS
+from cifar_dsl.operations.recipe.artifact import Weights
 from cifar_dsl.runs.folder import Run, open_run
 from cifar_dsl.runs.places import RESULT, partial_path
 from cifar_dsl.runs.records import ArtifactRecord, changed
@@ -30,27 +32,35 @@ class ArtifactFile:
     record: ArtifactRecord
     content: bytes = field(repr=False, eq=False)
 
-    @property
-    def call(self) -> str:
-        """The artifact in a spec: `weights("0123456789abcdef")`."""
-        return f'{self.record.kind}("{self.record.digest}")'
-
 
 def read_artifact(kind: str, path: str | Path) -> ArtifactFile:
     """The artifact of a kind, one of `ARTIFACTS`, at `path`: a run or a file. Raises RunError, UserError."""
     return _READERS[kind](expanded(path).absolute())
 
 
-def override_of(files: Iterable[ArtifactFile], recipe: Recipe | None) -> tuple[str, ...]:
+def override_of(files: Collection[ArtifactFile], recipe: Recipe | None) -> tuple[str, ...]:
     """The override that makes a recipe use these artifacts, in the syntax of `--set`; none without files.
 
-    They replace those of the same kinds that it uses, and the others stay.
+    They replace those of the same kinds that it uses, and the others stay, as do those of the same content.
     """
-    chosen = {file.record.kind: file.call for file in files}
-    if not chosen:
-        return ()
-    used = {each.name: f'{each.name}("{each.digest}")' for each in recipe.uses} if recipe else {}
-    return (f"train.uses={' -> '.join((used | chosen).values())}",)
+    uses = {each.name: each for each in recipe.uses} if recipe else {}
+    for file in files:
+        kind, digest = file.record.kind, file.record.digest
+        if kind not in uses or uses[kind].digest != digest:
+            made: Callable[..., Artifact] = ARTIFACTS[kind]
+            uses[kind] = made(digest=digest)
+    return (_override(uses.values()),) if files else ()
+
+
+def continuing(file: ArtifactFile, epochs: int, recipe: Recipe) -> str:
+    """The override that makes a recipe continue a training from its weights after `epochs`."""
+    others = (each for each in recipe.uses if each.name != Weights.name)
+    return _override([*others, Weights(digest=file.record.digest, epochs=epochs)])
+
+
+def _override(artifacts: Iterable[Artifact]) -> str:
+    """The override that makes a recipe use these artifacts alone."""
+    return f"train.uses={' -> '.join(each.brief() for each in artifacts)}"
 
 
 def check_located(name: str, recipe: Recipe, digests: Mapping[str, str]) -> None:

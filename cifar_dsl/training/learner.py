@@ -46,7 +46,7 @@ class Learner:
     engine: Engine
     start: Mapping[str, Tensor] = field(factory=dict)
     span: Span = lambda _: nullcontext()
-    epoch: int = field(default=1, init=False)
+    epoch: int = field(init=False)
     steps_done: int = field(default=0, init=False)
     epoch_time_s: float = field(default=0.0, init=False)  # for the steps of this epoch so far
     plan: Plan = field(init=False)
@@ -76,6 +76,7 @@ class Learner:
         self.engine.prepare_module(self.module)
         self.evaluated = self.module
         self.plan = Plan.of(self.recipe, len(self.images))
+        self.epoch = self.recipe.epochs_before + 1
         on_device = self.engine.inputs_on_device
         self._optimizers = Optimizers(self.module, self.graph, self.recipe, self.plan, inputs_on_device=on_device)
         first_column = self._optimizers.columns

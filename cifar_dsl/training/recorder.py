@@ -160,7 +160,7 @@ class Recorder:
             status="finished" if digest else "diverged",
             accuracy=last.test_accuracy if last else None,
             loss=last.test_loss if last else None,
-            epochs=len(self._metrics) if self._has_stopped_early or not digest else plan.epochs,
+            epochs=self._epochs_done if self._has_stopped_early or not digest else plan.epochs,
             parameters=cost.parameters,
             macs=cost.macs,
             time_s=self._total_time_s,
@@ -173,6 +173,10 @@ class Recorder:
             passes=passes,
             stopped_early=self._has_stopped_early,
         )
+
+    @property
+    def _epochs_done(self) -> int:
+        return self._metrics[-1].epoch if self._metrics else self.learner.recipe.epochs_before
 
     @property
     def _total_energy_j(self) -> float | None:

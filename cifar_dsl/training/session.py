@@ -107,7 +107,7 @@ def train_runs(
             )
             are_interrupted[seed] = writer.start(record, text, restart=options.restart)
         splits = load_images(recipe, train, test, choice.device, measured)
-        start = _starting_tensors(analysis.graph, artifacts)
+        start = _starting_tensors(analysis.graph, recipe, artifacts)
         recorders = []
         for seed, writer in missing.items():
             new_learner = partial(Learner, analysis.graph, recipe, spec.name, seed, splits.train, engine, start)
@@ -126,10 +126,10 @@ def train_runs(
     return runs
 
 
-def _starting_tensors(graph: Graph, artifacts: Sequence[ArtifactFile]) -> dict[str, torch.Tensor]:
+def _starting_tensors(graph: Graph, recipe: Recipe, artifacts: Sequence[ArtifactFile]) -> dict[str, torch.Tensor]:
     """The tensors to start from, by path. Raises RunError if no tensor of a file fits."""
     start: dict[str, torch.Tensor] = {}
-    for file, match in match_all(graph, artifacts):
+    for file, match in match_all(graph, recipe, artifacts):
         there = load(file.content)
         start |= {path: there[path] for path in match.copied}
     return start

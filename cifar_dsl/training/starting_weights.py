@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import Graph
+from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.training.artifacts import ArtifactFile, tensors_of
 
 _MOST_LISTED = 6
@@ -64,9 +64,20 @@ def match_weights(graph: Graph, file: ArtifactFile) -> Match:
     return match
 
 
-def match_all(graph: Graph, files: Iterable[ArtifactFile]) -> list[tuple[ArtifactFile, Match]]:
-    """The match of each file of weights to start from. Raises RunError if no tensor of one fits."""
-    return [(file, match_weights(graph, file)) for file in files if file.record.kind == "weights"]
+def match_all(graph: Graph, recipe: Recipe | None, files: Iterable[ArtifactFile]) -> list[tuple[ArtifactFile, Match]]:
+    """The match of each file of weights to start from.
+
+    Raises RunError if no tensor of one fits, or if the recipe continues a training and not all of them do.
+    """
+    matches = [(file, match_weights(graph, file)) for file in files if file.record.kind == "weights"]
+    for file, match in matches:
+        if recipe and recipe.epochs_before and not match.is_whole:
+            raise RunError(
+                f"{file.record.path} are the weights of another network, so the training can't go on from them",
+                "`--from PATH` without `epochs` in `weights` starts from the tensors that fit",
+                reason="; ".join(match.lines(file.record.path)),
+            )
+    return matches
 
 
 def _listed(paths: Sequence[str]) -> str:

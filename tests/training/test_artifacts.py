@@ -8,8 +8,8 @@ from safetensors.numpy import save
 
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.training.artifacts import check_located, override_of, read_artifact
-from cifar_dsl.training.starting_weights import match_weights
+from cifar_dsl.training.artifacts import check_located, continuing, override_of, read_artifact
+from cifar_dsl.training.starting_weights import match_all, match_weights
 
 SPEC = text_of("conv(4, 3, stride=4) as stem\nflatten -> dense(10) as head", size="3x32x32") + TRAIN
 
@@ -88,6 +88,24 @@ def test_weights_of_which_nothing_fits_are_an_error(weights):
     with pytest.raises(RunError, match=r"no tensor of .* fits the network") as caught:
         match_weights(analyze_text(SPEC).graph, weights({"a": np.zeros(1)}))
     assert caught.value.reason.startswith("the file has a; the network has stem.weight, ")
+
+
+def test_a_training_goes_on_from_weights_of_the_whole_network_only(weights):
+    arrays = tensors()
+    longer = analyze_text(SPEC, overrides=["train.epochs=3", 'train.uses=weights("0123456789abcdef", epochs=1)'])
+    assert longer.recipe.epochs_before == 1
+    assert match_all(longer.graph, longer.recipe, [weights(arrays)])
+    arrays.popitem()
+    with pytest.raises(RunError, match="are the weights of another network, so the training can't go on"):
+        match_all(longer.graph, longer.recipe, [weights(arrays)])
+
+
+def test_weights_of_the_same_content_keep_their_epochs(weights):
+    file = weights(tensors())
+    override = continuing(file, 1, analyze_text(SPEC).recipe)
+    assert override == f'train.uses=weights("{file.record.digest}", epochs=1)'
+    recipe = analyze_text(SPEC, overrides=["train.epochs=3", override]).recipe
+    assert override_of([file], recipe) == (override,)
 
 
 @pytest.mark.parametrize("content", [b"", b"arch x", b"\xff" * 8 + b"{}", (2).to_bytes(8, "little") + b"[]"])

@@ -165,25 +165,28 @@ def learning_curve(row: Row, base: Row, rows: Sequence[Row]) -> Markup | None:
     curves = [each.curve for each in rows]
     values = [v for c in curves for v in (*c.low, *c.high)] or [v for c in curves for run in c.lost for v in run]
     own = row.curve
-    epochs = max((len(c) for each in (own, base.curve) for c in (each.mean, *each.lost)), default=0)
-    if not values or not (own.mean or own.lost) or epochs < 2:
+    first = min(own.first, base.curve.first)
+    last = max((each.first + len(c) - 1 for each in (own, base.curve) for c in (each.mean, *each.lost)), default=0)
+    if not values or not (own.mean or own.lost) or last <= first:
         return None
     left, right, top, bottom = 34, 232, 24, 152
-    x, y = Axis(1, epochs, left, right, (1, epochs)), linear(values, bottom, top, ticks=3)
+    x, y = Axis(first, last, left, right, (first, last)), linear(values, bottom, top, ticks=3)
     parts = [line(left, y(tick), right, y(tick), "grid") for tick in y.ticks]
     parts += [text(left - 5, y(tick) + 4, points(tick, _tick_digits(y)), "tick", "end") for tick in y.ticks]
     parts += [text(x(tick), bottom + 15, f"{tick:.0f}", "tick", "middle") for tick in x.ticks]
     parts.append(text((left + right) / 2, bottom + 15, "epoch", "tick", "middle"))
     parts.append(text(left, 14, fitted(row.name, right - left, _LABEL), "label"))
     if own.mean:
-        outline = [*enumerate(own.high, 1), *reversed(list(enumerate(own.low, 1)))]
+        outline = [*enumerate(own.high, own.first), *reversed(list(enumerate(own.low, own.first)))]
         parts.append(element("polygon", points=_points(x, y, outline), class_="band"))
     if row is not base and base.curve.mean:
-        parts.append(element("polyline", points=_points(x, y, enumerate(base.curve.mean, 1)), class_="curve base"))
-    parts.append(element("polyline", points=_points(x, y, enumerate(own.mean, 1)), class_="curve"))
+        parts.append(
+            element("polyline", points=_points(x, y, enumerate(base.curve.mean, base.curve.first)), class_="curve base")
+        )
+    parts.append(element("polyline", points=_points(x, y, enumerate(own.mean, own.first)), class_="curve"))
     for run in own.lost:
-        parts.append(element("polyline", points=_points(x, y, enumerate(run, 1)), class_="curve lost"))
-        end = (x(len(run)), y(run[-1])) if run else (x(1), y(y.low))
+        parts.append(element("polyline", points=_points(x, y, enumerate(run, own.first)), class_="curve lost"))
+        end = (x(own.first + len(run) - 1), y(run[-1])) if run else (x(own.first), y(y.low))
         parts.append(text(end[0], end[1] + 4, "\u00d7", "cross", "middle"))
     summary = f"mean of the last epoch {points(own.mean[-1])} %" if own.mean else "no run finished"
     lost = f"; {len(own.lost)} lost" if own.lost else ""

@@ -12,13 +12,15 @@ from cifar_dsl.runs import Run
 class Curve:
     """Test accuracy (0 to 1) after each epoch: mean, minimum and maximum of the finished runs.
 
-    `lost` has the curve of each run that diverged or failed, up to its end.
+    `lost` has the curve of each run that diverged or failed, up to its end. `first` is the epoch of the first values;
+    later than 1, if the runs continue another one.
     """
 
     mean: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
     lost: tuple[tuple[float, ...], ...]
+    first: int = 1
 
 
 def curve(runs: Sequence[Run], failed: Sequence[Run] = ()) -> Curve:
@@ -36,7 +38,17 @@ def curve(runs: Sequence[Run], failed: Sequence[Run] = ()) -> Curve:
         tuple(map(min, epochs)),
         tuple(map(max, epochs)),
         tuple(lost),
+        _first_epoch([*runs, *failed]),
     )
+
+
+def _first_epoch(runs: Sequence[Run]) -> int:
+    """The first epoch of these runs, which begin alike."""
+    for run in runs:
+        with suppress(RunError):
+            if metrics := run.metrics():
+                return metrics[0].epoch
+    return 1
 
 
 def _accuracies(run: Run) -> tuple[float, ...]:

@@ -4,17 +4,29 @@ from collections.abc import Sequence
 
 from cifar_dsl.ir import argument, declared
 from cifar_dsl.ir.recipe import Artifact
-from cifar_dsl.operations.argument_types import Text
+from cifar_dsl.operations.argument_types import Int, Text
 from cifar_dsl.operations.registry import MisfitError, Registry
 
 ARTIFACTS: Registry[Artifact] = Registry("artifact")
 
 
-def check_artifacts(artifacts: Sequence[Artifact]) -> None:
-    """Raise MisfitError if two artifacts are of one kind."""
+def check_artifacts(artifacts: Sequence[Artifact], epochs: float) -> None:
+    """Raise MisfitError if two artifacts are of one kind, or one leaves none of the training's `epochs`."""
     names = [artifact.name for artifact in artifacts]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise MisfitError("E0403", f"`uses` has `{twice}` twice", help=("remove one of them",))
+    for artifact in artifacts:
+        if artifact.epochs_before >= epochs:
+            raise MisfitError(
+                "E0403",
+                f"the `{artifact.name}` have {_counted(artifact.epochs_before)} behind them, but training ends after "
+                f"{epochs:g}",
+                help=(f"use more epochs than {artifact.epochs_before}",),
+            )
+
+
+def _counted(epochs: int) -> str:
+    return f"{epochs} epoch{'' if epochs == 1 else 's'}"
 
 
 @ARTIFACTS.register("weights")
@@ -23,7 +35,16 @@ class Weights(Artifact):
     """Weights that training starts from, identified by their content; `--from` on the command line locates them.
 
     A tensor is copied if the network has one of its path and shape; the other ones of the network are drawn as usual.
+    With `epochs`, the training continues another one: it begins after these epochs, with all of its weights.
     """
 
+    is_positional = True
     option = "--from"
     digest: str = argument(Text(), "first 16 hexadecimal digits of the tensors' SHA-256; `--from` sets it")
+    epochs: int = argument(
+        Int(0, 100_000), "epochs behind these weights; `--resume RUN --set train.epochs=N` sets it", default=0
+    )
+
+    @property
+    def epochs_before(self) -> int:
+        return self.epochs

@@ -1,0 +1,125 @@
+"""`train --resume RUN --set train.epochs=N`: a complete run is trained longer."""
+
+import shutil
+import signal
+
+import pytest
+from helpers.runs import rewrite
+from safetensors.torch import load_file
+
+from cifar_dsl.runs import open_run
+from cifar_dsl.training.learner import Learner
+
+LONGER = ("--set", "train.epochs=3")
+
+
+@pytest.fixture
+def source(train, tmp_path):
+    """A run of the tiny spec for one epoch, and the cosine schedule."""
+    assert train("--set", "train.epochs=1", "--set", "train.schedule=cosine").code == 0
+    return open_run(tmp_path / "runs").path
+
+
+def the_other(source):
+    """The only run beside `source`."""
+    (other,) = (path for path in source.parents[1].glob("tiny-*/seed-0") if path != source)
+    return open_run(other)
+
+
+def test_it_goes_on_with_the_schedule_of_the_new_length(cli, source, tmp_path):
+    outcome = cli("train", "--resume", source, *LONGER)
+    assert outcome.code == 0
+    assert f"{source} goes on after epoch 1, to epoch 3, as another run" in outcome.err
+    assert "the schedule is that of 3 epochs: the learning rate ended at 0.000146 and goes on at 0.00075" in outcome.err
+    run = the_other(source)
+    first, metrics = open_run(source), run.metrics()
+    assert [each.epoch for each in metrics] == [2, 3]
+    assert run.result().epochs == 3
+    (used,) = run.record().uses
+    assert used.path == str(source)
+    assert f'weights("{used.digest}", epochs=1)' in run.spec_text
+    assert run.record().spec.name == "tiny"
+    assert "train.schedule=cosine" in run.record().spec.overrides
+    assert not all(a.equal(b) for a, b in zip(*(load_file(one.weights).values() for one in (first, run)), strict=True))
+    assert "already trained" in cli("train", "--resume", source, *LONGER).err
+
+
+def test_the_order_and_schedule_are_those_of_a_longer_training(cli, train, source, tmp_path, monkeypatch):
+    begun = []
+    begin_epoch = Learner.begin_epoch
+
+    def recorded(learner):
+        begin_epoch(learner)
+        begun.append((learner.epoch, [tensor.clone() for tensor in learner._inputs.next_images(3)]))
+
+    monkeypatch.setattr(Learner, "begin_epoch", recorded)
+    assert train("--runs", "plain", *LONGER).code == 0
+    plain, begun = begun, []
+    assert cli("train", "--resume", source, *LONGER).code == 0
+    assert begun == plain[1:]
+
+
+def test_it_is_never_mixed_with_a_plain_run(cli, train, tiny, pictures, source, tmp_path):
+    assert cli("train", "--resume", source, *LONGER).code == 0
+    cosine = ("--set", "train.schedule=cosine")
+    compared = ("compare", tiny, "--data", f"npz:{pictures}", *LONGER, *cosine, "--no-train", "--no-report")
+    assert "no spec has a run" in cli(*compared).err
+    uses = f'train.uses=weights("{the_other(source).record().uses[0].digest}", epochs=1)'
+    assert cli(*compared, "--set", uses, "--from", source).code == 0
+    outcome = train(*LONGER, *cosine)
+    assert "already trained" not in outcome.err
+    assert f"{source.relative_to(tmp_path)} has trained this for 1 epoch; to continue it instead: " in outcome.err
+    assert "--set train.epochs=3" in outcome.err
+    assert len({path.parent.name for path in (tmp_path / "runs").glob("tiny-*/seed-0")}) == 3
+
+
+def test_an_interrupted_one_ends_with_the_same_weights(cli, source, tmp_path, monkeypatch):
+    shutil.copytree(tmp_path / "runs", tmp_path / "whole")
+    assert cli("train", "--resume", tmp_path / "whole" / source.relative_to(tmp_path / "runs"), *LONGER).code == 0
+    expected = the_other(tmp_path / "whole" / source.relative_to(tmp_path / "runs"))
+    step, steps = Learner.step, []
+
+    def interrupted(learner):
+        steps.append(learner)
+        if len(steps) == 3:
+            signal.raise_signal(signal.SIGTERM)
+        step(learner)
+
+    monkeypatch.setattr(Learner, "step", interrupted)
+    cli("train", "--resume", source, *LONGER)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    (partial,) = tmp_path.glob("runs/*/seed-0.partial")
+    assert "unfinished at epoch 2 of 3" in cli("runs", "list").out
+    assert cli("train", "--resume", partial).code == 0
+    run = the_other(source)
+    assert run.weights.read_bytes() == expected.weights.read_bytes()
+    assert [each.epoch for each in run.metrics()] == [2, 3]
+    assert run.record().identity == expected.record().identity
+
+
+@pytest.mark.parametrize(
+    ("override", "code", "message"),
+    [
+        ("train.epochs=1", 1, "the `weights` have 1 epoch behind them, but training ends after 1"),
+        ("train.epochs=x", 2, "--set takes only train.epochs=N"),
+        ("train.batch=8", 2, "start a training from the weights of the run: --from RUN"),
+    ],
+)
+def test_what_is_refused(cli, source, override, code, message):
+    outcome = cli("train", "--resume", source, "--set", override)
+    assert outcome.code == code
+    assert message in outcome.err
+
+
+def test_runs_that_cannot_be_trained_longer(cli, train, source, tmp_path):
+    shutil.copytree(source, tmp_path / "whole" / source.parent.name / "seed-0.partial")
+    outcome = cli("train", "--resume", tmp_path / "whole" / source.parent.name / "seed-0.partial", *LONGER)
+    assert "is not complete, and only a complete one is trained longer" in outcome.err
+    assert train("--runs", "half", "--set", "train.epochs=0.5").code == 0
+    outcome = cli("train", "--resume", open_run(tmp_path / "half").path, *LONGER)
+    assert outcome.code == 1
+    assert "ended within an epoch, after 0.5" in outcome.err
+    rewrite(source / "result.json", lambda fields: fields.update(weights_digest="0" * 64))
+    assert cli("train", "--resume", source, *LONGER).code == 1
+    assert len(list((tmp_path / "runs").glob("*"))) == 1
