@@ -1,4 +1,4 @@
-"""`cifar-dsl export`: a network as PyTorch source, or as a file of torch.export or ONNX."""
+"""`cifar-dsl export`: a network as PyTorch source, as a file of torch.export or ONNX, or as a folder for the hub."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from cifar_dsl.export.subject import Subject, subject_at
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.installation import installed
 
-_FORMATS = ("pytorch", "pt2", "onnx")
+_FORMATS = ("pytorch", "pt2", "onnx", "hub")
 _INPUTS = ("uint8", "float32")  # export.files.INPUTS, which needs torch
 
 
@@ -20,9 +20,10 @@ _INPUTS = ("uint8", "float32")  # export.files.INPUTS, which needs torch
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="File to write [default: standard output for pytorch, otherwise NAME.pt2 or NAME.onnx].",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="File to write, or folder for hub [default: standard output for pytorch, otherwise NAME.pt2, NAME.onnx or "
+    "NAME-hub].",
 )
 @click.option(
     "--input",
@@ -30,6 +31,7 @@ _INPUTS = ("uint8", "float32")  # export.files.INPUTS, which needs torch
     type=click.Choice(_INPUTS),
     help="Images that a pt2 or onnx file takes: uint8 from 0 to 255, or float32 from 0 to 1 [default: uint8].",
 )
+@click.option("--license", "licence", metavar="ID", help="Licence in the card of a folder for the hub, such as mit.")
 @click.option("--no-verify", is_flag=True, help="Don't load the export again and compare its scores.")
 @arguments.overrides
 @arguments.root
@@ -39,23 +41,32 @@ def command(
     form: str,
     output: Path | None,
     dtype: str | None,
+    licence: str | None,
     no_verify: bool,
     overrides: tuple[str, ...],
     root: Path | None,
     data: str | None,
 ) -> None:
-    """Write the network of SPEC or RUN as PyTorch source, or as a file of torch.export or ONNX.
+    """Write the network of SPEC or RUN as PyTorch source, as a file of torch.export or ONNX, or RUN for the hub.
 
     Loads what it wrote and compares its scores with those of the network, unless --no-verify. A difference is an
     error, and leaves no file.
     """
-    if dtype and form == "pytorch":
+    if dtype and form not in {"pt2", "onnx"}:
         raise click.UsageError("--input requires --to pt2 or --to onnx.")
+    if licence and form != "hub":
+        raise click.UsageError("--license requires --to hub.")
+    if no_verify and form == "hub":
+        raise click.UsageError("--no-verify can't be combined with --to hub: what is published is checked.")
+    if output and form != "hub" and output.is_dir():
+        raise click.UsageError(f"{output} is a folder; --output takes a file.")
     if spec_or_run.is_dir() and (overrides or root or data):
         raise click.UsageError("--set, --root and --data require a spec: a run has its own.")
     subject = subject_at(spec_or_run, root, overrides, arguments.chosen_data(data))
     if form == "pytorch":
         _export_source(subject, output, verify=not no_verify)
+    elif form == "hub":
+        _export_folder(subject, output or Path(f"{subject.name}-hub"), licence)
     else:
         _export_file(subject, form, output, dtype or _INPUTS[0], verify=not no_verify)
 
@@ -96,3 +107,15 @@ def _export_file(subject: Subject, form: str, output: Path | None, dtype: str, *
         note("the network isn't trained: it has the initial weights of seed 0")
     if subject.normalization is None:
         note("the file takes normalized images: the statistics of the training images are known only to a run")
+
+
+def _export_folder(subject: Subject, place: Path, licence: str | None) -> None:
+    from cifar_dsl.export.hub import write_hub_folder
+
+    with writing(place, "choose another place with --output"):
+        comparison = write_hub_folder(subject, place, licence)
+    note(f"written to {place}")
+    note(f"checked: {comparison}")
+    if licence is None:
+        note("the card names no licence: choose one with --license, or add it to README.md")
+    note(f"to upload it: hf upload USER/{subject.name} {place}")

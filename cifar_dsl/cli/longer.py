@@ -75,7 +75,7 @@ def _tell(spec: "Spec", run: Run) -> None:
     note(f"longer  {run.path} goes on after epoch {before}, to epoch {epochs:g}, as another run")
     was = f"ended at {metrics[-1].lr:.3g} and " if metrics else ""
     note(f"          the schedule is that of {epochs:g} epochs: the learning rate {was}goes on at {rate:.3g}")
-    note("          a run keeps weights alone, so the optimizer and averages start anew")
+    note("          a run keeps weights alone, so momenta and averages start from nothing")
     note(f"          the result isn't that of {epochs:g} epochs from the start, and `compare` keeps them apart")
 
 

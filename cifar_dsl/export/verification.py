@@ -3,6 +3,7 @@
 import ast
 import math
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from cifar_dsl.foundation.errors import UserError
@@ -19,6 +20,7 @@ _BATCH = 8
 _SPREAD = 0.05  # of weights that all start at 0
 _MODULES = frozenset({"fnmatch", "functools", "torch", "torch.nn", "typing"})  # that a printed file imports
 _BUILTINS = frozenset({"compile", "delattr", "eval", "exec", "getattr", "globals", "locals", "open", "setattr", "vars"})
+_REPORT = "please report it, with the spec: this is a bug of the export"
 _RELATIVE = 1e-5  # by which scores may differ, of the largest one
 
 
@@ -113,7 +115,7 @@ def require_close(comparison: Comparison, tolerance: float, what: str, *, is_inf
     raise UserError(
         f"{what} doesn't compute what the network computes: scores differ by up to {comparison.difference:.3g}, "
         f"the largest score is {comparison.largest:.3g}; nothing was written",
-        "please report it, with the spec: this is a bug of the export",
+        _REPORT,
     )
 
 
@@ -136,21 +138,26 @@ def tolerance_of(module: "nn.Module", comparison: Comparison, inputs: "list[Tens
 def check_source(text: str, module: "nn.Module", image: Shape) -> Comparison:
     """Run the text of a printed file, give its network the weights of `module`, and compare both.
 
-    Raises UserError if the keys of `state_dict` or the scores differ.
+    Raises UserError if the keys or shapes of `state_dict` or the scores differ, or the printed network can't be run.
     """
     printed = network_of(text)
-    ours, theirs = [*module.state_dict()], [*printed.state_dict()]
+    ours, theirs = _described(module), _described(printed)
     if ours != theirs:
-        wrong = next((pair for pair in zip(ours, theirs, strict=False) if pair[0] != pair[1]), ("", ""))
-        raise UserError(
-            f"the printed network has other weights: {wrong[1] or 'none'} in place of {wrong[0] or 'none'}",
-            "please report it, with the spec: this is a bug of the export",
-        )
+        wrong = next(pair for pair in zip_longest(ours, theirs, fillvalue="none") if pair[0] != pair[1])
+        raise UserError(f"the printed network has other weights: {wrong[1]} in place of {wrong[0]}", _REPORT)
     printed.load_state_dict(module.state_dict())
     inputs = [normalized(example(image, count)) for count in BATCHES]
-    comparison = compare(module, printed.eval(), inputs)
+    try:
+        comparison = compare(module, printed.eval(), inputs)
+    except (RuntimeError, TypeError) as error:
+        raise UserError("the printed network can't be run", _REPORT, reason=str(error).partition("\n")[0]) from error
     require_equal(comparison, "the printed network")
     return comparison
+
+
+def _described(module: "nn.Module") -> list[str]:
+    """The keys of a `state_dict`, in order, with shapes."""
+    return [f"{key} {'x'.join(map(str, tensor.shape)) or '(a number)'}" for key, tensor in module.state_dict().items()]
 
 
 def network_of(text: str) -> "nn.Module":

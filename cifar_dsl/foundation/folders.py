@@ -3,10 +3,12 @@
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
+
+from cifar_dsl.foundation.atomic import sync_folder, write_atomically
 
 
 def walk(
@@ -46,6 +48,37 @@ def make_folder(path: Path) -> None:
     missing = [path, *takewhile(lambda parent: not parent.exists(), path.parents)]
     for folder in reversed(missing):
         folder.mkdir(exist_ok=True)
+
+
+def write_folder(place: Path, files: Mapping[str, bytes], check: Callable[[Path], None] = lambda _: None) -> None:
+    """Write a new folder with these files, by name, completely or not at all.
+
+    `check` gets the folder that was written beside its place; if it raises an exception, nothing stays. Raises OSError,
+    also if there is something else than an empty folder at `place`.
+    """
+    if place.is_symlink() or (place.exists() and (not place.is_dir() or any(place.iterdir()))):
+        raise FileExistsError(errno.EEXIST, "it exists already", str(place))
+    if not place.parent.exists():
+        make_folder(place.parent)
+    temporary = place.with_name(f"{place.name}.{os.getpid()}.tmp")
+    remove_folder(temporary, ignore_errors=True)  # of a process that was killed
+    try:
+        temporary.mkdir()
+        for name, content in files.items():
+            write_atomically(temporary / name, content)
+        check(temporary)
+        sync_folder(temporary)
+        temporary.replace(place)
+        try:
+            sync_folder(place.parent)
+        except OSError:
+            remove_folder(place, ignore_errors=True)
+            raise
+    except OSError as error:
+        error.filename = str(place)  # not the temporary folder's, which nobody knows
+        raise
+    finally:
+        remove_folder(temporary, ignore_errors=True)
 
 
 def remove_folder(path: Path, *, ignore_errors: bool = False) -> None:

@@ -36,7 +36,7 @@ def test_a_difference_is_an_error_and_leaves_no_file(cli, tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((RESIDUAL,), "Missing option '--to'. Choose from:\n  pytorch,\n  pt2,\n  onnx\n"),
+        ((RESIDUAL,), "Missing option '--to'. Choose from:\n  pytorch,\n  pt2,\n  onnx,\n  hub\n"),
         ((RESIDUAL, "--to", "pytorch", "--input", "uint8"), "--input requires --to pt2 or --to onnx."),
         (("missing.arch", "--to", "pytorch"), "There is no file missing.arch."),
         ((".", "--to", "pytorch", "--set", "a=1"), "--set, --root and --data require a spec: a run has its own."),
