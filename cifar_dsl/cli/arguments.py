@@ -71,15 +71,21 @@ def complete_runs(_ctx: click.Context, _parameter: click.Parameter, incomplete: 
     return run_items(incomplete)
 
 
+def spec_file(name: str | Path) -> Path:
+    """The file or folder of this path, or the shipped spec of this name. Raises UsageError."""
+    path = Path(name)
+    if not path.exists():
+        path = shipped_specs().get(str(name), path)
+    if not path.exists():
+        raise click.UsageError(missing(path))
+    return path
+
+
 class _SpecFile(click.Path):
     """An existing file, or the name of a shipped spec; the error for neither suggests the nearest name."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not Path(value).exists():
-            value = shipped_specs().get(str(value), value)
-        if not Path(value).exists():
-            raise click.UsageError(missing(Path(value)), ctx)
-        return super().convert(value, param, ctx)
+        return super().convert(spec_file(value), param, ctx)
 
 
 spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path), shell_complete=complete_specs)

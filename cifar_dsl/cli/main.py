@@ -29,6 +29,7 @@ _MOST = 10**15  # the largest value of any limit: as bytes, it can still be requ
 PROGRAM = "cifar-dsl"
 
 _COMMANDS = {
+    "init": "Write a spec to start from.",
     "check": "Check specs: report every error and likely mistake, with its location.",
     "show": "Show a spec's layers with shapes, parameters and multiply-accumulates.",
     "fmt": "Format specs.",

@@ -11,6 +11,7 @@ from cifar_dsl.foundation import limits
 
 COMMANDS = (
     *(
+        "init",
         "check",
         "show",
         "fmt",

@@ -288,7 +288,21 @@ def manual() -> Any:
 
 
 COMMANDS = (
-    *("", "check", "show", "fmt", "diff", "train", "evaluate", "predict", "compare", "sweep", "export", "import"),
+    *(
+        "",
+        "init",
+        "check",
+        "show",
+        "fmt",
+        "diff",
+        "train",
+        "evaluate",
+        "predict",
+        "compare",
+        "sweep",
+        "export",
+        "import",
+    ),
     *("runs", "runs list", "runs show", "runs verify", "runs prune", "explain", "reference"),
     *("data", "data list", "data download", "data import", "doctor", "completion", "lsp"),
 )
