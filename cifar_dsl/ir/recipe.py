@@ -205,6 +205,21 @@ class NoEarlyStopping(EarlyStopping):
     name = "none"
 
 
+class DropSchedule(Declaration):
+    """How the probabilities of stages that drop grow: a pure function of time, as a learning rate schedule is."""
+
+    def factor(self, epoch: float, epochs: float) -> float:  # noqa: ARG002
+        """The factor on these probabilities after `epoch` of `epochs` epochs, from 0 to 1."""
+        return 1.0
+
+
+@declared
+class ConstantDrop(DropSchedule):
+    """The probabilities that the spec gives, from the first step on."""
+
+    name = "constant"
+
+
 class Average(Declaration):
     """An average of the weights over time; it keeps one number for every parameter.
 
@@ -294,6 +309,7 @@ class Recipe:
     perturb: Perturbation = NoPerturbation()
     uses: tuple[Artifact, ...] = ()
     early_stopping: EarlyStopping = NoEarlyStopping()
+    drop_schedule: DropSchedule = ConstantDrop()
 
     @property
     def epochs_before(self) -> int:

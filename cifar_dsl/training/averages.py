@@ -243,6 +243,11 @@ class Averages:
         self._changing = [average for average in self._all if average.changes_rate]
         self._columns = {average: first_column + place for place, average in enumerate(self._changing)}
 
+    @property
+    def columns(self) -> int:
+        """The number of columns of `hyperparameters`."""
+        return len(self._changing)
+
     def hyperparameters(self, epoch: int) -> list[list[float]]:
         """The rates that change, in each step of an epoch: [step][column]. Columns count from `first_column`."""
         done = (epoch - 1) * self._plan.steps

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 
 import torch
 from attrs import define, field
@@ -12,6 +13,7 @@ from cifar_dsl.operations.recipe.groups import keep_statistics
 from cifar_dsl.training import draws
 from cifar_dsl.training.augmentation import augmented
 from cifar_dsl.training.averages import Averages, StepUpdate
+from cifar_dsl.training.drops import Drops
 from cifar_dsl.training.engines import Engine
 from cifar_dsl.training.generators import Generator
 from cifar_dsl.training.images import Images
@@ -58,6 +60,7 @@ class Learner:
     _generator: Generator = field(init=False)
     _optimizers: Optimizers = field(init=False)
     _averages: Averages = field(init=False)
+    _drops: Drops = field(init=False)
     _objective: Objective = field(init=False)
     _clip: Lowering | None = field(init=False)
     _sam: Sam | None = field(init=False)
@@ -81,6 +84,8 @@ class Learner:
         self._optimizers = Optimizers(self.module, self.graph, self.recipe, self.plan, inputs_on_device=on_device)
         first_column = self._optimizers.columns
         self._averages = Averages(self.recipe.average, self.module, self.plan, self.images, first_column)
+        first_column += self._averages.columns
+        self._drops = Drops(self.recipe.drop_schedule, self.module, self.plan, self.seed, device, first_column)
         self._objective = Objective(self.recipe, self.images)
         self._clip = self.recipe.clip.lower()
         self._still = keep_statistics(self.graph, self.recipe)
@@ -122,8 +127,8 @@ class Learner:
             self.module.get_submodule(path).eval()
         plan, epoch = self.plan, self.epoch
         order = draws.permutation(self.seed, epoch, len(self.images))[: plan.images_in(epoch)]
-        rows = zip(self._optimizers.hyperparameters(epoch), self._averages.hyperparameters(epoch), strict=True)
-        hyperparameters = [rates + of_averages for rates, of_averages in rows]
+        tables = [part.hyperparameters(epoch) for part in (self._optimizers, self._averages, self._drops)]
+        hyperparameters = [list(chain(*rows)) for rows in zip(*tables, strict=True)]
         self._inputs.begin_epoch(epoch, order, hyperparameters, self.steps_done, self.steps_done * plan.images_per_step)
         if self.steps_done == 0:
             self.loss_sum.zero_()
@@ -148,11 +153,12 @@ class Learner:
 
     def _step(self) -> None:
         batches = [self._inputs.next_images(count) for count in self.plan.batches_of(self._step_images)]
-        self._take_gradients(batches)
         parameters = self._optimizers.parameters
-        if self._sam and parameters:
-            with self._sam.perturbed(self.module, parameters, self._scale.factor if self._scale else 1.0):
-                self._take_gradients(batches, is_counted=False)
+        with self._drops.in_step(self._inputs):
+            self._take_gradients(batches)
+            if self._sam and parameters:
+                with self._sam.perturbed(self.module, parameters, self._scale.factor if self._scale else 1.0):
+                    self._take_gradients(batches, is_counted=False)
         with self.span("optimizer"):
             is_allowed = self._scale.unscale(parameters) if self._scale and parameters else None
             if self._clip:

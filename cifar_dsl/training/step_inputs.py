@@ -15,7 +15,7 @@ from torch import Tensor
 from cifar_dsl.training.draws import DeviceKeys, HostKeys, Keys
 
 # What changes in one epoch: hyperparameters[step][column]. Learning rates and momenta have the first columns, which
-# `Optimizers` assigns, and rates of averages the others (`Averages`).
+# `Optimizers` assigns, rates of averages the next ones (`Averages`), and what modules drop by the last (`Drops`).
 Hyperparameters = Sequence[Sequence[float]]
 
 
@@ -39,7 +39,7 @@ class StepInputs(Protocol):
         """The indices of the next images: (count,) int64."""
 
     def hyperparameter(self, column: int) -> float | Tensor:
-        """A learning rate, momentum, or rate of an average in this step: a number, or () float32 on the device."""
+        """A number of this step, such as a learning rate: a Python number, or () float32 on the device."""
 
     def advance(self) -> None:
         """Move to the next step."""

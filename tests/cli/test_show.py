@@ -44,6 +44,7 @@ drop_last       false
 accumulate      1
 optimizer       adam(lr=0.001)
 schedule        constant
+drop_schedule   constant
 loss            cross_entropy
 perturb         none
 clip            none

@@ -130,6 +130,9 @@ KEYWORDS = "block unit(lambda, pass) { conv(lambda, 1)\nif pass { relu } }"
         ("mul { identity | global_avgpool -> dense(3) -> sigmoid } -> flatten -> dense(10, init=unit_variance)", ""),
         ("conv(8, 3, init=dirac, groups=1) -> max(c * 2, h, w -> c, h, w) -> flatten -> dense(10)", ""),
         ("unfold(3, pad=1) -> flatten -> dense(10)", ""),
+        ("shake { conv(8, 1) | conv(8, 1) -> shake_drop(0.5) } -> flatten -> dense(10)", ""),
+        ("conv(8, 1) -> drop_block(3, 0.2) -> stochastic_pool(2) -> drop_path(0.5) -> flatten -> dense(10)", ""),
+        ("mean(drop=0.5, global_share=0.5) for i in 0..3 { conv(8, 1) -> tanh } -> flatten -> dense(10)", ""),
         ("each(c, h, w -> w, c) { attention(1) } -> flatten -> dense(10)", ""),
     ],
 )

@@ -268,7 +268,7 @@ class Growth:
 
     def branch_loop(self, x: Shape, depth: int) -> Grown:
         """A join with a branch for each round of a loop."""
-        kind = self.draw(st.sampled_from(["add", "concat", "mul", "mean", "max"]))
+        kind = self.draw(st.sampled_from(["add", "concat", "mul", "mean", "max", "shake"]))
         head = self.draw(st.sampled_from(["for i in 0..2", "for (i, j) in [(1, 2), (3, 4)]"]))
         body = self.body(x, depth - 1, least=1)
         shape = JOINS[kind]().infer(body.shape, body.shape)
@@ -338,6 +338,8 @@ class Growth:
             over = self.draw(st.sampled_from(["first", *(axis_noun(first, i) for i in range(len(first.extents)))]))
             join, head = JOINS[kind](over=over), kind if over == "first" else f"{kind}({over})"
         else:
+            if kind == "mean" and self.draw(st.booleans()):
+                join, head = JOINS[kind](drop=0.5), "mean(drop=0.5)"
             branches = [self.cut(b) if self.draw(st.booleans()) else b for b in branches]
         fitting: list[Grown] = []
         for b in branches:

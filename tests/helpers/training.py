@@ -23,14 +23,14 @@ CPU = torch.device("cpu")
 
 
 @contextmanager
-def terminated_after(is_last: Callable[[Learner], bool]) -> Iterator[None]:
-    """Within this context, SIGTERM is sent to this process after every step for which `is_last` holds."""
+def terminated_after(is_last: Callable[[Learner], bool], by: signal.Signals = signal.SIGTERM) -> Iterator[None]:
+    """Within this context, a signal is sent to this process after every step for which `is_last` holds."""
     take = Learner.step
 
     def step(learner: Learner) -> None:
         take(learner)
         if is_last(learner):
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), by)
 
     with mock.patch.object(Learner, "step", step):
         yield

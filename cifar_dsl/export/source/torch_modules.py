@@ -14,7 +14,7 @@ from cifar_dsl.foundation.records import frozen
 _HERE = Path(__file__).parent
 _SIGNATURES = _HERE / "torch_signatures.json"
 _LOWERING = _HERE.parents[1] / "training" / "lowering"
-_OWN = ("modules.py", "pattern_modules.py", "weight_modules.py")
+_OWN = ("modules.py", "chance_modules.py", "pattern_modules.py", "weight_modules.py")
 _TABLES = ("MODULES", "FUNCTIONS")
 
 REQUIRED = "required"  # in place of the default of an argument that has none
@@ -72,7 +72,7 @@ def _definition(node: ast.ClassDef | ast.FunctionDef, lines: list[str]) -> Defin
         if isinstance(inner, ast.FunctionDef) and inner.name == "extra_repr":
             hidden |= set(range(inner.lineno - 1, (inner.end_lineno or 0) + 1))  # with the empty line before it
     kept = [lines[number - 1] for number in range(node.lineno, (node.end_lineno or 0) + 1) if number not in hidden]
-    text = "\n".join(re.sub(r"  # noqa.*", "", line) for line in kept)
+    text = "\n".join(re.sub(r"  # (noqa|type: ignore).*", "", line) for line in kept)
     mentions = {each.id for each in ast.walk(ast.parse(text)) if isinstance(each, ast.Name)}
     return Definition(node.name, text, frozenset(mentions), isinstance(node, ast.ClassDef))
 

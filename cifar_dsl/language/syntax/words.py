@@ -39,6 +39,7 @@ SETTING_WORDS = frozenset(
         "accumulate",
         "optimizer",
         "schedule",
+        "drop_schedule",
         "loss",
         "perturb",
         "clip",

@@ -7,10 +7,10 @@ from typing import Self
 from attrs import evolve
 
 from cifar_dsl.ir import Execution, Lowering, SavedTensors, Shape, argument, declared
-from cifar_dsl.ir.execution import NOTHING
-from cifar_dsl.operations.argument_types import Choice
+from cifar_dsl.ir.execution import FLOAT_BYTES, NOTHING
+from cifar_dsl.operations.argument_types import Choice, Float
 from cifar_dsl.operations.layers.axes import AXIS_WORDS, axis_noun, axis_of
-from cifar_dsl.operations.layers.base import JOINS, Join, JoinError
+from cifar_dsl.operations.layers.base import JOINS, Branches, Join, JoinError
 
 _SAME_WINDOWS = ("use the same stride and padding in all branches, e.g. `pad=same`",)
 _SAME_TOKENS = ("use the same number of tokens in all branches, e.g. patches of one size",)
@@ -113,18 +113,65 @@ class Add(_Elementwise):
         return self._lowered("add", branches)
 
 
+def _shares(join: Join, *shapes: Shape) -> SavedTensors:
+    """A share of each branch."""
+    return SavedTensors(fixed_bytes=FLOAT_BYTES * (len(shapes) - 1))
+
+
+def _mean_saves(mean: "MeanOfBranches", *shapes: Shape) -> SavedTensors:
+    return _shares(mean, *shapes) if mean.is_random and len(shapes) > 2 else NOTHING
+
+
 @JOINS.register("mean")
 @declared
 class MeanOfBranches(_Elementwise):
     """The elementwise mean of the branches, such as those of a fractal network, https://arxiv.org/abs/1605.07648.
 
-    Extents of 1 stretch, as in `mul`. With a pattern, `mean(c, h, w -> 1, h, w)` is the mean over axes.
+    With `drop`, training drops each branch of each image with this probability, but never all of them, and takes the
+    mean of the others; this is the local drop-path of fractal networks. Their global drop-path replaces it in a
+    fraction `global_share` of the steps: one column is drawn for all images and joins of the network, and each join
+    takes the branch of this column alone. Columns are branches counted from the last one, the deepest; a join with
+    fewer branches isn't on the way of the others, and drops as usual. Extents of 1 stretch, as in `mul`. With a
+    pattern, `mean(c, h, w -> 1, h, w)` is the mean over axes.
     """
 
-    execution = Execution(saves=NOTHING, views=_has_one_branch, output_reusable=True)
+    execution = Execution(saves=_mean_saves, views=_has_one_branch, output_reusable=True)
+
+    drop: float = argument(Float(0, 1, open_high=True), "fraction of images for which a branch is dropped", default=0.0)
+
+    global_share: float = argument(Float(0, 1), "fraction of steps that train one column alone", default=0.0)
+
+    @property
+    def is_random(self) -> bool:
+        return self.drop > 0 or self.global_share > 0
 
     def lower(self, *branches: Shape) -> Lowering:
+        if self.global_share and len(branches) > 1:
+            return Lowering.to("mean_of_columns", p=self.drop, global_share=self.global_share, branches=len(branches))
+        if self.drop and len(branches) > 1:
+            return Lowering.to("mean_of_some", p=self.drop)
         return Lowering.to("mean_of_branches")
+
+
+@JOINS.register("shake")
+@declared
+class Shake(_Elementwise):
+    """Shake-Shake: a random mix of the branches, and another one of their gradients; Gastaldi 2017.
+
+    https://arxiv.org/abs/1705.07485. In training, each image has random shares that add up to 1, uniform over all such
+    shares, and new ones in the backward pass; in tests, all branches have the same share. Extents of 1 stretch, as in
+    `mul`.
+    """
+
+    branches = Branches(2)
+    execution = Execution(saves=_shares, output_reusable=True)
+
+    @property
+    def is_random(self) -> bool:
+        return True
+
+    def lower(self, *branches: Shape) -> Lowering:
+        return Lowering.to("shake")
 
 
 def _pairs_saved(join: Join, *shapes: Shape) -> SavedTensors:

@@ -102,6 +102,47 @@ class AvgPool(_Pool):
         )
 
 
+def _drawn_saves(layer: Layer, x: Shape, y: Shape) -> SavedTensors:
+    return SavedTensors(inputs=True, output=True, fixed_bytes=INDEX_BYTES * y.elements)
+
+
+@LAYERS.register("stochastic_pool")
+@declared
+class StochasticPool(_Pool):
+    """A random element of each window, the larger the likelier: (C, H, W) -> (C, H', W'); Zeiler and Fergus 2013.
+
+    https://arxiv.org/abs/1301.3557. In training, an element is drawn with a probability that is its share of the
+    window's sum; in tests, the output is the mean of the window, weighted with these probabilities. It follows `relu`:
+    negative elements count as 0, and a window without positive ones gives 0.
+    H' = floor((H + 2 pad - kernel) / stride) + 1.
+    """
+
+    execution = Execution(saves=_drawn_saves)
+
+    kernel: tuple[int, int] = argument(Pair(1), "height and width of the kernel")
+    stride: tuple[int, int] | str = argument(
+        _STRIDE, "stride of the kernel; `kernel`: equal to the kernel", default="kernel"
+    )
+    pad: tuple[int, int] = argument(Pair(0), "padding on each side, with zeros, which are never drawn", default=(0, 0))
+    ceil: bool = argument(Bool(), "count a last, incomplete window (H' rounds up)", default=False)
+
+    @property
+    def is_random(self) -> bool:
+        return True
+
+    def lower(self, x: Shape) -> Lowering:
+        sides = zip(x.extents[1:], self.infer(x).extents[1:], self.kernel, self._steps(), self.pad, strict=True)
+        before_after = [
+            (pad, max(0, (windows - 1) * step + kernel - extent - pad)) for extent, windows, kernel, step, pad in sides
+        ]
+        return Lowering.to(
+            "stochastic_pool",
+            kernel_size=self.kernel,
+            stride=self._steps(),
+            padding=before_after[1] + before_after[0],
+        )
+
+
 def _lp_pool_saves(lp_pool: "LpPool", x: Shape, y: Shape) -> SavedTensors:
     return SavedTensors(inputs=True, numbers=2 * x.elements + 4 * y.elements)  # absolute values, powers ...
 

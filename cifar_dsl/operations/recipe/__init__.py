@@ -5,6 +5,7 @@ from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
 from cifar_dsl.operations.recipe.average import AVERAGES
 from cifar_dsl.operations.recipe.clip import CLIPS
 from cifar_dsl.operations.recipe.dataset import DATASETS
+from cifar_dsl.operations.recipe.drop_schedule import DROP_SCHEDULES
 from cifar_dsl.operations.recipe.early_stopping import EARLY_STOPPINGS
 from cifar_dsl.operations.recipe.loss import LOSSES
 from cifar_dsl.operations.recipe.normalization import NORMALIZATIONS
@@ -20,6 +21,7 @@ __all__ = [
     "AVERAGES",
     "CLIPS",
     "DATASETS",
+    "DROP_SCHEDULES",
     "EARLY_STOPPINGS",
     "GROUP_SETTINGS",
     "LOSSES",

@@ -6,13 +6,14 @@ from typing import Any
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Kind
-from cifar_dsl.ir.recipe import NoEarlyStopping, NoPerturbation
+from cifar_dsl.ir.recipe import ConstantDrop, NoEarlyStopping, NoPerturbation
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pattern
 from cifar_dsl.operations.recipe.artifact import ARTIFACTS
 from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
 from cifar_dsl.operations.recipe.average import AVERAGES
 from cifar_dsl.operations.recipe.clip import CLIPS, NoClip
 from cifar_dsl.operations.recipe.dataset import DATASETS
+from cifar_dsl.operations.recipe.drop_schedule import DROP_SCHEDULES
 from cifar_dsl.operations.recipe.early_stopping import EARLY_STOPPINGS
 from cifar_dsl.operations.recipe.groups import KINDS
 from cifar_dsl.operations.recipe.loss import LOSSES, CrossEntropy
@@ -82,6 +83,12 @@ _ALL = (
     ),
     Setting("optimizer", "the optimizer and its learning rate", registry=OPTIMIZERS),
     Setting("schedule", "the learning rate schedule", registry=SCHEDULES, default=Constant()),
+    Setting(
+        "drop_schedule",
+        "how the probabilities of `drop_path`, `drop_block`, `shake_drop` and `mean(drop=...)` grow over training",
+        registry=DROP_SCHEDULES,
+        default=ConstantDrop(),
+    ),
     Setting("loss", "the loss that training minimises", registry=LOSSES, default=CrossEntropy()),
     Setting(
         "perturb",

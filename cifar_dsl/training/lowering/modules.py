@@ -93,24 +93,6 @@ class Affine(nn.Module):
         return f"{len(self.weight)}"
 
 
-class DropPath(nn.Module):
-    """During training, zeroes each sample with probability p, and divides the others by 1 - p."""
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0:
-            return x
-        survival = 1 - self.p
-        factors = x.new_empty(x.shape[0], *[1] * (x.dim() - 1))
-        return x * factors.bernoulli_(survival).div_(survival)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p:g}"
-
-
 # ---- normalisation
 
 
@@ -491,14 +473,14 @@ class AlignedAdd(nn.Module):
     """The elementwise sum. Vectors, (N, C), are those of channels of images or of features of tokens."""
 
     def forward(self, *branches: Tensor) -> Tensor:
-        return reduce(torch.add, _aligned(branches))
+        return reduce(torch.add, aligned(branches))
 
 
 class AlignedMul(nn.Module):
     """The elementwise product. Vectors, (N, C), are those of channels of images or of features of tokens."""
 
     def forward(self, *branches: Tensor) -> Tensor:
-        return reduce(torch.mul, _aligned(branches))
+        return reduce(torch.mul, aligned(branches))
 
 
 class MeanOfBranches(nn.Module):
@@ -507,17 +489,17 @@ class MeanOfBranches(nn.Module):
     def forward(self, *branches: Tensor) -> Tensor:
         if len(branches) == 1:
             return branches[0]
-        return reduce(torch.add, _aligned(branches)) / len(branches)
+        return reduce(torch.add, aligned(branches)) / len(branches)
 
 
 class MaxOfBranches(nn.Module):
     """The elementwise maximum. Vectors, (N, C), are those of channels of images or of features of tokens."""
 
     def forward(self, *branches: Tensor) -> Tensor:
-        return reduce(torch.maximum, _aligned(branches))
+        return reduce(torch.maximum, aligned(branches))
 
 
-def _aligned(branches: tuple[Tensor, ...]) -> list[Tensor]:
+def aligned(branches: tuple[Tensor, ...]) -> list[Tensor]:
     """The branches, with axes of extent 1 added to vectors, (N, C), so that they broadcast."""
     dimensions = max(branch.dim() for branch in branches)
     added = {3: (slice(None), None), 4: (slice(None), slice(None), None, None)}
@@ -547,7 +529,6 @@ MODULES: dict[str, type[nn.Module]] = {
     "scale": Scale,
     "layer_scale": LayerScale,
     "affine": Affine,
-    "drop_path": DropPath,
     "channel_layernorm": ChannelLayerNorm,
     "token_batchnorm": TokenBatchNorm,
     "l2norm": L2Norm,

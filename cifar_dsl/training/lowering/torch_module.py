@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from cifar_dsl.analysis.wiring import Wiring
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Lowering, Node, Scope, Stage
-from cifar_dsl.training.lowering import modules, pattern_modules, weight_modules
+from cifar_dsl.training.lowering import chance_modules, modules, pattern_modules, weight_modules
 from cifar_dsl.training.lowering.initialization import OF_WEIGHT, generator_of, initialize
 
 # By the key that an operation is lowered to.
 MODULES: dict[str, type] = {
     **modules.MODULES,
+    **chance_modules.MODULES,
     **pattern_modules.MODULES,
     **weight_modules.MODULES,
     **weight_modules.FUNCTIONS,

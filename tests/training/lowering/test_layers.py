@@ -10,7 +10,7 @@ from torchvision.models.convnext import LayerNorm2d
 from torchvision.ops import stochastic_depth
 
 from cifar_dsl.operations.layers import LAYERS
-from cifar_dsl.training.lowering import modules
+from cifar_dsl.training.lowering import chance_modules, modules
 from cifar_dsl.training.lowering.torch_module import build_module
 
 IMAGE = "4x6x6"
@@ -316,7 +316,7 @@ def test_a_join_matches_its_definition(stages: str, expected) -> None:
 
 def test_drop_path_drops_whole_samples_and_keeps_the_mean() -> None:
     torch.manual_seed(0)
-    module, x = modules.DropPath(0.25), torch.ones(20_000, 2, 3)
+    module, x = chance_modules.DropPath(0.25), torch.ones(20_000, 2, 3)
     factors = module(x).flatten(1)
     assert torch.equal(factors, factors[:, :1].expand_as(factors))
     theirs = stochastic_depth(x, 0.25, "row").flatten(1)
@@ -328,7 +328,7 @@ def test_drop_path_drops_whole_samples_and_keeps_the_mean() -> None:
 
 def test_drop_path_with_probability_zero_draws_nothing() -> None:
     before = torch.get_rng_state()
-    modules.DropPath(0.0)(images())
+    chance_modules.DropPath(0.0)(images())
     assert torch.equal(torch.get_rng_state(), before)
 
 

@@ -136,6 +136,15 @@ CASES += [
         id="tied weights and muon",
     ),
 ]
+CHANCE = SPEC.replace(
+    "dropout(0.3)",
+    """mean(drop=0.3, global_share=0.5) { tanh | relu | identity }
+    shake { relu | tanh }
+    drop_path(0.3) -> shake_drop(0.3) -> drop_block(2, 0.3)
+    relu -> stochastic_pool(2)""",
+)
+CHANCE_GROWS = ("train.drop_schedule=linear", "train.average=swa(start=1)", "train.accumulate=2", "train.batch=8")
+CASES += [pytest.param(Case(CHANCE, CHANCE_GROWS), id="chance that grows")]
 
 
 def assert_equal(first: Outcome, second: Outcome) -> None:

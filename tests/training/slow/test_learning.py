@@ -1,12 +1,10 @@
 """A small network learns, and its loaded copy has the recorded accuracy."""
 
-import os
-
 import numpy as np
 import torch
+from helpers.pictures import real_pictures
 
 import cifar_dsl
-from cifar_dsl.training.datasets import load_dataset
 
 SPEC = """
 arch learner
@@ -30,21 +28,9 @@ train {
 """
 
 
-SPLITS = ("x_train", "y_train", "x_test", "y_test")
-
-
-def pictures() -> dict[str, np.ndarray]:
-    """Pictures from the file $CIFAR_DSL_TEST_NPZ, or else shapes."""
-    named = os.environ.get("CIFAR_DSL_TEST_NPZ")
-    if named:
-        with np.load(named) as arrays:
-            return {name: arrays[name] for name in SPLITS}
-    return {name: getattr(load_dataset("shapes"), name) for name in SPLITS}
-
-
 def test_a_small_network_learns_in_four_epochs(tmp_path):
     some = np.random.default_rng(0).permutation(5000)[:4000]
-    arrays = {name: array[some] if name.endswith("train") else array[:1000] for name, array in pictures().items()}
+    arrays = {name: array[some] if name.endswith("train") else array[:1000] for name, array in real_pictures().items()}
     np.savez(tmp_path / "some.npz", **arrays)
     spec = tmp_path / "learner.arch"
     spec.write_text(SPEC, encoding="utf-8")

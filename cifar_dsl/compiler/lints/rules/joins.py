@@ -11,7 +11,7 @@ from cifar_dsl.ir import Graph, Shape
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
-from cifar_dsl.operations.layers.join import Add, Concat, MaxOfBranches, MeanOfBranches
+from cifar_dsl.operations.layers.join import Add, Concat, MaxOfBranches, MeanOfBranches, Shake
 from cifar_dsl.operations.layers.shaping import Slice
 
 
@@ -110,7 +110,7 @@ def stretched_branches(analysis: Analysis) -> Iterator[Diagnostic]:
     for node in graph.nodes:
         if node.span is None or node.span in reported or node.span not in joins:
             continue
-        if not isinstance(node.operation, Add | MeanOfBranches | MaxOfBranches):
+        if not isinstance(node.operation, Add | MeanOfBranches | MaxOfBranches | Shake):
             continue
         shapes = graph.input_shapes(node)
         if node.shape not in shapes:

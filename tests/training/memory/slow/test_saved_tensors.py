@@ -107,6 +107,22 @@ def test_padded_images(pad_mode: str) -> None:
 
 
 @precisions
+@pytest.mark.parametrize(
+    "stages",
+    [
+        "shake { conv(4, 1) | conv(4, 1) }",
+        "shake { conv(4, 1) | global_avgpool | identity[:1] }",
+        "mean(drop=0.5) { conv(4, 1) | conv(4, 1) | identity }",
+        "mean(global_share=0.5) { conv(4, 1) | conv(4, 1) | identity }",
+        "mean { conv(4, 1) | identity }",
+        "mean(drop=0.5) for i in [1] { conv(4, 1) }",
+    ],
+)
+def test_joins_that_draw(stages: str, precision: str) -> None:
+    check(analyze_text(f"arch x\ninput 4x6x6\nmodel {{\nconv(4, 1)\n{stages}\nsilu\n}}\n").graph, precision)
+
+
+@precisions
 @pytest.mark.parametrize("stages", ["tokens -> relative_scores(2)", "tokens -> relative_scores(1, size=4x9)"])
 def test_relative_scores(stages: str, precision: str) -> None:
     check(analyze_text(f"arch x\ninput 4x6x6\nmodel {{\nconv(4, 1)\n{stages}\nsilu\n}}\n").graph, precision)
