@@ -1,5 +1,7 @@
 """Arguments and options for specs and runs, shared by several commands."""
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
 
     from cifar_dsl.compiler import ChosenData
 
+_SETTINGS = {
+    "epochs": ("train.epochs", "N"),
+    "batch": ("train.batch", "N"),
+    "lr": ("train.optimizer.lr", "RATE"),
+}
 _TARGET = "What to train"  # training.options.TARGET, too slow for `check` to import
 
 overrides: Decorator = click.option(
@@ -26,6 +33,30 @@ overrides: Decorator = click.option(
     metavar="NAME=VALUE",
     help="Override a param (head=[512]) or a setting (train.batch=128, train.optimizer.lr=1e-3).",
 )
+
+
+def with_overrides(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --set, and options for the settings that are changed most often, to a command, as `overrides`."""
+
+    @wraps(command)
+    def with_gathered(overrides: tuple[str, ...], **values: Any) -> Any:
+        given = {name: values.pop(name) for name in _SETTINGS}
+        short = tuple(f"{setting}={given[name]}" for name, (setting, _) in _SETTINGS.items() if given[name] is not None)
+        return command(overrides=(*overrides, *short), **values)
+
+    decorated: Callable[..., Any] = with_gathered
+    for name, (setting, metavar) in reversed(_SETTINGS.items()):
+        decorated = click.option(
+            f"--{name}",
+            name,
+            cls=GroupedOption,
+            group=_TARGET,
+            metavar=metavar,
+            help=f"Same as --set {setting}={metavar}.",
+        )(decorated)
+    return overrides(decorated)
+
+
 root: Decorator = click.option(
     "--root",
     cls=GroupedOption,

@@ -51,7 +51,7 @@ class Omission:
 
 @click.command(name="compare", cls=GroupedCommand)
 @arguments.specs
-@arguments.overrides
+@arguments.with_overrides
 @arguments.root
 @with_options(CompareOptions)
 def command(specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | None, options: CompareOptions) -> int:

@@ -10,6 +10,7 @@ from attrs import evolve
 
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
+from cifar_dsl.cli.confirmation import is_terminal
 from cifar_dsl.cli.dry_run import dry_run_of
 from cifar_dsl.cli.longer import longer, shorter_runs
 from cifar_dsl.cli.output import note, print_json, print_result, warn, writing
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 @click.command(name="train", cls=GroupedCommand)
 @arguments.optional_spec
-@arguments.overrides
+@arguments.with_overrides
 @arguments.root
 @with_options(TrainOptions)
 @click.option(
@@ -125,8 +126,12 @@ def _train(spec: "Spec", options: TrainOptions) -> int:
         return outcome.stop.exit_code
     if not outcome.jobs and not options.quiet:
         note(f"{spec.name} is already trained on this dataset (--retrain trains it again)")
-    runs = [api.find_run(spec, options.runs, seed, dataset.digest) for seed in options.all_seeds]
-    return max(_report_all([run for run in runs if run], as_json=options.as_json), outcome.exit_code)
+    found = [api.find_run(spec, options.runs, seed, dataset.digest) for seed in options.all_seeds]
+    runs = [run for run in found if run]
+    code = max(_report_all(runs, as_json=options.as_json), outcome.exit_code)
+    if code == 0 and runs and is_terminal() and not (options.quiet or options.as_json):
+        note(f"next: `cifar-dsl evaluate {runs[0].path}`, `cifar-dsl predict {runs[0].path} PICTURE`")
+    return code
 
 
 _PROFILED = 30  # steps

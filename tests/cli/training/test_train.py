@@ -91,6 +91,21 @@ def test_seed_and_overrides_are_used_and_recorded(train, tmp_path):
     assert [metrics.lr for metrics in run.metrics()] == [1e-4]
 
 
+def test_frequent_settings_have_options_of_their_own(train, tmp_path):
+    assert train("--epochs", 1, "--batch", 30, "--lr", "1e-4", "--dry-run").code == 0
+    assert train("--epochs", 1, "--batch", 30, "--lr", "1e-4").code == 0
+    again = train("--set", "train.epochs=1", "--set", "train.batch=30", "--set", "train.optimizer.lr=1e-4")
+    assert "already trained" in again.err
+    assert "train.epochs=x" in train("--epochs", "x").err
+
+
+def test_a_terminal_is_told_what_to_do_next(train, monkeypatch):
+    assert "next:" not in train("--epochs", 1).err
+    monkeypatch.setattr("cifar_dsl.cli.train.is_terminal", lambda: True)
+    assert "next: `cifar-dsl evaluate runs/tiny-" in train("--epochs", 1).err
+    assert "next:" not in train("--epochs", 1, "-q").err
+
+
 def test_a_dry_run_on_a_file_shows_the_fingerprint_and_the_size_that_training_has(cli, train, tiny, pictures, tmp_path):
     outcome = cli("train", tiny, "--dry-run", "--data", f"npz:{pictures}")
     assert outcome.code == 0
