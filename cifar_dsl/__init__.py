@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cifar_dsl.foundation.version import __version__
     from cifar_dsl.ir import Cost, Graph, Node, Recipe, Shape
     from cifar_dsl.language.diagnostics import Diagnostic, SpecError
-    from cifar_dsl.runs import EpochMetrics, Run, RunRecord, RunResult, SpecIdentity
+    from cifar_dsl.runs import EpochMetrics, ExitMetrics, ExitResult, Run, RunRecord, RunResult, SpecIdentity
     from cifar_dsl.training.events import (
         CheckpointSaved,
         EpochEnded,
@@ -62,6 +62,8 @@ _MODULES = {
     "EpochEnded": "training.events",
     "EpochMetrics": "runs",
     "Event": "training.events",
+    "ExitMetrics": "runs",
+    "ExitResult": "runs",
     "Graph": "ir",
     "ImportedSpec": "api",
     "Listener": "training.events",
@@ -109,6 +111,8 @@ __all__ = [
     "EpochEnded",
     "EpochMetrics",
     "Event",
+    "ExitMetrics",
+    "ExitResult",
     "Graph",
     "ImportedSpec",
     "Listener",

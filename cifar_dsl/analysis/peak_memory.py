@@ -21,7 +21,7 @@ The forward pass frees a tensor after its last use unless a node has saved it. `
 `WeightBytes`, gradients and copies of weights are added where they are live.
 """
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from cifar_dsl.analysis.activation_trace import ActivationTrace
 from cifar_dsl.foundation.records import frozen
@@ -53,6 +53,17 @@ class WeightBytes:
         zeros = (0,) * len(graph.nodes)
         return cls(zeros, zeros, zeros, zeros)
 
+    def of_test(self, graph: Graph) -> "WeightBytes":
+        """The same memory in a test, which leaves out the nodes that only exits need."""
+        if not graph.exits:
+            return self
+        runs = [node.output in graph.evaluated for node in graph.nodes]
+        converted, reordered = (
+            tuple(size if is_run else 0 for size, is_run in zip(sizes, runs, strict=True))
+            for sizes in (self.converted, self.reordered)
+        )
+        return evolve(self, converted=converted, reordered=reordered)
+
 
 def training_peak(graph: Graph, trace: ActivationTrace, batch: int, weights: WeightBytes | None = None) -> int:
     """Peak bytes of a training step on a `batch` of images, without the weights and their full set of gradients.
@@ -72,7 +83,8 @@ def training_peak(graph: Graph, trace: ActivationTrace, batch: int, weights: Wei
 
 def evaluation_peak(graph: Graph, trace: ActivationTrace, batch: int, weights: WeightBytes | None = None) -> int:
     """Peak bytes of a forward pass on a `batch` of images that saves nothing for a backward pass."""
-    peak, _ = _forward(graph, trace, batch, weights or WeightBytes.none(graph), None)
+    weights = (weights or WeightBytes.none(graph)).of_test(graph)
+    peak, _ = _forward(graph, trace.of_test(graph), batch, weights, None)
     return peak
 
 
@@ -110,7 +122,8 @@ def _last_uses(graph: Graph, trace: ActivationTrace) -> list[int]:
         for value in stage.inputs:
             tensor = trace.tensor_of(value)
             last_uses[tensor] = max(last_uses[tensor], stage.values[-1])
-    last_uses[trace.tensor_of(graph.output)] = len(graph.nodes)  # the value of the last node
+    for value in (graph.output, *graph.exits):
+        last_uses[trace.tensor_of(value)] = len(graph.nodes)  # the value of the last node
     return last_uses
 
 
@@ -120,8 +133,8 @@ def _backward(
     """The peak of the backward pass; `live_bytes` are live after the forward pass."""
     savers = list(savers)
     gradients = _Gradients()
-    output_bytes = trace.tensor_bytes[trace.tensor_of(graph.output)] if graph.output else 0
-    gradients.add(graph.output, gradients.new(output_bytes))
+    for value in (graph.output, *graph.exits):
+        gradients.add(value, gradients.new(trace.tensor_bytes[trace.tensor_of(value)] if value else 0))
     peak = 0
     for index in reversed(range(len(graph.nodes))):
         node, node_trace = graph.nodes[index], trace.nodes[index]

@@ -9,24 +9,29 @@ from cifar_dsl.ir import Graph, Lowering, Node, Scope, Stage
 
 @frozen
 class WiredStage:
-    """A stage of a module: its name there, and the values that it takes and makes, by their numbers in the module."""
+    """A stage of a module: its name there, and the values that it takes and makes, by their numbers in the module.
+
+    `only_trains`: tests leave it out, since it computes nothing but exits.
+    """
 
     name: str
     stage: Stage
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    only_trains: bool = False
 
 
 @frozen
 class WiredScope:
     """A scope as a module. Its values are numbered: first the inputs, then what each stage makes.
 
-    The stages of a join are its branches, then the join itself.
+    The stages of a join are its branches, then the join itself. Tests don't compute the values in `only_trained`.
     """
 
     stages: tuple[WiredStage, ...]
     inputs: int
     outputs: tuple[int, ...]
+    only_trained: frozenset[int] = frozenset()
 
 
 class Wiring:
@@ -36,7 +41,7 @@ class Wiring:
         self._graph = graph
         self._overwriting = overwriting(graph)
         self._last_uses = {value: node.output for node in graph.nodes for value in node.inputs}
-        self._last_uses[graph.output] = graph.body.values.stop  # after all nodes
+        self._last_uses |= dict.fromkeys((graph.output, *graph.exits), graph.body.values.stop)  # after all nodes
 
     def of(self, scope: Scope, *, with_empty_blocks: bool = False) -> WiredScope:
         """The wiring of one scope; `with_empty_blocks`: also of calls of blocks that compute nothing there."""
@@ -50,10 +55,23 @@ class Wiring:
             name = "join" if isinstance(stage, Node) and stage.operation.is_join else stage.name
             made = (stage.output,) if isinstance(stage, Node) else self._leaving(stage)
             places = tuple(range(count, count + len(made)))
-            stages.append(WiredStage(name, stage, tuple(numbers[value] for value in stage.inputs), places))
+            inputs = tuple(numbers[value] for value in stage.inputs)
+            stages.append(WiredStage(name, stage, inputs, places, self._only_trains(stage, made)))
             numbers |= zip(made, places, strict=True)
             count += len(made)
-        return WiredScope(tuple(stages), len(scope.inputs), tuple(numbers[value] for value in self._leaving(scope)))
+        return WiredScope(
+            tuple(stages),
+            len(scope.inputs),
+            tuple(numbers[value] for value in self._leaving(scope)),
+            frozenset(number for value, number in numbers.items() if not self._is_evaluated(value)),
+        )
+
+    def _only_trains(self, stage: Stage, made: tuple[int, ...]) -> bool:
+        """Whether tests need nothing that a stage makes or passes on."""
+        return bool(stage.values) and not any(map(self._is_evaluated, (*stage.values, *made)))
+
+    def _is_evaluated(self, value: int) -> bool:
+        return not (self._graph.exits and value) or value in self._graph.evaluated
 
     def lowering(self, node: Node) -> Lowering:
         """The module of a layer or join, in place where it can be."""

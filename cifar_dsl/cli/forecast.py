@@ -29,7 +29,7 @@ class Work:
     @classmethod
     def of(cls, graph: Graph, recipe: Recipe, images: int) -> "Work":
         """The work to train a spec on `images` training images."""
-        macs = graph.cost.macs * recipe.perturb.passes * (recipe.epochs - recipe.epochs_before) * images
+        macs = graph.training_cost.macs * recipe.perturb.passes * (recipe.epochs - recipe.epochs_before) * images
         return cls(macs, recipe.precision, bool(recipe.early_stopping.measure))
 
 

@@ -29,6 +29,8 @@ from cifar_dsl.training.events import (
     TrainingStopped,
 )
 
+_MOST_EXITS = 4  # whose accuracies stand in a line
+
 
 class JobsProgress:
     """Shows the progress of jobs: a line per epoch, and on a terminal a bar per job and one for all jobs."""
@@ -118,7 +120,7 @@ class JobsProgress:
         label = "" if is_only_run else f"[{number + 1}/{len(self._jobs)}] {job.display_name} seed {seed}  "
         self._print(
             f"{label}epoch {metrics.epoch:>{len(str(last))}}/{last}  "
-            f"train loss {metrics.train_loss:.4f}, accuracy {metrics.train_accuracy:.4f}  "
+            f"train loss {metrics.train_loss:.4f}, accuracy {metrics.train_accuracy:.4f}{_of_exits(metrics)}  "
             f"test {loss_text(metrics.test_loss, metrics.test_cross_entropy)}, accuracy {metrics.test_accuracy:.4f}  "
             f"{duration(spent_s)}" + (f", {duration(left_s)} left" if left_s else "")
         )
@@ -136,6 +138,14 @@ class JobsProgress:
             self._bar.console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
         else:
             note(line)
+
+
+def _of_exits(metrics: EpochMetrics) -> str:
+    """The training accuracies of exits, of many the first and the last."""
+    accuracies = [f"{one.train_accuracy:.4f}" for one in metrics.exits]
+    if len(accuracies) > _MOST_EXITS:
+        accuracies = [accuracies[0], "...", accuracies[-1]]
+    return f" (exits {' '.join(accuracies)})" if accuracies else ""
 
 
 class DownloadProgress:

@@ -16,7 +16,7 @@ from cifar_dsl.cli.output import counted, loss_text, note, print_json, print_res
 from cifar_dsl.foundation.errors import LockedError, RunError
 from cifar_dsl.foundation.text import columns, duration, in_short, small_number
 from cifar_dsl.language.diagnostics.render import visible
-from cifar_dsl.runs import Run, RunRecord
+from cifar_dsl.runs import EpochMetrics, ExitMetrics, ExitResult, Run, RunRecord
 from cifar_dsl.runs.catalogue import FoundRun, Status, entries
 from cifar_dsl.runs.pruning import Removal, Selection
 from cifar_dsl.runs.verification import problems
@@ -294,7 +294,8 @@ def _facts(entry: FoundRun) -> list[list[str]]:
             facts.append(["best", f"epoch {result.best.epoch}: {result.best.accuracy:.4f}"])
     last = _last_epoch(entry)
     if last:
-        facts.append(["last epoch", last])
+        facts.append(["last epoch", _measured(last)])
+        facts += [["exit", _measured_exit(one)] for one in (result.exits if result else last.exits)]
     facts += [
         ["file", f"{path.relative_to(entry.path)}  {in_short(status.st_size, 'B')}"]
         for path, status in entry.files().items()
@@ -313,13 +314,24 @@ def _inputs(record: RunRecord) -> list[str]:
     return [f"(pixel / 255 - mean) / std, with mean {mean} and std {std}"]
 
 
-def _last_epoch(entry: FoundRun) -> str:
+def _last_epoch(entry: FoundRun) -> EpochMetrics | None:
     try:
         metrics = Run(entry.path).metrics()
     except RunError:
-        return ""
-    if not metrics:
-        return ""
-    last = metrics[-1]
+        return None
+    return metrics[-1] if metrics else None
+
+
+def _measured(last: EpochMetrics) -> str:
     test = loss_text(last.test_loss, last.test_cross_entropy)
     return f"{last.epoch}: train loss {last.train_loss:.4f}, test {test}, accuracy {last.test_accuracy:.4f}"
+
+
+def _measured_exit(exit_: ExitMetrics | ExitResult) -> str:
+    """What the last epoch measured at an exit, and what a complete run knows of it; a diverged one measured nothing."""
+    facts = []
+    if exit_.train_loss is not None:
+        facts += [f"train loss {exit_.train_loss:.4f}", f"train accuracy {exit_.train_accuracy:.4f}"]
+    if isinstance(exit_, ExitResult):
+        facts += [f"weight {exit_.weight:g}", f"{exit_.parameters:,} parameters"]
+    return f"{exit_.name}: {', '.join(facts)}"

@@ -13,7 +13,7 @@ from cifar_dsl.cli.summary import recipe_lines
 from cifar_dsl.compiler import Analysis, analyze
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.text import columns, in_short, listed
-from cifar_dsl.ir import Declaration, Graph, Node, Pattern
+from cifar_dsl.ir import Declaration, Graph, Node, Pattern, TrainedOutput, trained_outputs
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.operations.layers import Join
 from cifar_dsl.views.annotated_source import margin
@@ -140,10 +140,27 @@ def table(analysis: Analysis) -> list[str]:
         *lines[1:-1],
         rule,
         lines[-1],
+        *_exits(graph),
         "",
         f"activations kept for backward: {in_short(kept_bytes(graph), 'B')} per image in float32",
         *recipe_lines(analysis.recipe),
     ]
+
+
+def _exits(graph: Graph) -> list[str]:
+    """The exits of a network as a table: what they cost is that of stages that only training runs."""
+    network, *exits = trained_outputs(graph)
+    if not exits and network.weight == 1:
+        return []
+    rows = [["exit", "weight", "output", "parameters", "macs"]]
+    rows += [
+        [one.name, f"{one.weight:g}", str(one.shape), _count(one.cost.parameters), _count(one.cost.macs)]
+        for one in (network, *exits)
+    ]
+    head, *lines = columns(rows, right=frozenset({1, 3, 4}))
+    tested = graph.cost.parameters - sum(one.cost.parameters for one in exits)
+    note = f"tests run the output alone: {tested:,} parameters, {graph.cost.macs:,} macs"
+    return ["", head, *lines, *([note] if exits else [])]
 
 
 def _stretched(graph: Graph, node: Node) -> str:
@@ -166,9 +183,14 @@ def _count(number: int) -> str:
     return f"{number:,}" if number else ""
 
 
+def _exit_as_data(one: TrainedOutput) -> dict[str, object]:
+    return {"name": one.name, "weight": one.weight, "parameters": one.cost.parameters, "macs": one.cost.macs}
+
+
 def _as_data(analysis: Analysis) -> dict[str, object]:
     graph: Graph = analysis.graph
     recipe = analysis.recipe
+    outputs = trained_outputs(graph)
     return {
         "name": analysis.program.name.text,
         "fingerprint": analysis.fingerprint,
@@ -177,6 +199,7 @@ def _as_data(analysis: Analysis) -> dict[str, object]:
         "parameters": graph.cost.parameters,
         "macs": graph.cost.macs,
         "kept_bytes": kept_bytes(graph),
+        **({"exits": [_exit_as_data(one) for one in outputs]} if len(outputs) > 1 or outputs[0].weight != 1 else {}),
         "layers": [
             {
                 "path": node.path,

@@ -8,6 +8,7 @@ from attrs import evolve, field
 
 from cifar_dsl.compiler.data import ChosenData, DataShape
 from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.exits import check_exits
 from cifar_dsl.compiler.expand import expand
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.library import library_blocks
@@ -171,11 +172,14 @@ def _analyze(program: Program, reporter: Reporter) -> Analysis:
         program = with_classes(evolve(program, library=library_blocks(names.library_calls)), names, reporter)
         values = global_values(program, Evaluator(reporter, names))
         graph = expand(program, names, values, reporter)
+        data = program.data.shape if program.data else None
+        if graph:
+            check_exits(graph, data, reporter)
         recipe = make_recipe(program, names, values, reporter)
         if graph and recipe:
             check_fit(program, graph, recipe, reporter)
-        if graph and program.data and program.data.shape and (recipe or program.train is None):
-            check_data(program, graph, recipe, program.data.shape, reporter)
+        if graph and data and (recipe or program.train is None):
+            check_data(program, graph, recipe, data, reporter)
     reporter.raise_if_any()
     assert graph is not None
     return Analysis(program, names, graph, recipe)

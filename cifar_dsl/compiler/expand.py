@@ -13,6 +13,7 @@ from cifar_dsl.compiler.builtin_names import BUDGETS
 from cifar_dsl.compiler.draft import BlockCall, Draft, TooLargeError
 from cifar_dsl.compiler.error_location import own_origin
 from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.exits import check_place
 from cifar_dsl.compiler.loops import Loops, head
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.paths import Place
@@ -446,6 +447,8 @@ class _Expander:
             return self._attention(layer, call, scope, flow, path)
         if isinstance(layer, WindowMask):
             check_mask(layer, self._draft.region, call, self._reporter)
+        if layer.exit_weight is not None:
+            check_place(self._draft.region, call, self._reporter)
         return self._draft.layer(layer, path, call, scope, self._batch if layer.takes_only_batch else flow)
 
     def _made(self, declaration: type[D], call: Invocation, scope: ValueScope, flow: Tensor) -> D:

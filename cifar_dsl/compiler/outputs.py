@@ -20,12 +20,12 @@ def check_outputs(
     if data.classes is None or output.extents == (data.classes,):
         return
     is_vector = len(output.extents) == 1
-    layer = _deciding_layer(graph) if is_vector else graph.maker(graph.output)
+    layer = deciding_layer(graph, graph.output) if is_vector else graph.maker(graph.output)
     what = f"{output.extents[0]} outputs" if is_vector else f"an output of {output}"
     everything = (*program.params.values(), *program.blocks.values(), program.model)
     is_defined = CLASSES in {*program.params, *program.blocks} | nodes.bound_names(everything)
     number = f"{data.classes}" if is_defined else CLASSES
-    fixes = _fixes(layer, number) if layer and is_vector else ()
+    fixes = width_fixes(layer, number) if layer and is_vector else ()
     if CLASSES in program.params and CLASSES in nodes.references(everything):
         help_text = f"write `param {CLASSES} = {data.classes}`, or delete the param: then the dataset decides"
     elif fixes:
@@ -42,18 +42,18 @@ def check_outputs(
     )
 
 
-def _deciding_layer(graph: Graph) -> Node | None:
-    """The last layer that sets the number of outputs; else the last layer, None if there is none."""
-    count = graph.shape_of(graph.output).channels
-    node = graph.maker(graph.output)
+def deciding_layer(graph: Graph, output: int) -> Node | None:
+    """The last layer that sets the number of outputs of a vector; else the last layer, None if there is none."""
+    count = graph.shape_of(output).channels
+    node = graph.maker(output)
     while node is not None and node.shape.channels == count and len(node.inputs) == 1:
         if any(name in _WIDTHS for name in node.operation.arguments()):
             return node
         node = graph.maker(node.inputs[0])
-    return graph.maker(graph.output)
+    return graph.maker(output)
 
 
-def _fixes(layer: Node, number: str) -> tuple[Fix, ...]:
+def width_fixes(layer: Node, number: str) -> tuple[Fix, ...]:
     """The fix that replaces the literal number of outputs in the call of a layer; none if the text has no such."""
     literal = _literal(layer)
     if literal is None or layer.span is None:

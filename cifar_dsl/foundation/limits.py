@@ -48,6 +48,7 @@ class Limits:
         "parameters in a network that trains without a prompt; `--yes` accepts the prompt",
         raisable=True,
     )
+    exits: int = _limit(64, "exits in a network; each has a loss")
     tensor: int = _limit(100_000_000, "values in one tensor, for one image", raisable=True)
     groups: int = _limit(64, "parameter groups in a recipe")
     selected: int = _limit(64, "kinds and patterns that a group selects")

@@ -6,6 +6,7 @@ fingerprint is a hash of them.
 
 from cifar_dsl.ir.declaration import DECLARED_KINDS, ArgumentInfo, Declaration, Kind, argument, arguments_of, declared
 from cifar_dsl.ir.execution import Execution, SavedTensors
+from cifar_dsl.ir.exits import TrainedOutput, trained_outputs
 from cifar_dsl.ir.fingerprint import fingerprint
 from cifar_dsl.ir.graph import Graph, Node, Scope, Stage
 from cifar_dsl.ir.lowering import Lowering
@@ -38,9 +39,11 @@ __all__ = [
     "Stage",
     "Standardization",
     "Symbol",
+    "TrainedOutput",
     "Value",
     "argument",
     "arguments_of",
     "declared",
     "fingerprint",
+    "trained_outputs",
 ]

@@ -4,7 +4,7 @@ A value is the tensor that a node computes. Values are numbered: 0 is the graph'
 `Graph.nodes` makes value i + 1. The nodes are in topological order.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from functools import cached_property
 from typing import Any
 
@@ -168,6 +168,30 @@ class Graph:
         """The value of the network's output."""
         return self.body.output
 
+    @cached_property
+    def exits(self) -> tuple[int, ...]:
+        """The values of the exits other than the network's output, in topological order."""
+        marked = (node.output for node in self.nodes if node.operation.exit_weight is not None)
+        return tuple(value for value in marked if value != self.output)
+
+    @cached_property
+    def evaluated(self) -> frozenset[int]:
+        """The values that a test computes: all, except those that the output of a network with exits doesn't use."""
+        if not self.exits:
+            return frozenset(self.body.values)
+        return frozenset(self.used_by(self.output, frozenset()))
+
+    def used_by(self, value: int, known: Set[int]) -> set[int]:
+        """A value and all values that are made on the way to it, without those that are `known` and what they use."""
+        found: set[int] = set()
+        waiting = [value]
+        while waiting:
+            value = waiting.pop()
+            if value and value not in found and value not in known:
+                found.add(value)
+                waiting += self.nodes[value - 1].inputs
+        return found
+
     def maker(self, value: int) -> Node | None:
         """The node that makes a value; None for the input."""
         return self.nodes[value - 1] if value else None
@@ -197,7 +221,12 @@ class Graph:
 
     @cached_property
     def cost(self) -> Cost:
-        """Parameters and multiply-accumulates of the whole network, for one image."""
+        """The parameters of the whole network, those of exits included, and the multiply-accumulates of a test."""
+        return Cost(self.training_cost.parameters, self.cost_of(self.evaluated).macs)
+
+    @cached_property
+    def training_cost(self) -> Cost:
+        """Parameters and multiply-accumulates of a forward pass in training, exits included, for one image."""
         return self.cost_of(self.body.values)
 
     def cost_of(self, values: Iterable[int]) -> Cost:

@@ -141,3 +141,8 @@ class Operation(Declaration):
     def is_random(self) -> bool:
         """Whether it uses torch's random generator in training."""
         return False
+
+    @property
+    def exit_weight(self) -> float | None:
+        """The weight of the loss of its output, if that is an exit of the network; else None."""
+        return None

@@ -33,6 +33,11 @@ class Shape:
         return len(self.extents) == 2
 
     @property
+    def is_vector(self) -> bool:
+        """Whether it is a vector of features (F,)."""
+        return len(self.extents) == 1
+
+    @property
     def channels(self) -> int:
         """C of an image, F of a vector, D of tokens."""
         return self.extents[-1] if self.is_tokens else self.extents[0]

@@ -164,12 +164,28 @@ class RunRecord:
 
 
 @frozen
+class ExitMetrics:
+    """Mean loss and accuracy of an exit over the augmented training images of an epoch; tests don't compute it."""
+
+    name: str
+    train_loss: float
+    train_accuracy: float
+
+    def __attrs_post_init__(self) -> None:
+        _require_amounts(train_loss=self.train_loss)
+        _require_shares(train_accuracy=self.train_accuracy)
+
+
+@frozen
 class EpochMetrics:
     """The metrics of an epoch: mean loss and accuracy over the augmented training images and over the test images.
 
     Losses are the recipe's, with its label smoothing; that of the training images is of their mixed labels, too. A
     cross-entropy is that of the softmax of the scores and the true classes, whatever the recipe's loss: it compares
     recipes. Runs of version 0.1.0 have none.
+
+    The training loss of a network with exits is that of all its outputs, times their weights. The training accuracy,
+    and all metrics of the test images, are those of its last output. In JSON, `exits` is left out if it is empty.
 
     `time_s` is the training time in seconds without evaluation; seeds that train together have equal shares. `lr` is
     the learning rate of the last step. The validation metrics are None if no images are held out.
@@ -187,6 +203,7 @@ class EpochMetrics:
     validation_accuracy: float | None = None
     test_cross_entropy: float | None = None
     validation_cross_entropy: float | None = None
+    exits: tuple[ExitMetrics, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         _require(self.epoch >= 1, "epoch", self.epoch)
@@ -224,12 +241,33 @@ class Best:
 
 
 @frozen
+class ExitResult:
+    """An exit of a trained network: its metrics in the last epoch, None if training diverged.
+
+    `parameters` counts those of the stages that only lead to it. `weight` is that of its loss.
+    """
+
+    name: str
+    weight: float
+    parameters: int
+    train_loss: float | None
+    train_accuracy: float | None
+
+    def __attrs_post_init__(self) -> None:
+        _require_amounts(weight=self.weight, parameters=self.parameters, train_loss=self.train_loss)
+        _require_shares(train_accuracy=self.train_accuracy)
+
+
+@frozen
 class RunResult:
     """The result of a run. Raises ValueError for values that no training has.
 
     `accuracy`, `loss` (the recipe's) and `cross_entropy` are those of the last epoch on the test images; None if
     training diverged. Runs of version 0.1.0 have no `cross_entropy`. `best` is the best epoch on the held-out images,
     if there are any. `weights_digest` is the SHA-256 of the weights file.
+
+    `parameters` includes those of exits, and `macs` doesn't, since tests don't compute them. In JSON, `exits` is left
+    out if it is empty.
 
     `peak_share` is the training's speed in multiply-accumulates per second, as a fraction of that of a large matrix
     product or convolution on the device; None if not measured. `energy_j` is the energy of the device during training
@@ -253,6 +291,7 @@ class RunResult:
     cross_entropy: float | None = None
     passes: int = 1
     stopped_early: bool = False
+    exits: tuple[ExitResult, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         for name, value in (("accuracy", self.accuracy), ("loss", self.loss)):
@@ -352,6 +391,11 @@ def _unflatten(flat: dict[str, Any], _: type[RunRecord]) -> RunRecord:
 
 
 cattrs.register_unstructure_hook(RunRecord, _flatten)
+for _class in (EpochMetrics, RunResult):
+    cattrs.register_unstructure_hook(
+        _class,
+        make_dict_unstructure_fn(_class, cattrs.global_converter, exits=cattrs.override(omit_if_default=True)),
+    )
 _reader.register_structure_hook(RunRecord, _unflatten)
 
 

@@ -8,7 +8,7 @@ import torch
 from attrs import define, field
 from torch import Tensor, nn
 
-from cifar_dsl.ir import Graph, Lowering, Recipe
+from cifar_dsl.ir import Graph, Lowering, Recipe, TrainedOutput, trained_outputs
 from cifar_dsl.operations.recipe.groups import keep_statistics
 from cifar_dsl.training import draws
 from cifar_dsl.training.augmentation import augmented
@@ -20,7 +20,7 @@ from cifar_dsl.training.images import Images
 from cifar_dsl.training.loss_scale import LossScale
 from cifar_dsl.training.lowering.torch_module import build_module, resolve
 from cifar_dsl.training.malloc_tuning import keep_freed_memory
-from cifar_dsl.training.objective import Objective, new_sum
+from cifar_dsl.training.objective import ExitSums, Objective, new_sum
 from cifar_dsl.training.optimizers import Optimizers
 from cifar_dsl.training.plan import Plan
 from cifar_dsl.training.precision import precision
@@ -54,8 +54,10 @@ class Learner:
     plan: Plan = field(init=False)
     module: nn.Module = field(init=False)
     evaluated: nn.Module = field(init=False)  # the network with the weights to evaluate and save: averaged or trained
-    loss_sum: Tensor = field(init=False)  # (), over this epoch's images
+    loss_sum: Tensor = field(init=False)  # (), over this epoch's images; that of all outputs, times their weights
     correct: Tensor = field(init=False)  # () int64, of this epoch's images
+    exit_sums: ExitSums = field(init=False)
+    outputs: tuple[TrainedOutput, ...] = field(init=False)  # the network's, then those of exits
     _inputs: StepInputs = field(init=False)
     _generator: Generator = field(init=False)
     _optimizers: Optimizers = field(init=False)
@@ -95,6 +97,8 @@ class Learner:
         self._generator = Generator(device)
         self.loss_sum = new_sum(device)
         self.correct = torch.zeros((), device=device, dtype=torch.int64)
+        self.outputs = trained_outputs(self.graph)
+        self.exit_sums = ExitSums(self.outputs[1:], device)
 
     @torch.no_grad()
     def _copy_start(self) -> None:
@@ -133,6 +137,7 @@ class Learner:
         if self.steps_done == 0:
             self.loss_sum.zero_()
             self.correct.zero_()
+            self.exit_sums.clear()
             self._generator.seed(draws.key(self.seed, epoch, "torch"))  # for dropout
         else:
             self._generator.resume()
@@ -178,8 +183,11 @@ class Learner:
         with self.span("data"):
             batch = augmented(self.images, index, self.recipe.augment, self._inputs.keys)
         with self.span("forward"), precision(self.recipe, self.device):
-            scores = self.module(batch.images)  # (N, classes)
-            loss = self._objective(scores.float(), batch.targets(scores.shape[1]))
+            returned = self.module(batch.images)
+            scores = list(returned) if isinstance(returned, tuple) else [returned]  # (N, classes) of each output
+            targets = batch.targets(scores[0].shape[1])
+            losses = [self._objective(one.float(), targets) for one in scores]
+            loss = _weighted_sum(losses, self.outputs)
         with self.span("backward"):
             if is_first:
                 self.module.zero_grad(set_to_none=True)
@@ -191,7 +199,9 @@ class Learner:
             return
         # The sums stay on the device and are read once an epoch: reading them in every step would wait for the device.
         self.loss_sum += self._objective.total(loss.detach(), images)
-        self.correct += (scores.detach().argmax(1) == batch.labels).sum()
+        hits = [(one.detach().argmax(1) == batch.labels).sum() for one in scores]
+        self.correct += hits[0]
+        self.exit_sums.add([self._objective.total(one, images) for one in losses[1:]], hits[1:])
 
     def end_epoch(self) -> tuple[float, float]:
         """Finish the epoch. Returns mean loss and accuracy over its training batches, before each step."""
@@ -200,6 +210,10 @@ class Learner:
         self._averages.after_epoch(self.epoch)
         self._choose_evaluated()
         return loss, accuracy
+
+    def exit_means(self) -> list[tuple[float, float]]:
+        """Mean loss and accuracy of each exit over the training batches of the epoch, before each step."""
+        return self.exit_sums.means(self.plan.images_in(self.epoch))
 
     def _choose_evaluated(self) -> None:
         with precision(self.recipe, self.device):
@@ -223,6 +237,7 @@ class Learner:
         state |= {f"average.{name}": tensor for name, tensor in self._averages.state().items()}
         if self._scale:
             state |= {f"scale.{name}": tensor for name, tensor in self._scale.state().items()}
+        state |= {f"exits.{name}": tensor for name, tensor in self.exit_sums.state().items()}
         return state | {"sums.loss": self.loss_sum, "sums.correct": self.correct, "generator": self._generator.state()}
 
     @torch.no_grad()
@@ -235,9 +250,20 @@ class Learner:
             self._scale.restore(_without_prefix(state, "scale."))
         self.loss_sum.copy_(state["sums.loss"])
         self.correct.copy_(state["sums.correct"])
+        self.exit_sums.restore(_without_prefix(state, "exits."))
         self._generator.restore(state["generator"])
         self.epoch, self.steps_done = epoch, steps_done
         self._choose_evaluated()
+
+
+def _weighted_sum(losses: Sequence[Tensor], outputs: Sequence[TrainedOutput]) -> Tensor:
+    """The losses of outputs, () each, times the weights; an output without weight has no part in the gradient."""
+    weighted = [
+        loss if output.weight == 1 else loss * output.weight
+        for loss, output in zip(losses, outputs, strict=True)
+        if output.weight
+    ]
+    return sum(weighted[1:], start=weighted[0])
 
 
 def _without_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

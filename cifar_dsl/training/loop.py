@@ -10,7 +10,7 @@ from attrs import define, field
 
 from cifar_dsl.foundation.errors import StoppedError
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.runs import EpochMetrics
+from cifar_dsl.runs import EpochMetrics, ExitMetrics
 from cifar_dsl.training.engines import Engine, has_random_layers
 from cifar_dsl.training.evaluation import EvaluationResult, Evaluator, evaluate_together
 from cifar_dsl.training.events import StepsDone
@@ -134,6 +134,10 @@ class _Fit:
                 validation_accuracy=validation.accuracy if validation else None,
                 test_cross_entropy=test.cross_entropy,
                 validation_cross_entropy=validation.cross_entropy if validation else None,
+                exits=tuple(
+                    ExitMetrics(exit_.name, *means)
+                    for exit_, means in zip(learner.outputs[1:], learner.exit_means(), strict=True)
+                ),
             )
             learner.advance_epoch()
             self.callbacks.on_epoch(learner, EpochResult(metrics, test, validation))

@@ -1,9 +1,11 @@
-"""The loss of a recipe, and its sum over an epoch."""
+"""The loss of a recipe, its sum over an epoch, and the measures of exits."""
+
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from cifar_dsl.ir import Recipe
+from cifar_dsl.ir import Recipe, TrainedOutput
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.losses import LOSS_MODULES
 from cifar_dsl.training.lowering.torch_module import make
@@ -28,6 +30,42 @@ class Objective:
     def total(self, loss: Tensor, count: int) -> Tensor:
         """The sum of the loss over a batch of `count` images: ()."""
         return loss if self._is_sum else loss * count
+
+
+class ExitSums:
+    """The losses and hits of exits over the images of an epoch so far. They stay on the device.
+
+    The output's own loss isn't among them, since the network's is known.
+    """
+
+    def __init__(self, outputs: Sequence[TrainedOutput], device: torch.device) -> None:
+        self._losses = new_sum(device).repeat(len(outputs))
+        self._hits = torch.zeros(len(outputs), device=device, dtype=torch.int64)
+
+    def clear(self) -> None:
+        """Begin an epoch."""
+        self._losses.zero_()
+        self._hits.zero_()
+
+    def add(self, losses: Sequence[Tensor], hits: Sequence[Tensor]) -> None:
+        """Add the loss of each exit, summed over a batch, and its number of hits: () each."""
+        if losses:
+            self._losses += torch.stack([loss.detach() for loss in losses])
+            self._hits += torch.stack(list(hits))
+
+    def means(self, images: int) -> list[tuple[float, float]]:
+        """Mean loss and accuracy of each exit over this number of images. Waits for the device."""
+        pairs = zip(self._losses.tolist(), self._hits.tolist(), strict=True)
+        return [(loss / images, hits / images) for loss, hits in pairs]
+
+    def state(self) -> dict[str, Tensor]:
+        """The tensors to save in a checkpoint; none without exits."""
+        return {"losses": self._losses, "hits": self._hits} if len(self._hits) else {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what `state` returned."""
+        for name, tensor in self.state().items():
+            tensor.copy_(state[name])
 
 
 def new_sum(device: torch.device) -> Tensor:

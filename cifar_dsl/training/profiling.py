@@ -91,7 +91,8 @@ def profile_training(
         evaluator = Evaluator(splits.test, recipe, chosen)
         evaluation_s = timed(device, lambda: evaluate_together([evaluator], [real.evaluated]))
     images_per_s = real.plan.images_per_step / step_s
-    macs_per_image = 3 * recipe.perturb.passes * graph.cost.macs  # the backward pass takes twice the forward pass
+    # The backward pass takes twice the forward pass.
+    macs_per_image = 3 * recipe.perturb.passes * graph.training_cost.macs
     return Profile(
         engine=chosen.name,
         phases=phases,

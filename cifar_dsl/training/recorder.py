@@ -2,13 +2,13 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from attrs import define, field
 
 from cifar_dsl.foundation.atomic import write_atomically
-from cifar_dsl.runs import Best, EpochMetrics, Resumption, Run, RunResult, RunWriter, explain_write_errors
+from cifar_dsl.runs import Best, EpochMetrics, ExitResult, Resumption, Run, RunResult, RunWriter, explain_write_errors
 from cifar_dsl.runs.predictions import write_predictions
 from cifar_dsl.training.checkpoints import CheckpointError, restored, to_bytes
 from cifar_dsl.training.device import peak_share
@@ -149,13 +149,13 @@ class Recorder:
             )
 
     def _result(self, digest: str | None) -> RunResult:
-        plan, cost = self.learner.plan, self.learner.graph.cost
+        plan, cost, training_cost = self.learner.plan, self.learner.graph.cost, self.learner.graph.training_cost
         training_s = sum(metrics.time_s for metrics in self._metrics)
         images = sum(plan.images_in(metrics.epoch) for metrics in self._metrics)
         last = self._metrics[-1] if digest else None
         images_per_s = images / training_s if training_s else 0.0
         passes = self.learner.recipe.perturb.passes
-        macs_per_s = 3 * passes * cost.macs * images_per_s  # forward once, backward twice
+        macs_per_s = 3 * passes * training_cost.macs * images_per_s  # forward once, backward twice
         return RunResult(
             status="finished" if digest else "diverged",
             accuracy=last.test_accuracy if last else None,
@@ -172,7 +172,19 @@ class Recorder:
             cross_entropy=last.test_cross_entropy if last else None,
             passes=passes,
             stopped_early=self._has_stopped_early,
+            exits=tuple(self._exit_results(last)),
         )
+
+    def _exit_results(self, last: EpochMetrics | None) -> Iterator[ExitResult]:
+        for place, one in enumerate(self.learner.outputs[1:]):
+            measured = last.exits[place] if last else None
+            yield ExitResult(
+                name=one.name,
+                weight=one.weight,
+                parameters=one.cost.parameters,
+                train_loss=measured.train_loss if measured else None,
+                train_accuracy=measured.train_accuracy if measured else None,
+            )
 
     @property
     def _epochs_done(self) -> int:

@@ -33,8 +33,8 @@ class TrainedNetwork(Network):
         vars(self)["classes"] = classes  # an ordinary assignment fails if a stage is called `classes`
         self.train(network.training)
 
-    def forward(self, images: Tensor) -> Tensor:  # type: ignore[override]
-        """Scores (N, classes)."""
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:  # type: ignore[override]
+        """Scores (N, classes), and in training mode those of exits; see `Network.forward`."""
         self._check(images)
         scale, offset = self.get_buffer("_scale"), self.get_buffer("_offset")
         values = images.to(scale.dtype)

@@ -10,7 +10,7 @@ from helpers.runs import EPOCH, FINGERPRINT, holding, identity, interrupted, nam
 
 from cifar_dsl.cli import confirmation
 from cifar_dsl.cli.completion_items import run_items
-from cifar_dsl.runs import RESULT, WEIGHTS, partial_path, record_failure, run_path
+from cifar_dsl.runs import METRICS, RESULT, WEIGHTS, partial_path, record_failure, run_path
 from cifar_dsl.runs.checkpoints import checkpoints
 
 
@@ -118,6 +118,17 @@ def test_the_energy_of_a_run_is_shown_where_it_was_measured(cli, runs):
     result.write_text(json.dumps(json.loads(result.read_text()) | {"energy_j": 1234.0}))
     facts = dict(line.split(None, 1) for line in cli("runs", "show", place(runs, 0)).out.splitlines())
     assert (facts["time"], facts["energy"]) == ("2.0 s, 40 images/s", "1.23 kJ")
+
+
+def test_the_exits_of_a_network_are_shown(cli, runs):
+    exit_ = {"name": "early", "train_loss": 2.25, "train_accuracy": 0.125}
+    rewrite(place(runs, 0) / RESULT, lambda fields: fields.update(exits=[exit_ | {"weight": 0.3, "parameters": 12}]))
+    line = "exit        early: train loss 2.2500, train accuracy 0.1250, weight 0.3, 12 parameters\n"
+    assert line in cli("runs", "show", place(runs, 0)).out
+    metrics = partial_path(place(runs, 2)) / METRICS
+    metrics.write_text(json.dumps(json.loads(metrics.read_text().splitlines()[-1]) | {"exits": [exit_]}) + "\n")
+    line = "exit        early: train loss 2.2500, train accuracy 0.1250\n"
+    assert line in cli("runs", "show", place(runs, 2)).out
 
 
 @pytest.mark.parametrize("suffix", ["", ".partial"])

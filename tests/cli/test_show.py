@@ -81,6 +81,21 @@ def test_json_has_the_same_facts_as_the_table(cli):
     assert shown["recipe"]["optimizer"] == "adam(lr=0.001)"
 
 
+def test_exits_follow_the_table(cli, tmp_path):
+    spec = tmp_path / "supervised.arch"
+    model = "flatten\nlet early = dense(5) -> dense(10) -> exit(0.3)\ndense(10)"
+    spec.write_text(f"arch supervised\ninput 3x4x4\nmodel {{\n{model}\n}}\n", encoding="utf-8")
+    table = cli("show", spec).out
+    assert "early      0.3  10             305   290\n" in table
+    assert "tests run the output alone: 490 parameters, 480 macs\n" in table
+    shown = json.loads(cli("show", spec, "--json").out)
+    assert (shown["parameters"], shown["macs"]) == (795, 480)
+    assert shown["exits"] == [
+        {"name": "output", "weight": 1.0, "parameters": 0, "macs": 0},
+        {"name": "early", "weight": 0.3, "parameters": 305, "macs": 290},
+    ]
+
+
 def test_json_holds_patterns_as_text(cli, tmp_path):
     spec = tmp_path / "maxout.arch"
     spec.write_text("arch maxout\nmodel { conv(32, 3) -> max(c * 2, h, w -> c, h, w) -> global_avgpool -> dense(10) }")

@@ -43,8 +43,10 @@ def checked(analysis: Analysis) -> str:
     outputs = []
     for one in (module, printed):
         torch.manual_seed(0)  # of dropout
-        outputs.append(one.train()(images))
-    assert torch.equal(*outputs)
+        returned = one.train()(images)
+        outputs.append(returned if isinstance(returned, tuple) else (returned,))
+    assert len(outputs[0]) == len(outputs[1])
+    assert all(map(torch.equal, *outputs))
     return text
 
 
@@ -252,3 +254,50 @@ def test_a_file_that_does_more_than_define_a_network_isnt_run(harm: str) -> None
     text = checked(of_model("flatten -> dense(10)"))
     with pytest.raises(UserError, match="isn't run"):
         network_of(f"{text}\n{harm}\n")
+
+
+EXITS = """
+block head() { global_avgpool -> dense(16) -> relu -> dropout(0.2) -> dense(10) }
+block stage(c: int) {
+    add { conv(c, 3, pad=1) -> bn -> relu | conv(c, 1) }
+    let early = head -> exit(0.3)
+    relu
+}
+"""
+
+
+def test_a_network_with_exits_returns_them_in_training_and_skips_them_in_evaluation() -> None:
+    analysis = of_model(
+        "conv(8, 3, pad=1) -> relu\nstage(8)\nlet late = stage(16) -> head -> exit(0.4)\nstage(16)\n"
+        "add { global_avgpool -> dense(10) -> exit(0.1) | global_maxpool -> dense(10) }",
+        EXITS,
+    )
+    text = checked(analysis)
+    assert "early = self.early(x) if self.training else None" in text
+    assert "-> tuple[Tensor, Tensor | None]:" in text
+    assert "        if not self.training:\n            return" in text
+    printed, ran = network_of(text).eval(), []
+    for name, child in printed.named_modules():
+        child.register_forward_hook(lambda _, __, ___, name=name: ran.append(name))
+    printed(torch.zeros(2, 3, 16, 16))
+    assert "stage.relu" in ran
+    assert not [name for name in ran if "early" in name or "late" in name]
+
+
+def test_a_block_that_passes_its_input_on_beside_an_exit_runs_in_evaluation() -> None:
+    text = checked(
+        of_model(
+            "flatten\nboth { dense(10) | let early = dense(10) -> exit(0.3) }",
+            "block both(f: block, g: block) { f -> g }",
+        )
+    )
+    assert "early = self.early(x) if self.training else None" in text
+
+
+def test_an_exit_may_share_the_head_of_the_network() -> None:
+    checked(of_model("let f = tied { flatten -> dense(10) }\nlet early = f -> exit(0.5)\nrelu -> f"))
+
+
+def test_a_network_that_ends_with_an_exit_returns_one_tensor() -> None:
+    text = checked(of_model("flatten -> dense(10) -> exit(0.5)"))
+    assert "training" not in text

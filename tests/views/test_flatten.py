@@ -32,6 +32,9 @@ STAGES = [
     "each(c, h, w -> h, c) { rearrange(h, c -> c, 1, h) -> f -> rearrange(c, 1, h -> h, c) }",
     "shared(3) -> shared(3) -> avgpool(2) -> shared(3)",
     "let f = tied { repeat 2 {} }\nf -> f -> both { f }\nlet c = tied { conv(3, 1) }\nboth { c } -> both(c)",
+    "repeat 2 {\nunit(3)\nlet early = flatten -> dense(10) -> exit(0.3)\n}\nflatten -> dense(10) -> exit(0.5)",
+    "flatten\nlet a = dense(9) -> exit(0.5)\nlet b = dense(9) -> exit\nmean { a | b -> exit } -> exit(0)",
+    "flatten\nadd { let a = dense(10) -> exit(0)\na -> exit | let c = dense(4)\ndense(10) -> exit(0.2) -> relu }",
     "let k = 2\nconv(k, 1, init=normal(std=0.5), frozen=all) -> bn(init=0)",
 ]
 ITEMS = """

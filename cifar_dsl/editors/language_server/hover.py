@@ -16,6 +16,7 @@ from cifar_dsl.editors.language_server.stages import Stages
 from cifar_dsl.editors.language_server.unchanged import Unchanged
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_short
+from cifar_dsl.ir import trained_outputs
 from cifar_dsl.ir.source_map import Visit
 from cifar_dsl.language.source import Span, comment_above
 from cifar_dsl.language.syntax import nodes
@@ -161,8 +162,20 @@ class _Word:
             yield from _table(stages, [visit for place in dict.fromkeys(uses) for visit in visits.get(place, ())])
         elif start in visits:
             yield from _table(stages, visits[start])
+            yield from _exits(stages, visits[start])
         elif self.mention.is_definition and definition.kind == "block":
             yield from _table(stages, stages.calls.get(definition.name, ()))
+
+
+def _exits(stages: Stages, visits: Sequence[Visit]) -> Iterator[str]:
+    """The exits that these visits mark, with what only training computes for each."""
+    made = {value for visit in visits for value in visit.values if len(visit.values) == 1}
+    for one in trained_outputs(stages.analysis.graph)[1:]:
+        if one.value in made:
+            yield (
+                f"Exit `{one.name}` of weight {one.weight:g}; training alone computes {one.cost.parameters:,} "
+                f"parameters and {in_short(one.cost.macs)} multiply-accumulates for it"
+            )
 
 
 def _table(stages: Stages, visits: Sequence[Visit]) -> Iterator[str]:

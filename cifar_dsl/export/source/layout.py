@@ -46,6 +46,19 @@ def lines_of(before: str, value: Call | str, after: str = "", comment: str = "")
     return [*lines, _commented(f"{indent}){after}", comment)]
 
 
+def conditional_lines(before: str, call: Call, absent: str) -> list[str]:
+    """The lines of `before call if self.training else absent`."""
+    line = f"{before}{call} if self.training else {absent}"
+    if len(line) <= WIDTH:
+        return [line]
+    indent = before[: len(before) - len(before.lstrip())]
+    inner = f"{indent}{INDENT}{call} if self.training else {absent}"
+    if len(inner) <= WIDTH:
+        return [f"{before}(", inner, f"{indent})"]
+    rest = [f"{indent}{INDENT}if self.training", f"{indent}{INDENT}else {absent}", f"{indent})"]
+    return [f"{before}(", *lines_of(indent + INDENT, call), *rest]
+
+
 def _commented(line: str, comment: str) -> str:
     with_comment = f"{line}  # {comment}"
     return with_comment if comment and len(with_comment) <= WIDTH else line

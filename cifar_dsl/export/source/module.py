@@ -19,7 +19,17 @@ from cifar_dsl.export.source.expressions import (
 )
 from cifar_dsl.export.source.initial_values import NAME as INITIALIZE
 from cifar_dsl.export.source.initial_values import initialization
-from cifar_dsl.export.source.layout import INDENT, LOOP_VARIABLE, WIDTH, Call, docstring, header, identifier, lines_of
+from cifar_dsl.export.source.layout import (
+    INDENT,
+    LOOP_VARIABLE,
+    WIDTH,
+    Call,
+    conditional_lines,
+    docstring,
+    header,
+    identifier,
+    lines_of,
+)
 from cifar_dsl.export.source.parts import Part, part_of
 from cifar_dsl.export.source.repeats import Item
 from cifar_dsl.export.source.statements import Assign, Condition, Loop, ModuleCall, Statement, Version
@@ -27,7 +37,9 @@ from cifar_dsl.export.source.ties import tied_modules
 from cifar_dsl.export.source.torch_modules import REQUIRED, needed, own_classes, own_parameters, signatures
 from cifar_dsl.export.source.units import Units, inputs_of_call
 from cifar_dsl.export.source.vocabulary import Vocabulary
+from cifar_dsl.foundation.text import listed
 from cifar_dsl.foundation.version import __version__
+from cifar_dsl.ir import trained_outputs
 
 _CHAIN, _JOIN, _JOIN_OF_INPUTS, _NUMBERED = "Stages", "Join", "JoinOfInputs", "numbered"
 _AGAIN, _TIE = "Again", "tie"
@@ -194,7 +206,13 @@ class _Printer:
         shapes = f"{inputs} -> {outputs}"
         comment = self._vocabulary.comment(part.scope)
         if part.scope.kind == "model":
-            return f"The network: (N, {', '.join(inputs.split('x'))}) -> (N, {', '.join(outputs.split('x'))})."
+            network = f"The network: (N, {', '.join(inputs.split('x'))}) -> (N, {', '.join(outputs.split('x'))})."
+            exits = [f"`{one.name}`" for one in trained_outputs(self._analysis.graph)[1:]]
+            if exits:
+                network += (
+                    f"\n\nIn training mode, it returns a tuple: these scores, then those of {listed(exits, 'and')}."
+                )
+            return network
         is_the_same = len({one.shapes for one in version.parts}) == 1
         if not comment:
             what = "" if part.scope.kind == "block" else f"`{part.scope.path}`: "
@@ -412,13 +430,19 @@ def _forward(version: Version, units: Units) -> list[str]:
     outputs = tuple(aliases.get(one, one) for one in part.outputs)
     last_uses = {value: number for number, (_, inputs, _) in enumerate(calls) for value in inputs}
     last_uses |= dict.fromkeys(outputs, len(calls))
+    is_model = part.scope.kind == "model"
     names = _names_of_inputs(part, labels, last_uses)
     parameters = [f"{names[one]}: Tensor" for one in range(part.inputs)]
-    lines = header("forward", ["self", *parameters], _result(len(outputs)), INDENT)
+    result = _result([one in part.only_trained for one in part.outputs])
+    if is_model and len(outputs) > 1:
+        result = "Tensor | tuple[Tensor | None, ...]"
+    lines = header("forward", ["self", *parameters], result, INDENT)
     known = {*names.values()}
     made_by: list[tuple[Item, list[str], tuple[tuple[str, str], ...]]] = []
     for number, (item, inputs, made) in enumerate(calls):
         live = {name for value, name in names.items() if last_uses.get(value, -1) > number}
+        if item.step.only_trains:
+            live |= {*names.values()}  # a name has one type
         given = [labels[one] for one in made if one in labels]
         wanted = [*item.rounds[-1][-1].labels] or (given if len(given) == len(made) else ["x"])
         if len(wanted) != len(made):
@@ -428,13 +452,20 @@ def _forward(version: Version, units: Units) -> list[str]:
         names |= zip(made, chosen, strict=True)
     returned = [names[value] for value in outputs]
     for item, chosen, arguments in made_by:
-        if item.names:
+        if item.step.only_trains:
+            absent = "None" if len(chosen) == 1 else f"({', '.join(['None'] * len(chosen))})"
+            lines += conditional_lines(
+                f"{2 * INDENT}{', '.join(chosen)} = ", Call(_attribute(item.step.name), arguments), absent
+            )
+        elif item.names:
             lines += _loop_of_calls(item, arguments, chosen[0])
         else:
             # The call of a module has no type of its own.
             kind = ": Tensor" if len(chosen) == 1 and chosen == returned and chosen[0] not in known else ""
             lines += lines_of(f"{2 * INDENT}{', '.join(chosen)}{kind} = ", Call(_attribute(item.step.name), arguments))
         known |= {*chosen}
+    if is_model and len(returned) > 1:
+        lines += [f"{2 * INDENT}if not self.training:", f"{3 * INDENT}return {returned[0]}"]
     return [*lines, f"{2 * INDENT}return {', '.join(returned)}"]
 
 
@@ -482,8 +513,10 @@ def _names_of_inputs(part: Part, labels: dict[int, str], last_uses: dict[int, in
     return names
 
 
-def _result(count: int) -> str:
-    return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
+def _result(are_absent: list[bool]) -> str:
+    """The type of outputs, of which tests leave out some."""
+    types = ["Tensor | None" if is_absent else "Tensor" for is_absent in are_absent]
+    return types[0] if len(types) == 1 else f"tuple[{', '.join(types)}]"
 
 
 def _imports(code: str) -> list[str]:

@@ -17,6 +17,7 @@ class Step:
 
     `target` and `arguments` are those of a layer or join, `part` is that of a scope. `functions` has the target of an
     argument that is made by a call, whose own arguments are those of the step with its name in front: `function.eps`.
+    `only_trains`: tests leave it out, although they run the part around it.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Step:
     arguments: tuple[tuple[str, Any], ...] = ()
     functions: tuple[tuple[str, str], ...] = ()
     part: "Part | None" = None
+    only_trains: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -45,6 +47,7 @@ class Part:
         block: The part of the block's call, or of the model, that it lies in; itself, if it is one.
         values: The values of the block's parameters and of its input's extents, by name.
         shapes: The shapes of its inputs and of its outputs.
+        only_trained: The outputs that tests don't compute.
     """
 
     scope: Scope
@@ -55,6 +58,7 @@ class Part:
     steps: list[Step] = field(factory=list)
     inputs: int = 1
     outputs: tuple[int, ...] = ()
+    only_trained: frozenset[int] = frozenset()
 
     @property
     def name(self) -> str:
@@ -91,7 +95,8 @@ class _Reader:
         self._graph = graph
         self._wiring = Wiring(graph)
 
-    def part(self, scope: Scope, block: Part | None, around: Key) -> Part:
+    def part(self, scope: Scope, block: Part | None, around: Key, *, only_trains: bool = False) -> Part:
+        """The part of a scope; `only_trains`: tests leave it out as a whole."""
         is_block = scope.kind in {"block", "model"}
         key: Key = _place(scope) if scope.kind == "tied" else (*around, *_place(scope))
         if scope.kind == "block":
@@ -108,14 +113,16 @@ class _Reader:
             part.values |= _of_input(part.shapes[0][0])
         wired = self._wiring.of(scope, with_empty_blocks=True)
         part.inputs, part.outputs = wired.inputs, wired.outputs
+        if not only_trains:
+            part.only_trained = wired.only_trained.intersection(wired.outputs)
         for one in wired.stages:
-            step = Step(one.name, one.stage, one.inputs, one.outputs)
+            step = Step(one.name, one.stage, one.inputs, one.outputs, only_trains=one.only_trains and not only_trains)
             if isinstance(one.stage, Node):
                 lowering = self._wiring.lowering(one.stage)
                 step.target, step.arguments = lowering.target, tuple(_flat(lowering))
                 step.functions = tuple((k, made.target) for k, made in lowering.arguments if isinstance(made, Lowering))
             else:
-                step.part = self.part(one.stage, part.owner, key)
+                step.part = self.part(one.stage, part.owner, key, only_trains=only_trains or one.only_trains)
             part.steps.append(step)
         return part
 

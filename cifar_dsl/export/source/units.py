@@ -94,8 +94,10 @@ class Units:
 
     def structure(self, part: Part) -> tuple[Any, ...]:
         """What parts have in common that share a class."""
-        steps = tuple((step.name, self.signature(step), step.inputs, step.outputs) for step in part.steps)
-        return (steps, part.inputs, part.outputs)
+        steps = tuple(
+            (step.name, self.signature(step), step.inputs, step.outputs, step.only_trains) for step in part.steps
+        )
+        return (steps, part.inputs, part.outputs, part.only_trained)
 
     def leaves(self, step: Step) -> tuple[Any, ...]:
         """The numbers of a step, in a fixed order for one signature."""
@@ -191,7 +193,7 @@ def segments(part: Part) -> Iterator[list[Step]]:
         uses[value] = uses.get(value, 0) + 1
     segment: list[Step] = []
     for step in part.steps:
-        is_plain = len(step.inputs) == len(step.outputs) == 1 and not step.labels
+        is_plain = len(step.inputs) == len(step.outputs) == 1 and not (step.labels or step.only_trains)
         follows = bool(segment) and is_plain and step.inputs == segment[-1].outputs and uses[step.inputs[0]] == 1
         if segment and not follows:
             yield segment
@@ -286,10 +288,11 @@ class _Analysis:
         """The steps of a part in which tensors have names, with loops, without those that only name a tensor."""
         items: list[Item] = []
         for segment in segments(part):
-            if len(segment) > 1:
-                items += self._units.with_loops(segment, _LEAST_ROUNDS)
-            elif not self._units.is_alias(segment[0]):
-                items.append(Item([segment]))
+            computing = [step for step in segment if not self._units.is_alias(step)]
+            if len(computing) > 1:
+                items += self._units.with_loops(computing, _LEAST_ROUNDS)
+            elif computing:
+                items.append(Item([computing]))
         return items
 
     def _chain(self, explainer: "_Explainer") -> tuple[Statement, ...]:

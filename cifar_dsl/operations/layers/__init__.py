@@ -9,6 +9,7 @@ from cifar_dsl.operations.layers import (
     conv,
     dense,
     dropout,
+    exit,  # noqa: A004
     join,
     learned,
     local,
@@ -52,6 +53,7 @@ __all__ = [
     "conv",
     "dense",
     "dropout",
+    "exit",
     "join",
     "learned",
     "local",

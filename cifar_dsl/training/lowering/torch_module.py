@@ -39,6 +39,12 @@ class BodyStep:
     inputs: tuple[int, ...]  # numbers of values
     outputs: int | None = None  # how many values it makes as a tuple; None for a single tensor
     freed: tuple[int, ...] = ()  # values that no later step uses
+    only_trains: bool = False  # whether it makes nothing but exits, which tests leave out
+
+    @property
+    def count(self) -> int:
+        """How many values it makes."""
+        return 1 if self.outputs is None else self.outputs
 
 
 class Body(nn.Module):
@@ -69,9 +75,12 @@ class Body(nn.Module):
 
     def _run(self, values: list[Any]) -> Any:
         for step in self._steps:
-            child = self._shared[step.child] if step.child in self._shared else self._modules[step.child]
-            put = values.append if step.outputs is None else values.extend  # no other name keeps a tensor alive
-            put(child(*[values[i] for i in step.inputs]))  # type: ignore[misc]
+            if step.only_trains and not self.training:
+                values += [None] * step.count
+            else:
+                child = self._shared[step.child] if step.child in self._shared else self._modules[step.child]
+                put = values.append if step.outputs is None else values.extend  # no other name keeps a tensor alive
+                put(child(*[values[i] for i in step.inputs]))  # type: ignore[misc]
             for i in step.freed:
                 values[i] = None
         if len(self._outputs) == 1:
@@ -85,13 +94,19 @@ class Body(nn.Module):
 class Network(Body):
     """The body of a whole network, with the signature of an ordinary module."""
 
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        """Images (N, C, H, W) -> scores (N, classes)."""
-        return self._run([x])  # type: ignore[no-any-return]
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:  # type: ignore[override]
+        """Images (N, C, H, W) -> scores (N, classes).
+
+        In training mode, a network with exits returns a tuple: its scores, then those of the exits, in their order.
+        """
+        outputs = self._run([x])
+        if isinstance(outputs, tuple) and not self.training:
+            return outputs[0]  # type: ignore[no-any-return]
+        return outputs  # type: ignore[no-any-return]
 
 
 def build_module(graph: Graph, name: str, seed: int) -> Network:
-    """The network as a module on the CPU: (N, C, H, W) float32 -> (N, classes) float32.
+    """The network as a module on the CPU: (N, C, H, W) float32 -> (N, classes) float32; see `Network.forward`.
 
     A weight depends only on `seed` and on its path and shape, so a stage that two specs share starts from the same
     weights in both.
@@ -157,7 +172,13 @@ class _Builder:
         }
         children = {one.name: self._child(one.stage) for one in wired.stages if one.name not in shared}
         steps = [
-            BodyStep(one.name, one.inputs, None if len(one.outputs) == 1 else len(one.outputs)) for one in wired.stages
+            BodyStep(
+                one.name,
+                one.inputs,
+                None if len(one.outputs) == 1 else len(one.outputs),
+                only_trains=one.only_trains,
+            )
+            for one in wired.stages
         ]
         return children, _with_freed(steps, wired.inputs, wired.outputs), wired.outputs, shared
 
@@ -175,7 +196,7 @@ def _with_freed(steps: list[BodyStep], inputs: int, outputs: tuple[int, ...]) ->
     last_use: dict[int, int] = {}  # the step that uses a value last
     made = inputs
     for number, step in enumerate(steps):
-        for _ in range(1 if step.outputs is None else step.outputs):
+        for _ in range(step.count):
             last_use[made] = number  # if no step uses it
             made += 1
         for value in step.inputs:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from attrs import define, evolve, field
 
-from cifar_dsl.ir import Graph, Shape
+from cifar_dsl.ir import Graph, Shape, trained_outputs
 from cifar_dsl.operations.layers import Join
 from cifar_dsl.views.pictures.families import FORK
 from cifar_dsl.views.pictures.folding import folded
@@ -53,11 +53,22 @@ class _Pen:
     def picture(self, name: str, stages: Sequence[Stage]) -> Picture:
         self._makers[0] = INPUT
         items = self._items(stages, 0)
+        exits = self._exits()
         self._arrow(self.graph.output, OUTPUT)
         cost = self.graph.cost
         notes = (f"{cost.parameters:,} parameters, {cost.macs:,} multiply-accumulates",)
         ends = (Box(INPUT, "terminal", "input"), Box(OUTPUT, "terminal", "output"))
-        return Picture(name, notes, (ends[0], *items, ends[1]), tuple(arrow for _, arrow in self._arrows))
+        return Picture(name, notes, (ends[0], *items, *exits, ends[1]), tuple(arrow for _, arrow in self._arrows))
+
+    def _exits(self) -> list[Box]:
+        """The ends of the exits, each with an arrow that has its weight; those of repeats are drawn once."""
+        boxes: dict[int, Box] = {}
+        for one in trained_outputs(self.graph)[1:]:
+            value = self._drawn(one.value)
+            if value not in boxes:
+                boxes[value] = Box(f"@exit {len(boxes) + 1}", "terminal", f"exit {one.name}")
+                self._arrows.append((value, Arrow(self._makers[value], boxes[value].key, f"weight {one.weight:g}")))
+        return [*boxes.values()]
 
     def _items(self, stages: Sequence[Stage], level: int) -> tuple[Item, ...]:
         return tuple(item for stage in stages if (item := self._item(stage, level)) is not None)
@@ -65,7 +76,7 @@ class _Pen:
     def _item(self, stage: Stage, level: int) -> Item | None:
         """The box or frame of a stage; None if its output is its input."""
         nodes = self.graph.makers(range(stage.start, stage.stop))
-        if all(node.operation.name == "identity" for node in nodes):
+        if all(node.operation.name == "identity" or node.operation.exit_weight is not None for node in nodes):
             for node in nodes:
                 self._same[node.output] = node.inputs[0]
             return None

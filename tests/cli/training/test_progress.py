@@ -7,12 +7,12 @@ import pytest
 
 from cifar_dsl.cli.progress import JobsProgress
 from cifar_dsl.experiments.jobs import Job
-from cifar_dsl.runs import EpochMetrics, SpecIdentity
+from cifar_dsl.runs import EpochMetrics, ExitMetrics, SpecIdentity
 from cifar_dsl.training.events import EpochEnded, Note, TrainingEnded, TrainingStarted
 
 
-def metrics(epoch: int, time_s: float) -> EpochMetrics:
-    return EpochMetrics(epoch, 0.1, 2.0, 0.25, 1.5, 0.5, time_s=time_s, evaluation_time_s=0.0)
+def metrics(epoch: int, time_s: float, *exits: ExitMetrics) -> EpochMetrics:
+    return EpochMetrics(epoch, 0.1, 2.0, 0.25, 1.5, 0.5, time_s=time_s, evaluation_time_s=0.0, exits=exits)
 
 
 def job(*seeds: int) -> Job:
@@ -49,6 +49,15 @@ def test_each_of_several_trainings_is_named(capsys):
     progress.show(1, EpochEnded(1, metrics(2, 10.0)))
     lines = capsys.readouterr().err.splitlines()
     assert [line.split("  ")[0] for line in lines] == ["[1/2] tiny seed 0", "[2/2] tiny seed 2", "[2/2] tiny seed 1"]
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(2, "0.2500 (exits 0.1000 0.2000)  test"), (5, "0.2500 (exits 0.1000 ... 0.5000)  test")]
+)
+def test_exits_are_shown_with_their_training_accuracies(capsys, count, shown):
+    exits = [ExitMetrics(f"exit{i}", 2.0, i / 10) for i in range(1, count + 1)]
+    JobsProgress([job(0)]).show(0, EpochEnded(0, metrics(1, 10.0, *exits)))
+    assert shown in capsys.readouterr().err
 
 
 def test_quiet_prints_nothing_and_json_a_line_per_epoch(capsys):

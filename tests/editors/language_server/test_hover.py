@@ -222,3 +222,9 @@ def test_costs_of_the_last_valid_text() -> None:
     assert changed is not None
     assert isinstance(changed.contents, MarkupContent)
     assert rows(changed.contents.value) == []
+
+
+def test_an_exit_has_a_weight_and_the_cost_of_its_head() -> None:
+    text = text_of("let early = flatten -> dense(10) -> exit(0.3)\nflatten -> dense(10)")
+    for place in ("ex§it(0.3)", "let ea§rly"):
+        assert "Exit `early` of weight 0.3; training alone computes 1,930 parameters" in asked(place, text)

@@ -52,6 +52,8 @@ def test_public_names() -> None:
         "EpochEnded",
         "EpochMetrics",
         "Event",
+        "ExitMetrics",
+        "ExitResult",
         "Graph",
         "ImportedSpec",
         "Listener",

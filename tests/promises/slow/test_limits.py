@@ -115,6 +115,7 @@ CASES: dict[str, tuple[str, Callable[[int], str | dict[str, str]]]] = {
     "body_depth": ("E0211", _bodies),
     "param_depth": ("E0211", _params),
     "parameters": ("E0211", _parameters),
+    "exits": ("E0211", lambda n: f"{HEAD}model {{ flatten -> dense(2)\nrepeat {n} {{ let e = exit }} }}\n"),
     "tensor": ("E0211", lambda n: f"{POINT}model {{ flatten -> dense({n}, bias=false) }}\n"),
     "groups": ("E0403", _groups),
     "selected": ("E0403", lambda n: _recipe(f'group g {{ select [{", ".join(["bias"] * n)}] }}')),

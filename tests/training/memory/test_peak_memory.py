@@ -21,6 +21,9 @@ NETWORKS = {
     "excited": "conv(16, 3) -> mul { identity | global_avgpool -> dense(16) -> sigmoid } -> flatten -> dense(10)",
     "tied": "conv(32, 1) -> relu\nlet f = tied { conv(32, 3, pad=1) -> bn -> relu }\nrepeat 3 { f }\n"
     "global_avgpool\nlet g = tied { dense(32) -> relu }\ng -> g -> dense(10)",
+    "exits": "conv(16, 3) -> relu\nlet early = conv(16, 3) -> relu -> global_avgpool -> dense(10) -> exit(0.3)\n"
+    "conv(16, 3, pad=1) -> bn -> relu -> conv(32, 3) -> bn -> relu\n"
+    "let late = conv(8, 3) -> bn -> relu -> global_avgpool -> dense(10) -> exit(0.3)\nglobal_avgpool -> dense(10)",
     "attending": "patches(32, 4) -> position_embedding -> transformer_layer(2, 64) -> global_avgpool -> dense(10)",
 }
 
@@ -31,7 +34,9 @@ def peak_of_torch(graph: Graph, batch: int) -> int:
     images = torch.rand(batch, *graph.input.extents).to(memory_format=torch.channels_last)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         for _ in range(2):  # in the second, the gradients of the first are live
-            loss = F.cross_entropy(module(images), torch.arange(batch) % 10)
+            scores = module(images)
+            outputs = scores if isinstance(scores, tuple) else (scores,)
+            loss = sum(F.cross_entropy(one, torch.arange(batch) % 10) for one in outputs)
             module.zero_grad()
             loss.backward()
     live_bytes = peak = 0
@@ -59,3 +64,14 @@ def test_the_worked_example_of_the_module() -> None:
     assert trace.kept_bytes() == 64 + 128
     assert training_peak(graph, trace, batch=1) == 448
     assert evaluation_peak(graph, trace, batch=1) == 320
+
+
+def test_an_evaluation_needs_no_memory_for_exits() -> None:
+    wide = "conv(64, 3, pad=1) -> relu -> global_avgpool -> dense(10)"
+    with_exit, exitless = (
+        graph_of(f"conv(4, 3) -> relu\n{let}\nflatten -> dense(10)", size="3x16x16")
+        for let in (f"let wide = {wide} -> exit(0.3)", "")
+    )
+    peaks = [evaluation_peak(graph, trace_activations(graph), batch=8) for graph in (with_exit, exitless)]
+    assert peaks[0] == peaks[1]
+    assert training_peak(with_exit, trace_activations(with_exit), 8) > 2 * peaks[0]

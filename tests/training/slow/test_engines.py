@@ -105,10 +105,18 @@ RECIPES = {
     "fp16": ("train.precision=fp16", "train.optimizer.lr=0.0625"),
     "fp16 and nadam": ("train.precision=fp16", "train.optimizer=nadam(lr=0.003, eps=1e-3)", "train.clip=norm(1)"),
 }
+# One exit before the dropout, one behind it, and the network's output with a weight of its own.
+EXITS = SPEC.replace(
+    "-> relu -> dropout", "\n let early = flatten -> dense(10) -> exit(0.25)\n relu -> dropout"
+).replace("flatten\n    dense(10)", "flatten\n let late = dense(10) -> exit(0.5)\n dense(10) -> exit(0.75)")
 GROUPED, GROUPED_CYCLES = (SPEC.replace("    schedule", groups + "    schedule") for groups in (GROUPS, CYCLED))
 
 
 CASES = [pytest.param(Case(SPEC, overrides, name == "fp16 and nadam"), id=name) for name, overrides in RECIPES.items()]
+CASES += [
+    pytest.param(Case(EXITS, ("train.average=ema(0.9)", "train.augment=flip -> mixup(0.4)")), id="exits"),
+    pytest.param(Case(EXITS, ("train.accumulate=2", "train.batch=8")), id="exits and accumulated gradients"),
+]
 CASES += [pytest.param(Case(GROUPED), id="groups that freeze")]
 CASES += [pytest.param(Case(GROUPED_CYCLES), id="groups with cycled momenta")]
 CASES += [
@@ -153,6 +161,7 @@ def assert_equal(first: Outcome, second: Outcome) -> None:
         assert torch.equal(tensor, second.weights[name]), name
     for one, other in zip(first.metrics, second.metrics, strict=True):
         assert (one.train_loss, one.test_loss, one.lr) == (other.train_loss, other.test_loss, other.lr)
+        assert one.exits == other.exits
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -201,7 +210,8 @@ def test_a_training_interrupted_between_steps_resumes_to_the_same_result(case):
     fit([resumed], case.splits(), Callbacks(on_epoch=lambda _, epoch: epochs.append(epoch)))
     for name, tensor in expected.weights.items():
         assert torch.equal(tensor, resumed.evaluated.state_dict()[name]), name
-    assert [epoch.metrics.train_loss for epoch in epochs] == [m.train_loss for m in expected.metrics][-len(epochs) :]
+    last = expected.metrics[-len(epochs) :]
+    assert [(one.metrics.train_loss, one.metrics.exits) for one in epochs] == [(m.train_loss, m.exits) for m in last]
 
 
 def test_a_diverging_seed_does_not_stop_the_others():

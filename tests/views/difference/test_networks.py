@@ -187,3 +187,8 @@ def test_large_networks_take_a_moment():
     before = "for i in 1..3000 { leaky_relu(slope=i / 10000) }"
     found = compared(before, before.replace("i /", "0.5 + i /"))
     assert found.network
+
+
+def test_a_changed_weight_of_an_exit_is_one_changed_argument() -> None:
+    exits = [f"conv(4, 1)\nlet early = global_avgpool -> dense(10) -> exit({weight})" for weight in (0.3, 0.4)]
+    assert network_lines(*exits) == ["early.exit: weight 0.3 -> 0.4"]

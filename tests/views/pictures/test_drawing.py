@@ -230,3 +230,32 @@ def test_of_many_branches_the_first_and_the_last_are_drawn() -> None:
         "concat.branch9.conv",
     ]
     assert len(list(drawn("concat for i in 0..8 { conv(2 + i, 1) }").boxes())) == 11
+
+
+HEAD_OF_EXIT = """
+block head() { global_avgpool -> dense(10) }
+block unit() {
+    conv(4, 3, pad=1) -> relu
+    let e = head -> exit(0.3)
+}
+"""
+
+
+def test_an_exit_is_an_arrow_that_leaves_with_its_weight() -> None:
+    picture = drawn("conv(8, 1)\nlet early = head -> exit(0.25)\nflatten -> dense(10)", HEAD_OF_EXIT)
+    (end,) = (box for box in picture.boxes() if box.title == "exit early")
+    assert ("early.head.dense", end.key, "weight 0.25") in arrows(picture)
+    assert ("early.head", end.key, "weight 0.25") in arrows(
+        drawn("conv(8, 1)\nlet early = head -> exit(0.25)\nflatten -> dense(10)", HEAD_OF_EXIT, depth=0)
+    )
+
+
+def test_exits_of_repeats_are_drawn_once() -> None:
+    picture = drawn("conv(4, 1)\nrepeat 3 { unit }\nflatten -> dense(10)", HEAD_OF_EXIT)
+    assert [box.title for box in picture.boxes() if box.title.startswith("exit")] == ["exit unit.e"]
+
+
+def test_an_exit_at_the_end_is_the_output() -> None:
+    picture = drawn("flatten -> dense(10) -> exit(0.5)")
+    assert ("dense", OUTPUT, "10") in arrows(picture)
+    assert len(picture.arrows) == 3

@@ -52,8 +52,8 @@ class _Flow:
 def lost_tensors(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0202: outputs that are never used."""
     flow = _Flow(analysis.graph)
-    output = analysis.graph.output
-    for span, _ in flow.everywhere(lambda node: not flow.consumers[node.output] and node.output != output):
+    used = {analysis.graph.output, *analysis.graph.exits}
+    for span, _ in flow.everywhere(lambda node: not (flow.consumers[node.output] or node.output in used)):
         yield Diagnostic("W0202", "the output of this stage is never used", Label(span), help=("use it or delete it",))
 
 
@@ -148,14 +148,22 @@ def activations_twice(analysis: Analysis) -> Iterator[Diagnostic]:
 
 @network_lint
 def softmax_before_loss(analysis: Analysis) -> Iterator[Diagnostic]:
-    """W0207: a network that ends with the softmax or sigmoid that its loss applies itself."""
+    """W0207: a network or an exit that ends with the softmax or sigmoid that its loss applies itself."""
     graph, recipe = analysis.graph, analysis.recipe
-    last = graph.maker(graph.output)
-    if recipe is None or last is None or last.span is None:
+    if recipe is None:
         return
-    if last.operation.name in _BEFORE_LOSS.get(recipe.loss.name, ()):
-        message = f"the loss {recipe.loss.name} expects scores, but the network ends with a {last.operation.name}"
-        yield Diagnostic("W0207", message, Label(last.span), help=("delete it",))
+    reported: set[Span] = set()
+    for value in (graph.output, *graph.exits):
+        last = graph.maker(value)
+        while last is not None and last.operation.exit_weight is not None:
+            last = graph.maker(last.inputs[0])
+        if last is None or last.span is None or last.span in reported:
+            continue
+        if last.operation.name in _BEFORE_LOSS.get(recipe.loss.name, ()):
+            reported.add(last.span)
+            what = "network" if value == graph.output else "exit"
+            message = f"the loss {recipe.loss.name} expects scores, but the {what} ends with a {last.operation.name}"
+            yield Diagnostic("W0207", message, Label(last.span), help=("delete it",))
 
 
 @network_lint
