@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from scipy import optimize, special
 
 from cifar_dsl.experiments.comparison.multiplicity import ManyToOne, chi, p_value, t_quantile
+from cifar_dsl.experiments.comparison.unequal_spreads import capped_degrees, honest_level, size
 from cifar_dsl.foundation.records import frozen
 
 ALPHA = 0.05
@@ -55,9 +57,10 @@ class Sample:
 class Effect:
     """The difference of two specs' mean accuracies, `other` minus `baseline`.
 
-    `interval` and `p` are Welch's, for this difference alone. `simultaneous` and `p_adjusted` hold for all specs
-    compared with the baseline together, and decide the `verdict`: "better" or "worse" if and only if `simultaneous`
-    excludes 0. They are None, and the verdict is "untested", if the spread is unknown.
+    `interval` and `p` are those of Welch's test, corrected for unequal spreads, for this difference alone.
+    `simultaneous` and `p_adjusted` hold for all specs compared with the baseline together, and decide the
+    `verdict`: "better" or "worse" if and only if `simultaneous` excludes 0. They are None, and the verdict is
+    "untested", if the spread is unknown.
 
     `smallest_p` is the smallest p-value that a permutation test, which makes no assumption about the spread, can
     reach with this number of runs. `superiority` is the probability that a run of `other` beats one of `baseline`;
@@ -81,11 +84,13 @@ class Effect:
 
 @frozen
 class Welch:
-    """Welch's t-test of two means whose variances may differ."""
+    """Welch's t-test of two means whose variances may differ, corrected for few runs (see `unequal_spreads`)."""
 
     difference: float
     error: float
     degrees: float
+    n: int
+    m: int
 
     @property
     def t(self) -> float:
@@ -93,18 +98,28 @@ class Welch:
         return self.difference / self.error
 
     @property
-    def p(self) -> float:
-        """The two-sided p-value, for this test alone."""
+    def nominal_p(self) -> float:
+        """Student's two-sided p-value."""
         return p_value(self.t, self.degrees)
+
+    @property
+    def p(self) -> float:
+        """The two-sided p-value, for this test alone: how often the nominal one is as small, whatever the spreads."""
+        return size(self.nominal_p, self.n, self.m)
 
     @property
     def interval(self) -> Interval:
         """The 95 % interval, for this difference alone."""
-        return self.within(t_quantile(ALPHA, self.degrees))
+        return self.within(ALPHA)
 
-    def within(self, quantile: float) -> Interval:
-        """The difference plus and minus `quantile` standard errors."""
-        return self.difference - quantile * self.error, self.difference + quantile * self.error
+    def within(self, alpha: float) -> Interval:
+        """The interval of this difference alone that misses the true one with a probability of at most `alpha`."""
+        reach = self.quantile(alpha) * self.error
+        return self.difference - reach, self.difference + reach
+
+    def quantile(self, alpha: float) -> float:
+        """The number of standard errors that chance exceeds with a probability of at most `alpha`."""
+        return t_quantile(honest_level(alpha, self.n, self.m), self.degrees)
 
 
 def welch(baseline: Sample, other: Sample) -> Welch | None:
@@ -114,7 +129,7 @@ def welch(baseline: Sample, other: Sample) -> Welch | None:
     assert baseline.mean is not None
     assert other.mean is not None
     error, degrees = _error(baseline.deviation, baseline.n, other.deviation, other.n)
-    return Welch(other.mean - baseline.mean, error, degrees)
+    return Welch(other.mean - baseline.mean, error, degrees, baseline.n, other.n)
 
 
 def effects(baseline: Sample, others: Sequence[Sample]) -> list[Effect | None]:
@@ -136,24 +151,12 @@ def seeds_needed(baseline: Sample, other: Sample, others: Sequence[Sample]) -> i
     assert baseline.deviation is not None
     assert other.deviation is not None
     ours, theirs = baseline.deviation, other.deviation
-    distribution = ManyToOne([_loading(baseline, each, equal_n=True) for each in others if welch(baseline, each)])
+    level = _balanced(baseline, tuple(others)).level(ALPHA)
 
     def shows(n: int) -> bool:
         error, degrees = _error(ours, n, theirs, n)
-
-        def margin(quantile: float) -> float:
-            """The power above the required one; decreases with the quantile."""
-            return _power(abs(test.difference) / error, quantile, degrees) - POWER
-
-        least, most = distribution.bounds(degrees, ALPHA)
-        if margin(least) < 0:
-            return False
-        if margin(most) >= 0:
-            return True
-        largest = float(
-            optimize.brentq(margin, least, most)
-        )  # quantile with enough power; cheaper than computing the quantile of n
-        return distribution.exceedance(largest, degrees) <= ALPHA
+        quantile = t_quantile(honest_level(level, n, n), degrees)
+        return _power(abs(test.difference) / error, quantile, degrees) >= POWER
 
     low, high = 1, MOST_SEEDS  # one seed detects nothing
     if not shows(high):
@@ -208,10 +211,10 @@ def _effect(baseline: Sample, other: Sample, test: Welch | None, family: ManyToO
     simultaneous = p_adjusted = detectable = None
     verdict: Verdict = "untested"
     if test and family:
-        p_adjusted = family.exceedance(abs(test.t), test.degrees)
-        quantile = family.quantile(test.degrees, ALPHA)
-        simultaneous = test.within(quantile)
-        detectable = test.error * _detectable(quantile, test.degrees)
+        p_adjusted = family.adjusted(test.p)
+        level = family.level(ALPHA)
+        simultaneous = test.within(level)
+        detectable = test.error * _detectable(test.quantile(level), test.degrees)
         low, high = simultaneous
         verdict = "better" if low > 0 else "worse" if high < 0 else "unclear"
     return Effect(
@@ -229,11 +232,16 @@ def _effect(baseline: Sample, other: Sample, test: Welch | None, family: ManyToO
     )
 
 
+@lru_cache(maxsize=8)
+def _balanced(baseline: Sample, others: tuple[Sample, ...]) -> ManyToOne:
+    """The distribution with equally many runs of all specs; that of other numbers hardly differs."""
+    return ManyToOne([_loading(baseline, each, equal_n=True) for each in others if welch(baseline, each)])
+
+
 def _error(a: float, n: int, b: float, m: int) -> tuple[float, float]:
     """The standard error of a difference of two means, and its degrees of freedom (Welch, Satterthwaite)."""
     ours, theirs = a * a / n, b * b / m
-    variance = ours + theirs
-    return math.sqrt(variance), variance**2 / (ours**2 / (n - 1) + theirs**2 / (m - 1))
+    return math.sqrt(ours + theirs), float(capped_degrees(ours, n, theirs, m))
 
 
 def _loading(baseline: Sample, other: Sample, *, equal_n: bool = False) -> float:

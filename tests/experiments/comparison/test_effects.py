@@ -19,6 +19,7 @@ from cifar_dsl.experiments.comparison.effects import (
     superiority,
     welch,
 )
+from cifar_dsl.experiments.comparison.unequal_spreads import honest_level, size
 
 BASE = Sample((0.70, 0.71, 0.72, 0.69, 0.73))
 GOOD = Sample((0.80, 0.79, 0.81, 0.80, 0.82))
@@ -34,13 +35,24 @@ def effect(base: Sample, *others: Sample) -> Effect:
     return found
 
 
-def test_welch_is_scipys():
-    base, other = (0.5, 0.6, 0.55), (0.7, 0.9, 0.72, 0.5)
+def test_before_its_correction_welch_is_scipys():
+    base, other = (0.5, 0.6, 0.55, 0.58), (0.7, 0.9, 0.72, 0.5)
     theirs = stats.ttest_ind(other, base, equal_var=False)
     test = welch(Sample(base), Sample(other))
     assert test is not None
-    assert (test.t, test.p, test.degrees) == pytest.approx((theirs.statistic, theirs.pvalue, theirs.df), **FLOAT64)
-    assert test.interval == pytest.approx(tuple(theirs.confidence_interval(0.95)), **FLOAT64)
+    ours = (test.t, test.nominal_p, test.degrees)
+    assert ours == pytest.approx((theirs.statistic, theirs.pvalue, theirs.df), **FLOAT64)
+    level = 1 - honest_level(0.05, 4, 4)
+    assert test.interval == pytest.approx(tuple(theirs.confidence_interval(level)), **FLOAT64)
+    assert test.p == size(test.nominal_p, 4, 4) > theirs.pvalue
+
+
+def test_three_runs_beside_twenty_have_no_more_degrees_than_beside_three():
+    near = Sample((0.5, 0.5001, 0.5002))
+    many = Sample(tuple(0.5 + 0.01 * i for i in range(20)))
+    test = welch(many, near)
+    assert test is not None
+    assert test.degrees == 4
 
 
 def test_the_mean_has_students_interval():
@@ -100,7 +112,10 @@ def test_an_untestable_spec_is_not_part_of_the_family():
 
 def test_one_spec_without_scatter_is_tested_with_the_others_spread():
     found = effect(BASE, Sample((0.8, 0.8, 0.8)))
-    assert found.p == pytest.approx(stats.ttest_1samp(BASE.accuracies, 0.8).pvalue, **FLOAT64)
+    alone = welch(BASE, Sample((0.8, 0.8, 0.8)))
+    assert alone is not None
+    assert alone.nominal_p == pytest.approx(stats.ttest_1samp(BASE.accuracies, 0.8).pvalue, **FLOAT64)
+    assert found.p == alone.p
 
 
 def test_without_accuracies_there_is_no_effect():

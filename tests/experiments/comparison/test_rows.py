@@ -5,6 +5,7 @@ from helpers.tolerances import FLOAT64
 from scipy import stats
 
 from cifar_dsl.experiments.comparison import ComparedSpec, Comparison, check_baseline, compare
+from cifar_dsl.experiments.comparison.unequal_spreads import size
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs import METRICS
 
@@ -80,7 +81,8 @@ def test_pairs_are_complete_and_adjusted_for_all(entry):
         ("a", "c", "better"),
         ("b", "c", "unclear"),
     ]
-    alone = [stats.ttest_ind([d + 0.01, d, d - 0.01], [0.01, 0, -0.01]).pvalue for d in (0.1, 0.11, 0.01)]
+    nominal = [stats.ttest_ind([d + 0.01, d, d - 0.01], [0.01, 0, -0.01]).pvalue for d in (0.1, 0.11, 0.01)]
+    alone = [size(p, 3, 3) for p in nominal]
     assert pairs[1].p_adjusted == pairs[0].p_adjusted == pytest.approx(3 * alone[1], **FLOAT64)  # 2 * alone[0] is less
     assert pairs[2].p_adjusted == pytest.approx(alone[2], **FLOAT64)
 

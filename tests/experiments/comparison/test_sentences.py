@@ -22,16 +22,16 @@ def findings(entry):
 
 
 def test_a_spec_that_beats_the_baseline(findings):
-    assert findings((0.80, 0.79, 0.81, 0.80, 0.82)) == ["s0 beats base by 9.4 points (7.4 to 11.4)"]
+    assert findings((0.80, 0.79, 0.81, 0.80, 0.82)) == ["s0 beats base by 9.4 points (7.3 to 11.5)"]
 
 
 def test_a_spec_that_is_worse(findings):
-    assert findings((0.60, 0.59, 0.61, 0.60, 0.62)) == ["s0 is worse than base by 10.6 points (8.6 to 12.6)"]
+    assert findings((0.60, 0.59, 0.61, 0.60, 0.62)) == ["s0 is worse than base by 10.6 points (8.5 to 12.7)"]
 
 
 def test_without_significance_the_detectable_difference_and_the_seeds_needed_are_stated(findings):
     assert findings((0.705, 0.715, 0.725, 0.695, 0.735)) == [
-        "s0: no significant difference from base (-1.8 to +2.8 points); 5 seeds can detect differences of about 3.2 "
+        "s0: no significant difference from base (-1.9 to +2.9 points); 5 seeds can detect differences of about 3.3 "
         "points or more; if the difference of 0.5 points is real, it takes about 153 more seeds per spec to show it"
     ]
 
@@ -106,7 +106,7 @@ def test_pairs_state_the_winner(entry):
         entry("d", accuracies=(0.9,)),
     ]
     lines = pair_sentences(compare(entries, "a", all_pairs=True))
-    assert lines[0] == "b beats a by 9.4 points (7.4 to 11.4), p < 0.001"
+    assert lines[0] == "b beats a by 9.4 points (7.3 to 11.5), p < 0.001"
     assert lines[2] == "a and d: one run of d can't separate a trick from luck; train more seeds"
     assert lines[3] == "b and c: no significant difference (+0.1 points, p = 0.88)"
     assert len(lines) == 6

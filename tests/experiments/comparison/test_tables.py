@@ -40,12 +40,12 @@ def test_the_text_is_this_table_with_findings_and_notes(comparison):
 TEXT = """
 spec   parameters  macs         accuracy               n  difference   95 % interval     p   time
 base        1,000   2 k  0.6000 ± 0.1414               2                                    1.0 s
-trick       3,000   2 k  0.8000 ± 0.0707  2 + 1 diverged      +20.00  -49.2 to +89.2  0.26  1.0 s
+trick       3,000   2 k  0.8000 ± 0.0707  2 + 1 diverged      +20.00  -57.4 to +97.4  0.26  1.0 s
 unrun       1,000   2 k           no run               0
 wild        1,000   2 k         diverged  0 + 1 diverged
 
-trick: no significant difference from base (-49.2 to +89.2 points); 2 seeds can detect differences of about
-  89.1 points or more; if the difference of 20.0 points is real, it takes about 5 more seeds per spec to show
+trick: no significant difference from base (-57.4 to +97.4 points); 2 seeds can detect differences of about
+  98.8 points or more; if the difference of 20.0 points is real, it takes about 5 more seeds per spec to show
   it; of 3 runs, 1 diverged (the statistics cover the finished runs only)
 unrun: no run
 wild: no run finished; of 1 run, 1 diverged
@@ -53,7 +53,7 @@ wild: no run finished; of 1 run, 1 diverged
 data: npz (drawn; 60 + 20 images, digest abababababab)
 computed on: a processor
 accuracy: on the test images after the last epoch; mean ± sample standard deviation over n seeds
-difference: from base, in percentage points; interval and p by Welch's method
+difference: from base, in percentage points; interval and p by Welch's method, corrected for unequal spreads
 """
 
 
@@ -97,7 +97,7 @@ def test_every_line_of_the_markdown_table_has_the_same_cells(comparison):
     assert len({line.count(" | ") for line in lines}) == 1
     assert (
         "| trick | head = [512]; batch 7 | 3,000 | 2 k | 0.8000 ± 0.0707 | 2 + 1 diverged | "
-        "+20.00 | -49.2 to +89.2 | 0.26 | 0.67 (0.11 to 0.97) | +10 | 1.0 s |" in lines[3]
+        "+20.00 | -57.4 to +97.4 | 0.26 | 0.67 (0.11 to 0.97) | +10 | 1.0 s |" in lines[3]
     )
 
 
@@ -140,7 +140,7 @@ def test_latex_is_a_table_of_booktabs(comparison):
     lines = [line for line in as_latex(comparison).splitlines() if not line.startswith("%")]
     assert (lines[0], lines[1], lines[-1]) == (r"\begin{tabular}{lrrrrrrrrrr}", r"\toprule", r"\end{tabular}")
     assert lines[2].startswith(r"spec & parameters & macs & accuracy & n & difference & 95 \% interval & p & ")
-    assert r"trick & 3,000 & 2 k & 0.8000 $\pm$ 0.0707 & 2 + 1 diverged & +20.00 & -49.2 to +89.2 & 0.26" in lines[5]
+    assert r"trick & 3,000 & 2 k & 0.8000 $\pm$ 0.0707 & 2 + 1 diverged & +20.00 & -57.4 to +97.4 & 0.26" in lines[5]
     assert len({line.count(" & ") for line in lines if " & " in line}) == 1
 
 
