@@ -293,8 +293,7 @@ def _skew(comparison: Comparison) -> list[str]:
         return []
     return [
         f"skewed accuracies: those of {listed(found, 'and')} have a long tail to one side, so more than 5 % of such "
-        "comparisons make a false claim (10 % in the worst simulation, where spreads differ, too); docs/compare.md has "
-        "the figures"
+        "comparisons may make a false claim (11 % in the worst simulation, where spreads differ, too: docs/compare.md)"
     ]
 
 
