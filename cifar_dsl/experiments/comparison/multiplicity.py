@@ -80,23 +80,6 @@ class ManyToOne:
             exceeds[start : start + 20] = -np.expm1(none) @ _NORMAL_WEIGHTS
         return np.log(exceeds)
 
-    def bounds(self, degrees: float, alpha: float) -> tuple[float, float]:
-        """Bounds of `quantile`: Student's quantile for one comparison, and Bonferroni's for all."""
-        return t_quantile(alpha, degrees), t_quantile(alpha / len(self.loadings), degrees)
-
-    def quantile(self, degrees: float, alpha: float) -> float:
-        """The t that the largest |t| exceeds with probability `alpha`."""
-        low, high = self.bounds(degrees, alpha)
-        if len(self.loadings) == 1:
-            return low
-
-        def excess(logarithm: float) -> float:
-            """Nearly linear in `logarithm`, so a root finder needs only a few steps."""
-            return math.log(self.exceedance(math.exp(logarithm), degrees) / alpha)
-
-        # Slightly wider, so that rounding can't put the solution outside.
-        return math.exp(optimize.brentq(excess, math.log(low) - 1e-3, math.log(high) + 1e-3, rtol=1e-6))
-
 
 @lru_cache(maxsize=64)
 def chi(degrees: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
