@@ -3,8 +3,8 @@
 spec = cifar_dsl.load("specs/residual.arch")
 spec.graph.cost.parameters      # needs no torch
 module = spec.build()           # an ordinary torch.nn.Module
-run = cifar_dsl.train(spec, data="shapes")
-run.result().accuracy
+run = spec.train(data="shapes")
+run.accuracy
 
 All public names are importable from here; docs/api.md lists them. Each is imported on first use.
 """
@@ -12,7 +12,19 @@ All public names are importable from here; docs/api.md lists them. Each is impor
 # Without importing typing: this file is the first that the program runs, before it handles Ctrl-C.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cifar_dsl.api import ImportedSpec, Spec, from_torch, load, load_trained, train
+    from cifar_dsl.api import (
+        Comparison,
+        History,
+        ImportedSpec,
+        Run,
+        Spec,
+        compare,
+        data,
+        from_torch,
+        load,
+        load_trained,
+        train,
+    )
     from cifar_dsl.compiler import Analysis
     from cifar_dsl.foundation.errors import (
         CifarDslError,
@@ -30,9 +42,13 @@ if TYPE_CHECKING:
         UserError,
     )
     from cifar_dsl.foundation.version import __version__
+    from cifar_dsl.inference.evaluation import Evaluation, Mistake
+    from cifar_dsl.inference.prediction import Prediction
     from cifar_dsl.ir import Cost, Graph, Node, Recipe, Shape
     from cifar_dsl.language.diagnostics import Diagnostic, SpecError
-    from cifar_dsl.runs import EpochMetrics, ExitMetrics, ExitResult, Run, RunRecord, RunResult, SpecIdentity
+    from cifar_dsl.runs import EpochMetrics, ExitMetrics, ExitResult, RunRecord, RunResult, SpecIdentity
+    from cifar_dsl.runs.predictions import Confusion
+    from cifar_dsl.training.datasets import Dataset
     from cifar_dsl.training.events import (
         CheckpointSaved,
         EpochEnded,
@@ -52,27 +68,34 @@ _MODULES = {
     "Analysis": "compiler",
     "CheckpointSaved": "training.events",
     "CifarDslError": "foundation.errors",
+    "Comparison": "api",
+    "Confusion": "runs.predictions",
     "Cost": "ir",
     "DataError": "foundation.errors",
+    "Dataset": "training.datasets",
     "DeviceError": "foundation.errors",
-    "DiskFullError": "foundation.errors",
     "Diagnostic": "language.diagnostics",
+    "DiskFullError": "foundation.errors",
     "DownloadError": "foundation.errors",
     "EngineError": "foundation.errors",
     "EpochEnded": "training.events",
     "EpochMetrics": "runs",
+    "Evaluation": "inference.evaluation",
     "Event": "training.events",
     "ExitMetrics": "runs",
     "ExitResult": "runs",
     "Graph": "ir",
+    "History": "api",
     "ImportedSpec": "api",
     "Listener": "training.events",
     "LockedError": "foundation.errors",
+    "Mistake": "inference.evaluation",
     "NewerRunError": "foundation.errors",
     "Node": "ir",
     "Note": "training.events",
+    "Prediction": "inference.prediction",
     "Recipe": "ir",
-    "Run": "runs",
+    "Run": "api",
     "RunError": "foundation.errors",
     "RunOptions": "training.options",
     "RunRecord": "runs",
@@ -91,6 +114,8 @@ _MODULES = {
     "TrainingStopped": "training.events",
     "UserError": "foundation.errors",
     "__version__": "foundation.version",
+    "compare": "api",
+    "data": "api",
     "from_torch": "api",
     "load": "api",
     "load_trained": "api",
@@ -101,8 +126,11 @@ __all__ = [
     "Analysis",
     "CheckpointSaved",
     "CifarDslError",
+    "Comparison",
+    "Confusion",
     "Cost",
     "DataError",
+    "Dataset",
     "DeviceError",
     "Diagnostic",
     "DiskFullError",
@@ -110,16 +138,20 @@ __all__ = [
     "EngineError",
     "EpochEnded",
     "EpochMetrics",
+    "Evaluation",
     "Event",
     "ExitMetrics",
     "ExitResult",
     "Graph",
+    "History",
     "ImportedSpec",
     "Listener",
     "LockedError",
+    "Mistake",
     "NewerRunError",
     "Node",
     "Note",
+    "Prediction",
     "Recipe",
     "Run",
     "RunError",
@@ -140,6 +172,8 @@ __all__ = [
     "TrainingStopped",
     "UserError",
     "__version__",
+    "compare",
+    "data",
     "from_torch",
     "load",
     "load_trained",

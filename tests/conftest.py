@@ -25,6 +25,7 @@ NEEDS_TORCH = (
     "golden",
     "inference",
     "test_api.py",
+    "test_results.py",
     "training",
     "zoo",
 )

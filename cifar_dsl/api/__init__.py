@@ -1,10 +1,13 @@
 """The Python API. `cifar_dsl` makes the public names importable; commands use the others, too."""
 
+from cifar_dsl.api.comparison import Comparison, compare
+from cifar_dsl.api.run import History, Run
 from cifar_dsl.api.specs import (
     ImportedSpec,
     Spec,
     artifacts_of,
     choice_of,
+    data,
     find_run,
     from_torch,
     job,
@@ -19,10 +22,15 @@ from cifar_dsl.api.specs import (
 )
 
 __all__ = [
+    "Comparison",
+    "History",
     "ImportedSpec",
+    "Run",
     "Spec",
     "artifacts_of",
     "choice_of",
+    "compare",
+    "data",
     "find_run",
     "from_torch",
     "job",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, fields
 
+from cifar_dsl.api.run import Run
 from cifar_dsl.compiler import Analysis, Library, analyze, examine
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.errors import RunError, SpecWarning, UserError
@@ -18,7 +19,8 @@ from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.diagnostics import Diagnostic, render_concise
 from cifar_dsl.language.syntax import print_spec
-from cifar_dsl.runs import Run, SpecIdentity, check_place, find_runs, open_run, run_path
+from cifar_dsl.runs import Run as StoredRun
+from cifar_dsl.runs import SpecIdentity, check_place, find_runs, open_run, run_path
 from cifar_dsl.runs.places import SPEC
 from cifar_dsl.training.artifacts import ArtifactFile, check_located, continuing, override_of, read_artifact
 from cifar_dsl.training.options import RunOptions, TrainOptions
@@ -112,6 +114,26 @@ class Spec:
         from cifar_dsl.training.lowering.torch_module import build_module
 
         return build_module(self.graph, self.name, seed)
+
+    def train(
+        self,
+        epochs: float | None = None,
+        *,
+        seed: int = _DEFAULTS.seed,
+        overrides: Sequence[str] = (),
+        data: str | None = _DEFAULTS.data,
+        start: "PathLike | None" = _DEFAULTS.start,
+        listener: "Listener | None" = None,
+        **options: Any,
+    ) -> Run:
+        """Train with one seed and return the run; `epochs` replaces that of the recipe.
+
+        The other arguments are those of `cifar_dsl.train`: `device`, `threads`, `runs`, `retrain` ...
+        """
+        changed = (*_listed(overrides), *([] if epochs is None else [f"train.epochs={epochs}"]))
+        return train_one(
+            self, data=data, seed=seed, overrides=changed, start=start, listener=listener, options=options, depth=4
+        )
 
     def to_pytorch(self) -> str:
         """The text of a Python file with the network as a module, which needs torch alone.
@@ -234,7 +256,7 @@ def spec_of_text(
     return Spec(place, analysis, overrides=tuple(overrides), unsaved=text, data=choice, uses=uses)
 
 
-def longer(run: Run, epochs: float, data: "str | DataChoice | None" = None) -> Spec:
+def longer(run: StoredRun, epochs: float, data: "str | DataChoice | None" = None) -> Spec:
     """The spec of a complete run, changed to continue its training up to `epochs`.
 
     Training begins after the run's epochs, from its weights, with the schedule of `epochs`. `data` is where its array
@@ -335,13 +357,30 @@ def train(
 
     `data` replaces the dataset in the spec: a name such as `shapes`, or `npz:PATH`. `overrides` have the syntax of
     `--set`. `start` are weights to start from: a run, or a file in the safetensors format; see docs/runs.md.
-    `listener` receives the events of the training. `options` are the fields of `RunOptions`, such as `device`,
-    `threads`, `runs` and `retrain`; see `cifar-dsl train --help`. Issues each of the spec's `warnings` as a
-    SpecWarning, a Python warning, and warns if the run is no better than guessing. Raises SpecError, DataError,
-    DeviceError, EngineError and RunError; UserError for an option out of bounds.
+    `listener` receives the events of the training; without one, a notebook shows its progress. `options` are the fields
+    of `RunOptions`, such as `device`, `threads`, `runs` and `retrain`; see `cifar-dsl train --help`. Issues each of the
+    spec's `warnings` as a SpecWarning, a Python warning, and warns if the run is no better than guessing. Raises
+    SpecError, DataError, DeviceError, EngineError and RunError; UserError for an option out of bounds.
     """
+    return train_one(
+        spec, data=data, seed=seed, overrides=overrides, start=start, listener=listener, options=options, depth=4
+    )
+
+
+def train_one(
+    spec: "Spec | PathLike",
+    *,
+    data: str | None = None,
+    seed: int,
+    overrides: Sequence[str] = (),
+    start: PathLike | None = None,
+    listener: "Listener | None",
+    options: dict[str, Any],
+    depth: int,
+) -> Run:
+    """Train as `train` does; Python warnings name the caller `depth` frames above those that issue them."""
+    from cifar_dsl.api.progress import default_listener
     from cifar_dsl.training.device import choose_device, set_threads
-    from cifar_dsl.training.events import ignore
     from cifar_dsl.training.session import train_runs
 
     chosen = RunOptions(**options)
@@ -353,10 +392,10 @@ def train(
         uses = artifacts_of(weights=start) or spec.uses
         spec = _reloaded(spec, (*spec.overrides, *_listed(overrides)), replacing or spec.data, uses)
     for warning in spec.warnings:
-        warnings.warn("; ".join([render_concise(warning), *warning.help]), SpecWarning, stacklevel=2)
+        warnings.warn("; ".join([render_concise(warning), *warning.help]), SpecWarning, stacklevel=depth - 1)
     spec, dataset = open_data(spec, data_dir=chosen.data_dir, warn=_warn)
     if not chosen.retrain and (complete := find_run(spec, chosen.runs, seed, dataset.digest)):
-        return _warned_of_chance(complete)
+        return _warned_of_chance(Run(complete.path), depth)
     for file, match in match_all(spec.graph, spec.recipe, spec.uses):
         if not match.is_whole:
             _warn("; ".join(match.lines(file.record.source)))
@@ -369,17 +408,17 @@ def train(
         chosen,
         choice=choice,
         artifacts=spec.uses,
-        listener=listener or ignore,
+        listener=listener or default_listener(f"{spec.name}, seed {seed}"),
     )
-    return _warned_of_chance(run)
+    return _warned_of_chance(Run(run.path), depth)
 
 
-def _warned_of_chance(run: Run) -> Run:
+def _warned_of_chance(run: Run, depth: int) -> Run:
     """The run, after a Python warning if it is no better than guessing."""
     from cifar_dsl.runs.chance import find_chance
 
     if chance := find_chance(run):
-        warnings.warn("; ".join([chance.message, *chance.help]), UserWarning, stacklevel=3)
+        warnings.warn("; ".join([chance.message, *chance.help]), UserWarning, stacklevel=depth)
     return run
 
 
@@ -401,8 +440,19 @@ def _shown_signature() -> inspect.Signature:
 train.__signature__ = _shown_signature()  # type: ignore[attr-defined]
 
 
+def data(name: str, *, data_dir: PathLike | None = None) -> "Dataset":
+    """Load a dataset: `x_train`, `y_train`, `x_test`, `y_test` as arrays, and the names of the `classes`.
+
+    `name` is one such as `shapes` or `cifar10`, which is downloaded to `data_dir` if necessary, or `npz:PATH`. Raises
+    DataError, UserError.
+    """
+    choice = choice_of(name, _warn)
+    assert choice is not None
+    return choice.load(Path(data_dir) if data_dir is not None else None)
+
+
 def load_trained(
-    run: "Run | PathLike", *, raw: bool = False, data: str | None = None, data_dir: PathLike | None = None
+    run: "StoredRun | PathLike", *, raw: bool = False, data: str | None = None, data_dir: PathLike | None = None
 ) -> "nn.Module":
     """Load the trained network of a run, or of the run at a path, as a module on the CPU in evaluation mode.
 
@@ -415,7 +465,7 @@ def load_trained(
     """
     from cifar_dsl.training.weights import load_network, load_weights
 
-    opened = run if isinstance(run, Run) else open_run(Path(run))
+    opened = run if isinstance(run, StoredRun) else open_run(Path(run))
     analysis = opened.analysis()
     if raw:
         return load_weights(opened, analysis).eval()
@@ -468,7 +518,7 @@ def from_torch(module: "nn.Module", input: Sequence[int], name: str = "imported"
     return ImportedSpec(spec_of_text(imported.text, f"{name}.arch"), imported, module)
 
 
-def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> Run | None:
+def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> StoredRun | None:
     """Find the complete run with this fingerprint and seed, under any name; None if there is none.
 
     With `digest`, the run must have used the dataset with this digest. Raises RunError if the folder for such a run

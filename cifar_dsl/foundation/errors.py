@@ -21,6 +21,10 @@ Exceptions for control flow inside a room (`EvaluationFailed`, `MisfitError`, ..
 class CifarDslError(Exception):
     """The base class of all exceptions below. Never raised itself."""
 
+    def _render_traceback_(self) -> list[str]:
+        """The lines that IPython shows instead of a traceback: the message says what to do."""
+        return [*f"{type(self).__name__}: {self}".split("\n"), *getattr(self, "__notes__", [])]
+
 
 class SpecWarning(UserWarning):
     """A likely mistake in a spec, as `cifar-dsl check` reports it. Issued by `cifar_dsl.train`; not an exception."""

@@ -18,7 +18,7 @@ TOP = 5
 SHOWN = 24  # mistakes
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Mistake:
     """A wrong prediction: the number of the image, its true class, and the image, (H, W, C) uint8."""
 
@@ -40,6 +40,9 @@ class Mistake:
     def __str__(self) -> str:
         return f"{self.caption}: {self.prediction.probability:.3f}"
 
+    def __repr__(self) -> str:
+        return f"<Mistake: {self}>"
+
 
 class Mistakes(tuple[Mistake, ...]):
     """Wrong predictions, the most confident first. In a notebook, a sheet of pictures."""
@@ -50,7 +53,7 @@ class Mistakes(tuple[Mistake, ...]):
         return as_fragment([mistake.card for mistake in self])
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Evaluation:
     """A network's predictions for N labelled images.
 
@@ -111,6 +114,9 @@ class Evaluation:
 
     def __str__(self) -> str:
         return f"accuracy {self.accuracy:.4f} on {len(self.labels):,} images of {self.data}"
+
+    def __repr__(self) -> str:
+        return f"<Evaluation: {self}>"
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(str(self))}</p>{self.confusion()._repr_html_()}"

@@ -36,7 +36,7 @@ _DAMAGE = (
 Integers = npt.NDArray[np.integer]
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Confusion:
     """How often images of each class are predicted as each class: row i, column j of `counts` is i predicted as j."""
 
@@ -73,6 +73,9 @@ class Confusion:
         pandas = required("pandas", "to_dataframe()", "notebook")
         index, columns = (pandas.Index(self.classes, name=name) for name in ("class", "predicted"))
         return pandas.DataFrame(self.counts, index=index, columns=columns)
+
+    def __repr__(self) -> str:
+        return f"<Confusion of {len(self.classes)} classes, {int(self.counts.sum()):,} predictions>"
 
     def _repr_html_(self) -> str:
         """A table for notebooks, the darker the larger the share."""
