@@ -39,7 +39,8 @@ class Wire:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         folders = [{"uri": self.folder.as_uri(), "name": "specs"}]
-        self.request("initialize", {"processId": None, "capabilities": {}, "workspaceFolders": folders})
+        capabilities = {"textDocument": {"hover": {"contentFormat": ["markdown"]}}}
+        self.request("initialize", {"processId": None, "capabilities": capabilities, "workspaceFolders": folders})
         self.notify("initialized", {})
         self.open("a", TEXT)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lsprotocol import types
 
-from cifar_dsl.editors.language_server.diagnostics import file_of, lsp_diagnostic, range_of
+from cifar_dsl.editors.language_server.diagnostics import SOURCE, file_of, lsp_diagnostic, range_of
 from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.editing import changed_lines, workspace_edit
 from cifar_dsl.language.diagnostics import Diagnostic, Edit
@@ -18,13 +18,23 @@ _ALLOW = "# allow: "
 
 
 def code_actions(
-    documents: Documents, path: Path, wanted: types.Range, only: Sequence[types.CodeActionKind | str] | None
+    documents: Documents,
+    path: Path,
+    wanted: types.Range,
+    only: Sequence[types.CodeActionKind | str] | None,
+    shown: Sequence[types.Diagnostic] = (),
 ) -> list[types.CodeAction]:
-    """The actions for the diagnostics in a range, limited to the kinds in `only` (None: all kinds)."""
+    """The actions for the diagnostics that the editor names as `shown`, or else for those in a range.
+
+    An editor may ask for a whole line, or for the cursor beside what is wrong, and mean one diagnostic. `only` limits
+    the kinds (None: all).
+    """
     actions: list[types.CodeAction] = []
     if _is_wanted(types.CodeActionKind.QuickFix.value, only):
+        meant = [(one.code, one.range) for one in shown if one.source == SOURCE]
         for diagnostic in documents.inspection(path).diagnostics:
-            if _overlap(range_of(documents, path, diagnostic), wanted):
+            place = range_of(documents, path, diagnostic)
+            if (diagnostic.code, place) in meant if meant else _overlap(place, wanted):
                 actions.extend(_quick_fixes(documents, path, diagnostic))
     if _is_wanted(FIX_ALL, only):
         actions.extend(_fix_all(documents, path))

@@ -6,15 +6,20 @@ from lsprotocol import types
 
 from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.editing import changed_lines, text_edit
+from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.language.syntax.formatter import format_text
 
 
 def formatting(documents: Documents, path: Path) -> list[types.TextEdit]:
-    """The edits that format a file; none if it has syntax errors, which its diagnostics report."""
+    """The edits that format a file. Raises UserError if it has syntax errors."""
     source = documents.source(path)
-    try:
-        text = format_text(source) if source else ""
-    except SpecError:
+    if source is None:
         return []
-    return [text_edit(documents, path, edit) for edit in changed_lines(source, text)] if source else []
+    try:
+        text = format_text(source)
+    except SpecError as error:
+        first = error.diagnostics[0]
+        line = f"line {first.label.span.line}: " if first.label else ""
+        raise UserError(f"not formatted: {line}{first.message}") from None
+    return [text_edit(documents, path, edit) for edit in changed_lines(source, text)]

@@ -16,6 +16,7 @@ from pygls.protocol import JsonRPCProtocol, LanguageServerProtocol
 
 from cifar_dsl.editors.language_server import code_actions, completion, navigation, renaming, symbols
 from cifar_dsl.editors.language_server.checking import Checker
+from cifar_dsl.editors.language_server.client import Client
 from cifar_dsl.editors.language_server.diagnostics import SOURCE, diagnostics
 from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.formatting import formatting
@@ -78,6 +79,7 @@ class SpecServer(LanguageServer):
         # Each change sends the whole text: specs are small, and a full text can't get out of sync.
         sync = types.TextDocumentSyncKind.Full
         super().__init__("cifar-dsl", __version__, text_document_sync_kind=sync, protocol_cls=_SpecProtocol)
+        self.client = Client()
         self.documents = Documents()
         self._threads = ThreadPoolExecutor(_THREADS, "request")
         self.checker = Checker(self.documents, self._threads, _diagnostics, self._publish, self._refresh_hints)
@@ -163,6 +165,7 @@ def _internal_error(error: Exception) -> types.Diagnostic:
 def _initialize(server: SpecServer, params: types.InitializeParams) -> None:
     encoding = server.workspace.position_encoding or types.PositionEncodingKind.Utf16
     server.documents.positions = Positions(str(getattr(encoding, "value", encoding)))
+    server.client = Client.of(params.capabilities)
     _set_folders(server, [folder.uri for folder in params.workspace_folders or ()] or [server.workspace.root_uri or ""])
 
 
@@ -188,7 +191,10 @@ def _did_close(server: SpecServer, params: types.DidCloseTextDocumentParams) -> 
     server.checker.changed([path], after_s=0)
 
 
-def _files_changed(server: SpecServer, _params: types.DidChangeWatchedFilesParams) -> None:
+def _files_changed(
+    server: SpecServer, _params: types.DidChangeWatchedFilesParams | types.DidSaveTextDocumentParams
+) -> None:
+    # A save stands for all changes since the last one in editors that don't watch files.
     server.checker.changed(server.documents.open, after_s=DEBOUNCE_S)
 
 
@@ -238,7 +244,16 @@ async def _inlay_hints(server: SpecServer, params: types.InlayHintParams) -> lis
 
 async def _completion(server: SpecServer, params: types.CompletionParams) -> Any:
     snippets = server.has("text_document.completion.completion_item.snippet_support")
-    return await _at_position(partial(completion.completions, snippets=snippets))(server, params)
+    found = await _at_position(partial(completion.completions, snippets=snippets))(server, params)
+    return server.client.completions(found)
+
+
+async def _hover(server: SpecServer, params: types.HoverParams) -> Any:
+    return server.client.hover(await _at_position(hover, needs_check=True)(server, params))
+
+
+async def _signature_help(server: SpecServer, params: types.SignatureHelpParams) -> Any:
+    return server.client.signature_help(await _at_position(signature_help)(server, params))
 
 
 async def _references(server: SpecServer, params: types.ReferenceParams) -> Any:
@@ -252,7 +267,12 @@ async def _rename(server: SpecServer, params: types.RenameParams) -> Any:
 
 async def _code_actions(server: SpecServer, params: types.CodeActionParams) -> Any:
     await server.checker.wait(server.path(params), PATIENCE_S)
-    found = partial(code_actions.code_actions, wanted=params.range, only=params.context.only)
+    found = partial(
+        code_actions.code_actions,
+        wanted=params.range,
+        only=params.context.only,
+        shown=params.context.diagnostics,
+    )
     return await server.answer(params, found)
 
 
@@ -261,13 +281,14 @@ _HANDLERS: dict[str, tuple[_Handler, Any]] = {
     types.INITIALIZED: (_initialized, None),
     types.TEXT_DOCUMENT_DID_OPEN: (_did_open, None),
     types.TEXT_DOCUMENT_DID_CHANGE: (_did_change, None),
+    types.TEXT_DOCUMENT_DID_SAVE: (_files_changed, types.SaveOptions()),
     types.TEXT_DOCUMENT_DID_CLOSE: (_did_close, None),
     types.WORKSPACE_DID_CHANGE_WATCHED_FILES: (_files_changed, None),
     types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: (_folders_changed, None),
-    types.TEXT_DOCUMENT_HOVER: (_at_position(hover, needs_check=True), None),
+    types.TEXT_DOCUMENT_HOVER: (_hover, None),
     types.TEXT_DOCUMENT_INLAY_HINT: (_inlay_hints, None),
     types.TEXT_DOCUMENT_COMPLETION: (_completion, types.CompletionOptions(trigger_characters=[".", "(", "=", '"'])),
-    types.TEXT_DOCUMENT_SIGNATURE_HELP: (_at_position(signature_help), types.SignatureHelpOptions(["(", ","], [")"])),
+    types.TEXT_DOCUMENT_SIGNATURE_HELP: (_signature_help, types.SignatureHelpOptions(["(", ","], [")"])),
     types.TEXT_DOCUMENT_DEFINITION: (_at_position(navigation.definition), None),
     types.TEXT_DOCUMENT_REFERENCES: (_references, None),
     types.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT: (_at_position(navigation.highlights), None),

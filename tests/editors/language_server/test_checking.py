@@ -257,3 +257,20 @@ def test_a_cancelled_request_is_answered_as_such(tmp_path: Path) -> None:
     wire.notify("$/cancelRequest", {"id": number})
     assert wire.wait_for(lambda one: one.get("id") == number)["error"]["code"] == -32800
     assert wire.stop() == 0
+
+
+def test_a_base_that_changes_on_disk_is_seen_after_a_save(tmp_path: Path) -> None:
+    base = tmp_path.resolve() / "base.arch"
+    base.write_text(TEXT.replace("arch a", "arch base"), encoding="utf-8")
+    wire = Wire(tmp_path.resolve())
+    wire.open("child", 'arch child extends "base.arch"\n')
+    assert wire.published("child") == []
+    base.write_text(TEXT.replace("arch a", "arch base").replace("dense", "dens"), encoding="utf-8")
+    wire.notify("textDocument/didSave", {"textDocument": {"uri": wire.uri("a")}})
+
+    def is_found(message: dict) -> bool:
+        given = message.get("params", {})
+        return message.get("method") == "textDocument/publishDiagnostics" and bool(given["diagnostics"])
+
+    assert wire.wait_for(is_found)["params"]["uri"] == wire.uri("child")
+    assert wire.stop() == 0

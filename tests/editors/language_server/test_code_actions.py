@@ -1,11 +1,13 @@
 """Quick fixes, comments that allow warnings, and all safe fixes at once."""
 
 import pytest
+from attrs import evolve
 from helpers.editor import Editor, editor, put_in, uri_of
 from helpers.specs import text_of
-from lsprotocol.types import CodeAction, CodeActionKind, Position, Range
+from lsprotocol.types import CodeAction, CodeActionKind, Diagnostic, Position, Range
 
 from cifar_dsl.editors.language_server.code_actions import FIX_ALL, code_actions
+from cifar_dsl.editors.language_server.diagnostics import diagnostics
 
 HEAD = "flatten -> dense(10)"
 EVERYWHERE = Range(Position(0, 0), Position(1000, 0))
@@ -37,6 +39,21 @@ def test_actions_of_a_range() -> None:
     assert list(actions(here, Range(Position(4, 3), Position(5, 2)))) == ["Write `conv`"]
     assert list(actions(here, Range(Position(5, 0), Position(6, 0)))) == ["Write `dense`"]
     assert list(actions(here, Range(Position(5, 0), Position(5, 4)))) == []
+
+
+def test_actions_of_the_diagnostics_that_the_editor_means() -> None:
+    here = editor(text_of(f"cnv(8, 1)\nrelu\ndens(8)\n{HEAD}"))
+    first, second = diagnostics(here.documents, here.path)
+
+    def meant(shown: list[Diagnostic], line: int) -> list[str]:
+        wanted = Range(Position(line, 0), Position(line, 0))
+        return [one.title for one in code_actions(here.documents, here.path, wanted, None, shown)]
+
+    assert meant([second], 4) == ["Write `dense`"]  # an editor that asks for a line, and means one diagnostic
+    assert meant([first], 8) == ["Write `conv`"]  # with the cursor elsewhere
+    assert meant([second, first], 8) == ["Write `conv`", "Write `dense`"]
+    assert meant([], 4) == ["Write `conv`"]
+    assert meant([evolve(first, code="E0301")], 4) == []
 
 
 def test_an_unsafe_fix_and_the_comment_that_allows_the_warning() -> None:

@@ -8,6 +8,7 @@ from helpers.specs import text_of
 
 from cifar_dsl.editors.language_server.editing import changed_lines
 from cifar_dsl.editors.language_server.formatting import formatting
+from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax.formatter import format_text
@@ -30,8 +31,29 @@ def test_only_differing_lines_are_changed() -> None:
     assert edit.range.start.line == 4 - 1 or edit.new_text == "    conv(8, 1)\n"
 
 
-def test_a_text_that_does_not_parse_is_not_formatted() -> None:
-    assert formatting(*list(editor("arch a\nmodel {  relu"))[:2]) == []
+def test_a_text_that_does_not_parse_is_not_formatted_and_says_so() -> None:
+    with pytest.raises(UserError, match=r"^not formatted: line 2: "):
+        formatting(*list(editor("arch a\nmodel {  relu"))[:2])
+
+
+def test_lines_between_changes_are_kept() -> None:
+    text = "arch a\n\nmodel {\n    conv(8,1)\n    relu\n    flatten->dense(10)\n}\n"
+    here = editor(text)
+    edits = formatting(here.documents, here.path)
+    assert [edit.new_text for edit in edits] == ["    conv(8, 1)\n", "    flatten -> dense(10)\n"]
+    assert put_in(text, edits) == format_text(Source("test.arch", text))
+
+
+@pytest.mark.parametrize("lines", [10, 1200])
+def test_any_number_of_changed_lines(lines: int) -> None:
+    old, new = ("".join(f"{mark}{i % 7}\n" for i in range(lines)) for mark in "ab")
+    old, new = f"x\n{old}y\n{old}z\n", f"x\n{new}y\n{new}z\n"
+    source = Source("x", old)
+    edits = changed_lines(source, new)
+    assert len(edits) == (2 if lines == 10 else 1)
+    for edit in reversed(edits):
+        old = old[: edit.span.start] + edit.replacement + old[edit.span.end :]
+    assert old == new
 
 
 def test_edits_keep_line_endings() -> None:
