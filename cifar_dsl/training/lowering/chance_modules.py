@@ -165,7 +165,7 @@ class MeanOfSome(Dropping):
         drawn = torch.rand(inputs[0].shape[0], len(inputs), device=inputs[0].device)
         is_kept = self.kept(drawn)
         shares = is_kept / is_kept.sum(1, keepdim=True)
-        return mixed(shares, shares, inputs)
+        return mixed(shares, shares.clone(), inputs)  # torch.compile takes no tensor twice
 
     def kept(self, drawn: Tensor) -> Tensor:
         """Which branches of each sample are left, by the numbers drawn for them: (N, branches)."""
