@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from cifar_dsl.ir.recipe import ConstantDrop, DropSchedule
 from cifar_dsl.training import draws
-from cifar_dsl.training.lowering.chance_modules import NO_COLUMN, Dropping, MeanOfColumns
+from cifar_dsl.training.lowering.chance_modules import Dropping, MeanOfColumns
 from cifar_dsl.training.plan import Plan
 from cifar_dsl.training.step_inputs import StepInputs
+
+NO_COLUMN = -1.0  # no branch's
 
 
 @define

@@ -10,9 +10,9 @@ from helpers.training import meaning
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from cifar_dsl.training.drops import Drops
+from cifar_dsl.training.drops import NO_COLUMN, Drops
 from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.lowering.chance_modules import NO_COLUMN, Dropping, MeanOfColumns, Mixed
+from cifar_dsl.training.lowering.chance_modules import Dropping, MeanOfColumns, Mixed
 from cifar_dsl.training.lowering.torch_module import build_module
 from cifar_dsl.training.plan import Plan
 from cifar_dsl.training.step_inputs import DeviceInputs

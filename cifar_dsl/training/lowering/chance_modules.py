@@ -12,8 +12,6 @@ from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
 from cifar_dsl.training.lowering.modules import aligned
 
-NO_COLUMN = -1.0
-
 
 class Dropping(nn.Module):
     """A module that does something with probability `p * factor`; the training may set the factor for a step."""
@@ -165,7 +163,8 @@ class MeanOfSome(Dropping):
         drawn = torch.rand(inputs[0].shape[0], len(inputs), device=inputs[0].device)
         is_kept = self.kept(drawn)
         shares = is_kept / is_kept.sum(1, keepdim=True)
-        return mixed(shares, shares.clone(), inputs)  # torch.compile takes no tensor twice
+        # torch.compile takes no tensor twice.
+        return mixed(shares, shares.clone(), inputs)
 
     def kept(self, drawn: Tensor) -> Tensor:
         """Which branches of each sample are left, by the numbers drawn for them: (N, branches)."""
@@ -183,7 +182,7 @@ class MeanOfColumns(MeanOfSome):
         super().__init__(p)
         self.global_share = global_share
         self.branches = branches
-        self.column: float | Tensor = NO_COLUMN
+        self.column: float | Tensor = -1  # no branch's
 
     def kept(self, drawn: Tensor) -> Tensor:
         columns = torch.arange(self.branches - 1, -1, -1, device=drawn.device)
