@@ -54,6 +54,10 @@ class _Small:
         network.stem.pool = nn.Identity()
 
     @staticmethod
+    def albert(network: Any) -> None:
+        network.encoder.layers = nn.Sequential(*12 * [network.encoder.layers[0]])
+
+    @staticmethod
     def mobilevit(network: Any) -> None:
         network.stem.conv.stride = network.stages[1][0].conv2_kxk.conv.stride = (1, 1)
 
@@ -214,6 +218,18 @@ ORIGINALS = (
         "vit_tiny",
         "VisionTransformer",
         None,
+        image_size=32,
+        patch_size=4,
+        num_layers=12,
+        num_heads=3,
+        hidden_dim=192,
+        mlp_dim=768,
+    ),
+    _torchvision(
+        "albert_vit",
+        "VisionTransformer",
+        _Small.albert,
+        mechanism="twelve layers with the weights of one",
         image_size=32,
         patch_size=4,
         num_layers=12,

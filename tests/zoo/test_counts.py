@@ -19,6 +19,8 @@ PAPERS = {
     "resnet56": 0.85,
     "resnet110": 1.7,
     "wide_resnet28_10": 36.5,
+    "rcnn_160": 1.86,
+    "rcnn_96": 0.67,
 }
 
 

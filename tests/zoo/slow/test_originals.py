@@ -14,6 +14,7 @@ SAMPLE = {
     "vgg11",
     "densenet121",
     "vit_tiny",
+    "albert_vit",
     "convnext_femto",
     "efficientnet_b0",
     "mobilenet_v3_small",

@@ -64,6 +64,24 @@ def maxout(x: Tensor, w: Weights, *, is_training: bool) -> Tensor:
     return F.linear(x, w["dense2.weight"], w["dense2.bias"])
 
 
+def rcnn_96(x: Tensor, w: Weights, *, is_training: bool) -> Tensor:
+    """The layers of the paper, without dropout."""
+
+    def state(x: Tensor) -> Tensor:
+        squares = F.pad(x.relu().square(), (0, 0, 0, 0, 6, 6)).unfold(1, 13, 1).sum(-1)
+        return x.relu() / (1 + 0.001 / 13 * squares) ** 0.75
+
+    x = F.max_pool2d(F.conv2d(x, w["conv.weight"], w["conv.bias"], padding=2).relu(), 3, 2, ceil_mode=True)
+    for layer in ("recurrent", "recurrent2", "recurrent3", "recurrent4"):
+        seen = F.conv2d(x, w[f"{layer}.seen.conv.weight"], w[f"{layer}.seen.conv.bias"], padding=1)
+        x = state(seen)
+        for _ in range(3):
+            x = state(seen + F.conv2d(x, w[f"{layer}.add.branch2.again.conv.weight"], padding=1))
+        if layer == "recurrent2":
+            x = F.max_pool2d(x, 3, 2, ceil_mode=True)
+    return F.linear(x.amax((2, 3)), w["dense.weight"], w["dense.bias"])
+
+
 def shake_shake26_2x32d(x: Tensor, w: Weights, *, is_training: bool) -> Tensor:
     """shakeshake.lua and shakeshakeblock.lua of xgastaldi/shake-shake, with `forwardShake` and `backwardShake` off."""
     normed = with_norms(w, is_training=is_training)
@@ -128,6 +146,7 @@ def no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
         (cuda_convnet, ()),
         (rezero_resnet56, ()),
         (maxout, ("input_drop=0", "drop=0")),
+        (rcnn_96, ("drop=0",)),
         (shake_shake26_2x32d, ("w=4",)),
         (pyramidnet110_shakedrop, ("depth=20", "alpha=27", "drop=0")),
         (fractalnet20, ("width=4", "drop=0", "global_share=0", "dropout_step=0")),
