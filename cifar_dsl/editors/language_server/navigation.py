@@ -46,5 +46,13 @@ def highlights(documents: Documents, path: Path, offset: int) -> list[types.Docu
     ]
 
 
+def document_links(documents: Documents, path: Path) -> list[types.DocumentLink]:
+    """The base after `extends`, as a link to its file, if there is one."""
+    tree, base = documents.tree(path), next(iter(documents.bases(path)), None)
+    if tree is None or tree.header.base is None or base is None or documents.source(base) is None:
+        return []
+    return [types.DocumentLink(documents.positions.range(tree.header.base.span), documents.uri(base))]
+
+
 def _location(documents: Documents, path: Path, span: Span) -> types.Location:
     return types.Location(documents.uri(path), documents.positions.range(span))

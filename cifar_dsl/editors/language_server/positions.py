@@ -33,6 +33,14 @@ class Positions:
         start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
         return types.Position(line, self._width(text[start:offset]))
 
+    def after(self, start: types.Position, text: str) -> types.Position:
+        """The position at the end of a text that starts at a position."""
+        lines = _LINE_END.split(text)
+        column = self._width(lines[-1])
+        if len(lines) == 1:
+            return types.Position(start.line, start.character + column)
+        return types.Position(start.line + len(lines) - 1, column)
+
     def offset(self, text: str, position: types.Position) -> int:
         """The offset of a position, or the nearest offset if the text has no such position."""
         start = 0

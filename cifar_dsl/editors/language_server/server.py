@@ -24,6 +24,7 @@ from cifar_dsl.editors.language_server.hover import hover
 from cifar_dsl.editors.language_server.inlay_hints import inlay_hints
 from cifar_dsl.editors.language_server.messages import MessageReader
 from cifar_dsl.editors.language_server.positions import Positions
+from cifar_dsl.editors.language_server.semantic_tokens import LEGEND, semantic_tokens
 from cifar_dsl.editors.language_server.signatures import signature_help
 from cifar_dsl.editors.language_server.threads import in_thread
 from cifar_dsl.foundation.cancellation import CancelledError
@@ -297,6 +298,8 @@ _HANDLERS: dict[str, tuple[_Handler, Any]] = {
     types.TEXT_DOCUMENT_FORMATTING: (_in_document(formatting), None),
     types.TEXT_DOCUMENT_CODE_ACTION: (_code_actions, types.CodeActionOptions(code_actions.KINDS)),
     types.TEXT_DOCUMENT_DOCUMENT_SYMBOL: (_in_document(symbols.document_symbols), None),
+    types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL: (_in_document(semantic_tokens), LEGEND),
+    types.TEXT_DOCUMENT_DOCUMENT_LINK: (_in_document(navigation.document_links), None),
     types.TEXT_DOCUMENT_FOLDING_RANGE: (_in_document(symbols.folding_ranges), None),
 }
 
