@@ -129,6 +129,8 @@ def test_corruptions_and_weights_are_checked(run) -> None:
     with pytest.raises(cifar_dsl.UserError, match="weights is 'first', but must be 'last' or 'best'"):
         run.evaluate(weights="first")
     with pytest.raises(cifar_dsl.RunError, match="held out no images"):
+        run.predict([np.zeros((32, 32, 3), np.uint8)], weights="best")
+    with pytest.raises(cifar_dsl.RunError, match="held out no images"):
         run.evaluate(weights="best")
 
 

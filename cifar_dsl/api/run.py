@@ -104,19 +104,20 @@ class Run(StoredRun):
         """The most confident wrong predictions for the test images, or for other `data`; see `evaluate`."""
         return self.evaluate(data).mistakes(count)
 
-    def predict(self, pictures: Any, *, crop: bool = True) -> "tuple[Prediction, ...]":
+    def predict(self, pictures: Any, *, crop: bool = True, weights: Weights = "last") -> "tuple[Prediction, ...]":
         """Predict the classes of pictures of any size, as `cifar-dsl predict` does (docs/predict.md).
 
         `pictures` is a list of paths, Pillow images or arrays (H, W), (H, W, 3) or (H, W, 4) of uint8; an array with a
         first axis for pictures; or a single path or Pillow image. They are cropped to the proportions of the network's
-        input, or stretched. Raises DataError for a picture that can't be read, UserError for other arguments.
+        input, or stretched. `weights` are as in `evaluate`. Raises DataError for a picture that can't be read,
+        UserError for other arguments.
         """
         from PIL.Image import Image
 
         from cifar_dsl.inference.predictor import predictor_of
 
         is_single = isinstance(pictures, str | Path | Image)
-        return predictor_of(self, crop=crop).predict([pictures] if is_single else list(pictures))
+        return predictor_of(self, crop=crop, weights=weights).predict([pictures] if is_single else list(pictures))
 
     def evaluate(
         self,
@@ -155,12 +156,9 @@ class Run(StoredRun):
         return dict(evaluator.corruptions(evaluator.open_images(data, warn=_warn), chosen, seed))
 
     def _evaluator(self, weights: Weights, device: str, data_dir: str | Path | None) -> "RunEvaluator":
-        from cifar_dsl.foundation.errors import UserError
         from cifar_dsl.inference.evaluator import evaluator_of
         from cifar_dsl.training.device import choose_device
 
-        if weights not in {"last", "best"}:
-            raise UserError(f"weights is {weights!r}, but must be 'last' or 'best'")
         folder = None if data_dir is None else Path(data_dir)
         return evaluator_of(self, choose_device(device).device, weights, data_dir=folder)
 

@@ -73,6 +73,15 @@ data: Decorator = click.option(
 )
 
 
+weights: Decorator = click.option(
+    "--weights",
+    type=click.Choice(["last", "best"]),
+    default="last",
+    show_default=True,
+    help="Weights of the last epoch, or of the epoch that is best on the held-out images.",
+)
+
+
 def chosen_data(text: str | None) -> "ChosenData | None":
     """The dataset that `--data` names, with warnings about its file. Raises DataError, UserError."""
     if text is None:

@@ -34,13 +34,7 @@ _NOT_COMPARABLE = (
     help="Other images to evaluate on: the test images of a dataset, or the pictures of FOLDER/<class>/. Also the new "
     "path of the run's .npz dataset, if it has moved.",
 )
-@click.option(
-    "--weights",
-    type=click.Choice(["last", "best"]),
-    default="last",
-    show_default=True,
-    help="Weights of the last epoch, or of the epoch that is best on the held-out images.",
-)
+@arguments.weights
 @click.option("--corruptions", is_flag=True, help="Also evaluate on corrupted images, at five severities each.")
 @click.option(
     "--corruption",

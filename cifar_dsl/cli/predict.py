@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 import numpy as np
@@ -52,6 +52,7 @@ class _Predicted:
     metavar="FILE",
     help="Write a sheet with the pictures, their classes, and where the network looked.",
 )
+@arguments.weights
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as JSON.")
 def command(
     run: Path,
@@ -60,6 +61,7 @@ def command(
     stretch: bool,
     explain: Path | None,
     html: Path | None,
+    weights: Literal["last", "best"],
     as_json: bool,
 ) -> int:
     """Predict the classes of each PICTURE with the network of RUN. A folder stands for all pictures in and below it.
@@ -76,7 +78,7 @@ def command(
     if html is not None:
         with writing(html, _ELSEWHERE):
             check_writable(html.parent.resolve(strict=True))
-    predictor = predictor_of(opened, crop=not stretch)
+    predictor = predictor_of(opened, crop=not stretch, weights=weights)
     paths, errors = _files(pictures)
     predicted: list[_Predicted] = []
     for outcome in predictor.predict_files(paths):

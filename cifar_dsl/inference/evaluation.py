@@ -75,9 +75,10 @@ class Evaluation:
     loss: float | None = None
 
     def top_accuracy(self, count: int = TOP) -> float:
-        """The share of images whose true class is among the `count` most probable; ties count as correct."""
+        """The share of images whose true class is among the `count` most probable; NaN is never, ties are."""
         truth = np.take_along_axis(self.probabilities, self.labels[:, None], axis=1)
-        return float(((self.probabilities > truth).sum(axis=1) < count).mean())
+        is_above = ~(self.probabilities <= truth)
+        return float((is_above.sum(axis=1) < count).mean())
 
     def confusion(self) -> Confusion:
         """The confusion matrix."""
@@ -110,7 +111,8 @@ class Evaluation:
 
     @cached_property
     def _confidence(self) -> npt.NDArray[np.float32]:
-        return np.take_along_axis(self.probabilities, self.predicted[:, None], axis=1)[:, 0]
+        """The probabilities of the predictions, (N,); 0 for NaN."""
+        return np.nan_to_num(np.take_along_axis(self.probabilities, self.predicted[:, None], axis=1)[:, 0])
 
     def __str__(self) -> str:
         return f"accuracy {self.accuracy:.4f} on {len(self.labels):,} images of {self.data}"

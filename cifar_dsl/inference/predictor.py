@@ -19,7 +19,7 @@ from cifar_dsl.ir import Graph, Shape
 from cifar_dsl.runs import Run
 from cifar_dsl.training.datasets.folder import Conversion, picture_of, read_picture
 from cifar_dsl.training.trained import TrainedNetwork
-from cifar_dsl.training.weights import load_network
+from cifar_dsl.training.weights import Weights, load_network
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, C)
 _BATCH = 64
@@ -89,11 +89,11 @@ class Predictor:
         return Prediction(self.classes, probabilities, named)
 
 
-def predictor_of(run: Run, *, crop: bool = True) -> Predictor:
+def predictor_of(run: Run, *, crop: bool = True, weights: Weights = "last") -> Predictor:
     """The predictor of a run. Pictures are cropped to the input's proportions, or stretched. Raises RunError."""
     analysis = run.analysis()
     conversion = conversion_for(analysis.graph.input, crop=crop)
-    network = load_network(run, analysis).eval()
+    network = load_network(run, analysis, which=weights).eval()
     return Predictor(network, analysis.graph, names_of(network.classes, analysis), conversion)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from cifar_dsl.compiler import Analysis
-from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.ir import Standardization
 from cifar_dsl.runs import BEST, PREDICTIONS, RECORD, Run, RunRecord
@@ -55,6 +55,8 @@ def _recorded_weights(run: Run, which: Weights) -> tuple[Path, str | None]:
     result = run.result()
     if result.accuracy is None:
         raise RunError(f"{run.path} diverged and has no weights", "train it again with a lower learning rate")
+    if which not in get_args(Weights):
+        raise UserError(f"weights is {which!r}, but must be 'last' or 'best'")
     if which == "last":
         return run.weights, result.weights_digest
     if result.best is None:
@@ -66,14 +68,16 @@ def _recorded_weights(run: Run, which: Weights) -> tuple[Path, str | None]:
     return run.path / BEST, result.best.weights_digest
 
 
-def load_network(run: Run, analysis: Analysis, dataset: Dataset | None = None) -> TrainedNetwork:
+def load_network(
+    run: Run, analysis: Analysis, dataset: Dataset | None = None, which: Weights = "last"
+) -> TrainedNetwork:
     """The trained network of a run with its normalization. Raises RunError, DataError.
 
     Runs with a schema below 4 don't record the statistics of their training images: if the recipe normalizes with
     them, `dataset` is required.
     """
     normalization = normalization_of(run, analysis, dataset)
-    return TrainedNetwork(load_weights(run, analysis), analysis.graph.input, normalization, classes_of(run))
+    return TrainedNetwork(load_weights(run, analysis, which), analysis.graph.input, normalization, classes_of(run))
 
 
 def normalization_of(run: Run, analysis: Analysis, dataset: Dataset | None = None) -> Standardization:

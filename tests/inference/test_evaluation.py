@@ -71,3 +71,10 @@ def test_the_most_confident_mistakes_come_first() -> None:
     assert [each.index for each in found.mistakes(1)] == [2]
     assert mistakes._repr_html_().count("<img") == 3
     assert str(mistakes[0]) == "dog, taken for frog (image 2): 0.800"
+
+
+def test_scores_that_are_no_numbers_are_wrong_and_never_confident() -> None:
+    found = evaluation([[float("nan")] * 3, [0.2, 0.7, 0.1]], [0, 0])
+    assert found.top_accuracy(2) == 0.5
+    assert found.calibration_error() == pytest.approx((1 + 0.7) / 2, rel=1e-7)  # 0.7 in float32
+    assert [each.index for each in found.mistakes()] == [1]
