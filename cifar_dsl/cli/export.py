@@ -31,6 +31,9 @@ _INPUTS = ("uint8", "float32")  # export.files.INPUTS, which needs torch
     type=click.Choice(_INPUTS),
     help="Images that a pt2 or onnx file takes: uint8 from 0 to 255, or float32 from 0 to 1 [default: uint8].",
 )
+@click.option(
+    "--train", is_flag=True, help="Add a training script to PyTorch source, for recipes that a plain loop follows."
+)
 @click.option("--license", "licence", metavar="ID", help="Licence in the card of a folder for the hub, such as mit.")
 @click.option("--no-verify", is_flag=True, help="Don't load the export again and compare its scores.")
 @arguments.overrides
@@ -41,6 +44,7 @@ def command(
     form: str,
     output: Path | None,
     dtype: str | None,
+    train: bool,
     licence: str | None,
     no_verify: bool,
     overrides: tuple[str, ...],
@@ -54,6 +58,8 @@ def command(
     """
     if dtype and form not in {"pt2", "onnx"}:
         raise click.UsageError("--input requires --to pt2 or --to onnx.")
+    if train and form != "pytorch":
+        raise click.UsageError("--train requires --to pytorch.")
     if licence and form != "hub":
         raise click.UsageError("--license requires --to hub.")
     if no_verify and form == "hub":
@@ -64,17 +70,18 @@ def command(
         raise click.UsageError("--set, --root and --data require a spec: a run has its own.")
     subject = subject_at(spec_or_run, root, overrides, arguments.chosen_data(data))
     if form == "pytorch":
-        _export_source(subject, output, verify=not no_verify)
+        _export_source(subject, output, train=train, verify=not no_verify)
     elif form == "hub":
         _export_folder(subject, output or Path(f"{subject.name}-hub"), licence)
     else:
         _export_file(subject, form, output, dtype or _INPUTS[0], verify=not no_verify)
 
 
-def _export_source(subject: Subject, output: Path | None, *, verify: bool) -> None:
+def _export_source(subject: Subject, output: Path | None, *, train: bool, verify: bool) -> None:
     from cifar_dsl.export.source.module import pytorch_source
 
     text = pytorch_source(subject.analysis)
+    written = pytorch_source(subject.analysis, train=True) if train else text
     checked = "not checked, since torch isn't installed" if verify else "not checked"
     if verify and installed("torch"):
         from cifar_dsl.export.verification import check_source, fill_with_statistics
@@ -84,10 +91,10 @@ def _export_source(subject: Subject, output: Path | None, *, verify: bool) -> No
             fill_with_statistics(module, subject.image)
         checked = f"checked: {check_source(text, module, subject.image)}"
     if output is None:
-        print_exactly(text)
+        print_exactly(written)
     else:
         with writing(output, "choose another place with --output"):
-            write_atomically(output, text.encode(), follow=True)
+            write_atomically(output, written.encode(), follow=True)
         note(f"written to {output}")
     note(checked)
     if subject.run is not None:

@@ -52,3 +52,17 @@ def test_a_folder_that_is_no_run(cli, tmp_path) -> None:
     outcome = cli("export", tmp_path, "--to", "pytorch")
     assert outcome.code == 1
     assert str(tmp_path) in outcome.err
+
+
+def test_a_training_script_is_added_or_refused(cli, tmp_path) -> None:
+    outcome = cli("export", RESIDUAL, "--to", "pytorch", "--train", "-o", "residual.py")
+    assert outcome.code == 0
+    assert "checked: equal scores" in outcome.err
+    text = (tmp_path / "residual.py").read_text()
+    assert text.endswith('if __name__ == "__main__":\n    main()\n')
+    average = ("--set", "train.average=ema(decay=0.99)")
+    refused = cli("export", RESIDUAL, "--to", "pytorch", "--train", "-o", "other.py", *average)
+    assert refused.code == 1
+    assert "a training script can't have `average ema`" in refused.err
+    assert not (tmp_path / "other.py").exists()
+    assert cli("export", RESIDUAL, "--to", "pt2", "--train").code == 2

@@ -201,12 +201,24 @@ def test_printing_needs_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-SAMPLE = ("residual", "resnet18", "densenet121", "vit_tiny", "swin_t", "hrnet_w18_small", "res2net50", "airbench94")
+SAMPLE = (
+    "residual",
+    "resnet18",
+    "botnet26",
+    "densenet121",
+    "vit_tiny",
+    "swin_t",
+    "hrnet_w18_small",
+    "res2net50",
+    "airbench94",
+)
 
 
 def test_printed_files_are_formatted(tmp_path: Path) -> None:
     for name in SAMPLE:
         (tmp_path / f"{name}.py").write_text(pytorch_source(analysis_of(name)))
+    for name in ("residual", "resnet18"):
+        (tmp_path / f"{name}_script.py").write_text(pytorch_source(analysis_of(name), train=True))
     own = "\n\n\n".join(one.text for one in needed(set(definitions())))
     (tmp_path / "own.py").write_text(f"{IMPORTS}{own}\n")
     ruff = shutil.which("ruff")

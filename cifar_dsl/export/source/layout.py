@@ -37,6 +37,8 @@ def _argument(name: str, value: "Call | str") -> str:
 def lines_of(before: str, value: Call | str, after: str = "", comment: str = "") -> list[str]:
     """The lines of `before value after`, where `before` begins with the indentation."""
     line = f"{before}{value}{after}"
+    if len(line) > WIDTH and isinstance(value, str):
+        value = Call("", tuple(("", element) for element in _elements(value)))
     if len(line) <= WIDTH or isinstance(value, str) or not value.arguments:
         return [_commented(line, comment)]
     indent = before[: len(before) - len(before.lstrip())]
@@ -46,6 +48,7 @@ def lines_of(before: str, value: Call | str, after: str = "", comment: str = "")
     return [*lines, _commented(f"{indent}){after}", comment)]
 
 
+<<<<<<< HEAD
 def conditional_lines(before: str, call: Call, absent: str) -> list[str]:
     """The lines of `before call if self.training else absent`."""
     line = f"{before}{call} if self.training else {absent}"
@@ -57,6 +60,16 @@ def conditional_lines(before: str, call: Call, absent: str) -> list[str]:
         return [f"{before}(", inner, f"{indent})"]
     rest = [f"{indent}{INDENT}if self.training", f"{indent}{INDENT}else {absent}", f"{indent})"]
     return [f"{before}(", *lines_of(indent + INDENT, call), *rest]
+=======
+def _elements(text: str) -> list[str]:
+    """The elements of a tuple of several, as texts; none of another text."""
+    import ast
+
+    tree = ast.parse(text, mode="eval").body
+    if not isinstance(tree, ast.Tuple) or len(tree.elts) < 2:
+        return []
+    return [ast.get_source_segment(text, element) or "" for element in tree.elts]
+>>>>>>> a176c6b (export --to pytorch --train adds a training script, for recipes that a plain loop follows exactly)
 
 
 def _commented(line: str, comment: str) -> str:

@@ -35,6 +35,7 @@ from cifar_dsl.export.source.repeats import Item
 from cifar_dsl.export.source.statements import Assign, Condition, Loop, ModuleCall, Statement, Version
 from cifar_dsl.export.source.ties import tied_modules
 from cifar_dsl.export.source.torch_modules import REQUIRED, needed, own_classes, own_parameters, signatures
+from cifar_dsl.export.source.training import training_script
 from cifar_dsl.export.source.units import Units, inputs_of_call
 from cifar_dsl.export.source.vocabulary import Vocabulary
 from cifar_dsl.foundation.text import listed
@@ -100,14 +101,15 @@ _HELPERS = {
 _SEQUENTIAL = frozenset({"append", "extend", "insert", "pop"})  # names that nn.Sequential has, and nn.Module hasn't
 
 
-def pytorch_source(analysis: Analysis) -> str:
+def pytorch_source(analysis: Analysis, *, train: bool = False) -> str:
     """The text of a Python file with the network as a module, which needs torch alone.
 
-    `state_dict` has the keys of `Spec.build`, in their order.
+    `state_dict` has the keys of `Spec.build`, in their order. With `train`, the file trains the network if it is run,
+    and needs numpy, too. Raises UserError for a recipe that it can't have.
     """
     vocabulary = Vocabulary(analysis)
     units = Units(part_of(analysis.graph), vocabulary)
-    return _Printer(analysis, units, vocabulary).text()
+    return _Printer(analysis, units, vocabulary).text(train=train)
 
 
 def class_name(name: str) -> str:
@@ -124,7 +126,7 @@ class _Printer:
     _taken: set[str] = field(factory=set)
     _has_initialization: bool = False
 
-    def text(self) -> str:
+    def text(self, *, train: bool) -> str:
         """The whole file."""
         versions = [version for unit in self._units.in_order for version in unit.versions]
         calls = [call for version in versions for call in version.calls()]
@@ -140,6 +142,8 @@ class _Printer:
         initial = initialization(self._analysis.graph)
         helpers = [text for name, text in _HELPERS.items() if name in self._used]
         body = [*helpers, *(definition.text for definition in own), *classes[:-1], *initial, *classes[-1:]]
+        if train:
+            body.append(training_script(self._analysis, self._units.model.name))
         code = "\n\n\n".join(body)
         return "\n".join([*self._head(), *_imports(code), "", "", code, ""])
 
@@ -520,15 +524,19 @@ def _result(are_absent: list[bool]) -> str:
 
 
 def _imports(code: str) -> list[str]:
-    lines = []
+    lines = [f"import {name}" for name in ("argparse", "math") if re.search(rf"\b{name}\.", code)]
     standard = [name for name in ("fnmatch", "reduce") if re.search(rf"\b{name}\(", code)]
     if "fnmatch" in standard:
         lines.append("from fnmatch import fnmatch")
     if "reduce" in standard:
         lines.append("from functools import reduce")
+    if re.search(r"\bPath\(", code):
+        lines.append("from pathlib import Path")
     if re.search(r"\bAny\b", code):
         lines.append("from typing import Any")
     lines += [""] if lines else []
+    if re.search(r"\bnp\.", code):
+        lines.append("import numpy as np")
     if re.search(r"\btorch\.", code):
         lines.append("import torch")
     names = [name for name in ("Tensor", "nn") if re.search(rf"\b{name}\b", code)]
