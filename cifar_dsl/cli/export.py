@@ -1,5 +1,7 @@
 """`cifar-dsl export`: a network as PyTorch source, as a file of torch.export or ONNX, or as a folder for the hub."""
 
+import errno
+import os
 from pathlib import Path
 
 import click
@@ -7,10 +9,11 @@ import click
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.output import note, print_exactly, writing
 from cifar_dsl.export.subject import Subject, subject_at
-from cifar_dsl.foundation.atomic import write_atomically
+from cifar_dsl.foundation.atomic import check_writable, write_atomically
 from cifar_dsl.foundation.installation import installed
 
 _FORMATS = ("pytorch", "pt2", "onnx", "hub")
+_ELSEWHERE = "choose another place with --output"
 _INPUTS = ("uint8", "float32")  # export.files.INPUTS, which needs torch
 
 
@@ -68,6 +71,9 @@ def command(
         raise click.UsageError(f"{output} is a folder; --output takes a file.")
     if spec_or_run.is_dir() and (overrides or root or data):
         raise click.UsageError("--set, --root and --data require a spec: a run has its own.")
+    if output is not None:
+        with writing(output, _ELSEWHERE):
+            _check_place(output)
     subject = subject_at(spec_or_run, root, overrides, arguments.chosen_data(data))
     if form == "pytorch":
         _export_source(subject, output, train=train, verify=not no_verify)
@@ -75,6 +81,15 @@ def command(
         _export_folder(subject, output or Path(f"{subject.name}-hub"), licence)
     else:
         _export_file(subject, form, output, dtype or _INPUTS[0], verify=not no_verify)
+
+
+def _check_place(place: Path) -> None:
+    """Raise OSError unless a file can be written there, before the work is done."""
+    if place.parent.exists() and not place.parent.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+    if not place.parent.exists():
+        raise FileNotFoundError(errno.ENOENT, f"there is no folder {place.parent}", str(place))
+    check_writable(place.parent)
 
 
 def _export_source(subject: Subject, output: Path | None, *, train: bool, verify: bool) -> None:
@@ -93,7 +108,7 @@ def _export_source(subject: Subject, output: Path | None, *, train: bool, verify
     if output is None:
         print_exactly(written)
     else:
-        with writing(output, "choose another place with --output"):
+        with writing(output, _ELSEWHERE):
             write_atomically(output, written.encode(), follow=True)
         note(f"written to {output}")
     note(checked)
@@ -106,7 +121,7 @@ def _export_file(subject: Subject, form: str, output: Path | None, dtype: str, *
 
     place = output or Path(f"{subject.name}.{form}")
     exported = (files.pt2 if form == "pt2" else files.onnx)(subject, dtype, verify=verify)
-    with writing(place, "choose another place with --output"):
+    with writing(place, _ELSEWHERE):
         write_atomically(place, exported.content, follow=True)
     note(f"written to {place}")
     note(f"checked: {exported.comparison}" if exported.comparison else "not checked")
@@ -119,7 +134,7 @@ def _export_file(subject: Subject, form: str, output: Path | None, dtype: str, *
 def _export_folder(subject: Subject, place: Path, licence: str | None) -> None:
     from cifar_dsl.export.hub import write_hub_folder
 
-    with writing(place, "choose another place with --output"):
+    with writing(place, _ELSEWHERE):
         comparison = write_hub_folder(subject, place, licence)
     note(f"written to {place}")
     note(f"checked: {comparison}")
