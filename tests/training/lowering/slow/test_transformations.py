@@ -105,6 +105,16 @@ def test_it_is_traced_for_any_number_of_images(stages: str) -> None:
     torch.testing.assert_close(traced(images(5)), module(images(5)), **SAME_FORMULA)
 
 
+def test_what_fx_and_torchscript_can_do() -> None:
+    """As docs/api.md says."""
+    module, x = shipped("residual"), images(2, (3, 32, 32))
+    assert torch.equal(torch.fx.symbolic_trace(module)(x), module(x))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit is deprecated
+        with pytest.raises(torch.jit.frontend.NotSupportedError, match="variable number of arguments"):
+            torch.jit.script(module)
+
+
 @pytest.mark.parametrize("stages", EVERYTHING)
 def test_it_can_be_copied_pickled_and_called_by_keyword(stages: str) -> None:
     module = built(stages).eval()
