@@ -162,6 +162,14 @@ def test_what_a_script_cannot_have_is_named(override, name):
         script_of(override)
 
 
+def test_a_setting_that_the_language_gets_later_is_refused(monkeypatch):
+    from cifar_dsl.export.source import training
+
+    monkeypatch.setattr(training, "_FOLLOWED", training._FOLLOWED - {"drop_last"})
+    with pytest.raises(UserError, match="can't have `drop_last True`"):
+        script_of("drop_last=true")
+
+
 def test_a_network_without_a_recipe_has_no_script():
     with pytest.raises(UserError):
         pytorch_source(analyze_text("arch a\ninput 3x4x4\nmodel { flatten -> dense(10) }\n"), train=True)

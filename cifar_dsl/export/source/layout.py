@@ -48,7 +48,6 @@ def lines_of(before: str, value: Call | str, after: str = "", comment: str = "")
     return [*lines, _commented(f"{indent}){after}", comment)]
 
 
-<<<<<<< HEAD
 def conditional_lines(before: str, call: Call, absent: str) -> list[str]:
     """The lines of `before call if self.training else absent`."""
     line = f"{before}{call} if self.training else {absent}"
@@ -60,7 +59,8 @@ def conditional_lines(before: str, call: Call, absent: str) -> list[str]:
         return [f"{before}(", inner, f"{indent})"]
     rest = [f"{indent}{INDENT}if self.training", f"{indent}{INDENT}else {absent}", f"{indent})"]
     return [f"{before}(", *lines_of(indent + INDENT, call), *rest]
-=======
+
+
 def _elements(text: str) -> list[str]:
     """The elements of a tuple of several, as texts; none of another text."""
     import ast
@@ -69,7 +69,6 @@ def _elements(text: str) -> list[str]:
     if not isinstance(tree, ast.Tuple) or len(tree.elts) < 2:
         return []
     return [ast.get_source_segment(text, element) or "" for element in tree.elts]
->>>>>>> a176c6b (export --to pytorch --train adds a training script, for recipes that a plain loop follows exactly)
 
 
 def _commented(line: str, comment: str) -> str:

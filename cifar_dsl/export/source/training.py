@@ -1,13 +1,15 @@
 """The training script of a printed file: a plain loop, for the recipes that it can follow."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
+
+from attrs import fields
 
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.export.source.layout import Call, lines_of
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.text import listed
 from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.ir.declaration import Declaration
 from cifar_dsl.ir.recipe import Schedule
 
 NAMES = frozenset({"load", "augment", "normalization", "factor", "accuracy", "main"})  # that the script defines
@@ -39,6 +41,33 @@ def training_script(analysis: Analysis, network: str) -> str:
     return "\n\n\n".join(filter(None, parts))
 
 
+_FOLLOWED = frozenset(
+    {
+        "data",
+        "normalize",
+        "augment",
+        "epochs",
+        "batch",
+        "drop_last",
+        "optimizer",
+        "schedule",
+        "loss",
+        "clip",
+        "precision",
+    }
+)
+_SETTING = {"groups": "group"}
+
+
+def _all(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _described(value: Any) -> str:
+    """A setting's value in a message: the name of a choice or group, or a number."""
+    return str(getattr(value, "name", value))
+
+
 def _unsupported(recipe: Recipe, graph: Graph) -> Iterator[str]:
     """What a script can't have, as in a spec."""
     if recipe.optimizer.name not in _OPTIMIZERS:
@@ -59,18 +88,14 @@ def _unsupported(recipe: Recipe, graph: Graph) -> Iterator[str]:
         yield f"`epochs {recipe.epochs:g}`"
     if recipe.precision != "fp32":
         yield f"`precision {recipe.precision}`"
-    for name in ("average", "test_augment", "uses"):
-        yield from (f"`{name} {one.name}`" for one in getattr(recipe, name))
-    for name in ("validation", "accumulate"):
-        if getattr(recipe, name) != {"validation": 0, "accumulate": 1}[name]:
-            yield f"`{name} {getattr(recipe, name)}`"
-    settings: tuple[tuple[str, Declaration], ...] = (
-        ("clip", recipe.clip),
-        ("perturb", recipe.perturb),
-        ("early_stopping", recipe.early_stopping),
-    )
-    yield from (f"`{name} {one.name}`" for name, one in settings if one.name != "none")
-    yield from (f"group `{group.name}`" for group in recipe.groups)
+    if recipe.clip.name != "none":
+        yield f"`clip {recipe.clip.name}`"
+    for info in fields(Recipe):  # those that the language has later, too
+        value = getattr(recipe, info.name)
+        if info.name not in _FOLLOWED and value != info.default:
+            yield from (f"`{_SETTING.get(info.name, info.name)} {_described(one)}`" for one in _all(value))
+    if graph.exits:
+        yield "exits"
     if any(parameter.initial.name == "whitening" for node in graph.nodes for parameter in node.parameters):
         yield "`init=whitening`"
 
