@@ -153,6 +153,7 @@ def test_published_files_are_read(tmp_path, name, labels):
         ("validation=10", "validation 10"),
         ("clip=norm(1)", "clip norm"),
         ("perturb=sam", "perturb sam"),
+        ("drop_schedule=linear", "drop_schedule linear"),
         ('uses=weights("0123456789abcdef")', "uses weights"),
         ("test_augment=mirror", "test_augment mirror"),
     ],
@@ -168,6 +169,12 @@ def test_a_setting_that_the_language_gets_later_is_refused(monkeypatch):
     monkeypatch.setattr(training, "_FOLLOWED", training._FOLLOWED - {"drop_last"})
     with pytest.raises(UserError, match="can't have `drop_last True`"):
         script_of("drop_last=true")
+
+
+def test_columns_that_the_training_draws_are_refused():
+    spec = SPEC.replace("-> flatten", "-> mean(global_share=0.5) { relu | tanh } -> flatten")
+    with pytest.raises(UserError, match="can't have `global_share`"):
+        pytorch_source(analyze_text(spec), train=True)
 
 
 def test_a_network_without_a_recipe_has_no_script():

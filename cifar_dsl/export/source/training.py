@@ -96,6 +96,8 @@ def _unsupported(recipe: Recipe, graph: Graph) -> Iterator[str]:
             yield from (f"`{_SETTING.get(info.name, info.name)} {_described(one)}`" for one in _all(value))
     if graph.exits:
         yield "exits"
+    if any(node.operation.arguments().get("global_share") for node in graph.nodes):
+        yield "`global_share`"
     if any(parameter.initial.name == "whitening" for node in graph.nodes for parameter in node.parameters):
         yield "`init=whitening`"
 
