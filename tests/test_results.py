@@ -46,6 +46,9 @@ def test_a_spec_is_trained_for_a_number_of_epochs(tiny, options) -> None:
     assert run.record().spec.overrides[0] == "train.epochs=1"
     assert run == cifar_dsl.train(tiny, seed=2, overrides=["train.epochs=1"], **options)
     assert run.accuracy == run.result().accuracy
+    assert cifar_dsl.Run(str(run.path)) == run
+    with pytest.raises(cifar_dsl.RunError, match="can't be read"):
+        cifar_dsl.Run("nothing").accuracy  # noqa: B018
 
 
 def test_warnings_name_the_line_that_trains(make_spec, tiny, options) -> None:

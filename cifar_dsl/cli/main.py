@@ -35,7 +35,7 @@ _COMMANDS = {
     "fmt": "Format specs.",
     "diff": "Show how two specs differ in meaning.",
     "train": "Train a spec and save the run.",
-    "evaluate": "Evaluate a run's weights on the test images.",
+    "evaluate": "Evaluate a run's weights on its test images, or on others.",
     "predict": "Predict the classes of pictures with a trained network.",
     "compare": "Train specs that have no runs yet, and compare them: differences with confidence intervals.",
     "sweep": "Train a spec with every combination of the given values, and compare the results.",

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import cattrs
+from attrs import field
 
 from cifar_dsl.compiler import Analysis, analyze_text
 from cifar_dsl.foundation.errors import NewerRunError, RunError
@@ -44,7 +45,7 @@ from cifar_dsl.runs.sums import damage, recorded_digests
 class Run:
     """A run folder. `result` exists only in a complete one. Raises NewerRunError where a newer version wrote it."""
 
-    path: Path
+    path: Path = field(converter=Path)
 
     @property
     def spec_text(self) -> str:
