@@ -1,6 +1,6 @@
 """The rate of false claims of comparisons and the coverage of their intervals, where the truth is known.
 
-    python bench/false_claims.py [recorded] [spreads] [--count 500] [--n 3 5 10] [--seed 0]
+    python bench/false_claims.py [PART ...] [--count 500] [--n 3 5 10] [--seed 0]
 
 recorded  draws "runs" with replacement from bench/recorded/accuracies.csv, which holds accuracies of three small specs
           with many seeds each (bench/record_accuracies.py). So the truth is known: two specs drawn from one pool are
@@ -15,12 +15,22 @@ spreads   draws equal specs from distributions of other spreads and shapes. Prin
           many tables. Exits with 1 if it is above 5 % (beyond three Monte Carlo errors) for normal accuracies with
           spreads up to 8 times apart.
 
-Without a part, all are run. Deterministic for a seed.
+stopping  draws equal specs and looks at them after every pair of counts, as comparisons until decided may be stopped at
+          any of them. Prints the share of tables with a claim at some look, of tables in which some interval missed the
+          truth at some look, and of specs that differ by the margin and are called equivalent. Exits with 1 if it is
+          above 5 % (equivalence: 2 %) beyond three Monte Carlo errors, for normal accuracies.
+costs     simulates comparisons until decided, round by round, and prints their trainings over those of the design with
+          20 seeds of each, how often both find the true effects, and by how much the differences that were claimed are
+          larger than the true ones. --count / 5 tables.
+calibrate prints the shares of alpha that may be spent (`_SHARES` in experiments/comparison/sequential.py). Hours.
+
+Without a part, all but the last are run. Deterministic for a seed.
 """
 
 import argparse
 import csv
 import math
+import statistics
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -29,11 +39,20 @@ import numpy as np
 from attrs import define
 from measure import verdict
 from scipy import special
-from simulated import SCENES, Scene, draws, monte_carlo_error
+from simulated import SCENES, Floats, Scene, draws, monte_carlo_error
 
+from cifar_dsl.experiments.comparison import sequential
 from cifar_dsl.experiments.comparison.effects import ALPHA, Effect, Sample, effects
 from cifar_dsl.experiments.comparison.multiplicity import ManyToOne, chi
-from cifar_dsl.experiments.comparison.unequal_spreads import capped_degrees, size
+from cifar_dsl.experiments.comparison.sequential import (
+    FIRST,
+    Design,
+    margin_of_error,
+    moments,
+    next_round,
+    nominal_levels,
+)
+from cifar_dsl.experiments.comparison.unequal_spreads import capped_degrees, honest_level, size
 
 RECORDED = Path(__file__).parent / "recorded" / "accuracies.csv"
 
@@ -169,19 +188,184 @@ def _claims(rng: np.random.Generator, scene: Scene, specs: int, n: int, count: i
     return claimed / count
 
 
-PARTS = {"recorded": recorded, "spreads": spreads}
+def stopping(options: argparse.Namespace) -> dict[str, bool]:
+    """Print how often comparisons until decided claim something false at any look, and judge it."""
+    count = 4 * options.count
+    columns = [(specs, cap) for cap in options.caps for specs in (1, 7)]
+    heads = [f"{specs} spec{'s' * (specs > 1)}, cap {cap}" for specs, cap in columns]
+    print(f"\n% of {count:,} tables of equal specs with a claim at any look (Monte Carlo error)\n")
+    print(f"{'':<50}{''.join(head.rjust(17) for head in heads)}{'equivalent':>15}")
+    claims: dict[str, bool] = {}
+    for number, scene in enumerate(SCENES):
+        cells = []
+        for (specs, cap), head in zip(columns, heads, strict=True):
+            rng = np.random.default_rng((options.seed, number, specs, cap))
+            rate = _claims_at_any_look(rng, scene, Design(specs, cap), count)
+            cells.append(f"{100 * rate:.1f} ({100 * monte_carlo_error(rate, count):.1f})".rjust(17))
+            if scene.is_promised:
+                most = 0.05 + 3 * monte_carlo_error(0.05, count)
+                claims[f"{scene.name}, {head}: false claims at any look in at most 5 % of tables"] = rate <= most
+        false = _false_equivalence(np.random.default_rng((options.seed, number)), scene, options.caps[0], count)
+        if scene.is_promised:
+            most = 0.02 + 3 * monte_carlo_error(0.02, count)
+            claims[f"{scene.name}: false equivalence in at most 2 %"] = false <= most
+        cells.append(f"{100 * false:.1f} ({100 * monte_carlo_error(false, count):.1f})".rjust(15))
+        print(f"{scene.name:<50}{''.join(cells)}", flush=True)
+    for specs in (1, 7):
+        rate = _naive(np.random.default_rng((options.seed, specs)), specs, max(options.caps), count)
+        print(
+            f"the fixed design's test at every look, equal spreads, {specs} spec{'s' * (specs > 1)}: {100 * rate:.1f}"
+        )
+    return claims
+
+
+def _naive(rng: np.random.Generator, specs: int, cap: int, count: int) -> float:
+    """The share of tables of equal specs that the fixed design claims to differ at some look at equal counts."""
+    (mean, variance), (mean2, variance2) = (moments(rng.standard_normal((count, k, cap))) for k in (1, specs))
+    level = ManyToOne([math.sqrt(0.5)] * specs).level(ALPHA)
+    claimed = np.zeros(count, bool)
+    for n in range(FIRST, cap + 1):
+        ours, theirs = variance[:, :, n - 1] / n, variance2[:, :, n - 1] / n
+        t = (mean2[:, :, n - 1] - mean[:, :, n - 1]) / np.sqrt(ours + theirs)
+        p = 2 * special.stdtr(capped_degrees(ours, n, theirs, n), -np.abs(t))
+        claimed |= (p <= honest_level(level, n, n)).any(axis=1)
+    return float(claimed.mean())
+
+
+def _bounds(design: Design, base: Floats, other: Floats) -> tuple[Floats, Floats]:
+    """The intersected intervals of all looks at any pair of counts, for arrays (tables, cap)."""
+    (mean, variance), (mean2, variance2) = moments(base), moments(other)
+    low, high = np.full(len(base), -np.inf), np.full(len(base), np.inf)
+    for i in range(FIRST, design.cap + 1):
+        for j in range(FIRST, design.cap + 1):
+            reach = margin_of_error(design, variance[:, i - 1], i, variance2[:, j - 1], j)
+            difference = mean2[:, j - 1] - mean[:, i - 1]
+            low, high = np.maximum(low, difference - reach), np.minimum(high, difference + reach)
+    return low, high
+
+
+def _claims_at_any_look(rng: np.random.Generator, scene: Scene, design: Design, count: int) -> float:
+    """The share of tables of equal specs in which some interval misses 0, which is the truth, at some look."""
+    base = scene.base * draws(rng, (count, design.cap), scene.shape)
+    claimed = np.zeros(count, bool)
+    for _ in range(design.specs):
+        low, high = _bounds(design, base, scene.others * draws(rng, (count, design.cap), scene.shape))
+        claimed |= (low > 0) | (high < 0)
+    return float(claimed.mean())
+
+
+def _false_equivalence(rng: np.random.Generator, scene: Scene, cap: int, count: int) -> float:
+    """How often one spec that differs by just the margin is within it at some look."""
+    scale = 0.5 / math.hypot(scene.base, scene.others)
+    margin = 1.5 * 0.5  # so that a few seeds can show equivalence
+    base = scale * scene.base * draws(rng, (count, cap), scene.shape)
+    other = margin + scale * scene.others * draws(rng, (count, cap), scene.shape)
+    low, high = _bounds(Design(1, cap, margin), base, other)
+    return float(((low > -margin) & (high < margin)).mean())
+
+
+SETTINGS = (
+    ("3 specs: 0.2, 1 and 10 points at a spread of 0.4", (0.5, 2.5, 25.0)),
+    ("7 specs: 0, 0, 0.2, 0.2, 1, 1 and 10 points", (0.0, 0.0, 0.5, 0.5, 2.5, 2.5, 25.0)),
+    ("3 specs: 0 to 5 spreads", None),
+    ("1 spec: 0 to 5 spreads", ()),
+)
+
+
+def costs(options: argparse.Namespace) -> dict[str, bool]:
+    """Print what comparisons until decided cost and find, beside the design with 20 seeds."""
+    count = max(1, options.count // 5)
+    print(f"\n{count} tables, effects in spreads, cap 30\n")
+    print(f"{'':<50}{'trainings / fixed':>20}{'found':>9}{'by 20':>9}{'claimed / true':>18}")
+    for number, (name, fixed) in enumerate(SETTINGS):
+        rng = np.random.default_rng((options.seed, number))
+        specs = len(fixed) if fixed else 1 if fixed == () else 3
+        ratios, found, by_fixed, inflation = [], [], [], []
+        for _ in range(count):
+            truth = fixed or tuple(rng.uniform(0, 5, specs))
+            base, *others = rng.standard_normal((specs + 1, 30))
+            samples = {str(i): shift + other for i, (shift, other) in enumerate(zip(truth, others, strict=True))}
+            used, effects_ = _until_decided(Design(specs), base, samples)
+            ratios.append(used / (20 * (specs + 1)))
+            reference = effects(_sample(base, 20), [_sample(each, 20) for each in samples.values()])
+            for shift, one, two in zip(truth, effects_, reference, strict=True):
+                if shift > 0:
+                    found.append(one.verdict == "better")
+                    by_fixed.append(two is not None and two.verdict == "better")
+                if shift > 0 and one.verdict == "better":
+                    inflation.append(one.difference / shift)
+        shares = f"{statistics.fmean(ratios):.2f} ({statistics.stdev(ratios) / math.sqrt(count):.2f})"
+        larger = f"{statistics.fmean(inflation):.2f} ({statistics.stdev(inflation) / math.sqrt(len(inflation)):.2f})"
+        powers = f"{100 * statistics.fmean(found):7.0f} %{100 * statistics.fmean(by_fixed):7.0f} %"
+        print(f"{name:<50}{shares:>20}{powers}{larger:>18}", flush=True)
+    return {}
+
+
+def _until_decided(design: Design, base: Floats, others: dict[str, Floats]) -> tuple[int, list[Effect]]:
+    """Train round by round; the number of trainings, and the last effects."""
+    counts: dict[str | None, int] = dict.fromkeys([None, *others], 0)
+    while True:
+        ours = _sample(base, counts[None])
+        theirs = {name: _sample(values, counts[name]) for name, values in others.items()}
+        more = next_round(design, ours, theirs)
+        if not more:
+            found = [sequential.effect(design, ours, each) for each in theirs.values()]
+            return sum(counts.values()), [each for each in found if each]
+        for name, number in more.items():
+            counts[name] += number
+
+
+def _sample(values: Floats, n: int) -> Sample:
+    return Sample(tuple(map(float, values[:n])))
+
+
+def calibrate(options: argparse.Namespace) -> dict[str, bool]:
+    """Print how often levels are exceeded, over the level, by ratio of spreads; and the shares that follow."""
+    count, chunk = 40 * options.count, 2000
+    for cap in (4, 6, 8, 12, 16, 20, 30):
+        worst = 0.0
+        for alpha, more in ((0.05, 1), (0.05 / 7, 3), (0.05 / 50, 10)):
+            levels = nominal_levels(range(FIRST, cap + 1), alpha)
+            for ratio in (1.0, 2.0, 3.0, 5.0, 8.0):
+                rng = np.random.default_rng((options.seed, cap, round(1 / alpha), int(ratio)))
+                chunks = max(1, more * count // chunk)
+                exceeded = sum(_exceeds(levels, cap, ratio, rng, chunk) for _ in range(chunks))
+                rate = exceeded / (chunks * chunk) / alpha
+                worst = max(worst, rate)
+                print(f"cap {cap:>2}  alpha {alpha:.4f}  spreads 1:{ratio:g}  {rate:.3f}", flush=True)
+        print(f"cap {cap:>2}  share {0.97 / worst:.3f}", flush=True)
+    return {}
+
+
+def _exceeds(levels: Floats, cap: int, ratio: float, rng: np.random.Generator, count: int) -> int:
+    """The number of pairs of equal specs that exceed a level at any pair of counts."""
+    (mean, variance), (mean2, variance2) = (moments(s * rng.standard_normal((count, cap))) for s in (1.0, ratio))
+    found = np.zeros(count, bool)
+    for i in range(FIRST, cap + 1):
+        for j in range(FIRST, cap + 1):
+            first, second = variance[:, i - 1] / i, variance2[:, j - 1] / j
+            degrees = capped_degrees(first, i, second, j)
+            level = honest_level(float(levels[min(i, j) - FIRST]), i, j)
+            quantiles = -special.stdtrit(degrees, level / 2)
+            found |= np.abs(mean[:, i - 1] - mean2[:, j - 1]) > quantiles * np.sqrt(first + second)
+    return int(found.sum())
+
+
+PARTS = {"recorded": recorded, "spreads": spreads, "stopping": stopping, "costs": costs}
+ALL_PARTS = {**PARTS, "calibrate": calibrate}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help="recorded, spreads")
+    parser.add_argument("parts", nargs="*", choices=[*ALL_PARTS, []], metavar="PART")
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--n", type=int, nargs="+", default=[3, 5, 10], help="seeds of each spec")
+    parser.add_argument("--caps", type=int, nargs="+", default=[8, 30], help="caps of comparisons until decided")
     options = parser.parse_args()
     claims: dict[str, bool] = {}
     for part in options.parts or PARTS:
-        claims |= PARTS[part](options)
+        claims |= ALL_PARTS[part](options)
     return verdict(claims)
 
 

@@ -22,8 +22,9 @@ from cifar_dsl.training.options import CompareOptions
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
-    from cifar_dsl.experiments.comparison import Comparison
-    from cifar_dsl.runs import RunRecord
+    from cifar_dsl.experiments.comparison import ComparedSpec, Comparison
+    from cifar_dsl.experiments.comparison.plan import Plan
+    from cifar_dsl.runs import Run, RunRecord
     from cifar_dsl.training.datasets import Dataset
 
 
@@ -181,25 +182,18 @@ def train_and_compare(
 
 def _train_and_compare(contestants: Sequence[Contestant], options: CompareOptions, left_out: list[Omission]) -> int:
     compared: list[tuple[Contestant, str | None]] = [(each, None) for each in contestants]
-    code = 0
+    code, plan = 0, None
     if not options.no_train or options.data is not None:
         opened = _open_those_that_fit(contestants, options, left_out)
         compared = [(each, dataset.digest) for each, dataset in opened]
         if not options.no_train:
-            from cifar_dsl.cli.jobs import train_missing
-
             results.prepare(options.out)  # fail now, not after hours of training
-            trained = [(each.spec, dataset) for each, dataset in opened]
-            display_names = {each.spec.fingerprint: each.display_name for each, _ in reversed(opened)}
-            damaged: list[str] = []
-            outcome = train_missing(trained, options, display_names=display_names, left_out=damaged)
-            left_out += [Omission(message, options.runs) for message in damaged]
-            code = outcome.exit_code
-            if outcome.stop.wanted():
+            code, is_stopped, plan = _train(opened, options, left_out)
+            if is_stopped:
                 return code
     if not compared:
         return 1
-    comparison = _compare(compared, options, left_out)
+    comparison = _compare(compared, options, left_out, plan)
     results.show(comparison)
     without = [row.name for row in comparison.rows if not (row.accuracies or row.lost)]
     if options.no_train and len(without) == len(comparison.rows):
@@ -209,6 +203,42 @@ def _train_and_compare(contestants: Sequence[Contestant], options: CompareOption
     if options.no_train:
         _suggest_overrides(without, options.runs)
     return code or int(any(row.mean is None for row in comparison.rows))
+
+
+def _train(
+    opened: "Sequence[tuple[Contestant, Dataset]]", options: CompareOptions, left_out: list[Omission]
+) -> "tuple[int, bool, Plan | None]":
+    """Train what is missing. Returns the exit code, whether a signal stopped it, and the plan with --until-decided."""
+    from cifar_dsl.cli.jobs import train_missing
+
+    trained = [(each.spec, dataset) for each, dataset in opened]
+    display_names = {each.spec.fingerprint: each.display_name for each, _ in reversed(opened)}
+    if not options.until_decided or not trained:
+        damaged: list[str] = []
+        outcome = train_missing(trained, options, display_names=display_names, left_out=damaged)
+        left_out += [Omission(message, options.runs) for message in damaged]
+        return outcome.exit_code, outcome.stop.wanted(), None
+    from cifar_dsl.cli.until_decided import train_until_decided
+    from cifar_dsl.experiments.comparison import choose_baseline
+
+    entries = [_entry(each) for each, _ in opened]
+    name = choose_baseline(entries, options.baseline).display_name
+    baseline = next(each.spec for each, _ in opened if each.display_name == name)
+    plan, last = train_until_decided(trained, baseline, options, display_names)
+    return (last.exit_code, last.stop.wanted(), plan) if last else (0, False, plan)
+
+
+def _entry(each: Contestant, runs: "Sequence[Run]" = (), failed: "Sequence[Run]" = ()) -> "ComparedSpec":
+    from cifar_dsl.experiments.comparison import ComparedSpec
+
+    return ComparedSpec(
+        display_name=each.display_name,
+        spec=evolve(each.spec.identity, changes=each.changes),
+        parameters=each.spec.graph.cost.parameters,
+        macs=each.spec.graph.cost.macs,
+        runs=runs,
+        failed=failed,
+    )
 
 
 def _suggest_overrides(names: Sequence[str], runs: Path) -> None:
@@ -242,13 +272,16 @@ def _as_options(record: "RunRecord") -> Iterator[str]:
 
 
 def _compare(
-    compared: Sequence[tuple[Contestant, str | None]], options: CompareOptions, left_out: list[Omission]
+    compared: Sequence[tuple[Contestant, str | None]],
+    options: CompareOptions,
+    left_out: list[Omission],
+    plan: "Plan | None",
 ) -> "Comparison":
     """Compare the runs whose data has the digest beside their spec; all its runs if that is None.
 
     Runs that can't be read become `left_out`.
     """
-    from cifar_dsl.experiments.comparison import ComparedSpec, compare, readable_runs
+    from cifar_dsl.experiments.comparison import compare, readable_runs
     from cifar_dsl.runs import Run
     from cifar_dsl.runs.chance import find_chance
 
@@ -259,17 +292,9 @@ def _compare(
     for each, digest in compared:
         found = readable_runs(options.runs, each.spec.fingerprint)
         left_out += [Omission(error.message, options.runs) for error in found.errors]
-        entries.append(
-            ComparedSpec(
-                display_name=each.display_name,
-                spec=evolve(each.spec.identity, changes=each.changes),
-                parameters=each.spec.graph.cost.parameters,
-                macs=each.spec.graph.cost.macs,
-                runs=on_data(found.complete, digest),
-                failed=on_data(found.failed, digest),
-            )
-        )
+        entries.append(_entry(each, on_data(found.complete, digest), on_data(found.failed, digest)))
     distinct = {run.path: run for entry in entries for run in entry.runs}  # equal specs share their runs
     print_chance(chance for run in distinct.values() if (chance := find_chance(run)))
     shared = list(dict.fromkeys(each.shareable for each in left_out))
-    return compare(entries, options.baseline, all_pairs=options.pairs, left_out=shared)
+    baseline = plan.baseline.name if plan else options.baseline
+    return compare(entries, baseline, all_pairs=options.pairs, left_out=shared, plan=plan)

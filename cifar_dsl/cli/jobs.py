@@ -85,19 +85,21 @@ def train_missing(
     *,
     display_names: Mapping[str, str] | None = None,
     left_out: list[str] | None = None,
+    seeds: Mapping[str, Sequence[int]] | None = None,
 ) -> Outcome:
     """Train the missing runs of these specs and seeds; specs with equal fingerprints share runs.
 
-    `display_names` replace names in messages, by fingerprint. Raises RunError for a damaged run, unless the errors of
-    damaged runs become `left_out`.
+    By fingerprint, `seeds` replace those of the options, and `display_names` the names in messages. Raises RunError for
+    a damaged run, unless the errors of damaged runs become `left_out`.
     """
     wanted: dict[str, tuple[api.Spec, Dataset]] = {}
     for spec, dataset in opened:
         wanted.setdefault(spec.fingerprint, (spec, dataset))
+    chosen = {fingerprint: options.all_seeds if seeds is None else seeds.get(fingerprint, ()) for fingerprint in wanted}
     missing = [
         (spec, dataset, seed)
         for spec, dataset in wanted.values()
-        for seed in options.all_seeds
+        for seed in chosen[spec.fingerprint]
         if options.retrain or _is_missing(spec, options.runs, seed, dataset.digest, left_out)
     ]
     to_train = {spec.fingerprint: (spec.analysis, dataset) for spec, dataset, _ in missing}.values()
@@ -115,7 +117,7 @@ def train_missing(
     jobs = _planned(missing, planned, display_names or {}, share_devices=plan.share_devices)
     if not options.quiet:
         _warn_of_changed_files(jobs)
-    count = len(wanted) * options.seeds
+    count = sum(map(len, chosen.values()))
     if not options.quiet and count > 1:
         time = ""
         if missing and not is_remote:

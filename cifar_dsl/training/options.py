@@ -242,11 +242,41 @@ class CompareOptions(TrainOptions):
         group=COMPARISON,
         metavar="NAME",
     )
+    until_decided: bool = option(
+        "Train seed after seed of each spec until it is decided whether it is better or worse than the baseline.",
+        False,
+        group=COMPARISON,
+    )
+    cap: int | None = option(
+        "With --until-decided: the most seeds of each spec [default: 30].", group=COMPARISON, minimum=4, maximum=30
+    )
+    equivalent_within: float | None = option(
+        "With --until-decided: also decide that a spec differs by less than this many percentage points.",
+        group=COMPARISON,
+        metavar="POINTS",
+    )
     no_train: bool = option("Compare existing runs without training.", False, group=COMPARISON)
     pairs: bool = option("Also compare every pair of specs (with Holm's adjustment).", False, group=COMPARISON)
     no_chart: bool = option("Don't write a chart.", False, group=COMPARISON)
     no_report: bool = option("Don't write report.html.", False, group=COMPARISON)
     out: Path = option("Folder for tables, charts and the report.", Path("comparison"), group=COMPARISON, path="folder")
+
+    @property
+    def conflict(self) -> str | None:
+        """The error in a combination where one option has no effect, or None."""
+        if not self.until_decided:
+            given = {"--cap": self.cap, "--equivalent-within": self.equivalent_within}
+            alone = next((name for name, value in given.items() if value is not None), None)
+            return f"{alone} requires --until-decided." if alone else super().conflict
+        if self.seeds != 1:
+            return "--seeds can't be combined with --until-decided, which chooses the seeds; limit them with --cap."
+        if self.no_train:
+            return "--no-train can't be combined with --until-decided, which trains nothing more when all is decided."
+        if self.pairs:
+            return (
+                "--pairs can't be combined with --until-decided: its intervals hold for differences from the baseline."
+            )
+        return super().conflict
 
 
 def help_of(field: "Attribute[Any]", kind: type[RunOptions]) -> str:

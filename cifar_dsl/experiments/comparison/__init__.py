@@ -1,6 +1,13 @@
 """Runs -> a comparison of specs: statistics, tables, figures. Only reads runs; never trains."""
 
 from cifar_dsl.experiments.comparison.readable import readable_runs
-from cifar_dsl.experiments.comparison.rows import ComparedSpec, Comparison, Row, check_baseline, compare
+from cifar_dsl.experiments.comparison.rows import (
+    ComparedSpec,
+    Comparison,
+    Row,
+    check_baseline,
+    choose_baseline,
+    compare,
+)
 
-__all__ = ["ComparedSpec", "Comparison", "Row", "check_baseline", "compare", "readable_runs"]
+__all__ = ["ComparedSpec", "Comparison", "Row", "check_baseline", "choose_baseline", "compare", "readable_runs"]

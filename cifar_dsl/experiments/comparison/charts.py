@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from cifar_dsl.experiments.comparison.effects import Interval
+from cifar_dsl.experiments.comparison.effects import Effect, Interval
 from cifar_dsl.experiments.comparison.efficiency import Price, front
 from cifar_dsl.experiments.comparison.images import SpecImages
 from cifar_dsl.experiments.comparison.rows import Comparison, Row
@@ -35,7 +35,12 @@ def verdict(row: Row, base: Row) -> str:
     """The CSS class of a row's marks: its verdict against the baseline."""
     if row is base:
         return "base"
-    return row.effect.verdict if row.effect else "untested"
+    return kind_of(row.effect) if row.effect else "untested"
+
+
+def kind_of(effect: Effect) -> str:
+    """The CSS class of an effect: of a claim its verdict, and of all others one class."""
+    return effect.verdict if effect.verdict in SHAPES else "unclear"
 
 
 def accuracy_bars(comparison: Comparison) -> Markup:
@@ -109,7 +114,7 @@ def difference_marks(row: Row, base: Row, x: Axis, middle: float) -> list[Markup
     effect = row.effect
     if effect is None:
         return []
-    kind = effect.verdict
+    kind = kind_of(effect)
     parts = _interval(x, effect.simultaneous, middle, f"together {kind}")
     if effect.interval:
         parts.append(line(x(effect.interval[0]), middle, x(effect.interval[1]), middle, f"alone {kind}"))

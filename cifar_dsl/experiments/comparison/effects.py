@@ -17,7 +17,7 @@ POWER = 0.8
 MOST_SEEDS = 1000  # a difference that needs more doesn't matter in practice
 
 Interval = tuple[float, float]
-Verdict = Literal["better", "worse", "unclear", "untested"]
+Verdict = Literal["better", "worse", "unclear", "untested", "equivalent", "open", "given up", "undecided"]
 
 
 @frozen
@@ -61,6 +61,10 @@ class Effect:
     `simultaneous` and `p_adjusted` hold for all specs compared with the baseline together, and decide the
     `verdict`: "better" or "worse" if and only if `simultaneous` excludes 0. They are None, and the verdict is
     "untested", if the spread is unknown.
+
+    In a comparison until decided (`sequential`), `simultaneous` holds at every look, and there is no `interval`, `p` or
+    `detectable`. Its verdicts are also "equivalent" (`simultaneous` lies within the margin), "open" (more seeds may
+    decide it), "given up" (they hardly will) and "undecided" (there are no more), but never "unclear" or "untested".
 
     `smallest_p` is the smallest p-value that a permutation test, which makes no assumption about the spread, can
     reach with this number of runs. `superiority` is the probability that a run of `other` beats one of `baseline`;

@@ -117,9 +117,8 @@ def _differences(comparison: Comparison, bottom: int) -> list[Markup]:
         text(left, 30, fitted(f"Difference from {base.name}", room, _LABEL), "label"),
         *signed_axis(x, _HEAD, bottom),
         text(sum(_FOREST) / 2, bottom + 34, "percentage points", "tick strong", "middle"),
-        *_verdicts(left, bottom + 52),
-        text(left, bottom + 66, "thick: 95 % interval for this difference alone", "tick"),
-        text(left, bottom + 80, "thin: 95 % interval for all differences together (decisive)", "tick"),
+        *_verdicts(left, bottom + 52, "not decided, or equivalent" if comparison.plan else "not significant"),
+        *(text(left, bottom + 66 + 14 * i, words, "tick") for i, words in enumerate(_lines(comparison))),
     ]
     for i, row in enumerate(comparison.rows):
         middle = _HEAD + i * _ROW + _ROW / 2
@@ -134,10 +133,20 @@ def _differences(comparison: Comparison, bottom: int) -> list[Markup]:
     return parts
 
 
-def _verdicts(left: float, y: float) -> list[Markup]:
-    """The legend of the marks."""
+def _lines(comparison: Comparison) -> list[str]:
+    """The legend of the lines."""
+    if comparison.plan:
+        return ["line: 95 % interval for all differences together, at every look (decisive)"]
+    return [
+        "thick: 95 % interval for this difference alone",
+        "thin: 95 % interval for all differences together (decisive)",
+    ]
+
+
+def _verdicts(left: float, y: float, otherwise: str) -> list[Markup]:
+    """The legend of the marks; those without a claim mean `otherwise`."""
     parts = []
-    for i, (kind, words) in enumerate((("better", "better"), ("worse", "worse"), ("unclear", "not significant"))):
+    for i, (kind, words) in enumerate((("better", "better"), ("worse", "worse"), ("unclear", otherwise))):
         at = left + 6 + 76 * i
         parts += [mark(SHAPES[kind], at, y - 4, f"mark {kind}", words), text(at + 10, y, words, "tick")]
     return parts

@@ -20,6 +20,8 @@ from cifar_dsl.experiments.comparison.effects import (
 )
 from cifar_dsl.experiments.comparison.images import SpecImages, describe, read_spec_predictions
 from cifar_dsl.experiments.comparison.multiplicity import holm
+from cifar_dsl.experiments.comparison.plan import Plan
+from cifar_dsl.experiments.comparison.sequential import effect
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import DataRecord, Machine, Run, SpecIdentity
@@ -123,7 +125,8 @@ class Pair:
 class Comparison:
     """Compared specs, the baseline first. All runs used `data`; `pairs` is empty unless requested.
 
-    `left_out` names the specs and runs that couldn't be compared, each with the reason, without their folders.
+    `left_out` names the specs and runs that couldn't be compared, each with the reason, without their folders. `plan`
+    is that of a comparison until decided.
     """
 
     baseline: str
@@ -132,6 +135,7 @@ class Comparison:
     rows: tuple[Row, ...]
     pairs: tuple[Pair, ...]
     left_out: tuple[str, ...] = ()
+    plan: Plan | None = None
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -150,10 +154,12 @@ def compare(
     *,
     all_pairs: bool = False,
     left_out: Sequence[str] = (),
+    plan: Plan | None = None,
 ) -> Comparison:
     """Compare specs by their runs. Raises RunError if they can't be compared.
 
-    `baseline` defaults to the spec that most others extend, else to the first. `left_out`: see `Comparison`.
+    `baseline` defaults to the spec that most others extend, else to the first. `left_out`: see `Comparison`. With a
+    `plan`, whose specs are these, the effects are those of its design.
     """
     records = [run.record() for entry in entries for run in entry.runs]
     data = {record.data.digest: record.data for record in records}
@@ -164,10 +170,10 @@ def compare(
         if count > 1:
             raise RunError(f"{count} specs are named {name}", "give them different names")
     entries = [evolve(entry, failed=_still_failed(entry, data)) for entry in entries]
-    base = _baseline(entries, baseline)
+    base = choose_baseline(entries, baseline)
     ordered = sorted(entries, key=lambda entry: entry is not base)
     first, *others = map(_row, ordered, _images(ordered))
-    rows = (first, *_against(first, others))
+    rows = (first, *_against(first, others, plan))
     return Comparison(
         baseline=base.display_name,
         data=next(iter(data.values()), None),
@@ -175,6 +181,7 @@ def compare(
         rows=rows,
         pairs=_pairs(rows) if all_pairs else (),
         left_out=tuple(left_out),
+        plan=plan,
     )
 
 
@@ -187,7 +194,8 @@ def check_baseline(names: Sequence[str], wanted: str | None) -> None:
         )
 
 
-def _baseline(entries: Sequence[ComparedSpec], wanted: str | None) -> ComparedSpec:
+def choose_baseline(entries: Sequence[ComparedSpec], wanted: str | None) -> ComparedSpec:
+    """The spec named `wanted`, else the one that most others extend, else the first. Raises RunError."""
     if wanted is not None:
         check_baseline([entry.display_name for entry in entries], wanted)
         return next(entry for entry in entries if entry.display_name == wanted)
@@ -243,21 +251,43 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return statistics.fmean(known) if known and len(known) == len(all_values) else None
 
 
-def _against(base: Row, others: Sequence[Row]) -> list[Row]:
+def planned_sample(plan: Plan, row: Row) -> Sample:
+    """The accuracies of a row, in the order in which they count."""
+    return plan.sample(row.fingerprint, dict(zip(row.seeds, row.accuracies, strict=True)), row.diverged)
+
+
+def _against(base: Row, others: Sequence[Row], plan: Plan | None) -> list[Row]:
     """`others` with their effects, adjusted for all fingerprints that differ from the baseline's."""
-    samples = {row.fingerprint: row.sample for row in others if row.fingerprint != base.fingerprint}
-    by_fingerprint = dict(zip(samples, effects(base.sample, list(samples.values())), strict=True))
-    for fingerprint, effect in by_fingerprint.items():
-        if effect and effect.verdict == "unclear":
-            needed = seeds_needed(base.sample, samples[fingerprint], list(samples.values()))
-            by_fingerprint[fingerprint] = evolve(effect, seeds_needed=needed)
+    by_fingerprint = _fixed(base, others) if plan is None else _until_decided(base, others, plan)
     compared = []
     for row in others:
-        effect = by_fingerprint.get(row.fingerprint)
+        found = by_fingerprint.get(row.fingerprint)
         added = row.parameters - base.parameters
-        gain = effect.difference / added if effect and added > 0 else None
-        compared.append(evolve(row, effect=effect, gain_per_parameter=gain))
+        gain = found.difference / added if found and added > 0 else None
+        compared.append(evolve(row, effect=found, gain_per_parameter=gain))
     return compared
+
+
+def _until_decided(base: Row, others: Sequence[Row], plan: Plan) -> dict[str, Effect | None]:
+    ours = planned_sample(plan, base)
+    planned = {spec.fingerprint for spec in plan.specs}
+    return {
+        row.fingerprint: effect(plan.design, ours, planned_sample(plan, row))
+        for row in others
+        if row.fingerprint in planned
+    }
+
+
+def _fixed(base: Row, others: Sequence[Row]) -> dict[str, Effect | None]:
+    samples = {row.fingerprint: row.sample for row in others if row.fingerprint != base.fingerprint}
+    by_fingerprint: dict[str, Effect | None] = dict(
+        zip(samples, effects(base.sample, list(samples.values())), strict=True)
+    )
+    for fingerprint, found in by_fingerprint.items():
+        if found and found.verdict == "unclear":
+            needed = seeds_needed(base.sample, samples[fingerprint], list(samples.values()))
+            by_fingerprint[fingerprint] = evolve(found, seeds_needed=needed)
+    return by_fingerprint
 
 
 def _images(entries: Sequence[ComparedSpec]) -> list[SpecImages | None]:

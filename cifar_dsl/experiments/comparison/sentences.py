@@ -89,13 +89,31 @@ def _finding(row: Row, base: Row) -> str:
         return _missing(row, base)
     if effect.verdict == "untested":
         return f": {points(effect.difference, sign=True)} points, but {_untested(row, base)}"
+    if effect.verdict in _UNDECIDED:
+        return f": {_undecided(effect, base)}"
     assert effect.simultaneous is not None
+    if effect.verdict == "equivalent":
+        return f": equivalent to {base.name} ({range_text(effect.simultaneous, sign=True)} points)"
     if effect.verdict == "unclear":
         return f": no significant difference from {base.name} ({_unclear(effect, row, base)}"
     digits = _digits(effect.simultaneous)
     size = points(abs(effect.difference), digits)
     verb = "beats" if effect.verdict == "better" else "is worse than"
     return f" {verb} {base.name} by {size} points ({range_text(_away(effect.simultaneous))})"
+
+
+_UNDECIDED = {
+    "open": "open; more seeds may decide it",
+    "given up": "given up; seeds up to the cap will hardly decide it, which doesn't mean that the specs are equal",
+    "undecided": "undecided; there are no more seeds, which doesn't mean that the specs are equal",
+}
+
+
+def _undecided(effect: Effect, base: Row) -> str:
+    seen = f"{points(effect.difference, sign=True)} points from {base.name}"
+    if effect.simultaneous:
+        seen += f" ({range_text(effect.simultaneous, sign=True)})"
+    return f"{_UNDECIDED[effect.verdict]}; {seen}"
 
 
 def _unclear(effect: Effect, row: Row, base: Row) -> str:

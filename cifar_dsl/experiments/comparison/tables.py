@@ -12,6 +12,7 @@ import cattrs
 from attrs import evolve
 
 from cifar_dsl.experiments.comparison.effects import ALPHA, Effect, Interval
+from cifar_dsl.experiments.comparison.plan import Plan
 from cifar_dsl.experiments.comparison.rows import Comparison, Row
 from cifar_dsl.experiments.comparison.sentences import p_text, pair_sentences, points, range_text, sentences
 from cifar_dsl.experiments.comparison.skewness import skewed_specs
@@ -108,22 +109,34 @@ _CROSS_ENTROPY = Column(
 _WIDTH = 110  # of sentences on a terminal, in characters
 
 _SHORT = (_SPEC, _PARAMETERS, _MACS, _ACCURACY, _N, _DIFFERENCE, _INTERVAL, _P, _TIME)
+_VERDICT = Column("verdict", _effect_text(lambda effect: effect.verdict))
+
+
+def _short_columns(comparison: Comparison) -> tuple[Column, ...]:
+    return tuple(_judged(column, comparison) for column in _SHORT)
+
+
+def _judged(column: Column, comparison: Comparison) -> Column:
+    """Comparisons until decided have verdicts and no p-values."""
+    return _VERDICT if column is _P and comparison.plan else column
 
 
 def full_columns(comparison: Comparison) -> tuple[Column, ...]:
     """The columns of a full table; without energy and cross-entropy if no run has them."""
     energy = (_ENERGY,) if any(row.energy_j is not None for row in comparison.rows) else ()
     losses = (_CROSS_ENTROPY,) if any(row.cross_entropy is not None for row in comparison.rows) else ()
-    first = (_SPEC, _CHANGE, _PARAMETERS, _MACS, _ACCURACY, _N, _DIFFERENCE, _INTERVAL, _P)
+    judged = _judged(_P, comparison)
+    first = (_SPEC, _CHANGE, _PARAMETERS, _MACS, _ACCURACY, _N, _DIFFERENCE, _INTERVAL, judged)
     return (*first, _SUPERIORITY, *losses, _GAIN, _TIME, *energy)
 
 
 def as_text(comparison: Comparison) -> list[str]:
     """Lines for a terminal: a short table, its findings and notes."""
-    table = [[column.head for column in _SHORT], *([c.cell(row) for c in _SHORT] for row in comparison.rows)]
-    right = frozenset(i for i, column in enumerate(_SHORT) if column.align == "right")
+    shown = _short_columns(comparison)
+    table = [[column.head for column in shown], *([c.cell(row) for c in shown] for row in comparison.rows)]
+    right = frozenset(i for i, column in enumerate(shown) if column.align == "right")
     sentences = [line for text in findings(comparison) for line in wrap(text, _WIDTH, subsequent_indent="  ")]
-    return [*columns(table, right=right), "", *sentences, *[""] * bool(sentences), *notes(comparison, _SHORT)]
+    return [*columns(table, right=right), "", *sentences, *[""] * bool(sentences), *notes(comparison, shown)]
 
 
 def as_markdown(comparison: Comparison) -> str:
@@ -255,6 +268,8 @@ def notes(comparison: Comparison, shown: Sequence[Column] = ()) -> list[str]:
         "accuracy: on the test images after the last epoch; mean ± sample standard deviation over n seeds",
         f"difference: from {comparison.baseline}, in percentage points{method}",
     ]
+    if comparison.plan:
+        lines.append(_promise(comparison.plan))
     if _CROSS_ENTROPY in shown:
         lines.append(
             "cross-entropy: of the softmax of the scores on the test images, without label smoothing; mean over n seeds"
@@ -272,6 +287,15 @@ def notes(comparison: Comparison, shown: Sequence[Column] = ()) -> list[str]:
 def omissions(comparison: Comparison) -> list[str]:
     """A note for each spec or run that couldn't be compared. On a terminal, `compare` lists them after its output."""
     return [visible(f"left out: {line}") for line in comparison.left_out]
+
+
+def _promise(plan: Plan) -> str:
+    """What the intervals of a comparison until decided hold."""
+    margin = f", equivalent within {points(plan.equivalent_within, 2)} points" if plan.equivalent_within else ""
+    return (
+        f"until decided: plan {plan.hash} of {plan.declared[:10]}, up to {plan.cap} seeds{margin}; with 95 % "
+        "probability, all intervals hold the true differences at every look, whenever you stop; each plan has its 5 %"
+    )
 
 
 def _caution(comparison: Comparison) -> list[str]:

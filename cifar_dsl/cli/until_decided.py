@@ -1,0 +1,153 @@
+"""`compare --until-decided`: train a round of seeds, look, and go on while something is open."""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from cifar_dsl.cli.jobs import Outcome, train_missing
+from cifar_dsl.cli.output import counted, note
+from cifar_dsl.experiments.comparison.effects import Sample
+from cifar_dsl.experiments.comparison.plan import Plan, PlannedSpec, declare, earlier, next_seeds, now
+from cifar_dsl.experiments.comparison.sentences import range_text
+from cifar_dsl.experiments.comparison.sequential import LARGEST_CAP, effect, forecast, next_round
+from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import columns, duration
+from cifar_dsl.runs import check_place, check_root, runs_in_place
+from cifar_dsl.training.options import CompareOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cifar_dsl import api
+    from cifar_dsl.training.datasets import Dataset
+
+    Opened = Sequence[tuple[api.Spec, Dataset]]
+
+
+@frozen
+class Trained:
+    """The complete runs of a spec: accuracies by seed, the seeds of diverged runs, and the seconds that runs took."""
+
+    accuracies: dict[int, float]
+    diverged: tuple[int, ...]
+    times_s: tuple[float, ...]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """All seeds."""
+        return (*self.accuracies, *self.diverged)
+
+
+def train_until_decided(
+    opened: "Opened", baseline: "api.Spec", options: CompareOptions, display_names: Mapping[str, str]
+) -> tuple[Plan, Outcome | None]:
+    """Train until nothing is open. Returns the plan, and the outcome of the last round, None if nothing was trained.
+
+    A round that was stopped or in which a job failed is the last; the same command goes on. Raises RunError for damaged
+    runs, because the promise doesn't hold if runs are left out.
+    """
+    plan = _declared(opened, baseline, options, display_names)
+    outcome: Outcome | None = None
+    while True:
+        trained = {each.fingerprint: _trained(options.runs, each.fingerprint, plan.data) for each in _all(plan)}
+        samples = {name: plan.sample(name, runs.accuracies, len(runs.diverged)) for name, runs in trained.items()}
+        ours = samples.pop(plan.baseline.fingerprint)
+        if not options.quiet:
+            for line in _state(plan, ours, samples, trained):
+                note(line)
+        more = next_round(plan.design, ours, samples)
+        if not more or (outcome is not None and outcome.exit_code):
+            return plan, outcome
+        seeds = {
+            name or plan.baseline.fingerprint: next_seeds(trained[name or plan.baseline.fingerprint].seeds, count)
+            for name, count in more.items()
+        }
+        # Another process may train the same plan; prompts are for the first round.
+        patient = evolve(options, wait=True, yes=options.yes or outcome is not None)
+        outcome = train_missing(opened, patient, display_names=display_names, seeds=seeds)
+
+
+def _declared(
+    opened: "Opened", baseline: "api.Spec", options: CompareOptions, display_names: Mapping[str, str]
+) -> Plan:
+    """The plan of this command, which is written beside the runs if it is new."""
+    digest = opened[0][1].digest
+
+    def planned(spec: "api.Spec") -> PlannedSpec:
+        seeds = _trained(options.runs, spec.fingerprint, digest).seeds
+        return PlannedSpec(display_names[spec.fingerprint], spec.fingerprint, tuple(sorted(seeds)))
+
+    others = {spec.fingerprint: spec for spec, _ in opened if spec.fingerprint != baseline.fingerprint}
+    margin = options.equivalent_within
+    plan = Plan(
+        baseline=planned(baseline),
+        specs=tuple(map(planned, others.values())),
+        data=digest,
+        cap=LARGEST_CAP if options.cap is None else options.cap,
+        equivalent_within=None if margin is None else margin / 100,
+        declared=now(),
+    )
+    plan.design  # noqa: B018  # refuses what isn't calibrated
+    check_root(options.runs)
+    plan, is_new = declare(plan, options.runs)
+    if not options.quiet:
+        note(f"plan    {plan.path(options.runs)}, {'declared now' if is_new else f'declared {plan.declared[:10]}'}")
+        if is_new and (others_of := earlier(plan, options.runs)):
+            note(
+                f"warning: this is a new plan, beside {counted(len(others_of), 'other')} with this baseline and data; "
+                "each makes false claims in up to 5 % of cases, so report all of them"
+            )
+    return plan
+
+
+def _all(plan: Plan) -> Iterator[PlannedSpec]:
+    yield plan.baseline
+    yield from plan.specs
+
+
+def _trained(runs: "Path", fingerprint: str, digest: str) -> Trained:
+    accuracies: dict[int, float] = {}
+    diverged: list[int] = []
+    times: list[float] = []
+    for run in runs_in_place(runs, fingerprint):
+        record = run.record()
+        check_place(run.path, record)
+        if record.data.digest != digest or record.seed in accuracies or record.seed in diverged:
+            continue
+        result = run.result()
+        times.append(result.time_s)
+        if result.accuracy is None:
+            diverged.append(record.seed)
+        else:
+            accuracies[record.seed] = result.accuracy
+    return Trained(accuracies, tuple(diverged), tuple(times))
+
+
+def _state(plan: Plan, ours: Sample, others: Mapping[str, Sample], trained: Mapping[str, Trained]) -> list[str]:
+    """A table of the verdicts so far, with what it probably takes to decide the open specs."""
+    names = {each.fingerprint: each.name for each in _all(plan)}
+    rows = [["spec", "n", "interval", "verdict", "more seeds"]]
+    expected: dict[str, float] = {}
+    for fingerprint, sample in others.items():
+        found = effect(plan.design, ours, sample)
+        verdict = found.verdict if found else "open"
+        if verdict == "open":
+            expected[fingerprint] = forecast(plan.design, ours, sample)[0]
+        bounds = found.simultaneous if found else None
+        more = f"about {max(1, round(expected[fingerprint]))}" if verdict == "open" else ""
+        rows.append([names[fingerprint], str(sample.n), range_text(bounds, sign=True), verdict, more])
+    lines = columns(rows, right=frozenset({1, 2}))
+    if expected:
+        expected[plan.baseline.fingerprint] = max(expected.values())
+        times = [_mean_s(trained[name].times_s) for name in expected]
+        total = sum(expected.values())
+        known = [seeds * time for seeds, time in zip(expected.values(), times, strict=True) if time is not None]
+        cost = f", {duration(sum(known))} of training" if len(known) == len(times) else ""
+        lines.append(f"to decide the open ones: about {counted(round(total), 'more training')}{cost}")
+    return lines
+
+
+def _mean_s(times: Sequence[float]) -> float | None:
+    return statistics.fmean(times) if times else None

@@ -1,0 +1,108 @@
+"""`cifar-dsl compare --until-decided`."""
+
+import json
+import shutil
+
+import pytest
+
+from cifar_dsl.experiments.comparison.plan import next_seeds
+
+BETTER = 'arch better extends "tiny.arch"\n\ntrain { epochs 3 }\n'
+
+
+@pytest.fixture
+def compare(cli, make_spec, tiny, pictures):
+    make_spec("better", BETTER)
+    data = f"npz:{pictures}"
+
+    def run(*more: object):
+        return cli("compare", tiny.parent, "--data", data, "--device", "cpu", "--until-decided", "--no-report", *more)
+
+    return run
+
+
+def decisions(folder):
+    found = json.loads((folder / "comparison/comparison.json").read_text())
+    return [
+        (
+            row["name"],
+            row["seeds"],
+            row["accuracies"],
+            (row["effect"] or {}).get("verdict"),
+            (row["effect"] or {}).get("simultaneous"),
+        )
+        for row in found["rows"]
+    ]
+
+
+def runs(folder) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.glob("runs/*/seed-?")}
+
+
+def test_resumed_with_some_runs_lost_and_in_processes_it_comes_to_the_same_decisions(compare, tmp_path):
+    outcome = compare("--cap", 4, "--jobs", 1)
+    assert outcome.code == 0
+    (plan,) = tmp_path.glob("runs/plans/*.json")
+    declared = json.loads(plan.read_text())
+    assert (declared["cap"], declared["baseline"]["name"], declared["baseline"]["seeds"]) == (4, "tiny", [])
+    assert f"until decided: plan {plan.stem}" in outcome.out
+    first, trained = decisions(tmp_path), runs(tmp_path)
+    assert len(trained) in {6, 8}
+    assert first[1][3] in {"better", "worse", "open", "given up", "undecided"}
+
+    again = compare("--cap", 4, "--jobs", 1)
+    assert "declared now" not in again.err
+    assert "to train" not in again.err  # nothing is open
+    assert decisions(tmp_path) == first
+
+    # As if it had been killed in its first round: the same command goes on.
+    for path in sorted(trained)[1:3]:
+        shutil.rmtree(tmp_path / path)
+    assert compare("--cap", 4, "--jobs", 2).code == 0
+    assert (decisions(tmp_path), runs(tmp_path)) == (first, trained)
+
+
+def test_another_cap_is_a_new_plan_which_is_said(compare, tmp_path):
+    compare("--cap", 4, "--jobs", 1)
+    outcome = compare("--cap", 5, "--jobs", 1)
+    assert "this is a new plan, beside 1 other with this baseline and data" in " ".join(outcome.err.split())
+    old, new = sorted(
+        (json.loads(path.read_text()) for path in tmp_path.glob("runs/plans/*.json")), key=lambda plan: plan["cap"]
+    )
+    assert (old["baseline"]["seeds"], new["baseline"]["seeds"][:3]) == ([], [0, 1, 2])
+
+
+def test_a_changed_plan_is_refused(compare, tmp_path):
+    compare("--cap", 4, "--jobs", 1)
+    (path,) = tmp_path.glob("runs/plans/*.json")
+    path.write_text(path.read_text().replace('"cap": 4', '"cap": 5'))
+    outcome = compare("--cap", 4, "--jobs", 1)
+    assert outcome.code == 1
+    assert "was changed" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--seeds", 3), "--seeds can't be combined with --until-decided"),
+        (("--no-train",), "--no-train can't be combined"),
+        (("--pairs",), "--pairs can't be combined"),
+        (("--equivalent-within", 200), "can't be equivalent within 200 points"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(compare, tmp_path, options, message):
+    outcome = compare(*options)
+    assert outcome.code != 0
+    assert message in " ".join(outcome.err.split())
+    assert not list(tmp_path.glob("runs/plans/*"))
+
+
+def test_cap_alone_is_refused(cli, tiny):
+    outcome = cli("compare", tiny, "--cap", 5)
+    assert outcome.code == 2
+    assert "--cap requires --until-decided" in outcome.err
+
+
+def test_the_next_seeds_are_the_smallest_missing_ones():
+    assert next_seeds((0, 2, 5), 3) == [1, 3, 4]
+    assert next_seeds((), 0) == []
