@@ -344,10 +344,9 @@ def _exceeds(levels: Floats, cap: int, ratio: float, rng: np.random.Generator, c
     for i in range(FIRST, cap + 1):
         for j in range(FIRST, cap + 1):
             first, second = variance[:, i - 1] / i, variance2[:, j - 1] / j
-            degrees = capped_degrees(first, i, second, j)
-            level = honest_level(float(levels[min(i, j) - FIRST]), i, j)
-            quantiles = -special.stdtrit(degrees, level / 2)
-            found |= np.abs(mean[:, i - 1] - mean2[:, j - 1]) > quantiles * np.sqrt(first + second)
+            t = (mean2[:, j - 1] - mean[:, i - 1]) / np.sqrt(first + second)
+            p = 2 * special.stdtr(capped_degrees(first, i, second, j), -np.abs(t))
+            found |= p <= honest_level(float(levels[min(i, j) - FIRST]), i, j)
     return int(found.sum())
 
 
