@@ -207,7 +207,7 @@ def forecast(design: Design, baseline: Sample, other: Sample) -> tuple[float, fl
 
 
 def nominal_levels(looks: Sequence[int], alpha: float) -> Floats:
-    """Two-sided levels of looks after the given numbers of seeds, which normal data of known spread exceed with probability `alpha`.
+    """Two-sided levels of looks after these numbers of seeds, for normal data of known spread, which spend `alpha`.
 
     At each look, alpha (n / last)² has been spent. The density of the sum of the data, on paths that have exceeded no
     level so far, is carried from look to look on the nodes of a Gauss-Legendre rule.
