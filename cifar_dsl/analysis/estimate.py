@@ -12,6 +12,8 @@ _LABEL_BYTES = 8
 # The resident size of a process after a tiny training, measured with `bench/memory.py --process`: Python, torch 2.14
 # in the CUDA build (PyPI's default for Linux), and what both load for a first step.
 _PROCESS_BYTES = 730_000_000
+# For each element of the matrix of a whitening: on a CPU, what fitting it takes, in float64; on a GPU, the matrix.
+_WHITENING_BYTES = {"cpu": 40, "cuda": FLOAT_BYTES}
 # glibc maps a tensor of at least this size separately and unmaps it when it is freed. Smaller tensors live on the
 # heap, which keeps freed memory for reuse (the largest M_MMAP_THRESHOLD; see mallopt(3)).
 _MAPPED_BYTES = 2**25
@@ -46,7 +48,10 @@ def estimate(graph: Graph, recipe: Recipe, images: int | None = None, device: st
     evaluation_batch = min(EVALUATION_BATCH, images or EVALUATION_BATCH)
     heap, mapped = _activation_bytes(graph, recipe, evaluation_batch, device)
     parts["activations"] = heap + mapped
-    parts["dataset"] = images * (graph.input.elements + _LABEL_BYTES)
+    number_bytes = FLOAT_BYTES if recipe.normalize.is_first else 1  # of a stored image
+    parts["dataset"] = images * (graph.input.elements * number_bytes + _LABEL_BYTES)
+    if recipe.normalize.is_whitening:
+        parts["whitening"] = _WHITENING_BYTES["cpu" if device == "cpu" else "cuda"] * graph.input.elements**2
     if device == "cpu":
         parts["fragmentation"] = round(_FRAGMENTATION * (heap + parts["gradients"] + parts["optimizer"]))
         parts["process"] = _PROCESS_BYTES

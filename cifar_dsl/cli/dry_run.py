@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _EXPLANATIONS = {
     "activations": "at the peak of a step or an evaluation",
     "dataset": "as bytes",
+    "whitening": "while it is fitted",
     "fragmentation": "of the heap",
     "process": "Python and torch",
 }
@@ -30,7 +31,8 @@ def dry_run_of(spec: "Spec", device: str) -> None:
     is_on_cpu = device == "cpu" or (device == "auto" and not _has_gpu())
     parts = estimate(spec.graph, spec.recipe, images, "cpu" if is_on_cpu else "cuda")
     print_text(f"\nestimated memory to train on a {'CPU' if is_on_cpu else 'GPU'}")
-    rows = [[part, in_short(size, "B"), _EXPLANATIONS.get(part, "")] for part, size in parts.items()]
+    explanations = _EXPLANATIONS | ({"dataset": "as floats, normalized"} if spec.recipe.normalize.is_first else {})
+    rows = [[part, in_short(size, "B"), explanations.get(part, "")] for part, size in parts.items()]
     for line in columns(rows, right=frozenset({1}), indent="  "):
         print_result(line)
     available = available_bytes() if is_on_cpu else None

@@ -16,7 +16,7 @@ from cifar_dsl.cli.output import counted, loss_text, note, print_json, print_res
 from cifar_dsl.foundation.errors import LockedError, RunError
 from cifar_dsl.foundation.text import columns, duration, in_short, small_number
 from cifar_dsl.language.diagnostics.render import visible
-from cifar_dsl.runs import EpochMetrics, ExitMetrics, ExitResult, Run, RunRecord
+from cifar_dsl.runs import WHITENING, EpochMetrics, ExitMetrics, ExitResult, Run, RunRecord
 from cifar_dsl.runs.catalogue import FoundRun, Status, entries
 from cifar_dsl.runs.pruning import Removal, Selection
 from cifar_dsl.runs.verification import problems
@@ -305,6 +305,8 @@ def _facts(entry: FoundRun) -> list[list[str]]:
 
 def _inputs(record: RunRecord) -> list[str]:
     """The normalization of the network's inputs, if it is recorded."""
+    if record.whitening is not None:
+        return [f"whitened with {WHITENING}, {record.whitening[:16]}"]
     if record.normalization is None:
         return []
     mean, std = (

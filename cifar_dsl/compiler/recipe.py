@@ -25,7 +25,7 @@ from cifar_dsl.operations.recipe import (
     Setting,
 )
 from cifar_dsl.operations.recipe.artifact import check_artifacts
-from cifar_dsl.operations.recipe.augmentation import check_chain
+from cifar_dsl.operations.recipe.augmentation import check_chain, check_order
 from cifar_dsl.operations.recipe.average import check_averages
 from cifar_dsl.operations.recipe.groups import assign
 from cifar_dsl.operations.registry import MisfitError
@@ -62,9 +62,12 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
             reporter.error(error.code, error.message, span, help=error.help)
 
     check("normalize", lambda: recipe.normalize.check_channels(channels))
+    if graph.input.is_image:
+        check("normalize", lambda: recipe.normalize.check_image(graph.input))
     check("augment", lambda: check_chain(recipe.augment))
     for stage, augmentation in enumerate(recipe.augment):
         check("augment", partial(augmentation.check_channels, channels))
+        check("augment", partial(check_order, augmentation, recipe.normalize), stage)
         if graph.input.is_image:
             check("augment", partial(augmentation.check_size, *graph.input.extents[1:]), stage)
     if len(output := graph.shape_of(graph.output).extents) == 1:  # others are reported with the data

@@ -89,10 +89,10 @@ def _with_normalization(network: "nn.Module", subject: Subject) -> "nn.Module":
     from cifar_dsl.training.lowering.torch_module import Network
     from cifar_dsl.training.trained import TrainedNetwork
 
-    if (normalization := subject.normalization) is None:
+    if (transform := subject.input_transform()) is None:
         return network
     assert isinstance(network, Network)
-    return TrainedNetwork(network, subject.image, normalization, subject.classes).eval()
+    return TrainedNetwork(network, subject.image, transform, subject.classes).eval()
 
 
 def _inputs(subject: Subject, dtype: str) -> "list[Tensor]":

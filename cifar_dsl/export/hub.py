@@ -101,12 +101,18 @@ def _facts(subject: Subject) -> _Facts:
     record, result = subject.run.record(), subject.run.result()
     if result.accuracy is None:
         raise RunError(f"the run {subject.run.path} diverged, and has no weights", "export a run that has an accuracy")
-    if subject.normalization is None:
+    if (recipe := subject.analysis.recipe) and recipe.normalize.is_first:
+        raise UserError(
+            f"a folder for the hub holds a mean and a deviation for each channel, but `{recipe.normalize.name}` is another "
+            "normalization",
+            "export a file that holds it: `--to pt2` or `--to onnx`",
+        )
+    if subject.standardization is None:
         raise UserError(
             f"the run {subject.run.path} doesn't record the normalization of its images, which the folder needs",
             "an earlier version wrote it; train the spec again",
         )
-    return _Facts(subject, record, result, subject.normalization, pytorch_source(subject.analysis))
+    return _Facts(subject, record, result, subject.standardization, pytorch_source(subject.analysis))
 
 
 def _checked(folder: Path, facts: _Facts, run: Run, module: "nn.Module") -> Comparison:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from cifar_dsl.compiler import Analysis, ChosenData, analyze
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Shape, Standardization
+from cifar_dsl.ir.recipe import Normalization
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.runs import Run, open_run
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from cifar_dsl.training.input_transform import InputTransform
 
 
 @frozen
@@ -33,12 +36,33 @@ class Subject:
         return self.analysis.graph.input
 
     @property
-    def normalization(self) -> Standardization | None:
-        """The normalization that becomes a part of the network; None if it takes images that are normalized."""
-        if self.run is not None and (recorded := self.run.record().normalization):
-            return recorded
+    def normalization(self) -> Normalization | None:
+        """The recipe's normalization, if it becomes a part of the network; None if that takes normalized images."""
         recipe = self.analysis.recipe
-        return recipe.normalize.standardization(self.image.channels) if recipe else None
+        if recipe is None or (recipe.normalize.is_whitening and self.run is None):
+            return None
+        return recipe.normalize if recipe.normalize.is_first or self.standardization else None
+
+    @property
+    def standardization(self) -> Standardization | None:
+        """Mean and deviation of each channel, if they are known and the recipe normalizes with them."""
+        recipe = self.analysis.recipe
+        if recipe is None or recipe.normalize.is_first:
+            return None
+        recorded = self.run.record().normalization if self.run else None
+        return recorded or recipe.normalize.standardization(self.image.channels)
+
+    def input_transform(self) -> "InputTransform | None":
+        """How the network takes images; None without `normalization`. Raises RunError."""
+        from cifar_dsl.training.input_transform import first_transform, standardizing
+        from cifar_dsl.training.weights import load_whitening
+
+        normalization, constants = self.normalization, self.standardization
+        if normalization is None:
+            return None
+        if constants:
+            return standardizing(constants)
+        return first_transform(normalization, load_whitening(self.run, self.analysis) if self.run else None)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -62,8 +86,11 @@ class Subject:
             "spec": print_spec(self.analysis.program.as_spec()),
             "classes": json.dumps(self.classes),
         }
-        if normalization := self.normalization:
-            values["normalization"] = json.dumps({"mean": normalization.mean, "std": normalization.std})
+        if constants := self.standardization:
+            values["normalization"] = json.dumps({"mean": constants.mean, "std": constants.std})
+        elif normalization := self.normalization:
+            whitening = {"whitening": self.run.record().whitening} if self.run and normalization.is_whitening else {}
+            values["normalization"] = json.dumps({"normalize": str(normalization.call())} | whitening)
         return values
 
 

@@ -91,7 +91,8 @@ class RunEvaluator:
     @cached_property
     def _reference(self) -> Dataset | None:
         """The run's dataset, if its record lacks the normalization, as that of version 0.1.0 does."""
-        return None if self.run.record().normalization else self.open_images().dataset
+        is_first = self.analysis.require_recipe().normalize.is_first
+        return None if is_first or self.run.record().normalization else self.open_images().dataset
 
     @cached_property
     def _recipe_for_others(self) -> Recipe:

@@ -12,7 +12,7 @@ from cifar_dsl.ir.graph import Graph, Node, Scope, Stage
 from cifar_dsl.ir.lowering import Lowering
 from cifar_dsl.ir.operation import Cost, Operation, Parameter
 from cifar_dsl.ir.pattern import Pattern
-from cifar_dsl.ir.recipe import Group, Recipe, Standardization
+from cifar_dsl.ir.recipe import Contrast, Group, Recipe, Standardization
 from cifar_dsl.ir.shape import Shape
 from cifar_dsl.ir.values import Call, Size, Symbol, Value
 
@@ -20,6 +20,7 @@ __all__ = [
     "DECLARED_KINDS",
     "ArgumentInfo",
     "Call",
+    "Contrast",
     "Cost",
     "Declaration",
     "Execution",

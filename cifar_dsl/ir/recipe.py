@@ -40,6 +40,19 @@ class Standardization:
         return tuple(-m / s for m, s in zip(self.mean, self.std, strict=True))
 
 
+@frozen
+class Contrast:
+    """One contrast for all images: scale * (x - mean of x) / sqrt(sqrt_bias + |x - mean of x|^2), for an image x.
+
+    A divisor below `LEAST` is 1, so that an image of one colour becomes 0.
+    """
+
+    scale: float
+    sqrt_bias: float
+
+    LEAST: ClassVar[float] = 1e-8
+
+
 class Dataset(Declaration):
     """A dataset: the shape of an image (C, H, W), and counts of classes and images; None if only the file knows."""
 
@@ -50,11 +63,32 @@ class Dataset(Declaration):
 
 
 class Normalization(Declaration):
-    """Maps pixels to network inputs."""
+    """Maps pixels to network inputs.
+
+    Attributes:
+        is_first: Whether it is applied to a dataset once, before augmentation; the others come after augmentation.
+        is_whitening: Whether it multiplies an image by a matrix that is fitted on the training images.
+        eps: What a whitening adds to the variances.
+    """
+
+    is_first: ClassVar[bool] = False
+    is_whitening: ClassVar[bool] = False
+    eps: float
 
     def standardization(self, channels: int) -> Standardization | None:
-        """Its constants for images with this number of channels; None for those measured on the training images."""
+        """Its constants for images with this number of channels, unless it `is_first`.
+
+        None for those measured on the training images.
+        """
         raise NotImplementedError(self.name, channels)
+
+    @property
+    def contrast(self) -> Contrast | None:
+        """How it normalises the contrast of each image, if it `is_first`; None for pixels from 0 to 1."""
+        raise NotImplementedError(self.name)
+
+    def check_image(self, image: Shape) -> None:
+        """Raise MisfitError if it doesn't work on images of this shape."""
 
     def check_channels(self, channels: int) -> None:
         """Raise MisfitError if it doesn't work on images with this number of channels."""
@@ -70,6 +104,11 @@ class Augmentation(Declaration):
 
     mixes: ClassVar[bool] = False
     on_host: ClassVar[bool] = False
+
+    @property
+    def needs_pixels(self) -> bool:
+        """Whether it works only on pixels from 0 to 255, and not on images that are normalised already."""
+        return False
 
     def check_channels(self, channels: int) -> None:
         """Raise MisfitError if it doesn't work on images with this number of channels."""

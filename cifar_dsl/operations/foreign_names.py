@@ -317,6 +317,8 @@ NORMALIZATIONS = ForeignNames(
         "unit": "minmax, min_max, rescale, div255, ToTensor, zero_one",
         "per_channel": "mean_std, zscore, channelwise, per_channel_mean_std, auto",
         "signed": "tf, minus_one_one, symmetric",
+        "gcn": "global_contrast_normalization, GlobalContrastNormalization, global_contrast_normalize",
+        "zca": "zca_whitening, ZCA, whitening, whiten",
     },
     similar={
         "unit": "none, scale, off, false, no",

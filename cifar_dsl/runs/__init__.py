@@ -33,6 +33,7 @@ from cifar_dsl.runs.places import (
     SPEC,
     SUMS,
     WEIGHTS,
+    WHITENING,
     partial_path,
     run_path,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "SPEC",
     "SUMS",
     "WEIGHTS",
+    "WHITENING",
     "ArtifactRecord",
     "Best",
     "DataRecord",

@@ -1,5 +1,6 @@
 """Complete runs: finding and reading them."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from attrs import field
 from cifar_dsl.compiler import Analysis, analyze_text
 from cifar_dsl.foundation.errors import NewerRunError, RunError
 from cifar_dsl.foundation.folders import walk
+from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.runs.identity import RunIdentity
@@ -25,6 +27,7 @@ from cifar_dsl.runs.places import (
     RESULT,
     SPEC,
     WEIGHTS,
+    WHITENING,
     partial_path,
     replaced_path,
 )
@@ -59,6 +62,15 @@ class Run:
     def weights(self) -> Path:
         """The path of the weights."""
         return self.path / WEIGHTS
+
+    def whitening_content(self) -> bytes | None:
+        """The file of the whitening; None if there is none, or not the recorded one. Raises RunError."""
+        try:
+            with open_regular(self.path / WHITENING) as file:
+                content = file.read()
+        except OSError:
+            return None
+        return content if hashlib.sha256(content).hexdigest() == self.record().whitening else None
 
     def record(self) -> RunRecord:
         """The record, written at the start. Raises RunError."""

@@ -12,6 +12,7 @@ RECORD = RUN_RECORD
 METRICS = "metrics.jsonl"
 WEIGHTS = "weights.safetensors"
 BEST = "best.safetensors"
+WHITENING = "whitening.safetensors"  # the mean and matrix that the images were whitened with
 PREDICTIONS = "predictions.npz"
 RESULT = "result.json"
 SUMS = "SHA256SUMS"  # of all other files of a complete run

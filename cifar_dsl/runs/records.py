@@ -137,8 +137,9 @@ class RunRecord:
 
     `together` counts the seeds that trained side by side on one device. `normalization` is what the network expects of
     its inputs, and `classes` the names of its outputs; schemas below 4 have neither. `uses` locates the artifacts of
-    the recipe; schemas below 5 have none. In JSON, the fields of `spec` are at the top level, not in an object of their
-    own.
+    the recipe; schemas below 5 have none. `whitening` is the SHA-256 of the file of the whitening; None if the recipe
+    doesn't whiten, and then JSON has no such key. In JSON, the fields of `spec` are at the top level, not in an object
+    of their own.
     """
 
     spec: SpecIdentity
@@ -152,6 +153,7 @@ class RunRecord:
     normalization: Standardization | None = None
     classes: tuple[str, ...] = ()
     uses: tuple[ArtifactRecord, ...] = ()
+    whitening: str | None = None
 
     def __attrs_post_init__(self) -> None:
         _require(self.seed >= 0, "seed", self.seed)
@@ -376,6 +378,8 @@ _from_nested = make_dict_structure_fn(RunRecord, _reader)
 
 def _flatten(record: RunRecord) -> dict[str, Any]:
     rest: dict[str, Any] = _nested(record)
+    if record.whitening is None:
+        del rest["whitening"]
     flat: dict[str, Any] = rest.pop("spec") | rest
     return {key: flat[key] for key in _FIRST_KEYS} | flat
 

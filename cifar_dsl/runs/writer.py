@@ -27,6 +27,7 @@ from cifar_dsl.runs.places import (
     SPEC,
     SUMS,
     WEIGHTS,
+    WHITENING,
     partial_path,
     replaced_path,
 )
@@ -154,6 +155,16 @@ class RunWriter:
                 reason=f"its data has digest {found.data.digest[:16]}, this is {record.data.digest[:16]}",
             )
 
+    def saved_whitening(self, identity: RunIdentity) -> bytes | None:
+        """The whitening of an interrupted run of the same training, if it is undamaged; before `start`."""
+        run = Run(self.partial)
+        return run.whitening_content() if run.is_of(identity) else None
+
+    def write_whitening(self, content: bytes) -> None:
+        """Write the file of the whitening, whose digest the record has."""
+        with explain_write_errors(self.partial / WHITENING):
+            write_atomically(self.partial / WHITENING, content)
+
     def saved_checkpoints(self) -> Iterator[tuple[Checkpoint, bytes | None]]:
         """The checkpoints, latest first, each with its content, or None if it is damaged."""
         return ((checkpoint, checkpoint.content()) for checkpoint in checkpoints(self.partial))
@@ -241,5 +252,5 @@ def _updated(old: RunRecord, new: RunRecord) -> RunRecord:
 
     The dataset and the artifacts, which are the same, may have moved.
     """
-    names = ("data", "schema", "normalization", "classes", "uses")
+    names = ("data", "schema", "normalization", "classes", "uses", "whitening")
     return evolve(old, **{name: getattr(new, name) for name in names})

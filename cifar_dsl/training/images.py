@@ -1,5 +1,9 @@
 """A dataset's images in the device's memory, and normalized batches of them."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np
 import torch
 from attrs import define, field
@@ -9,6 +13,7 @@ from torch import Tensor
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Recipe, Standardization
 from cifar_dsl.training import draws
+from cifar_dsl.training.input_transform import InputTransform, Whitening, first_transform, fit_whitening, transformed
 
 _CHUNK = 1000  # images
 
@@ -20,13 +25,13 @@ class Images:
     A batch is (B, C, H, W) float32 in the channels_last layout, which follows from the storage order at no cost.
     """
 
-    pixels: Tensor  # (N, H, W, C) uint8, 0 to 255
+    pixels: Tensor  # (N, H, W, C): uint8, 0 to 255; or float32, if they are normalised before augmentation
     labels: Tensor  # (N,) int64
-    scale: Tensor  # (C,) float32: a normalized value is pixel * scale + offset
-    offset: Tensor  # (C,) float32
-    mean: Tensor  # (C,) float32, of the training images, 0 to 255
+    scale: Tensor  # (C,) float32: a normalized value is pixel * scale + offset; 1 for floats
+    offset: Tensor  # (C,) float32; 0 for floats
+    mean: Tensor  # (C,) float32, of the training images as they are in `pixels`
     class_images: tuple[int, ...] = ()  # the number of training images of each class
-    rows: Tensor = field(init=False)  # (N * H * W, C) uint8: the pixels, one per row
+    rows: Tensor = field(init=False)  # (N * H * W, C): the pixels, one per row
 
     def __attrs_post_init__(self) -> None:
         self.rows = self.pixels.flatten(0, 2)
@@ -35,7 +40,7 @@ class Images:
         return len(self.labels)
 
     def at(self, index: Tensor) -> Tensor:
-        """The stored images at `index`, (B,) int64: (B, H, W, C) uint8."""
+        """The stored images at `index`, (B,) int64: (B, H, W, C), as in `pixels`."""
         return self.pixels.index_select(0, index)
 
     def batch(self, index: Tensor) -> Tensor:
@@ -43,7 +48,7 @@ class Images:
         return self.normalized(self.at(index))
 
     def normalized(self, values: Tensor) -> Tensor:
-        """(B, H, W, C), 0 to 255 -> (B, C, H, W) float32, normalized."""
+        """(B, H, W, C), as in `pixels` -> (B, C, H, W) float32, normalized."""
         return torch.addcmul(self.offset, values.to(torch.float32), self.scale).permute(0, 3, 1, 2)
 
 
@@ -60,24 +65,59 @@ Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]  # images (N, H, W, C) and 
 
 
 def load_images(
-    recipe: Recipe, train: Arrays, test: Arrays, device: torch.device, measured: Standardization | None = None
+    recipe: Recipe,
+    train: Arrays,
+    test: Arrays,
+    device: torch.device,
+    measured: Standardization | None = None,
+    whitening: Whitening | None = None,
 ) -> Splits:
-    """All splits on the device. `measured` is the result of `measure`, if the caller has it."""
-    measured = measured or measure(recipe, train)
+    """All splits on the device. `measured` and `whitening` are those of this recipe, if the caller has them."""
     trained, held = _split(recipe, train)
-    constants = normalization(recipe, measured)
-    means = tuple(255 * channel for channel in measured.mean)
-    scale, offset, mean = (
-        torch.tensor(figures, device=device) for figures in (constants.scale, constants.offset, means)
-    )
     class_images = tuple(np.bincount(trained[1]).tolist())
+    if recipe.normalize.is_first:
+        transform = first_transform(recipe.normalize, whitening or whitening_of(recipe, train)).to(device)
+        stored: Callable[[NDArray[np.uint8]], Tensor] = partial(transformed, transform=transform, device=device)
+        pixels = stored(trained[0])
+        mean = pixels.mean((0, 1, 2))
+        scale, offset = torch.ones_like(mean), torch.zeros_like(mean)
+    else:
+        measured = measured or measure(recipe, train)
+        constants = normalization(recipe, measured)
+        means = tuple(255 * channel for channel in measured.mean)
+        scale, offset, mean = (
+            torch.tensor(figures, device=device) for figures in (constants.scale, constants.offset, means)
+        )
+        stored = partial(_placed, device=device)
+        pixels = stored(trained[0])
 
-    def move(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Images:
-        pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device)
-        placed = torch.from_numpy(np.ascontiguousarray(labels)).to(device)
-        return Images(pixels, placed, scale, offset, mean, class_images)
+    def images_of(pixels: Tensor, labels: NDArray[np.int64]) -> Images:
+        return Images(pixels, _placed(labels, device), scale, offset, mean, class_images)
 
-    return Splits(move(*trained), move(*test), move(*held) if held else None)
+    return Splits(
+        images_of(pixels, trained[1]),
+        images_of(stored(test[0]), test[1]),
+        images_of(stored(held[0]), held[1]) if held else None,
+    )
+
+
+def normalized_images(images: Arrays, transform: InputTransform, device: torch.device) -> Images:
+    """Images on the device that are normalized already, by `transform`, which is on the device."""
+    pixels = transformed(images[0], transform, device)
+    mean = pixels.mean((0, 1, 2))
+    return Images(pixels, _placed(images[1], device), torch.ones_like(mean), torch.zeros_like(mean), mean)
+
+
+def _placed(array: NDArray[Any], device: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+
+def whitening_of(recipe: Recipe, train: Arrays) -> Whitening | None:
+    """The whitening of the training images, without those that the recipe holds out; None if it doesn't whiten."""
+    if not recipe.normalize.is_whitening:
+        return None
+    (images, _), _ = _split(recipe, train)
+    return fit_whitening(recipe.normalize, images)
 
 
 def measure(recipe: Recipe, train: Arrays) -> Standardization:

@@ -26,7 +26,7 @@ class Recorder:
 
     It saves a checkpoint every `checkpoint_every` epochs (0: never). `listener` receives checkpoints and epochs once
     they are on disk. `energy_j` returns the energy that this process has used for the training, in joules, or None if
-    that is unknown.
+    that is unknown. `prepared_s` is the time that this process has spent on the training before, in seconds.
     """
 
     learner: Learner
@@ -37,6 +37,7 @@ class Recorder:
     listener: Listener
     checkpoint_every: int = 1
     energy_j: Callable[[], float | None] = field(default=lambda: None, init=False)
+    prepared_s: float = field(default=0.0, init=False)
     has_diverged: bool = field(default=False, init=False)
     _metrics: list[EpochMetrics] = field(factory=list, init=False)
     _best: Best | None = field(default=None, init=False)
@@ -199,7 +200,7 @@ class Recorder:
     @property
     def _total_time_s(self) -> float:
         """The time that all processes have spent on the training, in seconds."""
-        return self._time_before_s + time.perf_counter() - self._begun
+        return self._time_before_s + self.prepared_s + time.perf_counter() - self._begun
 
 
 def _write(path: Path, content: bytes) -> str:

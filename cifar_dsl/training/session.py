@@ -1,17 +1,20 @@
 """Trains runs from start to end: a checked spec, a dataset and seeds become run folders."""
 
 import datetime
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import torch
+from attrs import field
 from safetensors.torch import load
 
 from cifar_dsl.analysis import estimate
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.foundation.text import in_short
+from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import duration, in_short
 from cifar_dsl.foundation.user_folders import temporary_folder
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.syntax import print_spec
@@ -21,8 +24,9 @@ from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.energy import start_meter
 from cifar_dsl.training.engines import choose_engine
-from cifar_dsl.training.events import Listener, TrainingEnded, TrainingStarted, ignore
-from cifar_dsl.training.images import Splits, load_images, measure, normalization
+from cifar_dsl.training.events import Listener, Note, TrainingEnded, TrainingStarted, ignore
+from cifar_dsl.training.images import Arrays, Splits, load_images, measure, normalization, whitening_of
+from cifar_dsl.training.input_transform import Whitening, digest_of
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Callbacks, fit
 from cifar_dsl.training.options import RunOptions
@@ -92,6 +96,8 @@ def train_runs(
                 missing[seed] = writer
         train, test = (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)
         measured = measure(recipe, train)
+        identities = {seed: RunIdentity(spec, seed, dataset.digest) for seed in missing}
+        whitening = _whitening(recipe, train, {identities[seed]: writer for seed, writer in missing.items()}, listener)
         are_interrupted = {}
         for seed, writer in missing.items():
             record = RunRecord(
@@ -101,12 +107,16 @@ def train_runs(
                 environment=here,
                 started=now,
                 together=len(seeds),
-                normalization=normalization(recipe, measured),
+                normalization=None if recipe.normalize.is_first else normalization(recipe, measured),
                 classes=dataset.classes,
                 uses=tuple(one.record for one in artifacts),
+                whitening=whitening.digest if whitening else None,
             )
             are_interrupted[seed] = writer.start(record, text, restart=options.restart)
-        splits = load_images(recipe, train, test, choice.device, measured)
+            if whitening:
+                writer.write_whitening(whitening.content)
+        whitened = whitening.whitening if whitening else None
+        splits = load_images(recipe, train, test, choice.device, measured, whitened)
         start = _starting_tensors(analysis.graph, recipe, artifacts)
         recorders = []
         for seed, writer in missing.items():
@@ -114,6 +124,7 @@ def train_runs(
             recorder = Recorder(
                 new_learner(), writer, splits, dataset.classes, text, listener, options.checkpoint_every
             )
+            recorder.prepared_s = whitening.time_s if whitening else 0.0
             if are_interrupted[seed]:
                 recorder.resume(now, new_learner)
             recorders.append(recorder)
@@ -124,6 +135,38 @@ def train_runs(
     runs = [complete[seed] for seed in seeds]
     listener(TrainingEnded(tuple(str(run.path) for run in runs)))
     return runs
+
+
+@frozen
+class _FittedWhitening:
+    """A whitening, its file with the digest, and the seconds it took to fit: 0 if an interrupted run had it."""
+
+    whitening: Whitening
+    content: bytes = field(repr=False)
+    digest: str
+    time_s: float
+
+
+def _whitening(
+    recipe: Recipe, train: Arrays, runs: Mapping[RunIdentity, RunWriter], listener: Listener
+) -> _FittedWhitening | None:
+    """The whitening of the training images: that of an interrupted run, so that it resumes exactly, or a new one.
+
+    Seeds that train together share it. None if the recipe doesn't whiten, or nothing is to train.
+    """
+    if not recipe.normalize.is_whitening or not runs:
+        return None
+    saved = (writer.saved_whitening(identity) for identity, writer in runs.items())
+    content = next((content for content in saved if content is not None), None)
+    if content is not None:
+        return _FittedWhitening(Whitening.from_bytes(content), content, digest_of(content), 0.0)
+    start = time.perf_counter()
+    whitening = whitening_of(recipe, train)
+    assert whitening is not None
+    time_s = time.perf_counter() - start
+    listener(Note(f"the whitening of {len(train[0]) - recipe.validation:,} images took {duration(time_s)}"))
+    content = whitening.to_bytes()
+    return _FittedWhitening(whitening, content, digest_of(content), time_s)
 
 
 def _starting_tensors(graph: Graph, recipe: Recipe, artifacts: Sequence[ArtifactFile]) -> dict[str, torch.Tensor]:

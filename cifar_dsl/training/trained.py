@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.ir import Shape, Standardization
+from cifar_dsl.ir import Shape
+from cifar_dsl.training.input_transform import InputTransform
 from cifar_dsl.training.lowering.torch_module import Network
 
 _ROUNDING = 1e-3  # by which floats may leave [0, 1]: resizing and half precision round
@@ -23,24 +24,25 @@ class TrainedNetwork(Network):
     classes: tuple[str, ...]
 
     def __init__(
-        self, network: Network, image: Shape, normalization: Standardization, classes: tuple[str, ...] = ()
+        self, network: Network, image: Shape, normalization: InputTransform, classes: tuple[str, ...] = ()
     ) -> None:
         steps, outputs = network._steps, network._outputs  # noqa: SLF001  # of the same class
         super().__init__(network._get_name(), dict(network.named_children()), steps, outputs)  # noqa: SLF001
         self._image = image.extents
-        for name, constants in (("_scale", normalization.scale), ("_offset", normalization.offset)):
-            self.register_buffer(name, torch.tensor(constants)[:, None, None], persistent=False)
+        self._formula, self._tensors = normalization.formula, tuple(normalization.tensors)
+        for name, tensor in normalization.tensors.items():
+            self.register_buffer(f"_{name}", tensor, persistent=False)
         vars(self)["classes"] = classes  # an ordinary assignment fails if a stage is called `classes`
         self.train(network.training)
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:  # type: ignore[override]
         """Scores (N, classes), and in training mode those of exits; see `Network.forward`."""
         self._check(images)
-        scale, offset = self.get_buffer("_scale"), self.get_buffer("_offset")
-        values = images.to(scale.dtype)
+        tensors = {name: self.get_buffer(f"_{name}") for name in self._tensors}
+        values = images.to(tensors[self._tensors[0]].dtype)
         if images.is_floating_point():
             values = 255 * values
-        return super().forward(torch.addcmul(offset, values, scale))
+        return super().forward(self._formula(values, **tensors))
 
     def _check(self, images: Any) -> None:
         """Raise UserError unless these are images of the network."""

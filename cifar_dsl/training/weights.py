@@ -14,13 +14,19 @@ from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.ir import Standardization
-from cifar_dsl.runs import BEST, PREDICTIONS, RECORD, Run, RunRecord
+from cifar_dsl.runs import BEST, PREDICTIONS, RECORD, WHITENING, Run, RunRecord
 from cifar_dsl.runs.predictions import read_predictions
 from cifar_dsl.runs.records import damaged
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import EvaluationResult, evaluate
-from cifar_dsl.training.images import Arrays, Images, load_images, measure
+from cifar_dsl.training.images import Arrays, Images, load_images, measure, normalized_images
+from cifar_dsl.training.input_transform import (
+    InputTransform,
+    Whitening,
+    first_transform,
+    standardizing,
+)
 from cifar_dsl.training.lowering.torch_module import Network, build_module
 from cifar_dsl.training.provenance import check_data
 from cifar_dsl.training.trained import TrainedNetwork
@@ -76,12 +82,20 @@ def load_network(
     Runs with a schema below 4 don't record the statistics of their training images: if the recipe normalizes with
     them, `dataset` is required.
     """
-    normalization = normalization_of(run, analysis, dataset)
-    return TrainedNetwork(load_weights(run, analysis, which), analysis.graph.input, normalization, classes_of(run))
+    transform = input_transform(run, analysis, dataset)
+    return TrainedNetwork(load_weights(run, analysis, which), analysis.graph.input, transform, classes_of(run))
+
+
+def input_transform(run: Run, analysis: Analysis, dataset: Dataset | None = None) -> InputTransform:
+    """How the network of a run takes images. Raises RunError, DataError; `dataset` as in `load_network`."""
+    normalize = analysis.require_recipe().normalize
+    if normalize.is_first:
+        return first_transform(normalize, load_whitening(run, analysis))
+    return standardizing(normalization_of(run, analysis, dataset))
 
 
 def normalization_of(run: Run, analysis: Analysis, dataset: Dataset | None = None) -> Standardization:
-    """The normalization of a run's images. Raises RunError, DataError; `dataset` as in `load_network`."""
+    """The normalization of a run's images, by channel. Raises RunError, DataError; `dataset` as in `load_network`."""
     record = run.record()
     if dataset is not None:
         check_data(run, dataset)
@@ -94,6 +108,20 @@ def normalization_of(run: Run, analysis: Analysis, dataset: Dataset | None = Non
 def classes_of(run: Run) -> tuple[str, ...]:
     """The names of the classes, in the order of the scores; empty if the run has none."""
     return run.record().classes or _unrecorded_classes(run)
+
+
+def load_whitening(run: Run, analysis: Analysis) -> Whitening | None:
+    """The whitening that the run was trained with; None if its recipe doesn't whiten. Raises RunError."""
+    if not analysis.require_recipe().normalize.is_whitening:
+        return None
+    size, digest = analysis.graph.input.elements, run.record().whitening
+    content = run.whitening_content()
+    if content is None or digest is None:
+        raise damaged(run.path / WHITENING)
+    whitening = Whitening.from_bytes(content)
+    if whitening.matrix.shape != (size, size) or whitening.mean.shape != (size,):
+        raise damaged(run.path / WHITENING)
+    return whitening
 
 
 def _unrecorded_normalization(
@@ -122,7 +150,7 @@ def own_images(run: Run, analysis: Analysis, dataset: Dataset, device: torch.dev
     """The test images of a run's dataset, as its training evaluated them. Raises DataError for another dataset."""
     check_data(run, dataset)
     train, test = (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)
-    return load_images(analysis.require_recipe(), train, test, device).test
+    return load_images(analysis.require_recipe(), train, test, device, whitening=load_whitening(run, analysis)).test
 
 
 def other_images(
@@ -132,6 +160,9 @@ def other_images(
 
     `dataset` is the run's, as in `load_network`.
     """
+    if analysis.require_recipe().normalize.is_first:
+        transform = input_transform(run, analysis).to(device)
+        return normalized_images(images, transform, device)
     normalization = normalization_of(run, analysis, dataset)
     pixels, labels = (torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in images)
     scale, offset, mean = (

@@ -62,7 +62,8 @@ def test_the_counts_of_classes_are_those_of_the_images_that_are_trained_on():
 
 
 def test_every_declared_normalization_is_among_those_tested():
-    assert set(NORMALIZATIONS) == {"unit", "signed", "per_channel", "standardize"}
+    elsewhere = {"gcn", "zca"}  # in test_zca.py
+    assert set(NORMALIZATIONS) - elsewhere == {"unit", "signed", "per_channel", "standardize"}
 
 
 def test_normalized_training_images_have_mean_0_and_deviation_1():

@@ -6,7 +6,7 @@ cifar_dsl/training/augmentation; they run on the device unless `on_host` is set.
 
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import argument, declared
-from cifar_dsl.ir.recipe import Augmentation
+from cifar_dsl.ir.recipe import Augmentation, Normalization
 from cifar_dsl.operations.argument_types import Choice, Float, Int, ListOf
 from cifar_dsl.operations.registry import MisfitError, Registry
 
@@ -35,6 +35,19 @@ def check_chain(augmentations: tuple[Augmentation, ...]) -> None:
                 f"`{augmentation.name}` must come before `{mixing}`, which mixes two images",
                 help=(f"move `{mixing}` to the end",),
             )
+
+
+def check_order(augmentation: Augmentation, normalization: Normalization) -> None:
+    """Raise MisfitError if the images are normalised first, and the augmentation needs pixels."""
+    if normalization.is_first and augmentation.needs_pixels:
+        cause = f"`{augmentation.name}`"
+        if "fill" in augmentation.arguments():
+            cause = f"`fill=noise` of {cause}"
+        raise MisfitError(
+            "E0423",
+            f"{cause} needs pixels from 0 to 255, but `{normalization.name}` comes before augmentation",
+            help=(f"remove {cause}, or use another normalization, such as `normalize per_channel`",),
+        )
 
 
 def _check_reach(augmentation: Augmentation, argument: str, most: int, side: int) -> None:
@@ -157,6 +170,10 @@ class RandomErasing(Augmentation):
         default="black",
     )
 
+    @property
+    def needs_pixels(self) -> bool:
+        return self.fill == "noise"
+
     def check(self) -> None:
         for name, (minimum, maximum) in (("area", self.area), ("ratio", self.ratio)):
             if minimum > maximum:
@@ -173,6 +190,10 @@ class RandomErasing(Augmentation):
 
 class _Coloured(Augmentation):
     """An augmentation of RGB images."""
+
+    @property
+    def needs_pixels(self) -> bool:
+        return True
 
     def check_channels(self, channels: int) -> None:
         if channels != 3:

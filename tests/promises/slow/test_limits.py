@@ -96,6 +96,10 @@ def _chained(setting: str, one: str) -> Callable[[int], str]:
     return lambda count: _recipe(f"{setting} {' -> '.join([one] * count)}")
 
 
+def _of_size(numbers: int, text: str) -> str:
+    return text.replace("3x32x32", f"{numbers}x1x1").replace("cifar10", 'npz("00")')
+
+
 # The code of each limit, and a spec that reaches a given amount exactly.
 CASES: dict[str, tuple[str, Callable[[int], str | dict[str, str]]]] = {
     "file_bytes": ("E0104", lambda n: _padded(HEAD + MODEL, n)),
@@ -123,6 +127,7 @@ CASES: dict[str, tuple[str, Callable[[int], str | dict[str, str]]]] = {
     "mixtures": ("E0403", _chained("augment", "mixup(1)")),
     "views": ("E0403", _chained("test_augment", "mirror")),
     "averages": ("E0403", _chained("average", "lookahead")),
+    "whitened": ("E0423", lambda n: _of_size(n, _recipe("normalize zca"))),
 }  # fmt: skip
 
 

@@ -72,6 +72,7 @@ RECIPES = {
     "clipping by norm": ("train.clip=norm(0.1)",),
     "clipping by value": ("train.clip=value(0.01)",),
     "no augmentation": ("train.augment=none",),
+    "whitened images": ("train.normalize=zca(eps=0.1)", "train.augment=crop(1) -> flip -> cutout(2, mean)"),
     "mixing": ("train.augment=flip -> mixup(0.4) -> cutmix",),
     "colours and erasing": ("train.augment=color_jitter(brightness=0.5) -> random_erasing(p=0.5, fill=noise)",),
     "rotation and hue": ("train.augment=rotate(30, bilinear) -> color_jitter(hue=0.2)",),
