@@ -314,7 +314,7 @@ class _RecipeMaker:
         meant = {one.target for one in translations.values()}
         if not {"select"} & (given.settings.keys() | meant):
             self._missing(GROUP_SETTINGS["select"], f"group `{given.name}`", given.name.span)
-        inherited = {name: recipe[name] for name in ("optimizer", "schedule") if name in recipe}
+        inherited = {name: recipe[name] for name in ("optimizer", "schedule", "constrain") if name in recipe}
         values = inherited | {"epochs": None} | values
         if len(values) < len(GROUP_SETTINGS):
             return None

@@ -22,8 +22,14 @@ _WITH_CHOICES = (
     "optimizer",
     "schedule",
     "perturb",
+    "constrain",
 )  # settings whose choices are settings elsewhere
-_OF_A_NUMBER = {"clip": "norm", "average": "ema", "early_stopping": "accuracy"}  # what a number alone means
+_OF_A_NUMBER = {
+    "clip": "norm",
+    "constrain": "max_norm",
+    "average": "ema",
+    "early_stopping": "accuracy",
+}  # what a number alone means
 _ON = frozenset(["true", "on", "yes"])
 _OFF = frozenset(["false", "off", "no", "none"])
 

@@ -103,8 +103,7 @@ def _facts(subject: Subject) -> _Facts:
         raise RunError(f"the run {subject.run.path} diverged, and has no weights", "export a run that has an accuracy")
     if (recipe := subject.analysis.recipe) and recipe.normalize.is_first:
         raise UserError(
-            f"a folder for the hub holds a mean and a deviation for each channel, but `{recipe.normalize.name}` is another "
-            "normalization",
+            f"a folder for the hub holds mean and deviation of each channel, which `{recipe.normalize.name}` hasn't",
             "export a file that holds it: `--to pt2` or `--to onnx`",
         )
     if subject.standardization is None:

@@ -57,7 +57,9 @@ def _plain(value: object) -> object:
             return [name, *([key, _plain(argument)] for key, argument in arguments if key not in value.defaults)]
         case Group():
             # The name of a group has no meaning.
-            return [_plain(part) for part in (value.select, value.optimizer, value.schedule, value.epochs)]
+            parts = [_plain(part) for part in (value.select, value.optimizer, value.schedule, value.epochs)]
+            later = attrs.fields(Group).constrain  # added to the language later
+            return parts + ([_plain(value.constrain)] if value.constrain != later.default else [])
         case tuple():
             return [_plain(item) for item in value]
         case _:

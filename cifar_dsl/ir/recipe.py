@@ -219,6 +219,17 @@ class Clip(Declaration):
         raise NotImplementedError(self.name)
 
 
+class Constraint(Declaration):
+    """What holds for weights after each step of the optimizer."""
+
+
+@declared
+class NoConstraint(Constraint):
+    """The weights are as the optimizer leaves them."""
+
+    name = "none"
+
+
 class EarlyStopping(Declaration):
     """When a training ends before its last epoch.
 
@@ -313,6 +324,7 @@ class Group:
         optimizer: The optimizer of these parameters.
         schedule: The learning rate schedule of these parameters.
         epochs: After how many epochs the parameters are frozen; None to train them to the end.
+        constrain: What holds for these parameters after each step.
     """
 
     name: str
@@ -320,6 +332,7 @@ class Group:
     optimizer: Optimizer
     schedule: Schedule
     epochs: int | float | None = None
+    constrain: Constraint = NoConstraint()
 
 
 @frozen
@@ -348,6 +361,7 @@ class Recipe:
     perturb: Perturbation = NoPerturbation()
     uses: tuple[Artifact, ...] = ()
     early_stopping: EarlyStopping = NoEarlyStopping()
+    constrain: Constraint = NoConstraint()
     drop_schedule: DropSchedule = ConstantDrop()
 
     @property

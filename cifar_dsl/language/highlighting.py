@@ -30,7 +30,18 @@ STATEMENTS = (
 )
 SETTINGS = (
     *("data", "normalize", "augment", "epochs", "early_stopping", "batch", "drop_last", "accumulate", "optimizer"),
-    *("schedule", "drop_schedule", "loss", "perturb", "clip", "average", "test_augment", "uses", "precision"),
+    *(
+        "schedule",
+        "drop_schedule",
+        "loss",
+        "perturb",
+        "clip",
+        "constrain",
+        "average",
+        "test_augment",
+        "uses",
+        "precision",
+    ),
     *("validation",),
 )
 GROUP_SETTINGS = ("select", "optimizer", "schedule", "epochs")

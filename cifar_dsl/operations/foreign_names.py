@@ -412,6 +412,13 @@ PERTURBATIONS = ForeignNames(
     "Perturbations of weights",
     exact={"sam": "sharpness_aware, sharpness_aware_minimization", "sam({}, adaptive=true)": "ASAM, adaptive_sam"},
 )
+CONSTRAINTS = ForeignNames(
+    "Constraints on weights",
+    exact={
+        "none": "off, false, no",
+        "max_norm": "MaxNorm, maxnorm, max_col_norm, max_kernel_norm, kernel_constraint, weight_constraint",
+    },
+)
 EARLY_STOPPINGS = ForeignNames(
     "Early stopping",
     exact={
@@ -493,6 +500,7 @@ CHOICES: Mapping[str, ForeignNames] = {
     "loss": LOSSES,
     "clip": CLIPS,
     "perturb": PERTURBATIONS,
+    "constrain": CONSTRAINTS,
     "early_stopping": EARLY_STOPPINGS,
     "average": AVERAGES,
     "test_augment": TEST_AUGMENTATIONS,

@@ -13,6 +13,7 @@ from cifar_dsl.operations.recipe.groups import keep_statistics
 from cifar_dsl.training import draws
 from cifar_dsl.training.augmentation import augmented
 from cifar_dsl.training.averages import Averages, StepUpdate
+from cifar_dsl.training.constraints import Constraints
 from cifar_dsl.training.drops import Drops
 from cifar_dsl.training.engines import Engine
 from cifar_dsl.training.generators import Generator
@@ -61,6 +62,7 @@ class Learner:
     _inputs: StepInputs = field(init=False)
     _generator: Generator = field(init=False)
     _optimizers: Optimizers = field(init=False)
+    _constraints: Constraints = field(init=False)
     _averages: Averages = field(init=False)
     _drops: Drops = field(init=False)
     _objective: Objective = field(init=False)
@@ -88,6 +90,7 @@ class Learner:
         self._averages = Averages(self.recipe.average, self.module, self.plan, self.images, first_column)
         first_column += self._averages.columns
         self._drops = Drops(self.recipe.drop_schedule, self.module, self.plan, self.seed, device, first_column)
+        self._constraints = Constraints(self.module, self.graph, self.recipe)
         self._objective = Objective(self.recipe, self.images)
         self._clip = self.recipe.clip.lower()
         self._still = keep_statistics(self.graph, self.recipe)
@@ -169,6 +172,7 @@ class Learner:
             if self._clip:
                 resolve(self._clip.target)(parameters, **self._clip.keywords())
             self._optimizers.step(self._inputs, is_allowed)
+            self._constraints.apply(parameters)
             self._averages.after_step(self._updates, self._inputs)
         self._inputs.advance()
 

@@ -48,6 +48,7 @@ drop_schedule   constant
 loss            cross_entropy
 perturb         none
 clip            none
+constrain       none
 average         none
 test_augment    none
 uses            none

@@ -43,6 +43,7 @@ SETTING_WORDS = frozenset(
         "loss",
         "perturb",
         "clip",
+        "constrain",
         "average",
         "test_augment",
         "uses",

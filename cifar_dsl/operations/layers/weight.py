@@ -176,7 +176,11 @@ class Spectral(WeightFunction):
 @WEIGHTS.register("capped")
 @declared
 class Capped(WeightFunction):
-    """Rows that are longer than `most`, scaled to that length: max-norm, Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html."""
+    """Rows that are longer than `most`, scaled to that length.
+
+    The max-norm of Srivastava et al. 2014, which puts the weights themselves back after each step, is the setting
+    `constrain max_norm` of `train`.
+    """
 
     divides = False
 

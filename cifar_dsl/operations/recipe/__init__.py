@@ -4,6 +4,7 @@ from cifar_dsl.operations.recipe.artifact import ARTIFACTS
 from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
 from cifar_dsl.operations.recipe.average import AVERAGES
 from cifar_dsl.operations.recipe.clip import CLIPS
+from cifar_dsl.operations.recipe.constraint import CONSTRAINTS
 from cifar_dsl.operations.recipe.dataset import DATASETS
 from cifar_dsl.operations.recipe.drop_schedule import DROP_SCHEDULES
 from cifar_dsl.operations.recipe.early_stopping import EARLY_STOPPINGS
@@ -20,6 +21,7 @@ __all__ = [
     "AUGMENTATIONS",
     "AVERAGES",
     "CLIPS",
+    "CONSTRAINTS",
     "DATASETS",
     "DROP_SCHEDULES",
     "EARLY_STOPPINGS",

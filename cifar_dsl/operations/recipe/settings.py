@@ -6,12 +6,13 @@ from typing import Any
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Kind
-from cifar_dsl.ir.recipe import ConstantDrop, NoEarlyStopping, NoPerturbation
+from cifar_dsl.ir.recipe import ConstantDrop, NoConstraint, NoEarlyStopping, NoPerturbation
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pattern
 from cifar_dsl.operations.recipe.artifact import ARTIFACTS
 from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
 from cifar_dsl.operations.recipe.average import AVERAGES
 from cifar_dsl.operations.recipe.clip import CLIPS, NoClip
+from cifar_dsl.operations.recipe.constraint import CONSTRAINTS
 from cifar_dsl.operations.recipe.dataset import DATASETS
 from cifar_dsl.operations.recipe.drop_schedule import DROP_SCHEDULES
 from cifar_dsl.operations.recipe.early_stopping import EARLY_STOPPINGS
@@ -98,6 +99,12 @@ _ALL = (
     ),
     Setting("clip", "gradient clipping", registry=CLIPS, default=NoClip()),
     Setting(
+        "constrain",
+        "a constraint on the weights, which holds after each step",
+        registry=CONSTRAINTS,
+        default=NoConstraint(),
+    ),
+    Setting(
         "average",
         "averages of the weights",
         registry=AVERAGES,
@@ -138,6 +145,7 @@ _OF_GROUP = (
     ),
     Setting("optimizer", "their optimizer", registry=OPTIMIZERS, default="the recipe's"),
     Setting("schedule", "their learning rate schedule", registry=SCHEDULES, default="the recipe's"),
+    Setting("constrain", "the constraint on their weights", registry=CONSTRAINTS, default="the recipe's"),
     Setting(
         "epochs",
         "number of epochs after which they are frozen; 0 freezes them and the running statistics of their norms",

@@ -71,6 +71,7 @@ RECIPES = {
     "a part of an epoch": ("train.epochs=2.5",),
     "clipping by norm": ("train.clip=norm(0.1)",),
     "clipping by value": ("train.clip=value(0.01)",),
+    "limited norms": ("train.constrain=max_norm(0.3)", "train.average=ema(0.9)"),
     "no augmentation": ("train.augment=none",),
     "whitened images": ("train.normalize=zca(eps=0.1)", "train.augment=crop(1) -> flip -> cutout(2, mean)"),
     "mixing": ("train.augment=flip -> mixup(0.4) -> cutmix",),
