@@ -44,7 +44,7 @@ SETTINGS = (
     ),
     *("validation",),
 )
-GROUP_SETTINGS = ("select", "optimizer", "schedule", "epochs")
+GROUP_SETTINGS = ("select", "optimizer", "schedule", "constrain", "epochs")
 TYPES = ("int", "float", "bool", "list", "size", "tensor", "init")
 
 _SPACE = r"[ \t\r]+"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # as everywhere
 
 import cifar_dsl
@@ -140,6 +140,94 @@ def no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chance_modules, "random_shares", lambda x, count: x.new_full((len(x), count), 1 / count))
 
 
+def nin(x: Tensor, w: Weights, *, is_training: bool) -> Tensor:
+    """cifar-10_def of mavenlin/cuda-convnet, without dropout; `cccp` is a convolution of 1x1."""
+    for block, kernel, inner in (("mlpconv", 5, 2), ("mlpconv2", 5, 2), ("mlpconv3", 3, 1)):
+        x = F.conv2d(x, w[f"{block}.conv.weight"], w[f"{block}.conv.bias"], padding=kernel // 2).relu()
+        for number in range(2, 2 + inner):
+            x = F.conv2d(x, w[f"{block}.conv{number}.weight"], w[f"{block}.conv{number}.bias"]).relu()
+        if block != "mlpconv3":
+            x = F.max_pool2d(x, 3, 2, ceil_mode=True)
+    x = F.conv2d(x, w["last.weight"], w["last.bias"]).relu()
+    return F.avg_pool2d(x, 8).flatten(1)
+
+
+def all_cnn_c(x: Tensor, w: Weights, *, is_training: bool) -> Tensor:
+    """Table 1 of Springenberg et al. 2014, model C of All-CNN, without dropout."""
+    for stage in ("stage", "stage2"):
+        for conv, stride in (("conv", 1), ("conv2", 1), ("conv3", 2)):
+            x = F.conv2d(x, w[f"{stage}.{conv}.weight"], w[f"{stage}.{conv}.bias"], stride, padding=1).relu()
+    for conv in ("conv", "conv2", "conv3"):
+        x = F.conv2d(x, w[f"{conv}.weight"], w[f"{conv}.bias"]).relu()
+    assert x.shape[2:] == (6, 6)
+    return x.mean((2, 3))
+
+
+class ConvGroup(nn.Module):
+    """That of legacy/airbench95.py, and with `is_deep`, of legacy/airbench96.py, in KellerJordan/cifar10-airbench."""
+
+    def __init__(self, channels_in: int, channels_out: int, momentum: float, *, is_deep: bool) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, padding="same", bias=False)
+        self.pool = nn.MaxPool2d(2)
+        self.norm1 = nn.BatchNorm2d(channels_out, eps=1e-12, momentum=momentum)
+        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding="same", bias=False)
+        self.norm2 = nn.BatchNorm2d(channels_out, eps=1e-12, momentum=momentum)
+        if is_deep:
+            self.conv3 = nn.Conv2d(channels_out, channels_out, 3, padding="same", bias=False)
+            self.norm3 = nn.BatchNorm2d(channels_out, eps=1e-12, momentum=momentum)
+        self.activ = nn.GELU()
+        self.is_deep = is_deep
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv1(x)
+        x = self.pool(x)
+        x = self.norm1(x)
+        x = self.activ(x)
+        x0 = x
+        x = self.conv2(x)
+        x = self.norm2(x)
+        x = self.activ(x)
+        if self.is_deep:
+            x = self.conv3(x)
+            x = self.norm3(x)
+            x = x + x0
+            x = self.activ(x)
+        return x
+
+
+def make_net(widths: tuple[int, int, int], momentum: float, *, is_deep: bool) -> nn.Sequential:
+    """`make_net` of both; `Mul` is left to the caller."""
+    block1, block2, block3 = widths
+    return nn.Sequential(
+        nn.Conv2d(3, 24, 2),
+        nn.GELU(),
+        ConvGroup(24, block1, momentum, is_deep=is_deep),
+        ConvGroup(block1, block2, momentum, is_deep=is_deep),
+        ConvGroup(block2, block3, momentum, is_deep=is_deep),
+        nn.MaxPool2d(3),
+        nn.Flatten(),
+        nn.Linear(block3, 10, bias=False),
+    )
+
+
+def _like(net: nn.Module, x: Tensor, w: Weights, *, is_training: bool) -> Tensor:
+    """The output of a module with the weights in the order of its own; both networks must have as many."""
+    names = list(net.state_dict())
+    assert [tensor.shape for tensor in net.state_dict().values()] == [tensor.shape for tensor in w.values()]
+    net.train(is_training)
+    output: Tensor = torch.func.functional_call(net, dict(zip(names, w.values(), strict=True)), x)
+    return output / 9
+
+
+def airbench95(x: Tensor, w: Weights, *, is_training: bool) -> Tensor:
+    return _like(make_net((128, 384, 384), 1 - 0.6, is_deep=False), x, w, is_training=is_training)
+
+
+def airbench96(x: Tensor, w: Weights, *, is_training: bool) -> Tensor:
+    return _like(make_net((128, 384, 512), 0.1, is_deep=True), x, w, is_training=is_training)
+
+
 @pytest.mark.parametrize(
     ("original", "without"),
     [
@@ -150,11 +238,15 @@ def no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
         (shake_shake26_2x32d, ("w=4",)),
         (pyramidnet110_shakedrop, ("depth=20", "alpha=27", "drop=0")),
         (fractalnet20, ("width=4", "drop=0", "global_share=0", "dropout_step=0")),
+        (nin, ("drop=0",)),
+        (all_cnn_c, ("input_drop=0", "drop=0")),
+        (airbench95, ()),
+        (airbench96, ()),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
 def test_outputs_and_gradients_are_those_of_plain_lines(original: Callable[..., Tensor], without: tuple[str]) -> None:
-    path = specs_directory() / "zoo" / f"{original.__name__}.arch"
+    (path,) = specs_directory().glob(f"[rz]*/{original.__name__}.arch")
     module = cifar_dsl.load(path, overrides=without).build().double()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -168,7 +260,7 @@ def test_outputs_and_gradients_are_those_of_plain_lines(original: Callable[..., 
     for is_training in (False, True):
         module.train(is_training)
         weights = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
-        parameters = dict(module.named_parameters())
+        parameters = {name: one for name, one in module.named_parameters() if one.requires_grad}
         for name in parameters:
             weights[name].requires_grad_()
         ours, theirs = module(x), original(x, weights, is_training=is_training)
