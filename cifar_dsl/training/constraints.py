@@ -70,5 +70,5 @@ def _rows(layer: nn.Module, weight: nn.Parameter) -> tuple[Tensor, tuple[int, ..
     if isinstance(layer, LocallyConnected):
         return values, (2,)
     if isinstance(layer, nn.ConvTranspose2d):  # (inputs, outputs of a group, height, width)
-        return values.unflatten(0, (layer.groups, -1)), (1, 3, 4)
+        return torch.unflatten(values, 0, (layer.groups, -1)), (1, 3, 4)
     return values, tuple(range(1, values.ndim))
