@@ -79,6 +79,7 @@ def test_contrast_is_normalised_as_in_pylearn2(scale, sqrt_bias):
     test[0] = 77
     splits = load(f"gcn(scale={scale}, sqrt_bias={sqrt_bias})", train, test)
     for images, there in ((train, splits.train), (test, splits.test)):
+        # Values up to 55, each a quotient of float32 sums of 60 pixels.
         np.testing.assert_allclose(inputs(there), global_contrast_normalize(rows(images), scale, sqrt_bias), atol=3e-5)
     assert not inputs(splits.test)[0].any()  # an image of one colour
 
@@ -93,6 +94,7 @@ def test_images_are_whitened_as_in_pylearn2(eps, scale, sqrt_bias):
 
     for images, there in ((train, splits.train), (test, splits.test)):
         expected = zca(contrast(images), contrast(train), eps)
+        # Values of up to about 20, from float32 products and sums of 60 terms.
         torch.testing.assert_close(torch.from_numpy(inputs(there)), torch.from_numpy(expected).float(), **WHITENED)
 
 
@@ -149,7 +151,8 @@ def test_a_loaded_network_takes_pixels_as_in_training(train, normalize):
     images = torch.from_numpy(pictures(1)).permute(0, 3, 1, 2)
     network, raw = cifar_dsl.load_trained(run), cifar_dsl.load_trained(run, raw=True)
     assert (network(images).argmax(1).numpy() == LABELS).mean() == run.result().accuracy
-    torch.testing.assert_close(network(images), network(images / 255), rtol=1e-3, atol=1e-3)  # 0.1 isn't a float
+    # Dividing by 255 rounds each pixel, and whitening multiplies the rounding of some directions.
+    torch.testing.assert_close(network(images), network(images / 255), rtol=1e-3, atol=1e-3)
     assert network.state_dict().keys() == raw.state_dict().keys()
     assert (run.path / WHITENING).exists() == normalize.startswith("zca")
     assert run.record().normalization is None
