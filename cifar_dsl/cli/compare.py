@@ -297,4 +297,4 @@ def _compare(
     print_chance(chance for run in distinct.values() if (chance := find_chance(run)))
     shared = list(dict.fromkeys(each.shareable for each in left_out))
     baseline = plan.baseline.name if plan else options.baseline
-    return compare(entries, baseline, all_pairs=options.pairs, left_out=shared, plan=plan)
+    return compare(entries, baseline, all_pairs=options.pairs, left_out=shared, plan=plan, sort=options.sort)

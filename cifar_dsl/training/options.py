@@ -257,6 +257,12 @@ class CompareOptions(TrainOptions):
     )
     no_train: bool = option("Compare existing runs without training.", False, group=COMPARISON)
     pairs: bool = option("Also compare every pair of specs (with Holm's adjustment).", False, group=COMPARISON)
+    sort: str | None = option(
+        "Order of the specs after the baseline: by the size of the effect, largest first, by name or by parameters "
+        "[default: as given].",
+        group=COMPARISON,
+        choices=("effect", "name", "parameters"),
+    )
     no_chart: bool = option("Don't write a chart.", False, group=COMPARISON)
     no_report: bool = option("Don't write report.html.", False, group=COMPARISON)
     out: Path = option("Folder for tables, charts and the report.", Path("comparison"), group=COMPARISON, path="folder")

@@ -1,5 +1,6 @@
 """The rows of a comparison: for each spec, its accuracies, costs and difference from the baseline."""
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -24,6 +25,7 @@ from cifar_dsl.experiments.comparison.plan import Plan
 from cifar_dsl.experiments.comparison.sequential import effect
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.runs import DataRecord, Machine, Run, SpecIdentity
 from cifar_dsl.runs.chance import find_chance
 
@@ -155,11 +157,13 @@ def compare(
     all_pairs: bool = False,
     left_out: Sequence[str] = (),
     plan: Plan | None = None,
+    sort: str | None = None,
 ) -> Comparison:
     """Compare specs by their runs. Raises RunError if they can't be compared.
 
     `baseline` defaults to the spec that most others extend, else to the first. `left_out`: see `Comparison`. With a
-    `plan`, whose specs are these, the effects are those of its design.
+    `plan`, whose specs are these, the effects are those of its design. `sort` is the order of the rows after the
+    baseline: by "effect", "name" or "parameters"; None: as given.
     """
     records = [run.record() for entry in entries for run in entry.runs]
     data = {record.data.digest: record.data for record in records}
@@ -173,7 +177,7 @@ def compare(
     base = choose_baseline(entries, baseline)
     ordered = sorted(entries, key=lambda entry: entry is not base)
     first, *others = map(_row, ordered, _images(ordered))
-    rows = (first, *_against(first, others, plan))
+    rows = (first, *_sorted(_against(first, others, plan), sort))
     return Comparison(
         baseline=base.display_name,
         data=next(iter(data.values()), None),
@@ -249,6 +253,15 @@ def _mean(values: Iterable[float | None]) -> float | None:
     all_values = list(values)
     known = [value for value in all_values if value is not None]
     return statistics.fmean(known) if known and len(known) == len(all_values) else None
+
+
+def _sorted(rows: Sequence[Row], by: str | None) -> list[Row]:
+    """Rows in order; those without an effect come last in an order by effect."""
+    if by == "effect":
+        return sorted(rows, key=lambda row: -row.effect.difference if row.effect else math.inf)
+    if by == "name":
+        return sorted(rows, key=lambda row: natural_order(row.name))
+    return sorted(rows, key=lambda row: row.parameters) if by == "parameters" else list(rows)
 
 
 def planned_sample(plan: Plan, row: Row) -> Sample:

@@ -270,6 +270,11 @@ def notes(comparison: Comparison, shown: Sequence[Column] = ()) -> list[str]:
     ]
     if comparison.plan:
         lines.append(_promise(comparison.plan))
+    elif tested:
+        lines.append(
+            "seeds: the claims hold if their number was chosen beforehand; if runs were added until something showed, "
+            "use --until-decided, which counts these runs, too"
+        )
     if _CROSS_ENTROPY in shown:
         lines.append(
             "cross-entropy: of the softmax of the scores on the test images, without label smoothing; mean over n seeds"

@@ -168,3 +168,22 @@ def test_a_seed_that_was_trained_under_two_names_counts_once(entry):
     twice = ComparedSpec("a", runs[0].record().spec, 1000, 2000, tuple(runs))
     (row,) = compare([twice]).rows
     assert (row.seeds, row.accuracies) == ((0, 1), (0.5, 0.7))
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        (None, ["base", "s10", "s2", "none"]),
+        ("name", ["base", "none", "s2", "s10"]),
+        ("effect", ["base", "s10", "s2", "none"]),
+        ("parameters", ["base", "s2", "none", "s10"]),
+    ],
+)
+def test_rows_are_sorted_after_the_baseline(entry, sort, expected):
+    entries = [
+        entry("base", accuracies=[0.5, 0.6], parameters=5),
+        entry("s10", accuracies=[0.9, 0.8], parameters=4),
+        entry("s2", accuracies=[0.7, 0.8], parameters=1),
+        entry("none", parameters=2),
+    ]
+    assert names(compare(entries, "base", sort=sort)) == expected

@@ -54,7 +54,8 @@ data: npz (drawn; 60 + 20 images, digest abababababab)
 computed on: a processor
 accuracy: on the test images after the last epoch; mean ± sample standard deviation over n seeds
 difference: from base, in percentage points; interval and p by Welch's method, corrected for unequal spreads
-"""
+seeds: the claims hold if their number was chosen beforehand; if runs were added until something showed, use --until-decided, which counts these runs, too
+"""  # noqa: E501
 
 
 def test_csv_holds_every_digit(comparison):

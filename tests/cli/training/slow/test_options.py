@@ -18,6 +18,7 @@ from cifar_dsl.training.options import CompareOptions, RunOptions, TrainOptions,
 # ---- what commands offer
 
 GROUPS = ["What to train", "Devices and processes", "Runs", "Trackers"]
+SET = {"--set", "--epochs", "--batch", "--lr"}
 
 
 def listed(help_text: str) -> dict[str, list[str]]:
@@ -40,8 +41,8 @@ def flags_of(kind: type[RunOptions]) -> set[str]:
 @pytest.mark.parametrize(
     ("command", "groups", "kind", "own"),
     [
-        ("train", GROUPS, TrainOptions, {"--set", "--root", "--resume", "--dry-run", "--profile", "--verbose"}),
-        ("compare", [*GROUPS, "Comparison"], CompareOptions, {"--set", "--root"}),
+        ("train", GROUPS, TrainOptions, SET | {"--root", "--resume", "--dry-run", "--profile", "--verbose"}),
+        ("compare", [*GROUPS, "Comparison"], CompareOptions, SET | {"--root"}),
         ("sweep", [*GROUPS, "Comparison"], CompareOptions, {"--set", "--root", "--dry-run"}),
     ],
 )
