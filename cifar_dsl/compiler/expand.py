@@ -56,6 +56,7 @@ _STEPS_OF_A_BRANCH = 10
 _STEPS_OF_AN_INPUT = 5  # of a join
 _STEPS_OF_AN_ARGUMENT = 3
 _STEPS_OF_A_FAILED_STAGE = 8
+_STEPS_OF_A_USE = 120  # of a tied block
 
 
 def expand(program: Program, names: Names, values: ValueScope, reporter: Reporter) -> Graph | None:
@@ -537,6 +538,7 @@ class _Expander:
     ) -> Tensor:
         """A use of a tied block."""
         block = value.block
+        self._reporter.work.charge(_STEPS_OF_A_USE)
         self._draft.check_call(block, call.span, self._conditions, is_named=False)
         path = self._path(label, block.name.text, place)
         assert value.scope is not None

@@ -85,10 +85,6 @@ BOMBS = {
     "a row and a column that stretch": _stages("let a = learned((1, 20_000, 1))\nadd { a | learned((1, 1, 20_000)) }"),
     "stretching in a loop": _stages("repeat 9999 { mul { identity | learned((1, 1, 32)) } }\nrepeat 99 { relu }"),
     "filters for every place": _stages("locally_connected(90_000, 3)"),
-    "tied blocks of tied blocks": _stages(
-        "let t0 = tied { relu }\n" + "".join(f"let t{i + 1} = tied {{ t{i} -> t{i} }}\n" for i in range(20)) + "t20"
-    ),
-    "10,001 uses of a tied block": _stages("let f = tied { conv(3, 1) }\nrepeat 10001 { f }"),
     "windows of windows": _stages("repeat 20 { unfold(3, pad=1) }"),
     "slices by the million": _stages("repeat 1_000_000 { identity[:, ::1, :] }"),
     "a list repeated 10^12 times": _stages("let x = relu\nlet xs = 1000000000000 * [x]", "E0210"),
@@ -169,6 +165,10 @@ def costly(share: float = 1.0) -> dict[str, str]:
             + _each(n(300), "y# | ") + "identity" + " }" * 9 + " }\n",
         ),
         "named tensors": _model(_each(n(3_500), "let v# = relu\n")),
+        "uses of a tied block": _model("let f = tied { conv(3, 1) }\nrepeat 10001 { f }"),
+        "tied blocks of tied blocks": _model(
+            "let t0 = tied { relu }\n" + "".join(f"let t{i + 1} = tied {{ t{i} -> t{i} }}\n" for i in range(20)) + "t20"
+        ),
         "unused blocks": _model("relu", _each(n(2_500), "block a#() { relu }\n")),
         "unused params": _model("relu", _each(n(3_000), "param a# = #\n")),
         "used params": _model(
