@@ -33,6 +33,11 @@ def folded(body: Body, network: Network) -> Iterator[Tree]:
     yield _Folder(network, merges=False).loops(body)
 
 
+def looped(body: Body, network: Network) -> Tree:
+    """A body in fewer lines with loops only."""
+    return _Folder(network, merges=False).loops(body)
+
+
 @define
 class _Folder:
     _network: Network
@@ -278,7 +283,7 @@ def _is_inside_chain(item: Any) -> bool:
     if not isinstance(item, Layer):
         return False
     name = item.head.text if isinstance(item.head, nodes.Name) else item.head.callee.text
-    return LAYERS[name].family in {"norm", "activation"}
+    return name in LAYERS and LAYERS[name].family in {"norm", "activation"}
 
 
 def _weight(item: Any) -> int:

@@ -1,22 +1,27 @@
 """A module of PyTorch as a spec and its weights: trace, translate, fold, print, and compare."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from attrs import evolve
 
 from cifar_dsl.compiler import Analysis, analyze_text
 from cifar_dsl.compiler.lints.inspection import warnings
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.importing.folding import folded
-from cifar_dsl.importing.network import Network
+from cifar_dsl.importing.folding import folded, looped
+from cifar_dsl.importing.network import Network, unsupported
 from cifar_dsl.importing.printing import printed
 from cifar_dsl.importing.simplification import simplified
-from cifar_dsl.importing.structure import steps_of, structure_of
+from cifar_dsl.importing.structure import head_of, steps_of, structure_of
+from cifar_dsl.importing.ties import ties_of
 from cifar_dsl.importing.tracing import quiet, trace
 from cifar_dsl.importing.translation import translate
 from cifar_dsl.importing.trees import Tree
 from cifar_dsl.importing.verification import Agreement, load, verify
 from cifar_dsl.ir import Graph, Shape
+from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.language.diagnostics.render import visible
 
 if TYPE_CHECKING:
@@ -76,6 +81,8 @@ def import_module(module: "nn.Module", image: Shape, name: str) -> Imported:
 
 def spec_of(network: Network, name: str) -> tuple[str, Analysis]:
     """The text of a network, folded if that leaves the graph as it is."""
+    if ties := ties_of(network):
+        return _with_warnings_allowed(_tied(network, name, ties), name)
     body = structure_of(network)
     plain = printed(name, network.input, Tree(body))
     graph = analyze_text(plain, name).graph
@@ -84,6 +91,24 @@ def spec_of(network: Network, name: str) -> tuple[str, Analysis]:
         if is_same(graph, analyze_text(text, name).graph):
             return _with_warnings_allowed(text, name)
     return _with_warnings_allowed(plain, name)
+
+
+def _tied(network: Network, name: str, ties: Mapping[int, str]) -> str:
+    """The text of a network with tied blocks, in loops if that leaves the graph as it is. Raises UserError."""
+    body = structure_of(network, ties)
+    heads = tuple({tied: head_of(network.steps[step].operation) for step, tied in ties.items()}.items())
+    plain, short = (
+        printed(name, network.input, evolve(tree, ties=heads)) for tree in (Tree(body), looped(body, network))
+    )
+    try:
+        graph = analyze_text(plain, name).graph
+    except SpecError as error:
+        place = network.steps[min(ties)].place
+        raise unsupported(f"layers share its weights: {error.diagnostics[0].message}", place) from error
+    try:
+        return short if is_same(graph, analyze_text(short, name).graph) else plain
+    except SpecError:
+        return plain
 
 
 def _with_warnings_allowed(text: str, name: str) -> tuple[str, Analysis]:
@@ -102,7 +127,9 @@ def is_same(first: Graph, second: Graph) -> bool:
 
 
 def _calls(graph: Graph) -> object:
-    return [(node.operation, node.inputs) for node in graph.nodes], graph.output, graph.input
+    numbers = {node.path: node.output for node in graph.nodes}
+    ties = [node.shares and numbers[node.shares] for node in graph.nodes]
+    return [(node.operation, node.inputs) for node in graph.nodes], ties, graph.output, graph.input
 
 
 def keys_of(network: Network, graph: Graph) -> dict[str, str]:
@@ -112,7 +139,8 @@ def keys_of(network: Network, graph: Graph) -> dict[str, str]:
     steps = [network.steps[step] for step in steps_of(structure_of(network)) if step is not None]
     for node, step in zip(nodes, steps, strict=True):
         assert node.operation == step.operation, (node.operation, step.operation)
-        keys.update({f"{node.path}.{name}": key for name, key in step.weights})
+        if not node.shares:
+            keys.update({f"{node.path}.{name}": key for name, key in step.weights})
     return keys
 
 

@@ -24,7 +24,9 @@ def printed(name: str, image: Shape, tree: Tree) -> str:
     """The formatted text of a spec with these blocks and this model."""
     items: list[nodes.Item] = [nodes.Input(nodes.SizeLiteral(image.extents, NOWHERE), NOWHERE)]
     items += [_block(block) for block in tree.blocks]
-    items.append(nodes.Model(_Printer().body(tree.model), NOWHERE))
+    model = _Printer().body(tree.model)
+    ties = tuple(_tie(name, head) for name, head in tree.ties)
+    items.append(nodes.Model(nodes.replace(model, stages=(*ties, *model.stages)), NOWHERE))
     header = nodes.Header(identifier(name), None, is_library=False, span=NOWHERE)
     text = print_spec(nodes.Spec(header, tuple(items), NOWHERE))
     return format_text(Source(name, _with_short_bodies_on_one_line(text)))
@@ -48,6 +50,13 @@ def _with_short_bodies_on_one_line(text: str) -> str:
 def identifier(text: str) -> nodes.Identifier:
     """A name where it is defined."""
     return nodes.Identifier(text, NOWHERE)
+
+
+def _tie(name: str, head: nodes.Name | nodes.CallExpression) -> nodes.Let:
+    """The definition of a tied block of one layer."""
+    body = nodes.Body((_chain([nodes.Element(head, None, None, NOWHERE)]),), NOWHERE)
+    tied = nodes.Branched(nodes.Name("tied", NOWHERE), (body,), NOWHERE)
+    return nodes.Let((identifier(name),), _chain([nodes.Element(tied, None, None, NOWHERE)]), NOWHERE)
 
 
 def _block(block: Block) -> nodes.Block:

@@ -3,8 +3,9 @@
 The bodies hold syntax of the language. Nothing here knows torch.
 """
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from attrs import field
@@ -55,9 +56,9 @@ Body = tuple[Any, ...]  # of these items, and of those of `trees`
 IDENTITY = Layer(nodes.Name("identity", span=None))  # type: ignore[arg-type]  # printed, and never shown in messages
 
 
-def structure_of(network: Network) -> Body:
-    """The network as a body."""
-    return _Structure(network).body(0, network.output, frozenset())
+def structure_of(network: Network, ties: Mapping[int, str] = MappingProxyType({})) -> Body:
+    """The network as a body. `ties` has the names of tied blocks by the steps that use them."""
+    return _Structure(network, ties).body(0, network.output, frozenset())
 
 
 def steps_of(body: Body) -> Iterator[int | None]:
@@ -89,8 +90,9 @@ def head_of(operation: Operation) -> nodes.Name | nodes.CallExpression:
 
 
 class _Structure:
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, ties: Mapping[int, str]) -> None:
         self._network = network
+        self._ties = ties
 
     def body(self, flow: int, target: int, named: Set[int]) -> Body:
         """What makes `target` of the current tensor `flow` and of the tensors that have names."""
@@ -104,7 +106,8 @@ class _Structure:
             if step.operation.is_join:
                 items.append(self._joined(current, value, named))
             else:
-                items.append(Layer(head_of(step.operation), value - 1))
+                tied = self._ties.get(value - 1)
+                items.append(Layer(_parsed(tied) if tied else head_of(step.operation), value - 1))
             current = value
         return tuple(items)
 

@@ -1,7 +1,5 @@
 """A trace as a network of operations of the language."""
 
-from collections import Counter
-
 import cifar_dsl.importing.rules  # noqa: F401  # fills the table of rules
 from cifar_dsl.importing.network import Network, Place, unsupported
 from cifar_dsl.importing.tracing import Ref, Trace
@@ -23,14 +21,16 @@ def translate(trace: Trace, image: Shape) -> Network:
     value = translator.canonical(output, Place())
     used = {key for step in translator.steps for _, key in step.weights}
     network = Network(image, tuple(translator.steps), value, tuple(key for key in trace.stored if key not in used))
-    _refuse_shared(network)
+    _refuse_partly_shared(network)
     return network
 
 
-def _refuse_shared(network: Network) -> None:
-    """Raise UserError if two steps have the same weights."""
-    counts = Counter(key for step in network.steps for key in {key for _, key in step.weights})
+def _refuse_partly_shared(network: Network) -> None:
+    """Raise UserError if two steps share some weights, and aren't the same layer with the same weights."""
+    users: dict[str, tuple[object, ...]] = {}
     for step in network.steps:
         for _, key in step.weights:
-            if counts[key] > 1:
-                raise unsupported(f"`{key}` is used {counts[key]} times, and layers don't share weights", step.place)
+            if users.setdefault(key, (step.operation, step.weights)) != (step.operation, step.weights):
+                raise unsupported(
+                    f"`{key}` is used again by another layer, and only whole layers share weights", step.place
+                )

@@ -60,7 +60,8 @@ class Block:
 
 @frozen
 class Tree:
-    """The blocks and the model of a spec."""
+    """The blocks and the model of a spec; `ties` has the layer of each tied block by the name of that."""
 
     model: Body
     blocks: tuple[Block, ...] = field(default=())
+    ties: tuple[tuple[str, nodes.Name | nodes.CallExpression], ...] = field(default=())

@@ -313,3 +313,15 @@ def test_an_exit_may_share_the_head_of_the_network() -> None:
 def test_a_network_that_ends_with_an_exit_returns_one_tensor() -> None:
     text = checked(of_model("flatten -> dense(10) -> exit(0.5)"))
     assert "training" not in text
+
+
+def test_uses_of_a_tied_block_are_one_module() -> None:
+    blocks = "block twice(f: block) { f -> relu -> f }"
+    tied = "let f = tied { conv(4, 3, pad=1) -> bn -> relu }\n"
+    model = f"{tied}conv(4, 1) -> f -> twice(f)\nadd {{ f | f }} -> global_avgpool -> dense(10)"
+    text = "".join(checked(of_model(model, blocks)).split())
+    assert 'tie(self,"f","twice.f","twice.f2","add.branch1.f","add.branch2.f"' in text
+    sizes = (
+        "let g = tied { conv(4, 3, pad=1, bias=false) -> mean(c, h, w -> c) }\nadd { g | maxpool(2) -> g } -> dense(10)"
+    )
+    assert '"add.branch2.g.conv"' in checked(of_model(sizes))

@@ -61,3 +61,12 @@ def test_the_network_keeps_no_hook_and_no_gradient(text) -> None:
     saliency(module, analysis.graph, torch.ones(1, 1, 8, 8, dtype=torch.uint8), 0)
     assert all(not one._forward_hooks for one in module.modules())
     assert all(parameter.grad is None for parameter in module.parameters())
+
+
+def test_a_tied_layer_is_seen_at_each_use() -> None:
+    image = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
+    image[..., 2:4, 4:6] = 255
+    text = "let f = tied { conv(1, 2, stride=2, bias=false) }\nf -> f -> flatten -> dense(3)"
+    heat = map_of(text, image, ones)
+    assert heat is not None
+    assert heat.shape == (2, 2)

@@ -332,3 +332,11 @@ def test_a_head_is_escaped_in_a_snippet() -> None:
     base = BASE.replace("block stem(c: int)", "block stem(c: int = 1 # $1 {x}\n)")
     item = completed('arch a extends "base.arch"\nblock §', snippets=True, base=base)["stem"]
     assert item.insert_text == "stem(c: int = 1 # \\$1 {x\\}\n) {\n    $0\n}"
+
+
+def test_a_tied_block_is_a_stage_anywhere() -> None:
+    head = HEAD + "block b(g: block) { g }\nmodel { let again = tied { conv(3, 1) }\nlet tensor = relu\n"
+    in_a_chain = completed(head + "relu -> §")
+    assert "again" in in_a_chain
+    assert "tensor" not in in_a_chain
+    assert "again" in completed(head + "b(§")

@@ -228,3 +228,11 @@ def test_an_exit_has_a_weight_and_the_cost_of_its_head() -> None:
     text = text_of("let early = flatten -> dense(10) -> exit(0.3)\nflatten -> dense(10)")
     for place in ("ex§it(0.3)", "let ea§rly"):
         assert "Exit `early` of weight 0.3; training alone computes 1,930 parameters" in asked(place, text)
+
+
+def test_a_tied_block_shows_its_uses() -> None:
+    text = text_of("let §f = tied { conv(3, 1) }\nf -> relu -> f", "")
+    found = hovered(text)
+    assert "let f = tied { conv(3, 1) }" in found
+    assert "| once | 3x8x8 | 3x8x8 | 12 |" in found
+    assert "| 2 x |" in found

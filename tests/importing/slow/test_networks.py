@@ -9,7 +9,8 @@ from cifar_dsl.export.verification import network_of
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.resources import shipped_specs, specs_directory
 from cifar_dsl.importing import translator
-from cifar_dsl.importing.importer import is_same
+from cifar_dsl.importing.importer import import_module, is_same
+from cifar_dsl.ir import Shape
 
 
 def test_a_wrong_translation_is_found(monkeypatch):
@@ -76,3 +77,43 @@ def test_scores_that_no_image_changes_prove_nothing():
 
     with pytest.raises(UserError, match="equal for all images"):
         cifar_dsl.from_torch(Deaf(), (3, 4, 4))
+
+
+class Recurrent(nn.Module):
+    """One convolution and one batch norm that are called four times."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.again = nn.Conv2d(8, 8, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(8)
+        self.head = nn.Linear(8, 10)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for _ in range(4):
+            x = torch.relu(self.norm(x + self.again(x)))
+        return self.head(x.mean((2, 3)))
+
+
+def test_a_module_that_is_called_again_becomes_a_tied_block():
+    module = Recurrent()
+    imported = import_module(module, Shape((3, 8, 8)), "recurrent")
+    assert imported.analysis.graph.cost.parameters == sum(one.numel() for one in module.parameters())
+    assert "let tied_conv = tied {" in imported.text
+    assert "repeat 4 {" in imported.text
+    assert sorted(imported.keys.values()) == sorted(module.state_dict())
+
+
+def test_weights_that_other_layers_share_in_part_are_refused():
+    class Partly(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.other = nn.Linear(192, 10), nn.Linear(192, 10)
+            self.other.weight = self.one.weight
+
+        def forward(self, x):
+            return self.one(x.flatten(1)) + self.other(x.flatten(1))
+
+    with pytest.raises(UserError, match="only whole layers share weights"):
+        cifar_dsl.from_torch(Partly(), (3, 8, 8))
