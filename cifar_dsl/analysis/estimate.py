@@ -22,7 +22,9 @@ _MAPPED_BYTES = 2**25
 _FRAGMENTATION = 0.5
 
 
-def estimate(graph: Graph, recipe: Recipe, images: int | None = None, device: str = "cpu") -> dict[str, int]:
+def estimate(
+    graph: Graph, recipe: Recipe, images: int | None = None, device: str = "cpu", teacher: Graph | None = None
+) -> dict[str, int]:
     """Bytes by purpose at the peak of a training, and their `total`.
 
     On a CPU, the total is the resident size of the process. On a GPU, it is what torch allocates; the CUDA context
@@ -33,6 +35,7 @@ def estimate(graph: Graph, recipe: Recipe, images: int | None = None, device: st
         recipe: How it is trained.
         images: The size of the dataset, training and test images together. Required if the recipe doesn't know it.
         device: The type of device: cpu or cuda.
+        teacher: The network that a recipe with `distill` learns from.
     """
     images = images or recipe.data.images or 0
     trained, states = _trained_and_states(graph, recipe)
@@ -47,6 +50,11 @@ def estimate(graph: Graph, recipe: Recipe, images: int | None = None, device: st
         parts["averages"] = parts["weights"] * len(recipe.average)
     evaluation_batch = min(EVALUATION_BATCH, images or EVALUATION_BATCH)
     heap, mapped = _activation_bytes(graph, recipe, evaluation_batch, device)
+    if teacher:
+        # It classifies the images before their normalization, which a step keeps for it.
+        parts["teacher"] = (teacher.cost.parameters + recipe.batch * teacher.input.elements) * FLOAT_BYTES
+        its_heap, its_mapped = _teacher_bytes(teacher, recipe, device)
+        heap, mapped = max(heap, its_heap), max(mapped, its_mapped)
     parts["activations"] = heap + mapped
     number_bytes = FLOAT_BYTES if recipe.normalize.is_first else 1  # of a stored image
     parts["dataset"] = images * (graph.input.elements * number_bytes + _LABEL_BYTES)
@@ -78,6 +86,18 @@ def _activation_bytes(graph: Graph, recipe: Recipe, evaluation_batch: int, devic
         evaluation_peak(graph, trace.in_size_range(low=evaluation_limit), evaluation_batch),
     )
     return max(on_heap), max(mapped)
+
+
+def _teacher_bytes(teacher: Graph, recipe: Recipe, device: str) -> tuple[int, int]:
+    """As `_activation_bytes`, while the teacher classifies a batch; the student's images are live, and nothing else."""
+    trace, weights = trace_activations(teacher, recipe.precision, device), _weight_bytes(teacher, recipe, device)
+    batch, images = recipe.batch, recipe.batch * teacher.input.elements * FLOAT_BYTES
+    if device != "cpu":
+        return 0, images + evaluation_peak(teacher, trace, batch, weights)
+    limit = _MAPPED_BYTES // batch  # per image
+    on_heap = evaluation_peak(teacher, trace.in_size_range(high=limit), batch, weights)
+    mapped = evaluation_peak(teacher, trace.in_size_range(low=limit), batch)
+    return (on_heap + images, mapped) if images < _MAPPED_BYTES else (on_heap, mapped + images)
 
 
 def _weight_bytes(graph: Graph, recipe: Recipe, device: str) -> WeightBytes:

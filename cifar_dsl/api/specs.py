@@ -3,7 +3,7 @@
 import inspect
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +22,18 @@ from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.runs import Run as StoredRun
 from cifar_dsl.runs import SpecIdentity, check_place, find_runs, open_run, run_path
 from cifar_dsl.runs.places import SPEC
-from cifar_dsl.training.artifacts import ArtifactFile, check_located, continuing, override_of, read_artifact
+from cifar_dsl.training.artifacts import (
+    ArtifactFile,
+    check_located,
+    continuing,
+    override_of,
+    read_artifact,
+    teacher_of,
+    used_by,
+)
 from cifar_dsl.training.options import RunOptions, TrainOptions
 from cifar_dsl.training.starting_weights import match_all
+from cifar_dsl.training.teaching import check_teacher
 
 if TYPE_CHECKING:
     from torch import nn
@@ -123,6 +132,7 @@ class Spec:
         overrides: Sequence[str] = (),
         data: str | None = _DEFAULTS.data,
         start: "PathLike | None" = _DEFAULTS.start,
+        teacher: "PathLike | None" = _DEFAULTS.teacher,
         listener: "Listener | None" = None,
         **options: Any,
     ) -> Run:
@@ -132,7 +142,15 @@ class Spec:
         """
         changed = (*_listed(overrides), *([] if epochs is None else [f"train.epochs={epochs}"]))
         return train_one(
-            self, data=data, seed=seed, overrides=changed, start=start, listener=listener, options=options, depth=4
+            self,
+            data=data,
+            seed=seed,
+            overrides=changed,
+            start=start,
+            teacher=teacher,
+            listener=listener,
+            options=options,
+            depth=4,
         )
 
     def to_pytorch(self) -> str:
@@ -184,16 +202,19 @@ def load(
     overrides: Sequence[str] = (),
     data: "str | DataChoice | None" = None,
     start: "PathLike | ArtifactFile | None" = None,
+    teacher: "PathLike | ArtifactFile | None" = None,
 ) -> Spec:
     """Load and check the spec at `path`.
 
     `root` is the folder that `extends` can't leave (default: the spec's folder). `overrides` have the syntax of
     `--set`, such as `"train.batch=128"`. `data` replaces the dataset of the spec and of `overrides`: a name such as
-    `shapes`, or `npz:PATH`. `start` are weights to start from: a run, or a file in the safetensors format. Raises
-    SpecError with all errors and their locations; DataError or RunError if a file can't be read.
+    `shapes`, or `npz:PATH`. `start` are weights to start from: a run, or a file in the safetensors format. `teacher`
+    is the run that a recipe with `distill` learns from; other recipes leave it out. Raises SpecError with all errors
+    and their locations; DataError or RunError if a file can't be read.
     """
     root_path = Path(root) if root is not None else None
-    return _loaded(Path(path), root_path, _listed(overrides), choice_of(data, _warn), artifacts_of(weights=start))
+    uses = artifacts_of(weights=start, teacher=teacher)
+    return _loaded(Path(path), root_path, _listed(overrides), choice_of(data, _warn), uses)
 
 
 def _loaded(
@@ -207,16 +228,31 @@ def _loaded(
     analysis = analyze(path, root, overrides, chosen)
     if used := override_of(uses, analysis.recipe):
         analysis = analyze(path, root, (*overrides, *used), chosen)
-    return Spec(path, analysis, root, overrides, data=choice, uses=uses)
+    return Spec(path, analysis, root, overrides, data=choice, uses=used_by(analysis.recipe, uses))
+
+
+def check_student(specs: "Iterable[Spec]", teacher: "PathLike | ArtifactFile | None") -> None:
+    """Raise UserError if there is a teacher, and none of the specs learns from it."""
+    specs = list(specs)
+    if teacher is None or not specs or any(teacher_of(spec.uses) for spec in specs):
+        return
+    subject = f"`{specs[0].name}` doesn't learn" if len(specs) == 1 else "none of the specs learns"
+    raise UserError(
+        f"{subject} from a teacher",
+        "add `distill soft` or `distill hard` to `train`, or pass --set train.distill=soft",
+        "or leave out --teacher",
+    )
 
 
 def artifacts_of(**paths: "PathLike | ArtifactFile | None") -> tuple[ArtifactFile, ...]:
     """The artifacts at these paths, by their kinds; those that are read already stay. Raises RunError, UserError."""
-    return tuple(
-        each if isinstance(each, ArtifactFile) else read_artifact(kind, os.fspath(each))
-        for kind, each in paths.items()
-        if each is not None
-    )
+    found = (artifact_at(kind, each) for kind, each in paths.items())
+    return tuple(each for each in found if each is not None)
+
+
+def artifact_at(kind: str, path: "PathLike | ArtifactFile | None") -> ArtifactFile | None:
+    """The artifact of a kind at a path; one that is read already stays. Raises RunError, UserError."""
+    return path if isinstance(path, ArtifactFile | None) else read_artifact(kind, os.fspath(path))
 
 
 def _listed(overrides: Sequence[str]) -> tuple[str, ...]:
@@ -253,16 +289,22 @@ def spec_of_text(
     analysis = examined()
     if used := override_of(uses, analysis.recipe):
         analysis = examined(*used)
-    return Spec(place, analysis, overrides=tuple(overrides), unsaved=text, data=choice, uses=uses)
+    return Spec(
+        place, analysis, overrides=tuple(overrides), unsaved=text, data=choice, uses=used_by(analysis.recipe, uses)
+    )
 
 
-def longer(run: StoredRun, epochs: float, data: "str | DataChoice | None" = None) -> Spec:
+def longer(
+    run: StoredRun, epochs: float, data: "str | DataChoice | None" = None, teacher: "PathLike | None" = None
+) -> Spec:
     """The spec of a complete run, changed to continue its training up to `epochs`.
 
     Training begins after the run's epochs, from its weights, with the schedule of `epochs`. `data` is where its array
-    file is. Raises RunError if the run has no usable weights, SpecError if it has as many epochs.
+    file is, and `teacher` where the run of its teacher is, if they have moved. Raises RunError if the run has no usable
+    weights, SpecError if it has as many epochs.
     """
-    (file,) = artifacts_of(weights=run.path)
+    located = {one.kind: one.path for one in run.record().uses}
+    file, *others = artifacts_of(weights=run.path, teacher=teacher or located.get("teacher"))
     record, result, recipe = run.record(), run.result(), run.analysis().require_recipe()
     if result.epochs != int(result.epochs):
         raise RunError(
@@ -271,7 +313,7 @@ def longer(run: StoredRun, epochs: float, data: "str | DataChoice | None" = None
         )
     overrides = (f"train.epochs={epochs:g}", continuing(file, int(result.epochs), recipe))
     choice = choice_of(data, _warn)
-    spec = spec_of_text(run.spec_text, run.path / SPEC, overrides, choice, (file,))
+    spec = spec_of_text(run.spec_text, run.path / SPEC, overrides, choice, (file, *others))
     return evolve(spec, continues=record.spec)
 
 
@@ -322,10 +364,9 @@ def open_data_for_all(
         dataset.report_notes(warn)  # before the spec is checked: a wrong label can look like a missing output
     for spec, dataset in opened:
         spec.analysis.check_data(dataset.data_shape)
-        check_located(
-            spec.name, spec.analysis.require_recipe(), {one.record.kind: one.record.digest for one in spec.uses}
-        )
+        check_located(spec.name, spec.analysis.require_recipe(), spec.uses)
         match_all(spec.graph, spec.recipe, spec.uses)
+        check_teacher(spec.graph, spec.analysis.require_recipe(), dataset.classes, spec.uses)
     return opened
 
 
@@ -350,20 +391,30 @@ def train(
     seed: int = _DEFAULTS.seed,
     overrides: Sequence[str] = (),
     start: PathLike | None = _DEFAULTS.start,
+    teacher: PathLike | None = _DEFAULTS.teacher,
     listener: "Listener | None" = None,
     **options: Any,
 ) -> Run:
     """Train a spec with one seed and return the run. Returns a complete run as it is, and resumes an interrupted one.
 
     `data` replaces the dataset in the spec: a name such as `shapes`, or `npz:PATH`. `overrides` have the syntax of
-    `--set`. `start` are weights to start from: a run, or a file in the safetensors format; see docs/runs.md.
-    `listener` receives the events of the training; without one, a notebook shows its progress. `options` are the fields
-    of `RunOptions`, such as `device`, `threads`, `runs` and `retrain`; see `cifar-dsl train --help`. Issues each of the
-    spec's `warnings` as a SpecWarning, a Python warning, and warns if the run is no better than guessing. Raises
-    SpecError, DataError, DeviceError, EngineError and RunError; UserError for an option out of bounds.
+    `--set`. `start` are weights to start from: a run, or a file in the safetensors format; see docs/runs.md. `teacher`
+    is the run that a spec with `distill` learns from; see docs/distillation.md. `listener` receives the events of the
+    training; without one, a notebook shows its progress. `options` are the fields of `RunOptions`, such as `device`,
+    `threads`, `runs` and `retrain`; see `cifar-dsl train --help`. Issues each of the spec's `warnings` as a
+    SpecWarning, a Python warning, and warns if the run is no better than guessing. Raises SpecError, DataError,
+    DeviceError, EngineError and RunError; UserError for an option out of bounds.
     """
     return train_one(
-        spec, data=data, seed=seed, overrides=overrides, start=start, listener=listener, options=options, depth=4
+        spec,
+        data=data,
+        seed=seed,
+        overrides=overrides,
+        start=start,
+        teacher=teacher,
+        listener=listener,
+        options=options,
+        depth=4,
     )
 
 
@@ -374,6 +425,7 @@ def train_one(
     seed: int,
     overrides: Sequence[str] = (),
     start: PathLike | None = None,
+    teacher: PathLike | None = None,
     listener: "Listener | None",
     options: dict[str, Any],
     depth: int,
@@ -387,10 +439,11 @@ def train_one(
     choice = choose_device(chosen.device)
     replacing = choice_of(data, _warn)
     if not isinstance(spec, Spec):
-        spec = load(spec, overrides=overrides, data=replacing, start=start)
-    elif overrides or replacing is not None or start is not None:
-        uses = artifacts_of(weights=start) or spec.uses
+        spec = load(spec, overrides=overrides, data=replacing, start=start, teacher=teacher)
+    elif overrides or replacing is not None or start is not None or teacher is not None:
+        uses = (*spec.uses, *artifacts_of(weights=start, teacher=teacher))
         spec = _reloaded(spec, (*spec.overrides, *_listed(overrides)), replacing or spec.data, uses)
+    check_student([spec], teacher)
     for warning in spec.warnings:
         warnings.warn("; ".join([render_concise(warning), *warning.help]), SpecWarning, stacklevel=depth - 1)
     spec, dataset = open_data(spec, data_dir=chosen.data_dir, warn=_warn)

@@ -11,6 +11,7 @@ from cifar_dsl.cli.output import note, note_text
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.text import in_short
+from cifar_dsl.ir import Graph
 
 
 def is_terminal() -> bool:
@@ -34,16 +35,16 @@ def confirm(facts: str, *, yes: bool) -> None:
         raise click.exceptions.Exit(EXIT_WRONG)
 
 
-def confirm_size(analyses: Iterable[Analysis], *, yes: bool) -> None:
-    """Ask before training unusually large networks, of which nothing is allocated yet.
+def confirm_size(analyses: Iterable[tuple[Analysis, Graph | None]], *, yes: bool) -> None:
+    """Ask before training unusually large networks, each with its teacher; nothing is allocated yet.
 
     Raises UsageError if there is no terminal to ask on.
     """
     facts = []
-    for analysis in analyses:
+    for analysis, teacher in analyses:
         parameters, recipe = analysis.graph.cost.parameters, analysis.recipe
         if recipe is not None and parameters > limits.current().unasked_parameters:
-            memory = in_short(estimate(analysis.graph, recipe)["total"], "B")
+            memory = in_short(estimate(analysis.graph, recipe, teacher=teacher)["total"], "B")
             facts.append(f"{analysis.program.name} has {parameters:,} parameters; training it takes about {memory}.")
     if facts:
         confirm("\n".join(facts), yes=yes)

@@ -7,6 +7,7 @@ from cifar_dsl.analysis import available_bytes, estimate
 from cifar_dsl.cli.output import note, print_result, print_text
 from cifar_dsl.cli.show import table
 from cifar_dsl.foundation.text import columns, in_short
+from cifar_dsl.training.artifacts import network_of_teacher
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
@@ -17,6 +18,7 @@ _EXPLANATIONS = {
     "whitening": "while it is fitted",
     "fragmentation": "of the heap",
     "process": "Python and torch",
+    "teacher": "its weights, and the images that it classifies",
 }
 
 
@@ -29,12 +31,15 @@ def dry_run_of(spec: "Spec", device: str) -> None:
     if spec.recipe is None:
         return
     is_on_cpu = device == "cpu" or (device == "auto" and not _has_gpu())
-    parts = estimate(spec.graph, spec.recipe, images, "cpu" if is_on_cpu else "cuda")
+    teacher = network_of_teacher(spec.uses)
+    parts = estimate(spec.graph, spec.recipe, images, "cpu" if is_on_cpu else "cuda", teacher)
     print_text(f"\nestimated memory to train on a {'CPU' if is_on_cpu else 'GPU'}")
     explanations = _EXPLANATIONS | ({"dataset": "as floats, normalized"} if spec.recipe.normalize.is_first else {})
     rows = [[part, in_short(size, "B"), explanations.get(part, "")] for part, size in parts.items()]
     for line in columns(rows, right=frozenset({1}), indent="  "):
         print_result(line)
+    if spec.recipe.distill.weight and teacher is None:
+        note("note: the teacher isn't counted; name its run with --teacher")
     available = available_bytes() if is_on_cpu else None
     if available is not None and parts["total"] > available:
         note(f"warning: this machine has only {in_short(available, 'B')} of memory available")

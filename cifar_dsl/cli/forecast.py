@@ -4,12 +4,13 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
+from cifar_dsl.api import Spec
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import duration
-from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.runs import Run
 from cifar_dsl.runs.folder import complete_runs
+from cifar_dsl.training.artifacts import network_of_teacher
 from cifar_dsl.training.device import Choice, peak_macs_per_s
 
 _BACKWARD = 2  # times the multiply-accumulates of the forward pass
@@ -19,6 +20,7 @@ _BACKWARD = 2  # times the multiply-accumulates of the forward pass
 class Work:
     """The work of a training: multiply-accumulates of all its forward passes, and their precision.
 
+    A teacher has only forward passes, which take a third of the time of a forward and backward pass.
     `may_end_early`: whether early stopping can leave some of it out.
     """
 
@@ -27,9 +29,11 @@ class Work:
     may_end_early: bool = False
 
     @classmethod
-    def of(cls, graph: Graph, recipe: Recipe, images: int) -> "Work":
+    def of(cls, spec: Spec, images: int) -> "Work":
         """The work to train a spec on `images` training images."""
-        macs = graph.training_cost.macs * recipe.perturb.passes * (recipe.epochs - recipe.epochs_before) * images
+        recipe, teacher = spec.analysis.require_recipe(), network_of_teacher(spec.uses)
+        of_image = spec.graph.training_cost.macs + (teacher.cost.macs / (1 + _BACKWARD) if teacher else 0)
+        macs = of_image * recipe.perturb.passes * (recipe.epochs - recipe.epochs_before) * images
         return cls(macs, recipe.precision, bool(recipe.early_stopping.measure))
 
 
@@ -70,5 +74,9 @@ def _rate(run: Run, device_name: str) -> tuple[int, float] | None:
     epochs = result.epochs - (metrics[0].epoch - 1 if metrics else 0)  # without those of a run that it continues
     return (
         record.environment.threads,
-        result.macs * result.passes * epochs * record.data.train_images / result.time_s,
+        (result.macs + result.teacher_macs / (1 + _BACKWARD))
+        * result.passes
+        * epochs
+        * record.data.train_images
+        / result.time_s,
     )

@@ -16,7 +16,6 @@ from cifar_dsl.cli.interruption import Stop, stoppable
 from cifar_dsl.cli.main import EXIT_BUG, EXIT_WRONG
 from cifar_dsl.cli.output import counted, note, writing
 from cifar_dsl.cli.progress import JobsProgress
-from cifar_dsl.compiler import Analysis
 from cifar_dsl.experiments.jobs import Executor, InlineExecutor, Job, LocalExecutor
 from cifar_dsl.experiments.trackers import TrackerDispatcher, require
 from cifar_dsl.foundation.atomic import check_writable
@@ -25,6 +24,7 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.foundation.user_folders import temporary_folder
 from cifar_dsl.runs import check_root, on_changed_file, place_of, record_failure
+from cifar_dsl.training.artifacts import network_of_teacher, teacher_of
 from cifar_dsl.training.device import Choice, choose_device, memory_bytes, spare_gpus
 from cifar_dsl.training.events import Event, FinalEvent, TrainingEnded, TrainingFailed, TrainingStopped
 from cifar_dsl.training.options import TrainOptions
@@ -102,8 +102,8 @@ def train_missing(
         for seed in chosen[spec.fingerprint]
         if options.retrain or _is_missing(spec, options.runs, seed, dataset.digest, left_out)
     ]
-    to_train = {spec.fingerprint: (spec.analysis, dataset) for spec, dataset, _ in missing}.values()
-    confirm_size([analysis for analysis, _ in to_train], yes=options.yes)
+    to_train = {spec.fingerprint: (spec, dataset) for spec, dataset, _ in missing}.values()
+    confirm_size([(spec.analysis, network_of_teacher(spec.uses)) for spec, _ in to_train], yes=options.yes)
     require(options.log)
     is_remote = options.executor == "ray" and bool(missing)
     if missing:
@@ -121,7 +121,7 @@ def train_missing(
     if not options.quiet and count > 1:
         time = ""
         if missing and not is_remote:
-            works = [Work.of(spec.graph, spec.analysis.require_recipe(), len(d.y_train)) for spec, d, _ in missing]
+            works = [Work.of(spec, len(d.y_train)) for spec, d, _ in missing]
             time = f", {forecast(works, options.runs, choose_device(plan.device), plan.workers, plan.threads)}"
         note(f"runs: {count - len(missing)} exist, {len(missing)} to train{time}")
     if not options.quiet:
@@ -133,7 +133,9 @@ def train_missing(
 
 
 def _show_start(spec: "api.Spec") -> None:
-    """Print which tensors start from the weights of another training."""
+    """Print which tensors start from the weights of another training, and which run teaches."""
+    if teacher := teacher_of(spec.uses):
+        note(f"teacher {spec.name}: {teacher.record.source}")
     for file, match in match_all(spec.graph, spec.recipe, spec.uses):
         first, *others = match.lines(file.record.source)
         note(f"start   {spec.name}: {first}")
@@ -203,17 +205,17 @@ def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | No
     return outcome
 
 
-def _warn(to_train: "Iterable[tuple[Analysis, Dataset]]", choice: Choice, *, at_a_time: int) -> None:
+def _warn(to_train: "Iterable[tuple[api.Spec, Dataset]]", choice: Choice, *, at_a_time: int) -> None:
     """Warn if a training probably needs more memory than the device has, or if its precision is slow there.
 
     `at_a_time` trainings share the memory, each in a process with its own copy of the dataset.
     """
     memory = memory_bytes(choice.device)
     slow: dict[str, str] = {}
-    for analysis, dataset in to_train:
-        recipe = analysis.require_recipe()
+    for spec, dataset in to_train:
+        recipe, teacher = spec.analysis.require_recipe(), network_of_teacher(spec.uses)
         images = len(dataset.y_train) + len(dataset.y_test)
-        needed = at_a_time * estimate(analysis.graph, recipe, images, choice.device.type)["total"]
+        needed = at_a_time * estimate(spec.graph, recipe, images, choice.device.type, teacher)["total"]
         if memory is not None and needed > memory:
             together, fewer = (
                 (f" {at_a_time} times in parallel", "; train fewer in parallel with --jobs")
@@ -221,7 +223,7 @@ def _warn(to_train: "Iterable[tuple[Analysis, Dataset]]", choice: Choice, *, at_
                 else ("", "")
             )
             note(
-                f"warning: training {analysis.program.name}{together} takes about {in_short(needed, 'B')}, but "
+                f"warning: training {spec.name}{together} takes about {in_short(needed, 'B')}, but "
                 f"{choice.device} has {in_short(memory, 'B')} of memory; `--dry-run` shows a breakdown{fewer}"
             )
         if reason := why_slow(recipe.precision, choice.device):

@@ -7,7 +7,7 @@ import click
 
 from cifar_dsl.operations.recipe import ARTIFACTS
 from cifar_dsl.runs import ArtifactRecord, Run
-from cifar_dsl.training.artifacts import check_unchanged, read_artifact
+from cifar_dsl.training.artifacts import changed_artifact, read_artifact
 
 
 def find_data(run: Run, data: str | None) -> Path | None:
@@ -36,10 +36,12 @@ def find_artifacts(run: Run, moved: Mapping[str, Path | None]) -> tuple[Artifact
     kinds = {one.kind for one in recorded}
     for kind, path in moved.items():
         if path is not None and kind not in kinds:
-            raise click.UsageError(f"{ARTIFACTS[kind].option} is only for runs that use {kind}; this run doesn't.")
+            artifact = ARTIFACTS[kind]
+            raise click.UsageError(f"{artifact.option} is only for runs that use {artifact.phrase}; this run doesn't.")
     found = []
     for one in recorded:
         file = read_artifact(one.kind, moved.get(one.kind) or one.path)
-        check_unchanged(one.kind, one.digest, file.record.digest)
+        if file.record.digest != one.digest:
+            raise changed_artifact(one.kind, one.digest, file.record.digest)
         found.append(file.record)
     return tuple(found)

@@ -152,11 +152,15 @@ def _exits(graph: Graph) -> list[str]:
     network, *exits = trained_outputs(graph)
     if not exits and network.weight == 1:
         return []
+    outputs = (network, *exits)
     rows = [["exit", "weight", "output", "parameters", "macs"]]
     rows += [
         [one.name, f"{one.weight:g}", str(one.shape), _count(one.cost.parameters), _count(one.cost.macs)]
-        for one in (network, *exits)
+        for one in outputs
     ]
+    if any(one.learns_from_teacher for one in outputs):
+        learns = ["learns", *(_learns(one) for one in outputs)]
+        rows = [[*row, cell] for row, cell in zip(rows, learns, strict=True)]
     head, *lines = columns(rows, right=frozenset({1, 3, 4}))
     tested = graph.cost.parameters - sum(one.cost.parameters for one in exits)
     note = f"tests run the output alone: {tested:,} parameters, {graph.cost.macs:,} macs"
@@ -183,8 +187,13 @@ def _count(number: int) -> str:
     return f"{number:,}" if number else ""
 
 
+def _learns(one: TrainedOutput) -> str:
+    return "teacher" if one.learns_from_teacher else "labels"
+
+
 def _exit_as_data(one: TrainedOutput) -> dict[str, object]:
-    return {"name": one.name, "weight": one.weight, "parameters": one.cost.parameters, "macs": one.cost.macs}
+    fields = {"name": one.name, "weight": one.weight, "parameters": one.cost.parameters, "macs": one.cost.macs}
+    return fields | ({"learns": _learns(one)} if one.learns_from_teacher else {})
 
 
 def _as_data(analysis: Analysis) -> dict[str, object]:

@@ -57,7 +57,8 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
     """
     from cifar_dsl import api
 
-    choice, (start,) = api.choice_of(options.data, warn), api.artifacts_of(weights=options.start) or (None,)
+    choice = api.choice_of(options.data, warn)
+    start, teacher = api.artifact_at("weights", options.start), api.artifact_at("teacher", options.teacher)
     points = list(grid.points)
     if options.baseline is None or not options.baseline.endswith("]"):  # a combination: names of specs can't end so
         points.insert(0, Point("", (), grid.common))
@@ -66,7 +67,7 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
     errors: dict[str, Diagnostic] = {}  # without repeats, by text
     for point in points:
         try:
-            spec = api.load(path, root=root, overrides=point.overrides, data=choice, start=start)
+            spec = api.load(path, root=root, overrides=point.overrides, data=choice, start=start, teacher=teacher)
         except SpecError as error:
             errors |= {shown(diagnostic, err=True): diagnostic for diagnostic in error.diagnostics}
             continue
@@ -76,6 +77,7 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
             twins.setdefault(name, twin.display_name)
     if errors:
         raise SpecError(list(errors.values()))
+    api.check_student((each.spec for each in contestants.values()), teacher)
     for name, twin_name in twins.items() if not options.quiet else ():
         note(f"{name} is the same as {twin_name} (equal fingerprints)")
     return list(contestants.values())
@@ -96,12 +98,12 @@ def _list(contestants: list[Contestant], options: CompareOptions) -> int:
     works: list[Work] = []
     specs = 0  # with missing runs
     for each in contestants:
-        graph, recipe = each.spec.graph, each.spec.analysis.require_recipe()
+        cost, recipe = each.spec.graph.cost, each.spec.analysis.require_recipe()
         exists = [bool(api.find_run(each.spec, options.runs, seed, digest)) for seed in range(options.seeds)]
-        work = Work.of(graph, recipe, images or recipe.data.train_images or 0)
+        work = Work.of(each.spec, images or recipe.data.train_images or 0)
         works += [work] * exists.count(False)
         specs += not all(exists)
-        counts = (f"{graph.cost.parameters:,}", in_short(graph.cost.macs), f"{recipe.epochs:g}")
+        counts = (f"{cost.parameters:,}", in_short(cost.macs), f"{recipe.epochs:g}")
         rows.append([each.display_name, each.spec.fingerprint, *counts, f"{sum(exists)} of {options.seeds}"])
     for line in columns(rows, right=frozenset({2, 3, 4, 5})):
         print_result(line)

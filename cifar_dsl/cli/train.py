@@ -19,6 +19,7 @@ from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.atomic import check_writable
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.runs import check_root, open_partial, open_run
+from cifar_dsl.training.artifacts import network_of_teacher
 from cifar_dsl.training.events import TrainingEnded
 from cifar_dsl.training.options import RUNS, TrainOptions
 
@@ -88,7 +89,15 @@ def command(
     assert spec is not None
     if options.validation is not None:
         overrides = (*overrides, f"train.validation={options.validation}")
-    loaded = api.load(spec, root=root, overrides=overrides, data=api.choice_of(options.data, warn), start=options.start)
+    loaded = api.load(
+        spec,
+        root=root,
+        overrides=overrides,
+        data=api.choice_of(options.data, warn),
+        start=options.start,
+        teacher=options.teacher,
+    )
+    api.check_student([loaded], options.teacher)
     if not options.quiet:
         print_warnings([loaded.analysis])
     if dry_run:
@@ -149,12 +158,20 @@ def _profile(spec: "Spec", options: TrainOptions, trace: Path) -> int:
     elsewhere = "choose another place with --profile"
     with writing(trace, elsewhere):
         check_writable(trace.parent)
-    confirm_size([spec.analysis], yes=options.yes)
+    confirm_size([(spec.analysis, network_of_teacher(spec.uses))], yes=options.yes)
     choice = choose_device(options.device)
     spec, dataset = api.open_data(spec, data_dir=options.data_dir, warn=warn)
     set_threads(options.threads)
     with writing(trace, elsewhere):
-        profile = profile_training(spec.analysis, dataset, choice, engine=options.engine, steps=_PROFILED, trace=trace)
+        profile = profile_training(
+            spec.analysis,
+            dataset,
+            choice,
+            engine=options.engine,
+            steps=_PROFILED,
+            trace=trace,
+            artifacts=spec.uses,
+        )
     total_s = sum(profile.phases.values())
     rows = [["phase of an eager step", "time", "share"]]
     rows += [[f"  {name}", _ms(time_s), f"{time_s / total_s:.0%}"] for name, time_s in profile.phases.items()]
@@ -196,9 +213,9 @@ def _resume(path: Path, options: TrainOptions, *, verbose: bool) -> int:
     analysis = run.analysis()
     if verbose:
         _show(analysis)
-    confirm_size([analysis], yes=options.yes)
+    confirm_size([(analysis, None)], yes=options.yes)
     data_path = find_data(run, options.data)
-    uses = find_artifacts(run, {"weights": options.start})
+    uses = find_artifacts(run, {"weights": options.start, "teacher": options.teacher})
     job = evolve(Job.of_run(run, analysis, options), data_path=str(data_path) if data_path else None, uses=uses)
     elsewhere = f"make it writable, or copy {run.path.parent} to another folder and resume the copy"
     check_root(job.options.runs, elsewhere)

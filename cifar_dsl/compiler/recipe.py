@@ -14,7 +14,7 @@ from cifar_dsl.compiler.program import GroupSettings, Program
 from cifar_dsl.compiler.recipe_translation import Translation
 from cifar_dsl.compiler.values import BlockValue, Tensor, ValueScope, describe
 from cifar_dsl.foundation import limits
-from cifar_dsl.ir import Declaration, Graph, Group, Recipe, Shape, Symbol, Value
+from cifar_dsl.ir import Declaration, Graph, Group, Recipe, Shape, Symbol, Value, trained_outputs
 from cifar_dsl.language.diagnostics import Edit, EvaluationFailed, Fix, Label, Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
@@ -75,6 +75,7 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
     _check_early_stopping(program, recipe, reporter)
     check("average", lambda: check_averages(recipe.average))
     check("uses", lambda: check_artifacts(recipe.uses, recipe.epochs))
+    _check_teacher(program, graph, recipe, reporter)
     for average in recipe.average:
         check("average", partial(average.check_epochs, recipe.epochs))
     _check_groups(program, graph, recipe, reporter)
@@ -95,6 +96,30 @@ def _check_early_stopping(program: Program, recipe: Recipe, reporter: Reporter) 
         help=f"add `{text}`, or another number of training images to hold out",
         fixes=(Fix(f"write `{text}`", (edit,)),),
     )
+
+
+def _check_teacher(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
+    """Report a teacher that nothing learns from, and exits that learn from a teacher where the recipe has none."""
+    given = program.settings.get("uses")
+    for place, artifact in enumerate(recipe.uses):
+        if given and not artifact.is_used_by(recipe.distill):
+            reporter.error(
+                "E0416",
+                f"the recipe uses {artifact.phrase}, and nothing learns from it",
+                given.chain.elements[place].span,
+                help=("add `distill soft` or `distill hard`", "or remove it from `uses`"),
+            )
+    pupils = [one for one in trained_outputs(graph) if one.learns_from_teacher]
+    if pupils and not recipe.distill.weight:
+        maker = graph.maker(pupils[0].value)
+        assert maker is not None
+        assert maker.span is not None
+        reporter.error(
+            "E0415",
+            f"`{pupils[0].name}` learns from a teacher, but the recipe has no `distill`",
+            maker.span,
+            help=("add `distill hard` or `distill soft` to `train`", "or remove `learns=teacher`"),
+        )
 
 
 def _check_groups(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:

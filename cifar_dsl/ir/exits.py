@@ -18,6 +18,7 @@ class TrainedOutput:
         name: That of the tensor, of a `let`, or the path of the exit; `output` for the network's own.
         value: The tensor.
         weight: The factor on its loss; 0 if it is only measured.
+        learns_from_teacher: Whether it learns from a teacher alone, if the recipe distills.
         shape: Its shape, without the batch.
         cost: That of the stages that only training runs, for one image; several exits share none.
     """
@@ -27,18 +28,28 @@ class TrainedOutput:
     weight: float
     shape: Shape
     cost: Cost = Cost()
+    learns_from_teacher: bool = False
 
 
 def trained_outputs(graph: Graph) -> tuple[TrainedOutput, ...]:
     """The network's output, then the exits in their order."""
     names = {scope.output: scope.path for scope in graph.scopes if scope.kind == "let" and len(scope.outputs) == 1}
-    outputs = [TrainedOutput(_OUTPUT, graph.output, _weight(graph, graph.output), graph.shape_of(graph.output))]
+    outputs = [
+        TrainedOutput(
+            name=_OUTPUT,
+            value=graph.output,
+            weight=_weight(graph, graph.output),
+            shape=graph.shape_of(graph.output),
+            learns_from_teacher=_learns_from_teacher(graph, graph.output),
+        )
+    ]
     known = {*graph.evaluated}
     for value in graph.exits:
         own = graph.used_by(value, known)
         name = names.get(value, graph.name_of(value))
         weight, shape = _weight(graph, value), graph.shape_of(value)
-        outputs.append(TrainedOutput(name, value, weight, shape, _cost(graph, own, known)))
+        cost, is_pupil = _cost(graph, own, known), _learns_from_teacher(graph, value)
+        outputs.append(TrainedOutput(name, value, weight, shape, cost, is_pupil))
         known |= own
     return tuple(outputs)
 
@@ -51,6 +62,11 @@ def owners(graph: Graph, own: Set[int], known: Set[int]) -> list[Node]:
 
 def _cost(graph: Graph, own: Set[int], known: Set[int]) -> Cost:
     return Cost(sum(node.cost.parameters for node in owners(graph, own, known)), graph.cost_of(own).macs)
+
+
+def _learns_from_teacher(graph: Graph, value: int) -> bool:
+    maker = graph.maker(value)
+    return maker is not None and maker.operation.learns_from_teacher
 
 
 def _weight(graph: Graph, value: int) -> float:

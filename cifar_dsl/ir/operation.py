@@ -143,6 +143,11 @@ class Operation(Declaration):
         return False
 
     @property
+    def learns_from_teacher(self) -> bool:
+        """Whether it marks an output that learns from a teacher alone, if the recipe distills."""
+        return False
+
+    @property
     def exit_weight(self) -> float | None:
         """The weight of the loss of its output, if that is an exit of the network; else None."""
         return None

@@ -195,6 +195,35 @@ class Loss(Declaration):
         return Lowering.to(self.target, **self.arguments())
 
 
+class Distillation(Declaration):
+    """What a network learns from a teacher, the trained network that the recipe uses.
+
+    Attributes:
+        target: The key in the table of distillations in `training/losses.py`.
+        weight: The share of the teacher's part in the loss; the rest is that of the labels. 0 without a teacher.
+    """
+
+    target: ClassVar[str]
+    weight: float
+
+    def lower(self, reduction: str) -> Lowering:
+        """The loss of student and teacher scores, as data; `reduction` is that of the recipe's loss."""
+        arguments = {name: value for name, value in self.arguments().items() if name != "weight"}
+        return Lowering.to(self.target, **arguments, reduction=reduction)
+
+
+@declared
+class NoDistillation(Distillation):
+    """The network learns from the labels alone."""
+
+    name = "none"
+
+    @property
+    def weight(self) -> float:  # type: ignore[override]
+        """There is no teacher."""
+        return 0.0
+
+
 class Perturbation(Declaration):
     """Where the gradients of a step are taken.
 
@@ -302,16 +331,29 @@ class Artifact(Declaration):
 
     Attributes:
         option: The option, such as `--from`.
+        phrase: What it is, for messages, such as "a teacher".
+        misfit: That it is another one, for messages: "the teacher is not that".
         digest: 16 hexadecimal digits that identify the content.
     """
 
+    is_positional: ClassVar[bool] = True
     option: ClassVar[str]
+    phrase: ClassVar[str]
+    misfit: ClassVar[str]
     digest: str
 
     @property
     def epochs_before(self) -> int:
         """The epochs of the training that it stands for; the training goes on after them."""
         return 0
+
+    def is_used_by(self, distill: Distillation) -> bool:  # noqa: ARG002
+        """Whether a recipe with this setting uses such an artifact."""
+        return True
+
+    def is_same(self, other: "Artifact") -> bool:
+        """Whether another artifact of this kind has the same content."""
+        return self.digest == other.digest
 
 
 @frozen
@@ -363,6 +405,7 @@ class Recipe:
     early_stopping: EarlyStopping = NoEarlyStopping()
     constrain: Constraint = NoConstraint()
     drop_schedule: DropSchedule = ConstantDrop()
+    distill: Distillation = NoDistillation()
 
     @property
     def epochs_before(self) -> int:

@@ -272,6 +272,7 @@ SETTINGS = ForeignNames(
             "gradient_clipping, clip_norm"
         ),
         "clip value({})": "clipvalue, clip_grad_value, clip_value",
+        "distill": "distillation, knowledge_distillation, distillation_type, kd, distill_type",
         "average ema({})": "ema_decay, model_ema_decay, weight_ema",
     },
     similar={
@@ -298,6 +299,12 @@ SETTINGS = ForeignNames(
         "delete it and pass `--engine compile`": "compile, torch_compile",
         "delete it and pass `--log`": "log, logger, wandb, mlflow, tensorboard, logging",
         "delete it and write `frozen=all` as an argument of the layer": "freeze, frozen",
+        "delete it, write `distill soft`, and name the run of the teacher on the command line: `--teacher RUN`": (
+            "teacher, teacher_model, teacher_path"
+        ),
+        "delete it and write it in `distill`: `soft(temperature=3, weight=0.5)`": (
+            "distillation_alpha, distillation_tau, kd_weight, kd_temperature, distill_weight"
+        ),
     },
 )
 
@@ -419,6 +426,10 @@ CONSTRAINTS = ForeignNames(
         "max_norm": "MaxNorm, maxnorm, max_col_norm, max_kernel_norm, kernel_constraint, weight_constraint",
     },
 )
+DISTILLATIONS = ForeignNames(
+    "Distillation",
+    exact={"soft": "kl, kl_div, kd, kldiv, hinton", "hard": "argmax, label, pseudo_labels", "none": "off, false, no"},
+)
 EARLY_STOPPINGS = ForeignNames(
     "Early stopping",
     exact={
@@ -499,6 +510,7 @@ CHOICES: Mapping[str, ForeignNames] = {
     "schedule": SCHEDULES,
     "loss": LOSSES,
     "clip": CLIPS,
+    "distill": DISTILLATIONS,
     "perturb": PERTURBATIONS,
     "constrain": CONSTRAINTS,
     "early_stopping": EARLY_STOPPINGS,

@@ -275,6 +275,7 @@ class RunResult:
     product or convolution on the device; None if not measured. `energy_j` is the energy of the device during training
     and evaluation, in joules; seeds that train together have equal shares. It is None if unknown, or if other trainings
     used the device. `passes` is how often a step computes the gradients of its images: 2 with `perturb sam`.
+    `teacher_macs` are those of the teacher for an image; in JSON, they are left out without one.
     `stopped_early`: whether early stopping ended the training, so that `epochs` are fewer than those of the recipe.
     """
 
@@ -294,6 +295,7 @@ class RunResult:
     passes: int = 1
     stopped_early: bool = False
     exits: tuple[ExitResult, ...] = ()
+    teacher_macs: int = 0
 
     def __attrs_post_init__(self) -> None:
         for name, value in (("accuracy", self.accuracy), ("loss", self.loss)):
@@ -395,11 +397,14 @@ def _unflatten(flat: dict[str, Any], _: type[RunRecord]) -> RunRecord:
 
 
 cattrs.register_unstructure_hook(RunRecord, _flatten)
-for _class in (EpochMetrics, RunResult):
-    cattrs.register_unstructure_hook(
-        _class,
-        make_dict_unstructure_fn(_class, cattrs.global_converter, exits=cattrs.override(omit_if_default=True)),
-    )
+_LEFT_OUT = cattrs.override(omit_if_default=True)
+cattrs.register_unstructure_hook(
+    EpochMetrics, make_dict_unstructure_fn(EpochMetrics, cattrs.global_converter, exits=_LEFT_OUT)
+)
+cattrs.register_unstructure_hook(
+    RunResult,
+    make_dict_unstructure_fn(RunResult, cattrs.global_converter, exits=_LEFT_OUT, teacher_macs=_LEFT_OUT),
+)
 _reader.register_structure_hook(RunRecord, _unflatten)
 
 

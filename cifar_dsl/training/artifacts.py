@@ -4,7 +4,7 @@ An artifact is identified by its content, so a moved file or a copied run is the
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,36 @@ from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.user_folders import expanded
-from cifar_dsl.ir import Recipe
+from cifar_dsl.ir import Graph, Recipe, Standardization
 from cifar_dsl.ir.recipe import Artifact
 from cifar_dsl.operations.recipe import ARTIFACTS
-from cifar_dsl.operations.recipe.artifact import Weights
+from cifar_dsl.operations.recipe.artifact import Teacher, Weights
 from cifar_dsl.runs.folder import Run, open_run
 from cifar_dsl.runs.places import RESULT, partial_path
-from cifar_dsl.runs.records import ArtifactRecord, changed
+from cifar_dsl.runs.records import ArtifactRecord, RunRecord, changed
 
 _DIGITS = 16  # of a digest in a spec
 
 
 @frozen
 class ArtifactFile:
-    """An artifact that was read: its record, and the bytes of its file."""
+    """An artifact that was read: as a recipe uses it, its record, and the bytes of its file."""
 
+    artifact: Artifact
     record: ArtifactRecord
     content: bytes = field(repr=False, eq=False)
+
+
+@frozen
+class TeacherFile(ArtifactFile):
+    """A trained network to learn from: its weights are the `content`, and these are the other facts of its run.
+
+    `classes` are the names of its classes; empty if its run doesn't have them.
+    """
+
+    graph: Graph = field(repr=False, eq=False)
+    normalization: Standardization
+    classes: tuple[str, ...]
 
 
 def read_artifact(kind: str, path: str | Path) -> ArtifactFile:
@@ -38,18 +51,30 @@ def read_artifact(kind: str, path: str | Path) -> ArtifactFile:
     return _READERS[kind](expanded(path).absolute())
 
 
-def override_of(files: Collection[ArtifactFile], recipe: Recipe | None) -> tuple[str, ...]:
+def network_of_teacher(files: Iterable[ArtifactFile]) -> Graph | None:
+    """The network of the teacher among artifacts; None if there is none."""
+    teacher = teacher_of(files)
+    return teacher.graph if teacher else None
+
+
+def used_by(recipe: Recipe | None, files: Iterable[ArtifactFile]) -> tuple[ArtifactFile, ...]:
+    """The artifacts that a recipe uses, of each kind the last one: a recipe that doesn't `distill` uses no teacher."""
+    last = {file.record.kind: file for file in files}
+    return tuple(file for file in last.values() if recipe is None or file.artifact.is_used_by(recipe.distill))
+
+
+def override_of(files: Iterable[ArtifactFile], recipe: Recipe | None) -> tuple[str, ...]:
     """The override that makes a recipe use these artifacts, in the syntax of `--set`; none without files.
 
     They replace those of the same kinds that it uses, and the others stay, as do those of the same content.
     """
     uses = {each.name: each for each in recipe.uses} if recipe else {}
-    for file in files:
-        kind, digest = file.record.kind, file.record.digest
-        if kind not in uses or uses[kind].digest != digest:
-            made: Callable[..., Artifact] = ARTIFACTS[kind]
-            uses[kind] = made(digest=digest)
-    return (_override(uses.values()),) if files else ()
+    chosen = used_by(recipe, files)
+    for file in chosen:
+        kind = file.record.kind
+        if kind not in uses or not uses[kind].is_same(file.artifact):
+            uses[kind] = file.artifact
+    return (_override(uses.values()),) if chosen else ()
 
 
 def continuing(file: ArtifactFile, epochs: int, recipe: Recipe) -> str:
@@ -63,26 +88,40 @@ def _override(artifacts: Iterable[Artifact]) -> str:
     return f"train.uses={' -> '.join(each.brief() for each in artifacts)}"
 
 
-def check_located(name: str, recipe: Recipe, digests: Mapping[str, str]) -> None:
-    """Raise RunError unless each artifact that the recipe of the spec `name` uses is located: `digests` by kind."""
+def teacher_of(files: Iterable[ArtifactFile]) -> TeacherFile | None:
+    """The teacher among artifacts; None if there is none."""
+    return next((file for file in files if isinstance(file, TeacherFile)), None)
+
+
+def check_located(name: str, recipe: Recipe, files: Iterable[ArtifactFile]) -> None:
+    """Raise RunError unless `files` are the artifacts that training the spec `name` needs."""
+    found = {file.record.kind: file for file in files}
     for artifact in recipe.uses:
-        if artifact.name not in digests:
+        if artifact.name not in found:
             raise RunError(
-                f"`{name}` uses {artifact.name} whose path isn't in the spec",
+                f"`{name}` uses {artifact.phrase} whose path isn't in the spec",
                 f"pass the path: {artifact.option} PATH",
-                reason=f"a spec identifies them by their digest, here {artifact.digest}",
+                reason=f"a spec identifies {artifact.phrase} by digest, here {artifact.digest}",
             )
-        check_unchanged(artifact.name, artifact.digest, digests[artifact.name])
-
-
-def check_unchanged(kind: str, wanted: str, digest: str) -> None:
-    """Raise RunError unless an artifact that was read has the digest that the recipe wants."""
-    if digest != wanted:
+        if not artifact.is_same(there := found[artifact.name].artifact):
+            raise changed_artifact(artifact.name, artifact.brief(), there.brief())
+    if recipe.distill.weight and not any(artifact.name == "teacher" for artifact in recipe.uses):
         raise RunError(
-            f"the {kind} are not those of the recipe",
-            f"restore the file, or pass the path of the right one: {ARTIFACTS[kind].option} PATH",
-            reason=f"the recipe has digest {wanted}, the file {digest}",
+            f"`{name}` learns from a teacher, and none is given",
+            "pass the run of a trained network: --teacher RUN, such as runs/resnet18-3bad09c9a433/seed-0",
+            "or train without one: --set train.distill=none",
+            reason=f"its recipe has `distill {recipe.distill.brief()}`",
         )
+
+
+def changed_artifact(kind: str, wanted: str, found: str) -> RunError:
+    """The error that an artifact that was `found` isn't the `wanted` one; both are digests, or texts with one."""
+    artifact = ARTIFACTS[kind]
+    return RunError(
+        f"{artifact.misfit} of the recipe",
+        f"restore the file, or pass the path of the right one: {artifact.option} PATH",
+        reason=f"the recipe has {wanted}, and this is {found}",
+    )
 
 
 def tensors_of(content: bytes) -> dict[str, dict[str, Any]]:
@@ -96,14 +135,63 @@ def _weights(path: Path) -> ArtifactFile:
     """Weights from the last epoch of a run, or from a safetensors file."""
     run = _finished(path) if path.is_dir() else None
     file = run.weights if run else path
-    content = _content(file)
-    origin = ""
-    if run:
-        if run.result().weights_digest not in {None, hashlib.sha256(content).hexdigest()}:
-            raise changed(file)
-        record = run.record()
-        origin = f"{record.spec.name} {record.spec.fingerprint}, seed {record.seed}"
-    return ArtifactFile(ArtifactRecord("weights", _digest_of_tensors(file, content), str(path), origin), content)
+    content = _weights_of(run) if run else _content(file)
+    origin = _origin(run.record()) if run else ""
+    digest = _digest_of_tensors(file, content)
+    return ArtifactFile(Weights(digest), ArtifactRecord(Weights.name, digest, str(path), origin), content)
+
+
+def _teacher(path: Path) -> TeacherFile:
+    """The network of a run, with the weights of its last epoch."""
+    if not (path.exists() or partial_path(path).exists()):
+        raise RunError(f"there is no run at {path}", "pass the run of the teacher: --teacher RUN")
+    if path.is_file():
+        raise RunError(
+            f"{path} is a file, and a teacher is a run",
+            "pass the folder of a run, such as runs/baseline-0123456789ab/seed-0",
+            reason="a file of weights doesn't say how its images were normalized",
+        )
+    run = _finished(path)
+    content, record, analysis = _weights_of(run), run.record(), run.analysis()
+    graph, recipe = analysis.graph, analysis.require_recipe()
+    if recipe.normalize.is_first:
+        raise RunError(
+            f"the run {run.path} can't be a teacher",
+            "train its spec with another normalization: --set train.normalize=per_channel",
+            reason=f"`{recipe.normalize.name}` is applied to images before their augmentation, and a teacher takes "
+            "augmented ones",
+        )
+    normalization = record.normalization or recipe.normalize.standardization(graph.input.channels)
+    if normalization is None:
+        raise RunError(
+            f"the run {run.path} has no statistics of its images, which a teacher needs",
+            "train its spec again: earlier versions didn't record them",
+        )
+    fingerprint = record.spec.fingerprint
+    parts = (fingerprint, _digest_of_tensors(run.weights, content), normalization.mean, normalization.std)
+    digest = hashlib.sha256("\0".join(map(str, parts)).encode())
+    artifact = Teacher(fingerprint, digest.hexdigest()[:_DIGITS])
+    origin = _origin(record)
+    return TeacherFile(
+        artifact,
+        ArtifactRecord(Teacher.name, artifact.digest, str(path), origin),
+        content,
+        graph,
+        normalization,
+        record.classes,
+    )
+
+
+def _weights_of(run: Run) -> bytes:
+    """The file with the weights of a run's last epoch, as it was written. Raises RunError."""
+    content = _content(run.weights)
+    if run.result().weights_digest not in {None, hashlib.sha256(content).hexdigest()}:
+        raise changed(run.weights)
+    return content
+
+
+def _origin(record: RunRecord) -> str:
+    return f"{record.spec.name} {record.spec.fingerprint}, seed {record.seed}"
 
 
 def _content(path: Path) -> bytes:
@@ -152,4 +240,4 @@ def _digest_of_tensors(path: Path, content: bytes) -> str:
     return digest.hexdigest()[:_DIGITS]
 
 
-_READERS: dict[str, Callable[[Path], ArtifactFile]] = {"weights": _weights}
+_READERS: dict[str, Callable[[Path], ArtifactFile]] = {Weights.name: _weights, Teacher.name: _teacher}

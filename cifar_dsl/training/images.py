@@ -49,7 +49,7 @@ class Images:
 
     def normalized(self, values: Tensor) -> Tensor:
         """(B, H, W, C), as in `pixels` -> (B, C, H, W) float32, normalized."""
-        return torch.addcmul(self.offset, values.to(torch.float32), self.scale).permute(0, 3, 1, 2)
+        return normalized(values, self.scale, self.offset)
 
 
 @frozen
@@ -132,6 +132,11 @@ def measure(recipe: Recipe, train: Arrays) -> Standardization:
 def normalization(recipe: Recipe, measured: Standardization) -> Standardization:
     """The recipe's normalization of images with these measured statistics."""
     return recipe.normalize.standardization(len(measured.mean)) or measured
+
+
+def normalized(values: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
+    """Values (B, H, W, C) times `scale` plus `offset`, (C,) each, as network inputs: (B, C, H, W) float32."""
+    return torch.addcmul(offset, values.to(torch.float32), scale).permute(0, 3, 1, 2)
 
 
 def _split(recipe: Recipe, train: Arrays) -> tuple[Arrays, Arrays | None]:

@@ -14,6 +14,7 @@ from cifar_dsl.training import draws
 from cifar_dsl.training.augmentation import augmented
 from cifar_dsl.training.averages import Averages, StepUpdate
 from cifar_dsl.training.constraints import Constraints
+from cifar_dsl.training.distillation import Lesson, Teacher
 from cifar_dsl.training.drops import Drops
 from cifar_dsl.training.engines import Engine
 from cifar_dsl.training.generators import Generator
@@ -37,8 +38,8 @@ class Learner:
     """One network in training with one seed.
 
     `epoch` is the current epoch, counted from 1, and `steps_done` the number of its finished steps. `start` are tensors
-    to start from, by their paths in the network; the others are drawn. `span` opens a context around each phase of a
-    step: data, forward, backward, optimizer.
+    to start from, by their paths in the network; the others are drawn. `teacher` is that of a recipe that distills, and
+    can be shared. `span` opens a context around each phase of a step: data, forward, backward, optimizer.
     """
 
     graph: Graph
@@ -48,6 +49,7 @@ class Learner:
     images: Images
     engine: Engine
     start: Mapping[str, Tensor] = field(factory=dict)
+    teacher: Teacher | None = None
     span: Span = lambda _: nullcontext()
     epoch: int = field(init=False)
     steps_done: int = field(default=0, init=False)
@@ -66,6 +68,7 @@ class Learner:
     _averages: Averages = field(init=False)
     _drops: Drops = field(init=False)
     _objective: Objective = field(init=False)
+    _lesson: Lesson | None = field(init=False)
     _clip: Lowering | None = field(init=False)
     _sam: Sam | None = field(init=False)
     _scale: LossScale | None = field(init=False)
@@ -101,6 +104,9 @@ class Learner:
         self.loss_sum = new_sum(device)
         self.correct = torch.zeros((), device=device, dtype=torch.int64)
         self.outputs = trained_outputs(self.graph)
+        if self.recipe.distill.weight and not self.teacher:
+            raise ValueError("a recipe that distills needs a teacher")
+        self._lesson = Lesson(self.recipe, self.outputs) if self.teacher else None
         self.exit_sums = ExitSums(self.outputs[1:], device)
 
     @torch.no_grad()
@@ -113,6 +119,12 @@ class Learner:
     def device(self) -> torch.device:
         """The device that holds the images and the network."""
         return self.images.labels.device
+
+    @property
+    def step_macs(self) -> int:
+        """The multiply-accumulates of a step for one image; a backward pass takes twice those of a forward pass."""
+        teacher = self.teacher.graph.cost.macs if self.teacher else 0
+        return self.recipe.perturb.passes * (3 * self.graph.training_cost.macs + teacher)
 
     @property
     def rate(self) -> float:
@@ -185,12 +197,16 @@ class Learner:
         """Add the gradients of the images at `index` to those of the step; the first batch replaces all others."""
         images = len(index)
         with self.span("data"):
-            batch = augmented(self.images, index, self.recipe.augment, self._inputs.keys)
+            chain, has_teacher = self.recipe.augment, self.teacher is not None
+            batch = augmented(self.images, index, chain, self._inputs.keys, keeps_values=has_teacher)
         with self.span("forward"), precision(self.recipe, self.device):
+            taught = self.teacher(batch.values) if self.teacher and batch.values is not None else None
             returned = self.module(batch.images)
             scores = list(returned) if isinstance(returned, tuple) else [returned]  # (N, classes) of each output
             targets = batch.targets(scores[0].shape[1])
             losses = [self._objective(one.float(), targets) for one in scores]
+            if self._lesson and taught is not None:
+                losses = self._lesson.losses(losses, scores, taught)
             loss = _weighted_sum(losses, self.outputs)
         with self.span("backward"):
             if is_first:

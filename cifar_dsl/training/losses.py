@@ -89,10 +89,46 @@ class FocalLoss(_WeightedLoss):
         return -((shares if weights is None else shares * weights) * factor * log_p).sum(1)
 
 
-# By the key that a loss is lowered to.
+class _Distillation(nn.Module):
+    """A loss per image, reduced over the batch: scores of student and teacher, (N, classes) each -> ()."""
+
+    def __init__(self, reduction: str) -> None:
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, scores: Tensor, taught: Tensor) -> Tensor:
+        losses = self.per_image(scores.float(), taught.float())
+        return losses.sum() if self.reduction == "sum" else losses.mean()
+
+    def per_image(self, scores: Tensor, taught: Tensor) -> Tensor:
+        """The loss of each image: scores of student and teacher, (N, classes) each -> (N,)."""
+        raise NotImplementedError(type(self).__name__)
+
+
+class SoftDistillation(_Distillation):
+    """T^2 * KL(teacher || student), of the probabilities at the temperature T."""
+
+    def __init__(self, temperature: float, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.temperature = temperature
+
+    def per_image(self, scores: Tensor, taught: Tensor) -> Tensor:
+        log_p, log_q = (F.log_softmax(each / self.temperature, dim=1) for each in (scores, taught))
+        return F.kl_div(log_p, log_q, reduction="none", log_target=True).sum(1) * self.temperature**2
+
+
+class HardDistillation(_Distillation):
+    """Cross-entropy with the class that the teacher predicts."""
+
+    def per_image(self, scores: Tensor, taught: Tensor) -> Tensor:
+        return F.cross_entropy(scores, taught.argmax(1), reduction="none")
+
+
+# By the key that a loss or a distillation is lowered to.
 LOSS_MODULES: dict[str, type[nn.Module]] = {
     "mse": MseLoss,
     "bce": BceLoss,
     "focal": FocalLoss,
     "weighted_cross_entropy": WeightedCrossEntropyLoss,
 }
+DISTILLATION_MODULES: dict[str, type[nn.Module]] = {"soft": SoftDistillation, "hard": HardDistillation}

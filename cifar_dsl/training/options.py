@@ -156,6 +156,13 @@ class TrainOptions(RunOptions):
         path="any",
         resume_help="With --resume, the new path of the run's weights.",
     )
+    teacher: Path | None = option(
+        "Distill: the run of the teacher that specs with `distill` learn from.",
+        group=TARGET,
+        metavar="RUN",
+        path="any",
+        resume_help="With --resume, the new path of the run's teacher.",
+    )
     validation: int | None = option(
         "Number of training images to hold out; also saves the weights of the epoch that is best on them. "
         "Overrides train.validation.",

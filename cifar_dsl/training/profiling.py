@@ -3,7 +3,7 @@
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.training.artifacts import ArtifactFile, teacher_of
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, peak_share, synchronize, timed
+from cifar_dsl.training.distillation import Teacher
 from cifar_dsl.training.engines import EagerEngine, choose_engine
 from cifar_dsl.training.evaluation import Evaluator, evaluate_together
 from cifar_dsl.training.images import load_images
@@ -59,7 +61,14 @@ class _Stopwatch:
 
 
 def profile_training(
-    analysis: Analysis, dataset: Dataset, choice: Choice, *, engine: str, steps: int, trace: Path
+    analysis: Analysis,
+    dataset: Dataset,
+    choice: Choice,
+    *,
+    engine: str,
+    steps: int,
+    trace: Path,
+    artifacts: Sequence[ArtifactFile] = (),
 ) -> Profile:
     """Run `steps` training steps, eagerly and with `engine`, and write a trace of the launched kernels to `trace`.
 
@@ -70,7 +79,9 @@ def profile_training(
     name = analysis.program.name.text
     splits = load_images(recipe, (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test), device)
     watch = _Stopwatch(device)
-    eager = Learner(graph, recipe, name, 0, splits.train, EagerEngine(device))
+    eager_engine, file = EagerEngine(device), teacher_of(artifacts)
+    teacher = Teacher(file, device, eager_engine) if file else None
+    eager = Learner(graph, recipe, name, 0, splits.train, eager_engine, teacher=teacher)
     steps = max(1, min(steps, eager.plan.steps_in(1) - _WARM_UP - _TRACED))
     eager.begin_epoch()
     _run_steps(eager, _WARM_UP)
@@ -83,7 +94,8 @@ def profile_training(
     _write_trace(eager, trace)
 
     chosen = choose_engine(engine, device, graph, recipe).engine
-    real = Learner(graph, recipe, name, 0, splits.train, chosen)
+    teacher = Teacher(file, device, chosen) if file else None
+    real = Learner(graph, recipe, name, 0, splits.train, chosen, teacher=teacher)
     with chosen.running():
         real.begin_epoch()
         _, second, third = (timed(device, lambda: _run_steps(real, 1)) for _ in range(3))
@@ -91,8 +103,6 @@ def profile_training(
         evaluator = Evaluator(splits.test, recipe, chosen)
         evaluation_s = timed(device, lambda: evaluate_together([evaluator], [real.evaluated]))
     images_per_s = real.plan.images_per_step / step_s
-    # The backward pass takes twice the forward pass.
-    macs_per_image = 3 * recipe.perturb.passes * graph.training_cost.macs
     return Profile(
         engine=chosen.name,
         phases=phases,
@@ -102,7 +112,7 @@ def profile_training(
         evaluation_s=evaluation_s,
         epoch_s=step_s * real.plan.steps,
         images_per_s=images_per_s,
-        peak_share=peak_share(macs_per_image * images_per_s, device, recipe.precision),
+        peak_share=peak_share(real.step_macs * images_per_s, device, recipe.precision),
         trace=trace,
     )
 

@@ -150,13 +150,12 @@ class Recorder:
             )
 
     def _result(self, digest: str | None) -> RunResult:
-        plan, cost, training_cost = self.learner.plan, self.learner.graph.cost, self.learner.graph.training_cost
+        plan, cost = self.learner.plan, self.learner.graph.cost
         training_s = sum(metrics.time_s for metrics in self._metrics)
         images = sum(plan.images_in(metrics.epoch) for metrics in self._metrics)
         last = self._metrics[-1] if digest else None
         images_per_s = images / training_s if training_s else 0.0
-        passes = self.learner.recipe.perturb.passes
-        macs_per_s = 3 * passes * training_cost.macs * images_per_s  # forward once, backward twice
+        macs_per_s, teacher = self.learner.step_macs * images_per_s, self.learner.teacher
         return RunResult(
             status="finished" if digest else "diverged",
             accuracy=last.test_accuracy if last else None,
@@ -171,9 +170,10 @@ class Recorder:
             best=self._best if digest else None,
             energy_j=self._total_energy_j,
             cross_entropy=last.test_cross_entropy if last else None,
-            passes=passes,
+            passes=self.learner.recipe.perturb.passes,
             stopped_early=self._has_stopped_early,
             exits=tuple(self._exit_results(last)),
+            teacher_macs=teacher.graph.cost.macs if teacher else 0,
         )
 
     def _exit_results(self, last: EpochMetrics | None) -> Iterator[ExitResult]:

@@ -19,9 +19,10 @@ from cifar_dsl.foundation.user_folders import temporary_folder
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.runs import Run, RunIdentity, RunRecord, RunWriter, SpecIdentity, check_root, claim
-from cifar_dsl.training.artifacts import ArtifactFile, check_located
+from cifar_dsl.training.artifacts import ArtifactFile, check_located, network_of_teacher, teacher_of
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
+from cifar_dsl.training.distillation import Teacher
 from cifar_dsl.training.energy import start_meter
 from cifar_dsl.training.engines import choose_engine
 from cifar_dsl.training.events import Listener, Note, TrainingEnded, TrainingStarted, ignore
@@ -33,6 +34,7 @@ from cifar_dsl.training.options import RunOptions
 from cifar_dsl.training.provenance import data_record, this_machine
 from cifar_dsl.training.recorder import Recorder
 from cifar_dsl.training.starting_weights import match_all
+from cifar_dsl.training.teaching import check_teacher
 
 # In messages of errors other than OutOfMemoryError: from torch for CPU memory, from libraries for GPU memory.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
@@ -66,7 +68,8 @@ def train_runs(
     """
     recipe = analysis.require_recipe()
     analysis.check_data(dataset.data_shape)
-    check_located(spec.name, recipe, {one.record.kind: one.record.digest for one in artifacts})
+    check_located(spec.name, recipe, artifacts)
+    check_teacher(analysis.graph, recipe, dataset.classes, artifacts)
     engine = choose_engine(options.engine, choice.device, analysis.graph, recipe, len(seeds)).engine
     here = this_machine(choice, engine.name)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -75,7 +78,11 @@ def train_runs(
     listener(TrainingStarted(tuple(seeds), recipe.epochs))
     check_root(options.runs)
     temporary_folder()  # torch needs it
-    with ExitStack() as stack, _explain_memory_errors(analysis.graph, recipe, count, choice.device):
+    teacher_file = teacher_of(artifacts)
+    with (
+        ExitStack() as stack,
+        _explain_memory_errors(analysis.graph, recipe, count, choice.device, network_of_teacher(artifacts)),
+    ):
         complete: dict[int, Run] = {}
         missing: dict[int, RunWriter] = {}
         for seed in seeds:
@@ -118,9 +125,12 @@ def train_runs(
         whitened = whitening.whitening if whitening else None
         splits = load_images(recipe, train, test, choice.device, measured, whitened)
         start = _starting_tensors(analysis.graph, recipe, artifacts)
+        teacher = Teacher(teacher_file, choice.device, engine) if teacher_file and missing else None
         recorders = []
         for seed, writer in missing.items():
-            new_learner = partial(Learner, analysis.graph, recipe, spec.name, seed, splits.train, engine, start)
+            new_learner = partial(
+                Learner, analysis.graph, recipe, spec.name, seed, splits.train, engine, start, teacher
+            )
             recorder = Recorder(
                 new_learner(), writer, splits, dataset.classes, text, listener, options.checkpoint_every
             )
@@ -224,7 +234,9 @@ def _train(recorders: list[Recorder], splits: Splits, listener: Listener, wants_
 
 
 @contextmanager
-def _explain_memory_errors(graph: Graph, recipe: Recipe, images: int, device: torch.device) -> Iterator[None]:
+def _explain_memory_errors(
+    graph: Graph, recipe: Recipe, images: int, device: torch.device, teacher: Graph | None
+) -> Iterator[None]:
     """Turn out-of-memory errors into a UserError with advice. The batch never shrinks silently."""
     try:
         yield
@@ -234,7 +246,7 @@ def _explain_memory_errors(graph: Graph, recipe: Recipe, images: int, device: to
             raise
         raise UserError(
             "the device has too little memory for this training, which takes about "
-            + in_short(estimate(graph, recipe, images, device.type)["total"], "B")
+            + in_short(estimate(graph, recipe, images, device.type, teacher)["total"], "B")
             + " a seed",
             f"use a smaller batch: --set train.batch={max(1, recipe.batch // 2)} (this changes the recipe); with "
             f"--set train.accumulate={2 * recipe.accumulate} as well, steps stay as large",

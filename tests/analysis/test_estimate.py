@@ -59,6 +59,11 @@ def test_each_setting_changes_its_part(tiny):
     assert 2 * parts(tiny, "train.optimizer=sgd(lr=1, momentum=0.9)")["optimizer"] == parts(tiny)["optimizer"]
     perturbed = parts(tiny, "train.perturb=sam")
     assert perturbed == parts(tiny) | {"perturbation": 4 * WEIGHTS, "total": parts(tiny)["total"] + 4 * WEIGHTS}
+    taught_by = cifar_dsl.load(tiny).graph
+    taught = estimate(taught_by, cifar_dsl.load(tiny).recipe, device="cuda", teacher=taught_by)
+    batch = cifar_dsl.load(tiny).recipe.batch
+    assert taught["teacher"] == 4 * WEIGHTS + batch * 4 * 3 * 32 * 32
+    assert taught["activations"] == parts(tiny)["activations"]  # an evaluation takes more
     assert parts(tiny, "train.data=cifar10")["dataset"] == 60_000 * (3 * 32 * 32 + 8)
 
 

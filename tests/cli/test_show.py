@@ -46,6 +46,7 @@ optimizer       adam(lr=0.001)
 schedule        constant
 drop_schedule   constant
 loss            cross_entropy
+distill         none
 perturb         none
 clip            none
 constrain       none

@@ -2,8 +2,10 @@
 
 import numpy as np
 from attrs import field, frozen
-from helpers.training import CPU, Outcome, fitted, meaning, without_idle_biases
+from helpers.training import CPU, Outcome, fitted, meaning, teacher_file, without_idle_biases
 
+from cifar_dsl.training.artifacts import TeacherFile
+from cifar_dsl.training.distillation import Teacher
 from cifar_dsl.training.engines import EagerEngine
 from cifar_dsl.training.images import Splits, load_images
 from cifar_dsl.training.learner import Learner
@@ -33,6 +35,13 @@ def pictures(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     return random.integers(0, 256, (count, 8, 8, 3), np.uint8), random.integers(0, 10, count)
 
 
+TEACHER = """
+arch teacher
+input 3x8x8
+model { conv(5, 3) -> bn -> relu -> dropout(0.5) -> flatten -> dense(10) }
+"""
+
+
 @frozen
 class Case:
     text: str
@@ -44,7 +53,14 @@ class Case:
 
     def train(self, *seeds: int, engine: EagerEngine | None = None) -> list[Outcome]:
         graph, recipe = meaning(self.text, self.overrides)
-        return fitted(without_idle_biases(graph), recipe, self.splits(), seeds or (0,), engine)
+        return fitted(without_idle_biases(graph), recipe, self.splits(), seeds or (0,), engine, self.teacher)
 
     def learner(self, seed: int = 0) -> Learner:
-        return Learner(*meaning(self.text, self.overrides), "network", seed, self.splits().train, EagerEngine(CPU))
+        graph, recipe, engine = *meaning(self.text, self.overrides), EagerEngine(CPU)
+        teacher = Teacher(self.teacher, CPU, engine) if self.teacher else None
+        return Learner(graph, recipe, "network", seed, self.splits().train, engine, teacher=teacher)
+
+    @property
+    def teacher(self) -> TeacherFile | None:
+        """The teacher of a recipe that distills."""
+        return teacher_file(TEACHER) if meaning(self.text, self.overrides)[1].distill.weight else None

@@ -32,7 +32,7 @@ OVERRIDES = (
     b"train.optimizer=sgd(lr=0.1)", b"train.augment=crop(4) -> flip", b"train.schedule=linear", b"train.data=shapes",
     b"train.clip=norm(1)", b"train.group.stem.epochs=1", b"train.group.no_decay.optimizer.lr=1", b"train.average=ema",
     b"train.perturb=sam", b"train.early_stopping=loss(2)", b"train.augment.crop.pad=2", b"train.precision=bf16",
-    b"train=1", b"train.group.head=1",
+    b"train.distill=hard", b"train=1", b"train.group.head=1",
     b"x.y=1", b"=",
 )  # fmt: skip
 

@@ -551,6 +551,8 @@ def specs(draw: st.DrawFn) -> str:
     values = {s.name: draw(_settings_of(s)) for s in SETTINGS.values() if s.default is None or draw(st.booleans())}
     if values.get("early_stopping", "none") != "none" and values.get("validation", "0") == "0":
         values["validation"] = "100"  # of the images, to stop by
+    if "teacher" in values.get("uses", "") and values.get("distill", "none") == "none":
+        values["distill"] = "hard"  # something must learn from it
     if values.get("batch") == "1":
         values["batch"] = "2"  # norms of one place can't be trained on a single image
     lines = [f"{name} {value}" for name, value in values.items()]
@@ -568,6 +570,7 @@ def _group(name: str, select: str, *settings: str) -> str:
     return "\n".join([f"group {name} {{", f"select {select}", *settings, "}"])
 
 
+_ARTIFACTS = ('weights("0123abcd")', 'teacher("0123abcd", digest="4567cdef")')
 _SMALL = "arch drawn\ninput 3x32x32\nmodel { flatten -> dense(10) }\n"
 
 
@@ -578,7 +581,7 @@ def _settings_of(setting: Setting) -> st.SearchStrategy[str]:
     if setting.name == "average":  # only one average may be tested, and none may start too late
         return st.sampled_from(["none", "ema(0.9)", "swa(0)", "lookahead", "lookahead(2, rate=1) -> ema(0.5, every=3)"])
     if setting.name == "uses":  # each kind once
-        return st.sampled_from(["none", *(f'{name}("0123abcd")' for name in registry)])
+        return st.lists(st.sampled_from(_ARTIFACTS), unique=True).map(lambda chain: " -> ".join(chain) or "none")
     if setting.name == "data":
         return st.sampled_from(["cifar10", "shapes", 'npz("0123abcd")'])
     choice = st.sampled_from(sorted(registry)).flatmap(lambda name: calls(registry[name]))

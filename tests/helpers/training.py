@@ -11,13 +11,18 @@ from attrs import field, frozen
 from torch import Tensor, nn
 
 from cifar_dsl.compiler import analyze_text
-from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.runs import EpochMetrics
+from cifar_dsl.ir import Graph, Recipe, Standardization
+from cifar_dsl.operations.recipe import ARTIFACTS
+from cifar_dsl.runs import ArtifactRecord, EpochMetrics
+from cifar_dsl.training.artifacts import TeacherFile
+from cifar_dsl.training.distillation import Teacher
 from cifar_dsl.training.engines import EagerEngine, Engine
 from cifar_dsl.training.events import StepsDone
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Callbacks, EpochResult, fit
+from cifar_dsl.training.lowering.torch_module import build_module
+from cifar_dsl.training.weights import packed
 
 CPU = torch.device("cpu")
 
@@ -77,12 +82,34 @@ def without_idle_biases(graph: Graph) -> Graph:
     return graph
 
 
+def teacher_file(text: str, seed: int = 7, mean: float = 0.5, std: float = 0.5) -> TeacherFile:
+    """A teacher with the initial weights of a spec, for images that are normalized with these constants."""
+    graph = analyze_text(text).graph
+    channels = graph.input.channels
+    return TeacherFile(
+        artifact=ARTIFACTS["teacher"](fingerprint="0123456789ab", digest="0123456789abcdef"),
+        record=ArtifactRecord("teacher", "0123456789abcdef", "somewhere"),
+        content=packed(build_module(graph, "teacher", seed), text),
+        graph=graph,
+        normalization=Standardization((mean,) * channels, (std,) * channels),
+        classes=(),
+    )
+
+
 def fitted(
-    graph: Graph, recipe: Recipe, splits: Splits, seeds: Sequence[int] = (0,), engine: Engine | None = None
+    graph: Graph,
+    recipe: Recipe,
+    splits: Splits,
+    seeds: Sequence[int] = (0,),
+    engine: Engine | None = None,
+    teacher: TeacherFile | None = None,
 ) -> list[Outcome]:
-    """Train these seeds together."""
+    """Train these seeds together, with one teacher."""
     engine = engine or EagerEngine(CPU)
-    outcomes = [Outcome(Learner(graph, recipe, "network", seed, splits.train, engine)) for seed in seeds]
+    taught_by = Teacher(teacher, splits.test.labels.device, engine) if teacher else None
+    outcomes = [
+        Outcome(Learner(graph, recipe, "network", seed, splits.train, engine, teacher=taught_by)) for seed in seeds
+    ]
     of_learner = {outcome.learner: outcome for outcome in outcomes}
 
     def note_step(progress: StepsDone) -> None:

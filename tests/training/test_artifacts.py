@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
-from helpers.runs import write
+from attrs import evolve
+from helpers.runs import RESULT_OF_RUN, identity, record, write
 from helpers.specs import TRAIN, text_of
 from safetensors.numpy import save
 
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.training.artifacts import check_located, continuing, override_of, read_artifact
+from cifar_dsl.ir import Standardization
+from cifar_dsl.runs import RunWriter, run_path
+from cifar_dsl.training.artifacts import check_located, continuing, override_of, read_artifact, used_by
 from cifar_dsl.training.starting_weights import match_all, match_weights
 
 SPEC = text_of("conv(4, 3, stride=4) as stem\nflatten -> dense(10) as head", size="3x32x32") + TRAIN
@@ -60,11 +63,64 @@ def test_an_artifact_changes_the_fingerprint_and_nothing_else_does(weights):
 def test_an_artifact_must_be_located_and_be_that_of_the_recipe(weights):
     recipe = analyze_text(SPEC, overrides=['train.uses=weights("0123456789abcdef")']).recipe
     with pytest.raises(RunError, match="`x` uses weights whose path isn't in the spec") as caught:
-        check_located("x", recipe, {})
+        check_located("x", recipe, [])
     assert caught.value.help == ("pass the path: --from PATH",)
     with pytest.raises(RunError, match="the weights are not those of the recipe"):
-        check_located("x", recipe, {"weights": weights(tensors()).record.digest})
-    check_located("x", recipe, {"weights": "0123456789abcdef"})
+        check_located("x", recipe, [file := weights(tensors())])
+    check_located("x", analyze_text(SPEC, overrides=override_of([file], recipe)).recipe, [file])
+
+
+DISTILLED = SPEC.replace("epochs", "distill soft\nepochs")
+
+
+@pytest.fixture
+def teacher(tmp_path):
+    """A run of the spec, whose weights are those of `tensors`."""
+
+    def read(number=0.0, seed=0):
+        spec = evolve(identity(), fingerprint=analyze_text(SPEC).fingerprint)
+        normalization = Standardization((0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+        writer = RunWriter(run_path(tmp_path / f"runs of {number}", spec, seed))
+        writer.acquire()
+        writer.start(evolve(record(seed=seed), spec=spec, normalization=normalization), SPEC)
+        writer.weights.write_bytes(save({name: array + np.float32(number) for name, array in tensors().items()}))
+        run = writer.commit(RESULT_OF_RUN)
+        writer.close()
+        return read_artifact("teacher", run.path)
+
+    return read
+
+
+def test_a_teacher_is_identified_by_its_spec_weights_and_normalization(teacher):
+    first = teacher()
+    assert first.artifact.fingerprint == analyze_text(SPEC).fingerprint
+    assert first.artifact.digest == first.record.digest
+    assert (first.graph, first.normalization.mean) == (analyze_text(SPEC).graph, (0.5, 0.5, 0.5))
+    assert teacher(seed=3).artifact == first.artifact
+    assert teacher(1.0).artifact != first.artifact
+    with pytest.raises(RunError, match="the teacher is not that of the recipe"):
+        check_located("x", analyze_text(DISTILLED, overrides=override_of([first], None)).recipe, [teacher(1.0)])
+
+
+def test_a_recipe_uses_a_teacher_if_it_distills(teacher):
+    plain, distilled = analyze_text(SPEC).recipe, analyze_text(DISTILLED).recipe
+    file = teacher()
+    assert override_of([file], plain) == ()
+    assert used_by(plain, [file]) == ()
+    assert used_by(distilled, [teacher(1.0), file]) == (file,)
+    with pytest.raises(RunError, match="`x` learns from a teacher, and none is given") as caught:
+        check_located("x", distilled, [])
+    assert "--teacher RUN" in caught.value.help[0]
+    taught = analyze_text(DISTILLED, overrides=override_of([file], distilled)).recipe
+    check_located("x", taught, [file])
+    with pytest.raises(RunError, match="`x` uses a teacher whose path isn't in the spec"):
+        check_located("x", taught, [])
+
+
+def test_a_file_of_weights_is_no_teacher(tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(save(tensors()))
+    with pytest.raises(RunError, match="is a file, and a teacher is a run"):
+        read_artifact("teacher", tmp_path / "x.safetensors")
 
 
 def test_tensors_of_the_same_path_and_shape_fit(weights):

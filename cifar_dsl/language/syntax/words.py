@@ -41,6 +41,7 @@ SETTING_WORDS = frozenset(
         "schedule",
         "drop_schedule",
         "loss",
+        "distill",
         "perturb",
         "clip",
         "constrain",

@@ -6,6 +6,7 @@ from cifar_dsl.operations.recipe.average import AVERAGES
 from cifar_dsl.operations.recipe.clip import CLIPS
 from cifar_dsl.operations.recipe.constraint import CONSTRAINTS
 from cifar_dsl.operations.recipe.dataset import DATASETS
+from cifar_dsl.operations.recipe.distillation import DISTILLATIONS
 from cifar_dsl.operations.recipe.drop_schedule import DROP_SCHEDULES
 from cifar_dsl.operations.recipe.early_stopping import EARLY_STOPPINGS
 from cifar_dsl.operations.recipe.loss import LOSSES
@@ -23,6 +24,7 @@ __all__ = [
     "CLIPS",
     "CONSTRAINTS",
     "DATASETS",
+    "DISTILLATIONS",
     "DROP_SCHEDULES",
     "EARLY_STOPPINGS",
     "GROUP_SETTINGS",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cifar_dsl.ir import argument, declared
-from cifar_dsl.ir.recipe import Artifact
+from cifar_dsl.ir.recipe import Artifact, Distillation
 from cifar_dsl.operations.argument_types import Int, Text
 from cifar_dsl.operations.registry import MisfitError, Registry
 
@@ -38,8 +38,9 @@ class Weights(Artifact):
     With `epochs`, the training continues another one: it begins after these epochs, with all of its weights.
     """
 
-    is_positional = True
     option = "--from"
+    phrase = "weights"
+    misfit = "the weights are not those"
     digest: str = argument(Text(), "first 16 hexadecimal digits of the tensors' SHA-256; `--from` sets it")
     epochs: int = argument(
         Int(0, 100_000), "epochs behind these weights; `--resume RUN --set train.epochs=N` sets it", default=0
@@ -48,3 +49,27 @@ class Weights(Artifact):
     @property
     def epochs_before(self) -> int:
         return self.epochs
+
+
+@ARTIFACTS.register("teacher")
+@declared
+class Teacher(Artifact):
+    """A trained network that `distill` learns from, identified by its content; `--teacher` locates it.
+
+    It classifies the augmented images of each batch, with the normalization of its own training, in evaluation mode.
+    """
+
+    option = "--teacher"
+    phrase = "a teacher"
+    misfit = "the teacher is not that"
+    fingerprint: str = argument(Text(), "fingerprint of the teacher's spec")
+    digest: str = argument(
+        Text(),
+        "first 16 hexadecimal digits of the SHA-256 of fingerprint, weights and normalization; `--teacher` sets it",
+    )
+
+    def is_used_by(self, distill: Distillation) -> bool:
+        return distill.weight > 0
+
+    def is_same(self, other: Artifact) -> bool:
+        return self == other

@@ -6,7 +6,7 @@ from typing import Any
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Kind
-from cifar_dsl.ir.recipe import ConstantDrop, NoConstraint, NoEarlyStopping, NoPerturbation
+from cifar_dsl.ir.recipe import ConstantDrop, NoConstraint, NoDistillation, NoEarlyStopping, NoPerturbation
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pattern
 from cifar_dsl.operations.recipe.artifact import ARTIFACTS
 from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
@@ -14,6 +14,7 @@ from cifar_dsl.operations.recipe.average import AVERAGES
 from cifar_dsl.operations.recipe.clip import CLIPS, NoClip
 from cifar_dsl.operations.recipe.constraint import CONSTRAINTS
 from cifar_dsl.operations.recipe.dataset import DATASETS
+from cifar_dsl.operations.recipe.distillation import DISTILLATIONS
 from cifar_dsl.operations.recipe.drop_schedule import DROP_SCHEDULES
 from cifar_dsl.operations.recipe.early_stopping import EARLY_STOPPINGS
 from cifar_dsl.operations.recipe.groups import KINDS
@@ -92,6 +93,12 @@ _ALL = (
     ),
     Setting("loss", "the loss that training minimises", registry=LOSSES, default=CrossEntropy()),
     Setting(
+        "distill",
+        "what the network learns from a teacher, the run that `--teacher` names",
+        registry=DISTILLATIONS,
+        default=NoDistillation(),
+    ),
+    Setting(
         "perturb",
         "perturbation of the weights, at which the gradients of a step are taken",
         registry=PERTURBATIONS,
@@ -122,7 +129,7 @@ _ALL = (
     ),
     Setting(
         "uses",
-        "what training uses beside the spec and its images, by content; `--from` sets it",
+        "what training uses beside the spec and its images, by content; `--from` and `--teacher` set it",
         registry=ARTIFACTS,
         is_chain=True,
         default=(),

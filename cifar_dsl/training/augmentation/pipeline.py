@@ -20,6 +20,7 @@ class Batch:
     images: Tensor  # (N, C, H, W) float32
     labels: Tensor  # (N,) int64: of each image itself, even if others are mixed into it
     parts: tuple[Tensor, Tensor] | None = None  # of mixtures: labels (N, K) int64 and shares (N, K) float32
+    values: Tensor | None = None  # (N, H, W, C), 0 to 255: the images before normalization, if they are kept
 
     def targets(self, classes: int) -> Tensor:
         """The targets for the loss: labels, (N,) int64, or the share of each class, (N, classes) float32."""
@@ -29,12 +30,13 @@ class Batch:
         return (one_hot(labels, classes) * shares[..., None]).sum(1)
 
 
-def augmented(images: Images, index: Tensor, chain: tuple[Augmentation, ...], keys: Keys) -> Batch:
+def augmented(
+    images: Images, index: Tensor, chain: tuple[Augmentation, ...], keys: Keys, *, keeps_values: bool = False
+) -> Batch:
     """The training images at `index`, (N,) int64, augmented by the chain and normalized."""
-    if not chain:
-        return Batch(images.batch(index), images.labels.index_select(0, index))
-    values, parts = _Pipeline(images, chain, keys).run(index, len(chain))
-    return Batch(images.normalized(values), images.labels.index_select(0, index), parts)
+    values, parts = _Pipeline(images, chain, keys).run(index, len(chain)) if chain else (images.at(index), None)
+    labels = images.labels.index_select(0, index)
+    return Batch(images.normalized(values), labels, parts, values if keeps_values else None)
 
 
 @frozen

@@ -17,7 +17,7 @@ from cifar_dsl.training.engines import choose_engine
 def test_a_compiled_network_trains_to_the_same_result(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr("torch._inductor.config.compile_threads", 1)
-    case = Case(SPEC, ("train.epochs=2", "train.average=ema(0.9)"))
+    case = Case(SPEC, ("train.epochs=2", "train.average=ema(0.9)", "train.distill=soft"))
     torch.compiler.reset()
     eager = case.train()[0]
     counters.clear()

@@ -101,6 +101,15 @@ RECIPES = {
     "smoothed sum": ("train.loss=cross_entropy(label_smoothing=0.1, reduction=sum)", "train.optimizer.lr=0.003"),
     "balanced weights": ("train.loss=cross_entropy(weights=balanced)", "train.validation=12"),
     "views of test images": ("train.test_augment=mirror -> shift(1)",),
+    "a teacher": ("train.distill=soft", "train.augment=flip -> mixup", "train.average=ema(0.9)", "train.perturb=sam"),
+    "a teacher's classes in fp16": (
+        "train.distill=hard",
+        "train.loss=cross_entropy(label_smoothing=0.1, reduction=sum)",
+        "train.accumulate=2",
+        "train.batch=8",
+        "train.precision=fp16",
+        "train.optimizer.lr=0.001953125",
+    ),
     "early stopping": ("train.validation=12", "train.early_stopping=loss(2)"),
     "held-out images": ("train.validation=12",),
     "bf16": ("train.precision=bf16", "train.optimizer.lr=0.0625"),
@@ -292,9 +301,9 @@ def test_recorded_steps_compute_the_same(case):
     device = torch.device("cuda", 0)
     graph, recipe = meaning(case.text, case.overrides)
     splits = load_images(recipe, pictures(0, 50), pictures(1, 30), device)
-    eager = fitted(without_idle_biases(graph), recipe, splits, engine=EagerEngine(device))[0]
+    eager = fitted(without_idle_biases(graph), recipe, splits, engine=EagerEngine(device), teacher=case.teacher)[0]
     engine = CudaGraphEngine(device)
-    recorded = fitted(graph, recipe, splits, engine=engine)[0]
+    recorded = fitted(graph, recipe, splits, engine=engine, teacher=case.teacher)[0]
     assert engine.recordings > 0
     for name, tensor in eager.weights.items():
         # Kernels of a GPU may add in any order, also in two runs of the same kind, and round products to TF32.
