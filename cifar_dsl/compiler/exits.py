@@ -11,7 +11,14 @@ from cifar_dsl.language.source import Span
 
 
 def check_place(region: Region, call: Invocation, reporter: Reporter) -> None:
-    """Report an exit in a body that runs for parts of the image. Raises EvaluationFailed."""
+    """Report an exit in a body that runs for parts of the image, or at several uses. Raises EvaluationFailed."""
+    if region.is_tied:
+        raise reporter.error(
+            "E0413",
+            f"this exit is in the tied block `{region.name}`, which has several uses",
+            call.span,
+            help=f"put it after a use: `{region.name} -> {call.span.text}`",
+        )
     if region.number:
         raise reporter.error(
             "E0413",
