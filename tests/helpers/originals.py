@@ -34,13 +34,19 @@ from cifar_dsl.foundation.resources import specs_directory
 _IMAGES = 2
 
 
+def only_scores(returned: Tensor) -> tuple[Tensor, ...]:
+    """What a network without exits returns, as one with exits would."""
+    return (returned,)
+
+
 @frozen
 class Original:
     """A published network, and the spec that says the same.
 
     `overrides` turn off what is random in training, or state another size; `mechanism` says what the spec needs of the
-    language beyond layers in a row. `late` names modules that the original runs earlier than the spec does, such as a
-    shortcut: they come after the rest of the module that holds them.
+    language beyond layers in a row. `outputs` turns what the original returns in training into what the spec's network
+    does: the scores, then those of its exits. `late` names modules that the original runs earlier than the spec does,
+    such as a shortcut: they come after the rest of the module that holds them.
     """
 
     spec: str
@@ -50,6 +56,7 @@ class Original:
     overrides: tuple[str, ...] = ()
     mechanism: str = ""
     late: tuple[str, ...] = ()
+    outputs: Callable[[Any], tuple[Tensor, ...]] = only_scores
 
     @property
     def is_installed(self) -> bool:
@@ -88,12 +95,13 @@ def compare(original: Original) -> Comparison:
     tensors = (dict(_tensors(ours)), dict(_tensors(theirs)))
     for own, other in matched:
         _fill(tensors[0][own], tensors[1][other])
-    outputs = []
     with torch.no_grad():
         evaluation = _relative(ours.eval()(x), theirs.eval()(x))
-    for module in (ours, theirs):
-        outputs.append(module.train()(x))
-        F.cross_entropy(outputs[-1], y).backward()
+    returned = ours.train()(x)
+    outputs = returned if isinstance(returned, tuple) else (returned,)
+    others = original.outputs(theirs.train()(x))
+    for scores in (outputs, others):
+        torch.stack([F.cross_entropy(one, y) for one in scores]).sum().backward()
     gradients = [
         (tensors[0][own].grad, tensors[1][other].grad) for own, other in matched if tensors[0][own].requires_grad
     ]
@@ -101,7 +109,7 @@ def compare(original: Original) -> Comparison:
     return Comparison(
         parameters=(_count(ours), _count(theirs)),
         lines=(_lines_of_spec(spec.path), lines_of_original(called, theirs)),
-        training=_relative(*outputs),
+        training=max(_relative(*pair) for pair in zip(outputs, others, strict=True)),
         evaluation=evaluation,
         gradients=max(_relative(*pair, least=_NOISE * largest) for pair in gradients),
         matched=tuple(matched),

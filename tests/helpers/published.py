@@ -6,9 +6,10 @@ from contextlib import redirect_stdout
 from functools import partial
 from typing import Any
 
-from helpers.originals import Original
+from helpers.originals import Original, only_scores
 from torch import Tensor, nn
 from torchvision.models.convnext import CNBlockConfig
+from torchvision.models.googlenet import BasicConv2d
 
 # ---- what others build for large images, changed for those of CIFAR
 
@@ -35,6 +36,26 @@ class _Small:
     def densenet(network: Any) -> None:
         network.features.conv0 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
         network.features.norm0 = network.features.relu0 = network.features.pool0 = nn.Identity()
+
+    @staticmethod
+    def googlenet(network: Any) -> None:
+        network.conv1 = BasicConv2d(3, 192, kernel_size=3, padding=1)
+        network.maxpool1 = network.conv2 = network.conv3 = network.maxpool2 = nn.Identity()
+
+    @staticmethod
+    def inception(network: Any) -> None:
+        network.Conv2d_1a_3x3.conv.stride = (1, 1)
+        for unit in (network.Conv2d_1a_3x3, network.Conv2d_2a_3x3, network.Conv2d_4a_3x3):
+            unit.conv.padding = (1, 1)
+        network.maxpool1 = network.maxpool2 = nn.Identity()
+        network.AuxLogits.conv1.conv = nn.Conv2d(128, 768, 4, bias=False)
+
+    @staticmethod
+    def deit(network: Any) -> None:
+        """Both heads in training, and the mean in evaluation; the distillation token is the first to be used."""
+        network.set_distilled_training(True)
+        embed = network._pos_embed
+        network._pos_embed = lambda x: (network.dist_token + 0, embed(x))[1]
 
     @staticmethod
     def convnext(network: Any) -> None:
@@ -146,11 +167,18 @@ def _made(library: str, call: str, values: tuple[Any, ...], named: dict[str, Any
 
 
 def _torchvision(
-    spec: str, call: str, change: Any, *values: Any, without: tuple[str, ...] = (), mechanism: str = "", **named: Any
+    spec: str,
+    call: str,
+    change: Any,
+    *values: Any,
+    without: tuple[str, ...] = (),
+    mechanism: str = "",
+    outputs: Any = only_scores,
+    **named: Any,
 ) -> Original:
     """`without` are overrides of the spec that leave out what `named` leaves out."""
     make = partial(_made, "torchvision.models", call, values, {"num_classes": 10, **named}, change)
-    return Original(spec, f"torchvision {call}", "torchvision", make, without, mechanism)
+    return Original(spec, f"torchvision {call}", "torchvision", make, without, mechanism, outputs=outputs)
 
 
 def _timm(
@@ -161,10 +189,11 @@ def _timm(
     without: tuple[str, ...] = (),
     mechanism: str = "",
     late: tuple[str, ...] = (),
+    outputs: Any = only_scores,
     **named: Any,
 ) -> Original:
     make = partial(_made, "timm", "create_model", (name,), {"num_classes": 10, **named}, change)
-    return Original(spec, f"timm {name}", "timm", make, without, mechanism, late)
+    return Original(spec, f"timm {name}", "timm", make, without, mechanism, late, outputs)
 
 
 def _pytorch_cifar(spec: str, call: str, *values: str, late: tuple[str, ...] = (), mechanism: str = "") -> Original:
@@ -263,6 +292,29 @@ ORIGINALS = (
         mechanism="a table of stages, an activation as a value",
         dropout=0.0,
     ),
+    _torchvision(
+        "googlenet_heads",
+        "GoogLeNet",
+        _Small.googlenet,
+        without=("drop=0", "head_drop=0"),
+        mechanism="exits",
+        outputs=lambda returned: (returned.logits, returned.aux_logits1, returned.aux_logits2),
+        aux_logits=True,
+        init_weights=False,
+        dropout=0.0,
+        dropout_aux=0.0,
+    ),
+    _torchvision(
+        "inception_v3",
+        "Inception3",
+        _Small.inception,
+        without=("drop=0",),
+        mechanism="the same; sizes that aren't square",
+        outputs=tuple,
+        aux_logits=True,
+        init_weights=False,
+        dropout=0.0,
+    ),
     _torchvision("shufflenet_v2", "shufflenet_v2_x1_0", _Small.shufflenet),
     _timm(
         "swin_t",
@@ -290,6 +342,15 @@ ORIGINALS = (
         img_size=32,
         patch_size=4,
         drop_path_rate=0.0,
+    ),
+    _timm(
+        "deit_tiny_distilled",
+        "deit_tiny_distilled_patch16_224",
+        _Small.deit,
+        mechanism="exits; an output of weight 0",
+        outputs=lambda returned: ((returned[0] + returned[1]) / 2, *returned),
+        img_size=32,
+        patch_size=4,
     ),
     _timm(
         "pvt_v2_b0",

@@ -13,6 +13,7 @@ SAMPLE = {
     "resnet50",
     "vgg11",
     "densenet121",
+    "googlenet_heads",
     "vit_tiny",
     "albert_vit",
     "convnext_femto",
