@@ -197,6 +197,7 @@ class Growth:
     _count: int = 0
     _loops: int = 0  # around the stages being drawn
     _parts: int = 0  # bodies that run for parts of an image, around the stages being drawn
+    _attends: int | None = None  # tokens of the shifted window around them, which all attend to each other; 0: none may
 
     def name(self, stem: str) -> str:
         """A unique name."""
@@ -231,6 +232,7 @@ class Growth:
             shape = shape_after(text, x)
             # Attention that becomes its parts uses the function of its weight in each, and some refuse a part.
             is_risky = text.startswith("attention") and any(one in text for one in {*WEIGHTS} - {"none"})
+            is_risky |= text.startswith("attention") and not self._may_attend(x)
             # A whitening layer must be the first; `_spec` draws it there.
             if shape and not is_risky and "whitening" not in text:
                 return Grown([text], shape)
@@ -385,9 +387,15 @@ class Growth:
     def enclosed(self, scope: Enclosure, call: str, x: Shape, depth: int) -> Grown:
         """A scope whose body gives what it can bring back."""
         part = scope.enter(x).infer(x)
+        around = self._attends
+        if isinstance(scope, Windows) and any(scope.shift):
+            self._attends = part.extents[0] if around is None else 0
+        elif around is not None:
+            self._attends = 0
         self._parts += 1
         body = self.body(part, depth - 1, least=1)
         self._parts -= 1
+        self._attends = around
         try:
             shape = scope.leave(x).infer(body.shape)
         except MisfitError:
@@ -421,14 +429,20 @@ class Growth:
         lines = [f"{call} {{", *branches[0].lines, "|", *branches[1].lines, "}"]
         return Grown(lines, shape)
 
+    def _may_attend(self, x: Shape) -> bool:
+        """Whether the mask of a shifted window, if there is one, fits the tokens or pixels of `x`."""
+        return self._attends is None or (x.is_tokens and x.extents[0] == self._attends)
+
     def attend(self, x: Shape, depth: int) -> Grown:
         """Attention to some of the tokens, or of the pixels of an image."""
         if len(x.extents) == 1:
             return Grown(["tanh"], x)
         tokens = x.elements // x.channels
-        if tokens > MOST_TOKENS:
+        if tokens > MOST_TOKENS or not self._may_attend(x):
             return Grown(["sigmoid"], x)
         heads, keys = self.draw(st.integers(1, 2)), self.draw(st.integers(1, tokens))
+        if self._attends is not None:
+            keys = tokens
         options = [f"before={self.scores_block(tokens)}"] if keys == tokens and self.draw(st.booleans()) else []
         options += [f"after={self.draw(st.sampled_from(['identity', 'tanh']))}"]
         options += self.draw(st.sampled_from([[], ["scaled=false"]]))
@@ -441,7 +455,7 @@ class Growth:
 
     def attention(self, x: Shape, depth: int) -> Grown:
         """Self-attention with blocks on its scores, or on its queries and keys."""
-        if not x.is_tokens or x.extents[0] > MOST_TOKENS:
+        if not x.is_tokens or x.extents[0] > MOST_TOKENS or not self._may_attend(x):
             return Grown(["sigmoid"], x)
         tokens, features = x.extents
         options = [
