@@ -6,6 +6,7 @@ from helpers.engines import pictures
 from helpers.specs import graph_of
 from helpers.tolerances import SAME_FORMULA, TRAINED, sums
 from helpers.training import CPU, Outcome, fitted, meaning
+from helpers.waits import HostWaits
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -200,3 +201,16 @@ def test_checkpoints_hold_the_sums_of_exits():
     assert all(loss > 0 for loss, _ in learner.exit_means())
     plain = Learner(*meaning(WITHOUT_EXITS), "small", 0, splits.train, EagerEngine(CPU))
     assert learner.state().keys() - plain.state().keys() == {"exits.losses", "exits.hits"}
+
+
+def test_a_step_with_exits_never_waits_for_the_device():
+    graph, recipe = meaning(SPEC)
+    splits = load_images(recipe, TRAIN, TEST, CPU)
+    learner = Learner(graph, recipe, "small", 0, splits.train, EagerEngine(CPU, inputs_on_device=True))
+    learner.begin_epoch()
+    learner.prepare()
+    learner.step()
+    learner.prepare()
+    with HostWaits() as waits:
+        learner.step()
+    assert waits.found == []
