@@ -64,6 +64,13 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
     check("normalize", lambda: recipe.normalize.check_channels(channels))
     if graph.input.is_image:
         check("normalize", lambda: recipe.normalize.check_image(graph.input))
+    if recipe.normalize.is_first and recipe.distill.weight:
+        reporter.error(
+            "E0423",
+            f"a teacher sees pixels from 0 to 255, but `{recipe.normalize.name}` comes before augmentation",
+            program.settings["normalize"].span,
+            help="use another normalization, such as `normalize per_channel`",
+        )
     check("augment", lambda: check_chain(recipe.augment))
     for stage, augmentation in enumerate(recipe.augment):
         check("augment", partial(augmentation.check_channels, channels))

@@ -567,6 +567,12 @@ def specs(draw: st.DrawFn) -> str:
         values["validation"] = "100"  # of the images, to stop by
     if "teacher" in values.get("uses", "") and values.get("distill", "none") == "none":
         values["distill"] = "hard"  # something must learn from it
+    if values.get("normalize", "").startswith(
+        ("gcn", "zca")
+    ):  # before augmentation and teachers, which may need pixels
+        values.pop("augment", None)
+        if values.get("distill", "none") != "none":
+            values.pop("normalize")
     if values.get("batch") == "1":
         values["batch"] = "2"  # norms of one place can't be trained on a single image
     lines = [f"{name} {value}" for name, value in values.items()]

@@ -9,6 +9,7 @@ from helpers.training import CPU
 import cifar_dsl
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.runs import WHITENING
 from cifar_dsl.training.datasets import load_dataset
 from cifar_dsl.training.device import choose_device
@@ -211,3 +212,8 @@ def test_seeds_that_train_together_share_the_matrix(train, tmp_path):
     for name in ("weights.safetensors", WHITENING):
         assert (runs[1].path / name).read_bytes() == (alone.path / name).read_bytes()
     assert sum("the whitening of 100 images took" in note for note in notes) == 1
+
+
+def test_a_student_is_not_whitened():
+    with pytest.raises(SpecError, match="a teacher sees pixels"):
+        analyze_text(SPEC, overrides=["train.distill=hard"])
