@@ -1,12 +1,13 @@
 """Exports every shipped spec as PyTorch source, torch.export and ONNX, and writes how much the scores differ.
 
-    python bench/exports.py [NAME ...]    # all: about half an hour; rewrites docs/results/exports.md
+    python bench/exports.py [NAME ...]    # all: about half an hour; updates docs/results/exports.md
 
-With names, prints the rows of these specs only.
+With names, measures these specs only. The page is updated after each, and keeps the rows of the others.
 """
 
 import argparse
 import time
+from collections.abc import Set
 from pathlib import Path
 
 import torch
@@ -27,7 +28,7 @@ describes it: for batches of 7 and 1 images, with statistics that have seen data
 is a share of the largest score: at most 1e-5, or twice the rounding error of torch itself if larger. `lines` counts
 those of the printed file. Seconds are CPU time of one core for an export with its check, without the import of torch.
 
-`python bench/exports.py` writes this page (torch {torch}).
+`python bench/exports.py` writes this page (torch {torch}).{missing}
 
 | spec | lines | pytorch | pt2 | onnx | seconds (pytorch, pt2, onnx) |
 | --- | ---: | ---: | ---: | ---: | --- |
@@ -57,18 +58,32 @@ def row(name: str, path: Path) -> str:
     return f"| {name} | {lines} | {' | '.join(cells)} | {', '.join(seconds)} |"
 
 
+def rows_of(page: str) -> dict[str, str]:
+    """The lines of the table in a page, by spec."""
+    lines = page.partition("| --- |")[2].splitlines()[1:]
+    return {line.split("|")[1].strip(): line for line in lines}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="specs to export; by default all")
     chosen = parser.parse_args().names
     torch.set_num_threads(1)
-    rows = []
-    for name, path in shipped_specs().items():
-        if not chosen or name in chosen:
-            rows.append(row(name, path))
-            print(rows[-1], flush=True)
-    if not chosen:
-        PAGE.write_text(HEAD.format(torch=torch.__version__) + "\n".join(rows) + "\n", encoding="utf-8")
+    specs = shipped_specs()
+    rows = rows_of(PAGE.read_text(encoding="utf-8"))
+    for name, path in specs.items():
+        if chosen and name not in chosen:
+            continue
+        rows[name] = row(name, path)
+        print(rows[name], flush=True)
+        known = [rows[each] for each in specs if each in rows]
+        head = HEAD.format(torch=torch.__version__, missing=missing(specs.keys() - rows.keys()))
+        PAGE.write_text(head + "\n".join(known) + "\n", encoding="utf-8")
+
+
+def missing(names: Set[str]) -> str:
+    """A sentence about the specs that aren't measured yet."""
+    return f" Not measured yet: {', '.join(sorted(names))}." if names else ""
 
 
 if __name__ == "__main__":

@@ -118,9 +118,9 @@ def test_normalization_is_measured(pictures):
     assert (x_train.shape, y_train.dtype, len(x_test)) == ((60, 32, 32, 3), torch.int64, len(y_test))
     mean, std = printed["normalization"](x_train)
     pixels = x_train.double().flatten(0, 2) / 255
-    # float32 sums of 61,440 pixels
-    assert mean == pytest.approx(pixels.mean(0).tolist(), rel=1e-5)
-    assert std == pytest.approx(pixels.std(0, correction=0).tolist(), rel=1e-5)
+    wanted = [*pixels.mean(0).tolist(), *pixels.std(0, correction=0).tolist()]
+    # Sums of 61,440 pixels in float32.
+    assert [*mean, *std] == pytest.approx(wanted, rel=1e-5)
 
 
 @pytest.mark.parametrize(("name", "labels"), [("cifar10", 1), ("cifar100", 2)])
