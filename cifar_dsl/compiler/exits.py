@@ -17,7 +17,7 @@ def check_place(region: Region, call: Invocation, reporter: Reporter) -> None:
             "E0413",
             f"this exit is in the tied block `{region.name}`, which has several uses",
             call.span,
-            help=f"put it after a use: `{region.name} -> {call.span.text}`",
+            help="put it after a use of the block",
         )
     if region.number:
         raise reporter.error(
