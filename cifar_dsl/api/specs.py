@@ -366,7 +366,7 @@ def open_data_for_all(
         spec.analysis.check_data(dataset.data_shape)
         check_located(spec.name, spec.analysis.require_recipe(), spec.uses)
         match_all(spec.graph, spec.recipe, spec.uses)
-        check_teacher(spec.graph, spec.analysis.require_recipe(), dataset.classes, spec.uses)
+        check_teacher(spec.graph, dataset.classes, spec.uses)
     return opened
 
 

@@ -6,7 +6,7 @@ import click
 
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.confirmation import is_terminal
-from cifar_dsl.cli.output import note, print_result, writing
+from cifar_dsl.cli.output import ask, note, print_result, writing
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import UserError
@@ -71,13 +71,8 @@ def command(name: str | None, start: str | None) -> None:
     if name is None:
         if not is_terminal():
             raise click.UsageError("Not a terminal, so there is no prompt; pass NAME.")
-        name = click.prompt("Name", default=_FIRST_NAME, err=True)
-        start = start or click.prompt(
-            "Spec to start from, such as resnet18 (empty: a small network with comments)",
-            default="",
-            show_default=False,
-            err=True,
-        )
+        name = ask("Name", _FIRST_NAME)
+        start = start or ask("Spec to start from, such as resnet18 (empty: a small network with comments)", "")
     path = Path(name.removesuffix(SUFFIX) + SUFFIX)
     text = _copied(start, path) if start else _TEXT.format(name=path.stem)
     _check_name(path, text)

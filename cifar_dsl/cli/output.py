@@ -75,6 +75,12 @@ def note_text(text: str) -> None:
         note(line)
 
 
+def ask(question: str, default: str) -> str:
+    """Ask on stderr for a text; `default` if the answer is empty. Ctrl-C and the end of input abort the command."""
+    answer: str = click.prompt(visible(question), default=default, show_default=bool(default), err=True)
+    return answer
+
+
 def warn(message: str) -> None:
     """Print a warning on stderr."""
     note(f"warning: {message}")

@@ -69,7 +69,7 @@ def train_runs(
     recipe = analysis.require_recipe()
     analysis.check_data(dataset.data_shape)
     check_located(spec.name, recipe, artifacts)
-    check_teacher(analysis.graph, recipe, dataset.classes, artifacts)
+    check_teacher(analysis.graph, dataset.classes, artifacts)
     engine = choose_engine(options.engine, choice.device, analysis.graph, recipe, len(seeds)).engine
     here = this_machine(choice, engine.name)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -3,21 +3,15 @@
 from collections.abc import Iterable, Sequence
 
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.ir import Graph, Recipe
+from cifar_dsl.ir import Graph
 from cifar_dsl.training.artifacts import ArtifactFile, teacher_of
 
 
-def check_teacher(graph: Graph, recipe: Recipe, classes: Sequence[str], files: Iterable[ArtifactFile]) -> None:
+def check_teacher(graph: Graph, classes: Sequence[str], files: Iterable[ArtifactFile]) -> None:
     """Raise RunError if the teacher among the artifacts doesn't fit a network, or the classes of its dataset."""
     teacher = teacher_of(files)
     if teacher is None:
         return
-    if recipe.normalize.is_first:
-        raise RunError(
-            f"a network with `normalize {recipe.normalize.name}` can't learn from a teacher",
-            "use another normalization: --set train.normalize=per_channel",
-            reason="it is applied to images before their augmentation, and a teacher takes augmented ones",
-        )
     message = _misfit(graph, classes, teacher.graph, teacher.classes)
     if message:
         raise RunError(

@@ -134,17 +134,18 @@ def test_the_documentation_classifies_a_picture_as_data_import_reads_it(train, t
     (example,) = [block for block in re.findall("```python\n(.*?)```", text, re.DOTALL) if "cat.jpg" in block]
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by the camera
-    for folder in ("train", "test"):
-        path = tmp_path / "tree" / folder / "cat" / "cat.jpg"
-        path.parent.mkdir(parents=True)
+    for folder, name in (("train", "cat.jpg"), ("test", "cat.jpg"), ("test", "dog.png")):
+        path = tmp_path / "tree" / folder / "cat" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         noise = np.random.default_rng(0).integers(0, 256, (50, 40), np.uint8)
         Image.fromarray(noise).save(path, exif=exif)
     monkeypatch.chdir(path.parent)
-    names: dict[str, Any] = {}
-    exec(re.sub('"runs/.*?"', repr(str(train().path)), example), names)
+    run = cifar_dsl.Run(train().path)
+    exec(re.sub('"runs/.*?"', repr(str(run.path)), example), {})
+    assert capsys.readouterr().out.count("class ") == 2 * 4  # the most probable one, and the first three
     imported = import_tree(find_tree(tmp_path / "tree"), conversion=Conversion((32, 32)))
-    assert np.array_equal(names["images"], imported.x_test.transpose(0, 3, 1, 2))
-    assert [line.partition(":")[0] in NAMES for line in capsys.readouterr().out.splitlines()] == [True] * 3
+    (of_file,), (of_array,) = run.predict("cat.jpg", crop=False), run.predict(imported.x_test[:1])
+    assert dict(of_file.top(10)) == dict(of_array.top(10))
 
 
 def test_a_loaded_network_is_an_ordinary_module_with_the_keys_of_the_network(train, pictures):

@@ -11,7 +11,7 @@ from cifar_dsl.ir import arguments_of
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.operations import foreign_names
 from cifar_dsl.operations.foreign_names import CHOICES, TABLES, Equivalent, ForeignNames, folded
-from cifar_dsl.operations.layers import INITIALIZERS, LAYERS
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS
 from cifar_dsl.operations.recipe import SETTINGS
 from cifar_dsl.views.foreign_names import markdown
 
@@ -22,7 +22,7 @@ ARGUMENTS = {info.name for name in LAYERS for info in arguments_of(LAYERS[name])
     for info in arguments_of((setting.registry or {})[name])  # type: ignore[index]
 }
 KNOWN = [
-    (foreign_names.LAYERS, {*LAYERS, *library_index()}),
+    (foreign_names.LAYERS, {*LAYERS, *JOINS, *library_index()}),
     (foreign_names.ARGUMENTS, ARGUMENTS),
     (foreign_names.SETTINGS, {*SETTINGS}),
     (foreign_names.INITIALIZERS, {*INITIALIZERS}),

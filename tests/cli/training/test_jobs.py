@@ -53,7 +53,7 @@ def test_trainings_that_run_at_a_time_share_the_memory(tiny, pictures, monkeypat
 
     def warned(at_a_time: int, there: int) -> str:
         monkeypatch.setattr(jobs, "memory_bytes", lambda _: there)
-        jobs._warn([(spec.analysis, dataset)], cpu, at_a_time=at_a_time)
+        jobs._warn([(spec, dataset)], cpu, at_a_time=at_a_time)
         return capsys.readouterr().err
 
     needed = estimate(spec.graph, spec.recipe, 80, "cpu")["total"]

@@ -553,7 +553,6 @@ def test_either_a_spec_or_a_run_is_trained(cli, tiny, arguments):
     [
         ("--dry-run",),
         ("--seed", 1),
-        ("--set", "train.epochs=1"),
         ("--executor", "ray"),
         ("--restart",),
         ("--runs", "x"),

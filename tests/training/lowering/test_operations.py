@@ -71,6 +71,8 @@ def instances(declaration: type[Declaration]) -> Iterator[Declaration]:
 def lowerings(registry: Registry) -> Iterator[Lowering]:
     for declared in (one for name in registry for one in instances(registry[name])):
         if isinstance(declared, Enclosure):
+            if not declared.runs_in_place:
+                continue  # it has no stage of its own
             enter, x = declared.enter(INPUTS[0]), INPUTS[0]
             with suppress(MisfitError):
                 yield from (enter.lower(x), declared.leave(x).lower(enter.infer(x)))

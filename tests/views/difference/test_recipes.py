@@ -40,7 +40,7 @@ def training_lines(before: str, after: str) -> list[str]:
         ("augment crop -> flip", "augment flip -> crop", ["augment, in another order: crop, flip -> flip, crop"]),
         (GROUP, GROUP.replace("1e-4", "1e-5"), ["group slow.optimizer.lr: 0.0001 -> 1e-05"]),
         (GROUP, GROUP.replace("bias", "matrix"), ["group slow.select: [bias] -> [matrix]"]),
-        (GROUP, "", ["group slow: - select [bias], optimizer adam(lr=0.0001), schedule constant"]),
+        (GROUP, "", ["group slow: - select [bias], optimizer adam(lr=0.0001), schedule constant, constrain none"]),
         (GROUP, GROUP.replace("select", "epochs 0.5\n select"), ["group slow.epochs: + 0.5"]),
         (GROUP, GROUP.replace("slow", "renamed"), ["no difference in meaning"]),
     ],
