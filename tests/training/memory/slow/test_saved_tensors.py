@@ -12,7 +12,7 @@ from cifar_dsl.analysis.activation_trace import trace_activations
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.ir import Graph
-from cifar_dsl.operations.layers import LAYERS
+from cifar_dsl.operations.layers import LAYERS, WEIGHTS
 from cifar_dsl.training.lowering.torch_module import build_module
 
 # The same examples in every run: a test this strict should fail for a changed layer, never by bad luck.
@@ -64,6 +64,7 @@ def is_approximate(text: str, precision: str) -> bool:
     ]  # with one head and dropout, the values are a view of the projection
     # Attention that is made of products; see APART.
     patterns += [r"\b(before|after|qk_norm)=(?!identity)", r"\bdim_head=(?!share)", r"\bqkv_bias=false"]
+    patterns.append(rf"attention\(.*\b({'|'.join({*WEIGHTS} - {'none'})})\b")
     if precision == "bf16":  # on a CPU torch pads in float32
         patterns += ["replicate", "reflect"]
     return any(re.search(pattern, text) for pattern in [*patterns, *APART])
