@@ -24,7 +24,7 @@ def check_place(region: Region, call: Invocation, reporter: Reporter) -> None:
             "E0413",
             f"this exit is in the body of `{region.name}`, which runs for {region.parts:,} parts",
             call.span,
-            help=f"put it after the `{region.name}`, where the tensor is that of the whole image",
+            help="put it after this body, where the tensor is that of the whole image",
         )
 
 

@@ -11,6 +11,7 @@ from attrs import define, field
 from hypothesis import reject
 from hypothesis import strategies as st
 
+from cifar_dsl.compiler import analyze_text
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import resolve_spec
@@ -19,7 +20,7 @@ from cifar_dsl.compiler.values import ValueScope, write
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Declaration, Kind, Shape, Size, Value, arguments_of
 from cifar_dsl.ir.recipe import Schedule
-from cifar_dsl.language.diagnostics import EvaluationFailed, Reporter
+from cifar_dsl.language.diagnostics import EvaluationFailed, Reporter, SpecError
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, parse_spec
 from cifar_dsl.operations.argument_types import Bool, Choice, Extents, Float, Int, ListOf, OneOf, Pair, Stage, Text
@@ -517,6 +518,15 @@ class Growth:
         return Grown(["if in_channels == 0 {", *other.lines, "} else {", *taken.lines, "}"], taken.shape)
 
 
+def _is_valid(text: str) -> bool:
+    """Whether a network has no errors. Of attention with a function of its weights, some parts may refuse it."""
+    try:
+        analyze_text(text)
+    except SpecError:
+        return False
+    return True
+
+
 @st.composite
 def layers(draw: st.DrawFn, name: str) -> str:
     """A spec with one layer of this name, whose input is an image, a vector or tokens."""
@@ -531,8 +541,9 @@ def layers(draw: st.DrawFn, name: str) -> str:
             stage = draw(stages_of(name, inputs[opening]))
             if name == "exit" and not bound(Exit, stage).weight:  # a network that trains nothing
                 continue
-            if shape_after(stage, inputs[opening]) and not (opening and "whitening" in stage):
-                return f"arch drawn\ninput {x}\nmodel {{\n{opening}\n{stage}\n}}\n"
+            text = f"arch drawn\ninput {x}\nmodel {{\n{opening}\n{stage}\n}}\n"
+            if shape_after(stage, inputs[opening]) and not (opening and "whitening" in stage) and _is_valid(text):
+                return text
     reject()
 
 

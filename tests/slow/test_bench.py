@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
-SHARED = {"all", "loops", "measure", "sides"}
-SEPARATE = {"fuzz", "record_accuracies"}  # bench/all.py explains why
+SHARED = {"all", "loops", "measure", "sides", "simulated"}
+SEPARATE = {"distillation", "fuzz", "record_accuracies"}  # bench/all.py explains why
 SCRIPTS = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in SHARED)
 
 

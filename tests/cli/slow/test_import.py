@@ -36,11 +36,6 @@ class Odd(Tiny):
         return super().forward(torch.fft.fft2(x).real)
 
 
-class Shared(Tiny):
-    def forward(self, x):
-        return super().forward(x) + self.fc(self.conv(x).mean((2, 3)))
-
-
 class Fails(nn.Module):
     def __init__(self):
         raise ValueError("no such thing")
@@ -74,7 +69,6 @@ def test_spec_and_weights_are_written(cli, file, tmp_path, name):
         ("Branching", "can't trace this module"),
         ("Two", "tuple of 2 tensors"),
         ("Odd", "fft_fft2"),
-        ("Shared", "used 2 times"),
         ("Fails", "ValueError: no such thing"),
         ("nothing", "defines no `nothing`"),
         ("number", "makes no torch.nn.Module"),

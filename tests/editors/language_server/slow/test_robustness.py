@@ -16,8 +16,9 @@ from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.formatting import formatting
 from cifar_dsl.editors.language_server.hover import hover
 from cifar_dsl.editors.language_server.inlay_hints import inlay_hints
-from cifar_dsl.editors.language_server.navigation import definition, highlights, references
+from cifar_dsl.editors.language_server.navigation import definition, document_links, highlights, references
 from cifar_dsl.editors.language_server.renaming import prepare_rename, rename
+from cifar_dsl.editors.language_server.semantic_tokens import semantic_tokens
 from cifar_dsl.editors.language_server.signatures import signature_help
 from cifar_dsl.editors.language_server.symbols import document_symbols, folding_ranges
 from cifar_dsl.foundation.errors import UserError
@@ -45,10 +46,13 @@ def ask_everything(documents: Documents, path: Path, offset: int) -> list[object
         definition(*here, offset),
         *references(*here, offset, include_definitions=True),
         *highlights(*here, offset),
-        *formatting(*here),
+        semantic_tokens(*here),
+        *document_links(*here),
         *document_symbols(*here),
         *folding_ranges(*here),
     ]
+    with contextlib.suppress(UserError):
+        answers += formatting(*here)
     with contextlib.suppress(UserError):
         answers += [prepare_rename(*here, offset), rename(*here, offset, "renamed")]
     return answers
