@@ -4,8 +4,8 @@
 
 Claims: checking the eight specs of the reference table takes at most 0.08 of the time of importing torch, checking one
 spec 0.07, and checking NASNet-A or Swin-T, which are large, 0.15, because a check never imports it; a warm process
-checks at least 200 specs per second. Each measurement
-is a new process; rounds are interleaved, and the median of `--rounds` counts. Exits with 1 if a claim doesn't hold.
+checks at least 200 specs per second. Each measurement is a new process; rounds are interleaved, and the median of
+`--rounds` counts. Exits with 1 if a claim doesn't hold.
 """
 
 import argparse
