@@ -197,7 +197,7 @@ class Growth:
     blocks: list[str] = field(factory=list)
     _count: int = 0
     _loops: int = 0  # around the stages being drawn
-    _parts: int = 0  # bodies that run for parts of an image, around the stages being drawn
+    _parts: int = 0  # bodies for parts of an image or several uses, around the stages being drawn: no exits in them
     _attends: int | None = None  # tokens of the shifted window around them, which all attend to each other; 0: none may
 
     def name(self, stem: str) -> str:
@@ -273,7 +273,10 @@ class Growth:
 
     def tied(self, x: Shape, depth: int) -> Grown:
         """A tied block that is used in two branches, and again by another one or in a loop, if it keeps the shape."""
-        name, body = self.name("tied"), self.body(x, depth - 1, least=1)
+        name = self.name("tied")
+        self._parts += 1
+        body = self.body(x, depth - 1, least=1)
+        self._parts -= 1
         lines = [f"let {name} = tied {{", *body.lines, "}", f"add {{ {name} | tanh -> {name} }}"]
         if body.shape == x:
             other = self.name("other")
