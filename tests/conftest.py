@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 HERE = Path(__file__).parent
 # A folder of this name holds tests that take long: they start processes, train or compile often, or draw many examples.
@@ -54,6 +55,10 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 settings.register_profile("repeat", derandomize=True, deadline=None)
 settings.register_profile("explore", derandomize=False, deadline=None)
 settings.load_profile("repeat")
+# Hypothesis also draws constants that it finds in the modules loaded so far. Which ones are loaded depends on the tests
+# that ran before in the same process, so the same examples need an empty pool.
+if hasattr(providers, "_get_local_constants"):
+    providers._get_local_constants = lambda: providers._local_constants  # an empty one
 
 # What is skipped with the extra `test` installed, on some system or other. With CIFAR_DSL_TEST_SKIPS=expected, as in
 # `.ci/run`, any other skip fails: a test that never runs protects nothing.
