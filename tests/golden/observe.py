@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+import click
 import numpy as np
 
 import cifar_dsl
 from cifar_dsl.cli import main
+from cifar_dsl.cli.main import group
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -288,23 +290,9 @@ def manual() -> Any:
 
 
 COMMANDS = (
-    *(
-        "",
-        "init",
-        "check",
-        "show",
-        "fmt",
-        "diff",
-        "train",
-        "evaluate",
-        "predict",
-        "compare",
-        "sweep",
-        "export",
-        "import",
-    ),
-    *("runs", "runs list", "runs show", "runs verify", "runs prune", "explain", "reference"),
-    *("data", "data list", "data download", "data import", "doctor", "completion", "lsp"),
+    "",
+    *group.list_commands(click.Context(group)),
+    *("runs list", "runs show", "runs verify", "runs prune", "data list", "data download", "data import"),
 )
 
 
