@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from cifar_dsl.analysis import available_bytes, estimate
 from cifar_dsl.cli.output import note, print_result, print_text
-from cifar_dsl.cli.show import table
 from cifar_dsl.foundation.text import columns, in_short
 from cifar_dsl.training.artifacts import network_of_teacher
+from cifar_dsl.views.table import table
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec

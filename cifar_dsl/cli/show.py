@@ -9,15 +9,13 @@ import click
 from cifar_dsl.analysis import kept_bytes
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.output import note, print_text, writing
-from cifar_dsl.cli.summary import recipe_lines
 from cifar_dsl.compiler import Analysis, analyze
 from cifar_dsl.foundation.atomic import write_atomically
-from cifar_dsl.foundation.text import columns, in_short, listed
-from cifar_dsl.ir import Declaration, Graph, Node, Pattern, TrainedOutput, trained_outputs
+from cifar_dsl.ir import Declaration, Graph, Pattern, TrainedOutput, trained_outputs
 from cifar_dsl.language.syntax import print_spec
-from cifar_dsl.operations.layers import Join
 from cifar_dsl.views.annotated_source import margin
 from cifar_dsl.views.flatten import expanded, recipe_values
+from cifar_dsl.views.table import table, taught_by
 
 _PICTURES = (".svg", ".png", ".mmd", ".dot")
 
@@ -115,67 +113,6 @@ def _drawn(analysis: Analysis, suffix: str, depth: int | None) -> bytes:
             return as_dot(picture).encode()
 
 
-def table(analysis: Analysis) -> list[str]:
-    """The network as a table, with its totals, memory and recipe, in lines."""
-    graph, cost = analysis.graph, analysis.graph.cost
-    rows = [["layer", "path", "output", "parameters", "macs"], ["input", "", str(graph.input), "", ""]]
-    rows += [
-        [
-            node.operation.brief() + _stretched(graph, node),
-            node.path,
-            f"{node.parts} x {node.shape}" if node.parts > 1 else str(node.shape),
-            f"= {graph.later_uses[node.output].label}" if node.shares else _count(node.cost.parameters),
-            _count(node.cost.macs),
-        ]
-        for node in graph.nodes
-    ]
-    rows.append(["total", "", str(graph.shape_of(graph.output)), f"{cost.parameters:,}", f"{cost.macs:,}"])
-    lines = columns(rows, right=frozenset({3, 4}))
-    rule = "-" * max(map(len, lines))
-    return [
-        f"{analysis.program.name}  {analysis.fingerprint}",
-        "",
-        lines[0],
-        rule,
-        *lines[1:-1],
-        rule,
-        lines[-1],
-        *_exits(graph),
-        "",
-        f"activations kept for backward: {in_short(kept_bytes(graph), 'B')} per image in float32",
-        *recipe_lines(analysis.recipe),
-    ]
-
-
-def _exits(graph: Graph) -> list[str]:
-    """The exits of a network as a table: what they cost is that of stages that only training runs."""
-    network, *exits = trained_outputs(graph)
-    if not exits and network.weight == 1:
-        return []
-    outputs = (network, *exits)
-    rows = [["exit", "weight", "output", "parameters", "macs"]]
-    rows += [
-        [one.name, f"{one.weight:g}", str(one.shape), _count(one.cost.parameters), _count(one.cost.macs)]
-        for one in outputs
-    ]
-    if any(one.learns_from_teacher for one in outputs):
-        learns = ["learns", *(_learns(one) for one in outputs)]
-        rows = [[*row, cell] for row, cell in zip(rows, learns, strict=True)]
-    head, *lines = columns(rows, right=frozenset({1, 3, 4}))
-    tested = graph.cost.parameters - sum(one.cost.parameters for one in exits)
-    note = f"tests run the output alone: {tested:,} parameters, {graph.cost.macs:,} macs"
-    return ["", head, *lines, *([note] if exits else [])]
-
-
-def _stretched(graph: Graph, node: Node) -> str:
-    """The mark of a join with branches that are stretched: " (64 stretches)"."""
-    if not isinstance(node.operation, Join):
-        return ""
-    shapes = graph.input_shapes(node)
-    stretched = dict.fromkeys(str(shapes[number]) for number in node.operation.stretched(*shapes))
-    return f" ({listed([*stretched], 'and')} {'stretches' if len(stretched) == 1 else 'stretch'})" if stretched else ""
-
-
 def _plain(value: object) -> object:
     """An argument as JSON can hold it."""
     if isinstance(value, Pattern):
@@ -183,17 +120,9 @@ def _plain(value: object) -> object:
     return value.brief() if isinstance(value, Declaration) else value
 
 
-def _count(number: int) -> str:
-    return f"{number:,}" if number else ""
-
-
-def _learns(one: TrainedOutput) -> str:
-    return "teacher" if one.learns_from_teacher else "labels"
-
-
 def _exit_as_data(one: TrainedOutput) -> dict[str, object]:
     fields = {"name": one.name, "weight": one.weight, "parameters": one.cost.parameters, "macs": one.cost.macs}
-    return fields | ({"learns": _learns(one)} if one.learns_from_teacher else {})
+    return fields | ({"learns": taught_by(one)} if one.learns_from_teacher else {})
 
 
 def _as_data(analysis: Analysis) -> dict[str, object]:

@@ -284,7 +284,7 @@ def _report_all(runs: "list[Run]", *, as_json: bool) -> int:
 
 
 def _show(analysis: "Analysis") -> None:
-    from cifar_dsl.cli.show import table
+    from cifar_dsl.views.table import table
 
     for line in table(analysis):
         note(line)
