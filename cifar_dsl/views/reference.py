@@ -1,4 +1,4 @@
-"""The reference of everything that a spec can name, generated from the declarations.
+"""The reference of everything that a spec can name, generated from the declarations and `views.examples`.
 
 `python -m cifar_dsl.views.reference` regenerates docs/reference.md; a test fails if the file is stale.
 """
@@ -15,6 +15,7 @@ from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES, WEI
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 from cifar_dsl.operations.recipe.settings import Setting
 from cifar_dsl.operations.registry import Registry
+from cifar_dsl.views.examples import EXAMPLES
 
 _HEAD = """# Reference
 
@@ -55,7 +56,16 @@ def entries() -> dict[str, dict[str, str]]:
     for setting in SETTINGS.values():
         if setting.registry:
             sections[f"Choices of `{setting.name}`"] = _declared(setting.registry)
-    return sections
+    return {
+        title: {name: text + _example(title, name) for name, text in section.items()}
+        for title, section in sections.items()
+    }
+
+
+def _example(title: str, name: str) -> str:
+    """The example of an entry as a code block; "" if it has none."""
+    body = EXAMPLES.get(title, {}).get(name)
+    return f"\n```arch body\n{body}```\n" if body else ""
 
 
 def markdown() -> str:
