@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cifar_dsl.api import Spec
+from cifar_dsl.compiler import mean_macs
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import duration
@@ -32,7 +33,8 @@ class Work:
     def of(cls, spec: Spec, images: int) -> "Work":
         """The work to train a spec on `images` training images."""
         recipe, teacher = spec.analysis.require_recipe(), network_of_teacher(spec.uses)
-        of_image = spec.graph.training_cost.macs + (teacher.cost.macs / (1 + _BACKWARD) if teacher else 0)
+        forward = mean_macs(spec.analysis.training_sizes, recipe.epochs_before, recipe.epochs)
+        of_image = forward + (teacher.cost.macs / (1 + _BACKWARD) if teacher else 0)
         macs = of_image * recipe.perturb.passes * (recipe.epochs - recipe.epochs_before) * images
         return cls(macs, recipe.precision, bool(recipe.early_stopping.measure))
 
@@ -72,9 +74,10 @@ def _rate(run: Run, device_name: str) -> tuple[int, float] | None:
     if record.environment.device_name != device_name or result.time_s <= 0:
         return None
     epochs = result.epochs - (metrics[0].epoch - 1 if metrics else 0)  # without those of a run that it continues
+    forward = result.macs if result.training_macs is None else result.training_macs
     return (
         record.environment.threads,
-        (result.macs + result.teacher_macs / (1 + _BACKWARD))
+        (forward + result.teacher_macs / (1 + _BACKWARD))
         * result.passes
         * epochs
         * record.data.train_images

@@ -16,6 +16,7 @@ from cifar_dsl.compiler.names import Names, resolve_library, resolve_program
 from cifar_dsl.compiler.params import global_values, with_classes
 from cifar_dsl.compiler.program import Program, load_program, program_of_text
 from cifar_dsl.compiler.recipe import check_data, check_fit, make_recipe
+from cifar_dsl.compiler.training_sizes import TrainingSize, training_sizes
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.garbage_collection import without_collections
 from cifar_dsl.foundation.records import frozen
@@ -33,6 +34,7 @@ class Analysis:
     names: Names = field(eq=False)  # follows from the text
     graph: Graph
     recipe: Recipe | None
+    training_sizes: tuple[TrainingSize, ...] = field(eq=False)  # in order, at least one; follow from the others
 
     @property
     def source(self) -> Source:
@@ -178,8 +180,9 @@ def _analyze(program: Program, reporter: Reporter) -> Analysis:
         recipe = make_recipe(program, names, values, reporter)
         if graph and recipe:
             check_fit(program, graph, recipe, reporter)
+        sizes = training_sizes(program, names, values, graph, recipe, reporter) if graph else ()
         if graph and data and (recipe or program.train is None):
             check_data(program, graph, recipe, data, reporter)
     reporter.raise_if_any()
     assert graph is not None
-    return Analysis(program, names, graph, recipe)
+    return Analysis(program, names, graph, recipe, sizes)

@@ -59,22 +59,32 @@ _STEPS_OF_A_FAILED_STAGE = 8
 _STEPS_OF_A_USE = 120  # of a tied block
 
 
-def expand(program: Program, names: Names, values: ValueScope, reporter: Reporter) -> Graph | None:
+def expand(
+    program: Program, names: Names, values: ValueScope, reporter: Reporter, *, is_final: bool = True
+) -> Graph | None:
     """The graph of a program; None if there were errors, which are reported.
 
-    `values` are those of `params.global_values`.
+    `values` are those of `params.global_values`. `is_final`: whether shape claims and assertions hold for this input.
     """
     if program.input is None:
         return None
-    return _Expander(program, program.input, names, values, reporter).run()
+    return _Expander(program, program.input, names, values, reporter, is_final=is_final).run()
 
 
 class _Expander:
     def __init__(
-        self, program: Program, given: nodes.Input, names: Names, values: ValueScope, reporter: Reporter
+        self,
+        program: Program,
+        given: nodes.Input,
+        names: Names,
+        values: ValueScope,
+        reporter: Reporter,
+        *,
+        is_final: bool,
     ) -> None:
         self._program = program
         self._input = given
+        self._is_final = is_final
         self._reporter = reporter
         names = names.copy()  # to which long forms add theirs
         self._definitions, self._passed = names.definitions, names.passed
@@ -114,7 +124,8 @@ class _Expander:
         except EvaluationFailed:
             return None
         graph = None if output.shape is None or self._reporter else self._draft.finished(output)
-        self._check_assertions(graph)
+        if self._is_final:
+            self._check_assertions(graph)
         return graph
 
     # ---- stages
@@ -271,7 +282,7 @@ class _Expander:
             except EvaluationFailed:
                 flow = Tensor(tensors(flow)[-1].number if tensors(flow) else 0, None)
                 self._forget_reassigned(element.kind, scope)
-            if element.claim:
+            if element.claim and self._is_final:
                 self._check_claim(element.claim, flow)
         return flow
 

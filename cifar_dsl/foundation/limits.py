@@ -54,6 +54,7 @@ class Limits:
     selected: int = _limit(64, "kinds and patterns that a group selects")
     changes: int = _limit(32, "augmentations in a recipe")
     mixtures: int = _limit(2, "augmentations that mix images; each doubles the work")
+    sizes: int = _limit(8, "sizes of training images in `resize`; engines prepare a step for each")
     whitened: int = _limit(12_288, "numbers in an image that `zca` whitens: a matrix of their square", raisable=True)
     views: int = _limit(4, "stages of `test_augment`; each doubles or triples the work")
     averages: int = _limit(4, "averages of weights")

@@ -351,6 +351,7 @@ AUGMENTATIONS = ForeignNames(
         "cutmix": "cut_mix, RandomCutMix",
     },
     similar={
+        "resize": "progressive_resizing, progressive_resize, image_size_schedule",
         "rotate": "rotation, RandomRotation, random_rotation",
         "randaugment": "RandomAffine, affine, shear",
         "crop": "RandomCrop, random_crop, pad_crop, pad_and_crop, RandomResizedCrop",

@@ -275,7 +275,9 @@ class RunResult:
     product or convolution on the device; None if not measured. `energy_j` is the energy of the device during training
     and evaluation, in joules; seeds that train together have equal shares. It is None if unknown, or if other trainings
     used the device. `passes` is how often a step computes the gradients of its images: 2 with `perturb sam`.
-    `teacher_macs` are those of the teacher for an image; in JSON, they are left out without one.
+    `teacher_macs` are those of the teacher for an image; in JSON, they are left out without one. `training_macs` are those
+    of a forward pass in training, with exits and in the mean over all sizes of images; None, and left out in JSON, if
+    they are `macs`.
     `stopped_early`: whether early stopping ended the training, so that `epochs` are fewer than those of the recipe.
     """
 
@@ -296,6 +298,7 @@ class RunResult:
     stopped_early: bool = False
     exits: tuple[ExitResult, ...] = ()
     teacher_macs: int = 0
+    training_macs: float | None = None
 
     def __attrs_post_init__(self) -> None:
         for name, value in (("accuracy", self.accuracy), ("loss", self.loss)):
@@ -313,6 +316,7 @@ class RunResult:
             images_per_s=self.images_per_s,
             peak_share=self.peak_share,
             energy_j=self.energy_j,
+            training_macs=self.training_macs,
         )
 
 
@@ -403,7 +407,9 @@ cattrs.register_unstructure_hook(
 )
 cattrs.register_unstructure_hook(
     RunResult,
-    make_dict_unstructure_fn(RunResult, cattrs.global_converter, exits=_LEFT_OUT, teacher_macs=_LEFT_OUT),
+    make_dict_unstructure_fn(
+        RunResult, cattrs.global_converter, exits=_LEFT_OUT, teacher_macs=_LEFT_OUT, training_macs=_LEFT_OUT
+    ),
 )
 _reader.register_structure_hook(RunRecord, _unflatten)
 

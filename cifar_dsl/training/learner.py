@@ -9,6 +9,7 @@ from attrs import define, field
 from torch import Tensor, nn
 
 from cifar_dsl.ir import Graph, Lowering, Recipe, TrainedOutput, trained_outputs
+from cifar_dsl.operations.recipe.augmentation import Resize, resizing
 from cifar_dsl.operations.recipe.groups import keep_statistics
 from cifar_dsl.training import draws
 from cifar_dsl.training.augmentation import augmented
@@ -64,6 +65,7 @@ class Learner:
     _inputs: StepInputs = field(init=False)
     _generator: Generator = field(init=False)
     _optimizers: Optimizers = field(init=False)
+    _resize: Resize | None = field(init=False)
     _constraints: Constraints = field(init=False)
     _averages: Averages = field(init=False)
     _drops: Drops = field(init=False)
@@ -93,6 +95,7 @@ class Learner:
         self._averages = Averages(self.recipe.average, self.module, self.plan, self.images, first_column)
         first_column += self._averages.columns
         self._drops = Drops(self.recipe.drop_schedule, self.module, self.plan, self.seed, device, first_column)
+        self._resize = resizing(self.recipe.augment)
         self._constraints = Constraints(self.module, self.graph, self.recipe)
         self._objective = Objective(self.recipe, self.images)
         self._clip = self.recipe.clip.lower()
@@ -120,11 +123,13 @@ class Learner:
         """The device that holds the images and the network."""
         return self.images.labels.device
 
-    @property
-    def step_macs(self) -> int:
-        """The multiply-accumulates of a step for one image; a backward pass takes twice those of a forward pass."""
+    def step_macs(self, forward: float) -> float:
+        """The multiply-accumulates of a step for an image that takes `forward` of them in the forward pass.
+
+        A backward pass takes twice as many.
+        """
         teacher = self.teacher.graph.cost.macs if self.teacher else 0
-        return self.recipe.perturb.passes * (3 * self.graph.training_cost.macs + teacher)
+        return self.recipe.perturb.passes * (3 * forward + teacher)
 
     @property
     def rate(self) -> float:
@@ -164,7 +169,8 @@ class Learner:
         self._optimizers.prepare(self.epoch, self.steps_done)
         self._updates = self._averages.updates_after(done + 1)
         self.steps_done += 1
-        return self._step_images, self._optimizers.active, self._updates
+        size = self._resize.size_in(self.epoch) if self._resize else None
+        return self._step_images, size, self._optimizers.active, self._updates
 
     def step(self) -> None:
         """Run the prepared step."""
@@ -198,7 +204,7 @@ class Learner:
         images = len(index)
         with self.span("data"):
             chain, has_teacher = self.recipe.augment, self.teacher is not None
-            batch = augmented(self.images, index, chain, self._inputs.keys, keeps_values=has_teacher)
+            batch = augmented(self.images, index, chain, self._inputs.keys, self.epoch, keeps_values=has_teacher)
         with self.span("forward"), precision(self.recipe, self.device):
             taught = self.teacher(batch.values) if self.teacher and batch.values is not None else None
             returned = self.module(batch.images)

@@ -11,7 +11,7 @@ import torch
 from attrs import define, field
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from cifar_dsl.compiler import Analysis
+from cifar_dsl.compiler import Analysis, mean_macs
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.training.artifacts import ArtifactFile, teacher_of
@@ -103,6 +103,7 @@ def profile_training(
         evaluator = Evaluator(splits.test, recipe, chosen)
         evaluation_s = timed(device, lambda: evaluate_together([evaluator], [real.evaluated]))
     images_per_s = real.plan.images_per_step / step_s
+    forward_macs = mean_macs(analysis.training_sizes, real.epoch - 1, real.epoch)
     return Profile(
         engine=chosen.name,
         phases=phases,
@@ -112,7 +113,7 @@ def profile_training(
         evaluation_s=evaluation_s,
         epoch_s=step_s * real.plan.steps,
         images_per_s=images_per_s,
-        peak_share=peak_share(real.step_macs * images_per_s, device, recipe.precision),
+        peak_share=peak_share(real.step_macs(forward_macs) * images_per_s, device, recipe.precision),
         trace=trace,
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attrs import define, field
 
+from cifar_dsl.compiler import TrainingSize, mean_macs
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.runs import Best, EpochMetrics, ExitResult, Resumption, Run, RunResult, RunWriter, explain_write_errors
 from cifar_dsl.runs.predictions import write_predictions
@@ -27,6 +28,7 @@ class Recorder:
     It saves a checkpoint every `checkpoint_every` epochs (0: never). `listener` receives checkpoints and epochs once
     they are on disk. `energy_j` returns the energy that this process has used for the training, in joules, or None if
     that is unknown. `prepared_s` is the time that this process has spent on the training before, in seconds.
+    `sizes` are those of the training images.
     """
 
     learner: Learner
@@ -34,6 +36,7 @@ class Recorder:
     splits: Splits
     classes: tuple[str, ...]
     spec_text: str
+    sizes: tuple[TrainingSize, ...]
     listener: Listener
     checkpoint_every: int = 1
     energy_j: Callable[[], float | None] = field(default=lambda: None, init=False)
@@ -155,12 +158,14 @@ class Recorder:
         images = sum(plan.images_in(metrics.epoch) for metrics in self._metrics)
         last = self._metrics[-1] if digest else None
         images_per_s = images / training_s if training_s else 0.0
-        macs_per_s, teacher = self.learner.step_macs * images_per_s, self.learner.teacher
+        epochs = self._epochs_done if self._has_stopped_early or not digest else plan.epochs
+        forward_macs = mean_macs(self.sizes, self.learner.recipe.epochs_before, epochs)
+        macs_per_s, teacher = self.learner.step_macs(forward_macs) * images_per_s, self.learner.teacher
         return RunResult(
             status="finished" if digest else "diverged",
             accuracy=last.test_accuracy if last else None,
             loss=last.test_loss if last else None,
-            epochs=self._epochs_done if self._has_stopped_early or not digest else plan.epochs,
+            epochs=epochs,
             parameters=cost.parameters,
             macs=cost.macs,
             time_s=self._total_time_s,
@@ -174,6 +179,7 @@ class Recorder:
             stopped_early=self._has_stopped_early,
             exits=tuple(self._exit_results(last)),
             teacher_macs=teacher.graph.cost.macs if teacher else 0,
+            training_macs=None if forward_macs == cost.macs else forward_macs,
         )
 
     def _exit_results(self, last: EpochMetrics | None) -> Iterator[ExitResult]:

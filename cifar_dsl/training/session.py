@@ -132,7 +132,14 @@ def train_runs(
                 Learner, analysis.graph, recipe, spec.name, seed, splits.train, engine, start, teacher
             )
             recorder = Recorder(
-                new_learner(), writer, splits, dataset.classes, text, listener, options.checkpoint_every
+                new_learner(),
+                writer,
+                splits,
+                dataset.classes,
+                text,
+                analysis.training_sizes,
+                listener,
+                options.checkpoint_every,
             )
             recorder.prepared_s = whitening.time_s if whitening else 0.0
             if are_interrupted[seed]:

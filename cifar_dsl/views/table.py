@@ -1,10 +1,11 @@
 """A network as a table: one row for each layer with shape and costs, then totals, exits, memory and the recipe."""
 
 from cifar_dsl.analysis import kept_bytes
-from cifar_dsl.compiler import Analysis
+from cifar_dsl.compiler import Analysis, mean_macs
 from cifar_dsl.foundation.text import columns, in_short, listed
 from cifar_dsl.ir import Graph, Node, Recipe, TrainedOutput, trained_outputs
 from cifar_dsl.operations.layers import Join
+from cifar_dsl.operations.recipe.augmentation import resizing
 from cifar_dsl.views.flatten import recipe_values
 
 HEAD = ("layer", "path", "output", "parameters", "macs")
@@ -51,11 +52,12 @@ def total_row(graph: Graph) -> tuple[str, ...]:
 
 
 def notes(analysis: Analysis) -> list[str]:
-    """The lines below the rows: the exits, the memory, the recipe."""
+    """The lines below the rows: the exits, the memory, the sizes of training images, the recipe."""
     return [
         *_exits(analysis.graph),
         "",
         f"activations kept for backward: {in_short(kept_bytes(analysis.graph), 'B')} per image in float32",
+        *_training_sizes(analysis),
         *recipe_lines(analysis.recipe),
     ]
 
@@ -90,6 +92,16 @@ def _exits(graph: Graph) -> list[str]:
     tested = graph.cost.parameters - sum(one.cost.parameters for one in exits)
     note = f"tests run the output alone: {tested:,} parameters, {graph.cost.macs:,} macs"
     return ["", head, *lines, *([note] if exits else [])]
+
+
+def _training_sizes(analysis: Analysis) -> list[str]:
+    """The multiply-accumulates for each size of the training images, if the recipe resizes them."""
+    sizes, recipe = analysis.training_sizes, analysis.recipe
+    if recipe is None or not resizing(recipe.augment):
+        return []
+    each = [f"{one.image} from epoch {one.after + 1} on ({one.macs:,})" for one in sizes]
+    mean = mean_macs(sizes, recipe.epochs_before, recipe.epochs)
+    return [f"macs in training: {', '.join(each)}; in the mean {mean:,.0f}"]
 
 
 def _stretched(graph: Graph, node: Node) -> str:

@@ -4,10 +4,13 @@ Every draw is a function of (seed, epoch, image), never of the batch. The implem
 cifar_dsl/training/augmentation; they run on the device unless `on_host` is set. Images stay (C, H, W).
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import argument, declared
 from cifar_dsl.ir.recipe import Augmentation, Normalization
-from cifar_dsl.operations.argument_types import Choice, Float, Int, ListOf
+from cifar_dsl.operations.argument_types import Choice, Float, Int, ListOf, Pair
 from cifar_dsl.operations.registry import MisfitError, Registry
 
 _SHARE = Float(0, 1)
@@ -27,7 +30,14 @@ def check_chain(augmentations: tuple[Augmentation, ...]) -> None:
         raise MisfitError("E0403", message, help=("remove some; each doubles the work",))
     mixing = ""
     for augmentation in augmentations:
-        if augmentation.mixes:
+        if isinstance(augmentation, Resize):
+            if augmentation is not augmentations[-1]:
+                raise MisfitError(
+                    "E0403",
+                    f"`{augmentation.name}` must come last: the other augmentations work on whole images",
+                    help=(f"move `{augmentation.name}` to the end",),
+                )
+        elif augmentation.mixes:
             mixing = augmentation.name
         elif mixing:
             raise MisfitError(
@@ -321,3 +331,57 @@ class CutMix(_Mixing):
         _ALPHA, "the fraction of the image that is kept is drawn from Beta(alpha, alpha)", default=1.0
     )
     p: float = argument(_SHARE, _PROBABILITY_DOC, default=1.0)
+
+
+# ---- the size of images
+
+
+@AUGMENTATIONS.register("resize")
+@declared
+class Resize(Augmentation):
+    """Progressive resizing: train on smaller images first. The last augmentation; tests see images of full size.
+
+    `resize([0, 10, 20], [16, 24, 32])` trains on images of 16x16 for ten epochs, then on 24x24 for ten, then on 32x32.
+    Bilinear, with antialiasing, as torchvision. The network must take each size with the same weights; `show` prints
+    the multiply-accumulates of each. Howard's "progressive resizing":
+    https://www.fast.ai/posts/2018-08-10-fastai-diu-imagenet.html.
+    Torch: https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.Resize.html
+    """
+
+    at: tuple[int, ...] = argument(
+        ListOf(Int(0), most=lambda limits: limits.sizes), "after how many epochs each size begins; the first is 0"
+    )
+    sizes: tuple[tuple[int, int], ...] = argument(
+        ListOf(Pair(1), most=lambda limits: limits.sizes), "the sizes, such as 24 or 24x32"
+    )
+
+    def check(self) -> None:
+        if len(self.at) != len(self.sizes):
+            raise MisfitError(
+                "E0304",
+                f"`at` has {len(self.at)} epochs, but `sizes` has {len(self.sizes)}",
+                argument="sizes",
+                help=("write one size for each epoch in `at`",),
+            )
+        if not self.at or self.at[0] != 0:
+            raise MisfitError("E0304", "the first of `at` must be 0", argument="at")
+        if any(later <= earlier for earlier, later in pairwise(self.at)):
+            raise MisfitError("E0304", "the epochs of `at` must increase", argument="at")
+
+    def check_size(self, height: int, width: int) -> None:
+        for rows, columns in self.sizes:
+            if rows > height or columns > width:
+                raise MisfitError(
+                    "E0403",
+                    f"`{self.name}` enlarges images of {height}x{width} to {rows}x{columns}",
+                    help=("use sizes up to those of the images; `upsample` in the model enlarges them",),
+                )
+
+    def size_in(self, epoch: int) -> tuple[int, int]:
+        """Height and width of the images in an epoch, counted from 1."""
+        return next(size for after, size in reversed([*zip(self.at, self.sizes, strict=True)]) if after < epoch)
+
+
+def resizing(augmentations: Sequence[Augmentation]) -> Resize | None:
+    """The `resize` of a chain; None if images keep their size."""
+    return next((one for one in augmentations if isinstance(one, Resize)), None)

@@ -2,9 +2,11 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir.recipe import Augmentation
+from cifar_dsl.operations.recipe.augmentation import resizing
 from cifar_dsl.training.augmentation.changes import CHANGES
 from cifar_dsl.training.augmentation.mixtures import MIXTURES
 from cifar_dsl.training.augmentation.moves import BLACK, MEAN, MOVES, NOISE, identity_map
@@ -20,7 +22,7 @@ class Batch:
     images: Tensor  # (N, C, H, W) float32
     labels: Tensor  # (N,) int64: of each image itself, even if others are mixed into it
     parts: tuple[Tensor, Tensor] | None = None  # of mixtures: labels (N, K) int64 and shares (N, K) float32
-    values: Tensor | None = None  # (N, H, W, C), 0 to 255: the images before normalization, if they are kept
+    values: Tensor | None = None  # (N, H, W, C), 0 to 255: the images before normalization, in full size, if they are kept
 
     def targets(self, classes: int) -> Tensor:
         """The targets for the loss: labels, (N,) int64, or the share of each class, (N, classes) float32."""
@@ -31,12 +33,34 @@ class Batch:
 
 
 def augmented(
-    images: Images, index: Tensor, chain: tuple[Augmentation, ...], keys: Keys, *, keeps_values: bool = False
+    images: Images,
+    index: Tensor,
+    chain: tuple[Augmentation, ...],
+    keys: Keys,
+    epoch: int = 1,
+    *,
+    keeps_values: bool = False,
 ) -> Batch:
-    """The training images at `index`, (N,) int64, augmented by the chain and normalized."""
-    values, parts = _Pipeline(images, chain, keys).run(index, len(chain)) if chain else (images.at(index), None)
+    """The training images at `index`, (N,) int64, augmented by the chain and normalized.
+
+    `epoch`, counted from 1, decides their size, if the chain resizes them; `keys` all draws.
+    """
+    resize = resizing(chain)
+    whole = tuple(one for one in chain if one is not resize)
+    values, parts = _Pipeline(images, whole, keys).run(index, len(whole)) if whole else (images.at(index), None)
+    inputs = images.normalized(values)
+    if resize:
+        inputs = resized(inputs, resize.size_in(epoch))
     labels = images.labels.index_select(0, index)
-    return Batch(images.normalized(values), labels, parts, values if keeps_values else None)
+    return Batch(inputs, labels, parts, values if keeps_values else None)
+
+
+def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images (N, C, H, W) in another size: bilinear, and antialiased, as torchvision's Resize."""
+    if tuple(images.shape[2:]) == size:
+        return images
+    smaller = F.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
+    return smaller.contiguous(memory_format=torch.channels_last)
 
 
 @frozen

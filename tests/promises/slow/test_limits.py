@@ -96,6 +96,11 @@ def _chained(setting: str, one: str) -> Callable[[int], str]:
     return lambda count: _recipe(f"{setting} {' -> '.join([one] * count)}")
 
 
+def _sizes(count: int) -> str:
+    sizes = f"resize([{', '.join(map(str, range(count)))}], [{', '.join(['32'] * count)}])"
+    return _recipe(f"augment {sizes}", "model { conv(1, 1) -> global_avgpool -> dense(10) }\n")
+
+
 def _of_size(numbers: int, text: str) -> str:
     return text.replace("3x32x32", f"{numbers}x1x1").replace("cifar10", 'npz("00")')
 
@@ -127,6 +132,7 @@ CASES: dict[str, tuple[str, Callable[[int], str | dict[str, str]]]] = {
     "mixtures": ("E0403", _chained("augment", "mixup(1)")),
     "views": ("E0403", _chained("test_augment", "mirror")),
     "averages": ("E0403", _chained("average", "lookahead")),
+    "sizes": ("E0304", _sizes),
     "whitened": ("E0423", lambda n: _of_size(n, _recipe("normalize zca"))),
 }  # fmt: skip
 

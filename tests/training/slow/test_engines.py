@@ -133,6 +133,10 @@ CASES += [pytest.param(Case(GROUPED_CYCLES), id="groups with cycled momenta")]
 CASES += [
     pytest.param(Case(SPEC.replace("lr=0.05", "lr=0.0625").replace("    schedule", MUON + "    schedule")), id="muon")
 ]
+GROWING = SPEC.replace("flatten", "global_avgpool")
+CASES += [
+    pytest.param(Case(GROWING, ("train.augment=flip -> mixup -> resize([0, 1, 2], [5, 6, 8])",)), id="images that grow")
+]
 WEIGHTS = (
     SPEC.replace("conv(4, 3, bias=false)", "conv(4, 3, bias=false, weight=scaled(gamma=1.7))")
     .replace("conv(6, 3, stride=2)", "conv(6, 3, stride=2, weight=spectral)")
