@@ -275,9 +275,9 @@ class RunResult:
     product or convolution on the device; None if not measured. `energy_j` is the energy of the device during training
     and evaluation, in joules; seeds that train together have equal shares. It is None if unknown, or if other trainings
     used the device. `passes` is how often a step computes the gradients of its images: 2 with `perturb sam`.
-    `teacher_macs` are those of the teacher for an image; in JSON, they are left out without one. `training_macs` are those
-    of a forward pass in training, with exits and in the mean over all sizes of images; None, and left out in JSON, if
-    they are `macs`.
+    `teacher_macs` are those of the teacher for an image; in JSON, they are left out without one. `training_macs` are
+    those of a forward pass in training: with exits, and in the mean over the epochs, whose images can differ in size.
+    They are None, and left out in JSON, if they equal `macs`.
     `stopped_early`: whether early stopping ended the training, so that `epochs` are fewer than those of the recipe.
     """
 

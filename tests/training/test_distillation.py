@@ -13,6 +13,7 @@ from torch.nn import functional as F  # noqa: N812
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.operations.recipe import DISTILLATIONS
 from cifar_dsl.training import draws
+from cifar_dsl.training.augmentation.pipeline import resized
 from cifar_dsl.training.distillation import Teacher
 from cifar_dsl.training.engines import EagerEngine
 from cifar_dsl.training.images import load_images
@@ -117,17 +118,19 @@ def test_training_equals_a_plain_pytorch_loop(setting):
     assert outcome.metrics[-1].test_loss == pytest.approx(expected, **FLOAT32)
 
 
-def learner(*overrides: str, teacher: Teacher) -> Learner:
-    graph, recipe = meaning(SPEC, overrides)
+def learner(*overrides: str, teacher: Teacher, text: str = SPEC) -> Learner:
+    graph, recipe = meaning(text, overrides)
     return Learner(
         graph, recipe, "s", 0, load_images(recipe, TRAIN, TEST, CPU).train, EagerEngine(CPU), teacher=teacher
     )
 
 
-def test_the_teacher_sees_the_students_images_and_stays_what_it_is():
+@pytest.mark.parametrize("size", [None, (5, 6)])
+def test_the_teacher_sees_the_students_images_in_full_size_and_stays_what_it_is(size):
     seen: list[list[torch.Tensor]] = [[], []]
-    teacher = Teacher(teacher_file(TEACHER), CPU, EagerEngine(CPU))
-    student = learner("train.augment=crop(padding=2) -> flip -> mixup -> cutmix", teacher=teacher)
+    teacher = Teacher(teacher_file(TEACHER), CPU, EagerEngine(CPU))  # it flattens, so it takes no other size
+    chain = "crop(padding=2) -> flip -> mixup -> cutmix" + (" -> resize([0], [5x6])" if size else "")
+    student = learner(f"train.augment={chain}", teacher=teacher, text=SPEC.replace("flatten", "global_avgpool"))
     before = {name: tensor.clone() for name, tensor in teacher._module.state_dict().items()}
     for module, inputs in zip((student.module, teacher._module), seen, strict=True):
         module.register_forward_pre_hook(lambda module, args, inputs=inputs: inputs.append((args[0], module.training)))
@@ -137,7 +140,8 @@ def test_the_teacher_sees_the_students_images_and_stays_what_it_is():
         student.step()
     assert len(seen[0]) == len(seen[1]) == 2
     for (mine, trains), (its, teaches_in_training) in zip(*seen, strict=True):
-        assert torch.equal(mine, its)  # both are normalized as `signed`
+        assert its.shape[2:] == (8, 8)
+        assert torch.equal(mine, resized(its, size) if size else its)  # both are normalized as `signed`
         assert trains
         assert not teaches_in_training
     for name, tensor in teacher._module.state_dict().items():
@@ -207,9 +211,8 @@ def test_weights_that_are_not_those_of_the_teachers_network_are_refused():
 def test_steps_cost_a_teachers_forward_pass():
     file = teacher_file(TEACHER)
     taught = learner(teacher=Teacher(file, CPU, EagerEngine(CPU)))
-    alone = 3 * taught.graph.cost.macs
-    assert taught.step_macs == alone + file.graph.cost.macs
-    assert taught.step_macs == alone + 5 * 27 * 36 + 180 * 10
+    assert taught.step_macs(100) == 300 + file.graph.cost.macs
+    assert taught.step_macs(100) == 300 + 5 * 27 * 36 + 180 * 10
 
 
 TWO_TOKENS = SPEC.replace(

@@ -2,17 +2,20 @@
 
 import pytest
 import torch
+from attrs import evolve
 from helpers.engines import SPEC, Case
 from helpers.pictures import images
-from helpers.tolerances import PIXELS
+from helpers.tolerances import FLOAT64, PIXELS
 from torchvision.transforms import v2
 
-from cifar_dsl.compiler import analyze_text
+from cifar_dsl.compiler import TrainingSize, analyze_text, mean_macs
+from cifar_dsl.ir import Shape
 from cifar_dsl.operations.recipe.augmentation import Flip, Mixup, Resize
 from cifar_dsl.training.augmentation import augmented
 from cifar_dsl.training.draws import HostKeys
 from cifar_dsl.training.learner import Learner
 
+RECIPE = "train {" + SPEC.partition("train {")[2]
 RESIZED = "train.augment=flip -> mixup -> resize([0, 2], [5, 8])"
 
 
@@ -55,13 +58,32 @@ def test_each_epoch_trains_on_its_size(monkeypatch):
 
 
 def test_costs_are_the_mean_over_the_epochs():
-    text = SPEC.replace("flatten", "global_avgpool")
-    analysis = analyze_text(text, overrides=[RESIZED, "train.epochs=8"])
-    small, full = analysis.training_sizes
-    assert (small.after, str(small.image), full.after, full.macs) == (0, "3x5x5", 2, analysis.graph.cost.macs)
-    assert analysis.training_macs == (2 * small.macs + 6 * full.macs) / 8
-    assert analyze_text(text, overrides=[RESIZED, "train.epochs=2"]).training_macs == small.macs
-    assert analyze_text(text).training_macs == analysis.graph.cost.macs
+    sizes = [TrainingSize(after, Shape((3, 8, 8)), macs) for after, macs in ((0, 100), (2, 200), (4, 800))]
+    assert mean_macs(sizes, 0, 8) == (2 * 100 + 2 * 200 + 4 * 800) / 8
+    assert mean_macs(sizes, 3, 4.5) == pytest.approx((200 + 0.5 * 800) / 1.5, **FLOAT64)
+    assert mean_macs(sizes, 0, 2) == 100
+    assert mean_macs(sizes, 2, 2) == 200  # of a training that ended in its first epoch
+    assert mean_macs(sizes[2:], 4, 7.3) == 800  # exactly
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "conv(4, 3) -> relu",
+        "let t = tied { conv(3, 3, pad=1) -> relu }\n t -> maxpool(2) -> t",
+        "let head = conv(4, 3) -> global_avgpool -> dense(10) -> exit(0.5)\n conv(5, 3) -> relu",
+    ],
+    ids=["plain", "tied", "exits"],
+)
+def test_the_cost_of_each_size_is_that_of_the_network_with_this_input(body):
+    text = SPEC.partition("model {")[0] + f"model {{\n {body}\n global_avgpool -> dense(10)\n}}\n" + RECIPE
+    small, full = analyze_text(text, overrides=[RESIZED]).training_sizes
+    assert (small.after, str(small.image), full.after, str(full.image)) == (0, "3x5x5", 2, "3x8x8")
+    for size in (small, full):
+        at_size = analyze_text(text.replace("3x8x8", str(size.image))).graph
+        assert size.macs == at_size.training_cost.macs
+    (only,) = analyze_text(text).training_sizes
+    assert only == evolve(full, after=0)
 
 
 def test_claims_and_assertions_hold_for_full_size():

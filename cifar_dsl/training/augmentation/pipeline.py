@@ -22,7 +22,7 @@ class Batch:
     images: Tensor  # (N, C, H, W) float32
     labels: Tensor  # (N,) int64: of each image itself, even if others are mixed into it
     parts: tuple[Tensor, Tensor] | None = None  # of mixtures: labels (N, K) int64 and shares (N, K) float32
-    values: Tensor | None = None  # (N, H, W, C), 0 to 255: the images before normalization, in full size, if they are kept
+    values: Tensor | None = None  # (N, H, W, C), 0 to 255: the images before resizing and normalization, if kept
 
     def targets(self, classes: int) -> Tensor:
         """The targets for the loss: labels, (N,) int64, or the share of each class, (N, classes) float32."""

@@ -2,12 +2,16 @@
 
 import pytest
 import torch
+from helpers.runs import rewrite
 
 from cifar_dsl import api
 from cifar_dsl.analysis import estimate
 from cifar_dsl.cli import jobs
+from cifar_dsl.cli.forecast import Work, forecast
 from cifar_dsl.experiments.jobs import InlineExecutor, LocalExecutor
-from cifar_dsl.training.device import Choice
+from cifar_dsl.foundation.text import duration
+from cifar_dsl.runs import open_run
+from cifar_dsl.training.device import Choice, choose_device
 from cifar_dsl.training.options import TrainOptions
 
 
@@ -62,3 +66,27 @@ def test_trainings_that_run_at_a_time_share_the_memory(tiny, pictures, monkeypat
     message = warned(2, 2 * needed - 1)
     assert "training tiny 2 times in parallel takes about" in message
     assert "train fewer in parallel with --jobs" in message
+
+
+HEAD = "global_avgpool -> dense(10)"
+
+
+@pytest.mark.parametrize(
+    ("model", "augment", "are_equal"),
+    [
+        (HEAD, "none", True),
+        (f"let head = {HEAD} -> exit(0.5)\n {HEAD}", "none", False),
+        (HEAD, "resize([0, 1], [8, 32])", False),
+    ],
+    ids=["plain", "exits", "images that grow"],
+)
+def test_a_training_takes_as_long_as_an_equal_one_took(train, tiny, tmp_path, model, augment, are_equal):
+    text = tiny.read_text().replace("flatten\n    dense(10)", model)
+    tiny.write_text(text.replace("    epochs ", f"    augment {augment}\n    epochs "))
+    assert train().code == 0
+    run = open_run(tmp_path / "runs")
+    assert ("training_macs" not in run.path.joinpath("result.json").read_text()) is are_equal
+    rewrite(run.path / "result.json", lambda fields: fields.update(time_s=1234.0))
+    work = Work.of(api.load(tiny), images=60)
+    said = forecast([work], tmp_path / "runs", choose_device("cpu"), workers=1, threads=None)
+    assert said == f"about {duration(1234)}, at the speed of previous runs"

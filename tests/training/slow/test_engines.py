@@ -135,7 +135,10 @@ CASES += [
 ]
 GROWING = SPEC.replace("flatten", "global_avgpool")
 CASES += [
-    pytest.param(Case(GROWING, ("train.augment=flip -> mixup -> resize([0, 1, 2], [5, 6, 8])",)), id="images that grow")
+    pytest.param(
+        Case(GROWING, ("train.augment=flip -> mixup -> resize([0, 1, 2], [5, 6, 8])", "train.distill=soft")),
+        id="images that grow, and a teacher",
+    )
 ]
 WEIGHTS = (
     SPEC.replace("conv(4, 3, bias=false)", "conv(4, 3, bias=false, weight=scaled(gamma=1.7))")
