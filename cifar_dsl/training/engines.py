@@ -55,6 +55,7 @@ from cifar_dsl.ir import Graph, Group, Recipe
 from cifar_dsl.training.step_inputs import DeviceInputs, HostInputs, StepInputs
 
 ENGINES = ("auto", "eager", "graph", "compile")
+_COMPILATIONS = 64  # of a network: whole and ragged batches of each size of image, evaluation, its average, a teacher
 _ADVICE = "use `--engine auto` to pick the best available engine"
 Steps = Sequence[Callable[[], None]]
 
@@ -109,13 +110,21 @@ class EagerEngine:
 
 @define
 class CompiledEngine(EagerEngine):
-    """Calls the steps one after another, with each network compiled once per batch size and once for evaluation."""
+    """Calls the steps one after another. Compiles each network for each size of batch and image, and for evaluation."""
 
     name: str = field(default="compile", init=False)
 
     def prepare_module(self, module: nn.Module) -> None:
         # The fallback draws the random numbers that the network draws without compilation.
         module.compile(dynamic=False, options={"fallback_random": True})
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        from torch._dynamo import config  # only this engine needs it, and it takes a while
+
+        # Beyond the limit, torch would run the rest uncompiled: the steps in full size, and others after a resumption.
+        with config.patch(recompile_limit=_COMPILATIONS):
+            yield
 
 
 @define
