@@ -47,7 +47,8 @@ def training_sizes(
     found = []
     for after, (height, width) in zip(resize.at, resize.sizes, strict=True):
         image = Shape((graph.input.channels, height, width))
-        at_size = _expanded(program, names, values, image, reporter, resize, at)
+        is_full = image == graph.input
+        at_size = graph if is_full else _expanded(program, names, values, image, reporter, resize, at)
         if at_size is None:
             break
         if (node := _different(graph, at_size)) is not None:
@@ -93,6 +94,9 @@ def _expanded(
         inner.raise_if_any()
     except SpecError as error:
         first = error.diagnostics[0]
+        if first.code == "E0211":  # steps ran out, which says nothing about the size
+            reporter.include(error.diagnostics)
+            return None
         reporter.error(
             "E0424",
             f"`{resize.name}` trains on images of {image}, which the network doesn't take: {first.message}",

@@ -3,13 +3,16 @@
 import pytest
 import torch
 from attrs import evolve
+from helpers.charged import charged_work
 from helpers.engines import SPEC, Case
 from helpers.pictures import images
 from helpers.tolerances import FLOAT64, PIXELS
 from torchvision.transforms import v2
 
 from cifar_dsl.compiler import TrainingSize, analyze_text, mean_macs
+from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Shape
+from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.operations.recipe.augmentation import Flip, Mixup, Resize
 from cifar_dsl.training.augmentation import augmented
 from cifar_dsl.training.draws import HostKeys
@@ -84,6 +87,17 @@ def test_the_cost_of_each_size_is_that_of_the_network_with_this_input(body):
         assert size.macs == at_size.training_cost.macs
     (only,) = analyze_text(text).training_sizes
     assert only == evolve(full, after=0)
+
+
+def test_sizes_are_charged_to_the_steps_of_the_check():
+    layers = SPEC.replace("dropout(0.3)", "repeat 40 { conv(6, 3, pad=1) -> relu }").replace(
+        "flatten", "global_avgpool"
+    )
+    with charged_work() as works:
+        analyze_text(layers)
+    with limits.raising(steps=int(1.5 * sum(work.done for work in works))), pytest.raises(SpecError) as caught:
+        analyze_text(layers, overrides=[RESIZED])
+    assert [one.code for one in caught.value.diagnostics] == ["E0211"]
 
 
 def test_claims_and_assertions_hold_for_full_size():
