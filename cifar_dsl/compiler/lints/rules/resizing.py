@@ -1,11 +1,13 @@
 """W0407: training that ends on smaller images than those of the tests."""
 
+import math
 from collections.abc import Iterator
 
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.lints.registry import network_lint
+from cifar_dsl.foundation import limits
 from cifar_dsl.language.diagnostics import Diagnostic, Label
-from cifar_dsl.operations.recipe.augmentation import resizing
+from cifar_dsl.operations.recipe.augmentation import Resize, resizing
 
 
 @network_lint
@@ -27,5 +29,17 @@ def tests_of_another_size(analysis: Analysis) -> Iterator[Diagnostic]:
         "W0407",
         f"training ends on images of {height}x{width}, but tests run on {rows}x{columns}: {why}",
         Label(at),
-        help=(f"let the last size be {rows}x{columns}, from an epoch before {recipe.epochs:g} on",),
+        help=(f"write `{_ending(resize, recipe.epochs, (rows, columns)).brief()}`, or other epochs",),
     )
+
+
+def _ending(resize: Resize, epochs: float, full: tuple[int, int]) -> Resize:
+    """The schedule with the last half of its last size at full size, or all of it if no more sizes fit."""
+    kept = [(after, size) for after, size in zip(resize.at, resize.sizes, strict=True) if after < epochs]
+    last = kept[-1][0]
+    begin = math.ceil((last + epochs) / 2)
+    if begin >= epochs or len(kept) == limits.current().sizes:
+        kept.pop()
+        begin = last
+    at, sizes = zip(*kept, (begin, full), strict=True)
+    return Resize(at=at, sizes=sizes)
