@@ -58,13 +58,20 @@ TWO_HEADS = """
     let taught = token(1) -> dense(10) -> exit(0.5)
     mean { labelled | taught } -> exit(0)
 """
+POOLED = """
+    conv(8, 3, stride=2, pad=1, bias=false) -> bn -> relu
+    let f = tied { conv(8, 3, pad=1, bias=false) -> bn -> relu }
+    f -> maxpool(2) -> f
+    let head = global_avgpool -> dense(10) -> exit(0.3)
+    global_avgpool -> dropout(0.2) -> dense(10)
+"""
 INTERRUPTED = """
 arch exits
 input 3x32x32
 model MODEL
 train {
     data      shapes
-    augment   flip -> mixup(0.2)
+    augment   flip -> mixup(0.2)GROWTH
     epochs    2
     batch     32
     optimizer adam(lr=2e-3)
@@ -73,12 +80,16 @@ train {
 """
 
 
-@pytest.mark.parametrize("model", [SUPERVISED, TWO_HEADS], ids=["supervised", "two heads"])
-def test_an_interrupted_network_with_exits_resumes_to_the_same_weights(tmp_path, model):
+@pytest.mark.parametrize(
+    ("model", "growth"),
+    [(SUPERVISED, ""), (TWO_HEADS, ""), (POOLED, " -> resize([0, 1], [16, 32])")],
+    ids=["supervised", "two heads", "images that grow"],
+)
+def test_an_interrupted_network_with_exits_resumes_to_the_same_weights(tmp_path, model, growth):
     arrays = {name: array[: 256 if name.endswith("train") else 64] for name, array in real_pictures().items()}
     np.savez(tmp_path / "some.npz", **arrays)
     spec = tmp_path / "exits.arch"
-    spec.write_text(INTERRUPTED.replace("MODEL", "{" + model + "}"), encoding="utf-8")
+    spec.write_text(INTERRUPTED.replace("MODEL", "{" + model + "}").replace("GROWTH", growth), encoding="utf-8")
 
     def train(runs, listener=None):
         choice = {"data": f"npz:{tmp_path / 'some.npz'}", "device": "cpu", "threads": 1}
