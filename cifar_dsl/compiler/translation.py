@@ -102,7 +102,7 @@ def join_meant(name: str, span: Span) -> Advice | None:
 
 def stage_expression(node: nodes.Expression | nodes.Compound, dataflow: Dataflow) -> Advice | None:
     """The advice for an expression of layers where a stage is expected: a list, a comment, or a join."""
-    if isinstance(node, nodes.Prefixed) and node.operator == "-" and is_layer(node.operand):
+    if isinstance(node, nodes.Prefixed) and node.operator == "-" and _means_layer(node.operand, dataflow):
         return writing(node.span, node.operand.span.text, is_safe=True, why="stages have no `-` in front")
     if not isinstance(node, nodes.Operation) or not any(_is_stage(one, dataflow) for one in node.operands):
         return None
@@ -120,7 +120,13 @@ def _is_stage(node: nodes.Expression, dataflow: Dataflow) -> bool:
         operands = node.operands if isinstance(node, nodes.Operation) else (node.operand,)
         return any(_is_stage(one, dataflow) for one in operands)
     is_call = isinstance(node, nodes.CallExpression) and dataflow.sort(node) == "tensor"
-    return is_call or is_layer(node)
+    return is_call or _means_layer(node, dataflow)
+
+
+def _means_layer(node: nodes.Expression | nodes.Compound, dataflow: Dataflow) -> bool:
+    """Whether an operand spells a layer, and neither calls a function, as `sum(depths)`, nor is a value of that name."""
+    sort = dataflow.sort(node)
+    return is_layer(node) and (sort == "tensor" if isinstance(node, nodes.Name) else sort != "number")
 
 
 def is_layer(node: nodes.Expression) -> bool:

@@ -116,6 +116,15 @@ class _Small:
         network.stem.conv_kxk.conv.stride = network.stem.conv_1x1.conv.stride = (1, 1)
 
     @staticmethod
+    def bit(network: Any) -> None:
+        network.stem.conv = type(network.stem.conv)(3, 64, 3, eps=1e-8)
+        network.stem.pad = network.stem.pool = nn.Identity()
+
+    @staticmethod
+    def nfnet(network: Any) -> None:
+        network.stem.conv1.stride = network.stem.conv4.stride = (1, 1)
+
+    @staticmethod
     def nasnet(network: Any) -> None:
         """The network for CIFAR of the paper's code: without stem cells; each cell sees the two before it."""
         network.conv0.conv = nn.Conv2d(3, 96, 3, padding=1, bias=False)
@@ -456,6 +465,15 @@ ORIGINALS = (
         _Small.repvgg,
         mechanism="a branch that may be none",
         late=("conv_1x1", "identity"),
+    ),
+    _timm("bit_r50x1", "resnetv2_50x1_bit", _Small.bit, mechanism="standardized weights"),
+    _timm(
+        "nfnet_f0",
+        "dm_nfnet_f0",
+        _Small.nfnet,
+        without=("drop=0", "head_drop=0"),
+        mechanism="scaled weights, with gains",
+        same_padding=False,
     ),
     _timm(
         "focalnet_t",
