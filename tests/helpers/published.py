@@ -145,6 +145,28 @@ class _Small:
         network.forward_features = features
 
     @staticmethod
+    def nasnet_aux(network: Any) -> None:
+        """The same, with `_build_aux_head` of https://github.com/tensorflow/models behind the second stage."""
+        _Small.nasnet(network)
+        network.aux = nn.Sequential(
+            nn.ReLU(),
+            nn.AvgPool2d(5, 3),
+            nn.Conv2d(384, 128, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            nn.Conv2d(128, 768, 4, bias=False),
+            nn.BatchNorm2d(768),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(768, 10),
+        )
+        scores: list[Tensor] = []
+        network.cell_11.register_forward_hook(
+            lambda _cell, _given, made: scores.append(network.aux(made)) if network.training else None
+        )
+        network.register_forward_hook(lambda _network, _given, made: (made, scores.pop()) if network.training else made)
+
+    @staticmethod
     def shufflenet(network: Any) -> None:
         network.conv1[0].stride = (1, 1)
         network.maxpool = nn.Identity()
@@ -219,14 +241,23 @@ def _kentaroy47(
     return Original(spec, f"kentaroy47 {call}", module, make, without, mechanism)
 
 
-def _darts() -> nn.Module:
+def _darts(*, auxiliary: bool) -> nn.Module:
     """The network for CIFAR of https://github.com/quark0/darts, whose folder `cnn` must be on the path."""
     with redirect_stdout(None):
         genotype = importlib.import_module("genotypes").DARTS_V2
-        network: nn.Module = importlib.import_module("model").NetworkCIFAR(36, 10, 20, False, genotype)
+        network: nn.Module = importlib.import_module("model").NetworkCIFAR(36, 10, 20, auxiliary, genotype)
     network.drop_path_prob = 0.0  # type: ignore[assignment]
-    network.forward = lambda x: type(network).forward(network, x)[0]  # without the output of the auxiliary head
+
+    def forward(x: Tensor) -> Any:
+        scores, of_head = type(network).forward(network, x)
+        return scores if of_head is None else (scores, of_head)
+
+    network.forward = forward
     return network
+
+
+def _nasnet(change: Any) -> Any:
+    return partial(_made, "timm.models.nasnet", "NASNetALarge", (10,), {"num_features": 768, "pad_type": ""}, change)
 
 
 def _rednet() -> nn.Module:
@@ -487,14 +518,37 @@ ORIGINALS = (
         "nasnet_a",
         "timm NASNetALarge",
         "timm",
-        partial(
-            _made, "timm.models.nasnet", "NASNetALarge", (10,), {"num_features": 768, "pad_type": ""}, _Small.nasnet
-        ),
+        _nasnet(_Small.nasnet),
         ("drop=0",),
         "lists of tensors; cells as data",
     ),
+    Original(
+        "nasnet_a_aux",
+        "timm NASNetALarge",
+        "timm",
+        _nasnet(_Small.nasnet_aux),
+        ("drop=0",),
+        "the same; an exit",
+        outputs=tuple,
+    ),
     Original("rednet26", "involution RedNet", "mmcls", _rednet, mechanism="einsum over parts of the channels; unfold"),
-    Original("darts", "darts NetworkCIFAR", "model", _darts, ("drop=0",), "the same, as other data"),
+    Original(
+        "darts",
+        "darts NetworkCIFAR",
+        "model",
+        partial(_darts, auxiliary=False),
+        ("drop=0",),
+        "the same, as other data",
+    ),
+    Original(
+        "darts_aux",
+        "darts NetworkCIFAR",
+        "model",
+        partial(_darts, auxiliary=True),
+        ("drop=0",),
+        "the same; an exit",
+        outputs=tuple,
+    ),
     _timm(
         "hrnet_w18_small",
         "hrnet_w18_small",
