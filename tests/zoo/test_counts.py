@@ -47,6 +47,11 @@ def test_counts_round_to_those_of_the_papers(name: str, analyses: dict[str, Anal
     assert round(analyses[name].graph.cost.parameters / 1e6, digits) == PAPERS[name]
 
 
+def test_nfnet_f0_has_as_many_parameters_with_1000_classes_as_the_paper_prints(analyses: dict[str, Analysis]) -> None:
+    more = 990 * (3072 + 1)
+    assert round((analyses["nfnet_f0"].graph.cost.parameters + more) / 1e6, 1) == 71.5
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_it_is_short_and_called_after_its_file(name: str, analyses: dict[str, Analysis]) -> None:
     assert len(FILES[name].read_text(encoding="utf-8").splitlines()) <= 70
