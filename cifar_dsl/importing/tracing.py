@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import operator
 import re
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 BATCH = 5  # images of the trace; few extents of networks are a multiple of it
+_WITHOUT_GRADIENTS = "wrap_with_set_grad_enabled"  # the call of what stands in `with torch.no_grad():`
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _LIBRARY = ("/torch/nn/", "/torch/_", "/torch/export/", "/torch/utils/", "/torch/fx/")
 
@@ -116,20 +118,46 @@ class _Reader:
         self._in_training = in_training
         self._keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
         self._inputs = [name for name in signature.user_inputs if isinstance(name, str)]
-        self._values: dict[str, Any] = {}
+        self._calls: list[AtenCall] = []
+        self._values: dict[str, Any] = {}  # by the names of the graph at hand
+        self._prefix = ""  # of these names among those of the trace
 
     def trace(self) -> Trace:
-        calls: list[AtenCall] = []
-        output: Any = None
-        for node in self._program.graph.nodes:
-            if node.op == "placeholder":
+        output = self._read(self._program.graph_module)
+        return Trace(Ref(self._inputs[0]), tuple(self._calls), output, tuple(self._keys.values()), self._in_training)
+
+    def _read(self, part: Any) -> Any:
+        """Add the calls of a graph of torch. Returns what it gives."""
+        for node in part.graph.nodes:
+            if node.op == "placeholder" and node.name not in self._values:
                 self._values[node.name] = self._placeholder(node)
-            elif node.op == "output":
-                output = self._output(node)
+            elif node.op == "get_attr":
+                self._values[node.name] = getattr(part, node.target)
             elif node.op == "call_function":
-                self._values[node.name] = Ref(node.name)
-                calls.append(self._call(node))
-        return Trace(Ref(self._inputs[0]), tuple(calls), output, tuple(self._keys.values()), self._in_training)
+                self._values[node.name] = self._made(node)
+            elif node.op == "output":
+                return self._output(node) if not self._prefix else self._plain(node.args[0])
+        return None
+
+    def _made(self, node: Any) -> Any:
+        """What a call gives: that of its graph, an item of that, or the value of a new call."""
+        if getattr(node.target, "__name__", "") == _WITHOUT_GRADIENTS:
+            _, part, *inputs = node.args
+            return self._inner(self._values[part.name], [self._plain(one) for one in inputs], node.name)
+        if node.target is operator.getitem and isinstance(several := self._plain(node.args[0]), tuple):
+            return several[node.args[1]]
+        call = self._call(node)
+        self._calls.append(call)
+        return Ref(call.name)
+
+    def _inner(self, part: Any, inputs: list[Any], name: str) -> Any:
+        """Add the calls of a graph within the graph, which names its values anew. Returns what it gives."""
+        outer, prefix = self._values, self._prefix
+        names = [node.name for node in part.graph.nodes if node.op == "placeholder"]
+        self._values, self._prefix = dict(zip(names, inputs, strict=True)), f"{prefix}{name}."
+        given = self._read(part)
+        self._values, self._prefix = outer, prefix
+        return given
 
     def _placeholder(self, node: Any) -> Any:
         if node.name in self._keys:
@@ -160,7 +188,7 @@ class _Reader:
         declared = schema.arguments if schema else ()
         changed = frozenset(one.name for one in declared if arguments[one.name] != self._plain(one.default_value))
         shape = _shape(node.meta.get("val"))
-        return AtenCall(node.name, name.rstrip("_"), in_place, arguments, changed, shape, _place(node))
+        return AtenCall(self._prefix + node.name, name.rstrip("_"), in_place, arguments, changed, shape, _place(node))
 
     def _arguments(self, node: Any, schema: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}

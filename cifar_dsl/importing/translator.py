@@ -20,6 +20,7 @@ from cifar_dsl.ir import Operation, Pattern, Shape, arguments_of
 from cifar_dsl.operations import foreign_names
 from cifar_dsl.operations.argument_types import UnfitError
 from cifar_dsl.operations.layers import LAYERS
+from cifar_dsl.operations.layers.weight import Unchanged, WeightFunction
 from cifar_dsl.operations.registry import MisfitError
 
 
@@ -37,6 +38,24 @@ class Weight:
 
     key: str
     shape: tuple[int, ...]
+
+
+@frozen
+class Multiple:
+    """A tensor of the module, times a number."""
+
+    weight: Weight
+    factor: float
+
+
+@frozen
+class OfWeight:
+    """A function of a weight's rows, perhaps seen in another shape, and the tensors that it has beside the weight."""
+
+    weight: Weight
+    rows: int
+    function: WeightFunction
+    tensors: dict[str, Weight] = field(factory=dict)
 
 
 @frozen
@@ -107,6 +126,8 @@ class Translator:
         found = self.get(argument)
         if isinstance(found, Tensor):
             return found
+        if isinstance(found, Multiple | OfWeight):
+            found = found.weight
         if isinstance(found, Weight):
             raise unsupported(f"it computes something of the parameter `{found.key}` alone", place or self.place)
         raise unsupported("it computes with a tensor that is neither an input nor a parameter", place or self.place)
@@ -117,6 +138,15 @@ class Translator:
         if found is None or isinstance(found, Weight):
             return found
         raise self.unsupported("its weight isn't a parameter of the module, but computed")
+
+    def used_weight(self, argument: Any) -> tuple[Weight, WeightFunction, dict[str, Weight | None]]:
+        """The weight of a layer, its function, and the tensors of both by their names. Raises UserError."""
+        found = self.get(argument)
+        if isinstance(found, OfWeight) and found.rows == found.weight.shape[0]:
+            return found.weight, found.function, {"weight": found.weight, **found.tensors}
+        weight = self.weight(argument)
+        assert weight is not None
+        return weight, Unchanged(), {"weight": weight}
 
     def shape(self, value: int) -> Shape:
         """The shape of a value of the network."""

@@ -8,6 +8,7 @@ from attrs import evolve
 from cifar_dsl.importing.network import join, layer
 from cifar_dsl.importing.tracing import BATCH as IMAGES
 from cifar_dsl.importing.tracing import AtenCall, Constant
+from cifar_dsl.importing.rules.weights import product
 from cifar_dsl.importing.translator import Noise, Tensor, Translator, Weight, channel_axis, rule
 
 
@@ -54,6 +55,8 @@ def _position_embedding(t: Translator, x: Tensor, weight: Weight) -> Tensor | No
 @rule("mul", "div")
 def _mul(t: Translator, call: AtenCall) -> Any:
     first, second = t.get(call.arguments["self"]), t.get(call.arguments["other"])
+    if call.op == "mul" and (of_weight := product(first, second)) is not None:
+        return of_weight
     if call.op == "mul" and (isinstance(first, int | float | Noise | Weight)):
         first, second = second, first
     if isinstance(first, Noise) and isinstance(second, int | float):
@@ -96,8 +99,8 @@ def _scaled(t: Translator, x: Tensor, weight: Weight) -> Tensor:
 
 
 def _joined(t: Translator, name: str, *operands: Any) -> Tensor:
-    """An element-wise join; parameters become branches of their own."""
-    tensors = [operand for operand in operands if isinstance(operand, Tensor)]
+    """An element-wise join; parameters become branches of their own. Raises UserError if all operands are parameters."""
+    tensors = [operand for operand in operands if isinstance(operand, Tensor)] or [t.tensor(operands[0])]
     if len(tensors) == len(operands) and all(one.layout == tensors[0].layout for one in tensors):
         shapes = {t.shape(one.value) for one in tensors}
         if len(shapes) == 1:

@@ -7,6 +7,7 @@ from attrs import evolve
 
 from cifar_dsl.importing.layouts import BATCH, Atom, Layout, LayoutError, extent_of, merged
 from cifar_dsl.importing.network import join, layer
+from cifar_dsl.importing.rules.weights import standardized
 from cifar_dsl.importing.tracing import BATCH as IMAGES
 from cifar_dsl.importing.tracing import AtenCall, Constant
 from cifar_dsl.importing.translator import AXIS_LETTERS, Noise, Tensor, Translator, Weight, channel_axis, rule
@@ -18,8 +19,7 @@ _CHANNELS_LAST = 3  # axes of an image
 @rule("conv2d", "convolution")
 def _conv(t: Translator, call: AtenCall) -> Tensor:
     a = call.arguments
-    weight, bias = t.weight(a["weight"]), t.weight(a["bias"])
-    assert weight is not None
+    (weight, function, tensors), bias = t.used_weight(a["weight"]), t.weight(a["bias"])
     kernel = weight.shape[2:]
     pad = a["padding"]
     if pad == "same":
@@ -35,9 +35,10 @@ def _conv(t: Translator, call: AtenCall) -> Tensor:
         dilation=_pair(a["dilation"]),
         groups=a["groups"],
         bias=bias is not None,
+        weight=function,
     )
     x = t.natural_of(a["input"])
-    return t.natural(t.add(operation, [x], {"weight": weight, "bias": bias}))
+    return t.natural(t.add(operation, [x], {**tensors, "bias": bias}))
 
 
 @rule("conv_transpose2d")
@@ -69,10 +70,9 @@ def _pair(value: Any) -> tuple[int, int]:
 @rule("linear")
 def _linear(t: Translator, call: AtenCall) -> Tensor:
     a = call.arguments
-    weight, bias = t.weight(a["weight"]), t.weight(a["bias"])
-    assert weight is not None
+    (weight, function, tensors), bias = t.used_weight(a["weight"]), t.weight(a["bias"])
     outputs = weight.shape[0]
-    tensors = {"weight": weight, "bias": bias}
+    tensors = {**tensors, "bias": bias}
     x = t.tensor(a["input"])
     last = len(x.layout.dims) - 1
     if last == 1 and x.layout.whole_axis(0) == BATCH:
@@ -85,9 +85,9 @@ def _linear(t: Translator, call: AtenCall) -> Tensor:
         shape = t.shape(x.value)
         axis = 2 if shape.is_tokens else 1
     if shape.is_image:
-        operation = layer("conv", channels=outputs, kernel=(1, 1), bias=bias is not None)
+        operation = layer("conv", channels=outputs, kernel=(1, 1), bias=bias is not None, weight=function)
     else:
-        operation = layer("dense", features=outputs, bias=bias is not None)
+        operation = layer("dense", features=outputs, bias=bias is not None, weight=function)
     value = t.add(operation, [x.value], tensors)
     return Tensor(value, _replaced_last(x.layout, axis or 1, outputs))
 
@@ -110,8 +110,10 @@ def _with_channels_last(t: Translator, x: Tensor) -> Tensor:
 
 
 @rule("batch_norm")
-def _batch_norm(t: Translator, call: AtenCall) -> Tensor:
+def _batch_norm(t: Translator, call: AtenCall) -> Any:
     a = call.arguments
+    if isinstance(x := t.get(a["input"]), Weight) and len(x.shape) == 3 and a["running_mean"] is None and a["training"]:
+        return standardized(t, evolve(x, shape=x.shape[1:]), a)
     weight, bias = t.weight(a["weight"]), t.weight(a["bias"])
     mean, variance = t.weight(a["running_mean"]), t.weight(a["running_var"])
     if mean is None or variance is None:
@@ -126,8 +128,10 @@ def _batch_norm(t: Translator, call: AtenCall) -> Tensor:
 
 
 @rule("layer_norm")
-def _layer_norm(t: Translator, call: AtenCall) -> Tensor:
+def _layer_norm(t: Translator, call: AtenCall) -> Any:
     a = call.arguments
+    if isinstance(rows := t.get(a["input"]), Weight) and tuple(a["normalized_shape"]) == rows.shape[1:]:
+        return standardized(t, rows, a)
     weight, bias = t.weight(a["weight"]), t.weight(a["bias"])
     if (weight is None) != (bias is None):
         raise t.unsupported("a layer norm that has either a scale or an offset, but not both")

@@ -8,15 +8,17 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.importing.layouts import Atom, Layout, LayoutError
 from cifar_dsl.importing.network import layer
 from cifar_dsl.importing.tracing import AtenCall
-from cifar_dsl.importing.translator import RULES, Tensor, Translator, Weight, rule
+from cifar_dsl.importing.translator import RULES, Multiple, OfWeight, Tensor, Translator, Weight, rule
 from cifar_dsl.operations.layers.shaping import Slice
 
 
-@rule("view", "reshape", "_unsafe_view")
+@rule("view", "view_as", "reshape", "reshape_as", "_unsafe_view")
 def _view(t: Translator, call: AtenCall) -> Any:
     x = t.get(call.arguments["self"])
     if isinstance(x, Weight):
         return evolve(x, shape=call.shape)
+    if isinstance(x, Multiple | OfWeight):
+        return evolve(x, weight=evolve(x.weight, shape=call.shape))
     return Tensor(t.tensor(x).value, t.tensor(x).layout.reshaped(call.shape))
 
 
@@ -29,11 +31,12 @@ def _permute(t: Translator, call: AtenCall) -> Tensor:
     return Tensor(x.value, x.layout.permuted([place % len(x.layout.dims) for place in call.arguments["dims"]]))
 
 
-@rule("transpose", "swapaxes", "t", "numpy_T")
+@rule("transpose", "swapaxes", "t", "numpy_T", "mT")
 def _transpose(t: Translator, call: AtenCall) -> Tensor:
     x = t.tensor(call.arguments["self"])
     count = len(x.layout.dims)
-    numbers = [value for value in call.arguments.values() if isinstance(value, int)] or [0, 1]
+    last = (-2, -1) if call.op == "mT" else (0, 1)
+    numbers = [value for value in call.arguments.values() if isinstance(value, int)] or last
     order = list(range(count))
     a, b = (number % count for number in numbers)
     order[a], order[b] = b, a
