@@ -7,6 +7,7 @@ from attrs import field
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Operation, Shape
+from cifar_dsl.operations.argument_types import Float, written
 from cifar_dsl.operations.layers import JOINS, LAYERS
 
 
@@ -38,8 +39,14 @@ def unsupported(what: str, place: Place) -> UserError:
 
 
 def layer(name: str, **arguments: Any) -> Any:
-    """The layer of this name with arguments in canonical form."""
-    return cast("Any", LAYERS[name])(**arguments)
+    """The layer of this name with arguments in canonical form, and numbers as a spec prints them."""
+    printed = {key: as_printed(value) for key, value in arguments.items()}
+    return cast("Any", LAYERS[name])(**printed)
+
+
+def as_printed(value: Any) -> Any:
+    """A value with the digits that a spec prints, if it is a fraction."""
+    return float(written(value, Float())) if isinstance(value, float) else value
 
 
 def join(name: str, **arguments: Any) -> Any:

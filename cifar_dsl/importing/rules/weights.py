@@ -5,6 +5,7 @@ from typing import Any
 
 from attrs import evolve
 
+from cifar_dsl.importing.network import as_printed
 from cifar_dsl.importing.translator import Multiple, OfWeight, Translator, Weight
 from cifar_dsl.operations.layers.weight import Scaled, Standardized
 
@@ -34,5 +35,5 @@ def product(first: Any, second: Any) -> Multiple | OfWeight | None:
     if not isinstance(gain, Multiple) or prod(gain.weight.shape) != first.rows:
         return None
     numbers = prod(first.weight.shape) // first.rows
-    gamma = float(f"{gain.factor * numbers**0.5:.12g}")
+    gamma = as_printed(gain.factor * numbers**0.5)
     return evolve(first, function=Scaled(gamma=gamma, eps=first.function.eps), tensors={"gain": gain.weight})
