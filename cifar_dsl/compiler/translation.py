@@ -123,7 +123,7 @@ def _is_stage(node: nodes.Expression, dataflow: Dataflow) -> bool:
     return is_call or _means_layer(node, dataflow)
 
 
-def _means_layer(node: nodes.Expression | nodes.Compound, dataflow: Dataflow) -> bool:
+def _means_layer(node: nodes.Expression, dataflow: Dataflow) -> bool:
     """Whether an operand spells a layer, and isn't a function's number, as `sum(depths)`, or a value of that name."""
     sort = dataflow.sort(node)
     return is_layer(node) and (sort == "tensor" if isinstance(node, nodes.Name) else sort != "number")

@@ -6,9 +6,9 @@ from typing import Any
 from attrs import evolve
 
 from cifar_dsl.importing.network import join, layer
+from cifar_dsl.importing.rules.weights import product
 from cifar_dsl.importing.tracing import BATCH as IMAGES
 from cifar_dsl.importing.tracing import AtenCall, Constant
-from cifar_dsl.importing.rules.weights import product
 from cifar_dsl.importing.translator import Noise, Tensor, Translator, Weight, channel_axis, rule
 
 
@@ -99,7 +99,7 @@ def _scaled(t: Translator, x: Tensor, weight: Weight) -> Tensor:
 
 
 def _joined(t: Translator, name: str, *operands: Any) -> Tensor:
-    """An element-wise join; parameters become branches of their own. Raises UserError if all operands are parameters."""
+    """An element-wise join; parameters become branches of their own. Raises UserError if there is nothing else."""
     tensors = [operand for operand in operands if isinstance(operand, Tensor)] or [t.tensor(operands[0])]
     if len(tensors) == len(operands) and all(one.layout == tensors[0].layout for one in tensors):
         shapes = {t.shape(one.value) for one in tensors}

@@ -17,7 +17,7 @@ def standardized(t: Translator, rows: Weight, normalisation: dict[str, Any]) -> 
     """
     found = OfWeight(rows, rows.shape[0], Standardized(eps=normalisation["eps"]))
     gain = t.get(normalisation["weight"])
-    made = found if gain is None else product(found, gain)
+    made = found if gain is None else _scaled(found, gain)
     if normalisation["bias"] is not None or made is None:
         raise t.unsupported(f"it normalises the parameter `{rows.key}` as no weight function of the language does")
     return made
@@ -29,11 +29,15 @@ def product(first: Any, second: Any) -> Multiple | OfWeight | None:
         first, second = second, first
     if isinstance(first, Weight) and isinstance(second, int | float):
         return Multiple(first, float(second))
-    if not isinstance(first, OfWeight) or not isinstance(first.function, Standardized):
+    return _scaled(first, second) if isinstance(first, OfWeight) else None
+
+
+def _scaled(found: OfWeight, by: Any) -> OfWeight | None:
+    """Standardized rows, times a gain for each; None if it is something else."""
+    gain = Multiple(by, 1.0) if isinstance(by, Weight) else by
+    if not isinstance(found.function, Standardized) or not isinstance(gain, Multiple):
         return None
-    gain = Multiple(second, 1.0) if isinstance(second, Weight) else second
-    if not isinstance(gain, Multiple) or prod(gain.weight.shape) != first.rows:
+    if prod(gain.weight.shape) != found.rows:
         return None
-    numbers = prod(first.weight.shape) // first.rows
-    gamma = as_printed(gain.factor * numbers**0.5)
-    return evolve(first, function=Scaled(gamma=gamma, eps=first.function.eps), tensors={"gain": gain.weight})
+    gamma = as_printed(gain.factor * (prod(found.weight.shape) // found.rows) ** 0.5)
+    return evolve(found, function=Scaled(gamma=gamma, eps=found.function.eps), tensors={"gain": gain.weight})

@@ -117,3 +117,57 @@ def test_weights_that_other_layers_share_in_part_are_refused():
 
     with pytest.raises(UserError, match="only whole layers share weights"):
         cifar_dsl.from_torch(Partly(), (3, 8, 8))
+
+
+WEIGHTS = """arch weights
+input 3x8x8
+model {
+    conv(8, 3, weight=standardized(eps=1e-8)) -> relu
+    conv(8, 3, groups=4, bias=false, weight=scaled(gamma=1.7)) -> relu
+    global_avgpool
+    dense(10, weight=standardized)
+}"""
+
+
+def test_printed_functions_of_weights_are_imported_as_the_same_graph(tmp_path):
+    (tmp_path / "weights.arch").write_text(WEIGHTS)
+    spec = cifar_dsl.load(tmp_path / "weights.arch")
+    found = cifar_dsl.from_torch(network_of(spec.to_pytorch()), spec.graph.input.extents)
+    assert is_same(found.spec.graph, spec.graph)
+
+
+def test_a_function_of_weights_that_import_does_not_know_is_refused(tmp_path):
+    (tmp_path / "weights.arch").write_text(WEIGHTS.replace("weight=standardized)\n}", "weight=spectral)\n}"))
+    spec = cifar_dsl.load(tmp_path / "weights.arch")
+    with pytest.raises(UserError, match=r"`dense`.*computes something of the parameter `dense.\w+` alone"):
+        cifar_dsl.from_torch(network_of(spec.to_pytorch()), spec.graph.input.extents)
+
+
+class Standardizing(nn.Module):
+    """Weights that batch norm standardizes, a part without gradients, and a factor of many digits."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, bias=False)
+        self.last = nn.Conv2d(8, 8, 3)
+        self.gain = nn.Parameter(torch.ones(8, 1, 1, 1))
+        self.head = nn.Linear(8, 10)
+
+    def forward(self, x):
+        with torch.no_grad():
+            filters = self._standardized(self.stem.weight, None)
+            x = torch.conv2d(x / 1.04**0.5, filters).relu()
+        filters = self._standardized(self.last.weight, (0.1 * self.gain).view(-1))
+        return self.head(torch.conv2d(x, filters, self.last.bias).flatten(2).mT.mean(1))
+
+    @staticmethod
+    def _standardized(weight, gain):
+        rows = weight.reshape(1, 8, -1)
+        return nn.functional.batch_norm(rows, None, None, gain, training=True, momentum=0.0).reshape_as(weight)
+
+
+def test_batch_norms_of_weights_and_parts_without_gradients_are_imported():
+    text = cifar_dsl.from_torch(Standardizing(), (3, 8, 8)).spec.text
+    assert "scale(0.980580675691)" in text
+    assert "conv(8, 3, bias=false, weight=standardized(eps=1e-05))" in text
+    assert "conv(8, 3, weight=scaled(gamma=0.848528137424, eps=1e-05))" in text
