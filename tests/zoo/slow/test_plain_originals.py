@@ -142,14 +142,30 @@ def no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def nin(x: Tensor, w: Weights, *, is_training: bool) -> Tensor:
     """cifar-10_def of mavenlin/cuda-convnet, without dropout; `cccp` is a convolution of 1x1."""
+    last, _ = _with_seen(x, w)
+    return F.avg_pool2d(last.relu(), 8).flatten(1)
+
+
+def dsn(x: Tensor, w: Weights, *, is_training: bool) -> Tensor:
+    """cifar-10.prototxt of s9xie/DSN, without dropout: `ip_svm` sees each convolution before its ReLU."""
+    last, seen = _with_seen(x, w)
+    scores = F.avg_pool2d(last, 8).flatten(1)
+    named = {f"{block}.companion.dense": y.flatten(1) for block, y in seen.items()}
+    heads = [F.linear(y, w[f"{name}.weight"], w[f"{name}.bias"]) for name, y in named.items()]
+    return torch.stack([scores, *heads]) if is_training else scores
+
+
+def _with_seen(x: Tensor, w: Weights) -> tuple[Tensor, dict[str, Tensor]]:
+    """The last convolution of network in network, and the first one of each block, without ReLU."""
+    seen = {}
     for block, kernel, inner in (("mlpconv", 5, 2), ("mlpconv2", 5, 2), ("mlpconv3", 3, 1)):
-        x = F.conv2d(x, w[f"{block}.conv.weight"], w[f"{block}.conv.bias"], padding=kernel // 2).relu()
+        seen[block] = F.conv2d(x, w[f"{block}.conv.weight"], w[f"{block}.conv.bias"], padding=kernel // 2)
+        x = seen[block].relu()
         for number in range(2, 2 + inner):
             x = F.conv2d(x, w[f"{block}.conv{number}.weight"], w[f"{block}.conv{number}.bias"]).relu()
         if block != "mlpconv3":
             x = F.max_pool2d(x, 3, 2, ceil_mode=True)
-    x = F.conv2d(x, w["last.weight"], w["last.bias"]).relu()
-    return F.avg_pool2d(x, 8).flatten(1)
+    return F.conv2d(x, w["last.weight"], w["last.bias"]), seen
 
 
 def all_cnn_c(x: Tensor, w: Weights, *, is_training: bool) -> Tensor:
@@ -436,6 +452,7 @@ _NEAR_ONE = ("running_var", "bn.weight", "bn2.weight", "bn3.weight", "learned.we
         (deit_tiny_distilled, ("layers=2",)),
         (fractalnet20, ("width=4", "drop=0", "global_share=0", "dropout_step=0")),
         (nin, ("drop=0",)),
+        (dsn, ("drop=0",)),
         (all_cnn_c, ("input_drop=0", "drop=0")),
         (airbench95, ()),
         (airbench96, ()),
