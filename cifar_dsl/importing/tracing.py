@@ -151,7 +151,7 @@ class _Reader:
         return Ref(call.name)
 
     def _inner(self, part: Any, inputs: list[Any], name: str) -> Any:
-        """Add the calls of a graph within the graph, which names its values anew. Returns what it gives."""
+        """Add the calls of a graph within the graph, which has names of its own. Returns what it gives."""
         outer, prefix = self._values, self._prefix
         names = [node.name for node in part.graph.nodes if node.op == "placeholder"]
         self._values, self._prefix = dict(zip(names, inputs, strict=True)), f"{prefix}{name}."
