@@ -311,7 +311,7 @@ def longer(
             f"{run.path} ended within an epoch, after {result.epochs:g}, and can't be trained longer",
             "train its spec again, or start another training from its weights with --from",
         )
-    overrides = (f"train.epochs={epochs:g}", continuing(file, int(result.epochs), recipe))
+    overrides = (f"train.epochs={epochs:g}", continuing(file, recipe))
     choice = choice_of(data, _warn)
     spec = spec_of_text(run.spec_text, run.path / SPEC, overrides, choice, (file, *others))
     return evolve(spec, continues=record.spec)

@@ -333,7 +333,7 @@ class Artifact(Declaration):
         option: The option, such as `--from`.
         phrase: What it is, for messages, such as "a teacher".
         misfit: That it is another one, for messages: "the teacher is not that".
-        digest: 16 hexadecimal digits that identify the content.
+        digest: Hexadecimal digits that identify it.
     """
 
     is_positional: ClassVar[bool] = True
@@ -350,10 +350,6 @@ class Artifact(Declaration):
     def is_used_by(self, distill: Distillation) -> bool:  # noqa: ARG002
         """Whether a recipe with this setting uses such an artifact."""
         return True
-
-    def is_same(self, other: "Artifact") -> bool:
-        """Whether another artifact of this kind has the same content."""
-        return self.digest == other.digest
 
 
 @frozen

@@ -27,11 +27,21 @@ _DIGITS = 16  # of a digest in a spec
 
 @frozen
 class ArtifactFile:
-    """An artifact that was read: as a recipe uses it, its record, and the bytes of its file."""
+    """An artifact that was read: as a recipe uses it, its record, and the bytes of its file.
+
+    `continued` and `seed` are of the weights of a run: how a recipe uses them that continues its training, and the
+    only seed that can.
+    """
 
     artifact: Artifact
     record: ArtifactRecord
     content: bytes = field(repr=False, eq=False)
+    continued: Weights | None = field(default=None, kw_only=True)
+    seed: int = field(default=0, kw_only=True)
+
+    def stands_for(self, artifact: Artifact) -> bool:
+        """Whether it is what a recipe means by `artifact`."""
+        return artifact in (self.artifact, self.continued)
 
 
 @frozen
@@ -72,15 +82,16 @@ def override_of(files: Iterable[ArtifactFile], recipe: Recipe | None) -> tuple[s
     chosen = used_by(recipe, files)
     for file in chosen:
         kind = file.record.kind
-        if kind not in uses or not uses[kind].is_same(file.artifact):
+        if kind not in uses or not file.stands_for(uses[kind]):
             uses[kind] = file.artifact
     return (_override(uses.values()),) if chosen else ()
 
 
-def continuing(file: ArtifactFile, epochs: int, recipe: Recipe) -> str:
-    """The override that makes a recipe continue a training from its weights after `epochs`."""
+def continuing(file: ArtifactFile, recipe: Recipe) -> str:
+    """The override that makes a recipe continue the training of a run from its weights."""
     others = (each for each in recipe.uses if each.name != Weights.name)
-    return _override([*others, Weights(digest=file.record.digest, epochs=epochs)])
+    assert file.continued is not None
+    return _override([*others, file.continued])
 
 
 def _override(artifacts: Iterable[Artifact]) -> str:
@@ -103,8 +114,9 @@ def check_located(name: str, recipe: Recipe, files: Iterable[ArtifactFile]) -> N
                 f"pass the path: {artifact.option} PATH",
                 reason=f"a spec identifies {artifact.phrase} by digest, here {artifact.digest}",
             )
-        if not artifact.is_same(there := found[artifact.name].artifact):
-            raise changed_artifact(artifact.name, artifact.brief(), there.brief())
+        if not (there := found[artifact.name]).stands_for(artifact):
+            shown = there.continued if artifact.epochs_before and there.continued else there.artifact
+            raise changed_artifact(artifact.name, artifact.brief(), shown.brief())
     if recipe.distill.weight and not any(artifact.name == "teacher" for artifact in recipe.uses):
         raise RunError(
             f"`{name}` learns from a teacher, and none is given",
@@ -112,6 +124,23 @@ def check_located(name: str, recipe: Recipe, files: Iterable[ArtifactFile]) -> N
             "or train without one: --set train.distill=none",
             reason=f"its recipe has `distill {recipe.distill.brief()}`",
         )
+
+
+def check_seeds(name: str, recipe: Recipe, files: Iterable[ArtifactFile], seeds: Iterable[int]) -> None:
+    """Raise RunError if the spec `name` continues a run, and is to be trained with another seed than that run."""
+    for file in files:
+        if not recipe.epochs_before or file.record.kind != Weights.name:
+            continue
+        for seed in seeds:
+            if seed != file.seed:
+                other = Path(file.record.path).parent / f"seed-{seed}"
+                raise RunError(
+                    f"`{name}` continues a run, and {file.record.path} has seed {file.seed}, not {seed}",
+                    f"continue the run of this seed: cifar-dsl train --resume {other} --set "
+                    f"train.epochs={recipe.epochs:g}",
+                    "or leave out this seed: `compare --no-train` compares the runs that exist",
+                    reason="each seed goes on from its own weights",
+                )
 
 
 def changed_artifact(kind: str, wanted: str, found: str) -> RunError:
@@ -136,9 +165,17 @@ def _weights(path: Path) -> ArtifactFile:
     run = _finished(path) if path.is_dir() else None
     file = run.weights if run else path
     content = _weights_of(run) if run else _content(file)
-    origin = _origin(run.record()) if run else ""
     digest = _digest_of_tensors(file, content)
-    return ArtifactFile(Weights(digest), ArtifactRecord(Weights.name, digest, str(path), origin), content)
+    if run is None:
+        return ArtifactFile(Weights(digest), ArtifactRecord(Weights.name, digest, str(path), ""), content)
+    record, epochs = run.record(), run.result().epochs
+    return ArtifactFile(
+        Weights(digest),
+        ArtifactRecord(Weights.name, digest, str(path), _origin(record)),
+        content,
+        continued=Weights(record.spec.fingerprint, epochs=int(epochs)) if epochs == int(epochs) else None,
+        seed=record.seed,
+    )
 
 
 def _teacher(path: Path) -> TeacherFile:

@@ -19,7 +19,13 @@ from cifar_dsl.foundation.user_folders import temporary_folder
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.runs import Run, RunIdentity, RunRecord, RunWriter, SpecIdentity, check_root, claim
-from cifar_dsl.training.artifacts import ArtifactFile, check_located, network_of_teacher, teacher_of
+from cifar_dsl.training.artifacts import (
+    ArtifactFile,
+    check_located,
+    check_seeds,
+    network_of_teacher,
+    teacher_of,
+)
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.distillation import Teacher
@@ -101,6 +107,7 @@ def train_runs(
                 complete[seed] = run
             else:
                 missing[seed] = writer
+        check_seeds(spec.name, recipe, artifacts, missing)
         train, test = (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)
         measured = measure(recipe, train)
         identities = {seed: RunIdentity(spec, seed, dataset.digest) for seed in missing}

@@ -1,5 +1,8 @@
 """Artifacts, and the tensors of a file that fit a network. Needs no torch."""
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 from attrs import evolve
@@ -11,7 +14,7 @@ from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.ir import Standardization
 from cifar_dsl.runs import RunWriter, run_path
-from cifar_dsl.training.artifacts import check_located, continuing, override_of, read_artifact, used_by
+from cifar_dsl.training.artifacts import check_located, check_seeds, continuing, override_of, read_artifact, used_by
 from cifar_dsl.training.starting_weights import match_all, match_weights
 
 SPEC = text_of("conv(4, 3, stride=4) as stem\nflatten -> dense(10) as head", size="3x32x32") + TRAIN
@@ -74,21 +77,27 @@ DISTILLED = SPEC.replace("epochs", "distill soft\nepochs")
 
 
 @pytest.fixture
-def teacher(tmp_path):
-    """A run of the spec, whose weights are those of `tensors`."""
+def trained(tmp_path):
+    """Read an artifact of a run of the spec, whose weights are those of `tensors`."""
 
-    def read(number=0.0, seed=0):
+    def read(kind, number=0.0, seed=0, epochs=1):
         spec = evolve(identity(), fingerprint=analyze_text(SPEC).fingerprint)
         normalization = Standardization((0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
-        writer = RunWriter(run_path(tmp_path / f"runs of {number}", spec, seed))
+        writer = RunWriter(run_path(tmp_path / f"runs of {number} and {epochs}", spec, seed))
         writer.acquire()
         writer.start(evolve(record(seed=seed), spec=spec, normalization=normalization), SPEC)
         writer.weights.write_bytes(save({name: array + np.float32(number) for name, array in tensors().items()}))
-        run = writer.commit(RESULT_OF_RUN)
+        run = writer.commit(evolve(RESULT_OF_RUN, epochs=epochs))
         writer.close()
-        return read_artifact("teacher", run.path)
+        return read_artifact(kind, run.path)
 
     return read
+
+
+@pytest.fixture
+def teacher(trained):
+    """Read a run as a teacher."""
+    return partial(trained, "teacher")
 
 
 def test_a_teacher_is_identified_by_its_spec_weights_and_normalization(teacher):
@@ -156,12 +165,23 @@ def test_a_training_goes_on_from_weights_of_the_whole_network_only(weights):
         match_all(longer.graph, longer.recipe, [weights(arrays)])
 
 
-def test_weights_of_the_same_content_keep_their_epochs(weights):
-    file = weights(tensors())
-    override = continuing(file, 1, analyze_text(SPEC).recipe)
-    assert override == f'train.uses=weights("{file.record.digest}", epochs=1)'
-    recipe = analyze_text(SPEC, overrides=["train.epochs=3", override]).recipe
-    assert override_of([file], recipe) == (override,)
+def test_the_runs_of_one_spec_continue_as_one(trained):
+    first, second, other = (trained("weights", number, number, epochs) for number, epochs in ((0, 1), (1, 1), (0, 2)))
+    recipe = analyze_text(SPEC).recipe
+    override = continuing(first, recipe)
+    assert override == f'train.uses=weights("{analyze_text(SPEC).fingerprint}", epochs=1)' == continuing(second, recipe)
+    longer = analyze_text(SPEC, overrides=["train.epochs=3", override]).recipe
+    assert override_of([second], longer) == (override,)
+    check_located("x", longer, [second])
+    with pytest.raises(RunError, match="the weights are not those of the recipe") as caught:
+        check_located("x", longer, [other])
+    assert "epochs=1" in caught.value.reason
+    assert "epochs=2" in caught.value.reason
+    check_seeds("x", longer, [second], [1])
+    with pytest.raises(RunError, match=r"`x` continues a run, and .* has seed 1, not 3") as caught:
+        check_seeds("x", longer, [second], [1, 3])
+    assert f"--resume {Path(second.record.path).parent / 'seed-3'} --set train.epochs=3" in caught.value.help[0]
+    check_seeds("x", recipe, [second], [3])
 
 
 @pytest.mark.parametrize("content", [b"", b"arch x", b"\xff" * 8 + b"{}", (2).to_bytes(8, "little") + b"[]"])

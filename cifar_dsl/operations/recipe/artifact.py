@@ -32,18 +32,22 @@ def _counted(epochs: int) -> str:
 @ARTIFACTS.register("weights")
 @declared
 class Weights(Artifact):
-    """Weights that training starts from, identified by their content; `--from` on the command line locates them.
+    """Weights that training starts from; `--from` on the command line locates them.
 
     A tensor is copied if the network has one of its path and shape; the other ones of the network are drawn as usual.
-    With `epochs`, the training continues another one: it begins after these epochs, with all of its weights.
+    With `epochs`, each seed continues the run of that seed: it begins after these epochs, with all of its weights.
     """
 
     option = "--from"
     phrase = "weights"
     misfit = "the weights are not those"
-    digest: str = argument(Text(), "first 16 hexadecimal digits of the tensors' SHA-256; `--from` sets it")
+    digest: str = argument(
+        Text(),
+        "first 16 hexadecimal digits of the tensors' SHA-256, which `--from` sets; with `epochs`, the fingerprint of "
+        "the runs",
+    )
     epochs: int = argument(
-        Int(0, 100_000), "epochs behind these weights; `--resume RUN --set train.epochs=N` sets it", default=0
+        Int(0, 100_000), "epochs of the runs that go on; `--resume RUN --set train.epochs=N` sets it", default=0
     )
 
     @property
@@ -70,6 +74,3 @@ class Teacher(Artifact):
 
     def is_used_by(self, distill: Distillation) -> bool:
         return distill.weight > 0
-
-    def is_same(self, other: Artifact) -> bool:
-        return self == other

@@ -4,6 +4,7 @@ import shutil
 import signal
 
 import pytest
+import torch
 from helpers.runs import rewrite
 from safetensors.torch import load_file
 
@@ -37,7 +38,8 @@ def test_it_goes_on_with_the_schedule_of_the_new_length(cli, source, tmp_path):
     assert run.result().epochs == 3
     (used,) = run.record().uses
     assert used.path == str(source)
-    assert f'weights("{used.digest}", epochs=1)' in run.spec_text
+    assert len(used.digest) == 16
+    assert f'weights("{first.record().spec.fingerprint}", epochs=1)' in run.spec_text
     assert run.record().spec.name == "tiny"
     assert "train.schedule=cosine" in run.record().spec.overrides
     assert not all(a.equal(b) for a, b in zip(*(load_file(one.weights).values() for one in (first, run)), strict=True))
@@ -59,13 +61,36 @@ def test_the_order_and_schedule_are_those_of_a_longer_training(cli, train, sourc
     assert begun == plain[1:]
 
 
+def test_without_a_schedule_and_state_of_the_optimizer_it_equals_a_longer_training(cli, train, tmp_path):
+    plain = ("--set", "train.optimizer=sgd(lr=0.05, momentum=0)", "--set", "train.schedule=constant")
+    assert train(*plain, "--set", "train.epochs=1").code == 0
+    short = open_run(tmp_path / "runs").path
+    assert train(*plain, *LONGER, "--runs", "whole").code == 0
+    assert cli("train", "--resume", short, *LONGER).code == 0
+    run, whole = the_other(short), open_run(tmp_path / "whole")
+    assert all(map(torch.equal, *(load_file(one.weights).values() for one in (run, whole))))
+    assert [(each.epoch, each.train_loss) for each in run.metrics()] == [
+        (each.epoch, each.train_loss) for each in whole.metrics()[1:]
+    ]
+
+
 def test_it_is_never_mixed_with_a_plain_run(cli, train, tiny, pictures, source, tmp_path):
     assert cli("train", "--resume", source, *LONGER).code == 0
     cosine = ("--set", "train.schedule=cosine")
     compared = ("compare", tiny, "--data", f"npz:{pictures}", *LONGER, *cosine, "--no-train", "--no-report")
     assert "no spec has a run" in cli(*compared).err
-    uses = f'train.uses=weights("{the_other(source).record().uses[0].digest}", epochs=1)'
-    assert cli(*compared, "--set", uses, "--from", source).code == 0
+    uses = f'train.uses=weights("{open_run(source).record().spec.fingerprint}", epochs=1)'
+    continued = (*compared, "--set", uses, "--from", source)
+    assert cli(*continued).code == 0
+    assert train("--seed", "1", *cosine, "--set", "train.epochs=1").code == 0
+    assert cli("train", "--resume", source.with_name("seed-1"), *LONGER).code == 0
+    assert the_other(source).path.with_name("seed-1").is_dir()  # continued seeds are runs of one fingerprint
+    assert "±" in cli(*continued).out
+    trained = tuple(option for option in continued if option != "--no-train")
+    outcome = cli(*trained, "--seeds", "3")
+    assert outcome.code == 1
+    assert f"{source} has seed 0, not 2" in outcome.err
+    assert f"--resume {source.with_name('seed-2')} --set train.epochs=3" in outcome.err
     outcome = train(*LONGER, *cosine)
     assert "already trained" not in outcome.err
     assert f"{source.relative_to(tmp_path)} has trained this for 1 epoch; to continue it instead: " in outcome.err
