@@ -1,4 +1,4 @@
-"""`train --dry-run`: show the network, its recipe, and the estimated memory to train it."""
+"""`train --dry-run`: show the network, its recipe, what it starts from, and the estimated memory."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ from cifar_dsl.analysis import available_bytes, estimate
 from cifar_dsl.cli.output import note, print_result, print_text
 from cifar_dsl.foundation.text import columns, in_short
 from cifar_dsl.training.artifacts import network_of_teacher
+from cifar_dsl.training.starting_weights import match_all
 from cifar_dsl.views.table import table
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ def dry_run_of(spec: "Spec", device: str) -> None:
     images = len(file.y_train) + len(file.y_test) if file else None
     for line in table(spec.analysis):
         print_result(line)
+    for file, match in match_all(spec.graph, spec.recipe, spec.uses):
+        print_text(f"\n{match.summary(file.record.source)}")
+        for line in columns(match.rows(), indent="  "):
+            print_result(line)
     if spec.recipe is None:
         return
     is_on_cpu = device == "cpu" or (device == "auto" and not _has_gpu())

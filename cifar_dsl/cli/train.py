@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     cls=GroupedOption,
     beside_resume=False,
     is_flag=True,
-    help="Show shapes, counts, recipe and memory; train and download nothing.",
+    help="Show shapes, counts, recipe and memory, and with --from which tensors match; train and download nothing.",
 )
 @click.option(
     "--profile",

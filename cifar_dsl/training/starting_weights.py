@@ -29,16 +29,28 @@ class Match:
 
     def lines(self, source: str) -> list[str]:
         """The match in words; `source` says where the weights are from."""
+        return [
+            self.summary(source),
+            *(f"{kind}: {_listed(paths)}" for kind, paths in self._others.items() if paths),
+        ]
+
+    def summary(self, source: str) -> str:
+        """How many tensors match, in words."""
         total = len(self.copied) + len(self.missing) + len(self.reshaped)
-        kinds = {
+        return f"{len(self.copied)} of {total} tensors start from {source}"
+
+    def rows(self) -> list[list[str]]:
+        """Every tensor of the network and of the file, each after what becomes of it."""
+        return [[kind, path] for kind, paths in ({"copied": self.copied} | self._others).items() for path in paths]
+
+    @property
+    def _others(self) -> dict[str, tuple[str, ...]]:
+        """The tensors that aren't copied, by what becomes of them."""
+        return {
             "other shape there, so newly drawn": self.reshaped,
             "missing there, so newly drawn": self.missing,
             "unused": self.extra,
         }
-        return [
-            f"{len(self.copied)} of {total} tensors start from {source}",
-            *(f"{kind}: {_listed(paths)}" for kind, paths in kinds.items() if paths),
-        ]
 
 
 def match_weights(graph: Graph, file: ArtifactFile) -> Match:

@@ -1,5 +1,6 @@
 """`--from`: training from the weights of a run or a file."""
 
+import re
 import shutil
 import signal
 
@@ -60,11 +61,19 @@ def test_the_same_weights_in_a_file_are_the_same_training(train, source, tmp_pat
     assert "already trained" in train("--from", "copy.safetensors").err
 
 
-def test_a_head_for_other_classes_starts_from_initial_weights(train, source, pictures, tiny, tmp_path):
+def test_a_head_for_other_classes_starts_from_initial_weights(cli, train, source, pictures, tiny, tmp_path):
     weights = load_file(open_run(source).weights)
     *_, path = (name for name in weights if name.endswith("weight"))
     weights[path] = weights[path][:1].clone()
     save_file(weights | {"old": weights[path].clone()}, tmp_path / "other.safetensors")
+    listed = cli("train", tiny, "--data", f"npz:{pictures}", "--from", "other.safetensors", "--dry-run")
+    assert (listed.code, listed.err) == (0, "")
+    assert f"tensors start from {tmp_path}/other.safetensors\n" in listed.out
+    copied = [line.split() for line in listed.out.splitlines() if line.startswith("  copied")]
+    assert sorted(copied) == [["copied", name] for name in sorted(weights) if name != path]
+    assert re.search(rf"^  other shape there, so newly drawn +{path} \(1x.* there, 10x.* here\)$", listed.out, re.M)
+    assert re.search(r"^  unused +old$", listed.out, re.M)
+    assert not (tmp_path / "runs").exists()
     outcome = train("--from", "other.safetensors")
     assert outcome.code == 0
     assert f"other shape there, so newly drawn: {path} (" in outcome.err
