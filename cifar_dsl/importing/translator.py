@@ -209,7 +209,7 @@ class Translator:
     def _layer_of_that_name(self, call: AtenCall) -> Tensor:
         name = _layer_name(call.op)
         if name is None:
-            raise self.unsupported(f"the language has nothing for `{call.op}`")
+            raise self.unsupported(f"`import` can't translate `{call.op}`")
         operation = self.configured(name, call)
         x = self.tensor(next(iter(call.arguments.values())))
         if operation.family == "activation":
