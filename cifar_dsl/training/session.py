@@ -80,14 +80,13 @@ def train_runs(
     here = this_machine(choice, engine.name)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = print_spec(analysis.program.as_spec())
-    count = len(dataset.y_train) + len(dataset.y_test)
     listener(TrainingStarted(tuple(seeds), recipe.epochs))
     check_root(options.runs)
     temporary_folder()  # torch needs it
     teacher_file = teacher_of(artifacts)
     with (
         ExitStack() as stack,
-        _explain_memory_errors(analysis.graph, recipe, count, choice.device, network_of_teacher(artifacts)),
+        _explain_memory_errors(analysis.graph, recipe, dataset, choice.device, network_of_teacher(artifacts)),
     ):
         complete: dict[int, Run] = {}
         missing: dict[int, RunWriter] = {}
@@ -249,7 +248,7 @@ def _train(recorders: list[Recorder], splits: Splits, listener: Listener, wants_
 
 @contextmanager
 def _explain_memory_errors(
-    graph: Graph, recipe: Recipe, images: int, device: torch.device, teacher: Graph | None
+    graph: Graph, recipe: Recipe, dataset: Dataset, device: torch.device, teacher: Graph | None
 ) -> Iterator[None]:
     """Turn out-of-memory errors into a UserError with advice. The batch never shrinks silently."""
     try:
@@ -258,6 +257,7 @@ def _explain_memory_errors(
         text = str(error)
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(sign in text for sign in _NO_MEMORY):
             raise
+        images = len(dataset.y_train) + len(dataset.y_test)
         raise UserError(
             "the device has too little memory for this training, which takes about "
             + in_short(estimate(graph, recipe, images, device.type, teacher)["total"], "B")

@@ -14,7 +14,7 @@ from torch import nn
 import cifar_dsl
 from cifar_dsl.compiler import Analysis, analyze, analyze_text
 from cifar_dsl.export.source.module import pytorch_source
-from cifar_dsl.export.source.torch_modules import definitions, needed, own_classes, signatures
+from cifar_dsl.export.source.torch_modules import definitions, function_of_initialization, needed, own_classes, signatures
 from cifar_dsl.export.torch_signatures import table
 from cifar_dsl.export.verification import check_source, fill_with_statistics, network_of
 from cifar_dsl.foundation.errors import UserError
@@ -79,6 +79,22 @@ def test_blocks_become_classes_with_the_parameters_of_the_spec() -> None:
     assert "conv=nn.Conv2d(in_channels, c, 3, stride=stride, padding=1, bias=False)," in text
     assert "        if stride > 1 or in_channels != c:\n            self.conv = nn.Conv2d(in_channels, c, 1, " in text
     assert "        self.unit2 = Unit(8, 16, stride=2)  # 16x8x8\n" in text
+
+
+def test_a_comment_that_mentions_a_number_says_it() -> None:
+    text = checked(
+        of_model(
+            "wide(8) -> wide(8) -> flatten -> dense(10)",
+            "# Wide: `factor` times c channels.\nblock wide(c, factor: int = 4) { conv(factor * c, 1) -> conv(c, 1) }",
+        )
+    )
+    assert '"""Wide: `factor` times c channels. Here, `factor` is 4.' in text
+
+
+def test_calls_with_several_arguments_name_them() -> None:
+    block = "block unit(c, k, drop) { conv(c, k, pad=k // 2) -> dropout(drop) }"
+    text = checked(of_model("unit(8, 3, 0.1) -> unit(4, 1, 0.2) -> flatten -> dense(10)", block))
+    assert "self.unit2 = Unit(8, c=4, k=1, drop=0.2)  # 4x16x16" in text
 
 
 def test_what_repeats_becomes_a_loop() -> None:
@@ -163,8 +179,9 @@ def test_the_check_finds_what_the_printer_could_do_wrong(find: str, put: str) ->
 
 
 def test_initial_values_are_those_of_the_spec() -> None:
-    model = "conv(32, 3, init=kaiming) -> bn -> layer_scale(0.25) -> patches(64, 2, bias_init=zeros)\nattention(4)"
+    model = "conv(32, 3, init=kaiming) -> bn -> layernorm -> layer_scale(0.25) -> patches(64, 2, bias_init=zeros)\nattention(4)"
     analysis = of_model(f"{model} -> flatten -> dense(10, init=normal(0.5), bias_init=ones)")
+    assert "layernorm" not in pytorch_source(analysis).partition("def initialize")[2].partition("\nclass ")[0]
     wanted = dict(build_module(analysis.graph, "tried", seed=0).named_parameters())
     for name, found in network_of(pytorch_source(analysis)).named_parameters():
         spread = wanted[name].std(correction=0)
@@ -211,6 +228,8 @@ SAMPLE = (
     "hrnet_w18_small",
     "res2net50",
     "airbench94",
+    "mobilevit_xxs",
+    "xcit_nano_12",
 )
 
 
@@ -221,10 +240,12 @@ def test_printed_files_are_formatted(tmp_path: Path) -> None:
         (tmp_path / f"{name}_script.py").write_text(pytorch_source(analysis_of(name), train=True))
     own = "\n\n\n".join(one.text for one in needed(set(definitions())))
     (tmp_path / "own.py").write_text(f"{IMPORTS}{own}\n")
+    sines = map(function_of_initialization, ("_places", "_waves", "_sines"))
+    (tmp_path / "sines.py").write_text("import torch\n\n\n" + "\n\n\n".join(sines) + "\n")
     ruff = shutil.which("ruff")
     assert ruff
     subprocess.run([ruff, "format", "--isolated", "--diff", tmp_path], check=True)
-    subprocess.run([ruff, "check", "--isolated", "--select=E4,E7,E9,F,I,UP,B,SIM", tmp_path], check=True)
+    subprocess.run([ruff, "check", "--isolated", "--select=E4,E501,E7,E9,F,I,UP,B,SIM", tmp_path], check=True)
 
 
 @pytest.mark.parametrize("name", ["residual", "shufflenet_v2"])
@@ -286,6 +307,7 @@ def test_a_network_with_exits_returns_them_in_training_and_skips_them_in_evaluat
     )
     text = checked(analysis)
     assert "early = self.early(x) if self.training else None" in text
+    assert "exit=" not in text
     assert "-> tuple[Tensor, Tensor | None]:" in text
     assert "        if not self.training:\n            return" in text
     printed, ran = network_of(text).eval(), []

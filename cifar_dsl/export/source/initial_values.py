@@ -7,8 +7,9 @@ from math import isclose
 
 from cifar_dsl.analysis.wiring import Wiring
 from cifar_dsl.export.source.expressions import Constant, written
-from cifar_dsl.export.source.layout import INDENT, WIDTH
-from cifar_dsl.export.source.torch_modules import function_of_initialization, starts_empty
+from cifar_dsl.export.source.layout import INDENT, WIDTH, lines_of
+from cifar_dsl.export.source.layout import Call as PythonCall
+from cifar_dsl.export.source.torch_modules import function_of_initialization, starts_of
 from cifar_dsl.ir import Call, Graph, Node, Parameter, arguments_of
 from cifar_dsl.operations.layers.initializer import Initializer, fans
 
@@ -53,14 +54,22 @@ def initialization(graph: Graph) -> list[str]:
 def _unlike_torch(node: Node, target: str) -> list[Parameter]:
     """The parameters whose initial values aren't those of a new module."""
     parameters = [one for one in node.parameters if not one.is_buffer and one.initial.name != "whitening"]
-    if starts_empty(target):
-        return parameters
+    if starts := starts_of(target):
+        return [one for one in parameters if starts.get(one.name, "empty") != _simple(one.initial)]
     infos = arguments_of(type(node.operation))
     defaults = {info.name: info.default for info in infos if isinstance(info.default, Initializer)}
     # The inputs' shapes aren't needed again: only the values of weights of the same shapes differ.
     usual = {name: value for name, value in node.operation.arguments().items() if name in defaults}
     changed = {name for name, value in usual.items() if value != defaults[name]}
     return [one for one in parameters if _setting(one.name) in changed and one.kind != "scale"]
+
+
+def _simple(initial: Call) -> str | None:
+    """The function of torch that makes a tensor of these values, if they are all 0 or all 1."""
+    if initial.name != "constant":
+        return None
+    (value,) = initial.keywords().values()
+    return {0.0: "zeros", 1.0: "ones"}.get(float(str(value)))
 
 
 def _setting(parameter: str) -> str:
@@ -79,8 +88,8 @@ def _statements(initial: Call, values: dict[str, str], parameter: Parameter) -> 
     uniform = _uniform(values.get("bound", "0"), parameter.shape)
     match initial.name:
         case "constant":
-            simple = {"0.0": "nn.init.zeros_(weight)", "1.0": "nn.init.ones_(weight)"}
-            return (simple.get(values["value"], f"nn.init.constant_(weight, {values['value']})"),)
+            simple = _simple(initial)
+            return (f"nn.init.{simple}_(weight)" if simple else f"nn.init.constant_(weight, {values['value']})",)
         case "uniform":
             return (uniform,)
         case "normal":
@@ -98,8 +107,8 @@ def _statements(initial: Call, values: dict[str, str], parameter: Parameter) -> 
             loop = f"for group in weight.chunk({parameter.groups}):"
             return (uniform, loop, f"{INDENT}nn.init.{identity}(group[: group.shape[1]])")
         case "sine":
-            keywords = ", ".join(f"{name}={value}" for name, value in values.items())
-            return (f"values = _sines(weight, {keywords})", "weight.copy_(values)")
+            lines = lines_of(3 * INDENT + "values = ", PythonCall("_sines", (("", "weight"), *values.items())))
+            return (*(line.removeprefix(3 * INDENT) for line in lines), "weight.copy_(values)")
         case name:
             raise AssertionError(f"unknown initializer {name}")
 

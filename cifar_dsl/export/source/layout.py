@@ -1,6 +1,10 @@
-"""Lines of Python: calls on one line where they fit, and with one argument per line otherwise, as ruff formats them."""
+"""Lines of Python, as ruff formats them.
+
+A call is on one line where it fits; else its arguments are on a line of their own, or on one each.
+"""
 
 import keyword
+import re
 
 from cifar_dsl.foundation.records import frozen
 
@@ -9,6 +13,7 @@ INDENT = "    "
 
 
 _TAKEN = frozenset({"self", "torch", "nn", "F", "i", "range", "super"})
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 LOOP_VARIABLE = "<i>"  # no name of a spec
 
 
@@ -42,6 +47,9 @@ def lines_of(before: str, value: Call | str, after: str = "", comment: str = "")
     if len(line) <= WIDTH or isinstance(value, str) or not value.arguments:
         return [_commented(line, comment)]
     indent = before[: len(before) - len(before.lstrip())]
+    inside = f"{indent}{INDENT}{', '.join(_argument(name, argument) for name, argument in value.arguments)}"
+    if value.function and len(inside) <= WIDTH:
+        return [f"{before}{value.function}(", inside, _commented(f"{indent}){after}", comment)]
     lines = [f"{before}{value.function}("]
     for name, argument in value.arguments:
         lines += lines_of(indent + INDENT + (f"{name}=" if name else ""), argument, ",")
@@ -81,7 +89,8 @@ def header(name: str, parameters: list[str], result: str, indent: str = "") -> l
     line = f"{indent}def {name}({', '.join(parameters)}) -> {result}:"
     if len(line) <= WIDTH:
         return [line]
-    inside = [f"{indent}{INDENT}{parameter}," for parameter in parameters]
+    together = f"{indent}{INDENT}{', '.join(parameters)}"
+    inside = [together] if len(together) <= WIDTH else [f"{indent}{INDENT}{parameter}," for parameter in parameters]
     return [f"{indent}def {name}(", *inside, f"{indent}) -> {result}:"]
 
 
@@ -90,10 +99,12 @@ def docstring(text: str, indent: str) -> list[str]:
     import textwrap
 
     printable = "".join(one if one.isprintable() or one == "\n" else " " for one in text)
-    paragraphs = printable.replace("\\", "\\\\").replace('"', "'").split("\n\n")
+    whole = re.sub(r"\([^()]{,40}\)", lambda found: found[0].replace(" ", _NO_BREAK), printable)  # such as (N, C, H, W)
+    paragraphs = whole.replace("\\", "\\\\").replace('"', "'").split("\n\n")
     lines = textwrap.wrap(paragraphs[0], WIDTH - len(indent) - 6) or [""]
     for paragraph in paragraphs[1:]:
         lines += ["", *textwrap.wrap(paragraph, WIDTH - len(indent))]
+    lines = [line.replace(_NO_BREAK, " ") for line in lines]
     if len(lines) == 1:
         return [f'{indent}"""{lines[0]}"""']
     return [f'{indent}"""{lines[0]}', *(f"{indent}{line}" if line else "" for line in lines[1:]), f'{indent}"""']

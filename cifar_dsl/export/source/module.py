@@ -12,6 +12,7 @@ from cifar_dsl.export.source.expressions import (
     Expression,
     Operation,
     Variable,
+    is_constant,
     is_same,
     operands_of,
     variables,
@@ -83,7 +84,7 @@ _HELPERS = {
     """The name of a stage: conv, conv2, conv3 ..."""
     return name if number == 1 else f"{name}{number}"''',
     _AGAIN: '''class Again(nn.Module):
-    """Another use of a stage, whose weights are under the name of its first use alone."""
+    """Another use of a stage, whose weights are under the name of its first use."""
 
     def __init__(self, stage: nn.Module) -> None:
         super().__init__()
@@ -96,7 +97,8 @@ _HELPERS = {
     """Replace stages by other uses of the stage `first`."""
     for path in others:
         around, _, name = path.rpartition(".")
-        network.get_submodule(around).add_module(name, Again(network.get_submodule(first)))''',
+        again = Again(network.get_submodule(first))
+        network.get_submodule(around).add_module(name, again)''',
 }
 _SEQUENTIAL = frozenset({"append", "extend", "insert", "pop"})  # names that nn.Sequential has, and nn.Module hasn't
 
@@ -218,9 +220,10 @@ class _Printer:
                 )
             return network
         is_the_same = len({one.shapes for one in version.parts}) == 1
+        comment = " ".join(filter(None, [comment, _given(comment, version, self._vocabulary.parameters(part.scope))]))
         if not comment:
             what = "" if part.scope.kind == "block" else f"`{part.scope.path}`: "
-            return f"{what}{shapes}." if is_the_same else f"{what}{'such' if what else 'Such'} as {shapes}."
+            return f"{what}{shapes}." if is_the_same else f"{what}{'such as' if what else 'For example,'} {shapes}."
         return f"{comment}\n\n{shapes}" if is_the_same else comment
 
     def _parameters(self, version: Version) -> list[str]:
@@ -335,7 +338,7 @@ class _Printer:
     def _of_version(self, version: Version, arguments: tuple[tuple[str, Expression], ...]) -> Call:
         defaults = self._defaults(version)
         required = [(name, value) for name, value in arguments if name not in defaults]
-        by_position = len(required) if len(required) <= 3 else 1
+        by_position = len(required) if len(required) <= 2 else 1
         texts = [
             ("" if place < by_position else identifier(name), written(value))
             for place, (name, value) in enumerate(required)
@@ -352,6 +355,19 @@ class _Printer:
             f"{3 * INDENT}x = stage(x)",
             f"{2 * INDENT}return x",
         ]
+
+
+def _given(comment: str, version: Version, parameters: list[str]) -> str:
+    """A sentence with the values of the parameters that a comment mentions, and the class doesn't have."""
+    values = {
+        name: version.parts[0].values[name]
+        for name in parameters
+        if name not in version.parameters
+        and (f"`{name}`" in comment or (len(name) > 1 and re.search(rf"\b{name}\b", comment)))
+        and is_constant([part.values[name] for part in version.parts])
+    }
+    known = [f"`{name}` is {value}" for name, value in values.items() if isinstance(value, int | float)]
+    return f"Here, {listed(known, 'and')}." if known else ""
 
 
 def _function(name: str, target: str, arguments: tuple[tuple[str, Expression], ...]) -> Call:
@@ -525,6 +541,8 @@ def _result(are_absent: list[bool]) -> str:
 
 def _imports(code: str) -> list[str]:
     lines = [f"import {name}" for name in ("argparse", "math") if re.search(rf"\b{name}\.", code)]
+    if re.search(r"\bIterable\b", code):
+        lines.append("from collections.abc import Iterable")
     standard = [name for name in ("fnmatch", "reduce") if re.search(rf"\b{name}\(", code)]
     if "fnmatch" in standard:
         lines.append("from fnmatch import fnmatch")

@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import field
 
+from cifar_dsl.export.source.layout import WIDTH, docstring
 from cifar_dsl.foundation.records import frozen
 
 _HERE = Path(__file__).parent
@@ -66,15 +67,30 @@ def definitions() -> dict[str, Definition]:
 
 
 def _definition(node: ast.ClassDef | ast.FunctionDef, lines: list[str]) -> Definition:
-    """A definition without what only this package uses: `extra_repr`, comments for linters."""
-    hidden: set[int] = set()
-    for inner in node.body:
-        if isinstance(inner, ast.FunctionDef) and inner.name == "extra_repr":
-            hidden |= set(range(inner.lineno - 1, (inner.end_lineno or 0) + 1))  # with the empty line before it
-    kept = [lines[number - 1] for number in range(node.lineno, (node.end_lineno or 0) + 1) if number not in hidden]
-    text = "\n".join(re.sub(r"  # (noqa|type: ignore).*", "", line) for line in kept)
+    text = _text(node, lines)
     mentions = {each.id for each in ast.walk(ast.parse(text)) if isinstance(each, ast.Name)}
     return Definition(node.name, text, frozenset(mentions), isinstance(node, ast.ClassDef))
+
+
+def _text(node: ast.ClassDef | ast.FunctionDef, lines: list[str]) -> str:
+    """A definition without what only this package uses: `extra_repr`, comments for linters, and long lines."""
+    replaced: dict[int, list[str]] = {}  # by the number of the first line; the others become none
+    for inner in node.body:
+        if isinstance(inner, ast.FunctionDef) and inner.name == "extra_repr":
+            replaced |= {number: [] for number in _lines_of(inner, before=1)}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(inner)):
+            numbers = [*_lines_of(inner.body[0])]
+            if any(len(lines[number - 1]) > WIDTH for number in numbers):
+                replaced |= {number: [] for number in numbers}
+                replaced[numbers[0]] = docstring(text, " " * inner.body[0].col_offset)
+    kept = (line for number in _lines_of(node) for line in replaced.get(number, [lines[number - 1]]))
+    return "\n".join(re.sub(r"  # (noqa|type: ignore).*", "", line) for line in kept)
+
+
+def _lines_of(node: ast.stmt, before: int = 0) -> range:
+    """The numbers of a statement's lines, with some before it."""
+    return range(node.lineno - before, (node.end_lineno or 0) + 1)
 
 
 @cache
@@ -108,13 +124,15 @@ def function_of_initialization(name: str) -> str:
     """The text of one of the functions that fill weights."""
     text = (_LOWERING / "initialization.py").read_text(encoding="utf-8")
     (found,) = (node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == name)
-    return "\n".join(text.splitlines()[found.lineno - 1 : found.end_lineno])
+    return _text(found, text.splitlines())
 
 
-def starts_empty(target: str) -> bool:
-    """Whether the tensors of a module of this package have no initial values of their own."""
+def starts_of(target: str) -> dict[str, str]:
+    """By the name of each tensor that a module of this package makes itself, the function of torch that fills it."""
     own = own_classes().get(target)
-    return own is not None and "torch.empty" in definitions()[own].text
+    if own is None:
+        return {}
+    return dict(re.findall(r"self\.(\w+) = nn\.Parameter\(torch\.(\w+)\(", definitions()[own].text))
 
 
 def own_parameters(name: str) -> list[str]:
@@ -126,6 +144,19 @@ def own_parameters(name: str) -> list[str]:
     if base in definitions():
         return own + own_parameters(base)
     return own + ([*signatures()[base].arguments] if base in signatures() else [])
+
+
+@cache
+def own_defaults(target: str) -> dict[str, Any]:
+    """The defaults of a constructor's arguments; none for modules that aren't this package's."""
+    if target not in own_classes():
+        return {}
+    constructor, _ = _constructor_and_base(own_classes()[target])
+    if constructor is None:
+        return {}
+    arguments, defaults = constructor.args.args, constructor.args.defaults
+    with_default = arguments[len(arguments) - len(defaults) :]
+    return {one.arg: ast.literal_eval(value) for one, value in zip(with_default, defaults, strict=True)}
 
 
 @cache

@@ -280,12 +280,11 @@ def _is_constant(schedule: Schedule) -> bool:
 
 
 _ACCURACY = '''@torch.no_grad()
-def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """The share of normalized images that the network classifies correctly."""
+def accuracy(network: nn.Module, batches: Iterable[Tensor], labels: Tensor) -> float:
+    """The share of images, in batches, that the network classifies correctly."""
     network.eval()
-    parts = zip(images.split(500), labels.split(500), strict=True)
-    correct = sum(int((network(x).argmax(1) == y).sum()) for x, y in parts)
-    return correct / len(labels)'''
+    predicted = torch.cat([network(images).argmax(1) for images in batches])
+    return int((predicted == labels).sum()) / len(labels)'''
 
 
 def _settings(recipe: Recipe) -> str:
@@ -332,25 +331,27 @@ def _loop(recipe: Recipe) -> list[str]:
         "            for group in optimizer.param_groups:",
         '                group["lr"] = LR * factor(epoch + step / steps)',
     ]
+    batches = "order.split(BATCH)[:steps]" if recipe.drop_last else "order.split(BATCH)"
     images = "augment(x_train[index])" if recipe.augment else "x_train[index]"
     return [
         f"    steps = {'len(x_train) // BATCH' if recipe.drop_last else 'math.ceil(len(x_train) / BATCH)'}",
         "    for epoch in range(EPOCHS):",
         "        network.train()",
         "        order = torch.randperm(len(x_train), device=device)",
-        "        total = 0.0",
-        "        for step, index in enumerate(order.split(BATCH)[:steps]):"
+        "        total = torch.zeros((), device=device)",
+        f"        for step, index in enumerate({batches}):"
         if not _is_constant(recipe.schedule)
-        else "        for index in order.split(BATCH)[:steps]:",
+        else f"        for index in {batches}:",
         *([] if _is_constant(recipe.schedule) else rates),
         f"            scores = network(normalized({images}))",
         *lines_of("            loss = ", loss),
         "            optimizer.zero_grad()",
         "            loss.backward()",
         "            optimizer.step()",
-        "            total += loss.item()",
-        "        test = accuracy(network, normalized(x_test), y_test)",
-        '        print(f"epoch {epoch + 1}: loss {total / steps:.4f}, accuracy {test:.4f}")',
+        "            total += loss.detach()",
+        "        test = accuracy(network, map(normalized, x_test.split(500)), y_test)",
+        "        loss_mean = total.item() / steps",
+        '        print(f"epoch {epoch + 1}: loss {loss_mean:.4f}, accuracy {test:.4f}")',
         "    torch.save(network.state_dict(), arguments.weights)",
     ]
 

@@ -470,8 +470,11 @@ class _Explainer:
                 return self._call(inner[0], rows)
             names = [step.name for step in first.part.steps]
             if first.part.scope.kind != "join":
+                stages = zip(first.part.steps, inner, strict=True)
                 return ModuleCall(
-                    steps=tuple((name, self._call(one, rows)) for name, one in zip(names, inner, strict=True))
+                    steps=tuple(
+                        (step.name, self._call(one, rows)) for step, one in stages if step.target != "torch.nn.Identity"
+                    )
                 )
             *branches, _ = first.part.steps
             if all(map(passes_on, branches)):

@@ -7,7 +7,7 @@ from typing import Any
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.builtin_names import FLOW_NAMES
 from cifar_dsl.export.source.expressions import Constant, Expression, UnknownValueError, Variable, translate, value_of
-from cifar_dsl.export.source.torch_modules import signatures, torch_class
+from cifar_dsl.export.source.torch_modules import own_defaults, signatures, torch_class
 from cifar_dsl.ir import Scope, Stage, arguments_of
 from cifar_dsl.language.syntax import nodes
 
@@ -110,10 +110,12 @@ class Vocabulary:
 
     def is_default(self, target: str, arguments: tuple[tuple[str, Any], ...], place: int) -> bool:
         """Whether a module has this value of an argument anyway."""
+        name, value = arguments[place]
+        if name in (own := own_defaults(target)):
+            return bool(own[name] == value)
         signature = signatures().get(torch_class(target))
         if signature is None:
             return False
-        name, value = arguments[place]
         if name == "stride" and target in _POOLS:  # torch's default is the kernel's size
             return bool(value == dict(arguments)["kernel_size"])
         return name in signature.arguments and signature.has_default(name, value)

@@ -14,7 +14,7 @@ from cifar_dsl.training.lowering.modules import aligned
 
 
 class Dropping(nn.Module):
-    """A module that does something with probability `p * factor`; the training may set the factor for a step."""
+    """Does something with probability `p * factor`; a schedule may set `factor`."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Dropping(nn.Module):
 
 
 class DropPath(Dropping):
-    """During training, zeroes each sample with probability p, and divides the others by 1 - p."""
+    """In training, zeroes samples with probability p, and divides others by 1 - p."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:

@@ -62,7 +62,13 @@ def generator_of(seed: int, path: str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
-def _sines(tensor: torch.Tensor, rows: float, columns: float, temperature: float, normalized: float) -> torch.Tensor:
+def _sines(
+    tensor: torch.Tensor,
+    rows: float,
+    columns: float,
+    temperature: float,
+    normalized: float,
+) -> torch.Tensor:
     """Sines and cosines of the positions of tokens, (T, D): along the sequence, or in a grid at its end."""
     tokens, features = tensor.shape
     if not rows:
@@ -71,7 +77,8 @@ def _sines(tensor: torch.Tensor, rows: float, columns: float, temperature: float
     across = _places(int(columns), normalized).repeat(int(rows))
     down = _places(int(rows), normalized).repeat_interleave(int(columns))
     both = [_waves(axis, features // 4, temperature) for axis in (across, down)]
-    inside = torch.cat([wave for waves in both for wave in (waves.sin(), waves.cos())], 1)
+    waves = [wave for axis in both for wave in (axis.sin(), axis.cos())]
+    inside = torch.cat(waves, 1)
     return torch.cat([inside.new_zeros(tokens - len(inside), features), inside])
 
 

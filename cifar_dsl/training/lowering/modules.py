@@ -50,7 +50,7 @@ class Log(nn.Module):
 class Scale(nn.Module):
     """Multiplies all values by a constant, then adds another."""
 
-    def __init__(self, factor: float, offset: float) -> None:
+    def __init__(self, factor: float, offset: float = 0.0) -> None:
         super().__init__()
         self.factor = factor
         self.offset = offset
@@ -67,7 +67,7 @@ class LayerScale(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(channels))
+        self.weight = nn.Parameter(torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         return x * (self.weight[:, None, None] if x.dim() == 4 else self.weight)
@@ -81,8 +81,8 @@ class Affine(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(channels))
-        self.bias = nn.Parameter(torch.empty(channels))
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() == 4:
@@ -97,15 +97,20 @@ class Affine(nn.Module):
 
 
 class ChannelLayerNorm(nn.Module):
-    """Layer normalization over the channels of each pixel: (N, C, H, W) -> (N, C, H, W)."""
+    """Layer normalization over the channels of each pixel of (N, C, H, W)."""
 
-    def __init__(self, channels: int, eps: float, elementwise_affine: bool) -> None:
+    def __init__(
+        self,
+        channels: int,
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+    ) -> None:
         super().__init__()
         self.channels = channels
         self.eps = eps
         affine = elementwise_affine
-        self.weight = nn.Parameter(torch.empty(channels)) if affine else None
-        self.bias = nn.Parameter(torch.empty(channels)) if affine else None
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.permute(0, 2, 3, 1)  # channels last
@@ -143,9 +148,9 @@ class L2Norm(nn.Module):
 
 
 class GlobalAvgPool(nn.Module):
-    """Mean over height and width, or over the tokens; `keep` keeps the axes with extent 1. -> (N, C)."""
+    """Mean over height and width, or over tokens; `keep` keeps the axes as 1."""
 
-    def __init__(self, dim: tuple[int, ...], keep: bool) -> None:
+    def __init__(self, dim: tuple[int, ...], keep: bool = False) -> None:
         super().__init__()
         self.dim = dim
         self.keep = keep
@@ -155,9 +160,9 @@ class GlobalAvgPool(nn.Module):
 
 
 class GlobalMaxPool(nn.Module):
-    """Maximum over height and width, or over the tokens; `keep` keeps the axes with extent 1. -> (N, C)."""
+    """Maximum over height and width, or over tokens; `keep` keeps the axes as 1."""
 
-    def __init__(self, dim: tuple[int, ...], keep: bool) -> None:
+    def __init__(self, dim: tuple[int, ...], keep: bool = False) -> None:
         super().__init__()
         self.dim = dim
         self.keep = keep
@@ -181,7 +186,7 @@ class BlurPool(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        # [1, 2, 1] / 4 is the mean of two, [1, 1] / 2, applied twice: average pooling needs no stored filter.
+        # [1, 2, 1] / 4 is the mean of two, [1, 1] / 2, applied twice: no stored filter.
         once = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), 2, stride=1)
         return F.avg_pool2d(once, 2, stride=self.stride)
 
@@ -376,16 +381,16 @@ class PositionEmbedding(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention, equal to torch.nn.MultiheadAttention: (N, T, D) -> (N, T, D)."""
+    """Multi-head self-attention, as in torch.nn.MultiheadAttention: on (N, T, D)."""
 
     def __init__(self, features: int, heads: int, bias: bool, dropout: float) -> None:
         super().__init__()
         self.heads = heads
         self.dropout = dropout
         self.in_weight = nn.Parameter(torch.empty(3 * features, features))
-        self.in_bias = nn.Parameter(torch.empty(3 * features)) if bias else None
+        self.in_bias = nn.Parameter(torch.zeros(3 * features)) if bias else None
         self.out_weight = nn.Parameter(torch.empty(features, features))
-        self.out_bias = nn.Parameter(torch.empty(features)) if bias else None
+        self.out_bias = nn.Parameter(torch.zeros(features)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         parts = F.linear(x, self.in_weight, self.in_bias).chunk(3, dim=2)
@@ -404,13 +409,13 @@ class Attention(nn.Module):
 
 
 def _distances(extent: int, like: Tensor) -> Tensor:
-    """The distance of each pair of places along an axis, query minus key, from 0 for the farthest before."""
+    """Distances of pairs of places along an axis, query minus key, the least as 0."""
     places = torch.arange(extent, device=like.device)
     return places[:, None] - places + extent - 1
 
 
 class RelativeBias(nn.Module):
-    """Adds a learned number for the head and the distance of query and key: (N, heads, T, T) -> (N, heads, T, T)."""
+    """Adds a learned number for head and distance to scores (N, heads, T, T)."""
 
     def __init__(self, heads: int, height: int, width: int) -> None:
         super().__init__()
@@ -477,14 +482,14 @@ class AlignedAdd(nn.Module):
 
 
 class AlignedMul(nn.Module):
-    """The elementwise product. Vectors, (N, C), are those of channels of images or of features of tokens."""
+    """The elementwise product. A vector (N, C) counts for all pixels or tokens."""
 
     def forward(self, *branches: Tensor) -> Tensor:
         return reduce(torch.mul, aligned(branches))
 
 
 class MeanOfBranches(nn.Module):
-    """The elementwise mean. Vectors, (N, C), are those of channels of images or of features of tokens."""
+    """The elementwise mean. A vector (N, C) counts for all pixels or tokens."""
 
     def forward(self, *branches: Tensor) -> Tensor:
         if len(branches) == 1:
@@ -500,7 +505,7 @@ class MaxOfBranches(nn.Module):
 
 
 def aligned(branches: tuple[Tensor, ...]) -> list[Tensor]:
-    """The branches, with axes of extent 1 added to vectors, (N, C), so that they broadcast."""
+    """The branches; vectors (N, C) get axes of extent 1, so that they broadcast."""
     dimensions = max(branch.dim() for branch in branches)
     added = {3: (slice(None), None), 4: (slice(None), slice(None), None, None)}
     return [x if x.dim() == dimensions else x[added[dimensions]] for x in branches]

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
 
 class Rearrange(nn.Module):
-    """Splits axes into `split`, then moves them into `order` and merges them into `shape`."""
+    """Splits axes into `split`, moves them into `order`, merges them into `shape`."""
 
     def __init__(
         self,
@@ -167,7 +167,7 @@ class WindowMask(_OfWindows):
 
 
 class Einsum(nn.Module):
-    """The product of tensors that are split, `formula` of torch.einsum, and then of shape `shape`."""
+    """The product of split tensors by `formula` of torch.einsum, of shape `shape`."""
 
     def __init__(
         self,
