@@ -44,6 +44,7 @@ _BENCHMARKS = (
     Benchmark("cpu_choices", ("--rounds", "1", "--steps", "2")),
     Benchmark("waiting", ("--rounds", "1", "--steps", "2")),
     Benchmark("exports", ("lenet",)),
+    Benchmark("export_time", ("--rounds", "1")),
     Benchmark("imports", ("squeezenet1_1",)),
     Benchmark("memory", ("--steps", "1", "specs/baseline.arch")),
     Benchmark("language_server", ("--requests", "8")),

@@ -33,14 +33,14 @@ What `cifar-dsl import` makes of networks of torchvision (images of 3x224x224, 3
 `lines` counts those of the spec that aren't empty; `by hand` those of the shipped spec of this kind, without comments
 and recipe, with the library blocks that it calls. `evaluation` and `batch statistics` are the largest differences of
 the scores from those of the module in float64, as shares of their spread between images. `unused` counts parameters of
-the module that its scores don't depend on, such as auxiliary heads. In Python 3, `k:ShuffleNetG2` can't be made as it is:
-its `out_planes/4` channels are a fraction; the row is of the network with `out_planes//4`.
+the module that its scores don't depend on, such as auxiliary heads. In Python 3, `k:ShuffleNetG2` can't be made as it
+is: its `out_planes/4` channels aren't an integer; the row is of the network with `out_planes//4`.
 
 What isn't imported, and why:
 
-- Swin transformers move pixels between the batch and the tokens, index a table of biases and mask scores by hand. The language
-  has `windows` and `relative_bias` for that (the shipped `swin_t_224` is this network), but `import` doesn't recognise them
-  in such a trace. `swin_v2_t` also computes its biases from a table that isn't trained with a small network, which the
+- Swin transformers move windows of pixels into the batch, index a table of biases and mask scores by hand. The language
+  has `windows` and `relative_bias` for that (the shipped `swin_t_224` is this network), but `import` doesn't recognise
+  them in such a trace. `swin_v2_t` also computes its biases with a small network from a table of coordinates, which the
   language can't say.
 - MaxViT divides images into windows and grids in the same way, and multiplies by `einsum`.
 
@@ -87,7 +87,7 @@ def makers(folder: Path | None) -> Iterator[tuple[str, Callable[[], nn.Module]]]
 def repaired(file: Path, wrong: str, right: str) -> dict[str, Any]:
     """The names that a file defines after one text in it is replaced by another."""
     names: dict[str, Any] = {"__name__": file.stem}
-    exec(compile(file.read_text(encoding="utf-8").replace(wrong, right), str(file), "exec"), names)  # noqa: S102
+    exec(compile(file.read_text(encoding="utf-8").replace(wrong, right), str(file), "exec"), names)
     return names
 
 

@@ -10,7 +10,6 @@ from cifar_dsl.cli import arguments
 from cifar_dsl.cli.output import note, print_exactly, writing
 from cifar_dsl.export.subject import Subject, subject_at
 from cifar_dsl.foundation.atomic import check_writable, write_atomically
-from cifar_dsl.foundation.installation import installed
 
 _FORMATS = ("pytorch", "pt2", "onnx", "hub")
 _ELSEWHERE = "choose another place with --output"
@@ -92,19 +91,25 @@ def _check_place(place: Path) -> None:
     check_writable(place.parent)
 
 
+def _check_of_source(subject: Subject, text: str) -> str:
+    """The result of the check, in words. Raises UserError if the printed network differs."""
+    from cifar_dsl.export.verification import check_source, fill_with_statistics
+    from cifar_dsl.foundation.installation import installed
+
+    if not installed("torch"):
+        return "not checked, since torch isn't installed"
+    module = subject.module()
+    if subject.run is None:
+        fill_with_statistics(module, subject.image)
+    return f"checked: {check_source(text, module, subject.image)}"
+
+
 def _export_source(subject: Subject, output: Path | None, *, train: bool, verify: bool) -> None:
     from cifar_dsl.export.source.module import pytorch_source
 
     text = pytorch_source(subject.analysis)
     written = pytorch_source(subject.analysis, train=True) if train else text
-    checked = "not checked, since torch isn't installed" if verify else "not checked"
-    if verify and installed("torch"):
-        from cifar_dsl.export.verification import check_source, fill_with_statistics
-
-        module = subject.module()
-        if subject.run is None:
-            fill_with_statistics(module, subject.image)
-        checked = f"checked: {check_source(text, module, subject.image)}"
+    checked = _check_of_source(subject, text) if verify else "not checked"
     if output is None:
         print_exactly(written)
     else:

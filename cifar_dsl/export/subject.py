@@ -10,11 +10,11 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Shape, Standardization
 from cifar_dsl.ir.recipe import Normalization
 from cifar_dsl.language.syntax import print_spec
-from cifar_dsl.runs import Run, open_run
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from cifar_dsl.runs import Run
     from cifar_dsl.training.input_transform import InputTransform
 
 
@@ -23,7 +23,7 @@ class Subject:
     """The network to export; `run` is None for one that isn't trained."""
 
     analysis: Analysis
-    run: Run | None = None
+    run: "Run | None" = None
 
     @property
     def name(self) -> str:
@@ -99,6 +99,8 @@ def subject_at(
 ) -> Subject:
     """The network of the run or spec at a path. Raises RunError, SpecError, DataError."""
     if path.is_dir():
+        from cifar_dsl.runs import open_run  # an export of a spec needs none of it
+
         run = open_run(path)
         return Subject(run.analysis(), run)
     return Subject(analyze(path, root, overrides, data))

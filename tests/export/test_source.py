@@ -14,7 +14,13 @@ from torch import nn
 import cifar_dsl
 from cifar_dsl.compiler import Analysis, analyze, analyze_text
 from cifar_dsl.export.source.module import pytorch_source
-from cifar_dsl.export.source.torch_modules import definitions, function_of_initialization, needed, own_classes, signatures
+from cifar_dsl.export.source.torch_modules import (
+    definitions,
+    function_of_initialization,
+    needed,
+    own_classes,
+    signatures,
+)
 from cifar_dsl.export.torch_signatures import table
 from cifar_dsl.export.verification import check_source, fill_with_statistics, network_of
 from cifar_dsl.foundation.errors import UserError
@@ -179,7 +185,8 @@ def test_the_check_finds_what_the_printer_could_do_wrong(find: str, put: str) ->
 
 
 def test_initial_values_are_those_of_the_spec() -> None:
-    model = "conv(32, 3, init=kaiming) -> bn -> layernorm -> layer_scale(0.25) -> patches(64, 2, bias_init=zeros)\nattention(4)"
+    model = "conv(32, 3, init=kaiming) -> bn -> layernorm -> layer_scale(0.25) -> patches(64, 2, bias_init=zeros)"
+    model += "\nattention(4)"
     analysis = of_model(f"{model} -> flatten -> dense(10, init=normal(0.5), bias_init=ones)")
     assert "layernorm" not in pytorch_source(analysis).partition("def initialize")[2].partition("\nclass ")[0]
     wanted = dict(build_module(analysis.graph, "tried", seed=0).named_parameters())

@@ -39,12 +39,16 @@ class Signature:
 
 @frozen
 class Definition:
-    """A class or function of this package's modules: its text, and the names that it mentions."""
+    """A class or function of this package's modules, and its text."""
 
     name: str
     text: str
-    mentions: frozenset[str]
     is_class: bool
+
+    @property
+    def mentions(self) -> set[str]:
+        """The names in it."""
+        return {each.id for each in ast.walk(ast.parse(self.text)) if isinstance(each, ast.Name)}
 
 
 @cache
@@ -59,17 +63,18 @@ def definitions() -> dict[str, Definition]:
     """The classes and functions of this package's modules, by name, in the order of their text."""
     found: dict[str, Definition] = {}
     for file in _OWN:
-        text = (_LOWERING / file).read_text(encoding="utf-8")
-        for node in ast.parse(text).body:
+        lines, statements = _read(file)
+        for node in statements:
             if isinstance(node, ast.ClassDef | ast.FunctionDef):
-                found[node.name] = _definition(node, text.splitlines())
+                found[node.name] = Definition(node.name, _text(node, lines), isinstance(node, ast.ClassDef))
     return found
 
 
-def _definition(node: ast.ClassDef | ast.FunctionDef, lines: list[str]) -> Definition:
-    text = _text(node, lines)
-    mentions = {each.id for each in ast.walk(ast.parse(text)) if isinstance(each, ast.Name)}
-    return Definition(node.name, text, frozenset(mentions), isinstance(node, ast.ClassDef))
+@cache
+def _read(file: str) -> tuple[list[str], list[ast.stmt]]:
+    """The lines and statements of a file with modules."""
+    text = (_LOWERING / file).read_text(encoding="utf-8")
+    return text.splitlines(), ast.parse(text).body
 
 
 def _text(node: ast.ClassDef | ast.FunctionDef, lines: list[str]) -> str:
@@ -98,7 +103,7 @@ def own_classes() -> dict[str, str]:
     """The name of the class for each key that an operation is lowered to."""
     found: dict[str, str] = {}
     for file in _OWN:
-        for node in ast.parse((_LOWERING / file).read_text(encoding="utf-8")).body:
+        for node in _read(file)[1]:
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id in _TABLES:
                 assert isinstance(node.value, ast.Dict)
                 for key, value in zip(node.value.keys, node.value.values, strict=True):
@@ -122,9 +127,9 @@ def needed(names: set[str]) -> list[Definition]:
 
 def function_of_initialization(name: str) -> str:
     """The text of one of the functions that fill weights."""
-    text = (_LOWERING / "initialization.py").read_text(encoding="utf-8")
-    (found,) = (node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == name)
-    return _text(found, text.splitlines())
+    lines, statements = _read("initialization.py")
+    (found,) = (node for node in statements if isinstance(node, ast.FunctionDef) and node.name == name)
+    return _text(found, lines)
 
 
 def starts_of(target: str) -> dict[str, str]:

@@ -71,8 +71,10 @@ def test_a_head_for_other_classes_starts_from_initial_weights(cli, train, source
     assert f"tensors start from {tmp_path}/other.safetensors\n" in listed.out
     copied = [line.split() for line in listed.out.splitlines() if line.startswith("  copied")]
     assert sorted(copied) == [["copied", name] for name in sorted(weights) if name != path]
-    assert re.search(rf"^  other shape there, so newly drawn +{path} \(1x.* there, 10x.* here\)$", listed.out, re.M)
-    assert re.search(r"^  unused +old$", listed.out, re.M)
+    assert re.search(
+        rf"^  other shape there, so newly drawn +{path} \(1x.* there, 10x.* here\)$", listed.out, re.MULTILINE
+    )
+    assert re.search(r"^  unused +old$", listed.out, re.MULTILINE)
     assert not (tmp_path / "runs").exists()
     outcome = train("--from", "other.safetensors")
     assert outcome.code == 0
