@@ -4,9 +4,9 @@
 
 Claims: beyond the start of cifar_dsl, which reads no spec, printing the network as PyTorch source takes at most 0.12 of
 the time of importing torch; beyond the import of torch, onnxscript and onnxruntime, a checked ONNX file takes at most
-4.5 times as long as that. Printing needs no torch; its check does, and has no claim. Each measurement is the CPU time of
-a new process with one thread; rounds are interleaved, and the least of `--rounds` counts, since other processes only add
-to it. Needs the extra `onnx`. Exits with 1 if a claim doesn't hold.
+4.5 times as long as that. Printing needs no torch; its check does, and has no claim. Each measurement is the CPU time
+of a new process with one thread; rounds are interleaved, and the least of `--rounds` counts, since other processes only
+add to it. Needs the extra `onnx`. Exits with 1 if a claim doesn't hold.
 """
 
 import argparse
