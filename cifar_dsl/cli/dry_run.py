@@ -29,8 +29,8 @@ def dry_run_of(spec: "Spec", device: str) -> None:
     images = len(file.y_train) + len(file.y_test) if file else None
     for line in table(spec.analysis):
         print_result(line)
-    for file, match in match_all(spec.graph, spec.recipe, spec.uses):
-        print_text(f"\n{match.summary(file.record.source)}")
+    for weights, match in match_all(spec.graph, spec.recipe, spec.uses):
+        print_text(f"\n{match.summary(weights.record.source)}")
         for line in columns(match.rows(), indent="  "):
             print_result(line)
     if spec.recipe is None:

@@ -83,12 +83,12 @@ def _text(node: ast.ClassDef | ast.FunctionDef, lines: list[str]) -> str:
     for inner in node.body:
         if isinstance(inner, ast.FunctionDef) and inner.name == "extra_repr":
             replaced |= {number: [] for number in _lines_of(inner, before=1)}
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(inner)):
-            numbers = [*_lines_of(inner.body[0])]
+    for each in ast.walk(node):
+        if isinstance(each, ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(each)):
+            numbers = [*_lines_of(each.body[0])]
             if any(len(lines[number - 1]) > WIDTH for number in numbers):
                 replaced |= {number: [] for number in numbers}
-                replaced[numbers[0]] = docstring(text, " " * inner.body[0].col_offset)
+                replaced[numbers[0]] = docstring(text, " " * each.body[0].col_offset)
     kept = (line for number in _lines_of(node) for line in replaced.get(number, [lines[number - 1]]))
     return "\n".join(re.sub(r"  # (noqa|type: ignore).*", "", line) for line in kept)
 

@@ -77,8 +77,8 @@ def _sines(
     across = _places(int(columns), normalized).repeat(int(rows))
     down = _places(int(rows), normalized).repeat_interleave(int(columns))
     both = [_waves(axis, features // 4, temperature) for axis in (across, down)]
-    waves = [wave for axis in both for wave in (axis.sin(), axis.cos())]
-    inside = torch.cat(waves, 1)
+    sines = [wave for axis in both for wave in (axis.sin(), axis.cos())]
+    inside = torch.cat(sines, 1)
     return torch.cat([inside.new_zeros(tokens - len(inside), features), inside])
 
 
