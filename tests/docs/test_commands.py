@@ -19,7 +19,7 @@ PAGES = [
 ]
 COMMAND = re.compile(r"^cifar-dsl .*$|(?<=`)cifar-dsl [^`]+(?=`)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
-PATH = re.compile(r"(?<=[` ])(?:tests|bench|specs|grammar|docs|cifar_dsl)/[\w./-]*\w")
+PATH = re.compile(r"(?<=[` ])(?:tests|bench|specs|grammar|docs|website|cifar_dsl)/[\w./-]*\w")
 MINE = """\
 arch mine extends "baseline.arch"
 

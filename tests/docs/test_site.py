@@ -1,0 +1,73 @@
+"""The pages of the documentation site, before Zensical makes HTML of them: complete, and every link leads to a page."""
+
+import re
+from pathlib import PurePosixPath
+
+import pytest
+
+from cifar_dsl.foundation.resources import shipped_specs
+from cifar_dsl.language.diagnostics import known_codes
+from cifar_dsl.views.examples import EXAMPLES
+from website import build, computed
+from website.layout import navigation, places_of
+from website.links import BrokenLinksError, Linker, check, with_anchors
+from website.tree import ROOT, File, Page, page
+
+
+def stand_in(name: str) -> computed.Network:
+    """A network of which only the text is known: drawing all of them takes long."""
+    path = shipped_specs()[name]
+    where = path.relative_to(ROOT).as_posix()
+    return computed.Network(name, where, path.read_text(encoding="utf-8"), "c2103d66e59b", 1, 1, "", "", "", "", "")
+
+
+@pytest.fixture(scope="module")
+def site() -> tuple[list[Page], list[File]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(computed, "networks", lambda: {name: stand_in(name) for name in shipped_specs()})
+        patch.setattr(computed, "messages", lambda: dict.fromkeys(known_codes(), "error: as printed"))
+        patch.setattr(computed, "picture", lambda body: f"<svg>{body}</svg>")
+        return build.made()  # raises BrokenLinksError
+
+
+def test_every_spec_code_and_example_is_shown(site) -> None:
+    pages, files = site
+    text = {page.place.as_posix(): page.text for page in pages}
+    assert {f"zoo/{name}.md" for name in shipped_specs()} < text.keys()
+    assert {f"diagnostics/{code}.md" for code in known_codes()} < text.keys()
+    pictures = [file for file in files if file.place.match("reference/*/*.svg")]
+    assert len(pictures) == sum(map(len, EXAMPLES.values()))
+    assert "(layers/conv.svg)" in text["reference/layers.md"]
+    assert "(3 seeds)" in text["zoo/baseline.md"]  # measured, of the fingerprint above
+    assert "resnet18.md" in text["zoo/index.md"]
+
+
+def test_the_navigation_names_each_page_once(site) -> None:
+    pages, _ = site
+    places = [place for tab in navigation(pages) for place in places_of(tab)]
+    assert sorted(places) == sorted(page.place.as_posix() for page in pages)
+
+
+def test_no_page_needs_another_host(site) -> None:
+    """Pictures, scripts and styles are files of the site; other hosts are only linked."""
+    pages, _ = site
+    assert [page.place for page in pages if re.search(r'!\[[^\]]*\]\(https?:|\ssrc="https?:', page.text)] == []
+
+
+def test_links_lead_to_the_page_that_has_the_anchor() -> None:
+    pages = [
+        page("one.md", "# One\n\n## Here\n", "docs/all.md"),
+        page("two/more.md", "# Two\n\n## There\n", "docs/all.md"),
+        page("start.md", "[a](docs/all.md#there) [b](docs/all.md) [c](pyproject.toml) `[d](e)`", "README.md"),
+        page("own.md", "# Own\n\n[f](/two/more.md) [g](nothing.md) [h](#nowhere)\n"),
+    ]
+    linker = Linker(pages, [File(PurePosixPath("x.svg"), b"")], {})
+    assert linker.linked(pages[2]).text == "[a](two/more.md#there) [b](one.md) c `[d](e)`"
+    assert "[f](two/more.md)" in linker.linked(pages[3]).text
+    with pytest.raises(BrokenLinksError, match=r"own\.md: #nowhere\nown\.md: nothing\.md"):
+        check(linker.broken)
+
+
+def test_headings_state_their_anchors() -> None:
+    text = "# A `b`, c\n\n```sh\n# no heading\n```\n\n## D -> E\n"
+    assert with_anchors(text) == "# A `b`, c { #a-b-c }\n\n```sh\n# no heading\n```\n\n## D -> E { #d---e }\n"

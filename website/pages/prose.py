@@ -1,0 +1,47 @@
+"""The pages that people write: docs/*.md, README.md as the first page, and what contributors read."""
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from website.tree import ROOT, File, Page, page, read
+
+GENERATED = ("docs/reference.md", "docs/diagnostics.md")  # other modules make pages of them
+PLACES = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+    "editors/vscode/README.md": "vscode.md",
+    "docs/results/README.md": "results/index.md",
+}
+_FILES = ("docs/results/eight-specs/*", "docs/pictures/*")
+_REPORTS_ON_THE_REPOSITORY = re.compile(r"^.*\(\.\./\.\./actions/.*\n", re.MULTILINE)  # badges
+_DECISION = re.compile(r"^# (?:(\d+)\. )?(.*)$", re.MULTILINE)
+
+
+def pages() -> Iterator[Page]:
+    """Every page, the decisions with an index."""
+    for source, place in PLACES.items():
+        yield page(place, _REPORTS_ON_THE_REPOSITORY.sub("", read(source)), source)
+    for path in sorted((ROOT / "docs").rglob("*.md")):
+        source = path.relative_to(ROOT)
+        if source.as_posix() not in {*PLACES, *GENERATED}:
+            place = source.relative_to("docs").as_posix()
+            yield page(place, read(source.as_posix()), source.as_posix())
+    yield page("decisions/index.md", _index_of_decisions())
+
+
+def files() -> Iterator[File]:
+    """What the pages show and link beside each other."""
+    for pattern in _FILES:
+        for path in sorted(ROOT.glob(pattern)):
+            yield File(PurePosixPath(path.relative_to(ROOT / "docs").as_posix()), path.read_bytes())
+
+
+def _index_of_decisions() -> str:
+    lines = ["# Decisions", "", "The reasons behind the design, one short page each.", ""]
+    for path in sorted((ROOT / "docs/decisions").glob("*.md")):
+        number, title = _DECISION.search(path.read_text(encoding="utf-8")).groups()  # type: ignore[union-attr]
+        lines.append(f"- {number}. [{title}]({path.name})")
+    return "\n".join(lines) + "\n"
