@@ -9,7 +9,7 @@ from pathlib import Path
 
 from attrs import evolve
 
-from website.fences import with_playground
+from website.fences import for_the_site
 from website.layout import navigation
 from website.links import Linker, check, with_anchors
 from website.pages import api, commands, diagnostics, prose, reference, zoo
@@ -36,7 +36,7 @@ def made() -> tuple[list[Page], list[File]]:
     linker = Linker(pages, files, _ELSEWHERE)
     linked = [linker.linked(page) for page in pages]
     check(linker.broken)
-    return [evolve(page, text=with_anchors(with_playground(page.text, page.place))) for page in linked], files
+    return [evolve(page, text=with_anchors(for_the_site(page.text))) for page in linked], files
 
 
 def build(out: Path) -> None:

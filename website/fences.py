@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable
-from pathlib import PurePosixPath
 
-# ```arch holds a whole spec; ```arch body, ```arch items and ```arch train a part of one.
+# ```arch holds a whole spec, ```arch wrong one with an error; ```arch body, ```arch items, ```arch train a part of one.
 ARCH = re.compile(r"^```arch ?(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_WORDS = re.compile(r"^( *```\w+) [\w ]+$", re.MULTILINE)
 _FENCE = re.compile(r"^( *)```[^`\n]*\n.*?^\1```$", re.MULTILINE | re.DOTALL)
 WHOLES = {
     "": "{}",
+    "wrong": "{}",
     "body": "arch example\ninput 3x32x32\n\nmodel {{\n{}}}\n",
     "items": "arch example extends baseline\n{}",
     "train": "arch example extends baseline\n\ntrain {{\n{}}}\n",
@@ -29,7 +30,6 @@ def outside_fences(change: Callable[[str], str], text: str) -> str:
     return "".join([*parts, change(text[end:])])
 
 
-def with_playground(text: str, place: PurePosixPath) -> str:
-    """A page whose specs have a link to the playground."""
-    del place
-    return ARCH.sub(lambda match: f"```arch\n{match[2]}```", text)
+def for_the_site(text: str) -> str:
+    """A page whose code blocks name their language alone: the words after it are for tests."""
+    return _WORDS.sub(r"\1", text)
