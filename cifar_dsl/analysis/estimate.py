@@ -1,10 +1,13 @@
 """An estimate of the memory that a training takes, without torch."""
 
+from attrs import evolve
+
 from cifar_dsl.analysis.activation_trace import trace_activations
 from cifar_dsl.analysis.peak_memory import WeightBytes, evaluation_peak, training_peak
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.ir.execution import FLOAT_BYTES, HALF_BYTES
 from cifar_dsl.operations.recipe.groups import assign
+from cifar_dsl.operations.recipe.selection import share_of
 
 EVALUATION_BATCH = 500  # images; a constant, so that evaluating a saved run repeats the very same sums
 _LABEL_BYTES = 8
@@ -23,7 +26,12 @@ _FRAGMENTATION = 0.5
 
 
 def estimate(
-    graph: Graph, recipe: Recipe, images: int | None = None, device: str = "cpu", teacher: Graph | None = None
+    graph: Graph,
+    recipe: Recipe,
+    images: int | None = None,
+    device: str = "cpu",
+    teacher: Graph | None = None,
+    share: float = 1.0,
 ) -> dict[str, int]:
     """Bytes by purpose at the peak of a training, and their `total`.
 
@@ -36,7 +44,9 @@ def estimate(
         images: The size of the dataset, training and test images together. Required if the recipe doesn't know it.
         device: The type of device: cpu or cuda.
         teacher: The network that a recipe with `distill` learns from.
+        share: The part of each batch that the network sees: that of a selection of images.
     """
+    recipe = evolve(recipe, batch=share_of(share, recipe.batch))
     images = images or recipe.data.images or 0
     trained, states = _trained_and_states(graph, recipe)
     parts = {

@@ -19,21 +19,20 @@ from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.diagnostics import Diagnostic, render_concise
 from cifar_dsl.language.syntax import print_spec
+from cifar_dsl.operations.recipe import ARTIFACTS
 from cifar_dsl.runs import Run as StoredRun
 from cifar_dsl.runs import SpecIdentity, check_place, find_runs, open_run, run_path
 from cifar_dsl.runs.places import SPEC
 from cifar_dsl.training.artifacts import (
     ArtifactFile,
-    check_located,
     continuing,
     override_of,
     read_artifact,
-    teacher_of,
     used_by,
 )
 from cifar_dsl.training.options import RunOptions, TrainOptions
 from cifar_dsl.training.starting_weights import match_all
-from cifar_dsl.training.teaching import check_teacher
+from cifar_dsl.training.used_artifacts import check_artifacts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -133,6 +132,7 @@ class Spec:
         data: str | None = _DEFAULTS.data,
         start: "PathLike | None" = _DEFAULTS.start,
         teacher: "PathLike | None" = _DEFAULTS.teacher,
+        selection: "PathLike | None" = _DEFAULTS.selection,
         listener: "Listener | None" = None,
         **options: Any,
     ) -> Run:
@@ -148,6 +148,7 @@ class Spec:
             overrides=changed,
             start=start,
             teacher=teacher,
+            selection=selection,
             listener=listener,
             options=options,
             depth=4,
@@ -203,17 +204,19 @@ def load(
     data: "str | DataChoice | None" = None,
     start: "PathLike | ArtifactFile | None" = None,
     teacher: "PathLike | ArtifactFile | None" = None,
+    selection: "PathLike | ArtifactFile | None" = None,
 ) -> Spec:
     """Load and check the spec at `path`.
 
     `root` is the folder that `extends` can't leave (default: the spec's folder). `overrides` have the syntax of
     `--set`, such as `"train.batch=128"`. `data` replaces the dataset of the spec and of `overrides`: a name such as
     `shapes`, or `npz:PATH`. `start` are weights to start from: a run, or a file in the safetensors format. `teacher`
-    is the run that a recipe with `distill` learns from; other recipes leave it out. Raises SpecError with all errors
-    and their locations; DataError or RunError if a file can't be read.
+    is the run that a recipe with `distill` learns from, and `selection` the run that chose the images for a recipe with
+    `keep chosen`; other recipes leave them out. Raises SpecError with all errors and their locations; DataError or
+    RunError if a file can't be read.
     """
     root_path = Path(root) if root is not None else None
-    uses = artifacts_of(weights=start, teacher=teacher)
+    uses = artifacts_of(weights=start, teacher=teacher, selection=selection)
     return _loaded(Path(path), root_path, _listed(overrides), choice_of(data, _warn), uses)
 
 
@@ -231,17 +234,20 @@ def _loaded(
     return Spec(path, analysis, root, overrides, data=choice, uses=used_by(analysis.recipe, uses))
 
 
-def check_student(specs: "Iterable[Spec]", teacher: "PathLike | ArtifactFile | None") -> None:
-    """Raise UserError if there is a teacher, and none of the specs learns from it."""
+def check_used(specs: "Iterable[Spec]", **given: "PathLike | ArtifactFile | None") -> None:
+    """Raise UserError if an artifact is given, by its kind, and none of the specs uses it."""
     specs = list(specs)
-    if teacher is None or not specs or any(teacher_of(spec.uses) for spec in specs):
-        return
-    subject = f"`{specs[0].name}` doesn't learn" if len(specs) == 1 else "none of the specs learns"
-    raise UserError(
-        f"{subject} from a teacher",
-        "add `distill soft` or `distill hard` to `train`, or pass --set train.distill=soft",
-        "or leave out --teacher",
-    )
+    used = {file.record.kind for spec in specs for file in spec.uses}
+    for kind, path in given.items():
+        if path is None or not specs or kind in used:
+            continue
+        subject = f"`{specs[0].name}` doesn't learn" if len(specs) == 1 else "none of the specs learns"
+        artifact = ARTIFACTS[kind]
+        raise UserError(
+            f"{subject} from {artifact.phrase}",
+            f"add {artifact.remedy} to `train`, or pass --set {artifact.override}",
+            f"or leave out {artifact.option}",
+        )
 
 
 def artifacts_of(**paths: "PathLike | ArtifactFile | None") -> tuple[ArtifactFile, ...]:
@@ -295,16 +301,21 @@ def spec_of_text(
 
 
 def longer(
-    run: StoredRun, epochs: float, data: "str | DataChoice | None" = None, teacher: "PathLike | None" = None
+    run: StoredRun,
+    epochs: float,
+    data: "str | DataChoice | None" = None,
+    teacher: "PathLike | None" = None,
+    selection: "PathLike | None" = None,
 ) -> Spec:
     """The spec of a complete run, changed to continue its training up to `epochs`.
 
     Training begins after the run's epochs, from its weights, with the schedule of `epochs`. `data` is where its array
-    file is, and `teacher` where the run of its teacher is, if they have moved. Raises RunError if the run has no usable
-    weights, SpecError if it has as many epochs.
+    file is, and `teacher` and `selection` where the runs are that teach and that chose its images, if they have moved.
+    Raises RunError if the run has no usable weights, SpecError if it has as many epochs.
     """
     located = {one.kind: one.path for one in run.record().uses}
-    file, *others = artifacts_of(weights=run.path, teacher=teacher or located.get("teacher"))
+    moved = {"teacher": teacher, "selection": selection}
+    file, *others = artifacts_of(weights=run.path, **{kind: path or located.get(kind) for kind, path in moved.items()})
     record, result, recipe = run.record(), run.result(), run.analysis().require_recipe()
     if result.epochs != int(result.epochs):
         raise RunError(
@@ -364,9 +375,8 @@ def open_data_for_all(
         dataset.report_notes(warn)  # before the spec is checked: a wrong label can look like a missing output
     for spec, dataset in opened:
         spec.analysis.check_data(dataset.data_shape)
-        check_located(spec.name, spec.analysis.require_recipe(), spec.uses)
+        check_artifacts(spec.name, spec.graph, spec.analysis.require_recipe(), dataset, spec.uses)
         match_all(spec.graph, spec.recipe, spec.uses)
-        check_teacher(spec.graph, dataset.classes, spec.uses)
     return opened
 
 
@@ -392,6 +402,7 @@ def train(
     overrides: Sequence[str] = (),
     start: PathLike | None = _DEFAULTS.start,
     teacher: PathLike | None = _DEFAULTS.teacher,
+    selection: PathLike | None = _DEFAULTS.selection,
     listener: "Listener | None" = None,
     **options: Any,
 ) -> Run:
@@ -399,8 +410,9 @@ def train(
 
     `data` replaces the dataset in the spec: a name such as `shapes`, or `npz:PATH`. `overrides` have the syntax of
     `--set`. `start` are weights to start from: a run, or a file in the safetensors format; see docs/runs.md. `teacher`
-    is the run that a spec with `distill` learns from; see docs/distillation.md. `listener` receives the events of the
-    training; without one, a notebook shows its progress. `options` are the fields of `RunOptions`, such as `device`,
+    is the run that a spec with `distill` learns from; see docs/distillation.md. `selection` is the run that chose the
+    images for a spec with `keep chosen`; see docs/selection.md. `listener` receives the events of the training; without
+    one, a notebook shows its progress. `options` are the fields of `RunOptions`, such as `device`,
     `threads`, `runs` and `retrain`; see `cifar-dsl train --help`. Issues each of the spec's `warnings` as a
     SpecWarning, a Python warning, and warns if the run is no better than guessing. Raises SpecError, DataError,
     DeviceError, EngineError and RunError; UserError for an option out of bounds.
@@ -412,6 +424,7 @@ def train(
         overrides=overrides,
         start=start,
         teacher=teacher,
+        selection=selection,
         listener=listener,
         options=options,
         depth=4,
@@ -426,6 +439,7 @@ def train_one(
     overrides: Sequence[str] = (),
     start: PathLike | None = None,
     teacher: PathLike | None = None,
+    selection: PathLike | None = None,
     listener: "Listener | None",
     options: dict[str, Any],
     depth: int,
@@ -439,11 +453,11 @@ def train_one(
     choice = choose_device(chosen.device)
     replacing = choice_of(data, _warn)
     if not isinstance(spec, Spec):
-        spec = load(spec, overrides=overrides, data=replacing, start=start, teacher=teacher)
-    elif overrides or replacing is not None or start is not None or teacher is not None:
-        uses = (*spec.uses, *artifacts_of(weights=start, teacher=teacher))
+        spec = load(spec, overrides=overrides, data=replacing, start=start, teacher=teacher, selection=selection)
+    elif overrides or any(given is not None for given in (replacing, start, teacher, selection)):
+        uses = (*spec.uses, *artifacts_of(weights=start, teacher=teacher, selection=selection))
         spec = _reloaded(spec, (*spec.overrides, *_listed(overrides)), replacing or spec.data, uses)
-    check_student([spec], teacher)
+    check_used([spec], teacher=teacher, selection=selection)
     for warning in spec.warnings:
         warnings.warn("; ".join([render_concise(warning), *warning.help]), SpecWarning, stacklevel=depth - 1)
     spec, dataset = open_data(spec, data_dir=chosen.data_dir, warn=_warn)

@@ -78,6 +78,7 @@ def _load(
 
     choice = api.choice_of(options.data, warn)
     start, teacher = api.artifact_at("weights", options.start), api.artifact_at("teacher", options.teacher)
+    selection = api.artifact_at("selection", options.selection)
     loaded: list[tuple[Path, api.Spec]] = []
     if (skipped := named.skipped_in_words()) and not options.quiet:
         note(skipped)
@@ -86,13 +87,21 @@ def _load(
         left_out.append(_omission(Path(unreadable.filename), unreadable.strerror or str(unreadable)))
     for item in named.specs:
         try:
-            spec = api.load(item.path, root=item.root, overrides=overrides, data=choice, start=start, teacher=teacher)
+            spec = api.load(
+                item.path,
+                root=item.root,
+                overrides=overrides,
+                data=choice,
+                start=start,
+                teacher=teacher,
+                selection=selection,
+            )
             spec.analysis.require_recipe()
         except (SpecError, RunError) as error:
             left_out.append(_omission(item.path, _why(error)))
         else:
             loaded.append((item.path, spec))
-    api.check_student((spec for _, spec in loaded), teacher)
+    api.check_used((spec for _, spec in loaded), teacher=teacher, selection=selection)
     return [Contestant(spec, spec.name, spec.changes) for spec in _distinct(loaded)]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from cifar_dsl.analysis import available_bytes, estimate
 from cifar_dsl.cli.output import note, print_result, print_text
 from cifar_dsl.foundation.text import columns, in_short
-from cifar_dsl.training.artifacts import network_of_teacher
+from cifar_dsl.training.artifacts import network_of_teacher, selection_of, share_seen
 from cifar_dsl.training.starting_weights import match_all
 from cifar_dsl.views.table import table
 
@@ -37,7 +37,8 @@ def dry_run_of(spec: "Spec", device: str) -> None:
         return
     is_on_cpu = device == "cpu" or (device == "auto" and not _has_gpu())
     teacher = network_of_teacher(spec.uses)
-    parts = estimate(spec.graph, spec.recipe, images, "cpu" if is_on_cpu else "cuda", teacher)
+    share = share_seen(spec.uses)
+    parts = estimate(spec.graph, spec.recipe, images, "cpu" if is_on_cpu else "cuda", teacher, share)
     print_text(f"\nestimated memory to train on a {'CPU' if is_on_cpu else 'GPU'}")
     explanations = _EXPLANATIONS | ({"dataset": "as floats, normalized"} if spec.recipe.normalize.is_first else {})
     rows = [[part, in_short(size, "B"), explanations.get(part, "")] for part, size in parts.items()]
@@ -45,6 +46,8 @@ def dry_run_of(spec: "Spec", device: str) -> None:
         print_result(line)
     if spec.recipe.distill.weight and teacher is None:
         note("note: the teacher isn't counted; name its run with --teacher")
+    if spec.recipe.keep.takes_selection and selection_of(spec.uses) is None:
+        note("note: all images of a batch are counted; name the run that chose among them with --selection")
     available = available_bytes() if is_on_cpu else None
     if available is not None and parts["total"] > available:
         note(f"warning: this machine has only {in_short(available, 'B')} of memory available")

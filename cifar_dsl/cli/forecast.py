@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
+from cifar_dsl.analysis.work import BACKWARD, work_share
 from cifar_dsl.api import Spec
 from cifar_dsl.compiler import mean_macs
 from cifar_dsl.foundation.errors import RunError
@@ -11,10 +12,8 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import duration
 from cifar_dsl.runs import Run
 from cifar_dsl.runs.folder import complete_runs
-from cifar_dsl.training.artifacts import network_of_teacher
+from cifar_dsl.training.artifacts import network_of_teacher, share_seen
 from cifar_dsl.training.device import Choice, peak_macs_per_s
-
-_BACKWARD = 2  # times the multiply-accumulates of the forward pass
 
 
 @frozen
@@ -34,7 +33,9 @@ class Work:
         """The work to train a spec on `images` training images."""
         recipe, teacher = spec.analysis.require_recipe(), network_of_teacher(spec.uses)
         forward = mean_macs(spec.analysis.training_sizes, recipe.epochs_before, recipe.epochs)
-        of_image = forward + (teacher.cost.macs / (1 + _BACKWARD) if teacher else 0)
+        its_macs = teacher.cost.macs if teacher else 0
+        of_image = forward + its_macs / (1 + BACKWARD)
+        of_image *= work_share(recipe, forward, its_macs, share_seen(spec.uses))
         macs = of_image * recipe.perturb.passes * (recipe.epochs - recipe.epochs_before) * images
         return cls(macs, recipe.precision, bool(recipe.early_stopping.measure))
 
@@ -52,7 +53,7 @@ def forecast(works: Iterable[Work], runs: Path, choice: Choice, workers: int, th
         return f"{most}about {duration(total / statistics.median(rates) / workers)}, at the speed of previous runs"
     if most:
         return "unknown time (early stopping decides, and no earlier run on this device to estimate from)"
-    least_s = sum((1 + _BACKWARD) * work.macs / peak_macs_per_s(choice.device, work.precision) for work in works)
+    least_s = sum((1 + BACKWARD) * work.macs / peak_macs_per_s(choice.device, work.precision) for work in works)
     return f"at least {duration(least_s)} (no earlier run on this device to estimate from)"
 
 
@@ -77,7 +78,8 @@ def _rate(run: Run, device_name: str) -> tuple[int, float] | None:
     forward = result.macs if result.training_macs is None else result.training_macs
     return (
         record.environment.threads,
-        (forward + result.teacher_macs / (1 + _BACKWARD))
+        (forward + result.teacher_macs / (1 + BACKWARD))
+        * result.work_share
         * result.passes
         * epochs
         * record.data.train_images

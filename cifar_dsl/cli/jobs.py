@@ -24,7 +24,7 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.foundation.user_folders import temporary_folder
 from cifar_dsl.runs import check_root, on_changed_file, place_of, record_failure
-from cifar_dsl.training.artifacts import network_of_teacher, teacher_of
+from cifar_dsl.training.artifacts import network_of_teacher, selection_of, share_seen, teacher_of
 from cifar_dsl.training.device import Choice, choose_device, memory_bytes, spare_gpus
 from cifar_dsl.training.events import Event, FinalEvent, TrainingEnded, TrainingFailed, TrainingStopped
 from cifar_dsl.training.options import TrainOptions
@@ -133,9 +133,11 @@ def train_missing(
 
 
 def _show_start(spec: "api.Spec") -> None:
-    """Print which tensors start from the weights of another training, and which run teaches."""
+    """Print which tensors start from the weights of another training, and which runs teach or chose the images."""
     if teacher := teacher_of(spec.uses):
         note(f"teacher {spec.name}: {teacher.record.source}")
+    if selection := selection_of(spec.uses):
+        note(f"chosen  {spec.name}: {selection.share:.0%} of each batch, by {selection.record.source}")
     for file, match in match_all(spec.graph, spec.recipe, spec.uses):
         first, *others = match.lines(file.record.source)
         note(f"start   {spec.name}: {first}")
@@ -215,7 +217,8 @@ def _warn(to_train: "Iterable[tuple[api.Spec, Dataset]]", choice: Choice, *, at_
     for spec, dataset in to_train:
         recipe, teacher = spec.analysis.require_recipe(), network_of_teacher(spec.uses)
         images = len(dataset.y_train) + len(dataset.y_test)
-        needed = at_a_time * estimate(spec.graph, recipe, images, choice.device.type, teacher)["total"]
+        parts = estimate(spec.graph, recipe, images, choice.device.type, teacher, share_seen(spec.uses))
+        needed = at_a_time * parts["total"]
         if memory is not None and needed > memory:
             together, fewer = (
                 (f" {at_a_time} times in parallel", "; train fewer in parallel with --jobs")

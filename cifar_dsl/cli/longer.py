@@ -46,14 +46,13 @@ def longer(path: Path, overrides: "Sequence[str]", options: TrainOptions) -> "tu
     record = run.record()
     data_path = find_data(run, options.data)
     data = api.choice_of(f"npz:{data_path}" if data_path else None, warn)
-    spec = api.longer(run, epochs, data, options.teacher)
-    api.check_student([spec], options.teacher)
+    spec = api.longer(run, epochs, data, options.teacher, options.selection)
+    api.check_used([spec], teacher=options.teacher, selection=options.selection)
     place = Job.of_run(run, run.analysis(), options).options
     if not options.quiet:
         _tell(spec, run)
-    return spec, evolve(
-        options, data=None, start=None, teacher=None, seed=record.seed, runs=place.runs, threads=place.threads
-    )
+    placed = evolve(options, seed=record.seed, runs=place.runs, threads=place.threads)
+    return spec, evolve(placed, data=None, start=None, teacher=None, selection=None)  # which the spec has
 
 
 def _epochs(override: str) -> float:

@@ -59,6 +59,7 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
 
     choice = api.choice_of(options.data, warn)
     start, teacher = api.artifact_at("weights", options.start), api.artifact_at("teacher", options.teacher)
+    selection = api.artifact_at("selection", options.selection)
     points = list(grid.points)
     if options.baseline is None or not options.baseline.endswith("]"):  # a combination: names of specs can't end so
         points.insert(0, Point("", (), grid.common))
@@ -67,7 +68,15 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
     errors: dict[str, Diagnostic] = {}  # without repeats, by text
     for point in points:
         try:
-            spec = api.load(path, root=root, overrides=point.overrides, data=choice, start=start, teacher=teacher)
+            spec = api.load(
+                path,
+                root=root,
+                overrides=point.overrides,
+                data=choice,
+                start=start,
+                teacher=teacher,
+                selection=selection,
+            )
         except SpecError as error:
             errors |= {shown(diagnostic, err=True): diagnostic for diagnostic in error.diagnostics}
             continue
@@ -77,7 +86,7 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
             twins.setdefault(name, twin.display_name)
     if errors:
         raise SpecError(list(errors.values()))
-    api.check_student((each.spec for each in contestants.values()), teacher)
+    api.check_used((each.spec for each in contestants.values()), teacher=teacher, selection=selection)
     for name, twin_name in twins.items() if not options.quiet else ():
         note(f"{name} is the same as {twin_name} (equal fingerprints)")
     return list(contestants.values())

@@ -96,8 +96,9 @@ def command(
         data=api.choice_of(options.data, warn),
         start=options.start,
         teacher=options.teacher,
+        selection=options.selection,
     )
-    api.check_student([loaded], options.teacher)
+    api.check_used([loaded], teacher=options.teacher, selection=options.selection)
     if not options.quiet:
         print_warnings([loaded.analysis])
     if dry_run:
@@ -215,7 +216,8 @@ def _resume(path: Path, options: TrainOptions, *, verbose: bool) -> int:
         _show(analysis)
     confirm_size([(analysis, None)], yes=options.yes)
     data_path = find_data(run, options.data)
-    uses = find_artifacts(run, {"weights": options.start, "teacher": options.teacher})
+    moved = {"weights": options.start, "teacher": options.teacher, "selection": options.selection}
+    uses = find_artifacts(run, moved)
     job = evolve(Job.of_run(run, analysis, options), data_path=str(data_path) if data_path else None, uses=uses)
     elsewhere = f"make it writable, or copy {run.path.parent} to another folder and resume the copy"
     check_root(job.options.runs, elsewhere)

@@ -82,7 +82,8 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
     _check_early_stopping(program, recipe, reporter)
     check("average", lambda: check_averages(recipe.average))
     check("uses", lambda: check_artifacts(recipe.uses, recipe.epochs))
-    _check_teacher(program, graph, recipe, reporter)
+    _check_artifacts(program, recipe, reporter)
+    _check_pupils(graph, recipe, reporter)
     for average in recipe.average:
         check("average", partial(average.check_epochs, recipe.epochs))
     _check_groups(program, graph, recipe, reporter)
@@ -105,17 +106,24 @@ def _check_early_stopping(program: Program, recipe: Recipe, reporter: Reporter) 
     )
 
 
-def _check_teacher(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
-    """Report a teacher that nothing learns from, and exits that learn from a teacher where the recipe has none."""
+_UNUSED = {"teacher": "E0416", "selection": "E0425"}  # codes
+
+
+def _check_artifacts(program: Program, recipe: Recipe, reporter: Reporter) -> None:
+    """Report a teacher or selection that nothing learns from."""
     given = program.settings.get("uses")
     for place, artifact in enumerate(recipe.uses):
-        if given and not artifact.is_used_by(recipe.distill):
+        if given and not artifact.is_used_by(recipe):
             reporter.error(
-                "E0416",
+                _UNUSED[artifact.name],
                 f"the recipe uses {artifact.phrase}, and nothing learns from it",
                 given.chain.elements[place].span,
-                help=("add `distill soft` or `distill hard`", "or remove it from `uses`"),
+                help=(f"add {artifact.remedy}", "or remove it from `uses`"),
             )
+
+
+def _check_pupils(graph: Graph, recipe: Recipe, reporter: Reporter) -> None:
+    """Report exits that learn from a teacher where the recipe has none."""
     pupils = [one for one in trained_outputs(graph) if one.learns_from_teacher]
     if pupils and not recipe.distill.weight:
         maker = graph.maker(pupils[0].value)

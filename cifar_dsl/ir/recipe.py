@@ -224,6 +224,34 @@ class NoDistillation(Distillation):
         return 0.0
 
 
+class Keeping(Declaration):
+    """Which images of each batch training learns from.
+
+    Attributes:
+        takes_selection: Whether the run of another network has chosen them, the `Artifact` that the recipe uses.
+        every: The number of steps per change of the weights.
+    """
+
+    takes_selection: ClassVar[bool] = False
+    every: int = 1
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the losses of the images decide, in training."""
+        return False
+
+    def kept_of(self, images: int) -> int:
+        """How many of a batch of `images` it chooses."""
+        return images
+
+
+@declared
+class KeepAll(Keeping):
+    """Training learns from all images."""
+
+    name = "all"
+
+
 class Perturbation(Declaration):
     """Where the gradients of a step are taken.
 
@@ -333,6 +361,8 @@ class Artifact(Declaration):
         option: The option, such as `--from`.
         phrase: What it is, for messages, such as "a teacher".
         misfit: That it is another one, for messages: "the teacher is not that".
+        remedy: The settings with which a recipe learns from it, for messages; empty if every recipe uses it.
+        override: One of them, in the syntax of `--set`.
         digest: Hexadecimal digits that identify it.
     """
 
@@ -340,6 +370,8 @@ class Artifact(Declaration):
     option: ClassVar[str]
     phrase: ClassVar[str]
     misfit: ClassVar[str]
+    remedy: ClassVar[str] = ""
+    override: ClassVar[str] = ""
     digest: str
 
     @property
@@ -347,8 +379,8 @@ class Artifact(Declaration):
         """The epochs of the training that it stands for; the training goes on after them."""
         return 0
 
-    def is_used_by(self, distill: Distillation) -> bool:  # noqa: ARG002
-        """Whether a recipe with this setting uses such an artifact."""
+    def is_used_by(self, recipe: "Recipe") -> bool:  # noqa: ARG002
+        """Whether a recipe uses such an artifact."""
         return True
 
 
@@ -402,6 +434,7 @@ class Recipe:
     constrain: Constraint = NoConstraint()
     drop_schedule: DropSchedule = ConstantDrop()
     distill: Distillation = NoDistillation()
+    keep: Keeping = KeepAll()
 
     @property
     def epochs_before(self) -> int:

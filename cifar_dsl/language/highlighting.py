@@ -30,8 +30,8 @@ STATEMENTS = (
 )
 SETTINGS = (
     *("data", "normalize", "augment", "epochs", "early_stopping", "batch", "drop_last", "accumulate", "optimizer"),
-    *("schedule", "drop_schedule", "loss", "distill", "perturb", "clip", "constrain", "average", "test_augment"),
-    *("uses", "precision", "validation"),
+    *("schedule", "drop_schedule", "loss", "distill", "keep", "perturb", "clip", "constrain", "average"),
+    *("test_augment", "uses", "precision", "validation"),
 )
 GROUP_SETTINGS = ("select", "optimizer", "schedule", "constrain", "epochs")
 TYPES = ("int", "float", "bool", "list", "size", "tensor", "init")

@@ -273,6 +273,7 @@ SETTINGS = ForeignNames(
         ),
         "clip value({})": "clipvalue, clip_grad_value, clip_value",
         "distill": "distillation, knowledge_distillation, distillation_type, kd, distill_type",
+        "keep hardest(0.5)": "ohem, hard_example_mining, online_hard_example_mining, hard_mining, selective_backprop",
         "average ema({})": "ema_decay, model_ema_decay, weight_ema",
     },
     similar={
@@ -301,6 +302,9 @@ SETTINGS = ForeignNames(
         "delete it and write `frozen=all` as an argument of the layer": "freeze, frozen",
         "delete it, write `distill soft`, and name the run of the teacher on the command line: `--teacher RUN`": (
             "teacher, teacher_model, teacher_path"
+        ),
+        "delete it, write `keep chosen`, and name the run that chose on the command line: `--selection RUN`": (
+            "selection, subset_mask, proxy, masks"
         ),
         "delete it and write it in `distill`: `soft(temperature=3, weight=0.5)`": (
             "distillation_alpha, distillation_tau, kd_weight, kd_temperature, distill_weight"
@@ -431,6 +435,14 @@ DISTILLATIONS = ForeignNames(
     "Distillation",
     exact={"soft": "kl, kl_div, kd, kldiv, hinton", "hard": "argmax, label, pseudo_labels", "none": "off, false, no"},
 )
+KEEPINGS = ForeignNames(
+    "Selection of images",
+    exact={
+        "all": "none, off, false, no",
+        "hardest(0.5)": "ohem, OHEM, hard, largest, top, topk, selective_backprop",
+        "chosen": "proxy, selection, selected, masks",
+    },
+)
 EARLY_STOPPINGS = ForeignNames(
     "Early stopping",
     exact={
@@ -512,6 +524,7 @@ CHOICES: Mapping[str, ForeignNames] = {
     "loss": LOSSES,
     "clip": CLIPS,
     "distill": DISTILLATIONS,
+    "keep": KEEPINGS,
     "perturb": PERTURBATIONS,
     "constrain": CONSTRAINTS,
     "early_stopping": EARLY_STOPPINGS,

@@ -12,6 +12,7 @@ RECORD = RUN_RECORD
 METRICS = "metrics.jsonl"
 WEIGHTS = "weights.safetensors"
 BEST = "best.safetensors"
+SELECTION = "selection.safetensors"  # the training images that the run chose in each epoch
 WHITENING = "whitening.safetensors"  # the mean and matrix that the images were whitened with
 PREDICTIONS = "predictions.npz"
 RESULT = "result.json"

@@ -277,7 +277,8 @@ class RunResult:
     used the device. `passes` is how often a step computes the gradients of its images: 2 with `perturb sam`.
     `teacher_macs` are those of the teacher for an image; in JSON, they are left out without one. `training_macs` are
     those of a forward pass in training: with exits, and in the mean over the epochs, whose images can differ in size.
-    They are None, and left out in JSON, if they equal `macs`.
+    They are None, and left out in JSON, if they equal `macs`. `work_share` is the work of a training that keeps some
+    images only, relative to one that learns from all of them in every step; in JSON, it is left out if it is 1.
     `stopped_early`: whether early stopping ended the training, so that `epochs` are fewer than those of the recipe.
     """
 
@@ -299,6 +300,7 @@ class RunResult:
     exits: tuple[ExitResult, ...] = ()
     teacher_macs: int = 0
     training_macs: float | None = None
+    work_share: float = 1.0
 
     def __attrs_post_init__(self) -> None:
         for name, value in (("accuracy", self.accuracy), ("loss", self.loss)):
@@ -317,6 +319,7 @@ class RunResult:
             peak_share=self.peak_share,
             energy_j=self.energy_j,
             training_macs=self.training_macs,
+            work_share=self.work_share,
         )
 
 
@@ -408,7 +411,12 @@ cattrs.register_unstructure_hook(
 cattrs.register_unstructure_hook(
     RunResult,
     make_dict_unstructure_fn(
-        RunResult, cattrs.global_converter, exits=_LEFT_OUT, teacher_macs=_LEFT_OUT, training_macs=_LEFT_OUT
+        RunResult,
+        cattrs.global_converter,
+        exits=_LEFT_OUT,
+        teacher_macs=_LEFT_OUT,
+        training_macs=_LEFT_OUT,
+        work_share=_LEFT_OUT,
     ),
 )
 _reader.register_structure_hook(RunRecord, _unflatten)

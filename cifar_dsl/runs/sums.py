@@ -7,13 +7,13 @@ from pathlib import Path
 
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.reading import open_regular, read_regular
-from cifar_dsl.runs.places import BEST, METRICS, PREDICTIONS, RECORD, RESULT, SPEC, SUMS, WEIGHTS, WHITENING
+from cifar_dsl.runs.places import BEST, METRICS, PREDICTIONS, RECORD, RESULT, SELECTION, SPEC, SUMS, WEIGHTS, WHITENING
 from cifar_dsl.runs.records import SCHEMA_WITH_SUMS, RunRecord, RunResult, changed, damaged, unreadable
 
 _WEIGHTS = {WEIGHTS, BEST, WHITENING}
 _LARGEST = 1 << 20  # bytes of SHA256SUMS
 _LARGEST_SMALL = 1 << 28  # bytes of a file that doesn't hold weights
-_FILES = (SPEC, RECORD, METRICS, WHITENING, WEIGHTS, BEST, PREDICTIONS, RESULT)
+_FILES = (SPEC, RECORD, METRICS, WHITENING, SELECTION, WEIGHTS, BEST, PREDICTIONS, RESULT)
 _LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>[^/\\.][^/\\]*)")  # a name without a folder
 
 

@@ -24,6 +24,7 @@ from cifar_dsl.runs.places import (
     PREDICTIONS,
     RECORD,
     RESULT,
+    SELECTION,
     SPEC,
     SUMS,
     WEIGHTS,
@@ -85,6 +86,11 @@ class RunWriter:
     def predictions(self) -> Path:
         """The path for the predictions, to write before `commit`."""
         return self.partial / PREDICTIONS
+
+    @property
+    def selection(self) -> Path:
+        """The path for the images that the training chose, to write before `commit`."""
+        return self.partial / SELECTION
 
     def acquire(self, *, wait: bool = False, wants_stop: Callable[[], bool] = lambda: False) -> None:
         """Lock the run against other processes. Raises LockedError if another one trains it; or `wait` for it.

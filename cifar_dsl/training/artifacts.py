@@ -4,6 +4,7 @@ An artifact is identified by its content, so a moved file or a copied run is the
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from cifar_dsl.foundation.user_folders import expanded
 from cifar_dsl.ir import Graph, Recipe, Standardization
 from cifar_dsl.ir.recipe import Artifact
 from cifar_dsl.operations.recipe import ARTIFACTS
-from cifar_dsl.operations.recipe.artifact import Teacher, Weights
+from cifar_dsl.operations.recipe.artifact import Selection, Teacher, Weights
+from cifar_dsl.operations.recipe.selection import Hardest
 from cifar_dsl.runs.folder import Run, open_run
-from cifar_dsl.runs.places import RESULT, partial_path
-from cifar_dsl.runs.records import ArtifactRecord, RunRecord, changed
+from cifar_dsl.runs.places import RESULT, SELECTION, partial_path
+from cifar_dsl.runs.records import ArtifactRecord, RunRecord, changed, damaged
 
 _DIGITS = 16  # of a digest in a spec
+KEPT = "kept"  # the tensor of a selection
 
 
 @frozen
@@ -56,6 +59,23 @@ class TeacherFile(ArtifactFile):
     classes: tuple[str, ...]
 
 
+@frozen
+class SelectionFile(ArtifactFile):
+    """The images that a run chose in each of its epochs.
+
+    The file has one tensor, `kept`: for each epoch, a bit for each training image that isn't held out, in bytes whose
+    first bit is the lowest. `kept` are its bytes, `epochs` counts its rows, and `epochs_done` the epochs of the run,
+    of which the last may be a fraction. Of each batch, the run chose the same `share`, rounded up.
+    """
+
+    kept: bytes = field(repr=False, eq=False)
+    epochs: int
+    epochs_done: float
+    share: float
+    run: RunRecord
+    recipe: Recipe = field(repr=False)
+
+
 def read_artifact(kind: str, path: str | Path) -> ArtifactFile:
     """The artifact of a kind, one of `ARTIFACTS`, at `path`: a run or a file. Raises RunError, UserError."""
     return _READERS[kind](expanded(path).absolute())
@@ -70,7 +90,7 @@ def network_of_teacher(files: Iterable[ArtifactFile]) -> Graph | None:
 def used_by(recipe: Recipe | None, files: Iterable[ArtifactFile]) -> tuple[ArtifactFile, ...]:
     """The artifacts that a recipe uses, of each kind the last one: a recipe that doesn't `distill` uses no teacher."""
     last = {file.record.kind: file for file in files}
-    return tuple(file for file in last.values() if recipe is None or file.artifact.is_used_by(recipe.distill))
+    return tuple(file for file in last.values() if recipe is None or file.artifact.is_used_by(recipe))
 
 
 def override_of(files: Iterable[ArtifactFile], recipe: Recipe | None) -> tuple[str, ...]:
@@ -104,6 +124,17 @@ def teacher_of(files: Iterable[ArtifactFile]) -> TeacherFile | None:
     return next((file for file in files if isinstance(file, TeacherFile)), None)
 
 
+def selection_of(files: Iterable[ArtifactFile]) -> SelectionFile | None:
+    """The selection of images among artifacts; None if there is none."""
+    return next((file for file in files if isinstance(file, SelectionFile)), None)
+
+
+def share_seen(files: Iterable[ArtifactFile]) -> float:
+    """The share of the training images that a network sees which uses these artifacts."""
+    selection = selection_of(files)
+    return selection.share if selection else 1.0
+
+
 def check_located(name: str, recipe: Recipe, files: Iterable[ArtifactFile]) -> None:
     """Raise RunError unless `files` are the artifacts that training the spec `name` needs."""
     found = {file.record.kind: file for file in files}
@@ -123,6 +154,13 @@ def check_located(name: str, recipe: Recipe, files: Iterable[ArtifactFile]) -> N
             "pass the run of a trained network: --teacher RUN, such as runs/resnet18-3bad09c9a433/seed-0",
             "or train without one: --set train.distill=none",
             reason=f"its recipe has `distill {recipe.distill.brief()}`",
+        )
+    if recipe.keep.takes_selection and not any(artifact.name == "selection" for artifact in recipe.uses):
+        raise RunError(
+            f"`{name}` learns from images that another run chose, and none is given",
+            "pass a run with `keep hardest(...)`: --selection RUN, such as runs/proxy-3bad09c9a433/seed-0",
+            "or learn from all images: --set train.keep=all",
+            reason=f"its recipe has `keep {recipe.keep.brief()}`",
         )
 
 
@@ -219,6 +257,60 @@ def _teacher(path: Path) -> TeacherFile:
     )
 
 
+def _selection(path: Path) -> SelectionFile:
+    """The images that a run chose."""
+    if not (path.exists() or partial_path(path).exists()):
+        raise RunError(f"there is no run at {path}", "pass the run that chose the images: --selection RUN")
+    if path.is_file():
+        raise RunError(
+            f"{path} is a file, and a selection of images is that of a run",
+            "pass the folder of a run, such as runs/proxy-0123456789ab/seed-0",
+            reason="a file doesn't say which batches it was made for",
+        )
+    run = _finished(path)
+    result, record, recipe = run.result(), run.record(), run.analysis().require_recipe()
+    if not isinstance(recipe.keep, Hardest):
+        raise RunError(
+            f"the run {run.path} chose no images",
+            "pass a run of a recipe with `keep hardest(...)`",
+            reason=f"its recipe has `keep {recipe.keep.brief()}`",
+        )
+    if recipe.epochs_before:
+        raise RunError(
+            f"the run {run.path} chose images only after epoch {recipe.epochs_before}",
+            "train its spec from the start, with as many epochs",
+            reason="it continues another run",
+        )
+    content, epochs = _content(run.path / SELECTION), math.ceil(result.epochs)
+    kept = _kept(run.path / SELECTION, content, epochs, record.data.train_images - recipe.validation)
+    digest = hashlib.sha256(f"{record.spec.fingerprint}\0{record.seed}\0{epochs}\0".encode() + kept)
+    artifact = Selection(record.spec.fingerprint, digest.hexdigest()[:_DIGITS])
+    return SelectionFile(
+        artifact,
+        ArtifactRecord(Selection.name, artifact.digest, str(path), _origin(record)),
+        content,
+        kept,
+        epochs,
+        result.epochs,
+        recipe.keep.share,
+        record,
+        recipe,
+    )
+
+
+def _kept(path: Path, content: bytes, epochs: int, images: int) -> bytes:
+    """The bytes of a selection's tensor. Raises RunError unless it has a bit for each of these epochs and images."""
+    from safetensors import SafetensorError
+
+    try:
+        tensor = tensors_of(content)[KEPT]
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise damaged(path) from error
+    if tensor["dtype"] != "U8" or tensor["shape"] != [epochs, (images + 7) // 8]:
+        raise damaged(path)
+    return bytes(tensor["data"])
+
+
 def _weights_of(run: Run) -> bytes:
     """The file with the weights of a run's last epoch, as it was written. Raises RunError."""
     content = _content(run.weights)
@@ -277,4 +369,8 @@ def _digest_of_tensors(path: Path, content: bytes) -> str:
     return digest.hexdigest()[:_DIGITS]
 
 
-_READERS: dict[str, Callable[[Path], ArtifactFile]] = {Weights.name: _weights, Teacher.name: _teacher}
+_READERS: dict[str, Callable[[Path], ArtifactFile]] = {
+    Weights.name: _weights,
+    Teacher.name: _teacher,
+    Selection.name: _selection,
+}

@@ -51,16 +51,16 @@ class Lesson:
     """The losses of a network's outputs in a recipe that distills, from labels and a teacher, in their shares.
 
     If some outputs learn from the teacher, these learn from it alone, and the others from the labels alone. Else, each
-    learns from both.
+    learns from both. `reduction` is that of the losses of labels, "none" for those of each image.
     """
 
-    def __init__(self, recipe: Recipe, outputs: Sequence[TrainedOutput]) -> None:
+    def __init__(self, recipe: Recipe, outputs: Sequence[TrainedOutput], reduction: str) -> None:
         self._weight = recipe.distill.weight
-        self._function = make(recipe.distill.lower(recipe.loss.reduction), DISTILLATION_MODULES)
+        self._function = make(recipe.distill.lower(reduction), DISTILLATION_MODULES)
         self._learn_from_teacher = [one.learns_from_teacher for one in outputs]
 
     def losses(self, of_labels: Sequence[Tensor], scores: Sequence[Tensor], taught: Tensor) -> list[Tensor]:
-        """The loss of each output, (), for that of the labels, (), and its scores and the teacher's, (N, classes)."""
+        """The loss of each output, for that of the labels, both () or (N,), and the scores of both, (N, classes)."""
         shared = [(1 - self._weight) * loss for loss in of_labels]
         if not any(self._learn_from_teacher):
             return [loss + self._of_teacher(one, taught) for loss, one in zip(shared, scores, strict=True)]

@@ -8,6 +8,7 @@ import torch
 from attrs import define, field
 from torch import Tensor, nn
 
+from cifar_dsl.analysis.work import BACKWARD, work_share
 from cifar_dsl.ir import Graph, Lowering, Recipe, TrainedOutput, trained_outputs
 from cifar_dsl.operations.recipe.augmentation import Resize, resizing
 from cifar_dsl.operations.recipe.groups import keep_statistics
@@ -27,6 +28,7 @@ from cifar_dsl.training.objective import ExitSums, Objective, new_sum
 from cifar_dsl.training.optimizers import Optimizers
 from cifar_dsl.training.plan import Plan
 from cifar_dsl.training.precision import precision
+from cifar_dsl.training.selection import Chooser, Selected
 from cifar_dsl.training.sharpness import Sam, make_sam
 from cifar_dsl.training.step_inputs import StepInputs
 from cifar_dsl.training.whitening import whiten
@@ -40,7 +42,8 @@ class Learner:
 
     `epoch` is the current epoch, counted from 1, and `steps_done` the number of its finished steps. `start` are tensors
     to start from, by their paths in the network; the others are drawn. `teacher` is that of a recipe that distills, and
-    can be shared. `span` opens a context around each phase of a step: data, forward, backward, optimizer.
+    `selection` that of one that learns from chosen images; both can be shared. `chooser` has the images that a recipe
+    chooses itself. `span` opens a context around each phase of a step: data, forward, backward, optimizer.
     """
 
     graph: Graph
@@ -51,6 +54,7 @@ class Learner:
     engine: Engine
     start: Mapping[str, Tensor] = field(factory=dict)
     teacher: Teacher | None = None
+    selection: Selected | None = None
     span: Span = lambda _: nullcontext()
     epoch: int = field(init=False)
     steps_done: int = field(default=0, init=False)
@@ -62,6 +66,7 @@ class Learner:
     correct: Tensor = field(init=False)  # () int64, of this epoch's images
     exit_sums: ExitSums = field(init=False)
     outputs: tuple[TrainedOutput, ...] = field(init=False)  # the network's, then those of exits
+    chooser: Chooser | None = field(init=False)
     _inputs: StepInputs = field(init=False)
     _generator: Generator = field(init=False)
     _optimizers: Optimizers = field(init=False)
@@ -75,7 +80,8 @@ class Learner:
     _sam: Sam | None = field(init=False)
     _scale: LossScale | None = field(init=False)
     _still: list[str] = field(init=False)  # paths of the layers whose running statistics are frozen
-    _step_images: int = field(default=0, init=False)  # in the prepared step
+    _batches: list[int] = field(factory=list, init=False)  # the images in each batch of the prepared step
+    _learns: bool = field(default=True, init=False)  # whether the prepared step changes the weights
     _updates: tuple[StepUpdate, ...] = field(default=(), init=False)  # of the averages, after the prepared step
 
     def __attrs_post_init__(self) -> None:
@@ -87,7 +93,9 @@ class Learner:
         self._copy_start()
         self.engine.prepare_module(self.module)
         self.evaluated = self.module
-        self.plan = Plan.of(self.recipe, len(self.images))
+        if self.recipe.keep.takes_selection and not self.selection:
+            raise ValueError("a recipe that learns from chosen images needs a selection")
+        self.plan = Plan.of(self.recipe, len(self.images), self.selection.share if self.selection else 1.0)
         self.epoch = self.recipe.epochs_before + 1
         on_device = self.engine.inputs_on_device
         self._optimizers = Optimizers(self.module, self.graph, self.recipe, self.plan, inputs_on_device=on_device)
@@ -97,19 +105,21 @@ class Learner:
         self._drops = Drops(self.recipe.drop_schedule, self.module, self.plan, self.seed, device, first_column)
         self._resize = resizing(self.recipe.augment)
         self._constraints = Constraints(self.module, self.graph, self.recipe)
-        self._objective = Objective(self.recipe, self.images)
+        self._objective = Objective(self.recipe, self.images, of_each=self.recipe.keep.chooses)
+        before = self.recipe.epochs_before
+        self.chooser = Chooser(self.recipe.keep, self.plan, before, device) if self.recipe.keep.chooses else None
         self._clip = self.recipe.clip.lower()
         self._still = keep_statistics(self.graph, self.recipe)
         self._sam = make_sam(self.recipe.perturb)
         self._scale = LossScale(device) if self.recipe.precision == "fp16" else None
-        self._inputs = self.engine.new_inputs(self.seed)
+        self._inputs = self.engine.new_inputs(self._seed_of_images)
         self._generator = Generator(device)
         self.loss_sum = new_sum(device)
         self.correct = torch.zeros((), device=device, dtype=torch.int64)
         self.outputs = trained_outputs(self.graph)
         if self.recipe.distill.weight and not self.teacher:
             raise ValueError("a recipe that distills needs a teacher")
-        self._lesson = Lesson(self.recipe, self.outputs) if self.teacher else None
+        self._lesson = Lesson(self.recipe, self.outputs, self._objective.reduction) if self.teacher else None
         self.exit_sums = ExitSums(self.outputs[1:], device)
 
     @torch.no_grad()
@@ -126,10 +136,16 @@ class Learner:
     def step_macs(self, forward: float) -> float:
         """The multiply-accumulates of a step for an image that takes `forward` of them in the forward pass.
 
-        A backward pass takes twice as many.
+        A backward pass takes twice as many. The mean over all steps, of which some may have none.
         """
         teacher = self.teacher.graph.cost.macs if self.teacher else 0
-        return self.recipe.perturb.passes * (3 * forward + teacher)
+        whole = self.recipe.perturb.passes * ((1 + BACKWARD) * forward + teacher)
+        return whole * work_share(self.recipe, forward, teacher)
+
+    @property
+    def _seed_of_images(self) -> int:
+        """The seed that decides their order and augmentation."""
+        return self.selection.seed if self.selection else self.seed
 
     @property
     def rate(self) -> float:
@@ -150,7 +166,9 @@ class Learner:
         for path in self._still:
             self.module.get_submodule(path).eval()
         plan, epoch = self.plan, self.epoch
-        order = draws.permutation(self.seed, epoch, len(self.images))[: plan.images_in(epoch)]
+        order = draws.permutation(self._seed_of_images, epoch, len(self.images))[: plan.drawn_in(epoch)]
+        if self.selection:
+            order = self.selection.of(order, epoch)
         tables = [part.hyperparameters(epoch) for part in (self._optimizers, self._averages, self._drops)]
         hyperparameters = [list(chain(*rows)) for rows in zip(*tables, strict=True)]
         self._inputs.begin_epoch(epoch, order, hyperparameters, self.steps_done, self.steps_done * plan.images_per_step)
@@ -158,6 +176,8 @@ class Learner:
             self.loss_sum.zero_()
             self.correct.zero_()
             self.exit_sums.clear()
+            if self.chooser:
+                self.chooser.begin_epoch()
             self._generator.seed(draws.key(self.seed, epoch, "torch"))  # for dropout
         else:
             self._generator.resume()
@@ -165,12 +185,13 @@ class Learner:
     def prepare(self) -> Hashable:
         """Prepare the next step. Returns its variant: everything that decides which kernels it launches."""
         done = (self.epoch - 1) * self.plan.steps + self.steps_done
-        self._step_images = self.plan.images_in_step(self.epoch, self.steps_done)
+        self._batches = self.plan.batches_in_step(self.epoch, self.steps_done)
+        self._learns = done % self.recipe.keep.every == 0
         self._optimizers.prepare(self.epoch, self.steps_done)
         self._updates = self._averages.updates_after(done + 1)
         self.steps_done += 1
         size = self._resize.size_in(self.epoch) if self._resize else None
-        return self._step_images, size, self._optimizers.active, self._updates
+        return tuple(self._batches), size, self._learns, self._optimizers.active, self._updates
 
     def step(self) -> None:
         """Run the prepared step."""
@@ -178,29 +199,36 @@ class Learner:
             self._step()
 
     def _step(self) -> None:
-        batches = [self._inputs.next_images(count) for count in self.plan.batches_of(self._step_images)]
+        batches = [self._inputs.next_images(count) for count in self._batches]
         parameters = self._optimizers.parameters
-        with self._drops.in_step(self._inputs):
+        if self.chooser:
+            self.chooser.begin_step()
+        with self._drops.in_step(self._inputs), torch.set_grad_enabled(self._learns):
             self._take_gradients(batches)
-            if self._sam and parameters:
+            if self._sam and parameters and self._learns:
                 with self._sam.perturbed(self.module, parameters, self._scale.factor if self._scale else 1.0):
                     self._take_gradients(batches, is_counted=False)
         with self.span("optimizer"):
-            is_allowed = self._scale.unscale(parameters) if self._scale and parameters else None
-            if self._clip:
-                resolve(self._clip.target)(parameters, **self._clip.keywords())
-            self._optimizers.step(self._inputs, is_allowed)
-            self._constraints.apply(parameters)
+            if self._learns:
+                self._change_weights(parameters)
             self._averages.after_step(self._updates, self._inputs)
         self._inputs.advance()
+
+    def _change_weights(self, parameters: list[nn.Parameter]) -> None:
+        """Apply the gradients of a step."""
+        is_allowed = self._scale.unscale(parameters) if self._scale and parameters else None
+        if self._clip:
+            resolve(self._clip.target)(parameters, **self._clip.keywords())
+        self._optimizers.step(self._inputs, is_allowed)
+        self._constraints.apply(parameters)
 
     def _take_gradients(self, batches: Sequence[Tensor], *, is_counted: bool = True) -> None:
         """Replace the gradients by those of a step's batches of images; `is_counted` if metrics include this pass."""
         for number, index in enumerate(batches):
-            self._add_gradients(index, is_first=number == 0, is_counted=is_counted)
+            self._add_gradients(index, number=number, is_counted=is_counted)
 
-    def _add_gradients(self, index: Tensor, *, is_first: bool, is_counted: bool) -> None:
-        """Add the gradients of the images at `index` to those of the step; the first batch replaces all others."""
+    def _add_gradients(self, index: Tensor, *, number: int, is_counted: bool) -> None:
+        """Add the gradients of the images at `index` to those of the step; batch `number` 0 replaces all others."""
         images = len(index)
         with self.span("data"):
             chain, has_teacher = self.recipe.augment, self.teacher is not None
@@ -213,12 +241,16 @@ class Learner:
             losses = [self._objective(one.float(), targets) for one in scores]
             if self._lesson and taught is not None:
                 losses = self._lesson.losses(losses, scores, taught)
-            loss = _weighted_sum(losses, self.outputs)
+            minimized = loss = _weighted_sum(losses, self.outputs)
+            if self.chooser:
+                minimized = self._objective.reduced(loss.index_select(0, self.chooser.kept(number, loss, index)))
+                loss, *losses = (self._objective.reduced(each) for each in (loss, *losses))
         with self.span("backward"):
-            if is_first:
+            if number == 0:
                 self.module.zero_grad(set_to_none=True)
-            if self._optimizers.parameters:
-                share = self._objective.share(loss, images, self._step_images)
+            if self._optimizers.parameters and self._learns:
+                kept = [self.recipe.keep.kept_of(each) for each in self._batches]
+                share = self._objective.share(minimized, kept[number], sum(kept))
                 scaled = self._scale.scaled(share) if self._scale else share
                 scaled.backward()  # type: ignore[no-untyped-call]
         if not is_counted:
@@ -233,6 +265,8 @@ class Learner:
         """Finish the epoch. Returns mean loss and accuracy over its training batches, before each step."""
         seen = self.plan.images_in(self.epoch)
         loss, accuracy = self.loss_sum.item() / seen, int(self.correct.item()) / seen
+        if self.chooser:
+            self.chooser.end_epoch(self.epoch)
         self._averages.after_epoch(self.epoch)
         self._choose_evaluated()
         return loss, accuracy
@@ -263,6 +297,8 @@ class Learner:
         state |= {f"average.{name}": tensor for name, tensor in self._averages.state().items()}
         if self._scale:
             state |= {f"scale.{name}": tensor for name, tensor in self._scale.state().items()}
+        if self.chooser:
+            state |= {f"chooser.{name}": tensor for name, tensor in self.chooser.state().items()}
         state |= {f"exits.{name}": tensor for name, tensor in self.exit_sums.state().items()}
         return state | {"sums.loss": self.loss_sum, "sums.correct": self.correct, "generator": self._generator.state()}
 
@@ -274,6 +310,8 @@ class Learner:
         self._averages.restore(_without_prefix(state, "average."))
         if self._scale:
             self._scale.restore(_without_prefix(state, "scale."))
+        if self.chooser:
+            self.chooser.restore(_without_prefix(state, "chooser."))
         self.loss_sum.copy_(state["sums.loss"])
         self.correct.copy_(state["sums.correct"])
         self.exit_sums.restore(_without_prefix(state, "exits."))
@@ -283,7 +321,7 @@ class Learner:
 
 
 def _weighted_sum(losses: Sequence[Tensor], outputs: Sequence[TrainedOutput]) -> Tensor:
-    """The losses of outputs, () each, times the weights; an output without weight has no part in the gradient."""
+    """The losses of outputs, () or (N,) each, times the weights; one without weight has no part in the gradient."""
     weighted = [
         loss if output.weight == 1 else loss * output.weight
         for loss, output in zip(losses, outputs, strict=True)

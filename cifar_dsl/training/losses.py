@@ -15,8 +15,13 @@ def one_hot(labels: Tensor, classes: int) -> Tensor:
     return (labels[..., None] == torch.arange(classes, device=labels.device)).to(torch.float32)
 
 
+def _reduced(losses: Tensor, reduction: str) -> Tensor:
+    """The mean or sum of losses (N,): (). With `none`, the losses themselves."""
+    return losses if reduction == "none" else losses.sum() if reduction == "sum" else losses.mean()
+
+
 class _Loss(nn.Module):
-    """A loss per image, reduced over the batch: scores (N, classes) and targets -> ()."""
+    """A loss per image, reduced over the batch: scores (N, classes) and targets -> (), or (N,) unreduced."""
 
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
@@ -25,7 +30,7 @@ class _Loss(nn.Module):
     def forward(self, scores: Tensor, targets: Tensor) -> Tensor:
         shares = targets if targets.is_floating_point() else one_hot(targets, scores.shape[1])
         losses = self.per_image(scores.float(), shares)
-        return losses.sum() if self.reduction == "sum" else losses.mean()
+        return _reduced(losses, self.reduction)
 
     def per_image(self, scores: Tensor, shares: Tensor) -> Tensor:
         """The loss of each image: scores and shares (N, classes) -> (N,)."""
@@ -90,7 +95,7 @@ class FocalLoss(_WeightedLoss):
 
 
 class _Distillation(nn.Module):
-    """A loss per image, reduced over the batch: scores of student and teacher, (N, classes) each -> ()."""
+    """A loss per image, reduced over the batch: scores of student and teacher, (N, classes) each -> () or (N,)."""
 
     def __init__(self, reduction: str) -> None:
         super().__init__()
@@ -98,7 +103,7 @@ class _Distillation(nn.Module):
 
     def forward(self, scores: Tensor, taught: Tensor) -> Tensor:
         losses = self.per_image(scores.float(), taught.float())
-        return losses.sum() if self.reduction == "sum" else losses.mean()
+        return _reduced(losses, self.reduction)
 
     def per_image(self, scores: Tensor, taught: Tensor) -> Tensor:
         """The loss of each image: scores of student and teacher, (N, classes) each -> (N,)."""

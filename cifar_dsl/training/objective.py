@@ -5,23 +5,33 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from cifar_dsl.ir import Recipe, TrainedOutput
+from cifar_dsl.ir import Lowering, Recipe, TrainedOutput
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.losses import LOSS_MODULES
 from cifar_dsl.training.lowering.torch_module import make
 
 
 class Objective:
-    """The recipe's loss, which training minimizes, for images with their labels on a device."""
+    """The recipe's loss, which training minimizes, for images with their labels on a device.
 
-    def __init__(self, recipe: Recipe, images: Images) -> None:
+    `of_each`: whether it is the loss of each image, not yet reduced. `reduction` is then "none", else the recipe's.
+    """
+
+    def __init__(self, recipe: Recipe, images: Images, *, of_each: bool = False) -> None:
         lowering = recipe.loss.lower(images.class_images)
+        self.reduction = "none" if of_each else recipe.loss.reduction
+        if of_each:
+            lowering = Lowering.to(lowering.target, **lowering.keywords() | {"reduction": "none"})
         self._function = make(lowering, LOSS_MODULES).to(images.labels.device)
         self._is_sum = recipe.loss.reduction == "sum"
 
     def __call__(self, scores: Tensor, targets: Tensor) -> Tensor:
-        """The batch's loss, (), as the recipe reduces it, for (N, classes) scores and labels or shares as targets."""
+        """The batch's loss, () or (N,), by the `reduction`, for (N, classes) scores and labels or shares as targets."""
         return self._function(scores, targets)  # type: ignore[no-any-return]
+
+    def reduced(self, losses: Tensor) -> Tensor:
+        """The loss of images, (), as the recipe reduces it, for the loss of each: (N,)."""
+        return losses.sum() if self._is_sum else losses.mean()
 
     def share(self, loss: Tensor, count: int, of: int) -> Tensor:
         """The part of a batch of `count` images in the loss of a step of `of` images, for the loss of the batch: ()."""

@@ -163,6 +163,13 @@ class TrainOptions(RunOptions):
         path="any",
         resume_help="With --resume, the new path of the run's teacher.",
     )
+    selection: Path | None = option(
+        "Selection of images: the run that chose what specs with `keep chosen` learn from.",
+        group=TARGET,
+        metavar="RUN",
+        path="any",
+        resume_help="With --resume, the new path of that run.",
+    )
     validation: int | None = option(
         "Number of training images to hold out; also saves the weights of the epoch that is best on them. "
         "Overrides train.validation.",

@@ -1,16 +1,18 @@
-"""The division of a training into epochs and steps."""
+"""The division of a training into epochs, steps and batches."""
 
 import math
 
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Recipe
+from cifar_dsl.operations.recipe.selection import share_of
 
 
 @frozen
 class Plan:
     """The number of steps and images in each epoch. Epochs count from 1; the last one may be a fraction.
 
-    A step takes `accumulate` batches of `batch` images; the last one of an epoch takes what is left.
+    A step takes `accumulate` batches of `batch` images; the last one of an epoch takes what is left. Of each batch, the
+    network sees a `share`, rounded up: that of a selection. Only `drawn_in` counts the others.
     """
 
     images: int
@@ -18,25 +20,30 @@ class Plan:
     epochs: int | float
     drop_last: bool = False
     accumulate: int = 1
+    share: float = 1.0
 
     @classmethod
-    def of(cls, recipe: Recipe, images: int) -> "Plan":
-        """The plan of a recipe for a number of training images."""
-        return cls(images, recipe.batch, recipe.epochs, recipe.drop_last, recipe.accumulate)
+    def of(cls, recipe: Recipe, images: int, share: float = 1.0) -> "Plan":
+        """The plan of a recipe for a number of training images, of which the network sees a `share`."""
+        return cls(images, recipe.batch, recipe.epochs, recipe.drop_last, recipe.accumulate, share)
 
     @property
     def steps(self) -> int:
         """The number of steps in a whole epoch."""
-        return math.ceil(self._seen / self.images_per_step)
+        return math.ceil(self._drawn / self._drawn_per_step)
 
     @property
     def images_per_step(self) -> int:
         """The number of images in a step, but for the last one of an epoch."""
+        return self._seen_of(self._drawn_per_step)
+
+    @property
+    def _drawn_per_step(self) -> int:
         return self.batch * self.accumulate
 
     @property
-    def _seen(self) -> int:
-        """The number of images in a whole epoch."""
+    def _drawn(self) -> int:
+        """The number of images in a whole epoch, before the selection."""
         return self.images // self.batch * self.batch if self.drop_last else self.images
 
     @property
@@ -52,14 +59,24 @@ class Plan:
         """The number of steps in an epoch."""
         return min(self.steps, self.steps_until(self.epochs) - (epoch - 1) * self.steps)
 
+    def drawn_in(self, epoch: int) -> int:
+        """The number of images in an epoch, before the selection."""
+        return min(self._drawn, self.steps_in(epoch) * self._drawn_per_step)
+
     def images_in(self, epoch: int) -> int:
         """The number of images in an epoch."""
-        return min(self._seen, self.steps_in(epoch) * self.images_per_step)
+        return self._seen_of(self.drawn_in(epoch))
 
-    def images_in_step(self, epoch: int, step: int) -> int:
-        """The number of images in a step of an epoch. Here, steps count from 0."""
-        return min(self.images_per_step, self.images_in(epoch) - step * self.images_per_step)
+    def batches_in_step(self, epoch: int, step: int) -> list[int]:
+        """The number of images in each batch of a step of an epoch. Here, steps count from 0."""
+        first = step * self._drawn_per_step
+        drawn = min(self._drawn_per_step, self.drawn_in(epoch) - first)
+        return [share_of(self.share, batch) for batch in self._batches_of(drawn)]
 
-    def batches_of(self, images: int) -> list[int]:
-        """The number of images in each batch of a step of `images` images."""
+    def _batches_of(self, images: int) -> list[int]:
         return [min(self.batch, images - start) for start in range(0, images, self.batch)]
+
+    def _seen_of(self, drawn: int) -> int:
+        """How many images of this number the network sees; only the last batch may be incomplete."""
+        whole, rest = divmod(drawn, self.batch)
+        return whole * share_of(self.share, self.batch) + share_of(self.share, rest)

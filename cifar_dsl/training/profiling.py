@@ -14,7 +14,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from cifar_dsl.compiler import Analysis, mean_macs
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.training.artifacts import ArtifactFile, teacher_of
+from cifar_dsl.training.artifacts import ArtifactFile, selection_of, teacher_of
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, peak_share, synchronize, timed
 from cifar_dsl.training.distillation import Teacher
@@ -22,6 +22,7 @@ from cifar_dsl.training.engines import EagerEngine, choose_engine
 from cifar_dsl.training.evaluation import Evaluator, evaluate_together
 from cifar_dsl.training.images import load_images
 from cifar_dsl.training.learner import Learner
+from cifar_dsl.training.selection import Selected
 
 PHASES = ("data", "forward", "backward", "optimizer")
 _WARM_UP, _TRACED = 5, 5  # steps
@@ -81,7 +82,9 @@ def profile_training(
     watch = _Stopwatch(device)
     eager_engine, file = EagerEngine(device), teacher_of(artifacts)
     teacher = Teacher(file, device, eager_engine) if file else None
-    eager = Learner(graph, recipe, name, 0, splits.train, eager_engine, teacher=teacher)
+    selection_file = selection_of(artifacts)
+    selection = Selected(selection_file) if selection_file else None
+    eager = Learner(graph, recipe, name, 0, splits.train, eager_engine, teacher=teacher, selection=selection)
     steps = max(1, min(steps, eager.plan.steps_in(1) - _WARM_UP - _TRACED))
     eager.begin_epoch()
     _run_steps(eager, _WARM_UP)
@@ -95,7 +98,7 @@ def profile_training(
 
     chosen = choose_engine(engine, device, graph, recipe).engine
     teacher = Teacher(file, device, chosen) if file else None
-    real = Learner(graph, recipe, name, 0, splits.train, chosen, teacher=teacher)
+    real = Learner(graph, recipe, name, 0, splits.train, chosen, teacher=teacher, selection=selection)
     with chosen.running():
         real.begin_epoch()
         _, second, third = (timed(device, lambda: _run_steps(real, 1)) for _ in range(3))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attrs import define, field
 
+from cifar_dsl.analysis.work import work_share
 from cifar_dsl.compiler import TrainingSize, mean_macs
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.runs import Best, EpochMetrics, ExitResult, Resumption, Run, RunResult, RunWriter, explain_write_errors
@@ -134,6 +135,8 @@ class Recorder:
             digest = _write(self.writer.weights, packed(self.learner.evaluated, self.spec_text))
             if self._best:
                 _write(self.writer.best, self._best_file)
+            if self.learner.chooser:
+                _write(self.writer.selection, self.learner.chooser.content(len(self._metrics)))
             self._write_predictions()
         run = self.writer.commit(self._result(digest))
         self.writer.close()
@@ -161,6 +164,7 @@ class Recorder:
         epochs = self._epochs_done if self._has_stopped_early or not digest else plan.epochs
         forward_macs = mean_macs(self.sizes, self.learner.recipe.epochs_before, epochs)
         macs_per_s, teacher = self.learner.step_macs(forward_macs) * images_per_s, self.learner.teacher
+        teacher_macs = teacher.graph.cost.macs if teacher else 0
         return RunResult(
             status="finished" if digest else "diverged",
             accuracy=last.test_accuracy if last else None,
@@ -178,8 +182,9 @@ class Recorder:
             passes=self.learner.recipe.perturb.passes,
             stopped_early=self._has_stopped_early,
             exits=tuple(self._exit_results(last)),
-            teacher_macs=teacher.graph.cost.macs if teacher else 0,
+            teacher_macs=teacher_macs,
             training_macs=None if forward_macs == cost.macs else forward_macs,
+            work_share=work_share(self.learner.recipe, forward_macs, teacher_macs, plan.share),
         )
 
     def _exit_results(self, last: EpochMetrics | None) -> Iterator[ExitResult]:

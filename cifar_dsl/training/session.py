@@ -21,9 +21,10 @@ from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.runs import Run, RunIdentity, RunRecord, RunWriter, SpecIdentity, check_root, claim
 from cifar_dsl.training.artifacts import (
     ArtifactFile,
-    check_located,
     check_seeds,
     network_of_teacher,
+    selection_of,
+    share_seen,
     teacher_of,
 )
 from cifar_dsl.training.datasets import Dataset
@@ -39,8 +40,9 @@ from cifar_dsl.training.loop import Callbacks, fit
 from cifar_dsl.training.options import RunOptions
 from cifar_dsl.training.provenance import data_record, this_machine
 from cifar_dsl.training.recorder import Recorder
+from cifar_dsl.training.selection import Selected
 from cifar_dsl.training.starting_weights import match_all
-from cifar_dsl.training.teaching import check_teacher
+from cifar_dsl.training.used_artifacts import check_artifacts
 
 # In messages of errors other than OutOfMemoryError: from torch for CPU memory, from libraries for GPU memory.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
@@ -74,8 +76,7 @@ def train_runs(
     """
     recipe = analysis.require_recipe()
     analysis.check_data(dataset.data_shape)
-    check_located(spec.name, recipe, artifacts)
-    check_teacher(analysis.graph, dataset.classes, artifacts)
+    check_artifacts(spec.name, analysis.graph, recipe, dataset, artifacts)
     engine = choose_engine(options.engine, choice.device, analysis.graph, recipe, len(seeds)).engine
     here = this_machine(choice, engine.name)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -83,10 +84,10 @@ def train_runs(
     listener(TrainingStarted(tuple(seeds), recipe.epochs))
     check_root(options.runs)
     temporary_folder()  # torch needs it
-    teacher_file = teacher_of(artifacts)
+    teacher_file, selection_file = teacher_of(artifacts), selection_of(artifacts)
     with (
         ExitStack() as stack,
-        _explain_memory_errors(analysis.graph, recipe, dataset, choice.device, network_of_teacher(artifacts)),
+        _explain_memory_errors(analysis.graph, recipe, dataset, choice.device, artifacts),
     ):
         complete: dict[int, Run] = {}
         missing: dict[int, RunWriter] = {}
@@ -132,10 +133,11 @@ def train_runs(
         splits = load_images(recipe, train, test, choice.device, measured, whitened)
         start = _starting_tensors(analysis.graph, recipe, artifacts)
         teacher = Teacher(teacher_file, choice.device, engine) if teacher_file and missing else None
+        selection = Selected(selection_file) if selection_file and missing else None
         recorders = []
         for seed, writer in missing.items():
             new_learner = partial(
-                Learner, analysis.graph, recipe, spec.name, seed, splits.train, engine, start, teacher
+                Learner, analysis.graph, recipe, spec.name, seed, splits.train, engine, start, teacher, selection
             )
             recorder = Recorder(
                 new_learner(),
@@ -248,7 +250,7 @@ def _train(recorders: list[Recorder], splits: Splits, listener: Listener, wants_
 
 @contextmanager
 def _explain_memory_errors(
-    graph: Graph, recipe: Recipe, dataset: Dataset, device: torch.device, teacher: Graph | None
+    graph: Graph, recipe: Recipe, dataset: Dataset, device: torch.device, artifacts: Sequence[ArtifactFile]
 ) -> Iterator[None]:
     """Turn out-of-memory errors into a UserError with advice. The batch never shrinks silently."""
     try:
@@ -258,9 +260,10 @@ def _explain_memory_errors(
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(sign in text for sign in _NO_MEMORY):
             raise
         images = len(dataset.y_train) + len(dataset.y_test)
+        teacher, share = network_of_teacher(artifacts), share_seen(artifacts)
         raise UserError(
             "the device has too little memory for this training, which takes about "
-            + in_short(estimate(graph, recipe, images, device.type, teacher)["total"], "B")
+            + in_short(estimate(graph, recipe, images, device.type, teacher, share)["total"], "B")
             + " a seed",
             f"use a smaller batch: --set train.batch={max(1, recipe.batch // 2)} (this changes the recipe); with "
             f"--set train.accumulate={2 * recipe.accumulate} as well, steps stay as large",

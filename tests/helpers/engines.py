@@ -1,14 +1,17 @@
 """Trainings of one small network with any recipe, by any engine."""
 
+from functools import cache
+
 import numpy as np
 from attrs import field, frozen
-from helpers.training import CPU, Outcome, fitted, meaning, teacher_file, without_idle_biases
+from helpers.training import CPU, Outcome, fitted, meaning, selection_file, teacher_file, without_idle_biases
 
 from cifar_dsl.training.artifacts import TeacherFile
 from cifar_dsl.training.distillation import Teacher
 from cifar_dsl.training.engines import EagerEngine
 from cifar_dsl.training.images import Splits, load_images
 from cifar_dsl.training.learner import Learner
+from cifar_dsl.training.selection import Selected
 
 SPEC = """
 arch small
@@ -53,14 +56,27 @@ class Case:
 
     def train(self, *seeds: int, engine: EagerEngine | None = None) -> list[Outcome]:
         graph, recipe = meaning(self.text, self.overrides)
-        return fitted(without_idle_biases(graph), recipe, self.splits(), seeds or (0,), engine, self.teacher)
+        uses = (self.teacher, self.selection)
+        return fitted(without_idle_biases(graph), recipe, self.splits(), seeds or (0,), engine, *uses)
 
     def learner(self, seed: int = 0) -> Learner:
         graph, recipe, engine = *meaning(self.text, self.overrides), EagerEngine(CPU)
         teacher = Teacher(self.teacher, CPU, engine) if self.teacher else None
-        return Learner(graph, recipe, "network", seed, self.splits().train, engine, teacher=teacher)
+        images = self.splits().train
+        return Learner(graph, recipe, "network", seed, images, engine, teacher=teacher, selection=self.selection)
 
     @property
     def teacher(self) -> TeacherFile | None:
         """The teacher of a recipe that distills."""
         return teacher_file(TEACHER) if meaning(self.text, self.overrides)[1].distill.weight else None
+
+    @property
+    def selection(self) -> Selected | None:
+        """The images for a recipe that learns from chosen ones: those that the same network chooses with seed 7."""
+        return _chosen(self) if meaning(self.text, self.overrides)[1].keep.takes_selection else None
+
+
+@cache
+def _chosen(case: Case) -> Selected:
+    proxy = Case(case.text, (*case.overrides, "train.keep=hardest(0.5)"))
+    return Selected(selection_file(proxy.train(7)[0].learner))

@@ -581,6 +581,8 @@ def specs(draw: st.DrawFn) -> str:
         values["validation"] = "100"  # of the images, to stop by
     if "teacher" in values.get("uses", "") and values.get("distill", "none") == "none":
         values["distill"] = "hard"  # something must learn from it
+    if "selection" in values.get("uses", ""):
+        values["keep"] = "chosen"
     if values.get("normalize", "").startswith(
         ("gcn", "zca")
     ):  # before augmentation and teachers, which may need pixels
@@ -604,7 +606,11 @@ def _group(name: str, select: str, *settings: str) -> str:
     return "\n".join([f"group {name} {{", f"select {select}", *settings, "}"])
 
 
-_ARTIFACTS = ('weights("0123abcd")', 'teacher("0123abcd", digest="4567cdef")')
+_ARTIFACTS = (
+    'weights("0123abcd")',
+    'teacher("0123abcd", digest="4567cdef")',
+    'selection("0123abcd", digest="4567cdef")',
+)
 _SMALL = "arch drawn\ninput 3x32x32\nmodel { flatten -> dense(10) }\n"
 
 

@@ -4,17 +4,20 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from unittest import mock
 
 import torch
-from attrs import field, frozen
+from attrs import evolve, field, frozen
+from helpers.runs import record
 from torch import Tensor, nn
 
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.ir import Graph, Recipe, Standardization
 from cifar_dsl.operations.recipe import ARTIFACTS
+from cifar_dsl.operations.recipe.selection import Hardest
 from cifar_dsl.runs import ArtifactRecord, EpochMetrics
-from cifar_dsl.training.artifacts import TeacherFile
+from cifar_dsl.training.artifacts import KEPT, SelectionFile, TeacherFile, tensors_of
 from cifar_dsl.training.distillation import Teacher
 from cifar_dsl.training.engines import EagerEngine, Engine
 from cifar_dsl.training.events import StepsDone
@@ -22,6 +25,7 @@ from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Callbacks, EpochResult, fit
 from cifar_dsl.training.lowering.torch_module import build_module
+from cifar_dsl.training.selection import Selected
 from cifar_dsl.training.weights import packed
 
 CPU = torch.device("cpu")
@@ -96,6 +100,28 @@ def teacher_file(text: str, seed: int = 7, mean: float = 0.5, std: float = 0.5) 
     )
 
 
+def selection_file(learner: Learner, **changes: Any) -> SelectionFile:
+    """The images that a learner with `keep hardest(...)` chose in all its epochs; `changes` replace fields."""
+    assert learner.chooser is not None
+    assert isinstance(learner.recipe.keep, Hardest)
+    epochs = learner.plan.epochs_begun
+    content = learner.chooser.content(epochs)
+    run = record("proxy", learner.seed)
+    images = len(learner.images) + learner.recipe.validation
+    file = SelectionFile(
+        artifact=ARTIFACTS["selection"](fingerprint="0123456789ab", digest="0123456789abcdef"),
+        record=ArtifactRecord("selection", "0123456789abcdef", "somewhere"),
+        content=content,
+        kept=bytes(tensors_of(content)[KEPT]["data"]),
+        epochs=epochs,
+        epochs_done=learner.plan.epochs,
+        share=learner.recipe.keep.share,
+        run=evolve(run, data=evolve(run.data, train_images=images)),
+        recipe=learner.recipe,
+    )
+    return evolve(file, **changes)
+
+
 def fitted(
     graph: Graph,
     recipe: Recipe,
@@ -103,13 +129,13 @@ def fitted(
     seeds: Sequence[int] = (0,),
     engine: Engine | None = None,
     teacher: TeacherFile | None = None,
+    selection: Selected | None = None,
 ) -> list[Outcome]:
-    """Train these seeds together, with one teacher."""
+    """Train these seeds together, with one teacher or selection of images."""
     engine = engine or EagerEngine(CPU)
     taught_by = Teacher(teacher, splits.test.labels.device, engine) if teacher else None
-    outcomes = [
-        Outcome(Learner(graph, recipe, "network", seed, splits.train, engine, teacher=taught_by)) for seed in seeds
-    ]
+    shared = {"teacher": taught_by, "selection": selection}
+    outcomes = [Outcome(Learner(graph, recipe, "network", seed, splits.train, engine, **shared)) for seed in seeds]
     of_learner = {outcome.learner: outcome for outcome in outcomes}
 
     def note_step(progress: StepsDone) -> None:

@@ -42,6 +42,7 @@ SETTING_WORDS = frozenset(
         "drop_schedule",
         "loss",
         "distill",
+        "keep",
         "perturb",
         "clip",
         "constrain",

@@ -14,6 +14,7 @@ from cifar_dsl.operations.recipe.normalization import NORMALIZATIONS
 from cifar_dsl.operations.recipe.optimizer import OPTIMIZERS
 from cifar_dsl.operations.recipe.perturbation import PERTURBATIONS
 from cifar_dsl.operations.recipe.schedule import SCHEDULES
+from cifar_dsl.operations.recipe.selection import KEEPINGS
 from cifar_dsl.operations.recipe.settings import GROUP_SETTINGS, SETTINGS, Setting
 from cifar_dsl.operations.recipe.test_time_augmentation import TEST_AUGMENTATIONS
 
@@ -28,6 +29,7 @@ __all__ = [
     "DROP_SCHEDULES",
     "EARLY_STOPPINGS",
     "GROUP_SETTINGS",
+    "KEEPINGS",
     "LOSSES",
     "NORMALIZATIONS",
     "OPTIMIZERS",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cifar_dsl.ir import argument, declared
-from cifar_dsl.ir.recipe import Artifact, Distillation
+from cifar_dsl.ir.recipe import Artifact, Recipe
 from cifar_dsl.operations.argument_types import Int, Text
 from cifar_dsl.operations.registry import MisfitError, Registry
 
@@ -66,11 +66,35 @@ class Teacher(Artifact):
     option = "--teacher"
     phrase = "a teacher"
     misfit = "the teacher is not that"
+    remedy = "`distill soft` or `distill hard`"
+    override = "train.distill=soft"
     fingerprint: str = argument(Text(), "fingerprint of the teacher's spec")
     digest: str = argument(
         Text(),
         "first 16 hexadecimal digits of the SHA-256 of fingerprint, weights and normalization; `--teacher` sets it",
     )
 
-    def is_used_by(self, distill: Distillation) -> bool:
-        return distill.weight > 0
+    def is_used_by(self, recipe: Recipe) -> bool:
+        return recipe.distill.weight > 0
+
+
+@ARTIFACTS.register("selection")
+@declared
+class Selection(Artifact):
+    """The images that a run with `keep hardest(...)` chose, identified by their content; `--selection` locates it.
+
+    A training with `keep chosen` learns from them.
+    """
+
+    option = "--selection"
+    phrase = "a selection of images"
+    misfit = "the selection of images is not that"
+    remedy = "`keep chosen`"
+    override = "train.keep=chosen"
+    fingerprint: str = argument(Text(), "fingerprint of the spec whose run chose")
+    digest: str = argument(
+        Text(), "first 16 hexadecimal digits of the SHA-256 of fingerprint, seed and choice; `--selection` sets it"
+    )
+
+    def is_used_by(self, recipe: Recipe) -> bool:
+        return recipe.keep.takes_selection

@@ -6,7 +6,14 @@ from typing import Any
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Kind
-from cifar_dsl.ir.recipe import ConstantDrop, NoConstraint, NoDistillation, NoEarlyStopping, NoPerturbation
+from cifar_dsl.ir.recipe import (
+    ConstantDrop,
+    KeepAll,
+    NoConstraint,
+    NoDistillation,
+    NoEarlyStopping,
+    NoPerturbation,
+)
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, ListOf, OneOf, Pattern
 from cifar_dsl.operations.recipe.artifact import ARTIFACTS
 from cifar_dsl.operations.recipe.augmentation import AUGMENTATIONS
@@ -23,6 +30,7 @@ from cifar_dsl.operations.recipe.normalization import NORMALIZATIONS, PerChannel
 from cifar_dsl.operations.recipe.optimizer import OPTIMIZERS
 from cifar_dsl.operations.recipe.perturbation import PERTURBATIONS
 from cifar_dsl.operations.recipe.schedule import SCHEDULES, Constant
+from cifar_dsl.operations.recipe.selection import KEEPINGS
 from cifar_dsl.operations.recipe.test_time_augmentation import TEST_AUGMENTATIONS
 from cifar_dsl.operations.registry import Registry
 
@@ -98,6 +106,7 @@ _ALL = (
         registry=DISTILLATIONS,
         default=NoDistillation(),
     ),
+    Setting("keep", "which images of each batch training learns from", registry=KEEPINGS, default=KeepAll()),
     Setting(
         "perturb",
         "perturbation of the weights, at which the gradients of a step are taken",
@@ -129,7 +138,7 @@ _ALL = (
     ),
     Setting(
         "uses",
-        "what training uses beside the spec and its images, by content; `--from` and `--teacher` set it",
+        "what training uses beside the spec and its images, by content; `--from`, `--teacher` and `--selection` set it",
         registry=ARTIFACTS,
         is_chain=True,
         default=(),

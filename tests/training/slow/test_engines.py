@@ -110,6 +110,21 @@ RECIPES = {
         "train.precision=fp16",
         "train.optimizer.lr=0.001953125",
     ),
+    "hard images": (
+        "train.keep=hardest(0.5, every=2)",
+        "train.optimizer.lr=0.0625",
+        "train.augment=flip -> mixup",
+        "train.average=ema(0.9)",
+        "train.perturb=sam(rho=0.5)",
+    ),
+    "hard images in fp16": (
+        "train.keep=hardest(0.3)",
+        "train.accumulate=2",
+        "train.batch=8",
+        "train.precision=fp16",
+        "train.optimizer.lr=0.0625",
+    ),
+    "chosen images": ("train.keep=chosen", "train.accumulate=2", "train.batch=8", "train.epochs=2.5"),
     "early stopping": ("train.validation=12", "train.early_stopping=loss(2)"),
     "held-out images": ("train.validation=12",),
     "bf16": ("train.precision=bf16", "train.optimizer.lr=0.0625"),
@@ -127,6 +142,10 @@ CASES = [pytest.param(Case(SPEC, overrides, name == "fp16 and nadam"), id=name) 
 CASES += [
     pytest.param(Case(EXITS, ("train.average=ema(0.9)", "train.augment=flip -> mixup(0.4)")), id="exits"),
     pytest.param(Case(EXITS, ("train.accumulate=2", "train.batch=8")), id="exits and accumulated gradients"),
+    pytest.param(
+        Case(EXITS, ("train.keep=hardest(0.5)", "train.distill=soft", "train.optimizer.lr=0.0625")),
+        id="hard images of exits with a teacher",
+    ),
 ]
 CASES += [pytest.param(Case(GROUPED), id="groups that freeze")]
 CASES += [pytest.param(Case(GROUPED_CYCLES), id="groups with cycled momenta")]
@@ -308,9 +327,10 @@ def test_recorded_steps_compute_the_same(case):
     device = torch.device("cuda", 0)
     graph, recipe = meaning(case.text, case.overrides)
     splits = load_images(recipe, pictures(0, 50), pictures(1, 30), device)
-    eager = fitted(without_idle_biases(graph), recipe, splits, engine=EagerEngine(device), teacher=case.teacher)[0]
+    uses = {"teacher": case.teacher, "selection": case.selection}
+    eager = fitted(without_idle_biases(graph), recipe, splits, engine=EagerEngine(device), **uses)[0]
     engine = CudaGraphEngine(device)
-    recorded = fitted(graph, recipe, splits, engine=engine, teacher=case.teacher)[0]
+    recorded = fitted(graph, recipe, splits, engine=engine, **uses)[0]
     assert engine.recordings > 0
     for name, tensor in eager.weights.items():
         # Kernels of a GPU may add in any order, also in two runs of the same kind, and round products to TF32.
