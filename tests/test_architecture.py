@@ -101,7 +101,7 @@ def test_only_the_language_server_imports_its_protocol() -> None:
         for name, at_once in imports(path)
         if name.startswith(server) and not module_of(path).startswith(server)
     ]
-    assert users == [("cifar_dsl.cli.lsp", False)]
+    assert users == [("cifar_dsl.cli.lsp", False), ("cifar_dsl.editors.playground.session", False)]
 
 
 def test_torch_stays_below_the_language() -> None:

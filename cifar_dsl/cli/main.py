@@ -47,6 +47,7 @@ _COMMANDS = {
     "data": "List, download and import datasets.",
     "doctor": "Check the installation: versions, device, datasets, folders.",
     "completion": "Print a shell completion script.",
+    "playground": "Serve a page that checks, draws and compares specs while you type.",
     "lsp": "Run the language server for editors, on standard input and output.",
 }
 

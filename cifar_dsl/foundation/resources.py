@@ -37,3 +37,8 @@ def shipped_specs() -> Mapping[str, Path]:
 def diagnostics_path() -> Path:
     """The path of `diagnostics.md`, which declares each code in a section."""
     return _root() / "docs" / "diagnostics.md"
+
+
+def playground_directory() -> Path:
+    """The folder of the built playground, also in a checkout; it doesn't exist before it is built."""
+    return _PACKAGE / "_shipped" / "playground"

@@ -141,7 +141,7 @@ class ArchLexer(RegexLexer):  # type: ignore[misc]
         return 0.9 if re.match(head, text, re.MULTILINE) else 0.0
 
 
-class _OnAnyBackground(Style):  # type: ignore[misc]
+class OnAnyBackground(Style):  # type: ignore[misc]
     """Colours that are readable on white and on black, since a notebook's background is unknown."""
 
     styles: ClassVar[dict[object, str]] = {
@@ -164,7 +164,7 @@ def html_of_source(text: str) -> str:
     from pygments import highlight  # type: ignore[import-untyped]
     from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 
-    formatter = HtmlFormatter(style=_OnAnyBackground, noclasses=True, nobackground=True, nowrap=True)
+    formatter = HtmlFormatter(style=OnAnyBackground, noclasses=True, nobackground=True, nowrap=True)
     return html_of_text(highlight(text, ArchLexer(stripnl=False), formatter))
 
 

@@ -1,6 +1,7 @@
 """A picture as SVG, rendered by Graphviz, and as PNG, rendered from the SVG by resvg (the extra `pictures`)."""
 
 import atexit
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 from xml.etree import ElementTree
@@ -17,14 +18,17 @@ _SMALL = 0.8  # relative to the size of titles
 _LONGEST_ARROWS = 3_000  # together, in rows of boxes; Graphviz takes seconds for as many
 
 
-def as_svg(picture: Picture) -> bytes:
-    """The picture as an SVG file. Raises UserError without Graphviz."""
-    return _text(_drawn(picture))
+def as_svg(picture: Picture, render: Callable[[str], bytes] | None = None) -> bytes:
+    """The picture as an SVG file. Raises UserError without Graphviz, or if the picture is too large.
+
+    `render` turns DOT into SVG, by default Graphviz from the extra `pictures`.
+    """
+    return _text(_drawn(picture, render or _rendered))
 
 
 def as_png(picture: Picture) -> bytes:
     """The picture as a PNG file. Raises UserError without Graphviz or resvg, or if the picture is too large."""
-    root = _drawn(picture)
+    root = _drawn(picture, _rendered)
     points = max(float(root.get(side, "").removesuffix("pt")) for side in ("width", "height"))
     scale = png_scale(points)
     if scale is None:
@@ -57,13 +61,13 @@ def _missing(package: str) -> UserError:
     )
 
 
-def _drawn(picture: Picture) -> ElementTree.Element:
+def _drawn(picture: Picture, render: Callable[[str], bytes]) -> ElementTree.Element:
     """Graphviz's SVG with notes in small type, the paths of layers as tooltips, and titles in front of arrows.
 
     Labels in several sizes would need Graphviz's HTML labels, which this build doesn't support.
     """
     _check_size(picture)
-    root = ElementTree.fromstring(_rendered(as_dot(picture)))  # noqa: S314 - Graphviz wrote it
+    root = ElementTree.fromstring(render(as_dot(picture)))  # noqa: S314 - Graphviz wrote it
     (graph,) = root.findall(f"{{{_SVG}}}g")
     for group in list(root.iter(f"{{{_SVG}}}g")):
         title = group.find(f"{{{_SVG}}}title")

@@ -1,0 +1,127 @@
+"""Text -> everything that the page shows of it, part by part, as data for JSON."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+
+from cifar_dsl.compiler import Analysis
+from cifar_dsl.compiler.lints import Inspection, inspect
+from cifar_dsl.export.source.module import pytorch_source
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.text import in_short
+from cifar_dsl.ir import Node
+from cifar_dsl.views import table
+from cifar_dsl.views.difference import as_lines, difference
+from cifar_dsl.views.pictures import as_svg, draw
+
+_NO_NETWORK = {"problem": "The picture, the table and the source of a network appear once the spec has no errors."}
+_LIBRARY = {"problem": "A library defines blocks and has no network: call its blocks in a spec to see them."}
+
+
+@define
+class Page:
+    """The specs of a page by path, in a folder that `extends` can't leave.
+
+    `render` turns DOT into SVG. `checked` is a second opinion on a spec: the inspection of a language server that has
+    the same text, or None.
+    """
+
+    folder: Path
+    render: Callable[[str], bytes]
+    checked: Callable[[Path, str], Inspection | None] = lambda _path, _text: None
+    _texts: dict[Path, str] = field(factory=dict)
+    _inspected: dict[Path, tuple[dict[Path, str], Inspection]] = field(factory=dict)
+
+    def put(self, path: Path, text: str) -> None:
+        """Store the text of a spec."""
+        self._texts[path] = text
+
+    def close(self, path: Path) -> None:
+        """Forget a spec."""
+        self._texts.pop(path, None)
+        self._inspected.pop(path, None)
+
+    def part(self, name: str, path: Path) -> dict[str, Any]:
+        """One of `PARTS` of a spec; a `problem` instead if it has none.
+
+        `is_stale` says that the spec has errors, so that the page can keep what it shows.
+        """
+        analysis = self._analysis(path)
+        if not isinstance(analysis, Analysis):
+            return analysis
+        try:
+            return _heading(analysis) | PARTS[name](self, path, analysis)
+        except UserError as error:
+            return _heading(analysis) | {"problem": "\n".join([error.message, *error.help])}
+
+    def _analysis(self, path: Path) -> Analysis | dict[str, Any]:
+        found = self.inspection(path).found
+        if found is None:
+            return _NO_NETWORK | {"is_stale": True}
+        return found if isinstance(found, Analysis) else _LIBRARY
+
+    def inspection(self, path: Path) -> Inspection:
+        """The errors or warnings of a spec, computed once for a text."""
+        text = self._texts[path]
+        checked = self.checked(path, text)
+        if checked is not None:
+            return checked
+        last = self._inspected.get(path)
+        if last is None or last[0] != self._texts:
+            last = self._inspected[path] = (dict(self._texts), inspect(path, self.folder, texts=self._texts))
+        return last[1]
+
+    # ---- parts
+
+    def _picture(self, _path: Path, analysis: Analysis) -> dict[str, Any]:
+        picture = draw(analysis.graph, analysis.program.name.text)
+        return {"svg": as_svg(picture, self.render).decode()}
+
+    def _table(self, path: Path, analysis: Analysis) -> dict[str, Any]:
+        graph, own = analysis.graph, str(path)
+        return {
+            "head": table.HEAD,
+            "numbers": sorted(table.NUMBERS),
+            "rows": [
+                table.input_row(graph),
+                *(table.layer_row(graph, node) for node in graph.nodes),
+                table.total_row(graph),
+            ],
+            "lines": [0, *(_line(node, own) for node in graph.nodes), 0],
+            "notes": "\n".join(table.notes(analysis)).strip("\n"),
+        }
+
+    def _source(self, _path: Path, analysis: Analysis) -> dict[str, Any]:
+        return {"text": pytorch_source(analysis)}
+
+    def _difference(self, path: Path, analysis: Analysis) -> dict[str, Any]:
+        first = next((other for other in self._texts if other != path), None)
+        other = self._analysis(first) if first else None
+        if not isinstance(other, Analysis):
+            return {"problem": "The difference appears once both specs have no errors.", "is_stale": True}
+        return {"text": "\n".join(as_lines(difference(other, analysis)))}
+
+
+def _line(node: Node, file: str) -> int:
+    """The line of a layer in a file, from 1; 0 if the layer stands in another."""
+    return node.span.line if node.span is not None and node.span.source.name == file else 0
+
+
+def _heading(analysis: Analysis) -> dict[str, Any]:
+    graph = analysis.graph
+    return {
+        "name": analysis.program.name.text,
+        "fingerprint": analysis.fingerprint,
+        "summary": f"{graph.input} to {graph.shape_of(graph.output)}, {graph.cost.parameters:,} parameters, "
+        f"{in_short(graph.cost.macs)} multiply-accumulates",
+    }
+
+
+PARTS: dict[str, Callable[[Page, Path, Analysis], dict[str, Any]]] = {
+    "picture": Page._picture,  # noqa: SLF001
+    "table": Page._table,  # noqa: SLF001
+    "source": Page._source,  # noqa: SLF001
+    "difference": Page._difference,  # noqa: SLF001
+}
