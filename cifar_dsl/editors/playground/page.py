@@ -1,4 +1,4 @@
-"""Text -> everything that the page shows of it, part by part, as data for JSON."""
+"""Text -> everything that the page shows of it, as data for JSON."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,0 +1,62 @@
+"""Times of the playground in headless Chromium: start to first picture, and keystroke to painted picture.
+
+`python playground/build.py` first. Needs Chromium and playwright (the extra `test`). Run it on a quiet machine.
+"""
+
+import shutil
+import statistics
+import threading
+
+from playwright.sync_api import Page, sync_playwright
+
+from cifar_dsl.editors.playground.links import fragment
+from cifar_dsl.editors.playground.server import address, make_server
+from cifar_dsl.foundation.resources import playground_directory, shipped_specs
+
+SPECS = ("resnet18", "densenet121", "vit_tiny")
+STARTS, KEYSTROKES = 3, 20
+TIMEOUT_MS = 300_000
+MEASURED = "performance.getEntriesByName('edit to picture').map(each => each.duration)"
+
+
+def first_picture_ms(page: Page, url: str) -> float:
+    page.goto("about:blank")
+    page.goto(url)
+    page.wait_for_selector("html[data-shown=picture]")
+    return float(page.evaluate("performance.now()"))
+
+
+def keystrokes_ms(page: Page) -> list[float]:
+    page.wait_for_selector("html[data-server=ready]")
+    page.locator(".cm-line").last.click()
+    page.evaluate("performance.clearMeasures()")
+    for i in range(KEYSTROKES):
+        page.keyboard.type("#" if i == 0 else "x")  # a comment: every keystroke is checked and drawn again
+        page.wait_for_function(f"{MEASURED}.length > {i}")
+        page.wait_for_timeout(500)  # past what follows a pause
+    return [float(each) for each in page.evaluate(MEASURED)]
+
+
+def main() -> None:
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    with make_server(playground_directory(), 0) as server, sync_playwright() as playwright:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_default_timeout(TIMEOUT_MS)
+        starts = [first_picture_ms(page, address(server)) for _ in range(STARTS)]
+        print(
+            f"first picture: {starts[0]:,.0f} ms, then with a warm cache {', '.join(f'{s:,.0f}' for s in starts[1:])} ms"
+        )
+        for name in SPECS:
+            text = shipped_specs()[name].read_text(encoding="utf-8")
+            first_picture_ms(page, address(server) + fragment(text))
+            times = keystrokes_ms(page)
+            print(
+                f"{name}: keystroke to painted picture {statistics.median(times):.0f} ms, at most {max(times):.0f} ms"
+            )
+        server.shutdown()
+
+
+if __name__ == "__main__":
+    main()
