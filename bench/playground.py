@@ -45,16 +45,13 @@ def main() -> None:
         page = browser.new_page()
         page.set_default_timeout(TIMEOUT_MS)
         starts = [first_picture_ms(page, address(server)) for _ in range(STARTS)]
-        print(
-            f"first picture: {starts[0]:,.0f} ms, then with a warm cache {', '.join(f'{s:,.0f}' for s in starts[1:])} ms"
-        )
+        first, *others = (f"{each:,.0f}" for each in starts)
+        print(f"first picture: {first} ms, then with a warm cache {', '.join(others)} ms")
         for name in SPECS:
             text = shipped_specs()[name].read_text(encoding="utf-8")
             first_picture_ms(page, address(server) + fragment(text))
             times = keystrokes_ms(page)
-            print(
-                f"{name}: keystroke to painted picture {statistics.median(times):.0f} ms, at most {max(times):.0f} ms"
-            )
+            print(f"{name}: keystroke to picture {statistics.median(times):.0f} ms, at most {max(times):.0f} ms")
         server.shutdown()
 
 
