@@ -11,6 +11,7 @@ from collections.abc import Set
 from pathlib import Path
 
 import torch
+from measure import rows_of
 
 from cifar_dsl.compiler import analyze
 from cifar_dsl.export import files
@@ -56,12 +57,6 @@ def row(name: str, path: Path) -> str:
             cells.append(error.message)
         seconds.append(f"{time.process_time() - start:.1f}")
     return f"| {name} | {lines} | {' | '.join(cells)} | {', '.join(seconds)} |"
-
-
-def rows_of(page: str) -> dict[str, str]:
-    """The lines of the table in a page, by spec."""
-    lines = page.partition("| --- |")[2].splitlines()[1:]
-    return {line.split("|")[1].strip(): line for line in lines}
 
 
 def main() -> None:

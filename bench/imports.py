@@ -1,8 +1,8 @@
 """Imports classifiers of torchvision, and of pytorch-cifar if a checkout is given, and writes how they compare.
 
-    python bench/imports.py [--pytorch-cifar FOLDER] [NAME ...]    # all: a quarter of an hour; rewrites the page
+    python bench/imports.py [--pytorch-cifar FOLDER] [NAME ...]    # all: a quarter of an hour; updates the page
 
-With names, prints the rows of these networks only. FOLDER is a checkout of https://github.com/kuangliu/pytorch-cifar.
+With names, imports these networks only; the page keeps the rows of the others. FOLDER is a checkout of https://github.com/kuangliu/pytorch-cifar.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from measure import rows_of
 from torch import nn
 
 from cifar_dsl.compiler import analyze
@@ -142,13 +143,14 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    rows = []
+    rows = rows_of(PAGE.read_text(encoding="utf-8"))
     for name, make in makers(chosen.pytorch_cifar):
         if not chosen.names or name in chosen.names:
-            rows.append(row(name, make))
-            print(rows[-1], flush=True)
-    if not chosen.names:
-        PAGE.write_text(HEAD.format(torch=torch.__version__) + "\n".join(rows) + "\n", encoding="utf-8")
+            rows[name] = row(name, make)
+            print(rows[name], flush=True)
+    order = [*TORCHVISION, *(f"k:{name}" for name in PYTORCH_CIFAR)]
+    known = [rows[name] for name in order if name in rows]
+    PAGE.write_text(HEAD.format(torch=torch.__version__) + "\n".join(known) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

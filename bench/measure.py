@@ -49,6 +49,12 @@ def verdict(claims: Mapping[str, bool]) -> int:
     return int(not all(claims.values()))
 
 
+def rows_of(page: str) -> dict[str, str]:
+    """The lines of the table in a page, by their first cell."""
+    lines = page.partition("| --- |")[2].splitlines()[1:]
+    return {line.split("|")[1].strip(): line for line in lines}
+
+
 def hardware() -> str:
     """The processor, its cores, the system and the versions of packages."""
     from importlib.metadata import version
