@@ -51,6 +51,7 @@ _BENCHMARKS = (
     Benchmark("mistakes"),
     Benchmark("formatter", ("--count", "20")),
     Benchmark("false_claims", ("--count", "20", "--n", "3")),
+    Benchmark("many_runs", ("--rounds", "1", "--specs", "3", "--runs", "40")),
     Benchmark("promises", ("--share", "0.001")),
     Benchmark("mutation", ("--help",)),  # an hour at its shortest
     Benchmark("gpu", ("--quick", "--device", "cpu"), needs_gpu=True),

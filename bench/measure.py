@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 
 def interleaved(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
@@ -18,13 +19,15 @@ def interleaved(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[s
     return times
 
 
-def child(arguments: list[str], threads: int | None = None) -> str:
-    """The output of a new Python process with `arguments`."""
+def child(arguments: list[str], threads: int | None = None, folder: Path | None = None) -> str:
+    """The output of a new Python process with `arguments`, in `folder`."""
     environment = dict(os.environ)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # cache bytecode, as on a user's machine
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
-    done = subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, *arguments], check=True, capture_output=True, text=True, env=environment, cwd=folder
+    )
     return done.stdout
 
 

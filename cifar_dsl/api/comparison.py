@@ -148,7 +148,7 @@ def _of_spec(name: str, spec: Spec, trained: list[Run], options: RunOptions) -> 
     """A spec with all its runs on the data of those that were trained now."""
     import warnings
 
-    from cifar_dsl.experiments.comparison import ComparedSpec, readable_runs
+    from cifar_dsl.experiments.comparison import ComparedSpec, read_run, readable_runs
 
     digest = trained[0].record().data.digest
     found = readable_runs(options.runs, trained[0].record().spec.fingerprint)
@@ -159,16 +159,17 @@ def _of_spec(name: str, spec: Spec, trained: list[Run], options: RunOptions) -> 
         spec=spec.identity,
         parameters=spec.graph.cost.parameters,
         macs=spec.graph.cost.macs,
-        runs=(*trained, *(run for run in found.complete if run.record().data.digest == digest)),
-        failed=tuple(run for run in found.failed if run.record().data.digest == digest),
+        runs=(*map(read_run, trained), *(run for run in found.complete if run.record.data.digest == digest)),
+        failed=tuple(run for run in found.failed if run.record.data.digest == digest),
     )
 
 
 def _of_runs(name: str, runs: list[Run]) -> "ComparedSpec":
-    from cifar_dsl.experiments.comparison import ComparedSpec
+    from cifar_dsl.experiments.comparison import ComparedSpec, read_run
 
-    result = runs[0].result()
-    return ComparedSpec(name, runs[0].record().spec, result.parameters, result.macs, tuple(runs))
+    read = tuple(map(read_run, runs))
+    record, result = read[0].record, read[0].result
+    return ComparedSpec(name, record.spec, result.parameters, result.macs, read)
 
 
 def _merged(entries: "list[ComparedSpec]") -> "list[ComparedSpec]":

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from cifar_dsl.api import Spec
     from cifar_dsl.experiments.comparison import ComparedSpec, Comparison
     from cifar_dsl.experiments.comparison.plan import Plan
-    from cifar_dsl.runs import Run, RunRecord
+    from cifar_dsl.experiments.comparison.readable import FailedRun, ReadRun
+    from cifar_dsl.experiments.comparison.rows import OneRun
+    from cifar_dsl.runs import RunRecord
     from cifar_dsl.training.datasets import Dataset
 
 
@@ -211,7 +213,7 @@ def _train_and_compare(contestants: Sequence[Contestant], options: CompareOption
         note(f"nothing is written to {options.out}, because no spec has a run in {options.runs}")
     else:
         results.write(comparison, [each.spec for each, _ in compared], options)
-    if options.no_train:
+    if options.no_train and without:
         _suggest_overrides(without, options.runs)
     return code or int(any(row.mean is None for row in comparison.rows))
 
@@ -239,7 +241,7 @@ def _train(
     return (last.exit_code, last.stop.wanted(), plan) if last else (0, False, plan)
 
 
-def _entry(each: Contestant, runs: "Sequence[Run]" = (), failed: "Sequence[Run]" = ()) -> "ComparedSpec":
+def _entry(each: Contestant, runs: "Sequence[ReadRun]" = (), failed: "Sequence[FailedRun]" = ()) -> "ComparedSpec":
     from cifar_dsl.experiments.comparison import ComparedSpec
 
     return ComparedSpec(
@@ -293,19 +295,18 @@ def _compare(
     Runs that can't be read become `left_out`.
     """
     from cifar_dsl.experiments.comparison import compare, readable_runs
-    from cifar_dsl.runs import Run
-    from cifar_dsl.runs.chance import find_chance
-
-    def on_data(runs: Sequence[Run], digest: str | None) -> tuple[Run, ...]:
-        return tuple(run for run in runs if digest in {None, run.record().data.digest})
 
     entries = []
     for each, digest in compared:
         found = readable_runs(options.runs, each.spec.fingerprint)
         left_out += [Omission(error.message, options.runs) for error in found.errors]
-        entries.append(_entry(each, on_data(found.complete, digest), on_data(found.failed, digest)))
-    distinct = {run.path: run for entry in entries for run in entry.runs}  # equal specs share their runs
-    print_chance(chance for run in distinct.values() if (chance := find_chance(run)))
+        entries.append(_entry(each, _on_data(found.complete, digest), _on_data(found.failed, digest)))
+    distinct = {each.run.path: each for entry in entries for each in entry.runs}  # equal specs share their runs
+    print_chance(each.chance for each in distinct.values() if each.chance)
     shared = list(dict.fromkeys(each.shareable for each in left_out))
     baseline = plan.baseline.name if plan else options.baseline
     return compare(entries, baseline, all_pairs=options.pairs, left_out=shared, plan=plan, sort=options.sort)
+
+
+def _on_data(runs: "Iterable[OneRun]", digest: str | None) -> "tuple[OneRun, ...]":
+    return tuple(run for run in runs if digest in {None, run.record.data.digest})

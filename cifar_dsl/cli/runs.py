@@ -49,7 +49,7 @@ def list_(runs: Path, as_json: bool) -> None:
     if as_json:
         print_json([_fields(entry) for entry in listed], indent=2)
         return
-    for line in _table([(entry, entry.state, entry.size()) for entry in listed]):
+    for line in _table([(entry, entry.state, *entry.size_and_change()) for entry in listed]):
         print_result(line)
     if not listed:
         note(f"no runs in {runs}")
@@ -158,7 +158,7 @@ def prune(
     if not removals:
         note("nothing to remove")
         return 0
-    for line in _table([(removal.entry, removal.what, size) for removal, size in removals]):
+    for line in _table([(each.entry, each.what, size, each.entry.changed()) for each, size in removals]):
         print_result(line)
     if dry_run:
         return 0
@@ -205,14 +205,14 @@ def _single_run(path: Path) -> FoundRun:
     return first
 
 
-def _table(rows: Sequence[tuple[FoundRun, str, int]]) -> list[str]:
-    """A table of runs, each with a status and a size in bytes."""
+def _table(rows: Sequence[tuple[FoundRun, str, int, datetime]]) -> list[str]:
+    """A table of runs, each with a status, a size in bytes and the time of the last change."""
     if not rows:
         return []
-    changed = [_settings(entry) for entry, _, _ in rows]
+    changed = [_settings(entry) for entry, *_ in rows]
     heading = ["spec", "seed", "status", "accuracy", "last written", "size", *(["set"] if any(changed) else []), "path"]
     cells = [heading]
-    for (entry, status, size), settings in zip(rows, changed, strict=True):
+    for (entry, status, size, time), settings in zip(rows, changed, strict=True):
         accuracy = entry.result.accuracy if entry.result else None
         cells.append(
             [
@@ -220,7 +220,7 @@ def _table(rows: Sequence[tuple[FoundRun, str, int]]) -> list[str]:
                 str(entry.seed),
                 status,
                 "" if accuracy is None else f"{accuracy:.4f}",
-                f"{entry.changed().astimezone():%Y-%m-%d %H:%M}",
+                f"{time.astimezone():%Y-%m-%d %H:%M}",
                 in_short(size, "B"),
                 *([settings] if any(changed) else []),
                 str(entry.path),
@@ -237,6 +237,7 @@ def _settings(entry: FoundRun) -> str:
 
 def _fields(entry: FoundRun) -> dict[str, Any]:
     record, result = entry.record, entry.result
+    size, changed = entry.size_and_change()
     return {
         "spec": entry.name,
         "seed": entry.seed,
@@ -247,8 +248,8 @@ def _fields(entry: FoundRun) -> dict[str, Any]:
         "failure": entry.failure.message if entry.failure else None,
         "data": record.data.name if record else None,
         "started": record.started if record else None,
-        "changed": entry.changed().isoformat(timespec="seconds"),
-        "size": entry.size(),
+        "changed": changed.isoformat(timespec="seconds"),
+        "size": size,
         "path": str(entry.path),
     }
 

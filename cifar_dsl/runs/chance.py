@@ -15,6 +15,7 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs.folder import Run
 from cifar_dsl.runs.places import PREDICTIONS
 from cifar_dsl.runs.predictions import Predictions, read_predictions
+from cifar_dsl.runs.records import RunRecord
 
 LEVEL = 0.01  # of the test: of a hundred trainings that learned nothing, one isn't reported
 _ROUNDING = 1e-15
@@ -36,13 +37,17 @@ def find_chance(run: Run) -> Chance | None:
     """The finding for a complete run; None if it is better than chance, or if nothing is known of its predictions."""
     try:
         predictions = read_predictions(run.path / PREDICTIONS)
-        name, seed = run.record().spec.name, run.record().seed
+        return chance_of(predictions, run.record()) if predictions else None
     except RunError:
         return None
-    if predictions is None or chance_p(predictions) < LEVEL:
+
+
+def chance_of(predictions: Predictions, record: RunRecord) -> Chance | None:
+    """The finding for the predictions of a run; None if they are better than chance."""
+    if chance_p(predictions) < LEVEL:
         return None
     count, predicted = len(predictions.labels), np.unique(predictions.predicted)
-    subject = f"{name} seed {seed} is at chance level"
+    subject = f"{record.spec.name} seed {record.seed} is at chance level"
     if len(predicted) == 1:
         return Chance(f"{subject}: it predicts {predictions.classes[predicted[0]]} for all {count:,} test images")
     accuracy = predictions.is_correct.mean()

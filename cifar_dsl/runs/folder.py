@@ -91,10 +91,14 @@ class Run:
         Everything that uses a result reads it here. Where the run was found by its place, `check_place` holds that it
         belongs there; `verification` also reads the weights.
         """
+        return self.record_and_result()[1]
+
+    def record_and_result(self) -> tuple[RunRecord, RunResult]:
+        """Both, each read once; see `record` and `result`. Raises RunError."""
         record, result = self.record(), self.unverified_result()
         for error in damage(self.path, recorded_digests(self.path, record, result), weights=False):
             raise error
-        return result
+        return record, result
 
     def unverified_result(self) -> RunResult:
         """The result as `result.json` has it, for lists of runs. Raises RunError."""
@@ -198,9 +202,8 @@ def find_runs(root: Path, fingerprint: str) -> list[Run]:
     seeds: dict[Run, int] = {}
     for run in runs_in_place(root, fingerprint):
         with suppress(RunError):  # it is damaged, incomplete, or in the wrong place
-            record = run.record()
+            record, _ = run.record_and_result()
             check_place(run.path, record)
-            run.result()
             seeds[run] = record.seed
     return sorted(seeds, key=lambda run: (seeds[run], run.path))
 

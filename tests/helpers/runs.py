@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import evolve
 
+from cifar_dsl.experiments.comparison import ComparedSpec, read_run
 from cifar_dsl.runs import (
     SUMS,
     DataRecord,
@@ -100,6 +101,11 @@ def rewrite(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     change(fields)
     path.write_text(json.dumps(fields))
     reseal(path.parent)
+
+
+def reread(entry: ComparedSpec) -> ComparedSpec:
+    """A spec in a comparison with what the files of its runs hold now."""
+    return evolve(entry, runs=[read_run(each.run) for each in entry.runs])
 
 
 def names_below(path: Path) -> list[str]:

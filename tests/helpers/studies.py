@@ -9,7 +9,7 @@ from helpers.runs import reseal
 
 from cifar_dsl import api
 from cifar_dsl.compiler import Analysis
-from cifar_dsl.experiments.comparison import ComparedSpec
+from cifar_dsl.experiments.comparison import ComparedSpec, read_run
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.runs import (
     PREDICTIONS,
@@ -76,7 +76,7 @@ def make_study(folder: Path, *, seeds: int = 5, specs: Sequence[str] = tuple(_TR
                     classes=CLASSES,
                 )
                 reseal(run.path)
-            runs.append(run)
+            runs.append(read_run(run))
         cost = spec.graph.cost
         entries.append(ComparedSpec(name, spec.identity, cost.parameters, cost.macs, tuple(runs)))
     return Study(tuple(entries), analyses, _pictures(labels))

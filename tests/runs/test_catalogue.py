@@ -181,14 +181,14 @@ def test_size_and_age_are_those_of_its_files(tmp_path):
 def test_files_that_vanish_during_the_count_are_left_out(place, monkeypatch):
     interrupted(place)
     entry = only(place.parent)
-    lstat = Path.lstat
+    lstat = os.lstat
 
-    def vanishing(path: Path) -> os.stat_result:
-        if path.name == SPEC:
+    def vanishing(path: str) -> os.stat_result:
+        if Path(path).name == SPEC:
             raise FileNotFoundError
         return lstat(path)
 
-    monkeypatch.setattr(Path, "lstat", vanishing)
+    monkeypatch.setattr(os, "lstat", vanishing)
     assert SPEC not in {path.name for path in entry.files()}
     assert len(entry.files()) > 2
     assert evolve(entry, path=place).size() == 0

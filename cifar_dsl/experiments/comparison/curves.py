@@ -1,11 +1,9 @@
 """Learning curves of a spec's runs."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 
-from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.experiments.comparison.readable import FailedRun, ReadRun
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.runs import Run
 
 
 @frozen
@@ -23,15 +21,12 @@ class Curve:
     first: int = 1
 
 
-def curve(runs: Sequence[Run], failed: Sequence[Run] = ()) -> Curve:
-    """The learning curves of a spec, as far as all of its finished runs have epochs. Raises RunError."""
+def curve(runs: Sequence[ReadRun], failed: Sequence[FailedRun] = ()) -> Curve:
+    """The learning curves of a spec, as far as all of its finished runs have epochs."""
     finished: list[tuple[float, ...]] = []
-    lost: list[tuple[float, ...]] = []
-    for run in failed:
-        with suppress(RunError):  # interrupted while writing its metrics
-            lost.append(_accuracies(run))
+    lost = [_accuracies(run) for run in failed if run.metrics]
     for run in runs:
-        (lost if run.result().accuracy is None else finished).append(_accuracies(run))
+        (lost if run.result.accuracy is None else finished).append(_accuracies(run))
     epochs = list(zip(*finished, strict=False))
     return Curve(
         tuple(sum(epoch) / len(epoch) for epoch in epochs),
@@ -42,14 +37,10 @@ def curve(runs: Sequence[Run], failed: Sequence[Run] = ()) -> Curve:
     )
 
 
-def _first_epoch(runs: Sequence[Run]) -> int:
+def _first_epoch(runs: Sequence[ReadRun | FailedRun]) -> int:
     """The first epoch of these runs, which begin alike."""
-    for run in runs:
-        with suppress(RunError):
-            if metrics := run.metrics():
-                return metrics[0].epoch
-    return 1
+    return next((run.metrics[0].epoch for run in runs if run.metrics), 1)
 
 
-def _accuracies(run: Run) -> tuple[float, ...]:
-    return tuple(metrics.test_accuracy for metrics in run.metrics())
+def _accuracies(run: ReadRun | FailedRun) -> tuple[float, ...]:
+    return tuple(metrics.test_accuracy for metrics in run.metrics)

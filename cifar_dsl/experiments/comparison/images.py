@@ -1,17 +1,17 @@
 """Compare two specs image by image, from the predictions for every test image."""
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 from attrs import field
-from scipy import stats
+from scipy import special
 
+from cifar_dsl.experiments.comparison.readable import ReadRun
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.runs import PREDICTIONS, Run
-from cifar_dsl.runs.predictions import Confusion, Predictions, read_predictions
+from cifar_dsl.runs import PREDICTIONS
+from cifar_dsl.runs.predictions import Confusion, Predictions
 
 SHOWN = 8  # example images, fixed and broken each
 
@@ -100,19 +100,18 @@ class SpecPredictions:
         object.__setattr__(self, "right", self.predicted == self.labels)
 
 
-def read_spec_predictions(spec: str, runs: Sequence[Run]) -> SpecPredictions | None:
-    """The predictions of those `runs` that saved them; None if none did. Raises RunError."""
+def spec_predictions(spec: str, runs: Sequence[ReadRun]) -> SpecPredictions | None:
+    """The predictions of those finished `runs` that saved them; None if none did. Raises RunError if they don't fit."""
     saved: list[tuple[int, Predictions]] = []
-    for run in runs:
-        predictions = read_predictions(run.path / PREDICTIONS)
-        if predictions is None or run.result().accuracy is None:
+    for each in runs:
+        if each.predictions is None or each.result.accuracy is None:
             continue
-        if saved and not _same_images(saved[0][1], predictions):
+        if saved and not _same_images(saved[0][1], each.predictions):
             raise RunError(
-                f"{run.path / PREDICTIONS} has other images or classes than the other runs of the spec",
+                f"{each.run.path / PREDICTIONS} has other images or classes than the other runs of the spec",
                 "train the spec again",
             )
-        saved.append((run.record().seed, predictions))
+        saved.append((each.record.seed, each.predictions))
     if not saved:
         return None
     first = saved[0][1]
@@ -134,12 +133,11 @@ def describe(predictions: SpecPredictions, baseline: SpecPredictions | None) -> 
             "train both on the same dataset",
         )
     shares = Confusion.of(predictions.labels, predictions.predicted, predictions.classes).shares
-    own = [float((a == b).mean()) for a, b in combinations(predictions.predicted, 2)]
     return SpecImages(
         classes=predictions.classes,
         images=len(predictions.labels),
         seeds=predictions.seeds,
-        own_agreement=sum(own) / len(own) if own else None,
+        own_agreement=_own_agreement(predictions),
         confusion=tuple(tuple(map(float, row)) for row in shares),
         effect=_effect(baseline, predictions) if baseline else None,
     )
@@ -151,8 +149,8 @@ def mcnemar(before: Bools, after: Bools) -> tuple[int, int, float]:
     `before` and `after`, of shape (N,), mark the images that each network gets right.
     """
     gained, lost = int((after & ~before).sum()), int((before & ~after).sum())
-    p = float(stats.binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
-    return gained, lost, p
+    p = 2 * float(special.bdtr(min(gained, lost), gained + lost, 0.5))  # twice the tail of a fair coin
+    return gained, lost, min(1.0, p)
 
 
 def _same_images(a: Predictions | SpecPredictions, b: Predictions | SpecPredictions) -> bool:
@@ -160,8 +158,28 @@ def _same_images(a: Predictions | SpecPredictions, b: Predictions | SpecPredicti
     return a.classes == b.classes and np.array_equal(a.labels, b.labels)
 
 
+def _own_agreement(predictions: SpecPredictions) -> float | None:
+    """The share of images with equal predictions, averaged over all pairs of different networks; None without any."""
+    runs = len(predictions.predicted)
+    votes = _votes(predictions)
+    return float((votes * (votes - 1)).sum(axis=0).mean()) / (runs * (runs - 1)) if runs > 1 else None
+
+
+def _agreement(before: SpecPredictions, after: SpecPredictions) -> float:
+    """The share of images with equal predictions, averaged over all pairs of a network of each spec."""
+    pairs = len(before.predicted) * len(after.predicted)
+    return float((_votes(before) * _votes(after)).sum(axis=0).mean()) / pairs
+
+
+def _votes(predictions: SpecPredictions) -> npt.NDArray[np.int64]:
+    """How many networks predict each class for each image, (K, N)."""
+    images = predictions.predicted.shape[1]
+    cells = predictions.predicted.astype(np.int64) * images + np.arange(images)
+    votes = np.bincount(cells.ravel(), minlength=len(predictions.classes) * images)
+    return votes.reshape(len(predictions.classes), images)
+
+
 def _effect(before: SpecPredictions, after: SpecPredictions) -> ImageEffect:
-    agreement = np.mean([(a == b).mean() for a in before.predicted for b in after.predicted])
     share_before, share_after = before.right.mean(axis=0), after.right.mean(axis=0)
     fixed = (share_before < 0.5) & (share_after > 0.5)
     broken = (share_before > 0.5) & (share_after < 0.5)
@@ -171,7 +189,7 @@ def _effect(before: SpecPredictions, after: SpecPredictions) -> ImageEffect:
     classes = range(len(before.classes))
     return ImageEffect(
         pairs=_pairs(before, after),
-        agreement=float(agreement),
+        agreement=_agreement(before, after),
         fixed=int(fixed.sum()),
         broken=int(broken.sum()),
         first_fixed=_first(before, after, fixed, -gain),

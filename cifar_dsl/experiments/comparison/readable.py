@@ -1,20 +1,52 @@
-"""Finds the runs that a comparison can read, beside damaged ones."""
+"""Reads what a comparison needs of runs, each file once, beside damaged ones."""
 
 from pathlib import Path
 
 from attrs import define, field
 
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.runs import PREDICTIONS, Run, check_place, failed_runs, runs_in_place
-from cifar_dsl.runs.predictions import read_predictions
+from cifar_dsl.foundation.records import frozen
+from cifar_dsl.runs import (
+    PREDICTIONS,
+    EpochMetrics,
+    Run,
+    RunRecord,
+    RunResult,
+    check_place,
+    failed_runs,
+    runs_in_place,
+)
+from cifar_dsl.runs.chance import Chance, chance_of
+from cifar_dsl.runs.predictions import Predictions, read_predictions
+
+
+@frozen(eq=False)
+class ReadRun:
+    """A complete run with what a comparison needs of it. `predictions` is None if none were saved."""
+
+    run: Run
+    record: RunRecord
+    result: RunResult
+    metrics: tuple[EpochMetrics, ...]
+    predictions: Predictions | None
+    chance: Chance | None
+
+
+@frozen(eq=False)
+class FailedRun:
+    """A run whose training failed, with what a comparison needs of it; no metrics if they are damaged."""
+
+    run: Run
+    record: RunRecord
+    metrics: tuple[EpochMetrics, ...]
 
 
 @define
 class ReadableRuns:
     """The complete runs by seed, the failed ones, and the error of each damaged or misplaced run."""
 
-    complete: list[Run] = field(factory=list)
-    failed: list[Run] = field(factory=list)
+    complete: list[ReadRun] = field(factory=list)
+    failed: list[FailedRun] = field(factory=list)
     errors: list[RunError] = field(factory=list)
 
 
@@ -23,20 +55,29 @@ def readable_runs(root: Path, fingerprint: str) -> ReadableRuns:
     found = ReadableRuns()
     for run in runs_in_place(root, fingerprint):
         try:
-            check_place(run.path, run.record())
-            run.result()
-            run.metrics()
-            read_predictions(run.path / PREDICTIONS)
+            read = read_run(run)
+            check_place(run.path, read.record)
         except RunError as error:
             found.errors.append(error)
         else:
-            found.complete.append(run)
-    found.complete.sort(key=lambda run: run.record().seed)  # stable: by path among equals
-    for run in failed_runs(root, fingerprint):
-        try:
-            run.metrics()
-        except RunError as error:
-            found.errors.append(error)
-        else:
-            found.failed.append(run)
+            found.complete.append(read)
+    found.complete.sort(key=lambda read: read.record.seed)  # stable: by path among equals
+    found.failed += map(read_failed, failed_runs(root, fingerprint))
     return found
+
+
+def read_run(run: Run) -> ReadRun:
+    """Read a complete run. Raises RunError."""
+    record, result = run.record_and_result()
+    predictions = read_predictions(run.path / PREDICTIONS)
+    chance = chance_of(predictions, record) if predictions else None
+    return ReadRun(run, record, result, tuple(run.metrics()), predictions, chance)
+
+
+def read_failed(run: Run) -> FailedRun:
+    """Read a run whose training failed. Raises RunError if its record is damaged."""
+    try:
+        metrics = tuple(run.metrics())
+    except RunError:  # it failed while it wrote them
+        metrics = ()
+    return FailedRun(run, run.record(), metrics)

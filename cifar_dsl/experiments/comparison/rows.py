@@ -5,6 +5,7 @@ import statistics
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations
+from typing import TypeVar
 
 from attrs import evolve, field
 
@@ -19,28 +20,37 @@ from cifar_dsl.experiments.comparison.effects import (
     seeds_needed,
     welch,
 )
-from cifar_dsl.experiments.comparison.images import SpecImages, describe, read_spec_predictions
+from cifar_dsl.experiments.comparison.images import SpecImages, describe, spec_predictions
 from cifar_dsl.experiments.comparison.multiplicity import holm
 from cifar_dsl.experiments.comparison.plan import Plan
+from cifar_dsl.experiments.comparison.readable import FailedRun, ReadRun
 from cifar_dsl.experiments.comparison.sequential import effect
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import natural_order
-from cifar_dsl.runs import DataRecord, Machine, Run, SpecIdentity
-from cifar_dsl.runs.chance import find_chance
+from cifar_dsl.runs import DataRecord, Machine, SpecIdentity
+
+OneRun = TypeVar("OneRun", ReadRun, FailedRun)
 
 
-def _one_of_each_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
-    first: dict[tuple[int, str], Run] = {}
+def _one_of_each_seed(runs: Iterable[OneRun]) -> tuple[OneRun, ...]:
+    first: dict[tuple[int, str], OneRun] = {}
     for run in runs:
-        record = run.record()
-        first.setdefault((record.seed, record.data.digest), run)
+        first.setdefault((run.record.seed, run.record.data.digest), run)
     return tuple(first.values())
+
+
+def _distinct(runs: Iterable[ReadRun]) -> tuple[ReadRun, ...]:  # mypy can't infer the types of a generic converter
+    return _one_of_each_seed(runs)
+
+
+def _distinct_failed(runs: Iterable[FailedRun]) -> tuple[FailedRun, ...]:
+    return _one_of_each_seed(runs)
 
 
 @frozen
 class ComparedSpec:
-    """A spec in a comparison, with its complete runs and the folders of failed ones.
+    """A spec in a comparison, with its complete runs and its failed ones.
 
     `display_name` is its unique name in the comparison. Of runs with the same seed and data, under two names, only the
     first counts.
@@ -50,8 +60,8 @@ class ComparedSpec:
     spec: SpecIdentity
     parameters: int
     macs: int
-    runs: tuple[Run, ...] = field(converter=_one_of_each_seed)
-    failed: tuple[Run, ...] = field(default=(), converter=_one_of_each_seed)
+    runs: tuple[ReadRun, ...] = field(converter=_distinct)
+    failed: tuple[FailedRun, ...] = field(default=(), converter=_distinct_failed)
 
 
 @frozen
@@ -165,7 +175,7 @@ def compare(
     `plan`, whose specs are these, the effects are those of its design. `sort` is the order of the rows after the
     baseline: by "effect", "name" or "parameters"; None: as given.
     """
-    records = [run.record() for entry in entries for run in entry.runs]
+    records = [run.record for entry in entries for run in entry.runs]
     data = {record.data.digest: record.data for record in records}
     if len(data) > 1:
         listed = ", ".join(f"{d.name} ({d.shareable.origin}; digest {d.digest[:12]})" for d in data.values())
@@ -210,15 +220,16 @@ def choose_baseline(entries: Sequence[ComparedSpec], wanted: str | None) -> Comp
     return max(entries, key=descendants)  # the first of ties
 
 
-def _still_failed(entry: ComparedSpec, data: Collection[str]) -> list[Run]:
+def _still_failed(entry: ComparedSpec, data: Collection[str]) -> list[FailedRun]:
     """The failed runs on the compared data, except seeds that were completed later."""
-    complete = {run.record().seed for run in entry.runs}
-    records = [(run, run.record()) for run in entry.failed]
-    return [run for run, record in records if record.seed not in complete and (not data or record.data.digest in data)]
+    complete = {run.record.seed for run in entry.runs}
+    return [
+        run for run in entry.failed if run.record.seed not in complete and (not data or run.record.data.digest in data)
+    ]
 
 
 def _row(entry: ComparedSpec, images: SpecImages | None) -> Row:
-    results = [(run.record().seed, run.result()) for run in entry.runs]
+    results = [(run.record.seed, run.result) for run in entry.runs]
     finished = [(seed, result, result.accuracy) for seed, result in results if result.accuracy is not None]
     diverged = sum(result.status == "diverged" for _, result in results)
     sample = Sample(tuple(accuracy for *_, accuracy in finished))
@@ -244,7 +255,7 @@ def _row(entry: ComparedSpec, images: SpecImages | None) -> Row:
         cross_entropy=_mean(result.cross_entropy for _, result, _ in finished),
         epochs=tuple(result.epochs for _, result, _ in finished),
         stopped_early=sum(result.stopped_early for _, result, _ in finished),
-        at_chance=tuple(run.record().seed for run in entry.runs if find_chance(run)),
+        at_chance=tuple(run.record.seed for run in entry.runs if run.chance),
     )
 
 
@@ -305,7 +316,7 @@ def _fixed(base: Row, others: Sequence[Row]) -> dict[str, Effect | None]:
 
 def _images(entries: Sequence[ComparedSpec]) -> list[SpecImages | None]:
     """Comparisons by image, for specs with saved predictions; `entries` start with the baseline."""
-    base, *others = (read_spec_predictions(entry.display_name, entry.runs) for entry in entries)
+    base, *others = (spec_predictions(entry.display_name, entry.runs) for entry in entries)
     return [describe(each, base if each is not base else None) if each else None for each in (base, *others)]
 
 

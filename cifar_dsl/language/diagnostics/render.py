@@ -78,6 +78,8 @@ class _Style:
 
 def visible(text: str) -> str:
     """`text` with control and bidirectional characters escaped, so that it can't control the terminal."""
+    if text.isascii() and text.isprintable():  # the usual case, quickly
+        return text
     return "".join(
         _escape(character) if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else character
         for character in text

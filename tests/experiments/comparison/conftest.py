@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from cifar_dsl.experiments.comparison import ComparedSpec
+from cifar_dsl.experiments.comparison import ComparedSpec, read_run
+from cifar_dsl.experiments.comparison.readable import read_failed
 from cifar_dsl.runs import (
     DataRecord,
     EpochMetrics,
@@ -68,13 +69,13 @@ def entry(tmp_path: Path) -> Callable[..., ComparedSpec]:
                 result = evolve(result, epochs=stopped_after[seed], stopped_early=True)
             run = writer.commit(result)
             writer.close()
-            runs.append(run)
+            runs.append(read_run(run))
         for seed in failed:
             writer = begun(seed)
             writer.add_epoch(EpochMetrics(1, 1e-3, 1.0, 0.3, 1.0, 0.3, 1.0, 0.1))
             writer.close()
             record_failure(writer.path, digest, "the disk is full")
-        lost = tuple(failed_runs(tmp_path, fingerprint))
+        lost = tuple(map(read_failed, failed_runs(tmp_path, fingerprint)))
         return ComparedSpec(name, spec, parameters, 2000, tuple(runs), lost)
 
     return make

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from attrs import evolve
-from helpers.runs import reseal
+from helpers.runs import reread, reseal
 from helpers.tolerances import FLOAT64
 from scipy import stats
 
 from cifar_dsl.experiments.comparison import compare
-from cifar_dsl.experiments.comparison.images import SHOWN, SpecPredictions, describe, mcnemar, read_spec_predictions
+from cifar_dsl.experiments.comparison.images import SHOWN, SpecPredictions, describe, mcnemar, spec_predictions
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs import PREDICTIONS
 from cifar_dsl.runs.predictions import write_predictions
@@ -106,9 +106,9 @@ def test_other_images_are_refused():
 def keep():
     def write(run, predicted, labels=(0, 0, 1, 1)) -> None:
         write_predictions(
-            run.path / PREDICTIONS, labels=labels, predicted=predicted, truth_probability=[0.5] * 4, classes=CLASSES
+            run.run.path / PREDICTIONS, labels=labels, predicted=predicted, truth_probability=[0.5] * 4, classes=CLASSES
         )
-        reseal(run.path)
+        reseal(run.run.path)
 
     return write
 
@@ -118,8 +118,8 @@ def test_runs_without_predictions_and_lost_runs_take_no_part(entry, keep):
     keep(made.runs[1], [0, 0, 0, 0])
     keep(made.runs[2], [0, 0, 1, 0])
     keep(made.runs[3], [0, 0, 1, 1])
-    assert read_spec_predictions("base", made.runs).seeds == (2, 3)
-    assert read_spec_predictions("base", entry("other", accuracies=[0.5]).runs) is None
+    assert spec_predictions("base", reread(made).runs).seeds == (2, 3)
+    assert spec_predictions("base", entry("other", accuracies=[0.5]).runs) is None
 
 
 def test_runs_of_one_spec_on_other_images_are_refused(entry, keep):
@@ -127,7 +127,7 @@ def test_runs_of_one_spec_on_other_images_are_refused(entry, keep):
     keep(made.runs[0], [0, 0, 0, 0])
     keep(made.runs[1], [0, 0, 0, 0], labels=(1, 0, 0, 1))
     with pytest.raises(RunError, match="other images or classes than the other runs"):
-        read_spec_predictions("base", made.runs)
+        spec_predictions("base", reread(made).runs)
 
 
 def test_a_comparison_uses_the_saved_predictions(entry, keep):
@@ -135,6 +135,7 @@ def test_a_comparison_uses_the_saved_predictions(entry, keep):
     for each in (base, trick):
         for run in each.runs:
             keep(run, [0, 0, 1, 0])
+    base, trick = reread(base), reread(trick)
     rows = compare([base, trick, without], "base").rows
     assert rows[0].images.effect is None
     assert rows[1].images.effect.agreement == 1

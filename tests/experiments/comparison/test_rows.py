@@ -1,10 +1,12 @@
 """What a comparison computes, against figures worked out by hand."""
 
 import pytest
+from attrs import evolve
 from helpers.tolerances import FLOAT64
 from scipy import stats
 
 from cifar_dsl.experiments.comparison import ComparedSpec, Comparison, check_baseline, compare
+from cifar_dsl.experiments.comparison.readable import read_failed
 from cifar_dsl.experiments.comparison.unequal_spreads import size
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs import METRICS
@@ -112,8 +114,9 @@ def test_a_run_that_failed_on_other_data_is_not_counted(entry):
 
 def test_a_run_that_failed_while_writing_an_epoch_has_no_curve(entry):
     broken = entry("broken", failed=[0])
-    (broken.failed[0].path / METRICS).write_text('{"epoch": 1')
-    (row,) = compare([broken]).rows
+    (failed,) = broken.failed
+    (failed.run.path / METRICS).write_text('{"epoch": 1')
+    (row,) = compare([evolve(broken, failed=[read_failed(failed.run)])]).rows
     assert (row.failed, row.curve.lost) == (1, ())
 
 
@@ -165,7 +168,7 @@ def test_devices_are_listed_once_each(entry):
 
 def test_a_seed_that_was_trained_under_two_names_counts_once(entry):
     runs = [run for name in ("a", "b") for run in entry(name, accuracies=[0.5, 0.7]).runs]
-    twice = ComparedSpec("a", runs[0].record().spec, 1000, 2000, tuple(runs))
+    twice = ComparedSpec("a", runs[0].record.spec, 1000, 2000, tuple(runs))
     (row,) = compare([twice]).rows
     assert (row.seeds, row.accuracies) == ((0, 1), (0.5, 0.7))
 

@@ -8,7 +8,7 @@ import cattrs
 import numpy as np
 import pytest
 from attrs import evolve
-from helpers.runs import reseal
+from helpers.runs import reread, reseal
 
 from cifar_dsl.experiments.comparison import Comparison, compare
 from cifar_dsl.experiments.comparison.report import render_report
@@ -158,9 +158,9 @@ def test_the_mean_cross_entropy_is_a_column_where_all_runs_have_one(entry):
     for name, values in losses.items():
         entries.append(entry(name, accuracies=(0.7, 0.8), lineage=(name, "base")))
         for run, value in zip(entries[-1].runs, values, strict=True):
-            (run.path / RESULT).write_bytes(to_json(evolve(run.result(), cross_entropy=value)))
-            reseal(run.path)
-    comparison = compare(entries)
+            (run.run.path / RESULT).write_bytes(to_json(evolve(run.result, cross_entropy=value)))
+            reseal(run.run.path)
+    comparison = compare(list(map(reread, entries)))
     assert [row.cross_entropy for row in comparison.rows] == [0.6, None, 0.5]
     markdown = as_markdown(comparison)
     assert "| cross-entropy |" in markdown
@@ -191,13 +191,14 @@ def test_specs_at_chance_level_are_named_in_the_notes_and_in_json(entry):
     labels = np.arange(1000) % 10
     for run, predicted in zip([*base.runs, *lost.runs], [labels, labels, np.zeros(1000, int), labels], strict=True):
         write_predictions(
-            run.path / PREDICTIONS,
+            run.run.path / PREDICTIONS,
             labels=labels,
             predicted=predicted,
             truth_probability=np.zeros(1000),
             classes=[f"class {i}" for i in range(10)],
         )
-        reseal(run.path)
+        reseal(run.run.path)
+    base, lost = reread(base), reread(lost)
     comparison = compare([base, lost])
     (note,) = [note for note in notes(comparison) if note.startswith("chance level: ")]
     assert note.startswith("chance level: lost (1 of 2 runs) learned nothing: the predictions are no better than")
