@@ -22,6 +22,11 @@ stopping  draws equal specs and looks at them after every pair of counts, as com
 costs     simulates comparisons until decided, round by round, and prints their trainings over those of the design with
           20 seeds of each, how often both find the true effects, and by how much the differences that were claimed are
           larger than the true ones. --count / 5 tables.
+resampled simulates comparisons until decided whose accuracies are drawn with replacement from those of
+          bench/recorded/accuracies.csv: `small` is the baseline, and compared with `small` under another name, with
+          `wide`, which is better, and with `rough`, which is worse. Prints the verdicts and the trainings. Exits with 1
+          if `small` is reported to differ from itself in more than 5 % of comparisons (beyond three Monte Carlo
+          errors), or a spec is reported better that is worse, or the reverse. --count / 2 tables.
 calibrate prints the shares of alpha that may be spent (`_SHARES` in experiments/comparison/sequential.py). Hours.
 
 Without a part, all but the last are run. Deterministic for a seed.
@@ -32,7 +37,7 @@ import csv
 import math
 import statistics
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -301,6 +306,42 @@ def costs(options: argparse.Namespace) -> dict[str, bool]:
     return {}
 
 
+def resampled(options: argparse.Namespace) -> dict[str, bool]:
+    """Print what comparisons until decided find in recorded accuracies, and judge it."""
+    count = max(1, options.count // 2)
+    found = pools()
+    names = {"small under another name": "small", "wide": "wide", "rough": "rough"}
+    base, others = found["small"], {name: found[spec] for name, spec in names.items()}
+    claims: dict[str, bool] = {}
+    for cap in options.caps:
+        design = Design(len(others), cap)
+        rng = np.random.default_rng((options.seed, cap))
+        verdicts: dict[str, Counter[str]] = {name: Counter() for name in others}
+        trainings, is_covered = [], []
+        for _ in range(count):
+            drawn = {name: rng.choice(pool, cap) for name, pool in others.items()}
+            used, effects_ = _until_decided(design, rng.choice(base, cap), drawn)
+            trainings.append(used)
+            for (name, pool), one in zip(others.items(), effects_, strict=True):
+                verdicts[name][one.verdict] += 1
+                is_covered.append(_contains(one.simultaneous, float(pool.mean() - base.mean())))
+        print(f"\n% of {count} comparisons of recorded accuracies, at most {cap} seeds; in points\n")
+        print(f"{'':<28}{'true difference':>16}{'better':>9}{'worse':>9}{'no claim':>10}")
+        for name, pool in others.items():
+            better, worse = (100 * verdicts[name][verdict_] / count for verdict_ in ("better", "worse"))
+            difference = 100 * float(pool.mean() - base.mean())
+            print(f"{name:<28}{difference:>16.1f}{better:>9.1f}{worse:>9.1f}{100 - better - worse:>10.1f}")
+        share = statistics.fmean(trainings) / ((len(others) + 1) * cap)
+        print(f"intervals that contain the true difference: {100 * statistics.fmean(is_covered):.1f} %; ", end="")
+        print(f"trainings: {statistics.fmean(trainings):.1f}, {share:.2f} of the most", flush=True)
+        false = sum(verdicts["small under another name"][verdict_] for verdict_ in ("better", "worse")) / count
+        most = 0.05 + 3 * monte_carlo_error(0.05, count)
+        claims[f"cap {cap}: a spec differs from itself in at most 5 % of comparisons"] = false <= most
+        wrong = verdicts["wide"]["worse"] + verdicts["rough"]["better"]
+        claims[f"cap {cap}: no claim has the wrong sign"] = wrong == 0
+    return claims
+
+
 def _until_decided(design: Design, base: Floats, others: dict[str, Floats]) -> tuple[int, list[Effect]]:
     """Train round by round; the number of trainings, and the last effects."""
     counts: dict[str | None, int] = dict.fromkeys([None, *others], 0)
@@ -350,7 +391,7 @@ def _exceeds(levels: Floats, cap: int, ratio: float, rng: np.random.Generator, c
     return int(found.sum())
 
 
-PARTS = {"recorded": recorded, "spreads": spreads, "stopping": stopping, "costs": costs}
+PARTS = {"recorded": recorded, "spreads": spreads, "stopping": stopping, "costs": costs, "resampled": resampled}
 ALL_PARTS = {**PARTS, "calibrate": calibrate}
 
 

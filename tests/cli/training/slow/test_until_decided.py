@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -60,6 +63,32 @@ def test_resumed_with_some_runs_lost_and_in_processes_it_comes_to_the_same_decis
         shutil.rmtree(tmp_path / path)
     assert compare("--cap", 4, "--jobs", 2).code == 0
     assert (decisions(tmp_path), runs(tmp_path)) == (first, trained)
+
+
+def test_killed_and_in_two_processes_at_once_it_comes_to_the_same_decisions(compare, tmp_path, tiny, pictures):
+    assert compare("--cap", 4, "--jobs", 1).code == 0
+    undisturbed = decisions(tmp_path)
+    command = [sys.executable, "-m", "cifar_dsl", "compare", str(tiny.parent), "--data", f"npz:{pictures}"]
+    command += ["--device", "cpu", "--until-decided", "--no-report", "--cap", "4", "--jobs", "1", "--yes"]
+
+    def started(name: str, out: str = "comparison") -> subprocess.Popen[bytes]:
+        (tmp_path / name).mkdir(exist_ok=True)
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen([*command, "--out", out], cwd=tmp_path / name, stdout=quiet, stderr=quiet)
+
+    # Killed after its second run at the earliest; the same command goes on.
+    process = started("killed")
+    while len(runs(tmp_path / "killed")) < 2 and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert started("killed").wait() == 0
+    assert decisions(tmp_path / "killed") == undisturbed
+
+    # Each waits for the runs that the other trains.
+    processes = [started("together"), started("together", "other")]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert decisions(tmp_path / "together") == undisturbed
 
 
 def test_another_cap_is_a_new_plan_which_is_said(compare, tmp_path):
