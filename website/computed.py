@@ -46,7 +46,6 @@ class Network:
     memory: str  # activations kept for backward, per image
     table: str
     picture: str  # SVG
-    overview: str  # SVG with every block as one box
     pytorch: str
 
 
@@ -115,13 +114,12 @@ def _network(name: str, path: Path) -> Network:
         memory=in_short(kept_bytes(graph), "B"),
         table="\n".join(table(analysis)),
         picture=_drawn(analysis),
-        overview=_drawn(analysis, depth=0),
         pytorch=pytorch_source(analysis),
     )
 
 
-def _drawn(analysis: Analysis, depth: int | None = None) -> str:
-    return as_svg(draw(analysis.graph, analysis.program.name.text, depth)).decode()
+def _drawn(analysis: Analysis) -> str:
+    return as_svg(draw(analysis.graph, analysis.program.name.text)).decode()
 
 
 def _messages() -> dict[str, str]:

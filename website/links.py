@@ -6,7 +6,7 @@ is several pages, to the one with the link's anchor. Other files of the checkout
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from attrs import evolve
@@ -53,13 +53,13 @@ class BrokenLinksError(Exception):
 class Linker:
     """Resolves the links of all pages and notes those that lead nowhere."""
 
-    def __init__(self, pages: Iterable[Page], files: Iterable[File], elsewhere: Mapping[str, str]) -> None:
+    def __init__(self, pages: Sequence[Page], files: Sequence[File], elsewhere: Mapping[str, str]) -> None:
         """`elsewhere`: the place of the page that stands for a file or folder of the checkout that is no page."""
         self._by_place = {page.place: frozenset(anchors(page.text)) for page in pages}
         self._by_source: dict[PurePosixPath, list[PurePosixPath]] = {}
-        for page in pages:
-            if page.source:
-                self._by_source.setdefault(page.source, []).append(page.place)
+        for each in (*pages, *files):
+            if each.source:
+                self._by_source.setdefault(each.source, []).append(each.place)
         self._by_source |= {PurePosixPath(source): [PurePosixPath(place)] for source, place in elsewhere.items()}
         self._files = {file.place for file in files}
         self.broken: list[str] = []
@@ -72,7 +72,9 @@ class Linker:
             if code:
                 return match[0]
             target = self._target(page, link)
-            return label if target is None and not mark else f"{mark}[{label}]({target or link})"
+            if target is None and mark:
+                self._note(page, link)  # a picture that isn't there
+            return label if target is None else f"{mark}[{label}]({target})"
 
         def resolved(part: str) -> str:
             part = _LINK.sub(markdown, part)
@@ -90,12 +92,16 @@ class Linker:
         if place is None:
             if page.source and path and (ROOT / named).exists():
                 return None
-            self.broken.append(f"{page.source or page.place}: {link}")
+            self._note(page, link)
             return link
         if fragment and place in self._by_place and fragment not in self._by_place[place]:
-            self.broken.append(f"{page.source or page.place}: {link}")
+            self._note(page, link)
         relative = os.path.relpath(place, page.place.parent)
         return f"{relative}#{fragment}" if fragment else relative
+
+    def _note(self, page: Page, link: str) -> None:
+        """Note that a link leads nowhere."""
+        self.broken.append(f"{page.source or page.place}: {link}")
 
     @staticmethod
     def _named(page: Page, path: str) -> PurePosixPath:

@@ -28,10 +28,11 @@ class Page:
 
 @frozen
 class File:
-    """A file of the site that is no page: a picture, a style sheet, a report."""
+    """A file of the site that is no page, such as a picture. `source` is the file of the checkout that it copies."""
 
     place: PurePosixPath
     content: bytes
+    source: PurePosixPath | None = None
 
 
 @frozen

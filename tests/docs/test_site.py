@@ -18,7 +18,7 @@ def stand_in(name: str) -> computed.Network:
     """A network of which only the text is known: drawing all of them takes long."""
     path = shipped_specs()[name]
     where = path.relative_to(ROOT).as_posix()
-    return computed.Network(name, where, path.read_text(encoding="utf-8"), "c2103d66e59b", 1, 1, "", "", "", "", "")
+    return computed.Network(name, where, path.read_text(encoding="utf-8"), "c2103d66e59b", 1, 1, "", "", "", "")
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,9 @@ def test_every_spec_code_and_example_is_shown(site) -> None:
     assert "(layers/conv.svg)" in text["reference/layers.md"]
     assert "(3 seeds)" in text["zoo/baseline.md"]  # measured, of the fingerprint above
     assert "resnet18.md" in text["zoo/index.md"]
+    assert "(pictures/terminal.svg)" in text["index.md"]
+    assert "(eight-specs/comparison.svg)" in text["results/index.md"]
+    assert "(eight-specs/report.html)" in text["results/index.md"]
 
 
 def test_the_navigation_names_each_page_once(site) -> None:
@@ -61,10 +64,12 @@ def test_links_lead_to_the_page_that_has_the_anchor() -> None:
         page("start.md", "[a](docs/all.md#there) [b](docs/all.md) [c](pyproject.toml) `[d](e)`", "README.md"),
         page("own.md", "# Own\n\n[f](/two/more.md) [g](nothing.md) [h](#nowhere)\n"),
     ]
-    linker = Linker(pages, [File(PurePosixPath("x.svg"), b"")], {})
+    pages.append(page("shown.md", "![x](docs/x.svg) ![y](docs/y.svg)\n", "SHOWN.md"))
+    linker = Linker(pages, [File(PurePosixPath("x.svg"), b"", PurePosixPath("docs/x.svg"))], {})
+    assert "![x](x.svg)" in linker.linked(pages[4]).text
     assert linker.linked(pages[2]).text == "[a](two/more.md#there) [b](one.md) c `[d](e)`"
     assert "[f](two/more.md)" in linker.linked(pages[3]).text
-    with pytest.raises(BrokenLinksError, match=r"own\.md: #nowhere\nown\.md: nothing\.md"):
+    with pytest.raises(BrokenLinksError, match=r"docs/y\.svg\nown\.md: #nowhere\nown\.md: nothing\.md"):
         check(linker.broken)
 
 

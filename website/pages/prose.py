@@ -22,13 +22,12 @@ _DECISION = re.compile(r"^# (?:(\d+)\. )?(.*)$", re.MULTILINE)
 
 def pages() -> Iterator[Page]:
     """Every page, the decisions with an index."""
-    for source, place in PLACES.items():
-        yield page(place, _REPORTS_ON_THE_REPOSITORY.sub("", read(source)), source)
+    for named, place in PLACES.items():
+        yield page(place, _REPORTS_ON_THE_REPOSITORY.sub("", read(named)), named)
     for path in sorted((ROOT / "docs").rglob("*.md")):
-        source = path.relative_to(ROOT)
-        if source.as_posix() not in {*PLACES, *GENERATED}:
-            place = source.relative_to("docs").as_posix()
-            yield page(place, read(source.as_posix()), source.as_posix())
+        source = path.relative_to(ROOT).as_posix()
+        if source not in {*PLACES, *GENERATED}:
+            yield page(source.removeprefix("docs/"), read(source), source)
     yield page("decisions/index.md", _index_of_decisions())
 
 
@@ -36,7 +35,8 @@ def files() -> Iterator[File]:
     """What the pages show and link beside each other."""
     for pattern in _FILES:
         for path in sorted(ROOT.glob(pattern)):
-            yield File(PurePosixPath(path.relative_to(ROOT / "docs").as_posix()), path.read_bytes())
+            source = PurePosixPath(path.relative_to(ROOT).as_posix())
+            yield File(source.relative_to("docs"), path.read_bytes(), source)
 
 
 def _index_of_decisions() -> str:

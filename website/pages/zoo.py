@@ -33,7 +33,6 @@ def files() -> Iterator[File]:
     for network in computed.networks().values():
         contents = {
             f"{network.name}.svg": network.picture,
-            f"{network.name}-overview.svg": network.overview,
             f"{network.name}.arch": network.text,
             f"{network.name}.py": network.pytorch,
         }
@@ -88,7 +87,7 @@ def _card(network: Network) -> str:
     facts = [f"{in_short(network.parameters)} parameters", f"{in_short(network.macs)} macs"]
     facts += [f"{value} {kind}" for kind, value in _accuracies(network)]
     return (
-        f'<a class="card" href="{network.name}.md"><img src="files/{network.name}-overview.svg" alt="" loading="lazy">'
+        f'<a class="card" href="{network.name}.md"><img src="files/{network.name}.svg" alt="" loading="lazy">'
         f"<strong>{network.name}</strong><span>{'<br>'.join(facts)}</span></a>"
     )
 
