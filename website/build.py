@@ -12,7 +12,7 @@ from attrs import evolve
 from website.fences import for_the_site
 from website.layout import navigation
 from website.links import Linker, check, with_anchors
-from website.pages import api, commands, diagnostics, prose, reference, zoo
+from website.pages import api, commands, diagnostics, playground, prose, reference, zoo
 from website.tree import ROOT, File, Page, Section
 
 _ASSETS = ROOT / "website" / "assets"
@@ -32,9 +32,9 @@ def made() -> tuple[list[Page], list[File]]:
     """All pages, with their links resolved, and all files. Raises BrokenLinksError."""
     modules = (prose, reference, diagnostics, commands, api, zoo)
     pages = [page for module in modules for page in module.pages()]
-    files = [*prose.files(), *reference.files(), *zoo.files()]
+    files = [*prose.files(), *reference.files(), *zoo.files(), *playground.files()]
     linker = Linker(pages, files, _ELSEWHERE)
-    linked = [linker.linked(page) for page in pages]
+    linked = [playground.linked(linker.linked(page)) for page in pages]
     check(linker.broken)
     return [evolve(page, text=with_anchors(for_the_site(page.text))) for page in linked], files
 

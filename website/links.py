@@ -57,7 +57,8 @@ class Linker:
         """`elsewhere`: the place of the page that stands for a file or folder of the checkout that is no page."""
         self._by_place = {page.place: frozenset(anchors(page.text)) for page in pages}
         self._by_source: dict[PurePosixPath, list[PurePosixPath]] = {}
-        for each in (*pages, *files):
+        copies: tuple[Page | File, ...] = (*pages, *files)
+        for each in copies:
             if each.source:
                 self._by_source.setdefault(each.source, []).append(each.place)
         self._by_source |= {PurePosixPath(source): [PurePosixPath(place)] for source, place in elsewhere.items()}

@@ -1,16 +1,18 @@
 """The pages of the documentation site, before Zensical makes HTML of them: complete, and every link leads to a page."""
 
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from cifar_dsl.editors.playground.links import texts_of
 from cifar_dsl.foundation.resources import shipped_specs
 from cifar_dsl.language.diagnostics import known_codes
 from cifar_dsl.views.examples import EXAMPLES
 from website import build, computed
 from website.layout import navigation, places_of
 from website.links import BrokenLinksError, Linker, check, with_anchors
+from website.pages import playground
 from website.tree import ROOT, File, Page, page
 
 
@@ -71,6 +73,19 @@ def test_links_lead_to_the_page_that_has_the_anchor() -> None:
     assert "[f](two/more.md)" in linker.linked(pages[3]).text
     with pytest.raises(BrokenLinksError, match=r"docs/y\.svg\nown\.md: #nowhere\nown\.md: nothing\.md"):
         check(linker.broken)
+
+
+def test_specs_open_in_the_playground_where_it_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playground, "playground_directory", lambda: tmp_path)
+    shown = page("zoo/one.md", "# One\n\n```arch body\nrelu\n```\n")
+    assert playground.linked(shown) == shown
+    assert list(playground.files()) == []
+    (tmp_path / "index.html").write_text("<title>playground</title>")
+    (link,) = re.findall(
+        r"\[Open in the playground\]\(\.\./playground/index\.html(#\S+)\)", playground.linked(shown).text
+    )
+    assert texts_of(link) == ["arch example\ninput 3x32x32\n\nmodel {\n    relu\n}\n"]
+    assert [file.place.as_posix() for file in playground.files()] == ["playground/index.html"]
 
 
 def test_headings_state_their_anchors() -> None:
