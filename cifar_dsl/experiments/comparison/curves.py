@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from cifar_dsl.experiments.comparison.readable import FailedRun, ReadRun
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.runs import EpochMetrics
 
 
 @frozen
@@ -24,9 +25,9 @@ class Curve:
 def curve(runs: Sequence[ReadRun], failed: Sequence[FailedRun] = ()) -> Curve:
     """The learning curves of a spec, as far as all of its finished runs have epochs."""
     finished: list[tuple[float, ...]] = []
-    lost = [_accuracies(run) for run in failed if run.metrics]
+    lost = [_accuracies(run.metrics) for run in failed if run.metrics is not None]
     for run in runs:
-        (lost if run.result.accuracy is None else finished).append(_accuracies(run))
+        (lost if run.result.accuracy is None else finished).append(_accuracies(run.metrics))
     epochs = list(zip(*finished, strict=False))
     return Curve(
         tuple(sum(epoch) / len(epoch) for epoch in epochs),
@@ -42,5 +43,5 @@ def _first_epoch(runs: Sequence[ReadRun | FailedRun]) -> int:
     return next((run.metrics[0].epoch for run in runs if run.metrics), 1)
 
 
-def _accuracies(run: ReadRun | FailedRun) -> tuple[float, ...]:
-    return tuple(metrics.test_accuracy for metrics in run.metrics)
+def _accuracies(metrics: Sequence[EpochMetrics]) -> tuple[float, ...]:
+    return tuple(each.test_accuracy for each in metrics)

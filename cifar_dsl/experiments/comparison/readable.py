@@ -34,11 +34,11 @@ class ReadRun:
 
 @frozen(eq=False)
 class FailedRun:
-    """A run whose training failed, with what a comparison needs of it; no metrics if they are damaged."""
+    """A run whose training failed, with what a comparison needs of it. `metrics` is None if they are damaged."""
 
     run: Run
     record: RunRecord
-    metrics: tuple[EpochMetrics, ...]
+    metrics: tuple[EpochMetrics, ...] | None
 
 
 @define
@@ -77,7 +77,7 @@ def read_run(run: Run) -> ReadRun:
 def read_failed(run: Run) -> FailedRun:
     """Read a run whose training failed. Raises RunError if its record is damaged."""
     try:
-        metrics = tuple(run.metrics())
+        metrics: tuple[EpochMetrics, ...] | None = tuple(run.metrics())
     except RunError:  # it failed while it wrote them
-        metrics = ()
+        metrics = None
     return FailedRun(run, run.record(), metrics)
