@@ -143,6 +143,11 @@ class Operation(Declaration):
         return False
 
     @property
+    def scheduled_drop(self) -> float:
+        """The probability of dropping that the recipe's `drop_schedule` scales; 0 without one."""
+        return 0.0
+
+    @property
     def learns_from_teacher(self) -> bool:
         """Whether it marks an output that learns from a teacher alone, if the recipe distills."""
         return False

@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.ir.recipe import Constraint
+from cifar_dsl.operations.recipe.constraint import WITH_ROWS
 from cifar_dsl.operations.recipe.groups import assign
 from cifar_dsl.training.lowering.modules import LocallyConnected
-
-_WITH_ROWS = frozenset(["filter", "matrix"])  # kinds of parameters
 
 
 @frozen
@@ -39,7 +38,7 @@ class Constraints:
         for node in graph.nodes:
             for parameter in node.parameters:
                 path = f"{node.path}.{parameter.name}"
-                if path not in assigned or parameter.kind not in _WITH_ROWS:
+                if path not in assigned or parameter.kind not in WITH_ROWS:
                     continue
                 group = assigned[path]
                 constraint = (recipe if group is None else recipe.groups[group]).constrain

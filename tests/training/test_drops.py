@@ -154,6 +154,17 @@ def test_a_column_alone_is_a_plain_network(column: int, convolutions: int) -> No
     assert sum(one is not None and bool(one.any()) for one in gradients) == 2 * convolutions
 
 
+def test_the_layers_that_a_schedule_changes_say_so() -> None:
+    """So `check` knows whether `drop_schedule` has an effect."""
+    stages = """shake { tanh | relu } -> drop_path(0.3) -> shake_drop(0.3) -> drop_block(2, 0.3) -> channel_dropout(0.2)
+    mean(drop=0.3, global_share=0.5) { tanh | relu } -> mean(drop=0.3) { tanh | relu } -> stochastic_pool(2)"""
+    graph, _ = meaning(CELLS.replace("shake_drop(0.5)", stages))
+    module = build_module(graph, "test", 0)
+    for node in graph.nodes:
+        own = module.get_submodule(node.path)
+        assert isinstance(getattr(own, "join", own), Dropping) == (node.operation.scheduled_drop > 0), node.path
+
+
 def test_on_pretended_cuda_tensors_everything_stays_on_the_device() -> None:
     """Each operation on tensors of two devices is an error, as on a GPU; autograd's engine requires a real one."""
     stages = """shake { tanh | relu } -> drop_path(0.3) -> shake_drop(0.3) -> drop_block(2, 0.3)

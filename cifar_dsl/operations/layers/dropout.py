@@ -17,6 +17,12 @@ class _Dropping(Layer):
         return self.p > 0
 
 
+class _Scheduled(_Dropping):
+    @property
+    def scheduled_drop(self) -> float:
+        return self.p
+
+
 def _drops_nothing(layer: _Dropping, x: Shape) -> bool:
     return not layer.p
 
@@ -88,7 +94,7 @@ class AlphaDropout(_Dropping):
 
 @LAYERS.register("drop_path")
 @declared
-class DropPath(_Dropping):
+class DropPath(_Scheduled):
     """Stochastic depth: zero all elements of random images in training and scale the other images by 1 / (1 - p).
 
     The last layer in the branch of a residual block, `add { ... -> drop_path(0.1) | identity }`;
@@ -105,7 +111,7 @@ class DropPath(_Dropping):
 
 @LAYERS.register("drop_block")
 @declared
-class DropBlock(_Dropping):
+class DropBlock(_Scheduled):
     """Zero random blocks of each channel in training; Ghiasi et al. 2018, https://arxiv.org/abs/1810.12890.
 
     Each place where a block of `size` fits starts one with a probability of p / size^2 * (H * W) / ((H - size + 1) *
@@ -143,7 +149,7 @@ _RANGE = ListOf(Float(-10, 10), length=2)
 
 @LAYERS.register("shake_drop")
 @declared
-class ShakeDrop(_Dropping):
+class ShakeDrop(_Scheduled):
     """ShakeDrop: scale random images by random factors, which differ in the backward pass; Yamada et al. 2018.
 
     https://arxiv.org/abs/1802.02375. In training, an image keeps its values with probability 1 - p. Otherwise they are

@@ -145,6 +145,10 @@ class MeanOfBranches(_Elementwise):
     def is_random(self) -> bool:
         return self.drop > 0 or self.global_share > 0
 
+    @property
+    def scheduled_drop(self) -> float:
+        return self.drop
+
     def lower(self, *branches: Shape) -> Lowering:
         if self.global_share and len(branches) > 1:
             return Lowering.to("mean_of_columns", p=self.drop, global_share=self.global_share, branches=len(branches))

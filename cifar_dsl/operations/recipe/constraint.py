@@ -7,6 +7,7 @@ from cifar_dsl.operations.registry import Registry
 
 CONSTRAINTS: Registry[Constraint] = Registry("constraint")
 
+WITH_ROWS = frozenset(["filter", "matrix"])  # kinds of parameters that a constraint bounds
 
 CONSTRAINTS.register("none")(NoConstraint)
 

@@ -1,4 +1,4 @@
-"""W0407: training that ends on smaller images than those of the tests."""
+"""W0407 and W0409: training that ends on smaller images than those of the tests, or has none."""
 
 import math
 from collections.abc import Iterator
@@ -20,9 +20,12 @@ def tests_of_another_size(analysis: Analysis) -> Iterator[Diagnostic]:
     begun = [image for after, image in zip(resize.at, resize.sizes, strict=True) if after < recipe.epochs]
     height, width = begun[-1]
     rows, columns = analysis.graph.input.extents[1:]
+    at = analysis.program.settings["augment"].chain.elements[recipe.augment.index(resize)].span
+    if all(image == (rows, columns) for image in begun):
+        message = f"`{resize.name}` has no effect: all images of the training have full size, {rows}x{columns}"
+        yield Diagnostic("W0409", message, Label(at), help=("delete it, or begin with a smaller size",))
     if (height, width) == (rows, columns):
         return
-    at = analysis.program.settings["augment"].chain.elements[recipe.augment.index(resize)].span
     late = len(begun) < len(resize.sizes)
     why = f"the next size would begin after {resize.at[len(begun)]} epochs" if late else "tests see images of full size"
     yield Diagnostic(
