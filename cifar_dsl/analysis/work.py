@@ -1,8 +1,19 @@
-"""How much a training computes."""
+"""How much a training computes, in multiply-accumulates."""
 
 from cifar_dsl.ir import Recipe
 
-BACKWARD = 2  # times the multiply-accumulates of the forward pass
+_BACKWARD = 2  # times the multiply-accumulates of a forward pass
+
+
+def step_macs(forward: float, teacher: float, passes: int) -> float:
+    """The multiply-accumulates of a training step for one image that it learns from.
+
+    Args:
+        forward: Those of the network's forward pass; a backward pass takes twice as many.
+        teacher: Those of the teacher, which has only a forward pass; 0 without one.
+        passes: How often a step computes the gradients of its images (`Perturbation.passes`).
+    """
+    return passes * ((1 + _BACKWARD) * forward + teacher)
 
 
 def work_share(recipe: Recipe, forward: float, teacher: float = 0.0, seen: float = 1.0) -> float:
@@ -12,6 +23,6 @@ def work_share(recipe: Recipe, forward: float, teacher: float = 0.0, seen: float
     `seen` is the share of the images that the network sees.
     """
     idle = forward + teacher
-    whole = recipe.perturb.passes * ((1 + BACKWARD) * forward + teacher)
+    whole = step_macs(forward, teacher, recipe.perturb.passes)
     every = recipe.keep.every
     return seen * (whole + (every - 1) * idle) / (every * whole) if whole else seen

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
-from cifar_dsl.analysis.work import BACKWARD, work_share
+from cifar_dsl.analysis.work import step_macs, work_share
 from cifar_dsl.api import Spec
 from cifar_dsl.compiler import mean_macs
 from cifar_dsl.foundation.errors import RunError
@@ -18,9 +18,8 @@ from cifar_dsl.training.device import Choice, peak_macs_per_s
 
 @frozen
 class Work:
-    """The work of a training: multiply-accumulates of all its forward passes, and their precision.
+    """The work of a training: the multiply-accumulates of all its steps, and their precision.
 
-    A teacher has only forward passes, which take a third of the time of a forward and backward pass.
     `may_end_early`: whether early stopping can leave some of it out.
     """
 
@@ -34,9 +33,9 @@ class Work:
         recipe, teacher = spec.analysis.require_recipe(), network_of_teacher(spec.uses)
         forward = mean_macs(spec.analysis.training_sizes, recipe.epochs_before, recipe.epochs)
         its_macs = teacher.cost.macs if teacher else 0
-        of_image = forward + its_macs / (1 + BACKWARD)
+        of_image = step_macs(forward, its_macs, recipe.perturb.passes)
         of_image *= work_share(recipe, forward, its_macs, share_seen(spec.uses))
-        macs = of_image * recipe.perturb.passes * (recipe.epochs - recipe.epochs_before) * images
+        macs = of_image * (recipe.epochs - recipe.epochs_before) * images
         return cls(macs, recipe.precision, bool(recipe.early_stopping.measure))
 
 
@@ -53,12 +52,12 @@ def forecast(works: Iterable[Work], runs: Path, choice: Choice, workers: int, th
         return f"{most}about {duration(total / statistics.median(rates) / workers)}, at the speed of previous runs"
     if most:
         return "unknown time (early stopping decides, and no earlier run on this device to estimate from)"
-    least_s = sum((1 + BACKWARD) * work.macs / peak_macs_per_s(choice.device, work.precision) for work in works)
+    least_s = sum(work.macs / peak_macs_per_s(choice.device, work.precision) for work in works)
     return f"at least {duration(least_s)} (no earlier run on this device to estimate from)"
 
 
 def _rates(runs: Path, device_name: str, threads: int | None) -> list[float]:
-    """The speed of each run on the device: forward multiply-accumulates per second of total time.
+    """The speed of each run on the device: multiply-accumulates per second of total time.
 
     Only runs with the same number of threads, if there are any.
     """
@@ -76,12 +75,5 @@ def _rate(run: Run, device_name: str) -> tuple[int, float] | None:
         return None
     epochs = result.epochs - (metrics[0].epoch - 1 if metrics else 0)  # without those of a run that it continues
     forward = result.macs if result.training_macs is None else result.training_macs
-    return (
-        record.environment.threads,
-        (forward + result.teacher_macs / (1 + BACKWARD))
-        * result.work_share
-        * result.passes
-        * epochs
-        * record.data.train_images
-        / result.time_s,
-    )
+    of_image = step_macs(forward, result.teacher_macs, result.passes) * result.work_share
+    return record.environment.threads, of_image * epochs * record.data.train_images / result.time_s

@@ -8,7 +8,7 @@ import torch
 from attrs import define, field
 from torch import Tensor, nn
 
-from cifar_dsl.analysis.work import BACKWARD, work_share
+from cifar_dsl.analysis.work import step_macs, work_share
 from cifar_dsl.ir import Graph, Lowering, Recipe, TrainedOutput, trained_outputs
 from cifar_dsl.operations.recipe.augmentation import Resize, resizing
 from cifar_dsl.operations.recipe.groups import keep_statistics
@@ -136,11 +136,10 @@ class Learner:
     def step_macs(self, forward: float) -> float:
         """The multiply-accumulates of a step for an image that takes `forward` of them in the forward pass.
 
-        A backward pass takes twice as many. The mean over all steps, of which some may have none.
+        The mean over all steps, of which some may have no backward pass.
         """
         teacher = self.teacher.graph.cost.macs if self.teacher else 0
-        whole = self.recipe.perturb.passes * ((1 + BACKWARD) * forward + teacher)
-        return whole * work_share(self.recipe, forward, teacher)
+        return step_macs(forward, teacher, self.recipe.perturb.passes) * work_share(self.recipe, forward, teacher)
 
     @property
     def _seed_of_images(self) -> int:

@@ -77,8 +77,9 @@ HEAD = "global_avgpool -> dense(10)"
         (HEAD, "none", True),
         (f"let head = {HEAD} -> exit(0.5)\n {HEAD}", "none", False),
         (HEAD, "resize([0, 1], [8, 32])", False),
+        (HEAD, "none\n    perturb sam", True),
     ],
-    ids=["plain", "exits", "images that grow"],
+    ids=["plain", "exits", "images that grow", "two passes"],
 )
 def test_a_training_takes_as_long_as_an_equal_one_took(train, tiny, tmp_path, model, augment, are_equal):
     text = tiny.read_text().replace("flatten\n    dense(10)", model)
