@@ -72,6 +72,7 @@ class Linker:
             code, mark, label, link = match.groups()
             if code:
                 return match[0]
+            label = _LINK.sub(markdown, label)  # it may be a picture
             target = self._target(page, link)
             if target is None and mark:
                 self._note(page, link)  # a picture that isn't there
