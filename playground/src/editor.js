@@ -46,13 +46,18 @@ const LOOK = EditorView.theme({
 
 const SIZED_TO_TEXT = EditorView.theme({ "&": { backgroundColor: "transparent" }, ".cm-gutters": { backgroundColor: "transparent" } });
 
+/** Python's colours suit any background; here it is known, so they are mixed with the ink. */
+function legible({ color, ...css }) {
+    return color ? { ...css, color: `color-mix(in oklab, ${color}, var(--ink) 25%)` } : css;
+}
+
 /** The theme of the words, from the colours of Python's highlighting. */
 function wordTheme(colours) {
-    return EditorView.theme(Object.fromEntries(Object.entries(colours).map(([kind, css]) => [`.token-${kind}`, css])));
+    return EditorView.theme(Object.fromEntries(Object.entries(colours).map(([kind, css]) => [`.token-${kind}`, legible(css)])));
 }
 
 function pythonStyle(colours) {
-    const of = (tag, kind) => ({ tag, ...colours[kind] });
+    const of = (tag, kind) => ({ tag, ...legible(colours[kind]) });
     return HighlightStyle.define([
         of(tags.comment, "comment"),
         of([tags.string, tags.docString], "string"),

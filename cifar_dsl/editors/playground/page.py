@@ -16,8 +16,10 @@ from cifar_dsl.views import table
 from cifar_dsl.views.difference import as_lines, difference
 from cifar_dsl.views.pictures import as_svg, draw
 
-_NO_NETWORK = {"problem": "The picture, the table and the source of a network appear once the spec has no errors."}
+_NO_NETWORK = {"problem": "The views follow once the spec has no errors."}
 _LIBRARY = {"problem": "A library defines blocks and has no network: call its blocks in a spec to see them."}
+
+_ORDER = (0, 2, 3, 4, 1)  # of the table's columns: the long paths last, since a page may be narrow
 
 
 @define
@@ -81,14 +83,15 @@ class Page:
 
     def _table(self, path: Path, analysis: Analysis) -> dict[str, Any]:
         graph, own = analysis.graph, str(path)
+        rows = [
+            table.input_row(graph),
+            *(table.layer_row(graph, node) for node in graph.nodes),
+            table.total_row(graph),
+        ]
         return {
-            "head": table.HEAD,
-            "numbers": sorted(table.NUMBERS),
-            "rows": [
-                table.input_row(graph),
-                *(table.layer_row(graph, node) for node in graph.nodes),
-                table.total_row(graph),
-            ],
+            "head": [table.HEAD[i] for i in _ORDER],
+            "numbers": [_ORDER.index(i) for i in sorted(table.NUMBERS)],
+            "rows": [[row[i] for i in _ORDER] for row in rows],
             "lines": [0, *(_line(node, own) for node in graph.nodes), 0],
             "notes": "\n".join(table.notes(analysis)).strip("\n"),
         }

@@ -35,7 +35,7 @@ def test_a_spec_has_every_part(session):
     assert picture["summary"] == "3x32x32 to 10, 212,714 parameters, 30.1 M multiply-accumulates"
     assert "<svg" in picture["svg"]
     table = part(session, "table")
-    assert table["rows"][1] == ["conv(32, 3, pad=1)", "unit.add.branch1.conv", "32x32x32", "896", "884,736"]
+    assert table["rows"][1] == ["conv(32, 3, pad=1)", "32x32x32", "896", "884,736", "unit.add.branch1.conv"]
     line = table["lines"][1]
     assert "conv(c, 3" in RESIDUAL.splitlines()[line - 1]
     assert "activations kept for backward" in table["notes"]
