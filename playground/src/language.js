@@ -187,6 +187,10 @@ class Hint extends WidgetType {
         return other.label === this.label && other.tooltip === this.tooltip;
     }
 
+    ignoreEvent() {
+        return false; // a click on it places the cursor
+    }
+
     toDOM() {
         const element = document.createElement("span");
         element.className = "hint";
