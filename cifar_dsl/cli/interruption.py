@@ -90,8 +90,8 @@ class Stop:
 
 
 @contextmanager
-def stoppable() -> Iterator[Stop]:
-    """Turn `STOP_SIGNALS` into a request to stop. A Ctrl-C after that raises KeyboardInterrupt.
+def stoppable(message: str = "stopping after this step") -> Iterator[Stop]:
+    """Turn `STOP_SIGNALS` into a request to stop, which `message` confirms; the next Ctrl-C raises KeyboardInterrupt.
 
     Schedulers send several signals to one job; only Ctrl-C says that somebody doesn't want to wait for the checkpoint.
     """
@@ -105,7 +105,7 @@ def stoppable() -> Iterator[Stop]:
         stop.signal = number
         # RuntimeError: the signal interrupted the output of another line. OSError: the terminal is gone.
         with suppress(RuntimeError, OSError):
-            note_text("\nstopping after this step; press Ctrl-C again to stop at once")
+            note_text(f"\n{message}; press Ctrl-C again to stop at once")
 
     previous = handle_stop_signals(request_stop)
     try:

@@ -35,6 +35,7 @@ _COMMANDS = {
     "fmt": "Format specs.",
     "diff": "Show how two specs differ in meaning.",
     "train": "Train a spec and save the run.",
+    "lr": "Find a learning rate: a range test, with its plot.",
     "evaluate": "Evaluate a run's weights on its test images, or on others.",
     "predict": "Predict the classes of pictures with a trained network.",
     "compare": "Train specs that have no runs yet, and compare them: differences with confidence intervals.",

@@ -148,6 +148,43 @@ def _of_exits(metrics: EpochMetrics) -> str:
     return f" (exits {' '.join(accuracies)})" if accuracies else ""
 
 
+class StepProgress:
+    """A bar of steps on a terminal, and nothing elsewhere; called with the number of steps done, and of all."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            with suppress(OSError):  # the terminal is gone
+                self._bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that `done` of `total` steps are done."""
+        if not sys.stderr.isatty():
+            return
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TextColumn("{task.completed:.0f}/{task.total:.0f}", markup=False),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self._label, total=total)
+        assert self._task is not None
+        self._bar.update(self._task, completed=done)
+
+
 class DownloadProgress:
     """Shows the progress of a download or an import; called with the amount done, the total and the task."""
 

@@ -14,15 +14,13 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from cifar_dsl.compiler import Analysis, mean_macs
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.training.artifacts import ArtifactFile, selection_of, teacher_of
+from cifar_dsl.training.artifacts import ArtifactFile
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, peak_share, synchronize, timed
-from cifar_dsl.training.distillation import Teacher
 from cifar_dsl.training.engines import EagerEngine, choose_engine
 from cifar_dsl.training.evaluation import Evaluator, evaluate_together
-from cifar_dsl.training.images import load_images
 from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.selection import Selected
+from cifar_dsl.training.trial import Trial, run_steps
 
 PHASES = ("data", "forward", "backward", "optimizer")
 _WARM_UP, _TRACED = 5, 5  # steps
@@ -77,33 +75,27 @@ def profile_training(
     OSError if the trace can't be written.
     """
     device, recipe, graph = choice.device, analysis.require_recipe(), analysis.graph
-    name = analysis.program.name.text
-    splits = load_images(recipe, (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test), device)
+    trial = Trial.of(analysis, dataset, choice, artifacts)
     watch = _Stopwatch(device)
-    eager_engine, file = EagerEngine(device), teacher_of(artifacts)
-    teacher = Teacher(file, device, eager_engine) if file else None
-    selection_file = selection_of(artifacts)
-    selection = Selected(selection_file) if selection_file else None
-    eager = Learner(graph, recipe, name, 0, splits.train, eager_engine, teacher=teacher, selection=selection)
+    eager = trial.learner(EagerEngine(device))
     steps = max(1, min(steps, eager.plan.steps_in(1) - _WARM_UP - _TRACED))
     eager.begin_epoch()
-    _run_steps(eager, _WARM_UP)
-    eager_step_s = timed(device, lambda: _run_steps(eager, steps)) / steps
+    run_steps(eager, _WARM_UP)
+    eager_step_s = timed(device, lambda: run_steps(eager, steps)) / steps
     eager.span = watch.span
     eager.steps_done = 0
     eager.begin_epoch()
-    _run_steps(eager, steps)
+    run_steps(eager, steps)
     phases = {phase: watch.seconds.get(phase, 0.0) / steps for phase in PHASES}
     _write_trace(eager, trace)
 
     chosen = choose_engine(engine, device, graph, recipe).engine
-    teacher = Teacher(file, device, chosen) if file else None
-    real = Learner(graph, recipe, name, 0, splits.train, chosen, teacher=teacher, selection=selection)
+    real = trial.learner(chosen)
     with chosen.running():
         real.begin_epoch()
-        _, second, third = (timed(device, lambda: _run_steps(real, 1)) for _ in range(3))
-        step_s = timed(device, lambda: _run_steps(real, steps)) / steps
-        evaluator = Evaluator(splits.test, recipe, chosen)
+        _, second, third = (timed(device, lambda: run_steps(real, 1)) for _ in range(3))
+        step_s = timed(device, lambda: run_steps(real, steps)) / steps
+        evaluator = Evaluator(trial.splits.test, recipe, chosen)
         evaluation_s = timed(device, lambda: evaluate_together([evaluator], [real.evaluated]))
     images_per_s = real.plan.images_per_step / step_s
     forward_macs = mean_macs(analysis.training_sizes, real.epoch - 1, real.epoch)
@@ -121,11 +113,6 @@ def profile_training(
     )
 
 
-def _run_steps(learner: Learner, steps: int) -> None:
-    for _ in range(min(steps, learner.plan.steps_in(learner.epoch) - learner.steps_done)):
-        learner.engine.run(learner.prepare(), [learner.step])
-
-
 def _write_trace(learner: Learner, path: Path) -> None:
     activities = [ProfilerActivity.CPU]
     if learner.device.type == "cuda":
@@ -136,7 +123,7 @@ def _write_trace(learner: Learner, path: Path) -> None:
 
     learner.span = named
     with profile(activities=activities) as profiler:
-        _run_steps(learner, _TRACED)
+        run_steps(learner, _TRACED)
     temporary = path.with_name(f"{path.name}.tmp")
     try:
         profiler.export_chrome_trace(str(temporary))  # only logs that a file can't be written

@@ -8,7 +8,6 @@ from functools import partial
 
 import torch
 from attrs import field
-from safetensors.torch import load
 
 from cifar_dsl.analysis import estimate
 from cifar_dsl.compiler import Analysis
@@ -41,7 +40,7 @@ from cifar_dsl.training.options import RunOptions
 from cifar_dsl.training.provenance import data_record, this_machine
 from cifar_dsl.training.recorder import Recorder
 from cifar_dsl.training.selection import Selected
-from cifar_dsl.training.starting_weights import match_all
+from cifar_dsl.training.starting_weights import match_all, tensors_to_start_from
 from cifar_dsl.training.used_artifacts import check_artifacts
 
 # In messages of errors other than OutOfMemoryError: from torch for CPU memory, from libraries for GPU memory.
@@ -131,7 +130,7 @@ def train_runs(
                 writer.write_whitening(whitening.content)
         whitened = whitening.whitening if whitening else None
         splits = load_images(recipe, train, test, choice.device, measured, whitened)
-        start = _starting_tensors(analysis.graph, recipe, artifacts)
+        start = tensors_to_start_from(match_all(analysis.graph, recipe, artifacts))
         teacher = Teacher(teacher_file, choice.device, engine) if teacher_file and missing else None
         selection = Selected(selection_file) if selection_file and missing else None
         recorders = []
@@ -192,15 +191,6 @@ def _whitening(
     listener(Note(f"the whitening of {len(train[0]) - recipe.validation:,} images took {duration(time_s)}"))
     content = whitening.to_bytes()
     return _FittedWhitening(whitening, content, digest_of(content), time_s)
-
-
-def _starting_tensors(graph: Graph, recipe: Recipe, artifacts: Sequence[ArtifactFile]) -> dict[str, torch.Tensor]:
-    """The tensors to start from, by path. Raises RunError if no tensor of a file fits."""
-    start: dict[str, torch.Tensor] = {}
-    for file, match in match_all(graph, recipe, artifacts):
-        there = load(file.content)
-        start |= {path: there[path] for path in match.copied}
-    return start
 
 
 def _side_by_side(recorders: list[Recorder]) -> list[list[Recorder]]:

@@ -1,11 +1,15 @@
-"""Which tensors of a file of weights fit a network: those of the same path and shape. Needs no torch."""
+"""Which tensors of a file of weights fit a network: those of the same path and shape. Matching needs no torch."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.training.artifacts import ArtifactFile, tensors_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _MOST_LISTED = 6
 
@@ -90,6 +94,17 @@ def match_all(graph: Graph, recipe: Recipe | None, files: Iterable[ArtifactFile]
                 reason="; ".join(match.lines(file.record.path)),
             )
     return matches
+
+
+def tensors_to_start_from(matches: Iterable[tuple[ArtifactFile, Match]]) -> "dict[str, Tensor]":
+    """The tensors that a network copies from these files, by path."""
+    from safetensors.torch import load
+
+    start: dict[str, Tensor] = {}
+    for file, match in matches:
+        there = load(file.content)
+        start |= {path: there[path] for path in match.copied}
+    return start
 
 
 def _listed(paths: Sequence[str]) -> str:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from cifar_dsl.foundation.extras import required
+
 _FONTS = Path(__file__).with_name("fonts")
 FONT = _FONTS / "Arimo-Regular.ttf"  # as wide as Helvetica and Arial
 _BOLD = _FONTS / "Arimo-SemiBold.ttf"
@@ -19,6 +21,11 @@ def png_scale(longest_side: float) -> float | None:
     """Pixels per unit of a picture: 2, or less for large pictures; None if it would fall below 1."""
     scale = min(2.0, _MOST_PIXELS / longest_side)
     return scale if scale >= 1 else None
+
+
+def require_png() -> None:
+    """Raise UserError if no PNG can be written, because resvg-py isn't installed."""
+    required("resvg_py", "a PNG", "pictures")
 
 
 def svg_to_png(svg: str, scale: float) -> bytes:

@@ -54,7 +54,7 @@ def figure(comparison: Comparison) -> str:
         height,
         f"Accuracy of {len(comparison.rows)} specs",
         description,
-        element("style", _style()),
+        element("style", light_style()),
         *parts,
         xmlns="http://www.w3.org/2000/svg",
         width=width,
@@ -160,7 +160,7 @@ def _percentages(row: Row) -> str:
 
 
 @cache
-def _style() -> Markup:
+def light_style() -> Markup:
     """The style of charts with the light palette inserted, since some programs don't support CSS variables."""
     palette, style = ((_HERE / name).read_text(encoding="utf-8") for name in ("palette.css", "charts.css"))
     light, _, _ = palette.partition("}")
