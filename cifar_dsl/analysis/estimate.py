@@ -47,7 +47,7 @@ def estimate(
         share: The part of each batch that the network sees: that of a selection of images.
     """
     recipe = evolve(recipe, batch=share_of(share, recipe.batch))
-    images = images or recipe.data.images or 0
+    images = images or recipe.data.used_images or 0
     trained, states = _trained_and_states(graph, recipe)
     parts = {
         "weights": graph.cost.parameters * FLOAT_BYTES,

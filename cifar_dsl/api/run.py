@@ -169,7 +169,7 @@ class Run(StoredRun):
         """A summary for notebooks."""
         record, result = self.record(), self.result()
         shown = "diverged" if result.accuracy is None else f"accuracy {result.accuracy:.4f}"
-        text = f"{record.spec.name} on {record.data.name}, seed {record.seed}: {shown} after {result.epochs:g} epochs"
+        text = f"{record.spec.name} on {record.data.title}, seed {record.seed}: {shown} after {result.epochs:g} epochs"
         return f"<p>{escape(text)}<br><code>{escape(str(self.path))}</code></p>"
 
 

@@ -205,6 +205,7 @@ def load(
     start: "PathLike | ArtifactFile | None" = None,
     teacher: "PathLike | ArtifactFile | None" = None,
     selection: "PathLike | ArtifactFile | None" = None,
+    subset: int | None = None,
 ) -> Spec:
     """Load and check the spec at `path`.
 
@@ -212,12 +213,14 @@ def load(
     `--set`, such as `"train.batch=128"`. `data` replaces the dataset of the spec and of `overrides`: a name such as
     `shapes`, or `npz:PATH`. `start` are weights to start from: a run, or a file in the safetensors format. `teacher`
     is the run that a recipe with `distill` learns from, and `selection` the run that chose the images for a recipe with
-    `keep chosen`; other recipes leave them out. Raises SpecError with all errors and their locations; DataError or
-    RunError if a file can't be read.
+    `keep chosen`; other recipes leave them out. `subset` is the number of training images to use of the
+    dataset, for a first try. Raises SpecError with all errors and their locations; DataError or RunError if a file
+    can't be read.
     """
     root_path = Path(root) if root is not None else None
     uses = artifacts_of(weights=start, teacher=teacher, selection=selection)
-    return _loaded(Path(path), root_path, _listed(overrides), choice_of(data, _warn), uses)
+    loaded = _loaded(Path(path), root_path, _listed(overrides), choice_of(data, _warn), uses)
+    return loaded if subset is None else _on_subset(loaded, subset)
 
 
 def _loaded(
@@ -232,6 +235,15 @@ def _loaded(
     if used := override_of(uses, analysis.recipe):
         analysis = analyze(path, root, (*overrides, *used), chosen)
     return Spec(path, analysis, root, overrides, data=choice, uses=used_by(analysis.recipe, uses))
+
+
+def _on_subset(spec: Spec, count: int) -> Spec:
+    """The spec on this number of training images of its dataset. Raises SpecError, RunError without a recipe."""
+    setting = spec.analysis.require_recipe().data.changed(subset=count).brief()
+    if spec.data is None:
+        return with_overrides(spec, f"train.data={setting}")
+    choice = evolve(spec.data, chosen=evolve(spec.data.chosen, setting=setting))
+    return _reloaded(spec, spec.overrides, choice, spec.uses)
 
 
 def check_used(specs: "Iterable[Spec]", **given: "PathLike | ArtifactFile | None") -> None:
@@ -370,7 +382,7 @@ def open_data_for_all(
             if name not in loaded:
                 loaded[name] = load_dataset(name, data_dir=folder, progress=progress)
             dataset = loaded[name]
-        opened.append((spec, dataset))
+        opened.append((spec, dataset.part(spec.analysis.require_recipe().data.subset)))
     for dataset in loaded.values():
         dataset.report_notes(warn)  # before the spec is checked: a wrong label can look like a missing output
     for spec, dataset in opened:

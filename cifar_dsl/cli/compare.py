@@ -97,6 +97,7 @@ def _load(
                 start=start,
                 teacher=teacher,
                 selection=selection,
+                subset=options.fast,
             )
             spec.analysis.require_recipe()
         except (SpecError, RunError) as error:
@@ -143,10 +144,10 @@ def open_data(contestants: Sequence[Contestant], options: CompareOptions) -> "li
     specs = [each.spec for each in contestants]
     with DownloadProgress(quiet=options.quiet) as download:
         opened = api.open_data_for_all(specs, data_dir=options.data_dir, progress=download, warn=warn)
-    if len(names := {dataset.digest: dataset.name for _, dataset in opened}) > 1:
+    if len(names := {dataset.digest: dataset.title for _, dataset in opened}) > 1:
         raise UserError(
             f"the specs use different datasets: {', '.join(names.values())}",
-            "choose one dataset for all of them, such as --data cifar10",
+            "choose one dataset for all of them, such as --data cifar10; with --fast N, N images of it",
             reason="accuracies on different images can't be compared",
         )
     return [(evolve(each, spec=spec), dataset) for each, (spec, dataset) in zip(contestants, opened, strict=True)]
@@ -274,8 +275,10 @@ def _as_options(record: "RunRecord") -> Iterator[str]:
     for override in record.spec.overrides:
         name, _, value = override.partition("=")
         if name == "train.data":
-            located = f"npz:{record.data.path}" if record.data.name == "npz" and record.data.path else value
+            located = f"npz:{record.data.path}" if record.data.name == "npz" and record.data.path else record.data.name
             yield f"--data {shlex.quote(located)}"
+            if record.data.subset:
+                yield f"--fast {record.data.subset}"
         elif name == "train.uses":
             if "epochs=" in value:  # it continues a run, which the path alone doesn't say
                 yield f"--set {shlex.quote(override)}"

@@ -155,7 +155,7 @@ def _print(run: "Run", evaluation: "Evaluation") -> None:
     record = run.record()
     if evaluation.is_own:
         shown = f"accuracy {evaluation.accuracy:.4f}, {loss_text(evaluation.loss or 0, evaluation.cross_entropy)}"
-        print_result(f"{record.spec.name} on {record.data.name}, seed {record.seed}: {shown}")
+        print_result(f"{record.spec.name} on {record.data.title}, seed {record.seed}: {shown}")
         recorded = _recorded_accuracy(run, evaluation)
         if evaluation.accuracy == recorded:
             print_result("same accuracy as after training")
@@ -164,7 +164,7 @@ def _print(run: "Run", evaluation: "Evaluation") -> None:
     else:
         shown = f"accuracy {evaluation.accuracy:.4f}, cross-entropy {evaluation.cross_entropy:.4f}"
         print_result(
-            f"{record.spec.name}, trained on {record.data.name} with seed {record.seed}, on {evaluation.data} "
+            f"{record.spec.name}, trained on {record.data.title} with seed {record.seed}, on {evaluation.data} "
             f"({len(evaluation.labels):,} images, other data): {shown}"
         )
     for line in _details(evaluation):
@@ -230,7 +230,7 @@ def _sheet(run: "Run", evaluation: "Evaluation", mistakes: int) -> bytes:
     record, shown = run.record(), evaluation.mistakes(mistakes)
     wrong = int((evaluation.labels != evaluation.predicted).sum())
     notes = (
-        f"{record.spec.name}, trained on {record.data.name} with seed {record.seed}: {evaluation}.",
+        f"{record.spec.name}, trained on {record.data.title} with seed {record.seed}: {evaluation}.",
         f"The {len(shown)} most confident of {wrong:,} mistakes: wrong predictions of the highest probability.",
     )
     return as_html("Mistakes", notes, [each.card for each in shown])

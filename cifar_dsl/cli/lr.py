@@ -39,6 +39,7 @@ class _Rate(click.FloatRange):
 @with_option(TrainOptions, "data")
 @with_option(TrainOptions, "start")
 @with_option(TrainOptions, "teacher")
+@with_option(TrainOptions, "selection")
 @with_option(TrainOptions, "seed")
 @click.option("--low", type=_Rate(), metavar="RATE", help="First rate [default: a thousandth of the spec's].")
 @click.option("--high", type=_Rate(), metavar="RATE", help="Last rate [default: a hundred times the spec's].")
@@ -90,8 +91,9 @@ def command(
         data=api.choice_of(options.data, warn),
         start=options.start,
         teacher=options.teacher,
+        selection=options.selection,
     )
-    api.check_student([loaded], options.teacher)
+    api.check_used([loaded], teacher=options.teacher, selection=options.selection)
     loaded.analysis.require_recipe()
     print_warnings([loaded.analysis])
     run = _Run(low, high, steps, as_json=as_json)

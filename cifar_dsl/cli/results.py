@@ -118,7 +118,7 @@ def _pictures(comparison: "Comparison", data: str | None, data_dir: Path | None)
             path = expanded(location) if location else None
         if not (used.name == "shapes" or (path or cache_path(used.name, data_dir)).is_file()):
             return None
-        dataset = load_dataset(used.name, path=path, data_dir=data_dir)
+        dataset = load_dataset(used.name, path=path, data_dir=data_dir).part(used.subset)
     except (UserError, OSError, RuntimeError, ValueError):  # an untrusted record may name any path
         return None
     return dataset.x_test if dataset.digest == used.digest else None

@@ -230,9 +230,15 @@ def _table(rows: Sequence[tuple[FoundRun, str, int, datetime]]) -> list[str]:
 
 
 def _settings(entry: FoundRun) -> str:
-    """What `--set` and `--data` changed, which tells the runs of a sweep apart; an array file by its name alone."""
+    """What `--set` and `--data` changed, which tells the runs of a sweep apart; an array file by its name alone.
+
+    Of a run on a part of a dataset, also how many images it has used.
+    """
     overrides = entry.record.spec.overrides if entry.record else ()
-    return ", ".join("train.data=npz" if one.startswith("train.data=npz(") else one for one in overrides)
+    shown = ["train.data=npz" if one.startswith("train.data=npz(") else one for one in overrides]
+    if entry.record and entry.record.data.subset:
+        shown = [one for one in shown if not one.startswith("train.data=")] + [f"fast: {entry.record.data.title}"]
+    return ", ".join(shown)
 
 
 def _fields(entry: FoundRun) -> dict[str, Any]:
@@ -247,6 +253,7 @@ def _fields(entry: FoundRun) -> dict[str, Any]:
         "accuracy": result.accuracy if result else None,
         "failure": entry.failure.message if entry.failure else None,
         "data": record.data.name if record else None,
+        **({"of_train_images": record.data.of_train_images} if record and record.data.of_train_images else {}),
         "started": record.started if record else None,
         "changed": changed.isoformat(timespec="seconds"),
         "size": size,
@@ -269,7 +276,7 @@ def _facts(entry: FoundRun) -> list[list[str]]:
             ["seed", f"{record.seed}"],
             *(["changes", change] for change in record.spec.changes),
             *(["override", override] for override in record.spec.overrides),
-            ["data", f"{record.data.name}: {record.data.train_images:,} + {record.data.test_images:,} images"],
+            ["data", f"{record.data.title}: {record.data.train_images:,} + {record.data.test_images:,} images"],
             *(["uses", f"{one.kind} {one.digest}: {one.source}"] for one in record.uses),
             *(["inputs", inputs] for inputs in _inputs(record)),
             ["started", record.started],

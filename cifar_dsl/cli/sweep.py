@@ -76,6 +76,7 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
                 start=start,
                 teacher=teacher,
                 selection=selection,
+                subset=options.fast,
             )
         except SpecError as error:
             errors |= {shown(diagnostic, err=True): diagnostic for diagnostic in error.diagnostics}
@@ -108,8 +109,11 @@ def _list(contestants: list[Contestant], options: CompareOptions) -> int:
     specs = 0  # with missing runs
     for each in contestants:
         cost, recipe = each.spec.graph.cost, each.spec.analysis.require_recipe()
-        exists = [bool(api.find_run(each.spec, options.runs, seed, digest)) for seed in range(options.seeds)]
-        work = Work.of(each.spec, images or recipe.data.train_images or 0)
+        exists = [
+            bool(api.find_run(each.spec, options.runs, seed, None if recipe.data.subset else digest))
+            for seed in range(options.seeds)
+        ]
+        work = Work.of(each.spec, recipe.data.subset or images or recipe.data.train_images or 0)
         works += [work] * exists.count(False)
         specs += not all(exists)
         counts = (f"{cost.parameters:,}", in_short(cost.macs), f"{recipe.epochs:g}")

@@ -97,6 +97,7 @@ def command(
         start=options.start,
         teacher=options.teacher,
         selection=options.selection,
+        subset=options.fast,
     )
     api.check_used([loaded], teacher=options.teacher, selection=options.selection)
     if not options.quiet:
@@ -128,6 +129,9 @@ def _train(spec: "Spec", options: TrainOptions) -> int:
         note(f"{spec.name}  {spec.fingerprint}  {cost.parameters:,} parameters, {in_short(cost.macs)} macs")
         images = f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images"
         note(f"data    {dataset.name}: {dataset.origin}; {images}")
+        if dataset.of_train_images:
+            whole = f"{dataset.of_train_images:,}"
+            note(f"fast    a first try on {len(dataset.y_train):,} of {whole} images; not comparable with full runs")
         note(f"engine  {chosen.engine.name}; {chosen.reason}")
         for line in shorter_runs(spec, dataset, options):
             note(line)
@@ -262,7 +266,7 @@ def _report(run: "Run", *, as_json: bool) -> int:
     more = f", {result.peak_share:.0%} of the device's peak" if is_known else ""
     more += "" if result.energy_j is None else f", {in_short(result.energy_j, 'J')}"
     print_result(
-        f"{record.spec.name} on {record.data.name}, seed {record.seed}: accuracy {result.accuracy:.4f}{level} "
+        f"{record.spec.name} on {record.data.title}, seed {record.seed}: accuracy {result.accuracy:.4f}{level} "
         f"after {result.epochs:g} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s{more})"
     )
     if result.best:

@@ -94,7 +94,7 @@ def _check_early_stopping(program: Program, recipe: Recipe, reporter: Reporter) 
     if not recipe.early_stopping.measure or recipe.validation:
         return
     given, span = program.settings.get("validation"), program.settings["early_stopping"].span
-    text = f"validation {(recipe.data.train_images or 10_000) // 10}"
+    text = f"validation {(recipe.data.used_train_images or 10_000) // 10}"
     after = Edit(Span(span.source, span.end, span.end), f"\n{text}")
     edit = Edit(given.span, text) if given and given.span.source is span.source else after
     reporter.error(
@@ -229,7 +229,7 @@ def check_data(program: Program, graph: Graph, recipe: Recipe | None, data: Data
         )
     check_outputs(program, graph, data, secondary, reporter)
     if recipe is not None and data.train_images is not None:
-        _check_batches(program, graph, recipe, data.train_images, reporter)
+        _check_batches(program, graph, recipe, recipe.data.subset or data.train_images, reporter)
 
 
 def _enlargement(wanted: Shape, image: Shape) -> tuple[str, ...]:

@@ -64,8 +64,9 @@ class _Facts:
     @property
     def dataset(self) -> str:
         """The dataset, for people."""
-        name = self.record.data.name
-        return _DATASETS[name][0] if name in _DATASETS else "own images" if name == "npz" else name
+        data = self.record.data
+        name = _DATASETS[data.name][0] if data.name in _DATASETS else "own images" if data.name == "npz" else data.name
+        return f"{name}, of which only a part was used" if data.subset else name
 
 
 def write_hub_folder(subject: Subject, place: Path, licence: str | None = None) -> Comparison:
@@ -204,7 +205,7 @@ def _head(facts: _Facts, licence: str | None) -> list[str]:
     """The metadata in YAML. Values are JSON, which is YAML."""
     record, result = facts.record, facts.result
     name = record.data.name
-    on_hub = _DATASETS[name][1] if name in _DATASETS else None
+    on_hub = _DATASETS[name][1] if name in _DATASETS and not record.data.subset else None
     return [
         f"license: {json.dumps(licence)}"
         if licence
@@ -226,6 +227,7 @@ def _head(facts: _Facts, licence: str | None) -> list[str]:
 def _command(record: RunRecord) -> str:
     """The command that trains such a run; PATH stands for files of its author."""
     data = " --data npz:PATH" if record.data.name == "npz" else ""
+    data += f" --fast {record.data.subset}" if record.data.subset else ""
     uses = "".join(f" {ARTIFACTS[one.kind].option} PATH" for one in record.uses)
     return f"cifar-dsl train {SPEC} --seed {record.seed}{data}{uses}"
 

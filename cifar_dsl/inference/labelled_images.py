@@ -55,7 +55,7 @@ def open_images(
     recorded = run.record().data
     if data is None or (data == recorded.name and data != "npz"):
         path = array_file_of(run) if recorded.name == "npz" else None
-        dataset = load_dataset(recorded.name, path=path, data_dir=data_dir, progress=progress)
+        dataset = load_dataset(recorded.name, path=path, data_dir=data_dir, progress=progress).part(recorded.subset)
         check_data(run, dataset)
     elif data.startswith(_FILE):
         dataset = load_dataset("npz", path=expanded(data.removeprefix(_FILE)))
@@ -65,9 +65,19 @@ def open_images(
         return _pictures(run, analysis, folder, progress)
     else:
         raise UserError(f"there is no dataset or folder `{data}`", *advice(data))
+    dataset = _own_part(run, dataset)
     if dataset.digest == recorded.digest:
         return LabelledImages(dataset.name, dataset.x_test, dataset.y_test, dataset)
     return _others(run, analysis, dataset, warn)
+
+
+def _own_part(run: Run, dataset: Dataset) -> Dataset:
+    """The part of a dataset that the run has used, if it has used a part of this one; else the dataset."""
+    recorded = run.record().data
+    if recorded.of_train_images != len(dataset.y_train):
+        return dataset
+    part = dataset.part(recorded.subset)
+    return part if part.digest == recorded.digest else dataset
 
 
 def _others(run: Run, analysis: Analysis, dataset: Dataset, warn: Callable[[str], None]) -> LabelledImages:

@@ -54,12 +54,39 @@ class Contrast:
 
 
 class Dataset(Declaration):
-    """A dataset: the shape of an image (C, H, W), and counts of classes and images; None if only the file knows."""
+    """A dataset: the shape of an image (C, H, W), and counts of classes and images; None if only the file knows.
+
+    `subset` is the number of training images that are used; 0 for all of them, with all test images.
+    """
 
     shape: ClassVar[Shape | None] = None
     classes: ClassVar[int | None] = None
     images: ClassVar[int | None] = None  # training and test images together
     train_images: ClassVar[int | None] = None
+    subset: int
+
+    @property
+    def used_train_images(self) -> int | None:
+        """The training images that are used; None if only the file knows."""
+        return self.subset or self.train_images
+
+    @property
+    def used_images(self) -> int | None:
+        """The training and test images that are used; None if only the file knows."""
+        if not self.subset or self.images is None or self.train_images is None:
+            return self.images
+        return self.subset + tests_of_subset(self.subset, self.train_images, self.images - self.train_images)
+
+
+_LEAST_TESTS = 1000  # of a subset, if there are as many
+
+
+def tests_of_subset(subset: int, train_images: int, test_images: int) -> int:
+    """The test images beside a subset of the training images: their share, but so many that accuracies mean something.
+
+    `train_images` and `test_images` are those of the whole dataset.
+    """
+    return min(test_images, max(_LEAST_TESTS, round(test_images * subset / train_images)))
 
 
 class Normalization(Declaration):

@@ -49,7 +49,8 @@ def _require_amounts(**values: float | None) -> None:
 class DataRecord:
     """The dataset of a run. `digest` is the SHA-256 of its arrays.
 
-    `origin` is for people. `path` is that of an .npz file, and None for datasets that are found by name.
+    `origin` is for people. `path` is that of an .npz file, and None for datasets that are found by name. Of a part of a
+    dataset, `of_train_images` are the training images of the whole; JSON has no such key for a whole one.
     """
 
     name: str
@@ -58,6 +59,19 @@ class DataRecord:
     train_images: int
     test_images: int
     path: str | None = None
+    of_train_images: int | None = None
+
+    @property
+    def subset(self) -> int:
+        """The number of training images of a part of a dataset; 0 for a whole one."""
+        return 0 if self.of_train_images is None else self.train_images
+
+    @property
+    def title(self) -> str:
+        """Its name for people, which says if it is a part: `cifar10 (2,000 of 50,000 images)`."""
+        if self.of_train_images is None:
+            return self.name
+        return f"{self.name} ({self.train_images:,} of {self.of_train_images:,} images)"
 
     @property
     def shareable(self) -> "DataRecord":
@@ -381,6 +395,10 @@ _reader.register_structure_hook_func(_is_tuple, _as_tuple)
 # run.json is flat, in this order since schema 1.
 _SPEC_KEYS = tuple(field.name for field in fields(SpecIdentity))
 _FIRST_KEYS = ("name", "fingerprint", "seed")
+_LEFT_OUT = cattrs.override(omit_if_default=True)
+cattrs.register_unstructure_hook(
+    DataRecord, make_dict_unstructure_fn(DataRecord, cattrs.global_converter, of_train_images=_LEFT_OUT)
+)
 _nested = make_dict_unstructure_fn(RunRecord, cattrs.global_converter)
 _from_nested = make_dict_structure_fn(RunRecord, _reader)
 
@@ -404,7 +422,6 @@ def _unflatten(flat: dict[str, Any], _: type[RunRecord]) -> RunRecord:
 
 
 cattrs.register_unstructure_hook(RunRecord, _flatten)
-_LEFT_OUT = cattrs.override(omit_if_default=True)
 cattrs.register_unstructure_hook(
     EpochMetrics, make_dict_unstructure_fn(EpochMetrics, cattrs.global_converter, exits=_LEFT_OUT)
 )

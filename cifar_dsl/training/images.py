@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Recipe, Standardization
-from cifar_dsl.training import draws
+from cifar_dsl.training.datasets.shares import share
 from cifar_dsl.training.input_transform import InputTransform, Whitening, first_transform, fit_whitening, transformed
 
 _CHUNK = 1000  # images
@@ -144,23 +144,8 @@ def _split(recipe: Recipe, train: Arrays) -> tuple[Arrays, Arrays | None]:
     if not recipe.validation:
         return train, None
     images, labels = train
-    is_held_out = held_out(labels, recipe.validation)
+    is_held_out = share(labels, recipe.validation, "validation")
     return (images[~is_held_out], labels[~is_held_out]), (images[is_held_out], labels[is_held_out])
-
-
-def held_out(labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
-    """The mask of training images to hold out, (N,): the same for every seed, with an equal share of each class."""
-    scattered = np.argsort(
-        draws.hashed(draws.key(0, 0, "validation"), torch.arange(len(labels))).numpy(), kind="stable"
-    )
-    share = np.empty(len(labels))  # the fraction of its class that precedes an image
-    for label in np.unique(labels):
-        members = scattered[labels[scattered] == label]
-        share[members] = (np.arange(len(members)) + 0.5) / len(members)
-    chosen = scattered[np.argsort(share[scattered], kind="stable")[:count]]
-    is_held_out = np.zeros(len(labels), dtype=bool)
-    is_held_out[chosen] = True
-    return is_held_out
 
 
 def _statistics(images: NDArray[np.uint8]) -> Standardization:

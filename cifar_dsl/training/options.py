@@ -170,6 +170,14 @@ class TrainOptions(RunOptions):
         path="any",
         resume_help="With --resume, the new path of that run.",
     )
+    fast: int | None = option(
+        "First try: train on N images only, an equal share of each class. Such runs are marked, and never compared "
+        "with full ones.",
+        group=TARGET,
+        metavar="N",
+        minimum=1,
+        beside_resume=False,
+    )
     validation: int | None = option(
         "Number of training images to hold out; also saves the weights of the epoch that is best on them. "
         "Overrides train.validation.",

@@ -54,6 +54,7 @@ def data_record(dataset: Dataset) -> DataRecord:
         train_images=len(dataset.y_train),
         test_images=len(dataset.y_test),
         path=str(dataset.path) if dataset.path and dataset.name == "npz" else None,
+        of_train_images=dataset.of_train_images,
     )
 
 

@@ -90,7 +90,7 @@ def _frame(comparison: Comparison, bottom: int) -> list[Markup]:
 
 def _accuracies(comparison: Comparison, bottom: int) -> list[Markup]:
     x = accuracy_axis(comparison.rows, *_BARS)
-    data = f" on {comparison.data.name}" if comparison.data else ""
+    data = f" on {comparison.data.title}" if comparison.data else ""
     parts = [
         text(_BARS[0], 30, fitted(f"Test accuracy{data}", _FOREST[0] - _BARS[0] - 12, _LABEL), "label"),
         *percent_axis(x, _HEAD, bottom),

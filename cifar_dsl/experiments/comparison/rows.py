@@ -178,7 +178,7 @@ def compare(
     records = [run.record for entry in entries for run in entry.runs]
     data = {record.data.digest: record.data for record in records}
     if len(data) > 1:
-        listed = ", ".join(f"{d.name} ({d.shareable.origin}; digest {d.digest[:12]})" for d in data.values())
+        listed = ", ".join(f"{d.title} ({d.shareable.origin}; digest {d.digest[:12]})" for d in data.values())
         raise RunError(f"the runs used different datasets: {listed}", "train all specs on the same dataset")
     for name, count in Counter(entry.display_name for entry in entries).items():
         if count > 1:

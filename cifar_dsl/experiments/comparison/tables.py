@@ -254,7 +254,7 @@ def notes(comparison: Comparison, shown: Sequence[Column] = ()) -> list[str]:
     """Notes that explain the shown columns: dataset, devices, methods."""
     data = comparison.data.shareable if comparison.data else None
     source = (
-        f"{data.name} ({data.origin}; {data.train_images:,} + {data.test_images:,} images, digest {data.digest[:12]})"
+        f"{data.title} ({data.origin}; {data.train_images:,} + {data.test_images:,} images, digest {data.digest[:12]})"
         if data
         else "no runs yet"
     )

@@ -199,7 +199,8 @@ def _thin_out(listener: Listener, event: Event) -> None:
 
 def load_data(job: Job) -> "Dataset":
     """Load the dataset of a job. Raises DataError."""
-    return _dataset(job.data, job.data_path, job.options.data_dir, job.digest)
+    subset = job.analyzed().require_recipe().data.subset
+    return _dataset(job.data, job.data_path, job.options.data_dir, job.digest, subset)
 
 
 def load_artifacts(job: Job) -> tuple[ArtifactFile, ...]:
@@ -222,9 +223,12 @@ def _artifact(kind: str, path: str, digest: str) -> ArtifactFile:
 
 
 @lru_cache(maxsize=1)
-def _dataset(name: str, path: str | None, data_dir: Path | None, digest: str) -> "Dataset":
-    """Load a dataset once per process; jobs with another `digest` load it again, since its file may have changed."""
+def _dataset(name: str, path: str | None, data_dir: Path | None, digest: str, subset: int) -> "Dataset":
+    """Load a dataset, or its part with `subset` images, once per process.
+
+    Jobs with another `digest` load it again, since its file may have changed.
+    """
     del digest
     from cifar_dsl.training.datasets import load_dataset
 
-    return load_dataset(name, path=Path(path) if path else None, data_dir=data_dir)
+    return load_dataset(name, path=Path(path) if path else None, data_dir=data_dir).part(subset)

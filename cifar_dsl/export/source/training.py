@@ -77,6 +77,8 @@ def _unsupported(recipe: Recipe, graph: Graph) -> Iterator[str]:
     elif recipe.schedule.name == "one_cycle":
         arguments = recipe.schedule.arguments()
         yield from (f"`one_cycle({name}=...)`" for name, plain in _PLAIN_CYCLE.items() if arguments[name] != plain)
+    if recipe.data.subset:
+        yield f"`data {recipe.data.brief()}`"
     yield from (f"`augment {one.name}`" for one in recipe.augment if one.name not in _AUGMENTATIONS)
     for one in recipe.augment:
         if one.arguments().get("mode", "zeros") != "zeros" or one.arguments().get("fill", "black") != "black":

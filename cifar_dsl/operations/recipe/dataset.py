@@ -2,8 +2,11 @@
 
 from cifar_dsl.ir import Shape, argument, declared
 from cifar_dsl.ir.recipe import Dataset
-from cifar_dsl.operations.argument_types import Text
+from cifar_dsl.operations.argument_types import Int, Text
 from cifar_dsl.operations.registry import Registry
+
+_SUBSET = Int(0, 100_000_000)
+_SUBSET_DOC = "number of training images to use, an equal share of each class, for a first try; 0: all"
 
 DATASETS: Registry[Dataset] = Registry("dataset")
 
@@ -17,6 +20,7 @@ class Cifar10(Dataset):
     classes = 10
     images = 60_000
     train_images = 50_000
+    subset: int = argument(_SUBSET, _SUBSET_DOC, default=0)
 
 
 @DATASETS.register("cifar100")
@@ -28,6 +32,7 @@ class Cifar100(Dataset):
     classes = 100
     images = 60_000
     train_images = 50_000
+    subset: int = argument(_SUBSET, _SUBSET_DOC, default=0)
 
 
 @DATASETS.register("mnist")
@@ -39,6 +44,7 @@ class Mnist(Dataset):
     classes = 10
     images = 70_000
     train_images = 60_000
+    subset: int = argument(_SUBSET, _SUBSET_DOC, default=0)
 
 
 @DATASETS.register("fashion_mnist")
@@ -50,6 +56,7 @@ class FashionMnist(Dataset):
     classes = 10
     images = 70_000
     train_images = 60_000
+    subset: int = argument(_SUBSET, _SUBSET_DOC, default=0)
 
 
 @DATASETS.register("svhn")
@@ -61,6 +68,7 @@ class Svhn(Dataset):
     classes = 10
     images = 99_289
     train_images = 73_257
+    subset: int = argument(_SUBSET, _SUBSET_DOC, default=0)
 
 
 @DATASETS.register("shapes")
@@ -72,6 +80,7 @@ class Shapes(Dataset):
     classes = 10
     images = 12_000
     train_images = 10_000
+    subset: int = argument(_SUBSET, _SUBSET_DOC, default=0)
 
 
 @DATASETS.register("npz")
@@ -80,3 +89,4 @@ class Npz(Dataset):
     """A file of arrays, identified by its content; `--data npz:PATH` on the command line locates it."""
 
     digest: str = argument(Text(), "first 16 hexadecimal digits of the arrays' SHA-256; `--data npz:PATH` sets it")
+    subset: int = argument(_SUBSET, _SUBSET_DOC, default=0)

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from attrs import field
+from attrs import evolve, field
 
 from cifar_dsl.compiler import DataShape
 from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Shape
+from cifar_dsl.ir.recipe import tests_of_subset
 from cifar_dsl.training.datasets.advice import FROM_ONE, kind_of, label_fault, picture_fault
+from cifar_dsl.training.datasets.shares import share
 
 _CLASSES_SHOWN = 5  # in a note
 
@@ -35,6 +37,7 @@ class Dataset:
     classes: tuple[str, ...] = field(repr=False)
     origin: str  # the source of the pictures, for people: a report shows it, so it holds no folder
     path: Path | None = None  # the file of the arrays
+    of_train_images: int | None = None  # the training images of the dataset that this is a part of
 
     def __attrs_post_init__(self) -> None:
         _check_split(self, "train", self.x_train, self.y_train)
@@ -54,6 +57,36 @@ class Dataset:
             digest.update(kind_of(array).encode())
             digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
         return digest.hexdigest()
+
+    def part(self, count: int) -> "Dataset":
+        """The part with `count` training images, an equal share of each class: the same for every seed.
+
+        The whole dataset for 0. Raises DataError if the part is as large.
+        """
+        train, test = len(self.y_train), len(self.y_test)
+        if not count:
+            return self
+        if count >= train:
+            raise DataError(
+                f"a subset of {count:,} images can't be taken from the {train:,} training images of {self.name}",
+                "choose fewer; to use them all, leave out --fast or `subset`",
+            )
+        trained = share(self.y_train, count, "subset")
+        tested = share(self.y_test, tests_of_subset(count, train, test), "subset")
+        return evolve(
+            self,
+            x_train=self.x_train[trained],
+            y_train=self.y_train[trained],
+            x_test=self.x_test[tested],
+            y_test=self.y_test[tested],
+            of_train_images=train,
+        )
+
+    @property
+    def title(self) -> str:
+        """Its name for people, which says if it is a part: `cifar10 (2,000 of 50,000 images)`."""
+        part = f" ({len(self.y_train):,} of {self.of_train_images:,} images)" if self.of_train_images else ""
+        return f"{self.name}{part}"
 
     @property
     def notes(self) -> tuple[str, ...]:
