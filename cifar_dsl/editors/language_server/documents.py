@@ -161,10 +161,20 @@ class Documents:
         return path.name
 
     def is_editable(self, path: Path) -> bool:
-        """Whether edits may change this file: it is in a workspace folder, or it is open and not shipped."""
-        if any(path.is_relative_to(folder) for folder in self.folders):
+        """Whether edits may change this file: it is in a workspace folder, or it is open and not shipped.
+
+        Without a workspace folder, the files beside an open one may change, too.
+        """
+        if any(path.is_relative_to(folder) for folder in self.folders) or path.parent in self._own_folders():
             return True
         return path in self.open and not is_shipped(path)
+
+    def _own_folders(self) -> list[Path]:
+        """The folders of the open files while the editor has opened none: each is the root of its files."""
+        if self.folders:
+            return []
+        folders = dict.fromkeys(path.parent for path in self.open if not is_shipped(path))
+        return [folder for folder in folders if folder.is_dir()]
 
     # ---- texts, trees and names
 
@@ -351,7 +361,7 @@ class Documents:
         return [other for other in self.open if other != path and path in self.bases(other)]
 
     def workspace_specs(self) -> list[Path]:
-        """The specs that are open or in a workspace folder."""
+        """The specs that are open, or in a workspace folder; without one, also those beside an open one."""
         return list(dict.fromkeys((*self.open, *self._in_folders())))
 
     def _in_folders(self) -> Iterator[Path]:
@@ -359,3 +369,6 @@ class Documents:
             for _, files in islice(spec_folders(folder), _MAX_SEARCHED_FOLDERS):
                 resolved = (file.resolve() for file in files)
                 yield from (file for file in resolved if file.is_relative_to(folder))  # not where a link leads outside
+        for folder in self._own_folders():
+            for _, files in islice(spec_folders(folder), 1):
+                yield from (file for file in files if file.resolve() == file)

@@ -19,7 +19,7 @@ from cifar_dsl.editors.language_server.checking import Checker
 from cifar_dsl.editors.language_server.client import Client
 from cifar_dsl.editors.language_server.diagnostics import SOURCE, diagnostics
 from cifar_dsl.editors.language_server.documents import Documents
-from cifar_dsl.editors.language_server.formatting import formatting
+from cifar_dsl.editors.language_server.formatting import formatting, range_formatting
 from cifar_dsl.editors.language_server.hover import hover
 from cifar_dsl.editors.language_server.inlay_hints import inlay_hints
 from cifar_dsl.editors.language_server.messages import MessageReader
@@ -111,6 +111,11 @@ class SpecServer(LanguageServer):
             return await in_thread(self._threads, lambda: capability(documents, path))
         except UserError as error:
             raise JsonRpcException(error.message, _REQUEST_FAILED) from None
+
+    async def answer_for_all(self, capability: Callable[[Documents], Any]) -> Any:
+        """The result of a capability for all documents."""
+        documents = self.documents.snapshot(checks=False)
+        return await in_thread(self._threads, lambda: capability(documents))
 
     # ---- diagnostics
 
@@ -262,6 +267,14 @@ async def _references(server: SpecServer, params: types.ReferenceParams) -> Any:
     return await _at_position(partial(navigation.references, include_definitions=include_definitions))(server, params)
 
 
+async def _range_formatting(server: SpecServer, params: types.DocumentRangeFormattingParams) -> Any:
+    return await server.answer(params, partial(range_formatting, wanted=params.range))
+
+
+async def _workspace_symbols(server: SpecServer, params: types.WorkspaceSymbolParams) -> Any:
+    return await server.answer_for_all(partial(symbols.workspace_symbols, query=params.query))
+
+
 async def _rename(server: SpecServer, params: types.RenameParams) -> Any:
     return await _at_position(partial(renaming.rename, new=params.new_name))(server, params)
 
@@ -296,6 +309,8 @@ _HANDLERS: dict[str, tuple[_Handler, Any]] = {
     types.TEXT_DOCUMENT_PREPARE_RENAME: (_at_position(renaming.prepare_rename), None),
     types.TEXT_DOCUMENT_RENAME: (_rename, None),
     types.TEXT_DOCUMENT_FORMATTING: (_in_document(formatting), None),
+    types.TEXT_DOCUMENT_RANGE_FORMATTING: (_range_formatting, None),
+    types.WORKSPACE_SYMBOL: (_workspace_symbols, None),
     types.TEXT_DOCUMENT_CODE_ACTION: (_code_actions, types.CodeActionOptions(code_actions.KINDS)),
     types.TEXT_DOCUMENT_DOCUMENT_SYMBOL: (_in_document(symbols.document_symbols), None),
     types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL: (_in_document(semantic_tokens), LEGEND),

@@ -1,4 +1,4 @@
-"""Document symbols (the outline) and folding ranges."""
+"""Symbols of a document (the outline) and of the workspace, and folding ranges."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -111,6 +111,41 @@ def _symbol(
     return types.DocumentSymbol(
         name or _NAMELESS, kind, range_of(span), range_of(selection), detail or None, children=children
     )
+
+
+# ---- the workspace
+
+_MOST_SYMBOLS = 1000  # of a query; editors ask again while somebody types
+
+
+def workspace_symbols(documents: Documents, query: str) -> list[types.WorkspaceSymbol]:
+    """The specs, params and blocks of the workspace whose names have the letters of a query, in its order."""
+    found: list[types.WorkspaceSymbol] = []
+    for path in documents.workspace_specs():
+        tree = documents.tree(path)
+        if tree is None:
+            continue
+        names = [(tree.header.name, _Kind.Module)]
+        names += [(item.name, _Kind.Constant) for item in tree.items if isinstance(item, nodes.Param)]
+        names += [(item.name, _Kind.Function) for item in tree.items if isinstance(item, nodes.Block)]
+        found += [
+            types.WorkspaceSymbol(
+                types.Location(documents.uri(path), documents.positions.range(name.span)),
+                name.text,
+                kind,
+                container_name=documents.name(path),
+            )
+            for name, kind in names
+            if name.text and _has_letters(name.text, query)
+        ]
+        if len(found) >= _MOST_SYMBOLS:
+            break
+    return found[:_MOST_SYMBOLS]
+
+
+def _has_letters(name: str, query: str) -> bool:
+    letters = iter(name.casefold())
+    return all(letter in letters for letter in query.casefold() if not letter.isspace())
 
 
 # ---- folding

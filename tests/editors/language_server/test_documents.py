@@ -247,6 +247,20 @@ def test_editable_files(documents: Documents, folder: Path) -> None:
     assert documents.is_editable(shipped)
 
 
+def test_without_a_folder_the_files_beside_an_open_one_are_editable(tmp_path: Path) -> None:
+    beside, other = write(tmp_path, "beside.arch", RIGHT), write(tmp_path, "below/other.arch", RIGHT)
+    documents = module.Documents()
+    assert not documents.is_editable(beside)
+    opened = documents.put((tmp_path / "open.arch").as_uri(), RIGHT)
+    documents.put("untitled:Untitled-1", RIGHT)
+    assert documents.is_editable(beside)
+    assert not documents.is_editable(other)
+    assert {beside, opened} <= set(documents.workspace_specs())
+    assert other not in documents.workspace_specs()
+    documents.folders.append(tmp_path / "below")
+    assert not documents.is_editable(beside)
+
+
 # ---- roots
 
 

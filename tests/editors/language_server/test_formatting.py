@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from helpers.editor import editor, put_in
 from helpers.specs import text_of
+from lsprotocol import types
 
 from cifar_dsl.editors.language_server.editing import changed_lines
-from cifar_dsl.editors.language_server.formatting import formatting
+from cifar_dsl.editors.language_server.formatting import formatting, range_formatting
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.language.source import Source
@@ -42,6 +43,25 @@ def test_lines_between_changes_are_kept() -> None:
     edits = formatting(here.documents, here.path)
     assert [edit.new_text for edit in edits] == ["    conv(8, 1)\n", "    flatten -> dense(10)\n"]
     assert put_in(text, edits) == format_text(Source("test.arch", text))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "changed"), [(3, 3, 1), (5, 5, 1), (4, 4, 0), (3, 5, 2), (0, 2, 0), (0, 99, 2)]
+)
+def test_a_range_is_formatted_without_the_other_lines(first: int, last: int, changed: int) -> None:
+    text = "arch a\n\nmodel {\n    conv(8,1)\n    relu\n    flatten->dense(10)\n}\n"
+    here = editor(text)
+    wanted = types.Range(types.Position(first, 0), types.Position(last, 5))
+    edits = range_formatting(here.documents, here.path, wanted)
+    assert len(edits) == changed
+    assert all(first <= edit.range.start.line <= last for edit in edits)
+
+
+def test_a_range_that_ends_at_the_start_of_a_line_is_without_it() -> None:
+    here = editor("arch a\n\nmodel {\n    conv(8,1)\n    relu\n    flatten->dense(10)\n}\n")
+    whole_lines = types.Range(types.Position(3, 0), types.Position(5, 0))
+    (edit,) = range_formatting(here.documents, here.path, whole_lines)
+    assert edit.new_text == "    conv(8, 1)\n"
 
 
 @pytest.mark.parametrize("lines", [10, 1200])

@@ -249,10 +249,23 @@ def test_names_of_shipped_specs(tmp_path: Path) -> None:
 def test_files_outside_the_workspace(tmp_path: Path) -> None:
     base = tmp_path / "base.arch"
     base.write_text(TEXT)
-    documents = Documents()
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    documents = Documents(folders=[workspace])
     path = documents.put((tmp_path / "test.arch").as_uri(), 'arch test extends "base.arch"\nparam wide = 1\n')
     offset = documents.open[path].index("wide")
     with pytest.raises(UserError, match="is outside the workspace"):
         rename(documents, path, offset, "renamed")
     documents.put(base.as_uri(), TEXT)
     assert rename(documents, path, offset, "renamed").changes
+
+
+def test_without_a_folder_the_files_beside_an_open_one_are_renamed(tmp_path: Path) -> None:
+    (tmp_path / "base.arch").write_text(TEXT)
+    below = tmp_path / "below"
+    below.mkdir()
+    (below / "far.arch").write_text('arch far extends "../base.arch"\nparam wide = 2\n')
+    documents = Documents()
+    path = documents.put((tmp_path / "test.arch").as_uri(), 'arch test extends "base.arch"\nparam wide = 1\n')
+    found = rename(documents, path, documents.open[path].index("wide"), "renamed").changes
+    assert sorted(found) == sorted([path.as_uri(), (tmp_path / "base.arch").as_uri()])

@@ -8,7 +8,7 @@ from helpers.specs import text_of
 from lsprotocol.types import DocumentSymbol, FoldingRangeKind, SymbolKind
 
 from cifar_dsl.editors.language_server.documents import Documents
-from cifar_dsl.editors.language_server.symbols import document_symbols, folding_ranges
+from cifar_dsl.editors.language_server.symbols import document_symbols, folding_ranges, workspace_symbols
 from cifar_dsl.foundation.resources import specs_directory
 
 SHIPPED = sorted(specs_directory().resolve().rglob("*.arch"))
@@ -126,3 +126,30 @@ def test_a_missing_file() -> None:
     here = editor("arch a\n")
     assert document_symbols(here.documents, here.path_of("gone")) == []
     assert folding_ranges(here.documents, here.path_of("gone")) == []
+
+
+# ---- the workspace
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", ["test", "width", "unit", "other", "wide_unit"]),
+        ("UNIT", ["unit", "wide_unit"]),
+        ("wu", ["wide_unit"]),
+        ("zz", []),
+    ],
+)
+def test_the_names_of_a_workspace_that_have_the_letters_of_a_query(query, names):
+    text = 'arch other extends "test.arch"\nblock wide_unit(c) { relu }\n'
+    here = editor(TEXT, other=text)
+    found = workspace_symbols(here.documents, query)
+    assert sorted(one.name for one in found) == sorted(names)
+    for one in found:
+        line = here.text(one.container_name.removesuffix(".arch")).split("\n")[one.location.range.start.line]
+        assert one.name in line
+
+
+def test_a_workspace_may_hold_files_that_do_not_parse():
+    here = editor("arch test\nmodel { (((", other="arch other\nparam kept = 1\n")
+    assert "kept" in [one.name for one in workspace_symbols(here.documents, "kept")]

@@ -35,7 +35,9 @@ async def test_capabilities(session) -> None:
     assert can.document_highlight_provider
     assert can.rename_provider.prepare_provider
     assert can.document_formatting_provider
+    assert can.document_range_formatting_provider
     assert can.document_symbol_provider
+    assert can.workspace_symbol_provider
     assert can.folding_range_provider
     assert can.inlay_hint_provider
     assert set(can.code_action_provider.code_action_kinds) == {"quickfix", "source.fixAll.cifar-dsl"}
@@ -178,6 +180,20 @@ async def test_definition_and_references(session, opened) -> None:
     params = types.DocumentHighlightParams(**place)
     highlights = await session.client.text_document_document_highlight_async(params)
     assert [one.range.start.line for one in highlights] == [2, 5]
+
+
+async def test_symbols_of_the_workspace(session, opened) -> None:
+    found = await session.client.workspace_symbol_async(types.WorkspaceSymbolParams("breadth"))
+    assert [one.name for one in found if one.location.uri == session.uri(opened)] == ["breadth"]
+
+
+async def test_a_range_is_formatted(session) -> None:
+    session.open("layout.arch", TEXT.replace(" -> ", "->"))
+    whole = types.Range(types.Position(0, 0), types.Position(99, 0))
+    params = types.DocumentRangeFormattingParams(
+        session.document("layout.arch"), whole, types.FormattingOptions(4, True)
+    )
+    assert await session.client.text_document_range_formatting_async(params)
 
 
 async def test_rename(session, opened) -> None:
