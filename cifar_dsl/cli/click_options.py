@@ -1,6 +1,7 @@
 """Click options for `train`, `compare` and `sweep`, generated from the declarations in `training/options.py`."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from pathlib import Path
 from types import NoneType
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+_LEAST_CLAUSE = 18  # characters
 _WIDEST = 30  # characters of an option whose help starts on the same line, as in click
 
 
@@ -30,8 +32,69 @@ class GroupedOption(click.Option):
         self.beside_resume = beside_resume
 
 
+_ALL_OPTIONS = "cifar_dsl.all_options"  # in the `meta` of a context: whether to print the long help
+
+
+def _show_all(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from cifar_dsl.cli.output import print_text
+
+        ctx.meta[_ALL_OPTIONS] = True
+        print_text(ctx.get_help())
+        ctx.exit()
+
+
 class GroupedCommand(click.Command):
-    """A command whose `--help` groups its options under headings."""
+    """A command with many options: `--help` fits on a screen, and `--help-all` groups all of them under headings.
+
+    `--help` shows the first paragraph of the text, the `examples`, and one line for each of the options in `common`.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), common: Sequence[str] = (), **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.examples = examples
+        self.common = common
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The parameters, with --help-all and --help at the end."""
+        *own, last = super().get_params(ctx)
+        return [*own, _HELP_ALL, last] if self.common else [*own, last]
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the short or the long help."""
+        if not self.common or ctx.meta.get(_ALL_OPTIONS):
+            super().format_help(ctx, formatter)
+            return
+        self.format_usage(ctx, formatter)
+        formatter.write_paragraph()
+        with formatter.indentation():
+            first, *_ = (self.help or "").split("\n\n")
+            formatter.write_text(first)
+        self._format_examples(formatter)
+        rows = [row for name in self.common for row in self._short_rows(ctx, name)]
+        with formatter.section("Common options"):
+            formatter.write_dl(rows)
+        count = sum(isinstance(parameter, click.Option) for parameter in self.get_params(ctx))
+        formatter.write_paragraph()
+        formatter.write_text(f"All {count} options: {ctx.command_path} --help-all")
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the text of the command, then its examples."""
+        super().format_help_text(ctx, formatter)
+        self._format_examples(formatter)
+
+    def _format_examples(self, formatter: click.HelpFormatter) -> None:
+        if self.examples:
+            with formatter.section("Examples"):
+                formatter.write("".join(f"{' ' * formatter.current_indent}{line}\n" for line in self.examples))
+
+    def _short_rows(self, ctx: click.Context, name: str) -> Iterator[tuple[str, str]]:
+        """The option with this name, such as `--data`, and the first clause of its help."""
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if name in parameter.opts else None
+            if record and isinstance(parameter, click.Option):
+                kind = record[0].partition(name)[2].replace("INTEGER RANGE", "N").replace("TEXT", "NAME")
+                yield f"{name}{kind}", _first_clause(parameter.help or "")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one section per group, in the order of their first options, with aligned columns."""
@@ -47,6 +110,23 @@ class GroupedCommand(click.Command):
         for group, rows in sections.items():
             with formatter.section(group):
                 formatter.write_dl([(name.ljust(width), text) for name, text in rows], col_max=_WIDEST)
+
+
+def _first_clause(text: str) -> str:
+    """The start of a help text up to the first break that leaves it a meaning: "Device:" alone has none."""
+    ends = [match.start() for match in re.finditer(r"[.:;]( |$)| \[| \(", text)]
+    end = next((end for end in ends if end >= _LEAST_CLAUSE), len(text))
+    return f"{text[:end]}."
+
+
+_HELP_ALL = click.Option(
+    ["--help-all"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_all,
+    help="Show all options and exit.",
+)
 
 
 def with_options(kind: "type[RunOptions]") -> Decorator:

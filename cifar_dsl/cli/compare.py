@@ -52,7 +52,19 @@ class Omission:
         return self.text if self.folder == Path() else self.text.replace(f"{self.folder}{os.sep}", "")
 
 
-@click.command(name="compare", cls=GroupedCommand)
+@click.command(
+    name="compare",
+    cls=GroupedCommand,
+    examples=(
+        "cifar-dsl compare specs/ --seeds 5",
+        "cifar-dsl compare specs/ --no-train --open",
+        "cifar-dsl compare baseline residual --data shapes --until-decided",
+    ),
+    common=(
+        *("--seeds", "--epochs", "--set", "--data", "--fast", "--baseline", "--until-decided", "--no-train"),
+        *("--sort", "--out", "--open", "--jobs", "--device"),
+    ),
+)
 @arguments.specs
 @arguments.with_overrides
 @arguments.root

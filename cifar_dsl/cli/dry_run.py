@@ -1,17 +1,20 @@
-"""`train --dry-run`: show the network, its recipe, what it starts from, and the estimated memory."""
+"""`train --dry-run`: show the network, its recipe, what it starts from, and the estimated memory and time."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cifar_dsl.analysis import available_bytes, estimate
 from cifar_dsl.cli.output import note, print_result, print_text
-from cifar_dsl.foundation.text import columns, in_short
-from cifar_dsl.training.artifacts import network_of_teacher, selection_of, share_seen
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.text import columns, duration, in_short
+from cifar_dsl.ir.recipe import tests_of_subset
+from cifar_dsl.training.artifacts import check_located, network_of_teacher, selection_of, share_seen
 from cifar_dsl.training.starting_weights import match_all
 from cifar_dsl.views.table import table
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
+    from cifar_dsl.training.options import TrainOptions
 
 _EXPLANATIONS = {
     "activations": "at the peak of a step or an evaluation",
@@ -52,6 +55,41 @@ def dry_run_of(spec: "Spec", device: str) -> None:
     if available is not None and parts["total"] > available:
         note(f"warning: this machine has only {in_short(available, 'B')} of memory available")
         note(f"  = help: use a smaller batch: --set train.batch={max(1, spec.recipe.batch // 2)}")
+
+
+def time_of(spec: "Spec", options: "TrainOptions") -> None:
+    """Run a few steps on random images, and print the time that a training takes on this machine."""
+    from cifar_dsl.cli.confirmation import confirm_size
+    from cifar_dsl.training.device import choose_device, set_threads
+    from cifar_dsl.training.timing import measure_speed
+
+    recipe = spec.analysis.require_recipe()
+    data, file = recipe.data, spec.data.file if spec.data else None
+    train = data.subset or (len(file.y_train) if file else data.train_images)
+    whole = (len(file.y_train), len(file.y_test)) if file else (data.train_images, data.images)
+    if train is None or whole[0] is None or whole[1] is None:
+        raise UserError("the number of images isn't known", "pass the array file: --data npz:PATH")
+    tests = whole[1] if file else whole[1] - whole[0]
+    tests = tests_of_subset(data.subset, whole[0], tests) if data.subset else tests
+    confirm_size([(spec.analysis, network_of_teacher(spec.uses))], yes=options.yes)
+    check_located(spec.name, recipe, spec.uses)
+    choice = choose_device(options.device)
+    set_threads(options.threads)
+    speed = measure_speed(spec.analysis, choice, train, tests, engine=options.engine, artifacts=spec.uses)
+    print_text(f"\nestimated time to train on {choice.name}, engine `{speed.engine}`, one seed")
+    steps = f"median of {speed.measured} after {speed.warm} to warm up; the slowest took {duration(speed.slowest_s)}"
+    rows = [
+        ["step", f"{1000 * speed.step_s:.3g} ms", steps],
+        ["evaluation", duration(speed.evaluation_s), f"from {speed.evaluated:,} images; once an epoch"],
+        ["training", duration(speed.training_s), f"{speed.steps:,} steps and {speed.epochs} evaluations"],
+    ]
+    for line in columns(rows, right=frozenset({1}), indent="  "):
+        print_result(line)
+    note("measured on random images, with nothing of what else this machine will do meanwhile")
+    if recipe.early_stopping.measure:
+        note("early stopping may end the training before its last epoch")
+    if recipe.normalize.is_whitening:
+        note("fitting the whitening takes more time, once")
 
 
 def _has_gpu() -> bool:

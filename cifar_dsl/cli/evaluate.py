@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.click_options import with_option
+from cifar_dsl.cli.click_options import GroupedCommand, with_option
+from cifar_dsl.cli.opening import open_in_browser
 from cifar_dsl.cli.output import loss_text, note, print_json, print_result, warn, writing
 from cifar_dsl.foundation.text import columns
 from cifar_dsl.language.diagnostics.render import visible
@@ -26,7 +27,18 @@ _NOT_COMPARABLE = (
 )
 
 
-@click.command(name="evaluate")
+@click.command(
+    name="evaluate",
+    cls=GroupedCommand,
+    examples=(
+        "cifar-dsl evaluate runs/mine-0123456789ab/seed-0 --html sheet.html --open",
+        "cifar-dsl evaluate runs/mine-0123456789ab/seed-0 --data pictures/",
+    ),
+    common=(
+        *("--data", "--weights", "--corruptions", "--corruption", "--html", "--open", "--mistakes", "--device"),
+        "--json",
+    ),
+)
 @arguments.run
 @click.option(
     "--data",
@@ -49,6 +61,7 @@ _NOT_COMPARABLE = (
     metavar="FILE",
     help="Write a sheet with the most confident mistakes.",
 )
+@click.option("--open", "opens", is_flag=True, help="With --html: open the sheet in the browser.")
 @click.option(
     "--mistakes", type=click.IntRange(min=0), default=24, show_default=True, help="Number of mistakes to list."
 )
@@ -63,6 +76,7 @@ def command(
     corruptions: bool,
     corruption_names: tuple[str, ...],
     html: Path | None,
+    opens: bool,
     mistakes: int,
     data_dir: Path | None,
     device: str,
@@ -81,6 +95,8 @@ def command(
     from cifar_dsl.training.device import choose_device, set_threads
     from cifar_dsl.training.provenance import threads_of
 
+    if opens and html is None:
+        raise click.UsageError("--open requires --html.")
     names = check_names(corruption_names, every=corruptions)
     if html is not None:
         with writing(html, "choose another place"):
@@ -107,6 +123,8 @@ def command(
         with writing(html, "choose another place"):
             write_atomically(html, _sheet(opened, evaluation, mistakes), follow=True)
         note(f"sheet written to {html}")
+        if opens:
+            open_in_browser(html)
     return 0
 
 

@@ -32,7 +32,12 @@ class _Rate(click.FloatRange):
         super().__init__(min=0, min_open=True, max=1e6)
 
 
-@click.command(name="lr", cls=GroupedCommand)
+@click.command(
+    name="lr",
+    cls=GroupedCommand,
+    examples=("cifar-dsl lr resnet18 --plot curve.svg", "cifar-dsl lr mine.arch --data shapes --low 1e-5 --high 1"),
+    common=("--set", "--batch", "--data", "--low", "--high", "--steps", "--plot", "--seed", "--device", "--json"),
+)
 @arguments.spec
 @arguments.with_overrides
 @arguments.root

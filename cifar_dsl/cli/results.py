@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cifar_dsl.cli.opening import open_in_browser
 from cifar_dsl.cli.output import note, print_result
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.user_folders import expanded
@@ -59,6 +60,8 @@ def write(comparison: "Comparison", specs: "Sequence[Spec]", options: CompareOpt
         has_chart = not options.no_chart and any(row.mean is not None for row in comparison.rows)
         _write_chart(comparison if has_chart else None, out)
     note(f"written to {out}/comparison.*" + (f" and {report}" if not options.no_report else ""))
+    if options.open_report:
+        open_in_browser(report)
 
 
 def _write_chart(comparison: "Comparison | None", out: Path) -> None:

@@ -16,7 +16,18 @@ from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 from cifar_dsl.training.options import TARGET, CompareOptions
 
 
-@click.command(name="sweep", cls=GroupedCommand)
+@click.command(
+    name="sweep",
+    cls=GroupedCommand,
+    examples=(
+        "cifar-dsl sweep baseline --set 'head=[64],[512]' --set train.batch=64,128",
+        "cifar-dsl sweep mine.arch --set train.optimizer.lr=1e-3,3e-4 --seeds 3",
+    ),
+    common=(
+        *("--set", "--dry-run", "--seeds", "--data", "--fast", "--baseline", "--until-decided", "--no-train"),
+        *("--sort", "--out", "--open", "--jobs", "--device"),
+    ),
+)
 @arguments.spec
 @click.option(
     "--set",
@@ -35,13 +46,10 @@ from cifar_dsl.training.options import TARGET, CompareOptions
 def command(spec: Path, axes: tuple[str, ...], root: Path | None, dry_run: bool, options: CompareOptions) -> int:
     """Train SPEC with every combination of the --set values, and compare the results with SPEC itself.
 
-    \b
-    cifar-dsl sweep specs/baseline.arch --set 'head=[64],[512],[512,256]' --set train.optimizer.lr=1e-3,3e-4
-
     Runs are identified by fingerprint, so `train --set` and `compare` share the runs of a sweep. OUT gets the same
     files as with `compare`. To use one of the combinations as the baseline, name it with --baseline; SPEC itself is
     then left out.
-    """  # noqa: D301  # click wants the character \b itself
+    """
     contestants = _contestants(spec, root, make_grid(axes), options)
     if dry_run:
         if not options.quiet:

@@ -11,7 +11,7 @@ from attrs import evolve
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.confirmation import is_terminal
-from cifar_dsl.cli.dry_run import dry_run_of
+from cifar_dsl.cli.dry_run import dry_run_of, time_of
 from cifar_dsl.cli.longer import longer, shorter_runs
 from cifar_dsl.cli.output import note, print_json, print_result, warn, writing
 from cifar_dsl.cli.warnings import print_chance, print_warnings
@@ -29,7 +29,21 @@ if TYPE_CHECKING:
     from cifar_dsl.runs import Run
 
 
-@click.command(name="train", cls=GroupedCommand)
+@click.command(
+    name="train",
+    cls=GroupedCommand,
+    examples=(
+        "cifar-dsl train resnet18",
+        "cifar-dsl train mine.arch --data shapes --epochs 20 --lr 3e-4 --seeds 3",
+        "cifar-dsl train mine.arch --fast 2000         # a first try",
+        "cifar-dsl train mine.arch --dry-run --measure # memory and time",
+        "cifar-dsl train --resume runs/mine-0123456789ab/seed-0",
+    ),
+    common=(
+        *("--epochs", "--batch", "--lr", "--set", "--data", "--fast", "--from", "--seed", "--seeds", "--device"),
+        *("--retrain", "--resume", "--dry-run", "--quiet"),
+    ),
+)
 @arguments.optional_spec
 @arguments.with_overrides
 @arguments.root
@@ -52,6 +66,13 @@ if TYPE_CHECKING:
     help="Show shapes, counts, recipe and memory, and with --from which tensors match; train and download nothing.",
 )
 @click.option(
+    "--measure",
+    cls=GroupedOption,
+    beside_resume=False,
+    is_flag=True,
+    help="With --dry-run: run a few steps on random images, and estimate the time to train on this machine.",
+)
+@click.option(
     "--profile",
     cls=GroupedOption,
     beside_resume=False,
@@ -66,6 +87,7 @@ def command(
     overrides: tuple[str, ...],
     root: Path | None,
     dry_run: bool,
+    measure: bool,
     profile: Path | None,
     verbose: bool,
     options: TrainOptions,
@@ -87,6 +109,8 @@ def command(
     if resume is not None:
         return _resume(resume, options, verbose=verbose)
     assert spec is not None
+    if measure and not dry_run:
+        raise click.UsageError("--measure requires --dry-run.")
     if options.validation is not None:
         overrides = (*overrides, f"train.validation={options.validation}")
     loaded = api.load(
@@ -104,6 +128,8 @@ def command(
         print_warnings([loaded.analysis])
     if dry_run:
         dry_run_of(loaded, options.device)
+        if measure:
+            time_of(loaded, options)
         return 0
     if verbose:
         _show(loaded.analysis)

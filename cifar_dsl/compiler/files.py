@@ -139,7 +139,7 @@ def _outside(base: nodes.Base, root: Path) -> SpecError:
                 f"`{base.name}` is outside the root folder `{root}`",
                 Label(base.span),
                 help=(
-                    "use a relative path inside that folder, or pass a wider folder with `--root` (in an editor, open it)",
+                    "use a relative path inside that folder, or pass a wider one with `--root` (in an editor, open it)",
                     "to extend a shipped spec, omit the quotes: `extends baseline`",
                 ),
             )

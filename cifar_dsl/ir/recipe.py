@@ -82,7 +82,7 @@ _LEAST_TESTS = 1000  # of a subset, if there are as many
 
 
 def tests_of_subset(subset: int, train_images: int, test_images: int) -> int:
-    """The test images beside a subset of the training images: their share, but so many that accuracies mean something.
+    """The test images beside a subset of the training images: their share, but enough for a meaningful accuracy.
 
     `train_images` and `test_images` are those of the whole dataset.
     """

@@ -287,11 +287,14 @@ class CompareOptions(TrainOptions):
     )
     no_chart: bool = option("Don't write a chart.", False, group=COMPARISON)
     no_report: bool = option("Don't write report.html.", False, group=COMPARISON)
+    open_report: bool = option("Open the report in the browser.", False, group=COMPARISON, flag="--open")
     out: Path = option("Folder for tables, charts and the report.", Path("comparison"), group=COMPARISON, path="folder")
 
     @property
     def conflict(self) -> str | None:
         """The error in a combination where one option has no effect, or None."""
+        if self.open_report and self.no_report:
+            return "--open can't be combined with --no-report."
         if not self.until_decided:
             given = {"--cap": self.cap, "--equivalent-within": self.equivalent_within}
             alone = next((name for name, value in given.items() if value is not None), None)

@@ -1,5 +1,7 @@
 """The command group: help, exit codes and errors."""
 
+import re
+import shlex
 import subprocess
 import sys
 
@@ -31,6 +33,23 @@ def test_every_command_has_help(cli, name):
     assert "\\b" not in outcome.out  # click's mark for lines that are to stay as they are
     assert outcome.code == 0
     assert outcome.out.startswith("Usage: ")
+    assert len(outcome.out.splitlines()) <= 30  # a screen
+    assert all(len(line) <= 80 for line in outcome.out.splitlines())
+
+
+@pytest.mark.parametrize("name", ["train", "lr", "compare", "sweep", "evaluate"])
+def test_help_on_a_screen_has_examples_that_are_valid_and_one_line_for_each_option(cli, name):
+    out, whole = cli(name, "--help").out, cli(name, "--help-all").out
+    assert f"cifar-dsl {name} --help-all" in out
+    _, examples, options = re.split(r"^(?:Examples|Common options):\n", out, flags=re.MULTILINE)
+    shown = re.findall(r"^  (--[\w-]+)(?: \S+)?  +\S", options, re.MULTILINE)
+    assert len(shown) > 8
+    assert all(re.search(rf"^  (-\w, )?{flag}\b", whole, re.MULTILINE) for flag in shown)
+    for example in filter(None, map(str.strip, examples.splitlines())):
+        program, command, *given = shlex.split(example, comments=True)
+        assert (program, command) == ("cifar-dsl", name)
+        assert all(flag in whole for flag in given if flag.startswith("--"))
+        assert example in whole
 
 
 def test_an_unknown_command_suggests_the_nearest(cli):

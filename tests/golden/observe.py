@@ -298,6 +298,8 @@ COMMANDS = (
 
 def _options(*command: str) -> list[str]:
     text = run(*command, "--help").out
+    if "--help-all" in text:
+        text = run(*command, "--help-all").out
     names = re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.MULTILINE)
     commands = re.findall(r"^  (\w+)  ", text.partition("Commands:")[2], re.MULTILINE)
     return names + commands

@@ -28,6 +28,7 @@ def test_rates_rise_exponentially_with_every_optimizer(measure, name):
     found = measure(f"train.optimizer={name}(lr=0.1)", steps=25, low=1e-6, high=1e-3)
     assert found.rates[0] == pytest.approx(1e-6, **FLOAT64)
     growth = [later / earlier for earlier, later in pairwise(found.rates)]
+    # Each rate is rounded, and so is the quotient of two.
     assert growth == pytest.approx([1000 ** (1 / 25)] * len(growth), rel=1e-9)
     assert len(found.losses) == len(found.rates) == 25
     assert all(map(math.isfinite, found.losses))
@@ -40,6 +41,7 @@ def test_rates_rise_exponentially_with_every_optimizer(measure, name):
 )
 def test_rates_are_those_of_the_peak_of_the_schedule(measure, schedule, peak):
     found = measure(f"train.schedule={schedule}", "train.optimizer=sgd(lr=0.2, momentum=0.9)", steps=20)
+    # Piecewise: the peak within this training, which ends before the second point.
     assert found.peak == pytest.approx(peak, rel=0.2)
     assert found.rates[0] == pytest.approx(0.2 * found.peak / 1000, **FLOAT64)
 

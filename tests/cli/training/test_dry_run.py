@@ -63,3 +63,24 @@ def test_too_little_memory_is_warned_about_with_a_smaller_batch(cli, tiny, monke
     assert "= help: use a smaller batch: --set train.batch=8" in outcome.err
     monkeypatch.setattr(dry_run, "available_bytes", lambda: None)
     assert cli("train", tiny, "--dry-run").err == ""
+
+
+def test_with_measure_it_estimates_the_time_from_real_steps(cli, tiny, tmp_path):
+    outcome = cli("train", tiny, "--dry-run", "--measure", "--device", "cpu", "--data", "cifar10", "--epochs", "3")
+    assert outcome.code == 0
+    table = " ".join(outcome.out.partition("estimated time to train on ")[2].split())
+    assert "median of 10 after 3 to warm up" in table
+    assert f"{3 * 3125:,} steps and 3 evaluations" in table
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.arch"]  # neither data nor runs
+
+
+def test_a_small_file_has_fewer_steps_to_measure(cli, tiny, pictures):
+    outcome = cli("train", tiny, "--dry-run", "--measure", "--device", "cpu", "--data", f"npz:{pictures}")
+    assert "median of 1 after 3 to warm up" in " ".join(outcome.out.split())
+    assert "8 steps and 2 evaluations" in " ".join(outcome.out.split())
+
+
+def test_measure_is_part_of_a_dry_run(cli, tiny):
+    outcome = cli("train", tiny, "--measure")
+    assert outcome.code == 2
+    assert "--measure requires --dry-run" in outcome.err
