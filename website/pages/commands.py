@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from cifar_dsl.cli.click_options import GroupedOption
+from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption
 from cifar_dsl.cli.main import group
 from website.tree import Page, page
 
@@ -43,6 +43,8 @@ def _page(command: click.Command, context: click.Context, level: str) -> str:
     lines = [f"{level} `{context.command_path}`", "", "```sh", usage, "```", "", _prose(command.help or ""), ""]
     if command.epilog:
         lines += ["```sh", inspect.cleandoc(command.epilog).replace("\b\n", ""), "```", ""]
+    if isinstance(command, GroupedCommand) and command.examples:
+        lines += ["```sh", *command.examples, "```", ""]
     lines += _parameters(command, context)
     text = "\n".join(lines)
     if isinstance(command, click.Group):
