@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         "cifar-dsl train --resume runs/mine-0123456789ab/seed-0",
     ),
     common=(
-        *("--epochs", "--batch", "--lr", "--set", "--data", "--fast", "--from", "--seed", "--seeds", "--device"),
+        *("--epochs", "--batch", "--lr", "--set", "--data", "--fast", "--from", "--seeds", "--device"),
         *("--retrain", "--resume", "--dry-run", "--quiet"),
     ),
 )
