@@ -7,7 +7,7 @@ from cifar_dsl.analysis import available_bytes, estimate
 from cifar_dsl.cli.output import note, print_result, print_text
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.text import columns, duration, in_short
-from cifar_dsl.ir.recipe import tests_of_subset
+from cifar_dsl.ir.recipe import KeepAll, tests_of_subset
 from cifar_dsl.training.artifacts import check_located, network_of_teacher, selection_of, share_seen
 from cifar_dsl.training.starting_weights import match_all
 from cifar_dsl.views.table import table
@@ -86,6 +86,10 @@ def time_of(spec: "Spec", options: "TrainOptions") -> None:
     for line in columns(rows, right=frozenset({1}), indent="  "):
         print_result(line)
     note("measured on random images, with nothing of what else this machine will do meanwhile")
+    if recipe.keep != KeepAll():
+        note("steps on all images of a batch: a recipe that chooses images takes another time")
+    if len(spec.analysis.training_sizes) > 1:
+        note("steps of the first epoch: images of other sizes take other times")
     if recipe.early_stopping.measure:
         note("early stopping may end the training before its last epoch")
     if recipe.normalize.is_whitening:

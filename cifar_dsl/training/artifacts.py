@@ -135,6 +135,11 @@ def share_seen(files: Iterable[ArtifactFile]) -> float:
     return selection.share if selection else 1.0
 
 
+def without_selection(files: Iterable[ArtifactFile]) -> tuple[ArtifactFile, ...]:
+    """The artifacts but for a selection of images, which belongs to the epochs and images of a whole training."""
+    return tuple(file for file in files if not isinstance(file, SelectionFile))
+
+
 def check_located(name: str, recipe: Recipe, files: Iterable[ArtifactFile]) -> None:
     """Raise RunError unless `files` are the artifacts that training the spec `name` needs."""
     found = {file.record.kind: file for file in files}

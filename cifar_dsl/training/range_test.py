@@ -12,9 +12,9 @@ from attrs import evolve, field
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Recipe, argument, declared
-from cifar_dsl.ir.recipe import Group, NoEarlyStopping, Schedule
+from cifar_dsl.ir.recipe import Group, KeepAll, NoEarlyStopping, Schedule
 from cifar_dsl.operations.argument_types import Float
-from cifar_dsl.training.artifacts import ArtifactFile
+from cifar_dsl.training.artifacts import ArtifactFile, without_selection
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.engines import choose_engine
@@ -102,7 +102,8 @@ def range_test(
 ) -> RangeTest:
     """Train for `steps` steps while the learning rate rises from `low` to `high`; end early when the loss explodes.
 
-    The rates of groups rise in step with that of the recipe's optimizer. Weights are discarded. By default, `low` is a
+    The rates of groups rise in step with that of the recipe's optimizer. Weights are discarded. A recipe that chooses
+    images learns from all of them here. By default, `low` is a
     thousandth of the recipe's largest rate, `high` a hundred times it, and `steps` are those of an epoch, from 100 to
     400. If `wants_stop`, the curve ends there. Raises RunError, EngineError.
     """
@@ -114,7 +115,7 @@ def range_test(
     count = steps or min(_MOST_STEPS, max(_LEAST_STEPS, planned.steps))
     changed = _rising(recipe, planned, low / top, high / top, count / planned.steps)
     chosen = choose_engine(engine, choice.device, analysis.graph, changed).engine
-    learner = Trial.of(analysis, dataset, choice, artifacts, changed).learner(chosen, seed)
+    learner = Trial.of(analysis, dataset, choice, without_selection(artifacts), changed).learner(chosen, seed)
     with generators_preserved(choice.device), chosen.running():
         losses, ended = _losses(learner, on_step, wants_stop)
     steps_done = range(len(losses))
@@ -143,6 +144,7 @@ def _rising(recipe: Recipe, plan: Plan, low: float, high: float, epochs: float) 
         average=(),
         uses=(),
         early_stopping=NoEarlyStopping(),
+        keep=KeepAll(),
     )
 
 
@@ -164,7 +166,7 @@ def _losses(
             learner.engine.run(variant, [learner.step])
             done = len(images)
             sums[done] = learner.loss_sum - before
-            images.append(plan.images_in_step(epoch, learner.steps_done - 1))
+            images.append(sum(plan.batches_in_step(epoch, learner.steps_done - 1)))
             on_step(done + 1, total)
             is_last = done + 1 == total or wants_stop()
             if is_last or (done + 1) % every == 0:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
+from attrs import evolve
 
 from cifar_dsl.analysis.estimate import EVALUATION_BATCH
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Graph
-from cifar_dsl.training.artifacts import ArtifactFile
+from cifar_dsl.ir.recipe import KeepAll
+from cifar_dsl.training.artifacts import ArtifactFile, without_selection
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, timed
 from cifar_dsl.training.engines import choose_engine
@@ -59,7 +61,8 @@ def measure_speed(
 ) -> Speed:
     """Run some steps and an evaluation on random images; the dataset would have these numbers of images.
 
-    Ends after about 20 seconds, with as many steps as there were. Raises EngineError, RunError.
+    Ends after about 20 seconds, with as many steps as there were. A recipe that chooses images trains on all of them.
+    Raises EngineError, RunError.
     """
     recipe = analysis.require_recipe()
     plan = Plan.of(recipe, train_images - recipe.validation)
@@ -67,7 +70,7 @@ def measure_speed(
     tests = min(test_images, 2 * EVALUATION_BATCH)
     dataset = _random_images(analysis.graph, min(train_images, wanted + recipe.validation), tests)
     chosen = choose_engine(engine, choice.device, analysis.graph, recipe).engine
-    trial = Trial.of(analysis, dataset, choice, artifacts)
+    trial = Trial.of(analysis, dataset, choice, without_selection(artifacts), evolve(recipe, keep=KeepAll()))
     learner = trial.learner(chosen)
     times: list[float] = []
     with generators_preserved(choice.device), chosen.running():
