@@ -32,7 +32,7 @@ class GroupedOption(click.Option):
         self.beside_resume = beside_resume
 
 
-_ALL_OPTIONS = "cifar_dsl.all_options"  # in the `meta` of a context: whether to print the long help
+_ALL_OPTIONS = "all options"  # in the `meta` of a context: whether to print the long help
 
 
 def _show_all(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
