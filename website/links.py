@@ -55,6 +55,7 @@ class Linker:
 
     def __init__(self, pages: Sequence[Page], files: Sequence[File], elsewhere: Mapping[str, str]) -> None:
         """`elsewhere`: the place of the page that stands for a file or folder of the checkout that is no page."""
+        self._titles = {page.place: page.title for page in pages}
         self._by_place = {page.place: frozenset(anchors(page.text)) for page in pages}
         self._by_source: dict[PurePosixPath, list[PurePosixPath]] = {}
         copies: tuple[Page | File, ...] = (*pages, *files)
@@ -76,7 +77,7 @@ class Linker:
             target = self._target(page, link)
             if target is None and mark:
                 self._note(page, link)  # a picture that isn't there
-            return label if target is None else f"{mark}[{label}]({target})"
+            return label if target is None else f"{mark}[{self._label(page, label, link)}]({target})"
 
         def resolved(part: str) -> str:
             part = _LINK.sub(markdown, part)
@@ -100,6 +101,13 @@ class Linker:
             self._note(page, link)
         relative = os.path.relpath(place, page.place.parent)
         return f"{relative}#{fragment}" if fragment else relative
+
+    def _label(self, page: Page, label: str, link: str) -> str:
+        """The text of a link; the title of its page in place of the name of a file."""
+        if not label.endswith(".md"):
+            return label
+        place = self._place(page, self._named(page, link), link, "")
+        return self._titles.get(place, label) if place else label
 
     def _note(self, page: Page, link: str) -> None:
         """Note that a link leads nowhere."""

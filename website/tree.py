@@ -21,9 +21,9 @@ class Page:
 
     @property
     def title(self) -> str:
-        """Its first heading."""
-        first = next(line for line in self.text.splitlines() if line.startswith("# "))
-        return first.removeprefix("# ").strip()
+        """Its first heading; without one, the name of its file."""
+        headings = (line for line in self.text.splitlines() if line.startswith("# "))
+        return next(headings, self.place.stem).removeprefix("# ").strip()
 
 
 @frozen

@@ -63,14 +63,20 @@ def test_links_lead_to_the_page_that_has_the_anchor() -> None:
     pages = [
         page("one.md", "# One\n\n## Here\n", "docs/all.md"),
         page("two/more.md", "# Two\n\n## There\n", "docs/all.md"),
-        page("start.md", "[a](docs/all.md#there) [b](docs/all.md) [c](pyproject.toml) `[d](e)`", "README.md"),
-        page("own.md", "# Own\n\n[f](/two/more.md) [g](nothing.md) [h](#nowhere)\n"),
+        page(
+            "start.md", "# Start\n\n[a](docs/all.md#there) [b](docs/all.md) [c](pyproject.toml) `[d](e)`", "README.md"
+        ),
+        page("own.md", "# Own\n\n[f](/two/more.md) [docs/start.md](/start.md) [g](nothing.md) [h](#nowhere)\n"),
     ]
-    pages.append(page("shown.md", "![x](docs/x.svg) [![z](docs/x.svg)](pyproject.toml) ![y](docs/y.svg)\n", "SHOWN.md"))
+    pages.append(
+        page(
+            "shown.md", "# Shown\n\n![x](docs/x.svg) [![z](docs/x.svg)](pyproject.toml) ![y](docs/y.svg)\n", "SHOWN.md"
+        )
+    )
     linker = Linker(pages, [File(PurePosixPath("x.svg"), b"", PurePosixPath("docs/x.svg"))], {})
     assert "![x](x.svg) ![z](x.svg) " in linker.linked(pages[4]).text
-    assert linker.linked(pages[2]).text == "[a](two/more.md#there) [b](one.md) c `[d](e)`"
-    assert "[f](two/more.md)" in linker.linked(pages[3]).text
+    assert linker.linked(pages[2]).text == "# Start\n\n[a](two/more.md#there) [b](one.md) c `[d](e)`"
+    assert "[f](two/more.md) [Start](start.md)" in linker.linked(pages[3]).text
     with pytest.raises(BrokenLinksError, match=r"docs/y\.svg\nown\.md: #nowhere\nown\.md: nothing\.md"):
         check(linker.broken)
 
