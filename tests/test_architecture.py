@@ -89,6 +89,19 @@ def test_only_syntax_imports_lark() -> None:
     assert {user.rpartition(".")[0] for user in users} == {"cifar_dsl.language.syntax"}
 
 
+def test_classes_are_made_by_records() -> None:
+    """Those of attrs take far longer to define, and would have `check` import attrs."""
+    makers = {"define", "evolve", "field", "frozen", "mutable"}
+    users = {
+        module_of(path)
+        for path in FILES
+        for one in ast.walk(tree_of(path))
+        if (isinstance(one, ast.ImportFrom) and one.module == "attrs" and makers & {each.name for each in one.names})
+        or (isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id == "attrs")
+    }
+    assert users == {"cifar_dsl.foundation.records"}
+
+
 def test_only_the_language_server_imports_its_protocol() -> None:
     """pygls is an extra, so even the command imports it lazily."""
     protocol = {"pygls", "lsprotocol"}

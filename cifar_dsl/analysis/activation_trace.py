@@ -6,10 +6,8 @@ of `graph.nodes` makes value i + 1. A view, or an output written in place, lives
 
 import sys
 
-from attrs import evolve
-
 from cifar_dsl.analysis.overwriting import overwriting
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.ir import Graph, Node, SavedTensors
 from cifar_dsl.ir.execution import FLOAT_BYTES, HALF_BYTES, NOTHING
 

@@ -1,9 +1,8 @@
 """An estimate of the memory that a training takes, without torch."""
 
-from attrs import evolve
-
 from cifar_dsl.analysis.activation_trace import trace_activations
 from cifar_dsl.analysis.peak_memory import WeightBytes, evaluation_peak, training_peak
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.ir.execution import FLOAT_BYTES, HALF_BYTES
 from cifar_dsl.operations.recipe.groups import assign

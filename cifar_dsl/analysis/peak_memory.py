@@ -21,10 +21,8 @@ The forward pass frees a tensor after its last use unless a node has saved it. `
 `WeightBytes`, gradients and copies of weights are added where they are live.
 """
 
-from attrs import define, evolve, field
-
 from cifar_dsl.analysis.activation_trace import ActivationTrace
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, evolve, field, frozen
 from cifar_dsl.ir import Graph, Stage
 
 

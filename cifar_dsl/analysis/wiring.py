@@ -1,9 +1,7 @@
 """How the stages of a scope are connected when the scope becomes a module, and which modules its layers become."""
 
-from attrs import evolve
-
 from cifar_dsl.analysis.overwriting import overwriting
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.ir import Graph, Lowering, Node, Scope, Stage
 
 

@@ -174,7 +174,7 @@ def _of_runs(name: str, runs: list[Run]) -> "ComparedSpec":
 
 def _merged(entries: "list[ComparedSpec]") -> "list[ComparedSpec]":
     """Entries of one name and fingerprint as one, with the runs of all."""
-    from attrs import evolve
+    from cifar_dsl.foundation.records import evolve
 
     merged: dict[tuple[str, str], ComparedSpec] = {}
     for entry in entries:

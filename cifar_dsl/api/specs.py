@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, fields
+from attrs import fields
 
 from cifar_dsl.api.run import Run
 from cifar_dsl.compiler import Analysis, Library, analyze, examine
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.errors import RunError, SpecWarning, UserError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.diagnostics import Diagnostic, render_concise

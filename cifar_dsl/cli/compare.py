@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from attrs import evolve
 
 from cifar_dsl.cli import arguments, results
 from cifar_dsl.cli.click_options import GroupedCommand, with_options
@@ -15,7 +14,7 @@ from cifar_dsl.cli.output import counted, note, print_error, warn
 from cifar_dsl.cli.spec_paths import NamedSpecs
 from cifar_dsl.cli.warnings import print_chance, print_warnings
 from cifar_dsl.foundation.errors import RunError, UserError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.operations.recipe import ARTIFACTS
 from cifar_dsl.training.options import CompareOptions

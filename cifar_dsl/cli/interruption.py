@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from attrs import define, field
-
 from cifar_dsl.cli.output import note_text
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.foundation.signals import handle_stop_signals
 
 _AGAIN_S = 0.05  # until an interrupt is raised again that a destructor swallowed

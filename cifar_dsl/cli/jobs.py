@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from attrs import evolve
 
 from cifar_dsl import api
 from cifar_dsl.analysis import estimate, usable_cpus
@@ -20,7 +19,7 @@ from cifar_dsl.experiments.jobs import Executor, InlineExecutor, Job, LocalExecu
 from cifar_dsl.experiments.trackers import TrackerDispatcher, require
 from cifar_dsl.foundation.atomic import check_writable
 from cifar_dsl.foundation.errors import RunError, UserError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.foundation.user_folders import temporary_folder
 from cifar_dsl.runs import check_root, on_changed_file, place_of, record_failure

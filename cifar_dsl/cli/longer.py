@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from attrs import evolve
 
 from cifar_dsl.cli.output import note, warn
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.runs import Run, open_run
 from cifar_dsl.runs.places import RESULT, partial_path

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
-from attrs import define, field
 
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.foundation.resources import shipped_specs
 from cifar_dsl.foundation.spec_files import SUFFIX, spec_folders
 from cifar_dsl.foundation.text import natural_order

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-from attrs import evolve
 
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
@@ -11,6 +10,7 @@ from cifar_dsl.cli.compare import Contestant, train_and_compare
 from cifar_dsl.cli.output import counted, note, print_result, print_text, shown, warn
 from cifar_dsl.cli.warnings import print_warnings
 from cifar_dsl.experiments.sweep import Grid, Point, make_grid
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.foundation.text import columns, in_short
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 from cifar_dsl.training.options import TARGET, CompareOptions

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from attrs import evolve
 
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
@@ -17,6 +16,7 @@ from cifar_dsl.cli.output import note, print_json, print_result, warn, writing
 from cifar_dsl.cli.warnings import print_chance, print_warnings
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.atomic import check_writable
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.runs import check_root, open_partial, open_run
 from cifar_dsl.training.artifacts import network_of_teacher

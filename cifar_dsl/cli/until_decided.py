@@ -4,15 +4,13 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from cifar_dsl.cli.jobs import Outcome, train_missing
 from cifar_dsl.cli.output import counted, note
 from cifar_dsl.experiments.comparison.effects import Sample
 from cifar_dsl.experiments.comparison.plan import Plan, PlannedSpec, declare, earlier, next_seeds, now
 from cifar_dsl.experiments.comparison.sentences import range_text
 from cifar_dsl.experiments.comparison.sequential import LARGEST_CAP, effect, forecast, next_round
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.foundation.text import columns, duration
 from cifar_dsl.runs import check_place, check_root, runs_in_place
 from cifar_dsl.training.options import CompareOptions

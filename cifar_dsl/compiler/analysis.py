@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from attrs import evolve, field
-
 from cifar_dsl.compiler.data import ChosenData, DataShape
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.exits import check_exits
@@ -19,7 +17,7 @@ from cifar_dsl.compiler.recipe import check_data, check_fit, make_recipe
 from cifar_dsl.compiler.training_sizes import TrainingSize, training_sizes
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.garbage_collection import without_collections
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, field, frozen
 from cifar_dsl.ir import Graph, Recipe, fingerprint
 from cifar_dsl.language.diagnostics import Reporter, SpecError
 from cifar_dsl.language.source import Source, Span

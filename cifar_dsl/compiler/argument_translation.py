@@ -3,10 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from attrs import evolve
-
 from cifar_dsl.compiler.values import Bound
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.foundation.text import MOST_LISTED
 from cifar_dsl.ir import ArgumentInfo, Declaration, Kind, Symbol, Value, arguments_of
 from cifar_dsl.language.diagnostics import Advice, Edit, Fix, nearest

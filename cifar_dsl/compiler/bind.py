@@ -4,8 +4,6 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol, TypeVar, cast
 
-from attrs import evolve, field
-
 from cifar_dsl.compiler import argument_translation, translation
 from cifar_dsl.compiler.argument_translation import Call, Change, can_apply
 from cifar_dsl.compiler.dataflow import TENSORS, Dataflow, refusal
@@ -24,7 +22,7 @@ from cifar_dsl.compiler.values import (
     write,
 )
 from cifar_dsl.foundation import limits
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, field, frozen
 from cifar_dsl.foundation.text import MOST_LISTED, listed, shortened
 from cifar_dsl.ir import ArgumentInfo, Declaration, Shape, Symbol, Value, arguments_of
 from cifar_dsl.language.diagnostics import Advice, EvaluationFailed, Fix, Label, Reporter, nearest

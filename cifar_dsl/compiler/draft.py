@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
-from attrs import define, evolve, field
-
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.error_location import Branch, locate_mismatch, origins
 from cifar_dsl.compiler.foreign_order import channels_first, torch_order
@@ -13,7 +11,7 @@ from cifar_dsl.compiler.tying import TiedUse, Ties, UsedStages, check_use
 from cifar_dsl.compiler.values import Bound, Flow, Tensor, Unknown, ValueScope, tensors
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, evolve, field, frozen
 from cifar_dsl.ir import Cost, Declaration, Graph, Node, Parameter, Scope, Shape, Stage, arguments_of
 from cifar_dsl.language.diagnostics import Cause, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span

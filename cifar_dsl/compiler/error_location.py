@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from attrs import define, field
-
 from cifar_dsl.compiler.values import ValueScope
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.ir import Shape
 from cifar_dsl.language.diagnostics import Label
 from cifar_dsl.language.source import Span

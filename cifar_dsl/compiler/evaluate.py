@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import cast
 
-from attrs import define, field
-
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.builtin_names import ARITHMETIC, FUNCTIONS, ORDER, Number
 from cifar_dsl.compiler.dataflow import Dataflow, Sort
@@ -13,6 +11,7 @@ from cifar_dsl.compiler.names.table import Names
 from cifar_dsl.compiler.values import BlockValue, Bound, Flow, Tensor, Unknown, ValueScope, describe, is_tensors
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits, Work
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.ir import Size, Symbol, Value
 from cifar_dsl.language.diagnostics import EvaluationFailed, Reporter
 from cifar_dsl.language.source import Span

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import NoReturn, TypeVar, cast
 
-from attrs import evolve
-
 from cifar_dsl.compiler import translation
 from cifar_dsl.compiler.attention import check_block, check_mask, long_forms, values_of_attend, values_of_attention
 from cifar_dsl.compiler.bind import Binder, Branch, Invocation
@@ -38,6 +36,7 @@ from cifar_dsl.compiler.values import (
 )
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import OutOfStepsError
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.ir import Declaration, Graph, Operation, Shape, Size, Symbol
 from cifar_dsl.language.diagnostics import Advice, Cause, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span

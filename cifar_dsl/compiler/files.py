@@ -4,10 +4,9 @@ import codecs
 from collections.abc import Mapping
 from pathlib import Path
 
-from attrs import define, field
-
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.reading import IrregularFileError, OversizedFileError, read_regular
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.foundation.resources import shipped_specs, specs_directory
 from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.language.diagnostics import Diagnostic, Label, SpecError, nearest, replacement

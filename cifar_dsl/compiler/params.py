@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 
-from attrs import define, evolve, field
-
 from cifar_dsl.compiler.data import GIVE_FILE, NAME_DATA
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.values import BlockValue, Bound, Unknown, ValueScope
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.records import define, evolve, field
 from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter
 from cifar_dsl.language.syntax import nodes
 

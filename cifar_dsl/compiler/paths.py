@@ -1,8 +1,7 @@
 """Names of stages, which become names of weights (docs/decisions/0001-names-of-stages.md)."""
 
-from attrs import define, field
-
 from cifar_dsl.compiler.module_names import module_name
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.language.source import Span
 
 

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, NoReturn, TypeVar, cast
 
-from attrs import define, field
-
 from cifar_dsl.compiler.bind import Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.values import Tensor, ValueScope, describe
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.foundation.text import listed, shortened
 from cifar_dsl.ir import Declaration, Operation, Pattern, Shape
 from cifar_dsl.ir.pattern import Missing

@@ -5,15 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import zip_longest
 from pathlib import Path
 
-from attrs import field
-
 from cifar_dsl.compiler.builtin_names import DATA_NAMES, FLOW_NAMES
 from cifar_dsl.compiler.data import GIVE_FILE, NAME_DATA, ChosenData, KnownData, input_of, known_data
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.compiler.library import library_blocks, library_index
 from cifar_dsl.compiler.values import SYMBOLS
 from cifar_dsl.foundation import limits
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.foundation.text import shortened
 from cifar_dsl.ir import arguments_of
 from cifar_dsl.language.diagnostics import Diagnostic, Label, Reporter, SpecError, nearest

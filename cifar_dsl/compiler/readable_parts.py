@@ -14,8 +14,6 @@ from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
-from attrs import evolve
-
 from cifar_dsl.compiler.bind import Binder, Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.files import SpecReader
@@ -27,7 +25,7 @@ from cifar_dsl.compiler.recipe import check_settings
 from cifar_dsl.compiler.values import Tensor, Unknown, ValueScope
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import OutOfStepsError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.language.diagnostics import STEPS_AFTER_ERROR, Diagnostic, EvaluationFailed, Reporter, SpecError
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import Recovered, nodes, parse_recovering

@@ -4,13 +4,11 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from attrs import evolve
-
 from cifar_dsl.compiler.expand import expand
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.compiler.values import ValueScope
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.ir import Graph, Node, Recipe, Shape
 from cifar_dsl.language.diagnostics import Label, Reporter, SpecError
 from cifar_dsl.language.source import Span

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from attrs import define, evolve, field
-
 from cifar_dsl.compiler.values import Tie
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, evolve, field, frozen
 from cifar_dsl.foundation.text import listed
 from cifar_dsl.ir import Cost, Node, Parameter, Scope, Shape
 from cifar_dsl.language.diagnostics import EvaluationFailed, Label, Reporter

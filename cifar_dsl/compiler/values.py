@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from typing import TypeGuard
 
-from attrs import define, field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.ir import DECLARED_KINDS, Declaration, Scope, Shape, Size, Symbol, Value
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes

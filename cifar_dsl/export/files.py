@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from attrs import define, field
-
 from cifar_dsl.export.subject import Subject
 from cifar_dsl.export.verification import (
     BATCHES,
@@ -23,7 +21,7 @@ from cifar_dsl.export.verification import (
     tolerance_of,
 )
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.foundation.text import listed
 
 if TYPE_CHECKING:

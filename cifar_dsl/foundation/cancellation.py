@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from attrs import define
+from cifar_dsl.foundation.records import define
 
 
 class CancelledError(Exception):

@@ -8,11 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from attrs import define, evolve, field, fields_dict
-
 from cifar_dsl.foundation import cancellation
 from cifar_dsl.foundation.cancellation import Cancellation, CancelledError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, evolve, field, fields_of, frozen
 
 
 def _limit(default: int, doc: str, *, raisable: bool = False) -> int:
@@ -95,8 +93,8 @@ class Work:
 
 
 DEFAULTS = Limits()
-DOCS: Mapping[str, str] = {name: one.metadata["doc"] for name, one in fields_dict(Limits).items()}
-RAISABLE: tuple[str, ...] = tuple(name for name, one in fields_dict(Limits).items() if one.metadata["raisable"])
+DOCS: Mapping[str, str] = {one.name: one.metadata["doc"] for one in fields_of(Limits)}
+RAISABLE: tuple[str, ...] = tuple(one.name for one in fields_of(Limits) if one.metadata["raisable"])
 
 _current: ContextVar[Limits] = ContextVar("limits", default=DEFAULTS)
 

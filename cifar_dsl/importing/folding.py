@@ -8,9 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from attrs import define, field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.importing.network import Network, Place
 from cifar_dsl.importing.structure import Body, Join, Layer, Named, steps_of
 from cifar_dsl.importing.trees import Block, Call, Loop, Parameter, Repeated, Tree, Variant

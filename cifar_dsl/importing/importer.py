@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from cifar_dsl.compiler import Analysis, analyze_text
 from cifar_dsl.compiler.lints.inspection import warnings
 from cifar_dsl.foundation.atomic import write_atomically
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.importing.folding import folded, looped
 from cifar_dsl.importing.network import Network, unsupported
 from cifar_dsl.importing.printing import printed

@@ -2,10 +2,8 @@
 
 from typing import Any, cast
 
-from attrs import field
-
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.ir import Operation, Shape
 from cifar_dsl.operations.argument_types import Float, written
 from cifar_dsl.operations.layers import JOINS, LAYERS

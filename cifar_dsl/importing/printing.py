@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import define, field
-
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.importing.structure import Body, Join, Layer, Named, Use
 from cifar_dsl.importing.trees import Block, Call, Loop, Repeated, Tree, Variant
 from cifar_dsl.importing.unification import NOWHERE

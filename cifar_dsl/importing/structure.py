@@ -8,9 +8,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from attrs import field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.importing.network import Network, Step
 from cifar_dsl.ir import Operation
 from cifar_dsl.language.source import Source

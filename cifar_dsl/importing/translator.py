@@ -8,10 +8,8 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from attrs import define, field
-
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.importing.layouts import BATCH, Atom, Dim, Layout, LayoutError, extent_of, merged
 from cifar_dsl.importing.network import Place, Step, layer, unsupported
 from cifar_dsl.importing.tracing import BATCH as IMAGES

@@ -1,8 +1,6 @@
 """What folding makes of bodies: calls of blocks, loops, conditions, and the blocks themselves."""
 
-from attrs import field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.importing.structure import Body
 from cifar_dsl.language.syntax import nodes
 

@@ -5,10 +5,9 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from attrs import evolve
 
 from cifar_dsl.compiler import Analysis
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.inference.corruptions import SEVERITIES, corrupted
 from cifar_dsl.inference.evaluation import Evaluation
 from cifar_dsl.inference.labelled_images import LabelledImages, open_images

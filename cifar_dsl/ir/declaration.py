@@ -8,10 +8,7 @@ from collections.abc import Hashable
 from functools import cache, cached_property
 from typing import Any, ClassVar, Protocol, Self, TypeVar, cast, dataclass_transform
 
-import attrs
-from attrs import field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import REQUIRED, evolve, field, fields_of, frozen
 from cifar_dsl.ir.pattern import Pattern
 from cifar_dsl.ir.values import Call, PlainValue, Value
 
@@ -41,10 +38,10 @@ class Kind(Protocol):
         ...
 
 
-DECLARED_KINDS: list[Kind] = []  # of all arguments; `arguments_of` would have attrs complete each class
+DECLARED_KINDS: list[Kind] = []  # of all arguments
 
 
-def argument(kind: Kind, doc: str, *, default: Any = attrs.NOTHING) -> Any:
+def argument(kind: Kind, doc: str, *, default: Any = REQUIRED) -> Any:
     """A field of a declaration that is an argument in the language. The order of fields is the positional order."""
     DECLARED_KINDS.append(kind)
     return field(default=default, metadata={_KIND: kind, _DOC: doc})
@@ -62,7 +59,7 @@ class ArgumentInfo:
     @property
     def is_required(self) -> bool:
         """Whether it has no default."""
-        return self.default is attrs.NOTHING
+        return self.default is REQUIRED
 
     @cached_property
     def plain_default(self) -> PlainValue:
@@ -112,7 +109,7 @@ class Declaration:
 
     def changed(self, **arguments: Value) -> Self:
         """A copy with other values for some arguments."""
-        return cast("Self", attrs.evolve(cast("Any", self), **arguments))
+        return cast("Self", evolve(cast("Any", self), **arguments))
 
     def check(self) -> None:
         """Raise MisfitError if the arguments contradict each other."""
@@ -165,6 +162,4 @@ def arguments_of(declaration: type[Declaration]) -> tuple[ArgumentInfo, ...]:
 
 @cache
 def _arguments_of(declaration: Any) -> tuple[ArgumentInfo, ...]:
-    return tuple(
-        ArgumentInfo(a.name, a.metadata[_KIND], a.metadata[_DOC], a.default) for a in attrs.fields(declaration)
-    )
+    return tuple(ArgumentInfo(a.name, a.metadata[_KIND], a.metadata[_DOC], a.default) for a in fields_of(declaration))

@@ -2,8 +2,7 @@
 
 import json
 
-import attrs
-
+from cifar_dsl.foundation.records import fields_of
 from cifar_dsl.ir.declaration import Declaration
 from cifar_dsl.ir.graph import Graph
 from cifar_dsl.ir.recipe import Group, Recipe
@@ -45,7 +44,7 @@ def _revisions(graph: Graph, recipe: Recipe | None) -> list[tuple[str | int, int
 
 
 def _recipe_meaning(recipe: Recipe) -> dict[str, object]:
-    values = ((info, getattr(recipe, info.name)) for info in attrs.fields(Recipe))
+    values = ((info, getattr(recipe, info.name)) for info in fields_of(Recipe))
     return {info.name: _plain(value) for info, value in values if value != info.default}
 
 
@@ -58,7 +57,7 @@ def _plain(value: object) -> object:
         case Group():
             # The name of a group has no meaning.
             parts = [_plain(part) for part in (value.select, value.optimizer, value.schedule, value.epochs)]
-            later = attrs.fields(Group).constrain  # added to the language later
+            later = next(one for one in fields_of(Group) if one.name == "constrain")  # added to the language later
             return parts + ([_plain(value.constrain)] if value.constrain != later.default else [])
         case tuple():
             return [_plain(item) for item in value]

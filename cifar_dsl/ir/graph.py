@@ -8,9 +8,7 @@ from collections.abc import Iterable, Iterator, Set
 from functools import cached_property
 from typing import Any
 
-from attrs import field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.ir.operation import Cost, Operation, Parameter
 from cifar_dsl.ir.shape import Shape
 from cifar_dsl.language.source import Span

@@ -4,9 +4,7 @@ from functools import cached_property
 from math import prod
 from typing import Literal
 
-from attrs import field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.ir.shape import Shape
 
 Missing = Literal["refused", "left out", "multiplied"]  # what becomes of an axis that only the left side has

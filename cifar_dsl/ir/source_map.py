@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from attrs import define, field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.ir.graph import Graph, Scope
 from cifar_dsl.ir.shape import Shape
 from cifar_dsl.language.source import Span

@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING, Union
 
-from attrs import field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 
 if TYPE_CHECKING:
     from cifar_dsl.ir.declaration import Declaration

@@ -3,9 +3,7 @@
 from bisect import bisect_right
 from functools import cached_property
 
-from attrs import field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 
 
 @frozen

@@ -6,13 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import cattrs
-from attrs import field
 
 from cifar_dsl.compiler import Analysis, analyze_text
 from cifar_dsl.foundation.errors import NewerRunError, RunError
 from cifar_dsl.foundation.folders import walk
 from cifar_dsl.foundation.reading import open_regular
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.runs.identity import RunIdentity
 from cifar_dsl.runs.lock import is_locked

@@ -7,10 +7,8 @@ people: two specs that differ in nothing else share their runs.
 
 from collections.abc import Sequence
 
-from attrs import evolve
-
 from cifar_dsl.compiler import Analysis, changes
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 
 
 @frozen

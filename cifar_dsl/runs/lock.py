@@ -8,13 +8,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from attrs import Factory, define, field
+from attrs import Factory
 from filelock import FileLock, Timeout
 
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import LockedError, StoppedError
 from cifar_dsl.foundation.folders import make_folder
 from cifar_dsl.foundation.reading import read_regular
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.runs.places import HOLDER, lock_path, partial_path
 
 _LARGEST_HOLDER = 4096  # bytes of the file that names the holder

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import cattrs
-from attrs import evolve, fields
+from attrs import fields
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from cifar_dsl.foundation.atomic import check_writable, is_full
 from cifar_dsl.foundation.errors import DiskFullError, NewerRunError, RunError
 from cifar_dsl.foundation.reading import IrregularFileError, OversizedFileError, read_regular
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.ir import Standardization
 from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cattrs
-from attrs import define, evolve, field
 
 from cifar_dsl.foundation.atomic import sync_folder, write_atomically
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.folders import make_folder, remove_folder, walk
+from cifar_dsl.foundation.records import define, evolve, field
 from cifar_dsl.runs.checkpoints import Checkpoint, checkpoints, write_checkpoint
 from cifar_dsl.runs.folder import Run, check_no_links, find_runs, restore
 from cifar_dsl.runs.identity import RunIdentity

@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from attrs import field
-
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.reading import open_regular
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.foundation.user_folders import expanded
 from cifar_dsl.ir import Graph, Recipe, Standardization
 from cifar_dsl.ir.recipe import Artifact

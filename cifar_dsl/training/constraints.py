@@ -3,10 +3,9 @@
 from collections.abc import Collection
 
 import torch
-from attrs import field
 from torch import Tensor, nn
 
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.ir.recipe import Constraint
 from cifar_dsl.operations.recipe.constraint import WITH_ROWS

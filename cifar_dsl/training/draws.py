@@ -10,10 +10,9 @@ import hashlib
 from typing import Protocol
 
 import torch
-from attrs import define, field
 from torch import Tensor
 
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 
 _MULTIPLIER_1 = 0xBF58476D1CE4E5B9 - 2**64
 _MULTIPLIER_2 = 0x94D049BB133111EB - 2**64

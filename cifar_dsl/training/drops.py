@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from attrs import define, field
 from torch import Tensor, nn
 
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.ir.recipe import ConstantDrop, DropSchedule
 from cifar_dsl.training import draws
 from cifar_dsl.training.lowering.chance_modules import Dropping, MeanOfColumns

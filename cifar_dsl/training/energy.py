@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from attrs import define, field
 
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 
 POWERCAP = Path("/sys/class/powercap")
 _EVERY_S = 0.2  # between two readings; RAPL counters must not wrap around twice in between

@@ -46,11 +46,10 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import torch
-from attrs import define, field
 from torch import nn
 
 from cifar_dsl.foundation.errors import EngineError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.ir import Graph, Group, Recipe
 from cifar_dsl.training.step_inputs import DeviceInputs, HostInputs, StepInputs
 

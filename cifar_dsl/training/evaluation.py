@@ -4,12 +4,11 @@ import math
 from functools import partial
 
 import torch
-from attrs import define, field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
 from cifar_dsl.analysis import EVALUATION_BATCH
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.ir import Recipe
 from cifar_dsl.training.engines import EagerEngine, Engine
 from cifar_dsl.training.images import Images

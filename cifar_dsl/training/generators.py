@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from attrs import define, field
 from torch import Tensor
+
+from cifar_dsl.foundation.records import define, field
 
 
 @define

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from attrs import define, field
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.ir import Recipe, Standardization
 from cifar_dsl.training.datasets.shares import share
 from cifar_dsl.training.input_transform import InputTransform, Whitening, first_transform, fit_whitening, transformed

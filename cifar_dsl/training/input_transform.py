@@ -6,13 +6,12 @@ from functools import partial
 
 import numpy as np
 import torch
-from attrs import field
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.ir import Contrast, Standardization
 from cifar_dsl.ir.recipe import Normalization
 

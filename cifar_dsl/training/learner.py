@@ -5,10 +5,10 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 
 import torch
-from attrs import define, field
 from torch import Tensor, nn
 
 from cifar_dsl.analysis.work import step_macs, work_share
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.ir import Graph, Lowering, Recipe, TrainedOutput, trained_outputs
 from cifar_dsl.operations.recipe.augmentation import Resize, resizing
 from cifar_dsl.operations.recipe.groups import keep_statistics

@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import torch
-from attrs import define, field
 
 from cifar_dsl.foundation.errors import StoppedError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.runs import EpochMetrics, ExitMetrics
 from cifar_dsl.training.engines import Engine, has_random_layers
 from cifar_dsl.training.evaluation import EvaluationResult, Evaluator, evaluate_together

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from attrs import Attribute, fields
-from attrs import field as attrs_field
 from attrs.converters import optional
 
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.records import field as attrs_field
 from cifar_dsl.foundation.records import frozen
 
 # The headings of `--help`. Options without a heading come last.

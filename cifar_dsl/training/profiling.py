@@ -8,12 +8,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import torch
-from attrs import define, field
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from cifar_dsl.compiler import Analysis, mean_macs
 from cifar_dsl.foundation.atomic import write_atomically
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.training.artifacts import ArtifactFile
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, peak_share, synchronize, timed

@@ -7,10 +7,9 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
-from attrs import evolve, field
 
 from cifar_dsl.compiler import Analysis
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, field, frozen
 from cifar_dsl.ir import Recipe, argument, declared
 from cifar_dsl.ir.recipe import Group, KeepAll, NoEarlyStopping, Schedule
 from cifar_dsl.operations.argument_types import Float

@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from attrs import define, field
-
 from cifar_dsl.analysis.work import work_share
 from cifar_dsl.compiler import TrainingSize, mean_macs
 from cifar_dsl.foundation.atomic import write_atomically
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.runs import Best, EpochMetrics, ExitResult, Resumption, Run, RunResult, RunWriter, explain_write_errors
 from cifar_dsl.runs.predictions import write_predictions
 from cifar_dsl.training.checkpoints import CheckpointError, restored, to_bytes

@@ -7,12 +7,11 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import torch
-from attrs import field
 
 from cifar_dsl.analysis import estimate
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.foundation.text import duration, in_short
 from cifar_dsl.foundation.user_folders import temporary_folder
 from cifar_dsl.ir import Graph, Recipe

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import torch
-from attrs import define, field
 from torch import Tensor
 
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.training.draws import DeviceKeys, HostKeys, Keys
 
 # What changes in one epoch: hyperparameters[step][column]. Learning rates and momenta have the first columns, which

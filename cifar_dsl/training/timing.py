@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
-from attrs import evolve
 
 from cifar_dsl.analysis.estimate import EVALUATION_BATCH
 from cifar_dsl.compiler import Analysis
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.ir import Graph
 from cifar_dsl.ir.recipe import KeepAll
 from cifar_dsl.training.artifacts import ArtifactFile, without_selection

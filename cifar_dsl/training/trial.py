@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from attrs import field
-
 from cifar_dsl.compiler import Analysis
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.training.artifacts import ArtifactFile, selection_of, teacher_of
 from cifar_dsl.training.datasets import Dataset

@@ -7,11 +7,10 @@ after a comment with the call. Patterns that select parameters by their paths ar
 from collections.abc import Iterable, Mapping
 from itertools import chain, count
 
-from attrs import define, evolve, field
-
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.records import define, evolve, field
 from cifar_dsl.foundation.text import columns
 from cifar_dsl.ir import Declaration, Graph, Group, Node, Recipe, Scope, Stage
 from cifar_dsl.operations.layers import LAYERS

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from attrs import define, field
-
 from cifar_dsl.compiler import translation
 from cifar_dsl.compiler.builtin_names import DATA_NAMES, FLOW_NAMES, FUNCTIONS
 from cifar_dsl.compiler.dataflow import Dataflow, Sort
@@ -13,6 +11,7 @@ from cifar_dsl.compiler.names.sorts import ANYWHERE, CALLABLE, NUMBER, TENSOR, P
 from cifar_dsl.compiler.names.table import Definition, Mention
 from cifar_dsl.compiler.types import words
 from cifar_dsl.compiler.values import SYMBOLS
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.language.diagnostics import Reporter
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes

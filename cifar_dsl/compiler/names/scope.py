@@ -4,12 +4,10 @@ from collections.abc import Callable
 from functools import cache
 from itertools import islice
 
-from attrs import field
-
 from cifar_dsl.compiler.builtin_names import BUDGETS
 from cifar_dsl.compiler.names.sorts import of_kind
 from cifar_dsl.compiler.names.table import Definition, Kind
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 
 
 @frozen

@@ -7,12 +7,12 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from attrs import define, field
 from lsprotocol import types
 
 from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.threads import in_thread
 from cifar_dsl.foundation.cancellation import Cancellation, CancelledError
+from cifar_dsl.foundation.records import define, field
 
 _logger = logging.getLogger(__name__)
 

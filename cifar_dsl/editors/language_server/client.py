@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from attrs import evolve
 from lsprotocol import types
 from pygls.capabilities import get_capability
 
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.foundation.text import columns
 
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()<>#!|~&+=-])")

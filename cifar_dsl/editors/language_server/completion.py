@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from attrs import define, field
 from lsprotocol import types
 
 from cifar_dsl.compiler.names import Definition
@@ -12,6 +11,7 @@ from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.editors.language_server import suggestions, vocabulary
 from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.suggestions import Suggestion
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.language.diagnostics import known_codes
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes

@@ -6,7 +6,6 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from attrs import define, field
 from pygls.uris import to_fs_path
 
 from cifar_dsl.compiler import Analysis, Library, examine
@@ -18,7 +17,7 @@ from cifar_dsl.compiler.names import Definition, Names, definitions_of, resolve_
 from cifar_dsl.editors.language_server.positions import Positions, plain
 from cifar_dsl.editors.language_server.stages import Stages
 from cifar_dsl.foundation import limits
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.foundation.resources import shipped_specs, specs_directory
 from cifar_dsl.foundation.spec_files import spec_folders
 from cifar_dsl.language.diagnostics import Diagnostic, Reporter, SpecError

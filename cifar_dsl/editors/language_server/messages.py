@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import BinaryIO
 
-from attrs import define, field
+from cifar_dsl.foundation.records import define, field
 
 MOST_BYTES = 16 * 1024 * 1024  # in a message; a spec has at most 64 KiB
 _MOST_HEADER_BYTES = 4096

@@ -1,8 +1,7 @@
 """The shapes and costs of a spec's stages, indexed by their places in the text."""
 
-from attrs import define, field
-
 from cifar_dsl.compiler import Analysis
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.ir.source_map import Line, Visit, visits
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve
 from lsprotocol import types
 from pygls.uris import uri_scheme
 
@@ -14,7 +13,7 @@ from cifar_dsl.compiler.names import Definition
 from cifar_dsl.editors.language_server import vocabulary
 from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.markdown import code, content, plain_text
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.foundation.resources import shipped_specs
 from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.operations.recipe import Setting

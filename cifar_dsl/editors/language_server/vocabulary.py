@@ -5,13 +5,11 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from attrs import evolve
-
 from cifar_dsl.compiler.builtin_names import FUNCTIONS
 from cifar_dsl.compiler.names import Definition
 from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.editors.language_server.markdown import code, plain_text
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.ir import ArgumentInfo, Declaration, Kind, arguments_of
 from cifar_dsl.language.source import comment_above
 from cifar_dsl.language.syntax import nodes

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field
-
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.lints import Inspection, inspect
 from cifar_dsl.export.source.module import pytorch_source
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Node
 from cifar_dsl.views import table

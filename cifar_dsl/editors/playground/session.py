@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field
-
 from cifar_dsl.compiler.lints import Inspection
 from cifar_dsl.editors.playground.page import Page
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.foundation.resources import shipped_specs
 
 FIRST, SECOND = "a.arch", "b.arch"  # the names of the page's specs, so that the second can extend the first

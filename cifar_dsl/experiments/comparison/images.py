@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from attrs import field
 from scipy import special
 
 from cifar_dsl.experiments.comparison.readable import ReadRun
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.runs import PREDICTIONS
 from cifar_dsl.runs.predictions import Confusion, Predictions
 

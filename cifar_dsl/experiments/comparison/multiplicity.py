@@ -6,11 +6,10 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from attrs import field
 from scipy import optimize, special
 
 from cifar_dsl.experiments.comparison.interpolation import cubic
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 
 _MOST_SHARED = 0.995  # the largest loading; closer to 1, the integrand below has a step that no grid resolves
 _NORMAL = np.linspace(0, 8, 51)  # half of the axis; the integrand is even

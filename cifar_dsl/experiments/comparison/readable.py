@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-from attrs import define, field
-
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import (
     PREDICTIONS,
     EpochMetrics,
@@ -39,6 +36,9 @@ class FailedRun:
     run: Run
     record: RunRecord
     metrics: tuple[EpochMetrics, ...] | None
+
+
+from cifar_dsl.foundation.records import define, field
 
 
 @define

@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations
 from typing import TypeVar
 
-from attrs import evolve, field
-
 from cifar_dsl.experiments.comparison.curves import Curve, curve
 from cifar_dsl.experiments.comparison.effects import (
     ALPHA,
@@ -26,7 +24,7 @@ from cifar_dsl.experiments.comparison.plan import Plan
 from cifar_dsl.experiments.comparison.readable import FailedRun, ReadRun
 from cifar_dsl.experiments.comparison.sequential import effect
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, field, frozen
 from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.runs import DataRecord, Machine, SpecIdentity
 

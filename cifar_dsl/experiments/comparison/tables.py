@@ -9,14 +9,13 @@ from textwrap import wrap
 from typing import Literal
 
 import cattrs
-from attrs import evolve
 
 from cifar_dsl.experiments.comparison.effects import ALPHA, Effect, Interval
 from cifar_dsl.experiments.comparison.plan import Plan
 from cifar_dsl.experiments.comparison.rows import Comparison, Row
 from cifar_dsl.experiments.comparison.sentences import p_text, pair_sentences, points, range_text, sentences
 from cifar_dsl.experiments.comparison.skewness import skewed_specs
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.foundation.text import columns, duration, in_short, listed
 from cifar_dsl.language.diagnostics.render import visible
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from attrs import define
-
 from cifar_dsl.experiments.jobs.executor import JobListener
 from cifar_dsl.experiments.jobs.job import Job, run_job
+from cifar_dsl.foundation.records import define
 from cifar_dsl.training.events import Event, FinalEvent, TrainingStopped
 
 

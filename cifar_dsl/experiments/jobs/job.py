@@ -6,13 +6,13 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import Factory, define, evolve, field
+from attrs import Factory
 
 from cifar_dsl.compiler import Analysis, analyze_text
 from cifar_dsl.foundation.errors import DataError, DiskFullError, RunError, StoppedError, UserError
 from cifar_dsl.foundation.limits import Limits, using
 from cifar_dsl.foundation.limits import current as current_limits
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, field, frozen
 from cifar_dsl.language.diagnostics import SpecError, render_concise
 from cifar_dsl.runs import ArtifactRecord, Run, RunIdentity, SpecIdentity, run_path
 from cifar_dsl.training.artifacts import ArtifactFile, read_artifact
@@ -122,11 +122,12 @@ def run_job(
         listener(failure)
 
 
-@define
 class _ListenerError(Exception):
     """An exception in a listener, as opposed to a failure of the training."""
 
-    error: Exception
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 def _failure(job: Job, train: Callable[[], None]) -> TrainingStopped | TrainingFailed | None:

@@ -9,10 +9,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 
-from attrs import define, field
-
 from cifar_dsl.experiments.jobs.executor import JobListener
 from cifar_dsl.experiments.jobs.job import Job, run_job
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.foundation.signals import STOP_SIGNALS, handle_stop_signals
 from cifar_dsl.training.events import Event, FinalEvent, TrainingFailed, TrainingStopped
 

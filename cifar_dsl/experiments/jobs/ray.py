@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import define, evolve, field
-
 from cifar_dsl.experiments.jobs.executor import JobListener
 from cifar_dsl.experiments.jobs.job import Job, load_artifacts, load_data
 from cifar_dsl.experiments.jobs.remote import Message, RemoteRuns, RemoteWorker
 from cifar_dsl.foundation.errors import LockedError, UserError
+from cifar_dsl.foundation.records import define, evolve, field
 from cifar_dsl.foundation.text import small_number
 from cifar_dsl.runs import ArtifactRecord
 from cifar_dsl.training.events import FinalEvent, Note, TrainingFailed, TrainingStopped

@@ -24,12 +24,10 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from attrs import define, evolve, field
-
 from cifar_dsl.experiments.jobs.job import Job, run_job
 from cifar_dsl.foundation.atomic import is_full
 from cifar_dsl.foundation.errors import DiskFullError, LockedError, UserError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, evolve, field, frozen
 from cifar_dsl.runs import RESULT, RunWriter, claim, run_path
 from cifar_dsl.runs.transfer import FolderDelta, Stamps, apply_delta, take_delta
 from cifar_dsl.training.artifacts import ArtifactFile

@@ -4,7 +4,7 @@ import queue
 import threading
 from collections.abc import Callable
 
-from attrs import define, field
+from cifar_dsl.foundation.records import define, field
 
 Call = Callable[[], object]
 

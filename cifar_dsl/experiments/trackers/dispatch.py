@@ -8,11 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from attrs import define, field
-
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.experiments.trackers.background import Background
 from cifar_dsl.experiments.trackers.base import Tracker, Training, open_tracker
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.language.syntax import print_chain
 from cifar_dsl.runs import EpochMetrics, open_run
 from cifar_dsl.training.events import EpochEnded, Event, FinalEvent, Note, TrainingEnded

@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import define, field
-
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.export.source.expressions import (
     Constant,
@@ -39,6 +37,7 @@ from cifar_dsl.export.source.torch_modules import REQUIRED, needed, own_classes,
 from cifar_dsl.export.source.training import training_script
 from cifar_dsl.export.source.units import Units, inputs_of_call
 from cifar_dsl.export.source.vocabulary import Vocabulary
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.foundation.text import listed
 from cifar_dsl.foundation.version import __version__
 from cifar_dsl.ir import trained_outputs

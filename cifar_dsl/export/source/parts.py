@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import define, evolve, field
-
 from cifar_dsl.analysis.wiring import Wiring
+from cifar_dsl.foundation.records import define, evolve, field
 from cifar_dsl.ir import Graph, Lowering, Node, Scope, Shape, Stage
 
 Key = tuple[Any, ...]

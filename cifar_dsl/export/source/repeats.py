@@ -3,10 +3,9 @@
 import re
 from typing import Any
 
-from attrs import define
-
 from cifar_dsl.export.source.expressions import is_same
 from cifar_dsl.export.source.parts import Step
+from cifar_dsl.foundation.records import define
 
 _LONGEST_PERIOD = 6
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 
-from attrs import define, field
-
 from cifar_dsl.export.source.expressions import Expression, variables
 from cifar_dsl.export.source.parts import Key, Part
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 
 
 @frozen

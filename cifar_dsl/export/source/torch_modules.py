@@ -7,10 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from attrs import field
-
 from cifar_dsl.export.source.layout import WIDTH, docstring
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 
 _HERE = Path(__file__).parent
 _SIGNATURES = _HERE / "torch_signatures.json"

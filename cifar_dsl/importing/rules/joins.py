@@ -3,8 +3,7 @@
 from math import prod
 from typing import Any
 
-from attrs import evolve
-
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.importing.network import join, layer
 from cifar_dsl.importing.rules.weights import product
 from cifar_dsl.importing.tracing import BATCH as IMAGES

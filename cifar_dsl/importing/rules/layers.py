@@ -3,8 +3,7 @@
 from math import prod
 from typing import Any
 
-from attrs import evolve
-
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.importing.layouts import BATCH, Atom, Layout, LayoutError, extent_of, merged
 from cifar_dsl.importing.network import join, layer
 from cifar_dsl.importing.rules.weights import standardized

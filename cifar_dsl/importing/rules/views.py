@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from attrs import evolve
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.importing.layouts import Atom, Layout, LayoutError
 from cifar_dsl.importing.network import layer
 from cifar_dsl.importing.tracing import AtenCall

@@ -3,8 +3,7 @@
 from math import prod
 from typing import Any
 
-from attrs import evolve
-
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.importing.network import as_printed
 from cifar_dsl.importing.translator import Multiple, OfWeight, Translator, Weight
 from cifar_dsl.operations.layers.weight import Scaled, Standardized

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from attrs import evolve
-
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.foundation.text import listed
 from cifar_dsl.language.diagnostics.model import Diagnostic
 

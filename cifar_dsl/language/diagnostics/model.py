@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
-from attrs import field
-
 from cifar_dsl.foundation.errors import CifarDslError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.foundation.text import without_middle
 from cifar_dsl.language.diagnostics.codes import known_codes
 from cifar_dsl.language.source import Span
@@ -40,6 +38,12 @@ class Fix:
     is_safe: bool = False
 
 
+def _known(code: str) -> str:
+    if code not in known_codes():
+        raise AssertionError(f"{code} has no section in docs/diagnostics.md")
+    return code
+
+
 def _all_without_middle(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(map(without_middle, texts))
 
@@ -51,18 +55,13 @@ class Diagnostic:
     `label` is None only if there is no text to point at, such as for a missing file.
     """
 
-    code: str = field()
+    code: str = field(converter=_known)
     message: str = field(converter=without_middle)
     label: Label | None
     secondary: tuple[Label, ...] = ()
     notes: tuple[str, ...] = field(default=(), converter=_all_without_middle)
     help: tuple[str, ...] = field(default=(), converter=_all_without_middle)
     fixes: tuple[Fix, ...] = ()
-
-    @code.validator
-    def _is_known(self, _attribute: object, value: str) -> None:
-        if value not in known_codes():
-            raise AssertionError(f"{value} has no section in docs/diagnostics.md")
 
     @property
     def severity(self) -> str:

@@ -4,11 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
-from attrs import define, evolve, field
-
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import OutOfStepsError, Work
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, evolve, field, frozen
 from cifar_dsl.language.diagnostics.model import Advice, Diagnostic, Fix, Label, SpecError
 from cifar_dsl.language.source import Source, Span
 

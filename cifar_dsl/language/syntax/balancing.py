@@ -6,10 +6,8 @@ open brace is closed at the end of its item, and a stray one is dropped. An open
 
 from collections.abc import Iterator, Sequence
 
-from attrs import define, field
-
 from cifar_dsl.foundation import limits
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.lalr import Token
 from cifar_dsl.language.syntax.lexer import raw_tokens, readable_tokens

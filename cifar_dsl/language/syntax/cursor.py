@@ -7,9 +7,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from attrs import define, field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.language.syntax.words import HEADERS, ITEMS, KEYWORDS
 
 _TOKEN = re.compile(

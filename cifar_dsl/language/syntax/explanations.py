@@ -4,9 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from attrs import define, field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.lalr import END, Token

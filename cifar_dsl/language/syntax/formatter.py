@@ -21,9 +21,8 @@ only where `newlines` drops them.
 from collections.abc import Sequence
 from itertools import groupby
 
-from attrs import define, field
-
 from cifar_dsl.foundation.garbage_collection import without_collections
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax.lines import TARGET, Bracket, Gap, Line, Word, flat, has_break, lines_of, spaces
 from cifar_dsl.language.syntax.parser import parse_spec

@@ -6,11 +6,10 @@ its trees with lark's.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
-from attrs import field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 
 END = "$END"
 
@@ -52,8 +51,7 @@ class Rule:
     - `symbol`: what it is reduced to, `size`: how many symbols it reduces;
     - `name`: of its tree; None for a rule whose children become children of the tree around it (`_stages`);
     - `yields_child`: whether a single child stands for the tree (`?sum`);
-    - `children`: which of the symbols become children; None is a `[...]` that is absent;
-    - `passes`: whether it makes nothing of its one symbol, as `?sum: term` does: most reductions are such.
+    - `children`: which of the symbols become children; None is a `[...]` that is absent.
     """
 
     symbol: str
@@ -61,10 +59,10 @@ class Rule:
     name: str | None
     yields_child: bool
     children: Sequence[int | None]
-    passes: bool = field(init=False)
 
-    @passes.default
-    def _passes(self) -> bool:
+    @cached_property
+    def passes(self) -> bool:
+        """Whether it makes nothing of its one symbol, as `?sum: term` does: most reductions are such."""
         return (self.name is None or self.yields_child) and self.size == 1 and list(self.children) == [0]
 
 

@@ -6,9 +6,7 @@ A "line" is an item, stage, setting, branch or list item, on however many lines 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from attrs import evolve
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax.lexer import lex
 from cifar_dsl.language.syntax.newlines import NEW_LINE

@@ -8,10 +8,7 @@ from functools import cache, cached_property
 from operator import attrgetter
 from typing import Any, TypeVar, cast, dataclass_transform
 
-import attrs
-from attrs import field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, field, fields_of, frozen, is_record
 from cifar_dsl.language.source import Span
 
 SPAN: Any = field(eq=False)
@@ -20,7 +17,7 @@ T = TypeVar("T")
 
 
 def _repr(self: Any) -> str:
-    shown = (f"{a.name}={getattr(self, a.name)!r}" for a in attrs.fields(type(self)) if a.name != "span")
+    shown = (f"{a.name}={getattr(self, a.name)!r}" for a in fields_of(type(self)) if a.name != "span")
     return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -50,7 +47,7 @@ def children_of(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
     """
     if issubclass(cls, tuple):
         return tuple
-    fields = attrs.fields(cls) if attrs.has(cls) and cls is not Span else ()
+    fields = fields_of(cls) if is_record(cls) and cls is not Span else ()
     names = [a.name for a in fields if a.name != "span" and a.type not in _VALUES]
     if not names:
         return nothing
@@ -72,7 +69,7 @@ def inside(items: Iterable[object], kind: type[T] | tuple[type[T], ...]) -> Iter
 
 def replace(node: T, **changes: Any) -> T:
     """A copy of a node with some fields changed."""
-    return cast("T", attrs.evolve(cast("Any", node), **changes))
+    return cast("T", evolve(cast("Any", node), **changes))
 
 
 @node

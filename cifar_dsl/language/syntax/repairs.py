@@ -17,11 +17,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from itertools import islice
 
-from attrs import define, field
-
 from cifar_dsl.foundation import cancellation, limits
 from cifar_dsl.foundation.limits import Limits
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.language.diagnostics import Diagnostic, Label, nearest, replacement
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.balancing import balanced_tokens, inserted

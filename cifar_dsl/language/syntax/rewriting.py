@@ -4,9 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 
-from attrs import define, evolve, field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, evolve, field, frozen
 from cifar_dsl.language.diagnostics import Advice, Diagnostic, Edit, Fix, Label
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax.explanations import Brackets, Misplaced, character_error

@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from attrs import define, field
-
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax.explanations import (

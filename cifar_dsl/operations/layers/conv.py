@@ -3,8 +3,7 @@
 from math import prod
 from typing import Self
 
-from attrs import evolve
-
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
 from cifar_dsl.ir.execution import INPUT
 from cifar_dsl.operations.argument_types import Bool, Int, Pair

@@ -4,8 +4,7 @@ from itertools import accumulate
 from math import prod
 from typing import Self
 
-from attrs import evolve
-
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.ir import Execution, Lowering, SavedTensors, Shape, argument, declared
 from cifar_dsl.ir.execution import FLOAT_BYTES, NOTHING
 from cifar_dsl.operations.argument_types import Choice, Float

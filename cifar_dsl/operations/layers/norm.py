@@ -2,8 +2,7 @@
 
 from typing import NoReturn
 
-from attrs import evolve
-
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
 from cifar_dsl.ir.execution import FLOAT_BYTES, INPUT
 from cifar_dsl.operations.argument_types import Bool, Float, Int

@@ -3,8 +3,7 @@
 from itertools import pairwise
 from math import prod
 
-from attrs import evolve
-
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.foundation.text import alternatives
 from cifar_dsl.ir import Execution, Lowering, Pattern, Shape, argument, declared
 from cifar_dsl.ir.execution import INPUT, NOTHING

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from attrs import evolve, field
 
 from cifar_dsl.compiler import DataShape
 from cifar_dsl.foundation.errors import DataError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.ir import Shape
 from cifar_dsl.ir.recipe import tests_of_subset
 from cifar_dsl.training.datasets.advice import FROM_ONE, kind_of, label_fault, picture_fault

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from attrs import evolve
 
 from cifar_dsl.foundation.reading import open_regular
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.training.datasets.download import Checksum
 from cifar_dsl.training.datasets.published import Published, PublishedFile, Split
 from cifar_dsl.training.datasets.store import canonical_order

@@ -10,7 +10,7 @@ import pickletools
 import warnings
 from typing import Any
 
-from attrs import define
+from cifar_dsl.foundation.records import define
 
 _INSTRUCTIONS = 1_000_000  # the largest published member has about 200,000
 

@@ -12,11 +12,10 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from attrs import evolve
 from torch import Tensor, nn
 
 from cifar_dsl.analysis.wiring import Wiring
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.ir import Graph, Lowering, Node, Scope, Stage
 from cifar_dsl.training.lowering import chance_modules, modules, pattern_modules, weight_modules
 from cifar_dsl.training.lowering.initialization import OF_WEIGHT, generator_of, initialize

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from attrs import define, field
-
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.views.difference.stages import Stage
 
 Pair = tuple[Stage | None, Stage | None]  # one is None for a removed or added stage

@@ -4,9 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-from attrs import define, evolve, field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, evolve, field, frozen
 from cifar_dsl.ir import Graph, Node
 from cifar_dsl.views.difference.alignment import Aligner, Pair, runs
 from cifar_dsl.views.difference.calls import changed_arguments

@@ -3,9 +3,7 @@
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Literal, cast
 
-from attrs import define, field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.ir import Graph, Node, Scope
 
 Kind = Literal["layer", "join", "scope", "block", "tied", "branch", "let", "part"]

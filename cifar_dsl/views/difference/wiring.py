@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from attrs import define, field
-
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.ir import Graph
 
 

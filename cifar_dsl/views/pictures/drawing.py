@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from attrs import define, evolve, field
-
+from cifar_dsl.foundation.records import define, evolve, field
 from cifar_dsl.ir import Graph, Shape, trained_outputs
 from cifar_dsl.operations.layers import Join
 from cifar_dsl.views.pictures.families import FORK

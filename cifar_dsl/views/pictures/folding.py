@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from attrs import evolve, field
-
 from cifar_dsl.foundation.limits import Work
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, field, frozen
 from cifar_dsl.ir import Graph
 from cifar_dsl.views.pictures.stages import Reader, Stage
 

@@ -3,8 +3,7 @@
 import json
 import re
 
-from attrs import define, field
-
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.views.pictures.families import FORK, FRAME, INK, LINE, LOOKS
 from cifar_dsl.views.pictures.model import Box, Item, Picture
 

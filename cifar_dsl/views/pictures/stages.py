@@ -2,9 +2,7 @@
 
 from collections.abc import Hashable
 
-from attrs import define, field
-
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.ir import Graph, Node, Scope
 
 MOST_BRANCHES = 8  # of a join that are all drawn

@@ -5,11 +5,10 @@ A place in a block expands to several layers, one for each call. Most warnings a
 
 from collections.abc import Callable, Iterator
 
-from attrs import define, field
-
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.bind import Invocation
 from cifar_dsl.compiler.lints.registry import network_lint
+from cifar_dsl.foundation.records import define, field
 from cifar_dsl.ir import Graph, Node, Scope, arguments_of
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
 from cifar_dsl.language.source import Span
