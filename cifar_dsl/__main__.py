@@ -3,6 +3,7 @@
 This file imports only what the interpreter has loaded already: until `run` has begun, Ctrl-C ends in a traceback.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -20,8 +21,10 @@ def run() -> int:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as after `nohup`
         signal.signal(signal.SIGINT, _end)
     try:
+        gc.disable()  # imports create no garbage; see also `cli.main`
         from cifar_dsl.cli import main
 
+        gc.enable()
         code = main()
     except KeyboardInterrupt:  # a second Ctrl-C, while the command line handled the first
         code = _INTERRUPTED

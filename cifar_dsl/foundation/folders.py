@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import takewhile
@@ -83,6 +82,8 @@ def write_folder(place: Path, files: Mapping[str, bytes], check: Callable[[Path]
 
 def remove_folder(path: Path, *, ignore_errors: bool = False) -> None:
     """Remove a folder with everything in it. Raises OSError, also for folders nested too deep for Python below 3.13."""
+    import shutil  # with its archives, too slow for `check` to import
+
     try:
         shutil.rmtree(path, ignore_errors=ignore_errors)
     except RecursionError:

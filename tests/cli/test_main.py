@@ -91,6 +91,23 @@ def test_a_disk_that_is_full_is_no_bug(cli, tiny, monkeypatch):
     )
 
 
+def test_check_starts_with_few_imports(tiny):
+    """Each module that `check` imports costs about half a millisecond, at every save and before every commit.
+
+    What only some specs need is imported by them. If a module more is worth it for all, raise the number.
+    """
+    code = (
+        "import sys; from cifar_dsl.cli import main; main(['check', sys.argv[1]]); "
+        "ours = [name for name in sys.modules if name.startswith('cifar_dsl')]; "
+        "heavy = {'attr', 'attrs', 'cattrs', 'filelock', 'json.tool', 'lark', 'lzma', 'rich', 'shutil', 'torch'}; "
+        "print(len(ours), sorted(heavy & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tiny], capture_output=True, text=True, check=True)
+    count, _, heavy = done.stdout.splitlines()[-1].partition(" ")
+    assert heavy == "[]"
+    assert int(count) <= 165
+
+
 @pytest.mark.parametrize("command", ["check", "show"])
 def test_commands_that_need_no_torch_import_none(tiny, command):
     code = (
