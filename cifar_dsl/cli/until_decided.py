@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cifar_dsl.cli.jobs import Outcome, train_missing
-from cifar_dsl.cli.output import counted, note
+from cifar_dsl.cli.output import counted, note, warn
 from cifar_dsl.experiments.comparison.effects import Sample
 from cifar_dsl.experiments.comparison.plan import Plan, PlannedSpec, declare, earlier, next_seeds, now
 from cifar_dsl.experiments.comparison.sentences import range_text
@@ -92,11 +92,11 @@ def _declared(
     plan, is_new = declare(plan, options.runs)
     if not options.quiet:
         note(f"plan    {plan.path(options.runs)}, {'declared now' if is_new else f'declared {plan.declared[:10]}'}")
-        if is_new and (others_of := earlier(plan, options.runs)):
-            note(
-                f"warning: this is a new plan, beside {counted(len(others_of), 'other')} with this baseline and data; "
-                "each makes false claims in up to 5 % of cases, so report all of them"
-            )
+    if is_new and (others_of := earlier(plan, options.runs)):
+        warn(
+            f"this is a new plan, beside {counted(len(others_of), 'other')} with this baseline and data; "
+            "each makes false claims in up to 5 % of cases, so report all of them"
+        )
     return plan
 
 

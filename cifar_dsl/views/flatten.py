@@ -226,7 +226,7 @@ class _Printer:
     def _let(self, scope: Scope, flow: int) -> list[str]:
         if not self._has_one_output(scope):
             return self._one_by_one(scope, flow)
-        if scope.output in self._named:
+        if scope.output in self._named and not scope.values:
             return []
         lines, last = self._body(scope, flow)
         if last != scope.output:
@@ -237,10 +237,15 @@ class _Printer:
         """The lines that name a value, which these lines make."""
         name = self._unused(label, path)
         self._named[value] = name
-        if any(line.startswith(("let ", "#")) for line in lines) or any(map(_starts_chain, lines[1:])):
+        if any(line.startswith(("let ", "#")) for line in lines) or any(map(self._starts_chain, lines[1:])):
             # A `let` accepts a single chain, so several lines are wrapped into a loop with one iteration.
             return [f"let {name} = repeat 1 {{", *(_INDENT + line for line in lines), "}"]
         return _chained(f"let {name} = ", lines)
+
+    def _starts_chain(self, line: str) -> bool:
+        """Whether the first stage of a line, a named tensor or a layer, can only be the first of its chain."""
+        name = line.partition("(")[0].partition(" ")[0]
+        return name in self._named.values() or (name in LAYERS and LAYERS[name].takes_only_batch)
 
     def _unused(self, label: str, path: str) -> str:
         """A new name."""
@@ -264,12 +269,6 @@ class _Printer:
         if stage.kind == "tied":
             return self._defined(stage.output, stage.name, stage.path, [self._use(stage, flow)])
         return [line for inner in stage.stages for line in self._one_by_one(inner, flow)]
-
-
-def _starts_chain(line: str) -> bool:
-    """Whether the layer of a line can only be the first of its chain."""
-    name = line.partition("(")[0]
-    return name in LAYERS and LAYERS[name].takes_only_batch
 
 
 def _chained(start: str, lines: list[str]) -> list[str]:

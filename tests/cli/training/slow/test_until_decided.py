@@ -93,7 +93,7 @@ def test_killed_and_in_two_processes_at_once_it_comes_to_the_same_decisions(comp
 
 def test_another_cap_is_a_new_plan_which_is_said(compare, tmp_path):
     compare("--cap", 4, "--jobs", 1)
-    outcome = compare("--cap", 5, "--jobs", 1)
+    outcome = compare("--cap", 5, "--jobs", 1, "--quiet")
     assert "this is a new plan, beside 1 other with this baseline and data" in " ".join(outcome.err.split())
     old, new = sorted(
         (json.loads(path.read_text()) for path in tmp_path.glob("runs/plans/*.json")), key=lambda plan: plan["cap"]
