@@ -236,8 +236,11 @@ class _Printer:
     def _defined(self, value: int, label: str, path: str, lines: list[str]) -> list[str]:
         """The lines that name a value, which these lines make."""
         name = self._unused(label, path)
+        is_chain = not (
+            any(line.startswith(("let ", "#")) for line in lines) or any(map(self._starts_chain, lines[1:]))
+        )
         self._named[value] = name
-        if any(line.startswith(("let ", "#")) for line in lines) or any(map(self._starts_chain, lines[1:])):
+        if not is_chain:
             # A `let` accepts a single chain, so several lines are wrapped into a loop with one iteration.
             return [f"let {name} = repeat 1 {{", *(_INDENT + line for line in lines), "}"]
         return _chained(f"let {name} = ", lines)

@@ -35,8 +35,8 @@ STAGES = [
     "repeat 2 {\nunit(3)\nlet early = flatten -> dense(10) -> exit(0.3)\n}\nflatten -> dense(10) -> exit(0.5)",
     "flatten\nlet a = dense(9) -> exit(0.5)\nlet b = dense(9) -> exit\nmean { a | b -> exit } -> exit(0)",
     "flatten\nadd { let a = dense(10) -> exit(0)\na -> exit | let c = dense(4)\ndense(10) -> exit(0.2) -> relu }",
-    "let x = conv(4, 1)\nrelu\nlet y = repeat 1 {\nrelu\nx -> conv(4, 1)\n}\nadd { y | x | identity }",
-    "let x = conv(4, 1)\nrelu\nlet y = repeat 1 {\nrelu\nx\n}\nadd { y | x | identity }",
+    "let x = conv(3, 1)\nrelu\nlet y = repeat 1 {\nrelu\nx -> conv(3, 1)\n}\nadd { y | x | identity }",
+    "let x = conv(3, 1)\nrelu\nlet y = repeat 1 {\nrelu\nx\n}\nadd { y | x | identity }",
     "let k = 2\nconv(k, 1, init=normal(std=0.5), frozen=all) -> bn(init=0)",
 ]
 ITEMS = """
