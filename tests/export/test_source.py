@@ -158,6 +158,9 @@ KEYWORDS = "block unit(lambda, pass) { conv(lambda, 1)\nif pass { relu } }"
         ("conv(8, 1) -> drop_block(3, 0.2) -> stochastic_pool(2) -> drop_path(0.5) -> flatten -> dense(10)", ""),
         ("mean(drop=0.5, global_share=0.5) for i in 0..3 { conv(8, 1) -> tanh } -> flatten -> dense(10)", ""),
         ("each(c, h, w -> w, c) { attention(1) } -> flatten -> dense(10)", ""),
+        ("let x = tanh\nrelu\nadd { x | x | identity } -> flatten -> dense(10)", ""),
+        ("let x = tanh\nrelu\nadd { x | conv(3, 1) | x -> relu } -> flatten -> dense(10)", ""),
+        ("let x = tanh\nrelu\nshake { x | x -> tanh | x | tanh } -> flatten -> dense(10)", ""),
     ],
 )
 def test_every_form_is_printed(model: str, blocks: str) -> None:

@@ -374,18 +374,24 @@ def inputs_of_call(step: Step, of_part: dict[int, Unit]) -> tuple[int, ...]:
         return step.inputs
     if part.scope.kind == "join":
         *branches, join = part.steps
+        sources = _sources(part)
         if all(map(passes_on, branches)):
-            sources = dict(enumerate(range(part.inputs)))
-            for one in branches:
-                assert one.part is not None
-                passed = one.part.outputs if not one.part.steps else (0,)
-                sources |= zip(one.outputs, (one.inputs[out] for out in passed), strict=True)
             return tuple(step.inputs[sources[value]] for value in join.inputs)
-        own = [one.inputs[0] for one in branches]
+        own = [sources[one.inputs[0]] for one in branches]
         return tuple(step.inputs[value] for value in own) if len(set(own)) > 1 else (step.inputs[own[0]],)
     if of_part[id(part)].is_lone:
         return tuple(step.inputs[value] for value in inputs_of_call(part.steps[0], of_part))
     return step.inputs
+
+
+def _sources(join: Part) -> dict[int, int]:
+    """The inputs of a join, by the values that are the same tensor: those of branches that pass it on."""
+    sources = dict(enumerate(range(join.inputs)))
+    for one in filter(passes_on, join.steps):
+        assert one.part is not None
+        passed = (0,) if one.part.steps else one.part.outputs
+        sources |= zip(one.outputs, (sources[one.inputs[out]] for out in passed), strict=True)
+    return sources
 
 
 def _negated(test: Expression) -> Expression:

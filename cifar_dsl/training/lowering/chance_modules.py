@@ -91,7 +91,8 @@ class Mixed(torch.autograd.Function):
 def mixed(shares: Tensor, backward: Tensor, branches: list[Tensor]) -> Tensor:
     """`Mixed` of branches whose shapes broadcast."""
     wide = torch.broadcast_tensors(*branches)  # type: ignore[no-untyped-call]
-    y: Tensor = Mixed.apply(shares, backward, *wide)
+    # torch.compile takes no tensor twice, which two branches may be.
+    y: Tensor = Mixed.apply(shares, backward, *(x.view_as(x) for x in wide))
     return y
 
 

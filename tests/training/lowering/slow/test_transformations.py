@@ -23,6 +23,7 @@ EVERYTHING = [
     "power(2) -> scale(2, offset=1) -> log -> exp -> affine -> l2norm -> unfold(3, pad=1) -> locally_connected(4, 3)",
     "concat(rows) { identity[:, 3:, :] | identity[:, :3, :] } -> softmax(columns) -> identity[:, ::2, 1::2]\n"
     "add { identity | learned((4, 1, 3)) | global_avgpool } -> tokens -> bn -> position_embedding(sine)",
+    "conv(4, 1)\nlet x = tanh\nshake { x | x | relu }\nmean(drop=0.5) { x | x | identity }",
     "tokens -> transpose -> softmax -> transpose -> layer_scale(0.5) -> attention(2, dropout=0.5) -> grid(4x9)",
     "conv(4, 1) -> shake { relu | tanh } -> mean(drop=0.5) { relu | tanh } -> shake_drop(0.5) -> drop_block(2, 0.2)\n"
     "mean(drop=0.5, global_share=0.5) { relu | sigmoid } -> stochastic_pool(2)",
