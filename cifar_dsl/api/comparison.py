@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import cattrs
 
 from cifar_dsl.api.run import Run
-from cifar_dsl.api.specs import PathLike, Spec, load, train_one
+from cifar_dsl.api.specs import PathLike, Spec, load
+from cifar_dsl.api.training import train_one
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.extras import required
 from cifar_dsl.foundation.records import frozen

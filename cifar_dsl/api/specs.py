@@ -1,6 +1,5 @@
 """Specs in Python: `load` a spec, inspect it, `build` its module, `train` it."""
 
-import inspect
 import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -8,20 +7,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import fields
-
 from cifar_dsl.api.run import Run
 from cifar_dsl.compiler import Analysis, Library, analyze, examine
-from cifar_dsl.experiments.jobs import Job
-from cifar_dsl.foundation.errors import RunError, SpecWarning, UserError
+from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.language.diagnostics import Diagnostic, render_concise
+from cifar_dsl.language.diagnostics import Diagnostic
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.operations.recipe import ARTIFACTS
 from cifar_dsl.runs import Run as StoredRun
-from cifar_dsl.runs import SpecIdentity, check_place, find_runs, open_run, run_path
+from cifar_dsl.runs import SpecIdentity
 from cifar_dsl.runs.places import SPEC
 from cifar_dsl.training.artifacts import (
     ArtifactFile,
@@ -30,21 +26,19 @@ from cifar_dsl.training.artifacts import (
     read_artifact,
     used_by,
 )
-from cifar_dsl.training.options import RunOptions, TrainOptions
+from cifar_dsl.training.options import TrainOptions
 from cifar_dsl.training.starting_weights import match_all
 from cifar_dsl.training.used_artifacts import check_artifacts
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from cifar_dsl.importing.importer import Imported
-    from cifar_dsl.importing.verification import Agreement
     from cifar_dsl.training.datasets import DataChoice, Dataset
     from cifar_dsl.training.datasets.progress import Progress
     from cifar_dsl.training.events import Listener
 
 PathLike = str | os.PathLike[str]
-_DEFAULTS = TrainOptions()
+DEFAULTS = TrainOptions()
 
 
 @frozen(repr=False)
@@ -127,12 +121,12 @@ class Spec:
         self,
         epochs: float | None = None,
         *,
-        seed: int = _DEFAULTS.seed,
+        seed: int = DEFAULTS.seed,
         overrides: Sequence[str] = (),
-        data: str | None = _DEFAULTS.data,
-        start: "PathLike | None" = _DEFAULTS.start,
-        teacher: "PathLike | None" = _DEFAULTS.teacher,
-        selection: "PathLike | None" = _DEFAULTS.selection,
+        data: str | None = DEFAULTS.data,
+        start: "PathLike | None" = DEFAULTS.start,
+        teacher: "PathLike | None" = DEFAULTS.teacher,
+        selection: "PathLike | None" = DEFAULTS.selection,
         listener: "Listener | None" = None,
         **options: Any,
     ) -> Run:
@@ -140,7 +134,9 @@ class Spec:
 
         The other arguments are those of `cifar_dsl.train`: `device`, `threads`, `runs`, `retrain` ...
         """
-        changed = (*_listed(overrides), *([] if epochs is None else [f"train.epochs={epochs}"]))
+        from cifar_dsl.api.training import train_one
+
+        changed = (*listed(overrides), *([] if epochs is None else [f"train.epochs={epochs}"]))
         return train_one(
             self,
             data=data,
@@ -219,7 +215,7 @@ def load(
     """
     root_path = Path(root) if root is not None else None
     uses = artifacts_of(weights=start, teacher=teacher, selection=selection)
-    loaded = _loaded(Path(path), root_path, _listed(overrides), choice_of(data, _warn), uses)
+    loaded = _loaded(Path(path), root_path, listed(overrides), choice_of(data, warn_caller), uses)
     return loaded if subset is None else _on_subset(loaded, subset)
 
 
@@ -243,7 +239,7 @@ def _on_subset(spec: Spec, count: int) -> Spec:
     if spec.data is None:
         return with_overrides(spec, f"train.data={setting}")
     choice = evolve(spec.data, chosen=evolve(spec.data.chosen, setting=setting))
-    return _reloaded(spec, spec.overrides, choice, spec.uses)
+    return reloaded(spec, spec.overrides, choice, spec.uses)
 
 
 def check_used(specs: "Iterable[Spec]", **given: "PathLike | ArtifactFile | None") -> None:
@@ -273,7 +269,7 @@ def artifact_at(kind: str, path: "PathLike | ArtifactFile | None") -> ArtifactFi
     return path if isinstance(path, ArtifactFile | None) else read_artifact(kind, os.fspath(path))
 
 
-def _listed(overrides: Sequence[str]) -> tuple[str, ...]:
+def listed(overrides: Sequence[str]) -> tuple[str, ...]:
     """The overrides; a single one may be given as a text."""
     return (overrides,) if isinstance(overrides, str) else tuple(overrides)
 
@@ -295,7 +291,7 @@ def spec_of_text(
     uses: tuple[ArtifactFile, ...] = (),
 ) -> Spec:
     """Load a spec from its text, as if it were in a file at `path`. Raises SpecError; UserError for a library."""
-    place, choice = Path(path), choice_of(data, _warn)
+    place, choice = Path(path), choice_of(data, warn_caller)
 
     def examined(*more: str) -> Analysis:
         chosen, texts = choice.chosen if choice else None, {place.resolve(): text}
@@ -335,7 +331,7 @@ def longer(
             "train its spec again, or start another training from its weights with --from",
         )
     overrides = (f"train.epochs={epochs:g}", continuing(file, recipe))
-    choice = choice_of(data, _warn)
+    choice = choice_of(data, warn_caller)
     spec = spec_of_text(run.spec_text, run.path / SPEC, overrides, choice, (file, *others))
     return evolve(spec, continues=record.spec)
 
@@ -371,7 +367,7 @@ def open_data_for_all(
     for spec in specs:
         spec.analysis.require_recipe()
     if (choice := choice_of(data, warn)) is not None:
-        specs = [_reloaded(spec, spec.overrides, choice, spec.uses) for spec in specs]
+        specs = [reloaded(spec, spec.overrides, choice, spec.uses) for spec in specs]
     folder = Path(data_dir) if data_dir is not None else None
     loaded: dict[str, Dataset] = {}
     opened: list[tuple[Spec, Dataset]] = []
@@ -406,117 +402,9 @@ def _name_of_dataset(spec: Spec) -> str:
     return declared.name
 
 
-def train(
-    spec: "Spec | PathLike",
-    *,
-    data: str | None = _DEFAULTS.data,
-    seed: int = _DEFAULTS.seed,
-    overrides: Sequence[str] = (),
-    start: PathLike | None = _DEFAULTS.start,
-    teacher: PathLike | None = _DEFAULTS.teacher,
-    selection: PathLike | None = _DEFAULTS.selection,
-    listener: "Listener | None" = None,
-    **options: Any,
-) -> Run:
-    """Train a spec with one seed and return the run. Returns a complete run as it is, and resumes an interrupted one.
-
-    `data` replaces the dataset in the spec: a name such as `shapes`, or `npz:PATH`. `overrides` have the syntax of
-    `--set`. `start` are weights to start from: a run, or a file in the safetensors format; see docs/runs.md. `teacher`
-    is the run that a spec with `distill` learns from; see docs/distillation.md. `selection` is the run that chose the
-    images for a spec with `keep chosen`; see docs/selection.md. `listener` receives the events of the training; without
-    one, a notebook shows its progress. `options` are the fields of `RunOptions`, such as `device`,
-    `threads`, `runs` and `retrain`; see `cifar-dsl train --help`. Issues each of the spec's `warnings` as a
-    SpecWarning, a Python warning, and warns if the run is no better than guessing. Raises SpecError, DataError,
-    DeviceError, EngineError and RunError; UserError for an option out of bounds.
-    """
-    return train_one(
-        spec,
-        data=data,
-        seed=seed,
-        overrides=overrides,
-        start=start,
-        teacher=teacher,
-        selection=selection,
-        listener=listener,
-        options=options,
-        depth=4,
-    )
-
-
-def train_one(
-    spec: "Spec | PathLike",
-    *,
-    data: str | None = None,
-    seed: int,
-    overrides: Sequence[str] = (),
-    start: PathLike | None = None,
-    teacher: PathLike | None = None,
-    selection: PathLike | None = None,
-    listener: "Listener | None",
-    options: dict[str, Any],
-    depth: int,
-) -> Run:
-    """Train as `train` does; Python warnings name the caller `depth` frames above those that issue them."""
-    from cifar_dsl.api.progress import default_listener
-    from cifar_dsl.training.device import choose_device, set_threads
-    from cifar_dsl.training.session import train_runs
-
-    chosen = RunOptions(**options)
-    choice = choose_device(chosen.device)
-    replacing = choice_of(data, _warn)
-    if not isinstance(spec, Spec):
-        spec = load(spec, overrides=overrides, data=replacing, start=start, teacher=teacher, selection=selection)
-    elif overrides or any(given is not None for given in (replacing, start, teacher, selection)):
-        uses = (*spec.uses, *artifacts_of(weights=start, teacher=teacher, selection=selection))
-        spec = _reloaded(spec, (*spec.overrides, *_listed(overrides)), replacing or spec.data, uses)
-    check_used([spec], teacher=teacher, selection=selection)
-    for warning in spec.warnings:
-        warnings.warn("; ".join([render_concise(warning), *warning.help]), SpecWarning, stacklevel=depth - 1)
-    spec, dataset = open_data(spec, data_dir=chosen.data_dir, warn=_warn)
-    if not chosen.retrain and (complete := find_run(spec, chosen.runs, seed, dataset.digest)):
-        return _warned_of_chance(Run(complete.path), depth)
-    for file, match in match_all(spec.graph, spec.recipe, spec.uses):
-        if not match.is_whole:
-            _warn("; ".join(match.lines(file.record.source)))
-    set_threads(chosen.threads)
-    (run,) = train_runs(
-        spec.analysis,
-        spec.identity,
-        dataset,
-        [seed],
-        chosen,
-        choice=choice,
-        artifacts=spec.uses,
-        listener=listener or default_listener(f"{spec.name}, seed {seed}"),
-    )
-    return _warned_of_chance(Run(run.path), depth)
-
-
-def _warned_of_chance(run: Run, depth: int) -> Run:
-    """The run, after a Python warning if it is no better than guessing."""
-    from cifar_dsl.runs.chance import find_chance
-
-    if chance := find_chance(run):
-        warnings.warn("; ".join([chance.message, *chance.help]), UserWarning, stacklevel=depth)
-    return run
-
-
-def _warn(text: str) -> None:
+def warn_caller(text: str) -> None:
+    """Issue a Python warning that names the caller of the function of the API that `choice_of` reads a dataset for."""
     warnings.warn(text, UserWarning, stacklevel=5)
-
-
-def _shown_signature() -> inspect.Signature:
-    """The signature of `train` with the options of a run in place of `**options`, for `help` and notebooks."""
-    shown = inspect.signature(train)
-    kept = [each for each in shown.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
-    options = [
-        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
-        for each in fields(RunOptions)
-    ]
-    return shown.replace(parameters=[*kept, *options])
-
-
-train.__signature__ = _shown_signature()  # type: ignore[attr-defined]
 
 
 def data(name: str, *, data_dir: PathLike | None = None) -> "Dataset":
@@ -525,133 +413,17 @@ def data(name: str, *, data_dir: PathLike | None = None) -> "Dataset":
     `name` is one such as `shapes` or `cifar10`, which is downloaded to `data_dir` if necessary, or `npz:PATH`. Raises
     DataError, UserError.
     """
-    choice = choice_of(name, _warn)
+    choice = choice_of(name, warn_caller)
     assert choice is not None
     return choice.load(Path(data_dir) if data_dir is not None else None)
 
 
-def load_trained(
-    run: "StoredRun | PathLike", *, raw: bool = False, data: str | None = None, data_dir: PathLike | None = None
-) -> "nn.Module":
-    """Load the trained network of a run, or of the run at a path, as a module on the CPU in evaluation mode.
-
-    The module takes images (N, C, H, W), uint8 from 0 to 255 or floats from 0 to 1, normalizes them as in training, and
-    returns scores (N, classes). It raises UserError for other images. `module.classes` are the names of the classes.
-
-    With `raw`, it is the network alone, which takes normalized images and checks nothing. `data` is the run's dataset,
-    a name or `npz:PATH`; only a run of version 0.1.0 that normalizes `per_channel` needs it. Raises RunError if the run
-    has no usable weights, DataError for another dataset.
-    """
-    from cifar_dsl.training.weights import load_network, load_weights
-
-    opened = run if isinstance(run, StoredRun) else open_run(Path(run))
-    analysis = opened.analysis()
-    if raw:
-        return load_weights(opened, analysis).eval()
-    choice = choice_of(data, _warn)
-    dataset = choice.load(Path(data_dir) if data_dir is not None else None) if choice else None
-    return load_network(opened, analysis, dataset).eval()
-
-
-@frozen
-class ImportedSpec:
-    """A spec that computes what a module of PyTorch computes. Created by `from_torch`.
-
-    `agreement` tells how the scores of both compare.
-    """
-
-    spec: Spec
-    imported: "Imported"
-    module: "nn.Module"
-
-    @property
-    def agreement(self) -> "Agreement":
-        """The largest differences of the scores, and their spread between images."""
-        return self.imported.agreement
-
-    def network(self) -> "nn.Module":
-        """The network of the spec as a module on the CPU, with the weights of the imported one."""
-        from cifar_dsl.importing.importer import network_of
-
-        return network_of(self.imported, self.module)
-
-    def save(self, path: PathLike) -> None:
-        """Write the spec, and its weights beside it as a file that ends in .safetensors. Raises OSError."""
-        from cifar_dsl.importing.importer import safetensors, save
-
-        place = Path(path)
-        content = safetensors(self.imported, self.module)
-        save(self.imported, content, place, place.with_suffix(".safetensors"), f"a {type(self.module).__name__}")
-
-
-def from_torch(module: "nn.Module", input: Sequence[int], name: str = "imported") -> ImportedSpec:  # noqa: A002
-    """Import a module that takes a batch of images of shape `input`, (C, H, W), as a spec called `name`.
-
-    Compares the scores of both. Raises UserError if torch can't trace the module, the language can't say it, or the
-    scores differ.
-    """
-    from cifar_dsl.importing.importer import import_module
-    from cifar_dsl.ir import Shape
-
-    imported = import_module(module, Shape(tuple(input)), name)
-    return ImportedSpec(spec_of_text(imported.text, f"{name}.arch"), imported, module)
-
-
-def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> StoredRun | None:
-    """Find the complete run with this fingerprint and seed, under any name; None if there is none.
-
-    With `digest`, the run must have used the dataset with this digest. Raises RunError if the folder for such a run
-    holds a damaged one, that of another spec or seed, or one on another dataset of the same name.
-    """
-    place = run_path(runs, spec.identity, seed)
-    for run in sorted(find_runs(runs, spec.fingerprint), key=lambda run: run.path != place):
-        record = run.record()
-        if record.seed == seed and digest in {None, record.data.digest}:
-            return run
-    if place.exists():
-        run = open_run(place)
-        check_place(place, run.record())
-        run.result()
-        raise RunError(
-            f"{place} was trained on a different dataset that is also called {run.record().data.name}",
-            "keep the runs apart with --runs, or replace the old one with --retrain",
-        )
-    return None
-
-
-def job(
-    spec: Spec,
-    dataset: "Dataset",
-    seeds: Sequence[int],
-    options: RunOptions,
-    *,
-    display_name: str | None = None,
-    shares_device: bool = False,
-) -> Job:
-    """A job that trains an opened spec with these seeds, possibly in another process."""
-    return Job(
-        spec_text=spec.text,
-        spec=spec.identity,
-        data=dataset.name,
-        digest=dataset.digest,
-        seeds=tuple(seeds),
-        options=options,
-        data_path=str(dataset.path) if dataset.path and dataset.name == "npz" else None,
-        display_name=display_name or spec.name,
-        analysis=spec.analysis,
-        shares_device=shares_device,
-        uses=tuple(each.record for each in spec.uses),
-    )
-
-
 def with_overrides(spec: Spec, *overrides: str) -> Spec:
     """Load the spec again with additional overrides. Raises SpecError."""
-    return _reloaded(spec, (*spec.overrides, *overrides), spec.data, spec.uses)
+    return reloaded(spec, (*spec.overrides, *overrides), spec.data, spec.uses)
 
 
-def _reloaded(
-    spec: Spec, overrides: tuple[str, ...], data: "DataChoice | None", uses: tuple[ArtifactFile, ...]
-) -> Spec:
+def reloaded(spec: Spec, overrides: tuple[str, ...], data: "DataChoice | None", uses: tuple[ArtifactFile, ...]) -> Spec:
     """Load the spec again with these overrides, this dataset and these artifacts. Raises SpecError."""
     if spec.unsaved is not None:
         return spec_of_text(spec.unsaved, spec.path, overrides, data, uses)
