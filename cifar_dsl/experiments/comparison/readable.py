@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.runs import (
     PREDICTIONS,
     EpochMetrics,
@@ -36,9 +37,6 @@ class FailedRun:
     run: Run
     record: RunRecord
     metrics: tuple[EpochMetrics, ...] | None
-
-
-from cifar_dsl.foundation.records import define, field
 
 
 @define
