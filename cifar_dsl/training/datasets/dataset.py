@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from cifar_dsl.compiler import DataShape
 from cifar_dsl.foundation.errors import DataError
-from cifar_dsl.foundation.records import field, frozen
+from cifar_dsl.foundation.records import evolve, field, frozen
 from cifar_dsl.ir import Shape
 from cifar_dsl.ir.recipe import tests_of_subset
 from cifar_dsl.training.datasets.advice import FROM_ONE, kind_of, label_fault, picture_fault
